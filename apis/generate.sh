@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Regenerates everything that is generated from apis/images and apiserver/images. Called by `make generate`.
+# The generators are installed into the folder named by TOOLS, at the versions of go.mod's libraries.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+module=goldsmith.dev/goldsmith
+types=$module/apis/images/v1alpha1
+hub=$module/apiserver/images
+out=apis/generated
+header=apis/boilerplate.go.txt
+tools=$(mkdir -p "${TOOLS:-.tools}" && cd "${TOOLS:-.tools}" && pwd)
+
+version() { go list -m -f '{{.Version}}' "$1"; }
+install() { # install MODULE@VERSION COMMAND...: only what is not there yet at this version
+  local at=$1 missing=() command; shift
+  for command in "$@"; do
+    [ "$(cat "$tools/.$command" 2>/dev/null)" = "$at" ] || missing+=("$command")
+  done
+  for command in "${missing[@]}"; do
+    GOBIN=$tools GOFLAGS=-mod=mod go install "${at%@*}/cmd/$command@${at#*@}"
+    echo "$at" > "$tools/.$command"
+  done
+}
+install "k8s.io/code-generator@$(version k8s.io/apimachinery)" \
+  deepcopy-gen defaulter-gen conversion-gen applyconfiguration-gen client-gen lister-gen informer-gen
+install "k8s.io/kube-openapi@$(version k8s.io/kube-openapi)" openapi-gen
+
+find apis apiserver/images -name 'zz_generated.*' -delete
+rm -rf $out/clientset $out/applyconfiguration $out/listers $out/informers
+
+"$tools/deepcopy-gen" --go-header-file $header --output-file zz_generated.deepcopy.go $types $hub
+"$tools/defaulter-gen" --go-header-file $header --output-file zz_generated.defaults.go $types
+"$tools/conversion-gen" --go-header-file $header --output-file zz_generated.conversion.go $hub/v1alpha1
+
+machinery=(k8s.io/apimachinery/pkg/{apis/meta/v1,runtime,version,api/resource})
+readonly=()
+for package in "${machinery[@]}" k8s.io/apimachinery/pkg/{types,util/intstr} time; do
+  readonly+=(--readonly-pkg "$package")
+done
+"$tools/openapi-gen" --go-header-file $header --output-file zz_generated.openapi.go \
+  --output-dir $out/openapi --output-pkg $module/$out/openapi --report-filename /dev/null \
+  --output-model-name-file zz_generated.model_name.go "${readonly[@]}" "${machinery[@]}" $types
+
+schema=$(mktemp); trap 'rm -f "$schema"' EXIT
+go run ./apis/openapischema > "$schema"
+"$tools/applyconfiguration-gen" --go-header-file $header --openapi-schema "$schema" \
+  --output-dir $out/applyconfiguration --output-pkg $module/$out/applyconfiguration $types
+"$tools/client-gen" --go-header-file $header --clientset-name versioned --input-base $module/apis --input images/v1alpha1 \
+  --apply-configuration-package $module/$out/applyconfiguration \
+  --output-dir $out/clientset --output-pkg $module/$out/clientset
+"$tools/lister-gen" --go-header-file $header --output-dir $out/listers --output-pkg $module/$out/listers $types
+"$tools/informer-gen" --go-header-file $header --output-dir $out/informers --output-pkg $module/$out/informers \
+  --versioned-clientset-package $module/$out/clientset/versioned --listers-package $module/$out/listers $types

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Defaults of the fields they are named after.
+const (
+	DefaultStartTimeout     = 10 * time.Minute
+	DefaultRunTimeout       = time.Hour
+	DefaultRetryLimit       = 2
+	DefaultBackoffInitial   = 10 * time.Second
+	DefaultBackoffMax       = 5 * time.Minute
+	DefaultHistorySucceeded = 3
+	DefaultHistoryFailed    = 3
+)
+
+// SetDefaults_ImageSpec makes every default of an Image visible in the object.
+func SetDefaults_ImageSpec(spec *ImageSpec) {
+	if spec.Triggers == nil {
+		spec.Triggers = &Triggers{}
+	}
+	setDefault(&spec.Triggers.OnSpecChange, true)
+	if spec.RunPolicy == "" {
+		spec.RunPolicy = RunPolicySerial
+	}
+	setDefault(&spec.Suspend, false)
+	if spec.Timeouts == nil {
+		spec.Timeouts = &BuildTimeouts{}
+	}
+	if spec.Retry == nil {
+		spec.Retry = &RetryPolicy{}
+	}
+	if spec.History == nil {
+		spec.History = &HistoryLimits{}
+	}
+}
+
+// SetDefaults_ImageBuildSpec makes every default of an ImageBuild visible in the object.
+func SetDefaults_ImageBuildSpec(spec *ImageBuildSpec) {
+	if spec.Timeouts == nil {
+		spec.Timeouts = &BuildTimeouts{}
+	}
+	if spec.Retry == nil {
+		spec.Retry = &RetryPolicy{}
+	}
+}
+
+// SetDefaults_BuildTimeouts sets start and run.
+func SetDefaults_BuildTimeouts(timeouts *BuildTimeouts) {
+	setDefault(&timeouts.Start, metav1.Duration{Duration: DefaultStartTimeout})
+	setDefault(&timeouts.Run, metav1.Duration{Duration: DefaultRunTimeout})
+}
+
+// SetDefaults_RetryPolicy sets limit, on and backoff.
+func SetDefaults_RetryPolicy(retry *RetryPolicy) {
+	setDefault(&retry.Limit, DefaultRetryLimit)
+	if len(retry.On) == 0 {
+		retry.On = []FailureClass{FailureInfrastructure, FailureRegistry}
+	}
+	if retry.Backoff == nil {
+		retry.Backoff = &Backoff{}
+	}
+}
+
+// SetDefaults_Backoff sets initial and max.
+func SetDefaults_Backoff(backoff *Backoff) {
+	setDefault(&backoff.Initial, metav1.Duration{Duration: DefaultBackoffInitial})
+	setDefault(&backoff.Max, metav1.Duration{Duration: max(DefaultBackoffMax, backoff.Initial.Duration)})
+}
+
+// SetDefaults_HistoryLimits sets succeeded and failed.
+func SetDefaults_HistoryLimits(history *HistoryLimits) {
+	setDefault(&history.Succeeded, DefaultHistorySucceeded)
+	setDefault(&history.Failed, DefaultHistoryFailed)
+}
+
+// SetDefaults_BuildRequest sets the reason. The request ID is the server's to choose.
+func SetDefaults_BuildRequest(request *BuildRequest) {
+	if request.Reason == "" {
+		request.Reason = TriggerManual
+	}
+}
+
+func setDefault[T any](field **T, value T) {
+	if *field == nil {
+		*field = &value
+	}
+}

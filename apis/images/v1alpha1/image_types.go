@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// +genclient
+// +genclient:method=Instantiate,verb=create,subresource=instantiate,input=BuildRequest,result=ImageBuild
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// Image is a golden image that should exist. Whenever its inputs change, Goldsmith builds it and keeps the
+// outcome in its status. Names are DNS labels of at most 45 characters, so that every name derived from one
+// is a legal label value.
+type Image struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard object's metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the image that should exist.
+	Spec ImageSpec `json:"spec"`
+	// status is what is known about it. It is written by the controller and ignored on writes to the image itself.
+	// +optional
+	Status ImageStatus `json:"status,omitempty"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImageList is a list of images.
+type ImageList struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard list metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// items is the list of images.
+	Items []Image `json:"items"`
+}
+
+// ImageSpec is the image that should exist.
+type ImageSpec struct {
+	// What goes into the image. A change here, or in what it refers to, is what makes a build due.
+	BuildInputs `json:",inline"`
+
+	// triggers say what starts a build without anybody asking for one.
+	// +optional
+	Triggers *Triggers `json:"triggers,omitempty"`
+	// runPolicy says what happens when a build is due while another one of this image is not finished.
+	// Serial, the default, lets it wait until that one has finished.
+	// +optional
+	RunPolicy RunPolicy `json:"runPolicy,omitempty"`
+	// suspend stops all triggers while true. Builds that exist go on, and builds can still be requested.
+	// Defaults to false.
+	// +optional
+	Suspend *bool `json:"suspend,omitempty"`
+	// timeouts bound the phases of each build.
+	// +optional
+	Timeouts *BuildTimeouts `json:"timeouts,omitempty"`
+	// retry says which failures get another attempt, how many, and when.
+	// +optional
+	Retry *RetryPolicy `json:"retry,omitempty"`
+	// history says how many finished builds are kept.
+	// +optional
+	History *HistoryLimits `json:"history,omitempty"`
+}
+
+// BuildInputs is what goes into an image.
+type BuildInputs struct {
+	// builder is what makes the image.
+	Builder Builder `json:"builder"`
+	// base is what the image starts from.
+	Base Base `json:"base"`
+	// source holds files for the builder, at most 64 KiB in all: the size of the canonical JSON object of names
+	// and contents, without HTML escaping.
+	// +optional
+	Source *Source `json:"source,omitempty"`
+	// parameters are handed to the builder as they are. Their meaning is the builder's. At most 64.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Parameters []Parameter `json:"parameters,omitempty"`
+	// targets are the artifacts to make, one for each platform and format. 1 to 16, each pair once.
+	// +listType=map
+	// +listMapKey=platform
+	// +listMapKey=format
+	Targets []Target `json:"targets"`
+}
+
+// Builder names what makes an image: exactly one of name or image.
+type Builder struct {
+	// name of a builder that the operator of the server registered, a DNS label. "mock" is always there.
+	// +optional
+	Name string `json:"name,omitempty"`
+	// image is the reference of a container image that follows the builder contract. Whether builders may be
+	// given this way is the operator's choice; where they may not, builds fail with BuilderNotAllowed.
+	// +optional
+	Image string `json:"image,omitempty"`
+	// command replaces the entry point of image. Only together with image. At most 64 elements.
+	// +optional
+	// +listType=atomic
+	Command []string `json:"command,omitempty"`
+}
+
+// Base is what an image starts from.
+type Base struct {
+	// reference of the base in the builder's terms, such as debian:bookworm. 1 to 512 characters without spaces.
+	Reference string `json:"reference"`
+}
+
+// Source holds files for the builder. At most one of its fields is set.
+type Source struct {
+	// inline holds the files themselves.
+	// +optional
+	Inline *InlineSource `json:"inline,omitempty"`
+	// configMapRef names a ConfigMap whose data are the files. Its content is copied into each build.
+	// +optional
+	ConfigMapRef *ConfigMapReference `json:"configMapRef,omitempty"`
+}
+
+// InlineSource holds files.
+type InlineSource struct {
+	// files by name. A name is a relative path of letters, digits, '-', '_', '.' and '/', with no element "..".
+	// The content is text.
+	Files map[string]string `json:"files"`
+}
+
+// ConfigMapReference names a ConfigMap of the same namespace.
+type ConfigMapReference struct {
+	// name of the ConfigMap.
+	Name string `json:"name"`
+}
+
+// Parameter is a named value for the builder.
+type Parameter struct {
+	// name of the parameter: letters, digits, '-', '_' and '.', 1 to 63 characters.
+	Name string `json:"name"`
+	// value of the parameter, at most 4096 bytes. Defaults to the empty string.
+	// +optional
+	Value string `json:"value,omitempty"`
+}
+
+// Target is one artifact to make.
+type Target struct {
+	// platform is os/architecture, or os/architecture/variant, such as linux/amd64.
+	Platform string `json:"platform"`
+	// format of the artifact: raw, qcow2, vmdk, iso or oci.
+	Format ArtifactFormat `json:"format"`
+}
+
+// ArtifactFormat is the file format of an artifact.
+// +enum
+type ArtifactFormat string
+
+const (
+	// ArtifactFormatRaw is a disk as it is, byte for byte.
+	ArtifactFormatRaw ArtifactFormat = "raw"
+	// ArtifactFormatQCOW2 is a QEMU copy-on-write disk.
+	ArtifactFormatQCOW2 ArtifactFormat = "qcow2"
+	// ArtifactFormatVMDK is a VMware disk.
+	ArtifactFormatVMDK ArtifactFormat = "vmdk"
+	// ArtifactFormatISO is an ISO 9660 image.
+	ArtifactFormatISO ArtifactFormat = "iso"
+	// ArtifactFormatOCI is an OCI image.
+	ArtifactFormatOCI ArtifactFormat = "oci"
+)
+
+// Triggers say what starts a build without anybody asking for one.
+type Triggers struct {
+	// onSpecChange starts a build when nothing was built yet, and whenever the resolved inputs differ from those
+	// of the last attempted build. False leaves all builds to requests. Defaults to true.
+	// +optional
+	OnSpecChange *bool `json:"onSpecChange,omitempty"`
+}
+
+// RunPolicy says how builds of one image follow each other.
+// +enum
+type RunPolicy string
+
+const (
+	// RunPolicySerial runs the builds of an image one after the other, in the order of their numbers.
+	RunPolicySerial RunPolicy = "Serial"
+)
+
+// BuildTimeouts bound the phases of a build.
+type BuildTimeouts struct {
+	// start is how long an attempt may take from its Job's creation until its container has started: scheduling,
+	// quota, pulling the image. Then the build fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole
+	// seconds. Defaults to 10m.
+	// +optional
+	Start *metav1.Duration `json:"start,omitempty"`
+	// run is how long the pod of an attempt may run, counted from the pod's start time. Then the build fails with
+	// RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.
+	// +optional
+	Run *metav1.Duration `json:"run,omitempty"`
+}
+
+// RetryPolicy says which failures get another attempt. A disruption (the pod or its node went away) gets another
+// attempt at once and counts neither against limit nor against on; the tenth fails the build.
+type RetryPolicy struct {
+	// limit is how many further attempts a build gets. 0 to 10. Defaults to 2.
+	// +optional
+	Limit *int32 `json:"limit,omitempty"`
+	// on lists the classes of failures that get another attempt. Defaults to Infrastructure and Registry, also when
+	// empty; limit 0 is how nothing is retried.
+	// +optional
+	// +listType=set
+	On []FailureClass `json:"on,omitempty"`
+	// backoff is the wait between the end of an attempt and the start of the next.
+	// +optional
+	Backoff *Backoff `json:"backoff,omitempty"`
+}
+
+// Backoff is a wait that doubles with each failure.
+type Backoff struct {
+	// initial is the wait after the first failure. 0s to 1h. Defaults to 10s.
+	// +optional
+	Initial *metav1.Duration `json:"initial,omitempty"`
+	// max is the longest wait. Not less than initial, at most 24h. Defaults to 5m, or to initial where that is longer.
+	// +optional
+	Max *metav1.Duration `json:"max,omitempty"`
+}
+
+// HistoryLimits say how many finished builds of an image are kept, with their Jobs, pods and logs. The oldest go
+// first; the latest successful build is always kept.
+type HistoryLimits struct {
+	// succeeded is how many successful builds are kept. 1 to 1000. Defaults to 3.
+	// +optional
+	Succeeded *int32 `json:"succeeded,omitempty"`
+	// failed is how many failed and cancelled builds are kept. 0 to 1000. Defaults to 3.
+	// +optional
+	Failed *int32 `json:"failed,omitempty"`
+}
+
+// ImageStatus is what is known about an image.
+type ImageStatus struct {
+	// observedGeneration is the generation of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// buildCounter is the highest number given to a build of this image. Only the instantiate subresource moves it.
+	// +optional
+	BuildCounter int64 `json:"buildCounter,omitempty"`
+	// inputsDigest is the digest of the inputs as they resolve now: "sha256:" and 64 hex digits.
+	// +optional
+	InputsDigest string `json:"inputsDigest,omitempty"`
+	// activeBuilds is the number of builds that hold a slot: starting, running, retrying or being cancelled.
+	// +optional
+	ActiveBuilds int32 `json:"activeBuilds,omitempty"`
+	// queuedBuilds is the number of builds that wait.
+	// +optional
+	QueuedBuilds int32 `json:"queuedBuilds,omitempty"`
+	// recentRequests are the last 32 requests for a build. They make requests idempotent: the same requestID is
+	// answered with the same build. Only the instantiate subresource adds to them; the controller fills in uid.
+	// +optional
+	// +listType=map
+	// +listMapKey=requestID
+	RecentRequests []BuildRequestRecord `json:"recentRequests,omitempty"`
+	// lastAttempted is the newest build of the image's own inputs. It outlives that build: it is what a change
+	// of inputs is measured against.
+	// +optional
+	LastAttempted *AttemptedBuild `json:"lastAttempted,omitempty"`
+	// latestBuild is the build with the highest number.
+	// +optional
+	LatestBuild *LatestBuild `json:"latestBuild,omitempty"`
+	// latestSuccessful is the successful build with the highest number, and what it made.
+	// +optional
+	LatestSuccessful *SuccessfulBuild `json:"latestSuccessful,omitempty"`
+	// conditions: Ready, UpToDate, Building, InputsResolved and Stalled.
+	// +optional
+	// +patchMergeKey=type
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
+}
+
+// BuildRequestRecord remembers the number that a request for a build was given.
+type BuildRequestRecord struct {
+	// requestID is the name the requester gave to the request.
+	RequestID string `json:"requestID"`
+	// number of the build.
+	Number int64 `json:"number"`
+	// uid of the build, filled in by the controller. A record with a uid whose build does not exist any more
+	// speaks of a build that was deleted; one without a uid may speak of a build still to be created.
+	// +optional
+	UID types.UID `json:"uid,omitempty"`
+}
+
+// AttemptedBuild is a build and the digest of what went into it.
+type AttemptedBuild struct {
+	// number of the build.
+	Number int64 `json:"number"`
+	// inputsDigest is the digest of the resolved inputs. Empty if they did not resolve.
+	// +optional
+	InputsDigest string `json:"inputsDigest,omitempty"`
+}
+
+// LatestBuild is the build with the highest number.
+type LatestBuild struct {
+	// name of the build.
+	Name string `json:"name"`
+	// number of the build.
+	Number int64 `json:"number"`
+	// phase of the build when this status was written.
+	// +optional
+	Phase BuildPhase `json:"phase,omitempty"`
+}
+
+// SuccessfulBuild is a build that succeeded, and what it made.
+type SuccessfulBuild struct {
+	// name of the build.
+	Name string `json:"name"`
+	// number of the build.
+	Number int64 `json:"number"`
+	// inputsDigest is the digest of the inputs it was made from.
+	InputsDigest string `json:"inputsDigest"`
+	// completionTime is when it finished.
+	CompletionTime metav1.Time `json:"completionTime"`
+	// artifacts are what it made, one for each target.
+	// +listType=map
+	// +listMapKey=target
+	Artifacts []Artifact `json:"artifacts"`
+}
+
+// Artifact is what a build made for one target.
+type Artifact struct {
+	// target is the platform and the format, joined by a slash: linux/amd64/raw.
+	Target string `json:"target"`
+	// digest of the artifact's content: "sha256:" and 64 hex digits.
+	Digest string `json:"digest"`
+	// sizeBytes is the size of the artifact in bytes.
+	SizeBytes int64 `json:"sizeBytes"`
+	// mediaType of the artifact, derived from its format.
+	MediaType string `json:"mediaType"`
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// +genclient
+// +genclient:method=Cancel,verb=create,subresource=cancel,input=CancelRequest,result=ImageBuild
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImageBuild is one build. Builds of an Image are named <image>-<number> and come from its instantiate
+// subresource; one created directly is a build of its own, with a name of at most 55 characters.
+type ImageBuild struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard object's metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the record of what was asked for. It cannot be changed.
+	Spec ImageBuildSpec `json:"spec"`
+	// status is how the build goes. It is written by the controller and ignored on writes to the build itself.
+	// +optional
+	Status ImageBuildStatus `json:"status,omitempty"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImageBuildList is a list of builds.
+type ImageBuildList struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard list metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// items is the list of builds.
+	Items []ImageBuild `json:"items"`
+}
+
+// ImageBuildSpec is the record of what was asked for. It cannot be changed but for cancelRequested, which only the
+// cancel subresource sets.
+type ImageBuildSpec struct {
+	// imageRef is the Image that this is a build of. Set by the server; a build created directly has none.
+	// +optional
+	ImageRef *ImageReference `json:"imageRef,omitempty"`
+	// number of the build among those of its Image, from 1. Set by the server; a build created directly has none.
+	// +optional
+	Number *int64 `json:"number,omitempty"`
+	// imageGeneration is the generation of the Image whose spec was taken. Set by the server.
+	// +optional
+	ImageGeneration *int64 `json:"imageGeneration,omitempty"`
+	// trigger says why there is this build and who asked for it. Set by the server.
+	// +optional
+	Trigger *BuildTrigger `json:"trigger,omitempty"`
+	// inputs are what goes into the image: the Image's spec as it was.
+	Inputs BuildInputs `json:"inputs"`
+	// timeouts bound the phases of the build.
+	// +optional
+	Timeouts *BuildTimeouts `json:"timeouts,omitempty"`
+	// retry says which failures get another attempt, how many, and when.
+	// +optional
+	Retry *RetryPolicy `json:"retry,omitempty"`
+	// cancelRequested is set once the cancel subresource was called.
+	// +optional
+	CancelRequested *CancelRequested `json:"cancelRequested,omitempty"`
+}
+
+// ImageReference names an Image of the same namespace.
+type ImageReference struct {
+	// name of the Image.
+	Name string `json:"name"`
+	// uid of the Image. An Image of the same name with another uid is another Image.
+	UID types.UID `json:"uid"`
+}
+
+// TriggerReason says what started a build.
+// +enum
+type TriggerReason string
+
+const (
+	// TriggerCreated is the first build of an Image.
+	TriggerCreated TriggerReason = "Created"
+	// TriggerSpecChange is a build for inputs that differ from those of the last attempted build.
+	TriggerSpecChange TriggerReason = "SpecChange"
+	// TriggerManual is a build that somebody asked for.
+	TriggerManual TriggerReason = "Manual"
+)
+
+// BuildTrigger says why there is a build.
+type BuildTrigger struct {
+	// reason is what started the build: Created, SpecChange or Manual.
+	Reason TriggerReason `json:"reason"`
+	// message for people.
+	// +optional
+	Message string `json:"message,omitempty"`
+	// requestedBy is the authenticated user who made the request.
+	// +optional
+	RequestedBy string `json:"requestedBy,omitempty"`
+	// requestID is the requester's name for the request. Empty for builds created directly.
+	// +optional
+	RequestID string `json:"requestID,omitempty"`
+	// changes since the last attempted build.
+	// +optional
+	// +listType=atomic
+	Changes []InputChange `json:"changes,omitempty"`
+}
+
+// InputChange is one difference between the inputs of two builds.
+type InputChange struct {
+	// path of the field, such as parameters[edition].
+	Path string `json:"path"`
+	// from is the value before, shortened to 128 characters; empty if there was none.
+	// +optional
+	From string `json:"from,omitempty"`
+	// to is the value after, shortened to 128 characters; empty if there is none.
+	// +optional
+	To string `json:"to,omitempty"`
+}
+
+// CancelRequested records a request to cancel a build.
+type CancelRequested struct {
+	// time of the request.
+	Time metav1.Time `json:"time"`
+	// by is the authenticated user who made it.
+	// +optional
+	By string `json:"by,omitempty"`
+	// reason given by that user.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+}
+
+// BuildPhase is where a build stands. The server refuses transitions that are not listed at each phase.
+// +enum
+type BuildPhase string
+
+const (
+	// BuildPending is a build that no controller has looked at. Next: Queued, Starting, Failed, Cancelled.
+	BuildPending BuildPhase = "Pending"
+	// BuildQueued is a build that waits for its turn. Next: Starting, Failed, Cancelled.
+	BuildQueued BuildPhase = "Queued"
+	// BuildStarting is a build whose attempt has a Job, or is about to have one, and no running container.
+	// Next: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.
+	BuildStarting BuildPhase = "Starting"
+	// BuildRunning is a build whose container runs. Next: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.
+	BuildRunning BuildPhase = "Running"
+	// BuildRetrying is a build between two attempts. Next: Starting, Failed, Cancelled.
+	BuildRetrying BuildPhase = "Retrying"
+	// BuildCancelling is a build that was told to end. Next: Cancelled, or Succeeded if it had finished first.
+	BuildCancelling BuildPhase = "Cancelling"
+	// BuildSucceeded is final.
+	BuildSucceeded BuildPhase = "Succeeded"
+	// BuildFailed is final.
+	BuildFailed BuildPhase = "Failed"
+	// BuildCancelled is final.
+	BuildCancelled BuildPhase = "Cancelled"
+)
+
+// Finished says whether the phase is final.
+func (p BuildPhase) Finished() bool {
+	return p == BuildSucceeded || p == BuildFailed || p == BuildCancelled
+}
+
+// Active says whether a build in this phase holds a slot of its Image.
+func (p BuildPhase) Active() bool {
+	return p == BuildStarting || p == BuildRunning || p == BuildRetrying || p == BuildCancelling
+}
+
+// ImageBuildStatus is how a build goes.
+type ImageBuildStatus struct {
+	// phase is where the build stands. The server sets Pending on creation.
+	// +optional
+	Phase BuildPhase `json:"phase,omitempty"`
+	// finished is true once phase is Succeeded, Failed or Cancelled. It can be selected by.
+	// +optional
+	Finished bool `json:"finished,omitempty"`
+	// conditions: Admitted, PodReady, Succeeded and Finished.
+	// +optional
+	// +patchMergeKey=type
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
+	// resolved is what the inputs resolved to. Written once.
+	// +optional
+	Resolved *ResolvedInputs `json:"resolved,omitempty"`
+	// queuedTime is when the build began to wait for its turn.
+	// +optional
+	QueuedTime *metav1.Time `json:"queuedTime,omitempty"`
+	// startTime is when the first attempt was decided on.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+	// completionTime is when the build finished.
+	// +optional
+	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+	// currentAttempt is the number of the newest attempt, from 1; 0 before the first.
+	// +optional
+	CurrentAttempt int32 `json:"currentAttempt,omitempty"`
+	// attempts at this build, oldest first. At most 20.
+	// +optional
+	// +listType=map
+	// +listMapKey=number
+	Attempts []BuildAttempt `json:"attempts,omitempty"`
+	// artifacts are what the build made, one for each target. Only of a successful build.
+	// +optional
+	// +listType=map
+	// +listMapKey=target
+	Artifacts []Artifact `json:"artifacts,omitempty"`
+	// failure says why the build failed or was cancelled.
+	// +optional
+	Failure *BuildFailure `json:"failure,omitempty"`
+}
+
+// ResolvedInputs is what the inputs of a build resolved to.
+type ResolvedInputs struct {
+	// inputsDigest is the digest of the resolved inputs: "sha256:" and 64 hex digits.
+	InputsDigest string `json:"inputsDigest"`
+	// files by name, as they were in the ConfigMap. Empty where the source is inline or there is none.
+	// +optional
+	Files map[string]string `json:"files,omitempty"`
+}
+
+// AttemptOutcome is how an attempt ended.
+// +enum
+type AttemptOutcome string
+
+const (
+	// AttemptSucceeded is an attempt that made every artifact.
+	AttemptSucceeded AttemptOutcome = "Succeeded"
+	// AttemptFailed is an attempt that failed by itself.
+	AttemptFailed AttemptOutcome = "Failed"
+	// AttemptDisrupted is an attempt whose pod or node went away.
+	AttemptDisrupted AttemptOutcome = "Disrupted"
+	// AttemptCancelled is an attempt that was told to end.
+	AttemptCancelled AttemptOutcome = "Cancelled"
+)
+
+// BuildAttempt is one attempt at a build: one Job with one pod.
+type BuildAttempt struct {
+	// number of the attempt, from 1.
+	Number int32 `json:"number"`
+	// jobName is the name of the attempt's Job. It is recorded before the Job is created.
+	JobName string `json:"jobName"`
+	// jobUID is the UID of that Job. A Job of the same name with another UID is not this attempt's.
+	// +optional
+	JobUID types.UID `json:"jobUID,omitempty"`
+	// podName is the name of the Job's pod.
+	// +optional
+	PodName string `json:"podName,omitempty"`
+	// podUID is the UID of that pod. What another pod says is refused.
+	// +optional
+	PodUID types.UID `json:"podUID,omitempty"`
+	// nodeName is where the pod runs.
+	// +optional
+	NodeName string `json:"nodeName,omitempty"`
+	// startTime is when the attempt was decided on.
+	StartTime metav1.Time `json:"startTime"`
+	// completionTime is when its outcome was decided.
+	// +optional
+	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+	// outcome is how the attempt ended: Succeeded, Failed, Disrupted or Cancelled. Empty while it goes on.
+	// +optional
+	Outcome AttemptOutcome `json:"outcome,omitempty"`
+	// failure says why it did not succeed.
+	// +optional
+	Failure *BuildFailure `json:"failure,omitempty"`
+}
+
+// BuildFailure says why a build or an attempt failed.
+type BuildFailure struct {
+	// class of the failure. It decides whether there is another attempt.
+	Class FailureClass `json:"class"`
+	// reason is one of the documented reasons of the class.
+	Reason FailureReason `json:"reason"`
+	// message for people: what happened to which object and what to do.
+	// +optional
+	Message string `json:"message,omitempty"`
+	// exitCode of the builder, if it ran and ended.
+	// +optional
+	ExitCode *int32 `json:"exitCode,omitempty"`
+	// logTail is the end of the attempt's log, at most 2 KiB.
+	// +optional
+	LogTail string `json:"logTail,omitempty"`
+}

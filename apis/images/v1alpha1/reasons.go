@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Condition types of an Image.
+const (
+	// ImageReady is True when there is an artifact and the last finished build succeeded.
+	ImageReady = "Ready"
+	// ImageUpToDate is True when the latest successful build was made from the inputs as they resolve now.
+	ImageUpToDate = "UpToDate"
+	// ImageBuilding is True when a build is queued or running.
+	ImageBuilding = "Building"
+	// ImageInputsResolved is False when something the Image refers to is missing; the message names it.
+	ImageInputsResolved = "InputsResolved"
+	// ImageStalled is True when the Image will not progress without a person (kstatus).
+	ImageStalled = "Stalled"
+)
+
+// Condition types of an ImageBuild.
+const (
+	// BuildAdmitted is True once it was the build's turn.
+	BuildAdmitted = "Admitted"
+	// BuildPodReady is True once the container of the current attempt has started. While False its reason says what
+	// the build waits for.
+	BuildPodReady = "PodReady"
+	// BuildConditionSucceeded is True or False once the build has finished, and Unknown before.
+	BuildConditionSucceeded = "Succeeded"
+	// BuildConditionFinished is True once the build has finished.
+	BuildConditionFinished = "Finished"
+)
+
+// Reasons of an Image's conditions, besides the reasons of failures.
+const (
+	// ReasonBuildSucceeded : the last finished build succeeded.
+	ReasonBuildSucceeded = "BuildSucceeded"
+	// ReasonBuildFailed : the last finished build failed.
+	ReasonBuildFailed = "BuildFailed"
+	// ReasonBuildCancelled : the last finished build was cancelled.
+	ReasonBuildCancelled = "BuildCancelled"
+	// ReasonNeverBuilt : no build has finished.
+	ReasonNeverBuilt = "NeverBuilt"
+	// ReasonInputsChanged : the inputs differ from those of the latest successful build.
+	ReasonInputsChanged = "InputsChanged"
+	// ReasonInputsUnchanged : the inputs are those of the latest successful build.
+	ReasonInputsUnchanged = "InputsUnchanged"
+	// ReasonInputsNotResolved : the inputs cannot be resolved now; see InputsResolved.
+	ReasonInputsNotResolved = "InputsNotResolved"
+	// ReasonResolved : everything the Image refers to is there.
+	ReasonResolved = "Resolved"
+	// ReasonBuildActive : a build is starting, running, retrying or being cancelled.
+	ReasonBuildActive = "BuildActive"
+	// ReasonBuildQueued : a build waits for its turn.
+	ReasonBuildQueued = "BuildQueued"
+	// ReasonIdle : no build is queued or running.
+	ReasonIdle = "Idle"
+	// ReasonProgressing : nothing keeps the Image from progressing.
+	ReasonProgressing = "Progressing"
+	// ReasonSuspended : the triggers are suspended.
+	ReasonSuspended = "Suspended"
+)
+
+// Reasons of an ImageBuild's conditions, besides the reasons of failures. While a build waits they are what WHY shows.
+const (
+	// ReasonSucceeded : the build made every artifact.
+	ReasonSucceeded = "Succeeded"
+	// ReasonInProgress : the build has not finished.
+	ReasonInProgress = "InProgress"
+	// ReasonAdmitted : it was the build's turn.
+	ReasonAdmitted = "Admitted"
+	// ReasonContainerStarted : the builder runs or has run.
+	ReasonContainerStarted = "ContainerStarted"
+	// ReasonWaitingForSlot : an earlier build of the Image has not finished.
+	ReasonWaitingForSlot = "WaitingForSlot"
+	// ReasonWaitingForPod : the Job has no pod yet, or its pod has not been looked at.
+	ReasonWaitingForPod = "WaitingForPod"
+	// ReasonUnschedulable : no node takes the pod now.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonImagePulling : the builder's image is being pulled.
+	ReasonImagePulling = "ImagePulling"
+	// ReasonQuotaExceeded : a quota keeps the pod from being created.
+	ReasonQuotaExceeded = "QuotaExceeded"
+	// ReasonBackingOff : the next attempt waits for its backoff.
+	ReasonBackingOff = "BackingOff"
+)
+
+// FailureClass groups the reasons of failures by who can help.
+// +enum
+type FailureClass string
+
+const (
+	// FailureUser is a failure of what is being built.
+	FailureUser FailureClass = "User"
+	// FailureConfig is a failure of what the build was told to use.
+	FailureConfig FailureClass = "Config"
+	// FailureInfrastructure is a failure of the machinery.
+	FailureInfrastructure FailureClass = "Infrastructure"
+	// FailureRegistry is a failure to get the builder's image.
+	FailureRegistry FailureClass = "Registry"
+	// FailureTimeout is the end of one of the build's timeouts.
+	FailureTimeout FailureClass = "Timeout"
+	// FailureCancelled is a build that somebody cancelled.
+	FailureCancelled FailureClass = "Cancelled"
+)
+
+// FailureReason says what went wrong. Each reason belongs to one class.
+type FailureReason string
+
+// Reasons of class User.
+const (
+	// ReasonBuilderFailed : the builder said so, by its result or its exit code.
+	ReasonBuilderFailed FailureReason = "BuilderFailed"
+	// ReasonOOMKilled : the builder ran out of memory.
+	ReasonOOMKilled FailureReason = "OOMKilled"
+)
+
+// Reasons of class Config.
+const (
+	// ReasonBuilderNotFound : no builder of this name is registered.
+	ReasonBuilderNotFound FailureReason = "BuilderNotFound"
+	// ReasonBuilderNotAllowed : builders given by image are not allowed here.
+	ReasonBuilderNotAllowed FailureReason = "BuilderNotAllowed"
+	// ReasonBuilderNotRunnable : the builder's container could not be started.
+	ReasonBuilderNotRunnable FailureReason = "BuilderNotRunnable"
+	// ReasonSourceNotFound : the ConfigMap is missing, or holds something other than text.
+	ReasonSourceNotFound FailureReason = "SourceNotFound"
+	// ReasonSourceTooLarge : the files are more than 64 KiB.
+	ReasonSourceTooLarge FailureReason = "SourceTooLarge"
+	// ReasonNoResult : the builder ended with exit code 0 and left no result.
+	ReasonNoResult FailureReason = "NoResult"
+	// ReasonInvalidResult : the builder's result does not keep the contract.
+	ReasonInvalidResult FailureReason = "InvalidResult"
+	// ReasonJobConflict : a Job of the attempt's name exists and is not ours.
+	ReasonJobConflict FailureReason = "JobConflict"
+	// ReasonJobRejected : the Job was refused on creation.
+	ReasonJobRejected FailureReason = "JobRejected"
+	// ReasonPodForbidden : the Job's pod was refused by admission.
+	ReasonPodForbidden FailureReason = "PodForbidden"
+	// ReasonInvalidImageName : the builder's image is not a valid reference.
+	ReasonInvalidImageName FailureReason = "InvalidImageName"
+)
+
+// Reasons of class Infrastructure.
+const (
+	// ReasonBuilderTempFail : the builder said that trying again may help (exit code 75, or by its result).
+	ReasonBuilderTempFail FailureReason = "BuilderTempFail"
+	// ReasonEvicted : the pod was evicted. A disruption.
+	ReasonEvicted FailureReason = "Evicted"
+	// ReasonPreempted : the pod gave way to a more important one. A disruption.
+	ReasonPreempted FailureReason = "Preempted"
+	// ReasonNodeLost : the pod's node went away. A disruption.
+	ReasonNodeLost FailureReason = "NodeLost"
+	// ReasonNodeShutdown : the pod's node was shut down. A disruption.
+	ReasonNodeShutdown FailureReason = "NodeShutdown"
+	// ReasonNodeRejected : the node did not take the pod.
+	ReasonNodeRejected FailureReason = "NodeRejected"
+	// ReasonPodDeleted : somebody deleted the pod. A disruption.
+	ReasonPodDeleted FailureReason = "PodDeleted"
+	// ReasonJobDeleted : somebody deleted the Job. A disruption.
+	ReasonJobDeleted FailureReason = "JobDeleted"
+	// ReasonProcessLost : the builder's process ended with the server that ran it. A disruption.
+	ReasonProcessLost FailureReason = "ProcessLost"
+)
+
+// Reasons of class Registry.
+const (
+	// ReasonImagePullFailed : the builder's image could not be pulled in time.
+	ReasonImagePullFailed FailureReason = "ImagePullFailed"
+)
+
+// Reasons of class Timeout.
+const (
+	// ReasonStartTimeout : no container started within timeouts.start.
+	ReasonStartTimeout FailureReason = "StartTimeout"
+	// ReasonRunTimeout : the build ran longer than timeouts.run.
+	ReasonRunTimeout FailureReason = "RunTimeout"
+)
+
+// Reasons of class Cancelled.
+const (
+	// ReasonCancelRequested : somebody asked for it.
+	ReasonCancelRequested FailureReason = "CancelRequested"
+)
+
+// Reasons of events, besides the reasons of failures.
+const (
+	// EventBuildCreated is recorded on an Image when a build of it was started.
+	EventBuildCreated = "BuildCreated"
+	// EventSucceeded is recorded on an ImageBuild that succeeded.
+	EventSucceeded = "Succeeded"
+	// EventRetrying is recorded on an ImageBuild whose attempt failed and gets another.
+	EventRetrying = "Retrying"
+)
+
+// Labels and annotations of the objects that Goldsmith makes.
+const (
+	// LabelImage is the name of the Image, on builds, Jobs and pods.
+	LabelImage = GroupName + "/image"
+	// LabelBuild is the name of the ImageBuild, on Jobs and pods.
+	LabelBuild = GroupName + "/build"
+	// LabelAttempt is the number of the attempt, on Jobs and pods.
+	LabelAttempt = GroupName + "/attempt"
+	// LabelManagedBy is app.kubernetes.io/managed-by, on Jobs and pods.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	// ManagedBy is the value of LabelManagedBy.
+	ManagedBy = "goldsmith"
+	// AnnotationInput is the builder's input, on pods.
+	AnnotationInput = GroupName + "/input"
+)

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// BuildRequest asks for a build of an Image. It is created at the Image's instantiate subresource, which answers
+// with the ImageBuild.
+type BuildRequest struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard object's metadata. The name, if given, is the Image's.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// requestID is the requester's name for this request, 1 to 128 printable characters. The same requestID is
+	// answered with the same build, as long as it is among the last 32. Defaults to a random one, with which a
+	// request that is sent twice makes two builds.
+	// +optional
+	RequestID string `json:"requestID,omitempty"`
+	// reason is what the build is said to be started by: Created, SpecChange or Manual. Defaults to Manual.
+	// +optional
+	Reason TriggerReason `json:"reason,omitempty"`
+	// message for people, at most 1024 characters.
+	// +optional
+	Message string `json:"message,omitempty"`
+	// changes since the last attempted build, at most 32.
+	// +optional
+	// +listType=atomic
+	Changes []InputChange `json:"changes,omitempty"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// CancelRequest asks for a build to be cancelled. It is created at the build's cancel subresource, which answers
+// with the ImageBuild. A build that has finished stays as it is.
+type CancelRequest struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard object's metadata. The name, if given, is the build's.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// reason for people, at most 1024 characters.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +k8s:conversion-gen:explicit-from=net/url.Values
+
+// ImageBuildLogOptions are the query parameters of a build's log subresource.
+type ImageBuildLogOptions struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// attempt whose log is asked for, from 1. Defaults to the current attempt; with follow, to the current one and
+	// all that come after it.
+	// +optional
+	Attempt *int32 `json:"attempt,omitempty"`
+	// follow keeps the log open until the build has finished. Defaults to false.
+	// +optional
+	Follow bool `json:"follow,omitempty"`
+	// tailLines is how many lines from the end are shown. Not negative. Defaults to all.
+	// +optional
+	TailLines *int64 `json:"tailLines,omitempty"`
+	// sinceTime leaves out lines before this time (RFC 3339).
+	// +optional
+	SinceTime *metav1.Time `json:"sinceTime,omitempty"`
+	// timestamps puts the time (RFC 3339) at the beginning of each line. Defaults to false.
+	// +optional
+	Timestamps bool `json:"timestamps,omitempty"`
+	// limitBytes ends the log after this many bytes. At least 1. Defaults to no limit.
+	// +optional
+	LimitBytes *int64 `json:"limitBytes,omitempty"`
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package images
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// Image is a golden image that should exist. Whenever its inputs change, Goldsmith builds it and keeps the
+// outcome in its status. Names are DNS labels of at most 45 characters, so that every name derived from one
+// is a legal label value.
+type Image struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+
+	Spec   ImageSpec
+	Status ImageStatus
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImageList is a list of images.
+type ImageList struct {
+	metav1.TypeMeta
+	metav1.ListMeta
+
+	Items []Image
+}
+
+// ImageSpec is the image that should exist.
+type ImageSpec struct {
+	BuildInputs
+
+	Triggers  *Triggers
+	RunPolicy v1alpha1.RunPolicy
+	Suspend   *bool
+	Timeouts  *BuildTimeouts
+	Retry     *RetryPolicy
+	History   *HistoryLimits
+}
+
+// BuildInputs is what goes into an image.
+type BuildInputs struct {
+	Builder    Builder
+	Base       Base
+	Source     *Source
+	Parameters []Parameter
+	Targets    []Target
+}
+
+// Builder names what makes an image: exactly one of name or image.
+type Builder struct {
+	Name    string
+	Image   string
+	Command []string
+}
+
+// Base is what an image starts from.
+type Base struct {
+	Reference string
+}
+
+// Source holds files for the builder. At most one of its fields is set.
+type Source struct {
+	Inline       *InlineSource
+	ConfigMapRef *ConfigMapReference
+}
+
+// InlineSource holds files.
+type InlineSource struct {
+	Files map[string]string
+}
+
+// ConfigMapReference names a ConfigMap of the same namespace.
+type ConfigMapReference struct {
+	Name string
+}
+
+// Parameter is a named value for the builder.
+type Parameter struct {
+	Name  string
+	Value string
+}
+
+// Target is one artifact to make.
+type Target struct {
+	Platform string
+	Format   v1alpha1.ArtifactFormat
+}
+
+// Triggers say what starts a build without anybody asking for one.
+type Triggers struct {
+	OnSpecChange *bool
+}
+
+// BuildTimeouts bound the phases of a build.
+type BuildTimeouts struct {
+	Start *metav1.Duration
+	Run   *metav1.Duration
+}
+
+// RetryPolicy says which failures get another attempt. A disruption (the pod or its node went away) gets another
+// attempt at once and counts neither against limit nor against on; the tenth fails the build.
+type RetryPolicy struct {
+	Limit   *int32
+	On      []v1alpha1.FailureClass
+	Backoff *Backoff
+}
+
+// Backoff is a wait that doubles with each failure.
+type Backoff struct {
+	Initial *metav1.Duration
+	Max     *metav1.Duration
+}
+
+// HistoryLimits say how many finished builds of an image are kept, with their Jobs, pods and logs. The oldest go
+// first; the latest successful build is always kept.
+type HistoryLimits struct {
+	Succeeded *int32
+	Failed    *int32
+}
+
+// ImageStatus is what is known about an image.
+type ImageStatus struct {
+	ObservedGeneration int64
+	BuildCounter       int64
+	InputsDigest       string
+	ActiveBuilds       int32
+	QueuedBuilds       int32
+	RecentRequests     []BuildRequestRecord
+	LastAttempted      *AttemptedBuild
+	LatestBuild        *LatestBuild
+	LatestSuccessful   *SuccessfulBuild
+	Conditions         []metav1.Condition
+}
+
+// BuildRequestRecord remembers the number that a request for a build was given.
+type BuildRequestRecord struct {
+	RequestID string
+	Number    int64
+	UID       types.UID
+}
+
+// AttemptedBuild is a build and the digest of what went into it.
+type AttemptedBuild struct {
+	Number       int64
+	InputsDigest string
+}
+
+// LatestBuild is the build with the highest number.
+type LatestBuild struct {
+	Name   string
+	Number int64
+	Phase  v1alpha1.BuildPhase
+}
+
+// SuccessfulBuild is a build that succeeded, and what it made.
+type SuccessfulBuild struct {
+	Name           string
+	Number         int64
+	InputsDigest   string
+	CompletionTime metav1.Time
+	Artifacts      []Artifact
+}
+
+// Artifact is what a build made for one target.
+type Artifact struct {
+	Target    string
+	Digest    string
+	SizeBytes int64
+	MediaType string
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImageBuild is one build. Builds of an Image are named <image>-<number> and come from its instantiate
+// subresource; one created directly is a build of its own, with a name of at most 55 characters.
+type ImageBuild struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+
+	Spec   ImageBuildSpec
+	Status ImageBuildStatus
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImageBuildList is a list of builds.
+type ImageBuildList struct {
+	metav1.TypeMeta
+	metav1.ListMeta
+
+	Items []ImageBuild
+}
+
+// ImageBuildSpec is the record of what was asked for. It cannot be changed but for cancelRequested, which only the
+// cancel subresource sets.
+type ImageBuildSpec struct {
+	ImageRef        *ImageReference
+	Number          *int64
+	ImageGeneration *int64
+	Trigger         *BuildTrigger
+	Inputs          BuildInputs
+	Timeouts        *BuildTimeouts
+	Retry           *RetryPolicy
+	CancelRequested *CancelRequested
+}
+
+// ImageReference names an Image of the same namespace.
+type ImageReference struct {
+	Name string
+	UID  types.UID
+}
+
+// BuildTrigger says why there is a build.
+type BuildTrigger struct {
+	Reason      v1alpha1.TriggerReason
+	Message     string
+	RequestedBy string
+	RequestID   string
+	Changes     []InputChange
+}
+
+// InputChange is one difference between the inputs of two builds.
+type InputChange struct {
+	Path string
+	From string
+	To   string
+}
+
+// CancelRequested records a request to cancel a build.
+type CancelRequested struct {
+	Time   metav1.Time
+	By     string
+	Reason string
+}
+
+// ImageBuildStatus is how a build goes.
+type ImageBuildStatus struct {
+	Phase          v1alpha1.BuildPhase
+	Finished       bool
+	Conditions     []metav1.Condition
+	Resolved       *ResolvedInputs
+	QueuedTime     *metav1.Time
+	StartTime      *metav1.Time
+	CompletionTime *metav1.Time
+	CurrentAttempt int32
+	Attempts       []BuildAttempt
+	Artifacts      []Artifact
+	Failure        *BuildFailure
+}
+
+// ResolvedInputs is what the inputs of a build resolved to.
+type ResolvedInputs struct {
+	InputsDigest string
+	Files        map[string]string
+}
+
+// BuildAttempt is one attempt at a build: one Job with one pod.
+type BuildAttempt struct {
+	Number         int32
+	JobName        string
+	JobUID         types.UID
+	PodName        string
+	PodUID         types.UID
+	NodeName       string
+	StartTime      metav1.Time
+	CompletionTime *metav1.Time
+	Outcome        v1alpha1.AttemptOutcome
+	Failure        *BuildFailure
+}
+
+// BuildFailure says why a build or an attempt failed.
+type BuildFailure struct {
+	Class    v1alpha1.FailureClass
+	Reason   v1alpha1.FailureReason
+	Message  string
+	ExitCode *int32
+	LogTail  string
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// BuildRequest asks for a build of an Image. It is created at the Image's instantiate subresource, which answers
+// with the ImageBuild.
+type BuildRequest struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+
+	RequestID string
+	Reason    v1alpha1.TriggerReason
+	Message   string
+	Changes   []InputChange
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// CancelRequest asks for a build to be cancelled. It is created at the build's cancel subresource, which answers
+// with the ImageBuild. A build that has finished stays as it is.
+type CancelRequest struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+
+	Reason string
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImageBuildLogOptions are the query parameters of a build's log subresource.
+type ImageBuildLogOptions struct {
+	metav1.TypeMeta
+
+	Attempt    *int32
+	Follow     bool
+	TailLines  *int64
+	SinceTime  *metav1.Time
+	Timestamps bool
+	LimitBytes *int64
+}

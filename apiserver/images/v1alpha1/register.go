@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+var (
+	localSchemeBuilder = runtime.NewSchemeBuilder(addFieldLabels)
+	// AddToScheme adds conversions and field selectors of v1alpha1 to a scheme.
+	AddToScheme = localSchemeBuilder.AddToScheme
+)
+
+// ImageFieldLabels are the fields that images can be selected by.
+var ImageFieldLabels = []string{"metadata.name", "metadata.namespace", "spec.suspend", "spec.builder.name"}
+
+// ImageBuildFieldLabels are the fields that builds can be selected by.
+var ImageBuildFieldLabels = []string{
+	"metadata.name", "metadata.namespace",
+	"spec.imageRef.name", "spec.imageRef.uid", "spec.trigger.reason",
+	"status.phase", "status.finished",
+}
+
+func addFieldLabels(scheme *runtime.Scheme) error {
+	for kind, labels := range map[string][]string{"Image": ImageFieldLabels, "ImageBuild": ImageBuildFieldLabels} {
+		if err := scheme.AddFieldLabelConversionFunc(v1alpha1.Kind(kind), fieldLabels(labels)); err != nil {
+			return fmt.Errorf("registering field selectors of %s: %w", kind, err)
+		}
+	}
+	return nil
+}
+
+func fieldLabels(supported []string) runtime.FieldLabelConversionFunc {
+	return func(label, value string) (string, string, error) {
+		for _, name := range supported {
+			if label == name {
+				return label, value, nil
+			}
+		}
+		return "", "", fmt.Errorf("field label %q is not supported: use one of %v", label, supported)
+	}
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+func validateFiles(files map[string]string, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := inputs.ValidFileName(name); err != nil {
+			errs = append(errs, field.Invalid(path.Key(name), name, err.Error()))
+		}
+	}
+	if size := inputs.SourceBytes(files); size > inputs.MaxSourceBytes {
+		errs = append(errs, field.Invalid(path, fmt.Sprintf("%d bytes", size),
+			fmt.Sprintf("must be at most %d bytes of JSON in all: let the builder fetch what is larger", inputs.MaxSourceBytes)))
+	}
+	return errs
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/images"
+)
+
+const (
+	maxAttempts = 20
+	maxLogTail  = 2 << 10
+
+	// logArchived is the one condition of a finished build that may still change: its log is archived afterwards.
+	logArchived = "LogArchived"
+)
+
+var attemptOutcomes = []v1alpha1.AttemptOutcome{
+	v1alpha1.AttemptSucceeded, v1alpha1.AttemptFailed, v1alpha1.AttemptDisrupted, v1alpha1.AttemptCancelled,
+}
+
+// ImageBuildStatusUpdate validates a change of an ImageBuild's status. It holds what must be true of every build
+// whatever its controller does: phases follow the table, a final status stays, and attempts are only ever added.
+func ImageBuildStatusUpdate(build, old *images.ImageBuild) field.ErrorList {
+	current, stored := &build.Status, &old.Status
+	errs := validatePhaseChange(stored.Phase, current.Phase, status.Child("phase"))
+	if stored.Phase.Finished() {
+		if len(errs) == 0 && !equality.Semantic.DeepEqual(withoutLogArchived(current), withoutLogArchived(stored)) {
+			errs = append(errs, field.Forbidden(status, fmt.Sprintf("is final since the build is %s: only condition %s may change", stored.Phase, logArchived)))
+		}
+		return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
+	}
+	errs = append(errs, validateResolved(current.Resolved, stored.Resolved, status.Child("resolved"))...)
+	errs = append(errs, validateAttempts(current.Attempts, stored.Attempts, status.Child("attempts"))...)
+	if n := int32(len(current.Attempts)); current.CurrentAttempt != n { //nolint:gosec // at most 20
+		errs = append(errs, field.Invalid(status.Child("currentAttempt"), current.CurrentAttempt,
+			fmt.Sprintf("must be the number of the last attempt, %d", n)))
+	}
+	errs = append(errs, validateEnd(current)...)
+	return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
+}
+
+func withoutLogArchived(status *images.ImageBuildStatus) *images.ImageBuildStatus {
+	status = status.DeepCopy()
+	status.Conditions = slices.DeleteFunc(status.Conditions, func(condition metav1.Condition) bool {
+		return condition.Type == logArchived
+	})
+	return status
+}
+
+func validateResolved(resolved, stored *images.ResolvedInputs, path *field.Path) field.ErrorList {
+	if stored != nil {
+		return immutable(resolved, stored, path, "is immutable once it is set: a build keeps its inputs")
+	}
+	if resolved == nil {
+		return nil
+	}
+	errs := validateRequiredDigest(resolved.InputsDigest, path.Child("inputsDigest"))
+	return append(errs, validateFiles(resolved.Files, path.Child("files"))...)
+}
+
+// validateEnd checks what comes with a final phase, and only with one.
+func validateEnd(current *images.ImageBuildStatus) field.ErrorList {
+	errs := validateArtifacts(current.Artifacts, status.Child("artifacts"))
+	if len(current.Artifacts) > 0 && current.Phase != v1alpha1.BuildSucceeded {
+		errs = append(errs, field.Forbidden(status.Child("artifacts"), "only a build that succeeded has artifacts"))
+	}
+	errs = append(errs, validateFailure(current.Failure, status.Child("failure"))...)
+	switch {
+	case current.Failure != nil && current.Phase == v1alpha1.BuildSucceeded:
+		errs = append(errs, field.Forbidden(status.Child("failure"), "a build that succeeded has none"))
+	case current.Failure == nil && current.Phase == v1alpha1.BuildFailed:
+		errs = append(errs, field.Required(status.Child("failure"), "say why the build failed"))
+	}
+	switch {
+	case current.Phase.Finished() && current.CompletionTime == nil:
+		errs = append(errs, field.Required(status.Child("completionTime"), "a finished build has one"))
+	case !current.Phase.Finished() && current.CompletionTime != nil:
+		errs = append(errs, field.Forbidden(status.Child("completionTime"), "only a finished build has one"))
+	}
+	if last := len(current.Attempts) - 1; current.Phase.Finished() && last >= 0 && current.Attempts[last].Outcome == "" {
+		errs = append(errs, field.Required(status.Child("attempts").Index(last).Child("outcome"), "a finished build has no attempt that goes on"))
+	}
+	return errs
+}
+
+func validateAttempts(attempts, stored []images.BuildAttempt, path *field.Path) field.ErrorList {
+	if len(attempts) < len(stored) {
+		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("attempts are never removed: there were %d", len(stored)))}
+	}
+	var errs field.ErrorList
+	if n := len(attempts); n > maxAttempts {
+		errs = append(errs, field.TooMany(path, n, maxAttempts))
+	}
+	for i := range attempts {
+		if i < len(stored) {
+			errs = append(errs, validateAttemptUpdate(&attempts[i], &stored[i], path.Index(i))...)
+		}
+		errs = append(errs, validateAttempt(&attempts[i], i, path.Index(i))...)
+		if i > len(stored) || i > 0 && i == len(stored) && stored[i-1].Outcome == "" {
+			errs = append(errs, field.Forbidden(path.Index(i), "an attempt is added only after the outcome of the previous one was stored"))
+		}
+	}
+	return errs
+}
+
+func validateAttempt(attempt *images.BuildAttempt, index int, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if want := int32(index) + 1; attempt.Number != want { //nolint:gosec // at most 20
+		errs = append(errs, field.Invalid(path.Child("number"), attempt.Number, fmt.Sprintf("attempts are numbered from 1 without gaps: must be %d", want)))
+	}
+	if attempt.JobName == "" {
+		errs = append(errs, field.Required(path.Child("jobName"), "record it before the Job is created"))
+	} else {
+		errs = append(errs, validateNames(validation.IsDNS1123Label(attempt.JobName), attempt.JobName, path.Child("jobName"))...)
+	}
+	if (attempt.PodName == "") != (attempt.PodUID == "") {
+		errs = append(errs, field.Required(path.Child("podUID"), "podName and podUID are recorded together"))
+	}
+	if attempt.StartTime.IsZero() {
+		errs = append(errs, field.Required(path.Child("startTime"), "an attempt has one from the beginning"))
+	}
+	switch {
+	case attempt.Outcome != "":
+		errs = append(errs, validateEnum(attempt.Outcome, attemptOutcomes, path.Child("outcome"))...)
+		if attempt.CompletionTime == nil {
+			errs = append(errs, field.Required(path.Child("completionTime"), "an attempt with an outcome has one"))
+		}
+	case attempt.CompletionTime != nil:
+		errs = append(errs, field.Forbidden(path.Child("completionTime"), "only an attempt with an outcome has one"))
+	}
+	return append(errs, validateFailure(attempt.Failure, path.Child("failure"))...)
+}
+
+func validateAttemptUpdate(attempt, stored *images.BuildAttempt, path *field.Path) field.ErrorList {
+	if stored.Outcome != "" {
+		return immutable(attempt, stored, path, "is immutable: the attempt has its outcome")
+	}
+	errs := immutable(attempt.JobName, stored.JobName, path.Child("jobName"), "is immutable: it names the Job of this attempt")
+	errs = append(errs, setOnce(attempt.JobUID, stored.JobUID, path.Child("jobUID"))...)
+	errs = append(errs, setOnce(attempt.PodName, stored.PodName, path.Child("podName"))...)
+	return append(errs, setOnce(attempt.PodUID, stored.PodUID, path.Child("podUID"))...)
+}
+
+func setOnce[T ~string](value, stored T, path *field.Path) field.ErrorList {
+	if stored == "" {
+		return nil
+	}
+	return immutable(value, stored, path, "is immutable once it is set: another one is not this attempt's")
+}
+
+func validateFailure(failure *images.BuildFailure, path *field.Path) field.ErrorList {
+	if failure == nil {
+		return nil
+	}
+	errs := validateEnum(failure.Class, failureClasses, path.Child("class"))
+	if len(errs) == 0 {
+		errs = append(errs, validateEnum(failure.Reason, failureReasons[failure.Class], path.Child("reason"))...)
+	}
+	if len(failure.LogTail) > maxLogTail {
+		errs = append(errs, field.TooLong(path.Child("logTail"), failure.LogTail, maxLogTail))
+	}
+	return errs
+}

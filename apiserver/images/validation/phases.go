@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// phases in the order of a build's life.
+var phases = []v1alpha1.BuildPhase{
+	v1alpha1.BuildPending, v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying,
+	v1alpha1.BuildCancelling, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
+}
+
+// nextPhases is the phase table: what may follow a phase, besides the same phase again. Final phases have no entry.
+var nextPhases = map[v1alpha1.BuildPhase][]v1alpha1.BuildPhase{
+	v1alpha1.BuildPending: {
+		v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
+	},
+	v1alpha1.BuildQueued: {
+		v1alpha1.BuildStarting, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
+	},
+	v1alpha1.BuildStarting: {
+		v1alpha1.BuildRunning, v1alpha1.BuildQueued, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildRetrying,
+		v1alpha1.BuildCancelling, v1alpha1.BuildCancelled,
+	},
+	v1alpha1.BuildRunning: {
+		v1alpha1.BuildQueued, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildRetrying,
+		v1alpha1.BuildCancelling, v1alpha1.BuildCancelled,
+	},
+	v1alpha1.BuildRetrying: {
+		v1alpha1.BuildStarting, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
+	},
+	v1alpha1.BuildCancelling: {
+		v1alpha1.BuildCancelled, v1alpha1.BuildSucceeded,
+	},
+}
+
+func validatePhaseChange(from, to v1alpha1.BuildPhase, path *field.Path) field.ErrorList {
+	if errs := validateEnum(to, phases, path); len(errs) > 0 {
+		return errs
+	}
+	if from == to || slices.Contains(nextPhases[from], to) {
+		return nil
+	}
+	allowed := "nothing, it is final"
+	if next := nextPhases[from]; len(next) > 0 {
+		allowed = strings.Join(asStrings(next), ", ")
+	}
+	return field.ErrorList{field.Invalid(path, to, fmt.Sprintf("must not follow %s; allowed after %s: %s", from, from, allowed))}
+}
+
+func asStrings[T ~string](values []T) []string {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = string(value)
+	}
+	return texts
+}
