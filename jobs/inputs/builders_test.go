@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inputs
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func TestLookup(t *testing.T) {
+	registered := map[string]Builder{
+		"mock":    {Image: "goldsmith.dev/mock"},
+		"debuild": {Image: "example.com/debuild:1", Command: []string{"/debuild"}},
+	}
+	tests := []struct {
+		name        string
+		builders    Builders
+		ask         v1alpha1.Builder
+		want        Builder
+		wantReason  v1alpha1.FailureReason
+		wantMessage string
+	}{
+		{
+			name:     "a registered name is found",
+			builders: Builders{Registered: registered},
+			ask:      v1alpha1.Builder{Name: "debuild"},
+			want:     Builder{Image: "example.com/debuild:1", Command: []string{"/debuild"}},
+		},
+		{
+			name:        "an unknown name is answered with the registered ones",
+			builders:    Builders{Registered: registered},
+			ask:         v1alpha1.Builder{Name: "packer"},
+			wantReason:  v1alpha1.ReasonBuilderNotFound,
+			wantMessage: `"packer": name one of those that are (debuild, mock)`,
+		},
+		{
+			name:        "without registered builders the message says so",
+			ask:         v1alpha1.Builder{Name: "packer"},
+			wantReason:  v1alpha1.ReasonBuilderNotFound,
+			wantMessage: "(there are none)",
+		},
+		{
+			name:       "no name at all is an unknown name",
+			builders:   Builders{Registered: registered, AllowImages: true},
+			wantReason: v1alpha1.ReasonBuilderNotFound,
+		},
+		{
+			name:        "an image is refused where images are not allowed, even that of a registered builder",
+			builders:    Builders{Registered: registered},
+			ask:         v1alpha1.Builder{Image: "goldsmith.dev/mock"},
+			wantReason:  v1alpha1.ReasonBuilderNotAllowed,
+			wantMessage: `"goldsmith.dev/mock" is not allowed here`,
+		},
+		{
+			name:     "an image is taken with its command where images are allowed",
+			builders: Builders{AllowImages: true},
+			ask:      v1alpha1.Builder{Image: "example.com/own", Command: []string{"/own", "-v"}},
+			want:     Builder{Image: "example.com/own", Command: []string{"/own", "-v"}},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, failure := tt.builders.Lookup(tt.ask)
+			checkFailure(t, failure, tt.wantReason, tt.wantMessage)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("unexpected builder (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// checkFailure wants a failure of class Config with a reason and a part of its message, or none if reason is empty.
+func checkFailure(t *testing.T, failure *v1alpha1.BuildFailure, reason v1alpha1.FailureReason, message string) {
+	t.Helper()
+	switch {
+	case reason == "" && failure != nil:
+		t.Errorf("unexpected failure: %+v", failure)
+	case reason != "" && failure == nil:
+		t.Errorf("no failure, want %s", reason)
+	case reason != "" && (failure.Class != v1alpha1.FailureConfig || failure.Reason != reason):
+		t.Errorf("failure is %s/%s, want Config/%s", failure.Class, failure.Reason, reason)
+	case reason != "" && !strings.Contains(failure.Message, message):
+		t.Errorf("message is %q, want it to contain %q", failure.Message, message)
+	}
+}

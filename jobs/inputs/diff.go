@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inputs
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"unicode/utf8"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+const (
+	// maxChanges is how many changes Diff tells.
+	maxChanges = 32
+	// maxShownRunes is how long a value, or a name in a path, is shown.
+	maxShownRunes = 128
+	// shortDigestLen is "sha256:" and 12 hex digits.
+	shortDigestLen = len("sha256:") + 12
+)
+
+// Snapshot is what went into an image at one time.
+type Snapshot struct {
+	Inputs v1alpha1.BuildInputs
+	// Files are the files by name, wherever they came from.
+	Files map[string]string
+}
+
+// Diff tells how two snapshots differ, sorted by path. Values are shortened to 128 characters, and files are shown as
+// a short digest and their size. Of more than 32 changes the last tells how many are left out.
+func Diff(before, after Snapshot) []v1alpha1.InputChange {
+	from, to := before.values(), after.values()
+	paths := maps.Clone(from)
+	maps.Copy(paths, to)
+
+	var changes []v1alpha1.InputChange
+	for _, p := range slices.SortedFunc(maps.Keys(paths), path.compare) {
+		if from[p] != to[p] {
+			changes = append(changes, v1alpha1.InputChange{Path: p.String(), From: from[p].shown, To: to[p].shown})
+		}
+	}
+	if len(changes) > maxChanges {
+		more := len(changes) - (maxChanges - 1)
+		changes = append(changes[:maxChanges-1], v1alpha1.InputChange{Path: fmt.Sprintf("and %d more", more)})
+	}
+	return changes
+}
+
+// path is a field, or the named element of one.
+type path struct{ field, name string }
+
+func (p path) compare(other path) int {
+	return cmp.Or(cmp.Compare(p.field, other.field), cmp.Compare(p.name, other.name))
+}
+
+func (p path) String() string {
+	if p.name == "" {
+		return p.field
+	}
+	return p.field + "[" + shorten(p.name) + "]"
+}
+
+// value is what is compared, and what is shown of it. The zero value is that of something that is not there.
+type value struct{ exact, shown string }
+
+func shownAsIs(exact string) value {
+	if exact == "" {
+		return value{shown: `""`}
+	}
+	return value{exact: exact, shown: shorten(exact)}
+}
+
+func (s Snapshot) values() map[path]value {
+	values := map[path]value{
+		{field: "builder"}:        shownAsIs(builderText(s.Inputs.Builder)),
+		{field: "base.reference"}: shownAsIs(s.Inputs.Base.Reference),
+	}
+	for _, parameter := range s.Inputs.Parameters {
+		values[path{"parameters", parameter.Name}] = shownAsIs(parameter.Value)
+	}
+	for _, target := range s.Inputs.Targets {
+		name := target.Platform + "/" + string(target.Format)
+		values[path{"targets", name}] = shownAsIs(name)
+	}
+	for name, content := range s.Files {
+		digest := DigestBytes([]byte(content))[:shortDigestLen]
+		values[path{"files", name}] = value{exact: content, shown: fmt.Sprintf("%s (%d bytes)", digest, len(content))}
+	}
+	return values
+}
+
+// builderText is a builder in one line; one by image looks like none by name.
+func builderText(builder v1alpha1.Builder) string {
+	if builder.Image == "" {
+		return builder.Name
+	}
+	if len(builder.Command) == 0 {
+		return "image " + builder.Image
+	}
+	return fmt.Sprintf("image %s %q", builder.Image, builder.Command)
+}
+
+// shorten cuts text to maxShownRunes characters, the last of them an ellipsis.
+func shorten(text string) string {
+	if utf8.RuneCountInString(text) <= maxShownRunes {
+		return text
+	}
+	return string([]rune(text)[:maxShownRunes-1]) + "…"
+}

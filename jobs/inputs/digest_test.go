@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inputs
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func sampleInputs() v1alpha1.BuildInputs {
+	return v1alpha1.BuildInputs{
+		Builder:    v1alpha1.Builder{Name: "mock"},
+		Base:       v1alpha1.Base{Reference: "debian:bookworm"},
+		Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "minimal"}, {Name: "locale", Value: "en"}},
+		Targets: []v1alpha1.Target{
+			{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw},
+			{Platform: "linux/arm64", Format: v1alpha1.ArtifactFormatQCOW2},
+			{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatQCOW2},
+		},
+	}
+}
+
+func sampleFiles() map[string]string {
+	return map[string]string{"setup.sh": "apt-get install -y <packages> && true\n", "packages": "vim\n"}
+}
+
+// A digest that changes from one release to the next rebuilds every image there is.
+func TestDigestIsStable(t *testing.T) {
+	const want = "sha256:a6ec7a48c779d38faab15d33db7268469c1419a7da3bb718e2101193be216b2b"
+	if got := Digest(sampleInputs(), sampleFiles()); got != want {
+		t.Errorf("digest is %s, want %s", got, want)
+	}
+}
+
+func TestDigestIgnoresTheOrderOfSets(t *testing.T) {
+	inputs := sampleInputs()
+	slices.Reverse(inputs.Parameters)
+	slices.Reverse(inputs.Targets)
+	if Digest(inputs, sampleFiles()) != Digest(sampleInputs(), sampleFiles()) {
+		t.Error("the order of parameters or targets changes the digest")
+	}
+}
+
+func TestDigestCountsFilesByContent(t *testing.T) {
+	inline, referred := sampleInputs(), sampleInputs()
+	inline.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: sampleFiles()}}
+	referred.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "setup"}}
+
+	fromInline, failure := Resolve(inline, nil)
+	checkFailure(t, failure, "", "")
+	fromConfigMap, failure := Resolve(referred, &corev1.ConfigMap{Data: sampleFiles()})
+	checkFailure(t, failure, "", "")
+	if fromInline.InputsDigest != fromConfigMap.InputsDigest {
+		t.Error("the same files digest differently inline and from a ConfigMap")
+	}
+	if Digest(inline, nil) != Digest(inline, map[string]string{}) {
+		t.Error("no files digest differently as nil and as empty")
+	}
+}
+
+func TestDigestChangesWithEveryInput(t *testing.T) {
+	changes := map[string]func(*v1alpha1.BuildInputs, map[string]string){
+		"nothing":         func(*v1alpha1.BuildInputs, map[string]string) {},
+		"builder name":    func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Builder.Name = "other" },
+		"builder image":   func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Builder = v1alpha1.Builder{Image: "mock"} },
+		"builder command": func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Builder.Command = []string{"a", "b"} },
+		"joined command":  func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Builder.Command = []string{"a b"} },
+		"base":            func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Base.Reference = "debian:trixie" },
+		"parameter value": func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Parameters[0].Value = "full" },
+		"parameter name":  func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Parameters[0].Name = "Edition" },
+		"no parameters":   func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Parameters = nil },
+		"target":          func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Targets[0].Format = "iso" },
+		"fewer targets":   func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Targets = i.Targets[:2] },
+		"file content":    func(_ *v1alpha1.BuildInputs, f map[string]string) { f["packages"] = "emacs\n" },
+		"file name": func(_ *v1alpha1.BuildInputs, f map[string]string) {
+			f["packages2"] = f["packages"]
+			delete(f, "packages")
+		},
+		"one more file": func(_ *v1alpha1.BuildInputs, f map[string]string) { f["empty"] = "" },
+	}
+	seen := map[string]string{}
+	for name, change := range changes {
+		inputs, files := sampleInputs(), sampleFiles()
+		change(&inputs, files)
+		digest := Digest(inputs, files)
+		if other, ok := seen[digest]; ok {
+			t.Errorf("%q and %q have the same digest", name, other)
+		}
+		seen[digest] = name
+	}
+}
+
+func TestCanonicalJSONSortsKeysAndEscapesNoHTML(t *testing.T) {
+	got, err := CanonicalJSON(map[string]any{"b": "<&>", "a": map[string]int{"z": 1, "y": 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"a":{"y":2,"z":1},"b":"<&>"}`; string(got) != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if _, err := CanonicalJSON(func() {}); err == nil || !strings.Contains(err.Error(), "encode canonical JSON") {
+		t.Errorf("a function is encoded: %v", err)
+	}
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inputs
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func TestResolve(t *testing.T) {
+	fromConfigMap := &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "setup"}}
+	configMap := func(data map[string]string, binaryData map[string][]byte) *corev1.ConfigMap {
+		return &corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "setup"},
+			Data:       data,
+			BinaryData: binaryData,
+		}
+	}
+	// {"f":"…"} leaves this much for the content.
+	fits := MaxSourceBytes - len(`{"f":""}`)
+
+	tests := []struct {
+		name        string
+		source      *v1alpha1.Source
+		configMap   *corev1.ConfigMap
+		wantFiles   map[string]string
+		wantReason  v1alpha1.FailureReason
+		wantMessage string
+	}{
+		{name: "no source resolves to no files"},
+		{name: "an empty source resolves to no files", source: &v1alpha1.Source{}},
+		{
+			name:   "inline files are not repeated",
+			source: &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"a": "b"}}},
+		},
+		{
+			name:      "a ConfigMap's data are the files",
+			source:    fromConfigMap,
+			configMap: configMap(map[string]string{"setup.sh": "true\n", "empty": ""}, nil),
+			wantFiles: map[string]string{"setup.sh": "true\n", "empty": ""},
+		},
+		{name: "an empty ConfigMap resolves to no files", source: fromConfigMap, configMap: configMap(nil, nil)},
+		{
+			name:        "a missing ConfigMap is named",
+			source:      fromConfigMap,
+			wantReason:  v1alpha1.ReasonSourceNotFound,
+			wantMessage: `ConfigMap "setup" does not exist`,
+		},
+		{
+			name:        "binary data are refused",
+			source:      fromConfigMap,
+			configMap:   configMap(map[string]string{"a": "b"}, map[string][]byte{"logo.png": {0xff}}),
+			wantReason:  v1alpha1.ReasonSourceNotFound,
+			wantMessage: `ConfigMap team/setup holds "logo.png" as binaryData`,
+		},
+		{
+			name:        "text that is not UTF-8 is refused",
+			source:      fromConfigMap,
+			configMap:   configMap(map[string]string{"latin1.txt": "caf\xe9"}, nil),
+			wantReason:  v1alpha1.ReasonSourceNotFound,
+			wantMessage: `ConfigMap team/setup holds "latin1.txt", which is not UTF-8`,
+		},
+		{
+			name:        "a key that is no file name is refused",
+			source:      fromConfigMap,
+			configMap:   configMap(map[string]string{"..": "b"}, nil),
+			wantReason:  v1alpha1.ReasonSourceNotFound,
+			wantMessage: `ConfigMap team/setup has the key ".."`,
+		},
+		{
+			name:      "64 KiB of files are allowed",
+			source:    fromConfigMap,
+			configMap: configMap(map[string]string{"f": strings.Repeat("x", fits)}, nil),
+			wantFiles: map[string]string{"f": strings.Repeat("x", fits)},
+		},
+		{
+			name:        "one byte more is too large",
+			source:      fromConfigMap,
+			configMap:   configMap(map[string]string{"f": strings.Repeat("x", fits+1)}, nil),
+			wantReason:  v1alpha1.ReasonSourceTooLarge,
+			wantMessage: "ConfigMap team/setup holds 65537 bytes of files, as JSON, and 65536 are the limit",
+		},
+		{
+			name:        "the limit counts what JSON escapes",
+			source:      fromConfigMap,
+			configMap:   configMap(map[string]string{"f": strings.Repeat("\n", fits/2+1)}, nil),
+			wantReason:  v1alpha1.ReasonSourceTooLarge,
+			wantMessage: "team/setup",
+		},
+		{
+			name:      "the limit does not count HTML escapes",
+			source:    fromConfigMap,
+			configMap: configMap(map[string]string{"f": strings.Repeat("<", fits)}, nil),
+			wantFiles: map[string]string{"f": strings.Repeat("<", fits)},
+		},
+		{
+			name:        "inline files have the same limit",
+			source:      &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"f": strings.Repeat("x", fits+1)}}},
+			wantReason:  v1alpha1.ReasonSourceTooLarge,
+			wantMessage: "source.inline holds 65537 bytes",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inputs := sampleInputs()
+			inputs.Source = tt.source
+			resolved, failure := Resolve(inputs, tt.configMap)
+			checkFailure(t, failure, tt.wantReason, tt.wantMessage)
+			if tt.wantReason != "" {
+				if resolved != nil {
+					t.Errorf("there is a failure, and yet the inputs resolved to %v", resolved)
+				}
+				return
+			}
+			if diff := cmp.Diff(tt.wantFiles, resolved.Files); diff != "" {
+				t.Errorf("unexpected files (-want +got):\n%s", diff)
+			}
+			if want := Digest(inputs, Files(inputs, resolved)); resolved.InputsDigest != want {
+				t.Errorf("digest is %s, want %s", resolved.InputsDigest, want)
+			}
+		})
+	}
+}
+
+func TestResolveCopiesTheConfigMap(t *testing.T) {
+	inputs := sampleInputs()
+	inputs.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "setup"}}
+	configMap := &corev1.ConfigMap{Data: map[string]string{"a": "before"}}
+	resolved, failure := Resolve(inputs, configMap)
+	checkFailure(t, failure, "", "")
+	configMap.Data["a"] = "after"
+	if got := resolved.Files["a"]; got != "before" {
+		t.Errorf("the resolved file changed to %q with the ConfigMap", got)
+	}
+}
+
+func TestFilesOfAnUnresolvedConfigMapAreNone(t *testing.T) {
+	inputs := v1alpha1.BuildInputs{Source: &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "setup"}}}
+	if files := Files(inputs, nil); files != nil {
+		t.Errorf("files are %v, want none", files)
+	}
+}
+
+func TestValidFileName(t *testing.T) {
+	valid := []string{"a", "setup.sh", ".bashrc", "etc/apt/sources.list", "a..b", "...", "-", "_", strings.Repeat("a", 1024)}
+	for _, name := range valid {
+		if err := ValidFileName(name); err != nil {
+			t.Errorf("%q is refused: %v", name, err)
+		}
+	}
+	invalid := []string{
+		"", "/", "/etc/passwd", "a/", "a//b", ".", "..", "../a", "a/../b", "a/..", "./a", "a b", "a\x00b", "a\nb", `a\b`, "ä",
+		"caf\xe9", strings.Repeat("a", 1025),
+	}
+	for _, name := range invalid {
+		if err := ValidFileName(name); err == nil {
+			t.Errorf("%q is taken", name)
+		}
+	}
+}
+
+func FuzzValidFileName(f *testing.F) {
+	for _, seed := range []string{"", "a", "a/b", "../a", "/a", "a//b", "a\x00", ".", "a/."} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if ValidFileName(name) != nil {
+			return
+		}
+		if strings.HasPrefix(name, "/") || strings.Contains("/"+name+"/", "/../") || strings.ContainsAny(name, "\x00 \\\n") {
+			t.Errorf("%q is taken", name)
+		}
+	})
+}

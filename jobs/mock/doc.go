@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package mock is a builder that builds nothing: it keeps the builder contract, takes as long as it is told, and goes
+// wrong in every way it is told. It is for trying Goldsmith out, and for testing it.
+//
+// What it makes for each target is a file with its own input, without build and attempt; so the same inputs give the
+// same digest. It knows nothing of Kubernetes and never talks to a network.
+//
+// Its parameters, all optional; others are ignored:
+//
+//	duration      how long the build takes, in all (1s)
+//	steps         the number of steps that it is divided into (5)
+//	linesPerStep  how many lines each step logs when it starts (1)
+//	lineBytes     how long each of these lines is, with its newline (as long as its text)
+//	failAt        the step in which it fails, after that step's lines
+//	failReason    the reason it gives (MockFailed)
+//	retryable     whether it says that trying again may help (false)
+//	failAttempts  how many attempts go wrong, from the first: the rest ignore failAt, exitCode, result and crash
+//	              (all, where one of these is set; it fails in the first step where failAt is not set)
+//	exitCode      the exit code (0, or 1 where it fails)
+//	result        good, none, malformed, oversized or baddigest: what it leaves as its result (good)
+//	onTerm        exit or ignore: what it does when it is told to end (exit, with code 143)
+//	crash         segv or oom: ends by a segmentation fault, or by using up memory, where it would fail. oom stops
+//	              at 256 MiB and then kills itself: a machine without a limit survives it
+package mock

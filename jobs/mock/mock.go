@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mock
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+const (
+	exitUsage      = 2
+	exitTerminated = 128 + int(syscall.SIGTERM)
+)
+
+// Main runs the mock builder and returns its exit code. getenv looks up the variables of the builder contract. SIGTERM,
+// and the end of ctx, is how it is told to end. It takes no arguments.
+func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Writer, args []string) int {
+	if len(args) > 0 {
+		complain(stderr, fmt.Errorf("it takes no arguments: its input is the file that $%s names", render.EnvInput))
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+
+	return newBuilder(ctx, getenv, stdout, stderr).run(getenv(render.EnvInput))
+}
+
+func complain(stderr io.Writer, err error) {
+	// Where even the log cannot be written there is nobody left to tell.
+	_, _ = fmt.Fprintf(stderr, "mock builder: %v\n", err)
+}
+
+// builder is one run of the mock builder.
+type builder struct {
+	outputDir  string
+	resultPath string
+	stdout     io.Writer
+	stderr     io.Writer
+	// term is closed when the builder is told to end; nil once it ignores that.
+	term <-chan struct{}
+
+	behaviour behaviour
+}
+
+// newBuilder is a run that is told to end by the end of ctx.
+func newBuilder(ctx context.Context, getenv func(string) string, stdout, stderr io.Writer) *builder {
+	return &builder{
+		outputDir:  getenv(render.EnvOutput),
+		resultPath: getenv(render.EnvResult),
+		stdout:     stdout,
+		stderr:     stderr,
+		term:       ctx.Done(),
+	}
+}
+
+func (b *builder) run(inputPath string) int {
+	input, made, err := readInput(inputPath)
+	if err != nil {
+		return b.refuse("InvalidInput", err)
+	}
+	b.behaviour, err = newBehaviour(input.Parameters, input.Attempt)
+	if err != nil {
+		return b.refuse("InvalidParameter", err)
+	}
+	if told := b.work(input); told {
+		return exitTerminated
+	}
+	if b.behaviour.fails {
+		return b.fail()
+	}
+	return b.finish(input.Targets, made)
+}
+
+// refuse ends a build that cannot go on, whatever it was told to do.
+func (b *builder) refuse(reason string, err error) int {
+	complain(b.stderr, err)
+	b.leave(result.Result{Outcome: result.OutcomeFailed, Failure: &result.Failure{Reason: reason, Message: err.Error()}})
+	return 1
+}
+
+// work logs and waits, up to the step that it fails in. It returns true if it was told to end and does so.
+func (b *builder) work(input *render.Input) (told bool) {
+	steps := b.behaviour.steps
+	b.logf("mock builder: build %s/%s, attempt %d, base %s, %d files, %d targets, %v in %d steps\n",
+		input.Build.Namespace, input.Build.Name, input.Attempt, input.Base.Reference,
+		len(input.Files), len(input.Targets), b.behaviour.duration, steps)
+	if steps == 0 {
+		return !b.behaviour.fails && b.wait(b.behaviour.duration)
+	}
+	for step := 1; step <= steps; step++ {
+		if b.logStep(step) {
+			return true
+		}
+		if b.behaviour.fails && step == b.behaviour.failAt {
+			return false
+		}
+		if b.wait(b.behaviour.duration / time.Duration(steps)) {
+			return true
+		}
+	}
+	return false
+}
+
+// logStep logs a step's lines. It returns true if it was told to end and does so.
+func (b *builder) logStep(step int) (told bool) {
+	for line := 1; line <= b.behaviour.linesPerStep; line++ {
+		text := fmt.Sprintf("step %d/%d line %d/%d", step, b.behaviour.steps, line, b.behaviour.linesPerStep)
+		if b.behaviour.lineBytes > 0 {
+			text = sized(text, b.behaviour.lineBytes-len("\n"))
+		}
+		b.logf("%s\n", text)
+		if b.toldToEnd() {
+			return true
+		}
+	}
+	return false
+}
+
+// wait waits, and returns true if it was told to end and does so.
+func (b *builder) wait(duration time.Duration) (told bool) {
+	timer := time.NewTimer(duration)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return false
+		case <-b.term:
+			if b.endOrIgnore() {
+				return true
+			}
+		}
+	}
+}
+
+func (b *builder) toldToEnd() bool {
+	select {
+	case <-b.term:
+		return b.endOrIgnore()
+	default:
+		return false
+	}
+}
+
+// endOrIgnore answers to being told to end: true is that it ends.
+func (b *builder) endOrIgnore() bool {
+	if b.behaviour.onTerm == onTermIgnore {
+		b.term = nil
+		b.logf("told to end: ignored\n")
+		return false
+	}
+	b.logf("told to end: exiting\n")
+	return true
+}
+
+func (b *builder) logf(format string, args ...any) {
+	// A log that cannot be written does not fail a build.
+	_, _ = fmt.Fprintf(b.stdout, format, args...)
+}
+
+// sized is text of exactly size bytes, cut or filled up.
+func sized(text string, size int) string {
+	if len(text) >= size {
+		return text[:size]
+	}
+	return text + " " + strings.Repeat("x", size-len(text)-1)
+}

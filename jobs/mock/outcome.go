@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mock
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+// readInput reads the input, and what is made from it: the canonical input without build and attempt.
+func readInput(path string) (*render.Input, []byte, error) {
+	if path == "" {
+		return nil, nil, fmt.Errorf("$%s is not set", render.EnvInput)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the input: %w", err)
+	}
+	input := &render.Input{}
+	if err := json.Unmarshal(text, input); err != nil {
+		return nil, nil, fmt.Errorf("read the input: %w", err)
+	}
+	if input.Version != render.InputVersion {
+		return nil, nil, fmt.Errorf("the input's version is %d, not %d", input.Version, render.InputVersion)
+	}
+	made, err := withoutIdentity(text)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the input: %w", err)
+	}
+	return input, made, nil
+}
+
+// withoutIdentity is the canonical form of an input without what tells one build from another.
+func withoutIdentity(text []byte) ([]byte, error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var fields map[string]any
+	if err := decoder.Decode(&fields); err != nil {
+		return nil, err
+	}
+	delete(fields, "build")
+	delete(fields, "attempt")
+	return inputs.CanonicalJSON(fields)
+}
+
+// fail ends a build that was told to fail.
+func (b *builder) fail() int {
+	if b.behaviour.crash != "" {
+		complain(b.stderr, fmt.Errorf("crashes (%s)", b.behaviour.crash))
+		return crash(b.behaviour.crash)
+	}
+	message := "failed, as it was told to"
+	if b.behaviour.steps > 0 {
+		message = fmt.Sprintf("failed in step %d of %d, as it was told to", b.behaviour.failAt, b.behaviour.steps)
+	}
+	complain(b.stderr, errors.New(message))
+	return b.leave(result.Result{
+		Outcome: result.OutcomeFailed,
+		Failure: &result.Failure{Reason: b.behaviour.failReason, Message: message, Retryable: b.behaviour.retryable},
+	})
+}
+
+// finish makes an artifact for each target, and ends the build.
+func (b *builder) finish(targets []render.InputTarget, made []byte) int {
+	digest := inputs.DigestBytes(made)
+	if b.behaviour.result == resultBadDigest {
+		digest = "sha256:not-a-digest"
+	}
+	message := result.Result{Outcome: result.OutcomeSucceeded}
+	for _, target := range targets {
+		if err := b.makeArtifact(target, made); err != nil {
+			return b.refuse("OutputNotWritable", err)
+		}
+		message.Artifacts = append(message.Artifacts, result.Artifact{
+			Target:    target.Name,
+			Digest:    digest,
+			SizeBytes: int64(len(made)),
+		})
+	}
+	return b.leave(message)
+}
+
+func (b *builder) makeArtifact(target render.InputTarget, content []byte) error {
+	name := strings.ReplaceAll(target.Platform, "/", "-") + "." + string(target.Format)
+	if err := os.WriteFile(filepath.Join(b.outputDir, name), content, 0o644); err != nil {
+		return fmt.Errorf("make the artifact for %s: %w", target.Name, err)
+	}
+	return nil
+}
+
+// leave writes the result, in the way it was told to, and returns the exit code.
+func (b *builder) leave(message result.Result) int {
+	text, err := b.encode(message)
+	if err == nil && text != nil {
+		err = os.WriteFile(b.resultPath, text, 0o644)
+	}
+	if err != nil {
+		complain(b.stderr, fmt.Errorf("leave the result: %w", err))
+		return 1
+	}
+	return b.behaviour.exitCode
+}
+
+// encode is the message as it was told to leave it; nil is none.
+func (b *builder) encode(message result.Result) ([]byte, error) {
+	message.Version = result.Version
+	text, err := json.Marshal(message)
+	if err != nil {
+		return nil, err
+	}
+	switch b.behaviour.result {
+	case resultNone:
+		return nil, nil
+	case resultMalformed:
+		return text[:len(text)/2], nil
+	case resultOversized:
+		return append(text, bytes.Repeat([]byte(" "), result.MaxBytes)...), nil
+	}
+	return text, nil
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mock
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The values of the parameter result.
+const (
+	resultGood      = "good"
+	resultNone      = "none"
+	resultMalformed = "malformed"
+	resultOversized = "oversized"
+	resultBadDigest = "baddigest"
+)
+
+// The values of the parameter onTerm.
+const (
+	onTermExit   = "exit"
+	onTermIgnore = "ignore"
+)
+
+// The values of the parameter crash.
+const (
+	crashSegv = "segv"
+	crashOOM  = "oom"
+)
+
+// The limits of the parameters that are numbers.
+const (
+	maxDuration     = 7 * 24 * time.Hour
+	maxSteps        = 10_000
+	maxLinesPerStep = 100_000
+	maxLineBytes    = 1 << 20
+	maxAttempts     = 1_000
+	maxExitCode     = 255
+)
+
+// behaviour is what one attempt does: the parameters, with what does not concern the attempt left out.
+type behaviour struct {
+	duration     time.Duration
+	steps        int
+	linesPerStep int
+	lineBytes    int // 0: as long as the text
+	fails        bool
+	failAt       int // the step it fails in; 0: before the first, where there are no steps
+	failReason   string
+	retryable    bool
+	exitCode     int
+	result       string
+	onTerm       string
+	crash        string
+}
+
+// newBehaviour reads the parameters for one attempt. The error lists everything that is wrong with them.
+func newBehaviour(parameters map[string]string, attempt int32) (behaviour, error) {
+	p := &parser{parameters: parameters}
+	b := behaviour{
+		duration:     p.duration("duration", time.Second),
+		steps:        p.number("steps", 5, 0, maxSteps),
+		linesPerStep: p.number("linesPerStep", 1, 0, maxLinesPerStep),
+		lineBytes:    p.number("lineBytes", 0, 1, maxLineBytes),
+		failReason:   p.text("failReason", "MockFailed"),
+		retryable:    p.boolean("retryable", false),
+		onTerm:       p.choice("onTerm", onTermExit, onTermIgnore),
+		result:       resultGood,
+	}
+	failAt := p.step("failAt", b.steps)
+	failAttempts := p.number("failAttempts", 0, 0, maxAttempts)
+	exitCode := p.number("exitCode", -1, 0, maxExitCode)
+	result := p.choice("result", resultGood, resultNone, resultMalformed, resultOversized, resultBadDigest)
+	crash := p.choice("crash", "", crashSegv, crashOOM)
+	if len(p.problems) > 0 {
+		return behaviour{}, errors.New(strings.Join(p.problems, "; "))
+	}
+
+	if p.has("failAttempts") && int(attempt) > failAttempts {
+		return b, nil
+	}
+	b.fails = failAt > 0 || p.has("failAttempts") || crash != ""
+	b.failAt = min(max(failAt, 1), b.steps)
+	b.result = result
+	b.crash = crash
+	b.exitCode = exitCode
+	if exitCode < 0 {
+		b.exitCode = 0
+		if b.fails {
+			b.exitCode = 1
+		}
+	}
+	return b, nil
+}
+
+// parser reads parameters and collects what is wrong with them.
+type parser struct {
+	parameters map[string]string
+	problems   []string
+}
+
+func (p *parser) has(name string) bool {
+	_, ok := p.parameters[name]
+	return ok
+}
+
+func (p *parser) problem(name, want string) {
+	p.problems = append(p.problems, fmt.Sprintf("parameter %s is %q: it must be %s", name, p.parameters[name], want))
+}
+
+func (p *parser) text(name, byDefault string) string {
+	if !p.has(name) {
+		return byDefault
+	}
+	return p.parameters[name]
+}
+
+func (p *parser) number(name string, byDefault, least, most int) int {
+	if !p.has(name) {
+		return byDefault
+	}
+	value, err := strconv.Atoi(p.parameters[name])
+	if err != nil || value < least || value > most {
+		p.problem(name, fmt.Sprintf("a number from %d to %d", least, most))
+		return byDefault
+	}
+	return value
+}
+
+// step is the number of a step, 0 for none.
+func (p *parser) step(name string, steps int) int {
+	if steps == 0 && p.has(name) {
+		p.problem(name, "left out where there are no steps")
+		return 0
+	}
+	return p.number(name, 0, 1, steps)
+}
+
+func (p *parser) duration(name string, byDefault time.Duration) time.Duration {
+	if !p.has(name) {
+		return byDefault
+	}
+	value, err := time.ParseDuration(p.parameters[name])
+	if err != nil || value < 0 || value > maxDuration {
+		p.problem(name, fmt.Sprintf("a duration from 0s to %v, such as 1m30s", maxDuration))
+		return byDefault
+	}
+	return value
+}
+
+func (p *parser) boolean(name string, byDefault bool) bool {
+	if !p.has(name) {
+		return byDefault
+	}
+	switch p.parameters[name] {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	p.problem(name, "true or false")
+	return byDefault
+}
+
+// choice is one of several values, the first of which is the default. An empty default cannot be chosen.
+func (p *parser) choice(name string, byDefault string, others ...string) string {
+	if !p.has(name) {
+		return byDefault
+	}
+	choices := others
+	if byDefault != "" {
+		choices = append([]string{byDefault}, others...)
+	}
+	if !slices.Contains(choices, p.parameters[name]) {
+		p.problem(name, "one of "+strings.Join(choices, ", "))
+		return byDefault
+	}
+	return p.parameters[name]
+}

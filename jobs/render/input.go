@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+// The environment variables of the builder contract.
+const (
+	// EnvInput is the path of the file with the Input.
+	EnvInput = "GOLDSMITH_INPUT"
+	// EnvOutput is the path of an empty, writable directory for what the builder makes.
+	EnvOutput = "GOLDSMITH_OUTPUT"
+	// EnvResult is the path of the file that the builder writes its result to.
+	EnvResult = "GOLDSMITH_RESULT"
+)
+
+const (
+	// InputVersion is the version of Input.
+	InputVersion = 1
+	// MaxInputBytes is how long an input may be: the annotations of a pod together stop at 256 KiB, of which 16 KiB are
+	// left to others.
+	MaxInputBytes = 240 << 10
+)
+
+// Input is what a builder is told, as canonical JSON in the file that $GOLDSMITH_INPUT names. Fields are in the order of
+// their JSON names, so that it is canonical.
+type Input struct {
+	// Attempt is the number of the attempt, from 1.
+	Attempt int32 `json:"attempt"`
+	// Base is what the image starts from.
+	Base InputBase `json:"base"`
+	// Build is the ImageBuild that the attempt is for.
+	Build InputBuild `json:"build"`
+	// Files are the content of files by name. Never nil.
+	Files map[string]string `json:"files"`
+	// Parameters are the values of parameters by name. Never nil.
+	Parameters map[string]string `json:"parameters"`
+	// Targets are the artifacts to make, sorted by name.
+	Targets []InputTarget `json:"targets"`
+	// Version of the contract: 1.
+	Version int `json:"version"`
+}
+
+// InputBase is what an image starts from.
+type InputBase struct {
+	// Reference of the base, in the builder's terms.
+	Reference string `json:"reference"`
+}
+
+// InputBuild identifies an ImageBuild.
+type InputBuild struct {
+	Name      string    `json:"name"`
+	Namespace string    `json:"namespace"`
+	UID       types.UID `json:"uid"`
+}
+
+// InputTarget is one artifact to make.
+type InputTarget struct {
+	Format v1alpha1.ArtifactFormat `json:"format"`
+	// Name is the platform and the format, joined by a slash. Results name targets by it.
+	Name     string `json:"name"`
+	Platform string `json:"platform"`
+}
+
+func newInput(build *v1alpha1.ImageBuild, attempt int32) Input {
+	spec := build.Spec.Inputs
+	input := Input{
+		Version:    InputVersion,
+		Build:      InputBuild{Namespace: build.Namespace, Name: build.Name, UID: build.UID},
+		Attempt:    attempt,
+		Base:       InputBase{Reference: spec.Base.Reference},
+		Files:      inputs.Files(spec, build.Status.Resolved),
+		Parameters: inputs.Parameters(spec),
+		Targets:    make([]InputTarget, 0, len(spec.Targets)),
+	}
+	if input.Files == nil {
+		input.Files = map[string]string{}
+	}
+	for _, target := range spec.Targets {
+		input.Targets = append(input.Targets, InputTarget{
+			Name:     result.TargetName(target),
+			Platform: target.Platform,
+			Format:   target.Format,
+		})
+	}
+	slices.SortFunc(input.Targets, func(a, b InputTarget) int { return strings.Compare(a.Name, b.Name) })
+	return input
+}
+
+func encodeInput(build *v1alpha1.ImageBuild, attempt int32) (string, error) {
+	if source := build.Spec.Inputs.Source; source != nil && source.ConfigMapRef != nil && build.Status.Resolved == nil {
+		return "", fmt.Errorf("the files of ConfigMap %q were not resolved", source.ConfigMapRef.Name)
+	}
+	encoded, err := inputs.CanonicalJSON(newInput(build, attempt))
+	if err != nil {
+		return "", err
+	}
+	if len(encoded) > MaxInputBytes {
+		return "", fmt.Errorf("the builder's input is %d bytes of JSON, and %d are the limit: use smaller parameters or files",
+			len(encoded), MaxInputBytes)
+	}
+	return string(encoded), nil
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package render
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+const (
+	// maxBuildNameLen and hashLen keep a Job's name, which is a label value of its pods, at 63 characters.
+	maxBuildNameLen = 55
+	hashLen         = 7
+)
+
+var buildKind = v1alpha1.Kind("ImageBuild")
+
+// JobName is the name of the Job of one attempt: at most 63 characters, the same for the same build and attempt, and
+// another for a build of the same name with another UID.
+func JobName(build *v1alpha1.ImageBuild, attempt int32) string {
+	sum := sha256.Sum256([]byte(string(build.UID) + "/" + strconv.Itoa(int(attempt))))
+	name := build.Name
+	if len(name) > maxBuildNameLen {
+		name = strings.TrimRight(name[:maxBuildNameLen], "-.")
+	}
+	return name + "-" + hex.EncodeToString(sum[:])[:hashLen]
+}
+
+// Job renders one attempt at a build, to be run by builder. It fails where the build's inputs are not resolved or are
+// larger than MaxInputBytes, and where builder has no image.
+func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*batchv1.Job, error) {
+	name := JobName(build, attempt)
+	if builder.Image == "" {
+		return nil, fmt.Errorf("render Job %s/%s: the builder has no image", build.Namespace, name)
+	}
+	input, err := encodeInput(build, attempt)
+	if err != nil {
+		return nil, fmt.Errorf("render Job %s/%s: %w", build.Namespace, name, err)
+	}
+	build = build.DeepCopy()
+	v1alpha1.SetObjectDefaults_ImageBuild(build)
+
+	return &batchv1.Job{
+		TypeMeta: metav1.TypeMeta{APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job"},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            name,
+			Namespace:       build.Namespace,
+			Labels:          jobLabels(build, attempt),
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(build, buildKind)},
+		},
+		// One pod and no more: attempts are counted by the build. The deadline is the pod's, because a Job's deletes its
+		// pods, log and all. No ttlSecondsAfterFinished: it would race with the reading of the outcome.
+		Spec: batchv1.JobSpec{
+			Completions:  new(int32(1)),
+			Parallelism:  new(int32(1)),
+			BackoffLimit: new(int32(0)),
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{
+					Labels:      jobLabels(build, attempt),
+					Annotations: map[string]string{v1alpha1.AnnotationInput: input},
+				},
+				Spec: podSpec(build.Spec.Timeouts.Run.Duration, builder),
+			},
+		},
+	}, nil
+}
+
+func jobLabels(build *v1alpha1.ImageBuild, attempt int32) map[string]string {
+	labels := map[string]string{
+		v1alpha1.LabelBuild:     build.Name,
+		v1alpha1.LabelAttempt:   strconv.Itoa(int(attempt)),
+		v1alpha1.LabelManagedBy: v1alpha1.ManagedBy,
+	}
+	if build.Spec.ImageRef != nil {
+		labels[v1alpha1.LabelImage] = build.Spec.ImageRef.Name
+	}
+	return labels
+}
+
+// Attempt says which attempt of which build a Job belongs to. It is not ok for a Job that no ImageBuild controls, or
+// that does not say which attempt it is.
+func Attempt(job *batchv1.Job) (buildUID types.UID, attempt int32, ok bool) {
+	owner := metav1.GetControllerOf(job)
+	if owner == nil || owner.Kind != buildKind.Kind {
+		return "", 0, false
+	}
+	if version, err := schema.ParseGroupVersion(owner.APIVersion); err != nil || version.Group != buildKind.Group {
+		return "", 0, false
+	}
+	number, err := strconv.ParseInt(job.Labels[v1alpha1.LabelAttempt], 10, 32)
+	if err != nil || number < 1 {
+		return "", 0, false
+	}
+	return owner.UID, int32(number), true
+}

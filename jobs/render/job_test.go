@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package render
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
+	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var mockBuilder = inputs.Builder{Image: "goldsmith.dev/builders/mock:v1"}
+
+// bareBuild is a build as small as it can be: every optional pointer is nil.
+func bareBuild() *v1alpha1.ImageBuild {
+	return &v1alpha1.ImageBuild{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "once", UID: "0b5c1a52-0000-4000-8000-000000000001"},
+		Spec: v1alpha1.ImageBuildSpec{Inputs: v1alpha1.BuildInputs{
+			Builder: v1alpha1.Builder{Name: "mock"},
+			Base:    v1alpha1.Base{Reference: "debian:bookworm"},
+			Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
+		}},
+	}
+}
+
+// fullBuild is a build of an Image, with files from a ConfigMap, parameters and targets.
+func fullBuild() *v1alpha1.ImageBuild {
+	build := bareBuild()
+	build.Name = "debian-7"
+	build.UID = "0b5c1a52-0000-4000-8000-000000000007"
+	build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian", UID: "0b5c1a52-0000-4000-8000-0000000000ff"}
+	build.Spec.Timeouts = &v1alpha1.BuildTimeouts{Run: &metav1.Duration{Duration: 90 * time.Minute}}
+	build.Spec.Inputs.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "setup"}}
+	build.Spec.Inputs.Parameters = []v1alpha1.Parameter{{Name: "locale", Value: "en"}, {Name: "edition", Value: "<minimal> & \"small\""}}
+	build.Spec.Inputs.Targets = []v1alpha1.Target{
+		{Platform: "linux/arm64/v8", Format: v1alpha1.ArtifactFormatQCOW2},
+		{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw},
+	}
+	build.Status.Resolved = &v1alpha1.ResolvedInputs{Files: map[string]string{"setup.sh": "apt-get update &&\napt-get install -y vim\n"}}
+	return build
+}
+
+var rendered = []struct {
+	name    string
+	build   *v1alpha1.ImageBuild
+	attempt int32
+	builder inputs.Builder
+}{
+	{name: "bare", build: bareBuild(), attempt: 1, builder: mockBuilder},
+	{
+		name:    "full",
+		build:   fullBuild(),
+		attempt: 3,
+		builder: inputs.Builder{Image: "registry.example.com/team/packer:2", Command: []string{"/usr/bin/packer", "build"}},
+	},
+}
+
+func TestJobIsTheGoldenOne(t *testing.T) {
+	for _, tt := range rendered {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := yaml.Marshal(mustRender(t, tt.build, tt.attempt, tt.builder))
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden := filepath.Join("testdata", tt.name+".yaml")
+			if *update {
+				if err := os.WriteFile(golden, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("the Job is not that of %s; run the test with -update if it should be (-want +got):\n%s", golden, diff)
+			}
+		})
+	}
+}
+
+func TestPodMeetsTheRestrictedPodSecurityStandard(t *testing.T) {
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
+	for _, tt := range rendered {
+		template := mustRender(t, tt.build, tt.attempt, tt.builder).Spec.Template
+		results := evaluator.EvaluatePod(level, &template.ObjectMeta, &template.Spec)
+		if len(results) == 0 {
+			t.Errorf("%s: no check was made", tt.name)
+		}
+		for _, result := range results {
+			if !result.Allowed {
+				t.Errorf("%s: %s: %s", tt.name, result.ForbiddenReason, result.ForbiddenDetail)
+			}
+		}
+	}
+}
+
+func TestRenderingChangesNothingAndRepeats(t *testing.T) {
+	build := fullBuild()
+	first := mustRender(t, build, 1, mockBuilder)
+	if diff := cmp.Diff(fullBuild(), build); diff != "" {
+		t.Errorf("rendering changed the build:\n%s", diff)
+	}
+	if diff := cmp.Diff(first, mustRender(t, build, 1, mockBuilder)); diff != "" {
+		t.Errorf("rendering again gives another Job:\n%s", diff)
+	}
+}
+
+func TestJobName(t *testing.T) {
+	build := bareBuild()
+	name := JobName(build, 1)
+	if !strings.HasPrefix(name, "once-") || len(name) != len("once-")+7 {
+		t.Errorf("name is %q", name)
+	}
+	if JobName(build, 2) == name {
+		t.Error("two attempts have the same Job name")
+	}
+	again := bareBuild()
+	again.UID = "another"
+	if JobName(again, 1) == name {
+		t.Error("two builds of the same name have the same Job name")
+	}
+	for _, length := range []int{55, 56, 63, 253} {
+		build.Name = strings.Repeat("a", 54) + "-" + strings.Repeat("b", length-55)
+		name := JobName(build, 1)
+		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
+			t.Errorf("the Job of a name of %d characters is called %q: %v", length, name, problems)
+		}
+	}
+}
+
+func TestAttemptReadsBackWhatJobWrote(t *testing.T) {
+	build := fullBuild()
+	uid, attempt, ok := Attempt(mustRender(t, build, 12, mockBuilder))
+	if uid != build.UID || attempt != 12 || !ok {
+		t.Errorf("got %s, %d, %v", uid, attempt, ok)
+	}
+}
+
+func TestAttemptOfAStrangersJobIsNotOK(t *testing.T) {
+	tests := map[string]func(*batchv1.Job){
+		"no owner":            func(j *batchv1.Job) { j.OwnerReferences = nil },
+		"no controller":       func(j *batchv1.Job) { j.OwnerReferences[0].Controller = nil },
+		"another kind":        func(j *batchv1.Job) { j.OwnerReferences[0].Kind = "CronJob" },
+		"another group":       func(j *batchv1.Job) { j.OwnerReferences[0].APIVersion = "images.example.com/v1alpha1" },
+		"a malformed group":   func(j *batchv1.Job) { j.OwnerReferences[0].APIVersion = "a/b/c" },
+		"no attempt":          func(j *batchv1.Job) { delete(j.Labels, v1alpha1.LabelAttempt) },
+		"attempt 0":           func(j *batchv1.Job) { j.Labels[v1alpha1.LabelAttempt] = "0" },
+		"a negative attempt":  func(j *batchv1.Job) { j.Labels[v1alpha1.LabelAttempt] = "-1" },
+		"no number":           func(j *batchv1.Job) { j.Labels[v1alpha1.LabelAttempt] = "first" },
+		"a number over 2^31":  func(j *batchv1.Job) { j.Labels[v1alpha1.LabelAttempt] = "2147483648" },
+		"no labels whatever":  func(j *batchv1.Job) { j.Labels = nil },
+		"a number with space": func(j *batchv1.Job) { j.Labels[v1alpha1.LabelAttempt] = " 1" },
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			job := mustRender(t, fullBuild(), 1, mockBuilder)
+			change(job)
+			if uid, attempt, ok := Attempt(job); ok || uid != types.UID("") || attempt != 0 {
+				t.Errorf("got %q, %d, %v", uid, attempt, ok)
+			}
+		})
+	}
+}
+
+func TestDeadlineIsInWholeSeconds(t *testing.T) {
+	for run, want := range map[time.Duration]int64{0: 1, time.Millisecond: 1, time.Second: 1, 1500 * time.Millisecond: 2, time.Hour: 3600} {
+		build := bareBuild()
+		build.Spec.Timeouts = &v1alpha1.BuildTimeouts{Run: &metav1.Duration{Duration: run}}
+		if got := *mustRender(t, build, 1, mockBuilder).Spec.Template.Spec.ActiveDeadlineSeconds; got != want {
+			t.Errorf("timeouts.run %v becomes %d s, want %d", run, got, want)
+		}
+	}
+}
+
+func TestInputIsCanonicalJSON(t *testing.T) {
+	for _, tt := range rendered {
+		text := inputOf(mustRender(t, tt.build, tt.attempt, tt.builder))
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(text), &fields); err != nil {
+			t.Fatal(err)
+		}
+		canonical, err := inputs.CanonicalJSON(fields)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text != string(canonical) {
+			t.Errorf("%s: the input is not canonical:\n got %s\nwant %s", tt.name, text, canonical)
+		}
+		for _, field := range []string{"version", "build", "attempt", "base", "files", "parameters", "targets"} {
+			if fields[field] == nil {
+				t.Errorf("%s: the input has no %s", tt.name, field)
+			}
+		}
+	}
+}
+
+func TestJobIsRefused(t *testing.T) {
+	unresolved := fullBuild()
+	unresolved.Status.Resolved = nil
+	tooLarge := fullBuild()
+	for i := range 64 {
+		tooLarge.Spec.Inputs.Parameters = append(tooLarge.Spec.Inputs.Parameters,
+			v1alpha1.Parameter{Name: fmt.Sprintf("p%d", i), Value: strings.Repeat("x", 4096)})
+	}
+	tests := []struct {
+		name    string
+		build   *v1alpha1.ImageBuild
+		builder inputs.Builder
+		want    string
+	}{
+		{"without an image", bareBuild(), inputs.Builder{}, "render Job team/once-7c5a508: the builder has no image"},
+		{"before the files are resolved", unresolved, mockBuilder, `the files of ConfigMap "setup" were not resolved`},
+		{"where the input is too large", tooLarge, mockBuilder, "245760 are the limit"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			job, err := Job(tt.build, 1, tt.builder)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error is %v, want it to contain %q", err, tt.want)
+			}
+			if job != nil {
+				t.Error("there is a Job nevertheless")
+			}
+		})
+	}
+}
+
+// The annotations of a pod stop at 256 KiB. Files of the largest size fit, whatever characters they are made of.
+func TestTheLargestFilesFitIntoTheAnnotation(t *testing.T) {
+	const maxAnnotationBytes = 256 << 10
+	for _, content := range []string{"x", "\x00", "\n", `"`, `\`, "<", "ü", "\u2028", "\xff"} {
+		build := fullBuild()
+		files := map[string]string{"f": ""}
+		room := inputs.MaxSourceBytes - inputs.SourceBytes(files)
+		each := inputs.SourceBytes(map[string]string{"f": content}) - inputs.SourceBytes(files)
+		files["f"] = strings.Repeat(content, room/each)
+		if size := inputs.SourceBytes(files); size > inputs.MaxSourceBytes || size+each <= inputs.MaxSourceBytes {
+			t.Fatalf("%q: the files are %d bytes, not the largest there may be", content, size)
+		}
+		build.Status.Resolved.Files = files
+
+		total := 0
+		for key, value := range mustRender(t, build, 1, mockBuilder).Spec.Template.Annotations {
+			total += len(key) + len(value)
+		}
+		if total > maxAnnotationBytes {
+			t.Errorf("%q: the annotations are %d bytes", content, total)
+		}
+	}
+}
+
+func mustRender(t *testing.T, build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) *batchv1.Job {
+	t.Helper()
+	job, err := Job(build, attempt, builder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return job
+}
+
+func inputOf(job *batchv1.Job) string {
+	return job.Spec.Template.Annotations[v1alpha1.AnnotationInput]
+}

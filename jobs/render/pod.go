@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package render
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// ContainerName is the name of the container that runs the builder.
+const ContainerName = "builder"
+
+// Where a builder's container finds what the contract promises.
+const (
+	inputDir  = "/goldsmith/input"
+	inputFile = "input.json"
+	outputDir = "/goldsmith/output"
+	tempDir   = "/tmp"
+	// resultPath is where the kubelet has the termination message by default: it is writable for every user, also where
+	// the root file system is not.
+	resultPath = corev1.TerminationMessagePathDefault
+)
+
+const (
+	// builderUser is the user "nonroot" of distroless images. It makes images that would run as root run all the same.
+	builderUser = 65532
+	// gracePeriodSeconds is how long a builder has from SIGTERM to SIGKILL.
+	gracePeriodSeconds = 30
+	// lostNodeSeconds is how long a pod stays bound to a node that is not heard of.
+	lostNodeSeconds = 60
+)
+
+// podSpec leaves resources out: what a builder needs is not known here, and a LimitRange of the namespace sets defaults.
+func podSpec(runTimeout time.Duration, builder inputs.Builder) corev1.PodSpec {
+	return corev1.PodSpec{
+		RestartPolicy:                 corev1.RestartPolicyNever,
+		ActiveDeadlineSeconds:         new(wholeSeconds(runTimeout)),
+		TerminationGracePeriodSeconds: new(int64(gracePeriodSeconds)),
+		AutomountServiceAccountToken:  new(false),
+		EnableServiceLinks:            new(false),
+		SecurityContext: &corev1.PodSecurityContext{
+			RunAsNonRoot:   new(true),
+			RunAsUser:      new(int64(builderUser)),
+			RunAsGroup:     new(int64(builderUser)),
+			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
+		Tolerations: []corev1.Toleration{
+			lostNodeToleration(corev1.TaintNodeNotReady),
+			lostNodeToleration(corev1.TaintNodeUnreachable),
+		},
+		Containers: []corev1.Container{container(builder)},
+		Volumes: []corev1.Volume{
+			{Name: "input", VolumeSource: corev1.VolumeSource{DownwardAPI: &corev1.DownwardAPIVolumeSource{
+				Items: []corev1.DownwardAPIVolumeFile{{
+					Path:     inputFile,
+					FieldRef: &corev1.ObjectFieldSelector{FieldPath: fmt.Sprintf("metadata.annotations['%s']", v1alpha1.AnnotationInput)},
+				}},
+			}}},
+			{Name: "output", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
+			{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
+		},
+	}
+}
+
+func container(builder inputs.Builder) corev1.Container {
+	return corev1.Container{
+		Name:            ContainerName,
+		Image:           builder.Image,
+		ImagePullPolicy: corev1.PullIfNotPresent,
+		Command:         slices.Clone(builder.Command),
+		Env: []corev1.EnvVar{
+			{Name: EnvInput, Value: path.Join(inputDir, inputFile)},
+			{Name: EnvOutput, Value: outputDir},
+			{Name: EnvResult, Value: resultPath},
+		},
+		VolumeMounts: []corev1.VolumeMount{
+			{Name: "input", MountPath: inputDir, ReadOnly: true},
+			{Name: "output", MountPath: outputDir},
+			{Name: "tmp", MountPath: tempDir},
+		},
+		TerminationMessagePath:   resultPath,
+		TerminationMessagePolicy: corev1.TerminationMessageReadFile,
+		SecurityContext: &corev1.SecurityContext{
+			AllowPrivilegeEscalation: new(false),
+			ReadOnlyRootFilesystem:   new(true),
+			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		},
+	}
+}
+
+func lostNodeToleration(taint string) corev1.Toleration {
+	return corev1.Toleration{
+		Key:               taint,
+		Operator:          corev1.TolerationOpExists,
+		Effect:            corev1.TaintEffectNoExecute,
+		TolerationSeconds: new(int64(lostNodeSeconds)),
+	}
+}
+
+// wholeSeconds is a duration in seconds, at least 1: a pod refuses a deadline of 0.
+func wholeSeconds(duration time.Duration) int64 {
+	return max(1, int64((duration+time.Second-1)/time.Second))
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package result
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"sigs.k8s.io/json"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// maxMessageBytes is how much of what a builder says goes into a failure's message.
+const maxMessageBytes = 1024
+
+var digestPattern = regexp.MustCompile(`\Asha256:[0-9a-f]{64}\z`)
+
+// Outcome is what became of a builder: either artifacts, one for each target and in their order, or a failure.
+type Outcome struct {
+	Artifacts []v1alpha1.Artifact
+	Failure   *v1alpha1.BuildFailure
+}
+
+// Parse judges a builder that has ended by the message it left and its exit code. Where the two disagree, the failure
+// wins. A message that breaks the contract is InvalidResult if the exit code is 0; otherwise the exit code judges.
+// Fields that the contract does not name are ignored. The exit code is always set in a failure.
+func Parse(message string, exitCode int32, targets []v1alpha1.Target) Outcome {
+	if strings.TrimSpace(message) == "" {
+		return failed(judgeExit(exitCode, v1alpha1.ReasonNoResult, "left no result"))
+	}
+	result, err := decode(message)
+	if err != nil {
+		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "left an invalid result: "+err.Error()))
+	}
+	if result.Outcome == OutcomeFailed {
+		return failed(judgeFailure(exitCode, result.Failure))
+	}
+	artifacts, err := result.artifacts(targets)
+	if err != nil {
+		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "left an invalid result: "+err.Error()))
+	}
+	if exitCode != 0 {
+		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "left a result that says Succeeded"))
+	}
+	return Outcome{Artifacts: artifacts}
+}
+
+func failed(failure *v1alpha1.BuildFailure) Outcome {
+	return Outcome{Failure: failure}
+}
+
+// message is a Result in which a missing size can be told from 0.
+type message struct {
+	Result
+	Artifacts []struct {
+		Artifact
+		SizeBytes *int64 `json:"sizeBytes"`
+	} `json:"artifacts"`
+}
+
+func decode(text string) (*message, error) {
+	if len(text) > MaxBytes {
+		return nil, fmt.Errorf("it is longer than %d bytes", MaxBytes)
+	}
+	decoded := &message{}
+	if err := json.UnmarshalCaseSensitivePreserveInts([]byte(text), decoded); err != nil {
+		if len(text) == MaxBytes {
+			return nil, fmt.Errorf("it is not JSON, probably because it was cut at %d bytes", MaxBytes)
+		}
+		return nil, fmt.Errorf("it is not JSON of the right types: %w", err)
+	}
+	switch {
+	case decoded.Version != Version:
+		return nil, fmt.Errorf("its version is %d, not %d", decoded.Version, Version)
+	case decoded.Outcome != OutcomeSucceeded && decoded.Outcome != OutcomeFailed:
+		return nil, fmt.Errorf("its outcome is %q, neither %s nor %s", decoded.Outcome, OutcomeSucceeded, OutcomeFailed)
+	case decoded.Outcome == OutcomeSucceeded && decoded.Failure != nil && *decoded.Failure != Failure{}:
+		return nil, errors.New("its outcome is Succeeded, and yet there is a failure")
+	}
+	return decoded, nil
+}
+
+// artifacts are those of the message, in the order of the targets.
+func (m *message) artifacts(targets []v1alpha1.Target) ([]v1alpha1.Artifact, error) {
+	formats := make(map[string]v1alpha1.ArtifactFormat, len(targets))
+	for _, target := range targets {
+		formats[TargetName(target)] = target.Format
+	}
+	made := make(map[string]v1alpha1.Artifact, len(targets))
+	for _, artifact := range m.Artifacts {
+		format, known := formats[artifact.Target]
+		_, twice := made[artifact.Target]
+		switch {
+		case !known:
+			return nil, fmt.Errorf("it has an artifact for %q, which is not a target", artifact.Target)
+		case twice:
+			return nil, fmt.Errorf("it has two artifacts for %q", artifact.Target)
+		case !digestPattern.MatchString(artifact.Digest):
+			return nil, fmt.Errorf("the digest of %q is %q, not sha256: and 64 hex digits", artifact.Target, artifact.Digest)
+		case artifact.SizeBytes == nil:
+			return nil, fmt.Errorf("the artifact for %q has no sizeBytes", artifact.Target)
+		case *artifact.SizeBytes < 0:
+			return nil, fmt.Errorf("the sizeBytes of %q is negative", artifact.Target)
+		}
+		made[artifact.Target] = v1alpha1.Artifact{
+			Target:    artifact.Target,
+			Digest:    artifact.Digest,
+			SizeBytes: *artifact.SizeBytes,
+			MediaType: MediaType(format),
+		}
+	}
+	artifacts := make([]v1alpha1.Artifact, 0, len(targets))
+	for _, target := range targets {
+		artifact, ok := made[TargetName(target)]
+		if !ok {
+			return nil, fmt.Errorf("it has no artifact for %q", TargetName(target))
+		}
+		artifacts = append(artifacts, artifact)
+	}
+	return artifacts, nil
+}
+
+// judgeExit judges by the exit code; onZero is the reason where that is 0.
+func judgeExit(exitCode int32, onZero v1alpha1.FailureReason, left string) *v1alpha1.BuildFailure {
+	failure := &v1alpha1.BuildFailure{
+		Class:    v1alpha1.FailureUser,
+		Reason:   v1alpha1.ReasonBuilderFailed,
+		Message:  shownText(fmt.Sprintf("The builder ended with %s and %s", exitText(exitCode), left)),
+		ExitCode: &exitCode,
+	}
+	switch exitCode {
+	case 0:
+		failure.Class, failure.Reason = v1alpha1.FailureConfig, onZero
+	case ExitTempFail:
+		failure.Class, failure.Reason = v1alpha1.FailureInfrastructure, v1alpha1.ReasonBuilderTempFail
+	}
+	return failure
+}
+
+// judgeFailure judges a builder that says itself that it failed.
+func judgeFailure(exitCode int32, said *Failure) *v1alpha1.BuildFailure {
+	if said == nil {
+		said = &Failure{}
+	}
+	failure := &v1alpha1.BuildFailure{
+		Class:    v1alpha1.FailureUser,
+		Reason:   v1alpha1.ReasonBuilderFailed,
+		Message:  failureText(exitCode, said),
+		ExitCode: &exitCode,
+	}
+	if said.Retryable || exitCode == ExitTempFail {
+		failure.Class, failure.Reason = v1alpha1.FailureInfrastructure, v1alpha1.ReasonBuilderTempFail
+	}
+	return failure
+}
+
+func failureText(exitCode int32, said *Failure) string {
+	reason, message := shownText(said.Reason), shownText(said.Message)
+	switch {
+	case reason == "" && message == "":
+		return fmt.Sprintf("The builder ended with %s and says that it failed, but not why", exitText(exitCode))
+	case reason == "":
+		return message
+	case message == "":
+		return reason
+	}
+	return shownText(reason + ": " + message)
+}
+
+// exitText is an exit code for people: above 128 it is that of a signal.
+func exitText(exitCode int32) string {
+	const signalBase, lastSignal = 128, 64
+	if exitCode > signalBase && exitCode <= signalBase+lastSignal {
+		return fmt.Sprintf("exit code %d (signal %d)", exitCode, exitCode-signalBase)
+	}
+	return fmt.Sprintf("exit code %d", exitCode)
+}
+
+// shownText makes foreign text fit for a status: one line without control or invisible characters, of at most
+// maxMessageBytes.
+func shownText(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
+			return -1
+		}
+		return r
+	}, text)
+	text = strings.TrimSpace(text)
+	if len(text) <= maxMessageBytes {
+		return text
+	}
+	const ellipsis = "…"
+	end := maxMessageBytes - len(ellipsis)
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + ellipsis
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package result
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+var (
+	oneTarget  = []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}
+	twoTargets = append(oneTarget, v1alpha1.Target{Platform: "linux/arm64/v8", Format: v1alpha1.ArtifactFormatQCOW2})
+
+	digestA = "sha256:" + strings.Repeat("a", 64)
+	digestB = "sha256:" + strings.Repeat("b", 64)
+)
+
+const (
+	failedForGood = `{"version":1,"outcome":"Failed","failure":{"reason":"NoSpace","message":"disk is full"}}`
+	failedForNow  = `{"version":1,"outcome":"Failed","failure":{"reason":"MirrorDown","message":"503","retryable":true}}`
+)
+
+func artifact(target, digest string) string {
+	return `{"target":"` + target + `","digest":"` + digest + `","sizeBytes":7}`
+}
+
+func succeeded(artifacts ...string) string {
+	return `{"version":1,"outcome":"Succeeded","artifacts":[` + strings.Join(artifacts, ",") + `]}`
+}
+
+var good = succeeded(artifact("linux/amd64/raw", digestA))
+
+// paddedTo fills a message up to a size with white space, which JSON allows at its end.
+func paddedTo(size int, message string) string {
+	return message + strings.Repeat(" ", size-len(message))
+}
+
+func TestParseSuccess(t *testing.T) {
+	wantOne := []v1alpha1.Artifact{
+		{Target: "linux/amd64/raw", Digest: digestA, SizeBytes: 7, MediaType: "application/x-raw-disk-image"},
+	}
+	tests := []struct {
+		name    string
+		message string
+		targets []v1alpha1.Target
+		want    []v1alpha1.Artifact
+	}{
+		{name: "one artifact", message: good, targets: oneTarget, want: wantOne},
+		{
+			name:    "artifacts come in the order of the targets",
+			message: succeeded(artifact("linux/arm64/v8/qcow2", digestB), artifact("linux/amd64/raw", digestA)),
+			targets: twoTargets,
+			want: append(wantOne[:1:1], v1alpha1.Artifact{
+				Target: "linux/arm64/v8/qcow2", Digest: digestB, SizeBytes: 7, MediaType: "application/x-qemu-disk",
+			}),
+		},
+		{name: "white space around it", message: "\n " + good + "\n", targets: oneTarget, want: wantOne},
+		{name: "exactly 4096 bytes", message: paddedTo(4096, good), targets: oneTarget, want: wantOne},
+		{
+			name:    "fields the contract does not name",
+			message: strings.Replace(good, `"version":1`, `"version":1,"tool":{"name":"packer"},"Version":2`, 1),
+			targets: oneTarget,
+			want:    wantOne,
+		},
+		{
+			name:    "a failure that says nothing",
+			message: strings.Replace(good, `"version":1`, `"version":1,"failure":{}`, 1),
+			targets: oneTarget,
+			want:    wantOne,
+		},
+		{
+			name:    "an empty artifact",
+			message: strings.Replace(good, `"sizeBytes":7`, `"sizeBytes":0`, 1),
+			targets: oneTarget,
+			want: []v1alpha1.Artifact{
+				{Target: "linux/amd64/raw", Digest: digestA, MediaType: "application/x-raw-disk-image"},
+			},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := Parse(tt.message, 0, tt.targets)
+			if got.Failure != nil {
+				t.Fatalf("unexpected failure: %+v", got.Failure)
+			}
+			if diff := cmp.Diff(tt.want, got.Artifacts); diff != "" {
+				t.Errorf("unexpected artifacts (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Whatever is wrong with a message: with exit code 0 it is InvalidResult, and otherwise the exit code judges.
+func TestParseInvalidMessage(t *testing.T) {
+	tests := map[string]struct {
+		message string
+		want    string // part of the failure's message
+	}{
+		"not JSON":                  {"done!", "not JSON"},
+		"cut JSON":                  {good[:len(good)-1], "not JSON"},
+		"two documents":             {good + good, "not JSON"},
+		"trailing garbage":          {good + "x", "not JSON"},
+		"an array":                  {"[" + good + "]", "not JSON of the right types"},
+		"null":                      {"null", "version is 0"},
+		"a version as text":         {strings.Replace(good, ":1,", `:"1",`, 1), "not JSON of the right types"},
+		"no version":                {strings.Replace(good, `"version":1,`, "", 1), "version is 0"},
+		"another version":           {strings.Replace(good, ":1,", ":2,", 1), "version is 2, not 1"},
+		"a version in other case":   {strings.Replace(good, `"version"`, `"Version"`, 1), "version is 0"},
+		"no outcome":                {`{"version":1}`, `outcome is ""`},
+		"another outcome":           {strings.Replace(good, "Succeeded", "succeeded", 1), `outcome is "succeeded"`},
+		"success with a failure":    {strings.Replace(good, ":1,", `:1,"failure":{"reason":"x"},`, 1), "yet there is a failure"},
+		"no artifacts":              {`{"version":1,"outcome":"Succeeded"}`, `no artifact for "linux/amd64/raw"`},
+		"artifacts null":            {`{"version":1,"outcome":"Succeeded","artifacts":null}`, `no artifact for "linux/amd64/raw"`},
+		"an artifact null":          {succeeded("null"), `artifact for ""`},
+		"a foreign target":          {succeeded(artifact("linux/amd64/raw", digestA), artifact("linux/amd64/iso", digestA)), `"linux/amd64/iso", which is not a target`},
+		"a target twice":            {succeeded(artifact("linux/amd64/raw", digestA), artifact("linux/amd64/raw", digestB)), "two artifacts"},
+		"a digest in upper case":    {succeeded(artifact("linux/amd64/raw", strings.ToUpper(digestA))), "64 hex digits"},
+		"a short digest":            {succeeded(artifact("linux/amd64/raw", digestA[:70])), "64 hex digits"},
+		"a long digest":             {succeeded(artifact("linux/amd64/raw", digestA+"a")), "64 hex digits"},
+		"another hash":              {succeeded(artifact("linux/amd64/raw", "sha512:"+strings.Repeat("a", 64))), "64 hex digits"},
+		"a digest and a newline":    {succeeded(artifact("linux/amd64/raw", digestA+`\n`)), "64 hex digits"},
+		"no size":                   {strings.Replace(good, `,"sizeBytes":7`, "", 1), "no sizeBytes"},
+		"a negative size":           {strings.Replace(good, `:7`, ":-7", 1), "negative"},
+		"a fraction as size":        {strings.Replace(good, `:7`, ":7.5", 1), "not JSON of the right types"},
+		"a size beyond 64 bits":     {strings.Replace(good, `:7`, ":9223372036854775808", 1), "not JSON of the right types"},
+		"oversized":                 {paddedTo(4097, good), "longer than 4096 bytes"},
+		"oversized and cut":         {strings.Repeat("x", 4096), "probably because it was cut at 4096 bytes"},
+		"oversized, though Failed":  {paddedTo(4097, failedForNow), "longer than 4096 bytes"},
+		"bytes that are no text":    {"\xff\xfe\x00", "not JSON"},
+		"deeply nested":             {strings.Repeat("[", 4000), "not JSON"},
+		"nested in a foreign field": {`{"x":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + "}", "version is 0"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := Parse(tt.message, 0, oneTarget)
+			wantFailure(t, got, v1alpha1.FailureConfig, v1alpha1.ReasonInvalidResult, 0, tt.want)
+
+			got = Parse(tt.message, 3, oneTarget)
+			wantFailure(t, got, v1alpha1.FailureUser, v1alpha1.ReasonBuilderFailed, 3, tt.want)
+
+			got = Parse(tt.message, 75, oneTarget)
+			wantFailure(t, got, v1alpha1.FailureInfrastructure, v1alpha1.ReasonBuilderTempFail, 75, tt.want)
+		})
+	}
+}
+
+func TestParseFailure(t *testing.T) {
+	const (
+		user           = v1alpha1.FailureUser
+		config         = v1alpha1.FailureConfig
+		infrastructure = v1alpha1.FailureInfrastructure
+	)
+	tests := []struct {
+		name        string
+		message     string
+		exitCode    int32
+		wantClass   v1alpha1.FailureClass
+		wantReason  v1alpha1.FailureReason
+		wantMessage string
+	}{
+		{"no message, exit code 0", "", 0, config, v1alpha1.ReasonNoResult, "exit code 0 and left no result"},
+		{"a blank message is none", " \n", 0, config, v1alpha1.ReasonNoResult, "left no result"},
+		{"no message, exit code 1", "", 1, user, v1alpha1.ReasonBuilderFailed, "exit code 1 and left no result"},
+		{"no message, exit code 75", "", 75, infrastructure, v1alpha1.ReasonBuilderTempFail, "exit code 75"},
+		{"no message, ended by a signal", "", 139, user, v1alpha1.ReasonBuilderFailed, "exit code 139 (signal 11)"},
+		{"an exit code that is no signal's", "", 255, user, v1alpha1.ReasonBuilderFailed, "exit code 255 and"},
+		{"a negative exit code", "", -1, user, v1alpha1.ReasonBuilderFailed, "exit code -1"},
+		{"Failed for good", failedForGood, 1, user, v1alpha1.ReasonBuilderFailed, "NoSpace: disk is full"},
+		{"Failed, retryable", failedForNow, 1, infrastructure, v1alpha1.ReasonBuilderTempFail, "MirrorDown: 503"},
+		{"Failed, exit code 0", failedForGood, 0, user, v1alpha1.ReasonBuilderFailed, "NoSpace: disk is full"},
+		{"Failed, retryable, exit code 0", failedForNow, 0, infrastructure, v1alpha1.ReasonBuilderTempFail, "MirrorDown: 503"},
+		{"Failed, exit code 75", failedForGood, 75, infrastructure, v1alpha1.ReasonBuilderTempFail, "NoSpace: disk is full"},
+		{"Failed without a failure", `{"version":1,"outcome":"Failed"}`, 2, user, v1alpha1.ReasonBuilderFailed, "but not why"},
+		{"Failed with a reason only", `{"version":1,"outcome":"Failed","failure":{"reason":"NoSpace"}}`, 1, user, v1alpha1.ReasonBuilderFailed, "NoSpace"},
+		{"Failed with a message only", `{"version":1,"outcome":"Failed","failure":{"message":"full"}}`, 1, user, v1alpha1.ReasonBuilderFailed, "full"},
+		{"Failed with artifacts", `{"version":1,"outcome":"Failed","artifacts":[{"target":"x"}]}`, 1, user, v1alpha1.ReasonBuilderFailed, "but not why"},
+		{"Succeeded, exit code 1", good, 1, user, v1alpha1.ReasonBuilderFailed, "exit code 1 and left a result that says Succeeded"},
+		{"Succeeded, exit code 75", good, 75, infrastructure, v1alpha1.ReasonBuilderTempFail, "says Succeeded"},
+		{"Succeeded, ended by a signal", good, 137, user, v1alpha1.ReasonBuilderFailed, "exit code 137 (signal 9)"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			wantFailure(t, Parse(tt.message, tt.exitCode, oneTarget), tt.wantClass, tt.wantReason, tt.exitCode, tt.wantMessage)
+		})
+	}
+}
+
+func TestParseCleansWhatTheBuilderSays(t *testing.T) {
+	said := `{"version":1,"outcome":"Failed","failure":{"reason":" No\nSpace\u0000","message":"\u001b[31mred\u202e\ttext\u200b` + "\xff" + `\n"}}`
+	got := Parse(said, 1, oneTarget)
+	if want := "No Space: [31mred text\ufffd"; got.Failure.Message != want {
+		t.Errorf("message is %q, want %q", got.Failure.Message, want)
+	}
+
+	long := `{"version":1,"outcome":"Failed","failure":{"message":"` + strings.Repeat("ü", 1000) + `"}}`
+	message := Parse(long, 1, oneTarget).Failure.Message
+	if len(message) > maxMessageBytes || !utf8.ValidString(message) || !strings.HasSuffix(message, "ü…") {
+		t.Errorf("a long message becomes %d bytes: %q", len(message), message)
+	}
+}
+
+func TestMediaTypeIsOneForEachFormat(t *testing.T) {
+	seen := map[string]v1alpha1.ArtifactFormat{}
+	for _, format := range []v1alpha1.ArtifactFormat{"raw", "qcow2", "vmdk", "iso", "oci", "unheard of"} {
+		mediaType := MediaType(format)
+		if other, ok := seen[mediaType]; ok {
+			t.Errorf("%s and %s have the same media type %s", format, other, mediaType)
+		}
+		seen[mediaType] = format
+	}
+}
+
+func wantFailure(t *testing.T, got Outcome, class v1alpha1.FailureClass, reason v1alpha1.FailureReason, exitCode int32, message string) {
+	t.Helper()
+	if got.Artifacts != nil || got.Failure == nil {
+		t.Fatalf("no failure but artifacts: %+v", got.Artifacts)
+	}
+	if got.Failure.Class != class || got.Failure.Reason != reason {
+		t.Errorf("failure is %s/%s, want %s/%s", got.Failure.Class, got.Failure.Reason, class, reason)
+	}
+	if got.Failure.ExitCode == nil || *got.Failure.ExitCode != exitCode {
+		t.Errorf("exit code is %v, want %d", got.Failure.ExitCode, exitCode)
+	}
+	if !strings.Contains(got.Failure.Message, message) {
+		t.Errorf("message is %q, want it to contain %q", got.Failure.Message, message)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"", " ", "{", "null", "0", `""`, "[]", "{}", good, good[1:], good + good, failedForGood, failedForNow,
+		succeeded("null"), succeeded(artifact("linux/arm64/v8/qcow2", digestB), artifact("linux/amd64/raw", digestA)),
+		`{"version":1,"outcome":"Failed","failure":{"reason":"\u0000\u001b","message":"\ud800"}}`,
+		`{"version":1e0,"outcome":"Succeeded","artifacts":{}}`, paddedTo(4096, good), paddedTo(5000, good),
+		strings.Repeat("[", 4096), "\xff\xfe",
+	} {
+		f.Add(seed, int32(0))
+		f.Add(seed, int32(75))
+		f.Add(seed, int32(137))
+	}
+	f.Fuzz(func(t *testing.T, message string, exitCode int32) {
+		got := Parse(message, exitCode, twoTargets)
+		if got.Failure == nil {
+			checkArtifacts(t, got.Artifacts, message, exitCode)
+			return
+		}
+		if got.Artifacts != nil {
+			t.Error("there are a failure and artifacts")
+		}
+		checkFuzzedFailure(t, got.Failure, exitCode)
+	})
+}
+
+func checkArtifacts(t *testing.T, artifacts []v1alpha1.Artifact, message string, exitCode int32) {
+	if exitCode != 0 || len(message) > MaxBytes {
+		t.Errorf("success with exit code %d and %d bytes", exitCode, len(message))
+	}
+	if len(artifacts) != len(twoTargets) {
+		t.Fatalf("success with %d artifacts", len(artifacts))
+	}
+	for i, artifact := range artifacts {
+		if artifact.Target != TargetName(twoTargets[i]) || len(artifact.Digest) != 71 || artifact.SizeBytes < 0 || artifact.MediaType == "" {
+			t.Errorf("success with artifact %+v", artifact)
+		}
+	}
+}
+
+func checkFuzzedFailure(t *testing.T, failure *v1alpha1.BuildFailure, exitCode int32) {
+	if failure.ExitCode == nil || *failure.ExitCode != exitCode {
+		t.Errorf("exit code is %v, want %d", failure.ExitCode, exitCode)
+	}
+	text := failure.Message
+	if text == "" || len(text) > maxMessageBytes || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		t.Errorf("the message is not fit to be shown: %q", text)
+	}
+	classes := map[v1alpha1.FailureReason]v1alpha1.FailureClass{
+		v1alpha1.ReasonBuilderFailed:   v1alpha1.FailureUser,
+		v1alpha1.ReasonBuilderTempFail: v1alpha1.FailureInfrastructure,
+		v1alpha1.ReasonNoResult:        v1alpha1.FailureConfig,
+		v1alpha1.ReasonInvalidResult:   v1alpha1.FailureConfig,
+	}
+	if classes[failure.Reason] != failure.Class {
+		t.Errorf("reason %s of class %s", failure.Reason, failure.Class)
+	}
+}

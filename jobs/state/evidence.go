@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+// evidence is what the attempt's Job and pod say. At most one of succeeded and failure is set.
+type evidence struct {
+	succeeded []v1alpha1.Artifact
+	failure   *v1alpha1.BuildFailure
+	started   bool
+	waiting   waiting
+}
+
+// waiting is what an attempt waits for.
+type waiting struct {
+	reason, message string
+}
+
+var waitingForPod = waiting{v1alpha1.ReasonWaitingForPod, "the pod of the attempt's Job has not started"}
+
+// FindPod finds the pod of an attempt among those of its Job: the one that is recorded, and before one is, the one
+// whose controller is the attempt's Job.
+func FindPod(attempt *v1alpha1.BuildAttempt, job types.UID, pods []*corev1.Pod) *corev1.Pod {
+	for _, pod := range pods {
+		if attempt.PodUID != "" {
+			if pod.UID == attempt.PodUID {
+				return pod
+			}
+			continue
+		}
+		if owner := metav1.GetControllerOf(pod); owner != nil && job != "" && owner.UID == job {
+			return pod
+		}
+	}
+	return nil
+}
+
+// ours says whether a Job belongs to the build's current attempt. Once a UID is recorded only that Job does.
+func (t *transition) ours(job *batchv1.Job) bool {
+	attempt := t.attempt()
+	if attempt == nil || attempt.JobUID != "" && attempt.JobUID != job.UID {
+		return false
+	}
+	owner, number, ok := render.Attempt(job)
+	return ok && owner == t.Build.UID && number == attempt.Number
+}
+
+// look reads the attempt's Job and pod, the pod first: a container that has ended with a good result is final, and
+// the Job only says so later.
+func (t *transition) look() evidence {
+	attempt := t.attempt()
+	if t.Pod != nil {
+		if seen := t.lookAtPod(t.Pod); seen.succeeded != nil || seen.failure != nil {
+			return seen
+		}
+	}
+	switch {
+	case t.Rejected != "":
+		return evidence{failure: failure(v1alpha1.FailureConfig, v1alpha1.ReasonJobRejected, "Job %s was refused: %s", attempt.JobName, t.Rejected)}
+	case t.Job == nil && attempt.JobUID == "" && t.Unresolved != nil:
+		return evidence{failure: t.Unresolved}
+	case t.Job == nil && attempt.JobUID != "":
+		return evidence{failure: failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonJobDeleted, "Job %s was deleted", attempt.JobName)}
+	case t.Job == nil:
+		return evidence{}
+	case attempt.JobUID != "" && attempt.JobUID != t.Job.UID:
+		return evidence{failure: failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonJobDeleted, "Job %s was deleted and another one has its name", attempt.JobName)}
+	case !t.ours(t.Job):
+		return evidence{failure: failure(v1alpha1.FailureConfig, v1alpha1.ReasonJobConflict,
+			"a Job named %s exists and does not belong to this build: delete it or let it be, and build again", attempt.JobName)}
+	case t.Job.DeletionTimestamp != nil:
+		return evidence{failure: failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonJobDeleted, "Job %s is being deleted", attempt.JobName)}
+	case t.Pod == nil && attempt.PodUID != "":
+		return evidence{failure: failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonPodDeleted, "pod %s was deleted", attempt.PodName)}
+	case t.Pod == nil && finished(t.Job):
+		return evidence{failure: failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonPodDeleted, "Job %s has ended and its pod is gone", attempt.JobName)}
+	case t.Pod == nil:
+		return evidence{waiting: waitingForPod}
+	}
+	return t.lookAtPod(t.Pod)
+}
+
+func (t *transition) lookAtPod(pod *corev1.Pod) evidence {
+	end := terminated(pod)
+	if end != nil && end.ExitCode == 0 {
+		if outcome := result.Parse(end.Message, end.ExitCode, t.Build.Spec.Inputs.Targets); outcome.Failure == nil {
+			return evidence{succeeded: outcome.Artifacts, started: true}
+		}
+	}
+	started := hasStarted(pod)
+	if terminal(pod) {
+		return evidence{failure: t.classify(pod, end), started: started}
+	}
+	if pod.DeletionTimestamp != nil {
+		if disruption := disruptionOf(pod); disruption != nil {
+			return evidence{failure: disruption, started: started}
+		}
+		if t.Job != nil && failing(t.Job) {
+			return evidence{failure: failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonPodDeleted, "pod %s is being deleted", pod.Name), started: started}
+		}
+	}
+	if started {
+		return evidence{started: true}
+	}
+	return waitingFor(pod)
+}
+
+// waitingFor says why a pod's container has not started.
+func waitingFor(pod *corev1.Pod) evidence {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
+			return evidence{waiting: waiting{v1alpha1.ReasonUnschedulable, condition.Message}}
+		}
+	}
+	state := containerWaiting(pod)
+	switch {
+	case state == nil:
+		return evidence{waiting: waitingForPod}
+	case state.Reason == "InvalidImageName":
+		return evidence{failure: failure(v1alpha1.FailureConfig, v1alpha1.ReasonInvalidImageName, "%s", state.Message)}
+	case state.Reason == "CreateContainerConfigError":
+		return evidence{failure: failure(v1alpha1.FailureConfig, v1alpha1.ReasonBuilderNotRunnable, "%s: %s", state.Reason, state.Message)}
+	case pullFailing(state):
+		return evidence{waiting: waiting{v1alpha1.ReasonImagePulling, fmt.Sprintf("%s: %s", state.Reason, state.Message)}}
+	default:
+		return evidence{waiting: waiting{v1alpha1.ReasonImagePulling, "the builder's image is being pulled"}}
+	}
+}
+
+// startTimeout is the failure of an attempt whose container did not start in time. The last thing that kept it from
+// starting says which.
+func (t *transition) startTimeout() *v1alpha1.BuildFailure {
+	limit := Timeouts(t.Build).Start
+	if t.Pod != nil {
+		if state := containerWaiting(t.Pod); state != nil && pullFailing(state) {
+			return failure(v1alpha1.FailureRegistry, v1alpha1.ReasonImagePullFailed, "the builder's image was not pulled within %s: %s", limit, state.Message)
+		}
+		if seen := waitingFor(t.Pod); seen.waiting.message != "" {
+			return failure(v1alpha1.FailureTimeout, v1alpha1.ReasonStartTimeout, "no container started within %s: %s: %s", limit, seen.waiting.reason, seen.waiting.message)
+		}
+	}
+	return failure(v1alpha1.FailureTimeout, v1alpha1.ReasonStartTimeout, "no container started within %s: the Job has no pod", limit)
+}
+
+// classify says why a pod that has ended did not succeed.
+func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTerminated) *v1alpha1.BuildFailure {
+	if disruption := disruptionOf(pod); disruption != nil {
+		return disruption
+	}
+	if deleted := deletionRequested(pod); !deleted.IsZero() && (end == nil || !end.FinishedAt.Time.Before(deleted)) {
+		return failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonPodDeleted, "pod %s was deleted", pod.Name)
+	}
+	switch reason := pod.Status.Reason; {
+	case reason == "DeadlineExceeded" && !hasStarted(pod):
+		return failure(v1alpha1.FailureTimeout, v1alpha1.ReasonStartTimeout, "the pod's deadline of %s passed before its container started", Timeouts(t.Build).Run)
+	case reason == "DeadlineExceeded":
+		return withExitCode(failure(v1alpha1.FailureTimeout, v1alpha1.ReasonRunTimeout, "the build ran longer than %s", Timeouts(t.Build).Run), end)
+	case reason == "Evicted":
+		return failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonEvicted, "%s", pod.Status.Message)
+	case reason == "NodeShutdown" || reason == "Shutdown" || reason == "Terminated":
+		return failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonNodeShutdown, "%s", pod.Status.Message)
+	case reason == "NodeLost":
+		return failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonNodeLost, "%s", pod.Status.Message)
+	case end == nil:
+		return failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonNodeRejected, "the pod failed before its container started: %s", strings.TrimSpace(reason+" "+pod.Status.Message))
+	case end.Reason == "OOMKilled":
+		return withExitCode(failure(v1alpha1.FailureUser, v1alpha1.ReasonOOMKilled, "the builder ran out of memory"), end)
+	case slices.Contains([]string{"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}, end.Reason):
+		return withExitCode(failure(v1alpha1.FailureConfig, v1alpha1.ReasonBuilderNotRunnable, "%s: %s", end.Reason, end.Message), end)
+	}
+	if outcome := result.Parse(end.Message, end.ExitCode, t.Build.Spec.Inputs.Targets); outcome.Failure != nil {
+		return outcome.Failure
+	}
+	return failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonNodeRejected, "the pod failed after its container succeeded: %s", pod.Status.Message)
+}
+
+// disruptionOf is the failure that a pod's DisruptionTarget condition stands for.
+func disruptionOf(pod *corev1.Pod) *v1alpha1.BuildFailure {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type != corev1.DisruptionTarget || condition.Status != corev1.ConditionTrue {
+			continue
+		}
+		reason := v1alpha1.ReasonEvicted
+		switch condition.Reason {
+		case string(v1alpha1.ReasonProcessLost):
+			reason = v1alpha1.ReasonProcessLost
+		case corev1.PodReasonPreemptionByScheduler:
+			reason = v1alpha1.ReasonPreempted
+		case "DeletionByTaintManager", "DeletionByPodGC":
+			reason = v1alpha1.ReasonNodeLost
+		case corev1.PodReasonTerminationByKubelet:
+			if pod.Status.Reason == "Terminated" || pod.Status.Reason == "NodeShutdown" {
+				reason = v1alpha1.ReasonNodeShutdown
+			}
+		}
+		return failure(v1alpha1.FailureInfrastructure, reason, "pod %s: %s", pod.Name, condition.Message)
+	}
+	return nil
+}
+
+// deletionRequested is when somebody asked for the pod to be deleted.
+func deletionRequested(pod *corev1.Pod) time.Time {
+	if pod.DeletionTimestamp == nil {
+		return time.Time{}
+	}
+	at := pod.DeletionTimestamp.Time
+	if pod.DeletionGracePeriodSeconds != nil {
+		at = at.Add(-time.Duration(*pod.DeletionGracePeriodSeconds) * time.Second)
+	}
+	return at
+}
+
+func failure(class v1alpha1.FailureClass, reason v1alpha1.FailureReason, format string, args ...any) *v1alpha1.BuildFailure {
+	return &v1alpha1.BuildFailure{Class: class, Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+func withExitCode(f *v1alpha1.BuildFailure, end *corev1.ContainerStateTerminated) *v1alpha1.BuildFailure {
+	if end != nil {
+		f.ExitCode = &end.ExitCode
+	}
+	return f
+}
+
+func terminal(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+func terminated(pod *corev1.Pod) *corev1.ContainerStateTerminated {
+	if status := container(pod); status != nil {
+		return status.State.Terminated
+	}
+	return nil
+}
+
+func containerWaiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
+	if status := container(pod); status != nil {
+		return status.State.Waiting
+	}
+	return nil
+}
+
+// hasStarted says whether the container has run, if only for a moment.
+func hasStarted(pod *corev1.Pod) bool {
+	status := container(pod)
+	if status == nil {
+		return false
+	}
+	return status.State.Running != nil || status.State.Terminated != nil && !status.State.Terminated.StartedAt.IsZero()
+}
+
+func container(pod *corev1.Pod) *corev1.ContainerStatus {
+	for i := range pod.Status.ContainerStatuses {
+		if pod.Status.ContainerStatuses[i].Name == render.ContainerName {
+			return &pod.Status.ContainerStatuses[i]
+		}
+	}
+	return nil
+}
+
+func pullFailing(state *corev1.ContainerStateWaiting) bool {
+	return state.Reason == "ErrImagePull" || state.Reason == "ImagePullBackOff"
+}
+
+func finished(job *batchv1.Job) bool {
+	return hasCondition(job, batchv1.JobComplete, batchv1.JobFailed)
+}
+
+// failing says whether the Job has failed, or will once its pod is really gone.
+func failing(job *batchv1.Job) bool {
+	return hasCondition(job, batchv1.JobFailureTarget, batchv1.JobFailed)
+}
+
+func hasCondition(job *batchv1.Job, kinds ...batchv1.JobConditionType) bool {
+	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
+		return slices.Contains(kinds, c.Type) && c.Status == corev1.ConditionTrue
+	})
+}

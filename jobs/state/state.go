@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package state is the state machine of a build: from what is stored and what is seen it says what to store next,
+// or, once there is nothing to store, what to do next. It is pure: it reads no clock, calls no API and keeps nothing.
+//
+// Intent comes before effect: an action is returned only for a build whose stored status already calls for it. So a
+// caller stores Status, asks again, and acts when Status has nothing new; a crash between any two steps loses nothing.
+package state
+
+import (
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// noticeable is how long an attempt waits before its status says what for: most pods start sooner, and a write for
+// each of them would tell nobody anything.
+const noticeable = 2 * time.Second
+
+// Observed is what is known about a build at a point in time.
+type Observed struct {
+	// Build as it is stored.
+	Build *v1alpha1.ImageBuild
+	// Resolved is what the inputs resolve to, and Unresolved why they do not. One of them is needed as long as
+	// nothing is stored in status.resolved; later Unresolved only says that the builder is gone.
+	Resolved   *v1alpha1.ResolvedInputs
+	Unresolved *v1alpha1.BuildFailure
+	// Turn is whether it is the build's turn. It is looked at before the first attempt only.
+	Turn bool
+	// Job has the name of the current attempt's Job. Nil must mean that there is none, not that none was seen yet.
+	Job *batchv1.Job
+	// Pod is the current attempt's pod as FindPod says. Nil must mean that there is none.
+	Pod *corev1.Pod
+	// Rejected is why the API refused the attempt's Job, if it did.
+	Rejected string
+	// Now is the present time.
+	Now time.Time
+}
+
+// Action is an effect that the stored status calls for. Each is idempotent.
+type Action string
+
+const (
+	// NoAction : there is nothing to do.
+	NoAction Action = ""
+	// CreateJob creates the current attempt's Job.
+	CreateJob Action = "CreateJob"
+	// DeleteJob deletes the current attempt's Job, with its pod.
+	DeleteJob Action = "DeleteJob"
+	// StopPod lowers the pod's deadline, so that it ends and its log stays.
+	StopPod Action = "StopPod"
+)
+
+// Decision is what to store next or, if Status is what is stored already, what to do.
+type Decision struct {
+	// Status to be stored.
+	Status v1alpha1.ImageBuildStatus
+	// Action to take once Status is stored.
+	Action Action
+	// After is when to look again though nothing was seen to change. 0 means not before something is.
+	After time.Duration
+}
+
+// Next says what comes next for a build.
+func Next(o Observed) Decision {
+	next := transition{Observed: o, status: o.Build.Status.DeepCopy()}
+	switch o.Build.Status.Phase {
+	case v1alpha1.BuildPending, "":
+		next.admit()
+	case v1alpha1.BuildQueued:
+		next.admit()
+	case v1alpha1.BuildStarting, v1alpha1.BuildRunning:
+		next.follow()
+	case v1alpha1.BuildRetrying:
+		next.retry()
+	case v1alpha1.BuildCancelling:
+		next.cancel()
+	case v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled:
+		next.tidy()
+	}
+	return Decision{Status: *next.status, Action: next.action, After: next.after}
+}
+
+// transition is a decision in the making.
+type transition struct {
+	Observed
+	status *v1alpha1.ImageBuildStatus
+	action Action
+	after  time.Duration
+}
+
+// admit resolves the inputs, once, and starts the first attempt when it is the build's turn.
+func (t *transition) admit() {
+	switch {
+	case t.Build.Spec.CancelRequested != nil:
+		t.finishCancelled()
+	case t.Unresolved != nil:
+		t.finish(v1alpha1.BuildFailed, t.Unresolved)
+	case t.status.Resolved == nil && t.Resolved == nil:
+		t.finish(v1alpha1.BuildFailed, failure(v1alpha1.FailureConfig, v1alpha1.ReasonSourceNotFound, "the inputs were not resolved"))
+	default:
+		if t.status.Resolved == nil {
+			t.status.Resolved = t.Resolved
+		}
+		if t.Turn {
+			t.start(1)
+			return
+		}
+		t.queue()
+	}
+}
+
+// follow watches over an attempt that is starting or running.
+func (t *transition) follow() {
+	evidence := t.look()
+	switch {
+	case evidence.succeeded != nil:
+		t.succeed(evidence.succeeded)
+	case t.Build.Spec.CancelRequested != nil:
+		t.enter(v1alpha1.BuildCancelling)
+	case evidence.failure != nil:
+		t.fail(evidence.failure)
+	case evidence.started:
+		t.run()
+	case t.startTimeLeft() <= 0:
+		t.fail(t.startTimeout())
+	case t.Job == nil:
+		t.action = CreateJob
+		t.after = t.startTimeLeft()
+	default:
+		t.after = t.startTimeLeft()
+		if early := t.attempt().StartTime.Add(noticeable).Sub(t.Now); early > 0 {
+			t.after = min(t.after, early)
+			return
+		}
+		t.wait(evidence.waiting)
+	}
+}
+
+// retry starts the next attempt when its backoff is over.
+func (t *transition) retry() {
+	left := NextAttemptTime(t.Build).Sub(t.Now)
+	switch {
+	case t.Build.Spec.CancelRequested != nil:
+		t.finishCancelled()
+	case left > 0:
+		t.discard()
+		t.after = left
+	default:
+		t.start(t.status.CurrentAttempt + 1)
+	}
+}
+
+// cancel sees a build that was told to end to its end.
+func (t *transition) cancel() {
+	evidence := t.look()
+	switch {
+	case evidence.succeeded != nil:
+		t.succeed(evidence.succeeded)
+	case evidence.failure != nil || t.Job == nil:
+		t.endAttempt(v1alpha1.AttemptCancelled, nil)
+		t.finishCancelled()
+	case evidence.started:
+		t.action = StopPod
+	default:
+		t.action = DeleteJob
+	}
+}
+
+// tidy removes what could still run for a build that has finished.
+func (t *transition) tidy() {
+	t.discard()
+}
+
+// discard deletes the current attempt's Job if something of it could still run. A Job whose container has ended is
+// kept: its pod holds the log, and the Job's own status only lags behind.
+func (t *transition) discard() {
+	if t.Job == nil || !t.ours(t.Job) || t.Job.DeletionTimestamp != nil || finished(t.Job) {
+		return
+	}
+	if t.Pod != nil && (terminal(t.Pod) || terminated(t.Pod) != nil) {
+		return
+	}
+	t.action = DeleteJob
+}
+
+func (t *transition) attempt() *v1alpha1.BuildAttempt {
+	if len(t.status.Attempts) == 0 {
+		return nil
+	}
+	return &t.status.Attempts[len(t.status.Attempts)-1]
+}
+
+// startTimeLeft is how long the attempt may still take to start its container.
+func (t *transition) startTimeLeft() time.Duration {
+	return t.attempt().StartTime.Add(Timeouts(t.Build).Start).Sub(t.Now)
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+// queue lets the build wait for its turn.
+func (t *transition) queue() {
+	t.status.Phase = v1alpha1.BuildQueued
+	if t.status.QueuedTime == nil {
+		t.status.QueuedTime = t.now()
+	}
+	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionFalse, v1alpha1.ReasonWaitingForSlot, "an earlier build of the image has not finished")
+	t.unfinished()
+}
+
+// start records the intent of an attempt: from here on its Job may exist.
+func (t *transition) start(number int32) {
+	t.status.Phase = v1alpha1.BuildStarting
+	t.status.CurrentAttempt = number
+	t.status.Attempts = append(t.status.Attempts, v1alpha1.BuildAttempt{
+		Number:    number,
+		JobName:   render.JobName(t.Build, number),
+		StartTime: *t.now(),
+	})
+	if t.status.StartTime == nil {
+		t.status.StartTime = t.now()
+	}
+	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionTrue, v1alpha1.ReasonAdmitted, "")
+	t.wait(waitingForPod)
+	t.unfinished()
+}
+
+// wait says what the attempt waits for.
+func (t *transition) wait(w waiting) {
+	t.condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, w.reason, w.message)
+}
+
+// run records that the container has started.
+func (t *transition) run() {
+	t.record()
+	t.status.Phase = v1alpha1.BuildRunning
+	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonContainerStarted, "")
+}
+
+// record binds the attempt to the Job and the pod that were seen. What another Job or pod says is refused from now on.
+func (t *transition) record() {
+	attempt := t.attempt()
+	if t.Job != nil && attempt.JobUID == "" && t.ours(t.Job) {
+		attempt.JobUID = t.Job.UID
+	}
+	if t.Pod != nil && attempt.PodUID == "" {
+		attempt.PodName, attempt.PodUID = t.Pod.Name, t.Pod.UID
+	}
+	if t.Pod != nil && t.Pod.UID == attempt.PodUID && attempt.NodeName == "" {
+		attempt.NodeName = t.Pod.Spec.NodeName
+	}
+}
+
+func (t *transition) succeed(artifacts []v1alpha1.Artifact) {
+	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonContainerStarted, "")
+	t.endAttempt(v1alpha1.AttemptSucceeded, nil)
+	t.status.Artifacts = artifacts
+	t.finish(v1alpha1.BuildSucceeded, nil)
+}
+
+// fail ends the attempt, and the build unless there is another attempt to come.
+func (t *transition) fail(f *v1alpha1.BuildFailure) {
+	outcome := v1alpha1.AttemptFailed
+	if Disruption(f.Reason) {
+		outcome = v1alpha1.AttemptDisrupted
+	}
+	t.endAttempt(outcome, f)
+	if !another(t.Build.Spec.Retry, t.status.Attempts) {
+		t.finish(v1alpha1.BuildFailed, f)
+		return
+	}
+	t.status.Phase = v1alpha1.BuildRetrying
+	next := NextAttemptTime(&v1alpha1.ImageBuild{Spec: t.Build.Spec, Status: *t.status})
+	t.condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, v1alpha1.ReasonBackingOff, fmt.Sprintf("attempt %d ended with %s: %s. The next one starts at %s",
+		t.attempt().Number, f.Reason, f.Message, next.UTC().Format(time.RFC3339)))
+}
+
+func (t *transition) endAttempt(outcome v1alpha1.AttemptOutcome, f *v1alpha1.BuildFailure) {
+	attempt := t.attempt()
+	if attempt == nil || attempt.Outcome != "" {
+		return
+	}
+	t.record()
+	attempt.CompletionTime = t.now()
+	attempt.Outcome = outcome
+	attempt.Failure = f
+}
+
+func (t *transition) enter(phase v1alpha1.BuildPhase) {
+	t.record()
+	t.status.Phase = phase
+}
+
+func (t *transition) finishCancelled() {
+	message := "cancelled"
+	if request := t.Build.Spec.CancelRequested; request != nil {
+		if request.By != "" {
+			message += " by " + request.By
+		}
+		if request.Reason != "" {
+			message += ": " + request.Reason
+		}
+	}
+	t.finish(v1alpha1.BuildCancelled, failure(v1alpha1.FailureCancelled, v1alpha1.ReasonCancelRequested, "%s", message))
+}
+
+// finish writes the end of the build, once.
+func (t *transition) finish(phase v1alpha1.BuildPhase, f *v1alpha1.BuildFailure) {
+	t.status.Phase = phase
+	t.status.Finished = true
+	t.status.CompletionTime = t.now()
+	t.status.Failure = f
+	reason, message, succeeded := v1alpha1.ReasonSucceeded, "", metav1.ConditionTrue
+	if f != nil {
+		reason, message, succeeded = string(f.Reason), f.Message, metav1.ConditionFalse
+	}
+	t.condition(v1alpha1.BuildConditionSucceeded, succeeded, reason, message)
+	t.condition(v1alpha1.BuildConditionFinished, metav1.ConditionTrue, reason, message)
+}
+
+func (t *transition) unfinished() {
+	t.condition(v1alpha1.BuildConditionSucceeded, metav1.ConditionUnknown, v1alpha1.ReasonInProgress, "")
+	t.condition(v1alpha1.BuildConditionFinished, metav1.ConditionFalse, v1alpha1.ReasonInProgress, "")
+}
+
+func (t *transition) condition(kind string, status metav1.ConditionStatus, reason, message string) {
+	meta.SetStatusCondition(&t.status.Conditions, metav1.Condition{
+		Type: kind, Status: status, Reason: reason, Message: message,
+		ObservedGeneration: t.Build.Generation, LastTransitionTime: *t.now(),
+	})
+}
+
+// now is the present time in the seconds that the API keeps.
+func (t *transition) now() *metav1.Time {
+	now := metav1.NewTime(t.Now.Truncate(time.Second))
+	return &now
+}
