@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// imagePrefix is that of the images that stand for registered builders.
+const imagePrefix = "goldsmith.local/builders/"
+
+// Image is the container image by which a Job names a registered builder.
+func Image(name string) string {
+	return imagePrefix + name
+}
+
+// builderFor is the builder that a pod asks for; where it asks for anything else, refusal says why nothing is run.
+func (a *Agent) builderFor(pod *corev1.Pod) (builder Builder, refusal string) {
+	spec := &pod.Spec
+	if len(spec.Containers) != 1 || len(spec.InitContainers) > 0 || len(spec.EphemeralContainers) > 0 {
+		return Builder{}, a.refuse(pod, "a pod of other than one container is refused")
+	}
+	container := &spec.Containers[0]
+	switch name, ok := strings.CutPrefix(container.Image, imagePrefix); {
+	case len(container.Command) > 0:
+		return Builder{}, a.refuse(pod, "the container's command is refused")
+	case len(container.Args) > 0:
+		return Builder{}, a.refuse(pod, "the container's args are refused")
+	case spec.RestartPolicy != corev1.RestartPolicyNever:
+		return Builder{}, a.refuse(pod, fmt.Sprintf("restartPolicy %s is refused", spec.RestartPolicy))
+	case ok:
+		if builder, registered := a.builders[name]; registered {
+			return builder, ""
+		}
+	}
+	return Builder{}, a.refuse(pod, fmt.Sprintf("the image %q is none of theirs", container.Image))
+}
+
+func (a *Agent) refuse(pod *corev1.Pod, what string) string {
+	subject := fmt.Sprintf("Pod %s/%s", pod.Namespace, pod.Name)
+	if job, ok := jobOf(pod); ok {
+		subject = "Job " + job.String()
+	}
+	registered := strings.Join(slices.Sorted(maps.Keys(a.builders)), ", ")
+	return fmt.Sprintf("%s: this server runs only registered builders (%s); %s", subject, registered, what)
+}

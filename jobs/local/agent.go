@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	batchlisters "k8s.io/client-go/listers/batch/v1"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/jobs/local/process"
+)
+
+const (
+	// jobWorkers and podWorkers are how many objects are looked after at the same time.
+	jobWorkers = 8
+	podWorkers = 4
+	// stopLimit is how long builders and their last writes may take when the agent stops.
+	stopLimit = 1500 * time.Millisecond
+)
+
+// Builder is a program that the operator registered.
+type Builder struct {
+	// Path is the absolute path of the executable.
+	Path string
+	// Args are its arguments.
+	Args []string
+}
+
+// Options configure an Agent.
+type Options struct {
+	// Client reaches the API server. Its rate limit should be off.
+	Client kubernetes.Interface
+	// Builders are the programs that may run, by name.
+	Builders map[string]Builder
+	// Dir is the agent's own: it keeps a directory for each pod, and removes it with the pod.
+	Dir string
+	// Workers is how many processes run at the same time, at least 1. Further pods wait, the oldest first.
+	Workers int
+	// NodeName is the node that the pods are said to run on. Default "local".
+	NodeName string
+	// Supervisor is the command that calls process.Supervise, for instance {"/proc/self/exe", "supervise"}.
+	Supervisor []string
+	// Clock is read for the times in statuses and logs and for deadlines. Default: the real one.
+	Clock clock.WithTicker
+	// Logger gets what has no place in a status. Default: none.
+	Logger logr.Logger
+}
+
+// Agent runs the Jobs of one API server. It is safe for concurrent use.
+type Agent struct {
+	client     kubernetes.Interface
+	builders   map[string]Builder
+	dirs       podDirs
+	node       string
+	supervisor []string
+	clock      clock.WithTicker
+	logger     logr.Logger
+
+	workers  *workers
+	jobQueue workqueue.TypedRateLimitingInterface[objectRef]
+	podQueue workqueue.TypedRateLimitingInterface[objectRef]
+	jobs     batchlisters.JobLister
+	pods     corelisters.PodLister
+	recorder record.EventRecorder
+
+	// Set by Run, before any object is looked at.
+	processes *process.Supervisor
+	writes    context.Context // outlives Run's ctx by the time that last writes take
+	stopping  chan struct{}   // closed when builders are to end
+
+	mu      sync.Mutex
+	running bool
+	stopped bool
+	runs    map[types.UID]*run // pods with a process, until their end is seen in the cache
+	started map[types.UID]jobRecord
+	active  sync.WaitGroup
+}
+
+// objectRef names one incarnation of a Job or pod.
+type objectRef struct {
+	namespace, name string
+	uid             types.UID
+}
+
+func (r objectRef) String() string { return r.namespace + "/" + r.name }
+
+// New makes an agent that does nothing until Run.
+func New(o Options) (*Agent, error) {
+	switch {
+	case o.Client == nil:
+		return nil, errors.New("local agent: no client")
+	case o.Workers < 1:
+		return nil, fmt.Errorf("local agent: %d workers, at least 1 is needed", o.Workers)
+	case len(o.Supervisor) == 0:
+		return nil, errors.New("local agent: no supervisor command")
+	case o.Dir == "":
+		return nil, errors.New("local agent: no directory")
+	}
+	for name, builder := range o.Builders {
+		if !filepath.IsAbs(builder.Path) {
+			return nil, fmt.Errorf("local agent: builder %s: the path %q is not absolute", name, builder.Path)
+		}
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("local agent: %w", err)
+	}
+	if o.NodeName == "" {
+		o.NodeName = "local"
+	}
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	a := &Agent{
+		client:     o.Client,
+		builders:   o.Builders,
+		dirs:       podDirs(dir),
+		node:       o.NodeName,
+		supervisor: o.Supervisor,
+		clock:      o.Clock,
+		logger:     o.Logger,
+		jobQueue:   newQueue(o.Clock),
+		podQueue:   newQueue(o.Clock),
+		stopping:   make(chan struct{}),
+		runs:       map[types.UID]*run{},
+		started:    map[types.UID]jobRecord{},
+	}
+	a.workers = newWorkers(o.Workers, a.podQueue.Add)
+	return a, nil
+}
+
+func newQueue(c clock.WithTicker) workqueue.TypedRateLimitingInterface[objectRef] {
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[objectRef](5*time.Millisecond, 30*time.Second)
+	return workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[objectRef]{Clock: c})
+}
+
+// Run runs Jobs until ctx is done, then ends every process and returns nil. The pods of those processes stay as they
+// are: the next Run reports them as lost. It returns an error, at once, where the supervisor cannot start or ends. An
+// agent runs once.
+func (a *Agent) Run(ctx context.Context) (err error) {
+	a.mu.Lock()
+	if a.running {
+		a.mu.Unlock()
+		return errors.New("local agent: it has run before")
+	}
+	a.running = true
+	a.mu.Unlock()
+
+	if err := a.dirs.create(); err != nil {
+		return fmt.Errorf("local agent: %w", err)
+	}
+	if a.processes, err = process.NewSupervisor(a.supervisor); err != nil {
+		return fmt.Errorf("local agent: %w", err)
+	}
+	defer func() {
+		if closeErr := a.processes.Close(); closeErr != nil && err == nil {
+			err = fmt.Errorf("local agent: running builds are lost: %w", closeErr)
+		}
+	}()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	writes, endWrites := context.WithCancel(context.WithoutCancel(ctx))
+	defer endWrites()
+	a.writes = writes
+
+	wait, err := a.begin(ctx)
+	defer func() {
+		cancel()
+		a.jobQueue.ShutDown()
+		a.podQueue.ShutDown()
+		a.stopBuilders(endWrites)
+		wait()
+	}()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+	case <-a.processes.Done():
+	}
+	return nil
+}
+
+// begin starts the informers and, once they have synced, everything else. wait waits for all of it to end.
+func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
+	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
+	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: a.client.CoreV1().Events("")})
+	a.recorder = broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "goldsmith-agent"})
+
+	factory := informers.NewSharedInformerFactoryWithOptions(a.client, 0, informers.WithTransform(strip))
+	jobs, pods := factory.Batch().V1().Jobs(), factory.Core().V1().Pods()
+	a.jobs, a.pods = jobs.Lister(), pods.Lister()
+	var group sync.WaitGroup
+	wait = func() {
+		factory.Shutdown()
+		broadcaster.Shutdown()
+		group.Wait()
+	}
+	if _, err := jobs.Informer().AddEventHandler(handle(a.enqueueJob)); err != nil {
+		return wait, fmt.Errorf("local agent: watch Jobs: %w", err)
+	}
+	if _, err := pods.Informer().AddEventHandler(handle(a.enqueuePod)); err != nil {
+		return wait, fmt.Errorf("local agent: watch pods: %w", err)
+	}
+	factory.StartWithContext(ctx)
+	if !cache.WaitForCacheSync(ctx.Done(), jobs.Informer().HasSynced, pods.Informer().HasSynced) {
+		return wait, nil // ctx is done
+	}
+	if err := a.removeOrphanDirs(); err != nil {
+		return wait, fmt.Errorf("local agent: %w", err)
+	}
+	for range jobWorkers {
+		group.Go(func() { a.work(ctx, "Job", a.jobQueue, a.syncJob) })
+	}
+	for range podWorkers {
+		group.Go(func() { a.work(ctx, "Pod", a.podQueue, a.syncPod) })
+	}
+	return wait, nil
+}
+
+func handle(enqueue func(any)) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    enqueue,
+		UpdateFunc: func(_, object any) { enqueue(object) },
+		DeleteFunc: func(object any) {
+			if tombstone, ok := object.(cache.DeletedFinalStateUnknown); ok {
+				object = tombstone.Obj
+			}
+			enqueue(object)
+		},
+	}
+}
+
+func (a *Agent) enqueueJob(object any) {
+	if job, ok := object.(*batchv1.Job); ok {
+		a.jobQueue.Add(objectRef{job.Namespace, job.Name, job.UID})
+	}
+}
+
+func (a *Agent) enqueuePod(object any) {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return
+	}
+	a.podQueue.Add(refOf(pod))
+	if job, ok := jobOf(pod); ok {
+		a.jobQueue.Add(job)
+	}
+}
+
+// work looks after one object after the other until the queue is shut down.
+func (a *Agent) work(ctx context.Context, kind string, queue workqueue.TypedRateLimitingInterface[objectRef], sync func(context.Context, objectRef) error) {
+	for {
+		ref, shutdown := queue.Get()
+		if shutdown {
+			return
+		}
+		if err := sync(ctx, ref); err != nil {
+			if ctx.Err() == nil {
+				a.logger.V(1).Info("will be tried again", "kind", kind, "object", ref.String(), "error", err.Error())
+			}
+			queue.AddRateLimited(ref)
+		} else {
+			queue.Forget(ref)
+		}
+		queue.Done(ref)
+	}
+}
+
+// removeOrphanDirs removes the directories of pods that are gone.
+func (a *Agent) removeOrphanDirs() error {
+	pods, err := a.pods.List(labels.Everything())
+	if err != nil {
+		return err
+	}
+	known := make(map[types.UID]bool, len(pods))
+	for _, pod := range pods {
+		known[pod.UID] = true
+	}
+	return a.dirs.removeExcept(known)
+}
+
+// stopBuilders ends every process and waits for what is left to be written, both for a short time: the supervisor kills
+// what does not end.
+func (a *Agent) stopBuilders(endWrites context.CancelFunc) {
+	a.mu.Lock()
+	a.stopped = true
+	close(a.stopping)
+	a.mu.Unlock()
+
+	done := make(chan struct{})
+	go func() {
+		a.active.Wait()
+		close(done)
+	}()
+	limit := time.NewTimer(stopLimit)
+	defer limit.Stop()
+	select {
+	case <-done:
+		return
+	case <-limit.C:
+	}
+	endWrites()
+	if err := a.processes.Close(); err != nil {
+		a.logger.Error(err, "The supervisor did not end as it should")
+	}
+	<-done
+}

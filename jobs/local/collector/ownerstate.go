@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"context"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+)
+
+// ownerState is what an owner reference means for the object that carries it.
+type ownerState int
+
+const (
+	// ownerUnknown: nothing can be said, so the object must be left alone.
+	ownerUnknown ownerState = iota
+	// ownerPresent: the owner keeps the object.
+	ownerPresent
+	// ownerOrphaning: the owner is being deleted and lets the object go unharmed.
+	ownerOrphaning
+	// ownerDeletingDependents: the owner is being deleted and wants the object gone first.
+	ownerDeletingDependents
+	// ownerGone: the server has no such owner.
+	ownerGone
+)
+
+// state finds out what an owner reference means. Presence is believed to the graph, which will tell when it ends;
+// absence only to the server.
+func (o *owners) state(ctx context.Context, n node, reference metav1.OwnerReference) (ownerState, error) {
+	r, ok := o.served.owner(reference)
+	if !ok || (r.namespaced && n.Namespace == "") {
+		return ownerUnknown, nil
+	}
+	id := ownerKey(r, n, reference)
+	if owner, ok := o.graph.get(id); ok && owner.UID == reference.UID {
+		return stateOf(owner), nil
+	}
+	missing := absence{id, reference.UID}
+	if _, known := o.absences.Get(missing); known {
+		return ownerGone, nil
+	}
+	live, err := o.client(id).Get(ctx, id.name, metav1.GetOptions{})
+	switch {
+	case isAbsent(err), err == nil && live.UID != reference.UID:
+		o.absences.Add(missing, nil)
+		return ownerGone, nil
+	case err != nil:
+		return ownerUnknown, err
+	default:
+		return stateOf(node{id, &live.ObjectMeta}), nil
+	}
+}
+
+// isAbsent tells the API's own 404 from one that something else answered, which says nothing about the object.
+func isAbsent(err error) bool {
+	return apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+}
+
+func stateOf(owner node) ownerState {
+	switch {
+	case deletingDependents(owner):
+		return ownerDeletingDependents
+	case orphaningDependents(owner):
+		return ownerOrphaning
+	default:
+		return ownerPresent
+	}
+}
+
+// ownerKey names the owner that a reference points to: in the dependent's namespace, if its kind has namespaces.
+func ownerKey(r resource, dependent node, reference metav1.OwnerReference) key {
+	id := key{resource: r.GroupResource(), name: reference.Name}
+	if r.namespaced {
+		id.namespace = dependent.Namespace
+	}
+	return id
+}
+
+func deletingDependents(n node) bool {
+	return n.DeletionTimestamp != nil && slices.Contains(n.Finalizers, metav1.FinalizerDeleteDependents)
+}
+
+func orphaningDependents(n node) bool {
+	return n.DeletionTimestamp != nil && slices.Contains(n.Finalizers, metav1.FinalizerOrphanDependents)
+}
+
+// waits says whether n is being deleted and its dependents come first.
+func waits(n node) bool {
+	return deletingDependents(n) || orphaningDependents(n)
+}
+
+// blocks says whether the dependent holds up the foreground deletion of its owner.
+func blocks(dependent node, owner types.UID) bool {
+	return slices.ContainsFunc(dependent.OwnerReferences, func(reference metav1.OwnerReference) bool {
+		return reference.UID == owner && ptr.Deref(reference.BlockOwnerDeletion, false)
+	})
+}
+
+// staysWith says whether the dependent, which refers to the owner, would be collected if the owner went now.
+func staysWith(dependent node, _ types.UID) bool {
+	return dependent.DeletionTimestamp == nil
+}
+
+// chosenPropagation is what somebody already chose for the object by a finalizer, or else background.
+func chosenPropagation(n node) metav1.DeletionPropagation {
+	switch {
+	case slices.Contains(n.Finalizers, metav1.FinalizerOrphanDependents):
+		return metav1.DeletePropagationOrphan
+	case slices.Contains(n.Finalizers, metav1.FinalizerDeleteDependents):
+		return metav1.DeletePropagationForeground
+	default:
+		return metav1.DeletePropagationBackground
+	}
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+)
+
+// jobRecord is what the agent did for a Job, before its cache may show it.
+type jobRecord struct {
+	created time.Time    // when its pod was created; zero: it was not, by this agent
+	written *batchv1.Job // the Job as last written
+}
+
+// syncJob does what the Job controller does for a Job.
+func (a *Agent) syncJob(ctx context.Context, ref objectRef) error {
+	job, err := a.jobs.Jobs(ref.namespace).Get(ref.name)
+	if apierrors.IsNotFound(err) || err == nil && (job.UID != ref.uid || finished(job)) {
+		a.dropJobRecord(ref.uid)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	record := a.jobRecordOf(ref.uid)
+	job = newer(job, record.written)
+	begun := job.Status.StartTime != nil || !record.created.IsZero()
+	switch {
+	case finished(job), job.DeletionTimestamp != nil, controlledElsewhere(job):
+		return nil
+	case begun:
+	case job.Spec.Suspend != nil && *job.Spec.Suspend:
+		return nil
+	}
+	if what := unsupported(job); what != "" && !begun {
+		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), reasonUnsupported,
+			fmt.Sprintf("Job %s: this server runs Jobs of one pod and one attempt; %s is not supported", ref, what)))
+	}
+	pod, err := a.podOf(ctx, job, begun)
+	switch {
+	case err != nil:
+		return err
+	case pod != nil:
+		return a.followPod(ctx, job, pod, record)
+	case begun:
+		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), batchv1.JobReasonBackoffLimitExceeded, failureMessage(job, nil)))
+	}
+	return a.createPod(ctx, job)
+}
+
+// podOf finds the Job's pod. That there is none although there was one is only believed if the server says so too.
+func (a *Agent) podOf(ctx context.Context, job *batchv1.Job, begun bool) (*corev1.Pod, error) {
+	pod, err := a.pods.Pods(job.Namespace).Get(podName(job))
+	if apierrors.IsNotFound(err) && begun {
+		pod, err = a.client.CoreV1().Pods(job.Namespace).Get(ctx, podName(job), metav1.GetOptions{})
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the pod of Job %s/%s: %w", job.Namespace, job.Name, err)
+	}
+	if !metav1.IsControlledBy(pod, job) {
+		return nil, nil
+	}
+	return pod, nil
+}
+
+// followPod writes the Job's status as its pod's has it. Counters that may well change again at once wait.
+func (a *Agent) followPod(ctx context.Context, job *batchv1.Job, pod *corev1.Pod, record jobRecord) error {
+	now := a.clock.Now()
+	status := jobStatus(job, pod, record.created, now)
+	if equality.Semantic.DeepEqual(job.Status, status) {
+		return nil
+	}
+	if wait := unnoticedWait - now.Sub(lagging(job, status, pod, record)); wait > 0 {
+		a.jobQueue.AddAfter(objectRef{job.Namespace, job.Name, job.UID}, wait)
+		return nil
+	}
+	return a.writeJobStatus(ctx, job, status)
+}
+
+// lagging is since when a status is behind that may be behind for a while: a pod that has just been created is about to
+// run, and one that has just become ready may be about to end. It is zero where the status is to be written at once.
+func lagging(job *batchv1.Job, status batchv1.JobStatus, pod *corev1.Pod, record jobRecord) time.Time {
+	if terminal(pod) || pod.DeletionTimestamp != nil {
+		return time.Time{}
+	}
+	if pod.Status.Phase != corev1.PodRunning {
+		return record.created
+	}
+	status.Ready = job.Status.Ready
+	if equality.Semantic.DeepEqual(job.Status, status) && pod.Status.StartTime != nil {
+		return pod.Status.StartTime.Time
+	}
+	return time.Time{}
+}
+
+func (a *Agent) writeJobStatus(ctx context.Context, job *batchv1.Job, status batchv1.JobStatus) error {
+	changed := job.DeepCopy()
+	changed.Status = status
+	stored, err := a.client.BatchV1().Jobs(job.Namespace).UpdateStatus(ctx, changed, metav1.UpdateOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("write the status of Job %s/%s: %w", job.Namespace, job.Name, err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	record := a.started[job.UID]
+	record.written = stored
+	a.started[job.UID] = record
+	return nil
+}
+
+func (a *Agent) createPod(ctx context.Context, job *batchv1.Job) error {
+	pod := podFor(job, a.node)
+	_, err := a.client.CoreV1().Pods(job.Namespace).Create(ctx, pod, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		return a.adoptPod(ctx, job)
+	}
+	if err != nil {
+		err = fmt.Errorf("create the pod of Job %s/%s: %w", job.Namespace, job.Name, err)
+		if !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+			a.recorder.Eventf(job, corev1.EventTypeWarning, "FailedCreate", "Error creating: %v", err)
+		}
+		return err
+	}
+	a.setCreated(job.UID)
+	return nil
+}
+
+// adoptPod finds out whose pod has the name of the Job's: its own, created before a crash, or a stranger's.
+func (a *Agent) adoptPod(ctx context.Context, job *batchv1.Job) error {
+	pod, err := a.podOf(ctx, job, true)
+	if err != nil {
+		return err
+	}
+	if pod == nil {
+		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), reasonPodNameTaken,
+			fmt.Sprintf("Job %s/%s: a pod %s exists and is not the Job's", job.Namespace, job.Name, podName(job))))
+	}
+	a.setCreated(job.UID)
+	return nil
+}
+
+func (a *Agent) setCreated(uid types.UID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	record := a.started[uid]
+	record.created = a.clock.Now()
+	a.started[uid] = record
+}
+
+func (a *Agent) jobRecordOf(uid types.UID) jobRecord {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.started[uid]
+}
+
+func (a *Agent) dropJobRecord(uid types.UID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.started, uid)
+}
+
+// newer is the Job as last written where the cache does not show that yet.
+func newer(cached, written *batchv1.Job) *batchv1.Job {
+	if written == nil {
+		return cached
+	}
+	if order, err := resourceversion.CompareResourceVersion(written.ResourceVersion, cached.ResourceVersion); err != nil || order <= 0 {
+		return cached
+	}
+	return written
+}
+
+// controlledElsewhere says that the Job asks for another controller than that of batch/v1.
+func controlledElsewhere(job *batchv1.Job) bool {
+	return job.Spec.ManagedBy != nil && *job.Spec.ManagedBy != batchv1.JobControllerName
+}
+
+// unsupported names what the Job asks for and cannot have here.
+func unsupported(job *batchv1.Job) string {
+	spec := &job.Spec
+	switch {
+	case spec.Parallelism != nil && *spec.Parallelism != 1:
+		return fmt.Sprintf("spec.parallelism %d", *spec.Parallelism)
+	case spec.Completions != nil && *spec.Completions != 1:
+		return fmt.Sprintf("spec.completions %d", *spec.Completions)
+	case spec.CompletionMode != nil && *spec.CompletionMode != batchv1.NonIndexedCompletion:
+		return fmt.Sprintf("spec.completionMode %s", *spec.CompletionMode)
+	case spec.ActiveDeadlineSeconds != nil:
+		return "spec.activeDeadlineSeconds (use that of the pod)"
+	case spec.PodFailurePolicy != nil:
+		return "spec.podFailurePolicy"
+	case spec.Template.Spec.RestartPolicy != corev1.RestartPolicyNever:
+		return fmt.Sprintf("restartPolicy %s", spec.Template.Spec.RestartPolicy)
+	}
+	return ""
+}
+
+const (
+	maxPodNameBytes = 63
+	podSuffixBytes  = 5
+	// podSuffixLetters are those of generated names in Kubernetes: no vowels, so no words.
+	podSuffixLetters = "bcdfghjklmnpqrstvwxz2456789"
+)
+
+// podName is the name of the Job's pod: the same for the same Job, so that after a crash no second one is created.
+func podName(job *batchv1.Job) string {
+	base := job.Name[:min(len(job.Name), maxPodNameBytes-podSuffixBytes-1)]
+	sum := sha256.Sum256([]byte(job.UID))
+	suffix := make([]byte, podSuffixBytes)
+	for i := range suffix {
+		suffix[i] = podSuffixLetters[int(sum[i])%len(podSuffixLetters)]
+	}
+	return strings.TrimRight(base, "-.") + "-" + string(suffix)
+}
+
+// podFor is the Job's pod.
+func podFor(job *batchv1.Job, node string) *corev1.Pod {
+	template := job.Spec.Template.DeepCopy()
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:       job.Namespace,
+			Name:            podName(job),
+			GenerateName:    job.Name + "-",
+			Labels:          map[string]string{},
+			Annotations:     template.Annotations,
+			Finalizers:      template.Finalizers,
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(job, batchv1.SchemeGroupVersion.WithKind("Job"))},
+		},
+		Spec:   template.Spec,
+		Status: corev1.PodStatus{Phase: corev1.PodPending},
+	}
+	maps.Copy(pod.Labels, template.Labels)
+	maps.Copy(pod.Labels, map[string]string{
+		batchv1.JobNameLabel:       job.Name,
+		"job-name":                 job.Name,
+		batchv1.ControllerUidLabel: string(job.UID),
+		"controller-uid":           string(job.UID),
+	})
+	pod.Spec.NodeName = node
+	return pod
+}

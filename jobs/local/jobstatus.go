@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	// reasonUnsupported is that of a Job that asks for what this server does not do.
+	reasonUnsupported = "NotSupported"
+	// reasonPodNameTaken is that of a Job whose pod cannot be created because another has its name.
+	reasonPodNameTaken = "PodNameTaken"
+
+	messageCompletions  = "Reached expected number of succeeded pods"
+	messageBackoffLimit = "Job has reached the specified backoff limit"
+)
+
+// finished says whether the Job has ended, one way or the other.
+func finished(job *batchv1.Job) bool {
+	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
+		return (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue
+	})
+}
+
+// jobStatus is the status of a Job whose pod is as given.
+func jobStatus(job *batchv1.Job, pod *corev1.Pod, created, now time.Time) batchv1.JobStatus {
+	status := beginStatus(job, created, now)
+	failing := slices.ContainsFunc(status.Conditions, func(c batchv1.JobCondition) bool { return c.Type == batchv1.JobFailureTarget })
+	switch {
+	case pod.Status.Phase == corev1.PodSucceeded && !failing:
+		status.Succeeded = 1
+		status.CompletionTime = new(metav1.NewTime(now))
+		addCondition(&status, now, batchv1.JobSuccessCriteriaMet, batchv1.JobReasonCompletionsReached, messageCompletions)
+		addCondition(&status, now, batchv1.JobComplete, batchv1.JobReasonCompletionsReached, messageCompletions)
+	case terminal(pod):
+		status.Failed = 1
+		fail(&status, now, batchv1.JobReasonBackoffLimitExceeded, failureMessage(job, pod))
+	case pod.DeletionTimestamp != nil:
+		// A pod that is being deleted counts as failed, but the Job has failed only when nothing of it runs.
+		status.Failed, status.Terminating = 1, new(int32(1))
+		addCondition(&status, now, batchv1.JobFailureTarget, batchv1.JobReasonBackoffLimitExceeded, failureMessage(job, nil))
+	default:
+		status.Active = 1
+		if ready(pod) {
+			status.Ready = new(int32(1))
+		}
+	}
+	return status
+}
+
+// failedWithoutPod is the status of a Job that has failed and has no pod.
+func failedWithoutPod(job *batchv1.Job, now time.Time, reason, message string) batchv1.JobStatus {
+	status := beginStatus(job, now, now)
+	if reason == batchv1.JobReasonBackoffLimitExceeded {
+		status.Failed = 1
+	}
+	fail(&status, now, reason, message)
+	return status
+}
+
+// beginStatus is a status with all counters at zero.
+func beginStatus(job *batchv1.Job, created, now time.Time) batchv1.JobStatus {
+	status := batchv1.JobStatus{
+		StartTime:               job.Status.StartTime,
+		Conditions:              slices.Clone(job.Status.Conditions),
+		Terminating:             new(int32),
+		Ready:                   new(int32),
+		UncountedTerminatedPods: &batchv1.UncountedTerminatedPods{},
+	}
+	if created.IsZero() {
+		created = now
+	}
+	if status.StartTime == nil {
+		status.StartTime = new(metav1.NewTime(created))
+	}
+	return status
+}
+
+func fail(status *batchv1.JobStatus, now time.Time, reason, message string) {
+	addCondition(status, now, batchv1.JobFailureTarget, reason, message)
+	addCondition(status, now, batchv1.JobFailed, reason, message)
+}
+
+// addCondition adds a condition that is True. One that is there already stays: it has the time and the first message.
+func addCondition(status *batchv1.JobStatus, now time.Time, kind batchv1.JobConditionType, reason, message string) {
+	if slices.ContainsFunc(status.Conditions, func(c batchv1.JobCondition) bool { return c.Type == kind }) {
+		return
+	}
+	status.Conditions = append(status.Conditions, batchv1.JobCondition{
+		Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message,
+		LastProbeTime: metav1.NewTime(now), LastTransitionTime: metav1.NewTime(now),
+	})
+}
+
+// failureMessage is the message of a Job that has failed with its pod, which may be gone.
+func failureMessage(job *batchv1.Job, pod *corev1.Pod) string {
+	switch {
+	case pod != nil && pod.Status.Reason == "" && pod.Status.Message != "":
+		return pod.Status.Message // it was not started: why is more than the Job controller would say
+	case job.Spec.BackoffLimit == nil || *job.Spec.BackoffLimit == 0:
+		return messageBackoffLimit
+	}
+	return fmt.Sprintf("%s: this server makes one attempt, spec.backoffLimit %d is not used", messageBackoffLimit, *job.Spec.BackoffLimit)
+}

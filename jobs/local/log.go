@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/jobs/local/crilog"
+)
+
+// OpenLog opens the log of a pod's container, stdout and stderr together. The caller closes it; reads also end with ctx.
+// Followed, it ends when the process has ended and everything was read.
+//
+// Errors are those of the API: BadRequest for a container that has not started, for an unknown one and for a previous
+// one, which there never is; Invalid for options out of range.
+func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.PodLogOptions) (io.ReadCloser, error) {
+	if options == nil {
+		options = &corev1.PodLogOptions{}
+	}
+	container, err := logContainer(pod, options)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := a.dirs.of(pod.UID)
+	if err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	var feed *crilog.Feed
+	if r := a.runOf(refOf(pod)); r != nil {
+		feed = r.feed
+	}
+	file, err := openRegular(dir.log())
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && terminal(pod):
+		return io.NopCloser(strings.NewReader("")), nil // it never started
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("container %q in pod %q is waiting to start: ContainerCreating", container, pod.Name))
+	case err != nil:
+		return nil, fmt.Errorf("open the log of pod %s: %w", refOf(pod), err)
+	}
+	log, err := crilog.NewReader(ctx, file, feed, a.logOptions(options))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read the log of pod %s: %w", refOf(pod), err), file.Close())
+	}
+	return log, nil
+}
+
+func (a *Agent) logOptions(options *corev1.PodLogOptions) crilog.Options {
+	o := crilog.Options{
+		Follow:     options.Follow,
+		Tail:       options.TailLines,
+		Timestamps: options.Timestamps,
+		Limit:      options.LimitBytes,
+	}
+	switch {
+	case options.SinceTime != nil:
+		o.Since = options.SinceTime.Time
+	case options.SinceSeconds != nil:
+		o.Since = a.clock.Now().Add(-seconds(options.SinceSeconds))
+	}
+	return o
+}
+
+// logContainer checks the options and names the container.
+func logContainer(pod *corev1.Pod, options *corev1.PodLogOptions) (string, error) {
+	var failures field.ErrorList
+	if n := options.TailLines; n != nil && *n < 0 {
+		failures = append(failures, field.Invalid(field.NewPath("tailLines"), *n, "must be greater than or equal to 0"))
+	}
+	if n := options.LimitBytes; n != nil && *n < 1 {
+		failures = append(failures, field.Invalid(field.NewPath("limitBytes"), *n, "must be greater than 0"))
+	}
+	if n := options.SinceSeconds; n != nil && *n < 1 {
+		failures = append(failures, field.Invalid(field.NewPath("sinceSeconds"), *n, "must be greater than 0"))
+	}
+	if options.SinceSeconds != nil && options.SinceTime != nil {
+		failures = append(failures, field.Forbidden(field.NewPath("sinceTime"), "at most one of `sinceTime` or `sinceSeconds` may be specified"))
+	}
+	if len(failures) > 0 {
+		return "", apierrors.NewInvalid(corev1.SchemeGroupVersion.WithKind("PodLogOptions").GroupKind(), pod.Name, failures)
+	}
+	name := options.Container
+	if name == "" && len(pod.Spec.Containers) > 0 {
+		name = pod.Spec.Containers[0].Name
+	}
+	switch {
+	case !slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool { return c.Name == name }):
+		return "", apierrors.NewBadRequest(fmt.Sprintf("container %q is not valid for pod %q", name, pod.Name))
+	case options.Previous:
+		return "", apierrors.NewBadRequest(fmt.Sprintf("previous terminated container %q in pod %q not found", name, pod.Name))
+	case options.Stream != nil && *options.Stream == corev1.LogStreamStderr:
+		return "", apierrors.NewBadRequest("stderr is not recorded apart from stdout")
+	}
+	return name, nil
+}

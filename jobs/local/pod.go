@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// unnoticedWait is how long a pod may wait for a worker, and a Job's counters lag behind, before it is written down:
+// most builds are shorter than the writes would be worth.
+const unnoticedWait = time.Second
+
+// syncPod does what a kubelet does for a pod of its node. A process is looked after by its run; this starts it, and
+// tells it what has changed.
+func (a *Agent) syncPod(ctx context.Context, ref objectRef) error {
+	pod, err := a.pods.Pods(ref.namespace).Get(ref.name)
+	if apierrors.IsNotFound(err) || err == nil && pod.UID != ref.uid {
+		return a.forgetPod(ref)
+	}
+	if err != nil || pod.Spec.NodeName != a.node {
+		return err
+	}
+	switch r := a.runOf(ref); {
+	case terminal(pod) && r != nil && r.abort():
+		return nil // somebody else has ended the pod: the process is killed
+	case terminal(pod):
+		a.dropRun(ref)
+		a.workers.abandon(ref.uid)
+		if pod.DeletionTimestamp != nil {
+			return a.deletePod(ctx, pod)
+		}
+		return nil
+	case r != nil:
+		r.observe(pod)
+		return nil
+	}
+	return a.syncPodWithoutProcess(ctx, pod)
+}
+
+func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) error {
+	ref := refOf(pod)
+	dir, err := a.dirs.of(pod.UID)
+	if err != nil {
+		return err
+	}
+	started, err := dir.wasStarted()
+	if err != nil {
+		return err
+	}
+	if started || pod.Status.Phase == corev1.PodRunning {
+		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setLost(pod, a.clock.Now()) })
+	}
+	if pod.DeletionTimestamp != nil {
+		a.workers.abandon(ref.uid)
+		return a.deletePod(ctx, pod)
+	}
+	builder, refusal := a.builderFor(pod)
+	if refusal != "" {
+		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setNotStarted(pod, a.clock.Now(), refusal) })
+	}
+	if ok, since := a.workers.acquire(ref, pod.CreationTimestamp.Time, a.clock.Now()); !ok {
+		return a.noteWaiting(ctx, pod, since)
+	}
+	log, err := dir.prepare(pod.Annotations[v1alpha1.AnnotationInput])
+	if err != nil {
+		a.workers.release()
+		return fmt.Errorf("prepare pod %s: %w", ref, err)
+	}
+	a.startRun(pod, builder, dir, log)
+	return nil
+}
+
+// noteWaiting tells in the status of a pod that has waited for some time what it waits for.
+func (a *Agent) noteWaiting(ctx context.Context, pod *corev1.Pod, since time.Time) error {
+	if wait := unnoticedWait - a.clock.Since(since); wait > 0 {
+		a.podQueue.AddAfter(refOf(pod), wait)
+		return nil
+	}
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
+			return nil
+		}
+	}
+	return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setBusy(pod, a.workers.total, a.clock.Now()) })
+}
+
+// forgetPod ends what is left of a pod that is gone.
+func (a *Agent) forgetPod(ref objectRef) error {
+	a.workers.abandon(ref.uid)
+	if r := a.dropRun(ref); r != nil && r.remove() {
+		return nil // it removes the directory when the process has ended
+	}
+	dir, err := a.dirs.of(ref.uid)
+	if err != nil {
+		return err
+	}
+	if err := dir.remove(); err != nil {
+		return fmt.Errorf("remove the files of pod %s: %w", ref, err)
+	}
+	return nil
+}
+
+func (a *Agent) runOf(ref objectRef) *run {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.runs[ref.uid]
+}
+
+func (a *Agent) dropRun(ref objectRef) *run {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.runs[ref.uid]
+	delete(a.runs, ref.uid)
+	return r
+}
+
+// deletePod removes a pod that has no process, as a kubelet does in the end.
+func (a *Agent) deletePod(ctx context.Context, pod *corev1.Pod) error {
+	err := a.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
+		GracePeriodSeconds: new(int64),
+		Preconditions:      &metav1.Preconditions{UID: &pod.UID},
+	})
+	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // a conflict: another pod has its name
+		return nil
+	}
+	return fmt.Errorf("delete pod %s: %w", refOf(pod), err)
+}
+
+// storeStatus writes the status of a pod. That the pod is gone, or has ended meanwhile, is no error.
+func (a *Agent) storeStatus(ctx context.Context, pod *corev1.Pod, change func(*corev1.Pod)) error {
+	_, err := a.updateStatus(ctx, pod, change)
+	return err
+}
+
+// updateStatus writes a change to the status of a pod and returns the pod as stored: nil where it is gone. One that has
+// ended already is left as it is.
+func (a *Agent) updateStatus(ctx context.Context, pod *corev1.Pod, change func(*corev1.Pod)) (*corev1.Pod, error) {
+	pods, uid := a.client.CoreV1().Pods(pod.Namespace), pod.UID
+	for {
+		changed := pod.DeepCopy()
+		change(changed)
+		stored, err := pods.UpdateStatus(ctx, changed, metav1.UpdateOptions{})
+		switch {
+		case err == nil:
+			return stored, nil
+		case apierrors.IsNotFound(err):
+			return nil, nil
+		case !apierrors.IsConflict(err):
+			return nil, fmt.Errorf("write the status of pod %s: %w", refOf(pod), err)
+		}
+		latest, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err), err == nil && latest.UID != uid:
+			return nil, nil
+		case err != nil:
+			return nil, fmt.Errorf("read pod %s: %w", refOf(pod), err)
+		case terminal(latest):
+			return latest, nil
+		}
+		pod = latest
+	}
+}

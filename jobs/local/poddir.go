@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// maxMessageBytes is how much of a result file becomes a container's termination message; as a kubelet does, the end of
+// a longer one is taken.
+const maxMessageBytes = 4096
+
+// podDirs is the directory that has one directory for each pod, named by its UID.
+type podDirs string
+
+// podDir is the directory of one pod. The builder runs as the same user: nothing in it is trusted afterwards.
+type podDir string
+
+func (d podDirs) create() error {
+	return os.MkdirAll(string(d), 0o700)
+}
+
+func (d podDirs) of(uid types.UID) (podDir, error) {
+	if name := string(uid); name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00") {
+		return podDir(filepath.Join(string(d), name)), nil
+	}
+	return "", fmt.Errorf("the UID %q cannot name a directory", uid)
+}
+
+// removeExcept removes the directories of all but the known pods.
+func (d podDirs) removeExcept(known map[types.UID]bool) error {
+	entries, err := os.ReadDir(string(d))
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if !known[types.UID(entry.Name())] {
+			err = errors.Join(err, podDir(filepath.Join(string(d), entry.Name())).remove())
+		}
+	}
+	return err
+}
+
+func (d podDir) input() string  { return filepath.Join(string(d), "input") }
+func (d podDir) output() string { return filepath.Join(string(d), "output") }
+func (d podDir) result() string { return filepath.Join(string(d), "result") }
+func (d podDir) log() string    { return filepath.Join(string(d), "log") }
+func (d podDir) marker() string { return filepath.Join(string(d), "started") }
+
+// prepare makes everything the builder finds, an empty log, and last the marker that the process was started: what comes
+// after it may have run, so the pod is never started again. It fails where the marker is there already.
+func (d podDir) prepare(input string) (log *os.File, err error) {
+	if err := os.MkdirAll(d.output(), 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(d.input(), []byte(input), 0o600); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(d.result(), nil, 0o600); err != nil {
+		return nil, err
+	}
+	log, err = os.OpenFile(d.log(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	marker, err := os.OpenFile(d.marker(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	return log, marker.Close()
+}
+
+// wasStarted says whether the pod's process may have been started.
+func (d podDir) wasStarted() (bool, error) {
+	_, err := os.Lstat(d.marker())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// message reads the result as a termination message: at most maxMessageBytes of valid UTF-8.
+func (d podDir) message() (string, error) {
+	f, err := openRegular(d.result())
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	content, err := io.ReadAll(io.NewSectionReader(f, max(0, info.Size()-maxMessageBytes), maxMessageBytes))
+	if err != nil {
+		return "", err
+	}
+	message := strings.ToValidUTF8(string(content), string(utf8.RuneError))
+	for len(message) > maxMessageBytes {
+		_, size := utf8.DecodeLastRuneInString(message)
+		message = message[:len(message)-size]
+	}
+	return message, nil
+}
+
+// openRegular opens a file for reading that a builder may have replaced by anything: it follows no link, waits for no
+// other process and takes only a regular file.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// remove removes the directory, also where the builder left directories that may not be written to.
+func (d podDir) remove() error {
+	err := os.RemoveAll(string(d))
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	err = filepath.WalkDir(string(d), func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			return os.Chmod(path, 0o700)
+		}
+		return err
+	})
+	return errors.Join(err, os.RemoveAll(string(d)))
+}

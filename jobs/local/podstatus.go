@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/jobs/local/process"
+)
+
+// Reasons and messages, as the scheduler and the kubelet write them where they have any.
+const (
+	reasonDeadlineExceeded = "DeadlineExceeded"
+	messageDeadline        = "Pod was active on the node longer than the specified deadline"
+	// reasonProcessLost is the reason of the pod and of its DisruptionTarget condition.
+	reasonProcessLost = "ProcessLost"
+	messageLost       = "The server that ran the builder ended, and the builder with it"
+	// reasonUnknown is a kubelet's for a container that it cannot find any more.
+	reasonUnknown = "ContainerStatusUnknown"
+	// reasonStartError is a runtime's for a container that it could not start.
+	reasonStartError = "StartError"
+	exitStartError   = 128
+	exitLost         = 137
+)
+
+func refOf(pod *corev1.Pod) objectRef {
+	return objectRef{pod.Namespace, pod.Name, pod.UID}
+}
+
+// jobOf is the Job that controls a pod.
+func jobOf(pod *corev1.Pod) (objectRef, bool) {
+	owner := metav1.GetControllerOf(pod)
+	if owner == nil || owner.Kind != "Job" || owner.APIVersion != batchv1.SchemeGroupVersion.String() {
+		return objectRef{}, false
+	}
+	return objectRef{pod.Namespace, owner.Name, owner.UID}, true
+}
+
+func terminal(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+func ready(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// setBusy says that a pod waits for a worker.
+func setBusy(pod *corev1.Pod, workers int, now time.Time) {
+	pod.Status.Phase = corev1.PodPending
+	setCondition(pod, now, corev1.PodScheduled, corev1.ConditionFalse, corev1.PodReasonUnschedulable,
+		fmt.Sprintf("%d of %d workers are busy", workers, workers))
+}
+
+// setRunning says that the pod's process runs.
+func setRunning(pod *corev1.Pod, started time.Time) {
+	setStarted(pod, started)
+	pod.Status.Phase = corev1.PodRunning
+	setCondition(pod, started, corev1.PodReady, corev1.ConditionTrue, "", "")
+	setCondition(pod, started, corev1.ContainersReady, corev1.ConditionTrue, "", "")
+	status := containerStatus(pod)
+	status.Ready, status.Started = true, new(true)
+	status.State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(started)}}
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{status}
+}
+
+func setStarted(pod *corev1.Pod, at time.Time) {
+	pod.Status.ObservedGeneration = pod.Generation
+	if pod.Status.StartTime == nil {
+		pod.Status.StartTime = new(metav1.NewTime(at))
+	}
+	setCondition(pod, at, corev1.PodScheduled, corev1.ConditionTrue, "", "")
+	setCondition(pod, at, corev1.PodInitialized, corev1.ConditionTrue, "", "")
+}
+
+// end is how a pod's process ended.
+type end struct {
+	exit             process.Exit
+	message          string
+	started, at      time.Time
+	deadlineExceeded bool
+}
+
+// setEnded says how the pod's process ended.
+func setEnded(pod *corev1.Pod, e end) {
+	setStarted(pod, e.started)
+	terminated := corev1.ContainerStateTerminated{
+		ExitCode:   int32(e.exit.Status()),
+		Reason:     "Completed",
+		Message:    e.message,
+		StartedAt:  metav1.NewTime(e.started),
+		FinishedAt: metav1.NewTime(e.at),
+	}
+	if terminated.ExitCode != 0 {
+		terminated.Reason = "Error"
+	}
+	phase := corev1.PodSucceeded
+	if terminated.ExitCode != 0 || e.deadlineExceeded {
+		phase = corev1.PodFailed
+	}
+	if e.deadlineExceeded {
+		pod.Status.Reason, pod.Status.Message = reasonDeadlineExceeded, messageDeadline
+	}
+	setTerminated(pod, phase, terminated)
+}
+
+// setLost says that nobody knows how the pod's process ended.
+func setLost(pod *corev1.Pod, now time.Time) {
+	setStarted(pod, now)
+	pod.Status.Reason, pod.Status.Message = reasonProcessLost, messageLost
+	setCondition(pod, now, corev1.DisruptionTarget, corev1.ConditionTrue, reasonProcessLost, messageLost)
+	started := *pod.Status.StartTime
+	if status := containerStatus(pod); status.State.Running != nil {
+		started = status.State.Running.StartedAt
+	}
+	setTerminated(pod, corev1.PodFailed, corev1.ContainerStateTerminated{
+		ExitCode: exitLost, Reason: reasonUnknown, Message: messageLost, StartedAt: started, FinishedAt: metav1.NewTime(now),
+	})
+}
+
+// setNotStarted says that the pod's process was not started, and never will be.
+func setNotStarted(pod *corev1.Pod, now time.Time, message string) {
+	setStarted(pod, now)
+	pod.Status.Message = message
+	setTerminated(pod, corev1.PodFailed, corev1.ContainerStateTerminated{
+		ExitCode: exitStartError, Reason: reasonStartError, Message: message, FinishedAt: metav1.NewTime(now),
+	})
+}
+
+func setTerminated(pod *corev1.Pod, phase corev1.PodPhase, terminated corev1.ContainerStateTerminated) {
+	pod.Status.Phase = phase
+	reason := "PodFailed"
+	if phase == corev1.PodSucceeded {
+		reason = "PodCompleted"
+		setCondition(pod, terminated.FinishedAt.Time, corev1.PodInitialized, corev1.ConditionTrue, reason, "")
+	}
+	setCondition(pod, terminated.FinishedAt.Time, corev1.PodReady, corev1.ConditionFalse, reason, "")
+	setCondition(pod, terminated.FinishedAt.Time, corev1.ContainersReady, corev1.ConditionFalse, reason, "")
+	status := containerStatus(pod)
+	status.Ready, status.Started = false, new(false)
+	if !terminated.StartedAt.IsZero() {
+		terminated.ContainerID = status.ContainerID
+	}
+	status.State = corev1.ContainerState{Terminated: &terminated}
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{status}
+	for _, refused := range pod.Spec.Containers[1:] { // a refused pod may have more of them
+		status := corev1.ContainerStatus{Name: refused.Name, Image: refused.Image, Started: new(false)}
+		status.State = corev1.ContainerState{Terminated: &terminated}
+		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, status)
+	}
+}
+
+// containerStatus is the status of the pod's first container, as it is or as it begins.
+func containerStatus(pod *corev1.Pod) corev1.ContainerStatus {
+	container := &pod.Spec.Containers[0]
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.Name == container.Name {
+			return status
+		}
+	}
+	return corev1.ContainerStatus{
+		Name:        container.Name,
+		Image:       container.Image,
+		ImageID:     container.Image,
+		ContainerID: "local://" + string(pod.UID),
+	}
+}
+
+func setCondition(pod *corev1.Pod, now time.Time, kind corev1.PodConditionType, status corev1.ConditionStatus, reason, message string) {
+	condition := corev1.PodCondition{
+		Type: kind, Status: status, Reason: reason, Message: message,
+		ObservedGeneration: pod.Generation, LastTransitionTime: metav1.NewTime(now),
+	}
+	i := slices.IndexFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == kind })
+	if i < 0 {
+		pod.Status.Conditions = append(pod.Status.Conditions, condition)
+		return
+	}
+	if old := pod.Status.Conditions[i]; old.Status == status {
+		condition.LastTransitionTime = old.LastTransitionTime
+	}
+	pod.Status.Conditions[i] = condition
+}

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package process
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"golang.org/x/sys/unix"
+)
+
+// roleVariable makes the test binary act as one of the processes that the tests need.
+const roleVariable = "PROCESS_TEST_ROLE"
+
+// limit is how long anything may take that happens at once on an idle machine.
+const limit = 20 * time.Second
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(roleVariable) {
+	case "supervisor":
+		exitWith(Supervise())
+	case "parent":
+		exitWith(beParent())
+	case "describe":
+		exitWith(describeSelf())
+	}
+	os.Exit(m.Run())
+}
+
+func exitWith(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+var supervisorCommand = []string{"/usr/bin/env", roleVariable + "=supervisor", "/proc/" + strconv.Itoa(os.Getpid()) + "/exe"}
+
+func startSupervisor(t *testing.T) *Supervisor {
+	t.Helper()
+	s, err := NewSupervisor(supervisorCommand)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil && !errors.Is(err, ErrEnded) {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// start runs a command; what it prints is read from the pipe it returns.
+func start(t *testing.T, s *Supervisor, c Command) (*Process, *bufio.Reader) {
+	t.Helper()
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	r, w := os.NewFile(uintptr(fds[0]), "read"), os.NewFile(uintptr(fds[1]), "write")
+	t.Cleanup(func() { r.Close() })
+	defer w.Close()
+	p, err := s.Start(c, w, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, bufio.NewReader(r)
+}
+
+func shell(script string, env ...string) Command {
+	return Command{Path: "/bin/bash", Args: []string{"-c", script}, Env: append(env, "PATH=/usr/bin:/bin"), Dir: "/"}
+}
+
+func readPID(t *testing.T, r *bufio.Reader) int {
+	t.Helper()
+	line, err := r.ReadString('\n')
+	if err != nil {
+		t.Fatalf("read a pid: %v (%q)", err, line)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+func alive(pid int) bool {
+	_, _, alive := status(pid)
+	return alive
+}
+
+func wait(t *testing.T, p *Process) Exit {
+	t.Helper()
+	select {
+	case <-p.Done():
+	case <-time.After(limit):
+		t.Fatalf("process %d does not end", p.PID())
+	}
+	return p.Exit()
+}
+
+func TestAnExitIsReportedAsItHappened(t *testing.T) {
+	s := startSupervisor(t)
+	for script, want := range map[string]int{"exit 0": 0, "exit 7": 7, "kill -SEGV $$": 128 + int(unix.SIGSEGV)} {
+		p, _ := start(t, s, shell(script))
+		if got := wait(t, p).Status(); got != want {
+			t.Errorf("%q: status %d, want %d", script, got, want)
+		}
+	}
+}
+
+type description struct {
+	Env         []string
+	Dir         string
+	Args        []string
+	Group       int
+	PID         int
+	NonBlocking bool
+	NoNewPrivs  int
+}
+
+func describeSelf() error {
+	d := description{Env: os.Environ(), Args: os.Args[1:], Group: unix.Getpgrp(), PID: os.Getpid()}
+	flags, err := unix.FcntlInt(1, unix.F_GETFL, 0)
+	if err != nil {
+		return err
+	}
+	d.NonBlocking = flags&unix.O_NONBLOCK != 0
+	if d.NoNewPrivs, err = unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err != nil {
+		return err
+	}
+	if d.Dir, err = os.Getwd(); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(d)
+}
+
+func TestACommandGetsWhatItsCommandSaysAndNothingElse(t *testing.T) {
+	t.Setenv("LD_LIBRARY_PATH", "/nowhere")
+	s := startSupervisor(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, out := start(t, s, Command{Path: self, Args: []string{"a b", ""}, Env: []string{roleVariable + "=describe"}, Dir: dir})
+	var d description
+	if err := json.NewDecoder(out).Decode(&d); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, p)
+	g := NewWithT(t)
+	g.Expect(d).To(Equal(description{
+		Env: []string{roleVariable + "=describe"}, Dir: dir, Args: []string{"a b", ""},
+		Group: p.PID(), PID: p.PID(), NoNewPrivs: 1,
+	}))
+}
+
+func TestACommandInheritsNoOpenFile(t *testing.T) {
+	inherited, err := unix.Dup(1) // not closed on exec, as a file from the shell that started the agent
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(inherited)
+	s := startSupervisor(t)
+	p, out := start(t, s, shell("for i in {0..300}; do [ -e /proc/$$/fd/$i ] && echo -n $i,; done"))
+	wait(t, p)
+	if open, err := io.ReadAll(out); err != nil || string(open) != "0,1,2," {
+		t.Errorf("open files %s (%v)", open, err)
+	}
+}
+
+func TestACommandThatCannotStartIsAnErrorAndHarmsNothing(t *testing.T) {
+	s := startSupervisor(t)
+	for _, c := range []Command{
+		{Path: "/no/such/file", Dir: "/"},
+		{Path: "/dev/null", Dir: "/"},
+		{Path: "/bin/bash", Dir: "/no/such/directory"},
+		{Path: "/bin/bash", Dir: "/", Args: []string{strings.Repeat("x", maxMessage)}},
+	} {
+		if _, err := s.Start(c, os.Stderr, os.Stderr); err == nil {
+			t.Errorf("%s in %s started", c.Path, c.Dir)
+		}
+	}
+	p, _ := start(t, s, shell("exit 3"))
+	if got := wait(t, p).Status(); got != 3 {
+		t.Errorf("status %d, want 3", got)
+	}
+}
+
+func TestTheRestOfAGroupDiesWithItsLeader(t *testing.T) {
+	s := startSupervisor(t)
+	p, out := start(t, s, shell("trap '' TERM; sleep 1000 & echo $!"))
+	pid := readPID(t, out)
+	wait(t, p)
+	NewWithT(t).Eventually(func() bool { return alive(pid) }).WithTimeout(limit).Should(BeFalse())
+}
+
+// detach prints the pid of a process that has left its parent, its session and its group.
+const detach = "(setsid setsid bash -c 'trap \"\" TERM HUP; echo $BASHPID; while :; do sleep 1000; done' &) "
+
+func TestADetachedProcessDiesSoonAfterItsOwnCommandOnly(t *testing.T) {
+	g := NewWithT(t)
+	s := startSupervisor(t)
+	long, longOut := start(t, s, shell(detach+"; sleep 1000", "NAME=long"))
+	kept := readPID(t, longOut)
+	_, namelessOut := start(t, s, shell("env -i setsid setsid bash -c 'echo $$; while :; do :; done' & wait; sleep 1000", "NAME=nameless"))
+	nameless := readPID(t, namelessOut)
+	g.Expect(alive(nameless)).To(BeTrue())
+	short, shortOut := start(t, s, shell(detach+"; sleep 1000", "NAME=short"))
+	stray := readPID(t, shortOut)
+	g.Expect(short.Signal(unix.SIGKILL)).To(Succeed())
+	wait(t, short)
+	g.Eventually(func() bool { return alive(stray) || alive(nameless) }).WithTimeout(limit).Should(BeFalse())
+	g.Expect(alive(kept)).To(BeTrue(), "the detached process of a running command is left alone")
+	g.Expect(long.Signal(unix.SIGKILL)).To(Succeed())
+	wait(t, long)
+	g.Eventually(func() bool { return alive(kept) }).WithTimeout(limit).Should(BeFalse())
+}
+
+func TestASignalReachesTheWholeGroup(t *testing.T) {
+	s := startSupervisor(t)
+	p, out := start(t, s, shell("trap 'wait; echo outer; exit 5' TERM; bash -c 'trap \"echo inner; exit\" TERM; echo $$; sleep 1000 & wait' & wait"))
+	readPID(t, out)
+	if err := p.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if got := wait(t, p).Status(); got != 5 {
+		t.Errorf("status %d, want 5", got)
+	}
+	rest, err := io.ReadAll(out)
+	if err != nil || string(rest) != "inner\nouter\n" {
+		t.Errorf("printed %q (%v)", rest, err)
+	}
+}
+
+func TestAProcessThatIgnoresSIGTERMEndsBySIGKILL(t *testing.T) {
+	s := startSupervisor(t)
+	p, out := start(t, s, shell("trap 'echo 1' TERM; echo $$; while :; do :; done"))
+	readPID(t, out)
+	if err := p.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	readPID(t, out) // it says that it got the signal
+	if err := p.Signal(unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := wait(t, p), (Exit{Signal: syscall.SIGKILL}); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// beParent starts a supervisor and three commands, prints every pid and waits to be killed.
+func beParent() error {
+	s, err := NewSupervisor(supervisorCommand)
+	if err != nil {
+		return err
+	}
+	fmt.Println(s.command.Process.Pid)
+	for _, script := range []string{
+		"echo $$; exec sleep 1000",
+		"trap '' TERM HUP INT; echo $$; sleep 1000 & echo $!; wait",
+		detach + "; (setsid sleep 1000 & echo $!); echo $$; exec sleep 1000",
+	} {
+		if _, err := s.Start(shell(script), os.Stdout, os.Stderr); err != nil {
+			return err
+		}
+	}
+	select {}
+}
+
+func TestNothingOutlivesAParentThatIsKilled(t *testing.T) {
+	for _, signal := range []syscall.Signal{unix.SIGKILL, unix.SIGTERM} {
+		parent := exec.Command(supervisorCommand[2])
+		parent.Env = append(os.Environ(), roleVariable+"=parent")
+		out, err := parent.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := parent.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = parent.Process.Kill() })
+		pids, lines := []int{parent.Process.Pid}, bufio.NewReader(out)
+		for range 7 {
+			pids = append(pids, readPID(t, lines))
+		}
+		if err := parent.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		if err := parent.Wait(); err == nil {
+			t.Error("the parent was not killed")
+		}
+		g := NewWithT(t)
+		g.Eventually(func() []int {
+			return slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return !alive(pid) })
+		}).WithTimeout(limit).WithPolling(time.Millisecond).Should(BeEmpty())
+	}
+}
+
+func TestCloseKillsEverything(t *testing.T) {
+	s := startSupervisor(t)
+	p, out := start(t, s, shell(detach+"; sleep 1000"))
+	pid := readPID(t, out)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, p)
+	if alive(pid) || alive(p.PID()) {
+		t.Error("a process outlived Close")
+	}
+	if _, err := s.Start(shell("exit 0"), os.Stderr, os.Stderr); !errors.Is(err, ErrEnded) {
+		t.Errorf("start after Close: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("second Close: %v", err)
+	}
+}
+
+func TestWhenTheSupervisorIsKilledItsCommandsAreLost(t *testing.T) {
+	s := startSupervisor(t)
+	p, out := start(t, s, shell("sleep 1000 & echo $!; wait"))
+	inner := readPID(t, out)
+	if err := s.command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if exit := wait(t, p); !exit.Lost {
+		t.Errorf("%v, want it lost", exit)
+	}
+	<-s.Done()
+	if !errors.Is(s.Err(), ErrEnded) {
+		t.Errorf("error %v", s.Err())
+	}
+	NewWithT(t).Eventually(func() bool { return alive(inner) || alive(p.PID()) }).WithTimeout(limit).Should(BeFalse())
+}
+
+func TestSuperviseByHandIsRefused(t *testing.T) {
+	c := exec.Command(supervisorCommand[0], supervisorCommand[1:]...)
+	if out, err := c.CombinedOutput(); err == nil || !strings.Contains(string(out), "not by hand") {
+		t.Errorf("%v, %q", err, out)
+	}
+}
+
+func TestManyCommandsLeaveNoFileOpen(t *testing.T) {
+	s := startSupervisor(t)
+	count := func() (here, there int) {
+		ours, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := os.ReadDir("/proc/" + strconv.Itoa(s.command.Process.Pid) + "/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(ours), len(theirs)
+	}
+	run := func() {
+		p, err := s.Start(Command{Path: "/bin/true", Dir: "/"}, os.Stdout, os.Stderr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait(t, p)
+	}
+	run()
+	here, there := count()
+	for range 200 {
+		run()
+	}
+	g := NewWithT(t)
+	g.Eventually(func() bool { h, th := count(); return h <= here+1 && th <= there+1 }).WithTimeout(limit).Should(BeTrue())
+}

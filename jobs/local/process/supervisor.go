@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package process
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrEnded is returned for a command that the supervisor, having ended, can no longer start.
+var ErrEnded = errors.New("the supervisor process has ended")
+
+// Supervisor is the agent's hold on its supervisor process. It is safe for concurrent use.
+type Supervisor struct {
+	command *exec.Cmd
+	conn    *net.UnixConn
+	done    chan struct{}
+
+	mu        sync.Mutex
+	lastID    uint64
+	processes map[uint64]*Process
+	closing   bool
+	err       error
+}
+
+// NewSupervisor starts a supervisor. argv must start a process that calls Supervise, for instance
+// {"/proc/self/exe", "supervise"}. Close ends it; so does the end of this process.
+func NewSupervisor(argv []string) (*Supervisor, error) {
+	if len(argv) == 0 {
+		return nil, errors.New("start the supervisor: no command")
+	}
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, fmt.Errorf("start the supervisor: %w", err)
+	}
+	defer theirs.Close()
+	command := exec.Command(argv[0], argv[1:]...)
+	command.Stderr = os.Stderr
+	command.ExtraFiles = []*os.File{theirs}
+	// A session of its own: Ctrl-C, or a kill of the agent's group, must not take the supervisor before its work is done.
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := command.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start the supervisor: %w", err), ours.Close())
+	}
+	s := &Supervisor{command: command, conn: ours, done: make(chan struct{}), processes: map[uint64]*Process{}}
+	go s.receive()
+	return s, nil
+}
+
+func socketPair() (*net.UnixConn, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	mine, theirs := os.NewFile(uintptr(fds[0]), "supervisor"), os.NewFile(uintptr(fds[1]), "agent")
+	defer mine.Close()
+	conn, err := net.FileConn(mine)
+	if err != nil {
+		return nil, nil, errors.Join(err, theirs.Close())
+	}
+	return conn.(*net.UnixConn), theirs, nil
+}
+
+// Start starts a command with the given stdout and stderr, which the caller may close afterwards, and an empty stdin.
+// An error means that nothing runs.
+func (s *Supervisor) Start(c Command, stdout, stderr *os.File) (*Process, error) {
+	p := &Process{supervisor: s, started: make(chan error, 1), done: make(chan struct{})}
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return nil, ErrEnded
+	}
+	s.lastID++
+	p.id = s.lastID
+	s.processes[p.id] = p
+	s.mu.Unlock()
+
+	if c.Env == nil {
+		c.Env = []string{}
+	}
+	err := s.send(request{ID: p.id, Start: &c}, unix.UnixRights(int(stdout.Fd()), int(stderr.Fd())))
+	if err != nil {
+		s.forget(p)
+		return nil, fmt.Errorf("start %s: %w", c.Path, err)
+	}
+	if err := <-p.started; err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Done is closed when the supervisor has ended, and with it every process it had started.
+func (s *Supervisor) Done() <-chan struct{} {
+	return s.done
+}
+
+// Err says, after Done, why the supervisor ended; nil after Close.
+func (s *Supervisor) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// Close kills every process, ends the supervisor and waits for it.
+func (s *Supervisor) Close() error {
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	err := s.conn.Close()
+	limit := time.AfterFunc(killLimit+time.Second, func() { _ = s.command.Process.Kill() }) // it may have ended meanwhile
+	defer limit.Stop()
+	<-s.done
+	if errors.Is(err, net.ErrClosed) {
+		err = nil // closed before, here or because the supervisor had ended
+	}
+	return errors.Join(err, s.Err())
+}
+
+func (s *Supervisor) send(r request, rights []byte) error {
+	message, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if len(message) > maxMessage {
+		return fmt.Errorf("the command takes %d bytes, more than %d", len(message), maxMessage)
+	}
+	_, _, err = s.conn.WriteMsgUnix(message, rights, nil)
+	return err
+}
+
+// receive delivers replies until the socket closes, then waits for the supervisor.
+func (s *Supervisor) receive() {
+	message := make([]byte, maxMessage)
+	for {
+		n, err := s.conn.Read(message)
+		if err != nil {
+			break
+		}
+		var r reply
+		if err := json.Unmarshal(message[:n], &r); err != nil {
+			break
+		}
+		s.deliver(r)
+	}
+	s.finish()
+}
+
+func (s *Supervisor) deliver(r reply) {
+	s.mu.Lock()
+	p := s.processes[r.ID]
+	s.mu.Unlock()
+	switch {
+	case p == nil:
+	case r.Exit != nil:
+		s.forget(p)
+		p.end(*r.Exit)
+	case r.Error != "":
+		s.forget(p)
+		p.started <- errors.New(r.Error)
+	default:
+		p.pid.Store(int64(r.PID))
+		p.started <- nil
+	}
+}
+
+func (s *Supervisor) forget(p *Process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.processes, p.id)
+}
+
+func (s *Supervisor) finish() {
+	s.mu.Lock()
+	closed := s.closing
+	s.closing = true
+	s.mu.Unlock()
+	_ = s.conn.Close() // closed already after Close
+	err := s.command.Wait()
+
+	s.mu.Lock()
+	lost := s.processes
+	s.processes = nil
+	if err != nil || !closed {
+		s.err = fmt.Errorf("%w: %s", ErrEnded, s.command.ProcessState)
+	}
+	s.mu.Unlock()
+	for _, p := range lost {
+		// The kernel has killed the process itself, but not the rest of its group.
+		if pid := int(p.pid.Load()); pid != 0 {
+			kill(-pid, unix.SIGKILL)
+		}
+		p.end(Exit{Lost: true})
+	}
+	close(s.done)
+}

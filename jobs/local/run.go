@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"goldsmith.dev/goldsmith/jobs/local/crilog"
+	"goldsmith.dev/goldsmith/jobs/local/process"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+const (
+	// maxLogBytes is how long a pod's log may become; a last line says so where it is cut.
+	maxLogBytes = 64 << 20
+	// drainLimit is how long the log is read on after the builder's end, for the case that something it has left behind
+	// keeps the log open.
+	drainLimit = time.Second
+	// firstRetry and lastRetry bound the wait between two tries to write a status.
+	firstRetry = 20 * time.Millisecond
+	lastRetry  = 10 * time.Second
+)
+
+// run is a pod's process, from its start until its end is stored.
+type run struct {
+	agent   *Agent
+	ref     objectRef
+	dir     podDir
+	feed    *crilog.Feed
+	changed chan struct{}
+
+	mu      sync.Mutex
+	pod     *corev1.Pod // the newest known
+	kill    bool        // the process is to end at once
+	removed bool        // the pod is gone
+	ended   bool        // the process has ended
+	over    bool        // nothing more is done with the pod's directory
+}
+
+// startRun starts the process of a pod that has a worker. The run gives the worker back.
+func (a *Agent) startRun(pod *corev1.Pod, builder Builder, dir podDir, log *os.File) {
+	r := &run{agent: a, ref: refOf(pod), dir: dir, feed: crilog.NewFeed(), changed: make(chan struct{}, 1), pod: pod}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.runs[r.ref.uid] = r
+	if a.stopped {
+		_ = log.Close() // nothing was written
+		return          // the marker is there, so the pod counts as lost
+	}
+	a.active.Go(func() { r.execute(builder, log) })
+}
+
+// observe tells the run what the pod is like now.
+func (r *run) observe(pod *corev1.Pod) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if order, err := resourceversion.CompareResourceVersion(pod.ResourceVersion, r.pod.ResourceVersion); err == nil && order <= 0 {
+		return
+	}
+	r.pod = pod
+	r.notify()
+}
+
+// remove tells the run that the pod is gone. It reports false if the run is over, so that the caller has to clean up.
+func (r *run) remove() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.removed, r.kill = true, true
+	r.notify()
+	return !r.over
+}
+
+// abort has the process killed if it still runs, and says whether it did.
+func (r *run) abort() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kill = true
+	r.notify()
+	return !r.ended
+}
+
+func (r *run) notify() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (r *run) execute(builder Builder, log *os.File) {
+	defer r.finish()
+	a := r.agent
+	started := a.clock.Now()
+	running, logged, err := r.launch(builder, log)
+	if errors.Is(err, process.ErrEnded) {
+		a.workers.release()
+		return // the next start reports the pod as lost
+	}
+	if err != nil {
+		r.setEnded()
+		a.workers.release()
+		r.store(func(pod *corev1.Pod) { setNotStarted(pod, a.clock.Now(), err.Error()) })
+		return
+	}
+	reported := make(chan struct{})
+	go func() {
+		defer close(reported)
+		r.store(func(pod *corev1.Pod) { setRunning(pod, started) })
+	}()
+	ended, stopped := r.guard(running, started)
+	r.setEnded()
+	e := end{exit: running.Exit(), started: started, at: a.clock.Now(), deadlineExceeded: ended.deadlineExceeded}
+	a.workers.release()
+	<-logged
+	<-reported
+	if stopped || e.exit.Lost {
+		return // the next start reports it
+	}
+	if e.message, err = r.dir.message(); err != nil {
+		a.logger.Info("The result of a pod cannot be read", "pod", r.ref.String(), "error", err.Error())
+	}
+	r.store(func(pod *corev1.Pod) { setEnded(pod, e) })
+}
+
+// finish removes what belongs to a pod that is gone.
+func (r *run) finish() {
+	r.feed.Complete()
+	r.mu.Lock()
+	r.over = true
+	removed := r.removed
+	r.mu.Unlock()
+	if !removed {
+		return
+	}
+	if err := r.dir.remove(); err != nil {
+		r.agent.logger.Error(err, "The files of a pod that is gone cannot be removed", "pod", r.ref.String())
+	}
+}
+
+// launch starts the process with its output going to the log; logged is closed when all of it is there.
+func (r *run) launch(builder Builder, log *os.File) (running *process.Process, logged <-chan struct{}, err error) {
+	defer func() {
+		if err != nil {
+			_ = log.Close() // nothing was written
+		}
+	}()
+	output, input, err := pipe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("start the builder: %w", err)
+	}
+	defer input.Close()
+	running, err = r.agent.processes.Start(process.Command{
+		Path: builder.Path,
+		Args: builder.Args,
+		Env: []string{
+			render.EnvInput + "=" + r.dir.input(),
+			render.EnvOutput + "=" + r.dir.output(),
+			render.EnvResult + "=" + r.dir.result(),
+		},
+		Dir: r.dir.output(),
+	}, input, input) // one pipe for both, which keeps their order
+	if err != nil {
+		return nil, nil, errors.Join(err, output.Close())
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := r.copyLog(log, output); err != nil {
+			r.agent.logger.Error(err, "The log of a pod is incomplete", "pod", r.ref.String())
+		}
+	}()
+	go func() {
+		<-running.Done()
+		_ = output.SetReadDeadline(time.Now().Add(drainLimit)) // fails where it was read to its end before
+	}()
+	return running, done, nil
+}
+
+// pipe is one whose input blocks, as a program expects of its stdout, and whose output does not hold up a thread.
+func pipe() (output, input *os.File, err error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, os.NewSyscallError("pipe2", err)
+	}
+	input = os.NewFile(uintptr(fds[1]), "log")
+	if err := unix.SetNonblock(fds[0], true); err != nil {
+		_ = unix.Close(fds[0])
+		_ = input.Close()
+		return nil, nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "log"), input, nil
+}
+
+func (r *run) copyLog(log, output *os.File) error {
+	defer output.Close()
+	defer log.Close()
+	w := crilog.NewWriter(log, r.agent.clock.Now, r.feed, maxLogBytes)
+	_, err := io.Copy(w, output)
+	if os.IsTimeout(err) {
+		err = nil
+	}
+	if closeErr := w.Close(); closeErr != nil {
+		err = closeErr
+	}
+	return err
+}
+
+// guard waits for the process's end, and brings it about where the pod or the agent asks for it. stopped says that the
+// agent did.
+func (r *run) guard(running *process.Process, started time.Time) (e ending, stopped bool) {
+	a, stopping := r.agent, r.agent.stopping
+	for {
+		due, again := r.next(&e, started)
+		r.signal(running, due)
+		stopTimer, lookAgain := a.timer(again)
+		select {
+		case <-running.Done():
+			stopTimer()
+			return e, stopped
+		case <-stopping:
+			stopping, stopped = nil, true
+			r.signal(running, syscall.SIGTERM)
+		case <-r.changed:
+		case <-lookAgain:
+		}
+		stopTimer()
+	}
+}
+
+// timer gives a channel that receives at that time, never if it is zero, and the function that stops it.
+func (a *Agent) timer(at time.Time) (stop func(), c <-chan time.Time) {
+	if at.IsZero() {
+		return func() {}, nil
+	}
+	timer := a.clock.NewTimer(at.Sub(a.clock.Now()))
+	return func() { timer.Stop() }, timer.C()
+}
+
+func (r *run) next(e *ending, started time.Time) (due syscall.Signal, again time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return e.next(r.pod, started, r.kill, r.agent.clock.Now())
+}
+
+func (r *run) newest() (pod *corev1.Pod, removed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pod, r.removed
+}
+
+func (r *run) setEnded() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+}
+
+func (r *run) signal(running *process.Process, due syscall.Signal) {
+	if due == 0 {
+		return
+	}
+	if err := running.Signal(due); err != nil {
+		r.agent.logger.Info("A process cannot be signalled", "pod", r.ref.String(), "error", err.Error())
+	}
+}
+
+// store writes a change to the pod's status, until it is written, the pod is gone or the agent stops.
+func (r *run) store(change func(*corev1.Pod)) {
+	a := r.agent
+	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+		pod, removed := r.newest()
+		if removed {
+			return
+		}
+		stored, err := a.updateStatus(a.writes, pod, change)
+		if err == nil {
+			if stored != nil {
+				r.observe(stored)
+			}
+			return
+		}
+		a.logger.Info("A status will be written again", "pod", r.ref.String(), "error", err.Error())
+		select {
+		case <-a.writes.Done():
+			return
+		case <-a.clock.After(wait):
+		}
+	}
+}

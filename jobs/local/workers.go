@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// workers hands out the right to run a process.
+type workers struct {
+	total int
+	wake  func(objectRef)
+
+	mu      sync.Mutex
+	free    int
+	granted map[types.UID]bool // given to a waiting pod that has not come for it yet
+	waiting []waiter
+}
+
+type waiter struct {
+	ref     objectRef
+	created time.Time
+	since   time.Time
+}
+
+// newWorkers has wake called with a waiting pod whose turn it is.
+func newWorkers(total int, wake func(objectRef)) *workers {
+	return &workers{total: total, free: total, wake: wake, granted: map[types.UID]bool{}}
+}
+
+// acquire takes a worker for a pod, or lets the pod wait and says since when it has.
+func (w *workers) acquire(ref objectRef, created, now time.Time) (ok bool, since time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.granted[ref.uid] {
+		delete(w.granted, ref.uid)
+		return true, time.Time{}
+	}
+	if w.free > 0 {
+		w.free--
+		return true, time.Time{}
+	}
+	if i := w.find(ref.uid); i >= 0 {
+		return false, w.waiting[i].since
+	}
+	w.waiting = append(w.waiting, waiter{ref: ref, created: created, since: now})
+	return false, now
+}
+
+// release gives a worker back: to the oldest of the waiting pods.
+func (w *workers) release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pass()
+}
+
+// abandon forgets a pod that waits, or whose turn it is, and will not come.
+func (w *workers) abandon(uid types.UID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.granted[uid] {
+		delete(w.granted, uid)
+		w.pass()
+	}
+	if i := w.find(uid); i >= 0 {
+		w.waiting = slices.Delete(w.waiting, i, i+1)
+	}
+}
+
+func (w *workers) pass() {
+	if len(w.waiting) == 0 {
+		w.free++
+		return
+	}
+	oldest := 0
+	for i, candidate := range w.waiting {
+		if candidate.created.Before(w.waiting[oldest].created) {
+			oldest = i
+		}
+	}
+	next := w.waiting[oldest].ref
+	w.waiting = slices.Delete(w.waiting, oldest, oldest+1)
+	w.granted[next.uid] = true
+	w.wake(next)
+}
+
+func (w *workers) find(uid types.UID) int {
+	return slices.IndexFunc(w.waiting, func(candidate waiter) bool { return candidate.ref.uid == uid })
+}
