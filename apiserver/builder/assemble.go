@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apiserver/pkg/endpoints/openapi"
+	"k8s.io/apiserver/pkg/registry/rest"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	genericfilters "k8s.io/apiserver/pkg/server/filters"
+	serverstorage "k8s.io/apiserver/pkg/server/storage"
+	"k8s.io/apiserver/pkg/util/compatibility"
+	"k8s.io/kube-openapi/pkg/common"
+)
+
+// watchShutdownGrace bounds how long a stopping server waits for its watches to end.
+const watchShutdownGrace = time.Second
+
+// assemble opens the listener, makes the generic server and installs the resources.
+func (o *Options) assemble() (_ *Running, err error) {
+	authority, err := o.prepareServing()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if listener := o.Recommended.SecureServing.Listener; err != nil && listener != nil {
+			err = errors.Join(err, listener.Close())
+		}
+	}()
+	config, err := o.config()
+	if err != nil {
+		return nil, err
+	}
+	server, err := config.Complete().New(o.server.name, genericapiserver.NewEmptyDelegate())
+	if err != nil {
+		return nil, fmt.Errorf("assemble: %w", err)
+	}
+	if err := o.install(server, config); err != nil {
+		server.Destroy()
+		return nil, err
+	}
+	return &Running{
+		name:      o.server.name,
+		server:    server,
+		loopback:  server.LoopbackClientConfig,
+		authority: authority,
+		ready:     make(chan struct{}),
+		stopped:   make(chan struct{}),
+	}, nil
+}
+
+// config turns the options into the configuration of a generic server.
+func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
+	config := genericapiserver.NewRecommendedConfig(o.codecs)
+	config.EffectiveVersion = compatibility.DefaultBuildEffectiveVersion()
+	o.describe(config)
+
+	streamed := sets.NewString("log").Insert(o.server.longRunning...)
+	config.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(sets.NewString("watch"), streamed)
+	config.BuildHandlerChainFunc = endStreamsAtShutdown(streamed)
+	config.ShutdownSendRetryAfter = true
+	config.ShutdownWatchTerminationGracePeriod = watchShutdownGrace
+
+	recommended := *o.Recommended
+	recommended.Etcd = nil // applied with an encoding per resource
+	if err := recommended.ApplyTo(config); err != nil {
+		return nil, fmt.Errorf("apply the options: %w", err)
+	}
+	if etcd := o.Recommended.Etcd; etcd != nil {
+		storage := etcd.StorageConfig
+		storage.StorageObjectCountTracker = config.StorageObjectCountTracker
+		encoding := &resourceEncoding{
+			StorageFactory: &serverstorage.DefaultStorageFactory{StorageConfig: storage},
+			config:         storage,
+			mediaType:      etcd.DefaultStorageMediaType,
+			scheme:         o.scheme,
+			codecs:         o.codecs,
+		}
+		if err := etcd.ApplyWithStorageFactoryTo(encoding, &config.Config); err != nil {
+			return nil, fmt.Errorf("connect the storage: %w", err)
+		}
+	}
+	if provider := o.server.connProvider; provider != nil {
+		config.LoopbackClientConfig.Dial = provider.DialContext
+	}
+	if !o.server.delegated {
+		if err := o.protect(config); err != nil {
+			return nil, err
+		}
+	}
+	return config, nil
+}
+
+// describe sets both OpenAPI documents, from the same definitions.
+func (o *Options) describe(config *genericapiserver.RecommendedConfig) {
+	definitions := mergedDefinitions(o.server.openapi)
+	namer := openapi.NewDefinitionNamer(o.scheme)
+	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(definitions, namer)
+	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(definitions, namer)
+	config.OpenAPIConfig.Info.Title, config.OpenAPIConfig.Info.Version = o.server.title, o.server.version
+	config.OpenAPIV3Config.Info.Title, config.OpenAPIV3Config.Info.Version = o.server.title, o.server.version
+}
+
+// mergedDefinitions joins several sets of definitions; of two for the same type, the first one counts.
+func mergedDefinitions(sources []common.GetOpenAPIDefinitions) common.GetOpenAPIDefinitions {
+	return func(reference common.ReferenceCallback) map[string]common.OpenAPIDefinition {
+		merged := map[string]common.OpenAPIDefinition{}
+		for _, source := range sources {
+			for name, definition := range source(reference) {
+				if _, known := merged[name]; !known {
+					merged[name] = definition
+				}
+			}
+		}
+		return merged
+	}
+}
+
+// install makes the handlers of every resource and adds them to the server, group by group, and then the hooks.
+func (o *Options) install(server *genericapiserver.GenericAPIServer, config *genericapiserver.RecommendedConfig) error {
+	scope := &Scope{
+		Scheme:      o.scheme,
+		RESTOptions: config.RESTOptionsGetter,
+		Admission:   config.AdmissionControl,
+		Loopback:    server.LoopbackClientConfig,
+		storages:    map[schema.GroupResource]Storages{},
+	}
+	var names []string
+	groups := map[string]*genericapiserver.APIGroupInfo{}
+	for _, resource := range o.server.resources {
+		info, known := groups[resource.version.Group]
+		if !known {
+			names = append(names, resource.version.Group)
+			info = o.groupInfo(resource.version.Group)
+			groups[resource.version.Group] = info
+		}
+		storages, err := resource.provider(scope)
+		if err != nil {
+			return fmt.Errorf("provide %s: %w", resource.name, err)
+		}
+		scope.storages[schema.GroupResource{Group: resource.version.Group, Resource: resource.name}] = storages
+		addStorages(info, resource, storages)
+	}
+	for _, name := range names {
+		if err := installGroup(server, name, groups[name]); err != nil {
+			return fmt.Errorf("install group %q: %w", name, err)
+		}
+	}
+	for _, hook := range o.server.hooks {
+		if err := server.AddPostStartHook(hook.name, hook.run); err != nil {
+			return fmt.Errorf("add the post-start hook %s: %w", hook.name, err)
+		}
+	}
+	return nil
+}
+
+func (o *Options) groupInfo(group string) *genericapiserver.APIGroupInfo {
+	info := genericapiserver.NewDefaultAPIGroupInfo(group, o.scheme, runtime.NewParameterCodec(o.scheme), o.codecs)
+	info.PrioritizedVersions = slices.DeleteFunc(info.PrioritizedVersions, func(version schema.GroupVersion) bool {
+		return !slices.ContainsFunc(o.server.resources, func(r resource) bool { return r.version == version })
+	})
+	return &info
+}
+
+func addStorages(info *genericapiserver.APIGroupInfo, resource resource, storages Storages) {
+	version := info.VersionedResourcesStorageMap[resource.version.Version]
+	if version == nil {
+		version = map[string]rest.Storage{}
+		info.VersionedResourcesStorageMap[resource.version.Version] = version
+	}
+	for subresource, storage := range storages {
+		name := resource.name
+		if subresource != "" {
+			name += "/" + subresource
+		}
+		version[name] = storage
+	}
+}
+
+func installGroup(server *genericapiserver.GenericAPIServer, name string, info *genericapiserver.APIGroupInfo) error {
+	if name == "" {
+		return server.InstallLegacyAPIGroup(genericapiserver.DefaultLegacyAPIPrefix, info)
+	}
+	return server.InstallAPIGroup(info)
+}

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/client-go/kubernetes"
+	restclient "k8s.io/client-go/rest"
+	certutil "k8s.io/client-go/util/cert"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
+	"goldsmith.dev/goldsmith/apiserver/corekinds"
+)
+
+const token = "the-token-of-the-test"
+
+var admin = &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}}
+
+func TestMain(m *testing.M) {
+	builder.QuietLogs(io.Discard)
+	os.Exit(m.Run())
+}
+
+// endlessLogs are logs of one line that go on until their context ends.
+type endlessLogs struct{}
+
+func (endlessLogs) OpenLog(ctx context.Context, _ *corev1.Pod, _ *corev1.PodLogOptions) (io.ReadCloser, error) {
+	reader, writer := io.Pipe()
+	go func() {
+		_, err := io.WriteString(writer, "line\n")
+		<-ctx.Done()
+		writer.CloseWithError(err)
+	}()
+	return reader, nil
+}
+
+func storing(backend builder.StorageBackend) *builder.Server {
+	return corekinds.Register(builder.New("test-apiserver").WithBearerToken(token, admin), endlessLogs{}).WithStorage(backend)
+}
+
+// start runs a server until the returned function is called, or the test ends.
+func start(t *testing.T, server *builder.Server) (*builder.Running, func()) {
+	t.Helper()
+	g := NewWithT(t)
+	options, err := server.ToServerOptions()
+	g.Expect(err).NotTo(HaveOccurred())
+	ctx, cancel := context.WithCancel(context.Background())
+	running, err := options.Start(ctx)
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	stop := func() {
+		cancel()
+		g.Expect(running.Wait()).To(Succeed())
+	}
+	t.Cleanup(stop)
+	g.Expect(running.WaitReady(t.Context())).To(Succeed())
+	return running, stop
+}
+
+// external returns a client like one outside of the process: with the server's CA and a token, nothing else.
+func external(t *testing.T, running *builder.Running, token string) kubernetes.Interface {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(&restclient.Config{
+		Host:            running.Address(),
+		BearerToken:     token,
+		TLSClientConfig: restclient.TLSClientConfig{CAData: running.CertificateAuthority()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func TestAStandaloneServer(t *testing.T) {
+	t.Parallel()
+	server := storing(builder.MemoryEtcd()).
+		WithOpenAPI("A title", "v7").
+		WithBearerToken("of-a-guest", &user.DefaultInfo{Name: "guest"})
+	running, _ := start(t, server)
+	t.Run("lets only a known token of a privileged user in", func(t *testing.T) { letsOnlyKnownTokensIn(t, running) })
+	t.Run("describes every kind in both OpenAPI versions", func(t *testing.T) { describesEveryKind(t, running) })
+}
+
+func letsOnlyKnownTokensIn(t *testing.T, running *builder.Running) {
+	g := NewWithT(t)
+	list := func(token string) error {
+		_, err := external(t, running, token).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
+		return err
+	}
+	g.Expect(list(token)).To(Succeed())
+	g.Expect(apierrors.IsUnauthorized(list(""))).To(BeTrue(), "anonymous")
+	g.Expect(apierrors.IsUnauthorized(list("wrong"))).To(BeTrue(), "a wrong token")
+	g.Expect(apierrors.IsForbidden(list("of-a-guest"))).To(BeTrue(), "a user who is not privileged")
+	for _, path := range []string{"/healthz", "/metrics", "/openapi/v2", "/version"} {
+		err := external(t, running, "wrong").Discovery().RESTClient().Get().AbsPath(path).Do(t.Context()).Error()
+		g.Expect(apierrors.IsUnauthorized(err)).To(BeTrue(), path)
+	}
+}
+
+func describesEveryKind(t *testing.T, running *builder.Running) {
+	g := NewWithT(t)
+	client := external(t, running, token).Discovery()
+	v2, err := client.OpenAPISchema()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(v2.GetInfo().GetTitle()).To(Equal("A title"))
+	g.Expect(v2.GetInfo().GetVersion()).To(Equal("v7"))
+	names := sets.New[string]()
+	for _, definition := range v2.GetDefinitions().GetAdditionalProperties() {
+		names.Insert(definition.GetName())
+	}
+	g.Expect(names.HasAll("io.k8s.api.core.v1.Pod", "io.k8s.api.batch.v1.Job")).To(BeTrue())
+	paths, err := client.OpenAPIV3().Paths()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(paths).To(And(HaveKey("api/v1"), HaveKey("apis/batch/v1")))
+}
+
+func TestAServerThatWouldLetEverybodyInIsRefused(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	options, err := corekinds.Register(builder.New("open"), endlessLogs{}).WithStorage(builder.MemoryEtcd()).ToServerOptions()
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = options.Start(t.Context())
+	g.Expect(err).To(MatchError(ContainSubstring("nobody could authenticate")))
+}
+
+// echo is a hand-written handler: it answers a creation and stores nothing.
+type echo struct {
+	scope *builder.Scope
+}
+
+var _ rest.Creater = echo{}
+
+func (echo) New() runtime.Object     { return &corev1.ConfigMap{} }
+func (echo) Destroy()                {}
+func (echo) NamespaceScoped() bool   { return true }
+func (echo) GetSingularName() string { return "configmap" }
+
+func (e echo) Create(_ context.Context, object runtime.Object, _ rest.ValidateObjectFunc, _ *metav1.CreateOptions) (runtime.Object, error) {
+	if e.scope.Storage(corev1.Resource("configmaps"), "") == nil || e.scope.Storage(corev1.Resource("pods"), "") != nil {
+		return nil, errors.New("the scope does not know the server's resources")
+	}
+	return object, nil
+}
+
+func TestAServerOfHandlersNeedsNoEtcd(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	running, _ := start(t, builder.New("handlers").
+		WithScheme(corekinds.Install).
+		WithOpenAPI("Handlers", "v1", corekinds.OpenAPIDefinitions).
+		WithResource(corev1.SchemeGroupVersion, "configmaps", func(scope *builder.Scope) (builder.Storages, error) {
+			_, err := builder.NewStore(scope, builder.Resource{Resource: corev1.Resource("pods")})
+			g.Expect(err).To(MatchError(ContainSubstring("no storage")))
+			return builder.Storages{"": echo{scope}}, nil
+		}).
+		WithBearerToken(token, admin))
+	created, err := external(t, running, token).CoreV1().ConfigMaps("any").Create(t.Context(),
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "a"}, Data: map[string]string{"k": "v"}}, metav1.CreateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(created.Data).To(HaveKeyWithValue("k", "v"))
+}
+
+func TestADirectoryServesOneServerAtATimeAndKeepsDataAndIdentity(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	directory, certificates := t.TempDir(), filepath.Join(t.TempDir(), "certificates")
+	server := func() *builder.Server {
+		return storing(builder.EmbeddedEtcd(directory)).WithCertificateDirectory(certificates)
+	}
+	first, stop := start(t, server())
+	_, err := external(t, first, token).CoreV1().ConfigMaps("default").Create(t.Context(),
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "kept"}}, metav1.CreateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+
+	options, err := server().ToServerOptions()
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = options.Start(t.Context())
+	g.Expect(err).To(MatchError(etcd.ErrInUse))
+
+	stop()
+	expectProtobuf(g, directory, "/registry/configmaps/default/kept")
+	key, err := os.Stat(filepath.Join(certificates, "apiserver.key"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(key.Mode().Perm()).To(BeEquivalentTo(0o600))
+
+	second, _ := start(t, server())
+	g.Expect(second.CertificateAuthority()).To(Equal(first.CertificateAuthority()))
+	_, err = external(t, second, token).CoreV1().ConfigMaps("default").Get(t.Context(), "kept", metav1.GetOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+}
+
+// expectProtobuf looks into the database of a stopped server for how an object is stored.
+func expectProtobuf(g Gomega, directory, key string) {
+	database, err := os.ReadFile(filepath.Join(directory, "etcd", "member", "snap", "db"))
+	g.Expect(err).NotTo(HaveOccurred())
+	at := bytes.Index(database, []byte(key))
+	g.Expect(at).To(BeNumerically(">=", 0), "%s is not there", key)
+	g.Expect(database[at:min(at+200, len(database))]).To(ContainSubstring("k8s\x00"), "the mark of protobuf")
+}
+
+func TestServesOnAGivenListenerWithAGivenCertificate(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	certificate, key, err := certutil.GenerateSelfSignedCertKey("localhost", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
+	g.Expect(err).NotTo(HaveOccurred())
+	certificateFile, keyFile := filepath.Join(t.TempDir(), "tls.crt"), filepath.Join(t.TempDir(), "tls.key")
+	g.Expect(os.WriteFile(certificateFile, certificate, 0o600)).To(Succeed())
+	g.Expect(os.WriteFile(keyFile, key, 0o600)).To(Succeed())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	g.Expect(err).NotTo(HaveOccurred())
+
+	running, _ := start(t, storing(builder.MemoryEtcd()).WithListener(listener).WithCertificate(certificateFile, keyFile))
+	g.Expect(running.Address()).To(Equal("https://" + listener.Addr().String()))
+	g.Expect(running.CertificateAuthority()).To(Equal(certificate))
+	_, err = external(t, running, token).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+}
+
+func TestAPortThatIsTakenIsAnErrorAndLeavesNothingOpen(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	directory := t.TempDir()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	g.Expect(err).NotTo(HaveOccurred())
+	defer func() { g.Expect(listener.Close()).To(Succeed()) }()
+	address := listener.Addr().(*net.TCPAddr)
+	options, err := storing(builder.EmbeddedEtcd(directory)).WithPort(address.Port).ToServerOptions()
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = options.Start(t.Context())
+	g.Expect(err).To(MatchError(ContainSubstring("address already in use")))
+	storage, err := etcd.Start(t.Context(), directory)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(storage.Stop()).To(Succeed())
+}
+
+func TestStoppingEndsWatchesAndStreams(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	running, stop := start(t, storing(builder.MemoryEtcd()).WithConnProvider(builder.InMemory()))
+	client, err := kubernetes.NewForConfig(running.ClientConfig())
+	g.Expect(err).NotTo(HaveOccurred())
+	pods := client.CoreV1().Pods("default")
+	_, err = pods.Create(t.Context(), &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "p"},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "image"}}},
+	}, metav1.CreateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	watcher, err := pods.Watch(t.Context(), metav1.ListOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	log, err := pods.GetLogs("p", &corev1.PodLogOptions{Follow: true}).Stream(t.Context())
+	g.Expect(err).NotTo(HaveOccurred())
+
+	go stop()
+	text, err := io.ReadAll(log)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(text)).To(Equal("line\n"))
+	g.Expect(log.Close()).To(Succeed())
+	g.Eventually(watcher.ResultChan()).WithTimeout(10 * time.Second).Should(BeClosed())
+}
+
+// safeBuffer can be written to and read from at once.
+type safeBuffer struct {
+	lines chan string
+}
+
+func (b safeBuffer) Write(line []byte) (int, error) {
+	b.lines <- string(line)
+	return len(line), nil
+}
+
+func TestTheCommandServesUntilItsContextIsDone(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	out := safeBuffer{lines: make(chan string, 10)}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- storing(builder.MemoryEtcd()).WithWriter(out).ExecuteCommand(ctx, []string{"--bind-address=127.0.0.1", "--secure-port=0"})
+	}()
+	var line string
+	g.Eventually(out.lines).WithTimeout(30 * time.Second).Should(Receive(&line))
+	g.Expect(line).To(HavePrefix("test-apiserver serves on https://127.0.0.1:"))
+	response, err := http.Get("http://" + strings.TrimSpace(strings.TrimPrefix(line, "test-apiserver serves on https://")))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(response.Body.Close()).To(Succeed())
+	g.Expect(response.StatusCode).To(Equal(http.StatusBadRequest), "plain HTTP")
+	cancel()
+	g.Eventually(done).WithTimeout(30 * time.Second).Should(Receive(BeNil()))
+	g.Expect(out.lines).To(BeEmpty(), "one line and no more")
+}
+
+func TestTheCommandHasTheFlagsThatItsModeUses(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	flags := func(server *builder.Server) map[string]bool {
+		command, err := server.ToServerCommand()
+		g.Expect(err).NotTo(HaveOccurred())
+		present := map[string]bool{}
+		for _, name := range []string{"secure-port", "etcd-servers", "kubeconfig", "authentication-kubeconfig", "enable-admission-plugins", "token"} {
+			present[name] = command.Flags().Lookup(name) != nil
+		}
+		return present
+	}
+	g.Expect(flags(storing(builder.MemoryEtcd()))).To(Equal(map[string]bool{
+		"secure-port": true, "etcd-servers": false, "kubeconfig": false,
+		"authentication-kubeconfig": false, "enable-admission-plugins": false, "token": false,
+	}))
+	delegated := corekinds.Register(builder.New("delegated"), endlessLogs{}).WithStorage(builder.ExternalEtcd()).WithDelegatedAuth()
+	g.Expect(flags(delegated)).To(Equal(map[string]bool{
+		"secure-port": true, "etcd-servers": true, "kubeconfig": true,
+		"authentication-kubeconfig": true, "enable-admission-plugins": true, "token": false,
+	}))
+}
+
+func TestAMistakeInTheDescriptionIsReported(t *testing.T) {
+	t.Parallel()
+	for name, server := range map[string]*builder.Server{
+		"registered twice":     corekinds.Register(corekinds.Register(builder.New("x"), endlessLogs{}), endlessLogs{}),
+		"needs a token":        builder.New("x").WithBearerToken("", admin),
+		"scheme does not like": builder.New("x").WithScheme(func(*runtime.Scheme) error { return errors.New("scheme does not like it") }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := server.ToServerOptions()
+			NewWithT(t).Expect(err).To(MatchError(ContainSubstring(name)))
+		})
+	}
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package builder assembles a Kubernetes API server out of resources, a storage and a way to authenticate.
+// It is a library of its own: it knows no resource, and it must never learn of one.
+//
+// A server is described by a chain of With… calls, one line per resource:
+//
+//	server := builder.New("widgets-apiserver").
+//		WithScheme(widgets.Install).
+//		WithOpenAPI("Widgets", "v1", generated.GetOpenAPIDefinitions).
+//		WithResource(widgets.SchemeGroupVersion, "widgets", widget.Storage).
+//		WithStorage(builder.EmbeddedEtcd("/var/lib/widgets")).
+//		WithBearerToken(token, &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}})
+//
+// and then run, in one of three ways:
+//
+//	err := server.ExecuteCommand(ctx, os.Args[1:])  // a command with flags
+//	command, err := server.ToServerCommand()        // the same command, to be added to another
+//	options, err := server.ToServerOptions()        // in process
+//
+// In process, a server is started, waited for and stopped:
+//
+//	running, err := options.Start(ctx)        // serves until ctx is done
+//	err = running.WaitReady(ctx)              // /readyz is green
+//	client := kubernetes.NewForConfig(running.ClientConfig())
+//	err = running.Wait()                      // everything has stopped, the embedded etcd last
+//
+// A resource folder provides its storages, most often a store with a strategy and a table:
+//
+//	func Storage(scope *builder.Scope) (builder.Storages, error) {
+//		store, err := builder.NewStore(scope, builder.Resource{
+//			New:      func() runtime.Object { return &widgets.Widget{} },
+//			NewList:  func() runtime.Object { return &widgets.WidgetList{} },
+//			Resource: widgets.Resource("widgets"),
+//			Singular: "widget",
+//			Strategy: strategy{builder.NewDefaultStrategy(scope.Scheme, v1.SchemeGroupVersion)},
+//			Table:    table{},
+//		})
+//		if err != nil {
+//			return nil, err
+//		}
+//		return builder.Storages{
+//			"":       store,
+//			"status": store.Status(statusStrategy{builder.NewDefaultStatusStrategy(scope.Scheme, v1.SchemeGroupVersion)}),
+//		}, nil
+//	}
+//
+// A handler that is not a store implements interfaces of k8s.io/apiserver/pkg/registry/rest, and reaches the stores of
+// other resources through Scope.Storage while it handles a request.
+//
+// A server writes one line, to its writer, once it serves. The Kubernetes libraries log through klog, which belongs to
+// the process: main functions silence it with QuietLogs.
+//
+// A server runs in one of two modes. Standalone, it authenticates bearer tokens (WithBearerToken) and lets only
+// members of system:masters in. Delegated (WithDelegatedAuth), it asks the kube-apiserver that its kubeconfig names,
+// as an aggregated API server does. A server with neither refuses to start: there is no mode that lets everybody in.
+package builder

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// maxSocketPath is the longest path that a unix socket can have.
+	maxSocketPath = 107
+	socketName    = "etcd.sock"
+)
+
+// claim makes the data directory and locks it for as long as the server runs. The kernel drops the lock with the
+// process, however it ends.
+func (s *Server) claim(directory string) error {
+	if err := os.MkdirAll(directory, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	path := filepath.Join(directory, "lock")
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the lock of the data directory: %w", err)
+	}
+	s.cleanup = append(s.cleanup, file.Close)
+	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return fmt.Errorf("%s: %w", directory, ErrInUse)
+	}
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", path, err)
+	}
+	return nil
+}
+
+// socketPath returns a path, short enough for a socket, in a directory that only this user can enter.
+func (s *Server) socketPath(dataDirectory string) (string, error) {
+	directory := s.settings.socketDirectory
+	if directory == "" {
+		directory = filepath.Join(dataDirectory, "run")
+	}
+	directory, err := filepath.Abs(directory)
+	if err != nil {
+		return "", fmt.Errorf("find the socket directory: %w", err)
+	}
+	if len(filepath.Join(directory, socketName)) > maxSocketPath {
+		if directory, err = s.temporaryDirectory(); err != nil {
+			return "", err
+		}
+	}
+	if err := os.MkdirAll(directory, 0o700); err != nil {
+		return "", fmt.Errorf("make the socket directory: %w", err)
+	}
+	if err := os.Chmod(directory, 0o700); err != nil {
+		return "", fmt.Errorf("close the socket directory to other users: %w", err)
+	}
+	socket := filepath.Join(directory, socketName)
+	if len(socket) > maxSocketPath {
+		return "", fmt.Errorf("socket path %s is longer than %d bytes: set TMPDIR to a shorter directory", socket, maxSocketPath)
+	}
+	return socket, nil
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package etcd runs one etcd member inside this process, for one API server on one machine.
+//
+// It never listens where another user can reach it: clients connect through a unix socket in a directory of mode 0700,
+// and there is no peer listener at all, because a single member has no peers. (A peer URL with a unix path would bind
+// an abstract socket, which has no permissions.)
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.uber.org/zap"
+)
+
+const (
+	// DefaultQuotaBytes is the size at which the database stops accepting writes.
+	DefaultQuotaBytes = 4 << 30
+	// DefaultCompactionInterval is how long old versions of objects are kept at least.
+	DefaultCompactionInterval = 5 * time.Minute
+
+	memberName = "local"
+	// peerAddress names the only member. Nothing listens there and nothing connects to it.
+	peerAddress = "127.0.0.1:2380"
+	// startTimeout bounds the replay of the write-ahead log.
+	startTimeout = time.Minute
+)
+
+// ErrInUse says that another process (or another server of this process) has the data directory open.
+var ErrInUse = errors.New("the data directory is in use by another process")
+
+// Option adjusts an embedded etcd.
+type Option func(*settings)
+
+type settings struct {
+	quotaBytes         int64
+	compactionInterval time.Duration
+	socketDirectory    string
+}
+
+// WithQuota sets the size in bytes at which the database stops accepting writes; 4 GiB by default.
+func WithQuota(bytes int64) Option {
+	return func(s *settings) { s.quotaBytes = bytes }
+}
+
+// WithCompactionInterval sets how long old versions are kept at least, 5 minutes by default. A client that resumes from
+// an older resourceVersion is answered 410 Gone.
+func WithCompactionInterval(interval time.Duration) Option {
+	return func(s *settings) { s.compactionInterval = interval }
+}
+
+// WithSocketDirectory sets where the client socket is made. Its mode becomes 0700. By default it is a directory inside
+// the data directory; where the path would be too long for a socket, a temporary directory is used instead.
+func WithSocketDirectory(directory string) Option {
+	return func(s *settings) { s.socketDirectory = directory }
+}
+
+// Server is a running etcd.
+type Server struct {
+	etcd     *embed.Etcd
+	settings settings
+	endpoint string
+	cleanup  []func() error
+}
+
+// Start runs etcd on a data directory and returns once it accepts writes. Without a directory it keeps its data in a
+// temporary one, does not sync it to disk, and removes it when it stops.
+func Start(ctx context.Context, directory string, options ...Option) (_ *Server, err error) {
+	server := &Server{settings: settings{quotaBytes: DefaultQuotaBytes, compactionInterval: DefaultCompactionInterval}}
+	for _, option := range options {
+		option(&server.settings)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, server.Stop())
+		}
+	}()
+
+	memory := directory == ""
+	if memory {
+		if directory, err = server.temporaryDirectory(); err != nil {
+			return nil, err
+		}
+	}
+	if err := server.claim(directory); err != nil {
+		return nil, err
+	}
+	socket, err := server.socketPath(directory)
+	if err != nil {
+		return nil, err
+	}
+	client := url.URL{Scheme: "unix", Path: socket}
+	server.endpoint = client.String()
+
+	if server.etcd, err = embed.StartEtcd(server.config(directory, client, memory)); err != nil {
+		return nil, fmt.Errorf("start etcd in %s: %w", directory, err)
+	}
+	return server, server.waitReady(ctx)
+}
+
+// Endpoint is the URL that clients connect to.
+func (s *Server) Endpoint() string { return s.endpoint }
+
+// CompactionInterval is how long old versions are kept at least.
+func (s *Server) CompactionInterval() time.Duration { return s.settings.compactionInterval }
+
+// Stop ends etcd, releases its data directory and removes what was temporary. A second call does nothing.
+func (s *Server) Stop() error {
+	if s.etcd != nil {
+		s.etcd.Close()
+		s.etcd = nil
+	}
+	var failures []error
+	for len(s.cleanup) > 0 {
+		last := len(s.cleanup) - 1
+		failures = append(failures, s.cleanup[last]())
+		s.cleanup = s.cleanup[:last]
+	}
+	return errors.Join(failures...)
+}
+
+func (s *Server) config(directory string, client url.URL, memory bool) *embed.Config {
+	config := embed.NewConfig()
+	config.Name = memberName
+	config.Dir = filepath.Join(directory, "etcd")
+	config.ListenPeerUrls = nil
+	config.AdvertisePeerUrls = []url.URL{{Scheme: "http", Host: peerAddress}}
+	config.InitialCluster = config.InitialClusterFromName(memberName)
+	config.ListenClientUrls = []url.URL{client}
+	config.AdvertiseClientUrls = []url.URL{client}
+	config.EnableGRPCGateway = false
+	config.QuotaBackendBytes = s.settings.quotaBytes
+	config.AutoCompactionMode = embed.CompactorModePeriodic
+	config.AutoCompactionRetention = s.settings.compactionInterval.String()
+	config.UnsafeNoFsync = memory
+	// A single member needs no history for followers, so little of the log has to stay in memory.
+	config.SnapshotCount = 5000
+	config.SnapshotCatchUpEntries = 100
+	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
+	return config
+}
+
+func (s *Server) waitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	select {
+	case <-s.etcd.Server.ReadyNotify():
+		return nil
+	case err := <-s.etcd.Err():
+		return fmt.Errorf("etcd stopped while starting: %w", err)
+	case <-ctx.Done():
+		return fmt.Errorf("etcd did not get ready: %w", ctx.Err())
+	}
+}
+
+func (s *Server) temporaryDirectory() (string, error) {
+	directory, err := os.MkdirTemp("", "etcd-") // mode 0700
+	if err != nil {
+		return "", fmt.Errorf("make etcd's temporary directory: %w", err)
+	}
+	s.cleanup = append(s.cleanup, func() error { return os.RemoveAll(directory) })
+	return directory, nil
+}

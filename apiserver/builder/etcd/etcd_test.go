@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+)
+
+func start(t *testing.T, directory string, options ...Option) *Server {
+	t.Helper()
+	server, err := Start(context.Background(), directory, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
+func TestListensOnlyOnASocketThatNoOtherUserCanReach(t *testing.T) {
+	before := listeners(t)
+	server := start(t, t.TempDir())
+	endpoint, err := url.Parse(server.Endpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path := range listeners(t) {
+		if !before[path] && path != endpoint.Path {
+			t.Errorf("listens on %q besides %q", path, endpoint.Path)
+		}
+	}
+	if !listeners(t)[endpoint.Path] {
+		t.Errorf("does not listen on %q", endpoint.Path)
+	}
+	info, err := os.Stat(filepath.Dir(endpoint.Path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o700 {
+		t.Errorf("the socket's directory has mode %o", info.Mode().Perm())
+	}
+	if got := len(server.etcd.Peers); got != 0 {
+		t.Errorf("%d peer listeners", got)
+	}
+}
+
+// listeners returns the unix sockets that this process listens on, abstract ones with their @.
+func listeners(t *testing.T) map[string]bool {
+	t.Helper()
+	own := ownSockets(t)
+	table, err := os.ReadFile("/proc/net/unix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := map[string]bool{}
+	for _, line := range strings.Split(string(table), "\n") {
+		// Num RefCount Protocol Flags Type St Inode Path
+		fields := strings.Fields(line)
+		const acceptsConnections = "00010000"
+		if len(fields) == 8 && fields[3] == acceptsConnections && own[fields[6]] {
+			paths[fields[7]] = true
+		}
+	}
+	return paths
+}
+
+// ownSockets returns the inodes of this process's sockets.
+func ownSockets(t *testing.T) map[string]bool {
+	t.Helper()
+	descriptors, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inodes := map[string]bool{}
+	for _, descriptor := range descriptors {
+		// A descriptor may be closed meanwhile: then it was no listener of ours.
+		target, err := os.Readlink(filepath.Join("/proc/self/fd", descriptor.Name()))
+		if err == nil && strings.HasPrefix(target, "socket:[") {
+			inodes[strings.Trim(target, "socket:[]")] = true
+		}
+	}
+	return inodes
+}
+
+func TestASecondServerOnTheSameDirectoryIsRefusedAtOnce(t *testing.T) {
+	directory := t.TempDir()
+	start(t, directory)
+	if _, err := Start(context.Background(), directory); !errors.Is(err, ErrInUse) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestADeepDirectoryGetsAShortSocketPath(t *testing.T) {
+	deep := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
+	server := start(t, deep)
+	endpoint, err := url.Parse(server.Endpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(endpoint.Path) > maxSocketPath {
+		t.Errorf("%q has %d bytes", endpoint.Path, len(endpoint.Path))
+	}
+}
+
+func TestMemoryLeavesNothingBehind(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	server, err := Start(context.Background(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(os.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestOldVersionsExpire(t *testing.T) {
+	server := start(t, "", WithCompactionInterval(50*time.Millisecond))
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{server.Endpoint()}, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	put := func(value string) int64 {
+		t.Helper()
+		response, err := client.Put(t.Context(), "key", value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.Header.GetRevision()
+	}
+	first := put("first")
+	put("second")
+	for {
+		_, err := client.Get(t.Context(), "key", clientv3.WithRev(first))
+		if errors.Is(err, rpctypes.ErrCompacted) {
+			return
+		}
+		if err != nil { // the test's own deadline, at the latest
+			t.Fatal(err)
+		}
+		put("another") // compaction happens while there are writes
+	}
+}
+
+func TestRestartsOnItsData(t *testing.T) {
+	directory := t.TempDir()
+	first, err := Start(context.Background(), directory, WithQuota(1<<30), WithCompactionInterval(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	member := first.etcd.Server.MemberID()
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if got := start(t, directory).etcd.Server.MemberID(); got != member {
+		t.Errorf("member %s became %s", member, got)
+	}
+}

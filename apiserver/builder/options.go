@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+)
+
+// storagePrefix is the root of all keys in etcd, as kube-apiserver's.
+const storagePrefix = "/registry"
+
+// Options are a described server with everything that can still be adjusted, by flags for instance, before it starts.
+type Options struct {
+	// Recommended are the generic server's own options. Parts that the server's mode does not use are nil.
+	Recommended *genericoptions.RecommendedOptions
+
+	server Server
+	scheme *runtime.Scheme
+	codecs serializer.CodecFactory
+}
+
+// ToServerOptions returns the options of the described server, or what is wrong with the description.
+func (s *Server) ToServerOptions() (*Options, error) {
+	if s.descriptionErr != nil {
+		return nil, fmt.Errorf("describe server %s: %w", s.name, s.descriptionErr)
+	}
+	scheme, err := s.scheme()
+	if err != nil {
+		return nil, fmt.Errorf("describe server %s: %w", s.name, err)
+	}
+	options := &Options{server: *s, scheme: scheme, codecs: serializer.NewCodecFactory(scheme)}
+	options.Recommended = s.recommendedOptions()
+	return options, nil
+}
+
+func (s *Server) recommendedOptions() *genericoptions.RecommendedOptions {
+	options := genericoptions.NewRecommendedOptions(storagePrefix, nil)
+	switch storage := s.storage.(type) {
+	case nil:
+		options.Etcd = nil
+	case externalEtcd:
+		options.Etcd.StorageConfig.Transport.ServerList = storage.servers
+	}
+	serving := options.SecureServing
+	serving.BindAddress = s.bindAddress
+	serving.BindPort = s.port
+	serving.ServerCert.CertKey.CertFile = s.certificateFile
+	serving.ServerCert.CertKey.KeyFile = s.keyFile
+	serving.ServerCert.CertDirectory = s.certificateDirectory
+	if !s.delegated {
+		// Standalone there is no kube-apiserver to ask: authentication, authorization and admission are our own,
+		// and priority and fairness has no objects that configure it.
+		options.Authentication = nil
+		options.Authorization = nil
+		options.CoreAPI = nil
+		options.Admission = nil
+		options.EgressSelector = nil
+		options.Features.EnablePriorityAndFairness = false
+	}
+	return options
+}
+
+// Validate returns everything that is wrong with the options.
+func (o *Options) Validate() error {
+	recommended := *o.Recommended
+	if _, external := o.server.storage.(externalEtcd); !external {
+		recommended.Etcd = nil // its servers are known only once the backend has started
+	}
+	failures := recommended.Validate()
+	if len(o.server.tokens) == 0 && !o.server.delegated {
+		failures = append(failures, errors.New("nobody could authenticate: the server has neither a bearer token nor delegated authentication"))
+	}
+	if len(o.server.tokens) > 0 && o.server.delegated {
+		failures = append(failures, errors.New("a server with delegated authentication takes no bearer tokens of its own"))
+	}
+	if o.server.listener != nil && o.server.connProvider != nil {
+		failures = append(failures, errors.New("a server has either a listener or a conn provider"))
+	}
+	if len(o.server.resources) == 0 {
+		failures = append(failures, errors.New("the server has no resources"))
+	}
+	if err := utilerrors.NewAggregate(failures); err != nil {
+		return fmt.Errorf("server %s: %w", o.server.name, err)
+	}
+	return nil
+}
+
+// Run serves until ctx is done and then stops everything. It writes the server's address to the server's writer once
+// it is ready.
+func (o *Options) Run(ctx context.Context) error {
+	running, err := o.Start(ctx)
+	if err != nil {
+		return err
+	}
+	if err := running.WaitReady(ctx); err == nil {
+		if _, err := fmt.Fprintf(o.server.out, "%s serves on %s\n", o.server.name, running.Address()); err != nil {
+			return fmt.Errorf("write the server's address: %w", err)
+		}
+	}
+	return running.Wait()
+}

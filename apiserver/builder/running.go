@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/kubernetes/scheme"
+	restclient "k8s.io/client-go/rest"
+)
+
+// Running is a server that serves.
+type Running struct {
+	name      string
+	server    *genericapiserver.GenericAPIServer
+	loopback  *restclient.Config
+	authority []byte
+	ready     chan struct{} // closed when /readyz is green
+	stopped   chan struct{} // closed when everything has stopped; err is set before
+	err       error
+}
+
+// Start brings up the storage and the server. It returns once the server listens, and serves until ctx is done: then
+// it finishes running requests, ends watches and streams, and stops the storage last.
+func (o *Options) Start(ctx context.Context) (*Running, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	stopStorage, err := o.startStorage(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("server %s: start the storage: %w", o.server.name, err)
+	}
+	running, err := o.assemble()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("server %s: %w", o.server.name, err), stopStorage())
+	}
+	go running.run(ctx, stopStorage)
+	go running.watchReadiness()
+	return running, nil
+}
+
+// Address is the URL that the server listens on, such as https://127.0.0.1:6443.
+func (r *Running) Address() string { return r.loopback.Host }
+
+// CertificateAuthority is the PEM bundle with which clients verify the server: certificate-authority-data of a kubeconfig.
+func (r *Running) CertificateAuthority() []byte { return r.authority }
+
+// ClientConfig returns a configuration for privileged clients in this process. They are not rate-limited, unless the
+// caller sets a limit, and every caller gets its own copy.
+func (r *Running) ClientConfig() *restclient.Config { return restclient.CopyConfig(r.loopback) }
+
+// Ready is closed when /readyz is green.
+func (r *Running) Ready() <-chan struct{} { return r.ready }
+
+// WaitReady returns when /readyz is green, or with an error when the server stopped before or ctx is done.
+func (r *Running) WaitReady(ctx context.Context) error {
+	select {
+	case <-r.ready:
+		return nil
+	case <-r.stopped:
+		return errors.Join(fmt.Errorf("server %s stopped before it was ready", r.name), r.err)
+	case <-ctx.Done():
+		return fmt.Errorf("server %s is not ready: %w", r.name, ctx.Err())
+	}
+}
+
+// Wait returns when the server and its storage have stopped.
+func (r *Running) Wait() error {
+	<-r.stopped
+	return r.err
+}
+
+// run serves until ctx is done. It ends in an orderly way even if the storage does not.
+func (r *Running) run(ctx context.Context, stopStorage func() error) {
+	defer close(r.stopped)
+	var failures []error
+	if err := r.server.PrepareRun().RunWithContext(ctx); err != nil {
+		failures = append(failures, fmt.Errorf("serve: %w", err))
+	}
+	if err := stopStorage(); err != nil {
+		failures = append(failures, fmt.Errorf("stop the storage: %w", err))
+	}
+	if err := errors.Join(failures...); err != nil {
+		r.err = fmt.Errorf("server %s: %w", r.name, err)
+	}
+}
+
+// watchReadiness asks the server itself, because the generic server has no other way to tell.
+func (r *Running) watchReadiness() {
+	const interval = 10 * time.Millisecond
+	config := r.ClientConfig()
+	config.NegotiatedSerializer = scheme.Codecs
+	client, err := restclient.UnversionedRESTClientFor(config)
+	if err != nil {
+		return // the same configuration already made the server's own clients
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		if client.Get().AbsPath("/readyz").MaxRetries(0).Do(ctx).Error() == nil {
+			close(r.ready)
+			return
+		}
+		select {
+		case <-r.stopped:
+			return
+		case <-ticker.C:
+		}
+	}
+}

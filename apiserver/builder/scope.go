@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/registry/generic"
+	"k8s.io/apiserver/pkg/registry/rest"
+	restclient "k8s.io/client-go/rest"
+)
+
+// Storages are the handlers of one resource, by subresource: "" is the resource itself, "status", "log" and so on.
+type Storages map[string]rest.Storage
+
+// Provider makes the handlers of one resource. It is called once per server, before any request.
+// It may start nothing: what it opens is closed through the Destroy method of the storages.
+type Provider func(scope *Scope) (Storages, error)
+
+// Scope is what a Provider may use of the server that it provides for.
+type Scope struct {
+	// Scheme knows every type that the server's install functions registered.
+	Scheme *runtime.Scheme
+
+	// RESTOptions says where and how a resource is stored. It is nil on a server without storage.
+	RESTOptions generic.RESTOptionsGetter
+
+	// Admission is what a handler must ask before it creates or changes an object behind another resource's URL.
+	// It is nil when the server has no admission.
+	Admission admission.Interface
+
+	// Loopback is a privileged connection to the server itself. It works once the server runs, so not in a Provider.
+	Loopback *restclient.Config
+
+	storages map[schema.GroupResource]Storages
+}
+
+// Storage returns the handler of another resource of the same server, or nil if there is none. The subresource "" is
+// the resource itself. It answers once every resource is installed: call it while handling a request, not in a Provider.
+func (s *Scope) Storage(resource schema.GroupResource, subresource string) rest.Storage {
+	return s.storages[resource][subresource]
+}

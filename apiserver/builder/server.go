@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/authentication/user"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/kube-openapi/pkg/common"
+)
+
+// Server describes an API server. Its methods return the server itself, so that calls can be chained; what is wrong
+// with the description is reported by ToServerOptions.
+type Server struct {
+	name      string
+	installs  []func(*runtime.Scheme) error
+	title     string
+	version   string
+	openapi   []common.GetOpenAPIDefinitions
+	resources []resource
+	hooks     []hook
+	storage   StorageBackend
+
+	tokens    []bearerToken
+	delegated bool
+
+	certificateFile      string
+	keyFile              string
+	certificateDirectory string
+
+	bindAddress    net.IP
+	port           int
+	listener       net.Listener
+	connProvider   ConnProvider
+	out            io.Writer
+	longRunning    []string
+	descriptionErr error
+}
+
+type resource struct {
+	version  schema.GroupVersion
+	name     string
+	provider Provider
+}
+
+type hook struct {
+	name string
+	run  genericapiserver.PostStartHookFunc
+}
+
+// New describes a server with a name, which appears in its command and its log, and nothing else: it listens on a free
+// port of the loopback address and writes nothing.
+func New(name string) *Server {
+	return &Server{name: name, title: name, bindAddress: net.IPv4(127, 0, 0, 1), out: io.Discard}
+}
+
+// WithScheme registers types, conversions, defaults and field labels.
+func (s *Server) WithScheme(installs ...func(*runtime.Scheme) error) *Server {
+	s.installs = append(s.installs, installs...)
+	return s
+}
+
+// WithOpenAPI adds the definitions of types, for OpenAPI v2 and v3. Where several calls define the same type, the first
+// one counts; title and version are those of the last call that gives them.
+func (s *Server) WithOpenAPI(title, version string, definitions ...common.GetOpenAPIDefinitions) *Server {
+	if title != "" {
+		s.title = title
+	}
+	if version != "" {
+		s.version = version
+	}
+	s.openapi = append(s.openapi, definitions...)
+	return s
+}
+
+// WithResource serves a resource under its plural name.
+func (s *Server) WithResource(version schema.GroupVersion, name string, provider Provider) *Server {
+	for _, other := range s.resources {
+		if other.name == name && other.version.Group == version.Group {
+			s.fail(fmt.Errorf("resource %s is registered twice", schema.GroupResource{Group: version.Group, Resource: name}))
+		}
+	}
+	s.resources = append(s.resources, resource{version: version, name: name, provider: provider})
+	return s
+}
+
+// WithStorage says where resources are stored. A server whose resources are all hand-written handlers needs none.
+func (s *Server) WithStorage(backend StorageBackend) *Server {
+	s.storage = backend
+	return s
+}
+
+// WithPostStartHook runs a function once the server serves. /readyz waits for it, and its error ends the process, so it
+// retries what may fail for a while. Its context ends with the server.
+func (s *Server) WithPostStartHook(name string, run genericapiserver.PostStartHookFunc) *Server {
+	s.hooks = append(s.hooks, hook{name: name, run: run})
+	return s
+}
+
+// WithBearerToken lets the holder of a token in as the given user, who is authorized if a member of system:masters.
+// It makes the server a standalone one.
+func (s *Server) WithBearerToken(token string, info user.Info) *Server {
+	if token == "" || info == nil || info.GetName() == "" {
+		s.fail(errors.New("a bearer token needs a token and a user with a name"))
+		return s
+	}
+	s.tokens = append(s.tokens, newBearerToken(token, info))
+	return s
+}
+
+// WithDelegatedAuth has the kube-apiserver that the command's kubeconfig flags name (by default the cluster that the
+// server runs in) authenticate and authorize every request, and runs its admission plugins: the mode of an aggregated
+// API server.
+func (s *Server) WithDelegatedAuth() *Server {
+	s.delegated = true
+	return s
+}
+
+// WithCertificate serves with a certificate and key from PEM files, which are read again when they change.
+func (s *Server) WithCertificate(certificateFile, keyFile string) *Server {
+	s.certificateFile, s.keyFile = certificateFile, keyFile
+	return s
+}
+
+// WithCertificateDirectory keeps the server's own self-signed certificate in a directory, so that clients know it again
+// after a restart. Without it and without WithCertificate, the server makes a new one, in memory, at each start.
+func (s *Server) WithCertificateDirectory(directory string) *Server {
+	s.certificateDirectory = directory
+	return s
+}
+
+// WithBindAddress sets the address to listen on; 127.0.0.1 by default.
+func (s *Server) WithBindAddress(address net.IP) *Server {
+	s.bindAddress = address
+	return s
+}
+
+// WithPort sets the port to listen on; 0, the default, takes a free one.
+func (s *Server) WithPort(port int) *Server {
+	s.port = port
+	return s
+}
+
+// WithListener serves on a TCP listener that is already open. The server closes it.
+func (s *Server) WithListener(listener net.Listener) *Server {
+	s.listener = listener
+	return s
+}
+
+// WithConnProvider serves on connections that do not need a port. Clients use the Dial of Running.ClientConfig.
+func (s *Server) WithConnProvider(provider ConnProvider) *Server {
+	s.connProvider = provider
+	return s
+}
+
+// WithLongRunning names further subresources that are streamed: they are not cut at the request timeout, and they end
+// when the server does. "log" is always one.
+func (s *Server) WithLongRunning(subresources ...string) *Server {
+	s.longRunning = append(s.longRunning, subresources...)
+	return s
+}
+
+// WithWriter sets where the server's own lines go; nowhere by default.
+func (s *Server) WithWriter(out io.Writer) *Server {
+	s.out = out
+	return s
+}
+
+func (s *Server) fail(err error) {
+	s.descriptionErr = errors.Join(s.descriptionErr, err)
+}
+
+// scheme makes the scheme of the described server.
+func (s *Server) scheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	for _, install := range s.installs {
+		if err := install(scheme); err != nil {
+			return nil, fmt.Errorf("register types: %w", err)
+		}
+	}
+	// The generic server decodes its own options and errors as v1 of the group without a name.
+	unversioned := schema.GroupVersion{Version: "v1"}
+	metav1.AddToGroupVersion(scheme, unversioned)
+	scheme.AddUnversionedTypes(unversioned,
+		&metav1.Status{}, &metav1.APIVersions{}, &metav1.APIGroupList{}, &metav1.APIGroup{}, &metav1.APIResourceList{})
+	return scheme, nil
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	admissionmetrics "k8s.io/apiserver/pkg/admission/metrics"
+	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+)
+
+// protect gives a standalone server its own authentication, authorization and admission. Without them the generic
+// server would let everybody do everything.
+func (o *Options) protect(config *genericapiserver.RecommendedConfig) error {
+	config.Authentication.Authenticator = tokenAuthenticator(o.server.tokens)
+	config.Authorization.Authorizer = authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)
+	if !o.servesNamespaces() {
+		return nil
+	}
+	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
+	if err != nil {
+		return fmt.Errorf("connect namespace admission to the server itself: %w", err)
+	}
+	config.SharedInformerFactory = informers.NewSharedInformerFactory(client, 0)
+	plugin, err := lifecycle.NewLifecycle(sets.New(metav1.NamespaceDefault))
+	if err != nil {
+		return fmt.Errorf("make namespace admission: %w", err)
+	}
+	plugin.SetExternalKubeClientSet(client)
+	plugin.SetExternalKubeInformerFactory(config.SharedInformerFactory)
+	if err := plugin.ValidateInitialization(); err != nil {
+		return fmt.Errorf("make namespace admission: %w", err)
+	}
+	config.AdmissionControl = admissionmetrics.WithControllerMetrics(plugin, lifecycle.PluginName)
+	return nil
+}
+
+// servesNamespaces says whether namespaces exist on this server, so that other objects can be held to theirs.
+func (o *Options) servesNamespaces() bool {
+	return slices.ContainsFunc(o.server.resources, func(resource resource) bool {
+		return resource.name == "namespaces" && resource.version.Group == ""
+	})
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/registry/generic"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/storage"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// Resource describes a stored resource. Optional fields say so.
+type Resource struct {
+	// New and NewList return empty internal objects.
+	New, NewList func() runtime.Object
+	// Resource is the plural name with its group, Singular the singular name.
+	Resource schema.GroupResource
+	Singular string
+	// Strategy decides what is accepted. If it has a GetResetFields method, server-side apply respects it.
+	Strategy Strategy
+	// Table makes the columns that kubectl get prints. Optional: NAME and AGE.
+	Table rest.TableConvertor
+	// ShortNames and Categories are what kubectl accepts instead of the name. Optional.
+	ShortNames, Categories []string
+	// Attributes returns the labels and selectable fields of an object. Optional: name and namespace are selectable.
+	Attributes storage.AttrFunc
+	// TTLSeconds is how long an object lives after it was written last, in seconds. Optional: for ever.
+	TTLSeconds uint64
+	// ReturnDeleted makes a deletion answer with the deleted object instead of a Status. Optional.
+	ReturnDeleted bool
+}
+
+// Store is a stored resource: every verb, from the generic registry.
+type Store struct {
+	*genericregistry.Store
+	shortNames, categories []string
+}
+
+var (
+	_ rest.ShortNamesProvider = &Store{}
+	_ rest.CategoriesProvider = &Store{}
+)
+
+// NewStore makes a store in the server's storage. There must be one per resource: another resource that needs it finds
+// it through Scope.Storage.
+func NewStore(scope *Scope, resource Resource) (*Store, error) {
+	if scope.RESTOptions == nil {
+		return nil, fmt.Errorf("store %s: the server has no storage", resource.Resource)
+	}
+	table := resource.Table
+	if table == nil {
+		table = rest.NewDefaultTableConvertor(resource.Resource)
+	}
+	store := &genericregistry.Store{
+		NewFunc:                   resource.New,
+		NewListFunc:               resource.NewList,
+		DefaultQualifiedResource:  resource.Resource,
+		SingularQualifiedResource: schema.GroupResource{Group: resource.Resource.Group, Resource: resource.Singular},
+		CreateStrategy:            resource.Strategy,
+		UpdateStrategy:            resource.Strategy,
+		DeleteStrategy:            resource.Strategy,
+		TableConvertor:            table,
+		ReturnDeletedObject:       resource.ReturnDeleted,
+	}
+	if strategy, ok := resource.Strategy.(rest.ResetFieldsStrategy); ok {
+		store.ResetFieldsStrategy = strategy
+	}
+	if ttl := resource.TTLSeconds; ttl > 0 {
+		store.TTLFunc = func(runtime.Object, uint64, bool) (uint64, error) { return ttl, nil }
+	}
+	options := &generic.StoreOptions{RESTOptions: scope.RESTOptions, AttrFunc: resource.Attributes}
+	if err := store.CompleteWithOptions(options); err != nil {
+		return nil, fmt.Errorf("store %s: %w", resource.Resource, err)
+	}
+	return &Store{Store: store, shortNames: resource.ShortNames, categories: resource.Categories}, nil
+}
+
+// ShortNames returns the names that kubectl accepts instead of the resource's.
+func (s *Store) ShortNames() []string { return s.shortNames }
+
+// Categories returns the groups of resources, such as "all", that the resource belongs to.
+func (s *Store) Categories() []string { return s.categories }
+
+// Create stores a new object.
+func (s *Store) Create(ctx context.Context, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
+	created, err := s.Store.Create(ctx, object, validate, options)
+	return created, explainTooLarge(err)
+}
+
+// Update changes an object, or creates it where the strategy allows that.
+func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
+	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	updated, created, err := s.Store.Update(ctx, name, object, createValidation, updateValidation, forceAllowCreate, options)
+	return updated, created, explainTooLarge(err)
+}
+
+// Status returns the status subresource of the store, in the same storage.
+func (s *Store) Status(strategy rest.RESTUpdateStrategy) *StatusStore {
+	return NewUpdateOnlyStore(s, strategy)
+}
+
+// StatusStore serves get, update and patch of a stored object under another strategy, as the status subresource does.
+type StatusStore struct {
+	store *genericregistry.Store
+}
+
+var (
+	_ rest.Patcher             = &StatusStore{}
+	_ rest.ResetFieldsStrategy = &StatusStore{}
+	_ rest.TableConvertor      = &StatusStore{}
+)
+
+// NewUpdateOnlyStore returns a subresource of the store that updates the same object under another strategy.
+func NewUpdateOnlyStore(store *Store, strategy rest.RESTUpdateStrategy) *StatusStore {
+	status := *store.Store
+	status.UpdateStrategy = strategy
+	status.ResetFieldsStrategy = nil
+	if resets, ok := strategy.(rest.ResetFieldsStrategy); ok {
+		status.ResetFieldsStrategy = resets
+	}
+	return &StatusStore{store: &status}
+}
+
+// New returns an empty object.
+func (s *StatusStore) New() runtime.Object { return s.store.New() }
+
+// Destroy does nothing: the storage is the main resource's, which closes it.
+func (s *StatusStore) Destroy() {}
+
+// Get returns the whole object.
+func (s *StatusStore) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
+	return s.store.Get(ctx, name, options)
+}
+
+// Update changes the object as the strategy allows. It never creates one.
+func (s *StatusStore) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
+	updateValidation rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	updated, created, err := s.store.Update(ctx, name, object, createValidation, updateValidation, false, options)
+	return updated, created, explainTooLarge(err)
+}
+
+// GetResetFields returns the fields that server-side apply through this subresource does not own.
+func (s *StatusStore) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
+	return s.store.GetResetFields()
+}
+
+// ConvertToTable returns the columns of the main resource.
+func (s *StatusStore) ConvertToTable(ctx context.Context, object, options runtime.Object) (*metav1.Table, error) {
+	return s.store.ConvertToTable(ctx, object, options)
+}

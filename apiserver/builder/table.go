@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
+)
+
+// NewTable returns a table convertor for the given columns. cells returns the values of one object, in the order of the
+// columns; they are strings, numbers or booleans.
+func NewTable(columns []metav1.TableColumnDefinition, cells func(object runtime.Object) []any) rest.TableConvertor {
+	return tableConvertor{columns: columns, cells: cells}
+}
+
+type tableConvertor struct {
+	columns []metav1.TableColumnDefinition
+	cells   func(object runtime.Object) []any
+}
+
+// ConvertToTable turns an object, or a list of them, into rows.
+func (c tableConvertor) ConvertToTable(_ context.Context, object, options runtime.Object) (*metav1.Table, error) {
+	table := &metav1.Table{}
+	if given, ok := options.(*metav1.TableOptions); !ok || !given.NoHeaders {
+		table.ColumnDefinitions = c.columns
+	}
+	add := func(item runtime.Object) error {
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: c.cells(item), Object: runtime.RawExtension{Object: item}})
+		return nil
+	}
+	if !meta.IsListType(object) {
+		if accessor, err := meta.CommonAccessor(object); err == nil {
+			table.ResourceVersion = accessor.GetResourceVersion()
+		}
+		return table, add(object)
+	}
+	list, err := meta.ListAccessor(object)
+	if err != nil {
+		return nil, fmt.Errorf("convert %T to a table: %w", object, err)
+	}
+	table.ResourceVersion = list.GetResourceVersion()
+	table.Continue = list.GetContinue()
+	table.RemainingItemCount = list.GetRemainingItemCount()
+	if err := meta.EachListItem(object, add); err != nil {
+		return nil, fmt.Errorf("convert %T to a table: %w", object, err)
+	}
+	return table, nil
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"errors"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// tooLargeError says that an object does not fit into etcd. To a client it is a 413; to the generic server's handlers
+// it still is etcd's own error, which has them try once more without managed fields.
+type tooLargeError struct{}
+
+// etcdTooLarge is etcd's message, by which the handlers know the error.
+const etcdTooLarge = "etcdserver: request is too large"
+
+func (tooLargeError) Error() string { return etcdTooLarge }
+
+// Code is the code of etcd's error.
+func (tooLargeError) Code() codes.Code { return codes.InvalidArgument }
+
+// Status is the answer to the client.
+func (tooLargeError) Status() metav1.Status {
+	return apierrors.NewRequestEntityTooLargeError("the object is too large to be stored").Status()
+}
+
+// explainTooLarge turns what etcd and its client answer to an object that is too large into a tooLargeError.
+func explainTooLarge(err error) error {
+	if err == nil {
+		return nil
+	}
+	var coded interface{ Code() codes.Code }
+	if errors.As(err, &coded) && coded.Code() == codes.InvalidArgument && strings.Contains(err.Error(), etcdTooLarge) {
+		return tooLargeError{}
+	}
+	status, isStatus := grpcstatus.FromError(err)
+	if isStatus && status.Code() == codes.ResourceExhausted && strings.Contains(status.Message(), "message larger than max") {
+		return tooLargeError{}
+	}
+	return err
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package corekinds
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+)
+
+func configMapStorage(scope *builder.Scope) (builder.Storages, error) {
+	store, err := builder.NewStore(scope, builder.Resource{
+		New:        func() runtime.Object { return &corev1.ConfigMap{} },
+		NewList:    func() runtime.Object { return &corev1.ConfigMapList{} },
+		Resource:   corev1.Resource("configmaps"),
+		Singular:   "configmap",
+		ShortNames: []string{"cm"},
+		Strategy:   configMapStrategy{builder.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)},
+		Table:      configMapTable,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return builder.Storages{"": store}, nil
+}
+
+type configMapStrategy struct {
+	builder.DefaultStrategy
+}
+
+func (configMapStrategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
+	configMap, ok := object.(*corev1.ConfigMap)
+	if !ok {
+		return wrongType(object)
+	}
+	failures := validation.ValidateObjectMeta(&configMap.ObjectMeta, true, validation.NameIsDNSSubdomain, field.NewPath("metadata"))
+	size := 0
+	for key, value := range configMap.Data {
+		failures = append(failures, validateConfigMapKey(field.NewPath("data"), key)...)
+		if _, twice := configMap.BinaryData[key]; twice {
+			failures = append(failures, field.Invalid(field.NewPath("data").Key(key), key, "duplicate of key present in binaryData"))
+		}
+		size += len(value)
+	}
+	for key, value := range configMap.BinaryData {
+		failures = append(failures, validateConfigMapKey(field.NewPath("binaryData"), key)...)
+		size += len(value)
+	}
+	if size > corev1.MaxSecretSize {
+		failures = append(failures, field.TooLong(field.NewPath("data"), "", corev1.MaxSecretSize))
+	}
+	return failures
+}
+
+func validateConfigMapKey(path *field.Path, key string) field.ErrorList {
+	if messages := utilvalidation.IsConfigMapKey(key); len(messages) > 0 {
+		return field.ErrorList{field.Invalid(path.Key(key), key, strings.Join(messages, "; "))}
+	}
+	return nil
+}
+
+func (s configMapStrategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
+	failures := s.Validate(ctx, object)
+	configMap, ok := object.(*corev1.ConfigMap)
+	stored, okOld := old.(*corev1.ConfigMap)
+	if !ok || !okOld {
+		return wrongType(object)
+	}
+	if stored.Immutable == nil || !*stored.Immutable {
+		return failures
+	}
+	const message = "field is immutable when `immutable` is set"
+	if configMap.Immutable == nil || !*configMap.Immutable {
+		failures = append(failures, field.Forbidden(field.NewPath("immutable"), message))
+	}
+	if !equality.Semantic.DeepEqual(configMap.Data, stored.Data) {
+		failures = append(failures, field.Forbidden(field.NewPath("data"), message))
+	}
+	if !equality.Semantic.DeepEqual(configMap.BinaryData, stored.BinaryData) {
+		failures = append(failures, field.Forbidden(field.NewPath("binaryData"), message))
+	}
+	return failures
+}
+
+// wrongType is what a strategy answers to an object of another kind, which only a mistake in this program can pass.
+func wrongType(object runtime.Object) field.ErrorList {
+	return field.ErrorList{field.InternalError(nil, fmt.Errorf("unexpected type %T", object))}
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package corekinds_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	restclient "k8s.io/client-go/rest"
+	"k8s.io/kubectl/pkg/cmd"
+	cmdutil "k8s.io/kubectl/pkg/cmd/util"
+)
+
+// kubectl runs the real kubectl against the suite's server and returns what it prints.
+func kubectl(arguments ...string) (output string, failure error) {
+	var out bytes.Buffer
+	flags := genericclioptions.NewConfigFlags(true).WithWrapConfigFn(func(*restclient.Config) *restclient.Config {
+		return restclient.CopyConfig(config)
+	})
+	flags.CacheDir = new(GinkgoT().TempDir())
+	flags.Namespace = &namespace
+	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out}
+	command := cmd.NewKubectlCommand(cmd.KubectlOptions{ConfigFlags: flags, IOStreams: streams, Arguments: append([]string{"kubectl"}, arguments...)})
+	command.SetArgs(append([]string{"--server=https://nowhere", "--namespace=" + namespace}, arguments...))
+	command.SetOut(&out)
+	command.SetErr(&out)
+
+	// kubectl ends the process where it fails.
+	type fatal struct{ message string }
+	cmdutil.BehaviorOnFatal(func(message string, _ int) { panic(fatal{message}) })
+	defer cmdutil.DefaultBehaviorOnFatal()
+	defer func() {
+		switch failed := recover().(type) {
+		case nil:
+		case fatal:
+			output, failure = out.String(), errors.New(failed.message)
+		default:
+			panic(failed)
+		}
+	}()
+	failure = command.Execute()
+	return out.String(), failure
+}
+
+var _ = Describe("kubectl", Serial, func() {
+	const manifest = `
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: hello
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - name: main
+        image: image
+        ports: [{containerPort: 80}]
+        resources: {requests: {cpu: 100m, memory: 1Gi}}
+        readinessProbe: {httpGet: {path: /, port: 80}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: files
+data:
+  key: value
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: bare
+spec:
+  containers: [{name: main, image: image}]
+`
+	var file string
+
+	BeforeEach(func() {
+		file = filepath.Join(GinkgoT().TempDir(), "manifest.yaml")
+		Expect(os.WriteFile(file, []byte(manifest), 0o600)).To(Succeed())
+	})
+
+	DescribeTable("applies, changes, prints and deletes", func(extra ...string) {
+		apply := append([]string{"apply", "-f", file}, extra...)
+		output, err := kubectl(apply...)
+		Expect(err).NotTo(HaveOccurred(), output)
+		Expect(output).To(ContainSubstring("job.batch/hello"))
+
+		changed := strings.Replace(manifest, "value", "another", 1)
+		Expect(os.WriteFile(file, []byte(changed), 0o600)).To(Succeed())
+		output, err = kubectl(apply...)
+		Expect(err).NotTo(HaveOccurred(), output)
+
+		output, err = kubectl("get", "configmap", "files", "-o", "jsonpath={.data.key}")
+		Expect(err).NotTo(HaveOccurred(), output)
+		Expect(output).To(Equal("another"))
+
+		output, err = kubectl("get", "all")
+		Expect(err).NotTo(HaveOccurred(), output)
+		Expect(output).To(MatchRegexp(`NAME +READY +STATUS +RESTARTS +AGE\n`))
+		Expect(output).To(MatchRegexp(`pod/bare +0/1 +Pending +0 +\d+s\n`))
+		Expect(output).To(MatchRegexp(`job.batch/hello +Running +0/1 +\d+s\n`))
+
+		output, err = kubectl("delete", "-f", file)
+		Expect(err).NotTo(HaveOccurred(), output)
+	},
+		Entry("on the client"),
+		Entry("on the server", "--server-side"),
+	)
+
+	It("refuses unknown fields", func() {
+		unknown := strings.Replace(manifest, "key: value", "key: value\nnonsense: true", 1)
+		Expect(os.WriteFile(file, []byte(unknown), 0o600)).To(Succeed())
+		_, err := kubectl("apply", "-f", file)
+		Expect(err).To(MatchError(ContainSubstring(`unknown field "nonsense"`)))
+	})
+
+	DescribeTable("explains", func(path, expected string) {
+		output, err := kubectl("explain", path)
+		Expect(err).NotTo(HaveOccurred(), output)
+		Expect(output).To(ContainSubstring(expected))
+	},
+		Entry(nil, "pods.spec.activeDeadlineSeconds", "Optional duration in seconds the pod may be active"),
+		Entry(nil, "jobs.spec.backoffLimit", "number of retries"),
+		Entry(nil, "configmaps.data", "Data contains the configuration data"),
+		Entry(nil, "namespaces.metadata.ownerReferences", "List of objects depended by this object"),
+	)
+
+	It("describes with events, and prints them", func() {
+		output, err := kubectl("apply", "-f", file)
+		Expect(err).NotTo(HaveOccurred(), output)
+		output, err = kubectl("describe", "job", "hello")
+		Expect(err).NotTo(HaveOccurred(), output)
+		Expect(output).To(ContainSubstring("Events:"))
+		output, err = kubectl("events")
+		Expect(err).NotTo(HaveOccurred(), output)
+	})
+
+	It("prints logs", func() {
+		output, err := kubectl("apply", "-f", file)
+		Expect(err).NotTo(HaveOccurred(), output)
+		output, err = kubectl("logs", "bare", "--tail=3")
+		Expect(err).NotTo(HaveOccurred(), output)
+		Expect(output).To(ContainSubstring("tail=true"))
+	})
+})
