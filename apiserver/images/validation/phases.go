@@ -53,7 +53,7 @@ func validatePhaseChange(from, to v1alpha1.BuildPhase, path *field.Path) field.E
 	if next := nextPhases[from]; len(next) > 0 {
 		allowed = strings.Join(asStrings(next), ", ")
 	}
-	return field.ErrorList{field.Invalid(path, to, fmt.Sprintf("must not follow %s; allowed after %s: %s", from, from, allowed))}
+	return field.ErrorList{field.Invalid(path, to, fmt.Sprintf("a build does not go from %s to %s; allowed after %s: %s", from, to, from, allowed))}
 }
 
 func asStrings[T ~string](values []T) []string {

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/generated/openapi"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/image"
+	"goldsmith.dev/goldsmith/apiserver/imagebuild"
+	hub "goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/images/install"
+)
+
+var _ = Describe("A build that is instantiated", Ordered, func() {
+	hook := &admissionHook{}
+	var admitted versioned.Interface
+
+	BeforeAll(func(ctx SpecContext) {
+		serverCtx, stop := context.WithCancel(context.Background())
+		running := start(serverCtx, builder.New("admission").
+			WithScheme(install.Install).
+			WithOpenAPI("Goldsmith", "v1alpha1", openapi.GetOpenAPIDefinitions).
+			WithResource(v1alpha1.SchemeGroupVersion, "images", func(scope *builder.Scope) (builder.Storages, error) {
+				scope.Admission = hook
+				return image.Provider(clock.RealClock{})(scope)
+			}).
+			WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", imagebuild.Provider(imagebuild.Options{Logs: logs})))
+		DeferCleanup(func() {
+			stop()
+			Expect(running.Wait()).To(Succeed())
+		})
+		Expect(running.WaitReady(ctx)).To(Succeed())
+		var err error
+		admitted, err = versioned.NewForConfig(running.ClientConfig())
+		Expect(err).NotTo(HaveOccurred())
+	})
+
+	It("is changed and judged by admission like any other, as the build that it is", func(ctx SpecContext) {
+		namespace := newNamespace()
+		_, err := admitted.ImagesV1alpha1().Images(namespace).Create(ctx, newImage("debian"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+
+		var validated []string
+		hook.set(func(build *hub.ImageBuild) error {
+			build.Labels["team"] = "red"
+			return nil
+		}, func(attributes admission.Attributes) error {
+			validated = append(validated, attributes.GetResource().Resource+"/"+attributes.GetName()+" by "+attributes.GetUserInfo().GetName())
+			return nil
+		})
+		build, err := admitted.ImagesV1alpha1().Images(namespace).Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Labels).To(HaveKeyWithValue("team", "red"))
+		Expect(validated).To(ConsistOf("imagebuilds/debian-1 by system:apiserver"))
+	})
+
+	It("has the number that was recorded for it, where its creation failed the first time", func(ctx SpecContext) {
+		images := admitted.ImagesV1alpha1().Images(newNamespace())
+		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+
+		hook.set(nil, func(attributes admission.Attributes) error {
+			return admission.NewForbidden(attributes, errors.New("not today"))
+		})
+		_, err = images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+		stored, err := images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(stored.Status.RecentRequests).To(ConsistOf(v1alpha1.BuildRequestRecord{RequestID: "first", Number: 1}))
+
+		hook.set(nil, nil)
+		other, err := images.Instantiate(ctx, "debian", request("second"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(other.Name).To(Equal("debian-2"))
+		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Name).To(Equal("debian-1"))
+	})
+})
+
+// admissionHook is an admission plugin that does what a spec says.
+type admissionHook struct {
+	lock     sync.Mutex
+	mutate   func(*hub.ImageBuild) error
+	validate func(admission.Attributes) error
+}
+
+var (
+	_ admission.MutationInterface   = &admissionHook{}
+	_ admission.ValidationInterface = &admissionHook{}
+)
+
+func (h *admissionHook) set(mutate func(*hub.ImageBuild) error, validate func(admission.Attributes) error) {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	h.mutate, h.validate = mutate, validate
+}
+
+func (h *admissionHook) Handles(operation admission.Operation) bool { return operation == admission.Create }
+
+func (h *admissionHook) Admit(_ context.Context, attributes admission.Attributes, _ admission.ObjectInterfaces) error {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	if build, ok := attributes.GetObject().(*hub.ImageBuild); ok && h.mutate != nil {
+		return h.mutate(build)
+	}
+	return nil
+}
+
+func (h *admissionHook) Validate(_ context.Context, attributes admission.Attributes, _ admission.ObjectInterfaces) error {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	if h.validate == nil {
+		return nil
+	}
+	return h.validate(attributes)
+}

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+var _ = Describe("A build that is created directly", func() {
+	var builds typed.ImageBuildInterface
+	BeforeEach(func() { builds = buildsIn(newNamespace()) })
+
+	It("is pending and says who asked for it", func(ctx SpecContext) {
+		build := newBuild("once")
+		build.Status.Phase = v1alpha1.BuildSucceeded
+		build, err := builds.Create(ctx, build, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Status).To(Equal(v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildPending}))
+		Expect(build.Spec.Trigger).To(HaveValue(Equal(v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: "ada"})))
+		Expect(build.Spec.Timeouts.Run.Duration).To(Equal(time.Hour))
+		Expect(build.Generation).To(BeEquivalentTo(1))
+	})
+
+	It("must not claim to be the server's", func(ctx SpecContext) {
+		build := newBuild("pretender")
+		build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian", UID: "1"}
+		build.Spec.Number = ptr.To[int64](7)
+		build.Spec.ImageGeneration = ptr.To[int64](1)
+		build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerCreated}
+		build.Spec.CancelRequested = &v1alpha1.CancelRequested{Time: metav1.Now()}
+		_, err := builds.Create(ctx, build, metav1.CreateOptions{})
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(fieldsOf(err)).To(ConsistOf("spec.imageRef", "spec.number", "spec.imageGeneration", "spec.trigger", "spec.cancelRequested"))
+	})
+
+	It("keeps its spec", func(ctx SpecContext) {
+		build, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		build.Spec.Inputs.Base.Reference = "debian:trixie"
+		build.Spec.Retry.Limit = ptr.To[int32](9)
+		build.Spec.CancelRequested = &v1alpha1.CancelRequested{Time: metav1.Now()}
+		_, err = builds.Update(ctx, build, metav1.UpdateOptions{})
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(fieldsOf(err)).To(ConsistOf("spec.inputs.base", "spec.retry", "spec.cancelRequested"))
+		Expect(err).To(MatchError(ContainSubstring("is immutable: ")))
+	})
+
+	It("can be applied and replaced by its own manifest again", func(ctx SpecContext) {
+		first, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		again, err := builds.Update(ctx, newBuild("once"), metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again.Spec).To(Equal(first.Spec))
+		Expect(again.Status).To(Equal(first.Status))
+		Expect(again.Generation).To(BeEquivalentTo(1))
+		_, err = builds.Patch(ctx, "once", types.ApplyPatchType, manifest(newBuild("once")), metav1.PatchOptions{FieldManager: "test"})
+		Expect(err).NotTo(HaveOccurred())
+	})
+
+	It("takes labels at any time, without a new generation", func(ctx SpecContext) {
+		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		build, err := builds.Patch(ctx, "once", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Labels).To(HaveKeyWithValue("a", "b"))
+		Expect(build.Generation).To(BeEquivalentTo(1))
+	})
+})
+
+var _ = Describe("The status of a build", func() {
+	var builds typed.ImageBuildInterface
+	BeforeEach(func(ctx SpecContext) {
+		builds = buildsIn(newNamespace())
+		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+	})
+
+	It("follows the phase table, and finished follows the phase", func(ctx SpecContext) {
+		refuse(ctx, builds, "from Pending to Running; allowed after Pending: Queued, Starting, Failed, Cancelled", setPhase(v1alpha1.BuildRunning))
+		write(ctx, builds, setPhase(v1alpha1.BuildQueued))
+		write(ctx, builds, startAttempt(1))
+		write(ctx, builds, setPhase(v1alpha1.BuildQueued)) // Kueue suspended the Job
+		write(ctx, builds, setPhase(v1alpha1.BuildStarting))
+		refuse(ctx, builds, "from Starting to Pending", setPhase(v1alpha1.BuildPending))
+		refuse(ctx, builds, "Unsupported value", setPhase("Resting"))
+		done := write(ctx, builds, succeed(1))
+		Expect(done.Status.Finished).To(BeTrue())
+	})
+
+	It("is final once the build has finished, but for the condition LogArchived", func(ctx SpecContext) {
+		write(ctx, builds, startAttempt(1))
+		write(ctx, builds, succeed(1))
+		refuse(ctx, builds, "from Succeeded to Failed; allowed after Succeeded: nothing", setPhase(v1alpha1.BuildFailed))
+		refuse(ctx, builds, "is final", func(status *v1alpha1.ImageBuildStatus) { status.Artifacts[0].SizeBytes++ })
+		refuse(ctx, builds, "is final", func(status *v1alpha1.ImageBuildStatus) { status.Attempts[0].NodeName = "another" })
+		write(ctx, builds, func(*v1alpha1.ImageBuildStatus) {})
+		archived := write(ctx, builds, func(status *v1alpha1.ImageBuildStatus) {
+			status.Conditions = append(status.Conditions, metav1.Condition{
+				Type: "LogArchived", Status: metav1.ConditionTrue, Reason: "Archived", LastTransitionTime: metav1.Now(),
+			})
+		})
+		Expect(archived.Status.Conditions).To(HaveLen(1))
+	})
+
+	It("only ever adds attempts, each after the outcome of the one before was stored", func(ctx SpecContext) {
+		write(ctx, builds, startAttempt(1))
+		refuse(ctx, builds, "status.attempts[1]", startAttempt(2))
+		refuse(ctx, builds, "status.attempts[1]", func(status *v1alpha1.ImageBuildStatus) {
+			endAttempt(1, v1alpha1.AttemptDisrupted)(status)
+			startAttempt(2)(status)
+		})
+		refuse(ctx, builds, "never removed", func(status *v1alpha1.ImageBuildStatus) {
+			status.Attempts, status.CurrentAttempt = nil, 0
+		})
+		refuse(ctx, builds, "currentAttempt", func(status *v1alpha1.ImageBuildStatus) { status.CurrentAttempt = 2 })
+		write(ctx, builds, endAttempt(1, v1alpha1.AttemptDisrupted))
+		write(ctx, builds, startAttempt(2))
+		refuse(ctx, builds, "the attempt has its outcome", func(status *v1alpha1.ImageBuildStatus) { status.Attempts[0].Outcome = v1alpha1.AttemptSucceeded })
+	})
+
+	It("binds an attempt to one Job and one pod", func(ctx SpecContext) {
+		write(ctx, builds, startAttempt(1))
+		write(ctx, builds, func(status *v1alpha1.ImageBuildStatus) {
+			status.Attempts[0].JobUID, status.Attempts[0].PodName, status.Attempts[0].PodUID = "j", "pod", "p"
+		})
+		refuse(ctx, builds, "status.attempts[0].jobUID", func(status *v1alpha1.ImageBuildStatus) { status.Attempts[0].JobUID = "other" })
+		refuse(ctx, builds, "status.attempts[0].podUID", func(status *v1alpha1.ImageBuildStatus) { status.Attempts[0].PodUID = "other" })
+	})
+
+	It("keeps what the inputs resolved to", func(ctx SpecContext) {
+		write(ctx, builds, func(status *v1alpha1.ImageBuildStatus) { status.Resolved = &v1alpha1.ResolvedInputs{InputsDigest: digest('a')} })
+		refuse(ctx, builds, "status.resolved", func(status *v1alpha1.ImageBuildStatus) { status.Resolved.InputsDigest = digest('b') })
+		refuse(ctx, builds, "status.resolved", func(status *v1alpha1.ImageBuildStatus) { status.Resolved = nil })
+	})
+
+	It("does not let the spec or the metadata through", func(ctx SpecContext) {
+		build, err := builds.Get(ctx, "once", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		build.Spec.Inputs.Base.Reference = "debian:trixie"
+		build.Labels = map[string]string{"a": "b"}
+		build.Status.Phase = v1alpha1.BuildQueued
+		after, err := builds.UpdateStatus(ctx, build, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(after.Spec.Inputs.Base.Reference).To(Equal("debian:bookworm"))
+		Expect(after.Labels).To(BeEmpty())
+		Expect(after.Status.Phase).To(Equal(v1alpha1.BuildQueued))
+		Expect(after.Generation).To(BeEquivalentTo(1))
+	})
+
+	It("does not change through the main resource", func(ctx SpecContext) {
+		build, err := builds.Patch(ctx, "once", types.MergePatchType, []byte(`{"status":{"phase":"Succeeded"}}`), metav1.PatchOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Status.Phase).To(Equal(v1alpha1.BuildPending))
+	})
+})
+
+var _ = Describe("Cancelling a build", func() {
+	var builds typed.ImageBuildInterface
+	BeforeEach(func(ctx SpecContext) {
+		builds = buildsIn(newNamespace())
+		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+	})
+
+	It("records who asked and why, once", func(ctx SpecContext) {
+		before := metav1.Now().Rfc3339Copy()
+		build, err := builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{Reason: "not needed"}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Spec.CancelRequested.By).To(Equal("ada"))
+		Expect(build.Spec.CancelRequested.Reason).To(Equal("not needed"))
+		Expect(build.Spec.CancelRequested.Time.Time).To(BeTemporally(">=", before.Time))
+		Expect(build.Generation).To(BeEquivalentTo(2))
+
+		again, err := builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{Reason: "really"}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again).To(Equal(build))
+
+		replaced, err := builds.Update(ctx, newBuild("once"), metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(replaced.Spec.CancelRequested).To(Equal(build.Spec.CancelRequested), "a manifest without it does not take it back")
+	})
+
+	It("leaves a finished build as it is", func(ctx SpecContext) {
+		write(ctx, builds, startAttempt(1))
+		done := write(ctx, builds, succeed(1))
+		build, err := builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build).To(Equal(done))
+	})
+
+	It("stores nothing in a dry run", func(ctx SpecContext) {
+		build, err := builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Spec.CancelRequested).NotTo(BeNil())
+		build, err = builds.Get(ctx, "once", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Spec.CancelRequested).To(BeNil())
+	})
+
+	It("refuses a request for another build, and a build that is not there", func(ctx SpecContext) {
+		_, err := builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{ObjectMeta: metav1.ObjectMeta{Name: "twice"}}, metav1.CreateOptions{})
+		Expect(fieldsOf(err)).To(ConsistOf("metadata.name"))
+		_, err = builds.Cancel(ctx, "nothing", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
+		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+	})
+})
+
+func setPhase(phase v1alpha1.BuildPhase) func(*v1alpha1.ImageBuildStatus) {
+	return func(status *v1alpha1.ImageBuildStatus) { status.Phase = phase }
+}
+
+func startAttempt(number int32) func(*v1alpha1.ImageBuildStatus) {
+	return func(status *v1alpha1.ImageBuildStatus) {
+		status.Phase = v1alpha1.BuildStarting
+		status.CurrentAttempt = number
+		status.Attempts = append(status.Attempts, v1alpha1.BuildAttempt{
+			Number: number, JobName: fmt.Sprintf("job-%d", number), StartTime: metav1.Now(),
+		})
+	}
+}
+
+func bindPod(number int32, uid types.UID) func(*v1alpha1.ImageBuildStatus) {
+	return func(status *v1alpha1.ImageBuildStatus) {
+		status.Attempts[number-1].PodName = "pod-" + string(uid)
+		status.Attempts[number-1].PodUID = uid
+	}
+}
+
+func endAttempt(number int32, outcome v1alpha1.AttemptOutcome) func(*v1alpha1.ImageBuildStatus) {
+	return func(status *v1alpha1.ImageBuildStatus) {
+		status.Phase = v1alpha1.BuildRetrying
+		status.Attempts[number-1].Outcome = outcome
+		status.Attempts[number-1].CompletionTime = ptr.To(metav1.Now())
+	}
+}
+
+func succeed(number int32) func(*v1alpha1.ImageBuildStatus) {
+	return func(status *v1alpha1.ImageBuildStatus) {
+		endAttempt(number, v1alpha1.AttemptSucceeded)(status)
+		status.Phase = v1alpha1.BuildSucceeded
+		status.CompletionTime = ptr.To(metav1.Now())
+		status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digest('c'), MediaType: "application/octet-stream"}}
+	}
+}
+
+func digest(digit byte) string {
+	digits := make([]byte, 64)
+	for i := range digits {
+		digits[i] = digit
+	}
+	return "sha256:" + string(digits)
+}
+
+// write stores a change of the status of the build "once".
+func write(ctx SpecContext, builds typed.ImageBuildInterface, changes ...func(*v1alpha1.ImageBuildStatus)) *v1alpha1.ImageBuild {
+	GinkgoHelper()
+	build, err := tryWrite(ctx, builds, changes...)
+	Expect(err).NotTo(HaveOccurred())
+	return build
+}
+
+// refuse expects a change of the status to be answered with a 422 whose message has a part.
+func refuse(ctx SpecContext, builds typed.ImageBuildInterface, message string, change func(*v1alpha1.ImageBuildStatus)) {
+	GinkgoHelper()
+	_, err := tryWrite(ctx, builds, change)
+	Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+	Expect(err).To(MatchError(ContainSubstring(message)))
+}
+
+func tryWrite(ctx SpecContext, builds typed.ImageBuildInterface, changes ...func(*v1alpha1.ImageBuildStatus)) (*v1alpha1.ImageBuild, error) {
+	GinkgoHelper()
+	build, err := builds.Get(ctx, "once", metav1.GetOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	for _, change := range changes {
+		change(&build.Status)
+	}
+	return builds.UpdateStatus(ctx, build, metav1.UpdateOptions{})
+}
+
+// manifest is an object as a person would write it.
+func manifest(object any) []byte {
+	GinkgoHelper()
+	raw, err := json.Marshal(object)
+	Expect(err).NotTo(HaveOccurred())
+	fields := map[string]any{}
+	Expect(json.Unmarshal(raw, &fields)).To(Succeed())
+	delete(fields, "status")
+	kind := "ImageBuild"
+	if _, ok := object.(*v1alpha1.Image); ok {
+		kind = "Image"
+	}
+	fields["apiVersion"], fields["kind"] = v1alpha1.SchemeGroupVersion.String(), kind
+	raw, err = json.Marshal(fields)
+	Expect(err).NotTo(HaveOccurred())
+	return raw
+}

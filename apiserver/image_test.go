@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver_test
+
+import (
+	"encoding/json"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	apply "goldsmith.dev/goldsmith/apis/generated/applyconfiguration/images/v1alpha1"
+	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+var _ = Describe("An Image", func() {
+	var (
+		namespace string
+		images    typed.ImageInterface
+	)
+	BeforeEach(func() {
+		namespace = newNamespace()
+		images = imagesIn(namespace)
+	})
+	create := func(ctx SpecContext, image *v1alpha1.Image) *v1alpha1.Image {
+		GinkgoHelper()
+		created, err := images.Create(ctx, image, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		return created
+	}
+
+	It("shows its defaults, and takes no status from who creates it", func(ctx SpecContext) {
+		image := newImage("debian")
+		image.Status.BuildCounter = 7
+		image = create(ctx, image)
+		Expect(image.Status).To(BeZero())
+		Expect(image.Spec.RunPolicy).To(Equal(v1alpha1.RunPolicySerial))
+		Expect(image.Spec.Triggers.OnSpecChange).To(HaveValue(BeTrue()))
+		Expect(image.Spec.Retry.Limit).To(HaveValue(BeEquivalentTo(2)))
+		Expect(image.Spec.History.Failed).To(HaveValue(BeEquivalentTo(3)))
+	})
+
+	It("names every invalid field in one answer, and is not stored", func(ctx SpecContext) {
+		image := newImage(strings.Repeat("a", 46))
+		image.Spec.Builder.Image = "example.com/builder"
+		image.Spec.Base.Reference = "two words"
+		image.Spec.Targets[0].Format = "tape"
+		image.Spec.RunPolicy = "Never"
+		image.Spec.Retry = &v1alpha1.RetryPolicy{Limit: ptr.To[int32](11), On: []v1alpha1.FailureClass{"Cancelled"}}
+		_, err := images.Create(ctx, image, metav1.CreateOptions{})
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(fieldsOf(err)).To(ConsistOf("metadata.name", "spec.builder", "spec.base.reference", "spec.targets[0].format",
+			"spec.runPolicy", "spec.retry.limit", "spec.retry.on[0]"))
+		list, err := images.List(ctx, metav1.ListOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(list.Items).To(BeEmpty())
+	})
+
+	It("is refused where it is too large", func(ctx SpecContext) {
+		image := newImage("debian")
+		image.Annotations = map[string]string{"a": strings.Repeat("x", 3<<20)}
+		_, err := images.Create(ctx, image, metav1.CreateOptions{})
+		Expect(apierrors.IsRequestEntityTooLargeError(err)).To(BeTrue(), "%v", err)
+	})
+
+	It("has a new generation when its spec changes, and only then", func(ctx SpecContext) {
+		image := create(ctx, newImage("debian"))
+		Expect(image.Generation).To(BeEquivalentTo(1))
+		image, err := images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}},"spec":{"suspend":false}}`), metav1.PatchOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(image.Generation).To(BeEquivalentTo(1))
+		image, err = images.Patch(ctx, "debian", types.StrategicMergePatchType, []byte(`{"spec":{"suspend":true}}`), metav1.PatchOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(image.Generation).To(BeEquivalentTo(2))
+	})
+
+	It("keeps spec and status apart", func(ctx SpecContext) {
+		image := create(ctx, newImage("debian"))
+		image.Spec.Suspend = ptr.To(true)
+		image.Status.ObservedGeneration = 1
+		image, err := images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(image.Spec.Suspend).To(HaveValue(BeFalse()))
+		Expect(image.Status.ObservedGeneration).To(BeEquivalentTo(1))
+
+		image.Status.ObservedGeneration = 5
+		image, err = images.Update(ctx, image, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(image.Status.ObservedGeneration).To(BeEquivalentTo(1))
+	})
+
+	It("keeps what instantiate recorded, whatever its status is set to", func(ctx SpecContext) {
+		create(ctx, newImage("debian"))
+		_, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		image.Status.BuildCounter = 0
+		image.Status.RecentRequests = []v1alpha1.BuildRequestRecord{{RequestID: "first", Number: 9, UID: "x"}, {RequestID: "forged", Number: 2}}
+		image, err = images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(image.Status.BuildCounter).To(BeEquivalentTo(1))
+		Expect(image.Status.RecentRequests).To(ConsistOf(v1alpha1.BuildRequestRecord{RequestID: "first", Number: 1}))
+
+		recordUID(ctx, images, "debian", "u")
+		image, err = images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		image.Status.RecentRequests[0].UID = ""
+		image, err = images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(image.Status.RecentRequests[0].UID).To(BeEquivalentTo("u"))
+	})
+
+	It("refuses a malformed status", func(ctx SpecContext) {
+		image := create(ctx, newImage("debian"))
+		image.Status.InputsDigest = "sha256:short"
+		image.Status.ActiveBuilds = -1
+		image.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: "Maybe", Reason: "ok", LastTransitionTime: metav1.Now()}}
+		_, err := images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
+		Expect(fieldsOf(err)).To(ConsistOf("status.inputsDigest", "status.activeBuilds", "status.conditions[0].status"))
+	})
+
+	Describe("applied by the server", func() {
+		wanted := func(reference string) *apply.ImageApplyConfiguration {
+			return apply.Image("debian", namespace).WithSpec(apply.ImageSpec().
+				WithBuilder(apply.Builder().WithName("mock")).
+				WithBase(apply.Base().WithReference(reference)).
+				WithTargets(apply.Target().WithPlatform("linux/amd64").WithFormat(v1alpha1.ArtifactFormatRaw)))
+		}
+
+		It("says who else owns a field", func(ctx SpecContext) {
+			_, err := images.Apply(ctx, wanted("debian:bookworm"), metav1.ApplyOptions{FieldManager: "one"})
+			Expect(err).NotTo(HaveOccurred())
+			_, err = images.Apply(ctx, wanted("debian:trixie"), metav1.ApplyOptions{FieldManager: "two"})
+			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+			Expect(fieldsOf(err)).To(ConsistOf(".spec.base.reference"))
+			image, err := images.Apply(ctx, wanted("debian:trixie"), metav1.ApplyOptions{FieldManager: "two", Force: true})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(image.Generation).To(BeEquivalentTo(2))
+		})
+
+		It("changes nothing the second time", func(ctx SpecContext) {
+			first, err := images.Apply(ctx, wanted("debian:bookworm"), metav1.ApplyOptions{FieldManager: "one"})
+			Expect(err).NotTo(HaveOccurred())
+			second, err := images.Apply(ctx, wanted("debian:bookworm"), metav1.ApplyOptions{FieldManager: "one"})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(second.ResourceVersion).To(Equal(first.ResourceVersion))
+		})
+
+		It("owns the spec through the resource and the status through its subresource", func(ctx SpecContext) {
+			both := wanted("debian:bookworm").WithStatus(apply.ImageStatus().WithObservedGeneration(3))
+			image, err := images.Apply(ctx, both, metav1.ApplyOptions{FieldManager: "person"})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(image.Status.ObservedGeneration).To(BeZero())
+			image, err = images.ApplyStatus(ctx, both, metav1.ApplyOptions{FieldManager: "controller"})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(image.Status.ObservedGeneration).To(BeEquivalentTo(3))
+			owned := map[string]string{}
+			for _, entry := range image.ManagedFields {
+				owned[entry.Manager+"/"+entry.Subresource] = string(entry.FieldsV1.GetRawBytes())
+			}
+			Expect(owned).To(HaveLen(2))
+			Expect(owned).To(HaveKeyWithValue("person/", And(ContainSubstring("f:spec"), Not(ContainSubstring("f:status")))))
+			Expect(owned).To(HaveKeyWithValue("controller/status", And(ContainSubstring("f:status"), Not(ContainSubstring("f:spec")))))
+		})
+	})
+
+	DescribeTable("with an unknown field",
+		func(ctx SpecContext, directive string, refused bool, warned int) {
+			body := strings.Replace(string(manifest(newImage("debian"))), `"spec":{`, `"spec":{"colour":"blue",`, 1)
+			result := client.ImagesV1alpha1().RESTClient().Post().Namespace(namespace).Resource("images").
+				Param("fieldValidation", directive).Body([]byte(body)).Do(ctx)
+			Expect(apierrors.IsBadRequest(result.Error())).To(Equal(refused), "%v", result.Error())
+			Expect(result.Warnings()).To(HaveLen(warned))
+		},
+		Entry("is refused if that is asked for", "Strict", true, 0),
+		Entry("is created with a warning otherwise", "Warn", false, 1),
+		Entry("is created with a warning when nothing is asked for", "", false, 1),
+		Entry("is created silently if that is asked for", "Ignore", false, 0),
+	)
+
+	It("warns of a source without files", func(ctx SpecContext) {
+		image := newImage("debian")
+		image.Spec.Source = &v1alpha1.Source{}
+		result := client.ImagesV1alpha1().RESTClient().Post().Namespace(namespace).Resource("images").Body(manifest(image)).Do(ctx)
+		Expect(result.Error()).NotTo(HaveOccurred())
+		Expect(result.Warnings()).To(HaveLen(1))
+		Expect(result.Warnings()[0].Text).To(HavePrefix("spec.source: "))
+	})
+
+	It("is selected by its fields", func(ctx SpecContext) {
+		create(ctx, newImage("running"))
+		suspended := newImage("suspended")
+		suspended.Spec.Suspend = ptr.To(true)
+		suspended.Spec.Builder.Name = "other"
+		create(ctx, suspended)
+		for selector, want := range map[string]string{
+			"spec.suspend=false": "running", "spec.suspend=true": "suspended", "spec.builder.name=other": "suspended", "metadata.name=running": "running",
+		} {
+			list, err := images.List(ctx, metav1.ListOptions{FieldSelector: selector})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(list.Items).To(HaveLen(1), selector)
+			Expect(list.Items[0].Name).To(Equal(want), selector)
+		}
+		_, err := images.List(ctx, metav1.ListOptions{FieldSelector: "spec.base.reference=x"})
+		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
+	})
+
+	It("is printed in columns", func(ctx SpecContext) {
+		create(ctx, newImage("debian"))
+		_, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(columnsOf(ctx, namespace, "images")).To(Equal("Name Ready UpToDate Latest Digest Active Age"))
+		Expect(columnsOf(ctx, namespace, "imagebuilds")).To(Equal("Name Image Phase Why Attempt Duration Age Trigger Node Digest"))
+	})
+})
+
+var _ = Describe("Builds", func() {
+	It("are selected by their fields, also for deletion", func(ctx SpecContext) {
+		namespace := newNamespace()
+		images, builds := imagesIn(namespace), buildsIn(namespace)
+		image, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{Reason: v1alpha1.TriggerCreated}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		write(ctx, builds, startAttempt(1))
+		write(ctx, builds, succeed(1))
+
+		for selector, want := range map[string]string{
+			"spec.imageRef.name=debian":                "debian-1",
+			"spec.imageRef.uid=" + string(image.UID):   "debian-1",
+			"spec.trigger.reason=Manual":               "once",
+			"status.phase=Pending":                     "debian-1",
+			"status.finished=true":                     "once",
+			"status.finished=false,metadata.name!=foo": "debian-1",
+		} {
+			list, err := builds.List(ctx, metav1.ListOptions{FieldSelector: selector})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(list.Items).To(HaveLen(1), selector)
+			Expect(list.Items[0].Name).To(Equal(want), selector)
+		}
+		Expect(builds.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{FieldSelector: "status.finished=true"})).To(Succeed())
+		list, err := builds.List(ctx, metav1.ListOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(list.Items).To(HaveLen(1))
+		Expect(list.Items[0].Name).To(Equal("debian-1"))
+	})
+
+	It("come and go in a watch by a field", func(ctx SpecContext) {
+		builds := buildsIn(newNamespace())
+		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		changes, err := builds.Watch(ctx, metav1.ListOptions{FieldSelector: "status.finished=true"})
+		Expect(err).NotTo(HaveOccurred())
+		defer changes.Stop()
+		write(ctx, builds, startAttempt(1))
+		write(ctx, builds, succeed(1))
+		Eventually(ctx, changes.ResultChan()).Should(Receive(HaveField("Type", BeEquivalentTo("ADDED"))))
+	})
+})
+
+var _ = Describe("Discovery", func() {
+	It("tells short names, singular names and the category", func(ctx SpecContext) {
+		raw, err := client.ImagesV1alpha1().RESTClient().Get().AbsPath("/apis/images.goldsmith.dev/v1alpha1").DoRaw(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		list := metav1.APIResourceList{}
+		Expect(json.Unmarshal(raw, &list)).To(Succeed())
+		resources := map[string]metav1.APIResource{}
+		for _, resource := range list.APIResources {
+			resources[resource.Name] = resource
+		}
+		for name, want := range map[string]struct{ short, singular string }{"images": {"img", "image"}, "imagebuilds": {"imgb", "imagebuild"}} {
+			Expect(resources[name].ShortNames).To(ConsistOf(want.short))
+			Expect(resources[name].SingularName).To(Equal(want.singular))
+			Expect(resources[name].Categories).To(ConsistOf("goldsmith"))
+		}
+		Expect(resources).To(And(HaveKey("images/status"), HaveKey("images/instantiate"),
+			HaveKey("imagebuilds/status"), HaveKey("imagebuilds/cancel"), HaveKey("imagebuilds/log")))
+	})
+})
+
+// columnsOf are the columns of the table that kubectl prints.
+func columnsOf(ctx SpecContext, namespace, resource string) string {
+	GinkgoHelper()
+	request := client.ImagesV1alpha1().RESTClient().Get().Namespace(namespace).Resource(resource)
+	raw, err := request.SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").DoRaw(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	table := metav1.Table{}
+	Expect(json.Unmarshal(raw, &table)).To(Succeed())
+	Expect(table.Rows).To(HaveLen(1))
+	Expect(table.Rows[0].Cells).To(HaveLen(len(table.ColumnDefinitions)))
+	var names []string
+	for _, column := range table.ColumnDefinitions {
+		Expect(column.Description).NotTo(BeEmpty())
+		names = append(names, column.Name)
+	}
+	return strings.Join(names, " ")
+}

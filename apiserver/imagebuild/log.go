@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/warning"
+
+	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/images/validation"
+)
+
+var (
+	// ErrLogNotStarted says that an attempt has not written a log, because its container has not started.
+	ErrLogNotStarted = errors.New("no container has started")
+	// ErrLogGone says that an attempt's log is not kept any more.
+	ErrLogGone = errors.New("the log is gone")
+)
+
+// LogSource reads the logs of attempts.
+type LogSource interface {
+	// Open returns the log of an attempt which has a pod. With options.Follow it ends when the attempt's container
+	// has ended, and at the latest when ctx is done. The error is, or wraps, ErrLogNotStarted or ErrLogGone where
+	// that is so. The caller closes the log.
+	Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error)
+}
+
+// builds is what the log needs of the resource's storage.
+type builds interface {
+	rest.Getter
+	rest.Watcher
+}
+
+// logREST is the log subresource.
+type logREST struct {
+	builds builds
+	logs   LogSource
+}
+
+var (
+	_ rest.GetterWithOptions = &logREST{}
+	_ rest.StorageMetadata   = &logREST{}
+)
+
+// New returns an empty ImageBuild: a log is one's subresource.
+func (r *logREST) New() runtime.Object { return &images.ImageBuild{} }
+
+// Destroy does nothing: the storage is the main resource's, which closes it.
+func (r *logREST) Destroy() {}
+
+// NewGetOptions returns the type of the query parameters.
+func (r *logREST) NewGetOptions() (options runtime.Object, subpath bool, subpathName string) {
+	return &images.ImageBuildLogOptions{}, false, ""
+}
+
+// ProducesMIMETypes says that the answer is text.
+func (r *logREST) ProducesMIMETypes(string) []string { return []string{"text/plain"} }
+
+// ProducesObject says that the answer is no object.
+func (r *logREST) ProducesObject(string) any { return "" }
+
+// Get returns the log of a build as a stream.
+func (r *logREST) Get(ctx context.Context, name string, object runtime.Object) (runtime.Object, error) {
+	options, ok := object.(*images.ImageBuildLogOptions)
+	if !ok {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the log of imagebuild %s takes ImageBuildLogOptions, not a %T", name, object))
+	}
+	if errs := validation.ImageBuildLogOptions(options); len(errs) > 0 {
+		return nil, apierrors.NewInvalid(images.Kind("ImageBuildLogOptions"), name, errs)
+	}
+	build, err := getBuild(ctx, r.builds, name)
+	if err != nil {
+		return nil, err
+	}
+	if options.Attempt != nil && attemptOf(build, *options.Attempt) == nil {
+		return nil, noSuchAttempt(build, *options.Attempt)
+	}
+	return &logResponse{builds: r.builds, logs: r.logs, build: build, options: options, warn: func(text string) {
+		warning.AddWarning(ctx, "", text)
+	}}, nil
+}
+
+// logResponse is a log that is read once the server asks for it.
+type logResponse struct {
+	builds  builds
+	logs    LogSource
+	build   *images.ImageBuild
+	options *images.ImageBuildLogOptions
+	warn    func(text string)
+}
+
+var _ rest.ResourceStreamer = &logResponse{}
+
+// GetObjectKind returns none: a log is not an object.
+func (l *logResponse) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
+
+// DeepCopyObject returns the same log: it is read once.
+func (l *logResponse) DeepCopyObject() runtime.Object { return l }
+
+// InputStream opens the log. Every piece of it is flushed to the client as it comes.
+func (l *logResponse) InputStream(ctx context.Context, _, _ string) (stream io.ReadCloser, flush bool, contentType string, err error) {
+	ctx = apirequest.WithNamespace(ctx, l.build.Namespace)
+	if l.options.Follow {
+		stream, err = l.follow(ctx)
+	} else {
+		stream, err = l.read(ctx)
+	}
+	if err != nil {
+		return nil, false, "", err
+	}
+	if limit := l.options.LimitBytes; limit != nil {
+		stream = limited{Reader: io.LimitReader(stream, *limit), Closer: stream}
+	}
+	return stream, true, "text/plain", nil
+}
+
+type limited struct {
+	io.Reader
+	io.Closer
+}
+
+// read opens what there is of one attempt's log.
+func (l *logResponse) read(ctx context.Context) (io.ReadCloser, error) {
+	number := l.build.Status.CurrentAttempt
+	if l.options.Attempt != nil {
+		number = *l.options.Attempt
+	}
+	attempt := attemptOf(l.build, number)
+	if attempt == nil || attempt.PodUID == "" {
+		return l.nothing(attempt), nil
+	}
+	stream, err := l.logs.Open(ctx, l.build, attempt, podLogOptions(l.options))
+	switch {
+	case errors.Is(err, ErrLogNotStarted):
+		return l.nothing(attempt), nil
+	case err != nil:
+		return nil, logError(err, l.build, attempt)
+	}
+	return stream, nil
+}
+
+// nothing is the log of an attempt, nil if there was none, that has not written any. A warning says why.
+func (l *logResponse) nothing(attempt *images.BuildAttempt) io.ReadCloser {
+	switch {
+	case attempt == nil:
+		l.warn(fmt.Sprintf("imagebuild %s has no log: no attempt was started", l.build.Name))
+	case attempt.PodUID == "":
+		l.warn(fmt.Sprintf("attempt %d of imagebuild %s has no log: it has no pod", attempt.Number, l.build.Name))
+	default:
+		l.warn(fmt.Sprintf("attempt %d of imagebuild %s has no log: its container has not started", attempt.Number, l.build.Name))
+	}
+	return io.NopCloser(strings.NewReader(""))
+}
+
+func podLogOptions(options *images.ImageBuildLogOptions) corev1.PodLogOptions {
+	return corev1.PodLogOptions{
+		Follow:     options.Follow,
+		TailLines:  options.TailLines,
+		SinceTime:  options.SinceTime,
+		Timestamps: options.Timestamps,
+	}
+}
+
+func attemptOf(build *images.ImageBuild, number int32) *images.BuildAttempt {
+	for i := range build.Status.Attempts {
+		if build.Status.Attempts[i].Number == number {
+			return &build.Status.Attempts[i]
+		}
+	}
+	return nil
+}
+
+func noSuchAttempt(build *images.ImageBuild, number int32) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status:  metav1.StatusFailure,
+		Code:    http.StatusNotFound,
+		Reason:  metav1.StatusReasonNotFound,
+		Message: fmt.Sprintf("imagebuild %q has no attempt %d: it has %d", build.Name, number, len(build.Status.Attempts)),
+		Details: logDetails(build, "attempt"),
+	}}
+}
+
+// logError turns the error of a log source into one for the client.
+func logError(err error, build *images.ImageBuild, attempt *images.BuildAttempt) error {
+	if !errors.Is(err, ErrLogGone) {
+		return apierrors.NewInternalError(fmt.Errorf("reading the log of attempt %d of imagebuild %s: %w", attempt.Number, build.Name, err))
+	}
+	since := "before the attempt ended"
+	if attempt.CompletionTime != nil {
+		since = "after the attempt ended at " + attempt.CompletionTime.UTC().Format("2006-01-02T15:04:05Z")
+	}
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure,
+		Code:   http.StatusGone,
+		Reason: metav1.StatusReasonGone,
+		Message: fmt.Sprintf("the log of attempt %d of imagebuild %q is gone: it went with its pod %s, which was deleted %s; "+
+			"status.failure keeps why a build failed, and another build writes another log", attempt.Number, build.Name, attempt.PodName, since),
+		Details: logDetails(build, ""),
+	}}
+}
+
+func logDetails(build *images.ImageBuild, parameter string) *metav1.StatusDetails {
+	details := &metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: "imagebuilds/log", Name: build.Name, UID: build.UID}
+	if parameter != "" {
+		details.Causes = []metav1.StatusCause{{Type: metav1.CauseTypeFieldValueNotFound, Field: parameter}}
+	}
+	return details
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+// PodLogs reads the logs of attempts from their pods.
+func PodLogs(client kubernetes.Interface) LogSource {
+	return podLogs{client: client}
+}
+
+type podLogs struct {
+	client kubernetes.Interface
+}
+
+// Open reads the log of the attempt's pod. Another pod of the same name is not read.
+func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
+	pods := l.client.CoreV1().Pods(build.Namespace)
+	pod, err := pods.Get(ctx, attempt.PodName, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, ErrLogGone
+	case err != nil:
+		return nil, fmt.Errorf("getting pod %s/%s: %w", build.Namespace, attempt.PodName, err)
+	case pod.UID != attempt.PodUID:
+		return nil, ErrLogGone
+	case !started(pod):
+		return nil, ErrLogNotStarted
+	}
+	options.Container = render.ContainerName
+	log, err := pods.GetLogs(attempt.PodName, &options).Stream(ctx)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, ErrLogGone
+	case err != nil:
+		return nil, fmt.Errorf("reading the log of pod %s/%s: %w", build.Namespace, attempt.PodName, err)
+	}
+	return log, nil
+}
+
+// started says whether the builder's container runs or has run. Asking for the log of one that has not is an error.
+func started(pod *corev1.Pod) bool {
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.Name == render.ContainerName {
+			return status.State.Running != nil || status.State.Terminated != nil
+		}
+	}
+	return false
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/images"
+)
+
+// Options are what the resource needs besides a server.
+type Options struct {
+	// Logs is where logs are read. Defaults to the pods of the server itself.
+	Logs LogSource
+	// Clock tells the time. Defaults to the real one.
+	Clock clock.PassiveClock
+}
+
+// Provider provides the resource and its subresources.
+func Provider(options Options) builder.Provider {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	return func(scope *builder.Scope) (builder.Storages, error) {
+		logs := options.Logs
+		if logs == nil {
+			client, err := kubernetes.NewForConfig(scope.Loopback)
+			if err != nil {
+				return nil, fmt.Errorf("reading logs of the server's own pods: %w", err)
+			}
+			logs = PodLogs(client)
+		}
+		store, err := newStore(scope, options.Clock)
+		if err != nil {
+			return nil, err
+		}
+		return builder.Storages{
+			"":       store,
+			"status": store.Status(newStatusStrategy(scope.Scheme)),
+			"cancel": newCancelREST(store.Store, scope.Scheme, options.Clock),
+			"log":    &logREST{builds: store.Store, logs: logs},
+		}, nil
+	}
+}
+
+// Store is the resource imagebuilds.
+type Store struct {
+	*builder.Store
+	instantiated *genericregistry.Store
+}
+
+func newStore(scope *builder.Scope, clock clock.PassiveClock) (*Store, error) {
+	direct := newStrategy(scope.Scheme)
+	store, err := builder.NewStore(scope, builder.Resource{
+		New:        func() runtime.Object { return &images.ImageBuild{} },
+		NewList:    func() runtime.Object { return &images.ImageBuildList{} },
+		Resource:   images.Resource("imagebuilds"),
+		Singular:   "imagebuild",
+		ShortNames: []string{"imgb"},
+		Categories: []string{"goldsmith"},
+		Strategy:   direct,
+		Table:      newTable(clock),
+		Attributes: attributes,
+	})
+	if err != nil {
+		return nil, err
+	}
+	instantiated := *store.Store
+	instantiated.CreateStrategy = instantiatedStrategy{direct}
+	return &Store{Store: store, instantiated: &instantiated}, nil
+}
+
+// CreateInstantiated creates a build of an Image. Unlike a build that is created directly, it has an imageRef and a
+// number, and says itself what triggered it.
+func (s *Store) CreateInstantiated(ctx context.Context, build *images.ImageBuild, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (*images.ImageBuild, error) {
+	created, err := s.instantiated.Create(ctx, build, validate, options)
+	if err != nil {
+		return nil, err
+	}
+	return asBuild(created)
+}
+
+// GetBuild returns a build of the namespace of ctx.
+func (s *Store) GetBuild(ctx context.Context, name string) (*images.ImageBuild, error) {
+	return getBuild(ctx, s.Store, name)
+}
+
+func getBuild(ctx context.Context, builds rest.Getter, name string) (*images.ImageBuild, error) {
+	object, err := builds.Get(ctx, name, &metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return asBuild(object)
+}
+
+func asBuild(object runtime.Object) (*images.ImageBuild, error) {
+	build, ok := object.(*images.ImageBuild)
+	if !ok {
+		return nil, fmt.Errorf("expected an ImageBuild, not a %T", object)
+	}
+	return build, nil
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/conversion"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// Convert_url_Values_To_v1alpha1_ImageBuildLogOptions reads query parameters. The generated conversion knows no
+// pointers to 32-bit integers.
+func Convert_url_Values_To_v1alpha1_ImageBuildLogOptions(in *url.Values, out *v1alpha1.ImageBuildLogOptions, scope conversion.Scope) error {
+	if err := autoConvert_url_Values_To_v1alpha1_ImageBuildLogOptions(in, out, scope); err != nil {
+		return err
+	}
+	text := in.Get("attempt")
+	if text == "" {
+		return nil
+	}
+	number, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		return fmt.Errorf("attempt must be a number, not %q", text)
+	}
+	attempt := int32(number)
+	out.Attempt = &attempt
+	return nil
+}

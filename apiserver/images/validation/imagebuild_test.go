@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/images"
+)
+
+func validBuild() *images.ImageBuild {
+	image := validImage()
+	return &images.ImageBuild{
+		ObjectMeta: metav1.ObjectMeta{Name: "debian-1", Namespace: "default"},
+		Spec:       images.ImageBuildSpec{Inputs: image.Spec.BuildInputs, Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry},
+		Status:     images.ImageBuildStatus{Phase: v1alpha1.BuildPending},
+	}
+}
+
+func TestDirectImageBuild(t *testing.T) {
+	trigger := &images.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: "ada"}
+	for what, test := range map[string]struct {
+		change func(*images.ImageBuild)
+		want   []string
+	}{
+		"a build of a person":    {func(*images.ImageBuild) {}, nil},
+		"the longest name":       {func(b *images.ImageBuild) { b.Name = strings.Repeat("a", 55) }, nil},
+		"a name too long":        {func(b *images.ImageBuild) { b.Name = strings.Repeat("a", 56) }, []string{"metadata.name"}},
+		"an image":               {func(b *images.ImageBuild) { b.Spec.ImageRef = &images.ImageReference{} }, []string{"spec.imageRef"}},
+		"a number":               {func(b *images.ImageBuild) { b.Spec.Number = ptr.To[int64](1) }, []string{"spec.number"}},
+		"a generation":           {func(b *images.ImageBuild) { b.Spec.ImageGeneration = ptr.To[int64](1) }, []string{"spec.imageGeneration"}},
+		"somebody else's origin": {func(b *images.ImageBuild) { b.Spec.Trigger.RequestedBy = "grace" }, []string{"spec.trigger"}},
+		"cancelled at birth":     {func(b *images.ImageBuild) { b.Spec.CancelRequested = &images.CancelRequested{} }, []string{"spec.cancelRequested"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			build := validBuild()
+			build.Spec.Trigger = trigger.DeepCopy()
+			test.change(build)
+			expectPaths(t, DirectImageBuild(build, trigger), test.want)
+		})
+	}
+}
+
+func TestInstantiatedImageBuild(t *testing.T) {
+	build := validBuild()
+	expectPaths(t, InstantiatedImageBuild(build), []string{"spec.imageRef", "spec.number"})
+	build.Spec.ImageRef, build.Spec.Number = &images.ImageReference{Name: "debian", UID: "1"}, ptr.To[int64](1)
+	build.Name = strings.Repeat("a", 45) + "-1234567890123456"
+	expectPaths(t, InstantiatedImageBuild(build), nil)
+	build.Spec.Number = ptr.To[int64](0)
+	expectPaths(t, InstantiatedImageBuild(build), []string{"spec.number"})
+}
+
+func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
+	for path, change := range map[string]func(*images.ImageBuildSpec){
+		"spec.imageRef":          func(s *images.ImageBuildSpec) { s.ImageRef = &images.ImageReference{} },
+		"spec.number":            func(s *images.ImageBuildSpec) { s.Number = ptr.To[int64](1) },
+		"spec.imageGeneration":   func(s *images.ImageBuildSpec) { s.ImageGeneration = ptr.To[int64](1) },
+		"spec.trigger":           func(s *images.ImageBuildSpec) { s.Trigger = &images.BuildTrigger{} },
+		"spec.inputs.builder":    func(s *images.ImageBuildSpec) { s.Inputs.Builder.Name = "x" },
+		"spec.inputs.base":       func(s *images.ImageBuildSpec) { s.Inputs.Base.Reference = "x" },
+		"spec.inputs.source":     func(s *images.ImageBuildSpec) { s.Inputs.Source = nil },
+		"spec.inputs.parameters": func(s *images.ImageBuildSpec) { s.Inputs.Parameters = nil },
+		"spec.inputs.targets":    func(s *images.ImageBuildSpec) { s.Inputs.Targets = nil },
+		"spec.timeouts":          func(s *images.ImageBuildSpec) { s.Timeouts.Run = seconds(1) },
+		"spec.retry":             func(s *images.ImageBuildSpec) { s.Retry.Limit = ptr.To[int32](1) },
+		"spec.cancelRequested":   func(s *images.ImageBuildSpec) { s.CancelRequested = &images.CancelRequested{} },
+	} {
+		build := validBuild()
+		change(&build.Spec)
+		expectPaths(t, ImageBuildUpdate(build, validBuild()), []string{path})
+	}
+	expectPaths(t, ImageBuildUpdate(validBuild(), validBuild()), nil)
+}
+
+// TestPhaseTable holds the table of the documentation against every pair of phases.
+func TestPhaseTable(t *testing.T) {
+	table := map[v1alpha1.BuildPhase]string{
+		"Pending":    "Pending Queued Starting Failed Cancelled",
+		"Queued":     "Queued Starting Failed Cancelled",
+		"Starting":   "Starting Running Queued Succeeded Failed Retrying Cancelling Cancelled",
+		"Running":    "Running Queued Succeeded Failed Retrying Cancelling Cancelled",
+		"Retrying":   "Retrying Starting Failed Cancelled",
+		"Cancelling": "Cancelling Cancelled Succeeded",
+		"Succeeded":  "Succeeded", // only without another change, or of LogArchived
+		"Failed":     "Failed",
+		"Cancelled":  "Cancelled",
+	}
+	for from, allowed := range table {
+		for to := range table {
+			legal := slices.Contains(strings.Fields(allowed), string(to))
+			old, build := validBuild(), validBuild()
+			old.Status, build.Status = statusIn(from), statusIn(to)
+			if from == to {
+				build.Status = old.Status
+			}
+			errs := ImageBuildStatusUpdate(build, old)
+			if legal && len(errs) > 0 {
+				t.Errorf("%s to %s is refused: %v", from, to, errs)
+			}
+			if !legal && (len(errs) != 1 || errs[0].Field != "status.phase" || !strings.Contains(errs[0].Detail, fmt.Sprintf("from %s to %s", from, to))) {
+				t.Errorf("%s to %s: %v, want it refused at status.phase", from, to, errs)
+			}
+		}
+		for _, unknown := range []v1alpha1.BuildPhase{"", "Resting"} {
+			old, build := validBuild(), validBuild()
+			old.Status.Phase, build.Status.Phase = from, unknown
+			if errs := ImageBuildStatusUpdate(build, old); len(errs) == 0 || errs[0].Field != "status.phase" {
+				t.Errorf("%s to %q: %v, want it refused at status.phase", from, unknown, errs)
+			}
+		}
+	}
+}
+
+// statusIn is a status that is valid in a phase.
+func statusIn(phase v1alpha1.BuildPhase) images.ImageBuildStatus {
+	status := images.ImageBuildStatus{Phase: phase, Finished: phase.Finished()}
+	if phase.Finished() {
+		status.CompletionTime = ptr.To(metav1.Unix(1, 0))
+	}
+	if phase == v1alpha1.BuildFailed {
+		status.Failure = &images.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed}
+	}
+	return status
+}
+
+func TestImageBuildStatusUpdate(t *testing.T) {
+	now := metav1.Unix(1, 0)
+	running := func() images.ImageBuildStatus {
+		return images.ImageBuildStatus{
+			Phase: v1alpha1.BuildRunning, CurrentAttempt: 2, Resolved: &images.ResolvedInputs{InputsDigest: digestOf("a")},
+			Attempts: []images.BuildAttempt{
+				{Number: 1, JobName: "job-1", StartTime: now, CompletionTime: &now, Outcome: v1alpha1.AttemptDisrupted, Failure: failure()},
+				{Number: 2, JobName: "job-2", JobUID: "j", PodName: "p", PodUID: "q", StartTime: now},
+			},
+		}
+	}
+	end := func(s *images.ImageBuildStatus, phase v1alpha1.BuildPhase) {
+		s.Phase, s.Finished, s.CompletionTime = phase, true, &now
+		s.Attempts[1].Outcome, s.Attempts[1].CompletionTime = v1alpha1.AttemptSucceeded, &now
+	}
+	attempt := func(n int) string { return fmt.Sprintf("status.attempts[%d]", n) }
+	for what, test := range map[string]struct {
+		change func(*images.ImageBuildStatus)
+		want   []string
+	}{
+		"nothing":              {func(*images.ImageBuildStatus) {}, nil},
+		"success":              {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded); s.Artifacts = artifacts() }, nil},
+		"failure":              {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildFailed); s.Failure = failure() }, nil},
+		"an unexplained end":   {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildFailed) }, []string{"status.failure"}},
+		"an explained success": {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded); s.Failure = failure() }, []string{"status.failure"}},
+		"artifacts of failure": {func(s *images.ImageBuildStatus) {
+			end(s, v1alpha1.BuildFailed)
+			s.Failure, s.Artifacts = failure(), artifacts()
+		}, []string{"status.artifacts"}},
+		"an endless end": {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildCancelled); s.CompletionTime = nil }, []string{"status.completionTime"}},
+		"an early end":   {func(s *images.ImageBuildStatus) { s.CompletionTime = &now }, []string{"status.completionTime"}},
+		"an attempt that goes on after the end": {
+			func(s *images.ImageBuildStatus) { s.Phase, s.CompletionTime = v1alpha1.BuildCancelled, &now },
+			[]string{attempt(1) + ".outcome"},
+		},
+		"another digest":  {func(s *images.ImageBuildStatus) { s.Resolved.InputsDigest = digestOf("b") }, []string{"status.resolved"}},
+		"an attempt less": {func(s *images.ImageBuildStatus) { s.Attempts, s.CurrentAttempt = s.Attempts[:1], 1 }, []string{"status.attempts"}},
+		"an attempt more": {func(s *images.ImageBuildStatus) {
+			s.Attempts, s.CurrentAttempt = append(s.Attempts, images.BuildAttempt{Number: 3, JobName: "x", StartTime: now}), 3
+		}, []string{attempt(2)}},
+		"an old attempt":        {func(s *images.ImageBuildStatus) { s.Attempts[0].NodeName = "n" }, []string{attempt(0)}},
+		"another Job's name":    {func(s *images.ImageBuildStatus) { s.Attempts[1].JobName = "x" }, []string{attempt(1) + ".jobName"}},
+		"another Job":           {func(s *images.ImageBuildStatus) { s.Attempts[1].JobUID = "x" }, []string{attempt(1) + ".jobUID"}},
+		"another pod":           {func(s *images.ImageBuildStatus) { s.Attempts[1].PodName, s.Attempts[1].PodUID = "x", "x" }, []string{attempt(1) + ".podName", attempt(1) + ".podUID"}},
+		"a pod without UID":     {func(s *images.ImageBuildStatus) { s.Attempts[1].PodUID = "" }, []string{attempt(1) + ".podUID"}},
+		"another number":        {func(s *images.ImageBuildStatus) { s.Attempts[1].Number = 3 }, []string{attempt(1) + ".number"}},
+		"another current one":   {func(s *images.ImageBuildStatus) { s.CurrentAttempt = 1 }, []string{"status.currentAttempt"}},
+		"an unknown outcome":    {func(s *images.ImageBuildStatus) { s.Attempts[1].Outcome, s.Attempts[1].CompletionTime = "Lost", &now }, []string{attempt(1) + ".outcome"}},
+		"an outcome at no time": {func(s *images.ImageBuildStatus) { s.Attempts[1].Outcome = v1alpha1.AttemptFailed }, []string{attempt(1) + ".completionTime"}},
+		"a time of no outcome":  {func(s *images.ImageBuildStatus) { s.Attempts[1].CompletionTime = &now }, []string{attempt(1) + ".completionTime"}},
+		"no start":              {func(s *images.ImageBuildStatus) { s.Attempts[1].StartTime = metav1.Time{} }, []string{attempt(1) + ".startTime"}},
+		"a class of its own": {func(s *images.ImageBuildStatus) {
+			s.Attempts[1].Failure = &images.BuildFailure{Class: "Weather", Reason: "Rain"}
+		}, []string{attempt(1) + ".failure.class"}},
+		"a reason of its own": {func(s *images.ImageBuildStatus) {
+			s.Attempts[1].Failure = &images.BuildFailure{Class: "User", Reason: "Rain"}
+		}, []string{attempt(1) + ".failure.reason"}},
+		"another class's reason": {func(s *images.ImageBuildStatus) {
+			s.Attempts[1].Failure = &images.BuildFailure{Class: "User", Reason: "NoResult"}
+		}, []string{attempt(1) + ".failure.reason"}},
+		"a long log": {func(s *images.ImageBuildStatus) {
+			s.Attempts[1].Failure = failure()
+			s.Attempts[1].Failure.LogTail = strings.Repeat("x", 2049)
+		}, []string{attempt(1) + ".failure.logTail"}},
+		"a malformed condition": {func(s *images.ImageBuildStatus) {
+			s.Conditions = []metav1.Condition{{Type: "X", Status: "True", LastTransitionTime: now}}
+		}, []string{"status.conditions[0].reason"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			old, build := validBuild(), validBuild()
+			old.Status, build.Status = running(), running()
+			test.change(&build.Status)
+			expectPaths(t, ImageBuildStatusUpdate(build, old), test.want)
+		})
+	}
+}
+
+func TestAttemptsAreAtMostTwenty(t *testing.T) {
+	now := metav1.Unix(1, 0)
+	old := validBuild()
+	old.Status.Phase = v1alpha1.BuildRetrying
+	for n := int32(1); n <= 20; n++ {
+		old.Status.CurrentAttempt = n
+		old.Status.Attempts = append(old.Status.Attempts, images.BuildAttempt{
+			Number: n, JobName: "job", StartTime: now, CompletionTime: &now, Outcome: v1alpha1.AttemptFailed, Failure: failure(),
+		})
+	}
+	expectPaths(t, ImageBuildStatusUpdate(old, old), nil)
+	build := old.DeepCopy()
+	build.Status.Phase, build.Status.CurrentAttempt = v1alpha1.BuildStarting, 21
+	build.Status.Attempts = append(build.Status.Attempts, images.BuildAttempt{Number: 21, JobName: "job", StartTime: now})
+	expectPaths(t, ImageBuildStatusUpdate(build, old), []string{"status.attempts"})
+}
+
+func TestAFinalStatusStays(t *testing.T) {
+	for _, phase := range []v1alpha1.BuildPhase{v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled} {
+		old, build := validBuild(), validBuild()
+		old.Status, build.Status = statusIn(phase), statusIn(phase)
+		build.Status.Conditions = []metav1.Condition{{Type: "LogArchived", Status: "True", Reason: "Archived", LastTransitionTime: metav1.Now()}}
+		expectPaths(t, ImageBuildStatusUpdate(build, old), nil)
+		build.Status.Conditions[0].Type = "Finished"
+		expectPaths(t, ImageBuildStatusUpdate(build, old), []string{"status"})
+	}
+}
+
+func failure() *images.BuildFailure {
+	return &images.BuildFailure{Class: v1alpha1.FailureInfrastructure, Reason: v1alpha1.ReasonEvicted}
+}
+
+// TestEveryFailureReasonHasOneClass reads the reasons from the public types, so that none is forgotten here.
+func TestEveryFailureReasonHasOneClass(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "../../../apis/images/v1alpha1/reasons.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	classes := map[string]int{}
+	for _, reasons := range failureReasons {
+		for _, reason := range reasons {
+			classes[string(reason)]++
+		}
+	}
+	documented := 0
+	ast.Inspect(file, func(node ast.Node) bool {
+		constant, ok := node.(*ast.ValueSpec)
+		if !ok || fmt.Sprint(constant.Type) != "FailureReason" {
+			return true
+		}
+		documented++
+		reason, err := strconv.Unquote(constant.Values[0].(*ast.BasicLit).Value)
+		if err != nil || classes[reason] != 1 {
+			t.Errorf("%s belongs to %d classes, want 1 (%v)", reason, classes[reason], err)
+		}
+		return false
+	})
+	if documented == 0 || documented != len(classes) {
+		t.Errorf("%d reasons are documented and %d known", documented, len(classes))
+	}
+}
+
+func TestBuildRequest(t *testing.T) {
+	long := strings.Repeat("ä", 1025)
+	for what, test := range map[string]struct {
+		request images.BuildRequest
+		want    []string
+	}{
+		"the least":            {images.BuildRequest{Reason: v1alpha1.TriggerManual}, nil},
+		"the most":             {images.BuildRequest{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, RequestID: long[:256], Reason: v1alpha1.TriggerCreated, Message: long[:2048]}, nil},
+		"another image":        {images.BuildRequest{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Reason: v1alpha1.TriggerManual}, []string{"metadata.name"}},
+		"too long":             {images.BuildRequest{RequestID: long[:258], Reason: v1alpha1.TriggerManual, Message: long}, []string{"message", "requestID"}},
+		"an unprintable ID":    {images.BuildRequest{RequestID: "a\x00", Reason: v1alpha1.TriggerManual}, []string{"requestID"}},
+		"an unknown reason":    {images.BuildRequest{Reason: "Because"}, []string{"reason"}},
+		"too many changes":     {images.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: slices.Repeat([]images.InputChange{{Path: "a"}}, 33)}, []string{"changes"}},
+		"a change of nothing":  {images.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: []images.InputChange{{}}}, []string{"changes[0].path"}},
+		"a change without end": {images.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: []images.InputChange{{Path: "a", From: long[:258], To: long[:258]}}}, []string{"changes[0].from", "changes[0].to"}},
+	} {
+		t.Run(what, func(t *testing.T) { expectPaths(t, BuildRequest(&test.request, "debian"), test.want) })
+	}
+}
+
+func TestCancelRequest(t *testing.T) {
+	expectPaths(t, CancelRequest(&images.CancelRequest{}, "debian-1"), nil)
+	expectPaths(t, CancelRequest(&images.CancelRequest{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Reason: strings.Repeat("x", 1025)}, "debian-1"),
+		[]string{"metadata.name", "reason"})
+}
+
+func TestImageBuildLogOptions(t *testing.T) {
+	expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{TailLines: ptr.To[int64](0), LimitBytes: ptr.To[int64](1), Attempt: ptr.To[int32](1)}), nil)
+	expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{TailLines: ptr.To[int64](-1), LimitBytes: ptr.To[int64](0), Attempt: ptr.To[int32](0)}),
+		[]string{"attempt", "limitBytes", "tailLines"})
+}

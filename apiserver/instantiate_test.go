@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver_test
+
+import (
+	"fmt"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	utilrand "k8s.io/apimachinery/pkg/util/rand"
+
+	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func rand() string { return utilrand.String(8) }
+
+var _ = Describe("Instantiating an Image", func() {
+	var (
+		images typed.ImageInterface
+		builds typed.ImageBuildInterface
+	)
+	BeforeEach(func(ctx SpecContext) {
+		namespace := newNamespace()
+		images, builds = imagesIn(namespace), buildsIn(namespace)
+		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+	})
+
+	It("creates a build with a snapshot of the spec, owned by the Image", func(ctx SpecContext) {
+		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		change := v1alpha1.InputChange{Path: "base.reference", From: "debian:bullseye", To: "debian:bookworm"}
+		build, err := images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{
+			RequestID: "first", Reason: v1alpha1.TriggerSpecChange, Message: "the base has changed", Changes: []v1alpha1.InputChange{change},
+		}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+
+		Expect(build.Name).To(Equal("debian-1"))
+		Expect(build.Labels).To(HaveKeyWithValue(v1alpha1.LabelImage, "debian"))
+		Expect(build.OwnerReferences).To(ConsistOf(*metav1.NewControllerRef(image, v1alpha1.Kind("Image"))))
+		Expect(build.Spec.ImageRef).To(HaveValue(Equal(v1alpha1.ImageReference{Name: "debian", UID: image.UID})))
+		Expect(build.Spec.Number).To(HaveValue(BeEquivalentTo(1)))
+		Expect(build.Spec.ImageGeneration).To(HaveValue(BeEquivalentTo(1)))
+		Expect(build.Spec.Trigger).To(HaveValue(Equal(v1alpha1.BuildTrigger{
+			Reason: v1alpha1.TriggerSpecChange, Message: "the base has changed", RequestedBy: "ada", RequestID: "first",
+			Changes: []v1alpha1.InputChange{change},
+		})))
+		Expect(build.Spec.Inputs).To(Equal(image.Spec.BuildInputs))
+		Expect(build.Spec.Timeouts).To(Equal(image.Spec.Timeouts))
+		Expect(build.Spec.Retry).To(Equal(image.Spec.Retry))
+		Expect(build.Status).To(Equal(v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildPending}))
+
+		image, err = images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(image.Status.BuildCounter).To(BeEquivalentTo(1))
+		Expect(image.Status.RecentRequests).To(ConsistOf(v1alpha1.BuildRequestRecord{RequestID: "first", Number: 1}))
+		Expect(image.Generation).To(BeEquivalentTo(1))
+	})
+
+	It("answers the same request with the same build, whatever the Image has become", func(ctx SpecContext) {
+		first, err := images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"spec":{"base":{"reference":"debian:trixie"}}}`), metav1.PatchOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		second, err := images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(second).To(Equal(first))
+	})
+
+	It("makes one build of twenty same requests at once", func(ctx SpecContext) {
+		uids := instantiateAtOnce(ctx, images, 20, func(int) string { return "same" })
+		Expect(uids).To(HaveLen(1))
+		list, err := builds.List(ctx, metav1.ListOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(list.Items).To(HaveLen(1))
+	})
+
+	It("makes twenty builds of twenty different requests at once, without a gap in their numbers", func(ctx SpecContext) {
+		uids := instantiateAtOnce(ctx, images, 20, func(i int) string { return fmt.Sprintf("request-%d", i) })
+		Expect(uids).To(HaveLen(20))
+		list, err := builds.List(ctx, metav1.ListOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		numbers := map[int64]string{}
+		for _, build := range list.Items {
+			numbers[*build.Spec.Number] = build.Name
+		}
+		for n := int64(1); n <= 20; n++ {
+			Expect(numbers).To(HaveKeyWithValue(n, fmt.Sprintf("debian-%d", n)))
+		}
+	})
+
+	It("makes two builds of two requests without an ID", func(ctx SpecContext) {
+		uids := instantiateAtOnce(ctx, images, 2, func(int) string { return "" })
+		Expect(uids).To(HaveLen(2))
+	})
+
+	It("takes the next free number where a person's build has the name", func(ctx SpecContext) {
+		for _, name := range []string{"debian-1", "debian-2"} {
+			_, err := builds.Create(ctx, newBuild(name), metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+		}
+		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Name).To(Equal("debian-3"))
+		Expect(build.Spec.Number).To(HaveValue(BeEquivalentTo(3)))
+	})
+
+	It("takes the next free number where a build of a deleted Image of that name is left", func(ctx SpecContext) {
+		_, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(images.Delete(ctx, "debian", metav1.DeleteOptions{})).To(Succeed())
+		again, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Name).To(Equal("debian-2"))
+		Expect(build.Spec.ImageRef.UID).To(Equal(again.UID))
+	})
+
+	It("creates the build of a recorded request whose build was never created", func(ctx SpecContext) {
+		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(builds.Delete(ctx, build.Name, metav1.DeleteOptions{})).To(Succeed()) // no uid was recorded: as after a crash
+		again, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again.Name).To(Equal("debian-1"))
+		Expect(again.UID).NotTo(Equal(build.UID))
+	})
+
+	It("gives another number to a recorded request whose name a stranger took meanwhile", func(ctx SpecContext) {
+		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(builds.Delete(ctx, build.Name, metav1.DeleteOptions{})).To(Succeed())
+		_, err = builds.Create(ctx, newBuild("debian-1"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		again, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again.Name).To(Equal("debian-2"))
+		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(image.Status.RecentRequests).To(ConsistOf(v1alpha1.BuildRequestRecord{RequestID: "first", Number: 2}))
+	})
+
+	It("says 410 for a request whose build was deleted", func(ctx SpecContext) {
+		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		recordUID(ctx, images, "debian", build.UID)
+		same, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(same.UID).To(Equal(build.UID))
+
+		Expect(builds.Delete(ctx, build.Name, metav1.DeleteOptions{})).To(Succeed())
+		_, err = images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(apierrors.IsGone(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(ContainSubstring(`request "first" made imagebuild "debian-1", which was deleted`)))
+
+		_, err = builds.Create(ctx, newBuild("debian-1"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(apierrors.IsGone(err)).To(BeTrue(), "another build of that name is not the answer: %v", err)
+	})
+
+	It("remembers the last 32 requests", func(ctx SpecContext) {
+		for i := range 33 {
+			_, err := images.Instantiate(ctx, "debian", request(fmt.Sprintf("request-%d", i)), metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+		}
+		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(image.Status.RecentRequests).To(HaveLen(32))
+		Expect(image.Status.RecentRequests[0]).To(Equal(v1alpha1.BuildRequestRecord{RequestID: "request-1", Number: 2}))
+		Expect(image.Status.BuildCounter).To(BeEquivalentTo(33))
+	})
+
+	It("refuses an Image that is being deleted", func(ctx SpecContext) {
+		_, err := images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/hold"]}}`), metav1.PatchOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(images.Delete(ctx, "debian", metav1.DeleteOptions{})).To(Succeed())
+		_, err = images.Instantiate(ctx, "debian", request("late"), metav1.CreateOptions{})
+		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+	})
+
+	It("refuses an Image that is not there", func(ctx SpecContext) {
+		_, err := images.Instantiate(ctx, "nothing", request("first"), metav1.CreateOptions{})
+		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(ContainSubstring(`images.images.goldsmith.dev "nothing" not found`)))
+	})
+
+	It("stores nothing in a dry run", func(ctx SpecContext) {
+		build, err := images.Instantiate(ctx, "debian", request("dry"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Name).To(Equal("debian-1"))
+		_, err = builds.Get(ctx, "debian-1", metav1.GetOptions{})
+		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(image.Status).To(BeZero())
+	})
+
+	It("names every field of an invalid request", func(ctx SpecContext) {
+		_, err := images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{
+			ObjectMeta: metav1.ObjectMeta{Name: "ubuntu"}, RequestID: "a\tb", Reason: "Because", Changes: []v1alpha1.InputChange{{}},
+		}, metav1.CreateOptions{})
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(fieldsOf(err)).To(ConsistOf("metadata.name", "requestID", "reason", "changes[0].path"))
+	})
+})
+
+// instantiateAtOnce sends n requests at the same time and returns the UIDs of the builds they are answered with.
+func instantiateAtOnce(ctx SpecContext, images typed.ImageInterface, n int, id func(int) string) map[types.UID]bool {
+	GinkgoHelper()
+	var (
+		wait sync.WaitGroup
+		lock sync.Mutex
+		errs []error
+		uids = map[types.UID]bool{}
+	)
+	for i := range n {
+		wait.Go(func() {
+			build, err := images.Instantiate(ctx, "debian", request(id(i)), metav1.CreateOptions{})
+			lock.Lock()
+			defer lock.Unlock()
+			if err != nil {
+				errs = append(errs, err)
+				return
+			}
+			uids[build.UID] = true
+		})
+	}
+	wait.Wait()
+	Expect(errs).To(BeEmpty())
+	return uids
+}
+
+// recordUID does what the controller does: it fills in the uid of a request's build.
+func recordUID(ctx SpecContext, images typed.ImageInterface, name string, uid types.UID) {
+	GinkgoHelper()
+	image, err := images.Get(ctx, name, metav1.GetOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	image.Status.RecentRequests[0].UID = uid
+	_, err = images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// fieldsOf are the paths that an Invalid error names.
+func fieldsOf(err error) []string {
+	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // clients return it as it is
+	if !ok || status.Status().Details == nil {
+		return nil
+	}
+	var paths []string
+	for _, cause := range status.Status().Details.Causes {
+		paths = append(paths, cause.Field)
+	}
+	return paths
+}

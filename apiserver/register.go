@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package apiserver is Goldsmith's API: which resources a server of it serves.
+//
+// This is the one place where a resource is registered. How a server is assembled and run is package builder's, and
+// what a resource does is that of its own folder.
+package apiserver
+
+import (
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/generated/openapi"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/image"
+	"goldsmith.dev/goldsmith/apiserver/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/images/install"
+)
+
+// Options are what the resources need besides a server.
+type Options struct {
+	// Logs is where builds' logs are read. Defaults to the pods of the server itself.
+	Logs imagebuild.LogSource
+	// Clock tells the time. Defaults to the real one.
+	Clock clock.PassiveClock
+}
+
+// Register adds every resource of Goldsmith to a server and returns it.
+func Register(server *builder.Server, options Options) *builder.Server {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	return server.
+		WithScheme(install.Install).
+		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).
+		WithResource(v1alpha1.SchemeGroupVersion, "images", image.Provider(options.Clock)).
+		WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", imagebuild.Provider(imagebuild.Options{Logs: options.Logs, Clock: options.Clock}))
+}

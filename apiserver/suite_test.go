@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/authentication/user"
+	restclient "k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+)
+
+func TestAPIServer(t *testing.T) {
+	RegisterFailHandler(Fail)
+	suite, reporter := GinkgoConfiguration()
+	suite.Timeout = 2 * time.Minute // what waits, waits for the end of the suite
+	RunSpecs(t, "API server", suite, reporter)
+}
+
+// One server serves all specs. Each works in a namespace of its own.
+var (
+	config     *restclient.Config
+	client     versioned.Interface
+	logs       = newFakeLogs()
+	token      = "a-token-of-the-tests"
+	stopServer context.CancelFunc
+	running    *builder.Running
+)
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	var serverCtx context.Context
+	serverCtx, stopServer = context.WithCancel(context.Background())
+	running = start(serverCtx, apiserver.Register(builder.New("test"), apiserver.Options{Logs: logs}))
+	Expect(running.WaitReady(ctx)).To(Succeed())
+	config = running.ClientConfig()
+	config.BearerToken = token
+	var err error
+	client, err = versioned.NewForConfig(config)
+	Expect(err).NotTo(HaveOccurred())
+})
+
+var _ = AfterSuite(func() {
+	stopServer()
+	Expect(running.Wait()).To(Succeed())
+})
+
+// start starts a server that forgets everything when it stops.
+func start(ctx context.Context, server *builder.Server) *builder.Running {
+	GinkgoHelper()
+	options, err := server.
+		WithStorage(builder.MemoryEtcd()).
+		WithBearerToken(token, &user.DefaultInfo{Name: "ada", Groups: []string{user.SystemPrivilegedGroup}}).
+		ToServerOptions()
+	Expect(err).NotTo(HaveOccurred())
+	running, err := options.Start(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	return running
+}
+
+// newNamespace names a namespace that no other spec uses.
+func newNamespace() string {
+	return "ns-" + rand()
+}
+
+func imagesIn(namespace string) typed.ImageInterface {
+	return client.ImagesV1alpha1().Images(namespace)
+}
+func buildsIn(namespace string) typed.ImageBuildInterface {
+	return client.ImagesV1alpha1().ImageBuilds(namespace)
+}
+
+func inputs() v1alpha1.BuildInputs {
+	return v1alpha1.BuildInputs{
+		Builder: v1alpha1.Builder{Name: "mock"},
+		Base:    v1alpha1.Base{Reference: "debian:bookworm"},
+		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
+	}
+}
+
+func newImage(name string) *v1alpha1.Image {
+	return &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageSpec{BuildInputs: inputs()}}
+}
+
+func newBuild(name string) *v1alpha1.ImageBuild {
+	return &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageBuildSpec{Inputs: inputs()}}
+}
+
+func request(id string) *v1alpha1.BuildRequest {
+	return &v1alpha1.BuildRequest{RequestID: id}
+}
