@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package caches says what the controllers keep in memory: which objects, stripped to what is read, and the indexes
+// they are found by. Nothing in it talks to an API by itself.
+package caches
+
+import (
+	"context"
+	"fmt"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+const (
+	// BuildsByImage finds the builds of an Image by its UID.
+	BuildsByImage = "spec.imageRef.uid"
+	// ImagesByConfigMap finds the Images whose source is a ConfigMap by its name.
+	ImagesByConfigMap = "spec.source.configMapRef.name"
+	// PodsByJob finds the pods of a Job by its UID.
+	PodsByJob = "metadata.controller.uid"
+)
+
+// Scheme holds the kinds that the controllers read.
+func Scheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1.AddToScheme, batchv1.AddToScheme, metav1.AddMetaToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("registering the controllers' kinds: %w", err)
+		}
+	}
+	return scheme, nil
+}
+
+// Options keep Images and ImageBuilds, and of Jobs and pods only ours.
+func Options() cache.Options {
+	ours := labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy})
+	return cache.Options{
+		DefaultTransform: strip,
+		ByObject: map[client.Object]cache.ByObject{
+			&batchv1.Job{}: {Label: ours},
+			&corev1.Pod{}:  {Label: ours},
+		},
+	}
+}
+
+// AddIndexes adds the indexes to a cache. It must be called before the cache starts.
+func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	for _, index := range []struct {
+		kind   client.Object
+		name   string
+		values client.IndexerFunc
+	}{
+		{&v1alpha1.ImageBuild{}, BuildsByImage, imageUID},
+		{&v1alpha1.Image{}, ImagesByConfigMap, configMapName},
+		{&corev1.Pod{}, PodsByJob, controllerUID},
+	} {
+		if err := indexer.IndexField(ctx, index.kind, index.name, index.values); err != nil {
+			return fmt.Errorf("indexing %T by %s: %w", index.kind, index.name, err)
+		}
+	}
+	return nil
+}
+
+func imageUID(object client.Object) []string {
+	if build, ok := object.(*v1alpha1.ImageBuild); ok && build.Spec.ImageRef != nil {
+		return []string{string(build.Spec.ImageRef.UID)}
+	}
+	return nil
+}
+
+func configMapName(object client.Object) []string {
+	image, ok := object.(*v1alpha1.Image)
+	if !ok || image.Spec.Source == nil || image.Spec.Source.ConfigMapRef == nil {
+		return nil
+	}
+	return []string{image.Spec.Source.ConfigMapRef.Name}
+}
+
+func controllerUID(object client.Object) []string {
+	if owner := metav1.GetControllerOf(object); owner != nil {
+		return []string{string(owner.UID)}
+	}
+	return nil
+}
+
+// strip drops what no controller reads: managed fields everywhere, the inputs that Jobs, pods and finished builds carry.
+func strip(object any) (any, error) {
+	if accessor, ok := object.(metav1.Object); ok {
+		accessor.SetManagedFields(nil)
+	}
+	switch kept := object.(type) {
+	case *batchv1.Job:
+		kept.Spec.Template = corev1.PodTemplateSpec{}
+	case *corev1.Pod:
+		delete(kept.Annotations, v1alpha1.AnnotationInput)
+		kept.Spec = corev1.PodSpec{NodeName: kept.Spec.NodeName, ActiveDeadlineSeconds: kept.Spec.ActiveDeadlineSeconds}
+	case *metav1.PartialObjectMetadata:
+		kept.Labels, kept.Annotations = nil, nil
+	}
+	return object, nil
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controllers puts Goldsmith's controllers together: one manager, its caches, and what they share. What each
+// controller does is in the folder of its name.
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/controllers/caches"
+	"goldsmith.dev/goldsmith/controllers/image"
+	"goldsmith.dev/goldsmith/controllers/imagebuild"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// component is the name that events are recorded under.
+const component = "goldsmith-controller"
+
+// Options of the controllers.
+type Options struct {
+	// Config reaches the API that serves Images, ImageBuilds, Jobs, pods, ConfigMaps and events.
+	Config *rest.Config
+	// Builders are what the operator allows.
+	Builders inputs.Builders
+	// Clock tells the time. Defaults to the real one.
+	Clock clock.PassiveClock
+	// Logger takes what goes wrong. Defaults to none.
+	Logger logr.Logger
+}
+
+// New puts the controllers together. Start of the manager runs them until its context ends.
+func New(ctx context.Context, options Options) (manager.Manager, error) {
+	scheme, err := caches.Scheme()
+	if err != nil {
+		return nil, err
+	}
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	mgr, err := ctrl.NewManager(options.Config, ctrl.Options{
+		Scheme:  scheme,
+		Cache:   caches.Options(),
+		Metrics: server.Options{BindAddress: "0"},
+		Logger:  options.Logger,
+		// Several managers in one process, in tests, have controllers of the same names.
+		Controller: config.Controller{SkipNameValidation: new(true)},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the manager: %w", err)
+	}
+	if err := caches.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return nil, err
+	}
+	client, err := versioned.NewForConfigAndClient(options.Config, mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("making the client for images: %w", err)
+	}
+	kube, err := kubernetes.NewForConfigAndClient(options.Config, mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("making the client for Jobs: %w", err)
+	}
+	events, err := recordEvents(mgr, kube, scheme)
+	if err != nil {
+		return nil, err
+	}
+	if err := image.SetupWithManager(mgr, image.Options{Client: client, Kube: kube, Builders: options.Builders, Events: events, Clock: options.Clock}); err != nil {
+		return nil, fmt.Errorf("controller of images: %w", err)
+	}
+	if err := imagebuild.SetupWithManager(mgr, imagebuild.Options{Client: client, Kube: kube, Builders: options.Builders, Events: events, Clock: options.Clock}); err != nil {
+		return nil, fmt.Errorf("controller of builds: %w", err)
+	}
+	return mgr, nil
+}
+
+// recordEvents records core/v1 events, which are the ones that kubectl describe shows, as long as the manager runs.
+func recordEvents(mgr manager.Manager, kube kubernetes.Interface, scheme *runtime.Scheme) (record.EventRecorder, error) {
+	broadcaster := record.NewBroadcaster()
+	err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		sink := broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: kube.CoreV1().Events(corev1.NamespaceAll)})
+		defer sink.Stop()
+		<-ctx.Done()
+		broadcaster.Shutdown()
+		return nil
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("recording events: %w", err)
+	}
+	return broadcaster.NewRecorder(scheme, corev1.EventSource{Component: component}), nil
+}

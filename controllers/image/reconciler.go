@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/caches"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// staleRetry is when an Image is looked at again after what was read turned out to be older than what is stored.
+const staleRetry = 50 * time.Millisecond
+
+type reconciler struct {
+	Options
+	cache cache.Cache
+}
+
+// Reconcile asks for a build if one is due; otherwise it brings status and history up to date. The build that it asked
+// for comes back as an event.
+func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	image := &v1alpha1.Image{}
+	if err := r.cache.Get(ctx, request.NamespacedName, image); err != nil {
+		return ctrl.Result{}, ignoreNotFound(err)
+	}
+	if image.DeletionTimestamp != nil {
+		return ctrl.Result{}, nil
+	}
+	err := r.reconcile(ctx, image)
+	switch {
+	case apierrors.IsConflict(err):
+		return ctrl.Result{RequeueAfter: staleRetry}, nil
+	case apierrors.IsNotFound(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return ctrl.Result{}, nil // The Image is gone, or about to go with its namespace.
+	case err != nil:
+		return ctrl.Result{}, fmt.Errorf("image %s: %w", request, err)
+	}
+	return ctrl.Result{}, nil
+}
+
+func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) error {
+	builds, err := r.builds(ctx, image)
+	if err != nil {
+		return fmt.Errorf("listing builds: %w", err)
+	}
+	now, err := r.resolve(ctx, image)
+	if err != nil {
+		return fmt.Errorf("resolving inputs: %w", err)
+	}
+	status := nextStatus(image, builds, now, metav1.NewTime(r.Clock.Now()))
+	if due(image, builds, status) {
+		if unseen, err := r.unseenBuild(ctx, image, builds, status); err != nil || unseen {
+			return err
+		}
+		asked, err := r.instantiate(ctx, image, builds, now, status.LastAttempted)
+		if err != nil || asked {
+			return err
+		}
+		status.LastAttempted = forgotten(image, requestID(status.InputsDigest, status.LastAttempted), status.InputsDigest)
+	}
+	if !equality.Semantic.DeepEqual(status, &image.Status) {
+		next := image.DeepCopy()
+		next.Status = *status
+		if _, err := r.Client.ImagesV1alpha1().Images(image.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{}); err != nil {
+			return fmt.Errorf("writing status: %w", err)
+		}
+	}
+	return r.prune(ctx, image, status, builds)
+}
+
+// builds are the Image's own, in the order of their numbers. They are shared with the cache and must not be changed.
+func (r *reconciler) builds(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
+	list := &v1alpha1.ImageBuildList{}
+	err := r.cache.List(ctx, list, client.InNamespace(image.Namespace), client.UnsafeDisableDeepCopy,
+		client.MatchingFields{caches.BuildsByImage: string(image.UID)})
+	slices.SortFunc(list.Items, func(a, b v1alpha1.ImageBuild) int { return cmp.Compare(number(&a), number(&b)) })
+	return list.Items, err
+}
+
+// resolution is what an Image's inputs resolve to now, or why they do not.
+type resolution struct {
+	files      map[string]string
+	digest     string
+	unresolved *v1alpha1.BuildFailure
+	// mayAppear is true if what is missing may still come without anybody changing the Image.
+	mayAppear bool
+}
+
+func (r *reconciler) resolve(ctx context.Context, image *v1alpha1.Image) (resolution, error) {
+	if _, notAllowed := r.Builders.Lookup(image.Spec.Builder); notAllowed != nil {
+		return resolution{unresolved: notAllowed}, nil
+	}
+	var configMap *corev1.ConfigMap
+	if source := image.Spec.Source; source != nil && source.ConfigMapRef != nil {
+		found, err := r.Kube.CoreV1().ConfigMaps(image.Namespace).Get(ctx, source.ConfigMapRef.Name, metav1.GetOptions{})
+		if ignoreNotFound(err) != nil {
+			return resolution{}, err
+		}
+		if err == nil {
+			configMap = found
+		}
+	}
+	resolved, unresolved := inputs.Resolve(image.Spec.BuildInputs, configMap)
+	if unresolved != nil {
+		return resolution{unresolved: unresolved, mayAppear: configMap == nil}, nil
+	}
+	return resolution{files: inputs.Files(image.Spec.BuildInputs, resolved), digest: resolved.InputsDigest}, nil
+}
+
+// due says whether a build should be asked for: the inputs resolve and differ from those of the last attempted build,
+// and no build that has not resolved its own yet could turn out to be the one.
+func due(image *v1alpha1.Image, builds []v1alpha1.ImageBuild, status *v1alpha1.ImageStatus) bool {
+	if isTrue(image.Spec.Suspend) || !isTrue(image.Spec.Triggers.OnSpecChange) || status.InputsDigest == "" {
+		return false
+	}
+	if attempted := status.LastAttempted; attempted != nil && attempted.InputsDigest == status.InputsDigest {
+		return false
+	}
+	return !slices.ContainsFunc(builds, func(b v1alpha1.ImageBuild) bool { return b.Status.Resolved == nil && !b.Status.Finished })
+}
+
+// unseenBuild says whether there is a build that the cache does not have yet: it may be the one that seems to be due,
+// and looking at the Image again when it is seen will tell.
+func (r *reconciler) unseenBuild(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild, status *v1alpha1.ImageStatus) (bool, error) {
+	live, err := r.Client.ImagesV1alpha1().Images(image.Namespace).Get(ctx, image.Name, metav1.GetOptions{})
+	if err != nil {
+		return false, err
+	}
+	if live.UID != image.UID || live.Generation != image.Generation {
+		return true, nil
+	}
+	known := int64(0)
+	if status.LastAttempted != nil {
+		known = status.LastAttempted.Number
+	}
+	if len(builds) > 0 {
+		known = max(known, number(&builds[len(builds)-1]))
+	}
+	if live.Status.BuildCounter <= known {
+		return false, nil
+	}
+	newest, err := r.Client.ImagesV1alpha1().ImageBuilds(image.Namespace).Get(ctx, fmt.Sprintf("%s-%d", image.Name, live.Status.BuildCounter), metav1.GetOptions{})
+	if err != nil {
+		return false, ignoreNotFound(err)
+	}
+	return newest.Spec.ImageRef != nil && newest.Spec.ImageRef.UID == image.UID, nil
+}
+
+// requestID names the request for a build of these inputs after the last attempted build: asked for again after a
+// crash it is the same build, and going back to earlier inputs is another one.
+func requestID(digest string, attempted *v1alpha1.AttemptedBuild) string {
+	after := int64(0)
+	if attempted != nil {
+		after = attempted.Number
+	}
+	return fmt.Sprintf("%s:%d", digest, after)
+}
+
+// instantiate asks for a build. It returns false if the one that was asked for has been deleted since.
+func (r *reconciler) instantiate(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild, now resolution, attempted *v1alpha1.AttemptedBuild) (bool, error) {
+	request := &v1alpha1.BuildRequest{
+		RequestID: requestID(now.digest, attempted),
+		Reason:    v1alpha1.TriggerCreated,
+		Message:   "nothing was built yet",
+	}
+	if attempted != nil {
+		request.Reason = v1alpha1.TriggerSpecChange
+		request.Message = fmt.Sprintf("the inputs differ from those of build %d", attempted.Number)
+		for i := range builds {
+			if number(&builds[i]) == attempted.Number {
+				before := inputs.Snapshot{Inputs: builds[i].Spec.Inputs, Files: inputs.Files(builds[i].Spec.Inputs, builds[i].Status.Resolved)}
+				request.Changes = inputs.Diff(before, inputs.Snapshot{Inputs: image.Spec.BuildInputs, Files: now.files})
+			}
+		}
+	}
+	build, err := r.Client.ImagesV1alpha1().Images(image.Namespace).Instantiate(ctx, image.Name, request, metav1.CreateOptions{})
+	switch {
+	case apierrors.IsGone(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("asking for a build: %w", err)
+	}
+	r.Events.Eventf(image, corev1.EventTypeNormal, v1alpha1.EventBuildCreated, "build %s: %s", build.Name, request.Message)
+	return true, nil
+}
+
+// forgotten is the attempted build for a request whose build was deleted before its outcome got here. Whoever deleted
+// it did not want it: it is not built again for the same inputs.
+func forgotten(image *v1alpha1.Image, requestID, digest string) *v1alpha1.AttemptedBuild {
+	for _, record := range image.Status.RecentRequests {
+		if record.RequestID == requestID {
+			return &v1alpha1.AttemptedBuild{Number: record.Number, InputsDigest: digest}
+		}
+	}
+	return image.Status.LastAttempted
+}
+
+// prune deletes the oldest finished builds over the limits. The latest successful build stays, and so does one whose
+// UID is not in the status yet: a repeated request for it would build it again.
+func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, status *v1alpha1.ImageStatus, builds []v1alpha1.ImageBuild) error {
+	for _, build := range excess(image, status, builds) {
+		background := metav1.DeletePropagationBackground
+		err := r.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).Delete(ctx, build.Name, metav1.DeleteOptions{
+			Preconditions:     metav1.NewUIDPreconditions(string(build.UID)),
+			PropagationPolicy: &background,
+		})
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			return fmt.Errorf("deleting old build %s: %w", build.Name, err)
+		}
+	}
+	return nil
+}
+
+// excess are the finished builds over the limits.
+func excess(image *v1alpha1.Image, status *v1alpha1.ImageStatus, builds []v1alpha1.ImageBuild) []*v1alpha1.ImageBuild {
+	succeeded, failed := int32(v1alpha1.DefaultHistorySucceeded), int32(v1alpha1.DefaultHistoryFailed)
+	if limits := image.Spec.History; limits != nil {
+		succeeded, failed = valueOr(limits.Succeeded, succeeded), valueOr(limits.Failed, failed)
+	}
+	var over []*v1alpha1.ImageBuild
+	for i := len(builds) - 1; i >= 0; i-- {
+		build := &builds[i]
+		room := &failed
+		if build.Status.Phase == v1alpha1.BuildSucceeded {
+			room = &succeeded
+		}
+		if !build.Status.Finished {
+			continue
+		}
+		if *room--; *room >= 0 {
+			continue
+		}
+		latest := status.LatestSuccessful != nil && status.LatestSuccessful.Number == number(build)
+		if build.DeletionTimestamp == nil && !latest && !awaitsUID(status, build) {
+			over = append(over, build)
+		}
+	}
+	return over
+}
+
+func awaitsUID(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) bool {
+	return slices.ContainsFunc(status.RecentRequests, func(record v1alpha1.BuildRequestRecord) bool {
+		return record.Number == number(build) && record.UID == ""
+	})
+}
+
+func number(build *v1alpha1.ImageBuild) int64 { return valueOr(build.Spec.Number, 0) }
+
+func isTrue(field *bool) bool { return valueOr(field, false) }
+
+func valueOr[T any](field *T, otherwise T) T {
+	if field == nil {
+		return otherwise
+	}
+	return *field
+}
+
+func ignoreNotFound(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}

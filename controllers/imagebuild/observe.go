@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"context"
+	"fmt"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/caches"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/state"
+)
+
+// observe collects what the state machine asks for. What the cache does not have is asked of the API before it counts
+// as gone. If the build itself turns out to be older than what is stored, that one is returned instead.
+func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, seen *sight) (observed state.Observed, stale *v1alpha1.ImageBuild, err error) {
+	observed = state.Observed{Build: build, Rejected: seen.rejected, Now: r.Clock.Now()}
+	if waits(build) {
+		if observed.Resolved, observed.Unresolved, err = r.resolve(ctx, build); err == nil {
+			observed.Turn, err = r.turn(ctx, build)
+		}
+		return observed, nil, err
+	}
+	if !build.Status.Phase.Finished() {
+		_, observed.Unresolved = r.Builders.Lookup(build.Spec.Inputs.Builder)
+	}
+	if len(build.Status.Attempts) == 0 {
+		return observed, nil, nil
+	}
+	attempt := &build.Status.Attempts[len(build.Status.Attempts)-1]
+	observed.Job, err = r.job(ctx, build, attempt, seen)
+	if err != nil {
+		return observed, nil, err
+	}
+	if observed.Job == nil && !seen.fresh {
+		// An attempt without a Job gets one: only if it still is the current one.
+		live, err := r.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).Get(ctx, build.Name, metav1.GetOptions{})
+		if err != nil {
+			return observed, nil, err
+		}
+		seen.fresh = true
+		if live.ResourceVersion != build.ResourceVersion {
+			return observed, live, nil
+		}
+	}
+	observed.Pod, err = r.pod(ctx, build, attempt, observed.Job)
+	return observed, nil, err
+}
+
+// resolve finds out what the inputs resolve to, unless that is stored already.
+func (r *reconciler) resolve(ctx context.Context, build *v1alpha1.ImageBuild) (*v1alpha1.ResolvedInputs, *v1alpha1.BuildFailure, error) {
+	if _, notAllowed := r.Builders.Lookup(build.Spec.Inputs.Builder); notAllowed != nil {
+		return nil, notAllowed, nil
+	}
+	if build.Status.Resolved != nil {
+		return nil, nil, nil
+	}
+	var configMap *corev1.ConfigMap
+	if source := build.Spec.Inputs.Source; source != nil && source.ConfigMapRef != nil {
+		found, err := r.Kube.CoreV1().ConfigMaps(build.Namespace).Get(ctx, source.ConfigMapRef.Name, metav1.GetOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return nil, nil, err
+		}
+		if err == nil {
+			configMap = found
+		}
+	}
+	resolved, unresolved := inputs.Resolve(build.Spec.Inputs, configMap)
+	return resolved, unresolved, nil
+}
+
+// turn says whether it is the build's turn: no other build of its Image is active, and none with a lower number waits.
+func (r *reconciler) turn(ctx context.Context, build *v1alpha1.ImageBuild) (bool, error) {
+	if build.Spec.ImageRef == nil || build.Spec.Number == nil {
+		return true, nil
+	}
+	siblings, err := r.siblings(ctx, build)
+	if err != nil {
+		return false, fmt.Errorf("listing builds of the image: %w", err)
+	}
+	for i := range siblings {
+		other := &siblings[i]
+		switch {
+		case other.Status.Phase.Finished():
+			continue
+		case other.Status.Phase.Active(), other.Spec.Number != nil && *other.Spec.Number < *build.Spec.Number:
+			return false, nil
+		}
+		// It was created before this build was seen, and may have found that it was its turn.
+		live, err := r.Client.ImagesV1alpha1().ImageBuilds(other.Namespace).Get(ctx, other.Name, metav1.GetOptions{})
+		if err == nil && live.UID == other.UID && live.Status.Phase.Active() {
+			return false, nil
+		}
+		if ignoreNotFound(err) != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// job finds the Job of an attempt.
+func (r *reconciler) job(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, seen *sight) (*batchv1.Job, error) {
+	if seen.job != nil && seen.job.Name == attempt.JobName {
+		return seen.job, nil
+	}
+	job := &batchv1.Job{}
+	err := r.cache.Get(ctx, types.NamespacedName{Namespace: build.Namespace, Name: attempt.JobName}, job)
+	switch {
+	case err == nil:
+		return job, nil
+	case !apierrors.IsNotFound(err):
+		return nil, err
+	case build.Status.Phase.Finished() || seen.fresh && attempt.JobUID == "" && build.Status.Phase == v1alpha1.BuildStarting:
+		// Nothing follows from its absence; or creating it will tell.
+		return nil, nil
+	}
+	live, err := r.Kube.BatchV1().Jobs(build.Namespace).Get(ctx, attempt.JobName, metav1.GetOptions{})
+	if err != nil {
+		return nil, ignoreNotFound(err)
+	}
+	return live, nil
+}
+
+// pod finds the pod of an attempt.
+func (r *reconciler) pod(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, job *batchv1.Job) (*corev1.Pod, error) {
+	owner := attempt.JobUID
+	if owner == "" && job != nil {
+		owner = job.UID
+	}
+	if owner == "" {
+		return nil, nil
+	}
+	list := &corev1.PodList{}
+	if err := r.cache.List(ctx, list, client.InNamespace(build.Namespace), client.MatchingFields{caches.PodsByJob: string(owner)}); err != nil {
+		return nil, fmt.Errorf("listing pods of Job %s: %w", attempt.JobName, err)
+	}
+	pods := make([]*corev1.Pod, len(list.Items))
+	for i := range list.Items {
+		pods[i] = &list.Items[i]
+	}
+	if pod := state.FindPod(attempt, owner, pods); pod != nil || attempt.PodUID == "" || build.Status.Phase.Finished() {
+		return pod, nil
+	}
+	live, err := r.Kube.CoreV1().Pods(build.Namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})
+	if err != nil {
+		return nil, ignoreNotFound(err)
+	}
+	return state.FindPod(attempt, owner, []*corev1.Pod{live}), nil
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/keymutex"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/state"
+)
+
+// staleRetry is when a build is looked at again after what was read turned out to be older than what is stored.
+const staleRetry = 50 * time.Millisecond
+
+type reconciler struct {
+	Options
+	cache cache.Cache
+	// turns keeps two builds of one Image from finding at the same time that it is their turn.
+	turns keymutex.KeyMutex
+}
+
+// sight is what a reconciliation knows of the world besides the build.
+type sight struct {
+	// fresh is true once the build was read from, or written to, the API itself and not the cache.
+	fresh    bool
+	job      *batchv1.Job
+	rejected string
+}
+
+// Reconcile stores what is decided until there is nothing to store, then acts.
+func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	build := &v1alpha1.ImageBuild{}
+	if err := r.cache.Get(ctx, request.NamespacedName, build); err != nil {
+		return ctrl.Result{}, ignoreNotFound(err)
+	}
+	if waits(build) && build.Spec.ImageRef != nil {
+		turn := string(build.Spec.ImageRef.UID)
+		r.turns.LockKey(turn)
+		defer func() { _ = r.turns.UnlockKey(turn) }() // it only fails for keys that are not locked
+	}
+	result, err := r.proceed(ctx, build, sight{})
+	switch {
+	case apierrors.IsConflict(err):
+		return ctrl.Result{RequeueAfter: staleRetry}, nil
+	case apierrors.IsNotFound(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return ctrl.Result{}, nil // The build is gone, or about to go with its namespace.
+	case err != nil:
+		return ctrl.Result{}, fmt.Errorf("ImageBuild %s: %w", request, err)
+	}
+	return result, nil
+}
+
+func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, seen sight) (ctrl.Result, error) {
+	for build.DeletionTimestamp == nil {
+		observed, stale, err := r.observe(ctx, build, &seen)
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		if stale != nil {
+			build = stale
+			continue
+		}
+		decision := state.Next(observed)
+		if !equality.Semantic.DeepEqual(&decision.Status, &build.Status) {
+			if build, err = r.store(ctx, build, observed.Pod, decision.Status); err != nil {
+				return ctrl.Result{}, err
+			}
+			seen.fresh = true
+			continue
+		}
+		again, err := r.act(ctx, build, observed, decision.Action, &seen)
+		if err != nil {
+			return ctrl.Result{}, fmt.Errorf("%s: %w", decision.Action, err)
+		}
+		if !again {
+			return ctrl.Result{RequeueAfter: decision.After}, nil
+		}
+	}
+	return ctrl.Result{}, nil
+}
+
+// store writes the status and says what happened.
+func (r *reconciler) store(ctx context.Context, build *v1alpha1.ImageBuild, pod *corev1.Pod, status v1alpha1.ImageBuildStatus) (*v1alpha1.ImageBuild, error) {
+	r.addLogTail(ctx, build, pod, &status)
+	next := build.DeepCopy()
+	next.Status = status
+	stored, err := r.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{})
+	if err != nil {
+		return nil, err
+	}
+	r.recordEvent(build, stored)
+	return stored, nil
+}
+
+// waits says whether a build may still have to wait for its turn.
+func waits(build *v1alpha1.ImageBuild) bool {
+	phase := build.Status.Phase
+	return phase == "" || phase == v1alpha1.BuildPending || phase == v1alpha1.BuildQueued
+}
+
+func ignoreNotFound(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+const (
+	// logTailBytes is how much of the end of a failed attempt's log is kept in its status.
+	logTailBytes = 2 << 10
+	// logTailLines is how many lines of the log are looked at for it.
+	logTailLines = 40
+	// logTailTimeout is how long reading them may take: a build does not wait for its log.
+	logTailTimeout = 2 * time.Second
+)
+
+// addLogTail adds the end of the log to a failure that is about to be stored. Without a log there is no tail.
+func (r *reconciler) addLogTail(ctx context.Context, build *v1alpha1.ImageBuild, pod *corev1.Pod, status *v1alpha1.ImageBuildStatus) {
+	if pod == nil || len(status.Attempts) == 0 || len(status.Attempts) != len(build.Status.Attempts) {
+		return
+	}
+	attempt := &status.Attempts[len(status.Attempts)-1]
+	if before := build.Status.Attempts[len(status.Attempts)-1]; before.Outcome != "" || attempt.Failure == nil || attempt.PodUID != pod.UID {
+		return
+	}
+	attempt.Failure.LogTail = r.readLogTail(ctx, pod)
+	if status.Failure != nil && status.Failure.Reason == attempt.Failure.Reason {
+		status.Failure.LogTail = attempt.Failure.LogTail
+	}
+}
+
+func (r *reconciler) readLogTail(ctx context.Context, pod *corev1.Pod) string {
+	ctx, cancel := context.WithTimeout(ctx, logTailTimeout)
+	defer cancel()
+	lines := int64(logTailLines)
+	stream, err := r.Kube.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{TailLines: &lines}).Stream(ctx)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = stream.Close() }() // nothing is written to it
+	var tail bytes.Buffer
+	if _, err := io.Copy(&tail, stream); err != nil && tail.Len() == 0 {
+		return ""
+	}
+	return lastBytes(strings.ToValidUTF8(tail.String(), "\uFFFD"), logTailBytes)
+}
+
+// lastBytes cuts a text to its last bytes without cutting a character.
+func lastBytes(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	text = text[len(text)-limit:]
+	for len(text) > 0 && !utf8.RuneStart(text[0]) {
+		text = text[1:]
+	}
+	return text
+}
+
+// recordEvent says what happened to a build: its end, and each attempt that failed before.
+func (r *reconciler) recordEvent(before, after *v1alpha1.ImageBuild) {
+	if before.Status.Phase == after.Status.Phase {
+		return
+	}
+	switch after.Status.Phase {
+	case v1alpha1.BuildSucceeded:
+		r.Events.Event(after, corev1.EventTypeNormal, v1alpha1.EventSucceeded, succeededMessage(after))
+	case v1alpha1.BuildFailed, v1alpha1.BuildCancelled:
+		kind := corev1.EventTypeWarning
+		if after.Status.Phase == v1alpha1.BuildCancelled {
+			kind = corev1.EventTypeNormal
+		}
+		r.Events.Event(after, kind, string(after.Status.Failure.Reason), after.Status.Failure.Message)
+	case v1alpha1.BuildRetrying:
+		attempt := after.Status.Attempts[len(after.Status.Attempts)-1]
+		r.Events.Eventf(after, corev1.EventTypeWarning, v1alpha1.EventRetrying, "attempt %d ended with %s: %s",
+			attempt.Number, attempt.Failure.Reason, attempt.Failure.Message)
+	}
+}
+
+func succeededMessage(build *v1alpha1.ImageBuild) string {
+	made := make([]string, 0, len(build.Status.Artifacts))
+	for _, artifact := range build.Status.Artifacts {
+		made = append(made, artifact.Target+" "+artifact.Digest)
+	}
+	took := build.Status.CompletionTime.Sub(build.Status.StartTime.Time)
+	return fmt.Sprintf("built %s in %s", strings.Join(made, ", "), took)
+}
