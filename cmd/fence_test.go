@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cmd_test holds the fence between the layers of this module. Commands may import everything, so it lives with them.
+package cmd_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "goldsmith.dev/goldsmith/"
+
+// A layer is a folder, and what it may import of this module. Folders are relative to the module; "x" stands for x and
+// everything below it. The first layer that a package is in counts.
+type layer struct {
+	folder string
+	may    []string
+}
+
+var pureFunctions = []string{"jobs/inputs", "jobs/render", "jobs/result", "jobs/state"}
+
+var layers = []layer{
+	{"apis/images", []string{"apis/images"}},
+	{"apis", []string{"apis"}},
+	{"jobs", []string{"jobs", "apis"}},
+	{"apiserver/builder", []string{"apiserver/builder"}}, // a library of its own, which knows no resource
+	{"apiserver", append([]string{"apiserver", "apis"}, pureFunctions...)},
+	{"controllers", append([]string{"controllers", "apis"}, pureFunctions...)},
+	{"e2e", []string{"e2e", "apis"}},
+	{"cmd", []string{""}},
+}
+
+// The public types are for everybody: whoever imports them gets these and nothing else.
+var publicTypesMay = []string{"k8s.io/apimachinery", "k8s.io/api"}
+
+// testExceptions are imports that a folder's tests may have and its code may not.
+var testExceptions = []layer{}
+
+type listedPackage struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	used := map[string]bool{}
+	for _, pkg := range listPackages(t) {
+		folder := strings.TrimPrefix(pkg.ImportPath, module)
+		index := slices.IndexFunc(layers, func(l layer) bool { return within(folder, l.folder) })
+		if index < 0 {
+			t.Errorf("%s is in no layer: add its folder to the fence", folder)
+			continue
+		}
+		for _, imported := range ours(pkg.Imports) {
+			if !withinAny(imported, layers[index].may) {
+				t.Errorf("%s imports %s", folder, imported)
+			}
+		}
+		for _, imported := range ours(slices.Concat(pkg.TestImports, pkg.XTestImports)) {
+			if withinAny(imported, layers[index].may) {
+				continue
+			}
+			exception := slices.IndexFunc(testExceptions, func(l layer) bool {
+				return within(folder, l.folder) && withinAny(imported, l.may)
+			})
+			if exception < 0 {
+				t.Errorf("tests of %s import %s", folder, imported)
+				continue
+			}
+			used[testExceptions[exception].folder] = true
+		}
+	}
+	for _, exception := range testExceptions {
+		if !used[exception.folder] {
+			t.Errorf("nothing needs the exception for the tests of %s any more", exception.folder)
+		}
+	}
+}
+
+func TestImportsOfThePublicTypesAreKubernetesTypes(t *testing.T) {
+	found := false
+	for _, pkg := range listPackages(t) {
+		if !within(strings.TrimPrefix(pkg.ImportPath, module), "apis/images") {
+			continue
+		}
+		found = true
+		for _, imported := range pkg.Imports {
+			first, _, _ := strings.Cut(imported, "/")
+			standard := !strings.Contains(first, ".")
+			if !standard && !strings.HasPrefix(imported, module) && !withinAny(imported, publicTypesMay) {
+				t.Errorf("%s imports %s", pkg.ImportPath, imported)
+			}
+		}
+	}
+	if !found {
+		t.Error("found no public types to look at")
+	}
+}
+
+func listPackages(t *testing.T) []listedPackage {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
+	command.Dir = ".."
+	var complaints bytes.Buffer
+	command.Stderr = &complaints
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("list the packages: %v\n%s", err, &complaints)
+	}
+	var packages []listedPackage
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var pkg listedPackage
+		err := decoder.Decode(&pkg)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		if err != nil {
+			t.Fatalf("read the list of packages: %v", err)
+		}
+		packages = append(packages, pkg)
+	}
+}
+
+// ours returns the folders of those imports that are of this module.
+func ours(imports []string) []string {
+	var folders []string
+	for _, imported := range imports {
+		if folder, ok := strings.CutPrefix(imported, module); ok {
+			folders = append(folders, folder)
+		}
+	}
+	return folders
+}
+
+func withinAny(folder string, parents []string) bool {
+	return slices.ContainsFunc(parents, func(parent string) bool { return within(folder, parent) })
+}
+
+// within says whether a folder is the parent or below it. The parent "" is the whole module.
+func within(folder, parent string) bool {
+	return parent == "" || folder == parent || strings.HasPrefix(folder, parent+"/")
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cancel is the verb that cancels a build.
+package cancel
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+)
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	flags := &client.Flags{}
+	var reason string
+	command := &cobra.Command{
+		Use:   "cancel BUILD",
+		Short: "Cancel a build; its log stays",
+		Args:  client.OneName("the name of a BUILD"),
+		RunE: func(command *cobra.Command, args []string) error {
+			connection, err := flags.Connect(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return run(command.Context(), connection, args[0], reason, command.OutOrStdout())
+		},
+	}
+	flags.AddTo(command.Flags())
+	command.Flags().StringVar(&reason, "reason", "", "why, for people, at most 1024 characters")
+	return command
+}
+
+func run(ctx context.Context, connection *client.Connection, name, reason string, out io.Writer) error {
+	builds := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace)
+	build, err := builds.Cancel(ctx, name, &v1alpha1.CancelRequest{Reason: reason}, metav1.CreateOptions{})
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("no build named %s in namespace %s", name, connection.Namespace)
+	}
+	if err != nil {
+		return fmt.Errorf("cancel build %s: %w", name, err)
+	}
+	if build.Status.Finished {
+		_, err = fmt.Fprintf(out, "%s had finished already: %s\n", name, build.Status.Phase)
+	} else {
+		_, err = fmt.Fprintf(out, "%s is being cancelled\n", name)
+	}
+	return err
+}

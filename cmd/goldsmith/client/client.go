@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package client finds the server that a verb talks to. It must never read ~/.kube/config unless the binary was called
+// as a kubectl plugin: a build must not land in whatever cluster kubectl last talked to.
+package client
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+)
+
+const (
+	// PluginName is the name under which kubectl finds this binary as its plugin.
+	PluginName = "kubectl-goldsmith"
+	// DefaultKubeconfig is where `goldsmith up` leaves its kubeconfig, relative to the working directory.
+	DefaultKubeconfig = ".goldsmith/kubeconfig"
+)
+
+// ErrNoKubeconfig says what to do where nothing names a server.
+var ErrNoKubeconfig = errors.New("there is no ./" + DefaultKubeconfig +
+	": start a server with `goldsmith up` first, or name a kubeconfig with --kubeconfig or $KUBECONFIG")
+
+// Flags are what a user may say about the server to talk to.
+type Flags struct {
+	Kubeconfig string
+	Context    string
+	Namespace  string
+}
+
+// AddTo adds the flags to a verb.
+func (f *Flags) AddTo(flags *pflag.FlagSet) {
+	flags.StringVar(&f.Kubeconfig, "kubeconfig", f.Kubeconfig,
+		"kubeconfig of the server; $KUBECONFIG and then ./"+DefaultKubeconfig+" by default")
+	flags.StringVar(&f.Context, "context", f.Context, "context of the kubeconfig; its current one by default")
+	flags.StringVarP(&f.Namespace, "namespace", "n", f.Namespace, "namespace; that of the context by default")
+}
+
+// Connection is a client and the namespace it is to be used in.
+type Connection struct {
+	versioned.Interface
+	Namespace string
+}
+
+// Connect makes a client of the server that the flags, the environment and the working directory name. Warnings of the
+// server are written to the given writer.
+func (f *Flags) Connect(warnings io.Writer) (*Connection, error) {
+	rules, err := f.loadingRules(IsPlugin(os.Args[0]), os.Getenv(clientcmd.RecommendedConfigPathEnvVar))
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := rules.Load()
+	if err != nil {
+		return nil, fmt.Errorf("load the kubeconfig: %w", err)
+	}
+	overrides := &clientcmd.ConfigOverrides{CurrentContext: f.Context}
+	overrides.Context.Namespace = f.Namespace
+	// Not the deferred loader: inside a pod that one would fall back to the cluster it runs in.
+	chosen := clientcmd.NewNonInteractiveClientConfig(*loaded, f.Context, overrides, rules)
+	config, err := chosen.ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	namespace, _, err := chosen.Namespace()
+	if err != nil {
+		return nil, fmt.Errorf("read the namespace of the kubeconfig: %w", err)
+	}
+	config.WarningHandler = rest.NewWarningWriter(warnings, rest.WarningWriterOptions{Deduplicate: true})
+	clients, err := versioned.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	return &Connection{Interface: clients, Namespace: namespace}, nil
+}
+
+// loadingRules chooses the kubeconfig: the flag, the environment (a list of files), the working directory's; or kubectl's
+// own choice for its plugin.
+func (f *Flags) loadingRules(plugin bool, environment string) (*clientcmd.ClientConfigLoadingRules, error) {
+	switch {
+	case plugin:
+		rules := clientcmd.NewDefaultClientConfigLoadingRules()
+		rules.ExplicitPath = f.Kubeconfig
+		return rules, nil
+	case f.Kubeconfig != "":
+		return &clientcmd.ClientConfigLoadingRules{ExplicitPath: f.Kubeconfig}, nil
+	case environment != "":
+		return &clientcmd.ClientConfigLoadingRules{Precedence: filepath.SplitList(environment), WarnIfAllMissing: true}, nil
+	}
+	if _, err := os.Stat(DefaultKubeconfig); errors.Is(err, os.ErrNotExist) {
+		return nil, ErrNoKubeconfig
+	}
+	return &clientcmd.ClientConfigLoadingRules{ExplicitPath: DefaultKubeconfig}, nil
+}
+
+// OneName lets a verb have exactly one argument.
+func OneName(what string) cobra.PositionalArgs {
+	return func(command *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		return fmt.Errorf("`%s` takes one argument, %s, and got %d: see `%[1]s --help`", command.CommandPath(), what, len(args))
+	}
+}
+
+// IsPlugin says whether a program's name is that of the kubectl plugin.
+func IsPlugin(program string) bool {
+	return filepath.Base(program) == PluginName
+}

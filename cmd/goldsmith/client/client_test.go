@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestKubeconfigIsChosenByFlagThenEnvironmentThenDirectory(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		flag        string
+		environment string
+		directory   bool
+		want        []string
+		err         error
+	}{
+		{name: "nothing", err: ErrNoKubeconfig},
+		{name: "directory", directory: true, want: []string{DefaultKubeconfig}},
+		{name: "environment before directory", environment: "a:b", directory: true, want: []string{"a", "b"}},
+		{name: "flag before environment", flag: "f", environment: "a", directory: true, want: []string{"f"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			if test.directory {
+				write(t, DefaultKubeconfig, "apiVersion: v1\nkind: Config\n")
+			}
+			flags := Flags{Kubeconfig: test.flag}
+			rules, err := flags.loadingRules(false, test.environment)
+			if !errors.Is(err, test.err) {
+				t.Fatalf("got error %v", err)
+			}
+			if err != nil {
+				return
+			}
+			got := rules.GetLoadingPrecedence()
+			if rules.ExplicitPath != "" {
+				got = []string{rules.ExplicitPath}
+			}
+			if len(got) != len(test.want) {
+				t.Fatalf("got %q, want %q", got, test.want)
+			}
+			for i := range got {
+				if got[i] != test.want[i] {
+					t.Errorf("got %q, want %q", got, test.want)
+				}
+			}
+		})
+	}
+}
+
+func TestTheHomeDirectorysKubeconfigIsNeverUsedSilently(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Chdir(t.TempDir())
+	write(t, filepath.Join(home, ".kube", "config"), kubeconfig("https://home", "default"))
+
+	t.Setenv("KUBECONFIG", "")
+	if _, err := (&Flags{}).Connect(io.Discard); !errors.Is(err, ErrNoKubeconfig) {
+		t.Errorf("without $KUBECONFIG: got error %v", err)
+	}
+	t.Setenv("KUBECONFIG", filepath.Join(home, "missing"))
+	t.Setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+	t.Setenv("KUBERNETES_SERVICE_PORT", "443")
+	if _, err := (&Flags{}).Connect(io.Discard); err == nil {
+		t.Error("with a $KUBECONFIG that is missing: no error")
+	}
+}
+
+func TestConnectsToTheNamespaceOfTheFlagOrTheContext(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("KUBECONFIG", "")
+	write(t, DefaultKubeconfig, kubeconfig("https://here", "team"))
+	for flag, want := range map[string]string{"": "team", "other": "other"} {
+		connection, err := (&Flags{Namespace: flag}).Connect(io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if connection.Namespace != want {
+			t.Errorf("with -n %q: got namespace %q, want %q", flag, connection.Namespace, want)
+		}
+	}
+}
+
+func TestOnlyThePluginsNameFollowsKubectlsRules(t *testing.T) {
+	for program, want := range map[string]bool{
+		"/usr/local/bin/kubectl-goldsmith": true,
+		"goldsmith":                        false,
+		"kubectl-goldsmith/goldsmith":      false,
+	} {
+		if got := IsPlugin(program); got != want {
+			t.Errorf("%s: got %v", program, got)
+		}
+	}
+}
+
+func kubeconfig(server, namespace string) string {
+	return `{"apiVersion": "v1", "kind": "Config", "current-context": "c",
+"clusters": [{"name": "s", "cluster": {"server": "` + server + `"}}],
+"contexts": [{"name": "c", "context": {"cluster": "s", "namespace": "` + namespace + `"}}]}`
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

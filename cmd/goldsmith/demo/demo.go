@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package demo is the verb that shows what Goldsmith does: it types the commands of a first session, and fails where one
+// of them does. It must never touch anything but its own data directory.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
+)
+
+const (
+	// limit is how long the whole demo may take.
+	limit = 5 * time.Minute
+	// pace is how long the images may take to get ready.
+	pace = "2m"
+)
+
+// steps are what a user types after `goldsmith up`, in order. EXAMPLES is the directory of the examples.
+var steps = []string{
+	"goldsmith kubectl apply -f EXAMPLES",
+	"goldsmith logs debian -f",
+	"goldsmith kubectl wait images --all --for=condition=Ready --timeout=" + pace,
+	"goldsmith kubectl get images,imagebuilds",
+	"goldsmith kubectl get image debian -o jsonpath={.status.latestSuccessful}",
+}
+
+type options struct {
+	dataDirectory string
+	examples      string
+}
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	asked := &options{}
+	command := &cobra.Command{
+		Use:   "demo",
+		Short: "Start a server, build the examples, show the result, stop",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return run(command.Context(), asked, command.OutOrStdout(), command.ErrOrStderr())
+		},
+	}
+	command.Flags().StringVar(&asked.dataDirectory, "data-dir", "", "data directory to use and to keep (default a temporary one)")
+	command.Flags().StringVar(&asked.examples, "examples", "examples", "directory of the examples to build")
+	return command
+}
+
+func run(ctx context.Context, asked *options, out, complaints io.Writer) (err error) {
+	if _, err := os.Stat(filepath.Join(asked.examples, "debian.yaml")); err != nil {
+		return fmt.Errorf("the demo builds the examples: run it where they are, or name their directory with --examples: %w", err)
+	}
+	if asked.dataDirectory == "" {
+		if asked.dataDirectory, err = os.MkdirTemp("", "goldsmith-demo-"); err != nil {
+			return fmt.Errorf("make a data directory: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(asked.dataDirectory)) }()
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the demo took longer than %s", limit))
+	defer cancel()
+
+	started := time.Now()
+	narrator := &narrator{out: out, complaints: complaints}
+	narrator.line("$ goldsmith up --data-dir %s &", asked.dataDirectory)
+	server, err := startServer(ctx, asked.dataDirectory, out)
+	if err != nil {
+		return err
+	}
+	narrator.environment = append(os.Environ(), "KUBECONFIG="+server.kubeconfig)
+	narrator.line("$ export KUBECONFIG=%s", server.kubeconfig)
+	for _, step := range steps {
+		if err := narrator.run(ctx, strings.ReplaceAll(step, "EXAMPLES", asked.examples)); err != nil {
+			return errors.Join(err, context.Cause(ctx), server.stop())
+		}
+	}
+	narrator.line("\n$ kill -INT %%1")
+	if err := server.stop(); err != nil {
+		return err
+	}
+	narrator.line("\nAll of it took %s.", time.Since(started).Round(time.Second/10))
+	return narrator.err
+}
+
+// server is `goldsmith up` in this process.
+type server struct {
+	kubeconfig string
+	cancel     context.CancelFunc
+	ended      chan error
+}
+
+func startServer(ctx context.Context, dataDirectory string, out io.Writer) (*server, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	started := &server{cancel: cancel, ended: make(chan error, 1)}
+	ready := make(chan struct{})
+	go func() {
+		started.ended <- up.Run(ctx, up.Options{
+			DataDirectory:  dataDirectory,
+			Out:            out,
+			LogToDirectory: true,
+			OnReady: func(_ *rest.Config, kubeconfig string) {
+				started.kubeconfig = kubeconfig
+				close(ready)
+			},
+		})
+	}()
+	select {
+	case <-ready:
+		return started, nil
+	case err := <-started.ended:
+		cancel()
+		return nil, errors.Join(errors.New("the server ended before it was ready"), err)
+	}
+}
+
+func (s *server) stop() error {
+	s.cancel()
+	return <-s.ended
+}
+
+// narrator shows commands and runs them.
+type narrator struct {
+	out, complaints io.Writer
+	environment     []string
+	err             error // the first failure to write
+}
+
+func (n *narrator) line(format string, args ...any) {
+	if _, err := fmt.Fprintf(n.out, format+"\n", args...); err != nil && n.err == nil {
+		n.err = err
+	}
+}
+
+// run runs a line of words, the first of which is this program.
+func (n *narrator) run(ctx context.Context, line string) error {
+	n.line("\n$ %s", line)
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program's own file: %w", err)
+	}
+	command := exec.CommandContext(ctx, program, strings.Fields(line)[1:]...)
+	command.Env = n.environment
+	command.Stdout, command.Stderr = n.out, n.complaints
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("`%s`: %w", line, err)
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package logs
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+)
+
+// find returns the build that a name means: the build of that name, or else the newest build of the Image of that name.
+// It may wait for an Image's first build. It tells the user which build it chose.
+func find(ctx context.Context, connection *client.Connection, name string, wait bool, told io.Writer) (string, error) {
+	_, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if err == nil {
+		return name, nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return "", fmt.Errorf("look for build %s: %w", name, err)
+	}
+	image, err := connection.ImagesV1alpha1().Images(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return "", fmt.Errorf("no image or build named %s in namespace %s", name, connection.Namespace)
+	}
+	if err != nil {
+		return "", fmt.Errorf("look for image %s: %w", name, err)
+	}
+	build, err := latestBuild(ctx, connection, image)
+	if err != nil {
+		return "", err
+	}
+	if build == "" && !wait {
+		return "", fmt.Errorf("image %s has no build yet: use -f to wait for one", name)
+	}
+	if build == "" {
+		if _, err := fmt.Fprintf(told, "waiting for the first build of image %s\n", name); err != nil {
+			return "", err
+		}
+		if build, err = firstBuild(ctx, connection, image); err != nil {
+			return "", err
+		}
+	}
+	_, err = fmt.Fprintf(told, "the latest build of image %s is %s\n", name, build)
+	return build, err
+}
+
+// latestBuild returns the name of an Image's newest build, or "" if it has none. The Image's status may be behind, so
+// that the builds themselves are asked.
+func latestBuild(ctx context.Context, connection *client.Connection, image *v1alpha1.Image) (string, error) {
+	builds, err := connection.ImagesV1alpha1().ImageBuilds(image.Namespace).List(ctx, metav1.ListOptions{FieldSelector: buildsOf(image).String()})
+	if err != nil {
+		return "", fmt.Errorf("list the builds of image %s: %w", image.Name, err)
+	}
+	name, highest := "", int64(0)
+	for _, build := range builds.Items {
+		if number := build.Spec.Number; number != nil && *number > highest {
+			name, highest = build.Name, *number
+		}
+	}
+	return name, nil
+}
+
+// firstBuild waits until an Image has a build.
+func firstBuild(ctx context.Context, connection *client.Connection, image *v1alpha1.Image) (string, error) {
+	build, err := connection.WaitForBuild(ctx, buildsOf(image), func(*v1alpha1.ImageBuild) bool { return true })
+	if err != nil {
+		return "", fmt.Errorf("wait for a build of image %s: %w", image.Name, err)
+	}
+	return build.Name, nil
+}
+
+func buildsOf(image *v1alpha1.Image) fields.Selector {
+	return fields.OneTermEqualSelector("spec.imageRef.uid", string(image.UID))
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package logs is the verb that shows the log of a build, or of an Image's latest build.
+package logs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+)
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	connect := &client.Flags{}
+	asked := &flags{}
+	command := &cobra.Command{
+		Use:   "logs NAME",
+		Short: "Show the log of a build, or of an image's latest build",
+		Args:  client.OneName("the NAME of a build or an image"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options, err := asked.options(command.Flags().Changed)
+			if err != nil {
+				return err
+			}
+			connection, err := connect.Connect(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			build, err := find(command.Context(), connection, args[0], options.Follow, command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return Write(command.Context(), connection, build, options, command.OutOrStdout())
+		},
+	}
+	connect.AddTo(command.Flags())
+	asked.addTo(command)
+	return command
+}
+
+// Write copies the log of a build. With options.Follow it returns once the build has finished.
+func Write(ctx context.Context, connection *client.Connection, build string, options *v1alpha1.ImageBuildLogOptions, out io.Writer) error {
+	stream, err := connection.ImagesV1alpha1().RESTClient().Get().
+		Namespace(connection.Namespace).Resource("imagebuilds").Name(build).SubResource("log").
+		VersionedParams(options, scheme.ParameterCodec).
+		Stream(ctx)
+	if err != nil {
+		return fmt.Errorf("open the log of build %s: %w", build, err)
+	}
+	_, err = io.Copy(out, stream)
+	if err = errors.Join(err, stream.Close()); err != nil {
+		return fmt.Errorf("read the log of build %s: %w", build, err)
+	}
+	return nil
+}
+
+type flags struct {
+	follow     bool
+	tail       int64
+	sinceTime  string
+	timestamps bool
+	limitBytes int64
+	attempt    int32
+}
+
+func (f *flags) addTo(command *cobra.Command) {
+	set := command.Flags()
+	set.BoolVarP(&f.follow, "follow", "f", false, "go on until the build has finished; waits for an image's first build")
+	set.Int64Var(&f.tail, "tail", 0, "show only this many lines from the end; all by default")
+	set.StringVar(&f.sinceTime, "since-time", "", "leave out lines before this time (RFC 3339)")
+	set.BoolVar(&f.timestamps, "timestamps", false, "put the time at the beginning of each line")
+	set.Int64Var(&f.limitBytes, "limit-bytes", 0, "end after this many bytes; no limit by default")
+	set.Int32Var(&f.attempt, "attempt", 0, "show this attempt, from 1; the current one by default")
+}
+
+// options are what the flags ask the server for. What was not given is left to the server; it judges the rest.
+func (f *flags) options(given func(flag string) bool) (*v1alpha1.ImageBuildLogOptions, error) {
+	options := &v1alpha1.ImageBuildLogOptions{Follow: f.follow, Timestamps: f.timestamps}
+	if given("tail") {
+		options.TailLines = &f.tail
+	}
+	if given("limit-bytes") {
+		options.LimitBytes = &f.limitBytes
+	}
+	if given("attempt") {
+		options.Attempt = &f.attempt
+	}
+	if given("since-time") {
+		since, err := time.Parse(time.RFC3339, f.sinceTime)
+		if err != nil {
+			return nil, fmt.Errorf("--since-time must be a time such as 2006-01-02T15:04:05Z: %w", err)
+		}
+		options.SinceTime = &metav1.Time{Time: since}
+	}
+	return options, nil
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package logs
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+)
+
+func TestFlagsBecomeQueryParametersOnlyIfGiven(t *testing.T) {
+	for line, want := range map[string]string{
+		"":                                  "",
+		"-f":                                "follow=true",
+		"--tail 0":                          "tailLines=0",
+		"--tail 5 --limit-bytes 9":          "limitBytes=9&tailLines=5",
+		"--timestamps --attempt 2":          "attempt=2&timestamps=true",
+		"--since-time 2026-01-02T03:04:05Z": "sinceTime=2026-01-02T03%3A04%3A05Z",
+		"--since-time yesterday":            "error: --since-time",
+	} {
+		asked := &flags{}
+		command := &cobra.Command{}
+		asked.addTo(command)
+		if err := command.ParseFlags(strings.Fields(line)); err != nil {
+			t.Fatal(err)
+		}
+		options, err := asked.options(command.Flags().Changed)
+		if message, isError := strings.CutPrefix(want, "error: "); isError {
+			if err == nil || !strings.Contains(err.Error(), message) {
+				t.Errorf("%q: got error %v, want %q", line, err, message)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%q: %v", line, err)
+			continue
+		}
+		query, err := scheme.ParameterCodec.EncodeParameters(options, v1alpha1.SchemeGroupVersion)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := query.Encode(); got != want {
+			t.Errorf("%q: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestANameMeansABuildOrTheLatestBuildOfAnImage(t *testing.T) {
+	for _, test := range []struct {
+		name, want, told string
+	}{
+		{name: "debian-2", want: "debian-2"},
+		{name: "debian", want: "debian-10", told: "debian-10"},
+		{name: "both", want: "both"},
+		{name: "fresh", want: "error: image fresh has no build yet"},
+		{name: "nothing", want: "error: no image or build named nothing in namespace team"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			objects := []runtime.Object{image("debian"), image("both"), image("fresh"), standaloneBuild("both")}
+			if test.name != "fresh" { // the fake knows no field selectors
+				objects = append(objects, build("debian", 2), build("debian", 10), build("debian", 9))
+			}
+			connection := &client.Connection{Interface: fake.NewClientset(objects...), Namespace: "team"}
+			var told bytes.Buffer
+			got, err := find(t.Context(), connection, test.name, false, &told)
+			if message, isError := strings.CutPrefix(test.want, "error: "); isError {
+				if err == nil || !strings.Contains(err.Error(), message) {
+					t.Errorf("got %q, error %v, want error %q", got, err, message)
+				}
+				return
+			}
+			if err != nil || got != test.want {
+				t.Errorf("got %q, error %v, want %q", got, err, test.want)
+			}
+			if !strings.Contains(told.String(), test.told) || (test.told == "") != (told.Len() == 0) {
+				t.Errorf("told %q, want %q", &told, test.told)
+			}
+		})
+	}
+}
+
+func image(name string) *v1alpha1.Image {
+	return &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name}}
+}
+
+func standaloneBuild(name string) *v1alpha1.ImageBuild {
+	return &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name}}
+}
+
+func build(image string, number int64) *v1alpha1.ImageBuild {
+	build := standaloneBuild(fmt.Sprintf("%s-%d", image, number))
+	build.Spec.ImageRef = &v1alpha1.ImageReference{Name: image}
+	build.Spec.Number = &number
+	return build
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/build"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/cancel"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/demo"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/kubectl"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/logs"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
+)
+
+// version is set by the linker.
+var version string
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "goldsmith",
+		Short:         "Golden images, declared in Kubernetes",
+		Version:       versionOrModule(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	if client.IsPlugin(os.Args[0]) {
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl goldsmith"}
+	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.AddCommand(
+		up.NewCommand(),
+		demo.NewCommand(),
+		build.NewCommand(),
+		cancel.NewCommand(),
+		logs.NewCommand(),
+		kubectl.NewCommand(),
+		newVersionCommand(root),
+	)
+	return root
+}
+
+func newVersionCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(command.OutOrStdout(), "%s %s\n", root.Name(), root.Version)
+			return err
+		},
+	}
+}
+
+// versionOrModule is the version given by the linker, or else that of the module, as `go install` leaves it.
+func versionOrModule() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "devel"
+}

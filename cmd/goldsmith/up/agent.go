@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+
+	"goldsmith.dev/goldsmith/jobs/local"
+)
+
+func (s *system) startAgent(ctx context.Context, config *rest.Config, logs *agentLogs) error {
+	config.UserAgent = "goldsmith-agent"
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("connect the agent: %w", err)
+	}
+	agent, err := local.New(local.Options{
+		Client:     client,
+		Builders:   s.localBuilders(),
+		Dir:        s.data.join("builds"),
+		Workers:    s.options.Workers,
+		Supervisor: []string{s.options.Executable, SuperviseCommand},
+		Logger:     klog.Background(),
+	})
+	if err != nil {
+		return err
+	}
+	s.components.start(ctx, "agent", agent.Run)
+	logs.agent.Store(agent)
+	return nil
+}
+
+// localBuilders are the builders as the agent runs them.
+func (s *system) localBuilders() map[string]local.Builder {
+	builders := map[string]local.Builder{mockName: {Path: s.options.Executable, Args: []string{MockBuilderCommand}}}
+	for name, path := range s.builders {
+		builders[name] = local.Builder{Path: path}
+	}
+	return builders
+}
+
+// agentLogs are the logs of the agent, which needs the server that needs them.
+type agentLogs struct {
+	agent atomic.Pointer[local.Agent]
+}
+
+// OpenLog asks the agent, once there is one.
+func (l *agentLogs) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.PodLogOptions) (io.ReadCloser, error) {
+	agent := l.agent.Load()
+	if agent == nil {
+		return nil, apierrors.NewServiceUnavailable("the agent that has the logs is starting")
+	}
+	return agent.OpenLog(ctx, pod, options)
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestBuildersAreExecutablesWithNames(t *testing.T) {
+	directory := t.TempDir()
+	tool, notes := filepath.Join(directory, "tool"), filepath.Join(directory, "notes")
+	for path, mode := range map[string]os.FileMode{tool: 0o755, notes: 0o644} {
+		if err := os.WriteFile(path, nil, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		pairs []string
+		err   string
+	}{
+		{pairs: nil},
+		{pairs: []string{"one=" + tool, "two=" + tool}},
+		{pairs: []string{tool}, err: "must be name=/absolute/path"},
+		{pairs: []string{"Packer=" + tool}, err: "lower case"},
+		{pairs: []string{"=" + tool}, err: "the name"},
+		{pairs: []string{"mock=" + tool}, err: "always there"},
+		{pairs: []string{"one=" + tool, "one=" + tool}, err: "twice"},
+		{pairs: []string{"one=tool"}, err: "not absolute"},
+		{pairs: []string{"one=" + tool + "-missing"}, err: "no such file"},
+		{pairs: []string{"one=" + notes}, err: "not an executable"},
+		{pairs: []string{"one=" + directory}, err: "not an executable"},
+	} {
+		builders, err := parseBuilders(test.pairs)
+		if test.err != "" {
+			if err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("%q: got error %v, want %q", test.pairs, err, test.err)
+			}
+			continue
+		}
+		if err != nil || len(builders) != len(test.pairs) {
+			t.Errorf("%q: got %v, error %v", test.pairs, builders, err)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"goldsmith.dev/goldsmith/jobs/local/process"
+	"goldsmith.dev/goldsmith/jobs/mock"
+)
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	options := Options{}
+	verbosity := 0
+	command := &cobra.Command{
+		Use:   "up",
+		Short: "Serve Goldsmith on this machine until Ctrl-C",
+		Long: "Serve Goldsmith on this machine until Ctrl-C: its API, its controllers, and builders as local processes.\n" +
+			"Everything is kept in the data directory and is there again after a restart.",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			options.Out = command.OutOrStdout()
+			if options.LogToDirectory = !command.Flags().Changed("v"); !options.LogToDirectory {
+				if err := logTo(command.ErrOrStderr(), verbosity); err != nil {
+					return err
+				}
+			}
+			return Run(command.Context(), options)
+		},
+	}
+	options.addTo(command.Flags())
+	command.Flags().IntVarP(&verbosity, "v", "v", 0,
+		"show on stderr what the server's parts log, up to this verbosity; without it they log to DATA-DIR/up.log")
+	return command
+}
+
+// RunChild is the hidden subcommands. If the arguments (the program's name first) are one of them, it runs it and
+// returns its exit code and true.
+func RunChild(args []string) (code int, ok bool) {
+	if len(args) < 2 {
+		return 0, false
+	}
+	switch args[1] {
+	case MockBuilderCommand:
+		return mock.Main(context.Background(), os.Getenv, os.Stdout, os.Stderr, args[2:]), true
+	case SuperviseCommand:
+		if err := process.Supervise(); err != nil {
+			fmt.Fprintln(os.Stderr, "Error:", err)
+			return 1, true
+		}
+		return 0, true
+	default:
+		return 0, false
+	}
+}

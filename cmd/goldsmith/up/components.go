@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// components are parts that run at the same time. They are started one by one and stopped in the reverse order, each
+// only when those that use it have stopped.
+type components struct {
+	running []*component
+	ended   chan struct{} // gets a value whenever a component ends
+}
+
+type component struct {
+	name string
+	stop context.CancelFunc
+	done chan struct{}
+	err  error // known when done is closed
+}
+
+func newComponents() *components {
+	return &components{ended: make(chan struct{}, 1)}
+}
+
+// start runs a component until it is stopped. Its context has the values of ctx, not its end.
+func (c *components) start(ctx context.Context, name string, run func(context.Context) error) {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	part := &component{name: name, stop: stop, done: make(chan struct{})}
+	c.running = append(c.running, part)
+	go func() {
+		part.err = run(ctx)
+		if part.err == nil && ctx.Err() == nil {
+			part.err = errors.New("ended by itself")
+		}
+		close(part.done)
+		select {
+		case c.ended <- struct{}{}:
+		default: // one is enough
+		}
+	}()
+}
+
+// wait returns when ctx is done or a component has ended.
+func (c *components) wait(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-c.ended:
+	}
+}
+
+// stop stops all components, the last one first, and returns what went wrong in any of them.
+func (c *components) stop() error {
+	var failures []error
+	for len(c.running) > 0 {
+		last := c.running[len(c.running)-1]
+		c.running = c.running[:len(c.running)-1]
+		last.stop()
+		<-last.done
+		if last.err != nil && !errors.Is(last.err, context.Canceled) {
+			failures = append(failures, fmt.Errorf("%s: %w", last.name, last.err))
+		}
+	}
+	return errors.Join(failures...)
+}

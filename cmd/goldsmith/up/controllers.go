@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+
+	"goldsmith.dev/goldsmith/controllers"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/local"
+	"goldsmith.dev/goldsmith/jobs/local/collector"
+)
+
+// startControllers returns once the controllers know every object.
+func (s *system) startControllers(ctx context.Context, config *rest.Config) error {
+	manager, err := controllers.New(ctx, controllers.Options{
+		Config:   config,
+		Builders: s.allowedBuilders(),
+		Logger:   klog.Background(),
+	})
+	if err != nil {
+		return fmt.Errorf("set up the controllers: %w", err)
+	}
+	s.components.start(ctx, "controllers", manager.Start)
+	if !manager.GetCache().WaitForCacheSync(ctx) {
+		return errors.Join(errors.New("the controllers' caches did not fill"), ctx.Err())
+	}
+	return nil
+}
+
+// allowedBuilders are the builders of the agent, as the controllers are told of them.
+func (s *system) allowedBuilders() inputs.Builders {
+	allowed := inputs.Builders{Registered: map[string]inputs.Builder{mockName: {Image: local.Image(mockName)}}}
+	for name := range s.builders {
+		allowed.Registered[name] = inputs.Builder{Image: local.Image(name)}
+	}
+	return allowed
+}
+
+func (s *system) startCollector(ctx context.Context, config *rest.Config) error {
+	config.UserAgent = "goldsmith-collector"
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("connect the collector: %w", err)
+	}
+	objects, err := metadata.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("connect the collector: %w", err)
+	}
+	garbage, err := collector.New(collector.Options{Client: client, Metadata: objects})
+	if err != nil {
+		return err
+	}
+	s.components.start(ctx, "collector", garbage.Run)
+	return nil
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// patience is how long a test waits for what must happen.
+const patience = time.Minute
+
+// crashCases are lives of a build. Each is lived again and again, with a crash at each of its writes in turn.
+var crashCases = map[string]struct {
+	parameters []v1alpha1.Parameter
+	cancel     bool
+	want       v1alpha1.BuildPhase
+}{
+	"a build that succeeds": {
+		parameters: []v1alpha1.Parameter{{Name: "duration", Value: "0s"}, {Name: "steps", Value: "1"}},
+		want:       v1alpha1.BuildSucceeded,
+	},
+	"a build that succeeds at its second attempt": {
+		parameters: []v1alpha1.Parameter{{Name: "duration", Value: "0s"}, {Name: "steps", Value: "1"}, {Name: "failAttempts", Value: "1"}, {Name: "retryable", Value: "true"}},
+		want:       v1alpha1.BuildSucceeded,
+	},
+	"a build that fails": {
+		parameters: []v1alpha1.Parameter{{Name: "duration", Value: "0s"}, {Name: "steps", Value: "1"}, {Name: "exitCode", Value: "3"}},
+		want:       v1alpha1.BuildFailed,
+	},
+	"a build that is cancelled while it runs": {
+		parameters: []v1alpha1.Parameter{{Name: "duration", Value: "10m"}},
+		cancel:     true,
+		want:       v1alpha1.BuildCancelled,
+	},
+}
+
+// TestACrashAtAnyWriteLosesNothing stops controllers and agent at each write that they make, once before the server
+// got it and once after, without them learning that it did; then it starts new ones.
+func TestACrashAtAnyWriteLosesNothing(t *testing.T) {
+	for name, life := range crashCases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lab := newLaboratory(t)
+			for _, delivered := range []bool{false, true} {
+				for write := int64(1); ; write++ {
+					crash := &crash{at: write, delivered: delivered, happened: make(chan struct{})}
+					namespace := fmt.Sprintf("crash-%t-%d", delivered, write)
+					if !lab.live(t, namespace, life.parameters, life.cancel, life.want, crash) {
+						t.Logf("%d writes, delivered %t", write-1, delivered)
+						if write < 8 {
+							t.Fatalf("a whole life made only %d writes", write-1)
+						}
+						break
+					}
+				}
+			}
+		})
+	}
+}
+
+// crash lets a number of writes pass and then nothing any more: the process that made them is gone.
+type crash struct {
+	at        int64 // the write it happens at, from 1; 0 for never
+	delivered bool  // whether the server still gets that write
+	writes    atomic.Int64
+	happened  chan struct{}
+	once      sync.Once
+}
+
+var crashNever = crash{happened: make(chan struct{})}
+
+var errCrashed = errors.New("this process is gone")
+
+// around wraps a transport of the process that crashes.
+func (c *crash) around(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		select {
+		case <-c.happened:
+			return nil, errCrashed
+		default:
+		}
+		read := request.Method == http.MethodGet || strings.Contains(request.URL.Path, "/events")
+		if read || c.writes.Add(1) != c.at {
+			return next.RoundTrip(request)
+		}
+		if c.delivered {
+			if response, err := next.RoundTrip(request); err == nil {
+				_ = response.Body.Close() // the process is gone before it reads the answer
+			}
+		}
+		c.once.Do(func() { close(c.happened) })
+		return nil, errCrashed
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
+
+// laboratory is a server that outlives the crashes of its controllers and agents.
+type laboratory struct {
+	system *system
+	config *rest.Config
+	logs   *agentLogs
+	images versioned.Interface
+	kube   kubernetes.Interface
+}
+
+func newLaboratory(t *testing.T) *laboratory {
+	t.Helper()
+	options := Options{DataDirectory: t.TempDir(), Memory: true}
+	if err := options.complete(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := claimDataDirectory(options.DataDirectory, options.Memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lab := &laboratory{logs: &agentLogs{}, system: &system{options: options, data: data, components: newComponents()}}
+	users, err := lab.system.newUsers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(lab.system.components.stop(), data.release()); err != nil {
+			t.Error(err)
+		}
+	})
+	server, err := lab.system.startServer(t.Context(), listener, users, lab.logs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lab.system.startCollector(t.Context(), server.ClientConfig()); err != nil {
+		t.Fatal(err)
+	}
+	lab.config = server.ClientConfig()
+	lab.images = versioned.NewForConfigOrDie(lab.config)
+	lab.kube = kubernetes.NewForConfigOrDie(lab.config)
+	return lab
+}
+
+// run starts controllers and an agent, and returns how to stop them.
+func (l *laboratory) run(t *testing.T, crash *crash) (stop func()) {
+	t.Helper()
+	process := &system{options: l.system.options, data: l.system.data, components: newComponents()}
+	config := rest.CopyConfig(l.config)
+	config.Wrap(crash.around)
+	start := func() error {
+		if err := process.startAgent(t.Context(), rest.CopyConfig(config), l.logs); err != nil {
+			return err
+		}
+		return process.startControllers(t.Context(), rest.CopyConfig(config))
+	}
+	if err := start(); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := process.components.stop(); err != nil && !strings.Contains(err.Error(), errCrashed.Error()) {
+			t.Error(err)
+		}
+	}
+}
+
+// live lets one build live, with a crash in between. It returns whether the crash happened before the life was over.
+func (l *laboratory) live(t *testing.T, namespace string, parameters []v1alpha1.Parameter, cancel bool, want v1alpha1.BuildPhase, crash *crash) bool {
+	t.Helper()
+	ctx, done := context.WithTimeout(t.Context(), patience)
+	defer done()
+	_, err := l.kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	history := l.record(ctx, t, namespace, cancel)
+	stop := l.run(t, crash)
+	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Spec: v1alpha1.ImageSpec{
+		BuildInputs: v1alpha1.BuildInputs{
+			Builder:    v1alpha1.Builder{Name: mockName},
+			Base:       v1alpha1.Base{Reference: "debian:bookworm"},
+			Targets:    []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
+			Parameters: parameters,
+		},
+		Retry: &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: &metav1.Duration{}, Max: &metav1.Duration{}}},
+	}}
+	if _, err := l.images.ImagesV1alpha1().Images(namespace).Create(ctx, image, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	crashed := false
+	select {
+	case <-crash.happened:
+		crashed = true
+		stop()
+		stop = l.run(t, &crashNever)
+		select {
+		case <-history.settled:
+		case <-ctx.Done():
+		}
+	case <-history.settled:
+	case <-ctx.Done():
+	}
+	stop()
+	if ctx.Err() != nil {
+		t.Errorf("%s: the build did not end", namespace)
+	}
+	history.check(t, want)
+	return crashed
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// dataDirectory is a claimed data directory. What is in it:
+//
+//	kubeconfig   for clients
+//	lock         held while a process uses the directory
+//	up.log       what the libraries logged since the last start
+//	server/      token, address and certificate, so that a kubeconfig is good for longer than one run
+//	storage/     the objects: etcd
+//	builds/      logs of builds and the files of running ones
+//	run/         sockets
+type dataDirectory struct {
+	path   string
+	memory bool // nothing is remembered
+	lock   *os.File
+}
+
+// claimDataDirectory makes the directory and locks it. The kernel drops the lock with the process, however it ends.
+func claimDataDirectory(path string, memory bool) (*dataDirectory, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock of the data directory: %w", err)
+	}
+	err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = fmt.Errorf("the data directory %s is in use by another `goldsmith up`: stop that one, or choose another with --data-dir", path)
+	} else if err != nil {
+		err = fmt.Errorf("lock the data directory %s: %w", path, err)
+	}
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return &dataDirectory{path: path, memory: memory, lock: lock}, nil
+}
+
+func (d *dataDirectory) release() error {
+	return d.lock.Close()
+}
+
+func (d *dataDirectory) join(elements ...string) string {
+	return filepath.Join(append([]string{d.path}, elements...)...)
+}
+
+// recall returns what was remembered under a name, or "".
+func (d *dataDirectory) recall(name string) (string, error) {
+	if d.memory {
+		return "", nil
+	}
+	content, err := os.ReadFile(d.join("server", name))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the server's %s: %w", name, err)
+	}
+	return strings.TrimSpace(string(content)), nil
+}
+
+func (d *dataDirectory) remember(name, value string) error {
+	if d.memory {
+		return nil
+	}
+	if err := writeFile(d.join("server", name), []byte(value+"\n")); err != nil {
+		return fmt.Errorf("keep the server's %s: %w", name, err)
+	}
+	return nil
+}
+
+// token returns the bearer token of this data directory's kubeconfigs.
+func (d *dataDirectory) token() (string, error) {
+	token, err := d.recall("token")
+	if token != "" || err != nil {
+		return token, err
+	}
+	token = newToken()
+	return token, d.remember("token", token)
+}
+
+// newToken returns 128 random bits or more.
+func newToken() string {
+	return rand.Text()
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func claim(t *testing.T, path string, memory bool) *dataDirectory {
+	t.Helper()
+	directory, err := claimDataDirectory(path, memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return directory
+}
+
+func release(t *testing.T, directory *dataDirectory) {
+	t.Helper()
+	if err := directory.release(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func token(t *testing.T, directory *dataDirectory) string {
+	t.Helper()
+	token, err := directory.token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(token) < 26 {
+		t.Errorf("token %q is too short to be random", token)
+	}
+	return token
+}
+
+func TestADataDirectoryHasOneUserAtATime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	first := claim(t, path, false)
+	if _, err := claimDataDirectory(path, true); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("got error %v, want one that names %s", err, path)
+	}
+	release(t, first)
+	release(t, claim(t, path, false))
+}
+
+func TestTheTokenSurvivesARestartAndIsSecret(t *testing.T) {
+	path := t.TempDir()
+	first := claim(t, path, false)
+	before := token(t, first)
+	release(t, first)
+	second := claim(t, path, false)
+	defer release(t, second)
+	if after := token(t, second); after != before {
+		t.Error("the token changed")
+	}
+	info, err := os.Stat(second.join("server", "token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("got mode %o", info.Mode().Perm())
+	}
+}
+
+func TestInMemoryNothingIsRemembered(t *testing.T) {
+	directory := claim(t, t.TempDir(), true)
+	defer release(t, directory)
+	if token(t, directory) == token(t, directory) {
+		t.Error("the token was kept")
+	}
+	if _, err := os.Stat(directory.join("server")); !os.IsNotExist(err) {
+		t.Errorf("got %v, want nothing", err)
+	}
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// parseListen reads a loopback address, as host or host:port. A missing port is 0.
+func parseListen(text string) (netip.AddrPort, error) {
+	host, port := text, "0"
+	if h, p, err := net.SplitHostPort(text); err == nil {
+		host, port = h, p
+	}
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("--listen %q: not an IP address, with or without a port", text)
+	}
+	if !address.IsLoopback() {
+		return netip.AddrPort{}, fmt.Errorf(
+			"--listen %q: only a loopback address such as 127.0.0.1 is served, so that no other machine can reach it", text)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("--listen %q: the port must be a number from 0 to 65535", text)
+	}
+	return netip.AddrPortFrom(address, uint16(number)), nil
+}
+
+// withPortOf fills in a missing port: that of the address used before, if the host is the same.
+func withPortOf(asked netip.AddrPort, before string) netip.AddrPort {
+	last, err := netip.ParseAddrPort(before)
+	if err != nil || asked.Port() != 0 || last.Addr() != asked.Addr() {
+		return asked
+	}
+	return last
+}
+
+func listen(address netip.AddrPort) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address.String())
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is in use by another process: end that one, or choose another address with --listen", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return listener, nil
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"os"
+	"testing"
+)
+
+// TestMain lets the test binary stand in for the goldsmith executable where a server starts its children from it.
+func TestMain(m *testing.M) {
+	if code, ok := RunChild(os.Args); ok {
+		os.Exit(code)
+	}
+	os.Exit(m.Run())
+}

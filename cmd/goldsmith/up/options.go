@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/rest"
+)
+
+// Options say how to run. The zero value of each is its default.
+type Options struct {
+	// DataDirectory holds everything that survives a restart. ./.goldsmith by default. One process at a time uses it.
+	DataDirectory string
+	// Kubeconfig is the file to write, with mode 0600; DataDirectory/kubeconfig by default. A file with contexts that
+	// are not ours is refused.
+	Kubeconfig string
+	// Listen is a loopback address, as host or host:port. 127.0.0.1 by default. Without a port, the one used before
+	// with this data directory, or else a free one.
+	Listen string
+	// Workers is how many builds run at a time; the number of cores by default.
+	Workers int
+	// Memory keeps nothing: DataDirectory then only holds the kubeconfig, sockets and the files of running builds.
+	Memory bool
+	// Builders are the executables that builds may name, as name=/absolute/path. "mock" is always there.
+	Builders []string
+
+	// Out is where the lines for a user go; nowhere by default.
+	Out io.Writer
+	// LogToDirectory sends what the libraries in this process log to DataDirectory/up.log, or nowhere with Memory.
+	LogToDirectory bool
+	// OnReady is called once everything serves, with a configuration for privileged clients and the kubeconfig's path.
+	OnReady func(config *rest.Config, kubeconfig string)
+	// WrapTransport wraps the connection of the controllers (and of nothing else) to the server.
+	WrapTransport func(http.RoundTripper) http.RoundTripper
+	// CompactionInterval is how long old versions of objects can be watched from; etcd's default here is 5 minutes.
+	CompactionInterval time.Duration
+	// Executable is the file that has the subcommands MockBuilderCommand and SuperviseCommand; this program by default.
+	Executable string
+}
+
+// The hidden subcommands by which the process starts its children from its own executable.
+const (
+	MockBuilderCommand = "mock-builder"
+	SuperviseCommand   = "supervise"
+)
+
+const (
+	defaultDataDirectory = ".goldsmith"
+	defaultListen        = "127.0.0.1"
+)
+
+// addTo adds the flags for what a user may say.
+func (o *Options) addTo(flags *pflag.FlagSet) {
+	flags.StringVar(&o.DataDirectory, "data-dir", defaultDataDirectory, "directory that holds everything that survives a restart")
+	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig to write (default DATA-DIR/kubeconfig)")
+	flags.StringVar(&o.Listen, "listen", defaultListen,
+		"loopback address to listen on, as host or host:port; without a port the one used before, or else a free one")
+	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "how many builds run at a time")
+	flags.BoolVar(&o.Memory, "memory", false, "keep nothing; the data directory is only used for the kubeconfig and sockets")
+	flags.StringArrayVar(&o.Builders, "builder", nil,
+		"an executable that builds may name, as name=/absolute/path; repeatable; \"mock\" is always there")
+}
+
+// complete fills in the defaults and makes paths absolute.
+func (o *Options) complete() (err error) {
+	if o.DataDirectory == "" {
+		o.DataDirectory = defaultDataDirectory
+	}
+	if o.DataDirectory, err = filepath.Abs(o.DataDirectory); err != nil {
+		return fmt.Errorf("find the data directory: %w", err)
+	}
+	if o.Kubeconfig == "" {
+		o.Kubeconfig = filepath.Join(o.DataDirectory, "kubeconfig")
+	}
+	if o.Kubeconfig, err = filepath.Abs(o.Kubeconfig); err != nil {
+		return fmt.Errorf("find the kubeconfig: %w", err)
+	}
+	if o.Listen == "" {
+		o.Listen = defaultListen
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.NumCPU()
+	}
+	if o.Workers < 0 {
+		return errors.New("--workers must be at least 1")
+	}
+	if o.Out == nil {
+		o.Out = io.Discard
+	}
+	if o.Executable == "" {
+		if o.Executable, err = os.Executable(); err != nil {
+			return fmt.Errorf("find this program's own file: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"goldsmith.dev/goldsmith/apiserver"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
+	"goldsmith.dev/goldsmith/apiserver/corekinds"
+)
+
+const serverName = "goldsmith"
+
+// describeServer describes the API server: what it serves, not yet where and to whom.
+func describeServer(logs corekinds.LogOpener) *builder.Server {
+	return corekinds.Register(apiserver.Register(builder.New(serverName), apiserver.Options{}), logs)
+}
+
+// startServer starts the API server with its storage, and returns once it is ready.
+func (s *system) startServer(ctx context.Context, listener net.Listener, users *users, logs corekinds.LogOpener) (*builder.Running, error) {
+	server := users.admit(describeServer(logs)).WithListener(listener).WithStorage(s.storage())
+	if !s.options.Memory {
+		server.WithCertificateDirectory(s.data.join("server"))
+	}
+	options, err := server.ToServerOptions()
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	running, err := options.Start(serving)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	s.components.start(ctx, "API server", func(ctx context.Context) error {
+		context.AfterFunc(ctx, stop)
+		return running.Wait()
+	})
+	return running, running.WaitReady(ctx)
+}
+
+func (s *system) storage() builder.StorageBackend {
+	var options []etcd.Option
+	if s.options.CompactionInterval > 0 {
+		options = append(options, etcd.WithCompactionInterval(s.options.CompactionInterval))
+	}
+	if s.options.Memory {
+		return builder.MemoryEtcd(append(options, etcd.WithSocketDirectory(s.data.join("run")))...)
+	}
+	return builder.EmbeddedEtcd(s.data.join("storage"), options...)
+}
