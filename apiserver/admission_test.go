@@ -109,7 +109,9 @@ func (h *admissionHook) set(mutate func(*hub.ImageBuild) error, validate func(ad
 	h.mutate, h.validate = mutate, validate
 }
 
-func (h *admissionHook) Handles(operation admission.Operation) bool { return operation == admission.Create }
+func (h *admissionHook) Handles(operation admission.Operation) bool {
+	return operation == admission.Create
+}
 
 func (h *admissionHook) Admit(_ context.Context, attributes admission.Attributes, _ admission.ObjectInterfaces) error {
 	h.lock.Lock()

@@ -140,7 +140,9 @@ var _ = Describe("The status of a build", func() {
 	})
 
 	It("keeps what the inputs resolved to", func(ctx SpecContext) {
-		write(ctx, builds, func(status *v1alpha1.ImageBuildStatus) { status.Resolved = &v1alpha1.ResolvedInputs{InputsDigest: digest('a')} })
+		write(ctx, builds, func(status *v1alpha1.ImageBuildStatus) {
+			status.Resolved = &v1alpha1.ResolvedInputs{InputsDigest: digest('a')}
+		})
 		refuse(ctx, builds, "status.resolved", func(status *v1alpha1.ImageBuildStatus) { status.Resolved.InputsDigest = digest('b') })
 		refuse(ctx, builds, "status.resolved", func(status *v1alpha1.ImageBuildStatus) { status.Resolved = nil })
 	})

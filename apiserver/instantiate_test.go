@@ -3,6 +3,7 @@
 package apiserver_test
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -249,8 +250,8 @@ func recordUID(ctx SpecContext, images typed.ImageInterface, name string, uid ty
 
 // fieldsOf are the paths that an Invalid error names.
 func fieldsOf(err error) []string {
-	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // clients return it as it is
-	if !ok || status.Status().Details == nil {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
 		return nil
 	}
 	var paths []string

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"goldsmith.dev/goldsmith/apiserver/images"
@@ -71,8 +72,8 @@ func (f *follower) Read(buffer []byte) (int, error) {
 			}
 		}
 		n, err := f.log.Read(buffer)
-		if errors.Is(err, io.EOF) {
-			err = f.endLog()
+		if err != nil && f.ctx.Err() == nil {
+			err = f.endLog(err)
 		}
 		if n > 0 || err != nil {
 			return n, err
@@ -92,7 +93,13 @@ func (f *follower) Close() error {
 	return f.log.Close()
 }
 
-func (f *follower) endLog() error {
+// endLog is the end of one log, and not yet of what is followed: a log that breaks off, because its node went away for
+// instance, is followed by that of the next attempt.
+func (f *follower) endLog(reason error) error {
+	if !errors.Is(reason, io.EOF) {
+		utilruntime.HandleErrorWithContext(f.ctx, reason, "A followed log broke off",
+			"imagebuild", f.build.Namespace+"/"+f.build.Name, "attempt", f.number)
+	}
 	log := f.log
 	f.log = nil
 	f.number++
@@ -134,7 +141,7 @@ func (f *follower) open(attempt *images.BuildAttempt) (opened bool, err error) {
 	switch {
 	case errors.Is(err, ErrLogNotStarted):
 		return false, nil
-	case errors.Is(err, ErrLogGone) && (f.started || !f.only && !f.over()):
+	case errors.Is(err, ErrLogGone) && (f.started || f.more()):
 		return false, nil
 	case err != nil:
 		return false, logError(err, f.build, attempt)
@@ -146,6 +153,11 @@ func (f *follower) open(attempt *images.BuildAttempt) (opened bool, err error) {
 
 func (f *follower) current() *images.BuildAttempt {
 	return attemptOf(f.build, f.number)
+}
+
+// more says whether another attempt's log follows, or may follow.
+func (f *follower) more() bool {
+	return !f.only && (!f.over() || f.number < f.build.Status.CurrentAttempt)
 }
 
 // over says whether the build will not change any more.

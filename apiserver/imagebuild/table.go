@@ -37,7 +37,7 @@ func newTable(clock clock.PassiveClock) rest.TableConvertor {
 		Columns: columns,
 		Row: func(build *images.ImageBuild) []any {
 			return []any{
-				build.Name, imageName(build), string(build.Status.Phase), why(build), build.Status.CurrentAttempt,
+				build.Name, imageName(build), string(build.Status.Phase), why(build), int64(build.Status.CurrentAttempt),
 				elapsed(clock, build), table.Age(clock, build.CreationTimestamp),
 				trigger(build), node(build), table.Digest(build.Status.Artifacts),
 			}

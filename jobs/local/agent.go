@@ -78,6 +78,9 @@ type Agent struct {
 	workers  *workers
 	jobQueue workqueue.TypedRateLimitingInterface[objectRef]
 	podQueue workqueue.TypedRateLimitingInterface[objectRef]
+	// What is worth a write only if it lasts has queues of its own, so that it never holds up what is due.
+	lateJobs workqueue.TypedRateLimitingInterface[objectRef]
+	latePods workqueue.TypedRateLimitingInterface[objectRef]
 	jobs     batchlisters.JobLister
 	pods     corelisters.PodLister
 	recorder record.EventRecorder
@@ -140,6 +143,8 @@ func New(o Options) (*Agent, error) {
 		logger:     o.Logger,
 		jobQueue:   newQueue(o.Clock),
 		podQueue:   newQueue(o.Clock),
+		lateJobs:   newQueue(o.Clock),
+		latePods:   newQueue(o.Clock),
 		stopping:   make(chan struct{}),
 		runs:       map[types.UID]*run{},
 		started:    map[types.UID]jobRecord{},
@@ -185,8 +190,9 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	wait, err := a.begin(ctx)
 	defer func() {
 		cancel()
-		a.jobQueue.ShutDown()
-		a.podQueue.ShutDown()
+		for _, queue := range []workqueue.TypedRateLimitingInterface[objectRef]{a.jobQueue, a.podQueue, a.lateJobs, a.latePods} {
+			queue.ShutDown()
+		}
 		a.stopBuilders(endWrites)
 		wait()
 	}()
@@ -234,6 +240,8 @@ func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 	for range podWorkers {
 		group.Go(func() { a.work(ctx, "Pod", a.podQueue, a.syncPod) })
 	}
+	group.Go(func() { a.work(ctx, "Job", a.lateJobs, a.syncLateJob) })
+	group.Go(func() { a.work(ctx, "Pod", a.latePods, a.noteWaiting) })
 	return wait, nil
 }
 

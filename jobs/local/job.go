@@ -25,8 +25,17 @@ type jobRecord struct {
 	written *batchv1.Job // the Job as last written
 }
 
-// syncJob does what the Job controller does for a Job.
+// syncJob does what the Job controller does for a Job, and leaves to syncLateJob what can wait.
 func (a *Agent) syncJob(ctx context.Context, ref objectRef) error {
+	return a.reconcileJob(ctx, ref, false)
+}
+
+// syncLateJob writes what syncJob has left, if it still is so.
+func (a *Agent) syncLateJob(ctx context.Context, ref objectRef) error {
+	return a.reconcileJob(ctx, ref, true)
+}
+
+func (a *Agent) reconcileJob(ctx context.Context, ref objectRef, late bool) error {
 	job, err := a.jobs.Jobs(ref.namespace).Get(ref.name)
 	if apierrors.IsNotFound(err) || err == nil && (job.UID != ref.uid || finished(job)) {
 		a.dropJobRecord(ref.uid)
@@ -54,7 +63,7 @@ func (a *Agent) syncJob(ctx context.Context, ref objectRef) error {
 	case err != nil:
 		return err
 	case pod != nil:
-		return a.followPod(ctx, job, pod, record)
+		return a.followPod(ctx, job, pod, record, late)
 	case begun:
 		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), batchv1.JobReasonBackoffLimitExceeded, failureMessage(job, nil)))
 	}
@@ -79,34 +88,27 @@ func (a *Agent) podOf(ctx context.Context, job *batchv1.Job, begun bool) (*corev
 	return pod, nil
 }
 
-// followPod writes the Job's status as its pod's has it. Counters that may well change again at once wait.
-func (a *Agent) followPod(ctx context.Context, job *batchv1.Job, pod *corev1.Pod, record jobRecord) error {
-	now := a.clock.Now()
-	status := jobStatus(job, pod, record.created, now)
-	if equality.Semantic.DeepEqual(job.Status, status) {
+// followPod writes the Job's status as its pod's has it.
+func (a *Agent) followPod(ctx context.Context, job *batchv1.Job, pod *corev1.Pod, record jobRecord, late bool) error {
+	status := jobStatus(job, pod, record.created, a.clock.Now())
+	switch {
+	case equality.Semantic.DeepEqual(job.Status, status):
 		return nil
-	}
-	if wait := unnoticedWait - now.Sub(lagging(job, status, pod, record)); wait > 0 {
-		a.jobQueue.AddAfter(objectRef{job.Namespace, job.Name, job.UID}, wait)
+	case !late && canWait(job, status, pod):
+		a.lateJobs.AddAfter(objectRef{job.Namespace, job.Name, job.UID}, unnoticedWait)
 		return nil
 	}
 	return a.writeJobStatus(ctx, job, status)
 }
 
-// lagging is since when a status is behind that may be behind for a while: a pod that has just been created is about to
-// run, and one that has just become ready may be about to end. It is zero where the status is to be written at once.
-func lagging(job *batchv1.Job, status batchv1.JobStatus, pod *corev1.Pod, record jobRecord) time.Time {
+// canWait says that a status will probably have changed again soon: a pod that was created is about to run, and one that
+// has become ready may be about to end.
+func canWait(job *batchv1.Job, status batchv1.JobStatus, pod *corev1.Pod) bool {
 	if terminal(pod) || pod.DeletionTimestamp != nil {
-		return time.Time{}
-	}
-	if pod.Status.Phase != corev1.PodRunning {
-		return record.created
+		return false
 	}
 	status.Ready = job.Status.Ready
-	if equality.Semantic.DeepEqual(job.Status, status) && pod.Status.StartTime != nil {
-		return pod.Status.StartTime.Time
-	}
-	return time.Time{}
+	return pod.Status.Phase != corev1.PodRunning || equality.Semantic.DeepEqual(job.Status, status)
 }
 
 func (a *Agent) writeJobStatus(ctx context.Context, job *batchv1.Job, status batchv1.JobStatus) error {

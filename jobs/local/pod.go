@@ -5,6 +5,7 @@ package local
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -66,8 +67,11 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 	if refusal != "" {
 		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setNotStarted(pod, a.clock.Now(), refusal) })
 	}
-	if ok, since := a.workers.acquire(ref, pod.CreationTimestamp.Time, a.clock.Now()); !ok {
-		return a.noteWaiting(ctx, pod, since)
+	if !a.workers.acquire(ref, pod.CreationTimestamp.Time) {
+		if !notedWaiting(pod) {
+			a.latePods.AddAfter(ref, unnoticedWait)
+		}
+		return nil
 	}
 	log, err := dir.prepare(pod.Annotations[v1alpha1.AnnotationInput])
 	if err != nil {
@@ -78,18 +82,26 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 	return nil
 }
 
-// noteWaiting tells in the status of a pod that has waited for some time what it waits for.
-func (a *Agent) noteWaiting(ctx context.Context, pod *corev1.Pod, since time.Time) error {
-	if wait := unnoticedWait - a.clock.Since(since); wait > 0 {
-		a.podQueue.AddAfter(refOf(pod), wait)
+// noteWaiting tells in the status of a pod that has waited for some time what it waits for. A pod that has changed
+// meanwhile is left alone.
+func (a *Agent) noteWaiting(ctx context.Context, ref objectRef) error {
+	pod, err := a.pods.Pods(ref.namespace).Get(ref.name)
+	if err != nil || pod.UID != ref.uid || notedWaiting(pod) || !a.workers.waits(ref.uid) {
+		return nil // gone, noted or started
+	}
+	pod = pod.DeepCopy()
+	setBusy(pod, a.workers.total, a.clock.Now())
+	_, err = a.client.CoreV1().Pods(ref.namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+	if err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil
 	}
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			return nil
-		}
-	}
-	return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setBusy(pod, a.workers.total, a.clock.Now()) })
+	return fmt.Errorf("write the status of pod %s: %w", ref, err)
+}
+
+func notedWaiting(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse
+	})
 }
 
 // forgetPod ends what is left of a pod that is gone.

@@ -131,7 +131,7 @@ func (r *run) execute(builder Builder, log *os.File) {
 	r.store(func(pod *corev1.Pod) { setEnded(pod, e) })
 }
 
-// finish removes what belongs to a pod that is gone.
+// finish ends the log, and removes the files of a pod that is gone.
 func (r *run) finish() {
 	r.feed.Complete()
 	r.mu.Lock()
@@ -139,6 +139,7 @@ func (r *run) finish() {
 	removed := r.removed
 	r.mu.Unlock()
 	if !removed {
+		r.agent.podQueue.Add(r.ref) // what had to wait for the process's end
 		return
 	}
 	if err := r.dir.remove(); err != nil {
@@ -157,7 +158,7 @@ func (r *run) launch(builder Builder, log *os.File) (running *process.Process, l
 	if err != nil {
 		return nil, nil, fmt.Errorf("start the builder: %w", err)
 	}
-	defer input.Close()
+	defer func() { _ = input.Close() }() // the builder has its own
 	running, err = r.agent.processes.Start(process.Command{
 		Path: builder.Path,
 		Args: builder.Args,
@@ -201,17 +202,13 @@ func pipe() (output, input *os.File, err error) {
 }
 
 func (r *run) copyLog(log, output *os.File) error {
-	defer output.Close()
-	defer log.Close()
+	defer func() { _ = output.Close() }() // only read from
 	w := crilog.NewWriter(log, r.agent.clock.Now, r.feed, maxLogBytes)
 	_, err := io.Copy(w, output)
 	if os.IsTimeout(err) {
 		err = nil
 	}
-	if closeErr := w.Close(); closeErr != nil {
-		err = closeErr
-	}
-	return err
+	return errors.Join(err, w.Close(), log.Close())
 }
 
 // guard waits for the process's end, and brings it about where the pod or the agent asks for it. stopped says that the

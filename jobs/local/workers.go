@@ -24,7 +24,6 @@ type workers struct {
 type waiter struct {
 	ref     objectRef
 	created time.Time
-	since   time.Time
 }
 
 // newWorkers has wake called with a waiting pod whose turn it is.
@@ -32,23 +31,29 @@ func newWorkers(total int, wake func(objectRef)) *workers {
 	return &workers{total: total, free: total, wake: wake, granted: map[types.UID]bool{}}
 }
 
-// acquire takes a worker for a pod, or lets the pod wait and says since when it has.
-func (w *workers) acquire(ref objectRef, created, now time.Time) (ok bool, since time.Time) {
+// acquire takes a worker for a pod, or lets the pod wait: wake is called when it is its turn.
+func (w *workers) acquire(ref objectRef, created time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.granted[ref.uid] {
 		delete(w.granted, ref.uid)
-		return true, time.Time{}
+		return true
 	}
 	if w.free > 0 {
 		w.free--
-		return true, time.Time{}
+		return true
 	}
-	if i := w.find(ref.uid); i >= 0 {
-		return false, w.waiting[i].since
+	if w.find(ref.uid) < 0 {
+		w.waiting = append(w.waiting, waiter{ref: ref, created: created})
 	}
-	w.waiting = append(w.waiting, waiter{ref: ref, created: created, since: now})
-	return false, now
+	return false
+}
+
+// waits says whether a pod waits.
+func (w *workers) waits(uid types.UID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.find(uid) >= 0
 }
 
 // release gives a worker back: to the oldest of the waiting pods.

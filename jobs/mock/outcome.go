@@ -123,7 +123,8 @@ func (b *builder) encode(message result.Result) ([]byte, error) {
 	case resultMalformed:
 		return text[:len(text)/2], nil
 	case resultOversized:
-		return append(text, bytes.Repeat([]byte(" "), result.MaxBytes)...), nil
+		// Neither the beginning nor the end of it, which is what a kubelet keeps, is a result.
+		return fmt.Appendf(text[:len(text)-1], `,"padding":%q}`, strings.Repeat("x", result.MaxBytes)), nil
 	}
 	return text, nil
 }

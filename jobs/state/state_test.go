@@ -384,6 +384,15 @@ func TestRunningRecordsWhichJobAndPodAreBelieved(t *testing.T) {
 	}
 }
 
+func TestAPodWhoseContainerNeverStartedIsNotRecorded(t *testing.T) {
+	w := given(v1alpha1.BuildStarting).job().pod(corev1.PodPending)
+	w.Now = t0.Add(v1alpha1.DefaultStartTimeout)
+	attempt := Next(w.Observed).Status.Attempts[0]
+	if attempt.Outcome != v1alpha1.AttemptFailed || attempt.JobUID != "job-uid" || attempt.PodUID != "" || attempt.PodName != "" || attempt.NodeName != "node" {
+		t.Errorf("recorded %+v", attempt)
+	}
+}
+
 func TestFindPodBelievesOnlyTheRecordedPod(t *testing.T) {
 	w := given(v1alpha1.BuildRunning).pod(corev1.PodRunning)
 	other := w.Pod.DeepCopy()

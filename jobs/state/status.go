@@ -52,16 +52,20 @@ func (t *transition) run() {
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonContainerStarted, "")
 }
 
-// record binds the attempt to the Job and the pod that were seen. What another Job or pod says is refused from now on.
+// record binds the attempt to the Job that was seen, and to its pod once the container has started: before, there is no
+// log that could be lost with it. What another Job or pod says is refused from now on.
 func (t *transition) record() {
 	attempt := t.attempt()
 	if t.Job != nil && attempt.JobUID == "" && t.ours(t.Job) {
 		attempt.JobUID = t.Job.UID
 	}
-	if t.Pod != nil && attempt.PodUID == "" {
+	if t.Pod == nil || attempt.PodUID != "" && attempt.PodUID != t.Pod.UID {
+		return
+	}
+	if hasStarted(t.Pod) {
 		attempt.PodName, attempt.PodUID = t.Pod.Name, t.Pod.UID
 	}
-	if t.Pod != nil && t.Pod.UID == attempt.PodUID && attempt.NodeName == "" {
+	if attempt.NodeName == "" {
 		attempt.NodeName = t.Pod.Spec.NodeName
 	}
 }

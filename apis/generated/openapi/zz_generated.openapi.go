@@ -674,7 +674,7 @@ func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback)
 					},
 					"image": {
 						SchemaProps: spec.SchemaProps{
-							Description: "image is the reference of a container image that follows the builder contract. Whether builders may be given this way is the operator's choice; where they may not, builds fail with BuilderNotAllowed.",
+							Description: "image is the reference of a container image that follows the builder contract, 1 to 512 characters without spaces. Whether builders may be given this way is the operator's choice; where they may not, builds fail with BuilderNotAllowed.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1753,7 +1753,7 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "on lists the classes of failures that get another attempt. Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.",
+							Description: "on lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout. Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

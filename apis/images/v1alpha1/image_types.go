@@ -94,8 +94,9 @@ type Builder struct {
 	// name of a builder that the operator of the server registered, a DNS label. "mock" is always there.
 	// +optional
 	Name string `json:"name,omitempty"`
-	// image is the reference of a container image that follows the builder contract. Whether builders may be
-	// given this way is the operator's choice; where they may not, builds fail with BuilderNotAllowed.
+	// image is the reference of a container image that follows the builder contract, 1 to 512 characters without
+	// spaces. Whether builders may be given this way is the operator's choice; where they may not, builds fail with
+	// BuilderNotAllowed.
 	// +optional
 	Image string `json:"image,omitempty"`
 	// command replaces the entry point of image. Only together with image. At most 64 elements.
@@ -203,8 +204,8 @@ type RetryPolicy struct {
 	// limit is how many further attempts a build gets. 0 to 10. Defaults to 2.
 	// +optional
 	Limit *int32 `json:"limit,omitempty"`
-	// on lists the classes of failures that get another attempt. Defaults to Infrastructure and Registry, also when
-	// empty; limit 0 is how nothing is retried.
+	// on lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout.
+	// Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.
 	// +optional
 	// +listType=set
 	On []FailureClass `json:"on,omitempty"`

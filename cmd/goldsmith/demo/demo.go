@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,13 +29,16 @@ const (
 	pace = "2m"
 )
 
-// steps are what a user types after `goldsmith up`, in order. EXAMPLES is the directory of the examples.
-var steps = []string{
-	"goldsmith kubectl apply -f EXAMPLES",
-	"goldsmith logs debian -f",
-	"goldsmith kubectl wait images --all --for=condition=Ready --timeout=" + pace,
-	"goldsmith kubectl get images,imagebuilds",
-	"goldsmith kubectl get image debian -o jsonpath={.status.latestSuccessful}",
+// examplesWord stands for the directory of the examples.
+const examplesWord = "EXAMPLES"
+
+// steps are what a user types after `goldsmith up`, in order, without the program's name.
+var steps = [][]string{
+	{"kubectl", "apply", "-f", examplesWord},
+	{"logs", "debian", "-f"},
+	{"kubectl", "wait", "images", "--all", "--for=condition=Ready", "--timeout=" + pace},
+	{"kubectl", "get", "images,imagebuilds"},
+	{"kubectl", "get", "image", "debian", "-o", `jsonpath={range .status.latestSuccessful.artifacts[*]}{.target} {.digest}{"\n"}{end}`},
 }
 
 type options struct {
@@ -81,7 +85,7 @@ func run(ctx context.Context, asked *options, out, complaints io.Writer) (err er
 	narrator.environment = append(os.Environ(), "KUBECONFIG="+server.kubeconfig)
 	narrator.line("$ export KUBECONFIG=%s", server.kubeconfig)
 	for _, step := range steps {
-		if err := narrator.run(ctx, strings.ReplaceAll(step, "EXAMPLES", asked.examples)); err != nil {
+		if err := narrator.run(ctx, replaced(step, examplesWord, asked.examples)); err != nil {
 			return errors.Join(err, context.Cause(ctx), server.stop())
 		}
 	}
@@ -142,18 +146,41 @@ func (n *narrator) line(format string, args ...any) {
 	}
 }
 
-// run runs a line of words, the first of which is this program.
-func (n *narrator) run(ctx context.Context, line string) error {
+// run runs this program with arguments.
+func (n *narrator) run(ctx context.Context, arguments []string) error {
+	line := "goldsmith " + typed(arguments)
 	n.line("\n$ %s", line)
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program's own file: %w", err)
 	}
-	command := exec.CommandContext(ctx, program, strings.Fields(line)[1:]...)
+	command := exec.CommandContext(ctx, program, arguments...)
 	command.Env = n.environment
 	command.Stdout, command.Stderr = n.out, n.complaints
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("`%s`: %w", line, err)
 	}
 	return nil
+}
+
+// typed is how arguments are typed in a shell. None of them has a single quote in it.
+func typed(arguments []string) string {
+	words := make([]string, len(arguments))
+	for i, argument := range arguments {
+		words[i] = argument
+		if strings.ContainsAny(argument, " {}[]*$\"\\") {
+			words[i] = "'" + argument + "'"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func replaced(words []string, from, to string) []string {
+	words = slices.Clone(words)
+	for i := range words {
+		if words[i] == from {
+			words[i] = to
+		}
+	}
+	return words
 }

@@ -54,7 +54,9 @@ func (s *server) start(ctx ginkgo.SpecContext) {
 	directory := ginkgo.GinkgoT().TempDir()
 	s.home = filepath.Join(directory, "home")
 	s.executable = filepath.Join(directory, "goldsmith")
-	build := exec.CommandContext(ctx, "go", "build", "-o", s.executable, "goldsmith.dev/goldsmith/cmd/goldsmith")
+	// With the flags of `make build`, whose compiled packages are used again.
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", s.executable, "goldsmith.dev/goldsmith/cmd/goldsmith")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	output, err := build.CombinedOutput()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "%s", output)
 
@@ -63,12 +65,13 @@ func (s *server) start(ctx ginkgo.SpecContext) {
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- up.Run(running, up.Options{
-			DataDirectory: filepath.Join(directory, "data"),
-			Memory:        true,
-			Workers:       workers,
-			Builders:      registrations,
-			Executable:    s.executable,
-			Out:           ginkgo.GinkgoWriter,
+			DataDirectory:  filepath.Join(directory, "data"),
+			Memory:         true,
+			Workers:        workers,
+			Builders:       registrations,
+			Executable:     s.executable,
+			Out:            ginkgo.GinkgoWriter,
+			LogToDirectory: true, // which is nowhere, with Memory
 			OnReady: func(config *rest.Config, kubeconfig string) {
 				s.config, s.kubeconfig = config, kubeconfig
 				close(ready)

@@ -26,12 +26,15 @@ import (
 // patience is how long a test waits for what must happen.
 const patience = time.Minute
 
-// crashCases are lives of a build. Each is lived again and again, with a crash at each of its writes in turn.
-var crashCases = map[string]struct {
+// life is what is asked of a build, and how it must end.
+type life struct {
 	parameters []v1alpha1.Parameter
-	cancel     bool
+	cancel     bool // once it runs
 	want       v1alpha1.BuildPhase
-}{
+}
+
+// crashCases are lives of a build. Each is lived again and again, with a crash at each of its writes in turn.
+var crashCases = map[string]life{
 	"a build that succeeds": {
 		parameters: []v1alpha1.Parameter{{Name: "duration", Value: "0s"}, {Name: "steps", Value: "1"}},
 		want:       v1alpha1.BuildSucceeded,
@@ -55,23 +58,18 @@ var crashCases = map[string]struct {
 // got it and once after, without them learning that it did; then it starts new ones.
 func TestACrashAtAnyWriteLosesNothing(t *testing.T) {
 	for name, life := range crashCases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			lab := newLaboratory(t)
-			for _, delivered := range []bool{false, true} {
-				for write := int64(1); ; write++ {
-					crash := &crash{at: write, delivered: delivered, happened: make(chan struct{})}
-					namespace := fmt.Sprintf("crash-%t-%d", delivered, write)
-					if !lab.live(t, namespace, life.parameters, life.cancel, life.want, crash) {
-						t.Logf("%d writes, delivered %t", write-1, delivered)
-						if write < 8 {
-							t.Fatalf("a whole life made only %d writes", write-1)
-						}
-						break
-					}
+		for _, delivered := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, delivered %t", name, delivered), func(t *testing.T) {
+				t.Parallel()
+				lab := newLaboratory(t)
+				write := int64(1)
+				for ; lab.live(t, life, &crash{at: write, delivered: delivered, happened: make(chan struct{})}); write++ {
 				}
-			}
-		})
+				if t.Logf("%d writes", write-1); write < 8 {
+					t.Errorf("a whole life made only %d writes", write-1)
+				}
+			})
+		}
 	}
 }
 
@@ -183,22 +181,23 @@ func (l *laboratory) run(t *testing.T, crash *crash) (stop func()) {
 }
 
 // live lets one build live, with a crash in between. It returns whether the crash happened before the life was over.
-func (l *laboratory) live(t *testing.T, namespace string, parameters []v1alpha1.Parameter, cancel bool, want v1alpha1.BuildPhase, crash *crash) bool {
+func (l *laboratory) live(t *testing.T, life life, crash *crash) bool {
 	t.Helper()
 	ctx, done := context.WithTimeout(t.Context(), patience)
 	defer done()
+	namespace := fmt.Sprintf("crash-%d", crash.at)
 	_, err := l.kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	history := l.record(ctx, t, namespace, cancel)
+	history := l.record(ctx, t, namespace, life.cancel)
 	stop := l.run(t, crash)
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Spec: v1alpha1.ImageSpec{
 		BuildInputs: v1alpha1.BuildInputs{
 			Builder:    v1alpha1.Builder{Name: mockName},
 			Base:       v1alpha1.Base{Reference: "debian:bookworm"},
 			Targets:    []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
-			Parameters: parameters,
+			Parameters: life.parameters,
 		},
 		Retry: &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: &metav1.Duration{}, Max: &metav1.Duration{}}},
 	}}
@@ -222,6 +221,6 @@ func (l *laboratory) live(t *testing.T, namespace string, parameters []v1alpha1.
 	if ctx.Err() != nil {
 		t.Errorf("%s: the build did not end", namespace)
 	}
-	history.check(t, want)
+	history.check(t, life.want)
 	return crashed
 }

@@ -69,7 +69,8 @@ func TestTheTokenSurvivesARestartAndIsSecret(t *testing.T) {
 func TestInMemoryNothingIsRemembered(t *testing.T) {
 	directory := claim(t, t.TempDir(), true)
 	defer release(t, directory)
-	if token(t, directory) == token(t, directory) {
+	first, second := token(t, directory), token(t, directory)
+	if first == second {
 		t.Error("the token was kept")
 	}
 	if _, err := os.Stat(directory.join("server")); !os.IsNotExist(err) {

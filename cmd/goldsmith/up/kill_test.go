@@ -28,9 +28,10 @@ const killedBuilds = 20
 
 // TestSIGKILLUnderTwentyBuildsLosesNothing kills the real program, again and again, while it works.
 func TestSIGKILLUnderTwentyBuildsLosesNothing(t *testing.T) {
+	program := buildProgram(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
-	program, data := buildProgram(ctx, t), t.TempDir()
+	data := t.TempDir()
 	images := newMockImages()
 	phases := func(builds []v1alpha1.ImageBuild, wanted ...v1alpha1.BuildPhase) (n int) {
 		for _, build := range builds {
@@ -52,7 +53,7 @@ func TestSIGKILLUnderTwentyBuildsLosesNothing(t *testing.T) {
 		{"twelve builds have finished", func(b []v1alpha1.ImageBuild) bool { return phases(b, v1alpha1.BuildSucceeded) >= 12 }},
 	}
 	for i, moment := range moments {
-		server := startProgram(ctx, t, program, data)
+		server := startProgram(ctx, t, program, data, "--workers", "3")
 		if i == 0 {
 			for _, image := range images {
 				if _, err := server.images.ImagesV1alpha1().Images("default").Create(ctx, &image, metav1.CreateOptions{}); err != nil {
@@ -65,7 +66,7 @@ func TestSIGKILLUnderTwentyBuildsLosesNothing(t *testing.T) {
 		awaitNoProcess(ctx, t, data)
 	}
 
-	server := startProgram(ctx, t, program, data)
+	server := startProgram(ctx, t, program, data, "--workers", "3")
 	server.await(ctx, t, "every build has finished", func(builds []v1alpha1.ImageBuild) bool {
 		return phases(builds, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled) == killedBuilds
 	})
@@ -89,11 +90,11 @@ func newMockImages() []v1alpha1.Image {
 	return images
 }
 
-// buildProgram builds what a user would run.
-func buildProgram(ctx context.Context, t *testing.T) string {
+// buildProgram builds what a user would run, with the flags of `make build`.
+func buildProgram(t testing.TB) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "goldsmith")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "goldsmith.dev/goldsmith/cmd/goldsmith")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "goldsmith.dev/goldsmith/cmd/goldsmith")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -109,9 +110,10 @@ type program struct {
 	kube    kubernetes.Interface
 }
 
-func startProgram(ctx context.Context, t *testing.T, path, data string) *program {
+func startProgram(ctx context.Context, t testing.TB, path, data string, flags ...string) *program {
 	t.Helper()
-	p := &program{command: exec.CommandContext(ctx, path, "up", "--data-dir", data, "--workers", "3"), errors: &bytes.Buffer{}}
+	arguments := append([]string{"up", "--data-dir", data}, flags...)
+	p := &program{command: exec.CommandContext(ctx, path, arguments...), errors: &bytes.Buffer{}}
 	p.command.Stderr = p.errors
 	out, err := p.command.StdoutPipe()
 	if err != nil {
@@ -131,6 +133,7 @@ func startProgram(ctx context.Context, t *testing.T, path, data string) *program
 	if err != nil {
 		t.Fatal(err)
 	}
+	config.QPS = -1 // no limit
 	p.images, p.kube = versioned.NewForConfigOrDie(config), kubernetes.NewForConfigOrDie(config)
 	return p
 }
@@ -144,7 +147,7 @@ func (p *program) kill(t *testing.T) {
 }
 
 // terminate stops it as Ctrl-C does.
-func (p *program) terminate(t *testing.T) {
+func (p *program) terminate(t testing.TB) {
 	t.Helper()
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

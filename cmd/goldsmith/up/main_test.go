@@ -3,6 +3,7 @@
 package up
 
 import (
+	"io"
 	"os"
 	"testing"
 )
@@ -11,6 +12,9 @@ import (
 func TestMain(m *testing.M) {
 	if code, ok := RunChild(os.Args); ok {
 		os.Exit(code)
+	}
+	if err := logTo(io.Discard, 0); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }

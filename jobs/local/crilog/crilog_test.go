@@ -28,7 +28,7 @@ func writeLog(t testing.TB, limit int64, writes ...string) *os.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() })
+	t.Cleanup(func() { _ = f.Close() })
 	now := start.Add(-time.Second)
 	w := NewWriter(f, func() time.Time { return now }, NewFeed(), limit)
 	for _, text := range writes {
@@ -168,7 +168,7 @@ func TestDamagedRecordsAreLeftOut(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer log.Close()
+			defer func() { _ = log.Close() }() // only read from
 			if got := read(t, log, Options{}); got != "good\n" {
 				t.Errorf("%.60q", got)
 			}
@@ -281,7 +281,7 @@ func FuzzReadOfAnyFile(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer log.Close()
+		defer func() { _ = log.Close() }() // only read from
 		all := read(t, log, Options{})
 		if text := read(t, log, Options{Tail: &tail}); !strings.HasSuffix(all, text) {
 			t.Fatalf("tail %q of %q", text, all)

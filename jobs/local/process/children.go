@@ -21,7 +21,7 @@ func children() ([]child, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer proc.Close()
+	defer func() { _ = proc.Close() }() // only read from
 	names, err := proc.Readdirnames(-1)
 	if err != nil {
 		return nil, err

@@ -72,8 +72,8 @@ func start(t *testing.T, s *Supervisor, c Command) (*Process, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	r, w := os.NewFile(uintptr(fds[0]), "read"), os.NewFile(uintptr(fds[1]), "write")
-	t.Cleanup(func() { r.Close() })
-	defer w.Close()
+	t.Cleanup(func() { _ = r.Close() })
+	defer func() { _ = w.Close() }() // only read from
 	p, err := s.Start(c, w, w)
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func TestACommandInheritsNoOpenFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(inherited)
+	defer func() { _ = unix.Close(inherited) }()
 	s := startSupervisor(t)
 	p, out := start(t, s, shell("for i in {0..300}; do [ -e /proc/$$/fd/$i ] && echo -n $i,; done"))
 	wait(t, p)
@@ -207,6 +207,7 @@ func TestACommandThatCannotStartIsAnErrorAndHarmsNothing(t *testing.T) {
 
 func TestTheRestOfAGroupDiesWithItsLeader(t *testing.T) {
 	s := startSupervisor(t)
+	start(t, s, shell("sleep 1000")) // of the same environment, so that the other's rest is not taken for a stray
 	p, out := start(t, s, shell("trap '' TERM; sleep 1000 & echo $!"))
 	pid := readPID(t, out)
 	wait(t, p)

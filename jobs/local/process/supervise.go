@@ -51,9 +51,8 @@ func Supervise() error {
 	if err != nil {
 		return err
 	}
-	defer null.Close()
 	s := &server{
-		null:    null.Fd(),
+		null:    null,
 		byID:    map[uint64]*started{},
 		byPID:   map[int]*started{},
 		newWork: make(chan struct{}, 1),
@@ -88,7 +87,7 @@ type started struct {
 
 // server is the supervisor's side of the socket.
 type server struct {
-	null uintptr
+	null *os.File // the stdin of every command
 
 	// mu guards the maps and, with them, the meaning of a pid: a child is started, signalled and reaped under it.
 	mu    sync.Mutex
@@ -123,7 +122,7 @@ func (s *server) serve() error {
 			s.signal(r.ID, r.Signal)
 		}
 		for _, fd := range files {
-			unix.Close(fd)
+			_ = unix.Close(fd) // the command has its own
 		}
 	}
 }
@@ -150,7 +149,7 @@ func (s *server) start(id uint64, c *Command, files []int) {
 	pid, err := syscall.ForkExec(c.Path, append([]string{c.Path}, c.Args...), &syscall.ProcAttr{
 		Dir:   c.Dir,
 		Env:   c.Env,
-		Files: []uintptr{s.null, uintptr(files[0]), uintptr(files[1])},
+		Files: []uintptr{s.null.Fd(), uintptr(files[0]), uintptr(files[1])},
 		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {

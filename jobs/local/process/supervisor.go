@@ -42,7 +42,7 @@ func NewSupervisor(argv []string) (*Supervisor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the supervisor: %w", err)
 	}
-	defer theirs.Close()
+	defer func() { _ = theirs.Close() }() // the supervisor has its own
 	command := exec.Command(argv[0], argv[1:]...)
 	command.Stderr = os.Stderr
 	command.ExtraFiles = []*os.File{theirs}
@@ -62,7 +62,7 @@ func socketPair() (*net.UnixConn, *os.File, error) {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
 	mine, theirs := os.NewFile(uintptr(fds[0]), "supervisor"), os.NewFile(uintptr(fds[1]), "agent")
-	defer mine.Close()
+	defer func() { _ = mine.Close() }() // the connection has its own
 	conn, err := net.FileConn(mine)
 	if err != nil {
 		return nil, nil, errors.Join(err, theirs.Close())

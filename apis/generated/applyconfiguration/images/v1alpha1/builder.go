@@ -11,8 +11,9 @@ package v1alpha1
 type BuilderApplyConfiguration struct {
 	// name of a builder that the operator of the server registered, a DNS label. "mock" is always there.
 	Name *string `json:"name,omitempty"`
-	// image is the reference of a container image that follows the builder contract. Whether builders may be
-	// given this way is the operator's choice; where they may not, builds fail with BuilderNotAllowed.
+	// image is the reference of a container image that follows the builder contract, 1 to 512 characters without
+	// spaces. Whether builders may be given this way is the operator's choice; where they may not, builds fail with
+	// BuilderNotAllowed.
 	Image *string `json:"image,omitempty"`
 	// command replaces the entry point of image. Only together with image. At most 64 elements.
 	Command []string `json:"command,omitempty"`

@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/local"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+const (
+	// benchmarked is how many builds, and as many bare Jobs, are measured; they take turns in rounds.
+	benchmarked = 2000
+	rounds      = 8
+	// creators is how many clients create at the same time.
+	creators = 8
+)
+
+// idleBuilder does nothing but leave a good result. Its last line tells when it ended.
+const idleBuilder = `#!/bin/sh
+printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:%064d","sizeBytes":0}]}' 0 >"$GOLDSMITH_RESULT"
+echo end
+`
+
+const idleName = "idle"
+
+// bench is a server of its own process, as a user runs it, and what is watched of it.
+type bench struct {
+	*program
+	ctx  context.Context
+	seen *sightings
+}
+
+func newBench(b *testing.B) *bench {
+	b.Helper()
+	directory := b.TempDir()
+	path := filepath.Join(directory, idleName)
+	if err := os.WriteFile(path, []byte(idleBuilder), 0o700); err != nil {
+		b.Fatal(err)
+	}
+	server := &bench{ctx: b.Context(), seen: &sightings{versions: map[string]int{}, first: map[string]time.Time{}, ended: map[string]time.Time{}}}
+	server.program = startProgram(b.Context(), b, buildProgram(b), filepath.Join(directory, "data"), "--memory", "--builder", idleName+"="+path)
+	b.Cleanup(func() { server.terminate(b) })
+	server.watch(b)
+	return server
+}
+
+// sightings is what watches told: how often each object was written, when it was first seen, and when it had ended.
+type sightings struct {
+	mutex    sync.Mutex
+	changed  sync.Cond
+	versions map[string]int
+	first    map[string]time.Time
+	ended    map[string]time.Time
+}
+
+func (s *sightings) add(event watch.Event, at time.Time) {
+	object, ok := event.Object.(metav1.Object)
+	if !ok || event.Type != watch.Added && event.Type != watch.Modified {
+		return
+	}
+	key := fmt.Sprintf("%T/%s", event.Object, object.GetName())
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.versions[key]++
+	if _, known := s.first[key]; !known {
+		s.first[key] = at
+	}
+	if _, known := s.ended[key]; !known && hasEnded(event.Object) {
+		s.ended[key] = at
+		s.changed.Broadcast()
+	}
+}
+
+func hasEnded(object runtime.Object) bool {
+	switch object := object.(type) {
+	case *v1alpha1.ImageBuild:
+		return object.Status.Phase == v1alpha1.BuildSucceeded
+	case *v1alpha1.Image:
+		return meta.IsStatusConditionTrue(object.Status.Conditions, v1alpha1.ImageReady)
+	case *corev1.Event:
+		return true
+	case *batchv1.Job:
+		return slices.ContainsFunc(object.Status.Conditions, func(c batchv1.JobCondition) bool { return c.Type == batchv1.JobComplete })
+	}
+	return false
+}
+
+// await returns when all of these have ended.
+func (s *sightings) await(keys []string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, key := range keys {
+		for s.ended[key].IsZero() {
+			s.changed.Wait()
+		}
+	}
+}
+
+func (s *bench) watch(b *testing.B) {
+	b.Helper()
+	s.seen.changed.L = &s.seen.mutex
+	all := metav1.ListOptions{}
+	for _, start := range []func() (watch.Interface, error){
+		func() (watch.Interface, error) { return s.images.ImagesV1alpha1().Images("default").Watch(s.ctx, all) },
+		func() (watch.Interface, error) {
+			return s.images.ImagesV1alpha1().ImageBuilds("default").Watch(s.ctx, all)
+		},
+		func() (watch.Interface, error) { return s.kube.BatchV1().Jobs("default").Watch(s.ctx, all) },
+		func() (watch.Interface, error) { return s.kube.CoreV1().Events("default").Watch(s.ctx, all) },
+	} {
+		watcher, err := start()
+		if err != nil {
+			b.Fatal(err)
+		}
+		go func() {
+			for event := range watcher.ResultChan() {
+				s.seen.add(event, time.Now())
+			}
+		}()
+	}
+}
+
+func idleInputs() v1alpha1.BuildInputs {
+	return v1alpha1.BuildInputs{
+		Builder: v1alpha1.Builder{Name: idleName},
+		Base:    v1alpha1.Base{Reference: "debian:bookworm"},
+		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
+	}
+}
+
+func (s *bench) createBuild(name string) error {
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageBuildSpec{Inputs: idleInputs()}}
+	_, err := s.images.ImagesV1alpha1().ImageBuilds("default").Create(s.ctx, build, metav1.CreateOptions{})
+	return err
+}
+
+// createJob creates the Job that a build would have, without one.
+func (s *bench) createJob(name string) error {
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "default"}, Spec: v1alpha1.ImageBuildSpec{Inputs: idleInputs()}}
+	job, err := render.Job(build, 1, inputs.Builder{Image: local.Image(idleName)})
+	if err != nil {
+		return err
+	}
+	job.Name, job.OwnerReferences, job.Labels, job.Spec.Template.Labels = name, nil, nil, nil
+	_, err = s.kube.BatchV1().Jobs("default").Create(s.ctx, job, metav1.CreateOptions{})
+	return err
+}
+
+// run creates many of a kind at the same time and returns how long it took until all had ended.
+func (s *bench) run(b *testing.B, kind, prefix string, count int, create func(name string) error) time.Duration {
+	b.Helper()
+	names, keys := make(chan string, count), make([]string, count)
+	for i := range count {
+		name := fmt.Sprintf("%s-%d", prefix, i)
+		names <- name
+		keys[i] = kind + "/" + name
+	}
+	close(names)
+	start := time.Now()
+	var group sync.WaitGroup
+	for range creators {
+		group.Go(func() {
+			for name := range names {
+				if err := create(name); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if b.Failed() {
+		b.FailNow()
+	}
+	s.seen.await(keys)
+	return time.Since(start)
+}
+
+const (
+	imageKind = "*v1alpha1.Image"
+	buildKind = "*v1alpha1.ImageBuild"
+	eventKind = "*v1.Event"
+	jobKind   = "*v1.Job"
+)
+
+// BenchmarkBuildsAgainstBareJobs compares builds with as many Jobs through the same server and agent, and says what a
+// finished build leaves in memory.
+func BenchmarkBuildsAgainstBareJobs(b *testing.B) {
+	for b.Loop() {
+		server := newBench(b)
+		server.run(b, jobKind, "warm-job", 20, server.createJob)
+		server.run(b, buildKind, "warm-build", 20, server.createBuild)
+		idle := resident(b, server.command.Process.Pid)
+		var jobs, builds time.Duration
+		var grown float64
+		for round := range rounds {
+			jobs += server.run(b, jobKind, fmt.Sprintf("job-%d", round), benchmarked/rounds, server.createJob)
+			before := server.liveHeap(b)
+			builds += server.run(b, buildKind, fmt.Sprintf("build-%d", round), benchmarked/rounds, server.createBuild)
+			grown += server.liveHeap(b) - before
+		}
+		b.ReportMetric(benchmarked/jobs.Seconds(), "jobs/s")
+		b.ReportMetric(benchmarked/builds.Seconds(), "builds/s")
+		b.ReportMetric(jobs.Seconds()/builds.Seconds(), "builds/jobs")
+		b.ReportMetric(grown/benchmarked/1024, "heap-KiB/build")
+		b.ReportMetric(idle, "idle-MiB")
+		b.ReportMetric(resident(b, server.command.Process.Pid), "after-MiB")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// BenchmarkLatency runs one build after the other.
+func BenchmarkLatency(b *testing.B) {
+	const count = 300
+	for b.Loop() {
+		server := newBench(b)
+		server.run(b, buildKind, "warm", 20, server.createBuild)
+		created := make([]time.Time, count)
+		for i := range count {
+			name := fmt.Sprintf("build-%d", i)
+			created[i] = time.Now()
+			if err := server.createBuild(name); err != nil {
+				b.Fatal(err)
+			}
+			server.seen.await([]string{buildKind + "/" + name})
+		}
+		var toJob, toSucceeded []float64
+		for i := range count {
+			build, err := server.images.ImagesV1alpha1().ImageBuilds("default").Get(b.Context(), fmt.Sprintf("build-%d", i), metav1.GetOptions{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			attempt := build.Status.Attempts[0]
+			toJob = append(toJob, milliseconds(server.seen.first[jobKind+"/"+attempt.JobName].Sub(created[i])))
+			toSucceeded = append(toSucceeded, milliseconds(server.seen.ended[buildKind+"/"+build.Name].Sub(server.processEnd(b, attempt.PodName))))
+		}
+		report(b, toJob, "create-to-job")
+		report(b, toSucceeded, "end-to-succeeded")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// processEnd is when the builder wrote its last line, right before it ended.
+func (s *bench) processEnd(b *testing.B, pod string) time.Time {
+	b.Helper()
+	log, err := s.kube.CoreV1().Pods("default").GetLogs(pod, &corev1.PodLogOptions{Timestamps: true}).DoRaw(s.ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, strings.Fields(string(log))[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	return at
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func report(b *testing.B, values []float64, what string) {
+	slices.Sort(values)
+	b.ReportMetric(values[len(values)/2], what+"-p50-ms")
+	b.ReportMetric(values[len(values)*99/100], what+"-p99-ms")
+}
+
+// BenchmarkWrites counts what Images with one build each cost, in writes that were stored and in lists.
+func BenchmarkWrites(b *testing.B) {
+	const count = 100
+	for b.Loop() {
+		server := newBench(b)
+		server.run(b, buildKind, "warm", 5, server.createBuild)
+		lists := server.lists(b)
+		server.run(b, imageKind, "image", count, func(name string) error {
+			image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageSpec{BuildInputs: idleInputs()}}
+			_, err := server.images.ImagesV1alpha1().Images("default").Create(server.ctx, image, metav1.CreateOptions{})
+			return err
+		})
+		lists = server.lists(b) - lists
+		server.awaitEvents(b, "image-", count)
+		b.ReportMetric(server.seen.count(buildKind, "image-")/count, "imagebuild-writes/build")
+		b.ReportMetric(server.seen.count(imageKind, "image-")/count-1, "image-writes/build") // without its creation
+		b.ReportMetric(server.seen.count(eventKind, "image-")/count, "event-writes/build")
+		b.ReportMetric(lists, "lists")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// count is how many versions of objects there were.
+func (s *sightings) count(kind, prefix string) (versions float64) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for key, n := range s.versions {
+		if strings.HasPrefix(key, kind+"/"+prefix) {
+			versions += float64(n)
+		}
+	}
+	return versions
+}
+
+// awaitEvents waits for the last event of each build: they are written beside everything else.
+func (s *bench) awaitEvents(b *testing.B, prefix string, builds int) {
+	b.Helper()
+	err := wait.PollUntilContextTimeout(s.ctx, 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		events, err := s.kube.CoreV1().Events("default").List(ctx, metav1.ListOptions{FieldSelector: "reason=" + v1alpha1.EventSucceeded})
+		if err != nil {
+			return false, err
+		}
+		ended := 0
+		for _, event := range events.Items {
+			if strings.HasPrefix(event.InvolvedObject.Name, prefix) {
+				ended++
+			}
+		}
+		return ended == builds, nil
+	})
+	if err != nil {
+		b.Fatalf("waiting for events: %v", err)
+	}
+}
+
+var listRequests = regexp.MustCompile(`(?m)^apiserver_request_total\{[^}]*verb="LIST"[^}]*\} (\S+)$`)
+
+// lists is how many lists the server has answered.
+func (s *bench) lists(b *testing.B) float64 {
+	return s.sum(b, "/metrics", listRequests)
+}
+
+var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\S+)$`)
+
+// liveHeap is what the server's objects take after a garbage collection, in bytes.
+func (s *bench) liveHeap(b *testing.B) float64 {
+	return s.sum(b, "/debug/pprof/heap?gc=1&debug=1", heapAlloc)
+}
+
+// sum adds up the numbers that a pattern finds in what the server answers.
+func (s *bench) sum(b *testing.B, path string, pattern *regexp.Regexp) (sum float64) {
+	b.Helper()
+	text, err := s.kube.Discovery().RESTClient().Get().RequestURI(path).DoRaw(s.ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, match := range pattern.FindAllSubmatch(text, -1) {
+		n, err := strconv.ParseFloat(string(match[1]), 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sum += n
+	}
+	return sum
+}
+
+// BenchmarkReady starts the server on a new data directory, and again on the same, and says what it takes when idle.
+func BenchmarkReady(b *testing.B) {
+	program := buildProgram(b)
+	for b.Loop() {
+		data := b.TempDir()
+		for _, state := range []string{"new", "again"} {
+			start := time.Now()
+			server := startProgram(b.Context(), b, program, data)
+			b.ReportMetric(time.Since(start).Seconds(), state+"-ready-s")
+			b.ReportMetric(resident(b, server.command.Process.Pid), state+"-idle-MiB")
+			server.terminate(b)
+		}
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+var residentPages = regexp.MustCompile(`(?m)^VmRSS:\s+(\d+) kB$`)
+
+// resident is the memory of a process, in MiB.
+func resident(b *testing.B, pid int) float64 {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	match := residentPages.FindSubmatch(status)
+	if match == nil {
+		b.Fatalf("no resident memory of process %d in %s", pid, status)
+	}
+	kib, err := strconv.ParseFloat(string(match[1]), 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return kib / 1024
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builds
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func describeBuilders(w *world) {
+	nobodys := v1alpha1.Builder{Name: "nobodys"}
+	byImage := v1alpha1.Builder{Image: "example.com/builder:1", Command: []string{"sh", "-c", "true"}}
+
+	DescribeTable("An image whose builder cannot be used is stalled until that is changed",
+		func(ctx SpecContext, builder v1alpha1.Builder, reason, named string) {
+			image := newImage("web")
+			image.Spec.Builder = builder
+			w.createImage(ctx, image)
+			w.image(ctx, "web",
+				conditions("InputsResolved=False/"+reason, "Stalled=True/"+reason, "Ready=False/NeverBuilt"),
+				saying(v1alpha1.ImageInputsResolved, ContainSubstring(named)))
+
+			w.changeImage(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Builder = v1alpha1.Builder{Name: "mock"} })
+			w.image(ctx, "web", built(1))
+			Expect(w.buildNames(ctx)).To(ConsistOf("web-1"))
+		},
+		Entry("nobody registered it", nobodys, "BuilderNotFound", `"nobodys"`),
+		Entry("it is an image of its own", byImage, "BuilderNotAllowed", `"example.com/builder:1"`),
+	)
+
+	DescribeTable("A build whose builder cannot be used fails without an attempt",
+		func(ctx SpecContext, builder v1alpha1.Builder, reason, named string) {
+			build := newBuild("once")
+			build.Spec.Inputs.Builder = builder
+			w.createBuild(ctx, build)
+			failed := w.build(ctx, "once", failedWith("Config/"+reason))
+			Expect(failed.Status.Failure.Message).To(ContainSubstring(named))
+			Expect(failed.Status.Attempts).To(BeEmpty())
+			w.events(ctx, "ImageBuild", "once", ConsistOf(HavePrefix("Warning "+reason)))
+		},
+		Entry("nobody registered it", nobodys, "BuilderNotFound", `"nobodys"`),
+		Entry("it is an image of its own", byImage, "BuilderNotAllowed", `"example.com/builder:1"`),
+	)
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builds
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func describeCancelling(w *world) {
+	cancelled := func() types.GomegaMatcher {
+		return And(inPhase(v1alpha1.BuildCancelled),
+			HaveField("Status.Failure.Class", v1alpha1.FailureCancelled),
+			HaveField("Status.Failure.Reason", v1alpha1.ReasonCancelRequested))
+	}
+
+	Describe("A build that is cancelled", func() {
+		It("while its builder runs tells it to end, and keeps its log", func(ctx SpecContext) {
+			w.createImage(ctx, newImage("web", longer))
+			w.running(ctx, "web-1")
+
+			requested := w.cancel(ctx, "web-1", "wrong base").Spec.CancelRequested
+			Expect(requested).To(And(HaveField("Reason", "wrong base"), HaveField("By", Not(BeEmpty())), HaveField("Time.IsZero()", false)))
+			build := w.build(ctx, "web-1", cancelled())
+			Expect(build.Spec.CancelRequested).To(Equal(requested))
+			Expect(build.Status.Failure.Message).To(And(ContainSubstring(requested.By), ContainSubstring("wrong base")))
+			Expect(outcomes(build)).To(Equal([]string{"Cancelled"}))
+			Expect(w.log(ctx, "web-1", nil)).To(And(ContainSubstring("step 1/1"), ContainSubstring("told to end")))
+			w.events(ctx, "ImageBuild", "web-1", ConsistOf(HavePrefix("Normal CancelRequested")))
+			w.image(ctx, "web", conditions("Ready=False/BuildCancelled", "Stalled=True/CancelRequested", "Building=False/Idle"))
+
+			w.changeImage(ctx, "web", setting("duration=0s"))
+			w.image(ctx, "web", built(2))
+		})
+
+		It("while it waits for its turn ends at once", func(ctx SpecContext) {
+			w.createImage(ctx, newImage("web", longer))
+			w.running(ctx, "web-1")
+			w.request(ctx, "web", "second")
+			w.build(ctx, "web-2", inPhase(v1alpha1.BuildQueued))
+
+			w.cancel(ctx, "web-2", "")
+			build := w.build(ctx, "web-2", cancelled())
+			Expect(build.Status.Attempts).To(BeEmpty())
+			Expect(build.Status.StartTime).To(BeNil())
+			w.build(ctx, "web-1", inPhase(v1alpha1.BuildRunning))
+		})
+
+		It("while it waits for the next attempt ends at once", func(ctx SpecContext) {
+			build := newBuild("once", "failAttempts=1", "retryable=true")
+			build.Spec.Retry.Backoff.Initial = duration(time.Hour)
+			w.createBuild(ctx, build)
+			w.build(ctx, "once", inPhase(v1alpha1.BuildRetrying))
+
+			w.cancel(ctx, "once", "")
+			Expect(outcomes(w.build(ctx, "once", cancelled()))).To(Equal([]string{tempFail}))
+		})
+
+		It("after it has finished stays as it is", func(ctx SpecContext) {
+			w.createBuild(ctx, newBuild("done"))
+			before := w.succeeded(ctx, "done")
+
+			Expect(w.cancel(ctx, "done", "too late")).To(Equal(before))
+			Expect(w.finished(ctx, "done").ResourceVersion).To(Equal(before.ResourceVersion))
+		})
+
+		It("twice keeps the first request", func(ctx SpecContext) {
+			w.createBuild(ctx, newBuild("once", longer))
+			w.running(ctx, "once")
+
+			first := w.cancel(ctx, "once", "first").Spec.CancelRequested
+			Expect(w.cancel(ctx, "once", "second").Spec.CancelRequested).To(Equal(first))
+			Expect(w.build(ctx, "once", cancelled()).Spec.CancelRequested).To(Equal(first))
+		})
+
+		It("while its builder ignores that ends when the builder does", func(ctx SpecContext) {
+			w.createBuild(ctx, newBuild("once", "duration=4s", "steps=2", "failAt=2", "onTerm=ignore"))
+			w.running(ctx, "once")
+
+			w.cancel(ctx, "once", "")
+			w.build(ctx, "once", cancelled())
+			Expect(w.log(ctx, "once", nil)).To(And(ContainSubstring("told to end: ignored"), ContainSubstring("step 2/2")))
+		})
+	})
+}

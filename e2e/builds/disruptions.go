@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builds
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func describeDisruptions(w *world) {
+	background := metav1.DeletePropagationBackground
+	deleteJob := func(ctx context.Context, attempt v1alpha1.BuildAttempt) error {
+		return w.kube.BatchV1().Jobs(w.namespace).Delete(ctx, attempt.JobName, metav1.DeleteOptions{PropagationPolicy: &background})
+	}
+	deletePod := func(ctx context.Context, attempt v1alpha1.BuildAttempt) error {
+		return w.kube.CoreV1().Pods(w.namespace).Delete(ctx, attempt.PodName, metav1.DeleteOptions{})
+	}
+
+	DescribeTable("An attempt that is disrupted is followed by another, whatever the limit",
+		func(ctx SpecContext, disrupt func(context.Context, v1alpha1.BuildAttempt) error, reason string) {
+			build := newBuild("once", "duration=2s")
+			build.Spec.Retry.Limit = new(int32(0))
+			w.createBuild(ctx, build)
+			Expect(disrupt(ctx, w.running(ctx, "once").Status.Attempts[0])).To(Succeed())
+
+			disrupted := w.succeeded(ctx, "once")
+			Expect(outcomes(disrupted)).To(Equal([]string{"Disrupted Infrastructure/" + reason, "Succeeded"}))
+			attempts := disrupted.Status.Attempts
+			Expect(attempts[1].StartTime.Time).NotTo(BeTemporally("<", attempts[0].CompletionTime.Time))
+			Expect(attempts[1].JobUID).NotTo(Equal(attempts[0].JobUID))
+		},
+		Entry("its Job is deleted", deleteJob, "JobDeleted"),
+		Entry("its pod is deleted", deletePod, "PodDeleted"),
+	)
+
+	It("A finished build is not disturbed by what happens to its Job", func(ctx SpecContext) {
+		w.createBuild(ctx, newBuild("once"))
+		before := w.succeeded(ctx, "once")
+		Expect(deleteJob(ctx, before.Status.Attempts[0])).To(Succeed())
+		w.eventually(ctx, func(ctx context.Context) (int, error) {
+			pods, err := w.kube.CoreV1().Pods(w.namespace).List(ctx, metav1.ListOptions{})
+			return len(pods.Items), err
+		}).Should(BeZero())
+
+		w.createBuild(ctx, newBuild("after"))
+		w.succeeded(ctx, "after")
+		Expect(w.finished(ctx, "once").ResourceVersion).To(Equal(before.ResourceVersion))
+		_, err := w.readLog(ctx, "once", nil)
+		Expect(err).To(MatchError(ContainSubstring("gone")))
+	})
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builds
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	"k8s.io/client-go/rest"
+)
+
+// Environment is a server to run the specs against.
+type Environment struct {
+	// Config reaches it, as a user who may do everything. The builder "mock" is registered there.
+	Config *rest.Config
+	// Patience is how long a spec waits for one thing to happen.
+	Patience time.Duration
+	// Workers is how many builds run at a time. Only LocalSpecs look at it.
+	Workers int
+}
+
+// Specs are the specs that hold everywhere. Each makes a namespace of its own and nothing outside of it.
+func Specs(environment func() Environment) {
+	Describe("Builds", func() {
+		w := newWorld(environment)
+		describeImages(w)
+		describeTriggers(w)
+		describeRequests(w)
+		describeSources(w)
+		describeBuilders(w)
+		describeResults(w)
+		describeRetries(w)
+		describeDisruptions(w)
+		describeCancelling(w)
+		describeTimeouts(w)
+		describeTurns(w)
+		describeHistory(w)
+		describeDeletion(w)
+		describeInvalidObjects(w)
+		describeLogs(w)
+	})
+}
+
+// LocalSpecs are those that hold only where builds run as processes of the machine that runs the specs. Besides mock,
+// LocalBuilders are registered there.
+func LocalSpecs(environment func() Environment) {
+	Describe("Builds as local processes", Serial, func() {
+		w := newWorld(environment)
+		describeProcesses(w)
+		describeForeignJobs(w)
+		describeBusyWorkers(w)
+	})
+}

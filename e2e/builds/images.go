@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builds
+
+import (
+	"context"
+	"encoding/json"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func describeImages(w *world) {
+	Describe("An image that is applied", func() {
+		It("is built, once", func(ctx SpecContext) {
+			created := w.createImage(ctx, newImage("web"))
+			build := w.succeeded(ctx, "web-1")
+
+			Expect(build.Spec.ImageRef).To(Equal(&v1alpha1.ImageReference{Name: "web", UID: created.UID}))
+			Expect(build.Spec.Number).To(HaveValue(Equal(int64(1))))
+			Expect(build.Spec.ImageGeneration).To(HaveValue(Equal(created.Generation)))
+			Expect(build.Spec.Inputs).To(Equal(created.Spec.BuildInputs))
+			Expect(build.Spec.Trigger.Reason).To(Equal(v1alpha1.TriggerCreated))
+			Expect(build.Spec.Trigger.RequestedBy).NotTo(BeEmpty())
+			Expect(metav1.IsControlledBy(build, created)).To(BeTrue())
+			Expect(build).To(conditions("Admitted=True/Admitted", "PodReady=True/ContainerStarted", "Succeeded=True/Succeeded", "Finished=True/Succeeded"))
+			Expect(outcomes(build)).To(Equal([]string{"Succeeded"}))
+
+			image := w.image(ctx, "web", built(1), conditions("InputsResolved=True/Resolved"))
+			Expect(image.Status.InputsDigest).To(Equal(build.Status.Resolved.InputsDigest))
+			Expect(image.Status.LastAttempted).To(Equal(&v1alpha1.AttemptedBuild{Number: 1, InputsDigest: image.Status.InputsDigest}))
+			Expect(image.Status.LatestBuild).To(Equal(&v1alpha1.LatestBuild{Name: "web-1", Number: 1, Phase: v1alpha1.BuildSucceeded}))
+			Expect(image.Status.LatestSuccessful.Artifacts).To(Equal(build.Status.Artifacts))
+			Expect(w.buildNames(ctx)).To(ConsistOf("web-1"))
+		})
+
+		It("gets the artifacts that its builder has reported, one for each target", func(ctx SpecContext) {
+			image := newImage("web")
+			image.Spec.Targets = append(image.Spec.Targets, v1alpha1.Target{Platform: "linux/arm64/v8", Format: v1alpha1.ArtifactFormatOCI})
+			w.createImage(ctx, image)
+			build := w.succeeded(ctx, "web-1")
+
+			reported := w.reportedDigests(ctx, build)
+			Expect(build.Status.Artifacts).To(HaveLen(2))
+			for i, name := range []string{target, "linux/arm64/v8/oci"} {
+				artifact := build.Status.Artifacts[i]
+				Expect(artifact.Target).To(Equal(name))
+				Expect(artifact.Digest).To(MatchRegexp(`^sha256:[0-9a-f]{64}$`))
+				Expect(artifact.Digest).To(Equal(reported[name]))
+				Expect(artifact.SizeBytes).To(BeNumerically(">", 0))
+				Expect(artifact.MediaType).NotTo(BeEmpty())
+			}
+		})
+
+		It("leaves a Job and a pod, owned by the build and the Job", func(ctx SpecContext) {
+			w.createImage(ctx, newImage("web"))
+			build := w.succeeded(ctx, "web-1")
+			attempt := build.Status.Attempts[0]
+
+			job, err := w.kube.BatchV1().Jobs(w.namespace).Get(ctx, attempt.JobName, metav1.GetOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(job.UID).To(Equal(attempt.JobUID))
+			Expect(metav1.IsControlledBy(job, build)).To(BeTrue())
+			Expect(job.Labels).To(HaveKeyWithValue(v1alpha1.LabelImage, "web"))
+			Expect(job.Labels).To(HaveKeyWithValue(v1alpha1.LabelBuild, "web-1"))
+
+			pod, err := w.kube.CoreV1().Pods(w.namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(pod.UID).To(Equal(attempt.PodUID))
+			Expect(metav1.IsControlledBy(pod, job)).To(BeTrue())
+			Expect(pod.Spec.NodeName).To(Equal(attempt.NodeName))
+			w.eventually(ctx, func(ctx context.Context) (int32, error) {
+				job, err := w.kube.BatchV1().Jobs(w.namespace).Get(ctx, attempt.JobName, metav1.GetOptions{})
+				return job.Status.Succeeded, err
+			}).Should(Equal(int32(1)))
+		})
+
+		It("leaves events and a log", func(ctx SpecContext) {
+			w.createImage(ctx, newImage("web"))
+			build := w.succeeded(ctx, "web-1")
+
+			w.events(ctx, "Image", "web", ConsistOf(HavePrefix("Normal BuildCreated build web-1")))
+			w.events(ctx, "ImageBuild", "web-1", ConsistOf(And(HavePrefix("Normal Succeeded "), ContainSubstring(build.Status.Artifacts[0].Digest))))
+			Expect(w.log(ctx, "web-1", nil)).To(And(ContainSubstring("web-1"), ContainSubstring("step 1/1")))
+		})
+	})
+
+	Describe("An image whose build failed", func() {
+		It("is not built again for the same inputs, and is once they are changed", func(ctx SpecContext) {
+			w.createImage(ctx, newImage("web", "failAt=1", "failReason=NoSuchPackage"))
+			build := w.build(ctx, "web-1", failedWith("User/BuilderFailed"))
+			Expect(build.Status.Failure.Message).To(ContainSubstring("NoSuchPackage"))
+			w.image(ctx, "web",
+				conditions("Ready=False/BuildFailed", "UpToDate=False/NeverBuilt", "Building=False/Idle", "Stalled=True/BuilderFailed"),
+				saying(v1alpha1.ImageReady, ContainSubstring("NoSuchPackage")),
+				saying(v1alpha1.ImageStalled, ContainSubstring("change them")))
+			w.events(ctx, "ImageBuild", "web-1", ConsistOf(And(HavePrefix("Warning BuilderFailed "), ContainSubstring("NoSuchPackage"))))
+
+			w.changeImage(ctx, "web", setting("failAt", "failReason"))
+			w.image(ctx, "web", built(2))
+			Expect(w.buildNames(ctx)).To(ConsistOf("web-1", "web-2"))
+		})
+
+		It("keeps what was made before", func(ctx SpecContext) {
+			w.createImage(ctx, newImage("web"))
+			before := w.image(ctx, "web", built(1))
+
+			w.changeImage(ctx, "web", setting("failAt=1"))
+			after := w.image(ctx, "web", conditions("Ready=False/BuildFailed", "UpToDate=False/InputsChanged", "Stalled=True/BuilderFailed"))
+			Expect(after.Status.LatestSuccessful).To(Equal(before.Status.LatestSuccessful))
+
+			w.changeImage(ctx, "web", setting("failAt"))
+			w.image(ctx, "web", built(3))
+		})
+
+		It("is built again when somebody asks for it", func(ctx SpecContext) {
+			w.createImage(ctx, newImage("web", "failAt=1"))
+			w.build(ctx, "web-1", failedWith("User/BuilderFailed"))
+
+			w.request(ctx, "web", "once-more")
+			w.build(ctx, "web-2", failedWith("User/BuilderFailed"))
+			w.image(ctx, "web", HaveField("Status.BuildCounter", int64(2)), conditions("Stalled=True/BuilderFailed"))
+		})
+	})
+}
+
+// reportedDigests are those that the builder left in its termination message, by target.
+func (w *world) reportedDigests(ctx context.Context, build *v1alpha1.ImageBuild) map[string]string {
+	GinkgoHelper()
+	pod, err := w.kube.CoreV1().Pods(w.namespace).Get(ctx, build.Status.Attempts[0].PodName, metav1.GetOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(pod.Status.ContainerStatuses).To(ConsistOf(HaveField("State.Terminated", Not(BeNil()))))
+	var left struct {
+		Artifacts []struct{ Target, Digest string }
+	}
+	Expect(json.Unmarshal([]byte(terminationMessage(pod)), &left)).To(Succeed())
+	digests := map[string]string{}
+	for _, artifact := range left.Artifacts {
+		digests[artifact.Target] = artifact.Digest
+	}
+	return digests
+}
+
+func terminationMessage(pod *corev1.Pod) string {
+	return pod.Status.ContainerStatuses[0].State.Terminated.Message
+}

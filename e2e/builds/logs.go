@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builds
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func describeLogs(w *world) {
+	// follow reads the log of a build to its end, from now on. The log is what it returns at last.
+	follow := func(ctx context.Context, build string) <-chan string {
+		GinkgoHelper()
+		ctx, stop := context.WithTimeout(ctx, w.environment.Patience)
+		DeferCleanup(stop)
+		stream, err := w.goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.namespace).
+			Resource("imagebuilds").Name(build).SubResource("log").Param("follow", "true").Stream(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		log := make(chan string, 1)
+		go func() {
+			defer GinkgoRecover()
+			text, err := io.ReadAll(stream)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(stream.Close()).To(Succeed())
+			log <- string(text)
+		}()
+		return log
+	}
+
+	Describe("The log of a build", func() {
+		It("is followed from before there is one to its end", func(ctx SpecContext) {
+			w.createImage(ctx, newImage("web", longer))
+			w.running(ctx, "web-1")
+			w.changeImage(ctx, "web", setting("duration=200ms", "steps=4", "linesPerStep=3"))
+			w.build(ctx, "web-2", inPhase(v1alpha1.BuildQueued))
+
+			log := follow(ctx, "web-2")
+			w.cancel(ctx, "web-1", "")
+			w.succeeded(ctx, "web-2")
+			var text string
+			w.eventually(ctx, log).Should(Receive(&text))
+			Expect(text).To(ContainSubstring("step 4/4 line 3/3"))
+			Expect(text).To(Equal(w.log(ctx, "web-2", nil)))
+		})
+
+		It("is followed through all attempts, and can be read of each", func(ctx SpecContext) {
+			build := newBuild("once", "failAttempts=1", "retryable=true")
+			build.Spec.Retry.Backoff.Initial = duration(time.Second)
+			w.createBuild(ctx, build)
+			w.build(ctx, "once", inPhase(v1alpha1.BuildRetrying))
+
+			log := follow(ctx, "once")
+			w.succeeded(ctx, "once")
+			first, second := w.log(ctx, "once", map[string]string{"attempt": "1"}), w.log(ctx, "once", map[string]string{"attempt": "2"})
+			Expect(first).To(ContainSubstring("attempt 1"))
+			Expect(second).To(ContainSubstring("attempt 2"))
+			Expect(w.log(ctx, "once", nil)).To(Equal(second))
+			w.eventually(ctx, log).Should(Receive(Equal(first + second)))
+
+			_, err := w.readLog(ctx, "once", map[string]string{"attempt": "3"})
+			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		})
+
+		It("can be read in part", func(ctx SpecContext) {
+			w.createBuild(ctx, newBuild("once", "duration=2s", "steps=2"))
+			w.succeeded(ctx, "once")
+			whole := w.log(ctx, "once", nil)
+			lines := strings.SplitAfter(strings.TrimSuffix(whole, "\n"), "\n")
+			Expect(lines).To(HaveLen(3), whole)
+
+			Expect(w.log(ctx, "once", map[string]string{"tailLines": "1"})).To(Equal("step 2/2 line 1/1\n"))
+			Expect(w.log(ctx, "once", map[string]string{"tailLines": "0"})).To(BeEmpty())
+			Expect(w.log(ctx, "once", map[string]string{"limitBytes": "10"})).To(Equal(whole[:10]))
+
+			stamped := strings.SplitAfter(strings.TrimSuffix(w.log(ctx, "once", map[string]string{"timestamps": "true"}), "\n"), "\n")
+			Expect(stamped).To(HaveLen(3))
+			var last time.Time
+			for i, line := range stamped {
+				stamp, text, _ := strings.Cut(line, " ")
+				Expect(text).To(Equal(lines[i]))
+				written, err := time.Parse(time.RFC3339Nano, stamp)
+				Expect(err).NotTo(HaveOccurred())
+				Expect(written).NotTo(BeTemporally("<", last))
+				last = written
+			}
+			// The last two lines are a second apart.
+			since := last.UTC().Truncate(time.Second).Format(time.RFC3339)
+			Expect(w.log(ctx, "once", map[string]string{"sinceTime": since})).To(Equal("step 2/2 line 1/1\n"))
+		})
+
+		It("is whole, however much there is of it", func(ctx SpecContext) {
+			w.createBuild(ctx, newBuild("once", "linesPerStep=2000", "lineBytes=200", "failAt=1"))
+			failed := w.build(ctx, "once", failedWith("User/BuilderFailed"))
+			text := w.log(ctx, "once", nil)
+			Expect(strings.Count(text, "\n")).To(BeNumerically(">", 2000))
+			Expect(text).To(ContainSubstring("line 2000/2000"))
+			Expect(len(failed.Status.Failure.LogTail)).To(And(BeNumerically(">", 1000), BeNumerically("<=", 2048)))
+			Expect(text).To(HaveSuffix(failed.Status.Failure.LogTail))
+		})
+
+		It("is empty, with a warning that says why, where nothing was started", func(ctx SpecContext) {
+			build := newBuild("once")
+			build.Spec.Inputs.Builder.Name = "nobodys"
+			w.createBuild(ctx, build)
+			w.build(ctx, "once", failedWith("Config/BuilderNotFound"))
+
+			w.hasNoLog(ctx, "once", "no attempt was started")
+		})
+
+		It("is refused where the question makes no sense", func(ctx SpecContext) {
+			w.createBuild(ctx, newBuild("once"))
+			w.succeeded(ctx, "once")
+			_, err := w.readLog(ctx, "once", map[string]string{"attempt": "0", "tailLines": "-1", "limitBytes": "0"})
+			Expect(err).To(beInvalid("attempt", "tailLines", "limitBytes"))
+			_, err = w.readLog(ctx, "nobodys", nil)
+			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		})
+	})
+}
+
+// hasNoLog expects that the log of a build is empty, with such a warning, whether it is followed or not.
+func (w *world) hasNoLog(ctx context.Context, build, warning string) {
+	GinkgoHelper()
+	for _, following := range []bool{false, true} {
+		result := w.goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.namespace).
+			Resource("imagebuilds").Name(build).SubResource("log").Param("follow", strconv.FormatBool(following)).Do(ctx)
+		Expect(result.Error()).NotTo(HaveOccurred())
+		Expect(result.Raw()).To(BeEmpty())
+		Expect(result.Warnings()).To(ConsistOf(HaveField("Text", ContainSubstring(warning))))
+	}
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builds
+
+import (
+	"fmt"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func describeRequests(w *world) {
+	onRequest := func() *v1alpha1.Image {
+		image := newImage("web")
+		image.Spec.Triggers = &v1alpha1.Triggers{OnSpecChange: new(false)}
+		image.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(100))}
+		return image
+	}
+
+	Describe("A request for a build", func() {
+		It("that is repeated is answered with the same build", func(ctx SpecContext) {
+			w.createImage(ctx, onRequest())
+			first := w.request(ctx, "web", "nightly")
+			Expect(w.request(ctx, "web", "nightly").UID).To(Equal(first.UID))
+			w.image(ctx, "web", built(1))
+			Expect(w.request(ctx, "web", "nightly").UID).To(Equal(first.UID))
+
+			Expect(w.request(ctx, "web", "another").Name).To(Equal("web-2"))
+			w.image(ctx, "web", built(2))
+			Expect(w.buildNames(ctx)).To(ConsistOf("web-1", "web-2"))
+		})
+
+		It("that is sent many times at once makes one build", func(ctx SpecContext) {
+			w.createImage(ctx, onRequest())
+			const times = 8
+			uids := make([]types.UID, times)
+			atOnce(times, func(i int) { uids[i] = w.request(ctx, "web", "nightly").UID })
+			Expect(uids).To(HaveEach(uids[0]))
+			w.image(ctx, "web", built(1))
+			Expect(w.buildNames(ctx)).To(ConsistOf("web-1"))
+		})
+
+		It("says who asked for it, and why", func(ctx SpecContext) {
+			w.createImage(ctx, onRequest())
+			build, err := w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{Message: "new kernel"}, metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(build.Spec.Trigger).To(And(
+				HaveField("Reason", v1alpha1.TriggerManual), HaveField("Message", "new kernel"),
+				HaveField("RequestedBy", Not(BeEmpty())), HaveField("RequestID", Not(BeEmpty()))))
+		})
+
+		It("whose build was deleted is not answered with another one", func(ctx SpecContext) {
+			w.createImage(ctx, onRequest())
+			w.request(ctx, "web", "nightly")
+			w.image(ctx, "web", built(1))
+			Expect(w.builds().Delete(ctx, "web-1", metav1.DeleteOptions{})).To(Succeed())
+
+			_, err := w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: "nightly"}, metav1.CreateOptions{})
+			Expect(err).To(MatchError(ContainSubstring("was deleted")))
+			Expect(w.request(ctx, "web", "another").Name).To(Equal("web-2"))
+		})
+
+		It("that is one of many gets a number of its own, and they run in the order of their numbers", func(ctx SpecContext) {
+			w.createImage(ctx, onRequest())
+			const times = 20
+			atOnce(times, func(i int) { w.request(ctx, "web", fmt.Sprintf("request-%d", i)) })
+			w.image(ctx, "web", built(times))
+
+			var before *v1alpha1.ImageBuild
+			for number := range times {
+				build := w.succeeded(ctx, fmt.Sprintf("web-%d", number+1))
+				Expect(build.Spec.Number).To(HaveValue(Equal(int64(number + 1))))
+				if before != nil {
+					Expect(build.Status.StartTime.Time).NotTo(BeTemporally("<", before.Status.CompletionTime.Time))
+				}
+				before = build
+			}
+			Expect(w.buildNames(ctx)).To(HaveLen(times))
+		})
+	})
+
+	Describe("A build that a person has named like the next one of an image", func() {
+		It("keeps its name, and the image's build gets the next number", func(ctx SpecContext) {
+			w.createBuild(ctx, newBuild("web-1"))
+			w.createImage(ctx, newImage("web"))
+
+			image := w.image(ctx, "web", built(2))
+			Expect(image.Status.LatestBuild.Name).To(Equal("web-2"))
+			Expect(w.succeeded(ctx, "web-1").Spec.ImageRef).To(BeNil())
+			Expect(w.buildNames(ctx)).To(ConsistOf("web-1", "web-2"))
+		})
+	})
+}
+
+// atOnce calls a function for 0 to times-1, all at the same time.
+func atOnce(times int, call func(int)) {
+	var group sync.WaitGroup
+	for i := range times {
+		group.Go(func() {
+			defer GinkgoRecover()
+			call(i)
+		})
+	}
+	group.Wait()
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kubectl
+
+import (
+	"context"
+	"os/exec"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+)
+
+// Environment is a kubectl and the server behind it, where the builder "mock" is registered.
+type Environment struct {
+	// Kubectl is a command that runs kubectl with these arguments, with the kubeconfig in its environment.
+	Kubectl func(ctx context.Context, args ...string) *exec.Cmd
+	// Patience is how long a spec waits for one thing to happen.
+	Patience time.Duration
+}
+
+// Specs are the specs. Each makes a namespace of its own.
+func Specs(environment func() Environment) {
+	Describe("kubectl", func() {
+		s := newShell(environment)
+		describeApply(s)
+		describeGet(s)
+		describeWatch(s)
+		describeDescribe(s)
+		describeExplain(s)
+		describePatch(s)
+		describeRefusals(s)
+		describeDelete(s)
+		describeLogs(s)
+	})
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kubectl
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func describeExplain(s *shell) {
+	Describe("explain", func() {
+		It("tells what a field means", func(ctx SpecContext) {
+			Expect(s.run(ctx, "", "explain", "image.spec.builder")).To(And(
+				ContainSubstring("FIELD: builder <Builder>"),
+				MatchRegexp(`(?m)^  name\t<string>\n    name of a builder that the operator`),
+				MatchRegexp(`(?m)^  image\t<string>`), MatchRegexp(`(?m)^  command\t<\[\]string>`)))
+			Expect(s.run(ctx, "", "explain", "image.spec.timeouts.run")).To(And(ContainSubstring("FIELD: run <string>"), ContainSubstring("Defaults to 1h")))
+			Expect(s.run(ctx, "", "explain", "imagebuild.status.phase")).To(ContainSubstring("where the build stands"))
+			Expect(s.fail(ctx, "", "explain", "image.spec.colour")).To(ContainSubstring("colour"))
+		})
+
+		DescribeTable("knows every field", func(ctx SpecContext, kind string, object any) {
+			explained := strings.Fields(s.run(ctx, "", "explain", kind, "--recursive"))
+			fields := fieldsOf(reflect.TypeOf(object))
+			Expect(len(fields)).To(BeNumerically(">", 30))
+			Expect(explained).To(ContainElements(fields))
+			Expect(explained).NotTo(ContainElement("<>"))
+		},
+			Entry("of an image", "image", v1alpha1.Image{}),
+			Entry("of a build", "imagebuild", v1alpha1.ImageBuild{}),
+		)
+	})
+}
+
+// fieldsOf are the names in JSON of the fields of a type, and of the types of those, as far as they are ours.
+func fieldsOf(kind reflect.Type) []string {
+	for slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map}, kind.Kind()) {
+		kind = kind.Elem()
+	}
+	if kind.Kind() != reflect.Struct || !strings.HasSuffix(kind.PkgPath(), "apis/images/v1alpha1") {
+		return nil
+	}
+	var fields []string
+	for i := range kind.NumField() {
+		field := kind.Field(i)
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+			fields = append(fields, name)
+		}
+		fields = append(fields, fieldsOf(field.Type)...)
+	}
+	return fields
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kubectl
+
+import (
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+func describeGet(s *shell) {
+	Describe("get", func() {
+		It("shows the columns of images and builds", func(ctx SpecContext) {
+			s.build(ctx, "web")
+			digest := strings.TrimPrefix(s.field(ctx, "image/web", ".status.latestSuccessful.artifacts[0].digest"), "sha256:")[:12]
+
+			images := rows(s.run(ctx, "", "get", "images"))
+			Expect(images).To(HaveLen(2))
+			Expect(images[0]).To(Equal(strings.Fields("NAME READY UPTODATE LATEST DIGEST ACTIVE AGE")))
+			Expect(images[1][:6]).To(Equal([]string{"web", "True", "True", "web-1", digest, "0"}))
+
+			builds := s.run(ctx, "", "get", "imagebuilds")
+			Expect(rows(builds)[0]).To(Equal(strings.Fields("NAME IMAGE PHASE WHY ATTEMPT DURATION AGE")))
+			Expect(builds).To(MatchRegexp(`(?m)^web-1 +web +Succeeded +1 +\d+s +\d+s$`))
+
+			wide := rows(s.run(ctx, "", "get", "imagebuilds", "-o", "wide"))
+			Expect(wide[0]).To(Equal(strings.Fields("NAME IMAGE PHASE WHY ATTEMPT DURATION AGE TRIGGER NODE DIGEST")))
+			Expect(wide[1]).To(ContainElements("Created", digest))
+		})
+
+		It("shows why a build failed", func(ctx SpecContext) {
+			s.run(ctx, manifest("web", "failAt: 1"), "apply", "-f", "-")
+			s.waitFor(ctx, "condition=Stalled", "image/web")
+			Expect(rows(s.run(ctx, "", "get", "imgb", "web-1"))[1][:4]).To(Equal([]string{"web-1", "web", "Failed", "BuilderFailed"}))
+			Expect(rows(s.run(ctx, "", "get", "img", "web"))[1][:3]).To(Equal([]string{"web", "False", "False"}))
+		})
+
+		It("knows the short names and the category", func(ctx SpecContext) {
+			s.build(ctx, "web")
+			Expect(s.run(ctx, "", "get", "img", "-o", "name")).To(Equal("image.images.goldsmith.dev/web\n"))
+			Expect(s.run(ctx, "", "get", "imgb", "-o", "name")).To(Equal("imagebuild.images.goldsmith.dev/web-1\n"))
+			Expect(strings.Fields(s.run(ctx, "", "get", "goldsmith", "-o", "name"))).To(ConsistOf(
+				"image.images.goldsmith.dev/web", "imagebuild.images.goldsmith.dev/web-1"))
+			Expect(rows(s.run(ctx, "", "api-resources", "--api-group=images.goldsmith.dev", "--no-headers"))).To(ConsistOf(
+				[]string{"images", "img", "images.goldsmith.dev/v1alpha1", "true", "Image"},
+				[]string{"imagebuilds", "imgb", "images.goldsmith.dev/v1alpha1", "true", "ImageBuild"}))
+		})
+
+		It("selects by fields and labels, sorts, and reads page by page", func(ctx SpecContext) {
+			s.build(ctx, "web")
+			s.run(ctx, manifest("broken", "failAt: 1"), "apply", "-f", "-")
+			s.waitFor(ctx, "condition=Stalled", "image/broken")
+			s.run(ctx, "", "patch", "image", "broken", "-p", `{"spec":{"suspend":true}}`)
+			names := func(args ...string) []string {
+				GinkgoHelper()
+				return strings.Fields(s.run(ctx, "", append(args, "-o", "jsonpath={.items[*].metadata.name}")...))
+			}
+
+			Expect(names("get", "imgb", "--field-selector=status.phase=Succeeded")).To(ConsistOf("web-1"))
+			Expect(names("get", "imgb", "--field-selector=status.finished=true,spec.imageRef.name=broken")).To(ConsistOf("broken-1"))
+			Expect(names("get", "imgb", "--field-selector=spec.trigger.reason!=Created")).To(BeEmpty())
+			Expect(names("get", "imgb", "-l", "images.goldsmith.dev/image=web")).To(ConsistOf("web-1"))
+			Expect(names("get", "images", "--field-selector=spec.suspend=true")).To(ConsistOf("broken"))
+			Expect(names("get", "images", "--field-selector=spec.builder.name=mock")).To(ConsistOf("web", "broken"))
+			Expect(names("get", "images", "--sort-by=.metadata.name", "--chunk-size=1")).To(Equal([]string{"broken", "web"}))
+			Expect(s.fail(ctx, "", "get", "images", "--field-selector=spec.colour=gold")).To(ContainSubstring("spec.colour"))
+		})
+	})
+}

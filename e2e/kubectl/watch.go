@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kubectl
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gbytes"
+	"github.com/onsi/gomega/gexec"
+)
+
+func describeWatch(s *shell) {
+	It("get -w shows a build as it goes", func(ctx SpecContext) {
+		watching, stop := context.WithCancel(ctx)
+		defer stop()
+		s.run(ctx, manifest("first"), "apply", "-f", "-")
+		watch, err := gexec.Start(s.command(watching, "get", "imagebuilds", "-w"), nil, nil)
+		Expect(err).NotTo(HaveOccurred())
+		shows := func(pattern string) {
+			GinkgoHelper()
+			Eventually(ctx, watch.Out).WithTimeout(s.environment.Patience).WithPolling(polling).Should(gbytes.Say(pattern))
+		}
+
+		shows(`NAME +IMAGE +PHASE`)
+		shows(`first-1 +first +Succeeded`)
+		s.run(ctx, manifest("web"), "apply", "-f", "-")
+		shows(`web-1 +web +Pending`)
+		shows(`web-1 +web +Starting`)
+		shows(`web-1 +web +Succeeded`)
+		stop()
+		Eventually(ctx, watch).WithTimeout(s.environment.Patience).Should(gexec.Exit())
+		Expect(watch.Err.Contents()).To(BeEmpty())
+	})
+}

@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	testingclock "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/jobs/local/process"
+)
+
+func terminatedOf(pod *corev1.Pod) corev1.ContainerStateTerminated {
+	if len(pod.Status.ContainerStatuses) == 0 || pod.Status.ContainerStatuses[0].State.Terminated == nil {
+		return corev1.ContainerStateTerminated{}
+	}
+	return *pod.Status.ContainerStatuses[0].State.Terminated
+}
+
+func conditionOf(pod *corev1.Pod, kind corev1.PodConditionType) corev1.PodCondition {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == kind {
+			return condition
+		}
+	}
+	return corev1.PodCondition{}
+}
+
+func jobConditions(job *batchv1.Job) map[batchv1.JobConditionType]string {
+	found := map[batchv1.JobConditionType]string{}
+	for _, condition := range job.Status.Conditions {
+		found[condition.Type] = condition.Reason + ": " + condition.Message
+	}
+	return found
+}
+
+func (c *cluster) log(pod *corev1.Pod, options *corev1.PodLogOptions) string {
+	c.t.Helper()
+	log, err := c.agent.OpenLog(context.Background(), pod, options)
+	c.Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = log.Close() }() // only read from
+	text, err := io.ReadAll(log)
+	c.Expect(err).NotTo(HaveOccurred())
+	return string(text)
+}
+
+func TestASuccessfulJob(t *testing.T) {
+	c := newCluster(t, map[string]string{"good": `echo out; echo err >&2; cat "$GOLDSMITH_INPUT"; printf '{"ok":true}' >"$GOLDSMITH_RESULT"`})
+	job := c.run("good")
+	done := c.finishedJob(job)
+	c.Expect(jobConditions(done)).To(Equal(map[batchv1.JobConditionType]string{
+		batchv1.JobSuccessCriteriaMet: "CompletionsReached: Reached expected number of succeeded pods",
+		batchv1.JobComplete:           "CompletionsReached: Reached expected number of succeeded pods",
+	}))
+	c.Expect(done.Status.Succeeded).To(BeEquivalentTo(1))
+	c.Expect(done.Status.Active).To(BeZero())
+	c.Expect(done.Status.StartTime).NotTo(BeNil())
+	c.Expect(done.Status.CompletionTime).NotTo(BeNil())
+
+	pod, err := c.pod(job)
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(pod.Name).To(MatchRegexp(`^good-[a-z0-9]{5}$`))
+	c.Expect(pod.Labels).To(Equal(map[string]string{
+		"app": "x", "job-name": "good", "controller-uid": "job-good",
+		"batch.kubernetes.io/job-name": "good", "batch.kubernetes.io/controller-uid": "job-good",
+	}))
+	c.Expect(metav1.IsControlledBy(pod, job)).To(BeTrue())
+	c.Expect(pod.Spec.NodeName).To(Equal("local"))
+	c.Expect(pod.Status.Phase).To(Equal(corev1.PodSucceeded))
+	c.Expect(pod.Status.StartTime).NotTo(BeNil())
+	c.Expect(conditionOf(pod, corev1.PodReady)).To(And(HaveField("Status", corev1.ConditionFalse), HaveField("Reason", "PodCompleted")))
+	end := terminatedOf(pod)
+	c.Expect(end.StartedAt.IsZero() || end.FinishedAt.IsZero()).To(BeFalse())
+	end.StartedAt, end.FinishedAt = metav1.Time{}, metav1.Time{}
+	c.Expect(end).To(Equal(corev1.ContainerStateTerminated{Reason: "Completed", Message: `{"ok":true}`, ContainerID: "local://" + string(pod.UID)}))
+	c.Expect(c.log(pod, nil)).To(Equal("out\nerr\n" + `{"version":1}`))
+
+	c.Expect(c.server.podCreates.Load()).To(BeEquivalentTo(1))
+	c.Expect(c.server.podStatuses.Load()).To(BeNumerically("<=", 2))
+	c.Expect(c.server.jobUpdates.Load()).To(BeNumerically("<=", 2))
+}
+
+func TestARunningJob(t *testing.T) {
+	c := newCluster(t, map[string]string{"long": "echo begun; exec sleep 1000"})
+	job := c.run("long")
+	pod := c.podWhen(job, running)
+	for _, kind := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady} {
+		c.Expect(conditionOf(pod, kind).Status).To(Equal(corev1.ConditionTrue), string(kind))
+	}
+	status := pod.Status.ContainerStatuses[0]
+	c.Expect(status.Ready).To(BeTrue())
+	c.Expect(status.Started).To(HaveValue(BeTrue()))
+	c.Expect(status.State.Running.StartedAt.IsZero()).To(BeFalse())
+	c.Eventually(func(g Gomega) {
+		job, err := c.server.BatchV1().Jobs("default").Get(t.Context(), "long", metav1.GetOptions{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(job.Status.Active).To(BeEquivalentTo(1))
+		g.Expect(job.Status.Ready).To(HaveValue(BeEquivalentTo(1)))
+		g.Expect(job.Status.StartTime).NotTo(BeNil())
+	}).Should(Succeed())
+}
+
+func TestAFailedBuilderFailsItsPodAndJob(t *testing.T) {
+	c := newCluster(t, map[string]string{"seven": "exit 7", "crash": "kill -SEGV $$", "no-result": `rm "$GOLDSMITH_RESULT"; exit 1`})
+	for name, code := range map[string]int32{"seven": 7, "crash": 139, "no-result": 1} {
+		job := c.run(name)
+		done := c.finishedJob(job)
+		c.Expect(jobConditions(done)).To(Equal(map[batchv1.JobConditionType]string{
+			batchv1.JobFailureTarget: "BackoffLimitExceeded: Job has reached the specified backoff limit",
+			batchv1.JobFailed:        "BackoffLimitExceeded: Job has reached the specified backoff limit",
+		}))
+		c.Expect(done.Status.Failed).To(BeEquivalentTo(1))
+		pod, err := c.pod(job)
+		c.Expect(err).NotTo(HaveOccurred())
+		c.Expect(pod.Status.Phase).To(Equal(corev1.PodFailed))
+		c.Expect(pod.Status.Reason).To(BeEmpty())
+		c.Expect(terminatedOf(pod)).To(And(HaveField("ExitCode", code), HaveField("Reason", "Error"), HaveField("Message", "")))
+	}
+}
+
+func TestAResultThatIsNoSuchThingHarmsNothing(t *testing.T) {
+	result := func(script string) string { return "cd /; R=$GOLDSMITH_RESULT; " + script }
+	c := newCluster(t, map[string]string{
+		"oversized": result(`printf '%05000d' 7 >$R`),
+		"binary":    result(`printf 'a\xff\xfeb' >$R`),
+		"link":      result(`ln -sf /etc/passwd $R`),
+		"fifo":      result(`rm $R; mkfifo $R`),
+		"directory": result(`rm $R; mkdir $R`),
+		"device":    result(`ln -sf /dev/zero $R`),
+		"missing":   result(`rm $R`),
+		"sparse":    result(`truncate -s 1T $R`),
+	})
+	for name, message := range map[string]string{
+		"oversized": strings.Repeat("0", 4095) + "7", "binary": "a\ufffdb", "link": "", "fifo": "", "directory": "", "device": "", "missing": "",
+		"sparse": strings.Repeat("\x00", 4096),
+	} {
+		job := c.run(name)
+		c.finishedJob(job)
+		pod, err := c.pod(job)
+		c.Expect(err).NotTo(HaveOccurred())
+		c.Expect(terminatedOf(pod)).To(And(HaveField("ExitCode", int32(0)), HaveField("Message", message)), name)
+	}
+}
+
+func TestABuilderGetsTheContractsVariablesAndNothingElse(t *testing.T) {
+	t.Setenv("LD_LIBRARY_PATH", "/nowhere")
+	c := newCluster(t, nil, func(o *Options) {
+		o.Builders = map[string]Builder{"env": {Path: "/bin/bash", Args: []string{"-c", `
+			while IFS= read -r -d '' entry; do echo "$entry"; done </proc/self/environ; echo "$0 $@"; pwd
+			for f in {0..200}; do [ -e /proc/$$/fd/$f ] && echo "fd $f"; done
+			shopt -s nullglob dotglob; echo "output" "$GOLDSMITH_OUTPUT"/*`, "zero", "one"}}}
+	})
+	job := c.run("env", func(job *batchv1.Job) {
+		container := &job.Spec.Template.Spec.Containers[0]
+		container.Env = []corev1.EnvVar{{Name: "LD_PRELOAD", Value: "/evil.so"}, {Name: "GOLDSMITH_RESULT", Value: "/etc/passwd"}}
+		container.WorkingDir = "/etc"
+		container.TerminationMessagePath = "/etc/passwd"
+	})
+	c.finishedJob(job)
+	pod, err := c.pod(job)
+	c.Expect(err).NotTo(HaveOccurred())
+	dir := filepath.Join(c.options.Dir, string(pod.UID))
+	c.Expect(strings.Split(strings.TrimSpace(c.log(pod, nil)), "\n")).To(Equal([]string{
+		"GOLDSMITH_INPUT=" + dir + "/input", "GOLDSMITH_OUTPUT=" + dir + "/output", "GOLDSMITH_RESULT=" + dir + "/result",
+		"zero one", dir + "/output", "fd 0", "fd 1", "fd 2", "output",
+	}))
+	for path, mode := range map[string]os.FileMode{"": 0o700, "input": 0o600, "output": 0o700, "result": 0o600, "log": 0o600} {
+		info, err := os.Stat(filepath.Join(dir, path))
+		c.Expect(err).NotTo(HaveOccurred())
+		c.Expect(info.Mode().Perm()).To(Equal(mode), path)
+	}
+}
+
+func TestWhatIsNotARegisteredBuilderIsNotRun(t *testing.T) {
+	ran := filepath.Join(t.TempDir(), "ran")
+	c := newCluster(t, map[string]string{"mock": "touch " + ran, "debos": "touch " + ran})
+	for name, adapt := range map[string]func(*corev1.PodSpec){
+		"the container's command is refused":      func(s *corev1.PodSpec) { s.Containers[0].Command = []string{"sh", "-c", "touch " + ran} },
+		"the container's args are refused":        func(s *corev1.PodSpec) { s.Containers[0].Args = []string{"x"} },
+		`the image "busybox" is none of theirs`:   func(s *corev1.PodSpec) { s.Containers[0].Image = "busybox" },
+		`builders/other" is none of theirs`:       func(s *corev1.PodSpec) { s.Containers[0].Image = Image("other") },
+		`builders/mock:latest" is none of theirs`: func(s *corev1.PodSpec) { s.Containers[0].Image += ":latest" },
+		`"mock" is none of theirs`:                func(s *corev1.PodSpec) { s.Containers[0].Image = "mock" },
+		"a pod of other than one container is refused": func(s *corev1.PodSpec) {
+			s.Containers = append(s.Containers, corev1.Container{Name: "b", Image: Image("mock")})
+		},
+		"a pod of other than one  container is refused": func(s *corev1.PodSpec) { s.InitContainers = []corev1.Container{{Name: "b", Image: Image("mock")}} },
+	} {
+		name = strings.ReplaceAll(name, "  ", " ")
+		job := c.run("mock", func(job *batchv1.Job) {
+			job.Name = "refused-" + strconv.Itoa(int(c.server.version.Load()))
+			job.UID = ""
+			adapt(&job.Spec.Template.Spec)
+		})
+		done := c.finishedJob(job)
+		message := "Job default/" + job.Name + ": this server runs only registered builders (debos, mock); "
+		c.Expect(jobConditions(done)[batchv1.JobFailed]).To(And(HavePrefix("BackoffLimitExceeded: "+message), HaveSuffix(name)))
+		pod, err := c.pod(job)
+		c.Expect(err).NotTo(HaveOccurred())
+		c.Expect(pod.Status.Phase).To(Equal(corev1.PodFailed))
+		c.Expect(pod.Status.Message).To(And(HavePrefix(message), HaveSuffix(name)))
+		end := terminatedOf(pod)
+		c.Expect(end.Reason).To(Equal("StartError"))
+		c.Expect(end.StartedAt.IsZero()).To(BeTrue())
+		c.Expect(c.log(pod, nil)).To(BeEmpty())
+	}
+	c.Expect(ran).NotTo(BeAnExistingFile())
+	c.Expect(c.options.Dir).To(BeADirectory())
+	entries, err := os.ReadDir(c.options.Dir)
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(entries).To(BeEmpty())
+}
+
+func TestAJobOfAnotherKindFailsSayingSo(t *testing.T) {
+	c := newCluster(t, map[string]string{"good": "exit 0"})
+	for what, adapt := range map[string]func(*batchv1.JobSpec){
+		"spec.parallelism 3":         func(s *batchv1.JobSpec) { s.Parallelism = new(int32(3)) },
+		"spec.completions 2":         func(s *batchv1.JobSpec) { s.Completions = new(int32(2)) },
+		"spec.activeDeadlineSeconds": func(s *batchv1.JobSpec) { s.ActiveDeadlineSeconds = new(int64(3)) },
+		"restartPolicy OnFailure":    func(s *batchv1.JobSpec) { s.Template.Spec.RestartPolicy = corev1.RestartPolicyOnFailure },
+	} {
+		job := c.run("good", func(job *batchv1.Job) {
+			job.Name, job.UID = "other-"+strconv.Itoa(int(c.server.version.Load())), ""
+			adapt(&job.Spec)
+		})
+		c.Expect(jobConditions(c.finishedJob(job))[batchv1.JobFailed]).To(And(HavePrefix("NotSupported"), ContainSubstring(what)))
+	}
+	c.Expect(c.server.podCreates.Load()).To(BeZero())
+}
+
+func TestABuilderThatCannotBeStartedFailsItsPod(t *testing.T) {
+	c := newCluster(t, nil, func(o *Options) { o.Builders = map[string]Builder{"gone": {Path: "/no/such/builder"}} })
+	job := c.run("gone")
+	c.Expect(jobConditions(c.finishedJob(job))[batchv1.JobFailed]).To(ContainSubstring("/no/such/builder: no such file"))
+	pod, err := c.pod(job)
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(terminatedOf(pod)).To(And(HaveField("Reason", "StartError"), HaveField("ExitCode", int32(128))))
+}
+
+func TestASuspendedJobIsStartedWhenItIsResumed(t *testing.T) {
+	c := newCluster(t, map[string]string{"good": "exit 0", "other": "exit 0"})
+	job := c.run("good", func(job *batchv1.Job) { job.Spec.Suspend = new(true) })
+	c.finishedJob(c.run("other"))
+	_, err := c.pod(job)
+	c.Expect(err).To(MatchError(ContainSubstring("not found")))
+	job.Spec.Suspend = new(false)
+	_, err = c.server.BatchV1().Jobs("default").Update(t.Context(), job, metav1.UpdateOptions{})
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(c.finishedJob(job).Status.Succeeded).To(BeEquivalentTo(1))
+}
+
+// ready waits until the builder has printed "ready", so that its signal handler is in place.
+func (c *cluster) ready(job *batchv1.Job) *corev1.Pod {
+	c.t.Helper()
+	pod := c.podWhen(job, running)
+	c.Eventually(func() string { return c.log(pod, nil) }).Should(ContainSubstring("ready\n"))
+	return pod
+}
+
+const (
+	politeScript  = `trap 'echo bye; exit 3' TERM; echo ready; sleep 1000 & wait`
+	rudeScript    = `trap 'echo no' TERM; echo ready; while :; do sleep 0.01; done 2>/dev/null`
+	successScript = `trap 'exit 0' TERM; echo ready; sleep 1000 & wait`
+)
+
+func TestThePodsDeadlineEndsIt(t *testing.T) {
+	clock := testingclock.NewFakeClock(time.Now())
+	c := newCluster(t, map[string]string{"polite": politeScript, "rude": rudeScript, "success": successScript}, func(o *Options) { o.Clock = clock })
+	withDeadline := func(job *batchv1.Job) {
+		job.Spec.Template.Spec.ActiveDeadlineSeconds = new(int64(3600))
+		job.Spec.Template.Spec.TerminationGracePeriodSeconds = new(int64(7))
+	}
+	polite, rude, success := c.run("polite", withDeadline), c.run("rude", withDeadline), c.run("success")
+	c.ready(polite)
+	c.ready(success)
+	rudePod := c.ready(rude)
+
+	c.updatePod(success, func(pod *corev1.Pod) { pod.Spec.ActiveDeadlineSeconds = new(int64(1000)) }) // set on a running pod
+	clock.Step(999 * time.Second)
+	c.Expect(c.pod(success)).To(Satisfy(running))
+	stepUntil(c, clock, func() bool {
+		pod, err := c.pod(success)
+		return err == nil && terminal(pod)
+	})
+	c.Expect(c.pod(polite)).To(Satisfy(running))
+	c.updatePod(polite, func(pod *corev1.Pod) { pod.Spec.ActiveDeadlineSeconds = new(int64(1)) }) // lowered
+
+	for job, code := range map[*batchv1.Job]int32{polite: 3, success: 0} {
+		pod := c.podWhen(job, terminal)
+		c.Expect(pod.Status.Phase).To(Equal(corev1.PodFailed))
+		c.Expect(pod.Status.Reason).To(Equal("DeadlineExceeded"))
+		c.Expect(pod.Status.Message).To(Equal("Pod was active on the node longer than the specified deadline"))
+		c.Expect(terminatedOf(pod).ExitCode).To(Equal(code))
+		c.Expect(c.log(pod, nil)).To(HavePrefix("ready\n"))
+		c.Expect(c.finishedJob(job).Status.Failed).To(BeEquivalentTo(1))
+	}
+
+	clock.Step(time.Hour)
+	stepUntil(c, clock, func() bool { return strings.Contains(c.log(rudePod, nil), "no\n") })
+	stepUntil(c, clock, func() bool {
+		pod, err := c.pod(rude)
+		return err == nil && terminal(pod)
+	})
+	pod := c.podWhen(rude, terminal)
+	c.Expect(pod.Status.Reason).To(Equal("DeadlineExceeded"))
+	c.Expect(terminatedOf(pod).ExitCode).To(BeEquivalentTo(137))
+}
+
+// stepUntil lets the clock go on, second by second, until the condition holds.
+func stepUntil(c *cluster, clock *testingclock.FakeClock, condition func() bool) {
+	c.t.Helper()
+	c.Eventually(func() bool {
+		clock.Step(time.Second)
+		return condition()
+	}).Should(BeTrue())
+}
+
+func TestADeletedPodIsEndedAndThenRemoved(t *testing.T) {
+	c := newCluster(t, map[string]string{"polite": politeScript, "rude": rudeScript})
+	polite, rude := c.run("polite"), c.run("rude")
+	politePod, rudePod := c.ready(polite), c.ready(rude)
+	log, err := c.agent.OpenLog(t.Context(), politePod, &corev1.PodLogOptions{Follow: true})
+	c.Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = log.Close() }() // only read from
+	c.deletePod(polite, 1000)
+	c.deletePod(rude, 1)
+	for _, job := range []*batchv1.Job{polite, rude} {
+		c.podGone(job)
+		c.Expect(jobConditions(c.finishedJob(job))).To(And(HaveKey(batchv1.JobFailureTarget), HaveKey(batchv1.JobFailed)))
+	}
+	text, err := io.ReadAll(log)
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(string(text)).To(Equal("ready\nbye\n"))
+	for _, pod := range []*corev1.Pod{politePod, rudePod} {
+		c.Eventually(filepath.Join(c.options.Dir, string(pod.UID))).ShouldNot(BeADirectory())
+	}
+}
+
+func TestAPodThatIsRemovedOutrightIsKilled(t *testing.T) {
+	c := newCluster(t, map[string]string{"rude": "trap '' TERM; echo $$ ready; while :; do :; done"})
+	job := c.run("rude")
+	pod := c.podWhen(job, running)
+	var pid int
+	c.Eventually(func() error {
+		var err error
+		pid, err = strconv.Atoi(strings.TrimSuffix(c.log(pod, nil), " ready\n"))
+		return err
+	}).Should(Succeed())
+	c.deletePod(job, 0)
+	c.Eventually(func() error { return syscall.Kill(pid, 0) }).Should(MatchError(syscall.ESRCH))
+	c.Eventually(filepath.Join(c.options.Dir, string(pod.UID))).ShouldNot(BeADirectory())
+	c.Expect(c.finishedJob(job).Status.Failed).To(BeEquivalentTo(1))
+	c.Expect(c.server.podCreates.Load()).To(BeEquivalentTo(1))
+}
+
+func TestPodsWaitForAWorker(t *testing.T) {
+	c := newCluster(t, map[string]string{"first": politeScript, "second": "exit 0", "third": "exit 0"}, func(o *Options) { o.Workers = 1 })
+	first := c.run("first")
+	c.ready(first)
+	second, third := c.run("second"), c.run("third")
+	pod := c.podWhen(second, func(pod *corev1.Pod) bool {
+		return conditionOf(pod, corev1.PodScheduled).Status == corev1.ConditionFalse
+	})
+	c.Expect(conditionOf(pod, corev1.PodScheduled)).To(And(HaveField("Reason", "Unschedulable"), HaveField("Message", "1 of 1 workers are busy")))
+	c.Expect(pod.Status.Phase).To(Equal(corev1.PodPending))
+	_, err := c.agent.OpenLog(t.Context(), pod, nil)
+	c.Expect(err).To(MatchError(ContainSubstring("is waiting to start")))
+	c.deletePod(third, 30) // it never ran, so it goes at once
+	c.podGone(third)
+	c.deletePod(first, 30)
+	c.Expect(c.finishedJob(second).Status.Succeeded).To(BeEquivalentTo(1))
+}
+
+func TestAfterARestartAProcessIsLostAndNeverStartedAgain(t *testing.T) {
+	runs := filepath.Join(t.TempDir(), "runs")
+	c := newCluster(t, map[string]string{"long": "echo x >>" + runs + "; " + rudeScript, "good": "echo kept"})
+	good := c.run("good")
+	c.finishedJob(good)
+	long := c.run("long")
+	c.ready(long)
+	before := time.Now()
+	c.Expect(c.stop()).To(Succeed())
+	c.Expect(time.Since(before)).To(BeNumerically("<", limit))
+	pod, err := c.pod(long)
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(pod.Status.Phase).To(Equal(corev1.PodRunning), "a stop of the agent is no failure of the builder")
+	stray := filepath.Join(c.options.Dir, "pod-that-is-gone", "output", "readonly")
+	c.Expect(os.MkdirAll(stray, 0o500)).To(Succeed())
+
+	c.start()
+	pod = c.podWhen(long, terminal)
+	c.Expect(pod.Status).To(And(HaveField("Phase", corev1.PodFailed), HaveField("Reason", "ProcessLost")))
+	c.Expect(conditionOf(pod, corev1.DisruptionTarget)).To(And(HaveField("Status", corev1.ConditionTrue), HaveField("Reason", "ProcessLost")))
+	c.Expect(terminatedOf(pod)).To(And(HaveField("ExitCode", int32(137)), HaveField("Reason", "ContainerStatusUnknown")))
+	c.Expect(c.log(pod, nil)).To(HavePrefix("ready\n"))
+	c.Expect(c.finishedJob(long).Status.Failed).To(BeEquivalentTo(1))
+	c.Expect(stray).NotTo(BeADirectory())
+	goodPod, err := c.pod(good)
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(c.log(goodPod, nil)).To(Equal("kept\n"))
+	count, err := os.ReadFile(runs)
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(string(count)).To(Equal("x\n"))
+}
+
+func TestAfterARestartWhatWasNotStartedIs(t *testing.T) {
+	c := newCluster(t, map[string]string{"first": politeScript, "second": "exit 0"}, func(o *Options) { o.Workers = 1 })
+	first := c.run("first")
+	c.ready(first)
+	second := c.run("second")
+	c.podWhen(second, func(*corev1.Pod) bool { return true })
+	c.Expect(c.stop()).To(Succeed())
+	third := c.run("second", func(job *batchv1.Job) { job.Name, job.UID = "third", "job-third" })
+	c.start()
+	c.Expect(c.finishedJob(second).Status.Succeeded).To(BeEquivalentTo(1))
+	c.Expect(c.finishedJob(third).Status.Succeeded).To(BeEquivalentTo(1))
+	c.Expect(c.finishedJob(first).Status.Failed).To(BeEquivalentTo(1))
+}
+
+func TestAProcessThatMayHaveBeenStartedIsNotStartedAgain(t *testing.T) {
+	ran := filepath.Join(t.TempDir(), "ran")
+	c := newCluster(t, map[string]string{"first": politeScript, "second": "touch " + ran}, func(o *Options) { o.Workers = 1 })
+	c.ready(c.run("first"))
+	second := c.run("second")
+	pod := c.podWhen(second, func(*corev1.Pod) bool { return true })
+	c.Expect(c.stop()).To(Succeed())
+	// As after a crash between the marker and the first status.
+	log, err := podDir(filepath.Join(c.options.Dir, string(pod.UID))).prepare("")
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(log.Close()).To(Succeed())
+	c.start()
+	c.Expect(c.podWhen(second, terminal).Status.Reason).To(Equal("ProcessLost"))
+	c.finishedJob(second)
+	c.Expect(ran).NotTo(BeAnExistingFile())
+}
+
+func TestWhenTheSupervisorEndsTheAgentSaysSo(t *testing.T) {
+	c := newCluster(t, map[string]string{"killer": "kill -KILL $PPID; sleep 1000"})
+	job := c.run("killer")
+	c.podWhen(job, func(*corev1.Pod) bool { return true })
+	c.Eventually(c.agent.processes.Done()).Should(BeClosed())
+	err := c.stop()
+	c.Expect(errors.Is(err, process.ErrEnded)).To(BeTrue(), "%v", err)
+	c.start()
+	c.Expect(c.podWhen(job, terminal).Status.Reason).To(Equal("ProcessLost"))
+}
+
+func TestALogIsReadAsTheOptionsSay(t *testing.T) {
+	c := newCluster(t, map[string]string{"lines": "for i in 1 2 3; do echo $i; done"})
+	job := c.run("lines")
+	c.finishedJob(job)
+	pod, err := c.pod(job)
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(c.log(pod, &corev1.PodLogOptions{TailLines: new(int64(2)), Follow: true})).To(Equal("2\n3\n"))
+	c.Expect(c.log(pod, &corev1.PodLogOptions{LimitBytes: new(int64(3)), Container: "builder"})).To(Equal("1\n2"))
+	c.Expect(c.log(pod, &corev1.PodLogOptions{Timestamps: true})).To(MatchRegexp(`^(\S+Z \d\n){3}$`))
+	c.Expect(c.log(pod, &corev1.PodLogOptions{SinceTime: &metav1.Time{Time: time.Now().Add(time.Hour)}})).To(BeEmpty())
+	c.Expect(c.log(pod, &corev1.PodLogOptions{SinceSeconds: new(int64(1 << 62))})).To(Equal("1\n2\n3\n"))
+	for message, options := range map[string]*corev1.PodLogOptions{
+		"previous terminated container": {Previous: true},
+		`container "x" is not valid`:    {Container: "x"},
+		"stderr is not recorded":        {Stream: new(corev1.LogStreamStderr)},
+		"tailLines: Invalid":            {TailLines: new(int64(-1))},
+		"limitBytes: Invalid":           {LimitBytes: new(int64)},
+		"at most one of `sinceTime`":    {SinceSeconds: new(int64(1)), SinceTime: &metav1.Time{}},
+	} {
+		_, err := c.agent.OpenLog(t.Context(), pod, options)
+		c.Expect(err).To(MatchError(ContainSubstring(message)))
+	}
+}
+
+func TestADetachedProcessDoesNotHoldUpTheEndOfItsPod(t *testing.T) {
+	c := newCluster(t, map[string]string{"daemon": "setsid setsid bash -c 'trap \"\" HUP TERM; sleep 1000' & echo done"})
+	job := c.run("daemon")
+	c.Expect(c.finishedJob(job).Status.Succeeded).To(BeEquivalentTo(1))
+}
+
+func TestManyJobsLeaveNothingOpen(t *testing.T) {
+	const jobs = 60
+	c := newCluster(t, map[string]string{"good": "echo x"})
+	open := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		c.Expect(err).NotTo(HaveOccurred())
+		return len(entries)
+	}
+	c.finishedJob(c.run("good"))
+	before := open()
+	for i := range jobs {
+		name := "good-" + strconv.Itoa(i)
+		c.run("good", func(job *batchv1.Job) { job.Name, job.UID = name, "" })
+	}
+	c.Eventually(func() int {
+		list, err := c.server.BatchV1().Jobs("default").List(t.Context(), metav1.ListOptions{})
+		c.Expect(err).NotTo(HaveOccurred())
+		done := 0
+		for _, job := range list.Items {
+			done += int(job.Status.Succeeded)
+		}
+		return done
+	}).Should(Equal(jobs + 1))
+	c.Eventually(open).Should(BeNumerically("<=", before+1))
+	c.Eventually(func() int {
+		c.agent.mu.Lock()
+		defer c.agent.mu.Unlock()
+		return len(c.agent.runs) + len(c.agent.started)
+	}).Should(BeZero(), "nothing is remembered of what has ended")
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+func TestWhichSignalIsDue(t *testing.T) {
+	started := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	at := func(seconds int) time.Time { return started.Add(time.Duration(seconds) * time.Second) }
+	deadline := func(seconds, grace int64) *corev1.Pod {
+		return &corev1.Pod{Spec: corev1.PodSpec{ActiveDeadlineSeconds: &seconds, TerminationGracePeriodSeconds: &grace}}
+	}
+	deleted := func(grace int64) *corev1.Pod {
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{}, DeletionGracePeriodSeconds: &grace}}
+	}
+	type look struct {
+		at    int
+		pod   *corev1.Pod
+		kill  bool
+		due   syscall.Signal
+		again int // seconds after the start; 0: never
+	}
+	for name, c := range map[string]struct {
+		looks    []look
+		deadline bool
+	}{
+		"nothing asked": {looks: []look{{at: 5000, pod: &corev1.Pod{}}}},
+		"deadline, then the grace period": {deadline: true, looks: []look{
+			{at: 0, pod: deadline(10, 5), again: 10},
+			{at: 10, pod: deadline(10, 5), due: syscall.SIGTERM, again: 15},
+			{at: 12, pod: deadline(10, 5), again: 15},
+			{at: 15, pod: deadline(10, 5), due: syscall.SIGKILL},
+			{at: 16, pod: deadline(10, 5)},
+		}},
+		"lowered deadline": {deadline: true, looks: []look{
+			{at: 0, pod: deadline(100, 5), again: 100},
+			{at: 50, pod: deadline(1, 5), due: syscall.SIGTERM, again: 55},
+		}},
+		"no grace": {looks: []look{{at: 1, pod: deleted(0), due: syscall.SIGKILL}}},
+		"the grace of a pod that has none given": {deadline: true, looks: []look{
+			{at: 9, pod: &corev1.Pod{Spec: corev1.PodSpec{ActiveDeadlineSeconds: new(int64(9))}}, due: syscall.SIGTERM, again: 39},
+		}},
+		"a deletion with less patience": {looks: []look{
+			{at: 1, pod: deleted(100), due: syscall.SIGTERM, again: 101},
+			{at: 2, pod: deleted(10), again: 12},
+			{at: 3, pod: deleted(10), again: 12},
+			{at: 12, pod: deleted(10), due: syscall.SIGKILL},
+		}},
+		"a deletion does not lengthen": {deadline: true, looks: []look{
+			{at: 10, pod: deadline(10, 5), due: syscall.SIGTERM, again: 15},
+			{at: 11, pod: deleted(1000), again: 15},
+		}},
+		"removed outright": {looks: []look{
+			{at: 1, pod: deleted(100), due: syscall.SIGTERM, again: 101},
+			{at: 2, pod: deleted(100), kill: true, due: syscall.SIGKILL},
+		}},
+		"a deadline beyond all measure": {looks: []look{{at: 1, pod: deadline(1<<62, 5), again: maxSeconds}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var e ending
+			for _, look := range c.looks {
+				due, again := e.next(look.pod, started, look.kill, at(look.at))
+				want := at(look.again)
+				if look.again == 0 {
+					want = time.Time{}
+				}
+				if due != look.due || !again.Equal(want) {
+					t.Errorf("after %d s: signal %d, again at %v; want %d, %v", look.at, due, again, look.due, want)
+				}
+			}
+			if e.deadlineExceeded != c.deadline {
+				t.Errorf("deadline exceeded: %t", e.deadlineExceeded)
+			}
+		})
+	}
+}
+
+func TestTheNameOfAPodIsTheJobsAndAlwaysTheSame(t *testing.T) {
+	job := func(name string, uid types.UID) *batchv1.Job {
+		return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, UID: uid}}
+	}
+	for _, name := range []string{"a", strings.Repeat("a", 63), strings.Repeat("a", 56) + ".b", strings.Repeat("a", 250)} {
+		got := podName(job(name, "1"))
+		if len(got) > 63 || len(validation.IsDNS1123Subdomain(got)) > 0 {
+			t.Errorf("%q is no name for a pod", got)
+		}
+		if got != podName(job(name, "1")) || got == podName(job(name, "2")) {
+			t.Errorf("%q does not depend on the UID alone", got)
+		}
+	}
+}
+
+func TestTheOldestWaitingPodIsNext(t *testing.T) {
+	var woken []string
+	w := newWorkers(1, func(ref objectRef) { woken = append(woken, ref.name) })
+	ref := func(name string) objectRef { return objectRef{name: name, uid: types.UID(name)} }
+	old := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	if !w.acquire(ref("first"), old) || w.acquire(ref("young"), old.Add(2)) || w.acquire(ref("gone"), old) || w.acquire(ref("old"), old.Add(1)) {
+		t.Fatal("one worker, one pod")
+	}
+	w.abandon("gone")
+	w.release()
+	if !w.acquire(ref("old"), old) {
+		t.Error("its turn is not kept")
+	}
+	w.release()
+	w.abandon("young") // it had its turn, and does not come
+	if !w.acquire(ref("last"), old) {
+		t.Error("a worker is lost")
+	}
+	if got := strings.Join(woken, " "); got != "old young" {
+		t.Errorf("woken %s", got)
+	}
+}
