@@ -50,8 +50,12 @@ func (r *Running) Address() string { return r.loopback.Host }
 func (r *Running) CertificateAuthority() []byte { return r.authority }
 
 // ClientConfig returns a configuration for privileged clients in this process. They are not rate-limited, unless the
-// caller sets a limit, and every caller gets its own copy.
-func (r *Running) ClientConfig() *restclient.Config { return restclient.CopyConfig(r.loopback) }
+// caller sets a limit, and nothing is compressed on the way. Every caller gets its own copy.
+func (r *Running) ClientConfig() *restclient.Config {
+	config := restclient.CopyConfig(r.loopback)
+	config.DisableCompression = true
+	return config
+}
 
 // Ready is closed when /readyz is green.
 func (r *Running) Ready() <-chan struct{} { return r.ready }

@@ -30,10 +30,15 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/caches"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-// workers is how many builds are looked at at the same time.
-const workers = 8
+const (
+	// workers is how many builds are looked at at the same time.
+	workers = 8
+	// settle is how long the news of a container that has started may wait: one that ends sooner costs one write less.
+	settle = 50 * time.Millisecond
+)
 
 // Options of the controller. All are required.
 type Options struct {
@@ -56,20 +61,50 @@ func SetupWithManager(manager ctrl.Manager, options Options) error {
 		Named("imagebuild").
 		// Only this controller writes status, and it goes on by itself after each write.
 		For(&v1alpha1.ImageBuild{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Owns(&batchv1.Job{}).
-		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(buildOfPod)).
+		Owns(&batchv1.Job{}, builder.WithPredicates(jobNews())).
+		Watches(&corev1.Pod{}, podEvents()).
 		Watches(&v1alpha1.ImageBuild{}, r.siblingsOfFinished()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, CacheSyncTimeout: time.Hour}).
 		Complete(r)
 }
 
-// buildOfPod finds the build that a pod was made for. The reconciler checks whether it really was.
-func buildOfPod(_ context.Context, pod client.Object) []reconcile.Request {
-	name := pod.GetLabels()[v1alpha1.LabelBuild]
-	if name == "" {
-		return nil
+// jobNews leaves out what a Job has to say while all is well: the pod says it sooner. That a Job is there is known to
+// whoever created it, and a Job that was there before is looked for when its build is.
+func jobNews() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			job, ok := e.ObjectNew.(*batchv1.Job)
+			return ok && (job.DeletionTimestamp != nil || state.Failing(job))
+		},
 	}
-	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: pod.GetNamespace(), Name: name}}}
+}
+
+// podEvents looks at the build that a pod was made for: at once when the pod has ended or is going, after a moment when
+// its container has started or it waits for something. The reconciler checks whether the pod is the build's.
+func podEvents() handler.EventHandler {
+	enqueue := func(object client.Object, q queue) {
+		pod, ok := object.(*corev1.Pod)
+		name := object.GetLabels()[v1alpha1.LabelBuild]
+		if !ok || name == "" || pod.Status.Phase == corev1.PodPending && len(pod.Status.Conditions) == 0 && pod.DeletionTimestamp == nil {
+			return
+		}
+		request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: pod.Namespace, Name: name}}
+		if pod.DeletionTimestamp != nil || state.Ended(pod) {
+			q.Add(request)
+			return
+		}
+		q.AddAfter(request, settle)
+	}
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { enqueue(e.Object, q) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { enqueue(e.ObjectNew, q) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
+			if name := e.Object.GetLabels()[v1alpha1.LabelBuild]; name != "" {
+				q.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: e.Object.GetNamespace(), Name: name}})
+			}
+		},
+	}
 }
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]

@@ -5,6 +5,7 @@ package imagebuild
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -12,9 +13,12 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/utils/keymutex"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/state"
@@ -28,6 +32,9 @@ type reconciler struct {
 	cache cache.Cache
 	// turns keeps two builds of one Image from finding at the same time that it is their turn.
 	turns keymutex.KeyMutex
+	// written are the builds as they were written last, until the cache has them: without them each look between the
+	// two would end in a conflict. What is written is still checked against what is stored.
+	written sync.Map // of types.NamespacedName to *v1alpha1.ImageBuild
 }
 
 // sight is what a reconciliation knows of the world besides the build.
@@ -40,8 +47,8 @@ type sight struct {
 
 // Reconcile stores what is decided until there is nothing to store, then acts.
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	build := &v1alpha1.ImageBuild{}
-	if err := r.cache.Get(ctx, request.NamespacedName, build); err != nil {
+	build, err := r.latest(ctx, request.NamespacedName)
+	if err != nil {
 		return ctrl.Result{}, ignoreNotFound(err)
 	}
 	if waits(build) && build.Spec.ImageRef != nil {
@@ -52,6 +59,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	result, err := r.proceed(ctx, build, sight{})
 	switch {
 	case apierrors.IsConflict(err):
+		r.written.Delete(request.NamespacedName)
 		return ctrl.Result{RequeueAfter: staleRetry}, nil
 	case apierrors.IsNotFound(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return ctrl.Result{}, nil // The build is gone, or about to go with its namespace.
@@ -59,6 +67,23 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, fmt.Errorf("ImageBuild %s: %w", request, err)
 	}
 	return result, nil
+}
+
+// latest is the build as the cache has it, or as it was written if the cache does not have that yet.
+func (r *reconciler) latest(ctx context.Context, key types.NamespacedName) (*v1alpha1.ImageBuild, error) {
+	build := &v1alpha1.ImageBuild{}
+	err := r.cache.Get(ctx, key, build)
+	kept, ok := r.written.Load(key)
+	if !ok {
+		return build, err
+	}
+	if written, ok := kept.(*v1alpha1.ImageBuild); ok && err == nil && written.UID == build.UID {
+		if order, err := resourceversion.CompareResourceVersion(build.ResourceVersion, written.ResourceVersion); err == nil && order < 0 {
+			return written.DeepCopy(), nil
+		}
+	}
+	r.written.CompareAndDelete(key, kept)
+	return build, err
 }
 
 func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, seen sight) (ctrl.Result, error) {
@@ -98,6 +123,11 @@ func (r *reconciler) store(ctx context.Context, build *v1alpha1.ImageBuild, pod 
 	stored, err := r.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{})
 	if err != nil {
 		return nil, err
+	}
+	if stored.Status.Finished {
+		r.written.Delete(client.ObjectKeyFromObject(stored))
+	} else {
+		r.written.Store(client.ObjectKeyFromObject(stored), stored.DeepCopy())
 	}
 	r.recordEvent(build, stored)
 	return stored, nil

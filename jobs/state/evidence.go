@@ -110,7 +110,7 @@ func (t *transition) lookAtPod(pod *corev1.Pod) evidence {
 		if disruption := disruptionOf(pod); disruption != nil {
 			return evidence{failure: disruption, started: started}
 		}
-		if t.Job != nil && failing(t.Job) {
+		if t.Job != nil && Failing(t.Job) {
 			return evidence{failure: failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonPodDeleted, "pod %s is being deleted", pod.Name), started: started}
 		}
 	}
@@ -276,12 +276,15 @@ func pullFailing(state *corev1.ContainerStateWaiting) bool {
 	return state.Reason == "ErrImagePull" || state.Reason == "ImagePullBackOff"
 }
 
+// Ended says whether a pod has news that may end its attempt: its container has ended, or the pod has.
+func Ended(pod *corev1.Pod) bool { return terminal(pod) || terminated(pod) != nil }
+
 func finished(job *batchv1.Job) bool {
 	return hasCondition(job, batchv1.JobComplete, batchv1.JobFailed)
 }
 
-// failing says whether the Job has failed, or will once its pod is really gone.
-func failing(job *batchv1.Job) bool {
+// Failing says whether the Job has failed, or will once its pod is really gone.
+func Failing(job *batchv1.Job) bool {
 	return hasCondition(job, batchv1.JobFailureTarget, batchv1.JobFailed)
 }
 

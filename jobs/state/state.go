@@ -129,7 +129,7 @@ func (t *transition) follow() {
 		t.fail(t.startTimeout())
 	case t.Job == nil:
 		t.action = CreateJob
-		t.after = t.startTimeLeft()
+		t.after = min(t.startTimeLeft(), noticeable)
 	default:
 		t.after = t.startTimeLeft()
 		if early := t.attempt().StartTime.Add(noticeable).Sub(t.Now); early > 0 {
@@ -181,7 +181,7 @@ func (t *transition) discard() {
 	if t.Job == nil || !t.ours(t.Job) || t.Job.DeletionTimestamp != nil || finished(t.Job) {
 		return
 	}
-	if t.Pod != nil && (terminal(t.Pod) || terminated(t.Pod) != nil) {
+	if t.Pod != nil && Ended(t.Pod) {
 		return
 	}
 	t.action = DeleteJob

@@ -53,7 +53,7 @@ func TestSIGKILLUnderTwentyBuildsLosesNothing(t *testing.T) {
 		{"twelve builds have finished", func(b []v1alpha1.ImageBuild) bool { return phases(b, v1alpha1.BuildSucceeded) >= 12 }},
 	}
 	for i, moment := range moments {
-		server := startProgram(ctx, t, program, data, "--workers", "3")
+		server := startProgram(t, program, data, "--workers", "3")
 		if i == 0 {
 			for _, image := range images {
 				if _, err := server.images.ImagesV1alpha1().Images("default").Create(ctx, &image, metav1.CreateOptions{}); err != nil {
@@ -66,7 +66,7 @@ func TestSIGKILLUnderTwentyBuildsLosesNothing(t *testing.T) {
 		awaitNoProcess(ctx, t, data)
 	}
 
-	server := startProgram(ctx, t, program, data, "--workers", "3")
+	server := startProgram(t, program, data, "--workers", "3")
 	server.await(ctx, t, "every build has finished", func(builds []v1alpha1.ImageBuild) bool {
 		return phases(builds, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled) == killedBuilds
 	})
@@ -110,10 +110,10 @@ type program struct {
 	kube    kubernetes.Interface
 }
 
-func startProgram(ctx context.Context, t testing.TB, path, data string, flags ...string) *program {
+func startProgram(t testing.TB, path, data string, flags ...string) *program {
 	t.Helper()
 	arguments := append([]string{"up", "--data-dir", data}, flags...)
-	p := &program{command: exec.CommandContext(ctx, path, arguments...), errors: &bytes.Buffer{}}
+	p := &program{command: exec.Command(path, arguments...), errors: &bytes.Buffer{}}
 	p.command.Stderr = p.errors
 	out, err := p.command.StdoutPipe()
 	if err != nil {
@@ -122,6 +122,7 @@ func startProgram(ctx context.Context, t testing.TB, path, data string, flags ..
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = p.command.Process.Kill() }) // most often it has ended before
 	lines := bufio.NewScanner(out)
 	for lines.Scan() && lines.Text() != "ready" {
 		t.Log(lines.Text())

@@ -18,7 +18,7 @@ const contextName = "goldsmith"
 
 func newKubeconfig(server, token string, authority []byte) *clientcmdapi.Config {
 	config := clientcmdapi.NewConfig()
-	config.Clusters[contextName] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: authority}
+	config.Clusters[contextName] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: authority, DisableCompression: true}
 	config.AuthInfos[contextName] = &clientcmdapi.AuthInfo{Token: token}
 	config.Contexts[contextName] = &clientcmdapi.Context{Cluster: contextName, AuthInfo: contextName, Namespace: "default"}
 	config.CurrentContext = contextName
