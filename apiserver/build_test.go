@@ -130,6 +130,18 @@ var _ = Describe("The status of a build", func() {
 		refuse(ctx, builds, "the attempt has its outcome", func(status *v1alpha1.ImageBuildStatus) { status.Attempts[0].Outcome = v1alpha1.AttemptSucceeded })
 	})
 
+	It("says why a build or an attempt did not succeed", func(ctx SpecContext) {
+		refuse(ctx, builds, "status.failure", func(status *v1alpha1.ImageBuildStatus) {
+			status.Phase, status.CompletionTime = v1alpha1.BuildCancelled, ptr.To(metav1.Now())
+		})
+		refuse(ctx, builds, "status.attempts", setPhase(v1alpha1.BuildStarting))
+		write(ctx, builds, startAttempt(1))
+		refuse(ctx, builds, "status.attempts[0].failure", func(status *v1alpha1.ImageBuildStatus) {
+			endAttempt(1, v1alpha1.AttemptFailed)(status)
+			status.Attempts[0].Failure = nil
+		})
+	})
+
 	It("binds an attempt to one Job and one pod", func(ctx SpecContext) {
 		write(ctx, builds, startAttempt(1))
 		write(ctx, builds, func(status *v1alpha1.ImageBuildStatus) {
@@ -227,6 +239,9 @@ func startAttempt(number int32) func(*v1alpha1.ImageBuildStatus) {
 	return func(status *v1alpha1.ImageBuildStatus) {
 		status.Phase = v1alpha1.BuildStarting
 		status.CurrentAttempt = number
+		if status.StartTime == nil {
+			status.StartTime = ptr.To(metav1.Now())
+		}
 		status.Attempts = append(status.Attempts, v1alpha1.BuildAttempt{
 			Number: number, JobName: fmt.Sprintf("job-%d", number), StartTime: metav1.Now(),
 		})
@@ -245,6 +260,9 @@ func endAttempt(number int32, outcome v1alpha1.AttemptOutcome) func(*v1alpha1.Im
 		status.Phase = v1alpha1.BuildRetrying
 		status.Attempts[number-1].Outcome = outcome
 		status.Attempts[number-1].CompletionTime = ptr.To(metav1.Now())
+		if outcome != v1alpha1.AttemptSucceeded {
+			status.Attempts[number-1].Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure, Reason: v1alpha1.ReasonEvicted}
+		}
 	}
 }
 

@@ -5,6 +5,8 @@ package apiserver_test
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -201,6 +203,16 @@ var _ = Describe("Instantiating an Image", func() {
 		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(image.Status).To(BeZero())
+	})
+
+	It("refuses a build that is too large to be stored, though the Image was not", func(ctx SpecContext) {
+		large := newImage("large")
+		large.Spec.Builder = v1alpha1.Builder{Image: "example.com/builder", Command: []string{strings.Repeat("x", 1500<<10)}}
+		_, err := images.Create(ctx, large, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		change := v1alpha1.InputChange{Path: strings.Repeat("\U0001f600", 512), From: strings.Repeat("\U0001f600", 128)}
+		_, err = images.Instantiate(ctx, "large", &v1alpha1.BuildRequest{Changes: slices.Repeat([]v1alpha1.InputChange{change}, 32)}, metav1.CreateOptions{})
+		Expect(apierrors.IsRequestEntityTooLargeError(err)).To(BeTrue(), "%v", err)
 	})
 
 	It("names every field of an invalid request", func(ctx SpecContext) {

@@ -58,19 +58,19 @@ var _ = Describe("The log of a build", func() {
 			Expect(warnings).To(ConsistOf("imagebuild once has no log: no attempt was started"))
 		})
 
-		It("is empty with a warning as long as the attempt has no pod, or no container", func(ctx SpecContext) {
+		It("is empty with a warning as long as the attempt has no container that has started", func(ctx SpecContext) {
 			write(ctx, builds, startAttempt(1))
 			text, warnings, err := read(ctx, v1alpha1.ImageBuildLogOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(text).To(BeEmpty())
-			Expect(warnings).To(ConsistOf(ContainSubstring("it has no pod")))
+			Expect(warnings).To(ConsistOf("attempt 1 of imagebuild once has no log: its container has not started"))
 
 			write(ctx, builds, bindPod(1, first))
 			logs.set(first, notStarted)
 			text, warnings, err = read(ctx, v1alpha1.ImageBuildLogOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(text).To(BeEmpty())
-			Expect(warnings).To(ConsistOf(ContainSubstring("its container has not started")))
+			Expect(warnings).To(ConsistOf("attempt 1 of imagebuild once has no log: its container has not started"))
 		})
 
 		It("is that of the current attempt, or of the one that is asked for", func(ctx SpecContext) {
@@ -163,6 +163,18 @@ var _ = Describe("The log of a build", func() {
 			write(ctx, builds, startAttempt(1), bindPod(1, first))
 			write(ctx, builds, endAttempt(1, v1alpha1.AttemptDisrupted))
 			write(ctx, builds, startAttempt(2), bindPod(2, second))
+			write(ctx, builds, succeed(2))
+			Eventually(ctx, log.done).Should(BeClosed())
+			Expect(log.text()).To(Equal("two\n"))
+		})
+
+		It("begins with the current attempt", func(ctx SpecContext) {
+			logs.set(first, text("one\n"))
+			logs.set(second, text("two\n"))
+			write(ctx, builds, startAttempt(1), bindPod(1, first))
+			write(ctx, builds, endAttempt(1, v1alpha1.AttemptFailed))
+			write(ctx, builds, startAttempt(2), bindPod(2, second))
+			log := follow(ctx, namespace, v1alpha1.ImageBuildLogOptions{})
 			write(ctx, builds, succeed(2))
 			Eventually(ctx, log.done).Should(BeClosed())
 			Expect(log.text()).To(Equal("two\n"))

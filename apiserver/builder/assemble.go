@@ -62,7 +62,7 @@ func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
 	config.EffectiveVersion = compatibility.DefaultBuildEffectiveVersion()
 	o.describe(config)
 
-	streamed := sets.NewString("log").Insert(o.server.longRunning...)
+	streamed := sets.NewString("log") // not cut at the request timeout, and ended with the server
 	config.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(sets.NewString("watch"), streamed)
 	config.BuildHandlerChainFunc = endStreamsAtShutdown(streamed)
 	config.ShutdownSendRetryAfter = true

@@ -40,7 +40,6 @@ type Server struct {
 	listener       net.Listener
 	connProvider   ConnProvider
 	out            io.Writer
-	longRunning    []string
 	descriptionErr error
 }
 
@@ -157,13 +156,6 @@ func (s *Server) WithListener(listener net.Listener) *Server {
 // WithConnProvider serves on connections that do not need a port. Clients use the Dial of Running.ClientConfig.
 func (s *Server) WithConnProvider(provider ConnProvider) *Server {
 	s.connProvider = provider
-	return s
-}
-
-// WithLongRunning names further subresources that are streamed: they are not cut at the request timeout, and they end
-// when the server does. "log" is always one.
-func (s *Server) WithLongRunning(subresources ...string) *Server {
-	s.longRunning = append(s.longRunning, subresources...)
 	return s
 }
 

@@ -79,6 +79,7 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	if err := store.CompleteWithOptions(options); err != nil {
 		return nil, fmt.Errorf("store %s: %w", resource.Resource, err)
 	}
+	store.Storage.Storage = explainingStorage{store.Storage.Storage}
 	return &Store{Store: store, shortNames: resource.ShortNames, categories: resource.Categories}, nil
 }
 
@@ -88,22 +89,16 @@ func (s *Store) ShortNames() []string { return s.shortNames }
 // Categories returns the groups of resources, such as "all", that the resource belongs to.
 func (s *Store) Categories() []string { return s.categories }
 
-// Create stores a new object.
-func (s *Store) Create(ctx context.Context, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
-	created, err := s.Store.Create(ctx, object, validate, options)
-	return created, explainTooLarge(err)
-}
-
-// Update changes an object, or creates it where the strategy allows that.
-func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
-	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	updated, created, err := s.Store.Update(ctx, name, object, createValidation, updateValidation, forceAllowCreate, options)
-	return updated, created, explainTooLarge(err)
-}
-
-// Status returns the status subresource of the store, in the same storage.
+// Status returns the status subresource of the store, or another one that updates the same object under a strategy of
+// its own.
 func (s *Store) Status(strategy rest.RESTUpdateStrategy) *StatusStore {
-	return NewUpdateOnlyStore(s, strategy)
+	status := *s.Store
+	status.UpdateStrategy = strategy
+	status.ResetFieldsStrategy = nil
+	if resets, ok := strategy.(rest.ResetFieldsStrategy); ok {
+		status.ResetFieldsStrategy = resets
+	}
+	return &StatusStore{store: &status}
 }
 
 // StatusStore serves get, update and patch of a stored object under another strategy, as the status subresource does.
@@ -116,17 +111,6 @@ var (
 	_ rest.ResetFieldsStrategy = &StatusStore{}
 	_ rest.TableConvertor      = &StatusStore{}
 )
-
-// NewUpdateOnlyStore returns a subresource of the store that updates the same object under another strategy.
-func NewUpdateOnlyStore(store *Store, strategy rest.RESTUpdateStrategy) *StatusStore {
-	status := *store.Store
-	status.UpdateStrategy = strategy
-	status.ResetFieldsStrategy = nil
-	if resets, ok := strategy.(rest.ResetFieldsStrategy); ok {
-		status.ResetFieldsStrategy = resets
-	}
-	return &StatusStore{store: &status}
-}
 
 // New returns an empty object.
 func (s *StatusStore) New() runtime.Object { return s.store.New() }
@@ -142,8 +126,7 @@ func (s *StatusStore) Get(ctx context.Context, name string, options *metav1.GetO
 // Update changes the object as the strategy allows. It never creates one.
 func (s *StatusStore) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	updated, created, err := s.store.Update(ctx, name, object, createValidation, updateValidation, false, options)
-	return updated, created, explainTooLarge(err)
+	return s.store.Update(ctx, name, object, createValidation, updateValidation, false, options)
 }
 
 // GetResetFields returns the fields that server-side apply through this subresource does not own.

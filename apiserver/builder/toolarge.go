@@ -3,6 +3,7 @@
 package builder
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -10,7 +11,26 @@ import (
 	grpcstatus "google.golang.org/grpc/status"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/storage"
 )
+
+// explainingStorage is a storage whose errors tell an object that is too large from a mistake of the server. Every
+// write of a resource and of its subresources goes through it.
+type explainingStorage struct {
+	storage.Interface
+}
+
+// Create stores a new object.
+func (s explainingStorage) Create(ctx context.Context, key string, object, out runtime.Object, ttl uint64) error {
+	return explainTooLarge(s.Interface.Create(ctx, key, object, out, ttl))
+}
+
+// GuaranteedUpdate changes an object.
+func (s explainingStorage) GuaranteedUpdate(ctx context.Context, key string, destination runtime.Object, ignoreNotFound bool,
+	preconditions *storage.Preconditions, update storage.UpdateFunc, cached runtime.Object) error {
+	return explainTooLarge(s.Interface.GuaranteedUpdate(ctx, key, destination, ignoreNotFound, preconditions, update, cached))
+}
 
 // tooLargeError says that an object does not fit into etcd. To a client it is a 413; to the generic server's handlers
 // it still is etcd's own error, which has them try once more without managed fields.

@@ -89,8 +89,8 @@ func buildName(image *images.Image, number int64) string {
 	return fmt.Sprintf("%s-%d", image.Name, number)
 }
 
-// newBuild is a build of the Image as it is.
-func newBuild(image *images.Image, number int64, request *images.BuildRequest, requestedBy string) *images.ImageBuild {
+// newBuild is a build of the Image as it is. Who asked for it is filled in when it is created.
+func newBuild(image *images.Image, number int64, request *images.BuildRequest) *images.ImageBuild {
 	snapshot := image.DeepCopy()
 	return &images.ImageBuild{
 		ObjectMeta: metav1.ObjectMeta{
@@ -106,11 +106,10 @@ func newBuild(image *images.Image, number int64, request *images.BuildRequest, r
 			Number:          ptr.To(number),
 			ImageGeneration: ptr.To(image.Generation),
 			Trigger: &images.BuildTrigger{
-				Reason:      request.Reason,
-				Message:     request.Message,
-				RequestedBy: requestedBy,
-				RequestID:   request.RequestID,
-				Changes:     slices.Clone(request.Changes),
+				Reason:    request.Reason,
+				Message:   request.Message,
+				RequestID: request.RequestID,
+				Changes:   slices.Clone(request.Changes),
 			},
 			Inputs:   snapshot.Spec.BuildInputs,
 			Timeouts: snapshot.Spec.Timeouts,

@@ -112,7 +112,7 @@ func (i *instantiation) run(ctx context.Context) (runtime.Object, error) {
 			if apierrors.IsAlreadyExists(err) {
 				continue // somebody was faster: we, on another replica, or a stranger
 			}
-			return result(build, err)
+			return asObject(build, err)
 		case err != nil:
 			return nil, err
 		case record.UID != "" && build.UID == record.UID, record.UID == "" && i.ours(build, image, record):
@@ -124,8 +124,8 @@ func (i *instantiation) run(ctx context.Context) (runtime.Object, error) {
 	}
 }
 
-// result keeps a nil build from becoming an object that is not nil.
-func result(build *images.ImageBuild, err error) (runtime.Object, error) {
+// asObject keeps a nil build from becoming an object that is not nil.
+func asObject(build *images.ImageBuild, err error) (runtime.Object, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (i *instantiation) ours(build *images.ImageBuild, image *images.Image, reco
 
 // create creates the build, through admission like any other. The Image is as it was when the number was recorded.
 func (i *instantiation) create(ctx context.Context, image *images.Image, record images.BuildRequestRecord) (*images.ImageBuild, error) {
-	build := newBuild(image, record.Number, i.request, userName(ctx))
+	build := newBuild(image, record.Number, i.request)
 	ctx = onBuilds(ctx, build.Name)
 	user, _ := apirequest.UserFrom(ctx)
 	attributes := admission.NewAttributesRecord(build, nil, v1alpha1.Kind("ImageBuild"), build.Namespace, build.Name,
@@ -170,14 +170,6 @@ func onBuilds(ctx context.Context, name string) context.Context {
 	builds := *info
 	builds.Resource, builds.Subresource, builds.Name = "imagebuilds", "", name
 	return apirequest.WithRequestInfo(ctx, &builds)
-}
-
-func userName(ctx context.Context) string {
-	user, ok := apirequest.UserFrom(ctx)
-	if !ok {
-		return ""
-	}
-	return user.GetName()
 }
 
 // gone says that the build of a request was deleted.

@@ -32,7 +32,7 @@ var (
 
 // LogSource reads the logs of attempts.
 type LogSource interface {
-	// Open returns the log of an attempt which has a pod. With options.Follow it ends when the attempt's container
+	// Open returns the log of an attempt whose pod is recorded. With options.Follow it ends when the attempt's container
 	// has ended, and at the latest when ctx is done. The error is, or wraps, ErrLogNotStarted or ErrLogGone where
 	// that is so. The caller closes the log.
 	Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error)
@@ -154,12 +154,9 @@ func (l *logResponse) read(ctx context.Context) (io.ReadCloser, error) {
 
 // nothing is the log of an attempt, nil if there was none, that has not written any. A warning says why.
 func (l *logResponse) nothing(attempt *images.BuildAttempt) io.ReadCloser {
-	switch {
-	case attempt == nil:
+	if attempt == nil {
 		l.warn(fmt.Sprintf("imagebuild %s has no log: no attempt was started", l.build.Name))
-	case attempt.PodUID == "":
-		l.warn(fmt.Sprintf("attempt %d of imagebuild %s has no log: it has no pod", attempt.Number, l.build.Name))
-	default:
+	} else {
 		l.warn(fmt.Sprintf("attempt %d of imagebuild %s has no log: its container has not started", attempt.Number, l.build.Name))
 	}
 	return io.NopCloser(strings.NewReader(""))

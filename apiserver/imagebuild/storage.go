@@ -80,7 +80,7 @@ func newStore(scope *builder.Scope, clock clock.PassiveClock) (*Store, error) {
 }
 
 // CreateInstantiated creates a build of an Image. Unlike a build that is created directly, it has an imageRef and a
-// number, and says itself what triggered it.
+// number, and says itself what triggered it, except for the user, who is that of ctx.
 func (s *Store) CreateInstantiated(ctx context.Context, build *images.ImageBuild, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (*images.ImageBuild, error) {
 	created, err := s.instantiated.Create(ctx, build, validate, options)
 	if err != nil {

@@ -88,9 +88,12 @@ type instantiatedStrategy struct {
 	strategy
 }
 
-// PrepareForCreate drops the status and starts the life of the build.
+// PrepareForCreate drops the status, starts the life of the build, and says who asked for it.
 func (s instantiatedStrategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.prepare(ctx, object)
+	if trigger := object.(*images.ImageBuild).Spec.Trigger; trigger != nil {
+		trigger.RequestedBy = userName(ctx)
+	}
 }
 
 // Validate checks a build that the server creates.

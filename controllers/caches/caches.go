@@ -91,7 +91,7 @@ func controllerUID(object client.Object) []string {
 	return nil
 }
 
-// strip drops what no controller reads: managed fields everywhere, the inputs that Jobs, pods and finished builds carry.
+// strip drops what no controller reads: managed fields everywhere, and what Jobs and pods tell their builder.
 func strip(object any) (any, error) {
 	if accessor, ok := object.(metav1.Object); ok {
 		accessor.SetManagedFields(nil)

@@ -19,6 +19,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/caches"
+	"goldsmith.dev/goldsmith/controllers/resolution"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -35,11 +36,12 @@ type reconciler struct {
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	image := &v1alpha1.Image{}
 	if err := r.cache.Get(ctx, request.NamespacedName, image); err != nil {
-		return ctrl.Result{}, ignoreNotFound(err)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if image.DeletionTimestamp != nil {
 		return ctrl.Result{}, nil
 	}
+	v1alpha1.SetObjectDefaults_Image(image) // it has them, unless it was stored before there was such a field
 	err := r.reconcile(ctx, image)
 	switch {
 	case apierrors.IsConflict(err):
@@ -57,7 +59,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) error
 	if err != nil {
 		return fmt.Errorf("listing builds: %w", err)
 	}
-	now, err := r.resolve(ctx, image)
+	now, err := resolution.Of(ctx, r.Kube, r.Builders, image.Namespace, image.Spec.BuildInputs)
 	if err != nil {
 		return fmt.Errorf("resolving inputs: %w", err)
 	}
@@ -91,46 +93,20 @@ func (r *reconciler) builds(ctx context.Context, image *v1alpha1.Image) ([]v1alp
 	return list.Items, err
 }
 
-// resolution is what an Image's inputs resolve to now, or why they do not.
-type resolution struct {
-	files      map[string]string
-	digest     string
-	unresolved *v1alpha1.BuildFailure
-	// mayAppear is true if what is missing may still come without anybody changing the Image.
-	mayAppear bool
-}
-
-func (r *reconciler) resolve(ctx context.Context, image *v1alpha1.Image) (resolution, error) {
-	if _, notAllowed := r.Builders.Lookup(image.Spec.Builder); notAllowed != nil {
-		return resolution{unresolved: notAllowed}, nil
-	}
-	var configMap *corev1.ConfigMap
-	if source := image.Spec.Source; source != nil && source.ConfigMapRef != nil {
-		found, err := r.Kube.CoreV1().ConfigMaps(image.Namespace).Get(ctx, source.ConfigMapRef.Name, metav1.GetOptions{})
-		if ignoreNotFound(err) != nil {
-			return resolution{}, err
-		}
-		if err == nil {
-			configMap = found
-		}
-	}
-	resolved, unresolved := inputs.Resolve(image.Spec.BuildInputs, configMap)
-	if unresolved != nil {
-		return resolution{unresolved: unresolved, mayAppear: configMap == nil}, nil
-	}
-	return resolution{files: inputs.Files(image.Spec.BuildInputs, resolved), digest: resolved.InputsDigest}, nil
-}
-
 // due says whether a build should be asked for: the inputs resolve and differ from those of the last attempted build,
 // and no build that has not resolved its own yet could turn out to be the one.
 func due(image *v1alpha1.Image, builds []v1alpha1.ImageBuild, status *v1alpha1.ImageStatus) bool {
-	if isTrue(image.Spec.Suspend) || !isTrue(image.Spec.Triggers.OnSpecChange) || status.InputsDigest == "" {
-		return false
-	}
-	if attempted := status.LastAttempted; attempted != nil && attempted.InputsDigest == status.InputsDigest {
-		return false
-	}
-	return !slices.ContainsFunc(builds, func(b v1alpha1.ImageBuild) bool { return b.Status.Resolved == nil && !b.Status.Finished })
+	return triggered(image) && changed(status) && !slices.ContainsFunc(builds, func(b v1alpha1.ImageBuild) bool { return b.Status.Resolved == nil && !b.Status.Finished })
+}
+
+// triggered says whether builds start by themselves.
+func triggered(image *v1alpha1.Image) bool {
+	return !*image.Spec.Suspend && *image.Spec.Triggers.OnSpecChange
+}
+
+// changed says whether the inputs resolve, and differ from those of the last attempted build.
+func changed(status *v1alpha1.ImageStatus) bool {
+	return status.InputsDigest != "" && (status.LastAttempted == nil || status.LastAttempted.InputsDigest != status.InputsDigest)
 }
 
 // unseenBuild says whether there is a build that the cache does not have yet: it may be the one that seems to be due,
@@ -155,7 +131,7 @@ func (r *reconciler) unseenBuild(ctx context.Context, image *v1alpha1.Image, bui
 	}
 	newest, err := r.Client.ImagesV1alpha1().ImageBuilds(image.Namespace).Get(ctx, fmt.Sprintf("%s-%d", image.Name, live.Status.BuildCounter), metav1.GetOptions{})
 	if err != nil {
-		return false, ignoreNotFound(err)
+		return false, client.IgnoreNotFound(err)
 	}
 	return newest.Spec.ImageRef != nil && newest.Spec.ImageRef.UID == image.UID, nil
 }
@@ -171,9 +147,9 @@ func requestID(digest string, attempted *v1alpha1.AttemptedBuild) string {
 }
 
 // instantiate asks for a build. It returns false if the one that was asked for has been deleted since.
-func (r *reconciler) instantiate(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild, now resolution, attempted *v1alpha1.AttemptedBuild) (bool, error) {
+func (r *reconciler) instantiate(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild, now resolution.Resolution, attempted *v1alpha1.AttemptedBuild) (bool, error) {
 	request := &v1alpha1.BuildRequest{
-		RequestID: requestID(now.digest, attempted),
+		RequestID: requestID(now.Resolved.InputsDigest, attempted),
 		Reason:    v1alpha1.TriggerCreated,
 		Message:   "nothing was built yet",
 	}
@@ -183,7 +159,7 @@ func (r *reconciler) instantiate(ctx context.Context, image *v1alpha1.Image, bui
 		for i := range builds {
 			if number(&builds[i]) == attempted.Number {
 				before := inputs.Snapshot{Inputs: builds[i].Spec.Inputs, Files: inputs.Files(builds[i].Spec.Inputs, builds[i].Status.Resolved)}
-				request.Changes = inputs.Diff(before, inputs.Snapshot{Inputs: image.Spec.BuildInputs, Files: now.files})
+				request.Changes = inputs.Diff(before, inputs.Snapshot{Inputs: image.Spec.BuildInputs, Files: inputs.Files(image.Spec.BuildInputs, now.Resolved)})
 			}
 		}
 	}
@@ -227,10 +203,7 @@ func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, status *v
 
 // excess are the finished builds over the limits.
 func excess(image *v1alpha1.Image, status *v1alpha1.ImageStatus, builds []v1alpha1.ImageBuild) []*v1alpha1.ImageBuild {
-	succeeded, failed := int32(v1alpha1.DefaultHistorySucceeded), int32(v1alpha1.DefaultHistoryFailed)
-	if limits := image.Spec.History; limits != nil {
-		succeeded, failed = valueOr(limits.Succeeded, succeeded), valueOr(limits.Failed, failed)
-	}
+	succeeded, failed := *image.Spec.History.Succeeded, *image.Spec.History.Failed
 	var over []*v1alpha1.ImageBuild
 	for i := len(builds) - 1; i >= 0; i-- {
 		build := &builds[i]
@@ -258,20 +231,9 @@ func awaitsUID(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) bool {
 	})
 }
 
-func number(build *v1alpha1.ImageBuild) int64 { return valueOr(build.Spec.Number, 0) }
-
-func isTrue(field *bool) bool { return valueOr(field, false) }
-
-func valueOr[T any](field *T, otherwise T) T {
-	if field == nil {
-		return otherwise
+func number(build *v1alpha1.ImageBuild) int64 {
+	if build.Spec.Number == nil {
+		return 0
 	}
-	return *field
-}
-
-func ignoreNotFound(err error) error {
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
+	return *build.Spec.Number
 }

@@ -9,14 +9,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/resolution"
 )
 
 // nextStatus is what the status of an Image should say, given its builds in the order of their numbers and what its
 // inputs resolve to. It is pure. What builds that are gone have left in the status stays.
-func nextStatus(image *v1alpha1.Image, builds []v1alpha1.ImageBuild, resolved resolution, now metav1.Time) *v1alpha1.ImageStatus {
+func nextStatus(image *v1alpha1.Image, builds []v1alpha1.ImageBuild, resolved resolution.Resolution, now metav1.Time) *v1alpha1.ImageStatus {
 	status := image.Status.DeepCopy()
 	status.ObservedGeneration = image.Generation
-	status.InputsDigest = resolved.digest
+	status.InputsDigest = ""
+	if resolved.Resolved != nil {
+		status.InputsDigest = resolved.Resolved.InputsDigest
+	}
 	status.ActiveBuilds, status.QueuedBuilds = 0, 0
 	var lastFinished *v1alpha1.ImageBuild
 	for i := range builds {
@@ -25,6 +29,9 @@ func nextStatus(image *v1alpha1.Image, builds []v1alpha1.ImageBuild, resolved re
 		if build.Status.Finished {
 			lastFinished = build
 		}
+	}
+	if latest := status.LatestBuild; lastFinished != nil && latest.Phase.Finished() && latest.Number > number(lastFinished) {
+		lastFinished = nil // the one that finished last is gone
 	}
 	conditions := conditions{image: image, status: status, now: now}
 	conditions.setInputsResolved(resolved)
@@ -84,9 +91,19 @@ func (c conditions) set(kind string, status metav1.ConditionStatus, reason, mess
 	})
 }
 
-func (c conditions) setInputsResolved(resolved resolution) {
-	if resolved.unresolved != nil {
-		c.set(v1alpha1.ImageInputsResolved, metav1.ConditionFalse, string(resolved.unresolved.Reason), resolved.unresolved.Message)
+// keep leaves a condition as it is: what it says still holds, of this generation too. It returns false if there is none.
+func (c conditions) keep(kind string) bool {
+	stands := meta.FindStatusCondition(c.status.Conditions, kind)
+	if stands == nil {
+		return false
+	}
+	c.set(kind, stands.Status, stands.Reason, stands.Message)
+	return true
+}
+
+func (c conditions) setInputsResolved(resolved resolution.Resolution) {
+	if resolved.Unresolved != nil {
+		c.set(v1alpha1.ImageInputsResolved, metav1.ConditionFalse, string(resolved.Unresolved.Reason), resolved.Unresolved.Message)
 		return
 	}
 	c.set(v1alpha1.ImageInputsResolved, metav1.ConditionTrue, v1alpha1.ReasonResolved, "")
@@ -94,8 +111,8 @@ func (c conditions) setInputsResolved(resolved resolution) {
 
 func (c conditions) setReady(last *v1alpha1.ImageBuild) {
 	switch {
-	case last == nil && meta.FindStatusCondition(c.status.Conditions, v1alpha1.ImageReady) != nil && c.status.LastAttempted != nil:
-		// The finished builds are gone. What the last of them said still holds.
+	case last == nil && c.status.LastAttempted != nil && c.keep(v1alpha1.ImageReady):
+		// The build that finished last is gone.
 	case last == nil:
 		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, v1alpha1.ReasonNeverBuilt, "no build has finished yet")
 	case last.Status.Phase == v1alpha1.BuildSucceeded:
@@ -135,22 +152,24 @@ func (c conditions) setBuilding() {
 }
 
 // setStalled says whether a person is needed: to make the inputs resolve, or to change them after a failed build.
-func (c conditions) setStalled(resolved resolution, last *v1alpha1.ImageBuild) {
-	attempted := c.status.LastAttempted
+func (c conditions) setStalled(resolved resolution.Resolution, last *v1alpha1.ImageBuild) {
+	progressing := func() { c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonProgressing, "") }
 	switch {
 	case c.status.ActiveBuilds+c.status.QueuedBuilds > 0:
-		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonProgressing, "")
-	case resolved.unresolved != nil && !resolved.mayAppear:
-		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, string(resolved.unresolved.Reason), resolved.unresolved.Message)
-	case c.status.InputsDigest == "" || attempted == nil || attempted.InputsDigest != c.status.InputsDigest:
-		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonProgressing, "")
-	case last == nil && meta.IsStatusConditionTrue(c.status.Conditions, v1alpha1.ImageStalled):
+		progressing()
+	case resolved.Unresolved != nil && !resolved.MayAppear:
+		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, string(resolved.Unresolved.Reason), resolved.Unresolved.Message)
+	case changed(c.status) && !triggered(c.image):
+		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonSuspended, "the inputs have changed, and the triggers are suspended or off")
+	case resolved.Unresolved != nil || changed(c.status):
+		progressing()
+	case last == nil && meta.IsStatusConditionTrue(c.status.Conditions, v1alpha1.ImageStalled) && c.keep(v1alpha1.ImageStalled):
 		// The build that failed is gone. Its inputs are still those of the Image.
 	case last != nil && last.Status.Failure != nil:
 		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, string(last.Status.Failure.Reason),
 			ending(last)+". It is not built again for the same inputs: change them, or ask for a build")
 	default:
-		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonProgressing, "")
+		progressing()
 	}
 }
 

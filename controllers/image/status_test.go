@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/resolution"
 )
 
 var now = metav1.NewTime(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
@@ -45,6 +46,10 @@ func newBuild(n int64, phase v1alpha1.BuildPhase, digest string) v1alpha1.ImageB
 	return build
 }
 
+func resolvesTo(digest string) resolution.Resolution {
+	return resolution.Resolution{Resolved: &v1alpha1.ResolvedInputs{InputsDigest: digest}}
+}
+
 func TestStatusFollowsTheBuilds(t *testing.T) {
 	const (
 		pending   = v1alpha1.BuildPending
@@ -53,39 +58,39 @@ func TestStatusFollowsTheBuilds(t *testing.T) {
 		failed    = v1alpha1.BuildFailed
 		cancelled = v1alpha1.BuildCancelled
 	)
-	missing := resolution{unresolved: &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonSourceNotFound, Message: "ConfigMap default/x"}, mayAppear: true}
-	unknown := resolution{unresolved: &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonBuilderNotFound, Message: "builder nobody"}}
+	missing := resolution.Resolution{Unresolved: &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonSourceNotFound, Message: "ConfigMap default/x"}, MayAppear: true}
+	unknown := resolution.Resolution{Unresolved: &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonBuilderNotFound, Message: "builder nobody"}}
 	cases := []struct {
 		name     string
 		builds   []v1alpha1.ImageBuild
-		resolved resolution
+		resolved resolution.Resolution
 		due      bool
 		// status and reason of Ready, UpToDate, Building, InputsResolved, Stalled
 		want [5]string
 	}{
-		{"nothing built yet", nil, resolution{digest: "A"}, true,
+		{"nothing built yet", nil, resolvesTo("A"), true,
 			[5]string{"False NeverBuilt", "False NeverBuilt", "False Idle", "True Resolved", "False Progressing"}},
-		{"the first build waits", []v1alpha1.ImageBuild{newBuild(1, pending, "")}, resolution{digest: "A"}, false,
+		{"the first build waits", []v1alpha1.ImageBuild{newBuild(1, pending, "")}, resolvesTo("A"), false,
 			[5]string{"False NeverBuilt", "False NeverBuilt", "True BuildQueued", "True Resolved", "False Progressing"}},
-		{"the inputs change while a build has not resolved its own", []v1alpha1.ImageBuild{newBuild(1, pending, "")}, resolution{digest: "B"}, false,
+		{"the inputs change while a build has not resolved its own", []v1alpha1.ImageBuild{newBuild(1, pending, "")}, resolvesTo("B"), false,
 			[5]string{"False NeverBuilt", "False NeverBuilt", "True BuildQueued", "True Resolved", "False Progressing"}},
-		{"the inputs change while a build runs", []v1alpha1.ImageBuild{newBuild(1, run, "A")}, resolution{digest: "B"}, true,
+		{"the inputs change while a build runs", []v1alpha1.ImageBuild{newBuild(1, run, "A")}, resolvesTo("B"), true,
 			[5]string{"False NeverBuilt", "False NeverBuilt", "True BuildActive", "True Resolved", "False Progressing"}},
-		{"built", []v1alpha1.ImageBuild{newBuild(1, succeeded, "A")}, resolution{digest: "A"}, false,
+		{"built", []v1alpha1.ImageBuild{newBuild(1, succeeded, "A")}, resolvesTo("A"), false,
 			[5]string{"True BuildSucceeded", "True InputsUnchanged", "False Idle", "True Resolved", "False Progressing"}},
-		{"built, then changed", []v1alpha1.ImageBuild{newBuild(1, succeeded, "A")}, resolution{digest: "B"}, true,
+		{"built, then changed", []v1alpha1.ImageBuild{newBuild(1, succeeded, "A")}, resolvesTo("B"), true,
 			[5]string{"True BuildSucceeded", "False InputsChanged", "False Idle", "True Resolved", "False Progressing"}},
-		{"failed: not built again for the same inputs", []v1alpha1.ImageBuild{newBuild(1, failed, "A")}, resolution{digest: "A"}, false,
+		{"failed: not built again for the same inputs", []v1alpha1.ImageBuild{newBuild(1, failed, "A")}, resolvesTo("A"), false,
 			[5]string{"False BuildFailed", "False NeverBuilt", "False Idle", "True Resolved", "True BuilderFailed"}},
-		{"failed, then changed", []v1alpha1.ImageBuild{newBuild(1, failed, "A")}, resolution{digest: "B"}, true,
+		{"failed, then changed", []v1alpha1.ImageBuild{newBuild(1, failed, "A")}, resolvesTo("B"), true,
 			[5]string{"False BuildFailed", "False NeverBuilt", "False Idle", "True Resolved", "False Progressing"}},
-		{"failed before its inputs resolved", []v1alpha1.ImageBuild{newBuild(1, failed, "")}, resolution{digest: "A"}, true,
+		{"failed before its inputs resolved", []v1alpha1.ImageBuild{newBuild(1, failed, "")}, resolvesTo("A"), true,
 			[5]string{"False BuildFailed", "False NeverBuilt", "False Idle", "True Resolved", "False Progressing"}},
-		{"a failure after a success", []v1alpha1.ImageBuild{newBuild(1, succeeded, "A"), newBuild(2, failed, "B")}, resolution{digest: "B"}, false,
+		{"a failure after a success", []v1alpha1.ImageBuild{newBuild(1, succeeded, "A"), newBuild(2, failed, "B")}, resolvesTo("B"), false,
 			[5]string{"False BuildFailed", "False InputsChanged", "False Idle", "True Resolved", "True BuilderFailed"}},
-		{"back to what succeeded before", []v1alpha1.ImageBuild{newBuild(1, succeeded, "A"), newBuild(2, failed, "B")}, resolution{digest: "A"}, true,
+		{"back to what succeeded before", []v1alpha1.ImageBuild{newBuild(1, succeeded, "A"), newBuild(2, failed, "B")}, resolvesTo("A"), true,
 			[5]string{"False BuildFailed", "True InputsUnchanged", "False Idle", "True Resolved", "False Progressing"}},
-		{"cancelled", []v1alpha1.ImageBuild{newBuild(1, cancelled, "A")}, resolution{digest: "A"}, false,
+		{"cancelled", []v1alpha1.ImageBuild{newBuild(1, cancelled, "A")}, resolvesTo("A"), false,
 			[5]string{"False BuildCancelled", "False NeverBuilt", "False Idle", "True Resolved", "True CancelRequested"}},
 		{"a ConfigMap is missing: it may still appear", nil, missing, false,
 			[5]string{"False NeverBuilt", "Unknown InputsNotResolved", "False Idle", "False SourceNotFound", "False Progressing"}},
@@ -124,7 +129,7 @@ func TestNothingIsDueWhenTriggersAreOff(t *testing.T) {
 		"suspended":          newImage(func(i *v1alpha1.Image) { i.Spec.Suspend = &yes }),
 		"onSpecChange false": newImage(func(i *v1alpha1.Image) { i.Spec.Triggers.OnSpecChange = &no }),
 	} {
-		if status := nextStatus(image, nil, resolution{digest: "A"}, now); due(image, nil, status) {
+		if status := nextStatus(image, nil, resolvesTo("A"), now); due(image, nil, status) {
 			t.Errorf("%s: a build is due", name)
 		}
 	}
@@ -132,13 +137,38 @@ func TestNothingIsDueWhenTriggersAreOff(t *testing.T) {
 
 func TestStatusOutlivesItsBuilds(t *testing.T) {
 	image := newImage()
-	image.Status = *nextStatus(image, []v1alpha1.ImageBuild{newBuild(1, v1alpha1.BuildSucceeded, "A"), newBuild(2, v1alpha1.BuildFailed, "B")}, resolution{digest: "B"}, now)
-	status := nextStatus(image, nil, resolution{digest: "B"}, now)
+	image.Status = *nextStatus(image, []v1alpha1.ImageBuild{newBuild(1, v1alpha1.BuildSucceeded, "A"), newBuild(2, v1alpha1.BuildFailed, "B")}, resolvesTo("B"), now)
+	status := nextStatus(image, nil, resolvesTo("B"), now)
 	if diff := cmp.Diff(&image.Status, status); diff != "" {
 		t.Errorf("changed when the builds went: %s", diff)
 	}
 	if due(image, nil, status) {
 		t.Error("inputs that were attempted are due again because the build is gone")
+	}
+}
+
+func TestAFailureThatIsGoneIsNotHealedByAnOlderSuccess(t *testing.T) {
+	image := newImage()
+	first := newBuild(1, v1alpha1.BuildSucceeded, "A")
+	image.Status = *nextStatus(image, []v1alpha1.ImageBuild{first, newBuild(2, v1alpha1.BuildFailed, "B")}, resolvesTo("B"), now)
+	image.Generation++
+	status := nextStatus(image, []v1alpha1.ImageBuild{first}, resolvesTo("B"), now)
+	if meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ImageReady) || !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ImageStalled) {
+		t.Errorf("conditions %+v", status.Conditions)
+	}
+	for _, condition := range status.Conditions {
+		if condition.ObservedGeneration != image.Generation {
+			t.Errorf("%s speaks of generation %d", condition.Type, condition.ObservedGeneration)
+		}
+	}
+}
+
+func TestAnImageWhoseTriggersAreOffSaysSo(t *testing.T) {
+	yes := true
+	image := newImage(func(i *v1alpha1.Image) { i.Spec.Suspend = &yes })
+	stalled := meta.FindStatusCondition(nextStatus(image, nil, resolvesTo("A"), now).Conditions, v1alpha1.ImageStalled)
+	if stalled.Status != metav1.ConditionFalse || stalled.Reason != v1alpha1.ReasonSuspended {
+		t.Errorf("Stalled %+v", stalled)
 	}
 }
 
@@ -153,7 +183,7 @@ func TestGoingBackToEarlierInputsIsAnotherRequest(t *testing.T) {
 func TestUIDsOfBuildsAreFilledIntoTheRequests(t *testing.T) {
 	image := newImage()
 	image.Status.RecentRequests = []v1alpha1.BuildRequestRecord{{RequestID: "one", Number: 1}, {RequestID: "two", Number: 2}}
-	status := nextStatus(image, []v1alpha1.ImageBuild{newBuild(2, v1alpha1.BuildPending, "")}, resolution{digest: "A"}, now)
+	status := nextStatus(image, []v1alpha1.ImageBuild{newBuild(2, v1alpha1.BuildPending, "")}, resolvesTo("A"), now)
 	want := []v1alpha1.BuildRequestRecord{{RequestID: "one", Number: 1}, {RequestID: "two", Number: 2, UID: "uid-2"}}
 	if diff := cmp.Diff(want, status.RecentRequests); diff != "" {
 		t.Error(diff)
@@ -175,7 +205,7 @@ func TestHistoryKeepsTheNewestAndTheLatestSuccess(t *testing.T) {
 		}
 		return names
 	}
-	status := nextStatus(image, builds, resolution{digest: "F"}, now)
+	status := nextStatus(image, builds, resolvesTo("F"), now)
 	if diff := cmp.Diff([]string{"debian-5", "debian-4", "debian-3", "debian-1"}, names(status)); diff != "" {
 		t.Error(diff)
 	}

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -62,7 +63,7 @@ func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, 
 
 func (r *reconciler) deleteJob(ctx context.Context, job *batchv1.Job) error {
 	background := metav1.DeletePropagationBackground
-	return ignoreNotFound(r.Kube.BatchV1().Jobs(job.Namespace).Delete(ctx, job.Name, metav1.DeleteOptions{
+	return client.IgnoreNotFound(r.Kube.BatchV1().Jobs(job.Namespace).Delete(ctx, job.Name, metav1.DeleteOptions{
 		Preconditions:     metav1.NewUIDPreconditions(string(job.UID)),
 		PropagationPolicy: &background,
 	}))
@@ -81,5 +82,5 @@ func (r *reconciler) stopPod(ctx context.Context, pod *corev1.Pod) error {
 		return fmt.Errorf("pod %s: %w", pod.Name, err)
 	}
 	_, err = r.Kube.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, metav1.PatchOptions{})
-	return ignoreNotFound(err)
+	return client.IgnoreNotFound(err)
 }

@@ -15,7 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/caches"
-	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/controllers/resolution"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
@@ -24,10 +24,7 @@ import (
 func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, seen *sight) (observed state.Observed, stale *v1alpha1.ImageBuild, err error) {
 	observed = state.Observed{Build: build, Rejected: seen.rejected, Now: r.Clock.Now()}
 	if waits(build) {
-		if observed.Resolved, observed.Unresolved, err = r.resolve(ctx, build); err == nil {
-			observed.Turn, err = r.turn(ctx, build)
-		}
-		return observed, nil, err
+		return observed, nil, r.observeWaiting(ctx, &observed)
 	}
 	if !build.Status.Phase.Finished() {
 		_, observed.Unresolved = r.Builders.Lookup(build.Spec.Inputs.Builder)
@@ -55,26 +52,21 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 	return observed, nil, err
 }
 
-// resolve finds out what the inputs resolve to, unless that is stored already.
-func (r *reconciler) resolve(ctx context.Context, build *v1alpha1.ImageBuild) (*v1alpha1.ResolvedInputs, *v1alpha1.BuildFailure, error) {
-	if _, notAllowed := r.Builders.Lookup(build.Spec.Inputs.Builder); notAllowed != nil {
-		return nil, notAllowed, nil
-	}
+// observeWaiting collects what is asked about a build that has not started. What its inputs resolved to is stored once;
+// that its builder is gone counts until then.
+func (r *reconciler) observeWaiting(ctx context.Context, observed *state.Observed) (err error) {
+	build := observed.Build
 	if build.Status.Resolved != nil {
-		return nil, nil, nil
-	}
-	var configMap *corev1.ConfigMap
-	if source := build.Spec.Inputs.Source; source != nil && source.ConfigMapRef != nil {
-		found, err := r.Kube.CoreV1().ConfigMaps(build.Namespace).Get(ctx, source.ConfigMapRef.Name, metav1.GetOptions{})
-		if err != nil && !apierrors.IsNotFound(err) {
-			return nil, nil, err
+		_, observed.Unresolved = r.Builders.Lookup(build.Spec.Inputs.Builder)
+	} else {
+		now, err := resolution.Of(ctx, r.Kube, r.Builders, build.Namespace, build.Spec.Inputs)
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			configMap = found
-		}
+		observed.Resolved, observed.Unresolved = now.Resolved, now.Unresolved
 	}
-	resolved, unresolved := inputs.Resolve(build.Spec.Inputs, configMap)
-	return resolved, unresolved, nil
+	observed.Turn, err = r.turn(ctx, build)
+	return err
 }
 
 // turn says whether it is the build's turn: no other build of its Image is active, and none with a lower number waits.
@@ -99,7 +91,7 @@ func (r *reconciler) turn(ctx context.Context, build *v1alpha1.ImageBuild) (bool
 		if err == nil && live.UID == other.UID && live.Status.Phase.Active() {
 			return false, nil
 		}
-		if ignoreNotFound(err) != nil {
+		if client.IgnoreNotFound(err) != nil {
 			return false, err
 		}
 	}
@@ -124,7 +116,7 @@ func (r *reconciler) job(ctx context.Context, build *v1alpha1.ImageBuild, attemp
 	}
 	live, err := r.Kube.BatchV1().Jobs(build.Namespace).Get(ctx, attempt.JobName, metav1.GetOptions{})
 	if err != nil {
-		return nil, ignoreNotFound(err)
+		return nil, client.IgnoreNotFound(err)
 	}
 	return live, nil
 }
@@ -151,7 +143,7 @@ func (r *reconciler) pod(ctx context.Context, build *v1alpha1.ImageBuild, attemp
 	}
 	live, err := r.Kube.CoreV1().Pods(build.Namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})
 	if err != nil {
-		return nil, ignoreNotFound(err)
+		return nil, client.IgnoreNotFound(err)
 	}
 	return state.FindPod(attempt, owner, []*corev1.Pod{live}), nil
 }

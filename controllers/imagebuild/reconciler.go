@@ -49,8 +49,9 @@ type sight struct {
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	build, err := r.latest(ctx, request.NamespacedName)
 	if err != nil {
-		return ctrl.Result{}, ignoreNotFound(err)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	v1alpha1.SetObjectDefaults_ImageBuild(build) // it has them, unless it was stored before there was such a field
 	if waits(build) && build.Spec.ImageRef != nil {
 		turn := string(build.Spec.ImageRef.UID)
 		r.turns.LockKey(turn)
@@ -101,7 +102,7 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 			if build, err = r.store(ctx, build, observed.Pod, decision.Status); err != nil {
 				return ctrl.Result{}, err
 			}
-			seen.fresh = true
+			seen = sight{fresh: true}
 			continue
 		}
 		again, err := r.act(ctx, build, observed, decision.Action, &seen)
@@ -137,11 +138,4 @@ func (r *reconciler) store(ctx context.Context, build *v1alpha1.ImageBuild, pod 
 func waits(build *v1alpha1.ImageBuild) bool {
 	phase := build.Status.Phase
 	return phase == "" || phase == v1alpha1.BuildPending || phase == v1alpha1.BuildQueued
-}
-
-func ignoreNotFound(err error) error {
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
 }

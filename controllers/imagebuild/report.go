@@ -3,7 +3,6 @@
 package imagebuild
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -49,11 +48,23 @@ func (r *reconciler) readLogTail(ctx context.Context, pod *corev1.Pod) string {
 		return ""
 	}
 	defer func() { _ = stream.Close() }() // nothing is written to it
-	var tail bytes.Buffer
-	if _, err := io.Copy(&tail, stream); err != nil && tail.Len() == 0 {
+	tail := &tail{}
+	if _, err := io.Copy(tail, stream); err != nil && len(tail.kept) == 0 {
 		return ""
 	}
-	return lastBytes(strings.ToValidUTF8(tail.String(), "\uFFFD"), logTailBytes)
+	return lastBytes(strings.ToValidUTF8(string(tail.kept), "\uFFFD"), logTailBytes)
+}
+
+// tail keeps the end of what is written to it.
+type tail struct{ kept []byte }
+
+// Write keeps the end.
+func (t *tail) Write(text []byte) (int, error) {
+	t.kept = append(t.kept, text...)
+	if over := len(t.kept) - 2*logTailBytes; over > 0 {
+		t.kept = append(t.kept[:0], t.kept[over:]...)
+	}
+	return len(text), nil
 }
 
 // lastBytes cuts a text to its last bytes without cutting a character.

@@ -105,7 +105,8 @@ func describeProcesses(w *world) {
 			for _, name := range []string{"GOLDSMITH_INPUT", "GOLDSMITH_OUTPUT", "GOLDSMITH_RESULT"} {
 				Expect(log).To(MatchRegexp("(?m)^" + name + "=/"))
 			}
-			variables := log[:strings.Index(log, "{")]
+			variables, _, found := strings.Cut(log, "{")
+			Expect(found).To(BeTrue(), "the log shows the input after the environment")
 			Expect(variables).NotTo(MatchRegexp("(?m)^(LD_PRELOAD|PATH|HOME|KUBECONFIG)="))
 			Expect(log).To(ContainSubstring(`"LD_PRELOAD":"/tmp/evil.so"`), "parameters are in the input")
 		})

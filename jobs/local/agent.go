@@ -51,7 +51,8 @@ type Options struct {
 	Client kubernetes.Interface
 	// Builders are the programs that may run, by name.
 	Builders map[string]Builder
-	// Dir is the agent's own: it keeps a directory for each pod, and removes it with the pod.
+	// Dir is where the agent keeps a directory for each pod, which it removes with the pod. One agent at a time uses it.
+	// What else is there it does not touch.
 	Dir string
 	// Workers is how many processes run at the same time, at least 1. Further pods wait, the oldest first.
 	Workers int
@@ -90,12 +91,12 @@ type Agent struct {
 	writes    context.Context // outlives Run's ctx by the time that last writes take
 	stopping  chan struct{}   // closed when builders are to end
 
-	mu      sync.Mutex
-	running bool
-	stopped bool
-	runs    map[types.UID]*run // pods with a process, until their end is seen in the cache
-	started map[types.UID]jobRecord
-	active  sync.WaitGroup
+	mu         sync.Mutex
+	running    bool
+	stopped    bool
+	runs       map[types.UID]*run // pods with a process, until their end is seen in the cache
+	jobRecords map[types.UID]jobRecord
+	active     sync.WaitGroup
 }
 
 // objectRef names one incarnation of a Job or pod.
@@ -147,7 +148,7 @@ func New(o Options) (*Agent, error) {
 		latePods:   newQueue(o.Clock),
 		stopping:   make(chan struct{}),
 		runs:       map[types.UID]*run{},
-		started:    map[types.UID]jobRecord{},
+		jobRecords: map[types.UID]jobRecord{},
 	}
 	a.workers = newWorkers(o.Workers, a.podQueue.Add)
 	return a, nil

@@ -3,8 +3,6 @@
 package local
 
 import (
-	"context"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,12 +13,15 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"golang.org/x/sys/unix"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	clienttesting "k8s.io/client-go/testing"
 	testingclock "k8s.io/utils/clock/testing"
-
-	"goldsmith.dev/goldsmith/jobs/local/process"
 )
 
 func terminatedOf(pod *corev1.Pod) corev1.ContainerStateTerminated {
@@ -45,16 +46,6 @@ func jobConditions(job *batchv1.Job) map[batchv1.JobConditionType]string {
 		found[condition.Type] = condition.Reason + ": " + condition.Message
 	}
 	return found
-}
-
-func (c *cluster) log(pod *corev1.Pod, options *corev1.PodLogOptions) string {
-	c.t.Helper()
-	log, err := c.agent.OpenLog(context.Background(), pod, options)
-	c.Expect(err).NotTo(HaveOccurred())
-	defer func() { _ = log.Close() }() // only read from
-	text, err := io.ReadAll(log)
-	c.Expect(err).NotTo(HaveOccurred())
-	return string(text)
 }
 
 func TestASuccessfulJob(t *testing.T) {
@@ -128,30 +119,6 @@ func TestAFailedBuilderFailsItsPodAndJob(t *testing.T) {
 		c.Expect(pod.Status.Phase).To(Equal(corev1.PodFailed))
 		c.Expect(pod.Status.Reason).To(BeEmpty())
 		c.Expect(terminatedOf(pod)).To(And(HaveField("ExitCode", code), HaveField("Reason", "Error"), HaveField("Message", "")))
-	}
-}
-
-func TestAResultThatIsNoSuchThingHarmsNothing(t *testing.T) {
-	result := func(script string) string { return "cd /; R=$GOLDSMITH_RESULT; " + script }
-	c := newCluster(t, map[string]string{
-		"oversized": result(`printf '%05000d' 7 >$R`),
-		"binary":    result(`printf 'a\xff\xfeb' >$R`),
-		"link":      result(`ln -sf /etc/passwd $R`),
-		"fifo":      result(`rm $R; mkfifo $R`),
-		"directory": result(`rm $R; mkdir $R`),
-		"device":    result(`ln -sf /dev/zero $R`),
-		"missing":   result(`rm $R`),
-		"sparse":    result(`truncate -s 1T $R`),
-	})
-	for name, message := range map[string]string{
-		"oversized": strings.Repeat("0", 4095) + "7", "binary": "a\ufffdb", "link": "", "fifo": "", "directory": "", "device": "", "missing": "",
-		"sparse": strings.Repeat("\x00", 4096),
-	} {
-		job := c.run(name)
-		c.finishedJob(job)
-		pod, err := c.pod(job)
-		c.Expect(err).NotTo(HaveOccurred())
-		c.Expect(terminatedOf(pod)).To(And(HaveField("ExitCode", int32(0)), HaveField("Message", message)), name)
 	}
 }
 
@@ -248,6 +215,41 @@ func TestABuilderThatCannotBeStartedFailsItsPod(t *testing.T) {
 	pod, err := c.pod(job)
 	c.Expect(err).NotTo(HaveOccurred())
 	c.Expect(terminatedOf(pod)).To(And(HaveField("Reason", "StartError"), HaveField("ExitCode", int32(128))))
+}
+
+func TestAJobWhosePodIsInvalidFailsSayingSo(t *testing.T) {
+	c := newCluster(t, map[string]string{"good": "exit 0"})
+	c.server.PrependReactor("create", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		pod := action.(clienttesting.CreateAction).GetObject().(*corev1.Pod)
+		kind := corev1.SchemeGroupVersion.WithKind("Pod").GroupKind()
+		return true, nil, apierrors.NewInvalid(kind, pod.Name, field.ErrorList{field.TooLong(field.NewPath("metadata", "labels"), "", 63)})
+	})
+	done := c.finishedJob(c.run("good"))
+	c.Expect(jobConditions(done)[batchv1.JobFailed]).To(And(
+		HavePrefix("PodInvalid: create the pod of Job default/good: Pod "), ContainSubstring("metadata.labels: Too long")))
+}
+
+func TestAMachineWithoutRoomIsNoFailureOfTheBuilder(t *testing.T) {
+	c := newCluster(t, map[string]string{"parent": "echo $PPID", "good": "exit 0"})
+	parent := c.run("parent")
+	c.finishedJob(parent)
+	pod, err := c.pod(parent)
+	c.Expect(err).NotTo(HaveOccurred())
+	supervisor, err := strconv.Atoi(strings.TrimSpace(c.log(pod, nil)))
+	c.Expect(err).NotTo(HaveOccurred())
+	var usual unix.Rlimit
+	c.Expect(unix.Prlimit(supervisor, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: 1024}, &usual)).To(Succeed())
+
+	turnedAway := c.run("good")
+	c.Expect(jobConditions(c.finishedJob(turnedAway))[batchv1.JobFailed]).To(ContainSubstring("too many open files"))
+	pod, err = c.pod(turnedAway)
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(pod.Status).To(And(HaveField("Phase", corev1.PodFailed), HaveField("Reason", "ProcessNotStarted"),
+		HaveField("Message", "start /bin/bash: too many open files"), HaveField("ContainerStatuses", BeEmpty())))
+
+	c.Expect(unix.Prlimit(supervisor, unix.RLIMIT_NOFILE, &usual, nil)).To(Succeed())
+	again := c.run("good", func(job *batchv1.Job) { job.Name, job.UID = "again", "" })
+	c.Expect(c.finishedJob(again).Status.Succeeded).To(BeEquivalentTo(1))
 }
 
 func TestASuspendedJobIsStartedWhenItIsResumed(t *testing.T) {
@@ -384,104 +386,6 @@ func TestPodsWaitForAWorker(t *testing.T) {
 	c.Expect(c.finishedJob(second).Status.Succeeded).To(BeEquivalentTo(1))
 }
 
-func TestAfterARestartAProcessIsLostAndNeverStartedAgain(t *testing.T) {
-	runs := filepath.Join(t.TempDir(), "runs")
-	c := newCluster(t, map[string]string{"long": "echo x >>" + runs + "; " + rudeScript, "good": "echo kept"})
-	good := c.run("good")
-	c.finishedJob(good)
-	long := c.run("long")
-	c.ready(long)
-	before := time.Now()
-	c.Expect(c.stop()).To(Succeed())
-	c.Expect(time.Since(before)).To(BeNumerically("<", limit))
-	pod, err := c.pod(long)
-	c.Expect(err).NotTo(HaveOccurred())
-	c.Expect(pod.Status.Phase).To(Equal(corev1.PodRunning), "a stop of the agent is no failure of the builder")
-	stray := filepath.Join(c.options.Dir, "pod-that-is-gone", "output", "readonly")
-	c.Expect(os.MkdirAll(stray, 0o500)).To(Succeed())
-
-	c.start()
-	pod = c.podWhen(long, terminal)
-	c.Expect(pod.Status).To(And(HaveField("Phase", corev1.PodFailed), HaveField("Reason", "ProcessLost")))
-	c.Expect(conditionOf(pod, corev1.DisruptionTarget)).To(And(HaveField("Status", corev1.ConditionTrue), HaveField("Reason", "ProcessLost")))
-	c.Expect(terminatedOf(pod)).To(And(HaveField("ExitCode", int32(137)), HaveField("Reason", "ContainerStatusUnknown")))
-	c.Expect(c.log(pod, nil)).To(HavePrefix("ready\n"))
-	c.Expect(c.finishedJob(long).Status.Failed).To(BeEquivalentTo(1))
-	c.Expect(stray).NotTo(BeADirectory())
-	goodPod, err := c.pod(good)
-	c.Expect(err).NotTo(HaveOccurred())
-	c.Expect(c.log(goodPod, nil)).To(Equal("kept\n"))
-	count, err := os.ReadFile(runs)
-	c.Expect(err).NotTo(HaveOccurred())
-	c.Expect(string(count)).To(Equal("x\n"))
-}
-
-func TestAfterARestartWhatWasNotStartedIs(t *testing.T) {
-	c := newCluster(t, map[string]string{"first": politeScript, "second": "exit 0"}, func(o *Options) { o.Workers = 1 })
-	first := c.run("first")
-	c.ready(first)
-	second := c.run("second")
-	c.podWhen(second, func(*corev1.Pod) bool { return true })
-	c.Expect(c.stop()).To(Succeed())
-	third := c.run("second", func(job *batchv1.Job) { job.Name, job.UID = "third", "job-third" })
-	c.start()
-	c.Expect(c.finishedJob(second).Status.Succeeded).To(BeEquivalentTo(1))
-	c.Expect(c.finishedJob(third).Status.Succeeded).To(BeEquivalentTo(1))
-	c.Expect(c.finishedJob(first).Status.Failed).To(BeEquivalentTo(1))
-}
-
-func TestAProcessThatMayHaveBeenStartedIsNotStartedAgain(t *testing.T) {
-	ran := filepath.Join(t.TempDir(), "ran")
-	c := newCluster(t, map[string]string{"first": politeScript, "second": "touch " + ran}, func(o *Options) { o.Workers = 1 })
-	c.ready(c.run("first"))
-	second := c.run("second")
-	pod := c.podWhen(second, func(*corev1.Pod) bool { return true })
-	c.Expect(c.stop()).To(Succeed())
-	// As after a crash between the marker and the first status.
-	log, err := podDir(filepath.Join(c.options.Dir, string(pod.UID))).prepare("")
-	c.Expect(err).NotTo(HaveOccurred())
-	c.Expect(log.Close()).To(Succeed())
-	c.start()
-	c.Expect(c.podWhen(second, terminal).Status.Reason).To(Equal("ProcessLost"))
-	c.finishedJob(second)
-	c.Expect(ran).NotTo(BeAnExistingFile())
-}
-
-func TestWhenTheSupervisorEndsTheAgentSaysSo(t *testing.T) {
-	c := newCluster(t, map[string]string{"killer": "kill -KILL $PPID; sleep 1000"})
-	job := c.run("killer")
-	c.podWhen(job, func(*corev1.Pod) bool { return true })
-	c.Eventually(c.agent.processes.Done()).Should(BeClosed())
-	err := c.stop()
-	c.Expect(errors.Is(err, process.ErrEnded)).To(BeTrue(), "%v", err)
-	c.start()
-	c.Expect(c.podWhen(job, terminal).Status.Reason).To(Equal("ProcessLost"))
-}
-
-func TestALogIsReadAsTheOptionsSay(t *testing.T) {
-	c := newCluster(t, map[string]string{"lines": "for i in 1 2 3; do echo $i; done"})
-	job := c.run("lines")
-	c.finishedJob(job)
-	pod, err := c.pod(job)
-	c.Expect(err).NotTo(HaveOccurred())
-	c.Expect(c.log(pod, &corev1.PodLogOptions{TailLines: new(int64(2)), Follow: true})).To(Equal("2\n3\n"))
-	c.Expect(c.log(pod, &corev1.PodLogOptions{LimitBytes: new(int64(3)), Container: "builder"})).To(Equal("1\n2"))
-	c.Expect(c.log(pod, &corev1.PodLogOptions{Timestamps: true})).To(MatchRegexp(`^(\S+Z \d\n){3}$`))
-	c.Expect(c.log(pod, &corev1.PodLogOptions{SinceTime: &metav1.Time{Time: time.Now().Add(time.Hour)}})).To(BeEmpty())
-	c.Expect(c.log(pod, &corev1.PodLogOptions{SinceSeconds: new(int64(1 << 62))})).To(Equal("1\n2\n3\n"))
-	for message, options := range map[string]*corev1.PodLogOptions{
-		"previous terminated container": {Previous: true},
-		`container "x" is not valid`:    {Container: "x"},
-		"stderr is not recorded":        {Stream: new(corev1.LogStreamStderr)},
-		"tailLines: Invalid":            {TailLines: new(int64(-1))},
-		"limitBytes: Invalid":           {LimitBytes: new(int64)},
-		"at most one of `sinceTime`":    {SinceSeconds: new(int64(1)), SinceTime: &metav1.Time{}},
-	} {
-		_, err := c.agent.OpenLog(t.Context(), pod, options)
-		c.Expect(err).To(MatchError(ContainSubstring(message)))
-	}
-}
-
 func TestADetachedProcessDoesNotHoldUpTheEndOfItsPod(t *testing.T) {
 	c := newCluster(t, map[string]string{"daemon": "setsid setsid bash -c 'trap \"\" HUP TERM; sleep 1000' & echo done"})
 	job := c.run("daemon")
@@ -515,6 +419,6 @@ func TestManyJobsLeaveNothingOpen(t *testing.T) {
 	c.Eventually(func() int {
 		c.agent.mu.Lock()
 		defer c.agent.mu.Unlock()
-		return len(c.agent.runs) + len(c.agent.started)
+		return len(c.agent.runs) + len(c.agent.jobRecords)
 	}).Should(BeZero(), "nothing is remembered of what has ended")
 }

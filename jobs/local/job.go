@@ -123,9 +123,9 @@ func (a *Agent) writeJobStatus(ctx context.Context, job *batchv1.Job, status bat
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	record := a.started[job.UID]
+	record := a.jobRecords[job.UID]
 	record.written = stored
-	a.started[job.UID] = record
+	a.jobRecords[job.UID] = record
 	return nil
 }
 
@@ -139,6 +139,9 @@ func (a *Agent) createPod(ctx context.Context, job *batchv1.Job) error {
 		err = fmt.Errorf("create the pod of Job %s/%s: %w", job.Namespace, job.Name, err)
 		if !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 			a.recorder.Eventf(job, corev1.EventTypeWarning, "FailedCreate", "Error creating: %v", err)
+		}
+		if apierrors.IsInvalid(err) { // and always will be: a Job's template does not change
+			return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), reasonPodInvalid, err.Error()))
 		}
 		return err
 	}
@@ -163,21 +166,21 @@ func (a *Agent) adoptPod(ctx context.Context, job *batchv1.Job) error {
 func (a *Agent) setCreated(uid types.UID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	record := a.started[uid]
+	record := a.jobRecords[uid]
 	record.created = a.clock.Now()
-	a.started[uid] = record
+	a.jobRecords[uid] = record
 }
 
 func (a *Agent) jobRecordOf(uid types.UID) jobRecord {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.started[uid]
+	return a.jobRecords[uid]
 }
 
 func (a *Agent) dropJobRecord(uid types.UID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.started, uid)
+	delete(a.jobRecords, uid)
 }
 
 // newer is the Job as last written where the cache does not show that yet.

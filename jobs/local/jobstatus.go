@@ -15,6 +15,8 @@ import (
 const (
 	// reasonUnsupported is that of a Job that asks for what this server does not do.
 	reasonUnsupported = "NotSupported"
+	// reasonPodInvalid is that of a Job whose pod the server refuses as invalid.
+	reasonPodInvalid = "PodInvalid"
 	// reasonPodNameTaken is that of a Job whose pod cannot be created because another has its name.
 	reasonPodNameTaken = "PodNameTaken"
 
@@ -102,7 +104,7 @@ func addCondition(status *batchv1.JobStatus, now time.Time, kind batchv1.JobCond
 // failureMessage is the message of a Job that has failed with its pod, which may be gone.
 func failureMessage(job *batchv1.Job, pod *corev1.Pod) string {
 	switch {
-	case pod != nil && pod.Status.Reason == "" && pod.Status.Message != "":
+	case pod != nil && (pod.Status.Reason == "" || pod.Status.Reason == reasonNotStarted) && pod.Status.Message != "":
 		return pod.Status.Message // it was not started: why is more than the Job controller would say
 	case job.Spec.BackoffLimit == nil || *job.Spec.BackoffLimit == 0:
 		return messageBackoffLimit

@@ -13,7 +13,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/jobs/local/crilog"
 )
@@ -21,8 +20,8 @@ import (
 // OpenLog opens the log of a pod's container, stdout and stderr together. The caller closes it; reads also end with ctx.
 // Followed, it ends when the process has ended and everything was read.
 //
-// Errors are those of the API: BadRequest for a container that has not started, for an unknown one and for a previous
-// one, which there never is; Invalid for options out of range.
+// The caller has checked that the options are in range. Errors are those of the API: BadRequest for a container that has
+// not started, for an unknown one and for a previous one, which there never is.
 func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.PodLogOptions) (io.ReadCloser, error) {
 	if options == nil {
 		options = &corev1.PodLogOptions{}
@@ -71,24 +70,8 @@ func (a *Agent) logOptions(options *corev1.PodLogOptions) crilog.Options {
 	return o
 }
 
-// logContainer checks the options and names the container.
+// logContainer names the container, or says why there can be no such log.
 func logContainer(pod *corev1.Pod, options *corev1.PodLogOptions) (string, error) {
-	var failures field.ErrorList
-	if n := options.TailLines; n != nil && *n < 0 {
-		failures = append(failures, field.Invalid(field.NewPath("tailLines"), *n, "must be greater than or equal to 0"))
-	}
-	if n := options.LimitBytes; n != nil && *n < 1 {
-		failures = append(failures, field.Invalid(field.NewPath("limitBytes"), *n, "must be greater than 0"))
-	}
-	if n := options.SinceSeconds; n != nil && *n < 1 {
-		failures = append(failures, field.Invalid(field.NewPath("sinceSeconds"), *n, "must be greater than 0"))
-	}
-	if options.SinceSeconds != nil && options.SinceTime != nil {
-		failures = append(failures, field.Forbidden(field.NewPath("sinceTime"), "at most one of `sinceTime` or `sinceSeconds` may be specified"))
-	}
-	if len(failures) > 0 {
-		return "", apierrors.NewInvalid(corev1.SchemeGroupVersion.WithKind("PodLogOptions").GroupKind(), pod.Name, failures)
-	}
 	name := options.Container
 	if name == "" && len(pod.Spec.Containers) > 0 {
 		name = pod.Spec.Containers[0].Name

@@ -9,16 +9,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// maxMessageBytes is how much of a result file becomes a container's termination message; as a kubelet does, the end of
-// a longer one is taken.
-const maxMessageBytes = 4096
+// uidPattern is that of the UIDs that an API server gives.
+var uidPattern = regexp.MustCompile(`\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\z`)
 
 // podDirs is the directory that has one directory for each pod, named by its UID.
 type podDirs string
@@ -37,15 +39,17 @@ func (d podDirs) of(uid types.UID) (podDir, error) {
 	return "", fmt.Errorf("the UID %q cannot name a directory", uid)
 }
 
-// removeExcept removes the directories of all but the known pods.
+// removeExcept removes the directories of all but the known pods, and nothing that cannot be told to be a pod's: the
+// directory may be shared.
 func (d podDirs) removeExcept(known map[types.UID]bool) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		if !known[types.UID(entry.Name())] {
-			err = errors.Join(err, podDir(filepath.Join(string(d), entry.Name())).remove())
+		uid := types.UID(entry.Name())
+		if dir := podDir(filepath.Join(string(d), entry.Name())); !known[uid] && uidPattern.MatchString(string(uid)) && dir.isOurs() {
+			err = errors.Join(err, dir.remove())
 		}
 	}
 	return err
@@ -80,6 +84,19 @@ func (d podDir) prepare(input string) (log *os.File, err error) {
 	return log, marker.Close()
 }
 
+// isOurs says whether a directory has what prepare makes.
+func (d podDir) isOurs() bool {
+	if info, err := os.Lstat(string(d)); err != nil || !info.IsDir() {
+		return false
+	}
+	for _, path := range []string{d.input(), d.log(), d.marker()} {
+		if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+			return false
+		}
+	}
+	return true
+}
+
 // wasStarted says whether the pod's process may have been started.
 func (d podDir) wasStarted() (bool, error) {
 	_, err := os.Lstat(d.marker())
@@ -89,7 +106,8 @@ func (d podDir) wasStarted() (bool, error) {
 	return err == nil, err
 }
 
-// message reads the result as a termination message: at most maxMessageBytes of valid UTF-8.
+// message reads the result as a termination message: at most result.MaxBytes of valid UTF-8. As a kubelet does, it takes
+// the end of a longer one.
 func (d podDir) message() (string, error) {
 	f, err := openRegular(d.result())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -103,12 +121,12 @@ func (d podDir) message() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	content, err := io.ReadAll(io.NewSectionReader(f, max(0, info.Size()-maxMessageBytes), maxMessageBytes))
+	content, err := io.ReadAll(io.NewSectionReader(f, max(0, info.Size()-result.MaxBytes), result.MaxBytes))
 	if err != nil {
 		return "", err
 	}
 	message := strings.ToValidUTF8(string(content), string(utf8.RuneError))
-	for len(message) > maxMessageBytes {
+	for len(message) > result.MaxBytes {
 		_, size := utf8.DecodeLastRuneInString(message)
 		message = message[:len(message)-size]
 	}
@@ -130,6 +148,11 @@ func openRegular(path string) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// RemoveDir removes the Dir of an agent that has ended, with everything that it and its builders left there.
+func RemoveDir(dir string) error {
+	return podDir(dir).remove()
 }
 
 // remove removes the directory, also where the builder left directories that may not be written to.

@@ -25,6 +25,8 @@ const (
 	reasonUnknown = "ContainerStatusUnknown"
 	// reasonStartError is a runtime's for a container that it could not start.
 	reasonStartError = "StartError"
+	// reasonNotStarted is the reason of a pod whose process the machine had no room for.
+	reasonNotStarted = "ProcessNotStarted"
 	exitStartError   = 128
 	exitLost         = 137
 )
@@ -123,6 +125,17 @@ func setLost(pod *corev1.Pod, now time.Time) {
 	setTerminated(pod, corev1.PodFailed, corev1.ContainerStateTerminated{
 		ExitCode: exitLost, Reason: reasonUnknown, Message: messageLost, StartedAt: started, FinishedAt: metav1.NewTime(now),
 	})
+}
+
+// setTurnedAway says that the pod's process was not started for reasons that are not the builder's. As in a pod that a
+// kubelet turns away, the container stays without a state.
+func setTurnedAway(pod *corev1.Pod, now time.Time, message string) {
+	setStarted(pod, now)
+	pod.Status.Phase = corev1.PodFailed
+	pod.Status.Reason, pod.Status.Message = reasonNotStarted, message
+	for _, kind := range []corev1.PodConditionType{corev1.PodReady, corev1.ContainersReady} {
+		setCondition(pod, now, kind, corev1.ConditionFalse, "PodFailed", "")
+	}
 }
 
 // setNotStarted says that the pod's process was not started, and never will be.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -108,7 +109,11 @@ func (r *run) execute(builder Builder, log *os.File) {
 	if err != nil {
 		r.setEnded()
 		a.workers.release()
-		r.store(func(pod *corev1.Pod) { setNotStarted(pod, a.clock.Now(), err.Error()) })
+		say := setNotStarted
+		if noRoom(err) {
+			say = setTurnedAway
+		}
+		r.store(func(pod *corev1.Pod) { say(pod, a.clock.Now(), err.Error()) })
 		return
 	}
 	reported := make(chan struct{})
@@ -184,6 +189,13 @@ func (r *run) launch(builder Builder, log *os.File) (running *process.Process, l
 		_ = output.SetReadDeadline(time.Now().Add(drainLimit)) // fails where it was read to its end before
 	}()
 	return running, done, nil
+}
+
+// noRoom says that a process was not started because the machine has no room for another one, whichever it is.
+func noRoom(err error) bool {
+	return slices.ContainsFunc([]error{unix.EAGAIN, unix.EMFILE, unix.ENFILE, unix.ENOMEM}, func(errno error) bool {
+		return errors.Is(err, errno)
+	})
 }
 
 // pipe is one whose input blocks, as a program expects of its stdout, and whose output does not hold up a thread.

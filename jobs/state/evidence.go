@@ -71,24 +71,24 @@ func (t *transition) look() evidence {
 	}
 	switch {
 	case t.Rejected != "":
-		return evidence{failure: failure(v1alpha1.FailureConfig, v1alpha1.ReasonJobRejected, "Job %s was refused: %s", attempt.JobName, t.Rejected)}
+		return evidence{failure: failure(v1alpha1.ReasonJobRejected, "Job %s was refused: %s", attempt.JobName, t.Rejected)}
 	case t.Job == nil && attempt.JobUID == "" && t.Unresolved != nil:
 		return evidence{failure: t.Unresolved}
 	case t.Job == nil && attempt.JobUID != "":
-		return evidence{failure: failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonJobDeleted, "Job %s was deleted", attempt.JobName)}
+		return evidence{failure: failure(v1alpha1.ReasonJobDeleted, "Job %s was deleted", attempt.JobName)}
 	case t.Job == nil:
 		return evidence{}
 	case attempt.JobUID != "" && attempt.JobUID != t.Job.UID:
-		return evidence{failure: failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonJobDeleted, "Job %s was deleted and another one has its name", attempt.JobName)}
+		return evidence{failure: failure(v1alpha1.ReasonJobDeleted, "Job %s was deleted and another one has its name", attempt.JobName)}
 	case !t.ours(t.Job):
-		return evidence{failure: failure(v1alpha1.FailureConfig, v1alpha1.ReasonJobConflict,
+		return evidence{failure: failure(v1alpha1.ReasonJobConflict,
 			"a Job named %s exists and does not belong to this build: delete it or let it be, and build again", attempt.JobName)}
 	case t.Job.DeletionTimestamp != nil:
-		return evidence{failure: failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonJobDeleted, "Job %s is being deleted", attempt.JobName)}
+		return evidence{failure: failure(v1alpha1.ReasonJobDeleted, "Job %s is being deleted", attempt.JobName)}
 	case t.Pod == nil && attempt.PodUID != "":
-		return evidence{failure: failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonPodDeleted, "pod %s was deleted", attempt.PodName)}
+		return evidence{failure: failure(v1alpha1.ReasonPodDeleted, "pod %s was deleted", attempt.PodName)}
 	case t.Pod == nil && finished(t.Job):
-		return evidence{failure: failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonPodDeleted, "Job %s has ended and its pod is gone", attempt.JobName)}
+		return evidence{failure: failure(v1alpha1.ReasonPodDeleted, "Job %s has ended and its pod is gone", attempt.JobName)}
 	case t.Pod == nil:
 		return evidence{waiting: waitingForPod}
 	}
@@ -111,7 +111,7 @@ func (t *transition) lookAtPod(pod *corev1.Pod) evidence {
 			return evidence{failure: disruption, started: started}
 		}
 		if t.Job != nil && Failing(t.Job) {
-			return evidence{failure: failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonPodDeleted, "pod %s is being deleted", pod.Name), started: started}
+			return evidence{failure: failure(v1alpha1.ReasonPodDeleted, "pod %s is being deleted", pod.Name), started: started}
 		}
 	}
 	if started {
@@ -132,9 +132,9 @@ func waitingFor(pod *corev1.Pod) evidence {
 	case state == nil:
 		return evidence{waiting: waitingForPod}
 	case state.Reason == "InvalidImageName":
-		return evidence{failure: failure(v1alpha1.FailureConfig, v1alpha1.ReasonInvalidImageName, "%s", state.Message)}
+		return evidence{failure: failure(v1alpha1.ReasonInvalidImageName, "%s", state.Message)}
 	case state.Reason == "CreateContainerConfigError":
-		return evidence{failure: failure(v1alpha1.FailureConfig, v1alpha1.ReasonBuilderNotRunnable, "%s: %s", state.Reason, state.Message)}
+		return evidence{failure: failure(v1alpha1.ReasonBuilderNotRunnable, "%s: %s", state.Reason, state.Message)}
 	case pullFailing(state):
 		return evidence{waiting: waiting{v1alpha1.ReasonImagePulling, fmt.Sprintf("%s: %s", state.Reason, state.Message)}}
 	default:
@@ -145,16 +145,16 @@ func waitingFor(pod *corev1.Pod) evidence {
 // startTimeout is the failure of an attempt whose container did not start in time. The last thing that kept it from
 // starting says which.
 func (t *transition) startTimeout() *v1alpha1.BuildFailure {
-	limit := Timeouts(t.Build).Start
+	limit := t.Build.Spec.Timeouts.Start.Duration
 	if t.Pod != nil {
 		if state := containerWaiting(t.Pod); state != nil && pullFailing(state) {
-			return failure(v1alpha1.FailureRegistry, v1alpha1.ReasonImagePullFailed, "the builder's image was not pulled within %s: %s", limit, state.Message)
+			return failure(v1alpha1.ReasonImagePullFailed, "the builder's image was not pulled within %s: %s", limit, state.Message)
 		}
 		if seen := waitingFor(t.Pod); seen.waiting.message != "" {
-			return failure(v1alpha1.FailureTimeout, v1alpha1.ReasonStartTimeout, "no container started within %s: %s: %s", limit, seen.waiting.reason, seen.waiting.message)
+			return failure(v1alpha1.ReasonStartTimeout, "no container started within %s: %s: %s", limit, seen.waiting.reason, seen.waiting.message)
 		}
 	}
-	return failure(v1alpha1.FailureTimeout, v1alpha1.ReasonStartTimeout, "no container started within %s: the Job has no pod", limit)
+	return failure(v1alpha1.ReasonStartTimeout, "no container started within %s: the Job has no pod", limit)
 }
 
 // classify says why a pod that has ended did not succeed.
@@ -163,30 +163,30 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 		return disruption
 	}
 	if deleted := deletionRequested(pod); !deleted.IsZero() && (end == nil || !end.FinishedAt.Time.Before(deleted)) {
-		return failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonPodDeleted, "pod %s was deleted", pod.Name)
+		return failure(v1alpha1.ReasonPodDeleted, "pod %s was deleted", pod.Name)
 	}
 	switch reason := pod.Status.Reason; {
 	case reason == "DeadlineExceeded" && !hasStarted(pod):
-		return failure(v1alpha1.FailureTimeout, v1alpha1.ReasonStartTimeout, "the pod's deadline of %s passed before its container started", Timeouts(t.Build).Run)
+		return failure(v1alpha1.ReasonStartTimeout, "the pod's deadline of %s passed before its container started", t.Build.Spec.Timeouts.Run.Duration)
 	case reason == "DeadlineExceeded":
-		return withExitCode(failure(v1alpha1.FailureTimeout, v1alpha1.ReasonRunTimeout, "the build ran longer than %s", Timeouts(t.Build).Run), end)
+		return withExitCode(failure(v1alpha1.ReasonRunTimeout, "the build ran longer than %s", t.Build.Spec.Timeouts.Run.Duration), end)
 	case reason == "Evicted":
-		return failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonEvicted, "%s", pod.Status.Message)
+		return failure(v1alpha1.ReasonEvicted, "%s", pod.Status.Message)
 	case reason == "NodeShutdown" || reason == "Shutdown" || reason == "Terminated":
-		return failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonNodeShutdown, "%s", pod.Status.Message)
+		return failure(v1alpha1.ReasonNodeShutdown, "%s", pod.Status.Message)
 	case reason == "NodeLost":
-		return failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonNodeLost, "%s", pod.Status.Message)
+		return failure(v1alpha1.ReasonNodeLost, "%s", pod.Status.Message)
 	case end == nil:
-		return failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonNodeRejected, "the pod failed before its container started: %s", strings.TrimSpace(reason+" "+pod.Status.Message))
+		return failure(v1alpha1.ReasonNodeRejected, "the pod failed before its container started: %s", strings.TrimSpace(reason+" "+pod.Status.Message))
 	case end.Reason == "OOMKilled":
-		return withExitCode(failure(v1alpha1.FailureUser, v1alpha1.ReasonOOMKilled, "the builder ran out of memory"), end)
+		return withExitCode(failure(v1alpha1.ReasonOOMKilled, "the builder ran out of memory"), end)
 	case slices.Contains([]string{"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}, end.Reason):
-		return withExitCode(failure(v1alpha1.FailureConfig, v1alpha1.ReasonBuilderNotRunnable, "%s: %s", end.Reason, end.Message), end)
+		return withExitCode(failure(v1alpha1.ReasonBuilderNotRunnable, "%s: %s", end.Reason, end.Message), end)
 	}
 	if outcome := result.Parse(end.Message, end.ExitCode, t.Build.Spec.Inputs.Targets); outcome.Failure != nil {
 		return outcome.Failure
 	}
-	return failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonNodeRejected, "the pod failed after its container succeeded: %s", pod.Status.Message)
+	return failure(v1alpha1.ReasonNodeRejected, "the pod failed after its container succeeded: %s", pod.Status.Message)
 }
 
 // disruptionOf is the failure that a pod's DisruptionTarget condition stands for.
@@ -208,7 +208,7 @@ func disruptionOf(pod *corev1.Pod) *v1alpha1.BuildFailure {
 				reason = v1alpha1.ReasonNodeShutdown
 			}
 		}
-		return failure(v1alpha1.FailureInfrastructure, reason, "pod %s: %s", pod.Name, condition.Message)
+		return failure(reason, "pod %s: %s", pod.Name, condition.Message)
 	}
 	return nil
 }
@@ -225,8 +225,8 @@ func deletionRequested(pod *corev1.Pod) time.Time {
 	return at
 }
 
-func failure(class v1alpha1.FailureClass, reason v1alpha1.FailureReason, format string, args ...any) *v1alpha1.BuildFailure {
-	return &v1alpha1.BuildFailure{Class: class, Reason: reason, Message: fmt.Sprintf(format, args...)}
+func failure(reason v1alpha1.FailureReason, format string, args ...any) *v1alpha1.BuildFailure {
+	return &v1alpha1.BuildFailure{Class: reason.Class(), Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
 func withExitCode(f *v1alpha1.BuildFailure, end *corev1.ContainerStateTerminated) *v1alpha1.BuildFailure {

@@ -20,9 +20,12 @@ import (
 // each of them would tell nobody anything.
 const noticeable = 2 * time.Second
 
+// rounding is how much earlier than it was a stored time may say that something happened.
+const rounding = time.Second
+
 // Observed is what is known about a build at a point in time.
 type Observed struct {
-	// Build as it is stored.
+	// Build as it is stored, with its defaults.
 	Build *v1alpha1.ImageBuild
 	// Resolved is what the inputs resolve to, and Unresolved why they do not. One of them is needed as long as
 	// nothing is stored in status.resolved; later Unresolved only says that the builder is gone.
@@ -67,6 +70,7 @@ type Decision struct {
 // Next says what comes next for a build.
 func Next(o Observed) Decision {
 	next := transition{Observed: o, status: o.Build.Status.DeepCopy()}
+	next.forgetStrangers()
 	switch o.Build.Status.Phase {
 	case v1alpha1.BuildPending, "":
 		next.admit()
@@ -92,23 +96,29 @@ type transition struct {
 	after  time.Duration
 }
 
+// forgetStrangers makes nothing of a pod whose Job is not the attempt's.
+func (t *transition) forgetStrangers() {
+	attempt := t.attempt()
+	if attempt == nil || attempt.JobUID == "" && (t.Job == nil || !t.ours(t.Job)) {
+		t.Pod = nil
+	}
+}
+
 // admit resolves the inputs, once, and starts the first attempt when it is the build's turn.
 func (t *transition) admit() {
+	if t.status.Resolved == nil {
+		t.status.Resolved = t.Resolved
+	}
 	switch {
 	case t.Build.Spec.CancelRequested != nil:
 		t.finishCancelled()
 	case t.Unresolved != nil:
 		t.finish(v1alpha1.BuildFailed, t.Unresolved)
-	case t.status.Resolved == nil && t.Resolved == nil:
-		t.finish(v1alpha1.BuildFailed, failure(v1alpha1.FailureConfig, v1alpha1.ReasonSourceNotFound, "the inputs were not resolved"))
+	case t.status.Resolved == nil:
+		t.finish(v1alpha1.BuildFailed, failure(v1alpha1.ReasonSourceNotFound, "the inputs were not resolved"))
+	case t.Turn:
+		t.start(1)
 	default:
-		if t.status.Resolved == nil {
-			t.status.Resolved = t.Resolved
-		}
-		if t.Turn {
-			t.start(1)
-			return
-		}
 		t.queue()
 	}
 }
@@ -136,20 +146,20 @@ func (t *transition) follow() {
 			t.after = min(t.after, early)
 			return
 		}
+		t.record()
 		t.wait(evidence.waiting)
 	}
 }
 
-// retry starts the next attempt when its backoff is over.
+// retry starts the next attempt when its backoff is over and nothing can start any more of the one before.
 func (t *transition) retry() {
-	left := NextAttemptTime(t.Build).Sub(t.Now)
-	switch {
-	case t.Build.Spec.CancelRequested != nil:
+	if t.Build.Spec.CancelRequested != nil {
 		t.finishCancelled()
-	case left > 0:
-		t.discard()
-		t.after = left
-	default:
+		return
+	}
+	t.discard()
+	t.after = max(0, nextAttemptTime(t.Build).Sub(t.Now))
+	if t.action == NoAction && t.after == 0 {
 		t.start(t.status.CurrentAttempt + 1)
 	}
 }
@@ -196,5 +206,5 @@ func (t *transition) attempt() *v1alpha1.BuildAttempt {
 
 // startTimeLeft is how long the attempt may still take to start its container.
 func (t *transition) startTimeLeft() time.Duration {
-	return t.attempt().StartTime.Add(Timeouts(t.Build).Start).Sub(t.Now)
+	return t.attempt().StartTime.Add(t.Build.Spec.Timeouts.Start.Duration + rounding).Sub(t.Now)
 }

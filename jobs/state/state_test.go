@@ -181,7 +181,7 @@ func TestNext(t *testing.T) {
 		cancelled  = v1alpha1.BuildCancelled
 	)
 	quick := func(w *world) { // short enough for the clock of the cases to pass it
-		w.Build.Spec.Timeouts.Start = &metav1.Duration{Duration: 10 * time.Second}
+		w.Build.Spec.Timeouts.Start = &metav1.Duration{Duration: 9 * time.Second}
 	}
 	disruptions := func(n int32) func(*world) {
 		return func(w *world) {
@@ -209,22 +209,23 @@ func TestNext(t *testing.T) {
 		{name: "not its turn: it waits", given: given(pending).with(func(w *world) { w.Resolved = resolved }), phase: queued, why: v1alpha1.ReasonWaitingForSlot},
 		{name: "its turn has come", given: given(queued).with(func(w *world) { w.Build.Status.Resolved, w.Turn = resolved, true }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "the inputs do not resolve", given: given(pending).with(func(w *world) {
-			w.Unresolved = failure(v1alpha1.FailureConfig, v1alpha1.ReasonSourceNotFound, "ConfigMap x")
+			w.Unresolved = failure(v1alpha1.ReasonSourceNotFound, "ConfigMap x")
 		}), phase: failed, reason: v1alpha1.ReasonSourceNotFound},
 		{name: "the builder is gone while it waits", given: given(queued).with(func(w *world) {
 			w.Build.Status.Resolved, w.Turn = resolved, true
-			w.Unresolved = failure(v1alpha1.FailureConfig, v1alpha1.ReasonBuilderNotFound, "mock")
+			w.Unresolved = failure(v1alpha1.ReasonBuilderNotFound, "mock")
 		}), phase: failed, reason: v1alpha1.ReasonBuilderNotFound},
 		{name: "cancelled before anybody looked", given: given(pending).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
 		{name: "cancelled while it waits", given: given(queued).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
 
 		{name: "intent written, Job not there: the Job is created", given: given(starting), phase: starting, action: CreateJob},
 		{name: "the builder is gone before the Job is created", given: given(starting).with(func(w *world) {
-			w.Unresolved = failure(v1alpha1.FailureConfig, v1alpha1.ReasonBuilderNotFound, "mock")
+			w.Unresolved = failure(v1alpha1.ReasonBuilderNotFound, "mock")
 		}), phase: failed, reason: v1alpha1.ReasonBuilderNotFound},
 		{name: "the Job is refused", given: given(starting).with(func(w *world) { w.Rejected = "exceeded quota" }), phase: failed, reason: v1alpha1.ReasonJobRejected},
 		{name: "Job there and ours: adopted", given: given(starting).job().pod(corev1.PodRunning, running()), phase: run},
 		{name: "a stranger's Job", given: given(starting).job(func(j *batchv1.Job) { j.OwnerReferences[0].UID = "stranger" }), phase: failed, reason: v1alpha1.ReasonJobConflict},
+		{name: "a stranger's Job whose pod says that all is well", given: given(starting).job(func(j *batchv1.Job) { j.OwnerReferences[0].UID = "stranger" }).pod(corev1.PodSucceeded, exited(0, goodResult)), phase: failed, reason: v1alpha1.ReasonJobConflict},
 		{name: "a Job of another attempt", given: given(starting).job(func(j *batchv1.Job) { j.Labels[v1alpha1.LabelAttempt] = "7" }), phase: failed, reason: v1alpha1.ReasonJobConflict},
 		{name: "a Job that belongs to nobody", given: given(starting).job(func(j *batchv1.Job) { j.OwnerReferences = nil }), phase: failed, reason: v1alpha1.ReasonJobConflict},
 		{name: "no pod yet", given: given(starting).job(), phase: starting, why: v1alpha1.ReasonWaitingForPod},
@@ -274,9 +275,11 @@ func TestNext(t *testing.T) {
 		{name: "disruptions do not use up the retries", given: given(run).with(disruptions(9)).recorded().job().pod(corev1.PodFailed, exited(75, "")), phase: retrying, reason: v1alpha1.ReasonBuilderTempFail, why: v1alpha1.ReasonBackingOff},
 
 		{name: "backing off", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure}), phase: retrying},
-		{name: "backoff over", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure}).with(func(w *world) { w.Now = t0.Add(15 * time.Second) }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
+		{name: "backoff over", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure}).with(func(w *world) { w.Now = t0.Add(16 * time.Second) }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "after a disruption at once", given: given(retrying).recorded().ended(v1alpha1.AttemptDisrupted, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure}), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "what could still run of the attempt before is deleted", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureRegistry}).job().pod(corev1.PodPending), phase: retrying, action: DeleteJob},
+		{name: "what could still run of the attempt before is deleted first, also when the backoff is over", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureTimeout}).job().pod(corev1.PodPending).with(func(w *world) { w.Now = t0.Add(time.Hour) }), phase: retrying, action: DeleteJob},
+		{name: "and the next attempt starts once its Job is going", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureTimeout}).job(func(j *batchv1.Job) { j.DeletionTimestamp = &metav1.Time{Time: t0} }).pod(corev1.PodPending).with(func(w *world) { w.Now = t0.Add(time.Hour) }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "cancelled between attempts", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, nil).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
 
 		{name: "cancel is stored before anything is stopped", given: given(run).recorded().job().pod(corev1.PodRunning, running()).cancelRequested(), phase: cancelling},
@@ -386,7 +389,7 @@ func TestRunningRecordsWhichJobAndPodAreBelieved(t *testing.T) {
 
 func TestAPodWhoseContainerNeverStartedIsNotRecorded(t *testing.T) {
 	w := given(v1alpha1.BuildStarting).job().pod(corev1.PodPending)
-	w.Now = t0.Add(v1alpha1.DefaultStartTimeout)
+	w.Now = t0.Add(v1alpha1.DefaultStartTimeout + rounding)
 	attempt := Next(w.Observed).Status.Attempts[0]
 	if attempt.Outcome != v1alpha1.AttemptFailed || attempt.JobUID != "job-uid" || attempt.PodUID != "" || attempt.PodName != "" || attempt.NodeName != "node" {
 		t.Errorf("recorded %+v", attempt)
@@ -423,18 +426,36 @@ func TestShortWaitsAreNotWritten(t *testing.T) {
 }
 
 func TestBackoffDoublesUpToItsLimit(t *testing.T) {
-	second := func(n int) *metav1.Duration { return &metav1.Duration{Duration: time.Duration(n) * time.Second} }
-	policy := &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: second(10), Max: second(60)}}
+	policy := func(initial, longest int) *v1alpha1.Backoff {
+		return &v1alpha1.Backoff{
+			Initial: &metav1.Duration{Duration: time.Duration(initial) * time.Second},
+			Max:     &metav1.Duration{Duration: time.Duration(longest) * time.Second},
+		}
+	}
 	for failures, want := range map[int]int{1: 10, 2: 20, 3: 40, 4: 60, 5: 60, 10: 60} {
-		if got := backoff(policy, failures); got != time.Duration(want)*time.Second {
+		if got := backoff(policy(10, 60), failures); got != time.Duration(want)*time.Second {
 			t.Errorf("after %d failures %s, want %d s", failures, got, want)
 		}
 	}
-	if got := backoff(nil, 1); got != v1alpha1.DefaultBackoffInitial {
-		t.Errorf("without a policy %s", got)
-	}
-	if got := backoff(&v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: second(0), Max: second(0)}}, 3); got != 0 {
+	if got := backoff(policy(0, 0), 3); got != 0 {
 		t.Errorf("without a wait %s", got)
+	}
+}
+
+func TestWhatWasCancelledBeforeItStartedWasAttempted(t *testing.T) {
+	w := given(v1alpha1.BuildPending).cancelRequested()
+	w.Resolved = resolved
+	if got := Next(w.Observed).Status.Resolved; got != resolved {
+		t.Errorf("resolved %v: the same inputs would be built again", got)
+	}
+}
+
+func TestTimeoutsAreNotCutShortByTheSecondsOfStoredTimes(t *testing.T) {
+	w := given(v1alpha1.BuildStarting).job()
+	w.Build.Spec.Timeouts.Start = &metav1.Duration{Duration: time.Second}
+	w.Now = t0.Add(1900 * time.Millisecond) // the attempt may have started at t0 + 999 ms
+	if got := Next(w.Observed).Status.Phase; got != v1alpha1.BuildStarting {
+		t.Errorf("phase %s", got)
 	}
 }
 

@@ -80,7 +80,7 @@ func (t *transition) succeed(artifacts []v1alpha1.Artifact) {
 // fail ends the attempt, and the build unless there is another attempt to come.
 func (t *transition) fail(f *v1alpha1.BuildFailure) {
 	outcome := v1alpha1.AttemptFailed
-	if Disruption(f.Reason) {
+	if disruption(f.Reason) {
 		outcome = v1alpha1.AttemptDisrupted
 	}
 	t.endAttempt(outcome, f)
@@ -89,7 +89,7 @@ func (t *transition) fail(f *v1alpha1.BuildFailure) {
 		return
 	}
 	t.status.Phase = v1alpha1.BuildRetrying
-	next := NextAttemptTime(&v1alpha1.ImageBuild{Spec: t.Build.Spec, Status: *t.status})
+	next := nextAttemptTime(&v1alpha1.ImageBuild{Spec: t.Build.Spec, Status: *t.status})
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, v1alpha1.ReasonBackingOff, fmt.Sprintf("attempt %d ended with %s: %s. The next one starts at %s",
 		t.attempt().Number, f.Reason, f.Message, next.UTC().Format(time.RFC3339)))
 }
@@ -120,7 +120,7 @@ func (t *transition) finishCancelled() {
 			message += ": " + request.Reason
 		}
 	}
-	t.finish(v1alpha1.BuildCancelled, failure(v1alpha1.FailureCancelled, v1alpha1.ReasonCancelRequested, "%s", message))
+	t.finish(v1alpha1.BuildCancelled, failure(v1alpha1.ReasonCancelRequested, "%s", message))
 }
 
 // finish writes the end of the build, once.

@@ -310,7 +310,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 					},
 					"failure": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failure says why it did not succeed.",
+							Description: "failure says why it did not succeed. Set with the outcomes Failed and Disrupted.",
 							Ref:         ref(v1alpha1.BuildFailure{}.OpenAPIModelName()),
 						},
 					},
@@ -412,7 +412,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "parameters are handed to the builder as they are. Their meaning is the builder's. At most 64.",
+							Description: "parameters are handed to the builder as they are. Their meaning is the builder's. At most 64, and 64 KiB in all: the size of the canonical JSON object of names and values, without HTML escaping.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -667,7 +667,7 @@ func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback)
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name of a builder that the operator of the server registered, a DNS label. \"mock\" is always there.",
+							Description: "name of a builder that the operator of the server registered, a DNS label of at most 63 characters. \"mock\" is always there.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -792,7 +792,7 @@ func schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref common.Referen
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name of the ConfigMap.",
+							Description: "name of the ConfigMap, a DNS subdomain of at most 253 characters.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -1007,21 +1007,21 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					},
 					"attempt": {
 						SchemaProps: spec.SchemaProps{
-							Description: "attempt whose log is asked for, from 1. Defaults to the current attempt; with follow, to the current one and all that come after it.",
+							Description: "attempt whose log is asked for, from 1. Defaults to the current attempt; with follow, to the current one and all that come after it, one after the other. The logs of earlier attempts are asked for by their numbers.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"follow": {
 						SchemaProps: spec.SchemaProps{
-							Description: "follow keeps the log open until the build has finished. Defaults to false.",
+							Description: "follow keeps the log open until the build has finished; with attempt, until that attempt has ended. Defaults to false.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"tailLines": {
 						SchemaProps: spec.SchemaProps{
-							Description: "tailLines is how many lines from the end are shown. Not negative. Defaults to all.",
+							Description: "tailLines is how many lines from the end are shown. Not negative. Defaults to all. With follow it counts from the end of the first log; all of those after it is shown.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -1096,13 +1096,13 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 					},
 					"timeouts": {
 						SchemaProps: spec.SchemaProps{
-							Description: "timeouts bound the phases of the build.",
+							Description: "timeouts bound the phases of the build. Defaults to the defaults of its fields.",
 							Ref:         ref(v1alpha1.BuildTimeouts{}.OpenAPIModelName()),
 						},
 					},
 					"retry": {
 						SchemaProps: spec.SchemaProps{
-							Description: "retry says which failures get another attempt, how many, and when.",
+							Description: "retry says which failures get another attempt, how many, and when. Defaults to the defaults of its fields.",
 							Ref:         ref(v1alpha1.RetryPolicy{}.OpenAPIModelName()),
 						},
 					},
@@ -1180,19 +1180,19 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 					},
 					"startTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startTime is when the first attempt was decided on.",
+							Description: "startTime is when the first attempt was decided on. Every successful build has one.",
 							Ref:         ref(v1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"completionTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "completionTime is when the build finished.",
+							Description: "completionTime is when the build finished. Every finished build has one, and no other.",
 							Ref:         ref(v1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"currentAttempt": {
 						SchemaProps: spec.SchemaProps{
-							Description: "currentAttempt is the number of the newest attempt, from 1; 0 before the first.",
+							Description: "currentAttempt is the number of the newest attempt, from 1; 0 before the first. The last of attempts has it.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -1207,7 +1207,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "attempts at this build, oldest first. At most 20.",
+							Description: "attempts at this build, oldest first. At most 20; at least one while the phase is Starting, Running, Retrying or Cancelling, and of a build that succeeded.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1228,7 +1228,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "artifacts are what the build made, one for each target. Only of a successful build.",
+							Description: "artifacts are what the build made, one for each target. Set once the phase is Succeeded.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1241,7 +1241,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 					},
 					"failure": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failure says why the build failed or was cancelled.",
+							Description: "failure says why the build failed or was cancelled. Set once the phase is Failed or Cancelled.",
 							Ref:         ref(v1alpha1.BuildFailure{}.OpenAPIModelName()),
 						},
 					},
@@ -1370,7 +1370,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "parameters are handed to the builder as they are. Their meaning is the builder's. At most 64.",
+							Description: "parameters are handed to the builder as they are. Their meaning is the builder's. At most 64, and 64 KiB in all: the size of the canonical JSON object of names and values, without HTML escaping.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1405,7 +1405,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 					},
 					"triggers": {
 						SchemaProps: spec.SchemaProps{
-							Description: "triggers say what starts a build without anybody asking for one.",
+							Description: "triggers say what starts a build without anybody asking for one. Defaults to the defaults of its fields.",
 							Ref:         ref(v1alpha1.Triggers{}.OpenAPIModelName()),
 						},
 					},
@@ -1426,19 +1426,19 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 					},
 					"timeouts": {
 						SchemaProps: spec.SchemaProps{
-							Description: "timeouts bound the phases of each build.",
+							Description: "timeouts bound the phases of each build. Defaults to the defaults of its fields.",
 							Ref:         ref(v1alpha1.BuildTimeouts{}.OpenAPIModelName()),
 						},
 					},
 					"retry": {
 						SchemaProps: spec.SchemaProps{
-							Description: "retry says which failures get another attempt, how many, and when.",
+							Description: "retry says which failures get another attempt, how many, and when. Defaults to the defaults of its fields.",
 							Ref:         ref(v1alpha1.RetryPolicy{}.OpenAPIModelName()),
 						},
 					},
 					"history": {
 						SchemaProps: spec.SchemaProps{
-							Description: "history says how many finished builds are kept.",
+							Description: "history says how many finished builds are kept. Defaults to the defaults of its fields.",
 							Ref:         ref(v1alpha1.HistoryLimits{}.OpenAPIModelName()),
 						},
 					},
@@ -1601,7 +1601,7 @@ func schema_goldsmith_apis_images_v1alpha1_InputChange(ref common.ReferenceCallb
 				Properties: map[string]spec.Schema{
 					"path": {
 						SchemaProps: spec.SchemaProps{
-							Description: "path of the field, such as parameters[edition].",
+							Description: "path of the field, such as parameters[edition]. 1 to 512 characters.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -1768,7 +1768,7 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 					},
 					"backoff": {
 						SchemaProps: spec.SchemaProps{
-							Description: "backoff is the wait between the end of an attempt and the start of the next.",
+							Description: "backoff is the wait between the end of an attempt and the start of the next. Defaults to the defaults of its fields.",
 							Ref:         ref(v1alpha1.Backoff{}.OpenAPIModelName()),
 						},
 					},
@@ -1883,7 +1883,7 @@ func schema_goldsmith_apis_images_v1alpha1_Target(ref common.ReferenceCallback) 
 				Properties: map[string]spec.Schema{
 					"platform": {
 						SchemaProps: spec.SchemaProps{
-							Description: "platform is os/architecture, or os/architecture/variant, such as linux/amd64.",
+							Description: "platform is os/architecture, or os/architecture/variant, such as linux/amd64. In lower case, at most 63 characters.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",

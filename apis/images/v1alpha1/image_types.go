@@ -45,7 +45,7 @@ type ImageSpec struct {
 	// What goes into the image. A change here, or in what it refers to, is what makes a build due.
 	BuildInputs `json:",inline"`
 
-	// triggers say what starts a build without anybody asking for one.
+	// triggers say what starts a build without anybody asking for one. Defaults to the defaults of its fields.
 	// +optional
 	Triggers *Triggers `json:"triggers,omitempty"`
 	// runPolicy says what happens when a build is due while another one of this image is not finished.
@@ -56,13 +56,13 @@ type ImageSpec struct {
 	// Defaults to false.
 	// +optional
 	Suspend *bool `json:"suspend,omitempty"`
-	// timeouts bound the phases of each build.
+	// timeouts bound the phases of each build. Defaults to the defaults of its fields.
 	// +optional
 	Timeouts *BuildTimeouts `json:"timeouts,omitempty"`
-	// retry says which failures get another attempt, how many, and when.
+	// retry says which failures get another attempt, how many, and when. Defaults to the defaults of its fields.
 	// +optional
 	Retry *RetryPolicy `json:"retry,omitempty"`
-	// history says how many finished builds are kept.
+	// history says how many finished builds are kept. Defaults to the defaults of its fields.
 	// +optional
 	History *HistoryLimits `json:"history,omitempty"`
 }
@@ -77,7 +77,8 @@ type BuildInputs struct {
 	// and contents, without HTML escaping.
 	// +optional
 	Source *Source `json:"source,omitempty"`
-	// parameters are handed to the builder as they are. Their meaning is the builder's. At most 64.
+	// parameters are handed to the builder as they are. Their meaning is the builder's. At most 64, and 64 KiB in all:
+	// the size of the canonical JSON object of names and values, without HTML escaping.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -91,7 +92,7 @@ type BuildInputs struct {
 
 // Builder names what makes an image: exactly one of name or image.
 type Builder struct {
-	// name of a builder that the operator of the server registered, a DNS label. "mock" is always there.
+	// name of a builder that the operator of the server registered, a DNS label of at most 63 characters. "mock" is always there.
 	// +optional
 	Name string `json:"name,omitempty"`
 	// image is the reference of a container image that follows the builder contract, 1 to 512 characters without
@@ -130,7 +131,7 @@ type InlineSource struct {
 
 // ConfigMapReference names a ConfigMap of the same namespace.
 type ConfigMapReference struct {
-	// name of the ConfigMap.
+	// name of the ConfigMap, a DNS subdomain of at most 253 characters.
 	Name string `json:"name"`
 }
 
@@ -145,7 +146,8 @@ type Parameter struct {
 
 // Target is one artifact to make.
 type Target struct {
-	// platform is os/architecture, or os/architecture/variant, such as linux/amd64.
+	// platform is os/architecture, or os/architecture/variant, such as linux/amd64. In lower case, at most 63
+	// characters.
 	Platform string `json:"platform"`
 	// format of the artifact: raw, qcow2, vmdk, iso or oci.
 	Format ArtifactFormat `json:"format"`
@@ -209,7 +211,8 @@ type RetryPolicy struct {
 	// +optional
 	// +listType=set
 	On []FailureClass `json:"on,omitempty"`
-	// backoff is the wait between the end of an attempt and the start of the next.
+	// backoff is the wait between the end of an attempt and the start of the next. Defaults to the defaults of its
+	// fields.
 	// +optional
 	Backoff *Backoff `json:"backoff,omitempty"`
 }

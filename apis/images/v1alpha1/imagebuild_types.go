@@ -56,10 +56,10 @@ type ImageBuildSpec struct {
 	Trigger *BuildTrigger `json:"trigger,omitempty"`
 	// inputs are what goes into the image: the Image's spec as it was.
 	Inputs BuildInputs `json:"inputs"`
-	// timeouts bound the phases of the build.
+	// timeouts bound the phases of the build. Defaults to the defaults of its fields.
 	// +optional
 	Timeouts *BuildTimeouts `json:"timeouts,omitempty"`
-	// retry says which failures get another attempt, how many, and when.
+	// retry says which failures get another attempt, how many, and when. Defaults to the defaults of its fields.
 	// +optional
 	Retry *RetryPolicy `json:"retry,omitempty"`
 	// cancelRequested is set once the cancel subresource was called.
@@ -109,7 +109,7 @@ type BuildTrigger struct {
 
 // InputChange is one difference between the inputs of two builds.
 type InputChange struct {
-	// path of the field, such as parameters[edition].
+	// path of the field, such as parameters[edition]. 1 to 512 characters.
 	Path string `json:"path"`
 	// from is the value before, shortened to 128 characters; empty if there was none.
 	// +optional
@@ -188,26 +188,27 @@ type ImageBuildStatus struct {
 	// queuedTime is when the build began to wait for its turn.
 	// +optional
 	QueuedTime *metav1.Time `json:"queuedTime,omitempty"`
-	// startTime is when the first attempt was decided on.
+	// startTime is when the first attempt was decided on. Every successful build has one.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
-	// completionTime is when the build finished.
+	// completionTime is when the build finished. Every finished build has one, and no other.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
-	// currentAttempt is the number of the newest attempt, from 1; 0 before the first.
+	// currentAttempt is the number of the newest attempt, from 1; 0 before the first. The last of attempts has it.
 	// +optional
 	CurrentAttempt int32 `json:"currentAttempt,omitempty"`
-	// attempts at this build, oldest first. At most 20.
+	// attempts at this build, oldest first. At most 20; at least one while the phase is Starting, Running, Retrying or
+	// Cancelling, and of a build that succeeded.
 	// +optional
 	// +listType=map
 	// +listMapKey=number
 	Attempts []BuildAttempt `json:"attempts,omitempty"`
-	// artifacts are what the build made, one for each target. Only of a successful build.
+	// artifacts are what the build made, one for each target. Set once the phase is Succeeded.
 	// +optional
 	// +listType=map
 	// +listMapKey=target
 	Artifacts []Artifact `json:"artifacts,omitempty"`
-	// failure says why the build failed or was cancelled.
+	// failure says why the build failed or was cancelled. Set once the phase is Failed or Cancelled.
 	// +optional
 	Failure *BuildFailure `json:"failure,omitempty"`
 }
@@ -262,7 +263,7 @@ type BuildAttempt struct {
 	// outcome is how the attempt ended: Succeeded, Failed, Disrupted or Cancelled. Empty while it goes on.
 	// +optional
 	Outcome AttemptOutcome `json:"outcome,omitempty"`
-	// failure says why it did not succeed.
+	// failure says why it did not succeed. Set with the outcomes Failed and Disrupted.
 	// +optional
 	Failure *BuildFailure `json:"failure,omitempty"`
 }

@@ -55,7 +55,7 @@ const (
 	ReasonIdle = "Idle"
 	// ReasonProgressing : nothing keeps the Image from progressing.
 	ReasonProgressing = "Progressing"
-	// ReasonSuspended : the triggers are suspended.
+	// ReasonSuspended : the inputs have changed, and the triggers are suspended or off.
 	ReasonSuspended = "Suspended"
 )
 
@@ -77,8 +77,6 @@ const (
 	ReasonUnschedulable = "Unschedulable"
 	// ReasonImagePulling : the builder's image is being pulled.
 	ReasonImagePulling = "ImagePulling"
-	// ReasonQuotaExceeded : a quota keeps the pod from being created.
-	ReasonQuotaExceeded = "QuotaExceeded"
 	// ReasonBackingOff : the next attempt waits for its backoff.
 	ReasonBackingOff = "BackingOff"
 )
@@ -133,8 +131,6 @@ const (
 	ReasonJobConflict FailureReason = "JobConflict"
 	// ReasonJobRejected : the Job was refused on creation.
 	ReasonJobRejected FailureReason = "JobRejected"
-	// ReasonPodForbidden : the Job's pod was refused by admission.
-	ReasonPodForbidden FailureReason = "PodForbidden"
 	// ReasonInvalidImageName : the builder's image is not a valid reference.
 	ReasonInvalidImageName FailureReason = "InvalidImageName"
 )
@@ -180,6 +176,27 @@ const (
 	// ReasonCancelRequested : somebody asked for it.
 	ReasonCancelRequested FailureReason = "CancelRequested"
 )
+
+// Class is the class that a reason belongs to; empty if it is none of the reasons above.
+func (r FailureReason) Class() FailureClass {
+	switch r {
+	case ReasonBuilderFailed, ReasonOOMKilled:
+		return FailureUser
+	case ReasonBuilderNotFound, ReasonBuilderNotAllowed, ReasonBuilderNotRunnable, ReasonSourceNotFound, ReasonSourceTooLarge,
+		ReasonNoResult, ReasonInvalidResult, ReasonJobConflict, ReasonJobRejected, ReasonInvalidImageName:
+		return FailureConfig
+	case ReasonBuilderTempFail, ReasonEvicted, ReasonPreempted, ReasonNodeLost, ReasonNodeShutdown, ReasonNodeRejected,
+		ReasonPodDeleted, ReasonJobDeleted, ReasonProcessLost:
+		return FailureInfrastructure
+	case ReasonImagePullFailed:
+		return FailureRegistry
+	case ReasonStartTimeout, ReasonRunTimeout:
+		return FailureTimeout
+	case ReasonCancelRequested:
+		return FailureCancelled
+	}
+	return ""
+}
 
 // Reasons of events, besides the reasons of failures.
 const (

@@ -56,13 +56,15 @@ type ImageBuildLogOptions struct {
 	metav1.TypeMeta `json:",inline"`
 
 	// attempt whose log is asked for, from 1. Defaults to the current attempt; with follow, to the current one and
-	// all that come after it.
+	// all that come after it, one after the other. The logs of earlier attempts are asked for by their numbers.
 	// +optional
 	Attempt *int32 `json:"attempt,omitempty"`
-	// follow keeps the log open until the build has finished. Defaults to false.
+	// follow keeps the log open until the build has finished; with attempt, until that attempt has ended. Defaults to
+	// false.
 	// +optional
 	Follow bool `json:"follow,omitempty"`
-	// tailLines is how many lines from the end are shown. Not negative. Defaults to all.
+	// tailLines is how many lines from the end are shown. Not negative. Defaults to all. With follow it counts from
+	// the end of the first log; all of those after it is shown.
 	// +optional
 	TailLines *int64 `json:"tailLines,omitempty"`
 	// sinceTime leaves out lines before this time (RFC 3339).

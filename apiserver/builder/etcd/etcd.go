@@ -21,11 +21,11 @@ import (
 )
 
 const (
-	// DefaultQuotaBytes is the size at which the database stops accepting writes.
-	DefaultQuotaBytes = 4 << 30
 	// DefaultCompactionInterval is how long old versions of objects are kept at least.
 	DefaultCompactionInterval = 5 * time.Minute
 
+	// quotaBytes is the size at which the database stops accepting writes.
+	quotaBytes = 4 << 30
 	memberName = "local"
 	// peerAddress names the only member. Nothing listens there and nothing connects to it.
 	peerAddress = "127.0.0.1:2380"
@@ -40,14 +40,8 @@ var ErrInUse = errors.New("the data directory is in use by another process")
 type Option func(*settings)
 
 type settings struct {
-	quotaBytes         int64
 	compactionInterval time.Duration
 	socketDirectory    string
-}
-
-// WithQuota sets the size in bytes at which the database stops accepting writes; 4 GiB by default.
-func WithQuota(bytes int64) Option {
-	return func(s *settings) { s.quotaBytes = bytes }
 }
 
 // WithCompactionInterval sets how long old versions are kept at least, 5 minutes by default. A client that resumes from
@@ -73,7 +67,7 @@ type Server struct {
 // Start runs etcd on a data directory and returns once it accepts writes. Without a directory it keeps its data in a
 // temporary one, does not sync it to disk, and removes it when it stops.
 func Start(ctx context.Context, directory string, options ...Option) (_ *Server, err error) {
-	server := &Server{settings: settings{quotaBytes: DefaultQuotaBytes, compactionInterval: DefaultCompactionInterval}}
+	server := &Server{settings: settings{compactionInterval: DefaultCompactionInterval}}
 	for _, option := range options {
 		option(&server.settings)
 	}
@@ -136,7 +130,7 @@ func (s *Server) config(directory string, client url.URL, memory bool) *embed.Co
 	config.ListenClientUrls = []url.URL{client}
 	config.AdvertiseClientUrls = []url.URL{client}
 	config.EnableGRPCGateway = false
-	config.QuotaBackendBytes = s.settings.quotaBytes
+	config.QuotaBackendBytes = quotaBytes
 	config.AutoCompactionMode = embed.CompactorModePeriodic
 	config.AutoCompactionRetention = s.settings.compactionInterval.String()
 	config.UnsafeNoFsync = memory

@@ -169,7 +169,7 @@ func TestOldVersionsExpire(t *testing.T) {
 
 func TestRestartsOnItsData(t *testing.T) {
 	directory := t.TempDir()
-	first, err := Start(context.Background(), directory, WithQuota(1<<30), WithCompactionInterval(time.Second))
+	first, err := Start(context.Background(), directory, WithCompactionInterval(time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}

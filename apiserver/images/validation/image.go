@@ -15,8 +15,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/images"
 )
 
-// MaxImageName is the longest name of an Image, in characters.
-const MaxImageName = 45
+// maxImageName is the longest name of an Image, in characters.
+const maxImageName = 45
 
 var (
 	metadata    = field.NewPath("metadata")
@@ -28,7 +28,7 @@ var (
 
 // Image validates an Image that is to be created.
 func Image(image *images.Image) field.ErrorList {
-	errs := validateMetadata(&image.ObjectMeta, MaxImageName)
+	errs := validateMetadata(&image.ObjectMeta, maxImageName)
 	return append(errs, validateImageSpec(&image.Spec)...)
 }
 

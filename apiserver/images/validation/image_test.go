@@ -15,6 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 func validImage() *images.Image {
@@ -105,8 +106,12 @@ func TestImage(t *testing.T) {
 		"a parameter's long name": {
 			func(i *images.Image) { i.Spec.Parameters[0].Name = long[:64] }, []string{spec + "parameters[0].name"},
 		},
-		"the longest value":     {func(i *images.Image) { i.Spec.Parameters[0].Value = long[:4096] }, nil},
-		"a value too long":      {func(i *images.Image) { i.Spec.Parameters[0].Value = long[:4097] }, []string{spec + "parameters[0].value"}},
+		"the longest value":            {func(i *images.Image) { i.Spec.Parameters[0].Value = long[:4096] }, nil},
+		"a value too long":             {func(i *images.Image) { i.Spec.Parameters[0].Value = long[:4097] }, []string{spec + "parameters[0].value"}},
+		"the most bytes of parameters": {func(i *images.Image) { i.Spec.Parameters = parametersOf(64<<10, "x") }, nil},
+		"too many bytes of parameters": {
+			func(i *images.Image) { i.Spec.Parameters = parametersOf(64<<10+1, "x") }, []string{spec + "parameters"},
+		},
 		"no targets":            {func(i *images.Image) { i.Spec.Targets = nil }, []string{spec + "targets"}},
 		"16 targets":            {func(i *images.Image) { i.Spec.Targets = manyTargets[:16] }, nil},
 		"17 targets":            {func(i *images.Image) { i.Spec.Targets = manyTargets }, []string{spec + "targets"}},
@@ -181,6 +186,24 @@ func configMap(name string) *images.Source {
 // filesOf are files whose JSON object has n bytes.
 func filesOf(n int) map[string]string {
 	return map[string]string{"f": strings.Repeat("x", n-len(`{"f":""}`))}
+}
+
+// parametersOf are parameters whose JSON object has n bytes, most of them those of a text.
+func parametersOf(n int, text string) []images.Parameter {
+	const full, around = 3000, len(`"00":"",`)
+	encoded, _ := inputs.CanonicalJSON(text) // cannot fail: it is a string
+	size := len(encoded) - len(`""`)
+	repeats := full / size
+	var parameters []images.Parameter
+	add := func(value string) {
+		parameters = append(parameters, images.Parameter{Name: fmt.Sprintf("%02d", len(parameters)), Value: value})
+	}
+	left := n - len(`{}`) + len(`,`)
+	for ; left >= repeats*size+2*around; left -= repeats*size + around {
+		add(strings.Repeat(text, repeats))
+	}
+	add(strings.Repeat("x", left-around))
+	return parameters
 }
 
 func expectPaths(t *testing.T, errs field.ErrorList, want []string) {

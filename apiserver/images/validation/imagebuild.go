@@ -10,15 +10,15 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/images"
 )
 
-// MaxDirectBuildName is the longest name of an ImageBuild that is created directly, in characters.
-const MaxDirectBuildName = 55
+// maxDirectBuildName is the longest name of an ImageBuild that is created directly, in characters.
+const maxDirectBuildName = 55
 
 const serverOwned = "is set by the server: leave it out, or create the build through the instantiate subresource of an Image"
 
 // DirectImageBuild validates an ImageBuild that somebody creates, without an Image. trigger is what the server knows
 // about its origin; the build may say nothing else.
 func DirectImageBuild(build *images.ImageBuild, trigger *images.BuildTrigger) field.ErrorList {
-	errs := validateMetadata(&build.ObjectMeta, MaxDirectBuildName)
+	errs := validateMetadata(&build.ObjectMeta, maxDirectBuildName)
 	if build.Spec.ImageRef != nil {
 		errs = append(errs, field.Forbidden(spec.Child("imageRef"), serverOwned))
 	}

@@ -4,11 +4,7 @@ package validation
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -101,9 +97,10 @@ func TestPhaseTable(t *testing.T) {
 		for to := range table {
 			legal := slices.Contains(strings.Fields(allowed), string(to))
 			old, build := validBuild(), validBuild()
-			old.Status, build.Status = statusIn(from), statusIn(to)
-			if from == to {
-				build.Status = old.Status
+			old.Status = statusIn(from)
+			build.Status = old.Status
+			if from != to {
+				build.Status = statusAfter(&old.Status, to)
 			}
 			errs := ImageBuildStatusUpdate(build, old)
 			if legal && len(errs) > 0 {
@@ -125,14 +122,82 @@ func TestPhaseTable(t *testing.T) {
 
 // statusIn is a status that is valid in a phase.
 func statusIn(phase v1alpha1.BuildPhase) images.ImageBuildStatus {
-	status := images.ImageBuildStatus{Phase: phase, Finished: phase.Finished()}
+	return statusAfter(&images.ImageBuildStatus{}, phase)
+}
+
+// statusAfter is a status that is valid in a phase, and that a build may have after another one as far as anything but
+// the phase is concerned.
+func statusAfter(before *images.ImageBuildStatus, phase v1alpha1.BuildPhase) images.ImageBuildStatus {
+	now := metav1.Unix(1, 0)
+	after := *before.DeepCopy()
+	after.Phase, after.Finished, after.StartTime = phase, phase.Finished(), &now
+	last := len(after.Attempts) - 1
+	if (phase.Active() || phase == v1alpha1.BuildSucceeded) && (last < 0 || after.Attempts[last].Outcome != "") {
+		after.CurrentAttempt++
+		after.Attempts = append(after.Attempts, images.BuildAttempt{Number: after.CurrentAttempt, JobName: "job", StartTime: now})
+		last++
+	}
+	outcomes := map[v1alpha1.BuildPhase]v1alpha1.AttemptOutcome{
+		"Retrying": v1alpha1.AttemptFailed, "Failed": v1alpha1.AttemptFailed,
+		"Succeeded": v1alpha1.AttemptSucceeded, "Cancelled": v1alpha1.AttemptCancelled,
+	}
+	if outcome := outcomes[phase]; outcome != "" && last >= 0 && after.Attempts[last].Outcome == "" {
+		after.Attempts[last].Outcome, after.Attempts[last].CompletionTime = outcome, &now
+		if outcome == v1alpha1.AttemptFailed {
+			after.Attempts[last].Failure = failure()
+		}
+	}
 	if phase.Finished() {
-		status.CompletionTime = ptr.To(metav1.Unix(1, 0))
+		after.CompletionTime = &now
 	}
-	if phase == v1alpha1.BuildFailed {
-		status.Failure = &images.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed}
+	switch phase {
+	case v1alpha1.BuildSucceeded:
+		after.Artifacts = artifacts()
+	case v1alpha1.BuildFailed:
+		after.Failure = failure()
+	case v1alpha1.BuildCancelled:
+		after.Failure = cancelled()
 	}
-	return status
+	return after
+}
+
+func TestWhatAPhaseSpeaksOfIsThere(t *testing.T) {
+	const attempts, outcome = "status.attempts", "status.attempts[0].outcome"
+	now := metav1.Unix(1, 0)
+	for phase, test := range map[v1alpha1.BuildPhase]struct {
+		without  []string                             // what is missing without attempts
+		outcomes map[v1alpha1.AttemptOutcome][]string // what is wrong if the last attempt ended that way
+	}{
+		"Pending":    {nil, map[v1alpha1.AttemptOutcome][]string{"": nil}},
+		"Queued":     {nil, map[v1alpha1.AttemptOutcome][]string{"": nil}},
+		"Starting":   {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": nil, "Failed": {outcome}, "Succeeded": {outcome}, "Cancelled": {outcome}}},
+		"Running":    {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": nil, "Disrupted": {outcome}, "Succeeded": {outcome}, "Cancelled": {outcome}}},
+		"Cancelling": {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": nil, "Failed": {outcome}, "Succeeded": {outcome}, "Cancelled": {outcome}}},
+		"Retrying":   {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": {outcome}, "Failed": nil, "Disrupted": nil, "Succeeded": {outcome}, "Cancelled": {outcome}}},
+		"Succeeded":  {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": {outcome}, "Failed": {outcome}, "Succeeded": nil}},
+		"Failed":     {nil, map[v1alpha1.AttemptOutcome][]string{"": {outcome}, "Failed": nil, "Disrupted": nil}},
+		"Cancelled":  {nil, map[v1alpha1.AttemptOutcome][]string{"": {outcome}, "Failed": nil, "Cancelled": nil}},
+	} {
+		t.Run(string(phase), func(t *testing.T) {
+			old, build := validBuild(), validBuild()
+			old.Status.Phase = phase
+			if phase.Finished() {
+				old.Status.Phase = v1alpha1.BuildStarting
+			}
+			build.Status = statusIn(phase)
+			build.Status.Attempts, build.Status.CurrentAttempt = nil, 0
+			expectPaths(t, ImageBuildStatusUpdate(build, old), test.without)
+
+			for outcome, want := range test.outcomes {
+				attempt := images.BuildAttempt{Number: 1, JobName: "job", StartTime: now, Outcome: outcome}
+				if outcome != "" {
+					attempt.CompletionTime, attempt.Failure = &now, failure()
+				}
+				build.Status.Attempts, build.Status.CurrentAttempt = []images.BuildAttempt{attempt}, 1
+				expectPaths(t, ImageBuildStatusUpdate(build, old), want)
+			}
+		})
+	}
 }
 
 func TestImageBuildStatusUpdate(t *testing.T) {
@@ -146,55 +211,64 @@ func TestImageBuildStatusUpdate(t *testing.T) {
 			},
 		}
 	}
-	end := func(s *images.ImageBuildStatus, phase v1alpha1.BuildPhase) {
-		s.Phase, s.Finished, s.CompletionTime = phase, true, &now
-		s.Attempts[1].Outcome, s.Attempts[1].CompletionTime = v1alpha1.AttemptSucceeded, &now
-	}
+	end := func(s *images.ImageBuildStatus, phase v1alpha1.BuildPhase) { *s = statusAfter(s, phase) }
 	attempt := func(n int) string { return fmt.Sprintf("status.attempts[%d]", n) }
 	for what, test := range map[string]struct {
 		change func(*images.ImageBuildStatus)
 		want   []string
 	}{
 		"nothing":              {func(*images.ImageBuildStatus) {}, nil},
-		"success":              {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded); s.Artifacts = artifacts() }, nil},
-		"failure":              {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildFailed); s.Failure = failure() }, nil},
-		"an unexplained end":   {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildFailed) }, []string{"status.failure"}},
+		"success":              {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded) }, nil},
+		"failure":              {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildFailed) }, nil},
+		"cancellation":         {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildCancelled) }, nil},
+		"an unexplained end":   {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildFailed); s.Failure = nil }, []string{"status.failure"}},
+		"an unexplained stop":  {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildCancelled); s.Failure = nil }, []string{"status.failure"}},
+		"success with nothing": {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded); s.Artifacts = nil }, []string{"status.artifacts"}},
+		"success at once":      {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded); s.StartTime = nil }, []string{"status.startTime"}},
+		"success without end":  {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded); s.CompletionTime = &metav1.Time{} }, []string{"status.completionTime"}},
 		"an explained success": {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded); s.Failure = failure() }, []string{"status.failure"}},
 		"artifacts of failure": {func(s *images.ImageBuildStatus) {
 			end(s, v1alpha1.BuildFailed)
-			s.Failure, s.Artifacts = failure(), artifacts()
+			s.Artifacts = artifacts()
 		}, []string{"status.artifacts"}},
 		"an endless end": {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildCancelled); s.CompletionTime = nil }, []string{"status.completionTime"}},
 		"an early end":   {func(s *images.ImageBuildStatus) { s.CompletionTime = &now }, []string{"status.completionTime"}},
 		"an attempt that goes on after the end": {
-			func(s *images.ImageBuildStatus) { s.Phase, s.CompletionTime = v1alpha1.BuildCancelled, &now },
+			func(s *images.ImageBuildStatus) {
+				s.Phase, s.CompletionTime, s.Failure = v1alpha1.BuildCancelled, &now, cancelled()
+			},
 			[]string{attempt(1) + ".outcome"},
 		},
 		"another digest":  {func(s *images.ImageBuildStatus) { s.Resolved.InputsDigest = digestOf("b") }, []string{"status.resolved"}},
-		"an attempt less": {func(s *images.ImageBuildStatus) { s.Attempts, s.CurrentAttempt = s.Attempts[:1], 1 }, []string{"status.attempts"}},
+		"an attempt less": {func(s *images.ImageBuildStatus) { s.Attempts, s.CurrentAttempt = nil, 0 }, []string{"status.attempts"}},
 		"an attempt more": {func(s *images.ImageBuildStatus) {
 			s.Attempts, s.CurrentAttempt = append(s.Attempts, images.BuildAttempt{Number: 3, JobName: "x", StartTime: now}), 3
 		}, []string{attempt(2)}},
-		"an old attempt":        {func(s *images.ImageBuildStatus) { s.Attempts[0].NodeName = "n" }, []string{attempt(0)}},
-		"another Job's name":    {func(s *images.ImageBuildStatus) { s.Attempts[1].JobName = "x" }, []string{attempt(1) + ".jobName"}},
-		"another Job":           {func(s *images.ImageBuildStatus) { s.Attempts[1].JobUID = "x" }, []string{attempt(1) + ".jobUID"}},
-		"another pod":           {func(s *images.ImageBuildStatus) { s.Attempts[1].PodName, s.Attempts[1].PodUID = "x", "x" }, []string{attempt(1) + ".podName", attempt(1) + ".podUID"}},
-		"a pod without UID":     {func(s *images.ImageBuildStatus) { s.Attempts[1].PodUID = "" }, []string{attempt(1) + ".podUID"}},
-		"another number":        {func(s *images.ImageBuildStatus) { s.Attempts[1].Number = 3 }, []string{attempt(1) + ".number"}},
-		"another current one":   {func(s *images.ImageBuildStatus) { s.CurrentAttempt = 1 }, []string{"status.currentAttempt"}},
-		"an unknown outcome":    {func(s *images.ImageBuildStatus) { s.Attempts[1].Outcome, s.Attempts[1].CompletionTime = "Lost", &now }, []string{attempt(1) + ".outcome"}},
-		"an outcome at no time": {func(s *images.ImageBuildStatus) { s.Attempts[1].Outcome = v1alpha1.AttemptFailed }, []string{attempt(1) + ".completionTime"}},
-		"a time of no outcome":  {func(s *images.ImageBuildStatus) { s.Attempts[1].CompletionTime = &now }, []string{attempt(1) + ".completionTime"}},
-		"no start":              {func(s *images.ImageBuildStatus) { s.Attempts[1].StartTime = metav1.Time{} }, []string{attempt(1) + ".startTime"}},
+		"an old attempt":         {func(s *images.ImageBuildStatus) { s.Attempts[0].NodeName = "n" }, []string{attempt(0)}},
+		"another Job's name":     {func(s *images.ImageBuildStatus) { s.Attempts[1].JobName = "x" }, []string{attempt(1) + ".jobName"}},
+		"another Job":            {func(s *images.ImageBuildStatus) { s.Attempts[1].JobUID = "x" }, []string{attempt(1) + ".jobUID"}},
+		"another pod":            {func(s *images.ImageBuildStatus) { s.Attempts[1].PodName, s.Attempts[1].PodUID = "x", "x" }, []string{attempt(1) + ".podName", attempt(1) + ".podUID"}},
+		"a pod without UID":      {func(s *images.ImageBuildStatus) { s.Attempts[1].PodUID = "" }, []string{attempt(1) + ".podUID"}},
+		"another number":         {func(s *images.ImageBuildStatus) { s.Attempts[1].Number = 3 }, []string{attempt(1) + ".number"}},
+		"another current one":    {func(s *images.ImageBuildStatus) { s.CurrentAttempt = 1 }, []string{"status.currentAttempt"}},
+		"an unknown outcome":     {func(s *images.ImageBuildStatus) { s.Attempts[1].Outcome, s.Attempts[1].CompletionTime = "Lost", &now }, []string{attempt(1) + ".outcome"}},
+		"an outcome at no time":  {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildRetrying); s.Attempts[1].CompletionTime = nil }, []string{attempt(1) + ".completionTime"}},
+		"an unexplained outcome": {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildRetrying); s.Attempts[1].Failure = nil }, []string{attempt(1) + ".failure"}},
+		"an unexplained disruption": {func(s *images.ImageBuildStatus) {
+			end(s, v1alpha1.BuildRetrying)
+			s.Attempts[1].Outcome, s.Attempts[1].Failure = v1alpha1.AttemptDisrupted, nil
+		}, []string{attempt(1) + ".failure"}},
+		"a time of no outcome": {func(s *images.ImageBuildStatus) { s.Attempts[1].CompletionTime = &now }, []string{attempt(1) + ".completionTime"}},
+		"no start":             {func(s *images.ImageBuildStatus) { s.Attempts[1].StartTime = metav1.Time{} }, []string{attempt(1) + ".startTime"}},
 		"a class of its own": {func(s *images.ImageBuildStatus) {
 			s.Attempts[1].Failure = &images.BuildFailure{Class: "Weather", Reason: "Rain"}
-		}, []string{attempt(1) + ".failure.class"}},
+		}, []string{attempt(1) + ".failure.reason"}},
 		"a reason of its own": {func(s *images.ImageBuildStatus) {
 			s.Attempts[1].Failure = &images.BuildFailure{Class: "User", Reason: "Rain"}
 		}, []string{attempt(1) + ".failure.reason"}},
 		"another class's reason": {func(s *images.ImageBuildStatus) {
 			s.Attempts[1].Failure = &images.BuildFailure{Class: "User", Reason: "NoResult"}
-		}, []string{attempt(1) + ".failure.reason"}},
+		}, []string{attempt(1) + ".failure.class"}},
 		"a long log": {func(s *images.ImageBuildStatus) {
 			s.Attempts[1].Failure = failure()
 			s.Attempts[1].Failure.LogTail = strings.Repeat("x", 2049)
@@ -240,38 +314,12 @@ func TestAFinalStatusStays(t *testing.T) {
 	}
 }
 
-func failure() *images.BuildFailure {
-	return &images.BuildFailure{Class: v1alpha1.FailureInfrastructure, Reason: v1alpha1.ReasonEvicted}
+func cancelled() *images.BuildFailure {
+	return &images.BuildFailure{Class: v1alpha1.FailureCancelled, Reason: v1alpha1.ReasonCancelRequested}
 }
 
-// TestEveryFailureReasonHasOneClass reads the reasons from the public types, so that none is forgotten here.
-func TestEveryFailureReasonHasOneClass(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "../../../apis/images/v1alpha1/reasons.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	classes := map[string]int{}
-	for _, reasons := range failureReasons {
-		for _, reason := range reasons {
-			classes[string(reason)]++
-		}
-	}
-	documented := 0
-	ast.Inspect(file, func(node ast.Node) bool {
-		constant, ok := node.(*ast.ValueSpec)
-		if !ok || fmt.Sprint(constant.Type) != "FailureReason" {
-			return true
-		}
-		documented++
-		reason, err := strconv.Unquote(constant.Values[0].(*ast.BasicLit).Value)
-		if err != nil || classes[reason] != 1 {
-			t.Errorf("%s belongs to %d classes, want 1 (%v)", reason, classes[reason], err)
-		}
-		return false
-	})
-	if documented == 0 || documented != len(classes) {
-		t.Errorf("%d reasons are documented and %d known", documented, len(classes))
-	}
+func failure() *images.BuildFailure {
+	return &images.BuildFailure{Class: v1alpha1.FailureInfrastructure, Reason: v1alpha1.ReasonEvicted}
 }
 
 func TestBuildRequest(t *testing.T) {

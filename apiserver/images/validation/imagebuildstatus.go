@@ -45,6 +45,7 @@ func ImageBuildStatusUpdate(build, old *images.ImageBuild) field.ErrorList {
 		errs = append(errs, field.Invalid(status.Child("currentAttempt"), current.CurrentAttempt,
 			fmt.Sprintf("must be the number of the last attempt, %d", n)))
 	}
+	errs = append(errs, validateCurrentAttempt(current)...)
 	errs = append(errs, validateEnd(current)...)
 	return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
 }
@@ -68,27 +69,66 @@ func validateResolved(resolved, stored *images.ResolvedInputs, path *field.Path)
 	return append(errs, validateFiles(resolved.Files, path.Child("files"))...)
 }
 
+// currentOutcomes are the outcomes that the last attempt may have in a phase; the empty one is that of an attempt that
+// goes on. A phase without an entry says nothing of attempts.
+var currentOutcomes = map[v1alpha1.BuildPhase][]v1alpha1.AttemptOutcome{
+	v1alpha1.BuildStarting:   {""},
+	v1alpha1.BuildRunning:    {""},
+	v1alpha1.BuildCancelling: {""},
+	v1alpha1.BuildRetrying:   {v1alpha1.AttemptFailed, v1alpha1.AttemptDisrupted},
+	v1alpha1.BuildSucceeded:  {v1alpha1.AttemptSucceeded},
+}
+
+// validateCurrentAttempt checks that there is an attempt where the phase speaks of one, and that it stands as the phase
+// says.
+func validateCurrentAttempt(current *images.ImageBuildStatus) field.ErrorList {
+	attempts, last := status.Child("attempts"), len(current.Attempts)-1
+	allowed, speaksOfOne := currentOutcomes[current.Phase]
+	if last < 0 {
+		if speaksOfOne {
+			return field.ErrorList{field.Required(attempts, fmt.Sprintf("a build that is %s has an attempt: record it together with the phase", current.Phase))}
+		}
+		return nil
+	}
+	outcome, path := current.Attempts[last].Outcome, attempts.Index(last).Child("outcome")
+	switch {
+	case outcome == "" && current.Phase.Finished():
+		return field.ErrorList{field.Required(path, "a finished build has no attempt that goes on: say how the attempt ended")}
+	case !speaksOfOne || slices.Contains(allowed, outcome):
+		return nil
+	case outcome == "":
+		return field.ErrorList{field.Required(path, fmt.Sprintf("a build is %s once its last attempt has ended: must be one of %v", current.Phase, allowed))}
+	case allowed[0] == "":
+		return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("a build that is %s has an attempt that goes on: add another one, or change the phase", current.Phase))}
+	}
+	return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("the last attempt of a build that is %s must have one of the outcomes %v", current.Phase, allowed))}
+}
+
 // validateEnd checks what comes with a final phase, and only with one.
 func validateEnd(current *images.ImageBuildStatus) field.ErrorList {
 	errs := validateArtifacts(current.Artifacts, status.Child("artifacts"))
-	if len(current.Artifacts) > 0 && current.Phase != v1alpha1.BuildSucceeded {
+	errs = append(errs, validateFailure(current.Failure, status.Child("failure"))...)
+	finished, succeeded := current.Phase.Finished(), current.Phase == v1alpha1.BuildSucceeded
+	switch {
+	case succeeded && len(current.Artifacts) == 0:
+		errs = append(errs, field.Required(status.Child("artifacts"), "list what the build made, one artifact for each target"))
+	case !succeeded && len(current.Artifacts) > 0:
 		errs = append(errs, field.Forbidden(status.Child("artifacts"), "only a build that succeeded has artifacts"))
 	}
-	errs = append(errs, validateFailure(current.Failure, status.Child("failure"))...)
 	switch {
-	case current.Failure != nil && current.Phase == v1alpha1.BuildSucceeded:
+	case succeeded && current.Failure != nil:
 		errs = append(errs, field.Forbidden(status.Child("failure"), "a build that succeeded has none"))
-	case current.Failure == nil && current.Phase == v1alpha1.BuildFailed:
-		errs = append(errs, field.Required(status.Child("failure"), "say why the build failed"))
+	case finished && !succeeded && current.Failure == nil:
+		errs = append(errs, field.Required(status.Child("failure"), "say why the build failed or was cancelled"))
 	}
 	switch {
-	case current.Phase.Finished() && current.CompletionTime == nil:
+	case finished && current.CompletionTime.IsZero():
 		errs = append(errs, field.Required(status.Child("completionTime"), "a finished build has one"))
-	case !current.Phase.Finished() && current.CompletionTime != nil:
+	case !finished && current.CompletionTime != nil:
 		errs = append(errs, field.Forbidden(status.Child("completionTime"), "only a finished build has one"))
 	}
-	if last := len(current.Attempts) - 1; current.Phase.Finished() && last >= 0 && current.Attempts[last].Outcome == "" {
-		errs = append(errs, field.Required(status.Child("attempts").Index(last).Child("outcome"), "a finished build has no attempt that goes on"))
+	if succeeded && current.StartTime.IsZero() {
+		errs = append(errs, field.Required(status.Child("startTime"), "a build that succeeded has one: when its first attempt was decided on"))
 	}
 	return errs
 }
@@ -132,11 +172,14 @@ func validateAttempt(attempt *images.BuildAttempt, index int, path *field.Path) 
 	switch {
 	case attempt.Outcome != "":
 		errs = append(errs, validateEnum(attempt.Outcome, attemptOutcomes, path.Child("outcome"))...)
-		if attempt.CompletionTime == nil {
+		if attempt.CompletionTime.IsZero() {
 			errs = append(errs, field.Required(path.Child("completionTime"), "an attempt with an outcome has one"))
 		}
 	case attempt.CompletionTime != nil:
 		errs = append(errs, field.Forbidden(path.Child("completionTime"), "only an attempt with an outcome has one"))
+	}
+	if attempt.Failure == nil && (attempt.Outcome == v1alpha1.AttemptFailed || attempt.Outcome == v1alpha1.AttemptDisrupted) {
+		errs = append(errs, field.Required(path.Child("failure"), "say why the attempt did not succeed"))
 	}
 	return append(errs, validateFailure(attempt.Failure, path.Child("failure"))...)
 }
@@ -162,9 +205,12 @@ func validateFailure(failure *images.BuildFailure, path *field.Path) field.Error
 	if failure == nil {
 		return nil
 	}
-	errs := validateEnum(failure.Class, failureClasses, path.Child("class"))
-	if len(errs) == 0 {
-		errs = append(errs, validateEnum(failure.Reason, failureReasons[failure.Class], path.Child("reason"))...)
+	var errs field.ErrorList
+	switch class := failure.Reason.Class(); {
+	case class == "":
+		errs = append(errs, field.Invalid(path.Child("reason"), failure.Reason, "is none of the API's reasons"))
+	case class != failure.Class:
+		errs = append(errs, field.Invalid(path.Child("class"), failure.Class, fmt.Sprintf("must be %s, the class of %s", class, failure.Reason)))
 	}
 	if len(failure.LogTail) > maxLogTail {
 		errs = append(errs, field.TooLong(path.Child("logTail"), failure.LogTail, maxLogTail))

@@ -15,6 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // Limits of BuildInputs.
@@ -22,6 +23,7 @@ const (
 	maxReferenceLength = 512
 	maxCommandElements = 64
 	maxParameters      = 64
+	maxParametersBytes = 64 << 10
 	maxParameterName   = 63
 	maxParameterBytes  = 4096
 	maxTargets         = 16
@@ -37,14 +39,14 @@ var (
 	}
 )
 
-func validateInputs(inputs *images.BuildInputs, path *field.Path) field.ErrorList {
-	errs := validateBuilder(&inputs.Builder, path.Child("builder"))
-	errs = append(errs, validateReference(inputs.Base.Reference, path.Child("base", "reference"))...)
-	if inputs.Source != nil {
-		errs = append(errs, validateSource(inputs.Source, path.Child("source"))...)
+func validateInputs(build *images.BuildInputs, path *field.Path) field.ErrorList {
+	errs := validateBuilder(&build.Builder, path.Child("builder"))
+	errs = append(errs, validateReference(build.Base.Reference, path.Child("base", "reference"))...)
+	if build.Source != nil {
+		errs = append(errs, validateSource(build.Source, path.Child("source"))...)
 	}
-	errs = append(errs, validateParameters(inputs.Parameters, path.Child("parameters"))...)
-	return append(errs, validateTargets(inputs.Targets, path.Child("targets"))...)
+	errs = append(errs, validateParameters(build.Parameters, path.Child("parameters"))...)
+	return append(errs, validateTargets(build.Targets, path.Child("targets"))...)
 }
 
 func validateBuilder(builder *images.Builder, path *field.Path) field.ErrorList {
@@ -131,7 +133,24 @@ func validateParameters(parameters []images.Parameter, path *field.Path) field.E
 			errs = append(errs, field.TooLong(path.Index(i).Child("value"), parameter.Value, maxParameterBytes))
 		}
 	}
-	return errs
+	return append(errs, validateParametersSize(parameters, path)...)
+}
+
+// validateParametersSize keeps what a builder is told, of which files are the other large part, small enough to reach it.
+func validateParametersSize(parameters []images.Parameter, path *field.Path) field.ErrorList {
+	values := make(map[string]string, len(parameters))
+	for _, parameter := range parameters {
+		values[parameter.Name] = parameter.Value
+	}
+	encoded, err := inputs.CanonicalJSON(values)
+	if err != nil {
+		return field.ErrorList{field.InternalError(path, err)}
+	}
+	if len(encoded) <= maxParametersBytes {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, fmt.Sprintf("%d bytes", len(encoded)),
+		fmt.Sprintf("must be at most %d bytes of JSON in all: move what is larger to files, or let the builder fetch it", maxParametersBytes))}
 }
 
 func validateTargets(targets []images.Target, path *field.Path) field.ErrorList {

@@ -26,7 +26,7 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, logs *agen
 	agent, err := local.New(local.Options{
 		Client:     client,
 		Builders:   s.localBuilders(),
-		Dir:        s.data.join("builds"),
+		Dir:        s.data.builds,
 		Workers:    s.options.Workers,
 		Supervisor: []string{s.options.Executable, SuperviseCommand},
 		Logger:     klog.Background(),

@@ -24,6 +24,9 @@ func NewCommand() *cobra.Command {
 			"Everything is kept in the data directory and is there again after a restart.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			if options.Workers < 1 { // in Options, 0 is the default
+				return errTooFewWorkers
+			}
 			options.Out = command.OutOrStdout()
 			if options.LogToDirectory = !command.Flags().Changed("v"); !options.LogToDirectory {
 				if err := logTo(command.ErrOrStderr(), verbosity); err != nil {

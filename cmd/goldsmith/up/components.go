@@ -6,13 +6,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // components are parts that run at the same time. They are started one by one and stopped in the reverse order, each
 // only when those that use it have stopped.
 type components struct {
 	running []*component
-	ended   chan struct{} // gets a value whenever a component ends
+	ended   chan struct{} // closed when the first component has ended
+	end     sync.Once
 }
 
 type component struct {
@@ -23,7 +25,7 @@ type component struct {
 }
 
 func newComponents() *components {
-	return &components{ended: make(chan struct{}, 1)}
+	return &components{ended: make(chan struct{})}
 }
 
 // start runs a component until it is stopped. Its context has the values of ctx, not its end.
@@ -33,15 +35,25 @@ func (c *components) start(ctx context.Context, name string, run func(context.Co
 	c.running = append(c.running, part)
 	go func() {
 		part.err = run(ctx)
-		if part.err == nil && ctx.Err() == nil {
+		switch stopped := ctx.Err() != nil; {
+		case part.err == nil && !stopped:
 			part.err = errors.New("ended by itself")
+		case errors.Is(part.err, context.Canceled) && stopped:
+			part.err = nil
 		}
 		close(part.done)
-		select {
-		case c.ended <- struct{}{}:
-		default: // one is enough
-		}
+		c.end.Do(func() { close(c.ended) })
 	}()
+}
+
+// whileRunning derives a context that is also done when a component has ended.
+func (c *components) whileRunning(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		c.wait(ctx)
+	}()
+	return ctx, cancel
 }
 
 // wait returns when ctx is done or a component has ended.
@@ -60,7 +72,7 @@ func (c *components) stop() error {
 		c.running = c.running[:len(c.running)-1]
 		last.stop()
 		<-last.done
-		if last.err != nil && !errors.Is(last.err, context.Canceled) {
+		if last.err != nil {
 			failures = append(failures, fmt.Errorf("%s: %w", last.name, last.err))
 		}
 	}

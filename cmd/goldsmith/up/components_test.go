@@ -50,3 +50,21 @@ func TestTheFailureOfOneComponentEndsTheWaitAndIsReported(t *testing.T) {
 		}
 	}
 }
+
+func TestTheEndOfOneComponentEndsTheStartOfTheOthers(t *testing.T) {
+	parts := newComponents()
+	starting, started := parts.whileRunning(t.Context())
+	defer started()
+	parts.start(t.Context(), "server", func(ctx context.Context) error {
+		<-ctx.Done()
+		return nil
+	})
+	if starting.Err() != nil {
+		t.Fatal("the context ended before any component")
+	}
+	parts.start(t.Context(), "agent", func(context.Context) error { return context.Canceled })
+	<-starting.Done()
+	if err := parts.stop(); err == nil || !strings.Contains(err.Error(), "agent") {
+		t.Errorf("got %v, want the end of the agent, which nobody asked for", err)
+	}
+}

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"goldsmith.dev/goldsmith/jobs/local"
 )
 
 // dataDirectory is a claimed data directory. What is in it:
@@ -22,12 +24,16 @@ import (
 //	server/      token, address and certificate, so that a kubeconfig is good for longer than one run
 //	storage/     the objects: etcd
 //	builds/      logs of builds and the files of running ones
-//	run/         sockets
+//	run/         sockets; with --memory, the files of builds too
 type dataDirectory struct {
 	path   string
 	memory bool // nothing is remembered
 	lock   *os.File
+	builds string // the directory of the agent
 }
+
+// temporaryBuilds begins the name of the directory in run/ that an agent has in memory mode.
+const temporaryBuilds = "goldsmith-builds-"
 
 // claimDataDirectory makes the directory and locks it. The kernel drops the lock with the process, however it ends.
 func claimDataDirectory(path string, memory bool) (*dataDirectory, error) {
@@ -47,11 +53,53 @@ func claimDataDirectory(path string, memory bool) (*dataDirectory, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	return &dataDirectory{path: path, memory: memory, lock: lock}, nil
+	directory := &dataDirectory{path: path, memory: memory, lock: lock}
+	if err := directory.prepareBuilds(); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return directory, nil
 }
 
-func (d *dataDirectory) release() error {
-	return d.lock.Close()
+// prepareBuilds chooses the agent's directory. In memory mode that is a new one, so that builds kept there before are not
+// touched.
+func (d *dataDirectory) prepareBuilds() (err error) {
+	if !d.memory {
+		d.builds = d.join("builds")
+		return nil
+	}
+	if err := os.MkdirAll(d.join("run"), 0o700); err != nil {
+		return fmt.Errorf("make a directory for builds: %w", err)
+	}
+	if err := d.removeTemporaryBuilds(); err != nil { // of a run that was killed
+		return err
+	}
+	if d.builds, err = os.MkdirTemp(d.join("run"), temporaryBuilds); err != nil {
+		return fmt.Errorf("make a directory for builds: %w", err)
+	}
+	return nil
+}
+
+func (d *dataDirectory) removeTemporaryBuilds() error {
+	entries, err := os.ReadDir(d.join("run"))
+	if err != nil {
+		return fmt.Errorf("find temporary files of builds: %w", err)
+	}
+	for _, entry := range entries {
+		if entry.IsDir() && strings.HasPrefix(entry.Name(), temporaryBuilds) {
+			err = errors.Join(err, local.RemoveDir(d.join("run", entry.Name())))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("remove temporary files of builds: %w", err)
+	}
+	return nil
+}
+
+func (d *dataDirectory) release() (err error) {
+	if d.memory {
+		err = d.removeTemporaryBuilds()
+	}
+	return errors.Join(err, d.lock.Close())
 }
 
 func (d *dataDirectory) join(elements ...string) string {

@@ -3,6 +3,8 @@
 package up
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,5 +77,35 @@ func TestInMemoryNothingIsRemembered(t *testing.T) {
 	}
 	if _, err := os.Stat(directory.join("server")); !os.IsNotExist(err) {
 		t.Errorf("got %v, want nothing", err)
+	}
+}
+
+func TestInMemoryBuildsHaveADirectoryOfTheirOwnThatGoesAway(t *testing.T) {
+	path := t.TempDir()
+	kept := claim(t, path, false)
+	release(t, kept)
+	killed := claim(t, path, true)
+	if err := errors.Join(os.MkdirAll(filepath.Join(killed.builds, "uid", "output", "readonly"), 0o500), killed.lock.Close()); err != nil {
+		t.Fatal(err)
+	}
+	theirs := filepath.Join(path, "run", "somebody-elses")
+	if err := os.Mkdir(theirs, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	running := claim(t, path, true)
+	if running.builds == kept.builds || running.builds == killed.builds {
+		t.Errorf("builds go to %s again", running.builds)
+	}
+	if _, err := os.Stat(running.builds); err != nil {
+		t.Error(err)
+	}
+	release(t, running)
+	for _, directory := range []string{killed.builds, running.builds} {
+		if _, err := os.Stat(directory); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: got %v, want nothing", directory, err)
+		}
+	}
+	if _, err := os.Stat(theirs); err != nil {
+		t.Error(err)
 	}
 }

@@ -25,21 +25,29 @@ func newKubeconfig(server, token string, authority []byte) *clientcmdapi.Config 
 	return config
 }
 
-// checkKubeconfig refuses to overwrite a file that holds anything but what was written here before.
+// checkKubeconfig refuses to overwrite a file that holds anything but what was written here before. One that was may
+// have another address, token and namespace.
 func checkKubeconfig(path string) error {
-	existing, err := clientcmd.LoadFromFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(content) == 0 {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("kubeconfig %s is there and cannot be read, so it is not overwritten: %w", path, err)
+		return fmt.Errorf("see whether the kubeconfig may be overwritten: %w", err)
 	}
-	for name := range existing.Contexts {
-		if name != contextName {
-			return fmt.Errorf("kubeconfig %s has a context %q of somebody else, so it is not overwritten: choose another file with --kubeconfig", path, name)
-		}
+	existing, err := clientcmd.Load(content)
+	if err != nil {
+		return fmt.Errorf("%s is there and is no kubeconfig, so it is not overwritten: %w", path, err)
+	}
+	if !onlyOurs(existing.Clusters) || !onlyOurs(existing.AuthInfos) || !onlyOurs(existing.Contexts) {
+		return fmt.Errorf("%s is there and is not a kubeconfig of goldsmith's alone, so it is not overwritten: choose another file with --kubeconfig", path)
 	}
 	return nil
+}
+
+func onlyOurs[T any](entries map[string]T) bool {
+	_, found := entries[contextName]
+	return found && len(entries) == 1
 }
 
 // writeKubeconfig replaces the file as a whole: a reader sees the old one or the new one.

@@ -5,6 +5,7 @@ package up
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"k8s.io/client-go/tools/clientcmd"
@@ -45,14 +46,39 @@ func TestTheKubeconfigIsForItsOwnerOnlyAndLeavesNothingBesides(t *testing.T) {
 	}
 }
 
-func TestSomebodyElsesKubeconfigIsNotOverwritten(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "config")
-	theirs := clientcmdapi.NewConfig()
-	theirs.Contexts["production"] = clientcmdapi.NewContext()
-	if err := clientcmd.WriteToFile(*theirs, path); err != nil {
-		t.Fatal(err)
+func TestSomebodyElsesFileIsNotOverwritten(t *testing.T) {
+	cluster, user := clientcmdapi.NewCluster(), clientcmdapi.NewAuthInfo()
+	for name, change := range map[string]func(*clientcmdapi.Config){
+		"another context beside ours": func(c *clientcmdapi.Config) { c.Contexts["production"] = clientcmdapi.NewContext() },
+		"another cluster beside ours": func(c *clientcmdapi.Config) { c.Clusters["production"] = cluster },
+		"another user beside ours":    func(c *clientcmdapi.Config) { c.AuthInfos["production"] = user },
+		"clusters only": func(c *clientcmdapi.Config) {
+			*c = clientcmdapi.Config{Clusters: map[string]*clientcmdapi.Cluster{"production": cluster}}
+		},
+		"users only": func(c *clientcmdapi.Config) {
+			*c = clientcmdapi.Config{AuthInfos: map[string]*clientcmdapi.AuthInfo{"production": user}}
+		},
+		"a user of our name and no more": func(c *clientcmdapi.Config) {
+			*c = clientcmdapi.Config{AuthInfos: map[string]*clientcmdapi.AuthInfo{contextName: user}}
+		},
+	} {
+		path := filepath.Join(t.TempDir(), "config")
+		config := newKubeconfig("https://127.0.0.1:1", "secret", []byte("ca"))
+		change(config)
+		if err := clientcmd.WriteToFile(*config, path); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkKubeconfig(path); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: got error %v, want one that names %s", name, err, path)
+		}
 	}
-	if err := checkKubeconfig(path); err == nil {
-		t.Error("no error")
+	for content, refused := range map[string]bool{"": false, "notes: mine\n": true, "no YAML: [": true} {
+		path := filepath.Join(t.TempDir(), "config")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkKubeconfig(path); (err != nil) != refused {
+			t.Errorf("%q: got error %v", content, err)
+		}
 	}
 }

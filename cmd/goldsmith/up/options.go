@@ -20,15 +20,16 @@ import (
 type Options struct {
 	// DataDirectory holds everything that survives a restart. ./.goldsmith by default. One process at a time uses it.
 	DataDirectory string
-	// Kubeconfig is the file to write, with mode 0600; DataDirectory/kubeconfig by default. A file with contexts that
-	// are not ours is refused.
+	// Kubeconfig is the file to write, with mode 0600; DataDirectory/kubeconfig by default. A file that is there and
+	// was not written here is refused.
 	Kubeconfig string
 	// Listen is a loopback address, as host or host:port. 127.0.0.1 by default. Without a port, the one used before
 	// with this data directory, or else a free one.
 	Listen string
 	// Workers is how many builds run at a time; the number of cores by default.
 	Workers int
-	// Memory keeps nothing: DataDirectory then only holds the kubeconfig, sockets and the files of running builds.
+	// Memory keeps nothing: DataDirectory has the kubeconfig, sockets and the files of builds while it runs, and none of
+	// them afterwards. What was kept there without Memory is left alone.
 	Memory bool
 	// Builders are the executables that builds may name, as name=/absolute/path. "mock" is always there.
 	Builders []string
@@ -58,6 +59,8 @@ const (
 	defaultListen        = "127.0.0.1"
 )
 
+var errTooFewWorkers = errors.New("--workers must be at least 1")
+
 // addTo adds the flags for what a user may say.
 func (o *Options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.DataDirectory, "data-dir", defaultDataDirectory, "directory that holds everything that survives a restart")
@@ -65,7 +68,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Listen, "listen", defaultListen,
 		"loopback address to listen on, as host or host:port; without a port the one used before, or else a free one")
 	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "how many builds run at a time")
-	flags.BoolVar(&o.Memory, "memory", false, "keep nothing; the data directory is only used for the kubeconfig and sockets")
+	flags.BoolVar(&o.Memory, "memory", false, "keep nothing: while it runs, the data directory has the kubeconfig, sockets and the files of builds, and then none of them")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
 		"an executable that builds may name, as name=/absolute/path; repeatable; \"mock\" is always there")
 }
@@ -91,7 +94,7 @@ func (o *Options) complete() (err error) {
 		o.Workers = runtime.NumCPU()
 	}
 	if o.Workers < 0 {
-		return errors.New("--workers must be at least 1")
+		return errTooFewWorkers
 	}
 	if o.Out == nil {
 		o.Out = io.Discard

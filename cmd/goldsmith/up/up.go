@@ -50,10 +50,12 @@ func Run(ctx context.Context, options Options) (err error) {
 		return err
 	}
 	running := &system{options: options, data: data, builders: builders, components: newComponents()}
-	err = running.start(ctx, listener)
-	if ctx.Err() != nil {
-		err = nil // it was told to stop while it started
+	starting, started := running.components.whileRunning(ctx)
+	err = running.start(starting, listener)
+	if starting.Err() != nil {
+		err = nil // it was told to stop while it started, or a component ended, which says why when it is stopped
 	}
+	started()
 	if err == nil {
 		running.components.wait(ctx)
 	}

@@ -71,10 +71,10 @@ type request struct {
 	Signal syscall.Signal `json:"signal,omitempty"`
 }
 
-// reply tells that the command of that ID started (PID), could not be started (Error) or ended (Exit).
+// reply tells that the command of that ID started (PID), could not be started (Errno) or ended (Exit).
 type reply struct {
-	ID    uint64 `json:"id"`
-	PID   int    `json:"pid,omitempty"`
-	Error string `json:"error,omitempty"`
-	Exit  *Exit  `json:"exit,omitempty"`
+	ID    uint64        `json:"id"`
+	PID   int           `json:"pid,omitempty"`
+	Errno syscall.Errno `json:"errno,omitempty"`
+	Exit  *Exit         `json:"exit,omitempty"`
 }

@@ -205,6 +205,45 @@ func TestACommandThatCannotStartIsAnErrorAndHarmsNothing(t *testing.T) {
 	}
 }
 
+func TestWhyTheKernelDidNotStartACommandIsTold(t *testing.T) {
+	s := startSupervisor(t)
+	if _, err := s.Start(Command{Path: "/no/such/file", Dir: "/"}, os.Stderr, os.Stderr); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("got %v, want ENOENT", err)
+	}
+	start(t, s, shell("sleep 1000")) // the supervisor has begun to serve
+	var usual unix.Rlimit
+	if err := unix.Prlimit(s.command.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: 1024}, &usual); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Start(shell("exit 0"), os.Stderr, os.Stderr); !errors.Is(err, unix.EMFILE) {
+		t.Errorf("got %v, want EMFILE", err)
+	}
+	if err := unix.Prlimit(s.command.Process.Pid, unix.RLIMIT_NOFILE, &usual, nil); err != nil {
+		t.Fatal(err)
+	}
+	p, _ := start(t, s, shell("exit 3"))
+	if got := wait(t, p).Status(); got != 3 {
+		t.Errorf("status %d, want 3", got)
+	}
+}
+
+func TestACommandForASupervisorThatHasJustEndedIsToldSo(t *testing.T) {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := theirs.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := &Supervisor{conn: ours, processes: map[uint64]*Process{}} // which has not noticed yet
+	if _, err := s.Start(shell("exit 0"), os.Stderr, os.Stderr); !errors.Is(err, ErrEnded) {
+		t.Errorf("got %v, want %v", err, ErrEnded)
+	}
+	if err := ours.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheRestOfAGroupDiesWithItsLeader(t *testing.T) {
 	s := startSupervisor(t)
 	start(t, s, shell("sleep 1000")) // of the same environment, so that the other's rest is not taken for a stray

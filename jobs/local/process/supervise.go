@@ -142,8 +142,8 @@ func receivedFiles(control []byte) []int {
 func (s *server) start(id uint64, c *Command, files []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(files) != 2 {
-		s.reply(reply{ID: id, Error: "the request lacks stdout and stderr"})
+	if len(files) != 2 { // the kernel drops those for which this process has no room
+		s.reply(reply{ID: id, Errno: unix.EMFILE})
 		return
 	}
 	pid, err := syscall.ForkExec(c.Path, append([]string{c.Path}, c.Args...), &syscall.ProcAttr{
@@ -153,13 +153,21 @@ func (s *server) start(id uint64, c *Command, files []int) {
 		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
-		s.reply(reply{ID: id, Error: (&os.PathError{Op: "start", Path: c.Path, Err: err}).Error()})
+		s.reply(reply{ID: id, Errno: errnoOf(err)})
 		return
 	}
 	child := &started{id: id, pid: pid, env: c.Env}
 	s.byID[id], s.byPID[pid] = child, child
 	s.reply(reply{ID: id, PID: pid})
 	notify(s.newWork)
+}
+
+func errnoOf(err error) syscall.Errno {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return unix.EINVAL // what is not the kernel's is a path or an argument that cannot be one
+	}
+	return errno
 }
 
 func (s *server) signal(id uint64, sig syscall.Signal) {

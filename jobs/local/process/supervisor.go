@@ -71,7 +71,7 @@ func socketPair() (*net.UnixConn, *os.File, error) {
 }
 
 // Start starts a command with the given stdout and stderr, which the caller may close afterwards, and an empty stdin.
-// An error means that nothing runs.
+// An error means that nothing runs: ErrEnded, or one that wraps the kernel's syscall.Errno where it has one.
 func (s *Supervisor) Start(c Command, stdout, stderr *os.File) (*Process, error) {
 	p := &Process{supervisor: s, started: make(chan error, 1), done: make(chan struct{})}
 	s.mu.Lock()
@@ -90,12 +90,26 @@ func (s *Supervisor) Start(c Command, stdout, stderr *os.File) (*Process, error)
 	err := s.send(request{ID: p.id, Start: &c}, unix.UnixRights(int(stdout.Fd()), int(stderr.Fd())))
 	if err != nil {
 		s.forget(p)
-		return nil, fmt.Errorf("start %s: %w", c.Path, err)
+	} else {
+		err = <-p.started
 	}
-	if err := <-p.started; err != nil {
-		return nil, err
+	switch {
+	case err == nil:
+		return p, nil
+	case hungUp(err):
+		return nil, ErrEnded
 	}
-	return p, nil
+	return nil, &os.PathError{Op: "start", Path: c.Path, Err: err}
+}
+
+// hungUp says that there is no supervisor at the other end, or that it ended before it answered.
+func hungUp(err error) bool {
+	for _, end := range []error{ErrEnded, net.ErrClosed, unix.EPIPE, unix.ECONNRESET} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	return false
 }
 
 // Done is closed when the supervisor has ended, and with it every process it had started.
@@ -163,9 +177,9 @@ func (s *Supervisor) deliver(r reply) {
 	case r.Exit != nil:
 		s.forget(p)
 		p.end(*r.Exit)
-	case r.Error != "":
+	case r.Errno != 0:
 		s.forget(p)
-		p.started <- errors.New(r.Error)
+		p.started <- r.Errno
 	default:
 		p.pid.Store(int64(r.PID))
 		p.started <- nil

@@ -33,7 +33,7 @@ type BuildAttemptApplyConfiguration struct {
 	CompletionTime *v1.Time `json:"completionTime,omitempty"`
 	// outcome is how the attempt ended: Succeeded, Failed, Disrupted or Cancelled. Empty while it goes on.
 	Outcome *imagesv1alpha1.AttemptOutcome `json:"outcome,omitempty"`
-	// failure says why it did not succeed.
+	// failure says why it did not succeed. Set with the outcomes Failed and Disrupted.
 	Failure *BuildFailureApplyConfiguration `json:"failure,omitempty"`
 }
 

@@ -9,7 +9,7 @@ package v1alpha1
 //
 // Builder names what makes an image: exactly one of name or image.
 type BuilderApplyConfiguration struct {
-	// name of a builder that the operator of the server registered, a DNS label. "mock" is always there.
+	// name of a builder that the operator of the server registered, a DNS label of at most 63 characters. "mock" is always there.
 	Name *string `json:"name,omitempty"`
 	// image is the reference of a container image that follows the builder contract, 1 to 512 characters without
 	// spaces. Whether builders may be given this way is the operator's choice; where they may not, builds fail with

@@ -16,7 +16,8 @@ type BuildInputsApplyConfiguration struct {
 	// source holds files for the builder, at most 64 KiB in all: the size of the canonical JSON object of names
 	// and contents, without HTML escaping.
 	Source *SourceApplyConfiguration `json:"source,omitempty"`
-	// parameters are handed to the builder as they are. Their meaning is the builder's. At most 64.
+	// parameters are handed to the builder as they are. Their meaning is the builder's. At most 64, and 64 KiB in all:
+	// the size of the canonical JSON object of names and values, without HTML escaping.
 	Parameters []ParameterApplyConfiguration `json:"parameters,omitempty"`
 	// targets are the artifacts to make, one for each platform and format. 1 to 16, each pair once.
 	Targets []TargetApplyConfiguration `json:"targets,omitempty"`

@@ -9,7 +9,7 @@ package v1alpha1
 //
 // ConfigMapReference names a ConfigMap of the same namespace.
 type ConfigMapReferenceApplyConfiguration struct {
-	// name of the ConfigMap.
+	// name of the ConfigMap, a DNS subdomain of at most 253 characters.
 	Name *string `json:"name,omitempty"`
 }
 

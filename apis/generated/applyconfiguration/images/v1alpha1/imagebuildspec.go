@@ -20,9 +20,9 @@ type ImageBuildSpecApplyConfiguration struct {
 	Trigger *BuildTriggerApplyConfiguration `json:"trigger,omitempty"`
 	// inputs are what goes into the image: the Image's spec as it was.
 	Inputs *BuildInputsApplyConfiguration `json:"inputs,omitempty"`
-	// timeouts bound the phases of the build.
+	// timeouts bound the phases of the build. Defaults to the defaults of its fields.
 	Timeouts *BuildTimeoutsApplyConfiguration `json:"timeouts,omitempty"`
-	// retry says which failures get another attempt, how many, and when.
+	// retry says which failures get another attempt, how many, and when. Defaults to the defaults of its fields.
 	Retry *RetryPolicyApplyConfiguration `json:"retry,omitempty"`
 	// cancelRequested is set once the cancel subresource was called.
 	CancelRequested *CancelRequestedApplyConfiguration `json:"cancelRequested,omitempty"`

@@ -25,17 +25,18 @@ type ImageBuildStatusApplyConfiguration struct {
 	Resolved *ResolvedInputsApplyConfiguration `json:"resolved,omitempty"`
 	// queuedTime is when the build began to wait for its turn.
 	QueuedTime *metav1.Time `json:"queuedTime,omitempty"`
-	// startTime is when the first attempt was decided on.
+	// startTime is when the first attempt was decided on. Every successful build has one.
 	StartTime *metav1.Time `json:"startTime,omitempty"`
-	// completionTime is when the build finished.
+	// completionTime is when the build finished. Every finished build has one, and no other.
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
-	// currentAttempt is the number of the newest attempt, from 1; 0 before the first.
+	// currentAttempt is the number of the newest attempt, from 1; 0 before the first. The last of attempts has it.
 	CurrentAttempt *int32 `json:"currentAttempt,omitempty"`
-	// attempts at this build, oldest first. At most 20.
+	// attempts at this build, oldest first. At most 20; at least one while the phase is Starting, Running, Retrying or
+	// Cancelling, and of a build that succeeded.
 	Attempts []BuildAttemptApplyConfiguration `json:"attempts,omitempty"`
-	// artifacts are what the build made, one for each target. Only of a successful build.
+	// artifacts are what the build made, one for each target. Set once the phase is Succeeded.
 	Artifacts []ArtifactApplyConfiguration `json:"artifacts,omitempty"`
-	// failure says why the build failed or was cancelled.
+	// failure says why the build failed or was cancelled. Set once the phase is Failed or Cancelled.
 	Failure *BuildFailureApplyConfiguration `json:"failure,omitempty"`
 }
 

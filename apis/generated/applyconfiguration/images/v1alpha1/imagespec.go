@@ -15,7 +15,7 @@ import (
 type ImageSpecApplyConfiguration struct {
 	// What goes into the image. A change here, or in what it refers to, is what makes a build due.
 	BuildInputsApplyConfiguration `json:""`
-	// triggers say what starts a build without anybody asking for one.
+	// triggers say what starts a build without anybody asking for one. Defaults to the defaults of its fields.
 	Triggers *TriggersApplyConfiguration `json:"triggers,omitempty"`
 	// runPolicy says what happens when a build is due while another one of this image is not finished.
 	// Serial, the default, lets it wait until that one has finished.
@@ -23,11 +23,11 @@ type ImageSpecApplyConfiguration struct {
 	// suspend stops all triggers while true. Builds that exist go on, and builds can still be requested.
 	// Defaults to false.
 	Suspend *bool `json:"suspend,omitempty"`
-	// timeouts bound the phases of each build.
+	// timeouts bound the phases of each build. Defaults to the defaults of its fields.
 	Timeouts *BuildTimeoutsApplyConfiguration `json:"timeouts,omitempty"`
-	// retry says which failures get another attempt, how many, and when.
+	// retry says which failures get another attempt, how many, and when. Defaults to the defaults of its fields.
 	Retry *RetryPolicyApplyConfiguration `json:"retry,omitempty"`
-	// history says how many finished builds are kept.
+	// history says how many finished builds are kept. Defaults to the defaults of its fields.
 	History *HistoryLimitsApplyConfiguration `json:"history,omitempty"`
 }
 

@@ -9,7 +9,7 @@ package v1alpha1
 //
 // InputChange is one difference between the inputs of two builds.
 type InputChangeApplyConfiguration struct {
-	// path of the field, such as parameters[edition].
+	// path of the field, such as parameters[edition]. 1 to 512 characters.
 	Path *string `json:"path,omitempty"`
 	// from is the value before, shortened to 128 characters; empty if there was none.
 	From *string `json:"from,omitempty"`

@@ -19,7 +19,8 @@ type RetryPolicyApplyConfiguration struct {
 	// on lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout.
 	// Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.
 	On []imagesv1alpha1.FailureClass `json:"on,omitempty"`
-	// backoff is the wait between the end of an attempt and the start of the next.
+	// backoff is the wait between the end of an attempt and the start of the next. Defaults to the defaults of its
+	// fields.
 	Backoff *BackoffApplyConfiguration `json:"backoff,omitempty"`
 }
 

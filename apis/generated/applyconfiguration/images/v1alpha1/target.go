@@ -13,7 +13,8 @@ import (
 //
 // Target is one artifact to make.
 type TargetApplyConfiguration struct {
-	// platform is os/architecture, or os/architecture/variant, such as linux/amd64.
+	// platform is os/architecture, or os/architecture/variant, such as linux/amd64. In lower case, at most 63
+	// characters.
 	Platform *string `json:"platform,omitempty"`
 	// format of the artifact: raw, qcow2, vmdk, iso or oci.
 	Format *imagesv1alpha1.ArtifactFormat `json:"format,omitempty"`

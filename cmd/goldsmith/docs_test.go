@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	repository = "../.."
+	// patience is how long all commands of the docs may take together.
+	patience = 3 * time.Minute
+)
+
+// TestEveryCommandOfTheDocsWorks runs the docs as a reader types them, page by page: all in one directory and with one
+// server, each block in a new shell. The page on builders shows a builder and no command; what runs that is a test of jobs/render.
+func TestEveryCommandOfTheDocsWorks(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r := newReader(ctx, t)
+	defer r.stopServer(t)
+	for _, page := range pages(t) {
+		if filepath.Base(page) == "builders.md" {
+			continue
+		}
+		for _, block := range blocksOf(t, page) {
+			ok := t.Run(fmt.Sprintf("%s:%d", filepath.Base(page), block.line), func(t *testing.T) { r.follow(ctx, t, block) })
+			if !ok {
+				return // what comes next builds on it
+			}
+		}
+	}
+}
+
+// links finds the files that a page links to.
+var links = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+
+func TestEveryLinkOfTheDocsLeadsToAFile(t *testing.T) {
+	for _, page := range pages(t) {
+		for _, found := range links.FindAllStringSubmatch(read(t, page), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), found[1])); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
+}
+
+// pages returns the README and every page of the docs, in the order in which the README names them.
+func pages(t *testing.T) []string {
+	t.Helper()
+	readme := filepath.Join(repository, "README.md")
+	named := []string{readme}
+	for _, found := range links.FindAllStringSubmatch(read(t, readme), -1) {
+		if strings.HasPrefix(found[1], "docs/") {
+			named = append(named, filepath.Join(repository, found[1]))
+		}
+	}
+	all, err := filepath.Glob(filepath.Join(repository, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range all {
+		if !slices.Contains(named, page) {
+			t.Errorf("the README does not name %s", page)
+		}
+	}
+	return named
+}
+
+func read(t *testing.T, page string) string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// block is a fenced block of a page.
+type block struct {
+	line           int
+	language, text string
+}
+
+func blocksOf(t *testing.T, page string) (blocks []block) {
+	t.Helper()
+	open := false
+	for i, line := range strings.SplitAfter(read(t, page), "\n") {
+		language, fence := strings.CutPrefix(line, "```")
+		switch {
+		case fence && open:
+			open = false
+		case fence:
+			open = true
+			blocks = append(blocks, block{line: i + 1, language: strings.TrimSpace(language)})
+		case open:
+			blocks[len(blocks)-1].text += line
+		}
+	}
+	if open {
+		t.Fatalf("%s: the last block is not closed", page)
+	}
+	return blocks
+}
+
+// reader is somebody who follows the docs.
+type reader struct {
+	directory   string // as a checkout is after `make build`
+	environment []string
+	server      *exec.Cmd // nil while none runs
+}
+
+func newReader(ctx context.Context, t *testing.T) *reader {
+	t.Helper()
+	directory := t.TempDir()
+	program := filepath.Join(directory, "bin", "goldsmith")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := os.CopyFS(filepath.Join(directory, "examples"), os.DirFS(filepath.Join(repository, "examples"))); err != nil {
+		t.Fatal(err)
+	}
+	return &reader{directory: directory, environment: []string{
+		"PATH=" + filepath.Dir(program) + string(filepath.ListSeparator) + os.Getenv("PATH"),
+		"HOME=" + directory,
+	}}
+}
+
+// follow does what a block says. A block without a language is a picture.
+func (r *reader) follow(ctx context.Context, t *testing.T, block block) {
+	t.Helper()
+	switch {
+	case block.language == "sh" && strings.HasPrefix(block.text, "goldsmith up"):
+		r.startServer(ctx, t, strings.Fields(block.text))
+	case block.language == "sh":
+		r.run(ctx, t, block.text, "")
+	case block.language == "yaml":
+		r.run(ctx, t, "goldsmith kubectl apply --dry-run=server --validate=strict -f -", block.text)
+	case block.language != "":
+		t.Errorf("nothing checks a block of %s", block.language)
+	}
+}
+
+// run runs commands in a new shell; each of them must succeed. What make would do is what CI does: here it only has to
+// know the target. A kubectl of the reader's own is the one in goldsmith, because there may be no other.
+func (r *reader) run(ctx context.Context, t *testing.T, commands, input string) {
+	t.Helper()
+	checkout, err := filepath.Abs(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := "make() { command make --dry-run --directory='" + checkout + "' \"$@\" >/dev/null; }\n" +
+		"kubectl() { goldsmith kubectl \"$@\"; }\nset -x\n" + commands
+	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
+	shell.Dir, shell.Env, shell.Stdin = r.directory, r.environment, strings.NewReader(input)
+	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	shell.Cancel = func() error { return syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) }
+	out, err := shell.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Errorf("%v (%v)", err, context.Cause(ctx))
+	}
+}
+
+// startServer returns once the server is ready. One that runs already is stopped first, as a reader would.
+func (r *reader) startServer(ctx context.Context, t *testing.T, words []string) {
+	t.Helper()
+	r.stopServer(t)
+	server := exec.CommandContext(ctx, filepath.Join(r.directory, "bin", words[0]), words[1:]...)
+	server.Dir, server.Env, server.Stderr = r.directory, r.environment, os.Stderr
+	out, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		t.Log(lines.Text())
+		if strings.HasPrefix(lines.Text(), "kubeconfig: ") { // the last line that it prints
+			r.server = server
+			return
+		}
+	}
+	t.Fatalf("the server was never ready: %v", server.Wait())
+}
+
+// stopServer is Ctrl-C.
+func (r *reader) stopServer(t *testing.T) {
+	t.Helper()
+	if r.server == nil {
+		return
+	}
+	if err := r.server.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.server.Wait(); err != nil {
+		t.Errorf("`goldsmith up` ended with %v", err)
+	}
+	r.server = nil
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+func TestServesOnEveryLoopbackAddress(t *testing.T) {
+	for _, host := range []string{"127.0.0.2", "::1"} {
+		if listener, err := net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
+			t.Logf("this machine has no %s: %v", host, err)
+			continue
+		} else if err := listener.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, memory := range []bool{true, false} {
+			ctx, stop := context.WithTimeout(t.Context(), patience)
+			ready := false
+			err := Run(ctx, Options{DataDirectory: t.TempDir(), Memory: memory, Listen: host, OnReady: func(config *rest.Config, _ string) {
+				ready = true
+				if _, err := kubernetes.NewForConfigOrDie(config).Discovery().ServerVersion(); err != nil {
+					t.Errorf("%s: %v", host, err)
+				}
+				stop()
+			}})
+			stop()
+			if err != nil || !ready {
+				t.Errorf("%s: ready: %t, error: %v", host, ready, err)
+			}
+		}
+	}
+}
+
+func TestAComponentThatEndsWhileTheOthersStartIsReported(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	err := Run(ctx, Options{DataDirectory: t.TempDir(), Memory: true, Executable: filepath.Join(t.TempDir(), "gone")})
+	if err == nil || !strings.Contains(err.Error(), "agent: ") || !strings.Contains(err.Error(), "gone: no such file") {
+		t.Errorf("got error %v, want what is wrong with the agent", err)
+	}
+	if ctx.Err() != nil {
+		t.Error("it hung")
+	}
+}
+
+func TestAMemoryRunLeavesWhatIsKeptAlone(t *testing.T) {
+	directory := t.TempDir()
+	marker := filepath.Join(directory, "builds", "2f1c0f5e-52a5-4d8f-9a3e-6d3a3f1f0b7a", "started")
+	if err := os.MkdirAll(filepath.Dir(marker), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"input", "log", "started"} {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(marker), name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	if err := Run(ctx, Options{DataDirectory: directory, Memory: true, OnReady: func(*rest.Config, string) { stop() }}); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(marker); err != nil {
+		t.Error(err)
+	}
+	left, err := os.ReadDir(filepath.Join(directory, "run"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, error: %v", left, err)
+	}
+}
+
+func TestZeroWorkersAreRefused(t *testing.T) {
+	for _, workers := range []string{"0", "-1"} {
+		command := NewCommand()
+		directory := filepath.Join(t.TempDir(), "data")
+		command.SetArgs([]string{"--workers", workers, "--data-dir", directory})
+		command.SilenceUsage, command.SilenceErrors = true, true
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		if err := command.ExecuteContext(ctx); err == nil || !strings.Contains(err.Error(), "--workers must be at least 1") {
+			t.Errorf("--workers %s: got error %v", workers, err)
+		}
+		cancel()
+		if _, err := os.Stat(directory); !os.IsNotExist(err) {
+			t.Errorf("--workers %s: the data directory is there", workers)
+		}
+	}
+}

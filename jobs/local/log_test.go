@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func (c *cluster) log(pod *corev1.Pod, options *corev1.PodLogOptions) string {
+	c.t.Helper()
+	log, err := c.agent.OpenLog(context.Background(), pod, options)
+	c.Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = log.Close() }() // only read from
+	text, err := io.ReadAll(log)
+	c.Expect(err).NotTo(HaveOccurred())
+	return string(text)
+}
+
+func TestALogIsReadAsTheOptionsSay(t *testing.T) {
+	c := newCluster(t, map[string]string{"lines": "for i in 1 2 3; do echo $i; done"})
+	job := c.run("lines")
+	c.finishedJob(job)
+	pod, err := c.pod(job)
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(c.log(pod, &corev1.PodLogOptions{TailLines: new(int64(2)), Follow: true})).To(Equal("2\n3\n"))
+	c.Expect(c.log(pod, &corev1.PodLogOptions{LimitBytes: new(int64(3)), Container: "builder"})).To(Equal("1\n2"))
+	c.Expect(c.log(pod, &corev1.PodLogOptions{Timestamps: true})).To(MatchRegexp(`^(\S+Z \d\n){3}$`))
+	c.Expect(c.log(pod, &corev1.PodLogOptions{SinceTime: &metav1.Time{Time: time.Now().Add(time.Hour)}})).To(BeEmpty())
+	c.Expect(c.log(pod, &corev1.PodLogOptions{SinceSeconds: new(int64(1 << 62))})).To(Equal("1\n2\n3\n"))
+	for message, options := range map[string]*corev1.PodLogOptions{
+		"previous terminated container": {Previous: true},
+		`container "x" is not valid`:    {Container: "x"},
+		"stderr is not recorded":        {Stream: new(corev1.LogStreamStderr)},
+	} {
+		_, err := c.agent.OpenLog(t.Context(), pod, options)
+		c.Expect(err).To(MatchError(ContainSubstring(message)))
+	}
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+func TestOnlyDirectoriesOfPodsThatAreGoneAreRemoved(t *testing.T) {
+	dirs := podDirs(t.TempDir())
+	prepared := func(name string) string {
+		t.Helper()
+		log, err := podDir(filepath.Join(string(dirs), name)).prepare("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := log.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	made := func(path string) string {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Join(string(dirs), path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	known, gone := prepared("11111111-93a4-4c53-b4d6-6c1d8f0d2a11"), prepared("22222222-93a4-4c53-b4d6-6c1d8f0d2a11")
+	kept := []string{
+		known,
+		prepared("a-name-that-is-no-uid"),
+		prepared("{33333333-93a4-4c53-b4d6-6c1d8f0d2a11}"),
+		made("44444444-93a4-4c53-b4d6-6c1d8f0d2a11"),
+		made("55555555-93a4-4c53-b4d6-6c1d8f0d2a11/log"),
+		made("release/output"),
+	}
+	link := filepath.Join(string(dirs), "66666666-93a4-4c53-b4d6-6c1d8f0d2a11")
+	if err := os.Symlink(filepath.Join(string(dirs), known), link); err != nil {
+		t.Fatal(err)
+	}
+	if err := dirs.removeExcept(map[types.UID]bool{types.UID(known): true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(kept, filepath.Base(link)) {
+		if _, err := os.Lstat(filepath.Join(string(dirs), path)); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(string(dirs), gone)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s: got %v, want nothing", gone, err)
+	}
+}
+
+func TestAResultThatIsNoSuchThingHarmsNothing(t *testing.T) {
+	result := func(script string) string { return "cd /; R=$GOLDSMITH_RESULT; " + script }
+	c := newCluster(t, map[string]string{
+		"oversized": result(`printf '%05000d' 7 >$R`),
+		"binary":    result(`printf 'a\xff\xfeb' >$R`),
+		"link":      result(`ln -sf /etc/passwd $R`),
+		"fifo":      result(`rm $R; mkfifo $R`),
+		"directory": result(`rm $R; mkdir $R`),
+		"device":    result(`ln -sf /dev/zero $R`),
+		"missing":   result(`rm $R`),
+		"sparse":    result(`truncate -s 1T $R`),
+	})
+	for name, message := range map[string]string{
+		"oversized": strings.Repeat("0", 4095) + "7", "binary": "a\ufffdb", "link": "", "fifo": "", "directory": "", "device": "", "missing": "",
+		"sparse": strings.Repeat("\x00", 4096),
+	} {
+		job := c.run(name)
+		c.finishedJob(job)
+		pod, err := c.pod(job)
+		c.Expect(err).NotTo(HaveOccurred())
+		c.Expect(terminatedOf(pod)).To(And(HaveField("ExitCode", int32(0)), HaveField("Message", message)), name)
+	}
+}
