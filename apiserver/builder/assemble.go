@@ -62,8 +62,8 @@ func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
 	config.EffectiveVersion = compatibility.DefaultBuildEffectiveVersion()
 	o.describe(config)
 
-	streamed := sets.NewString("log") // not cut at the request timeout, and ended with the server
-	config.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(sets.NewString("watch"), streamed)
+	streamed := []string{"log"} // not cut at the request timeout, and ended with the server
+	config.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(sets.NewString("watch"), sets.NewString(streamed...))
 	config.BuildHandlerChainFunc = endStreamsAtShutdown(streamed)
 	config.ShutdownSendRetryAfter = true
 	config.ShutdownWatchTerminationGracePeriod = watchShutdownGrace

@@ -27,10 +27,12 @@ type inMemory struct {
 	listener *bufconn.Listener
 }
 
+// Listen returns the one end of the connections.
 func (p *inMemory) Listen() (net.Listener, error) {
 	return tcpAddressed{p.listener}, nil
 }
 
+// DialContext opens a connection, whatever address is asked for.
 func (p *inMemory) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
 	return p.listener.DialContext(ctx)
 }
@@ -40,6 +42,7 @@ type tcpAddressed struct {
 	net.Listener
 }
 
+// Addr is an address that nothing listens on.
 func (tcpAddressed) Addr() net.Addr {
 	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 443}
 }

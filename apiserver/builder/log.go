@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/go-logr/logr"
@@ -26,10 +27,13 @@ type errorSink struct {
 	values []any
 }
 
+// Init has nothing to prepare.
 func (s *errorSink) Init(logr.RuntimeInfo) {}
 
+// Enabled says that nothing but errors is of interest, at any verbosity.
 func (s *errorSink) Enabled(int) bool { return false }
 
+// Info drops what is no error.
 func (s *errorSink) Info(int, string, ...any) {}
 
 // Error writes an error. That somebody's context ended is no error of the server: it is how informers stop.
@@ -41,7 +45,7 @@ func (s *errorSink) Error(err error, message string, values ...any) {
 	if err != nil {
 		line += ": " + err.Error()
 	}
-	all := append(s.values[:len(s.values):len(s.values)], values...)
+	all := slices.Concat(s.values, values)
 	for i := 0; i+1 < len(all); i += 2 {
 		line += fmt.Sprintf(" %v=%v", all[i], all[i+1])
 	}
@@ -49,10 +53,12 @@ func (s *errorSink) Error(err error, message string, values ...any) {
 	_, _ = fmt.Fprintln(s.out, line)
 }
 
+// WithValues returns a log that adds values to each error.
 func (s *errorSink) WithValues(values ...any) logr.LogSink {
-	return &errorSink{out: s.out, name: s.name, values: append(s.values[:len(s.values):len(s.values)], values...)}
+	return &errorSink{out: s.out, name: s.name, values: slices.Concat(s.values, values)}
 }
 
+// WithName returns a log that puts a name before each error.
 func (s *errorSink) WithName(name string) logr.LogSink {
 	return &errorSink{out: s.out, name: s.name + name + ": ", values: s.values}
 }

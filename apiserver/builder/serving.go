@@ -27,9 +27,6 @@ const renewBefore = 30 * 24 * time.Hour
 // certificate. It returns the PEM bundle with which clients verify it.
 func (o *Options) prepareServing() (authority []byte, err error) {
 	serving := o.Recommended.SecureServing
-	if authority, err = o.prepareCertificate(); err != nil {
-		return nil, err
-	}
 	switch {
 	case o.server.connProvider != nil:
 		serving.Listener, err = o.server.connProvider.Listen()
@@ -41,7 +38,10 @@ func (o *Options) prepareServing() (authority []byte, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	return authority, nil
+	if authority, err = o.prepareCertificate(); err != nil && serving.Listener != nil {
+		err = errors.Join(err, serving.Listener.Close())
+	}
+	return authority, err
 }
 
 func (o *Options) prepareCertificate() ([]byte, error) {
@@ -53,7 +53,7 @@ func (o *Options) prepareCertificate() ([]byte, error) {
 		}
 		return authority, nil
 	}
-	hosts := servingHosts(o.Recommended.SecureServing.BindAddress)
+	hosts := servingHosts(o.servingAddress())
 	certificate, key, err := ownCertificate(given.CertDirectory, hosts, time.Now())
 	if err != nil {
 		return nil, err
@@ -63,6 +63,16 @@ func (o *Options) prepareCertificate() ([]byte, error) {
 		return nil, fmt.Errorf("use the serving certificate: %w", err)
 	}
 	return certificate, nil
+}
+
+// servingAddress is the address that the server listens on: that of its listener, where it has one already.
+func (o *Options) servingAddress() net.IP {
+	if listener := o.Recommended.SecureServing.Listener; listener != nil {
+		if address, ok := listener.Addr().(*net.TCPAddr); ok {
+			return address.IP
+		}
+	}
+	return o.Recommended.SecureServing.BindAddress
 }
 
 // servingHosts are the names and addresses that clients may call the server by. The first one is its common name.

@@ -40,3 +40,25 @@ func TestAKeptCertificateIsReplacedWhenItNoLongerServes(t *testing.T) {
 		})
 	}
 }
+
+func TestTheCertificateNamesTheAddressOfTheListener(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.2:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	options, err := New("test").WithListener(listener).ToServerOptions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := options.prepareServing()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Error(err)
+	}
+	_, key := options.Recommended.SecureServing.ServerCert.GeneratedCert.CurrentCertKeyContent()
+	if !usable(authority, key, []string{"127.0.0.2", "localhost"}, time.Now()) {
+		t.Error("it does not")
+	}
+}

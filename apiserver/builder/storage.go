@@ -48,6 +48,7 @@ type embeddedEtcd struct {
 	options   []etcd.Option
 }
 
+// Start starts the etcd, and has the server use it.
 func (b embeddedEtcd) Start(ctx context.Context, config *storagebackend.Config) (func() error, error) {
 	server, err := etcd.Start(ctx, b.directory, b.options...)
 	if err != nil {

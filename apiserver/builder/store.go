@@ -75,11 +75,10 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	if ttl := resource.TTLSeconds; ttl > 0 {
 		store.TTLFunc = func(runtime.Object, uint64, bool) (uint64, error) { return ttl, nil }
 	}
-	options := &generic.StoreOptions{RESTOptions: scope.RESTOptions, AttrFunc: resource.Attributes}
+	options := &generic.StoreOptions{RESTOptions: explainingOptions{scope.RESTOptions}, AttrFunc: resource.Attributes}
 	if err := store.CompleteWithOptions(options); err != nil {
 		return nil, fmt.Errorf("store %s: %w", resource.Resource, err)
 	}
-	store.Storage.Storage = explainingStorage{store.Storage.Storage}
 	return &Store{Store: store, shortNames: resource.ShortNames, categories: resource.Categories}, nil
 }
 

@@ -5,20 +5,20 @@ package builder
 import (
 	"context"
 	"net/http"
+	"slices"
 
-	"k8s.io/apimachinery/pkg/util/sets"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 )
 
 // endStreamsAtShutdown ends streamed subresources, such as a followed log, when the server stops. The generic server
 // does so for watches only, and waits for everything else.
-func endStreamsAtShutdown(streamed sets.String) func(http.Handler, *genericapiserver.Config) http.Handler {
+func endStreamsAtShutdown(streamed []string) func(http.Handler, *genericapiserver.Config) http.Handler {
 	return func(api http.Handler, config *genericapiserver.Config) http.Handler {
 		stopping := config.ShutdownInitiatedNotify()
 		handler := http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 			info, found := apirequest.RequestInfoFrom(request.Context())
-			if !found || !info.IsResourceRequest || !streamed.Has(info.Subresource) {
+			if !found || !info.IsResourceRequest || !slices.Contains(streamed, info.Subresource) {
 				api.ServeHTTP(writer, request)
 				return
 			}

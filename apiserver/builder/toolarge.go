@@ -12,8 +12,34 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/storage"
+	"k8s.io/apiserver/pkg/storage/storagebackend"
+	"k8s.io/apiserver/pkg/storage/storagebackend/factory"
+	"k8s.io/client-go/tools/cache"
 )
+
+// explainingOptions make every storage an explainingStorage.
+type explainingOptions struct {
+	generic.RESTOptionsGetter
+}
+
+// GetRESTOptions returns how a resource is stored.
+func (o explainingOptions) GetRESTOptions(resource schema.GroupResource, example runtime.Object) (generic.RESTOptions, error) {
+	options, err := o.RESTOptionsGetter.GetRESTOptions(resource, example)
+	if err != nil {
+		return options, err
+	}
+	decorate := options.Decorator
+	options.Decorator = func(config *storagebackend.ConfigForResource, prefix string, key func(runtime.Object) (string, error),
+		newFunc, newListFunc func() runtime.Object, attributes storage.AttrFunc, triggers storage.IndexerFuncs, indexers *cache.Indexers,
+	) (storage.Interface, factory.DestroyFunc, error) {
+		stored, destroy, err := decorate(config, prefix, key, newFunc, newListFunc, attributes, triggers, indexers)
+		return explainingStorage{stored}, destroy, err
+	}
+	return options, nil
+}
 
 // explainingStorage is a storage whose errors tell an object that is too large from a mistake of the server. Every
 // write of a resource and of its subresources goes through it.

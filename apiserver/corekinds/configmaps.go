@@ -37,6 +37,7 @@ type configMapStrategy struct {
 	builder.DefaultStrategy
 }
 
+// Validate checks the keys and the size.
 func (configMapStrategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
 	configMap, ok := object.(*corev1.ConfigMap)
 	if !ok {
@@ -68,6 +69,7 @@ func validateConfigMapKey(path *field.Path, key string) field.ErrorList {
 	return nil
 }
 
+// ValidateUpdate refuses to change what is immutable.
 func (s configMapStrategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
 	failures := s.Validate(ctx, object)
 	configMap, ok := object.(*corev1.ConfigMap)

@@ -41,6 +41,7 @@ type eventStrategy struct {
 // AllowCreateOnUpdate says yes: an event that expired while its series goes on is made again.
 func (eventStrategy) AllowCreateOnUpdate(context.Context) bool { return true }
 
+// Validate keeps an event in the namespace of what it is about.
 func (eventStrategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
 	event, ok := object.(*corev1.Event)
 	if !ok {

@@ -48,6 +48,7 @@ func (jobStrategy) DefaultGarbageCollectionPolicy(context.Context) rest.GarbageC
 	return rest.OrphanDependents
 }
 
+// PrepareForCreate gives the Job its selector, unless it brings its own.
 func (s jobStrategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.DefaultStrategy.PrepareForCreate(ctx, object)
 	job, ok := object.(*batchv1.Job)
@@ -80,6 +81,7 @@ func selectOwnPods(job *batchv1.Job) {
 	job.Spec.Selector.MatchLabels[batchv1.ControllerUidLabel] = uid
 }
 
+// Validate checks what the controller of Jobs relies on.
 func (jobStrategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
 	job, ok := object.(*batchv1.Job)
 	if !ok {

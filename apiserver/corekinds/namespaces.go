@@ -131,8 +131,10 @@ type namespaceStrategy struct {
 	builder.DefaultStrategy
 }
 
+// NamespaceScoped says no: namespaces are not in one.
 func (namespaceStrategy) NamespaceScoped() bool { return false }
 
+// PrepareForCreate has the namespace wait, when it is deleted, until its content is gone.
 func (namespaceStrategy) PrepareForCreate(_ context.Context, object runtime.Object) {
 	namespace, ok := object.(*corev1.Namespace)
 	if !ok {
@@ -144,6 +146,7 @@ func (namespaceStrategy) PrepareForCreate(_ context.Context, object runtime.Obje
 	}
 }
 
+// PrepareForUpdate keeps spec and status: they have subresources of their own.
 func (namespaceStrategy) PrepareForUpdate(_ context.Context, object, old runtime.Object) {
 	namespace, ok := object.(*corev1.Namespace)
 	stored, okOld := old.(*corev1.Namespace)
@@ -152,6 +155,7 @@ func (namespaceStrategy) PrepareForUpdate(_ context.Context, object, old runtime
 	}
 }
 
+// Validate checks the metadata. There is nothing else to get wrong.
 func (namespaceStrategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
 	namespace, ok := object.(*corev1.Namespace)
 	if !ok {
@@ -164,6 +168,7 @@ type namespaceStatusStrategy struct {
 	builder.DefaultStatusStrategy
 }
 
+// NamespaceScoped says no, as for the namespace itself.
 func (namespaceStatusStrategy) NamespaceScoped() bool { return false }
 
 // namespaceFinalizeStrategy changes spec.finalizers and nothing else.
@@ -171,8 +176,10 @@ type namespaceFinalizeStrategy struct {
 	builder.DefaultStrategy
 }
 
+// NamespaceScoped says no, as for the namespace itself.
 func (namespaceFinalizeStrategy) NamespaceScoped() bool { return false }
 
+// PrepareForUpdate keeps the status.
 func (namespaceFinalizeStrategy) PrepareForUpdate(_ context.Context, object, old runtime.Object) {
 	namespace, ok := object.(*corev1.Namespace)
 	stored, okOld := old.(*corev1.Namespace)

@@ -37,16 +37,21 @@ var (
 	_ rest.StorageMetadata   = logREST{}
 )
 
+// New returns an empty Pod: a log is one's subresource.
 func (logREST) New() runtime.Object { return &corev1.Pod{} }
 
+// Destroy does nothing: the storage is the main resource's, which closes it.
 func (logREST) Destroy() {}
 
+// NewGetOptions returns the type of the query parameters.
 func (logREST) NewGetOptions() (options runtime.Object, takesPath bool, pathParameter string) {
 	return &corev1.PodLogOptions{}, false, ""
 }
 
+// ProducesMIMETypes says that the answer is text.
 func (logREST) ProducesMIMETypes(string) []string { return []string{"text/plain"} }
 
+// ProducesObject says that the answer is no object.
 func (logREST) ProducesObject(string) any { return "" }
 
 // Get finds the pod and answers with its log as a stream.
@@ -96,8 +101,10 @@ type logStream struct {
 
 var _ rest.ResourceStreamer = &logStream{}
 
+// GetObjectKind returns none: a log is not an object.
 func (s *logStream) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
 
+// DeepCopyObject returns an answer with the same log.
 func (s *logStream) DeepCopyObject() runtime.Object { return &logStream{s.pod, s.options, s.logs} }
 
 // InputStream opens the log. A followed one is flushed at every write.

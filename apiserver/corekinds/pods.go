@@ -54,6 +54,7 @@ var (
 	_ rest.GarbageCollectionDeleteStrategy = podStrategy{}
 )
 
+// DefaultGarbageCollectionPolicy deletes what a pod owns with it.
 func (podStrategy) DefaultGarbageCollectionPolicy(context.Context) rest.GarbageCollectionPolicy {
 	return rest.DeleteDependents
 }
@@ -79,6 +80,7 @@ func (podStrategy) CheckGracefulDelete(_ context.Context, object runtime.Object,
 	return true
 }
 
+// PrepareForCreate has the pod wait for somebody to run it.
 func (s podStrategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.DefaultStrategy.PrepareForCreate(ctx, object)
 	if pod, ok := object.(*corev1.Pod); ok {
@@ -86,6 +88,7 @@ func (s podStrategy) PrepareForCreate(ctx context.Context, object runtime.Object
 	}
 }
 
+// Validate checks what an agent relies on.
 func (podStrategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
 	pod, ok := object.(*corev1.Pod)
 	if !ok {

@@ -186,14 +186,14 @@ var _ = Describe("pods", func() {
 })
 
 var _ = Describe("jobs", func() {
-	job := func(name string) *batchv1.Job {
+	job := func() *batchv1.Job {
 		template := corev1.PodTemplateSpec{Spec: pod("").Spec}
 		template.Spec.RestartPolicy = corev1.RestartPolicyNever
-		return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: batchv1.JobSpec{Template: template}}
+		return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "j"}, Spec: batchv1.JobSpec{Template: template}}
 	}
 
 	It("label and select their own pods", func(ctx SpecContext) {
-		created, err := client.BatchV1().Jobs(namespace).Create(ctx, job("j"), metav1.CreateOptions{})
+		created, err := client.BatchV1().Jobs(namespace).Create(ctx, job(), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(created.Spec.Template.Labels).To(HaveKeyWithValue(batchv1.JobNameLabel, "j"))
 		Expect(created.Spec.Selector.MatchLabels).To(HaveKeyWithValue(batchv1.ControllerUidLabel, string(created.UID)))
@@ -203,7 +203,7 @@ var _ = Describe("jobs", func() {
 
 	It("count their generation up when the spec changes, and not with the status", func(ctx SpecContext) {
 		jobs := client.BatchV1().Jobs(namespace)
-		stored, err := jobs.Create(ctx, job("j"), metav1.CreateOptions{})
+		stored, err := jobs.Create(ctx, job(), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		stored.Status.Active = 1
 		stored, err = jobs.UpdateStatus(ctx, stored, metav1.UpdateOptions{})
@@ -223,7 +223,7 @@ var _ = Describe("jobs", func() {
 
 	DescribeTable("are deleted as the client asks", func(ctx SpecContext, policy *metav1.DeletionPropagation, finalizer string) {
 		jobs := client.BatchV1().Jobs(namespace)
-		_, err := jobs.Create(ctx, job("j"), metav1.CreateOptions{})
+		_, err := jobs.Create(ctx, job(), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(jobs.Delete(ctx, "j", metav1.DeleteOptions{PropagationPolicy: policy})).To(Succeed())
 		left, err := jobs.Get(ctx, "j", metav1.GetOptions{})
@@ -240,7 +240,7 @@ var _ = Describe("jobs", func() {
 	)
 
 	It("that would restart for ever are refused", func(ctx SpecContext) {
-		refused := job("j")
+		refused := job()
 		refused.Spec.Template.Spec.RestartPolicy = corev1.RestartPolicyAlways
 		_, err := client.BatchV1().Jobs(namespace).Create(ctx, refused, metav1.CreateOptions{})
 		Expect(err).To(MatchError(ContainSubstring("spec.template.spec.restartPolicy")))

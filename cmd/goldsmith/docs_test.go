@@ -26,9 +26,9 @@ const (
 // TestEveryCommandOfTheDocsWorks runs the docs as a reader types them, page by page: all in one directory and with one
 // server, each block in a new shell. The page on builders shows a builder and no command; what runs that is a test of jobs/render.
 func TestEveryCommandOfTheDocsWorks(t *testing.T) {
+	r := newReader(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	r := newReader(ctx, t)
 	defer r.stopServer(t)
 	for _, page := range pages(t) {
 		if filepath.Base(page) == "builders.md" {
@@ -121,11 +121,11 @@ type reader struct {
 	server      *exec.Cmd // nil while none runs
 }
 
-func newReader(ctx context.Context, t *testing.T) *reader {
+func newReader(t *testing.T) *reader {
 	t.Helper()
 	directory := t.TempDir()
 	program := filepath.Join(directory, "bin", "goldsmith")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

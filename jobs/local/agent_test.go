@@ -238,7 +238,8 @@ func TestAMachineWithoutRoomIsNoFailureOfTheBuilder(t *testing.T) {
 	supervisor, err := strconv.Atoi(strings.TrimSpace(c.log(pod, nil)))
 	c.Expect(err).NotTo(HaveOccurred())
 	var usual unix.Rlimit
-	c.Expect(unix.Prlimit(supervisor, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: 1024}, &usual)).To(Succeed())
+	c.Expect(unix.Prlimit(supervisor, unix.RLIMIT_NOFILE, nil, &usual)).To(Succeed())
+	c.Expect(unix.Prlimit(supervisor, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: usual.Max}, nil)).To(Succeed())
 
 	turnedAway := c.run("good")
 	c.Expect(jobConditions(c.finishedJob(turnedAway))[batchv1.JobFailed]).To(ContainSubstring("too many open files"))

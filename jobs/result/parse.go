@@ -20,6 +20,9 @@ const maxMessageBytes = 1024
 
 var digestPattern = regexp.MustCompile(`\Asha256:[0-9a-f]{64}\z`)
 
+// ValidDigest says whether a text is "sha256:" and 64 lower-case hex digits.
+func ValidDigest(text string) bool { return digestPattern.MatchString(text) }
+
 // Outcome is what became of a builder: either artifacts, one for each target and in their order, or a failure.
 type Outcome struct {
 	Artifacts []v1alpha1.Artifact
@@ -100,7 +103,7 @@ func (m *message) artifacts(targets []v1alpha1.Target) ([]v1alpha1.Artifact, err
 			return nil, fmt.Errorf("it has an artifact for %q, which is not a target", artifact.Target)
 		case twice:
 			return nil, fmt.Errorf("it has two artifacts for %q", artifact.Target)
-		case !digestPattern.MatchString(artifact.Digest):
+		case !ValidDigest(artifact.Digest):
 			return nil, fmt.Errorf("the digest of %q is %q, not sha256: and 64 hex digits", artifact.Target, artifact.Digest)
 		case artifact.SizeBytes == nil:
 			return nil, fmt.Errorf("the artifact for %q has no sizeBytes", artifact.Target)

@@ -62,12 +62,11 @@ func given(phase v1alpha1.BuildPhase) *world {
 	return w
 }
 
-func (w *world) attempt(number int32) *world {
+func (w *world) attempt(number int32) {
 	w.Build.Status.CurrentAttempt = number
 	w.Build.Status.Attempts = append(w.Build.Status.Attempts, v1alpha1.BuildAttempt{
 		Number: number, JobName: render.JobName(w.Build, number), StartTime: metav1.NewTime(t0),
 	})
-	return w
 }
 
 func (w *world) current() *v1alpha1.BuildAttempt {

@@ -1572,7 +1572,7 @@ func schema_goldsmith_apis_images_v1alpha1_InlineSource(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"files": {
 						SchemaProps: spec.SchemaProps{
-							Description: "files by name. A name is a relative path of letters, digits, '-', '_', '.' and '/', with no element \"..\". The content is text.",
+							Description: "files by name. A name is a relative path of letters, digits, '-', '_', '.' and '/', with no element \"..\". The content is text. At most 64 KiB in all, as said of source.",
 							Type:        []string{"object"},
 							AdditionalProperties: &spec.SchemaOrBool{
 								Allows: true,
@@ -1753,7 +1753,7 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "on lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout. Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.",
+							Description: "on lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout, each at most once. Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

@@ -125,7 +125,7 @@ type Source struct {
 // InlineSource holds files.
 type InlineSource struct {
 	// files by name. A name is a relative path of letters, digits, '-', '_', '.' and '/', with no element "..".
-	// The content is text.
+	// The content is text. At most 64 KiB in all, as said of source.
 	Files map[string]string `json:"files"`
 }
 
@@ -206,7 +206,8 @@ type RetryPolicy struct {
 	// limit is how many further attempts a build gets. 0 to 10. Defaults to 2.
 	// +optional
 	Limit *int32 `json:"limit,omitempty"`
-	// on lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout.
+	// on lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout,
+	// each at most once.
 	// Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.
 	// +optional
 	// +listType=set

@@ -4,7 +4,6 @@ package validation
 
 import (
 	"fmt"
-	"regexp"
 
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,6 +12,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // maxImageName is the longest name of an Image, in characters.
@@ -23,7 +23,6 @@ var (
 	spec        = field.NewPath("spec")
 	status      = field.NewPath("status")
 	runPolicies = []v1alpha1.RunPolicy{v1alpha1.RunPolicySerial}
-	digest      = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 )
 
 // Image validates an Image that is to be created.
@@ -135,7 +134,7 @@ func validateRequiredDigest(value string, path *field.Path) field.ErrorList {
 }
 
 func validateDigest(value string, path *field.Path) field.ErrorList {
-	if value == "" || digest.MatchString(value) {
+	if value == "" || result.ValidDigest(value) {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(path, value, "must be sha256: and 64 hex digits")}

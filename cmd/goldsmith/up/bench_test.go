@@ -5,6 +5,7 @@ package up
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -48,20 +49,33 @@ const idleName = "idle"
 // bench is a server of its own process, as a user runs it, and what is watched of it.
 type bench struct {
 	*program
-	ctx  context.Context
-	seen *sightings
+	ctx    context.Context
+	inputs v1alpha1.BuildInputs // of what it creates
+	seen   *sightings
 }
 
 func newBench(b *testing.B, watched ...string) *bench {
 	b.Helper()
 	directory := b.TempDir()
+	flags := []string{"--memory", "--builder", idleName + "=" + writeIdleBuilder(b, directory)}
+	server := startBench(b, buildProgram(b), filepath.Join(directory, "data"), flags, watched...)
+	b.Cleanup(func() { server.terminate(b) })
+	return server
+}
+
+func writeIdleBuilder(b *testing.B, directory string) string {
+	b.Helper()
 	path := filepath.Join(directory, idleName)
 	if err := os.WriteFile(path, []byte(idleBuilder), 0o700); err != nil {
 		b.Fatal(err)
 	}
-	server := &bench{ctx: b.Context(), seen: &sightings{versions: map[string]int{}, first: map[string]time.Time{}, ended: map[string]time.Time{}}}
-	server.program = startProgram(b, buildProgram(b), filepath.Join(directory, "data"), "--memory", "--builder", idleName+"="+path)
-	b.Cleanup(func() { server.terminate(b) })
+	return path
+}
+
+func startBench(b *testing.B, program, data string, flags []string, watched ...string) *bench {
+	b.Helper()
+	server := &bench{ctx: b.Context(), inputs: idleInputs(), seen: &sightings{versions: map[string]int{}, first: map[string]time.Time{}, ended: map[string]time.Time{}}}
+	server.program = startProgram(b, program, data, flags...)
 	server.watch(b, watched)
 	return server
 }
@@ -152,16 +166,24 @@ func idleInputs() v1alpha1.BuildInputs {
 	}
 }
 
+// idleMockInputs tell the mock builder to do nothing.
+func idleMockInputs() v1alpha1.BuildInputs {
+	given := idleInputs()
+	given.Builder.Name = mockName
+	given.Parameters = []v1alpha1.Parameter{{Name: "duration", Value: "0s"}, {Name: "steps", Value: "1"}}
+	return given
+}
+
 func (s *bench) createBuild(name string) error {
-	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageBuildSpec{Inputs: idleInputs()}}
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageBuildSpec{Inputs: s.inputs}}
 	_, err := s.images.ImagesV1alpha1().ImageBuilds("default").Create(s.ctx, build, metav1.CreateOptions{})
 	return err
 }
 
 // createJob creates the Job that a build would have, without one.
 func (s *bench) createJob(name string) error {
-	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "default"}, Spec: v1alpha1.ImageBuildSpec{Inputs: idleInputs()}}
-	job, err := render.Job(build, 1, inputs.Builder{Image: local.Image(idleName)})
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "default"}, Spec: v1alpha1.ImageBuildSpec{Inputs: s.inputs}}
+	job, err := render.Job(build, 1, inputs.Builder{Image: local.Image(s.inputs.Builder.Name)})
 	if err != nil {
 		return err
 	}
@@ -206,29 +228,68 @@ const (
 	jobKind   = "*v1.Job"
 )
 
-// BenchmarkBuildsAgainstBareJobs compares builds with as many Jobs through the same server and agent, and says what a
-// finished build leaves in memory.
+// BenchmarkBuildsAgainstBareJobs compares builds with as many Jobs through the same server and agent: with a builder
+// that costs next to nothing, and with the one that is always there, told to do nothing.
 func BenchmarkBuildsAgainstBareJobs(b *testing.B) {
+	for name, given := range map[string]v1alpha1.BuildInputs{"builder=idle": idleInputs(), "builder=mock": idleMockInputs()} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				compareWithBareJobs(b, given)
+			}
+		})
+	}
+}
+
+func compareWithBareJobs(b *testing.B, given v1alpha1.BuildInputs) {
+	server := newBench(b, buildKind, jobKind)
+	server.inputs = given
+	server.run(b, jobKind, "warm-job", 20, server.createJob)
+	server.run(b, buildKind, "warm-build", 20, server.createBuild)
+	var jobs, builds time.Duration
+	for round := range rounds {
+		jobs += server.run(b, jobKind, fmt.Sprintf("job-%d", round), benchmarked/rounds, server.createJob)
+		builds += server.run(b, buildKind, fmt.Sprintf("build-%d", round), benchmarked/rounds, server.createBuild)
+	}
+	b.ReportMetric(benchmarked/jobs.Seconds(), "jobs/s")
+	b.ReportMetric(benchmarked/builds.Seconds(), "builds/s")
+	b.ReportMetric(jobs.Seconds()/builds.Seconds(), "builds/jobs")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkMemory says what finished builds take: right after they have run, when the server still holds the history of
+// the last minutes for watches, and after a restart, when it holds what is stored.
+func BenchmarkMemory(b *testing.B) {
+	const count = 1000
 	for b.Loop() {
-		server := newBench(b, buildKind, jobKind)
-		server.run(b, jobKind, "warm-job", 20, server.createJob)
-		server.run(b, buildKind, "warm-build", 20, server.createBuild)
-		idle := resident(b, server.command.Process.Pid)
-		var jobs, builds time.Duration
-		var grown float64
-		for round := range rounds {
-			jobs += server.run(b, jobKind, fmt.Sprintf("job-%d", round), benchmarked/rounds, server.createJob)
-			before := server.liveHeap(b)
-			builds += server.run(b, buildKind, fmt.Sprintf("build-%d", round), benchmarked/rounds, server.createBuild)
-			grown += server.liveHeap(b) - before
-		}
-		b.ReportMetric(benchmarked/jobs.Seconds(), "jobs/s")
-		b.ReportMetric(benchmarked/builds.Seconds(), "builds/s")
-		b.ReportMetric(jobs.Seconds()/builds.Seconds(), "builds/jobs")
-		b.ReportMetric(grown/benchmarked/1024, "heap-KiB/build")
-		b.ReportMetric(idle, "idle-MiB")
-		b.ReportMetric(resident(b, server.command.Process.Pid), "after-MiB")
+		directory := b.TempDir()
+		flags := []string{"--builder", idleName + "=" + writeIdleBuilder(b, directory)}
+		program, data := buildProgram(b), filepath.Join(directory, "data")
+		server := startBench(b, program, data, flags, buildKind)
+		empty := server.liveHeap(b)
+		server.run(b, buildKind, "build", count, server.createBuild)
+		b.ReportMetric((server.liveHeap(b)-empty)/count/1024, "burst-heap-KiB/build")
+		server.terminate(b)
+
+		server = startBench(b, program, data, flags)
+		server.awaitSettled(b)
+		b.ReportMetric((server.liveHeap(b)-empty)/count/1024, "stored-heap-KiB/build")
+		server.terminate(b)
 		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// awaitSettled waits until the server's heap stands still: what it does at its start is done.
+func (s *bench) awaitSettled(b *testing.B) {
+	b.Helper()
+	before := 0.0
+	err := wait.PollUntilContextTimeout(s.ctx, time.Second, patience, true, func(context.Context) (bool, error) {
+		now := s.liveHeap(b)
+		settled := math.Abs(now-before) < 1<<20
+		before = now
+		return settled, nil
+	})
+	if err != nil {
+		b.Fatalf("waiting for the heap to stand still: %v", err)
 	}
 }
 

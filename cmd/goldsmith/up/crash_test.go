@@ -63,7 +63,8 @@ func TestACrashAtAnyWriteLosesNothing(t *testing.T) {
 				t.Parallel()
 				lab := newLaboratory(t)
 				write := int64(1)
-				for ; lab.live(t, life, &crash{at: write, delivered: delivered, happened: make(chan struct{})}); write++ {
+				for lab.live(t, life, &crash{at: write, delivered: delivered, happened: make(chan struct{})}) {
+					write++
 				}
 				if t.Logf("%d writes", write-1); write < 8 {
 					t.Errorf("a whole life made only %d writes", write-1)

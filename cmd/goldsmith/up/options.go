@@ -29,7 +29,7 @@ type Options struct {
 	// Workers is how many builds run at a time; the number of cores by default.
 	Workers int
 	// Memory keeps nothing: DataDirectory has the kubeconfig, sockets and the files of builds while it runs, and none of
-	// them afterwards. What was kept there without Memory is left alone.
+	// them afterwards. Objects and builds that were kept there without Memory are left alone.
 	Memory bool
 	// Builders are the executables that builds may name, as name=/absolute/path. "mock" is always there.
 	Builders []string

@@ -5,6 +5,7 @@ package up
 import (
 	"context"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,13 +44,30 @@ func TestServesOnEveryLoopbackAddress(t *testing.T) {
 func TestAComponentThatEndsWhileTheOthersStartIsReported(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	err := Run(ctx, Options{DataDirectory: t.TempDir(), Memory: true, Executable: filepath.Join(t.TempDir(), "gone")})
+	err := Run(ctx, Options{
+		DataDirectory: t.TempDir(),
+		Memory:        true,
+		Executable:    filepath.Join(t.TempDir(), "gone"),
+		WrapTransport: neverLists,
+		OnReady:       func(*rest.Config, string) { t.Error("it said that it is ready") },
+	})
 	if err == nil || !strings.Contains(err.Error(), "agent: ") || !strings.Contains(err.Error(), "gone: no such file") {
 		t.Errorf("got error %v, want what is wrong with the agent", err)
 	}
 	if ctx.Err() != nil {
 		t.Error("it hung")
 	}
+}
+
+// neverLists lets a client see which resources there are, and no object.
+func neverLists(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		if strings.Count(request.URL.Path, "/") <= 3 && !strings.HasPrefix(request.URL.Path, "/api/v1/") {
+			return next.RoundTrip(request)
+		}
+		<-request.Context().Done()
+		return nil, request.Context().Err()
+	})
 }
 
 func TestAMemoryRunLeavesWhatIsKeptAlone(t *testing.T) {

@@ -15,7 +15,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
@@ -150,7 +149,7 @@ var _ = Describe("Owner references", func() {
 	It("deletes dependents before an owner that is deleted in the foreground", func(ctx context.Context) {
 		owner := create(ctx, "owner")
 		middle := create(ctx, "middle", ownedBy(owner), blocking)
-		create(ctx, "leaf", ownedBy(middle), blocking, heldBy(hold))
+		create(ctx, "leaf", ownedBy(middle), blocking, held)
 		remove(ctx, owner, metav1.DeletePropagationForeground)
 		Eventually(ctx, get("leaf")).Should(HaveField("DeletionTimestamp", Not(BeNil())))
 		Expect(get("middle")(ctx)).To(HaveField("Finalizers", ConsistOf(metav1.FinalizerDeleteDependents)))
@@ -163,7 +162,7 @@ var _ = Describe("Owner references", func() {
 
 	It("does not wait for dependents that do not block", func(ctx context.Context) {
 		owner := create(ctx, "owner")
-		create(ctx, "child", ownedBy(owner), heldBy(hold))
+		create(ctx, "child", ownedBy(owner), held)
 		remove(ctx, owner, metav1.DeletePropagationForeground)
 		Eventually(ctx, look("owner")).Should(BeGone())
 		Eventually(ctx, get("child")).Should(HaveField("DeletionTimestamp", Not(BeNil())))
@@ -173,7 +172,7 @@ var _ = Describe("Owner references", func() {
 
 	It("finishes foreground deletion when the blocking dependent leaves its owner", func(ctx context.Context) {
 		owner := create(ctx, "owner")
-		create(ctx, "child", ownedBy(owner), blocking, heldBy(hold))
+		create(ctx, "child", ownedBy(owner), blocking, held)
 		remove(ctx, owner, metav1.DeletePropagationForeground)
 		Eventually(ctx, get("child")).Should(HaveField("DeletionTimestamp", Not(BeNil())))
 		update(ctx, objects, "child", func(object *corev1.ConfigMap) { object.OwnerReferences = nil })
@@ -266,7 +265,7 @@ var _ = Describe("Namespaces", func() {
 	})
 
 	It("wait for objects that a finalizer holds, and say so", func(ctx context.Context) {
-		createIn(ctx, objects, "held", heldBy(hold))
+		createIn(ctx, objects, "held", held)
 		Expect(client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
 		Eventually(ctx, namespace).Should(HaveField("Status.Conditions", ConsistOf(
 			And(HaveField("Type", corev1.NamespaceContentRemaining), HaveField("Status", corev1.ConditionTrue),
@@ -344,7 +343,7 @@ func letGo(ctx context.Context, objects corev1client.ConfigMapInterface, name st
 func ownedBy(owner *corev1.ConfigMap) func(*corev1.ConfigMap) {
 	return func(object *corev1.ConfigMap) {
 		object.OwnerReferences = append(object.OwnerReferences, metav1.OwnerReference{
-			APIVersion: "v1", Kind: "ConfigMap", Name: owner.Name, UID: types.UID(owner.UID),
+			APIVersion: "v1", Kind: "ConfigMap", Name: owner.Name, UID: owner.UID,
 		})
 	}
 }
@@ -355,6 +354,6 @@ func blocking(object *corev1.ConfigMap) {
 	}
 }
 
-func heldBy(finalizer string) func(*corev1.ConfigMap) {
-	return func(object *corev1.ConfigMap) { object.Finalizers = append(object.Finalizers, finalizer) }
+func held(object *corev1.ConfigMap) {
+	object.Finalizers = append(object.Finalizers, hold)
 }

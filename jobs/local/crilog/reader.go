@@ -99,6 +99,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Close closes the log. It may be called more than once, and while Read waits.
 func (r *reader) Close() error {
 	r.closeOnce.Do(func() {
 		close(r.closed)

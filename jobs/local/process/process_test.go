@@ -212,7 +212,10 @@ func TestWhyTheKernelDidNotStartACommandIsTold(t *testing.T) {
 	}
 	start(t, s, shell("sleep 1000")) // the supervisor has begun to serve
 	var usual unix.Rlimit
-	if err := unix.Prlimit(s.command.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: 1024}, &usual); err != nil {
+	if err := unix.Prlimit(s.command.Process.Pid, unix.RLIMIT_NOFILE, nil, &usual); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Prlimit(s.command.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: usual.Max}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Start(shell("exit 0"), os.Stderr, os.Stderr); !errors.Is(err, unix.EMFILE) {

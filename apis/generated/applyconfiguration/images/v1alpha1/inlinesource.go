@@ -10,7 +10,7 @@ package v1alpha1
 // InlineSource holds files.
 type InlineSourceApplyConfiguration struct {
 	// files by name. A name is a relative path of letters, digits, '-', '_', '.' and '/', with no element "..".
-	// The content is text.
+	// The content is text. At most 64 KiB in all, as said of source.
 	Files map[string]string `json:"files,omitempty"`
 }
 

@@ -16,7 +16,8 @@ import (
 type RetryPolicyApplyConfiguration struct {
 	// limit is how many further attempts a build gets. 0 to 10. Defaults to 2.
 	Limit *int32 `json:"limit,omitempty"`
-	// on lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout.
+	// on lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout,
+	// each at most once.
 	// Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.
 	On []imagesv1alpha1.FailureClass `json:"on,omitempty"`
 	// backoff is the wait between the end of an attempt and the start of the next. Defaults to the defaults of its
