@@ -79,7 +79,7 @@ func describeTriggers(w *world) {
 		By("is not built by itself, but when somebody asks for it")
 		w.createImage(ctx, image)
 		w.image(ctx, "edge", HaveField("Status.BuildCounter", int64(0)),
-			conditions("Ready=False/NeverBuilt", "UpToDate=False/NeverBuilt", "InputsResolved=True/Resolved", "Building=False/Idle", "Stalled=False/Progressing"))
+			conditions("Ready=False/NeverBuilt", "UpToDate=False/NeverBuilt", "InputsResolved=True/Resolved", "Building=False/Idle", "Stalled=False/Suspended"))
 		build := w.request(ctx, "edge", "a")
 		Expect(build.Name).To(Equal("edge-1"))
 		Expect(build.Spec.Trigger).To(And(HaveField("Reason", v1alpha1.TriggerManual), HaveField("RequestID", "a")))

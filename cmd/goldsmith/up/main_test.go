@@ -3,6 +3,8 @@
 package up
 
 import (
+	"errors"
+	"flag"
 	"io"
 	"os"
 	"testing"
@@ -13,7 +15,9 @@ func TestMain(m *testing.M) {
 	if code, ok := RunChild(os.Args); ok {
 		os.Exit(code)
 	}
-	if err := logTo(io.Discard, 0); err != nil {
+	// The tests that run in parallel wait more than they compute.
+	flag.Parse()
+	if err := errors.Join(logTo(io.Discard, 0), flag.Set("test.parallel", "6")); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())

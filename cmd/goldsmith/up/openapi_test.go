@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the served OpenAPI document to ap
 // TestOpenAPIIsTheReviewedOne compares the document that clients get with the committed one: whoever changes the API
 // sees in a diff what clients will see.
 func TestOpenAPIIsTheReviewedOne(t *testing.T) {
-	lab := newLaboratory(t)
+	lab := newLaboratory(t, "goldsmith")
 	served, err := lab.kube.Discovery().RESTClient().Get().AbsPath("/openapi/v3/apis/images.goldsmith.dev/v1alpha1").
 		SetHeader("Accept", "application/json").DoRaw(t.Context())
 	if err != nil {

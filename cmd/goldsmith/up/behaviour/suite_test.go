@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package up_test
+package behaviour_test
 
 import (
 	"context"
