@@ -38,7 +38,7 @@ demo: build ## Start everything, build the examples, show the result, stop.
 ##@ Develop
 
 .PHONY: test
-test: ## Run every test that needs no Docker, with the race detector.
+test: build ## Run every test that needs no Docker, with the race detector.
 	go test -race -count=1 -timeout 15m $(FLAGS) $(PACKAGES)
 
 .PHONY: bench
