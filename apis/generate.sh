@@ -33,18 +33,26 @@ rm -rf $out/clientset $out/applyconfiguration $out/listers $out/informers
 "$tools/defaulter-gen" --go-header-file $header --output-file zz_generated.defaults.go $types
 "$tools/conversion-gen" --go-header-file $header --output-file zz_generated.conversion.go $hub/v1alpha1
 
-machinery=(k8s.io/apimachinery/pkg/{apis/meta/v1,runtime,version,api/resource})
+machinery=(k8s.io/apimachinery/pkg/{apis/meta/v1,runtime,version,api/resource,util/intstr} k8s.io/api/core/v1)
 readonly=()
-for package in "${machinery[@]}" k8s.io/apimachinery/pkg/{types,util/intstr} time; do
+for package in "${machinery[@]}" k8s.io/apimachinery/pkg/types time; do
   readonly+=(--readonly-pkg "$package")
 done
 "$tools/openapi-gen" --go-header-file $header --output-file zz_generated.openapi.go \
   --output-dir $out/openapi --output-pkg $module/$out/openapi --report-filename /dev/null \
   --output-model-name-file zz_generated.model_name.go "${readonly[@]}" "${machinery[@]}" $types
 
+definitions=$out/openapi/zz_generated.openapi.go
+pruned=$(awk -f apis/prune-openapi.awk $definitions $definitions)
+printf '%s\n' "$pruned" | gofmt > $definitions
+
+# What core types have apply configurations of, in client-go.
+external=$(printf 'k8s.io/api/core/v1.%s:k8s.io/client-go/applyconfigurations/core/v1,' \
+  Affinity EnvVar ResourceRequirements Toleration)
 schema=$(mktemp); trap 'rm -f "$schema"' EXIT
 go run ./apis/openapischema > "$schema"
 "$tools/applyconfiguration-gen" --go-header-file $header --openapi-schema "$schema" \
+  --external-applyconfigurations "${external%,}" \
   --output-dir $out/applyconfiguration --output-pkg $module/$out/applyconfiguration $types
 "$tools/client-gen" --go-header-file $header --clientset-name versioned --input-base $module/apis --input images/v1alpha1 \
   --apply-configuration-package $module/$out/applyconfiguration \

@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
@@ -23,8 +24,12 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/controllers/caches"
+	"goldsmith.dev/goldsmith/controllers/election"
 	"goldsmith.dev/goldsmith/controllers/image"
 	"goldsmith.dev/goldsmith/controllers/imagebuild"
+	"goldsmith.dev/goldsmith/controllers/metrics"
+	"goldsmith.dev/goldsmith/controllers/reconciliation"
+	"goldsmith.dev/goldsmith/controllers/waiting"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -41,6 +46,16 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Logger takes what goes wrong. Defaults to none.
 	Logger logr.Logger
+	// Election has only one of several processes act. Defaults to none: this is the only one.
+	Election *election.Options
+	// HealthAddress serves /healthz and /readyz, as host:port. Defaults to none.
+	HealthAddress string
+	// Waiting says what is waited for. Defaults to one of its own.
+	Waiting *waiting.Reporter
+	// Metrics says where /metrics, with the metrics of controller-runtime's registry, is served. Defaults to nowhere.
+	Metrics server.Options
+	// Registerer takes the metrics of builds. Defaults to one that nobody reads.
+	Registerer prometheus.Registerer
 }
 
 // New puts the controllers together. Start of the manager runs them until its context ends.
@@ -52,16 +67,37 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
-	mgr, err := ctrl.NewManager(options.Config, ctrl.Options{
-		Scheme:  scheme,
-		Cache:   caches.Options(),
-		Metrics: server.Options{BindAddress: "0"},
-		Logger:  options.Logger,
+	if options.Metrics.BindAddress == "" {
+		options.Metrics.BindAddress = "0"
+	}
+	if options.Registerer == nil {
+		options.Registerer = prometheus.NewRegistry()
+	}
+	if options.Waiting == nil {
+		options.Waiting = waiting.NewReporter(options.Logger, options.Clock)
+	}
+	options.Config = options.Waiting.Watch(options.Config)
+	settings := ctrl.Options{
+		Scheme:                 scheme,
+		MapperProvider:         caches.Mapper,
+		Cache:                  caches.Options(),
+		Metrics:                options.Metrics,
+		HealthProbeBindAddress: options.HealthAddress,
+		Logger:                 options.Logger,
 		// Several managers in one process, in tests, have controllers of the same names.
 		Controller: config.Controller{SkipNameValidation: new(true)},
-	})
+	}
+	if options.Election != nil {
+		if err := options.Election.AddTo(&settings, options.Config, component, options.Waiting); err != nil {
+			return nil, err
+		}
+	}
+	mgr, err := ctrl.NewManager(options.Config, settings)
 	if err != nil {
 		return nil, fmt.Errorf("making the manager: %w", err)
+	}
+	if err := addChecks(mgr, options.Waiting); err != nil {
+		return nil, err
 	}
 	if err := caches.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return nil, err
@@ -78,10 +114,18 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := image.SetupWithManager(mgr, image.Options{Client: client, Kube: kube, Builders: options.Builders, Events: events, Clock: options.Clock}); err != nil {
+	builds, err := metrics.NewBuilds(options.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	if err := metrics.RegisterPhases(options.Registerer, mgr.GetCache(), mgr.Elected()); err != nil {
+		return nil, err
+	}
+	given := reconciliation.Options{Client: client, Kube: kube, Builders: options.Builders, Events: events, Clock: options.Clock}
+	if err := image.SetupWithManager(mgr, given); err != nil {
 		return nil, fmt.Errorf("controller of images: %w", err)
 	}
-	if err := imagebuild.SetupWithManager(mgr, imagebuild.Options{Client: client, Kube: kube, Builders: options.Builders, Events: events, Clock: options.Clock}); err != nil {
+	if err := imagebuild.SetupWithManager(mgr, imagebuild.Options{Options: given, Metrics: builds}); err != nil {
 		return nil, fmt.Errorf("controller of builds: %w", err)
 	}
 	return mgr, nil

@@ -3,6 +3,7 @@
 package images
 
 import (
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -51,6 +52,7 @@ type BuildInputs struct {
 	Source     *Source
 	Parameters []Parameter
 	Targets    []Target
+	Template   *BuildTemplate
 }
 
 // Builder names what makes an image: exactly one of name or image.
@@ -91,6 +93,18 @@ type Parameter struct {
 type Target struct {
 	Platform string
 	Format   v1alpha1.ArtifactFormat
+}
+
+// BuildTemplate says how the pods of builds are made.
+type BuildTemplate struct {
+	ServiceAccountName string
+	Resources          *corev1.ResourceRequirements
+	NodeSelector       map[string]string
+	Tolerations        []corev1.Toleration
+	Affinity           *corev1.Affinity
+	RuntimeClassName   string
+	PriorityClassName  string
+	Env                []corev1.EnvVar
 }
 
 // Triggers say what starts a build without anybody asking for one.

@@ -13,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -43,7 +45,8 @@ func Scheme() (*runtime.Scheme, error) {
 func Options() cache.Options {
 	ours := labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy})
 	return cache.Options{
-		DefaultTransform: strip,
+		DefaultTransform:         strip,
+		DefaultWatchErrorHandler: watchEnded,
 		ByObject: map[client.Object]cache.ByObject{
 			&batchv1.Job{}: {Label: ours},
 			&corev1.Pod{}:  {Label: ours},
@@ -89,6 +92,11 @@ func controllerUID(object client.Object) []string {
 		return []string{string(owner.UID)}
 	}
 	return nil
+}
+
+// watchEnded is quiet: watches end all the time, and what keeps one from starting again is for package waiting to say.
+func watchEnded(ctx context.Context, watch *toolscache.Reflector, err error) {
+	klog.FromContext(ctx).V(2).Info("watch ended", "type", watch.TypeDescription(), "err", err)
 }
 
 // strip drops what no controller reads: managed fields everywhere, and what Jobs and pods tell their builder.

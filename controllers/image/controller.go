@@ -10,23 +10,18 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
-	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/caches"
-	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/controllers/reconciliation"
 )
 
 const (
@@ -37,22 +32,8 @@ const (
 	settle = 100 * time.Millisecond
 )
 
-// Options of the controller. All are required.
-type Options struct {
-	// Client writes Images and asks for builds.
-	Client versioned.Interface
-	// Kube reads ConfigMaps.
-	Kube kubernetes.Interface
-	// Builders are what the operator allows.
-	Builders inputs.Builders
-	// Events records what happened to an Image.
-	Events record.EventRecorder
-	// Clock tells the time.
-	Clock clock.PassiveClock
-}
-
 // SetupWithManager adds the controller to a manager whose cache was made with package caches.
-func SetupWithManager(manager ctrl.Manager, options Options) error {
+func SetupWithManager(manager ctrl.Manager, options reconciliation.Options) error {
 	r := &reconciler{Options: options, cache: manager.GetCache()}
 	return ctrl.NewControllerManagedBy(manager).
 		Named("image").
@@ -60,7 +41,7 @@ func SetupWithManager(manager ctrl.Manager, options Options) error {
 		For(&v1alpha1.Image{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.ImageBuild{}, buildEvents()).
 		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.imagesOfConfigMap)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, CacheSyncTimeout: time.Hour}).
+		WithOptions(reconciliation.Settings(workers)).
 		Complete(r)
 }
 

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -19,15 +18,13 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/caches"
+	"goldsmith.dev/goldsmith/controllers/reconciliation"
 	"goldsmith.dev/goldsmith/controllers/resolution"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// staleRetry is when an Image is looked at again after what was read turned out to be older than what is stored.
-const staleRetry = 50 * time.Millisecond
-
 type reconciler struct {
-	Options
+	reconciliation.Options
 	cache cache.Cache
 }
 
@@ -42,16 +39,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, nil
 	}
 	v1alpha1.SetObjectDefaults_Image(image) // it has them, unless it was stored before there was such a field
-	err := r.reconcile(ctx, image)
-	switch {
-	case apierrors.IsConflict(err):
-		return ctrl.Result{RequeueAfter: staleRetry}, nil
-	case apierrors.IsNotFound(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return ctrl.Result{}, nil // The Image is gone, or about to go with its namespace.
-	case err != nil:
-		return ctrl.Result{}, fmt.Errorf("image %s: %w", request, err)
-	}
-	return ctrl.Result{}, nil
+	return reconciliation.Result("Image", request, ctrl.Result{}, r.reconcile(ctx, image))
 }
 
 func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) error {

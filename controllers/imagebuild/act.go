@@ -54,7 +54,7 @@ func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, 
 		return err == nil, err
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return false, err
-	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err):
+	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err): // the last is a webhook's, if it says no more
 		seen.rejected = err.Error()
 		return true, nil
 	}

@@ -12,24 +12,20 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
-	"k8s.io/utils/clock"
 	"k8s.io/utils/keymutex"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/caches"
-	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/controllers/metrics"
+	"goldsmith.dev/goldsmith/controllers/reconciliation"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
@@ -42,16 +38,9 @@ const (
 
 // Options of the controller. All are required.
 type Options struct {
-	// Client writes builds.
-	Client versioned.Interface
-	// Kube reads ConfigMaps and logs and writes Jobs and pods.
-	Kube kubernetes.Interface
-	// Builders are what the operator allows.
-	Builders inputs.Builders
-	// Events records what happened to a build.
-	Events record.EventRecorder
-	// Clock tells the time.
-	Clock clock.PassiveClock
+	reconciliation.Options
+	// Metrics counts what ended.
+	Metrics *metrics.Builds
 }
 
 // SetupWithManager adds the controller to a manager whose cache was made with package caches.
@@ -64,7 +53,7 @@ func SetupWithManager(manager ctrl.Manager, options Options) error {
 		Owns(&batchv1.Job{}, builder.WithPredicates(jobNews())).
 		Watches(&corev1.Pod{}, podEvents()).
 		Watches(&v1alpha1.ImageBuild{}, r.siblingsOfFinished()).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, CacheSyncTimeout: time.Hour}).
+		WithOptions(reconciliation.Settings(workers)).
 		Complete(r)
 }
 

@@ -49,7 +49,37 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 		}
 	}
 	observed.Pod, err = r.pod(ctx, build, attempt, observed.Job)
+	if err == nil && observed.NeedsRefusal() {
+		err = r.observeRefusal(ctx, &observed, seen)
+	}
 	return observed, nil, err
+}
+
+// observeRefusal finds out why the attempt's Job has no pod. Events are nothing that a cache is kept of: they are many,
+// and hardly ever asked for.
+func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observed, seen *sight) error {
+	job := observed.Job
+	if seen.lookedAt == job.UID {
+		observed.Refused = seen.refused
+		return nil
+	}
+	events, err := r.Kube.CoreV1().Events(job.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.uid=" + string(job.UID)})
+	if err != nil {
+		return fmt.Errorf("listing events of Job %s: %w", job.Name, err)
+	}
+	observed.Refused = state.Refusal(events.Items)
+	if observed.Refused != "" {
+		// It may have a pod meanwhile, which neither the cache nor an event tells of yet.
+		pods, err := r.Kube.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job.UID)})
+		if err != nil {
+			return fmt.Errorf("listing pods of Job %s: %w", job.Name, err)
+		}
+		if len(pods.Items) > 0 {
+			observed.Refused = ""
+		}
+	}
+	seen.lookedAt, seen.refused = job.UID, observed.Refused
+	return nil
 }
 
 // observeWaiting collects what is asked about a build that has not started. What its inputs resolved to is stored once;

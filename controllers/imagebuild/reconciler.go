@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -21,11 +20,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/reconciliation"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
-
-// staleRetry is when a build is looked at again after what was read turned out to be older than what is stored.
-const staleRetry = 50 * time.Millisecond
 
 type reconciler struct {
 	Options
@@ -43,6 +40,9 @@ type sight struct {
 	fresh    bool
 	job      *batchv1.Job
 	rejected string
+	// refused is why the Job of UID lookedAt has no pod.
+	lookedAt types.UID
+	refused  string
 }
 
 // Reconcile stores what is decided until there is nothing to store, then acts.
@@ -58,16 +58,10 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		defer func() { _ = r.turns.UnlockKey(turn) }() // it only fails for keys that are not locked
 	}
 	result, err := r.proceed(ctx, build, sight{})
-	switch {
-	case apierrors.IsConflict(err):
+	if apierrors.IsConflict(err) {
 		r.written.Delete(request.NamespacedName)
-		return ctrl.Result{RequeueAfter: staleRetry}, nil
-	case apierrors.IsNotFound(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return ctrl.Result{}, nil // The build is gone, or about to go with its namespace.
-	case err != nil:
-		return ctrl.Result{}, fmt.Errorf("ImageBuild %s: %w", request, err)
 	}
-	return result, nil
+	return reconciliation.Result("ImageBuild", request, result, err)
 }
 
 // latest is the build as the cache has it, or as it was written if the cache does not have that yet.
@@ -102,7 +96,7 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 			if build, err = r.store(ctx, build, observed.Pod, decision.Status); err != nil {
 				return ctrl.Result{}, err
 			}
-			seen = sight{fresh: true}
+			seen = sight{fresh: true, lookedAt: seen.lookedAt, refused: seen.refused}
 			continue
 		}
 		again, err := r.act(ctx, build, observed, decision.Action, &seen)
@@ -130,6 +124,7 @@ func (r *reconciler) store(ctx context.Context, build *v1alpha1.ImageBuild, pod 
 	} else {
 		r.written.Store(client.ObjectKeyFromObject(stored), stored.DeepCopy())
 	}
+	r.Metrics.Stored(&build.Status, &stored.Status)
 	r.recordEvent(build, stored)
 	return stored, nil
 }

@@ -28,7 +28,7 @@ type Snapshot struct {
 	Files map[string]string
 }
 
-// Diff tells how two snapshots differ, sorted by path. Values are shortened to 128 characters, and files are shown as
+// Diff tells how two snapshots differ, sorted by path; that only the order of environment variables differs comes last. Values are shortened to 128 characters, and files are shown as
 // a short digest and their size. Of more than 32 changes the last tells how many are left out.
 func Diff(before, after Snapshot) []v1alpha1.InputChange {
 	from, to := before.values(), after.values()
@@ -41,6 +41,7 @@ func Diff(before, after Snapshot) []v1alpha1.InputChange {
 			changes = append(changes, v1alpha1.InputChange{Path: p.String(), From: from[p].shown, To: to[p].shown})
 		}
 	}
+	changes = append(changes, envOrder(before.Inputs.Template, after.Inputs.Template)...)
 	if len(changes) > maxChanges {
 		more := len(changes) - (maxChanges - 1)
 		changes = append(changes[:maxChanges-1], v1alpha1.InputChange{Path: fmt.Sprintf("and %d more", more)})
@@ -84,6 +85,7 @@ func (s Snapshot) values() map[path]value {
 		name := target.Platform + "/" + string(target.Format)
 		values[path{"targets", name}] = shownAsIs(name)
 	}
+	maps.Copy(values, templateValues(s.Inputs.Template))
 	for name, content := range s.Files {
 		digest := DigestBytes([]byte(content))[:shortDigestLen]
 		values[path{"files", name}] = value{exact: content, shown: fmt.Sprintf("%s (%d bytes)", digest, len(content))}

@@ -4,11 +4,13 @@ package inputs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -72,6 +74,21 @@ func TestDiff(t *testing.T) {
 				{Path: "files[packages]", From: "sha256:f38b881ac6bc (4 bytes)", To: "sha256:0ac0353d432e (6 bytes)"},
 			},
 		},
+		{
+			name:   "a template",
+			change: func(s *Snapshot) { s.Inputs.Template = sampleTemplate() },
+			want: []v1alpha1.InputChange{
+				{Path: "template.affinity", To: `{"nodeAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[{"preference":{},"weight":7}]}}`},
+				{Path: "template.env[MIRROR]", To: `""`},
+				{Path: "template.env[TOKEN]", To: "key token of Secret mirror, if there is one"},
+				{Path: "template.nodeSelector[disk]", To: "fast"},
+				{Path: "template.priorityClassName", To: "low"},
+				{Path: "template.resources.limits[cpu]", To: "2"},
+				{Path: "template.runtimeClassName", To: "kata"},
+				{Path: "template.serviceAccountName", To: "builder"},
+				{Path: "template.tolerations", To: `[{"effect":"NoExecute","key":"builds","operator":"Exists","tolerationSeconds":9007199254740993}]`},
+			},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -80,6 +97,72 @@ func TestDiff(t *testing.T) {
 			tt.change(&after)
 			if diff := cmp.Diff(tt.want, Diff(before, after)); diff != "" {
 				t.Errorf("unexpected changes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func sampleTemplate() *v1alpha1.BuildTemplate {
+	return &v1alpha1.BuildTemplate{
+		ServiceAccountName: "builder",
+		Resources:          &corev1.ResourceRequirements{Limits: quantities("2")},
+		NodeSelector:       map[string]string{"disk": "fast"},
+		Tolerations:        []corev1.Toleration{{Key: "builds", Operator: "Exists", Effect: "NoExecute", TolerationSeconds: new(int64(1<<53 + 1))}},
+		Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+			PreferredDuringSchedulingIgnoredDuringExecution: []corev1.PreferredSchedulingTerm{{Weight: 7}},
+		}},
+		RuntimeClassName:  "kata",
+		PriorityClassName: "low",
+		Env: []corev1.EnvVar{{Name: "MIRROR"}, {Name: "TOKEN", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+			LocalObjectReference: corev1.LocalObjectReference{Name: "mirror"}, Key: "token", Optional: new(true),
+		}}}},
+	}
+}
+
+func TestDiffTellsWhatChangedInATemplate(t *testing.T) {
+	variable := func(t *v1alpha1.BuildTemplate, name string) *corev1.EnvVar {
+		return &t.Env[slices.IndexFunc(t.Env, func(v corev1.EnvVar) bool { return v.Name == name })]
+	}
+	for name, test := range map[string]struct {
+		change func(*v1alpha1.BuildTemplate)
+		want   v1alpha1.InputChange
+	}{
+		"a variable's value": {
+			func(t *v1alpha1.BuildTemplate) { variable(t, "MIRROR").Value = "http://mirror" },
+			v1alpha1.InputChange{Path: "template.env[MIRROR]", From: `""`, To: "http://mirror"},
+		},
+		"a variable's Secret": {
+			func(t *v1alpha1.BuildTemplate) { variable(t, "TOKEN").ValueFrom.SecretKeyRef.Name = "proxy" },
+			v1alpha1.InputChange{Path: "template.env[TOKEN]", From: "key token of Secret mirror, if there is one", To: "key token of Secret proxy, if there is one"},
+		},
+		"a text that reads like a Secret": {
+			func(t *v1alpha1.BuildTemplate) {
+				*variable(t, "TOKEN") = corev1.EnvVar{Name: "TOKEN", Value: "key token of Secret mirror, if there is one"}
+			},
+			v1alpha1.InputChange{Path: "template.env[TOKEN]", From: "key token of Secret mirror, if there is one", To: "key token of Secret mirror, if there is one"},
+		},
+		"a variable that goes": {
+			func(t *v1alpha1.BuildTemplate) { t.Env = t.Env[1:] },
+			v1alpha1.InputChange{Path: "template.env[MIRROR]", From: `""`},
+		},
+		"the order of variables": {
+			func(t *v1alpha1.BuildTemplate) { slices.Reverse(t.Env) },
+			v1alpha1.InputChange{Path: "template.env", From: "MIRROR, TOKEN", To: "TOKEN, MIRROR"},
+		},
+		"a request": {
+			func(t *v1alpha1.BuildTemplate) { t.Resources.Requests = quantities("500m") },
+			v1alpha1.InputChange{Path: "template.resources.requests[cpu]", To: "500m"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, after := Snapshot{Inputs: sampleInputs()}, Snapshot{Inputs: sampleInputs()}
+			before.Inputs.Template, after.Inputs.Template = sampleTemplate(), sampleTemplate()
+			test.change(after.Inputs.Template)
+			if diff := cmp.Diff([]v1alpha1.InputChange{test.want}, Diff(before, after)); diff != "" {
+				t.Errorf("unexpected changes (-want +got):\n%s", diff)
+			}
+			if Digest(before.Inputs, nil) == Digest(after.Inputs, nil) {
+				t.Error("the digest is the same")
 			}
 		})
 	}

@@ -22,6 +22,7 @@ type digested struct {
 	Files      map[string]string `json:"files"`
 	Parameters map[string]string `json:"parameters"`
 	Targets    []digestedTarget  `json:"targets"`
+	Template   any               `json:"template,omitempty"`
 }
 
 type digestedBuilder struct {
@@ -36,7 +37,8 @@ type digestedTarget struct {
 }
 
 // Digest identifies what goes into an image: "sha256:" and 64 hex digits, over canonical JSON. The order of
-// parameters and targets does not count, and files count by content, wherever they come from.
+// parameters and targets does not count, files count by content, wherever they come from, and a template that says
+// nothing is none.
 func Digest(inputs v1alpha1.BuildInputs, files map[string]string) string {
 	document := digested{
 		Base:       inputs.Base,
@@ -44,6 +46,7 @@ func Digest(inputs v1alpha1.BuildInputs, files map[string]string) string {
 		Files:      files,
 		Parameters: Parameters(inputs),
 		Targets:    make([]digestedTarget, 0, len(inputs.Targets)),
+		Template:   digestedTemplate(inputs.Template),
 	}
 	if document.Files == nil {
 		document.Files = map[string]string{}
@@ -84,7 +87,7 @@ func CanonicalJSON(value any) ([]byte, error) {
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
 }
 
-// mustCanonicalJSON is for values made of strings only: encoding those cannot fail.
+// mustCanonicalJSON is for values made of strings and numbers: encoding those cannot fail.
 func mustCanonicalJSON(value any) []byte {
 	encoded, err := CanonicalJSON(value)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -63,6 +64,51 @@ func TestDigestCountsFilesByContent(t *testing.T) {
 	}
 }
 
+func quantities(cpu string) corev1.ResourceList {
+	return corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu)}
+}
+
+func template(change func(*v1alpha1.BuildTemplate)) func(*v1alpha1.BuildInputs, map[string]string) {
+	return func(i *v1alpha1.BuildInputs, _ map[string]string) {
+		i.Template = &v1alpha1.BuildTemplate{Resources: &corev1.ResourceRequirements{}, Affinity: &corev1.Affinity{}}
+		change(i.Template)
+	}
+}
+
+func TestDigestTakesATemplateThatSaysNothingForNone(t *testing.T) {
+	for _, empty := range []*v1alpha1.BuildTemplate{
+		{},
+		{Resources: &corev1.ResourceRequirements{}, Affinity: &corev1.Affinity{}},
+		{
+			Resources:    &corev1.ResourceRequirements{Limits: corev1.ResourceList{}, Requests: corev1.ResourceList{}},
+			NodeSelector: map[string]string{}, Tolerations: []corev1.Toleration{}, Env: []corev1.EnvVar{},
+		},
+	} {
+		inputs := sampleInputs()
+		inputs.Template = empty
+		if Digest(inputs, sampleFiles()) != Digest(sampleInputs(), sampleFiles()) {
+			t.Errorf("the template %+v changes the digest", empty)
+		}
+		if changes := Diff(Snapshot{Inputs: sampleInputs()}, Snapshot{Inputs: inputs}); len(changes) > 0 {
+			t.Errorf("the template %+v is a change: %v", empty, changes)
+		}
+	}
+}
+
+func TestDigestOfATemplateIsStable(t *testing.T) {
+	const want = "sha256:d97624ac0d39dfda228f849294c5eeb11d3fef59a80cde4674385c2176d56fba"
+	inputs := sampleInputs()
+	inputs.Template = sampleTemplate()
+	if got := Digest(inputs, sampleFiles()); got != want {
+		t.Errorf("digest is %s, want %s", got, want)
+	}
+	// What is stored comes back as JSON, with other quantities of the same value.
+	inputs.Template.Resources.Limits = quantities("2000m")
+	if got := Digest(inputs, sampleFiles()); got != want {
+		t.Errorf("digest is %s with 2000m for 2, want %s", got, want)
+	}
+}
+
 func TestDigestChangesWithEveryInput(t *testing.T) {
 	changes := map[string]func(*v1alpha1.BuildInputs, map[string]string){
 		"nothing":         func(*v1alpha1.BuildInputs, map[string]string) {},
@@ -81,6 +127,24 @@ func TestDigestChangesWithEveryInput(t *testing.T) {
 			f["packages2"] = f["packages"]
 			delete(f, "packages")
 		},
+		"service account": template(func(t *v1alpha1.BuildTemplate) { t.ServiceAccountName = "builder" }),
+		"runtime class":   template(func(t *v1alpha1.BuildTemplate) { t.RuntimeClassName = "builder" }),
+		"priority class":  template(func(t *v1alpha1.BuildTemplate) { t.PriorityClassName = "builder" }),
+		"request":         template(func(t *v1alpha1.BuildTemplate) { t.Resources.Requests = quantities("1") }),
+		"limit":           template(func(t *v1alpha1.BuildTemplate) { t.Resources.Limits = quantities("1") }),
+		"other limit":     template(func(t *v1alpha1.BuildTemplate) { t.Resources.Limits = quantities("2") }),
+		"node selector":   template(func(t *v1alpha1.BuildTemplate) { t.NodeSelector = map[string]string{"disk": ""} }),
+		"toleration":      template(func(t *v1alpha1.BuildTemplate) { t.Tolerations = []corev1.Toleration{{Operator: "Exists"}} }),
+		"affinity":        template(func(t *v1alpha1.BuildTemplate) { t.Affinity.NodeAffinity = &corev1.NodeAffinity{} }),
+		"variable": template(func(t *v1alpha1.BuildTemplate) {
+			t.Env = []corev1.EnvVar{{Name: "A", Value: "1"}, {Name: "B", Value: "2"}}
+		}),
+		"swapped values": template(func(t *v1alpha1.BuildTemplate) {
+			t.Env = []corev1.EnvVar{{Name: "A", Value: "2"}, {Name: "B", Value: "1"}}
+		}),
+		"swapped order": template(func(t *v1alpha1.BuildTemplate) {
+			t.Env = []corev1.EnvVar{{Name: "B", Value: "2"}, {Name: "A", Value: "1"}}
+		}),
 		"one more file": func(_ *v1alpha1.BuildInputs, f map[string]string) { f["empty"] = "" },
 	}
 	seen := map[string]string{}

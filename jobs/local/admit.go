@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 // imagePrefix is that of the images that stand for registered builders.
@@ -33,6 +35,9 @@ func (a *Agent) builderFor(pod *corev1.Pod) (builder Builder, refusal string) {
 		return Builder{}, a.refuse(pod, "the container's args are refused")
 	case spec.RestartPolicy != corev1.RestartPolicyNever:
 		return Builder{}, a.refuse(pod, fmt.Sprintf("restartPolicy %s is refused", spec.RestartPolicy))
+	case slices.ContainsFunc(container.Env, foreign):
+		variable := container.Env[slices.IndexFunc(container.Env, foreign)].Name
+		return Builder{}, a.refuse(pod, fmt.Sprintf("the variable %s is refused, because it could make them run something else", variable))
 	case ok:
 		if builder, registered := a.builders[name]; registered {
 			return builder, ""
@@ -40,6 +45,10 @@ func (a *Agent) builderFor(pod *corev1.Pod) (builder Builder, refusal string) {
 	}
 	return Builder{}, a.refuse(pod, fmt.Sprintf("the image %q is none of theirs", container.Image))
 }
+
+// foreign says that a variable is not the builder contract's, which is given its value here. Of any other nobody knows
+// what a program, its loader or its interpreter makes of it.
+func foreign(variable corev1.EnvVar) bool { return !strings.HasPrefix(variable.Name, render.EnvPrefix) }
 
 func (a *Agent) refuse(pod *corev1.Pod, what string) string {
 	subject := fmt.Sprintf("Pod %s/%s", pod.Namespace, pod.Name)

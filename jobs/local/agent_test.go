@@ -132,7 +132,7 @@ func TestABuilderGetsTheContractsVariablesAndNothingElse(t *testing.T) {
 	})
 	job := c.run("env", func(job *batchv1.Job) {
 		container := &job.Spec.Template.Spec.Containers[0]
-		container.Env = []corev1.EnvVar{{Name: "LD_PRELOAD", Value: "/evil.so"}, {Name: "GOLDSMITH_RESULT", Value: "/etc/passwd"}}
+		container.Env = []corev1.EnvVar{{Name: "GOLDSMITH_RESULT", Value: "/etc/passwd"}}
 		container.WorkingDir = "/etc"
 		container.TerminationMessagePath = "/etc/passwd"
 	})
@@ -155,8 +155,11 @@ func TestWhatIsNotARegisteredBuilderIsNotRun(t *testing.T) {
 	ran := filepath.Join(t.TempDir(), "ran")
 	c := newCluster(t, map[string]string{"mock": "touch " + ran, "debos": "touch " + ran})
 	for name, adapt := range map[string]func(*corev1.PodSpec){
-		"the container's command is refused":      func(s *corev1.PodSpec) { s.Containers[0].Command = []string{"sh", "-c", "touch " + ran} },
-		"the container's args are refused":        func(s *corev1.PodSpec) { s.Containers[0].Args = []string{"x"} },
+		"the container's command is refused": func(s *corev1.PodSpec) { s.Containers[0].Command = []string{"sh", "-c", "touch " + ran} },
+		"the container's args are refused":   func(s *corev1.PodSpec) { s.Containers[0].Args = []string{"x"} },
+		"the variable LD_PRELOAD is refused, because it could make them run something else": func(s *corev1.PodSpec) {
+			s.Containers[0].Env = []corev1.EnvVar{{Name: "GOLDSMITH_RESULT", Value: "x"}, {Name: "LD_PRELOAD", Value: "/evil.so"}}
+		},
 		`the image "busybox" is none of theirs`:   func(s *corev1.PodSpec) { s.Containers[0].Image = "busybox" },
 		`builders/other" is none of theirs`:       func(s *corev1.PodSpec) { s.Containers[0].Image = Image("other") },
 		`builders/mock:latest" is none of theirs`: func(s *corev1.PodSpec) { s.Containers[0].Image += ":latest" },

@@ -16,6 +16,8 @@ import (
 
 // The environment variables of the builder contract.
 const (
+	// EnvPrefix begins the names of the contract's variables, and of nobody else's.
+	EnvPrefix = "GOLDSMITH_"
 	// EnvInput is the path of the file with the Input.
 	EnvInput = "GOLDSMITH_INPUT"
 	// EnvOutput is the path of an empty, writable directory for what the builder makes.

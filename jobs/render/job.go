@@ -71,7 +71,7 @@ func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*ba
 					Labels:      jobLabels(build, attempt),
 					Annotations: map[string]string{v1alpha1.AnnotationInput: input},
 				},
-				Spec: podSpec(build.Spec.Timeouts.Run.Duration, builder),
+				Spec: podSpec(build.Spec.Timeouts.Run.Duration, builder, build.Spec.Inputs.Template),
 			},
 		},
 	}, nil

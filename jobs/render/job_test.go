@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -58,6 +60,37 @@ func fullBuild() *v1alpha1.ImageBuild {
 	return build
 }
 
+// templateBuild is a build whose template sets every field.
+func templateBuild() *v1alpha1.ImageBuild {
+	build := bareBuild()
+	node := corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "arch", Operator: corev1.NodeSelectorOpIn, Values: []string{"amd64"}}}}
+	build.Spec.Inputs.Template = &v1alpha1.BuildTemplate{
+		ServiceAccountName: "builder",
+		Resources: &corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("500m")},
+			Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2"), corev1.ResourceMemory: resource.MustParse("1Gi")},
+		},
+		NodeSelector: map[string]string{"disk": "fast"},
+		Tolerations: []corev1.Toleration{
+			{Key: "builds", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule},
+			{Key: corev1.TaintNodeNotReady, Operator: corev1.TolerationOpExists, TolerationSeconds: new(int64(10)), Effect: corev1.TaintEffectNoExecute},
+		},
+		Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+			RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{node}},
+		}},
+		RuntimeClassName:  "kata",
+		PriorityClassName: "low",
+		Env: []corev1.EnvVar{
+			{Name: "CACHE", Value: "$(GOLDSMITH_OUTPUT)/cache"},
+			{Name: "TOKEN", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+				LocalObjectReference: corev1.LocalObjectReference{Name: "mirror"}, Key: "token",
+			}}},
+			{Name: EnvResult, Value: "/tmp/elsewhere"},
+		},
+	}
+	return build
+}
+
 var rendered = []struct {
 	name    string
 	build   *v1alpha1.ImageBuild
@@ -71,6 +104,7 @@ var rendered = []struct {
 		attempt: 3,
 		builder: inputs.Builder{Image: "registry.example.com/team/packer:2", Command: []string{"/usr/bin/packer", "build"}},
 	},
+	{name: "template", build: templateBuild(), attempt: 1, builder: mockBuilder},
 }
 
 func TestJobIsTheGoldenOne(t *testing.T) {
@@ -118,13 +152,54 @@ func TestPodMeetsTheRestrictedPodSecurityStandard(t *testing.T) {
 }
 
 func TestRenderingChangesNothingAndRepeats(t *testing.T) {
-	build := fullBuild()
-	first := mustRender(t, build, 1, mockBuilder)
-	if diff := cmp.Diff(fullBuild(), build); diff != "" {
-		t.Errorf("rendering changed the build:\n%s", diff)
+	for _, make := range []func() *v1alpha1.ImageBuild{fullBuild, templateBuild} {
+		build := make()
+		first := mustRender(t, build, 1, mockBuilder)
+		if diff := cmp.Diff(make(), build); diff != "" {
+			t.Errorf("rendering changed the build:\n%s", diff)
+		}
+		if diff := cmp.Diff(first, mustRender(t, build, 1, mockBuilder)); diff != "" {
+			t.Errorf("rendering again gives another Job:\n%s", diff)
+		}
 	}
-	if diff := cmp.Diff(first, mustRender(t, build, 1, mockBuilder)); diff != "" {
-		t.Errorf("rendering again gives another Job:\n%s", diff)
+}
+
+func TestATolerationOfLostNodesReplacesOurs(t *testing.T) {
+	const notReady, unreachable = corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable
+	for name, test := range map[string]struct {
+		theirs corev1.Toleration
+		ours   []string
+	}{
+		"another taint":          {corev1.Toleration{Key: "builds", Operator: corev1.TolerationOpExists}, []string{notReady, unreachable}},
+		"the same taint":         {corev1.Toleration{Key: unreachable, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute}, []string{notReady}},
+		"all effects":            {corev1.Toleration{Key: unreachable, Operator: corev1.TolerationOpExists}, []string{notReady}},
+		"another effect":         {corev1.Toleration{Key: unreachable, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule}, []string{notReady, unreachable}},
+		"every taint":            {corev1.Toleration{Operator: corev1.TolerationOpExists}, nil},
+		"a value it cannot have": {corev1.Toleration{Key: unreachable, Value: "yes"}, []string{notReady, unreachable}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			build := bareBuild()
+			build.Spec.Inputs.Template = &v1alpha1.BuildTemplate{Tolerations: []corev1.Toleration{test.theirs}}
+			got := mustRender(t, build, 1, mockBuilder).Spec.Template.Spec.Tolerations
+			var ours []string
+			for _, toleration := range got[:len(got)-1] {
+				ours = append(ours, toleration.Key)
+			}
+			if diff := cmp.Diff(test.ours, ours); diff != "" {
+				t.Errorf("ours (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.theirs, got[len(got)-1]); diff != "" {
+				t.Errorf("theirs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTheContractsVariablesAreNotTheTemplates(t *testing.T) {
+	for _, variable := range mustRender(t, templateBuild(), 1, mockBuilder).Spec.Template.Spec.Containers[0].Env {
+		if variable.Name == EnvResult && variable.Value != resultPath {
+			t.Errorf("the result goes to %s", variable.Value)
+		}
 	}
 }
 

@@ -4,7 +4,7 @@ package render
 
 import (
 	"fmt"
-	"path"
+	"maps"
 	"slices"
 	"time"
 
@@ -33,16 +33,19 @@ const (
 	builderUser = 65532
 	// gracePeriodSeconds is how long a builder has from SIGTERM to SIGKILL.
 	gracePeriodSeconds = 30
-	// lostNodeSeconds is how long a pod stays bound to a node that is not heard of.
-	lostNodeSeconds = 60
 )
 
-// podSpec leaves resources out: what a builder needs is not known here, and a LimitRange of the namespace sets defaults.
-func podSpec(runTimeout time.Duration, builder inputs.Builder) corev1.PodSpec {
+// podSpec is a pod that meets the restricted Pod Security Standard, whatever the template says. The defaults of what it
+// leaves out are the namespace's and the cluster's.
+func podSpec(runTimeout time.Duration, builder inputs.Builder, template *v1alpha1.BuildTemplate) corev1.PodSpec {
+	if template == nil {
+		template = &v1alpha1.BuildTemplate{}
+	}
 	return corev1.PodSpec{
 		RestartPolicy:                 corev1.RestartPolicyNever,
 		ActiveDeadlineSeconds:         new(wholeSeconds(runTimeout)),
 		TerminationGracePeriodSeconds: new(int64(gracePeriodSeconds)),
+		ServiceAccountName:            template.ServiceAccountName,
 		AutomountServiceAccountToken:  new(false),
 		EnableServiceLinks:            new(false),
 		SecurityContext: &corev1.PodSecurityContext{
@@ -51,11 +54,12 @@ func podSpec(runTimeout time.Duration, builder inputs.Builder) corev1.PodSpec {
 			RunAsGroup:     new(int64(builderUser)),
 			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
-		Tolerations: []corev1.Toleration{
-			lostNodeToleration(corev1.TaintNodeNotReady),
-			lostNodeToleration(corev1.TaintNodeUnreachable),
-		},
-		Containers: []corev1.Container{container(builder)},
+		NodeSelector:      maps.Clone(template.NodeSelector),
+		Affinity:          template.Affinity.DeepCopy(),
+		Tolerations:       tolerations(template),
+		RuntimeClassName:  optional(template.RuntimeClassName),
+		PriorityClassName: template.PriorityClassName,
+		Containers:        []corev1.Container{container(builder, template)},
 		Volumes: []corev1.Volume{
 			{Name: "input", VolumeSource: corev1.VolumeSource{DownwardAPI: &corev1.DownwardAPIVolumeSource{
 				Items: []corev1.DownwardAPIVolumeFile{{
@@ -69,17 +73,14 @@ func podSpec(runTimeout time.Duration, builder inputs.Builder) corev1.PodSpec {
 	}
 }
 
-func container(builder inputs.Builder) corev1.Container {
+func container(builder inputs.Builder, template *v1alpha1.BuildTemplate) corev1.Container {
 	return corev1.Container{
 		Name:            ContainerName,
 		Image:           builder.Image,
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		Command:         slices.Clone(builder.Command),
-		Env: []corev1.EnvVar{
-			{Name: EnvInput, Value: path.Join(inputDir, inputFile)},
-			{Name: EnvOutput, Value: outputDir},
-			{Name: EnvResult, Value: resultPath},
-		},
+		Env:             environment(template),
+		Resources:       resources(template),
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: "input", MountPath: inputDir, ReadOnly: true},
 			{Name: "output", MountPath: outputDir},
@@ -92,15 +93,6 @@ func container(builder inputs.Builder) corev1.Container {
 			ReadOnlyRootFilesystem:   new(true),
 			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 		},
-	}
-}
-
-func lostNodeToleration(taint string) corev1.Toleration {
-	return corev1.Toleration{
-		Key:               taint,
-		Operator:          corev1.TolerationOpExists,
-		Effect:            corev1.TaintEffectNoExecute,
-		TolerationSeconds: new(int64(lostNodeSeconds)),
 	}
 }
 

@@ -3,6 +3,7 @@
 package state
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,14 +25,8 @@ type evidence struct {
 	failure   *v1alpha1.BuildFailure
 	started   bool
 	waiting   waiting
+	passing   bool // what is waited for may end, or become a failure, without anything being seen to change
 }
-
-// waiting is what an attempt waits for.
-type waiting struct {
-	reason, message string
-}
-
-var waitingForPod = waiting{v1alpha1.ReasonWaitingForPod, "the pod of the attempt's Job has not started"}
 
 // FindPod finds the pod of an attempt among those of its Job: the one that is recorded, and before one is, the one
 // whose controller is the attempt's Job.
@@ -71,7 +66,7 @@ func (t *transition) look() evidence {
 	}
 	switch {
 	case t.Rejected != "":
-		return evidence{failure: failure(v1alpha1.ReasonJobRejected, "Job %s was refused: %s", attempt.JobName, t.Rejected)}
+		return t.refusedJob(t.Rejected)
 	case t.Job == nil && attempt.JobUID == "" && t.Unresolved != nil:
 		return evidence{failure: t.Unresolved}
 	case t.Job == nil && attempt.JobUID != "":
@@ -87,12 +82,22 @@ func (t *transition) look() evidence {
 		return evidence{failure: failure(v1alpha1.ReasonJobDeleted, "Job %s is being deleted", attempt.JobName)}
 	case t.Pod == nil && attempt.PodUID != "":
 		return evidence{failure: failure(v1alpha1.ReasonPodDeleted, "pod %s was deleted", attempt.PodName)}
-	case t.Pod == nil && finished(t.Job):
-		return evidence{failure: failure(v1alpha1.ReasonPodDeleted, "Job %s has ended and its pod is gone", attempt.JobName)}
 	case t.Pod == nil:
-		return evidence{waiting: waitingForPod}
+		return t.lookForPod()
 	}
 	return t.lookAtPod(t.Pod)
+}
+
+// lookForPod says why the attempt's Job has no pod.
+func (t *transition) lookForPod() evidence {
+	seen := evidence{waiting: waitingForPod, passing: true}
+	if t.Refused != "" {
+		seen = t.refusedPod(t.Refused)
+	}
+	if finished(t.Job) && seen.failure == nil {
+		return evidence{failure: failure(v1alpha1.ReasonPodDeleted, "Job %s has ended and its pod is gone", t.attempt().JobName)}
+	}
+	return seen
 }
 
 func (t *transition) lookAtPod(pod *corev1.Pod) evidence {
@@ -117,44 +122,7 @@ func (t *transition) lookAtPod(pod *corev1.Pod) evidence {
 	if started {
 		return evidence{started: true}
 	}
-	return waitingFor(pod)
-}
-
-// waitingFor says why a pod's container has not started.
-func waitingFor(pod *corev1.Pod) evidence {
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			return evidence{waiting: waiting{v1alpha1.ReasonUnschedulable, condition.Message}}
-		}
-	}
-	state := containerWaiting(pod)
-	switch {
-	case state == nil:
-		return evidence{waiting: waitingForPod}
-	case state.Reason == "InvalidImageName":
-		return evidence{failure: failure(v1alpha1.ReasonInvalidImageName, "%s", state.Message)}
-	case state.Reason == "CreateContainerConfigError":
-		return evidence{failure: failure(v1alpha1.ReasonBuilderNotRunnable, "%s: %s", state.Reason, state.Message)}
-	case pullFailing(state):
-		return evidence{waiting: waiting{v1alpha1.ReasonImagePulling, fmt.Sprintf("%s: %s", state.Reason, state.Message)}}
-	default:
-		return evidence{waiting: waiting{v1alpha1.ReasonImagePulling, "the builder's image is being pulled"}}
-	}
-}
-
-// startTimeout is the failure of an attempt whose container did not start in time. The last thing that kept it from
-// starting says which.
-func (t *transition) startTimeout() *v1alpha1.BuildFailure {
-	limit := t.Build.Spec.Timeouts.Start.Duration
-	if t.Pod != nil {
-		if state := containerWaiting(t.Pod); state != nil && pullFailing(state) {
-			return failure(v1alpha1.ReasonImagePullFailed, "the builder's image was not pulled within %s: %s", limit, state.Message)
-		}
-		if seen := waitingFor(t.Pod); seen.waiting.message != "" {
-			return failure(v1alpha1.ReasonStartTimeout, "no container started within %s: %s: %s", limit, seen.waiting.reason, seen.waiting.message)
-		}
-	}
-	return failure(v1alpha1.ReasonStartTimeout, "no container started within %s: the Job has no pod", limit)
+	return t.waitingFor(pod)
 }
 
 // classify says why a pod that has ended did not succeed.
@@ -174,12 +142,16 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 		return failure(v1alpha1.ReasonEvicted, "%s", pod.Status.Message)
 	case reason == "NodeShutdown" || reason == "Shutdown" || reason == "Terminated":
 		return failure(v1alpha1.ReasonNodeShutdown, "%s", pod.Status.Message)
+	case reason == podPreempting:
+		return failure(v1alpha1.ReasonPreempted, "%s", pod.Status.Message)
 	case reason == "NodeLost":
 		return failure(v1alpha1.ReasonNodeLost, "%s", pod.Status.Message)
 	case end == nil:
 		return failure(v1alpha1.ReasonNodeRejected, "the pod failed before its container started: %s", strings.TrimSpace(reason+" "+pod.Status.Message))
 	case end.Reason == "OOMKilled":
 		return withExitCode(failure(v1alpha1.ReasonOOMKilled, "the builder ran out of memory"), end)
+	case end.Reason == "ContainerStatusUnknown" || end.Reason == "Unknown": // the kubelet's and containerd's, as after a reboot
+		return failure(v1alpha1.ReasonNodeLost, "node %s has lost the builder's container, as when it is restarted: %s", pod.Spec.NodeName, cmp.Or(end.Message, end.Reason))
 	case slices.Contains([]string{"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}, end.Reason):
 		return withExitCode(failure(v1alpha1.ReasonBuilderNotRunnable, "%s: %s", end.Reason, end.Message), end)
 	}
@@ -189,28 +161,32 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	return failure(v1alpha1.ReasonNodeRejected, "the pod failed after its container succeeded: %s", pod.Status.Message)
 }
 
+// podPreempting is the reason of a pod that its kubelet ended to make room for a critical one.
+const podPreempting = "Preempting"
+
 // disruptionOf is the failure that a pod's DisruptionTarget condition stands for.
 func disruptionOf(pod *corev1.Pod) *v1alpha1.BuildFailure {
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type != corev1.DisruptionTarget || condition.Status != corev1.ConditionTrue {
-			continue
-		}
-		reason := v1alpha1.ReasonEvicted
-		switch condition.Reason {
-		case string(v1alpha1.ReasonProcessLost):
-			reason = v1alpha1.ReasonProcessLost
-		case corev1.PodReasonPreemptionByScheduler:
-			reason = v1alpha1.ReasonPreempted
-		case "DeletionByTaintManager", "DeletionByPodGC":
-			reason = v1alpha1.ReasonNodeLost
-		case corev1.PodReasonTerminationByKubelet:
-			if pod.Status.Reason == "Terminated" || pod.Status.Reason == "NodeShutdown" {
-				reason = v1alpha1.ReasonNodeShutdown
-			}
-		}
-		return failure(reason, "pod %s: %s", pod.Name, condition.Message)
+	condition := podCondition(pod, corev1.DisruptionTarget, corev1.ConditionTrue)
+	if condition == nil {
+		return nil
 	}
-	return nil
+	reason := v1alpha1.ReasonEvicted // by the Eviction API, as when a node is drained; by a kubelet; by whoever comes next
+	switch condition.Reason {
+	case string(v1alpha1.ReasonProcessLost):
+		reason = v1alpha1.ReasonProcessLost
+	case corev1.PodReasonPreemptionByScheduler:
+		reason = v1alpha1.ReasonPreempted
+	case "DeletionByTaintManager", "DeletionByPodGC":
+		reason = v1alpha1.ReasonNodeLost
+	case corev1.PodReasonTerminationByKubelet:
+		switch pod.Status.Reason {
+		case "Terminated", "NodeShutdown":
+			reason = v1alpha1.ReasonNodeShutdown
+		case podPreempting:
+			reason = v1alpha1.ReasonPreempted
+		}
+	}
+	return failure(reason, "pod %s: %s", pod.Name, cmp.Or(condition.Message, pod.Status.Message, condition.Reason))
 }
 
 // deletionRequested is when somebody asked for the pod to be deleted.
@@ -254,13 +230,14 @@ func containerWaiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
 	return nil
 }
 
-// hasStarted says whether the container has run, if only for a moment.
+// hasStarted says whether the container has run, if only for a moment. One that could not be started has ended at a time
+// and begun in 1970.
 func hasStarted(pod *corev1.Pod) bool {
 	status := container(pod)
 	if status == nil {
 		return false
 	}
-	return status.State.Running != nil || status.State.Terminated != nil && !status.State.Terminated.StartedAt.IsZero()
+	return status.State.Running != nil || status.State.Terminated != nil && status.State.Terminated.StartedAt.Unix() > 0
 }
 
 func container(pod *corev1.Pod) *corev1.ContainerStatus {
@@ -270,10 +247,6 @@ func container(pod *corev1.Pod) *corev1.ContainerStatus {
 		}
 	}
 	return nil
-}
-
-func pullFailing(state *corev1.ContainerStateWaiting) bool {
-	return state.Reason == "ErrImagePull" || state.Reason == "ImagePullBackOff"
 }
 
 // Ended says whether a pod has news that may end its attempt: its container has ended, or the pod has.

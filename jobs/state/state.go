@@ -39,6 +39,8 @@ type Observed struct {
 	Pod *corev1.Pod
 	// Rejected is why the API refused the attempt's Job, if it did.
 	Rejected string
+	// Refused is why the Job has no pod, as Refusal says; it is looked at only where NeedsRefusal. Empty if nobody says so.
+	Refused string
 	// Now is the present time.
 	Now time.Time
 }
@@ -136,18 +138,12 @@ func (t *transition) follow() {
 	case evidence.started:
 		t.run()
 	case t.startTimeLeft() <= 0:
-		t.fail(t.startTimeout())
-	case t.Job == nil:
+		t.fail(t.startTimeout(evidence.waiting))
+	case t.Job == nil && t.Rejected == "":
 		t.action = CreateJob
 		t.after = min(t.startTimeLeft(), noticeable)
 	default:
-		t.after = t.startTimeLeft()
-		if early := t.attempt().StartTime.Add(noticeable).Sub(t.Now); early > 0 {
-			t.after = min(t.after, early)
-			return
-		}
-		t.record()
-		t.wait(evidence.waiting)
+		t.linger(evidence)
 	}
 }
 

@@ -221,7 +221,7 @@ func TestNext(t *testing.T) {
 		{name: "the builder is gone before the Job is created", given: given(starting).with(func(w *world) {
 			w.Unresolved = failure(v1alpha1.ReasonBuilderNotFound, "mock")
 		}), phase: failed, reason: v1alpha1.ReasonBuilderNotFound},
-		{name: "the Job is refused", given: given(starting).with(func(w *world) { w.Rejected = "exceeded quota" }), phase: failed, reason: v1alpha1.ReasonJobRejected},
+		{name: "the Job is refused", given: given(starting).with(func(w *world) { w.Rejected = `jobs.batch "x" is forbidden: no` }), phase: failed, reason: v1alpha1.ReasonJobRejected},
 		{name: "Job there and ours: adopted", given: given(starting).job().pod(corev1.PodRunning, running()), phase: run},
 		{name: "a stranger's Job", given: given(starting).job(func(j *batchv1.Job) { j.OwnerReferences[0].UID = "stranger" }), phase: failed, reason: v1alpha1.ReasonJobConflict},
 		{name: "a stranger's Job whose pod says that all is well", given: given(starting).job(func(j *batchv1.Job) { j.OwnerReferences[0].UID = "stranger" }).pod(corev1.PodSucceeded, exited(0, goodResult)), phase: failed, reason: v1alpha1.ReasonJobConflict},

@@ -36,6 +36,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.BuildInputsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BuildRequestRecord"):
 		return &imagesv1alpha1.BuildRequestRecordApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BuildTemplate"):
+		return &imagesv1alpha1.BuildTemplateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BuildTimeouts"):
 		return &imagesv1alpha1.BuildTimeoutsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BuildTrigger"):

@@ -88,6 +88,10 @@ type BuildInputs struct {
 	// +listMapKey=platform
 	// +listMapKey=format
 	Targets []Target `json:"targets"`
+	// template says how the pods of builds are made: service account, resources, nodes and environment variables.
+	// It counts as an input: a change of it makes a build due.
+	// +optional
+	Template *BuildTemplate `json:"template,omitempty"`
 }
 
 // Builder names what makes an image: exactly one of name or image.

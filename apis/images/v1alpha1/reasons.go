@@ -71,10 +71,12 @@ const (
 	ReasonContainerStarted = "ContainerStarted"
 	// ReasonWaitingForSlot : an earlier build of the Image has not finished.
 	ReasonWaitingForSlot = "WaitingForSlot"
-	// ReasonWaitingForPod : the Job has no pod yet, or its pod has not been looked at.
+	// ReasonWaitingForPod : the Job has no pod yet, or its container is not there yet; the message says what is known.
 	ReasonWaitingForPod = "WaitingForPod"
 	// ReasonUnschedulable : no node takes the pod now.
 	ReasonUnschedulable = "Unschedulable"
+	// ReasonQuotaExceeded : a ResourceQuota of the namespace has no room for the pod now.
+	ReasonQuotaExceeded = "QuotaExceeded"
 	// ReasonImagePulling : the builder's image is being pulled.
 	ReasonImagePulling = "ImagePulling"
 	// ReasonBackingOff : the next attempt waits for its backoff.
@@ -117,7 +119,7 @@ const (
 	ReasonBuilderNotFound FailureReason = "BuilderNotFound"
 	// ReasonBuilderNotAllowed : builders given by image are not allowed here.
 	ReasonBuilderNotAllowed FailureReason = "BuilderNotAllowed"
-	// ReasonBuilderNotRunnable : the builder's container could not be started.
+	// ReasonBuilderNotRunnable : the builder's container could not be started, or a Secret, ConfigMap or key of its env is missing.
 	ReasonBuilderNotRunnable FailureReason = "BuilderNotRunnable"
 	// ReasonSourceNotFound : the ConfigMap is missing, or holds something other than text.
 	ReasonSourceNotFound FailureReason = "SourceNotFound"
@@ -129,8 +131,10 @@ const (
 	ReasonInvalidResult FailureReason = "InvalidResult"
 	// ReasonJobConflict : a Job of the attempt's name exists and is not ours.
 	ReasonJobConflict FailureReason = "JobConflict"
-	// ReasonJobRejected : the Job was refused on creation.
+	// ReasonJobRejected : the Job was refused on creation, for another reason than a quota.
 	ReasonJobRejected FailureReason = "JobRejected"
+	// ReasonPodForbidden : the namespace forbids the Job's pod (Pod Security, LimitRange, another admission), or lacks what it names.
+	ReasonPodForbidden FailureReason = "PodForbidden"
 	// ReasonInvalidImageName : the builder's image is not a valid reference.
 	ReasonInvalidImageName FailureReason = "InvalidImageName"
 )
@@ -143,7 +147,7 @@ const (
 	ReasonEvicted FailureReason = "Evicted"
 	// ReasonPreempted : the pod gave way to a more important one. A disruption.
 	ReasonPreempted FailureReason = "Preempted"
-	// ReasonNodeLost : the pod's node went away. A disruption.
+	// ReasonNodeLost : the pod's node went away, or lost the container, as when it is restarted. A disruption.
 	ReasonNodeLost FailureReason = "NodeLost"
 	// ReasonNodeShutdown : the pod's node was shut down. A disruption.
 	ReasonNodeShutdown FailureReason = "NodeShutdown"
@@ -183,7 +187,7 @@ func (r FailureReason) Class() FailureClass {
 	case ReasonBuilderFailed, ReasonOOMKilled:
 		return FailureUser
 	case ReasonBuilderNotFound, ReasonBuilderNotAllowed, ReasonBuilderNotRunnable, ReasonSourceNotFound, ReasonSourceTooLarge,
-		ReasonNoResult, ReasonInvalidResult, ReasonJobConflict, ReasonJobRejected, ReasonInvalidImageName:
+		ReasonNoResult, ReasonInvalidResult, ReasonJobConflict, ReasonJobRejected, ReasonPodForbidden, ReasonInvalidImageName:
 		return FailureConfig
 	case ReasonBuilderTempFail, ReasonEvicted, ReasonPreempted, ReasonNodeLost, ReasonNodeShutdown, ReasonNodeRejected,
 		ReasonPodDeleted, ReasonJobDeleted, ReasonProcessLost:

@@ -29,6 +29,19 @@ func SetObjectDefaults_BuildRequest(in *BuildRequest) {
 
 func SetObjectDefaults_Image(in *Image) {
 	SetDefaults_ImageSpec(&in.Spec)
+	if in.Spec.BuildInputs.Template != nil {
+		for i := range in.Spec.BuildInputs.Template.Env {
+			a := &in.Spec.BuildInputs.Template.Env[i]
+			if a.ValueFrom != nil {
+				if a.ValueFrom.FileKeyRef != nil {
+					if a.ValueFrom.FileKeyRef.Optional == nil {
+						var ptrVar1 bool = false
+						a.ValueFrom.FileKeyRef.Optional = &ptrVar1
+					}
+				}
+			}
+		}
+	}
 	if in.Spec.Timeouts != nil {
 		SetDefaults_BuildTimeouts(in.Spec.Timeouts)
 	}
@@ -45,6 +58,19 @@ func SetObjectDefaults_Image(in *Image) {
 
 func SetObjectDefaults_ImageBuild(in *ImageBuild) {
 	SetDefaults_ImageBuildSpec(&in.Spec)
+	if in.Spec.Inputs.Template != nil {
+		for i := range in.Spec.Inputs.Template.Env {
+			a := &in.Spec.Inputs.Template.Env[i]
+			if a.ValueFrom != nil {
+				if a.ValueFrom.FileKeyRef != nil {
+					if a.ValueFrom.FileKeyRef.Optional == nil {
+						var ptrVar1 bool = false
+						a.ValueFrom.FileKeyRef.Optional = &ptrVar1
+					}
+				}
+			}
+		}
+	}
 	if in.Spec.Timeouts != nil {
 		SetDefaults_BuildTimeouts(in.Spec.Timeouts)
 	}

@@ -53,6 +53,11 @@ func (in BuildRequestRecord) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in BuildTemplate) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BuildTemplate"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in BuildTimeouts) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.BuildTimeouts"
 }

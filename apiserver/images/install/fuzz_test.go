@@ -39,6 +39,15 @@ var manifests = []string{
 	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"source":{"inline":{"files":{"../x":"y"}},"configMapRef":{"name":"F"}}}}`,
 	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"runPolicy":"Parallel","suspend":true,"timeouts":{"start":"0.5s","run":"1000h"},` +
 		`"retry":{"limit":-1,"on":["Weather","Weather"],"backoff":{"initial":"1h","max":"1s"}},"history":{"succeeded":0,"failed":2147483647}}}`,
+	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"template":{}}}`, `{KIND "Image","spec":{"template":{"resources":{"limits":{"cpu":"a lot"}}}}}`,
+	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"template":{"serviceAccountName":"builder","resources":{"requests":{"cpu":"1"},"limits":{"cpu":"2","memory":"1Gi"}},` +
+		`"nodeSelector":{"disk":"fast"},"tolerations":[{"key":"builds","operator":"Exists","effect":"NoSchedule"}],"runtimeClassName":"kata","priorityClassName":"low",` +
+		`"env":[{"name":"A","value":"$(B)"},{"name":"B","valueFrom":{"secretKeyRef":{"name":"s","key":"k"}}}],"affinity":{"podAntiAffinity":` +
+		`{"requiredDuringSchedulingIgnoredDuringExecution":[{"topologyKey":"zone","labelSelector":{"matchLabels":{"a":"b"}}}]}}}}}`,
+	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"template":{"serviceAccountName":"-","resources":{"requests":{"cpu":"-1","example.com/tape":"1.5","a/b/c":"1"},"claims":[{"name":""}]},` +
+		`"nodeSelector":{"":"!"},"tolerations":[{},{"operator":"Gt","tolerationSeconds":1}],"env":[{},{"name":"GOLDSMITH_X","value":"a","valueFrom":{"fieldRef":{"fieldPath":"a"},"fileKeyRef":{}}}],` +
+		`"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"a","operator":"Gt"}],"matchFields":[{}]}]},` +
+		`"preferredDuringSchedulingIgnoredDuringExecution":[{"weight":0}]},"podAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[{"podAffinityTerm":{"labelSelector":{"matchExpressions":[{}]}}}]}}}}}`,
 	`{KIND "Image","spec":{"timeouts":{"run":"soon"}}}`, `{KIND "Image","spec":{"retry":{"limit":4294967296}}}`,
 	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS},"status":{"observedGeneration":-1,"inputsDigest":"md5:1","lastAttempted":{},"latestBuild":{},` +
 		`"latestSuccessful":{"artifacts":[{},{"target":"a","sizeBytes":-1}]},"recentRequests":[{}],"conditions":[{},{"type":"Ready","status":"Maybe"}]}}`,

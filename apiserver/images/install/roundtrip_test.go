@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
 	"k8s.io/apimachinery/pkg/api/apitesting/roundtrip"
 	metafuzzer "k8s.io/apimachinery/pkg/apis/meta/fuzzer"
@@ -68,6 +69,10 @@ func defaulted(serializer.CodecFactory) []any {
 		func(history *images.HistoryLimits, c randfill.Continue) {
 			fill(c, &history.Succeeded)
 			fill(c, &history.Failed)
+		},
+		func(ref *corev1.FileKeySelector, c randfill.Continue) {
+			c.FillNoCustom(ref)
+			fill(c, &ref.Optional)
 		},
 		func(request *images.BuildRequest, c randfill.Continue) {
 			c.FillNoCustom(request)

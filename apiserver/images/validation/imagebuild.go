@@ -73,6 +73,7 @@ func ImageBuildUpdate(build, old *images.ImageBuild) field.ErrorList {
 	errs = append(errs, immutable(current.Inputs.Source, stored.Inputs.Source, inputs.Child("source"), record)...)
 	errs = append(errs, immutable(current.Inputs.Parameters, stored.Inputs.Parameters, inputs.Child("parameters"), record)...)
 	errs = append(errs, immutable(current.Inputs.Targets, stored.Inputs.Targets, inputs.Child("targets"), record)...)
+	errs = append(errs, immutable(current.Inputs.Template, stored.Inputs.Template, inputs.Child("template"), record)...)
 	errs = append(errs, immutable(current.Timeouts, stored.Timeouts, spec.Child("timeouts"), record)...)
 	errs = append(errs, immutable(current.Retry, stored.Retry, spec.Child("retry"), record)...)
 	return append(errs, immutable(current.CancelRequested, stored.CancelRequested, spec.Child("cancelRequested"),

@@ -69,6 +69,7 @@ func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
 		"spec.inputs.source":     func(s *images.ImageBuildSpec) { s.Inputs.Source = nil },
 		"spec.inputs.parameters": func(s *images.ImageBuildSpec) { s.Inputs.Parameters = nil },
 		"spec.inputs.targets":    func(s *images.ImageBuildSpec) { s.Inputs.Targets = nil },
+		"spec.inputs.template":   func(s *images.ImageBuildSpec) { s.Inputs.Template = &images.BuildTemplate{} },
 		"spec.timeouts":          func(s *images.ImageBuildSpec) { s.Timeouts.Run = seconds(1) },
 		"spec.retry":             func(s *images.ImageBuildSpec) { s.Retry.Limit = ptr.To[int32](1) },
 		"spec.cancelRequested":   func(s *images.ImageBuildSpec) { s.CancelRequested = &images.CancelRequested{} },

@@ -46,7 +46,8 @@ func validateInputs(build *images.BuildInputs, path *field.Path) field.ErrorList
 		errs = append(errs, validateSource(build.Source, path.Child("source"))...)
 	}
 	errs = append(errs, validateParameters(build.Parameters, path.Child("parameters"))...)
-	return append(errs, validateTargets(build.Targets, path.Child("targets"))...)
+	errs = append(errs, validateTargets(build.Targets, path.Child("targets"))...)
+	return append(errs, validateTemplate(build.Template, path.Child("template"))...)
 }
 
 func validateBuilder(builder *images.Builder, path *field.Path) field.ErrorList {

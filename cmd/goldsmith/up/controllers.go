@@ -6,22 +6,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"goldsmith.dev/goldsmith/controllers"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/collector"
 )
-
-// cacheLimit is how long controllers that are to stop may take to fill their caches first.
-const cacheLimit = time.Second
 
 // startControllers returns once the controllers know every object.
 func (s *system) startControllers(ctx context.Context, config *rest.Config) error {
@@ -33,33 +28,11 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	if err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)
 	}
-	s.components.start(ctx, "controllers", func(ctx context.Context) error { return runManager(ctx, running) })
+	s.components.start(ctx, "controllers", func(ctx context.Context) error { return controllers.Run(ctx, running) })
 	if !running.GetCache().WaitForCacheSync(ctx) {
 		return errors.Join(errors.New("the controllers' caches did not fill"), ctx.Err())
 	}
 	return nil
-}
-
-// runManager runs the controllers until ctx is done. A manager does not hear of that until its caches are full, which may
-// be never where the server has failed: then it is left behind, and does nothing.
-func runManager(ctx context.Context, controllers manager.Manager) error {
-	ended := make(chan error, 1)
-	go func() { ended <- controllers.Start(ctx) }()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	limit := time.NewTimer(cacheLimit)
-	defer limit.Stop()
-	select {
-	case err := <-ended:
-		return err
-	case <-controllers.Elected(): // as the only one: its caches are full
-		return <-ended
-	case <-limit.C:
-		return nil
-	}
 }
 
 // allowedBuilders are the builders of the agent, as the controllers are told of them.

@@ -21,6 +21,9 @@ type BuildInputsApplyConfiguration struct {
 	Parameters []ParameterApplyConfiguration `json:"parameters,omitempty"`
 	// targets are the artifacts to make, one for each platform and format. 1 to 16, each pair once.
 	Targets []TargetApplyConfiguration `json:"targets,omitempty"`
+	// template says how the pods of builds are made: service account, resources, nodes and environment variables.
+	// It counts as an input: a change of it makes a build due.
+	Template *BuildTemplateApplyConfiguration `json:"template,omitempty"`
 }
 
 // BuildInputsApplyConfiguration constructs a declarative configuration of the BuildInputs type for use with
@@ -76,5 +79,13 @@ func (b *BuildInputsApplyConfiguration) WithTargets(values ...*TargetApplyConfig
 		}
 		b.Targets = append(b.Targets, *values[i])
 	}
+	return b
+}
+
+// WithTemplate sets the Template field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Template field is set to the value of the last call.
+func (b *BuildInputsApplyConfiguration) WithTemplate(value *BuildTemplateApplyConfiguration) *BuildInputsApplyConfiguration {
+	b.Template = value
 	return b
 }

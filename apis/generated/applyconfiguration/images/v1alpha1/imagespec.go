@@ -87,6 +87,14 @@ func (b *ImageSpecApplyConfiguration) WithTargets(values ...*TargetApplyConfigur
 	return b
 }
 
+// WithTemplate sets the Template field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Template field is set to the value of the last call.
+func (b *ImageSpecApplyConfiguration) WithTemplate(value *BuildTemplateApplyConfiguration) *ImageSpecApplyConfiguration {
+	b.BuildInputsApplyConfiguration.Template = value
+	return b
+}
+
 // WithTriggers sets the Triggers field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Triggers field is set to the value of the last call.

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+// Limits of environment variables.
+const (
+	maxEnv           = 100
+	maxEnvName       = 253
+	maxEnvValueBytes = 4096
+)
+
+const onlyKeys = "is not available to builders: use value, secretKeyRef or configMapKeyRef; what a builder may know of its build is in the file that $GOLDSMITH_INPUT names"
+
+func validateEnv(env []corev1.EnvVar, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if n := len(env); n > maxEnv {
+		errs = append(errs, field.TooMany(path, n, maxEnv))
+	}
+	seen := map[string]bool{}
+	for i := range env {
+		variable, path := &env[i], path.Index(i)
+		errs = append(errs, validateEnvName(variable.Name, path.Child("name"))...)
+		if variable.Name != "" && seen[variable.Name] {
+			errs = append(errs, field.Duplicate(path.Child("name"), variable.Name))
+		}
+		seen[variable.Name] = true
+		if len(variable.Value) > maxEnvValueBytes {
+			errs = append(errs, field.TooLong(path.Child("value"), variable.Value, maxEnvValueBytes))
+		}
+		if strings.ContainsRune(variable.Value, 0) {
+			errs = append(errs, field.Invalid(path.Child("value"), variable.Value, "must not contain a NUL, which ends the value of an environment variable"))
+		}
+		if variable.ValueFrom == nil {
+			continue
+		}
+		if variable.Value != "" {
+			errs = append(errs, field.Invalid(path.Child("valueFrom"), field.OmitValueType{}, "value and valueFrom exclude each other: set one of them"))
+		}
+		errs = append(errs, validateEnvSource(variable.ValueFrom, path.Child("valueFrom"))...)
+	}
+	return errs
+}
+
+func validateEnvName(name string, path *field.Path) field.ErrorList {
+	switch {
+	case name == "":
+		return field.ErrorList{field.Required(path, "name the variable")}
+	case len(name) > maxEnvName:
+		return field.ErrorList{field.TooLong(path, name, maxEnvName)}
+	case strings.HasPrefix(name, render.EnvPrefix):
+		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("must not begin with %s: those names are the builder contract's", render.EnvPrefix))}
+	}
+	return validateNames(validation.IsEnvVarName(name), name, path)
+}
+
+func validateEnvSource(source *corev1.EnvVarSource, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if source.FieldRef != nil {
+		errs = append(errs, field.Forbidden(path.Child("fieldRef"), onlyKeys))
+	}
+	if source.ResourceFieldRef != nil {
+		errs = append(errs, field.Forbidden(path.Child("resourceFieldRef"), onlyKeys))
+	}
+	if source.FileKeyRef != nil {
+		errs = append(errs, field.Forbidden(path.Child("fileKeyRef"), onlyKeys))
+	}
+	if ref := source.SecretKeyRef; ref != nil {
+		errs = append(errs, validateKey(ref.Name, ref.Key, path.Child("secretKeyRef"))...)
+	}
+	if ref := source.ConfigMapKeyRef; ref != nil {
+		errs = append(errs, validateKey(ref.Name, ref.Key, path.Child("configMapKeyRef"))...)
+	}
+	switch {
+	case source.SecretKeyRef != nil && source.ConfigMapKeyRef != nil:
+		errs = append(errs, field.Invalid(path, field.OmitValueType{}, "secretKeyRef and configMapKeyRef exclude each other: set one of them"))
+	case len(errs) == 0 && source.SecretKeyRef == nil && source.ConfigMapKeyRef == nil:
+		errs = append(errs, field.Required(path, "set secretKeyRef or configMapKeyRef"))
+	}
+	return errs
+}
+
+// validateKey checks a reference to a key of a Secret or a ConfigMap of the namespace.
+func validateKey(name, key string, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if name == "" {
+		errs = append(errs, field.Required(path.Child("name"), "name an object of the same namespace"))
+	} else {
+		errs = append(errs, validateNames(validation.IsDNS1123Subdomain(name), name, path.Child("name"))...)
+	}
+	if key == "" {
+		return append(errs, field.Required(path.Child("key"), "name the key that holds the value"))
+	}
+	return append(errs, validateNames(validation.IsConfigMapKey(key), key, path.Child("key"))...)
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+func validateResources(resources *corev1.ResourceRequirements, path *field.Path) field.ErrorList {
+	if resources == nil {
+		return nil
+	}
+	errs := validateResourceList(resources.Limits, path.Child("limits"))
+	errs = append(errs, validateResourceList(resources.Requests, path.Child("requests"))...)
+	for _, name := range slices.Sorted(maps.Keys(resources.Requests)) {
+		request, path := resources.Requests[name], path.Child("requests").Key(string(name))
+		limit, limited := resources.Limits[name]
+		switch {
+		case !limited && !overcommitted(name):
+			errs = append(errs, field.Invalid(path, request.String(), "must have a limit too: this resource cannot be overcommitted"))
+		case limited && !overcommitted(name) && request.Cmp(limit) != 0:
+			errs = append(errs, field.Invalid(path, request.String(), fmt.Sprintf("must be equal to the limit, which is %s: this resource cannot be overcommitted", limit.String())))
+		case limited && request.Cmp(limit) > 0:
+			errs = append(errs, field.Invalid(path, request.String(), fmt.Sprintf("must not be above the limit, which is %s", limit.String())))
+		}
+	}
+	if len(resources.Claims) > 0 {
+		errs = append(errs, field.Forbidden(path.Child("claims"), "is not available to builders: their pods have no resource claims"))
+	}
+	return append(errs, validateHugePages(resources, path)...)
+}
+
+func validateResourceList(list corev1.ResourceList, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, name := range slices.Sorted(maps.Keys(list)) {
+		quantity := list[name]
+		errs = append(errs, validateResourceName(name, path.Key(string(name)))...)
+		errs = append(errs, validateQuantity(name, &quantity, path.Key(string(name)))...)
+	}
+	return errs
+}
+
+// validateResourceName knows the resources of containers, and those that nodes may have besides: vendor.com/device.
+func validateResourceName(name corev1.ResourceName, path *field.Path) field.ErrorList {
+	if strings.Contains(string(name), "/") {
+		return validateNames(validation.IsQualifiedName(string(name)), string(name), path)
+	}
+	switch {
+	case name == corev1.ResourceCPU, name == corev1.ResourceMemory, name == corev1.ResourceEphemeralStorage, hugePages(name):
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, name, "must be cpu, memory, ephemeral-storage, hugepages-<size> or the full name of an extended resource, such as example.com/device")}
+}
+
+func validateQuantity(name corev1.ResourceName, quantity *resource.Quantity, path *field.Path) field.ErrorList {
+	switch {
+	case quantity.Sign() < 0:
+		return field.ErrorList{field.Invalid(path, quantity.String(), "must not be negative")}
+	case extended(name) && quantity.MilliValue()%1000 != 0:
+		return field.ErrorList{field.Invalid(path, quantity.String(), "must be a whole number")}
+	}
+	return nil
+}
+
+func validateHugePages(resources *corev1.ResourceRequirements, path *field.Path) field.ErrorList {
+	names := slices.Concat(slices.Collect(maps.Keys(resources.Limits)), slices.Collect(maps.Keys(resources.Requests)))
+	if !slices.ContainsFunc(names, hugePages) || slices.Contains(names, corev1.ResourceCPU) || slices.Contains(names, corev1.ResourceMemory) {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, field.OmitValueType{}, "huge pages need cpu or memory besides")}
+}
+
+// overcommitted says whether nodes may promise more of a resource than they have.
+func overcommitted(name corev1.ResourceName) bool { return !extended(name) && !hugePages(name) }
+
+// extended says whether a resource is none of Kubernetes' own.
+func extended(name corev1.ResourceName) bool {
+	return strings.Contains(string(name), "/") && !strings.Contains(string(name), corev1.ResourceDefaultNamespacePrefix)
+}
+
+func hugePages(name corev1.ResourceName) bool {
+	return strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix)
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"goldsmith.dev/goldsmith/controllers/certificates"
+)
+
+// options are what the command is told.
+type options struct {
+	kubeconfig         string
+	buildersDirectory  string
+	allowBuilderImages bool
+
+	leaderElect          bool
+	leaderElectNamespace string
+
+	metricsAddress string
+	healthAddress  string
+
+	certificates         bool
+	certificateDirectory string
+	certificateValidity  time.Duration
+
+	verbosity int
+}
+
+func newCommand() *cobra.Command {
+	o := &options{}
+	command := &cobra.Command{
+		Use:           "goldsmith-controller",
+		Short:         "Run Goldsmith's controllers in a cluster",
+		Version:       version,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			logger, err := logTo(command.ErrOrStderr(), o.verbosity)
+			if err != nil {
+				return err
+			}
+			return o.run(command.Context(), logger)
+		},
+	}
+	command.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	o.addTo(command.Flags())
+	return command
+}
+
+func (o *options) addTo(flags *pflag.FlagSet) {
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster; by default the cluster that this process runs in")
+	flags.StringVar(&o.buildersDirectory, "builders-directory", "",
+		"directory, such as a mounted ConfigMap, with a file for each builder that builds may name: the file's name is the builder's, "+
+			"its content the reference of its container image; read once, so a changed one needs a restart; by default there are no such builders")
+	flags.BoolVar(&o.allowBuilderImages, "allow-builder-images", false, "let builds name any container image as their builder")
+	flags.BoolVar(&o.leaderElect, "leader-elect", true,
+		"act only while holding a Lease, so that several of these processes can run; "+
+			"$POD_NAME, if set, is this process's name in it: started again under its name, it goes on without waiting")
+	flags.StringVar(&o.leaderElectNamespace, "leader-elect-namespace", "", "namespace of the Leases, and of the Secrets with certificates; by default the namespace that this process runs in")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443",
+		"address of /metrics: TLS, and for whoever may get /metrics in this cluster; 0 turns it off")
+	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns it off")
+	flags.BoolVar(&o.certificates, "certificates", false,
+		"make the serving certificates and CAs of Goldsmith's parts, keep them in Secrets and the APIService, and replace them before they expire")
+	flags.StringVar(&o.certificateDirectory, "certificate-directory", "",
+		"directory with tls.crt and tls.key for /metrics, read again when they change; by default a certificate is made that nobody can verify")
+	flags.DurationVar(&o.certificateValidity, "certificate-validity", 365*24*time.Hour,
+		"how long serving certificates are valid; they are replaced when a third of it is left")
+	flags.IntVarP(&o.verbosity, "v", "v", 0, "verbosity of the log on stderr")
+}
+
+func (o *options) validate() error {
+	switch {
+	case o.certificates && o.certificateDirectory == "":
+		return errors.New("--certificates needs --certificate-directory, where this process finds its own")
+	case o.certificateValidity < certificates.MinValidity:
+		return fmt.Errorf("--certificate-validity must be at least %s, not %s", certificates.MinValidity, o.certificateValidity)
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func execute(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	out := &bytes.Buffer{}
+	command := newCommand()
+	command.SetOut(out)
+	command.SetErr(out)
+	command.SetArgs(args)
+	err := command.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+func TestVersionIsPrinted(t *testing.T) {
+	if out, err := execute(t, "--version"); err != nil || out != "goldsmith-controller "+version+"\n" {
+		t.Errorf("printed %q: %v", out, err)
+	}
+}
+
+func TestBadFlagsAreRefused(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	for name, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"an argument":                      {[]string{"mock"}, "unknown command"},
+		"certificates that nobody sees":    {[]string{"--certificates"}, "--certificates needs --certificate-directory"},
+		"certificates for too short":       {[]string{"--certificate-validity=1m"}, "--certificate-validity must be at least 10m0s, not 1m0s"},
+		"builders that are not there":      {[]string{"--builders-directory", missing}, "--builders-directory: open " + missing},
+		"a cluster that is not there":      {[]string{"--kubeconfig", missing}, "configure the connection to the cluster: stat " + missing},
+		"an address that is none":          {[]string{"--kubeconfig", kubeconfig(t), "--leader-elect=false", "--health-probe-bind-address=nowhere"}, "nowhere"},
+		"an election outside of a cluster": {[]string{"--kubeconfig", kubeconfig(t)}, "--leader-elect-namespace is needed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := execute(t, test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("the error is %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"goldsmith.dev/goldsmith/controllers"
+	"goldsmith.dev/goldsmith/controllers/certificates"
+	"goldsmith.dev/goldsmith/controllers/election"
+	"goldsmith.dev/goldsmith/controllers/waiting"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+const (
+	// namespaceFile has the namespace of the pod that this process runs in.
+	namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+	// podNameVariable has the name of that pod.
+	podNameVariable = "POD_NAME"
+)
+
+func (o *options) run(ctx context.Context, logger logr.Logger) error {
+	builders, err := readBuilders(o.buildersDirectory)
+	if err != nil {
+		return err
+	}
+	config, err := o.config()
+	if err != nil {
+		return err
+	}
+	namespace, err := o.findNamespace()
+	if err != nil {
+		return err
+	}
+	elect, err := o.election(namespace)
+	if err != nil {
+		return err
+	}
+	reporter := waiting.NewReporter(logger, clock.RealClock{})
+	manager, err := controllers.New(ctx, controllers.Options{
+		Config:        config,
+		Builders:      inputs.Builders{Registered: builders, AllowImages: o.allowBuilderImages},
+		Logger:        logger,
+		Election:      elect,
+		HealthAddress: o.healthAddress,
+		Waiting:       reporter,
+		Metrics:       o.metrics(),
+		Registerer:    metrics.Registry,
+	})
+	if err != nil {
+		return err
+	}
+	parts := []part{func(ctx context.Context) error { return controllers.Run(ctx, manager) }}
+	if o.certificates {
+		parts = append(parts, func(ctx context.Context) error {
+			return certificates.Run(ctx, certificates.Options{
+				Config:    config,
+				Namespace: namespace,
+				Validity:  o.certificateValidity,
+				Directory: o.certificateDirectory,
+				Election:  elect,
+				Waiting:   reporter,
+				Logger:    logger,
+			})
+		})
+	}
+	logger.Info("starting", "version", version, "builders", strings.Join(slices.Sorted(maps.Keys(builders)), ","), "allowBuilderImages", o.allowBuilderImages)
+	return runAll(ctx, parts)
+}
+
+// config reaches the cluster. There is no limit on requests by the client: the API server's priority and fairness knows
+// better how many there may be.
+func (o *options) config() (*rest.Config, error) {
+	connect := rest.InClusterConfig
+	if o.kubeconfig != "" {
+		connect = func() (*rest.Config, error) { return clientcmd.BuildConfigFromFlags("", o.kubeconfig) }
+	}
+	config, err := connect()
+	if err != nil {
+		return nil, fmt.Errorf("configure the connection to the cluster: %w", err)
+	}
+	config.QPS = -1
+	config.UserAgent = "goldsmith-controller/" + version
+	return config, nil
+}
+
+// election is nil where there is none.
+func (o *options) election(namespace string) (*election.Options, error) {
+	if !o.leaderElect {
+		return nil, nil
+	}
+	if name := os.Getenv(podNameVariable); name != "" {
+		return &election.Options{Namespace: namespace, Identity: name}, nil
+	}
+	identity, err := election.UniqueIdentity()
+	if err != nil {
+		return nil, err
+	}
+	return &election.Options{Namespace: namespace, Identity: identity}, nil
+}
+
+// findNamespace returns the namespace of the Leases and of the Secrets, if there is to be any of these.
+func (o *options) findNamespace() (string, error) {
+	if o.leaderElectNamespace != "" || !o.leaderElect && !o.certificates {
+		return o.leaderElectNamespace, nil
+	}
+	namespace, err := os.ReadFile(namespaceFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", errors.New("--leader-elect-namespace is needed: this process does not run in a pod")
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the namespace of this process: %w", err)
+	}
+	return strings.TrimSpace(string(namespace)), nil
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package caches
+
+import (
+	"net/http"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// Mapper knows the resources of the kinds that are kept. It asks no server: one whose API is away would have it that
+// there is no such kind.
+func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
+	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.SchemeGroupVersion, batchv1.SchemeGroupVersion, corev1.SchemeGroupVersion})
+	for _, kind := range []schema.GroupVersionKind{
+		v1alpha1.SchemeGroupVersion.WithKind("Image"),
+		v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"),
+		batchv1.SchemeGroupVersion.WithKind("Job"),
+		corev1.SchemeGroupVersion.WithKind("Pod"),
+		corev1.SchemeGroupVersion.WithKind("ConfigMap"),
+	} {
+		mapper.Add(kind, meta.RESTScopeNamespace)
+	}
+	return mapper, nil
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package certificates has the serving certificates of Goldsmith's parts made, and replaced before they expire, by
+// cert-controller: it keeps them in Secrets, each with an authority of its own, and that of the API server in the
+// APIService too. A Secret that was emptied, damaged or deleted is filled again.
+//
+// It needs nothing that needs the certificates: neither our API nor a mounted Secret. What mounts one waits until it has
+// been filled.
+//
+// A new certificate is verified by the same authority as the one before, so both work while it gets around. An authority
+// is replaced only when it is about to expire (after ten years) or is lost; there is a moment then when clients know the
+// one and servers have the other.
+package certificates
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/open-policy-agent/cert-controller/pkg/rotator"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"goldsmith.dev/goldsmith/controllers/election"
+	"goldsmith.dev/goldsmith/controllers/waiting"
+)
+
+const (
+	// lease is the name of the Lease that says who makes certificates.
+	lease = "goldsmith-certificates"
+	// fieldOwner of the APIService's bundle.
+	fieldOwner = "goldsmith-controller"
+	// authorityValidity is how long an authority is valid.
+	authorityValidity = 10 * 365 * 24 * time.Hour
+	// maxCheckInterval is the longest time between two looks at the certificates.
+	maxCheckInterval = 12 * time.Hour
+)
+
+// MinValidity is the shortest validity of a certificate: it must get to those who serve it while the one before is valid,
+// and a kubelet may take a minute or two to update a mounted Secret.
+const MinValidity = 10 * time.Minute
+
+// Options say where certificates are kept and for how long they are valid. All are required, but for Election.
+type Options struct {
+	// Config reaches the cluster.
+	Config *rest.Config
+	// Namespace of the Secrets and of what they are for.
+	Namespace string
+	// Validity of the certificates, at least MinValidity. They are replaced when a third of it is left.
+	Validity time.Duration
+	// Directory is where ControllerSecret is mounted: the process ends with an error when it is not there some minutes
+	// after it was filled.
+	Directory string
+	// Election has only one of several processes make certificates. Defaults to none: this is the only one.
+	Election *election.Options
+	// Waiting says what is waited for.
+	Waiting *waiting.Reporter
+	// Logger takes what happens.
+	Logger logr.Logger
+}
+
+// Run makes certificates until ctx is done.
+func Run(ctx context.Context, options Options) error {
+	options.Config = options.Waiting.Watch(options.Config)
+	scheme := runtime.NewScheme()
+	if err := corev1.AddToScheme(scheme); err != nil {
+		return fmt.Errorf("registering Secrets: %w", err)
+	}
+	settings := ctrl.Options{
+		Scheme:         scheme,
+		MapperProvider: mapper,
+		Cache:          cache.Options{DefaultNamespaces: map[string]cache.Config{options.Namespace: {}}},
+		Metrics:        server.Options{BindAddress: "0"},
+		Logger:         options.Logger,
+	}
+	if options.Election != nil {
+		if err := options.Election.AddTo(&settings, options.Config, lease, options.Waiting); err != nil {
+			return err
+		}
+	}
+	mgr, err := ctrl.NewManager(options.Config, settings)
+	if err != nil {
+		return fmt.Errorf("making the manager of certificates: %w", err)
+	}
+	secrets := &secrets{client: mgr.GetClient(), namespace: options.Namespace}
+	for _, certificate := range all(options.Namespace) {
+		secrets.names = append(secrets.names, certificate.secret)
+		if err := rotator.AddRotator(mgr, options.rotator(certificate)); err != nil {
+			return fmt.Errorf("certificate %s: %w", certificate.secret, err)
+		}
+	}
+	if err := secrets.addTo(mgr); err != nil {
+		return err
+	}
+	if err := secrets.prepare(ctx, mgr.GetAPIReader()); err != nil {
+		return err
+	}
+	return start(ctx, mgr)
+}
+
+// rotator makes one certificate. It looks for a file of that certificate in its own process, to know that it has got
+// around; of these only this process's own is mounted here, which stands for all of them.
+func (o Options) rotator(certificate certificate) *rotator.CertRotator {
+	lookahead := o.Validity / 3
+	made := &rotator.CertRotator{
+		SecretKey:              types.NamespacedName{Namespace: o.Namespace, Name: certificate.secret},
+		ControllerName:         certificate.secret,
+		CertDir:                o.Directory,
+		CAName:                 certificate.secret + "-ca",
+		CAOrganization:         "goldsmith",
+		DNSName:                certificate.names[0],
+		ExtraDNSNames:          certificate.names[1:],
+		ExtKeyUsages:           &certificate.usages,
+		CaCertDuration:         authorityValidity,
+		ServerCertDuration:     o.Validity,
+		LookaheadInterval:      lookahead,
+		RotationCheckFrequency: min(lookahead/8, maxCheckInterval),
+		FieldOwner:             fieldOwner,
+		RequireLeaderElection:  true,
+		IsReady:                make(chan struct{}),
+	}
+	if certificate.apiService != "" {
+		made.Webhooks = []rotator.WebhookInfo{{Type: rotator.APIService, Name: certificate.apiService}}
+	}
+	return made
+}
+
+// mapper knows the resources that are used, so that no server has to be asked.
+func mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
+	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{corev1.SchemeGroupVersion, apiServiceKind.GroupVersion()})
+	mapper.Add(corev1.SchemeGroupVersion.WithKind("Secret"), meta.RESTScopeNamespace)
+	mapper.Add(apiServiceKind, meta.RESTScopeRoot)
+	return mapper, nil
+}
+
+// start runs the manager until ctx is done.
+func start(ctx context.Context, mgr manager.Manager) error {
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("making certificates: %w", err)
+	}
+	return nil
+}

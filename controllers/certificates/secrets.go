@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package certificates
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+)
+
+// prepareRetry is how often it is tried to reach what certificates are kept in.
+const prepareRetry = 2 * time.Second
+
+var apiServiceKind = schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}
+
+// secrets sees to it that there are Secrets to fill: cert-controller itself makes none.
+type secrets struct {
+	client    client.Client
+	namespace string
+	names     []string
+}
+
+// addTo makes a Secret again when it was deleted.
+func (s *secrets) addTo(mgr ctrl.Manager) error {
+	err := ctrl.NewControllerManagedBy(mgr).
+		Named("certificate-secrets").
+		For(&corev1.Secret{}, builder.OnlyMetadata, builder.WithPredicates(predicate.Funcs{
+			CreateFunc:  func(event.CreateEvent) bool { return false },
+			UpdateFunc:  func(event.UpdateEvent) bool { return false },
+			DeleteFunc:  func(e event.DeleteEvent) bool { return slices.Contains(s.names, e.Object.GetName()) },
+			GenericFunc: func(event.GenericEvent) bool { return false },
+		})).
+		Complete(s)
+	if err != nil {
+		return fmt.Errorf("controller of Secrets: %w", err)
+	}
+	return nil
+}
+
+// Reconcile makes the Secret.
+func (s *secrets) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	return ctrl.Result{}, s.ensure(ctx, request.Name)
+}
+
+// ensure makes an empty Secret where there is none. A namespace that is going needs none.
+func (s *secrets) ensure(ctx context.Context, name string) error {
+	err := s.client.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+		Namespace: s.namespace,
+		Name:      name,
+		Labels:    map[string]string{"app.kubernetes.io/part-of": "goldsmith"},
+	}})
+	if apierrors.IsAlreadyExists(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("making Secret %s/%s: %w", s.namespace, name, err)
+	}
+	return nil
+}
+
+// prepare waits until what certificates are kept in can be reached, and there is a Secret for each. cert-controller
+// would give up. What is wrong meanwhile is for package waiting to say.
+func (s *secrets) prepare(ctx context.Context, reader client.Reader) error {
+	apiServices := &metav1.PartialObjectMetadataList{}
+	apiServices.SetGroupVersionKind(apiServiceKind)
+	return wait.PollUntilContextCancel(ctx, prepareRetry, true, func(ctx context.Context) (bool, error) {
+		there := &corev1.SecretList{}
+		if reader.List(ctx, there, client.InNamespace(s.namespace)) != nil || reader.List(ctx, apiServices, client.Limit(1)) != nil {
+			return false, nil
+		}
+		for _, name := range s.names {
+			exists := slices.ContainsFunc(there.Items, func(secret corev1.Secret) bool { return secret.Name == name })
+			if !exists && s.ensure(ctx, name) != nil {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+}

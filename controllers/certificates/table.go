@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package certificates
+
+import (
+	"crypto/x509"
+	"fmt"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// Names of the Secrets. Each has tls.crt and tls.key, the certificate and its key, and ca.crt, the authority that
+// verifies it. ca.key is for this package only.
+const (
+	// APIServerSecret is goldsmith-apiserver's.
+	APIServerSecret = "goldsmith-apiserver-tls"
+	// EtcdSecret is etcd's, for its clients and its peers: all of them present it, and all verify it.
+	EtcdSecret = "goldsmith-etcd-tls"
+	// ControllerSecret is that of this process, for its metrics.
+	ControllerSecret = "goldsmith-controller-tls"
+)
+
+// certificate is one that is made and kept valid.
+type certificate struct {
+	secret string
+	// names that it is valid for, the first one as its common name.
+	names  []string
+	usages []x509.ExtKeyUsage
+	// apiService gets the authority as its bundle; none if empty.
+	apiService string
+}
+
+// all are the certificates of an installation in a namespace.
+func all(namespace string) []certificate {
+	serving := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	both := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	etcd := serviceNames("goldsmith-etcd", namespace)
+	for _, name := range etcd {
+		etcd = append(etcd, "*."+name)
+	}
+	return []certificate{
+		{
+			secret:     APIServerSecret,
+			names:      serviceNames("goldsmith-apiserver", namespace),
+			usages:     serving,
+			apiService: v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.GroupName,
+		},
+		{secret: EtcdSecret, names: append(etcd, "localhost"), usages: both},
+		{secret: ControllerSecret, names: serviceNames("goldsmith-controller", namespace), usages: serving},
+	}
+}
+
+// serviceNames are the names that a Service is reached by, in its namespace and from elsewhere.
+func serviceNames(service, namespace string) []string {
+	return []string{
+		fmt.Sprintf("%s.%s.svc", service, namespace),
+		fmt.Sprintf("%s.%s.svc.cluster.local", service, namespace),
+		fmt.Sprintf("%s.%s", service, namespace),
+		service,
+	}
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package election lets one of several processes act, by a Lease.
+package election
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"goldsmith.dev/goldsmith/controllers/quiet"
+	"goldsmith.dev/goldsmith/controllers/waiting"
+)
+
+const (
+	// leaseDuration is how long a lease holds that nobody renews: after the holder's node is lost, another process goes
+	// on after this time. A holder that is told to stop gives its lease up at once.
+	leaseDuration = time.Minute
+	// renewDeadline is for how long the API may be away before the holder gives up and ends: longer than a
+	// kube-apiserver takes to restart.
+	renewDeadline = 45 * time.Second
+	// retryPeriod is how often the lease is renewed, or asked for.
+	retryPeriod = 2 * time.Second
+	// requestTimeout keeps a request that hangs from using up the renew deadline.
+	requestTimeout = 10 * time.Second
+)
+
+// Options of an election. All are required.
+type Options struct {
+	// Namespace of the Lease.
+	Namespace string
+	// Identity of this process, which no other process has at the same time. One that starts again under its identity
+	// goes on with the lease that it had.
+	Identity string
+}
+
+// UniqueIdentity is an identity for a process that has no name of its own.
+func UniqueIdentity() (string, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("making an identity for the election: %w", err)
+	}
+	return host + "_" + string(uuid.NewUUID()), nil
+}
+
+// AddTo has a manager act only while it holds the lease of that name. The process must end as soon as the manager has.
+// The reporter sees the requests that config makes.
+func (o Options) AddTo(manager *ctrl.Options, config *rest.Config, lease string, reporter *waiting.Reporter) error {
+	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, o.Namespace, lease,
+		resourcelock.ResourceLockConfig{Identity: o.Identity}, config, 2*requestTimeout)
+	if err != nil {
+		return fmt.Errorf("election by Lease %s/%s: %w", o.Namespace, lease, err)
+	}
+	manager.Logger = quiet.Demote(manager.Logger, isSaid(reporter))
+	manager.LeaderElection = true
+	manager.LeaderElectionResourceLockInterface = lock
+	manager.LeaderElectionReleaseOnCancel = true
+	manager.LeaseDuration = new(leaseDuration)
+	manager.RenewDeadline = new(renewDeadline)
+	manager.RetryPeriod = new(retryPeriod)
+	return nil
+}
+
+// isSaid picks failed tries, of which there is one every few seconds while the API is away, while the log says anyway
+// what is waited for. That the lease is lost ends the manager with an error.
+func isSaid(reporter *waiting.Reporter) func(quiet.Line) bool {
+	const loggerName = "leaderelection" // the name that a manager gives to the log of its election
+	return func(line quiet.Line) bool {
+		return line.Name == loggerName && line.Error && len(reporter.Reasons()) > 0
+	}
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/controllers/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/state"
+)
+
+// TestRefusalIsAskedOfTheEvents asks an API that answers with what the test says, and notes what it is asked.
+func TestRefusalIsAskedOfTheEvents(t *testing.T) {
+	const refused = `{"items":[{"reason":"FailedCreate","message":"Error creating: no","lastTimestamp":"2030-01-02T03:04:05Z"}]}`
+	for name, test := range map[string]struct {
+		events, pods string
+		want         string
+		asked        int
+	}{
+		"nobody says why":            {events: `{"items":[]}`, asked: 1},
+		"an event says why":          {events: refused, pods: `{"items":[]}`, want: "no", asked: 2},
+		"there is a pod after all":   {events: refused, pods: `{"items":[{"metadata":{"name":"pod"}}]}`, asked: 2},
+		"nobody may read the events": {events: "", want: "listing events of Job web-1-abc", asked: 1},
+		"nobody may read the pods":   {events: refused, pods: "", want: "listing pods of Job web-1-abc", asked: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := 0
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked++
+				answer, query := test.events, "fieldSelector=involvedObject.uid%3Djob-uid"
+				if strings.HasSuffix(r.URL.Path, "/namespaces/team/pods") {
+					answer, query = test.pods, "labelSelector=batch.kubernetes.io%2Fcontroller-uid%3Djob-uid"
+				}
+				if r.URL.RawQuery != query {
+					t.Errorf("asked %s", r.URL)
+				}
+				w.Header().Set("Content-Type", "application/json")
+				if answer == "" {
+					w.WriteHeader(http.StatusForbidden)
+				}
+				_, _ = w.Write([]byte(answer)) // the client says what it did not get
+			}))
+			defer server.Close()
+			config := &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json", AcceptContentTypes: "application/json"}}
+			kube, err := kubernetes.NewForConfig(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := &reconciler{Options: Options{Options: reconciliation.Options{Kube: kube}}}
+			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1-abc", UID: "job-uid"}}
+			seen := &sight{}
+			for range 2 { // what was learnt holds for the rest of the reconciliation
+				observed := state.Observed{Job: job}
+				err := r.observeRefusal(context.Background(), &observed, seen)
+				if err != nil {
+					if test.want == "" || !strings.Contains(err.Error(), test.want) {
+						t.Errorf("unexpected error: %v", err)
+					}
+					break
+				}
+				if observed.Refused != test.want {
+					t.Errorf("refused %q, want %q", observed.Refused, test.want)
+				}
+			}
+			if asked != test.asked {
+				t.Errorf("the API was asked %d times, want %d", asked, test.asked)
+			}
+		})
+	}
+}

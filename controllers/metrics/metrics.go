@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package metrics counts what becomes of builds, for whoever watches over an installation. What controller-runtime
+// measures by itself (queues, reconciliations, requests) is not repeated here.
+//
+// The values of labels are few: phases, outcomes and the documented reasons, never names of objects.
+package metrics
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// Builds counts builds and attempts as their ends are stored. It counts what this process stores: the sum over all
+// processes is the number of builds.
+type Builds struct {
+	finished *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	attempts *prometheus.CounterVec
+}
+
+// NewBuilds registers the metrics of builds.
+func NewBuilds(registerer prometheus.Registerer) (*Builds, error) {
+	b := &Builds{
+		finished: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "goldsmith_builds_finished_total",
+			Help: "Builds that finished, by phase, and by class and reason of the failure where they did not succeed.",
+		}, []string{"phase", "class", "reason"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "goldsmith_build_duration_seconds",
+			Help:    "How long finished builds took, from the start of their first attempt, by phase.",
+			Buckets: []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400},
+		}, []string{"phase"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "goldsmith_build_attempts_finished_total",
+			Help: "Attempts at builds that ended, by outcome, and by reason where they did not succeed.",
+		}, []string{"outcome", "reason"}),
+	}
+	err := errors.Join(registerer.Register(b.finished), registerer.Register(b.duration), registerer.Register(b.attempts))
+	if err != nil {
+		return nil, fmt.Errorf("registering the metrics of builds: %w", err)
+	}
+	// A rate needs a first value.
+	b.finished.WithLabelValues(string(v1alpha1.BuildSucceeded), "", "")
+	b.attempts.WithLabelValues(string(v1alpha1.AttemptSucceeded), "")
+	return b, nil
+}
+
+// Stored counts what ended between the two statuses of a build, of which the second one has just been stored.
+func (b *Builds) Stored(before, after *v1alpha1.ImageBuildStatus) {
+	for i := range after.Attempts {
+		attempt := &after.Attempts[i]
+		if ended := i < len(before.Attempts) && before.Attempts[i].Outcome != ""; ended || attempt.Outcome == "" {
+			continue
+		}
+		_, reason := failure(attempt.Failure)
+		b.attempts.WithLabelValues(string(attempt.Outcome), reason).Inc()
+	}
+	if before.Finished || !after.Finished {
+		return
+	}
+	class, reason := failure(after.Failure)
+	b.finished.WithLabelValues(string(after.Phase), class, reason).Inc()
+	if after.StartTime != nil && after.CompletionTime != nil {
+		b.duration.WithLabelValues(string(after.Phase)).Observe(after.CompletionTime.Sub(after.StartTime.Time).Seconds())
+	}
+}
+
+func failure(of *v1alpha1.BuildFailure) (class, reason string) {
+	if of == nil {
+		return "", ""
+	}
+	return string(of.Class), string(of.Reason)
+}

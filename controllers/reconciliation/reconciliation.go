@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package reconciliation holds what every reconciler here is given, and what becomes of the error that one ends with.
+package reconciliation
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+const (
+	// staleRetry is when an object is looked at again after what was read turned out to be older than what is stored.
+	staleRetry = 50 * time.Millisecond
+	// awayRetry is when an object is looked at again while the API is away.
+	awayRetry = 2 * time.Second
+	// firstRetry and lastRetry are the first and the longest pause before an object with an error is looked at again:
+	// what an error was due to may be over long before it comes back as an event.
+	firstRetry = 5 * time.Millisecond
+	lastRetry  = 30 * time.Second
+	// cacheSyncTimeout is how long caches may take to fill once the manager has filled them.
+	cacheSyncTimeout = time.Hour
+)
+
+// Options of a reconciler. All are required.
+type Options struct {
+	// Client reads and writes Images and ImageBuilds.
+	Client versioned.Interface
+	// Kube reaches ConfigMaps, Jobs, pods and their logs.
+	Kube kubernetes.Interface
+	// Builders are what the operator allows.
+	Builders inputs.Builders
+	// Events records what happened to an object.
+	Events record.EventRecorder
+	// Clock tells the time.
+	Clock clock.PassiveClock
+}
+
+// Settings of the controller that runs a reconciler with so many workers.
+func Settings(workers int) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: workers,
+		CacheSyncTimeout:        cacheSyncTimeout,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstRetry, lastRetry),
+	}
+}
+
+// Result is the end of a reconciliation: the result itself where there is no error. A conflict is looked at again after
+// a moment, and an object that is gone, or about to go with its namespace, not at all. While the API is away the object
+// is looked at again and again: package waiting has said so. Any other error is returned with the object, and tried again
+// with backoff.
+func Result(kind string, request ctrl.Request, result ctrl.Result, err error) (ctrl.Result, error) {
+	switch {
+	case err == nil:
+		return result, nil
+	case apierrors.IsConflict(err):
+		return ctrl.Result{RequeueAfter: staleRetry}, nil
+	case away(err):
+		return ctrl.Result{RequeueAfter: awayRetry}, nil
+	case apierrors.IsNotFound(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return ctrl.Result{}, nil
+	default:
+		return ctrl.Result{}, fmt.Errorf("%s %s: %w", kind, request, err)
+	}
+}
+
+// away says whether nobody answered for an API. Without its APIService that is a 404 which is not about any object.
+func away(err error) bool {
+	return apierrors.IsServiceUnavailable(err) || utilnet.IsConnectionRefused(err) ||
+		apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"goldsmith.dev/goldsmith/controllers/waiting"
+)
+
+// cacheLimit is how long controllers that are to stop may take to fill their caches first.
+const cacheLimit = time.Second
+
+// Run runs the controllers until ctx is done. A manager does not hear of that until its caches are full, which may be
+// never where the server is away: then it is left behind, and does nothing.
+func Run(ctx context.Context, controllers manager.Manager) error {
+	ended := make(chan error, 1)
+	go func() { ended <- controllers.Start(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	limit := time.NewTimer(cacheLimit)
+	defer limit.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-controllers.Elected(): // its caches are full
+		return <-ended
+	case <-limit.C:
+		return nil
+	}
+}
+
+// addChecks has a manager be healthy while it runs, and ready once its caches are full.
+func addChecks(mgr manager.Manager, reporter *waiting.Reporter) error {
+	full := &signpost{reporter: reporter}
+	return errors.Join(
+		mgr.AddHealthzCheck("ping", healthz.Ping),
+		mgr.AddReadyzCheck("caches", full.check),
+		mgr.Add(full),
+	)
+}
+
+// signpost is passed by a manager whose caches are full, elected or not.
+type signpost struct {
+	reporter *waiting.Reporter
+	passed   atomic.Bool
+}
+
+// Start is called once the caches are full.
+func (s *signpost) Start(context.Context) error {
+	s.passed.Store(true)
+	return nil
+}
+
+// NeedLeaderElection says no: a process that waits to be elected is ready, too.
+func (s *signpost) NeedLeaderElection() bool {
+	return false
+}
+
+func (s *signpost) check(*http.Request) error {
+	if s.passed.Load() {
+		return nil
+	}
+	return errors.New(strings.Join(append([]string{"the caches are not full yet"}, s.reporter.Reasons()...), "\n"))
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inputs
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// digestedTemplate is a template as it counts: nil if it says nothing, and without what says nothing. All of it counts,
+// also what cannot change an artifact: more memory is how a build that ran out of it is mended, and a change of inputs
+// is what starts another one.
+func digestedTemplate(template *v1alpha1.BuildTemplate) any {
+	if template == nil {
+		return nil
+	}
+	counts := *template
+	if equality.Semantic.DeepEqual(counts.Resources, &corev1.ResourceRequirements{}) {
+		counts.Resources = nil
+	}
+	if equality.Semantic.DeepEqual(counts.Affinity, &corev1.Affinity{}) {
+		counts.Affinity = nil
+	}
+	document, _ := plain(counts).(map[string]any)
+	if len(document) == 0 {
+		return nil // and not a map that is not nil
+	}
+	return document
+}
+
+// plain is a value as maps, lists and strings, whose keys are sorted where it is encoded: the fields of the types of
+// k8s.io/api are in no order that could be relied on.
+func plain(value any) any {
+	decoder := json.NewDecoder(bytes.NewReader(mustCanonicalJSON(value)))
+	decoder.UseNumber()
+	var document any
+	if err := decoder.Decode(&document); err != nil {
+		panic(err) // it was encoded a moment ago
+	}
+	return document
+}
+
+// templateValues are the parts of a template that Diff tells apart.
+func templateValues(template *v1alpha1.BuildTemplate) map[path]value {
+	values := map[path]value{}
+	if template == nil {
+		return values
+	}
+	for field, text := range map[string]string{
+		"template.serviceAccountName": template.ServiceAccountName,
+		"template.runtimeClassName":   template.RuntimeClassName,
+		"template.priorityClassName":  template.PriorityClassName,
+	} {
+		if text != "" {
+			values[path{field: field}] = shownAsIs(text)
+		}
+	}
+	if resources := template.Resources; resources != nil {
+		addQuantities(values, "template.resources.requests", resources.Requests)
+		addQuantities(values, "template.resources.limits", resources.Limits)
+	}
+	for label, text := range template.NodeSelector {
+		values[path{"template.nodeSelector", label}] = shownAsIs(text)
+	}
+	if len(template.Tolerations) > 0 {
+		values[path{field: "template.tolerations"}] = shownAsJSON(template.Tolerations)
+	}
+	if !equality.Semantic.DeepEqual(template.Affinity, &corev1.Affinity{}) && template.Affinity != nil {
+		values[path{field: "template.affinity"}] = shownAsJSON(template.Affinity)
+	}
+	for _, variable := range template.Env {
+		values[path{"template.env", variable.Name}] = value{exact: string(mustCanonicalJSON(variable)), shown: shorten(envText(variable))}
+	}
+	return values
+}
+
+func addQuantities(values map[path]value, field string, list corev1.ResourceList) {
+	for name, quantity := range list {
+		values[path{field, string(name)}] = shownAsIs(quantity.String())
+	}
+}
+
+func shownAsJSON(value any) value {
+	return shownAsIs(string(mustCanonicalJSON(plain(value))))
+}
+
+// envText is the value of a variable, or where it comes from: what a Secret holds is not shown.
+func envText(variable corev1.EnvVar) string {
+	switch source := variable.ValueFrom; {
+	case source == nil && variable.Value == "":
+		return `""`
+	case source == nil:
+		return variable.Value
+	case source.SecretKeyRef != nil:
+		return keyText("Secret", source.SecretKeyRef.Name, source.SecretKeyRef.Key, source.SecretKeyRef.Optional)
+	case source.ConfigMapKeyRef != nil:
+		return keyText("ConfigMap", source.ConfigMapKeyRef.Name, source.ConfigMapKeyRef.Key, source.ConfigMapKeyRef.Optional)
+	}
+	return string(mustCanonicalJSON(variable.ValueFrom))
+}
+
+func keyText(kind, name, key string, optional *bool) string {
+	text := fmt.Sprintf("key %s of %s %s", key, kind, name)
+	if optional != nil && *optional {
+		text += ", if there is one"
+	}
+	return text
+}
+
+// envOrder tells that the variables are the same and come in another order, which counts: a value may use those before
+// it, as $(NAME).
+func envOrder(before, after *v1alpha1.BuildTemplate) []v1alpha1.InputChange {
+	from, to := envNames(before), envNames(after)
+	if slices.Equal(from, to) || !slices.Equal(slices.Sorted(slices.Values(from)), slices.Sorted(slices.Values(to))) {
+		return nil
+	}
+	return []v1alpha1.InputChange{{Path: "template.env", From: shorten(strings.Join(from, ", ")), To: shorten(strings.Join(to, ", "))}}
+}
+
+func envNames(template *v1alpha1.BuildTemplate) (names []string) {
+	if template == nil {
+		return nil
+	}
+	for _, variable := range template.Env {
+		names = append(names, variable.Name)
+	}
+	return names
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// waiting is what an attempt waits for.
+type waiting struct {
+	reason, message string
+}
+
+var (
+	waitingForPod    = waiting{v1alpha1.ReasonWaitingForPod, "the pod of the attempt's Job has not started"}
+	waitingForVolume = waiting{v1alpha1.ReasonWaitingForPod, "the pod's volumes and network are being set up"}
+	waitingForImage  = waiting{v1alpha1.ReasonImagePulling, "the builder's image is being pulled"}
+)
+
+// linger lets the attempt wait, and says what for once that is worth telling.
+func (t *transition) linger(e evidence) {
+	t.after = t.startTimeLeft()
+	if e.passing {
+		t.after = min(t.after, untilNextLook(t.age()))
+	}
+	if early := noticeable - t.age(); early > 0 {
+		t.after = min(t.after, early)
+		return
+	}
+	t.record()
+	t.wait(e.waiting)
+}
+
+// waitingFor says why a pod's container has not started.
+func (t *transition) waitingFor(pod *corev1.Pod) evidence {
+	if unscheduled := podCondition(pod, corev1.PodScheduled, corev1.ConditionFalse); unscheduled != nil {
+		return evidence{waiting: waiting{v1alpha1.ReasonUnschedulable, unscheduled.Message}}
+	}
+	state := containerWaiting(pod)
+	if state == nil {
+		return evidence{waiting: waitingForPod}
+	}
+	told := fmt.Sprintf("%s: %s", state.Reason, state.Message)
+	switch state.Reason {
+	case "InvalidImageName":
+		return evidence{failure: failure(v1alpha1.ReasonInvalidImageName, "%s", state.Message)}
+	case "CreateContainerConfigError":
+		// A kubelet that has not read a Secret or a ConfigMap yet says so too, and tries again.
+		if contains(state.Message, []string{"failed to sync "}) || t.mayAppear(state.Message) {
+			return evidence{waiting: waiting{v1alpha1.ReasonWaitingForPod, told}, passing: true}
+		}
+		return evidence{failure: failure(v1alpha1.ReasonBuilderNotRunnable, "%s", told)}
+	case "", "ContainerCreating", "PodInitializing":
+		if podCondition(pod, corev1.PodReadyToStartContainers, corev1.ConditionFalse) != nil {
+			return evidence{waiting: waitingForVolume}
+		}
+		return evidence{waiting: waitingForImage}
+	}
+	if pullFailing(state) {
+		return evidence{waiting: waiting{v1alpha1.ReasonImagePulling, told}}
+	}
+	return evidence{waiting: waiting{v1alpha1.ReasonWaitingForPod, told}} // such as CreateContainerError: the kubelet tries again
+}
+
+// startTimeout is the failure of an attempt whose container did not start in time. The last thing that kept it from
+// starting says which.
+func (t *transition) startTimeout(last waiting) *v1alpha1.BuildFailure {
+	limit := t.Build.Spec.Timeouts.Start.Duration
+	if t.Pod != nil {
+		if state := containerWaiting(t.Pod); state != nil && pullFailing(state) {
+			return failure(v1alpha1.ReasonImagePullFailed, "the builder's image was not pulled within %s: %s", limit, state.Message)
+		}
+	}
+	if t.Pod == nil && last == waitingForPod || last.message == "" {
+		return failure(v1alpha1.ReasonStartTimeout, "no container started within %s: the Job has no pod", limit)
+	}
+	return failure(v1alpha1.ReasonStartTimeout, "no container started within %s: %s: %s", limit, last.reason, last.message)
+}
+
+// pullFailing says that the image cannot be pulled, or not be used once it is there. Kubelets go on trying.
+func pullFailing(state *corev1.ContainerStateWaiting) bool {
+	return slices.Contains([]string{
+		"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed", "ImageInspectError", "ErrImageNeverPull",
+	}, state.Reason)
+}
+
+func podCondition(pod *corev1.Pod, kind corev1.PodConditionType, status corev1.ConditionStatus) *corev1.PodCondition {
+	for i, condition := range pod.Status.Conditions {
+		if condition.Type == kind && condition.Status == status {
+			return &pod.Status.Conditions[i]
+		}
+	}
+	return nil
+}
