@@ -33,6 +33,7 @@ var layers = []layer{
 	{"apiserver", append([]string{"apiserver", "apis"}, pureFunctions...)},
 	{"controllers", append([]string{"controllers", "apis"}, pureFunctions...)},
 	{"e2e", []string{"e2e", "apis"}},
+	{"kustomize", nil}, // manifests and their tests, which know only what a cluster would
 	{"cmd", []string{""}},
 }
 

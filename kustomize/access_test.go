@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kustomize_test
+
+import (
+	"slices"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+)
+
+// clusters are the roles that every cluster has, and that ours are bound to.
+var clusters = []string{"ClusterRole/system:auth-delegator", "Role/extension-apiserver-authentication-reader"}
+
+// role is a Role or a ClusterRole.
+type role struct {
+	object
+	rules []rbacv1.PolicyRule
+}
+
+func roles(objects []object) []role {
+	var found []role
+	for _, each := range objects {
+		switch value := each.value.(type) {
+		case *rbacv1.Role:
+			found = append(found, role{each, value.Rules})
+		case *rbacv1.ClusterRole:
+			found = append(found, role{each, value.Rules})
+		}
+	}
+	return found
+}
+
+func rolesNameWhatTheyAllow(t *testing.T, built installation) {
+	escalation := []string{"escalate", "bind", "impersonate"}
+	for _, each := range roles(built.objects) {
+		if len(each.rules) == 0 {
+			t.Errorf("%s allows nothing", each)
+		}
+		for _, rule := range each.rules {
+			if slices.Contains(slices.Concat(rule.APIGroups, rule.Resources, rule.Verbs, rule.NonResourceURLs), "*") {
+				t.Errorf("%s has a wildcard: %+v", each, rule)
+			}
+			if slices.ContainsFunc(rule.Verbs, func(verb string) bool { return slices.Contains(escalation, verb) }) {
+				t.Errorf("%s can become more than it is: %v", each, rule.Verbs)
+			}
+		}
+	}
+}
+
+// Secrets are those of our own namespace, and only named ones are changed.
+func rolesReachOnlyOurSecrets(t *testing.T, built installation) {
+	for _, each := range roles(built.objects) {
+		for _, rule := range each.rules {
+			if !slices.Contains(rule.Resources, "secrets") {
+				continue
+			}
+			if each.kind.Kind == "ClusterRole" {
+				t.Errorf("%s is about Secrets in all namespaces", each)
+			}
+			changes := slices.ContainsFunc(rule.Verbs, func(verb string) bool { return !slices.Contains([]string{"list", "watch", "create"}, verb) })
+			if changes && len(rule.ResourceNames) == 0 {
+				t.Errorf("%s is about any Secret: %v", each, rule.Verbs)
+			}
+			if built.has(certManager) {
+				t.Errorf("%s is about Secrets, which cert-manager keeps", each)
+			}
+		}
+	}
+}
+
+func bindingsAreOfRolesAndAccountsThatThereAre(t *testing.T, built installation) {
+	known := slices.Clone(clusters)
+	for _, each := range roles(built.objects) {
+		known = append(known, each.kind.Kind+"/"+each.name)
+	}
+	accounts := names(built.objects, "ServiceAccount")
+	bound := map[string]bool{}
+	check := func(name string, ref rbacv1.RoleRef, subjects []rbacv1.Subject) {
+		bound[ref.Kind+"/"+ref.Name] = true
+		if !slices.Contains(known, ref.Kind+"/"+ref.Name) {
+			t.Errorf("%s is of %s %s, which there is not", name, ref.Kind, ref.Name)
+		}
+		if len(subjects) == 0 {
+			t.Errorf("%s is for nobody", name)
+		}
+		for _, subject := range subjects {
+			if subject.Kind != "ServiceAccount" || subject.Namespace != namespace || !slices.Contains(accounts, subject.Name) {
+				t.Errorf("%s is for %+v", name, subject)
+			}
+		}
+	}
+	for _, each := range of[*rbacv1.RoleBinding](built.objects) {
+		check(each.Name, each.RoleRef, each.Subjects)
+	}
+	for _, each := range of[*rbacv1.ClusterRoleBinding](built.objects) {
+		check(each.Name, each.RoleRef, each.Subjects)
+	}
+	for _, each := range roles(built.objects) {
+		aggregated := slices.Contains([]string{"goldsmith-view", "goldsmith-edit", "goldsmith-admin"}, each.name)
+		if !aggregated && !bound[each.kind.Kind+"/"+each.name] {
+			t.Errorf("nobody has %s", each)
+		}
+	}
+}
+
+// The cluster's roles contain each other: what is in view is in edit, and what is in edit is in admin.
+func peopleGetTheirRightsByTheClustersRoles(t *testing.T, built installation) {
+	allowed := map[string][]string{}
+	for _, each := range of[*rbacv1.ClusterRole](built.objects) {
+		for _, into := range []string{"view", "edit", "admin"} {
+			if each.Labels["rbac.authorization.k8s.io/aggregate-to-"+into] != "true" {
+				continue
+			}
+			if each.Name != "goldsmith-"+into {
+				t.Errorf("%s becomes part of %s", each.Name, into)
+			}
+			for _, rule := range each.Rules {
+				for _, resource := range rule.Resources {
+					for _, verb := range rule.Verbs {
+						allowed[into] = append(allowed[into], verb+" "+resource)
+					}
+				}
+			}
+		}
+	}
+	for into, expected := range map[string][]string{
+		"view":  {"list images", "watch imagebuilds", "get imagebuilds/log"},
+		"edit":  {"create images", "delete imagebuilds", "create images/instantiate", "create imagebuilds/cancel"},
+		"admin": {"use serviceaccounts"},
+	} {
+		for _, each := range expected {
+			if !slices.Contains(allowed[into], each) {
+				t.Errorf("%s may not %s", into, each)
+			}
+		}
+	}
+	for _, each := range slices.Concat(allowed["view"], allowed["edit"]) {
+		if slices.Contains([]string{"use serviceaccounts", "update images/status", "update imagebuilds/status"}, each) {
+			t.Errorf("anybody may %s", each)
+		}
+	}
+}

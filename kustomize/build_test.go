@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package kustomize_test checks what is applied to a cluster, without one: every overlay, and every combination of
+// components, as kubectl would build it.
+package kustomize_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+const (
+	namespace    = "goldsmith-system"
+	partOfLabel  = "app.kubernetes.io/part-of"
+	nameLabel    = "app.kubernetes.io/name"
+	externalEtcd = "external-etcd"
+	singleNode   = "single-node"
+	etcdHA       = "etcd-ha"
+	certManager  = "cert-manager"
+	monitoring   = "monitoring"
+)
+
+// installation is something that can be applied.
+type installation struct {
+	name       string
+	components []string
+	objects    []object
+}
+
+// object is one of its objects: typed, but for kinds that others define.
+type object struct {
+	kind      schema.GroupVersionKind
+	namespace string
+	name      string
+	value     runtime.Object
+}
+
+func (o object) String() string {
+	return strings.TrimPrefix(o.namespace+"/"+o.kind.Kind+"/"+o.name, "/")
+}
+
+func (i installation) has(component string) bool { return slices.Contains(i.components, component) }
+
+// installations are all overlays, and the base with every combination of components that makes sense.
+func installations(t *testing.T) []installation {
+	t.Helper()
+	tree := inMemory(t)
+	entries, err := os.ReadDir("overlays")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []installation
+	for _, entry := range entries {
+		all = append(all, installation{name: "overlays/" + entry.Name(), objects: build(t, tree, "kustomize/overlays/"+entry.Name())})
+	}
+	for _, etcd := range [][]string{nil, {singleNode}, {etcdHA}, {externalEtcd}, {singleNode, externalEtcd}} {
+		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}} {
+			components := slices.Concat(rest, etcd)
+			all = append(all, installation{
+				name:       "base+" + strings.Join(components, "+"),
+				components: components,
+				objects:    build(t, tree, layer(t, tree, components)),
+			})
+		}
+	}
+	production := slices.IndexFunc(all, func(i installation) bool { return i.name == "overlays/production" })
+	if production < 0 || len(all) < 3+20 {
+		t.Fatalf("found %d installations", len(all))
+	}
+	all[production].components = []string{etcdHA, certManager, monitoring}
+	return all
+}
+
+// inMemory is a copy of this folder that can be added to.
+func inMemory(t *testing.T) filesys.FileSystem {
+	t.Helper()
+	tree := filesys.MakeFsInMemory()
+	err := fs.WalkDir(os.DirFS("."), ".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		return tree.WriteFile(path.Join("kustomize", file), content)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+// layer adds a folder to the tree as an operator would write it: the base, components, and what they ask for.
+func layer(t *testing.T, tree filesys.FileSystem, components []string) (folder string) {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString("resources: [../../kustomize/base]\ncomponents:\n")
+	for _, component := range components {
+		fmt.Fprintf(&text, "  - ../../kustomize/components/%s\n", component)
+	}
+	if slices.Contains(components, externalEtcd) {
+		fmt.Fprintf(&text, "configMapGenerator:\n  - {name: goldsmith-etcd, namespace: %s, literals: [\"servers=https://etcd.test:2379\"]}\n", namespace)
+	}
+	folder = "layers/" + strings.Join(append([]string{"base"}, components...), "-")
+	if err := tree.WriteFile(folder+"/kustomization.yaml", []byte(text.String())); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// build does what kubectl kustomize does, and decodes every object strictly.
+func build(t *testing.T, tree filesys.FileSystem, folder string) []object {
+	t.Helper()
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(tree, folder)
+	if err != nil {
+		t.Fatalf("%s: %v", folder, err)
+	}
+	decoder := strictDecoder(t)
+	var objects []object
+	for _, resource := range built.Resources() {
+		yaml, err := resource.AsYAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoded, err := decode(decoder, yaml)
+		if err != nil {
+			t.Errorf("%s: %s: %v", folder, resource.CurId(), err)
+			continue
+		}
+		objects = append(objects, decoded)
+	}
+	return objects
+}
+
+// of are the objects of one type.
+func of[T runtime.Object](objects []object) []T {
+	var found []T
+	for _, each := range objects {
+		if typed, ok := each.value.(T); ok {
+			found = append(found, typed)
+		}
+	}
+	return found
+}
+
+func TestInstallations(t *testing.T) {
+	checks := map[string]func(*testing.T, installation){
+		"EveryKindIsTheClustersOrOfWhatAComponentNeeds": everyKindIsTheClustersOrOfWhatAComponentNeeds,
+		"NoObjectIsThereTwice":                          noObjectIsThereTwice,
+		"EveryObjectSaysWhatItIsPartOf":                 everyObjectSaysWhatItIsPartOf,
+		"TheNamespaceIsRestricted":                      theNamespaceIsRestricted,
+		"TheAPIServiceHasItsServerAndIsVerified":        theAPIServiceHasItsServerAndIsVerified,
+		"TheAuditPolicyIsOne":                           theAuditPolicyIsOne,
+		"TheExpectedPodsRun":                            theExpectedPodsRun,
+		"PodsMeetTheRestrictedStandard":                 podsMeetTheRestrictedStandard,
+		"ContainersAreConfined":                         containersAreConfined,
+		"ContainersAreProbed":                           containersAreProbed,
+		"ImagesAreThoseOfATagAndPulledOnce":             imagesAreThoseOfATagAndPulledOnce,
+		"ReplicasStayAvailable":                         replicasStayAvailable,
+		"WhatPodsReferToIsThere":                        whatPodsReferToIsThere,
+		"PodsMountSingleKeysOfSecrets":                  podsMountSingleKeysOfSecrets,
+		"SecretsAreAppliedWithoutContent":               secretsAreAppliedWithoutContent,
+		"SelectorsAndPortsMatchPods":                    selectorsAndPortsMatchPods,
+		"EveryPodIsReachedOnlyAsANetworkPolicySays":     everyPodIsReachedOnlyAsANetworkPolicySays,
+		"PriorityLevelsOfFlowsAreThere":                 priorityLevelsOfFlowsAreThere,
+		"RolesNameWhatTheyAllow":                        rolesNameWhatTheyAllow,
+		"RolesReachOnlyOurSecrets":                      rolesReachOnlyOurSecrets,
+		"BindingsAreOfRolesAndAccountsThatThereAre":     bindingsAreOfRolesAndAccountsThatThereAre,
+		"AlertsAndDashboardAskForMetrics":               alertsAndDashboardAskForMetrics,
+		"PeopleGetTheirRightsByTheClustersRoles":        peopleGetTheirRightsByTheClustersRoles,
+	}
+	for _, each := range installations(t) {
+		t.Run(each.name, func(t *testing.T) {
+			for name, check := range checks {
+				t.Run(name, func(t *testing.T) { check(t, each) })
+			}
+		})
+	}
+}

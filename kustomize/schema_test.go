@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kustomize_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// others are the kinds that something else in the cluster defines, by the component that needs it.
+var others = map[string][]schema.GroupVersionKind{
+	certManager: {
+		{Group: "cert-manager.io", Version: "v1", Kind: "Certificate"},
+		{Group: "cert-manager.io", Version: "v1", Kind: "Issuer"},
+	},
+	monitoring: {
+		{Group: "monitoring.coreos.com", Version: "v1", Kind: "PrometheusRule"},
+		{Group: "monitoring.coreos.com", Version: "v1", Kind: "ServiceMonitor"},
+	},
+}
+
+// strictDecoder knows the cluster's own kinds. A field that a kind does not have is an error.
+func strictDecoder(t *testing.T) runtime.Decoder {
+	t.Helper()
+	known := runtime.NewScheme()
+	if err := errors.Join(scheme.AddToScheme(known), apiregistrationv1.AddToScheme(known), auditv1.AddToScheme(known)); err != nil {
+		t.Fatal(err)
+	}
+	return serializer.NewCodecFactory(known, serializer.EnableStrict).UniversalDeserializer()
+}
+
+// decode reads an object. Of kinds that the decoder does not know it only sees to it that no field is there twice.
+func decode(decoder runtime.Decoder, text []byte) (object, error) {
+	value, kind, err := decoder.Decode(text, nil, nil)
+	if runtime.IsNotRegisteredError(err) {
+		content := map[string]any{}
+		if err := yaml.UnmarshalStrict(text, &content); err != nil {
+			return object{}, err
+		}
+		foreign := &unstructured.Unstructured{Object: content}
+		value, err = foreign, nil
+		kind = new(foreign.GroupVersionKind())
+	}
+	if err != nil {
+		return object{}, err
+	}
+	named, err := meta.Accessor(value)
+	if err != nil {
+		return object{}, err
+	}
+	return object{kind: *kind, namespace: named.GetNamespace(), name: named.GetName(), value: value}, nil
+}
+
+func TestDecodingIsStrict(t *testing.T) {
+	decoder := strictDecoder(t)
+	if _, err := decode(decoder, []byte("{apiVersion: v1, kind: Service, metadata: {name: x}, spec: {port: []}}")); err == nil {
+		t.Error("a field that there is not was accepted")
+	}
+	if _, err := decode(decoder, []byte("{apiVersion: apiregistration.k8s.io/v1, kind: APIService, metadata: {name: x}, spec: {insecure: true}}")); err == nil {
+		t.Error("a field that an APIService does not have was accepted")
+	}
+}
+
+func everyKindIsTheClustersOrOfWhatAComponentNeeds(t *testing.T, built installation) {
+	for _, each := range built.objects {
+		if _, foreign := each.value.(*unstructured.Unstructured); !foreign {
+			continue
+		}
+		allowed := false
+		for component, kinds := range others {
+			allowed = allowed || built.has(component) && slices.Contains(kinds, each.kind)
+		}
+		if !allowed {
+			t.Errorf("%s is a %s", each, each.kind)
+		}
+	}
+}
+
+func noObjectIsThereTwice(t *testing.T, built installation) {
+	seen := map[string]bool{}
+	for _, each := range built.objects {
+		id := each.kind.GroupKind().String() + " " + each.String()
+		if seen[id] {
+			t.Errorf("%s is there twice", id)
+		}
+		seen[id] = true
+	}
+}
+
+// What selects objects by these labels, to count them or to see that all are gone, finds each.
+func everyObjectSaysWhatItIsPartOf(t *testing.T, built installation) {
+	for _, each := range built.objects {
+		named, err := meta.Accessor(each.value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if built.has(externalEtcd) && each.kind.Kind == "ConfigMap" && strings.HasPrefix(each.name, "goldsmith-etcd-") {
+			continue // the operator's own
+		}
+		if named.GetLabels()[partOfLabel] != "goldsmith" || named.GetLabels()[nameLabel] == "" {
+			t.Errorf("%s has labels %v", each, named.GetLabels())
+		}
+	}
+}
+
+func theNamespaceIsRestricted(t *testing.T, built installation) {
+	namespaces := of[*corev1.Namespace](built.objects)
+	if len(namespaces) != 1 || namespaces[0].Name != namespace || namespaces[0].Labels["pod-security.kubernetes.io/enforce"] != "restricted" {
+		t.Errorf("the namespaces are %v", namespaces)
+	}
+	for _, each := range built.objects {
+		if each.namespace != "" && each.namespace != namespace && each.String() != "kube-system/RoleBinding/goldsmith-apiserver-authentication-reader" {
+			t.Errorf("%s is in another namespace", each)
+		}
+	}
+}
+
+func theAPIServiceHasItsServerAndIsVerified(t *testing.T, built installation) {
+	services := of[*apiregistrationv1.APIService](built.objects)
+	if len(services) != 1 {
+		t.Fatalf("there are %d APIServices", len(services))
+	}
+	spec := services[0].Spec
+	if services[0].Name != spec.Version+"."+spec.Group || spec.InsecureSkipTLSVerify || spec.GroupPriorityMinimum == 0 || spec.VersionPriority == 0 {
+		t.Errorf("%s is %+v", services[0].Name, spec)
+	}
+	if len(spec.CABundle) > 0 {
+		t.Error("its bundle is applied, and so what makes certificates is undone")
+	}
+	found := slices.ContainsFunc(of[*corev1.Service](built.objects), func(service *corev1.Service) bool {
+		return spec.Service != nil && service.Name == spec.Service.Name && service.Namespace == spec.Service.Namespace &&
+			slices.ContainsFunc(service.Spec.Ports, func(port corev1.ServicePort) bool { return port.Port == *spec.Service.Port })
+	})
+	if !found {
+		t.Errorf("there is no Service %+v", spec.Service)
+	}
+	_, injected := services[0].Annotations["cert-manager.io/inject-ca-from"]
+	if injected != built.has(certManager) {
+		t.Errorf("annotations %v", services[0].Annotations)
+	}
+}
+
+// A policy that is not one keeps the API server from starting.
+func theAuditPolicyIsOne(t *testing.T, built installation) {
+	found := false
+	for _, each := range of[*corev1.ConfigMap](built.objects) {
+		content, ok := each.Data["audit-policy.yaml"]
+		if !ok {
+			continue
+		}
+		found = true
+		if _, kind, err := strictDecoder(t).Decode([]byte(content), nil, nil); err != nil || kind.Kind != "Policy" {
+			t.Errorf("%s: %v, %v", each.Name, kind, err)
+		}
+	}
+	if !found {
+		t.Error("there is none")
+	}
+}

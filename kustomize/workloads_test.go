@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kustomize_test
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
+)
+
+// workload is what runs pods.
+type workload struct {
+	object
+	replicas int32
+	selector map[string]string
+	template corev1.PodTemplateSpec
+}
+
+func workloads(objects []object) []workload {
+	var found []workload
+	for _, each := range objects {
+		switch value := each.value.(type) {
+		case *appsv1.Deployment:
+			found = append(found, workload{each, *value.Spec.Replicas, value.Spec.Selector.MatchLabels, value.Spec.Template})
+		case *appsv1.StatefulSet:
+			found = append(found, workload{each, *value.Spec.Replicas, value.Spec.Selector.MatchLabels, value.Spec.Template})
+		}
+	}
+	return found
+}
+
+func theExpectedPodsRun(t *testing.T, built installation) {
+	want := map[string]int32{"goldsmith-apiserver": 2, "goldsmith-controller": 2, "goldsmith-etcd": 1}
+	if built.has(singleNode) {
+		want["goldsmith-apiserver"], want["goldsmith-controller"] = 1, 1
+	}
+	if built.has(etcdHA) {
+		want["goldsmith-etcd"] = 3
+	}
+	if built.has(externalEtcd) {
+		delete(want, "goldsmith-etcd")
+	}
+	have := map[string]int32{}
+	for _, each := range workloads(built.objects) {
+		have[each.name] = each.replicas
+	}
+	if !maps.Equal(have, want) {
+		t.Errorf("replicas are %v, want %v", have, want)
+	}
+}
+
+func podsMeetTheRestrictedStandard(t *testing.T, built installation) {
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restricted := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
+	for _, each := range workloads(built.objects) {
+		result := policy.AggregateCheckResults(evaluator.EvaluatePod(restricted, &each.template.ObjectMeta, &each.template.Spec))
+		if !result.Allowed {
+			t.Errorf("%s: %s: %s", each, result.ForbiddenReason(), result.ForbiddenDetail())
+		}
+	}
+}
+
+func containersAreConfined(t *testing.T, built installation) {
+	for _, each := range workloads(built.objects) {
+		pod := each.template.Spec
+		if user := pod.SecurityContext.RunAsUser; user == nil || *user != 65532 {
+			t.Errorf("%s runs as user %v", each, user)
+		}
+		if pod.HostNetwork || pod.HostPID || pod.HostIPC {
+			t.Errorf("%s is in a namespace of its host", each)
+		}
+		for _, container := range slices.Concat(pod.InitContainers, pod.Containers) {
+			if readOnly := container.SecurityContext.ReadOnlyRootFilesystem; readOnly == nil || !*readOnly {
+				t.Errorf("%s: %s can write to its root", each, container.Name)
+			}
+			requests, limits := container.Resources.Requests, container.Resources.Limits
+			if requests.Cpu().IsZero() || requests.Memory().IsZero() || limits.Memory().IsZero() {
+				t.Errorf("%s: %s has resources %+v", each, container.Name, container.Resources)
+			}
+			if limits.Memory().Cmp(*requests.Memory()) < 0 {
+				t.Errorf("%s: %s asks for more memory than it may have", each, container.Name)
+			}
+		}
+	}
+}
+
+func containersAreProbed(t *testing.T, built installation) {
+	for _, each := range workloads(built.objects) {
+		for _, container := range each.template.Spec.Containers {
+			for name, probe := range map[string]*corev1.Probe{
+				"startup": container.StartupProbe, "readiness": container.ReadinessProbe, "liveness": container.LivenessProbe,
+			} {
+				if probe == nil || probe.HTTPGet == nil {
+					t.Errorf("%s: %s has no %s probe over HTTP", each, container.Name, name)
+					continue
+				}
+				named := slices.ContainsFunc(container.Ports, func(port corev1.ContainerPort) bool { return port.Name == probe.HTTPGet.Port.StrVal })
+				if !named {
+					t.Errorf("%s: the %s probe is of port %s, which %s has not", each, name, &probe.HTTPGet.Port, container.Name)
+				}
+			}
+		}
+	}
+}
+
+// tagged is a reference of a container image with a tag that says which one it is.
+var tagged = regexp.MustCompile(`^[a-z0-9.-]+(/[a-z0-9._-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*$`)
+
+func imagesAreThoseOfATagAndPulledOnce(t *testing.T, built installation) {
+	var images []string
+	for _, each := range workloads(built.objects) {
+		for _, container := range each.template.Spec.Containers {
+			images = append(images, container.Image)
+			if container.ImagePullPolicy != corev1.PullIfNotPresent {
+				t.Errorf("%s: %s is pulled %s", each, container.Name, container.ImagePullPolicy)
+			}
+		}
+	}
+	images = append(images, builders(t, built)["mock"])
+	for _, image := range images {
+		if !tagged.MatchString(image) || strings.HasSuffix(image, ":latest") {
+			t.Errorf("image %q has no tag of its own", image)
+		}
+	}
+}
+
+func builders(t *testing.T, built installation) map[string]string {
+	t.Helper()
+	for _, each := range of[*corev1.ConfigMap](built.objects) {
+		if strings.HasPrefix(each.Name, "goldsmith-builders") {
+			return each.Data
+		}
+	}
+	t.Fatal("there are no registered builders")
+	return nil
+}
+
+// An operator names images once, at the top.
+func TestImagesOfALayerReachTheRegisteredBuilders(t *testing.T) {
+	tree := inMemory(t)
+	text := `resources: [../../kustomize/overlays/kind]
+images:
+  - {name: goldsmith-apiserver, newTag: v9}
+  - {name: mock-builder, newName: registry.test/mock-builder, newTag: v9}
+`
+	if err := tree.WriteFile("layers/images/kustomization.yaml", []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	built := installation{objects: build(t, tree, "layers/images")}
+	if image := builders(t, built)["mock"]; image != "registry.test/mock-builder:v9" {
+		t.Errorf("the mock builder is %s", image)
+	}
+	index := slices.IndexFunc(workloads(built.objects), func(w workload) bool { return w.name == "goldsmith-apiserver" })
+	if image := workloads(built.objects)[index].template.Spec.Containers[0].Image; image != "goldsmith-apiserver:v9" {
+		t.Errorf("the API server is %s", image)
+	}
+}
+
+// A budget, and a rollout that first starts and then stops, are for those of which there are several.
+func replicasStayAvailable(t *testing.T, built installation) {
+	for _, each := range workloads(built.objects) {
+		budgets := slices.DeleteFunc(of[*policyv1.PodDisruptionBudget](built.objects), func(b *policyv1.PodDisruptionBudget) bool {
+			return !maps.Equal(b.Spec.Selector.MatchLabels, each.selector)
+		})
+		if want := each.replicas > 1; (len(budgets) == 1) != want {
+			t.Errorf("%s has %d replicas and %d budgets", each, each.replicas, len(budgets))
+		}
+		pod := each.template.Spec
+		if each.replicas > 1 && len(pod.TopologySpreadConstraints) == 0 {
+			t.Errorf("%s is not spread", each)
+		}
+		deployment, ok := each.value.(*appsv1.Deployment)
+		if ok && deployment.Spec.Strategy.RollingUpdate.MaxUnavailable.IntValue() != 0 {
+			t.Errorf("%s is rolled out by stopping first", each)
+		}
+	}
+}
