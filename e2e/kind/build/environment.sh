@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What all scripts here share: where things are, and how they say what they do. Sourced, never run.
+
+kind_directory=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Outside of the checkout, so that the next one finds it. Every path below it names a version and a digest of the recipe.
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/goldsmith/kind
+mkdir -p "$cache"
+PATH=$PATH:/usr/sbin:/sbin # where Debian has dockerd and mmdebstrap's helpers, for users too
+# shellcheck source=../versions.env
+source "$kind_directory/versions.env"
+
+fail() {
+  echo "error: $*" >&2
+  exit 1
+}
+
+as_root() {
+  if ((EUID == 0)); then "$@"; else sudo "$@"; fi
+}
+
+# step LABEL PROGRAM [ARGUMENT...]: one line, and the seconds that it took. What the program says is shown only if it fails.
+# Not for a function: errexit is off in whatever runs as a condition.
+step() {
+  local label=$1 begin=$SECONDS said
+  shift
+  said=$(mktemp)
+  printf '%s ... ' "$label" >&2
+  if "$@" >"$said" 2>&1; then
+    printf '%d s\n' $((SECONDS - begin)) >&2
+    rm -f "$said"
+  else
+    printf 'failed after %d s; the end of %s:\n' $((SECONDS - begin)) "$said" >&2
+    tail -n 40 "$said" >&2
+    exit 1
+  fi
+}
+
+# digest WORD...: eight digits that change when a word does, or a file that a word names.
+digest() {
+  local word
+  for word in "$@"; do
+    printf '%s\n' "$word"
+    if [[ -f $word ]]; then cat "$word"; fi
+  done | sed "s#$kind_directory##g;s#$cache##g" | sha256sum | cut -c1-8
+}
+
+# install_packages PROGRAM PACKAGE...: Debian packages, if the program that they bring is not there.
+install_packages() {
+  local program=$1
+  shift
+  if command -v "$program" >/dev/null; then return; fi
+  command -v apt-get >/dev/null || fail "$program is missing, and this is no Debian to install it on"
+  step "install $*" "$kind_directory/build/install-packages" "$@"
+}
+
+# bounded: this machine may not grant CAP_SYS_RESOURCE, which is bit 24, to a container.
+bounded() {
+  (($((16#$(sed -nE 's/^CapBnd:\s*//p' /proc/self/status) >> 24 & 1)) == 0))
+}
