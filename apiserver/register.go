@@ -15,11 +15,13 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/image"
 	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/images/install"
+	"goldsmith.dev/goldsmith/apiserver/templateaccess"
 )
 
 // Options are what the resources need besides a server.
 type Options struct {
-	// Logs is where builds' logs are read. Defaults to the pods of the server itself.
+	// Logs is where builds' logs are read. Defaults to the pods of the cluster that the server works for or, standalone,
+	// of the server itself.
 	Logs imagebuild.LogSource
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
@@ -32,6 +34,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 	}
 	return server.
 		WithScheme(install.Install).
+		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).
 		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).
 		WithResource(v1alpha1.SchemeGroupVersion, "images", image.Provider(options.Clock)).
 		WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", imagebuild.Provider(imagebuild.Options{Logs: options.Logs, Clock: options.Clock}))

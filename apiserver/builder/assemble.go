@@ -3,10 +3,8 @@
 package builder
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -15,25 +13,13 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	genericfilters "k8s.io/apiserver/pkg/server/filters"
+	"k8s.io/apiserver/pkg/server/healthz"
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
-	"k8s.io/apiserver/pkg/util/compatibility"
 	"k8s.io/kube-openapi/pkg/common"
 )
 
-// watchShutdownGrace bounds how long a stopping server waits for its watches to end.
-const watchShutdownGrace = time.Second
-
-// assemble opens the listener, makes the generic server and installs the resources.
-func (o *Options) assemble() (_ *Running, err error) {
-	authority, err := o.prepareServing()
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if listener := o.Recommended.SecureServing.Listener; err != nil && listener != nil {
-			err = errors.Join(err, listener.Close())
-		}
-	}()
+// assemble makes the generic server and installs the resources.
+func (o *Options) assemble() (*genericapiserver.GenericAPIServer, error) {
 	config, err := o.config()
 	if err != nil {
 		return nil, err
@@ -46,27 +32,20 @@ func (o *Options) assemble() (_ *Running, err error) {
 		server.Destroy()
 		return nil, err
 	}
-	return &Running{
-		name:      o.server.name,
-		server:    server,
-		loopback:  server.LoopbackClientConfig,
-		authority: authority,
-		ready:     make(chan struct{}),
-		stopped:   make(chan struct{}),
-	}, nil
+	return server, nil
 }
 
 // config turns the options into the configuration of a generic server.
 func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
 	config := genericapiserver.NewRecommendedConfig(o.codecs)
-	config.EffectiveVersion = compatibility.DefaultBuildEffectiveVersion()
+	if err := o.ServerRun.ApplyTo(&config.Config); err != nil {
+		return nil, fmt.Errorf("apply the run options: %w", err)
+	}
 	o.describe(config)
 
 	streamed := []string{"log"} // not cut at the request timeout, and ended with the server
 	config.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(sets.NewString("watch"), sets.NewString(streamed...))
-	config.BuildHandlerChainFunc = endStreamsAtShutdown(streamed)
-	config.ShutdownSendRetryAfter = true
-	config.ShutdownWatchTerminationGracePeriod = watchShutdownGrace
+	config.BuildHandlerChainFunc = handlerChain(streamed, o.forwardedGroups())
 
 	recommended := *o.Recommended
 	recommended.Etcd = nil // applied with an encoding per resource
@@ -76,6 +55,7 @@ func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
 	if etcd := o.Recommended.Etcd; etcd != nil {
 		storage := etcd.StorageConfig
 		storage.StorageObjectCountTracker = config.StorageObjectCountTracker
+		storage.Transport.TracerProvider = config.TracerProvider
 		encoding := &resourceEncoding{
 			StorageFactory: &serverstorage.DefaultStorageFactory{StorageConfig: storage},
 			config:         storage,
@@ -86,14 +66,16 @@ func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
 		if err := etcd.ApplyWithStorageFactoryTo(encoding, &config.Config); err != nil {
 			return nil, fmt.Errorf("connect the storage: %w", err)
 		}
+		// A restart does not bring a storage back: it makes the server not ready, and leaves it alive.
+		config.LivezChecks = slices.DeleteFunc(config.LivezChecks, func(check healthz.HealthChecker) bool { return check.Name() == etcdCheck })
 	}
 	if provider := o.server.connProvider; provider != nil {
 		config.LoopbackClientConfig.Dial = provider.DialContext
 	}
-	if !o.server.delegated {
-		if err := o.protect(config); err != nil {
-			return nil, err
-		}
+	if o.server.delegated {
+		markForwarded(&config.Authentication)
+	} else if err := o.protect(config); err != nil {
+		return nil, err
 	}
 	return config, nil
 }
@@ -130,6 +112,7 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 		RESTOptions: config.RESTOptionsGetter,
 		Admission:   config.AdmissionControl,
 		Loopback:    server.LoopbackClientConfig,
+		Core:        coreConnection(config),
 		storages:    map[schema.GroupResource]Storages{},
 	}
 	var names []string
@@ -166,6 +149,7 @@ func (o *Options) groupInfo(group string) *genericapiserver.APIGroupInfo {
 	info.PrioritizedVersions = slices.DeleteFunc(info.PrioritizedVersions, func(version schema.GroupVersion) bool {
 		return !slices.ContainsFunc(o.server.resources, func(r resource) bool { return r.version == version })
 	})
+	info.NegotiatedSerializer = encodings(o.scheme, info.PrioritizedVersions, o.codecs)
 	return &info
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,9 +62,16 @@ func storing(backend builder.StorageBackend) *builder.Server {
 // start runs a server until the returned function is called, or the test ends.
 func start(t *testing.T, server *builder.Server) (*builder.Running, func()) {
 	t.Helper()
-	g := NewWithT(t)
 	options, err := server.ToServerOptions()
-	g.Expect(err).NotTo(HaveOccurred())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startOptions(t, options)
+}
+
+func startOptions(t *testing.T, options *builder.Options) (*builder.Running, func()) {
+	t.Helper()
+	g := NewWithT(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	running, err := options.Start(ctx)
 	if err != nil {
@@ -314,24 +322,19 @@ func TestTheCommandServesUntilItsContextIsDone(t *testing.T) {
 func TestTheCommandHasTheFlagsThatItsModeUses(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	flags := func(server *builder.Server) map[string]bool {
+	always := []string{"secure-port"}
+	external := []string{"etcd-servers"}
+	delegated := []string{"kubeconfig", "authentication-kubeconfig", "enable-admission-plugins", "shutdown-delay-duration", "request-timeout"}
+	never := []string{"token", "goaway-chance", "etcd-servers-overrides", "storage-media-type", "default-watch-cache-size", "egress-selector-config-file"}
+	present := func(server *builder.Server) []string {
 		command, err := server.ToServerCommand()
 		g.Expect(err).NotTo(HaveOccurred())
-		present := map[string]bool{}
-		for _, name := range []string{"secure-port", "etcd-servers", "kubeconfig", "authentication-kubeconfig", "enable-admission-plugins", "token"} {
-			present[name] = command.Flags().Lookup(name) != nil
-		}
-		return present
+		return slices.DeleteFunc(slices.Concat(always, external, delegated, never), func(name string) bool {
+			return command.Flags().Lookup(name) == nil
+		})
 	}
-	g.Expect(flags(storing(builder.MemoryEtcd()))).To(Equal(map[string]bool{
-		"secure-port": true, "etcd-servers": false, "kubeconfig": false,
-		"authentication-kubeconfig": false, "enable-admission-plugins": false, "token": false,
-	}))
-	delegated := corekinds.Register(builder.New("delegated"), endlessLogs{}).WithStorage(builder.ExternalEtcd()).WithDelegatedAuth()
-	g.Expect(flags(delegated)).To(Equal(map[string]bool{
-		"secure-port": true, "etcd-servers": true, "kubeconfig": true,
-		"authentication-kubeconfig": true, "enable-admission-plugins": true, "token": false,
-	}))
+	g.Expect(present(storing(builder.MemoryEtcd()))).To(Equal(always))
+	g.Expect(present(delegatedServer().WithStorage(builder.ExternalEtcd()))).To(Equal(slices.Concat(always, external, delegated)))
 }
 
 func TestAMistakeInTheDescriptionIsReported(t *testing.T) {

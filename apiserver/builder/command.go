@@ -6,7 +6,6 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // ToServerCommand returns a command that runs the described server, with the flags that its mode has a use for.
@@ -37,27 +36,4 @@ func (s *Server) ExecuteCommand(ctx context.Context, arguments []string) error {
 	}
 	command.SetArgs(arguments)
 	return command.ExecuteContext(ctx)
-}
-
-// AddFlags adds the flags of those options that the server's mode uses. There is none for a bearer token: arguments are
-// visible to every user of the machine.
-func (o *Options) AddFlags(flags *pflag.FlagSet) {
-	recommended := o.Recommended
-	if _, external := o.server.storage.(externalEtcd); external {
-		recommended.Etcd.AddFlags(flags)
-	}
-	if o.server.listener == nil && o.server.connProvider == nil {
-		recommended.SecureServing.AddFlags(flags)
-		flags.Lookup("secure-port").Usage = "The port on which to serve HTTPS with authentication and authorization. If 0, a free one."
-	}
-	recommended.Audit.AddFlags(flags)
-	if o.server.delegated {
-		recommended.Authentication.AddFlags(flags)
-		recommended.Authorization.AddFlags(flags)
-		recommended.CoreAPI.AddFlags(flags)
-		recommended.Features.AddFlags(flags)
-		recommended.Admission.AddFlags(flags)
-		recommended.EgressSelector.AddFlags(flags)
-		recommended.Traces.AddFlags(flags)
-	}
 }

@@ -20,6 +20,8 @@ const storagePrefix = "/registry"
 type Options struct {
 	// Recommended are the generic server's own options. Parts that the server's mode does not use are nil.
 	Recommended *genericoptions.RecommendedOptions
+	// ServerRun are the generic server's limits and timeouts, and how it ends.
+	ServerRun *genericoptions.ServerRunOptions
 
 	server Server
 	scheme *runtime.Scheme
@@ -35,7 +37,11 @@ func (s *Server) ToServerOptions() (*Options, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe server %s: %w", s.name, err)
 	}
-	options := &Options{server: *s, scheme: scheme, codecs: serializer.NewCodecFactory(scheme)}
+	run, err := runOptions(s.name)
+	if err != nil {
+		return nil, fmt.Errorf("describe server %s: %w", s.name, err)
+	}
+	options := &Options{ServerRun: run, server: *s, scheme: scheme, codecs: serializer.NewCodecFactory(scheme)}
 	options.Recommended = s.recommendedOptions()
 	return options, nil
 }
@@ -54,6 +60,7 @@ func (s *Server) recommendedOptions() *genericoptions.RecommendedOptions {
 	serving.ServerCert.CertKey.CertFile = s.certificateFile
 	serving.ServerCert.CertKey.KeyFile = s.keyFile
 	serving.ServerCert.CertDirectory = s.certificateDirectory
+	options.EgressSelector = nil // there is no network between the server and what it asks that it could choose
 	if !s.delegated {
 		// Standalone there is no kube-apiserver to ask: authentication, authorization and admission are our own,
 		// and priority and fairness has no objects that configure it.
@@ -61,8 +68,13 @@ func (s *Server) recommendedOptions() *genericoptions.RecommendedOptions {
 		options.Authorization = nil
 		options.CoreAPI = nil
 		options.Admission = nil
-		options.EgressSelector = nil
 		options.Features.EnablePriorityAndFairness = false
+	}
+	for _, plugin := range s.plugins {
+		if options.Admission != nil {
+			options.Admission.Plugins.Register(plugin.name, plugin.make)
+			options.Admission.RecommendedPluginOrder = append(options.Admission.RecommendedPluginOrder, plugin.name)
+		}
 	}
 	return options
 }
@@ -73,7 +85,7 @@ func (o *Options) Validate() error {
 	if _, external := o.server.storage.(externalEtcd); !external {
 		recommended.Etcd = nil // its servers are known only once the backend has started
 	}
-	failures := recommended.Validate()
+	failures := append(recommended.Validate(), o.ServerRun.Validate()...)
 	if len(o.server.tokens) == 0 && !o.server.delegated {
 		failures = append(failures, errors.New("nobody could authenticate: the server has neither a bearer token nor delegated authentication"))
 	}

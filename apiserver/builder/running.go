@@ -24,8 +24,9 @@ type Running struct {
 	err       error
 }
 
-// Start brings up the storage and the server. It returns once the server listens, and serves until ctx is done: then
-// it finishes running requests, ends watches and streams, and stops the storage last.
+// Start brings up the storage and the server. It returns once the server listens and has what it depends on, which it
+// waits for, and serves until ctx is done: then it finishes running requests, ends watches and streams, and stops the
+// storage last.
 func (o *Options) Start(ctx context.Context) (*Running, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -34,13 +35,41 @@ func (o *Options) Start(ctx context.Context) (*Running, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server %s: start the storage: %w", o.server.name, err)
 	}
-	running, err := o.assemble()
+	running, err := o.open(ctx)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("server %s: %w", o.server.name, err), stopStorage())
 	}
 	go running.run(ctx, stopStorage)
 	go running.watchReadiness()
 	return running, nil
+}
+
+// open opens the listener, waits for what the server depends on, and assembles the server.
+func (o *Options) open(ctx context.Context) (_ *Running, err error) {
+	authority, err := o.prepareServing()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, o.Recommended.SecureServing.Listener.Close())
+		}
+	}()
+	if err := o.await(ctx); err != nil {
+		return nil, err
+	}
+	server, err := o.assemble()
+	if err != nil {
+		return nil, err
+	}
+	return &Running{
+		name:      o.server.name,
+		server:    server,
+		loopback:  server.LoopbackClientConfig,
+		authority: authority,
+		ready:     make(chan struct{}),
+		stopped:   make(chan struct{}),
+	}, nil
 }
 
 // Address is the URL that the server listens on, such as https://127.0.0.1:6443.
@@ -93,9 +122,10 @@ func (r *Running) run(ctx context.Context, stopStorage func() error) {
 	}
 }
 
-// watchReadiness asks the server itself, because the generic server has no other way to tell.
+// watchReadiness asks the server itself, because the generic server has no other way to tell. It asks less and less
+// often, because each answer that names a failed check is also in the log.
 func (r *Running) watchReadiness() {
-	const interval = 10 * time.Millisecond
+	const first, last = 10 * time.Millisecond, 5 * time.Second
 	config := r.ClientConfig()
 	config.NegotiatedSerializer = scheme.Codecs
 	client, err := restclient.UnversionedRESTClientFor(config)
@@ -104,9 +134,7 @@ func (r *Running) watchReadiness() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
+	for interval := first; ; interval = min(interval*5/4, last) {
 		if client.Get().AbsPath("/readyz").MaxRetries(0).Do(ctx).Error() == nil {
 			close(r.ready)
 			return
@@ -114,7 +142,7 @@ func (r *Running) watchReadiness() {
 		select {
 		case <-r.stopped:
 			return
-		case <-ticker.C:
+		case <-time.After(interval):
 		}
 	}
 }

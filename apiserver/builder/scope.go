@@ -8,6 +8,7 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/registry/rest"
+	genericapiserver "k8s.io/apiserver/pkg/server"
 	restclient "k8s.io/client-go/rest"
 )
 
@@ -33,6 +34,10 @@ type Scope struct {
 	// Loopback is a privileged connection to the server itself. It works once the server runs, so not in a Provider.
 	Loopback *restclient.Config
 
+	// Core is a connection to the kube-apiserver that a server with delegated authentication works for, as the server
+	// itself. It has no rate limit: the kube-apiserver's priority and fairness is one. It is nil on a standalone server.
+	Core *restclient.Config
+
 	storages map[schema.GroupResource]Storages
 }
 
@@ -40,4 +45,13 @@ type Scope struct {
 // the resource itself. It answers once every resource is installed: call it while handling a request, not in a Provider.
 func (s *Scope) Storage(resource schema.GroupResource, subresource string) rest.Storage {
 	return s.storages[resource][subresource]
+}
+
+func coreConnection(config *genericapiserver.RecommendedConfig) *restclient.Config {
+	if config.ClientConfig == nil {
+		return nil
+	}
+	core := restclient.CopyConfig(config.ClientConfig)
+	core.QPS = -1
+	return core
 }

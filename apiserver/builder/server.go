@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/user"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/kube-openapi/pkg/common"
@@ -26,6 +28,7 @@ type Server struct {
 	openapi   []common.GetOpenAPIDefinitions
 	resources []resource
 	hooks     []hook
+	plugins   []plugin
 	storage   StorageBackend
 
 	tokens    []bearerToken
@@ -47,6 +50,11 @@ type resource struct {
 	version  schema.GroupVersion
 	name     string
 	provider Provider
+}
+
+type plugin struct {
+	name string
+	make admission.Factory
 }
 
 type hook struct {
@@ -119,6 +127,17 @@ func (s *Server) WithBearerToken(token string, info user.Info) *Server {
 // API server.
 func (s *Server) WithDelegatedAuth() *Server {
 	s.delegated = true
+	return s
+}
+
+// WithAdmissionPlugin adds an admission plugin to those of the library, under a name that the server's flags know. It is
+// for plugins that hold users to their rights: a standalone server, whose users may do everything, runs none of them.
+func (s *Server) WithAdmissionPlugin(name string, factory admission.Factory) *Server {
+	if slices.ContainsFunc(s.plugins, func(other plugin) bool { return other.name == name }) {
+		s.fail(fmt.Errorf("admission plugin %s is registered twice", name))
+		return s
+	}
+	s.plugins = append(s.plugins, plugin{name: name, make: factory})
 	return s
 }
 

@@ -23,8 +23,8 @@ import (
 // renewBefore is how long before its end the server replaces a certificate of its own.
 const renewBefore = 30 * 24 * time.Hour
 
-// prepareServing opens the listener, if the server does not listen on a fixed port, and finds or makes the serving
-// certificate. It returns the PEM bundle with which clients verify it.
+// prepareServing opens the listener, and finds or makes the serving certificate. It returns the PEM bundle with which
+// clients verify it.
 func (o *Options) prepareServing() (authority []byte, err error) {
 	serving := o.Recommended.SecureServing
 	switch {
@@ -32,7 +32,7 @@ func (o *Options) prepareServing() (authority []byte, err error) {
 		serving.Listener, err = o.server.connProvider.Listen()
 	case o.server.listener != nil:
 		serving.Listener = o.server.listener
-	case serving.BindPort == 0:
+	default:
 		serving.Listener, err = net.Listen("tcp", net.JoinHostPort(serving.BindAddress.String(), strconv.Itoa(serving.BindPort)))
 	}
 	if err != nil {

@@ -7,32 +7,54 @@ import (
 	"net/http"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/util/sets"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 )
 
-// endStreamsAtShutdown ends streamed subresources, such as a followed log, when the server stops. The generic server
-// does so for watches only, and waits for everything else.
-func endStreamsAtShutdown(streamed []string) func(http.Handler, *genericapiserver.Config) http.Handler {
+// handlerChain is the generic server's own, with an end that clients and streams can live with, and without a second look
+// at what was authorized before it was forwarded: see authorizedBefore.
+func handlerChain(streamed []string, forwarded sets.Set[string]) func(http.Handler, *genericapiserver.Config) http.Handler {
 	return func(api http.Handler, config *genericapiserver.Config) http.Handler {
-		stopping := config.ShutdownInitiatedNotify()
-		handler := http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
-			info, found := apirequest.RequestInfoFrom(request.Context())
-			if !found || !info.IsResourceRequest || !slices.Contains(streamed, info.Subresource) {
-				api.ServeHTTP(writer, request)
-				return
-			}
-			ctx, cancel := context.WithCancel(request.Context())
-			defer cancel()
-			go func() {
-				select {
-				case <-stopping:
-					cancel()
-				case <-ctx.Done():
-				}
-			}()
-			api.ServeHTTP(writer, request.WithContext(ctx))
-		})
-		return genericapiserver.DefaultBuildHandlerChain(handler, config)
+		own := config.Authorization.Authorizer
+		config.Authorization.Authorizer = authorizedBefore(forwarded, own)
+		defer func() { config.Authorization.Authorizer = own }() // for everything but this chain
+		chain := genericapiserver.DefaultBuildHandlerChain(endStreams(api, streamed, config.DrainedNotify()), config)
+		return moveClients(chain, config.ShutdownInitiatedNotify())
 	}
+}
+
+// endStreams ends streamed subresources, such as a followed log, when everything else has ended. The generic server
+// does so for watches only.
+func endStreams(api http.Handler, streamed []string, drained <-chan struct{}) http.Handler {
+	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		info, found := apirequest.RequestInfoFrom(request.Context())
+		if !found || !info.IsResourceRequest || !slices.Contains(streamed, info.Subresource) {
+			api.ServeHTTP(writer, request)
+			return
+		}
+		ctx, cancel := context.WithCancel(request.Context())
+		defer cancel()
+		go func() {
+			select {
+			case <-drained:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		api.ServeHTTP(writer, request.WithContext(ctx))
+	})
+}
+
+// moveClients has clients open new connections once the server is stopping, while it still answers: new ones go to
+// another server, but whoever keeps an old one, as an aggregator does, would use it until it is too late.
+func moveClients(chain http.Handler, stopping <-chan struct{}) http.Handler {
+	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		select {
+		case <-stopping:
+			writer.Header().Set("Connection", "close") // over HTTP/2 a GOAWAY
+		default:
+		}
+		chain.ServeHTTP(writer, request)
+	})
 }

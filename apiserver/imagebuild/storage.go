@@ -3,6 +3,7 @@
 package imagebuild
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -19,7 +20,8 @@ import (
 
 // Options are what the resource needs besides a server.
 type Options struct {
-	// Logs is where logs are read. Defaults to the pods of the server itself.
+	// Logs is where logs are read. Defaults to the pods of the cluster that the server works for or, standalone, of the
+	// server itself.
 	Logs LogSource
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
@@ -33,9 +35,9 @@ func Provider(options Options) builder.Provider {
 	return func(scope *builder.Scope) (builder.Storages, error) {
 		logs := options.Logs
 		if logs == nil {
-			client, err := kubernetes.NewForConfig(scope.Loopback)
+			client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
 			if err != nil {
-				return nil, fmt.Errorf("reading logs of the server's own pods: %w", err)
+				return nil, fmt.Errorf("reading logs of pods: %w", err)
 			}
 			logs = PodLogs(client)
 		}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
+)
+
+// patience is how long the tests wait for what must happen.
+const patience = time.Minute
+
+// withToken is a caller that a standalone server lets in.
+var withToken = caller{headers: map[string]string{"Authorization": "Bearer " + token}}
+
+// starting is a server whose Start has not returned, with a client that knows its address already.
+type starting struct {
+	address   string
+	authority []byte
+	lines     chan string
+	started   chan error
+	running   *builder.Running // once started has a value
+	stop      context.CancelFunc
+}
+
+// startWaiting starts a server that needs something which is not there.
+func startWaiting(t *testing.T, server *builder.Server, adjust func(*builder.Options)) *starting {
+	t.Helper()
+	g := NewWithT(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	g.Expect(err).NotTo(HaveOccurred())
+	pair := newAuthority(t).issue(t, "server")
+	certificate, key := encodePair(t, pair)
+	certificateFile, keyFile := filepath.Join(t.TempDir(), "tls.crt"), filepath.Join(t.TempDir(), "tls.key")
+	g.Expect(os.WriteFile(certificateFile, certificate, 0o600)).To(Succeed())
+	g.Expect(os.WriteFile(keyFile, key, 0o600)).To(Succeed())
+	out := safeBuffer{lines: make(chan string, 10)}
+	options, err := server.WithListener(listener).WithCertificate(certificateFile, keyFile).WithWriter(out).ToServerOptions()
+	g.Expect(err).NotTo(HaveOccurred())
+	if adjust != nil {
+		adjust(options)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &starting{
+		address: "https://" + listener.Addr().String(), authority: certificate,
+		lines: out.lines, started: make(chan error, 1), stop: cancel,
+	}
+	go func() {
+		var err error
+		s.running, err = options.Start(ctx)
+		s.started <- err
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if s.running != nil {
+			g.Expect(s.running.Wait()).To(Succeed())
+		}
+	})
+	return s
+}
+
+// Address and CertificateAuthority are those of the server, as of one that runs.
+func (s *starting) Address() string              { return s.address }
+func (s *starting) CertificateAuthority() []byte { return s.authority }
+
+func TestAServerWithoutItsEtcdSaysSoAndServesOnceItIsThere(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	sockets := t.TempDir()
+	socket := filepath.Join(sockets, "etcd.sock")
+	server := startWaiting(t, storing(builder.ExternalEtcd("unix://"+socket)), nil)
+
+	g.Eventually(server.lines).WithTimeout(patience).Should(Receive(And(
+		HavePrefix("test-apiserver waits for etcd: connect to unix://"+socket), ContainSubstring("no such file"))))
+	g.Eventually(anybody.asking(t, server, "/readyz")).WithTimeout(patience).Should(And(HavePrefix("500 "), ContainSubstring("[-]etcd failed")))
+	g.Expect(anybody.asking(t, server, "/livez")()).To(Equal("200 ok"))
+	g.Expect(anybody.asking(t, server, "/api/v1/namespaces/default/pods")()).To(And(HavePrefix("503 "), ContainSubstring("ServiceUnavailable")))
+	g.Expect(server.started).To(BeEmpty())
+
+	backend, err := etcd.Start(t.Context(), t.TempDir(), etcd.WithSocketDirectory(sockets))
+	g.Expect(err).NotTo(HaveOccurred())
+	defer func() { g.Expect(backend.Stop()).To(Succeed()) }()
+	g.Eventually(server.started).WithTimeout(patience).Should(Receive(BeNil()))
+	g.Expect(server.running.WaitReady(t.Context())).To(Succeed())
+	_, err = external(t, server.running, token).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(server.lines).To(BeEmpty(), "it says once what it waits for")
+
+	g.Expect(backend.Stop()).To(Succeed())
+	g.Eventually(withToken.asking(t, server, "/readyz")).WithTimeout(patience).Should(ContainSubstring("[-]etcd failed"))
+	g.Expect(withToken.asking(t, server, "/livez")()).To(Equal("200 ok"), "a restart would not bring it back")
+	server.stop()
+	g.Expect(server.running.Wait()).To(Succeed())
+}
+
+func TestAServerThatDoesNotTrustItsEtcdSaysWhy(t *testing.T) {
+	t.Parallel()
+	stranger := httptest.NewTLSServer(http.NotFoundHandler())
+	defer stranger.Close()
+	authority := filepath.Join(t.TempDir(), "ca.crt")
+	NewWithT(t).Expect(os.WriteFile(authority, newAuthority(t).pem(), 0o600)).To(Succeed())
+	server := startWaiting(t, storing(builder.ExternalEtcd(stranger.URL)), func(options *builder.Options) {
+		options.Recommended.Etcd.StorageConfig.Transport.TrustedCAFile = authority
+	})
+	NewWithT(t).Eventually(server.lines).WithTimeout(patience).Should(Receive(ContainSubstring("certificate signed by unknown authority")))
+}
+
+func TestAServerThatMayNotAskItsClusterSaysSo(t *testing.T) {
+	t.Parallel()
+	for resource, check := range map[string]string{
+		"extension-apiserver-authentication": "extension-apiserver-authentication",
+		"subjectaccessreviews":               "delegated-authorization",
+	} {
+		t.Run(check, func(t *testing.T) {
+			g := NewWithT(t)
+			cluster := newFakeCluster(t, newAuthority(t).pem())
+			cluster.refuse(resource)
+			server := startWaiting(t, delegatedServer(), func(options *builder.Options) { delegateTo(t, options, cluster) })
+			g.Eventually(server.lines).WithTimeout(patience).Should(Receive(And(
+				HavePrefix("delegated waits for "+check+": "), ContainSubstring("forbidden"))))
+			g.Eventually(anybody.asking(t, server, "/readyz")).WithTimeout(patience).Should(ContainSubstring("[-]" + check + " failed"))
+
+			cluster.refuse("")
+			g.Eventually(server.started).WithTimeout(patience).Should(Receive(BeNil()))
+			g.Expect(server.running.WaitReady(t.Context())).To(Succeed())
+		})
+	}
+}
+
+func TestAServerThatWaitsStopsWhenItIsTold(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	server := startWaiting(t, storing(builder.ExternalEtcd("unix:///nowhere")), nil)
+	g.Eventually(server.lines).WithTimeout(patience).Should(Receive())
+	server.stop()
+	g.Eventually(server.started).WithTimeout(patience).Should(Receive(MatchError(context.Canceled)))
+	listener, err := net.Listen("tcp", server.address[len("https://"):])
+	g.Expect(err).NotTo(HaveOccurred(), "it still listens")
+	g.Expect(listener.Close()).To(Succeed())
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"context"
+	"net/http"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/group"
+	"k8s.io/apiserver/pkg/authentication/request/headerrequest"
+	"k8s.io/apiserver/pkg/authentication/request/union"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+)
+
+// forwardedGroups are the API groups that a kube-apiserver forwards to this server. The core group has no name, and is
+// always the kube-apiserver's own.
+func (o *Options) forwardedGroups() sets.Set[string] {
+	groups := sets.New[string]()
+	for _, resource := range o.server.resources {
+		if group := resource.version.Group; o.server.delegated && group != "" {
+			groups.Insert(group)
+		}
+	}
+	return groups
+}
+
+// forwardedUser is somebody whom the kube-apiserver authenticated before it forwarded the request.
+type forwardedUser struct{ user.Info }
+
+// markForwarded has users known for what they are whose request came with the proxy certificate of the kube-apiserver.
+func markForwarded(info *genericapiserver.AuthenticationInfo) {
+	headers := info.RequestHeaderConfig
+	if headers == nil {
+		return
+	}
+	proxy := headerrequest.NewDynamicVerifyOptionsSecure(headers.CAContentProvider.VerifyOptions, headers.AllowedClientNames,
+		headers.UsernameHeaders, headers.UIDHeaders, headers.GroupHeaders, headers.ExtraHeaderPrefixes)
+	info.Authenticator = union.New(mark(group.NewAuthenticatedGroupAdder(proxy)), info.Authenticator)
+}
+
+func mark(proxy authenticator.Request) authenticator.Request {
+	return authenticator.RequestFunc(func(request *http.Request) (*authenticator.Response, bool, error) {
+		response, ok, err := proxy.AuthenticateRequest(request)
+		if ok {
+			response.User = forwardedUser{response.User}
+		}
+		return response, ok, err
+	})
+}
+
+// authorizedBefore lets a forwarded request for one of these API groups through. The kube-apiserver has authorized it as
+// one for the same path, verb and user before it forwarded it; to ask it once more, for each new name, costs as much as
+// the request itself. Whatever did not come through the kube-apiserver it is asked about.
+//
+// This holds for the attributes of a request only, never for what else a server asks, such as whether a patch may create:
+// those questions the kube-apiserver has not answered yet.
+func authorizedBefore(groups sets.Set[string], others authorizer.UnconditionalAuthorizer) authorizer.Authorizer {
+	return authorizer.AuthorizerFunc(func(ctx context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
+		if _, forwarded := attributes.GetUser().(forwardedUser); forwarded && attributes.IsResourceRequest() && groups.Has(attributes.GetAPIGroup()) {
+			return authorizer.DecisionAllow, "authorized by the kube-apiserver, which forwarded the request", nil
+		}
+		return others.Authorize(ctx, attributes)
+	})
+}

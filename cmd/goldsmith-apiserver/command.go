@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+
+	"goldsmith.dev/goldsmith/apiserver"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+)
+
+// version is stamped by the build.
+var version = "devel"
+
+const (
+	serverName = "goldsmith-apiserver"
+	// securePort can be listened on without privileges.
+	securePort = 8443
+	// verbosity has failed health checks explained in the log, and no line for each request.
+	verbosity = "2"
+)
+
+// newCommand returns the command, which writes its own lines to out.
+func newCommand(out io.Writer) (*cobra.Command, error) {
+	server := builder.New(serverName).
+		WithDelegatedAuth().
+		WithStorage(builder.ExternalEtcd()).
+		WithBindAddress(net.IPv4zero).
+		WithPort(securePort).
+		WithWriter(out)
+	command, err := apiserver.Register(server, apiserver.Options{}).ToServerCommand()
+	if err != nil {
+		return nil, err
+	}
+	command.Version = version
+	if err := addLogFlag(command); err != nil {
+		return nil, err
+	}
+	return command, nil
+}
+
+// addLogFlag adds the verbosity of the log. Everything else about it is as klog has it: text, to standard error.
+func addLogFlag(command *cobra.Command) error {
+	flags := flag.NewFlagSet("", flag.ContinueOnError)
+	klog.InitFlags(flags)
+	if err := flags.Set("v", verbosity); err != nil {
+		return fmt.Errorf("set the verbosity of the log: %w", err)
+	}
+	v := flags.Lookup("v")
+	v.DefValue = verbosity
+	command.Flags().AddGoFlag(v)
+	return nil
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"goldsmith.dev/goldsmith/apiserver/templateaccess"
+)
+
+func TestTheDefaultsSuitACluster(t *testing.T) {
+	command, err := newCommand(io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, expected := range map[string]string{
+		"bind-address": "0.0.0.0", "secure-port": "8443", "kubeconfig": "", "etcd-servers": "[]", "v": "2",
+	} {
+		flag := command.Flags().Lookup(name)
+		if flag == nil {
+			t.Errorf("there is no flag %s", name)
+		} else if flag.DefValue != expected {
+			t.Errorf("%s is %q, not %q", name, flag.DefValue, expected)
+		}
+	}
+	if usage := command.Flags().Lookup("disable-admission-plugins").Usage; !strings.Contains(usage, templateaccess.PluginName) {
+		t.Errorf("%s is not enabled by default: %s", templateaccess.PluginName, usage)
+	}
+}
+
+func TestItSaysItsVersion(t *testing.T) {
+	command, err := newCommand(io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	command.SetOut(&out)
+	command.SetArgs([]string{"--version"})
+	if err := command.ExecuteContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); got != "goldsmith-apiserver version "+version+"\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestItDoesNotStartWithoutAnEtcd(t *testing.T) {
+	command, err := newCommand(io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command.SetArgs([]string{})
+	if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "--etcd-servers must be specified") {
+		t.Errorf("got %v", err)
+	}
+}
