@@ -49,6 +49,10 @@ func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
 
 	recommended := *o.Recommended
 	recommended.Etcd = nil // applied with an encoding per resource
+	var err error
+	if recommended.Admission, err = admissionFor(recommended.Admission, recommended.CoreAPI); err != nil {
+		return nil, err
+	}
 	if err := recommended.ApplyTo(config); err != nil {
 		return nil, fmt.Errorf("apply the options: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path"
+	"strings"
 	"sync"
 	"testing"
 
@@ -36,6 +37,7 @@ type fakeCluster struct {
 
 	mutex   sync.Mutex
 	refused string                                    // what the server has no right to
+	older   bool                                      // it does not know mutating admission policies
 	allowed map[string]bool                           // users who may do everything
 	asked   []authorizationv1.SubjectAccessReviewSpec // what was asked about them
 }
@@ -146,6 +148,10 @@ func (c *fakeCluster) ServeHTTP(writer http.ResponseWriter, request *http.Reques
 		answer(writer, http.StatusCreated, review)
 	case resource == "extension-apiserver-authentication":
 		answer(writer, http.StatusOK, c.authenticationConfigMap())
+	case request.URL.Path == "/apis/admissionregistration.k8s.io/v1":
+		answer(writer, http.StatusOK, c.admissionResources())
+	case c.older && strings.HasPrefix(resource, "mutatingadmissionpolic"):
+		http.NotFound(writer, request)
 	case path.Base(path.Dir(request.URL.Path)) == "namespaces": // each that is asked for exists
 		answer(writer, http.StatusOK, &corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: metav1.ObjectMeta{Name: resource}})
 	case request.URL.Query().Get("watch") == "true" && kinds[resource] != "":
@@ -153,6 +159,18 @@ func (c *fakeCluster) ServeHTTP(writer http.ResponseWriter, request *http.Reques
 	default:
 		http.NotFound(writer, request)
 	}
+}
+
+func (c *fakeCluster) admissionResources() *metav1.APIResourceList {
+	list := &metav1.APIResourceList{
+		TypeMeta:     metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"},
+		GroupVersion: "admissionregistration.k8s.io/v1",
+		APIResources: []metav1.APIResource{{Name: "validatingadmissionpolicies", Kind: "ValidatingAdmissionPolicy"}},
+	}
+	if !c.older {
+		list.APIResources = append(list.APIResources, metav1.APIResource{Name: "mutatingadmissionpolicies", Kind: "MutatingAdmissionPolicy"})
+	}
+	return list
 }
 
 func (c *fakeCluster) authenticationConfigMap() *corev1.ConfigMap {

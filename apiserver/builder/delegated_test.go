@@ -189,3 +189,12 @@ func TestARequestThatTheClusterForwardsIsNotAuthorizedTwice(t *testing.T) {
 		NewWithT(t).Expect(code).To(Equal(http.StatusForbidden), body)
 	})
 }
+
+func TestAClusterWithoutMutatingPoliciesIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	cluster := newFakeCluster(t, newAuthority(t).pem())
+	cluster.older = true
+	running := startDelegated(t, delegatedServer(), cluster)
+	code, body := anybody.get(t, running, "/readyz")
+	NewWithT(t).Expect(code).To(Equal(http.StatusOK), body)
+}

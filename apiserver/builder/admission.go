@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"fmt"
+	"slices"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/admission/plugin/policy/mutating"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/client-go/discovery"
+)
+
+// admissionFor returns the admission options for the cluster: without mutating policies where the cluster does not know
+// them, which is before Kubernetes 1.36. The plugin would wait for them, and every write for the plugin.
+func admissionFor(options *genericoptions.AdmissionOptions, core *genericoptions.CoreAPIOptions) (*genericoptions.AdmissionOptions, error) {
+	if options == nil || slices.Contains(options.DisablePlugins, mutating.PluginName) {
+		return options, nil
+	}
+	cluster := &genericapiserver.RecommendedConfig{}
+	if err := core.ApplyTo(cluster); err != nil {
+		return nil, err
+	}
+	client, err := discovery.NewDiscoveryClientForConfig(cluster.ClientConfig)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the kube-apiserver: %w", err)
+	}
+	group := admissionregistrationv1.SchemeGroupVersion
+	served, err := client.ServerResourcesForGroupVersion(group.String())
+	if err != nil && !apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("ask the kube-apiserver for the resources of %s: %w", group, err)
+	}
+	if err == nil && slices.ContainsFunc(served.APIResources, func(r metav1.APIResource) bool { return r.Name == "mutatingadmissionpolicies" }) {
+		return options, nil
+	}
+	without := *options
+	without.DisablePlugins = append(slices.Clone(options.DisablePlugins), mutating.PluginName)
+	return &without, nil
+}
