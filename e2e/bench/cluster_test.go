@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package bench
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+)
+
+// cluster is where everything happens, in a namespace of its own.
+type cluster struct {
+	config    *rest.Config
+	kube      kubernetes.Interface
+	goldsmith versioned.Interface
+	dynamic   dynamic.Interface
+	namespace string
+
+	metricsToken string // set by allowMetrics
+}
+
+// connect reaches the cluster of the kubeconfig that kubectl would use, without limits of the client's own.
+func connect(b *testing.B) *cluster {
+	b.Helper()
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
+	if err != nil {
+		b.Fatalf("find the cluster: %v", err)
+	}
+	config.QPS = -1
+	config.WarningHandler = rest.NoWarnings{}
+	c := &cluster{config: config}
+	if c.kube, err = kubernetes.NewForConfig(config); err != nil {
+		b.Fatal(err)
+	}
+	if c.goldsmith, err = versioned.NewForConfig(config); err != nil {
+		b.Fatal(err)
+	}
+	if c.dynamic, err = dynamic.NewForConfig(config); err != nil {
+		b.Fatal(err)
+	}
+	namespace, err := c.kube.CoreV1().Namespaces().Create(b.Context(), &corev1.Namespace{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "bench-"},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		b.Fatalf("create a namespace: %v", err)
+	}
+	c.namespace = namespace.Name
+	b.Cleanup(func() {
+		if err := c.kube.CoreV1().Namespaces().Delete(context.Background(), c.namespace, metav1.DeleteOptions{}); err != nil {
+			b.Errorf("delete namespace %s: %v", c.namespace, err)
+		}
+	})
+	return c
+}
+
+// poll returns once something has happened.
+func (c *cluster) poll(b *testing.B, what string, happened func() (bool, error)) {
+	b.Helper()
+	err := wait.PollUntilContextTimeout(context.WithoutCancel(b.Context()), 100*time.Millisecond, patience, true,
+		func(context.Context) (bool, error) { return happened() })
+	if err != nil {
+		b.Fatalf("wait for %s: %v", what, err)
+	}
+}
+
+// quantile of durations, in milliseconds.
+func quantile(durations []time.Duration, q float64) float64 {
+	if len(durations) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(durations))
+	return float64(sorted[int(q*float64(len(sorted)-1)+0.5)].Microseconds()) / 1000
+}
+
+// logTable writes named figures, one to a line, in the order of their names.
+func logTable(b *testing.B, title string, figures map[string]float64) {
+	b.Helper()
+	text := title
+	for _, name := range slices.Sorted(maps.Keys(figures)) {
+		text += fmt.Sprintf("\n  %-60s %8.2f", name, figures[name])
+	}
+	b.Log(text)
+}
