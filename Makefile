@@ -9,13 +9,26 @@ GOLANGCI_LINT_VERSION := v2.15.0
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 
 TOOLS := $(CURDIR)/.tools
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+# The programs that a cluster runs, one container image each.
+IMAGES := goldsmith-apiserver goldsmith-controller mock-builder
+API := v1alpha1.images.goldsmith.dev
+# The cluster of kind-up and kind-down.
+CLUSTER ?= goldsmith
+# Where push pushes to.
+REGISTRY ?=
+# The version of what is built, and the tag of its container images. A changed tree has another one at each change.
+VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo devel)$(shell git diff --quiet HEAD 2>/dev/null || \
+  echo -$$(git diff HEAD 2>/dev/null | sha256sum | head --bytes=8))
 # What to test or to measure, and how: make test PACKAGES=./jobs/... FLAGS=-v
 PACKAGES ?= ./...
 FLAGS ?=
+# Which of the end-to-end suites, as a filter of labels: smoke, builds, security, faults, upgrade; all of them by default.
+LABELS ?=
 # What generation writes to, besides zz_generated.* files.
 GENERATED := apis apiserver/images
 
+kind := e2e/kind/cluster
+tagged = $(addsuffix :$(VERSION),$(IMAGES))
 golangci_lint := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 benchstat := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 
@@ -25,21 +38,78 @@ benchstat := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 help: ## Show this menu.
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/goldsmith, one static file.
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/goldsmith ./cmd/goldsmith
+	$(call compile,bin/,./cmd/goldsmith)
 
 .PHONY: demo
 demo: build ## Start everything, build the examples, show the result, stop.
 	bin/goldsmith demo
+
+##@ Use it in a cluster
+
+.PHONY: kind-up
+kind-up: images bin/install/kustomization.yaml ## A kind cluster with Goldsmith in it; needs neither a registry nor Docker on this machine.
+	$(kind) up $(CLUSTER)
+	$(kind) load $(CLUSTER) $(tagged)
+	@tools=$$($(kind) tools) && kubectl="$$tools/kubectl --context kind-$(CLUSTER)" && \
+	$$kubectl apply --kustomize bin/install >/dev/null && \
+	$$kubectl wait apiservice/$(API) --for=condition=Available --timeout=3m && \
+	echo "try: kubectl apply -f examples/ && kubectl get imgb -w"
+
+.PHONY: kind-down
+kind-down: ## Remove that cluster.
+	$(kind) down $(CLUSTER)
+
+.PHONY: images
+images: ## Build the container images that a cluster runs; needs Docker and no registry.
+	@e2e/kind/docker/start
+	$(call compile,bin/images/,$(addprefix ./cmd/,$(IMAGES)))
+	@for image in $(IMAGES); do \
+	  log=$$(docker build --file cmd/Dockerfile --target $$image --build-arg VERSION=$(VERSION) --tag $$image:$(VERSION) bin/images 2>&1) || \
+	    { echo "$$log"; exit 1; }; \
+	  echo "$$image:$(VERSION)"; \
+	done
+
+.PHONY: push
+push: ## Push those images to REGISTRY, and have kustomize/overlays/default name them.
+	@test -n "$(REGISTRY)" || { echo "which registry? make images push REGISTRY=registry.example.com/goldsmith"; exit 1; }
+	@for image in $(IMAGES); do \
+	  docker tag $$image:$(VERSION) $(REGISTRY)/$$image:$(VERSION) && docker push $(REGISTRY)/$$image:$(VERSION) && \
+	  sed -i "/- name: $$image\$$/{n;s#newName: .*#newName: $(REGISTRY)/$$image#;n;s#newTag: .*#newTag: $(VERSION)#}" \
+	    kustomize/overlays/default/kustomization.yaml; \
+	done
+	@echo "kubectl apply -k kustomize/overlays/default installs them"
+
+# The overlay for kind, with the images that were built.
+bin/install/kustomization.yaml: .FORCE
+	@mkdir -p bin/install
+	@{ echo 'resources: [../../kustomize/overlays/kind]' && echo 'images:' && \
+	  for image in $(IMAGES); do echo "- {name: $$image, newTag: \"$(VERSION)\"}"; done; } > $@
+
+.FORCE:
 
 ##@ Develop
 
 .PHONY: test
 test: build ## Run every test that needs no Docker, with the race detector.
 	go test -race -count=1 -timeout 15m $(FLAGS) $(PACKAGES)
+
+.PHONY: e2e
+e2e: build images ## Run the end-to-end suites on a kind cluster of their own: make e2e LABELS=smoke
+	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' go tool ginkgo run --tags=e2e --procs=4 --keep-going --timeout=60m \
+	  --label-filter='$(LABELS)' --output-dir=bin/e2e --junit-report=junit.xml $(FLAGS) ./e2e/suite
+
+.PHONY: tilt-ci
+tilt-ci: ## The loop of `tilt up` as a check, on a kind cluster of its own.
+	e2e/tilt/ci
+
+.PHONY: bench-cluster
+bench-cluster: ## Measure builds and the API in the cluster that kubectl points at; figures in bin/bench-cluster.txt.
+	@mkdir -p bin
+	go test -tags e2e -run '^$$' -bench . -benchtime 1x -timeout 60m -v $(FLAGS) ./e2e/bench | tee bin/bench-cluster.txt
 
 .PHONY: bench
 bench: $(benchstat) ## Run the benchmarks; figures in bin/bench.txt.
@@ -78,11 +148,13 @@ verify-tidy: ## go.mod and go.sum are tidy.
 
 .PHONY: vet
 vet: ## go vet
-	go vet ./...
+	go vet -tags e2e ./...
 
 .PHONY: lint
-lint: $(golangci_lint) ## golangci-lint
+lint: $(golangci_lint) ## golangci-lint, and shellcheck
 	$(golangci_lint) run ./...
+	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: apt-get install shellcheck"; exit 1; }
+	shellcheck --external-sources $$(grep --recursive --files-with-matches --max-count=1 '^#!.*bash\|^# shellcheck shell=bash' .ci apis e2e)
 
 ##@ Clean
 
@@ -95,6 +167,11 @@ $(golangci_lint):
 
 $(benchstat):
 	$(call install,golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION))
+
+# compile DIRECTORY PACKAGE...: static programs that know their version.
+define compile
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(1) $(2)
+endef
 
 # install PACKAGE@VERSION as the target: a file with the version in its name is there once and for all.
 define install

@@ -163,3 +163,5 @@ require (
 	sigs.k8s.io/apiserver-network-proxy/konnectivity-client v0.36.0 // indirect
 	sigs.k8s.io/kustomize/kustomize/v5 v5.8.1 // indirect
 )
+
+tool github.com/onsi/ginkgo/v2/ginkgo

@@ -38,6 +38,13 @@ func describeCancelling(w *world) {
 			w.image(ctx, "web", built(2))
 		})
 
+		It("as soon as it is made ends, however far it has come", func(ctx SpecContext) {
+			w.createBuild(ctx, newBuild("once", longer))
+			w.cancel(ctx, "once", "")
+			build := w.build(ctx, "once", cancelled())
+			Expect(outcomes(build)).To(Or(BeEmpty(), Equal([]string{"Cancelled"})))
+		})
+
 		It("while it waits for its turn ends at once", func(ctx SpecContext) {
 			w.createImage(ctx, newImage("web", longer))
 			w.running(ctx, "web-1")
@@ -79,7 +86,7 @@ func describeCancelling(w *world) {
 		})
 
 		It("while its builder ignores that ends when the builder does", func(ctx SpecContext) {
-			w.createBuild(ctx, newBuild("once", "duration=4s", "steps=2", "failAt=2", "onTerm=ignore"))
+			w.createBuild(ctx, newBuild("once", w.lasting(4*time.Second+2*w.environment.BuilderStart), "steps=2", "failAt=2", "onTerm=ignore"))
 			w.running(ctx, "once")
 
 			w.cancel(ctx, "once", "")

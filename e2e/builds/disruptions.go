@@ -4,6 +4,7 @@ package builds
 
 import (
 	"context"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -23,7 +24,7 @@ func describeDisruptions(w *world) {
 
 	DescribeTable("An attempt that is disrupted is followed by another, whatever the limit",
 		func(ctx SpecContext, disrupt func(context.Context, v1alpha1.BuildAttempt) error, reason string) {
-			build := newBuild("once", "duration=2s")
+			build := newBuild("once", w.lasting(2*time.Second))
 			build.Spec.Retry.Limit = new(int32(0))
 			w.createBuild(ctx, build)
 			Expect(disrupt(ctx, w.running(ctx, "once").Status.Attempts[0])).To(Succeed())

@@ -3,6 +3,8 @@
 package builds
 
 import (
+	"context"
+	"os/exec"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -15,8 +17,14 @@ type Environment struct {
 	Config *rest.Config
 	// Patience is how long a spec waits for one thing to happen.
 	Patience time.Duration
+	// Polling is how often a spec looks whether what it waits for has happened.
+	Polling time.Duration
+	// BuilderStart is how long a builder may take to start, once it may run. 0 where it starts at once.
+	BuilderStart time.Duration
 	// Workers is how many builds run at a time. Only LocalSpecs look at it.
 	Workers int
+	// Kubectl is a command that runs kubectl with these arguments. Only ClusterSpecs use it.
+	Kubectl func(ctx context.Context, args ...string) *exec.Cmd
 }
 
 // Specs are the specs that hold everywhere. Each makes a namespace of its own and nothing outside of it.
@@ -49,5 +57,19 @@ func LocalSpecs(environment func() Environment) {
 		describeProcesses(w)
 		describeForeignJobs(w)
 		describeBusyWorkers(w)
+	})
+}
+
+// ClusterSpecs are those that hold only where builds run as pods of a real cluster, with at least two nodes for them.
+// Besides mock, ClusterBuilders are registered there.
+func ClusterSpecs(environment func() Environment) {
+	Describe("Builds in a cluster", func() {
+		w := newWorld(environment)
+		describeFollowing(w)
+		describePlacement(w)
+		describeDraining(w)
+		describePulling(w)
+		describeAdmission(w)
+		describeTemplates(w)
 	})
 }

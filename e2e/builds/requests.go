@@ -69,8 +69,6 @@ func describeRequests(w *world) {
 			w.createImage(ctx, onRequest())
 			const times = 20
 			atOnce(times, func(i int) { w.request(ctx, "web", fmt.Sprintf("request-%d", i)) })
-			w.image(ctx, "web", built(times))
-
 			var before *v1alpha1.ImageBuild
 			for number := range times {
 				build := w.succeeded(ctx, fmt.Sprintf("web-%d", number+1))
@@ -80,6 +78,7 @@ func describeRequests(w *world) {
 				}
 				before = build
 			}
+			w.image(ctx, "web", built(times))
 			Expect(w.buildNames(ctx)).To(HaveLen(times))
 		})
 	})

@@ -14,12 +14,13 @@ import (
 
 func describeTimeouts(w *world) {
 	It("A build that runs too long is told to end, and its log stays", func(ctx SpecContext) {
+		run := w.environment.BuilderStart + time.Second
 		build := newBuild("once", longer)
-		build.Spec.Timeouts = &v1alpha1.BuildTimeouts{Run: duration(time.Second)}
+		build.Spec.Timeouts = &v1alpha1.BuildTimeouts{Run: duration(run)}
 		w.createBuild(ctx, build)
 		failed := w.build(ctx, "once", failedWith("Timeout/RunTimeout"))
 		Expect(outcomes(failed)).To(Equal([]string{"Failed Timeout/RunTimeout"}))
-		Expect(failed.Status.Failure.Message).To(ContainSubstring("1s"))
+		Expect(failed.Status.Failure.Message).To(ContainSubstring(run.String()))
 		Expect(failed.Status.Failure.LogTail).To(ContainSubstring("step 1/1"))
 		Expect(w.log(ctx, "once", nil)).To(And(ContainSubstring("step 1/1"), ContainSubstring("told to end")))
 	})

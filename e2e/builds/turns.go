@@ -3,6 +3,8 @@
 package builds
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -12,7 +14,7 @@ import (
 func describeTurns(w *world) {
 	Describe("An image that is changed while it is built", func() {
 		It("lets that build go on with what it was given, and the next one wait", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("web", "duration=2s", "edition=a"))
+			w.createImage(ctx, newImage("web", w.lasting(2*time.Second), "edition=a"))
 			running := w.running(ctx, "web-1")
 
 			w.changeImage(ctx, "web", setting("duration=0s", "edition=b"))

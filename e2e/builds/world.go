@@ -23,9 +23,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// polling is how often a spec looks whether what it waits for has happened.
-const polling = 20 * time.Millisecond
-
 // world is the namespace of the present spec, and the clients for it.
 type world struct {
 	environment Environment
@@ -142,7 +139,7 @@ func (w *world) cancel(ctx context.Context, build, reason string) *v1alpha1.Imag
 // eventually waits as long as the environment has patience for.
 func (w *world) eventually(ctx context.Context, actual any) types.AsyncAssertion {
 	GinkgoHelper()
-	return Eventually(ctx, actual).WithTimeout(w.environment.Patience).WithPolling(polling)
+	return Eventually(ctx, actual).WithTimeout(w.environment.Patience).WithPolling(w.environment.Polling)
 }
 
 // image waits until an Image is as wanted, and returns it.
@@ -193,6 +190,12 @@ func (w *world) running(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	build := w.build(ctx, name, inPhase(v1alpha1.BuildRunning))
 	w.eventually(ctx, func(ctx context.Context) (string, error) { return w.readLog(ctx, name, nil) }).ShouldNot(BeEmpty())
 	return build
+}
+
+// lasting is the parameter of a build that lasts at least so long, and long enough for what is done to it meanwhile to
+// reach its builder.
+func (w *world) lasting(atLeast time.Duration) string {
+	return fmt.Sprintf("duration=%s", atLeast+w.environment.BuilderStart)
 }
 
 // buildNames are the names of all builds in the namespace.

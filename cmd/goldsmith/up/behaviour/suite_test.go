@@ -22,6 +22,7 @@ import (
 
 const (
 	patience = 30 * time.Second
+	polling  = 20 * time.Millisecond
 	workers  = 4
 )
 
@@ -31,7 +32,7 @@ func TestBehaviour(t *testing.T) {
 	server := &server{}
 	ginkgo.BeforeSuite(server.start)
 	buildsEnvironment := func() builds.Environment {
-		return builds.Environment{Config: server.config, Patience: patience, Workers: workers}
+		return builds.Environment{Config: server.config, Patience: patience, Polling: polling, Workers: workers}
 	}
 	builds.Specs(buildsEnvironment)
 	builds.LocalSpecs(buildsEnvironment)

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// clusterPatience is how long all commands of the docs for a cluster may take together.
+const clusterPatience = 10 * time.Minute
+
+// shims stand for what would change what is tested here: make does what CI does, so it only has to know the target; an
+// overlay for the images of a registry is only asked about, and the loop that never ends only has to be there.
+const shims = `
+make() { command make --dry-run "$@" >/dev/null; }
+kubectl() {
+  case " $* " in
+    *" apply -k "*) command kubectl apply --dry-run=server -k kustomize/overlays/kind >/dev/null ;;
+    *" delete -k "*) command kubectl delete --dry-run=server -k kustomize/overlays/kind >/dev/null ;;
+    *) command kubectl "$@" ;;
+  esac
+}
+e2e/tilt/up() { test -x e2e/tilt/up; }
+set -x
+`
+
+// TestEveryClusterCommandOfTheDocsWorks runs those blocks of the docs that are for a cluster, in the checkout, against the
+// cluster of KUBECONFIG, where Goldsmith is installed from the images of E2E_VERSION.
+func TestEveryClusterCommandOfTheDocsWorks(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), clusterPatience)
+	defer cancel()
+	tools := t.TempDir()
+	command(ctx, t, "go build -trimpath -ldflags='-s -w' -o "+tools+"/kubectl-goldsmith ./cmd/goldsmith", "CGO_ENABLED=0")
+	command(ctx, t, "docker tag mock-builder:"+os.Getenv("E2E_VERSION")+" hello:v1")
+	path := "PATH=" + tools + string(filepath.ListSeparator) + os.Getenv("PATH")
+	for _, page := range pages(t) {
+		for _, block := range blocksOf(t, page) {
+			if !slices.Contains(clusterLanguages, block.language) {
+				continue
+			}
+			t.Logf("%s:%d", filepath.Base(page), block.line)
+			switch block.language {
+			case "sh cluster":
+				command(ctx, t, shims+block.text, path)
+			case "yaml cluster":
+				command(ctx, t, "kubectl apply --dry-run=server --validate=strict -f - <<'END'\n"+block.text+"END", path)
+			case "yaml kustomization":
+				command(ctx, t, "mkdir -p bin/docs && cat > bin/docs/kustomization.yaml <<'END'\n"+
+					"resources: [../../kustomize/overlays/default]\n"+block.text+"END\nkubectl kustomize bin/docs >/dev/null", path)
+			}
+		}
+	}
+}
+
+// command runs commands in a shell in the checkout; each of them must succeed.
+func command(ctx context.Context, t *testing.T, text string, environment ...string) {
+	t.Helper()
+	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", text)
+	shell.Dir, shell.Env = repository, append(os.Environ(), environment...)
+	out, err := shell.CombinedOutput()
+	t.Logf("%s", strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatalf("%v (%v)", err, context.Cause(ctx))
+	}
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builds
+
+import (
+	"bufio"
+	"fmt"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func describeFollowing(w *world) {
+	// A request that is not known to last is cut after 60 seconds, and one that is buffered shows nothing for long.
+	It("A log is followed for as long as the build runs, each line as it is written", func(ctx SpecContext) {
+		const steps = 15
+		w.createBuild(ctx, newBuild("once", "duration=75s", fmt.Sprintf("steps=%d", steps)))
+		stream, err := w.goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.namespace).
+			Resource("imagebuilds").Name("once").SubResource("log").Param("follow", "true").Stream(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		defer func() { Expect(stream.Close()).To(Succeed()) }()
+
+		var text strings.Builder
+		seen := 0
+		lines := bufio.NewScanner(stream)
+		for lines.Scan() {
+			text.WriteString(lines.Text() + "\n")
+			if !strings.HasPrefix(lines.Text(), fmt.Sprintf("step %d/%d", seen+1, steps)) {
+				continue
+			}
+			if seen++; seen < steps {
+				build, err := w.builds().Get(ctx, "once", metav1.GetOptions{})
+				Expect(err).NotTo(HaveOccurred())
+				Expect(build.Status.Finished).To(BeFalse(), "step %d was shown after the end", seen)
+			}
+		}
+		Expect(lines.Err()).NotTo(HaveOccurred())
+		Expect(seen).To(Equal(steps))
+		w.succeeded(ctx, "once")
+		Expect(w.log(ctx, "once", nil)).To(Equal(text.String()))
+	})
+}

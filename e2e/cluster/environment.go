@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"context"
+	"os/exec"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+)
+
+const (
+	// Namespace is where Goldsmith is installed.
+	Namespace = "goldsmith-system"
+	// APIService is the registration of Goldsmith's API with kube-apiserver.
+	APIService = "v1alpha1.images.goldsmith.dev"
+	// PartOf is the value of the label app.kubernetes.io/part-of that all objects of an installation carry.
+	PartOf = "goldsmith"
+)
+
+// The value of the label app.kubernetes.io/name, and the name, of each part of an installation.
+const (
+	// APIServer is a Deployment.
+	APIServer = "goldsmith-apiserver"
+	// Controller is a Deployment.
+	Controller = "goldsmith-controller"
+	// Etcd is a StatefulSet.
+	Etcd = "goldsmith-etcd"
+)
+
+// Environment is a cluster, and what is to be installed there. It is a value: a copy with another Overlay or Version is
+// another installation on the same cluster.
+type Environment struct {
+	// Config reaches kube-apiserver as somebody who may do everything, without a limit on the rate of requests.
+	Config *rest.Config
+	// Kubeconfig is the path of a file that says the same.
+	Kubeconfig string
+	// Kubectl is a command that runs kubectl with these arguments and that kubeconfig.
+	Kubectl func(ctx context.Context, args ...string) *exec.Cmd
+	// Nodes does to nodes what no API can.
+	Nodes Nodes
+	// AuditLog is what kube-apiserver has been asked so far: an event of audit.k8s.io in JSON in each line.
+	AuditLog func(ctx context.Context) (string, error)
+	// Overlay is the path of the kustomize overlay that is installed.
+	Overlay string
+	// Version is the tag of the container images that are installed. They are on every node already.
+	Version string
+	// Builders are registered besides those of the overlay: references of container images by name.
+	Builders map[string]string
+	// Artifacts is the folder for what is kept of failed specs.
+	Artifacts string
+	// Patience is how long a spec waits for one thing to happen.
+	Patience time.Duration
+}
+
+// Nodes are the machines of a cluster, by the names of their Node objects.
+type Nodes interface {
+	// ControlPlane is the node that kube-apiserver runs on.
+	ControlPlane() string
+	// Workers are the nodes that builds run on.
+	Workers() []string
+	// Pause freezes a node: nothing on it runs, and nobody hears of it.
+	Pause(ctx context.Context, node string) error
+	// Unpause lets a node go on.
+	Unpause(ctx context.Context, node string) error
+	// Restart stops a node and starts it again.
+	Restart(ctx context.Context, node string) error
+	// Run runs a command on a node, and returns what it shows.
+	Run(ctx context.Context, node string, command ...string) ([]byte, error)
+}
+
+// Kube is a client for what comes with Kubernetes.
+func (e Environment) Kube() kubernetes.Interface {
+	return kubernetes.NewForConfigOrDie(e.Config)
+}
+
+// Goldsmith is a client for images and builds.
+func (e Environment) Goldsmith() versioned.Interface {
+	return versioned.NewForConfigOrDie(e.Config)
+}
+
+// As is a configuration for somebody else, by impersonation. The group of all authenticated users is added by the server.
+func (e Environment) As(user string, groups ...string) *rest.Config {
+	config := rest.CopyConfig(e.Config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}
+	return config
+}

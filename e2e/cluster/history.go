@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+const (
+	// listAgain is the wait before objects are listed again where a watch has ended or an API does not answer.
+	listAgain = 250 * time.Millisecond
+	// watchAtMost is how long a watch is trusted: behind a server that is frozen it stays open and says nothing.
+	watchAtMost = 20 * time.Second
+)
+
+// History is what was seen of the objects of a namespace, version by version, since Record was called. While an API does
+// not answer nothing is seen of its objects; what has become of them is seen afterwards.
+type History struct {
+	namespace string
+	start     time.Time
+	mutex     sync.Mutex
+	images    map[types.UID][]*v1alpha1.Image
+	builds    map[types.UID][]*v1alpha1.ImageBuild
+	jobs      map[types.UID][]*batchv1.Job
+	pods      map[types.UID][]*corev1.Pod
+	gone      map[types.UID]time.Time
+}
+
+// Record watches images, builds, Jobs and pods of the workspace's namespace until the present spec ends, over every
+// outage. Call it before anything is created there.
+func (w *Workspace) Record() *History {
+	h := &History{
+		namespace: w.Namespace, start: time.Now(),
+		images: map[types.UID][]*v1alpha1.Image{}, builds: map[types.UID][]*v1alpha1.ImageBuild{},
+		jobs: map[types.UID][]*batchv1.Job{}, pods: map[types.UID][]*corev1.Pod{}, gone: map[types.UID]time.Time{},
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	watching.Go(func() { follow(ctx, h, h.images, w.Images()) })
+	watching.Go(func() { follow(ctx, h, h.builds, w.Builds()) })
+	watching.Go(func() { follow(ctx, h, h.jobs, w.Kube.BatchV1().Jobs(w.Namespace)) })
+	watching.Go(func() { follow(ctx, h, h.pods, w.Kube.CoreV1().Pods(w.Namespace)) })
+	DeferCleanup(func() {
+		stop()
+		watching.Wait()
+	})
+	return h
+}
+
+// object is a pointer to an API type.
+type object interface {
+	metav1.Object
+	runtime.Object
+	comparable
+}
+
+// lister is the part of a typed client that a history needs. L is the list.
+type lister[L runtime.Object] interface {
+	List(ctx context.Context, opts metav1.ListOptions) (L, error)
+	Watch(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error)
+}
+
+// follow lists and watches until ctx is done, and lists again whenever a watch ends.
+func follow[T object, L runtime.Object](ctx context.Context, h *History, versions map[types.UID][]T, client lister[L]) {
+	for ctx.Err() == nil {
+		if resourceVersion, err := list(ctx, h, versions, client); err == nil {
+			observe(ctx, h, versions, client, resourceVersion)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(listAgain):
+		}
+	}
+}
+
+// list adds what there is, and notes what there is no more. It returns the resource version to watch from.
+func list[T object, L runtime.Object](ctx context.Context, h *History, versions map[types.UID][]T, client lister[L]) (string, error) {
+	ctx, stop := context.WithTimeout(ctx, 10*time.Second)
+	defer stop()
+	listed, err := client.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return "", err
+	}
+	there := map[types.UID]bool{}
+	err = meta.EachListItem(listed, func(item runtime.Object) error {
+		if o, ok := item.(T); ok {
+			there[o.GetUID()] = true
+			add(h, versions, o)
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	for uid := range versions {
+		if _, known := h.gone[uid]; !known && !there[uid] {
+			h.gone[uid] = time.Now()
+		}
+	}
+	accessor, err := meta.ListAccessor(listed)
+	if err != nil {
+		return "", err
+	}
+	return accessor.GetResourceVersion(), nil
+}
+
+func observe[T object, L runtime.Object](ctx context.Context, h *History, versions map[types.UID][]T, client lister[L], resourceVersion string) {
+	ctx, stop := context.WithTimeout(ctx, watchAtMost)
+	defer stop()
+	watcher, err := client.Watch(ctx, metav1.ListOptions{ResourceVersion: resourceVersion})
+	if err != nil {
+		return
+	}
+	defer watcher.Stop()
+	for event := range watcher.ResultChan() {
+		o, ok := event.Object.(T)
+		if !ok {
+			return // an error, such as 410
+		}
+		add(h, versions, o)
+		if event.Type == watch.Deleted {
+			h.mutex.Lock()
+			h.gone[o.GetUID()] = time.Now()
+			h.mutex.Unlock()
+		}
+	}
+}
+
+// add keeps a version of an object, unless it is the one that was seen last.
+func add[T object](h *History, versions map[types.UID][]T, o T) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	seen := versions[o.GetUID()]
+	if len(seen) > 0 && seen[len(seen)-1].GetResourceVersion() == o.GetResourceVersion() {
+		return
+	}
+	versions[o.GetUID()] = append(seen, o)
+}
+
+func last[T any](versions []T) T { return versions[len(versions)-1] }

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/e2e-framework/klient/k8s"
+	"sigs.k8s.io/e2e-framework/klient/k8s/resources"
+	"sigs.k8s.io/e2e-framework/klient/wait"
+	"sigs.k8s.io/e2e-framework/klient/wait/conditions"
+)
+
+// rollout is how long an installation, or its removal, may take.
+const rollout = 3 * time.Minute
+
+// apiServiceKind is that of a registration with kube-apiserver.
+var apiServiceKind = schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}
+
+// Install applies the overlay, with the container images of the version, and waits until it is ready.
+func (e Environment) Install(ctx context.Context) error {
+	if err := e.withKustomization(func(directory string) error {
+		return e.kubectl(ctx, "apply", "-k", directory)
+	}); err != nil {
+		return fmt.Errorf("installing %s: %w", e.Overlay, err)
+	}
+	return e.WaitReady(ctx)
+}
+
+// Uninstall deletes what the overlay has, and waits until it is gone. Where nothing is installed it does nothing.
+func (e Environment) Uninstall(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, rollout)
+	defer stop()
+	if err := e.withKustomization(func(directory string) error {
+		return e.kubectl(ctx, "delete", "-k", directory, "--ignore-not-found", "--wait")
+	}); err != nil {
+		return fmt.Errorf("removing %s: %w", e.Overlay, err)
+	}
+	return nil
+}
+
+// WaitReady waits until every part of the installation is rolled out, as last applied, and its API answers.
+func (e Environment) WaitReady(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, rollout)
+	defer stop()
+	for _, part := range []string{"statefulset/" + Etcd, "deployment/" + APIServer, "deployment/" + Controller} {
+		if err := e.kubectl(ctx, "--namespace="+Namespace, "rollout", "status", part, "--timeout="+rollout.String()); err != nil {
+			return err
+		}
+	}
+	return e.WaitAvailable(ctx)
+}
+
+// WaitAvailable waits until kube-apiserver says that Goldsmith's API is available.
+func (e Environment) WaitAvailable(ctx context.Context) error {
+	cluster, err := resources.New(e.Config)
+	if err != nil {
+		return err
+	}
+	registration := &unstructured.Unstructured{}
+	registration.SetGroupVersionKind(apiServiceKind)
+	registration.SetName(APIService)
+	said := "nothing"
+	isAvailable := conditions.New(cluster).ResourceMatch(registration, func(registration k8s.Object) bool {
+		var status corev1.ConditionStatus
+		status, said = available(registration.(*unstructured.Unstructured))
+		return status == corev1.ConditionTrue
+	})
+	err = wait.For(func(ctx context.Context) (bool, error) {
+		there, err := isAvailable(ctx)
+		if err != nil {
+			said = err.Error() // it may not be registered yet
+		}
+		return there, nil
+	}, wait.WithContext(ctx), wait.WithTimeout(rollout), wait.WithInterval(polling), wait.WithImmediate())
+	if err != nil {
+		return fmt.Errorf("APIService %s is not available: it says %s: %w", APIService, said, err)
+	}
+	return nil
+}
+
+// available is the condition of an APIService that says whether it can be used, and what it says.
+func available(apiService *unstructured.Unstructured) (status corev1.ConditionStatus, said string) {
+	conditions, _, _ := unstructured.NestedSlice(apiService.Object, "status", "conditions")
+	for _, entry := range conditions {
+		condition, ok := entry.(map[string]any)
+		if ok && condition["type"] == "Available" {
+			return corev1.ConditionStatus(fmt.Sprint(condition["status"])), fmt.Sprintf("%v: %v", condition["reason"], condition["message"])
+		}
+	}
+	return corev1.ConditionUnknown, "nothing yet"
+}
+
+// kubectl runs kubectl; what it shows is in the error.
+func (e Environment) kubectl(ctx context.Context, args ...string) error {
+	command := e.Kubectl(ctx, args...)
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("kubectl %v: %w: %s", args, err, output)
+	}
+	return nil
+}
+
+// withKustomization calls a function with the directory of a kustomization that is the overlay with the container images
+// of the version and with more builders.
+func (e Environment) withKustomization(use func(directory string) error) error {
+	directory, err := os.MkdirTemp("", "goldsmith-e2e-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(directory) }()
+	// kustomize takes relative paths only, and counts from where the directory really is.
+	if directory, err = filepath.EvalSymlinks(directory); err != nil {
+		return err
+	}
+	overlay, err := filepath.Abs(e.Overlay)
+	if err != nil {
+		return err
+	}
+	if overlay, err = filepath.Rel(directory, overlay); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("resources: [%q]\nimages:\n", overlay)
+	for _, image := range []string{"goldsmith-apiserver", "goldsmith-controller", "mock-builder"} {
+		text += fmt.Sprintf("- {name: %s, newTag: %q}\n", image, e.Version)
+	}
+	if len(e.Builders) > 0 {
+		text += fmt.Sprintf("configMapGenerator:\n- name: goldsmith-builders\n  namespace: %s\n  behavior: merge\n  literals:\n", Namespace)
+	}
+	for name, image := range e.Builders {
+		text += fmt.Sprintf("  - %q\n", name+"="+image)
+	}
+	if err := os.WriteFile(filepath.Join(directory, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+		return err
+	}
+	return use(directory)
+}

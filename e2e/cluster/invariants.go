@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/google/go-cmp/cmp"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// Check expects that all that must be true of every build has been true so far, whatever has failed meanwhile. Call it
+// when every build should have finished. It holds for specs that delete no build, Job or pod themselves, with images that
+// keep the record of every build.
+//
+//   - No build is lost: none disappears, every one that an Image counted is there and finished, every Image was built.
+//   - None is built twice: no two builds of an Image from the same inputs follow each other, unless a person asked.
+//   - Attempts are numbered from 1; one is stored, and its Job created, after the outcome of the one before it.
+//   - There is at most one Job for an attempt, at most one pod for a Job, and none of them is anybody else's.
+//   - No Job is deleted under a build that needs it.
+//   - The end of a build or of an attempt is written once.
+//   - What a build has made is what the builder of its last attempt has reported.
+func (h *History) Check() {
+	GinkgoHelper()
+	violations := h.Violations()
+	if len(violations) > 0 {
+		AddReportEntry("history", h.String(), ReportEntryVisibilityFailureOrVerbose)
+	}
+	Expect(violations).To(BeEmpty())
+}
+
+// Violations says, in words, what of the above has not been true; none if all was.
+func (h *History) Violations() []string {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	c := &checker{History: h}
+	for _, versions := range h.images {
+		c.checkImage(last(versions))
+	}
+	for _, versions := range h.builds {
+		c.checkLife(versions)
+		c.checkEnd(last(versions))
+	}
+	attempts := map[string]types.UID{}
+	for _, versions := range h.jobs {
+		c.checkJob(last(versions), attempts)
+	}
+	c.checkPods()
+	slices.Sort(c.violations)
+	return c.violations
+}
+
+// checker collects what is wrong with a history.
+type checker struct {
+	*History
+	violations []string
+}
+
+func (c *checker) violated(format string, arguments ...any) {
+	c.violations = append(c.violations, fmt.Sprintf(format, arguments...))
+}
+
+func (c *checker) isGone(uid types.UID) bool {
+	_, gone := c.gone[uid]
+	return gone
+}
+
+// checkImage: as many builds as were counted, and no two in a row from the same inputs.
+func (c *checker) checkImage(image *v1alpha1.Image) {
+	if c.isGone(image.UID) {
+		return
+	}
+	byNumber := map[int64]*v1alpha1.ImageBuild{}
+	for _, versions := range c.builds {
+		build := last(versions)
+		if build.Spec.ImageRef == nil || build.Spec.ImageRef.UID != image.UID || build.Spec.Number == nil {
+			continue
+		}
+		if other := byNumber[*build.Spec.Number]; other != nil {
+			c.violated("image %s has two builds of number %d: %s and %s", image.Name, *build.Spec.Number, other.UID, build.UID)
+		}
+		byNumber[*build.Spec.Number] = build
+	}
+	if len(byNumber) == 0 {
+		c.violated("image %s was never built", image.Name)
+	}
+	if int64(len(byNumber)) != image.Status.BuildCounter {
+		c.violated("image %s counts %d builds, and there are %d", image.Name, image.Status.BuildCounter, len(byNumber))
+	}
+	digest := ""
+	for _, number := range slices.Sorted(maps.Keys(byNumber)) {
+		build := byNumber[number]
+		if build.Status.Resolved == nil {
+			continue
+		}
+		asked := build.Spec.Trigger != nil && build.Spec.Trigger.Reason == v1alpha1.TriggerManual
+		if build.Status.Resolved.InputsDigest == digest && !asked {
+			c.violated("build %s is the second from the same inputs", build.Name)
+		}
+		digest = build.Status.Resolved.InputsDigest
+	}
+}
+
+// checkLife: versions of a build follow each other as they may.
+func (c *checker) checkLife(versions []*v1alpha1.ImageBuild) {
+	for i, version := range versions {
+		for n, attempt := range version.Status.Attempts {
+			if int(attempt.Number) != n+1 {
+				c.violated("build %s: attempt %d is in place %d", version.Name, attempt.Number, n+1)
+			}
+			if n+1 < len(version.Status.Attempts) && attempt.Outcome == "" {
+				c.violated("build %s: attempt %d was started before the outcome of attempt %d was stored", version.Name, n+2, n+1)
+			}
+		}
+		if i == 0 {
+			continue
+		}
+		before := versions[i-1]
+		if before.Status.Finished && !cmp.Equal(before.Status, version.Status) {
+			c.violated("build %s changed after its end: %s", version.Name, cmp.Diff(before.Status, version.Status))
+		}
+		for n, attempt := range before.Status.Attempts {
+			if n >= len(version.Status.Attempts) {
+				c.violated("build %s: attempt %d was forgotten", version.Name, n+1)
+			} else if after := version.Status.Attempts[n]; attempt.Outcome != "" && !cmp.Equal(attempt, after) {
+				c.violated("build %s: attempt %d changed after its end: %s", version.Name, n+1, cmp.Diff(attempt, after))
+			}
+		}
+	}
+}
+
+// checkEnd: a build is there, has finished, and made what its builder has reported.
+func (c *checker) checkEnd(build *v1alpha1.ImageBuild) {
+	if c.isGone(build.UID) {
+		if build.Spec.ImageRef == nil || !c.isGone(build.Spec.ImageRef.UID) {
+			c.violated("build %s was lost", build.Name)
+		}
+		return
+	}
+	if !build.Status.Finished {
+		c.violated("build %s has not finished: %s", build.Name, build.Status.Phase)
+	}
+	if build.Status.Phase != v1alpha1.BuildSucceeded {
+		return
+	}
+	attempts := build.Status.Attempts
+	if len(attempts) == 0 || last(attempts).Outcome != v1alpha1.AttemptSucceeded {
+		c.violated("build %s has succeeded without an attempt that has", build.Name)
+		return
+	}
+	made := map[string]string{}
+	for _, artifact := range build.Status.Artifacts {
+		made[artifact.Target] = artifact.Digest
+	}
+	reported, err := c.reported(last(attempts).PodUID)
+	if err != nil {
+		c.violated("build %s: %v", build.Name, err)
+	} else if !maps.Equal(made, reported) {
+		c.violated("build %s made %v, and its builder has reported %v", build.Name, made, reported)
+	}
+}
+
+// checkJob: it was created for an attempt, after the outcome of the one before, and it is the only one. Attempts has the
+// Jobs looked at so far.
+func (c *checker) checkJob(job *batchv1.Job, attempts map[string]types.UID) {
+	owner := metav1.GetControllerOf(job)
+	if owner == nil || c.builds[owner.UID] == nil {
+		c.violated("Job %s without its build", job.Name)
+		return
+	}
+	versions := c.builds[owner.UID]
+	build := last(versions)
+	number, err := strconv.Atoi(job.Labels[v1alpha1.LabelAttempt])
+	if err != nil || number < 1 || number > len(build.Status.Attempts) || build.Status.Attempts[number-1].JobName != job.Name {
+		c.violated("Job %s is of no attempt of build %s: %q", job.Name, build.Name, job.Labels[v1alpha1.LabelAttempt])
+		return
+	}
+	attempt := build.Status.Attempts[number-1]
+	key := fmt.Sprintf("%s/%d", owner.UID, number)
+	if other, known := attempts[key]; known {
+		c.violated("build %s: two Jobs for attempt %d: %s and %s", build.Name, number, other, job.UID)
+	}
+	attempts[key] = job.UID
+	if attempt.JobUID != "" && attempt.JobUID != job.UID {
+		c.violated("Job %s has the UID %s, and attempt %d says %s", job.Name, job.UID, number, attempt.JobUID)
+	}
+	if number > 1 { // times in objects are whole seconds
+		if before := build.Status.Attempts[number-2].CompletionTime; before == nil || job.CreationTimestamp.Time.Before(before.Time) {
+			c.violated("Job %s was created at %s, before the outcome of the attempt before it, at %s", job.Name, job.CreationTimestamp, before)
+		}
+	}
+	if c.isGone(job.UID) && !c.isGone(build.UID) && (attempt.Outcome == "" || !mayDelete(attempt)) {
+		c.violated("Job %s was deleted under build %s: attempt %d is %s", job.Name, build.Name, number, attempt.Outcome)
+	}
+}
+
+// mayDelete says whether the controller may have deleted the Job of an attempt: one that never ran has no log to lose, and
+// one on a lost node could go on beside the next.
+func mayDelete(attempt v1alpha1.BuildAttempt) bool {
+	if attempt.Failure == nil {
+		return attempt.Outcome == v1alpha1.AttemptCancelled
+	}
+	switch attempt.Failure.Class {
+	case v1alpha1.FailureRegistry, v1alpha1.FailureTimeout, v1alpha1.FailureConfig:
+		return true
+	}
+	return attempt.Outcome == v1alpha1.AttemptCancelled || attempt.Failure.Reason == v1alpha1.ReasonNodeLost
+}
+
+// checkPods: each has its Job, and is the only one of it.
+func (c *checker) checkPods() {
+	of := map[types.UID]string{}
+	for _, versions := range c.pods {
+		pod := last(versions)
+		owner := metav1.GetControllerOf(pod)
+		if owner == nil || c.jobs[owner.UID] == nil {
+			c.violated("pod %s without its Job", pod.Name)
+			continue
+		}
+		if other, known := of[owner.UID]; known {
+			c.violated("Job %s has two pods: %s and %s", owner.Name, other, pod.Name)
+		}
+		of[owner.UID] = pod.Name
+	}
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func at(seconds int) metav1.Time {
+	return metav1.NewTime(noon.Add(time.Duration(seconds) * time.Second))
+}
+
+func controlledBy(uid types.UID) []metav1.OwnerReference {
+	return []metav1.OwnerReference{{UID: uid, Controller: new(true)}}
+}
+
+func newJob(uid types.UID, attempt string, created int) *batchv1.Job {
+	return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
+		Name: "web-1-" + attempt, UID: uid, ResourceVersion: "1", OwnerReferences: controlledBy("build"), CreationTimestamp: at(created),
+		Labels: map[string]string{v1alpha1.LabelAttempt: attempt},
+	}}
+}
+
+func newPod(uid, job types.UID, digest string) *corev1.Pod {
+	message := `{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"` + digest + `","sizeBytes":1}]}`
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: string(uid), UID: uid, ResourceVersion: "1", OwnerReferences: controlledBy(job)},
+		Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
+			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: message}},
+		}}},
+	}
+}
+
+// newHistory is that of an image whose build was disrupted once and then succeeded.
+func newHistory() *History {
+	h := &History{
+		start:  noon,
+		images: map[types.UID][]*v1alpha1.Image{}, builds: map[types.UID][]*v1alpha1.ImageBuild{},
+		jobs: map[types.UID][]*batchv1.Job{}, pods: map[types.UID][]*corev1.Pod{}, gone: map[types.UID]time.Time{},
+	}
+	first := v1alpha1.BuildAttempt{Number: 1, JobName: "web-1-1", JobUID: "job-1", PodUID: "pod-1", StartTime: at(0)}
+	running := &v1alpha1.ImageBuild{
+		ObjectMeta: metav1.ObjectMeta{Name: "web-1", UID: "build", ResourceVersion: "1"},
+		Spec:       v1alpha1.ImageBuildSpec{ImageRef: &v1alpha1.ImageReference{Name: "web", UID: "image"}, Number: new(int64(1))},
+		Status: v1alpha1.ImageBuildStatus{
+			Phase: v1alpha1.BuildRunning, Attempts: []v1alpha1.BuildAttempt{first}, Resolved: &v1alpha1.ResolvedInputs{InputsDigest: "inputs"},
+		},
+	}
+	first.Outcome, first.CompletionTime = v1alpha1.AttemptDisrupted, new(at(5))
+	disrupted := running.DeepCopy()
+	disrupted.ResourceVersion, disrupted.Status.Attempts[0] = "2", first
+	succeeded := disrupted.DeepCopy()
+	succeeded.ResourceVersion, succeeded.Status.Phase, succeeded.Status.Finished = "3", v1alpha1.BuildSucceeded, true
+	succeeded.Status.Attempts = append(succeeded.Status.Attempts, v1alpha1.BuildAttempt{
+		Number: 2, JobName: "web-1-2", JobUID: "job-2", PodUID: "pod-2", StartTime: at(5), CompletionTime: new(at(9)), Outcome: v1alpha1.AttemptSucceeded,
+	})
+	succeeded.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:good"}}
+	for _, version := range []*v1alpha1.ImageBuild{running, disrupted, succeeded} {
+		add(h, h.builds, version)
+	}
+	add(h, h.images, &v1alpha1.Image{
+		ObjectMeta: metav1.ObjectMeta{Name: "web", UID: "image", ResourceVersion: "1"}, Status: v1alpha1.ImageStatus{BuildCounter: 1},
+	})
+	add(h, h.jobs, newJob("job-1", "1", 0))
+	add(h, h.jobs, newJob("job-2", "2", 5))
+	add(h, h.pods, newPod("pod-1", "job-1", "sha256:early"))
+	add(h, h.pods, newPod("pod-2", "job-2", "sha256:good"))
+	return h
+}
+
+func TestAHistoryAsItShouldBeHasNoViolations(t *testing.T) {
+	if violations := newHistory().Violations(); len(violations) > 0 {
+		t.Error(violations)
+	}
+}
+
+func TestWhatMustNotBeIsAViolation(t *testing.T) {
+	// another adds a version of the build.
+	another := func(h *History, change func(*v1alpha1.ImageBuild)) {
+		version := last(h.builds["build"]).DeepCopy()
+		version.ResourceVersion = "4"
+		change(version)
+		add(h, h.builds, version)
+	}
+	// second adds another build of the image.
+	second := func(h *History, number int64) {
+		build := last(h.builds["build"]).DeepCopy()
+		build.Name, build.UID, build.Spec.Number, build.Status.Attempts = "web-2", "other", &number, nil
+		build.Status.Phase, build.Status.Artifacts = v1alpha1.BuildFailed, nil
+		add(h, h.builds, build)
+		last(h.images["image"]).Status.BuildCounter = 2
+	}
+	for want, spoil := range map[string]func(h *History){
+		"was lost":                    func(h *History) { h.gone["build"] = noon },
+		"was never built":             func(h *History) { delete(h.builds, "build") },
+		"counts 2 builds":             func(h *History) { last(h.images["image"]).Status.BuildCounter = 2 },
+		"second from the same inputs": func(h *History) { second(h, 2) },
+		"two builds of number 1":      func(h *History) { second(h, 1) },
+		"has not finished":            func(h *History) { h.builds["build"] = h.builds["build"][:2] },
+		"changed after its end": func(h *History) {
+			another(h, func(b *v1alpha1.ImageBuild) { b.Status.Phase = v1alpha1.BuildFailed })
+		},
+		"attempt 1 changed after its end": func(h *History) {
+			last(h.builds["build"]).Status.Attempts[0].Outcome = v1alpha1.AttemptSucceeded
+		},
+		"attempt 2 was forgotten": func(h *History) {
+			another(h, func(b *v1alpha1.ImageBuild) { b.Status.Attempts = b.Status.Attempts[:1] })
+		},
+		"attempt 3 is in place 2":                 func(h *History) { last(h.builds["build"]).Status.Attempts[1].Number = 3 },
+		"before the outcome of attempt 1":         func(h *History) { last(h.builds["build"]).Status.Attempts[0].Outcome = "" },
+		"without an attempt that has":             func(h *History) { last(h.builds["build"]).Status.Attempts[1].Outcome = v1alpha1.AttemptFailed },
+		"its builder has reported":                func(h *History) { last(h.builds["build"]).Status.Artifacts[0].Digest = "sha256:other" },
+		"was seen to end":                         func(h *History) { delete(h.pods, "pod-2") },
+		"Job web-1-3 is of no attempt":            func(h *History) { add(h, h.jobs, newJob("job-3", "3", 9)) },
+		"two Jobs for attempt 2":                  func(h *History) { add(h, h.jobs, newJob("job-3", "2", 9)) },
+		"and attempt 2 says other":                func(h *History) { last(h.builds["build"]).Status.Attempts[1].JobUID = "other" },
+		"before the outcome of the attempt":       func(h *History) { last(h.jobs["job-2"]).CreationTimestamp = at(4) },
+		"Job web-1-2 was deleted":                 func(h *History) { h.gone["job-2"] = noon },
+		"Job web-1-1 without its build":           func(h *History) { last(h.jobs["job-1"]).OwnerReferences = nil },
+		"pod stray without its Job":               func(h *History) { add(h, h.pods, newPod("stray", "none", "")) },
+		"has two pods":                            func(h *History) { add(h, h.pods, newPod("pod-3", "job-2", "sha256:good")) },
+		"the result of pod pod-2: invalid charac": func(h *History) { last(h.pods["pod-2"]).Status.ContainerStatuses[0].State.Terminated.Message = "?" },
+	} {
+		t.Run(want, func(t *testing.T) {
+			h := newHistory()
+			spoil(h)
+			if violations := strings.Join(h.Violations(), "\n"); !strings.Contains(violations, want) {
+				t.Errorf("violations: %s", violations)
+			}
+			if h.String() == "" {
+				t.Error("the history has no text")
+			}
+		})
+	}
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package faults
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/uuid"
+
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+// newOrphan makes an object that belongs to another which never was. The garbage collector deletes it as soon as it knows.
+func newOrphan(ctx context.Context, w *cluster.Workspace, owner schema.GroupVersionKind) *corev1.ConfigMap {
+	GinkgoHelper()
+	orphan, err := w.Kube.CoreV1().ConfigMaps(w.Namespace).Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+		GenerateName: "orphan-",
+		OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: owner.GroupVersion().String(), Kind: owner.Kind, Name: "nobody", UID: uuid.NewUUID(),
+		}},
+	}}, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	return orphan
+}
+
+// collects waits until the garbage collector has deleted an orphan that is made now, of a kind that it can always ask for.
+func collects(ctx context.Context, w *cluster.Workspace) {
+	GinkgoHelper()
+	orphan := newOrphan(ctx, w, corev1.SchemeGroupVersion.WithKind("Secret"))
+	w.Eventually(ctx, func() []types.UID { return uidsOfConfigMaps(ctx, w) }).ShouldNot(ContainElement(orphan.UID))
+}
+
+// collector is the pod of kube-controller-manager, of which the garbage collector is a part.
+func collector(ctx context.Context, w *cluster.Workspace) corev1.Pod {
+	GinkgoHelper()
+	pod, err := w.Kube.CoreV1().Pods(metav1.NamespaceSystem).Get(ctx, "kube-controller-manager-"+w.Environment.Nodes.ControlPlane(), metav1.GetOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	return *pod
+}
+
+// uidsOfJobs are those of all Jobs in the workspace.
+func uidsOfJobs(ctx context.Context, w *cluster.Workspace) []types.UID {
+	GinkgoHelper()
+	jobs, err := w.Kube.BatchV1().Jobs(w.Namespace).List(ctx, metav1.ListOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	return uids(jobs)
+}
+
+// uidsOfConfigMaps are those of all ConfigMaps in the workspace.
+func uidsOfConfigMaps(ctx context.Context, w *cluster.Workspace) []types.UID {
+	GinkgoHelper()
+	configMaps, err := w.Kube.CoreV1().ConfigMaps(w.Namespace).List(ctx, metav1.ListOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	return uids(configMaps)
+}
+
+func uids(list runtime.Object) []types.UID {
+	GinkgoHelper()
+	var uids []types.UID
+	Expect(meta.EachListItem(list, func(item runtime.Object) error {
+		object, err := meta.Accessor(item)
+		if err == nil {
+			uids = append(uids, object.GetUID())
+		}
+		return err
+	})).To(Succeed())
+	return uids
+}

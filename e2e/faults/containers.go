@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package faults
+
+import (
+	"context"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+// podsOf are the pods of a part of the installation.
+func podsOf(ctx context.Context, w *cluster.Workspace, part string) []corev1.Pod {
+	GinkgoHelper()
+	pods, err := w.Kube.CoreV1().Pods(cluster.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + part})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(pods.Items).NotTo(BeEmpty(), part)
+	return pods.Items
+}
+
+// kill ends the processes of a pod the way a crash does, without a word, and waits until they have been replaced.
+func kill(ctx context.Context, w *cluster.Workspace, pods ...corev1.Pod) {
+	GinkgoHelper()
+	for _, pod := range pods {
+		Expect(pod.Status.ContainerStatuses).NotTo(BeEmpty(), pod.Name)
+		for _, container := range pod.Status.ContainerStatuses {
+			_, id, _ := strings.Cut(container.ContainerID, "://")
+			_, err := w.Environment.Nodes.Run(ctx, pod.Spec.NodeName, "sh", "-c",
+				`kill -KILL "$(crictl inspect --output go-template --template '{{.info.pid}}' "$0")"`, id)
+			Expect(err).NotTo(HaveOccurred(), pod.Name)
+		}
+	}
+	for _, pod := range pods {
+		w.Eventually(ctx, func(ctx context.Context) ([]corev1.ContainerStatus, error) {
+			now, err := w.Kube.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+			return now.Status.ContainerStatuses, err
+		}).Should(HaveEach(And(
+			HaveField("RestartCount", BeNumerically(">", pod.Status.ContainerStatuses[0].RestartCount)),
+			HaveField("State.Running", Not(BeNil())),
+		)), pod.Name)
+	}
+}
+
+// deletePods takes pods away at once, and does not wait for what their processes have to say.
+func deletePods(ctx context.Context, w *cluster.Workspace, pods ...corev1.Pod) {
+	GinkgoHelper()
+	for _, pod := range pods {
+		err := w.Kube.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))})
+		Expect(err).NotTo(HaveOccurred(), pod.Name)
+	}
+}
+
+// leader is the pod of the controller that holds the lease.
+func leader(ctx context.Context, w *cluster.Workspace) corev1.Pod {
+	GinkgoHelper()
+	lease, err := w.Kube.CoordinationV1().Leases(cluster.Namespace).Get(ctx, cluster.Controller, metav1.GetOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(lease.Spec.HolderIdentity).NotTo(BeNil())
+	pod, err := w.Kube.CoreV1().Pods(cluster.Namespace).Get(ctx, *lease.Spec.HolderIdentity, metav1.GetOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	return *pod
+}

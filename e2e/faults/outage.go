@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package faults
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/faults/load"
+)
+
+// outage is how long the API is away.
+const outage = 5 * time.Minute
+
+// describeOutage is one spec, because each of its waits is long and all of them can pass at the same time.
+func describeOutage(w *cluster.Workspace) {
+	It("An API that is away for five minutes is waited for, although a worker and the garbage collector are lost meanwhile", func(ctx SpecContext) {
+		present, absent := newNamespace(ctx, w), newNamespace(ctx, w)
+		By("deleting a namespace while the API is there")
+		deleteNamespace(ctx, w, present)
+		builds := load.Start(ctx, w, "duration=20s", "steps=5")
+		hasEnded(ctx, w, present)
+
+		By("taking the API away from builds that run, and a worker from some of them")
+		builds.Running(ctx, load.Builds/2)
+		bringAPIBack := takeAway(ctx, w)
+		start := time.Now()
+		worker, bringWorkerBack := loseWorker(ctx, w)
+		before := restarts(ctx, w, worker)
+		isAway(ctx, w)
+		jobs := uidsOfJobs(ctx, w)
+
+		By("deleting a namespace while the API is away")
+		deleteNamespace(ctx, w, absent)
+		cannotEnd(ctx, w, absent)
+
+		By("letting the garbage collector work, the second time one that has never seen our API")
+		orphan := newOrphan(ctx, w, v1alpha1.Kind("ImageBuild"))
+		collects(ctx, w)
+		kill(ctx, w, collector(ctx, w))
+		collects(ctx, w)
+		lost := buildsLostWith(ctx, w, worker)
+
+		By("waiting for the five minutes to be over")
+		Consistently(ctx, func(g Gomega) {
+			g.Expect(uidsOfJobs(ctx, w)).To(ContainElements(jobs), "no Job is deleted")
+			g.Expect(uidsOfConfigMaps(ctx, w)).To(ContainElement(orphan.UID), "and not even what really has no owner")
+			g.Expect(restarts(ctx, w, worker)).To(Equal(before), "no controller gives up")
+		}).WithTimeout(time.Until(start.Add(outage))).WithPolling(2 * time.Second).Should(Succeed())
+
+		By("bringing the API back")
+		bringAPIBack(ctx)
+		Expect(w.Environment.WaitAvailable(ctx)).To(Succeed())
+		nextAttempts(ctx, w, lost, worker)
+
+		By("bringing the worker back, where the builders of lost attempts now end")
+		bringWorkerBack(ctx)
+		for _, build := range builds.Succeeded(ctx) {
+			attempts := 1
+			if slices.Contains(lost, build.Name) {
+				attempts = 2
+			}
+			Expect(build.Status.Attempts).To(HaveLen(attempts), build.Name)
+		}
+
+		By("seeing that what had to wait is done")
+		hasEnded(ctx, w, absent)
+		w.Eventually(ctx, func() []types.UID { return uidsOfConfigMaps(ctx, w) }).ShouldNot(ContainElement(orphan.UID))
+	})
+}
+
+// takeAway stops all API servers at once, and returns how to start them again. The end of the spec does so at the latest.
+func takeAway(ctx context.Context, w *cluster.Workspace) (bringBack func(context.Context)) {
+	GinkgoHelper()
+	servers := podsOf(ctx, w, cluster.APIServer)
+	scale := func(ctx context.Context, replicas int) {
+		GinkgoHelper()
+		_, err := w.Kube.AppsV1().Deployments(cluster.Namespace).Patch(ctx, cluster.APIServer, types.MergePatchType,
+			fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas), metav1.PatchOptions{})
+		Expect(err).NotTo(HaveOccurred())
+	}
+	bringBack = func(ctx context.Context) { scale(ctx, len(servers)) }
+	DeferCleanup(bringBack)
+	scale(ctx, 0)
+	deletePods(ctx, w, servers...)
+	return bringBack
+}
+
+// isAway waits until kube-apiserver says that our API is unavailable.
+func isAway(ctx context.Context, w *cluster.Workspace) {
+	GinkgoHelper()
+	w.Eventually(ctx, func(ctx context.Context) bool {
+		_, err := w.Images().List(ctx, metav1.ListOptions{})
+		return apierrors.IsServiceUnavailable(err)
+	}).Should(BeTrue())
+}
+
+// restarts are those of the controllers that are not on a lost worker.
+func restarts(ctx context.Context, w *cluster.Workspace, worker string) map[types.UID]int32 {
+	GinkgoHelper()
+	counts := map[types.UID]int32{}
+	for _, pod := range podsOf(ctx, w, cluster.Controller) {
+		if pod.Spec.NodeName != worker && pod.DeletionTimestamp == nil {
+			Expect(pod.Status.ContainerStatuses).To(HaveLen(1), pod.Name)
+			counts[pod.UID] = pod.Status.ContainerStatuses[0].RestartCount
+		}
+	}
+	Expect(counts).NotTo(BeEmpty(), "a controller on another worker than %s", worker)
+	return counts
+}

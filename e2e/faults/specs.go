@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package faults
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/faults/load"
+)
+
+// steps are the parameters of builds that take long enough for a fault to meet them in every phase: Kubernetes makes two
+// or three of their Jobs a second.
+var steps = []string{"duration=5s", "steps=5"}
+
+// Specs are the specs. They need a cluster of their own while they run, with two workers, one of which is lost in between.
+// Goldsmith is installed there, and whole again after each spec.
+func Specs(environment func() cluster.Environment) {
+	Describe("Faults", Serial, Label("faults"), func() {
+		w := cluster.NewWorkspace(environment)
+		BeforeEach(func(ctx SpecContext) {
+			// After whatever else a spec has put off until its end.
+			DeferCleanup(func(ctx SpecContext) { Expect(w.Environment.WaitReady(ctx)).To(Succeed()) })
+		})
+
+		DescribeTable("20 builds all succeed, once and at the first attempt, while",
+			func(ctx SpecContext, strike func(context.Context, *cluster.Workspace)) {
+				builds := load.Start(ctx, w, steps...)
+				builds.Running(ctx, 1)
+				strike(ctx, w)
+				builds.SucceededAtOnce(ctx)
+			},
+			Entry("the pod of the leading controller is deleted", deleteLeader),
+			Entry("the leading controller is killed", killLeader),
+			Entry("one of the API servers is killed", killAnAPIServer),
+			Entry("both API servers are killed", killBothAPIServers),
+			Entry("etcd is killed", killEtcd),
+			Entry("kube-apiserver is killed", killKubeAPIServer),
+			Entry("the API is unregistered and registered again", unregister),
+		)
+
+		describeOutage(w)
+	})
+}

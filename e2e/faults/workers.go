@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package faults
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+// lost is how long it may take Kubernetes to give a silent worker up: some 50 s until it is not ready, 60 s that pods of
+// builds tolerate that, and as much again where the controller that counts was restarted meanwhile.
+const lost = 4 * time.Minute
+
+// loseWorker freezes the worker that Goldsmith can do without, and returns how to let it go on. The end of the spec does
+// so at the latest.
+func loseWorker(ctx context.Context, w *cluster.Workspace) (worker string, bringBack func(context.Context)) {
+	GinkgoHelper()
+	nodes, needed := w.Environment.Nodes, podsOf(ctx, w, cluster.Etcd)
+	workers := slices.DeleteFunc(slices.Clone(nodes.Workers()), func(worker string) bool {
+		return slices.ContainsFunc(needed, func(pod corev1.Pod) bool { return pod.Spec.NodeName == worker })
+	})
+	Expect(workers).NotTo(BeEmpty(), "there is a worker without etcd")
+	worker = workers[0]
+	frozen := true
+	bringBack = func(ctx context.Context) {
+		GinkgoHelper()
+		if frozen {
+			Expect(nodes.Unpause(ctx, worker)).To(Succeed())
+			frozen = false
+		}
+		w.Eventually(ctx, func(ctx context.Context) ([]corev1.NodeCondition, error) {
+			node, err := w.Kube.CoreV1().Nodes().Get(ctx, worker, metav1.GetOptions{})
+			return node.Status.Conditions, err
+		}).Should(ContainElement(And(HaveField("Type", corev1.NodeReady), HaveField("Status", corev1.ConditionTrue))))
+	}
+	Expect(nodes.Pause(ctx, worker)).To(Succeed())
+	DeferCleanup(bringBack)
+	return worker, bringBack
+}
+
+// buildsLostWith waits until Kubernetes has given up the pods of a frozen worker that had not ended, and returns the
+// names of their builds.
+func buildsLostWith(ctx context.Context, w *cluster.Workspace, worker string) []string {
+	GinkgoHelper()
+	var builds []string
+	Eventually(ctx, func(g Gomega, ctx context.Context) {
+		pods, err := w.Kube.CoreV1().Pods(w.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + worker})
+		g.Expect(err).NotTo(HaveOccurred())
+		builds = nil
+		for _, pod := range pods.Items {
+			if pod.Status.Phase == corev1.PodSucceeded {
+				continue
+			}
+			g.Expect(pod.DeletionTimestamp).NotTo(BeNil(), pod.Name)
+			builds = append(builds, pod.Labels[v1alpha1.LabelBuild])
+		}
+	}).WithTimeout(lost).WithPolling(time.Second).Should(Succeed())
+	Expect(builds).NotTo(BeEmpty(), "builds were running on worker %s", worker)
+	return builds
+}
+
+// nextAttempts waits until each of these builds has gone on with a second attempt, elsewhere.
+func nextAttempts(ctx context.Context, w *cluster.Workspace, builds []string, worker string) {
+	GinkgoHelper()
+	for _, name := range builds {
+		w.Eventually(ctx, func(ctx context.Context) ([]v1alpha1.BuildAttempt, error) {
+			build, err := w.Builds().Get(ctx, name, metav1.GetOptions{})
+			return build.Status.Attempts, err
+		}).Should(HaveExactElements(
+			And(HaveField("NodeName", worker), HaveField("Failure.Reason", v1alpha1.ReasonNodeLost)),
+			HaveField("NodeName", And(Not(BeEmpty()), Not(Equal(worker)))),
+		), name)
+	}
+}

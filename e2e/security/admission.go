@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package security
+
+import (
+	"context"
+	"net"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+// describeAdmission: what a cluster's operators demand of objects they can demand of images.
+func describeAdmission(w *cluster.Workspace) {
+	here := func() *metav1.LabelSelector {
+		return &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: w.Namespace}}
+	}
+	whatever := func(operations ...admissionregistrationv1.OperationType) admissionregistrationv1.RuleWithOperations {
+		return admissionregistrationv1.RuleWithOperations{Operations: operations, Rule: admissionregistrationv1.Rule{
+			APIGroups: []string{v1alpha1.GroupName}, APIVersions: []string{"*"}, Resources: []string{"images"},
+		}}
+	}
+	// eventuallyRefused: what is demanded counts a moment after it was made known.
+	eventuallyRefused := func(ctx context.Context, image *v1alpha1.Image, message string) {
+		GinkgoHelper()
+		w.Eventually(ctx, func(ctx context.Context) error {
+			_, err := w.Images().Create(ctx, image, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+			return err
+		}).Should(MatchError(ContainSubstring(message)))
+		_, err := w.Images().Create(ctx, image, metav1.CreateOptions{})
+		Expect(err).To(MatchError(ContainSubstring(message)))
+	}
+
+	It("A ValidatingAdmissionPolicy holds for images", func(ctx SpecContext) {
+		admission, name := w.Kube.AdmissionregistrationV1(), "e2e-"+w.Namespace
+		_, err := admission.ValidatingAdmissionPolicies().Create(ctx, &admissionregistrationv1.ValidatingAdmissionPolicy{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
+				MatchConstraints: &admissionregistrationv1.MatchResources{
+					NamespaceSelector: here(),
+					ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
+						RuleWithOperations: whatever(admissionregistrationv1.Create, admissionregistrationv1.Update),
+					}},
+				},
+				Validations: []admissionregistrationv1.Validation{{
+					Expression: `object.spec.base.reference.startsWith("debian:")`, Message: "we only build on Debian",
+				}},
+			},
+		}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(admission.ValidatingAdmissionPolicies().Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
+		})
+		_, err = admission.ValidatingAdmissionPolicyBindings().Create(ctx, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
+				PolicyName: name, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
+			},
+		}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(admission.ValidatingAdmissionPolicyBindings().Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
+		})
+
+		refused := cluster.NewImage("refused")
+		refused.Spec.Base.Reference = "alpine:3"
+		eventuallyRefused(ctx, refused, "we only build on Debian")
+		_, err = w.Images().Create(ctx, cluster.NewImage("web"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		w.Succeeded(ctx, "web-1")
+	})
+
+	It("A webhook is asked about images", func(ctx SpecContext) {
+		address := reachableAddress(ctx, w)
+		url, bundle := serveWebhook(net.ParseIP(address), func(name string) string {
+			if name == "refused" {
+				return "not this one"
+			}
+			return ""
+		})
+		hooks, name := w.Kube.AdmissionregistrationV1().ValidatingWebhookConfigurations(), "e2e-"+w.Namespace
+		_, err := hooks.Create(ctx, &admissionregistrationv1.ValidatingWebhookConfiguration{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Webhooks: []admissionregistrationv1.ValidatingWebhook{{
+				Name: "images.e2e.goldsmith.dev", NamespaceSelector: here(), Rules: []admissionregistrationv1.RuleWithOperations{whatever(admissionregistrationv1.Create)},
+				ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: bundle},
+				SideEffects:  new(admissionregistrationv1.SideEffectClassNone), AdmissionReviewVersions: []string{"v1"},
+				FailurePolicy: new(admissionregistrationv1.Fail), TimeoutSeconds: new(int32(5)),
+			}},
+		}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func(ctx SpecContext) { Expect(hooks.Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed()) })
+
+		eventuallyRefused(ctx, cluster.NewImage("refused"), "not this one")
+		_, err = w.Images().Create(ctx, cluster.NewImage("web"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		w.Succeeded(ctx, "web-1")
+	})
+}

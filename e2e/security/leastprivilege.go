@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package security
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+// rarelyUsed are rights that are needed only where something is the matter that no spec waits for, and when.
+var rarelyUsed = map[string]map[string]string{
+	cluster.APIServer: {
+		"get namespaces": "a namespace is newer than what the server knows of them",
+	},
+	cluster.Controller: {
+		"create secrets": "somebody has deleted one that the installation has made",
+		"create subjectaccessreviews.authorization.k8s.io": "somebody reads the metrics",
+		"create tokenreviews.authentication.k8s.io":        "somebody reads the metrics",
+		"get pods":     "a pod is not among those it knows of",
+		"patch events": "an event is recorded again",
+		"update imagebuilds/finalizers.images.goldsmith.dev": "the cluster minds who blocks an owner's deletion",
+	},
+}
+
+// isRare says whether a right may be without use. Whoever watches lists where the server cannot stream what there is.
+func isRare(account, right string, calls []string) bool {
+	_, rarely := rarelyUsed[account][right]
+	verb, resource, _ := strings.Cut(right, " ")
+	return rarely || verb == "list" && slices.Contains(calls, "watch "+resource)
+}
+
+// auditEvent is what there is to know of a request to kube-apiserver.
+type auditEvent struct {
+	RequestReceivedTimestamp metav1.MicroTime
+	Verb                     string
+	RequestURI               string
+	User                     struct{ Username string }
+	ObjectRef                *struct{ Resource, Subresource, APIGroup string }
+	Annotations              map[string]string
+}
+
+func describeLeastPrivilege(w *cluster.Workspace) {
+	It("Our own accounts have the rights that they use, and no others", Serial, func(ctx SpecContext) {
+		doEverything(ctx, w)
+		log, err := w.Environment.AuditLog(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		// While it is removed, a component may ask for what it has no right to any more.
+		controller, err := w.Kube.AppsV1().Deployments(cluster.Namespace).Get(ctx, cluster.Controller, metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		forbidden, unused := map[string][]string{}, map[string][]string{}
+		for _, account := range []string{cluster.APIServer, cluster.Controller} {
+			calls, refused := callsOf(log, account, controller.CreationTimestamp.Time)
+			Expect(calls).NotTo(BeEmpty(), "calls of %s in the audit log", account)
+			for _, right := range grantsOf(ctx, w, account) {
+				if !slices.Contains(calls, right) && !isRare(account, right, calls) {
+					unused[account] = append(unused[account], right)
+				}
+			}
+			if len(refused) > 0 {
+				forbidden[account] = refused
+			}
+		}
+		Expect(forbidden).To(BeEmpty(), "what our accounts were refused")
+		Expect(unused).To(BeEmpty(), "rights that our accounts do not use")
+	})
+}
+
+// callsOf are the requests of a service account of ours in an audit log since then, and those that it had no right to.
+func callsOf(log, account string, since time.Time) (calls, forbidden []string) {
+	GinkgoHelper()
+	for line := range strings.Lines(log) {
+		if !strings.Contains(line, "system:serviceaccount:"+cluster.Namespace+":"+account) {
+			continue
+		}
+		var event auditEvent
+		Expect(json.Unmarshal([]byte(line), &event)).To(Succeed(), line)
+		if event.User.Username != "system:serviceaccount:"+cluster.Namespace+":"+account || event.ObjectRef == nil || event.RequestReceivedTimestamp.Time.Before(since) {
+			continue
+		}
+		resource := event.ObjectRef.Resource
+		if event.ObjectRef.Subresource != "" {
+			resource += "/" + event.ObjectRef.Subresource
+		}
+		made := call(event.Verb, resource, event.ObjectRef.APIGroup)
+		if event.Annotations["authorization.k8s.io/decision"] == "forbid" {
+			forbidden = append(forbidden, made+" "+event.RequestURI)
+		}
+		calls = append(calls, made)
+	}
+	slices.Sort(calls)
+	slices.Sort(forbidden)
+	return slices.Compact(calls), slices.Compact(forbidden)
+}
+
+// doEverything makes the controller do all that it ever does for builds.
+func doEverything(ctx context.Context, w *cluster.Workspace) {
+	GinkgoHelper()
+	image := cluster.NewImage("web")
+	image.Spec.History.Succeeded = new(int32(1))
+	image.Spec.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "files"}}
+	_, err := w.Kube.CoreV1().ConfigMaps(w.Namespace).Create(ctx, &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: "files"}, Data: map[string]string{"motd": "hello"},
+	}, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	_, err = w.Images().Create(ctx, image, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	forbidden := cluster.NewBuild("forbidden")
+	forbidden.Spec.Inputs.Template = &v1alpha1.BuildTemplate{PriorityClassName: "none"}
+	nowhere := cluster.NewBuild("nowhere")
+	nowhere.Spec.Inputs.Template = &v1alpha1.BuildTemplate{NodeSelector: map[string]string{"example.com/node": "nowhere"}}
+	nowhere.Spec.Timeouts = &v1alpha1.BuildTimeouts{Start: &metav1.Duration{Duration: 5 * time.Second}}
+	builds := []*v1alpha1.ImageBuild{cluster.NewBuild("failing", "failAt=1"), cluster.NewBuild("disturbed", "duration=10m"), forbidden, nowhere}
+	for _, build := range builds {
+		_, err := w.Builds().Create(ctx, build, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+	}
+
+	w.Succeeded(ctx, "web-1")
+	Expect(w.Log(ctx, "web-1")).NotTo(BeEmpty())
+	_, err = w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{}, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	w.Succeeded(ctx, "web-2") // which takes the place of web-1
+	w.Eventually(ctx, func(ctx context.Context) (*v1alpha1.ImageBuildList, error) {
+		return w.Builds().List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelImage + "=web"})
+	}).Should(HaveField("Items", HaveLen(1)))
+
+	background := metav1.DeletePropagationBackground
+	first := runningAttempt(ctx, w, "disturbed", 1)
+	Expect(w.Kube.CoreV1().Pods(w.Namespace).Delete(ctx, first.PodName, metav1.DeleteOptions{})).To(Succeed())
+	second := runningAttempt(ctx, w, "disturbed", 2)
+	Expect(w.Kube.BatchV1().Jobs(w.Namespace).Delete(ctx, second.JobName, metav1.DeleteOptions{PropagationPolicy: &background})).To(Succeed())
+	runningAttempt(ctx, w, "disturbed", 3)
+	_, err = w.Builds().Cancel(ctx, "disturbed", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	for _, build := range builds {
+		w.Finished(ctx, build.Name)
+	}
+}
+
+// runningAttempt waits until an attempt at a build runs, and returns it.
+func runningAttempt(ctx context.Context, w *cluster.Workspace, name string, number int) v1alpha1.BuildAttempt {
+	GinkgoHelper()
+	var build *v1alpha1.ImageBuild
+	w.Eventually(ctx, func(ctx context.Context) (string, error) {
+		var err error
+		build, err = w.Builds().Get(ctx, name, metav1.GetOptions{})
+		return fmt.Sprintf("%s, attempt %d", build.Status.Phase, len(build.Status.Attempts)), err
+	}).Should(Equal(fmt.Sprintf("Running, attempt %d", number)))
+	return build.Status.Attempts[number-1]
+}

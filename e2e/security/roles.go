@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package security
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+// rights are what the cluster's roles may do with what is ours: a row for each resource, a column for each role.
+var rights = []struct{ resource, view, edit, admin string }{
+	{"images", reading, everything, everything},
+	{"imagebuilds", reading, everything, everything},
+	{"images/status", "get", "get", "get"},
+	{"imagebuilds/status", "get", "get", "get"},
+	{"imagebuilds/log", "get", "get", "get"},
+	{"images/instantiate", "", "create", "create"},
+	{"imagebuilds/cancel", "", "create", "create"},
+	{"imagebuilds/finalizers", "", "", ""},
+}
+
+const (
+	reading    = "get list watch"
+	everything = reading + " create update patch delete deletecollection"
+)
+
+func describeRoles(w *cluster.Workspace) {
+	DescribeTable("The cluster's roles cover images and builds: what is asked of", func(ctx SpecContext, column int) {
+		roles := []string{"", "view", "edit", "admin"}
+		var who person
+		if role := roles[column]; role == "" {
+			who = newPerson(ctx, w, "nobody")
+		} else {
+			who = newPerson(ctx, w, "some-"+role, role)
+		}
+		for _, row := range rights {
+			wanted := strings.Fields([]string{"", row.view, row.edit, row.admin}[column])
+			for _, verb := range strings.Fields(everything) {
+				Expect(may(ctx, who, verb, row.resource)).To(Equal(slices.Contains(wanted, verb)), "%s %s %s", who.name, verb, row.resource)
+			}
+		}
+		Expect(may(ctx, who, "use", "serviceaccounts")).To(Equal(roles[column] == "admin"), "%s use serviceaccounts", who.name)
+	},
+		Entry("nobody", 0),
+		Entry("view", 1),
+		Entry("edit", 2),
+		Entry("admin", 3),
+	)
+
+	It("What a role may not do is refused, and what it may is done", func(ctx SpecContext) {
+		nobody, viewer, editor := newPerson(ctx, w, "nobody"), newPerson(ctx, w, "some-view", "view"), newPerson(ctx, w, "some-edit", "edit")
+		image := cluster.NewImage("web")
+
+		for _, who := range []person{nobody, viewer} {
+			_, err := who.images().Create(ctx, image, metav1.CreateOptions{})
+			expectForbidden(err, who.name)
+		}
+		_, err := editor.images().Create(ctx, image, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		build := w.Succeeded(ctx, "web-1")
+
+		Expect(viewer.builds().List(ctx, metav1.ListOptions{})).To(HaveField("Items", HaveLen(1)))
+		Expect(readLog(ctx, viewer, "web-1")).To(ContainSubstring("step 1/1"))
+		_, err = readLog(ctx, nobody, "web-1")
+		expectForbidden(err, nobody.name)
+		_, err = nobody.builds().List(ctx, metav1.ListOptions{})
+		expectForbidden(err, nobody.name)
+
+		_, err = viewer.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{}, metav1.CreateOptions{})
+		expectForbidden(err, viewer.name)
+		_, err = viewer.builds().Cancel(ctx, "web-1", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
+		expectForbidden(err, viewer.name)
+		requested, err := editor.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{Message: "please"}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(requested.Spec.Trigger.RequestedBy).To(Equal(editor.name), "the user of the request, not kube-apiserver")
+
+		build.Status.Phase = v1alpha1.BuildRunning
+		_, err = editor.builds().UpdateStatus(ctx, build, metav1.UpdateOptions{})
+		expectForbidden(err, editor.name)
+	})
+
+	It("What a role may do ends where its namespace ends", func(ctx SpecContext) {
+		editor := newPerson(ctx, w, "some-edit", "edit")
+		_, err := editor.goldsmith.ImagesV1alpha1().Images(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{})
+		expectForbidden(err, editor.name)
+		_, err = editor.goldsmith.ImagesV1alpha1().Images(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+		expectForbidden(err, editor.name)
+	})
+}
+
+// may says whether a person may do this to all objects of the resource in the namespace.
+func may(ctx context.Context, who person, verb, resource string) bool {
+	GinkgoHelper()
+	group := v1alpha1.GroupName
+	if resource == "serviceaccounts" {
+		group = ""
+	}
+	resource, subresource, _ := strings.Cut(resource, "/")
+	review, err := who.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Namespace: who.namespace, Verb: verb, Group: group, Resource: resource, Subresource: subresource,
+		}},
+	}, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	return review.Status.Allowed
+}
+
+func readLog(ctx context.Context, who person, build string) (string, error) {
+	result := who.goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(who.namespace).
+		Resource("imagebuilds").Name(build).SubResource("log").Do(ctx)
+	if err := result.Error(); err != nil { // Raw does not read what the server says
+		return "", err
+	}
+	body, err := result.Raw()
+	return string(body), err
+}
+
+// expectForbidden expects a 403 that names who was refused.
+func expectForbidden(err error, who string) {
+	GinkgoHelper()
+	Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+	Expect(err).To(MatchError(ContainSubstring(fmt.Sprintf("%q", who))))
+}

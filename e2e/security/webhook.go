@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package security
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+// serveWebhook serves an admission webhook on this address of the machine until the spec ends. Refusal says why an object
+// of a name is refused; nothing if it is not. It returns the URL, and the certificate to trust.
+func serveWebhook(address net.IP, refusal func(name string) string) (url string, bundle []byte) {
+	GinkgoHelper()
+	listener, err := net.Listen("tcp", net.JoinHostPort(address.String(), "0"))
+	Expect(err).NotTo(HaveOccurred())
+	certificate := selfSigned("webhook", address)
+	hook := &httptest.Server{
+		Listener: listener,
+		TLS:      &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
+		Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			review := admissionv1.AdmissionReview{}
+			if err := json.NewDecoder(r.Body).Decode(&review); err != nil || review.Request == nil {
+				http.Error(w, "no review", http.StatusBadRequest)
+				return
+			}
+			said := refusal(review.Request.Name)
+			review.Response = &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: said == "", Result: &metav1.Status{Message: said}}
+			review.Request = nil
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(review) // who asked has gone, if this fails
+		})},
+	}
+	hook.StartTLS()
+	DeferCleanup(hook.Close)
+	return hook.URL, toPEM(certificate)
+}
+
+// reachableAddress is an address of this machine that pods of the cluster reach: one in the network of its nodes.
+func reachableAddress(ctx context.Context, w *cluster.Workspace) string {
+	GinkgoHelper()
+	nodes, err := w.Kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	own, err := net.InterfaceAddrs()
+	Expect(err).NotTo(HaveOccurred())
+	for _, node := range nodes.Items {
+		for _, address := range node.Status.Addresses {
+			for _, candidate := range own {
+				network, ok := candidate.(*net.IPNet)
+				if ok && address.Type == corev1.NodeInternalIP && network.Contains(net.ParseIP(address.Address)) {
+					return network.IP.String()
+				}
+			}
+		}
+	}
+	Fail("this machine has no address in the network of the cluster's nodes")
+	return ""
+}

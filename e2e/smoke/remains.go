@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package smoke
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+// ours are the objects of an inventory that are, by their name, kind or namespace, Goldsmith's. The cluster itself may
+// have that name, and so its nodes, too.
+func ours(e cluster.Environment, inventory []string) []string {
+	nodes := append([]string{e.Nodes.ControlPlane()}, e.Nodes.Workers()...)
+	return slices.DeleteFunc(slices.Clone(inventory), func(object string) bool {
+		for _, node := range nodes {
+			object = strings.ReplaceAll(object, node, "")
+		}
+		return !strings.Contains(object, "goldsmith")
+	})
+}
+
+// added are the objects that were not there before.
+func added(before, inventory []string) []string {
+	return slices.DeleteFunc(slices.Clone(inventory), func(object string) bool { return slices.Contains(before, object) })
+}
+
+// eventuallyNothingIsLeft waits until no object of an installation is there, and none that was not there before: some
+// are removed later than what they belonged to, such as volumes.
+func eventuallyNothingIsLeft(ctx context.Context, e cluster.Environment, before []string) {
+	GinkgoHelper()
+	Eventually(ctx, func(ctx context.Context) ([]string, error) {
+		inventory, err := e.Inventory(ctx)
+		if err != nil || before == nil {
+			return ours(e, inventory), err
+		}
+		return append(ours(e, inventory), added(before, inventory)...), nil
+	}).WithTimeout(e.Patience).Should(BeEmpty())
+}

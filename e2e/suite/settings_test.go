@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package suite_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/e2e-framework/pkg/env"
+	"sigs.k8s.io/e2e-framework/pkg/envconf"
+	"sigs.k8s.io/e2e-framework/pkg/envfuncs"
+
+	"goldsmith.dev/goldsmith/e2e/builds"
+	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/kind"
+)
+
+// repository is where paths are relative to.
+const repository = "../.."
+
+// images are the names of the container images of an installation.
+var images = []string{"goldsmith-apiserver", "goldsmith-controller", "mock-builder"}
+
+func clusterName() string { return setting("E2E_CLUSTER", "goldsmith-e2e") }
+
+func version() string {
+	GinkgoHelper()
+	version := os.Getenv("E2E_VERSION")
+	Expect(version).NotTo(BeEmpty(), "E2E_VERSION names no container images: run `make e2e`")
+	return version
+}
+
+func newKind() *kind.Cluster {
+	GinkgoHelper()
+	// The faults suite needs a worker to lose, and the security suite what kube-apiserver was asked.
+	made, err := kind.New(clusterName(), kind.Options{Workers: 2, Audit: true, Progress: GinkgoWriter})
+	Expect(err).NotTo(HaveOccurred())
+	return made
+}
+
+// startCluster returns the kubeconfig of the cluster: the one that is given, or one that is made now and removed at the
+// end.
+func startCluster(ctx context.Context) string {
+	GinkgoHelper()
+	if kubeconfig := os.Getenv("E2E_KUBECONFIG"); kubeconfig != "" {
+		return inRepository(kubeconfig)
+	}
+	made, config := newKind(), envconf.New()
+	steps := []env.Func{envfuncs.CreateCluster(made, clusterName())}
+	for _, image := range images {
+		steps = append(steps, envfuncs.LoadImageToCluster(clusterName(), image+":"+version()))
+	}
+	DeferCleanup(func(ctx SpecContext) { Expect(made.Destroy(ctx)).To(Succeed()) })
+	for _, step := range steps {
+		var err error
+		ctx, err = step(ctx, config)
+		Expect(err).NotTo(HaveOccurred())
+	}
+	return config.KubeconfigFile()
+}
+
+// fillIn says what there is to work with, and fails where that is not enough.
+func fillIn(ctx context.Context, environment *cluster.Environment, kubeconfig string) {
+	GinkgoHelper()
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	Expect(err).NotTo(HaveOccurred())
+	config.QPS = -1 // no limit
+	*environment = cluster.Environment{
+		Config: config, Kubeconfig: kubeconfig, Kubectl: kubectlWith(kubeconfig),
+		Overlay:   inRepository(setting("E2E_OVERLAY", "kustomize/overlays/kind")),
+		Builders:  builds.ClusterBuilders(),
+		Artifacts: inRepository(setting("E2E_ARTIFACTS", "bin/e2e")),
+		Patience:  patience,
+	}
+	if !mayInstall() {
+		return // any cluster will do
+	}
+	made := newKind()
+	environment.Version, environment.AuditLog = version(), made.AuditLog
+	environment.Nodes, err = cluster.KindNodes(ctx, made)
+	Expect(err).NotTo(HaveOccurred())
+}
+
+func kubectlWith(kubeconfig string) func(ctx context.Context, args ...string) *exec.Cmd {
+	program := strings.Fields(setting("E2E_KUBECTL", "kubectl"))
+	if strings.Contains(program[0], "/") {
+		program[0] = inRepository(program[0])
+	}
+	return func(ctx context.Context, args ...string) *exec.Cmd {
+		command := exec.CommandContext(ctx, program[0], append(program[1:len(program):len(program)], args...)...)
+		command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+		return command
+	}
+}
+
+// installOnce installs what the suites need, or, where nothing may be installed, expects it to be there.
+func installOnce(ctx context.Context, environment cluster.Environment) {
+	GinkgoHelper()
+	prepare := environment.WaitReady
+	if mayInstall() {
+		prepare = environment.Install
+	}
+	err := prepare(ctx)
+	if err != nil {
+		environment.Dump("installation")
+	}
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// mayInstall says whether any but the specs that leave an installation as it is are to be run.
+func mayInstall() bool {
+	others := []Labels{{"builds"}, {"security"}, {"faults"}, {"upgrade", "installation"}, {"smoke", "installation"}}
+	return slices.ContainsFunc(others, func(labels Labels) bool { return labels.MatchesLabelFilter(GinkgoLabelFilter()) })
+}
+
+func setting(name, byDefault string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	return byDefault
+}
+
+// inRepository is a path that may be relative to the repository.
+func inRepository(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	absolute, err := filepath.Abs(filepath.Join(repository, path))
+	Expect(err).NotTo(HaveOccurred())
+	return absolute
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+// Package suite_test runs the end-to-end suites on a real cluster: `make e2e`. What it works with comes from the
+// environment:
+//
+//	E2E_VERSION     the tag of the container images
+//	E2E_CLUSTER     the name of the kind cluster (goldsmith-e2e)
+//	E2E_KUBECONFIG  that cluster, which exists and has the images, as its administrator. Without it the cluster is made, and
+//	                removed at the end
+//	E2E_OVERLAY     the overlay to install (kustomize/overlays/kind)
+//	E2E_KUBECTL     a command that is kubectl (kubectl)
+//	E2E_ARTIFACTS   the folder for what is kept of failed specs (bin/e2e)
+//
+// Specs are labelled with the name of their suite: smoke, builds, faults, security, upgrade. Those labelled installation
+// install or remove Goldsmith. With a filter that leaves smoke alone without those, as "smoke && !installation", an
+// installation must be there, on any cluster that E2E_KUBECONFIG names, and it is left as it is.
+package suite_test
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"goldsmith.dev/goldsmith/e2e/builds"
+	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/faults"
+	"goldsmith.dev/goldsmith/e2e/kubectl"
+	"goldsmith.dev/goldsmith/e2e/security"
+	"goldsmith.dev/goldsmith/e2e/smoke"
+	"goldsmith.dev/goldsmith/e2e/troubleshooting"
+	"goldsmith.dev/goldsmith/e2e/upgrade"
+)
+
+const (
+	// patience is how long a spec waits for one thing. It is only ever waited out where something is wrong.
+	patience = 3 * time.Minute
+	// builderStart is how long a builder may take to start on a busy cluster.
+	builderStart = 15 * time.Second
+)
+
+func TestEndToEnd(t *testing.T) {
+	RegisterFailHandler(Fail)
+	environment := &cluster.Environment{}
+	given := func() cluster.Environment { return *environment }
+
+	SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
+		kubeconfig := startCluster(ctx)
+		fillIn(ctx, environment, kubeconfig)
+		installOnce(ctx, *environment)
+		return []byte(kubeconfig)
+	}, func(ctx SpecContext, kubeconfig []byte) { fillIn(ctx, environment, string(kubeconfig)) })
+
+	// One container: specs are then run in the order of their definition, those that need the cluster for themselves at
+	// the end, and the removal of the installation last.
+	Describe("Goldsmith on a cluster", func() {
+		cluster.DumpOnFailure(given)
+		Describe("builds", Label("builds"), func() {
+			environment := func() builds.Environment {
+				return builds.Environment{
+					Config: environment.Config, Patience: patience, Polling: 200 * time.Millisecond,
+					BuilderStart: builderStart, Kubectl: environment.Kubectl,
+				}
+			}
+			builds.ClusterSpecs(environment)
+			builds.Specs(environment)
+		})
+		Describe("kubectl", Label("builds"), func() {
+			kubectl.Specs(func() kubectl.Environment {
+				return kubectl.Environment{Kubectl: environment.Kubectl, Patience: patience}
+			})
+		})
+		security.Specs(given)
+		faults.Specs(given)
+		troubleshooting.Specs(given)
+		upgrade.Specs(given)
+		smoke.Specs(given)
+	})
+	RunSpecs(t, "Goldsmith on a cluster")
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package troubleshooting
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+// repository is where the commands of the page are run, seen from a package of suites.
+const repository = "../.."
+
+// kubectl runs kubectl, which must succeed.
+func kubectl(ctx context.Context, w *cluster.Workspace, arguments ...string) {
+	GinkgoHelper()
+	output, err := w.Environment.Kubectl(ctx, arguments...).CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), "%s", output)
+}
+
+// stop takes all pods of a part of the installation away, and waits until they are gone.
+func stop(ctx context.Context, w *cluster.Workspace, kind, part string) {
+	GinkgoHelper()
+	kubectl(ctx, w, "--namespace="+cluster.Namespace, "scale", kind+"/"+part, "--replicas=0")
+	kubectl(ctx, w, "--namespace="+cluster.Namespace, "wait", "--for=delete", "pods", "--selector=app.kubernetes.io/name="+part, "--timeout=2m")
+}
+
+// trustAnother has kube-apiserver trust the authority of etcd's certificate instead of ours.
+func trustAnother(ctx context.Context, w *cluster.Workspace) {
+	GinkgoHelper()
+	secret, err := w.Kube.CoreV1().Secrets(cluster.Namespace).Get(ctx, cluster.Etcd+"-tls", metav1.GetOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(secret.Data["ca.crt"]).NotTo(BeEmpty())
+	kubectl(ctx, w, "patch", "apiservice", cluster.APIService, "--type=merge",
+		fmt.Sprintf(`--patch={"spec":{"caBundle":%q}}`, base64.StdEncoding.EncodeToString(secret.Data["ca.crt"])))
+}
+
+// forbid takes all that a part of the installation may do in an API group away from it.
+func forbid(ctx context.Context, w *cluster.Workspace, part, group string) {
+	GinkgoHelper()
+	roles := w.Kube.RbacV1().ClusterRoles()
+	role, err := roles.Get(ctx, part, metav1.GetOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	before := len(role.Rules)
+	for i := range role.Rules {
+		role.Rules[i].APIGroups = slices.DeleteFunc(role.Rules[i].APIGroups, func(g string) bool { return g == group })
+	}
+	role.Rules = slices.DeleteFunc(role.Rules, func(rule rbacv1.PolicyRule) bool { return len(rule.APIGroups) == 0 })
+	Expect(role.Rules).NotTo(HaveLen(before), "a rule for %s", group)
+	_, err = roles.Update(ctx, role, metav1.UpdateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// restart replaces the pods of a part of the installation.
+func restart(ctx context.Context, w *cluster.Workspace, part string) {
+	GinkgoHelper()
+	kubectl(ctx, w, "--namespace="+cluster.Namespace, "delete", "pods", "--selector=app.kubernetes.io/name="+part, "--now", "--wait")
+}
+
+// works expects a build to succeed.
+func works(ctx context.Context, w *cluster.Workspace) {
+	GinkgoHelper()
+	build := cluster.NewBuild("works")
+	_, err := w.Builds().Create(ctx, build, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	w.Succeeded(ctx, build.Name)
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package upgrade
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/transport/spdy"
+
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+const (
+	// certificates is the Secret with the serving certificate of the API servers.
+	certificates = cluster.APIServer + "-tls"
+	// port is where API servers listen.
+	port = 8443
+	// around is how long a kubelet may take to bring a changed Secret to a pod.
+	around = 3 * time.Minute
+)
+
+// renew throws the serving certificate away, and waits until there is another, from the same authority.
+func renew(ctx context.Context, w *cluster.Workspace) *x509.Certificate {
+	GinkgoHelper()
+	secrets := w.Kube.CoreV1().Secrets(cluster.Namespace)
+	before, err := secrets.Get(ctx, certificates, metav1.GetOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	_, err = secrets.Patch(ctx, certificates, types.MergePatchType, []byte(`{"data":{"tls.crt":null}}`), metav1.PatchOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	var after *corev1.Secret
+	w.Eventually(ctx, func(ctx context.Context) ([]byte, error) {
+		after, err = secrets.Get(ctx, certificates, metav1.GetOptions{})
+		return after.Data["tls.crt"], err
+	}).Should(And(Not(BeEmpty()), Not(Equal(before.Data["tls.crt"]))))
+	Expect(after.Data["ca.crt"]).To(Equal(before.Data["ca.crt"]))
+	block, _ := pem.Decode(after.Data["tls.crt"])
+	Expect(block).NotTo(BeNil())
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	Expect(err).NotTo(HaveOccurred())
+	return certificate
+}
+
+// served waits until every API server serves a certificate.
+func served(ctx context.Context, w *cluster.Workspace, certificate *x509.Certificate) {
+	GinkgoHelper()
+	secret, err := w.Kube.CoreV1().Secrets(cluster.Namespace).Get(ctx, certificates, metav1.GetOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	authorities := x509.NewCertPool()
+	Expect(authorities.AppendCertsFromPEM(secret.Data["ca.crt"])).To(BeTrue())
+	pods, err := w.Kube.CoreV1().Pods(cluster.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + cluster.APIServer})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(pods.Items).To(HaveLen(2))
+	for _, pod := range pods.Items {
+		Eventually(ctx, func(ctx context.Context) (string, error) {
+			shown, err := shownBy(ctx, w, pod.Name, authorities)
+			if err != nil {
+				return "", err
+			}
+			return fingerprint(shown), nil
+		}).WithTimeout(around).WithPolling(2*time.Second).Should(Equal(fingerprint(certificate)), pod.Name)
+	}
+}
+
+// fingerprint tells certificates apart; their serial numbers need not.
+func fingerprint(certificate *x509.Certificate) string {
+	return fmt.Sprintf("%x", sha256.Sum256(certificate.Raw))
+}
+
+// shownBy is the certificate that one API server shows to whoever trusts the authorities.
+func shownBy(ctx context.Context, w *cluster.Workspace, pod string, authorities *x509.CertPool) (*x509.Certificate, error) {
+	transport, upgrader, err := spdy.RoundTripperFor(w.Environment.Config)
+	if err != nil {
+		return nil, err
+	}
+	url := w.Kube.CoreV1().RESTClient().Post().Namespace(cluster.Namespace).Resource("pods").Name(pod).SubResource("portforward").URL()
+	dialer := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url)
+	stop, ready := make(chan struct{}), make(chan struct{})
+	forwarder, err := portforward.New(dialer, []string{fmt.Sprintf("0:%d", port)}, stop, ready, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- forwarder.ForwardPorts() }()
+	defer func() {
+		close(stop)
+		<-ended
+	}()
+	select {
+	case <-ready:
+	case err := <-ended:
+		ended <- nil
+		return nil, errors.Join(errors.New("forwarding a port ended"), err)
+	}
+	ports, err := forwarder.GetPorts()
+	if err != nil {
+		return nil, err
+	}
+	connection, err := (&tls.Dialer{Config: &tls.Config{RootCAs: authorities, ServerName: cluster.APIServer + "." + cluster.Namespace + ".svc"}}).
+		DialContext(ctx, "tcp", fmt.Sprintf("localhost:%d", ports[0].Local))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = connection.Close() }()
+	secure, ok := connection.(*tls.Conn)
+	if !ok {
+		return nil, fmt.Errorf("%T is no TLS connection", connection)
+	}
+	return secure.ConnectionState().PeerCertificates[0], nil
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package upgrade
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+const (
+	// every is the time between two requests of a probe.
+	every = 200 * time.Millisecond
+	// answered is how long a request may take.
+	answered = 15 * time.Second
+	// probed is the name of the Image that requests are about. It is suspended: nobody else writes to it.
+	probed = "probe"
+)
+
+// request is one of the requests that a probe makes in turn.
+type request struct {
+	name  string
+	build func(*rest.RESTClient) *rest.Request
+}
+
+// probe makes requests, five a second, until it is stopped, and remembers which of them failed.
+type probe struct {
+	client    *rest.RESTClient
+	namespace string
+	stop      context.CancelFunc
+	under     sync.WaitGroup // way: requests without an answer so far
+
+	mutex    sync.Mutex
+	made     int
+	failures []string
+}
+
+// startProbe starts a probe in a workspace of its own. It ends with the spec at the latest.
+func startProbe(ctx context.Context, w *cluster.Workspace) *probe {
+	GinkgoHelper()
+	image := cluster.NewImage(probed)
+	image.Spec.Suspend = new(true)
+	_, err := w.Images().Create(ctx, image, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	goldsmith, err := versioned.NewForConfig(w.Environment.Config)
+	Expect(err).NotTo(HaveOccurred())
+	client, ok := goldsmith.ImagesV1alpha1().RESTClient().(*rest.RESTClient)
+	Expect(ok).To(BeTrue())
+	p := &probe{client: client, namespace: w.Namespace}
+	running, stop := context.WithCancel(context.Background())
+	p.stop = stop
+	DeferCleanup(func() { p.end() })
+	p.under.Go(func() { p.run(running) })
+	return p
+}
+
+// end makes no more requests, and waits for the answers to those that have been made.
+func (p *probe) end() {
+	p.stop()
+	p.under.Wait()
+}
+
+// expectNoFailure ends the probe.
+func (p *probe) expectNoFailure() {
+	GinkgoHelper()
+	p.end()
+	AddReportEntry("requests", p.made)
+	Expect(p.failures).To(BeEmpty(), "of %d requests", p.made)
+	Expect(p.made).To(BeNumerically(">", len(p.requests())), "requests were made")
+}
+
+func (p *probe) run(ctx context.Context) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for requests := p.requests(); ; p.made++ {
+		next := requests[p.made%len(requests)]
+		p.under.Go(func() { p.make(next) }) // however long the one before takes
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// make makes one request, just once: a client that tries again would hide what this is about.
+func (p *probe) make(request request) {
+	ctx, cancel := context.WithTimeout(context.Background(), answered)
+	defer cancel()
+	start := time.Now()
+	if err := request.build(p.client).MaxRetries(0).Do(ctx).Error(); err != nil {
+		p.mutex.Lock()
+		defer p.mutex.Unlock()
+		p.failures = append(p.failures, fmt.Sprintf("%s %s, after %s: %v", start.UTC().Format(time.StampMilli), request.name, time.Since(start).Round(time.Millisecond), err))
+	}
+}
+
+func (p *probe) requests() []request {
+	created := cluster.NewImage("created")
+	body := func(content string) []byte { return fmt.Appendf(nil, content, time.Now().UnixNano()) }
+	return []request{
+		{"get", func(c *rest.RESTClient) *rest.Request {
+			return c.Get().Namespace(p.namespace).Resource("images").Name(probed)
+		}},
+		{"list of images", func(c *rest.RESTClient) *rest.Request {
+			return c.Get().Namespace(p.namespace).Resource("images")
+		}},
+		{"dry run of a creation", func(c *rest.RESTClient) *rest.Request {
+			return c.Post().Namespace(p.namespace).Resource("images").
+				VersionedParams(&metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}, scheme.ParameterCodec).Body(created)
+		}},
+		{"patch", func(c *rest.RESTClient) *rest.Request {
+			return c.Patch("application/merge-patch+json").Namespace(p.namespace).Resource("images").Name(probed).
+				Body(body(`{"metadata":{"annotations":{"probe":"%d"}}}`))
+		}},
+		{"patch of a status", func(c *rest.RESTClient) *rest.Request {
+			return c.Patch("application/merge-patch+json").Namespace(p.namespace).Resource("images").Name(probed).SubResource("status").
+				Body([]byte(`{"status":{"observedGeneration":1}}`))
+		}},
+		{"list of all builds", func(c *rest.RESTClient) *rest.Request {
+			return c.Get().Resource("imagebuilds")
+		}},
+		{"discovery", func(c *rest.RESTClient) *rest.Request {
+			return c.Get().AbsPath("/apis/images.goldsmith.dev/v1alpha1")
+		}},
+	}
+}
