@@ -102,6 +102,13 @@ e2e: build images ## Run the end-to-end suites on a kind cluster of their own: m
 	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' go tool ginkgo run --tags=e2e --procs=4 --keep-going --timeout=60m \
 	  --label-filter='$(LABELS)' --output-dir=bin/e2e --junit-report=junit.xml $(FLAGS) ./e2e/suite
 
+.PHONY: e2e-docs
+e2e-docs: ## Run what the docs say about clusters, on one that make kind-up makes.
+	@mkdir -p bin/docs && export KUBECONFIG=$(CURDIR)/bin/docs/kubeconfig && \
+	trap '$(kind) down goldsmith-docs' EXIT && \
+	$(MAKE) --no-print-directory kind-up CLUSTER=goldsmith-docs && tools=$$($(kind) tools) && \
+	PATH="$$tools:$$PATH" E2E_VERSION=$(VERSION) go test -tags e2e -count=1 -timeout 15m $(FLAGS) ./cmd/goldsmith -run '^TestEveryClusterCommand'
+
 .PHONY: tilt-ci
 tilt-ci: ## The loop of `tilt up` as a check, on a kind cluster of its own.
 	e2e/tilt/ci

@@ -57,13 +57,16 @@ func startWaiting(t *testing.T, server *builder.Server, adjust func(*builder.Opt
 		address: "https://" + listener.Addr().String(), authority: certificate,
 		lines: out.lines, started: make(chan error, 1), stop: cancel,
 	}
+	returned := make(chan struct{})
 	go func() {
+		defer close(returned)
 		var err error
 		s.running, err = options.Start(ctx)
 		s.started <- err
 	}()
 	t.Cleanup(func() {
 		cancel()
+		<-returned
 		if s.running != nil {
 			g.Expect(s.running.Wait()).To(Succeed())
 		}
