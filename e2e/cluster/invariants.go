@@ -25,7 +25,8 @@ import (
 //   - No build is lost: none disappears, every one that an Image counted is there and finished, every Image was built.
 //   - None is built twice: no two builds of an Image from the same inputs follow each other, unless a person asked.
 //   - Attempts are numbered from 1; one is stored, and its Job created, after the outcome of the one before it.
-//   - There is at most one Job for an attempt, at most one pod for a Job, and none of them is anybody else's.
+//   - There is at most one Job for an attempt, at most one pod for a Job but for what Kubernetes
+//     takes away again itself, and none of them is anybody else's.
 //   - No Job is deleted under a build that needs it.
 //   - The end of a build or of an attempt is written once.
 //   - What a build has made is what the builder of its last attempt has reported.
@@ -216,14 +217,24 @@ func mayDelete(attempt v1alpha1.BuildAttempt) bool {
 	return attempt.Outcome == v1alpha1.AttemptCancelled || attempt.Failure.Reason == v1alpha1.ReasonNodeLost
 }
 
-// checkPods: each has its Job, and is the only one of it.
+// checkPods: each has its Job, and is the only one of it, but for what Kubernetes itself took for surplus: after a crash
+// of kube-apiserver it may make a pod twice, and then deletes one.
 func (c *checker) checkPods() {
+	recorded := map[types.UID]bool{}
+	for _, versions := range c.builds {
+		for _, attempt := range last(versions).Status.Attempts {
+			recorded[attempt.PodUID] = true
+		}
+	}
 	of := map[types.UID]string{}
-	for _, versions := range c.pods {
+	for uid, versions := range c.pods {
 		pod := last(versions)
 		owner := metav1.GetControllerOf(pod)
 		if owner == nil || c.jobs[owner.UID] == nil {
 			c.violated("pod %s without its Job", pod.Name)
+			continue
+		}
+		if c.isGone(uid) && !recorded[uid] {
 			continue
 		}
 		if other, known := of[owner.UID]; known {

@@ -31,6 +31,7 @@ type evidence struct {
 // FindPod finds the pod of an attempt among those of its Job: the one that is recorded, and before one is, the one
 // whose controller is the attempt's Job.
 func FindPod(attempt *v1alpha1.BuildAttempt, job types.UID, pods []*corev1.Pod) *corev1.Pod {
+	var found *corev1.Pod
 	for _, pod := range pods {
 		if attempt.PodUID != "" {
 			if pod.UID == attempt.PodUID {
@@ -38,11 +39,24 @@ func FindPod(attempt *v1alpha1.BuildAttempt, job types.UID, pods []*corev1.Pod) 
 			}
 			continue
 		}
-		if owner := metav1.GetControllerOf(pod); owner != nil && job != "" && owner.UID == job {
-			return pod
+		owner := metav1.GetControllerOf(pod)
+		if owner != nil && job != "" && owner.UID == job && (found == nil || keptRather(pod, found)) {
+			found = pod
 		}
 	}
-	return nil
+	return found
+}
+
+// keptRather says whether a Job keeps this pod rather than the other. It has two where its controller made one without
+// learning of it, as when kube-apiserver is killed; then it deletes the one that has not started, or else the newer.
+func keptRather(pod, other *corev1.Pod) bool {
+	switch {
+	case (pod.DeletionTimestamp == nil) != (other.DeletionTimestamp == nil):
+		return pod.DeletionTimestamp == nil
+	case hasStarted(pod) != hasStarted(other):
+		return hasStarted(pod)
+	}
+	return pod.CreationTimestamp.Before(&other.CreationTimestamp)
 }
 
 // ours says whether a Job belongs to the build's current attempt. Once a UID is recorded only that Job does.

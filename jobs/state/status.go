@@ -65,7 +65,7 @@ func (t *transition) record() {
 	if hasStarted(t.Pod) {
 		attempt.PodName, attempt.PodUID = t.Pod.Name, t.Pod.UID
 	}
-	if attempt.NodeName == "" {
+	if attempt.NodeName == "" || attempt.PodUID != "" { // until then another of the Job's pods may have been seen
 		attempt.NodeName = t.Pod.Spec.NodeName
 	}
 }
