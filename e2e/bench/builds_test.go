@@ -97,7 +97,7 @@ func newBuild(name string) *v1alpha1.ImageBuild {
 }
 
 // createBuild creates a build and returns the key under which it is seen.
-func (c *cluster) createBuild(b *testing.B, name string) string {
+func (c *measured) createBuild(b *testing.B, name string) string {
 	b.Helper()
 	if _, err := c.goldsmith.ImagesV1alpha1().ImageBuilds(c.namespace).Create(b.Context(), newBuild(name), metav1.CreateOptions{}); err != nil {
 		b.Fatalf("create build %s: %v", name, err)
@@ -106,7 +106,7 @@ func (c *cluster) createBuild(b *testing.B, name string) string {
 }
 
 // createJob creates a bare Job and returns the key under which it is seen.
-func (c *cluster) createJob(b *testing.B, name string, template corev1.PodTemplateSpec) string {
+func (c *measured) createJob(b *testing.B, name string, template corev1.PodTemplateSpec) string {
 	b.Helper()
 	job := &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -120,7 +120,7 @@ func (c *cluster) createJob(b *testing.B, name string, template corev1.PodTempla
 }
 
 // templateOf runs one build, and returns what its Job runs.
-func (c *cluster) templateOf(b *testing.B, s *sightings) corev1.PodTemplateSpec {
+func (c *measured) templateOf(b *testing.B, s *sightings) corev1.PodTemplateSpec {
 	b.Helper()
 	s.await(b, []string{c.createBuild(b, "first")})
 	jobs, err := c.kube.BatchV1().Jobs(c.namespace).List(b.Context(), metav1.ListOptions{LabelSelector: v1alpha1.LabelBuild + "=first"})
@@ -133,7 +133,7 @@ func (c *cluster) templateOf(b *testing.B, s *sightings) corev1.PodTemplateSpec 
 }
 
 // deleteAll deletes every build and Job and returns once nothing of them is left.
-func (c *cluster) deleteAll(b *testing.B, s *sightings) {
+func (c *measured) deleteAll(b *testing.B, s *sightings) {
 	b.Helper()
 	background := metav1.DeletePropagationBackground
 	options, all := metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os/exec"
 	"slices"
 	"testing"
 	"time"
@@ -21,21 +22,22 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-// cluster is where everything happens, in a namespace of its own.
-type cluster struct {
-	config    *rest.Config
+// measured is the cluster where everything happens, in a namespace of its own.
+type measured struct {
 	kube      kubernetes.Interface
 	goldsmith versioned.Interface
 	dynamic   dynamic.Interface
 	namespace string
 
-	metricsToken string // set by allowMetrics
+	environment cluster.Environment
+	token       string // for metrics; set by allowMetrics
 }
 
 // connect reaches the cluster of the kubeconfig that kubectl would use, without limits of the client's own.
-func connect(b *testing.B) *cluster {
+func connect(b *testing.B) *measured {
 	b.Helper()
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
 	if err != nil {
@@ -43,7 +45,7 @@ func connect(b *testing.B) *cluster {
 	}
 	config.QPS = -1
 	config.WarningHandler = rest.NoWarnings{}
-	c := &cluster{config: config}
+	c := &measured{environment: cluster.Environment{Config: config, Overlay: "../../kustomize/overlays/kind", Kubectl: kubectl}}
 	if c.kube, err = kubernetes.NewForConfig(config); err != nil {
 		b.Fatal(err)
 	}
@@ -68,8 +70,12 @@ func connect(b *testing.B) *cluster {
 	return c
 }
 
+func kubectl(ctx context.Context, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, "kubectl", args...)
+}
+
 // poll returns once something has happened.
-func (c *cluster) poll(b *testing.B, what string, happened func() (bool, error)) {
+func (c *measured) poll(b *testing.B, what string, happened func() (bool, error)) {
 	b.Helper()
 	err := wait.PollUntilContextTimeout(context.WithoutCancel(b.Context()), 100*time.Millisecond, patience, true,
 		func(context.Context) (bool, error) { return happened() })

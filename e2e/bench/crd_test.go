@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
 const (
@@ -108,23 +109,23 @@ func BenchmarkImageAgainstCRD(b *testing.B) {
 }
 
 // stopController stops our controller until the benchmark has ended.
-func (c *cluster) stopController(b *testing.B) {
+func (c *measured) stopController(b *testing.B) {
 	b.Helper()
-	ctx, deployments := context.WithoutCancel(b.Context()), c.kube.AppsV1().Deployments(systemNamespace)
-	before, err := deployments.GetScale(ctx, "goldsmith-controller", metav1.GetOptions{})
+	ctx, deployments := context.WithoutCancel(b.Context()), c.kube.AppsV1().Deployments(cluster.Namespace)
+	before, err := deployments.GetScale(ctx, cluster.Controller, metav1.GetOptions{})
 	if err != nil {
 		b.Fatalf("stop the controller: %v", err)
 	}
 	scale := func(replicas int32) {
 		patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
-		if _, err := deployments.Patch(ctx, "goldsmith-controller", types.MergePatchType, patch, metav1.PatchOptions{}, "scale"); err != nil {
+		if _, err := deployments.Patch(ctx, cluster.Controller, types.MergePatchType, patch, metav1.PatchOptions{}, "scale"); err != nil {
 			b.Fatalf("scale the controller: %v", err)
 		}
 	}
 	scale(0)
 	b.Cleanup(func() { scale(before.Spec.Replicas) })
 	c.poll(b, "the controller's pods to be gone", func() (bool, error) {
-		pods, err := c.kube.CoreV1().Pods(systemNamespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=goldsmith-controller"})
+		pods, err := c.kube.CoreV1().Pods(cluster.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + cluster.Controller})
 		return err == nil && len(pods.Items) == 0, err
 	})
 }
@@ -148,7 +149,7 @@ func newImage(resource schema.GroupVersionResource, i int) *unstructured.Unstruc
 }
 
 // defineCRD serves the type Image under another group, from its published schema.
-func (c *cluster) defineCRD(b *testing.B) {
+func (c *measured) defineCRD(b *testing.B) {
 	b.Helper()
 	definition := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "apiextensions.k8s.io/v1",
@@ -184,7 +185,7 @@ func (c *cluster) defineCRD(b *testing.B) {
 }
 
 // imageSchema is the schema of Image as the server publishes it, with its references resolved, as a CRD wants it.
-func (c *cluster) imageSchema(b *testing.B) map[string]any {
+func (c *measured) imageSchema(b *testing.B) map[string]any {
 	b.Helper()
 	group, err := c.kube.Discovery().OpenAPIV3().Paths()
 	if err != nil {

@@ -38,7 +38,7 @@ type sightings struct {
 }
 
 // watch watches builds, Jobs and pods of the namespace as long as the benchmark runs.
-func (c *cluster) watch(b *testing.B) *sightings {
+func (c *measured) watch(b *testing.B) *sightings {
 	b.Helper()
 	s := &sightings{created: map[string]time.Time{}, pod: map[string]time.Time{}, ended: map[string]time.Time{},
 		done: map[string]time.Time{}, jobDone: map[string]time.Time{}, pods: map[string]struct{}{}}

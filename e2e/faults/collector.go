@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
@@ -31,10 +32,16 @@ func newOrphan(ctx context.Context, w *cluster.Workspace, owner schema.GroupVers
 	return orphan
 }
 
-// collects waits until the garbage collector has deleted an orphan that is made now, of a kind that it can always ask for.
-func collects(ctx context.Context, w *cluster.Workspace) {
+// aSecret is a kind of owner that the garbage collector can always ask for, and aBuild one of ours.
+var (
+	aSecret = corev1.SchemeGroupVersion.WithKind("Secret")
+	aBuild  = v1alpha1.Kind("ImageBuild")
+)
+
+// collects waits until the garbage collector has deleted an orphan that is made now, of an owner of this kind.
+func collects(ctx context.Context, w *cluster.Workspace, owner schema.GroupVersionKind) {
 	GinkgoHelper()
-	orphan := newOrphan(ctx, w, corev1.SchemeGroupVersion.WithKind("Secret"))
+	orphan := newOrphan(ctx, w, owner)
 	w.Eventually(ctx, func() []types.UID { return uidsOfConfigMaps(ctx, w) }).ShouldNot(ContainElement(orphan.UID))
 }
 

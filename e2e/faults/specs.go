@@ -21,7 +21,7 @@ var steps = []string{"duration=5s", "steps=5"}
 func Specs(environment func() cluster.Environment) {
 	Describe("Faults", Serial, Label("faults"), func() {
 		w := cluster.NewWorkspace(environment)
-		BeforeEach(func(ctx SpecContext) {
+		BeforeEach(func() {
 			// After whatever else a spec has put off until its end.
 			DeferCleanup(func(ctx SpecContext) { Expect(w.Environment.WaitReady(ctx)).To(Succeed()) })
 		})

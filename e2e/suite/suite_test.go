@@ -29,6 +29,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/faults"
 	"goldsmith.dev/goldsmith/e2e/kubectl"
+	"goldsmith.dev/goldsmith/e2e/monitoring"
 	"goldsmith.dev/goldsmith/e2e/security"
 	"goldsmith.dev/goldsmith/e2e/smoke"
 	"goldsmith.dev/goldsmith/e2e/troubleshooting"
@@ -73,6 +74,7 @@ func TestEndToEnd(t *testing.T) {
 				return kubectl.Environment{Kubectl: environment.Kubectl, Patience: patience}
 			})
 		})
+		monitoring.Specs(given)
 		security.Specs(given)
 		faults.Specs(given)
 		troubleshooting.Specs(given)

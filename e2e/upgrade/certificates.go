@@ -93,17 +93,20 @@ func shownBy(ctx context.Context, w *cluster.Workspace, pod string, authorities 
 	if err != nil {
 		return nil, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- forwarder.ForwardPorts() }()
+	var failure error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		failure = forwarder.ForwardPorts()
+	}()
 	defer func() {
 		close(stop)
 		<-ended
 	}()
 	select {
 	case <-ready:
-	case err := <-ended:
-		ended <- nil
-		return nil, errors.Join(errors.New("forwarding a port ended"), err)
+	case <-ended:
+		return nil, errors.Join(errors.New("forwarding a port ended"), failure)
 	}
 	ports, err := forwarder.GetPorts()
 	if err != nil {
