@@ -47,7 +47,7 @@ func Specs(environment func() cluster.Environment) {
 			w.Eventually(ctx, func(ctx context.Context) ([]string, error) { return missing(ctx, w.Environment, token, wanted) }).Should(BeEmpty())
 
 			_, err = w.Environment.Scrape(ctx, cluster.Controller, "of nobody")
-			Expect(err).To(MatchError(ContainSubstring("401")))
+			Expect(err).To(MatchError(ContainSubstring("Authentication failed")))
 		})
 	})
 }

@@ -40,10 +40,7 @@ func releaseBefore(ctx context.Context, overlay string) (release, error) {
 	}
 	before := release{root: root, overlay: filepath.Clean(path)}
 	if before.commit, err = run(ctx, root, "git", "rev-parse", "--verify", "--quiet", "--short", "HEAD^"); err != nil {
-		shallow, err := run(ctx, root, "git", "rev-parse", "--is-shallow-repository")
-		if err != nil || shallow != "false" {
-			return release{}, errors.Join(errors.New("this clone is shallow and lacks the commit before HEAD: git fetch --deepen=1"), err)
-		}
+		before.commit = "" // HEAD is the first, or all that a shallow clone has
 		return before, nil
 	}
 	_, overlayErr := run(ctx, root, "git", "rev-parse", "--verify", "--quiet", before.commit+":"+before.overlay)
