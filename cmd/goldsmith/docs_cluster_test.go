@@ -25,7 +25,7 @@ make() { command make --dry-run "$@" >/dev/null; }
 kubectl() {
   case " $* " in
     *" apply -k "*) command kubectl apply --dry-run=server -k kustomize/overlays/kind >/dev/null ;;
-    *" delete -k "*) command kubectl delete --dry-run=server -k kustomize/overlays/kind >/dev/null ;;
+    *" delete -k "*) command kubectl delete --dry-run=server --ignore-not-found -k kustomize/overlays/kind >/dev/null ;;
     *) command kubectl "$@" ;;
   esac
 }
