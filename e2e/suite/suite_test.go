@@ -55,8 +55,8 @@ func TestEndToEnd(t *testing.T) {
 		return []byte(kubeconfig)
 	}, func(ctx SpecContext, kubeconfig []byte) { fillIn(ctx, environment, string(kubeconfig)) })
 
-	// One container: specs are then run in the order of their definition, those that need the cluster for themselves at
-	// the end, and the removal of the installation last.
+	// One container: specs are then run in their order, those that need the cluster for themselves at the end, and the
+	// removal of the installation last.
 	Describe("Goldsmith on a cluster", func() {
 		cluster.DumpOnFailure(given)
 		Describe("builds", Label("builds"), func() {
@@ -74,12 +74,14 @@ func TestEndToEnd(t *testing.T) {
 				return kubectl.Environment{Kubectl: environment.Kubectl, Patience: patience}
 			})
 		})
-		monitoring.Specs(given)
-		security.Specs(given)
-		faults.Specs(given)
-		troubleshooting.Specs(given)
-		upgrade.Specs(given)
-		smoke.Specs(given)
+		// Each in a container of this file: Ginkgo orders by file and line, and the first one's audit log and the last
+		// one's removal are of everything in between.
+		Describe("monitoring", func() { monitoring.Specs(given) })
+		Describe("security", func() { security.Specs(given) })
+		Describe("faults", func() { faults.Specs(given) })
+		Describe("troubleshooting", func() { troubleshooting.Specs(given) })
+		Describe("upgrade", func() { upgrade.Specs(given) })
+		Describe("smoke", func() { smoke.Specs(given) })
 	})
 	RunSpecs(t, "Goldsmith on a cluster")
 }
