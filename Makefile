@@ -19,6 +19,7 @@ REGISTRY ?=
 # The version of what is built, and the tag of its container images. A changed tree has another one at each change.
 VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo devel)$(shell git diff --quiet HEAD 2>/dev/null || \
   echo -$$(git diff HEAD 2>/dev/null | sha256sum | head --bytes=8))
+VERSION := $(VERSION)# asked once
 # What to test or to measure, and how: make test PACKAGES=./jobs/... FLAGS=-v
 PACKAGES ?= ./...
 FLAGS ?=

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
 const (
@@ -83,23 +84,10 @@ func BenchmarkBuilds(b *testing.B) {
 	}
 }
 
-// newBuild is a build that takes no time but what it takes to run it.
-func newBuild(name string) *v1alpha1.ImageBuild {
-	return &v1alpha1.ImageBuild{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: v1alpha1.ImageBuildSpec{Inputs: v1alpha1.BuildInputs{
-			Builder:    v1alpha1.Builder{Name: "mock"},
-			Base:       v1alpha1.Base{Reference: "debian:bookworm"},
-			Parameters: []v1alpha1.Parameter{{Name: "duration", Value: "0s"}},
-			Targets:    []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
-		}},
-	}
-}
-
 // createBuild creates a build and returns the key under which it is seen.
 func (c *measured) createBuild(b *testing.B, name string) string {
 	b.Helper()
-	if _, err := c.goldsmith.ImagesV1alpha1().ImageBuilds(c.namespace).Create(b.Context(), newBuild(name), metav1.CreateOptions{}); err != nil {
+	if _, err := c.goldsmith.ImagesV1alpha1().ImageBuilds(c.namespace).Create(b.Context(), cluster.NewBuild(name, "steps=5"), metav1.CreateOptions{}); err != nil {
 		b.Fatalf("create build %s: %v", name, err)
 	}
 	return name
