@@ -15,23 +15,41 @@ version() { go list -m -f '{{.Version}}' "$1"; }
 install() { # install MODULE@VERSION COMMAND...: only what is not there yet at this version
   local at=$1 missing=() command; shift
   for command in "$@"; do
-    [ "$(cat "$tools/.$command" 2>/dev/null)" = "$at" ] || missing+=("$command")
+    [ "$(cat "$tools/.${command##*/}" 2>/dev/null)" = "$at" ] || missing+=("$command")
   done
   for command in "${missing[@]}"; do
     GOBIN=$tools GOFLAGS=-mod=mod go install "${at%@*}/cmd/$command@${at#*@}"
-    echo "$at" > "$tools/.$command"
+    echo "$at" > "$tools/.${command##*/}"
   done
 }
 install "k8s.io/code-generator@$(version k8s.io/apimachinery)" \
-  deepcopy-gen defaulter-gen conversion-gen applyconfiguration-gen client-gen lister-gen informer-gen
+  deepcopy-gen defaulter-gen conversion-gen applyconfiguration-gen client-gen lister-gen informer-gen \
+  go-to-protobuf go-to-protobuf/protoc-gen-gogo
+install "golang.org/x/tools@$(version golang.org/x/tools)" goimports
 install "k8s.io/kube-openapi@$(version k8s.io/kube-openapi)" openapi-gen
+command -v protoc >/dev/null || { echo "protoc is missing: apt-get install protobuf-compiler" >&2; exit 1; }
 
 find apis apiserver/images -name 'zz_generated.*' -delete
+find apis/images -name 'generated.p*' -delete
 rm -rf $out/clientset $out/applyconfiguration $out/listers $out/informers
 
 "$tools/deepcopy-gen" --go-header-file $header --output-file zz_generated.deepcopy.go $types $hub
 "$tools/defaulter-gen" --go-header-file $header --output-file zz_generated.defaults.go $types
 "$tools/conversion-gen" --go-header-file $header --output-file zz_generated.conversion.go $hub/v1alpha1
+
+# Protobuf. go-to-protobuf wants every package below one folder, under its import path: links to where they are.
+protos=$(mktemp -d); schema=$(mktemp); trap 'rm -rf "$protos" "$schema"' EXIT
+mkdir -p "$protos/${module%/*}" "$protos/k8s.io" "$protos/github.com/gogo"
+ln -s "$PWD" "$protos/$module"
+generator=$(go mod download -json "k8s.io/code-generator@$(version k8s.io/apimachinery)" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+ln -s "$(go -C "$generator" list -m -f '{{.Dir}}' github.com/gogo/protobuf)" "$protos/github.com/gogo/protobuf"
+for library in api apimachinery; do
+  ln -s "$(go list -m -f '{{.Dir}}' k8s.io/$library)" "$protos/k8s.io/$library"
+done
+PATH="$tools:$PATH" "$tools/go-to-protobuf" --go-header-file $header --output-dir "$protos" \
+  --proto-import "$protos/github.com/gogo/protobuf/protobuf" --packages $types \
+  --apimachinery-packages "$(printf -- '-k8s.io/%s,' \
+    apimachinery/pkg/{util/intstr,api/resource,runtime/schema,runtime,apis/meta/v1} api/core/v1 | sed 's/,$//')"
 
 machinery=(k8s.io/apimachinery/pkg/{apis/meta/v1,runtime,version,api/resource,util/intstr} k8s.io/api/core/v1)
 readonly=()
@@ -49,14 +67,24 @@ printf '%s\n' "$pruned" | gofmt > $definitions
 # What core types have apply configurations of, in client-go.
 external=$(printf 'k8s.io/api/core/v1.%s:k8s.io/client-go/applyconfigurations/core/v1,' \
   Affinity EnvVar ResourceRequirements Toleration)
-schema=$(mktemp); trap 'rm -f "$schema"' EXIT
 go run ./apis/openapischema > "$schema"
 "$tools/applyconfiguration-gen" --go-header-file $header --openapi-schema "$schema" \
   --external-applyconfigurations "${external%,}" \
   --output-dir $out/applyconfiguration --output-pkg $module/$out/applyconfiguration $types
-"$tools/client-gen" --go-header-file $header --clientset-name versioned --input-base $module/apis --input images/v1alpha1 \
-  --apply-configuration-package $module/$out/applyconfiguration \
+"$tools/client-gen" --go-header-file $header --clientset-name versioned --prefers-protobuf \
+  --input-base $module/apis --input images/v1alpha1 --apply-configuration-package $module/$out/applyconfiguration \
   --output-dir $out/clientset --output-pkg $module/$out/clientset
 "$tools/lister-gen" --go-header-file $header --output-dir $out/listers --output-pkg $module/$out/listers $types
 "$tools/informer-gen" --go-header-file $header --output-dir $out/informers --output-pkg $module/$out/informers \
   --versioned-clientset-package $module/$out/clientset/versioned --listers-package $module/$out/listers $types
+
+# The example API of the server builder: two versions and a hub.
+library=$module/apiserver/builder/example/library
+find apiserver/builder/example -name 'zz_generated.*' -delete
+"$tools/deepcopy-gen" --go-header-file $header --output-file zz_generated.deepcopy.go $library $library/v1 $library/v2
+"$tools/defaulter-gen" --go-header-file $header --output-file zz_generated.defaults.go $library/v1 $library/v2
+"$tools/conversion-gen" --go-header-file $header --output-file zz_generated.conversion.go $library/v1 $library/v2
+"$tools/openapi-gen" --go-header-file $header --output-file zz_generated.openapi.go \
+  --output-dir apiserver/builder/example/library/openapi --output-pkg $library/openapi --report-filename /dev/null \
+  --output-model-name-file zz_generated.model_name.go "${readonly[@]}" \
+  k8s.io/apimachinery/pkg/{apis/meta/v1,runtime,version} $library/v1 $library/v2

@@ -17,6 +17,7 @@ import (
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -30,13 +31,17 @@ const (
 	PodsByJob = "metadata.controller.uid"
 )
 
-// Scheme holds the kinds that the controllers read.
+// Scheme holds the kinds that the controllers read. Controllers read them all as protobuf: controller-runtime has to be told
+// so of kinds that are not its own.
 func Scheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1.AddToScheme, batchv1.AddToScheme, metav1.AddMetaToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("registering the controllers' kinds: %w", err)
 		}
+	}
+	if err := apiutil.AddToProtobufScheme(v1alpha1.AddToScheme); err != nil {
+		return nil, fmt.Errorf("registering the kinds that have protobuf: %w", err)
 	}
 	return scheme, nil
 }

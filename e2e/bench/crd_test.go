@@ -12,10 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
@@ -27,8 +29,9 @@ import (
 const (
 	// written is how many objects of each kind are created, read and patched, one after the other and in turns.
 	written = 200
-	// listed is how many objects there are when they are listed, and lists how often that is done.
-	listed, lists = 2000, 20
+	// listed is how many objects there are when they are listed as JSON, most when Images are listed as protobuf, lists how
+	// often each is done, and writers how many create them meanwhile.
+	listed, most, lists, writers = 2000, 10_000, 20, 8
 	crdGroup      = "bench.goldsmith.dev"
 )
 
@@ -40,8 +43,9 @@ var (
 )
 
 // BenchmarkImageAgainstCRD compares requests for Images with the same requests for a CustomResourceDefinition of the same
-// schema: create, get and merge patch one after the other, and JSON lists of 2,000. Our controller is scaled down meanwhile:
-// nobody answers to what happens to the CRD's objects either.
+// schema: create, get and merge patch one after the other, JSON lists of 2,000, and lists of 10,000, where Images come as
+// protobuf, which a CRD does not have. Our controller is scaled down meanwhile: nobody answers to what happens to the CRD's
+// objects either.
 func BenchmarkImageAgainstCRD(b *testing.B) {
 	c := connect(b)
 	c.defineCRD(b)
@@ -82,19 +86,22 @@ func BenchmarkImageAgainstCRD(b *testing.B) {
 			_, err := client.Patch(b.Context(), imageName(i), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 			return err
 		})
-		inTurns("fill", listed-written, func(client dynamic.ResourceInterface, resource schema.GroupVersionResource, i int) error {
-			return create(client, resource, i+written)
-		})
-		inTurns("list", lists, func(_ dynamic.ResourceInterface, resource schema.GroupVersionResource, _ int) error {
-			body, err := c.kube.Discovery().RESTClient().Get().
-				AbsPath("apis", resource.Group, resource.Version, "namespaces", c.namespace, resource.Resource).
-				SetHeader("Accept", "application/json").DoRaw(b.Context())
-			if err == nil && len(body) < listed*100 {
-				err = fmt.Errorf("the list has %d bytes only", len(body))
+		list := func(accept map[schema.GroupVersionResource]string, expected int) func(dynamic.ResourceInterface, schema.GroupVersionResource, int) error {
+			return func(_ dynamic.ResourceInterface, resource schema.GroupVersionResource, _ int) error {
+				body, err := c.kube.Discovery().RESTClient().Get().
+					AbsPath("apis", resource.Group, resource.Version, "namespaces", c.namespace, resource.Resource).
+					SetHeader("Accept", accept[resource]).DoRaw(b.Context())
+				if err == nil && len(body) < expected*100 {
+					err = fmt.Errorf("the list has %d bytes only", len(body))
+				}
+				return err
 			}
-			return err
-		})
-		for _, verb := range []string{"create", "get", "patch", "list"} {
+		}
+		fill(b, clients, written, listed, create)
+		inTurns("list", lists, list(map[schema.GroupVersionResource]string{images: runtime.ContentTypeJSON, customs: runtime.ContentTypeJSON}, listed))
+		fill(b, clients, listed, most, create)
+		inTurns("protobuf-list", lists, list(map[schema.GroupVersionResource]string{images: runtime.ContentTypeProtobuf, customs: runtime.ContentTypeJSON}, most))
+		for _, verb := range []string{"create", "get", "patch", "list", "protobuf-list"} {
 			image, custom := quantile(took[verb+" image"], 0.5), quantile(took[verb+" crd"], 0.5)
 			b.ReportMetric(image, verb+"-p50-ms/image")
 			b.ReportMetric(custom, verb+"-p50-ms/crd")
@@ -105,6 +112,23 @@ func BenchmarkImageAgainstCRD(b *testing.B) {
 				b.Fatalf("delete every %s: %v", resource, err)
 			}
 		}
+	}
+}
+
+// fill creates the objects from one number up to another, of each kind.
+func fill(b *testing.B, clients map[schema.GroupVersionResource]dynamic.ResourceInterface, from, to int,
+	create func(dynamic.ResourceInterface, schema.GroupVersionResource, int) error,
+) {
+	b.Helper()
+	group := &errgroup.Group{}
+	group.SetLimit(writers)
+	for i := from; i < to; i++ {
+		for resource, client := range clients {
+			group.Go(func() error { return create(client, resource, i) })
+		}
+	}
+	if err := group.Wait(); err != nil {
+		b.Fatalf("fill: %v", err)
 	}
 }
 

@@ -18,13 +18,13 @@ type Image struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata.
 	// +optional
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// spec is the image that should exist.
-	Spec ImageSpec `json:"spec"`
+	Spec ImageSpec `json:"spec" protobuf:"bytes,2,opt,name=spec"`
 	// status is what is known about it. It is written by the controller and ignored on writes to the image itself.
 	// +optional
-	Status ImageStatus `json:"status,omitempty"`
+	Status ImageStatus `json:"status,omitempty" protobuf:"bytes,3,opt,name=status"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -34,127 +34,127 @@ type ImageList struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard list metadata.
 	// +optional
-	metav1.ListMeta `json:"metadata,omitempty"`
+	metav1.ListMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// items is the list of images.
-	Items []Image `json:"items"`
+	Items []Image `json:"items" protobuf:"bytes,2,rep,name=items"`
 }
 
 // ImageSpec is the image that should exist.
 type ImageSpec struct {
 	// What goes into the image. A change here, or in what it refers to, is what makes a build due.
-	BuildInputs `json:",inline"`
+	BuildInputs `json:",inline" protobuf:"bytes,1,opt,name=buildInputs"`
 
 	// triggers say what starts a build without anybody asking for one. Defaults to the defaults of its fields.
 	// +optional
-	Triggers *Triggers `json:"triggers,omitempty"`
+	Triggers *Triggers `json:"triggers,omitempty" protobuf:"bytes,2,opt,name=triggers"`
 	// runPolicy says what happens when a build is due while another one of this image is not finished.
 	// Serial, the default, lets it wait until that one has finished.
 	// +optional
-	RunPolicy RunPolicy `json:"runPolicy,omitempty"`
+	RunPolicy RunPolicy `json:"runPolicy,omitempty" protobuf:"bytes,3,opt,name=runPolicy,casttype=RunPolicy"`
 	// suspend stops all triggers while true. Builds that exist go on, and builds can still be requested.
 	// Defaults to false.
 	// +optional
-	Suspend *bool `json:"suspend,omitempty"`
+	Suspend *bool `json:"suspend,omitempty" protobuf:"varint,4,opt,name=suspend"`
 	// timeouts bound the phases of each build. Defaults to the defaults of its fields.
 	// +optional
-	Timeouts *BuildTimeouts `json:"timeouts,omitempty"`
+	Timeouts *BuildTimeouts `json:"timeouts,omitempty" protobuf:"bytes,5,opt,name=timeouts"`
 	// retry says which failures get another attempt, how many, and when. Defaults to the defaults of its fields.
 	// +optional
-	Retry *RetryPolicy `json:"retry,omitempty"`
+	Retry *RetryPolicy `json:"retry,omitempty" protobuf:"bytes,6,opt,name=retry"`
 	// history says how many finished builds are kept. Defaults to the defaults of its fields.
 	// +optional
-	History *HistoryLimits `json:"history,omitempty"`
+	History *HistoryLimits `json:"history,omitempty" protobuf:"bytes,7,opt,name=history"`
 }
 
 // BuildInputs is what goes into an image.
 type BuildInputs struct {
 	// builder is what makes the image.
-	Builder Builder `json:"builder"`
+	Builder Builder `json:"builder" protobuf:"bytes,1,opt,name=builder"`
 	// base is what the image starts from.
-	Base Base `json:"base"`
+	Base Base `json:"base" protobuf:"bytes,2,opt,name=base"`
 	// source holds files for the builder, at most 64 KiB in all: the size of the canonical JSON object of names
 	// and contents, without HTML escaping.
 	// +optional
-	Source *Source `json:"source,omitempty"`
+	Source *Source `json:"source,omitempty" protobuf:"bytes,3,opt,name=source"`
 	// parameters are handed to the builder as they are. Their meaning is the builder's. At most 64, and 64 KiB in all:
 	// the size of the canonical JSON object of names and values, without HTML escaping.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
-	Parameters []Parameter `json:"parameters,omitempty"`
+	Parameters []Parameter `json:"parameters,omitempty" protobuf:"bytes,4,rep,name=parameters"`
 	// targets are the artifacts to make, one for each platform and format. 1 to 16, each pair once.
 	// +listType=map
 	// +listMapKey=platform
 	// +listMapKey=format
-	Targets []Target `json:"targets"`
+	Targets []Target `json:"targets" protobuf:"bytes,5,rep,name=targets"`
 	// template says how the pods of builds are made: service account, resources, nodes and environment variables.
 	// It counts as an input: a change of it makes a build due.
 	// +optional
-	Template *BuildTemplate `json:"template,omitempty"`
+	Template *BuildTemplate `json:"template,omitempty" protobuf:"bytes,6,opt,name=template"`
 }
 
 // Builder names what makes an image: exactly one of name or image.
 type Builder struct {
 	// name of a builder that the operator of the server registered, a DNS label of at most 63 characters. "mock" is always there.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" protobuf:"bytes,1,opt,name=name"`
 	// image is the reference of a container image that follows the builder contract, 1 to 512 characters without
 	// spaces. Whether builders may be given this way is the operator's choice; where they may not, builds fail with
 	// BuilderNotAllowed.
 	// +optional
-	Image string `json:"image,omitempty"`
+	Image string `json:"image,omitempty" protobuf:"bytes,2,opt,name=image"`
 	// command replaces the entry point of image. Only together with image. At most 64 elements.
 	// +optional
 	// +listType=atomic
-	Command []string `json:"command,omitempty"`
+	Command []string `json:"command,omitempty" protobuf:"bytes,3,rep,name=command"`
 }
 
 // Base is what an image starts from.
 type Base struct {
 	// reference of the base in the builder's terms, such as debian:bookworm. 1 to 512 characters without spaces.
-	Reference string `json:"reference"`
+	Reference string `json:"reference" protobuf:"bytes,1,opt,name=reference"`
 }
 
 // Source holds files for the builder. At most one of its fields is set.
 type Source struct {
 	// inline holds the files themselves.
 	// +optional
-	Inline *InlineSource `json:"inline,omitempty"`
+	Inline *InlineSource `json:"inline,omitempty" protobuf:"bytes,1,opt,name=inline"`
 	// configMapRef names a ConfigMap whose data are the files. Its content is copied into each build.
 	// +optional
-	ConfigMapRef *ConfigMapReference `json:"configMapRef,omitempty"`
+	ConfigMapRef *ConfigMapReference `json:"configMapRef,omitempty" protobuf:"bytes,2,opt,name=configMapRef"`
 }
 
 // InlineSource holds files.
 type InlineSource struct {
 	// files by name. A name is a relative path of letters, digits, '-', '_', '.' and '/', with no element "..".
 	// The content is text. At most 64 KiB in all, as said of source.
-	Files map[string]string `json:"files"`
+	Files map[string]string `json:"files" protobuf:"bytes,1,rep,name=files"`
 }
 
 // ConfigMapReference names a ConfigMap of the same namespace.
 type ConfigMapReference struct {
 	// name of the ConfigMap, a DNS subdomain of at most 253 characters.
-	Name string `json:"name"`
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 }
 
 // Parameter is a named value for the builder.
 type Parameter struct {
 	// name of the parameter: letters, digits, '-', '_' and '.', 1 to 63 characters.
-	Name string `json:"name"`
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// value of the parameter, at most 4096 bytes. Defaults to the empty string.
 	// +optional
-	Value string `json:"value,omitempty"`
+	Value string `json:"value,omitempty" protobuf:"bytes,2,opt,name=value"`
 }
 
 // Target is one artifact to make.
 type Target struct {
 	// platform is os/architecture, or os/architecture/variant, such as linux/amd64. In lower case, at most 63
 	// characters.
-	Platform string `json:"platform"`
+	Platform string `json:"platform" protobuf:"bytes,1,opt,name=platform"`
 	// format of the artifact: raw, qcow2, vmdk, iso or oci.
-	Format ArtifactFormat `json:"format"`
+	Format ArtifactFormat `json:"format" protobuf:"bytes,2,opt,name=format,casttype=ArtifactFormat"`
 }
 
 // ArtifactFormat is the file format of an artifact.
@@ -179,7 +179,7 @@ type Triggers struct {
 	// onSpecChange starts a build when nothing was built yet, and whenever the resolved inputs differ from those
 	// of the last attempted build. False leaves all builds to requests. Defaults to true.
 	// +optional
-	OnSpecChange *bool `json:"onSpecChange,omitempty"`
+	OnSpecChange *bool `json:"onSpecChange,omitempty" protobuf:"varint,1,opt,name=onSpecChange"`
 }
 
 // RunPolicy says how builds of one image follow each other.
@@ -197,11 +197,11 @@ type BuildTimeouts struct {
 	// quota, pulling the image. Then the build fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole
 	// seconds. Defaults to 10m.
 	// +optional
-	Start *metav1.Duration `json:"start,omitempty"`
+	Start *metav1.Duration `json:"start,omitempty" protobuf:"bytes,1,opt,name=start"`
 	// run is how long the pod of an attempt may run, counted from the pod's start time. Then the build fails with
 	// RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.
 	// +optional
-	Run *metav1.Duration `json:"run,omitempty"`
+	Run *metav1.Duration `json:"run,omitempty" protobuf:"bytes,2,opt,name=run"`
 }
 
 // RetryPolicy says which failures get another attempt. A disruption (the pod or its node went away) gets another
@@ -209,27 +209,27 @@ type BuildTimeouts struct {
 type RetryPolicy struct {
 	// limit is how many further attempts a build gets. 0 to 10. Defaults to 2.
 	// +optional
-	Limit *int32 `json:"limit,omitempty"`
+	Limit *int32 `json:"limit,omitempty" protobuf:"varint,1,opt,name=limit"`
 	// on lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout,
 	// each at most once.
 	// Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.
 	// +optional
 	// +listType=set
-	On []FailureClass `json:"on,omitempty"`
+	On []FailureClass `json:"on,omitempty" protobuf:"bytes,2,rep,name=on,casttype=FailureClass"`
 	// backoff is the wait between the end of an attempt and the start of the next. Defaults to the defaults of its
 	// fields.
 	// +optional
-	Backoff *Backoff `json:"backoff,omitempty"`
+	Backoff *Backoff `json:"backoff,omitempty" protobuf:"bytes,3,opt,name=backoff"`
 }
 
 // Backoff is a wait that doubles with each failure.
 type Backoff struct {
 	// initial is the wait after the first failure. 0s to 1h. Defaults to 10s.
 	// +optional
-	Initial *metav1.Duration `json:"initial,omitempty"`
+	Initial *metav1.Duration `json:"initial,omitempty" protobuf:"bytes,1,opt,name=initial"`
 	// max is the longest wait. Not less than initial, at most 24h. Defaults to 5m, or to initial where that is longer.
 	// +optional
-	Max *metav1.Duration `json:"max,omitempty"`
+	Max *metav1.Duration `json:"max,omitempty" protobuf:"bytes,2,opt,name=max"`
 }
 
 // HistoryLimits say how many finished builds of an image are kept, with their Jobs, pods and logs. The oldest go
@@ -237,110 +237,110 @@ type Backoff struct {
 type HistoryLimits struct {
 	// succeeded is how many successful builds are kept. 1 to 1000. Defaults to 3.
 	// +optional
-	Succeeded *int32 `json:"succeeded,omitempty"`
+	Succeeded *int32 `json:"succeeded,omitempty" protobuf:"varint,1,opt,name=succeeded"`
 	// failed is how many failed and cancelled builds are kept. 0 to 1000. Defaults to 3.
 	// +optional
-	Failed *int32 `json:"failed,omitempty"`
+	Failed *int32 `json:"failed,omitempty" protobuf:"varint,2,opt,name=failed"`
 }
 
 // ImageStatus is what is known about an image.
 type ImageStatus struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	ObservedGeneration int64 `json:"observedGeneration,omitempty" protobuf:"varint,1,opt,name=observedGeneration"`
 	// buildCounter is the highest number given to a build of this image. Only the instantiate subresource moves it.
 	// +optional
-	BuildCounter int64 `json:"buildCounter,omitempty"`
+	BuildCounter int64 `json:"buildCounter,omitempty" protobuf:"varint,2,opt,name=buildCounter"`
 	// inputsDigest is the digest of the inputs as they resolve now: "sha256:" and 64 hex digits.
 	// +optional
-	InputsDigest string `json:"inputsDigest,omitempty"`
+	InputsDigest string `json:"inputsDigest,omitempty" protobuf:"bytes,3,opt,name=inputsDigest"`
 	// activeBuilds is the number of builds that hold a slot: starting, running, retrying or being cancelled.
 	// +optional
-	ActiveBuilds int32 `json:"activeBuilds,omitempty"`
+	ActiveBuilds int32 `json:"activeBuilds,omitempty" protobuf:"varint,4,opt,name=activeBuilds"`
 	// queuedBuilds is the number of builds that wait.
 	// +optional
-	QueuedBuilds int32 `json:"queuedBuilds,omitempty"`
+	QueuedBuilds int32 `json:"queuedBuilds,omitempty" protobuf:"varint,5,opt,name=queuedBuilds"`
 	// recentRequests are the last 32 requests for a build. They make requests idempotent: the same requestID is
 	// answered with the same build. Only the instantiate subresource adds to them; the controller fills in uid.
 	// +optional
 	// +listType=map
 	// +listMapKey=requestID
-	RecentRequests []BuildRequestRecord `json:"recentRequests,omitempty"`
+	RecentRequests []BuildRequestRecord `json:"recentRequests,omitempty" protobuf:"bytes,6,rep,name=recentRequests"`
 	// lastAttempted is the newest build of the image's own inputs. It outlives that build: it is what a change
 	// of inputs is measured against.
 	// +optional
-	LastAttempted *AttemptedBuild `json:"lastAttempted,omitempty"`
+	LastAttempted *AttemptedBuild `json:"lastAttempted,omitempty" protobuf:"bytes,7,opt,name=lastAttempted"`
 	// latestBuild is the build with the highest number.
 	// +optional
-	LatestBuild *LatestBuild `json:"latestBuild,omitempty"`
+	LatestBuild *LatestBuild `json:"latestBuild,omitempty" protobuf:"bytes,8,opt,name=latestBuild"`
 	// latestSuccessful is the successful build with the highest number, and what it made.
 	// +optional
-	LatestSuccessful *SuccessfulBuild `json:"latestSuccessful,omitempty"`
+	LatestSuccessful *SuccessfulBuild `json:"latestSuccessful,omitempty" protobuf:"bytes,9,opt,name=latestSuccessful"`
 	// conditions: Ready, UpToDate, Building, InputsResolved and Stalled.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=type
-	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
+	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type" protobuf:"bytes,10,rep,name=conditions"`
 }
 
 // BuildRequestRecord remembers the number that a request for a build was given.
 type BuildRequestRecord struct {
 	// requestID is the name the requester gave to the request.
-	RequestID string `json:"requestID"`
+	RequestID string `json:"requestID" protobuf:"bytes,1,opt,name=requestID"`
 	// number of the build.
-	Number int64 `json:"number"`
+	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
 	// uid of the build, filled in by the controller. A record with a uid whose build does not exist any more
 	// speaks of a build that was deleted; one without a uid may speak of a build still to be created.
 	// +optional
-	UID types.UID `json:"uid,omitempty"`
+	UID types.UID `json:"uid,omitempty" protobuf:"bytes,3,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
 }
 
 // AttemptedBuild is a build and the digest of what went into it.
 type AttemptedBuild struct {
 	// number of the build.
-	Number int64 `json:"number"`
+	Number int64 `json:"number" protobuf:"varint,1,opt,name=number"`
 	// inputsDigest is the digest of the resolved inputs. Empty if they did not resolve.
 	// +optional
-	InputsDigest string `json:"inputsDigest,omitempty"`
+	InputsDigest string `json:"inputsDigest,omitempty" protobuf:"bytes,2,opt,name=inputsDigest"`
 }
 
 // LatestBuild is the build with the highest number.
 type LatestBuild struct {
 	// name of the build.
-	Name string `json:"name"`
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// number of the build.
-	Number int64 `json:"number"`
+	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
 	// phase of the build when this status was written.
 	// +optional
-	Phase BuildPhase `json:"phase,omitempty"`
+	Phase BuildPhase `json:"phase,omitempty" protobuf:"bytes,3,opt,name=phase,casttype=BuildPhase"`
 }
 
 // SuccessfulBuild is a build that succeeded, and what it made.
 type SuccessfulBuild struct {
 	// name of the build.
-	Name string `json:"name"`
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// number of the build.
-	Number int64 `json:"number"`
+	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
 	// inputsDigest is the digest of the inputs it was made from.
-	InputsDigest string `json:"inputsDigest"`
+	InputsDigest string `json:"inputsDigest" protobuf:"bytes,3,opt,name=inputsDigest"`
 	// completionTime is when it finished.
-	CompletionTime metav1.Time `json:"completionTime"`
+	CompletionTime metav1.Time `json:"completionTime" protobuf:"bytes,4,opt,name=completionTime"`
 	// artifacts are what it made, one for each target.
 	// +listType=map
 	// +listMapKey=target
-	Artifacts []Artifact `json:"artifacts"`
+	Artifacts []Artifact `json:"artifacts" protobuf:"bytes,5,rep,name=artifacts"`
 }
 
 // Artifact is what a build made for one target.
 type Artifact struct {
 	// target is the platform and the format, joined by a slash: linux/amd64/raw.
-	Target string `json:"target"`
+	Target string `json:"target" protobuf:"bytes,1,opt,name=target"`
 	// digest of the artifact's content: "sha256:" and 64 hex digits.
-	Digest string `json:"digest"`
+	Digest string `json:"digest" protobuf:"bytes,2,opt,name=digest"`
 	// sizeBytes is the size of the artifact in bytes.
-	SizeBytes int64 `json:"sizeBytes"`
+	SizeBytes int64 `json:"sizeBytes" protobuf:"varint,3,opt,name=sizeBytes"`
 	// mediaType of the artifact, derived from its format.
-	MediaType string `json:"mediaType"`
+	MediaType string `json:"mediaType" protobuf:"bytes,4,opt,name=mediaType"`
 }

@@ -17,13 +17,13 @@ type ImageBuild struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata.
 	// +optional
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// spec is the record of what was asked for. It cannot be changed.
-	Spec ImageBuildSpec `json:"spec"`
+	Spec ImageBuildSpec `json:"spec" protobuf:"bytes,2,opt,name=spec"`
 	// status is how the build goes. It is written by the controller and ignored on writes to the build itself.
 	// +optional
-	Status ImageBuildStatus `json:"status,omitempty"`
+	Status ImageBuildStatus `json:"status,omitempty" protobuf:"bytes,3,opt,name=status"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -33,10 +33,10 @@ type ImageBuildList struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard list metadata.
 	// +optional
-	metav1.ListMeta `json:"metadata,omitempty"`
+	metav1.ListMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// items is the list of builds.
-	Items []ImageBuild `json:"items"`
+	Items []ImageBuild `json:"items" protobuf:"bytes,2,rep,name=items"`
 }
 
 // ImageBuildSpec is the record of what was asked for. It cannot be changed but for cancelRequested, which only the
@@ -44,35 +44,35 @@ type ImageBuildList struct {
 type ImageBuildSpec struct {
 	// imageRef is the Image that this is a build of. Set by the server; a build created directly has none.
 	// +optional
-	ImageRef *ImageReference `json:"imageRef,omitempty"`
+	ImageRef *ImageReference `json:"imageRef,omitempty" protobuf:"bytes,1,opt,name=imageRef"`
 	// number of the build among those of its Image, from 1. Set by the server; a build created directly has none.
 	// +optional
-	Number *int64 `json:"number,omitempty"`
+	Number *int64 `json:"number,omitempty" protobuf:"varint,2,opt,name=number"`
 	// imageGeneration is the generation of the Image whose spec was taken. Set by the server.
 	// +optional
-	ImageGeneration *int64 `json:"imageGeneration,omitempty"`
+	ImageGeneration *int64 `json:"imageGeneration,omitempty" protobuf:"varint,3,opt,name=imageGeneration"`
 	// trigger says why there is this build and who asked for it. Set by the server.
 	// +optional
-	Trigger *BuildTrigger `json:"trigger,omitempty"`
+	Trigger *BuildTrigger `json:"trigger,omitempty" protobuf:"bytes,4,opt,name=trigger"`
 	// inputs are what goes into the image: the Image's spec as it was.
-	Inputs BuildInputs `json:"inputs"`
+	Inputs BuildInputs `json:"inputs" protobuf:"bytes,5,opt,name=inputs"`
 	// timeouts bound the phases of the build. Defaults to the defaults of its fields.
 	// +optional
-	Timeouts *BuildTimeouts `json:"timeouts,omitempty"`
+	Timeouts *BuildTimeouts `json:"timeouts,omitempty" protobuf:"bytes,6,opt,name=timeouts"`
 	// retry says which failures get another attempt, how many, and when. Defaults to the defaults of its fields.
 	// +optional
-	Retry *RetryPolicy `json:"retry,omitempty"`
+	Retry *RetryPolicy `json:"retry,omitempty" protobuf:"bytes,7,opt,name=retry"`
 	// cancelRequested is set once the cancel subresource was called.
 	// +optional
-	CancelRequested *CancelRequested `json:"cancelRequested,omitempty"`
+	CancelRequested *CancelRequested `json:"cancelRequested,omitempty" protobuf:"bytes,8,opt,name=cancelRequested"`
 }
 
 // ImageReference names an Image of the same namespace.
 type ImageReference struct {
 	// name of the Image.
-	Name string `json:"name"`
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// uid of the Image. An Image of the same name with another uid is another Image.
-	UID types.UID `json:"uid"`
+	UID types.UID `json:"uid" protobuf:"bytes,2,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
 }
 
 // TriggerReason says what started a build.
@@ -91,44 +91,44 @@ const (
 // BuildTrigger says why there is a build.
 type BuildTrigger struct {
 	// reason is what started the build: Created, SpecChange or Manual.
-	Reason TriggerReason `json:"reason"`
+	Reason TriggerReason `json:"reason" protobuf:"bytes,1,opt,name=reason,casttype=TriggerReason"`
 	// message for people.
 	// +optional
-	Message string `json:"message,omitempty"`
+	Message string `json:"message,omitempty" protobuf:"bytes,2,opt,name=message"`
 	// requestedBy is the authenticated user who made the request.
 	// +optional
-	RequestedBy string `json:"requestedBy,omitempty"`
+	RequestedBy string `json:"requestedBy,omitempty" protobuf:"bytes,3,opt,name=requestedBy"`
 	// requestID is the requester's name for the request. Empty for builds created directly.
 	// +optional
-	RequestID string `json:"requestID,omitempty"`
+	RequestID string `json:"requestID,omitempty" protobuf:"bytes,4,opt,name=requestID"`
 	// changes since the last attempted build.
 	// +optional
 	// +listType=atomic
-	Changes []InputChange `json:"changes,omitempty"`
+	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
 }
 
 // InputChange is one difference between the inputs of two builds.
 type InputChange struct {
 	// path of the field, such as parameters[edition]. 1 to 512 characters.
-	Path string `json:"path"`
+	Path string `json:"path" protobuf:"bytes,1,opt,name=path"`
 	// from is the value before, shortened to 128 characters; empty if there was none.
 	// +optional
-	From string `json:"from,omitempty"`
+	From string `json:"from,omitempty" protobuf:"bytes,2,opt,name=from"`
 	// to is the value after, shortened to 128 characters; empty if there is none.
 	// +optional
-	To string `json:"to,omitempty"`
+	To string `json:"to,omitempty" protobuf:"bytes,3,opt,name=to"`
 }
 
 // CancelRequested records a request to cancel a build.
 type CancelRequested struct {
 	// time of the request.
-	Time metav1.Time `json:"time"`
+	Time metav1.Time `json:"time" protobuf:"bytes,1,opt,name=time"`
 	// by is the authenticated user who made it.
 	// +optional
-	By string `json:"by,omitempty"`
+	By string `json:"by,omitempty" protobuf:"bytes,2,opt,name=by"`
 	// reason given by that user.
 	// +optional
-	Reason string `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason"`
 }
 
 // BuildPhase is where a build stands. The server refuses transitions that are not listed at each phase.
@@ -171,55 +171,55 @@ func (p BuildPhase) Active() bool {
 type ImageBuildStatus struct {
 	// phase is where the build stands. The server sets Pending on creation.
 	// +optional
-	Phase BuildPhase `json:"phase,omitempty"`
+	Phase BuildPhase `json:"phase,omitempty" protobuf:"bytes,1,opt,name=phase,casttype=BuildPhase"`
 	// finished is true once phase is Succeeded, Failed or Cancelled. It can be selected by.
 	// +optional
-	Finished bool `json:"finished,omitempty"`
+	Finished bool `json:"finished,omitempty" protobuf:"varint,2,opt,name=finished"`
 	// conditions: Admitted, PodReady, Succeeded and Finished.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=type
-	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
+	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type" protobuf:"bytes,3,rep,name=conditions"`
 	// resolved is what the inputs resolved to. Written once.
 	// +optional
-	Resolved *ResolvedInputs `json:"resolved,omitempty"`
+	Resolved *ResolvedInputs `json:"resolved,omitempty" protobuf:"bytes,4,opt,name=resolved"`
 	// queuedTime is when the build began to wait for its turn.
 	// +optional
-	QueuedTime *metav1.Time `json:"queuedTime,omitempty"`
+	QueuedTime *metav1.Time `json:"queuedTime,omitempty" protobuf:"bytes,5,opt,name=queuedTime"`
 	// startTime is when the first attempt was decided on. Every successful build has one.
 	// +optional
-	StartTime *metav1.Time `json:"startTime,omitempty"`
+	StartTime *metav1.Time `json:"startTime,omitempty" protobuf:"bytes,6,opt,name=startTime"`
 	// completionTime is when the build finished. Every finished build has one, and no other.
 	// +optional
-	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+	CompletionTime *metav1.Time `json:"completionTime,omitempty" protobuf:"bytes,7,opt,name=completionTime"`
 	// currentAttempt is the number of the newest attempt, from 1; 0 before the first. The last of attempts has it.
 	// +optional
-	CurrentAttempt int32 `json:"currentAttempt,omitempty"`
+	CurrentAttempt int32 `json:"currentAttempt,omitempty" protobuf:"varint,8,opt,name=currentAttempt"`
 	// attempts at this build, oldest first. At most 20; at least one while the phase is Starting, Running, Retrying or
 	// Cancelling, and of a build that succeeded.
 	// +optional
 	// +listType=map
 	// +listMapKey=number
-	Attempts []BuildAttempt `json:"attempts,omitempty"`
+	Attempts []BuildAttempt `json:"attempts,omitempty" protobuf:"bytes,9,rep,name=attempts"`
 	// artifacts are what the build made, one for each target. Set once the phase is Succeeded.
 	// +optional
 	// +listType=map
 	// +listMapKey=target
-	Artifacts []Artifact `json:"artifacts,omitempty"`
+	Artifacts []Artifact `json:"artifacts,omitempty" protobuf:"bytes,10,rep,name=artifacts"`
 	// failure says why the build failed or was cancelled. Set once the phase is Failed or Cancelled.
 	// +optional
-	Failure *BuildFailure `json:"failure,omitempty"`
+	Failure *BuildFailure `json:"failure,omitempty" protobuf:"bytes,11,opt,name=failure"`
 }
 
 // ResolvedInputs is what the inputs of a build resolved to.
 type ResolvedInputs struct {
 	// inputsDigest is the digest of the resolved inputs: "sha256:" and 64 hex digits.
-	InputsDigest string `json:"inputsDigest"`
+	InputsDigest string `json:"inputsDigest" protobuf:"bytes,1,opt,name=inputsDigest"`
 	// files by name, as they were in the ConfigMap. Empty where the source is inline or there is none.
 	// +optional
-	Files map[string]string `json:"files,omitempty"`
+	Files map[string]string `json:"files,omitempty" protobuf:"bytes,2,rep,name=files"`
 }
 
 // AttemptOutcome is how an attempt ended.
@@ -240,47 +240,47 @@ const (
 // BuildAttempt is one attempt at a build: one Job with one pod.
 type BuildAttempt struct {
 	// number of the attempt, from 1.
-	Number int32 `json:"number"`
+	Number int32 `json:"number" protobuf:"varint,1,opt,name=number"`
 	// jobName is the name of the attempt's Job. It is recorded before the Job is created.
-	JobName string `json:"jobName"`
+	JobName string `json:"jobName" protobuf:"bytes,2,opt,name=jobName"`
 	// jobUID is the UID of that Job. A Job of the same name with another UID is not this attempt's.
 	// +optional
-	JobUID types.UID `json:"jobUID,omitempty"`
+	JobUID types.UID `json:"jobUID,omitempty" protobuf:"bytes,3,opt,name=jobUID,casttype=k8s.io/apimachinery/pkg/types.UID"`
 	// podName is the name of the Job's pod.
 	// +optional
-	PodName string `json:"podName,omitempty"`
+	PodName string `json:"podName,omitempty" protobuf:"bytes,4,opt,name=podName"`
 	// podUID is the UID of that pod. What another pod says is refused.
 	// +optional
-	PodUID types.UID `json:"podUID,omitempty"`
+	PodUID types.UID `json:"podUID,omitempty" protobuf:"bytes,5,opt,name=podUID,casttype=k8s.io/apimachinery/pkg/types.UID"`
 	// nodeName is where the pod runs.
 	// +optional
-	NodeName string `json:"nodeName,omitempty"`
+	NodeName string `json:"nodeName,omitempty" protobuf:"bytes,6,opt,name=nodeName"`
 	// startTime is when the attempt was decided on.
-	StartTime metav1.Time `json:"startTime"`
+	StartTime metav1.Time `json:"startTime" protobuf:"bytes,7,opt,name=startTime"`
 	// completionTime is when its outcome was decided.
 	// +optional
-	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+	CompletionTime *metav1.Time `json:"completionTime,omitempty" protobuf:"bytes,8,opt,name=completionTime"`
 	// outcome is how the attempt ended: Succeeded, Failed, Disrupted or Cancelled. Empty while it goes on.
 	// +optional
-	Outcome AttemptOutcome `json:"outcome,omitempty"`
+	Outcome AttemptOutcome `json:"outcome,omitempty" protobuf:"bytes,9,opt,name=outcome,casttype=AttemptOutcome"`
 	// failure says why it did not succeed. Set with the outcomes Failed and Disrupted.
 	// +optional
-	Failure *BuildFailure `json:"failure,omitempty"`
+	Failure *BuildFailure `json:"failure,omitempty" protobuf:"bytes,10,opt,name=failure"`
 }
 
 // BuildFailure says why a build or an attempt failed.
 type BuildFailure struct {
 	// class of the failure. It decides whether there is another attempt.
-	Class FailureClass `json:"class"`
+	Class FailureClass `json:"class" protobuf:"bytes,1,opt,name=class,casttype=FailureClass"`
 	// reason is one of the documented reasons of the class.
-	Reason FailureReason `json:"reason"`
+	Reason FailureReason `json:"reason" protobuf:"bytes,2,opt,name=reason,casttype=FailureReason"`
 	// message for people: what happened to which object and what to do.
 	// +optional
-	Message string `json:"message,omitempty"`
+	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
 	// exitCode of the builder, if it ran and ended.
 	// +optional
-	ExitCode *int32 `json:"exitCode,omitempty"`
+	ExitCode *int32 `json:"exitCode,omitempty" protobuf:"varint,4,opt,name=exitCode"`
 	// logTail is the end of the attempt's log, at most 2 KiB.
 	// +optional
-	LogTail string `json:"logTail,omitempty"`
+	LogTail string `json:"logTail,omitempty" protobuf:"bytes,5,opt,name=logTail"`
 }

@@ -14,23 +14,23 @@ type BuildRequest struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name, if given, is the Image's.
 	// +optional
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// requestID is the requester's name for this request, 1 to 128 printable characters. The same requestID is
 	// answered with the same build, as long as it is among the last 32. Defaults to a random one, with which a
 	// request that is sent twice makes two builds.
 	// +optional
-	RequestID string `json:"requestID,omitempty"`
+	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
 	// reason is what the build is said to be started by: Created, SpecChange or Manual. Defaults to Manual.
 	// +optional
-	Reason TriggerReason `json:"reason,omitempty"`
+	Reason TriggerReason `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason,casttype=TriggerReason"`
 	// message for people, at most 1024 characters.
 	// +optional
-	Message string `json:"message,omitempty"`
+	Message string `json:"message,omitempty" protobuf:"bytes,4,opt,name=message"`
 	// changes since the last attempted build, at most 32.
 	// +optional
 	// +listType=atomic
-	Changes []InputChange `json:"changes,omitempty"`
+	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -41,11 +41,11 @@ type CancelRequest struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name, if given, is the build's.
 	// +optional
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// reason for people, at most 1024 characters.
 	// +optional
-	Reason string `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty" protobuf:"bytes,2,opt,name=reason"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -58,22 +58,22 @@ type ImageBuildLogOptions struct {
 	// attempt whose log is asked for, from 1. Defaults to the current attempt; with follow, to the current one and
 	// all that come after it, one after the other. The logs of earlier attempts are asked for by their numbers.
 	// +optional
-	Attempt *int32 `json:"attempt,omitempty"`
+	Attempt *int32 `json:"attempt,omitempty" protobuf:"varint,1,opt,name=attempt"`
 	// follow keeps the log open until the build has finished; with attempt, until that attempt has ended. Defaults to
 	// false.
 	// +optional
-	Follow bool `json:"follow,omitempty"`
+	Follow bool `json:"follow,omitempty" protobuf:"varint,2,opt,name=follow"`
 	// tailLines is how many lines from the end are shown. Not negative. Defaults to all. With follow it counts from
 	// the end of the first log; all of those after it is shown.
 	// +optional
-	TailLines *int64 `json:"tailLines,omitempty"`
+	TailLines *int64 `json:"tailLines,omitempty" protobuf:"varint,3,opt,name=tailLines"`
 	// sinceTime leaves out lines before this time (RFC 3339).
 	// +optional
-	SinceTime *metav1.Time `json:"sinceTime,omitempty"`
+	SinceTime *metav1.Time `json:"sinceTime,omitempty" protobuf:"bytes,4,opt,name=sinceTime"`
 	// timestamps puts the time (RFC 3339) at the beginning of each line. Defaults to false.
 	// +optional
-	Timestamps bool `json:"timestamps,omitempty"`
+	Timestamps bool `json:"timestamps,omitempty" protobuf:"varint,5,opt,name=timestamps"`
 	// limitBytes ends the log after this many bytes. At least 1. Defaults to no limit.
 	// +optional
-	LimitBytes *int64 `json:"limitBytes,omitempty"`
+	LimitBytes *int64 `json:"limitBytes,omitempty" protobuf:"varint,6,opt,name=limitBytes"`
 }

@@ -57,6 +57,7 @@ func newImages(c *ImagesV1alpha1Client, namespace string) *images {
 			namespace,
 			func() *imagesv1alpha1.Image { return &imagesv1alpha1.Image{} },
 			func() *imagesv1alpha1.ImageList { return &imagesv1alpha1.ImageList{} },
+			gentype.PrefersProtobuf[*imagesv1alpha1.Image](),
 		),
 	}
 }
@@ -65,6 +66,7 @@ func newImages(c *ImagesV1alpha1Client, namespace string) *images {
 func (c *images) Instantiate(ctx context.Context, imageName string, buildRequest *imagesv1alpha1.BuildRequest, opts v1.CreateOptions) (result *imagesv1alpha1.ImageBuild, err error) {
 	result = &imagesv1alpha1.ImageBuild{}
 	err = c.GetClient().Post().
+		UseProtobufAsDefault().
 		Namespace(c.GetNamespace()).
 		Resource("images").
 		Name(imageName).

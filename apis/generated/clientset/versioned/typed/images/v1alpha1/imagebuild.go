@@ -57,6 +57,7 @@ func newImageBuilds(c *ImagesV1alpha1Client, namespace string) *imageBuilds {
 			namespace,
 			func() *imagesv1alpha1.ImageBuild { return &imagesv1alpha1.ImageBuild{} },
 			func() *imagesv1alpha1.ImageBuildList { return &imagesv1alpha1.ImageBuildList{} },
+			gentype.PrefersProtobuf[*imagesv1alpha1.ImageBuild](),
 		),
 	}
 }
@@ -65,6 +66,7 @@ func newImageBuilds(c *ImagesV1alpha1Client, namespace string) *imageBuilds {
 func (c *imageBuilds) Cancel(ctx context.Context, imageBuildName string, cancelRequest *imagesv1alpha1.CancelRequest, opts v1.CreateOptions) (result *imagesv1alpha1.ImageBuild, err error) {
 	result = &imagesv1alpha1.ImageBuild{}
 	err = c.GetClient().Post().
+		UseProtobufAsDefault().
 		Namespace(c.GetNamespace()).
 		Resource("imagebuilds").
 		Name(imageBuildName).
