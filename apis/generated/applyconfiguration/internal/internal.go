@@ -26,25 +26,1108 @@ var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
 - name: dev.goldsmith.goldsmith.apis.images.v1alpha1.Image
-  scalar: untyped
-  list:
-    elementType:
-      namedType: __untyped_atomic_
-    elementRelationship: atomic
   map:
-    elementType:
-      namedType: __untyped_deduced_
-    elementRelationship: separable
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+      default: {}
+    - name: spec
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ImageSpec
+      default: {}
+    - name: status
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ImageStatus
+      default: {}
 - name: dev.goldsmith.goldsmith.apis.images.v1alpha1.ImageBuild
-  scalar: untyped
-  list:
-    elementType:
-      namedType: __untyped_atomic_
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+      default: {}
+    - name: spec
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ImageBuildSpec
+      default: {}
+    - name: status
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ImageBuildStatus
+      default: {}
+- name: dev.goldsmith.images.v1alpha1.Artifact
+  map:
+    fields:
+    - name: digest
+      type:
+        scalar: string
+      default: ""
+    - name: mediaType
+      type:
+        scalar: string
+      default: ""
+    - name: sizeBytes
+      type:
+        scalar: numeric
+      default: 0
+    - name: target
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.AttemptedBuild
+  map:
+    fields:
+    - name: inputsDigest
+      type:
+        scalar: string
+    - name: number
+      type:
+        scalar: numeric
+      default: 0
+- name: dev.goldsmith.images.v1alpha1.Backoff
+  map:
+    fields:
+    - name: initial
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: max
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: dev.goldsmith.images.v1alpha1.Base
+  map:
+    fields:
+    - name: reference
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.BuildAttempt
+  map:
+    fields:
+    - name: completionTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: failure
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.BuildFailure
+    - name: jobName
+      type:
+        scalar: string
+      default: ""
+    - name: jobUID
+      type:
+        scalar: string
+    - name: nodeName
+      type:
+        scalar: string
+    - name: number
+      type:
+        scalar: numeric
+      default: 0
+    - name: outcome
+      type:
+        scalar: string
+    - name: podName
+      type:
+        scalar: string
+    - name: podUID
+      type:
+        scalar: string
+    - name: startTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: dev.goldsmith.images.v1alpha1.BuildFailure
+  map:
+    fields:
+    - name: class
+      type:
+        scalar: string
+      default: ""
+    - name: exitCode
+      type:
+        scalar: numeric
+    - name: logTail
+      type:
+        scalar: string
+    - name: message
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.BuildInputs
+  map:
+    fields:
+    - name: base
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Base
+      default: {}
+    - name: builder
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Builder
+      default: {}
+    - name: parameters
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.Parameter
+          elementRelationship: associative
+          keys:
+          - name
+    - name: source
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Source
+    - name: targets
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.Target
+          elementRelationship: associative
+          keys:
+          - platform
+          - format
+    - name: template
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.BuildTemplate
+- name: dev.goldsmith.images.v1alpha1.BuildRequestRecord
+  map:
+    fields:
+    - name: number
+      type:
+        scalar: numeric
+      default: 0
+    - name: requestID
+      type:
+        scalar: string
+      default: ""
+    - name: uid
+      type:
+        scalar: string
+- name: dev.goldsmith.images.v1alpha1.BuildTemplate
+  map:
+    fields:
+    - name: affinity
+      type:
+        namedType: io.k8s.api.core.v1.Affinity
+    - name: env
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.EnvVar
+          elementRelationship: associative
+          keys:
+          - name
+    - name: nodeSelector
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: priorityClassName
+      type:
+        scalar: string
+    - name: resources
+      type:
+        namedType: io.k8s.api.core.v1.ResourceRequirements
+    - name: runtimeClassName
+      type:
+        scalar: string
+    - name: serviceAccountName
+      type:
+        scalar: string
+    - name: tolerations
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.Toleration
+          elementRelationship: atomic
+- name: dev.goldsmith.images.v1alpha1.BuildTimeouts
+  map:
+    fields:
+    - name: run
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: start
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: dev.goldsmith.images.v1alpha1.BuildTrigger
+  map:
+    fields:
+    - name: changes
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.InputChange
+          elementRelationship: atomic
+    - name: message
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+      default: ""
+    - name: requestID
+      type:
+        scalar: string
+    - name: requestedBy
+      type:
+        scalar: string
+- name: dev.goldsmith.images.v1alpha1.Builder
+  map:
+    fields:
+    - name: command
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: image
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+- name: dev.goldsmith.images.v1alpha1.CancelRequested
+  map:
+    fields:
+    - name: by
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: dev.goldsmith.images.v1alpha1.ConfigMapReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.HistoryLimits
+  map:
+    fields:
+    - name: failed
+      type:
+        scalar: numeric
+    - name: succeeded
+      type:
+        scalar: numeric
+- name: dev.goldsmith.images.v1alpha1.ImageBuildSpec
+  map:
+    fields:
+    - name: cancelRequested
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.CancelRequested
+    - name: imageGeneration
+      type:
+        scalar: numeric
+    - name: imageRef
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ImageReference
+    - name: inputs
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.BuildInputs
+      default: {}
+    - name: number
+      type:
+        scalar: numeric
+    - name: retry
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.RetryPolicy
+    - name: timeouts
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.BuildTimeouts
+    - name: trigger
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.BuildTrigger
+- name: dev.goldsmith.images.v1alpha1.ImageBuildStatus
+  map:
+    fields:
+    - name: artifacts
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.Artifact
+          elementRelationship: associative
+          keys:
+          - target
+    - name: attempts
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.BuildAttempt
+          elementRelationship: associative
+          keys:
+          - number
+    - name: completionTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: currentAttempt
+      type:
+        scalar: numeric
+    - name: failure
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.BuildFailure
+    - name: finished
+      type:
+        scalar: boolean
+    - name: phase
+      type:
+        scalar: string
+    - name: queuedTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: resolved
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ResolvedInputs
+    - name: startTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: dev.goldsmith.images.v1alpha1.ImageReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: uid
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.ImageSpec
+  map:
+    fields:
+    - name: base
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Base
+      default: {}
+    - name: builder
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Builder
+      default: {}
+    - name: history
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.HistoryLimits
+    - name: parameters
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.Parameter
+          elementRelationship: associative
+          keys:
+          - name
+    - name: retry
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.RetryPolicy
+    - name: runPolicy
+      type:
+        scalar: string
+    - name: source
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Source
+    - name: suspend
+      type:
+        scalar: boolean
+    - name: targets
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.Target
+          elementRelationship: associative
+          keys:
+          - platform
+          - format
+    - name: template
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.BuildTemplate
+    - name: timeouts
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.BuildTimeouts
+    - name: triggers
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Triggers
+- name: dev.goldsmith.images.v1alpha1.ImageStatus
+  map:
+    fields:
+    - name: activeBuilds
+      type:
+        scalar: numeric
+    - name: buildCounter
+      type:
+        scalar: numeric
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: inputsDigest
+      type:
+        scalar: string
+    - name: lastAttempted
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.AttemptedBuild
+    - name: latestBuild
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.LatestBuild
+    - name: latestSuccessful
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.SuccessfulBuild
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: queuedBuilds
+      type:
+        scalar: numeric
+    - name: recentRequests
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.BuildRequestRecord
+          elementRelationship: associative
+          keys:
+          - requestID
+- name: dev.goldsmith.images.v1alpha1.InlineSource
+  map:
+    fields:
+    - name: files
+      type:
+        map:
+          elementType:
+            scalar: string
+- name: dev.goldsmith.images.v1alpha1.InputChange
+  map:
+    fields:
+    - name: from
+      type:
+        scalar: string
+    - name: path
+      type:
+        scalar: string
+      default: ""
+    - name: to
+      type:
+        scalar: string
+- name: dev.goldsmith.images.v1alpha1.LatestBuild
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: number
+      type:
+        scalar: numeric
+      default: 0
+    - name: phase
+      type:
+        scalar: string
+- name: dev.goldsmith.images.v1alpha1.Parameter
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: value
+      type:
+        scalar: string
+- name: dev.goldsmith.images.v1alpha1.ResolvedInputs
+  map:
+    fields:
+    - name: files
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: inputsDigest
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.RetryPolicy
+  map:
+    fields:
+    - name: backoff
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Backoff
+    - name: limit
+      type:
+        scalar: numeric
+    - name: "on"
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: dev.goldsmith.images.v1alpha1.Source
+  map:
+    fields:
+    - name: configMapRef
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ConfigMapReference
+    - name: inline
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.InlineSource
+- name: dev.goldsmith.images.v1alpha1.SuccessfulBuild
+  map:
+    fields:
+    - name: artifacts
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.Artifact
+          elementRelationship: associative
+          keys:
+          - target
+    - name: completionTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: inputsDigest
+      type:
+        scalar: string
+      default: ""
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: number
+      type:
+        scalar: numeric
+      default: 0
+- name: dev.goldsmith.images.v1alpha1.Target
+  map:
+    fields:
+    - name: format
+      type:
+        scalar: string
+      default: ""
+    - name: platform
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.Triggers
+  map:
+    fields:
+    - name: onSpecChange
+      type:
+        scalar: boolean
+- name: io.k8s.api.core.v1.Affinity
+  map:
+    fields:
+    - name: nodeAffinity
+      type:
+        namedType: io.k8s.api.core.v1.NodeAffinity
+    - name: podAffinity
+      type:
+        namedType: io.k8s.api.core.v1.PodAffinity
+    - name: podAntiAffinity
+      type:
+        namedType: io.k8s.api.core.v1.PodAntiAffinity
+- name: io.k8s.api.core.v1.ConfigMapKeySelector
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+      default: ""
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: optional
+      type:
+        scalar: boolean
     elementRelationship: atomic
+- name: io.k8s.api.core.v1.EnvVar
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: value
+      type:
+        scalar: string
+    - name: valueFrom
+      type:
+        namedType: io.k8s.api.core.v1.EnvVarSource
+- name: io.k8s.api.core.v1.EnvVarSource
+  map:
+    fields:
+    - name: configMapKeyRef
+      type:
+        namedType: io.k8s.api.core.v1.ConfigMapKeySelector
+    - name: fieldRef
+      type:
+        namedType: io.k8s.api.core.v1.ObjectFieldSelector
+    - name: fileKeyRef
+      type:
+        namedType: io.k8s.api.core.v1.FileKeySelector
+    - name: resourceFieldRef
+      type:
+        namedType: io.k8s.api.core.v1.ResourceFieldSelector
+    - name: secretKeyRef
+      type:
+        namedType: io.k8s.api.core.v1.SecretKeySelector
+- name: io.k8s.api.core.v1.FileKeySelector
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+      default: ""
+    - name: optional
+      type:
+        scalar: boolean
+      default: false
+    - name: path
+      type:
+        scalar: string
+      default: ""
+    - name: volumeName
+      type:
+        scalar: string
+      default: ""
+    elementRelationship: atomic
+- name: io.k8s.api.core.v1.NodeAffinity
+  map:
+    fields:
+    - name: preferredDuringSchedulingIgnoredDuringExecution
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.PreferredSchedulingTerm
+          elementRelationship: atomic
+    - name: requiredDuringSchedulingIgnoredDuringExecution
+      type:
+        namedType: io.k8s.api.core.v1.NodeSelector
+- name: io.k8s.api.core.v1.NodeSelector
+  map:
+    fields:
+    - name: nodeSelectorTerms
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.NodeSelectorTerm
+          elementRelationship: atomic
+    elementRelationship: atomic
+- name: io.k8s.api.core.v1.NodeSelectorRequirement
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+      default: ""
+    - name: operator
+      type:
+        scalar: string
+      default: ""
+    - name: values
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: io.k8s.api.core.v1.NodeSelectorTerm
+  map:
+    fields:
+    - name: matchExpressions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.NodeSelectorRequirement
+          elementRelationship: atomic
+    - name: matchFields
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.NodeSelectorRequirement
+          elementRelationship: atomic
+    elementRelationship: atomic
+- name: io.k8s.api.core.v1.ObjectFieldSelector
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: fieldPath
+      type:
+        scalar: string
+      default: ""
+    elementRelationship: atomic
+- name: io.k8s.api.core.v1.PodAffinity
+  map:
+    fields:
+    - name: preferredDuringSchedulingIgnoredDuringExecution
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.WeightedPodAffinityTerm
+          elementRelationship: atomic
+    - name: requiredDuringSchedulingIgnoredDuringExecution
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.PodAffinityTerm
+          elementRelationship: atomic
+- name: io.k8s.api.core.v1.PodAffinityTerm
+  map:
+    fields:
+    - name: labelSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: matchLabelKeys
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: mismatchLabelKeys
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: namespaceSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: namespaces
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: topologyKey
+      type:
+        scalar: string
+      default: ""
+- name: io.k8s.api.core.v1.PodAntiAffinity
+  map:
+    fields:
+    - name: preferredDuringSchedulingIgnoredDuringExecution
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.WeightedPodAffinityTerm
+          elementRelationship: atomic
+    - name: requiredDuringSchedulingIgnoredDuringExecution
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.PodAffinityTerm
+          elementRelationship: atomic
+- name: io.k8s.api.core.v1.PreferredSchedulingTerm
+  map:
+    fields:
+    - name: preference
+      type:
+        namedType: io.k8s.api.core.v1.NodeSelectorTerm
+      default: {}
+    - name: weight
+      type:
+        scalar: numeric
+      default: 0
+- name: io.k8s.api.core.v1.ResourceClaim
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: request
+      type:
+        scalar: string
+- name: io.k8s.api.core.v1.ResourceFieldSelector
+  map:
+    fields:
+    - name: containerName
+      type:
+        scalar: string
+    - name: divisor
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: resource
+      type:
+        scalar: string
+      default: ""
+    elementRelationship: atomic
+- name: io.k8s.api.core.v1.ResourceRequirements
+  map:
+    fields:
+    - name: claims
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.ResourceClaim
+          elementRelationship: associative
+          keys:
+          - name
+    - name: limits
+      type:
+        map:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: requests
+      type:
+        map:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+- name: io.k8s.api.core.v1.SecretKeySelector
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+      default: ""
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: optional
+      type:
+        scalar: boolean
+    elementRelationship: atomic
+- name: io.k8s.api.core.v1.Toleration
+  map:
+    fields:
+    - name: effect
+      type:
+        scalar: string
+    - name: key
+      type:
+        scalar: string
+    - name: operator
+      type:
+        scalar: string
+    - name: tolerationSeconds
+      type:
+        scalar: numeric
+    - name: value
+      type:
+        scalar: string
+- name: io.k8s.api.core.v1.WeightedPodAffinityTerm
+  map:
+    fields:
+    - name: podAffinityTerm
+      type:
+        namedType: io.k8s.api.core.v1.PodAffinityTerm
+      default: {}
+    - name: weight
+      type:
+        scalar: numeric
+      default: 0
+- name: io.k8s.apimachinery.pkg.api.resource.Quantity
+  scalar: untyped
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+  map:
+    fields:
+    - name: lastTransitionTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: message
+      type:
+        scalar: string
+      default: ""
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: reason
+      type:
+        scalar: string
+      default: ""
+    - name: status
+      type:
+        scalar: string
+      default: ""
+    - name: type
+      type:
+        scalar: string
+      default: ""
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+  scalar: string
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1
   map:
     elementType:
-      namedType: __untyped_deduced_
-    elementRelationship: separable
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+  map:
+    fields:
+    - name: matchExpressions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement
+          elementRelationship: atomic
+    - name: matchLabels
+      type:
+        map:
+          elementType:
+            scalar: string
+    elementRelationship: atomic
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+      default: ""
+    - name: operator
+      type:
+        scalar: string
+      default: ""
+    - name: values
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: fieldsType
+      type:
+        scalar: string
+    - name: fieldsV1
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1
+    - name: manager
+      type:
+        scalar: string
+    - name: operation
+      type:
+        scalar: string
+    - name: subresource
+      type:
+        scalar: string
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+  map:
+    fields:
+    - name: annotations
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: creationTimestamp
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: deletionGracePeriodSeconds
+      type:
+        scalar: numeric
+    - name: deletionTimestamp
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: finalizers
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: generateName
+      type:
+        scalar: string
+    - name: generation
+      type:
+        scalar: numeric
+    - name: labels
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: managedFields
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry
+          elementRelationship: atomic
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: ownerReferences
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference
+          elementRelationship: associative
+          keys:
+          - uid
+    - name: resourceVersion
+      type:
+        scalar: string
+    - name: selfLink
+      type:
+        scalar: string
+    - name: uid
+      type:
+        scalar: string
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+      default: ""
+    - name: blockOwnerDeletion
+      type:
+        scalar: boolean
+    - name: controller
+      type:
+        scalar: boolean
+    - name: kind
+      type:
+        scalar: string
+      default: ""
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: uid
+      type:
+        scalar: string
+      default: ""
+    elementRelationship: atomic
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+  scalar: untyped
 - name: __untyped_atomic_
   scalar: untyped
   list:
