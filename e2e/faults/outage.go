@@ -27,10 +27,10 @@ func describeOutage(w *cluster.Workspace) {
 		present, absent := newNamespace(ctx, w), newNamespace(ctx, w)
 		By("deleting a namespace while the API is there")
 		deleteNamespace(ctx, w, present)
-		builds := load.Start(ctx, w, "duration=20s", "steps=5")
 		hasEnded(ctx, w, present)
 
 		By("taking the API away from builds that run, and a worker from some of them")
+		builds := load.Start(ctx, w, "duration=20s", "steps=5")
 		builds.Running(ctx, load.Builds/2)
 		bringAPIBack := takeAway(ctx, w)
 		start := time.Now()

@@ -57,7 +57,7 @@ func buildsLostWith(ctx context.Context, w *cluster.Workspace, worker string) []
 		g.Expect(err).NotTo(HaveOccurred())
 		builds = nil
 		for _, pod := range pods.Items {
-			if pod.Status.Phase == corev1.PodSucceeded {
+			if succeeded(pod) {
 				continue
 			}
 			g.Expect(pod.DeletionTimestamp).NotTo(BeNil(), pod.Name)
@@ -66,6 +66,13 @@ func buildsLostWith(ctx context.Context, w *cluster.Workspace, worker string) []
 	}).WithTimeout(lost).WithPolling(time.Second).Should(Succeed())
 	Expect(builds).NotTo(BeEmpty(), "builds were running on worker %s", worker)
 	return builds
+}
+
+// succeeded says whether a builder has ended well. The worker may have been lost before it could say so of the whole pod.
+func succeeded(pod corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(container corev1.ContainerStatus) bool {
+		return container.State.Terminated != nil && container.State.Terminated.ExitCode == 0
+	})
 }
 
 // nextAttempts waits until each of these builds has gone on with a second attempt, elsewhere.
