@@ -23,10 +23,12 @@ VERSION := $(VERSION)# asked once
 # What to test or to measure, and how: make test PACKAGES=./jobs/... FLAGS=-v
 PACKAGES ?= ./...
 FLAGS ?=
-# Which of the end-to-end suites, as a filter of labels: smoke, builds, security, faults, upgrade; all of them by default.
+# How long to fuzz each target.
+FUZZTIME ?= 30s
+# Which of the end-to-end suites, as a filter of labels: smoke, builds, api, security, faults, upgrade; all of them by default.
 LABELS ?=
 # What generation writes to, besides zz_generated.* files.
-GENERATED := apis apiserver/images
+GENERATED := apis apiserver/images apiserver/builder/example
 
 kind := e2e/kind/cluster
 tagged = $(addsuffix :$(VERSION),$(IMAGES))
@@ -125,6 +127,13 @@ bench: $(benchstat) ## Run the benchmarks; figures in bin/bench.txt.
 	go test -run '^$$' -bench . -timeout 60m $(FLAGS) $(PACKAGES) | tee bin/bench.txt
 	$(benchstat) bin/bench.txt
 
+.PHONY: fuzz
+fuzz: ## Fuzz whatever reads what others write, each for FUZZTIME; what it finds is kept in testdata/fuzz.
+	@for target in $$(grep --recursive --only-matching --include='*_test.go' '^func Fuzz[A-Za-z]*' apis apiserver cmd controllers jobs | \
+	  sed -E 's#/[^/]*:func #:#' | sort); do \
+	  echo "$$target"; go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) "./$${target%:*}"; \
+	done
+
 .PHONY: generate
 generate: ## Regenerate everything that is generated.
 	TOOLS=$(TOOLS) apis/generate.sh
@@ -176,9 +185,11 @@ $(golangci_lint):
 $(benchstat):
 	$(call install,golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION))
 
-# compile DIRECTORY PACKAGE...: static programs that know their version.
+# compile DIRECTORY PACKAGE...: static programs that know their version, and that of Kubernetes that they are made of.
 define compile
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(1) $(2)
+	@kubernetes=$$(go list -m -f '{{.Version}}' k8s.io/component-base | sed s/^v0/v1/) && minor=$${kubernetes#v1.} && \
+	version=k8s.io/component-base/version && set -x && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) \
+	  -X $$version.gitVersion=$$kubernetes -X $$version.gitMajor=1 -X $$version.gitMinor=$${minor%.*}" -o $(1) $(2)
 endef
 
 # install PACKAGE@VERSION as the target: a file with the version in its name is there once and for all.

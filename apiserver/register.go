@@ -15,6 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/image"
 	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/images/install"
+	"goldsmith.dev/goldsmith/apiserver/objectquota"
 	"goldsmith.dev/goldsmith/apiserver/templateaccess"
 )
 
@@ -35,6 +36,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 	return server.
 		WithScheme(install.Install).
 		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).
+		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last one: it counts what the others have let through
 		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).
 		WithResource(v1alpha1.SchemeGroupVersion, "images", image.Provider(options.Clock)).
 		WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", imagebuild.Provider(imagebuild.Options{Logs: options.Logs, Clock: options.Clock}))

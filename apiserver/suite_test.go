@@ -58,7 +58,7 @@ var _ = AfterSuite(func() {
 func start(ctx context.Context, server *builder.Server) *builder.Running {
 	GinkgoHelper()
 	options, err := server.
-		WithStorage(builder.MemoryEtcd()).
+		WithStorage(builder.Memory()).
 		WithBearerToken(token, &user.DefaultInfo{Name: "ada", Groups: []string{user.SystemPrivilegedGroup}}).
 		ToServerOptions()
 	Expect(err).NotTo(HaveOccurred())

@@ -8,11 +8,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 
 	"k8s.io/kube-openapi/pkg/common"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
+)
+
+// The API's model package, and its Go package in the form of one.
+const (
+	modelPackage = "dev.goldsmith.images.v1alpha1."
+	goPackage    = "dev.goldsmith.goldsmith.apis.images.v1alpha1."
 )
 
 func main() {
@@ -22,6 +29,10 @@ func main() {
 		definitions[name] = definition.Schema
 		if v2, ok := definition.Schema.Extensions[common.ExtensionV2Schema].(spec.Schema); ok {
 			definitions[name] = v2
+		}
+		// The generator knows no model packages: it looks for types by the names of their Go packages.
+		if kind, ours := strings.CutPrefix(name, modelPackage); ours {
+			definitions[goPackage+kind] = definitions[name]
 		}
 	}
 	err := json.NewEncoder(os.Stdout).Encode(&spec.Swagger{SwaggerProps: spec.SwaggerProps{

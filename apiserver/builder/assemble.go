@@ -60,10 +60,13 @@ func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
 		storage := etcd.StorageConfig
 		storage.StorageObjectCountTracker = config.StorageObjectCountTracker
 		storage.Transport.TracerProvider = config.TracerProvider
+		_, readable := o.server.storage.(readable)
 		encoding := &resourceEncoding{
 			StorageFactory: &serverstorage.DefaultStorageFactory{StorageConfig: storage},
 			config:         storage,
 			mediaType:      etcd.DefaultStorageMediaType,
+			readable:       readable,
+			stored:         o.server.stored,
 			scheme:         o.scheme,
 			codecs:         o.codecs,
 		}
@@ -122,17 +125,17 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 	var names []string
 	groups := map[string]*genericapiserver.APIGroupInfo{}
 	for _, resource := range o.server.resources {
-		info, known := groups[resource.version.Group]
+		info, known := groups[resource.group]
 		if !known {
-			names = append(names, resource.version.Group)
-			info = o.groupInfo(resource.version.Group)
-			groups[resource.version.Group] = info
+			names = append(names, resource.group)
+			info = o.groupInfo(resource.group)
+			groups[resource.group] = info
 		}
 		storages, err := resource.provider(scope)
 		if err != nil {
 			return fmt.Errorf("provide %s: %w", resource.name, err)
 		}
-		scope.storages[schema.GroupResource{Group: resource.version.Group, Resource: resource.name}] = storages
+		scope.storages[schema.GroupResource{Group: resource.group, Resource: resource.name}] = storages
 		addStorages(info, resource, storages)
 	}
 	for _, name := range names {
@@ -150,25 +153,25 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 
 func (o *Options) groupInfo(group string) *genericapiserver.APIGroupInfo {
 	info := genericapiserver.NewDefaultAPIGroupInfo(group, o.scheme, runtime.NewParameterCodec(o.scheme), o.codecs)
-	info.PrioritizedVersions = slices.DeleteFunc(info.PrioritizedVersions, func(version schema.GroupVersion) bool {
-		return !slices.ContainsFunc(o.server.resources, func(r resource) bool { return r.version == version })
-	})
+	info.PrioritizedVersions = o.server.versions(group)
 	info.NegotiatedSerializer = encodings(o.scheme, info.PrioritizedVersions, o.codecs)
 	return &info
 }
 
 func addStorages(info *genericapiserver.APIGroupInfo, resource resource, storages Storages) {
-	version := info.VersionedResourcesStorageMap[resource.version.Version]
-	if version == nil {
-		version = map[string]rest.Storage{}
-		info.VersionedResourcesStorageMap[resource.version.Version] = version
-	}
-	for subresource, storage := range storages {
-		name := resource.name
-		if subresource != "" {
-			name += "/" + subresource
+	for _, version := range resource.versions {
+		served := info.VersionedResourcesStorageMap[version.Version]
+		if served == nil {
+			served = map[string]rest.Storage{}
+			info.VersionedResourcesStorageMap[version.Version] = served
 		}
-		version[name] = storage
+		for subresource, storage := range storages {
+			name := resource.name
+			if subresource != "" {
+				name += "/" + subresource
+			}
+			served[name] = storage
+		}
 	}
 }
 

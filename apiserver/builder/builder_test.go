@@ -103,7 +103,7 @@ func external(t *testing.T, running *builder.Running, token string) kubernetes.I
 
 func TestAStandaloneServer(t *testing.T) {
 	t.Parallel()
-	server := storing(builder.MemoryEtcd()).
+	server := storing(builder.Memory()).
 		WithOpenAPI("A title", "v7").
 		WithBearerToken("of-a-guest", &user.DefaultInfo{Name: "guest"})
 	running, _ := start(t, server)
@@ -147,7 +147,7 @@ func describesEveryKind(t *testing.T, running *builder.Running) {
 func TestAServerThatWouldLetEverybodyInIsRefused(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	options, err := corekinds.Register(builder.New("open"), endlessLogs{}).WithStorage(builder.MemoryEtcd()).ToServerOptions()
+	options, err := corekinds.Register(builder.New("open"), endlessLogs{}).WithStorage(builder.Memory()).ToServerOptions()
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = options.Start(t.Context())
 	g.Expect(err).To(MatchError(ContainSubstring("nobody could authenticate")))
@@ -239,7 +239,7 @@ func TestServesOnAGivenListenerWithAGivenCertificate(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	g.Expect(err).NotTo(HaveOccurred())
 
-	running, _ := start(t, storing(builder.MemoryEtcd()).WithListener(listener).WithCertificate(certificateFile, keyFile))
+	running, _ := start(t, storing(builder.Memory()).WithListener(listener).WithCertificate(certificateFile, keyFile))
 	g.Expect(running.Address()).To(Equal("https://" + listener.Addr().String()))
 	g.Expect(running.CertificateAuthority()).To(Equal(certificate))
 	_, err = external(t, running, token).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
@@ -266,7 +266,7 @@ func TestAPortThatIsTakenIsAnErrorAndLeavesNothingOpen(t *testing.T) {
 func TestStoppingEndsWatchesAndStreams(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	running, stop := start(t, storing(builder.MemoryEtcd()).WithConnProvider(builder.InMemory()))
+	running, stop := start(t, storing(builder.Memory()).WithConnProvider(builder.InMemoryConnections()))
 	client, err := kubernetes.NewForConfig(running.ClientConfig())
 	g.Expect(err).NotTo(HaveOccurred())
 	pods := client.CoreV1().Pods("default")
@@ -305,7 +305,7 @@ func TestTheCommandServesUntilItsContextIsDone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- storing(builder.MemoryEtcd()).WithWriter(out).ExecuteCommand(ctx, []string{"--bind-address=127.0.0.1", "--secure-port=0"})
+		done <- storing(builder.Memory()).WithWriter(out).ExecuteCommand(ctx, []string{"--bind-address=127.0.0.1", "--secure-port=0"})
 	}()
 	var line string
 	g.Eventually(out.lines).WithTimeout(30 * time.Second).Should(Receive(&line))
@@ -333,7 +333,7 @@ func TestTheCommandHasTheFlagsThatItsModeUses(t *testing.T) {
 			return command.Flags().Lookup(name) == nil
 		})
 	}
-	g.Expect(present(storing(builder.MemoryEtcd()))).To(Equal(always))
+	g.Expect(present(storing(builder.Memory()))).To(Equal(always))
 	g.Expect(present(delegatedServer().WithStorage(builder.ExternalEtcd()))).To(Equal(slices.Concat(always, external, delegated)))
 }
 

@@ -17,8 +17,8 @@ type ConnProvider interface {
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// InMemory returns a ConnProvider whose connections stay in this process.
-func InMemory() ConnProvider {
+// InMemoryConnections returns a ConnProvider whose connections stay in this process.
+func InMemoryConnections() ConnProvider {
 	const bufferBytes = 64 << 10
 	return &inMemory{listener: bufconn.Listen(bufferBytes)}
 }

@@ -20,7 +20,7 @@ import (
 const podsPath = "/api/v1/namespaces/default/pods"
 
 func delegatedServer() *builder.Server {
-	return corekinds.Register(builder.New("delegated"), endlessLogs{}).WithStorage(builder.MemoryEtcd()).WithDelegatedAuth()
+	return corekinds.Register(builder.New("delegated"), endlessLogs{}).WithStorage(builder.Memory()).WithDelegatedAuth()
 }
 
 // delegateTo has a server ask a cluster about its users.

@@ -9,7 +9,7 @@
 //		WithScheme(widgets.Install).
 //		WithOpenAPI("Widgets", "v1", generated.GetOpenAPIDefinitions).
 //		WithResource(widgets.SchemeGroupVersion, "widgets", widget.Storage).
-//		WithStorage(builder.EmbeddedEtcd("/var/lib/widgets")).
+//		WithStorage(builder.EmbeddedEtcd("/var/lib/widgets")). // or ExternalEtcd, Files, Memory
 //		WithBearerToken(token, &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}})
 //
 // and then run, in one of three ways:
@@ -25,7 +25,7 @@
 //	client := kubernetes.NewForConfig(running.ClientConfig())
 //	err = running.Wait()                      // everything has stopped, the embedded etcd last
 //
-// A resource folder provides its storages, most often a store with a strategy and a table:
+// A resource folder provides its storages. For a stored resource that is a store, and most often nothing else:
 //
 //	func Storage(scope *builder.Scope) (builder.Storages, error) {
 //		store, err := builder.NewStore(scope, builder.Resource{
@@ -33,20 +33,25 @@
 //			NewList:  func() runtime.Object { return &widgets.WidgetList{} },
 //			Resource: widgets.Resource("widgets"),
 //			Singular: "widget",
-//			Strategy: strategy{builder.NewDefaultStrategy(scope.Scheme, v1.SchemeGroupVersion)},
-//			Table:    table{},
 //		})
 //		if err != nil {
 //			return nil, err
 //		}
-//		return builder.Storages{
-//			"":       store,
-//			"status": store.Status(statusStrategy{builder.NewDefaultStatusStrategy(scope.Scheme, v1.SchemeGroupVersion)}),
-//		}, nil
+//		return builder.Storages{"": store, "status": store.Status(nil)}, nil
 //	}
 //
-// A handler that is not a store implements interfaces of k8s.io/apiserver/pkg/registry/rest, and reaches the stores of
-// other resources through Scope.Storage while it handles a request.
+// What is particular about a Widget are methods of the internal type: Validate, Warnings, PrepareForCreate, TableCells
+// and so on (see Validator and what is around it). Where they do not suffice, Resource.Strategy is a strategy that embeds
+// DefaultStrategy, and Resource.Table another table.
+//
+// A resource can be served in several versions (WithResource) that convert to the same internal type, and is stored in
+// one of them (WithStorageVersion).
+//
+// What is not stored is a handler: NewReadOnly for what is computed, NewCreateOnly for what is answered, and for
+// everything else, subresources among it, interfaces of k8s.io/apiserver/pkg/registry/rest. A handler reaches the stores
+// of other resources through Scope.Storage while it handles a request. A server of handlers needs no storage.
+//
+// Folder example has a whole API, in two versions.
 //
 // A server writes one line, to its writer, once it serves. The Kubernetes libraries log through klog, which belongs to
 // the process: main functions silence it with QuietLogs.

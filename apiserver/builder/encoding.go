@@ -4,6 +4,7 @@ package builder
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -12,13 +13,15 @@ import (
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 )
 
-// resourceEncoding is a storage factory that stores every resource in its group's first version: as protobuf if its Go
+// resourceEncoding is a storage factory that stores every resource in its group's storage version: as protobuf if its Go
 // type can, as the built-in Kubernetes types do, and in the configured media type (JSON) otherwise.
 type resourceEncoding struct {
 	serverstorage.StorageFactory // the backends, the same for every resource
 
 	config    storagebackend.Config
 	mediaType string
+	readable  bool // everything is JSON, whatever else it could be
+	stored    []schema.GroupVersion
 	scheme    *runtime.Scheme
 	codecs    serializer.CodecFactory
 }
@@ -31,19 +34,19 @@ type protobufMessage interface {
 
 // NewConfig returns where and how a resource is stored.
 func (f *resourceEncoding) NewConfig(resource schema.GroupResource, example runtime.Object) (*storagebackend.ConfigForResource, error) {
-	versions := f.scheme.PrioritizedVersionsForGroup(resource.Group)
-	if len(versions) == 0 {
-		return nil, fmt.Errorf("no version of group %q is registered", resource.Group)
+	version, err := f.storageVersion(resource, example)
+	if err != nil {
+		return nil, err
 	}
 	mediaType := f.mediaType
-	if _, ok := example.(protobufMessage); ok {
+	if _, ok := example.(protobufMessage); ok && !f.readable {
 		mediaType = runtime.ContentTypeProtobuf
 	}
 	config := f.config.ForResource(resource)
 	codec, versioner, err := serverstorage.NewStorageCodec(serverstorage.StorageCodecConfig{
 		StorageMediaType:  mediaType,
 		StorageSerializer: f.codecs,
-		StorageVersion:    versions[0],
+		StorageVersion:    version,
 		MemoryVersion:     schema.GroupVersion{Group: resource.Group, Version: runtime.APIVersionInternal},
 		Config:            f.config,
 	})
@@ -52,6 +55,23 @@ func (f *resourceEncoding) NewConfig(resource schema.GroupResource, example runt
 	}
 	config.Codec, config.EncodeVersioner = codec, versioner
 	return config, nil
+}
+
+// storageVersion returns the first version that has the kind: of those that the description names, the last one before
+// the others, and then in the order of the scheme.
+func (f *resourceEncoding) storageVersion(resource schema.GroupResource, example runtime.Object) (schema.GroupVersion, error) {
+	kinds, _, err := f.scheme.ObjectKinds(example)
+	if err != nil {
+		return schema.GroupVersion{}, fmt.Errorf("find the storage version of %s: %w", resource, err)
+	}
+	described := slices.Clone(f.stored)
+	slices.Reverse(described)
+	for _, version := range append(described, f.scheme.PrioritizedVersionsForGroup(resource.Group)...) {
+		if version.Group == resource.Group && f.scheme.Recognizes(version.WithKind(kinds[0].Kind)) {
+			return version, nil
+		}
+	}
+	return schema.GroupVersion{}, fmt.Errorf("find the storage version of %s: no version of its group has the kind %s", resource, kinds[0].Kind)
 }
 
 // ResourcePrefix returns where in the storage a resource's objects are, so that groups cannot collide.

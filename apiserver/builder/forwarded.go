@@ -21,7 +21,7 @@ import (
 func (o *Options) forwardedGroups() sets.Set[string] {
 	groups := sets.New[string]()
 	for _, resource := range o.server.resources {
-		if group := resource.version.Group; o.server.delegated && group != "" {
+		if group := resource.group; o.server.delegated && group != "" {
 			groups.Insert(group)
 		}
 	}

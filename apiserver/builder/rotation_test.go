@@ -53,7 +53,7 @@ func TestANewCertificateIsServedWithoutARestart(t *testing.T) {
 		return pair.Leaf.SerialNumber
 	}
 	first := renew()
-	running, _ := start(t, storing(builder.MemoryEtcd()).
+	running, _ := start(t, storing(builder.Memory()).
 		WithCertificate(filepath.Join(secret.directory, "tls.crt"), filepath.Join(secret.directory, "tls.key")))
 	served := func() *big.Int {
 		connection, err := tls.Dial("tcp", strings.TrimPrefix(running.Address(), "https://"), &tls.Config{

@@ -39,7 +39,7 @@ func (o *Options) Start(ctx context.Context) (*Running, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("server %s: %w", o.server.name, err), stopStorage())
 	}
-	go running.run(ctx, stopStorage)
+	go running.run(ctx, o.attach(ctx, running, stopStorage))
 	go running.watchReadiness()
 	return running, nil
 }

@@ -30,6 +30,7 @@ type Server struct {
 	hooks     []hook
 	plugins   []plugin
 	storage   StorageBackend
+	stored    []schema.GroupVersion // of several of a group, the last one counts
 
 	tokens    []bearerToken
 	delegated bool
@@ -47,7 +48,8 @@ type Server struct {
 }
 
 type resource struct {
-	version  schema.GroupVersion
+	group    string
+	versions []schema.GroupVersion
 	name     string
 	provider Provider
 }
@@ -87,14 +89,34 @@ func (s *Server) WithOpenAPI(title, version string, definitions ...common.GetOpe
 	return s
 }
 
-// WithResource serves a resource under its plural name.
-func (s *Server) WithResource(version schema.GroupVersion, name string, provider Provider) *Server {
+// WithResource serves a resource under its plural name, in one version or in several of the same group: the provider is
+// called once, and what it returns is served in each of them. Clients that name no version get the first one of the
+// group. Every kind that the resource and its subresources take must be registered in each version.
+func (s *Server) WithResource(version schema.GroupVersion, name string, provider Provider, also ...schema.GroupVersion) *Server {
+	added := resource{group: version.Group, versions: append([]schema.GroupVersion{version}, also...), name: name, provider: provider}
+	qualified := schema.GroupResource{Group: added.group, Resource: name}
 	for _, other := range s.resources {
-		if other.name == name && other.version.Group == version.Group {
-			s.fail(fmt.Errorf("resource %s is registered twice", schema.GroupResource{Group: version.Group, Resource: name}))
+		if other.name == name && other.group == added.group {
+			s.fail(fmt.Errorf("resource %s is registered twice: give further versions to the first call", qualified))
 		}
 	}
-	s.resources = append(s.resources, resource{version: version, name: name, provider: provider})
+	for i, version := range added.versions {
+		if version.Group != added.group {
+			s.fail(fmt.Errorf("resource %s cannot be served in %s, a version of another group", qualified, version))
+		}
+		if slices.Contains(added.versions[:i], version) {
+			s.fail(fmt.Errorf("resource %s names version %s twice", qualified, version))
+		}
+	}
+	s.resources = append(s.resources, added)
+	return s
+}
+
+// WithStorageVersion says in which version the objects of its group are written to the storage; by default, it is the
+// first one in the order of the scheme. A kind that this version lacks is stored in the first one that has it. Objects
+// are read in whatever version they were written, so it may change between two runs, and differ between two servers.
+func (s *Server) WithStorageVersion(version schema.GroupVersion) *Server {
+	s.stored = append(s.stored, version)
 	return s
 }
 
@@ -188,6 +210,19 @@ func (s *Server) fail(err error) {
 	s.descriptionErr = errors.Join(s.descriptionErr, err)
 }
 
+// versions returns the versions of a group that are served, as the description has them.
+func (s *Server) versions(group string) []schema.GroupVersion {
+	var versions []schema.GroupVersion
+	for _, resource := range s.resources {
+		for _, version := range resource.versions {
+			if version.Group == group && !slices.Contains(versions, version) {
+				versions = append(versions, version)
+			}
+		}
+	}
+	return versions
+}
+
 // scheme makes the scheme of the described server.
 func (s *Server) scheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
@@ -201,5 +236,10 @@ func (s *Server) scheme() (*runtime.Scheme, error) {
 	metav1.AddToGroupVersion(scheme, unversioned)
 	scheme.AddUnversionedTypes(unversioned,
 		&metav1.Status{}, &metav1.APIVersions{}, &metav1.APIGroupList{}, &metav1.APIGroup{}, &metav1.APIResourceList{})
+	for _, version := range s.stored {
+		if !scheme.IsVersionRegistered(version) {
+			return nil, fmt.Errorf("store in version %s: no type of it is registered", version)
+		}
+	}
 	return scheme, nil
 }

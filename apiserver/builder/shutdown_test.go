@@ -25,7 +25,7 @@ const shutdownDelay = 5 * time.Second
 func TestAServerThatIsToStopSendsItsClientsElsewhereFirst(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	options, err := storing(builder.MemoryEtcd()).ToServerOptions()
+	options, err := storing(builder.Memory()).ToServerOptions()
 	g.Expect(err).NotTo(HaveOccurred())
 	options.ServerRun.ShutdownDelayDuration = shutdownDelay
 	running, stop := startOptions(t, options)

@@ -46,6 +46,6 @@ func (o *Options) protect(config *genericapiserver.RecommendedConfig) error {
 // servesNamespaces says whether namespaces exist on this server, so that other objects can be held to theirs.
 func (o *Options) servesNamespaces() bool {
 	return slices.ContainsFunc(o.server.resources, func(resource resource) bool {
-		return resource.name == "namespaces" && resource.version.Group == ""
+		return resource.name == "namespaces" && resource.group == ""
 	})
 }

@@ -18,18 +18,21 @@ import (
 
 // Resource describes a stored resource. Optional fields say so.
 type Resource struct {
-	// New and NewList return empty internal objects.
+	// New and NewList return empty internal objects. What their type says of itself counts where a field below is not
+	// set: see Validator and its like.
 	New, NewList func() runtime.Object
 	// Resource is the plural name with its group, Singular the singular name.
 	Resource schema.GroupResource
 	Singular string
 	// Strategy decides what is accepted. If it has a GetResetFields method, server-side apply respects it.
+	// Optional: DefaultStrategy, for every version that has the kind.
 	Strategy Strategy
-	// Table makes the columns that kubectl get prints. Optional: NAME and AGE.
+	// Table makes the columns that kubectl get prints. Optional: the type's own (see Tabular), or NAME and AGE.
 	Table rest.TableConvertor
 	// ShortNames and Categories are what kubectl accepts instead of the name. Optional.
 	ShortNames, Categories []string
-	// Attributes returns the labels and selectable fields of an object. Optional: name and namespace are selectable.
+	// Attributes returns the labels and selectable fields of an object. Optional: name, namespace and the type's own
+	// (see FieldSelectable) are selectable.
 	Attributes storage.AttrFunc
 	// TTLSeconds is how long an object lives after it was written last, in seconds. Optional: for ever.
 	TTLSeconds uint64
@@ -40,6 +43,7 @@ type Resource struct {
 // Store is a stored resource: every verb, from the generic registry.
 type Store struct {
 	*genericregistry.Store
+	statusStrategy         DefaultStatusStrategy
 	shortNames, categories []string
 }
 
@@ -54,9 +58,19 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	if scope.RESTOptions == nil {
 		return nil, fmt.Errorf("store %s: the server has no storage", resource.Resource)
 	}
-	table := resource.Table
-	if table == nil {
-		table = rest.NewDefaultTableConvertor(resource.Resource)
+	example := resource.New()
+	ordinary, err := strategyFor(scope.Scheme, example)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", resource.Resource, err)
+	}
+	if resource.Strategy == nil {
+		resource.Strategy = ordinary
+	}
+	if resource.Table == nil {
+		resource.Table = tableFor(resource.Resource, example)
+	}
+	if resource.Attributes == nil {
+		resource.Attributes = attributesOf(example, resource.Strategy.NamespaceScoped())
 	}
 	store := &genericregistry.Store{
 		NewFunc:                   resource.New,
@@ -66,7 +80,7 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 		CreateStrategy:            resource.Strategy,
 		UpdateStrategy:            resource.Strategy,
 		DeleteStrategy:            resource.Strategy,
-		TableConvertor:            table,
+		TableConvertor:            resource.Table,
 		ReturnDeletedObject:       resource.ReturnDeleted,
 	}
 	if strategy, ok := resource.Strategy.(rest.ResetFieldsStrategy); ok {
@@ -79,7 +93,13 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	if err := store.CompleteWithOptions(options); err != nil {
 		return nil, fmt.Errorf("store %s: %w", resource.Resource, err)
 	}
-	return &Store{Store: store, shortNames: resource.ShortNames, categories: resource.Categories}, nil
+	ordinary.main = resource.Strategy
+	return &Store{
+		Store:          store,
+		statusStrategy: DefaultStatusStrategy{ordinary},
+		shortNames:     resource.ShortNames,
+		categories:     resource.Categories,
+	}, nil
 }
 
 // ShortNames returns the names that kubectl accepts instead of the resource's.
@@ -89,8 +109,11 @@ func (s *Store) ShortNames() []string { return s.shortNames }
 func (s *Store) Categories() []string { return s.categories }
 
 // Status returns the status subresource of the store, or another one that updates the same object under a strategy of
-// its own.
+// its own. Without a strategy, it is DefaultStatusStrategy, for every version that has the kind.
 func (s *Store) Status(strategy rest.RESTUpdateStrategy) *StatusStore {
+	if strategy == nil {
+		strategy = s.statusStrategy
+	}
 	status := *s.Store
 	status.UpdateStrategy = strategy
 	status.ResetFieldsStrategy = nil

@@ -25,13 +25,18 @@ type Strategy interface {
 }
 
 // DefaultStrategy is the strategy of an ordinary namespaced resource: it allows nothing unusual, and objects with a
-// Status field do not take their status from clients of the main resource. Embed it and override what differs.
+// Status field do not take their status from clients of the main resource. Where an object's type has a method for it,
+// such as Validate, it does what the method says: see Validator and its like.
+//
+// A resource without a strategy has this one. To write another, embed it and override what differs.
 //
 // Objects with a Spec field have a generation, which grows when the spec changes.
 type DefaultStrategy struct {
 	runtime.ObjectTyper
 	names.NameGenerator
 	versions []schema.GroupVersion
+	example  runtime.Object // nil if embedded: only the store's own strategies know the type before they have an object
+	main     rest.Scoper    // of a status: the strategy of the resource itself, whose scope it has
 }
 
 var _ Strategy = DefaultStrategy{}
@@ -41,28 +46,69 @@ func NewDefaultStrategy(scheme *runtime.Scheme, versions ...schema.GroupVersion)
 	return DefaultStrategy{ObjectTyper: scheme, NameGenerator: names.SimpleNameGenerator, versions: versions}
 }
 
-// NamespaceScoped says yes. Override it for a cluster-scoped resource.
-func (DefaultStrategy) NamespaceScoped() bool { return true }
+// strategyFor returns the default strategy for objects like the example, in every version that has their kind.
+func strategyFor(scheme *runtime.Scheme, example runtime.Object) (DefaultStrategy, error) {
+	kinds, _, err := scheme.ObjectKinds(example)
+	if err != nil {
+		return DefaultStrategy{}, err
+	}
+	var versions []schema.GroupVersion
+	for _, version := range scheme.PrioritizedVersionsForGroup(kinds[0].Group) {
+		if scheme.Recognizes(version.WithKind(kinds[0].Kind)) {
+			versions = append(versions, version)
+		}
+	}
+	strategy := NewDefaultStrategy(scheme, versions...)
+	strategy.example = example
+	return strategy, nil
+}
 
-// AllowCreateOnUpdate says no: a PUT does not create.
-func (DefaultStrategy) AllowCreateOnUpdate(context.Context) bool { return false }
+// NamespaceScoped says yes, unless the type of the store says no. Override it for a cluster-scoped resource.
+func (s DefaultStrategy) NamespaceScoped() bool {
+	if s.main != nil {
+		return s.main.NamespaceScoped()
+	}
+	return namespaced(s.example)
+}
 
-// AllowUnconditionalUpdate says yes, as almost every Kubernetes resource: a PUT without a resourceVersion overwrites.
-func (DefaultStrategy) AllowUnconditionalUpdate(context.Context) bool { return true }
+// namespaced says whether objects of a type are in namespaces: they are, unless it says no.
+func namespaced(example runtime.Object) bool {
+	scoper, ok := example.(rest.Scoper)
+	return !ok || scoper.NamespaceScoped()
+}
 
-// PrepareForCreate drops the status and sets generation 1.
-func (DefaultStrategy) PrepareForCreate(_ context.Context, object runtime.Object) {
+// AllowCreateOnUpdate says no, unless the type of the store says yes: a PUT does not create.
+func (s DefaultStrategy) AllowCreateOnUpdate(context.Context) bool {
+	allower, ok := s.example.(CreateOnUpdateAllower)
+	return ok && allower.AllowCreateOnUpdate()
+}
+
+// AllowUnconditionalUpdate says yes, as almost every Kubernetes resource, unless the type of the store says no: a PUT
+// without a resourceVersion overwrites.
+func (s DefaultStrategy) AllowUnconditionalUpdate(context.Context) bool {
+	allower, ok := s.example.(UnconditionalUpdateAllower)
+	return !ok || allower.AllowUnconditionalUpdate()
+}
+
+// PrepareForCreate drops the status, asks the object, and sets generation 1.
+func (DefaultStrategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	if status, found := topLevelField(object, "Status"); found {
 		status.SetZero()
+	}
+	if preparer, ok := object.(CreatePreparer); ok {
+		preparer.PrepareForCreate(ctx)
 	}
 	if _, found := topLevelField(object, "Spec"); found {
 		setGeneration(object, 1)
 	}
 }
 
-// PrepareForUpdate keeps the stored status and counts the generation up if the spec changes.
-func (DefaultStrategy) PrepareForUpdate(_ context.Context, object, old runtime.Object) {
+// PrepareForUpdate keeps the stored status, asks the object, and counts the generation up if the spec changes.
+func (DefaultStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	keepField(object, old, "Status")
+	if preparer, ok := object.(UpdatePreparer); ok {
+		preparer.PrepareForUpdate(ctx, old)
+	}
 	spec, found := topLevelField(object, "Spec")
 	if !found {
 		return
@@ -73,24 +119,48 @@ func (DefaultStrategy) PrepareForUpdate(_ context.Context, object, old runtime.O
 	}
 }
 
-// Validate accepts everything. The object's metadata is validated by the server in any case.
-func (DefaultStrategy) Validate(context.Context, runtime.Object) field.ErrorList { return nil }
-
-// ValidateUpdate accepts everything.
-func (DefaultStrategy) ValidateUpdate(context.Context, runtime.Object, runtime.Object) field.ErrorList {
+// Validate asks the object. Its metadata is validated by the server in any case.
+func (DefaultStrategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
+	if validator, ok := object.(Validator); ok {
+		return validator.Validate(ctx)
+	}
 	return nil
 }
 
-// WarningsOnCreate returns none.
-func (DefaultStrategy) WarningsOnCreate(context.Context, runtime.Object) []string { return nil }
+// ValidateUpdate asks the object: what is wrong with it, and what is wrong with the change.
+func (DefaultStrategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
+	var errs field.ErrorList
+	if validator, ok := object.(Validator); ok {
+		errs = validator.Validate(ctx)
+	}
+	if validator, ok := object.(UpdateValidator); ok {
+		errs = append(errs, validator.ValidateUpdate(ctx, old)...)
+	}
+	return errs
+}
 
-// WarningsOnUpdate returns none.
-func (DefaultStrategy) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
+// WarningsOnCreate asks the object.
+func (DefaultStrategy) WarningsOnCreate(ctx context.Context, object runtime.Object) []string {
+	if warner, ok := object.(Warner); ok {
+		return warner.Warnings(ctx)
+	}
 	return nil
 }
 
-// Canonicalize changes nothing.
-func (DefaultStrategy) Canonicalize(runtime.Object) {}
+// WarningsOnUpdate asks the object.
+func (DefaultStrategy) WarningsOnUpdate(ctx context.Context, object, _ runtime.Object) []string {
+	if warner, ok := object.(Warner); ok {
+		return warner.Warnings(ctx)
+	}
+	return nil
+}
+
+// Canonicalize asks the object.
+func (DefaultStrategy) Canonicalize(object runtime.Object) {
+	if canonicalizer, ok := object.(Canonicalizer); ok {
+		canonicalizer.Canonicalize()
+	}
+}
 
 // GetResetFields says that writers of the main resource cannot own the status.
 func (s DefaultStrategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
@@ -114,6 +184,22 @@ func (DefaultStatusStrategy) PrepareForUpdate(_ context.Context, object, old run
 	managedFields := managedFields(object)
 	keepField(object, old, "ObjectMeta")
 	setManagedFields(object, managedFields)
+}
+
+// AllowCreateOnUpdate says no: a status is that of an object which is there.
+func (DefaultStatusStrategy) AllowCreateOnUpdate(context.Context) bool { return false }
+
+// ValidateUpdate asks the object what is wrong with the change of its status; the rest has been validated before.
+func (DefaultStatusStrategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
+	if validator, ok := object.(StatusUpdateValidator); ok {
+		return validator.ValidateStatusUpdate(ctx, old)
+	}
+	return nil
+}
+
+// WarningsOnUpdate returns none: who writes the status cannot change the rest.
+func (DefaultStatusStrategy) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
+	return nil
 }
 
 // GetResetFields says that writers of the status own neither spec nor metadata.

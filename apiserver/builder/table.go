@@ -9,28 +9,42 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/registry/rest"
 )
 
-// NewTable returns a table convertor for the given columns. cells returns the values of one object, in the order of the
-// columns; they are strings, numbers or booleans.
-func NewTable(columns []metav1.TableColumnDefinition, cells func(object runtime.Object) []any) rest.TableConvertor {
-	return tableConvertor{columns: columns, cells: cells}
+// NewTable returns a table convertor for objects of the type T, a pointer to the internal type, with the given columns.
+// cells returns the values of one object, in the order of the columns; they are strings, numbers or booleans.
+func NewTable[T runtime.Object](columns []metav1.TableColumnDefinition, cells func(object T) []any) rest.TableConvertor {
+	return tableConvertor[T]{columns: columns, cells: cells}
 }
 
-type tableConvertor struct {
+// tableFor returns the table that a type makes itself, or NAME and AGE.
+func tableFor(resource schema.GroupResource, example runtime.Object) rest.TableConvertor {
+	tabular, ok := example.(Tabular)
+	if !ok {
+		return rest.NewDefaultTableConvertor(resource)
+	}
+	return NewTable(tabular.TableColumns(), func(object runtime.Object) []any { return object.(Tabular).TableCells() })
+}
+
+type tableConvertor[T runtime.Object] struct {
 	columns []metav1.TableColumnDefinition
-	cells   func(object runtime.Object) []any
+	cells   func(object T) []any
 }
 
 // ConvertToTable turns an object, or a list of them, into rows.
-func (c tableConvertor) ConvertToTable(_ context.Context, object, options runtime.Object) (*metav1.Table, error) {
+func (c tableConvertor[T]) ConvertToTable(_ context.Context, object, options runtime.Object) (*metav1.Table, error) {
 	table := &metav1.Table{}
 	if given, ok := options.(*metav1.TableOptions); !ok || !given.NoHeaders {
 		table.ColumnDefinitions = c.columns
 	}
 	add := func(item runtime.Object) error {
-		table.Rows = append(table.Rows, metav1.TableRow{Cells: c.cells(item), Object: runtime.RawExtension{Object: item}})
+		typed, ok := item.(T)
+		if !ok {
+			return fmt.Errorf("convert %T to a row of a table of %T", item, typed)
+		}
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: c.cells(typed), Object: runtime.RawExtension{Object: item}})
 		return nil
 	}
 	if !meta.IsListType(object) {

@@ -38,8 +38,8 @@ func TestCoreKinds(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	server := builder.New("core-kinds-test").
-		WithStorage(builder.MemoryEtcd()).
-		WithConnProvider(builder.InMemory()).
+		WithStorage(builder.Memory()).
+		WithConnProvider(builder.InMemoryConnections()).
 		WithBearerToken("secret", &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}})
 	options, err := corekinds.Register(server, podLogs).ToServerOptions()
 	Expect(err).NotTo(HaveOccurred())

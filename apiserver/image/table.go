@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/table"
 )
@@ -24,15 +25,12 @@ var columns = []metav1.TableColumnDefinition{
 }
 
 func newTable(clock clock.PassiveClock) rest.TableConvertor {
-	return table.Convertor[*images.Image]{
-		Columns: columns,
-		Row: func(image *images.Image) []any {
-			return []any{
-				image.Name, conditionStatus(image, v1alpha1.ImageReady), conditionStatus(image, v1alpha1.ImageUpToDate),
-				latest(image), digest(image), int64(image.Status.ActiveBuilds), table.Age(clock, image.CreationTimestamp),
-			}
-		},
-	}
+	return builder.NewTable(columns, func(image *images.Image) []any {
+		return []any{
+			image.Name, conditionStatus(image, v1alpha1.ImageReady), conditionStatus(image, v1alpha1.ImageUpToDate),
+			latest(image), digest(image), int64(image.Status.ActiveBuilds), table.Age(clock, image.CreationTimestamp),
+		}
+	})
 }
 
 func conditionStatus(image *images.Image, kind string) string {

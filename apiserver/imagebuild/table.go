@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/table"
 )
@@ -33,16 +34,13 @@ var columns = []metav1.TableColumnDefinition{
 }
 
 func newTable(clock clock.PassiveClock) rest.TableConvertor {
-	return table.Convertor[*images.ImageBuild]{
-		Columns: columns,
-		Row: func(build *images.ImageBuild) []any {
-			return []any{
-				build.Name, imageName(build), string(build.Status.Phase), why(build), int64(build.Status.CurrentAttempt),
-				elapsed(clock, build), table.Age(clock, build.CreationTimestamp),
-				trigger(build), node(build), table.Digest(build.Status.Artifacts),
-			}
-		},
-	}
+	return builder.NewTable(columns, func(build *images.ImageBuild) []any {
+		return []any{
+			build.Name, imageName(build), string(build.Status.Phase), why(build), int64(build.Status.CurrentAttempt),
+			elapsed(clock, build), table.Age(clock, build.CreationTimestamp),
+			trigger(build), node(build), table.Digest(build.Status.Artifacts),
+		}
+	})
 }
 
 func imageName(build *images.ImageBuild) string {

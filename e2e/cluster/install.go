@@ -108,7 +108,7 @@ func (e Environment) kubectl(ctx context.Context, args ...string) error {
 }
 
 // withKustomization calls a function with the directory of a kustomization that is the overlay with the container images
-// of the version and with more builders.
+// of the version, with more builders, and with the environment's interval of compaction.
 func (e Environment) withKustomization(use func(directory string) error) error {
 	directory, err := os.MkdirTemp("", "goldsmith-e2e-")
 	if err != nil {
@@ -135,6 +135,10 @@ func (e Environment) withKustomization(use func(directory string) error) error {
 	}
 	for name, image := range e.Builders {
 		text += fmt.Sprintf("  - %q\n", name+"="+image)
+	}
+	if e.Compaction > 0 {
+		text += fmt.Sprintf("patches:\n- target: {kind: Deployment, name: %s}\n"+
+			"  patch: '[{\"op\": \"add\", \"path\": \"/spec/template/spec/containers/0/args/-\", \"value\": \"--etcd-compaction-interval=%s\"}]'\n", APIServer, e.Compaction)
 	}
 	if err := os.WriteFile(filepath.Join(directory, "kustomization.yaml"), []byte(text), 0o600); err != nil {
 		return err

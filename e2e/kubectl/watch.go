@@ -18,9 +18,10 @@ func describeWatch(s *shell) {
 		s.run(ctx, manifest("first"), "apply", "-f", "-")
 		watch, err := gexec.Start(s.command(watching, "get", "imagebuilds", "-w"), nil, nil)
 		Expect(err).NotTo(HaveOccurred())
+		// Not Eventually(ctx, …): that formats its argument, while kubectl writes to it.
 		shows := func(pattern string) {
 			GinkgoHelper()
-			Eventually(ctx, watch.Out).WithTimeout(s.environment.Patience).WithPolling(polling).Should(gbytes.Say(pattern))
+			Eventually(watch.Out).WithContext(ctx).WithTimeout(s.environment.Patience).WithPolling(polling).Should(gbytes.Say(pattern))
 		}
 
 		shows(`NAME +IMAGE +PHASE`)
@@ -30,7 +31,7 @@ func describeWatch(s *shell) {
 		shows(`web-1 +web +Starting`)
 		shows(`web-1 +web +Succeeded`)
 		stop()
-		Eventually(ctx, watch).WithTimeout(s.environment.Patience).Should(gexec.Exit())
+		Eventually(watch).WithContext(ctx).WithTimeout(s.environment.Patience).Should(gexec.Exit())
 		Expect(watch.Err.Contents()).To(BeEmpty())
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/envconf"
 	"sigs.k8s.io/e2e-framework/pkg/envfuncs"
 
+	"goldsmith.dev/goldsmith/e2e/api"
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/kind"
@@ -76,10 +77,11 @@ func fillIn(ctx context.Context, environment *cluster.Environment, kubeconfig st
 	config.QPS = -1 // no limit
 	*environment = cluster.Environment{
 		Config: config, Kubeconfig: kubeconfig, Kubectl: kubectlWith(kubeconfig),
-		Overlay:   inRepository(setting("E2E_OVERLAY", "kustomize/overlays/kind")),
-		Builders:  builds.ClusterBuilders(),
-		Artifacts: inRepository(setting("E2E_ARTIFACTS", "bin/e2e")),
-		Patience:  patience,
+		Overlay:    inRepository(setting("E2E_OVERLAY", "kustomize/overlays/kind")),
+		Builders:   builds.ClusterBuilders(),
+		Compaction: compaction,
+		Artifacts:  inRepository(setting("E2E_ARTIFACTS", "bin/e2e")),
+		Patience:   patience,
 	}
 	if !mayInstall() {
 		return // any cluster will do
@@ -95,6 +97,22 @@ func kubectlWith(kubeconfig string) func(ctx context.Context, args ...string) *e
 	if strings.Contains(program[0], "/") {
 		program[0] = inRepository(program[0])
 	}
+	return commands(program, kubeconfig)
+}
+
+// olderKubectls are kubectl of the releases before. They are built once on a machine.
+func olderKubectls(ctx context.Context, kubeconfig string) map[string]func(ctx context.Context, args ...string) *exec.Cmd {
+	GinkgoHelper()
+	paths, err := api.BuildOlderKubectls(ctx, inRepository("e2e/api/kubectls"), GinkgoWriter)
+	Expect(err).NotTo(HaveOccurred())
+	older := map[string]func(ctx context.Context, args ...string) *exec.Cmd{}
+	for minor, path := range paths {
+		older[minor] = commands([]string{path}, kubeconfig)
+	}
+	return older
+}
+
+func commands(program []string, kubeconfig string) func(ctx context.Context, args ...string) *exec.Cmd {
 	return func(ctx context.Context, args ...string) *exec.Cmd {
 		command := exec.CommandContext(ctx, program[0], append(program[1:len(program):len(program)], args...)...)
 		command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
@@ -118,7 +136,7 @@ func installOnce(ctx context.Context, environment cluster.Environment) {
 
 // mayInstall says whether any but the specs that leave an installation as it is are to be run.
 func mayInstall() bool {
-	others := []Labels{{"builds"}, {"security"}, {"faults"}, {"upgrade", "installation"}, {"smoke", "installation"}}
+	others := []Labels{{"builds"}, {"api"}, {"security"}, {"faults"}, {"upgrade", "installation"}, {"smoke", "installation"}}
 	return slices.ContainsFunc(others, func(labels Labels) bool { return labels.MatchesLabelFilter(GinkgoLabelFilter()) })
 }
 

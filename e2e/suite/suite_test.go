@@ -13,7 +13,7 @@
 //	E2E_KUBECTL     a command that is kubectl (kubectl)
 //	E2E_ARTIFACTS   the folder for what is kept of failed specs (bin/e2e)
 //
-// Specs are labelled with the name of their suite: smoke, builds, faults, security, upgrade. Those labelled installation
+// Specs are labelled with the name of their suite: smoke, builds, api, faults, security, upgrade. Those labelled installation
 // install or remove Goldsmith. With a filter that leaves smoke alone without those, as "smoke && !installation", an
 // installation must be there, on any cluster that E2E_KUBECONFIG names, and it is left as it is.
 package suite_test
@@ -25,6 +25,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"goldsmith.dev/goldsmith/e2e/api"
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/faults"
@@ -41,6 +42,8 @@ const (
 	patience = 3 * time.Minute
 	// builderStart is how long a builder may take to start on a busy cluster.
 	builderStart = 15 * time.Second
+	// compaction is how often etcd forgets, so that clients meet it.
+	compaction = 5 * time.Second
 )
 
 func TestEndToEnd(t *testing.T) {
@@ -52,6 +55,9 @@ func TestEndToEnd(t *testing.T) {
 		kubeconfig := startCluster(ctx)
 		fillIn(ctx, environment, kubeconfig)
 		installOnce(ctx, *environment)
+		if (Labels{"api"}).MatchesLabelFilter(GinkgoLabelFilter()) {
+			olderKubectls(ctx, kubeconfig) // before several processes want them at once
+		}
 		return []byte(kubeconfig)
 	}, func(ctx SpecContext, kubeconfig []byte) { fillIn(ctx, environment, string(kubeconfig)) })
 
@@ -73,6 +79,18 @@ func TestEndToEnd(t *testing.T) {
 			kubectl.Specs(func() kubectl.Environment {
 				return kubectl.Environment{Kubectl: environment.Kubectl, Patience: patience}
 			})
+		})
+		Describe("semantics", Label("api"), func() {
+			semantics := api.Environment{Compaction: compaction, Patience: patience, Polling: 200 * time.Millisecond}
+			BeforeEach(func(ctx SpecContext) {
+				semantics.Config, semantics.Kubectl = environment.Config, environment.Kubectl
+				if semantics.OlderKubectls == nil {
+					semantics.OlderKubectls = olderKubectls(ctx, environment.Kubeconfig)
+				}
+			})
+			given := func() api.Environment { return semantics }
+			api.Specs(given)
+			api.ClusterSpecs(given)
 		})
 		// Each in a container of this file: Ginkgo orders by file and line, and the first one's audit log and the last
 		// one's removal are of everything in between.

@@ -1,62 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package table makes the columns that kubectl get prints.
+// Package table has what the columns that kubectl get prints have in common.
 package table
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/duration"
-	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apiserver/images"
 )
-
-// Convertor makes tables of objects of the type T, which is a pointer to an API object.
-type Convertor[T runtime.Object] struct {
-	// Columns of the table.
-	Columns []metav1.TableColumnDefinition
-	// Row returns an object's cells, one for each column.
-	Row func(object T) []any
-}
-
-var _ rest.TableConvertor = Convertor[*metav1.PartialObjectMetadata]{}
-
-// ConvertToTable makes a table of an object or a list.
-func (c Convertor[T]) ConvertToTable(_ context.Context, object, options runtime.Object) (*metav1.Table, error) {
-	table := &metav1.Table{}
-	if options, ok := options.(*metav1.TableOptions); !ok || !options.NoHeaders {
-		table.ColumnDefinitions = c.Columns
-	}
-	if list, err := meta.ListAccessor(object); err == nil {
-		table.ResourceVersion = list.GetResourceVersion()
-		table.Continue = list.GetContinue()
-		table.RemainingItemCount = list.GetRemainingItemCount()
-	} else if one, err := meta.CommonAccessor(object); err == nil {
-		table.ResourceVersion = one.GetResourceVersion()
-	}
-	addRow := func(object runtime.Object) error {
-		typed, ok := object.(T)
-		if !ok {
-			return fmt.Errorf("printing a table row: unexpected %T", object)
-		}
-		table.Rows = append(table.Rows, metav1.TableRow{Cells: c.Row(typed), Object: runtime.RawExtension{Object: object}})
-		return nil
-	}
-	if meta.IsListType(object) {
-		if err := meta.EachListItem(object, addRow); err != nil {
-			return nil, err
-		}
-		return table, nil
-	}
-	return table, addRow(object)
-}
 
 // Age is how long ago something was, as kubectl shows it.
 func Age(now clock.PassiveClock, since metav1.Time) string {

@@ -22,9 +22,9 @@ import (
 //	lock         held while a process uses the directory
 //	up.log       what the libraries logged since the last start
 //	server/      token, address and certificate, so that a kubeconfig is good for longer than one run
-//	storage/     the objects: etcd
+//	storage/     the objects: etcd, unless --files or --memory keep them elsewhere
 //	builds/      logs of builds and the files of running ones
-//	run/         sockets; with --memory, the files of builds too
+//	run/         with --memory, the files of builds
 type dataDirectory struct {
 	path   string
 	memory bool // nothing is remembered

@@ -28,9 +28,12 @@ type Options struct {
 	Listen string
 	// Workers is how many builds run at a time; the number of cores by default.
 	Workers int
-	// Memory keeps nothing: DataDirectory has the kubeconfig, sockets and the files of builds while it runs, and none of
+	// Memory keeps nothing: DataDirectory has the kubeconfig and the files of builds while it runs, and none of
 	// them afterwards. Objects and builds that were kept there without Memory are left alone.
 	Memory bool
+	// Files is a directory in which objects are kept as YAML files, for people to read, edit and put under version control,
+	// instead of DataDirectory. Not with Memory.
+	Files string
 	// Builders are the executables that builds may name, as name=/absolute/path. "mock" is always there.
 	Builders []string
 
@@ -59,7 +62,10 @@ const (
 	defaultListen        = "127.0.0.1"
 )
 
-var errTooFewWorkers = errors.New("--workers must be at least 1")
+var (
+	errTooFewWorkers  = errors.New("--workers must be at least 1")
+	errFilesAndMemory = errors.New("--files keeps objects and --memory does not: use one of them")
+)
 
 // addTo adds the flags for what a user may say.
 func (o *Options) addTo(flags *pflag.FlagSet) {
@@ -68,7 +74,8 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Listen, "listen", defaultListen,
 		"loopback address to listen on, as host or host:port; without a port the one used before, or else a free one")
 	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "how many builds run at a time")
-	flags.BoolVar(&o.Memory, "memory", false, "keep nothing: while it runs, the data directory has the kubeconfig, sockets and the files of builds, and then none of them")
+	flags.BoolVar(&o.Memory, "memory", false, "keep nothing: while it runs, the data directory has the kubeconfig and the files of builds, and then none of them")
+	flags.StringVar(&o.Files, "files", "", "directory in which objects are kept as YAML files, for people to read, edit and put under version control, instead of in the data directory")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
 		"an executable that builds may name, as name=/absolute/path; repeatable; \"mock\" is always there")
 }
@@ -95,6 +102,14 @@ func (o *Options) complete() (err error) {
 	}
 	if o.Workers < 0 {
 		return errTooFewWorkers
+	}
+	if o.Files != "" {
+		if o.Memory {
+			return errFilesAndMemory
+		}
+		if o.Files, err = filepath.Abs(o.Files); err != nil {
+			return fmt.Errorf("find the directory of files: %w", err)
+		}
 	}
 	if o.Out == nil {
 		o.Out = io.Discard

@@ -10,6 +10,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
+	"goldsmith.dev/goldsmith/apiserver/builder/files"
+	"goldsmith.dev/goldsmith/apiserver/builder/memory"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
 )
 
@@ -22,7 +24,7 @@ func describeServer(logs corekinds.LogOpener) *builder.Server {
 
 // startServer starts the API server with its storage, and returns once it is ready.
 func (s *system) startServer(ctx context.Context, listener net.Listener, users *users, logs corekinds.LogOpener) (*builder.Running, error) {
-	server := users.admit(describeServer(logs)).WithListener(listener).WithStorage(s.storage())
+	server := users.admit(describeServer(logs)).WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out)
 	if !s.options.Memory {
 		server.WithCertificateDirectory(s.data.join("server"))
 	}
@@ -44,12 +46,15 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 }
 
 func (s *system) storage() builder.StorageBackend {
-	var options []etcd.Option
-	if s.options.CompactionInterval > 0 {
-		options = append(options, etcd.WithCompactionInterval(s.options.CompactionInterval))
+	interval := s.options.CompactionInterval
+	if interval == 0 {
+		interval = etcd.DefaultCompactionInterval
 	}
-	if s.options.Memory {
-		return builder.MemoryEtcd(append(options, etcd.WithSocketDirectory(s.data.join("run")))...)
+	switch {
+	case s.options.Memory:
+		return builder.Memory(memory.WithCompactionInterval(interval))
+	case s.options.Files != "":
+		return builder.Files(s.options.Files, files.WithCompactionInterval(interval))
 	}
-	return builder.EmbeddedEtcd(s.data.join("storage"), options...)
+	return builder.EmbeddedEtcd(s.data.join("storage"), etcd.WithCompactionInterval(interval))
 }

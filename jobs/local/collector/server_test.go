@@ -20,8 +20,8 @@ import (
 func newServer(ctx context.Context) *builder.Running {
 	GinkgoHelper()
 	server := builder.New("collector-test").
-		WithStorage(builder.MemoryEtcd()).
-		WithConnProvider(builder.InMemory()).
+		WithStorage(builder.Memory()).
+		WithConnProvider(builder.InMemoryConnections()).
 		WithBearerToken("secret", &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}})
 	options, err := corekinds.Register(server, noLogs{}).ToServerOptions()
 	Expect(err).NotTo(HaveOccurred())

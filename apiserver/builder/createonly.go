@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/warning"
+)
+
+// CreateOnly describes a resource that answers what is created, and stores it nowhere, as a SubjectAccessReview does.
+// T is a pointer to the internal type, which may be a rest.Scoper, Validator and Warner.
+type CreateOnly[T runtime.Object] struct {
+	// New returns an empty internal object.
+	New func() T
+	// Singular is the singular name.
+	Singular string
+	// Answer returns what the client gets: most often the request with a status. The request is valid, and admission has
+	// let it in. An error without a status of its own, such as package errors of apimachinery makes, becomes a 500.
+	Answer func(ctx context.Context, request T) (runtime.Object, error)
+}
+
+// NewCreateOnly makes the handler. It needs no storage.
+func NewCreateOnly[T runtime.Object](scope *Scope, resource CreateOnly[T]) rest.Storage {
+	return &createOnly[T]{CreateOnly: resource, scheme: scope.Scheme}
+}
+
+type createOnly[T runtime.Object] struct {
+	CreateOnly[T]
+	scheme *runtime.Scheme
+}
+
+var (
+	_ rest.Creater              = &createOnly[runtime.Object]{}
+	_ rest.Scoper               = &createOnly[runtime.Object]{}
+	_ rest.SingularNameProvider = &createOnly[runtime.Object]{}
+)
+
+// New returns an empty request.
+func (r *createOnly[T]) New() runtime.Object { return r.CreateOnly.New() }
+
+// Destroy has nothing to close.
+func (r *createOnly[T]) Destroy() {}
+
+// NamespaceScoped is what the type says.
+func (r *createOnly[T]) NamespaceScoped() bool { return namespaced(r.CreateOnly.New()) }
+
+// GetSingularName is what kubectl accepts besides the resource's name.
+func (r *createOnly[T]) GetSingularName() string { return r.Singular }
+
+// Create answers a request. With or without dry run, nothing is stored.
+func (r *createOnly[T]) Create(ctx context.Context, object runtime.Object, admit rest.ValidateObjectFunc, _ *metav1.CreateOptions) (runtime.Object, error) {
+	request, ok := object.(T)
+	if !ok {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("a %s is expected, not a %T", r.Singular, object))
+	}
+	if err := r.validate(ctx, request); err != nil {
+		return nil, err
+	}
+	if admit != nil {
+		if err := admit(ctx, request.DeepCopyObject()); err != nil {
+			return nil, err
+		}
+	}
+	if warner, ok := object.(Warner); ok {
+		for _, text := range warner.Warnings(ctx) {
+			warning.AddWarning(ctx, "", text)
+		}
+	}
+	return r.Answer(ctx, request)
+}
+
+func (r *createOnly[T]) validate(ctx context.Context, request runtime.Object) error {
+	validator, ok := request.(Validator)
+	if !ok {
+		return nil
+	}
+	errs := validator.Validate(ctx)
+	if len(errs) == 0 {
+		return nil
+	}
+	kinds, _, err := r.scheme.ObjectKinds(request)
+	if err != nil {
+		return err
+	}
+	return apierrors.NewInvalid(kinds[0].GroupKind(), "", errs)
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v2
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// Book is a title that the library has.
+type Book struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the object's metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what a librarian says about the book.
+	Spec BookSpec `json:"spec"`
+	// status is what the lending desk says about the book.
+	// +optional
+	Status BookStatus `json:"status,omitempty"`
+}
+
+// BookSpec is what a librarian says about a book.
+type BookSpec struct {
+	// title of the book.
+	Title string `json:"title"`
+	// authors are those who had a part in the book, the one by whom it is sorted first.
+	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=name
+	Authors []Author `json:"authors,omitempty" patchStrategy:"merge" patchMergeKey:"name"`
+	// location says where the book is found.
+	// +optional
+	Location string `json:"location,omitempty"`
+	// copies is how many the library has. Defaults to 1.
+	// +optional
+	Copies *int32 `json:"copies,omitempty"`
+	// loanDays is for how long the book is lent, 1 to 365 days. Defaults to 14.
+	// +optional
+	LoanDays *int32 `json:"loanDays,omitempty"`
+}
+
+// Author is somebody who had a part in a book.
+type Author struct {
+	// name of the person.
+	Name string `json:"name"`
+	// role is Author, Editor or Translator. Defaults to Author.
+	// +optional
+	Role AuthorRole `json:"role,omitempty"`
+}
+
+// AuthorRole is the part that somebody had.
+type AuthorRole string
+
+// The parts that somebody can have had.
+const (
+	RoleAuthor     AuthorRole = "Author"
+	RoleEditor     AuthorRole = "Editor"
+	RoleTranslator AuthorRole = "Translator"
+)
+
+// BookStatus is what the lending desk says about a book.
+type BookStatus struct {
+	// loaned is how many copies are out.
+	// +optional
+	Loaned int32 `json:"loaned,omitempty"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// BookList is a list of books.
+type BookList struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the list's metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// items are the books.
+	Items []Book `json:"items"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// LoanRequest asks whether a book may be borrowed. It is answered and stored nowhere.
+type LoanRequest struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the object's metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the question.
+	Spec LoanRequestSpec `json:"spec"`
+	// status is the answer.
+	// +optional
+	Status LoanRequestStatus `json:"status,omitempty"`
+}
+
+// LoanRequestSpec is the question.
+type LoanRequestSpec struct {
+	// book is the name of the book.
+	Book string `json:"book"`
+	// days is for how long.
+	Days int32 `json:"days"`
+}
+
+// LoanRequestStatus is the answer.
+type LoanRequestStatus struct {
+	// granted says whether the book may be borrowed.
+	Granted bool `json:"granted"`
+	// reason says why not.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder_test
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/example"
+	hub "goldsmith.dev/goldsmith/apiserver/builder/example/library"
+	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+)
+
+// A resource answers what is created, and stores nothing, as a SubjectAccessReview does.
+func ExampleNewCreateOnly() {
+	provide := func(scope *builder.Scope) (builder.Storages, error) {
+		return builder.Storages{"": builder.NewCreateOnly(scope, builder.CreateOnly[*hub.LoanRequest]{
+			New:      func() *hub.LoanRequest { return &hub.LoanRequest{} },
+			Singular: "loanrequest",
+			Answer: func(_ context.Context, request *hub.LoanRequest) (runtime.Object, error) {
+				request.Status.Granted = request.Spec.Days <= 7
+				return request, nil
+			},
+		})}, nil
+	}
+	server := example.Describe(builder.New("desk")).WithResource(v2.SchemeGroupVersion, "loanrequests", provide)
+	using(server, func(ctx context.Context, _ *builder.Running, library client.Client) {
+		for _, days := range []int32{7, 8, 0} {
+			request := &v2.LoanRequest{Spec: v2.LoanRequestSpec{Book: "solaris", Days: days}}
+			err := library.Create(ctx, request)
+			fmt.Println(days, "days:", request.Status.Granted, err)
+		}
+	})
+	// Output:
+	// 7 days: true <nil>
+	// 8 days: false <nil>
+	// 0 days: false LoanRequest.library.example.com "" is invalid: spec.days: Invalid value: 0: must be 1 to 365
+}

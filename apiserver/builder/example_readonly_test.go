@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder_test
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/example"
+	hub "goldsmith.dev/goldsmith/apiserver/builder/example/library"
+	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+)
+
+// A resource is computed when it is asked for. Get, list, selectors and kubectl's table work, and there is no storage.
+func ExampleNewReadOnly() {
+	catalogue := builder.NewReadOnly(builder.ReadOnly[*hub.Book]{
+		New:      func() *hub.Book { return &hub.Book{} },
+		NewList:  func() runtime.Object { return &hub.BookList{} },
+		Resource: hub.Resource("books"),
+		Singular: "book",
+		Objects: func(context.Context) ([]*hub.Book, error) {
+			book := func(name, location string) *hub.Book {
+				return &hub.Book{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}, Spec: hub.BookSpec{Location: location}}
+			}
+			return []*hub.Book{book("solaris", "L 3"), book("eden", "L 3"), book("ubik", "D 1")}, nil
+		},
+	})
+	server := example.Describe(builder.New("catalogue")).
+		WithResource(v2.SchemeGroupVersion, "books", func(*builder.Scope) (builder.Storages, error) {
+			return builder.Storages{"": catalogue}, nil
+		})
+	using(server, func(ctx context.Context, _ *builder.Running, library client.Client) {
+		books := &v2.BookList{}
+		must(library.List(ctx, books, client.MatchingFields{"spec.location": "L 3"}))
+		for _, book := range books.Items {
+			fmt.Println(book.Name)
+		}
+		fmt.Println(library.Delete(ctx, &books.Items[0]))
+	})
+	// Output:
+	// eden
+	// solaris
+	// the server does not allow this method on the requested resource
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder_test
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/example"
+	hub "goldsmith.dev/goldsmith/apiserver/builder/example/library"
+	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+)
+
+// strict is a strategy that knows something the type cannot: what this server is for.
+type strict struct {
+	builder.DefaultStrategy
+	allowed string
+}
+
+// Validate refuses a book that has no business here, and whatever else is wrong with it.
+func (s strict) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
+	errs := s.DefaultStrategy.Validate(ctx, object)
+	if location := object.(*hub.Book).Spec.Location; location != s.allowed {
+		errs = append(errs, field.NotSupported(field.NewPath("spec", "location"), location, []string{s.allowed}))
+	}
+	return errs
+}
+
+// Where a type's own methods do not suffice, a strategy embeds the default one and overrides what differs.
+func ExampleDefaultStrategy() {
+	provide := func(scope *builder.Scope) (builder.Storages, error) {
+		store, err := builder.NewStore(scope, builder.Resource{
+			New:      func() runtime.Object { return &hub.Book{} },
+			NewList:  func() runtime.Object { return &hub.BookList{} },
+			Resource: hub.Resource("books"),
+			Singular: "book",
+			Strategy: strict{builder.NewDefaultStrategy(scope.Scheme, v2.SchemeGroupVersion), "L 1"},
+		})
+		return builder.Storages{"": store}, err
+	}
+	server := example.Describe(builder.New("branch")).
+		WithResource(v2.SchemeGroupVersion, "books", provide).
+		WithStorage(builder.Memory())
+	using(server, func(ctx context.Context, _ *builder.Running, library client.Client) {
+		book := solaris()
+		book.Spec.Title = ""
+		fmt.Println(library.Create(ctx, book))
+	})
+	// Output:
+	// Book.library.example.com "solaris" is invalid: [spec.title: Required value: a book has a title, spec.location: Unsupported value: "L 3": supported values: "L 1"]
+}

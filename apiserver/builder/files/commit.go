@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package files
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+)
+
+// Commit stores changes, as the memory asks for it. It returns once they are in the journal and in their files.
+func (d *Directory) Commit(revision int64, changes []*mvccpb.KeyValue) error {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	var records []record
+	for _, change := range changes {
+		planned, err := d.plan(revision, change)
+		if err != nil {
+			return err
+		}
+		records = append(records, planned...)
+	}
+	if len(records) == 0 {
+		return d.reserve(revision)
+	}
+	if err := d.append(records...); err != nil {
+		return err
+	}
+	d.reserved = max(d.reserved, revision)
+	for _, r := range records { // nothing can be refused from here on
+		d.carryOut(r)
+	}
+	for _, change := range changes {
+		if stored := d.objects[string(change.GetKey())]; stored != nil {
+			stored.version = change // the memory has it anyway
+		}
+	}
+	if err := d.tidy(); err != nil {
+		d.report(err.Error())
+	}
+	return nil
+}
+
+func (d *Directory) append(records ...record) error {
+	if err := d.journal.append(records...); err != nil {
+		return err
+	}
+	d.records += len(records)
+	d.closed = 0
+	return nil
+}
+
+// reserve sees to it that no revision is given out twice, also if it is for nothing that is stored.
+func (d *Directory) reserve(revision int64) error {
+	if revision <= d.reserved {
+		return nil
+	}
+	if err := d.append(record{Reserved: revision + reservation}); err != nil {
+		return err
+	}
+	d.reserved = revision + reservation
+	return nil
+}
+
+// plan returns the record of a change, or none if it stays in memory.
+func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, error) {
+	key := string(change.GetKey())
+	known := d.objects[key]
+	place, isObject := placeOf(change)
+	if change.GetVersion() == 0 || change.GetLease() != 0 || !isObject {
+		if bytes.HasPrefix(change.GetValue(), []byte("k8s\x00")) && change.GetLease() == 0 {
+			return nil, fmt.Errorf("%s is encoded as protobuf, and files hold only what is encoded as JSON", key)
+		}
+		if change.GetLease() == 0 && !isObject && headOf(change).isObject() {
+			return nil, fmt.Errorf("%s is an object, but not in /<prefix>/[<group>/]<resource>/[<namespace>/]<name>", key)
+		}
+		if known == nil {
+			return nil, nil
+		}
+		return []record{{Key: key, Revision: revision, Deleted: true}}, nil
+	}
+	path := place.path()
+	if other := d.paths[path]; other != nil && other != known {
+		return nil, fmt.Errorf("%s belongs to %s already", path, other.version.GetKey())
+	}
+	content, err := render(change.GetValue())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	_, actual, err := readFile(d.absolute(path))
+	if err != nil {
+		return nil, fmt.Errorf("look at the file of an object: %w", err)
+	}
+	r := record{
+		Key: key, Revision: revision, Created: change.GetCreateRevision(), Version: change.GetVersion(), Value: string(change.GetValue()),
+	}
+	if known == nil && actual == "" || known != nil && actual == known.file {
+		r.File = digest(content)
+	}
+	return []record{r}, nil
+}
+
+// carryOut does to the files what was stored. A file that cannot be written is a file that is out of date, which the next
+// write or the next start repairs.
+func (d *Directory) carryOut(r record) {
+	var before object
+	if known := d.objects[r.Key]; known != nil {
+		before = *known
+	}
+	d.replay(r)
+	d.records-- // append has counted it
+	stored := d.objects[r.Key]
+	var err error
+	switch {
+	case r.Deleted:
+		err = d.remove(stored)
+		delete(d.objects, r.Key)
+		delete(d.paths, stored.path)
+	case r.File != "":
+		err = d.overwrite(stored, before)
+	}
+	if err != nil {
+		d.report(fmt.Sprintf("%s: this is stored, but its file does not show it: %v", stored.path, err))
+	}
+}
+
+// overwrite writes an object's file, unless it was edited since the write was planned.
+func (d *Directory) overwrite(stored *object, before object) error {
+	_, actual, err := readFile(d.absolute(stored.path))
+	if err == nil && actual == before.file {
+		if err = d.write(stored); err == nil {
+			return nil
+		}
+	}
+	// The journal says that the file was written.
+	stored.file, stored.base = before.file, before.base
+	if stored.base == nil && before.version != nil {
+		stored.base = before.version.GetValue()
+	}
+	return errors.Join(err, d.append(record{Key: string(stored.version.GetKey()), File: stored.file, Value: string(stored.base)}))
+}
+
+// write makes an object's file what is stored.
+func (d *Directory) write(stored *object) error {
+	content, err := render(stored.version.GetValue())
+	if err != nil {
+		return err
+	}
+	path := d.absolute(stored.path)
+	if err := makeDirectory(d.root, filepath.Dir(path)); err != nil {
+		return err
+	}
+	if err := writeFile(path, content); err != nil {
+		return err
+	}
+	stored.file, stored.base = digest(content), nil
+	return nil
+}
+
+// remove removes a deleted object's file. What somebody wrote there meanwhile is kept, out of the way: it must not bring
+// the object back.
+func (d *Directory) remove(gone *object) error {
+	path := d.absolute(gone.path)
+	_, actual, err := readFile(path)
+	if err != nil || actual == "" {
+		return err
+	}
+	if actual == gone.before {
+		return removeFile(d.root, path)
+	}
+	aside := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".edited")
+	if err := os.Rename(path, aside); err != nil {
+		return err
+	}
+	d.report(fmt.Sprintf("%s: the object was deleted while its file was being edited; the edit is in %s", gone.path, filepath.Base(aside)))
+	return syncDirectory(filepath.Dir(path))
+}
+
+// tidy rewrites the journal if most of it counts no more.
+func (d *Directory) tidy() error {
+	if d.records <= slack+2*len(d.objects) {
+		return nil
+	}
+	records := []record{{Reserved: d.reserved}}
+	for key, stored := range d.objects {
+		r := record{
+			Key: key, Revision: stored.version.GetModRevision(), Created: stored.version.GetCreateRevision(),
+			Version: stored.version.GetVersion(), Value: string(stored.version.GetValue()), File: stored.file,
+		}
+		records = append(records, r)
+		if stored.base != nil {
+			records = append(records, record{Key: key, File: stored.file, Value: string(stored.base)})
+		}
+	}
+	if d.closed != 0 {
+		records = append(records, record{Closed: d.closed})
+	}
+	if err := d.journal.replace(records); err != nil {
+		return err
+	}
+	d.records = len(records)
+	return nil
+}
+
+// placeOf returns where an object is in the API. What is not an object has no place.
+func placeOf(version *mvccpb.KeyValue) (place, bool) {
+	head := headOf(version)
+	if !head.isObject() {
+		return place{}, false
+	}
+	return placeOfKey(string(version.GetKey()), head.APIVersion)
+}

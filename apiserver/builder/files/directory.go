@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package files is a storage for API servers whose objects are files that people can read, edit and put under version
+// control: one YAML file per object, <group or "core">/<resource>/[<namespace>/]<name>.yaml.
+//
+// In front of the files is package memory, with all that k8s.io/apiserver wants from an etcd. A write is first appended to
+// a journal, in the hidden directory .goldsmith-storage, and synced; then it is acknowledged as soon as its file is
+// written, too. The journal has what is not in the files: revisions, managed fields, and each object as the server
+// stored it last, so that an edit from outside is always an edit *of* something.
+//
+// An edit from outside (a file that is changed, made or removed, while the server runs or while it does not) becomes a
+// request to the API, with all its validation, admission and deletion semantics: see Directory.Attach. Until such an edit
+// is accepted, the server never overwrites the file; until it is accepted, the API shows the object without it.
+//
+// Objects with a time to live, as events are, stay in memory, as does everything that is no object.
+package files
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"goldsmith.dev/goldsmith/apiserver/builder/memory"
+)
+
+const (
+	// StateDirectory is the hidden directory, inside of the objects' one, that belongs to the server. It is no part of
+	// what should be under version control. Without it, the objects are created anew from their files: with new UIDs,
+	// and without a status.
+	StateDirectory = ".goldsmith-storage"
+
+	// reservation is how many revisions are reserved at once for what is not in the journal.
+	reservation = 1000
+	// slack is how many records that count no more a journal has at least before it is rewritten.
+	slack = 250
+)
+
+// Option adjusts a directory.
+type Option func(*Directory)
+
+// WithCompactionInterval sets how long old versions are kept at least while the server runs, 5 minutes by default. A
+// client that resumes from an older resourceVersion, or from before a restart, is answered 410 Gone.
+func WithCompactionInterval(interval time.Duration) Option {
+	return func(d *Directory) { d.options = append(d.options, memory.WithCompactionInterval(interval)) }
+}
+
+// Directory is a directory of objects that is in use.
+type Directory struct {
+	root    string
+	options []memory.Option
+	lock    *os.File
+	memory  *memory.Server
+
+	// mutex guards everything below, and the files against other writers of this process.
+	mutex    sync.Mutex
+	journal  *journal
+	records  int   // in the journal
+	reserved int64 // no revision above it was given out
+	closed   int64 // the last revision, if the directory was left in good order
+	last     int64 // the revision of the last stored object
+	objects  map[string]*object
+	paths    map[string]*object
+	report   func(string)
+}
+
+// object is a stored object with its file.
+type object struct {
+	path    string
+	version *mvccpb.KeyValue // nil once it is deleted
+	// file is the digest of what the server knows that the file holds, empty for no file. A file that holds anything else
+	// was edited, and is not overwritten.
+	file string
+	// base is the value that the file was written from, if that is no longer the stored one.
+	base []byte
+	// before is what the file held before the last write or deletion, which a crash may have kept from it.
+	before string
+}
+
+// Start takes a directory, which is made if need be, and serves its objects. A directory that is in use already is an
+// error, not a wait.
+func Start(root string, options ...Option) (_ *Directory, err error) {
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		return nil, fmt.Errorf("make the directory: %w", err)
+	}
+	if root, err = filepath.EvalSymlinks(root); err == nil {
+		root, err = filepath.Abs(root)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the directory: %w", err)
+	}
+	d := &Directory{
+		root: root, objects: map[string]*object{}, paths: map[string]*object{}, report: func(string) {},
+	}
+	for _, option := range options {
+		option(d)
+	}
+	state := filepath.Join(root, StateDirectory)
+	if err := makeDirectory(root, state); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(state, 0o700); err != nil {
+		return nil, fmt.Errorf("close the state to other users: %w", err)
+	}
+	if d.lock, err = lock(filepath.Join(state, "lock")); err != nil {
+		return nil, fmt.Errorf("%s: %w", root, err)
+	}
+	if err := d.load(state); err != nil {
+		return nil, errors.Join(err, d.release())
+	}
+	d.memory = memory.Start(append(d.options, memory.WithJournal(d, d.content()))...)
+	return d, nil
+}
+
+// load reads the journal, and finishes what a crash left unfinished.
+func (d *Directory) load(state string) (err error) {
+	if err := os.WriteFile(filepath.Join(state, ".gitignore"), []byte("*\n"), 0o600); err != nil {
+		return fmt.Errorf("keep the state out of version control: %w", err)
+	}
+	if d.journal, err = openJournal(filepath.Join(state, "journal"), d.replay); err != nil {
+		return err
+	}
+	interrupted := d.closed == 0
+	if !interrupted {
+		d.reserved = d.closed
+	}
+	if err := d.sweep(); err != nil {
+		return err
+	}
+	for _, object := range d.objects {
+		if err := d.finish(object, interrupted && object.version.GetModRevision() == d.last); err != nil {
+			return err
+		}
+	}
+	return d.tidy()
+}
+
+// replay takes over a record of the journal.
+func (d *Directory) replay(r record) {
+	d.records++
+	d.closed = r.Closed
+	d.reserved = max(d.reserved, r.Reserved, r.Revision, r.Closed)
+	if r.Key == "" {
+		return
+	}
+	stored := d.objects[r.Key]
+	if stored == nil {
+		stored = &object{}
+		d.objects[r.Key] = stored
+	}
+	if r.Revision == 0 {
+		stored.file, stored.base = r.File, nil
+		if r.Value != "" {
+			stored.base = []byte(r.Value)
+		}
+		return
+	}
+	d.last = r.Revision
+	stored.before = stored.file
+	switch {
+	case r.File != "" || r.Deleted:
+		stored.file, stored.base = r.File, nil
+	case stored.base == nil && stored.version.GetVersion() != 0:
+		stored.base = stored.version.GetValue() // the file was being edited, and kept as it was
+	}
+	stored.version = &mvccpb.KeyValue{
+		Key: []byte(r.Key), Value: []byte(r.Value), ModRevision: r.Revision, CreateRevision: r.Created, Version: r.Version,
+	}
+	if place, ok := placeOf(stored.version); ok {
+		stored.path = place.path()
+		d.paths[stored.path] = stored
+	}
+	if r.Deleted {
+		stored.version.Version = 0
+	}
+}
+
+// content is what the memory begins with. After a crash, revisions may have been given out that are in no record.
+func (d *Directory) content() memory.Content {
+	content := memory.Content{Revision: d.reserved}
+	for _, object := range d.objects {
+		content.Keys = append(content.Keys, object.version)
+	}
+	return content
+}
+
+// Server is the storage to connect to.
+func (d *Directory) Server() *memory.Server { return d.memory }
+
+// Stop ends all requests and leaves the directory to the next. It is called once.
+func (d *Directory) Stop() error {
+	d.memory.Stop()
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	return errors.Join(d.journal.append(record{Closed: d.memory.Revision()}), d.release())
+}
+
+func (d *Directory) release() error {
+	var failures []error
+	if d.journal != nil {
+		failures = append(failures, d.journal.file.Close())
+	}
+	return errors.Join(append(failures, d.lock.Close())...)
+}
+
+// absolute is where a path of the directory is.
+func (d *Directory) absolute(path string) string { return filepath.Join(d.root, path) }

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package files
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrInUse says that another process (or another server of this process) has the directory.
+var ErrInUse = errors.New("the directory is in use by another process")
+
+// lock takes a directory for as long as the returned file is open. The kernel drops the lock with the process, however it
+// ends.
+func lock(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock: %w", err)
+	}
+	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrInUse
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
+	}
+	return file, nil
+}
+
+// temporaryPrefix begins the names of files that are being written. Its dot hides them from who looks for objects.
+const temporaryPrefix = ".goldsmith-writes-"
+
+// writeFile replaces a file: after a crash it is the old one or the new one.
+func writeFile(path string, content []byte) (err error) {
+	temporary := filepath.Join(filepath.Dir(path), temporaryPrefix+digest([]byte(filepath.Base(path)))[:16])
+	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = file.Write(content)
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.RemoveAll(temporary))
+	}
+	return syncDirectory(filepath.Dir(path))
+}
+
+// makeDirectory makes a directory below root, with those in between.
+func makeDirectory(root, directory string) error {
+	if directory == root {
+		return nil
+	}
+	err := os.Mkdir(directory, 0o755)
+	switch {
+	case err == nil:
+		return syncDirectory(filepath.Dir(directory))
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("make the directory of a file: %w", err)
+	}
+	if err := makeDirectory(root, filepath.Dir(directory)); err != nil {
+		return err
+	}
+	return makeDirectory(root, directory)
+}
+
+// removeFile removes a file, and the directories below root that are empty then.
+func removeFile(root, path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the file of a deleted object: %w", err)
+	}
+	directory := filepath.Dir(path)
+	for directory != root && os.Remove(directory) == nil {
+		directory = filepath.Dir(directory)
+	}
+	err := syncDirectory(directory)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // somebody else removed it
+	}
+	return err
+}
+
+func syncDirectory(directory string) error {
+	file, err := os.Open(directory)
+	if err != nil {
+		return fmt.Errorf("sync a directory: %w", err)
+	}
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("sync %s: %w", directory, err)
+	}
+	return nil
+}
+
+// readFile returns what a file holds, with its digest: both are empty if there is none.
+func readFile(path string) (content []byte, sum string, err error) {
+	content, err = os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return content, digest(content), nil
+}
+
+func digest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}

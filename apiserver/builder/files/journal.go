@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package files
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// journal is a file of records, one JSON object per line. What is in it is stored; everything else follows from it.
+type journal struct {
+	path   string
+	file   *os.File
+	size   int64 // where the next record begins
+	broken error // why nothing can be appended any more
+}
+
+// record is a line of the journal. It says one of five things: that an object was stored, that one was deleted (Deleted),
+// what an object's file is known to hold (a Key without a Revision; Value is then what the file was written from, if that
+// is not what is stored), which revisions may have been given out (Reserved), and which was the last one when the storage
+// was stopped in good order (Closed).
+type record struct {
+	Key      string `json:"key,omitempty"`
+	Revision int64  `json:"revision,omitempty"`
+	Created  int64  `json:"created,omitempty"`
+	Version  int64  `json:"version,omitempty"`
+	Value    string `json:"value,omitempty"`
+	Deleted  bool   `json:"deleted,omitempty"`
+	File     string `json:"file,omitempty"` // the digest of what the object's file holds once the record is true
+	Reserved int64  `json:"reserved,omitempty"`
+	Closed   int64  `json:"closed,omitempty"`
+}
+
+// openJournal reads a journal, record by record, and opens it for more. A last record that was not written to its end was
+// never acknowledged: it is dropped.
+func openJournal(path string, each func(record)) (*journal, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	j := &journal{path: path, file: file}
+	if err := j.read(each); err != nil {
+		return nil, errors.Join(fmt.Errorf("read the journal %s: %w", path, err), file.Close())
+	}
+	if err := errors.Join(file.Truncate(j.size), syncDirectory(filepath.Dir(path))); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the journal %s: %w", path, err), file.Close())
+	}
+	return j, nil
+}
+
+func (j *journal) read(each func(record)) error {
+	lines := bufio.NewReader(j.file)
+	for number := 1; ; number++ {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var parsed record
+		if err := json.Unmarshal(line, &parsed); err != nil {
+			if _, err := lines.Peek(1); errors.Is(err, io.EOF) {
+				return nil // the machine stopped while it was written
+			}
+			return fmt.Errorf("line %d is damaged: %w", number, err)
+		}
+		each(parsed)
+		j.size += int64(len(line))
+	}
+}
+
+// append adds records, and returns once they are on the disk: all of them, or with an error none.
+func (j *journal) append(records ...record) error {
+	if j.broken != nil {
+		return j.broken
+	}
+	content, err := encode(records)
+	if err != nil {
+		return err
+	}
+	if _, err = j.file.WriteAt(content, j.size); err == nil {
+		err = j.file.Sync()
+	}
+	if err != nil {
+		err = fmt.Errorf("write the journal %s: %w", j.path, err)
+		if undo := errors.Join(j.file.Truncate(j.size), j.file.Sync()); undo != nil {
+			j.broken = fmt.Errorf("%w; nothing is stored any more before a restart, because that could not be undone: %w", err, undo)
+		}
+		return err
+	}
+	j.size += int64(len(content))
+	return nil
+}
+
+// replace makes the journal anew, from the records that still count.
+func (j *journal) replace(records []record) error {
+	content, err := encode(records)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(j.path, content); err != nil {
+		return fmt.Errorf("rewrite the journal: %w", err)
+	}
+	file, err := os.OpenFile(j.path, os.O_RDWR, 0o600)
+	if err != nil {
+		j.broken = fmt.Errorf("open the rewritten journal: %w", err)
+		return j.broken
+	}
+	old := j.file
+	j.file, j.size = file, int64(len(content))
+	return old.Close()
+}
+
+func encode(records []record) ([]byte, error) {
+	var content bytes.Buffer
+	encoder := json.NewEncoder(&content) // ends every record with a newline
+	encoder.SetEscapeHTML(false)
+	for _, record := range records {
+		if err := encoder.Encode(record); err != nil {
+			return nil, fmt.Errorf("encode the record of %s: %w", record.Key, err)
+		}
+	}
+	return content.Bytes(), nil
+}

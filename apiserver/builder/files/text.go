@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package files
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"sigs.k8s.io/yaml"
+)
+
+// hiddenMetadata is what of an object's metadata is not in its file. The resource version would differ between two
+// histories of the same objects, and the managed fields are longer than what they manage; the journal has them.
+var hiddenMetadata = []string{"managedFields", "resourceVersion", "selfLink"}
+
+// render returns the file of an object that is stored as JSON: YAML, with its fields in the order of their names.
+func render(value []byte) ([]byte, error) {
+	object, err := decode(value)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := json.Marshal(object)
+	if err != nil {
+		return nil, fmt.Errorf("write as JSON: %w", err)
+	}
+	content, err := yaml.JSONToYAML(escape(plain))
+	if err != nil {
+		return nil, fmt.Errorf("write as YAML: %w", err)
+	}
+	return content, nil
+}
+
+// escape escapes the characters that JSON can have as they are, and YAML cannot. They are only in texts.
+func escape(value []byte) []byte {
+	var escaped []byte
+	for _, char := range string(value) {
+		if char >= 0x7f && char <= 0x9f || char == 0xfeff || char == 0xfffe || char == 0xffff {
+			escaped = fmt.Appendf(escaped, `\u%04x`, char)
+			continue
+		}
+		escaped = utf8.AppendRune(escaped, char)
+	}
+	return escaped
+}
+
+// decode returns the fields of an object that its file shows.
+func decode(value []byte) (map[string]any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(value))
+	decoder.UseNumber() // no number is rounded
+	var object map[string]any
+	if err := decoder.Decode(&object); err != nil {
+		return nil, fmt.Errorf("read JSON: %w", err)
+	}
+	if metadata, ok := object["metadata"].(map[string]any); ok {
+		for _, name := range hiddenMetadata {
+			delete(metadata, name)
+		}
+		if metadata["creationTimestamp"] == nil {
+			delete(metadata, "creationTimestamp")
+		}
+	}
+	return object, nil
+}
+
+// secondDocument is where another object would begin in the same file.
+var secondDocument = regexp.MustCompile(`(?m)^---(\s|$)`)
+
+// parse reads what somebody wrote.
+func parse(content []byte) (map[string]any, error) {
+	body := strings.TrimSpace(string(content))
+	if body == "" {
+		return nil, errors.New("the file is empty")
+	}
+	if secondDocument.MatchString(strings.TrimPrefix(body, "---")) {
+		return nil, errors.New("the file has more than one document; every object needs a file of its own")
+	}
+	value, err := yaml.YAMLToJSONStrict(content)
+	if err != nil {
+		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+	decoder := json.NewDecoder(bytes.NewReader(value))
+	decoder.UseNumber()
+	var object map[string]any
+	if err := decoder.Decode(&object); err != nil || object == nil {
+		return nil, errors.New("the file is not an object")
+	}
+	return object, nil
+}
+
+// sameObject says whether a text means the same as the file of a stored object would.
+func sameObject(content, value []byte) bool {
+	rendered, err := render(value)
+	if err != nil || bytes.Equal(content, rendered) {
+		return err == nil
+	}
+	written, err := parse(content)
+	if err != nil {
+		return false
+	}
+	stored, err := parse(rendered)
+	return err == nil && reflect.DeepEqual(written, stored)
+}
+
+// shown returns an object as its file would be read: whatever YAML does to it is no edit.
+func shown(value []byte) (map[string]any, error) {
+	content, err := render(value)
+	if err != nil {
+		return nil, err
+	}
+	return parse(content)
+}
+
+// mergePatch returns what turns one object into another (RFC 7386), empty if nothing does.
+func mergePatch(from, to map[string]any) map[string]any {
+	patch := map[string]any{}
+	for name := range from {
+		if _, kept := to[name]; !kept {
+			patch[name] = nil
+		}
+	}
+	for name, after := range to {
+		before, known := from[name]
+		if known && reflect.DeepEqual(before, after) {
+			continue
+		}
+		beforeFields, wasObject := before.(map[string]any)
+		afterFields, isObject := after.(map[string]any)
+		if wasObject && isObject {
+			patch[name] = mergePatch(beforeFields, afterFields)
+			continue
+		}
+		patch[name] = after
+	}
+	return patch
+}

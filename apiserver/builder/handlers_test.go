@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder_test
+
+import (
+	"context"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	restclient "k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/example"
+	hub "goldsmith.dev/goldsmith/apiserver/builder/example/library"
+	v1 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v1"
+	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+)
+
+// catalogue serves computed books, in both versions. Its list is asked for by the named user only.
+func catalogue(books ...*hub.Book) *builder.Server {
+	return example.Describe(builder.New("catalogue")).WithBearerToken(token, admin).
+		WithResource(v2.SchemeGroupVersion, "books", func(*builder.Scope) (builder.Storages, error) {
+			return builder.Storages{"": builder.NewReadOnly(builder.ReadOnly[*hub.Book]{
+				New:      func() *hub.Book { return &hub.Book{} },
+				NewList:  func() runtime.Object { return &hub.BookList{} },
+				Resource: hub.Resource("books"),
+				Singular: "book",
+				Objects: func(ctx context.Context) ([]*hub.Book, error) {
+					if apirequest.NamespaceValue(ctx) == "closed" {
+						return nil, apierrors.NewServiceUnavailable("closed")
+					}
+					return books, nil
+				},
+			})}, nil
+		}, v1.SchemeGroupVersion)
+}
+
+func TestAReadOnlyResourceIsReadAsAStoredOne(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	in := func(namespace, name string, labels map[string]string) *hub.Book {
+		return &hub.Book{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels}, Spec: hub.BookSpec{Title: name}}
+	}
+	running, _ := start(t, catalogue(in("two", "a", nil), in("one", "b", map[string]string{"new": "yes"}), in("one", "a", nil)))
+	books := connect(running)
+	names := func(options ...client.ListOption) []string {
+		list := &v1.BookList{}
+		g.Expect(books.List(t.Context(), list, options...)).To(Succeed())
+		var found []string
+		for _, book := range list.Items {
+			found = append(found, book.Namespace+"/"+book.Name)
+		}
+		return found
+	}
+	g.Expect(names()).To(Equal([]string{"one/a", "one/b", "two/a"}))
+	g.Expect(names(client.InNamespace("one"))).To(Equal([]string{"one/a", "one/b"}))
+	g.Expect(names(client.MatchingLabels{"new": "yes"})).To(Equal([]string{"one/b"}))
+	g.Expect(names(client.MatchingFields{"metadata.name": "a"})).To(Equal([]string{"one/a", "two/a"}))
+	g.Expect(names(client.InNamespace("three"))).To(BeEmpty())
+
+	book := &v2.Book{}
+	g.Expect(books.Get(t.Context(), client.ObjectKey{Namespace: "two", Name: "a"}, book)).To(Succeed())
+	g.Expect(book.Spec.Title).To(Equal("a"))
+	g.Expect(apierrors.IsNotFound(books.Get(t.Context(), client.ObjectKey{Namespace: "two", Name: "b"}, book))).To(BeTrue())
+	err := books.List(t.Context(), &v2.BookList{}, client.InNamespace("closed"))
+	g.Expect(apierrors.IsServiceUnavailable(err)).To(BeTrue(), "the status of an error reaches the client: %v", err)
+
+	g.Expect(apierrors.IsMethodNotSupported(books.Create(t.Context(), book))).To(BeTrue())
+	g.Expect(apierrors.IsMethodNotSupported(books.Delete(t.Context(), &v2.Book{ObjectMeta: metav1.ObjectMeta{Namespace: "one", Name: "a"}}))).To(BeTrue())
+	table := &metav1.Table{}
+	g.Expect(external(t, running, token).Discovery().RESTClient().Get().AbsPath("/apis/library.example.com/v2/books").
+		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").Do(t.Context()).Into(table)).To(Succeed())
+	g.Expect(table.Rows).To(HaveLen(3))
+	g.Expect(table.ColumnDefinitions).To(ContainElement(HaveField("Name", "Author")))
+	resources, err := external(t, running, token).Discovery().ServerResourcesForGroupVersion("library.example.com/v1")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(resources.APIResources).To(ConsistOf(And(HaveField("Verbs", ConsistOf("get", "list")), HaveField("SingularName", "book"))))
+}
+
+func TestACreateOnlyResourceAnswersAndStoresNothing(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	running, _ := start(t, example.Describe(builder.New("desk")).WithBearerToken(token, admin).
+		WithResource(v2.SchemeGroupVersion, "loanrequests", example.LoanRequests))
+	desk := connect(running)
+	ask := func(days int32, options ...client.CreateOption) (*v2.LoanRequest, error) {
+		request := &v2.LoanRequest{Spec: v2.LoanRequestSpec{Book: "solaris", Days: days}, Status: v2.LoanRequestStatus{Granted: true}}
+		return request, desk.Create(t.Context(), request, options...)
+	}
+	answer, err := ask(14)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(answer.Status).To(Equal(v2.LoanRequestStatus{Granted: true}))
+	answer, err = ask(100, client.DryRunAll)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(answer.Status).To(Equal(v2.LoanRequestStatus{Reason: "no book is lent for more than 28 days"}))
+	_, err = ask(0)
+	g.Expect(apierrors.IsInvalid(err)).To(BeTrue())
+	g.Expect(apierrors.IsMethodNotSupported(desk.Get(t.Context(), client.ObjectKey{Name: "x"}, answer)) ||
+		apierrors.IsNotFound(desk.Get(t.Context(), client.ObjectKey{Name: "x"}, answer))).To(BeTrue())
+}
+
+func TestWhatATypeWarnsOfReachesTheClient(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	running, _ := start(t, library(builder.Memory()))
+	warnings := &collectedWarnings{}
+	config := running.ClientConfig()
+	config.WarningHandlerWithContext = warnings
+	books, err := client.New(config, client.Options{Scheme: connect(running).Scheme()})
+	g.Expect(err).NotTo(HaveOccurred())
+	book := &v2.Book{ObjectMeta: named("anonymous"), Spec: v2.BookSpec{Title: "Beowulf"}}
+	g.Expect(books.Create(t.Context(), book)).To(Succeed())
+	book.Spec.Location = "B 1"
+	g.Expect(books.Update(t.Context(), book)).To(Succeed())
+	book.Spec.Authors = []v2.Author{{Name: "somebody"}}
+	g.Expect(books.Update(t.Context(), book)).To(Succeed())
+	const text = "spec.authors: books are sorted by author, and this one has none"
+	g.Expect(warnings.texts).To(Equal([]string{text, text}))
+}
+
+type collectedWarnings struct{ texts []string }
+
+var _ restclient.WarningHandlerWithContext = &collectedWarnings{}
+
+func (w *collectedWarnings) HandleWarningHeaderWithContext(_ context.Context, _ int, _ string, text string) {
+	w.texts = append(w.texts, text)
+}

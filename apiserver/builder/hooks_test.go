@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// manuscript is a type that has something to say about everything.
+type manuscript struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+	Spec   []string
+	Status string
+}
+
+func (m *manuscript) DeepCopyObject() runtime.Object {
+	return &manuscript{TypeMeta: m.TypeMeta, ObjectMeta: *m.DeepCopy(), Spec: slices.Clone(m.Spec), Status: m.Status}
+}
+func (m *manuscript) PrepareForCreate(context.Context) { m.Spec = append(m.Spec, "created"+m.Status) }
+func (m *manuscript) PrepareForUpdate(context.Context, runtime.Object) {
+	m.Spec = append(m.Spec, "updated "+m.Status)
+}
+func (m *manuscript) Canonicalize()                            { slices.Sort(m.Spec) }
+func (m *manuscript) Warnings(context.Context) []string        { return []string{"hard to read"} }
+func (m *manuscript) NamespaceScoped() bool                    { return false }
+func (m *manuscript) AllowCreateOnUpdate() bool                { return true }
+func (m *manuscript) AllowUnconditionalUpdate() bool           { return false }
+func (m *manuscript) Validate(context.Context) field.ErrorList { return refused("object") }
+func (m *manuscript) ValidateUpdate(_ context.Context, old runtime.Object) field.ErrorList {
+	return refused("change of " + old.(*manuscript).Name)
+}
+func (m *manuscript) ValidateStatusUpdate(context.Context, runtime.Object) field.ErrorList {
+	return refused("status")
+}
+
+func refused(what string) field.ErrorList {
+	return field.ErrorList{field.Forbidden(field.NewPath(what), "")}
+}
+
+// note is a type that has nothing to say.
+type note struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+	Spec, Status string
+}
+
+func (n *note) DeepCopyObject() runtime.Object {
+	copied := *n
+	return &copied
+}
+
+func manuscripts() *runtime.Scheme {
+	const group = "paper.example.com"
+	scheme := runtime.NewScheme()
+	for _, version := range []string{runtime.APIVersionInternal, "v1", "v2"} {
+		scheme.AddKnownTypes(schema.GroupVersion{Group: group, Version: version}, &manuscript{})
+	}
+	for _, version := range []string{runtime.APIVersionInternal, "v2", "v3"} {
+		scheme.AddKnownTypes(schema.GroupVersion{Group: group, Version: version}, &note{})
+	}
+	return scheme
+}
+
+func TestADefaultStrategyAsksTheObject(t *testing.T) {
+	g := NewWithT(t)
+	strategy := NewDefaultStrategy(manuscripts()) // as one that is embedded
+	created := &manuscript{Spec: []string{"text"}, Status: "of a client"}
+	strategy.PrepareForCreate(t.Context(), created)
+	g.Expect(created.Spec).To(Equal([]string{"text", "created"}), "after its status is dropped")
+	g.Expect(created.Generation).To(BeEquivalentTo(1))
+
+	old := &manuscript{ObjectMeta: metav1.ObjectMeta{Name: "old", Generation: 1}, Spec: []string{"text"}, Status: "stored"}
+	updated := &manuscript{ObjectMeta: metav1.ObjectMeta{Generation: 1}, Spec: []string{"text"}, Status: "of a client"}
+	strategy.PrepareForUpdate(t.Context(), updated, old)
+	g.Expect(updated.Spec).To(Equal([]string{"text", "updated stored"}), "with the stored status")
+	g.Expect(updated.Generation).To(BeEquivalentTo(2), "what the type changes is a change")
+
+	strategy.Canonicalize(updated)
+	g.Expect(slices.IsSorted(updated.Spec)).To(BeTrue())
+	g.Expect(strategy.WarningsOnCreate(t.Context(), updated)).To(Equal([]string{"hard to read"}))
+	g.Expect(strategy.WarningsOnUpdate(t.Context(), updated, old)).To(Equal([]string{"hard to read"}))
+	g.Expect(strategy.Validate(t.Context(), updated)).To(Equal(refused("object")))
+	g.Expect(strategy.ValidateUpdate(t.Context(), updated, old)).To(Equal(append(refused("object"), refused("change of old")...)))
+}
+
+func TestADefaultStatusStrategyAsksAboutTheStatusOnly(t *testing.T) {
+	g := NewWithT(t)
+	ordinary, err := strategyFor(manuscripts(), &manuscript{})
+	g.Expect(err).NotTo(HaveOccurred())
+	strategy := DefaultStatusStrategy{ordinary}
+	g.Expect(strategy.ValidateUpdate(t.Context(), &manuscript{}, &manuscript{})).To(Equal(refused("status")))
+	g.Expect(strategy.WarningsOnUpdate(t.Context(), &manuscript{}, &manuscript{})).To(BeEmpty())
+	g.Expect(strategy.AllowCreateOnUpdate(t.Context())).To(BeFalse())
+	updated := &manuscript{Spec: []string{"of a client"}, Status: "new"}
+	strategy.PrepareForUpdate(t.Context(), updated, &manuscript{Spec: []string{"stored"}})
+	g.Expect(updated).To(Equal(&manuscript{Spec: []string{"stored"}, Status: "new"}))
+}
+
+func TestTheStrategyOfAStoreAsksItsType(t *testing.T) {
+	g := NewWithT(t)
+	strategy, err := strategyFor(manuscripts(), &manuscript{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(strategy.NamespaceScoped()).To(BeFalse())
+	g.Expect(strategy.AllowCreateOnUpdate(t.Context())).To(BeTrue())
+	g.Expect(strategy.AllowUnconditionalUpdate(t.Context())).To(BeFalse())
+
+	strategy, err = strategyFor(manuscripts(), &note{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(strategy.NamespaceScoped()).To(BeTrue())
+	g.Expect(strategy.AllowCreateOnUpdate(t.Context())).To(BeFalse())
+	g.Expect(strategy.AllowUnconditionalUpdate(t.Context())).To(BeTrue())
+	g.Expect(strategy.Validate(t.Context(), &note{})).To(BeEmpty())
+	g.Expect(strategy.ValidateUpdate(t.Context(), &note{}, &note{})).To(BeEmpty())
+	status := fieldpath.NewSet(fieldpath.MakePathOrDie("status"))
+	g.Expect(strategy.GetResetFields()).To(Equal(map[fieldpath.APIVersion]*fieldpath.Set{
+		"paper.example.com/v2": status, "paper.example.com/v3": status,
+	}), "in every version that has the kind")
+
+	_, err = strategyFor(runtime.NewScheme(), &note{})
+	g.Expect(runtime.IsNotRegisteredError(err)).To(BeTrue())
+}

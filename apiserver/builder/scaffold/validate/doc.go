@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package validate finds what the conventions of Kubernetes APIs forbid, in packages of API types.
+//
+// Each rule is an analyzer of golang.org/x/tools/go/analysis, in a file of its own, which says what to do about what it
+// finds; where that is mechanical, with a fix. The rules are those of
+// https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md, and only
+// those that can be decided by reading the types.
+//
+// The types of an API are found without configuration: the object kinds of a package, everything that they are made
+// of, and what else is meant for JSON beside them. A hub (the package of a group's internal version) is none.
+package validate

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package keyedlists
+
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+type Widget struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec Spec `json:"spec"`
+}
+
+type Spec struct {
+	Parts   map[string]Part   `json:"parts"`   // want `^Widget.spec.parts: is a map of objects: make it a list of them`
+	Spares  map[string]*Part  `json:"spares"`  // want `^Widget.spec.spares: is a map of objects`
+	Numbers map[int32]string  `json:"numbers"` // want `^Widget.spec.numbers: keys in JSON are strings: use a string as the key$`
+	Labels  map[string]string `json:"labels"`
+	Limits  Limits            `json:"limits"`
+}
+
+type Name string
+
+type Limits map[Name]resource.Quantity
+
+type Part struct {
+	Name string `json:"name"`
+}

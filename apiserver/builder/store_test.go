@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/example"
+	hub "goldsmith.dev/goldsmith/apiserver/builder/example/library"
+	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+)
+
+// national is a strategy of books that are in no namespace, whatever their type says.
+type national struct {
+	builder.DefaultStrategy
+}
+
+func (national) NamespaceScoped() bool { return false }
+
+func TestAStatusHasTheScopeOfItsResource(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	provide := func(scope *builder.Scope) (builder.Storages, error) {
+		store, err := builder.NewStore(scope, builder.Resource{
+			New:      func() runtime.Object { return &hub.Book{} },
+			NewList:  func() runtime.Object { return &hub.BookList{} },
+			Resource: hub.Resource("books"),
+			Singular: "book",
+			Strategy: national{builder.NewDefaultStrategy(scope.Scheme, v2.SchemeGroupVersion)},
+		})
+		if err != nil {
+			return nil, err
+		}
+		return builder.Storages{"": store, "status": store.Status(nil)}, nil
+	}
+	running, _ := start(t, example.Describe(builder.New("national")).WithBearerToken(token, admin).
+		WithResource(v2.SchemeGroupVersion, "books", provide).WithStorage(builder.Memory()))
+	books := connect(running)
+	book := &v2.Book{ObjectMeta: metav1.ObjectMeta{Name: "solaris"}, Spec: v2.BookSpec{Title: "Solaris"}}
+	g.Expect(books.Create(t.Context(), book)).To(Succeed())
+	book.Status.Loaned = 1
+	book.Spec.Title = "of nobody's business"
+	g.Expect(books.Status().Update(t.Context(), book)).To(Succeed())
+	g.Expect(book.Status.Loaned).To(BeEquivalentTo(1))
+	g.Expect(book.Spec.Title).To(Equal("Solaris"))
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package objectquota
+
+import (
+	"context"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/admission/initializer"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/images"
+)
+
+const counted = "count/images.images.goldsmith.dev"
+
+// start makes a plugin for a cluster where a namespace "team" may have this many images.
+func start(t *testing.T, hard string) (admission.ValidationInterface, kubernetes.Interface) {
+	t.Helper()
+	limit := corev1.ResourceList{counted: resource.MustParse(hard)}
+	client := fake.NewClientset(&corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "images"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: limit},
+		Status:     corev1.ResourceQuotaStatus{Hard: limit, Used: corev1.ResourceList{counted: resource.MustParse("0")}},
+	})
+	made, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	factory := informers.NewSharedInformerFactory(client, 0)
+	initializer.New(client, nil, factory, nil, nil, nil, t.Context().Done(), nil).Initialize(made)
+	if err := made.(admission.InitializationValidator).ValidateInitialization(); err != nil {
+		t.Fatal(err)
+	}
+	factory.Start(t.Context().Done())
+	factory.WaitForCacheSync(t.Context().Done())
+	return made.(admission.ValidationInterface), client
+}
+
+// create asks the plugin about the creation of an object, or something about one.
+func create(plugin admission.ValidationInterface, object runtime.Object, name, subresource string, dryRun bool) error {
+	return plugin.Validate(context.Background(), admission.NewAttributesRecord(object, nil, v1alpha1.Kind("Image"), "team", name,
+		v1alpha1.SchemeGroupVersion.WithResource("images"), subresource, admission.Create, &metav1.CreateOptions{}, dryRun, nil), nil)
+}
+
+func used(t *testing.T, client kubernetes.Interface) string {
+	t.Helper()
+	quota, err := client.CoreV1().ResourceQuotas("team").Get(t.Context(), "images", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := quota.Status.Used[counted]
+	return count.String()
+}
+
+func TestWhatIsCreatedIsCountedAndWhatIsOverTheQuotaRefused(t *testing.T) {
+	plugin, client := start(t, "1")
+	if err := create(plugin, &images.Image{}, "web", "", false); err != nil {
+		t.Fatal(err)
+	}
+	if got := used(t, client); got != "1" {
+		t.Errorf("used: %s", got)
+	}
+	if err := create(plugin, &images.Image{}, "other", "", false); !apierrors.IsForbidden(err) {
+		t.Errorf("the second image: %v", err)
+	}
+}
+
+func TestWhatCreatesNoImageIsNotCounted(t *testing.T) {
+	plugin, client := start(t, "1")
+	if err := create(plugin, &images.Image{}, "web", "", true); err != nil {
+		t.Errorf("a dry run: %v", err)
+	}
+	for range 2 {
+		if err := create(plugin, &images.BuildRequest{}, "web", "instantiate", false); err != nil {
+			t.Errorf("a request for a build: %v", err)
+		}
+	}
+	if got := used(t, client); got != "0" {
+		t.Errorf("used: %s", got)
+	}
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"reflect"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// newest is the release of Kubernetes that Goldsmith is built with.
+const newest = "1.37"
+
+// kubectl is that of a minor release.
+func (w *world) kubectl(minor string) terminal {
+	GinkgoHelper()
+	command := w.environment.OlderKubectls[minor]
+	if minor == newest {
+		command = w.environment.Kubectl
+	}
+	Expect(command).NotTo(BeNil(), "there is no kubectl %s", minor)
+	users := *w
+	users.environment.Kubectl = command
+	return terminal{world: &users}
+}
+
+// differs runs kubectl diff, which must find a difference.
+func (s terminal) differs(ctx context.Context, stdin string, args ...string) string {
+	GinkgoHelper()
+	shown := s.try(ctx, stdin, args...)
+	Expect(shown.code).To(Equal(1), "kubectl %v:\n%s", args, shown.complaints)
+	return shown.out
+}
+
+// by is the manifest with another builder.
+func by(manifest, builder string) string {
+	return strings.Replace(manifest, "builder: {name: mock}", "builder: {name: "+builder+"}", 1)
+}
+
+func describeKubectls(w *world) {
+	It("an older kubectl is what it says it is", func(ctx SpecContext) {
+		for minor := range w.environment.OlderKubectls {
+			Expect(w.kubectl(minor).run(ctx, "", "version", "--client")).To(ContainSubstring("Client Version: v" + minor + "."))
+		}
+	})
+
+	DescribeTableSubtree("kubectl", func(minor string) {
+		It("explains every field, by both OpenAPI documents", func(ctx SpecContext) {
+			kubectl := w.kubectl(minor)
+			for kind, object := range map[string]any{"image": v1alpha1.Image{}, "imagebuild": v1alpha1.ImageBuild{}} {
+				expected := fieldsOf(reflect.TypeOf(object))
+				Expect(len(expected)).To(BeNumerically(">", 30))
+				for _, output := range []string{"plaintext", "plaintext-openapiv2"} {
+					explained := kubectl.run(ctx, "", "explain", kind, "--recursive", "--output="+output)
+					Expect(strings.Fields(explained)).To(ContainElements(expected), output)
+					Expect(explained).NotTo(ContainSubstring("<no description>"))
+				}
+			}
+			Expect(kubectl.run(ctx, "", "explain", "img.spec.builder.name")).To(ContainSubstring("name of a builder"))
+		})
+
+		It("finds resources, short names and the category", func(ctx SpecContext) {
+			kubectl := w.kubectl(minor)
+			w.create(ctx, "web")
+			Expect(strings.Fields(kubectl.run(ctx, "", "api-resources", "--api-group=images.goldsmith.dev", "--no-headers", "--output=wide"))).To(And(
+				ContainElements("images", "img", "Image", "imagebuilds", "imgb", "ImageBuild", "goldsmith"),
+				ContainElement("create,delete,deletecollection,get,list,patch,update,watch")))
+			Expect(kubectl.run(ctx, "", "api-versions")).To(ContainSubstring("images.goldsmith.dev/v1alpha1\n"))
+			for _, name := range []string{"img", "images.v1alpha1.images.goldsmith.dev", "goldsmith"} {
+				Expect(kubectl.run(ctx, "", "get", name, "--output=name")).To(Equal("image.images.goldsmith.dev/web\n"), name)
+			}
+		})
+
+		It("gets a table, wide, by selectors, page by page, and as objects", func(ctx SpecContext) {
+			kubectl := w.kubectl(minor)
+			w.create(ctx, "web", labelled("colour", "gold"))
+			w.create(ctx, "other")
+			Expect(kubectl.run(ctx, "", "get", "images", "--show-labels", "--chunk-size=1")).To(And(
+				MatchRegexp(`^NAME +READY +UPTODATE +LATEST +DIGEST +ACTIVE +AGE +LABELS\n`), MatchRegexp(`(?m)^other .*<none>$`), MatchRegexp(`(?m)^web .*colour=gold$`)))
+			Expect(kubectl.run(ctx, "", "get", "images", "--selector=colour=gold", "--field-selector=spec.suspend=true", "--no-headers")).To(MatchRegexp(`^web [^\n]*\n$`))
+			Expect(kubectl.run(ctx, "", "get", "image/web", "--output=yaml")).To(ContainSubstring("kind: Image\n"))
+			Expect(kubectl.run(ctx, "", "get", "image/web", "--subresource=status", "--output=jsonpath={.spec.builder.name}")).To(Equal("mock"))
+			Expect(kubectl.try(ctx, "", "get", "imagebuilds").complaints).To(ContainSubstring("No resources found in " + w.namespace))
+			Expect(kubectl.fail(ctx, "", "get", "image/none")).To(ContainSubstring(`images.images.goldsmith.dev "none" not found`))
+		})
+
+		It("describes", func(ctx SpecContext) {
+			w.create(ctx, "web")
+			Expect(w.kubectl(minor).run(ctx, "", "describe", "image", "web")).To(And(
+				MatchRegexp(`(?m)^Name: +web$`), MatchRegexp(`(?m)^Kind: +Image$`), MatchRegexp(`(?m)^ +Suspend: +true$`)))
+		})
+
+		DescribeTable("applies, sees what would differ, and applies that", func(ctx SpecContext, flags ...string) {
+			kubectl := w.kubectl(minor)
+			with := func(args ...string) []string { return append(args, flags...) }
+			Expect(kubectl.differs(ctx, plainImage("web"), with("diff", "-f", "-")...)).To(ContainSubstring("+kind: Image"))
+			kubectl.run(ctx, plainImage("web"), with("apply", "-f", "-")...)
+			Expect(kubectl.run(ctx, plainImage("web"), with("diff", "-f", "-")...)).To(BeEmpty())
+			Expect(kubectl.differs(ctx, by(plainImage("web"), "other"), with("diff", "-f", "-")...)).To(And(
+				MatchRegexp(`(?m)^- +name: mock$`), MatchRegexp(`(?m)^\+ +name: other$`)))
+			kubectl.run(ctx, by(plainImage("web"), "other"), with("apply", "-f", "-")...)
+			Expect(kubectl.run(ctx, "", "get", "image/web", "--output=jsonpath={.spec.builder.name}")).To(Equal("other"))
+		},
+			Entry("on the client"),
+			Entry("on the server", "--server-side"),
+		)
+
+		It("checks fields before it applies them", func(ctx SpecContext) {
+			kubectl := w.kubectl(minor)
+			colour := strings.Replace(plainImage("web"), "spec:", "spec:\n  colour: gold", 1)
+			Expect(kubectl.fail(ctx, colour, "apply", "-f", "-")).To(ContainSubstring(`unknown field "spec.colour"`))
+			Expect(kubectl.try(ctx, colour, "apply", "-f", "-", "--validate=warn").complaints).To(ContainSubstring(`unknown field "spec.colour"`))
+		})
+
+		It("waits for an object, for a field of it, and for its end", func(ctx SpecContext) {
+			kubectl := w.kubectl(minor)
+			waits := func(args ...string) <-chan string {
+				done := make(chan string, 1)
+				go func() {
+					defer GinkgoRecover()
+					done <- kubectl.run(ctx, "", append([]string{"wait", "image/web", "--timeout=" + w.environment.Patience.String()}, args...)...)
+				}()
+				return done
+			}
+			created := waits("--for=create")
+			w.create(ctx, "web", labelled(step, "1"))
+			Eventually(ctx, created).WithTimeout(w.environment.Patience).Should(Receive(ContainSubstring("condition met")))
+			changed := waits("--for=jsonpath={.metadata.labels.step}=2")
+			w.change(ctx, "web", labelled(step, "2"))
+			Eventually(ctx, changed).WithTimeout(w.environment.Patience).Should(Receive(ContainSubstring("condition met")))
+			gone := waits("--for=delete")
+			w.remove(ctx, "web")
+			Eventually(ctx, gone).WithTimeout(w.environment.Patience).Should(Receive())
+		})
+
+		It("watches", func(ctx SpecContext) {
+			w.create(ctx, "web")
+			running, stop := context.WithCancel(ctx)
+			defer stop()
+			command := w.kubectl(minor).environment.Kubectl(running, "--namespace="+w.namespace, "get", "images", "--watch", "--output-watch-events")
+			shown, err := command.StdoutPipe()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(command.Start()).To(Succeed())
+			seen := lines(shown)
+			shows := func(line string) {
+				GinkgoHelper()
+				Eventually(ctx, seen).WithTimeout(w.environment.Patience).Should(Receive(MatchRegexp(line)))
+			}
+			shows(`^EVENT +NAME +READY`)
+			shows(`^ADDED +web`)
+			w.create(ctx, "other")
+			shows(`^ADDED +other`)
+			w.remove(ctx, "web")
+			shows(`^DELETED +web`)
+			stop()
+			Expect(command.Wait()).NotTo(Succeed()) // it was stopped
+		})
+	},
+		Entry(newest, newest),
+		Entry("1.36", "1.36"),
+		Entry("1.35", "1.35"),
+	)
+}

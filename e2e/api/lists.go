@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	gomegatypes "github.com/onsi/gomega/types"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// list lists images.
+func (w *world) list(ctx context.Context, options metav1.ListOptions) *v1alpha1.ImageList {
+	GinkgoHelper()
+	list, err := w.images().List(ctx, options)
+	Expect(err).NotTo(HaveOccurred())
+	return list
+}
+
+// remembered runs what reads an old version once more while it is answered that the version is forgotten: the storage
+// forgets every few seconds.
+func (w *world) remembered(ctx context.Context, read func() error) {
+	GinkgoHelper()
+	var other error
+	w.eventually(ctx, func() bool {
+		other = read()
+		return apierrors.IsResourceExpired(other)
+	}).Should(BeFalse(), "old versions are forgotten at once")
+	Expect(other).NotTo(HaveOccurred())
+}
+
+// names are those of a list, in its order.
+func names(list *v1alpha1.ImageList) []string {
+	names := []string{}
+	for i := range list.Items {
+		names = append(names, list.Items[i].Name)
+	}
+	return names
+}
+
+// newer matches versions after another one, or that one.
+func newer(than string) gomegatypes.GomegaMatcher {
+	return WithTransform(func(version string) (int, error) {
+		return resourceversion.CompareResourceVersion(version, than)
+	}, BeNumerically(">=", 0))
+}
+
+// generated has the server choose the name.
+func generated(image *v1alpha1.Image) {
+	image.GenerateName = "generated-"
+}
+
+// labelled gives an image a label.
+func labelled(key, value string) func(*v1alpha1.Image) {
+	return func(image *v1alpha1.Image) {
+		if image.Labels == nil {
+			image.Labels = map[string]string{}
+		}
+		image.Labels[key] = value
+	}
+}
+
+// change changes an image, whoever else does meanwhile.
+func (w *world) change(ctx context.Context, name string, change func(*v1alpha1.Image)) *v1alpha1.Image {
+	GinkgoHelper()
+	var changed *v1alpha1.Image
+	w.eventually(ctx, func() error {
+		image, err := w.images().Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		change(image)
+		changed, err = w.images().Update(ctx, image, metav1.UpdateOptions{})
+		return err
+	}).Should(Succeed())
+	return changed
+}
+
+// remove deletes an image.
+func (w *world) remove(ctx context.Context, name string) {
+	GinkgoHelper()
+	Expect(w.images().Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
+}

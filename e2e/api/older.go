@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+)
+
+// BuildOlderKubectls returns the paths of kubectl of the two minor releases before the newest one, by their minor versions.
+// script is the path of the script kubectls of this folder, which builds them where they were never used before, and says
+// so in progress.
+func BuildOlderKubectls(ctx context.Context, script string, progress io.Writer) (map[string]string, error) {
+	build := exec.CommandContext(ctx, script)
+	build.Stderr = progress
+	lines, err := build.Output()
+	if err != nil {
+		return nil, fmt.Errorf("building older kubectls: %w", err)
+	}
+	paths := map[string]string{}
+	for line := range strings.Lines(string(lines)) {
+		minor, path, _ := strings.Cut(strings.TrimSpace(line), " ")
+		paths[minor] = path
+	}
+	return paths, nil
+}

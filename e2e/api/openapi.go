@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/client-go/discovery"
+	"k8s.io/kube-openapi/pkg/spec3"
+	"k8s.io/kube-openapi/pkg/validation/spec"
+	"k8s.io/kubectl/pkg/util/openapi"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// kinds are those that clients read or write.
+var kinds = [...]string{"Image", "ImageList", "ImageBuild", "ImageBuildList", "BuildRequest", "CancelRequest"}
+
+func describeOpenAPIv2(w *world) {
+	Describe("OpenAPI v2", func() {
+		It("is read by kubectl's own parser, which finds every kind", func(ctx SpecContext) {
+			client, err := discovery.NewDiscoveryClientForConfig(w.config)
+			Expect(err).NotTo(HaveOccurred())
+			w.eventually(ctx, func(g Gomega) { // an aggregator takes its time
+				document, err := client.OpenAPISchema()
+				g.Expect(err).NotTo(HaveOccurred())
+				resources, err := openapi.NewOpenAPIData(document)
+				g.Expect(err).NotTo(HaveOccurred())
+				for _, kind := range []string{"Image", "ImageBuild", "BuildRequest", "CancelRequest"} {
+					schema := resources.LookupResource(v1alpha1.SchemeGroupVersion.WithKind(kind))
+					g.Expect(schema).NotTo(BeNil(), kind)
+					g.Expect(schema.GetDescription()).NotTo(BeEmpty(), kind)
+					if strings.HasPrefix(kind, "Image") {
+						g.Expect(resources.GetConsumes(v1alpha1.SchemeGroupVersion.WithKind(kind), "PATCH")).To(ContainElements(
+							"application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml"))
+					}
+				}
+			}).Should(Succeed())
+		})
+
+		It("says of which kind a definition is, and describes every field", func(ctx SpecContext) {
+			var document spec.Swagger
+			w.eventually(ctx, func() int {
+				document = spec.Swagger{}
+				w.get(ctx, "/openapi/v2", "Accept: application/json").into(&document)
+				return len(kindsOf(document.Definitions))
+			}).Should(Equal(len(kinds)))
+			expectDescribed(document.Definitions)
+		})
+	})
+}
+
+func describeOpenAPIv3(w *world) {
+	Describe("OpenAPI v3", func() {
+		var document spec3.OpenAPI
+		var address string
+		BeforeEach(func(ctx SpecContext) {
+			var versions struct {
+				Paths map[string]struct{ ServerRelativeURL string }
+			}
+			w.get(ctx, "/openapi/v3").into(&versions)
+			Expect(versions.Paths).To(HaveKey("apis/images.goldsmith.dev/v1alpha1"))
+			address = versions.Paths["apis/images.goldsmith.dev/v1alpha1"].ServerRelativeURL
+			document = spec3.OpenAPI{}
+			w.get(ctx, address).into(&document)
+		})
+
+		It("is had by its hash, and kept by who has it", func(ctx SpecContext) {
+			Expect(address).To(ContainSubstring("?hash="))
+			read := w.get(ctx, address)
+			Expect(read.header.Get("Etag")).NotTo(BeEmpty())
+			Expect(read.header.Values("Cache-Control")).To(ContainElement(ContainSubstring("immutable")))
+			Expect(w.get(ctx, address, "If-None-Match: "+read.header.Get("Etag")).code).To(Equal(http.StatusNotModified))
+			path, _, _ := strings.Cut(address, "?")
+			Expect(w.get(ctx, path).body).To(MatchJSON(read.body))
+			for _, accept := range []string{"application/com.github.proto-openapi.spec.v3@v1.0+protobuf", "application/json"} {
+				Expect(w.get(ctx, address, "Accept: "+accept).code).To(Equal(http.StatusOK), accept)
+			}
+		})
+
+		It("says of which kind a schema is, and describes every field", func() {
+			Expect(kindsOf(definitions(document.Components.Schemas))).To(ConsistOf(kinds))
+			expectDescribed(definitions(document.Components.Schemas))
+		})
+
+		It("refers to nothing that is not there", func() {
+			data, err := json.Marshal(document)
+			Expect(err).NotTo(HaveOccurred())
+			const reference = `"$ref":"#/components/schemas/`
+			for _, rest := range strings.Split(string(data), reference)[1:] {
+				name, _, _ := strings.Cut(rest, `"`)
+				Expect(document.Components.Schemas).To(HaveKey(name))
+			}
+		})
+
+		It("names paths that are there, and nothing else of these", func(ctx SpecContext) {
+			replace := strings.NewReplacer("{namespace}", w.namespace, "{name}", "web")
+			for path, item := range document.Paths.Paths {
+				for method, operation := range map[string]*spec3.Operation{
+					http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put, http.MethodPatch: item.Patch, http.MethodDelete: item.Delete,
+				} {
+					if operation == nil && !strings.Contains(path, "{namespace}") {
+						continue // what is not a resource answers other methods in other ways
+					}
+					response := w.open(ctx, method, replace.Replace(path)+"?dryRun=All&timeoutSeconds=1", "")
+					Expect(response.Body.Close()).To(Succeed())
+					Expect(response.Header.Get("Content-Type")).To(HavePrefix("application/json"), "%s %s", method, path)
+					Expect(response.StatusCode == http.StatusMethodNotAllowed).To(Equal(operation == nil), "%s %s: %d", method, path, response.StatusCode)
+				}
+			}
+			Expect(slices.Collect(maps.Keys(document.Paths.Paths))).To(ContainElements(
+				root+"/namespaces/{namespace}/images/{name}/status", root+"/namespaces/{namespace}/imagebuilds/{name}/log"))
+		})
+	})
+}
+
+// definitions are the schemas of OpenAPI v3, as v2 has them.
+func definitions(schemas map[string]*spec.Schema) spec.Definitions {
+	definitions := spec.Definitions{}
+	for name, schema := range schemas {
+		definitions[name] = *schema
+	}
+	return definitions
+}
+
+// kindsOf are the kinds of our group that definitions say they are.
+func kindsOf(definitions spec.Definitions) []string {
+	GinkgoHelper()
+	var found []string
+	for _, definition := range definitions {
+		var all []struct{ Group, Version, Kind string }
+		data, err := json.Marshal(definition.Extensions["x-kubernetes-group-version-kind"])
+		Expect(err).NotTo(HaveOccurred())
+		Expect(json.Unmarshal(data, &all)).To(Succeed())
+		for _, kind := range all {
+			if kind.Group == v1alpha1.GroupName && slices.Contains(kinds[:], kind.Kind) {
+				found = append(found, kind.Kind)
+			}
+		}
+	}
+	return found
+}
+
+// expectDescribed expects a description of every definition of ours, and of every field in it.
+func expectDescribed(definitions spec.Definitions) {
+	GinkgoHelper()
+	described := 0
+	for name, definition := range definitions {
+		if !strings.Contains(name, "goldsmith") {
+			continue
+		}
+		Expect(definition.Description).NotTo(BeEmpty(), name)
+		for field, schema := range definition.Properties {
+			Expect(schema.Description).NotTo(BeEmpty(), "%s.%s", name, field)
+			described++
+		}
+	}
+	Expect(described).To(BeNumerically(">", 100))
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func describeQuota(w *world) {
+	// limit allows so many objects of a resource in the namespace.
+	limit := func(ctx context.Context, counted corev1.ResourceName, count string) {
+		GinkgoHelper()
+		quotas := w.kube.CoreV1().ResourceQuotas(w.namespace)
+		_, err := quotas.Create(ctx, &corev1.ResourceQuota{
+			ObjectMeta: metav1.ObjectMeta{Name: "objects"},
+			Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{counted: resource.MustParse(count)}},
+		}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		w.eventually(ctx, func(ctx context.Context) (*corev1.ResourceQuota, error) {
+			return quotas.Get(ctx, "objects", metav1.GetOptions{})
+		}).Should(HaveField("Status.Used", HaveKey(counted)))
+	}
+
+	Describe("A quota for objects", func() {
+		It("refuses the creation of what is over it, until something is deleted", func(ctx SpecContext) {
+			w.create(ctx, "first")
+			w.create(ctx, "second")
+			limit(ctx, "count/images.images.goldsmith.dev", "2")
+			create := func(dryRun ...string) func(ctx context.Context) error {
+				return func(ctx context.Context) error {
+					_, err := w.images().Create(ctx, image("third"), metav1.CreateOptions{DryRun: dryRun})
+					return err
+				}
+			}
+			w.eventually(ctx, create(metav1.DryRunAll)).Should(Satisfy(apierrors.IsForbidden))
+			err := create()(ctx)
+			Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+			Expect(err).To(MatchError(ContainSubstring("exceeded quota: objects, requested: count/images.images.goldsmith.dev=1, " +
+				"used: count/images.images.goldsmith.dev=2, limited: count/images.images.goldsmith.dev=2")))
+			w.patch(ctx, "second", types.MergePatchType, `{"metadata":{"labels":{"a":"b"}}}`)
+			_, err = w.images().Patch(ctx, "third", types.ApplyPatchType,
+				[]byte(`{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"Image","metadata":{"name":"third"},`+imageContent+`}`), metav1.PatchOptions{FieldManager: "one"})
+			Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+
+			Expect(w.images().Delete(ctx, "first", metav1.DeleteOptions{})).To(Succeed())
+			w.eventually(ctx, create()).Should(Succeed())
+		})
+
+		It("for builds holds for requests, too, and a request that was refused keeps its number", func(ctx SpecContext) {
+			w.create(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Builder.Name = "nobody" })
+			request := func(id string, dryRun ...string) func(ctx context.Context) (*v1alpha1.ImageBuild, error) {
+				return func(ctx context.Context) (*v1alpha1.ImageBuild, error) {
+					return w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: id}, metav1.CreateOptions{DryRun: dryRun})
+				}
+			}
+			Expect(request("first")(ctx)).To(HaveField("Name", "web-1"))
+			limit(ctx, "count/imagebuilds.images.goldsmith.dev", "1")
+			w.eventually(ctx, func(ctx context.Context) error {
+				_, err := request("second", metav1.DryRunAll)(ctx)
+				return err
+			}).Should(Satisfy(apierrors.IsForbidden))
+			_, err := request("second")(ctx)
+			Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+			Expect(err).To(MatchError(ContainSubstring("exceeded quota: objects")))
+			Expect(w.builds().Delete(ctx, "web-1", metav1.DeleteOptions{})).To(Succeed())
+			w.eventually(ctx, request("second")).Should(HaveField("Name", "web-2"))
+		})
+	})
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"net/http"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func describeSubresources(w *world) {
+	Describe("a subresource", func() {
+		It("status shows the whole object", func(ctx SpecContext) {
+			created := w.create(ctx, "web")
+			var shown v1alpha1.Image
+			w.get(ctx, w.at("images/web/status")).into(&shown)
+			Expect(shown.Spec).To(Equal(created.Spec))
+			Expect(shown.UID).To(Equal(created.UID))
+		})
+
+		DescribeTable("answers methods as those of pods do:", func(ctx SpecContext, method, ours, builtIn string, code int) {
+			w.create(ctx, "web")
+			// A cluster's aggregator, this server, and a built-in resource.
+			for _, path := range []string{w.at(ours), w.atBuiltIn(builtIn)} {
+				Expect(w.ask(ctx, method, path, "").code).To(Equal(code), path)
+			}
+		},
+			Entry("create", http.MethodPost, "images/web/status", "pods/web/status", http.StatusMethodNotAllowed),
+			Entry("delete", http.MethodDelete, "images/web/status", "pods/web/status", http.StatusMethodNotAllowed),
+			Entry("delete a log", http.MethodDelete, "imagebuilds/web/log", "pods/web/log", http.StatusMethodNotAllowed),
+			Entry("change a log", http.MethodPut, "imagebuilds/web/log", "pods/web/log", http.StatusMethodNotAllowed),
+			Entry("the log of nothing", http.MethodGet, "imagebuilds/web/log", "pods/web/log", http.StatusNotFound),
+			Entry("one that is not there", http.MethodGet, "images/web/colour", "pods/web/colour", http.StatusNotFound),
+			Entry("one of one that is not there", http.MethodGet, "images/none/status", "pods/none/status", http.StatusNotFound),
+			Entry("HEAD of a resource", http.MethodHead, "images", "configmaps", http.StatusMethodNotAllowed),
+			Entry("OPTIONS of a resource", http.MethodOptions, "images", "configmaps", http.StatusMethodNotAllowed),
+			Entry("create with a name", http.MethodPost, "images/web", "configmaps/web", http.StatusMethodNotAllowed),
+			Entry("change without a name", http.MethodPut, "images", "configmaps", http.StatusMethodNotAllowed),
+		)
+
+		DescribeTable("that is only created cannot be read:", func(ctx SpecContext, path string) {
+			w.create(ctx, "web")
+			for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+				refused := w.ask(ctx, method, w.at(path), "")
+				Expect(refused.code).To(Equal(http.StatusMethodNotAllowed), method)
+				Expect(refused.status().Reason).To(Equal(metav1.StatusReasonMethodNotAllowed))
+			}
+		},
+			Entry(nil, "images/web/instantiate"),
+			Entry(nil, "imagebuilds/web/cancel"),
+		)
+
+		Describe("log", func() {
+			BeforeEach(func(ctx SpecContext) {
+				_, err := w.builds().Create(ctx, &v1alpha1.ImageBuild{
+					ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: v1alpha1.ImageBuildSpec{Inputs: unregistered()},
+				}, metav1.CreateOptions{})
+				Expect(err).NotTo(HaveOccurred())
+			})
+
+			It("of a build that did not start is empty, and says why", func(ctx SpecContext) {
+				read := w.get(ctx, w.at("imagebuilds/web/log"))
+				Expect(read.code).To(Equal(http.StatusOK))
+				Expect(read.mediaType()).To(Equal("text/plain"))
+				Expect(read.body).To(BeEmpty())
+				Expect(read.header.Get("Warning")).To(ContainSubstring("no attempt was started"))
+			})
+
+			DescribeTable("refuses with", func(ctx SpecContext, query string, code int, reason metav1.StatusReason, says string) {
+				refused := w.get(ctx, w.at("imagebuilds/web/log?"+query))
+				Expect(refused.code).To(Equal(code), "%s", refused.body)
+				Expect(refused.status().Reason).To(Equal(reason))
+				Expect(refused.status().Message).To(ContainSubstring(says))
+			},
+				Entry("404 an attempt that there was not", "attempt=7", 404, metav1.StatusReasonNotFound, "has no attempt 7"),
+				Entry("422 a number of lines below 0", "tailLines=-1", 422, metav1.StatusReasonInvalid, "tailLines"),
+				Entry("422 no bytes", "limitBytes=0", 422, metav1.StatusReasonInvalid, "limitBytes"),
+				Entry("400 a number that is none", "tailLines=many", 400, metav1.StatusReasonBadRequest, "many"),
+				Entry("400 a time that is none", "sinceTime=yesterday", 400, metav1.StatusReasonBadRequest, "yesterday"),
+			)
+		})
+	})
+}

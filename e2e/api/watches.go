@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func describeWatches(w *world) {
+	Describe("a watch", func() {
+		It("goes on where a list ended: nothing is lost, and nothing comes twice", func(ctx SpecContext) {
+			w.create(ctx, "old", labelled(step, "1"))
+			list := w.list(ctx, metav1.ListOptions{})
+			w.create(ctx, "new", labelled(step, "1"))
+			w.change(ctx, "old", labelled(step, "2"))
+			watch := w.follow(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
+			watch.steps["old"] = "1"
+			watch.tells(ctx, "ADDED new 1", "MODIFIED old 2")
+			w.remove(ctx, "old")
+			w.change(ctx, "new", labelled(step, "2"))
+			watch.tells(ctx, "DELETED old 2", "MODIFIED new 2")
+		})
+
+		It("tells of what there is first, without a version", func(ctx SpecContext) {
+			w.create(ctx, "a", labelled(step, "1"))
+			w.create(ctx, "b", labelled(step, "1"))
+			w.change(ctx, "a", labelled(step, "2"))
+			watch := w.follow(ctx, metav1.ListOptions{})
+			watch.tellsInAnyOrder(ctx, "ADDED a 2", "ADDED b 1")
+			w.change(ctx, "b", labelled(step, "2"))
+			watch.tells(ctx, "MODIFIED b 2")
+		})
+
+		It("tells of what there was at some time first, from version 0", func(ctx SpecContext) {
+			w.create(ctx, "a", labelled(step, "1"))
+			before := w.create(ctx, "b", labelled(step, "1"))
+			// Whoever answers next has seen both.
+			w.eventually(ctx, func() int {
+				return len(w.list(ctx, metav1.ListOptions{ResourceVersion: before.ResourceVersion}).Items)
+			}).Should(Equal(2))
+			watch := w.follow(ctx, metav1.ListOptions{ResourceVersion: "0"})
+			watch.tellsInAnyOrder(ctx, "ADDED a 1", "ADDED b 1")
+			w.remove(ctx, "a")
+			watch.tells(ctx, "DELETED a 1")
+		})
+
+		It("of one object is by its name", func(ctx SpecContext) {
+			w.create(ctx, "a")
+			version := w.list(ctx, metav1.ListOptions{}).ResourceVersion
+			watch := w.follow(ctx, metav1.ListOptions{ResourceVersion: version, FieldSelector: "metadata.name=b"})
+			w.change(ctx, "a", labelled(step, "1"))
+			w.create(ctx, "b", labelled(step, "1"))
+			w.change(ctx, "b", labelled(step, "2"))
+			w.remove(ctx, "a")
+			w.remove(ctx, "b")
+			watch.tells(ctx, "ADDED b 1", "MODIFIED b 2", "DELETED b 2")
+		})
+
+		DescribeTable("has a path of its own, from before there was a parameter:", func(ctx SpecContext, path string) {
+			w.create(ctx, "web", labelled(step, "1"))
+			path = strings.ReplaceAll(path, "{namespace}", w.namespace)
+			events := w.events(ctx, root+path)
+			Expect(<-events).To(And(HaveField("Type", "ADDED"), HaveField("Object.Name", "web")))
+			w.remove(ctx, "web")
+			Eventually(ctx, events).WithTimeout(w.environment.Patience).Should(Receive(HaveField("Type", "DELETED")))
+		},
+			Entry("of a namespace", "/watch/namespaces/{namespace}/images"),
+			Entry("of an object", "/watch/namespaces/{namespace}/images/web"),
+			Entry("of everything", "/watch/images?fieldSelector=metadata.namespace={namespace}"),
+		)
+
+		It("tells fifty watchers the same, in the same order", func(ctx SpecContext) {
+			const watchers, writers, changes = 50, 4, 5
+			version := w.list(ctx, metav1.ListOptions{}).ResourceVersion
+			stories := make([]watch.Interface, watchers)
+			for i := range stories {
+				var err error
+				stories[i], err = w.images().Watch(ctx, metav1.ListOptions{ResourceVersion: version})
+				Expect(err).NotTo(HaveOccurred())
+				DeferCleanup(stories[i].Stop)
+			}
+			w.write(ctx, writers, changes)
+			w.create(ctx, "last")
+
+			heard := make([][]string, watchers)
+			for i, story := range stories {
+				heard[i] = w.untilAdded(ctx, story, "last")
+			}
+			Expect(len(heard[0])).To(BeNumerically(">=", writers*(changes+2)))
+			for i := range heard {
+				Expect(heard[i]).To(Equal(heard[0]))
+			}
+		})
+
+		It("leads to what a list shows, whatever is written at the same time", func(ctx SpecContext) {
+			const writers, changes = 4, 10
+			done := make(chan struct{})
+			go func() {
+				defer GinkgoRecover()
+				defer close(done)
+				w.write(ctx, writers, changes)
+			}()
+			list := w.list(ctx, metav1.ListOptions{})
+			watching, err := w.images().Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
+			Expect(err).NotTo(HaveOccurred())
+			DeferCleanup(watching.Stop)
+			Eventually(ctx, done).WithTimeout(w.environment.Patience).Should(BeClosed())
+
+			objects := map[string]string{}
+			for i := range list.Items {
+				objects[list.Items[i].Name] = list.Items[i].ResourceVersion
+			}
+			w.create(ctx, "last")
+			for _, event := range w.untilAdded(ctx, watching, "last") {
+				var kind, name, version string
+				_, err := fmt.Sscan(event, &kind, &name, &version)
+				Expect(err).NotTo(HaveOccurred())
+				_, known := objects[name]
+				Expect(known).To(Equal(kind != string(watch.Added)), event)
+				objects[name] = version
+				if kind == string(watch.Deleted) {
+					delete(objects, name)
+				}
+			}
+			var now []string
+			for name := range objects {
+				now = append(now, name)
+			}
+			Expect(names(w.list(ctx, metav1.ListOptions{}))).To(ConsistOf(now))
+		})
+	})
+}
+
+// write has several writers create two images each, change them, and delete one of them.
+func (w *world) write(ctx context.Context, writers, changes int) {
+	GinkgoHelper()
+	var writing sync.WaitGroup
+	for writer := range writers {
+		writing.Go(func() {
+			defer GinkgoRecover()
+			kept, removed := fmt.Sprintf("kept-%d", writer), fmt.Sprintf("removed-%d", writer)
+			w.create(ctx, kept)
+			w.create(ctx, removed)
+			for i := range changes {
+				w.change(ctx, kept, labelled(step, fmt.Sprint(i)))
+			}
+			w.remove(ctx, removed)
+		})
+	}
+	writing.Wait()
+}
+
+// untilAdded returns the events until that of the creation of an image, as type, name and version. Versions only grow.
+func (w *world) untilAdded(ctx context.Context, watching watch.Interface, last string) []string {
+	GinkgoHelper()
+	var heard []string
+	version := "1"
+	for {
+		event := w.receive(ctx, watching)
+		image, ok := event.Object.(*v1alpha1.Image)
+		Expect(ok).To(BeTrue(), "%v", event)
+		Expect(image.ResourceVersion).To(And(newer(version), Not(Equal(version))))
+		version = image.ResourceVersion
+		heard = append(heard, fmt.Sprint(event.Type, " ", image.Name, " ", version))
+		if image.Name == last {
+			return heard
+		}
+	}
+}
+
+// events reads a watch as it comes, until the spec ends or the watch does.
+func (w *world) events(ctx context.Context, path string, headers ...string) <-chan wireEvent {
+	reading, stop := context.WithCancel(ctx)
+	events := make(chan wireEvent, 100)
+	go func() {
+		defer GinkgoRecover()
+		defer close(events)
+		response := w.open(reading, http.MethodGet, path, "", headers...)
+		defer func() { _ = response.Body.Close() }()
+		Expect(response.StatusCode).To(Equal(http.StatusOK))
+		readEvents(response.Body, events)
+	}()
+	DeferCleanup(func() {
+		stop()
+		for range events { // until its reader has ended
+		}
+	})
+	return events
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// step is a label that specs count their changes with.
+const step = "step"
+
+// story is what a watch of images tells, without what others do to them: they leave the labels alone.
+type story struct {
+	world *world
+	watch watch.Interface
+	steps map[string]string // by name: of the last event
+	// version is that of the last event.
+	version string
+	// bookmarks are told, too, and not only the one at the end of the initial events: they may come at any time.
+	bookmarks bool
+}
+
+// follow watches images until the spec ends.
+func (w *world) follow(ctx context.Context, options metav1.ListOptions) *story {
+	GinkgoHelper()
+	watching, err := w.images().Watch(ctx, options)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(watching.Stop)
+	return &story{world: w, watch: watching, steps: map[string]string{}}
+}
+
+// next is the next event: "ADDED web 1" where the label step is 1, "BOOKMARK", or "" at the end of the watch.
+func (s *story) next(ctx context.Context) string {
+	GinkgoHelper()
+	for {
+		event := s.world.receive(ctx, s.watch)
+		if event.Object == nil {
+			return ""
+		}
+		image, ok := event.Object.(*v1alpha1.Image)
+		Expect(ok).To(BeTrue(), "%s %v", event.Type, event.Object)
+		if s.version != "" {
+			Expect(image.ResourceVersion).To(newer(s.version))
+		}
+		s.version = image.ResourceVersion
+		if event.Type == watch.Bookmark {
+			if s.bookmarks || image.Annotations[metav1.InitialEventsAnnotationKey] == "true" {
+				return string(watch.Bookmark)
+			}
+			continue
+		}
+		told := string(event.Type) + " " + image.Name
+		last, known := s.steps[image.Name]
+		if event.Type == watch.Modified && known && last == image.Labels[step] {
+			continue
+		}
+		s.steps[image.Name] = image.Labels[step]
+		if image.Labels[step] != "" {
+			told += " " + image.Labels[step]
+		}
+		return told
+	}
+}
+
+// receive waits for an event. At the end of the watch it has no object.
+func (w *world) receive(ctx context.Context, watching watch.Interface) watch.Event {
+	GinkgoHelper()
+	deadline, cancel := context.WithTimeout(ctx, w.environment.Patience)
+	defer cancel()
+	select {
+	case event := <-watching.ResultChan():
+		return event
+	case <-deadline.Done():
+		Fail("no event comes")
+	}
+	return watch.Event{}
+}
+
+// tells expects the next events, in this order.
+func (s *story) tells(ctx context.Context, events ...string) {
+	GinkgoHelper()
+	for _, event := range events {
+		Expect(s.next(ctx)).To(Equal(event))
+	}
+}
+
+// tellsInAnyOrder expects the next events: initial ones have no order.
+func (s *story) tellsInAnyOrder(ctx context.Context, events ...string) {
+	GinkgoHelper()
+	told := make([]string, 0, len(events))
+	for range events {
+		s.version = "" // an initial event is as old as its object
+		told = append(told, s.next(ctx))
+	}
+	s.version = ""
+	Expect(told).To(ConsistOf(events))
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	apply "goldsmith.dev/goldsmith/apis/generated/applyconfiguration/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func describeApply(w *world) {
+	// wanted is what somebody wants of an Image of which nothing is built.
+	wanted := func(reference string) *apply.ImageApplyConfiguration {
+		return apply.Image("web", w.namespace).WithSpec(apply.ImageSpec().WithSuspend(true).
+			WithBuilder(apply.Builder().WithName("mock")).
+			WithBase(apply.Base().WithReference(reference)).
+			WithTargets(apply.Target().WithPlatform("linux/amd64").WithFormat(v1alpha1.ArtifactFormatRaw)))
+	}
+	// only is a part of it.
+	only := func(spec *apply.ImageSpecApplyConfiguration) *apply.ImageApplyConfiguration {
+		return apply.Image("web", w.namespace).WithSpec(spec)
+	}
+	by := func(manager string) metav1.ApplyOptions { return metav1.ApplyOptions{FieldManager: manager} }
+	applied := func(ctx context.Context, configuration *apply.ImageApplyConfiguration, options metav1.ApplyOptions) *v1alpha1.Image {
+		GinkgoHelper()
+		image, err := w.images().Apply(ctx, configuration, options)
+		Expect(err).NotTo(HaveOccurred())
+		return image
+	}
+
+	Describe("An apply", func() {
+		It("creates what is not there, as YAML or as JSON, and changes what is", func(ctx SpecContext) {
+			const yaml = "Content-Type: application/apply-patch+yaml"
+			manifest := "apiVersion: images.goldsmith.dev/v1alpha1\nkind: Image\nmetadata:\n  name: web\nspec:\n  suspend: true\n" +
+				"  builder: {name: mock}\n  base: {reference: debian:bookworm} # the stable one\n  targets:\n  - {platform: linux/amd64, format: raw}\n"
+			Expect(w.ask(ctx, http.MethodPatch, w.at("images/web?fieldManager=one"), manifest, yaml).code).To(Equal(http.StatusCreated))
+			created := w.settled(ctx, "web")
+			Expect(created.Generation).To(BeEquivalentTo(1))
+			Expect(w.ask(ctx, http.MethodPatch, w.at("images/web?fieldManager=one"), manifest, yaml).code).To(Equal(http.StatusOK))
+			Expect(w.looked(ctx, "web")).To(Equal(created), "the same again changes nothing, not even the time in the managed fields")
+			json := `{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"Image",` + strings.Replace(imageContent, "bookworm", "trixie", 1) + `}`
+			Expect(w.ask(ctx, http.MethodPatch, w.at("images/web?fieldManager=one"), json, yaml).code).To(Equal(http.StatusOK))
+			Expect(w.looked(ctx, "web").Spec.Base.Reference).To(Equal("debian:trixie"))
+		})
+
+		It("of what is no whole object is refused where there is none", func(ctx SpecContext) {
+			_, err := w.images().Apply(ctx, only(apply.ImageSpec().WithSuspend(true)), by("one"))
+			Expect(err).To(beInvalid("spec.builder", "spec.base.reference", "spec.targets"))
+		})
+
+		It("owns what is in it, and neither defaults nor what it ignores", func(ctx SpecContext) {
+			image := applied(ctx, wanted("debian:bookworm").WithLabels(map[string]string{"team": "red"}).
+				WithStatus(apply.ImageStatus().WithActiveBuilds(7)), by("one"))
+			Expect(image.Status).To(BeZero())
+			Expect(image.ManagedFields).To(HaveLen(1))
+			Expect(image.ManagedFields[0]).To(And(
+				HaveField("APIVersion", "images.goldsmith.dev/v1alpha1"), HaveField("FieldsType", "FieldsV1"), HaveField("Time", Not(BeNil()))))
+			Expect(owned(image, "one Apply")).To(MatchJSON(`{"f:metadata":{"f:labels":{"f:team":{}}},"f:spec":{"f:suspend":{},"f:builder":{"f:name":{}},
+				"f:base":{"f:reference":{}},"f:targets":{"k:{\"format\":\"raw\",\"platform\":\"linux/amd64\"}":{".":{},"f:format":{},"f:platform":{}}}}}`))
+		})
+
+		It("of what another one owns is a conflict that names both, and everything at once", func(ctx SpecContext) {
+			applied(ctx, wanted("debian:bookworm"), by("one"))
+			w.settled(ctx, "web")
+			_, err := w.images().Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"suspend":true,"retry":{"limit":7}}}`), metav1.PatchOptions{FieldManager: "editor"})
+			Expect(err).NotTo(HaveOccurred())
+			other := wanted("debian:trixie")
+			other.Spec.WithRetry(apply.RetryPolicy().WithLimit(3))
+			_, err = w.images().Apply(ctx, other, by("two"))
+
+			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+			var status apierrors.APIStatus
+			Expect(errors.As(err, &status)).To(BeTrue())
+			Expect(status.Status().Message).To(HavePrefix("Apply failed with 2 conflicts: "))
+			Expect(status.Status().Details.Causes).To(ConsistOf(
+				metav1.StatusCause{Type: metav1.CauseTypeFieldManagerConflict, Message: `conflict with "one"`, Field: ".spec.base.reference"},
+				And(HaveField("Type", metav1.CauseTypeFieldManagerConflict), HaveField("Field", ".spec.retry.limit"),
+					HaveField("Message", MatchRegexp(`^conflict with "editor" using images.goldsmith.dev/v1alpha1( at \S+)?$`)))))
+			Expect(w.looked(ctx, "web").Spec.Base.Reference).To(Equal("debian:bookworm"))
+		})
+
+		It("by force takes what another one owns", func(ctx SpecContext) {
+			applied(ctx, wanted("debian:bookworm"), by("one"))
+			options := by("two")
+			options.Force = true
+			image := applied(ctx, only(apply.ImageSpec().WithBase(apply.Base().WithReference("debian:trixie"))), options)
+			Expect(image.Spec.Base.Reference).To(Equal("debian:trixie"))
+			Expect(owned(image, "one Apply")).NotTo(ContainSubstring("f:base"))
+			Expect(owned(image, "two Apply")).To(MatchJSON(`{"f:spec":{"f:base":{"f:reference":{}}}}`))
+		})
+
+		It("of the same value shares it, and what one leaves out the other keeps", func(ctx SpecContext) {
+			applied(ctx, wanted("debian:bookworm").WithLabels(map[string]string{"shared": "x", "mine": "x"}), by("one"))
+			applied(ctx, apply.Image("web", w.namespace).WithLabels(map[string]string{"shared": "x"}), by("two"))
+			image := applied(ctx, wanted("debian:bookworm"), by("one"))
+			Expect(image.Labels).To(Equal(map[string]string{"shared": "x"}))
+			image = applied(ctx, apply.Image("web", w.namespace), by("two"))
+			Expect(image.Labels).To(BeEmpty())
+			Expect(owned(image, "two Apply")).To(BeEmpty())
+		})
+
+		It("that leaves out what it has set removes that, and brings the default back", func(ctx SpecContext) {
+			configuration := wanted("debian:bookworm")
+			configuration.Spec.WithRetry(apply.RetryPolicy().WithLimit(7)).WithParameters(apply.Parameter().WithName("a").WithValue("x"))
+			Expect(applied(ctx, configuration, by("one")).Spec.Retry.Limit).To(HaveValue(BeEquivalentTo(7)))
+			image := applied(ctx, wanted("debian:bookworm"), by("one"))
+			Expect(image.Spec.Retry.Limit).To(HaveValue(BeEquivalentTo(2)))
+			Expect(image.Spec.Parameters).To(BeEmpty())
+		})
+
+		It("merges lists by their keys", func(ctx SpecContext) {
+			parameter := func(name, value string) *apply.ParameterApplyConfiguration {
+				return apply.Parameter().WithName(name).WithValue(value)
+			}
+			first := wanted("debian:bookworm")
+			first.Spec.WithParameters(parameter("a", "1"), parameter("b", "1"))
+			applied(ctx, first, by("one"))
+			image := applied(ctx, only(apply.ImageSpec().WithParameters(parameter("c", "2")).
+				WithTargets(apply.Target().WithPlatform("linux/arm64").WithFormat(v1alpha1.ArtifactFormatRaw))), by("two"))
+			Expect(image.Spec.Parameters).To(ConsistOf(HaveField("Name", "a"), HaveField("Name", "b"), HaveField("Name", "c")))
+			Expect(image.Spec.Targets).To(HaveLen(2))
+			_, err := w.images().Apply(ctx, only(apply.ImageSpec().WithParameters(parameter("a", "2"))), by("two"))
+			Expect(err).To(MatchError(ContainSubstring(`conflict with "one": .spec.parameters[name="a"].value`)))
+
+			twice := only(apply.ImageSpec().WithParameters(parameter("d", "1"), parameter("d", "2")))
+			_, err = w.images().Apply(ctx, twice, by("two"))
+			Expect(err).To(MatchError(ContainSubstring("duplicate")))
+		})
+
+		It("of a build that is recorded may say the same again, and label it", func(ctx SpecContext) {
+			build := w.ended(ctx, "record")
+			manifest := apply.ImageBuild("record", w.namespace).WithLabels(map[string]string{"a": "b"})
+			labelled, err := w.builds().Apply(ctx, manifest, by("one"))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(labelled.Spec).To(Equal(build.Spec))
+			_, err = w.builds().Apply(ctx, manifest.WithSpec(apply.ImageBuildSpec().WithInputs(apply.BuildInputs().
+				WithBase(apply.Base().WithReference("debian:trixie")))), metav1.ApplyOptions{FieldManager: "one", Force: true})
+			Expect(err).To(beInvalid("spec.inputs.base"))
+		})
+	})
+
+	Describe("An apply to the status", func() {
+		It("owns the status, and nothing of the rest", func(ctx SpecContext) {
+			applied(ctx, wanted("debian:bookworm"), by("one"))
+			w.settled(ctx, "web")
+			image, err := w.images().ApplyStatus(ctx, wanted("debian:trixie").WithLabels(map[string]string{"a": "b"}).
+				WithStatus(apply.ImageStatus().WithActiveBuilds(7)), by("two"))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(image.Status.ActiveBuilds).To(BeEquivalentTo(7))
+			Expect(image.Spec.Base.Reference).To(Equal("debian:bookworm"))
+			Expect(image.Labels).To(BeEmpty())
+			Expect(owned(image, "two Apply status")).To(MatchJSON(`{"f:status":{"f:activeBuilds":{}}}`))
+
+			_, err = w.images().ApplyStatus(ctx, apply.Image("web", w.namespace).WithStatus(apply.ImageStatus().WithActiveBuilds(8)), by("three"))
+			Expect(err).To(MatchError(ContainSubstring(`conflict with "two" with subresource "status": .status.activeBuilds`)))
+		})
+
+		It("creates nothing", func(ctx SpecContext) {
+			_, err := w.images().ApplyStatus(ctx, wanted("debian:bookworm").WithStatus(apply.ImageStatus().WithActiveBuilds(7)), by("one"))
+			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		})
+	})
+
+	Describe("What a manager has applied", func() {
+		It("can be extracted, changed and applied again", func(ctx SpecContext) {
+			configuration := wanted("debian:bookworm").WithLabels(map[string]string{"team": "red"})
+			configuration.Spec.WithParameters(apply.Parameter().WithName("a").WithValue("x"))
+			image := applied(ctx, configuration, by("one"))
+			extracted, err := apply.ExtractImage(image, "one")
+			Expect(err).NotTo(HaveOccurred())
+			Expect(extracted).To(Equal(configuration))
+
+			extracted.Spec.Base.WithReference("debian:trixie")
+			Expect(applied(ctx, extracted, by("one")).Spec.Parameters).To(HaveLen(1))
+			Expect(apply.ExtractImage(image, "two")).To(Equal(apply.Image("web", w.namespace)))
+		})
+
+		It("is extracted without what others have applied to the same list", func(ctx SpecContext) {
+			configuration := wanted("debian:bookworm")
+			configuration.Spec.WithParameters(apply.Parameter().WithName("a").WithValue("x"))
+			applied(ctx, configuration, by("one"))
+			other := only(apply.ImageSpec().WithParameters(apply.Parameter().WithName("b").WithValue("y")))
+			image := applied(ctx, other, by("two"))
+			Expect(apply.ExtractImage(image, "one")).To(Equal(configuration))
+			Expect(apply.ExtractImage(image, "two")).To(Equal(other))
+		})
+
+		It("can be extracted from the status", func(ctx SpecContext) {
+			applied(ctx, wanted("debian:bookworm"), by("one"))
+			w.settled(ctx, "web")
+			configuration := apply.Image("web", w.namespace).WithStatus(apply.ImageStatus().WithActiveBuilds(7))
+			image, err := w.images().ApplyStatus(ctx, configuration, by("two"))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(apply.ExtractImageStatus(image, "two")).To(Equal(configuration))
+		})
+	})
+
+	Describe("Managed fields", func() {
+		It("tell managers, what they did and where apart", func(ctx SpecContext) {
+			_, err := w.images().Create(ctx, image("web"), metav1.CreateOptions{FieldManager: "creator"})
+			Expect(err).NotTo(HaveOccurred())
+			w.settled(ctx, "web")
+			_, err = w.images().Patch(ctx, "web", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{FieldManager: "one"})
+			Expect(err).NotTo(HaveOccurred())
+			_, err = w.images().Patch(ctx, "web", types.MergePatchType, []byte(`{"status":{"activeBuilds":7}}`), metav1.PatchOptions{FieldManager: "one"}, "status")
+			Expect(err).NotTo(HaveOccurred())
+			image := applied(ctx, apply.Image("web", w.namespace).WithLabels(map[string]string{"c": "d"}), by("one"))
+			owners := []string{}
+			for _, entry := range image.ManagedFields {
+				owners = append(owners, owner(entry))
+			}
+			Expect(owners).To(ContainElements("creator Update", "one Update", "one Update status", "one Apply"))
+			Expect(owned(image, "one Update")).To(MatchJSON(`{"f:metadata":{"f:labels":{".":{},"f:a":{}}}}`))
+			Expect(owned(image, "one Update status")).To(MatchJSON(`{"f:status":{"f:activeBuilds":{}}}`))
+		})
+
+		It("are forgotten where somebody asks for that, and not by who leaves them out", func(ctx SpecContext) {
+			applied(ctx, wanted("debian:bookworm"), by("one"))
+			stripped := w.settled(ctx, "web")
+			stripped.ManagedFields = nil
+			stripped.Annotations = map[string]string{"a": "b"}
+			kept, err := w.images().Update(ctx, stripped, metav1.UpdateOptions{FieldManager: "two"})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(owned(kept, "one Apply")).NotTo(BeEmpty())
+			image := w.patch(ctx, "web", types.JSONPatchType, `[{"op":"replace","path":"/metadata/managedFields","value":[{}]}]`)
+			Expect(image.ManagedFields).To(BeEmpty())
+		})
+
+		It("of many managers that update are put together in the end", func(ctx SpecContext) {
+			w.create(ctx, "web")
+			w.settled(ctx, "web")
+			for i := range 14 {
+				_, err := w.images().Patch(ctx, "web", types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"labels":{"l%d":"x"}}}`, i),
+					metav1.PatchOptions{FieldManager: fmt.Sprintf("manager-%d", i)})
+				Expect(err).NotTo(HaveOccurred())
+			}
+			Expect(w.looked(ctx, "web").ManagedFields).To(And(
+				HaveLen(10), ContainElement(HaveField("Manager", "ancient-changes"))))
+		})
+	})
+}

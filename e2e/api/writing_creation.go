@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func describeCreation(w *world) {
+	Describe("An object that is created", func() {
+		It("is answered as it is stored, with what the server adds", func(ctx SpecContext) {
+			created := w.create(ctx, "web", labelled("team", "red"))
+			Expect(created.UID).NotTo(BeEmpty())
+			Expect(created.ResourceVersion).NotTo(BeEmpty())
+			Expect(created.Generation).To(BeEquivalentTo(1))
+			Expect(created.CreationTimestamp.Time).To(BeTemporally("~", time.Now(), time.Minute))
+			Expect(created.Spec.RunPolicy).To(Equal(v1alpha1.RunPolicySerial))
+			Expect(created.Status).To(BeZero())
+
+			stored := w.looked(ctx, "web")
+			Expect(stored.UID).To(Equal(created.UID))
+			Expect(stored.CreationTimestamp).To(Equal(created.CreationTimestamp))
+			Expect(stored.Labels).To(Equal(created.Labels))
+			Expect(stored.Spec).To(Equal(created.Spec))
+		})
+
+		It("is answered with 201, and changed with 200", func(ctx SpecContext) {
+			const json = "Content-Type: application/json"
+			body := `{"metadata":{"name":"web"},` + imageContent + `}`
+			Expect(w.ask(ctx, http.MethodPost, w.at("images"), body, json).code).To(Equal(http.StatusCreated))
+			Expect(w.ask(ctx, http.MethodPut, w.at("images/web"), body, json).code).To(Equal(http.StatusOK))
+			Expect(w.ask(ctx, http.MethodPatch, w.at("images/web"), `{}`, "Content-Type: application/merge-patch+json").code).To(Equal(http.StatusOK))
+		})
+
+		It("has no say in what is the server's", func(ctx SpecContext) {
+			asked := image("web", func(image *v1alpha1.Image) {
+				image.UID, image.Generation = "mine", 7
+				image.CreationTimestamp = metav1.NewTime(time.Unix(0, 0))
+				image.DeletionTimestamp, image.DeletionGracePeriodSeconds = ptr.To(metav1.Now()), ptr.To(int64(7))
+				image.Status.BuildCounter = 7
+			})
+			created, err := w.images().Create(ctx, asked, metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(created.UID).NotTo(BeEquivalentTo("mine"))
+			Expect(created.Generation).To(BeEquivalentTo(1))
+			Expect(created.CreationTimestamp.Unix()).NotTo(BeZero())
+			Expect(created.DeletionTimestamp).To(BeNil())
+			Expect(created.DeletionGracePeriodSeconds).To(BeNil())
+			Expect(created.Status).To(BeZero())
+		})
+
+		It("gets a name from the server where it only says how that begins", func(ctx SpecContext) {
+			names := map[string]bool{}
+			for range 5 {
+				asked := image("")
+				asked.GenerateName = "web-"
+				created, err := w.images().Create(ctx, asked, metav1.CreateOptions{})
+				Expect(err).NotTo(HaveOccurred())
+				Expect(created.Name).To(MatchRegexp(`^web-[a-z0-9]{5}$`))
+				Expect(created.GenerateName).To(Equal("web-"))
+				names[created.Name] = true
+			}
+			Expect(names).To(HaveLen(5))
+
+			named := image("web")
+			named.GenerateName = "other-"
+			Expect(w.images().Create(ctx, named, metav1.CreateOptions{})).To(HaveField("Name", "web"))
+			build := newBuild("")
+			build.GenerateName = "once-"
+			Expect(w.builds().Create(ctx, build, metav1.CreateOptions{})).To(HaveField("Name", MatchRegexp(`^once-[a-z0-9]{5}$`)))
+		})
+
+		It("is refused where the generated name would be too long", func(ctx SpecContext) {
+			asked := image("")
+			asked.GenerateName = strings.Repeat("n", 40)
+			Expect(w.images().Create(ctx, asked, metav1.CreateOptions{})).To(HaveField("Name", HaveLen(45)))
+			asked.GenerateName += "n"
+			_, err := w.images().Create(ctx, asked, metav1.CreateOptions{})
+			Expect(err).To(beInvalid("metadata.name"))
+		})
+
+		DescribeTable("is refused with a name that is", func(ctx SpecContext, name string) {
+			_, err := w.images().Create(ctx, image(name), metav1.CreateOptions{})
+			Expect(err).To(beInvalid("metadata.name"))
+			_, err = w.builds().Create(ctx, newBuild(name), metav1.CreateOptions{})
+			Expect(err).To(beInvalid("metadata.name"))
+		},
+			Entry("in capitals", "WEB"),
+			Entry("a domain", "web.example.com"),
+			Entry("begun with a dash", "-web"),
+			Entry("with a slash", "web/1"),
+			Entry("too long", strings.Repeat("n", 56)),
+		)
+
+		It("is refused with a finalizer that is none", func(ctx SpecContext) {
+			_, err := w.images().Create(ctx, image("web", func(image *v1alpha1.Image) { image.Finalizers = []string{"example.com/a b"} }), metav1.CreateOptions{})
+			Expect(err).To(beInvalid("metadata.finalizers"))
+		})
+
+		It("is refused in a namespace that there is not", func(ctx SpecContext) {
+			_, err := w.goldsmith.ImagesV1alpha1().Images(w.namespace+"-other").Create(ctx, image("web"), metav1.CreateOptions{})
+			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+			Expect(err).To(MatchError(ContainSubstring(`namespaces "` + w.namespace + `-other" not found`)))
+		})
+
+		It("is refused in a namespace that ends", func(ctx SpecContext) {
+			w.create(ctx, "held", held)
+			Expect(w.kube.CoreV1().Namespaces().Delete(ctx, w.namespace, metav1.DeleteOptions{})).To(Succeed())
+			w.eventually(ctx, func(ctx context.Context) error {
+				_, err := w.images().Create(ctx, image("web"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+				return err
+			}).Should(And(Satisfy(apierrors.IsForbidden), Satisfy(func(err error) bool {
+				return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+			})))
+			w.eventually(ctx, func(ctx context.Context) (*v1alpha1.Image, error) {
+				return w.images().Get(ctx, "held", metav1.GetOptions{})
+			}).Should(HaveField("DeletionTimestamp", Not(BeNil())))
+			w.release(ctx, "held")
+		})
+	})
+}

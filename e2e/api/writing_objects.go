@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	kubetypes "k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// finalizer is one that nobody but the specs removes.
+const finalizer = "example.com/hold"
+
+// settled is an Image about which the controller has said what there is to say: from now on only the spec writes to it.
+func (w *world) settled(ctx context.Context, name string) *v1alpha1.Image {
+	GinkgoHelper()
+	var settled *v1alpha1.Image
+	w.eventually(ctx, func(ctx context.Context) (*v1alpha1.Image, error) {
+		var err error
+		settled, err = w.images().Get(ctx, name, metav1.GetOptions{})
+		return settled, err
+	}).Should(WithTransform(func(image *v1alpha1.Image) bool {
+		return image.Status.ObservedGeneration == image.Generation
+	}, BeTrue()))
+	return settled
+}
+
+// newBuild is a build that ends at once, without a pod: nobody has registered its builder.
+func newBuild(name string) *v1alpha1.ImageBuild {
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	build.Spec.Inputs = image(name).Spec.BuildInputs
+	build.Spec.Inputs.Builder.Name = "nobody"
+	return build
+}
+
+// ended creates such a build and waits for its end: from then on nobody but the spec writes to it.
+func (w *world) ended(ctx context.Context, name string) *v1alpha1.ImageBuild {
+	GinkgoHelper()
+	build, err := w.builds().Create(ctx, newBuild(name), metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	w.eventually(ctx, func(ctx context.Context) (*v1alpha1.ImageBuild, error) {
+		build, err = w.builds().Get(ctx, name, metav1.GetOptions{})
+		return build, err
+	}).Should(HaveField("Status.Finished", true))
+	return build
+}
+
+// patch patches an Image, or a subresource of it.
+func (w *world) patch(ctx context.Context, name string, kind kubetypes.PatchType, body string, subresources ...string) *v1alpha1.Image {
+	GinkgoHelper()
+	patched, err := w.images().Patch(ctx, name, kind, []byte(body), metav1.PatchOptions{}, subresources...)
+	Expect(err).NotTo(HaveOccurred())
+	return patched
+}
+
+// looked is an Image as it is now.
+func (w *world) looked(ctx context.Context, name string) *v1alpha1.Image {
+	GinkgoHelper()
+	found, err := w.images().Get(ctx, name, metav1.GetOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	return found
+}
+
+// isGone waits until there is no Image of this name.
+func (w *world) isGone(ctx context.Context, name string) {
+	GinkgoHelper()
+	w.eventually(ctx, func(ctx context.Context) error {
+		_, err := w.images().Get(ctx, name, metav1.GetOptions{})
+		return err
+	}).Should(Satisfy(apierrors.IsNotFound))
+}
+
+// release removes the finalizer of the specs from an Image.
+func (w *world) release(ctx context.Context, name string) {
+	GinkgoHelper()
+	w.patch(ctx, name, kubetypes.JSONPatchType, `[{"op":"test","path":"/metadata/finalizers","value":["`+finalizer+`"]},{"op":"remove","path":"/metadata/finalizers"}]`)
+}
+
+// held is a change of an Image that keeps it after it was deleted.
+func held(image *v1alpha1.Image) { image.Finalizers = append(image.Finalizers, finalizer) }
+
+// dependent creates a ConfigMap that an Image owns, and returns once the garbage collector knows of it.
+func (w *world) dependent(ctx context.Context, owner *v1alpha1.Image, name string, finalizers ...string) {
+	GinkgoHelper()
+	create := func(name string, owner metav1.Object, kind schema.GroupVersionKind, finalizers ...string) {
+		GinkgoHelper()
+		_, err := w.kube.CoreV1().ConfigMaps(w.namespace).Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+			Name: name, Finalizers: finalizers, OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(owner, kind)},
+		}}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+	}
+	create(name, owner, v1alpha1.SchemeGroupVersion.WithKind("Image"), finalizers...)
+	// It learns of objects in the order of their creation, and this one has nobody.
+	nobody := &metav1.ObjectMeta{Name: "nobody", UID: "nobody"}
+	create("after-"+name, nobody, corev1.SchemeGroupVersion.WithKind("ConfigMap"))
+	w.collected(ctx, "after-"+name)
+}
+
+// dependents are the ConfigMaps of dependent.
+func (w *world) dependents(name string) func(ctx context.Context) (*corev1.ConfigMap, error) {
+	return func(ctx context.Context) (*corev1.ConfigMap, error) {
+		return w.kube.CoreV1().ConfigMaps(w.namespace).Get(ctx, name, metav1.GetOptions{})
+	}
+}
+
+// collected waits until there is no ConfigMap of this name.
+func (w *world) collected(ctx context.Context, name string) {
+	GinkgoHelper()
+	w.eventually(ctx, func(ctx context.Context) error {
+		_, err := w.dependents(name)(ctx)
+		return err
+	}).Should(Satisfy(apierrors.IsNotFound))
+}
+
+// beInvalid matches a 422 that names exactly these fields.
+func beInvalid(fields ...string) types.GomegaMatcher {
+	return WithTransform(func(err error) []string {
+		var status apierrors.APIStatus
+		if !errors.As(err, &status) || status.Status().Code != http.StatusUnprocessableEntity || status.Status().Details == nil {
+			return nil
+		}
+		var named []string
+		for _, cause := range status.Status().Details.Causes {
+			named = append(named, cause.Field)
+		}
+		return named
+	}, ConsistOf(fields))
+}
+
+// owner is an entry of the managed fields, written as "manager operation subresource".
+func owner(entry metav1.ManagedFieldsEntry) string {
+	text := entry.Manager + " " + string(entry.Operation)
+	if entry.Subresource != "" {
+		text += " " + entry.Subresource
+	}
+	return text
+}
+
+// owned are the fields, in the form of FieldsV1, of all entries of such an owner.
+func owned(object metav1.Object, wanted string) string {
+	text := ""
+	for _, entry := range object.GetManagedFields() {
+		if owner(entry) == wanted {
+			text += string(entry.FieldsV1.GetRawBytes())
+		}
+	}
+	return text
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"net/http"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// request is a request for an object of any resource.
+type request struct {
+	method, path, body string
+	headers            []string
+}
+
+// served is a resource, and what its objects are besides their metadata.
+type served struct {
+	prefix, apiVersion, kind, resource, group string
+	content                                   string
+}
+
+const imageContent = `"spec":{"suspend":true,"builder":{"name":"mock"},"base":{"reference":"debian:bookworm"},"targets":[{"platform":"linux/amd64","format":"raw"}]}`
+
+func configMaps() served {
+	return served{prefix: "/api/v1", apiVersion: "v1", kind: "ConfigMap", resource: "configmaps", content: `"data":{"a":"b"}`}
+}
+
+func imagesServed() served {
+	const group = "images.goldsmith.dev"
+	return served{
+		prefix: "/apis/" + group + "/v1alpha1", apiVersion: group + "/v1alpha1", kind: "Image", resource: "images", group: group,
+		content: imageContent,
+	}
+}
+
+// of makes a request, in which OBJECTS, VERSION, KIND and CONTENT stand for those of any resource, one for this one.
+func (s served) of(r request, namespace string) request {
+	replace := strings.NewReplacer(
+		"OBJECTS", s.prefix+"/namespaces/"+namespace+"/"+s.resource,
+		"VERSION", s.apiVersion, "KIND", s.kind, "CONTENT", s.content, "NAMESPACE", namespace,
+	).Replace
+	r.path, r.body = replace(r.path), replace(r.body)
+	return r
+}
+
+// particulars are what is in messages besides the request and the resource: UIDs and versions, objects, the beginning of
+// a body, keys in the storage, and where in its sources a server registers types.
+var particulars = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|"\{.*\}"|\(\{.* \.\.\.\)|Key: [^,]*|record \(\d+\)|scheme "[^"]*"`)
+
+// impersonal is the Status that came back without what is the resource's own.
+func (s served) impersonal(r reply) metav1.Status {
+	GinkgoHelper()
+	var names []string
+	if s.group != "" {
+		names = append(names, s.kind+"."+s.group, "KIND", s.resource+"."+s.group, "OBJECTS", s.apiVersion, "VERSION")
+	}
+	names = append(names, path.Base(s.apiVersion), "VERSION", s.resource, "OBJECTS", s.kind, "KIND", strings.ToLower(s.kind), "KIND")
+	general := func(text string) string {
+		return strings.NewReplacer(names...).Replace(particulars.ReplaceAllString(text, "…"))
+	}
+	status := r.status()
+	status.Message = general(status.Message)
+	if details := status.Details; details != nil {
+		if details.Group == s.group {
+			details.Group = ""
+		}
+		details.Kind = general(details.Kind)
+		for i := range details.Causes {
+			details.Causes[i].Message = general(details.Causes[i].Message)
+		}
+		details.Causes = slices.Compact(details.Causes) // some kinds have their metadata judged twice
+	}
+	return status
+}
+
+func describeRefusals(w *world) {
+	// exchange sends the same request for a ConfigMap and for an Image.
+	exchange := func(ctx context.Context, r request) (builtIn, ours reply) {
+		GinkgoHelper()
+		one, other := configMaps().of(r, w.namespace), imagesServed().of(r, w.namespace)
+		return w.ask(ctx, one.method, one.path, one.body, one.headers...), w.ask(ctx, other.method, other.path, other.body, other.headers...)
+	}
+	const there = `{"apiVersion":"VERSION","kind":"KIND","metadata":{"name":"there"},CONTENT}`
+	const objects, object = "OBJECTS", "OBJECTS/there"
+	// with is an object with such metadata.
+	with := func(metadata string) string {
+		return `{"apiVersion":"VERSION","kind":"KIND","metadata":{` + metadata + `},CONTENT}`
+	}
+	send := func(method, path, kind, body string) request {
+		return request{method: method, path: path, body: body, headers: []string{"Content-Type: application/" + kind}}
+	}
+	post := func(path, body string) request { return send(http.MethodPost, path, "json", body) }
+	put := func(path, body string) request { return send(http.MethodPut, path, "json", body) }
+	remove := func(path, body string) request { return send(http.MethodDelete, path, "json", body) }
+	patch := func(kind, path, body string) request { return send(http.MethodPatch, path, kind, body) }
+	get := func(path string, headers ...string) request {
+		return request{method: http.MethodGet, path: path, headers: headers}
+	}
+	const jsonPatch, mergePatch, strategicPatch, applyPatch = "json-patch+json", "merge-patch+json", "strategic-merge-patch+json", "apply-patch+yaml"
+
+	DescribeTable("What cannot be done is answered as for a built-in resource:", func(ctx SpecContext, r request, code int) {
+		created, ourCreated := exchange(ctx, post(objects, there))
+		Expect(created.code).To(Equal(http.StatusCreated), "%s", created.body)
+		Expect(ourCreated.code).To(Equal(http.StatusCreated), "%s", ourCreated.body)
+
+		builtIn, ours := exchange(ctx, r)
+		Expect(imagesServed().impersonal(ours)).To(Equal(configMaps().impersonal(builtIn)))
+		Expect(ours.code).To(Equal(builtIn.code))
+		Expect(ours.header["Warning"]).To(Equal(builtIn.header["Warning"]))
+		Expect(ours.status()).To(And(HaveField("Status", metav1.StatusFailure), HaveField("Code", BeEquivalentTo(code))))
+	},
+		Entry("a creation with a name that is taken", post(objects, there), 409),
+		Entry("a creation without a name", post(objects, with(``)), 422),
+		Entry("a creation in another namespace than the path's", post(objects, with(`"name":"new","namespace":"other"`)), 400),
+		Entry("a creation of another kind", post(objects, `{"apiVersion":"VERSION","kind":"Other","metadata":{"name":"new"}}`), 400),
+		Entry("a creation in another version", post(objects, `{"apiVersion":"VERSION9","kind":"KIND","metadata":{"name":"new"},CONTENT}`), 400),
+		Entry("a creation with a resourceVersion", post(objects, with(`"name":"new","resourceVersion":"7"`)), 500),
+		Entry("a creation with a label that is none", post(objects, with(`"name":"new","labels":{"a b":"c"}`)), 422),
+		Entry("a creation with a value of a label that is none", post(objects, with(`"name":"new","labels":{"a":"b c"}`)), 422),
+		Entry("a creation with an annotation that is none", post(objects, with(`"name":"new","annotations":{"a b":"c"}`)), 422),
+		Entry("a creation with annotations that are too large", post(objects, with(`"name":"new","annotations":{"a":"`+strings.Repeat("x", 256<<10)+`"}`)), 422),
+		Entry("a creation with an owner without a name and a UID", post(objects, with(`"name":"new","ownerReferences":[{"apiVersion":"a/v2","kind":"A"}]`)), 422),
+		Entry("a creation with two controllers", post(objects, with(`"name":"new","ownerReferences":[
+			{"apiVersion":"a/v2","kind":"A","name":"a","uid":"a","controller":true},{"apiVersion":"a/v2","kind":"A","name":"b","uid":"b","controller":true}]`)), 422),
+		Entry("a creation as a dry run of a stage that there is not", post(objects+"?dryRun=Some", with(`"name":"new"`)), 422),
+		Entry("a creation with a field validation that there is not", post(objects+"?fieldValidation=Perhaps", with(`"name":"new"`)), 422),
+		Entry("a creation by a manager whose name is too long", post(objects+"?fieldManager="+strings.Repeat("x", 129), with(`"name":"new"`)), 422),
+		Entry("a creation out of nothing", post(objects, ``), 400),
+		Entry("a creation out of half an object", post(objects, `{"apiVersion":"VERSION","kind":"KIND","metadata":{"name":`), 400),
+		Entry("a creation out of YAML that is none", send(http.MethodPost, objects, "yaml", "a: [b"), 400),
+		Entry("a creation with labels of another type", post(objects, with(`"name":"new","labels":["a"]`)), 400),
+		Entry("a creation in an unknown format", send(http.MethodPost, objects, "gold", there), 415),
+		Entry("a creation at an object", post(object, there), 405),
+
+		Entry("an update of what is not there", put("OBJECTS/absent", with(`"name":"absent"`)), 404),
+		Entry("an update under another name", put(object, with(`"name":"other"`)), 400),
+		Entry("an update in another namespace", put(object, with(`"name":"there","namespace":"other"`)), 400),
+		Entry("an update of an object with another UID", put(object, with(`"name":"there","uid":"other"`)), 409),
+		Entry("an update of an old version", put(object, with(`"name":"there","resourceVersion":"1"`)), 409),
+		Entry("an update of a version that is none", put(object, with(`"name":"there","resourceVersion":"newest"`)), 500),
+		Entry("an update of all objects", put(objects, there), 405),
+
+		Entry("a patch of what is not there", patch(mergePatch, "OBJECTS/absent", `{}`), 404),
+		Entry("a patch of an unknown type", patch("patch+json", object, `{}`), 415),
+		Entry("a patch of an old version", patch(mergePatch, object, `{"metadata":{"resourceVersion":"1","labels":{"a":"b"}}}`), 409),
+		Entry("a patch of an object with another UID", patch(mergePatch, object, `{"metadata":{"uid":"other"}}`), 422),
+		Entry("a patch of the name", patch(mergePatch, object, `{"metadata":{"name":"other"}}`), 400),
+		Entry("a patch of the namespace", patch(mergePatch, object, `{"metadata":{"namespace":"other"}}`), 400),
+		Entry("a patch of the kind", patch(mergePatch, object, `{"kind":"Other"}`), 422),
+		Entry("a patch by force that applies nothing", patch(mergePatch, object+"?force=true", `{}`), 422),
+		Entry("a merge patch that is no JSON", patch(mergePatch, object, `{"metadata":`), 400),
+		Entry("a merge patch that is a list", patch(mergePatch, object, `[]`), 400),
+		Entry("a merge patch with labels of another type", patch(mergePatch, object, `{"metadata":{"labels":["a"]}}`), 422),
+		Entry("a strategic merge patch that is no JSON", patch(strategicPatch, object, `{"metadata":`), 400),
+		Entry("a strategic merge patch with an unknown directive", patch(strategicPatch, object, `{"metadata":{"$patch":"shake"}}`), 500),
+		Entry("a JSON patch that is no list", patch(jsonPatch, object, `{}`), 400),
+		Entry("a JSON patch with an unknown operation", patch(jsonPatch, object, `[{"op":"shake","path":"/metadata/labels"}]`), 422),
+		Entry("a JSON patch whose test fails", patch(jsonPatch, object, `[{"op":"test","path":"/metadata/name","value":"other"}]`), 422),
+		Entry("a JSON patch of a path that is not there", patch(jsonPatch, object, `[{"op":"replace","path":"/metadata/none/none","value":"a"}]`), 422),
+		Entry("a JSON patch with too many operations", patch(jsonPatch, object, "["+strings.Repeat(`{"op":"test","path":"/kind","value":"KIND"},`, 10000)+`{"op":"test","path":"/kind","value":"KIND"}]`), 413),
+		Entry("an apply by nobody", patch(applyPatch, object, there), 422),
+		Entry("an apply that is no YAML", patch(applyPatch, object+"?fieldManager=one", "a: [b"), 400),
+		Entry("an apply without a kind", patch(applyPatch, object+"?fieldManager=one", `{"metadata":{"name":"there"}}`), 400),
+		Entry("an apply with managed fields", patch(applyPatch, object+"?fieldManager=one", with(`"name":"there","managedFields":[{"manager":"two"}]`)), 400),
+		Entry("an apply under another name", patch(applyPatch, object+"?fieldManager=one", with(`"name":"other"`)), 400),
+		Entry("an apply with a UID to what is not there", patch(applyPatch, "OBJECTS/absent?fieldManager=one", with(`"name":"absent","uid":"some"`)), 409),
+
+		Entry("a deletion of what is not there", remove("OBJECTS/absent", ``), 404),
+		Entry("a deletion of an object with another UID", remove(object, `{"preconditions":{"uid":"other"}}`), 409),
+		Entry("a deletion of an old version", remove(object, `{"preconditions":{"resourceVersion":"1"}}`), 409),
+		Entry("a deletion with two policies", remove(object, `{"orphanDependents":true,"propagationPolicy":"Foreground"}`), 422),
+		Entry("a deletion with an unknown policy", remove(object, `{"propagationPolicy":"Sideways"}`), 422),
+		Entry("a deletion as a dry run of a stage that there is not", remove(object+"?dryRun=Some", ``), 422),
+		Entry("a deletion with options that are none", remove(object, `{"propagationPolicy":`), 400),
+		Entry("a deletion with options of another kind", remove(object, `{"kind":"Other","apiVersion":"a/v2"}`), 400),
+		Entry("a deletion of all objects that an unknown selector selects", remove(objects+"?labelSelector=a+b", ``), 400),
+
+		Entry("a look at what is not there", get("OBJECTS/absent"), 404),
+		Entry("a look at an unknown subresource", get(object+"/colour"), 404),
+		Entry("a look in a format that there is not", get(object, "Accept: image/png"), 406),
+	)
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func describeFieldValidation(w *world) {
+	const (
+		unknown   = `unknown field "spec.colour"`
+		duplicate = `duplicate field "spec.suspend"`
+		head      = `{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"Image","metadata":{"name":"web"},`
+		asJSON    = "Content-Type: application/json"
+		asYAML    = "Content-Type: application/yaml"
+	)
+	odd := func(method, path, kind, body string, complaints ...string) request {
+		return request{method: method, path: path, body: body, headers: append([]string{kind}, complaints...)}
+	}
+	twice := head + strings.Replace(imageContent, `"suspend":true,`, `"suspend":true,"suspend":true,"colour":"gold",`, 1) + `}`
+	const yaml = "apiVersion: images.goldsmith.dev/v1alpha1\nkind: Image\nmetadata: {name: web}\nspec:\n  suspend: true\n  suspend: true\n  colour: gold\n" +
+		"  builder: {name: mock}\n  base: {reference: debian:bookworm}\n  targets: [{platform: linux/amd64, format: raw}]\n"
+
+	DescribeTable("Fields that nobody knows, and those that are there twice, are treated as is asked for:", func(ctx SpecContext, r request) {
+		kind, complaints := r.headers[0], r.headers[1:]
+		if r.path != "images" {
+			w.create(ctx, "web")
+			w.settled(ctx, "web")
+		}
+		try := func(directive string) reply {
+			path := r.path + "?fieldManager=one&dryRun=All"
+			if directive != "" {
+				path += "&fieldValidation=" + directive
+			}
+			return w.ask(ctx, r.method, w.at(path), r.body, kind)
+		}
+		By("strictly: refused")
+		strict := try("Strict")
+		Expect(strict.code).To(BeElementOf(http.StatusBadRequest, http.StatusUnprocessableEntity), "%s", strict.body)
+		for _, complaint := range complaints {
+			Expect(strict.status().Message).To(ContainSubstring(complaint))
+		}
+		Expect(warnings(strict)).To(BeEmpty())
+		for _, directive := range []string{"Warn", ""} {
+			By("with a warning: done")
+			warned := try(directive)
+			Expect(warned.code).To(BeElementOf(http.StatusOK, http.StatusCreated), "%s", warned.body)
+			Expect(warnings(warned)).To(ConsistOf(complaints))
+		}
+		By("ignored: done")
+		ignored := try("Ignore")
+		Expect(ignored.code).To(BeElementOf(http.StatusOK, http.StatusCreated), "%s", ignored.body)
+		Expect(warnings(ignored)).To(BeEmpty())
+		Expect(string(ignored.body)).NotTo(ContainSubstring("colour"))
+	},
+		Entry("in a creation", odd(http.MethodPost, "images", asJSON, twice, duplicate, unknown)),
+		Entry("in a creation by YAML", odd(http.MethodPost, "images", asYAML, yaml, `line 6: key "suspend" already set in map`, unknown)),
+		Entry("in an update", odd(http.MethodPut, "images/web", asJSON, twice, duplicate, unknown)),
+		Entry("in an update of the status", odd(http.MethodPut, "images/web/status", asJSON, twice, duplicate, unknown)),
+		Entry("in a JSON patch", odd(http.MethodPatch, "images/web", "Content-Type: application/json-patch+json",
+			`[{"op":"add","op":"add","path":"/spec/colour","value":"gold"}]`, `json patch duplicate field "[0].op"`, unknown)),
+		Entry("in a merge patch", odd(http.MethodPatch, "images/web", "Content-Type: application/merge-patch+json",
+			`{"spec":{"suspend":true,"suspend":true,"colour":"gold"}}`, duplicate, unknown)),
+		Entry("in a strategic merge patch", odd(http.MethodPatch, "images/web", "Content-Type: application/strategic-merge-patch+json",
+			`{"spec":{"suspend":true,"suspend":true,"colour":"gold"}}`, duplicate, unknown)),
+		Entry("in a request for a build", odd(http.MethodPost, "images/web/instantiate", asJSON,
+			`{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"BuildRequest","colour":"gold"}`, `unknown field "colour"`)),
+	)
+
+	It("An apply of fields that nobody knows is refused in any case, of those that are there twice as is asked for", func(ctx SpecContext) {
+		const kind = "Content-Type: application/apply-patch+yaml"
+		for _, directive := range []string{"Strict", "Warn", "Ignore"} {
+			refused := w.ask(ctx, http.MethodPatch, w.at("images/web?fieldManager=one&fieldValidation="+directive), strings.Replace(yaml, "  suspend: true\n", "", 1), kind)
+			Expect(refused.code).NotTo(BeElementOf(http.StatusOK, http.StatusCreated))
+			Expect(refused.status().Message).To(ContainSubstring(".spec.colour: field not declared in schema"))
+		}
+		repeated := strings.Replace(yaml, "  colour: gold\n", "", 1)
+		path := w.at("images/web?fieldManager=one&fieldValidation=")
+		refused := w.ask(ctx, http.MethodPatch, path+"Strict", repeated, kind)
+		Expect(refused.code).To(Equal(http.StatusBadRequest))
+		Expect(refused.status().Message).To(ContainSubstring(`key "suspend" already set in map`))
+		warned := w.ask(ctx, http.MethodPatch, path+"Warn", repeated, kind)
+		Expect(warned.code).To(Equal(http.StatusCreated), "%s", warned.body)
+		Expect(warnings(warned)).To(ConsistOf(ContainSubstring(`key "suspend" already set in map`)))
+	})
+
+	It("A request that is too large is refused before anything is done", func(ctx SpecContext) {
+		w.create(ctx, "web")
+		large := head + `"spec":{"base":{"reference":"` + strings.Repeat("x", 3<<20) + `"}}}`
+		for _, r := range []request{
+			{method: http.MethodPost, path: "images", headers: []string{asJSON}},
+			{method: http.MethodPut, path: "images/web", headers: []string{asJSON}},
+			{method: http.MethodPatch, path: "images/web", headers: []string{"Content-Type: application/merge-patch+json"}},
+			{method: http.MethodPatch, path: "images/web?fieldManager=one", headers: []string{"Content-Type: application/apply-patch+yaml"}},
+			{method: http.MethodDelete, path: "images/web", headers: []string{asJSON}},
+		} {
+			refused := w.ask(ctx, r.method, w.at(r.path), large, r.headers...)
+			Expect(refused.code).To(Equal(http.StatusRequestEntityTooLarge), "%s %s: %s", r.method, r.path, refused.body)
+			Expect(refused.status().Reason).To(Equal(metav1.StatusReasonRequestEntityTooLarge))
+			Expect(refused.status().Message).To(ContainSubstring("limit is 3145728"))
+		}
+	})
+}
+
+func describeWarnings(w *world) {
+	It("What has no effect is warned of, and done", func(ctx SpecContext) {
+		const warning = "spec.source: "
+		empty := strings.Replace(imageContent, `"spec":{`, `"spec":{"source":{},`, 1)
+		for _, r := range []request{
+			{method: http.MethodPost, path: "images", headers: []string{"Content-Type: application/json"}, body: `{"metadata":{"name":"web"},` + empty + `}`},
+			{method: http.MethodPut, path: "images/web", headers: []string{"Content-Type: application/json"}, body: `{"metadata":{"name":"web","labels":{"a":"b"}},` + empty + `}`},
+			{method: http.MethodPatch, path: "images/web?dryRun=All", headers: []string{"Content-Type: application/merge-patch+json"}, body: `{"metadata":{"labels":{"a":"c"}}}`},
+		} {
+			done := w.ask(ctx, r.method, w.at(r.path), r.body, r.headers...)
+			Expect(done.code).To(BeElementOf(http.StatusOK, http.StatusCreated), "%s", done.body)
+			Expect(warnings(done)).To(ConsistOf(HavePrefix(warning)), r.method)
+		}
+		heard := &warnedOf{}
+		listening := rest.CopyConfig(w.config)
+		listening.WarningHandler = heard
+		client, err := versioned.NewForConfig(listening)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = client.ImagesV1alpha1().Images(w.namespace).Create(ctx, image("other", func(image *v1alpha1.Image) { image.Spec.Source = &v1alpha1.Source{} }), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(heard.texts).To(ConsistOf(HavePrefix(warning)))
+
+		status := w.ask(ctx, http.MethodPatch, w.at("images/web/status"), `{"status":{"activeBuilds":7}}`, "Content-Type: application/merge-patch+json")
+		Expect(status.code).To(Equal(http.StatusOK))
+		Expect(warnings(status)).To(BeEmpty())
+	})
+}
+
+// warnedOf is what a client was warned of.
+type warnedOf struct{ texts []string }
+
+// HandleWarningHeader hears a warning.
+func (w *warnedOf) HandleWarningHeader(_ int, _, text string) { w.texts = append(w.texts, text) }
+
+// warnings are what the server warns of.
+func warnings(r reply) []string {
+	GinkgoHelper()
+	parsed, errs := utilnet.ParseWarningHeaders(r.header["Warning"])
+	Expect(errs).To(BeEmpty())
+	var texts []string
+	for _, warning := range parsed {
+		Expect(warning.Code).To(Equal(299))
+		texts = append(texts, warning.Text)
+	}
+	return texts
+}
