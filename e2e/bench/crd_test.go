@@ -32,7 +32,7 @@ const (
 	// listed is how many objects there are when they are listed as JSON, most when Images are listed as protobuf, lists how
 	// often each is done, and writers how many create them meanwhile.
 	listed, most, lists, writers = 2000, 10_000, 20, 8
-	crdGroup      = "bench.goldsmith.dev"
+	crdGroup                     = "bench.goldsmith.dev"
 )
 
 var (
