@@ -11,33 +11,33 @@ import (
 )
 
 func describeKubectlChanges(w *world) {
-	s := terminal{world: w}
+	s := w.terminal
 
 	Describe("kubectl edit", func() {
 		It("saves what was changed, and nothing where nothing was", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			edited := s.withEditor(`sed -i s/bookworm/trixie/ "$1"`).run(ctx, "", "edit", "image", "web")
+			edited := w.withEditor(`sed -i s/bookworm/trixie/ "$1"`).Run(ctx, "", "edit", "image", "web")
 			Expect(edited).To(Equal("image.images.goldsmith.dev/web edited\n"))
 			Expect(w.looked(ctx, "web").Spec.Base.Reference).To(Equal("debian:trixie"))
-			unchanged := s.withEditor("true").try(ctx, "", "edit", "image", "web")
-			Expect(unchanged.code).To(BeZero())
-			Expect(unchanged.out + unchanged.complaints).To(ContainSubstring("Edit cancelled, no changes made."))
+			unchanged := w.withEditor("true").Try(ctx, "", "edit", "image", "web")
+			Expect(unchanged.Code).To(BeZero())
+			Expect(unchanged.Out + unchanged.Complaints).To(ContainSubstring("Edit cancelled, no changes made."))
 		})
 
 		It("shows what is wrong, in the editor, until there is nothing to save", func(ctx SpecContext) {
 			w.create(ctx, "web")
 			w.settled(ctx, "web")
-			refused := s.withEditor(`grep "^#" "$1"; sed -i "s/debian:bookworm/two words/" "$1"`).try(ctx, "", "edit", "image", "web")
-			Expect(refused.code).To(Equal(1))
-			Expect(refused.out).To(And(ContainSubstring(`images.images.goldsmith.dev "web" was not valid`), ContainSubstring("spec.base.reference")))
-			Expect(refused.complaints).To(ContainSubstring("Edit cancelled, no valid changes were saved."))
+			refused := w.withEditor(`grep "^#" "$1"; sed -i "s/debian:bookworm/two words/" "$1"`).Try(ctx, "", "edit", "image", "web")
+			Expect(refused.Code).To(Equal(1))
+			Expect(refused.Out).To(And(ContainSubstring(`images.images.goldsmith.dev "web" was not valid`), ContainSubstring("spec.base.reference")))
+			Expect(refused.Complaints).To(ContainSubstring("Edit cancelled, no valid changes were saved."))
 			Expect(w.looked(ctx, "web").Spec.Base.Reference).To(Equal("debian:bookworm"))
 		})
 
 		It("changes the status where that is asked for", func(ctx SpecContext) {
 			w.create(ctx, "web")
 			w.settled(ctx, "web")
-			s.withEditor(`sed -i -e "s/^status:/status:\n  activeBuilds: 7/" -e s/bookworm/trixie/ "$1"`).run(ctx, "", "edit", "image", "web", "--subresource=status")
+			w.withEditor(`sed -i -e "s/^status:/status:\n  activeBuilds: 7/" -e s/bookworm/trixie/ "$1"`).Run(ctx, "", "edit", "image", "web", "--subresource=status")
 			image := w.looked(ctx, "web")
 			Expect(image.Status.ActiveBuilds).To(BeEquivalentTo(7))
 			Expect(image.Spec.Base.Reference).To(Equal("debian:bookworm"))
@@ -47,14 +47,14 @@ func describeKubectlChanges(w *world) {
 	It("kubectl label and annotate add, keep, replace and remove", func(ctx SpecContext) {
 		w.create(ctx, "web")
 		w.create(ctx, "other")
-		Expect(s.run(ctx, "", "label", "images", "--all", "team=red")).To(And(
+		Expect(s.Run(ctx, "", "label", "images", "--all", "team=red")).To(And(
 			ContainSubstring("image.images.goldsmith.dev/web labeled"), ContainSubstring("image.images.goldsmith.dev/other labeled")))
-		Expect(s.fail(ctx, "", "label", "image", "web", "team=blue")).To(ContainSubstring("'team' already has a value (red), and --overwrite is false"))
-		s.run(ctx, "", "label", "--overwrite", "image", "web", "team=blue")
-		Expect(s.run(ctx, "", "label", "image", "-l", "team=red", "team-")).To(ContainSubstring("other unlabeled"))
-		s.run(ctx, "", "annotate", "image/web", "note=a b")
-		s.run(ctx, "", "annotate", "image/web", "note-", "other=c", "--dry-run=server")
-		Expect(s.run(ctx, "", "label", "image", "web", "--list")).To(Equal("team=blue\n"))
+		Expect(s.Fail(ctx, "", "label", "image", "web", "team=blue")).To(ContainSubstring("'team' already has a value (red), and --overwrite is false"))
+		s.Run(ctx, "", "label", "--overwrite", "image", "web", "team=blue")
+		Expect(s.Run(ctx, "", "label", "image", "-l", "team=red", "team-")).To(ContainSubstring("other unlabeled"))
+		s.Run(ctx, "", "annotate", "image/web", "note=a b")
+		s.Run(ctx, "", "annotate", "image/web", "note-", "other=c", "--dry-run=server")
+		Expect(s.Run(ctx, "", "label", "image", "web", "--list")).To(Equal("team=blue\n"))
 		Expect(w.looked(ctx, "web").Annotations).To(Equal(map[string]string{"note": "a b"}))
 		Expect(w.looked(ctx, "other").Labels).To(BeEmpty())
 		Expect(w.looked(ctx, "web").Generation).To(BeEquivalentTo(1))
@@ -68,24 +68,24 @@ func describeKubectlChanges(w *world) {
 			"merge":     `{"spec":{"base":{"reference":"debian:trixie"}}}`,
 			"strategic": `{"spec":{"base":{"reference":"debian:trixie"}}}`,
 		} {
-			Expect(s.run(ctx, "", "patch", "image/web", "--type="+kind, "-p", patch, dry, "-o", "jsonpath={.spec.base.reference}")).To(Equal("debian:trixie"), kind)
+			Expect(s.Run(ctx, "", "patch", "image/web", "--type="+kind, "-p", patch, dry, "-o", "jsonpath={.spec.base.reference}")).To(Equal("debian:trixie"), kind)
 		}
 		Expect(w.looked(ctx, "web").Spec.Base.Reference).To(Equal("debian:bookworm"))
-		Expect(s.run(ctx, "", "patch", "image/web", "--type=merge", "-p", `{"spec":{"suspend":true}}`)).To(ContainSubstring("patched (no change)"))
+		Expect(s.Run(ctx, "", "patch", "image/web", "--type=merge", "-p", `{"spec":{"suspend":true}}`)).To(ContainSubstring("patched (no change)"))
 	})
 
 	Describe("kubectl apply", func() {
 		It("removes what is no longer in the manifest, and leaves what others have added", func(ctx SpecContext) {
-			s.run(ctx, plainImage("web", "labels: {a: x, b: x}"), "apply", "-f", "-")
-			s.run(ctx, "", "label", "image", "web", "c=x")
-			s.run(ctx, plainImage("web", "labels: {a: x}"), "apply", "-f", "-")
+			s.Run(ctx, plainImage("web", "labels: {a: x, b: x}"), "apply", "-f", "-")
+			s.Run(ctx, "", "label", "image", "web", "c=x")
+			s.Run(ctx, plainImage("web", "labels: {a: x}"), "apply", "-f", "-")
 			Expect(w.looked(ctx, "web").Labels).To(Equal(map[string]string{"a": "x", "c": "x"}))
-			Expect(s.run(ctx, "", "apply", "view-last-applied", "image", "web", "-o", "json")).To(ContainSubstring(`"a": "x"`))
+			Expect(s.Run(ctx, "", "apply", "view-last-applied", "image", "web", "-o", "json")).To(ContainSubstring(`"a": "x"`))
 		})
 
 		It("moves on to the server's side", func(ctx SpecContext) {
-			s.run(ctx, plainImage("web", "labels: {a: x, b: x}"), "apply", "-f", "-")
-			s.run(ctx, plainImage("web", "labels: {a: x}"), "apply", "--server-side", "-f", "-")
+			s.Run(ctx, plainImage("web", "labels: {a: x, b: x}"), "apply", "-f", "-")
+			s.Run(ctx, plainImage("web", "labels: {a: x}"), "apply", "--server-side", "-f", "-")
 			image := w.looked(ctx, "web")
 			Expect(image.Labels).To(Equal(map[string]string{"a": "x"}))
 			Expect(owned(image, "kubectl Apply")).To(ContainSubstring("f:spec"))
@@ -93,43 +93,43 @@ func describeKubectlChanges(w *world) {
 
 		It("--prune removes what has left the manifests, of the kinds that are listed", func(ctx SpecContext) {
 			pruned := []string{"apply", "--prune", "-l", "app=x", "--prune-allowlist=images.goldsmith.dev/v1alpha1/Image", "-f", "-"}
-			s.run(ctx, plainImage("a", "labels: {app: x}")+plainImage("b", "labels: {app: x}"), pruned...)
+			s.Run(ctx, plainImage("a", "labels: {app: x}")+plainImage("b", "labels: {app: x}"), pruned...)
 			w.create(ctx, "by-hand", labelled("app", "x"))
-			s.run(ctx, plainImage("foreign", "labels: {app: z}"), "apply", "-f", "-")
-			Expect(s.run(ctx, plainImage("a", "labels: {app: x}"), pruned...)).To(And(ContainSubstring("a unchanged"), ContainSubstring("b pruned")))
-			Expect(strings.Fields(s.run(ctx, "", "get", "images", "-o", "jsonpath={.items[*].metadata.name}"))).To(ConsistOf("a", "by-hand", "foreign"))
+			s.Run(ctx, plainImage("foreign", "labels: {app: z}"), "apply", "-f", "-")
+			Expect(s.Run(ctx, plainImage("a", "labels: {app: x}"), pruned...)).To(And(ContainSubstring("a unchanged"), ContainSubstring("b pruned")))
+			Expect(strings.Fields(s.Run(ctx, "", "get", "images", "-o", "jsonpath={.items[*].metadata.name}"))).To(ConsistOf("a", "by-hand", "foreign"))
 		})
 
 		It("--prune removes what has left a set", func(ctx SpecContext) {
-			sets := terminal{world: w, variables: []string{"KUBECTL_APPLYSET=true"}}
+			sets := w.withVariable("KUBECTL_APPLYSET=true")
 			set := []string{"apply", "--server-side", "--prune", "--applyset=configmap/set", "-f", "-"}
-			sets.run(ctx, plainImage("a")+plainImage("b"), set...)
-			Expect(sets.run(ctx, plainImage("a"), set...)).To(ContainSubstring("b pruned"))
-			Expect(strings.Fields(s.run(ctx, "", "get", "images", "-o", "name"))).To(ConsistOf("image.images.goldsmith.dev/a"))
+			sets.Run(ctx, plainImage("a")+plainImage("b"), set...)
+			Expect(sets.Run(ctx, plainImage("a"), set...)).To(ContainSubstring("b pruned"))
+			Expect(strings.Fields(s.Run(ctx, "", "get", "images", "-o", "name"))).To(ConsistOf("image.images.goldsmith.dev/a"))
 			Expect(w.dependents("set")(ctx)).To(HaveField("Annotations", HaveKeyWithValue("applyset.kubernetes.io/contains-group-kinds", "Image.images.goldsmith.dev")))
 		})
 
 		It("--validate decides about fields that nobody knows", func(ctx SpecContext) {
 			unknown := strings.Replace(plainImage("web"), "spec:", "spec:\n  colour: gold", 1)
 			dry := []string{"create", "--dry-run=server", "-f", "-"}
-			Expect(s.fail(ctx, unknown, append(dry, "--validate=strict")...)).To(ContainSubstring(`strict decoding error: unknown field "spec.colour"`))
-			warned := s.try(ctx, unknown, append(dry, "--validate=warn")...)
-			Expect(warned.code).To(BeZero())
-			Expect(warned.complaints).To(Equal("Warning: unknown field \"spec.colour\"\n"))
-			ignored := s.try(ctx, unknown, append(dry, "--validate=ignore")...)
-			Expect(ignored.complaints).To(BeEmpty())
-			Expect(ignored.out).To(Equal("image.images.goldsmith.dev/web created (server dry run)\n"))
+			Expect(s.Fail(ctx, unknown, append(dry, "--validate=strict")...)).To(ContainSubstring(`strict decoding error: unknown field "spec.colour"`))
+			warned := s.Try(ctx, unknown, append(dry, "--validate=warn")...)
+			Expect(warned.Code).To(BeZero())
+			Expect(warned.Complaints).To(Equal("Warning: unknown field \"spec.colour\"\n"))
+			ignored := s.Try(ctx, unknown, append(dry, "--validate=ignore")...)
+			Expect(ignored.Complaints).To(BeEmpty())
+			Expect(ignored.Out).To(Equal("image.images.goldsmith.dev/web created (server dry run)\n"))
 			Expect(w.images().List(ctx, metav1.ListOptions{})).To(HaveField("Items", BeEmpty()))
 		})
 	})
 
 	It("kubectl diff shows a server-side apply before it is done", func(ctx SpecContext) {
-		s.run(ctx, plainImage("web"), "apply", "--server-side", "-f", "-")
-		same := s.try(ctx, plainImage("web"), "diff", "--server-side", "-f", "-")
-		Expect(same.code).To(BeZero(), same.out+same.complaints)
-		differs := s.try(ctx, strings.Replace(plainImage("web"), "bookworm", "trixie", 1)+plainImage("new"), "diff", "--server-side", "-f", "-")
-		Expect(differs.code).To(Equal(1), differs.complaints)
-		Expect(differs.out).To(And(MatchRegexp(`(?m)^\+ +reference: debian:trixie$`), MatchRegexp(`(?m)^\+  name: new$`)))
+		s.Run(ctx, plainImage("web"), "apply", "--server-side", "-f", "-")
+		same := s.Try(ctx, plainImage("web"), "diff", "--server-side", "-f", "-")
+		Expect(same.Code).To(BeZero(), same.Out+same.Complaints)
+		differs := s.Try(ctx, strings.Replace(plainImage("web"), "bookworm", "trixie", 1)+plainImage("new"), "diff", "--server-side", "-f", "-")
+		Expect(differs.Code).To(Equal(1), differs.Complaints)
+		Expect(differs.Out).To(And(MatchRegexp(`(?m)^\+ +reference: debian:trixie$`), MatchRegexp(`(?m)^\+  name: new$`)))
 		Expect(w.looked(ctx, "web").Spec.Base.Reference).To(Equal("debian:bookworm"))
 	})
 }

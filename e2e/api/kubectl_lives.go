@@ -11,75 +11,75 @@ import (
 )
 
 func describeKubectlLives(w *world) {
-	s := terminal{world: w}
+	s := w.terminal
 
 	It("kubectl create takes generated names", func(ctx SpecContext) {
 		generated := strings.Replace(plainImage(""), "  name: ", "  generateName: web-", 1)
-		Expect(s.run(ctx, generated, "create", "-f", "-")).To(MatchRegexp(`^image\.images\.goldsmith\.dev/web-[a-z0-9]{5} created\n$`))
-		Expect(s.fail(ctx, generated, "apply", "-f", "-")).To(ContainSubstring("cannot use generate name with apply"))
+		Expect(s.Run(ctx, generated, "create", "-f", "-")).To(MatchRegexp(`^image\.images\.goldsmith\.dev/web-[a-z0-9]{5} created\n$`))
+		Expect(s.Fail(ctx, generated, "apply", "-f", "-")).To(ContainSubstring("cannot use generate name with apply"))
 	})
 
 	It("kubectl replace replaces, and with --force makes another object", func(ctx SpecContext) {
 		first := w.create(ctx, "web", labelled("a", "b"))
-		Expect(s.run(ctx, plainImage("web"), "replace", "-f", "-")).To(Equal("image.images.goldsmith.dev/web replaced\n"))
+		Expect(s.Run(ctx, plainImage("web"), "replace", "-f", "-")).To(Equal("image.images.goldsmith.dev/web replaced\n"))
 		Expect(w.looked(ctx, "web")).To(And(HaveField("UID", first.UID), HaveField("Labels", BeEmpty())))
-		Expect(s.fail(ctx, plainImage("absent"), "replace", "-f", "-")).To(ContainSubstring(`images.images.goldsmith.dev "absent" not found`))
-		s.run(ctx, plainImage("web"), "replace", "--force", "-f", "-")
+		Expect(s.Fail(ctx, plainImage("absent"), "replace", "-f", "-")).To(ContainSubstring(`images.images.goldsmith.dev "absent" not found`))
+		s.Run(ctx, plainImage("web"), "replace", "--force", "-f", "-")
 		Expect(w.looked(ctx, "web").UID).NotTo(Equal(first.UID))
 		stale := strings.Replace(plainImage("web"), "metadata:", "metadata:\n  resourceVersion: \"1\"", 1)
-		Expect(s.fail(ctx, stale, "replace", "-f", "-")).To(ContainSubstring("the object has been modified"))
+		Expect(s.Fail(ctx, stale, "replace", "-f", "-")).To(ContainSubstring("the object has been modified"))
 	})
 
 	Describe("kubectl wait", func() {
 		It("waits for conditions, fields and objects, and says what it has waited for in vain", func(ctx SpecContext) {
 			w.create(ctx, "web")
 			patience := "--timeout=" + w.environment.Patience.String()
-			Expect(s.run(ctx, "", "wait", "--for=condition=InputsResolved", "image/web", patience)).To(Equal("image.images.goldsmith.dev/web condition met\n"))
-			s.run(ctx, "", "wait", "--for=jsonpath={.status.observedGeneration}=1", "images", "--all", patience)
-			s.run(ctx, "", "wait", "--for=condition=Building=False", "image/web", patience)
-			s.run(ctx, "", "wait", "--for=create", "image/web", patience)
-			Expect(s.fail(ctx, "", "wait", "--for=condition=Ready", "image/web", "--timeout=2s")).To(ContainSubstring("timed out waiting for the condition on images/web"))
-			Expect(s.fail(ctx, "", "wait", "--for=condition=Ready", "image/absent", "--timeout=2s")).To(ContainSubstring(`images.images.goldsmith.dev "absent" not found`))
+			Expect(s.Run(ctx, "", "wait", "--for=condition=InputsResolved", "image/web", patience)).To(Equal("image.images.goldsmith.dev/web condition met\n"))
+			s.Run(ctx, "", "wait", "--for=jsonpath={.status.observedGeneration}=1", "images", "--all", patience)
+			s.Run(ctx, "", "wait", "--for=condition=Building=False", "image/web", patience)
+			s.Run(ctx, "", "wait", "--for=create", "image/web", patience)
+			Expect(s.Fail(ctx, "", "wait", "--for=condition=Ready", "image/web", "--timeout=2s")).To(ContainSubstring("timed out waiting for the condition on images/web"))
+			Expect(s.Fail(ctx, "", "wait", "--for=condition=Ready", "image/absent", "--timeout=2s")).To(ContainSubstring(`images.images.goldsmith.dev "absent" not found`))
 		})
 
 		It("waits for a deletion", func(ctx SpecContext) {
 			w.create(ctx, "web", held)
-			s.run(ctx, "", "delete", "image", "web", "--wait=false")
+			s.Run(ctx, "", "delete", "image", "web", "--wait=false")
 			waited := make(chan int, 1)
 			go func() {
 				defer GinkgoRecover()
-				waited <- s.try(ctx, "", "wait", "--for=delete", "image/web", "--timeout="+w.environment.Patience.String()).code
+				waited <- s.Try(ctx, "", "wait", "--for=delete", "image/web", "--timeout="+w.environment.Patience.String()).Code
 			}()
 			w.release(ctx, "web")
 			Eventually(ctx, waited).WithTimeout(w.environment.Patience).Should(Receive(BeZero()))
-			s.run(ctx, "", "wait", "--for=delete", "image/web", "--timeout=1s")
+			s.Run(ctx, "", "wait", "--for=delete", "image/web", "--timeout=1s")
 		})
 	})
 
 	Describe("kubectl delete", func() {
 		It("waits for what finalizers hold", func(ctx SpecContext) {
 			w.create(ctx, "web", held)
-			Expect(s.fail(ctx, "", "delete", "image", "web", "--timeout=3s")).To(ContainSubstring("timed out waiting for the condition on images/web"))
+			Expect(s.Fail(ctx, "", "delete", "image", "web", "--timeout=3s")).To(ContainSubstring("timed out waiting for the condition on images/web"))
 			w.release(ctx, "web")
-			Expect(s.fail(ctx, "", "delete", "image", "web")).To(ContainSubstring("not found"))
-			Expect(s.run(ctx, "", "delete", "image", "web", "--ignore-not-found")).To(BeEmpty())
+			Expect(s.Fail(ctx, "", "delete", "image", "web")).To(ContainSubstring("not found"))
+			Expect(s.Run(ctx, "", "delete", "image", "web", "--ignore-not-found")).To(BeEmpty())
 		})
 
 		It("selects, and tries without doing", func(ctx SpecContext) {
 			for _, name := range []string{"a", "b", "c"} {
 				w.create(ctx, name, labelled("name", name))
 			}
-			Expect(s.run(ctx, "", "delete", "images", "--all", "--dry-run=server")).To(ContainSubstring("(server dry run)"))
-			s.run(ctx, "", "delete", "images", "-l", "name=a")
-			s.run(ctx, "", "delete", "images", "--field-selector=metadata.name=b")
-			Expect(strings.Fields(s.run(ctx, "", "get", "images", "-o", "name"))).To(ConsistOf("image.images.goldsmith.dev/c"))
-			s.run(ctx, plainImage("c"), "delete", "--now", "-f", "-")
-			Expect(s.run(ctx, "", "get", "images", "-o", "name")).To(BeEmpty())
+			Expect(s.Run(ctx, "", "delete", "images", "--all", "--dry-run=server")).To(ContainSubstring("(server dry run)"))
+			s.Run(ctx, "", "delete", "images", "-l", "name=a")
+			s.Run(ctx, "", "delete", "images", "--field-selector=metadata.name=b")
+			Expect(strings.Fields(s.Run(ctx, "", "get", "images", "-o", "name"))).To(ConsistOf("image.images.goldsmith.dev/c"))
+			s.Run(ctx, plainImage("c"), "delete", "--now", "-f", "-")
+			Expect(s.Run(ctx, "", "get", "images", "-o", "name")).To(BeEmpty())
 		})
 
 		DescribeTable("does with what an image owns as --cascade says:", func(ctx SpecContext, cascade string, left func(ctx context.Context)) {
 			w.dependent(ctx, w.create(ctx, "web"), "settings")
-			s.run(ctx, "", "delete", "image", "web", "--cascade="+cascade)
+			s.Run(ctx, "", "delete", "image", "web", "--cascade="+cascade)
 			left(ctx)
 		},
 			Entry(nil, "background", func(ctx context.Context) { w.collected(ctx, "settings") }),
@@ -93,7 +93,7 @@ func describeKubectlLives(w *world) {
 	DescribeTable("What kubectl can do with some kinds only is refused, and changes nothing:", func(ctx SpecContext, args ...string) {
 		w.create(ctx, "web")
 		before := w.settled(ctx, "web")
-		Expect(s.fail(ctx, "", args...)).To(Or(ContainSubstring("Image"), ContainSubstring("the server could not find the requested resource")))
+		Expect(s.Fail(ctx, "", args...)).To(Or(ContainSubstring("Image"), ContainSubstring("the server could not find the requested resource")))
 		Expect(w.looked(ctx, "web")).To(Equal(before))
 	},
 		Entry(nil, "scale", "image/web", "--replicas=2"),
@@ -110,10 +110,10 @@ func describeKubectlLives(w *world) {
 	)
 
 	It("kubectl explain says what a field is for, down to the last", func(ctx SpecContext) {
-		explained := s.run(ctx, "", "explain", "image.spec.targets.format")
+		explained := s.Run(ctx, "", "explain", "image.spec.targets.format")
 		Expect(explained).To(And(MatchRegexp(`FIELD: format <\w+>`), ContainSubstring("format of the artifact: raw, qcow2, vmdk, iso or oci.")))
-		Expect(s.run(ctx, "", "explain", "image", "--recursive")).To(ContainSubstring("requiredDuringSchedulingIgnoredDuringExecution"))
-		Expect(s.run(ctx, "", "explain", "imagebuild.status.attempts.failure", "--output=plaintext-openapiv2")).To(ContainSubstring("logTail"))
-		Expect(s.fail(ctx, "", "explain", "image.spec.colour")).To(ContainSubstring(`field "colour" does not exist`))
+		Expect(s.Run(ctx, "", "explain", "image", "--recursive")).To(ContainSubstring("requiredDuringSchedulingIgnoredDuringExecution"))
+		Expect(s.Run(ctx, "", "explain", "imagebuild.status.attempts.failure", "--output=plaintext-openapiv2")).To(ContainSubstring("logTail"))
+		Expect(s.Fail(ctx, "", "explain", "image.spec.colour")).To(ContainSubstring(`field "colour" does not exist`))
 	})
 }

@@ -11,30 +11,29 @@ import (
 	. "github.com/onsi/gomega"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/terminal"
 )
 
 // newest is the release of Kubernetes that Goldsmith is built with.
 const newest = "1.37"
 
 // kubectl is that of a minor release.
-func (w *world) kubectl(minor string) terminal {
+func (w *world) kubectl(minor string) terminal.Terminal {
 	GinkgoHelper()
 	command := w.environment.OlderKubectls[minor]
 	if minor == newest {
 		command = w.environment.Kubectl
 	}
 	Expect(command).NotTo(BeNil(), "there is no kubectl %s", minor)
-	users := *w
-	users.environment.Kubectl = command
-	return terminal{world: &users}
+	return w.withKubectl(command)
 }
 
 // differs runs kubectl diff, which must find a difference.
-func (s terminal) differs(ctx context.Context, stdin string, args ...string) string {
+func differs(ctx context.Context, kubectl terminal.Terminal, stdin string, args ...string) string {
 	GinkgoHelper()
-	shown := s.try(ctx, stdin, args...)
-	Expect(shown.code).To(Equal(1), "kubectl %v:\n%s", args, shown.complaints)
-	return shown.out
+	shown := kubectl.Try(ctx, stdin, args...)
+	Expect(shown.Code).To(Equal(1), "kubectl %v:\n%s", args, shown.Complaints)
+	return shown.Out
 }
 
 // by is the manifest with another builder.
@@ -45,7 +44,7 @@ func by(manifest, builder string) string {
 func describeKubectls(w *world) {
 	It("an older kubectl is what it says it is", func(ctx SpecContext) {
 		for minor := range w.environment.OlderKubectls {
-			Expect(w.kubectl(minor).run(ctx, "", "version", "--client")).To(ContainSubstring("Client Version: v" + minor + "."))
+			Expect(w.kubectl(minor).Run(ctx, "", "version", "--client")).To(ContainSubstring("Client Version: v" + minor + "."))
 		}
 	})
 
@@ -56,23 +55,23 @@ func describeKubectls(w *world) {
 				expected := fieldsOf(reflect.TypeOf(object))
 				Expect(len(expected)).To(BeNumerically(">", 30))
 				for _, output := range []string{"plaintext", "plaintext-openapiv2"} {
-					explained := kubectl.run(ctx, "", "explain", kind, "--recursive", "--output="+output)
+					explained := kubectl.Run(ctx, "", "explain", kind, "--recursive", "--output="+output)
 					Expect(strings.Fields(explained)).To(ContainElements(expected), output)
 					Expect(explained).NotTo(ContainSubstring("<no description>"))
 				}
 			}
-			Expect(kubectl.run(ctx, "", "explain", "img.spec.builder.name")).To(ContainSubstring("name of a builder"))
+			Expect(kubectl.Run(ctx, "", "explain", "img.spec.builder.name")).To(ContainSubstring("name of a builder"))
 		})
 
 		It("finds resources, short names and the category", func(ctx SpecContext) {
 			kubectl := w.kubectl(minor)
 			w.create(ctx, "web")
-			Expect(strings.Fields(kubectl.run(ctx, "", "api-resources", "--api-group=images.goldsmith.dev", "--no-headers", "--output=wide"))).To(And(
+			Expect(strings.Fields(kubectl.Run(ctx, "", "api-resources", "--api-group=images.goldsmith.dev", "--no-headers", "--output=wide"))).To(And(
 				ContainElements("images", "img", "Image", "imagebuilds", "imgb", "ImageBuild", "goldsmith"),
 				ContainElement("create,delete,deletecollection,get,list,patch,update,watch")))
-			Expect(kubectl.run(ctx, "", "api-versions")).To(ContainSubstring("images.goldsmith.dev/v1alpha1\n"))
+			Expect(kubectl.Run(ctx, "", "api-versions")).To(ContainSubstring("images.goldsmith.dev/v1alpha1\n"))
 			for _, name := range []string{"img", "images.v1alpha1.images.goldsmith.dev", "goldsmith"} {
-				Expect(kubectl.run(ctx, "", "get", name, "--output=name")).To(Equal("image.images.goldsmith.dev/web\n"), name)
+				Expect(kubectl.Run(ctx, "", "get", name, "--output=name")).To(Equal("image.images.goldsmith.dev/web\n"), name)
 			}
 		})
 
@@ -80,31 +79,31 @@ func describeKubectls(w *world) {
 			kubectl := w.kubectl(minor)
 			w.create(ctx, "web", labelled("colour", "gold"))
 			w.create(ctx, "other")
-			Expect(kubectl.run(ctx, "", "get", "images", "--show-labels", "--chunk-size=1")).To(And(
+			Expect(kubectl.Run(ctx, "", "get", "images", "--show-labels", "--chunk-size=1")).To(And(
 				MatchRegexp(`^NAME +READY +UPTODATE +LATEST +DIGEST +ACTIVE +AGE +LABELS\n`), MatchRegexp(`(?m)^other .*<none>$`), MatchRegexp(`(?m)^web .*colour=gold$`)))
-			Expect(kubectl.run(ctx, "", "get", "images", "--selector=colour=gold", "--field-selector=spec.suspend=true", "--no-headers")).To(MatchRegexp(`^web [^\n]*\n$`))
-			Expect(kubectl.run(ctx, "", "get", "image/web", "--output=yaml")).To(ContainSubstring("kind: Image\n"))
-			Expect(kubectl.run(ctx, "", "get", "image/web", "--subresource=status", "--output=jsonpath={.spec.builder.name}")).To(Equal("mock"))
-			Expect(kubectl.try(ctx, "", "get", "imagebuilds").complaints).To(ContainSubstring("No resources found in " + w.namespace))
-			Expect(kubectl.fail(ctx, "", "get", "image/none")).To(ContainSubstring(`images.images.goldsmith.dev "none" not found`))
+			Expect(kubectl.Run(ctx, "", "get", "images", "--selector=colour=gold", "--field-selector=spec.suspend=true", "--no-headers")).To(MatchRegexp(`^web [^\n]*\n$`))
+			Expect(kubectl.Run(ctx, "", "get", "image/web", "--output=yaml")).To(ContainSubstring("kind: Image\n"))
+			Expect(kubectl.Run(ctx, "", "get", "image/web", "--subresource=status", "--output=jsonpath={.spec.builder.name}")).To(Equal("mock"))
+			Expect(kubectl.Try(ctx, "", "get", "imagebuilds").Complaints).To(ContainSubstring("No resources found in " + w.namespace))
+			Expect(kubectl.Fail(ctx, "", "get", "image/none")).To(ContainSubstring(`images.images.goldsmith.dev "none" not found`))
 		})
 
 		It("describes", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			Expect(w.kubectl(minor).run(ctx, "", "describe", "image", "web")).To(And(
+			Expect(w.kubectl(minor).Run(ctx, "", "describe", "image", "web")).To(And(
 				MatchRegexp(`(?m)^Name: +web$`), MatchRegexp(`(?m)^Kind: +Image$`), MatchRegexp(`(?m)^ +Suspend: +true$`)))
 		})
 
 		DescribeTable("applies, sees what would differ, and applies that", func(ctx SpecContext, flags ...string) {
 			kubectl := w.kubectl(minor)
 			with := func(args ...string) []string { return append(args, flags...) }
-			Expect(kubectl.differs(ctx, plainImage("web"), with("diff", "-f", "-")...)).To(ContainSubstring("+kind: Image"))
-			kubectl.run(ctx, plainImage("web"), with("apply", "-f", "-")...)
-			Expect(kubectl.run(ctx, plainImage("web"), with("diff", "-f", "-")...)).To(BeEmpty())
-			Expect(kubectl.differs(ctx, by(plainImage("web"), "other"), with("diff", "-f", "-")...)).To(And(
+			Expect(differs(ctx, kubectl, plainImage("web"), with("diff", "-f", "-")...)).To(ContainSubstring("+kind: Image"))
+			kubectl.Run(ctx, plainImage("web"), with("apply", "-f", "-")...)
+			Expect(kubectl.Run(ctx, plainImage("web"), with("diff", "-f", "-")...)).To(BeEmpty())
+			Expect(differs(ctx, kubectl, by(plainImage("web"), "other"), with("diff", "-f", "-")...)).To(And(
 				MatchRegexp(`(?m)^- +name: mock$`), MatchRegexp(`(?m)^\+ +name: other$`)))
-			kubectl.run(ctx, by(plainImage("web"), "other"), with("apply", "-f", "-")...)
-			Expect(kubectl.run(ctx, "", "get", "image/web", "--output=jsonpath={.spec.builder.name}")).To(Equal("other"))
+			kubectl.Run(ctx, by(plainImage("web"), "other"), with("apply", "-f", "-")...)
+			Expect(kubectl.Run(ctx, "", "get", "image/web", "--output=jsonpath={.spec.builder.name}")).To(Equal("other"))
 		},
 			Entry("on the client"),
 			Entry("on the server", "--server-side"),
@@ -113,8 +112,8 @@ func describeKubectls(w *world) {
 		It("checks fields before it applies them", func(ctx SpecContext) {
 			kubectl := w.kubectl(minor)
 			colour := strings.Replace(plainImage("web"), "spec:", "spec:\n  colour: gold", 1)
-			Expect(kubectl.fail(ctx, colour, "apply", "-f", "-")).To(ContainSubstring(`unknown field "spec.colour"`))
-			Expect(kubectl.try(ctx, colour, "apply", "-f", "-", "--validate=warn").complaints).To(ContainSubstring(`unknown field "spec.colour"`))
+			Expect(kubectl.Fail(ctx, colour, "apply", "-f", "-")).To(ContainSubstring(`unknown field "spec.colour"`))
+			Expect(kubectl.Try(ctx, colour, "apply", "-f", "-", "--validate=warn").Complaints).To(ContainSubstring(`unknown field "spec.colour"`))
 		})
 
 		It("waits for an object, for a field of it, and for its end", func(ctx SpecContext) {
@@ -123,7 +122,7 @@ func describeKubectls(w *world) {
 				done := make(chan string, 1)
 				go func() {
 					defer GinkgoRecover()
-					done <- kubectl.run(ctx, "", append([]string{"wait", "image/web", "--timeout=" + w.environment.Patience.String()}, args...)...)
+					done <- kubectl.Run(ctx, "", append([]string{"wait", "image/web", "--timeout=" + w.environment.Patience.String()}, args...)...)
 				}()
 				return done
 			}
@@ -142,7 +141,7 @@ func describeKubectls(w *world) {
 			w.create(ctx, "web")
 			running, stop := context.WithCancel(ctx)
 			defer stop()
-			command := w.kubectl(minor).environment.Kubectl(running, "--namespace="+w.namespace, "get", "images", "--watch", "--output-watch-events")
+			command := w.kubectl(minor).Command(running, "get", "images", "--watch", "--output-watch-events")
 			shown, err := command.StdoutPipe()
 			Expect(err).NotTo(HaveOccurred())
 			Expect(command.Start()).To(Succeed())

@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	client "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/terminal"
 )
 
 // world is the namespace of the present spec, and the clients for it.
@@ -29,11 +30,12 @@ type world struct {
 	kube        kubernetes.Interface
 	goldsmith   versioned.Interface
 	dynamic     dynamic.Interface
+	terminal    *terminal.Terminal
 }
 
 // newWorld makes a namespace before each spec of the present container and deletes it afterwards.
 func newWorld(environment func() Environment) *world {
-	w := &world{}
+	w := &world{terminal: &terminal.Terminal{}}
 	BeforeEach(func(ctx SpecContext) {
 		w.environment = environment()
 		w.config = rest.CopyConfig(w.environment.Config)
@@ -50,6 +52,7 @@ func newWorld(environment func() Environment) *world {
 		}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		w.namespace = namespace.Name
+		*w.terminal = terminal.Terminal{Kubectl: w.environment.Kubectl, Namespace: w.namespace, Patience: w.environment.Patience}
 		DeferCleanup(func(ctx SpecContext) {
 			err := w.kube.CoreV1().Namespaces().Delete(ctx, namespace.Name, metav1.DeleteOptions{})
 			Expect(err).To(Or(Not(HaveOccurred()), Satisfy(apierrors.IsNotFound)))

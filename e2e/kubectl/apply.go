@@ -10,40 +10,40 @@ import (
 func describeApply(s *shell) {
 	Describe("apply", func() {
 		It("makes an image, leaves it alone, changes it", func(ctx SpecContext) {
-			Expect(s.run(ctx, manifest("web"), "apply", "-f", "-")).To(Equal("image.images.goldsmith.dev/web created\n"))
+			Expect(s.Run(ctx, manifest("web"), "apply", "-f", "-")).To(Equal("image.images.goldsmith.dev/web created\n"))
 			s.waitFor(ctx, "condition=Ready", "image/web")
-			Expect(s.run(ctx, manifest("web"), "apply", "-f", "-")).To(Equal("image.images.goldsmith.dev/web unchanged\n"))
-			Expect(s.run(ctx, manifest("web", "edition: b"), "apply", "-f", "-")).To(Equal("image.images.goldsmith.dev/web configured\n"))
+			Expect(s.Run(ctx, manifest("web"), "apply", "-f", "-")).To(Equal("image.images.goldsmith.dev/web unchanged\n"))
+			Expect(s.Run(ctx, manifest("web", "edition: b"), "apply", "-f", "-")).To(Equal("image.images.goldsmith.dev/web configured\n"))
 			s.waitFor(ctx, "jsonpath={.status.latestSuccessful.number}=2", "image/web")
 			Expect(s.field(ctx, "imgb/web-2", ".spec.trigger.changes[*].path")).To(Equal("parameters[edition]"))
 		})
 
 		It("on the server's side tracks who owns which field", func(ctx SpecContext) {
-			s.run(ctx, manifest("web"), "apply", "--server-side", "--field-manager=one", "-f", "-")
+			s.Run(ctx, manifest("web"), "apply", "--server-side", "--field-manager=one", "-f", "-")
 			other := `{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"Image","metadata":{"name":"web"},
 				"spec":{"base":{"reference":"debian:trixie"},"parameters":[{"name":"edition","value":"b"}]}}`
 
-			refusal := s.fail(ctx, other, "apply", "--server-side", "--field-manager=two", "-f", "-")
+			refusal := s.Fail(ctx, other, "apply", "--server-side", "--field-manager=two", "-f", "-")
 			Expect(refusal).To(And(ContainSubstring(`conflict with "one"`), ContainSubstring(".spec.base.reference")))
-			s.run(ctx, other, "apply", "--server-side", "--field-manager=two", "--force-conflicts", "-f", "-")
+			s.Run(ctx, other, "apply", "--server-side", "--field-manager=two", "--force-conflicts", "-f", "-")
 			Expect(s.field(ctx, "image/web", ".spec.base.reference")).To(Equal("debian:trixie"))
 			Expect(s.field(ctx, "image/web", ".spec.parameters[*].name")).To(Equal("duration steps edition"))
-			Expect(s.run(ctx, "", "get", "image/web", "-o", "yaml", "--show-managed-fields")).To(ContainSubstring("manager: two"))
+			Expect(s.Run(ctx, "", "get", "image/web", "-o", "yaml", "--show-managed-fields")).To(ContainSubstring("manager: two"))
 		})
 
 		It("as a dry run stores nothing, and shows the defaults", func(ctx SpecContext) {
-			shown := s.run(ctx, manifest("web"), "apply", "--dry-run=server", "-o", "yaml", "-f", "-")
+			shown := s.Run(ctx, manifest("web"), "apply", "--dry-run=server", "-o", "yaml", "-f", "-")
 			Expect(shown).To(And(ContainSubstring("runPolicy: Serial"), ContainSubstring("start: 10m0s"), ContainSubstring("onSpecChange: true")))
-			Expect(s.run(ctx, "", "get", "images", "-o", "name")).To(BeEmpty())
+			Expect(s.Run(ctx, "", "get", "images", "-o", "name")).To(BeEmpty())
 		})
 
 		It("can be asked before what it would change", func(ctx SpecContext) {
-			s.run(ctx, manifest("web", "edition: a"), "apply", "-f", "-")
-			same := s.try(ctx, manifest("web", "edition: a"), "diff", "-f", "-")
-			Expect(same.code).To(BeZero(), same.out+same.complaints)
-			differs := s.try(ctx, manifest("web", "edition: b"), "diff", "-f", "-")
-			Expect(differs.code).To(Equal(1), differs.complaints)
-			Expect(differs.out).To(And(MatchRegexp(`(?m)^-\s+value: a$`), MatchRegexp(`(?m)^\+\s+value: b$`)))
+			s.Run(ctx, manifest("web", "edition: a"), "apply", "-f", "-")
+			same := s.Try(ctx, manifest("web", "edition: a"), "diff", "-f", "-")
+			Expect(same.Code).To(BeZero(), same.Out+same.Complaints)
+			differs := s.Try(ctx, manifest("web", "edition: b"), "diff", "-f", "-")
+			Expect(differs.Code).To(Equal(1), differs.Complaints)
+			Expect(differs.Out).To(And(MatchRegexp(`(?m)^-\s+value: a$`), MatchRegexp(`(?m)^\+\s+value: b$`)))
 			Expect(s.field(ctx, "image/web", ".spec.parameters[2].value")).To(Equal("a"))
 		})
 	})
@@ -51,10 +51,10 @@ func describeApply(s *shell) {
 	Describe("label and annotate", func() {
 		It("start no build", func(ctx SpecContext) {
 			s.build(ctx, "web")
-			s.run(ctx, "", "label", "image", "web", "team=platform")
-			s.run(ctx, "", "annotate", "image", "web", "note=none")
-			Expect(s.run(ctx, "", "get", "images", "-l", "team=platform", "-o", "name")).To(Equal("image.images.goldsmith.dev/web\n"))
-			s.run(ctx, manifest("web", "edition: b"), "apply", "-f", "-")
+			s.Run(ctx, "", "label", "image", "web", "team=platform")
+			s.Run(ctx, "", "annotate", "image", "web", "note=none")
+			Expect(s.Run(ctx, "", "get", "images", "-l", "team=platform", "-o", "name")).To(Equal("image.images.goldsmith.dev/web\n"))
+			s.Run(ctx, manifest("web", "edition: b"), "apply", "-f", "-")
 			s.waitFor(ctx, "jsonpath={.status.latestSuccessful.number}=2", "image/web")
 		})
 	})
@@ -64,13 +64,13 @@ func describeApply(s *shell) {
 			s.build(ctx, "web")
 			path := "/apis/images.goldsmith.dev/v1alpha1/namespaces/" + s.namespace
 			const about = `{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":`
-			s.run(ctx, "", "patch", "image", "web", "--type=json", "-p", `[{"op":"replace","path":"/spec/parameters/0/value","value":"10m"}]`)
+			s.Run(ctx, "", "patch", "image", "web", "--type=json", "-p", `[{"op":"replace","path":"/spec/parameters/0/value","value":"10m"}]`)
 			s.waitFor(ctx, "jsonpath={.status.phase}=Running", "imgb/web-2")
 
-			answer := s.run(ctx, about+`"BuildRequest","requestID":"nightly","message":"by hand"}`, "create", "--raw", path+"/images/web/instantiate", "-f", "-")
+			answer := s.Run(ctx, about+`"BuildRequest","requestID":"nightly","message":"by hand"}`, "create", "--raw", path+"/images/web/instantiate", "-f", "-")
 			Expect(answer).To(And(ContainSubstring(`"kind":"ImageBuild"`), ContainSubstring(`"name":"web-3"`), ContainSubstring("by hand")))
 			for _, build := range []string{"web-3", "web-2"} {
-				answer = s.run(ctx, about+`"CancelRequest","reason":"not needed"}`, "create", "--raw", path+"/imagebuilds/"+build+"/cancel", "-f", "-")
+				answer = s.Run(ctx, about+`"CancelRequest","reason":"not needed"}`, "create", "--raw", path+"/imagebuilds/"+build+"/cancel", "-f", "-")
 				Expect(answer).To(ContainSubstring("cancelRequested"))
 				s.waitFor(ctx, "jsonpath={.status.phase}=Cancelled", "imgb/"+build)
 			}

@@ -16,17 +16,17 @@ import (
 func describeExplain(s *shell) {
 	Describe("explain", func() {
 		It("tells what a field means", func(ctx SpecContext) {
-			Expect(s.run(ctx, "", "explain", "image.spec.builder")).To(And(
+			Expect(s.Run(ctx, "", "explain", "image.spec.builder")).To(And(
 				ContainSubstring("FIELD: builder <Builder>"),
 				MatchRegexp(`(?m)^  name\t<string>\n    name of a builder that the operator`),
 				MatchRegexp(`(?m)^  image\t<string>`), MatchRegexp(`(?m)^  command\t<\[\]string>`)))
-			Expect(s.run(ctx, "", "explain", "image.spec.timeouts.run")).To(And(ContainSubstring("FIELD: run <string>"), ContainSubstring("Defaults to 1h")))
-			Expect(s.run(ctx, "", "explain", "imagebuild.status.phase")).To(ContainSubstring("where the build stands"))
-			Expect(s.fail(ctx, "", "explain", "image.spec.colour")).To(ContainSubstring("colour"))
+			Expect(s.Run(ctx, "", "explain", "image.spec.timeouts.run")).To(And(ContainSubstring("FIELD: run <string>"), ContainSubstring("Defaults to 1h")))
+			Expect(s.Run(ctx, "", "explain", "imagebuild.status.phase")).To(ContainSubstring("where the build stands"))
+			Expect(s.Fail(ctx, "", "explain", "image.spec.colour")).To(ContainSubstring("colour"))
 		})
 
 		DescribeTable("knows every field", func(ctx SpecContext, kind string, object any) {
-			explained := strings.Fields(s.run(ctx, "", "explain", kind, "--recursive"))
+			explained := strings.Fields(s.Run(ctx, "", "explain", kind, "--recursive"))
 			fields := fieldsOf(reflect.TypeOf(object))
 			Expect(len(fields)).To(BeNumerically(">", 30))
 			Expect(explained).To(ContainElements(fields))

@@ -15,46 +15,46 @@ func describeGet(s *shell) {
 			s.build(ctx, "web")
 			digest := strings.TrimPrefix(s.field(ctx, "image/web", ".status.latestSuccessful.artifacts[0].digest"), "sha256:")[:12]
 
-			images := rows(s.run(ctx, "", "get", "images"))
+			images := rows(s.Run(ctx, "", "get", "images"))
 			Expect(images).To(HaveLen(2))
 			Expect(images[0]).To(Equal(strings.Fields("NAME READY UPTODATE LATEST DIGEST ACTIVE AGE")))
 			Expect(images[1][:6]).To(Equal([]string{"web", "True", "True", "web-1", digest, "0"}))
 
-			builds := s.run(ctx, "", "get", "imagebuilds")
+			builds := s.Run(ctx, "", "get", "imagebuilds")
 			Expect(rows(builds)[0]).To(Equal(strings.Fields("NAME IMAGE PHASE WHY ATTEMPT DURATION AGE")))
 			Expect(builds).To(MatchRegexp(`(?m)^web-1 +web +Succeeded +1 +\d+s +\d+s$`))
 
-			wide := rows(s.run(ctx, "", "get", "imagebuilds", "-o", "wide"))
+			wide := rows(s.Run(ctx, "", "get", "imagebuilds", "-o", "wide"))
 			Expect(wide[0]).To(Equal(strings.Fields("NAME IMAGE PHASE WHY ATTEMPT DURATION AGE TRIGGER NODE DIGEST")))
 			Expect(wide[1]).To(ContainElements("Created", digest))
 		})
 
 		It("shows why a build failed", func(ctx SpecContext) {
-			s.run(ctx, manifest("web", "failAt: 1"), "apply", "-f", "-")
+			s.Run(ctx, manifest("web", "failAt: 1"), "apply", "-f", "-")
 			s.waitFor(ctx, "condition=Stalled", "image/web")
-			Expect(rows(s.run(ctx, "", "get", "imgb", "web-1"))[1][:4]).To(Equal([]string{"web-1", "web", "Failed", "BuilderFailed"}))
-			Expect(rows(s.run(ctx, "", "get", "img", "web"))[1][:3]).To(Equal([]string{"web", "False", "False"}))
+			Expect(rows(s.Run(ctx, "", "get", "imgb", "web-1"))[1][:4]).To(Equal([]string{"web-1", "web", "Failed", "BuilderFailed"}))
+			Expect(rows(s.Run(ctx, "", "get", "img", "web"))[1][:3]).To(Equal([]string{"web", "False", "False"}))
 		})
 
 		It("knows the short names and the category", func(ctx SpecContext) {
 			s.build(ctx, "web")
-			Expect(s.run(ctx, "", "get", "img", "-o", "name")).To(Equal("image.images.goldsmith.dev/web\n"))
-			Expect(s.run(ctx, "", "get", "imgb", "-o", "name")).To(Equal("imagebuild.images.goldsmith.dev/web-1\n"))
-			Expect(strings.Fields(s.run(ctx, "", "get", "goldsmith", "-o", "name"))).To(ConsistOf(
+			Expect(s.Run(ctx, "", "get", "img", "-o", "name")).To(Equal("image.images.goldsmith.dev/web\n"))
+			Expect(s.Run(ctx, "", "get", "imgb", "-o", "name")).To(Equal("imagebuild.images.goldsmith.dev/web-1\n"))
+			Expect(strings.Fields(s.Run(ctx, "", "get", "goldsmith", "-o", "name"))).To(ConsistOf(
 				"image.images.goldsmith.dev/web", "imagebuild.images.goldsmith.dev/web-1"))
-			Expect(rows(s.run(ctx, "", "api-resources", "--api-group=images.goldsmith.dev", "--no-headers"))).To(ConsistOf(
+			Expect(rows(s.Run(ctx, "", "api-resources", "--api-group=images.goldsmith.dev", "--no-headers"))).To(ConsistOf(
 				[]string{"images", "img", "images.goldsmith.dev/v1alpha1", "true", "Image"},
 				[]string{"imagebuilds", "imgb", "images.goldsmith.dev/v1alpha1", "true", "ImageBuild"}))
 		})
 
 		It("selects by fields and labels, sorts, and reads page by page", func(ctx SpecContext) {
 			s.build(ctx, "web")
-			s.run(ctx, manifest("broken", "failAt: 1"), "apply", "-f", "-")
+			s.Run(ctx, manifest("broken", "failAt: 1"), "apply", "-f", "-")
 			s.waitFor(ctx, "condition=Stalled", "image/broken")
-			s.run(ctx, "", "patch", "image", "broken", "-p", `{"spec":{"suspend":true}}`)
+			s.Run(ctx, "", "patch", "image", "broken", "-p", `{"spec":{"suspend":true}}`)
 			names := func(args ...string) []string {
 				GinkgoHelper()
-				return strings.Fields(s.run(ctx, "", append(args, "-o", "jsonpath={.items[*].metadata.name}")...))
+				return strings.Fields(s.Run(ctx, "", append(args, "-o", "jsonpath={.items[*].metadata.name}")...))
 			}
 
 			Expect(names("get", "imgb", "--field-selector=status.phase=Succeeded")).To(ConsistOf("web-1"))
@@ -64,7 +64,7 @@ func describeGet(s *shell) {
 			Expect(names("get", "images", "--field-selector=spec.suspend=true")).To(ConsistOf("broken"))
 			Expect(names("get", "images", "--field-selector=spec.builder.name=mock")).To(ConsistOf("web", "broken"))
 			Expect(names("get", "images", "--sort-by=.metadata.name", "--chunk-size=1")).To(Equal([]string{"broken", "web"}))
-			Expect(s.fail(ctx, "", "get", "images", "--field-selector=spec.colour=gold")).To(ContainSubstring("spec.colour"))
+			Expect(s.Fail(ctx, "", "get", "images", "--field-selector=spec.colour=gold")).To(ContainSubstring("spec.colour"))
 		})
 	})
 }

@@ -10,7 +10,7 @@ import (
 func describePatch(s *shell) {
 	DescribeTable("patch changes an image", func(ctx SpecContext, kind, patch string) {
 		s.build(ctx, "edge", "edition: a")
-		Expect(s.run(ctx, "", "patch", "image", "edge", "--type="+kind, "-p", patch)).To(Equal("image.images.goldsmith.dev/edge patched\n"))
+		Expect(s.Run(ctx, "", "patch", "image", "edge", "--type="+kind, "-p", patch)).To(Equal("image.images.goldsmith.dev/edge patched\n"))
 		s.waitFor(ctx, "jsonpath={.status.latestSuccessful.number}=2", "image/edge")
 		Expect(s.field(ctx, "imgb/edge-2", ".spec.trigger.changes[*].path")).To(Equal("parameters[edition]"))
 		Expect(s.field(ctx, "image/edge", ".spec.parameters[*].name")).To(Equal("duration steps edition"))
@@ -20,21 +20,21 @@ func describePatch(s *shell) {
 	)
 
 	It("patch without a type changes an image, too", func(ctx SpecContext) {
-		s.run(ctx, manifest("edge"), "apply", "-f", "-")
-		s.run(ctx, "", "patch", "image", "edge", "-p", `{"spec":{"suspend":true}}`)
+		s.Run(ctx, manifest("edge"), "apply", "-f", "-")
+		s.Run(ctx, "", "patch", "image", "edge", "-p", `{"spec":{"suspend":true}}`)
 		Expect(s.field(ctx, "image/edge", ".spec.suspend")).To(Equal("true"))
 	})
 
 	It("patch --subresource=status changes nothing else", func(ctx SpecContext) {
 		s.build(ctx, "edge")
-		s.run(ctx, "", "patch", "image", "edge", "--subresource=status", "--type=merge", "-p", `{"spec":{"suspend":true}}`)
+		s.Run(ctx, "", "patch", "image", "edge", "--subresource=status", "--type=merge", "-p", `{"spec":{"suspend":true}}`)
 		Expect(s.field(ctx, "image/edge", ".spec.suspend")).To(Equal("false"))
 	})
 
 	It("replace changes an image", func(ctx SpecContext) {
-		s.run(ctx, manifest("edge"), "create", "-f", "-")
+		s.Run(ctx, manifest("edge"), "create", "-f", "-")
 		s.waitFor(ctx, "condition=Ready", "image/edge")
-		s.run(ctx, manifest("edge", "edition: b"), "replace", "-f", "-")
+		s.Run(ctx, manifest("edge", "edition: b"), "replace", "-f", "-")
 		s.waitFor(ctx, "jsonpath={.status.latestSuccessful.number}=2", "image/edge")
 	})
 }

@@ -14,23 +14,23 @@ func describeRefusals(s *shell) {
 		unknown := strings.Replace(manifest("web"), "spec:", "spec:\n  colour: gold", 1)
 
 		It("because there is one of that name is said to be there", func(ctx SpecContext) {
-			s.run(ctx, manifest("web"), "create", "-f", "-")
-			Expect(s.fail(ctx, manifest("web"), "create", "-f", "-")).To(ContainSubstring(`images.images.goldsmith.dev "web" already exists`))
+			s.Run(ctx, manifest("web"), "create", "-f", "-")
+			Expect(s.Fail(ctx, manifest("web"), "create", "-f", "-")).To(ContainSubstring(`images.images.goldsmith.dev "web" already exists`))
 		})
 
 		It("for a field that nobody knows is told which", func(ctx SpecContext) {
-			Expect(s.fail(ctx, unknown, "apply", "-f", "-")).To(ContainSubstring(`unknown field "spec.colour"`))
-			Expect(s.run(ctx, "", "get", "images", "-o", "name")).To(BeEmpty())
+			Expect(s.Fail(ctx, unknown, "apply", "-f", "-")).To(ContainSubstring(`unknown field "spec.colour"`))
+			Expect(s.Run(ctx, "", "get", "images", "-o", "name")).To(BeEmpty())
 
-			warned := s.try(ctx, unknown, "apply", "--validate=warn", "-f", "-")
-			Expect(warned.code).To(BeZero(), warned.complaints)
-			Expect(warned.complaints).To(ContainSubstring(`Warning: unknown field "spec.colour"`))
-			Expect(s.run(ctx, "", "get", "images", "-o", "name")).NotTo(BeEmpty())
+			warned := s.Try(ctx, unknown, "apply", "--validate=warn", "-f", "-")
+			Expect(warned.Code).To(BeZero(), warned.Complaints)
+			Expect(warned.Complaints).To(ContainSubstring(`Warning: unknown field "spec.colour"`))
+			Expect(s.Run(ctx, "", "get", "images", "-o", "name")).NotTo(BeEmpty())
 		})
 
 		It("for what is in it is told everything at once", func(ctx SpecContext) {
 			wrong := strings.NewReplacer("debian:bookworm", "", "linux/amd64", "linux", "raw", "tar").Replace(manifest("web"))
-			refusal := s.fail(ctx, wrong, "apply", "-f", "-")
+			refusal := s.Fail(ctx, wrong, "apply", "-f", "-")
 			Expect(refusal).To(ContainSubstring(`The Image "web" is invalid`))
 			for _, field := range []string{"spec.base.reference: Required value", "spec.targets[0].platform: Invalid value", "spec.targets[0].format: Unsupported value"} {
 				Expect(refusal).To(ContainSubstring(field))
@@ -39,12 +39,12 @@ func describeRefusals(s *shell) {
 
 		It("because a build is a record is told so", func(ctx SpecContext) {
 			s.build(ctx, "web")
-			Expect(s.fail(ctx, "", "patch", "imgb", "web-1", "--type=merge", "-p", `{"spec":{"number":7}}`)).To(And(
+			Expect(s.Fail(ctx, "", "patch", "imgb", "web-1", "--type=merge", "-p", `{"spec":{"number":7}}`)).To(And(
 				ContainSubstring("spec.number"), ContainSubstring("immutable")))
 		})
 
 		It("because there is none is told so", func(ctx SpecContext) {
-			Expect(s.fail(ctx, "", "get", "image", "web")).To(ContainSubstring(`images.images.goldsmith.dev "web" not found`))
+			Expect(s.Fail(ctx, "", "get", "image", "web")).To(ContainSubstring(`images.images.goldsmith.dev "web" not found`))
 		})
 	})
 }

@@ -15,8 +15,8 @@ func describeWatch(s *shell) {
 	It("get -w shows a build as it goes", func(ctx SpecContext) {
 		watching, stop := context.WithCancel(ctx)
 		defer stop()
-		s.run(ctx, manifest("first"), "apply", "-f", "-")
-		watch, err := gexec.Start(s.command(watching, "get", "imagebuilds", "-w"), nil, nil)
+		s.Run(ctx, manifest("first"), "apply", "-f", "-")
+		watch, err := gexec.Start(s.Command(watching, "get", "imagebuilds", "-w"), nil, nil)
 		Expect(err).NotTo(HaveOccurred())
 		// Not Eventually(ctx, …): that formats its argument, while kubectl writes to it.
 		shows := func(pattern string) {
@@ -26,7 +26,7 @@ func describeWatch(s *shell) {
 
 		shows(`NAME +IMAGE +PHASE`)
 		shows(`first-1 +first +Succeeded`)
-		s.run(ctx, manifest("web"), "apply", "-f", "-")
+		s.Run(ctx, manifest("web"), "apply", "-f", "-")
 		shows(`web-1 +web +Pending`)
 		shows(`web-1 +web +Starting`)
 		shows(`web-1 +web +Succeeded`)

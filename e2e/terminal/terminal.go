@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package terminal is where the users of specs type kubectl, and what they see.
+package terminal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os/exec"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+// Terminal runs kubectl in a namespace.
+type Terminal struct {
+	// Kubectl is a command that runs kubectl with these arguments, with the kubeconfig in its environment.
+	Kubectl func(ctx context.Context, args ...string) *exec.Cmd
+	// Namespace is that of all commands.
+	Namespace string
+	// Variables of the environment, each written as "NAME=value", besides those of kubectl itself.
+	Variables []string
+	// Patience is how long a command may take.
+	Patience time.Duration
+}
+
+// Result is what a command has shown, and its exit code.
+type Result struct {
+	Out, Complaints string
+	Code            int
+}
+
+// Command is kubectl with arguments, for whoever wants to see it run.
+func (t Terminal) Command(ctx context.Context, args ...string) *exec.Cmd {
+	command := t.Kubectl(ctx, append([]string{"--namespace=" + t.Namespace}, args...)...)
+	command.Env = append(command.Env, t.Variables...)
+	return command
+}
+
+// Try runs kubectl, however it ends.
+func (t Terminal) Try(ctx context.Context, stdin string, args ...string) Result {
+	GinkgoHelper()
+	ctx, stop := context.WithTimeout(ctx, t.Patience)
+	defer stop()
+	var out, complaints bytes.Buffer
+	command := t.Command(ctx, args...)
+	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(stdin), &out, &complaints
+	err := command.Run()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		Expect(err).NotTo(HaveOccurred())
+	}
+	Expect(ctx.Err()).NotTo(HaveOccurred(), "kubectl %v did not end:\n%s%s", args, &out, &complaints)
+	return Result{Out: out.String(), Complaints: complaints.String(), Code: command.ProcessState.ExitCode()}
+}
+
+// Run runs kubectl, which must succeed, and returns what it shows.
+func (t Terminal) Run(ctx context.Context, stdin string, args ...string) string {
+	GinkgoHelper()
+	result := t.Try(ctx, stdin, args...)
+	Expect(result.Code).To(BeZero(), "kubectl %v:\n%s%s", args, result.Out, result.Complaints)
+	return result.Out
+}
+
+// Fail runs kubectl, which must fail with exit code 1, and returns its complaints.
+func (t Terminal) Fail(ctx context.Context, stdin string, args ...string) string {
+	GinkgoHelper()
+	result := t.Try(ctx, stdin, args...)
+	Expect(result.Code).To(Equal(1), "kubectl %v:\n%s%s", args, result.Out, result.Complaints)
+	return result.Complaints
+}
