@@ -120,6 +120,8 @@ func (o *Options) waitingHandler(room *waitingRoom) http.Handler {
 	for _, dependency := range room.dependencies {
 		checks = append(checks, room.healthCheck(dependency.name))
 	}
+	// Ready is what comes after: whoever is sent here before would be sent away.
+	checks = append(checks, healthz.NamedCheck("start", func(*http.Request) error { return errors.New("the server has not started yet") }))
 	healthz.InstallHandler(mux, checks...)
 	healthz.InstallReadyzHandler(mux, checks...)
 	mux.HandleFunc("/", func(writer http.ResponseWriter, request *http.Request) {

@@ -26,8 +26,8 @@ type UpdatePreparer interface {
 	PrepareForUpdate(ctx context.Context, old runtime.Object)
 }
 
-// Validator is a type that says what is wrong with an object that is created or changed. It changes nothing. The metadata
-// has been checked already.
+// Validator is a type that says what is wrong with an object that is created or changed. It changes nothing. A stored
+// object's name is checked besides, and so is the rest of its metadata.
 type Validator interface {
 	Validate(ctx context.Context) field.ErrorList
 }
@@ -48,7 +48,8 @@ type Warner interface {
 	Warnings(ctx context.Context) []string
 }
 
-// Canonicalizer is a type that puts a valid object into the form in which it is stored, such as with a list in order.
+// Canonicalizer is a type that puts an object into the form in which it is stored, such as with a list in order. It may be
+// asked before the object is validated.
 type Canonicalizer interface {
 	Canonicalize()
 }

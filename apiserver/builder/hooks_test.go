@@ -20,11 +20,12 @@ type manuscript struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
 	Spec   []string
+	Notes  string
 	Status string
 }
 
 func (m *manuscript) DeepCopyObject() runtime.Object {
-	return &manuscript{TypeMeta: m.TypeMeta, ObjectMeta: *m.DeepCopy(), Spec: slices.Clone(m.Spec), Status: m.Status}
+	return &manuscript{TypeMeta: m.TypeMeta, ObjectMeta: *m.DeepCopy(), Spec: slices.Clone(m.Spec), Notes: m.Notes, Status: m.Status}
 }
 func (m *manuscript) PrepareForCreate(context.Context) { m.Spec = append(m.Spec, "created"+m.Status) }
 func (m *manuscript) PrepareForUpdate(context.Context, runtime.Object) {
@@ -89,8 +90,29 @@ func TestADefaultStrategyAsksTheObject(t *testing.T) {
 	g.Expect(slices.IsSorted(updated.Spec)).To(BeTrue())
 	g.Expect(strategy.WarningsOnCreate(t.Context(), updated)).To(Equal([]string{"hard to read"}))
 	g.Expect(strategy.WarningsOnUpdate(t.Context(), updated, old)).To(Equal([]string{"hard to read"}))
+	g.Expect(strategy.Validate(t.Context(), updated)).To(ConsistOf(HaveField("Field", "metadata.name"), refused("object")[0]))
+	updated.Name = "updated"
 	g.Expect(strategy.Validate(t.Context(), updated)).To(Equal(refused("object")))
 	g.Expect(strategy.ValidateUpdate(t.Context(), updated, old)).To(Equal(append(refused("object"), refused("change of old")...)))
+}
+
+// list is a type whose order says nothing.
+type list struct {
+	note
+	Spec []string
+}
+
+func (l *list) DeepCopyObject() runtime.Object {
+	return &list{note: l.note, Spec: slices.Clone(l.Spec)}
+}
+func (l *list) Canonicalize() { slices.Sort(l.Spec) }
+
+func TestWhatIsStoredInTheSameFormIsNoChange(t *testing.T) {
+	g := NewWithT(t)
+	stored := &list{note: note{ObjectMeta: metav1.ObjectMeta{Generation: 1}}, Spec: []string{"a", "b"}}
+	updated := &list{note: note{ObjectMeta: metav1.ObjectMeta{Generation: 1}}, Spec: []string{"b", "a"}}
+	NewDefaultStrategy(manuscripts()).PrepareForUpdate(t.Context(), updated, stored)
+	g.Expect(updated.Generation).To(BeEquivalentTo(1))
 }
 
 func TestADefaultStatusStrategyAsksAboutTheStatusOnly(t *testing.T) {
@@ -101,9 +123,9 @@ func TestADefaultStatusStrategyAsksAboutTheStatusOnly(t *testing.T) {
 	g.Expect(strategy.ValidateUpdate(t.Context(), &manuscript{}, &manuscript{})).To(Equal(refused("status")))
 	g.Expect(strategy.WarningsOnUpdate(t.Context(), &manuscript{}, &manuscript{})).To(BeEmpty())
 	g.Expect(strategy.AllowCreateOnUpdate(t.Context())).To(BeFalse())
-	updated := &manuscript{Spec: []string{"of a client"}, Status: "new"}
-	strategy.PrepareForUpdate(t.Context(), updated, &manuscript{Spec: []string{"stored"}})
-	g.Expect(updated).To(Equal(&manuscript{Spec: []string{"stored"}, Status: "new"}))
+	updated := &manuscript{Spec: []string{"of a client"}, Notes: "of a client", Status: "new"}
+	strategy.PrepareForUpdate(t.Context(), updated, &manuscript{Spec: []string{"stored"}, Notes: "stored"})
+	g.Expect(updated).To(Equal(&manuscript{Spec: []string{"stored"}, Notes: "stored", Status: "new"}))
 }
 
 func TestTheStrategyOfAStoreAsksItsType(t *testing.T) {
@@ -119,7 +141,7 @@ func TestTheStrategyOfAStoreAsksItsType(t *testing.T) {
 	g.Expect(strategy.NamespaceScoped()).To(BeTrue())
 	g.Expect(strategy.AllowCreateOnUpdate(t.Context())).To(BeFalse())
 	g.Expect(strategy.AllowUnconditionalUpdate(t.Context())).To(BeTrue())
-	g.Expect(strategy.Validate(t.Context(), &note{})).To(BeEmpty())
+	g.Expect(strategy.Validate(t.Context(), &note{ObjectMeta: metav1.ObjectMeta{Name: "note"}})).To(BeEmpty())
 	g.Expect(strategy.ValidateUpdate(t.Context(), &note{}, &note{})).To(BeEmpty())
 	status := fieldpath.NewSet(fieldpath.MakePathOrDie("status"))
 	g.Expect(strategy.GetResetFields()).To(Equal(map[fieldpath.APIVersion]*fieldpath.Set{

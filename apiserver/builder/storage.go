@@ -4,6 +4,7 @@ package builder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	utilnet "k8s.io/apimachinery/pkg/util/net"
@@ -73,6 +74,9 @@ type embeddedEtcd struct {
 
 // Start starts the etcd, and has the server use it.
 func (b embeddedEtcd) Start(ctx context.Context, config *storagebackend.Config) (func() error, error) {
+	if b.directory == "" {
+		return nil, errors.New("an embedded etcd needs a directory")
+	}
 	server, err := etcd.Start(ctx, b.directory, b.options...)
 	if err != nil {
 		return nil, err

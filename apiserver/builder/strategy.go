@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -113,18 +114,30 @@ func (DefaultStrategy) PrepareForUpdate(ctx context.Context, object, old runtime
 	if !found {
 		return
 	}
+	if _, ok := object.(Canonicalizer); ok { // as it will be stored
+		canonical := object.DeepCopyObject()
+		canonical.(Canonicalizer).Canonicalize()
+		spec, _ = topLevelField(canonical, "Spec")
+	}
 	oldSpec, _ := topLevelField(old, "Spec")
 	if !equality.Semantic.DeepEqual(spec.Interface(), oldSpec.Interface()) {
 		setGeneration(object, generation(old)+1)
 	}
 }
 
-// Validate asks the object. Its metadata is validated by the server in any case.
+// Validate checks the name, which must be a DNS subdomain, and asks the object. The rest of the metadata is validated by the
+// server besides. Who overrides Validate says something about ValidateUpdate as well, which does not call it.
 func (DefaultStrategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
-	if validator, ok := object.(Validator); ok {
-		return validator.Validate(ctx)
+	var errs field.ErrorList
+	if accessor, err := meta.Accessor(object); err == nil {
+		for _, message := range apivalidation.NameIsDNSSubdomain(accessor.GetName(), false) {
+			errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), accessor.GetName(), message))
+		}
 	}
-	return nil
+	if validator, ok := object.(Validator); ok {
+		errs = append(errs, validator.Validate(ctx)...)
+	}
+	return errs
 }
 
 // ValidateUpdate asks the object: what is wrong with it, and what is wrong with the change.
@@ -178,11 +191,14 @@ func NewDefaultStatusStrategy(scheme *runtime.Scheme, versions ...schema.GroupVe
 	return DefaultStatusStrategy{DefaultStrategy: NewDefaultStrategy(scheme, versions...)}
 }
 
-// PrepareForUpdate keeps the stored spec and metadata; only managed fields follow the request.
+// PrepareForUpdate keeps everything but the status as it is stored; only managed fields follow the request.
 func (DefaultStatusStrategy) PrepareForUpdate(_ context.Context, object, old runtime.Object) {
-	keepField(object, old, "Spec")
 	managedFields := managedFields(object)
-	keepField(object, old, "ObjectMeta")
+	for _, field := range reflect.VisibleFields(reflect.Indirect(reflect.ValueOf(old)).Type()) {
+		if len(field.Index) == 1 && field.IsExported() && field.Name != "Status" && field.Name != "TypeMeta" {
+			keepField(object, old, field.Name)
+		}
+	}
 	setManagedFields(object, managedFields)
 }
 

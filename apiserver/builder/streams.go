@@ -47,12 +47,13 @@ func endStreams(api http.Handler, streamed []string, drained <-chan struct{}) ht
 }
 
 // moveClients has clients open new connections once the server is stopping, while it still answers: new ones go to
-// another server, but whoever keeps an old one, as an aggregator does, would use it until it is too late.
+// another server, but whoever keeps an old one, as an aggregator does, would use it until it is too late. Over HTTP/2 that is a
+// GOAWAY, which loses what is sent at the same moment: nothing is lost over HTTP/1.1 only (--disable-http2-serving).
 func moveClients(chain http.Handler, stopping <-chan struct{}) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		select {
 		case <-stopping:
-			writer.Header().Set("Connection", "close") // over HTTP/2 a GOAWAY
+			writer.Header().Set("Connection", "close")
 		default:
 		}
 		chain.ServeHTTP(writer, request)

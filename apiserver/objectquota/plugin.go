@@ -6,12 +6,17 @@
 package objectquota
 
 import (
+	"context"
 	"io"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/initializer"
 	"k8s.io/apiserver/pkg/admission/plugin/resourcequota"
 	"k8s.io/apiserver/pkg/quota/v1/generic"
+	"k8s.io/client-go/util/retry"
 )
 
 // PluginName is the name of the plugin in the flags of the server.
@@ -35,6 +40,14 @@ type plugin struct {
 }
 
 var _ initializer.WantsDrainedNotification = &plugin{}
+
+// Validate asks again where somebody else has counted meanwhile, which this server sees a moment later.
+func (p *plugin) Validate(ctx context.Context, attributes admission.Attributes, interfaces admission.ObjectInterfaces) error {
+	const attempts, pause, growth = 5, 20 * time.Millisecond, 2
+	return retry.OnError(wait.Backoff{Steps: attempts, Duration: pause, Factor: growth}, apierrors.IsConflict, func() error {
+		return p.QuotaAdmission.Validate(ctx, attributes, interfaces)
+	})
+}
 
 // SetDrainedNotification sets what ends the evaluation, which can be set up from then on.
 func (p *plugin) SetDrainedNotification(drained <-chan struct{}) {

@@ -5,6 +5,7 @@ package image
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -52,15 +53,20 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) error
 		return fmt.Errorf("resolving inputs: %w", err)
 	}
 	status := nextStatus(image, builds, now, metav1.NewTime(r.Clock.Now()))
+	var refused error // by a quota, say: what is known is written all the same, and old builds go, for which it may wait
 	if due(image, builds, status) {
 		if unseen, err := r.unseenBuild(ctx, image, builds, status); err != nil || unseen {
 			return err
 		}
 		asked, err := r.instantiate(ctx, image, builds, now, status.LastAttempted)
-		if err != nil || asked {
+		switch {
+		case apierrors.IsForbidden(err):
+			refused = err
+		case err != nil || asked:
 			return err
+		default:
+			status.LastAttempted = forgotten(image, requestID(status.InputsDigest, status.LastAttempted), status.InputsDigest)
 		}
-		status.LastAttempted = forgotten(image, requestID(status.InputsDigest, status.LastAttempted), status.InputsDigest)
 	}
 	if !equality.Semantic.DeepEqual(status, &image.Status) {
 		next := image.DeepCopy()
@@ -69,7 +75,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) error
 			return fmt.Errorf("writing status: %w", err)
 		}
 	}
-	return r.prune(ctx, image, status, builds)
+	return errors.Join(refused, r.prune(ctx, image, status, builds))
 }
 
 // builds are the Image's own, in the order of their numbers. They are shared with the cache and must not be changed.

@@ -46,10 +46,12 @@ func (d *Directory) Commit(revision int64, changes []*mvccpb.KeyValue) error {
 }
 
 func (d *Directory) append(records ...record) error {
+	records = append(d.owed, records...)
 	if err := d.journal.append(records...); err != nil {
 		return err
 	}
 	d.records += len(records)
+	d.owed = nil
 	d.closed = 0
 	return nil
 }
@@ -75,6 +77,9 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 		if bytes.HasPrefix(change.GetValue(), []byte("k8s\x00")) && change.GetLease() == 0 {
 			return nil, fmt.Errorf("%s is encoded as protobuf, and files hold only what is encoded as JSON", key)
 		}
+		if bytes.HasPrefix(change.GetValue(), []byte("k8s:enc:")) && change.GetLease() == 0 {
+			return nil, fmt.Errorf("%s is encrypted, and files hold only what can be read", key)
+		}
 		if change.GetLease() == 0 && !isObject && headOf(change).isObject() {
 			return nil, fmt.Errorf("%s is an object, but not in /<prefix>/[<group>/]<resource>/[<namespace>/]<name>", key)
 		}
@@ -97,6 +102,9 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 	}
 	r := record{
 		Key: key, Revision: revision, Created: change.GetCreateRevision(), Version: change.GetVersion(), Value: string(change.GetValue()),
+	}
+	if path == d.asked {
+		return []record{r}, nil // whoever edits it comes to it once this is answered
 	}
 	if known == nil && actual == "" || known != nil && actual == known.file {
 		r.File = digest(content)
@@ -130,22 +138,28 @@ func (d *Directory) carryOut(r record) {
 
 // overwrite writes an object's file, unless it was edited since the write was planned.
 func (d *Directory) overwrite(stored *object, before object) error {
-	_, actual, err := readFile(d.absolute(stored.path))
-	if err == nil && actual == before.file {
-		if err = d.write(stored); err == nil {
-			return nil
-		}
+	err := d.write(stored, before.file)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, errEdited) {
+		err = nil
 	}
 	// The journal says that the file was written.
 	stored.file, stored.base = before.file, before.base
 	if stored.base == nil && before.version != nil {
 		stored.base = before.version.GetValue()
 	}
-	return errors.Join(err, d.append(record{Key: string(stored.version.GetKey()), File: stored.file, Value: string(stored.base)}))
+	correction := record{Key: string(stored.version.GetKey()), File: stored.file, Value: string(stored.base)}
+	unwritten := d.append(correction)
+	if unwritten != nil {
+		d.owed = append(d.owed, correction) // nothing may be appended without it
+	}
+	return errors.Join(err, unwritten)
 }
 
-// write makes an object's file what is stored.
-func (d *Directory) write(stored *object) error {
+// write makes an object's file what is stored, if it still is what is expected.
+func (d *Directory) write(stored *object, expected string) error {
 	content, err := render(stored.version.GetValue())
 	if err != nil {
 		return err
@@ -154,7 +168,14 @@ func (d *Directory) write(stored *object) error {
 	if err := makeDirectory(d.root, filepath.Dir(path)); err != nil {
 		return err
 	}
-	if err := writeFile(path, content); err != nil {
+	unchanged := func() error {
+		_, actual, err := readFile(path)
+		if err == nil && actual != expected {
+			err = errEdited
+		}
+		return err
+	}
+	if err := writeFile(path, content, unchanged); err != nil {
 		return err
 	}
 	stored.file, stored.base = digest(content), nil
@@ -172,7 +193,11 @@ func (d *Directory) remove(gone *object) error {
 	if actual == gone.before {
 		return removeFile(d.root, path)
 	}
-	aside := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".edited")
+	name := filepath.Base(path)
+	if len(name) > longestName-len(".edited") {
+		name = "~" + digest([]byte(name))[:16] + extension
+	}
+	aside := filepath.Join(filepath.Dir(path), "."+name+".edited")
 	if err := os.Rename(path, aside); err != nil {
 		return err
 	}
@@ -185,7 +210,7 @@ func (d *Directory) tidy() error {
 	if d.records <= slack+2*len(d.objects) {
 		return nil
 	}
-	records := []record{{Reserved: d.reserved}}
+	var records []record
 	for key, stored := range d.objects {
 		r := record{
 			Key: key, Revision: stored.version.GetModRevision(), Created: stored.version.GetCreateRevision(),
@@ -196,13 +221,14 @@ func (d *Directory) tidy() error {
 			records = append(records, record{Key: key, File: stored.file, Value: string(stored.base)})
 		}
 	}
+	records = append(records, record{Reserved: d.reserved}) // last: it says that the write before it is complete
 	if d.closed != 0 {
 		records = append(records, record{Closed: d.closed})
 	}
 	if err := d.journal.replace(records); err != nil {
 		return err
 	}
-	d.records = len(records)
+	d.records, d.owed = len(records), nil
 	return nil
 }
 

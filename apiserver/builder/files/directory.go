@@ -59,10 +59,12 @@ type Directory struct {
 	// mutex guards everything below, and the files against other writers of this process.
 	mutex    sync.Mutex
 	journal  *journal
-	records  int   // in the journal
-	reserved int64 // no revision above it was given out
-	closed   int64 // the last revision, if the directory was left in good order
-	last     int64 // the revision of the last stored object
+	records  int      // in the journal
+	owed     []record // what has to be in the journal before anything else
+	asked    string   // the path of the edit that is a request right now
+	reserved int64    // no revision above it was given out
+	closed   int64    // the last revision, if the directory was left in good order
+	last     int64    // the revision of the last stored object
 	objects  map[string]*object
 	paths    map[string]*object
 	report   func(string)
@@ -145,6 +147,7 @@ func (d *Directory) replay(r record) {
 	d.closed = r.Closed
 	d.reserved = max(d.reserved, r.Reserved, r.Revision, r.Closed)
 	if r.Key == "" {
+		d.last = 0 // there is one write at a time: the one before is complete
 		return
 	}
 	stored := d.objects[r.Key]
@@ -153,7 +156,7 @@ func (d *Directory) replay(r record) {
 		d.objects[r.Key] = stored
 	}
 	if r.Revision == 0 {
-		stored.file, stored.base = r.File, nil
+		stored.file, stored.before, stored.base = r.File, r.File, nil
 		if r.Value != "" {
 			stored.base = []byte(r.Value)
 		}
@@ -196,7 +199,7 @@ func (d *Directory) Stop() error {
 	d.memory.Stop()
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	return errors.Join(d.journal.append(record{Closed: d.memory.Revision()}), d.release())
+	return errors.Join(d.journal.append(append(d.owed, record{Closed: d.memory.Revision()})...), d.release())
 }
 
 func (d *Directory) release() error {

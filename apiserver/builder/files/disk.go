@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,14 +39,22 @@ func lock(path string) (*os.File, error) {
 const temporaryPrefix = ".goldsmith-writes-"
 
 // writeFile replaces a file: after a crash it is the old one or the new one.
-func writeFile(path string, content []byte) (err error) {
+//
+// Right before, it asks whether it still may.
+func writeFile(path string, content []byte, may func() error) (err error) {
 	temporary := filepath.Join(filepath.Dir(path), temporaryPrefix+digest([]byte(filepath.Base(path)))[:16])
-	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) // never through a link
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	_, err = file.Write(content)
 	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil {
+		err = may()
+	}
 	if err == nil {
 		err = os.Rename(temporary, path)
 	}
@@ -102,11 +111,35 @@ func syncDirectory(directory string) error {
 	return nil
 }
 
-// readFile returns what a file holds, with its digest: both are empty if there is none.
+// errEdited says that a file is not what it was.
+var errEdited = errors.New("it was edited meanwhile")
+
+// largestFile is the size in bytes of the largest file that is read: as YAML, an object of the largest size has room.
+const largestFile = 16 << 20
+
+// readFile returns what a file holds, with its digest: both are empty if there is none. What is no file is not opened to
+// wait for, nor followed.
 func readFile(path string) (content []byte, sum string, err error) {
-	content, err = os.ReadFile(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, "", err
+	case info.IsDir():
+		return nil, "", fmt.Errorf("%s is a directory", path)
+	case !info.Mode().IsRegular():
+		return nil, "", fmt.Errorf("%s is not a regular file", path)
+	}
+	content, err = io.ReadAll(io.LimitReader(file, largestFile+1))
+	if err == nil && len(content) > largestFile {
+		err = fmt.Errorf("%s has more than %d bytes", path, largestFile)
 	}
 	if err != nil {
 		return nil, "", err

@@ -224,28 +224,37 @@ func (e *editor) read(path string) (edit, bool) {
 
 // do has the API take an edit over, and says whether it did.
 func (e *editor) do(ctx context.Context, edit edit) bool {
+	e.directory.asks(edit.path)
 	err := e.request(ctx, edit)
+	e.directory.asks("")
 	switch {
-	case ctx.Err() != nil:
-		return false
-	case err == nil:
+	case err == nil: // also at the end: what is accepted is not asked for again
 		delete(e.refused, edit.path)
-		if err := e.directory.settle(edit.path, edit.file); err != nil {
+		if err := e.directory.settle(edit); err != nil {
 			e.report(fmt.Sprintf("%s: the edit is accepted, but the file is not rewritten: %v", edit.path, err))
 		}
 		return true
+	case ctx.Err() != nil:
+		return false
 	case undecided(err):
 		e.due[edit.path] = time.Now().Add(again)
 		e.refuse(edit.path, edit.file, err.Error(), "this is tried again")
 	case edit.file == "":
 		e.refuse(edit.path, edit.file, err.Error(), "the file is written again, because the object is still there")
-		if err := e.directory.settle(edit.path, ""); err != nil {
+		if err := e.directory.settle(edit); err != nil {
 			e.report(fmt.Sprintf("%s: %v", edit.path, err))
 		}
 	default:
 		e.refuse(edit.path, edit.file, err.Error(), "the file stays as it is and the object as it was: correct the file, or restore it")
 	}
 	return false
+}
+
+// asks notes which edit is a request right now, none if the path is empty.
+func (d *Directory) asks(path string) {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	d.asked = path
 }
 
 // refuse reports what is wrong with a file and what happens now, once.

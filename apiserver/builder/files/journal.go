@@ -85,6 +85,9 @@ func (j *journal) append(records ...record) error {
 	if err != nil {
 		return err
 	}
+	if err := j.inPlace(); err != nil {
+		return err
+	}
 	if _, err = j.file.WriteAt(content, j.size); err == nil {
 		err = j.file.Sync()
 	}
@@ -99,13 +102,29 @@ func (j *journal) append(records ...record) error {
 	return nil
 }
 
+// inPlace says whether the open file is the one that the next start will read.
+func (j *journal) inPlace() error {
+	opened, err := j.file.Stat()
+	if err != nil {
+		return fmt.Errorf("look at the journal %s: %w", j.path, err)
+	}
+	named, err := os.Lstat(j.path)
+	if err != nil {
+		return fmt.Errorf("look at the journal %s: %w", j.path, err)
+	}
+	if !os.SameFile(opened, named) {
+		return fmt.Errorf("the journal %s is another file: nothing is stored any more before a restart", j.path)
+	}
+	return nil
+}
+
 // replace makes the journal anew, from the records that still count.
 func (j *journal) replace(records []record) error {
 	content, err := encode(records)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(j.path, content); err != nil {
+	if err := writeFile(j.path, content, j.inPlace); err != nil {
 		return fmt.Errorf("rewrite the journal: %w", err)
 	}
 	file, err := os.OpenFile(j.path, os.O_RDWR, 0o600)

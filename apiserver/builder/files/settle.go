@@ -3,11 +3,14 @@
 package files
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"sigs.k8s.io/yaml"
 )
 
 // finish does what a crash kept from being done, for one object. What remains different is an edit from outside.
@@ -32,14 +35,18 @@ func (d *Directory) finish(stored *object, interrupted bool) error {
 	}
 	outdated := actual == stored.file && !sameObject(content, stored.version.GetValue())
 	if outdated || interrupted && actual == stored.before && actual != stored.file {
-		return d.rewrite(stored)
+		return d.rewrite(stored, actual)
 	}
 	return nil
 }
 
 // rewrite makes an object's file what is stored, outside of a write of the object.
-func (d *Directory) rewrite(stored *object) error {
-	if err := d.write(stored); err != nil {
+func (d *Directory) rewrite(stored *object, actual string) error {
+	err := d.write(stored, actual)
+	if errors.Is(err, errEdited) {
+		return nil // that is seen, too
+	}
+	if err != nil {
 		return err
 	}
 	return d.append(record{Key: string(stored.version.GetKey()), File: stored.file})
@@ -60,16 +67,27 @@ func (d *Directory) sweep() error {
 	})
 }
 
-// settle makes a file what the server has stored, unless it was edited again. accepted is the digest of the edit that the
-// API has taken over, or of what the server knows of the file anyway.
-func (d *Directory) settle(path, accepted string) error {
+// settle makes a file what the server has stored. accepted is the edit that the API has taken over, or what the server
+// knows of the file anyway. If the file was edited again, that is an edit of what was accepted.
+func (d *Directory) settle(accepted edit) error {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
+	path, stored := accepted.path, d.paths[accepted.path]
 	content, actual, err := readFile(d.absolute(path))
-	if err != nil || actual != accepted {
+	if err != nil {
 		return err
 	}
-	stored := d.paths[path]
+	if actual != accepted.file {
+		if stored == nil || accepted.file == "" {
+			return nil
+		}
+		base, err := yaml.YAMLToJSON(accepted.content)
+		if err != nil {
+			return err
+		}
+		stored.file, stored.base = accepted.file, base
+		return d.append(record{Key: string(stored.version.GetKey()), File: stored.file, Value: string(base)})
+	}
 	if stored == nil {
 		if actual == "" {
 			return nil
@@ -77,7 +95,7 @@ func (d *Directory) settle(path, accepted string) error {
 		return removeFile(d.root, d.absolute(path)) // created and deleted again
 	}
 	if actual == "" || !sameObject(content, stored.version.GetValue()) {
-		return d.rewrite(stored)
+		return d.rewrite(stored, actual)
 	}
 	stored.file, stored.base = actual, nil
 	return d.append(record{Key: string(stored.version.GetKey()), File: stored.file})
@@ -95,7 +113,7 @@ func (d *Directory) restore(path string) error {
 	if err != nil || actual != stored.file {
 		return err
 	}
-	return d.rewrite(stored)
+	return d.rewrite(stored, actual)
 }
 
 // read says what was edited in a file, if anything was. It is one look at the file and at what is known of it.
@@ -111,7 +129,13 @@ func (d *Directory) read(path string) (found edit, edited bool, err error) {
 	if stored := d.paths[path]; stored != nil {
 		known = stored.file
 		found.stored, found.base = stored.version, stored.base
-		if found.base == nil {
+		switch {
+		case found.base != nil:
+		case known == "":
+			// The file was not written from anything: it says what should be there, and nothing of what should not.
+			head := headOf(stored.version)
+			found.base = fmt.Appendf(nil, `{"apiVersion":%q,"kind":%q}`, head.APIVersion, head.Kind)
+		default:
 			found.base = stored.version.GetValue()
 		}
 	}

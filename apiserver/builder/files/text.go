@@ -69,7 +69,10 @@ func decode(value []byte) (map[string]any, error) {
 }
 
 // secondDocument is where another object would begin in the same file.
-var secondDocument = regexp.MustCompile(`(?m)^---(\s|$)`)
+var secondDocument = regexp.MustCompile(`(?m)^(---|\.\.\.)(\s|$)`)
+
+// beginning is what may be before an object: comments, directives and the marker of a document.
+var beginning = regexp.MustCompile(`\A(?:[ \t]*(?:[#%].*)?\r?\n)*---(?:\s|$)`)
 
 // parse reads what somebody wrote.
 func parse(content []byte) (map[string]any, error) {
@@ -77,7 +80,7 @@ func parse(content []byte) (map[string]any, error) {
 	if body == "" {
 		return nil, errors.New("the file is empty")
 	}
-	if secondDocument.MatchString(strings.TrimPrefix(body, "---")) {
+	if secondDocument.MatchString(strings.TrimSuffix(beginning.ReplaceAllString(body, ""), "\n...")) {
 		return nil, errors.New("the file has more than one document; every object needs a file of its own")
 	}
 	value, err := yaml.YAMLToJSONStrict(content)

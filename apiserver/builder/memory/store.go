@@ -61,7 +61,9 @@ func newStore(clock clock.WithTicker, journal Journal, content Content) *store {
 		leasesChanged: make(chan struct{}, 1),
 	}
 	if content.Revision > 0 {
+		// A revision without events, so that the current one can be watched from: k8s.io/apiserver's compactor does.
 		s.compacted, s.oldestEvent = s.revision, s.revision+1
+		s.revision++
 	}
 	for _, version := range content.Keys {
 		s.keys.ReplaceOrInsert(&history{key: string(version.GetKey()), versions: []*mvccpb.KeyValue{version}})

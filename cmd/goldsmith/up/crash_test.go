@@ -125,7 +125,7 @@ func newLaboratory(t *testing.T, executable string) *laboratory {
 	if err := options.complete(); err != nil {
 		t.Fatal(err)
 	}
-	data, err := claimDataDirectory(options.DataDirectory, options.Memory)
+	data, err := claimDataDirectory(options.DataDirectory, options.Memory, options.Files)
 	if err != nil {
 		t.Fatal(err)
 	}

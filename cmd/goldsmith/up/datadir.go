@@ -4,6 +4,7 @@ package up
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,6 +25,7 @@ import (
 //	server/      token, address and certificate, so that a kubeconfig is good for longer than one run
 //	storage/     the objects: etcd, unless --files or --memory keep them elsewhere
 //	builds/      logs of builds and the files of running ones
+//	builds-*/    the same, for objects in a directory of files
 //	run/         with --memory, the files of builds
 type dataDirectory struct {
 	path   string
@@ -36,7 +38,8 @@ type dataDirectory struct {
 const temporaryBuilds = "goldsmith-builds-"
 
 // claimDataDirectory makes the directory and locks it. The kernel drops the lock with the process, however it ends.
-func claimDataDirectory(path string, memory bool) (*dataDirectory, error) {
+// files is the directory of the objects, if that is not in this one.
+func claimDataDirectory(path string, memory bool, files string) (*dataDirectory, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
@@ -54,17 +57,21 @@ func claimDataDirectory(path string, memory bool) (*dataDirectory, error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	directory := &dataDirectory{path: path, memory: memory, lock: lock}
-	if err := directory.prepareBuilds(); err != nil {
+	if err := directory.prepareBuilds(files); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return directory, nil
 }
 
-// prepareBuilds chooses the agent's directory. In memory mode that is a new one, so that builds kept there before are not
-// touched.
-func (d *dataDirectory) prepareBuilds() (err error) {
+// prepareBuilds chooses the agent's directory. An agent removes what is of pods that its API does not have: in memory mode it
+// gets a new one, and for each directory of files one of its own, so that builds of another storage are not touched.
+func (d *dataDirectory) prepareBuilds(files string) (err error) {
 	if !d.memory {
 		d.builds = d.join("builds")
+		if files != "" {
+			digest := sha256.Sum256([]byte(files))
+			d.builds = d.join(fmt.Sprintf("builds-%x", digest[:4]))
+		}
 		return nil
 	}
 	if err := os.MkdirAll(d.join("run"), 0o700); err != nil {

@@ -29,7 +29,7 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err := checkKubeconfig(options.Kubeconfig); err != nil {
 		return err
 	}
-	data, err := claimDataDirectory(options.DataDirectory, options.Memory)
+	data, err := claimDataDirectory(options.DataDirectory, options.Memory, options.Files)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,10 @@ var (
 )
 
 // notPackages are names that a kind's package cannot have.
-var notPackages = []string{"builder", "internal", "main", "testdata", "vendor"}
+var notPackages = []string{"builder", "internal", "main", "server", "testdata", "vendor"}
+
+// notKinds are declared in the package of the types.
+var notKinds = []string{"AddToScheme", "GroupName", "Kind", "Resource", "SchemeGroupVersion"}
 
 // complete sets the defaults and returns what is wrong, by flag.
 func (o *Options) complete() error {
@@ -54,6 +57,9 @@ func (o *Options) complete() error {
 	if problems := validation.IsDNS1123Subdomain(o.Group); len(problems) > 0 || !strings.Contains(o.Group, ".") {
 		wrong("group", o.Group, "must be a DNS name of several parts in lower case, such as widgets.example.com")
 	}
+	if first, _, _ := strings.Cut(o.Group, "."); slices.Contains(notPackages, first) {
+		wrong("group", o.Group, "cannot begin with what is no name of a Go package, "+first)
+	}
 	if !versionName.MatchString(o.Version) {
 		wrong("version", o.Version, "must be like v1, v1beta2 or v1alpha1")
 	}
@@ -62,6 +68,8 @@ func (o *Options) complete() error {
 		wrong("kind", o.Kind, "must be in camel case and begin with a capital letter, such as Widget")
 	case strings.HasSuffix(o.Kind, "List"):
 		wrong("kind", o.Kind, "must not end with List: the list of a kind comes with it")
+	case slices.Contains(notKinds, o.Kind):
+		wrong("kind", o.Kind, "is declared in the package of the types already")
 	case token.IsKeyword(o.singular()) || slices.Contains(notPackages, o.singular()):
 		wrong("kind", o.Kind, "cannot be the name of a Go package, "+o.singular())
 	}
