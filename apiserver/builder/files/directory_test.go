@@ -35,6 +35,13 @@ func fileOf(root, name string) string {
 // open starts a directory, and connects to it. The returned function stops it in good order.
 func open(t *testing.T, root string) (client *clientv3.Client, stop func()) {
 	t.Helper()
+	_, client, stop = start(t, root)
+	return client, stop
+}
+
+// start is open, for whoever looks behind the protocol.
+func start(t *testing.T, root string) (directory *Directory, client *clientv3.Client, stop func()) {
+	t.Helper()
 	directory, err := Start(root)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +57,7 @@ func open(t *testing.T, root string) (client *clientv3.Client, stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return client, func() {
+	return directory, client, func() {
 		t.Helper()
 		if err := errors.Join(client.Close(), directory.Stop()); err != nil {
 			t.Error(err)

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package files
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sys/unix"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+)
+
+// These tests are about what others do to the directory: people, git, a disk that is full.
+
+const (
+	aPath  = "core/configmaps/default/a.yaml"
+	aText  = "apiVersion: v1\nkind: ConfigMap\ndata: {value: %s}\n"
+	public = 0o644
+)
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), public); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// answering is an API that takes everything.
+type answering struct {
+	dynamic.NamespaceableResourceInterface
+	create func()
+	patch  func(patch string)
+}
+
+func (a *answering) Resource(schema.GroupVersionResource) dynamic.NamespaceableResourceInterface {
+	return a
+}
+func (a *answering) Namespace(string) dynamic.ResourceInterface { return a }
+func (a *answering) Create(_ context.Context, object *unstructured.Unstructured, _ metav1.CreateOptions, _ ...string) (*unstructured.Unstructured, error) {
+	a.create()
+	return object, nil
+}
+func (a *answering) Patch(_ context.Context, _ string, _ types.PatchType, patch []byte, _ metav1.PatchOptions, _ ...string) (*unstructured.Unstructured, error) {
+	a.patch(string(patch))
+	return &unstructured.Unstructured{}, nil
+}
+
+// lookTwice has an editor deal with the file of the object a, and then with whatever has come meanwhile.
+func lookTwice(t *testing.T, directory *Directory, api *answering) {
+	t.Helper()
+	e := &editor{directory: directory, client: api, report: func(line string) { t.Log(line) }, due: map[string]time.Time{}, refused: map[string]refusal{}}
+	for range 2 {
+		e.due[aPath] = time.Time{}
+		e.look(t.Context())
+	}
+}
+
+func TestAFileThatIsSavedAgainWhileItsObjectIsMadeTakesNothingAway(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	root := t.TempDir()
+	directory, client, stop := start(t, root)
+	defer stop()
+	write(t, fileOf(root, "a"), fmt.Sprintf(aText, "one"))
+	var patches []string
+	lookTwice(t, directory, &answering{
+		create: func() {
+			put(t, client, keyOf("a"), strings.Replace(valueOf("a", "one"), `"uid"`, `"finalizers":["example.com/hold"],"uid"`, 1))
+			write(t, fileOf(root, "a"), fmt.Sprintf(aText, "two"))
+		},
+		patch: func(patch string) { patches = append(patches, patch) },
+	})
+	g.Expect(patches).To(ConsistOf(And(ContainSubstring("two"), Not(ContainSubstring("null")))))
+}
+
+func TestAnEditThatIsTakenBackWhileItIsAcceptedIsAnotherEdit(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	root := t.TempDir()
+	directory, client, stop := start(t, root)
+	defer stop()
+	put(t, client, keyOf("a"), valueOf("a", "one"))
+	before := read(t, fileOf(root, "a"))
+	write(t, fileOf(root, "a"), strings.Replace(before, "one", "two", 1))
+	var patches []string
+	lookTwice(t, directory, &answering{patch: func(patch string) {
+		if patches = append(patches, patch); len(patches) == 1 {
+			put(t, client, keyOf("a"), valueOf("a", "two"))
+			write(t, fileOf(root, "a"), before)
+		}
+	}})
+	g.Expect(patches).To(HaveExactElements(ContainSubstring("two"), ContainSubstring("one")))
+}
+
+func TestWhatIsNoRegularFileIsNotRead(t *testing.T) {
+	t.Parallel()
+	for name, replace := range map[string]func(path string) error{
+		"a pipe":                func(path string) error { return unix.Mkfifo(path, public) },
+		"a link without an end": func(path string) error { return os.Symlink("/dev/zero", path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := NewWithT(t)
+			root := t.TempDir()
+			directory, client, stop := start(t, root)
+			defer stop()
+			put(t, client, keyOf("a"), valueOf("a", "one"))
+			g.Expect(os.Remove(fileOf(root, "a"))).To(Succeed())
+			g.Expect(replace(fileOf(root, "a"))).To(Succeed())
+			_, _, err := directory.read(aPath)
+			g.Expect(err).To(HaveOccurred())
+			put(t, client, keyOf("b"), valueOf("b", "one"))
+		})
+	}
+}
+
+func TestNothingIsWrittenThroughALink(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	root, theirs := t.TempDir(), filepath.Join(t.TempDir(), "theirs")
+	write(t, theirs, "precious")
+	_, client, stop := start(t, root)
+	defer stop()
+	put(t, client, keyOf("z"), valueOf("z", "one"))
+	temporary := filepath.Join(filepath.Dir(fileOf(root, "a")), temporaryPrefix+digest([]byte("a.yaml"))[:16])
+	g.Expect(os.Symlink(theirs, temporary)).To(Succeed())
+	put(t, client, keyOf("a"), valueOf("a", "one"))
+	g.Expect(read(t, theirs)).To(Equal("precious"))
+	g.Expect(read(t, fileOf(root, "a"))).To(ContainSubstring("value: one"))
+}
+
+func TestAnEditAfterACrashIsNoInterruptedWrite(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	root := t.TempDir()
+	client, stop := open(t, root)
+	put(t, client, keyOf("a"), valueOf("a", "one"))
+	before := read(t, fileOf(root, "a"))
+	put(t, client, keyOf("a"), valueOf("a", "two"))
+	put(t, client, "no-object", "") // so the write before had ended
+	killed := snapshot(t, root)
+	stop()
+	write(t, fileOf(killed, "a"), before)
+	_, stop = open(t, killed)
+	defer stop()
+	g.Expect(read(t, fileOf(killed, "a"))).To(Equal(before))
+}
+
+func TestADocumentMayBeginWithACommentAndIsAloneInItsFile(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	_, err := parse([]byte("# a comment\n---\napiVersion: v1\nkind: ConfigMap\n"))
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = parse([]byte("apiVersion: v1\nkind: ConfigMap\n...\napiVersion: v1\nkind: Secret\n"))
+	g.Expect(err).To(HaveOccurred())
+}
+
+func TestWhatIsEncryptedIsRefused(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	client, stop := open(t, t.TempDir())
+	defer stop()
+	_, err := client.Put(t.Context(), keyOf("a"), "k8s:enc:aescbc:v1:key1:\x01\x02")
+	g.Expect(err).To(HaveOccurred())
+}
+
+func TestTheEditedFileOfADeletedObjectDoesNotBringItBack(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	root := t.TempDir()
+	client, stop := open(t, root)
+	defer stop()
+	for _, name := range []string{"a", strings.Repeat("n", 247)} {
+		put(t, client, keyOf(name), valueOf(name, "one"))
+		write(t, fileOf(root, name), "an edit")
+		remove(t, client, keyOf(name))
+		g.Expect(fileOf(root, name)).NotTo(BeAnExistingFile())
+	}
+}
+
+func TestWhatIsStoredCanBeWatchedFromAfterARestart(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	root := t.TempDir()
+	client, stop := open(t, root)
+	put(t, client, keyOf("a"), valueOf("a", "one"))
+	stop()
+	client, stop = open(t, root)
+	defer stop()
+	now, err := client.Get(t.Context(), keyOf("a"))
+	g.Expect(err).NotTo(HaveOccurred())
+	watch := client.Watch(t.Context(), keyOf("a"), clientv3.WithRev(now.Header.GetRevision()), clientv3.WithCreatedNotify())
+	created := <-watch
+	g.Expect(created.Err()).NotTo(HaveOccurred())
+	put(t, client, keyOf("a"), valueOf("a", "two"))
+	changed := <-watch
+	g.Expect(changed.Err()).NotTo(HaveOccurred())
+	g.Expect(changed.Events).To(HaveLen(1))
+}
+
+// TestAFullDiskUndoesNothing is not parallel: what it limits is the process's.
+func TestAFullDiskUndoesNothing(t *testing.T) {
+	g := NewWithT(t)
+	signal.Ignore(unix.SIGXFSZ)
+	root, long := t.TempDir(), strings.Repeat("x", 4000)
+	directory, client, stop := start(t, root)
+	put(t, client, keyOf("a"), valueOf("a", "one"+long))
+	inTheWay := filepath.Join(filepath.Dir(fileOf(root, "a")), temporaryPrefix+digest([]byte("a.yaml"))[:16])
+	write(t, filepath.Join(inTheWay, "x"), "")
+	var unlimited unix.Rlimit
+	g.Expect(unix.Getrlimit(unix.RLIMIT_FSIZE, &unlimited)).To(Succeed())
+	limited := unlimited
+	limited.Cur = uint64(directory.journal.size + 6000) // one more record fits
+	g.Expect(unix.Setrlimit(unix.RLIMIT_FSIZE, &limited)).To(Succeed())
+	_, _ = client.Put(t.Context(), keyOf("a"), valueOf("a", "two"+long)) // acknowledged or not
+	g.Expect(unix.Setrlimit(unix.RLIMIT_FSIZE, &unlimited)).To(Succeed())
+	g.Expect(os.RemoveAll(inTheWay)).To(Succeed())
+	put(t, client, keyOf("b"), valueOf("b", "one"))
+	stop()
+
+	directory, _, stop = start(t, root)
+	defer stop()
+	_, edited, err := directory.read(aPath)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(edited).To(BeFalse(), "nobody has edited a file")
+}
