@@ -31,6 +31,11 @@ func (s strict) Validate(ctx context.Context, object runtime.Object) field.Error
 	return errs
 }
 
+// ValidateUpdate refuses the same of a change.
+func (s strict) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
+	return append(s.Validate(ctx, object), object.(*hub.Book).ValidateUpdate(ctx, old)...)
+}
+
 // Where a type's own methods do not suffice, a strategy embeds the default one and overrides what differs.
 func ExampleDefaultStrategy() {
 	provide := func(scope *builder.Scope) (builder.Storages, error) {
@@ -50,7 +55,14 @@ func ExampleDefaultStrategy() {
 		book := solaris()
 		book.Spec.Title = ""
 		fmt.Println(library.Create(ctx, book))
+		book = solaris()
+		book.Spec.Location = "L 1"
+		fmt.Println(library.Create(ctx, book))
+		book.Spec.Location = "L 3"
+		fmt.Println(library.Update(ctx, book))
 	})
 	// Output:
 	// Book.library.example.com "solaris" is invalid: [spec.title: Required value: a book has a title, spec.location: Unsupported value: "L 3": supported values: "L 1"]
+	// <nil>
+	// Book.library.example.com "solaris" is invalid: spec.location: Unsupported value: "L 3": supported values: "L 1"
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // An internal type may have any of the methods below, and rest.Scoper's NamespaceScoped. DefaultStrategy, NewStore and
-// the handlers look for them, so that a simple type needs no strategy of its own.
+// the handlers look for them, so that a simple type needs no strategy of its own. With one, CreateOnUpdateAllower and
+// UnconditionalUpdateAllower are not asked, and NamespaceScoped must agree with it.
 
 // CreatePreparer is a type that completes or cleans an object before it is created: what a client may not set is reset,
 // what only the server knows is set. The status is empty by then.

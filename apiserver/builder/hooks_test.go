@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/generic"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
@@ -150,4 +151,14 @@ func TestTheStrategyOfAStoreAsksItsType(t *testing.T) {
 
 	_, err = strategyFor(runtime.NewScheme(), &note{})
 	g.Expect(runtime.IsNotRegisteredError(err)).To(BeTrue())
+}
+
+func TestATypeAndItsStrategyAgreeOnNamespaces(t *testing.T) {
+	g := NewWithT(t)
+	_, err := NewStore(&Scope{Scheme: manuscripts(), RESTOptions: generic.RESTOptions{}}, Resource{
+		New:      func() runtime.Object { return &manuscript{} },
+		Resource: schema.GroupResource{Group: "paper.example.com", Resource: "manuscripts"},
+		Strategy: NewDefaultStrategy(manuscripts()),
+	})
+	g.Expect(err).To(MatchError(ContainSubstring("differ on whether it is in namespaces")))
 }

@@ -66,6 +66,9 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	if resource.Strategy == nil {
 		resource.Strategy = ordinary
 	}
+	if scoper, ok := example.(rest.Scoper); ok && scoper.NamespaceScoped() != resource.Strategy.NamespaceScoped() {
+		return nil, fmt.Errorf("store %s: its type and its strategy differ on whether it is in namespaces", resource.Resource)
+	}
 	if resource.Table == nil {
 		resource.Table = tableFor(resource.Resource, example)
 	}
