@@ -41,10 +41,12 @@ rm -rf $out/clientset $out/applyconfiguration $out/listers $out/informers
 protos=$(mktemp -d); schema=$(mktemp); trap 'rm -rf "$protos" "$schema"' EXIT
 mkdir -p "$protos/${module%/*}" "$protos/k8s.io" "$protos/github.com/gogo"
 ln -s "$PWD" "$protos/$module"
-generator=$(go mod download -json "k8s.io/code-generator@$(version k8s.io/apimachinery)" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
-ln -s "$(go -C "$generator" list -m -f '{{.Dir}}' github.com/gogo/protobuf)" "$protos/github.com/gogo/protobuf"
-for library in api apimachinery; do
-  ln -s "$(go list -m -f '{{.Dir}}' k8s.io/$library)" "$protos/k8s.io/$library"
+folder() { go mod download -json "$@" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p'; } # of a module, which may not be there yet
+generator=$(folder "k8s.io/code-generator@$(version k8s.io/apimachinery)")
+gogo=github.com/gogo/protobuf
+ln -s "$(folder "$gogo@$(go -C "$generator" list -m -f '{{.Version}}' $gogo)")" "$protos/$gogo"
+for library in k8s.io/{api,apimachinery}; do
+  ln -s "$(folder "$library@$(version "$library")")" "$protos/$library"
 done
 PATH="$tools:$PATH" "$tools/go-to-protobuf" --go-header-file $header --output-dir "$protos" \
   --proto-import "$protos/github.com/gogo/protobuf/protobuf" --packages $types \
