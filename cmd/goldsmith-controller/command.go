@@ -5,8 +5,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -32,7 +34,8 @@ type options struct {
 	verbosity int
 }
 
-func newCommand() *cobra.Command {
+// newCommand makes the command, which logs to what is made of its standard error and the verbosity.
+func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *cobra.Command {
 	o := &options{}
 	command := &cobra.Command{
 		Use:           "goldsmith-controller",
@@ -45,7 +48,7 @@ func newCommand() *cobra.Command {
 			if err := o.validate(); err != nil {
 				return err
 			}
-			logger, err := logTo(command.ErrOrStderr(), o.verbosity)
+			logger, err := log(command.ErrOrStderr(), o.verbosity)
 			if err != nil {
 				return err
 			}

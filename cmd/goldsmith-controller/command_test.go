@@ -4,15 +4,19 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/go-logr/logr"
 )
 
 func execute(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	out := &bytes.Buffer{}
-	command := newCommand()
+	// Not the log of the process, which is for one command only.
+	command := newCommand(func(out io.Writer, verbosity int) (logr.Logger, error) { return newLogger(out, verbosity), nil })
 	command.SetOut(out)
 	command.SetErr(out)
 	command.SetArgs(args)

@@ -15,14 +15,19 @@ import (
 	"goldsmith.dev/goldsmith/controllers/quiet"
 )
 
-// logTo sends what this process and its libraries log to a writer, a line of text for each fact.
-func logTo(out io.Writer, verbosity int) (logr.Logger, error) {
+// newLogger makes a log that goes to a writer, a line of text for each fact.
+func newLogger(out io.Writer, verbosity int) logr.Logger {
+	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(out), textlogger.Verbosity(verbosity)))
+	return quiet.Demote(logger, isRepeated)
+}
+
+// newProcessLogger is newLogger for everything in this process, its libraries as well.
+func newProcessLogger(out io.Writer, verbosity int) (logr.Logger, error) {
 	var level klog.Level // klog keeps the last one that was set
 	if err := level.Set(strconv.Itoa(verbosity)); err != nil {
 		return logr.Logger{}, fmt.Errorf("set the verbosity of the log: %w", err)
 	}
-	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(out), textlogger.Verbosity(verbosity)))
-	logger = quiet.Demote(logger, isRepeated)
+	logger := newLogger(out, verbosity)
 	klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true))
 	ctrl.SetLogger(logger)
 	return logger, nil

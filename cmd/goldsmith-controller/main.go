@@ -24,7 +24,7 @@ func run() int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
-	if err := newCommand().ExecuteContext(ctx); err != nil {
+	if err := newCommand(newProcessLogger).ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		return 1
 	}

@@ -47,7 +47,6 @@ func (s *server) start(directory string, options up.Options) {
 	options.Builders = writeBuilders(directory)
 	options.Executable = s.program.executable
 	options.Out = ginkgo.GinkgoWriter
-	options.LogToDirectory = true
 	options.CompactionInterval = compaction
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	options.OnReady = func(config *rest.Config, kubeconfig string) {

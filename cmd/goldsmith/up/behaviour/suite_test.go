@@ -3,6 +3,7 @@
 package behaviour_test
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
 
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 	"goldsmith.dev/goldsmith/e2e/api"
 	"goldsmith.dev/goldsmith/e2e/builds"
@@ -57,6 +59,7 @@ type program struct {
 }
 
 func (p *program) build(ctx ginkgo.SpecContext) {
+	builder.QuietLogs(io.Discard) // once: the log is the process's, and what a stopped server leaves behind may still use it
 	p.executable = filepath.Join(ginkgo.GinkgoT().TempDir(), "goldsmith")
 	// With the flags of `make build`, whose compiled packages are used again.
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", p.executable, "goldsmith.dev/goldsmith/cmd/goldsmith")
