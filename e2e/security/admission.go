@@ -5,6 +5,7 @@ package security
 import (
 	"context"
 	"net"
+	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -26,13 +27,22 @@ func describeAdmission(w *cluster.Workspace) {
 			APIGroups: []string{v1alpha1.GroupName}, APIVersions: []string{"*"}, Resources: []string{"images"},
 		}}
 	}
-	// eventuallyRefused: what is demanded counts a moment after it was made known.
+	// eventuallyRefused: what is demanded counts a moment after it was made known, for each replica at a moment of its own.
+	// That many requests at once meet them all.
+	const atOnce = 20
 	eventuallyRefused := func(ctx context.Context, image *v1alpha1.Image, message string) {
 		GinkgoHelper()
-		w.Eventually(ctx, func(ctx context.Context) error {
-			_, err := w.Images().Create(ctx, image, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-			return err
-		}).Should(MatchError(ContainSubstring(message)))
+		w.Eventually(ctx, func(ctx context.Context) []error {
+			answers := make([]error, atOnce)
+			var asking sync.WaitGroup
+			for i := range answers {
+				asking.Go(func() {
+					_, answers[i] = w.Images().Create(ctx, image, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+				})
+			}
+			asking.Wait()
+			return answers
+		}).Should(HaveEach(MatchError(ContainSubstring(message))))
 		_, err := w.Images().Create(ctx, image, metav1.CreateOptions{})
 		Expect(err).To(MatchError(ContainSubstring(message)))
 	}
