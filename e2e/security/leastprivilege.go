@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -104,9 +105,27 @@ func callsOf(log, account string, since time.Time) (calls, forbidden []string) {
 	return slices.Compact(calls), slices.Compact(forbidden)
 }
 
+// countOfImages is what a quota calls the number of images in a namespace.
+const countOfImages corev1.ResourceName = "count/images.images.goldsmith.dev"
+
+// limitImages has a quota that counts images, which our server does.
+func limitImages(ctx context.Context, w *cluster.Workspace) {
+	GinkgoHelper()
+	quotas := w.Kube.CoreV1().ResourceQuotas(w.Namespace)
+	_, err := quotas.Create(ctx, &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: "images"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{countOfImages: resource.MustParse("10")}},
+	}, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	w.Eventually(ctx, func(ctx context.Context) (*corev1.ResourceQuota, error) {
+		return quotas.Get(ctx, "images", metav1.GetOptions{})
+	}).Should(HaveField("Status.Used", HaveKey(countOfImages)))
+}
+
 // doEverything makes the controller do all that it ever does for builds.
 func doEverything(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()
+	limitImages(ctx, w)
 	image := cluster.NewImage("web")
 	image.Spec.History.Succeeded = new(int32(1))
 	image.Spec.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "files"}}
@@ -116,6 +135,11 @@ func doEverything(ctx context.Context, w *cluster.Workspace) {
 	Expect(err).NotTo(HaveOccurred())
 	_, err = w.Images().Create(ctx, image, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
+	w.Eventually(ctx, func(ctx context.Context) (string, error) {
+		quota, err := w.Kube.CoreV1().ResourceQuotas(w.Namespace).Get(ctx, "images", metav1.GetOptions{})
+		used := quota.Status.Used[countOfImages]
+		return used.String(), err
+	}).Should(Equal("1"))
 	forbidden := cluster.NewBuild("forbidden")
 	forbidden.Spec.Inputs.Template = &v1alpha1.BuildTemplate{PriorityClassName: "none"}
 	nowhere := cluster.NewBuild("nowhere")
