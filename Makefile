@@ -98,10 +98,13 @@ bin/install/kustomization.yaml: .FORCE
 
 .PHONY: test
 test: build ## Run every test that needs no Docker, with the race detector.
-	go test -race -count=1 -timeout 15m $(FLAGS) $(PACKAGES)
+	go build -race ./... # first: tests that start servers do not like to share the machine with a compiler
+	$(if $(filter ./...,$(PACKAGES)),go test -count=1 -v ./jobs/model) # all schedules of the model, and what they reach
+	go test -race -count=1 -timeout 40m $(FLAGS) $(PACKAGES)
 
 .PHONY: e2e
 e2e: build images ## Run the end-to-end suites on a kind cluster of their own: make e2e LABELS=smoke
+	@e2e/kind/kueue/prepare # no spec waits for a compiler, or works beside one
 	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' go tool ginkgo run --tags=e2e --procs=4 --keep-going --timeout=60m \
 	  --label-filter='$(LABELS)' --output-dir=bin/e2e --junit-report=junit.xml $(FLAGS) ./e2e/suite
 

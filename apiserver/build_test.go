@@ -40,9 +40,25 @@ var _ = Describe("A build that is created directly", func() {
 		build.Spec.ImageGeneration = ptr.To[int64](1)
 		build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerCreated}
 		build.Spec.CancelRequested = &v1alpha1.CancelRequested{Time: metav1.Now()}
+		build.Spec.Pinned = &v1alpha1.PinnedInputs{BaseDigest: digest('a')}
+		build.Spec.RunPolicy = v1alpha1.RunPolicyParallel
 		_, err := builds.Create(ctx, build, metav1.CreateOptions{})
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-		Expect(fieldsOf(err)).To(ConsistOf("spec.imageRef", "spec.number", "spec.imageGeneration", "spec.trigger", "spec.cancelRequested"))
+		Expect(fieldsOf(err)).To(ConsistOf("spec.imageRef", "spec.number", "spec.imageGeneration", "spec.trigger", "spec.cancelRequested",
+			"spec.pinned", "spec.runPolicy"))
+	})
+
+	It("must not claim to be a rerun, or to have been given parameters", func(ctx SpecContext) {
+		for _, trigger := range []v1alpha1.BuildTrigger{
+			{Reason: v1alpha1.TriggerManual, RequestedBy: "ada", RerunOf: "debian-1"},
+			{Reason: v1alpha1.TriggerManual, RequestedBy: "ada", Parameters: []v1alpha1.Parameter{{Name: "a"}}},
+		} {
+			build := newBuild("pretender")
+			build.Spec.Trigger = &trigger
+			_, err := builds.Create(ctx, build, metav1.CreateOptions{})
+			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+			Expect(fieldsOf(err)).To(ConsistOf("spec.trigger"))
+		}
 	})
 
 	It("keeps its spec", func(ctx SpecContext) {
@@ -151,12 +167,42 @@ var _ = Describe("The status of a build", func() {
 		refuse(ctx, builds, "status.attempts[0].podUID", func(status *v1alpha1.ImageBuildStatus) { status.Attempts[0].PodUID = "other" })
 	})
 
+	It("lets an attempt have another pod after Kueue has suspended its Job", func(ctx SpecContext) {
+		write(ctx, builds, startAttempt(1))
+		write(ctx, builds, bindPod(1, "p"))
+		refuse(ctx, builds, "status.attempts[0].podUID", func(status *v1alpha1.ImageBuildStatus) {
+			status.Attempts[0].PodName, status.Attempts[0].PodUID = "", ""
+		})
+		write(ctx, builds, func(status *v1alpha1.ImageBuildStatus) {
+			status.Phase, status.Attempts[0].PodName, status.Attempts[0].PodUID = v1alpha1.BuildQueued, "", ""
+		})
+		write(ctx, builds, setPhase(v1alpha1.BuildStarting), bindPod(1, "q"))
+		refuse(ctx, builds, "status.attempts[0].podUID", bindPod(1, "p"))
+	})
+
+	It("does not change what the builder reported, but for the end of the last stage", func(ctx SpecContext) {
+		write(ctx, builds, startAttempt(1))
+		made := write(ctx, builds, func(status *v1alpha1.ImageBuildStatus) {
+			status.Progress = &v1alpha1.BuildProgress{Stage: "a lie", Time: metav1.NowMicro(), Attempt: 1}
+			status.Stages = []v1alpha1.BuildStage{{Name: "a lie", StartTime: metav1.Now()}}
+		})
+		Expect(made.Status.Progress).To(BeNil())
+		Expect(made.Status.Stages).To(BeEmpty())
+	})
+
 	It("keeps what the inputs resolved to", func(ctx SpecContext) {
 		write(ctx, builds, func(status *v1alpha1.ImageBuildStatus) {
 			status.Resolved = &v1alpha1.ResolvedInputs{InputsDigest: digest('a')}
 		})
 		refuse(ctx, builds, "status.resolved", func(status *v1alpha1.ImageBuildStatus) { status.Resolved.InputsDigest = digest('b') })
 		refuse(ctx, builds, "status.resolved", func(status *v1alpha1.ImageBuildStatus) { status.Resolved = nil })
+		refuse(ctx, builds, "status.resolved", func(status *v1alpha1.ImageBuildStatus) { status.Resolved.BaseDigest = digest('b') })
+	})
+
+	It("names the base's digest, if there is one", func(ctx SpecContext) {
+		refuse(ctx, builds, "status.resolved.baseDigest", func(status *v1alpha1.ImageBuildStatus) {
+			status.Resolved = &v1alpha1.ResolvedInputs{InputsDigest: digest('a'), BaseDigest: "debian"}
+		})
 	})
 
 	It("does not let the spec or the metadata through", func(ctx SpecContext) {
@@ -301,12 +347,30 @@ func refuse(ctx SpecContext, builds typed.ImageBuildInterface, message string, c
 
 func tryWrite(ctx SpecContext, builds typed.ImageBuildInterface, changes ...func(*v1alpha1.ImageBuildStatus)) (*v1alpha1.ImageBuild, error) {
 	GinkgoHelper()
-	build, err := builds.Get(ctx, "once", metav1.GetOptions{})
+	return tryWriteTo(ctx, builds, "once", changes...)
+}
+
+// writeTo stores a change of the status of any build.
+func writeTo(ctx SpecContext, builds typed.ImageBuildInterface, name string, changes ...func(*v1alpha1.ImageBuildStatus)) *v1alpha1.ImageBuild {
+	GinkgoHelper()
+	build, err := tryWriteTo(ctx, builds, name, changes...)
+	Expect(err).NotTo(HaveOccurred())
+	return build
+}
+
+func tryWriteTo(ctx SpecContext, builds typed.ImageBuildInterface, name string, changes ...func(*v1alpha1.ImageBuildStatus)) (*v1alpha1.ImageBuild, error) {
+	GinkgoHelper()
+	build, err := builds.Get(ctx, name, metav1.GetOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	for _, change := range changes {
 		change(&build.Status)
 	}
 	return builds.UpdateStatus(ctx, build, metav1.UpdateOptions{})
+}
+
+// resolve records what the inputs of a build resolved to.
+func resolve(resolved v1alpha1.ResolvedInputs) func(*v1alpha1.ImageBuildStatus) {
+	return func(status *v1alpha1.ImageBuildStatus) { status.Resolved = &resolved }
 }
 
 // manifest is an object as a person would write it.

@@ -116,6 +116,17 @@ var _ = Describe("An Image", func() {
 		Expect(image.Status.RecentRequests[0].UID).To(BeEquivalentTo("u"))
 	})
 
+	It("counts a build once, also where a client does not know that it does", func(ctx SpecContext) {
+		image := create(ctx, newImage("debian"))
+		for _, step := range []struct{ written, want int64 }{{3, 3}, {0, 3}, {2, 3}, {4, 4}} {
+			image.Status.CountedBuild = step.written
+			var err error
+			image, err = images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(image.Status.CountedBuild).To(Equal(step.want))
+		}
+	})
+
 	It("refuses a malformed status", func(ctx SpecContext) {
 		image := create(ctx, newImage("debian"))
 		image.Status.InputsDigest = "sha256:short"
@@ -215,8 +226,8 @@ var _ = Describe("An Image", func() {
 		create(ctx, newImage("debian"))
 		_, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(columnsOf(ctx, namespace, "images")).To(Equal("Name Ready UpToDate Latest Digest Active Age"))
-		Expect(columnsOf(ctx, namespace, "imagebuilds")).To(Equal("Name Image Phase Why Attempt Duration Age Trigger Node Digest"))
+		Expect(columnsOf(ctx, namespace, "images")).To(Equal("Name Ready UpToDate Latest Digest Active Next Age"))
+		Expect(columnsOf(ctx, namespace, "imagebuilds")).To(Equal("Name Image Phase Why Progress Attempt Duration Age Trigger Node Digest"))
 	})
 })
 
@@ -281,8 +292,8 @@ var _ = Describe("Discovery", func() {
 			Expect(resources[name].SingularName).To(Equal(want.singular))
 			Expect(resources[name].Categories).To(ConsistOf("goldsmith"))
 		}
-		Expect(resources).To(And(HaveKey("images/status"), HaveKey("images/instantiate"),
-			HaveKey("imagebuilds/status"), HaveKey("imagebuilds/cancel"), HaveKey("imagebuilds/log")))
+		Expect(resources).To(And(HaveKey("images/status"), HaveKey("images/instantiate"), HaveKey("images/channels"),
+			HaveKey("imagebuilds/status"), HaveKey("imagebuilds/cancel"), HaveKey("imagebuilds/rerun"), HaveKey("imagebuilds/log")))
 	})
 })
 

@@ -14,9 +14,13 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/image"
 	"goldsmith.dev/goldsmith/apiserver/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/imageplan"
 	"goldsmith.dev/goldsmith/apiserver/images/install"
 	"goldsmith.dev/goldsmith/apiserver/objectquota"
+	"goldsmith.dev/goldsmith/apiserver/queuedbuild"
 	"goldsmith.dev/goldsmith/apiserver/templateaccess"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
 // Options are what the resources need besides a server.
@@ -24,6 +28,12 @@ type Options struct {
 	// Logs is where builds' logs are read. Defaults to the pods of the cluster that the server works for or, standalone,
 	// of the server itself.
 	Logs imagebuild.LogSource
+	// Builders reads which builders the operator allows, for plans: those that the controllers are told of. It is called
+	// once, before the server serves. Defaults to none.
+	Builders func() (inputs.Builders, error)
+	// Queue says how many builds may be active, for their order: those limits that the controllers are told of. It is called
+	// once, before the server serves. Defaults to no limits.
+	Queue func() (queue.Limits, error)
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
 }
@@ -39,5 +49,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last one: it counts what the others have let through
 		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).
 		WithResource(v1alpha1.SchemeGroupVersion, "images", image.Provider(options.Clock)).
-		WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", imagebuild.Provider(imagebuild.Options{Logs: options.Logs, Clock: options.Clock}))
+		WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", imagebuild.Provider(imagebuild.Options{Logs: options.Logs, Clock: options.Clock})).
+		WithResource(v1alpha1.SchemeGroupVersion, "imageplans", imageplan.Provider(imageplan.Options{Builders: options.Builders, Clock: options.Clock})).
+		WithResource(v1alpha1.SchemeGroupVersion, "queuedbuilds", queuedbuild.Provider(queuedbuild.Options{Limits: options.Queue, Clock: options.Clock}))
 }

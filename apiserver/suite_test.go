@@ -23,7 +23,7 @@ import (
 func TestAPIServer(t *testing.T) {
 	RegisterFailHandler(Fail)
 	suite, reporter := GinkgoConfiguration()
-	suite.Timeout = 2 * time.Minute // what waits, waits for the end of the suite
+	suite.Timeout = 10 * time.Minute // what waits, waits for the end of the suite
 	RunSpecs(t, "API server", suite, reporter)
 }
 
@@ -57,8 +57,13 @@ var _ = AfterSuite(func() {
 // start starts a server that forgets everything when it stops.
 func start(ctx context.Context, server *builder.Server) *builder.Running {
 	GinkgoHelper()
+	return startOn(ctx, builder.Memory(), server)
+}
+
+func startOn(ctx context.Context, storage builder.StorageBackend, server *builder.Server) *builder.Running {
+	GinkgoHelper()
 	options, err := server.
-		WithStorage(builder.Memory()).
+		WithStorage(storage).
 		WithBearerToken(token, &user.DefaultInfo{Name: "ada", Groups: []string{user.SystemPrivilegedGroup}}).
 		ToServerOptions()
 	Expect(err).NotTo(HaveOccurred())

@@ -23,7 +23,7 @@ type layer struct {
 	may    []string
 }
 
-var pureFunctions = []string{"jobs/inputs", "jobs/render", "jobs/result", "jobs/state"}
+var pureFunctions = []string{"jobs/inputs", "jobs/queue", "jobs/render", "jobs/result", "jobs/state", "jobs/trigger"}
 
 var layers = []layer{
 	{"apis/images", []string{"apis/images"}},

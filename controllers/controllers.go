@@ -28,9 +28,11 @@ import (
 	"goldsmith.dev/goldsmith/controllers/image"
 	"goldsmith.dev/goldsmith/controllers/imagebuild"
 	"goldsmith.dev/goldsmith/controllers/metrics"
+	admission "goldsmith.dev/goldsmith/controllers/queue"
 	"goldsmith.dev/goldsmith/controllers/reconciliation"
 	"goldsmith.dev/goldsmith/controllers/waiting"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
 // component is the name that events are recorded under.
@@ -54,6 +56,8 @@ type Options struct {
 	Waiting *waiting.Reporter
 	// Metrics says where /metrics, with the metrics of controller-runtime's registry, is served. Defaults to nowhere.
 	Metrics server.Options
+	// Queue limits how many builds are active. Defaults to no limits.
+	Queue queue.Limits
 	// Registerer takes the metrics of builds. Defaults to one that nobody reads.
 	Registerer prometheus.Registerer
 }
@@ -121,11 +125,21 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 	if err := metrics.RegisterPhases(options.Registerer, mgr.GetCache(), mgr.Elected()); err != nil {
 		return nil, err
 	}
+	waits, err := metrics.NewQueue(options.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	if err := admission.Prepare(ctx, mgr.GetCache()); err != nil {
+		return nil, err
+	}
+	turns := admission.New(admission.Options{
+		Limits: options.Queue, Cache: mgr.GetCache(), API: mgr.GetAPIReader(), Metrics: waits, Clock: options.Clock,
+	})
 	given := reconciliation.Options{Client: client, Kube: kube, Builders: options.Builders, Events: events, Clock: options.Clock}
 	if err := image.SetupWithManager(mgr, given); err != nil {
 		return nil, fmt.Errorf("controller of images: %w", err)
 	}
-	if err := imagebuild.SetupWithManager(mgr, imagebuild.Options{Options: given, Metrics: builds}); err != nil {
+	if err := imagebuild.SetupWithManager(mgr, imagebuild.Options{Options: given, Metrics: builds, Queue: turns}); err != nil {
 		return nil, fmt.Errorf("controller of builds: %w", err)
 	}
 	return mgr, nil

@@ -45,7 +45,8 @@ func cluster(t *testing.T) *apitest.Server {
 	server := apitest.New(
 		v1alpha1.SchemeGroupVersion.WithKind("Image"), v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"),
 		batchv1.SchemeGroupVersion.WithKind("Job"), corev1.SchemeGroupVersion.WithKind("Pod"),
-		corev1.SchemeGroupVersion.WithKind("ConfigMap"), coordinationv1.SchemeGroupVersion.WithKind("Lease"),
+		corev1.SchemeGroupVersion.WithKind("ConfigMap"), corev1.SchemeGroupVersion.WithKind("Namespace"),
+		corev1.SchemeGroupVersion.WithKind("Event"), coordinationv1.SchemeGroupVersion.WithKind("Lease"),
 	)
 	t.Cleanup(server.Close)
 	return server
@@ -59,18 +60,22 @@ type process struct {
 	ended  chan error
 }
 
-func start(t *testing.T, server *apitest.Server, identity string) *process {
+func start(t *testing.T, server *apitest.Server, identity string, changes ...func(*controllers.Options)) *process {
 	t.Helper()
 	g := NewWithT(t)
 	p := &process{health: freeAddress(t), log: &apitest.Log{}, ended: make(chan error, 1)}
 	running, stop := context.WithCancel(context.Background())
 	p.stop = stop
-	manager, err := controllers.New(running, controllers.Options{
+	options := controllers.Options{
 		Config:        server.Config("test"),
 		Logger:        textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(p.log))),
 		Election:      &election.Options{Namespace: namespace, Identity: identity},
 		HealthAddress: p.health,
-	})
+	}
+	for _, change := range changes {
+		change(&options)
+	}
+	manager, err := controllers.New(running, options)
 	g.Expect(err).NotTo(HaveOccurred())
 	go func() { p.ended <- controllers.Run(running, manager) }()
 	t.Cleanup(func() {

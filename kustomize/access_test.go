@@ -3,7 +3,9 @@
 package kustomize_test
 
 import (
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -11,6 +13,9 @@ import (
 
 // clusters are the roles that every cluster has, and that ours are bound to.
 var clusters = []string{"ClusterRole/system:auth-delegator", "Role/extension-apiserver-authentication-reader"}
+
+// reports is the one role, and its binding, that is for accounts of others: what it allows is create imagebuilds/report.
+const reports = "goldsmith-builder-reports"
 
 // role is a Role or a ClusterRole.
 type role struct {
@@ -45,6 +50,32 @@ func rolesNameWhatTheyAllow(t *testing.T, built installation) {
 				t.Errorf("%s can become more than it is: %v", each, rule.Verbs)
 			}
 		}
+	}
+}
+
+// What every account may do is to report, and nothing else.
+func everyAccountMayReport(t *testing.T, built installation) {
+	want := []rbacv1.PolicyRule{{APIGroups: []string{"images.goldsmith.dev"}, Resources: []string{"imagebuilds/report"}, Verbs: []string{"create"}}}
+	for _, each := range roles(built.objects) {
+		if each.name == reports && !reflect.DeepEqual(each.rules, want) {
+			t.Errorf("%s allows %+v", each, each.rules)
+		}
+	}
+}
+
+// bothKnowTheSameBuilders: what is planned is what will be done.
+func bothKnowTheSameBuilders(t *testing.T, built installation) {
+	told := map[string][]string{}
+	for _, each := range workloads(built.objects) {
+		for _, argument := range each.template.Spec.Containers[0].Args {
+			if strings.Contains(argument, "-builder") {
+				told[each.name] = append(told[each.name], argument)
+			}
+		}
+	}
+	server, controller := told["goldsmith-apiserver"], told["goldsmith-controller"]
+	if len(server) == 0 || !slices.Equal(server, controller) {
+		t.Errorf("goldsmith-apiserver is told %q and goldsmith-controller %q", server, controller)
 	}
 }
 
@@ -83,6 +114,13 @@ func bindingsAreOfRolesAndAccountsThatThereAre(t *testing.T, built installation)
 		}
 		if len(subjects) == 0 {
 			t.Errorf("%s is for nobody", name)
+		}
+		if name == reports {
+			everyAccount := rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: "system:serviceaccounts"}
+			if ref.Name != reports || !slices.Equal(subjects, []rbacv1.Subject{everyAccount}) {
+				t.Errorf("%s is of %s for %+v", name, ref.Name, subjects)
+			}
+			return
 		}
 		for _, subject := range subjects {
 			if subject.Kind != "ServiceAccount" || subject.Namespace != namespace || !slices.Contains(accounts, subject.Name) {
@@ -125,8 +163,8 @@ func peopleGetTheirRightsByTheClustersRoles(t *testing.T, built installation) {
 		}
 	}
 	for into, expected := range map[string][]string{
-		"view":  {"list images", "watch imagebuilds", "get imagebuilds/log"},
-		"edit":  {"create images", "delete imagebuilds", "create images/instantiate", "create imagebuilds/cancel"},
+		"view":  {"list images", "watch imagebuilds", "get imagebuilds/log", "get images/plan", "create imageplans", "list queuedbuilds", "get images/channels"},
+		"edit":  {"create images", "delete imagebuilds", "create images/instantiate", "create imagebuilds/cancel", "create imagebuilds/rerun", "update images/channels"},
 		"admin": {"use serviceaccounts"},
 	} {
 		for _, each := range expected {
@@ -136,7 +174,7 @@ func peopleGetTheirRightsByTheClustersRoles(t *testing.T, built installation) {
 		}
 	}
 	for _, each := range slices.Concat(allowed["view"], allowed["edit"]) {
-		if slices.Contains([]string{"use serviceaccounts", "update images/status", "update imagebuilds/status"}, each) {
+		if slices.Contains([]string{"use serviceaccounts", "update images/status", "update imagebuilds/status", "create imagebuilds/report"}, each) {
 			t.Errorf("anybody may %s", each)
 		}
 	}

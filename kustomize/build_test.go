@@ -177,6 +177,8 @@ func TestInstallations(t *testing.T) {
 		"RolesNameWhatTheyAllow":                        rolesNameWhatTheyAllow,
 		"RolesReachOnlyOurSecrets":                      rolesReachOnlyOurSecrets,
 		"BindingsAreOfRolesAndAccountsThatThereAre":     bindingsAreOfRolesAndAccountsThatThereAre,
+		"BothKnowTheSameBuilders":                       bothKnowTheSameBuilders,
+		"EveryAccountMayReport":                         everyAccountMayReport,
 		"AlertsAndDashboardAskForMetrics":               alertsAndDashboardAskForMetrics,
 		"PeopleGetTheirRightsByTheClustersRoles":        peopleGetTheirRightsByTheClustersRoles,
 	}

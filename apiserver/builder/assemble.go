@@ -118,9 +118,11 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 		Scheme:      o.scheme,
 		RESTOptions: config.RESTOptionsGetter,
 		Admission:   config.AdmissionControl,
+		Authorizer:  config.Authorization.Authorizer,
 		Loopback:    server.LoopbackClientConfig,
 		Core:        coreConnection(config),
 		storages:    map[schema.GroupResource]Storages{},
+		sharedLocks: o.sharedLocks(),
 	}
 	var names []string
 	groups := map[string]*genericapiserver.APIGroupInfo{}

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -285,7 +284,7 @@ func TestStoppingEndsWatchesAndStreams(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(text)).To(Equal("line\n"))
 	g.Expect(log.Close()).To(Succeed())
-	g.Eventually(watcher.ResultChan()).WithTimeout(10 * time.Second).Should(BeClosed())
+	g.Eventually(watcher.ResultChan()).WithTimeout(patience).Should(BeClosed())
 }
 
 // safeBuffer can be written to and read from at once.
@@ -308,14 +307,14 @@ func TestTheCommandServesUntilItsContextIsDone(t *testing.T) {
 		done <- storing(builder.Memory()).WithWriter(out).ExecuteCommand(ctx, []string{"--bind-address=127.0.0.1", "--secure-port=0"})
 	}()
 	var line string
-	g.Eventually(out.lines).WithTimeout(30 * time.Second).Should(Receive(&line))
+	g.Eventually(out.lines).WithTimeout(patience).Should(Receive(&line))
 	g.Expect(line).To(HavePrefix("test-apiserver serves on https://127.0.0.1:"))
 	response, err := http.Get("http://" + strings.TrimSpace(strings.TrimPrefix(line, "test-apiserver serves on https://")))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(response.Body.Close()).To(Succeed())
 	g.Expect(response.StatusCode).To(Equal(http.StatusBadRequest), "plain HTTP")
 	cancel()
-	g.Eventually(done).WithTimeout(30 * time.Second).Should(Receive(BeNil()))
+	g.Eventually(done).WithTimeout(patience).Should(Receive(BeNil()))
 	g.Expect(out.lines).To(BeEmpty(), "one line and no more")
 }
 

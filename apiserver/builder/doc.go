@@ -57,8 +57,9 @@
 // the process: main functions silence it with QuietLogs.
 //
 // A server runs in one of two modes. Standalone, it authenticates bearer tokens (WithBearerToken) and lets only
-// members of system:masters in. Delegated (WithDelegatedAuth), it asks the kube-apiserver that its kubeconfig names,
-// as an aggregated API server does. A server with neither refuses to start: there is no mode that lets everybody in.
+// members of system:masters in, and users that come and go to what they may do (WithGuests). Delegated
+// (WithDelegatedAuth), it asks the kube-apiserver that its kubeconfig names, as an aggregated API server does. A server
+// with neither refuses to start: there is no mode that lets everybody in.
 //
 // A server whose etcd or kube-apiserver does not answer when it starts waits for it. Meanwhile it listens: /livez is
 // green, /readyz names what is missing, its writer gets one line that says why, and everything else is a 503.

@@ -89,7 +89,7 @@ func (o *Options) Validate() error {
 	if len(o.server.tokens) == 0 && !o.server.delegated {
 		failures = append(failures, errors.New("nobody could authenticate: the server has neither a bearer token nor delegated authentication"))
 	}
-	if len(o.server.tokens) > 0 && o.server.delegated {
+	if len(o.server.tokens)+len(o.server.guests) > 0 && o.server.delegated {
 		failures = append(failures, errors.New("a server with delegated authentication takes no bearer tokens of its own"))
 	}
 	if o.server.listener != nil && o.server.connProvider != nil {

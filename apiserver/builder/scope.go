@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
@@ -31,6 +32,10 @@ type Scope struct {
 	// It is nil when the server has no admission.
 	Admission admission.Interface
 
+	// Authorizer says who may do what, on this server or, with delegated authentication, in its whole cluster. It is asked
+	// before a user is told what only the server itself was allowed to read.
+	Authorizer authorizer.UnconditionalAuthorizer
+
 	// Loopback is a privileged connection to the server itself. It works once the server runs, so not in a Provider.
 	Loopback *restclient.Config
 
@@ -38,7 +43,9 @@ type Scope struct {
 	// itself. It has no rate limit: the kube-apiserver's priority and fairness is one. It is nil on a standalone server.
 	Core *restclient.Config
 
-	storages map[schema.GroupResource]Storages
+	storages    map[schema.GroupResource]Storages
+	locks       localLocks
+	sharedLocks *sharedLocks // nil if nobody else uses the storage
 }
 
 // Storage returns the handler of another resource of the same server, or nil if there is none. The subresource "" is

@@ -13,7 +13,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/kube-openapi/pkg/common"
 )
@@ -33,6 +35,7 @@ type Server struct {
 	stored    []schema.GroupVersion // of several of a group, the last one counts
 
 	tokens    []bearerToken
+	guests    []guests
 	delegated bool
 
 	certificateFile      string
@@ -52,6 +55,11 @@ type resource struct {
 	versions []schema.GroupVersion
 	name     string
 	provider Provider
+}
+
+type guests struct {
+	tokens authenticator.Token
+	rights authorizer.Authorizer
 }
 
 type plugin struct {
@@ -141,6 +149,18 @@ func (s *Server) WithBearerToken(token string, info user.Info) *Server {
 		return s
 	}
 	s.tokens = append(s.tokens, newBearerToken(token, info))
+	return s
+}
+
+// WithGuests lets further users in, by tokens that come and go while the server runs, and lets them do what rights allows:
+// a decision other than DecisionAllow leaves the request to others, who allow it to members of system:masters only. Like
+// WithBearerToken, it is for a standalone server.
+func (s *Server) WithGuests(tokens authenticator.Token, rights authorizer.Authorizer) *Server {
+	if tokens == nil || rights == nil {
+		s.fail(errors.New("guests need tokens and rights"))
+		return s
+	}
+	s.guests = append(s.guests, guests{tokens: tokens, rights: rights})
 	return s
 }
 

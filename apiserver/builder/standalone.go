@@ -10,8 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	admissionmetrics "k8s.io/apiserver/pkg/admission/metrics"
 	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
-	"k8s.io/apiserver/pkg/authentication/user"
-	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -20,8 +18,8 @@ import (
 // protect gives a standalone server its own authentication, authorization and admission. Without them the generic
 // server would let everybody do everything.
 func (o *Options) protect(config *genericapiserver.RecommendedConfig) error {
-	config.Authentication.Authenticator = tokenAuthenticator(o.server.tokens)
-	config.Authorization.Authorizer = authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)
+	config.Authentication.Authenticator = tokenAuthenticator(o.server.tokens, o.server.guests)
+	config.Authorization.Authorizer = rightsOf(o.server.guests)
 	if !o.servesNamespaces() {
 		return nil
 	}

@@ -11,6 +11,8 @@ import (
 	"k8s.io/apiserver/pkg/authentication/group"
 	"k8s.io/apiserver/pkg/authentication/request/bearertoken"
 	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 )
 
 // bearerToken keeps only a digest of the token, so that the token itself is in no dump and no log.
@@ -23,16 +25,34 @@ func newBearerToken(token string, info user.Info) bearerToken {
 	return bearerToken{digest: sha256.Sum256([]byte(token)), user: info}
 }
 
-// tokenAuthenticator lets the holders of the tokens in, and nobody else.
-func tokenAuthenticator(tokens []bearerToken) authenticator.Request {
-	check := authenticator.TokenFunc(func(_ context.Context, presented string) (*authenticator.Response, bool, error) {
+// tokenAuthenticator lets the holders of the tokens in, and guests, and nobody else.
+func tokenAuthenticator(tokens []bearerToken, invited []guests) authenticator.Request {
+	check := authenticator.TokenFunc(func(ctx context.Context, presented string) (*authenticator.Response, bool, error) {
 		digest := sha256.Sum256([]byte(presented))
 		for _, token := range tokens {
 			if subtle.ConstantTimeCompare(digest[:], token.digest[:]) == 1 {
 				return &authenticator.Response{User: token.user}, true, nil
 			}
 		}
+		for _, guests := range invited {
+			if response, ok, err := guests.tokens.AuthenticateToken(ctx, presented); ok || err != nil {
+				return response, ok, err
+			}
+		}
 		return nil, false, nil
 	})
 	return group.NewAuthenticatedGroupAdder(bearertoken.New(check))
+}
+
+// rightsOf lets members of system:masters do everything, guests what their rights allow, and others nothing.
+func rightsOf(invited []guests) authorizer.Authorizer {
+	privileged := authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)
+	return authorizer.AuthorizerFunc(func(ctx context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
+		for _, guests := range invited {
+			if decision, reason, err := guests.rights.Authorize(ctx, attributes); decision == authorizer.DecisionAllow {
+				return decision, reason, err
+			}
+		}
+		return privileged.Authorize(ctx, attributes)
+	})
 }

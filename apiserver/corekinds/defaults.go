@@ -5,6 +5,7 @@ package corekinds
 import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -18,6 +19,11 @@ func addDefaults(scheme *runtime.Scheme) {
 	scheme.AddTypeDefaultingFunc(&corev1.Pod{}, func(object any) {
 		if pod, ok := object.(*corev1.Pod); ok {
 			defaultPodSpec(&pod.Spec)
+		}
+	})
+	scheme.AddTypeDefaultingFunc(&schedulingv1.PriorityClass{}, func(object any) {
+		if class, ok := object.(*schedulingv1.PriorityClass); ok {
+			defaultPriorityClass(class)
 		}
 	})
 	scheme.AddTypeDefaultingFunc(&batchv1.Job{}, func(object any) {

@@ -9,6 +9,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
@@ -20,13 +21,15 @@ import (
 
 // addFieldLabels registers the fields by which objects can be selected. Their values come from the functions below.
 func addFieldLabels(scheme *runtime.Scheme) error {
-	core, batch := corev1.SchemeGroupVersion, batchv1.SchemeGroupVersion
+	core, batch, scheduling := corev1.SchemeGroupVersion, batchv1.SchemeGroupVersion, schedulingv1.SchemeGroupVersion
 	for kind, selectable := range map[schema.GroupVersionKind]fields.Set{
 		core.WithKind("Namespace"): namespaceFields(&corev1.Namespace{}),
 		core.WithKind("ConfigMap"): objectFields(&metav1.ObjectMeta{}),
 		core.WithKind("Event"):     eventFields(&corev1.Event{}),
 		core.WithKind("Pod"):       podFields(&corev1.Pod{}),
 		batch.WithKind("Job"):      jobFields(&batchv1.Job{}),
+
+		scheduling.WithKind("PriorityClass"): priorityClassFields(&schedulingv1.PriorityClass{}),
 	} {
 		if err := scheme.AddFieldLabelConversionFunc(kind, knownFields(selectable)); err != nil {
 			return fmt.Errorf("register the fields of %s: %w", kind.Kind, err)

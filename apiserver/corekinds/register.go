@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package corekinds serves the few Kubernetes kinds that a build touches, for a server that runs without a cluster:
-// Namespaces, ConfigMaps, Pods and their logs, Events, and Jobs. They behave as a kube-apiserver's do, as far as kubectl
+// Namespaces, ConfigMaps, Pods and their logs, Events, Jobs, and PriorityClasses. They behave as a kube-apiserver's do, as far as kubectl
 // and controllers can see; nothing here acts on them. It must never be part of a server behind the aggregation layer,
 // where the cluster serves these kinds.
 package corekinds
@@ -14,6 +14,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -36,13 +37,14 @@ func Register(server *builder.Server, logs LogOpener) *builder.Server {
 		WithResource(corev1.SchemeGroupVersion, "events", eventStorage).
 		WithResource(corev1.SchemeGroupVersion, "pods", podStorage(logs)).
 		WithResource(batchv1.SchemeGroupVersion, "jobs", jobStorage).
+		WithResource(schedulingv1.SchemeGroupVersion, "priorityclasses", priorityClassStorage).
 		WithPostStartHook("corekinds-default-namespace", ensureDefaultNamespace)
 }
 
 // Install registers the core kinds, with their defaults and field labels. The public types are the internal ones, too:
 // strategic-merge patch and server-side apply want an internal version, and there is nothing to convert.
 func Install(scheme *runtime.Scheme) error {
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, batchv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, batchv1.AddToScheme, schedulingv1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return fmt.Errorf("register core kinds: %w", err)
 		}
@@ -54,6 +56,8 @@ func Install(scheme *runtime.Scheme) error {
 		&corev1.Pod{}, &corev1.PodList{}, &corev1.PodLogOptions{})
 	scheme.AddKnownTypes(schema.GroupVersion{Group: batchv1.GroupName, Version: runtime.APIVersionInternal},
 		&batchv1.Job{}, &batchv1.JobList{})
+	scheme.AddKnownTypes(schema.GroupVersion{Group: schedulingv1.GroupName, Version: runtime.APIVersionInternal},
+		&schedulingv1.PriorityClass{}, &schedulingv1.PriorityClassList{})
 	addDefaults(scheme)
 	if err := scheme.AddConversionFunc((*url.Values)(nil), (*corev1.PodLogOptions)(nil), convertLogOptions); err != nil {
 		return fmt.Errorf("register the options of pod logs: %w", err)

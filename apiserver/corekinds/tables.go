@@ -26,6 +26,8 @@ var (
 	configMapTable = table("Name Data Age", func(configMap *corev1.ConfigMap) []any {
 		return []any{configMap.Name, int64(len(configMap.Data) + len(configMap.BinaryData)), age(configMap.CreationTimestamp)}
 	})
+	priorityClassTable = table("Name Value Global-Default Age PreemptionPolicy", priorityClassCells)
+
 	podTable   = table("Name Ready Status Restarts Age Node", podCells)
 	jobTable   = table("Name Status Completions Duration Age", jobCells)
 	eventTable = table("Last_Seen Type Reason Object Message", eventCells)
@@ -44,8 +46,10 @@ func table[T any, P interface {
 		switch name {
 		case "Name":
 			column.Format = "name"
-		case "Data", "Restarts":
+		case "Data", "Restarts", "Value":
 			column.Type = "integer"
+		case "Global-Default":
+			column.Type = "boolean"
 		case "Age":
 			wide = 1
 		}

@@ -11,9 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/rest"
-	"k8s.io/utils/ptr"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
 )
 
@@ -35,10 +33,14 @@ func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Imag
 			return nil, apierrors.NewConflict(images.Resource("images"), image.Name,
 				fmt.Errorf("it is being deleted, so it gets no more builds"))
 		}
+		if i.uid != "" && i.uid != image.UID {
+			return nil, apierrors.NewConflict(images.Resource("images"), image.Name,
+				fmt.Errorf("the build is one of an earlier Image of that name: ask the Image that there is now for a build"))
+		}
 		record, err = i.record(ctx, image, taken)
 		return image, err
 	})
-	object, _, err := i.images.Update(ctx, i.image, write, nil, nil, false, &metav1.UpdateOptions{DryRun: i.options.DryRun})
+	object, _, err := i.images.Update(on(ctx, "images", i.image), i.image, write, nil, nil, false, &metav1.UpdateOptions{DryRun: i.options.DryRun})
 	if err != nil {
 		return nil, record, err
 	}
@@ -50,17 +52,20 @@ func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Imag
 func (i *instantiation) record(ctx context.Context, image *images.Image, taken int64) (images.BuildRequestRecord, error) {
 	status := &image.Status
 	known := slices.IndexFunc(status.RecentRequests, func(record images.BuildRequestRecord) bool {
-		return record.RequestID == i.request.RequestID
+		return record.RequestID == i.requestID
 	})
 	if known >= 0 && status.RecentRequests[known].Number != taken {
 		return status.RecentRequests[known], nil
+	}
+	if err := i.check(image); err != nil {
+		return images.BuildRequestRecord{}, err
 	}
 	number, err := i.nextFree(ctx, image)
 	if err != nil {
 		return images.BuildRequestRecord{}, err
 	}
 	status.BuildCounter = number
-	record := images.BuildRequestRecord{RequestID: i.request.RequestID, Number: number}
+	record := images.BuildRequestRecord{RequestID: i.requestID, Number: number}
 	if known >= 0 {
 		status.RecentRequests[known] = record
 		return record, nil
@@ -76,7 +81,7 @@ func (i *instantiation) record(ctx context.Context, image *images.Image, taken i
 func (i *instantiation) nextFree(ctx context.Context, image *images.Image) (int64, error) {
 	for number := image.Status.BuildCounter + 1; ; number++ {
 		name := buildName(image, number)
-		switch _, err := i.builds.GetBuild(onBuilds(ctx, name), name); {
+		switch _, err := i.builds.GetBuild(on(ctx, "imagebuilds", name), name); {
 		case apierrors.IsNotFound(err):
 			return number, nil
 		case err != nil:
@@ -87,33 +92,4 @@ func (i *instantiation) nextFree(ctx context.Context, image *images.Image) (int6
 
 func buildName(image *images.Image, number int64) string {
 	return fmt.Sprintf("%s-%d", image.Name, number)
-}
-
-// newBuild is a build of the Image as it is. Who asked for it is filled in when it is created.
-func newBuild(image *images.Image, number int64, request *images.BuildRequest) *images.ImageBuild {
-	snapshot := image.DeepCopy()
-	return &images.ImageBuild{
-		ObjectMeta: metav1.ObjectMeta{
-			Name:      buildName(image, number),
-			Namespace: image.Namespace,
-			Labels:    map[string]string{v1alpha1.LabelImage: image.Name},
-			OwnerReferences: []metav1.OwnerReference{
-				*metav1.NewControllerRef(image, v1alpha1.Kind("Image")),
-			},
-		},
-		Spec: images.ImageBuildSpec{
-			ImageRef:        &images.ImageReference{Name: image.Name, UID: image.UID},
-			Number:          ptr.To(number),
-			ImageGeneration: ptr.To(image.Generation),
-			Trigger: &images.BuildTrigger{
-				Reason:    request.Reason,
-				Message:   request.Message,
-				RequestID: request.RequestID,
-				Changes:   slices.Clone(request.Changes),
-			},
-			Inputs:   snapshot.Spec.BuildInputs,
-			Timeouts: snapshot.Spec.Timeouts,
-			Retry:    snapshot.Spec.Retry,
-		},
-	}
 }

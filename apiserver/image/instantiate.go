@@ -4,12 +4,14 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/apiserver/pkg/admission"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
@@ -22,9 +24,11 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // instantiateREST is the instantiate subresource: it gives a request for a build a number, once, and creates the build.
+// It does that for reruns too, which are requested at a build.
 //
 // The number is recorded in the Image before the build is created. So whatever happens in between, and on however many
 // replicas the request arrives, the same request finds the same number and with it the same build.
@@ -36,6 +40,7 @@ type instantiateREST struct {
 var (
 	_ rest.NamedCreater    = &instantiateREST{}
 	_ rest.StorageMetadata = &instantiateREST{}
+	_ imagebuild.Rerunner  = &instantiateREST{}
 )
 
 func newInstantiateREST(store *builder.Store, scope *builder.Scope) *instantiateREST {
@@ -70,18 +75,64 @@ func (r *instantiateREST) Create(ctx context.Context, name string, object runtim
 			return nil, err
 		}
 	}
-	if request.RequestID == "" {
-		request.RequestID = string(uuid.NewUUID())
+	return r.run(ctx, &instantiation{
+		image: name, requestID: request.RequestID, options: options,
+		check: func(image *images.Image) error {
+			return checkParameters(image, request)
+		},
+		compose: func(image *images.Image, number int64) *images.ImageBuild {
+			return newBuild(image, number, request)
+		},
+	})
+}
+
+// checkParameters refuses parameters that exceed an Image's limits together with the Image's own.
+func checkParameters(image *images.Image, request *images.BuildRequest) error {
+	if len(request.Parameters) == 0 {
+		return nil
 	}
-	builds, ok := r.scope.Storage(images.Resource("imagebuilds"), "").(*imagebuild.Store)
-	if !ok {
-		return nil, apierrors.NewInternalError(fmt.Errorf("instantiating image %s: imagebuilds are not served", name))
+	errs := validation.MergedParameters(merged(image.Spec.Parameters, request.Parameters))
+	if len(errs) == 0 {
+		return nil
 	}
-	instantiation := &instantiation{
-		images: r.images, builds: builds, admit: r.scope.Admission, scheme: r.scope.Scheme,
-		image: name, request: request, options: options,
+	return apierrors.NewInvalid(images.Kind("BuildRequest"), image.Name, errs)
+}
+
+// Rerun returns the build of a request to run an earlier build of an Image again. That Image must still be there.
+func (r *instantiateREST) Rerun(ctx context.Context, earlier *images.ImageBuild, request *images.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+	public := &v1alpha1.ImageBuild{}
+	if err := r.scope.Scheme.Convert(earlier, public, nil); err != nil {
+		return nil, apierrors.NewInternalError(fmt.Errorf("rerunning imagebuild %s: %w", earlier.Name, err))
 	}
-	return instantiation.run(ctx)
+	pinned := (*images.PinnedInputs)(inputs.Pinned(public))
+	build, err := r.run(ctx, &instantiation{
+		image: earlier.Spec.ImageRef.Name, uid: earlier.Spec.ImageRef.UID, requestID: request.RequestID, options: options,
+		check: func(*images.Image) error { return nil }, // it was a valid build before
+		compose: func(image *images.Image, number int64) *images.ImageBuild {
+			return rerunBuild(image, number, earlier, pinned, request)
+		},
+	})
+	if isMissing(err, earlier.Spec.ImageRef.Name) {
+		return nil, orphaned(earlier)
+	}
+	return build, err
+}
+
+// isMissing says whether an error is that there is no Image of a name.
+func isMissing(err error, name string) bool {
+	var status *apierrors.StatusError
+	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
+		return false
+	}
+	details := status.ErrStatus.Details
+	return details != nil && details.Kind == "images" && details.Name == name
+}
+
+// orphaned says that the Image of a build was deleted.
+func orphaned(build *images.ImageBuild) error {
+	err := apierrors.NewNotFound(images.Resource("images"), build.Spec.ImageRef.Name)
+	err.ErrStatus.Message += fmt.Sprintf(": imagebuild %q cannot be rerun without its Image: create an ImageBuild with its inputs instead", build.Name)
+	return err
 }
 
 // instantiation is one request on its way to its build.
@@ -91,9 +142,25 @@ type instantiation struct {
 	admit  admission.Interface
 	scheme *runtime.Scheme
 
-	image   string
-	request *images.BuildRequest
-	options *metav1.CreateOptions
+	image     string
+	uid       types.UID // of the Image, if it has to be a certain one
+	requestID string
+	options   *metav1.CreateOptions
+	check     func(image *images.Image) error                            // refuses a request before it gets a number
+	compose   func(image *images.Image, number int64) *images.ImageBuild // makes the build that was asked for
+}
+
+func (r *instantiateREST) run(ctx context.Context, instantiation *instantiation) (runtime.Object, error) {
+	builds, ok := r.scope.Storage(images.Resource("imagebuilds"), "").(*imagebuild.Store)
+	if !ok {
+		return nil, apierrors.NewInternalError(fmt.Errorf("instantiating image %s: imagebuilds are not served", instantiation.image))
+	}
+	instantiation.images, instantiation.builds = r.images, builds
+	instantiation.admit, instantiation.scheme = r.scope.Admission, r.scope.Scheme
+	if instantiation.requestID == "" {
+		instantiation.requestID = string(uuid.NewUUID())
+	}
+	return instantiation.run(ctx)
 }
 
 func (i *instantiation) run(ctx context.Context) (runtime.Object, error) {
@@ -134,7 +201,7 @@ func asObject(build *images.ImageBuild, err error) (runtime.Object, error) {
 
 func (i *instantiation) find(ctx context.Context, image *images.Image, record images.BuildRequestRecord) (*images.ImageBuild, error) {
 	name := buildName(image, record.Number)
-	return i.builds.GetBuild(onBuilds(ctx, name), name)
+	return i.builds.GetBuild(on(ctx, "imagebuilds", name), name)
 }
 
 // ours says whether a build is the one that this request asked for.
@@ -146,8 +213,9 @@ func (i *instantiation) ours(build *images.ImageBuild, image *images.Image, reco
 
 // create creates the build, through admission like any other. The Image is as it was when the number was recorded.
 func (i *instantiation) create(ctx context.Context, image *images.Image, record images.BuildRequestRecord) (*images.ImageBuild, error) {
-	build := newBuild(image, record.Number, i.request)
-	ctx = onBuilds(ctx, build.Name)
+	build := i.compose(image, record.Number)
+	build.Spec.Trigger.RequestID = record.RequestID
+	ctx = on(ctx, "imagebuilds", build.Name)
 	user, _ := apirequest.UserFrom(ctx)
 	attributes := admission.NewAttributesRecord(build, nil, v1alpha1.Kind("ImageBuild"), build.Namespace, build.Name,
 		v1alpha1.SchemeGroupVersion.WithResource("imagebuilds"), "", admission.Create, i.options, dryrun.IsDryRun(i.options.DryRun), user)
@@ -161,15 +229,15 @@ func (i *instantiation) create(ctx context.Context, image *images.Image, record 
 	return i.builds.CreateInstantiated(ctx, build, rest.AdmissionToValidateObjectFunc(i.admit, attributes, interfaces), i.options)
 }
 
-// onBuilds makes the storage speak of builds in its errors: the request came in for an Image.
-func onBuilds(ctx context.Context, name string) context.Context {
+// on makes the storage speak of a resource in its errors: the request came in for another one.
+func on(ctx context.Context, resource, name string) context.Context {
 	info, ok := apirequest.RequestInfoFrom(ctx)
 	if !ok {
 		return ctx
 	}
-	builds := *info
-	builds.Resource, builds.Subresource, builds.Name = "imagebuilds", "", name
-	return apirequest.WithRequestInfo(ctx, &builds)
+	other := *info
+	other.Resource, other.Subresource, other.Name = resource, "", name
+	return apirequest.WithRequestInfo(ctx, &other)
 }
 
 // gone says that the build of a request was deleted.

@@ -17,20 +17,29 @@ import (
 
 type strategy struct {
 	builder.DefaultStrategy
+	bases *bases
 }
 
-func newStrategy(scheme *runtime.Scheme) strategy {
-	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+func newStrategy(scheme *runtime.Scheme, bases *bases) strategy {
+	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), bases}
 }
 
 // Validate checks an Image that is created.
-func (strategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
-	return validation.Image(object.(*images.Image))
+func (s strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
+	image := object.(*images.Image)
+	if errs := validation.Image(image); len(errs) > 0 {
+		return errs
+	}
+	return s.bases.validate(ctx, image, nil)
 }
 
 // ValidateUpdate checks an Image that is changed.
-func (strategy) ValidateUpdate(_ context.Context, object, old runtime.Object) field.ErrorList {
-	return validation.ImageUpdate(object.(*images.Image), old.(*images.Image))
+func (s strategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
+	image, stored := object.(*images.Image), old.(*images.Image)
+	if errs := validation.ImageUpdate(image, stored); len(errs) > 0 {
+		return errs
+	}
+	return s.bases.validate(ctx, image, stored)
 }
 
 // WarningsOnCreate tells of what has no effect.
@@ -52,12 +61,15 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 	return statusStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
-// PrepareForUpdate keeps everything but the status, and of the status what is instantiate's: the counter and the
-// recorded requests, in which only uids may be filled in.
+// PrepareForUpdate keeps everything but the status, and of the status what is other subresources': the channels, and
+// instantiate's counter and recorded requests, in which only uids may be filled in. A build that was counted stays so:
+// a controller that is older than the field does not know of it.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
 	image, stored := object.(*images.Image), old.(*images.Image)
 	image.Status.BuildCounter = stored.Status.BuildCounter
+	image.Status.Channels = stored.Status.Channels
+	image.Status.CountedBuild = max(image.Status.CountedBuild, stored.Status.CountedBuild)
 	image.Status.RecentRequests = fillInUIDs(stored.Status.RecentRequests, image.Status.RecentRequests)
 }
 
@@ -95,4 +107,22 @@ type allocationStrategy struct {
 
 func newAllocationStrategy(scheme *runtime.Scheme) allocationStrategy {
 	return allocationStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+}
+
+// channelsStrategy is that of the channels subresource, which changes nothing else of the status.
+type channelsStrategy struct {
+	builder.DefaultStatusStrategy
+}
+
+func newChannelsStrategy(scheme *runtime.Scheme) channelsStrategy {
+	return channelsStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+}
+
+// PrepareForUpdate keeps everything but the channels.
+func (s channelsStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
+	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
+	image := object.(*images.Image)
+	channels := image.Status.Channels
+	image.Status = old.(*images.Image).Status
+	image.Status.Channels = channels
 }

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/clock"
@@ -50,7 +51,7 @@ func (r *cancelREST) ProducesMIMETypes(string) []string { return nil }
 func (r *cancelREST) ProducesObject(string) any { return v1alpha1.ImageBuild{} }
 
 // Create asks for the build to be cancelled and returns it. A build that has finished, or is being cancelled already,
-// is returned as it is.
+// is returned as it is; so is one that has started, if another one was to supersede it.
 func (r *cancelREST) Create(ctx context.Context, name string, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
 	request, ok := object.(*images.CancelRequest)
 	if !ok {
@@ -70,15 +71,59 @@ func (r *cancelREST) Create(ctx context.Context, name string, object runtime.Obj
 			return nil, err
 		}
 		build := stored.DeepCopy()
-		if build.Spec.CancelRequested == nil && !build.Status.Phase.Finished() {
-			build.Spec.CancelRequested = &images.CancelRequested{
-				Time:   metav1.NewTime(r.clock.Now()).Rfc3339Copy(),
-				By:     userName(ctx),
-				Reason: request.Reason,
+		switch {
+		case build.Spec.CancelRequested != nil, build.Status.Phase.Finished():
+			return build, nil
+		case request.SupersededBy == "":
+		case !waits(build):
+			return build, nil
+		default:
+			if err := r.checkNewer(ctx, build, request.SupersededBy); err != nil {
+				return nil, err
 			}
+		}
+		build.Spec.CancelRequested = &images.CancelRequested{
+			Time:         metav1.NewTime(r.clock.Now()).Rfc3339Copy(),
+			By:           userName(ctx),
+			Reason:       request.Reason,
+			SupersededBy: request.SupersededBy,
 		}
 		return build, nil
 	})
 	build, _, err := r.builds.Update(ctx, name, cancel, nil, nil, false, &metav1.UpdateOptions{DryRun: options.DryRun})
 	return build, err
+}
+
+// waits says whether nothing was begun for a build yet.
+func waits(build *images.ImageBuild) bool {
+	phase := build.Status.Phase
+	return (phase == v1alpha1.BuildPending || phase == v1alpha1.BuildQueued) && len(build.Status.Attempts) == 0
+}
+
+// checkNewer refuses to have a build superseded by anything but a newer build of its Image. If that one is not going to
+// be built either it is a Conflict: who asked has not seen it yet.
+func (r *cancelREST) checkNewer(ctx context.Context, build *images.ImageBuild, name string) error {
+	invalid := func(problem string) error {
+		return apierrors.NewInvalid(images.Kind("CancelRequest"), build.Name, field.ErrorList{
+			field.Invalid(field.NewPath("supersededBy"), name, problem),
+		})
+	}
+	if build.Spec.ImageRef == nil || build.Spec.Number == nil {
+		return invalid(fmt.Sprintf("must be left out: %s is a build of no Image, so no other one supersedes it", build.Name))
+	}
+	newer, err := getBuild(ctx, r.builds, name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return invalid("there is no such build: name a newer build of the same Image")
+	case err != nil:
+		return fmt.Errorf("cancelling imagebuild %s: reading imagebuild %s: %w", build.Name, name, err)
+	case newer.Spec.ImageRef == nil || newer.Spec.ImageRef.UID != build.Spec.ImageRef.UID:
+		return invalid(fmt.Sprintf("must be a build of the same Image, %s", build.Spec.ImageRef.Name))
+	case newer.Spec.Number == nil || *newer.Spec.Number <= *build.Spec.Number:
+		return invalid(fmt.Sprintf("must be a newer build of the Image than number %d", *build.Spec.Number))
+	case newer.Spec.CancelRequested != nil, newer.DeletionTimestamp != nil, newer.Status.Phase == v1alpha1.BuildCancelled:
+		return apierrors.NewConflict(images.Resource("imagebuilds"), build.Name,
+			fmt.Errorf("build %s, which is to supersede it, is being cancelled or deleted itself: look again which build is the newest", name))
+	}
+	return nil
 }

@@ -33,15 +33,15 @@ func Provider(options Options) builder.Provider {
 		options.Clock = clock.RealClock{}
 	}
 	return func(scope *builder.Scope) (builder.Storages, error) {
+		client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
+		if err != nil {
+			return nil, fmt.Errorf("reading logs of pods and priority classes: %w", err)
+		}
 		logs := options.Logs
 		if logs == nil {
-			client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
-			if err != nil {
-				return nil, fmt.Errorf("reading logs of pods: %w", err)
-			}
 			logs = PodLogs(client)
 		}
-		store, err := newStore(scope, options.Clock)
+		store, err := newStore(scope, options.Clock, &ranks{client: client})
 		if err != nil {
 			return nil, err
 		}
@@ -49,6 +49,8 @@ func Provider(options Options) builder.Provider {
 			"":       store,
 			"status": store.Status(newStatusStrategy(scope.Scheme)),
 			"cancel": newCancelREST(store.Store, scope.Scheme, options.Clock),
+			"rerun":  &rerunREST{builds: store.Store, scope: scope},
+			"report": newReportREST(store.Store, scope.Scheme, options.Clock),
 			"log":    &logREST{builds: store.Store, logs: logs},
 		}, nil
 	}
@@ -60,7 +62,7 @@ type Store struct {
 	instantiated *genericregistry.Store
 }
 
-func newStore(scope *builder.Scope, clock clock.PassiveClock) (*Store, error) {
+func newStore(scope *builder.Scope, clock clock.PassiveClock, ranks *ranks) (*Store, error) {
 	direct := newStrategy(scope.Scheme)
 	store, err := builder.NewStore(scope, builder.Resource{
 		New:        func() runtime.Object { return &images.ImageBuild{} },
@@ -76,6 +78,7 @@ func newStore(scope *builder.Scope, clock clock.PassiveClock) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	store.BeginCreate = ranks.begin
 	instantiated := *store.Store
 	instantiated.CreateStrategy = instantiatedStrategy{direct}
 	return &Store{Store: store, instantiated: &instantiated}, nil

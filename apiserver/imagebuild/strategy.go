@@ -3,8 +3,11 @@
 package imagebuild
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
@@ -59,6 +62,9 @@ func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Obje
 	keep(&build.Spec.ImageGeneration, stored.Spec.ImageGeneration)
 	keep(&build.Spec.Trigger, stored.Spec.Trigger)
 	keep(&build.Spec.CancelRequested, stored.Spec.CancelRequested)
+	keep(&build.Spec.Pinned, stored.Spec.Pinned)
+	keep(&build.Spec.Priority, stored.Spec.Priority)
+	build.Spec.RunPolicy = cmp.Or(build.Spec.RunPolicy, stored.Spec.RunPolicy)
 	s.DefaultStrategy.PrepareForUpdate(ctx, object, old)
 }
 
@@ -113,11 +119,52 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 	return statusStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
-// PrepareForUpdate keeps everything but the status, whose finished follows its phase.
+// PrepareForUpdate keeps everything but the status, whose finished follows its phase, and of the status what is the
+// report subresource's: progress and stages.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
-	build := object.(*images.ImageBuild)
+	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
 	build.Status.Finished = build.Status.Phase.Finished()
+	keepBaseDigest(build.Status.Resolved, stored.Status.Resolved)
+	if beginsAnew(build.Status.Attempts, stored.Status.Attempts) {
+		build.Status.Progress, build.Status.Stages = nil, nil // of the pod before
+		return
+	}
+	build.Status.Progress = stored.Status.Progress
+	build.Status.Stages = endLast(stored.Status.Stages, build.Status.Stages)
+}
+
+// keepBaseDigest keeps what is immutable where a client left it out, as one that is older than the field does.
+func keepBaseDigest(resolved, stored *images.ResolvedInputs) {
+	if resolved == nil || stored == nil || resolved.BaseDigest != "" {
+		return
+	}
+	with := *resolved
+	with.BaseDigest = stored.BaseDigest
+	if equality.Semantic.DeepEqual(&with, stored) {
+		*resolved = with
+	}
+}
+
+// beginsAnew says whether another pod is to report: that of another attempt, or of the same one, which has lost its pod
+// because its Job was suspended.
+func beginsAnew(written, stored []images.BuildAttempt) bool {
+	last := len(stored) - 1
+	if len(written) != len(stored) || last < 0 {
+		return len(written) > len(stored)
+	}
+	return stored[last].PodUID != "" && written[last].PodUID == ""
+}
+
+// endLast returns the stored stages, the last of which ends when the written ones say so, unless it has ended.
+func endLast(stored, written []images.BuildStage) []images.BuildStage {
+	last := len(stored) - 1
+	if last < 0 || stored[last].CompletionTime != nil || len(written) != len(stored) || written[last].Name != stored[last].Name {
+		return stored
+	}
+	stages := slices.Clone(stored)
+	stages[last].CompletionTime = written[last].CompletionTime
+	return stages
 }
 
 // ValidateUpdate holds the phase table and what is final.

@@ -4,6 +4,7 @@ package imagebuild
 
 import (
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,6 +26,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Image", Type: "string", Description: "Image that it is a build of."},
 	{Name: "Phase", Type: "string", Description: "Where the build stands."},
 	{Name: "Why", Type: "string", Description: "What the build waits for, or why it failed."},
+	{Name: "Progress", Type: "string", Description: "How much the builder says is done, and the stage it is in."},
 	{Name: "Attempt", Type: "integer", Description: "Number of the current attempt."},
 	{Name: "Duration", Type: "string", Description: "Time since the first attempt, until the build finished."},
 	{Name: "Age", Type: "string", Description: "Time since the build was created."},
@@ -36,7 +38,7 @@ var columns = []metav1.TableColumnDefinition{
 func newTable(clock clock.PassiveClock) rest.TableConvertor {
 	return builder.NewTable(columns, func(build *images.ImageBuild) []any {
 		return []any{
-			build.Name, imageName(build), string(build.Status.Phase), why(build), int64(build.Status.CurrentAttempt),
+			build.Name, imageName(build), string(build.Status.Phase), why(build), progress(build), int64(build.Status.CurrentAttempt),
 			elapsed(clock, build), table.Age(clock, build.CreationTimestamp),
 			trigger(build), node(build), table.Digest(build.Status.Artifacts),
 		}
@@ -64,6 +66,18 @@ func why(build *images.ImageBuild) string {
 		}
 	}
 	return ""
+}
+
+// progress is what the builder said last.
+func progress(build *images.ImageBuild) string {
+	said := build.Status.Progress
+	switch {
+	case said == nil, build.Status.Phase == v1alpha1.BuildSucceeded: // of a build that failed it says how far it came
+		return ""
+	case said.Percent == nil:
+		return said.Stage
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d%% %s", *said.Percent, said.Stage))
 }
 
 func elapsed(clock clock.PassiveClock, build *images.ImageBuild) string {

@@ -37,6 +37,12 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ImageBuildList{},
 		&BuildRequest{},
 		&CancelRequest{},
+		&RerunRequest{},
+		&BuildReport{},
+		&ImageChannels{},
+		&ImagePlan{},
+		&QueuedBuild{},
+		&QueuedBuildList{},
 		&ImageBuildLogOptions{},
 	)
 	return nil

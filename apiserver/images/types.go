@@ -5,6 +5,7 @@ package images
 import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -65,6 +66,13 @@ type Builder struct {
 // Base is what an image starts from.
 type Base struct {
 	Reference string
+	ImageRef  *BaseImageReference
+}
+
+// BaseImageReference names what another Image has made.
+type BaseImageReference struct {
+	Name    string
+	Channel string
 }
 
 // Source holds files for the builder. At most one of its fields is set.
@@ -105,17 +113,31 @@ type BuildTemplate struct {
 	RuntimeClassName   string
 	PriorityClassName  string
 	Env                []corev1.EnvVar
+	QueueName          string
 }
 
 // Triggers say what starts a build without anybody asking for one.
 type Triggers struct {
-	OnSpecChange *bool
+	OnSpecChange         *bool
+	OnBaseChange         *bool
+	Schedule             *Schedule
+	DisableAfterFailures *int32
+}
+
+// Schedule says at which times a build is started.
+type Schedule struct {
+	Cron             string
+	TimeZone         string
+	Mode             v1alpha1.ScheduleMode
+	Jitter           *metav1.Duration
+	StartingDeadline *metav1.Duration
 }
 
 // BuildTimeouts bound the phases of a build.
 type BuildTimeouts struct {
 	Start *metav1.Duration
 	Run   *metav1.Duration
+	Queue *metav1.Duration
 }
 
 // RetryPolicy says which failures get another attempt. A disruption (the pod or its node went away) gets another
@@ -132,25 +154,46 @@ type Backoff struct {
 	Max     *metav1.Duration
 }
 
-// HistoryLimits say how many finished builds of an image are kept, with their Jobs, pods and logs. The oldest go
-// first; the latest successful build is always kept.
+// HistoryLimits say how many finished builds of an image are kept, and for how long, with their Jobs, pods and logs. The
+// oldest go first; the latest successful build and the builds of channels are always kept.
 type HistoryLimits struct {
 	Succeeded *int32
 	Failed    *int32
+	TTL       *HistoryTTL
+}
+
+// HistoryTTL says how long finished builds are kept.
+type HistoryTTL struct {
+	Succeeded *metav1.Duration
+	Failed    *metav1.Duration
 }
 
 // ImageStatus is what is known about an image.
 type ImageStatus struct {
-	ObservedGeneration int64
-	BuildCounter       int64
-	InputsDigest       string
-	ActiveBuilds       int32
-	QueuedBuilds       int32
-	RecentRequests     []BuildRequestRecord
-	LastAttempted      *AttemptedBuild
-	LatestBuild        *LatestBuild
-	LatestSuccessful   *SuccessfulBuild
-	Conditions         []metav1.Condition
+	ObservedGeneration  int64
+	BuildCounter        int64
+	InputsDigest        string
+	ActiveBuilds        int32
+	QueuedBuilds        int32
+	RecentRequests      []BuildRequestRecord
+	LastAttempted       *AttemptedBuild
+	LatestBuild         *LatestBuild
+	LatestSuccessful    *SuccessfulBuild
+	Conditions          []metav1.Condition
+	Channels            []ImageChannel
+	LastScheduleTime    *metav1.Time
+	NextScheduleTime    *metav1.Time
+	ConsecutiveFailures int32
+	CountedBuild        int64
+}
+
+// ImageChannel is a name for a successful build of an Image.
+type ImageChannel struct {
+	Name   string
+	Build  string
+	Digest string
+	Time   metav1.Time
+	By     string
 }
 
 // BuildRequestRecord remembers the number that a request for a build was given.
@@ -164,6 +207,7 @@ type BuildRequestRecord struct {
 type AttemptedBuild struct {
 	Number       int64
 	InputsDigest string
+	BaseDigest   string
 }
 
 // LatestBuild is the build with the highest number.
@@ -223,6 +267,15 @@ type ImageBuildSpec struct {
 	Timeouts        *BuildTimeouts
 	Retry           *RetryPolicy
 	CancelRequested *CancelRequested
+	Pinned          *PinnedInputs
+	Priority        *int32
+	RunPolicy       v1alpha1.RunPolicy
+}
+
+// PinnedInputs is what the inputs of an earlier build resolved to.
+type PinnedInputs struct {
+	BaseDigest string
+	Files      map[string]string
 }
 
 // ImageReference names an Image of the same namespace.
@@ -238,6 +291,8 @@ type BuildTrigger struct {
 	RequestedBy string
 	RequestID   string
 	Changes     []InputChange
+	RerunOf     string
+	Parameters  []Parameter
 }
 
 // InputChange is one difference between the inputs of two builds.
@@ -249,9 +304,10 @@ type InputChange struct {
 
 // CancelRequested records a request to cancel a build.
 type CancelRequested struct {
-	Time   metav1.Time
-	By     string
-	Reason string
+	Time         metav1.Time
+	By           string
+	Reason       string
+	SupersededBy string
 }
 
 // ImageBuildStatus is how a build goes.
@@ -267,12 +323,31 @@ type ImageBuildStatus struct {
 	Attempts       []BuildAttempt
 	Artifacts      []Artifact
 	Failure        *BuildFailure
+	Progress       *BuildProgress
+	Stages         []BuildStage
+}
+
+// BuildProgress is how far the builder says it is.
+type BuildProgress struct {
+	Stage   string
+	Percent *int32
+	Message string
+	Time    metav1.MicroTime
+	Attempt int32
+}
+
+// BuildStage is a stage of a build that its builder told of.
+type BuildStage struct {
+	Name           string
+	StartTime      metav1.Time
+	CompletionTime *metav1.Time
 }
 
 // ResolvedInputs is what the inputs of a build resolved to.
 type ResolvedInputs struct {
 	InputsDigest string
 	Files        map[string]string
+	BaseDigest   string
 }
 
 // BuildAttempt is one attempt at a build: one Job with one pod.
@@ -306,10 +381,100 @@ type BuildRequest struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
 
+	RequestID  string
+	Reason     v1alpha1.TriggerReason
+	Message    string
+	Changes    []InputChange
+	Parameters []Parameter
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// RerunRequest asks for another build of what a build of an Image was made from: its inputs, and what they resolved to.
+// It is created at the build's rerun subresource, which answers with the new ImageBuild. The Image must still exist.
+type RerunRequest struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+
 	RequestID string
-	Reason    v1alpha1.TriggerReason
 	Message   string
-	Changes   []InputChange
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// BuildReport says how far a builder is. It is created at the build's report subresource from inside the pod of the
+// build's current attempt.
+type BuildReport struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+
+	Stage   string
+	Percent *int32
+	Message string
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImageChannels are the names that an Image has for its successful builds.
+type ImageChannels struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+
+	Channels []ImageChannel
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImagePlan says what would happen to an Image: whether it would be built now, why or why not, and with which Job.
+type ImagePlan struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+
+	Spec   ImageSpec
+	Status ImagePlanStatus
+}
+
+// ImagePlanStatus is what would happen.
+type ImagePlanStatus struct {
+	Build            bool
+	Reason           string
+	Message          string
+	Changes          []InputChange
+	InputsDigest     string
+	BaseDigest       string
+	BuildName        string
+	Job              *runtime.RawExtension
+	NextScheduleTime *metav1.Time
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// QueuedBuild is an ImageBuild of the same name that waits for its turn, with its place in the order.
+type QueuedBuild struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+
+	Status QueuedBuildStatus
+}
+
+// QueuedBuildStatus is where a build stands in the queue.
+type QueuedBuildStatus struct {
+	Position           int32
+	ImageName          string
+	Priority           int32
+	Message            string
+	QueuedTime         *metav1.Time
+	EstimatedStartTime *metav1.Time
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// QueuedBuildList is a list of builds that wait.
+type QueuedBuildList struct {
+	metav1.TypeMeta
+	metav1.ListMeta
+
+	Items []QueuedBuild
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -320,7 +485,8 @@ type CancelRequest struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
 
-	Reason string
+	Reason       string
+	SupersededBy string
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

@@ -5,17 +5,20 @@ package objectquota
 import (
 	"context"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/initializer"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
+	listers "k8s.io/client-go/listers/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
@@ -23,8 +26,8 @@ import (
 
 const counted = "count/images.images.goldsmith.dev"
 
-// start makes a plugin for a cluster where a namespace "team" may have this many images.
-func start(t *testing.T, hard string) (admission.ValidationInterface, kubernetes.Interface) {
+// start makes a plugin for a cluster where a namespace "team" may have this many images, and what it has seen of quotas.
+func start(t *testing.T, hard string) (admission.ValidationInterface, kubernetes.Interface, listers.ResourceQuotaLister) {
 	t.Helper()
 	limit := corev1.ResourceList{counted: resource.MustParse(hard)}
 	client := fake.NewClientset(&corev1.ResourceQuota{
@@ -43,7 +46,7 @@ func start(t *testing.T, hard string) (admission.ValidationInterface, kubernetes
 	}
 	factory.Start(t.Context().Done())
 	factory.WaitForCacheSync(t.Context().Done())
-	return made.(admission.ValidationInterface), client
+	return made.(admission.ValidationInterface), client, factory.Core().V1().ResourceQuotas().Lister()
 }
 
 // create asks the plugin about the creation of an object, or something about one.
@@ -63,12 +66,24 @@ func used(t *testing.T, client kubernetes.Interface) string {
 }
 
 func TestWhatIsCreatedIsCountedAndWhatIsOverTheQuotaRefused(t *testing.T) {
-	plugin, client := start(t, "1")
+	plugin, client, seen := start(t, "1")
 	if err := create(plugin, &images.Image{}, "web", "", false); err != nil {
 		t.Fatal(err)
 	}
 	if got := used(t, client); got != "1" {
 		t.Errorf("used: %s", got)
+	}
+	// A real API would answer an older count with a conflict; this one has no versions.
+	err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		quota, err := seen.ResourceQuotas("team").Get("images")
+		if err != nil {
+			return false, err
+		}
+		count := quota.Status.Used[counted]
+		return count.String() == "1", nil
+	})
+	if err != nil {
+		t.Fatalf("the plugin does not see what is counted: %v", err)
 	}
 	if err := create(plugin, &images.Image{}, "other", "", false); !apierrors.IsForbidden(err) {
 		t.Errorf("the second image: %v", err)
@@ -76,7 +91,7 @@ func TestWhatIsCreatedIsCountedAndWhatIsOverTheQuotaRefused(t *testing.T) {
 }
 
 func TestWhatCreatesNoImageIsNotCounted(t *testing.T) {
-	plugin, client := start(t, "1")
+	plugin, client, _ := start(t, "1")
 	if err := create(plugin, &images.Image{}, "web", "", true); err != nil {
 		t.Errorf("a dry run: %v", err)
 	}

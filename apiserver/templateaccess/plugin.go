@@ -71,12 +71,18 @@ func written(attributes admission.Attributes) (*images.BuildTemplate, *field.Pat
 		}
 		return object.Spec.Template, field.NewPath("spec", "template")
 	case *images.ImageBuild:
-		// The build of an Image is a copy of a spec that was checked when it was written. Only the server creates one:
-		// a direct creation with an imageRef was refused before. A build's spec does not change.
-		if attributes.GetOperation() != admission.Create || object.Spec.ImageRef != nil {
+		// The build of an Image as it is is a copy of a spec that was checked when it was written. Only the server creates
+		// one: a direct creation with an imageRef was refused before. A build's spec does not change.
+		if attributes.GetOperation() != admission.Create || object.Spec.ImageRef != nil && !decidedAnew(object.Spec.Trigger) {
 			return nil, nil
 		}
 		return object.Spec.Inputs.Template, field.NewPath("spec", "inputs", "template")
 	}
 	return nil, nil
+}
+
+// decidedAnew says whether the requester of a build decides what the template's account runs: a spec of before, which
+// the Image may not have any more, or other parameters.
+func decidedAnew(trigger *images.BuildTrigger) bool {
+	return trigger != nil && (trigger.RerunOf != "" || len(trigger.Parameters) > 0)
 }

@@ -101,6 +101,10 @@ func TestWhoeverWritesATemplateNeedsWhatItGives(t *testing.T) {
 	relabelled.Labels = map[string]string{"team": "red"}
 	ofAnImage := build(withAccount("builder"))
 	ofAnImage.Spec.ImageRef = &images.ImageReference{Name: "debian"}
+	ofAnImage.Spec.Trigger = &images.BuildTrigger{Reason: v1alpha1.TriggerManual}
+	rerun, withParameters := ofAnImage.DeepCopy(), ofAnImage.DeepCopy()
+	rerun.Spec.Trigger.RerunOf = "debian-1"
+	withParameters.Spec.Trigger.Parameters = []images.Parameter{{Name: "edition"}}
 
 	for name, test := range map[string]struct {
 		object, old runtime.Object
@@ -121,6 +125,9 @@ func TestWhoeverWritesATemplateNeedsWhatItGives(t *testing.T) {
 		"a build that somebody creates":                  {object: build(withAccount("builder")), needs: []string{useBuilder}},
 		"a build that somebody creates, with a Secret":   {object: build(withSecrets("key")), needs: []string{getKey}},
 		"the build of an Image":                          {object: ofAnImage},
+		"a rerun of a build of an Image":                 {object: rerun, needs: []string{useBuilder}},
+		"a build of an Image with other parameters":      {object: withParameters, needs: []string{useBuilder}},
+		"a label of a rerun":                             {object: rerun, old: rerun},
 		"a label of a build, whose spec does not change": {object: build(withAccount("builder")), old: build(withAccount("builder"))},
 	} {
 		t.Run(name, func(t *testing.T) {

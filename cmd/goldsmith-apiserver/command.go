@@ -13,6 +13,8 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/cmd/builders"
+	"goldsmith.dev/goldsmith/cmd/limits"
 )
 
 // version is stamped by the build.
@@ -34,10 +36,18 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 		WithBindAddress(net.IPv4zero).
 		WithPort(securePort).
 		WithWriter(out)
-	command, err := apiserver.Register(server, apiserver.Options{}).ToServerCommand()
+	registered, limited := &builders.Flags{}, &limits.Flags{}
+	command, err := apiserver.Register(server, apiserver.Options{Builders: registered.Read, Queue: limited.Read}).ToServerCommand()
 	if err != nil {
 		return nil, err
 	}
+	// Before it waits for anything that it depends on.
+	command.PreRunE = func(*cobra.Command, []string) error {
+		_, err := registered.Read()
+		return err
+	}
+	registered.AddTo(command.Flags())
+	limited.AddTo(command.Flags())
 	command.Version = version
 	if err := addLogFlag(command); err != nil {
 		return nil, err

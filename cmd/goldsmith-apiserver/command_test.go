@@ -31,6 +31,18 @@ func TestTheDefaultsSuitACluster(t *testing.T) {
 	}
 }
 
+func TestTheLimitsOfTheQueueAreThoseOfTheController(t *testing.T) {
+	command, err := newCommand(io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"max-builds", "max-builds-per-namespace"} {
+		if flag := command.Flags().Lookup(name); flag == nil || flag.DefValue != "0" {
+			t.Errorf("the flag %s is %+v", name, flag)
+		}
+	}
+}
+
 func TestItSaysItsVersion(t *testing.T) {
 	command, err := newCommand(io.Discard)
 	if err != nil {
@@ -54,6 +66,17 @@ func TestItDoesNotStartWithoutAnEtcd(t *testing.T) {
 	}
 	command.SetArgs([]string{})
 	if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "--etcd-servers must be specified") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestItDoesNotStartWithoutTheBuildersThatItIsToKnow(t *testing.T) {
+	command, err := newCommand(io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command.SetArgs([]string{"--builders-directory", "/no/such/directory"})
+	if err := command.ExecuteContext(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "--builders-directory: open /no/such/directory") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -12,14 +12,16 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"goldsmith.dev/goldsmith/cmd/builders"
+	"goldsmith.dev/goldsmith/cmd/limits"
 	"goldsmith.dev/goldsmith/controllers/certificates"
 )
 
 // options are what the command is told.
 type options struct {
-	kubeconfig         string
-	buildersDirectory  string
-	allowBuilderImages bool
+	kubeconfig string
+	builders   builders.Flags
+	limits     limits.Flags
 
 	leaderElect          bool
 	leaderElectNamespace string
@@ -62,10 +64,8 @@ func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *co
 
 func (o *options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster; by default the cluster that this process runs in")
-	flags.StringVar(&o.buildersDirectory, "builders-directory", "",
-		"directory, such as a mounted ConfigMap, with a file for each builder that builds may name: the file's name is the builder's, "+
-			"its content the reference of its container image; read once, so a changed one needs a restart; by default there are no such builders")
-	flags.BoolVar(&o.allowBuilderImages, "allow-builder-images", false, "let builds name any container image as their builder")
+	o.builders.AddTo(flags)
+	o.limits.AddTo(flags)
 	flags.BoolVar(&o.leaderElect, "leader-elect", true,
 		"act only while holding a Lease, so that several of these processes can run; "+
 			"$POD_NAME, if set, is this process's name in it: started again under its name, it goes on without waiting")

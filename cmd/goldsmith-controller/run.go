@@ -21,7 +21,6 @@ import (
 	"goldsmith.dev/goldsmith/controllers/certificates"
 	"goldsmith.dev/goldsmith/controllers/election"
 	"goldsmith.dev/goldsmith/controllers/waiting"
-	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 const (
@@ -32,7 +31,11 @@ const (
 )
 
 func (o *options) run(ctx context.Context, logger logr.Logger) error {
-	builders, err := readBuilders(o.buildersDirectory)
+	builders, err := o.builders.Read()
+	if err != nil {
+		return err
+	}
+	limits, err := o.limits.Read()
 	if err != nil {
 		return err
 	}
@@ -51,7 +54,8 @@ func (o *options) run(ctx context.Context, logger logr.Logger) error {
 	reporter := waiting.NewReporter(logger, clock.RealClock{})
 	manager, err := controllers.New(ctx, controllers.Options{
 		Config:        config,
-		Builders:      inputs.Builders{Registered: builders, AllowImages: o.allowBuilderImages},
+		Builders:      builders,
+		Queue:         limits,
 		Logger:        logger,
 		Election:      elect,
 		HealthAddress: o.healthAddress,
@@ -76,7 +80,7 @@ func (o *options) run(ctx context.Context, logger logr.Logger) error {
 			})
 		})
 	}
-	logger.Info("starting", "version", version, "builders", strings.Join(slices.Sorted(maps.Keys(builders)), ","), "allowBuilderImages", o.allowBuilderImages)
+	logger.Info("starting", "version", version, "builders", strings.Join(slices.Sorted(maps.Keys(builders.Registered)), ","), "allowBuilderImages", builders.AllowImages)
 	return runAll(ctx, parts)
 }
 

@@ -20,7 +20,7 @@ import (
 const (
 	repository = "../.."
 	// patience is how long all commands of the docs may take together.
-	patience = 3 * time.Minute
+	patience = 10 * time.Minute
 )
 
 // TestEveryCommandOfTheDocsWorks runs the docs as a reader types them, page by page: all in one directory and with one

@@ -6,17 +6,15 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 )
-
-// exitInterrupted is the exit code of a shell command that Ctrl-C ended.
-const exitInterrupted = 128 + int(syscall.SIGINT)
 
 func main() {
 	if code, ok := up.RunChild(os.Args); ok {
@@ -30,14 +28,15 @@ func run() int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
-	err := newRootCommand().ExecuteContext(ctx)
-	switch {
-	case err == nil:
-		return 0
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		return exitInterrupted
-	default:
-		fmt.Fprintln(os.Stderr, "Error:", err)
-		return 1
+	return execute(ctx, newRootCommand())
+}
+
+// execute runs a command and returns its exit code. That it was interrupted is known to whoever did so.
+func execute(ctx context.Context, root *cobra.Command) int {
+	err := root.ExecuteContext(ctx)
+	code := exit.Code(ctx, err)
+	if err != nil && code != exit.Interrupted {
+		root.PrintErrln("Error:", err)
 	}
+	return code
 }

@@ -15,7 +15,12 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/demo"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/kubectl"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/logs"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/plan"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/promote"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/queue"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/rerun"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/watch"
 )
 
 // version is set by the linker.
@@ -37,8 +42,13 @@ func newRootCommand() *cobra.Command {
 		up.NewCommand(),
 		demo.NewCommand(),
 		build.NewCommand(),
+		rerun.NewCommand(),
 		cancel.NewCommand(),
 		logs.NewCommand(),
+		watch.NewCommand(),
+		queue.NewCommand(),
+		plan.NewCommand(),
+		promote.NewCommand(),
 		kubectl.NewCommand(),
 		newVersionCommand(root),
 	)

@@ -123,6 +123,9 @@ func (s *Server) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 		return
 	}
 	wanted := key{resource: resource, namespace: asked.Namespace, name: asked.Name}
+	if resource.String() == "namespaces" {
+		wanted.namespace = "" // a Namespace is in none, whatever its path says
+	}
 	view := fullView(kind)
 	if strings.Contains(in.Header.Get("Accept"), "as=PartialObjectMetadata") {
 		view = metadataView()

@@ -7,6 +7,7 @@ package caches
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -27,6 +28,8 @@ const (
 	BuildsByImage = "spec.imageRef.uid"
 	// ImagesByConfigMap finds the Images whose source is a ConfigMap by its name.
 	ImagesByConfigMap = "spec.source.configMapRef.name"
+	// ImagesByBase finds the Images that are based on an Image by its name.
+	ImagesByBase = "spec.base.imageRef.name"
 	// PodsByJob finds the pods of a Job by its UID.
 	PodsByJob = "metadata.controller.uid"
 )
@@ -68,6 +71,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	}{
 		{&v1alpha1.ImageBuild{}, BuildsByImage, imageUID},
 		{&v1alpha1.Image{}, ImagesByConfigMap, configMapName},
+		{&v1alpha1.Image{}, ImagesByBase, baseName},
 		{&corev1.Pod{}, PodsByJob, controllerUID},
 	} {
 		if err := indexer.IndexField(ctx, index.kind, index.name, index.values); err != nil {
@@ -90,6 +94,14 @@ func configMapName(object client.Object) []string {
 		return nil
 	}
 	return []string{image.Spec.Source.ConfigMapRef.Name}
+}
+
+func baseName(object client.Object) []string {
+	image, ok := object.(*v1alpha1.Image)
+	if !ok || image.Spec.Base.ImageRef == nil {
+		return nil
+	}
+	return []string{image.Spec.Base.ImageRef.Name}
 }
 
 func controllerUID(object client.Object) []string {
@@ -116,7 +128,10 @@ func strip(object any) (any, error) {
 		delete(kept.Annotations, v1alpha1.AnnotationInput)
 		kept.Spec = corev1.PodSpec{NodeName: kept.Spec.NodeName, ActiveDeadlineSeconds: kept.Spec.ActiveDeadlineSeconds}
 	case *metav1.PartialObjectMetadata:
-		kept.Labels, kept.Annotations = nil, nil
+		kept.Labels = nil
+		maps.DeleteFunc(kept.Annotations, func(name, _ string) bool {
+			return name != v1alpha1.AnnotationQueueWeight && name != v1alpha1.AnnotationMaxBuilds // of Namespaces
+		})
 	}
 	return object, nil
 }

@@ -27,5 +27,6 @@ func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	} {
 		mapper.Add(kind, meta.RESTScopeNamespace)
 	}
+	mapper.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)
 	return mapper, nil
 }

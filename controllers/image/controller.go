@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -16,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -30,6 +30,8 @@ const (
 	// settle is how long the news of a build that goes on may wait to get into its Image's status: phases that
 	// follow each other more quickly cost one write.
 	settle = 100 * time.Millisecond
+	// recheck is when an Image is looked at again after anything in it has changed: hardly ever is there something to mend.
+	recheck = time.Minute
 )
 
 // SetupWithManager adds the controller to a manager whose cache was made with package caches.
@@ -38,7 +40,8 @@ func SetupWithManager(manager ctrl.Manager, options reconciliation.Options) erro
 	return ctrl.NewControllerManagedBy(manager).
 		Named("image").
 		// Status has two writers, this controller and instantiate; both make a build known, and that is watched.
-		For(&v1alpha1.Image{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.Image{}, builder.WithPredicates(reconciliation.SpecChanged())).
+		Watches(&v1alpha1.Image{}, r.baseEvents()).
 		Watches(&v1alpha1.ImageBuild{}, buildEvents()).
 		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.imagesOfConfigMap)).
 		WithOptions(reconciliation.Settings(workers)).
@@ -57,23 +60,79 @@ func buildEvents() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { enqueue(e.Object, q, settle) },
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
-			after := settle
-			if build, ok := e.ObjectNew.(*v1alpha1.ImageBuild); ok && build.Status.Finished {
-				after = 0
+			before, was := e.ObjectOld.(*v1alpha1.ImageBuild)
+			build, is := e.ObjectNew.(*v1alpha1.ImageBuild)
+			switch {
+			case !was || !is || newsOf(before) == newsOf(build):
+			case build.Status.Finished:
+				enqueue(build, q, 0)
+			default:
+				enqueue(build, q, settle)
 			}
-			enqueue(e.ObjectNew, q, after)
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { enqueue(e.Object, q, 0) },
 	}
 }
 
+// news is what an Image says of a build, or has to know of it. A builder's reports are not among that.
+type news struct {
+	uid                           types.UID
+	phase                         v1alpha1.BuildPhase
+	attempts                      int
+	resolved, cancelled, deleting bool
+}
+
+func newsOf(build *v1alpha1.ImageBuild) news {
+	return news{
+		uid: build.UID, phase: build.Status.Phase, attempts: len(build.Status.Attempts), resolved: build.Status.Resolved != nil,
+		cancelled: build.Spec.CancelRequested != nil, deleting: build.DeletionTimestamp != nil,
+	}
+}
+
+// baseEvents looks at the Images that are based on one that has moved: what it made last, or what its channels name, is
+// another build. It looks at that Image itself, too, when a channel has left one of its builds, and a minute after
+// anything in it has changed: what was decided on may have been an older version, and what was written last be wrong.
+func (r *reconciler) baseEvents() handler.EventHandler {
+	enqueue := func(ctx context.Context, base client.Object, q queue) {
+		for _, request := range r.imagesBy(ctx, caches.ImagesByBase, base) {
+			q.Add(request)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { enqueue(ctx, e.Object, q) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			before, was := e.ObjectOld.(*v1alpha1.Image)
+			after, is := e.ObjectNew.(*v1alpha1.Image)
+			if !was || !is {
+				return
+			}
+			promoted := !equality.Semantic.DeepEqual(before.Status.Channels, after.Status.Channels)
+			if promoted {
+				q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)})
+			}
+			if before.ResourceVersion != after.ResourceVersion {
+				q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)}, recheck)
+			}
+			if promoted || before.UID != after.UID || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful) {
+				enqueue(ctx, after, q)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { enqueue(ctx, e.Object, q) },
+	}
+}
+
 // imagesOfConfigMap finds the Images whose source is a ConfigMap.
 func (r *reconciler) imagesOfConfigMap(ctx context.Context, configMap client.Object) []reconcile.Request {
+	return r.imagesBy(ctx, caches.ImagesByConfigMap, configMap)
+}
+
+// imagesBy finds the Images that refer to an object of their namespace, by the index of its name.
+func (r *reconciler) imagesBy(ctx context.Context, index string, object client.Object) []reconcile.Request {
 	images := &v1alpha1.ImageList{}
-	err := r.cache.List(ctx, images, client.InNamespace(configMap.GetNamespace()), client.UnsafeDisableDeepCopy,
-		client.MatchingFields{caches.ImagesByConfigMap: configMap.GetName()})
+	err := r.cache.List(ctx, images, client.InNamespace(object.GetNamespace()), client.UnsafeDisableDeepCopy,
+		client.MatchingFields{index: object.GetName()})
 	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "looking for images of a ConfigMap", "configMap", client.ObjectKeyFromObject(configMap))
+		ctrl.LoggerFrom(ctx).Error(err, "looking for images that refer to an object", "index", index, "object", client.ObjectKeyFromObject(object))
 		return nil
 	}
 	requests := make([]reconcile.Request, len(images.Items))

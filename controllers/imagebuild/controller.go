@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
-	"k8s.io/utils/keymutex"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,9 +22,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/controllers/caches"
 	"goldsmith.dev/goldsmith/controllers/metrics"
+	"goldsmith.dev/goldsmith/controllers/queue"
 	"goldsmith.dev/goldsmith/controllers/reconciliation"
+	"goldsmith.dev/goldsmith/controllers/resolution"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
@@ -41,38 +41,46 @@ type Options struct {
 	reconciliation.Options
 	// Metrics counts what ended.
 	Metrics *metrics.Builds
+	// Queue says when it is a build's turn.
+	Queue *queue.Queue
 }
 
 // SetupWithManager adds the controller to a manager whose cache was made with package caches.
 func SetupWithManager(manager ctrl.Manager, options Options) error {
-	r := &reconciler{Options: options, cache: manager.GetCache(), turns: keymutex.NewHashed(0)}
+	r := &reconciler{Options: options, cache: manager.GetCache(), sources: resolution.Sources{
+		Kube: options.Kube, Bases: resolution.Stored(options.Client), Builders: options.Builders,
+	}}
 	return ctrl.NewControllerManagedBy(manager).
 		Named("imagebuild").
 		// Only this controller writes status, and it goes on by itself after each write.
-		For(&v1alpha1.ImageBuild{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.ImageBuild{}, builder.WithPredicates(reconciliation.SpecChanged())).
 		Owns(&batchv1.Job{}, builder.WithPredicates(jobNews())).
 		Watches(&corev1.Pod{}, podEvents()).
-		Watches(&v1alpha1.ImageBuild{}, r.siblingsOfFinished()).
+		WatchesRawSource(options.Queue).
 		WithOptions(reconciliation.Settings(workers)).
 		Complete(r)
 }
 
 // jobNews leaves out what a Job has to say while all is well: the pod says it sooner. That a Job is there is known to
-// whoever created it, and a Job that was there before is looked for when its build is.
+// whoever created it, and a Job that was there before is looked for when its build is. Kueue lets one go on, or holds it
+// up, by its spec.suspend.
 func jobNews() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
-			job, ok := e.ObjectNew.(*batchv1.Job)
-			return ok && (job.DeletionTimestamp != nil || state.Failing(job))
+			before, wasJob := e.ObjectOld.(*batchv1.Job)
+			job, isJob := e.ObjectNew.(*batchv1.Job)
+			return wasJob && isJob && (job.DeletionTimestamp != nil || state.Failing(job) || suspended(before) != suspended(job))
 		},
 	}
 }
 
+func suspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.Spec.Suspend }
+
 // podEvents looks at the build that a pod was made for: at once when the pod has ended or is going, after a moment when
 // its container has started or it waits for something. The reconciler checks whether the pod is the build's.
 func podEvents() handler.EventHandler {
-	enqueue := func(object client.Object, q queue) {
+	enqueue := func(object client.Object, q workQueue) {
 		pod, ok := object.(*corev1.Pod)
 		name := object.GetLabels()[v1alpha1.LabelBuild]
 		if !ok || name == "" || pod.Status.Phase == corev1.PodPending && len(pod.Status.Conditions) == 0 && pod.DeletionTimestamp == nil {
@@ -86,9 +94,9 @@ func podEvents() handler.EventHandler {
 		q.AddAfter(request, settle)
 	}
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { enqueue(e.Object, q) },
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { enqueue(e.ObjectNew, q) },
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q workQueue) { enqueue(e.Object, q) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q workQueue) { enqueue(e.ObjectNew, q) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q workQueue) {
 			if name := e.Object.GetLabels()[v1alpha1.LabelBuild]; name != "" {
 				q.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: e.Object.GetNamespace(), Name: name}})
 			}
@@ -96,51 +104,4 @@ func podEvents() handler.EventHandler {
 	}
 }
 
-type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
-
-// siblingsOfFinished looks at the waiting builds of an Image when one of its builds has finished or is gone.
-func (r *reconciler) siblingsOfFinished() handler.EventHandler {
-	enqueue := func(ctx context.Context, object client.Object, q queue) {
-		build, ok := object.(*v1alpha1.ImageBuild)
-		if !ok || build.Spec.ImageRef == nil {
-			return
-		}
-		siblings, err := r.siblings(ctx, build)
-		if err != nil {
-			ctrl.LoggerFrom(ctx).Error(err, "looking for builds that wait", "imageBuild", client.ObjectKeyFromObject(build))
-			return
-		}
-		for i := range siblings {
-			if !siblings[i].Status.Phase.Finished() {
-				q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&siblings[i])})
-			}
-		}
-	}
-	return handler.Funcs{
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
-			before, _ := e.ObjectOld.(*v1alpha1.ImageBuild)
-			after, _ := e.ObjectNew.(*v1alpha1.ImageBuild)
-			if before != nil && after != nil && !before.Status.Finished && after.Status.Finished {
-				enqueue(ctx, after, q)
-			}
-		},
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { enqueue(ctx, e.Object, q) },
-	}
-}
-
-// siblings are the other builds of a build's Image. They are shared with the cache and must not be changed.
-func (r *reconciler) siblings(ctx context.Context, build *v1alpha1.ImageBuild) ([]v1alpha1.ImageBuild, error) {
-	list := &v1alpha1.ImageBuildList{}
-	err := r.cache.List(ctx, list, client.InNamespace(build.Namespace), client.UnsafeDisableDeepCopy,
-		client.MatchingFields{caches.BuildsByImage: string(build.Spec.ImageRef.UID)})
-	if err != nil {
-		return nil, err
-	}
-	siblings := list.Items[:0]
-	for _, other := range list.Items {
-		if other.UID != build.UID {
-			siblings = append(siblings, other)
-		}
-	}
-	return siblings, nil
-}
+type workQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]

@@ -15,7 +15,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/caches"
-	"goldsmith.dev/goldsmith/controllers/resolution"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
@@ -23,7 +22,7 @@ import (
 // as gone. If the build itself turns out to be older than what is stored, that one is returned instead.
 func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, seen *sight) (observed state.Observed, stale *v1alpha1.ImageBuild, err error) {
 	observed = state.Observed{Build: build, Rejected: seen.rejected, Now: r.Clock.Now()}
-	if waits(build) {
+	if state.Waits(build) {
 		return observed, nil, r.observeWaiting(ctx, &observed)
 	}
 	if !build.Status.Phase.Finished() {
@@ -49,6 +48,12 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 		}
 	}
 	observed.Pod, err = r.pod(ctx, build, attempt, observed.Job)
+	if err == nil && mayBeSuspended(&observed, attempt) {
+		// Its pod is gone, or goes: the cache of Jobs may not have yet that Kueue has suspended this one.
+		if observed.Job, err = r.liveJob(ctx, build.Namespace, attempt.JobName); err != nil {
+			return observed, nil, err
+		}
+	}
 	if err == nil && observed.NeedsRefusal() {
 		err = r.observeRefusal(ctx, &observed, seen)
 	}
@@ -84,48 +89,19 @@ func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observe
 
 // observeWaiting collects what is asked about a build that has not started. What its inputs resolved to is stored once;
 // that its builder is gone counts until then.
-func (r *reconciler) observeWaiting(ctx context.Context, observed *state.Observed) (err error) {
+func (r *reconciler) observeWaiting(ctx context.Context, observed *state.Observed) error {
 	build := observed.Build
 	if build.Status.Resolved != nil {
 		_, observed.Unresolved = r.Builders.Lookup(build.Spec.Inputs.Builder)
 	} else {
-		now, err := resolution.Of(ctx, r.Kube, r.Builders, build.Namespace, build.Spec.Inputs)
+		now, err := r.sources.OfBuild(ctx, build)
 		if err != nil {
 			return err
 		}
 		observed.Resolved, observed.Unresolved = now.Resolved, now.Unresolved
 	}
-	observed.Turn, err = r.turn(ctx, build)
-	return err
-}
-
-// turn says whether it is the build's turn: no other build of its Image is active, and none with a lower number waits.
-func (r *reconciler) turn(ctx context.Context, build *v1alpha1.ImageBuild) (bool, error) {
-	if build.Spec.ImageRef == nil || build.Spec.Number == nil {
-		return true, nil
-	}
-	siblings, err := r.siblings(ctx, build)
-	if err != nil {
-		return false, fmt.Errorf("listing builds of the image: %w", err)
-	}
-	for i := range siblings {
-		other := &siblings[i]
-		switch {
-		case other.Status.Phase.Finished():
-			continue
-		case other.Status.Phase.Active(), other.Spec.Number != nil && *other.Spec.Number < *build.Spec.Number:
-			return false, nil
-		}
-		// It was created before this build was seen, and may have found that it was its turn.
-		live, err := r.Client.ImagesV1alpha1().ImageBuilds(other.Namespace).Get(ctx, other.Name, metav1.GetOptions{})
-		if err == nil && live.UID == other.UID && live.Status.Phase.Active() {
-			return false, nil
-		}
-		if client.IgnoreNotFound(err) != nil {
-			return false, err
-		}
-	}
-	return true, nil
+	observed.Turn.Admitted, observed.Turn.Message = r.Queue.Turn(ctx, build)
+	return nil
 }
 
 // job finds the Job of an attempt.
@@ -144,11 +120,24 @@ func (r *reconciler) job(ctx context.Context, build *v1alpha1.ImageBuild, attemp
 		// Nothing follows from its absence; or creating it will tell.
 		return nil, nil
 	}
-	live, err := r.Kube.BatchV1().Jobs(build.Namespace).Get(ctx, attempt.JobName, metav1.GetOptions{})
+	return r.liveJob(ctx, build.Namespace, attempt.JobName)
+}
+
+// liveJob reads a Job from the API; nil if there is none.
+func (r *reconciler) liveJob(ctx context.Context, namespace, name string) (*batchv1.Job, error) {
+	live, err := r.Kube.BatchV1().Jobs(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, client.IgnoreNotFound(err)
 	}
 	return live, nil
+}
+
+// mayBeSuspended says whether the pod of a build in a queue of Kueue has gone or is going.
+func mayBeSuspended(observed *state.Observed, attempt *v1alpha1.BuildAttempt) bool {
+	build, job, pod := observed.Build, observed.Job, observed.Pod
+	template := build.Spec.Inputs.Template
+	return template != nil && template.QueueName != "" && build.Status.Phase.Active() && attempt.Outcome == "" &&
+		attempt.PodUID != "" && job != nil && (pod == nil || pod.DeletionTimestamp != nil)
 }
 
 // pod finds the pod of an attempt.

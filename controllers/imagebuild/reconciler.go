@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -14,21 +15,27 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
-	"k8s.io/utils/keymutex"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/reconciliation"
+	"goldsmith.dev/goldsmith/controllers/resolution"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
+
+// conflicts is how often in a row a build is looked at again at once because it had changed meanwhile.
+const conflicts = 5
+
+// longestLook is the longest time between two looks at a build under way.
+const longestLook = 10 * time.Minute
 
 type reconciler struct {
 	Options
 	cache cache.Cache
-	// turns keeps two builds of one Image from finding at the same time that it is their turn.
-	turns keymutex.KeyMutex
+	// sources are where what builds refer to is read.
+	sources resolution.Sources
 	// written are the builds as they were written last, until the cache has them: without them each look between the
 	// two would end in a conflict. What is written is still checked against what is stored.
 	written sync.Map // of types.NamespacedName to *v1alpha1.ImageBuild
@@ -51,15 +58,16 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	v1alpha1.SetObjectDefaults_ImageBuild(build) // it has them, unless it was stored before there was such a field
-	if waits(build) && build.Spec.ImageRef != nil {
-		turn := string(build.Spec.ImageRef.UID)
-		r.turns.LockKey(turn)
-		defer func() { _ = r.turns.UnlockKey(turn) }() // it only fails for keys that are not locked
-	}
 	result, err := r.proceed(ctx, build, sight{})
-	if apierrors.IsConflict(err) {
+	for again := 0; apierrors.IsConflict(err) && again < conflicts; again++ {
+		// Somebody else has written, as the builder of a build does that runs: what is stored now is looked at at once.
 		r.written.Delete(request.NamespacedName)
+		if build, err = r.Client.ImagesV1alpha1().ImageBuilds(request.Namespace).Get(ctx, request.Name, metav1.GetOptions{}); err == nil {
+			result, err = r.proceed(ctx, build, sight{fresh: true})
+		}
+	}
+	if err != nil {
+		r.Queue.Release(request.NamespacedName)
 	}
 	return reconciliation.Result("ImageBuild", request, result, err)
 }
@@ -82,6 +90,7 @@ func (r *reconciler) latest(ctx context.Context, key types.NamespacedName) (*v1a
 }
 
 func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, seen sight) (ctrl.Result, error) {
+	v1alpha1.SetObjectDefaults_ImageBuild(build) // it has them, unless it was stored before there was such a field
 	for build.DeletionTimestamp == nil {
 		observed, stale, err := r.observe(ctx, build, &seen)
 		if err != nil {
@@ -104,10 +113,19 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 			return ctrl.Result{}, fmt.Errorf("%s: %w", decision.Action, err)
 		}
 		if !again {
-			return ctrl.Result{RequeueAfter: decision.After}, nil
+			return ctrl.Result{RequeueAfter: nextLook(build, decision.After)}, nil
 		}
 	}
 	return ctrl.Result{}, nil
+}
+
+// nextLook is when to look again although nothing was seen to change; 0 is never. A build under way is looked at now and
+// then all the same: a Job that was only ever read from the API, and went before the cache had it, leaves no event.
+func nextLook(build *v1alpha1.ImageBuild, after time.Duration) time.Duration {
+	if build.Status.Finished || len(build.Status.Attempts) == 0 || after > 0 && after < longestLook {
+		return after
+	}
+	return longestLook
 }
 
 // store writes the status and says what happened.
@@ -117,8 +135,10 @@ func (r *reconciler) store(ctx context.Context, build *v1alpha1.ImageBuild, pod 
 	next.Status = status
 	stored, err := r.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{})
 	if err != nil {
+		r.Queue.NotStored(client.ObjectKeyFromObject(build), err)
 		return nil, err
 	}
+	r.Queue.Stored(stored)
 	if stored.Status.Finished {
 		r.written.Delete(client.ObjectKeyFromObject(stored))
 	} else {
@@ -127,10 +147,4 @@ func (r *reconciler) store(ctx context.Context, build *v1alpha1.ImageBuild, pod 
 	r.Metrics.Stored(&build.Status, &stored.Status)
 	r.recordEvent(build, stored)
 	return stored, nil
-}
-
-// waits says whether a build may still have to wait for its turn.
-func waits(build *v1alpha1.ImageBuild) bool {
-	phase := build.Status.Phase
-	return phase == "" || phase == v1alpha1.BuildPending || phase == v1alpha1.BuildQueued
 }

@@ -27,25 +27,53 @@ type Resolution struct {
 	MayAppear bool
 }
 
+// Sources are where what inputs refer to is read. All are required.
+type Sources struct {
+	// Kube reads ConfigMaps.
+	Kube kubernetes.Interface
+	// Bases reads Images that others are based on.
+	Bases Bases
+	// Builders are what the operator allows.
+	Builders inputs.Builders
+}
+
 // Of resolves inputs. An error says nothing about them: it is one of the API.
-func Of(ctx context.Context, kube kubernetes.Interface, builders inputs.Builders, namespace string, given v1alpha1.BuildInputs) (Resolution, error) {
-	if _, notAllowed := builders.Lookup(given.Builder); notAllowed != nil {
+func (s Sources) Of(ctx context.Context, namespace string, given v1alpha1.BuildInputs) (Resolution, error) {
+	if _, notAllowed := s.Builders.Lookup(given.Builder); notAllowed != nil {
 		return Resolution{Unresolved: notAllowed}, nil
 	}
-	configMap, missing, err := configMapOf(ctx, kube, namespace, given.Source)
+	configMap, missing, err := s.configMap(ctx, namespace, given.Source)
 	if err != nil {
 		return Resolution{}, err
 	}
-	resolved, unresolved := inputs.Resolve(given, configMap)
-	return Resolution{Resolved: resolved, Unresolved: unresolved, MayAppear: missing}, nil
+	base, err := s.base(ctx, namespace, given.Base.ImageRef)
+	if err != nil {
+		return Resolution{}, err
+	}
+	resolved, unresolved := inputs.Resolve(given, inputs.Found{ConfigMap: configMap, Base: base})
+	// A ConfigMap that is missing is what inputs fail with first, and a base that has made nothing yet may always do so.
+	mayAppear := missing || unresolved != nil && unresolved.Reason == v1alpha1.ReasonBaseNotFound
+	return Resolution{Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear}, nil
 }
 
-// configMapOf reads the ConfigMap that a source names, if it names one.
-func configMapOf(ctx context.Context, kube kubernetes.Interface, namespace string, source *v1alpha1.Source) (configMap *corev1.ConfigMap, missing bool, err error) {
+// OfBuild resolves the inputs of a build: those that a rerun took over are what they were. An error is as that of Of.
+func (s Sources) OfBuild(ctx context.Context, build *v1alpha1.ImageBuild) (Resolution, error) {
+	given := build.Spec.Inputs
+	if build.Spec.Pinned == nil {
+		return s.Of(ctx, build.Namespace, given)
+	}
+	if _, notAllowed := s.Builders.Lookup(given.Builder); notAllowed != nil {
+		return Resolution{Unresolved: notAllowed}, nil
+	}
+	return Resolution{Resolved: inputs.ResolvePinned(given, build.Spec.Pinned)}, nil
+}
+
+// configMap reads the one that a source names, if it names one.
+func (s Sources) configMap(ctx context.Context, namespace string, source *v1alpha1.Source) (configMap *corev1.ConfigMap, missing bool, err error) {
 	if source == nil || source.ConfigMapRef == nil {
 		return nil, false, nil
 	}
-	configMap, err = kube.CoreV1().ConfigMaps(namespace).Get(ctx, source.ConfigMapRef.Name, metav1.GetOptions{})
+	configMap, err = s.Kube.CoreV1().ConfigMaps(namespace).Get(ctx, source.ConfigMapRef.Name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, true, nil
@@ -53,4 +81,19 @@ func configMapOf(ctx context.Context, kube kubernetes.Interface, namespace strin
 		return nil, false, fmt.Errorf("reading ConfigMap %s/%s: %w", namespace, source.ConfigMapRef.Name, err)
 	}
 	return configMap, false, nil
+}
+
+// base reads the Image that inputs are based on, nil if they are based on none or there is none of that name.
+func (s Sources) base(ctx context.Context, namespace string, ref *v1alpha1.BaseImageReference) (*v1alpha1.Image, error) {
+	if ref == nil {
+		return nil, nil
+	}
+	image, err := s.Bases(ctx, namespace, ref.Name)
+	switch {
+	case apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse): // that one is of no API
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading base image %s/%s: %w", namespace, ref.Name, err)
+	}
+	return image, nil
 }

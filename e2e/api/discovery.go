@@ -29,10 +29,16 @@ func expectedResources() []metav1.APIResource {
 		{Name: "imagebuilds", SingularName: "imagebuild", Kind: "ImageBuild", ShortNames: []string{"imgb"}, Categories: []string{"goldsmith"}, Namespaced: true, Verbs: all},
 		{Name: "imagebuilds/cancel", Kind: "CancelRequest", Namespaced: true, Verbs: create},
 		{Name: "imagebuilds/log", Kind: "ImageBuild", Namespaced: true, Verbs: metav1.Verbs{"get"}},
+		{Name: "imagebuilds/report", Kind: "BuildReport", Namespaced: true, Verbs: create},
+		{Name: "imagebuilds/rerun", Kind: "RerunRequest", Namespaced: true, Verbs: create},
 		{Name: "imagebuilds/status", Kind: "ImageBuild", Namespaced: true, Verbs: change},
+		{Name: "imageplans", SingularName: "imageplan", Kind: "ImagePlan", Namespaced: true, Verbs: create},
 		{Name: "images", SingularName: "image", Kind: "Image", ShortNames: []string{"img"}, Categories: []string{"goldsmith"}, Namespaced: true, Verbs: all},
+		{Name: "images/channels", Kind: "ImageChannels", Namespaced: true, Verbs: change},
 		{Name: "images/instantiate", Kind: "BuildRequest", Namespaced: true, Verbs: create},
+		{Name: "images/plan", Kind: "ImagePlan", Namespaced: true, Verbs: metav1.Verbs{"get"}},
 		{Name: "images/status", Kind: "Image", Namespaced: true, Verbs: change},
+		{Name: "queuedbuilds", SingularName: "queuedbuild", Kind: "QueuedBuild", ShortNames: []string{"qb"}, Namespaced: true, Verbs: metav1.Verbs{"get", "list"}},
 	}
 }
 
@@ -72,7 +78,7 @@ func describeDiscovery(w *world) {
 			Expect(resources.GroupVersion).To(Equal("images.goldsmith.dev/v1alpha1"))
 			Expect(compared(resources.APIResources)).To(Equal(expectedResources()))
 			for _, resource := range resources.APIResources {
-				stored := resource.SingularName != ""
+				stored := slices.Contains(resource.Verbs, "watch")
 				Expect(resource.StorageVersionHash != "").To(Equal(stored), resource.Name)
 			}
 		})

@@ -8,6 +8,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/e2e/terminal"
 )
 
 func describeKubectlChanges(w *world) {
@@ -125,8 +127,9 @@ func describeKubectlChanges(w *world) {
 
 	It("kubectl diff shows a server-side apply before it is done", func(ctx SpecContext) {
 		s.Run(ctx, plainImage("web"), "apply", "--server-side", "-f", "-")
-		same := s.Try(ctx, plainImage("web"), "diff", "--server-side", "-f", "-")
-		Expect(same.Code).To(BeZero(), same.Out+same.Complaints)
+		w.eventually(ctx, func() terminal.Result { // a first status that is written meanwhile would be a difference
+			return s.Try(ctx, plainImage("web"), "diff", "--server-side", "-f", "-")
+		}).Should(HaveField("Code", 0))
 		differs := s.Try(ctx, strings.Replace(plainImage("web"), "bookworm", "trixie", 1)+plainImage("new"), "diff", "--server-side", "-f", "-")
 		Expect(differs.Code).To(Equal(1), differs.Complaints)
 		Expect(differs.Out).To(And(MatchRegexp(`(?m)^\+ +reference: debian:trixie$`), MatchRegexp(`(?m)^\+  name: new$`)))

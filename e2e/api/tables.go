@@ -50,7 +50,7 @@ func describeTables(w *world) {
 
 		It("has a row for each object, and a description for each column", func(ctx SpecContext) {
 			table := tableOf(w.get(ctx, w.at("images"), asTable).body)
-			Expect(columnNames(table)).To(Equal([]string{"Name", "Ready", "UpToDate", "Latest", "Digest", "Active", "Age"}))
+			Expect(columnNames(table)).To(Equal([]string{"Name", "Ready", "UpToDate", "Latest", "Digest", "Active", "Next", "Age"}))
 			Expect(table.ColumnDefinitions[0].Format).To(Equal("name"))
 			for _, column := range table.ColumnDefinitions {
 				Expect(column.Description).NotTo(BeEmpty(), column.Name)

@@ -25,6 +25,14 @@ type Environment struct {
 	Workers int
 	// Kubectl is a command that runs kubectl with these arguments. Only ClusterSpecs use it.
 	Kubectl func(ctx context.Context, args ...string) *exec.Cmd
+	// Kueue puts Kueue into the cluster, and takes it away. Only ClusterSpecs use it.
+	Kueue Kueue
+}
+
+// Kueue is how Kueue comes into a cluster, and goes. Both return when that is done, and may be called again.
+type Kueue interface {
+	InstallKueue(ctx context.Context) error
+	RemoveKueue(ctx context.Context) error
 }
 
 // Specs are the specs that hold everywhere. Each makes a namespace of its own and nothing outside of it.
@@ -42,6 +50,13 @@ func Specs(environment func() Environment) {
 		describeCancelling(w)
 		describeTimeouts(w)
 		describeTurns(w)
+		describeQueueing(w)
+		describeBases(w)
+		describeChannels(w)
+		describeReruns(w)
+		describeSchedules(w)
+		describePlans(w)
+		describeProgress(w)
 		describeHistory(w)
 		describeDeletion(w)
 		describeInvalidObjects(w)
@@ -71,5 +86,6 @@ func ClusterSpecs(environment func() Environment) {
 		describePulling(w)
 		describeAdmission(w)
 		describeTemplates(w)
+		describeKueue(w)
 	})
 }

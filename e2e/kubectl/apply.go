@@ -3,8 +3,12 @@
 package kubectl
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"goldsmith.dev/goldsmith/e2e/terminal"
 )
 
 func describeApply(s *shell) {
@@ -39,8 +43,9 @@ func describeApply(s *shell) {
 
 		It("can be asked before what it would change", func(ctx SpecContext) {
 			s.Run(ctx, manifest("web", "edition: a"), "apply", "-f", "-")
-			same := s.Try(ctx, manifest("web", "edition: a"), "diff", "-f", "-")
-			Expect(same.Code).To(BeZero(), same.Out+same.Complaints)
+			Eventually(ctx, func() terminal.Result { // a status that is written meanwhile would be a difference
+				return s.Try(ctx, manifest("web", "edition: a"), "diff", "-f", "-")
+			}).WithTimeout(s.environment.Patience).WithPolling(time.Second).Should(HaveField("Code", 0))
 			differs := s.Try(ctx, manifest("web", "edition: b"), "diff", "-f", "-")
 			Expect(differs.Code).To(Equal(1), differs.Complaints)
 			Expect(differs.Out).To(And(MatchRegexp(`(?m)^-\s+value: a$`), MatchRegexp(`(?m)^\+\s+value: b$`)))

@@ -17,15 +17,15 @@ func describeGet(s *shell) {
 
 			images := rows(s.Run(ctx, "", "get", "images"))
 			Expect(images).To(HaveLen(2))
-			Expect(images[0]).To(Equal(strings.Fields("NAME READY UPTODATE LATEST DIGEST ACTIVE AGE")))
+			Expect(images[0]).To(Equal(strings.Fields("NAME READY UPTODATE LATEST DIGEST ACTIVE NEXT AGE")))
 			Expect(images[1][:6]).To(Equal([]string{"web", "True", "True", "web-1", digest, "0"}))
 
 			builds := s.Run(ctx, "", "get", "imagebuilds")
-			Expect(rows(builds)[0]).To(Equal(strings.Fields("NAME IMAGE PHASE WHY ATTEMPT DURATION AGE")))
+			Expect(rows(builds)[0]).To(Equal(strings.Fields("NAME IMAGE PHASE WHY PROGRESS ATTEMPT DURATION AGE")))
 			Expect(builds).To(MatchRegexp(`(?m)^web-1 +web +Succeeded +1 +\d+s +\d+s$`))
 
 			wide := rows(s.Run(ctx, "", "get", "imagebuilds", "-o", "wide"))
-			Expect(wide[0]).To(Equal(strings.Fields("NAME IMAGE PHASE WHY ATTEMPT DURATION AGE TRIGGER NODE DIGEST")))
+			Expect(wide[0]).To(Equal(strings.Fields("NAME IMAGE PHASE WHY PROGRESS ATTEMPT DURATION AGE TRIGGER NODE DIGEST")))
 			Expect(wide[1]).To(ContainElements("Created", digest))
 		})
 
@@ -44,7 +44,9 @@ func describeGet(s *shell) {
 				"image.images.goldsmith.dev/web", "imagebuild.images.goldsmith.dev/web-1"))
 			Expect(rows(s.Run(ctx, "", "api-resources", "--api-group=images.goldsmith.dev", "--no-headers"))).To(ConsistOf(
 				[]string{"images", "img", "images.goldsmith.dev/v1alpha1", "true", "Image"},
-				[]string{"imagebuilds", "imgb", "images.goldsmith.dev/v1alpha1", "true", "ImageBuild"}))
+				[]string{"imagebuilds", "imgb", "images.goldsmith.dev/v1alpha1", "true", "ImageBuild"},
+				[]string{"imageplans", "images.goldsmith.dev/v1alpha1", "true", "ImagePlan"},
+				[]string{"queuedbuilds", "qb", "images.goldsmith.dev/v1alpha1", "true", "QueuedBuild"}))
 		})
 
 		It("selects by fields and labels, sorts, and reads page by page", func(ctx SpecContext) {

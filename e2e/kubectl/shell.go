@@ -48,9 +48,12 @@ func (s *shell) build(ctx context.Context, name string, parameters ...string) {
 	s.waitFor(ctx, "condition=Ready", "image/"+name)
 }
 
+// waitFor waits until something is true of an object, which may still have to come.
 func (s *shell) waitFor(ctx context.Context, what, object string) {
 	GinkgoHelper()
-	s.Run(ctx, "", "wait", "--for="+what, object, "--timeout="+s.environment.Patience.String())
+	for _, condition := range []string{"create", what} {
+		s.Run(ctx, "", "wait", "--for="+condition, object, "--timeout="+s.environment.Patience.String())
+	}
 }
 
 // field is a field of an object, as a JSONPath says.

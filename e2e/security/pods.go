@@ -12,7 +12,7 @@ import (
 )
 
 func describePods(w *cluster.Workspace) {
-	It("The pod of a build has no token, and no more than restricted pods may have", func(ctx SpecContext) {
+	It("The pod of a build has no token but the one that it reports with, and no more than restricted pods may have", func(ctx SpecContext) {
 		_, err := w.Builds().Create(ctx, cluster.NewBuild("once"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		build := w.Succeeded(ctx, "once") // the namespace enforces the standard
@@ -21,6 +21,11 @@ func describePods(w *cluster.Workspace) {
 
 		Expect(pod.Spec.AutomountServiceAccountToken).To(HaveValue(BeFalse()))
 		for _, volume := range pod.Spec.Volumes {
+			if volume.Name == "report" { // the builder mock is registered as one that reports
+				Expect(volume.Projected.Sources).To(ConsistOf(
+					HaveField("ServiceAccountToken", HaveField("Path", "token")), HaveField("ConfigMap", HaveField("Name", "kube-root-ca.crt"))))
+				continue
+			}
 			Expect(volume.Projected).To(BeNil(), "volume %s", volume.Name)
 			Expect(volume.Secret).To(BeNil(), "volume %s", volume.Name)
 			Expect(volume.HostPath).To(BeNil(), "volume %s", volume.Name)

@@ -26,7 +26,13 @@ var rights = []struct{ resource, view, edit, admin string }{
 	{"imagebuilds/status", "get", "get", "get"},
 	{"imagebuilds/log", "get", "get", "get"},
 	{"images/instantiate", "", "create", "create"},
+	{"images/plan", "get", "get", "get"},
+	{"images/channels", "get", "get update patch", "get update patch"},
+	{"imageplans", "create", "create", "create"},
 	{"imagebuilds/cancel", "", "create", "create"},
+	{"imagebuilds/rerun", "", "create", "create"},
+	{"imagebuilds/report", "", "", ""}, // the pods' own service accounts may
+	{"queuedbuilds", "get list", "get list", "get list"},
 	{"imagebuilds/finalizers", "", "", ""},
 }
 

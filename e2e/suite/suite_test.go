@@ -69,7 +69,7 @@ func TestEndToEnd(t *testing.T) {
 			environment := func() builds.Environment {
 				return builds.Environment{
 					Config: environment.Config, Patience: patience, Polling: 200 * time.Millisecond,
-					BuilderStart: builderStart, Kubectl: environment.Kubectl,
+					BuilderStart: builderStart, Kubectl: environment.Kubectl, Kueue: newKind(),
 				}
 			}
 			builds.ClusterSpecs(environment)

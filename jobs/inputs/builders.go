@@ -17,6 +17,9 @@ type Builder struct {
 	Image string
 	// Command replaces the entry point of the image. Optional.
 	Command []string
+	// Reports says that the builder reports its progress, and so needs a token for the API. Only a registered builder's
+	// operator says so; one given by its image does not get any.
+	Reports bool
 }
 
 // Builders are the builders that the operator allows.

@@ -14,7 +14,7 @@ import (
 func TestLookup(t *testing.T) {
 	registered := map[string]Builder{
 		"mock":    {Image: "goldsmith.dev/mock"},
-		"debuild": {Image: "example.com/debuild:1", Command: []string{"/debuild"}},
+		"debuild": {Image: "example.com/debuild:1", Command: []string{"/debuild"}, Reports: true},
 	}
 	tests := []struct {
 		name        string
@@ -28,7 +28,7 @@ func TestLookup(t *testing.T) {
 			name:     "a registered name is found",
 			builders: Builders{Registered: registered},
 			ask:      v1alpha1.Builder{Name: "debuild"},
-			want:     Builder{Image: "example.com/debuild:1", Command: []string{"/debuild"}},
+			want:     Builder{Image: "example.com/debuild:1", Command: []string{"/debuild"}, Reports: true},
 		},
 		{
 			name:        "an unknown name is answered with the registered ones",
@@ -54,6 +54,12 @@ func TestLookup(t *testing.T) {
 			ask:         v1alpha1.Builder{Image: "goldsmith.dev/mock"},
 			wantReason:  v1alpha1.ReasonBuilderNotAllowed,
 			wantMessage: `"goldsmith.dev/mock" is not allowed here`,
+		},
+		{
+			name:     "the image of a registered builder does not make a token of it",
+			builders: Builders{Registered: registered, AllowImages: true},
+			ask:      v1alpha1.Builder{Image: "example.com/debuild:1"},
+			want:     Builder{Image: "example.com/debuild:1"},
 		},
 		{
 			name:     "an image is taken with its command where images are allowed",

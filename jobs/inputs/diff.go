@@ -26,10 +26,14 @@ type Snapshot struct {
 	Inputs v1alpha1.BuildInputs
 	// Files are the files by name, wherever they came from.
 	Files map[string]string
+	// BaseDigest is the digest of the Image that base.imageRef names. Empty if the base is none, or was not resolved.
+	BaseDigest string
 }
 
-// Diff tells how two snapshots differ, sorted by path; that only the order of environment variables differs comes last. Values are shortened to 128 characters, and files are shown as
-// a short digest and their size. Of more than 32 changes the last tells how many are left out.
+// Diff tells how two snapshots differ, sorted by path; that only the order of environment variables differs comes last.
+// Values are shortened to 128 characters, and files are shown as a short digest and their size. Of more than 32 changes
+// the last tells how many are left out. What does not count for Digest is no difference, but for the base's channel,
+// which is why its digest may have changed.
 func Diff(before, after Snapshot) []v1alpha1.InputChange {
 	from, to := before.values(), after.values()
 	paths := maps.Clone(from)
@@ -74,9 +78,14 @@ func shownAsIs(exact string) value {
 }
 
 func (s Snapshot) values() map[path]value {
-	values := map[path]value{
-		{field: "builder"}:        shownAsIs(builderText(s.Inputs.Builder)),
-		{field: "base.reference"}: shownAsIs(s.Inputs.Base.Reference),
+	values := map[path]value{{field: "builder"}: shownAsIs(builderText(s.Inputs.Builder))}
+	if image := s.Inputs.Base.ImageRef; image != nil {
+		values[path{field: "base.imageRef"}] = shownAsIs(baseText(image))
+		if s.BaseDigest != "" {
+			values[path{field: "base.digest"}] = shownAsIs(s.BaseDigest)
+		}
+	} else {
+		values[path{field: "base.reference"}] = shownAsIs(s.Inputs.Base.Reference)
 	}
 	for _, parameter := range s.Inputs.Parameters {
 		values[path{"parameters", parameter.Name}] = shownAsIs(parameter.Value)
@@ -102,6 +111,14 @@ func builderText(builder v1alpha1.Builder) string {
 		return "image " + builder.Image
 	}
 	return fmt.Sprintf("image %s %q", builder.Image, builder.Command)
+}
+
+// baseText is a base Image in one line.
+func baseText(image *v1alpha1.BaseImageReference) string {
+	if image.Channel == "" {
+		return image.Name
+	}
+	return image.Name + ", channel " + image.Channel
 }
 
 // shorten cuts text to maxShownRunes characters, the last of them an ellipsis.

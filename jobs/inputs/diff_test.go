@@ -34,6 +34,27 @@ func TestDiff(t *testing.T) {
 			want:   []v1alpha1.InputChange{{Path: "base.reference", From: "debian:bookworm", To: "debian:trixie"}},
 		},
 		{
+			name:   "a base Image",
+			change: func(s *Snapshot) { s.Inputs.Base, s.BaseDigest = basedOn("debian", "stable"), digestA },
+			want: []v1alpha1.InputChange{
+				{Path: "base.digest", To: digestA},
+				{Path: "base.imageRef", To: "debian, channel stable"},
+				{Path: "base.reference", From: "debian:bookworm"},
+			},
+		},
+		{
+			name:   "a base Image that was never resolved",
+			change: func(s *Snapshot) { s.Inputs.Base = basedOn("debian", "") },
+			want: []v1alpha1.InputChange{
+				{Path: "base.imageRef", To: "debian"},
+				{Path: "base.reference", From: "debian:bookworm"},
+			},
+		},
+		{
+			name:   "a queue does not count",
+			change: func(s *Snapshot) { s.Inputs.Template = &v1alpha1.BuildTemplate{QueueName: "builds"} },
+		},
+		{
 			name:   "a builder by image of the same name",
 			change: func(s *Snapshot) { s.Inputs.Builder = v1alpha1.Builder{Image: "mock"} },
 			want:   []v1alpha1.InputChange{{Path: "builder", From: "mock", To: "image mock"}},
@@ -102,6 +123,39 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+func TestDiffTellsHowABaseImageMoved(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Snapshot)
+		want   []v1alpha1.InputChange
+	}{
+		"it was built again": {
+			func(s *Snapshot) { s.BaseDigest = digestB },
+			[]v1alpha1.InputChange{{Path: "base.digest", From: digestA, To: digestB}},
+		},
+		"another channel": {
+			func(s *Snapshot) { s.Inputs.Base, s.BaseDigest = basedOn("debian", "testing"), digestB },
+			[]v1alpha1.InputChange{
+				{Path: "base.digest", From: digestA, To: digestB},
+				{Path: "base.imageRef", From: "debian", To: "debian, channel testing"},
+			},
+		},
+		"another Image": {
+			func(s *Snapshot) { s.Inputs.Base = basedOn("ubuntu", "") },
+			[]v1alpha1.InputChange{{Path: "base.imageRef", From: "debian", To: "ubuntu"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := Snapshot{Inputs: sampleInputs(), BaseDigest: digestA}
+			before.Inputs.Base = basedOn("debian", "")
+			after := before
+			test.change(&after)
+			if diff := cmp.Diff(test.want, Diff(before, after)); diff != "" {
+				t.Errorf("unexpected changes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func sampleTemplate() *v1alpha1.BuildTemplate {
 	return &v1alpha1.BuildTemplate{
 		ServiceAccountName: "builder",
@@ -161,7 +215,7 @@ func TestDiffTellsWhatChangedInATemplate(t *testing.T) {
 			if diff := cmp.Diff([]v1alpha1.InputChange{test.want}, Diff(before, after)); diff != "" {
 				t.Errorf("unexpected changes (-want +got):\n%s", diff)
 			}
-			if Digest(before.Inputs, nil) == Digest(after.Inputs, nil) {
+			if Digest(before.Inputs, nil, "") == Digest(after.Inputs, nil, "") {
 				t.Error("the digest is the same")
 			}
 		})

@@ -17,12 +17,20 @@ import (
 // The digest's document. Fields are in the order of their JSON names, so that it is canonical. A field added later
 // must be left out where it is empty: a digest that changes by itself rebuilds every image.
 type digested struct {
-	Base       v1alpha1.Base     `json:"base"`
+	Base       digestedBase      `json:"base"`
 	Builder    digestedBuilder   `json:"builder"`
 	Files      map[string]string `json:"files"`
 	Parameters map[string]string `json:"parameters"`
 	Targets    []digestedTarget  `json:"targets"`
 	Template   any               `json:"template,omitempty"`
+}
+
+// digestedBase is a base as it counts: a reference, or an Image by name and the digest of what it made. Which channel or
+// build stands for that digest does not count.
+type digestedBase struct {
+	Digest    string `json:"digest,omitempty"`
+	Image     string `json:"image,omitempty"`
+	Reference string `json:"reference,omitempty"`
 }
 
 type digestedBuilder struct {
@@ -38,15 +46,18 @@ type digestedTarget struct {
 
 // Digest identifies what goes into an image: "sha256:" and 64 hex digits, over canonical JSON. The order of
 // parameters and targets does not count, files count by content, wherever they come from, and a template that says
-// nothing is none.
-func Digest(inputs v1alpha1.BuildInputs, files map[string]string) string {
+// nothing is none. baseDigest is the digest of the Image that base.imageRef names; it counts only where there is one.
+func Digest(inputs v1alpha1.BuildInputs, files map[string]string, baseDigest string) string {
 	document := digested{
-		Base:       inputs.Base,
+		Base:       digestedBase{Reference: inputs.Base.Reference},
 		Builder:    digestedBuilder{Command: inputs.Builder.Command, Image: inputs.Builder.Image, Name: inputs.Builder.Name},
 		Files:      files,
 		Parameters: Parameters(inputs),
 		Targets:    make([]digestedTarget, 0, len(inputs.Targets)),
 		Template:   digestedTemplate(inputs.Template),
+	}
+	if image := inputs.Base.ImageRef; image != nil {
+		document.Base = digestedBase{Digest: baseDigest, Image: image.Name}
 	}
 	if document.Files == nil {
 		document.Files = map[string]string{}
@@ -64,6 +75,22 @@ func Digest(inputs v1alpha1.BuildInputs, files map[string]string) string {
 func DigestBytes(content []byte) string {
 	sum := sha256.Sum256(content)
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// ArtifactsDigest is the digest of what a build made, as it counts for Images that are based on it: that of its artifact
+// or, of several, one of them all, whatever their order. Empty if there are none.
+func ArtifactsDigest(artifacts []v1alpha1.Artifact) string {
+	switch len(artifacts) {
+	case 0:
+		return ""
+	case 1:
+		return artifacts[0].Digest
+	}
+	digests := make(map[string]string, len(artifacts))
+	for _, artifact := range artifacts {
+		digests[artifact.Target] = artifact.Digest
+	}
+	return DigestBytes(mustCanonicalJSON(digests))
 }
 
 // Parameters are the parameters by name; never nil.

@@ -33,7 +33,7 @@ func sampleFiles() map[string]string {
 // A digest that changes from one release to the next rebuilds every image there is.
 func TestDigestIsStable(t *testing.T) {
 	const want = "sha256:a6ec7a48c779d38faab15d33db7268469c1419a7da3bb718e2101193be216b2b"
-	if got := Digest(sampleInputs(), sampleFiles()); got != want {
+	if got := Digest(sampleInputs(), sampleFiles(), ""); got != want {
 		t.Errorf("digest is %s, want %s", got, want)
 	}
 }
@@ -42,7 +42,7 @@ func TestDigestIgnoresTheOrderOfSets(t *testing.T) {
 	inputs := sampleInputs()
 	slices.Reverse(inputs.Parameters)
 	slices.Reverse(inputs.Targets)
-	if Digest(inputs, sampleFiles()) != Digest(sampleInputs(), sampleFiles()) {
+	if Digest(inputs, sampleFiles(), "") != Digest(sampleInputs(), sampleFiles(), "") {
 		t.Error("the order of parameters or targets changes the digest")
 	}
 }
@@ -52,14 +52,14 @@ func TestDigestCountsFilesByContent(t *testing.T) {
 	inline.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: sampleFiles()}}
 	referred.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "setup"}}
 
-	fromInline, failure := Resolve(inline, nil)
+	fromInline, failure := Resolve(inline, Found{})
 	checkFailure(t, failure, "", "")
-	fromConfigMap, failure := Resolve(referred, &corev1.ConfigMap{Data: sampleFiles()})
+	fromConfigMap, failure := Resolve(referred, Found{ConfigMap: &corev1.ConfigMap{Data: sampleFiles()}})
 	checkFailure(t, failure, "", "")
 	if fromInline.InputsDigest != fromConfigMap.InputsDigest {
 		t.Error("the same files digest differently inline and from a ConfigMap")
 	}
-	if Digest(inline, nil) != Digest(inline, map[string]string{}) {
+	if Digest(inline, nil, "") != Digest(inline, map[string]string{}, "") {
 		t.Error("no files digest differently as nil and as empty")
 	}
 }
@@ -86,7 +86,7 @@ func TestDigestTakesATemplateThatSaysNothingForNone(t *testing.T) {
 	} {
 		inputs := sampleInputs()
 		inputs.Template = empty
-		if Digest(inputs, sampleFiles()) != Digest(sampleInputs(), sampleFiles()) {
+		if Digest(inputs, sampleFiles(), "") != Digest(sampleInputs(), sampleFiles(), "") {
 			t.Errorf("the template %+v changes the digest", empty)
 		}
 		if changes := Diff(Snapshot{Inputs: sampleInputs()}, Snapshot{Inputs: inputs}); len(changes) > 0 {
@@ -99,13 +99,91 @@ func TestDigestOfATemplateIsStable(t *testing.T) {
 	const want = "sha256:d97624ac0d39dfda228f849294c5eeb11d3fef59a80cde4674385c2176d56fba"
 	inputs := sampleInputs()
 	inputs.Template = sampleTemplate()
-	if got := Digest(inputs, sampleFiles()); got != want {
+	if got := Digest(inputs, sampleFiles(), ""); got != want {
 		t.Errorf("digest is %s, want %s", got, want)
 	}
 	// What is stored comes back as JSON, with other quantities of the same value.
 	inputs.Template.Resources.Limits = quantities("2000m")
-	if got := Digest(inputs, sampleFiles()); got != want {
+	if got := Digest(inputs, sampleFiles(), ""); got != want {
 		t.Errorf("digest is %s with 2000m for 2, want %s", got, want)
+	}
+}
+
+func TestDigestOfABaseImageIsStable(t *testing.T) {
+	const want = "sha256:89349032808c822689b1447301e9b7efe9e4cb613812c97d82328f3eea32414b"
+	inputs := sampleInputs()
+	inputs.Base = basedOn("debian", "stable")
+	if got := Digest(inputs, sampleFiles(), digestA); got != want {
+		t.Errorf("digest is %s, want %s", got, want)
+	}
+}
+
+func TestDigestOfABaseImageCountsWhatItMade(t *testing.T) {
+	digest := func(base v1alpha1.Base, baseDigest string) string {
+		inputs := sampleInputs()
+		inputs.Base = base
+		return Digest(inputs, sampleFiles(), baseDigest)
+	}
+	before := digest(basedOn("debian", "stable"), digestA)
+	for name, same := range map[string]string{
+		"the latest success for the channel": digest(basedOn("debian", ""), digestA),
+		"another channel":                    digest(basedOn("debian", "testing"), digestA),
+	} {
+		if same != before {
+			t.Errorf("%s changes the digest, although it is the same base", name)
+		}
+	}
+	for name, other := range map[string]string{
+		"what the base made":    digest(basedOn("debian", "stable"), digestB),
+		"another Image":         digest(basedOn("ubuntu", "stable"), digestA),
+		"a reference":           digest(v1alpha1.Base{Reference: "debian"}, digestA),
+		"a reference by digest": digest(v1alpha1.Base{Reference: digestA}, digestA),
+	} {
+		if other == before {
+			t.Errorf("%s does not change the digest", name)
+		}
+	}
+	if digest(v1alpha1.Base{Reference: "debian"}, digestA) != digest(v1alpha1.Base{Reference: "debian"}, "") {
+		t.Error("the digest of a base Image counts for a reference")
+	}
+}
+
+func TestDigestIgnoresTheQueue(t *testing.T) {
+	for _, template := range []*v1alpha1.BuildTemplate{nil, sampleTemplate()} {
+		inputs, queued := sampleInputs(), sampleInputs()
+		inputs.Template, queued.Template = template, template.DeepCopy()
+		if queued.Template == nil {
+			queued.Template = &v1alpha1.BuildTemplate{}
+		}
+		queued.Template.QueueName = "builds"
+		if Digest(queued, nil, "") != Digest(inputs, nil, "") {
+			t.Errorf("another queue is a change of inputs, with the template %+v", template)
+		}
+		if queued.Template.QueueName != "builds" {
+			t.Error("the template was changed")
+		}
+	}
+}
+
+func TestArtifactsDigest(t *testing.T) {
+	raw := v1alpha1.Artifact{Target: "linux/amd64/raw", Digest: digestA, SizeBytes: 7}
+	iso := v1alpha1.Artifact{Target: "linux/amd64/iso", Digest: digestB, SizeBytes: 8}
+	if got := ArtifactsDigest(nil); got != "" {
+		t.Errorf("of nothing: %q", got)
+	}
+	if got := ArtifactsDigest([]v1alpha1.Artifact{raw}); got != digestA {
+		t.Errorf("of one artifact %s, want its own", got)
+	}
+	both := ArtifactsDigest([]v1alpha1.Artifact{raw, iso})
+	if want := DigestBytes([]byte(`{"linux/amd64/iso":"` + digestB + `","linux/amd64/raw":"` + digestA + `"}`)); both != want {
+		t.Errorf("of two artifacts %s, want %s", both, want)
+	}
+	if ArtifactsDigest([]v1alpha1.Artifact{iso, raw}) != both {
+		t.Error("the order of artifacts counts")
+	}
+	iso.Digest, raw.Digest = raw.Digest, iso.Digest
+	if ArtifactsDigest([]v1alpha1.Artifact{raw, iso}) == both {
+		t.Error("which target has which digest does not count")
 	}
 }
 
@@ -151,7 +229,7 @@ func TestDigestChangesWithEveryInput(t *testing.T) {
 	for name, change := range changes {
 		inputs, files := sampleInputs(), sampleFiles()
 		change(&inputs, files)
-		digest := Digest(inputs, files)
+		digest := Digest(inputs, files, "")
 		if other, ok := seen[digest]; ok {
 			t.Errorf("%q and %q have the same digest", name, other)
 		}

@@ -12,12 +12,20 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Resolve looks up what inputs refer to. configMap is the one that inputs.source.configMapRef names, nil if there is
-// none of that name. The failure is SourceNotFound or SourceTooLarge, and its message says what to do.
-func Resolve(inputs v1alpha1.BuildInputs, configMap *corev1.ConfigMap) (*v1alpha1.ResolvedInputs, *v1alpha1.BuildFailure) {
+// Found is what inputs refer to, as it was found. Nothing of it is changed.
+type Found struct {
+	// ConfigMap is the one that source.configMapRef names; nil if there is none of that name.
+	ConfigMap *corev1.ConfigMap
+	// Base is the Image that base.imageRef names; nil if there is none of that name.
+	Base *v1alpha1.Image
+}
+
+// Resolve says what inputs resolve to, with what was found of what they refer to. The failure is SourceNotFound,
+// SourceTooLarge or BaseNotFound, and its message says what to do.
+func Resolve(inputs v1alpha1.BuildInputs, found Found) (*v1alpha1.ResolvedInputs, *v1alpha1.BuildFailure) {
 	resolved := &v1alpha1.ResolvedInputs{}
 	if inputs.Source != nil && inputs.Source.ConfigMapRef != nil {
-		files, failure := configMapFiles(inputs.Source.ConfigMapRef.Name, configMap)
+		files, failure := configMapFiles(inputs.Source.ConfigMapRef.Name, found.ConfigMap)
 		if failure != nil {
 			return nil, failure
 		}
@@ -27,9 +35,16 @@ func Resolve(inputs v1alpha1.BuildInputs, configMap *corev1.ConfigMap) (*v1alpha
 	if size := SourceBytes(files); size > MaxSourceBytes {
 		return nil, configFailure(v1alpha1.ReasonSourceTooLarge,
 			"%s holds %d bytes of files, as JSON, and %d are the limit: make it smaller",
-			sourceName(configMap), size, MaxSourceBytes)
+			sourceName(found.ConfigMap), size, MaxSourceBytes)
 	}
-	resolved.InputsDigest = Digest(inputs, files)
+	if inputs.Base.ImageRef != nil {
+		digest, failure := baseDigest(*inputs.Base.ImageRef, found.Base)
+		if failure != nil {
+			return nil, failure
+		}
+		resolved.BaseDigest = digest
+	}
+	resolved.InputsDigest = Digest(inputs, files, resolved.BaseDigest)
 	return resolved, nil
 }
 

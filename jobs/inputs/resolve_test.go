@@ -110,7 +110,7 @@ func TestResolve(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inputs := sampleInputs()
 			inputs.Source = tt.source
-			resolved, failure := Resolve(inputs, tt.configMap)
+			resolved, failure := Resolve(inputs, Found{ConfigMap: tt.configMap})
 			checkFailure(t, failure, tt.wantReason, tt.wantMessage)
 			if tt.wantReason != "" {
 				if resolved != nil {
@@ -121,7 +121,7 @@ func TestResolve(t *testing.T) {
 			if diff := cmp.Diff(tt.wantFiles, resolved.Files); diff != "" {
 				t.Errorf("unexpected files (-want +got):\n%s", diff)
 			}
-			if want := Digest(inputs, Files(inputs, resolved)); resolved.InputsDigest != want {
+			if want := Digest(inputs, Files(inputs, resolved), ""); resolved.InputsDigest != want {
 				t.Errorf("digest is %s, want %s", resolved.InputsDigest, want)
 			}
 		})
@@ -132,7 +132,7 @@ func TestResolveCopiesTheConfigMap(t *testing.T) {
 	inputs := sampleInputs()
 	inputs.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "setup"}}
 	configMap := &corev1.ConfigMap{Data: map[string]string{"a": "before"}}
-	resolved, failure := Resolve(inputs, configMap)
+	resolved, failure := Resolve(inputs, Found{ConfigMap: configMap})
 	checkFailure(t, failure, "", "")
 	configMap.Data["a"] = "after"
 	if got := resolved.Files["a"]; got != "before" {

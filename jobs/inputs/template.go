@@ -15,14 +15,16 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// digestedTemplate is a template as it counts: nil if it says nothing, and without what says nothing. All of it counts,
-// also what cannot change an artifact: more memory is how a build that ran out of it is mended, and a change of inputs
-// is what starts another one.
+// digestedTemplate is a template as it counts: nil if it says nothing, and without what says nothing. What decides
+// whether a build can succeed counts as well as what changes an artifact: more memory is how a build that ran out of it
+// is mended, and a change of inputs is what starts another one. queueName does neither: another queue is no reason to
+// build again.
 func digestedTemplate(template *v1alpha1.BuildTemplate) any {
 	if template == nil {
 		return nil
 	}
 	counts := *template
+	counts.QueueName = ""
 	if equality.Semantic.DeepEqual(counts.Resources, &corev1.ResourceRequirements{}) {
 		counts.Resources = nil
 	}
@@ -48,7 +50,7 @@ func plain(value any) any {
 	return document
 }
 
-// templateValues are the parts of a template that Diff tells apart.
+// templateValues are the parts of a template that Diff tells apart: those that count.
 func templateValues(template *v1alpha1.BuildTemplate) map[path]value {
 	values := map[path]value{}
 	if template == nil {

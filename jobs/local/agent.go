@@ -58,6 +58,8 @@ type Options struct {
 	Workers int
 	// NodeName is the node that the pods are said to run on. Default "local".
 	NodeName string
+	// Reporting lets builders report their progress. Default: none of them does.
+	Reporting *Reporting
 	// Supervisor is the command that calls process.Supervise, for instance {"/proc/self/exe", "supervise"}.
 	Supervisor []string
 	// Clock is read for the times in statuses and logs and for deadlines. Default: the real one.
@@ -72,6 +74,7 @@ type Agent struct {
 	builders   map[string]Builder
 	dirs       podDirs
 	node       string
+	reporting  *Reporting
 	supervisor []string
 	clock      clock.WithTicker
 	logger     logr.Logger
@@ -139,6 +142,7 @@ func New(o Options) (*Agent, error) {
 		builders:   o.Builders,
 		dirs:       podDirs(dir),
 		node:       o.NodeName,
+		reporting:  o.Reporting,
 		supervisor: o.Supervisor,
 		clock:      o.Clock,
 		logger:     o.Logger,

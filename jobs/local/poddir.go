@@ -61,6 +61,9 @@ func (d podDir) result() string { return filepath.Join(string(d), "result") }
 func (d podDir) log() string    { return filepath.Join(string(d), "log") }
 func (d podDir) marker() string { return filepath.Join(string(d), "started") }
 
+func (d podDir) reportToken() string { return filepath.Join(string(d), "report-token") }
+func (d podDir) reportCA() string    { return filepath.Join(string(d), "report-ca.crt") }
+
 // prepare makes everything the builder finds, an empty log, and last the marker that the process was started: what comes
 // after it may have run, so the pod is never started again. It fails where the marker is there already.
 func (d podDir) prepare(input string) (log *os.File, err error) {

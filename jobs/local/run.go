@@ -101,7 +101,7 @@ func (r *run) execute(builder Builder, log *os.File) {
 	defer r.finish()
 	a := r.agent
 	started := a.clock.Now()
-	running, logged, err := r.launch(builder, log)
+	running, logged, endReports, err := r.launch(builder, log)
 	if errors.Is(err, process.ErrEnded) {
 		a.workers.release()
 		return // the next start reports the pod as lost
@@ -122,6 +122,7 @@ func (r *run) execute(builder Builder, log *os.File) {
 		r.store(func(pod *corev1.Pod) { setRunning(pod, started) })
 	}()
 	ended, stopped := r.guard(running, started)
+	endReports()
 	r.setEnded()
 	e := end{exit: running.Exit(), started: started, at: a.clock.Now(), deadlineExceeded: ended.deadlineExceeded}
 	a.workers.release()
@@ -152,30 +153,38 @@ func (r *run) finish() {
 	}
 }
 
-// launch starts the process with its output going to the log; logged is closed when all of it is there.
-func (r *run) launch(builder Builder, log *os.File) (running *process.Process, logged <-chan struct{}, err error) {
+// launch starts the process with its output going to the log; logged is closed when all of it is there. endReports ends
+// what lets it report.
+func (r *run) launch(builder Builder, log *os.File) (running *process.Process, logged <-chan struct{}, endReports func(), err error) {
 	defer func() {
 		if err != nil {
 			_ = log.Close() // nothing was written
 		}
 	}()
+	pod, _ := r.newest()
+	reporting, endReports, err := r.agent.prepareReport(pod, r.dir)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("start the builder: %w", err)
+	}
 	output, input, err := pipe()
 	if err != nil {
-		return nil, nil, fmt.Errorf("start the builder: %w", err)
+		endReports()
+		return nil, nil, nil, fmt.Errorf("start the builder: %w", err)
 	}
 	defer func() { _ = input.Close() }() // the builder has its own
 	running, err = r.agent.processes.Start(process.Command{
 		Path: builder.Path,
 		Args: builder.Args,
-		Env: []string{
+		Env: append([]string{
 			render.EnvInput + "=" + r.dir.input(),
 			render.EnvOutput + "=" + r.dir.output(),
 			render.EnvResult + "=" + r.dir.result(),
-		},
+		}, reporting...),
 		Dir: r.dir.output(),
 	}, input, input) // one pipe for both, which keeps their order
 	if err != nil {
-		return nil, nil, errors.Join(err, output.Close())
+		endReports()
+		return nil, nil, nil, errors.Join(err, output.Close())
 	}
 	done := make(chan struct{})
 	go func() {
@@ -188,7 +197,7 @@ func (r *run) launch(builder Builder, log *os.File) (running *process.Process, l
 		<-running.Done()
 		_ = output.SetReadDeadline(time.Now().Add(drainLimit)) // fails where it was read to its end before
 	}()
-	return running, done, nil
+	return running, done, endReports, nil
 }
 
 // noRoom says that a process was not started because the machine has no room for another one, whichever it is.

@@ -4,7 +4,8 @@
 // wrong in every way it is told. It is for trying Goldsmith out, and for testing it.
 //
 // What it makes for each target is a file with its own input, without build and attempt; so the same inputs give the
-// same digest. It knows nothing of Kubernetes and never talks to a network.
+// same digest. It knows nothing of Kubernetes, and talks to a network only where it is told to report its progress: that
+// is its step, and how many of its steps are done.
 //
 // Its parameters, all optional; others are ignored:
 //

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"goldsmith.dev/goldsmith/jobs/progress"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -18,6 +19,8 @@ import (
 const (
 	exitUsage      = 2
 	exitTerminated = 128 + int(syscall.SIGTERM)
+	// maxStages is how many stages a builder may report.
+	maxStages = 32
 )
 
 // Main runs the mock builder and returns its exit code. getenv looks up the variables of the builder contract. SIGTERM,
@@ -29,8 +32,12 @@ func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Wri
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
+	reporting := progress.New(getenv)
+	defer reporting.Close()
 
-	return newBuilder(ctx, getenv, stdout, stderr).run(getenv(render.EnvInput))
+	b := newBuilder(ctx, getenv, stdout, stderr)
+	b.report = reporting.Report
+	return b.run(getenv(render.EnvInput))
 }
 
 func complain(stderr io.Writer, err error) {
@@ -46,6 +53,8 @@ type builder struct {
 	stderr     io.Writer
 	// term is closed when the builder is told to end; nil once it ignores that.
 	term <-chan struct{}
+	// report tells how far it is.
+	report func(stage string, percent int, message string)
 
 	behaviour behaviour
 }
@@ -58,6 +67,7 @@ func newBuilder(ctx context.Context, getenv func(string) string, stdout, stderr 
 		stdout:     stdout,
 		stderr:     stderr,
 		term:       ctx.Done(),
+		report:     func(string, int, string) {},
 	}
 }
 
@@ -96,6 +106,7 @@ func (b *builder) work(input *render.Input) (told bool) {
 		return !b.behaviour.fails && b.wait(b.behaviour.duration)
 	}
 	for step := 1; step <= steps; step++ {
+		b.reportStep(step)
 		if b.logStep(step) {
 			return true
 		}
@@ -106,7 +117,22 @@ func (b *builder) work(input *render.Input) (told bool) {
 			return true
 		}
 	}
+	b.reportStep(steps + 1)
 	return false
+}
+
+// reportStep says that a step begins: the one after the last, that all are done. A build that takes no time has nothing to
+// report, and of many steps each is not a stage of its own.
+func (b *builder) reportStep(step int) {
+	steps := b.behaviour.steps
+	percent, text := (step-1)*100/steps, fmt.Sprintf("step %d/%d", min(step, steps), steps)
+	switch {
+	case b.behaviour.duration == 0:
+	case steps <= maxStages:
+		b.report(text, percent, "")
+	default:
+		b.report("", percent, text)
+	}
 }
 
 // logStep logs a step's lines. It returns true if it was told to end and does so.

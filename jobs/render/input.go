@@ -24,6 +24,13 @@ const (
 	EnvOutput = "GOLDSMITH_OUTPUT"
 	// EnvResult is the path of the file that the builder writes its result to.
 	EnvResult = "GOLDSMITH_RESULT"
+	// EnvReportURL is where a builder that reports its progress posts its reports. This and the next two are there only
+	// for builders that the operator registered as reporting.
+	EnvReportURL = "GOLDSMITH_REPORT_URL"
+	// EnvReportToken is the path of the file with the bearer token for it. It is replaced now and then: read it each time.
+	EnvReportToken = "GOLDSMITH_REPORT_TOKEN"
+	// EnvReportCA is the path of the file with the certificate authorities, in PEM, of the server there.
+	EnvReportCA = "GOLDSMITH_REPORT_CA"
 )
 
 const (
@@ -53,10 +60,14 @@ type Input struct {
 	Version int `json:"version"`
 }
 
-// InputBase is what an image starts from.
+// InputBase is what an image starts from: a reference, or another Image of the namespace and what that made.
 type InputBase struct {
-	// Reference of the base, in the builder's terms.
-	Reference string `json:"reference"`
+	// Digest of what the Image made, or of several artifacts together. Empty for a reference.
+	Digest string `json:"digest,omitempty"`
+	// Image is the name of the Image. Empty for a reference.
+	Image string `json:"image,omitempty"`
+	// Reference of the base, in the builder's terms. Empty for an Image.
+	Reference string `json:"reference,omitempty"`
 }
 
 // InputBuild identifies an ImageBuild.
@@ -80,7 +91,7 @@ func newInput(build *v1alpha1.ImageBuild, attempt int32) Input {
 		Version:    InputVersion,
 		Build:      InputBuild{Namespace: build.Namespace, Name: build.Name, UID: build.UID},
 		Attempt:    attempt,
-		Base:       InputBase{Reference: spec.Base.Reference},
+		Base:       inputBase(build),
 		Files:      inputs.Files(spec, build.Status.Resolved),
 		Parameters: inputs.Parameters(spec),
 		Targets:    make([]InputTarget, 0, len(spec.Targets)),
@@ -99,9 +110,20 @@ func newInput(build *v1alpha1.ImageBuild, attempt int32) Input {
 	return input
 }
 
+func inputBase(build *v1alpha1.ImageBuild) InputBase {
+	image, resolved := build.Spec.Inputs.Base.ImageRef, build.Status.Resolved
+	if image == nil || resolved == nil {
+		return InputBase{Reference: build.Spec.Inputs.Base.Reference}
+	}
+	return InputBase{Digest: resolved.BaseDigest, Image: image.Name}
+}
+
 func encodeInput(build *v1alpha1.ImageBuild, attempt int32) (string, error) {
 	if source := build.Spec.Inputs.Source; source != nil && source.ConfigMapRef != nil && build.Status.Resolved == nil {
 		return "", fmt.Errorf("the files of ConfigMap %q were not resolved", source.ConfigMapRef.Name)
+	}
+	if image := build.Spec.Inputs.Base.ImageRef; image != nil && (build.Status.Resolved == nil || build.Status.Resolved.BaseDigest == "") {
+		return "", fmt.Errorf("the digest of the base Image %q was not resolved", image.Name)
 	}
 	encoded, err := inputs.CanonicalJSON(newInput(build, attempt))
 	if err != nil {

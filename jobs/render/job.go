@@ -52,7 +52,7 @@ func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*ba
 	build = build.DeepCopy()
 	v1alpha1.SetObjectDefaults_ImageBuild(build)
 
-	return &batchv1.Job{
+	job := &batchv1.Job{
 		TypeMeta: metav1.TypeMeta{APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name:            name,
@@ -71,10 +71,15 @@ func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*ba
 					Labels:      jobLabels(build, attempt),
 					Annotations: map[string]string{v1alpha1.AnnotationInput: input},
 				},
-				Spec: podSpec(build.Spec.Timeouts.Run.Duration, builder, build.Spec.Inputs.Template),
+				Spec: podSpec(build, builder),
 			},
 		},
-	}, nil
+	}
+	if template := build.Spec.Inputs.Template; template != nil && template.QueueName != "" {
+		job.Labels[v1alpha1.LabelKueueQueue] = template.QueueName
+		job.Spec.Suspend = new(true) // Kueue resumes what it admits
+	}
+	return job, nil
 }
 
 func jobLabels(build *v1alpha1.ImageBuild, attempt int32) map[string]string {

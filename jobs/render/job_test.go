@@ -91,6 +91,18 @@ func templateBuild() *v1alpha1.ImageBuild {
 	return build
 }
 
+// basedBuild is a build based on another Image, with a template of its own and a queue of Kueue.
+func basedBuild() *v1alpha1.ImageBuild {
+	build := bareBuild()
+	build.Spec.Inputs.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "debian", Channel: "stable"}}
+	build.Spec.Inputs.Template = &v1alpha1.BuildTemplate{QueueName: "builds", Env: []corev1.EnvVar{
+		{Name: "PROGRESS", Value: "$(GOLDSMITH_REPORT_URL)"},
+		{Name: EnvReportToken, Value: "/tmp/elsewhere"},
+	}}
+	build.Status.Resolved = &v1alpha1.ResolvedInputs{BaseDigest: "sha256:" + strings.Repeat("d", 64)}
+	return build
+}
+
 var rendered = []struct {
 	name    string
 	build   *v1alpha1.ImageBuild
@@ -105,6 +117,7 @@ var rendered = []struct {
 		builder: inputs.Builder{Image: "registry.example.com/team/packer:2", Command: []string{"/usr/bin/packer", "build"}},
 	},
 	{name: "template", build: templateBuild(), attempt: 1, builder: mockBuilder},
+	{name: "reports", build: basedBuild(), attempt: 1, builder: inputs.Builder{Image: mockBuilder.Image, Reports: true}},
 }
 
 func TestJobIsTheGoldenOne(t *testing.T) {
@@ -300,12 +313,18 @@ func TestJobIsRefused(t *testing.T) {
 		tooLarge.Spec.Inputs.Parameters = append(tooLarge.Spec.Inputs.Parameters,
 			v1alpha1.Parameter{Name: fmt.Sprintf("p%d", i), Value: strings.Repeat("x", 4096)})
 	}
+	baseless := basedBuild()
+	baseless.Status.Resolved.BaseDigest = ""
+	unseen := basedBuild()
+	unseen.Status.Resolved = nil
 	tests := []struct {
 		name    string
 		build   *v1alpha1.ImageBuild
 		builder inputs.Builder
 		want    string
 	}{
+		{"without the base's digest", baseless, mockBuilder, `the digest of the base Image "debian" was not resolved`},
+		{"before the base is resolved", unseen, mockBuilder, `the digest of the base Image "debian" was not resolved`},
 		{"without an image", bareBuild(), inputs.Builder{}, "render Job team/once-7c5a508: the builder has no image"},
 		{"before the files are resolved", unresolved, mockBuilder, `the files of ConfigMap "setup" were not resolved`},
 		{"where the input is too large", tooLarge, mockBuilder, "245760 are the limit"},

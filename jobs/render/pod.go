@@ -37,13 +37,14 @@ const (
 
 // podSpec is a pod that meets the restricted Pod Security Standard, whatever the template says. The defaults of what it
 // leaves out are the namespace's and the cluster's.
-func podSpec(runTimeout time.Duration, builder inputs.Builder, template *v1alpha1.BuildTemplate) corev1.PodSpec {
+func podSpec(build *v1alpha1.ImageBuild, builder inputs.Builder) corev1.PodSpec {
+	template := build.Spec.Inputs.Template
 	if template == nil {
 		template = &v1alpha1.BuildTemplate{}
 	}
-	return corev1.PodSpec{
+	pod := corev1.PodSpec{
 		RestartPolicy:                 corev1.RestartPolicyNever,
-		ActiveDeadlineSeconds:         new(wholeSeconds(runTimeout)),
+		ActiveDeadlineSeconds:         new(wholeSeconds(build.Spec.Timeouts.Run.Duration)),
 		TerminationGracePeriodSeconds: new(int64(gracePeriodSeconds)),
 		ServiceAccountName:            template.ServiceAccountName,
 		AutomountServiceAccountToken:  new(false),
@@ -71,6 +72,11 @@ func podSpec(runTimeout time.Duration, builder inputs.Builder, template *v1alpha
 			{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 		},
 	}
+	if builder.Reports {
+		addReports(&pod, build)
+	}
+	pod.Containers[0].Env = append(pod.Containers[0].Env, templateVariables(template)...)
+	return pod
 }
 
 func container(builder inputs.Builder, template *v1alpha1.BuildTemplate) corev1.Container {
@@ -79,7 +85,7 @@ func container(builder inputs.Builder, template *v1alpha1.BuildTemplate) corev1.
 		Image:           builder.Image,
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		Command:         slices.Clone(builder.Command),
-		Env:             environment(template),
+		Env:             contractVariables(),
 		Resources:       resources(template),
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: "input", MountPath: inputDir, ReadOnly: true},

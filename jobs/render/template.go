@@ -16,13 +16,17 @@ import (
 // lostNodeSeconds is how long a pod stays bound to a node that is not heard of.
 const lostNodeSeconds = 60
 
-// environment is the contract's variables, and then the template's, whose values may refer to them.
-func environment(template *v1alpha1.BuildTemplate) []corev1.EnvVar {
-	variables := []corev1.EnvVar{
+// contractVariables come before the template's, whose values may refer to them.
+func contractVariables() []corev1.EnvVar {
+	return []corev1.EnvVar{
 		{Name: EnvInput, Value: path.Join(inputDir, inputFile)},
 		{Name: EnvOutput, Value: outputDir},
 		{Name: EnvResult, Value: resultPath},
 	}
+}
+
+// templateVariables are the template's but for those that are the contract's.
+func templateVariables(template *v1alpha1.BuildTemplate) (variables []corev1.EnvVar) {
 	for i := range template.Env {
 		if !strings.HasPrefix(template.Env[i].Name, EnvPrefix) {
 			variables = append(variables, *template.Env[i].DeepCopy())

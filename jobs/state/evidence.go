@@ -24,6 +24,7 @@ type evidence struct {
 	succeeded []v1alpha1.Artifact
 	failure   *v1alpha1.BuildFailure
 	started   bool
+	suspended bool // the Job is: its pod goes away, or does not come
 	waiting   waiting
 	passing   bool // what is waited for may end, or become a failure, without anything being seen to change
 }
@@ -74,9 +75,13 @@ func (t *transition) ours(job *batchv1.Job) bool {
 func (t *transition) look() evidence {
 	attempt := t.attempt()
 	if t.Pod != nil {
-		if seen := t.lookAtPod(t.Pod); seen.succeeded != nil || seen.failure != nil {
+		seen, excused := t.lookAtPod(t.Pod), t.goesBySuspension() && (t.suspended() || t.resumed())
+		if seen.succeeded != nil || seen.failure != nil && !excused {
 			return seen
 		}
+	}
+	if t.suspended() || t.resumed() && attempt.PodUID != "" && (t.Pod == nil || t.goesBySuspension()) {
+		return evidence{suspended: true}
 	}
 	switch {
 	case t.Rejected != "":

@@ -3,8 +3,13 @@
 package state
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"slices"
+	"strconv"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -24,17 +29,24 @@ func disruption(reason v1alpha1.FailureReason) bool {
 }
 
 // nextAttemptTime is when the attempt after the current one may start: at once after a disruption, otherwise after a
-// backoff that doubles with each failure.
-func nextAttemptTime(build *v1alpha1.ImageBuild) time.Time {
-	last := build.Status.Attempts[len(build.Status.Attempts)-1]
+// backoff that doubles with each failure, and a jitter.
+func nextAttemptTime(build *v1alpha1.ImageBuild, attempts []v1alpha1.BuildAttempt) time.Time {
+	last := attempts[len(attempts)-1]
 	if last.CompletionTime == nil {
 		return last.StartTime.Time
 	}
-	wait := backoff(build.Spec.Retry.Backoff, count(build.Status.Attempts, v1alpha1.AttemptFailed))
+	wait := backoff(build.Spec.Retry.Backoff, count(attempts, v1alpha1.AttemptFailed))
 	if last.Outcome == v1alpha1.AttemptDisrupted || wait == 0 {
 		return last.CompletionTime.Time
 	}
-	return last.CompletionTime.Add(wait + rounding)
+	return last.CompletionTime.Add(wait + jitter(build.UID, last.Number, wait/5) + rounding)
+}
+
+// jitter is up to limit, in milliseconds, and always the same for an attempt: it is computed again after a restart.
+func jitter(build types.UID, attempt int32, limit time.Duration) time.Duration {
+	sum := sha256.Sum256([]byte(string(build) + "/" + strconv.Itoa(int(attempt)) + "/backoff"))
+	share := time.Duration(binary.BigEndian.Uint64(sum[:]) % uint64(limit+1))
+	return share.Truncate(time.Millisecond)
 }
 
 func backoff(policy *v1alpha1.Backoff, failures int) time.Duration {

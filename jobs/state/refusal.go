@@ -70,7 +70,7 @@ func lastSeen(event *corev1.Event) time.Time {
 // NeedsRefusal says whether to find out why the attempt's Job has no pod.
 func (o Observed) NeedsRefusal() bool {
 	t := transition{Observed: o, status: &o.Build.Status}
-	if o.Build.Status.Phase != v1alpha1.BuildStarting || o.Pod != nil || o.Job == nil || o.Job.DeletionTimestamp != nil || !t.ours(o.Job) {
+	if o.Build.Status.Phase != v1alpha1.BuildStarting || o.Pod != nil || o.Job == nil || o.Job.DeletionTimestamp != nil || !t.ours(o.Job) || t.suspended() {
 		return false
 	}
 	return t.attempt().PodUID == "" && (finished(o.Job) || t.age() >= firstLook)
@@ -128,8 +128,8 @@ func contains(message string, parts []string) bool {
 	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(message, part) })
 }
 
-// age is how long ago the attempt was decided on.
-func (t *transition) age() time.Duration { return t.Now.Sub(t.attempt().StartTime.Time) }
+// age is for how long the attempt could have started its container.
+func (t *transition) age() time.Duration { return t.Now.Sub(t.begun()) }
 
 // untilNextLook is when to find out again what keeps an attempt of some age: sooner while it is young.
 func untilNextLook(age time.Duration) time.Duration {

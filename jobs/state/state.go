@@ -12,6 +12,8 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -27,12 +29,12 @@ const rounding = time.Second
 type Observed struct {
 	// Build as it is stored, with its defaults.
 	Build *v1alpha1.ImageBuild
-	// Resolved is what the inputs resolve to, and Unresolved why they do not. One of them is needed as long as
-	// nothing is stored in status.resolved; later Unresolved only says that the builder is gone.
+	// Resolved is what the inputs resolve to, for a rerun what they are pinned to, and Unresolved why they do not. One of
+	// them is needed as long as nothing is stored in status.resolved; later Unresolved only says that the builder is gone.
 	Resolved   *v1alpha1.ResolvedInputs
 	Unresolved *v1alpha1.BuildFailure
-	// Turn is whether it is the build's turn. It is looked at before the first attempt only.
-	Turn bool
+	// Turn is whether it is the build's turn. It is looked at where Waits.
+	Turn Turn
 	// Job has the name of the current attempt's Job. Nil must mean that there is none, not that none was seen yet.
 	Job *batchv1.Job
 	// Pod is the current attempt's pod as FindPod says. Nil must mean that there is none.
@@ -43,6 +45,31 @@ type Observed struct {
 	Refused string
 	// Now is the present time.
 	Now time.Time
+}
+
+// Turn is whether it is a build's turn.
+type Turn struct {
+	// Admitted is true if it is.
+	Admitted bool
+	// Message is what the build waits for if it is not, for people. Each other one is a write.
+	Message string
+}
+
+// Waits says whether a build waits for its turn: no attempt was decided on. One that Kueue lets wait has an attempt.
+func Waits(build *v1alpha1.ImageBuild) bool {
+	switch build.Status.Phase {
+	case v1alpha1.BuildPending, "":
+		return true
+	case v1alpha1.BuildQueued:
+		return !goesOn(&build.Status)
+	}
+	return false
+}
+
+// goesOn says whether the newest attempt has no outcome yet.
+func goesOn(status *v1alpha1.ImageBuildStatus) bool {
+	last := len(status.Attempts) - 1
+	return last >= 0 && status.Attempts[last].Outcome == ""
 }
 
 // Action is an effect that the stored status calls for. Each is idempotent.
@@ -74,10 +101,12 @@ func Next(o Observed) Decision {
 	next := transition{Observed: o, status: o.Build.Status.DeepCopy()}
 	next.forgetStrangers()
 	switch o.Build.Status.Phase {
-	case v1alpha1.BuildPending, "":
-		next.admit()
-	case v1alpha1.BuildQueued:
-		next.admit()
+	case v1alpha1.BuildPending, v1alpha1.BuildQueued, "":
+		if Waits(o.Build) {
+			next.admit()
+		} else {
+			next.await()
+		}
 	case v1alpha1.BuildStarting, v1alpha1.BuildRunning:
 		next.follow()
 	case v1alpha1.BuildRetrying:
@@ -98,10 +127,10 @@ type transition struct {
 	after  time.Duration
 }
 
-// forgetStrangers makes nothing of a pod whose Job is not the attempt's.
+// forgetStrangers makes nothing of a pod whose Job is not the attempt's, nor of one that its Job has replaced.
 func (t *transition) forgetStrangers() {
 	attempt := t.attempt()
-	if attempt == nil || attempt.JobUID == "" && (t.Job == nil || !t.ours(t.Job)) {
+	if attempt == nil || attempt.JobUID == "" && (t.Job == nil || !t.ours(t.Job)) || t.replaced() {
 		t.Pod = nil
 	}
 }
@@ -118,8 +147,10 @@ func (t *transition) admit() {
 		t.finish(v1alpha1.BuildFailed, t.Unresolved)
 	case t.status.Resolved == nil:
 		t.finish(v1alpha1.BuildFailed, failure(v1alpha1.ReasonSourceNotFound, "the inputs were not resolved"))
-	case t.Turn:
-		t.start(1)
+	case t.Turn.Admitted:
+		t.start(t.status.CurrentAttempt + 1)
+	case t.queueTimeLeft() <= 0:
+		t.finish(v1alpha1.BuildFailed, t.queueTimeout(t.Turn.Message))
 	default:
 		t.queue()
 	}
@@ -135,6 +166,8 @@ func (t *transition) follow() {
 		t.enter(v1alpha1.BuildCancelling)
 	case evidence.failure != nil:
 		t.fail(evidence.failure)
+	case evidence.suspended:
+		t.hold()
 	case evidence.started:
 		t.run()
 	case t.startTimeLeft() <= 0:
@@ -154,7 +187,7 @@ func (t *transition) retry() {
 		return
 	}
 	t.discard()
-	t.after = max(0, nextAttemptTime(t.Build).Sub(t.Now))
+	t.after = max(0, nextAttemptTime(t.Build, t.status.Attempts).Sub(t.Now))
 	if t.action == NoAction && t.after == 0 {
 		t.start(t.status.CurrentAttempt + 1)
 	}
@@ -187,7 +220,7 @@ func (t *transition) discard() {
 	if t.Job == nil || !t.ours(t.Job) || t.Job.DeletionTimestamp != nil || finished(t.Job) {
 		return
 	}
-	if t.Pod != nil && Ended(t.Pod) {
+	if t.Pod != nil && Ended(t.Pod) && !t.goesBySuspension() {
 		return
 	}
 	t.action = DeleteJob
@@ -202,5 +235,30 @@ func (t *transition) attempt() *v1alpha1.BuildAttempt {
 
 // startTimeLeft is how long the attempt may still take to start its container.
 func (t *transition) startTimeLeft() time.Duration {
-	return t.attempt().StartTime.Add(t.Build.Spec.Timeouts.Start.Duration + rounding).Sub(t.Now)
+	return t.begun().Add(t.Build.Spec.Timeouts.Start.Duration + rounding).Sub(t.Now)
+}
+
+// begun is since when the attempt could start its container: since it was decided on or, if that was later, since Kueue
+// admitted its Job.
+func (t *transition) begun() time.Time {
+	decided := t.attempt().StartTime.Time
+	admitted := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildAdmitted)
+	begun := decided
+	if admitted != nil && admitted.Status == metav1.ConditionTrue && admitted.LastTransitionTime.After(begun) {
+		begun = admitted.LastTransitionTime.Time
+	}
+	// Its controller says when a Job was resumed, also where nobody saw that it was suspended.
+	if t.wasSuspended() && t.ours(t.Job) && t.Job.Status.StartTime != nil && t.Job.Status.StartTime.After(begun) {
+		begun = t.Job.Status.StartTime.Time
+	}
+	return begun
+}
+
+// queueTimeLeft is how long the build may still wait for its first attempt.
+func (t *transition) queueTimeLeft() time.Duration {
+	since := t.Build.CreationTimestamp.Time
+	if t.status.QueuedTime != nil {
+		since = t.status.QueuedTime.Time
+	}
+	return since.Add(t.Build.Spec.Timeouts.Queue.Duration + rounding).Sub(t.Now)
 }

@@ -44,7 +44,7 @@ var legal = map[v1alpha1.BuildPhase][]v1alpha1.BuildPhase{
 type world struct{ Observed }
 
 func given(phase v1alpha1.BuildPhase) *world {
-	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-1", Namespace: "default", UID: "build-uid", Generation: 1}}
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-1", Namespace: "default", UID: "build-uid", Generation: 1, CreationTimestamp: metav1.NewTime(t0)}}
 	build.Spec.Inputs = v1alpha1.BuildInputs{
 		Builder: v1alpha1.Builder{Name: "mock"},
 		Base:    v1alpha1.Base{Reference: "debian:bookworm"},
@@ -204,14 +204,14 @@ func TestNext(t *testing.T) {
 		reason v1alpha1.FailureReason // of the build if it has failed, else of the last attempt
 		why    string                 // reason of the first of Admitted and PodReady that is False
 	}{
-		{name: "its turn: the intent is stored before there is a Job", given: given(pending).with(func(w *world) { w.Resolved, w.Turn = resolved, true }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
+		{name: "its turn: the intent is stored before there is a Job", given: given(pending).with(func(w *world) { w.Resolved, w.Turn.Admitted = resolved, true }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "not its turn: it waits", given: given(pending).with(func(w *world) { w.Resolved = resolved }), phase: queued, why: v1alpha1.ReasonWaitingForSlot},
-		{name: "its turn has come", given: given(queued).with(func(w *world) { w.Build.Status.Resolved, w.Turn = resolved, true }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
+		{name: "its turn has come", given: given(queued).with(func(w *world) { w.Build.Status.Resolved, w.Turn.Admitted = resolved, true }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "the inputs do not resolve", given: given(pending).with(func(w *world) {
 			w.Unresolved = failure(v1alpha1.ReasonSourceNotFound, "ConfigMap x")
 		}), phase: failed, reason: v1alpha1.ReasonSourceNotFound},
 		{name: "the builder is gone while it waits", given: given(queued).with(func(w *world) {
-			w.Build.Status.Resolved, w.Turn = resolved, true
+			w.Build.Status.Resolved, w.Turn.Admitted = resolved, true
 			w.Unresolved = failure(v1alpha1.ReasonBuilderNotFound, "mock")
 		}), phase: failed, reason: v1alpha1.ReasonBuilderNotFound},
 		{name: "cancelled before anybody looked", given: given(pending).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
@@ -274,7 +274,7 @@ func TestNext(t *testing.T) {
 		{name: "disruptions do not use up the retries", given: given(run).with(disruptions(9)).recorded().job().pod(corev1.PodFailed, exited(75, "")), phase: retrying, reason: v1alpha1.ReasonBuilderTempFail, why: v1alpha1.ReasonBackingOff},
 
 		{name: "backing off", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure}), phase: retrying},
-		{name: "backoff over", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure}).with(func(w *world) { w.Now = t0.Add(16 * time.Second) }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
+		{name: "backoff over", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure}).with(func(w *world) { w.Now = t0.Add(18 * time.Second) }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "after a disruption at once", given: given(retrying).recorded().ended(v1alpha1.AttemptDisrupted, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure}), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "what could still run of the attempt before is deleted", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureRegistry}).job().pod(corev1.PodPending), phase: retrying, action: DeleteJob},
 		{name: "what could still run of the attempt before is deleted first, also when the backoff is over", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureTimeout}).job().pod(corev1.PodPending).with(func(w *world) { w.Now = t0.Add(time.Hour) }), phase: retrying, action: DeleteJob},
@@ -421,23 +421,6 @@ func TestShortWaitsAreNotWritten(t *testing.T) {
 	decision := Next(w.Observed)
 	if !cmp.Equal(decision.Status, w.Build.Status) || decision.After != noticeable-time.Second {
 		t.Errorf("after a second: %s, look again after %s", cmp.Diff(w.Build.Status, decision.Status), decision.After)
-	}
-}
-
-func TestBackoffDoublesUpToItsLimit(t *testing.T) {
-	policy := func(initial, longest int) *v1alpha1.Backoff {
-		return &v1alpha1.Backoff{
-			Initial: &metav1.Duration{Duration: time.Duration(initial) * time.Second},
-			Max:     &metav1.Duration{Duration: time.Duration(longest) * time.Second},
-		}
-	}
-	for failures, want := range map[int]int{1: 10, 2: 20, 3: 40, 4: 60, 5: 60, 10: 60} {
-		if got := backoff(policy(10, 60), failures); got != time.Duration(want)*time.Second {
-			t.Errorf("after %d failures %s, want %d s", failures, got, want)
-		}
-	}
-	if got := backoff(policy(0, 0), 3); got != 0 {
-		t.Errorf("without a wait %s", got)
 	}
 }
 

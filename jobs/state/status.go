@@ -13,14 +13,18 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
+// exactTime is RFC 3339 with the milliseconds that a backoff may have.
+const exactTime = "2006-01-02T15:04:05.999Z07:00"
+
 // queue lets the build wait for its turn.
 func (t *transition) queue() {
 	t.status.Phase = v1alpha1.BuildQueued
 	if t.status.QueuedTime == nil {
 		t.status.QueuedTime = t.now()
 	}
-	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionFalse, v1alpha1.ReasonWaitingForSlot, "an earlier build of the image has not finished")
+	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionFalse, v1alpha1.ReasonWaitingForSlot, t.Turn.Message)
 	t.unfinished()
+	t.after = t.queueTimeLeft()
 }
 
 // start records the intent of an attempt: from here on its Job may exist.
@@ -35,6 +39,7 @@ func (t *transition) start(number int32) {
 	if t.status.StartTime == nil {
 		t.status.StartTime = t.now()
 	}
+	t.status.Progress, t.status.Stages = nil, nil
 	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionTrue, v1alpha1.ReasonAdmitted, "")
 	t.wait(waitingForPod)
 	t.unfinished()
@@ -89,9 +94,9 @@ func (t *transition) fail(f *v1alpha1.BuildFailure) {
 		return
 	}
 	t.status.Phase = v1alpha1.BuildRetrying
-	next := nextAttemptTime(&v1alpha1.ImageBuild{Spec: t.Build.Spec, Status: *t.status})
+	next := nextAttemptTime(t.Build, t.status.Attempts)
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, v1alpha1.ReasonBackingOff, fmt.Sprintf("attempt %d ended with %s: %s. The next one starts at %s",
-		t.attempt().Number, f.Reason, f.Message, next.UTC().Format(time.RFC3339)))
+		t.attempt().Number, f.Reason, f.Message, next.UTC().Format(exactTime)))
 }
 
 func (t *transition) endAttempt(outcome v1alpha1.AttemptOutcome, f *v1alpha1.BuildFailure) {
@@ -103,6 +108,9 @@ func (t *transition) endAttempt(outcome v1alpha1.AttemptOutcome, f *v1alpha1.Bui
 	attempt.CompletionTime = t.now()
 	attempt.Outcome = outcome
 	attempt.Failure = f
+	if last := len(t.status.Stages) - 1; last >= 0 && t.status.Stages[last].CompletionTime == nil {
+		t.status.Stages[last].CompletionTime = t.now()
+	}
 }
 
 func (t *transition) enter(phase v1alpha1.BuildPhase) {
@@ -111,8 +119,11 @@ func (t *transition) enter(phase v1alpha1.BuildPhase) {
 }
 
 func (t *transition) finishCancelled() {
-	message := "cancelled"
+	reason, message := v1alpha1.ReasonCancelRequested, "cancelled"
 	if request := t.Build.Spec.CancelRequested; request != nil {
+		if request.SupersededBy != "" {
+			reason, message = v1alpha1.ReasonSuperseded, fmt.Sprintf("superseded by %s: cancelled", request.SupersededBy)
+		}
 		if request.By != "" {
 			message += " by " + request.By
 		}
@@ -120,7 +131,7 @@ func (t *transition) finishCancelled() {
 			message += ": " + request.Reason
 		}
 	}
-	t.finish(v1alpha1.BuildCancelled, failure(v1alpha1.ReasonCancelRequested, "%s", message))
+	t.finish(v1alpha1.BuildCancelled, failure(reason, "%s", message))
 }
 
 // finish writes the end of the build, once.

@@ -26,6 +26,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.BackoffApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Base"):
 		return &imagesv1alpha1.BaseApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BaseImageReference"):
+		return &imagesv1alpha1.BaseImageReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BuildAttempt"):
 		return &imagesv1alpha1.BuildAttemptApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Builder"):
@@ -34,8 +36,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.BuildFailureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BuildInputs"):
 		return &imagesv1alpha1.BuildInputsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BuildProgress"):
+		return &imagesv1alpha1.BuildProgressApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BuildRequestRecord"):
 		return &imagesv1alpha1.BuildRequestRecordApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BuildStage"):
+		return &imagesv1alpha1.BuildStageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BuildTemplate"):
 		return &imagesv1alpha1.BuildTemplateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BuildTimeouts"):
@@ -48,6 +54,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.ConfigMapReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HistoryLimits"):
 		return &imagesv1alpha1.HistoryLimitsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HistoryTTL"):
+		return &imagesv1alpha1.HistoryTTLApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Image"):
 		return &imagesv1alpha1.ImageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"):
@@ -56,6 +64,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.ImageBuildSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageBuildStatus"):
 		return &imagesv1alpha1.ImageBuildStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageChannel"):
+		return &imagesv1alpha1.ImageChannelApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageReference"):
 		return &imagesv1alpha1.ImageReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageSpec"):
@@ -70,10 +80,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.LatestBuildApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Parameter"):
 		return &imagesv1alpha1.ParameterApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PinnedInputs"):
+		return &imagesv1alpha1.PinnedInputsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResolvedInputs"):
 		return &imagesv1alpha1.ResolvedInputsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RetryPolicy"):
 		return &imagesv1alpha1.RetryPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Schedule"):
+		return &imagesv1alpha1.ScheduleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Source"):
 		return &imagesv1alpha1.SourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SuccessfulBuild"):

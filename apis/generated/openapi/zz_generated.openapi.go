@@ -25,11 +25,15 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.AttemptedBuild{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref),
 		v1alpha1.Backoff{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Backoff(ref),
 		v1alpha1.Base{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Base(ref),
+		v1alpha1.BaseImageReference{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref),
 		v1alpha1.BuildAttempt{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref),
 		v1alpha1.BuildFailure{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildFailure(ref),
 		v1alpha1.BuildInputs{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref),
+		v1alpha1.BuildProgress{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildProgress(ref),
+		v1alpha1.BuildReport{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildReport(ref),
 		v1alpha1.BuildRequest{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref),
 		v1alpha1.BuildRequestRecord{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref),
+		v1alpha1.BuildStage{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_BuildStage(ref),
 		v1alpha1.BuildTemplate{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref),
 		v1alpha1.BuildTimeouts{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref),
 		v1alpha1.BuildTrigger{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref),
@@ -38,13 +42,18 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.CancelRequested{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref),
 		v1alpha1.ConfigMapReference{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref),
 		v1alpha1.HistoryLimits{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref),
+		v1alpha1.HistoryTTL{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref),
 		v1alpha1.Image{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Image(ref),
 		v1alpha1.ImageBuild{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref),
 		v1alpha1.ImageBuildList{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageBuildList(ref),
 		v1alpha1.ImageBuildLogOptions{}.OpenAPIModelName():    schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref),
 		v1alpha1.ImageBuildSpec{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref),
 		v1alpha1.ImageBuildStatus{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref),
+		v1alpha1.ImageChannel{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref),
+		v1alpha1.ImageChannels{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref),
 		v1alpha1.ImageList{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageList(ref),
+		v1alpha1.ImagePlan{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImagePlan(ref),
+		v1alpha1.ImagePlanStatus{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref),
 		v1alpha1.ImageReference{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageReference(ref),
 		v1alpha1.ImageSpec{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref),
 		v1alpha1.ImageStatus{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref),
@@ -52,8 +61,14 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.InputChange{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_InputChange(ref),
 		v1alpha1.LatestBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref),
 		v1alpha1.Parameter{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_Parameter(ref),
+		v1alpha1.PinnedInputs{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref),
+		v1alpha1.QueuedBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_QueuedBuild(ref),
+		v1alpha1.QueuedBuildList{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_QueuedBuildList(ref),
+		v1alpha1.QueuedBuildStatus{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref),
+		v1alpha1.RerunRequest{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref),
 		v1alpha1.ResolvedInputs{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref),
 		v1alpha1.RetryPolicy{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref),
+		v1alpha1.Schedule{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Schedule(ref),
 		v1alpha1.Source{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Source(ref),
 		v1alpha1.SuccessfulBuild{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref),
 		v1alpha1.Target{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Target(ref),
@@ -187,7 +202,7 @@ func schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "AttemptedBuild is a build and the digest of what went into it.",
+				Description: "AttemptedBuild is a build of an Image's own inputs, with the digest of what went into it. One with parameters of its own, or a rerun, is none.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"number": {
@@ -205,6 +220,13 @@ func schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref common.ReferenceCa
 							Format:      "",
 						},
 					},
+					"baseDigest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "baseDigest is the digest of the base Image among them. Empty if the base is none, or they did not resolve.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 				Required: []string{"number"},
 			},
@@ -216,7 +238,7 @@ func schema_goldsmith_apis_images_v1alpha1_Backoff(ref common.ReferenceCallback)
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Backoff is a wait that doubles with each failure.",
+				Description: "Backoff is a wait that doubles with each failure. It is made up to a fifth longer, by a part that depends on the build and the attempt only, so that builds which failed together are not tried again together.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"initial": {
@@ -243,19 +265,54 @@ func schema_goldsmith_apis_images_v1alpha1_Base(ref common.ReferenceCallback) co
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Base is what an image starts from.",
+				Description: "Base is what an image starts from: exactly one of reference or imageRef.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"reference": {
 						SchemaProps: spec.SchemaProps{
 							Description: "reference of the base in the builder's terms, such as debian:bookworm. 1 to 512 characters without spaces.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"imageRef": {
+						SchemaProps: spec.SchemaProps{
+							Description: "imageRef names another Image of the namespace to start from. Its digest is one of the inputs: when it moves, this Image is built again. Images may not be based on each other in a circle.",
+							Ref:         ref(v1alpha1.BaseImageReference{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.BaseImageReference{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "BaseImageReference names what another Image has made.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name of the Image.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
+					"channel": {
+						SchemaProps: spec.SchemaProps{
+							Description: "channel of that Image whose build is the base, a DNS label of at most 63 characters. Defaults to none: its latest successful build.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
-				Required: []string{"reference"},
+				Required: []string{"name"},
 			},
 		},
 	}
@@ -484,6 +541,114 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_BuildProgress(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "BuildProgress is how far the builder says it is.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"stage": {
+						SchemaProps: spec.SchemaProps{
+							Description: "stage that the builder is in, as it calls it.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"percent": {
+						SchemaProps: spec.SchemaProps{
+							Description: "percent of the whole build that is done, 0 to 100.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message for people.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"time": {
+						SchemaProps: spec.SchemaProps{
+							Description: "time is when the server stored this.",
+							Ref:         ref(metav1.MicroTime{}.OpenAPIModelName()),
+						},
+					},
+					"attempt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "attempt whose builder said so.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
+				Required: []string{"time", "attempt"},
+			},
+		},
+		Dependencies: []string{
+			metav1.MicroTime{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "BuildReport says how far a builder is. It is created at the build's report subresource from inside the pod of the build's current attempt, with the token that is mounted there, and answered with what was stored. The server stores at most one report a second for a build: sooner ones get 429 with Retry-After. Before the pod is recorded the answer is 503 with Retry-After, and any other pod's is 403.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The name, if given, is the build's.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"stage": {
+						SchemaProps: spec.SchemaProps{
+							Description: "stage that the builder is in, at most 63 printable characters. A new one ends the one before; one that was left is not entered again. Defaults to the stage of the report before.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"percent": {
+						SchemaProps: spec.SchemaProps{
+							Description: "percent of the whole build that is done, 0 to 100.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message for people, at most 1024 characters.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -514,17 +679,17 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestID is the requester's name for this request, 1 to 128 printable characters. The same requestID is answered with the same build, as long as it is among the last 32. Defaults to a random one, with which a request that is sent twice makes two builds.",
+							Description: "requestID is the requester's name for this request, 1 to 128 printable characters. The same requestID is answered with the same build, as long as it is among the last 32. Names that begin with \"schedule:\", or are a digest with a number, are those of builds that start by themselves: parameters are refused with them, and reruns. Defaults to a random one, with which a request that is sent twice makes two builds.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason is what the build is said to be started by: Created, SpecChange or Manual. Defaults to Manual.\n\nPossible enum values:\n - `\"Created\"` is the first build of an Image.\n - `\"Manual\"` is a build that somebody asked for.\n - `\"SpecChange\"` is a build for inputs that differ from those of the last attempted build.",
+							Description: "reason is what the build is said to be started by: Created, SpecChange, BaseChange, Schedule or Manual. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` is a build for another base: the Image that this one is based on has moved.\n - `\"Created\"` is the first build of an Image.\n - `\"Manual\"` is a build that somebody asked for.\n - `\"Rerun\"` is a build of what an earlier build was made from.\n - `\"Schedule\"` is a build at a time of the schedule.\n - `\"SpecChange\"` is a build for inputs that differ from those of the last attempted build.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Created", "Manual", "SpecChange"},
+							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
 						},
 					},
 					"message": {
@@ -552,11 +717,32 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 							},
 						},
 					},
+					"parameters": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "parameters for this build only: each replaces the Image's parameter of its name, or is added. Together with the Image's they are within the limits of an Image. Such a build says nothing of the Image's own inputs: it does not count as the last attempted one.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.Parameter{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.InputChange{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+			v1alpha1.InputChange{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
 	}
 }
 
@@ -597,16 +783,52 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref common.Referen
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_BuildStage(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "BuildStage is a stage of a build that its builder told of.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name of the stage.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"startTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "startTime is when the builder said that it is in this stage.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"completionTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "completionTime is when it said that it is in the next one, or when the attempt ended.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"name", "startTime"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildTemplate says how the pods of builds are made: where they run, with how much, and what else they are told. The rest of a pod is not negotiable: it always meets the restricted Pod Security Standard, mounts no service-account token and has no volumes besides those of the builder contract. A build whose pod the namespace forbids all the same (admission, a LimitRange, a missing service account) fails with PodForbidden and what the API server said. As JSON, without HTML escaping, a template is at most 32 KiB.\n\nA server on one machine runs builders as processes of its own: builds with env fail there with BuilderNotRunnable, because a variable could make a builder run something else, and the other fields have no effect.",
+				Description: "BuildTemplate says how the pods of builds are made: where they run, with how much, and what else they are told. The rest of a pod is not negotiable: it always meets the restricted Pod Security Standard, mounts no service-account token unless the operator lets its builder report, and has no volumes besides those of the builder contract. A build whose pod the namespace forbids all the same (admission, a LimitRange, a missing service account) fails with PodForbidden and what the API server said. As JSON, without HTML escaping, a template is at most 32 KiB.\n\nA server on one machine runs builders as processes of its own: builds with env fail there with BuilderNotRunnable, because a variable could make a builder run something else, and of the other fields only priorityClassName has an effect: on the order in which builds run.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"serviceAccountName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "serviceAccountName is the service account of the namespace that the pod runs as: its imagePullSecrets are used, and what admission ties to it. No token of it is mounted. A DNS subdomain of at most 253 characters. Defaults to the namespace's service account \"default\".",
+							Description: "serviceAccountName is the service account of the namespace that the pod runs as: its imagePullSecrets are used, and what admission ties to it. No token of it is mounted, unless the operator lets the builder report. A DNS subdomain of at most 253 characters. Defaults to the namespace's service account \"default\".",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -693,6 +915,13 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 							},
 						},
 					},
+					"queueName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "queueName is the LocalQueue of Kueue that the build's Jobs are submitted to, a DNS subdomain of at most 63 characters: it becomes a label's value. Then Kueue decides when they start, and Goldsmith's own limits do not count for the build. Builds with it never start where there is no Kueue, as on one machine: there they fail with QueueTimeout. Defaults to none. It does not count as an input.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 			},
 		},
@@ -720,6 +949,12 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref common.ReferenceCal
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
+					"queue": {
+						SchemaProps: spec.SchemaProps{
+							Description: "queue is how long a build may wait for its first attempt. Then it fails with QueueTimeout. What Kueue makes a Job wait counts as well. 1s to 720h, in whole seconds. Defaults to 24h.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
@@ -737,11 +972,11 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason is what started the build: Created, SpecChange or Manual.\n\nPossible enum values:\n - `\"Created\"` is the first build of an Image.\n - `\"Manual\"` is a build that somebody asked for.\n - `\"SpecChange\"` is a build for inputs that differ from those of the last attempted build.",
+							Description: "reason is what started the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` is a build for another base: the Image that this one is based on has moved.\n - `\"Created\"` is the first build of an Image.\n - `\"Manual\"` is a build that somebody asked for.\n - `\"Rerun\"` is a build of what an earlier build was made from.\n - `\"Schedule\"` is a build at a time of the schedule.\n - `\"SpecChange\"` is a build for inputs that differ from those of the last attempted build.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Created", "Manual", "SpecChange"},
+							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
 						},
 					},
 					"message": {
@@ -783,12 +1018,40 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 							},
 						},
 					},
+					"rerunOf": {
+						SchemaProps: spec.SchemaProps{
+							Description: "rerunOf is the name of the build that this is a rerun of.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"parameters": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "parameters are those that the request set for this build only. They are among the build's inputs.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.Parameter{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 				Required: []string{"reason"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.InputChange{}.OpenAPIModelName()},
+			v1alpha1.InputChange{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName()},
 	}
 }
 
@@ -873,6 +1136,13 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref common.ReferenceCal
 							Format:      "",
 						},
 					},
+					"supersededBy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "supersededBy is the name of a newer build of the same Image that makes this one unnecessary. Such a request cancels a build only while it is Pending or Queued, with the reason Superseded.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 			},
 		},
@@ -904,6 +1174,13 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref common.ReferenceC
 					"reason": {
 						SchemaProps: spec.SchemaProps{
 							Description: "reason given by that user.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"supersededBy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "supersededBy is the name of the newer build of the Image for whose sake this one was cancelled while it waited.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -943,7 +1220,7 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "HistoryLimits say how many finished builds of an image are kept, with their Jobs, pods and logs. The oldest go first; the latest successful build is always kept.",
+				Description: "HistoryLimits say how many finished builds of an image are kept, and for how long, with their Jobs, pods and logs. The oldest go first; the latest successful build and the builds of channels are always kept.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"succeeded": {
@@ -960,9 +1237,44 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCal
 							Format:      "int32",
 						},
 					},
+					"ttl": {
+						SchemaProps: spec.SchemaProps{
+							Description: "ttl is how long finished builds are kept, counted from their completion. Defaults to no limit.",
+							Ref:         ref(v1alpha1.HistoryTTL{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
+		Dependencies: []string{
+			v1alpha1.HistoryTTL{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "HistoryTTL says how long finished builds are kept.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"succeeded": {
+						SchemaProps: spec.SchemaProps{
+							Description: "succeeded is how long successful builds are kept. 1m to 87600h. Defaults to no limit.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
+					"failed": {
+						SchemaProps: spec.SchemaProps{
+							Description: "failed is how long failed and cancelled builds are kept. 1m to 87600h. Defaults to no limit.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			metav1.Duration{}.OpenAPIModelName()},
 	}
 }
 
@@ -1246,12 +1558,33 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 							Ref:         ref(v1alpha1.CancelRequested{}.OpenAPIModelName()),
 						},
 					},
+					"pinned": {
+						SchemaProps: spec.SchemaProps{
+							Description: "pinned is what the inputs resolve to, whatever they would resolve to now: that of the build that this is a rerun of. Set by the server; only a rerun has it.",
+							Ref:         ref(v1alpha1.PinnedInputs{}.OpenAPIModelName()),
+						},
+					},
+					"priority": {
+						SchemaProps: spec.SchemaProps{
+							Description: "priority among the builds of the namespace that wait: the value of the PriorityClass that inputs.template names, as it was when the build was created. Set by the server. Defaults to 0.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"runPolicy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "runPolicy of the Image as it was: which builds of the Image this one waits for. Set by the server; a build created directly has none.\n\nPossible enum values:\n - `\"Parallel\"` runs the builds of an image side by side.\n - `\"Serial\"` runs the builds of an image one after the other, in the order of their numbers.\n - `\"SerialLatestOnly\"` does the same, and of the builds that wait keeps only the newest: the others are cancelled with the reason Superseded.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Parallel", "Serial", "SerialLatestOnly"},
+						},
+					},
 				},
 				Required: []string{"inputs"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.BuildInputs{}.OpenAPIModelName(), v1alpha1.BuildTimeouts{}.OpenAPIModelName(), v1alpha1.BuildTrigger{}.OpenAPIModelName(), v1alpha1.CancelRequested{}.OpenAPIModelName(), v1alpha1.ImageReference{}.OpenAPIModelName(), v1alpha1.RetryPolicy{}.OpenAPIModelName()},
+			v1alpha1.BuildInputs{}.OpenAPIModelName(), v1alpha1.BuildTimeouts{}.OpenAPIModelName(), v1alpha1.BuildTrigger{}.OpenAPIModelName(), v1alpha1.CancelRequested{}.OpenAPIModelName(), v1alpha1.ImageReference{}.OpenAPIModelName(), v1alpha1.PinnedInputs{}.OpenAPIModelName(), v1alpha1.RetryPolicy{}.OpenAPIModelName()},
 	}
 }
 
@@ -1379,11 +1712,147 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							Ref:         ref(v1alpha1.BuildFailure{}.OpenAPIModelName()),
 						},
 					},
+					"progress": {
+						SchemaProps: spec.SchemaProps{
+							Description: "progress is what the builder of the current attempt reported last. Only the report subresource sets it; the next attempt begins without.",
+							Ref:         ref(v1alpha1.BuildProgress{}.OpenAPIModelName()),
+						},
+					},
+					"stages": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "stages that the builder of the current attempt reported, in the order of their beginnings. At most 32.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.BuildStage{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.BuildAttempt{}.OpenAPIModelName(), v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.ResolvedInputs{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.BuildAttempt{}.OpenAPIModelName(), v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.BuildProgress{}.OpenAPIModelName(), v1alpha1.BuildStage{}.OpenAPIModelName(), v1alpha1.ResolvedInputs{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageChannel is a name for a successful build of an Image.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name of the channel, a DNS label of at most 63 characters, such as stable.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"build": {
+						SchemaProps: spec.SchemaProps{
+							Description: "build is the name of the build. It is never pruned while the channel names it.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"digest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "digest of what the build made, as it counts for Images that are based on it: its artifact's, or, of several, one of them all. Set by the server.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"time": {
+						SchemaProps: spec.SchemaProps{
+							Description: "time is when the channel was moved to this build. Set by the server.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"by": {
+						SchemaProps: spec.SchemaProps{
+							Description: "by is the authenticated user who moved it. Set by the server.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name", "build"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageChannels are the names that an Image has for its successful builds. They are read and replaced as a whole at the Image's channels subresource. With metadata.resourceVersion they are replaced only if the Image is still that one.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata: name, namespace, uid and resourceVersion of the Image.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"channels": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "channels by name, at most 16. In an update name and build are what counts; a channel that is left out is removed, and one whose build stays keeps its time.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ImageChannel{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ImageChannel{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
 	}
 }
 
@@ -1434,6 +1903,144 @@ func schema_goldsmith_apis_images_v1alpha1_ImageList(ref common.ReferenceCallbac
 		},
 		Dependencies: []string{
 			v1alpha1.Image{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImagePlan(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImagePlan says what would happen to an Image: whether it would be built now, why or why not, and with which Job. It is stored nowhere. Create one for an Image as it would be applied, of metadata.name; an Image as it is has one at its plan subresource. Nothing is started by asking.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The name is that of the Image, which need not exist.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "spec of the Image that is planned.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.ImageSpec{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is the answer. It is ignored in requests.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.ImagePlanStatus{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"spec"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ImagePlanStatus{}.OpenAPIModelName(), v1alpha1.ImageSpec{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImagePlanStatus is what would happen.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"build": {
+						SchemaProps: spec.SchemaProps{
+							Description: "build says whether a build would be started now.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"reason": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reason in one word: that of the trigger where there would be a build, otherwise why there would be none, as the reason of a failure or of a condition.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message for people: why, or why not and what to do.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"changes": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "changes of the inputs since the last attempted build, as far as that build is still there.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.InputChange{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"inputsDigest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "inputsDigest is the digest of the inputs as they resolve now. Empty if they do not.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"baseDigest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "baseDigest is the digest of the base Image among them.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"buildName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "buildName is the name that the next build would get.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"job": {
+						SchemaProps: spec.SchemaProps{
+							Description: "job is the batch/v1 Job of its first attempt, as it would be created: of a build that is due or that somebody asks for. Its name and its owner's UID are those of a build with an empty UID. Empty if the inputs do not resolve.",
+							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
+						},
+					},
+					"nextScheduleTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "nextScheduleTime is when the schedule would start the next build.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.InputChange{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName(), runtime.RawExtension{}.OpenAPIModelName()},
 	}
 }
 
@@ -1551,10 +2158,10 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 					},
 					"runPolicy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "runPolicy says what happens when a build is due while another one of this image is not finished. Serial, the default, lets it wait until that one has finished.\n\nPossible enum values:\n - `\"Serial\"` runs the builds of an image one after the other, in the order of their numbers.",
+							Description: "runPolicy says what happens when a build is due while another one of this image is not finished. Serial, the default, lets it wait until that one has finished; SerialLatestOnly does too, and cancels builds that wait before it with the reason Superseded; Parallel runs it beside.\n\nPossible enum values:\n - `\"Parallel\"` runs the builds of an image side by side.\n - `\"Serial\"` runs the builds of an image one after the other, in the order of their numbers.\n - `\"SerialLatestOnly\"` does the same, and of the builds that wait keeps only the newest: the others are cancelled with the reason Superseded.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Serial"},
+							Enum:        []interface{}{"Parallel", "Serial", "SerialLatestOnly"},
 						},
 					},
 					"suspend": {
@@ -1684,7 +2291,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions: Ready, UpToDate, Building, InputsResolved and Stalled.",
+							Description: "conditions: Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1695,11 +2302,58 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							},
 						},
 					},
+					"channels": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "channels are names for successful builds. Only the channels subresource changes them.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ImageChannel{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"lastScheduleTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "lastScheduleTime is the last time of the schedule that was dealt with: by a build, or because none was due.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"nextScheduleTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "nextScheduleTime is when the schedule starts the next build, jitter included. Empty while the schedule is not active.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"consecutiveFailures": {
+						SchemaProps: spec.SchemaProps{
+							Description: "consecutiveFailures is how many builds of the spec as it is have failed since the last one that succeeded. Cancelled builds do not count.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"countedBuild": {
+						SchemaProps: spec.SchemaProps{
+							Description: "countedBuild is the number up to which finished builds are counted in consecutiveFailures.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.AttemptedBuild{}.OpenAPIModelName(), v1alpha1.BuildRequestRecord{}.OpenAPIModelName(), v1alpha1.LatestBuild{}.OpenAPIModelName(), v1alpha1.SuccessfulBuild{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName()},
+			v1alpha1.AttemptedBuild{}.OpenAPIModelName(), v1alpha1.BuildRequestRecord{}.OpenAPIModelName(), v1alpha1.ImageChannel{}.OpenAPIModelName(), v1alpha1.LatestBuild{}.OpenAPIModelName(), v1alpha1.SuccessfulBuild{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -1835,6 +2489,241 @@ func schema_goldsmith_apis_images_v1alpha1_Parameter(ref common.ReferenceCallbac
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "PinnedInputs is what the inputs of an earlier build resolved to.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"baseDigest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "baseDigest is the digest of the base Image: \"sha256:\" and 64 hex digits. Empty if the base is none.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"files": {
+						SchemaProps: spec.SchemaProps{
+							Description: "files by name, as they were in the ConfigMap. Empty where the source is inline or there is none.",
+							Type:        []string{"object"},
+							AdditionalProperties: &spec.SchemaOrBool{
+								Allows: true,
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_QueuedBuild(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "QueuedBuild is an ImageBuild of the same name that waits for its turn, with its place in the order. It is computed when it is asked for, and stored nowhere.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. Name, namespace, uid and labels are those of the build.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is where the build stands in the queue.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.QueuedBuildStatus{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.QueuedBuildStatus{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_QueuedBuildList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "QueuedBuildList is a list of builds that wait.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard list metadata.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ListMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						SchemaProps: spec.SchemaProps{
+							Description: "items is the list of builds, by namespace and name.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.QueuedBuild{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.QueuedBuild{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "QueuedBuildStatus is where a build stands in the queue.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"position": {
+						SchemaProps: spec.SchemaProps{
+							Description: "position in the order in which builds of all namespaces would be admitted, from 1, as things are now.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"imageName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "imageName is the name of the Image that it is a build of. Empty for a build created directly.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"priority": {
+						SchemaProps: spec.SchemaProps{
+							Description: "priority among the builds of the namespace.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message says what the build waits for.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"queuedTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "queuedTime is when it began to wait.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"estimatedStartTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "estimatedStartTime is when it would start if the builds before it took as long as the last successful builds of their Images. Empty where nothing is known.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"position"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "RerunRequest asks for another build of what a build of an Image was made from: its inputs, and what they resolved to. It is created at the build's rerun subresource, which answers with the new ImageBuild. The Image must still exist.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The name, if given, is the build's.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"requestID": {
+						SchemaProps: spec.SchemaProps{
+							Description: "requestID is the requester's name for this request, as that of a BuildRequest.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message for people, at most 1024 characters.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -1863,6 +2752,13 @@ func schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref common.ReferenceCa
 									},
 								},
 							},
+						},
+					},
+					"baseDigest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "baseDigest is the digest of the base Image: \"sha256:\" and 64 hex digits. Empty where the base is a reference.",
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 				},
@@ -1917,6 +2813,57 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 		},
 		Dependencies: []string{
 			v1alpha1.Backoff{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_Schedule(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Schedule says at which times a build is started. After an absence of the controller at most one missed start is made up for: the last one.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"cron": {
+						SchemaProps: spec.SchemaProps{
+							Description: "cron is when, as five fields: minute, hour, day of the month, month, day of the week, with names, lists, ranges and steps, or one of @hourly, @daily, @weekly, @monthly and @yearly. The time zone is timeZone's: TZ= is refused.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"timeZone": {
+						SchemaProps: spec.SchemaProps{
+							Description: "timeZone is the name of a time zone of the IANA database, such as Europe/Berlin. A time that a change to daylight-saving time leaves out is skipped, and one that comes twice starts one build. Defaults to UTC.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"mode": {
+						SchemaProps: spec.SchemaProps{
+							Description: "mode says whether there is a build each time. Always, the default, builds each time; IfChanged only if the inputs differ from those of the last attempted build.\n\nPossible enum values:\n - `\"Always\"` builds each time.\n - `\"IfChanged\"` builds if the inputs differ from those of the last attempted build.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Always", "IfChanged"},
+						},
+					},
+					"jitter": {
+						SchemaProps: spec.SchemaProps{
+							Description: "jitter delays each start by up to this long, so that images of the same schedule do not start together. The delay depends on the Image and the time only. 0s to 24h. Defaults to 0s.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
+					"startingDeadline": {
+						SchemaProps: spec.SchemaProps{
+							Description: "startingDeadline is how late a start may be made up for, counted from the jittered time. 1s to 168h. Defaults to no limit.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"cron"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Duration{}.OpenAPIModelName()},
 	}
 }
 
@@ -2054,14 +3001,36 @@ func schema_goldsmith_apis_images_v1alpha1_Triggers(ref common.ReferenceCallback
 				Properties: map[string]spec.Schema{
 					"onSpecChange": {
 						SchemaProps: spec.SchemaProps{
-							Description: "onSpecChange starts a build when nothing was built yet, and whenever the resolved inputs differ from those of the last attempted build. False leaves all builds to requests. Defaults to true.",
+							Description: "onSpecChange starts a build when nothing was built yet, and whenever the resolved inputs differ from those of the last attempted build in more than the base Image. Defaults to true.",
 							Type:        []string{"boolean"},
 							Format:      "",
+						},
+					},
+					"onBaseChange": {
+						SchemaProps: spec.SchemaProps{
+							Description: "onBaseChange starts a build when the build that base.imageRef stands for has changed. Defaults to true.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"schedule": {
+						SchemaProps: spec.SchemaProps{
+							Description: "schedule starts builds at times of the day. Defaults to none.",
+							Ref:         ref(v1alpha1.Schedule{}.OpenAPIModelName()),
+						},
+					},
+					"disableAfterFailures": {
+						SchemaProps: spec.SchemaProps{
+							Description: "disableAfterFailures is how many builds in a row may fail before schedule and onBaseChange start no more. A change of the spec or a build that succeeds, such as a requested one, starts them again. 0 to 1000; 0 is never. Defaults to 5.",
+							Type:        []string{"integer"},
+							Format:      "int32",
 						},
 					},
 				},
 			},
 		},
+		Dependencies: []string{
+			v1alpha1.Schedule{}.OpenAPIModelName()},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 // Defaults of the fields they are named after.
 const (
+	DefaultQueueTimeout     = 24 * time.Hour
 	DefaultStartTimeout     = 10 * time.Minute
 	DefaultRunTimeout       = time.Hour
 	DefaultRetryLimit       = 2
@@ -17,6 +18,8 @@ const (
 	DefaultBackoffMax       = 5 * time.Minute
 	DefaultHistorySucceeded = 3
 	DefaultHistoryFailed    = 3
+	DefaultMaxFailures      = 5
+	DefaultTimeZone         = "UTC"
 )
 
 // SetDefaults_ImageSpec makes every default of an Image visible in the object.
@@ -24,7 +27,6 @@ func SetDefaults_ImageSpec(spec *ImageSpec) {
 	if spec.Triggers == nil {
 		spec.Triggers = &Triggers{}
 	}
-	setDefault(&spec.Triggers.OnSpecChange, true)
 	if spec.RunPolicy == "" {
 		spec.RunPolicy = RunPolicySerial
 	}
@@ -50,8 +52,27 @@ func SetDefaults_ImageBuildSpec(spec *ImageBuildSpec) {
 	}
 }
 
-// SetDefaults_BuildTimeouts sets start and run.
+// SetDefaults_Triggers sets everything but the schedule.
+func SetDefaults_Triggers(triggers *Triggers) {
+	setDefault(&triggers.OnSpecChange, true)
+	setDefault(&triggers.OnBaseChange, true)
+	setDefault(&triggers.DisableAfterFailures, DefaultMaxFailures)
+}
+
+// SetDefaults_Schedule sets the time zone, the mode and the jitter.
+func SetDefaults_Schedule(schedule *Schedule) {
+	if schedule.TimeZone == "" {
+		schedule.TimeZone = DefaultTimeZone
+	}
+	if schedule.Mode == "" {
+		schedule.Mode = ScheduleAlways
+	}
+	setDefault(&schedule.Jitter, metav1.Duration{})
+}
+
+// SetDefaults_BuildTimeouts sets queue, start and run.
 func SetDefaults_BuildTimeouts(timeouts *BuildTimeouts) {
+	setDefault(&timeouts.Queue, metav1.Duration{Duration: DefaultQueueTimeout})
 	setDefault(&timeouts.Start, metav1.Duration{Duration: DefaultStartTimeout})
 	setDefault(&timeouts.Run, metav1.Duration{Duration: DefaultRunTimeout})
 }

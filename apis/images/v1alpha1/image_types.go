@@ -9,6 +9,9 @@ import (
 
 // +genclient
 // +genclient:method=Instantiate,verb=create,subresource=instantiate,input=BuildRequest,result=ImageBuild
+// +genclient:method=GetPlan,verb=get,subresource=plan,result=ImagePlan
+// +genclient:method=GetChannels,verb=get,subresource=channels,result=ImageChannels
+// +genclient:method=UpdateChannels,verb=update,subresource=channels,input=ImageChannels,result=ImageChannels
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // Image is a golden image that should exist. Whenever its inputs change, Goldsmith builds it and keeps the
@@ -49,7 +52,8 @@ type ImageSpec struct {
 	// +optional
 	Triggers *Triggers `json:"triggers,omitempty" protobuf:"bytes,2,opt,name=triggers"`
 	// runPolicy says what happens when a build is due while another one of this image is not finished.
-	// Serial, the default, lets it wait until that one has finished.
+	// Serial, the default, lets it wait until that one has finished; SerialLatestOnly does too, and cancels builds that
+	// wait before it with the reason Superseded; Parallel runs it beside.
 	// +optional
 	RunPolicy RunPolicy `json:"runPolicy,omitempty" protobuf:"bytes,3,opt,name=runPolicy,casttype=RunPolicy"`
 	// suspend stops all triggers while true. Builds that exist go on, and builds can still be requested.
@@ -110,10 +114,25 @@ type Builder struct {
 	Command []string `json:"command,omitempty" protobuf:"bytes,3,rep,name=command"`
 }
 
-// Base is what an image starts from.
+// Base is what an image starts from: exactly one of reference or imageRef.
 type Base struct {
 	// reference of the base in the builder's terms, such as debian:bookworm. 1 to 512 characters without spaces.
-	Reference string `json:"reference" protobuf:"bytes,1,opt,name=reference"`
+	// +optional
+	Reference string `json:"reference,omitempty" protobuf:"bytes,1,opt,name=reference"`
+	// imageRef names another Image of the namespace to start from. Its digest is one of the inputs: when it moves, this
+	// Image is built again. Images may not be based on each other in a circle.
+	// +optional
+	ImageRef *BaseImageReference `json:"imageRef,omitempty" protobuf:"bytes,2,opt,name=imageRef"`
+}
+
+// BaseImageReference names what another Image has made.
+type BaseImageReference struct {
+	// name of the Image.
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+	// channel of that Image whose build is the base, a DNS label of at most 63 characters. Defaults to none: its latest
+	// successful build.
+	// +optional
+	Channel string `json:"channel,omitempty" protobuf:"bytes,2,opt,name=channel"`
 }
 
 // Source holds files for the builder. At most one of its fields is set.
@@ -177,10 +196,55 @@ const (
 // Triggers say what starts a build without anybody asking for one.
 type Triggers struct {
 	// onSpecChange starts a build when nothing was built yet, and whenever the resolved inputs differ from those
-	// of the last attempted build. False leaves all builds to requests. Defaults to true.
+	// of the last attempted build in more than the base Image. Defaults to true.
 	// +optional
 	OnSpecChange *bool `json:"onSpecChange,omitempty" protobuf:"varint,1,opt,name=onSpecChange"`
+	// onBaseChange starts a build when the build that base.imageRef stands for has changed. Defaults to true.
+	// +optional
+	OnBaseChange *bool `json:"onBaseChange,omitempty" protobuf:"varint,2,opt,name=onBaseChange"`
+	// schedule starts builds at times of the day. Defaults to none.
+	// +optional
+	Schedule *Schedule `json:"schedule,omitempty" protobuf:"bytes,3,opt,name=schedule"`
+	// disableAfterFailures is how many builds in a row may fail before schedule and onBaseChange start no more. A change
+	// of the spec or a build that succeeds, such as a requested one, starts them again. 0 to 1000; 0 is never.
+	// Defaults to 5.
+	// +optional
+	DisableAfterFailures *int32 `json:"disableAfterFailures,omitempty" protobuf:"varint,4,opt,name=disableAfterFailures"`
 }
+
+// Schedule says at which times a build is started. After an absence of the controller at most one missed start is made
+// up for: the last one.
+type Schedule struct {
+	// cron is when, as five fields: minute, hour, day of the month, month, day of the week, with names, lists, ranges
+	// and steps, or one of @hourly, @daily, @weekly, @monthly and @yearly. The time zone is timeZone's: TZ= is refused.
+	Cron string `json:"cron" protobuf:"bytes,1,opt,name=cron"`
+	// timeZone is the name of a time zone of the IANA database, such as Europe/Berlin. A time that a change to
+	// daylight-saving time leaves out is skipped, and one that comes twice starts one build. Defaults to UTC.
+	// +optional
+	TimeZone string `json:"timeZone,omitempty" protobuf:"bytes,2,opt,name=timeZone"`
+	// mode says whether there is a build each time. Always, the default, builds each time; IfChanged only if the inputs
+	// differ from those of the last attempted build.
+	// +optional
+	Mode ScheduleMode `json:"mode,omitempty" protobuf:"bytes,3,opt,name=mode,casttype=ScheduleMode"`
+	// jitter delays each start by up to this long, so that images of the same schedule do not start together. The delay
+	// depends on the Image and the time only. 0s to 24h. Defaults to 0s.
+	// +optional
+	Jitter *metav1.Duration `json:"jitter,omitempty" protobuf:"bytes,4,opt,name=jitter"`
+	// startingDeadline is how late a start may be made up for, counted from the jittered time. 1s to 168h. Defaults to no limit.
+	// +optional
+	StartingDeadline *metav1.Duration `json:"startingDeadline,omitempty" protobuf:"bytes,5,opt,name=startingDeadline"`
+}
+
+// ScheduleMode says whether there is a build at each time of a schedule.
+// +enum
+type ScheduleMode string
+
+const (
+	// ScheduleAlways builds each time.
+	ScheduleAlways ScheduleMode = "Always"
+	// ScheduleIfChanged builds if the inputs differ from those of the last attempted build.
+	ScheduleIfChanged ScheduleMode = "IfChanged"
+)
 
 // RunPolicy says how builds of one image follow each other.
 // +enum
@@ -189,6 +253,11 @@ type RunPolicy string
 const (
 	// RunPolicySerial runs the builds of an image one after the other, in the order of their numbers.
 	RunPolicySerial RunPolicy = "Serial"
+	// RunPolicySerialLatestOnly does the same, and of the builds that wait keeps only the newest: the others are
+	// cancelled with the reason Superseded.
+	RunPolicySerialLatestOnly RunPolicy = "SerialLatestOnly"
+	// RunPolicyParallel runs the builds of an image side by side.
+	RunPolicyParallel RunPolicy = "Parallel"
 )
 
 // BuildTimeouts bound the phases of a build.
@@ -202,6 +271,10 @@ type BuildTimeouts struct {
 	// RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.
 	// +optional
 	Run *metav1.Duration `json:"run,omitempty" protobuf:"bytes,2,opt,name=run"`
+	// queue is how long a build may wait for its first attempt. Then it fails with QueueTimeout. What Kueue makes a Job
+	// wait counts as well. 1s to 720h, in whole seconds. Defaults to 24h.
+	// +optional
+	Queue *metav1.Duration `json:"queue,omitempty" protobuf:"bytes,3,opt,name=queue"`
 }
 
 // RetryPolicy says which failures get another attempt. A disruption (the pod or its node went away) gets another
@@ -222,7 +295,8 @@ type RetryPolicy struct {
 	Backoff *Backoff `json:"backoff,omitempty" protobuf:"bytes,3,opt,name=backoff"`
 }
 
-// Backoff is a wait that doubles with each failure.
+// Backoff is a wait that doubles with each failure. It is made up to a fifth longer, by a part that depends on the build
+// and the attempt only, so that builds which failed together are not tried again together.
 type Backoff struct {
 	// initial is the wait after the first failure. 0s to 1h. Defaults to 10s.
 	// +optional
@@ -232,8 +306,8 @@ type Backoff struct {
 	Max *metav1.Duration `json:"max,omitempty" protobuf:"bytes,2,opt,name=max"`
 }
 
-// HistoryLimits say how many finished builds of an image are kept, with their Jobs, pods and logs. The oldest go
-// first; the latest successful build is always kept.
+// HistoryLimits say how many finished builds of an image are kept, and for how long, with their Jobs, pods and logs. The
+// oldest go first; the latest successful build and the builds of channels are always kept.
 type HistoryLimits struct {
 	// succeeded is how many successful builds are kept. 1 to 1000. Defaults to 3.
 	// +optional
@@ -241,6 +315,19 @@ type HistoryLimits struct {
 	// failed is how many failed and cancelled builds are kept. 0 to 1000. Defaults to 3.
 	// +optional
 	Failed *int32 `json:"failed,omitempty" protobuf:"varint,2,opt,name=failed"`
+	// ttl is how long finished builds are kept, counted from their completion. Defaults to no limit.
+	// +optional
+	TTL *HistoryTTL `json:"ttl,omitempty" protobuf:"bytes,3,opt,name=ttl"`
+}
+
+// HistoryTTL says how long finished builds are kept.
+type HistoryTTL struct {
+	// succeeded is how long successful builds are kept. 1m to 87600h. Defaults to no limit.
+	// +optional
+	Succeeded *metav1.Duration `json:"succeeded,omitempty" protobuf:"bytes,1,opt,name=succeeded"`
+	// failed is how long failed and cancelled builds are kept. 1m to 87600h. Defaults to no limit.
+	// +optional
+	Failed *metav1.Duration `json:"failed,omitempty" protobuf:"bytes,2,opt,name=failed"`
 }
 
 // ImageStatus is what is known about an image.
@@ -276,13 +363,49 @@ type ImageStatus struct {
 	// latestSuccessful is the successful build with the highest number, and what it made.
 	// +optional
 	LatestSuccessful *SuccessfulBuild `json:"latestSuccessful,omitempty" protobuf:"bytes,9,opt,name=latestSuccessful"`
-	// conditions: Ready, UpToDate, Building, InputsResolved and Stalled.
+	// conditions: Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type" protobuf:"bytes,10,rep,name=conditions"`
+	// channels are names for successful builds. Only the channels subresource changes them.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Channels []ImageChannel `json:"channels,omitempty" protobuf:"bytes,11,rep,name=channels"`
+	// lastScheduleTime is the last time of the schedule that was dealt with: by a build, or because none was due.
+	// +optional
+	LastScheduleTime *metav1.Time `json:"lastScheduleTime,omitempty" protobuf:"bytes,12,opt,name=lastScheduleTime"`
+	// nextScheduleTime is when the schedule starts the next build, jitter included. Empty while the schedule is not active.
+	// +optional
+	NextScheduleTime *metav1.Time `json:"nextScheduleTime,omitempty" protobuf:"bytes,13,opt,name=nextScheduleTime"`
+	// consecutiveFailures is how many builds of the spec as it is have failed since the last one that succeeded.
+	// Cancelled builds do not count.
+	// +optional
+	ConsecutiveFailures int32 `json:"consecutiveFailures,omitempty" protobuf:"varint,14,opt,name=consecutiveFailures"`
+	// countedBuild is the number up to which finished builds are counted in consecutiveFailures.
+	// +optional
+	CountedBuild int64 `json:"countedBuild,omitempty" protobuf:"varint,15,opt,name=countedBuild"`
+}
+
+// ImageChannel is a name for a successful build of an Image.
+type ImageChannel struct {
+	// name of the channel, a DNS label of at most 63 characters, such as stable.
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+	// build is the name of the build. It is never pruned while the channel names it.
+	Build string `json:"build" protobuf:"bytes,2,opt,name=build"`
+	// digest of what the build made, as it counts for Images that are based on it: its artifact's, or, of several, one of
+	// them all. Set by the server.
+	// +optional
+	Digest string `json:"digest,omitempty" protobuf:"bytes,3,opt,name=digest"`
+	// time is when the channel was moved to this build. Set by the server.
+	// +optional
+	Time metav1.Time `json:"time,omitempty" protobuf:"bytes,4,opt,name=time"`
+	// by is the authenticated user who moved it. Set by the server.
+	// +optional
+	By string `json:"by,omitempty" protobuf:"bytes,5,opt,name=by"`
 }
 
 // BuildRequestRecord remembers the number that a request for a build was given.
@@ -297,13 +420,17 @@ type BuildRequestRecord struct {
 	UID types.UID `json:"uid,omitempty" protobuf:"bytes,3,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
 }
 
-// AttemptedBuild is a build and the digest of what went into it.
+// AttemptedBuild is a build of an Image's own inputs, with the digest of what went into it. One with parameters of its
+// own, or a rerun, is none.
 type AttemptedBuild struct {
 	// number of the build.
 	Number int64 `json:"number" protobuf:"varint,1,opt,name=number"`
 	// inputsDigest is the digest of the resolved inputs. Empty if they did not resolve.
 	// +optional
 	InputsDigest string `json:"inputsDigest,omitempty" protobuf:"bytes,2,opt,name=inputsDigest"`
+	// baseDigest is the digest of the base Image among them. Empty if the base is none, or they did not resolve.
+	// +optional
+	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,3,opt,name=baseDigest"`
 }
 
 // LatestBuild is the build with the highest number.

@@ -9,6 +9,8 @@ import (
 
 // +genclient
 // +genclient:method=Cancel,verb=create,subresource=cancel,input=CancelRequest,result=ImageBuild
+// +genclient:method=Rerun,verb=create,subresource=rerun,input=RerunRequest,result=ImageBuild
+// +genclient:method=Report,verb=create,subresource=report,input=BuildReport,result=BuildReport
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // ImageBuild is one build. Builds of an Image are named <image>-<number> and come from its instantiate
@@ -65,6 +67,28 @@ type ImageBuildSpec struct {
 	// cancelRequested is set once the cancel subresource was called.
 	// +optional
 	CancelRequested *CancelRequested `json:"cancelRequested,omitempty" protobuf:"bytes,8,opt,name=cancelRequested"`
+	// pinned is what the inputs resolve to, whatever they would resolve to now: that of the build that this is a rerun
+	// of. Set by the server; only a rerun has it.
+	// +optional
+	Pinned *PinnedInputs `json:"pinned,omitempty" protobuf:"bytes,9,opt,name=pinned"`
+	// priority among the builds of the namespace that wait: the value of the PriorityClass that inputs.template names, as
+	// it was when the build was created. Set by the server. Defaults to 0.
+	// +optional
+	Priority *int32 `json:"priority,omitempty" protobuf:"varint,10,opt,name=priority"`
+	// runPolicy of the Image as it was: which builds of the Image this one waits for. Set by the server; a build created
+	// directly has none.
+	// +optional
+	RunPolicy RunPolicy `json:"runPolicy,omitempty" protobuf:"bytes,11,opt,name=runPolicy,casttype=RunPolicy"`
+}
+
+// PinnedInputs is what the inputs of an earlier build resolved to.
+type PinnedInputs struct {
+	// baseDigest is the digest of the base Image: "sha256:" and 64 hex digits. Empty if the base is none.
+	// +optional
+	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,1,opt,name=baseDigest"`
+	// files by name, as they were in the ConfigMap. Empty where the source is inline or there is none.
+	// +optional
+	Files map[string]string `json:"files,omitempty" protobuf:"bytes,2,rep,name=files"`
 }
 
 // ImageReference names an Image of the same namespace.
@@ -86,11 +110,17 @@ const (
 	TriggerSpecChange TriggerReason = "SpecChange"
 	// TriggerManual is a build that somebody asked for.
 	TriggerManual TriggerReason = "Manual"
+	// TriggerBaseChange is a build for another base: the Image that this one is based on has moved.
+	TriggerBaseChange TriggerReason = "BaseChange"
+	// TriggerSchedule is a build at a time of the schedule.
+	TriggerSchedule TriggerReason = "Schedule"
+	// TriggerRerun is a build of what an earlier build was made from.
+	TriggerRerun TriggerReason = "Rerun"
 )
 
 // BuildTrigger says why there is a build.
 type BuildTrigger struct {
-	// reason is what started the build: Created, SpecChange or Manual.
+	// reason is what started the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.
 	Reason TriggerReason `json:"reason" protobuf:"bytes,1,opt,name=reason,casttype=TriggerReason"`
 	// message for people.
 	// +optional
@@ -105,6 +135,14 @@ type BuildTrigger struct {
 	// +optional
 	// +listType=atomic
 	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
+	// rerunOf is the name of the build that this is a rerun of.
+	// +optional
+	RerunOf string `json:"rerunOf,omitempty" protobuf:"bytes,6,opt,name=rerunOf"`
+	// parameters are those that the request set for this build only. They are among the build's inputs.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Parameters []Parameter `json:"parameters,omitempty" protobuf:"bytes,7,rep,name=parameters"`
 }
 
 // InputChange is one difference between the inputs of two builds.
@@ -129,6 +167,9 @@ type CancelRequested struct {
 	// reason given by that user.
 	// +optional
 	Reason string `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason"`
+	// supersededBy is the name of the newer build of the Image for whose sake this one was cancelled while it waited.
+	// +optional
+	SupersededBy string `json:"supersededBy,omitempty" protobuf:"bytes,4,opt,name=supersededBy"`
 }
 
 // BuildPhase is where a build stands. The server refuses transitions that are not listed at each phase.
@@ -211,6 +252,43 @@ type ImageBuildStatus struct {
 	// failure says why the build failed or was cancelled. Set once the phase is Failed or Cancelled.
 	// +optional
 	Failure *BuildFailure `json:"failure,omitempty" protobuf:"bytes,11,opt,name=failure"`
+	// progress is what the builder of the current attempt reported last. Only the report subresource sets it; the next
+	// attempt begins without.
+	// +optional
+	Progress *BuildProgress `json:"progress,omitempty" protobuf:"bytes,12,opt,name=progress"`
+	// stages that the builder of the current attempt reported, in the order of their beginnings. At most 32.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Stages []BuildStage `json:"stages,omitempty" protobuf:"bytes,13,rep,name=stages"`
+}
+
+// BuildProgress is how far the builder says it is.
+type BuildProgress struct {
+	// stage that the builder is in, as it calls it.
+	// +optional
+	Stage string `json:"stage,omitempty" protobuf:"bytes,1,opt,name=stage"`
+	// percent of the whole build that is done, 0 to 100.
+	// +optional
+	Percent *int32 `json:"percent,omitempty" protobuf:"varint,2,opt,name=percent"`
+	// message for people.
+	// +optional
+	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
+	// time is when the server stored this.
+	Time metav1.MicroTime `json:"time" protobuf:"bytes,4,opt,name=time"`
+	// attempt whose builder said so.
+	Attempt int32 `json:"attempt" protobuf:"varint,5,opt,name=attempt"`
+}
+
+// BuildStage is a stage of a build that its builder told of.
+type BuildStage struct {
+	// name of the stage.
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+	// startTime is when the builder said that it is in this stage.
+	StartTime metav1.Time `json:"startTime" protobuf:"bytes,2,opt,name=startTime"`
+	// completionTime is when it said that it is in the next one, or when the attempt ended.
+	// +optional
+	CompletionTime *metav1.Time `json:"completionTime,omitempty" protobuf:"bytes,3,opt,name=completionTime"`
 }
 
 // ResolvedInputs is what the inputs of a build resolved to.
@@ -220,6 +298,9 @@ type ResolvedInputs struct {
 	// files by name, as they were in the ConfigMap. Empty where the source is inline or there is none.
 	// +optional
 	Files map[string]string `json:"files,omitempty" protobuf:"bytes,2,rep,name=files"`
+	// baseDigest is the digest of the base Image: "sha256:" and 64 hex digits. Empty where the base is a reference.
+	// +optional
+	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,3,opt,name=baseDigest"`
 }
 
 // AttemptOutcome is how an attempt ended.

@@ -14,6 +14,9 @@ const (
 	ImageInputsResolved = "InputsResolved"
 	// ImageStalled is True when the Image will not progress without a person (kstatus).
 	ImageStalled = "Stalled"
+	// ImageScheduleActive is True when the schedule starts builds, and False when there is none, it is suspended, or too
+	// many builds in a row have failed.
+	ImageScheduleActive = "ScheduleActive"
 )
 
 // Condition types of an ImageBuild.
@@ -57,6 +60,12 @@ const (
 	ReasonProgressing = "Progressing"
 	// ReasonSuspended : the inputs have changed, and the triggers are suspended or off.
 	ReasonSuspended = "Suspended"
+	// ReasonNoSchedule : the Image has no schedule.
+	ReasonNoSchedule = "NoSchedule"
+	// ReasonScheduled : the schedule starts builds.
+	ReasonScheduled = "Scheduled"
+	// ReasonTooManyFailures : triggers.disableAfterFailures builds in a row have failed.
+	ReasonTooManyFailures = "TooManyFailures"
 )
 
 // Reasons of an ImageBuild's conditions, besides the reasons of failures. While a build waits they are what WHY shows.
@@ -69,8 +78,11 @@ const (
 	ReasonAdmitted = "Admitted"
 	// ReasonContainerStarted : the builder runs or has run.
 	ReasonContainerStarted = "ContainerStarted"
-	// ReasonWaitingForSlot : an earlier build of the Image has not finished.
+	// ReasonWaitingForSlot : an earlier build of the Image has not finished, or the namespace or the cluster runs as many
+	// builds as it may. The message says which.
 	ReasonWaitingForSlot = "WaitingForSlot"
+	// ReasonWaitingForKueue : Kueue has not admitted the Job, or has suspended it again.
+	ReasonWaitingForKueue = "WaitingForKueue"
 	// ReasonWaitingForPod : the Job has no pod yet, or its container is not there yet; the message says what is known.
 	ReasonWaitingForPod = "WaitingForPod"
 	// ReasonUnschedulable : no node takes the pod now.
@@ -125,6 +137,8 @@ const (
 	ReasonSourceNotFound FailureReason = "SourceNotFound"
 	// ReasonSourceTooLarge : the files are more than 64 KiB.
 	ReasonSourceTooLarge FailureReason = "SourceTooLarge"
+	// ReasonBaseNotFound : the Image that base.imageRef names is missing, has no such channel, or was never built.
+	ReasonBaseNotFound FailureReason = "BaseNotFound"
 	// ReasonNoResult : the builder ended with exit code 0 and left no result.
 	ReasonNoResult FailureReason = "NoResult"
 	// ReasonInvalidResult : the builder's result does not keep the contract.
@@ -169,6 +183,8 @@ const (
 
 // Reasons of class Timeout.
 const (
+	// ReasonQueueTimeout : it was not the build's turn within timeouts.queue.
+	ReasonQueueTimeout FailureReason = "QueueTimeout"
 	// ReasonStartTimeout : no container started within timeouts.start.
 	ReasonStartTimeout FailureReason = "StartTimeout"
 	// ReasonRunTimeout : the build ran longer than timeouts.run.
@@ -179,6 +195,8 @@ const (
 const (
 	// ReasonCancelRequested : somebody asked for it.
 	ReasonCancelRequested FailureReason = "CancelRequested"
+	// ReasonSuperseded : a newer build of the Image made it unnecessary while it waited (runPolicy SerialLatestOnly).
+	ReasonSuperseded FailureReason = "Superseded"
 )
 
 // Class is the class that a reason belongs to; empty if it is none of the reasons above.
@@ -186,7 +204,7 @@ func (r FailureReason) Class() FailureClass {
 	switch r {
 	case ReasonBuilderFailed, ReasonOOMKilled:
 		return FailureUser
-	case ReasonBuilderNotFound, ReasonBuilderNotAllowed, ReasonBuilderNotRunnable, ReasonSourceNotFound, ReasonSourceTooLarge,
+	case ReasonBuilderNotFound, ReasonBuilderNotAllowed, ReasonBuilderNotRunnable, ReasonSourceNotFound, ReasonSourceTooLarge, ReasonBaseNotFound,
 		ReasonNoResult, ReasonInvalidResult, ReasonJobConflict, ReasonJobRejected, ReasonPodForbidden, ReasonInvalidImageName:
 		return FailureConfig
 	case ReasonBuilderTempFail, ReasonEvicted, ReasonPreempted, ReasonNodeLost, ReasonNodeShutdown, ReasonNodeRejected,
@@ -194,9 +212,9 @@ func (r FailureReason) Class() FailureClass {
 		return FailureInfrastructure
 	case ReasonImagePullFailed:
 		return FailureRegistry
-	case ReasonStartTimeout, ReasonRunTimeout:
+	case ReasonQueueTimeout, ReasonStartTimeout, ReasonRunTimeout:
 		return FailureTimeout
-	case ReasonCancelRequested:
+	case ReasonCancelRequested, ReasonSuperseded:
 		return FailureCancelled
 	}
 	return ""
@@ -210,6 +228,8 @@ const (
 	EventSucceeded = "Succeeded"
 	// EventRetrying is recorded on an ImageBuild whose attempt failed and gets another.
 	EventRetrying = "Retrying"
+	// EventScheduleDisabled is recorded on an Image whose schedule and base start no more builds after too many failures.
+	EventScheduleDisabled = "ScheduleDisabled"
 )
 
 // Labels and annotations of the objects that Goldsmith makes.
@@ -226,4 +246,12 @@ const (
 	ManagedBy = "goldsmith"
 	// AnnotationInput is the builder's input, on pods.
 	AnnotationInput = GroupName + "/input"
+	// AnnotationQueueWeight is the weight of a Namespace's share of the queue, a whole number from 1 to 1000. On
+	// Namespaces, by whoever may change them. Defaults to 1.
+	AnnotationQueueWeight = GroupName + "/queue-weight"
+	// AnnotationMaxBuilds is how many builds of a Namespace may be active at the same time, a whole number from 0 to
+	// 100000. On Namespaces, by whoever may change them. Defaults to what the operator set for all of them.
+	AnnotationMaxBuilds = GroupName + "/max-builds"
+	// LabelKueueQueue is the label by which Kueue finds the Jobs of its queues.
+	LabelKueueQueue = "kueue.x-k8s.io/queue-name"
 )

@@ -39,6 +39,12 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ImageBuildList{},
 		&BuildRequest{},
 		&CancelRequest{},
+		&RerunRequest{},
+		&BuildReport{},
+		&ImageChannels{},
+		&ImagePlan{},
+		&QueuedBuild{},
+		&QueuedBuildList{},
 		&ImageBuildLogOptions{},
 	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)

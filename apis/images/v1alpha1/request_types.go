@@ -17,11 +17,13 @@ type BuildRequest struct {
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// requestID is the requester's name for this request, 1 to 128 printable characters. The same requestID is
-	// answered with the same build, as long as it is among the last 32. Defaults to a random one, with which a
-	// request that is sent twice makes two builds.
+	// answered with the same build, as long as it is among the last 32. Names that begin with "schedule:", or are a
+	// digest with a number, are those of builds that start by themselves: parameters are refused with them, and reruns.
+	// Defaults to a random one, with which a request that is sent twice makes two builds.
 	// +optional
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
-	// reason is what the build is said to be started by: Created, SpecChange or Manual. Defaults to Manual.
+	// reason is what the build is said to be started by: Created, SpecChange, BaseChange, Schedule or Manual. Defaults to
+	// Manual.
 	// +optional
 	Reason TriggerReason `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason,casttype=TriggerReason"`
 	// message for people, at most 1024 characters.
@@ -31,6 +33,55 @@ type BuildRequest struct {
 	// +optional
 	// +listType=atomic
 	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
+	// parameters for this build only: each replaces the Image's parameter of its name, or is added. Together with the
+	// Image's they are within the limits of an Image. Such a build says nothing of the Image's own inputs: it does not
+	// count as the last attempted one.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Parameters []Parameter `json:"parameters,omitempty" protobuf:"bytes,6,rep,name=parameters"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// RerunRequest asks for another build of what a build of an Image was made from: its inputs, and what they resolved to.
+// It is created at the build's rerun subresource, which answers with the new ImageBuild. The Image must still exist.
+type RerunRequest struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard object's metadata. The name, if given, is the build's.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
+
+	// requestID is the requester's name for this request, as that of a BuildRequest.
+	// +optional
+	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
+	// message for people, at most 1024 characters.
+	// +optional
+	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// BuildReport says how far a builder is. It is created at the build's report subresource from inside the pod of the
+// build's current attempt, with the token that is mounted there, and answered with what was stored. The server stores at
+// most one report a second for a build: sooner ones get 429 with Retry-After. Before the pod is recorded the answer is
+// 503 with Retry-After, and any other pod's is 403.
+type BuildReport struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard object's metadata. The name, if given, is the build's.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
+
+	// stage that the builder is in, at most 63 printable characters. A new one ends the one before; one that was left is
+	// not entered again. Defaults to the stage of the report before.
+	// +optional
+	Stage string `json:"stage,omitempty" protobuf:"bytes,2,opt,name=stage"`
+	// percent of the whole build that is done, 0 to 100.
+	// +optional
+	Percent *int32 `json:"percent,omitempty" protobuf:"varint,3,opt,name=percent"`
+	// message for people, at most 1024 characters.
+	// +optional
+	Message string `json:"message,omitempty" protobuf:"bytes,4,opt,name=message"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -46,6 +97,10 @@ type CancelRequest struct {
 	// reason for people, at most 1024 characters.
 	// +optional
 	Reason string `json:"reason,omitempty" protobuf:"bytes,2,opt,name=reason"`
+	// supersededBy is the name of a newer build of the same Image that makes this one unnecessary. Such a request cancels
+	// a build only while it is Pending or Queued, with the reason Superseded.
+	// +optional
+	SupersededBy string `json:"supersededBy,omitempty" protobuf:"bytes,3,opt,name=supersededBy"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

@@ -8,16 +8,18 @@ import (
 
 // BuildTemplate says how the pods of builds are made: where they run, with how much, and what else they are told. The
 // rest of a pod is not negotiable: it always meets the restricted Pod Security Standard, mounts no service-account
-// token and has no volumes besides those of the builder contract. A build whose pod the namespace forbids all the same
-// (admission, a LimitRange, a missing service account) fails with PodForbidden and what the API server said.
+// token unless the operator lets its builder report, and has no volumes besides those of the builder contract. A build
+// whose pod the namespace forbids all the same (admission, a LimitRange, a missing service account) fails with
+// PodForbidden and what the API server said.
 // As JSON, without HTML escaping, a template is at most 32 KiB.
 //
 // A server on one machine runs builders as processes of its own: builds with env fail there with BuilderNotRunnable,
-// because a variable could make a builder run something else, and the other fields have no effect.
+// because a variable could make a builder run something else, and of the other fields only priorityClassName has an
+// effect: on the order in which builds run.
 type BuildTemplate struct {
 	// serviceAccountName is the service account of the namespace that the pod runs as: its imagePullSecrets are used,
-	// and what admission ties to it. No token of it is mounted. A DNS subdomain of at most 253 characters. Defaults to
-	// the namespace's service account "default".
+	// and what admission ties to it. No token of it is mounted, unless the operator lets the builder report. A DNS
+	// subdomain of at most 253 characters. Defaults to the namespace's service account "default".
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty" protobuf:"bytes,1,opt,name=serviceAccountName"`
 	// resources are what the builder's container requests, and may use at most. Quantities are not negative, and no
@@ -52,4 +54,10 @@ type BuildTemplate struct {
 	// +listType=map
 	// +listMapKey=name
 	Env []corev1.EnvVar `json:"env,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,8,rep,name=env"`
+	// queueName is the LocalQueue of Kueue that the build's Jobs are submitted to, a DNS subdomain of at most 63
+	// characters: it becomes a label's value. Then Kueue decides when they start, and Goldsmith's own limits do not count
+	// for the build. Builds with it never start where there is no Kueue, as on one machine: there they fail with
+	// QueueTimeout. Defaults to none. It does not count as an input.
+	// +optional
+	QueueName string `json:"queueName,omitempty" protobuf:"bytes,9,opt,name=queueName"`
 }

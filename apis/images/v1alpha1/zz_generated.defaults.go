@@ -20,6 +20,7 @@ func RegisterDefaults(scheme *runtime.Scheme) error {
 	scheme.AddTypeDefaultingFunc(&ImageBuild{}, func(obj interface{}) { SetObjectDefaults_ImageBuild(obj.(*ImageBuild)) })
 	scheme.AddTypeDefaultingFunc(&ImageBuildList{}, func(obj interface{}) { SetObjectDefaults_ImageBuildList(obj.(*ImageBuildList)) })
 	scheme.AddTypeDefaultingFunc(&ImageList{}, func(obj interface{}) { SetObjectDefaults_ImageList(obj.(*ImageList)) })
+	scheme.AddTypeDefaultingFunc(&ImagePlan{}, func(obj interface{}) { SetObjectDefaults_ImagePlan(obj.(*ImagePlan)) })
 	return nil
 }
 
@@ -40,6 +41,12 @@ func SetObjectDefaults_Image(in *Image) {
 					}
 				}
 			}
+		}
+	}
+	if in.Spec.Triggers != nil {
+		SetDefaults_Triggers(in.Spec.Triggers)
+		if in.Spec.Triggers.Schedule != nil {
+			SetDefaults_Schedule(in.Spec.Triggers.Schedule)
 		}
 	}
 	if in.Spec.Timeouts != nil {
@@ -93,5 +100,40 @@ func SetObjectDefaults_ImageList(in *ImageList) {
 	for i := range in.Items {
 		a := &in.Items[i]
 		SetObjectDefaults_Image(a)
+	}
+}
+
+func SetObjectDefaults_ImagePlan(in *ImagePlan) {
+	SetDefaults_ImageSpec(&in.Spec)
+	if in.Spec.BuildInputs.Template != nil {
+		for i := range in.Spec.BuildInputs.Template.Env {
+			a := &in.Spec.BuildInputs.Template.Env[i]
+			if a.ValueFrom != nil {
+				if a.ValueFrom.FileKeyRef != nil {
+					if a.ValueFrom.FileKeyRef.Optional == nil {
+						var ptrVar1 bool = false
+						a.ValueFrom.FileKeyRef.Optional = &ptrVar1
+					}
+				}
+			}
+		}
+	}
+	if in.Spec.Triggers != nil {
+		SetDefaults_Triggers(in.Spec.Triggers)
+		if in.Spec.Triggers.Schedule != nil {
+			SetDefaults_Schedule(in.Spec.Triggers.Schedule)
+		}
+	}
+	if in.Spec.Timeouts != nil {
+		SetDefaults_BuildTimeouts(in.Spec.Timeouts)
+	}
+	if in.Spec.Retry != nil {
+		SetDefaults_RetryPolicy(in.Spec.Retry)
+		if in.Spec.Retry.Backoff != nil {
+			SetDefaults_Backoff(in.Spec.Retry.Backoff)
+		}
+	}
+	if in.Spec.History != nil {
+		SetDefaults_HistoryLimits(in.Spec.History)
 	}
 }

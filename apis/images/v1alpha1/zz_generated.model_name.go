@@ -28,6 +28,11 @@ func (in Base) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in BaseImageReference) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BaseImageReference"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in BuildAttempt) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.BuildAttempt"
 }
@@ -43,6 +48,16 @@ func (in BuildInputs) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in BuildProgress) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BuildProgress"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in BuildReport) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BuildReport"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in BuildRequest) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.BuildRequest"
 }
@@ -50,6 +65,11 @@ func (in BuildRequest) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in BuildRequestRecord) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.BuildRequestRecord"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in BuildStage) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BuildStage"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -93,6 +113,11 @@ func (in HistoryLimits) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in HistoryTTL) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.HistoryTTL"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Image) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Image"
 }
@@ -123,8 +148,28 @@ func (in ImageBuildStatus) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageChannel) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageChannel"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageChannels) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageChannels"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ImageList) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ImageList"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImagePlan) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImagePlan"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImagePlanStatus) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImagePlanStatus"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -163,6 +208,31 @@ func (in Parameter) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in PinnedInputs) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.PinnedInputs"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in QueuedBuild) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.QueuedBuild"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in QueuedBuildList) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.QueuedBuildList"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in QueuedBuildStatus) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.QueuedBuildStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in RerunRequest) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.RerunRequest"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ResolvedInputs) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ResolvedInputs"
 }
@@ -170,6 +240,11 @@ func (in ResolvedInputs) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in RetryPolicy) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.RetryPolicy"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Schedule) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.Schedule"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

@@ -249,7 +249,7 @@ func (s *schedule) watch() operation {
 }
 
 func watched(ctx context.Context, client *clientv3.Client, prefix string, compacted int64, options []clientv3.OpOption) string {
-	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), 10*time.Second)
+	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), time.Minute)
 	defer cancel()
 	text := ""
 	responses := client.Watch(ctx, prefix, options...)

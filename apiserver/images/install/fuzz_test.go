@@ -66,6 +66,19 @@ var manifests = []string{
 	`{KIND "ImageBuild","status":{"phase":"Succeeded","artifacts":[{}],"failure":{},"attempts":[{},{}],"currentAttempt":-1,"conditions":[{"type":"LogArchived"}]}}`,
 	`{KIND "ImageBuild","status":{"phase":"Failed","completionTime":"2030-01-02T03:04:06Z","failure":END}}`,
 
+	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"runPolicy":"SerialLatestOnly","triggers":{"onBaseChange":false,"disableAfterFailures":-1,"schedule":` +
+		`{"cron":"*/5 0-6,22 * JAN-MAR mon","timeZone":"Europe/Berlin","mode":"IfChanged","jitter":"1h","startingDeadline":"1s"}},"timeouts":{"queue":"721h"},"history":{"ttl":{"succeeded":"1s"}}}}`,
+	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"triggers":{"schedule":{"cron":"@every 1s","timeZone":"../../etc/passwd"}}}}`,
+	`{KIND "Image","metadata":{"name":"a"},"spec":{"builder":{"name":"mock"},"base":{"imageRef":{"name":"a","channel":"-"}},"targets":[{"platform":"linux/amd64","format":"raw"}]},` +
+		`"status":{"channels":[{},{"name":"stable","build":"a-1"}],"consecutiveFailures":-1,"countedBuild":-1,"lastScheduleTime":null,"lastAttempted":{"number":1,"baseDigest":"x"}}}`,
+	`{KIND "ImageBuild","metadata":{"name":"debian-2"},"spec":{"inputs":{INPUTS},"imageRef":{"name":"debian","uid":"u"},"number":2,"runPolicy":"Random","priority":-1,` +
+		`"pinned":{"baseDigest":"x","files":{"../a":"b"}},"trigger":{"reason":"Rerun","rerunOf":"debian-1","parameters":[{}]}}}`,
+	`{KIND "ImageBuild","metadata":{"name":"once"},"spec":{"inputs":{INPUTS}},"status":{"phase":"Queued","currentAttempt":1,"attempts":[` +
+		`{"number":1,"jobName":"job","jobUID":"j","startTime":"2030-01-02T03:04:05Z"}],"progress":{"percent":101,"attempt":9},"stages":[{},{"name":"a"}]}}`,
+
+	`{KIND "RerunRequest"}`, `{KIND "RerunRequest","metadata":{"name":"x"},"requestID":"\u0000","message":"again"}`,
+	`{KIND "ImageChannels"}`, `{KIND "ImageChannels","metadata":{"name":"x"},"channels":[{"name":"stable","build":"debian-1"},{"name":"stable"},{}]}`,
+	`{KIND "CancelRequest","supersededBy":"A"}`, `{KIND "BuildRequest","parameters":[{"name":"a","value":"b"},{}]}`,
 	`{KIND "BuildRequest"}`, `{KIND "BuildRequest","metadata":{"name":"x"},"requestID":"\u0000","reason":"Because","message":"m","changes":[{},null]}`,
 	`{KIND "CancelRequest"}`, `{KIND "CancelRequest","metadata":{"name":"x"},"reason":"not needed"}`,
 	`{KIND "ImageBuildLogOptions","attempt":-1,"tailLines":-1,"limitBytes":0,"sinceTime":null}`,
@@ -112,6 +125,11 @@ func FuzzObjects(f *testing.F) {
 			validateBuild(t, scheme, object)
 		case *images.BuildRequest:
 			validation.BuildRequest(object, "debian")
+			validation.MergedParameters(object.Parameters)
+		case *images.RerunRequest:
+			validation.RerunRequest(object, "once")
+		case *images.ImageChannels:
+			validation.ImageChannels(object, "debian")
 		case *images.CancelRequest:
 			validation.CancelRequest(object, "once")
 		case *images.ImageBuildLogOptions:
@@ -125,6 +143,7 @@ func validateBuild(t *testing.T, scheme *runtime.Scheme, build *images.ImageBuil
 	t.Helper()
 	validation.DirectImageBuild(build, nil)
 	validation.InstantiatedImageBuild(build)
+	validation.RankedImageBuild(build)
 	validation.ImageBuildUpdate(build, &images.ImageBuild{})
 	validation.ImageBuildUpdate(&images.ImageBuild{}, build)
 	validation.ImageBuildStatusUpdate(&images.ImageBuild{}, build)
@@ -143,7 +162,7 @@ func validateBuild(t *testing.T, scheme *runtime.Scheme, build *images.ImageBuil
 		t.Fatalf("a valid build cannot be converted: %v", err)
 	}
 	missing := &v1alpha1.BuildFailure{Class: v1alpha1.FailureConfig, Reason: v1alpha1.ReasonSourceNotFound}
-	for _, observed := range []state.Observed{{}, {Turn: true}, {Unresolved: missing}, {Rejected: "no"}} {
+	for _, observed := range []state.Observed{{}, {Turn: state.Turn{Admitted: true}}, {Unresolved: missing}, {Rejected: "no"}} {
 		observed.Build, observed.Now = public, time.Unix(1_900_000_000, 0)
 		state.Next(observed)
 	}

@@ -52,8 +52,19 @@ func defaulted(serializer.CodecFactory) []any {
 			fill(c, &spec.Timeouts)
 			fill(c, &spec.Retry)
 		},
-		func(triggers *images.Triggers, c randfill.Continue) { fill(c, &triggers.OnSpecChange) },
+		func(triggers *images.Triggers, c randfill.Continue) {
+			c.FillNoCustom(triggers)
+			fill(c, &triggers.OnSpecChange)
+			fill(c, &triggers.OnBaseChange)
+			fill(c, &triggers.DisableAfterFailures)
+		},
+		func(schedule *images.Schedule, c randfill.Continue) {
+			c.FillNoCustom(schedule)
+			schedule.TimeZone, schedule.Mode = "Europe/Berlin", v1alpha1.ScheduleIfChanged
+			fill(c, &schedule.Jitter)
+		},
 		func(timeouts *images.BuildTimeouts, c randfill.Continue) {
+			fill(c, &timeouts.Queue)
 			fill(c, &timeouts.Start)
 			fill(c, &timeouts.Run)
 		},
@@ -67,6 +78,7 @@ func defaulted(serializer.CodecFactory) []any {
 			fill(c, &backoff.Max)
 		},
 		func(history *images.HistoryLimits, c randfill.Continue) {
+			c.FillNoCustom(history)
 			fill(c, &history.Succeeded)
 			fill(c, &history.Failed)
 		},
@@ -98,7 +110,7 @@ func TestDefaultsAreIdempotent(t *testing.T) {
 	codecs := serializer.NewCodecFactory(scheme)
 	random := fuzzer.FuzzerFor(metafuzzer.Funcs, rand.NewSource(1), codecs).NilChance(0.5)
 	for range 200 {
-		for _, object := range []runtime.Object{&v1alpha1.Image{}, &v1alpha1.ImageBuild{}, &v1alpha1.BuildRequest{}} {
+		for _, object := range []runtime.Object{&v1alpha1.Image{}, &v1alpha1.ImageBuild{}, &v1alpha1.ImagePlan{}, &v1alpha1.BuildRequest{}} {
 			random.Fill(object)
 			scheme.Default(object)
 			once := object.DeepCopyObject()
@@ -113,14 +125,15 @@ func TestDefaultsAreIdempotent(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	scheme := newScheme(t)
 	duration := func(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
-	timeouts := &v1alpha1.BuildTimeouts{Start: duration(10 * time.Minute), Run: duration(time.Hour)}
+	timeouts := &v1alpha1.BuildTimeouts{Queue: duration(24 * time.Hour), Start: duration(10 * time.Minute), Run: duration(time.Hour)}
 	retry := &v1alpha1.RetryPolicy{
 		Limit: ptr.To[int32](2), On: []v1alpha1.FailureClass{v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry},
 		Backoff: &v1alpha1.Backoff{Initial: duration(10 * time.Second), Max: duration(5 * time.Minute)},
 	}
 	for _, test := range []struct{ object, want runtime.Object }{
 		{&v1alpha1.Image{}, &v1alpha1.Image{Spec: v1alpha1.ImageSpec{
-			Triggers: &v1alpha1.Triggers{OnSpecChange: ptr.To(true)}, RunPolicy: v1alpha1.RunPolicySerial, Suspend: ptr.To(false),
+			Triggers:  &v1alpha1.Triggers{OnSpecChange: ptr.To(true), OnBaseChange: ptr.To(true), DisableAfterFailures: ptr.To[int32](5)},
+			RunPolicy: v1alpha1.RunPolicySerial, Suspend: ptr.To(false),
 			Timeouts: timeouts, Retry: retry, History: &v1alpha1.HistoryLimits{Succeeded: ptr.To[int32](3), Failed: ptr.To[int32](3)},
 		}}},
 		{&v1alpha1.ImageBuild{}, &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Timeouts: timeouts, Retry: retry}}},
@@ -130,6 +143,12 @@ func TestDefaults(t *testing.T) {
 		if diff := cmp.Diff(test.want, test.object); diff != "" {
 			t.Errorf("defaults of a %T:\n%s", test.object, diff)
 		}
+	}
+
+	nightly := &v1alpha1.Image{Spec: v1alpha1.ImageSpec{Triggers: &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{Cron: "@daily"}}}}
+	scheme.Default(nightly)
+	if diff := cmp.Diff(&v1alpha1.Schedule{Cron: "@daily", TimeZone: "UTC", Mode: v1alpha1.ScheduleAlways, Jitter: duration(0)}, nightly.Spec.Triggers.Schedule); diff != "" {
+		t.Errorf("defaults of a schedule:\n%s", diff)
 	}
 
 	long := &v1alpha1.Image{Spec: v1alpha1.ImageSpec{Retry: &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: duration(time.Hour)}}}}

@@ -65,6 +65,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.BaseImageReference)(nil), (*images.BaseImageReference)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_BaseImageReference_To_images_BaseImageReference(a.(*imagesv1alpha1.BaseImageReference), b.(*images.BaseImageReference), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.BaseImageReference)(nil), (*imagesv1alpha1.BaseImageReference)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_BaseImageReference_To_v1alpha1_BaseImageReference(a.(*images.BaseImageReference), b.(*imagesv1alpha1.BaseImageReference), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.BuildAttempt)(nil), (*images.BuildAttempt)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_BuildAttempt_To_images_BuildAttempt(a.(*imagesv1alpha1.BuildAttempt), b.(*images.BuildAttempt), scope)
 	}); err != nil {
@@ -95,6 +105,26 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.BuildProgress)(nil), (*images.BuildProgress)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_BuildProgress_To_images_BuildProgress(a.(*imagesv1alpha1.BuildProgress), b.(*images.BuildProgress), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.BuildProgress)(nil), (*imagesv1alpha1.BuildProgress)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_BuildProgress_To_v1alpha1_BuildProgress(a.(*images.BuildProgress), b.(*imagesv1alpha1.BuildProgress), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.BuildReport)(nil), (*images.BuildReport)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_BuildReport_To_images_BuildReport(a.(*imagesv1alpha1.BuildReport), b.(*images.BuildReport), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.BuildReport)(nil), (*imagesv1alpha1.BuildReport)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_BuildReport_To_v1alpha1_BuildReport(a.(*images.BuildReport), b.(*imagesv1alpha1.BuildReport), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.BuildRequest)(nil), (*images.BuildRequest)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_BuildRequest_To_images_BuildRequest(a.(*imagesv1alpha1.BuildRequest), b.(*images.BuildRequest), scope)
 	}); err != nil {
@@ -112,6 +142,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*images.BuildRequestRecord)(nil), (*imagesv1alpha1.BuildRequestRecord)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_images_BuildRequestRecord_To_v1alpha1_BuildRequestRecord(a.(*images.BuildRequestRecord), b.(*imagesv1alpha1.BuildRequestRecord), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.BuildStage)(nil), (*images.BuildStage)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_BuildStage_To_images_BuildStage(a.(*imagesv1alpha1.BuildStage), b.(*images.BuildStage), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.BuildStage)(nil), (*imagesv1alpha1.BuildStage)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_BuildStage_To_v1alpha1_BuildStage(a.(*images.BuildStage), b.(*imagesv1alpha1.BuildStage), scope)
 	}); err != nil {
 		return err
 	}
@@ -195,6 +235,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.HistoryTTL)(nil), (*images.HistoryTTL)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_HistoryTTL_To_images_HistoryTTL(a.(*imagesv1alpha1.HistoryTTL), b.(*images.HistoryTTL), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.HistoryTTL)(nil), (*imagesv1alpha1.HistoryTTL)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_HistoryTTL_To_v1alpha1_HistoryTTL(a.(*images.HistoryTTL), b.(*imagesv1alpha1.HistoryTTL), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.Image)(nil), (*images.Image)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_Image_To_images_Image(a.(*imagesv1alpha1.Image), b.(*images.Image), scope)
 	}); err != nil {
@@ -255,6 +305,26 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageChannel)(nil), (*images.ImageChannel)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImageChannel_To_images_ImageChannel(a.(*imagesv1alpha1.ImageChannel), b.(*images.ImageChannel), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImageChannel)(nil), (*imagesv1alpha1.ImageChannel)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImageChannel_To_v1alpha1_ImageChannel(a.(*images.ImageChannel), b.(*imagesv1alpha1.ImageChannel), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageChannels)(nil), (*images.ImageChannels)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImageChannels_To_images_ImageChannels(a.(*imagesv1alpha1.ImageChannels), b.(*images.ImageChannels), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImageChannels)(nil), (*imagesv1alpha1.ImageChannels)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImageChannels_To_v1alpha1_ImageChannels(a.(*images.ImageChannels), b.(*imagesv1alpha1.ImageChannels), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageList)(nil), (*images.ImageList)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_ImageList_To_images_ImageList(a.(*imagesv1alpha1.ImageList), b.(*images.ImageList), scope)
 	}); err != nil {
@@ -262,6 +332,26 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*images.ImageList)(nil), (*imagesv1alpha1.ImageList)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_images_ImageList_To_v1alpha1_ImageList(a.(*images.ImageList), b.(*imagesv1alpha1.ImageList), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImagePlan)(nil), (*images.ImagePlan)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImagePlan_To_images_ImagePlan(a.(*imagesv1alpha1.ImagePlan), b.(*images.ImagePlan), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImagePlan)(nil), (*imagesv1alpha1.ImagePlan)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImagePlan_To_v1alpha1_ImagePlan(a.(*images.ImagePlan), b.(*imagesv1alpha1.ImagePlan), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImagePlanStatus)(nil), (*images.ImagePlanStatus)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImagePlanStatus_To_images_ImagePlanStatus(a.(*imagesv1alpha1.ImagePlanStatus), b.(*images.ImagePlanStatus), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImagePlanStatus)(nil), (*imagesv1alpha1.ImagePlanStatus)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImagePlanStatus_To_v1alpha1_ImagePlanStatus(a.(*images.ImagePlanStatus), b.(*imagesv1alpha1.ImagePlanStatus), scope)
 	}); err != nil {
 		return err
 	}
@@ -335,6 +425,56 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.PinnedInputs)(nil), (*images.PinnedInputs)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_PinnedInputs_To_images_PinnedInputs(a.(*imagesv1alpha1.PinnedInputs), b.(*images.PinnedInputs), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.PinnedInputs)(nil), (*imagesv1alpha1.PinnedInputs)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_PinnedInputs_To_v1alpha1_PinnedInputs(a.(*images.PinnedInputs), b.(*imagesv1alpha1.PinnedInputs), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.QueuedBuild)(nil), (*images.QueuedBuild)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_QueuedBuild_To_images_QueuedBuild(a.(*imagesv1alpha1.QueuedBuild), b.(*images.QueuedBuild), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.QueuedBuild)(nil), (*imagesv1alpha1.QueuedBuild)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_QueuedBuild_To_v1alpha1_QueuedBuild(a.(*images.QueuedBuild), b.(*imagesv1alpha1.QueuedBuild), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.QueuedBuildList)(nil), (*images.QueuedBuildList)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_QueuedBuildList_To_images_QueuedBuildList(a.(*imagesv1alpha1.QueuedBuildList), b.(*images.QueuedBuildList), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.QueuedBuildList)(nil), (*imagesv1alpha1.QueuedBuildList)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_QueuedBuildList_To_v1alpha1_QueuedBuildList(a.(*images.QueuedBuildList), b.(*imagesv1alpha1.QueuedBuildList), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.QueuedBuildStatus)(nil), (*images.QueuedBuildStatus)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_QueuedBuildStatus_To_images_QueuedBuildStatus(a.(*imagesv1alpha1.QueuedBuildStatus), b.(*images.QueuedBuildStatus), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.QueuedBuildStatus)(nil), (*imagesv1alpha1.QueuedBuildStatus)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_QueuedBuildStatus_To_v1alpha1_QueuedBuildStatus(a.(*images.QueuedBuildStatus), b.(*imagesv1alpha1.QueuedBuildStatus), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.RerunRequest)(nil), (*images.RerunRequest)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_RerunRequest_To_images_RerunRequest(a.(*imagesv1alpha1.RerunRequest), b.(*images.RerunRequest), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.RerunRequest)(nil), (*imagesv1alpha1.RerunRequest)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_RerunRequest_To_v1alpha1_RerunRequest(a.(*images.RerunRequest), b.(*imagesv1alpha1.RerunRequest), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ResolvedInputs)(nil), (*images.ResolvedInputs)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_ResolvedInputs_To_images_ResolvedInputs(a.(*imagesv1alpha1.ResolvedInputs), b.(*images.ResolvedInputs), scope)
 	}); err != nil {
@@ -352,6 +492,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*images.RetryPolicy)(nil), (*imagesv1alpha1.RetryPolicy)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_images_RetryPolicy_To_v1alpha1_RetryPolicy(a.(*images.RetryPolicy), b.(*imagesv1alpha1.RetryPolicy), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.Schedule)(nil), (*images.Schedule)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_Schedule_To_images_Schedule(a.(*imagesv1alpha1.Schedule), b.(*images.Schedule), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.Schedule)(nil), (*imagesv1alpha1.Schedule)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_Schedule_To_v1alpha1_Schedule(a.(*images.Schedule), b.(*imagesv1alpha1.Schedule), scope)
 	}); err != nil {
 		return err
 	}
@@ -488,6 +638,26 @@ func Convert_images_Base_To_v1alpha1_Base(in *images.Base, out *imagesv1alpha1.B
 	return autoConvert_images_Base_To_v1alpha1_Base(in, out, s)
 }
 
+func autoConvert_v1alpha1_BaseImageReference_To_images_BaseImageReference(in *imagesv1alpha1.BaseImageReference, out *images.BaseImageReference, s conversion.Scope) error {
+	*out = *(*images.BaseImageReference)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_BaseImageReference_To_images_BaseImageReference is an autogenerated conversion function.
+func Convert_v1alpha1_BaseImageReference_To_images_BaseImageReference(in *imagesv1alpha1.BaseImageReference, out *images.BaseImageReference, s conversion.Scope) error {
+	return autoConvert_v1alpha1_BaseImageReference_To_images_BaseImageReference(in, out, s)
+}
+
+func autoConvert_images_BaseImageReference_To_v1alpha1_BaseImageReference(in *images.BaseImageReference, out *imagesv1alpha1.BaseImageReference, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.BaseImageReference)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_BaseImageReference_To_v1alpha1_BaseImageReference is an autogenerated conversion function.
+func Convert_images_BaseImageReference_To_v1alpha1_BaseImageReference(in *images.BaseImageReference, out *imagesv1alpha1.BaseImageReference, s conversion.Scope) error {
+	return autoConvert_images_BaseImageReference_To_v1alpha1_BaseImageReference(in, out, s)
+}
+
 func autoConvert_v1alpha1_BuildAttempt_To_images_BuildAttempt(in *imagesv1alpha1.BuildAttempt, out *images.BuildAttempt, s conversion.Scope) error {
 	*out = *(*images.BuildAttempt)(unsafe.Pointer(in))
 	return nil
@@ -548,12 +718,59 @@ func Convert_images_BuildInputs_To_v1alpha1_BuildInputs(in *images.BuildInputs, 
 	return autoConvert_images_BuildInputs_To_v1alpha1_BuildInputs(in, out, s)
 }
 
+func autoConvert_v1alpha1_BuildProgress_To_images_BuildProgress(in *imagesv1alpha1.BuildProgress, out *images.BuildProgress, s conversion.Scope) error {
+	*out = *(*images.BuildProgress)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_BuildProgress_To_images_BuildProgress is an autogenerated conversion function.
+func Convert_v1alpha1_BuildProgress_To_images_BuildProgress(in *imagesv1alpha1.BuildProgress, out *images.BuildProgress, s conversion.Scope) error {
+	return autoConvert_v1alpha1_BuildProgress_To_images_BuildProgress(in, out, s)
+}
+
+func autoConvert_images_BuildProgress_To_v1alpha1_BuildProgress(in *images.BuildProgress, out *imagesv1alpha1.BuildProgress, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.BuildProgress)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_BuildProgress_To_v1alpha1_BuildProgress is an autogenerated conversion function.
+func Convert_images_BuildProgress_To_v1alpha1_BuildProgress(in *images.BuildProgress, out *imagesv1alpha1.BuildProgress, s conversion.Scope) error {
+	return autoConvert_images_BuildProgress_To_v1alpha1_BuildProgress(in, out, s)
+}
+
+func autoConvert_v1alpha1_BuildReport_To_images_BuildReport(in *imagesv1alpha1.BuildReport, out *images.BuildReport, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Stage = in.Stage
+	out.Percent = (*int32)(unsafe.Pointer(in.Percent))
+	out.Message = in.Message
+	return nil
+}
+
+// Convert_v1alpha1_BuildReport_To_images_BuildReport is an autogenerated conversion function.
+func Convert_v1alpha1_BuildReport_To_images_BuildReport(in *imagesv1alpha1.BuildReport, out *images.BuildReport, s conversion.Scope) error {
+	return autoConvert_v1alpha1_BuildReport_To_images_BuildReport(in, out, s)
+}
+
+func autoConvert_images_BuildReport_To_v1alpha1_BuildReport(in *images.BuildReport, out *imagesv1alpha1.BuildReport, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Stage = in.Stage
+	out.Percent = (*int32)(unsafe.Pointer(in.Percent))
+	out.Message = in.Message
+	return nil
+}
+
+// Convert_images_BuildReport_To_v1alpha1_BuildReport is an autogenerated conversion function.
+func Convert_images_BuildReport_To_v1alpha1_BuildReport(in *images.BuildReport, out *imagesv1alpha1.BuildReport, s conversion.Scope) error {
+	return autoConvert_images_BuildReport_To_v1alpha1_BuildReport(in, out, s)
+}
+
 func autoConvert_v1alpha1_BuildRequest_To_images_BuildRequest(in *imagesv1alpha1.BuildRequest, out *images.BuildRequest, s conversion.Scope) error {
 	out.ObjectMeta = in.ObjectMeta
 	out.RequestID = in.RequestID
 	out.Reason = imagesv1alpha1.TriggerReason(in.Reason)
 	out.Message = in.Message
 	out.Changes = *(*[]images.InputChange)(unsafe.Pointer(&in.Changes))
+	out.Parameters = *(*[]images.Parameter)(unsafe.Pointer(&in.Parameters))
 	return nil
 }
 
@@ -568,6 +785,7 @@ func autoConvert_images_BuildRequest_To_v1alpha1_BuildRequest(in *images.BuildRe
 	out.Reason = imagesv1alpha1.TriggerReason(in.Reason)
 	out.Message = in.Message
 	out.Changes = *(*[]imagesv1alpha1.InputChange)(unsafe.Pointer(&in.Changes))
+	out.Parameters = *(*[]imagesv1alpha1.Parameter)(unsafe.Pointer(&in.Parameters))
 	return nil
 }
 
@@ -594,6 +812,26 @@ func autoConvert_images_BuildRequestRecord_To_v1alpha1_BuildRequestRecord(in *im
 // Convert_images_BuildRequestRecord_To_v1alpha1_BuildRequestRecord is an autogenerated conversion function.
 func Convert_images_BuildRequestRecord_To_v1alpha1_BuildRequestRecord(in *images.BuildRequestRecord, out *imagesv1alpha1.BuildRequestRecord, s conversion.Scope) error {
 	return autoConvert_images_BuildRequestRecord_To_v1alpha1_BuildRequestRecord(in, out, s)
+}
+
+func autoConvert_v1alpha1_BuildStage_To_images_BuildStage(in *imagesv1alpha1.BuildStage, out *images.BuildStage, s conversion.Scope) error {
+	*out = *(*images.BuildStage)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_BuildStage_To_images_BuildStage is an autogenerated conversion function.
+func Convert_v1alpha1_BuildStage_To_images_BuildStage(in *imagesv1alpha1.BuildStage, out *images.BuildStage, s conversion.Scope) error {
+	return autoConvert_v1alpha1_BuildStage_To_images_BuildStage(in, out, s)
+}
+
+func autoConvert_images_BuildStage_To_v1alpha1_BuildStage(in *images.BuildStage, out *imagesv1alpha1.BuildStage, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.BuildStage)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_BuildStage_To_v1alpha1_BuildStage is an autogenerated conversion function.
+func Convert_images_BuildStage_To_v1alpha1_BuildStage(in *images.BuildStage, out *imagesv1alpha1.BuildStage, s conversion.Scope) error {
+	return autoConvert_images_BuildStage_To_v1alpha1_BuildStage(in, out, s)
 }
 
 func autoConvert_v1alpha1_BuildTemplate_To_images_BuildTemplate(in *imagesv1alpha1.BuildTemplate, out *images.BuildTemplate, s conversion.Scope) error {
@@ -679,6 +917,7 @@ func Convert_images_Builder_To_v1alpha1_Builder(in *images.Builder, out *imagesv
 func autoConvert_v1alpha1_CancelRequest_To_images_CancelRequest(in *imagesv1alpha1.CancelRequest, out *images.CancelRequest, s conversion.Scope) error {
 	out.ObjectMeta = in.ObjectMeta
 	out.Reason = in.Reason
+	out.SupersededBy = in.SupersededBy
 	return nil
 }
 
@@ -690,6 +929,7 @@ func Convert_v1alpha1_CancelRequest_To_images_CancelRequest(in *imagesv1alpha1.C
 func autoConvert_images_CancelRequest_To_v1alpha1_CancelRequest(in *images.CancelRequest, out *imagesv1alpha1.CancelRequest, s conversion.Scope) error {
 	out.ObjectMeta = in.ObjectMeta
 	out.Reason = in.Reason
+	out.SupersededBy = in.SupersededBy
 	return nil
 }
 
@@ -756,6 +996,26 @@ func autoConvert_images_HistoryLimits_To_v1alpha1_HistoryLimits(in *images.Histo
 // Convert_images_HistoryLimits_To_v1alpha1_HistoryLimits is an autogenerated conversion function.
 func Convert_images_HistoryLimits_To_v1alpha1_HistoryLimits(in *images.HistoryLimits, out *imagesv1alpha1.HistoryLimits, s conversion.Scope) error {
 	return autoConvert_images_HistoryLimits_To_v1alpha1_HistoryLimits(in, out, s)
+}
+
+func autoConvert_v1alpha1_HistoryTTL_To_images_HistoryTTL(in *imagesv1alpha1.HistoryTTL, out *images.HistoryTTL, s conversion.Scope) error {
+	*out = *(*images.HistoryTTL)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_HistoryTTL_To_images_HistoryTTL is an autogenerated conversion function.
+func Convert_v1alpha1_HistoryTTL_To_images_HistoryTTL(in *imagesv1alpha1.HistoryTTL, out *images.HistoryTTL, s conversion.Scope) error {
+	return autoConvert_v1alpha1_HistoryTTL_To_images_HistoryTTL(in, out, s)
+}
+
+func autoConvert_images_HistoryTTL_To_v1alpha1_HistoryTTL(in *images.HistoryTTL, out *imagesv1alpha1.HistoryTTL, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.HistoryTTL)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_HistoryTTL_To_v1alpha1_HistoryTTL is an autogenerated conversion function.
+func Convert_images_HistoryTTL_To_v1alpha1_HistoryTTL(in *images.HistoryTTL, out *imagesv1alpha1.HistoryTTL, s conversion.Scope) error {
+	return autoConvert_images_HistoryTTL_To_v1alpha1_HistoryTTL(in, out, s)
 }
 
 func autoConvert_v1alpha1_Image_To_images_Image(in *imagesv1alpha1.Image, out *images.Image, s conversion.Scope) error {
@@ -960,6 +1220,48 @@ func Convert_images_ImageBuildStatus_To_v1alpha1_ImageBuildStatus(in *images.Ima
 	return autoConvert_images_ImageBuildStatus_To_v1alpha1_ImageBuildStatus(in, out, s)
 }
 
+func autoConvert_v1alpha1_ImageChannel_To_images_ImageChannel(in *imagesv1alpha1.ImageChannel, out *images.ImageChannel, s conversion.Scope) error {
+	*out = *(*images.ImageChannel)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_ImageChannel_To_images_ImageChannel is an autogenerated conversion function.
+func Convert_v1alpha1_ImageChannel_To_images_ImageChannel(in *imagesv1alpha1.ImageChannel, out *images.ImageChannel, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImageChannel_To_images_ImageChannel(in, out, s)
+}
+
+func autoConvert_images_ImageChannel_To_v1alpha1_ImageChannel(in *images.ImageChannel, out *imagesv1alpha1.ImageChannel, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.ImageChannel)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_ImageChannel_To_v1alpha1_ImageChannel is an autogenerated conversion function.
+func Convert_images_ImageChannel_To_v1alpha1_ImageChannel(in *images.ImageChannel, out *imagesv1alpha1.ImageChannel, s conversion.Scope) error {
+	return autoConvert_images_ImageChannel_To_v1alpha1_ImageChannel(in, out, s)
+}
+
+func autoConvert_v1alpha1_ImageChannels_To_images_ImageChannels(in *imagesv1alpha1.ImageChannels, out *images.ImageChannels, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Channels = *(*[]images.ImageChannel)(unsafe.Pointer(&in.Channels))
+	return nil
+}
+
+// Convert_v1alpha1_ImageChannels_To_images_ImageChannels is an autogenerated conversion function.
+func Convert_v1alpha1_ImageChannels_To_images_ImageChannels(in *imagesv1alpha1.ImageChannels, out *images.ImageChannels, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImageChannels_To_images_ImageChannels(in, out, s)
+}
+
+func autoConvert_images_ImageChannels_To_v1alpha1_ImageChannels(in *images.ImageChannels, out *imagesv1alpha1.ImageChannels, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Channels = *(*[]imagesv1alpha1.ImageChannel)(unsafe.Pointer(&in.Channels))
+	return nil
+}
+
+// Convert_images_ImageChannels_To_v1alpha1_ImageChannels is an autogenerated conversion function.
+func Convert_images_ImageChannels_To_v1alpha1_ImageChannels(in *images.ImageChannels, out *imagesv1alpha1.ImageChannels, s conversion.Scope) error {
+	return autoConvert_images_ImageChannels_To_v1alpha1_ImageChannels(in, out, s)
+}
+
 func autoConvert_v1alpha1_ImageList_To_images_ImageList(in *imagesv1alpha1.ImageList, out *images.ImageList, s conversion.Scope) error {
 	out.ListMeta = in.ListMeta
 	out.Items = *(*[]images.Image)(unsafe.Pointer(&in.Items))
@@ -980,6 +1282,58 @@ func autoConvert_images_ImageList_To_v1alpha1_ImageList(in *images.ImageList, ou
 // Convert_images_ImageList_To_v1alpha1_ImageList is an autogenerated conversion function.
 func Convert_images_ImageList_To_v1alpha1_ImageList(in *images.ImageList, out *imagesv1alpha1.ImageList, s conversion.Scope) error {
 	return autoConvert_images_ImageList_To_v1alpha1_ImageList(in, out, s)
+}
+
+func autoConvert_v1alpha1_ImagePlan_To_images_ImagePlan(in *imagesv1alpha1.ImagePlan, out *images.ImagePlan, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_v1alpha1_ImageSpec_To_images_ImageSpec(&in.Spec, &out.Spec, s); err != nil {
+		return err
+	}
+	if err := Convert_v1alpha1_ImagePlanStatus_To_images_ImagePlanStatus(&in.Status, &out.Status, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_v1alpha1_ImagePlan_To_images_ImagePlan is an autogenerated conversion function.
+func Convert_v1alpha1_ImagePlan_To_images_ImagePlan(in *imagesv1alpha1.ImagePlan, out *images.ImagePlan, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImagePlan_To_images_ImagePlan(in, out, s)
+}
+
+func autoConvert_images_ImagePlan_To_v1alpha1_ImagePlan(in *images.ImagePlan, out *imagesv1alpha1.ImagePlan, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_images_ImageSpec_To_v1alpha1_ImageSpec(&in.Spec, &out.Spec, s); err != nil {
+		return err
+	}
+	if err := Convert_images_ImagePlanStatus_To_v1alpha1_ImagePlanStatus(&in.Status, &out.Status, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_images_ImagePlan_To_v1alpha1_ImagePlan is an autogenerated conversion function.
+func Convert_images_ImagePlan_To_v1alpha1_ImagePlan(in *images.ImagePlan, out *imagesv1alpha1.ImagePlan, s conversion.Scope) error {
+	return autoConvert_images_ImagePlan_To_v1alpha1_ImagePlan(in, out, s)
+}
+
+func autoConvert_v1alpha1_ImagePlanStatus_To_images_ImagePlanStatus(in *imagesv1alpha1.ImagePlanStatus, out *images.ImagePlanStatus, s conversion.Scope) error {
+	*out = *(*images.ImagePlanStatus)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_ImagePlanStatus_To_images_ImagePlanStatus is an autogenerated conversion function.
+func Convert_v1alpha1_ImagePlanStatus_To_images_ImagePlanStatus(in *imagesv1alpha1.ImagePlanStatus, out *images.ImagePlanStatus, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImagePlanStatus_To_images_ImagePlanStatus(in, out, s)
+}
+
+func autoConvert_images_ImagePlanStatus_To_v1alpha1_ImagePlanStatus(in *images.ImagePlanStatus, out *imagesv1alpha1.ImagePlanStatus, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.ImagePlanStatus)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_ImagePlanStatus_To_v1alpha1_ImagePlanStatus is an autogenerated conversion function.
+func Convert_images_ImagePlanStatus_To_v1alpha1_ImagePlanStatus(in *images.ImagePlanStatus, out *imagesv1alpha1.ImagePlanStatus, s conversion.Scope) error {
+	return autoConvert_images_ImagePlanStatus_To_v1alpha1_ImagePlanStatus(in, out, s)
 }
 
 func autoConvert_v1alpha1_ImageReference_To_images_ImageReference(in *imagesv1alpha1.ImageReference, out *images.ImageReference, s conversion.Scope) error {
@@ -1122,6 +1476,118 @@ func Convert_images_Parameter_To_v1alpha1_Parameter(in *images.Parameter, out *i
 	return autoConvert_images_Parameter_To_v1alpha1_Parameter(in, out, s)
 }
 
+func autoConvert_v1alpha1_PinnedInputs_To_images_PinnedInputs(in *imagesv1alpha1.PinnedInputs, out *images.PinnedInputs, s conversion.Scope) error {
+	*out = *(*images.PinnedInputs)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_PinnedInputs_To_images_PinnedInputs is an autogenerated conversion function.
+func Convert_v1alpha1_PinnedInputs_To_images_PinnedInputs(in *imagesv1alpha1.PinnedInputs, out *images.PinnedInputs, s conversion.Scope) error {
+	return autoConvert_v1alpha1_PinnedInputs_To_images_PinnedInputs(in, out, s)
+}
+
+func autoConvert_images_PinnedInputs_To_v1alpha1_PinnedInputs(in *images.PinnedInputs, out *imagesv1alpha1.PinnedInputs, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.PinnedInputs)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_PinnedInputs_To_v1alpha1_PinnedInputs is an autogenerated conversion function.
+func Convert_images_PinnedInputs_To_v1alpha1_PinnedInputs(in *images.PinnedInputs, out *imagesv1alpha1.PinnedInputs, s conversion.Scope) error {
+	return autoConvert_images_PinnedInputs_To_v1alpha1_PinnedInputs(in, out, s)
+}
+
+func autoConvert_v1alpha1_QueuedBuild_To_images_QueuedBuild(in *imagesv1alpha1.QueuedBuild, out *images.QueuedBuild, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_v1alpha1_QueuedBuildStatus_To_images_QueuedBuildStatus(&in.Status, &out.Status, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_v1alpha1_QueuedBuild_To_images_QueuedBuild is an autogenerated conversion function.
+func Convert_v1alpha1_QueuedBuild_To_images_QueuedBuild(in *imagesv1alpha1.QueuedBuild, out *images.QueuedBuild, s conversion.Scope) error {
+	return autoConvert_v1alpha1_QueuedBuild_To_images_QueuedBuild(in, out, s)
+}
+
+func autoConvert_images_QueuedBuild_To_v1alpha1_QueuedBuild(in *images.QueuedBuild, out *imagesv1alpha1.QueuedBuild, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_images_QueuedBuildStatus_To_v1alpha1_QueuedBuildStatus(&in.Status, &out.Status, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_images_QueuedBuild_To_v1alpha1_QueuedBuild is an autogenerated conversion function.
+func Convert_images_QueuedBuild_To_v1alpha1_QueuedBuild(in *images.QueuedBuild, out *imagesv1alpha1.QueuedBuild, s conversion.Scope) error {
+	return autoConvert_images_QueuedBuild_To_v1alpha1_QueuedBuild(in, out, s)
+}
+
+func autoConvert_v1alpha1_QueuedBuildList_To_images_QueuedBuildList(in *imagesv1alpha1.QueuedBuildList, out *images.QueuedBuildList, s conversion.Scope) error {
+	out.ListMeta = in.ListMeta
+	out.Items = *(*[]images.QueuedBuild)(unsafe.Pointer(&in.Items))
+	return nil
+}
+
+// Convert_v1alpha1_QueuedBuildList_To_images_QueuedBuildList is an autogenerated conversion function.
+func Convert_v1alpha1_QueuedBuildList_To_images_QueuedBuildList(in *imagesv1alpha1.QueuedBuildList, out *images.QueuedBuildList, s conversion.Scope) error {
+	return autoConvert_v1alpha1_QueuedBuildList_To_images_QueuedBuildList(in, out, s)
+}
+
+func autoConvert_images_QueuedBuildList_To_v1alpha1_QueuedBuildList(in *images.QueuedBuildList, out *imagesv1alpha1.QueuedBuildList, s conversion.Scope) error {
+	out.ListMeta = in.ListMeta
+	out.Items = *(*[]imagesv1alpha1.QueuedBuild)(unsafe.Pointer(&in.Items))
+	return nil
+}
+
+// Convert_images_QueuedBuildList_To_v1alpha1_QueuedBuildList is an autogenerated conversion function.
+func Convert_images_QueuedBuildList_To_v1alpha1_QueuedBuildList(in *images.QueuedBuildList, out *imagesv1alpha1.QueuedBuildList, s conversion.Scope) error {
+	return autoConvert_images_QueuedBuildList_To_v1alpha1_QueuedBuildList(in, out, s)
+}
+
+func autoConvert_v1alpha1_QueuedBuildStatus_To_images_QueuedBuildStatus(in *imagesv1alpha1.QueuedBuildStatus, out *images.QueuedBuildStatus, s conversion.Scope) error {
+	*out = *(*images.QueuedBuildStatus)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_QueuedBuildStatus_To_images_QueuedBuildStatus is an autogenerated conversion function.
+func Convert_v1alpha1_QueuedBuildStatus_To_images_QueuedBuildStatus(in *imagesv1alpha1.QueuedBuildStatus, out *images.QueuedBuildStatus, s conversion.Scope) error {
+	return autoConvert_v1alpha1_QueuedBuildStatus_To_images_QueuedBuildStatus(in, out, s)
+}
+
+func autoConvert_images_QueuedBuildStatus_To_v1alpha1_QueuedBuildStatus(in *images.QueuedBuildStatus, out *imagesv1alpha1.QueuedBuildStatus, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.QueuedBuildStatus)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_QueuedBuildStatus_To_v1alpha1_QueuedBuildStatus is an autogenerated conversion function.
+func Convert_images_QueuedBuildStatus_To_v1alpha1_QueuedBuildStatus(in *images.QueuedBuildStatus, out *imagesv1alpha1.QueuedBuildStatus, s conversion.Scope) error {
+	return autoConvert_images_QueuedBuildStatus_To_v1alpha1_QueuedBuildStatus(in, out, s)
+}
+
+func autoConvert_v1alpha1_RerunRequest_To_images_RerunRequest(in *imagesv1alpha1.RerunRequest, out *images.RerunRequest, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.RequestID = in.RequestID
+	out.Message = in.Message
+	return nil
+}
+
+// Convert_v1alpha1_RerunRequest_To_images_RerunRequest is an autogenerated conversion function.
+func Convert_v1alpha1_RerunRequest_To_images_RerunRequest(in *imagesv1alpha1.RerunRequest, out *images.RerunRequest, s conversion.Scope) error {
+	return autoConvert_v1alpha1_RerunRequest_To_images_RerunRequest(in, out, s)
+}
+
+func autoConvert_images_RerunRequest_To_v1alpha1_RerunRequest(in *images.RerunRequest, out *imagesv1alpha1.RerunRequest, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.RequestID = in.RequestID
+	out.Message = in.Message
+	return nil
+}
+
+// Convert_images_RerunRequest_To_v1alpha1_RerunRequest is an autogenerated conversion function.
+func Convert_images_RerunRequest_To_v1alpha1_RerunRequest(in *images.RerunRequest, out *imagesv1alpha1.RerunRequest, s conversion.Scope) error {
+	return autoConvert_images_RerunRequest_To_v1alpha1_RerunRequest(in, out, s)
+}
+
 func autoConvert_v1alpha1_ResolvedInputs_To_images_ResolvedInputs(in *imagesv1alpha1.ResolvedInputs, out *images.ResolvedInputs, s conversion.Scope) error {
 	*out = *(*images.ResolvedInputs)(unsafe.Pointer(in))
 	return nil
@@ -1160,6 +1626,26 @@ func autoConvert_images_RetryPolicy_To_v1alpha1_RetryPolicy(in *images.RetryPoli
 // Convert_images_RetryPolicy_To_v1alpha1_RetryPolicy is an autogenerated conversion function.
 func Convert_images_RetryPolicy_To_v1alpha1_RetryPolicy(in *images.RetryPolicy, out *imagesv1alpha1.RetryPolicy, s conversion.Scope) error {
 	return autoConvert_images_RetryPolicy_To_v1alpha1_RetryPolicy(in, out, s)
+}
+
+func autoConvert_v1alpha1_Schedule_To_images_Schedule(in *imagesv1alpha1.Schedule, out *images.Schedule, s conversion.Scope) error {
+	*out = *(*images.Schedule)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_Schedule_To_images_Schedule is an autogenerated conversion function.
+func Convert_v1alpha1_Schedule_To_images_Schedule(in *imagesv1alpha1.Schedule, out *images.Schedule, s conversion.Scope) error {
+	return autoConvert_v1alpha1_Schedule_To_images_Schedule(in, out, s)
+}
+
+func autoConvert_images_Schedule_To_v1alpha1_Schedule(in *images.Schedule, out *imagesv1alpha1.Schedule, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.Schedule)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_Schedule_To_v1alpha1_Schedule is an autogenerated conversion function.
+func Convert_images_Schedule_To_v1alpha1_Schedule(in *images.Schedule, out *imagesv1alpha1.Schedule, s conversion.Scope) error {
+	return autoConvert_images_Schedule_To_v1alpha1_Schedule(in, out, s)
 }
 
 func autoConvert_v1alpha1_Source_To_images_Source(in *imagesv1alpha1.Source, out *images.Source, s conversion.Scope) error {

@@ -10,7 +10,6 @@ import (
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -19,21 +18,20 @@ import (
 const maxImageName = 45
 
 var (
-	metadata    = field.NewPath("metadata")
-	spec        = field.NewPath("spec")
-	status      = field.NewPath("status")
-	runPolicies = []v1alpha1.RunPolicy{v1alpha1.RunPolicySerial}
+	metadata = field.NewPath("metadata")
+	spec     = field.NewPath("spec")
+	status   = field.NewPath("status")
 )
 
 // Image validates an Image that is to be created.
 func Image(image *images.Image) field.ErrorList {
 	errs := validateMetadata(&image.ObjectMeta, maxImageName)
-	return append(errs, validateImageSpec(&image.Spec)...)
+	return append(errs, validateImageSpec(image)...)
 }
 
 // ImageUpdate validates a change of an Image's spec.
 func ImageUpdate(image, _ *images.Image) field.ErrorList {
-	return validateImageSpec(&image.Spec)
+	return validateImageSpec(image)
 }
 
 func validateMetadata(meta *metav1.ObjectMeta, maxLength int) field.ErrorList {
@@ -45,12 +43,16 @@ func validateMetadata(meta *metav1.ObjectMeta, maxLength int) field.ErrorList {
 	return errs
 }
 
-func validateImageSpec(image *images.ImageSpec) field.ErrorList {
-	errs := validateInputs(&image.BuildInputs, spec)
-	errs = append(errs, validateEnum(image.RunPolicy, runPolicies, spec.Child("runPolicy"))...)
-	errs = append(errs, validateTimeouts(image.Timeouts, spec.Child("timeouts"))...)
-	errs = append(errs, validateRetry(image.Retry, spec.Child("retry"))...)
-	return append(errs, validateHistory(image.History, spec.Child("history"))...)
+func validateImageSpec(image *images.Image) field.ErrorList {
+	errs := validateInputs(&image.Spec.BuildInputs, spec)
+	if base := image.Spec.Base.ImageRef; base != nil && base.Name != "" && base.Name == image.Name {
+		errs = append(errs, inACircle(base.Name, []string{image.Name, base.Name}))
+	}
+	errs = append(errs, validateTriggers(image.Spec.Triggers, spec.Child("triggers"))...)
+	errs = append(errs, validateEnum(image.Spec.RunPolicy, runPolicies, spec.Child("runPolicy"))...)
+	errs = append(errs, validateTimeouts(image.Spec.Timeouts, spec.Child("timeouts"))...)
+	errs = append(errs, validateRetry(image.Spec.Retry, spec.Child("retry"))...)
+	return append(errs, validateHistory(image.Spec.History, spec.Child("history"))...)
 }
 
 // ImageStatusUpdate validates a change of an Image's status.
@@ -59,11 +61,13 @@ func ImageStatusUpdate(image, _ *images.Image) field.ErrorList {
 	errs := apivalidation.ValidateNonnegativeField(current.ObservedGeneration, status.Child("observedGeneration"))
 	errs = append(errs, apivalidation.ValidateNonnegativeField(int64(current.ActiveBuilds), status.Child("activeBuilds"))...)
 	errs = append(errs, apivalidation.ValidateNonnegativeField(int64(current.QueuedBuilds), status.Child("queuedBuilds"))...)
+	errs = append(errs, apivalidation.ValidateNonnegativeField(int64(current.ConsecutiveFailures), status.Child("consecutiveFailures"))...)
 	errs = append(errs, validateDigest(current.InputsDigest, status.Child("inputsDigest"))...)
 	if attempted := current.LastAttempted; attempted != nil {
 		path := status.Child("lastAttempted")
 		errs = append(errs, validateNumber(attempted.Number, path.Child("number"))...)
 		errs = append(errs, validateDigest(attempted.InputsDigest, path.Child("inputsDigest"))...)
+		errs = append(errs, validateDigest(attempted.BaseDigest, path.Child("baseDigest"))...)
 	}
 	if latest := current.LatestBuild; latest != nil {
 		path := status.Child("latestBuild")

@@ -121,21 +121,25 @@ func TestImage(t *testing.T) {
 		"no platform":           {func(i *images.Image) { i.Spec.Targets[0].Platform = "" }, []string{spec + "targets[0].platform"}},
 		"an unknown format":     {func(i *images.Image) { i.Spec.Targets[0].Format = "tape" }, []string{spec + "targets[0].format"}},
 		"no format":             {func(i *images.Image) { i.Spec.Targets[0].Format = "" }, []string{spec + "targets[0].format"}},
-		"an unknown run policy": {func(i *images.Image) { i.Spec.RunPolicy = "Parallel" }, []string{spec + "runPolicy"}},
+		"an unknown run policy": {func(i *images.Image) { i.Spec.RunPolicy = "Random" }, []string{spec + "runPolicy"}},
+		"latest only":           {func(i *images.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly }, nil},
+		"side by side":          {func(i *images.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicyParallel }, nil},
 		"timeouts at their bounds": {func(i *images.Image) {
-			i.Spec.Timeouts = &images.BuildTimeouts{Start: seconds(24 * 3600), Run: seconds(168 * 3600)}
+			i.Spec.Timeouts = &images.BuildTimeouts{Queue: seconds(720 * 3600), Start: seconds(24 * 3600), Run: seconds(168 * 3600)}
 		}, nil},
 		"timeouts beyond their bounds": {func(i *images.Image) {
-			i.Spec.Timeouts = &images.BuildTimeouts{Start: seconds(24*3600 + 1), Run: seconds(0)}
-		}, []string{spec + "timeouts.start", spec + "timeouts.run"}},
-		"half a second":     {func(i *images.Image) { i.Spec.Timeouts.Start.Duration += time.Second / 2 }, []string{spec + "timeouts.start"}},
-		"no retries":        {func(i *images.Image) { i.Spec.Retry.Limit = ptr.To[int32](0) }, nil},
-		"too many retries":  {func(i *images.Image) { i.Spec.Retry.Limit = ptr.To[int32](11) }, []string{spec + "retry.limit"}},
-		"negative retries":  {func(i *images.Image) { i.Spec.Retry.Limit = ptr.To[int32](-1) }, []string{spec + "retry.limit"}},
-		"an unknown class":  {func(i *images.Image) { i.Spec.Retry.On[0] = "Weather" }, []string{spec + "retry.on[0]"}},
-		"retrying a cancel": {func(i *images.Image) { i.Spec.Retry.On[0] = v1alpha1.FailureCancelled }, []string{spec + "retry.on[0]"}},
-		"a class twice":     {func(i *images.Image) { i.Spec.Retry.On = append(i.Spec.Retry.On, i.Spec.Retry.On[0]) }, []string{spec + "retry.on[1]"}},
-		"no wait":           {func(i *images.Image) { i.Spec.Retry.Backoff = &images.Backoff{Initial: seconds(0), Max: seconds(0)} }, nil},
+			i.Spec.Timeouts = &images.BuildTimeouts{Queue: seconds(720*3600 + 1), Start: seconds(24*3600 + 1), Run: seconds(0)}
+		}, []string{spec + "timeouts.queue", spec + "timeouts.start", spec + "timeouts.run"}},
+		"no time to wait":            {func(i *images.Image) { i.Spec.Timeouts.Queue = seconds(0) }, []string{spec + "timeouts.queue"}},
+		"half a second in the queue": {func(i *images.Image) { i.Spec.Timeouts.Queue = &metav1.Duration{Duration: 1500 * time.Millisecond} }, []string{spec + "timeouts.queue"}},
+		"half a second":              {func(i *images.Image) { i.Spec.Timeouts.Start.Duration += time.Second / 2 }, []string{spec + "timeouts.start"}},
+		"no retries":                 {func(i *images.Image) { i.Spec.Retry.Limit = ptr.To[int32](0) }, nil},
+		"too many retries":           {func(i *images.Image) { i.Spec.Retry.Limit = ptr.To[int32](11) }, []string{spec + "retry.limit"}},
+		"negative retries":           {func(i *images.Image) { i.Spec.Retry.Limit = ptr.To[int32](-1) }, []string{spec + "retry.limit"}},
+		"an unknown class":           {func(i *images.Image) { i.Spec.Retry.On[0] = "Weather" }, []string{spec + "retry.on[0]"}},
+		"retrying a cancel":          {func(i *images.Image) { i.Spec.Retry.On[0] = v1alpha1.FailureCancelled }, []string{spec + "retry.on[0]"}},
+		"a class twice":              {func(i *images.Image) { i.Spec.Retry.On = append(i.Spec.Retry.On, i.Spec.Retry.On[0]) }, []string{spec + "retry.on[1]"}},
+		"no wait":                    {func(i *images.Image) { i.Spec.Retry.Backoff = &images.Backoff{Initial: seconds(0), Max: seconds(0)} }, nil},
 		"waits out of bound": {func(i *images.Image) {
 			i.Spec.Retry.Backoff = &images.Backoff{Initial: seconds(3601), Max: seconds(86401)}
 		}, []string{spec + "retry.backoff.initial", spec + "retry.backoff.max"}},
@@ -145,6 +149,52 @@ func TestImage(t *testing.T) {
 		}, nil},
 		"no history":       {func(i *images.Image) { i.Spec.History.Succeeded = ptr.To[int32](0) }, []string{spec + "history.succeeded"}},
 		"too much history": {func(i *images.Image) { i.Spec.History.Failed = ptr.To[int32](1001) }, []string{spec + "history.failed"}},
+		"the least and the most time": {func(i *images.Image) {
+			i.Spec.History.TTL = &images.HistoryTTL{Succeeded: seconds(60), Failed: seconds(87600 * 3600)}
+		}, nil},
+		"times out of bound": {func(i *images.Image) {
+			i.Spec.History.TTL = &images.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
+		}, []string{spec + "history.ttl.succeeded", spec + "history.ttl.failed"}},
+		"another Image":             {func(i *images.Image) { i.Spec.Base = baseImage("base", "") }, nil},
+		"another Image's channel":   {func(i *images.Image) { i.Spec.Base = baseImage(long[:45], "stable") }, nil},
+		"two bases":                 {func(i *images.Image) { i.Spec.Base = baseImage("base", ""); i.Spec.Base.Reference = "x" }, []string{spec + "base"}},
+		"an Image without a name":   {func(i *images.Image) { i.Spec.Base = baseImage("", "") }, []string{spec + "base.imageRef.name"}},
+		"an Image's name too long":  {func(i *images.Image) { i.Spec.Base = baseImage(long[:46], "") }, []string{spec + "base.imageRef.name"}},
+		"an Image's bad name":       {func(i *images.Image) { i.Spec.Base = baseImage("debian.12", "") }, []string{spec + "base.imageRef.name"}},
+		"a channel's bad name":      {func(i *images.Image) { i.Spec.Base = baseImage("base", "Stable!") }, []string{spec + "base.imageRef.channel"}},
+		"a channel's name too long": {func(i *images.Image) { i.Spec.Base = baseImage("base", long[:64]) }, []string{spec + "base.imageRef.channel"}},
+		"a queue":                   {func(i *images.Image) { i.Spec.Template = &images.BuildTemplate{QueueName: "team.batch"} }, nil},
+		"a queue's long name":       {func(i *images.Image) { i.Spec.Template = &images.BuildTemplate{QueueName: strings.Repeat("q", 64)} }, []string{spec + "template.queueName"}},
+		"a queue's bad name":        {func(i *images.Image) { i.Spec.Template = &images.BuildTemplate{QueueName: "Team"} }, []string{spec + "template.queueName"}},
+		"never disabled":            {func(i *images.Image) { i.Spec.Triggers = &images.Triggers{DisableAfterFailures: ptr.To[int32](0)} }, nil},
+		"negative failures": {
+			func(i *images.Image) { i.Spec.Triggers = &images.Triggers{DisableAfterFailures: ptr.To[int32](-1)} },
+			[]string{spec + "triggers.disableAfterFailures"},
+		},
+		"too many failures": {
+			func(i *images.Image) { i.Spec.Triggers = &images.Triggers{DisableAfterFailures: ptr.To[int32](1001)} },
+			[]string{spec + "triggers.disableAfterFailures"},
+		},
+		"a schedule": {schedule(func(*images.Schedule) {}), nil},
+		"a schedule at its bounds": {schedule(func(s *images.Schedule) {
+			s.Mode, s.Jitter, s.StartingDeadline = v1alpha1.ScheduleIfChanged, seconds(24*3600), seconds(1)
+		}), nil},
+		"no cron":            {schedule(func(s *images.Schedule) { s.Cron = "" }), []string{spec + "triggers.schedule.cron"}},
+		"four fields":        {schedule(func(s *images.Schedule) { s.Cron = "0 3 * *" }), []string{spec + "triggers.schedule.cron"}},
+		"minute 60":          {schedule(func(s *images.Schedule) { s.Cron = "60 3 * * *" }), []string{spec + "triggers.schedule.cron"}},
+		"a zone in the cron": {schedule(func(s *images.Schedule) { s.Cron = "TZ=UTC 0 3 * * *" }), []string{spec + "triggers.schedule.cron"}},
+		"an interval":        {schedule(func(s *images.Schedule) { s.Cron = "@every 1h" }), []string{spec + "triggers.schedule.cron"}},
+		"30 February":        {schedule(func(s *images.Schedule) { s.Cron = "0 0 30 2 *" }), []string{spec + "triggers.schedule.cron"}},
+		"an unknown zone":    {schedule(func(s *images.Schedule) { s.TimeZone = "Europe/Atlantis" }), []string{spec + "triggers.schedule.timeZone"}},
+		"the local zone":     {schedule(func(s *images.Schedule) { s.TimeZone = "Local" }), []string{spec + "triggers.schedule.timeZone"}},
+		"an unknown mode":    {schedule(func(s *images.Schedule) { s.Mode = "Sometimes" }), []string{spec + "triggers.schedule.mode"}},
+		"no mode":            {schedule(func(s *images.Schedule) { s.Mode = "" }), []string{spec + "triggers.schedule.mode"}},
+		"negative jitter":    {schedule(func(s *images.Schedule) { s.Jitter = seconds(-1) }), []string{spec + "triggers.schedule.jitter"}},
+		"much jitter":        {schedule(func(s *images.Schedule) { s.Jitter = seconds(24*3600 + 1) }), []string{spec + "triggers.schedule.jitter"}},
+		"no deadline":        {schedule(func(s *images.Schedule) { s.StartingDeadline = seconds(0) }), []string{spec + "triggers.schedule.startingDeadline"}},
+		"a late deadline":    {schedule(func(s *images.Schedule) { s.StartingDeadline = seconds(168*3600 + 1) }), []string{spec + "triggers.schedule.startingDeadline"}},
+		"a wrong schedule": {schedule(func(s *images.Schedule) { s.Cron, s.TimeZone = "tomorrow", "Mars/Olympus" }),
+			[]string{spec + "triggers.schedule.cron", spec + "triggers.schedule.timeZone"}},
 		"several errors": {func(i *images.Image) {
 			i.Name, i.Spec.Base.Reference, i.Spec.RunPolicy = "A", "", ""
 		}, []string{name, spec + "base.reference", spec + "runPolicy"}},
@@ -167,7 +217,7 @@ func TestImage(t *testing.T) {
 				switch {
 				case !ok && path != name:
 					direct = append(direct, path)
-				case !ok, strings.HasPrefix(rest, "runPolicy"), strings.HasPrefix(rest, "history"):
+				case !ok, strings.HasPrefix(rest, "runPolicy"), strings.HasPrefix(rest, "history"), strings.HasPrefix(rest, "triggers"):
 				case strings.HasPrefix(rest, "timeouts"), strings.HasPrefix(rest, "retry"):
 					direct = append(direct, path)
 				default:
@@ -176,6 +226,19 @@ func TestImage(t *testing.T) {
 			}
 			expectPaths(t, DirectImageBuild(build, nil), direct)
 		})
+	}
+}
+
+func baseImage(name, channel string) images.Base {
+	return images.Base{ImageRef: &images.BaseImageReference{Name: name, Channel: channel}}
+}
+
+// schedule gives an Image a schedule, as it is after defaults, and changes it.
+func schedule(change func(*images.Schedule)) func(*images.Image) {
+	return func(image *images.Image) {
+		schedule := &images.Schedule{Cron: "0 3 * * *", TimeZone: "Europe/Berlin", Mode: v1alpha1.ScheduleAlways, Jitter: seconds(0)}
+		change(schedule)
+		image.Spec.Triggers = &images.Triggers{Schedule: schedule}
 	}
 }
 
@@ -226,7 +289,8 @@ func TestImageStatusUpdate(t *testing.T) {
 	valid := func() images.ImageStatus {
 		return images.ImageStatus{
 			ObservedGeneration: 1, BuildCounter: 2, InputsDigest: digestOf("a"), ActiveBuilds: 1,
-			LastAttempted:    &images.AttemptedBuild{Number: 2, InputsDigest: digestOf("a")},
+			LastAttempted:       &images.AttemptedBuild{Number: 2, InputsDigest: digestOf("a"), BaseDigest: digestOf("b")},
+			ConsecutiveFailures: 1, CountedBuild: 2,
 			LatestBuild:      &images.LatestBuild{Name: "debian-2", Number: 2, Phase: v1alpha1.BuildRunning},
 			LatestSuccessful: &images.SuccessfulBuild{Name: "debian-1", Number: 1, InputsDigest: digestOf("b"), CompletionTime: metav1.Now(), Artifacts: artifacts()},
 			Conditions:       []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "BuildSucceeded", LastTransitionTime: metav1.Now()}},
@@ -238,6 +302,8 @@ func TestImageStatusUpdate(t *testing.T) {
 	}{
 		"a complete status":       {func(*images.ImageStatus) {}, nil},
 		"an empty status":         {func(s *images.ImageStatus) { *s = images.ImageStatus{} }, nil},
+		"negative failures":       {func(s *images.ImageStatus) { s.ConsecutiveFailures = -1 }, []string{"status.consecutiveFailures"}},
+		"a base's bad digest":     {func(s *images.ImageStatus) { s.LastAttempted.BaseDigest = "latest" }, []string{"status.lastAttempted.baseDigest"}},
 		"negative counts":         {func(s *images.ImageStatus) { s.ActiveBuilds, s.QueuedBuilds, s.ObservedGeneration = -1, -1, -1 }, []string{"status.activeBuilds", "status.observedGeneration", "status.queuedBuilds"}},
 		"a bad digest":            {func(s *images.ImageStatus) { s.InputsDigest = "md5:1" }, []string{"status.inputsDigest"}},
 		"a build without number":  {func(s *images.ImageStatus) { s.LastAttempted.Number = 0 }, []string{"status.lastAttempted.number"}},

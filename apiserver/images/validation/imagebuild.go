@@ -31,7 +31,21 @@ func DirectImageBuild(build *images.ImageBuild, trigger *images.BuildTrigger) fi
 	if !equality.Semantic.DeepEqual(build.Spec.Trigger, trigger) {
 		errs = append(errs, field.Forbidden(spec.Child("trigger"), serverOwned))
 	}
+	if build.Spec.Pinned != nil {
+		errs = append(errs, field.Forbidden(spec.Child("pinned"), "is set by the server: leave it out, or use the rerun subresource of a build"))
+	}
+	if build.Spec.RunPolicy != "" {
+		errs = append(errs, field.Forbidden(spec.Child("runPolicy"), serverOwned))
+	}
 	return append(errs, validateImageBuildSpec(&build.Spec)...)
+}
+
+// RankedImageBuild validates a build whose priority the server is about to set.
+func RankedImageBuild(build *images.ImageBuild) field.ErrorList {
+	if build.Spec.Priority == nil {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(spec.Child("priority"), "is set by the server: leave it out, and name a PriorityClass in inputs.template")}
 }
 
 // InstantiatedImageBuild validates an ImageBuild that the server creates for an Image.
@@ -44,6 +58,9 @@ func InstantiatedImageBuild(build *images.ImageBuild) field.ErrorList {
 		errs = append(errs, field.Required(spec.Child("number"), "a build of an Image has a number"))
 	} else {
 		errs = append(errs, validateNumber(*build.Spec.Number, spec.Child("number"))...)
+	}
+	if build.Spec.RunPolicy != "" {
+		errs = append(errs, validateEnum(build.Spec.RunPolicy, runPolicies, spec.Child("runPolicy"))...)
 	}
 	return append(errs, validateImageBuildSpec(&build.Spec)...)
 }
@@ -76,6 +93,9 @@ func ImageBuildUpdate(build, old *images.ImageBuild) field.ErrorList {
 	errs = append(errs, immutable(current.Inputs.Template, stored.Inputs.Template, inputs.Child("template"), record)...)
 	errs = append(errs, immutable(current.Timeouts, stored.Timeouts, spec.Child("timeouts"), record)...)
 	errs = append(errs, immutable(current.Retry, stored.Retry, spec.Child("retry"), record)...)
+	errs = append(errs, immutable(current.Pinned, stored.Pinned, spec.Child("pinned"), record)...)
+	errs = append(errs, immutable(current.Priority, stored.Priority, spec.Child("priority"), record)...)
+	errs = append(errs, immutable(current.RunPolicy, stored.RunPolicy, spec.Child("runPolicy"), record)...)
 	return append(errs, immutable(current.CancelRequested, stored.CancelRequested, spec.Child("cancelRequested"),
 		"is immutable: use the cancel subresource")...)
 }

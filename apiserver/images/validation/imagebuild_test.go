@@ -36,6 +36,10 @@ func TestDirectImageBuild(t *testing.T) {
 		"an image":               {func(b *images.ImageBuild) { b.Spec.ImageRef = &images.ImageReference{} }, []string{"spec.imageRef"}},
 		"a number":               {func(b *images.ImageBuild) { b.Spec.Number = ptr.To[int64](1) }, []string{"spec.number"}},
 		"a generation":           {func(b *images.ImageBuild) { b.Spec.ImageGeneration = ptr.To[int64](1) }, []string{"spec.imageGeneration"}},
+		"pinned inputs":          {func(b *images.ImageBuild) { b.Spec.Pinned = &images.PinnedInputs{} }, []string{"spec.pinned"}},
+		"a run policy":           {func(b *images.ImageBuild) { b.Spec.RunPolicy = v1alpha1.RunPolicyParallel }, []string{"spec.runPolicy"}},
+		"a rerun":                {func(b *images.ImageBuild) { b.Spec.Trigger.RerunOf = "debian-1" }, []string{"spec.trigger"}},
+		"its own parameters":     {func(b *images.ImageBuild) { b.Spec.Trigger.Parameters = []images.Parameter{{Name: "a"}} }, []string{"spec.trigger"}},
 		"somebody else's origin": {func(b *images.ImageBuild) { b.Spec.Trigger.RequestedBy = "grace" }, []string{"spec.trigger"}},
 		"cancelled at birth":     {func(b *images.ImageBuild) { b.Spec.CancelRequested = &images.CancelRequested{} }, []string{"spec.cancelRequested"}},
 	} {
@@ -56,6 +60,8 @@ func TestInstantiatedImageBuild(t *testing.T) {
 	expectPaths(t, InstantiatedImageBuild(build), nil)
 	build.Spec.Number = ptr.To[int64](0)
 	expectPaths(t, InstantiatedImageBuild(build), []string{"spec.number"})
+	build.Spec.Number, build.Spec.RunPolicy = ptr.To[int64](1), "Random"
+	expectPaths(t, InstantiatedImageBuild(build), []string{"spec.runPolicy"})
 }
 
 func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
@@ -72,6 +78,9 @@ func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
 		"spec.inputs.template":   func(s *images.ImageBuildSpec) { s.Inputs.Template = &images.BuildTemplate{} },
 		"spec.timeouts":          func(s *images.ImageBuildSpec) { s.Timeouts.Run = seconds(1) },
 		"spec.retry":             func(s *images.ImageBuildSpec) { s.Retry.Limit = ptr.To[int32](1) },
+		"spec.pinned":            func(s *images.ImageBuildSpec) { s.Pinned = &images.PinnedInputs{} },
+		"spec.priority":          func(s *images.ImageBuildSpec) { s.Priority = ptr.To[int32](1) },
+		"spec.runPolicy":         func(s *images.ImageBuildSpec) { s.RunPolicy = v1alpha1.RunPolicyParallel },
 		"spec.cancelRequested":   func(s *images.ImageBuildSpec) { s.CancelRequested = &images.CancelRequested{} },
 	} {
 		build := validBuild()
@@ -245,10 +254,21 @@ func TestImageBuildStatusUpdate(t *testing.T) {
 		"an attempt more": {func(s *images.ImageBuildStatus) {
 			s.Attempts, s.CurrentAttempt = append(s.Attempts, images.BuildAttempt{Number: 3, JobName: "x", StartTime: now}), 3
 		}, []string{attempt(2)}},
-		"an old attempt":         {func(s *images.ImageBuildStatus) { s.Attempts[0].NodeName = "n" }, []string{attempt(0)}},
-		"another Job's name":     {func(s *images.ImageBuildStatus) { s.Attempts[1].JobName = "x" }, []string{attempt(1) + ".jobName"}},
-		"another Job":            {func(s *images.ImageBuildStatus) { s.Attempts[1].JobUID = "x" }, []string{attempt(1) + ".jobUID"}},
-		"another pod":            {func(s *images.ImageBuildStatus) { s.Attempts[1].PodName, s.Attempts[1].PodUID = "x", "x" }, []string{attempt(1) + ".podName", attempt(1) + ".podUID"}},
+		"an old attempt":     {func(s *images.ImageBuildStatus) { s.Attempts[0].NodeName = "n" }, []string{attempt(0)}},
+		"another Job's name": {func(s *images.ImageBuildStatus) { s.Attempts[1].JobName = "x" }, []string{attempt(1) + ".jobName"}},
+		"another Job":        {func(s *images.ImageBuildStatus) { s.Attempts[1].JobUID = "x" }, []string{attempt(1) + ".jobUID"}},
+		"another pod":        {func(s *images.ImageBuildStatus) { s.Attempts[1].PodName, s.Attempts[1].PodUID = "x", "x" }, []string{attempt(1) + ".podName", attempt(1) + ".podUID"}},
+		"a pod less":         {func(s *images.ImageBuildStatus) { s.Attempts[1].PodName, s.Attempts[1].PodUID = "", "" }, []string{attempt(1) + ".podName", attempt(1) + ".podUID"}},
+		"a suspension": {func(s *images.ImageBuildStatus) {
+			s.Phase, s.Attempts[1].PodName, s.Attempts[1].PodUID = v1alpha1.BuildQueued, "", ""
+		}, nil},
+		"another pod while suspended": {func(s *images.ImageBuildStatus) {
+			s.Phase, s.Attempts[1].PodName, s.Attempts[1].PodUID = v1alpha1.BuildQueued, "x", "x"
+		}, []string{attempt(1) + ".podName", attempt(1) + ".podUID"}},
+		"another Job after a suspension": {func(s *images.ImageBuildStatus) {
+			s.Phase, s.Attempts[1].JobUID, s.Attempts[1].PodName, s.Attempts[1].PodUID = v1alpha1.BuildQueued, "x", "", ""
+		}, []string{attempt(1) + ".jobUID"}},
+		"another base's digest":  {func(s *images.ImageBuildStatus) { s.Resolved.BaseDigest = digestOf("b") }, []string{"status.resolved"}},
 		"a pod without UID":      {func(s *images.ImageBuildStatus) { s.Attempts[1].PodUID = "" }, []string{attempt(1) + ".podUID"}},
 		"another number":         {func(s *images.ImageBuildStatus) { s.Attempts[1].Number = 3 }, []string{attempt(1) + ".number"}},
 		"another current one":    {func(s *images.ImageBuildStatus) { s.CurrentAttempt = 1 }, []string{"status.currentAttempt"}},
@@ -335,6 +355,15 @@ func TestBuildRequest(t *testing.T) {
 		"too long":             {images.BuildRequest{RequestID: long[:258], Reason: v1alpha1.TriggerManual, Message: long}, []string{"message", "requestID"}},
 		"an unprintable ID":    {images.BuildRequest{RequestID: "a\x00", Reason: v1alpha1.TriggerManual}, []string{"requestID"}},
 		"an unknown reason":    {images.BuildRequest{Reason: "Because"}, []string{"reason"}},
+		"a new base":           {images.BuildRequest{Reason: v1alpha1.TriggerBaseChange}, nil},
+		"a schedule":           {images.BuildRequest{Reason: v1alpha1.TriggerSchedule}, nil},
+		"a rerun":              {images.BuildRequest{Reason: v1alpha1.TriggerRerun}, []string{"reason"}},
+		"the Image's own":      {images.BuildRequest{RequestID: digestOf("a") + ":7", Reason: v1alpha1.TriggerManual}, nil},
+		"its parameters' ID":   {images.BuildRequest{RequestID: digestOf("a") + ":7", Reason: v1alpha1.TriggerManual, Parameters: []images.Parameter{{Name: "a"}}}, []string{"requestID"}},
+		"its schedule's ID":    {images.BuildRequest{RequestID: "schedule:2030-01-02T03:04:00Z", Reason: v1alpha1.TriggerManual, Parameters: []images.Parameter{{Name: "a"}}}, []string{"requestID"}},
+		"almost such an ID":    {images.BuildRequest{RequestID: digestOf("a") + ":7a", Reason: v1alpha1.TriggerManual, Parameters: []images.Parameter{{Name: "a"}}}, nil},
+		"parameters":           {images.BuildRequest{Reason: v1alpha1.TriggerManual, Parameters: []images.Parameter{{Name: "a", Value: "b"}}}, nil},
+		"bad parameters":       {images.BuildRequest{Reason: v1alpha1.TriggerManual, Parameters: []images.Parameter{{Name: "a b"}, {Name: "c"}, {Name: "c"}, {Name: "d", Value: strings.Repeat("x", 4097)}}}, []string{"parameters[0].name", "parameters[2].name", "parameters[3].value"}},
 		"too many changes":     {images.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: slices.Repeat([]images.InputChange{{Path: "a"}}, 33)}, []string{"changes"}},
 		"a change of nothing":  {images.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: []images.InputChange{{}}}, []string{"changes[0].path"}},
 		"a change without end": {images.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: []images.InputChange{{Path: "a", From: long[:258], To: long[:258]}}}, []string{"changes[0].from", "changes[0].to"}},
@@ -343,7 +372,66 @@ func TestBuildRequest(t *testing.T) {
 	}
 }
 
+func TestMergedParameters(t *testing.T) {
+	expectPaths(t, MergedParameters(parametersOf(64<<10, "x")), nil)
+	expectPaths(t, MergedParameters(parametersOf(64<<10+1, "x")), []string{"parameters"})
+	many := make([]images.Parameter, 65)
+	for i := range many {
+		many[i].Name = fmt.Sprint(i)
+	}
+	errs := MergedParameters(many)
+	expectPaths(t, errs, []string{"parameters"})
+	if !strings.Contains(errs[0].Detail, "together with the Image's") {
+		t.Errorf("the message does not say of whom they are: %v", errs)
+	}
+}
+
+func TestRerunRequest(t *testing.T) {
+	expectPaths(t, RerunRequest(&images.RerunRequest{}, "debian-1"), nil)
+	expectPaths(t, RerunRequest(&images.RerunRequest{
+		ObjectMeta: metav1.ObjectMeta{Name: "x"}, RequestID: "a\nb", Message: strings.Repeat("x", 1025),
+	}, "debian-1"), []string{"metadata.name", "requestID", "message"})
+	for _, reserved := range []string{digestOf("a") + ":0", "schedule:2030-01-02T03:04:00Z"} {
+		errs := RerunRequest(&images.RerunRequest{RequestID: reserved}, "debian-1")
+		expectPaths(t, errs, []string{"requestID"})
+		if !strings.Contains(errs[0].Detail, "is reserved for builds of the Image's own inputs") {
+			t.Errorf("the message does not say why: %v", errs)
+		}
+	}
+	expectPaths(t, RerunRequest(&images.RerunRequest{RequestID: "my-schedule:1"}, "debian-1"), nil)
+}
+
+func TestImageChannels(t *testing.T) {
+	channel := func(name, build string) images.ImageChannel { return images.ImageChannel{Name: name, Build: build} }
+	many := make([]images.ImageChannel, 17)
+	for i := range many {
+		many[i] = channel(fmt.Sprintf("c%d", i), "debian-1")
+	}
+	for what, test := range map[string]struct {
+		channels []images.ImageChannel
+		want     []string
+	}{
+		"none":                      {nil, nil},
+		"two of a build":            {[]images.ImageChannel{channel("stable", "debian-1"), channel("testing", "debian-1")}, nil},
+		"16":                        {many[:16], nil},
+		"17":                        {many, []string{"channels"}},
+		"one twice":                 {[]images.ImageChannel{channel("stable", "debian-1"), channel("stable", "debian-2")}, []string{"channels[1].name"}},
+		"a nameless one":            {[]images.ImageChannel{channel("", "debian-1")}, []string{"channels[0].name"}},
+		"a bad name":                {[]images.ImageChannel{channel("Stable", "debian-1")}, []string{"channels[0].name"}},
+		"a name too long":           {[]images.ImageChannel{channel(strings.Repeat("a", 64), "debian-1")}, []string{"channels[0].name"}},
+		"one without a build":       {[]images.ImageChannel{channel("stable", "")}, []string{"channels[0].build"}},
+		"one of a build's bad name": {[]images.ImageChannel{channel("stable", "debian_1")}, []string{"channels[0].build"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			expectPaths(t, ImageChannels(&images.ImageChannels{Channels: test.channels}, "debian"), test.want)
+		})
+	}
+	expectPaths(t, ImageChannels(&images.ImageChannels{ObjectMeta: metav1.ObjectMeta{Name: "ubuntu"}}, "debian"), []string{"metadata.name"})
+}
+
 func TestCancelRequest(t *testing.T) {
+	expectPaths(t, CancelRequest(&images.CancelRequest{SupersededBy: "debian-2"}, "debian-1"), nil)
+	expectPaths(t, CancelRequest(&images.CancelRequest{SupersededBy: "Debian 2"}, "debian-1"), []string{"supersededBy"})
 	expectPaths(t, CancelRequest(&images.CancelRequest{}, "debian-1"), nil)
 	expectPaths(t, CancelRequest(&images.CancelRequest{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Reason: strings.Repeat("x", 1025)}, "debian-1"),
 		[]string{"metadata.name", "reason"})

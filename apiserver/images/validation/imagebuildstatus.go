@@ -40,7 +40,7 @@ func ImageBuildStatusUpdate(build, old *images.ImageBuild) field.ErrorList {
 		return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
 	}
 	errs = append(errs, validateResolved(current.Resolved, stored.Resolved, status.Child("resolved"))...)
-	errs = append(errs, validateAttempts(current.Attempts, stored.Attempts, status.Child("attempts"))...)
+	errs = append(errs, validateAttempts(current, stored, status.Child("attempts"))...)
 	if n := int32(len(current.Attempts)); current.CurrentAttempt != n {
 		errs = append(errs, field.Invalid(status.Child("currentAttempt"), current.CurrentAttempt,
 			fmt.Sprintf("must be the number of the last attempt, %d", n)))
@@ -66,6 +66,7 @@ func validateResolved(resolved, stored *images.ResolvedInputs, path *field.Path)
 		return nil
 	}
 	errs := validateRequiredDigest(resolved.InputsDigest, path.Child("inputsDigest"))
+	errs = append(errs, validateDigest(resolved.BaseDigest, path.Child("baseDigest"))...)
 	return append(errs, validateFiles(resolved.Files, path.Child("files"))...)
 }
 
@@ -133,7 +134,9 @@ func validateEnd(current *images.ImageBuildStatus) field.ErrorList {
 	return errs
 }
 
-func validateAttempts(attempts, stored []images.BuildAttempt, path *field.Path) field.ErrorList {
+func validateAttempts(build, before *images.ImageBuildStatus, path *field.Path) field.ErrorList {
+	attempts, stored := build.Attempts, before.Attempts
+	suspended := build.Phase == v1alpha1.BuildQueued && before.Phase != v1alpha1.BuildQueued
 	if len(attempts) < len(stored) {
 		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("attempts are never removed: there were %d", len(stored)))}
 	}
@@ -143,7 +146,7 @@ func validateAttempts(attempts, stored []images.BuildAttempt, path *field.Path) 
 	}
 	for i := range attempts {
 		if i < len(stored) {
-			errs = append(errs, validateAttemptUpdate(&attempts[i], &stored[i], path.Index(i))...)
+			errs = append(errs, validateAttemptUpdate(&attempts[i], &stored[i], suspended, path.Index(i))...)
 		}
 		errs = append(errs, validateAttempt(&attempts[i], i, path.Index(i))...)
 		if i > len(stored) || i > 0 && i == len(stored) && stored[i-1].Outcome == "" {
@@ -184,12 +187,17 @@ func validateAttempt(attempt *images.BuildAttempt, index int, path *field.Path) 
 	return append(errs, validateFailure(attempt.Failure, path.Child("failure"))...)
 }
 
-func validateAttemptUpdate(attempt, stored *images.BuildAttempt, path *field.Path) field.ErrorList {
+// validateAttemptUpdate checks a change of an attempt. Its pod stays the same, unless its Job was suspended: Kueue does
+// that, the pod goes, and the same attempt gets another one later.
+func validateAttemptUpdate(attempt, stored *images.BuildAttempt, suspended bool, path *field.Path) field.ErrorList {
 	if stored.Outcome != "" {
 		return immutable(attempt, stored, path, "is immutable: the attempt has its outcome")
 	}
 	errs := immutable(attempt.JobName, stored.JobName, path.Child("jobName"), "is immutable: it names the Job of this attempt")
 	errs = append(errs, setOnce(attempt.JobUID, stored.JobUID, path.Child("jobUID"))...)
+	if suspended && attempt.PodName == "" && attempt.PodUID == "" {
+		return errs
+	}
 	errs = append(errs, setOnce(attempt.PodName, stored.PodName, path.Child("podName"))...)
 	return append(errs, setOnce(attempt.PodUID, stored.PodUID, path.Child("podUID"))...)
 }

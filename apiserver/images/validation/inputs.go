@@ -41,7 +41,7 @@ var (
 
 func validateInputs(build *images.BuildInputs, path *field.Path) field.ErrorList {
 	errs := validateBuilder(&build.Builder, path.Child("builder"))
-	errs = append(errs, validateReference(build.Base.Reference, path.Child("base", "reference"))...)
+	errs = append(errs, validateBase(&build.Base, path.Child("base"))...)
 	if build.Source != nil {
 		errs = append(errs, validateSource(build.Source, path.Child("source"))...)
 	}
@@ -71,6 +71,33 @@ func validateBuilder(builder *images.Builder, path *field.Path) field.ErrorList 
 		errs = append(errs, field.TooMany(path.Child("command"), n, maxCommandElements))
 	}
 	return errs
+}
+
+func validateBase(base *images.Base, path *field.Path) field.ErrorList {
+	switch {
+	case base.ImageRef == nil && base.Reference == "":
+		return field.ErrorList{field.Required(path.Child("reference"), "must be 1 to 512 characters without spaces, unless imageRef names another Image to start from")}
+	case base.ImageRef == nil:
+		return validateReference(base.Reference, path.Child("reference"))
+	case base.Reference != "":
+		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, "reference and imageRef exclude each other: set one of them")}
+	}
+	errs := validateImageName(base.ImageRef.Name, path.Child("imageRef", "name"))
+	if channel := base.ImageRef.Channel; channel != "" {
+		errs = append(errs, validateNames(validation.IsDNS1123Label(channel), channel, path.Child("imageRef", "channel"))...)
+	}
+	return errs
+}
+
+// validateImageName checks the name of another Image.
+func validateImageName(name string, path *field.Path) field.ErrorList {
+	switch {
+	case name == "":
+		return field.ErrorList{field.Required(path, "name an Image of the same namespace")}
+	case len(name) > maxImageName:
+		return field.ErrorList{field.TooLong(path, name, maxImageName)}
+	}
+	return validateNames(validation.IsDNS1123Label(name), name, path)
 }
 
 // validateReference checks a reference of an image, whose syntax is its reader's business.

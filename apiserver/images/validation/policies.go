@@ -15,6 +15,7 @@ import (
 
 // Limits of timeouts, retries and history.
 const (
+	maxQueueTimeout     = 720 * time.Hour
 	maxStartTimeout     = 24 * time.Hour
 	maxRunTimeout       = 168 * time.Hour
 	maxRetryLimit       = 10
@@ -22,6 +23,8 @@ const (
 	maxBackoffMax       = 24 * time.Hour
 	maxHistorySucceeded = 1000
 	maxHistoryFailed    = 1000
+	minHistoryTTL       = time.Minute
+	maxHistoryTTL       = 87600 * time.Hour
 )
 
 // retryable are the classes that a policy may name: a cancelled build is never tried again.
@@ -33,7 +36,8 @@ func validateTimeouts(timeouts *images.BuildTimeouts, path *field.Path) field.Er
 	if timeouts == nil {
 		return nil
 	}
-	errs := validateTimeout(timeouts.Start, maxStartTimeout, path.Child("start"))
+	errs := validateTimeout(timeouts.Queue, maxQueueTimeout, path.Child("queue"))
+	errs = append(errs, validateTimeout(timeouts.Start, maxStartTimeout, path.Child("start"))...)
 	return append(errs, validateTimeout(timeouts.Run, maxRunTimeout, path.Child("run"))...)
 }
 
@@ -86,7 +90,12 @@ func validateHistory(history *images.HistoryLimits, path *field.Path) field.Erro
 		return nil
 	}
 	errs := validateRange(history.Succeeded, 1, maxHistorySucceeded, path.Child("succeeded"))
-	return append(errs, validateRange(history.Failed, 0, maxHistoryFailed, path.Child("failed"))...)
+	errs = append(errs, validateRange(history.Failed, 0, maxHistoryFailed, path.Child("failed"))...)
+	if history.TTL != nil {
+		errs = append(errs, validateDuration(history.TTL.Succeeded, minHistoryTTL, maxHistoryTTL, path.Child("ttl", "succeeded"))...)
+		errs = append(errs, validateDuration(history.TTL.Failed, minHistoryTTL, maxHistoryTTL, path.Child("ttl", "failed"))...)
+	}
+	return errs
 }
 
 func validateRange(value *int32, lowest, highest int32, path *field.Path) field.ErrorList {

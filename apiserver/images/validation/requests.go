@@ -3,11 +3,13 @@
 package validation
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -20,19 +22,25 @@ const (
 	maxChanges       = 32
 	maxChangePath    = 512
 	maxChangeExcerpt = 128
+	maxChannels      = 16
 )
 
-var triggerReasons = []v1alpha1.TriggerReason{v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerManual}
+// triggerReasons are those that a BuildRequest may have: a rerun has a request of its own.
+var triggerReasons = []v1alpha1.TriggerReason{
+	v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange, v1alpha1.TriggerSchedule, v1alpha1.TriggerManual,
+}
 
 // BuildRequest validates a request for a build of the named Image. An empty requestID is the server's to fill in.
 func BuildRequest(request *images.BuildRequest, image string) field.ErrorList {
 	errs := validateRequestName(request.Name, image)
-	errs = append(errs, validateText(request.RequestID, maxRequestID, field.NewPath("requestID"))...)
-	if strings.ContainsFunc(request.RequestID, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		errs = append(errs, field.Invalid(field.NewPath("requestID"), request.RequestID, "must consist of printable characters"))
-	}
+	errs = append(errs, validateRequestID(request.RequestID)...)
 	errs = append(errs, validateEnum(request.Reason, triggerReasons, field.NewPath("reason"))...)
 	errs = append(errs, validateText(request.Message, maxMessage, field.NewPath("message"))...)
+
+	errs = append(errs, validateParameters(request.Parameters, parameters)...)
+	if len(request.Parameters) > 0 {
+		errs = append(errs, validateUnreserved(request.RequestID)...)
+	}
 
 	changes := field.NewPath("changes")
 	if n := len(request.Changes); n > maxChanges {
@@ -49,9 +57,55 @@ func BuildRequest(request *images.BuildRequest, image string) field.ErrorList {
 	return errs
 }
 
+var parameters = field.NewPath("parameters")
+
+// MergedParameters validates the parameters of a BuildRequest together with those of its Image.
+func MergedParameters(merged []images.Parameter) field.ErrorList {
+	errs := validateParameters(merged, parameters)
+	for _, err := range errs {
+		err.Detail += "; these are the request's together with the Image's"
+	}
+	return errs
+}
+
+// RerunRequest validates a request to run the named build again. An empty requestID is the server's to fill in.
+func RerunRequest(request *images.RerunRequest, build string) field.ErrorList {
+	errs := validateRequestName(request.Name, build)
+	errs = append(errs, validateRequestID(request.RequestID)...)
+	errs = append(errs, validateUnreserved(request.RequestID)...)
+	return append(errs, validateText(request.Message, maxMessage, field.NewPath("message"))...)
+}
+
+// ImageChannels validates the channels that the named Image is to have. Whether their builds are there is not looked at.
+func ImageChannels(channels *images.ImageChannels, image string) field.ErrorList {
+	errs := validateRequestName(channels.Name, image)
+	path := field.NewPath("channels")
+	if n := len(channels.Channels); n > maxChannels {
+		errs = append(errs, field.TooMany(path, n, maxChannels))
+	}
+	seen := map[string]bool{}
+	for i, channel := range channels.Channels {
+		name := path.Index(i).Child("name")
+		switch {
+		case channel.Name == "":
+			errs = append(errs, field.Required(name, "name the channel, such as stable"))
+		case seen[channel.Name]:
+			errs = append(errs, field.Duplicate(name, channel.Name))
+		default:
+			errs = append(errs, validateNames(validation.IsDNS1123Label(channel.Name), channel.Name, name)...)
+		}
+		seen[channel.Name] = true
+		errs = append(errs, validateBuildName(channel.Build, path.Index(i).Child("build"))...)
+	}
+	return errs
+}
+
 // CancelRequest validates a request to cancel the named build.
 func CancelRequest(request *images.CancelRequest, build string) field.ErrorList {
 	errs := validateRequestName(request.Name, build)
+	if request.SupersededBy != "" {
+		errs = append(errs, validateBuildName(request.SupersededBy, field.NewPath("supersededBy"))...)
+	}
 	return append(errs, validateText(request.Reason, maxMessage, field.NewPath("reason"))...)
 }
 
@@ -68,6 +122,29 @@ func ImageBuildLogOptions(options *images.ImageBuildLogOptions) field.ErrorList 
 		errs = append(errs, field.Invalid(field.NewPath("limitBytes"), *options.LimitBytes, "must be 1 or more"))
 	}
 	return errs
+}
+
+func validateRequestID(id string) field.ErrorList {
+	path := field.NewPath("requestID")
+	errs := validateText(id, maxRequestID, path)
+	if strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		errs = append(errs, field.Invalid(path, id, "must consist of printable characters"))
+	}
+	return errs
+}
+
+// reservedRequestID has the forms that jobs/trigger gives the requests for what an Image's inputs, or its schedule, call
+// for.
+var reservedRequestID = regexp.MustCompile(`^(schedule:|sha256:[0-9a-f]{64}:[0-9]+$)`)
+
+// validateUnreserved keeps a build of anything but the Image's own inputs from answering a request for one of those,
+// which would then never be built.
+func validateUnreserved(id string) field.ErrorList {
+	if !reservedRequestID.MatchString(id) {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(field.NewPath("requestID"), id,
+		"this form, sha256:<digest>:<number> or schedule:<time>, is reserved for builds of the Image's own inputs: choose another one")}
 }
 
 func validateRequestName(name, want string) field.ErrorList {

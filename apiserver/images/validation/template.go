@@ -33,6 +33,10 @@ func validateTemplate(template *images.BuildTemplate, path *field.Path) field.Er
 	errs := validateObjectName(template.ServiceAccountName, path.Child("serviceAccountName"))
 	errs = append(errs, validateObjectName(template.RuntimeClassName, path.Child("runtimeClassName"))...)
 	errs = append(errs, validateObjectName(template.PriorityClassName, path.Child("priorityClassName"))...)
+	errs = append(errs, validateObjectName(template.QueueName, path.Child("queueName"))...)
+	if len(template.QueueName) > validation.LabelValueMaxLength { // Kueue finds a Job's queue by a label of it
+		errs = append(errs, field.TooLong(path.Child("queueName"), template.QueueName, validation.LabelValueMaxLength))
+	}
 	errs = append(errs, validateResources(template.Resources, path.Child("resources"))...)
 	errs = append(errs, validateNodeSelector(template.NodeSelector, path.Child("nodeSelector"))...)
 	errs = append(errs, validateTolerations(template.Tolerations, path.Child("tolerations"))...)

@@ -3,27 +3,104 @@
 package build
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/request"
 )
 
-func TestOnlyASucceededBuildIsASuccess(t *testing.T) {
-	failure := &v1alpha1.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "no disk"}
+func TestParametersAreNamesAndValues(t *testing.T) {
 	for _, test := range []struct {
-		status v1alpha1.ImageBuildStatus
+		written []string
+		want    []v1alpha1.Parameter
+		err     string
+	}{
+		{written: nil},
+		{written: []string{"edition=12", "flags=a=b,c"}, want: []v1alpha1.Parameter{{Name: "edition", Value: "12"}, {Name: "flags", Value: "a=b,c"}}},
+		{written: []string{"empty="}, want: []v1alpha1.Parameter{{Name: "empty"}}},
+		{written: []string{"edition"}, err: `--parameter must be NAME=VALUE, such as edition=12, and is "edition"`},
+		{written: []string{"=12"}, err: `is "=12"`},
+		{written: []string{""}, err: `is ""`},
+		{written: []string{"a=1", "a=2"}, err: "--parameter a is given twice"},
+	} {
+		got, err := parseParameters(test.written)
+		if test.err != "" {
+			if err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("%q: got error %v, want %q", test.written, err, test.err)
+			}
+			continue
+		}
+		if err != nil || cmp.Diff(test.want, got) != "" {
+			t.Errorf("%q: got %v, error %v", test.written, got, err)
+		}
+	}
+}
+
+func TestTheRequestIsWhatWasAskedFor(t *testing.T) {
+	clients := fake.NewClientset()
+	var got *v1alpha1.BuildRequest
+	clients.PrependReactor("create", "images/instantiate", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		got = action.(clienttesting.CreateAction).GetObject().(*v1alpha1.BuildRequest)
+		return true, &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-7"}}, nil
+	})
+	parameters := []v1alpha1.Parameter{{Name: "edition", Value: "13"}}
+	var out bytes.Buffer
+	err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian", parameters, &request.Flags{ID: "nightly", Message: "why"}, &out)
+	if err != nil || out.String() != "debian-7\n" {
+		t.Errorf("got %q, error %v", &out, err)
+	}
+	if diff := cmp.Diff(&v1alpha1.BuildRequest{RequestID: "nightly", Message: "why", Parameters: parameters}, got); diff != "" {
+		t.Errorf("asked for something else (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatTheServerRefusesIsSaid(t *testing.T) {
+	for _, test := range []struct {
+		answer error
 		want   string
 	}{
-		{v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildSucceeded}, ""},
-		{v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildFailed, Failure: failure}, "build debian-1: Failed: User/BuilderFailed: no disk"},
-		{v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildCancelled}, "build debian-1: Cancelled"},
+		{apierrors.NewNotFound(v1alpha1.Resource("images"), "debian"), "no image named debian in namespace team"},
+		{apierrors.NewNotFound(v1alpha1.Resource("images"), "other"), `build image debian: images.images.goldsmith.dev "other" not found`},
+		{errors.New("parameters[0].name: Invalid value"), "build image debian: parameters[0].name: Invalid value"},
 	} {
-		err := outcome(&v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-1"}, Status: test.status})
-		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
-			t.Errorf("%s: got %v, want %q", test.status.Phase, err, test.want)
+		clients := fake.NewClientset()
+		clients.PrependReactor("create", "images/instantiate", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, test.answer })
+		err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian", nil, &request.Flags{}, io.Discard)
+		if err == nil || err.Error() != test.want {
+			t.Errorf("got %v, want %q", err, test.want)
+		}
+	}
+}
+
+func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
+	t.Chdir(t.TempDir()) // no kubeconfig
+	t.Setenv("KUBECONFIG", "")
+	for line, want := range map[string]string{
+		"":                       "takes one argument, the name of an IMAGE, and got 0",
+		"a b":                    "takes one argument, the name of an IMAGE, and got 2",
+		"debian --parameter x":   "--parameter must be NAME=VALUE",
+		"debian -f -o json":      "use --wait instead of -f",
+		"debian -o table":        "it must be json, yaml or name",
+		"debian --no-such":       "unknown flag",
+		"debian --parameter x=1": client.ErrNoKubeconfig.Error(),
+	} {
+		command := NewCommand()
+		command.SilenceUsage, command.SilenceErrors = true, true
+		command.SetArgs(strings.Fields(line))
+		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("build %s: got error %v, want %q", line, err, want)
 		}
 	}
 }

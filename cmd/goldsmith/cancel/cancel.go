@@ -9,11 +9,11 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/completion"
 )
 
 // NewCommand returns the verb.
@@ -21,9 +21,10 @@ func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
 	var reason string
 	command := &cobra.Command{
-		Use:   "cancel BUILD",
-		Short: "Cancel a build; its log stays",
-		Args:  client.OneName("the name of a BUILD"),
+		Use:               "cancel BUILD",
+		Short:             "Cancel a build; its log stays",
+		Args:              client.OneName("the name of a BUILD"),
+		ValidArgsFunction: completion.UnfinishedImageBuilds(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			connection, err := flags.Connect(command.ErrOrStderr())
 			if err != nil {
@@ -40,7 +41,7 @@ func NewCommand() *cobra.Command {
 func run(ctx context.Context, connection *client.Connection, name, reason string, out io.Writer) error {
 	builds := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace)
 	build, err := builds.Cancel(ctx, name, &v1alpha1.CancelRequest{Reason: reason}, metav1.CreateOptions{})
-	if apierrors.IsNotFound(err) {
+	if client.IsNotFound(err, "imagebuilds", name) {
 		return fmt.Errorf("no build named %s in namespace %s", name, connection.Namespace)
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -49,6 +50,8 @@ func (f *Flags) AddTo(flags *pflag.FlagSet) {
 type Connection struct {
 	versioned.Interface
 	Namespace string
+	// Config is what the client was made from.
+	Config *rest.Config
 }
 
 // Connect makes a client of the server that the flags, the environment and the working directory name. Warnings of the
@@ -79,7 +82,7 @@ func (f *Flags) Connect(warnings io.Writer) (*Connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
-	return &Connection{Interface: clients, Namespace: namespace}, nil
+	return &Connection{Interface: clients, Namespace: namespace, Config: config}, nil
 }
 
 // loadingRules chooses the kubeconfig: the flag, the environment (a list of files), the working directory's; or kubectl's
@@ -103,11 +106,19 @@ func (f *Flags) loadingRules(plugin bool, environment string) (*clientcmd.Client
 
 // OneName lets a verb have exactly one argument.
 func OneName(what string) cobra.PositionalArgs {
+	return Names("one argument, "+what, 1, 1)
+}
+
+// Names lets a verb have so many arguments, all of them names. An empty name is none: it would be the whole collection.
+func Names(what string, least, most int) cobra.PositionalArgs {
 	return func(command *cobra.Command, args []string) error {
-		if len(args) == 1 {
-			return nil
+		if len(args) < least || len(args) > most {
+			return fmt.Errorf("`%s` takes %s, and got %d: see `%[1]s --help`", command.CommandPath(), what, len(args))
 		}
-		return fmt.Errorf("`%s` takes one argument, %s, and got %d: see `%[1]s --help`", command.CommandPath(), what, len(args))
+		if slices.Contains(args, "") {
+			return fmt.Errorf("`%s` takes %s, and got an empty one: see `%[1]s --help`", command.CommandPath(), what)
+		}
+		return nil
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/completion"
 )
 
 // NewCommand returns the verb.
@@ -23,9 +24,10 @@ func NewCommand() *cobra.Command {
 	connect := &client.Flags{}
 	asked := &flags{}
 	command := &cobra.Command{
-		Use:   "logs NAME",
-		Short: "Show the log of a build, or of an image's latest build",
-		Args:  client.OneName("the NAME of a build or an image"),
+		Use:               "logs NAME",
+		Short:             "Show the log of a build, or of an image's latest build",
+		Args:              client.OneName("the NAME of a build or an image"),
+		ValidArgsFunction: completion.ImagesAndImageBuilds(connect),
 		RunE: func(command *cobra.Command, args []string) error {
 			options, err := asked.options(command.Flags().Changed)
 			if err != nil {

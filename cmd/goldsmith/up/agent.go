@@ -17,7 +17,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
-func (s *system) startAgent(ctx context.Context, config *rest.Config, logs *agentLogs) error {
+// startAgent starts the agent. Without reporting no builder reports.
+func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting *local.Reporting, logs *agentLogs) error {
 	config.UserAgent = "goldsmith-agent"
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -28,6 +29,7 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, logs *agen
 		Builders:   s.localBuilders(),
 		Dir:        s.data.builds,
 		Workers:    s.options.Workers,
+		Reporting:  reporting,
 		Supervisor: []string{s.options.Executable, SuperviseCommand},
 		Logger:     klog.Background(),
 	})

@@ -20,9 +20,14 @@ import (
 
 // startControllers returns once the controllers know every object.
 func (s *system) startControllers(ctx context.Context, config *rest.Config) error {
+	limits, err := s.options.Limits.Read()
+	if err != nil {
+		return err
+	}
 	running, err := controllers.New(ctx, controllers.Options{
 		Config:   config,
 		Builders: s.allowedBuilders(),
+		Queue:    limits,
 		Logger:   klog.Background(),
 	})
 	if err != nil {
@@ -35,11 +40,11 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	return nil
 }
 
-// allowedBuilders are the builders of the agent, as the controllers are told of them.
+// allowedBuilders are the builders of the agent, as controllers and server are told of them. Each may report its progress.
 func (s *system) allowedBuilders() inputs.Builders {
-	allowed := inputs.Builders{Registered: map[string]inputs.Builder{mockName: {Image: local.Image(mockName)}}}
+	allowed := inputs.Builders{Registered: map[string]inputs.Builder{mockName: {Image: local.Image(mockName), Reports: true}}}
 	for name := range s.builders {
-		allowed.Registered[name] = inputs.Builder{Image: local.Image(name)}
+		allowed.Registered[name] = inputs.Builder{Image: local.Image(name), Reports: true}
 	}
 	return allowed
 }

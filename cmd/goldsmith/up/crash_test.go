@@ -24,7 +24,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // life is what is asked of a build, and how it must end.
 type life struct {
@@ -163,7 +163,7 @@ func (l *laboratory) run(t *testing.T, crash *crash) (stop func()) {
 	config := rest.CopyConfig(l.config)
 	config.Wrap(crash.around)
 	start := func() error {
-		if err := process.startAgent(t.Context(), rest.CopyConfig(config), l.logs); err != nil {
+		if err := process.startAgent(t.Context(), rest.CopyConfig(config), nil, l.logs); err != nil {
 			return err
 		}
 		return process.startControllers(t.Context(), rest.CopyConfig(config))

@@ -220,7 +220,7 @@ func (p *program) checkNothingLost(ctx context.Context, t *testing.T) {
 func awaitNoProcess(ctx context.Context, t *testing.T, data string) {
 	t.Helper()
 	var left []string
-	err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 20*time.Second, true, func(context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, patience, true, func(context.Context) (bool, error) {
 		left = processesOf(t, data)
 		return len(left) == 0, nil
 	})

@@ -14,6 +14,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/cmd/limits"
 )
 
 // Options say how to run. The zero value of each is its default.
@@ -28,6 +30,9 @@ type Options struct {
 	Listen string
 	// Workers is how many builds run at a time; the number of cores by default.
 	Workers int
+	// Limits are how many builds are admitted at a time; no limits by default: those that no worker is free for have a Job
+	// that waits.
+	Limits limits.Flags
 	// Memory keeps nothing: DataDirectory has the kubeconfig and the files of builds while it runs, and none of
 	// them afterwards. Objects and builds that were kept there without Memory are left alone.
 	Memory bool
@@ -74,6 +79,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Listen, "listen", defaultListen,
 		"loopback address to listen on, as host or host:port; without a port the one used before, or else a free one")
 	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "how many builds run at a time")
+	o.Limits.AddTo(flags)
 	flags.BoolVar(&o.Memory, "memory", false, "keep nothing: while it runs, the data directory has the kubeconfig and the files of builds, and then none of them")
 	flags.StringVar(&o.Files, "files", "", "directory in which objects are kept as YAML files, for people to read, edit and put under version control, instead of in the data directory")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
@@ -102,6 +108,9 @@ func (o *Options) complete() (err error) {
 	}
 	if o.Workers < 0 {
 		return errTooFewWorkers
+	}
+	if _, err := o.Limits.Read(); err != nil {
+		return err
 	}
 	if o.Files != "" {
 		if o.Memory {

@@ -13,18 +13,21 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder/files"
 	"goldsmith.dev/goldsmith/apiserver/builder/memory"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
+	"goldsmith.dev/goldsmith/cmd/limits"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 const serverName = "goldsmith"
 
 // describeServer describes the API server: what it serves, not yet where and to whom.
-func describeServer(logs corekinds.LogOpener) *builder.Server {
-	return corekinds.Register(apiserver.Register(builder.New(serverName), apiserver.Options{}), logs)
+func describeServer(allowed inputs.Builders, limited limits.Flags, logs corekinds.LogOpener) *builder.Server {
+	options := apiserver.Options{Builders: func() (inputs.Builders, error) { return allowed, nil }, Queue: limited.Read}
+	return corekinds.Register(apiserver.Register(builder.New(serverName), options), logs)
 }
 
 // startServer starts the API server with its storage, and returns once it is ready.
 func (s *system) startServer(ctx context.Context, listener net.Listener, users *users, logs corekinds.LogOpener) (*builder.Running, error) {
-	server := users.admit(describeServer(logs)).WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out)
+	server := users.admit(describeServer(s.allowedBuilders(), s.options.Limits, logs)).WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out)
 	if !s.options.Memory {
 		server.WithCertificateDirectory(s.data.join("server"))
 	}

@@ -85,7 +85,7 @@ func (s *system) start(ctx context.Context, listener net.Listener) error {
 	if err := s.data.remember("address", listener.Addr().String()); err != nil {
 		return err
 	}
-	if err := s.startAgent(ctx, server.ClientConfig(), logs); err != nil {
+	if err := s.startAgent(ctx, server.ClientConfig(), users.builders.reporting(server), logs); err != nil {
 		return err
 	}
 	if err := s.startCollector(ctx, server.ClientConfig()); err != nil {

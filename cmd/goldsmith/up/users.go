@@ -6,12 +6,13 @@ import (
 	"net/http"
 
 	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 )
 
-// The names of the server's users. Both may do everything; by their names it can be told who did what.
+// The names of the server's users besides builders. Both may do everything; by their names it can be told who did what.
 const (
 	administratorName = "goldsmith-admin"
 	controllerName    = "goldsmith-controller"
@@ -21,6 +22,7 @@ const (
 type users struct {
 	administratorToken string
 	controllerToken    string // of this run only
+	builders           *reporters
 }
 
 func (s *system) newUsers() (*users, error) {
@@ -28,7 +30,7 @@ func (s *system) newUsers() (*users, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &users{administratorToken: token, controllerToken: newToken()}, nil
+	return &users{administratorToken: token, controllerToken: newToken(), builders: newReporters()}, nil
 }
 
 // admit lets the users, and nobody else, into a server.
@@ -38,7 +40,8 @@ func (u *users) admit(server *builder.Server) *builder.Server {
 	}
 	return server.
 		WithBearerToken(u.administratorToken, privileged(administratorName)).
-		WithBearerToken(u.controllerToken, privileged(controllerName))
+		WithBearerToken(u.controllerToken, privileged(controllerName)).
+		WithGuests(u.builders, authorizer.AuthorizerFunc(reportersRights))
 }
 
 // administratorConfig connects as the holder of the kubeconfig does.

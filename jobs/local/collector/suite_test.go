@@ -23,7 +23,7 @@ import (
 func TestCollector(t *testing.T) {
 	builder.QuietLogs(GinkgoWriter)
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(10 * time.Second)
+	SetDefaultEventuallyTimeout(time.Minute)
 	SetDefaultEventuallyPollingInterval(10 * time.Millisecond)
 	RunSpecs(t, "Collector")
 }

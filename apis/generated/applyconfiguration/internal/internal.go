@@ -89,6 +89,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.goldsmith.images.v1alpha1.AttemptedBuild
   map:
     fields:
+    - name: baseDigest
+      type:
+        scalar: string
     - name: inputsDigest
       type:
         scalar: string
@@ -108,7 +111,19 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.goldsmith.images.v1alpha1.Base
   map:
     fields:
+    - name: imageRef
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.BaseImageReference
     - name: reference
+      type:
+        scalar: string
+- name: dev.goldsmith.images.v1alpha1.BaseImageReference
+  map:
+    fields:
+    - name: channel
+      type:
+        scalar: string
+    - name: name
       type:
         scalar: string
       default: ""
@@ -201,6 +216,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: template
       type:
         namedType: dev.goldsmith.images.v1alpha1.BuildTemplate
+- name: dev.goldsmith.images.v1alpha1.BuildProgress
+  map:
+    fields:
+    - name: attempt
+      type:
+        scalar: numeric
+      default: 0
+    - name: message
+      type:
+        scalar: string
+    - name: percent
+      type:
+        scalar: numeric
+    - name: stage
+      type:
+        scalar: string
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
 - name: dev.goldsmith.images.v1alpha1.BuildRequestRecord
   map:
     fields:
@@ -215,6 +249,19 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uid
       type:
         scalar: string
+- name: dev.goldsmith.images.v1alpha1.BuildStage
+  map:
+    fields:
+    - name: completionTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: startTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: dev.goldsmith.images.v1alpha1.BuildTemplate
   map:
     fields:
@@ -237,6 +284,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: priorityClassName
       type:
         scalar: string
+    - name: queueName
+      type:
+        scalar: string
     - name: resources
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
@@ -255,6 +305,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.goldsmith.images.v1alpha1.BuildTimeouts
   map:
     fields:
+    - name: queue
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: run
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
@@ -273,6 +326,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: message
       type:
         scalar: string
+    - name: parameters
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.Parameter
+          elementRelationship: associative
+          keys:
+          - name
     - name: reason
       type:
         scalar: string
@@ -281,6 +342,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: requestedBy
+      type:
+        scalar: string
+    - name: rerunOf
       type:
         scalar: string
 - name: dev.goldsmith.images.v1alpha1.Builder
@@ -307,6 +371,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reason
       type:
         scalar: string
+    - name: supersededBy
+      type:
+        scalar: string
     - name: time
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -326,6 +393,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: succeeded
       type:
         scalar: numeric
+    - name: ttl
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.HistoryTTL
+- name: dev.goldsmith.images.v1alpha1.HistoryTTL
+  map:
+    fields:
+    - name: failed
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: succeeded
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: dev.goldsmith.images.v1alpha1.ImageBuildSpec
   map:
     fields:
@@ -345,9 +424,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: number
       type:
         scalar: numeric
+    - name: pinned
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.PinnedInputs
+    - name: priority
+      type:
+        scalar: numeric
     - name: retry
       type:
         namedType: dev.goldsmith.images.v1alpha1.RetryPolicy
+    - name: runPolicy
+      type:
+        scalar: string
     - name: timeouts
       type:
         namedType: dev.goldsmith.images.v1alpha1.BuildTimeouts
@@ -396,13 +484,44 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: phase
       type:
         scalar: string
+    - name: progress
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.BuildProgress
     - name: queuedTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: resolved
       type:
         namedType: dev.goldsmith.images.v1alpha1.ResolvedInputs
+    - name: stages
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.BuildStage
+          elementRelationship: associative
+          keys:
+          - name
     - name: startTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: dev.goldsmith.images.v1alpha1.ImageChannel
+  map:
+    fields:
+    - name: build
+      type:
+        scalar: string
+      default: ""
+    - name: by
+      type:
+        scalar: string
+    - name: digest
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: time
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: dev.goldsmith.images.v1alpha1.ImageReference
@@ -477,6 +596,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: buildCounter
       type:
         scalar: numeric
+    - name: channels
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.ImageChannel
+          elementRelationship: associative
+          keys:
+          - name
     - name: conditions
       type:
         list:
@@ -485,18 +612,30 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: consecutiveFailures
+      type:
+        scalar: numeric
+    - name: countedBuild
+      type:
+        scalar: numeric
     - name: inputsDigest
       type:
         scalar: string
     - name: lastAttempted
       type:
         namedType: dev.goldsmith.images.v1alpha1.AttemptedBuild
+    - name: lastScheduleTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: latestBuild
       type:
         namedType: dev.goldsmith.images.v1alpha1.LatestBuild
     - name: latestSuccessful
       type:
         namedType: dev.goldsmith.images.v1alpha1.SuccessfulBuild
+    - name: nextScheduleTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: observedGeneration
       type:
         scalar: numeric
@@ -556,9 +695,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: value
       type:
         scalar: string
+- name: dev.goldsmith.images.v1alpha1.PinnedInputs
+  map:
+    fields:
+    - name: baseDigest
+      type:
+        scalar: string
+    - name: files
+      type:
+        map:
+          elementType:
+            scalar: string
 - name: dev.goldsmith.images.v1alpha1.ResolvedInputs
   map:
     fields:
+    - name: baseDigest
+      type:
+        scalar: string
     - name: files
       type:
         map:
@@ -583,6 +736,25 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: dev.goldsmith.images.v1alpha1.Schedule
+  map:
+    fields:
+    - name: cron
+      type:
+        scalar: string
+      default: ""
+    - name: jitter
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: mode
+      type:
+        scalar: string
+    - name: startingDeadline
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: timeZone
+      type:
+        scalar: string
 - name: dev.goldsmith.images.v1alpha1.Source
   map:
     fields:
@@ -632,9 +804,18 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.goldsmith.images.v1alpha1.Triggers
   map:
     fields:
+    - name: disableAfterFailures
+      type:
+        scalar: numeric
+    - name: onBaseChange
+      type:
+        scalar: boolean
     - name: onSpecChange
       type:
         scalar: boolean
+    - name: schedule
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Schedule
 - name: io.k8s.api.core.v1.Affinity
   map:
     fields:
@@ -1037,6 +1218,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: time
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+  scalar: untyped
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
   map:
     fields:

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	patience = 30 * time.Second
+	patience = 2 * time.Minute
 	polling  = 20 * time.Millisecond
 	workers  = 4
 	// compaction is so short that specs meet the end of what can be watched from.

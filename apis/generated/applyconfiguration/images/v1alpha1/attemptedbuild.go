@@ -7,12 +7,15 @@ package v1alpha1
 // AttemptedBuildApplyConfiguration represents a declarative configuration of the AttemptedBuild type for use
 // with apply.
 //
-// AttemptedBuild is a build and the digest of what went into it.
+// AttemptedBuild is a build of an Image's own inputs, with the digest of what went into it. One with parameters of its
+// own, or a rerun, is none.
 type AttemptedBuildApplyConfiguration struct {
 	// number of the build.
 	Number *int64 `json:"number,omitempty"`
 	// inputsDigest is the digest of the resolved inputs. Empty if they did not resolve.
 	InputsDigest *string `json:"inputsDigest,omitempty"`
+	// baseDigest is the digest of the base Image among them. Empty if the base is none, or they did not resolve.
+	BaseDigest *string `json:"baseDigest,omitempty"`
 }
 
 // AttemptedBuildApplyConfiguration constructs a declarative configuration of the AttemptedBuild type for use with
@@ -34,5 +37,13 @@ func (b *AttemptedBuildApplyConfiguration) WithNumber(value int64) *AttemptedBui
 // If called multiple times, the InputsDigest field is set to the value of the last call.
 func (b *AttemptedBuildApplyConfiguration) WithInputsDigest(value string) *AttemptedBuildApplyConfiguration {
 	b.InputsDigest = &value
+	return b
+}
+
+// WithBaseDigest sets the BaseDigest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BaseDigest field is set to the value of the last call.
+func (b *AttemptedBuildApplyConfiguration) WithBaseDigest(value string) *AttemptedBuildApplyConfiguration {
+	b.BaseDigest = &value
 	return b
 }

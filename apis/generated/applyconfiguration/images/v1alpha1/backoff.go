@@ -11,7 +11,8 @@ import (
 // BackoffApplyConfiguration represents a declarative configuration of the Backoff type for use
 // with apply.
 //
-// Backoff is a wait that doubles with each failure.
+// Backoff is a wait that doubles with each failure. It is made up to a fifth longer, by a part that depends on the build
+// and the attempt only, so that builds which failed together are not tried again together.
 type BackoffApplyConfiguration struct {
 	// initial is the wait after the first failure. 0s to 1h. Defaults to 10s.
 	Initial *v1.Duration `json:"initial,omitempty"`

@@ -7,10 +7,13 @@ package v1alpha1
 // BaseApplyConfiguration represents a declarative configuration of the Base type for use
 // with apply.
 //
-// Base is what an image starts from.
+// Base is what an image starts from: exactly one of reference or imageRef.
 type BaseApplyConfiguration struct {
 	// reference of the base in the builder's terms, such as debian:bookworm. 1 to 512 characters without spaces.
 	Reference *string `json:"reference,omitempty"`
+	// imageRef names another Image of the namespace to start from. Its digest is one of the inputs: when it moves, this
+	// Image is built again. Images may not be based on each other in a circle.
+	ImageRef *BaseImageReferenceApplyConfiguration `json:"imageRef,omitempty"`
 }
 
 // BaseApplyConfiguration constructs a declarative configuration of the Base type for use with
@@ -24,5 +27,13 @@ func Base() *BaseApplyConfiguration {
 // If called multiple times, the Reference field is set to the value of the last call.
 func (b *BaseApplyConfiguration) WithReference(value string) *BaseApplyConfiguration {
 	b.Reference = &value
+	return b
+}
+
+// WithImageRef sets the ImageRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ImageRef field is set to the value of the last call.
+func (b *BaseApplyConfiguration) WithImageRef(value *BaseImageReferenceApplyConfiguration) *BaseApplyConfiguration {
+	b.ImageRef = value
 	return b
 }

@@ -13,16 +13,18 @@ import (
 //
 // BuildTemplate says how the pods of builds are made: where they run, with how much, and what else they are told. The
 // rest of a pod is not negotiable: it always meets the restricted Pod Security Standard, mounts no service-account
-// token and has no volumes besides those of the builder contract. A build whose pod the namespace forbids all the same
-// (admission, a LimitRange, a missing service account) fails with PodForbidden and what the API server said.
+// token unless the operator lets its builder report, and has no volumes besides those of the builder contract. A build
+// whose pod the namespace forbids all the same (admission, a LimitRange, a missing service account) fails with
+// PodForbidden and what the API server said.
 // As JSON, without HTML escaping, a template is at most 32 KiB.
 //
 // A server on one machine runs builders as processes of its own: builds with env fail there with BuilderNotRunnable,
-// because a variable could make a builder run something else, and the other fields have no effect.
+// because a variable could make a builder run something else, and of the other fields only priorityClassName has an
+// effect: on the order in which builds run.
 type BuildTemplateApplyConfiguration struct {
 	// serviceAccountName is the service account of the namespace that the pod runs as: its imagePullSecrets are used,
-	// and what admission ties to it. No token of it is mounted. A DNS subdomain of at most 253 characters. Defaults to
-	// the namespace's service account "default".
+	// and what admission ties to it. No token of it is mounted, unless the operator lets the builder report. A DNS
+	// subdomain of at most 253 characters. Defaults to the namespace's service account "default".
 	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
 	// resources are what the builder's container requests, and may use at most. Quantities are not negative, and no
 	// request is above its limit. claims are refused. Defaults to what a LimitRange of the namespace sets, or to none.
@@ -44,6 +46,11 @@ type BuildTemplateApplyConfiguration struct {
 	// from a key of a Secret or a ConfigMap of the namespace. Names are at most 253 characters and do not begin with
 	// GOLDSMITH_. Whoever may read the log may read what a builder prints of them.
 	Env []v1.EnvVarApplyConfiguration `json:"env,omitempty"`
+	// queueName is the LocalQueue of Kueue that the build's Jobs are submitted to, a DNS subdomain of at most 63
+	// characters: it becomes a label's value. Then Kueue decides when they start, and Goldsmith's own limits do not count
+	// for the build. Builds with it never start where there is no Kueue, as on one machine: there they fail with
+	// QueueTimeout. Defaults to none. It does not count as an input.
+	QueueName *string `json:"queueName,omitempty"`
 }
 
 // BuildTemplateApplyConfiguration constructs a declarative configuration of the BuildTemplate type for use with
@@ -129,5 +136,13 @@ func (b *BuildTemplateApplyConfiguration) WithEnv(values ...*v1.EnvVarApplyConfi
 		}
 		b.Env = append(b.Env, *values[i])
 	}
+	return b
+}
+
+// WithQueueName sets the QueueName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the QueueName field is set to the value of the last call.
+func (b *BuildTemplateApplyConfiguration) WithQueueName(value string) *BuildTemplateApplyConfiguration {
+	b.QueueName = &value
 	return b
 }

@@ -20,6 +20,9 @@ type BuildTimeoutsApplyConfiguration struct {
 	// run is how long the pod of an attempt may run, counted from the pod's start time. Then the build fails with
 	// RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.
 	Run *v1.Duration `json:"run,omitempty"`
+	// queue is how long a build may wait for its first attempt. Then it fails with QueueTimeout. What Kueue makes a Job
+	// wait counts as well. 1s to 720h, in whole seconds. Defaults to 24h.
+	Queue *v1.Duration `json:"queue,omitempty"`
 }
 
 // BuildTimeoutsApplyConfiguration constructs a declarative configuration of the BuildTimeouts type for use with
@@ -41,5 +44,13 @@ func (b *BuildTimeoutsApplyConfiguration) WithStart(value v1.Duration) *BuildTim
 // If called multiple times, the Run field is set to the value of the last call.
 func (b *BuildTimeoutsApplyConfiguration) WithRun(value v1.Duration) *BuildTimeoutsApplyConfiguration {
 	b.Run = &value
+	return b
+}
+
+// WithQueue sets the Queue field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Queue field is set to the value of the last call.
+func (b *BuildTimeoutsApplyConfiguration) WithQueue(value v1.Duration) *BuildTimeoutsApplyConfiguration {
+	b.Queue = &value
 	return b
 }

@@ -13,7 +13,7 @@ import (
 //
 // BuildTrigger says why there is a build.
 type BuildTriggerApplyConfiguration struct {
-	// reason is what started the build: Created, SpecChange or Manual.
+	// reason is what started the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.
 	Reason *imagesv1alpha1.TriggerReason `json:"reason,omitempty"`
 	// message for people.
 	Message *string `json:"message,omitempty"`
@@ -23,6 +23,10 @@ type BuildTriggerApplyConfiguration struct {
 	RequestID *string `json:"requestID,omitempty"`
 	// changes since the last attempted build.
 	Changes []InputChangeApplyConfiguration `json:"changes,omitempty"`
+	// rerunOf is the name of the build that this is a rerun of.
+	RerunOf *string `json:"rerunOf,omitempty"`
+	// parameters are those that the request set for this build only. They are among the build's inputs.
+	Parameters []ParameterApplyConfiguration `json:"parameters,omitempty"`
 }
 
 // BuildTriggerApplyConfiguration constructs a declarative configuration of the BuildTrigger type for use with
@@ -72,6 +76,27 @@ func (b *BuildTriggerApplyConfiguration) WithChanges(values ...*InputChangeApply
 			panic("nil value passed to WithChanges")
 		}
 		b.Changes = append(b.Changes, *values[i])
+	}
+	return b
+}
+
+// WithRerunOf sets the RerunOf field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RerunOf field is set to the value of the last call.
+func (b *BuildTriggerApplyConfiguration) WithRerunOf(value string) *BuildTriggerApplyConfiguration {
+	b.RerunOf = &value
+	return b
+}
+
+// WithParameters adds the given value to the Parameters field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Parameters field.
+func (b *BuildTriggerApplyConfiguration) WithParameters(values ...*ParameterApplyConfiguration) *BuildTriggerApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithParameters")
+		}
+		b.Parameters = append(b.Parameters, *values[i])
 	}
 	return b
 }

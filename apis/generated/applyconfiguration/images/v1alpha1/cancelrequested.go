@@ -19,6 +19,8 @@ type CancelRequestedApplyConfiguration struct {
 	By *string `json:"by,omitempty"`
 	// reason given by that user.
 	Reason *string `json:"reason,omitempty"`
+	// supersededBy is the name of the newer build of the Image for whose sake this one was cancelled while it waited.
+	SupersededBy *string `json:"supersededBy,omitempty"`
 }
 
 // CancelRequestedApplyConfiguration constructs a declarative configuration of the CancelRequested type for use with
@@ -48,5 +50,13 @@ func (b *CancelRequestedApplyConfiguration) WithBy(value string) *CancelRequeste
 // If called multiple times, the Reason field is set to the value of the last call.
 func (b *CancelRequestedApplyConfiguration) WithReason(value string) *CancelRequestedApplyConfiguration {
 	b.Reason = &value
+	return b
+}
+
+// WithSupersededBy sets the SupersededBy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SupersededBy field is set to the value of the last call.
+func (b *CancelRequestedApplyConfiguration) WithSupersededBy(value string) *CancelRequestedApplyConfiguration {
+	b.SupersededBy = &value
 	return b
 }

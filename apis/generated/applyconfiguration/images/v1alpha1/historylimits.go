@@ -7,13 +7,15 @@ package v1alpha1
 // HistoryLimitsApplyConfiguration represents a declarative configuration of the HistoryLimits type for use
 // with apply.
 //
-// HistoryLimits say how many finished builds of an image are kept, with their Jobs, pods and logs. The oldest go
-// first; the latest successful build is always kept.
+// HistoryLimits say how many finished builds of an image are kept, and for how long, with their Jobs, pods and logs. The
+// oldest go first; the latest successful build and the builds of channels are always kept.
 type HistoryLimitsApplyConfiguration struct {
 	// succeeded is how many successful builds are kept. 1 to 1000. Defaults to 3.
 	Succeeded *int32 `json:"succeeded,omitempty"`
 	// failed is how many failed and cancelled builds are kept. 0 to 1000. Defaults to 3.
 	Failed *int32 `json:"failed,omitempty"`
+	// ttl is how long finished builds are kept, counted from their completion. Defaults to no limit.
+	TTL *HistoryTTLApplyConfiguration `json:"ttl,omitempty"`
 }
 
 // HistoryLimitsApplyConfiguration constructs a declarative configuration of the HistoryLimits type for use with
@@ -35,5 +37,13 @@ func (b *HistoryLimitsApplyConfiguration) WithSucceeded(value int32) *HistoryLim
 // If called multiple times, the Failed field is set to the value of the last call.
 func (b *HistoryLimitsApplyConfiguration) WithFailed(value int32) *HistoryLimitsApplyConfiguration {
 	b.Failed = &value
+	return b
+}
+
+// WithTTL sets the TTL field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TTL field is set to the value of the last call.
+func (b *HistoryLimitsApplyConfiguration) WithTTL(value *HistoryTTLApplyConfiguration) *HistoryLimitsApplyConfiguration {
+	b.TTL = value
 	return b
 }

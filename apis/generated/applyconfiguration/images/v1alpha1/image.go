@@ -75,10 +75,22 @@ func ExtractImage(image *imagesv1alpha1.Image, fieldManager string) (*ImageApply
 	return ExtractImageFrom(image, fieldManager, "")
 }
 
+// ExtractImageChannels extracts the applied configuration owned by fieldManager from
+// image for the channels subresource.
+func ExtractImageChannels(image *imagesv1alpha1.Image, fieldManager string) (*ImageApplyConfiguration, error) {
+	return ExtractImageFrom(image, fieldManager, "channels")
+}
+
 // ExtractImageInstantiate extracts the applied configuration owned by fieldManager from
 // image for the instantiate subresource.
 func ExtractImageInstantiate(image *imagesv1alpha1.Image, fieldManager string) (*ImageApplyConfiguration, error) {
 	return ExtractImageFrom(image, fieldManager, "instantiate")
+}
+
+// ExtractImagePlan extracts the applied configuration owned by fieldManager from
+// image for the plan subresource.
+func ExtractImagePlan(image *imagesv1alpha1.Image, fieldManager string) (*ImageApplyConfiguration, error) {
+	return ExtractImageFrom(image, fieldManager, "plan")
 }
 
 // ExtractImageStatus extracts the applied configuration owned by fieldManager from

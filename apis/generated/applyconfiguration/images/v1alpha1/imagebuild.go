@@ -80,6 +80,18 @@ func ExtractImageBuildCancel(imageBuild *imagesv1alpha1.ImageBuild, fieldManager
 	return ExtractImageBuildFrom(imageBuild, fieldManager, "cancel")
 }
 
+// ExtractImageBuildReport extracts the applied configuration owned by fieldManager from
+// imageBuild for the report subresource.
+func ExtractImageBuildReport(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {
+	return ExtractImageBuildFrom(imageBuild, fieldManager, "report")
+}
+
+// ExtractImageBuildRerun extracts the applied configuration owned by fieldManager from
+// imageBuild for the rerun subresource.
+func ExtractImageBuildRerun(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {
+	return ExtractImageBuildFrom(imageBuild, fieldManager, "rerun")
+}
+
 // ExtractImageBuildStatus extracts the applied configuration owned by fieldManager from
 // imageBuild for the status subresource.
 func ExtractImageBuildStatus(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {

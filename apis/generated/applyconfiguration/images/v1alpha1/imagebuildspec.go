@@ -4,6 +4,10 @@
 
 package v1alpha1
 
+import (
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
 // ImageBuildSpecApplyConfiguration represents a declarative configuration of the ImageBuildSpec type for use
 // with apply.
 //
@@ -26,6 +30,15 @@ type ImageBuildSpecApplyConfiguration struct {
 	Retry *RetryPolicyApplyConfiguration `json:"retry,omitempty"`
 	// cancelRequested is set once the cancel subresource was called.
 	CancelRequested *CancelRequestedApplyConfiguration `json:"cancelRequested,omitempty"`
+	// pinned is what the inputs resolve to, whatever they would resolve to now: that of the build that this is a rerun
+	// of. Set by the server; only a rerun has it.
+	Pinned *PinnedInputsApplyConfiguration `json:"pinned,omitempty"`
+	// priority among the builds of the namespace that wait: the value of the PriorityClass that inputs.template names, as
+	// it was when the build was created. Set by the server. Defaults to 0.
+	Priority *int32 `json:"priority,omitempty"`
+	// runPolicy of the Image as it was: which builds of the Image this one waits for. Set by the server; a build created
+	// directly has none.
+	RunPolicy *imagesv1alpha1.RunPolicy `json:"runPolicy,omitempty"`
 }
 
 // ImageBuildSpecApplyConfiguration constructs a declarative configuration of the ImageBuildSpec type for use with
@@ -95,5 +108,29 @@ func (b *ImageBuildSpecApplyConfiguration) WithRetry(value *RetryPolicyApplyConf
 // If called multiple times, the CancelRequested field is set to the value of the last call.
 func (b *ImageBuildSpecApplyConfiguration) WithCancelRequested(value *CancelRequestedApplyConfiguration) *ImageBuildSpecApplyConfiguration {
 	b.CancelRequested = value
+	return b
+}
+
+// WithPinned sets the Pinned field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Pinned field is set to the value of the last call.
+func (b *ImageBuildSpecApplyConfiguration) WithPinned(value *PinnedInputsApplyConfiguration) *ImageBuildSpecApplyConfiguration {
+	b.Pinned = value
+	return b
+}
+
+// WithPriority sets the Priority field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Priority field is set to the value of the last call.
+func (b *ImageBuildSpecApplyConfiguration) WithPriority(value int32) *ImageBuildSpecApplyConfiguration {
+	b.Priority = &value
+	return b
+}
+
+// WithRunPolicy sets the RunPolicy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RunPolicy field is set to the value of the last call.
+func (b *ImageBuildSpecApplyConfiguration) WithRunPolicy(value imagesv1alpha1.RunPolicy) *ImageBuildSpecApplyConfiguration {
+	b.RunPolicy = &value
 	return b
 }

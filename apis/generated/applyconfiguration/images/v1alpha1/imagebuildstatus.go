@@ -38,6 +38,11 @@ type ImageBuildStatusApplyConfiguration struct {
 	Artifacts []ArtifactApplyConfiguration `json:"artifacts,omitempty"`
 	// failure says why the build failed or was cancelled. Set once the phase is Failed or Cancelled.
 	Failure *BuildFailureApplyConfiguration `json:"failure,omitempty"`
+	// progress is what the builder of the current attempt reported last. Only the report subresource sets it; the next
+	// attempt begins without.
+	Progress *BuildProgressApplyConfiguration `json:"progress,omitempty"`
+	// stages that the builder of the current attempt reported, in the order of their beginnings. At most 32.
+	Stages []BuildStageApplyConfiguration `json:"stages,omitempty"`
 }
 
 // ImageBuildStatusApplyConfiguration constructs a declarative configuration of the ImageBuildStatus type for use with
@@ -146,5 +151,26 @@ func (b *ImageBuildStatusApplyConfiguration) WithArtifacts(values ...*ArtifactAp
 // If called multiple times, the Failure field is set to the value of the last call.
 func (b *ImageBuildStatusApplyConfiguration) WithFailure(value *BuildFailureApplyConfiguration) *ImageBuildStatusApplyConfiguration {
 	b.Failure = value
+	return b
+}
+
+// WithProgress sets the Progress field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Progress field is set to the value of the last call.
+func (b *ImageBuildStatusApplyConfiguration) WithProgress(value *BuildProgressApplyConfiguration) *ImageBuildStatusApplyConfiguration {
+	b.Progress = value
+	return b
+}
+
+// WithStages adds the given value to the Stages field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Stages field.
+func (b *ImageBuildStatusApplyConfiguration) WithStages(values ...*BuildStageApplyConfiguration) *ImageBuildStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithStages")
+		}
+		b.Stages = append(b.Stages, *values[i])
+	}
 	return b
 }

@@ -18,7 +18,8 @@ type ImageSpecApplyConfiguration struct {
 	// triggers say what starts a build without anybody asking for one. Defaults to the defaults of its fields.
 	Triggers *TriggersApplyConfiguration `json:"triggers,omitempty"`
 	// runPolicy says what happens when a build is due while another one of this image is not finished.
-	// Serial, the default, lets it wait until that one has finished.
+	// Serial, the default, lets it wait until that one has finished; SerialLatestOnly does too, and cancels builds that
+	// wait before it with the reason Superseded; Parallel runs it beside.
 	RunPolicy *imagesv1alpha1.RunPolicy `json:"runPolicy,omitempty"`
 	// suspend stops all triggers while true. Builds that exist go on, and builds can still be requested.
 	// Defaults to false.

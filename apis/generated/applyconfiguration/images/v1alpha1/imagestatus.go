@@ -5,6 +5,7 @@
 package v1alpha1
 
 import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
@@ -33,8 +34,19 @@ type ImageStatusApplyConfiguration struct {
 	LatestBuild *LatestBuildApplyConfiguration `json:"latestBuild,omitempty"`
 	// latestSuccessful is the successful build with the highest number, and what it made.
 	LatestSuccessful *SuccessfulBuildApplyConfiguration `json:"latestSuccessful,omitempty"`
-	// conditions: Ready, UpToDate, Building, InputsResolved and Stalled.
+	// conditions: Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
+	// channels are names for successful builds. Only the channels subresource changes them.
+	Channels []ImageChannelApplyConfiguration `json:"channels,omitempty"`
+	// lastScheduleTime is the last time of the schedule that was dealt with: by a build, or because none was due.
+	LastScheduleTime *metav1.Time `json:"lastScheduleTime,omitempty"`
+	// nextScheduleTime is when the schedule starts the next build, jitter included. Empty while the schedule is not active.
+	NextScheduleTime *metav1.Time `json:"nextScheduleTime,omitempty"`
+	// consecutiveFailures is how many builds of the spec as it is have failed since the last one that succeeded.
+	// Cancelled builds do not count.
+	ConsecutiveFailures *int32 `json:"consecutiveFailures,omitempty"`
+	// countedBuild is the number up to which finished builds are counted in consecutiveFailures.
+	CountedBuild *int64 `json:"countedBuild,omitempty"`
 }
 
 // ImageStatusApplyConfiguration constructs a declarative configuration of the ImageStatus type for use with
@@ -130,5 +142,50 @@ func (b *ImageStatusApplyConfiguration) WithConditions(values ...*v1.ConditionAp
 		}
 		b.Conditions = append(b.Conditions, *values[i])
 	}
+	return b
+}
+
+// WithChannels adds the given value to the Channels field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Channels field.
+func (b *ImageStatusApplyConfiguration) WithChannels(values ...*ImageChannelApplyConfiguration) *ImageStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithChannels")
+		}
+		b.Channels = append(b.Channels, *values[i])
+	}
+	return b
+}
+
+// WithLastScheduleTime sets the LastScheduleTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastScheduleTime field is set to the value of the last call.
+func (b *ImageStatusApplyConfiguration) WithLastScheduleTime(value metav1.Time) *ImageStatusApplyConfiguration {
+	b.LastScheduleTime = &value
+	return b
+}
+
+// WithNextScheduleTime sets the NextScheduleTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the NextScheduleTime field is set to the value of the last call.
+func (b *ImageStatusApplyConfiguration) WithNextScheduleTime(value metav1.Time) *ImageStatusApplyConfiguration {
+	b.NextScheduleTime = &value
+	return b
+}
+
+// WithConsecutiveFailures sets the ConsecutiveFailures field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ConsecutiveFailures field is set to the value of the last call.
+func (b *ImageStatusApplyConfiguration) WithConsecutiveFailures(value int32) *ImageStatusApplyConfiguration {
+	b.ConsecutiveFailures = &value
+	return b
+}
+
+// WithCountedBuild sets the CountedBuild field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CountedBuild field is set to the value of the last call.
+func (b *ImageStatusApplyConfiguration) WithCountedBuild(value int64) *ImageStatusApplyConfiguration {
+	b.CountedBuild = &value
 	return b
 }

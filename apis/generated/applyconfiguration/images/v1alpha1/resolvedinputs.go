@@ -13,6 +13,8 @@ type ResolvedInputsApplyConfiguration struct {
 	InputsDigest *string `json:"inputsDigest,omitempty"`
 	// files by name, as they were in the ConfigMap. Empty where the source is inline or there is none.
 	Files map[string]string `json:"files,omitempty"`
+	// baseDigest is the digest of the base Image: "sha256:" and 64 hex digits. Empty where the base is a reference.
+	BaseDigest *string `json:"baseDigest,omitempty"`
 }
 
 // ResolvedInputsApplyConfiguration constructs a declarative configuration of the ResolvedInputs type for use with
@@ -40,5 +42,13 @@ func (b *ResolvedInputsApplyConfiguration) WithFiles(entries map[string]string) 
 	for k, v := range entries {
 		b.Files[k] = v
 	}
+	return b
+}
+
+// WithBaseDigest sets the BaseDigest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BaseDigest field is set to the value of the last call.
+func (b *ResolvedInputsApplyConfiguration) WithBaseDigest(value string) *ResolvedInputsApplyConfiguration {
+	b.BaseDigest = &value
 	return b
 }

@@ -10,8 +10,16 @@ package v1alpha1
 // Triggers say what starts a build without anybody asking for one.
 type TriggersApplyConfiguration struct {
 	// onSpecChange starts a build when nothing was built yet, and whenever the resolved inputs differ from those
-	// of the last attempted build. False leaves all builds to requests. Defaults to true.
+	// of the last attempted build in more than the base Image. Defaults to true.
 	OnSpecChange *bool `json:"onSpecChange,omitempty"`
+	// onBaseChange starts a build when the build that base.imageRef stands for has changed. Defaults to true.
+	OnBaseChange *bool `json:"onBaseChange,omitempty"`
+	// schedule starts builds at times of the day. Defaults to none.
+	Schedule *ScheduleApplyConfiguration `json:"schedule,omitempty"`
+	// disableAfterFailures is how many builds in a row may fail before schedule and onBaseChange start no more. A change
+	// of the spec or a build that succeeds, such as a requested one, starts them again. 0 to 1000; 0 is never.
+	// Defaults to 5.
+	DisableAfterFailures *int32 `json:"disableAfterFailures,omitempty"`
 }
 
 // TriggersApplyConfiguration constructs a declarative configuration of the Triggers type for use with
@@ -25,5 +33,29 @@ func Triggers() *TriggersApplyConfiguration {
 // If called multiple times, the OnSpecChange field is set to the value of the last call.
 func (b *TriggersApplyConfiguration) WithOnSpecChange(value bool) *TriggersApplyConfiguration {
 	b.OnSpecChange = &value
+	return b
+}
+
+// WithOnBaseChange sets the OnBaseChange field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnBaseChange field is set to the value of the last call.
+func (b *TriggersApplyConfiguration) WithOnBaseChange(value bool) *TriggersApplyConfiguration {
+	b.OnBaseChange = &value
+	return b
+}
+
+// WithSchedule sets the Schedule field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Schedule field is set to the value of the last call.
+func (b *TriggersApplyConfiguration) WithSchedule(value *ScheduleApplyConfiguration) *TriggersApplyConfiguration {
+	b.Schedule = value
+	return b
+}
+
+// WithDisableAfterFailures sets the DisableAfterFailures field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DisableAfterFailures field is set to the value of the last call.
+func (b *TriggersApplyConfiguration) WithDisableAfterFailures(value int32) *TriggersApplyConfiguration {
+	b.DisableAfterFailures = &value
 	return b
 }

@@ -19,3 +19,11 @@ type ImageBuildListerExpansion interface{}
 // ImageBuildNamespaceListerExpansion allows custom methods to be added to
 // ImageBuildNamespaceLister.
 type ImageBuildNamespaceListerExpansion interface{}
+
+// QueuedBuildListerExpansion allows custom methods to be added to
+// QueuedBuildLister.
+type QueuedBuildListerExpansion interface{}
+
+// QueuedBuildNamespaceListerExpansion allows custom methods to be added to
+// QueuedBuildNamespaceLister.
+type QueuedBuildNamespaceListerExpansion interface{}

@@ -7,3 +7,7 @@ package v1alpha1
 type ImageExpansion interface{}
 
 type ImageBuildExpansion interface{}
+
+type ImagePlanExpansion interface{}
+
+type QueuedBuildExpansion interface{}

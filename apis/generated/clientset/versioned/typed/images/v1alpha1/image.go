@@ -38,6 +38,9 @@ type ImageInterface interface {
 	// Add a +genclient:noStatus comment above the type to avoid generating ApplyStatus().
 	ApplyStatus(ctx context.Context, image *applyconfigurationimagesv1alpha1.ImageApplyConfiguration, opts v1.ApplyOptions) (result *imagesv1alpha1.Image, err error)
 	Instantiate(ctx context.Context, imageName string, buildRequest *imagesv1alpha1.BuildRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
+	GetPlan(ctx context.Context, imageName string, options v1.GetOptions) (*imagesv1alpha1.ImagePlan, error)
+	GetChannels(ctx context.Context, imageName string, options v1.GetOptions) (*imagesv1alpha1.ImageChannels, error)
+	UpdateChannels(ctx context.Context, imageName string, imageChannels *imagesv1alpha1.ImageChannels, opts v1.UpdateOptions) (*imagesv1alpha1.ImageChannels, error)
 
 	ImageExpansion
 }
@@ -73,6 +76,52 @@ func (c *images) Instantiate(ctx context.Context, imageName string, buildRequest
 		SubResource("instantiate").
 		VersionedParams(&opts, scheme.ParameterCodec).
 		Body(buildRequest).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// GetPlan takes name of the image, and returns the corresponding imagesv1alpha1.ImagePlan object, and an error if there is any.
+func (c *images) GetPlan(ctx context.Context, imageName string, options v1.GetOptions) (result *imagesv1alpha1.ImagePlan, err error) {
+	result = &imagesv1alpha1.ImagePlan{}
+	err = c.GetClient().Get().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("images").
+		Name(imageName).
+		SubResource("plan").
+		VersionedParams(&options, scheme.ParameterCodec).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// GetChannels takes name of the image, and returns the corresponding imagesv1alpha1.ImageChannels object, and an error if there is any.
+func (c *images) GetChannels(ctx context.Context, imageName string, options v1.GetOptions) (result *imagesv1alpha1.ImageChannels, err error) {
+	result = &imagesv1alpha1.ImageChannels{}
+	err = c.GetClient().Get().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("images").
+		Name(imageName).
+		SubResource("channels").
+		VersionedParams(&options, scheme.ParameterCodec).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// UpdateChannels takes the top resource name and the representation of a imageChannels and updates it. Returns the server's representation of the imageChannels, and an error, if there is any.
+func (c *images) UpdateChannels(ctx context.Context, imageName string, imageChannels *imagesv1alpha1.ImageChannels, opts v1.UpdateOptions) (result *imagesv1alpha1.ImageChannels, err error) {
+	result = &imagesv1alpha1.ImageChannels{}
+	err = c.GetClient().Put().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("images").
+		Name(imageName).
+		SubResource("channels").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(imageChannels).
 		Do(ctx).
 		Into(result)
 	return

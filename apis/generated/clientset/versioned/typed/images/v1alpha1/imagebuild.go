@@ -38,6 +38,8 @@ type ImageBuildInterface interface {
 	// Add a +genclient:noStatus comment above the type to avoid generating ApplyStatus().
 	ApplyStatus(ctx context.Context, imageBuild *applyconfigurationimagesv1alpha1.ImageBuildApplyConfiguration, opts v1.ApplyOptions) (result *imagesv1alpha1.ImageBuild, err error)
 	Cancel(ctx context.Context, imageBuildName string, cancelRequest *imagesv1alpha1.CancelRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
+	Rerun(ctx context.Context, imageBuildName string, rerunRequest *imagesv1alpha1.RerunRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
+	Report(ctx context.Context, imageBuildName string, buildReport *imagesv1alpha1.BuildReport, opts v1.CreateOptions) (*imagesv1alpha1.BuildReport, error)
 
 	ImageBuildExpansion
 }
@@ -73,6 +75,38 @@ func (c *imageBuilds) Cancel(ctx context.Context, imageBuildName string, cancelR
 		SubResource("cancel").
 		VersionedParams(&opts, scheme.ParameterCodec).
 		Body(cancelRequest).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// Rerun takes the representation of a rerunRequest and creates it.  Returns the server's representation of the imageBuild, and an error, if there is any.
+func (c *imageBuilds) Rerun(ctx context.Context, imageBuildName string, rerunRequest *imagesv1alpha1.RerunRequest, opts v1.CreateOptions) (result *imagesv1alpha1.ImageBuild, err error) {
+	result = &imagesv1alpha1.ImageBuild{}
+	err = c.GetClient().Post().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("imagebuilds").
+		Name(imageBuildName).
+		SubResource("rerun").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(rerunRequest).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// Report takes the representation of a buildReport and creates it.  Returns the server's representation of the buildReport, and an error, if there is any.
+func (c *imageBuilds) Report(ctx context.Context, imageBuildName string, buildReport *imagesv1alpha1.BuildReport, opts v1.CreateOptions) (result *imagesv1alpha1.BuildReport, err error) {
+	result = &imagesv1alpha1.BuildReport{}
+	err = c.GetClient().Post().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("imagebuilds").
+		Name(imageBuildName).
+		SubResource("report").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(buildReport).
 		Do(ctx).
 		Into(result)
 	return

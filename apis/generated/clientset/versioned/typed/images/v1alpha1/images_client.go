@@ -16,6 +16,8 @@ type ImagesV1alpha1Interface interface {
 	RESTClient() rest.Interface
 	ImagesGetter
 	ImageBuildsGetter
+	ImagePlansGetter
+	QueuedBuildsGetter
 }
 
 // ImagesV1alpha1Client is used to interact with features provided by the images.goldsmith.dev group.
@@ -29,6 +31,14 @@ func (c *ImagesV1alpha1Client) Images(namespace string) ImageInterface {
 
 func (c *ImagesV1alpha1Client) ImageBuilds(namespace string) ImageBuildInterface {
 	return newImageBuilds(c, namespace)
+}
+
+func (c *ImagesV1alpha1Client) ImagePlans(namespace string) ImagePlanInterface {
+	return newImagePlans(c, namespace)
+}
+
+func (c *ImagesV1alpha1Client) QueuedBuilds(namespace string) QueuedBuildInterface {
+	return newQueuedBuilds(c, namespace)
 }
 
 // NewForConfig creates a new ImagesV1alpha1Client for the given config.

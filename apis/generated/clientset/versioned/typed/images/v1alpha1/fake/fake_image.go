@@ -49,3 +49,39 @@ func (c *fakeImages) Instantiate(ctx context.Context, imageName string, buildReq
 	}
 	return obj.(*v1alpha1.ImageBuild), err
 }
+
+// GetPlan takes name of the image, and returns the corresponding imagePlan object, and an error if there is any.
+func (c *fakeImages) GetPlan(ctx context.Context, imageName string, options v1.GetOptions) (result *v1alpha1.ImagePlan, err error) {
+	emptyResult := &v1alpha1.ImagePlan{}
+	obj, err := c.Fake.
+		Invokes(testing.NewGetSubresourceActionWithOptions(c.Resource(), c.Namespace(), "plan", imageName, options), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ImagePlan), err
+}
+
+// GetChannels takes name of the image, and returns the corresponding imageChannels object, and an error if there is any.
+func (c *fakeImages) GetChannels(ctx context.Context, imageName string, options v1.GetOptions) (result *v1alpha1.ImageChannels, err error) {
+	emptyResult := &v1alpha1.ImageChannels{}
+	obj, err := c.Fake.
+		Invokes(testing.NewGetSubresourceActionWithOptions(c.Resource(), c.Namespace(), "channels", imageName, options), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ImageChannels), err
+}
+
+// UpdateChannels takes the representation of a imageChannels and updates it. Returns the server's representation of the imageChannels, and an error, if there is any.
+func (c *fakeImages) UpdateChannels(ctx context.Context, imageName string, imageChannels *v1alpha1.ImageChannels, opts v1.UpdateOptions) (result *v1alpha1.ImageChannels, err error) {
+	emptyResult := &v1alpha1.ImageChannels{}
+	obj, err := c.Fake.
+		Invokes(testing.NewUpdateSubresourceActionWithOptions(c.Resource(), "channels", c.Namespace(), imageChannels, opts), &v1alpha1.ImageChannels{})
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ImageChannels), err
+}

@@ -51,3 +51,27 @@ func (c *fakeImageBuilds) Cancel(ctx context.Context, imageBuildName string, can
 	}
 	return obj.(*v1alpha1.ImageBuild), err
 }
+
+// Rerun takes the representation of a rerunRequest and creates it.  Returns the server's representation of the imageBuild, and an error, if there is any.
+func (c *fakeImageBuilds) Rerun(ctx context.Context, imageBuildName string, rerunRequest *v1alpha1.RerunRequest, opts v1.CreateOptions) (result *v1alpha1.ImageBuild, err error) {
+	emptyResult := &v1alpha1.ImageBuild{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), imageBuildName, "rerun", c.Namespace(), rerunRequest, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ImageBuild), err
+}
+
+// Report takes the representation of a buildReport and creates it.  Returns the server's representation of the buildReport, and an error, if there is any.
+func (c *fakeImageBuilds) Report(ctx context.Context, imageBuildName string, buildReport *v1alpha1.BuildReport, opts v1.CreateOptions) (result *v1alpha1.BuildReport, err error) {
+	emptyResult := &v1alpha1.BuildReport{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), imageBuildName, "report", c.Namespace(), buildReport, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.BuildReport), err
+}

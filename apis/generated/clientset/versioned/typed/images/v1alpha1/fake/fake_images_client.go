@@ -22,6 +22,14 @@ func (c *FakeImagesV1alpha1) ImageBuilds(namespace string) v1alpha1.ImageBuildIn
 	return newFakeImageBuilds(c, namespace)
 }
 
+func (c *FakeImagesV1alpha1) ImagePlans(namespace string) v1alpha1.ImagePlanInterface {
+	return newFakeImagePlans(c, namespace)
+}
+
+func (c *FakeImagesV1alpha1) QueuedBuilds(namespace string) v1alpha1.QueuedBuildInterface {
+	return newFakeQueuedBuilds(c, namespace)
+}
+
 // RESTClient returns a RESTClient that is used to communicate
 // with API server by this client implementation.
 func (c *FakeImagesV1alpha1) RESTClient() rest.Interface {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package builders
 
 import (
 	"os"
@@ -36,7 +36,7 @@ func mount(t *testing.T, files map[string]string) string {
 
 func TestABuilderIsAFileOfAMountedConfigMap(t *testing.T) {
 	directory := mount(t, map[string]string{"mock": "mock-builder:v1\n", "disk": " registry.example:5000/disk@sha256:abc ", ".hidden": "x y"})
-	builders, err := readBuilders(directory)
+	builders, err := read(directory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestABuilderIsAFileOfAMountedConfigMap(t *testing.T) {
 }
 
 func TestWithoutADirectoryThereAreNoBuilders(t *testing.T) {
-	if builders, err := readBuilders(""); err != nil || len(builders) > 0 {
+	if builders, err := read(""); err != nil || len(builders) > 0 {
 		t.Errorf("read %v: %v", builders, err)
 	}
 }
@@ -57,7 +57,7 @@ func TestWhatIsNotABuilderIsNamed(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(directory, "folder"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	_, err := readBuilders(directory)
+	_, err := read(directory)
 	if err == nil {
 		t.Fatal("it was read")
 	}
@@ -72,7 +72,7 @@ func TestWhatIsNotABuilderIsNamed(t *testing.T) {
 	if strings.Contains(err.Error(), "fine") {
 		t.Errorf("a good builder is named: %v", err)
 	}
-	if _, err := readBuilders(filepath.Join(directory, "missing")); err == nil || !strings.Contains(err.Error(), "--builders-directory") {
+	if _, err := read(filepath.Join(directory, "missing")); err == nil || !strings.Contains(err.Error(), "--builders-directory") {
 		t.Errorf("a missing directory: %v", err)
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package builders
 
 import (
 	"errors"
@@ -14,9 +14,9 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// readBuilders reads a file for each registered builder. Hidden files are not builders: a mounted ConfigMap keeps its
+// read reads a file for each registered builder. Hidden files are not builders: a mounted ConfigMap keeps its
 // versions in them.
-func readBuilders(directory string) (map[string]inputs.Builder, error) {
+func read(directory string) (map[string]inputs.Builder, error) {
 	if directory == "" {
 		return nil, nil
 	}
@@ -30,7 +30,7 @@ func readBuilders(directory string) (map[string]inputs.Builder, error) {
 		if strings.HasPrefix(entry.Name(), ".") {
 			continue
 		}
-		image, err := readBuilder(directory, entry.Name())
+		image, err := readOne(directory, entry.Name())
 		if err != nil {
 			problems = append(problems, fmt.Errorf("--builders-directory: builder %q: %w", entry.Name(), err))
 			continue
@@ -40,7 +40,7 @@ func readBuilders(directory string) (map[string]inputs.Builder, error) {
 	return builders, errors.Join(problems...)
 }
 
-func readBuilder(directory, name string) (image string, err error) {
+func readOne(directory, name string) (image string, err error) {
 	if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
 		return "", fmt.Errorf("the name: %s", strings.Join(problems, "; "))
 	}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+)
+
+// visitor is the only guest of a test.
+var visitor = authenticator.TokenFunc(func(_ context.Context, token string) (*authenticator.Response, bool, error) {
+	if token == "broken" {
+		return nil, false, errors.New("nobody can tell")
+	}
+	return &authenticator.Response{User: &user.DefaultInfo{Name: "visitor"}}, token == "of-a-visitor", nil
+})
+
+func mayListPods(_ context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
+	if attributes.GetUser().GetName() == "visitor" && attributes.GetVerb() == "list" && attributes.GetResource() == "pods" {
+		return authorizer.DecisionAllow, "", nil
+	}
+	return authorizer.DecisionNoOpinion, "", nil
+}
+
+func TestAGuestMayDoWhatItsRightsAllowAndNothingElse(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	running, _ := start(t, storing(builder.Memory()).WithGuests(visitor, authorizer.AuthorizerFunc(mayListPods)))
+	listPods := func(token string) error {
+		_, err := external(t, running, token).CoreV1().Pods("default").List(t.Context(), metav1.ListOptions{})
+		return err
+	}
+	g.Expect(listPods("of-a-visitor")).To(Succeed())
+	_, err := external(t, running, "of-a-visitor").CoreV1().ConfigMaps("default").List(t.Context(), metav1.ListOptions{})
+	g.Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+	err = external(t, running, "of-a-visitor").Discovery().RESTClient().Get().AbsPath("/metrics").Do(t.Context()).Error()
+	g.Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+
+	g.Expect(apierrors.IsUnauthorized(listPods("of-nobody"))).To(BeTrue())
+	g.Expect(apierrors.IsUnauthorized(listPods("broken"))).To(BeTrue())
+	g.Expect(listPods(token)).To(Succeed(), "others keep their rights")
+}
+
+func TestGuestsAreForAStandaloneServerAndHaveRights(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	_, err := builder.New("x").WithGuests(visitor, nil).ToServerOptions()
+	g.Expect(err).To(MatchError(ContainSubstring("guests need tokens and rights")))
+	options, err := delegatedServer().WithStorage(builder.Memory()).WithGuests(visitor, authorizer.AuthorizerFunc(mayListPods)).ToServerOptions()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(options.Validate()).To(MatchError(ContainSubstring("takes no bearer tokens of its own")))
+}

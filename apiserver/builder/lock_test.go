@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
+	v1 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v1"
+)
+
+// scopeOn starts a server and returns what its resources may use of it.
+func scopeOn(t *testing.T, backend builder.StorageBackend) *builder.Scope {
+	t.Helper()
+	var scope *builder.Scope
+	start(t, library(backend).WithResource(v1.SchemeGroupVersion, "locks", func(of *builder.Scope) (builder.Storages, error) {
+		scope = of
+		return nil, nil
+	}))
+	return scope
+}
+
+// twoServers are two servers that share an etcd.
+func twoServers(t *testing.T) (database *etcd.Server, scopes []*builder.Scope) {
+	t.Helper()
+	g := NewWithT(t)
+	database, err := etcd.Start(t.Context(), "")
+	g.Expect(err).NotTo(HaveOccurred())
+	t.Cleanup(func() { g.Expect(database.Stop()).To(Succeed()) })
+	backend := builder.ExternalEtcd(database.Endpoint())
+	return database, []*builder.Scope{scopeOn(t, backend), scopeOn(t, backend)}
+}
+
+func TestALockIsHeldOnceOnAllServersOfAStorage(t *testing.T) {
+	t.Parallel()
+	_, shared := twoServers(t)
+	own := scopeOn(t, builder.Memory())
+	for name, scopes := range map[string][]*builder.Scope{"an etcd of two servers": shared, "the memory of one": {own, own}} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			var (
+				wait  sync.WaitGroup
+				count int // with the race detector, a second holder at the same time is found too
+			)
+			for i := range 20 {
+				wait.Go(func() {
+					lock, err := scopes[i%2].Lock(t.Context(), "books/a")
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					count++
+					lock.Unlock()
+				})
+			}
+			wait.Wait()
+			g.Expect(count).To(Equal(20))
+		})
+	}
+}
+
+func TestALockThatIsHeldIsA503(t *testing.T) {
+	t.Parallel()
+	_, shared := twoServers(t)
+	own := scopeOn(t, builder.Memory())
+	for name, scopes := range map[string][]*builder.Scope{"on another server": shared, "on this server": {own, own}} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			held, err := scopes[0].Lock(t.Context(), "books/a")
+			g.Expect(err).NotTo(HaveOccurred())
+			other, err := scopes[1].Lock(t.Context(), "books/b")
+			g.Expect(err).NotTo(HaveOccurred(), "another lock")
+			other.Unlock()
+
+			briefly, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			_, err = scopes[1].Lock(briefly, "books/a")
+			g.Expect(apierrors.IsServiceUnavailable(err)).To(BeTrue(), "%v", err)
+			g.Expect(err).To(MatchError(ContainSubstring(`taking the lock "books/a"`)))
+			seconds, retry := apierrors.SuggestsClientDelay(err)
+			g.Expect(retry).To(BeTrue())
+			g.Expect(seconds).To(Equal(1))
+
+			held.Unlock()
+			again, err := scopes[1].Lock(t.Context(), "books/a")
+			g.Expect(err).NotTo(HaveOccurred(), "after it was given back, and after somebody gave up on it")
+			again.Unlock()
+		})
+	}
+}
+
+func TestALockThatEtcdTookBackIsLost(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	database, shared := twoServers(t)
+	lock, err := shared[0].Lock(t.Context(), "books/a")
+	g.Expect(err).NotTo(HaveOccurred())
+	defer lock.Unlock()
+	g.Expect(lock.Lost()).NotTo(BeClosed())
+
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{database.Endpoint()}})
+	g.Expect(err).NotTo(HaveOccurred())
+	defer func() { g.Expect(client.Close()).To(Succeed()) }()
+	all, err := client.Get(t.Context(), "/registry", clientv3.WithPrefix())
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, pair := range all.Kvs {
+		if strings.HasPrefix(string(pair.Key), "/registry/.locks/books/a/") {
+			_, err = client.Revoke(t.Context(), clientv3.LeaseID(pair.Lease))
+			g.Expect(err).NotTo(HaveOccurred())
+		}
+	}
+	g.Eventually(lock.Lost()).WithTimeout(patience).Should(BeClosed())
+}
+
+func TestALockInAnEtcdThatIsGoneIsA503(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	database, err := etcd.Start(t.Context(), "")
+	g.Expect(err).NotTo(HaveOccurred())
+	scope := scopeOn(t, builder.ExternalEtcd(database.Endpoint()))
+	g.Expect(database.Stop()).To(Succeed())
+	briefly, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err = scope.Lock(briefly, "books/a")
+	g.Expect(apierrors.IsServiceUnavailable(err)).To(BeTrue(), "%v", err)
+}
+
+func TestALockIsGivenBackWithoutAnEtcdThatIsGone(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	database, err := etcd.Start(t.Context(), "")
+	g.Expect(err).NotTo(HaveOccurred())
+	lock, err := scopeOn(t, builder.ExternalEtcd(database.Endpoint())).Lock(t.Context(), "books/a")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(database.Stop()).To(Succeed())
+	unlocked := make(chan struct{})
+	go func() {
+		defer close(unlocked)
+		lock.Unlock()
+	}()
+	g.Eventually(unlocked).WithTimeout(6*time.Second).Should(BeClosed(), "its lease is 10 s")
+}

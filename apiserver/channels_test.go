@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver_test
+
+import (
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+var _ = Describe("The channels of an Image", func() {
+	var (
+		images typed.ImageInterface
+		builds typed.ImageBuildInterface
+	)
+	BeforeEach(func(ctx SpecContext) {
+		namespace := newNamespace()
+		images, builds = imagesIn(namespace), buildsIn(namespace)
+		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		for i := range 3 {
+			_, err := images.Instantiate(ctx, "debian", request(fmt.Sprint(i)), metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+		}
+		for _, name := range []string{"debian-1", "debian-2"} {
+			writeTo(ctx, builds, name, startAttempt(1))
+			writeTo(ctx, builds, name, succeed(1))
+		}
+	})
+
+	set := func(ctx SpecContext, channels ...v1alpha1.ImageChannel) (*v1alpha1.ImageChannels, error) {
+		return images.UpdateChannels(ctx, "debian", &v1alpha1.ImageChannels{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Channels: channels}, metav1.UpdateOptions{})
+	}
+	mustSet := func(ctx SpecContext, channels ...v1alpha1.ImageChannel) *v1alpha1.ImageChannels {
+		GinkgoHelper()
+		stored, err := set(ctx, channels...)
+		Expect(err).NotTo(HaveOccurred())
+		return stored
+	}
+	stable := func(build string) v1alpha1.ImageChannel { return v1alpha1.ImageChannel{Name: "stable", Build: build} }
+
+	It("are empty at first", func(ctx SpecContext) {
+		channels, err := images.GetChannels(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(channels.Channels).To(BeEmpty())
+		Expect(channels.Name).To(Equal("debian"))
+		Expect(channels.UID).To(Equal(image.UID))
+		Expect(channels.ResourceVersion).To(Equal(image.ResourceVersion))
+	})
+
+	It("name a build that succeeded, with what the server knows of it", func(ctx SpecContext) {
+		before := metav1.Now().Rfc3339Copy()
+		lie := stable("debian-1")
+		lie.By, lie.Digest, lie.Time = "grace", digest('f'), metav1.Unix(1, 0)
+		channels := mustSet(ctx, lie)
+		Expect(channels.Channels).To(HaveLen(1))
+		channel := channels.Channels[0]
+		Expect(channel.Build).To(Equal("debian-1"))
+		Expect(channel.Digest).To(Equal(digest('c')))
+		Expect(channel.By).To(Equal("ada"))
+		Expect(channel.Time.Time).To(BeTemporally(">=", before.Time))
+		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(image.Status.Channels).To(Equal(channels.Channels))
+		Expect(image.Status.BuildCounter).To(BeEquivalentTo(3), "the rest of the status stays")
+		Expect(image.Generation).To(BeEquivalentTo(1))
+	})
+
+	It("move in one write, and keep what stays though its build is gone", func(ctx SpecContext) {
+		first := mustSet(ctx, stable("debian-1"), v1alpha1.ImageChannel{Name: "testing", Build: "debian-1"})
+		Expect(builds.Delete(ctx, "debian-1", metav1.DeleteOptions{})).To(Succeed())
+		second := mustSet(ctx, stable("debian-1"), v1alpha1.ImageChannel{Name: "testing", Build: "debian-2"})
+		Expect(second.Channels[0]).To(Equal(first.Channels[0]))
+		Expect(second.Channels[1].Build).To(Equal("debian-2"))
+		Expect(mustSet(ctx, second.Channels[1]).Channels).To(Equal(second.Channels[1:]), "what is left out is removed")
+	})
+
+	It("are not written where nothing changes", func(ctx SpecContext) {
+		first := mustSet(ctx, stable("debian-1"))
+		Expect(mustSet(ctx, stable("debian-1"))).To(Equal(first))
+	})
+
+	It("move only if the Image is still the one that was read, where that is asked for", func(ctx SpecContext) {
+		read := mustSet(ctx, stable("debian-1"))
+		mustSet(ctx, stable("debian-2"))
+		_, err := images.UpdateChannels(ctx, "debian", read, metav1.UpdateOptions{})
+		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+		read.ResourceVersion, read.UID = "", "another"
+		_, err = images.UpdateChannels(ctx, "debian", read, metav1.UpdateOptions{})
+		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+		current, err := images.GetChannels(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(current.Channels[0].Build).To(Equal("debian-2"))
+	})
+
+	It("can be patched", func(ctx SpecContext) {
+		patch := []byte(`{"channels":[{"name":"stable","build":"debian-2"}]}`)
+		_, err := images.Patch(ctx, "debian", types.MergePatchType, patch, metav1.PatchOptions{}, "channels")
+		Expect(err).NotTo(HaveOccurred())
+		channels, err := images.GetChannels(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(channels.Channels).To(ConsistOf(HaveField("Build", "debian-2")))
+	})
+
+	It("are not stored in a dry run", func(ctx SpecContext) {
+		channels, err := images.UpdateChannels(ctx, "debian", &v1alpha1.ImageChannels{
+			ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Channels: []v1alpha1.ImageChannel{stable("debian-1")},
+		}, metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(channels.Channels).To(HaveLen(1))
+		channels, err = images.GetChannels(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(channels.Channels).To(BeEmpty())
+	})
+
+	It("stay through a write of the Image's status, and through one of the Image", func(ctx SpecContext) {
+		mustSet(ctx, stable("debian-1"))
+		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		image.Status.Channels = nil
+		after, err := images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(after.Status.Channels).To(HaveLen(1))
+		after.Status.Channels = nil
+		after, err = images.Update(ctx, after, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(after.Status.Channels).To(HaveLen(1))
+		_, err = images.Instantiate(ctx, "debian", request("more"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		channels, err := images.GetChannels(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(channels.Channels).To(HaveLen(1))
+	})
+
+	It("name no build that has not succeeded, is another Image's, or is not there", func(ctx SpecContext) {
+		_, err := images.Create(ctx, newImage("ubuntu"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = images.Instantiate(ctx, "ubuntu", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		for build, message := range map[string]string{
+			"debian-3": "is Pending: only a build that Succeeded can have a channel",
+			"debian-9": "there is no such build",
+			"ubuntu-1": "is not a build of Image debian",
+			"once":     "is not a build of Image debian",
+		} {
+			_, err := set(ctx, v1alpha1.ImageChannel{Name: "testing", Build: "debian-1"}, stable(build))
+			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+			Expect(fieldsOf(err)).To(ConsistOf("channels[1].build"))
+			Expect(err).To(MatchError(ContainSubstring(message)))
+		}
+	})
+
+	It("name no build that failed", func(ctx SpecContext) {
+		writeTo(ctx, builds, "debian-3", func(status *v1alpha1.ImageBuildStatus) {
+			now := metav1.Now()
+			status.Phase, status.CompletionTime = v1alpha1.BuildFailed, &now
+			status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureConfig, Reason: v1alpha1.ReasonBaseNotFound}
+		})
+		_, err := set(ctx, stable("debian-3"))
+		Expect(fieldsOf(err)).To(ConsistOf("channels[0].build"))
+		Expect(err).To(MatchError(ContainSubstring("is Failed: only a build that Succeeded can have a channel")))
+	})
+
+	It("name no build that is being deleted, but keep one that they have", func(ctx SpecContext) {
+		mustSet(ctx, stable("debian-1"))
+		deleteSlowly(ctx, builds, "debian-1")
+		deleteSlowly(ctx, builds, "debian-2")
+		_, err := set(ctx, stable("debian-1"), v1alpha1.ImageChannel{Name: "testing", Build: "debian-2"})
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(fieldsOf(err)).To(ConsistOf("channels[1].build"))
+		Expect(err).To(MatchError(ContainSubstring("is being deleted")))
+		Expect(mustSet(ctx, stable("debian-1")).Channels).To(HaveLen(1))
+	})
+
+	It("are valid, each of them", func(ctx SpecContext) {
+		_, err := set(ctx, v1alpha1.ImageChannel{Name: "Stable", Build: "debian-1"}, v1alpha1.ImageChannel{Name: "testing"})
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(fieldsOf(err)).To(ConsistOf("channels[0].name", "channels[1].build"))
+		_, err = images.UpdateChannels(ctx, "nothing", &v1alpha1.ImageChannels{ObjectMeta: metav1.ObjectMeta{Name: "nothing"}}, metav1.UpdateOptions{})
+		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+	})
+})

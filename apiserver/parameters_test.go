@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+var _ = Describe("Instantiating an Image with parameters", func() {
+	var images typed.ImageInterface
+	BeforeEach(func(ctx SpecContext) {
+		images = imagesIn(newNamespace())
+		image := newImage("debian")
+		image.Spec.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "server"}, {Name: "steps", Value: "5"}}
+		image.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly
+		_, err := images.Create(ctx, image, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+	})
+	with := func(id string, parameters ...v1alpha1.Parameter) *v1alpha1.BuildRequest {
+		return &v1alpha1.BuildRequest{RequestID: id, Parameters: parameters}
+	}
+
+	It("replaces and adds them for one build, and says so", func(ctx SpecContext) {
+		overrides := []v1alpha1.Parameter{{Name: "steps", Value: "1"}, {Name: "debug", Value: "yes"}}
+		build, err := images.Instantiate(ctx, "debian", with("first", overrides...), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Spec.Inputs.Parameters).To(Equal([]v1alpha1.Parameter{
+			{Name: "edition", Value: "server"}, {Name: "steps", Value: "1"}, {Name: "debug", Value: "yes"},
+		}))
+		Expect(build.Spec.Trigger.Parameters).To(Equal(overrides))
+		Expect(build.Spec.RunPolicy).To(Equal(v1alpha1.RunPolicySerialLatestOnly))
+		next, err := images.Instantiate(ctx, "debian", with("second"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(next.Spec.Inputs.Parameters).To(Equal([]v1alpha1.Parameter{{Name: "edition", Value: "server"}, {Name: "steps", Value: "5"}}))
+		Expect(next.Spec.Trigger.Parameters).To(BeEmpty())
+	})
+
+	It("answers the same request with the same build, whatever its parameters are now", func(ctx SpecContext) {
+		first, err := images.Instantiate(ctx, "debian", with("same", v1alpha1.Parameter{Name: "steps", Value: "1"}), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		second, err := images.Instantiate(ctx, "debian", with("same", v1alpha1.Parameter{Name: "steps", Value: "2"}), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(second).To(Equal(first))
+	})
+
+	It("refuses bad ones, and too many together with the Image's, without giving a number", func(ctx SpecContext) {
+		_, err := images.Instantiate(ctx, "debian", with("bad", v1alpha1.Parameter{Name: "a b"}, v1alpha1.Parameter{Name: "c"}, v1alpha1.Parameter{Name: "c"}), metav1.CreateOptions{})
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(fieldsOf(err)).To(ConsistOf("parameters[0].name", "parameters[2].name"))
+
+		many := make([]v1alpha1.Parameter, 63)
+		for i := range many {
+			many[i].Name = "p" + string(rune('A'+i%26)) + string(rune('A'+i/26))
+		}
+		_, err = images.Instantiate(ctx, "debian", with("many", many...), metav1.CreateOptions{})
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(fieldsOf(err)).To(ConsistOf("parameters"))
+		Expect(err).To(MatchError(ContainSubstring("together with the Image's")))
+		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(image.Status).To(BeZero())
+	})
+})

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queuedbuild
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/client-go/metadata"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/jobs/queue"
+)
+
+// Options are what the resource needs besides a server.
+type Options struct {
+	// Limits are how many builds may be active: those that the controllers are told of. It is called once, before the
+	// server serves. Defaults to no limits.
+	Limits func() (queue.Limits, error)
+	// Clock tells the time. Defaults to the real one.
+	Clock clock.PassiveClock
+}
+
+// Provider provides the resource.
+func Provider(options Options) builder.Provider {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	return func(scope *builder.Scope) (builder.Storages, error) {
+		client, err := metadata.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
+		if err != nil {
+			return nil, fmt.Errorf("reading Namespaces: %w", err)
+		}
+		line := &line{
+			stored: func(ctx context.Context) (*images.ImageBuildList, error) { return storedBuilds(ctx, scope) },
+			shares: &shares{namespaces: client.Resource(namespaces), clock: options.Clock},
+			clock:  options.Clock,
+		}
+		if options.Limits != nil {
+			if line.limits, err = options.Limits(); err != nil {
+				return nil, fmt.Errorf("reading limits: %w", err)
+			}
+		}
+		computed, ok := builder.NewReadOnly(builder.ReadOnly[*images.QueuedBuild]{
+			New:      func() *images.QueuedBuild { return &images.QueuedBuild{} },
+			NewList:  func() runtime.Object { return &images.QueuedBuildList{} },
+			Resource: images.Resource("queuedbuilds"),
+			Singular: "queuedbuild",
+			Objects:  line.builds,
+		}).(readable)
+		if !ok {
+			return nil, errors.New("queuedbuilds cannot be read")
+		}
+		return builder.Storages{"": &handler{readable: computed, table: newTable(options.Clock)}}, nil
+	}
+}
+
+// readable is a resource that can be read.
+type readable interface {
+	rest.Storage
+	rest.Getter
+	rest.Lister
+	rest.Scoper
+	rest.SingularNameProvider
+}
+
+// handler is that resource with a table that knows the time.
+type handler struct {
+	readable
+	table rest.TableConvertor
+}
+
+var _ rest.ShortNamesProvider = &handler{}
+
+// ShortNames are what kubectl accepts besides.
+func (h *handler) ShortNames() []string { return []string{"qb"} }
+
+// ConvertToTable makes the table that kubectl get prints.
+func (h *handler) ConvertToTable(ctx context.Context, object, options runtime.Object) (*metav1.Table, error) {
+	return h.table.ConvertToTable(ctx, object, options)
+}
+
+// storedBuilds are the builds of all namespaces: the place of one depends on them all. The list must not be changed.
+func storedBuilds(ctx context.Context, scope *builder.Scope) (*images.ImageBuildList, error) {
+	builds, ok := scope.Storage(images.Resource("imagebuilds"), "").(rest.Lister)
+	if !ok {
+		return nil, apierrors.NewInternalError(errors.New("queuedbuilds: imagebuilds are not served"))
+	}
+	found, err := builds.List(apirequest.WithNamespace(ctx, metav1.NamespaceAll), &metainternalversion.ListOptions{})
+	if err != nil {
+		return nil, err // with its status
+	}
+	list, ok := found.(*images.ImageBuildList)
+	if !ok {
+		return nil, apierrors.NewInternalError(fmt.Errorf("queuedbuilds: imagebuilds are a %T", found))
+	}
+	return list, nil
+}

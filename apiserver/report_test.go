@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	restclient "k8s.io/client-go/rest"
+	testingclock "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+)
+
+// podToken is the token of the pod with a UID, as podOfToken knows it.
+func podToken(pod types.UID) string { return "of-" + string(pod) }
+
+func podOfToken(_ context.Context, token string) (*authenticator.Response, bool, error) {
+	pod, ok := strings.CutPrefix(token, podToken(""))
+	return &authenticator.Response{User: &user.DefaultInfo{
+		Name: "system:serviceaccount:team:default", Extra: map[string][]string{"authentication.kubernetes.io/pod-uid": {pod}},
+	}}, ok, nil
+}
+
+// mayDoAll is for guests who are held back by nothing but what they ask for.
+func mayDoAll(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
+	return authorizer.DecisionAllow, "", nil
+}
+
+var _ = Describe("Reporting on a build", Ordered, func() {
+	var (
+		server    *builder.Running
+		stop      context.CancelFunc
+		clock     = testingclock.NewFakePassiveClock(time.Date(2030, 1, 2, 3, 4, 5, 123456789, time.UTC))
+		namespace string
+		builds    typed.ImageBuildInterface
+
+		retryAfter atomic.Value // of the last answer to report that had one
+	)
+	// as talks to the server with a token, and does not try again by itself.
+	as := func(token string) typed.ImageBuildInterface {
+		GinkgoHelper()
+		config := restclient.CopyConfig(server.ClientConfig())
+		config.BearerToken = token
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return onlyOnce{next, &retryAfter} })
+		client, err := versioned.NewForConfig(config)
+		Expect(err).NotTo(HaveOccurred())
+		return client.ImagesV1alpha1().ImageBuilds(namespace)
+	}
+	report := func(ctx context.Context, pod types.UID, report v1alpha1.BuildReport) (*v1alpha1.BuildReport, error) {
+		GinkgoHelper()
+		return as(podToken(pod)).Report(ctx, "once", &report, metav1.CreateOptions{})
+	}
+	get := func(ctx context.Context) *v1alpha1.ImageBuild {
+		GinkgoHelper()
+		build, err := builds.Get(ctx, "once", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		return build
+	}
+	later := func(duration time.Duration) { clock.SetTime(clock.Now().Add(duration)) }
+
+	BeforeAll(func(ctx SpecContext) {
+		var serverCtx context.Context
+		serverCtx, stop = context.WithCancel(context.Background())
+		server = start(serverCtx, apiserver.Register(builder.New("reports"), apiserver.Options{Logs: logs, Clock: clock}).
+			WithGuests(authenticator.TokenFunc(podOfToken), authorizer.AuthorizerFunc(mayDoAll)))
+		Expect(server.WaitReady(ctx)).To(Succeed())
+		DeferCleanup(func() {
+			stop()
+			Expect(server.Wait()).To(Succeed())
+		})
+	})
+	BeforeEach(func(ctx SpecContext) {
+		namespace = newNamespace()
+		builds = as(token)
+		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		write(ctx, builds, startAttempt(1))
+	})
+
+	It("stores what the current attempt's pod says, and nothing else", func(ctx SpecContext) {
+		before := write(ctx, builds, bindPod(1, "p1"))
+		answer, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "packages", Percent: ptr.To[int32](40), Message: "vim"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(answer).To(And(HaveField("Name", "once"), HaveField("Namespace", namespace), HaveField("Stage", "packages"),
+			HaveField("Percent", HaveValue(BeEquivalentTo(40))), HaveField("Message", "vim")))
+		after := get(ctx)
+		progress := after.Status.Progress
+		Expect(progress.Time.Time).To(BeTemporally("==", clock.Now().Truncate(time.Microsecond)))
+		Expect(progress.Attempt).To(BeEquivalentTo(1))
+		Expect(after.Status.Stages).To(HaveLen(1))
+		Expect(after.Generation).To(Equal(before.Generation))
+		after.Status.Progress, after.Status.Stages = nil, nil
+		Expect(after.Status).To(Equal(before.Status))
+		Expect(after.Spec).To(Equal(before.Spec))
+
+		later(time.Second)
+		answer, err = report(ctx, "p1", v1alpha1.BuildReport{Percent: ptr.To[int32](50)})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(answer.Stage).To(Equal("packages"))
+	})
+
+	It("stores one a second, on whichever replica they arrive, and none that says nothing new", func(ctx SpecContext) {
+		write(ctx, builds, bindPod(1, "p1"))
+		_, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "a"})
+		Expect(err).NotTo(HaveOccurred())
+		stored := get(ctx)
+		_, err = report(ctx, "p1", v1alpha1.BuildReport{Stage: "a"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(get(ctx).ResourceVersion).To(Equal(stored.ResourceVersion), "nothing was written")
+
+		later(999 * time.Millisecond)
+		_, err = report(ctx, "p1", v1alpha1.BuildReport{Stage: "b"})
+		Expect(apierrors.IsTooManyRequests(err)).To(BeTrue(), "%v", err)
+		Expect(retryAfter.Load()).To(Equal("1"))
+
+		later(time.Millisecond)
+		var group sync.WaitGroup
+		errs := make(chan error, 8)
+		for i := range cap(errs) {
+			group.Go(func() {
+				_, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "b", Percent: ptr.To(int32(i))})
+				errs <- err
+			})
+		}
+		group.Wait()
+		close(errs)
+		var stores int
+		for err := range errs {
+			if err == nil {
+				stores++
+				continue
+			}
+			Expect(apierrors.IsTooManyRequests(err)).To(BeTrue(), "%v", err)
+		}
+		Expect(stores).To(Equal(1))
+	})
+
+	It("says when to try again while the pod is not recorded", func(ctx SpecContext) {
+		_, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "a"})
+		Expect(apierrors.IsServiceUnavailable(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(ContainSubstring("the pod of attempt 1 of imagebuild \"once\" is not recorded yet")))
+		Expect(retryAfter.Load()).To(Equal("1"))
+	})
+
+	It("is for the pod of the current attempt", func(ctx SpecContext) {
+		_, err := builds.Report(ctx, "once", &v1alpha1.BuildReport{Stage: "a"}, metav1.CreateOptions{})
+		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(ContainSubstring("only the build's own pod may report")))
+
+		write(ctx, builds, bindPod(1, "p1"))
+		_, err = report(ctx, "stranger", v1alpha1.BuildReport{Stage: "a"})
+		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(ContainSubstring("the pod with UID stranger is not that of attempt 1")))
+
+		write(ctx, builds, endAttempt(1, v1alpha1.AttemptDisrupted))
+		write(ctx, builds, startAttempt(2), bindPod(2, "p2"))
+		_, err = report(ctx, "p1", v1alpha1.BuildReport{Stage: "a"})
+		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(ContainSubstring("pod pod-p1 is that of attempt 1, which has ended: the current one is attempt 2")))
+		_, err = report(ctx, "p2", v1alpha1.BuildReport{Stage: "a"})
+		Expect(err).NotTo(HaveOccurred())
+
+		write(ctx, builds, succeed(2))
+		_, err = report(ctx, "p2", v1alpha1.BuildReport{Stage: "b"})
+		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+		Expect(get(ctx).Status.Progress.Stage).To(Equal("a"))
+	})
+
+	It("refuses what is out of range, with the field's path", func(ctx SpecContext) {
+		write(ctx, builds, bindPod(1, "p1"))
+		_, err := report(ctx, "p1", v1alpha1.BuildReport{
+			ObjectMeta: metav1.ObjectMeta{Name: "twice"}, Stage: strings.Repeat("s", 64), Percent: ptr.To[int32](101), Message: "\x00",
+		})
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(fieldsOf(err)).To(ConsistOf("metadata.name", "stage", "percent", "message"))
+		Expect(get(ctx).Status.Progress).To(BeNil())
+	})
+
+	It("stores nothing in a dry run, and knows no build that is not there", func(ctx SpecContext) {
+		write(ctx, builds, bindPod(1, "p1"))
+		_, err := as(podToken("p1")).Report(ctx, "once", &v1alpha1.BuildReport{Stage: "a"}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(get(ctx).Status.Progress).To(BeNil())
+		_, err = as(podToken("p1")).Report(ctx, "nothing", &v1alpha1.BuildReport{}, metav1.CreateOptions{})
+		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+	})
+})
+
+// onlyOnce keeps the client from trying again after an answer that says when to: it takes the header away, and down.
+type onlyOnce struct {
+	next       http.RoundTripper
+	retryAfter *atomic.Value
+}
+
+func (o onlyOnce) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := o.next.RoundTrip(request)
+	if err == nil {
+		if after := response.Header.Get("Retry-After"); after != "" {
+			o.retryAfter.Store(after)
+		}
+		response.Header.Del("Retry-After")
+	}
+	return response, err
+}

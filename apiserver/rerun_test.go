@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver_test
+
+import (
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+var _ = Describe("Rerunning a build", func() {
+	var (
+		images typed.ImageInterface
+		builds typed.ImageBuildInterface
+		first  *v1alpha1.ImageBuild
+	)
+	files := map[string]string{"etc/motd": "hello"}
+	BeforeEach(func(ctx SpecContext) {
+		namespace := newNamespace()
+		images, builds = imagesIn(namespace), buildsIn(namespace)
+		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{
+			RequestID: "first", Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "server"}},
+		}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		first = writeTo(ctx, builds, "debian-1", resolve(v1alpha1.ResolvedInputs{InputsDigest: digest('a'), BaseDigest: digest('b'), Files: files}))
+	})
+
+	rerun := func(ctx SpecContext, name, id string) (*v1alpha1.ImageBuild, error) {
+		return builds.Rerun(ctx, name, &v1alpha1.RerunRequest{RequestID: id, Message: "again"}, metav1.CreateOptions{})
+	}
+	mustRerun := func(ctx SpecContext, name, id string) *v1alpha1.ImageBuild {
+		GinkgoHelper()
+		build, err := rerun(ctx, name, id)
+		Expect(err).NotTo(HaveOccurred())
+		return build
+	}
+
+	It("makes another build of the same inputs, pinned to what they resolved to, whatever the Image has become", func(ctx SpecContext) {
+		_, err := images.Patch(ctx, "debian", types.MergePatchType,
+			[]byte(`{"spec":{"base":{"reference":"debian:trixie"},"runPolicy":"Parallel","timeouts":{"run":"2h"},"retry":{"limit":0}}}`), metav1.PatchOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		build := mustRerun(ctx, "debian-1", "again")
+		Expect(build.Name).To(Equal("debian-2"))
+		Expect(build.Spec.Number).To(HaveValue(BeEquivalentTo(2)))
+		Expect(build.Spec.ImageRef).To(Equal(first.Spec.ImageRef))
+		Expect(build.OwnerReferences).To(Equal(first.OwnerReferences))
+		Expect(build.Spec.ImageGeneration).To(HaveValue(BeEquivalentTo(1)))
+		Expect(build.Spec.Inputs).To(Equal(first.Spec.Inputs))
+		Expect(build.Spec.Timeouts).To(Equal(first.Spec.Timeouts))
+		Expect(build.Spec.Retry).To(Equal(first.Spec.Retry))
+		Expect(build.Spec.RunPolicy).To(Equal(v1alpha1.RunPolicyParallel), "which is the Image's, as it is")
+		Expect(build.Spec.Pinned).To(HaveValue(Equal(v1alpha1.PinnedInputs{BaseDigest: digest('b'), Files: files})))
+		Expect(build.Spec.Trigger).To(HaveValue(Equal(v1alpha1.BuildTrigger{
+			Reason: v1alpha1.TriggerRerun, Message: "again", RequestedBy: "ada", RequestID: "again", RerunOf: "debian-1",
+			Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "server"}},
+		})))
+		Expect(build.Status).To(Equal(v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildPending}))
+	})
+
+	It("pins the same when a rerun is rerun, before it resolved and after", func(ctx SpecContext) {
+		second := mustRerun(ctx, "debian-1", "second")
+		third := mustRerun(ctx, second.Name, "third")
+		Expect(third.Spec.Pinned).To(Equal(second.Spec.Pinned))
+		Expect(third.Spec.Trigger.RerunOf).To(Equal(second.Name))
+		writeTo(ctx, builds, third.Name, resolve(*first.Status.Resolved))
+		fourth := mustRerun(ctx, third.Name, "fourth")
+		Expect(fourth.Spec.Pinned).To(Equal(second.Spec.Pinned))
+		Expect(fourth.Spec.Inputs).To(Equal(first.Spec.Inputs))
+	})
+
+	It("pins nothing where nothing was resolved", func(ctx SpecContext) {
+		second, err := images.Instantiate(ctx, "debian", request("second"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(mustRerun(ctx, second.Name, "again").Spec.Pinned).To(BeNil())
+	})
+
+	It("answers the same request with the same build, also at once", func(ctx SpecContext) {
+		var wait sync.WaitGroup
+		uids := make([]types.UID, 10)
+		for i := range uids {
+			wait.Go(func() {
+				if build, err := rerun(ctx, "debian-1", "same"); err == nil {
+					uids[i] = build.UID
+				}
+			})
+		}
+		wait.Wait()
+		Expect(uids).To(HaveEach(Equal(uids[0])))
+		Expect(uids[0]).NotTo(BeEmpty())
+		list, err := builds.List(ctx, metav1.ListOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(list.Items).To(HaveLen(2))
+	})
+
+	It("makes two builds of two requests without an ID", func(ctx SpecContext) {
+		Expect(mustRerun(ctx, "debian-1", "").Name).To(Equal("debian-2"))
+		Expect(mustRerun(ctx, "debian-1", "").Name).To(Equal("debian-3"))
+	})
+
+	It("says 410 for a request whose build was deleted", func(ctx SpecContext) {
+		build := mustRerun(ctx, "debian-1", "again")
+		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		image.Status.RecentRequests[1].UID = build.UID
+		_, err = images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(builds.Delete(ctx, build.Name, metav1.DeleteOptions{})).To(Succeed())
+		_, err = rerun(ctx, "debian-1", "again")
+		Expect(apierrors.IsGone(err)).To(BeTrue(), "%v", err)
+	})
+
+	It("stores nothing in a dry run", func(ctx SpecContext) {
+		build, err := builds.Rerun(ctx, "debian-1", &v1alpha1.RerunRequest{}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Name).To(Equal("debian-2"))
+		_, err = builds.Get(ctx, "debian-2", metav1.GetOptions{})
+		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+	})
+
+	It("refuses a build that was created directly, and says what to do", func(ctx SpecContext) {
+		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = rerun(ctx, "once", "again")
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(fieldsOf(err)).To(ConsistOf("metadata.name"))
+		Expect(err).To(MatchError(ContainSubstring("create it again")))
+	})
+
+	It("refuses a build whose Image is gone, or is another one by now", func(ctx SpecContext) {
+		Expect(images.Delete(ctx, "debian", metav1.DeleteOptions{})).To(Succeed())
+		_, err := rerun(ctx, "debian-1", "again")
+		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(ContainSubstring(`images.images.goldsmith.dev "debian" not found: imagebuild "debian-1" cannot be rerun without its Image`)))
+		_, err = images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = rerun(ctx, "debian-1", "again")
+		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(ContainSubstring("an earlier Image of that name")))
+		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(image.Status.BuildCounter).To(BeZero())
+	})
+
+	It("refuses a build that is not there, and names every field of an invalid request", func(ctx SpecContext) {
+		_, err := rerun(ctx, "debian-9", "again")
+		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(ContainSubstring(`imagebuilds.images.goldsmith.dev "debian-9" not found`)))
+		_, err = builds.Rerun(ctx, "debian-1", &v1alpha1.RerunRequest{ObjectMeta: metav1.ObjectMeta{Name: "x"}, RequestID: "a\tb"}, metav1.CreateOptions{})
+		Expect(fieldsOf(err)).To(ConsistOf("metadata.name", "requestID"))
+	})
+})

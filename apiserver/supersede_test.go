@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+var _ = Describe("Superseding a build", func() {
+	var (
+		images typed.ImageInterface
+		builds typed.ImageBuildInterface
+	)
+	BeforeEach(func(ctx SpecContext) {
+		namespace := newNamespace()
+		images, builds = imagesIn(namespace), buildsIn(namespace)
+		for _, name := range []string{"debian", "ubuntu"} {
+			_, err := images.Create(ctx, newImage(name), metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			for _, id := range []string{"a", "b", "c"} {
+				_, err := images.Instantiate(ctx, name, request(id), metav1.CreateOptions{})
+				Expect(err).NotTo(HaveOccurred())
+			}
+		}
+		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+	})
+	supersede := func(ctx SpecContext, name, by string) (*v1alpha1.ImageBuild, error) {
+		return builds.Cancel(ctx, name, &v1alpha1.CancelRequest{SupersededBy: by}, metav1.CreateOptions{})
+	}
+
+	It("cancels it while it waits", func(ctx SpecContext) {
+		for _, change := range []func(*v1alpha1.ImageBuildStatus){setPhase(v1alpha1.BuildPending), setPhase(v1alpha1.BuildQueued)} {
+			name := "debian-1"
+			writeTo(ctx, builds, name, change)
+			build, err := builds.Cancel(ctx, name, &v1alpha1.CancelRequest{SupersededBy: "debian-3"}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(build.Spec.CancelRequested.SupersededBy).To(Equal("debian-3"))
+		}
+		build, err := supersede(ctx, "debian-1", "debian-3")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Spec.CancelRequested.SupersededBy).To(Equal("debian-3"))
+		again, err := supersede(ctx, "debian-1", "debian-2")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again).To(Equal(build), "once")
+	})
+
+	It("leaves it alone once anything was begun for it", func(ctx SpecContext) {
+		started := writeTo(ctx, builds, "debian-1", startAttempt(1))
+		build, err := supersede(ctx, "debian-1", "debian-3")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build).To(Equal(started))
+		suspended := writeTo(ctx, builds, "debian-1", setPhase(v1alpha1.BuildQueued))
+		build, err = supersede(ctx, "debian-1", "debian-3")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build).To(Equal(suspended), "it waits, but has an attempt")
+		build, err = builds.Cancel(ctx, "debian-1", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Spec.CancelRequested).To(HaveValue(HaveField("SupersededBy", "")))
+	})
+
+	It("is a conflict while the newer build is on its way out itself", func(ctx SpecContext) {
+		conflicts := func(by string) {
+			GinkgoHelper()
+			_, err := supersede(ctx, "debian-1", by)
+			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+			Expect(err).To(MatchError(ContainSubstring("build " + by + ", which is to supersede it, is being cancelled or deleted itself")))
+			build, err := builds.Get(ctx, "debian-1", metav1.GetOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(build.Spec.CancelRequested).To(BeNil())
+		}
+		_, err := builds.Cancel(ctx, "debian-2", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		conflicts("debian-2")
+		deleteSlowly(ctx, builds, "debian-3")
+		conflicts("debian-3")
+		_, err = images.Instantiate(ctx, "debian", request("d"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		writeTo(ctx, builds, "debian-4", func(status *v1alpha1.ImageBuildStatus) {
+			status.Phase, status.CompletionTime = v1alpha1.BuildCancelled, new(metav1.Now())
+			status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureCancelled, Reason: v1alpha1.ReasonCancelRequested}
+		})
+		conflicts("debian-4")
+	})
+
+	It("takes a newer build of the same Image", func(ctx SpecContext) {
+		for by, message := range map[string]string{
+			"debian-2": "must be a newer build of the Image than number 2",
+			"debian-1": "must be a newer build of the Image than number 2",
+			"debian-9": "there is no such build",
+			"ubuntu-3": "must be a build of the same Image, debian",
+			"once":     "must be a build of the same Image, debian",
+			"A":        "must consist of lower case",
+		} {
+			_, err := supersede(ctx, "debian-2", by)
+			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%s: %v", by, err)
+			Expect(fieldsOf(err)).To(HaveEach("supersededBy"), by)
+			Expect(err).To(MatchError(ContainSubstring(message)), by)
+		}
+		_, err := supersede(ctx, "once", "debian-3")
+		Expect(fieldsOf(err)).To(ConsistOf("supersededBy"))
+		Expect(err).To(MatchError(ContainSubstring("a build of no Image")))
+	})
+})
+
+// deleteSlowly deletes a build that stays until somebody removes its finalizer.
+func deleteSlowly(ctx SpecContext, builds typed.ImageBuildInterface, name string) {
+	GinkgoHelper()
+	_, err := builds.Patch(ctx, name, types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/wait"]}}`), metav1.PatchOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(builds.Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
+}

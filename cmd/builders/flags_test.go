@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builders
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+func parse(t *testing.T, args ...string) *Flags {
+	t.Helper()
+	flags, set := &Flags{}, pflag.NewFlagSet("test", pflag.ContinueOnError)
+	flags.AddTo(set)
+	if err := set.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return flags
+}
+
+func TestTheFlagsSayWhichBuildersThereAreAndWhichReport(t *testing.T) {
+	directory := mount(t, map[string]string{"mock": "mock-builder:v1", "disk": "disk:v2"})
+	builders, err := parse(t, "--builders-directory", directory, "--reporting-builders=mock,gone", "--allow-builder-images").Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	expected := inputs.Builders{AllowImages: true, Registered: map[string]inputs.Builder{
+		"mock": {Image: "mock-builder:v1", Reports: true}, "disk": {Image: "disk:v2"},
+	}}
+	if !reflect.DeepEqual(builders, expected) {
+		t.Errorf("read %+v", builders)
+	}
+}
+
+func TestWithoutFlagsNoBuilderIsAllowed(t *testing.T) {
+	if builders, err := parse(t).Read(); err != nil || len(builders.Registered) > 0 || builders.AllowImages {
+		t.Errorf("read %+v: %v", builders, err)
+	}
+}
+
+func TestANameThatNoBuilderCanHaveIsRefused(t *testing.T) {
+	_, err := parse(t, "--reporting-builders=Mock").Read()
+	if err == nil || !strings.HasPrefix(err.Error(), `--reporting-builders: builder "Mock": the name: a lowercase RFC 1123 label`) {
+		t.Errorf("the error is %v", err)
+	}
+}

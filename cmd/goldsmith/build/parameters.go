@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package build
+
+import (
+	"fmt"
+	"strings"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// parseParameters reads parameters that are written as NAME=VALUE. A value may be empty, and may have another "=" in it.
+func parseParameters(written []string) ([]v1alpha1.Parameter, error) {
+	var parameters []v1alpha1.Parameter
+	seen := map[string]bool{}
+	for _, text := range written {
+		name, value, ok := strings.Cut(text, "=")
+		switch {
+		case !ok || name == "":
+			return nil, fmt.Errorf("--parameter must be NAME=VALUE, such as edition=12, and is %q", text)
+		case seen[name]:
+			return nil, fmt.Errorf("--parameter %s is given twice: a parameter has one value", name)
+		}
+		seen[name] = true
+		parameters = append(parameters, v1alpha1.Parameter{Name: name, Value: value})
+	}
+	return parameters, nil
+}

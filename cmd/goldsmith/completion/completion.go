@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package completion completes the names of objects in a shell. It must never say anything else: where there is no server,
+// there is no name.
+package completion
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/fields"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+)
+
+const (
+	// patience is how long somebody who has pressed TAB waits.
+	patience = 2 * time.Second
+	// most is how many names are asked for.
+	most = 500
+)
+
+// lister lists names for the argument after those that are there. What comes after a tab in a name describes it.
+type lister func(ctx context.Context, connection *client.Connection, before []string) ([]string, error)
+
+// Images completes one argument, an Image.
+func Images(flags *client.Flags) cobra.CompletionFunc {
+	return complete(flags, listImages)
+}
+
+// ImageBuilds completes one argument, a build.
+func ImageBuilds(flags *client.Flags) cobra.CompletionFunc {
+	return complete(flags, buildsThat(fields.Everything()))
+}
+
+// UnfinishedImageBuilds completes one argument, a build that goes on.
+func UnfinishedImageBuilds(flags *client.Flags) cobra.CompletionFunc {
+	return complete(flags, buildsThat(fields.OneTermEqualSelector("status.finished", "false")))
+}
+
+// ImagesAndImageBuilds completes one argument, an Image or a build.
+func ImagesAndImageBuilds(flags *client.Flags) cobra.CompletionFunc {
+	return complete(flags, func(ctx context.Context, connection *client.Connection, before []string) ([]string, error) {
+		images, err := listImages(ctx, connection, before)
+		if err != nil {
+			return nil, err
+		}
+		builds, err := buildsThat(fields.Everything())(ctx, connection, before)
+		return append(images, builds...), err
+	})
+}
+
+// ImageBuildAndChannel completes two arguments, a build that succeeded and a channel that its Image has already.
+func ImageBuildAndChannel(flags *client.Flags) cobra.CompletionFunc {
+	succeeded := fields.OneTermEqualSelector("status.phase", string(v1alpha1.BuildSucceeded))
+	return complete(flags, buildsThat(succeeded), listChannels)
+}
+
+// complete completes as many arguments as there are listers.
+func complete(flags *client.Flags, listers ...lister) cobra.CompletionFunc {
+	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) >= len(listers) {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		connection, err := flags.Connect(io.Discard)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(command.Context(), patience)
+		defer cancel()
+		names, err := listers[len(args)](ctx, connection, args)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var fitting []string
+		for _, name := range names {
+			if strings.HasPrefix(name, begun) {
+				fitting = append(fitting, name)
+			}
+		}
+		return fitting, cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import (
+	"bytes"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func TestObjectsArePrintedWithTheirKinds(t *testing.T) {
+	managed := []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
+	channels := &v1alpha1.ImageChannels{ObjectMeta: metav1.ObjectMeta{Name: "debian", ManagedFields: managed}}
+	queued := &v1alpha1.QueuedBuildList{Items: []v1alpha1.QueuedBuild{
+		{ObjectMeta: metav1.ObjectMeta{Name: "debian-1"}, Status: v1alpha1.QueuedBuildStatus{Position: 1}},
+		{ObjectMeta: metav1.ObjectMeta{Name: "debian-2"}, Status: v1alpha1.QueuedBuildStatus{Position: 2}},
+	}}
+	mixed := &corev1.List{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"}, Items: []runtime.RawExtension{{Object: channels}}}
+	for _, test := range []struct {
+		format Format
+		object runtime.Object
+		want   string
+	}{
+		{Name, channels, "imagechannels.images.goldsmith.dev/debian\n"},
+		{Name, queued, "queuedbuild.images.goldsmith.dev/debian-1\nqueuedbuild.images.goldsmith.dev/debian-2\n"},
+		{Name, mixed, "imagechannels.images.goldsmith.dev/debian\n"},
+		{Name, &v1alpha1.QueuedBuildList{}, ""},
+		{YAML, channels, "apiVersion: images.goldsmith.dev/v1alpha1\nkind: ImageChannels\nmetadata:\n  name: debian\n"},
+		{YAML, mixed, `apiVersion: v1
+items:
+- apiVersion: images.goldsmith.dev/v1alpha1
+  kind: ImageChannels
+  metadata:
+    name: debian
+kind: List
+metadata: {}
+`},
+		{JSON, channels, `{
+    "kind": "ImageChannels",
+    "apiVersion": "images.goldsmith.dev/v1alpha1",
+    "metadata": {
+        "name": "debian"
+    }
+}
+`},
+		{YAML, queued, `apiVersion: images.goldsmith.dev/v1alpha1
+items:
+- apiVersion: images.goldsmith.dev/v1alpha1
+  kind: QueuedBuild
+  metadata:
+    name: debian-1
+  status:
+    position: 1
+- apiVersion: images.goldsmith.dev/v1alpha1
+  kind: QueuedBuild
+  metadata:
+    name: debian-2
+  status:
+    position: 2
+kind: QueuedBuildList
+metadata: {}
+`},
+	} {
+		var out bytes.Buffer
+		if err := test.format.Print(test.object, &out); err != nil || out.String() != test.want {
+			t.Errorf("%T as %s: got error %v and\n%s\nwant\n%s", test.object, test.format, err, &out, test.want)
+		}
+	}
+	if channels.Kind != "" || len(channels.ManagedFields) == 0 || queued.Items[0].Kind != "" {
+		t.Error("printing has changed what it printed")
+	}
+}
+
+func TestWhatIsNoFormatIsRefused(t *testing.T) {
+	for _, text := range []string{"", "wide", "JSON", "table"} {
+		format := Format(YAML)
+		if err := format.Set(text); err == nil || format != YAML {
+			t.Errorf("%q: got %q, error %v", text, format, err)
+		}
+	}
+	for _, text := range formats {
+		format := Format("")
+		if err := format.Set(text); err != nil || string(format) != text {
+			t.Errorf("%q: got %q, error %v", text, format, err)
+		}
+	}
+}
+
+func TestPrintingNeedsAFormatAndAKindThatIsKnown(t *testing.T) {
+	none, yaml := Format(""), Format(YAML)
+	if err := none.Print(&v1alpha1.Image{}, &bytes.Buffer{}); err == nil {
+		t.Error("without a format: no error")
+	}
+	if err := yaml.Print(&corev1.Pod{}, &bytes.Buffer{}); err == nil {
+		t.Error("of a Pod without a kind: no error")
+	}
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package plan is the verb that shows what would happen to an Image, without doing it.
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/output"
+)
+
+type options struct {
+	file   string
+	format output.Format
+}
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	flags := &client.Flags{}
+	asked := &options{}
+	command := &cobra.Command{
+		Use:   "plan {IMAGE | -f FILE}",
+		Short: "Show whether an image would be built now, why, and with which Job",
+		Long: "Show whether an image would be built now, why or why not, what has changed since the last build, and the Job\n" +
+			"that would run: of an IMAGE as it is, or of every Image in a FILE as it would be applied. Nothing is started or stored.\n" +
+			"The exit code is 0 whether the image would be built or not: programs find that in status.build of -o json.",
+		Example: "  goldsmith plan debian\n" +
+			"  goldsmith plan -f debian.yaml\n" +
+			"  goldsmith plan -f - <debian.yaml",
+		Args:              client.Names("one argument, the name of an IMAGE, or none with -f FILE", 0, 1),
+		ValidArgsFunction: completion.Images(flags),
+		RunE: func(command *cobra.Command, args []string) error {
+			if (asked.file == "") == (len(args) == 0) {
+				return errors.New("give either the name of an IMAGE or -f FILE: see `" + command.CommandPath() + " --help`")
+			}
+			var documents []document
+			if asked.file != "" {
+				var err error
+				if documents, err = read(asked.file, command.InOrStdin()); err != nil {
+					return err
+				}
+			}
+			connection, err := flags.Connect(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			if asked.file == "" {
+				return ofImage(command.Context(), connection, args[0], asked.format, command.OutOrStdout())
+			}
+			return ofDocuments(command.Context(), connection, flags.Namespace, documents, asked.format, command.OutOrStdout())
+		},
+	}
+	flags.AddTo(command.Flags())
+	command.Flags().StringVarP(&asked.file, "filename", "f", "", "file with Images as they would be applied, in YAML or JSON; - is stdin")
+	asked.format.AddTo(command)
+	return command
+}
+
+// ofImage plans an Image as it is.
+func ofImage(ctx context.Context, connection *client.Connection, name string, format output.Format, out io.Writer) error {
+	plan, err := connection.ImagesV1alpha1().Images(connection.Namespace).GetPlan(ctx, name, metav1.GetOptions{})
+	if client.IsNotFound(err, "images", name) {
+		return fmt.Errorf("no image named %s in namespace %s", name, connection.Namespace)
+	}
+	if err != nil {
+		return fmt.Errorf("plan image %s: %w", name, err)
+	}
+	if format != "" {
+		return format.Print(plan, out)
+	}
+	return describe(plan, out)
+}
+
+// ofDocuments plans every Image of a file. Those that can be planned are shown, whatever is wrong with others.
+func ofDocuments(ctx context.Context, connection *client.Connection, namespace string, documents []document, format output.Format, out io.Writer) error {
+	var plans []*v1alpha1.ImagePlan
+	var failures []error
+	for _, document := range documents {
+		plan, err := document.plan(ctx, connection, namespace)
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		plans = append(plans, plan)
+	}
+	if len(plans) > 0 {
+		failures = append(failures, show(plans, len(documents) > 1, format, out))
+	}
+	return errors.Join(failures...)
+}
+
+// show prints plans. For programs, those of a file of several documents are a list, as they are for kubectl.
+func show(plans []*v1alpha1.ImagePlan, several bool, format output.Format, out io.Writer) error {
+	switch {
+	case format == "":
+		for i, plan := range plans {
+			if i > 0 {
+				if _, err := fmt.Fprintln(out); err != nil {
+					return err
+				}
+			}
+			if err := describe(plan, out); err != nil {
+				return err
+			}
+		}
+		return nil
+	case !several:
+		return format.Print(plans[0], out)
+	}
+	list := &corev1.List{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"}}
+	for _, plan := range plans {
+		list.Items = append(list.Items, runtime.RawExtension{Object: plan})
+	}
+	return format.Print(list, out)
+}

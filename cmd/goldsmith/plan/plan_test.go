@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/output"
+)
+
+const digest = "sha256:4355a46b19d348dc2f57c046f8ef63d4538ebb936000f3c9ee954a27460dd865"
+
+// due is the plan of an Image that would be built.
+func due() *v1alpha1.ImagePlan {
+	return &v1alpha1.ImagePlan{ObjectMeta: metav1.ObjectMeta{Name: "debian", Namespace: "team"}, Status: v1alpha1.ImagePlanStatus{
+		Build: true, Reason: "SpecChange", Message: "the inputs are not those of debian-7", BuildName: "debian-8", InputsDigest: digest, BaseDigest: digest,
+		Changes: []v1alpha1.InputChange{
+			{Path: "parameters[edition]", From: "12", To: "13"},
+			{Path: "source.inline.files[motd]", From: "größe", To: "two\nlines"},
+			{Path: "base", To: "debian:trixie"},
+			{Path: "targets[1]", From: "linux/amd64, qcow2"},
+		},
+		Job: &runtime.RawExtension{Raw: []byte(`{"kind": "Job", "metadata": {"name": "debian-8-1"}, "spec": {"template": {"spec": {"containers": [
+			{"image": "builder:v1", "command": ["/bin/build", "--fast"],
+			 "resources": {"requests": {"memory": "1Gi", "cpu": "500m"}, "limits": {"memory": "2Gi"}}}]}}}}`)},
+		NextScheduleTime: &metav1.Time{Time: time.Date(2026, time.May, 1, 3, 0, 0, 0, time.UTC)},
+	}}
+}
+
+func TestDescribesAPlanForPeople(t *testing.T) {
+	idle := due()
+	idle.Status.Build, idle.Status.Reason, idle.Status.Message = false, "UpToDate", "the inputs are those of debian-7"
+	idle.Status.Changes, idle.Status.BaseDigest, idle.Status.NextScheduleTime = nil, "", nil
+	idle.Status.Job.Raw = []byte(`{"metadata": {"name": "debian-8-1"}, "spec": {"template": {"spec": {"containers": [{"image": "builder:v1"}]}}}}`)
+	for _, test := range []struct {
+		name string
+		plan *v1alpha1.ImagePlan
+		want string
+	}{
+		{"would be built", due(), `image debian would be built now, as debian-8
+  why          SpecChange: the inputs are not those of debian-7
+  changes      parameters[edition]         12                 → 13
+               source.inline.files[motd]   größe              → "two\nlines"
+               base                        none               → debian:trixie
+               targets[1]                  linux/amd64, qcow2 → none
+  inputs       ` + digest + `
+  base         ` + digest + `
+  job          debian-8-1 (its end depends on the UID of the build)
+  builder      builder:v1
+  command      /bin/build --fast
+  resources    requests cpu=500m, memory=1Gi
+               limits memory=2Gi
+  next start   2026-05-01T03:00:00Z by the schedule
+`},
+		{"would not be built", idle, `image debian would not be built now
+  why          UpToDate: the inputs are those of debian-7
+  inputs       ` + digest + `
+  next build   debian-8
+  job          debian-8-1 (its end depends on the UID of the build)
+  builder      builder:v1
+`},
+		{"cannot be built", &v1alpha1.ImagePlan{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Status: v1alpha1.ImagePlanStatus{
+			Reason: "SourceNotFound", Message: "no ConfigMap\x1b[2J named\n\tfiles"}}, `image debian would not be built now
+  why   SourceNotFound: no ConfigMap [2J named  files
+`},
+	} {
+		var out bytes.Buffer
+		if err := describe(test.plan, &out); err != nil || out.String() != test.want {
+			t.Errorf("%s: got error %v and\n%s\nwant\n%s", test.name, err, &out, test.want)
+		}
+	}
+	broken := due()
+	broken.Status.Job.Raw = []byte("{")
+	if err := describe(broken, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "read the Job in the plan of image debian") {
+		t.Errorf("a Job that cannot be read: got error %v", err)
+	}
+}
+
+func TestPlansAnImageAsItIs(t *testing.T) {
+	for _, test := range []struct {
+		answer error
+		format output.Format
+		want   string
+	}{
+		{want: "image debian would be built now, as debian-8\n"},
+		{format: output.JSON, want: `"kind": "ImagePlan"`},
+		{format: output.Name, want: "imageplan.images.goldsmith.dev/debian\n"},
+		{answer: apierrors.NewNotFound(v1alpha1.Resource("images"), "debian"), want: "error: no image named debian in namespace team"},
+		{answer: errors.New("away"), want: "error: plan image debian: away"},
+	} {
+		clients := fake.NewClientset()
+		clients.PrependReactor("get", "images/plan", func(clienttesting.Action) (bool, runtime.Object, error) { return true, due(), test.answer })
+		var out bytes.Buffer
+		err := ofImage(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian", test.format, &out)
+		if message, isError := strings.CutPrefix(test.want, "error: "); isError {
+			if err == nil || err.Error() != message {
+				t.Errorf("got error %v, want %q", err, message)
+			}
+			continue
+		}
+		if err != nil || !strings.Contains(out.String(), test.want) {
+			t.Errorf("got %q, error %v, want %q", &out, err, test.want)
+		}
+		if test.format == output.JSON && !json.Valid(out.Bytes()) {
+			t.Errorf("no JSON: %s", &out)
+		}
+	}
+}
+
+func TestAnImageAndAFileExcludeEachOther(t *testing.T) {
+	t.Chdir(t.TempDir()) // no kubeconfig
+	t.Setenv("KUBECONFIG", "")
+	for line, want := range map[string]string{
+		"":                  "give either the name of an IMAGE or -f FILE",
+		"debian -f -":       "give either the name of an IMAGE or -f FILE",
+		"a b":               "takes one argument, the name of an IMAGE, or none with -f FILE, and got 2",
+		"-f missing.yaml":   "open the file of images: open missing.yaml: no such file",
+		"-f .":              "read .: ",
+		"debian -o wide":    "it must be json, yaml or name",
+		"debian -o json -f": "flag needs an argument",
+		"debian":            client.ErrNoKubeconfig.Error(),
+	} {
+		command := NewCommand()
+		command.SilenceUsage, command.SilenceErrors = true, true
+		command.SetArgs(strings.Fields(line))
+		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("plan %s: got error %v, want %q", line, err, want)
+		}
+	}
+}

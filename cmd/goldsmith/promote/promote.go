@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package promote is the verb that moves a channel of an Image to a build.
+package promote
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/completion"
+)
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	flags := &client.Flags{}
+	var from string
+	command := &cobra.Command{
+		Use:   "promote BUILD CHANNEL",
+		Short: "Move a channel of the build's image to the build",
+		Long: "Move a channel of the build's image to the build, which must have succeeded. A channel that the image does not\n" +
+			"have yet is made. If somebody else moves it at the same time, it stays where it was moved to, and this fails.",
+		Example: "  goldsmith promote debian-7 stable\n" +
+			"  goldsmith promote debian-7 stable --from debian-5",
+		Args:              client.Names("two arguments, the name of a BUILD and that of a CHANNEL", 2, 2),
+		ValidArgsFunction: completion.ImageBuildAndChannel(flags),
+		RunE: func(command *cobra.Command, args []string) error {
+			connection, err := flags.Connect(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			wanted := &move{build: args[0], channel: args[1]}
+			if command.Flags().Changed("from") {
+				wanted.from = &from
+			}
+			return run(command.Context(), connection, wanted, command.OutOrStdout())
+		},
+	}
+	flags.AddTo(command.Flags())
+	command.Flags().StringVar(&from, "from", "", `only if the channel names this build now; "" if there is to be no such channel yet`)
+	return command
+}
+
+// move is what is asked for.
+type move struct {
+	build, channel string
+	// from is the build that the channel must name: nil for the one that it names when it is first looked at, empty for none.
+	from *string
+	// image that the build is of.
+	image string
+}
+
+func run(ctx context.Context, connection *client.Connection, wanted *move, out io.Writer) error {
+	build, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Get(ctx, wanted.build, metav1.GetOptions{})
+	switch {
+	case client.IsNotFound(err, "imagebuilds", wanted.build):
+		return fmt.Errorf("no build named %s in namespace %s", wanted.build, connection.Namespace)
+	case err != nil:
+		return fmt.Errorf("look for build %s: %w", wanted.build, err)
+	case build.Spec.ImageRef == nil:
+		return fmt.Errorf("build %s was created without an image: only builds of an image have channels", wanted.build)
+	}
+	wanted.image = build.Spec.ImageRef.Name
+	moved := false
+	err = retry.OnError(retry.DefaultBackoff, apierrors.IsConflict, func() (err error) {
+		moved, err = wanted.try(ctx, connection)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("move channel %s of image %s to %s: %w", wanted.channel, wanted.image, wanted.build, err)
+	}
+	if moved {
+		_, err = fmt.Fprintf(out, "channel %s of image %s: %s → %s\n", wanted.channel, wanted.image, named(*wanted.from), wanted.build)
+	} else {
+		_, err = fmt.Fprintf(out, "channel %s of image %s is %s already\n", wanted.channel, wanted.image, wanted.build)
+	}
+	return err
+}
+
+// try moves the channel as long as it names the build that it is to be moved from, and the Image does not change
+// meanwhile. It returns false if the channel is there already.
+func (m *move) try(ctx context.Context, connection *client.Connection) (moved bool, err error) {
+	images := connection.ImagesV1alpha1().Images(connection.Namespace)
+	channels, err := images.GetChannels(ctx, m.image, metav1.GetOptions{})
+	if err != nil {
+		return false, err
+	}
+	current := channelNamed(channels, m.channel)
+	if current.Build == m.build {
+		return false, nil
+	}
+	if m.from == nil {
+		seen := current.Build
+		m.from = &seen // whoever moves it from here on is told of
+	}
+	if current.Build != *m.from {
+		return false, fmt.Errorf("it is not %s but %s", named(*m.from), whoMoved(current))
+	}
+	current.Build = m.build
+	_, err = images.UpdateChannels(ctx, m.image, channels, metav1.UpdateOptions{})
+	return err == nil, err
+}
+
+// channelNamed returns the channel of a name, which is added if there is none.
+func channelNamed(channels *v1alpha1.ImageChannels, name string) *v1alpha1.ImageChannel {
+	for i := range channels.Channels {
+		if channels.Channels[i].Name == name {
+			return &channels.Channels[i]
+		}
+	}
+	channels.Channels = append(channels.Channels, v1alpha1.ImageChannel{Name: name})
+	return &channels.Channels[len(channels.Channels)-1]
+}
+
+// named is the name of a build, or "none".
+func named(build string) string {
+	if build == "" {
+		return "none"
+	}
+	return build
+}
+
+// whoMoved says which build a channel names, and since when and by whom.
+func whoMoved(channel *v1alpha1.ImageChannel) string {
+	text := named(channel.Build)
+	if channel.By != "" {
+		text += ", moved there by " + channel.By
+	}
+	if !channel.Time.IsZero() {
+		text += " at " + channel.Time.UTC().Format(time.RFC3339)
+	}
+	return text
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package queue is the verb that shows which builds wait, in the order in which they will start.
+package queue
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/output"
+)
+
+type options struct {
+	allNamespaces bool
+	format        output.Format
+}
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	flags := &client.Flags{}
+	asked := &options{}
+	command := &cobra.Command{
+		Use:   "queue",
+		Short: "Show which builds wait for their turn, in order",
+		Long: "Show which builds wait for their turn, in the order in which they would start as things are now.\n" +
+			"POSITION counts the builds of all namespaces. STARTS is estimated from how long builds of the same images took.",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			connection, err := flags.Connect(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return run(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+		},
+	}
+	flags.AddTo(command.Flags())
+	command.Flags().BoolVarP(&asked.allNamespaces, "all-namespaces", "A", false, "show the builds of all namespaces")
+	asked.format.AddTo(command)
+	return command
+}
+
+func run(ctx context.Context, connection *client.Connection, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
+	namespace := connection.Namespace
+	if asked.allNamespaces {
+		namespace = metav1.NamespaceAll
+	}
+	builds, err := connection.ImagesV1alpha1().QueuedBuilds(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("list the builds that wait: %w", err)
+	}
+	if builds.Items == nil {
+		builds.Items = []v1alpha1.QueuedBuild{} // not null, for programs
+	}
+	slices.SortStableFunc(builds.Items, func(a, b v1alpha1.QueuedBuild) int {
+		return cmp.Compare(a.Status.Position, b.Status.Position)
+	})
+	switch {
+	case asked.format != "":
+		return asked.format.Print(builds, out)
+	case len(builds.Items) > 0:
+		return table(builds.Items, asked.allNamespaces, clock.Now(), out)
+	case asked.allNamespaces:
+		_, err = fmt.Fprintln(told, "no build waits")
+	default:
+		_, err = fmt.Fprintf(told, "no build waits in namespace %s\n", namespace)
+	}
+	return err
+}
+
+// waiting is how long a build has waited.
+func waiting(build *v1alpha1.QueuedBuild, now time.Time) string {
+	since := build.Status.QueuedTime
+	if since == nil {
+		since = &build.CreationTimestamp
+	}
+	return duration.HumanDuration(now.Sub(since.Time))
+}
+
+// starts is when a build would start.
+func starts(build *v1alpha1.QueuedBuild, now time.Time) string {
+	estimate := build.Status.EstimatedStartTime
+	switch {
+	case estimate == nil:
+		return "<unknown>"
+	case !estimate.After(now):
+		return "now"
+	}
+	return "in " + duration.HumanDuration(estimate.Sub(now))
+}

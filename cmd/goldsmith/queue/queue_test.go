@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
+	testingclock "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/output"
+)
+
+var noon = time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC)
+
+func ago(d time.Duration) *metav1.Time {
+	return &metav1.Time{Time: noon.Add(-d)}
+}
+
+func queued(namespace, name string, status v1alpha1.QueuedBuildStatus) *v1alpha1.QueuedBuild {
+	return &v1alpha1.QueuedBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: *ago(time.Hour)}, Status: status}
+}
+
+// waiters are in the order of their names, as the server lists them.
+func waiters() []runtime.Object {
+	return []runtime.Object{
+		queued("team", "alpine-1", v1alpha1.QueuedBuildStatus{Position: 10, ImageName: "alpine",
+			Message: "the namespace runs as many builds as it may (2)"}),
+		queued("team", "debian-7", v1alpha1.QueuedBuildStatus{Position: 2, ImageName: "debian", Priority: 100, QueuedTime: ago(90 * time.Second),
+			EstimatedStartTime: ago(-5 * time.Minute), Message: "an earlier build of the image has not finished"}),
+		queued("other", "once", v1alpha1.QueuedBuildStatus{Position: 1, QueuedTime: ago(2 * time.Minute), EstimatedStartTime: ago(time.Second),
+			Message: "the cluster runs as many builds as it may (8)"}),
+	}
+}
+
+func TestShowsTheQueueInItsOrder(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		namespace string
+		asked     options
+		builds    []runtime.Object
+		out, told string
+	}{
+		{name: "a namespace", namespace: "team", builds: waiters(), out: `
+POSITION   NAME       IMAGE    PRIORITY   WAITING   STARTS      WHY
+2          debian-7   debian   100        90s       in 5m       an earlier build of the image has not finished
+10         alpine-1   alpine   0          60m       <unknown>   the namespace runs as many builds as it may (2)
+`},
+		{name: "all namespaces", namespace: "team", asked: options{allNamespaces: true}, builds: waiters(), out: `
+POSITION   NAMESPACE   NAME       IMAGE    PRIORITY   WAITING   STARTS      WHY
+1          other       once       <none>   0          2m        now         the cluster runs as many builds as it may (8)
+2          team        debian-7   debian   100        90s       in 5m       an earlier build of the image has not finished
+10         team        alpine-1   alpine   0          60m       <unknown>   the namespace runs as many builds as it may (2)
+`},
+		{name: "names", namespace: "team", asked: options{format: output.Name}, builds: waiters(), out: `
+queuedbuild.images.goldsmith.dev/debian-7
+queuedbuild.images.goldsmith.dev/alpine-1
+`},
+		{name: "nothing in a namespace", namespace: "empty", builds: waiters(), told: "no build waits in namespace empty\n"},
+		{name: "nothing at all", namespace: "team", asked: options{allNamespaces: true}, told: "no build waits\n"},
+		{name: "nothing for programs", namespace: "empty", asked: options{format: output.YAML}, out: `
+apiVersion: images.goldsmith.dev/v1alpha1
+items: []
+kind: QueuedBuildList
+metadata:
+  resourceVersion: "1"
+`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			connection := &client.Connection{Interface: fake.NewClientset(test.builds...), Namespace: test.namespace}
+			var out, told bytes.Buffer
+			if err := run(t.Context(), connection, &test.asked, testingclock.NewFakePassiveClock(noon), &out, &told); err != nil {
+				t.Fatal(err)
+			}
+			if want := strings.TrimPrefix(test.out, "\n"); out.String() != want || told.String() != test.told {
+				t.Errorf("got %s(%s)\nwant %s(%s)", &out, &told, want, test.told)
+			}
+		})
+	}
+}
+
+func TestWhatTheServerRefusesIsSaid(t *testing.T) {
+	clients := fake.NewClientset()
+	clients.PrependReactor("list", "queuedbuilds", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, errors.New("forbidden")
+	})
+	err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, &options{}, testingclock.NewFakePassiveClock(noon), &bytes.Buffer{}, &bytes.Buffer{})
+	if err == nil || err.Error() != "list the builds that wait: forbidden" {
+		t.Errorf("got error %v", err)
+	}
+}
+
+func TestNothingElseIsTaken(t *testing.T) {
+	t.Chdir(t.TempDir()) // no kubeconfig
+	t.Setenv("KUBECONFIG", "")
+	for line, want := range map[string]string{
+		"debian":  `unknown command "debian"`,
+		"-o wide": "it must be json, yaml or name",
+		"":        client.ErrNoKubeconfig.Error(),
+	} {
+		command := NewCommand()
+		command.SilenceUsage, command.SilenceErrors = true, true
+		command.SetArgs(strings.Fields(line))
+		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("queue %s: got error %v, want %q", line, err, want)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package request is what the verbs that start a build have in common: what a user may say about the request, and what
+// is shown of the build.
+package request
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/exit"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/logs"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/output"
+)
+
+// Flags are what a user may say about a request for a build.
+type Flags struct {
+	// ID is the name of the request. Empty: the server makes one up.
+	ID string
+	// Message for people.
+	Message string
+
+	follow bool
+	wait   bool
+	format output.Format
+}
+
+// AddTo adds the flags to a verb.
+func (f *Flags) AddTo(command *cobra.Command) {
+	set := command.Flags()
+	set.StringVar(&f.Message, "message", "", "why, for people, at most 1024 characters")
+	set.StringVar(&f.ID, "request-id", "", "name of this request: the same one again is answered with the same build; random by default")
+	set.BoolVarP(&f.follow, "follow", "f", false, "show the build's log and wait until it has finished")
+	set.BoolVar(&f.wait, "wait", false, "wait until the build has finished")
+	f.format.AddTo(command)
+}
+
+// Check refuses flags that exclude each other. It is called before a build is started.
+func (f *Flags) Check() error {
+	if f.follow && (f.format == output.JSON || f.format == output.YAML) {
+		return fmt.Errorf("-o %s and -f would mix the build with its log: use --wait instead of -f", f.format)
+	}
+	return nil
+}
+
+// Show prints a build that was started. With -f and --wait it returns once the build has finished, and with an error
+// and its exit code unless the build succeeded; what -o prints for programs is then the finished build.
+func (f *Flags) Show(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, out io.Writer) error {
+	structured := f.format == output.JSON || f.format == output.YAML
+	waits := f.follow || f.wait
+	if !structured || !waits {
+		if err := f.print(build, out); err != nil {
+			return err
+		}
+	}
+	if !waits {
+		return nil
+	}
+	if f.follow {
+		if err := logs.Write(ctx, connection, build.Name, &v1alpha1.ImageBuildLogOptions{Follow: true}, out); err != nil {
+			return err
+		}
+	}
+	finished, err := connection.WaitUntilFinished(ctx, build.Name)
+	if err != nil {
+		return err
+	}
+	if structured {
+		err = f.print(finished, out)
+	}
+	return errors.Join(err, outcome(finished))
+}
+
+func (f *Flags) print(build *v1alpha1.ImageBuild, out io.Writer) error {
+	if f.format == "" {
+		_, err := fmt.Fprintln(out, build.Name)
+		return err
+	}
+	return f.format.Print(build, out)
+}
+
+// outcome is an error for every finished build that did not succeed, with the exit code that says how it ended.
+func outcome(build *v1alpha1.ImageBuild) error {
+	code := exit.BuildFailed
+	switch build.Status.Phase {
+	case v1alpha1.BuildSucceeded:
+		return nil
+	case v1alpha1.BuildCancelled:
+		code = exit.BuildCancelled
+	}
+	err := fmt.Errorf("build %s: %s", build.Name, build.Status.Phase)
+	if failure := build.Status.Failure; failure != nil {
+		err = fmt.Errorf("%w: %s/%s: %s", err, failure.Class, failure.Reason, failure.Message)
+	}
+	return &exit.Error{Code: code, Err: err}
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/exit"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
+)
+
+const web = `apiVersion: images.goldsmith.dev/v1alpha1
+kind: Image
+metadata: {name: web}
+spec:
+  builder: {name: mock}
+  base: {reference: debian:bookworm}
+  parameters: [{name: duration, value: 10ms}, {name: steps, value: "1"}]
+  targets: [{platform: linux/amd64, format: raw}]
+  template: {resources: {requests: {cpu: 10m}}}
+`
+
+// TestTheVerbsWorkWithAServer is a session of somebody with a shell: what comes later builds on what was done before.
+func TestTheVerbsWorkWithAServer(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	s := &session{t: t, ctx: ctx, kubeconfig: serve(ctx, t)}
+
+	s.types("plan", "-f", "-").given(web).says("image web would be built now, as web-1\n", "Created")
+	s.apply(web)
+	s.types("plan", "web").says("image web would not be built now\n", "next build   web-2\n", "resources    requests cpu=10m\n")
+	s.types("plan", "-f", "-").given(strings.Replace(web, "bookworm", "trixie", 1)).says("web would be built now, as web-2\n", "debian:bookworm → debian:trixie")
+	s.types("plan", "-f", "-", "-o", "json").given(strings.Replace(web, "debian:bookworm", "", 1)).fails(exit.Failure, "document 1 of stdin: plan image web: ", "spec.base")
+
+	s.types("build", "web", "--request-id", "nightly", "--wait", "-o", "name").says("imagebuild.images.goldsmith.dev/web-2\n")
+	s.types("build", "web", "--request-id", "nightly", "-f").says("web-2\n", "step 1/1")
+	s.types("build", "web", "--parameter", "failAt=1", "--wait").fails(exit.BuildFailed, "Error: build web-3: Failed: User/BuilderFailed")
+	s.types("build", "web", "--parameter", "Not A Name=1").fails(exit.Failure, "parameters")
+	s.types("build", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
+
+	first, again := &v1alpha1.ImageBuild{}, &v1alpha1.ImageBuild{}
+	s.types("rerun", "web-3", "--wait").fails(exit.BuildFailed, "build web-4: Failed")
+	s.types("rerun", "web-1", "--wait", "-o", "json").reads(again)
+	s.types("build", "web", "--request-id", "nightly", "-o", "json").reads(first)
+	if got, want := again.Status.Artifacts[0].Digest, first.Status.Artifacts[0].Digest; again.Spec.Trigger.RerunOf != "web-1" || got != want {
+		t.Errorf("the rerun is %v, of digest %s, want %s", again.Spec.Trigger, got, want)
+	}
+
+	s.types("build", "web", "--request-id", "slow", "--parameter", "duration=1h").says("web-6\n")
+	s.types("build", "web", "--request-id", "next").says("web-7\n")
+	s.waits("web-6", v1alpha1.BuildRunning)
+	s.types("queue").matches(`(?s)POSITION +NAME +IMAGE +PRIORITY +WAITING +STARTS +WHY\n1 +web-7 +web +0 .*an earlier build of the image has not finished`)
+	s.types("queue", "-A", "-o", "name").says("queuedbuild.images.goldsmith.dev/web-7\n")
+	s.types("__complete", "cancel", "web-").says("web-6\t", "web-7\t")
+	s.types("cancel", "web-6").says("web-6 is being cancelled\n")
+	s.types("build", "web", "--request-id", "slow", "--wait").fails(exit.BuildCancelled, "build web-6: Cancelled")
+	s.types("build", "web", "--request-id", "next", "--wait").says("web-7\n")
+	s.types("queue").tells("no build waits in namespace default\n")
+
+	s.types("promote", "web-2", "stable").says("channel stable of image web: none → web-2\n")
+	s.types("promote", "web-7", "stable", "--from", "web-2").says("channel stable of image web: web-2 → web-7\n")
+	s.types("promote", "web-7", "stable").says("channel stable of image web is web-7 already\n")
+	s.types("promote", "web-5", "stable", "--from", "web-2").fails(exit.Failure, "it is not web-2 but web-7, moved there by ")
+	s.types("promote", "web-3", "stable").fails(exit.Failure, "channels[0].build", "Failed")
+	s.types("__complete", "promote", "web-2", "").says("stable\tweb-7\n")
+
+	s.types("watch", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
+	s.types("watch", "web").stopsAt("web-7 ").matches(`(?s)^NAME +IMAGE +PHASE +WHY .*web-6 +web +Cancelled .*web-7 +web +Succeeded `)
+}
+
+// serve starts a server in memory and returns its kubeconfig.
+func serve(ctx context.Context, t *testing.T) string {
+	t.Helper()
+	ctx, stop := context.WithCancel(ctx)
+	ready, ended := make(chan string, 1), make(chan error, 1)
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := filepath.Join(t.TempDir(), "data")
+	go func() {
+		ended <- up.Run(ctx, up.Options{DataDirectory: directory, Memory: true, LogToDirectory: true, Executable: executable,
+			OnReady: func(_ *rest.Config, kubeconfig string) { ready <- kubeconfig }})
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	select {
+	case kubeconfig := <-ready:
+		return kubeconfig
+	case err := <-ended:
+		ended <- err
+		t.Fatal("the server ended before it was ready")
+		return ""
+	}
+}

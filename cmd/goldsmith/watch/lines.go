@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package watch
+
+import (
+	"fmt"
+	"io"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/cli-runtime/pkg/printers"
+)
+
+// lines writes every build, and then every change, on a line.
+type lines struct {
+	out     flusher
+	told    io.Writer
+	printer printers.ResourcePrinter
+	columns []metav1.TableColumnDefinition
+	// written is the version of each build that was written last.
+	written map[types.UID]string
+	// away is true from a failure until the server answers.
+	away bool
+}
+
+// newLines writes builds to out, and tells of what goes wrong.
+func newLines(out, told io.Writer) *lines {
+	return &lines{
+		out:     printers.GetNewTabWriter(out), // it remembers the widths of columns
+		told:    told,
+		printer: printers.NewTablePrinter(printers.PrintOptions{}),
+		written: map[types.UID]string{},
+	}
+}
+
+// replace writes what has changed since it was called before: at first everything.
+func (l *lines) replace(columns []metav1.TableColumnDefinition, builds []row) error {
+	l.away, l.columns = false, columns
+	versions := map[types.UID]string{}
+	var changed []row
+	for _, build := range builds {
+		if version, known := l.written[build.UID]; !known || version != build.ResourceVersion {
+			changed = append(changed, build)
+		}
+		versions[build.UID] = build.ResourceVersion
+	}
+	l.written = versions
+	return l.write(changed)
+}
+
+func (l *lines) change(build row) error {
+	l.written[build.UID] = build.ResourceVersion
+	return l.write([]row{build})
+}
+
+// remove writes nothing: a line would look as if the build went on.
+func (l *lines) remove(build row) error {
+	delete(l.written, build.UID)
+	return nil
+}
+
+// lost tells of the first failure in a row.
+func (l *lines) lost(err error) error {
+	if l.away {
+		return nil
+	}
+	l.away = true
+	_, err = fmt.Fprintf(l.told, "%v; trying again\n", err)
+	return err
+}
+
+func (l *lines) write(builds []row) error {
+	if len(builds) == 0 {
+		return nil
+	}
+	if err := l.printer.PrintObj(tableOf(l.columns, builds), l.out); err != nil {
+		return fmt.Errorf("write a table of builds: %w", err)
+	}
+	return l.out.Flush()
+}
+
+// flusher is a writer that aligns columns.
+type flusher interface {
+	io.Writer
+	Flush() error
+}
+
+func tableOf(columns []metav1.TableColumnDefinition, builds []row) *metav1.Table {
+	table := &metav1.Table{ColumnDefinitions: columns}
+	for _, build := range builds {
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: build.cells})
+	}
+	return table
+}

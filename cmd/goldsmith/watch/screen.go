@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package watch
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/cli-runtime/pkg/printers"
+	"k8s.io/kubectl/pkg/util/term"
+)
+
+const (
+	// backOver moves the cursor to the beginning of the line so many lines above; toEnd clears everything from there.
+	backOver = "\x1b[%dF"
+	toEnd    = "\x1b[J"
+	// allOver clears the screen and moves the cursor to its top.
+	allOver = "\x1b[H\x1b[2J"
+)
+
+// size is that of a terminal, in characters.
+type size struct{ width, height int }
+
+// screen is a table on a terminal that is redrawn where it is.
+type screen struct {
+	out       io.Writer
+	namespace string
+	size      func() size
+
+	columns []metav1.TableColumnDefinition
+	builds  map[types.UID]row
+	problem string // why the table is not up to date; empty if it is
+
+	page    *bytes.Buffer // where the table is laid out
+	aligned flusher       // writes to it, and remembers the widths of columns, so that they do not jump
+
+	drawn int  // lines that were written last
+	on    size // what they were written on
+}
+
+func newScreen(out io.Writer, namespace string) *screen {
+	page := &bytes.Buffer{}
+	return &screen{out: out, namespace: namespace, page: page, aligned: printers.GetNewTabWriter(page), size: func() size {
+		if found := (term.TTY{Out: out}).GetSize(); found != nil && found.Width > 0 && found.Height > 0 {
+			return size{int(found.Width), int(found.Height)}
+		}
+		return size{80, 24}
+	}}
+}
+
+func (s *screen) replace(columns []metav1.TableColumnDefinition, builds []row) error {
+	s.columns, s.builds, s.problem = columns, map[types.UID]row{}, ""
+	for _, build := range builds {
+		s.builds[build.UID] = build
+	}
+	return s.draw()
+}
+
+func (s *screen) change(build row) error {
+	s.builds[build.UID] = build
+	return s.draw()
+}
+
+func (s *screen) remove(build row) error {
+	delete(s.builds, build.UID)
+	return s.draw()
+}
+
+func (s *screen) lost(err error) error {
+	s.problem = err.Error()
+	return s.draw()
+}
+
+// draw writes the table over the one before, in one go so that it does not flicker.
+func (s *screen) draw() error {
+	now := s.size()
+	shown, err := s.lines(now)
+	if err != nil {
+		return err
+	}
+	var frame bytes.Buffer
+	switch {
+	case s.drawn > 0 && now != s.on: // the terminal has broken the lines anew
+		frame.WriteString(allOver)
+	case s.drawn > 0:
+		fmt.Fprintf(&frame, backOver+toEnd, s.drawn)
+	}
+	for _, line := range shown {
+		fmt.Fprintln(&frame, line)
+	}
+	s.drawn, s.on = len(shown), now
+	if _, err := s.out.Write(frame.Bytes()); err != nil {
+		return fmt.Errorf("draw the table of builds: %w", err)
+	}
+	return nil
+}
+
+// lines are the table as it fits: the header, the newest builds, and what there is to say about the rest. The last line
+// of the terminal is the cursor's.
+func (s *screen) lines(fits size) ([]string, error) {
+	s.page.Reset()
+	builds := slices.SortedFunc(maps.Values(s.builds), byAge)
+	if err := printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(tableOf(s.columns, builds), s.aligned); err != nil {
+		return nil, fmt.Errorf("lay out the table of builds: %w", err)
+	}
+	if err := s.aligned.Flush(); err != nil {
+		return nil, fmt.Errorf("lay out the table of builds: %w", err)
+	}
+	header, rows := "no builds in namespace "+s.namespace, []string(nil)
+	if len(builds) > 0 {
+		all := strings.Split(strings.TrimSuffix(s.page.String(), "\n"), "\n")
+		header, rows = all[0], all[1:]
+	}
+	var notes []string
+	if s.problem != "" {
+		notes = append(notes, strings.ReplaceAll(s.problem, "\n", " ")+"; trying again")
+	}
+	if room := max(1, fits.height-2-len(notes)); len(rows) > room {
+		room = max(1, room-1)
+		notes = append([]string{fmt.Sprintf("and %d older builds", len(rows)-room)}, notes...)
+		rows = rows[len(rows)-room:]
+	}
+	shown := slices.Concat([]string{header}, rows, notes)
+	for i := range shown {
+		if runes := []rune(shown[i]); len(runes) > fits.width {
+			shown[i] = string(runes[:fits.width])
+		}
+	}
+	return shown, nil
+}
+
+// byAge puts older builds first, and of those of the same second the one with the lower number.
+func byAge(a, b row) int {
+	return cmp.Or(
+		a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
+		cmp.Compare(len(a.Name), len(b.Name)),
+		cmp.Compare(a.Name, b.Name),
+	)
+}

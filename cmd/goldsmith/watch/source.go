@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
+)
+
+const (
+	// refresh is how often a terminal's table is read again, so that its times go on.
+	refresh = 5 * time.Second
+	// again is how long after a failure, or the end of a watch, the server is asked again.
+	again = time.Second
+)
+
+// view is where builds are shown.
+type view interface {
+	// replace shows the builds that there are. The columns are those of all tables after it.
+	replace(columns []metav1.TableColumnDefinition, builds []row) error
+	// change shows a build that is new or has changed.
+	change(build row) error
+	// remove is told of a build that was deleted.
+	remove(build row) error
+	// lost is told why the server cannot be asked now. It is called for each try.
+	lost(err error) error
+}
+
+// row is a build in a table.
+type row struct {
+	metav1.PartialObjectMetadata
+	cells []any
+}
+
+// source is the server's table of the builds that a field selector selects.
+type source struct {
+	tables    rest.Interface
+	namespace string
+	selector  fields.Selector
+	clock     clock.Clock
+	// refresh is how often the whole table is read. 0: only when a watch of it ends.
+	refresh time.Duration
+}
+
+// follow shows the table in the view until ctx is done, which is no error. It outlives a restart of the server; that the
+// server refuses, or cannot be asked the first time, ends it.
+func (s *source) follow(ctx context.Context, view view) error {
+	for shown := false; ; {
+		table, err := s.list(ctx)
+		if err == nil {
+			shown = true
+			if err := s.show(table, view); err != nil {
+				return err
+			}
+			err = s.watch(ctx, table.ResourceVersion, view)
+		}
+		var broken *viewError
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			continue
+		case errors.As(err, &broken) || !shown || refused(err):
+			return err
+		}
+		if err := view.lost(err); err != nil {
+			return err
+		}
+		s.pause(ctx)
+	}
+}
+
+// pause keeps a server that is away, or ends every watch, from being asked without end.
+func (s *source) pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-s.clock.After(again):
+	}
+}
+
+// viewError is a failure to show something, as opposed to one to read it.
+type viewError struct{ error }
+
+// refused says whether it is no use to ask again.
+func refused(err error) bool {
+	return apierrors.IsUnauthorized(err) || apierrors.IsForbidden(err) || apierrors.IsNotAcceptable(err)
+}
+
+func (s *source) request(options metav1.ListOptions) *rest.Request {
+	options.FieldSelector = s.selector.String()
+	return s.tables.Get().Namespace(s.namespace).Resource("imagebuilds").VersionedParams(&options, scheme.ParameterCodec)
+}
+
+func (s *source) list(ctx context.Context) (*metav1.Table, error) {
+	table := &metav1.Table{}
+	if err := s.request(metav1.ListOptions{}).Do(ctx).Into(table); err != nil {
+		return nil, fmt.Errorf("list builds: %w", err)
+	}
+	return table, nil
+}
+
+func (s *source) show(table *metav1.Table, view view) error {
+	builds, err := rowsOf(table)
+	if err != nil {
+		return err
+	}
+	return view.replace(table.ColumnDefinitions, builds)
+}
+
+// watch shows changes until the server ends the watch, or the whole table is due again.
+func (s *source) watch(ctx context.Context, version string, view view) error {
+	stream, err := s.request(metav1.ListOptions{ResourceVersion: version, Watch: true}).Watch(ctx)
+	if err != nil {
+		return fmt.Errorf("watch builds: %w", err)
+	}
+	defer stream.Stop()
+	var due <-chan time.Time
+	if s.refresh > 0 {
+		timer := s.clock.NewTimer(s.refresh)
+		defer timer.Stop()
+		due = timer.C()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-due:
+			return nil
+		case event, open := <-stream.ResultChan():
+			if !open {
+				s.pause(ctx)
+				return nil
+			}
+			if err := pass(event, view); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// pass shows one event.
+func pass(event watch.Event, view view) error {
+	if event.Type == watch.Error {
+		return fmt.Errorf("watch builds: %w", apierrors.FromObject(event.Object))
+	}
+	table, ok := event.Object.(*metav1.Table)
+	if !ok {
+		return fmt.Errorf("a watch of builds as tables brought a %T", event.Object)
+	}
+	builds, err := rowsOf(table)
+	if err != nil {
+		return err
+	}
+	for _, build := range builds {
+		show := view.change
+		if event.Type == watch.Deleted {
+			show = view.remove
+		}
+		if err := show(build); err != nil {
+			return &viewError{err}
+		}
+	}
+	return nil
+}
+
+func rowsOf(table *metav1.Table) ([]row, error) {
+	var rows []row
+	for _, line := range table.Rows {
+		read := row{cells: line.Cells}
+		if err := json.Unmarshal(line.Object.Raw, &read.PartialObjectMetadata); err != nil {
+			return nil, fmt.Errorf("read the metadata of a build in a table: %w", err)
+		}
+		rows = append(rows, read)
+	}
+	return rows, nil
+}

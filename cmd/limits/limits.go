@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package limits has the flags that limit how many builds are active at the same time: those of the programs that admit
+// builds, and of those that show their order.
+package limits
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/queue"
+)
+
+const (
+	maxBuilds             = "max-builds"
+	maxBuildsPerNamespace = "max-builds-per-namespace"
+)
+
+// Flags are what the flags say. The zero value limits nothing.
+type Flags struct {
+	// MaxBuilds is how many builds of all namespaces may be active. 0 is no limit.
+	MaxBuilds int
+	// MaxBuildsPerNamespace is how many builds of one namespace may be. 0 is no limit.
+	MaxBuildsPerNamespace int
+}
+
+// AddTo adds the flags.
+func (f *Flags) AddTo(flags *pflag.FlagSet) {
+	flags.IntVar(&f.MaxBuilds, maxBuilds, 0, "how many builds may be active at a time, from their first attempt until they have finished; 0 is no limit")
+	flags.IntVar(&f.MaxBuildsPerNamespace, maxBuildsPerNamespace, 0,
+		"how many builds of one namespace may be active at a time, unless its annotation "+v1alpha1.AnnotationMaxBuilds+" says otherwise; 0 is no limit")
+}
+
+// Read returns the limits, or says which flag makes no sense.
+func (f *Flags) Read() (queue.Limits, error) {
+	limits := queue.Limits{Builds: f.MaxBuilds, PerNamespace: f.MaxBuildsPerNamespace}
+	return limits, errors.Join(notNegative(maxBuilds, f.MaxBuilds), notNegative(maxBuildsPerNamespace, f.MaxBuildsPerNamespace))
+}
+
+func notNegative(name string, value int) error {
+	if value < 0 {
+		return fmt.Errorf("--%s must be 0, which is no limit, or more, not %d", name, value)
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func nightly(image *v1alpha1.Image) {
+	image.Spec.Triggers = &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{Cron: "30 3 * * *"}, DisableAfterFailures: new(int32(2))}
+}
+
+// settle looks at the Image debian until there is nothing to do, and returns when to look again. Its builds end with a
+// phase.
+func (w *world) settle(phase v1alpha1.BuildPhase) time.Duration {
+	w.t.Helper()
+	for {
+		before := w.image("debian").ResourceVersion
+		result, err := w.reconcile()
+		w.Expect(err).NotTo(HaveOccurred())
+		if before == w.image("debian").ResourceVersion {
+			return result.RequeueAfter
+		}
+		w.finish(phase)
+	}
+}
+
+func (w *world) at(text string) {
+	w.t.Helper()
+	now, err := time.Parse(time.RFC3339, text)
+	w.Expect(err).NotTo(HaveOccurred())
+	w.clock.SetTime(now)
+}
+
+func TestAScheduleIsLookedAtAgain(t *testing.T) {
+	w := newWorld(t).start()
+	w.create("debian", nightly)
+	w.Expect(w.settle(v1alpha1.BuildSucceeded)).To(Equal(longestLook))
+	w.at("2026-03-02T03:29:30Z")
+	w.Expect(w.settle(v1alpha1.BuildSucceeded)).To(Equal(30 * time.Second))
+	w.Expect(w.builds("debian")).To(HaveLen(1))
+	w.at("2026-03-02T03:30:00Z")
+	w.settle(v1alpha1.BuildSucceeded)
+	w.Expect(w.reasons("debian")).To(HaveKeyWithValue("debian-2", v1alpha1.TriggerSchedule))
+	w.Expect(w.image("debian").Status.LastScheduleTime.Time).To(BeTemporally("==", w.clock.Now()))
+}
+
+func TestACrashAfterTheRequestIsOneBuild(t *testing.T) {
+	w := newWorld(t).start()
+	w.create("debian", nightly)
+	w.lost.Store(true)
+	_, err := w.reconcile()
+	w.Expect(err).To(HaveOccurred())
+	w.lost.Store(false)
+	w.settle(v1alpha1.BuildSucceeded)
+	w.Expect(w.builds("debian")).To(Equal([]string{"debian-1"}))
+
+	w.at("2026-03-02T03:30:00Z")
+	w.lost.Store(true)
+	_, err = w.reconcile()
+	w.Expect(err).To(HaveOccurred())
+	w.Expect(w.image("debian").Status.LastScheduleTime).To(BeNil())
+	w.lost.Store(false)
+	w.settle(v1alpha1.BuildSucceeded)
+	w.Expect(w.builds("debian")).To(Equal([]string{"debian-1", "debian-2"}))
+	w.Expect(w.image("debian").Status.LastScheduleTime).NotTo(BeNil())
+}
+
+func TestAnImageOlderThanTheStoredOneIsLookedAtAgain(t *testing.T) {
+	w := newWorld(t).start()
+	image := w.create("debian", nightly)
+	v1alpha1.SetObjectDefaults_Image(image)
+	w.edit("debian", withParameter("full"))
+	_, err := w.r.reconcile(t.Context(), image)
+	w.Expect(err).To(MatchError(ContainSubstring("older version of it")))
+	w.Expect(w.list()).To(BeEmpty())
+}
+
+func TestABuildThatTheCacheDoesNotHaveIsWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	w.create("debian")
+	_, err := w.allocate(t.Context(), "debian", &v1alpha1.BuildRequest{RequestID: "manual"})
+	w.Expect(err).NotTo(HaveOccurred())
+	unseen, err := w.r.unseenBuild(t.Context(), w.image("debian"), nil, v1alpha1.ImageStatus{})
+	w.Expect(unseen, err).To(BeTrue())
+	unseen, err = w.r.unseenBuild(t.Context(), w.image("debian"), w.list(), v1alpha1.ImageStatus{})
+	w.Expect(unseen, err).To(BeFalse())
+	w.Expect(w.client.ImagesV1alpha1().ImageBuilds(namespace).Delete(t.Context(), "debian-1", metav1.DeleteOptions{})).To(Succeed())
+	unseen, err = w.r.unseenBuild(t.Context(), w.image("debian"), nil, v1alpha1.ImageStatus{})
+	w.Expect(unseen, err).To(BeFalse())
+}
+
+func TestABuildThatWasDeletedIsNotAskedForAgain(t *testing.T) {
+	w := newWorld(t).start()
+	w.create("debian")
+	_, err := w.reconcile()
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(w.image("debian").Status.RecentRequests).To(HaveLen(1))
+	_, err = w.reconcile() // records the build's UID
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(w.client.ImagesV1alpha1().ImageBuilds(namespace).Delete(t.Context(), "debian-1", metav1.DeleteOptions{})).To(Succeed())
+	w.settle(v1alpha1.BuildSucceeded)
+	w.Expect(w.list()).To(BeEmpty())
+	w.Expect(w.image("debian").Status.LastAttempted.Number).To(BeEquivalentTo(1))
+}
+
+func TestWhileARequestIsForbiddenTheStatusIsWritten(t *testing.T) {
+	w := newWorld(t).start()
+	w.create("debian")
+	w.refuse.Store(http.StatusForbidden)
+	_, err := w.reconcile()
+	w.Expect(err).To(MatchError(ContainSubstring("asking for a build")))
+	w.Expect(w.image("debian").Status.ObservedGeneration).To(BeEquivalentTo(1))
+	w.refuse.Store(0)
+	w.settle(v1alpha1.BuildSucceeded)
+	w.Expect(w.builds("debian")).To(HaveLen(1))
+}
+
+func TestADisabledScheduleIsToldOnce(t *testing.T) {
+	w := newWorld(t).start()
+	w.create("debian", nightly)
+	w.settle(v1alpha1.BuildFailed)
+	for _, day := range []string{"2026-03-02T03:30:00Z", "2026-03-03T03:30:00Z", "2026-03-04T03:30:00Z"} {
+		w.at(day)
+		w.settle(v1alpha1.BuildFailed)
+	}
+	w.Expect(w.builds("debian")).To(HaveLen(2))
+	stalled := meta.FindStatusCondition(w.image("debian").Status.Conditions, v1alpha1.ImageStalled)
+	w.Expect(stalled.Reason).To(Equal(v1alpha1.ReasonTooManyFailures))
+	var told []string
+	for len(w.events.Events) > 0 {
+		if event := <-w.events.Events; event[:len("Warning")] == "Warning" {
+			told = append(told, event)
+		}
+	}
+	w.Expect(told).To(ConsistOf(ContainSubstring(v1alpha1.EventScheduleDisabled)))
+}
+
+func TestOnlyTheNewestOfTheBuildsThatWaitStays(t *testing.T) {
+	w := newWorld(t).start()
+	w.create("debian", func(image *v1alpha1.Image) { image.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly })
+	for _, id := range []string{"one", "two", "three"} {
+		_, err := w.allocate(t.Context(), "debian", &v1alpha1.BuildRequest{RequestID: id})
+		w.Expect(err).NotTo(HaveOccurred())
+	}
+	_, err := w.reconcile()
+	w.Expect(err).NotTo(HaveOccurred())
+	superseded := map[string]string{}
+	for _, build := range w.list() {
+		if cancel := build.Spec.CancelRequested; cancel != nil {
+			superseded[build.Name] = cancel.SupersededBy
+		}
+	}
+	w.Expect(superseded).To(Equal(map[string]string{"debian-1": "debian-3", "debian-2": "debian-3"}))
+}
+
+func TestOldBuildsGoButForThoseOfChannels(t *testing.T) {
+	w := newWorld(t).start()
+	w.create("debian", func(image *v1alpha1.Image) {
+		image.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(1)), TTL: &v1alpha1.HistoryTTL{Succeeded: &metav1.Duration{Duration: 5 * time.Minute}}}
+	})
+	for _, value := range []string{"one", "two", "three"} {
+		w.edit("debian", withParameter(value))
+		w.settle(v1alpha1.BuildSucceeded)
+		if value == "one" {
+			w.edit("debian", func(image *v1alpha1.Image) {
+				image.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1"}}
+			})
+		}
+	}
+	w.Expect(w.builds("debian")).To(Equal([]string{"debian-1", "debian-3"}))
+	old := w.list()
+	w.Expect(w.r.prune(t.Context(), w.image("debian"), []*v1alpha1.ImageBuild{&old[0], &old[1]})).To(Succeed())
+	w.Expect(w.builds("debian")).To(Equal([]string{"debian-1"}), "decided on before the channel was moved")
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/apimachinery/pkg/util/wait"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/queue"
+)
+
+const (
+	// page is how many builds are read at a time.
+	page = 500
+	// catchUpPause is between two looks at what the cache has, and catchUpRetry between two attempts to read.
+	catchUpPause = 20 * time.Millisecond
+	catchUpRetry = 2 * time.Second
+)
+
+// catchUp waits until the cache has every unfinished build as it was stored when this began. Before that the process that
+// was elected earlier may have started builds of which the cache of this one does not tell yet.
+func (q *Queue) catchUp(ctx context.Context) error {
+	var behind []metav1.PartialObjectMetadata
+	err := wait.PollUntilContextCancel(ctx, catchUpRetry, true, func(ctx context.Context) (bool, error) {
+		var err error
+		if behind, err = q.unfinished(ctx); err != nil {
+			ctrl.LoggerFrom(ctx).V(1).Info("reading the builds that have not finished", "err", err)
+		}
+		return err == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading the builds that have not finished: %w", err)
+	}
+	return wait.PollUntilContextCancel(ctx, catchUpPause, true, func(ctx context.Context) (bool, error) {
+		behind = slices.DeleteFunc(behind, func(build metav1.PartialObjectMetadata) bool { return q.caughtUp(ctx, &build) })
+		return len(behind) == 0, nil
+	})
+}
+
+// unfinished are the builds that have not finished, as they are stored.
+func (q *Queue) unfinished(ctx context.Context) (builds []metav1.PartialObjectMetadata, err error) {
+	list := &metav1.PartialObjectMetadataList{}
+	for {
+		list.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("ImageBuildList"))
+		err := q.API.List(ctx, list, client.MatchingFields{"status.finished": "false"}, client.Limit(page), client.Continue(list.Continue))
+		if err != nil {
+			return nil, err
+		}
+		builds = append(builds, list.Items...)
+		if list.Continue == "" {
+			return builds, nil
+		}
+	}
+}
+
+// caughtUp says whether the queue knows a build in this version or a newer one, or that it has finished or is gone.
+func (q *Queue) caughtUp(ctx context.Context, build *metav1.PartialObjectMetadata) bool {
+	key := client.ObjectKeyFromObject(build)
+	q.mutex.Lock()
+	known, has := q.ledger.Knows(key, build.UID, build.ResourceVersion), q.ledger.Has(key, build.UID)
+	q.mutex.Unlock()
+	if known || has {
+		return known
+	}
+	cached := &v1alpha1.ImageBuild{}
+	if err := q.Cache.Get(ctx, key, cached); err == nil && cached.UID == build.UID {
+		// One that takes part is on its way to the queue.
+		_, takesPart := queue.Of(cached)
+		order, err := resourceversion.CompareResourceVersion(cached.ResourceVersion, build.ResourceVersion)
+		return !takesPart && err == nil && order >= 0
+	}
+	stored := &metav1.PartialObjectMetadata{}
+	stored.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"))
+	err := q.API.Get(ctx, key, stored)
+	return apierrors.IsNotFound(err) || err == nil && stored.UID != build.UID
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/queue"
+)
+
+var _ source.SyncingSource = &Queue{}
+
+// String is what the source is called in the log.
+func (q *Queue) String() string { return "queue of builds" }
+
+// Prepare has the cache keep what the queue needs before the queue starts: a process that waits to be elected knows it.
+func Prepare(ctx context.Context, of cache.Cache) error {
+	for _, kind := range []client.Object{&v1alpha1.ImageBuild{}, namespaces()} {
+		if _, err := of.GetInformer(ctx, kind, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("keeping %T for the queue: %w", kind, err)
+		}
+	}
+	return nil
+}
+
+// Start begins to fill the ledger. From WaitForSync on, builds whose turn it is are added to due.
+func (q *Queue) Start(ctx context.Context, due workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	q.due = due
+	go func() { q.synced <- q.fill(ctx) }()
+	return nil
+}
+
+// WaitForSync returns once the queue knows every build and what Namespaces say, and has admitted what can be.
+func (q *Queue) WaitForSync(ctx context.Context) error {
+	select {
+	case err := <-q.synced:
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("filling the queue: %w", err)
+		}
+		return nil
+	case <-ctx.Done():
+		return nil // the controller is told to stop
+	}
+}
+
+func (q *Queue) fill(ctx context.Context) error {
+	for kind, handler := range map[client.Object]toolscache.ResourceEventHandler{
+		&v1alpha1.ImageBuild{}: q.buildEvents(ctx),
+		namespaces():           q.namespaceEvents(ctx),
+	} {
+		informer, err := q.Cache.GetInformer(ctx, kind)
+		if err != nil {
+			return fmt.Errorf("%T: %w", kind, err)
+		}
+		registration, err := informer.AddEventHandler(handler)
+		if err != nil {
+			return fmt.Errorf("%T: %w", kind, err)
+		}
+		if !toolscache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
+			return errors.Join(fmt.Errorf("%T: the cache did not fill", kind), ctx.Err())
+		}
+	}
+	if err := q.catchUp(ctx); err != nil {
+		return err
+	}
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	q.open = true
+	q.admit(queue.Key{})
+	return nil
+}
+
+func (q *Queue) buildEvents(ctx context.Context) toolscache.ResourceEventHandler {
+	observe := func(object any) {
+		build, ok := object.(*v1alpha1.ImageBuild)
+		if !ok {
+			ctrl.LoggerFrom(ctx).Error(fmt.Errorf("a %T among the builds", object), "watching builds")
+			return
+		}
+		q.mutex.Lock()
+		defer q.mutex.Unlock()
+		q.measure(build, q.ledger.Observe(build))
+		q.admit(queue.Key{})
+	}
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    observe,
+		UpdateFunc: func(_, object any) { observe(object) },
+		DeleteFunc: func(object any) {
+			if gone, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
+				object = gone.Obj
+			}
+			build, ok := object.(*v1alpha1.ImageBuild)
+			if !ok {
+				return
+			}
+			q.mutex.Lock()
+			defer q.mutex.Unlock()
+			q.ledger.Forget(client.ObjectKeyFromObject(build), build.UID)
+			q.admit(queue.Key{})
+		},
+	}
+}
+
+func (q *Queue) namespaceEvents(ctx context.Context) toolscache.ResourceEventHandler {
+	observe := func(object any) {
+		if namespace, ok := object.(*metav1.PartialObjectMetadata); ok {
+			q.observeNamespace(ctx, namespace)
+		}
+	}
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    observe,
+		UpdateFunc: func(_, object any) { observe(object) },
+		DeleteFunc: func(object any) {
+			if gone, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
+				object = gone.Obj
+			}
+			if namespace, ok := object.(*metav1.PartialObjectMetadata); ok {
+				q.observeNamespace(ctx, &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: namespace.Name}})
+			}
+		},
+	}
+}
+
+// observeNamespace takes what a Namespace says, and says once what is wrong with it.
+func (q *Queue) observeNamespace(ctx context.Context, namespace *metav1.PartialObjectMetadata) {
+	share, err := queue.ShareOf(namespace.Annotations)
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	switch {
+	case err == nil:
+		delete(q.complaints, namespace.Name)
+	case q.complaints[namespace.Name] != err.Error():
+		q.complaints[namespace.Name] = err.Error()
+		ctrl.LoggerFrom(ctx).Info("a namespace's share of the queue is not what it says", "namespace", namespace.Name, "err", err.Error())
+	}
+	q.ledger.SetNamespace(namespace.Name, share)
+	q.admit(queue.Key{})
+}
+
+func namespaces() *metav1.PartialObjectMetadata {
+	kind := &metav1.PartialObjectMetadata{}
+	kind.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	return kind
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package resolution
+
+import (
+	"context"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// Bases reads the Image of a name. The error is NotFound if there is none.
+type Bases func(ctx context.Context, namespace, name string) (*v1alpha1.Image, error)
+
+// Cached reads what a cache has, which may be older than what is stored: good enough to see whether there is something
+// to do.
+func Cached(cache client.Reader) Bases {
+	return func(ctx context.Context, namespace, name string) (*v1alpha1.Image, error) {
+		image := &v1alpha1.Image{}
+		return image, cache.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, image, client.UnsafeDisableDeepCopy)
+	}
+}
+
+// Stored reads what is stored: what a build is made from.
+func Stored(images versioned.Interface) Bases {
+	return func(ctx context.Context, namespace, name string) (*v1alpha1.Image, error) {
+		return images.ImagesV1alpha1().Images(namespace).Get(ctx, name, metav1.GetOptions{})
+	}
+}

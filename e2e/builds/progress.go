@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builds
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func describeProgress(w *world) {
+	It("A builder's reports show how far it is, and nobody else's do", func(ctx SpecContext) {
+		w.createBuild(ctx, newBuild("once", "steps=3", w.lasting(6e9)))
+		reported := w.build(ctx, "once", HaveField("Status.Progress", And(Not(BeNil()), HaveField("Stage", Not(BeEmpty())), HaveField("Percent", HaveValue(BeNumerically("<", 100))))))
+		Expect(reported.Status.Stages).NotTo(BeEmpty())
+
+		_, err := w.builds().Report(ctx, "once", &v1alpha1.BuildReport{Percent: new(int32(50))}, metav1.CreateOptions{})
+		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+		done := w.succeeded(ctx, "once")
+		Expect(done.Status.Stages).To(HaveEach(HaveField("CompletionTime", Not(BeNil()))))
+	})
+
+	It("A report that makes no sense is refused", func(ctx SpecContext) {
+		w.createBuild(ctx, newBuild("once"))
+		w.succeeded(ctx, "once")
+		_, err := w.builds().Report(ctx, "once", &v1alpha1.BuildReport{Percent: new(int32(101))}, metav1.CreateOptions{})
+		Expect(err).To(Or(beInvalid("percent"), MatchError(apierrors.IsForbidden, "IsForbidden")))
+	})
+}

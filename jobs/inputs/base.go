@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inputs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// baseDigest is the digest of what a base Image made: that of its channel, or of its latest success.
+func baseDigest(ref v1alpha1.BaseImageReference, image *v1alpha1.Image) (string, *v1alpha1.BuildFailure) {
+	if image == nil {
+		return "", configFailure(v1alpha1.ReasonBaseNotFound,
+			"base.imageRef.name: there is no Image %q in the namespace: create it, or change base.imageRef", ref.Name)
+	}
+	if ref.Channel != "" {
+		return channelDigest(ref, image.Status.Channels)
+	}
+	digest := ""
+	if latest := image.Status.LatestSuccessful; latest != nil {
+		digest = ArtifactsDigest(latest.Artifacts)
+	}
+	if digest == "" {
+		return "", configFailure(v1alpha1.ReasonBaseNotFound,
+			"base.imageRef.name: Image %q was never built: have it built first, or change base.imageRef", ref.Name)
+	}
+	return digest, nil
+}
+
+func channelDigest(ref v1alpha1.BaseImageReference, channels []v1alpha1.ImageChannel) (string, *v1alpha1.BuildFailure) {
+	names := make([]string, 0, len(channels))
+	for _, channel := range channels {
+		if channel.Name == ref.Channel && channel.Digest != "" {
+			return channel.Digest, nil
+		}
+		names = append(names, channel.Name)
+	}
+	there := "it has none"
+	if len(names) > 0 {
+		slices.Sort(names)
+		there = fmt.Sprintf("it has %s", strings.Join(names, ", "))
+	}
+	return "", configFailure(v1alpha1.ReasonBaseNotFound,
+		"base.imageRef.channel: Image %q has no channel %q (%s): promote one of its builds, or change base.imageRef",
+		ref.Name, ref.Channel, there)
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inputs
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+var (
+	digestA = "sha256:" + strings.Repeat("a", 64)
+	digestB = "sha256:" + strings.Repeat("b", 64)
+	digestC = "sha256:" + strings.Repeat("c", 64)
+)
+
+func basedOn(name, channel string) v1alpha1.Base {
+	return v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: name, Channel: channel}}
+}
+
+// builtImage is an Image with a latest success and the channels testing and stable.
+func builtImage() *v1alpha1.Image {
+	image := &v1alpha1.Image{}
+	image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digestC}}}
+	image.Status.Channels = []v1alpha1.ImageChannel{
+		{Name: "testing", Build: "debian-8", Digest: digestB},
+		{Name: "stable", Build: "debian-7", Digest: digestA},
+		{Name: "empty", Build: "debian-6"},
+	}
+	return image
+}
+
+func TestResolveABaseImage(t *testing.T) {
+	without := func(change func(*v1alpha1.Image)) *v1alpha1.Image {
+		image := builtImage()
+		change(image)
+		return image
+	}
+	for name, test := range map[string]struct {
+		channel string
+		image   *v1alpha1.Image
+		want    string
+		message string
+	}{
+		"its latest success": {image: builtImage(), want: digestC},
+		"its channel":        {channel: "stable", image: builtImage(), want: digestA},
+		"its channel, though it has no latest success": {
+			channel: "stable", image: without(func(i *v1alpha1.Image) { i.Status.LatestSuccessful = nil }), want: digestA,
+		},
+		"no such Image": {message: `base.imageRef.name: there is no Image "debian" in the namespace: create it`},
+		"no such Image, by channel": {
+			channel: "stable", message: `base.imageRef.name: there is no Image "debian"`,
+		},
+		"never built": {
+			image:   without(func(i *v1alpha1.Image) { i.Status.LatestSuccessful = nil }),
+			message: `base.imageRef.name: Image "debian" was never built: have it built first`,
+		},
+		"a success of nothing": {
+			image:   without(func(i *v1alpha1.Image) { i.Status.LatestSuccessful.Artifacts = nil }),
+			message: `Image "debian" was never built`,
+		},
+		"no such channel": {
+			channel: "nightly", image: builtImage(),
+			message: `base.imageRef.channel: Image "debian" has no channel "nightly" (it has empty, stable, testing): promote one of its builds`,
+		},
+		"no channels at all": {
+			channel: "stable", image: without(func(i *v1alpha1.Image) { i.Status.Channels = nil }),
+			message: `base.imageRef.channel: Image "debian" has no channel "stable" (it has none)`,
+		},
+		"a channel of nothing": {channel: "empty", image: builtImage(), message: `Image "debian" has no channel "empty"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inputs := sampleInputs()
+			inputs.Base = basedOn("debian", test.channel)
+			before := test.image.DeepCopy()
+			resolved, failure := Resolve(inputs, Found{Base: test.image})
+			if diff := cmp.Diff(before, test.image); diff != "" {
+				t.Errorf("the base was changed:\n%s", diff)
+			}
+			if test.message != "" {
+				checkFailure(t, failure, v1alpha1.ReasonBaseNotFound, test.message)
+				if resolved != nil {
+					t.Errorf("there is a failure, and yet the inputs resolved to %v", resolved)
+				}
+				return
+			}
+			checkFailure(t, failure, "", "")
+			if resolved.BaseDigest != test.want || resolved.InputsDigest != Digest(inputs, nil, test.want) {
+				t.Errorf("resolved to %+v, want the base %s", resolved, test.want)
+			}
+		})
+	}
+}
+
+func TestAReferenceResolvesToNoBaseDigest(t *testing.T) {
+	resolved, failure := Resolve(sampleInputs(), Found{Base: builtImage()})
+	checkFailure(t, failure, "", "")
+	if resolved.BaseDigest != "" || resolved.InputsDigest != Digest(sampleInputs(), nil, "") {
+		t.Errorf("resolved to %+v", resolved)
+	}
+}
+
+func TestOnlyTheDigestOfABaseImageCountsAndNotItsBuild(t *testing.T) {
+	inputs := sampleInputs()
+	inputs.Base = basedOn("debian", "stable")
+	image := builtImage()
+	before, _ := Resolve(inputs, Found{Base: image})
+	image.Status.Channels[1].Build = "debian-9"
+	after, _ := Resolve(inputs, Found{Base: image})
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("another build of the same digest is another base:\n%s", diff)
+	}
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inputs
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// referring are inputs that refer to everything they can, and what was found of it.
+func referring() (v1alpha1.BuildInputs, Found) {
+	inputs := sampleInputs()
+	inputs.Base = basedOn("debian", "stable")
+	inputs.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "setup"}}
+	return inputs, Found{ConfigMap: &corev1.ConfigMap{Data: sampleFiles()}, Base: builtImage()}
+}
+
+func TestARerunResolvesToTheSame(t *testing.T) {
+	inputs, found := referring()
+	inline := sampleInputs()
+	inline.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: sampleFiles()}}
+	for name, inputs := range map[string]v1alpha1.BuildInputs{"referring": inputs, "inline": inline, "plain": sampleInputs()} {
+		t.Run(name, func(t *testing.T) {
+			resolved, failure := Resolve(inputs, found)
+			checkFailure(t, failure, "", "")
+			build := &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Inputs: inputs}}
+			build.Status.Resolved = resolved
+			again := ResolvePinned(build.Spec.Inputs, Pinned(build))
+			if diff := cmp.Diff(resolved, again); diff != "" {
+				t.Errorf("the rerun resolves to something else (-build +rerun):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPinnedIsACopy(t *testing.T) {
+	inputs, found := referring()
+	build := &v1alpha1.ImageBuild{}
+	build.Status.Resolved, _ = Resolve(inputs, found)
+	pinned := Pinned(build)
+	pinned.Files["packages"] = "emacs\n"
+	if got := build.Status.Resolved.Files["packages"]; got != sampleFiles()["packages"] {
+		t.Errorf("the build's own file changed to %q", got)
+	}
+}
+
+func TestPinnedOfABuildThatNeverResolved(t *testing.T) {
+	if pinned := Pinned(&v1alpha1.ImageBuild{}); pinned != nil {
+		t.Errorf("pinned is %+v, want nil", pinned)
+	}
+	rerun := &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Pinned: &v1alpha1.PinnedInputs{BaseDigest: digestA}}}
+	if diff := cmp.Diff(rerun.Spec.Pinned, Pinned(rerun)); diff != "" {
+		t.Errorf("a rerun of a rerun is pinned to something else:\n%s", diff)
+	}
+}
+
+func TestOwnInputs(t *testing.T) {
+	for name, test := range map[string]struct {
+		trigger *v1alpha1.BuildTrigger
+		want    bool
+	}{
+		"by a change":             {&v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerSpecChange}, true},
+		"by a request":            {&v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestID: "a"}, true},
+		"created directly":        {nil, true},
+		"a rerun":                 {&v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerRerun, RerunOf: "debian-3"}, false},
+		"parameters of its own":   {&v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a"}}}, false},
+		"parameters, but of none": {&v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{}}, true},
+	} {
+		if got := OwnInputs(&v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Trigger: test.trigger}}); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}
+
+func TestWithParameters(t *testing.T) {
+	given := []v1alpha1.Parameter{{Name: "edition", Value: "minimal"}, {Name: "locale", Value: "en"}}
+	overrides := []v1alpha1.Parameter{{Name: "size", Value: "8G"}, {Name: "edition", Value: ""}}
+	want := []v1alpha1.Parameter{{Name: "edition", Value: ""}, {Name: "locale", Value: "en"}, {Name: "size", Value: "8G"}}
+	if diff := cmp.Diff(want, WithParameters(given, overrides)); diff != "" {
+		t.Errorf("unexpected parameters (-want +got):\n%s", diff)
+	}
+	if given[0].Value != "minimal" {
+		t.Error("the Image's parameters were changed")
+	}
+	if got := WithParameters(nil, nil); len(got) != 0 {
+		t.Errorf("none with none are %v", got)
+	}
+	if diff := cmp.Diff(overrides, WithParameters(nil, overrides)); diff != "" {
+		t.Errorf("overrides of nothing (-want +got):\n%s", diff)
+	}
+}

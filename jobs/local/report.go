@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+// Reporting is how builders report their progress: those whose Jobs say that they do.
+type Reporting struct {
+	// Server is the URL of the API server, such as https://127.0.0.1:6443.
+	Server string
+	// CertificateAuthority is the PEM bundle that the server is verified by.
+	CertificateAuthority []byte
+	// Grant makes the token of a pod's builder. It is revoked when the builder has ended.
+	Grant func(pod *corev1.Pod) (token string, revoke func())
+}
+
+// prepareReport gives the builder of a pod what it needs to report, and returns the variables that say where it is: none
+// if it does not report. end is called when the builder has ended.
+func (a *Agent) prepareReport(pod *corev1.Pod, dir podDir) (environment []string, end func(), err error) {
+	path, reports := reportPath(pod)
+	if a.reporting == nil || !reports {
+		return nil, func() {}, nil
+	}
+	token, revoke := a.reporting.Grant(pod)
+	err = errors.Join(
+		os.WriteFile(dir.reportToken(), []byte(token), 0o600),
+		os.WriteFile(dir.reportCA(), a.reporting.CertificateAuthority, 0o600),
+	)
+	if err != nil {
+		revoke()
+		return nil, nil, fmt.Errorf("let the builder report: %w", err)
+	}
+	return []string{
+		render.EnvReportURL + "=" + a.reporting.Server + path,
+		render.EnvReportToken + "=" + dir.reportToken(),
+		render.EnvReportCA + "=" + dir.reportCA(),
+	}, revoke, nil
+}
+
+// reportPath is where the builder of a pod that says that it reports does so. The pod's own word is where a cluster's server
+// is, and it is never passed on.
+func reportPath(pod *corev1.Pod) (path string, reports bool) {
+	build := pod.Labels[v1alpha1.LabelBuild]
+	reports = build != "" && slices.ContainsFunc(pod.Spec.Containers[0].Env, func(variable corev1.EnvVar) bool { return variable.Name == render.EnvReportURL })
+	return fmt.Sprintf("/apis/%s/namespaces/%s/imagebuilds/%s/report", v1alpha1.SchemeGroupVersion, pod.Namespace, url.PathEscape(build)), reports
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"errors"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/queue"
+	"goldsmith.dev/goldsmith/jobs/state"
+)
+
+// sight is what a look at a build knows of the world besides the build.
+type sight struct {
+	fresh    bool
+	job      *batchv1.Job
+	rejected string
+	lookedAt types.UID
+	refused  string
+}
+
+// lookAtBuild is controllers/imagebuild in short.
+func (p *process) lookAtBuild(name string) {
+	build, ok := p.latest(name)
+	if !ok {
+		return
+	}
+	err := p.proceed(build, sight{})
+	for again := 0; errors.Is(err, errConflict) && again < 5; again++ {
+		delete(p.written, name)
+		p.request()
+		live, ok := p.builds.get(name)
+		if !ok {
+			err = errNotFound
+			break
+		}
+		err = p.proceed(live, sight{fresh: true})
+	}
+	if err != nil {
+		p.ledger.Release(keyFor(build))
+		p.admit("")
+		if p.mutant != dropsErrors {
+			p.buildWork.add(name, p.now)
+		}
+	}
+}
+
+func keyFor(build *v1alpha1.ImageBuild) queue.Key {
+	return queue.Key{Namespace: build.Namespace, Name: build.Name}
+}
+
+func (p *process) latest(name string) (*v1alpha1.ImageBuild, bool) {
+	build, ok := p.buildCache.get(name)
+	if written := p.written[name]; written != nil {
+		if ok && written.UID == build.UID && older(build.ResourceVersion, written.ResourceVersion) {
+			return written, true
+		}
+		delete(p.written, name)
+	}
+	return build, ok
+}
+
+// older compares resource versions, which are numbers without leading zeros.
+func older(a, b string) bool {
+	if len(a) != len(b) {
+		return len(a) < len(b)
+	}
+	return a < b
+}
+
+func (p *process) proceed(build *v1alpha1.ImageBuild, seen sight) error {
+	for {
+		observed, stale, err := p.observe(build, &seen)
+		if err != nil {
+			return err
+		}
+		if stale != nil {
+			build = stale
+			continue
+		}
+		decision := state.Next(observed)
+		if !sameBuildStatus(p.cover, &decision.Status, &build.Status) {
+			if build, err = p.store(build, p.mutate(build, decision.Status)); err != nil {
+				return err
+			}
+			seen = sight{fresh: true, lookedAt: seen.lookedAt, refused: seen.refused}
+			continue
+		}
+		again, err := p.act(build, observed, decision.Action, &seen)
+		if err != nil {
+			return err
+		}
+		if !again {
+			p.comeBack(build, decision.After)
+			return nil
+		}
+	}
+}
+
+// longestLook is the longest time between two looks at a build that goes on: a cache that was cut off does not tell that
+// a Job is gone which it never had.
+const longestLook = 10 * time.Minute
+
+// comeBack has a build looked at again after some time, if that is not 0.
+func (p *process) comeBack(build *v1alpha1.ImageBuild, after time.Duration) {
+	if active(build) && (after == 0 || after > longestLook) {
+		after = longestLook
+	}
+	if after > 0 {
+		p.buildWork.add(build.Name, p.now.Add(after))
+	}
+}
+
+func (p *process) store(build *v1alpha1.ImageBuild, status v1alpha1.ImageBuildStatus) (*v1alpha1.ImageBuild, error) {
+	if p.mutant == actsFirst && len(status.Attempts) > len(build.Status.Attempts) {
+		intended := *build
+		intended.Status = status
+		if _, err := p.makeJob(&intended, &sight{}); err != nil {
+			return nil, err
+		}
+	}
+	point := "status"
+	if status.Phase != build.Status.Phase {
+		point = string(status.Phase)
+	}
+	var stored *v1alpha1.ImageBuild
+	err := p.write(point, func() (err error) {
+		stored, err = p.updateBuildStatus(build, status)
+		return err
+	})
+	if err != nil {
+		if errors.Is(err, errTimeout) && p.mutant != forgetsUnsure {
+			p.ledger.Unsure(keyFor(build))
+		}
+		return nil, err
+	}
+	if p.mutant == reservesNothing {
+		p.ledger.Release(keyFor(build))
+	} else {
+		p.ledger.Learn(stored)
+	}
+	p.admit("")
+	if stored.Status.Finished {
+		delete(p.written, stored.Name)
+	} else {
+		p.written[stored.Name] = stored
+	}
+	return stored, nil
+}
+
+// turn says whether it is a build's turn.
+func (p *process) turn(build *v1alpha1.ImageBuild) state.Turn {
+	key := keyFor(build)
+	if !p.ledger.Has(key, build.UID) {
+		if cached, ok := p.buildCache.get(build.Name); ok {
+			p.ledger.Observe(cached)
+		}
+	}
+	if !p.ledger.Has(key, build.UID) {
+		return state.Turn{Message: "it is about to be seen"} // what the queue has is another build of that name
+	}
+	p.ledger.Learn(build)
+	p.ledger.Wake(key)
+	p.admit(build.Name)
+	admitted, why := p.ledger.Turn(key)
+	return state.Turn{Admitted: admitted, Message: why}
+}
+
+// admit admits what can be, and has these builds looked at, except for one that is being looked at.
+func (p *process) admit(except string) {
+	if !p.open {
+		return
+	}
+	for _, key := range p.ledger.Admit(p.now) {
+		p.checkOrder(key.Name)
+		if key.Name != except {
+			p.buildWork.add(key.Name, p.now)
+		}
+	}
+}
+
+func (p *process) act(build *v1alpha1.ImageBuild, observed state.Observed, action state.Action, seen *sight) (bool, error) {
+	switch action {
+	case state.CreateJob:
+		return p.makeJob(build, seen)
+	case state.DeleteJob:
+		job := observed.Job
+		return false, ignoreNotFound(p.write("Job deleted", func() error { return p.deleteJob(job.Name, job.UID) }))
+	case state.StopPod:
+		pod := observed.Pod
+		if *pod.Spec.ActiveDeadlineSeconds <= 1 {
+			return false, nil
+		}
+		return false, ignoreNotFound(p.write("pod stopped", func() error { return p.stopPod(pod.Name, pod.UID) }))
+	case state.NoAction:
+	}
+	return false, nil
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, errNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (p *process) makeJob(build *v1alpha1.ImageBuild, seen *sight) (bool, error) {
+	if p.memo.lookup(build.Spec.Inputs.Builder, p.builderGone) != nil {
+		return false, errConflict
+	}
+	job, err := p.memo.job(build, build.Status.CurrentAttempt)
+	if err != nil {
+		seen.rejected = err.Error()
+		return true, nil
+	}
+	err = p.write("Job created", func() error { return p.createJob(job) })
+	switch {
+	case errors.Is(err, errExists) && p.mutant == adoptsNothing:
+		seen.rejected = "it exists"
+		return true, nil
+	case errors.Is(err, errExists):
+		p.request()
+		there, ok := p.jobs.get(job.Name)
+		if !ok {
+			return false, errNotFound
+		}
+		if p.mutant == adoptsStrangers {
+			adopted := *there
+			adopted.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(build, v1alpha1.Kind("ImageBuild"))}
+			adopted.Labels = job.Labels
+			there = &adopted
+		}
+		seen.job = there
+		return true, nil
+	case errors.Is(err, errRejected):
+		seen.rejected = err.Error()
+		return true, nil
+	}
+	return false, err
+}

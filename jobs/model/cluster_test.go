@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+// errRejected is what the API answers to a Job that admission refuses.
+var errRejected = errors.New("admission webhook denied the request")
+
+func (w *world) changeJob(job *batchv1.Job, change func(*batchv1.Job)) {
+	next := *job
+	change(&next)
+	put(w, &w.jobs, &next)
+}
+
+func (w *world) changePod(pod *corev1.Pod, change func(*corev1.Pod)) {
+	next := *pod
+	change(&next)
+	put(w, &w.pods, &next)
+}
+
+func jobHas(job *batchv1.Job, kind batchv1.JobConditionType) bool {
+	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool { return c.Type == kind && c.Status == corev1.ConditionTrue })
+}
+
+// setJobCondition sets one of a Job's conditions.
+func setJobCondition(job *batchv1.Job, kind batchv1.JobConditionType, status corev1.ConditionStatus) {
+	job.Status.Conditions = slices.DeleteFunc(slices.Clone(job.Status.Conditions), func(c batchv1.JobCondition) bool { return c.Type == kind })
+	job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{Type: kind, Status: status})
+}
+
+func jobOver(job *batchv1.Job) bool {
+	return jobHas(job, batchv1.JobComplete) || jobHas(job, batchv1.JobFailed)
+}
+
+func (w *world) podOf(job *batchv1.Job) *corev1.Pod {
+	for _, pod := range w.pods.all {
+		if pod.OwnerReferences[0].UID == job.UID {
+			return pod
+		}
+	}
+	return nil
+}
+
+// workOnJob is what the Job controller and the garbage collector do next about a Job. It returns false if that is nothing.
+func (w *world) workOnJob(job *batchv1.Job, how int) bool {
+	if len(job.OwnerReferences) == 0 {
+		return false // a stranger's: it is only there
+	}
+	owner := job.OwnerReferences[0]
+	if build, ok := w.builds.get(owner.Name); !ok || build.UID != owner.UID {
+		remove(w, &w.jobs, job)
+		return true
+	}
+	pod := w.podOf(job)
+	switch {
+	case jobOver(job):
+		return false
+	case suspended(job):
+		if pod != nil && pod.DeletionTimestamp == nil && !podOver(pod) {
+			w.changePod(pod, func(next *corev1.Pod) {
+				next.DeletionTimestamp, next.DeletionGracePeriodSeconds = new(w.time()), new(int64(0))
+			})
+			return true
+		}
+		return false
+	case pod == nil && jobHas(job, batchv1.JobFailureTarget):
+		w.changeJob(job, func(next *batchv1.Job) { setJobCondition(next, batchv1.JobFailed, corev1.ConditionTrue) })
+		return true
+	case pod == nil:
+		return w.makePod(job, how)
+	case pod.Status.Phase == corev1.PodSucceeded:
+		w.changeJob(job, func(next *batchv1.Job) { setJobCondition(next, batchv1.JobComplete, corev1.ConditionTrue) })
+		return true
+	case pod.Status.Phase == corev1.PodFailed:
+		w.changeJob(job, func(next *batchv1.Job) { setJobCondition(next, batchv1.JobFailed, corev1.ConditionTrue) })
+		return true
+	case pod.DeletionTimestamp != nil && !jobHas(job, batchv1.JobFailureTarget) && !jobHas(job, batchv1.JobSuspended) && !wasSuspended(job):
+		w.changeJob(job, func(next *batchv1.Job) { setJobCondition(next, batchv1.JobFailureTarget, corev1.ConditionTrue) })
+		return true
+	}
+	return false
+}
+
+func wasSuspended(job *batchv1.Job) bool {
+	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool { return c.Type == batchv1.JobSuspended })
+}
+
+// What an API server says of pods that it refuses.
+const (
+	overQuota = `pods "p" is forbidden: exceeded quota: q`
+	forbidden = `pods "p" is forbidden: violates PodSecurity`
+)
+
+// makePod makes the pod of a Job, unless it is refused.
+func (w *world) makePod(job *batchv1.Job, how int) bool {
+	switch {
+	case w.peace:
+	case how%9 == 7:
+		w.refusals[job.UID] = overQuota
+		return true
+	case how%29 == 8:
+		w.refusals[job.UID] = forbidden
+		return true
+	}
+	delete(w.refusals, job.UID)
+	uid := w.uid()
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Name: job.Name + "-" + string(uid), Namespace: job.Namespace, UID: uid, CreationTimestamp: w.time(), Labels: job.Labels,
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: job.Name, UID: job.UID, Controller: new(true)}},
+	}, Spec: job.Spec.Template.Spec}
+	pod.Status.Phase = corev1.PodPending
+	w.truth.pods[uid] = &podTruth{job: job.UID, node: nodeUp}
+	put(w, &w.pods, pod)
+	return true
+}
+
+func podOver(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+// stateOf is the state of the pod's container.
+func stateOf(pod *corev1.Pod) corev1.ContainerState {
+	if len(pod.Status.ContainerStatuses) == 0 {
+		return corev1.ContainerState{}
+	}
+	return pod.Status.ContainerStatuses[0].State
+}
+
+func setState(pod *corev1.Pod, state corev1.ContainerState) {
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.ContainerName, State: state}}
+}
+
+func (w *world) addCondition(pod *corev1.Pod, kind corev1.PodConditionType, status corev1.ConditionStatus, reason string) {
+	pod.Status.Conditions = slices.DeleteFunc(slices.Clone(pod.Status.Conditions), func(c corev1.PodCondition) bool { return c.Type == kind })
+	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: kind, Status: status, Reason: reason})
+}
+
+// suspendJob and resumeJob are what Kueue does.
+func (w *world) suspendJob(job *batchv1.Job) {
+	if suspended(job) || jobOver(job) || jobHas(job, batchv1.JobFailureTarget) || job.Labels[v1alpha1.LabelKueueQueue] == "" {
+		return
+	}
+	w.changeJob(job, func(next *batchv1.Job) {
+		next.Spec.Suspend = new(true)
+		setJobCondition(next, batchv1.JobSuspended, corev1.ConditionTrue)
+	})
+}
+
+func (w *world) resumeJob(job *batchv1.Job) bool {
+	if !suspended(job) || jobOver(job) {
+		return false
+	}
+	w.changeJob(job, func(next *batchv1.Job) {
+		next.Spec.Suspend = new(false)
+		setJobCondition(next, batchv1.JobSuspended, corev1.ConditionFalse)
+	})
+	return true
+}
+
+// deletePod is what somebody does by hand, or an eviction.
+func (w *world) deletePod(pod *corev1.Pod, condition string) {
+	if pod.DeletionTimestamp != nil {
+		return
+	}
+	w.changePod(pod, func(next *corev1.Pod) {
+		next.DeletionTimestamp, next.DeletionGracePeriodSeconds = new(w.time()), new(int64(0))
+		if condition != "" && !podOver(pod) {
+			w.addCondition(next, corev1.DisruptionTarget, corev1.ConditionTrue, condition)
+		}
+	})
+}
+
+// end is how a container ends.
+type end struct {
+	code    int32
+	reason  string
+	message string
+	started bool
+}
+
+// ends are the ways in which containers end. The first is a success, of which there are as many as of all others.
+var ends = [...]end{
+	{code: 1, started: true},
+	{code: 75, started: true},
+	{code: 0, started: true},
+	{code: 0, started: true, message: "{"},
+	{code: 137, reason: "OOMKilled", started: true},
+	{code: 128, reason: "StartError"},
+	{code: 255, reason: "ContainerStatusUnknown", started: true},
+	{code: 1, started: true, message: `{"version":1,"outcome":"Failed","failure":{"reason":"Flaky","retryable":true}}`},
+}
+
+// digestOf is that of what a pod makes: no other pod makes the same.
+func digestOf(number int) string { return fmt.Sprintf("sha256:%064d", number) }
+
+func (w *world) terminate(pod *corev1.Pod, how end, success bool) {
+	truth := w.truth.pods[pod.UID]
+	if success {
+		w.truth.results++
+		truth.digest = digestOf(w.truth.results)
+		how.message = fmt.Sprintf(`{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":%q,"sizeBytes":1}]}`, truth.digest)
+	}
+	began := time.Unix(0, 0)
+	if how.started {
+		began = w.now
+	}
+	w.changePod(pod, func(next *corev1.Pod) {
+		setState(next, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+			ExitCode: how.code, Reason: how.reason, Message: how.message, StartedAt: metav1.NewTime(began), FinishedAt: w.time(),
+		}})
+	})
+}
+
+// finishPod has the pod follow its container.
+func (w *world) finishPod(pod *corev1.Pod, reason string) {
+	w.changePod(pod, func(next *corev1.Pod) {
+		next.Status.Phase, next.Status.Reason = corev1.PodFailed, reason
+		if end := stateOf(pod).Terminated; end != nil && end.ExitCode == 0 && reason == "" {
+			next.Status.Phase = corev1.PodSucceeded
+		}
+	})
+}

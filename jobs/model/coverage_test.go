@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// coverage counts what schedules have reached.
+type coverage struct {
+	events, comparisons int
+	transitions         map[transition]int
+	failures            map[v1alpha1.FailureReason]int
+	attemptFailures     map[v1alpha1.FailureReason]int
+	triggers            map[v1alpha1.TriggerReason]int
+	points              map[string]int
+	faults              map[faultPoint]int
+	attempts            [12]int
+}
+
+type transition struct{ from, to v1alpha1.BuildPhase }
+
+type faultPoint struct {
+	kind  fault
+	point string
+}
+
+func newCoverage() *coverage {
+	return &coverage{
+		transitions: map[transition]int{}, failures: map[v1alpha1.FailureReason]int{}, attemptFailures: map[v1alpha1.FailureReason]int{},
+		triggers: map[v1alpha1.TriggerReason]int{}, points: map[string]int{}, faults: map[faultPoint]int{},
+	}
+}
+
+func (c *coverage) transition(from, to v1alpha1.BuildPhase) {
+	if from != to {
+		c.transitions[transition{from, to}]++
+	}
+}
+
+func (c *coverage) point(name string)             { c.points[name]++ }
+func (c *coverage) fault(kind fault, name string) { c.faults[faultPoint{kind, name}]++ }
+
+// add adds what another part of the schedules has reached.
+func (c *coverage) add(other *coverage) {
+	c.events += other.events
+	addAll(c.transitions, other.transitions)
+	addAll(c.failures, other.failures)
+	addAll(c.attemptFailures, other.attemptFailures)
+	addAll(c.triggers, other.triggers)
+	addAll(c.points, other.points)
+	addAll(c.faults, other.faults)
+	for i, n := range other.attempts {
+		c.attempts[i] += n
+	}
+}
+
+func addAll[K comparable](sum, other map[K]int) {
+	for key, n := range other {
+		sum[key] += n
+	}
+}
+
+// unused are phases that the table allows to follow each other, and that the state machine never has follow: it goes
+// by Cancelling, and cancels what is Retrying.
+var unused = []transition{
+	{v1alpha1.BuildStarting, v1alpha1.BuildCancelled}, {v1alpha1.BuildRunning, v1alpha1.BuildCancelled}, {v1alpha1.BuildRetrying, v1alpha1.BuildFailed},
+}
+
+// elsewhere are reasons that nothing here leads to: a source is never there.
+var elsewhere = []v1alpha1.FailureReason{v1alpha1.ReasonSourceTooLarge}
+
+func reasons() []v1alpha1.FailureReason {
+	return []v1alpha1.FailureReason{
+		v1alpha1.ReasonBuilderFailed, v1alpha1.ReasonOOMKilled, v1alpha1.ReasonBuilderNotFound, v1alpha1.ReasonBuilderNotAllowed, v1alpha1.ReasonBuilderNotRunnable,
+		v1alpha1.ReasonSourceNotFound, v1alpha1.ReasonSourceTooLarge, v1alpha1.ReasonBaseNotFound, v1alpha1.ReasonNoResult, v1alpha1.ReasonInvalidResult,
+		v1alpha1.ReasonJobConflict, v1alpha1.ReasonJobRejected, v1alpha1.ReasonPodForbidden, v1alpha1.ReasonInvalidImageName, v1alpha1.ReasonBuilderTempFail,
+		v1alpha1.ReasonEvicted, v1alpha1.ReasonPreempted, v1alpha1.ReasonNodeLost, v1alpha1.ReasonNodeShutdown, v1alpha1.ReasonNodeRejected,
+		v1alpha1.ReasonPodDeleted, v1alpha1.ReasonJobDeleted, v1alpha1.ReasonProcessLost, v1alpha1.ReasonImagePullFailed, v1alpha1.ReasonQueueTimeout,
+		v1alpha1.ReasonStartTimeout, v1alpha1.ReasonRunTimeout, v1alpha1.ReasonCancelRequested, v1alpha1.ReasonSuperseded,
+	}
+}
+
+// points are the writes of the controllers.
+func points() []string {
+	writes := []string{"image status", "build asked for", "build superseded", "build pruned", "status", "Job created", "Job deleted", "pod stopped"}
+	for _, phase := range []v1alpha1.BuildPhase{
+		v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying, v1alpha1.BuildCancelling, v1alpha1.BuildSucceeded,
+		v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
+	} {
+		writes = append(writes, string(phase))
+	}
+	return writes
+}
+
+// group is one line of the report: how often each of its members was reached, and which ones too rarely.
+type group struct {
+	name    string
+	members []string
+	rare    []string
+}
+
+func (g *group) count(name string, n, least int) {
+	g.members = append(g.members, fmt.Sprintf("%s %d", name, n))
+	if n < least {
+		g.rare = append(g.rare, fmt.Sprintf("%s: %s was reached %d times, not %d", g.name, name, n, least))
+	}
+}
+
+func (g *group) String() string { return g.name + ": " + strings.Join(g.members, ", ") }
+
+// report is what was reached, and what was reached less often than it has to be.
+func (c *coverage) report(least int) []*group {
+	transitions := &group{name: "transitions"}
+	for _, from := range []v1alpha1.BuildPhase{
+		v1alpha1.BuildPending, v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying, v1alpha1.BuildCancelling,
+	} {
+		for _, to := range nextPhases(from) {
+			step := transition{from, to}
+			if n := c.transitions[step]; slices.Contains(unused, step) {
+				if n > 0 {
+					transitions.rare = append(transitions.rare, fmt.Sprintf("%s→%s was reached: it is not unused", from, to))
+				}
+				continue
+			}
+			transitions.count(fmt.Sprintf("%s→%s", from, to), c.transitions[step], least)
+		}
+	}
+	failures := &group{name: "reasons"}
+	for _, reason := range reasons() {
+		if !slices.Contains(elsewhere, reason) {
+			failures.count(string(reason), c.failures[reason]+c.attemptFailures[reason], least)
+		}
+	}
+	triggers := &group{name: "triggers"}
+	for _, reason := range []v1alpha1.TriggerReason{
+		v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange, v1alpha1.TriggerSchedule, v1alpha1.TriggerManual, v1alpha1.TriggerRerun,
+	} {
+		triggers.count(string(reason), c.triggers[reason], least)
+	}
+	groups := []*group{transitions, failures, triggers}
+	for kind := crash; kind < serverCrash; kind++ {
+		faults := &group{name: faultNames[kind]}
+		for _, point := range points() {
+			faults.count(point, c.faults[faultPoint{kind, point}], least)
+		}
+		groups = append(groups, faults)
+	}
+	others := &group{name: "others"}
+	for _, point := range slices.Sorted(maps.Keys(c.points)) {
+		others.count(point, c.points[point], least)
+	}
+	return append(groups, others)
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// checkNewJob holds that a Job is made for an attempt that is stored and goes on. One by a process that is gone may
+// come later.
+func (w *world) checkNewJob(job *batchv1.Job) {
+	owner := job.OwnerReferences[0]
+	build, ok := w.builds.get(owner.Name)
+	switch {
+	case w.arrivesLate || w.faults.interjected: // it was decided on before
+		return
+	case !ok || build.UID != owner.UID:
+		w.broken("Job %s was made for a build that is gone", job.Name)
+	}
+	attempt := lastAttempt(build)
+	switch {
+	case attempt == nil || attempt.JobName != job.Name:
+		w.broken("Job %s was made before its attempt was stored, or after the next one was", job.Name)
+	case attempt.Outcome != "" || build.Status.Phase != v1alpha1.BuildStarting:
+		w.broken("Job %s was made for an attempt of %s, which is %s", job.Name, build.Name, build.Status.Phase)
+	case attempt.JobUID != "":
+		w.broken("Job %s was made again", job.Name)
+	}
+}
+
+// checkNewBuild holds that a build is due, and that no request has two.
+func (w *world) checkNewBuild(build *v1alpha1.ImageBuild, image *v1alpha1.Image) {
+	trigger := build.Spec.Trigger
+	w.cover.triggers[trigger.Reason]++
+	for _, other := range w.truth.created {
+		switch {
+		case other.Spec.ImageRef.UID != image.UID:
+			continue
+		case numberOf(other) == numberOf(build) && !w.truth.byHand[other.UID]:
+			w.broken("number %d of %s was given twice", numberOf(build), image.Name)
+		case other.Spec.Trigger.RequestID == trigger.RequestID && !w.truth.byHand[other.UID]:
+			w.broken("request %s of %s made %s and %s", trigger.RequestID, image.Name, other.Name, build.Name)
+		}
+	}
+	switch trigger.Reason {
+	case v1alpha1.TriggerSchedule:
+		w.checkScheduled(build, image)
+	case v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange:
+		w.checkChanged(build, image)
+	}
+	w.truth.created = append(w.truth.created, build)
+	if w.tracing {
+		w.note("%s is created: %s, request %s", build.Name, trigger.Reason, trigger.RequestID)
+	}
+}
+
+func (w *world) checkScheduled(build *v1alpha1.ImageBuild, image *v1alpha1.Image) {
+	at, err := time.Parse(time.RFC3339, strings.TrimPrefix(build.Spec.Trigger.RequestID, "schedule:"))
+	since, ok := w.truth.scheduledAt[image.Name]
+	switch {
+	case err != nil:
+		w.broken("%s is of no time of a schedule: %s", build.Name, build.Spec.Trigger.RequestID)
+	case w.truth.excused:
+	case !ok || at.Add(longestTurnBack).Before(since):
+		w.broken("%s is of %s, and %s has a schedule since %s", build.Name, at, image.Name, since)
+	}
+}
+
+// checkChanged holds that the inputs are not those of the last attempted build.
+func (w *world) checkChanged(build *v1alpha1.ImageBuild, image *v1alpha1.Image) {
+	if w.truth.excused {
+		return
+	}
+	now := w.resolve(&image.Spec.BuildInputs, w.images.get)
+	var last *v1alpha1.ImageBuild
+	for _, other := range w.truth.created {
+		if other.Spec.ImageRef.UID == image.UID && inputs.OwnInputs(other) && (last == nil || numberOf(other) > numberOf(last)) {
+			last = other
+		}
+	}
+	if now.resolved != nil && last != nil && w.truth.digests[last.UID] == now.resolved.InputsDigest && !w.truth.byHand[last.UID] {
+		w.broken("%s is of the same inputs as %s: %s", build.Name, last.Name, build.Spec.Trigger.Reason)
+	}
+}
+
+func (w *world) checkPruning(name string, uid types.UID, excused bool) {
+	build, ok := w.builds.get(name)
+	if !ok || build.UID != uid {
+		return
+	}
+	image, ok := w.images.get(build.Spec.ImageRef.Name)
+	switch {
+	case !build.Status.Finished:
+		w.broken("%s was pruned, and is %s", name, build.Status.Phase)
+	case !ok || image.UID != build.Spec.ImageRef.UID || excused || w.arrivesLate:
+	case image.Status.LatestSuccessful != nil && image.Status.LatestSuccessful.Number == numberOf(build):
+		w.broken("%s was pruned, the latest success", name)
+	case slices.ContainsFunc(image.Status.Channels, func(c v1alpha1.ImageChannel) bool { return c.Build == name }):
+		w.broken("%s was pruned, which a channel names", name)
+	}
+}
+
+// checkSuperseding returns a check that superseding has left a build alone that had started.
+func (w *world) checkSuperseding(name string) func() {
+	before, ok := w.builds.get(name)
+	return func() {
+		after, is := w.builds.get(name)
+		if ok && is && len(before.Status.Attempts) > 0 && before.Spec.CancelRequested == nil && after.Spec.CancelRequested != nil {
+			w.broken("%s was superseded, and is %s", name, before.Status.Phase)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// lookAtSomething has a controller look at one of the objects that are due, perhaps with a fault to come.
+func (w *world) lookAtSomething(kind kind, a, b int) {
+	p := w.process
+	items := &p.imageWork
+	if kind == lookAtBuild {
+		items = &p.buildWork
+	}
+	name, ok := "", false
+	if kind == lookAtImage || p.open { // the queue is a source of the build controller, which waits for its sources
+		name, ok = items.pick(w.now, a)
+	}
+	if !ok {
+		p.deliver(a%4, 8)
+		p.deliver(1, 8)
+		return
+	}
+	if which := fault(b % 16); which > none && which < kindsOfFaults {
+		w.faults.kind, w.faults.in = which, b/16%3
+	}
+	if which := fault(b / 1024 % 8); which < serverCrash {
+		w.faults.rare = which
+	}
+	if b/48%4 == 0 {
+		w.faults.interject = 1 + b/192%3
+	}
+	if w.tracing {
+		w.note("    at %s", name)
+	}
+	w.look(func() {
+		if kind == lookAtBuild {
+			p.lookAtBuild(name)
+		} else {
+			p.lookAtImage(name)
+		}
+	}, a)
+}
+
+func (w *world) pass(a int) {
+	steps := [...]time.Duration{
+		time.Second, 2 * time.Second, 3 * time.Second, 5 * time.Second, 12 * time.Second, 15 * time.Second, 25 * time.Second, 62 * time.Second,
+		62 * time.Second, 3 * time.Minute, 11 * time.Minute, 11 * time.Minute, time.Hour, 25 * time.Hour, -time.Second, -longestTurnBack,
+	}
+	w.now = w.now.Add(steps[a%len(steps)])
+}
+
+func (w *world) changeOperator(a int) {
+	if a%3 == 0 {
+		w.builderGone = !w.builderGone
+		w.othersMove("")
+		w.start(0) // it is a flag
+		return
+	}
+	w.rejecting = !w.rejecting
+}
+
+// pick is one of the objects of a table, if there are any.
+func pick[T stored](t *table[T], which int) (object T, ok bool) {
+	if len(t.all) == 0 {
+		return object, false
+	}
+	return t.all[which%len(t.all)], true
+}
+
+// happen is what people and the cluster do.
+func (w *world) happen(kind kind, a, b int) {
+	switch kind {
+	case workOnJob, deleteJob:
+		if job, ok := pick(&w.jobs, a); ok {
+			w.happenToJob(kind, job, b)
+		}
+	case kueue:
+		w.decideKueue(a, b)
+	case workOnPod, disruptPod:
+		if pod, ok := pick(&w.pods, a); ok && kind == workOnPod {
+			w.workOnPod(pod, b)
+		} else if ok {
+			w.disrupt(pod, b)
+		}
+	case editImage, askForBuild, createDirectly, recreateImage:
+		if image, ok := pick(&w.images, a); ok {
+			w.happenToImage(kind, image, b)
+		}
+	case workOnAll:
+		w.workOnEverything(a, b)
+	case askAgain:
+		if n := len(w.truth.asked); n > 0 {
+			w.askAgain(a % n)
+		}
+	default:
+		if build, ok := pick(&w.builds, a); ok {
+			w.happenToBuild(kind, build, b)
+		}
+	}
+}
+
+// decideKueue has Kueue suspend a Job, rather one that runs, or resume one.
+func (w *world) decideKueue(a, b int) {
+	for _, running := range [...]bool{true, false} {
+		for i := range w.jobs.all {
+			job := w.jobs.all[(a+i)%len(w.jobs.all)]
+			if job.Labels[v1alpha1.LabelKueueQueue] == "" || jobOver(job) {
+				continue
+			}
+			if pod := w.podOf(job); !running || pod != nil && pod.Status.Phase == corev1.PodRunning {
+				w.happenToJob(kueue, job, b)
+				return
+			}
+		}
+	}
+}
+
+// workOnEverything has the whole cluster do something, of which the news may arrive.
+func (w *world) workOnEverything(a, b int) {
+	for i, job := range slices.Clone(w.jobs.all) {
+		w.workOnJob(job, b+11*i)
+		if a%3 > 0 {
+			w.resumeJob(job)
+		}
+	}
+	for i, pod := range slices.Clone(w.pods.all) {
+		w.workOnPod(pod, b+7*i)
+	}
+	if a%4 > 0 {
+		w.process.deliver(2, 1+a%16)
+		w.process.deliver(3, 1+a%16)
+	}
+}
+
+func (w *world) happenToJob(kind kind, job *batchv1.Job, b int) {
+	switch kind {
+	case workOnJob:
+		w.workOnJob(job, b)
+	case deleteJob:
+		remove(w, &w.jobs, job)
+	case kueue:
+		if suspended(job) {
+			w.resumeJob(job)
+		} else {
+			w.suspendJob(job)
+		}
+	}
+}
+
+func (w *world) happenToImage(kind kind, image *v1alpha1.Image, b int) {
+	switch kind {
+	case editImage:
+		w.editSomething(image, b)
+	case askForBuild:
+		w.truth.anew++
+		wanted := request{image: image.Name, id: fmt.Sprintf("person-%d", w.truth.anew), reason: v1alpha1.TriggerManual, crash: b%8 == 0}
+		if b%5 == 0 {
+			wanted.parameters = []v1alpha1.Parameter{{Name: "w", Value: "1"}}
+		}
+		w.askFor(wanted)
+		if b%4 == 1 { // and at once for another one
+			w.truth.anew++
+			wanted.id = fmt.Sprintf("person-%d", w.truth.anew)
+			w.askFor(wanted)
+		}
+	case createDirectly:
+		w.createDirectly(image, b%2 == 0)
+	case recreateImage:
+		w.recreate(image, uint32(b)<<8)
+	}
+}
+
+func (w *world) happenToBuild(kind kind, build *v1alpha1.ImageBuild, b int) {
+	switch kind {
+	case cancelBuild:
+		_ = w.cancel(build.Name, "") // it is there
+	case deleteBuild:
+		w.deleteByHand(build)
+	case strangersJob:
+		w.createStrangersJob(build)
+	case rerunBuild:
+		if ref := build.Spec.ImageRef; ref != nil {
+			w.truth.anew++
+			w.askFor(request{
+				image: ref.Name, uid: ref.UID, id: fmt.Sprintf("rerun-%d", w.truth.anew), reason: v1alpha1.TriggerRerun, rerunOf: build, crash: b%8 == 0,
+			})
+		}
+	case promoteBuild:
+		if build.Spec.ImageRef != nil {
+			w.promote(build)
+		}
+	}
+}

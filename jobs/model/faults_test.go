@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+// fault is what happens to a write of a controller.
+type fault uint8
+
+const (
+	// none : it is carried out and answered.
+	none fault = iota
+	// crash : it is carried out, and then the process crashes.
+	crash
+	// crashBefore : the process crashes, and the write is never sent.
+	crashBefore
+	// late : the process crashes, and the write arrives some time later.
+	late
+	// noAnswer : it is carried out, and the process does not learn that.
+	noAnswer
+	// noRequest : it is not carried out, and the process does not learn that.
+	noRequest
+	// serverCrash : of instantiate, after the request was recorded.
+	serverCrash
+	kindsOfFaults
+)
+
+var faultNames = [...]string{"", "crash after", "crash before", "crash, arrives late", "no answer", "no request", "server crash in"}
+
+// faults are those that are to come.
+type faults struct {
+	kind fault
+	in   int // writes
+	// rare is what happens instead to writes that seldom come.
+	rare fault
+	// interject is how many requests of a controller from now something else happens in between.
+	interject int
+	// interjected is true once it has, in the look at an object that goes on.
+	interjected bool
+}
+
+// crashed ends a process in the middle.
+type crashed struct{}
+
+// write has the API carry out a write of a controller, unless there is a fault.
+func (w *world) write(point string, do func() error) error {
+	w.request()
+	kind := none
+	if w.faults.kind != none {
+		if w.faults.in == 0 {
+			kind, w.faults.kind = w.faults.kind, none
+		} else {
+			w.faults.in--
+		}
+	}
+	if rarely(point) {
+		kind, w.faults.rare = w.faults.rare, none
+	}
+	if kind == serverCrash && point != "build asked for" {
+		kind = crash
+	}
+	if kind != none && kind != serverCrash {
+		w.cover.fault(kind, point)
+		if w.tracing {
+			w.note("fault: %s %s", faultNames[kind], point)
+		}
+	}
+	switch kind {
+	case crash:
+		_ = do() // nobody is there to learn of its error
+		panic(crashed{})
+	case crashBefore:
+		panic(crashed{})
+	case late:
+		w.late = append(w.late, lateWrite{point, do})
+		panic(crashed{})
+	case noAnswer:
+		_ = do() // as the process does not learn of it
+		return errTimeout
+	case noRequest:
+		return errTimeout
+	case serverCrash:
+		w.truth.serverCrash = true
+		defer func() { w.truth.serverCrash = false }()
+	}
+	return do()
+}
+
+// rarely says whether a write comes so seldom that faults have to be aimed at it.
+func rarely(point string) bool {
+	return point == "build superseded" || point == "build pruned" || point == "pod stopped" || point == "Succeeded"
+}
+
+// request is a moment at which a controller waits for the API, and something else may happen.
+func (w *world) request() {
+	if w.faults.interject == 0 {
+		return
+	}
+	w.faults.interject--
+	if w.faults.interject > 0 || w.next >= len(w.events) || !w.events[w.next].outside() {
+		return
+	}
+	w.faults.interjected = true
+	w.step()
+}
+
+// arrive carries out a late write.
+func (w *world) arrive(which int) {
+	if len(w.late) == 0 {
+		return
+	}
+	which %= len(w.late)
+	write := w.late[which]
+	w.late = append(w.late[:which:which], w.late[which+1:]...)
+	w.arrivesLate = true
+	err := write.do()
+	w.arrivesLate = false
+	if w.tracing {
+		w.note("late: %s: %v", write.name, err)
+	}
+}
+
+// look has a controller look at an object. If it crashes, another process takes over at once, with caches that are
+// some changes old.
+func (w *world) look(at func(), ago int) {
+	defer func() {
+		w.faults = faults{}
+		switch end := recover().(type) {
+		case nil:
+		case crashed:
+			w.start(ago)
+		default:
+			panic(end)
+		}
+	}()
+	at()
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// maxDisruptions is how many disrupted attempts end a build.
+const maxDisruptions = 10
+
+// checkStatus holds the rules for a build's status, those of the server and those that only the truth can tell.
+func (w *world) checkStatus(was, is *v1alpha1.ImageBuild) {
+	before, after := &was.Status, &is.Status
+	w.cover.transition(before.Phase, after.Phase)
+	switch {
+	case before.Phase.Finished():
+		w.broken("the status of %s is final and was written again", is.Name)
+	case before.Phase != after.Phase && !slices.Contains(nextPhases(before.Phase), after.Phase):
+		w.broken("%s went from %s to %s", is.Name, before.Phase, after.Phase)
+	case before.Resolved != nil && (after.Resolved == nil || after.Resolved.InputsDigest != before.Resolved.InputsDigest):
+		w.broken("the inputs of %s have changed", is.Name)
+	case int(after.CurrentAttempt) != len(after.Attempts):
+		w.broken("%s has %d attempts, and says %d", is.Name, len(after.Attempts), after.CurrentAttempt)
+	}
+	if after.Resolved != nil {
+		w.truth.digests[is.UID] = after.Resolved.InputsDigest
+	}
+	w.checkAttempts(is, before, after)
+	if len(before.Attempts) == 0 && len(after.Attempts) == 1 && after.Phase == v1alpha1.BuildStarting {
+		w.checkAdmission(is)
+	}
+	if after.Phase.Finished() {
+		w.checkEnd(is, after)
+		if is.Spec.ImageRef != nil {
+			w.othersMove(is.Spec.ImageRef.Name)
+		}
+	}
+	if w.tracing {
+		w.note("%s is %s%s", is.Name, after.Phase, failureOf(after.Failure))
+	}
+}
+
+func failureOf(failure *v1alpha1.BuildFailure) string {
+	if failure == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (%s: %s)", failure.Reason, failure.Message)
+}
+
+func (w *world) checkAttempts(build *v1alpha1.ImageBuild, before, after *v1alpha1.ImageBuildStatus) {
+	if len(after.Attempts) < len(before.Attempts) || len(after.Attempts) > len(before.Attempts)+1 {
+		w.broken("%s had %d attempts, and has %d", build.Name, len(before.Attempts), len(after.Attempts))
+	}
+	for i := range after.Attempts {
+		attempt := &after.Attempts[i]
+		if attempt.Number != int32(i)+1 {
+			w.broken("attempt %d of %s has the number %d", i+1, build.Name, attempt.Number)
+		}
+		if i >= len(before.Attempts) {
+			w.checkNewAttempt(build, before)
+			continue
+		}
+		known := &before.Attempts[i]
+		suspended := after.Phase == v1alpha1.BuildQueued && attempt.PodUID == ""
+		switch {
+		case known.Outcome != "" && (attempt.Outcome != known.Outcome || attempt.JobUID != known.JobUID || attempt.PodUID != known.PodUID):
+			w.broken("attempt %d of %s has ended, and was changed", i+1, build.Name)
+		case attempt.JobName != known.JobName, known.JobUID != "" && attempt.JobUID != known.JobUID:
+			w.broken("attempt %d of %s got another Job", i+1, build.Name)
+		case known.PodUID != "" && attempt.PodUID != known.PodUID && !suspended:
+			w.broken("attempt %d of %s got another pod", i+1, build.Name)
+		case attempt.JobUID != "" && w.truth.jobs[attempt.JobUID] != attempt.JobName:
+			w.broken("attempt %d of %s took a Job that is not its own", i+1, build.Name)
+		}
+		if known.Outcome == "" && attempt.Outcome != "" && attempt.Failure != nil {
+			w.checkFailure(build, attempt)
+		}
+	}
+}
+
+func (w *world) checkNewAttempt(build *v1alpha1.ImageBuild, before *v1alpha1.ImageBuildStatus) {
+	failures, disruptions := 0, 0
+	for _, attempt := range before.Attempts {
+		switch attempt.Outcome {
+		case "":
+			w.broken("%s got another attempt before attempt %d had its outcome", build.Name, attempt.Number)
+		case v1alpha1.AttemptFailed:
+			failures++
+			if !slices.Contains(build.Spec.Retry.On, attempt.Failure.Class) {
+				w.broken("%s was tried again after %s", build.Name, attempt.Failure.Reason)
+			}
+		case v1alpha1.AttemptDisrupted:
+			disruptions++
+		}
+	}
+	if failures > int(*build.Spec.Retry.Limit) || disruptions >= maxDisruptions {
+		w.broken("%s was tried again after %d failures and %d disruptions", build.Name, failures, disruptions)
+	}
+	w.cover.attempts[min(len(before.Attempts)+1, len(w.cover.attempts)-1)]++
+}
+
+// checkAdmission holds the limits, but for a build that a process started that was gone: nobody can know of that.
+func (w *world) checkAdmission(build *v1alpha1.ImageBuild) {
+	if w.arrivesLate {
+		w.truth.lateStarts++
+		return
+	}
+	all, mine := 0, 0
+	for _, other := range w.builds.all {
+		if other.Name == build.Name || !active(other) {
+			continue
+		}
+		if other.Spec.ImageRef != nil && build.Spec.ImageRef != nil && other.Spec.ImageRef.UID == build.Spec.ImageRef.UID &&
+			build.Spec.RunPolicy != v1alpha1.RunPolicyParallel && other.Spec.RunPolicy != v1alpha1.RunPolicyParallel && w.truth.lateStarts == 0 {
+			w.broken("%s was started while %s goes on", build.Name, other.Name)
+		}
+		if external(other) {
+			continue
+		}
+		all++
+		if other.Namespace == build.Namespace {
+			mine++
+		}
+	}
+	all -= w.truth.lateStarts
+	mine -= w.truth.lateStarts
+	if !external(build) && (w.limits.Builds > 0 && all >= w.limits.Builds || w.limits.PerNamespace > 0 && mine >= w.limits.PerNamespace) {
+		w.broken("%s was started while %d builds go on, %d of them in its namespace: the limits are %+v", build.Name, all, mine, w.limits)
+	}
+}
+
+// checkOrder holds that a build is not admitted before one of its Image that is older and known to the queue.
+func (w *world) checkOrder(name string) {
+	known := func(b *v1alpha1.ImageBuild) bool { return w.process.ledger.Has(keyFor(b), b.UID) }
+	waits := func(b *v1alpha1.ImageBuild) bool {
+		return len(b.Status.Attempts) == 0 && !b.Status.Finished && b.Spec.CancelRequested == nil
+	}
+	build, ok := w.process.buildCache.get(name)
+	if !ok || build.Spec.ImageRef == nil || build.Spec.RunPolicy == v1alpha1.RunPolicyParallel || !known(build) {
+		return
+	}
+	for _, other := range w.process.buildCache.all {
+		if other.Spec.ImageRef == nil || other.Spec.ImageRef.UID != build.Spec.ImageRef.UID || numberOf(other) >= numberOf(build) || !known(other) || !waits(other) {
+			continue
+		}
+		if live, ok := w.builds.get(other.Name); ok && live.UID == other.UID && waits(live) {
+			w.broken("%s was admitted before %s", build.Name, other.Name)
+		}
+	}
+}
+
+// checkEnd holds what is said at the end of a build against what happened.
+func (w *world) checkEnd(build *v1alpha1.ImageBuild, status *v1alpha1.ImageBuildStatus) {
+	attempt := lastAttempt(build)
+	if attempt != nil && attempt.Outcome == "" {
+		w.broken("%s is %s, and its attempt goes on", build.Name, status.Phase)
+	}
+	if status.Phase == v1alpha1.BuildSucceeded {
+		pod := w.truth.pods[attempt.PodUID]
+		switch {
+		case pod == nil || pod.job != attempt.JobUID:
+			w.broken("%s succeeded by a pod that is not its attempt's", build.Name)
+		case pod.digest == "" || len(status.Artifacts) != 1 || status.Artifacts[0].Digest != pod.digest:
+			w.broken("%s succeeded with a result that its pod did not make", build.Name)
+		}
+		return
+	}
+	w.cover.failures[status.Failure.Reason]++
+	switch reason := status.Failure.Reason; {
+	case reason == v1alpha1.ReasonSuperseded && len(status.Attempts) > 0:
+		w.broken("%s was superseded after it had started", build.Name)
+	case (reason == v1alpha1.ReasonSuperseded || reason == v1alpha1.ReasonCancelRequested) != (build.Spec.CancelRequested != nil && status.Phase == v1alpha1.BuildCancelled):
+		w.broken("%s ended with %s", build.Name, reason)
+	case reason == v1alpha1.ReasonQueueTimeout:
+		w.checkQueueTimeout(build)
+	}
+}
+
+// checkQueueTimeout holds that no build starves once everything goes well.
+func (w *world) checkQueueTimeout(build *v1alpha1.ImageBuild) {
+	since := build.CreationTimestamp.Time
+	if build.Status.QueuedTime != nil {
+		since = build.Status.QueuedTime.Time
+	}
+	deadline := since.Add(build.Spec.Timeouts.Queue.Duration)
+	switch {
+	case w.now.Before(deadline):
+		w.broken("%s ended with QueueTimeout too early", build.Name)
+	case w.peace && deadline.After(w.truth.endedAt.Add(time.Hour)):
+		w.broken("%s starved", build.Name)
+	}
+}
+
+// checkFailure holds a failed attempt against what happened.
+func (w *world) checkFailure(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) {
+	w.cover.attemptFailures[attempt.Failure.Reason]++
+	switch attempt.Failure.Reason {
+	case v1alpha1.ReasonJobConflict:
+		if !w.truth.strangers[attempt.JobName] {
+			w.broken("attempt %d of %s ended with JobConflict, and its Job is its own", attempt.Number, build.Name)
+		}
+	case v1alpha1.ReasonJobRejected:
+		if !w.truth.rejected[attempt.JobName] {
+			w.broken("attempt %d of %s ended with JobRejected, and its Job was not rejected", attempt.Number, build.Name)
+		}
+	case v1alpha1.ReasonBuilderFailed, v1alpha1.ReasonBuilderTempFail, v1alpha1.ReasonNoResult, v1alpha1.ReasonInvalidResult, v1alpha1.ReasonOOMKilled:
+		if pod := w.truth.pods[attempt.PodUID]; pod == nil || pod.job != attempt.JobUID || pod.digest != "" {
+			w.broken("attempt %d of %s ended with %s, which its pod does not say", attempt.Number, build.Name, attempt.Failure.Reason)
+		}
+	}
+}
+
+// nextPhases is the phase table.
+func nextPhases(phase v1alpha1.BuildPhase) []v1alpha1.BuildPhase {
+	const (
+		queued, starting, running, retrying = v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying
+		cancelling, cancelled               = v1alpha1.BuildCancelling, v1alpha1.BuildCancelled
+		succeeded, failed                   = v1alpha1.BuildSucceeded, v1alpha1.BuildFailed
+	)
+	switch phase {
+	case v1alpha1.BuildPending:
+		return []v1alpha1.BuildPhase{queued, starting, failed, cancelled}
+	case queued:
+		return []v1alpha1.BuildPhase{starting, failed, cancelled}
+	case starting:
+		return []v1alpha1.BuildPhase{running, queued, succeeded, failed, retrying, cancelling, cancelled}
+	case running:
+		return []v1alpha1.BuildPhase{queued, succeeded, failed, retrying, cancelling, cancelled}
+	case retrying:
+		return []v1alpha1.BuildPhase{starting, failed, cancelled}
+	case cancelling:
+		return []v1alpha1.BuildPhase{cancelled, succeeded}
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// maxRounds is how often controllers and cluster take turns until all is quiet. Then something goes round in circles.
+const maxRounds = 400
+
+// makePeace leaves the world alone: nothing goes wrong any more, everything has time, and what is begun is ended.
+func (w *world) makePeace() {
+	w.note("peace")
+	w.peace, w.rejecting = true, false
+	if w.builderGone {
+		w.builderGone = false
+		w.start(0)
+	}
+	w.truth.endedAt = w.now
+	for len(w.late) > 0 {
+		w.arrive(0)
+	}
+	for i := range w.truth.asked {
+		if w.truth.asked[i].answer == "" {
+			w.askAgain(i)
+		}
+	}
+	w.process.relist()
+	for range maxRounds {
+		before := w.version
+		w.lookAtAll()
+		worked := w.clusterWorks()
+		if worked || w.version != before || w.deliverAll() {
+			w.deliverAll()
+			continue
+		}
+		if !w.waitForNext() {
+			w.checkPeace()
+			return
+		}
+	}
+	w.broken("there is no end to it")
+}
+
+func (w *world) deliverAll() bool {
+	p := w.process
+	behind := p.imageCache.at < len(w.images.log) || p.buildCache.at < len(w.builds.log) ||
+		p.jobCache.at < len(w.jobs.log) || p.podCache.at < len(w.pods.log)
+	for kind := range 4 {
+		p.deliver(kind, 1<<30)
+	}
+	return behind
+}
+
+func (w *world) lookAtAll() {
+	p := w.process
+	for range maxRounds {
+		name, ok := p.buildWork.pick(w.now, 0)
+		if !ok {
+			break
+		}
+		p.lookAtBuild(name)
+	}
+	for range maxRounds {
+		name, ok := p.imageWork.pick(w.now, 0)
+		if !ok {
+			return
+		}
+		p.lookAtImage(name)
+		w.deliverAll()
+	}
+	w.broken("a controller does not come to rest")
+}
+
+func (w *world) clusterWorks() (worked bool) {
+	for _, job := range slices.Clone(w.jobs.all) {
+		worked = w.resumeJob(job) || w.workOnJob(job, 0) || worked
+	}
+	for _, pod := range slices.Clone(w.pods.all) {
+		for range 3 { // scheduled, started, ended
+			if now, ok := w.pods.get(pod.Name); ok {
+				worked = w.workOnPod(now, 0) || worked
+			}
+		}
+	}
+	return worked
+}
+
+// waitForNext lets the time pass until a controller wants to look at something. It returns false if all is done.
+func (w *world) waitForNext() bool {
+	p := w.process
+	next := time.Time{}
+	for _, item := range p.imageWork.items {
+		if !item.due.After(w.now.Add(2 * lookAgain)) {
+			next = earlier(next, item.due)
+		}
+	}
+	for _, build := range w.builds.all {
+		if build.Status.Finished {
+			continue
+		}
+		at := slices.IndexFunc(p.buildWork.items, func(i item) bool { return i.name == build.Name })
+		if at >= 0 {
+			next = earlier(next, p.buildWork.items[at].due)
+			continue
+		}
+		if active(build) {
+			w.broken("%s is %s, and nobody looks at it", build.Name, build.Status.Phase)
+		}
+	}
+	if next.IsZero() {
+		return false
+	}
+	if next.After(w.now) {
+		w.now = next
+	}
+	return true
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// checkPeace holds that nothing was lost.
+func (w *world) checkPeace() {
+	for _, build := range w.builds.all {
+		if !build.Status.Finished {
+			w.broken("%s is %s in the end", build.Name, build.Status.Phase)
+		}
+	}
+	for i := range w.truth.asked {
+		if w.truth.asked[i].answer == "" {
+			w.broken("request %s has no answer", w.truth.asked[i].id)
+		}
+	}
+	for _, given := range w.truth.given {
+		w.checkNumber(given)
+	}
+	for _, image := range w.images.all {
+		w.checkImage(image)
+	}
+}
+
+// checkNumber holds that a number has, or had, its build. One of the controller's has none only if its request was
+// overtaken: the Image has changed before it could be asked for again.
+func (w *world) checkNumber(given given) {
+	for _, build := range w.truth.created {
+		if build.Spec.ImageRef.UID == given.image && numberOf(build) == given.record.Number {
+			return
+		}
+	}
+	for _, build := range w.builds.all { // a stranger's, which took the name: the request has another number
+		if build.Name == fmt.Sprintf("%s-%d", given.name, given.record.Number) {
+			return
+		}
+	}
+	if given.overtaken || w.truth.moved[given.name] != given.moved || strings.HasPrefix(given.record.RequestID, "schedule:") {
+		return
+	}
+	w.broken("number %d of %s, given to request %s, has no build", given.record.Number, given.name, given.record.RequestID)
+}
+
+// checkImage holds that the status of an Image says what is, and that no change was missed.
+func (w *world) checkImage(image *v1alpha1.Image) {
+	status, spec := &image.Status, &image.Spec
+	newest := int64(0)
+	for _, build := range w.builds.all {
+		if build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == image.UID {
+			newest = max(newest, numberOf(build))
+		}
+	}
+	now := w.resolve(&spec.BuildInputs, w.images.get)
+	digest := ""
+	if now.resolved != nil {
+		digest = now.resolved.InputsDigest
+	}
+	tooMany := *spec.Triggers.DisableAfterFailures > 0 && status.ConsecutiveFailures >= *spec.Triggers.DisableAfterFailures
+	switch {
+	case status.ActiveBuilds != 0 || status.QueuedBuilds != 0:
+		w.broken("%s says that builds go on", image.Name)
+	case newest > 0 && (status.LatestBuild == nil || status.LatestBuild.Number < newest ||
+		status.LatestBuild.Number == newest && !status.LatestBuild.Phase.Finished()):
+		w.broken("%s does not know its build %d", image.Name, newest)
+	case status.InputsDigest != digest:
+		w.broken("%s does not know what its inputs resolve to", image.Name)
+	case digest == "" || *spec.Suspend || !*spec.Triggers.OnSpecChange || tooMany:
+	case status.LastAttempted == nil || status.LastAttempted.InputsDigest != digest:
+		w.broken("%s has changed, and there is no build", image.Name)
+	}
+}

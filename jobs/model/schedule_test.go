@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/jobs/queue"
+)
+
+// kind of an event.
+type kind uint8
+
+const (
+	deliverNews kind = iota
+	lookAtBuild
+	lookAtImage
+	workOnJob
+	workOnPod
+	passTime
+	editImage
+	askForBuild
+	askAgain
+	cancelBuild
+	rerunBuild
+	promoteBuild
+	deleteBuild
+	createDirectly
+	recreateImage
+	disruptPod
+	deleteJob
+	strangersJob
+	kueue
+	workOnAll
+	changeOperator
+	loseNews
+	repeatNews
+	relistAll
+	crashNow
+	arriveLate
+	kinds
+)
+
+var kindNames = [...]string{
+	"news arrive", "build controller looks", "image controller looks", "Job controller works", "kubelet works", "time passes", "image is edited",
+	"build is asked for", "request is repeated", "build is cancelled", "build is rerun", "build is promoted", "build is deleted", "build is created directly",
+	"image is recreated", "pod is disrupted", "Job is deleted", "stranger makes a Job", "Kueue decides", "cluster works", "operator changes something", "news are lost",
+	"news are repeated", "relist", "process crashes", "late write arrives",
+}
+
+// weights of the kinds of events.
+var weights = [kinds]int{
+	deliverNews: 130, lookAtBuild: 240, lookAtImage: 70, workOnJob: 30, workOnPod: 60, workOnAll: 170, passTime: 50, editImage: 30, askForBuild: 46,
+	askAgain: 5, cancelBuild: 26, rerunBuild: 12, promoteBuild: 8, deleteBuild: 4, createDirectly: 5, recreateImage: 2, disruptPod: 22, deleteJob: 5,
+	strangersJob: 6, kueue: 50, changeOperator: 4, loseNews: 8, repeatNews: 6, relistAll: 6, crashNow: 4, arriveLate: 12,
+}
+
+// event is one step of a schedule. What its numbers stand for depends on what there is when it comes.
+type event struct {
+	kind kind
+	a, b uint16
+}
+
+func (e event) String() string { return fmt.Sprintf("%s (%d, %d)", kindNames[e.kind], e.a, e.b) }
+
+// outside says whether the event happens outside of the controllers.
+func (e event) outside() bool { return e.kind >= workOnJob && e.kind <= workOnAll }
+
+// schedule is a world to begin with, and what happens in it.
+type schedule struct {
+	seed   uint64
+	mutant mutant
+	events []event
+}
+
+var epoch = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// longestTurnBack is how far clocks are turned back.
+const longestTurnBack = 5 * time.Second
+
+// newSchedule makes the schedule of a seed.
+func newSchedule(seed uint64, wrong mutant) schedule {
+	random := rand.New(rand.NewPCG(seed, 1))
+	total := 0
+	for _, weight := range weights {
+		total += weight
+	}
+	events := make([]event, 24+random.IntN(24))
+	for i := range events {
+		at := random.IntN(total)
+		kind := kind(0)
+		for ; at >= weights[kind]; kind++ {
+			at -= weights[kind]
+		}
+		bits := random.Uint32()
+		events[i] = event{kind: kind, a: uint16(bits), b: uint16(bits >> 16)}
+	}
+	return schedule{seed: seed, mutant: wrong, events: events}
+}
+
+// newWorld is what a schedule begins with.
+func newWorld(s schedule, memo *memo, cover *coverage) *world {
+	random := rand.New(rand.NewPCG(s.seed, 2))
+	w := &world{memo: memo, cover: cover, mutant: s.mutant, now: epoch, events: s.events, refusals: map[types.UID]string{}}
+	w.limits = queue.Limits{Builds: random.IntN(4), PerNamespace: random.IntN(3)}
+	if w.limits.Builds == 3 {
+		w.limits.Builds = 1
+	}
+	w.truth = truth{
+		byHand: map[types.UID]bool{}, digests: map[types.UID]string{}, jobs: map[types.UID]string{}, pods: map[types.UID]*podTruth{},
+		moved: map[string]int{}, strangers: map[string]bool{}, rejected: map[string]bool{}, scheduledAt: map[string]time.Time{},
+	}
+	worlds := [...][2]string{{"a", "c"}, {"a", "b"}, {"a", ""}, {"a", "b"}}
+	for _, name := range worlds[random.IntN(len(worlds))] {
+		if name != "" {
+			w.createImage(name, map[string]string{"a": "x", "b": "x", "c": "y"}[name], random.Uint32())
+		}
+	}
+	w.start(0)
+	return w
+}
+
+// step has the next event happen.
+func (w *world) step() {
+	e := w.events[w.next]
+	w.next++
+	if w.tracing {
+		w.note("%3d %s", w.next-1, e)
+	}
+	w.cover.events++
+	w.now = w.now.Add(settle)
+	a, b := int(e.a), int(e.b)
+	switch e.kind {
+	case deliverNews:
+		w.process.deliver(a%4, 1+b%8)
+	case loseNews:
+		w.process.lose(a % 4)
+	case repeatNews:
+		w.process.repeat(a % 4)
+	case relistAll:
+		w.process.relist()
+	case lookAtImage, lookAtBuild:
+		w.lookAtSomething(e.kind, a, b)
+	case crashNow:
+		w.start(a)
+	case arriveLate:
+		w.arrive(a)
+	case passTime:
+		w.pass(a)
+	case changeOperator:
+		w.changeOperator(a)
+	default:
+		w.happen(e.kind, a, b)
+	}
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"errors"
+	"fmt"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// What the API answers. Of errTimeout nobody knows what became of the request.
+var (
+	errNotFound = errors.New("not found")
+	errConflict = errors.New("conflict")
+	errExists   = errors.New("already exists")
+	errGone     = errors.New("gone")
+	errServer   = errors.New("the server has crashed")
+	errTimeout  = errors.New("timeout")
+)
+
+// request is a build that is asked for, at an Image or, for a rerun, at an earlier build of it.
+type request struct {
+	image      string
+	uid        types.UID // of the Image, for a rerun
+	id         string
+	reason     v1alpha1.TriggerReason
+	parameters []v1alpha1.Parameter
+	rerunOf    *v1alpha1.ImageBuild
+	crash      bool // of the server, once it has recorded the request
+}
+
+// instantiate is the subresource of that name, and what rerun comes to.
+func (w *world) instantiate(r request) (*v1alpha1.ImageBuild, error) {
+	image, ok := w.images.get(r.image)
+	switch {
+	case !ok:
+		return nil, errNotFound
+	case r.uid != "" && image.UID != r.uid:
+		return nil, errConflict
+	}
+	for taken := int64(0); ; {
+		image, record := w.allocate(r, taken)
+		if r.crash {
+			w.cover.point("the server crashes, request recorded")
+			return nil, errServer
+		}
+		name := fmt.Sprintf("%s-%d", image.Name, record.Number)
+		build, found := w.builds.get(name)
+		switch {
+		case !found && record.UID != "":
+			return nil, errGone
+		case !found:
+			build = w.compose(r, image, record.Number, name)
+			w.checkNewBuild(build, image)
+			put(w, &w.builds, build)
+			return build, nil
+		case record.UID != "" && build.UID == record.UID, record.UID == "" && isOf(build, image, record):
+			return build, nil
+		case record.UID != "":
+			return nil, errGone
+		}
+		taken = record.Number
+	}
+}
+
+func isOf(build *v1alpha1.ImageBuild, image *v1alpha1.Image, record v1alpha1.BuildRequestRecord) bool {
+	return build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == image.UID && numberOf(build) == record.Number &&
+		build.Spec.Trigger.RequestID == record.RequestID
+}
+
+// allocate finds or records the request. taken is a number whose name is somebody else's.
+func (w *world) allocate(r request, taken int64) (*v1alpha1.Image, v1alpha1.BuildRequestRecord) {
+	image, _ := w.images.get(r.image)
+	known := -1
+	for i, record := range image.Status.RecentRequests {
+		if record.RequestID != r.id {
+			continue
+		}
+		if record.Number != taken {
+			return image, record
+		}
+		known = i
+	}
+	next := *image
+	number := image.Status.BuildCounter + 1
+	for {
+		if _, found := w.builds.get(fmt.Sprintf("%s-%d", image.Name, number)); !found {
+			break
+		}
+		number++
+	}
+	record := v1alpha1.BuildRequestRecord{RequestID: r.id, Number: number}
+	next.Status.BuildCounter = number
+	next.Status.RecentRequests = append([]v1alpha1.BuildRequestRecord(nil), image.Status.RecentRequests...)
+	if known >= 0 {
+		next.Status.RecentRequests[known] = record
+	} else {
+		next.Status.RecentRequests = append(next.Status.RecentRequests, record)
+	}
+	put(w, &w.images, &next)
+	w.truth.given = append(w.truth.given, given{image: next.UID, record: record, moved: w.truth.moved[next.Name], name: next.Name, overtaken: w.arrivesLate || w.truth.excused})
+	return &next, record
+}
+
+func (w *world) compose(r request, image *v1alpha1.Image, number int64, name string) *v1alpha1.ImageBuild {
+	generation := image.Generation
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{
+		Name: name, Namespace: image.Namespace, UID: w.uid(), Generation: 1, CreationTimestamp: w.time(),
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: "images.goldsmith.dev/v1alpha1", Kind: "Image", Name: image.Name, UID: image.UID, Controller: new(true)}},
+	}}
+	build.Spec = v1alpha1.ImageBuildSpec{
+		ImageRef: &v1alpha1.ImageReference{Name: image.Name, UID: image.UID}, Number: &number, ImageGeneration: &generation,
+		RunPolicy: image.Spec.RunPolicy, Trigger: &v1alpha1.BuildTrigger{Reason: r.reason, RequestID: r.id, Parameters: r.parameters},
+		Inputs: image.Spec.BuildInputs, Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry,
+	}
+	if len(r.parameters) > 0 {
+		build.Spec.Inputs.Parameters = inputs.WithParameters(image.Spec.Parameters, r.parameters)
+	}
+	if earlier := r.rerunOf; earlier != nil {
+		build.Spec.Trigger.RerunOf, build.Spec.Trigger.Parameters = earlier.Name, earlier.Spec.Trigger.Parameters
+		build.Spec.ImageGeneration, build.Spec.Inputs = earlier.Spec.ImageGeneration, earlier.Spec.Inputs
+		build.Spec.Timeouts, build.Spec.Retry, build.Spec.Pinned = earlier.Spec.Timeouts, earlier.Spec.Retry, inputs.Pinned(earlier)
+	}
+	build.Status.Phase = v1alpha1.BuildPending
+	return build
+}
+
+// updateImageStatus keeps what is instantiate's and the channels' own.
+func (w *world) updateImageStatus(image *v1alpha1.Image, status v1alpha1.ImageStatus) error {
+	live, ok := w.images.get(image.Name)
+	switch {
+	case !ok:
+		return errNotFound
+	case live.ResourceVersion != image.ResourceVersion:
+		return errConflict
+	}
+	next := *live
+	next.Status = status
+	next.Status.BuildCounter, next.Status.Channels = live.Status.BuildCounter, live.Status.Channels
+	next.Status.RecentRequests = append([]v1alpha1.BuildRequestRecord(nil), live.Status.RecentRequests...)
+	for i := range next.Status.RecentRequests {
+		record := &next.Status.RecentRequests[i]
+		for _, reported := range status.RecentRequests {
+			if record.UID == "" && reported.RequestID == record.RequestID && reported.Number == record.Number {
+				record.UID = reported.UID
+			}
+		}
+	}
+	if !sameImageStatus(w.cover, &next.Status, &live.Status) { // a store does not write what it has
+		put(w, &w.images, &next)
+	}
+	return nil
+}
+
+// updateBuildStatus refuses what the real one refuses; a controller that asks for it has broken an invariant.
+func (w *world) updateBuildStatus(build *v1alpha1.ImageBuild, status v1alpha1.ImageBuildStatus) (*v1alpha1.ImageBuild, error) {
+	live, ok := w.builds.get(build.Name)
+	switch {
+	case !ok || live.UID != build.UID:
+		return nil, errNotFound
+	case live.ResourceVersion != build.ResourceVersion:
+		return nil, errConflict
+	}
+	next := *live
+	next.Status = status
+	next.Status.Finished = status.Phase.Finished()
+	w.checkStatus(live, &next)
+	put(w, &w.builds, &next)
+	return &next, nil
+}
+
+// cancel is the subresource of that name. supersededBy is empty if a person asks.
+func (w *world) cancel(name, supersededBy string) error {
+	live, ok := w.builds.get(name)
+	waits := ok && len(live.Status.Attempts) == 0 && (live.Status.Phase == v1alpha1.BuildPending || live.Status.Phase == v1alpha1.BuildQueued)
+	switch {
+	case !ok:
+		return errNotFound
+	case live.Spec.CancelRequested != nil || live.Status.Phase.Finished() || supersededBy != "" && !waits:
+		return nil
+	}
+	if newer, ok := w.builds.get(supersededBy); supersededBy != "" && (!ok || numberOf(newer) <= numberOf(live)) {
+		return errNotFound
+	}
+	next := *live
+	next.Generation++
+	next.Spec.CancelRequested = &v1alpha1.CancelRequested{Time: w.time(), SupersededBy: supersededBy}
+	put(w, &w.builds, &next)
+	return nil
+}
+
+func (w *world) createJob(job *batchv1.Job) error {
+	if _, ok := w.jobs.get(job.Name); ok {
+		return errExists
+	}
+	if w.rejecting {
+		w.truth.rejected[job.Name] = true
+		return errRejected
+	}
+	w.checkNewJob(job)
+	next := *job
+	next.UID, next.CreationTimestamp = w.uid(), w.time()
+	put(w, &w.jobs, &next)
+	w.truth.jobs[next.UID] = next.Name
+	return nil
+}
+
+// deleteJob deletes it at once, and its pods some time later.
+func (w *world) deleteJob(name string, uid types.UID) error {
+	job, ok := w.jobs.get(name)
+	if !ok || job.UID != uid {
+		return errNotFound
+	}
+	remove(w, &w.jobs, job)
+	return nil
+}
+
+// stopPod lowers the pod's deadline.
+func (w *world) stopPod(name string, uid types.UID) error {
+	pod, ok := w.pods.get(name)
+	if !ok || pod.UID != uid {
+		return errNotFound
+	}
+	w.changePod(pod, func(next *corev1.Pod) { next.Spec.ActiveDeadlineSeconds = new(int64(1)) })
+	return nil
+}
+
+func (w *world) deleteBuild(name string, uid types.UID) error {
+	build, ok := w.builds.get(name)
+	if !ok || build.UID != uid {
+		return errNotFound
+	}
+	remove(w, &w.builds, build)
+	return nil
+}
+
+// resolution is what inputs resolve to, or why they do not.
+type resolution struct {
+	resolved   *v1alpha1.ResolvedInputs
+	unresolved *v1alpha1.BuildFailure
+}
+
+// resolve resolves inputs with a base as somebody knows it.
+func (w *world) resolve(given *v1alpha1.BuildInputs, base func(name string) (*v1alpha1.Image, bool)) resolution {
+	if failure := w.memo.lookup(given.Builder, w.builderGone); failure != nil {
+		return resolution{unresolved: failure}
+	}
+	var found *v1alpha1.Image
+	if given.Base.ImageRef != nil {
+		if image, ok := base(given.Base.ImageRef.Name); ok {
+			found = image
+		}
+	}
+	return w.memo.resolve(given, found)
+}

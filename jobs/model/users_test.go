@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+// createImage creates an Image of the settings that a number stands for. Image b is based on Image a.
+func (w *world) createImage(name, namespace string, settings uint32) {
+	bit := func(n int) bool { return settings>>n&1 == 1 }
+	two := func(n int) int32 { return int32(settings >> n & 3) }
+	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, UID: w.uid(), Generation: 1, CreationTimestamp: w.time()}}
+	spec := &image.Spec
+	spec.Builder.Name = "mock"
+	spec.Base.Reference = "debian"
+	spec.Parameters = []v1alpha1.Parameter{{Name: "v", Value: "0"}}
+	spec.Targets = []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}
+	if name == "b" {
+		spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "a"}}
+	}
+	if two(0) == 0 || bit(22) && bit(23) {
+		spec.Template = &v1alpha1.BuildTemplate{QueueName: "q"}
+	}
+	spec.RunPolicy = []v1alpha1.RunPolicy{v1alpha1.RunPolicySerial, v1alpha1.RunPolicySerialLatestOnly, v1alpha1.RunPolicyParallel, v1alpha1.RunPolicySerialLatestOnly}[two(2)]
+	spec.Triggers = &v1alpha1.Triggers{DisableAfterFailures: new([]int32{0, 1, 2, 5}[two(4)])}
+	if bit(6) && bit(7) {
+		spec.Triggers.Schedule = &v1alpha1.Schedule{Cron: "0 * * * *", Mode: v1alpha1.ScheduleAlways}
+		if bit(8) {
+			spec.Triggers.Schedule.Mode, spec.Triggers.Schedule.Jitter = v1alpha1.ScheduleIfChanged, &metav1.Duration{Duration: time.Minute}
+		}
+		if bit(9) {
+			spec.Triggers.Schedule.StartingDeadline = &metav1.Duration{Duration: time.Minute}
+		}
+		w.truth.scheduledAt[name] = w.now
+	} else {
+		delete(w.truth.scheduledAt, name)
+	}
+	spec.Triggers.OnSpecChange = new(!bit(10) || !bit(11) || !bit(6))
+	spec.Timeouts = &v1alpha1.BuildTimeouts{Start: &metav1.Duration{Duration: time.Minute}, Queue: &metav1.Duration{Duration: 10 * time.Minute}}
+	if bit(12) {
+		spec.Timeouts.Queue.Duration = 24 * time.Hour
+	}
+	spec.Retry = &v1alpha1.RetryPolicy{Limit: new(two(13)), Backoff: &v1alpha1.Backoff{Initial: &metav1.Duration{Duration: 10 * time.Second}, Max: &metav1.Duration{Duration: 20 * time.Second}}}
+	if bit(15) {
+		spec.Retry.On = []v1alpha1.FailureClass{v1alpha1.FailureUser, v1alpha1.FailureInfrastructure, v1alpha1.FailureTimeout}
+	}
+	if bit(16) {
+		spec.Retry.Backoff.Initial.Duration = 0
+	}
+	spec.History = &v1alpha1.HistoryLimits{Succeeded: new(1 + two(17)), Failed: new(two(19))}
+	if bit(21) {
+		spec.History.TTL = &v1alpha1.HistoryTTL{Succeeded: &metav1.Duration{Duration: time.Hour}, Failed: &metav1.Duration{Duration: time.Minute}}
+	}
+	v1alpha1.SetObjectDefaults_Image(image)
+	put(w, &w.images, image)
+}
+
+// edit changes an Image's spec.
+func (w *world) edit(image *v1alpha1.Image, change func(*v1alpha1.ImageSpec)) {
+	next := *image
+	next.Generation++
+	change(&next.Spec)
+	w.truth.moved[next.Name]++
+	put(w, &w.images, &next)
+}
+
+// editSomething changes what an Image is made from, or how.
+func (w *world) editSomething(image *v1alpha1.Image, how int) {
+	switch {
+	case how%16 == 8:
+		w.edit(image, func(spec *v1alpha1.ImageSpec) {
+			if spec.Source == nil {
+				spec.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "missing"}}
+			} else {
+				spec.Source = nil
+			}
+		})
+	case how%16 == 9:
+		w.edit(image, func(spec *v1alpha1.ImageSpec) {
+			if spec.Builder.Image == "" {
+				spec.Builder = v1alpha1.Builder{Image: "mine"}
+			} else {
+				spec.Builder = v1alpha1.Builder{Name: "mock"}
+			}
+		})
+	case how%16 == 10 && image.Spec.Base.ImageRef != nil:
+		w.edit(image, func(spec *v1alpha1.ImageSpec) {
+			ref := *spec.Base.ImageRef
+			ref.Channel = map[string]string{"": "stable", "stable": ""}[ref.Channel]
+			spec.Base.ImageRef = &ref
+		})
+	case how%16 == 11:
+		w.edit(image, func(spec *v1alpha1.ImageSpec) {
+			spec.RunPolicy = []v1alpha1.RunPolicy{v1alpha1.RunPolicySerial, v1alpha1.RunPolicySerialLatestOnly, v1alpha1.RunPolicyParallel}[how/16%3]
+		})
+	case how%16 > 12:
+		w.edit(image, func(spec *v1alpha1.ImageSpec) { spec.Suspend = new(!*spec.Suspend) })
+	default:
+		w.edit(image, func(spec *v1alpha1.ImageSpec) {
+			spec.Parameters = []v1alpha1.Parameter{{Name: "v", Value: strconv.Itoa(how / 16 % 3)}}
+		})
+	}
+}
+
+// askFor has a person ask for a build, once or for the rest of the schedule.
+func (w *world) askFor(wanted request) {
+	w.truth.asked = append(w.truth.asked, asked{request: wanted})
+	w.askAgain(len(w.truth.asked) - 1)
+}
+
+// askAgain repeats a request. It has to be answered with the same build.
+func (w *world) askAgain(which int) {
+	asked := &w.truth.asked[which]
+	w.truth.moved[asked.image]++
+	build, err := w.instantiate(asked.request)
+	asked.crash = false
+	if w.tracing {
+		w.note("person asked for a build of %s, request %s: %v", asked.image, asked.id, err)
+	}
+	switch {
+	case errors.Is(err, errServer):
+	case err != nil:
+		if asked.answer == "" {
+			asked.answer = "none"
+		}
+	case asked.answer == "" || asked.answer == "none":
+		asked.answer = build.UID
+	case asked.answer != build.UID && !w.truth.byHand[asked.answer]:
+		w.broken("request %s was answered with two builds, the second of them %s", asked.id, build.Name)
+	}
+}
+
+// promote moves the channel of an Image to a build that has succeeded.
+func (w *world) promote(build *v1alpha1.ImageBuild) {
+	image, ok := w.images.get(build.Spec.ImageRef.Name)
+	if !ok || image.UID != build.Spec.ImageRef.UID || build.Status.Phase != v1alpha1.BuildSucceeded {
+		return
+	}
+	next := *image
+	next.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: build.Name, Digest: inputs.ArtifactsDigest(build.Status.Artifacts)}}
+	w.othersMove(image.Name)
+	put(w, &w.images, &next)
+}
+
+// othersMove notes that what other Images may be based on has changed.
+func (w *world) othersMove(image string) {
+	for _, other := range [...]string{"a", "b", "c"} {
+		if other != image {
+			w.truth.moved[other]++
+		}
+	}
+}
+
+// createStrangersJob takes the name that the next attempt's Job will have.
+func (w *world) createStrangersJob(build *v1alpha1.ImageBuild) {
+	name := render.JobName(build, int32(len(build.Status.Attempts))+1)
+	if _, ok := w.jobs.get(name); ok || build.Status.Finished {
+		return
+	}
+	w.truth.strangers[name] = true
+	put(w, &w.jobs, &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: build.Namespace, UID: w.uid()}})
+}
+
+// createDirectly creates a build of no Image. With a number it takes a name that an Image's next build would have.
+func (w *world) createDirectly(image *v1alpha1.Image, taken bool) {
+	w.truth.anew++
+	name := fmt.Sprintf("direct-%d", w.truth.anew)
+	if taken {
+		name = fmt.Sprintf("%s-%d", image.Name, image.Status.BuildCounter+1)
+	}
+	if _, ok := w.builds.get(name); ok {
+		return
+	}
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: image.Namespace, UID: w.uid(), Generation: 1, CreationTimestamp: w.time()}}
+	build.Spec = v1alpha1.ImageBuildSpec{
+		Trigger: &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual}, Inputs: image.Spec.BuildInputs,
+		Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry,
+	}
+	build.Status.Phase = v1alpha1.BuildPending
+	put(w, &w.builds, build)
+}
+
+// deleteByHand deletes a build.
+func (w *world) deleteByHand(build *v1alpha1.ImageBuild) {
+	w.truth.byHand[build.UID] = true
+	if ref := build.Spec.ImageRef; ref != nil {
+		w.truth.moved[ref.Name]++
+	}
+	remove(w, &w.builds, build)
+}
+
+// recreate deletes an Image with all that is its own, and creates another one of its name.
+func (w *world) recreate(image *v1alpha1.Image, settings uint32) {
+	for _, build := range slices.Clone(w.builds.all) {
+		if build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == image.UID {
+			w.deleteByHand(build)
+		}
+	}
+	w.truth.given = slices.DeleteFunc(w.truth.given, func(g given) bool { return g.image == image.UID })
+	w.truth.asked = slices.DeleteFunc(w.truth.asked, func(a asked) bool { return a.image == image.Name })
+	remove(w, &w.images, image)
+	w.othersMove(image.Name)
+	w.createImage(image.Name, image.Namespace, settings)
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/queue"
+)
+
+// world is everything outside of the controllers: what the API stores, the cluster, and what really happened in it.
+// Objects in it are never changed, only replaced.
+type world struct {
+	memo    *memo
+	cover   *coverage
+	mutant  mutant
+	trace   []string
+	tracing bool
+
+	now     time.Time
+	version int
+	uids    int
+
+	images table[*v1alpha1.Image]
+	builds table[*v1alpha1.ImageBuild]
+	jobs   table[*batchv1.Job]
+	pods   table[*corev1.Pod]
+	// refusals are what events say of why Jobs have no pod.
+	refusals map[types.UID]string
+	// builderGone is true while the operator does not register the builder.
+	builderGone bool
+	// rejecting is true while admission refuses Jobs.
+	rejecting bool
+
+	limits  queue.Limits
+	process *process
+	events  []event
+	next    int // of events
+	faults  faults
+	// late are writes of a process that is gone, on their way.
+	late []lateWrite
+	// arrivesLate is true while such a write is carried out.
+	arrivesLate bool
+	// peace is true once nothing goes wrong any more.
+	peace bool
+
+	truth truth
+}
+
+// lateWrite is a write that arrives after its process has gone.
+type lateWrite struct {
+	name string
+	do   func() error
+}
+
+// stored is an object of the API.
+type stored interface {
+	comparable
+	metav1.Object
+}
+
+// table is the objects of a kind, and all that ever happened to them.
+type table[T stored] struct {
+	all []T
+	log []change[T]
+}
+
+// change is a watch event. was is not set for a new object, is not for one that is gone.
+type change[T stored] struct{ was, is T }
+
+// get is the object of a name. Names are unique among all namespaces here.
+func (t *table[T]) get(name string) (object T, ok bool) {
+	for _, object := range t.all {
+		if object.GetName() == name {
+			return object, true
+		}
+	}
+	return object, false
+}
+
+// put stores a new object, or a new version of one.
+func put[T stored](w *world, t *table[T], object T) {
+	w.version++
+	object.SetResourceVersion(strconv.Itoa(w.version))
+	for i, known := range t.all {
+		if known.GetName() == object.GetName() {
+			t.log = append(t.log, change[T]{was: known, is: object})
+			t.all[i] = object
+			return
+		}
+	}
+	t.log = append(t.log, change[T]{is: object})
+	t.all = append(t.all, object)
+}
+
+// remove takes an object out.
+func remove[T stored](w *world, t *table[T], object T) {
+	w.version++
+	t.all = slices.DeleteFunc(t.all, func(other T) bool { return other.GetName() == object.GetName() })
+	t.log = append(t.log, change[T]{was: object})
+}
+
+// uid is one that nothing has had.
+func (w *world) uid() types.UID {
+	w.uids++
+	return types.UID("u" + strconv.Itoa(w.uids))
+}
+
+func (w *world) time() metav1.Time { return metav1.NewTime(w.now.Truncate(time.Second)) }
+
+// note tells what happens, for people.
+func (w *world) note(format string, args ...any) {
+	if w.tracing {
+		w.trace = append(w.trace, fmt.Sprintf("%s  ", w.now.Format("02 15:04:05"))+fmt.Sprintf(format, args...))
+	}
+}
+
+// violation is a broken invariant.
+type violation struct{ text string }
+
+// broken ends the schedule: an invariant does not hold.
+func (w *world) broken(format string, args ...any) {
+	panic(violation{fmt.Sprintf(format, args...)})
+}
+
+// active says whether a build has an attempt and goes on.
+func active(build *v1alpha1.ImageBuild) bool {
+	return !build.Status.Phase.Finished() && len(build.Status.Attempts) > 0
+}
+
+func lastAttempt(build *v1alpha1.ImageBuild) *v1alpha1.BuildAttempt {
+	if n := len(build.Status.Attempts); n > 0 {
+		return &build.Status.Attempts[n-1]
+	}
+	return nil
+}
+
+func numberOf(build *v1alpha1.ImageBuild) int64 {
+	if build.Spec.Number == nil {
+		return 0
+	}
+	return *build.Spec.Number
+}
+
+func external(build *v1alpha1.ImageBuild) bool {
+	return build.Spec.Inputs.Template != nil && build.Spec.Inputs.Template.QueueName != ""
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/state"
+)
+
+// Patience is how long a build waits before it goes ahead of younger ones of its namespace whatever their priority.
+const Patience = time.Hour
+
+// Key names a build.
+type Key = types.NamespacedName
+
+// State is where a build stands with the queue.
+type State uint8
+
+const (
+	// Waiting is a build that may be admitted.
+	Waiting State = iota
+	// Resting is a build that waits and is passed over for now. Those of its Image that come after it still do.
+	Resting
+	// Active is a build that was admitted and has not finished.
+	Active
+)
+
+// Build is what the queue knows of a build.
+type Build struct {
+	Key
+	// Image is the UID of its Image; empty for a build created directly.
+	Image types.UID
+	// Number among the builds of the Image.
+	Number int64
+	// Since is when it was created.
+	Since time.Time
+	// Priority among the builds of its namespace that wait.
+	Priority int32
+	// State is where it stands.
+	State State
+	// Serial is true if it waits for the other builds of its Image.
+	Serial bool
+	// External is true if Kueue decides when its Jobs start: it counts in no limit.
+	External bool
+}
+
+// Of is what the queue has to know of a build as it is stored. It returns false if the build has no part in it: it has
+// finished, or it waits and will not start any more, being cancelled or deleted.
+func Of(build *v1alpha1.ImageBuild) (Build, bool) {
+	view := Build{
+		Key:   Key{Namespace: build.Namespace, Name: build.Name},
+		Since: build.CreationTimestamp.Time,
+		State: Waiting,
+	}
+	switch {
+	case build.Status.Phase.Finished():
+		return Build{}, false
+	case !state.Waits(build):
+		view.State = Active
+	case build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil:
+		return Build{}, false
+	}
+	if build.Spec.Priority != nil {
+		view.Priority = *build.Spec.Priority
+	}
+	if template := build.Spec.Inputs.Template; template != nil {
+		view.External = template.QueueName != ""
+	}
+	if ref := build.Spec.ImageRef; ref != nil {
+		view.Image = ref.UID
+		view.Serial = build.Spec.RunPolicy != v1alpha1.RunPolicyParallel // stored before there were others, it says nothing
+		if build.Spec.Number != nil {
+			view.Number = *build.Spec.Number
+		}
+	}
+	return view, true
+}
+
+// older says whether one build has waited longer than another.
+func older(a, b *Build) bool {
+	return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name)) < 0
+}
+
+// before says whether one build of a namespace goes before another as long as neither has waited too long.
+func before(a, b *Build) bool {
+	if a.Priority != b.Priority {
+		return a.Priority > b.Priority
+	}
+	return older(a, b)
+}
+
+// numbered says whether one build of an Image goes before another.
+func numbered(a, b *Build) bool {
+	if a.Number != b.Number {
+		return a.Number < b.Number
+	}
+	return older(a, b)
+}

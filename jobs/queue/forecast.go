@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"container/heap"
+	"slices"
+	"time"
+)
+
+// assumed is how long a build is taken to last where nothing at all is known: it gives an order, and no times.
+const assumed = time.Minute
+
+// Expectation is what is known of how long builds last.
+type Expectation struct {
+	// Started is when an active build was admitted.
+	Started func(key Key) time.Time
+	// Lasts is how long a build will last, or false if nothing is known of it: then it is taken to last as long as the
+	// others do on average.
+	Lasts func(key Key) (time.Duration, bool)
+}
+
+// Place is where a build stands in the order.
+type Place struct {
+	Key
+	// Position from 1.
+	Position int
+	// Start is when it would start; zero if that cannot be told.
+	Start time.Time
+	// Why is what it waits for now.
+	Why string
+}
+
+// Forecast plays through the admission of all builds that wait, in that order, as if none were added. It uses up the queue.
+// An active build that lasts longer than expected is taken to end now. Builds that would never be admitted, such as those
+// of a namespace that may run none, come last, without a time.
+func (q *Queue) Forecast(now time.Time, expected Expectation) []Place {
+	play := &play{queue: q, now: now, expected: expected, why: q.reasons()}
+	play.average, play.known = q.averageOf(expected)
+	for key, build := range q.builds {
+		if build.State == Active {
+			play.end(key, expected.Started(key))
+		}
+	}
+	for {
+		if key, ok := q.Next(play.now); ok {
+			play.admit(key)
+			continue
+		}
+		if len(play.ends) == 0 {
+			break
+		}
+		ended := heap.Pop(&play.ends).(ending)
+		play.now, play.later = ended.at, true
+		q.Remove(ended.Key)
+	}
+	play.addRest()
+	return play.places
+}
+
+// play is a forecast in the making.
+type play struct {
+	queue    *Queue
+	now      time.Time
+	later    bool // whether a build has ended since the beginning
+	expected Expectation
+	average  time.Duration
+	known    bool // whether average is more than assumed
+	why      map[Key]string
+	ends     endings
+	places   []Place
+}
+
+func (p *play) admit(key Key) {
+	build, _ := p.queue.Find(key) // it is the next one
+	build.State = Active
+	p.queue.Set(build)
+	start := time.Time{}
+	if p.known || !p.later {
+		start = p.now
+	}
+	p.add(key, start)
+	p.end(key, p.now)
+}
+
+func (p *play) add(key Key, start time.Time) {
+	p.places = append(p.places, Place{Key: key, Position: len(p.places) + 1, Start: start, Why: p.why[key]})
+}
+
+// end has an active build end in its time, but not in the past.
+func (p *play) end(key Key, started time.Time) {
+	lasts, ok := p.expected.Lasts(key)
+	if !ok {
+		lasts = p.average
+	}
+	at := started.Add(lasts)
+	if at.Before(p.now) {
+		at = p.now
+	}
+	heap.Push(&p.ends, ending{Key: key, at: at})
+}
+
+// addRest adds the builds that would never be admitted, the oldest first.
+func (p *play) addRest() {
+	rest := make([]*Build, 0, p.queue.waiting)
+	for _, build := range p.queue.builds {
+		rest = append(rest, &build.Build)
+	}
+	slices.SortFunc(rest, func(a, b *Build) int {
+		switch {
+		case older(a, b):
+			return -1
+		case older(b, a):
+			return 1
+		}
+		return 0
+	})
+	for _, build := range rest {
+		p.add(build.Key, time.Time{})
+	}
+}
+
+func (q *Queue) reasons() map[Key]string {
+	reasons := make(map[Key]string, q.waiting)
+	for key, build := range q.builds {
+		if build.State != Active {
+			reasons[key] = q.Why(key)
+		}
+	}
+	return reasons
+}
+
+// averageOf is how long the builds last of which that is known, and whether there are any.
+func (q *Queue) averageOf(expected Expectation) (time.Duration, bool) {
+	sum, count := time.Duration(0), time.Duration(0)
+	for key := range q.builds {
+		if lasts, ok := expected.Lasts(key); ok {
+			sum += lasts
+			count++
+		}
+	}
+	if count == 0 {
+		return assumed, false
+	}
+	return sum / count, true
+}
+
+// ending is the end of an active build.
+type ending struct {
+	Key
+	at time.Time
+}
+
+// endings is a heap of them. Those at the same time are in the order of their names.
+type endings []ending
+
+var _ heap.Interface = &endings{}
+
+// Len is the number of endings.
+func (e endings) Len() int { return len(e) }
+
+// Less compares the endings at two places.
+func (e endings) Less(i, j int) bool {
+	if order := e[i].at.Compare(e[j].at); order != 0 {
+		return order < 0
+	}
+	if e[i].Namespace != e[j].Namespace {
+		return e[i].Namespace < e[j].Namespace
+	}
+	return e[i].Name < e[j].Name
+}
+
+// Swap exchanges two endings.
+func (e endings) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
+
+// Push appends an ending.
+func (e *endings) Push(added any) { *e = append(*e, added.(ending)) }
+
+// Pop removes the last ending.
+func (e *endings) Pop() any {
+	last := (*e)[len(*e)-1]
+	*e = (*e)[:len(*e)-1]
+	return last
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"strings"
+	"time"
+)
+
+// Share is what a namespace may have of the queue.
+type Share struct {
+	// Weight of the namespace among all. Less than 1 counts as 1.
+	Weight int
+	// MaxBuilds is how many of its builds may be active; 0 stops them all. nil leaves it to Limits.PerNamespace.
+	MaxBuilds *int
+}
+
+// namespace is what the builds of one namespace have in common.
+type namespace struct {
+	name   string
+	share  Share
+	builds int // of any state
+	active int // of those that count
+	// Those that could be admitted if there were no limits, in the order of rank and of age.
+	ranked, aged pile[*entry]
+	place        int // among the contenders
+}
+
+func newNamespace(name string) *namespace {
+	return &namespace{
+		name:   name,
+		ranked: pile[*entry]{before: func(a, b *entry) bool { return before(&a.Build, &b.Build) }, place: func(e *entry) *int { return &e.byRank }},
+		aged:   pile[*entry]{before: olderEntry, place: placeByAge},
+	}
+}
+
+// SetNamespace says what a namespace may have. The zero value of Share is what a namespace has that nothing was said of.
+func (q *Queue) SetNamespace(name string, share Share) {
+	known := q.namespace(name)
+	known.share = share
+	q.contenders.settle(known, q.contends(known))
+	q.forget(known)
+}
+
+// next is the build that goes next. There must be one.
+func (n *namespace) next(now time.Time) *entry {
+	if oldest, ok := n.aged.top(); ok && now.Sub(oldest.Since) > Patience {
+		return oldest
+	}
+	first, _ := n.ranked.top() // the same builds as in aged
+	return first
+}
+
+func (n *namespace) weight() int { return max(1, n.share.Weight) }
+
+// contends says whether a namespace has a build to admit, and may run one more.
+func (q *Queue) contends(n *namespace) bool {
+	limit, limited := q.limitOf(n)
+	return n.aged.Len() > 0 && (!limited || n.active < limit)
+}
+
+// limitOf is how many builds of a namespace may be active, if there is a limit.
+func (q *Queue) limitOf(n *namespace) (int, bool) {
+	if n.share.MaxBuilds != nil {
+		return *n.share.MaxBuilds, true
+	}
+	return q.limits.PerNamespace, q.limits.PerNamespace > 0
+}
+
+// fairer says which of two namespaces goes next: active/weight, without dividing.
+func fairer(a, b *namespace) bool {
+	if mine, other := a.active*b.weight(), b.active*a.weight(); mine != other {
+		return mine < other
+	}
+	oldest, _ := a.aged.top() // a contender has one
+	others, _ := b.aged.top()
+	if order := oldest.Since.Compare(others.Since); order != 0 {
+		return order < 0
+	}
+	return strings.Compare(a.name, b.name) < 0
+}
+
+func (q *Queue) namespace(name string) *namespace {
+	known, ok := q.namespaces[name]
+	if !ok {
+		known = newNamespace(name)
+		q.namespaces[name] = known
+	}
+	return known
+}
+
+// forget drops a namespace of which there is nothing to know.
+func (q *Queue) forget(n *namespace) {
+	if n.builds == 0 && n.share == (Share{}) {
+		delete(q.namespaces, n.name)
+	}
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Limits are how many builds may be active at the same time.
+type Limits struct {
+	// Builds of all namespaces together. 0 is no limit.
+	Builds int
+	// PerNamespace is how many of one namespace, unless Share says otherwise. 0 is no limit.
+	PerNamespace int
+}
+
+// Queue holds the builds that have not finished. It is not safe for use by several goroutines at the same time.
+type Queue struct {
+	limits     Limits
+	active     int // of those that count
+	waiting    int
+	builds     map[Key]*entry
+	images     map[types.UID]*image
+	namespaces map[string]*namespace
+	// contenders are the namespaces that have a build to admit and may run one more.
+	contenders pile[*namespace]
+	// external are builds to admit that no limit is about.
+	external pile[*entry]
+}
+
+// entry is a build in the queue.
+type entry struct {
+	Build
+	namespace *namespace
+	image     *image // nil for a build created directly
+	// Places in the piles of its namespace, or the external one, and of its Image.
+	byRank, byAge, byNumber int
+}
+
+// image is what the builds of one Image know of each other.
+type image struct {
+	active  int
+	waiting pile[*entry] // by number
+}
+
+// New makes an empty queue.
+func New(limits Limits) *Queue {
+	return &Queue{
+		limits:     limits,
+		builds:     map[Key]*entry{},
+		images:     map[types.UID]*image{},
+		namespaces: map[string]*namespace{},
+		contenders: pile[*namespace]{before: fairer, place: func(n *namespace) *int { return &n.place }},
+		external:   pile[*entry]{before: olderEntry, place: placeByAge},
+	}
+}
+
+// Set adds a build, or has it be as it is now.
+func (q *Queue) Set(build Build) {
+	if known, ok := q.builds[build.Key]; ok {
+		if known.Build == build {
+			return
+		}
+		q.Remove(build.Key)
+	}
+	added := &entry{Build: build, namespace: q.namespace(build.Namespace)}
+	q.builds[build.Key] = added
+	added.namespace.builds++
+	if build.Image != "" {
+		added.image = q.imageOf(build.Image)
+	}
+	q.change(added, func() {
+		switch {
+		case build.State == Active:
+			q.count(added, 1)
+		case added.image != nil:
+			q.waiting++
+			added.image.waiting.settle(added, true)
+		default:
+			q.waiting++
+		}
+	})
+}
+
+// Remove takes a build out. One that is not there is nothing.
+func (q *Queue) Remove(key Key) {
+	removed, ok := q.builds[key]
+	if !ok {
+		return
+	}
+	delete(q.builds, key)
+	removed.namespace.builds--
+	q.change(removed, func() {
+		switch {
+		case removed.State == Active:
+			q.count(removed, -1)
+		case removed.image != nil:
+			q.waiting--
+			removed.image.waiting.settle(removed, false)
+		default:
+			q.waiting--
+		}
+	})
+	if removed.image != nil && removed.image.active == 0 && removed.image.waiting.Len() == 0 {
+		delete(q.images, removed.Image)
+	}
+	q.forget(removed.namespace)
+}
+
+// Find returns a build as it was set.
+func (q *Queue) Find(key Key) (Build, bool) {
+	found, ok := q.builds[key]
+	if !ok {
+		return Build{}, false
+	}
+	return found.Build, true
+}
+
+// Waiting is how many builds wait.
+func (q *Queue) Waiting() int { return q.waiting }
+
+// Next is the build to be admitted next, if one can be. It stays the next one until it is set to Active.
+func (q *Queue) Next(now time.Time) (Key, bool) {
+	if next, ok := q.external.top(); ok {
+		return next.Key, true
+	}
+	if q.full() {
+		return Key{}, false
+	}
+	from, ok := q.contenders.top()
+	if !ok {
+		return Key{}, false
+	}
+	return from.next(now).Key, true
+}
+
+func (q *Queue) full() bool { return q.limits.Builds > 0 && q.active >= q.limits.Builds }
+
+// count adds an active build to what limits it, or takes it away.
+func (q *Queue) count(build *entry, by int) {
+	if build.image != nil {
+		build.image.active += by
+	}
+	if !build.External {
+		q.active += by
+		build.namespace.active += by
+	}
+}
+
+// change makes a change to a build, and then puts in order whatever it may have an effect on: the build itself, the
+// one that was first among those of its Image, and the one that is now.
+func (q *Queue) change(build *entry, change func()) {
+	concerned := []*entry{build}
+	addFirst := func() {
+		if build.image == nil {
+			return
+		}
+		if first, ok := build.image.waiting.top(); ok && first != build {
+			concerned = append(concerned, first)
+		}
+	}
+	addFirst()
+	change()
+	addFirst()
+	for _, each := range concerned {
+		wanted := q.builds[each.Key] == each && each.ready()
+		if each.External {
+			q.external.settle(each, wanted)
+		} else {
+			each.namespace.ranked.settle(each, wanted)
+			each.namespace.aged.settle(each, wanted)
+		}
+	}
+	q.contenders.settle(build.namespace, q.contends(build.namespace))
+}
+
+// ready says whether the build could be admitted if there were no limits.
+func (e *entry) ready() bool { return e.State == Waiting && !e.behind() }
+
+// behind says whether the build waits for another one of its Image.
+func (e *entry) behind() bool {
+	if !e.Serial || e.image == nil {
+		return false
+	}
+	first, ok := e.image.waiting.top()
+	return e.image.active > 0 || ok && first != e
+}
+
+func (q *Queue) imageOf(uid types.UID) *image {
+	known, ok := q.images[uid]
+	if !ok {
+		known = &image{waiting: pile[*entry]{
+			before: func(a, b *entry) bool { return numbered(&a.Build, &b.Build) },
+			place:  func(e *entry) *int { return &e.byNumber },
+		}}
+		q.images[uid] = known
+	}
+	return known
+}
+
+func olderEntry(a, b *entry) bool { return older(&a.Build, &b.Build) }
+
+func placeByAge(e *entry) *int { return &e.byAge }

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue_test
+
+import (
+	"slices"
+	"time"
+
+	"goldsmith.dev/goldsmith/jobs/queue"
+)
+
+// reference is the queue as it is described, without a thought for speed: it looks at everything, each time.
+type reference struct {
+	limits queue.Limits
+	shares map[string]queue.Share
+	builds []queue.Build
+}
+
+func (r *reference) next(now time.Time) (queue.Key, bool) {
+	var admissible []queue.Build
+	for _, build := range r.builds {
+		if build.State == queue.Waiting && r.imageLets(build) && r.limitsLet(build) {
+			admissible = append(admissible, build)
+		}
+	}
+	if len(admissible) == 0 {
+		return queue.Key{}, false
+	}
+	return slices.MinFunc(admissible, func(a, b queue.Build) int {
+		if r.goesFirst(a, b, admissible, now) {
+			return -1
+		}
+		return 1
+	}).Key, true
+}
+
+func (r *reference) imageLets(build queue.Build) bool {
+	return !build.Serial || !slices.ContainsFunc(r.builds, func(other queue.Build) bool {
+		return other.Image == build.Image && other.Key != build.Key && (other.State == queue.Active || other.Number < build.Number)
+	})
+}
+
+func (r *reference) limitsLet(build queue.Build) bool {
+	if build.External {
+		return true
+	}
+	if r.limits.Builds > 0 && r.active("") >= r.limits.Builds {
+		return false
+	}
+	if own := r.shares[build.Namespace].MaxBuilds; own != nil {
+		return r.active(build.Namespace) < *own
+	}
+	return r.limits.PerNamespace == 0 || r.active(build.Namespace) < r.limits.PerNamespace
+}
+
+// active counts the builds of a namespace, or all, that the limits are about.
+func (r *reference) active(namespace string) (count int) {
+	for _, build := range r.builds {
+		if build.State == queue.Active && !build.External && (namespace == "" || build.Namespace == namespace) {
+			count++
+		}
+	}
+	return count
+}
+
+func (r *reference) goesFirst(a, b queue.Build, admissible []queue.Build, now time.Time) bool {
+	switch {
+	case a.External != b.External:
+		return a.External
+	case a.External:
+		return elder(a, b)
+	case a.Namespace != b.Namespace:
+		return r.namespaceGoesFirst(a.Namespace, b.Namespace, admissible)
+	}
+	impatientA, impatientB := now.Sub(a.Since) > queue.Patience, now.Sub(b.Since) > queue.Patience
+	switch {
+	case impatientA != impatientB:
+		return impatientA
+	case !impatientA && a.Priority != b.Priority:
+		return a.Priority > b.Priority
+	}
+	return elder(a, b)
+}
+
+func (r *reference) namespaceGoesFirst(a, b string, admissible []queue.Build) bool {
+	shareA := float64(r.active(a)) / float64(max(1, r.shares[a].Weight))
+	shareB := float64(r.active(b)) / float64(max(1, r.shares[b].Weight))
+	if shareA != shareB {
+		return shareA < shareB
+	}
+	oldestA, oldestB := oldestOf(a, admissible), oldestOf(b, admissible)
+	if !oldestA.Equal(oldestB) {
+		return oldestA.Before(oldestB)
+	}
+	return a < b
+}
+
+func oldestOf(namespace string, builds []queue.Build) (oldest time.Time) {
+	for _, build := range builds {
+		if build.Namespace == namespace && !build.External && (oldest.IsZero() || build.Since.Before(oldest)) {
+			oldest = build.Since
+		}
+	}
+	return oldest
+}
+
+func elder(a, b queue.Build) bool {
+	if !a.Since.Equal(b.Since) {
+		return a.Since.Before(b.Since)
+	}
+	if a.Namespace != b.Namespace {
+		return a.Namespace < b.Namespace
+	}
+	return a.Name < b.Name
+}

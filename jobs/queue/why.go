@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import "fmt"
+
+// Why says what a build waits for. It is empty for a build that does not wait.
+func (q *Queue) Why(key Key) string {
+	build, ok := q.builds[key]
+	if !ok || build.State == Active {
+		return ""
+	}
+	if build.behind() {
+		return "an earlier build of the image has not finished"
+	}
+	if build.External {
+		return "it is about to start"
+	}
+	if limit, limited := q.limitOf(build.namespace); limited && build.namespace.active >= limit {
+		return fmt.Sprintf("the namespace runs as many builds as it may (%d)", limit)
+	}
+	if q.full() {
+		return fmt.Sprintf("the cluster runs as many builds as it may (%d)", q.limits.Builds)
+	}
+	return "it is about to start"
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package render
+
+import (
+	"fmt"
+	"path"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+const (
+	// reportDir is where a builder that reports its progress finds what it needs for that.
+	reportDir  = "/goldsmith/report"
+	tokenFile  = "token"
+	caFile     = "ca.crt"
+	reportName = "report"
+	// tokenSeconds is how long a token is valid; the kubelet replaces it in time.
+	tokenSeconds = 3600
+	// rootCA is the ConfigMap with the API server's certificate authorities that is in every namespace.
+	rootCA = "kube-root-ca.crt"
+	// inClusterServer is the API server as pods reach it.
+	inClusterServer = "https://kubernetes.default.svc"
+)
+
+// addReports gives the builder a token of its own pod, for the API server's default audience: the server learns from it
+// which pod reports. It is the only token that the pod has.
+func addReports(pod *corev1.PodSpec, build *v1alpha1.ImageBuild) {
+	pod.Volumes = append(pod.Volumes, corev1.Volume{Name: reportName, VolumeSource: corev1.VolumeSource{
+		Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{
+			{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: tokenFile, ExpirationSeconds: new(int64(tokenSeconds))}},
+			{ConfigMap: &corev1.ConfigMapProjection{
+				LocalObjectReference: corev1.LocalObjectReference{Name: rootCA},
+				Items:                []corev1.KeyToPath{{Key: caFile, Path: caFile}},
+			}},
+		}},
+	}})
+	container := &pod.Containers[0]
+	container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: reportName, MountPath: reportDir, ReadOnly: true})
+	container.Env = append(container.Env,
+		corev1.EnvVar{Name: EnvReportURL, Value: reportURL(build)},
+		corev1.EnvVar{Name: EnvReportToken, Value: path.Join(reportDir, tokenFile)},
+		corev1.EnvVar{Name: EnvReportCA, Value: path.Join(reportDir, caFile)})
+}
+
+func reportURL(build *v1alpha1.ImageBuild) string {
+	return fmt.Sprintf("%s/apis/%s/namespaces/%s/imagebuilds/%s/report", inClusterServer, v1alpha1.SchemeGroupVersion, build.Namespace, build.Name)
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func TestBackoffDoublesUpToItsLimit(t *testing.T) {
+	policy := func(initial, longest int) *v1alpha1.Backoff {
+		return &v1alpha1.Backoff{
+			Initial: &metav1.Duration{Duration: time.Duration(initial) * time.Second},
+			Max:     &metav1.Duration{Duration: time.Duration(longest) * time.Second},
+		}
+	}
+	for failures, want := range map[int]int{1: 10, 2: 20, 3: 40, 4: 60, 5: 60, 10: 60} {
+		if got := backoff(policy(10, 60), failures); got != time.Duration(want)*time.Second {
+			t.Errorf("after %d failures %s, want %d s", failures, got, want)
+		}
+	}
+	if got := backoff(policy(0, 0), 3); got != 0 {
+		t.Errorf("without a wait %s", got)
+	}
+}
+
+func TestJitterIsWithinItsLimitAndAlwaysTheSame(t *testing.T) {
+	const limit = 2 * time.Second
+	seen := map[time.Duration]bool{}
+	for i := range 1000 {
+		build, attempt := types.UID(fmt.Sprint("build-", i/4)), int32(i%4+1)
+		got := jitter(build, attempt, limit)
+		if got < 0 || got > limit || got != got.Truncate(time.Millisecond) {
+			t.Fatalf("jitter of %s", got)
+		}
+		if again := jitter(build, attempt, limit); again != got {
+			t.Errorf("%s, and then %s for the same attempt", got, again)
+		}
+		seen[got.Truncate(limit/20)] = true
+	}
+	if len(seen) < 20 {
+		t.Errorf("of 20 parts of its limit it uses %d: builds that failed together are tried again together", len(seen))
+	}
+	if jitter("build", 1, limit) == jitter("build", 2, limit) {
+		t.Error("two attempts have the same jitter")
+	}
+	if got := jitter("build", 1, 0); got != 0 {
+		t.Errorf("without a limit %s", got)
+	}
+}
+
+// The message, the time to look again at and the start of the attempt say the same.
+func TestRetryingSaysExactlyWhenTheNextAttemptStarts(t *testing.T) {
+	fractions := false
+	for i := range 20 {
+		w := given(v1alpha1.BuildRunning)
+		w.Build.UID = types.UID(fmt.Sprint("build-", i))
+		w.recorded().job().pod(corev1.PodFailed, exited(75, ""))
+		status := Next(w.Observed).Status
+		message := meta.FindStatusCondition(status.Conditions, v1alpha1.BuildPodReady).Message
+		_, told, _ := strings.Cut(message, "The next one starts at ")
+		at, err := time.Parse(time.RFC3339, told)
+		if err != nil || status.Phase != v1alpha1.BuildRetrying {
+			t.Fatalf("phase %s, message %q: %v", status.Phase, message, err)
+		}
+		fractions = fractions || at.Nanosecond() > 0
+		if wait := at.Sub(w.Now); wait < v1alpha1.DefaultBackoffInitial || wait > v1alpha1.DefaultBackoffInitial*6/5+rounding {
+			t.Errorf("the next attempt starts after %s", wait)
+		}
+
+		w.Build.Status, w.Job, w.Pod = status, nil, nil
+		w.Now = at.Add(-time.Millisecond)
+		if early := Next(w.Observed); early.Status.Phase != v1alpha1.BuildRetrying || early.After != time.Millisecond {
+			t.Errorf("a millisecond before: phase %s, look again after %s", early.Status.Phase, early.After)
+		}
+		w.Now = at
+		if phase := Next(w.Observed).Status.Phase; phase != v1alpha1.BuildStarting {
+			t.Errorf("at %s: phase %s", told, phase)
+		}
+	}
+	if !fractions {
+		t.Error("every attempt starts at a whole second: those that failed together start together")
+	}
+}
+
+func TestWithoutABackoffTheNextAttemptStartsAtOnce(t *testing.T) {
+	w := given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodFailed, exited(75, ""))
+	w.Build.Spec.Retry.Backoff.Initial = &metav1.Duration{Duration: 0}
+	w.Build.Spec.Retry.Backoff.Max = &metav1.Duration{Duration: 0}
+	w.Build.Status = Next(w.Observed).Status
+	w.Job, w.Pod = nil, nil
+	if decision := Next(w.Observed); decision.Status.Phase != v1alpha1.BuildStarting {
+		t.Errorf("phase %s, look again after %s", decision.Status.Phase, decision.After)
+	}
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trigger
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// notAgain follows what a build ended with.
+const notAgain = ". It is not built again for the same inputs: change them, or ask for a build"
+
+// conditions sets the conditions of an Image's status.
+type conditions struct {
+	Observed
+	status *v1alpha1.ImageStatus
+}
+
+// setConditions sets them all. due says that a build is.
+func setConditions(o Observed, status *v1alpha1.ImageStatus, s schedule, due bool) {
+	c := conditions{Observed: o, status: status}
+	c.setInputsResolved()
+	c.setReady()
+	c.setUpToDate()
+	c.setBuilding()
+	c.setScheduleActive(s)
+	c.setStalled(s, due)
+}
+
+func (c conditions) set(kind string, status metav1.ConditionStatus, reason, message string) {
+	meta.SetStatusCondition(&c.status.Conditions, metav1.Condition{
+		Type: kind, Status: status, Reason: reason, Message: message,
+		ObservedGeneration: c.Image.Generation, LastTransitionTime: metav1.NewTime(c.Now),
+	})
+}
+
+// keep leaves a condition as it is: what it says still holds, of this generation too. It returns false if there is none.
+func (c conditions) keep(kind string) bool {
+	stands := meta.FindStatusCondition(c.status.Conditions, kind)
+	if stands == nil {
+		return false
+	}
+	c.set(kind, stands.Status, stands.Reason, stands.Message)
+	return true
+}
+
+func (c conditions) setInputsResolved() {
+	if c.Unresolved != nil {
+		c.set(v1alpha1.ImageInputsResolved, metav1.ConditionFalse, string(c.Unresolved.Reason), c.Unresolved.Message)
+		return
+	}
+	c.set(v1alpha1.ImageInputsResolved, metav1.ConditionTrue, v1alpha1.ReasonResolved, "")
+}
+
+// lastFinished is the newest finished build, nil if there is none or it is gone.
+func (c conditions) lastFinished() *v1alpha1.ImageBuild {
+	last := newest(c.Builds, func(b *v1alpha1.ImageBuild) bool { return b.Status.Finished })
+	if latest := c.status.LatestBuild; last != nil && latest.Phase.Finished() && latest.Number > number(last) {
+		return nil
+	}
+	return last
+}
+
+// lastAttempted is the last attempted build if it has finished, nil if it is gone.
+func (c conditions) lastAttempted() *v1alpha1.ImageBuild {
+	last := newest(c.Builds, func(b *v1alpha1.ImageBuild) bool { return b.Status.Finished && inputs.OwnInputs(b) })
+	if attempted := c.status.LastAttempted; last != nil && attempted != nil && attempted.Number > number(last) {
+		return nil
+	}
+	return last
+}
+
+func newest(builds []v1alpha1.ImageBuild, is func(*v1alpha1.ImageBuild) bool) *v1alpha1.ImageBuild {
+	for i := range slices.Backward(builds) {
+		if is(&builds[i]) {
+			return &builds[i]
+		}
+	}
+	return nil
+}
+
+func (c conditions) setReady() {
+	last := c.lastFinished()
+	switch {
+	case last == nil && c.status.LatestBuild != nil && c.keep(v1alpha1.ImageReady):
+		// The build that finished last is gone.
+	case last == nil:
+		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, v1alpha1.ReasonNeverBuilt, "no build has finished yet")
+	case last.Status.Phase == v1alpha1.BuildSucceeded:
+		c.set(v1alpha1.ImageReady, metav1.ConditionTrue, v1alpha1.ReasonBuildSucceeded, "build "+last.Name+" succeeded")
+	default:
+		reason := v1alpha1.ReasonBuildFailed
+		if last.Status.Phase == v1alpha1.BuildCancelled {
+			reason = v1alpha1.ReasonBuildCancelled
+		}
+		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, reason, ending(last))
+	}
+}
+
+func (c conditions) setUpToDate() {
+	latest := c.status.LatestSuccessful
+	switch {
+	case c.status.InputsDigest == "":
+		c.set(v1alpha1.ImageUpToDate, metav1.ConditionUnknown, v1alpha1.ReasonInputsNotResolved, "see the condition InputsResolved")
+	case latest == nil:
+		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, v1alpha1.ReasonNeverBuilt, "no build has succeeded yet")
+	case latest.InputsDigest == c.status.InputsDigest:
+		c.set(v1alpha1.ImageUpToDate, metav1.ConditionTrue, v1alpha1.ReasonInputsUnchanged, "the inputs are those of build "+latest.Name)
+	default:
+		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, v1alpha1.ReasonInputsChanged, "the inputs differ from those of build "+latest.Name)
+	}
+}
+
+func (c conditions) setBuilding() {
+	switch {
+	case c.status.ActiveBuilds > 0:
+		c.set(v1alpha1.ImageBuilding, metav1.ConditionTrue, v1alpha1.ReasonBuildActive, "")
+	case c.status.QueuedBuilds > 0:
+		c.set(v1alpha1.ImageBuilding, metav1.ConditionTrue, v1alpha1.ReasonBuildQueued, "")
+	default:
+		c.set(v1alpha1.ImageBuilding, metav1.ConditionFalse, v1alpha1.ReasonIdle, "")
+	}
+}
+
+// setScheduleActive also says since when the schedule is the one that it is: earlier times are not missed.
+func (c conditions) setScheduleActive(s schedule) {
+	if !s.active() {
+		c.set(v1alpha1.ImageScheduleActive, metav1.ConditionFalse, s.reason, s.message)
+		return
+	}
+	c.set(v1alpha1.ImageScheduleActive, metav1.ConditionTrue, s.reason, s.message)
+	meta.FindStatusCondition(c.status.Conditions, v1alpha1.ImageScheduleActive).LastTransitionTime = metav1.NewTime(s.since)
+}
+
+// saysDisabled says whether a status says that too many builds in a row have failed.
+func saysDisabled(status *v1alpha1.ImageStatus) bool {
+	said := meta.FindStatusCondition(status.Conditions, v1alpha1.ImageScheduleActive)
+	return said != nil && said.Reason == v1alpha1.ReasonTooManyFailures
+}
+
+// setStalled says whether a person is needed: to make the inputs resolve, to change them after a failed build, or to
+// mend what has failed too often.
+func (c conditions) setStalled(s schedule, due bool) {
+	last := c.lastAttempted()
+	progressing := func() { c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonProgressing, "") }
+	switch {
+	case c.status.ActiveBuilds+c.status.QueuedBuilds > 0:
+		progressing()
+	case c.Unresolved != nil && !c.MayAppear:
+		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, string(c.Unresolved.Reason), c.Unresolved.Message)
+	case due:
+		progressing()
+	case s.reason == v1alpha1.ReasonTooManyFailures:
+		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, s.reason, s.message)
+	case c.Unresolved != nil, s.active() && (changed(c.status) || c.Image.Spec.Triggers.Schedule.Mode == v1alpha1.ScheduleAlways):
+		progressing() // by what is missing, or at the next time of the schedule
+	case changed(c.status):
+		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonSuspended, "the inputs have changed, and the triggers are suspended or off")
+	case last == nil && c.status.LastAttempted != nil && c.stallsByBuildThatIsGone():
+	case last != nil && last.Status.Failure != nil:
+		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, string(last.Status.Failure.Reason),
+			ending(last)+notAgain)
+	default:
+		progressing()
+	}
+}
+
+// stallsByBuildThatIsGone says that the last attempted build failed, if that is what Ready still says of it. Its inputs
+// are still those of the Image.
+func (c conditions) stallsByBuildThatIsGone() bool {
+	ready := meta.FindStatusCondition(c.status.Conditions, v1alpha1.ImageReady)
+	if ready.Reason != v1alpha1.ReasonBuildFailed && ready.Reason != v1alpha1.ReasonBuildCancelled {
+		return false
+	}
+	said := meta.FindStatusCondition(c.status.Conditions, v1alpha1.ImageStalled)
+	if said != nil && said.Status == metav1.ConditionTrue && said.Message == ready.Message+notAgain {
+		return c.keep(v1alpha1.ImageStalled)
+	}
+	c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, ready.Reason, ready.Message+notAgain)
+	return true
+}
+
+// ending says how a build that did not succeed ended.
+func ending(build *v1alpha1.ImageBuild) string {
+	return fmt.Sprintf("build %s ended with %s: %s", build.Name, build.Status.Failure.Reason, build.Status.Failure.Message)
+}

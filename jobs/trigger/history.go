@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trigger
+
+import (
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// superseded are the builds that need not run, because a newer one of the Image's own inputs waits as well. One with an
+// attempt has had its turn, and a rerun, or one with parameters of its own, is neither: what it is for no other build does.
+func superseded(o Observed) (older []*v1alpha1.ImageBuild, newest string) {
+	if o.Image.Spec.RunPolicy != v1alpha1.RunPolicySerialLatestOnly {
+		return nil, ""
+	}
+	for i := range slices.Backward(o.Builds) {
+		build := &o.Builds[i]
+		waits := !build.Status.Phase.Finished() && !build.Status.Phase.Active() && len(build.Status.Attempts) == 0
+		switch {
+		case !waits || build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil || !inputs.OwnInputs(build):
+			continue
+		case newest == "":
+			newest = build.Name
+		default:
+			older = append(older, build)
+		}
+	}
+	if older == nil {
+		return nil, ""
+	}
+	return older, newest
+}
+
+// old are the finished builds over the limits, and those older than is wanted, the newest first; and when the next one
+// will be.
+func (o Observed) old(status *v1alpha1.ImageStatus) (old []*v1alpha1.ImageBuild, expiry time.Time) {
+	history := o.Image.Spec.History
+	succeeded, failed := *history.Succeeded, *history.Failed
+	ttl := history.TTL
+	if ttl == nil {
+		ttl = &v1alpha1.HistoryTTL{}
+	}
+	for i := range slices.Backward(o.Builds) {
+		build := &o.Builds[i]
+		if !build.Status.Finished {
+			continue
+		}
+		room, limit := &failed, ttl.Failed
+		if build.Status.Phase == v1alpha1.BuildSucceeded {
+			room, limit = &succeeded, ttl.Succeeded
+		}
+		*room--
+		if kept(status, build) {
+			continue
+		}
+		expires := expiryOf(build, limit)
+		switch {
+		case *room < 0, !expires.IsZero() && !expires.After(o.Now):
+			old = append(old, build)
+		case !expires.IsZero() && (expiry.IsZero() || expires.Before(expiry)):
+			expiry = expires
+		}
+	}
+	return old, expiry
+}
+
+// expiryOf is when a build has been kept long enough; zero if it never has.
+func expiryOf(build *v1alpha1.ImageBuild, limit *metav1.Duration) time.Time {
+	if limit == nil || build.Status.CompletionTime == nil {
+		return time.Time{}
+	}
+	return build.Status.CompletionTime.Add(limit.Duration)
+}
+
+// kept says whether a finished build stays, however old it is: the latest successful one, one that a channel names, and
+// one that the status still has to take in. Among these is one whose UID is not recorded: asked for again it would be
+// built again.
+func kept(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) bool {
+	n := number(build)
+	return build.DeletionTimestamp != nil || n > status.CountedBuild ||
+		status.LatestSuccessful != nil && status.LatestSuccessful.Number == n ||
+		slices.ContainsFunc(status.Channels, func(channel v1alpha1.ImageChannel) bool { return channel.Build == build.Name }) ||
+		slices.ContainsFunc(status.RecentRequests, func(record v1alpha1.BuildRequestRecord) bool { return record.Number == n && record.UID == "" })
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trigger
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func names(builds []*v1alpha1.ImageBuild) (names []string) {
+	for _, build := range builds {
+		names = append(names, build.Name)
+	}
+	return names
+}
+
+func limited(succeeded, failed int32) *v1alpha1.Image {
+	return newImage(func(i *v1alpha1.Image) {
+		i.Spec.History = &v1alpha1.HistoryLimits{Succeeded: &succeeded, Failed: &failed}
+	})
+}
+
+func TestHistoryKeepsTheNewestAndWhatIsNeeded(t *testing.T) {
+	builds := func() []v1alpha1.ImageBuild {
+		return []v1alpha1.ImageBuild{
+			newBuild(1, v1alpha1.BuildSucceeded, "A"), newBuild(2, v1alpha1.BuildSucceeded, "B"),
+			newBuild(3, v1alpha1.BuildFailed, "C"), newBuild(4, v1alpha1.BuildCancelled, "D"), newBuild(5, v1alpha1.BuildFailed, "E"),
+			newBuild(6, v1alpha1.BuildRunning, "F"), newBuild(7, v1alpha1.BuildFailed, "G"),
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(*v1alpha1.Image, []v1alpha1.ImageBuild)
+		want   []string
+	}{
+		// 7 is not counted: 6 may still end before it
+		"over the limits": {func(*v1alpha1.Image, []v1alpha1.ImageBuild) {}, []string{"debian-5", "debian-4", "debian-3", "debian-1"}},
+		"all counted": {
+			func(_ *v1alpha1.Image, builds []v1alpha1.ImageBuild) {
+				builds[5] = newBuild(6, v1alpha1.BuildFailed, "F")
+			},
+			[]string{"debian-7", "debian-6", "debian-5", "debian-4", "debian-3", "debian-1"},
+		},
+		"a request whose build's UID is not recorded": {
+			func(i *v1alpha1.Image, builds []v1alpha1.ImageBuild) {
+				i.Status.RecentRequests = []v1alpha1.BuildRequestRecord{{RequestID: "five", Number: 5}}
+				builds[4].UID = ""
+			},
+			[]string{"debian-4", "debian-3", "debian-1"},
+		},
+		"a latest success over the limit": {
+			func(_ *v1alpha1.Image, builds []v1alpha1.ImageBuild) {
+				builds[1] = newBuild(2, v1alpha1.BuildFailed, "B")
+				builds[0].Status.CompletionTime = &metav1.Time{Time: now.Add(-time.Hour)}
+			},
+			[]string{"debian-5", "debian-4", "debian-3", "debian-2"},
+		},
+		"a channel's": {
+			func(i *v1alpha1.Image, _ []v1alpha1.ImageBuild) {
+				i.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1"}}
+			},
+			[]string{"debian-5", "debian-4", "debian-3"},
+		},
+		"one that goes already": {
+			func(_ *v1alpha1.Image, builds []v1alpha1.ImageBuild) { builds[3].DeletionTimestamp = &now },
+			[]string{"debian-5", "debian-3", "debian-1"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			image, all := limited(1, 0), builds()
+			c.change(image, all)
+			if diff := cmp.Diff(c.want, names(Next(observed(image, "F", all...)).Prune)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestHistoryKeepsForSomeTime(t *testing.T) {
+	image := limited(10, 10)
+	image.Spec.History.TTL = &v1alpha1.HistoryTTL{
+		Succeeded: &metav1.Duration{Duration: 48 * time.Hour}, Failed: &metav1.Duration{Duration: time.Hour},
+	}
+	ended := func(build v1alpha1.ImageBuild, ago time.Duration) v1alpha1.ImageBuild {
+		build.Status.CompletionTime = &metav1.Time{Time: now.Add(-ago)}
+		return build
+	}
+	builds := []v1alpha1.ImageBuild{
+		ended(newBuild(1, v1alpha1.BuildSucceeded, "A"), 49*time.Hour),
+		ended(newBuild(2, v1alpha1.BuildFailed, "B"), 47*time.Hour),
+		ended(newBuild(3, v1alpha1.BuildSucceeded, "C"), 46*time.Hour),
+		ended(newBuild(4, v1alpha1.BuildCancelled, "D"), time.Hour),
+		ended(newBuild(5, v1alpha1.BuildFailed, "E"), 40*time.Minute),
+		ended(newBuild(6, v1alpha1.BuildSucceeded, "F"), 30*time.Minute),
+	}
+	decision := Next(observed(image, "F", builds...))
+	if diff := cmp.Diff([]string{"debian-4", "debian-2", "debian-1"}, names(decision.Prune)); diff != "" {
+		t.Error(diff)
+	}
+	if decision.After != 20*time.Minute {
+		t.Errorf("looks again after %s, want 20m", decision.After)
+	}
+	o := observed(image, "F", builds...)
+	o.Now = o.Now.Add(1000 * time.Hour)
+	decision = Next(o)
+	if diff := cmp.Diff([]string{"debian-5", "debian-4", "debian-3", "debian-2", "debian-1"}, names(decision.Prune)); diff != "" {
+		t.Errorf("after a long time: %s", diff)
+	}
+	if decision.After != 0 {
+		t.Errorf("looks again after %s for the latest success, which stays", decision.After)
+	}
+}
+
+func TestOnlyTheNewestBuildThatWaitsIsWanted(t *testing.T) {
+	cancelled, requeued, leaving := newBuild(3, v1alpha1.BuildQueued, ""), newBuild(4, v1alpha1.BuildQueued, "D"), newBuild(5, v1alpha1.BuildQueued, "D")
+	cancelled.Spec.CancelRequested = &v1alpha1.CancelRequested{}
+	requeued.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1}} // Kueue took its place back
+	leaving.DeletionTimestamp = &now
+	builds := []v1alpha1.ImageBuild{
+		newBuild(1, v1alpha1.BuildRunning, "A"), newBuild(2, v1alpha1.BuildQueued, "B"), cancelled, requeued, leaving,
+		newBuild(6, v1alpha1.BuildPending, ""), newBuild(7, v1alpha1.BuildQueued, "E"), newBuild(8, v1alpha1.BuildRetrying, "F"),
+	}
+	for policy, want := range map[v1alpha1.RunPolicy][]string{
+		v1alpha1.RunPolicySerial: nil, v1alpha1.RunPolicyParallel: nil, v1alpha1.RunPolicySerialLatestOnly: {"debian-6", "debian-2"},
+	} {
+		image := newImage(func(i *v1alpha1.Image) { i.Spec.RunPolicy = policy })
+		decision := Next(observed(image, "F", builds...))
+		if diff := cmp.Diff(want, names(decision.Supersede)); diff != "" {
+			t.Errorf("%s: %s", policy, diff)
+		}
+		if want != nil && decision.SupersededBy != "debian-7" || want == nil && decision.SupersededBy != "" {
+			t.Errorf("%s: superseded by %q", policy, decision.SupersededBy)
+		}
+	}
+	image := newImage(func(i *v1alpha1.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly })
+	if decision := Next(observed(image, "A", newBuild(1, v1alpha1.BuildQueued, "A"))); decision.Supersede != nil || decision.SupersededBy != "" {
+		t.Errorf("of one: %v by %q", names(decision.Supersede), decision.SupersededBy)
+	}
+}
+
+func TestARerunNeitherSupersedesNorIsSuperseded(t *testing.T) {
+	image := newImage(func(i *v1alpha1.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly })
+	own, later := newBuild(2, v1alpha1.BuildQueued, "A"), newBuild(3, v1alpha1.BuildQueued, "B")
+	later.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerRerun, RerunOf: "debian-1"}
+	if decision := Next(observed(image, "A", own, later)); decision.Supersede != nil {
+		t.Errorf("by a rerun: %v, and what has changed is never built", names(decision.Supersede))
+	}
+	decision := Next(observed(image, "A", own, later, newBuild(4, v1alpha1.BuildQueued, "A")))
+	if diff := cmp.Diff([]string{"debian-2"}, names(decision.Supersede)); diff != "" || decision.SupersededBy != "debian-4" {
+		t.Errorf("superseded by %q: %s", decision.SupersededBy, diff)
+	}
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trigger
+
+import (
+	"fmt"
+	"time"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// decide says whether a build is due, and why or why not. In the status it moves lastScheduleTime over a time at which
+// none is wanted. One build at a time: a time of the schedule goes first, because its build is made from what has
+// changed, too.
+func (o Observed) decide(d *Decision, status *v1alpha1.ImageStatus, s schedule) {
+	switch {
+	case o.Unresolved != nil:
+		// A time of the schedule waits for the inputs, unless the next one comes first or its deadline passes.
+		d.Reason, d.Message = string(o.Unresolved.Reason), o.Unresolved.Message
+		return
+	case !s.due.IsZero() && o.Image.Spec.Triggers.Schedule.Mode == v1alpha1.ScheduleIfChanged:
+		if pending := o.pending(); pending != nil {
+			waitFor(d, pending)
+			return
+		}
+		if !changed(status) {
+			status.LastScheduleTime = stored(s.due)
+			break
+		}
+		s.ask(d)
+		return
+	case !s.due.IsZero():
+		s.ask(d)
+		return
+	}
+	o.decideChange(d, status)
+}
+
+// decideChange says whether a build is due because the inputs have changed.
+func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
+	attempted := status.LastAttempted
+	if !changed(status) {
+		d.Reason = v1alpha1.ReasonInputsUnchanged
+		d.Message = fmt.Sprintf("the inputs are those of the last attempted build, %s", buildName(o.Image, attempted.Number))
+		return
+	}
+	reason, message := o.change(attempted)
+	switch why := o.prevented(reason, status); {
+	case why.reason != "":
+		d.Reason, d.Message = why.reason, message+", but "+why.message
+	default:
+		if pending := o.pending(); pending != nil {
+			waitFor(d, pending)
+			return
+		}
+		d.Reason, d.Message = string(reason), message
+		d.baseDigest = o.Resolved.BaseDigest
+		d.Request = &v1alpha1.BuildRequest{RequestID: requestID(status.InputsDigest, attempted), Reason: reason, Message: message, Changes: d.Changes}
+	}
+}
+
+// change names what has changed since the last attempted build.
+func (o Observed) change(attempted *v1alpha1.AttemptedBuild) (v1alpha1.TriggerReason, string) {
+	if attempted == nil {
+		return v1alpha1.TriggerCreated, "nothing was built yet"
+	}
+	spec, build := o.Image.Spec.BuildInputs, buildName(o.Image, attempted.Number)
+	moved := spec.Base.ImageRef != nil && attempted.BaseDigest != "" && attempted.BaseDigest != o.Resolved.BaseDigest
+	onlyBase := moved && inputs.Digest(spec, inputs.Files(spec, o.Resolved), attempted.BaseDigest) == attempted.InputsDigest
+	switch {
+	case onlyBase, moved && !*o.Image.Spec.Triggers.OnSpecChange && o.followsBase():
+		return v1alpha1.TriggerBaseChange, fmt.Sprintf("the base, image %s, has moved since build %s", baseName(spec.Base.ImageRef), build)
+	default:
+		return v1alpha1.TriggerSpecChange, "the inputs differ from those of build " + build
+	}
+}
+
+func baseName(ref *v1alpha1.BaseImageReference) string {
+	if ref.Channel == "" {
+		return ref.Name
+	}
+	return ref.Name + ", channel " + ref.Channel
+}
+
+// prevention is why there is no build although the inputs have changed.
+type prevention struct{ reason, message string }
+
+func (o Observed) prevented(reason v1alpha1.TriggerReason, status *v1alpha1.ImageStatus) prevention {
+	triggers := o.Image.Spec.Triggers
+	switch {
+	case o.suspended():
+		return prevention{v1alpha1.ReasonSuspended, "spec.suspend is true: set it to false, or ask for a build"}
+	case reason == v1alpha1.TriggerBaseChange && !*triggers.OnBaseChange:
+		return prevention{v1alpha1.ReasonSuspended, "triggers.onBaseChange is false: ask for a build"}
+	case reason == v1alpha1.TriggerBaseChange && o.tooManyFailures(status):
+		return prevention{v1alpha1.ReasonTooManyFailures, fmt.Sprintf("%d builds in a row have failed: change the spec, or ask for a build that succeeds", status.ConsecutiveFailures)}
+	case reason != v1alpha1.TriggerBaseChange && !*triggers.OnSpecChange:
+		return prevention{v1alpha1.ReasonSuspended, "triggers.onSpecChange is false: ask for a build"}
+	}
+	return prevention{}
+}
+
+func (s schedule) ask(d *Decision) {
+	d.Reason, d.Message = string(v1alpha1.TriggerSchedule), "it was time at "+s.due.In(s.times.zone).Format(time.RFC3339)
+	d.start = s.due
+	d.Request = &v1alpha1.BuildRequest{RequestID: scheduleRequestID(s.due), Reason: v1alpha1.TriggerSchedule, Message: d.Message, Changes: d.Changes}
+}
+
+func waitFor(d *Decision, pending *v1alpha1.ImageBuild) {
+	d.Reason, d.Message = v1alpha1.ReasonBuildQueued, fmt.Sprintf("build %s has not resolved its inputs yet, and may be the one", pending.Name)
+}
+
+// changed says whether the inputs resolve, and differ from those of the last attempted build.
+func changed(status *v1alpha1.ImageStatus) bool {
+	return status.InputsDigest != "" && (status.LastAttempted == nil || status.LastAttempted.InputsDigest != status.InputsDigest)
+}
+
+// changes since the last attempted build, as far as it is still there.
+func (o Observed) changes(status *v1alpha1.ImageStatus) []v1alpha1.InputChange {
+	if status.LastAttempted == nil || !changed(status) {
+		return nil
+	}
+	for i := range o.Builds {
+		if build := &o.Builds[i]; number(build) == status.LastAttempted.Number {
+			return inputs.Diff(snapshot(build.Spec.Inputs, build.Status.Resolved), snapshot(o.Image.Spec.BuildInputs, o.Resolved))
+		}
+	}
+	return nil
+}
+
+func snapshot(given v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) inputs.Snapshot {
+	taken := inputs.Snapshot{Inputs: given, Files: inputs.Files(given, resolved)}
+	if resolved != nil {
+		taken.BaseDigest = resolved.BaseDigest
+	}
+	return taken
+}
+
+// requestID names the request for a build of these inputs after the last attempted build: asked for again after a
+// crash it is the same build, and going back to earlier inputs is another one.
+func requestID(digest string, attempted *v1alpha1.AttemptedBuild) string {
+	after := int64(0)
+	if attempted != nil {
+		after = attempted.Number
+	}
+	return fmt.Sprintf("%s:%d", digest, after)
+}
+
+func buildName(image *v1alpha1.Image, number int64) string {
+	return fmt.Sprintf("%s-%d", image.Name, number)
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trigger
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// based is an Image based on another, and what it resolves to with a digest of that.
+func based(image *v1alpha1.Image, base string, builds ...v1alpha1.ImageBuild) Observed {
+	return Observed{Image: image, Builds: builds, Now: now.Time, Resolved: &v1alpha1.ResolvedInputs{
+		InputsDigest: inputs.Digest(image.Spec.BuildInputs, nil, base), BaseDigest: base,
+	}}
+}
+
+func onImage(change ...func(*v1alpha1.Image)) *v1alpha1.Image {
+	image := newImage(func(i *v1alpha1.Image) {
+		i.Spec.Base.ImageRef = &v1alpha1.BaseImageReference{Name: "base", Channel: "stable"}
+	})
+	for _, c := range change {
+		c(image)
+	}
+	return image
+}
+
+// builtOn is a build of an Image as it is, on a digest of its base.
+func builtOn(n int64, phase v1alpha1.BuildPhase, image *v1alpha1.Image, base string) v1alpha1.ImageBuild {
+	build := newBuild(n, phase, inputs.Digest(image.Spec.BuildInputs, nil, base))
+	build.Spec.Inputs = image.Spec.BuildInputs
+	build.Status.Resolved.BaseDigest = base
+	return build
+}
+
+func TestWhatABuildIsDueFor(t *testing.T) {
+	const ok = v1alpha1.BuildSucceeded
+	yes, no := true, false
+	suspend := func(i *v1alpha1.Image) { i.Spec.Suspend = &yes }
+	noSpec := func(i *v1alpha1.Image) { i.Spec.Triggers.OnSpecChange = &no }
+	noBase := func(i *v1alpha1.Image) { i.Spec.Triggers.OnBaseChange = &no }
+	failing := func(i *v1alpha1.Image) {
+		i.Status.ConsecutiveFailures, i.Status.ObservedGeneration, i.Status.CountedBuild = 5, i.Generation, 1
+	}
+	edited := func(i *v1alpha1.Image) { i.Spec.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "full"}} }
+	before := builtOn(1, ok, onImage(), "one")
+	override := builtOn(2, v1alpha1.BuildPending, onImage(), "two")
+	override.Status.Resolved, override.Spec.Trigger = nil, &v1alpha1.BuildTrigger{Parameters: []v1alpha1.Parameter{{Name: "edition"}}}
+	waiting := newBuild(2, v1alpha1.BuildPending, "")
+	for name, c := range map[string]struct {
+		observed Observed
+		// due is the reason of the request, why the reason that there is none
+		due     v1alpha1.TriggerReason
+		why     string
+		message string
+	}{
+		"never built":                               {based(onImage(), "one"), v1alpha1.TriggerCreated, "", "nothing was built yet"},
+		"never built, suspended":                    {based(onImage(suspend), "one"), "", v1alpha1.ReasonSuspended, "spec.suspend is true"},
+		"never built, onSpecChange off":             {based(onImage(noSpec), "one"), "", v1alpha1.ReasonSuspended, "triggers.onSpecChange is false"},
+		"unchanged":                                 {based(onImage(), "one", before), "", v1alpha1.ReasonInputsUnchanged, "debian-1"},
+		"unchanged, suspended":                      {based(onImage(suspend), "one", before), "", v1alpha1.ReasonInputsUnchanged, "debian-1"},
+		"the base moved":                            {based(onImage(), "two", before), v1alpha1.TriggerBaseChange, "", "base, channel stable, has moved since build debian-1"},
+		"the base moved, onSpecChange off":          {based(onImage(noSpec), "two", before), v1alpha1.TriggerBaseChange, "", "has moved"},
+		"the base moved, onBaseChange off":          {based(onImage(noBase), "two", before), "", v1alpha1.ReasonSuspended, "triggers.onBaseChange is false"},
+		"the base moved, suspended":                 {based(onImage(suspend), "two", before), "", v1alpha1.ReasonSuspended, "spec.suspend is true"},
+		"the base moved, too many failures":         {based(onImage(failing), "two", before), "", v1alpha1.ReasonTooManyFailures, "5 builds in a row"},
+		"the spec changed":                          {based(onImage(edited), "one", before), v1alpha1.TriggerSpecChange, "", "differ from those of build debian-1"},
+		"the spec changed, onBaseChange off":        {based(onImage(edited, noBase), "one", before), v1alpha1.TriggerSpecChange, "", "differ"},
+		"the spec changed, onSpecChange off":        {based(onImage(edited, noSpec), "one", before), "", v1alpha1.ReasonSuspended, "triggers.onSpecChange is false"},
+		"both changed":                              {based(onImage(edited), "two", before), v1alpha1.TriggerSpecChange, "", "differ"},
+		"both changed, onSpecChange off":            {based(onImage(edited, noSpec), "two", before), v1alpha1.TriggerBaseChange, "", "has moved"},
+		"both changed, onSpecChange and onBase off": {based(onImage(edited, noSpec, noBase), "two", before), "", v1alpha1.ReasonSuspended, "triggers.onSpecChange is false"},
+		"a build that may be the one":               {based(onImage(), "two", before, waiting), "", v1alpha1.ReasonBuildQueued, "debian-2"},
+		"a build with parameters of its own waits":  {based(onImage(), "two", before, override), v1alpha1.TriggerBaseChange, "", "has moved"},
+		"a base that is missing":                    {unresolved(onImage(), v1alpha1.ReasonBaseNotFound, true), "", string(v1alpha1.ReasonBaseNotFound), "it is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			decision := Next(c.observed)
+			want := c.why
+			if c.due != "" {
+				want = string(c.due)
+			}
+			if decision.Reason != want || !strings.Contains(decision.Message, c.message) {
+				t.Errorf("%s: %s, want %s: %s", decision.Reason, decision.Message, want, c.message)
+			}
+			switch request := decision.Request; {
+			case (request != nil) != (c.due != ""):
+				t.Errorf("request %+v", request)
+			case request != nil && (request.Reason != c.due || request.Message != decision.Message):
+				t.Errorf("request %+v", request)
+			}
+		})
+	}
+}
+
+func TestChangesAreTold(t *testing.T) {
+	before := builtOn(1, v1alpha1.BuildFailed, onImage(), "one")
+	image := onImage(func(i *v1alpha1.Image) { i.Spec.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "full"}} })
+	want := []v1alpha1.InputChange{{Path: "base.digest", From: "one", To: "two"}, {Path: "parameters[edition]", To: "full"}}
+	decision := Next(based(image, "two", before))
+	if diff := cmp.Diff(want, decision.Changes); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(want, decision.Request.Changes); diff != "" {
+		t.Error(diff)
+	}
+	yes := true
+	image.Spec.Suspend = &yes
+	if diff := cmp.Diff(want, Next(based(image, "two", before)).Changes); diff != "" {
+		t.Errorf("while nothing is due: %s", diff)
+	}
+	image.Status.LastAttempted = &v1alpha1.AttemptedBuild{Number: 1, InputsDigest: "gone"}
+	if changes := Next(based(image, "two")).Changes; changes != nil {
+		t.Errorf("changes since a build that is gone: %v", changes)
+	}
+}
+
+func TestARequestIsTheSameUntilItsBuildIsSeen(t *testing.T) {
+	image := newImage()
+	first := Next(observed(image, "A"))
+	again := Next(observed(image, "A")) // after a crash
+	if first.Request.RequestID != "A:0" || again.Request.RequestID != first.Request.RequestID {
+		t.Errorf("requests %q and %q", first.Request.RequestID, again.Request.RequestID)
+	}
+	image.Status.RecentRequests = []v1alpha1.BuildRequestRecord{{RequestID: "A:0", Number: 1}} // and the build is not created
+	if again = Next(observed(image, "A")); again.Request == nil || again.Request.RequestID != "A:0" {
+		t.Errorf("request %+v", again.Request)
+	}
+	if seen := Next(observed(image, "A", newBuild(1, v1alpha1.BuildPending, ""))); seen.Request != nil {
+		t.Errorf("request %+v", seen.Request)
+	}
+}
+
+func TestGoingBackToEarlierInputsIsAnotherRequest(t *testing.T) {
+	image := newImage()
+	first := Next(observed(image, "A"))
+	back := Next(observed(image, "A", newBuild(1, v1alpha1.BuildSucceeded, "A"), newBuild(2, v1alpha1.BuildSucceeded, "B")))
+	if back.Request == nil || back.Request.RequestID == first.Request.RequestID || back.Request.RequestID != "A:2" {
+		t.Errorf("request %+v after %+v", back.Request, first.Request)
+	}
+}
+
+func TestOnlyBuildsOfOwnInputsAreAttempts(t *testing.T) {
+	rerun := newBuild(2, v1alpha1.BuildSucceeded, "Z")
+	rerun.Spec.Trigger = &v1alpha1.BuildTrigger{RerunOf: "debian-1"}
+	override := newBuild(3, v1alpha1.BuildSucceeded, "Y")
+	override.Spec.Trigger = &v1alpha1.BuildTrigger{Parameters: []v1alpha1.Parameter{{Name: "edition"}}}
+	manual := newBuild(4, v1alpha1.BuildSucceeded, "B")
+	manual.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual}
+	decision := Next(observed(newImage(), "A", newBuild(1, v1alpha1.BuildSucceeded, "A"), rerun, override))
+	if decision.Request != nil || decision.Status.LastAttempted.Number != 1 || decision.Status.LatestSuccessful.Number != 3 {
+		t.Errorf("request %+v, status %+v", decision.Request, decision.Status)
+	}
+	decision = Next(observed(newImage(), "A", newBuild(1, v1alpha1.BuildSucceeded, "A"), rerun, override, manual))
+	if decision.Request == nil || decision.Status.LastAttempted.Number != 4 {
+		t.Errorf("request %+v, status %+v", decision.Request, decision.Status)
+	}
+}
+
+func TestABuildThatWasDeletedIsNotBuiltAgain(t *testing.T) {
+	image := onImage()
+	o := based(image, "one")
+	decision := Next(o)
+	records := []v1alpha1.BuildRequestRecord{{RequestID: "other", Number: 3}, {RequestID: decision.Request.RequestID, Number: 4, UID: "gone"}}
+	image.Status = decision.Gone(records)
+	want := &v1alpha1.AttemptedBuild{Number: 4, InputsDigest: o.Resolved.InputsDigest, BaseDigest: "one"}
+	if diff := cmp.Diff(want, image.Status.LastAttempted); diff != "" {
+		t.Error(diff)
+	}
+	if again := Next(o); again.Request != nil {
+		t.Errorf("request %+v", again.Request)
+	}
+	if moved := Next(based(image, "two")); moved.Request == nil || moved.Request.Reason != v1alpha1.TriggerBaseChange {
+		t.Errorf("request %+v", moved.Request)
+	}
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trigger
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// schedule is where an Image's schedule stands.
+type schedule struct {
+	times Times
+	// reason and message of the condition ScheduleActive, and since when it has said so.
+	reason, message string
+	since           time.Time
+	// due is the time of the schedule whose start has come and was not dealt with; zero if there is none.
+	due time.Time
+	// next is when the start after that comes; zero if the schedule is not active.
+	next time.Time
+}
+
+func (s schedule) active() bool {
+	return s.reason == v1alpha1.ReasonScheduled
+}
+
+// nextSchedule says where the schedule stands. In the status it sets nextScheduleTime, and moves lastScheduleTime over a
+// time that has its build or is too late for one.
+func nextSchedule(o Observed, status *v1alpha1.ImageStatus) schedule {
+	s := activity(o, status)
+	status.NextScheduleTime = nil
+	if !s.active() {
+		return s
+	}
+	if last := status.LastScheduleTime; s.since.Equal(o.Now.Truncate(time.Second)) && last != nil && last.After(o.Now) {
+		status.LastScheduleTime = nil // of a clock that was wrong: a new schedule does not wait for it
+	}
+	baseline := s.since
+	if last := status.LastScheduleTime; last != nil && last.After(baseline) {
+		baseline = last.Time
+	}
+	s.due, s.next = o.starts(s.times, baseline)
+	if !s.next.IsZero() {
+		status.NextScheduleTime = stored(s.next)
+	}
+	if !s.due.IsZero() && (o.answered(s.due) || o.tooLate(s.times, s.due)) {
+		status.LastScheduleTime = stored(s.due)
+		s.due = time.Time{}
+	}
+	return s
+}
+
+// activity says whether the schedule starts builds, and since when.
+func activity(o Observed, status *v1alpha1.ImageStatus) schedule {
+	given, failures := o.Image.Spec.Triggers.Schedule, status.ConsecutiveFailures
+	switch {
+	case o.tooManyFailures(status) && !o.suspended() && (given != nil || o.followsBase()):
+		return schedule{reason: v1alpha1.ReasonTooManyFailures, message: fmt.Sprintf(
+			"%d builds in a row have failed, so neither schedule nor base start any more: change the spec, or ask for a build that succeeds", failures)}
+	case given == nil:
+		return schedule{reason: v1alpha1.ReasonNoSchedule}
+	case o.suspended():
+		return schedule{reason: v1alpha1.ReasonSuspended, message: "spec.suspend is true"}
+	}
+	times, err := ParseSchedule(given.Cron, given.TimeZone)
+	if err != nil { // it was valid when it was stored
+		return schedule{reason: v1alpha1.ReasonNoSchedule, message: "triggers.schedule." + err.Error()}
+	}
+	// All that the times depend on is said: that they are others now is seen by it.
+	s := schedule{
+		times: times, since: o.Now.Truncate(time.Second),
+		reason: v1alpha1.ReasonScheduled, message: fmt.Sprintf("builds start at %q in %s", given.Cron, given.TimeZone),
+	}
+	said := meta.FindStatusCondition(o.Image.Status.Conditions, v1alpha1.ImageScheduleActive)
+	if said != nil && said.Status == metav1.ConditionTrue && said.Message == s.message {
+		s.since = said.LastTransitionTime.Time
+	}
+	return s
+}
+
+// starts finds the last time of a schedule after a baseline whose start has come, zero if there is none, and when the
+// next start comes. A clock that was turned back is before the baseline: nothing is due until it is there again.
+func (o Observed) starts(times Times, baseline time.Time) (due, next time.Time) {
+	from := baseline
+	if o.Now.After(from) {
+		from = o.Now
+	}
+	last, found := times.Last(baseline, o.Now)
+	if found && o.start(times, last).After(o.Now) {
+		// Its jitter has not passed. That of the one before has, because it never reaches over the next time.
+		next = o.start(times, last)
+		due, _ = times.Last(baseline, last.Add(-time.Second))
+		return due, next
+	}
+	if upcoming := times.Next(from); !upcoming.IsZero() {
+		next = o.start(times, upcoming)
+	}
+	return last, next
+}
+
+// start is when the build for a time of the schedule starts: up to the jitter later, but before the next time. It
+// depends on the Image and the time only.
+func (o Observed) start(times Times, at time.Time) time.Time {
+	jitter := o.Image.Spec.Triggers.Schedule.Jitter.Duration
+	if following := times.Next(at); !following.IsZero() {
+		jitter = min(jitter, following.Sub(at)-time.Second)
+	}
+	seconds := uint64(max(jitter, 0) / time.Second)
+	sum := sha256.Sum256([]byte(string(o.Image.UID) + " " + at.UTC().Format(time.RFC3339)))
+	return at.Add(time.Duration(binary.BigEndian.Uint64(sum[:8])%(seconds+1)) * time.Second)
+}
+
+// tooLate says whether the starting deadline of a time of the schedule has passed.
+func (o Observed) tooLate(times Times, at time.Time) bool {
+	deadline := o.Image.Spec.Triggers.Schedule.StartingDeadline
+	return deadline != nil && o.Now.Sub(o.start(times, at)) > deadline.Duration
+}
+
+// answered says whether there is the build for a time of the schedule.
+func (o Observed) answered(at time.Time) bool {
+	for i := range o.Builds {
+		if trigger := o.Builds[i].Spec.Trigger; trigger != nil && trigger.RequestID == scheduleRequestID(at) {
+			return true
+		}
+	}
+	return false
+}
+
+// scheduleRequestID names the request for a build at a time of the schedule. Asked for again after a crash, by any
+// controller, it is the same build.
+func scheduleRequestID(at time.Time) string {
+	return "schedule:" + at.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trigger
+
+import (
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// nextStatus is what the status of an Image should say of its builds and inputs. What builds that are gone have left in
+// it stays. Schedule and conditions are still to be set.
+func nextStatus(o Observed) v1alpha1.ImageStatus {
+	status := *o.Image.Status.DeepCopy()
+	if status.ObservedGeneration != o.Image.Generation {
+		status.ConsecutiveFailures = 0
+	}
+	status.ObservedGeneration = o.Image.Generation
+	status.InputsDigest = ""
+	if o.Resolved != nil {
+		status.InputsDigest = o.Resolved.InputsDigest
+	}
+	status.ActiveBuilds, status.QueuedBuilds = 0, 0
+	for i := range o.Builds {
+		count(&status, &o.Builds[i])
+	}
+	countFailures(o, &status)
+	return status
+}
+
+// count takes one build into account. Builds come in the order of their numbers.
+func count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) {
+	n := number(build)
+	switch {
+	case build.Status.Phase.Active():
+		status.ActiveBuilds++
+	case !build.Status.Phase.Finished():
+		status.QueuedBuilds++
+	}
+	for i := range status.RecentRequests {
+		if status.RecentRequests[i].Number == n {
+			status.RecentRequests[i].UID = build.UID
+		}
+	}
+	if status.LatestBuild == nil || n >= status.LatestBuild.Number {
+		status.LatestBuild = &v1alpha1.LatestBuild{Name: build.Name, Number: n, Phase: build.Status.Phase}
+	}
+	known := build.Status.Resolved != nil || build.Status.Finished
+	if attempted := status.LastAttempted; known && inputs.OwnInputs(build) && (attempted == nil || n > attempted.Number) {
+		status.LastAttempted = &v1alpha1.AttemptedBuild{Number: n}
+		if resolved := build.Status.Resolved; resolved != nil {
+			status.LastAttempted.InputsDigest, status.LastAttempted.BaseDigest = resolved.InputsDigest, resolved.BaseDigest
+		}
+	}
+	if latest := status.LatestSuccessful; build.Status.Phase == v1alpha1.BuildSucceeded && (latest == nil || n > latest.Number) {
+		status.LatestSuccessful = &v1alpha1.SuccessfulBuild{
+			Name: build.Name, Number: n,
+			CompletionTime: *build.Status.CompletionTime, Artifacts: build.Status.Artifacts,
+		}
+		if resolved := build.Status.Resolved; resolved != nil {
+			status.LatestSuccessful.InputsDigest = resolved.InputsDigest
+		}
+	}
+}
+
+// countFailures counts builds that have finished, each once and in the order of their numbers: up to the first that has
+// not, because what comes after it may end before it. A success counts whatever it was made from; a failure only if it
+// says something of the spec as it is.
+func countFailures(o Observed, status *v1alpha1.ImageStatus) {
+	for i := range o.Builds {
+		build := &o.Builds[i]
+		switch n := number(build); {
+		case n <= status.CountedBuild:
+			continue
+		case !build.Status.Finished:
+			return
+		default:
+			status.CountedBuild = n
+		}
+		older := build.Spec.ImageGeneration != nil && *build.Spec.ImageGeneration < o.Image.Generation
+		switch build.Status.Phase {
+		case v1alpha1.BuildSucceeded:
+			status.ConsecutiveFailures = 0
+		case v1alpha1.BuildFailed:
+			if !older && inputs.OwnInputs(build) {
+				status.ConsecutiveFailures++
+			}
+		}
+	}
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trigger
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	_ "time/tzdata" // the same zones everywhere: neither images nor machines need to have any
+
+	"github.com/robfig/cron/v3"
+)
+
+const (
+	// searchYears is how far cron.Schedule.Next looks ahead.
+	searchYears = 5
+	// longestGap is the longest time between two times of any schedule in years: 29 February around 2100, on one day
+	// of the week.
+	longestGap = 40
+	// maxCron is how long cron fields may be, in bytes.
+	maxCron = 256
+)
+
+// Names of the fields that a ScheduleError may be about.
+const (
+	FieldCron     = "cron"
+	FieldTimeZone = "timeZone"
+)
+
+// ScheduleError says which field of a schedule is wrong, and what is wrong with it.
+type ScheduleError struct {
+	// Field is FieldCron or FieldTimeZone.
+	Field string
+	// Problem is what is wrong with its value, without the value.
+	Problem string
+}
+
+// Error names the field.
+func (e *ScheduleError) Error() string {
+	return e.Field + ": " + e.Problem
+}
+
+// Times are the times of a schedule: whole minutes of the clock on the wall in its time zone. One that a change to
+// daylight-saving time leaves out is none, and of one that comes twice only the first counts.
+type Times struct {
+	wall *cron.SpecSchedule // in UTC, which leaves out nothing and repeats nothing
+	zone *time.Location
+}
+
+// ParseSchedule reads the times of a schedule: five cron fields, or one of @hourly, @daily, @midnight, @weekly,
+// @monthly, @yearly and @annually, and the name of a time zone of the IANA database. The error is a *ScheduleError:
+// fields that are wrong or longer than 256 characters, a time zone among them, @every, a schedule that never comes, a time zone that does not exist.
+func ParseSchedule(expression, timeZone string) (Times, error) {
+	wall, err := parseCron(expression)
+	if err != nil {
+		return Times{}, &ScheduleError{Field: FieldCron, Problem: err.Error()}
+	}
+	zone, err := parseTimeZone(timeZone)
+	if err != nil {
+		return Times{}, &ScheduleError{Field: FieldTimeZone, Problem: err.Error()}
+	}
+	return Times{wall: wall, zone: zone}, nil
+}
+
+func parseCron(expression string) (*cron.SpecSchedule, error) {
+	switch {
+	case strings.TrimSpace(expression) == "":
+		return nil, errors.New("must not be empty")
+	case len(expression) > maxCron:
+		return nil, fmt.Errorf("must be no more than %d characters", maxCron)
+	case strings.Contains(expression, "TZ="):
+		return nil, errors.New("must not name a time zone: that is what timeZone is for")
+	case strings.HasPrefix(expression, "@every"):
+		return nil, errors.New("must not be an interval (@every): say at which times, such as */15 * * * *")
+	}
+	for field := range strings.FieldsSeq(expression) {
+		if field[0] == ',' || field[len(field)-1] == ',' || strings.Contains(field, ",,") {
+			return nil, fmt.Errorf("has an empty element in the list %q", field)
+		}
+	}
+	parsed, err := cron.ParseStandard(expression)
+	if err != nil {
+		return nil, fmt.Errorf("is neither five fields (minute, hour, day of the month, month, day of the week) nor one of @hourly, @daily, @weekly, @monthly and @yearly: %w", err)
+	}
+	wall, ok := parsed.(*cron.SpecSchedule)
+	if !ok {
+		return nil, fmt.Errorf("has no times: it is a %T", parsed)
+	}
+	wall.Location = time.UTC
+	if wall.Next(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() { // two leap years follow
+		return nil, errors.New("never comes: there is no such day in any year")
+	}
+	return wall, nil
+}
+
+func parseTimeZone(name string) (*time.Location, error) {
+	switch name {
+	case "":
+		return nil, errors.New("must not be empty")
+	case "Local":
+		return nil, errors.New("must be the name of a time zone such as Europe/Berlin: Local is another one on each machine")
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, errors.New("is no time zone of the IANA database, such as Europe/Berlin")
+	}
+	return zone, nil
+}
+
+// Next is the first time after another one, in UTC.
+func (t Times) Next(after time.Time) time.Time {
+	for wall := onTheWall(after, t.zone); ; {
+		wall = t.nextOnTheWall(wall)
+		if wall.IsZero() {
+			return wall
+		}
+		if at, exists := firstAt(wall, t.zone); exists && at.After(after) {
+			return at
+		}
+	}
+}
+
+// nextOnTheWall looks further ahead than cron does. It returns the zero time only where nothing comes in a life.
+func (t Times) nextOnTheWall(after time.Time) time.Time {
+	for years := 0; years < longestGap; years += searchYears {
+		from := after
+		if years > 0 {
+			from = time.Date(after.Year()+years, 1, 1, 0, 0, 0, 0, time.UTC).Add(-time.Second)
+		}
+		if next := t.wall.Next(from); !next.IsZero() {
+			return next
+		}
+	}
+	return time.Time{}
+}
+
+// Last is the last time after one and not after another, in UTC. It returns false if there is none. However long the
+// time between the two is, it costs some forty steps.
+func (t Times) Last(after, until time.Time) (time.Time, bool) {
+	last := t.Next(after)
+	if last.IsZero() || last.After(until) {
+		return time.Time{}, false
+	}
+	for end := until; end.Sub(last) >= time.Minute; { // nothing comes in (end, until]
+		middle := last.Add(end.Sub(last) / 2)
+		if next := t.Next(middle); next.IsZero() || next.After(until) {
+			end = middle
+		} else {
+			last = next
+		}
+	}
+	return last, true
+}
+
+// onTheWall is what a clock shows in a zone, as a time in UTC.
+func onTheWall(at time.Time, zone *time.Location) time.Time {
+	local := at.In(zone)
+	return time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), 0, time.UTC)
+}
+
+// firstAt is when a clock in a zone shows a time first. It returns false if it never does.
+func firstAt(wall time.Time, zone *time.Location) (first time.Time, exists bool) {
+	around := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, zone)
+	start, end := around.ZoneBounds()
+	for _, sample := range []time.Time{start.Add(-time.Second), around, end} {
+		if sample.IsZero() {
+			continue
+		}
+		_, offset := sample.In(zone).Zone()
+		at := wall.Add(-time.Duration(offset) * time.Second)
+		if onTheWall(at, zone).Equal(wall) && (!exists || at.Before(first)) {
+			first, exists = at, true
+		}
+	}
+	return first, exists
+}
