@@ -96,8 +96,8 @@ func fillInUIDs(stored, reported []images.BuildRequestRecord) []images.BuildRequ
 }
 
 // ValidateUpdate checks a status.
-func (statusStrategy) ValidateUpdate(_ context.Context, object, old runtime.Object) field.ErrorList {
-	return validation.ImageStatusUpdate(object.(*images.Image), old.(*images.Image))
+func (statusStrategy) ValidateUpdate(_ context.Context, object, _ runtime.Object) field.ErrorList {
+	return validation.ImageStatus(object.(*images.Image))
 }
 
 // allocationStrategy is that of instantiate, which writes the rest of the status.

@@ -82,5 +82,6 @@ func (q *Queue) caughtUp(ctx context.Context, build *metav1.PartialObjectMetadat
 	stored := &metav1.PartialObjectMetadata{}
 	stored.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"))
 	err := q.API.Get(ctx, key, stored)
-	return apierrors.IsNotFound(err) || err == nil && stored.UID != build.UID
+	isGone := apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) // that one is of no API
+	return isGone || err == nil && stored.UID != build.UID
 }

@@ -119,7 +119,7 @@ func FuzzObjects(f *testing.F) {
 		case *images.Image:
 			validation.Image(object)
 			validation.ImageUpdate(object, &images.Image{})
-			validation.ImageStatusUpdate(object, &images.Image{})
+			validation.ImageStatus(object)
 			validation.InputWarnings(&object.Spec.BuildInputs, field.NewPath("spec"))
 		case *images.ImageBuild:
 			validateBuild(t, scheme, object)

@@ -55,8 +55,8 @@ func validateImageSpec(image *images.Image) field.ErrorList {
 	return append(errs, validateHistory(image.Spec.History, spec.Child("history"))...)
 }
 
-// ImageStatusUpdate validates a change of an Image's status.
-func ImageStatusUpdate(image, _ *images.Image) field.ErrorList {
+// ImageStatus validates an Image's status.
+func ImageStatus(image *images.Image) field.ErrorList {
 	current := &image.Status
 	errs := apivalidation.ValidateNonnegativeField(current.ObservedGeneration, status.Child("observedGeneration"))
 	errs = append(errs, apivalidation.ValidateNonnegativeField(int64(current.ActiveBuilds), status.Child("activeBuilds"))...)

@@ -285,7 +285,7 @@ func expectPaths(t *testing.T, errs field.ErrorList, want []string) {
 	}
 }
 
-func TestImageStatusUpdate(t *testing.T) {
+func TestImageStatus(t *testing.T) {
 	valid := func() images.ImageStatus {
 		return images.ImageStatus{
 			ObservedGeneration: 1, BuildCounter: 2, InputsDigest: digestOf("a"), ActiveBuilds: 1,
@@ -329,7 +329,7 @@ func TestImageStatusUpdate(t *testing.T) {
 			image := validImage()
 			image.Status = valid()
 			test.change(&image.Status)
-			expectPaths(t, ImageStatusUpdate(image, validImage()), test.want)
+			expectPaths(t, ImageStatus(image), test.want)
 		})
 	}
 }
