@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/e2e/cluster"
@@ -65,11 +66,16 @@ func restart(ctx context.Context, w *cluster.Workspace, part string) {
 	kubectl(ctx, w, "--namespace="+cluster.Namespace, "delete", "pods", "--selector=app.kubernetes.io/name="+part, "--now", "--wait")
 }
 
-// works expects a build to succeed.
+// works expects a build to succeed. An API that has just come back may refuse the first requests.
 func works(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()
 	build := cluster.NewBuild("works")
-	_, err := w.Builds().Create(ctx, build, metav1.CreateOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	w.Eventually(ctx, func(ctx context.Context) error {
+		_, err := w.Builds().Create(ctx, build, metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) {
+			return nil // it was created although the answer was lost
+		}
+		return err
+	}).Should(Succeed())
 	w.Succeeded(ctx, build.Name)
 }
