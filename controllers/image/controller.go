@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/caches"
 	"goldsmith.dev/goldsmith/controllers/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 const (
@@ -80,17 +81,18 @@ type news struct {
 	phase                         v1alpha1.BuildPhase
 	attempts                      int
 	resolved, cancelled, deleting bool
+	held                          bool
 }
 
 func newsOf(build *v1alpha1.ImageBuild) news {
 	return news{
 		uid: build.UID, phase: build.Status.Phase, attempts: len(build.Status.Attempts), resolved: build.Status.Resolved != nil,
-		cancelled: build.Spec.CancelRequested != nil, deleting: build.DeletionTimestamp != nil,
+		cancelled: build.Spec.CancelRequested != nil, deleting: build.DeletionTimestamp != nil, held: trigger.Held(build),
 	}
 }
 
 // baseEvents looks at the Images that are based on one that has moved: what it made last, or what its channels name, is
-// another build. It looks at that Image itself, too, when a channel has left one of its builds, and a minute after
+// another build. It looks at that Image itself, too, when a channel or a hold has left one of its builds, and a minute after
 // anything in it has changed: what was decided on may have been an older version, and what was written last be wrong.
 func (r *reconciler) baseEvents() handler.EventHandler {
 	enqueue := func(ctx context.Context, base client.Object, q queue) {
@@ -107,7 +109,7 @@ func (r *reconciler) baseEvents() handler.EventHandler {
 				return
 			}
 			promoted := !equality.Semantic.DeepEqual(before.Status.Channels, after.Status.Channels)
-			if promoted {
+			if promoted || trigger.Held(before) != trigger.Held(after) {
 				q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)})
 			}
 			if before.ResourceVersion != after.ResourceVersion {

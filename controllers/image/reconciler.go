@@ -133,22 +133,24 @@ func (r *reconciler) supersede(ctx context.Context, image *v1alpha1.Image, decis
 	return nil
 }
 
-// prune deletes old builds, but for those that channels have come to name since the Image was read.
+// prune deletes old builds, but for those that channels have come to name, or that are held, since the Image was read. One
+// that has changed itself is looked at again before it goes.
 func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, old []*v1alpha1.ImageBuild) error {
 	for _, build := range old {
 		live, err := r.Client.ImagesV1alpha1().Images(image.Namespace).Get(ctx, image.Name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(live.Status.Channels, func(channel v1alpha1.ImageChannel) bool { return channel.Build == build.Name }) {
+		named := slices.ContainsFunc(live.Status.Channels, func(channel v1alpha1.ImageChannel) bool { return channel.Build == build.Name })
+		if named || trigger.Held(live) {
 			continue
 		}
 		background := metav1.DeletePropagationBackground
 		err = r.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).Delete(ctx, build.Name, metav1.DeleteOptions{
-			Preconditions:     metav1.NewUIDPreconditions(string(build.UID)),
+			Preconditions:     &metav1.Preconditions{UID: &build.UID, ResourceVersion: &build.ResourceVersion},
 			PropagationPolicy: &background,
 		})
-		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		if err != nil && !apierrors.IsNotFound(err) {
 			return fmt.Errorf("deleting old build %s: %w", build.Name, err)
 		}
 	}

@@ -4,10 +4,12 @@ package builds
 
 import (
 	"context"
+	"encoding/json"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -49,6 +51,29 @@ func describeHistory(w *world) {
 			w.eventually(ctx, w.buildNames).Should(ConsistOf("web-2"))
 		})
 
+		It("one that is held stays for as long as it is, and so do all of an image that is held", func(ctx SpecContext) {
+			image := newImage("web", "failAt=1")
+			image.Spec.History = &v1alpha1.HistoryLimits{Failed: new(int32(1))}
+			w.createImage(ctx, image)
+			first := w.build(ctx, "web-1", failedWith("User/BuilderFailed"))
+			w.hold(ctx, first, true)
+			w.changeImage(ctx, "web", setting("edition=2"))
+			w.build(ctx, "web-2", failedWith("User/BuilderFailed"))
+			w.changeImage(ctx, "web", setting("edition=3"))
+			w.build(ctx, "web-3", failedWith("User/BuilderFailed"))
+			w.eventually(ctx, w.buildNames).Should(ConsistOf("web-1", "web-3"))
+
+			w.hold(ctx, image, true)
+			w.changeImage(ctx, "web", setting("edition=4"))
+			w.image(ctx, "web", HaveField("Status.ConsecutiveFailures", int32(4))) // and all that is old would have gone
+			Expect(w.buildNames(ctx)).To(ConsistOf("web-1", "web-3", "web-4"))
+
+			w.hold(ctx, image, false)
+			w.eventually(ctx, w.buildNames).Should(ConsistOf("web-1", "web-4"))
+			w.hold(ctx, first, false)
+			w.eventually(ctx, w.buildNames).Should(ConsistOf("web-4"))
+		})
+
 		It("one that somebody deletes is not built again", func(ctx SpecContext) {
 			w.createImage(ctx, newImage("web"))
 			w.image(ctx, "web", built(1))
@@ -60,6 +85,23 @@ func describeHistory(w *world) {
 			Expect(w.buildNames(ctx)).To(ConsistOf("web-2"))
 		})
 	})
+}
+
+// hold labels an object as evidence, or takes the label away again.
+func (w *world) hold(ctx context.Context, object metav1.Object, held bool) {
+	GinkgoHelper()
+	label := any(nil)
+	if held {
+		label = v1alpha1.LegalHold
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": map[string]any{v1alpha1.LabelLegalHold: label}}})
+	Expect(err).NotTo(HaveOccurred())
+	if _, isImage := object.(*v1alpha1.Image); isImage {
+		_, err = w.images().Patch(ctx, object.GetName(), types.MergePatchType, patch, metav1.PatchOptions{})
+	} else {
+		_, err = w.builds().Patch(ctx, object.GetName(), types.MergePatchType, patch, metav1.PatchOptions{})
+	}
+	Expect(err).NotTo(HaveOccurred())
 }
 
 // buildsWithJobs are the names of the builds that there are Jobs of.

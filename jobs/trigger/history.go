@@ -55,7 +55,7 @@ func (o Observed) old(status *v1alpha1.ImageStatus) (old []*v1alpha1.ImageBuild,
 			room, limit = &succeeded, ttl.Succeeded
 		}
 		*room--
-		if kept(status, build) {
+		if Held(o.Image) || Held(build) || kept(status, build) {
 			continue
 		}
 		expires := expiryOf(build, limit)
@@ -67,6 +67,11 @@ func (o Observed) old(status *v1alpha1.ImageStatus) (old []*v1alpha1.ImageBuild,
 		}
 	}
 	return old, expiry
+}
+
+// Held says whether an Image, or a build, is kept by its label as evidence.
+func Held(object metav1.Object) bool {
+	return object.GetLabels()[v1alpha1.LabelLegalHold] == v1alpha1.LegalHold
 }
 
 // expiryOf is when a build has been kept long enough; zero if it never has.

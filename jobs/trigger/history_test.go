@@ -65,6 +65,19 @@ func TestHistoryKeepsTheNewestAndWhatIsNeeded(t *testing.T) {
 			},
 			[]string{"debian-5", "debian-4", "debian-3"},
 		},
+		"one that is held": {
+			func(_ *v1alpha1.Image, builds []v1alpha1.ImageBuild) {
+				builds[0].Labels = map[string]string{v1alpha1.LabelLegalHold: "true"}
+				builds[3].Labels = map[string]string{v1alpha1.LabelLegalHold: "false"}
+			},
+			[]string{"debian-5", "debian-4", "debian-3"},
+		},
+		"an image that is held": {
+			func(i *v1alpha1.Image, _ []v1alpha1.ImageBuild) {
+				i.Labels = map[string]string{v1alpha1.LabelLegalHold: "true"}
+			},
+			nil,
+		},
 		"one that goes already": {
 			func(_ *v1alpha1.Image, builds []v1alpha1.ImageBuild) { builds[3].DeletionTimestamp = &now },
 			[]string{"debian-5", "debian-3", "debian-1"},
@@ -112,6 +125,10 @@ func TestHistoryKeepsForSomeTime(t *testing.T) {
 	}
 	if decision.After != 0 {
 		t.Errorf("looks again after %s for the latest success, which stays", decision.After)
+	}
+	o.Image.Labels = map[string]string{v1alpha1.LabelLegalHold: "true"}
+	if decision = Next(o); decision.Prune != nil || decision.After != 0 {
+		t.Errorf("prunes %v, and looks again after %s, although the image is held", names(decision.Prune), decision.After)
 	}
 }
 

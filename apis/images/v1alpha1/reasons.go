@@ -254,4 +254,9 @@ const (
 	AnnotationMaxBuilds = GroupName + "/max-builds"
 	// LabelKueueQueue is the label by which Kueue finds the Jobs of its queues.
 	LabelKueueQueue = "kueue.x-k8s.io/queue-name"
+	// LabelLegalHold with the value "true", on an ImageBuild or on an Image, keeps that finished build, or those of that
+	// image, whatever the image's history says. It does not keep anybody from deleting them.
+	LabelLegalHold = GroupName + "/legal-hold"
+	// LegalHold is the value of LabelLegalHold that counts.
+	LegalHold = "true"
 )
