@@ -293,7 +293,7 @@ var _ = Describe("Discovery", func() {
 			Expect(resources[name].Categories).To(ConsistOf("goldsmith"))
 		}
 		Expect(resources).To(And(HaveKey("images/status"), HaveKey("images/instantiate"), HaveKey("images/channels"),
-			HaveKey("imagebuilds/status"), HaveKey("imagebuilds/cancel"), HaveKey("imagebuilds/rerun"), HaveKey("imagebuilds/log")))
+			HaveKey("imagebuilds/status"), HaveKey("imagebuilds/cancel"), HaveKey("imagebuilds/rerun"), HaveKey("imagebuilds/log"), HaveKey("imagebuilds/diff")))
 	})
 })
 

@@ -163,7 +163,7 @@ func peopleGetTheirRightsByTheClustersRoles(t *testing.T, built installation) {
 		}
 	}
 	for into, expected := range map[string][]string{
-		"view":  {"list images", "watch imagebuilds", "get imagebuilds/log", "get images/plan", "create imageplans", "list queuedbuilds", "get images/channels"},
+		"view":  {"list images", "watch imagebuilds", "get imagebuilds/log", "get imagebuilds/diff", "get images/plan", "create imageplans", "list queuedbuilds", "get images/channels"},
 		"edit":  {"create images", "delete imagebuilds", "create images/instantiate", "create imagebuilds/cancel", "create imagebuilds/rerun", "update images/channels"},
 		"admin": {"use serviceaccounts"},
 	} {

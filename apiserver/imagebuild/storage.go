@@ -52,6 +52,7 @@ func Provider(options Options) builder.Provider {
 			"rerun":  &rerunREST{builds: store.Store, scope: scope},
 			"report": newReportREST(store.Store, scope.Scheme, options.Clock),
 			"log":    &logREST{builds: store.Store, logs: logs},
+			"diff":   &diffREST{builds: store.Store, scope: scope},
 		}, nil
 	}
 }

@@ -44,6 +44,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&QueuedBuild{},
 		&QueuedBuildList{},
 		&ImageBuildLogOptions{},
+		&ImageBuildDiff{},
+		&ImageBuildDiffOptions{},
 	)
 	return nil
 }

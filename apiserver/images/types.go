@@ -502,3 +502,43 @@ type ImageBuildLogOptions struct {
 	Timestamps bool
 	LimitBytes *int64
 }
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImageBuildDiff says how two builds differ.
+type ImageBuildDiff struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+
+	From      ComparedBuild
+	To        ComparedBuild
+	Inputs    []InputChange
+	Artifacts []ArtifactChange
+}
+
+// ComparedBuild is one of two builds that are compared.
+type ComparedBuild struct {
+	Name         string
+	UID          types.UID
+	Phase        v1alpha1.BuildPhase
+	InputsDigest string
+	Attempts     int32
+	Failure      v1alpha1.FailureReason
+	Duration     *metav1.Duration
+}
+
+// ArtifactChange is how an artifact differs between two builds.
+type ArtifactChange struct {
+	Target string
+	From   string
+	To     string
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImageBuildDiffOptions are the query parameters of a build's diff subresource.
+type ImageBuildDiffOptions struct {
+	metav1.TypeMeta
+
+	With string
+}

@@ -13,6 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/cancel"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/demo"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/diff"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/kubectl"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/logs"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/plan"
@@ -43,6 +44,7 @@ func newRootCommand() *cobra.Command {
 		demo.NewCommand(),
 		build.NewCommand(),
 		rerun.NewCommand(),
+		diff.NewCommand(),
 		cancel.NewCommand(),
 		logs.NewCommand(),
 		watch.NewCommand(),

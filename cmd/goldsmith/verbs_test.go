@@ -48,6 +48,7 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	first, again := &v1alpha1.ImageBuild{}, &v1alpha1.ImageBuild{}
 	s.types("rerun", "web-3", "--wait").fails(exit.BuildFailed, "build web-4: Failed")
 	s.types("rerun", "web-1", "--wait", "-o", "json").reads(again)
+	s.types("diff", "web-1", "web-3").matches(`(?s)BUILD +web-1 +web-3\nparameters\[failAt\] +- +1\nphase +Succeeded +Failed \(BuilderFailed\)\n.*artifacts\[linux/amd64/raw\] +sha256:[0-9a-f]{12} +-\n`)
 	s.types("build", "web", "--request-id", "nightly", "-o", "json").reads(first)
 	if got, want := again.Status.Artifacts[0].Digest, first.Status.Artifacts[0].Digest; again.Spec.Trigger.RerunOf != "web-1" || got != want {
 		t.Errorf("the rerun is %v, of digest %s, want %s", again.Spec.Trigger, got, want)

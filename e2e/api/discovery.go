@@ -28,6 +28,7 @@ func expectedResources() []metav1.APIResource {
 	return []metav1.APIResource{
 		{Name: "imagebuilds", SingularName: "imagebuild", Kind: "ImageBuild", ShortNames: []string{"imgb"}, Categories: []string{"goldsmith"}, Namespaced: true, Verbs: all},
 		{Name: "imagebuilds/cancel", Kind: "CancelRequest", Namespaced: true, Verbs: create},
+		{Name: "imagebuilds/diff", Kind: "ImageBuildDiff", Namespaced: true, Verbs: metav1.Verbs{"get"}},
 		{Name: "imagebuilds/log", Kind: "ImageBuild", Namespaced: true, Verbs: metav1.Verbs{"get"}},
 		{Name: "imagebuilds/report", Kind: "BuildReport", Namespaced: true, Verbs: create},
 		{Name: "imagebuilds/rerun", Kind: "RerunRequest", Namespaced: true, Verbs: create},

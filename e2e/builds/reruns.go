@@ -41,6 +41,14 @@ func describeReruns(w *world) {
 		Expect(second.Status.Resolved).To(Equal(first.Status.Resolved))
 		Expect(second.Status.Artifacts).To(Equal(first.Status.Artifacts))
 
+		By("Nothing is different")
+		difference := &v1alpha1.ImageBuildDiff{}
+		Expect(w.goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.namespace).Resource("imagebuilds").Name("web-2").
+			SubResource("diff").Param("with", "web-1").Do(ctx).Into(difference)).To(Succeed())
+		Expect(difference.Inputs).To(BeEmpty())
+		Expect(difference.Artifacts).To(BeEmpty())
+		Expect(difference.From.InputsDigest).To(Equal(difference.To.InputsDigest))
+
 		By("The same request is the same build, and says nothing of the image's own inputs")
 		again, err := w.builds().Rerun(ctx, "web-1", &v1alpha1.RerunRequest{RequestID: "again"}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())

@@ -25,6 +25,7 @@ var rights = []struct{ resource, view, edit, admin string }{
 	{"images/status", "get", "get", "get"},
 	{"imagebuilds/status", "get", "get", "get"},
 	{"imagebuilds/log", "get", "get", "get"},
+	{"imagebuilds/diff", "get", "get", "get"},
 	{"images/instantiate", "", "create", "create"},
 	{"images/plan", "get", "get", "get"},
 	{"images/channels", "get", "get update patch", "get update patch"},

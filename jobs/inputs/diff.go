@@ -30,6 +30,15 @@ type Snapshot struct {
 	BaseDigest string
 }
 
+// Taken is the snapshot of what inputs resolved to; nil where they did not.
+func Taken(inputs v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) Snapshot {
+	taken := Snapshot{Inputs: inputs, Files: Files(inputs, resolved)}
+	if resolved != nil {
+		taken.BaseDigest = resolved.BaseDigest
+	}
+	return taken
+}
+
 // Diff tells how two snapshots differ, sorted by path; that only the order of environment variables differs comes last.
 // Values are shortened to 128 characters, and files are shown as a short digest and their size. Of more than 32 changes
 // the last tells how many are left out. What does not count for Digest is no difference, but for the base's channel,

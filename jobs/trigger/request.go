@@ -123,18 +123,10 @@ func (o Observed) changes(status *v1alpha1.ImageStatus) []v1alpha1.InputChange {
 	}
 	for i := range o.Builds {
 		if build := &o.Builds[i]; number(build) == status.LastAttempted.Number {
-			return inputs.Diff(snapshot(build.Spec.Inputs, build.Status.Resolved), snapshot(o.Image.Spec.BuildInputs, o.Resolved))
+			return inputs.Diff(inputs.Taken(build.Spec.Inputs, build.Status.Resolved), inputs.Taken(o.Image.Spec.BuildInputs, o.Resolved))
 		}
 	}
 	return nil
-}
-
-func snapshot(given v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) inputs.Snapshot {
-	taken := inputs.Snapshot{Inputs: given, Files: inputs.Files(given, resolved)}
-	if resolved != nil {
-		taken.BaseDigest = resolved.BaseDigest
-	}
-	return taken
 }
 
 // requestID names the request for a build of these inputs after the last attempted build: asked for again after a

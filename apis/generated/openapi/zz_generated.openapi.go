@@ -22,6 +22,7 @@ import (
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	return map[string]common.OpenAPIDefinition{
 		v1alpha1.Artifact{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Artifact(ref),
+		v1alpha1.ArtifactChange{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ArtifactChange(ref),
 		v1alpha1.AttemptedBuild{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref),
 		v1alpha1.Backoff{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Backoff(ref),
 		v1alpha1.Base{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Base(ref),
@@ -40,11 +41,14 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.Builder{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Builder(ref),
 		v1alpha1.CancelRequest{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref),
 		v1alpha1.CancelRequested{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref),
+		v1alpha1.ComparedBuild{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref),
 		v1alpha1.ConfigMapReference{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref),
 		v1alpha1.HistoryLimits{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref),
 		v1alpha1.HistoryTTL{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref),
 		v1alpha1.Image{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Image(ref),
 		v1alpha1.ImageBuild{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref),
+		v1alpha1.ImageBuildDiff{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref),
+		v1alpha1.ImageBuildDiffOptions{}.OpenAPIModelName():   schema_goldsmith_apis_images_v1alpha1_ImageBuildDiffOptions(ref),
 		v1alpha1.ImageBuildList{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageBuildList(ref),
 		v1alpha1.ImageBuildLogOptions{}.OpenAPIModelName():    schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref),
 		v1alpha1.ImageBuildSpec{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref),
@@ -193,6 +197,42 @@ func schema_goldsmith_apis_images_v1alpha1_Artifact(ref common.ReferenceCallback
 					},
 				},
 				Required: []string{"target", "digest", "sizeBytes", "mediaType"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ArtifactChange(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ArtifactChange is how an artifact differs between two builds.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"target": {
+						SchemaProps: spec.SchemaProps{
+							Description: "target is platform and format of the artifact, with a slash between them.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"from": {
+						SchemaProps: spec.SchemaProps{
+							Description: "from is the digest that it had. Empty if there was none.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"to": {
+						SchemaProps: spec.SchemaProps{
+							Description: "to is the digest that it has. Empty if there is none.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"target"},
 			},
 		},
 	}
@@ -1194,6 +1234,73 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref common.ReferenceC
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ComparedBuild is one of two builds that are compared.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name of the build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"uid": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uid of the build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"phase": {
+						SchemaProps: spec.SchemaProps{
+							Description: "phase of the build.\n\nPossible enum values:\n - `\"Cancelled\"` is final.\n - `\"Cancelling\"` is a build that was told to end. Next: Cancelled, or Succeeded if it had finished first.\n - `\"Failed\"` is final.\n - `\"Pending\"` is a build that no controller has looked at. Next: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` is a build that waits for its turn. Next: Starting, Failed, Cancelled.\n - `\"Retrying\"` is a build between two attempts. Next: Starting, Failed, Cancelled.\n - `\"Running\"` is a build whose container runs. Next: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` is a build whose attempt has a Job, or is about to have one, and no running container. Next: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` is final.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
+						},
+					},
+					"inputsDigest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "inputsDigest of what its inputs resolved to. Empty if they were not resolved.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"attempts": {
+						SchemaProps: spec.SchemaProps{
+							Description: "attempts is how many it has had.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"failure": {
+						SchemaProps: spec.SchemaProps{
+							Description: "failure is why it failed.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"duration": {
+						SchemaProps: spec.SchemaProps{
+							Description: "duration from its start to its completion. None while it has not finished, or if it never started.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"name", "uid"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Duration{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -1377,6 +1484,132 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref common.ReferenceCallba
 		},
 		Dependencies: []string{
 			v1alpha1.ImageBuildSpec{}.OpenAPIModelName(), v1alpha1.ImageBuildStatus{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageBuildDiff says how two builds of a namespace differ: what went in, and what came out. It is what the diff subresource of a build answers, and is stored nowhere.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The name is that of the build.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"from": {
+						SchemaProps: spec.SchemaProps{
+							Description: "from is the build that this one is compared with.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.ComparedBuild{}.OpenAPIModelName()),
+						},
+					},
+					"to": {
+						SchemaProps: spec.SchemaProps{
+							Description: "to is the build itself.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.ComparedBuild{}.OpenAPIModelName()),
+						},
+					},
+					"inputs": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "inputs that differ, by path, as far as they were resolved. At most 32: the last then says how many more there are. Values are shortened to 128 characters, and files are shown as a digest and a size.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.InputChange{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"artifacts": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"target",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "artifacts that differ, by target.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ArtifactChange{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"from", "to"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ArtifactChange{}.OpenAPIModelName(), v1alpha1.ComparedBuild{}.OpenAPIModelName(), v1alpha1.InputChange{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiffOptions(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageBuildDiffOptions are the query parameters of a build's diff subresource.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"with": {
+						SchemaProps: spec.SchemaProps{
+							Description: "with is the name of the build, of the same namespace, to compare with. Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"with"},
+			},
+		},
 	}
 }
 

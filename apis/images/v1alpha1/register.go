@@ -46,6 +46,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&QueuedBuild{},
 		&QueuedBuildList{},
 		&ImageBuildLogOptions{},
+		&ImageBuildDiff{},
+		&ImageBuildDiffOptions{},
 	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil

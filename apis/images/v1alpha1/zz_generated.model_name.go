@@ -13,6 +13,11 @@ func (in Artifact) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ArtifactChange) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ArtifactChange"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in AttemptedBuild) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.AttemptedBuild"
 }
@@ -103,6 +108,11 @@ func (in CancelRequested) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ComparedBuild) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ComparedBuild"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ConfigMapReference) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ConfigMapReference"
 }
@@ -125,6 +135,16 @@ func (in Image) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ImageBuild) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ImageBuild"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageBuildDiff) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageBuildDiff"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageBuildDiffOptions) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageBuildDiffOptions"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

@@ -134,6 +134,8 @@ func FuzzObjects(f *testing.F) {
 			validation.CancelRequest(object, "once")
 		case *images.ImageBuildLogOptions:
 			validation.ImageBuildLogOptions(object)
+		case *images.ImageBuildDiffOptions:
+			validation.ImageBuildDiffOptions(object)
 		}
 	})
 }

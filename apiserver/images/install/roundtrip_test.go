@@ -174,6 +174,10 @@ func TestLogOptionsAreReadFromTheQuery(t *testing.T) {
 	if diff := cmp.Diff(want, options); diff != "" {
 		t.Error(diff)
 	}
+	other := &images.ImageBuildDiffOptions{}
+	if err := codec.DecodeParameters(url.Values{"with": {"web-1"}}, v1alpha1.SchemeGroupVersion, other); err != nil || other.With != "web-1" {
+		t.Errorf("with is read as %q, error %v", other.With, err)
+	}
 	for _, query := range []url.Values{{"attempt": {"two"}}, {"attempt": {"3000000000"}}, {"tailLines": {"x"}}} {
 		if err := codec.DecodeParameters(query, v1alpha1.SchemeGroupVersion, &images.ImageBuildLogOptions{}); err == nil {
 			t.Errorf("%v was taken for valid", query)

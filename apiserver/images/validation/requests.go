@@ -124,6 +124,15 @@ func ImageBuildLogOptions(options *images.ImageBuildLogOptions) field.ErrorList 
 	return errs
 }
 
+// ImageBuildDiffOptions validates the parameters of a request to compare builds.
+func ImageBuildDiffOptions(options *images.ImageBuildDiffOptions) field.ErrorList {
+	path := field.NewPath("with")
+	if options.With == "" {
+		return field.ErrorList{field.Required(path, "name the build to compare with: ?with=NAME")}
+	}
+	return validateBuildName(options.With, path)
+}
+
 func validateRequestID(id string) field.ErrorList {
 	path := field.NewPath("requestID")
 	errs := validateText(id, maxRequestID, path)

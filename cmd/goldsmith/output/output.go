@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package output is the flag -o: objects as json, yaml or names, the same for every verb that has it.
+// Package output is how verbs print: objects by the flag -o, as json, yaml or names, and texts of others on a line.
 package output
 
 import (
@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -97,4 +98,14 @@ func setKind(object runtime.Object) error {
 	}
 	object.GetObjectKind().SetGroupVersionKind(kinds[0])
 	return nil
+}
+
+// OneLine is a text without what would end a line, or tell a terminal what to do.
+func OneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }

@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/output"
 )
 
 // describe writes a plan for people: a headline, and below it what there is to say, aligned.
@@ -49,18 +50,10 @@ func describe(plan *v1alpha1.ImagePlan, out io.Writer) error {
 func list(lines *tabwriter.Writer, label string, values ...string) {
 	for _, value := range values {
 		if value != "" {
-			_, _ = fmt.Fprintf(lines, "  %s\t%s\n", label, strings.Map(visible, value))
+			_, _ = fmt.Fprintf(lines, "  %s\t%s\n", label, output.OneLine(value))
 			label = ""
 		}
 	}
-}
-
-// visible replaces what would end a line, or tell a terminal what to do.
-func visible(r rune) rune {
-	if unicode.IsControl(r) {
-		return ' '
-	}
-	return r
 }
 
 func reason(status *v1alpha1.ImagePlanStatus) string {

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// diffREST is the diff subresource: it compares a build with another.
+type diffREST struct {
+	builds rest.Getter
+	scope  *builder.Scope
+}
+
+var (
+	_ rest.GetterWithOptions = &diffREST{}
+	_ rest.StorageMetadata   = &diffREST{}
+)
+
+// New returns an empty ImageBuildDiff.
+func (r *diffREST) New() runtime.Object { return &images.ImageBuildDiff{} }
+
+// Destroy does nothing: the storage is the main resource's, which closes it.
+func (r *diffREST) Destroy() {}
+
+// NewGetOptions returns the type of the query parameters.
+func (r *diffREST) NewGetOptions() (options runtime.Object, subpath bool, subpathName string) {
+	return &images.ImageBuildDiffOptions{}, false, ""
+}
+
+// ProducesMIMETypes adds none.
+func (r *diffREST) ProducesMIMETypes(string) []string { return nil }
+
+// ProducesObject says that the answer is a difference.
+func (r *diffREST) ProducesObject(string) any { return v1alpha1.ImageBuildDiff{} }
+
+// Get compares a build with the one that the options name. Whoever asks may compare both.
+func (r *diffREST) Get(ctx context.Context, name string, object runtime.Object) (runtime.Object, error) {
+	options, ok := object.(*images.ImageBuildDiffOptions)
+	if !ok {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the difference of imagebuild %s takes ImageBuildDiffOptions, not a %T", name, object))
+	}
+	if errs := validation.ImageBuildDiffOptions(options); len(errs) > 0 {
+		return nil, apierrors.NewInvalid(images.Kind("ImageBuildDiffOptions"), name, errs)
+	}
+	if err := r.mayCompare(ctx, options.With); err != nil {
+		return nil, err
+	}
+	from, err := r.read(ctx, options.With)
+	if err != nil {
+		return nil, err
+	}
+	to, err := r.read(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	answer := &images.ImageBuildDiff{}
+	if err := r.scope.Scheme.Convert(difference(from, to), answer, nil); err != nil {
+		return nil, apierrors.NewInternalError(fmt.Errorf("comparing imagebuilds %s and %s: %w", from.Name, to.Name, err))
+	}
+	return answer, nil
+}
+
+// mayCompare refuses whoever has the right for the build that the request is of, and not for the other one.
+func (r *diffREST) mayCompare(ctx context.Context, name string) error {
+	user, ok := apirequest.UserFrom(ctx)
+	if !ok {
+		return apierrors.NewInternalError(fmt.Errorf("nobody asks to compare with imagebuild %s", name))
+	}
+	resource := v1alpha1.SchemeGroupVersion.WithResource("imagebuilds")
+	decision, _, err := r.scope.Authorizer.Authorize(ctx, authorizer.AttributesRecord{
+		User: user, Verb: "get", APIGroup: resource.Group, APIVersion: resource.Version, Resource: resource.Resource, Subresource: "diff",
+		Namespace: apirequest.NamespaceValue(ctx), Name: name, ResourceRequest: true,
+	})
+	switch {
+	case decision == authorizer.DecisionAllow:
+		return nil
+	case err != nil:
+		return apierrors.NewInternalError(fmt.Errorf("asking whether %s may compare with imagebuild %s: %w", user.GetName(), name, err))
+	}
+	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q may not get the difference to it", user.GetName()))
+}
+
+func (r *diffREST) read(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
+	stored, err := getBuild(ctx, r.builds, name)
+	if err != nil {
+		return nil, err
+	}
+	build := &v1alpha1.ImageBuild{}
+	if err := r.scope.Scheme.Convert(stored, build, nil); err != nil {
+		return nil, apierrors.NewInternalError(fmt.Errorf("comparing imagebuild %s: %w", name, err))
+	}
+	return build, nil
+}
+
+func difference(from, to *v1alpha1.ImageBuild) *v1alpha1.ImageBuildDiff {
+	return &v1alpha1.ImageBuildDiff{
+		ObjectMeta: metav1.ObjectMeta{Name: to.Name, Namespace: to.Namespace},
+		From:       compared(from),
+		To:         compared(to),
+		Inputs:     inputs.Diff(inputs.Taken(from.Spec.Inputs, from.Status.Resolved), inputs.Taken(to.Spec.Inputs, to.Status.Resolved)),
+		Artifacts:  artifactChanges(from.Status.Artifacts, to.Status.Artifacts),
+	}
+}
+
+func compared(build *v1alpha1.ImageBuild) v1alpha1.ComparedBuild {
+	status := &build.Status
+	answer := v1alpha1.ComparedBuild{Name: build.Name, UID: build.UID, Phase: status.Phase, Attempts: int32(len(status.Attempts))}
+	if status.Resolved != nil {
+		answer.InputsDigest = status.Resolved.InputsDigest
+	}
+	if status.Failure != nil {
+		answer.Failure = status.Failure.Reason
+	}
+	if status.StartTime != nil && status.CompletionTime != nil {
+		answer.Duration = &metav1.Duration{Duration: status.CompletionTime.Sub(status.StartTime.Time)}
+	}
+	return answer
+}
+
+// artifactChanges are the artifacts whose digests differ, in the order of their targets.
+func artifactChanges(from, to []v1alpha1.Artifact) (changes []v1alpha1.ArtifactChange) {
+	digests := map[string]v1alpha1.ArtifactChange{}
+	for _, artifact := range from {
+		digests[artifact.Target] = v1alpha1.ArtifactChange{Target: artifact.Target, From: artifact.Digest}
+	}
+	for _, artifact := range to {
+		change := digests[artifact.Target]
+		change.Target, change.To = artifact.Target, artifact.Digest
+		digests[artifact.Target] = change
+	}
+	for _, change := range digests {
+		if change.From != change.To {
+			changes = append(changes, change)
+		}
+	}
+	slices.SortFunc(changes, func(a, b v1alpha1.ArtifactChange) int { return cmp.Compare(a.Target, b.Target) })
+	return changes
+}
