@@ -65,7 +65,7 @@ func describeHistory(w *world) {
 
 			w.hold(ctx, image, true)
 			w.changeImage(ctx, "web", setting("edition=4"))
-			w.image(ctx, "web", HaveField("Status.ConsecutiveFailures", int32(4))) // and all that is old would have gone
+			w.image(ctx, "web", HaveField("Status.CountedBuild", int64(4))) // with that, all that is old would go
 			Expect(w.buildNames(ctx)).To(ConsistOf("web-1", "web-3", "web-4"))
 
 			w.hold(ctx, image, false)
