@@ -55,6 +55,18 @@ func deletePods(ctx context.Context, w *cluster.Workspace, pods ...corev1.Pod) {
 	}
 }
 
+// haveEnded waits until the processes of pods that were deleted are gone. One that is frozen with its worker in the middle of its
+// end keeps its connections, and who watches by one of them hears of nothing.
+func haveEnded(ctx context.Context, w *cluster.Workspace, pods ...corev1.Pod) {
+	GinkgoHelper()
+	for _, pod := range pods {
+		w.Eventually(ctx, func(ctx context.Context) ([]byte, error) {
+			return w.Environment.Nodes.Run(ctx, pod.Spec.NodeName, "crictl", "pods", "--quiet", "--state", "ready",
+				"--label", "io.kubernetes.pod.uid="+string(pod.UID))
+		}).Should(BeEmpty(), pod.Name)
+	}
+}
+
 // leader is the pod of the controller that holds the lease.
 func leader(ctx context.Context, w *cluster.Workspace) corev1.Pod {
 	GinkgoHelper()

@@ -93,6 +93,7 @@ func takeAway(ctx context.Context, w *cluster.Workspace) (bringBack func(context
 	DeferCleanup(bringBack)
 	scale(ctx, 0)
 	deletePods(ctx, w, servers...)
+	haveEnded(ctx, w, servers...)
 	return bringBack
 }
 
