@@ -4,6 +4,7 @@ package images
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -160,6 +161,9 @@ type HistoryLimits struct {
 	Succeeded *int32
 	Failed    *int32
 	TTL       *HistoryTTL
+
+	LogRetention *HistoryTTL
+	LogMaxBytes  *resource.Quantity
 }
 
 // HistoryTTL says how long finished builds are kept.
@@ -501,6 +505,7 @@ type ImageBuildLogOptions struct {
 	SinceTime  *metav1.Time
 	Timestamps bool
 	LimitBytes *int64
+	UID        string
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

@@ -559,6 +559,16 @@ func (in *HistoryLimits) DeepCopyInto(out *HistoryLimits) {
 		*out = new(HistoryTTL)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.LogRetention != nil {
+		in, out := &in.LogRetention, &out.LogRetention
+		*out = new(HistoryTTL)
+		(*in).DeepCopyInto(*out)
+	}
+	if in.LogMaxBytes != nil {
+		in, out := &in.LogMaxBytes, &out.LogMaxBytes
+		x := (*in).DeepCopy()
+		*out = &x
+	}
 	return
 }
 

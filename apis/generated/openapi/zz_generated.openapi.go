@@ -1350,11 +1350,23 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCal
 							Ref:         ref(v1alpha1.HistoryTTL{}.OpenAPIModelName()),
 						},
 					},
+					"logRetention": {
+						SchemaProps: spec.SchemaProps{
+							Description: "logRetention is how long the archived logs of finished builds are kept, counted from their completion, whether the builds themselves are still there or not. It means nothing where no archive is configured. Defaults to no limit.",
+							Ref:         ref(v1alpha1.HistoryTTL{}.OpenAPIModelName()),
+						},
+					},
+					"logMaxBytes": {
+						SchemaProps: spec.SchemaProps{
+							Description: "logMaxBytes is how much of one attempt's log is archived, 64Ki to 1Ti. Of a longer log the first half of it and the last half are kept; where it was cut, a line says so. Defaults to 1Gi.",
+							Ref:         ref(resource.Quantity{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.HistoryTTL{}.OpenAPIModelName()},
+			v1alpha1.HistoryTTL{}.OpenAPIModelName(), resource.Quantity{}.OpenAPIModelName()},
 	}
 }
 
@@ -1362,18 +1374,18 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "HistoryTTL says how long finished builds are kept.",
+				Description: "HistoryTTL says how long finished builds, or their archived logs, are kept.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"succeeded": {
 						SchemaProps: spec.SchemaProps{
-							Description: "succeeded is how long successful builds are kept. 1m to 87600h. Defaults to no limit.",
+							Description: "succeeded is how long those of successful builds are kept. 1m to 87600h. Defaults to no limit.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"failed": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failed is how long failed and cancelled builds are kept. 1m to 87600h. Defaults to no limit.",
+							Description: "failed is how long those of failed and cancelled builds are kept. 1m to 87600h. Defaults to no limit.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1723,6 +1735,13 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 							Description: "limitBytes ends the log after this many bytes. At least 1. Defaults to no limit.",
 							Type:        []string{"integer"},
 							Format:      "int64",
+						},
+					},
+					"uid": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uid of the build, at most 63 letters, digits and hyphens. Where there is an archive of logs, that of a build that is there no more is asked for by the build's name together with this. A build of the same name and another uid is not the one that is meant. Defaults to the build of this name that is there now.",
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 				},

@@ -5,6 +5,7 @@ package v1alpha1
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -18,6 +19,7 @@ const (
 	DefaultBackoffMax       = 5 * time.Minute
 	DefaultHistorySucceeded = 3
 	DefaultHistoryFailed    = 3
+	DefaultLogMaxBytes      = 1 << 30
 	DefaultMaxFailures      = 5
 	DefaultTimeZone         = "UTC"
 )
@@ -94,10 +96,13 @@ func SetDefaults_Backoff(backoff *Backoff) {
 	setDefault(&backoff.Max, metav1.Duration{Duration: max(DefaultBackoffMax, backoff.Initial.Duration)})
 }
 
-// SetDefaults_HistoryLimits sets succeeded and failed.
+// SetDefaults_HistoryLimits sets succeeded, failed and logMaxBytes.
 func SetDefaults_HistoryLimits(history *HistoryLimits) {
 	setDefault(&history.Succeeded, DefaultHistorySucceeded)
 	setDefault(&history.Failed, DefaultHistoryFailed)
+	if history.LogMaxBytes == nil {
+		history.LogMaxBytes = resource.NewQuantity(DefaultLogMaxBytes, resource.BinarySI)
+	}
 }
 
 // SetDefaults_BuildRequest sets the reason. The request ID is the server's to choose.

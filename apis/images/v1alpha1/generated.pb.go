@@ -12,6 +12,7 @@ import (
 	"sort"
 
 	v11 "k8s.io/api/core/v1"
+	resource "k8s.io/apimachinery/pkg/api/resource"
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 
@@ -1361,6 +1362,30 @@ func (m *HistoryLimits) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.LogMaxBytes != nil {
+		{
+			size, err := m.LogMaxBytes.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintGenerated(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.LogRetention != nil {
+		{
+			size, err := m.LogRetention.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintGenerated(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x22
+	}
 	if m.TTL != nil {
 		{
 			size, err := m.TTL.MarshalToSizedBuffer(dAtA[:i])
@@ -1715,6 +1740,11 @@ func (m *ImageBuildLogOptions) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	i -= len(m.UID)
+	copy(dAtA[i:], m.UID)
+	i = encodeVarintGenerated(dAtA, i, uint64(len(m.UID)))
+	i--
+	dAtA[i] = 0x3a
 	if m.LimitBytes != nil {
 		i = encodeVarintGenerated(dAtA, i, uint64(*m.LimitBytes))
 		i--
@@ -3876,6 +3906,14 @@ func (m *HistoryLimits) Size() (n int) {
 		l = m.TTL.Size()
 		n += 1 + l + sovGenerated(uint64(l))
 	}
+	if m.LogRetention != nil {
+		l = m.LogRetention.Size()
+		n += 1 + l + sovGenerated(uint64(l))
+	}
+	if m.LogMaxBytes != nil {
+		l = m.LogMaxBytes.Size()
+		n += 1 + l + sovGenerated(uint64(l))
+	}
 	return n
 }
 
@@ -4002,6 +4040,8 @@ func (m *ImageBuildLogOptions) Size() (n int) {
 	if m.LimitBytes != nil {
 		n += 1 + sovGenerated(uint64(*m.LimitBytes))
 	}
+	l = len(m.UID)
+	n += 1 + l + sovGenerated(uint64(l))
 	return n
 }
 
@@ -4957,6 +4997,8 @@ func (this *HistoryLimits) String() string {
 		`Succeeded:` + valueToStringGenerated(this.Succeeded) + `,`,
 		`Failed:` + valueToStringGenerated(this.Failed) + `,`,
 		`TTL:` + strings.Replace(this.TTL.String(), "HistoryTTL", "HistoryTTL", 1) + `,`,
+		`LogRetention:` + strings.Replace(this.LogRetention.String(), "HistoryTTL", "HistoryTTL", 1) + `,`,
+		`LogMaxBytes:` + strings.Replace(fmt.Sprintf("%v", this.LogMaxBytes), "Quantity", "resource.Quantity", 1) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -5057,6 +5099,7 @@ func (this *ImageBuildLogOptions) String() string {
 		`SinceTime:` + strings.Replace(fmt.Sprintf("%v", this.SinceTime), "Time", "v1.Time", 1) + `,`,
 		`Timestamps:` + fmt.Sprintf("%v", this.Timestamps) + `,`,
 		`LimitBytes:` + valueToStringGenerated(this.LimitBytes) + `,`,
+		`UID:` + fmt.Sprintf("%v", this.UID) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -9817,6 +9860,78 @@ func (m *HistoryLimits) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LogRetention", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.LogRetention == nil {
+				m.LogRetention = &HistoryTTL{}
+			}
+			if err := m.LogRetention.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LogMaxBytes", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.LogMaxBytes == nil {
+				m.LogMaxBytes = &resource.Quantity{}
+			}
+			if err := m.LogMaxBytes.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipGenerated(dAtA[iNdEx:])
@@ -10839,6 +10954,38 @@ func (m *ImageBuildLogOptions) Unmarshal(dAtA []byte) error {
 				}
 			}
 			m.LimitBytes = &v
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UID", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.UID = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipGenerated(dAtA[iNdEx:])

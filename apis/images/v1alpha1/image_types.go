@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -318,14 +319,22 @@ type HistoryLimits struct {
 	// ttl is how long finished builds are kept, counted from their completion. Defaults to no limit.
 	// +optional
 	TTL *HistoryTTL `json:"ttl,omitempty" protobuf:"bytes,3,opt,name=ttl"`
+	// logRetention is how long the archived logs of finished builds are kept, counted from their completion, whether the
+	// builds themselves are still there or not. It means nothing where no archive is configured. Defaults to no limit.
+	// +optional
+	LogRetention *HistoryTTL `json:"logRetention,omitempty" protobuf:"bytes,4,opt,name=logRetention"`
+	// logMaxBytes is how much of one attempt's log is archived, 64Ki to 1Ti. Of a longer log the first half of it and the
+	// last half are kept; where it was cut, a line says so. Defaults to 1Gi.
+	// +optional
+	LogMaxBytes *resource.Quantity `json:"logMaxBytes,omitempty" protobuf:"bytes,5,opt,name=logMaxBytes"`
 }
 
-// HistoryTTL says how long finished builds are kept.
+// HistoryTTL says how long finished builds, or their archived logs, are kept.
 type HistoryTTL struct {
-	// succeeded is how long successful builds are kept. 1m to 87600h. Defaults to no limit.
+	// succeeded is how long those of successful builds are kept. 1m to 87600h. Defaults to no limit.
 	// +optional
 	Succeeded *metav1.Duration `json:"succeeded,omitempty" protobuf:"bytes,1,opt,name=succeeded"`
-	// failed is how long failed and cancelled builds are kept. 1m to 87600h. Defaults to no limit.
+	// failed is how long those of failed and cancelled builds are kept. 1m to 87600h. Defaults to no limit.
 	// +optional
 	Failed *metav1.Duration `json:"failed,omitempty" protobuf:"bytes,2,opt,name=failed"`
 }

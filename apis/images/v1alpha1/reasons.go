@@ -30,6 +30,9 @@ const (
 	BuildConditionSucceeded = "Succeeded"
 	// BuildConditionFinished is True once the build has finished.
 	BuildConditionFinished = "Finished"
+	// BuildLogArchived is there once the build has finished, if there is an archive of logs. It is True when what there was
+	// to keep of the logs of all attempts is in the archive, and False while it is not, or is no more.
+	BuildLogArchived = "LogArchived"
 )
 
 // Reasons of an Image's conditions, besides the reasons of failures.
@@ -93,6 +96,20 @@ const (
 	ReasonImagePulling = "ImagePulling"
 	// ReasonBackingOff : the next attempt waits for its backoff.
 	ReasonBackingOff = "BackingOff"
+)
+
+// Reasons of an ImageBuild's condition LogArchived.
+const (
+	// ReasonLogArchived : the log of each attempt is in the archive.
+	ReasonLogArchived = "Archived"
+	// ReasonLogArchivedInPart : of some attempt's log only what was read before its pod went is in the archive, or none.
+	ReasonLogArchivedInPart = "ArchivedInPart"
+	// ReasonNoLog : no attempt has written a log.
+	ReasonNoLog = "NoLog"
+	// ReasonArchiveUnavailable : the archive cannot be written to now. The message says why; it is tried again.
+	ReasonArchiveUnavailable = "ArchiveUnavailable"
+	// ReasonLogExpired : the archived log was deleted, because of history.logRetention.
+	ReasonLogExpired = "LogExpired"
 )
 
 // FailureClass groups the reasons of failures by who can help.
@@ -255,7 +272,7 @@ const (
 	// LabelKueueQueue is the label by which Kueue finds the Jobs of its queues.
 	LabelKueueQueue = "kueue.x-k8s.io/queue-name"
 	// LabelLegalHold with the value "true", on an ImageBuild or on an Image, keeps that finished build, or those of that
-	// image, whatever the image's history says. It does not keep anybody from deleting them.
+	// image, and their archived logs, whatever the image's history says. It does not keep anybody from deleting the builds.
 	LabelLegalHold = GroupName + "/legal-hold"
 	// LegalHold is the value of LabelLegalHold that counts.
 	LegalHold = "true"

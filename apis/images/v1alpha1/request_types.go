@@ -131,4 +131,9 @@ type ImageBuildLogOptions struct {
 	// limitBytes ends the log after this many bytes. At least 1. Defaults to no limit.
 	// +optional
 	LimitBytes *int64 `json:"limitBytes,omitempty" protobuf:"varint,6,opt,name=limitBytes"`
+	// uid of the build, at most 63 letters, digits and hyphens. Where there is an archive of logs, that of a build that is
+	// there no more is asked for by the build's name together with this. A build of the same name and another uid is not
+	// the one that is meant. Defaults to the build of this name that is there now.
+	// +optional
+	UID string `json:"uid,omitempty" protobuf:"bytes,7,opt,name=uid"`
 }

@@ -162,14 +162,14 @@ func TestLogOptionsAreReadFromTheQuery(t *testing.T) {
 	codec := runtime.NewParameterCodec(newScheme(t))
 	options := &images.ImageBuildLogOptions{}
 	query := url.Values{
-		"attempt": {"2"}, "follow": {"true"}, "tailLines": {"3"}, "limitBytes": {"4"}, "timestamps": {"true"}, "sinceTime": {"2030-01-02T03:04:05Z"},
+		"attempt": {"2"}, "follow": {"true"}, "tailLines": {"3"}, "limitBytes": {"4"}, "timestamps": {"true"}, "sinceTime": {"2030-01-02T03:04:05Z"}, "uid": {"u-1"},
 	}
 	if err := codec.DecodeParameters(query, v1alpha1.SchemeGroupVersion, options); err != nil {
 		t.Fatal(err)
 	}
 	since := metav1.NewTime(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC).Local())
 	want := &images.ImageBuildLogOptions{
-		Attempt: ptr.To[int32](2), Follow: true, TailLines: ptr.To[int64](3), LimitBytes: ptr.To[int64](4), Timestamps: true, SinceTime: &since,
+		Attempt: ptr.To[int32](2), Follow: true, TailLines: ptr.To[int64](3), LimitBytes: ptr.To[int64](4), Timestamps: true, SinceTime: &since, UID: "u-1",
 	}
 	if diff := cmp.Diff(want, options); diff != "" {
 		t.Error(diff)

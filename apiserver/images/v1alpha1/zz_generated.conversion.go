@@ -1270,6 +1270,7 @@ func autoConvert_v1alpha1_ImageBuildLogOptions_To_images_ImageBuildLogOptions(in
 	out.SinceTime = (*v1.Time)(unsafe.Pointer(in.SinceTime))
 	out.Timestamps = in.Timestamps
 	out.LimitBytes = (*int64)(unsafe.Pointer(in.LimitBytes))
+	out.UID = in.UID
 	return nil
 }
 
@@ -1285,6 +1286,7 @@ func autoConvert_images_ImageBuildLogOptions_To_v1alpha1_ImageBuildLogOptions(in
 	out.SinceTime = (*v1.Time)(unsafe.Pointer(in.SinceTime))
 	out.Timestamps = in.Timestamps
 	out.LimitBytes = (*int64)(unsafe.Pointer(in.LimitBytes))
+	out.UID = in.UID
 	return nil
 }
 
@@ -1335,6 +1337,13 @@ func autoConvert_url_Values_To_v1alpha1_ImageBuildLogOptions(in *url.Values, out
 		}
 	} else {
 		out.LimitBytes = nil
+	}
+	if values, ok := map[string][]string(*in)["uid"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.UID, s); err != nil {
+			return err
+		}
+	} else {
+		out.UID = ""
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
@@ -155,6 +156,15 @@ func TestImage(t *testing.T) {
 		"times out of bound": {func(i *images.Image) {
 			i.Spec.History.TTL = &images.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
 		}, []string{spec + "history.ttl.succeeded", spec + "history.ttl.failed"}},
+		"logs that are kept for as short or long as may be": {func(i *images.Image) {
+			i.Spec.History.LogRetention = &images.HistoryTTL{Succeeded: seconds(60), Failed: seconds(87600 * 3600)}
+			i.Spec.History.LogMaxBytes = ptr.To(resource.MustParse("64Ki"))
+		}, nil},
+		"logs that are kept too short, too long, and too much of them": {func(i *images.Image) {
+			i.Spec.History.LogRetention = &images.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
+			i.Spec.History.LogMaxBytes = ptr.To(resource.MustParse("1025Gi"))
+		}, []string{spec + "history.logRetention.succeeded", spec + "history.logRetention.failed", spec + "history.logMaxBytes"}},
+		"next to nothing of a log":  {func(i *images.Image) { i.Spec.History.LogMaxBytes = ptr.To(resource.MustParse("65535")) }, []string{spec + "history.logMaxBytes"}},
 		"another Image":             {func(i *images.Image) { i.Spec.Base = baseImage("base", "") }, nil},
 		"another Image's channel":   {func(i *images.Image) { i.Spec.Base = baseImage(long[:45], "stable") }, nil},
 		"two bases":                 {func(i *images.Image) { i.Spec.Base = baseImage("base", ""); i.Spec.Base.Reference = "x" }, []string{spec + "base"}},

@@ -438,7 +438,10 @@ func TestCancelRequest(t *testing.T) {
 }
 
 func TestImageBuildLogOptions(t *testing.T) {
-	expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{TailLines: ptr.To[int64](0), LimitBytes: ptr.To[int64](1), Attempt: ptr.To[int32](1)}), nil)
+	expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{TailLines: ptr.To[int64](0), LimitBytes: ptr.To[int64](1), Attempt: ptr.To[int32](1), UID: "0b81f4a5-7e8e"}), nil)
+	for _, uid := range []string{"../x", "a/b", "a b", strings.Repeat("a", 64)} {
+		expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{UID: uid}), []string{"uid"})
+	}
 	expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{TailLines: ptr.To[int64](-1), LimitBytes: ptr.To[int64](0), Attempt: ptr.To[int32](0)}),
 		[]string{"attempt", "limitBytes", "tailLines"})
 }

@@ -21,7 +21,7 @@ const (
 	maxLogTail  = 2 << 10
 
 	// logArchived is the one condition of a finished build that may still change: its log is archived afterwards.
-	logArchived = "LogArchived"
+	logArchived = v1alpha1.BuildLogArchived
 )
 
 var attemptOutcomes = []v1alpha1.AttemptOutcome{

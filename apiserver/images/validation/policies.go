@@ -25,6 +25,8 @@ const (
 	maxHistoryFailed    = 1000
 	minHistoryTTL       = time.Minute
 	maxHistoryTTL       = 87600 * time.Hour
+	minLogMaxBytes      = 64 << 10
+	maxLogMaxBytes      = 1 << 40
 )
 
 // retryable are the classes that a policy may name: a cancelled build is never tried again.
@@ -91,11 +93,20 @@ func validateHistory(history *images.HistoryLimits, path *field.Path) field.Erro
 	}
 	errs := validateRange(history.Succeeded, 1, maxHistorySucceeded, path.Child("succeeded"))
 	errs = append(errs, validateRange(history.Failed, 0, maxHistoryFailed, path.Child("failed"))...)
-	if history.TTL != nil {
-		errs = append(errs, validateDuration(history.TTL.Succeeded, minHistoryTTL, maxHistoryTTL, path.Child("ttl", "succeeded"))...)
-		errs = append(errs, validateDuration(history.TTL.Failed, minHistoryTTL, maxHistoryTTL, path.Child("ttl", "failed"))...)
+	errs = append(errs, validateHistoryTTL(history.TTL, path.Child("ttl"))...)
+	errs = append(errs, validateHistoryTTL(history.LogRetention, path.Child("logRetention"))...)
+	if size := history.LogMaxBytes; size != nil && (size.CmpInt64(minLogMaxBytes) < 0 || size.CmpInt64(maxLogMaxBytes) > 0) {
+		errs = append(errs, field.Invalid(path.Child("logMaxBytes"), size.String(), "must be between 64Ki and 1Ti"))
 	}
 	return errs
+}
+
+func validateHistoryTTL(ttl *images.HistoryTTL, path *field.Path) field.ErrorList {
+	if ttl == nil {
+		return nil
+	}
+	errs := validateDuration(ttl.Succeeded, minHistoryTTL, maxHistoryTTL, path.Child("succeeded"))
+	return append(errs, validateDuration(ttl.Failed, minHistoryTTL, maxHistoryTTL, path.Child("failed"))...)
 }
 
 func validateRange(value *int32, lowest, highest int32, path *field.Path) field.ErrorList {

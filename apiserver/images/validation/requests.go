@@ -121,6 +121,9 @@ func ImageBuildLogOptions(options *images.ImageBuildLogOptions) field.ErrorList 
 	if options.LimitBytes != nil && *options.LimitBytes < 1 {
 		errs = append(errs, field.Invalid(field.NewPath("limitBytes"), *options.LimitBytes, "must be 1 or more"))
 	}
+	if !uidForm.MatchString(options.UID) {
+		errs = append(errs, field.Invalid(field.NewPath("uid"), options.UID, "must be the metadata.uid of a build: at most 63 letters, digits and hyphens"))
+	}
 	return errs
 }
 
@@ -132,6 +135,9 @@ func ImageBuildDiffOptions(options *images.ImageBuildDiffOptions) field.ErrorLis
 	}
 	return validateBuildName(options.With, path)
 }
+
+// uidForm is any UID that a server may give out. It names folders of an archive, too.
+var uidForm = regexp.MustCompile(`^[A-Za-z0-9-]{0,63}$`)
 
 func validateRequestID(id string) field.ErrorList {
 	path := field.NewPath("requestID")

@@ -390,6 +390,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: failed
       type:
         scalar: numeric
+    - name: logMaxBytes
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: logRetention
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.HistoryTTL
     - name: succeeded
       type:
         scalar: numeric

@@ -4,6 +4,10 @@
 
 package v1alpha1
 
+import (
+	resource "k8s.io/apimachinery/pkg/api/resource"
+)
+
 // HistoryLimitsApplyConfiguration represents a declarative configuration of the HistoryLimits type for use
 // with apply.
 //
@@ -16,6 +20,12 @@ type HistoryLimitsApplyConfiguration struct {
 	Failed *int32 `json:"failed,omitempty"`
 	// ttl is how long finished builds are kept, counted from their completion. Defaults to no limit.
 	TTL *HistoryTTLApplyConfiguration `json:"ttl,omitempty"`
+	// logRetention is how long the archived logs of finished builds are kept, counted from their completion, whether the
+	// builds themselves are still there or not. It means nothing where no archive is configured. Defaults to no limit.
+	LogRetention *HistoryTTLApplyConfiguration `json:"logRetention,omitempty"`
+	// logMaxBytes is how much of one attempt's log is archived, 64Ki to 1Ti. Of a longer log the first half of it and the
+	// last half are kept; where it was cut, a line says so. Defaults to 1Gi.
+	LogMaxBytes *resource.Quantity `json:"logMaxBytes,omitempty"`
 }
 
 // HistoryLimitsApplyConfiguration constructs a declarative configuration of the HistoryLimits type for use with
@@ -45,5 +55,21 @@ func (b *HistoryLimitsApplyConfiguration) WithFailed(value int32) *HistoryLimits
 // If called multiple times, the TTL field is set to the value of the last call.
 func (b *HistoryLimitsApplyConfiguration) WithTTL(value *HistoryTTLApplyConfiguration) *HistoryLimitsApplyConfiguration {
 	b.TTL = value
+	return b
+}
+
+// WithLogRetention sets the LogRetention field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LogRetention field is set to the value of the last call.
+func (b *HistoryLimitsApplyConfiguration) WithLogRetention(value *HistoryTTLApplyConfiguration) *HistoryLimitsApplyConfiguration {
+	b.LogRetention = value
+	return b
+}
+
+// WithLogMaxBytes sets the LogMaxBytes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LogMaxBytes field is set to the value of the last call.
+func (b *HistoryLimitsApplyConfiguration) WithLogMaxBytes(value resource.Quantity) *HistoryLimitsApplyConfiguration {
+	b.LogMaxBytes = &value
 	return b
 }

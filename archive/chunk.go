@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// codecs are the encoders and decoders that nobody uses right now.
+type codecs struct{ encoders, decoders sync.Pool }
+
+// encode compresses one chunk.
+func (c *codecs) encode(content []byte) ([]byte, error) {
+	encoder, ok := c.encoders.Get().(*zstd.Encoder)
+	if !ok {
+		var err error
+		encoder, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+			zstd.WithWindowSize(chunkSize), zstd.WithEncoderCRC(true))
+		if err != nil {
+			return nil, err
+		}
+	}
+	defer c.encoders.Put(encoder)
+	return encoder.EncodeAll(content, nil), nil
+}
+
+// decode appends what was compressed to buffer: at most a chunk, whatever it says of itself.
+func (c *codecs) decode(compressed, buffer []byte) ([]byte, error) {
+	decoder, ok := c.decoders.Get().(*zstd.Decoder)
+	if !ok {
+		var err error
+		decoder, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(chunkSize),
+			zstd.WithDecoderLowmem(true))
+		if err != nil {
+			return nil, err
+		}
+	}
+	defer c.decoders.Put(decoder)
+	return decoder.DecodeAll(compressed, buffer)
+}
+
+// errDamaged is what a chunk is that is not what its name says.
+var errDamaged = errors.New("the chunk is damaged")
+
+// stored is what the archive has of one attempt.
+type stored struct {
+	s       *Store
+	attempt Attempt
+	prefix  string
+
+	compressed, content []byte // of the chunk that was read last
+}
+
+func (s *Store) stored(attempt Attempt) (stored, error) {
+	prefix, err := attempt.prefix()
+	return stored{s: s, attempt: attempt, prefix: prefix}, err
+}
+
+// list finds all chunks, and what else there is below the prefix. Chunks may be covered by others.
+func (l *stored) list(ctx context.Context) (chunks []span, others []string, err error) {
+	err = l.s.list(ctx, l.prefix, "", func(e entry) {
+		name := strings.TrimPrefix(e.key, l.prefix)
+		if chunk, ok := parseSpan(name); ok {
+			chunks = append(chunks, chunk)
+		} else {
+			others = append(others, name)
+		}
+	})
+	return chunks, others, err
+}
+
+// spans lists the chunks that count.
+func (l *stored) spans(ctx context.Context) (spans, error) {
+	chunks, _, err := l.list(ctx)
+	return newSpans(chunks), err
+}
+
+// put stores one chunk.
+func (l *stored) put(ctx context.Context, chunk span, content []byte) (int64, error) {
+	compressed, err := l.s.codecs.encode(content)
+	if err != nil {
+		return 0, fmt.Errorf("log archive: compress %q: %w", l.prefix+chunk.name(), err)
+	}
+	return int64(len(compressed)), l.s.put(ctx, l.prefix+chunk.name(), compressed)
+}
+
+// get reads one chunk. The content holds until the next call.
+func (l *stored) get(ctx context.Context, chunk span) ([]byte, error) {
+	key := l.prefix + chunk.name()
+	var err error
+	if l.compressed, err = l.s.get(ctx, key, l.compressed[:0]); err != nil {
+		return nil, err
+	}
+	if int64(cap(l.content)) < chunk.end-chunk.start {
+		l.content = make([]byte, 0, chunk.end-chunk.start)
+	}
+	content, err := l.s.codecs.decode(l.compressed, l.content[:0])
+	if err != nil {
+		return nil, fmt.Errorf("log archive: read %q: %w: %w", key, errDamaged, err)
+	}
+	if int64(len(content)) != chunk.end-chunk.start {
+		return nil, fmt.Errorf("log archive: read %q: %w: it has %d bytes", key, errDamaged, len(content))
+	}
+	l.content = content
+	return content, nil
+}

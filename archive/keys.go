@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	// root holds everything; another layout would get another one.
+	root = "v1/"
+	// chunkSize is the most that a chunk holds, uncompressed.
+	chunkSize = 1 << 20
+	// chunkSuffix ends a chunk's key.
+	chunkSuffix = ".zst"
+	// sealName and buildName end the keys of a Summary and of a Build.
+	sealName  = "seal.json"
+	buildName = "build.json"
+	// offsetDigits make the order of keys the order of offsets.
+	offsetDigits = 20
+)
+
+// Attempt names one attempt's log.
+type Attempt struct {
+	// Namespace is the build's.
+	Namespace string
+	// Build is the uid of the ImageBuild.
+	Build types.UID
+	// Number is the attempt's, from 1.
+	Number int32
+	// Pod is the uid of the attempt's pod.
+	Pod types.UID
+}
+
+// String is for messages: namespace/build/number-pod.
+func (a Attempt) String() string {
+	return fmt.Sprintf("%s/%s/%d-%s", a.Namespace, a.Build, a.Number, a.Pod)
+}
+
+// prefix of an attempt's keys.
+func (a Attempt) prefix() (string, error) {
+	prefix, err := buildPrefix(a.Namespace, a.Build)
+	if err != nil {
+		return "", err
+	}
+	if a.Number < 0 || !isSegment(string(a.Pod)) {
+		return "", fmt.Errorf("%w: attempt %d of pod %q", errBadName, a.Number, a.Pod)
+	}
+	return fmt.Sprintf("%s%d-%s/", prefix, a.Number, a.Pod), nil
+}
+
+// errBadName is for what cannot be a part of a key. A uid may come from a request.
+var errBadName = errors.New("no name of a log")
+
+// buildPrefix of a build's keys.
+func buildPrefix(namespace string, build types.UID) (string, error) {
+	if !isSegment(namespace) || !isSegment(string(build)) {
+		return "", fmt.Errorf("%w: namespace %q, uid %q", errBadName, namespace, build)
+	}
+	return root + namespace + "/" + string(build) + "/", nil
+}
+
+// isSegment says whether s can be one segment of a key, in every store and on every file system.
+func isSegment(s string) bool {
+	if s == "" || len(s) > 128 || s[0] == '.' {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+	})
+}
+
+// parseAttempt reads "<number>-<pod uid>".
+func parseAttempt(name string) (number int32, pod types.UID, ok bool) {
+	digits, uid, found := strings.Cut(name, "-")
+	n, err := strconv.ParseInt(digits, 10, 32)
+	if !found || err != nil || strconv.FormatInt(n, 10) != digits || n < 0 || !isSegment(uid) {
+		return 0, "", false
+	}
+	return int32(n), types.UID(uid), true
+}
+
+// span is the bytes [start, end) of a stream, as one stored chunk.
+type span struct{ start, end int64 }
+
+// name of the chunk, below the attempt's prefix.
+func (s span) name() string {
+	return fmt.Sprintf("%0*d-%0*d%s", offsetDigits, s.start, offsetDigits, s.end, chunkSuffix)
+}
+
+// parseSpan reads a chunk's name. Anything else is not ours, or a temporary file.
+func parseSpan(name string) (span, bool) {
+	digits, found := strings.CutSuffix(name, chunkSuffix)
+	if !found || len(digits) != 2*offsetDigits+1 || digits[offsetDigits] != '-' {
+		return span{}, false
+	}
+	start, err1 := strconv.ParseUint(digits[:offsetDigits], 10, 63)
+	end, err2 := strconv.ParseUint(digits[offsetDigits+1:], 10, 63)
+	s := span{start: int64(start), end: int64(end)}
+	if err1 != nil || err2 != nil || s.end <= s.start || s.end-s.start > chunkSize {
+		return span{}, false
+	}
+	return s, true
+}
+
+// spans are chunks in order. Of none are all bytes in another one, so starts and ends both grow.
+type spans []span
+
+// newSpans sorts chunks, and leaves out those that others cover.
+func newSpans(all []span) spans {
+	slices.SortFunc(all, func(a, b span) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end))
+	})
+	var end int64
+	return slices.DeleteFunc(all, func(s span) bool {
+		covered := s.end <= end
+		end = max(end, s.end)
+		return covered
+	})
+}
+
+// at finds the chunk with the byte at offset, or else the next one after it; len(s) if there is none.
+func (s spans) at(offset int64) int {
+	return sort.Search(len(s), func(i int) bool { return s[i].end > offset })
+}
+
+// from is the first byte of a chunk that the one before it does not have.
+func (s spans) from(i int) int64 {
+	if i == 0 {
+		return s[0].start
+	}
+	return max(s[i].start, s[i-1].end)
+}
+
+// end of the last chunk.
+func (s spans) end() int64 {
+	if len(s) == 0 {
+		return 0
+	}
+	return s[len(s)-1].end
+}

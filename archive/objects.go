@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"gocloud.dev/blob"
+	"gocloud.dev/gcerrors"
+)
+
+// ErrNotFound is what there is no log, or no build, for.
+var ErrNotFound = errors.New("not in the log archive")
+
+const (
+	// maxObject is the most that is read of one object: more than any that we write.
+	maxObject = 16 << 20
+	// uploadBuffer is what a service's client may buffer of one upload, where it takes a number. A chunk fits.
+	uploadBuffer = 2 << 20
+	// maxErrorText is the most of a service's error that is told, in bytes.
+	maxErrorText = 1024
+)
+
+// objects are the operations of a store. Each has a time limit; their errors are storeErrors.
+type objects interface {
+	// put stores content, durably and as a whole.
+	put(ctx context.Context, key string, content []byte) error
+	// get appends an object's content to buffer; ErrNotFound if there is none.
+	get(ctx context.Context, key string, buffer []byte) ([]byte, error)
+	// list calls each with what is below a prefix, in order. With a delimiter only up to it.
+	list(ctx context.Context, prefix, delimiter string, each func(entry)) error
+	// remove deletes an object. It is no error if there is none.
+	remove(ctx context.Context, key string) error
+	ping(ctx context.Context) error
+	close() error
+}
+
+// entry of a list.
+type entry struct {
+	key      string
+	modified time.Time // zero for what ends with the delimiter
+}
+
+// bucket is objects in a gocloud bucket.
+type bucket struct {
+	*blob.Bucket
+	timeout time.Duration
+	// directory of a file:// archive, else empty.
+	directory string
+}
+
+func (b *bucket) put(ctx context.Context, key string, content []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	if b.directory != "" {
+		return failed("write", key, b.putFile(ctx, key, content))
+	}
+	return failed("write", key, b.Upload(ctx, key, bytes.NewReader(content), &blob.WriterOptions{
+		ContentType: "application/octet-stream", MaxConcurrency: 1, BufferSize: uploadBuffer,
+	}))
+}
+
+// putFile writes a file so that it is whole or not there, even after the machine lost its power.
+func (b *bucket) putFile(ctx context.Context, key string, content []byte) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var file *os.File
+	w, err := b.NewWriter(ctx, key, &blob.WriterOptions{
+		ContentType: "application/octet-stream",
+		BeforeWrite: func(as func(any) bool) error {
+			if !as(&file) {
+				return errors.New("this is no file")
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(content)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err != nil {
+		cancel() // the temporary file is removed instead of renamed
+	}
+	if closed := w.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return err
+	}
+	return b.syncDirectories(key)
+}
+
+// syncDirectories makes a file's name durable, and those of the directories that may have been made for it.
+func (b *bucket) syncDirectories(key string) error {
+	for folder := path.Dir(key); ; folder = path.Dir(folder) {
+		d, err := os.Open(filepath.Join(b.directory, filepath.FromSlash(folder)))
+		if err != nil {
+			return err
+		}
+		err = d.Sync()
+		_ = d.Close()
+		if err != nil || folder == "." {
+			return err
+		}
+	}
+}
+
+func (b *bucket) get(ctx context.Context, key string, buffer []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	content, err := b.read(ctx, key, buffer)
+	return content, failed("read", key, err)
+}
+
+func (b *bucket) read(ctx context.Context, key string, buffer []byte) ([]byte, error) {
+	r, err := b.NewReader(ctx, key, nil)
+	if err != nil {
+		return buffer, err
+	}
+	defer func() { _ = r.Close() }()
+	if r.Size() > maxObject {
+		return buffer, fmt.Errorf("it has %d bytes, and at most %d are ours", r.Size(), maxObject)
+	}
+	content := bytes.NewBuffer(buffer)
+	if r.Size() > 0 {
+		content.Grow(int(r.Size()) + bytes.MinRead) // which ReadFrom wants to have left at the end
+	}
+	n, err := content.ReadFrom(io.LimitReader(r, maxObject))
+	if err == nil && r.Size() > 0 && n != r.Size() {
+		err = fmt.Errorf("%w: %d of %d bytes came", io.ErrUnexpectedEOF, n, r.Size())
+	}
+	return content.Bytes(), err
+}
+
+func (b *bucket) list(ctx context.Context, prefix, delimiter string, each func(entry)) error {
+	for token := blob.FirstPageToken; len(token) > 0; {
+		var err error
+		if token, err = b.page(ctx, token, prefix, delimiter, each); err != nil {
+			return failed("list", prefix, err)
+		}
+	}
+	return nil
+}
+
+// page lists up to 1000 entries, and gives the next page's token.
+func (b *bucket) page(ctx context.Context, token []byte, prefix, delimiter string, each func(entry)) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	found, next, err := b.ListPage(ctx, token, 1000, &blob.ListOptions{Prefix: prefix, Delimiter: delimiter})
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range found {
+		each(entry{key: o.Key, modified: o.ModTime})
+	}
+	return next, nil
+}
+
+func (b *bucket) remove(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	err := b.Delete(ctx, key)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil
+	}
+	return failed("delete", key, err)
+}
+
+func (b *bucket) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	if b.directory != "" {
+		_, err := os.ReadDir(b.directory) // a list of fileblob does not mind that it is missing
+		return failed("list", "", err)
+	}
+	_, _, err := b.ListPage(ctx, blob.FirstPageToken, 1, &blob.ListOptions{Prefix: root, Delimiter: "/"})
+	return failed("list", root, err)
+}
+
+func (b *bucket) close() error { return failed("close", "", b.Close()) }
+
+// storeError is a store's error. It does not unwrap: what a service says may hold the query of a URL, and with it keys.
+type storeError struct {
+	operation, key string
+	err            error
+}
+
+// failed wraps an error of a store; nil stays nil.
+func failed(operation, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &storeError{operation: operation, key: key, err: err}
+}
+
+// Error implements error. It has one line of limited length.
+func (e *storeError) Error() string {
+	return fmt.Sprintf("log archive: %s %q: %s", e.operation, e.key, oneLine(e.err.Error()))
+}
+
+// Is finds what a caller may want to tell apart: ErrNotFound, an end of the context or of the time limit, ENOSPC.
+func (e *storeError) Is(target error) bool {
+	if target == ErrNotFound {
+		return gcerrors.Code(e.err) == gcerrors.NotFound
+	}
+	return errors.Is(e.err, target)
+}
+
+// oneLine makes a service's error one line, without queries and credentials of URLs.
+func oneLine(text string) string {
+	text = regexp.MustCompile(`://[^/@\s"]*@`).ReplaceAllString(text, "://")
+	text = regexp.MustCompile(`(://[^\s?"]*)\?[^\s"]*`).ReplaceAllString(text, "$1")
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "…"
+	}
+	return text
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"bytes"
+	"time"
+)
+
+// seek finds where a reader begins.
+func (r *reader) seek(from Position) error {
+	r.offset = max(from.Offset, 0)
+	if !from.Since.IsZero() {
+		offset, err := r.findTime(from.Since)
+		if err != nil {
+			return err
+		}
+		r.offset = max(r.offset, offset)
+	}
+	if from.TailLines != nil {
+		offset, err := r.findTail(*from.TailLines)
+		if err != nil {
+			return err
+		}
+		r.offset = max(r.offset, offset)
+	}
+	return nil
+}
+
+// findTime finds a line that all lines since t come after, close before them: a chunk's first line with a timestamp.
+func (r *reader) findTime(t time.Time) (int64, error) {
+	var offset int64
+	low, high := 0, len(r.spans) // the first line of low is before t, unless low is 0; that of high is not
+	for low < high {
+		middle := low + (high-low)/2
+		stamp, at, found, err := r.firstLine(middle, high)
+		if err != nil {
+			return 0, err
+		}
+		if found < high && stamp.Before(t) {
+			low, offset = found+1, at
+		} else {
+			high = middle
+		}
+	}
+	return offset, nil
+}
+
+// firstLine finds the first line with a timestamp that begins in the chunks [low, high): in most in the first of them.
+// found is high if there is none.
+func (r *reader) firstLine(low, high int) (stamp time.Time, at int64, found int, err error) {
+	for found = low; found < high; found++ {
+		content, err := r.content(found)
+		if err != nil {
+			return time.Time{}, 0, 0, err
+		}
+		from := r.spans.from(found)
+		stamp, at, ok := firstTimestamp(content, from == 0)
+		if ok {
+			return stamp, from + int64(at), found, nil
+		}
+	}
+	return time.Time{}, 0, high, nil
+}
+
+// findTail finds where the last lines begin. A notice of what was cut is a line too.
+func (r *reader) findTail(lines int64) (int64, error) {
+	end := r.spans.end()
+	if lines <= 0 {
+		return end, nil
+	}
+	for i := len(r.spans) - 1; i >= 0; i-- {
+		content, err := r.content(i)
+		if err != nil {
+			return 0, err
+		}
+		from := r.spans.from(i)
+		body := content
+		if i == len(r.spans)-1 || r.isGap(i+1) {
+			body = bytes.TrimSuffix(content, []byte{'\n'}) // that ends the last line, and begins none
+		}
+		if at := lastLines(body, &lines); lines == 0 {
+			return from + int64(at), nil
+		}
+		if !r.isGap(i) {
+			continue
+		}
+		for _, offset := range []int64{from, r.before(i)} { // the line after the notice, and the notice
+			if lines--; lines == 0 {
+				return offset, nil
+			}
+		}
+	}
+	return 0, nil
+}
+
+// lastLines goes back line by line, and counts down. It gives where the last one begins that it counted.
+func lastLines(content []byte, lines *int64) int {
+	at := len(content)
+	for *lines > 0 {
+		if at = bytes.LastIndexByte(content[:at], '\n'); at < 0 {
+			return 0
+		}
+		*lines--
+	}
+	return at + 1
+}
+
+// isGap says whether something was cut before a chunk.
+func (r *reader) isGap(i int) bool { return r.spans.from(i) > r.before(i) }
+
+// before is the end of the chunk before.
+func (r *reader) before(i int) int64 {
+	if i == 0 {
+		return 0
+	}
+	return r.spans[i-1].end
+}
+
+// content of a chunk, without what the one before it has. A chunk that was replaced meanwhile is found again.
+func (r *reader) content(i int) ([]byte, error) {
+	chunk := r.spans[i]
+	content, err := r.get(r.ctx, chunk)
+	if err != nil {
+		return nil, err
+	}
+	return content[r.spans.from(i)-chunk.start:], nil
+}

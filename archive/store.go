@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"gocloud.dev/blob"
+	_ "gocloud.dev/blob/azureblob" // azblob://
+	"gocloud.dev/blob/fileblob"
+	_ "gocloud.dev/blob/gcsblob" // gs://
+	_ "gocloud.dev/blob/memblob" // mem://
+	_ "gocloud.dev/blob/s3blob"  // s3://
+	"k8s.io/utils/clock"
+)
+
+const (
+	// defaultTimeout of one operation of the store.
+	defaultTimeout = time.Minute
+	// stripes of the locks of builds: builds that share one wait for each other.
+	stripes = 64
+)
+
+// Options of a Store. The zero value has the defaults.
+type Options struct {
+	// Clock says what is expired, and when a log was sealed. The system's by default.
+	Clock clock.PassiveClock
+	// Timeout of one operation of the store, such as to read or to write one chunk. One minute by default. A
+	// directory's operations cannot be interrupted: there it is looked at between them.
+	Timeout time.Duration
+}
+
+// Store is an archive of logs. It is safe for concurrent use.
+type Store struct {
+	objects
+	location string
+	clock    clock.PassiveClock
+	codecs   codecs
+	// builds has a lock for the build.json of some builds each.
+	builds [stripes]chan struct{}
+}
+
+// Open opens the archive at a URL:
+//
+//	file:///directory                     made if it is missing, with mode 0700
+//	s3://bucket?region=…&endpoint=…       credentials and the rest as the AWS SDK finds them, as in AWS_*
+//	gs://bucket                           application default credentials
+//	azblob://container                    AZURE_STORAGE_*
+//	mem://                                for tests; each has its own, and it is gone with the process
+//
+// The object stores take the query parameters of gocloud.dev, and prefix=a/folder/. Open does not ask the store
+// anything: Ping does. Errors name the scheme, and never the query or the credentials in it.
+func Open(ctx context.Context, address string, options Options) (*Store, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, errors.New("open the log archive: this is no URL; " + allowed)
+	}
+	if options.Timeout <= 0 {
+		options.Timeout = defaultTimeout
+	}
+	b := &bucket{timeout: options.Timeout}
+	if u.Scheme == fileblob.Scheme {
+		b.directory, b.Bucket, err = openDirectory(u)
+	} else {
+		b.Bucket, err = openService(ctx, u)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the log archive %s: %w", location(u), err)
+	}
+	return newStore(b, location(u), options), nil
+}
+
+func newStore(o objects, location string, options Options) *Store {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	s := &Store{objects: o, location: location, clock: options.Clock}
+	for i := range s.builds {
+		s.builds[i] = make(chan struct{}, 1)
+	}
+	return s
+}
+
+// allowed is what a URL can be.
+const allowed = "allowed are file:///directory, s3://bucket, gs://bucket and azblob://container"
+
+// openDirectory makes a directory an archive's.
+func openDirectory(u *url.URL) (string, *blob.Bucket, error) {
+	if u.Host != "" && u.Host != "localhost" || !filepath.IsAbs(u.Path) {
+		return "", nil, errors.New("a file URL has an absolute path and no host: file:///directory")
+	}
+	if u.RawQuery != "" {
+		return "", nil, errors.New("a file URL has no query")
+	}
+	directory := filepath.Clean(u.Path)
+	if err := os.MkdirAll(directory, 0o700); err != nil {
+		return "", nil, fmt.Errorf("make the directory: %w", err)
+	}
+	// A temporary file beside its target is renamed within one file system. Attributes would be files of their own.
+	b, err := fileblob.OpenBucket(directory, &fileblob.Options{
+		NoTempDir: true, Metadata: fileblob.MetadataDontWrite, DirFileMode: 0o700,
+	})
+	return directory, b, err
+}
+
+// openService opens a bucket.
+func openService(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
+	if !slices.Contains([]string{"s3", "gs", "azblob", "mem"}, u.Scheme) {
+		return nil, fmt.Errorf("unknown scheme %q; %s", u.Scheme, allowed)
+	}
+	if u.User != nil {
+		return nil, errors.New("credentials do not belong into the URL")
+	}
+	if (u.Host == "") != (u.Scheme == "mem") || strings.Trim(u.Path, "/") != "" {
+		return nil, errors.New("the URL names a bucket and no path; prefix=a/folder/ in its query can be one")
+	}
+	b, err := blob.DefaultURLMux().OpenBucketURL(ctx, u)
+	if err != nil {
+		return nil, errors.New(withoutValues(oneLine(err.Error()), u))
+	}
+	return b, nil
+}
+
+// location is the URL without what may be secret.
+func location(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// withoutValues takes the values of a URL's query out of a text.
+func withoutValues(text string, u *url.URL) string {
+	for _, values := range u.Query() {
+		for _, v := range values {
+			if v != "" {
+				text = strings.ReplaceAll(text, v, "…")
+			}
+		}
+	}
+	return text
+}
+
+// String is the archive's URL without its query.
+func (s *Store) String() string { return s.location }
+
+// Close ends the use of the archive. Writers and readers fail afterwards.
+func (s *Store) Close() error { return s.objects.close() }
+
+// Ping asks for one page of one entry. It is nil when the archive answers.
+func (s *Store) Ping(ctx context.Context) error { return s.objects.ping(ctx) }
+
+// lockBuild keeps others of this process from a build's build.json until unlock.
+func (s *Store) lockBuild(ctx context.Context, key string) (unlock func(), err error) {
+	lock := s.builds[stripe(key)]
+	select {
+	case lock <- struct{}{}:
+		return func() { <-lock }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// stripe is FNV-1a of a key.
+func stripe(key string) uint32 {
+	hash := uint32(2166136261)
+	for i := range len(key) {
+		hash = (hash ^ uint32(key[i])) * 16777619
+	}
+	return hash % stripes
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"bytes"
+	"io"
+	"time"
+)
+
+// maxTimestamp is the longest that an RFC 3339 timestamp can be: nine digits of a second, and a zone.
+const maxTimestamp = len("2006-01-02T15:04:05.000000000-07:00")
+
+// parseTimestamp reads the timestamp that a line begins with. n is its length with the space after it.
+func parseTimestamp(line []byte) (t time.Time, n int, ok bool) {
+	if len(line) == 0 || line[0] < '0' || line[0] > '9' {
+		return time.Time{}, 0, false // most of what has none
+	}
+	end := bytes.IndexByte(line[:min(len(line), maxTimestamp+1)], ' ')
+	if end < 0 {
+		return time.Time{}, 0, false
+	}
+	t, err := time.Parse(time.RFC3339Nano, string(line[:end]))
+	return t, end + 1, err == nil
+}
+
+// firstTimestamp finds the first line in content that has one. begins says that a line begins with content.
+func firstTimestamp(content []byte, begins bool) (t time.Time, at int, ok bool) {
+	for at = 0; ; {
+		if begins {
+			if t, _, ok := parseTimestamp(content[at:]); ok {
+				return t, at, true
+			}
+		}
+		next := bytes.IndexByte(content[at:], '\n')
+		if next < 0 {
+			return time.Time{}, 0, false
+		}
+		at, begins = at+next+1, true
+	}
+}
+
+// lastTimestamp finds the last line in content that has one.
+func lastTimestamp(content []byte, begins bool) (time.Time, bool) {
+	for len(content) > 0 {
+		at := bytes.LastIndexByte(content, '\n')
+		if at >= 0 || begins {
+			if t, _, ok := parseTimestamp(content[at+1:]); ok {
+				return t, true
+			}
+		}
+		content = content[:max(at, 0)]
+	}
+	return time.Time{}, false
+}
+
+// StripTimestamps gives what r gives, without the timestamp that a line begins with, and the space after it. A line
+// that begins with none is given as it is. Memory does not grow with the length of a line. Errors are those of r.
+func StripTimestamps(r io.Reader) io.Reader {
+	return newLineReader(r, func(_ time.Time, stamped bool) (line, stamp bool) { return true, !stamped })
+}
+
+// A choice says of a line whether it is given, and whether with its timestamp, if it is stamped with one.
+type choice func(t time.Time, stamped bool) (line, stamp bool)
+
+// lineReader gives those lines of a reader, and those timestamps, that are chosen.
+type lineReader struct {
+	r      io.Reader
+	choose choice
+
+	buffer []byte // what was read and not looked at is buffer[at:]
+	at     int
+	out    []byte // what to give next; a part of buffer
+	err    error  // what r ended with
+
+	begun  bool // a line has begun, and was chosen or not
+	chosen bool
+}
+
+func newLineReader(r io.Reader, choose choice) *lineReader {
+	return &lineReader{r: r, choose: choose, buffer: make([]byte, 0, 32<<10)}
+}
+
+// Read implements io.Reader.
+func (l *lineReader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for len(l.out) == 0 {
+		if !l.next() {
+			if err := l.fill(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	n := copy(p, l.out)
+	l.out = l.out[n:]
+	return n, nil
+}
+
+// next looks at the next piece of what was read: the beginning of a line, or more of it. It says whether there was one.
+func (l *lineReader) next() bool {
+	rest := l.buffer[l.at:]
+	if len(rest) == 0 {
+		return false
+	}
+	if !l.begun {
+		return l.begin(rest)
+	}
+	end := bytes.IndexByte(rest, '\n') + 1
+	if end == 0 {
+		end = len(rest)
+	} else {
+		l.begun = false
+	}
+	l.at += end
+	if l.chosen {
+		l.out = rest[:end]
+	}
+	return true
+}
+
+// begin chooses the line that rest begins with, once there is enough of it.
+func (l *lineReader) begin(rest []byte) bool {
+	t, n, stamped := parseTimestamp(rest)
+	if !stamped && len(rest) <= maxTimestamp && l.err == nil && bytes.IndexByte(rest, '\n') < 0 {
+		return false
+	}
+	line, stamp := l.choose(t, stamped)
+	l.begun, l.chosen = true, line
+	if stamped {
+		l.at += n
+		if line && stamp {
+			l.out = rest[:n]
+		}
+	}
+	return true
+}
+
+// fill reads more. What r ended with is said once all before it was given.
+func (l *lineReader) fill() error {
+	if l.err != nil {
+		err := l.err
+		l.err = nil // a reader of a log that grows goes on after its end
+		return err
+	}
+	kept := copy(l.buffer[:cap(l.buffer)], l.buffer[l.at:])
+	n, err := l.r.Read(l.buffer[kept:cap(l.buffer)])
+	l.buffer, l.at, l.err = l.buffer[:kept+n], 0, err
+	return nil
+}
