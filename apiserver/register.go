@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/objectquota"
 	"goldsmith.dev/goldsmith/apiserver/queuedbuild"
 	"goldsmith.dev/goldsmith/apiserver/templateaccess"
+	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
@@ -28,6 +29,9 @@ type Options struct {
 	// Logs is where builds' logs are read. Defaults to the pods of the cluster that the server works for or, standalone,
 	// of the server itself.
 	Logs imagebuild.LogSource
+	// LogArchive opens what has the logs that their pods do not have any more; nil is none. It is called once, before the
+	// server serves, and the archive is the caller's to close. Defaults to none.
+	LogArchive func() (*archive.Store, error)
 	// Builders reads which builders the operator allows, for plans: those that the controllers are told of. It is called
 	// once, before the server serves. Defaults to none.
 	Builders func() (inputs.Builders, error)
@@ -49,7 +53,9 @@ func Register(server *builder.Server, options Options) *builder.Server {
 		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last one: it counts what the others have let through
 		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).
 		WithResource(v1alpha1.SchemeGroupVersion, "images", image.Provider(options.Clock)).
-		WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", imagebuild.Provider(imagebuild.Options{Logs: options.Logs, Clock: options.Clock})).
+		WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", imagebuild.Provider(imagebuild.Options{
+			Logs: options.Logs, Archive: options.LogArchive, Clock: options.Clock,
+		})).
 		WithResource(v1alpha1.SchemeGroupVersion, "imageplans", imageplan.Provider(imageplan.Options{Builders: options.Builders, Clock: options.Clock})).
 		WithResource(v1alpha1.SchemeGroupVersion, "queuedbuilds", queuedbuild.Provider(queuedbuild.Options{Limits: options.Queue, Clock: options.Clock}))
 }

@@ -75,10 +75,15 @@ func (l *stored) list(ctx context.Context) (chunks []span, others []string, err 
 	return chunks, others, err
 }
 
-// spans lists the chunks that count.
+// spans lists the chunks that count. A list of a store that is written to is no snapshot, and may miss a chunk that is
+// replaced meanwhile: a gap is believed if a second list has one too.
 func (l *stored) spans(ctx context.Context) (spans, error) {
-	chunks, _, err := l.list(ctx)
-	return newSpans(chunks), err
+	for again := false; ; again = true {
+		chunks, _, err := l.list(ctx)
+		if found := newSpans(chunks); err != nil || again || !found.hasGap() {
+			return found, err
+		}
+	}
 }
 
 // put stores one chunk.

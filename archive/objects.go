@@ -4,10 +4,12 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -146,6 +148,9 @@ func (b *bucket) read(ctx context.Context, key string, buffer []byte) ([]byte, e
 }
 
 func (b *bucket) list(ctx context.Context, prefix, delimiter string, each func(entry)) error {
+	if b.directory != "" {
+		return failed("list", prefix, b.listFiles(ctx, prefix, delimiter, each))
+	}
 	for token := blob.FirstPageToken; len(token) > 0; {
 		var err error
 		if token, err = b.page(ctx, token, prefix, delimiter, each); err != nil {
@@ -153,6 +158,39 @@ func (b *bucket) list(ctx context.Context, prefix, delimiter string, each func(e
 		}
 	}
 	return nil
+}
+
+// listFiles is list in a directory. fileblob would read all of it again for each page, fail when a file goes meanwhile,
+// and leave out what it may not read.
+func (b *bucket) listFiles(ctx context.Context, prefix, delimiter string, each func(entry)) error {
+	last := ""
+	top := filepath.Join(b.directory, filepath.FromSlash(prefix))
+	return filepath.WalkDir(top, func(name string, file fs.DirEntry, err error) error {
+		if err = cmp.Or(ctx.Err(), err); err != nil || file.IsDir() {
+			return ignoreMissing(err)
+		}
+		info, err := file.Info()
+		if err != nil {
+			return ignoreMissing(err)
+		}
+		key := prefix + filepath.ToSlash(strings.TrimPrefix(name, top+string(filepath.Separator)))
+		if folder, _, found := strings.Cut(key[len(prefix):], delimiter); found && delimiter != "" {
+			if folder != last {
+				each(entry{key: prefix + folder + delimiter})
+			}
+			last = folder
+			return nil
+		}
+		each(entry{key: key, modified: info.ModTime()})
+		return nil
+	})
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // page lists up to 1000 entries, and gives the next page's token.

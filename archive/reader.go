@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -35,14 +36,14 @@ func (s *Store) Reader(ctx context.Context, attempt Attempt, from Position) (io.
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
-	r := &reader{stored: l, ctx: ctx}
+	r := &reader{stored: l, ctx: ctx, begins: true}
 	if err := r.load(); err != nil {
 		return nil, err
 	}
 	if !r.sealed && len(r.spans) == 0 {
 		return nil, fmt.Errorf("log archive: read %q: %w", l.prefix, ErrNotFound)
 	}
-	if err := r.seek(from); err != nil {
+	if err := r.listing(func() error { return r.seek(from) }); err != nil {
 		return nil, err
 	}
 	r.out = r.raw
@@ -71,12 +72,11 @@ type reader struct {
 	spans  spans
 	sealed bool
 
-	offset int64  // of what raw gives next, after notice
-	notice []byte // what the stream does not have: that something was cut
-	body   []byte // what is left of the chunk that was read last
-	// last is the last byte that raw gave, and stamp the last timestamp of the last chunk that had one.
-	last  byte
-	stamp time.Time
+	offset int64     // of what raw gives next, after notice
+	notice []byte    // what the stream does not have: that something was cut
+	body   []byte    // what is left of the chunk that was read last
+	begins bool      // as far as is known, a line begins with what raw gives next
+	stamp  time.Time // the last one of the last chunk that had one
 }
 
 // rawReader is a reader before lines are chosen.
@@ -127,50 +127,70 @@ func (r *reader) raw(p []byte) (int, error) {
 		return n, nil
 	}
 	n := copy(p, r.body)
-	r.body, r.offset, r.last = r.body[n:], r.offset+int64(n), r.body[n-1]
+	r.begins = r.body[n-1] == '\n'
+	r.body, r.offset = r.body[n:], r.offset+int64(n)
 	return n, nil
 }
 
-// fill reads the next chunk. A list of a store that is written to is no snapshot: what is missing in one list is looked
-// for in a second one before it is believed.
+// fill reads the next chunk. What seems to be the end is looked for once more.
 func (r *reader) fill() error {
-	for again := false; ; again = true {
+	if !r.sealed && r.spans.at(r.offset) == len(r.spans) {
+		if err := r.load(); err != nil {
+			return err
+		}
+	}
+	return r.listing(func() error {
 		i := r.spans.at(r.offset)
-		if i < len(r.spans) && (r.spans[i].start <= r.offset || r.sealed || again) {
-			err := r.fillFrom(r.spans[i])
-			if err == nil || !errors.Is(err, ErrNotFound) || again {
-				return err
-			}
-		} else if r.sealed || again {
+		if i == len(r.spans) {
 			return io.EOF
 		}
-		if err := r.reload(); err != nil {
+		return r.fillFrom(r.spans[i])
+	})
+}
+
+// listing runs f, and runs it again with a new list while a chunk of the last one is gone: a writer replaces chunks, and
+// deletes those that the limit cuts.
+func (r *reader) listing(f func() error) error {
+	for {
+		err := f()
+		if r.sealed || !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		before := slices.Clone(r.spans)
+		if err := r.load(); err != nil {
+			return err
+		}
+		if !r.sealed && slices.Equal(before, r.spans) {
 			return err
 		}
 	}
 }
 
-// reload looks for what has changed: the log goes on, a chunk has grown, or its beginning was cut.
-func (r *reader) reload() error {
-	if !r.sealed {
-		return r.load()
-	}
-	// What is sealed does not change, but a writer that does not know may have replaced the last chunk by a longer one.
-	found, err := r.stored.spans(r.ctx)
-	if err != nil {
-		return err
-	}
-	for i, chunk := range r.spans {
-		if j := found.at(chunk.start); j < len(found) && found[j].start <= chunk.start && found[j].end >= chunk.end {
-			r.spans[i] = found[j]
+// read reads a chunk. What is sealed does not change, but a writer that does not know may have replaced it by a longer one.
+func (r *reader) read(chunk span) ([]byte, error) {
+	for in := chunk; ; {
+		content, err := r.get(r.ctx, in)
+		if err == nil {
+			return content[chunk.start-in.start : chunk.end-in.start], nil
 		}
+		if !r.sealed || !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		found, listErr := r.stored.spans(r.ctx)
+		if listErr != nil {
+			return nil, listErr
+		}
+		i := found.at(chunk.end - 1)
+		if i == len(found) || found[i].start > chunk.start || found[i] == in {
+			return nil, err
+		}
+		in = found[i]
 	}
-	return nil
 }
 
 // fillFrom reads a chunk that has the next byte, or else the first that is left after what was cut.
 func (r *reader) fillFrom(chunk span) error {
-	content, err := r.get(r.ctx, chunk)
+	content, err := r.read(chunk)
 	if err != nil {
 		return err
 	}
@@ -179,7 +199,7 @@ func (r *reader) fillFrom(chunk span) error {
 		r.offset = chunk.start
 	}
 	r.body = content[r.offset-chunk.start:]
-	if t, ok := lastTimestamp(r.body, r.last == '\n'); ok {
+	if t, ok := lastTimestamp(r.body, r.begins); ok {
 		r.stamp = t
 	}
 	return nil
@@ -187,7 +207,7 @@ func (r *reader) fillFrom(chunk span) error {
 
 // setNotice says that bytes before content are not kept.
 func (r *reader) setNotice(content []byte, bytes int64) {
-	if r.last != '\n' && r.last != 0 {
+	if !r.begins {
 		r.notice = append(r.notice[:0], '\n')
 	}
 	stamp, at, ok := firstTimestamp(content, true)
@@ -200,4 +220,3 @@ func (r *reader) setNotice(content []byte, bytes int64) {
 		r.notice = fmt.Appendf(r.notice, "%s ", text)
 	}
 }
-

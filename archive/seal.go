@@ -68,10 +68,24 @@ func (l *stored) readSeal(ctx context.Context) (*Summary, error) {
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
+	if err == nil && !summary.isSound() {
+		err = fmt.Errorf("log archive: read %q: it is damaged", l.prefix+sealName)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &summary, nil
+}
+
+// isSound says whether the chunks can be.
+func (s *Summary) isSound() bool {
+	chunks := s.spans()
+	for i, chunk := range chunks {
+		if same, ok := parseSpan(chunk.name()); !ok || same != chunk || chunk.end <= chunks[:i].end() || i > 0 && chunk.start <= chunks[i-1].start {
+			return false
+		}
+	}
+	return s.Bytes == chunks.end()
 }
 
 // Seal makes what was written durable, reads all of it back, and says that the log is whole; then it deletes garbage.
@@ -86,8 +100,7 @@ func (w *Writer) Seal(ctx context.Context, seal Seal) (Summary, error) {
 			return Summary{}, err
 		}
 	}
-	w.summary = summary
-	w.start, w.durable, w.buffer, w.tails, w.garbage = summary.Bytes, summary.Bytes, nil, nil, nil
+	w.end(summary)
 	return *summary, w.sweep(ctx)
 }
 
@@ -148,8 +161,9 @@ func (w *Writer) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	sealed := w.summary.spans()
 	for _, chunk := range chunks {
-		if !slices.Contains(w.summary.Chunks, Chunk{Start: chunk.start, End: chunk.end}) {
+		if !sealed.isWithin(chunk) { // else it is one, or another writer is about to replace one by it
 			others = append(others, chunk.name())
 		}
 	}

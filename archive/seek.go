@@ -76,16 +76,16 @@ func (r *reader) findTail(lines int64) (int64, error) {
 		}
 		from := r.spans.from(i)
 		body := content
-		if i == len(r.spans)-1 || r.isGap(i+1) {
+		if i == len(r.spans)-1 || r.spans.gap(i+1) > 0 {
 			body = bytes.TrimSuffix(content, []byte{'\n'}) // that ends the last line, and begins none
 		}
 		if at := lastLines(body, &lines); lines == 0 {
 			return from + int64(at), nil
 		}
-		if !r.isGap(i) {
+		if r.spans.gap(i) == 0 {
 			continue
 		}
-		for _, offset := range []int64{from, r.before(i)} { // the line after the notice, and the notice
+		for _, offset := range []int64{from, r.spans[:i].end()} { // the line after the notice, and the notice
 			if lines--; lines == 0 {
 				return offset, nil
 			}
@@ -106,21 +106,10 @@ func lastLines(content []byte, lines *int64) int {
 	return at + 1
 }
 
-// isGap says whether something was cut before a chunk.
-func (r *reader) isGap(i int) bool { return r.spans.from(i) > r.before(i) }
-
-// before is the end of the chunk before.
-func (r *reader) before(i int) int64 {
-	if i == 0 {
-		return 0
-	}
-	return r.spans[i-1].end
-}
-
-// content of a chunk, without what the one before it has. A chunk that was replaced meanwhile is found again.
+// content of a chunk, without what the one before it has.
 func (r *reader) content(i int) ([]byte, error) {
 	chunk := r.spans[i]
-	content, err := r.get(r.ctx, chunk)
+	content, err := r.read(chunk)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"gocloud.dev/blob"
@@ -98,8 +97,8 @@ func openDirectory(u *url.URL) (string, *blob.Bucket, error) {
 	if u.Host != "" && u.Host != "localhost" || !filepath.IsAbs(u.Path) {
 		return "", nil, errors.New("a file URL has an absolute path and no host: file:///directory")
 	}
-	if u.RawQuery != "" {
-		return "", nil, errors.New("a file URL has no query")
+	if u.RawQuery != "" || u.Fragment != "" {
+		return "", nil, errors.New("a file URL has no query and no fragment")
 	}
 	directory := filepath.Clean(u.Path)
 	if err := os.MkdirAll(directory, 0o700); err != nil {

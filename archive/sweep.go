@@ -150,4 +150,3 @@ func (s *Store) deleteLogs(ctx context.Context, prefix string) (bool, error) {
 	}
 	return true, nil
 }
-

@@ -16,7 +16,7 @@ const (
 	tailLength = 64 << 10
 )
 
-// ErrSealed is what a sealed log answers to a Write.
+// ErrSealed is what a sealed log answers to a Write. Flush too may find out that another writer has sealed it.
 var ErrSealed = errors.New("the log is sealed")
 
 // Limit of what is kept of an attempt's log.
@@ -80,11 +80,12 @@ func (s *Store) Writer(ctx context.Context, attempt Attempt, limit Limit) (*Writ
 		return nil, err
 	}
 	w := &Writer{stored: stored, layout: newLayout(limit)}
-	if w.summary, err = w.readSeal(ctx); err != nil {
+	summary, err := w.readSeal(ctx)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if w.summary != nil {
-		w.start, w.durable = w.summary.Bytes, w.summary.Bytes
+	case summary != nil:
+		w.end(summary)
 		return w, nil
 	}
 	return w, w.resume(ctx)
@@ -98,7 +99,7 @@ func (w *Writer) resume(ctx context.Context) error {
 	}
 	found := newSpans(slices.Clone(all))
 	for _, chunk := range all {
-		if i := found.at(chunk.start); found[i] != chunk {
+		if i := found.at(chunk.end - 1); found[i] != chunk {
 			w.garbage = append(w.garbage, chunk)
 		}
 	}
@@ -205,10 +206,35 @@ func (w *Writer) store(ctx context.Context) error {
 		w.durable = chunk.end
 	}
 	w.roll()
+	if err := w.cut(ctx); err != nil {
+		return err
+	}
+	return w.clean(ctx)
+}
+
+// cut makes garbage of what the limit does not keep, unless another writer has sealed the log with it.
+func (w *Writer) cut(ctx context.Context) error {
+	if len(w.tails) == 0 || !w.isCut(w.tails[0], w.durable) {
+		return nil
+	}
+	summary, err := w.readSeal(ctx)
+	if err != nil {
+		return err
+	}
+	if summary != nil {
+		w.end(summary)
+		return fmt.Errorf("write the log of %s: %w", w.attempt, ErrSealed)
+	}
 	for len(w.tails) > 0 && w.isCut(w.tails[0], w.durable) {
 		w.garbage, w.tails = append(w.garbage, w.tails[0]), w.tails[1:]
 	}
-	return w.clean(ctx)
+	return nil
+}
+
+// end leaves it at what is sealed.
+func (w *Writer) end(summary *Summary) {
+	w.summary = summary
+	w.start, w.durable, w.buffer, w.tails, w.garbage = summary.Bytes, summary.Bytes, nil, nil, nil
 }
 
 // roll begins the next chunk if this one is full.

@@ -30,8 +30,9 @@ var layers = []layer{
 	{"apis", []string{"apis"}},
 	{"jobs", []string{"jobs", "apis"}},
 	{"apiserver/builder", []string{"apiserver/builder"}}, // a library of its own, which knows no resource
-	{"apiserver", append([]string{"apiserver", "apis"}, pureFunctions...)},
-	{"controllers", append([]string{"controllers", "apis"}, pureFunctions...)},
+	{"archive", []string{"archive"}},                     // a library of its own, which knows streams of bytes and nothing of builds
+	{"apiserver", append([]string{"apiserver", "apis", "archive"}, pureFunctions...)},
+	{"controllers", append([]string{"controllers", "apis", "archive"}, pureFunctions...)},
 	{"e2e", []string{"e2e", "apis"}},
 	{"kustomize", nil}, // manifests and their tests, which know only what a cluster would
 	{"cmd", []string{""}},

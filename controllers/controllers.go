@@ -23,10 +23,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/controllers/caches"
 	"goldsmith.dev/goldsmith/controllers/election"
 	"goldsmith.dev/goldsmith/controllers/image"
 	"goldsmith.dev/goldsmith/controllers/imagebuild"
+	"goldsmith.dev/goldsmith/controllers/logarchive"
 	"goldsmith.dev/goldsmith/controllers/metrics"
 	admission "goldsmith.dev/goldsmith/controllers/queue"
 	"goldsmith.dev/goldsmith/controllers/reconciliation"
@@ -58,6 +60,8 @@ type Options struct {
 	Metrics server.Options
 	// Queue limits how many builds are active. Defaults to no limits.
 	Queue queue.Limits
+	// LogArchive is where logs are archived. Defaults to nowhere. It is the caller's to close.
+	LogArchive *archive.Store
 	// Registerer takes the metrics of builds. Defaults to one that nobody reads.
 	Registerer prometheus.Registerer
 }
@@ -136,13 +140,29 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 		Limits: options.Queue, Cache: mgr.GetCache(), API: mgr.GetAPIReader(), Metrics: waits, Clock: options.Clock,
 	})
 	given := reconciliation.Options{Client: client, Kube: kube, Builders: options.Builders, Events: events, Clock: options.Clock}
-	if err := image.SetupWithManager(mgr, given); err != nil {
+	if err := image.SetupWithManager(mgr, image.Options{Options: given, Metrics: builds, LogsArchived: options.LogArchive != nil}); err != nil {
 		return nil, fmt.Errorf("controller of images: %w", err)
 	}
 	if err := imagebuild.SetupWithManager(mgr, imagebuild.Options{Options: given, Metrics: builds, Queue: turns}); err != nil {
 		return nil, fmt.Errorf("controller of builds: %w", err)
 	}
-	return mgr, nil
+	return mgr, addLogArchive(mgr, options, given)
+}
+
+// addLogArchive has logs archived, if there is an archive.
+func addLogArchive(mgr manager.Manager, options Options, given reconciliation.Options) error {
+	if options.LogArchive == nil {
+		return nil
+	}
+	logs, err := metrics.NewLogs(options.Registerer, mgr.GetCache(), mgr.Elected(), options.Clock)
+	if err != nil {
+		return err
+	}
+	err = logarchive.SetupWithManager(mgr, logarchive.Options{Options: given, Archive: options.LogArchive, Metrics: logs})
+	if err != nil {
+		return fmt.Errorf("controller of logs: %w", err)
+	}
+	return nil
 }
 
 // recordEvents records core/v1 events, which are the ones that kubectl describe shows, as long as the manager runs.

@@ -9,15 +9,18 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/warning"
+	"k8s.io/client-go/kubernetes"
 
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
@@ -48,12 +51,31 @@ type builds interface {
 type logREST struct {
 	builds builds
 	logs   LogSource
+	// archived is logs where there is an archive; nil where there is none.
+	archived *archivedLogs
 }
 
 var (
 	_ rest.GetterWithOptions = &logREST{}
 	_ rest.StorageMetadata   = &logREST{}
 )
+
+// newLogREST reads logs where the options say. It has no builds yet.
+func newLogREST(options Options, client kubernetes.Interface) (*logREST, error) {
+	if options.Logs != nil {
+		return &logREST{logs: options.Logs}, nil
+	}
+	pods := podLogs{client: client}
+	if options.Archive == nil {
+		return &logREST{logs: pods}, nil
+	}
+	store, err := options.Archive()
+	if store == nil || err != nil {
+		return &logREST{logs: pods}, err
+	}
+	archived := &archivedLogs{pods: pods, archive: store}
+	return &logREST{logs: archived, archived: archived}, nil
+}
 
 // New returns an empty ImageBuild: a log is one's subresource.
 func (r *logREST) New() runtime.Object { return &images.ImageBuild{} }
@@ -81,7 +103,7 @@ func (r *logREST) Get(ctx context.Context, name string, object runtime.Object) (
 	if errs := validation.ImageBuildLogOptions(options); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(images.Kind("ImageBuildLogOptions"), name, errs)
 	}
-	build, err := getBuild(ctx, r.builds, name)
+	build, err := r.find(ctx, name, types.UID(options.UID))
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +113,20 @@ func (r *logREST) Get(ctx context.Context, name string, object runtime.Object) (
 	return &logResponse{builds: r.builds, logs: r.logs, build: build, options: options, warn: func(text string) {
 		warning.AddWarning(ctx, "", text)
 	}}, nil
+}
+
+// find finds the build that is meant: the one that is there, or what is left of one that was deleted.
+func (r *logREST) find(ctx context.Context, name string, uid types.UID) (*images.ImageBuild, error) {
+	build, err := getBuild(ctx, r.builds, name)
+	switch {
+	case uid == "" || err == nil && build.UID == uid:
+		return build, err
+	case err != nil && !apierrors.IsNotFound(err):
+		return nil, err
+	case r.archived == nil:
+		return nil, noSuchBuild(name, uid)
+	}
+	return r.archived.deleted(ctx, apirequest.NamespaceValue(ctx), name, uid)
 }
 
 // logResponse is a log that is read once the server asks for it.
@@ -192,21 +228,30 @@ func noSuchAttempt(build *images.ImageBuild, number int32) error {
 
 // logError turns the error of a log source into one for the client.
 func logError(err error, build *images.ImageBuild, attempt *images.BuildAttempt) error {
-	if !errors.Is(err, ErrLogGone) {
+	var why string
+	var expired *ErrLogExpired
+	var away *ErrLogUnavailable
+	switch {
+	case errors.As(err, &away):
+		return unavailable(err, build)
+	case errors.As(err, &expired):
+		why = fmt.Sprintf("the log of imagebuild %q is gone: %v", build.Name, expired)
+	case errors.Is(err, ErrLogGone):
+		why = fmt.Sprintf("the log of attempt %d of imagebuild %q is gone: it went with its pod %s, which was deleted %s, and is in no archive; "+
+			"status.failure keeps why a build failed, and another build writes another log", attempt.Number, build.Name, attempt.PodName, whenDeleted(attempt))
+	default:
 		return apierrors.NewInternalError(fmt.Errorf("reading the log of attempt %d of imagebuild %s: %w", attempt.Number, build.Name, err))
 	}
-	since := "before the attempt ended"
-	if attempt.CompletionTime != nil {
-		since = "after the attempt ended at " + attempt.CompletionTime.UTC().Format("2006-01-02T15:04:05Z")
-	}
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
-		Status: metav1.StatusFailure,
-		Code:   http.StatusGone,
-		Reason: metav1.StatusReasonGone,
-		Message: fmt.Sprintf("the log of attempt %d of imagebuild %q is gone: it went with its pod %s, which was deleted %s; "+
-			"status.failure keeps why a build failed, and another build writes another log", attempt.Number, build.Name, attempt.PodName, since),
-		Details: logDetails(build, ""),
+		Status: metav1.StatusFailure, Code: http.StatusGone, Reason: metav1.StatusReasonGone, Message: why, Details: logDetails(build, ""),
 	}}
+}
+
+func whenDeleted(attempt *images.BuildAttempt) string {
+	if attempt.CompletionTime == nil {
+		return "before the attempt ended"
+	}
+	return "after the attempt ended at " + attempt.CompletionTime.UTC().Format(time.RFC3339)
 }
 
 func logDetails(build *images.ImageBuild, parameter string) *metav1.StatusDetails {

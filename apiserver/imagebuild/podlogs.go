@@ -16,17 +16,16 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-// PodLogs reads the logs of attempts from their pods.
-func PodLogs(client kubernetes.Interface) LogSource {
-	return podLogs{client: client}
-}
-
+// podLogs reads the logs of attempts from their pods.
 type podLogs struct {
 	client kubernetes.Interface
 }
 
 // Open reads the log of the attempt's pod. Another pod of the same name is not read.
 func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
+	if attempt.PodName == "" {
+		return nil, ErrLogGone // of a build that only the archive knows
+	}
 	pods := l.client.CoreV1().Pods(build.Namespace)
 	pod, err := pods.Get(ctx, attempt.PodName, metav1.GetOptions{})
 	switch {
@@ -48,6 +47,28 @@ func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *im
 		return nil, fmt.Errorf("reading the log of pod %s/%s: %w", build.Namespace, attempt.PodName, err)
 	}
 	return log, nil
+}
+
+// ended says whether the container of the attempt's pod has ended. The error is ErrLogGone if the pod is gone, or goes.
+func (l podLogs) ended(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt) (bool, error) {
+	pod, err := l.client.CoreV1().Pods(build.Namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return false, ErrLogGone
+	case err != nil:
+		return false, fmt.Errorf("getting pod %s/%s: %w", build.Namespace, attempt.PodName, err)
+	case pod.UID != attempt.PodUID:
+		return false, ErrLogGone
+	}
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.Name == render.ContainerName && status.State.Terminated != nil {
+			return true, nil
+		}
+	}
+	if pod.DeletionTimestamp != nil {
+		return false, ErrLogGone
+	}
+	return false, nil
 }
 
 // started says whether the builder's container runs or has run. Asking for the log of one that has not is an error.

@@ -48,7 +48,7 @@ func TestPodLogs(t *testing.T) {
 				}
 			}
 			build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "once"}}
-			log, err := PodLogs(client).Open(t.Context(), build, &images.BuildAttempt{Number: 1, PodName: "pod", PodUID: "ours"}, corev1.PodLogOptions{})
+			log, err := podLogs{client: client}.Open(t.Context(), build, &images.BuildAttempt{Number: 1, PodName: "pod", PodUID: "ours"}, corev1.PodLogOptions{})
 			if !errors.Is(err, test.want) {
 				t.Fatalf("got %v, want %v", err, test.want)
 			}

@@ -16,6 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/archive"
 )
 
 // Options are what the resource needs besides a server.
@@ -23,6 +24,8 @@ type Options struct {
 	// Logs is where logs are read. Defaults to the pods of the cluster that the server works for or, standalone, of the
 	// server itself.
 	Logs LogSource
+	// Archive opens what has the logs that their pods do not have any more; nil is none. Defaults to none. Not with Logs.
+	Archive func() (*archive.Store, error)
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
 }
@@ -37,21 +40,22 @@ func Provider(options Options) builder.Provider {
 		if err != nil {
 			return nil, fmt.Errorf("reading logs of pods and priority classes: %w", err)
 		}
-		logs := options.Logs
-		if logs == nil {
-			logs = PodLogs(client)
+		log, err := newLogREST(options, client)
+		if err != nil {
+			return nil, err
 		}
 		store, err := newStore(scope, options.Clock, &ranks{client: client})
 		if err != nil {
 			return nil, err
 		}
+		log.builds = store.Store
 		return builder.Storages{
 			"":       store,
 			"status": store.Status(newStatusStrategy(scope.Scheme)),
 			"cancel": newCancelREST(store.Store, scope.Scheme, options.Clock),
 			"rerun":  &rerunREST{builds: store.Store, scope: scope},
 			"report": newReportREST(store.Store, scope.Scheme, options.Clock),
-			"log":    &logREST{builds: store.Store, logs: logs},
+			"log":    log,
 			"diff":   &diffREST{builds: store.Store, scope: scope},
 		}, nil
 	}

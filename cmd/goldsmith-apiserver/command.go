@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -13,8 +14,10 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/builders"
 	"goldsmith.dev/goldsmith/cmd/limits"
+	"goldsmith.dev/goldsmith/cmd/logarchive"
 )
 
 // version is stamped by the build.
@@ -36,8 +39,11 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 		WithBindAddress(net.IPv4zero).
 		WithPort(securePort).
 		WithWriter(out)
-	registered, limited := &builders.Flags{}, &limits.Flags{}
-	command, err := apiserver.Register(server, apiserver.Options{Builders: registered.Read, Queue: limited.Read}).ToServerCommand()
+	registered, limited, archived := &builders.Flags{}, &limits.Flags{}, &logarchive.Flags{}
+	command, err := apiserver.Register(server, apiserver.Options{
+		Builders: registered.Read, Queue: limited.Read,
+		LogArchive: func() (*archive.Store, error) { return archived.Open(context.Background()) }, // for the life of the process
+	}).ToServerCommand()
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +54,7 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 	}
 	registered.AddTo(command.Flags())
 	limited.AddTo(command.Flags())
+	archived.AddTo(command.Flags(), "none")
 	command.Version = version
 	if err := addLogFlag(command); err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/cmd/builders"
 	"goldsmith.dev/goldsmith/cmd/limits"
+	"goldsmith.dev/goldsmith/cmd/logarchive"
 	"goldsmith.dev/goldsmith/controllers/certificates"
 )
 
@@ -22,6 +23,7 @@ type options struct {
 	kubeconfig string
 	builders   builders.Flags
 	limits     limits.Flags
+	logArchive logarchive.Flags
 
 	leaderElect          bool
 	leaderElectNamespace string
@@ -66,6 +68,7 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster; by default the cluster that this process runs in")
 	o.builders.AddTo(flags)
 	o.limits.AddTo(flags)
+	o.logArchive.AddTo(flags, "none")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true,
 		"act only while holding a Lease, so that several of these processes can run; "+
 			"$POD_NAME, if set, is this process's name in it: started again under its name, it goes on without waiting")

@@ -30,7 +30,7 @@ const (
 	podNameVariable = "POD_NAME"
 )
 
-func (o *options) run(ctx context.Context, logger logr.Logger) error {
+func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 	builders, err := o.builders.Read()
 	if err != nil {
 		return err
@@ -38,6 +38,13 @@ func (o *options) run(ctx context.Context, logger logr.Logger) error {
 	limits, err := o.limits.Read()
 	if err != nil {
 		return err
+	}
+	logs, err := o.logArchive.Open(ctx)
+	if err != nil {
+		return err
+	}
+	if logs != nil {
+		defer func() { err = errors.Join(err, logs.Close()) }()
 	}
 	config, err := o.config()
 	if err != nil {
@@ -62,6 +69,7 @@ func (o *options) run(ctx context.Context, logger logr.Logger) error {
 		Waiting:       reporter,
 		Metrics:       o.metrics(),
 		Registerer:    metrics.Registry,
+		LogArchive:    logs,
 	})
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/caches"
+	"goldsmith.dev/goldsmith/controllers/metrics"
 	"goldsmith.dev/goldsmith/controllers/reconciliation"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -35,8 +36,17 @@ const (
 	recheck = time.Minute
 )
 
+// Options of the controller. All but LogsArchived are required.
+type Options struct {
+	reconciliation.Options
+	// LogsArchived is whether logs are archived: a finished build waits for that before it is pruned, for a day.
+	LogsArchived bool
+	// Metrics counts what was pruned too early.
+	Metrics *metrics.Builds
+}
+
 // SetupWithManager adds the controller to a manager whose cache was made with package caches.
-func SetupWithManager(manager ctrl.Manager, options reconciliation.Options) error {
+func SetupWithManager(manager ctrl.Manager, options Options) error {
 	r := &reconciler{Options: options, cache: manager.GetCache()}
 	return ctrl.NewControllerManagedBy(manager).
 		Named("image").
@@ -81,13 +91,14 @@ type news struct {
 	phase                         v1alpha1.BuildPhase
 	attempts                      int
 	resolved, cancelled, deleting bool
-	held                          bool
+	held, archived                bool
 }
 
 func newsOf(build *v1alpha1.ImageBuild) news {
 	return news{
 		uid: build.UID, phase: build.Status.Phase, attempts: len(build.Status.Attempts), resolved: build.Status.Resolved != nil,
 		cancelled: build.Spec.CancelRequested != nil, deleting: build.DeletionTimestamp != nil, held: trigger.Held(build),
+		archived: trigger.LogSettled(build),
 	}
 }
 

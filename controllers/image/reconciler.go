@@ -29,7 +29,7 @@ import (
 const longestLook = 10 * time.Minute
 
 type reconciler struct {
-	reconciliation.Options
+	Options
 	cache client.Reader
 }
 
@@ -59,7 +59,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 		return 0, fmt.Errorf("resolving inputs: %w", err)
 	}
 	decision := trigger.Next(trigger.Observed{
-		Image: image, Builds: builds, Now: r.Clock.Now(),
+		Image: image, Builds: builds, LogsArchived: r.LogsArchived, Now: r.Clock.Now(),
 		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear,
 	})
 	status := decision.Status
@@ -150,8 +150,12 @@ func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, old []*v1
 			Preconditions:     &metav1.Preconditions{UID: &build.UID, ResourceVersion: &build.ResourceVersion},
 			PropagationPolicy: &background,
 		})
-		if err != nil && !apierrors.IsNotFound(err) {
+		switch {
+		case apierrors.IsNotFound(err):
+		case err != nil:
 			return fmt.Errorf("deleting old build %s: %w", build.Name, err)
+		case r.LogsArchived && !trigger.LogSettled(build):
+			r.Metrics.PrunedUnarchived()
 		}
 	}
 	return nil

@@ -21,6 +21,7 @@ type Builds struct {
 	finished *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	attempts *prometheus.CounterVec
+	pruned   prometheus.Counter
 }
 
 // NewBuilds registers the metrics of builds.
@@ -39,8 +40,12 @@ func NewBuilds(registerer prometheus.Registerer) (*Builds, error) {
 			Name: "goldsmith_build_attempts_finished_total",
 			Help: "Attempts at builds that ended, by outcome, and by reason where they did not succeed.",
 		}, []string{"outcome", "reason"}),
+		pruned: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "goldsmith_builds_pruned_unarchived_total",
+			Help: "Builds that were pruned although their logs were not archived, a day after their end.",
+		}),
 	}
-	err := errors.Join(registerer.Register(b.finished), registerer.Register(b.duration), registerer.Register(b.attempts))
+	err := errors.Join(registerer.Register(b.finished), registerer.Register(b.duration), registerer.Register(b.attempts), registerer.Register(b.pruned))
 	if err != nil {
 		return nil, fmt.Errorf("registering the metrics of builds: %w", err)
 	}
@@ -69,6 +74,9 @@ func (b *Builds) Stored(before, after *v1alpha1.ImageBuildStatus) {
 		b.duration.WithLabelValues(string(after.Phase)).Observe(after.CompletionTime.Sub(after.StartTime.Time).Seconds())
 	}
 }
+
+// PrunedUnarchived counts a build whose logs were lost with it.
+func (b *Builds) PrunedUnarchived() { b.pruned.Inc() }
 
 func failure(of *v1alpha1.BuildFailure) (class, reason string) {
 	if of == nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -59,14 +60,40 @@ func (o Observed) old(status *v1alpha1.ImageStatus) (old []*v1alpha1.ImageBuild,
 			continue
 		}
 		expires := expiryOf(build, limit)
+		if *room < 0 {
+			expires = o.Now
+		}
+		if expires.IsZero() {
+			continue
+		}
+		if archived := o.archived(build); archived.After(expires) {
+			expires = archived
+		}
 		switch {
-		case *room < 0, !expires.IsZero() && !expires.After(o.Now):
+		case !expires.After(o.Now):
 			old = append(old, build)
-		case !expires.IsZero() && (expiry.IsZero() || expires.Before(expiry)):
+		case expiry.IsZero() || expires.Before(expiry):
 			expiry = expires
 		}
 	}
 	return old, expiry
+}
+
+// archiveLimit is how long a finished build is kept, at least, for its logs to be archived.
+const archiveLimit = 24 * time.Hour
+
+// archived is until when a finished build is kept for its logs; zero if they do not keep it.
+func (o Observed) archived(build *v1alpha1.ImageBuild) time.Time {
+	if !o.LogsArchived || LogSettled(build) || build.Status.CompletionTime == nil {
+		return time.Time{}
+	}
+	return build.Status.CompletionTime.Add(archiveLimit)
+}
+
+// LogSettled says whether there is nothing left to archive of a build's logs: they are in the archive, or expired.
+func LogSettled(build *v1alpha1.ImageBuild) bool {
+	archived := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildLogArchived)
+	return archived != nil && (archived.Status == metav1.ConditionTrue || archived.Reason == v1alpha1.ReasonLogExpired)
 }
 
 // Held says whether an Image, or a build, is kept by its label as evidence.

@@ -23,6 +23,8 @@ type Observed struct {
 	Unresolved *v1alpha1.BuildFailure
 	// MayAppear is true if what is missing may still come without anybody changing the Image.
 	MayAppear bool
+	// LogsArchived is whether logs are archived: a finished build waits for that before it is pruned, for a day.
+	LogsArchived bool
 	// Now is the time.
 	Now time.Time
 }

@@ -37,7 +37,10 @@ func NewCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			build, err := find(command.Context(), connection, args[0], options.Follow, command.ErrOrStderr())
+			build := args[0]
+			if options.UID == "" {
+				build, err = find(command.Context(), connection, build, options.Follow, command.ErrOrStderr())
+			}
 			if err != nil {
 				return err
 			}
@@ -72,6 +75,7 @@ type flags struct {
 	timestamps bool
 	limitBytes int64
 	attempt    int32
+	uid        string
 }
 
 func (f *flags) addTo(command *cobra.Command) {
@@ -82,11 +86,12 @@ func (f *flags) addTo(command *cobra.Command) {
 	set.BoolVar(&f.timestamps, "timestamps", false, "put the time at the beginning of each line")
 	set.Int64Var(&f.limitBytes, "limit-bytes", 0, "end after this many bytes; no limit by default")
 	set.Int32Var(&f.attempt, "attempt", 0, "show this attempt, from 1; the current one by default")
+	set.StringVar(&f.uid, "uid", "", "show the archived log of the build NAME that had this metadata.uid, although it was deleted")
 }
 
 // options are what the flags ask the server for. What was not given is left to the server; it judges the rest.
 func (f *flags) options(given func(flag string) bool) (*v1alpha1.ImageBuildLogOptions, error) {
-	options := &v1alpha1.ImageBuildLogOptions{Follow: f.follow, Timestamps: f.timestamps}
+	options := &v1alpha1.ImageBuildLogOptions{Follow: f.follow, Timestamps: f.timestamps, UID: f.uid}
 	if given("tail") {
 		options.TailLines = &f.tail
 	}

@@ -29,6 +29,8 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 		Builders: s.allowedBuilders(),
 		Queue:    limits,
 		Logger:   klog.Background(),
+
+		LogArchive: s.logs,
 	})
 	if err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/cmd/limits"
+	"goldsmith.dev/goldsmith/cmd/logarchive"
 )
 
 // Options say how to run. The zero value of each is its default.
@@ -39,6 +41,9 @@ type Options struct {
 	// Files is a directory in which objects are kept as YAML files, for people to read, edit and put under version control,
 	// instead of DataDirectory. Not with Memory.
 	Files string
+	// LogArchive is where the logs of builds are archived, as archive.Open takes it, or "none".
+	// DataDirectory/logs by default, and the process's memory with Memory.
+	LogArchive logarchive.Flags
 	// Builders are the executables that builds may name, as name=/absolute/path. "mock" is always there.
 	Builders []string
 
@@ -82,6 +87,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	o.Limits.AddTo(flags)
 	flags.BoolVar(&o.Memory, "memory", false, "keep nothing: while it runs, the data directory has the kubeconfig and the files of builds, and then none of them")
 	flags.StringVar(&o.Files, "files", "", "directory in which objects are kept as YAML files, for people to read, edit and put under version control, instead of in the data directory")
+	o.LogArchive.AddTo(flags, "file://DATA-DIR/logs; with --memory mem://")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
 		"an executable that builds may name, as name=/absolute/path; repeatable; \"mock\" is always there")
 }
@@ -119,6 +125,13 @@ func (o *Options) complete() (err error) {
 		if o.Files, err = filepath.Abs(o.Files); err != nil {
 			return fmt.Errorf("find the directory of files: %w", err)
 		}
+	}
+	switch {
+	case o.LogArchive.URL != "":
+	case o.Memory:
+		o.LogArchive.URL = "mem://"
+	default:
+		o.LogArchive.URL = (&url.URL{Scheme: "file", Path: filepath.Join(o.DataDirectory, "logs")}).String()
 	}
 	if o.Out == nil {
 		o.Out = io.Discard

@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/archive"
 )
 
 // Run serves until ctx is done, or until a part of it fails; then it stops everything. A clean stop is no error.
@@ -41,6 +42,13 @@ func Run(ctx context.Context, options Options) (err error) {
 		}
 		defer func() { err = errors.Join(err, closeLog()) }()
 	}
+	logs, err := options.LogArchive.Open(ctx)
+	if err != nil {
+		return err
+	}
+	if logs != nil {
+		defer func() { err = errors.Join(err, logs.Close()) }()
+	}
 	before, err := data.recall("address")
 	if err != nil {
 		return err
@@ -49,7 +57,7 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
-	running := &system{options: options, data: data, builders: builders, components: newComponents()}
+	running := &system{options: options, data: data, builders: builders, logs: logs, components: newComponents()}
 	starting, started := running.components.whileRunning(ctx)
 	err = running.start(starting, listener)
 	if starting.Err() != nil {
@@ -67,6 +75,7 @@ type system struct {
 	options    Options
 	data       *dataDirectory
 	builders   map[string]string // path by name
+	logs       *archive.Store    // nil if logs are not archived
 	components *components
 	announced  bool
 }

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/archive"
+)
+
+const (
+	// passageMark is how much of the end of what was read from a pod is looked for in the archive.
+	passageMark   = 4 << 10
+	passageBuffer = 64 << 10
+	// endingPoll and endingLimit are how often, and how long, a pod is asked whether its container has ended once its log
+	// has.
+	endingPoll, endingLimit = 200 * time.Millisecond, 10 * time.Second
+	// archivePoll and archiveLimit are how often the archive is asked for more of a log, and for how long without any.
+	archivePoll, archiveLimit = 500 * time.Millisecond, time.Minute
+)
+
+// passage is a log that is followed, with timestamps: from its pod and, where the pod does not give it to its end, from
+// there on from the archive.
+type passage struct {
+	ctx     context.Context
+	logs    *archivedLogs
+	build   *images.ImageBuild
+	attempt *images.BuildAttempt
+	options corev1.PodLogOptions
+
+	log io.ReadCloser // that is read now
+	// mark is the end of what was read from the pod, and offset how much that was.
+	mark   []byte
+	offset int64
+	// archived is whether log is the archive's, sealed whether it is whole there, and waited for how long nothing came.
+	archived, sealed bool
+	waited           time.Duration
+}
+
+// Read reads what comes next. It waits for it.
+func (p *passage) Read(buffer []byte) (int, error) {
+	for {
+		n, err := p.log.Read(buffer)
+		p.offset += int64(n)
+		if !p.archived {
+			p.mark = append(p.mark, buffer[:n]...)
+			p.mark = append(p.mark[:0], p.mark[max(0, len(p.mark)-passageMark):]...)
+		}
+		if n > 0 {
+			p.waited = 0
+			return n, nil // what comes with the last bytes comes again
+		}
+		if err == nil {
+			continue
+		}
+		if err = p.goOn(err); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Close ends the reading.
+func (p *passage) Close() error { return p.log.Close() }
+
+// goOn is what comes after the end of what is read now: the end of all, or the archive.
+func (p *passage) goOn(end error) error {
+	if p.ctx.Err() != nil {
+		return end
+	}
+	if p.archived {
+		if !errors.Is(end, io.EOF) {
+			return end
+		}
+		return p.awaitMore()
+	}
+	if errors.Is(end, io.EOF) && p.isWhole() {
+		return io.EOF
+	}
+	if err := p.cross(); err != nil {
+		if errors.Is(end, io.EOF) {
+			return fmt.Errorf("going on in the archive: %w", err)
+		}
+		return errors.Join(end, fmt.Errorf("going on in the archive: %w", err))
+	}
+	return nil
+}
+
+// isWhole waits until the pod says that its container has ended, which it does a moment after its log.
+func (p *passage) isWhole() bool {
+	err := wait.PollUntilContextTimeout(p.ctx, endingPoll, endingLimit, true, func(ctx context.Context) (bool, error) {
+		return p.logs.pods.ended(ctx, p.build, p.attempt)
+	})
+	return err == nil
+}
+
+// cross goes over to the archive, at the place where the pod's log has ended.
+func (p *passage) cross() error {
+	_ = p.log.Close() // it has ended
+	return wait.PollUntilContextTimeout(p.ctx, archivePoll, archiveLimit, true, func(ctx context.Context) (bool, error) {
+		log, err := p.find()
+		if errors.Is(err, archive.ErrNotFound) {
+			return false, nil // the archive is a moment behind
+		}
+		if err != nil {
+			return false, err
+		}
+		p.log, p.archived = log, true
+		return true, nil
+	})
+}
+
+// find opens the archived log where the pod's has ended. ErrNotFound if the archive does not have it yet.
+func (p *passage) find() (io.ReadCloser, error) {
+	name, from := archivedName(p.build, p.attempt), archive.Position{TailLines: p.options.TailLines}
+	if p.options.SinceTime != nil {
+		from.Since = p.options.SinceTime.Time
+	}
+	mark := p.mark
+	switch {
+	case p.offset == 0:
+	case from.TailLines == nil && from.Since.IsZero():
+		from.Offset = p.offset - int64(len(mark))
+	default:
+		if p.offset > int64(len(mark)) { // it begins within a line
+			_, mark, _ = bytes.Cut(mark, []byte{'\n'})
+		}
+		from = archive.Position{Since: archive.Timestamp(mark)}
+		if from.Since.IsZero() {
+			return nil, errors.New("the line that was read last is too long to be found again")
+		}
+	}
+	log, err := p.logs.archive.Reader(p.ctx, name, from)
+	if err != nil {
+		return nil, err
+	}
+	buffered := bufio.NewReaderSize(log, passageBuffer)
+	if p.offset > 0 {
+		if _, err := archive.SkipPast(buffered, mark); err != nil {
+			return nil, errors.Join(err, log.Close())
+		}
+	}
+	return limited{Reader: buffered, Closer: log}, nil
+}
+
+// awaitMore waits until the archive may have more of the log. The error is io.EOF if there is no more.
+func (p *passage) awaitMore() error {
+	if p.sealed {
+		return io.EOF
+	}
+	summary, err := p.logs.archive.Summary(p.ctx, archivedName(p.build, p.attempt))
+	if err != nil {
+		return fmt.Errorf("going on in the archive: %w", err)
+	}
+	if p.sealed = summary != nil; p.sealed {
+		return nil // what came with the seal is still to be read
+	}
+	if p.waited += archivePoll; p.waited > archiveLimit {
+		return errors.New("the log does not go on in the archive")
+	}
+	select {
+	case <-p.ctx.Done():
+		return p.ctx.Err()
+	case <-time.After(archivePoll):
+		return nil
+	}
+}

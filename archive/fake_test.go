@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fake is objects in memory, with faults. Its lists and errors are as those of a bucket.
+type fake struct {
+	mu       sync.Mutex
+	content  map[string][]byte
+	modified map[string]time.Time
+	calls    []call
+
+	// before an operation: with an error it does nothing. after it: with an error its answer is lost. Nil is no fault.
+	before, after func(call) error
+}
+
+// call of an operation, and which one it is of all, from 1.
+type call struct {
+	operation, key string
+	number         int
+}
+
+func newFake() *fake { return &fake{content: map[string][]byte{}, modified: map[string]time.Time{}} }
+
+func (f *fake) open(options Options) *Store { return newStore(f, "fake://", options) }
+
+func (f *fake) do(ctx context.Context, operation, key string, run func() error) error {
+	if err := ctx.Err(); err != nil {
+		return failed(operation, key, err)
+	}
+	f.mu.Lock()
+	c := call{operation, key, len(f.calls) + 1}
+	f.calls = append(f.calls, c)
+	before, after := f.before, f.after
+	f.mu.Unlock()
+	if before != nil {
+		if err := before(c); err != nil {
+			return failed(operation, key, err)
+		}
+	}
+	f.mu.Lock()
+	err := run()
+	f.mu.Unlock()
+	if err == nil && after != nil {
+		err = failed(operation, key, after(c))
+	}
+	return err
+}
+
+func (f *fake) put(ctx context.Context, key string, content []byte) error {
+	return f.do(ctx, "write", key, func() error {
+		f.content[key], f.modified[key] = slices.Clone(content), time.Now()
+		return nil
+	})
+}
+
+func (f *fake) get(ctx context.Context, key string, buffer []byte) ([]byte, error) {
+	err := f.do(ctx, "read", key, func() error {
+		content, ok := f.content[key]
+		if !ok {
+			return fmt.Errorf("read %q: %w", key, ErrNotFound)
+		}
+		buffer = append(buffer, content...)
+		return nil
+	})
+	return buffer, err
+}
+
+func (f *fake) list(ctx context.Context, prefix, delimiter string, each func(entry)) error {
+	var found []entry
+	err := f.do(ctx, "list", prefix, func() error {
+		for _, key := range slices.Sorted(maps.Keys(f.content)) {
+			if !strings.HasPrefix(key, prefix) {
+				continue
+			}
+			e := entry{key: key, modified: f.modified[key]}
+			if folder, _, cut := strings.Cut(key[len(prefix):], delimiter); delimiter != "" && cut {
+				e = entry{key: prefix + folder + delimiter}
+			}
+			if !slices.Contains(found, e) {
+				found = append(found, e)
+			}
+		}
+		return nil
+	})
+	for _, e := range found {
+		each(e)
+	}
+	return err
+}
+
+func (f *fake) remove(ctx context.Context, key string) error {
+	return f.do(ctx, "delete", key, func() error {
+		delete(f.content, key)
+		return nil
+	})
+}
+
+func (f *fake) ping(ctx context.Context) error {
+	return f.do(ctx, "list", "", func() error { return nil })
+}
+
+func (f *fake) close() error { return nil }
+
+// keys below a prefix, without it.
+func (f *fake) keys(prefix string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var keys []string
+	for _, key := range slices.Sorted(maps.Keys(f.content)) {
+		if name, ok := strings.CutPrefix(key, prefix); ok {
+			keys = append(keys, name)
+		}
+	}
+	return keys
+}
+
+// each runs a test with all stores that are here.
+func each(t *testing.T, options Options, run func(t *testing.T, s *Store)) {
+	t.Helper()
+	for name, address := range map[string]func(t *testing.T) string{
+		"mem":  func(*testing.T) string { return "mem://" },
+		"file": func(t *testing.T) string { return "file://" + t.TempDir() },
+	} {
+		t.Run(name, func(t *testing.T) { run(t, open(t, address(t), options)) })
+	}
+	t.Run("fake", func(t *testing.T) { run(t, newFake().open(options)) })
+}
+
+func open(t testing.TB, address string, options Options) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), address, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// attempt is one that tests write.
+func attempt() Attempt { return Attempt{Namespace: "team", Build: "b-1", Number: 1, Pod: "p-1"} }
+
+func prefixOf(t testing.TB, a Attempt) string {
+	t.Helper()
+	prefix, err := a.prefix()
+	must(t, err)
+	return prefix
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func writer(t testing.TB, s *Store, limit Limit) *Writer {
+	t.Helper()
+	w, err := s.Writer(t.Context(), attempt(), limit)
+	must(t, err)
+	return w
+}
+
+func write(t testing.TB, w *Writer, content []byte) {
+	t.Helper()
+	must(t, w.Write(t.Context(), content))
+}
+
+func flush(t testing.TB, w *Writer) {
+	t.Helper()
+	must(t, w.Flush(t.Context()))
+}
+
+func seal(t testing.TB, w *Writer, of Seal) Summary {
+	t.Helper()
+	summary, err := w.Seal(t.Context(), of)
+	must(t, err)
+	return summary
+}
+
+// keep stores a whole stream, in chunks of that length; 0 is the longest.
+func keep(t testing.TB, s *Store, stream []byte, chunk int64) *Writer {
+	t.Helper()
+	w := writer(t, s, Limit{})
+	if chunk > 0 {
+		w.chunk = chunk
+	}
+	write(t, w, stream)
+	flush(t, w)
+	return w
+}
+
+func readAll(t testing.TB, s *Store, from Position) []byte {
+	t.Helper()
+	r, err := s.Reader(t.Context(), attempt(), from)
+	must(t, err)
+	defer func() { must(t, r.Close()) }()
+	content, err := io.ReadAll(r)
+	must(t, err)
+	return content
+}
+
+// same compares without printing megabytes.
+func same(t testing.TB, what string, got, want []byte) {
+	t.Helper()
+	if string(got) == string(want) {
+		return
+	}
+	at := 0
+	for at < min(len(got), len(want)) && got[at] == want[at] {
+		at++
+	}
+	around := func(b []byte) []byte { return b[max(0, min(at, len(b))-40):min(len(b), at+80)] }
+	t.Fatalf("%s: %d bytes, want %d; the first difference is at %d: %q, want %q", what, len(got), len(want), at, around(got), around(want))
+}
+
+func readOf(t testing.TB, s *Store, a Attempt, from Position) []byte {
+	t.Helper()
+	r, err := s.Reader(t.Context(), a, from)
+	must(t, err)
+	content, err := io.ReadAll(r)
+	must(t, err)
+	return content
+}

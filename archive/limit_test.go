@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+)
+
+// naiveLimited is what a reader is to give of a stream with a limit.
+func naiveLimited(stream []byte, limit Limit) []byte {
+	head, rest := naiveCut(int64(len(stream)), limit)
+	if head == rest {
+		return stream
+	}
+	out := bytes.Clone(stream[:head])
+	if len(out) > 0 && out[len(out)-1] != '\n' {
+		out = append(out, '\n')
+	}
+	_, chunk := naiveSizes(limit)
+	stamp, begins := epoch(), false
+	for _, line := range naiveLines(stream[:head]) {
+		if line.stamp > 0 {
+			stamp = line.at
+		}
+	}
+	after := stream[rest:min(rest+chunk, int64(len(stream)))]
+	for i, line := range naiveLines(after) {
+		if line.stamp > 0 {
+			stamp, begins = line.at, i == 0
+			break
+		}
+	}
+	text := stamp.UTC().Format(time.RFC3339Nano)
+	out = fmt.Appendf(out, "%s [goldsmith: %d bytes of the log are not kept: history.logMaxBytes]\n", text, rest-head)
+	if !begins {
+		out = append(out, text+" "...)
+	}
+	return append(out, stream[rest:]...)
+}
+
+// naiveSizes of a limit: the length of the head and of a chunk.
+func naiveSizes(limit Limit) (head, chunk int64) {
+	most := max(limit.MaxBytes, 1024)
+	return most / 2, min(most/16, 1<<20)
+}
+
+// naiveCut is what the limit cuts out of a stream of that length.
+func naiveCut(length int64, limit Limit) (from, to int64) {
+	if limit.MaxBytes <= 0 {
+		return 0, 0
+	}
+	head, chunk := naiveSizes(limit)
+	tail := max(limit.MaxBytes, 1024) - head
+	to = head
+	for to < length-tail && to+chunk < length {
+		to += chunk
+	}
+	return head, to
+}
+
+// lines of a build: all with a timestamp, one every 10 ms.
+func lines(r *rand.Rand, bytes int) []byte {
+	var stream []byte
+	for i := 0; len(stream) < bytes; i++ {
+		stream = append(stream, stamped(i*10, strings.Repeat("word ", r.IntN(12)))...)
+	}
+	return stream[:bytes]
+}
+
+func TestALimitKeepsTheHeadAndTheTail(t *testing.T) {
+	each(t, Options{}, func(t *testing.T, s *Store) {
+		for seed := range uint64(25) {
+			r := rand.New(rand.NewPCG(seed, 20))
+			limit := Limit{MaxBytes: int64(16<<10 + r.IntN(1000))}
+			stream := lines(r, 1+r.IntN(60<<10))
+			a := attempt()
+			a.Number = int32(seed)
+			w, err := s.Writer(t.Context(), a, limit)
+			must(t, err)
+			for at := 0; at < len(stream); {
+				end := min(at+1+r.IntN(9000), len(stream))
+				must(t, w.Write(t.Context(), stream[at:end]))
+				if r.IntN(2) == 0 {
+					must(t, w.Flush(t.Context()))
+				}
+				at = end
+			}
+			must(t, w.Flush(t.Context()))
+			want := naiveLimited(stream, limit)
+			readLimited(t, s, a, want, fmt.Sprintf("seed %d, open", seed))
+			summary := seal(t, w, Seal{})
+			readLimited(t, s, a, want, fmt.Sprintf("seed %d, sealed", seed))
+			from, to := naiveCut(int64(len(stream)), limit)
+			if summary.Bytes != int64(len(stream)) || summary.Cut != to-from || summary.Bytes-summary.Cut > limit.MaxBytes {
+				t.Fatalf("seed %d: limit %d, %d bytes: %d, cut %d, want cut %d", seed, limit.MaxBytes, len(stream), summary.Bytes, summary.Cut, to-from)
+			}
+		}
+	})
+}
+
+// readLimited reads all, and every number of lines from the end. A line that the limit cut in two goes on without its
+// timestamp if it is the first that is asked for.
+func readLimited(t *testing.T, s *Store, a Attempt, want []byte, what string) {
+	t.Helper()
+	same(t, what, readOf(t, s, a, Position{}), want)
+	all := naiveLines(want)
+	for n := 0; n <= len(all)+2; n += 1 + n/7 {
+		lines := int64(n)
+		got, want := readOf(t, s, a, Position{TailLines: &lines}), naiveRead(want, Position{TailLines: &lines})
+		if first := len(all) - n - 1; first >= 0 && bytes.Contains(all[first].text, []byte(" [goldsmith: ")) && len(got) < len(want) {
+			want = naiveStrip(want[:all[first+1].stamp+1]) // at least one byte, so that it is a line
+			want = append(want, naiveRead(naiveTail(all, first+1), Position{})[1:]...)
+		}
+		same(t, fmt.Sprintf("%s, the last %d lines", what, n), got, want)
+	}
+	for _, since := range []time.Duration{0, 500 * time.Millisecond, 2 * time.Second, time.Hour} {
+		from := Position{Since: epoch().Add(since)}
+		same(t, what+", "+describe(from), readOf(t, s, a, from), naiveSince(want, from.Since))
+	}
+}
+
+// naiveTail is a line without its timestamp, and all after it.
+func naiveTail(all []naiveLine, i int) []byte {
+	out := bytes.Clone(all[i].text[all[i].stamp:])
+	for _, line := range all[i+1:] {
+		out = append(out, line.text...)
+	}
+	return out
+}
+
+func TestALimitOfLessThanAKibibyteIsOne(t *testing.T) {
+	s := newFake().open(Options{})
+	w := writer(t, s, Limit{MaxBytes: 1})
+	write(t, w, lines(rand.New(rand.NewPCG(1, 1)), 5000))
+	summary := seal(t, w, Seal{})
+	if kept := summary.Bytes - summary.Cut; kept > 1024 || kept < 1024-64 {
+		t.Errorf("%d bytes are kept", kept)
+	}
+}
+
+func TestALineLongerThanAChunkGoesOnWithTheLastTimestamp(t *testing.T) {
+	s := newFake().open(Options{})
+	limit := Limit{MaxBytes: 1 << 10}
+	w := writer(t, s, limit)
+	stream := []byte(stamped(0, "one") + stamped(1000, strings.Repeat("x", 5000)) + stamped(2000, "end"))
+	write(t, w, stream)
+	seal(t, w, Seal{})
+	from, to := naiveCut(int64(len(stream)), limit)
+	line := strings.TrimSuffix(stamped(1000, ""), "\n")
+	want := fmt.Sprintf("%s\n%s[goldsmith: %d bytes of the log are not kept: history.logMaxBytes]\n%s%s",
+		stream[:from], line, to-from, line, stream[to:])
+	same(t, "all", readAll(t, s, Position{}), []byte(want))
+	same(t, "without timestamps", stripped(t, readAll(t, s, Position{}), 7), naiveStrip([]byte(want)))
+}
+
+func TestAByteZeroBeforeACutEndsNoLine(t *testing.T) {
+	s := newFake().open(Options{})
+	w := writer(t, s, Limit{MaxBytes: 1 << 10})
+	stream := bytes.Repeat([]byte{0}, 5000)
+	write(t, w, stream)
+	flush(t, w)
+	got := readAll(t, s, Position{})
+	if lines := bytes.Split(got, []byte{'\n'}); len(lines) != 3 || !bytes.Contains(lines[1], []byte("bytes of the log are not kept")) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAnOffsetInWhatIsCutBeginsWithTheNotice(t *testing.T) {
+	s := newFake().open(Options{})
+	limit := Limit{MaxBytes: 1 << 10}
+	w := writer(t, s, limit)
+	stream := lines(rand.New(rand.NewPCG(2, 2)), 5000)
+	write(t, w, stream)
+	flush(t, w)
+	_, to := naiveCut(int64(len(stream)), limit)
+	got := readAll(t, s, Position{Offset: to - 100})
+	if want := " [goldsmith: 100 bytes of the log are not kept: history.logMaxBytes]\n"; !bytes.Contains(got[:len(want)+40], []byte(want)) {
+		t.Errorf("got %q", got)
+	}
+	if !bytes.HasSuffix(got, stream[to:]) {
+		t.Errorf("got %q, which does not end %q", got, stream[to:])
+	}
+	same(t, "what follows", readAll(t, s, Position{Offset: to}), stream[to:])
+}
+
+// A limit that is new counts from now on, for what is stored already too.
+func TestOfLimitsTheLastCounts(t *testing.T) {
+	s := newFake().open(Options{})
+	stream := lines(rand.New(rand.NewPCG(3, 3)), 60<<10)
+	w := writer(t, s, Limit{MaxBytes: 64 << 10})
+	write(t, w, stream[:50<<10])
+	flush(t, w)
+	w = writer(t, s, Limit{MaxBytes: 8 << 10})
+	write(t, w, stream[50<<10:])
+	summary := seal(t, w, Seal{})
+	if kept := summary.Bytes - summary.Cut; kept > 16<<10 {
+		t.Errorf("%d bytes are kept", kept) // the head is in chunks of the first limit
+	}
+	w = writer(t, s, Limit{})
+	if !w.Sealed() {
+		t.Error("it is not sealed")
+	}
+}

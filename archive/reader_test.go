@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+func TestAReaderGivesWhatANaiveOneGives(t *testing.T) {
+	each(t, Options{}, func(t *testing.T, s *Store) {
+		for seed := range uint64(60) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			stream := randomStream(r, 1+r.IntN(60), false)
+			if len(stream) == 0 {
+				continue
+			}
+			a := attempt()
+			a.Number = int32(seed)
+			w, err := s.Writer(t.Context(), a, Limit{})
+			must(t, err)
+			w.chunk = int64(1 + r.IntN(500))
+			must(t, w.Write(t.Context(), stream))
+			must(t, w.Flush(t.Context()))
+			if seed%2 == 0 {
+				seal(t, w, Seal{})
+			}
+			for range 25 {
+				from := randomPosition(r, len(stream))
+				reader, err := s.Reader(t.Context(), a, from)
+				must(t, err)
+				got, err := io.ReadAll(reader)
+				must(t, err)
+				same(t, fmt.Sprintf("seed %d, chunks of %d, %s", seed, w.chunk, describe(from)), got, naiveRead(stream, from))
+			}
+		}
+	})
+}
+
+// randomPosition is none, one, two or all of what a Position may have.
+func randomPosition(r *rand.Rand, length int) Position {
+	var from Position
+	if r.IntN(2) == 0 {
+		from.Offset = int64(r.IntN(length+10) - 3)
+	}
+	if r.IntN(2) == 0 {
+		from.Since = epoch().Add(time.Duration(r.IntN(40)-2) * 250 * time.Millisecond)
+	}
+	if r.IntN(2) == 0 {
+		lines := int64(r.IntN(70) - 1)
+		from.TailLines = &lines
+	}
+	return from
+}
+
+func describe(from Position) string {
+	tail := "all"
+	if from.TailLines != nil {
+		tail = fmt.Sprint(*from.TailLines)
+	}
+	return fmt.Sprintf("offset %d, since %s, tail %s", from.Offset, from.Since.Format(time.RFC3339Nano), tail)
+}
+
+func TestWhereTheClockJumpsBackOnlyLinesBeforeTheJumpAreMissed(t *testing.T) {
+	s := newFake().open(Options{})
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		stream := randomStream(r, 1+r.IntN(60), true)
+		if len(stream) == 0 {
+			continue
+		}
+		a := attempt()
+		a.Number = int32(seed)
+		w, err := s.Writer(t.Context(), a, Limit{})
+		must(t, err)
+		w.chunk = int64(1 + r.IntN(300))
+		must(t, w.Write(t.Context(), stream))
+		must(t, w.Flush(t.Context()))
+		since := epoch().Add(time.Duration(r.IntN(60)-40) * 250 * time.Millisecond)
+		reader, err := s.Reader(t.Context(), a, Position{Since: since})
+		must(t, err)
+		got, err := io.ReadAll(reader)
+		must(t, err)
+		if want := naiveSince(stream, since); !bytes.HasSuffix(want, got) {
+			t.Fatalf("seed %d: got %q, which does not end %q", seed, got, want)
+		}
+		if least := naiveSince(afterTheLastJump(stream), since); !bytes.HasSuffix(got, least) {
+			t.Fatalf("seed %d: got %q, which lacks some of %q", seed, got, least)
+		}
+	}
+}
+
+// afterTheLastJump is the stream from the last line on that is earlier than the stamped one before it.
+func afterTheLastJump(stream []byte) []byte {
+	var before time.Time
+	at, jump := 0, 0
+	for _, line := range naiveLines(stream) {
+		if line.stamp > 0 {
+			if line.at.Before(before) {
+				jump = at
+			}
+			before = line.at
+		}
+		at += len(line.text)
+	}
+	return stream[jump:]
+}
+
+func TestAReaderOfOneByteAtATimeGivesTheSame(t *testing.T) {
+	s := newFake().open(Options{})
+	stream := randomStream(rand.New(rand.NewPCG(7, 7)), 50, false)
+	keep(t, s, stream, 77)
+	for _, from := range []Position{{}, {Since: epoch().Add(2 * time.Second)}} {
+		r, err := s.Reader(t.Context(), attempt(), from)
+		must(t, err)
+		if n, err := r.Read(nil); n != 0 || err != nil {
+			t.Errorf("read of nothing: %d, %v", n, err)
+		}
+		got, err := io.ReadAll(iotest.OneByteReader(r))
+		must(t, err)
+		same(t, describe(from), got, naiveRead(stream, from))
+	}
+}
+
+func TestAReaderOfNothingIsNotFound(t *testing.T) {
+	each(t, Options{}, func(t *testing.T, s *Store) {
+		if _, err := s.Reader(t.Context(), attempt(), Position{}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("got %v", err)
+		}
+		writer(t, s, Limit{})
+		if _, err := s.Reader(t.Context(), attempt(), Position{}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("a writer that has written nothing: got %v", err)
+		}
+		seal(t, writer(t, s, Limit{}), Seal{})
+		same(t, "sealed and empty", readAll(t, s, Position{}), nil)
+	})
+}
+
+func TestAReaderGoesOnAfterTheEnd(t *testing.T) {
+	each(t, Options{}, func(t *testing.T, s *Store) {
+		w := keep(t, s, []byte(stamped(0, "one")), 40)
+		r, err := s.Reader(t.Context(), attempt(), Position{Since: epoch()})
+		must(t, err)
+		var got []byte
+		for i := range 20 {
+			more, err := io.ReadAll(r)
+			must(t, err)
+			got = append(got, more...)
+			if offset := r.(interface{ Offset() int64 }).Offset(); offset != w.Offset() {
+				t.Fatalf("after %d lines the offset is %d, want %d", i+1, offset, w.Offset())
+			}
+			write(t, w, []byte(stamped(i, "more")))
+			flush(t, w)
+		}
+		seal(t, w, Seal{})
+		more, err := io.ReadAll(r)
+		must(t, err)
+		same(t, "all", append(got, more...), readAll(t, s, Position{}))
+	})
+}
+
+// A reader that begins anywhere, while a writer replaces chunks as fast as it can, has no gap and no repeat.
+func TestAReaderBesideAWriterMissesNothing(t *testing.T) {
+	each(t, Options{}, func(t *testing.T, s *Store) {
+		stream := randomStream(rand.New(rand.NewPCG(3, 3)), 300, false)
+		w := keep(t, s, stream[:100], 64)
+		done := make(chan error, 1)
+		go func() { done <- writeBySteps(t.Context(), w, stream[100:]) }()
+		reads := 0
+		for writing := true; writing; reads++ {
+			select {
+			case err := <-done:
+				must(t, err)
+				writing = false
+			default:
+			}
+			offset := int64(reads * 37 % 5000)
+			r, err := s.Reader(t.Context(), attempt(), Position{Offset: offset})
+			must(t, err)
+			got, err := io.ReadAll(r)
+			must(t, err)
+			if !bytes.HasPrefix(stream[min(offset, int64(len(stream))):], got) {
+				t.Fatalf("read %d from %d: %d bytes that are not the stream's", reads, offset, len(got))
+			}
+			lines := int64(3)
+			if r, err = s.Reader(t.Context(), attempt(), Position{TailLines: &lines, Since: epoch()}); err == nil {
+				_, err = io.ReadAll(r)
+			}
+			must(t, err)
+		}
+		same(t, "at the end", readAll(t, s, Position{}), stream)
+		if reads < 3 {
+			t.Logf("only %d reads", reads)
+		}
+	})
+}
+
+func writeBySteps(ctx context.Context, w *Writer, stream []byte) error {
+	for len(stream) > 0 {
+		n := min(13, len(stream))
+		if err := w.Write(ctx, stream[:n]); err != nil {
+			return err
+		}
+		if err := w.Flush(ctx); err != nil {
+			return err
+		}
+		stream = stream[n:]
+	}
+	return nil
+}
+
+// The lists of a store that is written to are no snapshots.
+func TestAListThatMissesAChunkMakesNoGap(t *testing.T) {
+	f := newFake()
+	s := f.open(Options{})
+	stream := []byte(stamped(0, "one") + stamped(1, "two") + stamped(2, "three"))
+	keep(t, s, stream, 30)
+	missing := prefixOf(t, attempt()) + span{30, 60}.name()
+	hidden := f.content[missing]
+	lists := 0
+	f.before = func(c call) error {
+		if c.operation == "list" {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if lists++; lists%2 == 1 {
+				delete(f.content, missing)
+			} else {
+				f.content[missing] = hidden
+			}
+		}
+		return nil
+	}
+	same(t, "all", readAll(t, s, Position{}), stream)
+}
+
+func TestAClosedReaderReadsNothing(t *testing.T) {
+	s := newFake().open(Options{})
+	keep(t, s, []byte(stamped(0, "one")), 0)
+	r, err := s.Reader(t.Context(), attempt(), Position{})
+	must(t, err)
+	must(t, r.Close())
+	if n, err := r.Read(make([]byte, 10)); n != 0 || err == nil || errors.Is(err, io.EOF) {
+		t.Errorf("got %d, %v", n, err)
+	}
+}
+
+func TestTheContextEndsAReader(t *testing.T) {
+	each(t, Options{}, func(t *testing.T, s *Store) {
+		keep(t, s, bytes.Repeat([]byte("x"), 1000), 100)
+		ctx, cancel := context.WithCancel(t.Context())
+		r, err := s.Reader(ctx, attempt(), Position{})
+		must(t, err)
+		_, err = io.ReadFull(r, make([]byte, 150))
+		must(t, err)
+		cancel()
+		if _, err = io.ReadAll(r); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestABrokenChunkIsAnError(t *testing.T) {
+	stream := bytes.Repeat([]byte(stamped(0, "a line of a log")), 20)
+	codecs := &codecs{}
+	small, err := codecs.encode([]byte("x"))
+	must(t, err)
+	large, err := codecs.encode(make([]byte, chunkSize))
+	must(t, err)
+	bomb, err := codecs.encode(make([]byte, 64<<20))
+	must(t, err)
+	for name, damage := range map[string]func([]byte) []byte{
+		"a flipped byte":  func(b []byte) []byte { b[len(b)/2] ^= 0x10; return b },
+		"a flipped magic": func(b []byte) []byte { b[0] ^= 1; return b },
+		"truncated":       func(b []byte) []byte { return b[:len(b)-5] },
+		"empty":           func([]byte) []byte { return nil },
+		"no zstd":         func([]byte) []byte { return []byte("this is something else") },
+		"too short":       func([]byte) []byte { return small },
+		"too long":        func(b []byte) []byte { return append(b, small...) },
+		"a bomb":          func([]byte) []byte { return bomb },
+		"many frames":     func([]byte) []byte { return bytes.Repeat(large, 1000) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			s := f.open(Options{})
+			keep(t, s, stream, 0)
+			key := prefixOf(t, attempt()) + span{0, int64(len(stream))}.name()
+			f.content[key] = damage(f.content[key])
+			r, err := s.Reader(t.Context(), attempt(), Position{})
+			must(t, err)
+			got, err := io.ReadAll(r)
+			if len(got) > 0 || !errors.Is(err, errDamaged) {
+				t.Errorf("got %d bytes, %v", len(got), err)
+			}
+			lines := int64(1)
+			if _, err := s.Reader(t.Context(), attempt(), Position{TailLines: &lines}); !errors.Is(err, errDamaged) {
+				t.Errorf("the tail: got %v", err)
+			}
+			if _, err := s.Writer(t.Context(), attempt(), Limit{}); !errors.Is(err, errDamaged) {
+				t.Errorf("a writer: got %v", err)
+			}
+		})
+	}
+}
+
+func TestABrokenSealIsAnError(t *testing.T) {
+	for name, text := range map[string]string{
+		"no JSON":      `{"bytes":`,
+		"no end":       `{"bytes":10,"chunks":[{"start":0,"end":5}]}`,
+		"no chunk":     `{"bytes":10}`,
+		"backwards":    `{"bytes":5,"chunks":[{"start":10,"end":5}]}`,
+		"before zero":  `{"bytes":5,"chunks":[{"start":-10,"end":5}]}`,
+		"out of order": `{"bytes":80,"chunks":[{"start":0,"end":100},{"start":50,"end":80}]}`,
+		"a twin":       `{"bytes":80,"chunks":[{"start":0,"end":60},{"start":0,"end":80}]}`,
+		"too long":     `{"bytes":9000000,"chunks":[{"start":0,"end":9000000}]}`,
+	} {
+		f := newFake()
+		s := f.open(Options{})
+		keep(t, s, bytes.Repeat([]byte("x"), 100), 0)
+		f.content[prefixOf(t, attempt())+sealName] = []byte(text)
+		if r, err := s.Reader(t.Context(), attempt(), Position{}); err == nil {
+			t.Errorf("%s: got %v", name, r)
+		}
+		if _, err := s.Summary(t.Context(), attempt()); err == nil {
+			t.Errorf("%s: there is a summary", name)
+		}
+	}
+}
+
+// FuzzReader reads any stream in any chunks from anywhere.
+func FuzzReader(f *testing.F) {
+	f.Add([]byte(stamped(0, "one")+stamped(500, "two")+"three"), uint16(10), int64(3), int64(250), int64(2))
+	f.Add([]byte("\n\n\x00\xff2026-03-01T12:00:00Z \n2026-03-01T12:00:01Z"), uint16(1), int64(0), int64(0), int64(1))
+	f.Add([]byte("0"), uint16(0), int64(-5), int64(-1), int64(-1))
+	f.Fuzz(func(t *testing.T, stream []byte, chunk uint16, offset, milliseconds, lines int64) {
+		if len(stream) == 0 || len(stream) > 1<<12 {
+			return
+		}
+		s := newFake().open(Options{})
+		keep(t, s, stream, int64(chunk%512)+1)
+		from := Position{Offset: offset, TailLines: &lines}
+		same(t, describe(from), readAll(t, s, from), naiveRead(stream, from))
+		since := epoch().Add(time.Duration(milliseconds%1e6) * time.Millisecond)
+		if got, all := readAll(t, s, Position{Since: since}), naiveSince(stream, since); !bytes.HasSuffix(all, got) {
+			t.Fatalf("since %s: got %q, which does not end %q", since, got, all)
+		}
+	})
+}

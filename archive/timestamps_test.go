@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// stripped reads with buffers of that size.
+func stripped(t testing.TB, stream []byte, size int) []byte {
+	t.Helper()
+	r := StripTimestamps(bytes.NewReader(stream))
+	var out []byte
+	for buffer := make([]byte, size); ; {
+		n, err := r.Read(buffer)
+		out = append(out, buffer[:n]...)
+		if err == io.EOF {
+			return out
+		}
+		must(t, err)
+	}
+}
+
+func TestStripTimestampsIsWhatANaiveOneIs(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 30))
+		stream := randomStream(r, r.IntN(60), true)
+		want := naiveStrip(stream)
+		size := 1 + r.IntN(100)
+		same(t, fmt.Sprintf("seed %d, buffers of %d", seed, size), stripped(t, stream, size), want)
+		for name, slow := range map[string]func(io.Reader) io.Reader{
+			"one byte": iotest.OneByteReader, "half": iotest.HalfReader, "data with the error": iotest.DataErrReader,
+		} {
+			got, err := io.ReadAll(StripTimestamps(slow(bytes.NewReader(stream))))
+			must(t, err)
+			same(t, fmt.Sprintf("seed %d, %s", seed, name), got, want)
+		}
+	}
+}
+
+func TestStripTimestampsAtTheEdges(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                      "",
+		"\n":                                    "\n",
+		"2026-03-01T12:00:00Z ":                 "",
+		"2026-03-01T12:00:00Z":                  "2026-03-01T12:00:00Z",
+		"2026-03-01T12:00:00Z \n":               "\n",
+		"2026-03-01T12:00:00Z\n":                "2026-03-01T12:00:00Z\n",
+		"2026-03-01T12:00:00.123456789+02:00 x": "x",
+		"2026-03-01T12:00:00Z 2026-03-01T12:00:00Z x": "2026-03-01T12:00:00Z x",
+		" 2026-03-01T12:00:00Z x":                     " 2026-03-01T12:00:00Z x",
+		"2026":                                        "2026",
+		"a\n2026-03-01T12:00:00Z b":                   "a\nb",
+	} {
+		for _, size := range []int{1, 2, 100} {
+			if got := string(stripped(t, []byte(in), size)); got != want {
+				t.Errorf("%q by %d: got %q, want %q", in, size, got, want)
+			}
+		}
+	}
+}
+
+func TestStripTimestampsGivesTheErrorAfterWhatCameBefore(t *testing.T) {
+	broken := errors.New("the connection broke")
+	in := io.MultiReader(strings.NewReader("2026-03-01T12:00:00Z one\n2026-03-01T12:"), iotest.ErrReader(broken))
+	got, err := io.ReadAll(StripTimestamps(in))
+	if string(got) != "one\n2026-03-01T12:" || !errors.Is(err, broken) {
+		t.Errorf("got %q, %v", got, err)
+	}
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package logarchive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/state"
+)
+
+const (
+	// endingPoll and endingLimit are how often, and how long, a pod is asked whether its container has ended once its log
+	// has.
+	endingPoll, endingLimit = 200 * time.Millisecond, 10 * time.Second
+	// lastFlush is how long it may take to store what was read when this process ends.
+	lastFlush = 5 * time.Second
+)
+
+// stream reads the log of one attempt into the archive.
+type stream struct {
+	Options
+	build   types.NamespacedName
+	attempt archive.Attempt
+	limit   archive.Limit
+	pod     string
+
+	// over is whether the attempt's outcome is decided: a pod that is silent then, or does not answer, has been lost.
+	over atomic.Bool
+	// failingSince is when the pod's log began to fail; zero if it does not. Missing is whether it turned out to have a gap.
+	failingSince time.Time
+	missing      bool
+
+	// What follows is its owner's.
+	running, whole bool
+	err            error
+}
+
+var (
+	errSilent = errors.New("the pod has been silent since its attempt ended")
+	errMoved  = errors.New("the log has ended before its container")
+)
+
+// run reads the log to its end, and seals it.
+func (s *stream) run(ctx context.Context) error {
+	w, err := s.Archive.Writer(ctx, s.attempt, s.limit)
+	if err != nil {
+		return archiveError{err}
+	}
+	if w.Sealed() {
+		return nil
+	}
+	for {
+		pod, err := s.getPod(ctx)
+		if err != nil {
+			return err
+		}
+		if pod == nil {
+			return s.seal(ctx, w, "its pod was gone before the end of the log was read")
+		}
+		ended := state.Ended(pod)
+		err = s.read(ctx, w, !ended)
+		if err == nil && ended {
+			return s.seal(ctx, w, "")
+		}
+		if err == nil {
+			err = s.awaitEnd(ctx)
+		}
+		if err != nil && !errors.Is(err, errMoved) {
+			if s.isLost(ctx, err) {
+				return s.seal(ctx, w, "the end of the log could not be read: "+err.Error())
+			}
+			return err
+		}
+		s.failingSince = time.Time{}
+	}
+}
+
+// seal says that there is no more. why says why the log is there in part; empty if it is whole.
+func (s *stream) seal(ctx context.Context, w *archive.Writer, why string) error {
+	if why == "" && s.missing {
+		why = "a part of the log was gone before it was read"
+	}
+	if _, err := w.Seal(ctx, archive.Seal{InPart: why != "", Why: why}); err != nil {
+		return archiveError{err}
+	}
+	return nil
+}
+
+// isLost says whether to give up a pod's log for an error of the pod's.
+func (s *stream) isLost(ctx context.Context, err error) bool {
+	if ctx.Err() != nil || errors.As(err, &archiveError{}) {
+		return false
+	}
+	if s.failingSince.IsZero() {
+		s.failingSince = s.Clock.Now()
+	}
+	return s.over.Load() && (errors.Is(err, errSilent) || s.Clock.Since(s.failingSince) >= patience)
+}
+
+// getPod returns the attempt's pod, nil if it is gone.
+func (s *stream) getPod(ctx context.Context) (*corev1.Pod, error) {
+	pod, err := s.Kube.CoreV1().Pods(s.build.Namespace).Get(ctx, s.pod, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("getting pod %s: %w", s.pod, err)
+	case pod.UID != s.attempt.Pod:
+		return nil, nil
+	}
+	return pod, nil
+}
+
+// awaitEnd waits until the pod says that its container has ended, which it does a moment after its log.
+func (s *stream) awaitEnd(ctx context.Context) error {
+	err := wait.PollUntilContextTimeout(ctx, endingPoll, endingLimit, true, func(ctx context.Context) (bool, error) {
+		pod, err := s.getPod(ctx)
+		return err == nil && (pod == nil || state.Ended(pod)), err
+	})
+	if wait.Interrupted(err) && ctx.Err() == nil {
+		return errMoved
+	}
+	return err
+}
+
+// read stores what the pod's log has more than the archive, and what comes if it is to be followed.
+func (s *stream) read(ctx context.Context, w *archive.Writer, follow bool) error {
+	if w.Accepted() == 0 {
+		return s.copy(ctx, w, follow, 0)
+	}
+	if err := w.Flush(ctx); err != nil {
+		return archiveError{err}
+	}
+	skip, err := s.find(ctx, w)
+	if err != nil {
+		return err
+	}
+	return s.copy(ctx, w, follow, skip)
+}
+
+// open opens the pod's log. A node that is lost leaves a reader waiting: a log that is silent after its attempt ends ctx.
+func (s *stream) open(ctx context.Context, follow bool) (io.ReadCloser, error) {
+	log, err := s.Kube.CoreV1().Pods(s.build.Namespace).GetLogs(s.pod, &corev1.PodLogOptions{
+		Container: render.ContainerName, Follow: follow, Timestamps: true,
+	}).Stream(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the log of pod %s: %w", s.pod, err)
+	}
+	return log, nil
+}
+
+// copy stores the pod's log after its first bytes. Every other second it makes durable what has come.
+func (s *stream) copy(ctx context.Context, w *archive.Writer, follow bool, skip int64) error {
+	group, reading := errgroup.WithContext(ctx)
+	progress := &progress{}
+	done := make(chan struct{})
+	var lock sync.Mutex
+	group.Go(func() error {
+		defer close(done)
+		log, err := s.open(reading, follow)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = log.Close() }() // nothing is written to it
+		if _, err := io.CopyN(progress, log, skip); err != nil {
+			return endOf(err)
+		}
+		buffer := make([]byte, 32<<10)
+		for {
+			n, err := log.Read(buffer)
+			progress.add(n)
+			s.Metrics.Bytes.Add(float64(n))
+			lock.Lock()
+			stored := w.Write(reading, buffer[:n])
+			lock.Unlock()
+			if stored != nil {
+				return archiveError{stored}
+			}
+			if err != nil {
+				return endOf(err)
+			}
+		}
+	})
+	group.Go(func() error {
+		return s.flush(reading, done, progress, func() error {
+			lock.Lock()
+			defer lock.Unlock()
+			return w.Flush(reading)
+		})
+	})
+	err := group.Wait()
+	return errors.Join(err, s.lastFlush(ctx, w, err))
+}
+
+// endOf is nil for the end of a log.
+func endOf(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return fmt.Errorf("reading a log: %w", err)
+}
+
+// lastFlush stores what was read before this process ended, or the log broke off.
+func (s *stream) lastFlush(ctx context.Context, w *archive.Writer, err error) error {
+	if errors.As(err, &archiveError{}) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
+	defer cancel()
+	if err := w.Flush(ctx); err != nil {
+		return archiveError{err}
+	}
+	return nil
+}
+
+// flush makes durable what has come, every other second, until all was read.
+func (s *stream) flush(ctx context.Context, done <-chan struct{}, progress *progress, flush func() error) error {
+	ticker := time.NewTicker(flushInterval)
+	defer ticker.Stop()
+	var silent time.Duration
+	for before := int64(0); ; {
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		if err := flush(); err != nil {
+			return archiveError{err}
+		}
+		silent += flushInterval
+		if now := progress.read.Load(); now != before || !s.over.Load() {
+			before, silent = now, 0
+		}
+		if silent >= patience {
+			return errSilent
+		}
+	}
+}
+
+// progress counts what was read of a log.
+type progress struct{ read atomic.Int64 }
+
+func (p *progress) add(n int) { p.read.Add(int64(n)) }
+
+// Write counts what is skipped.
+func (p *progress) Write(skipped []byte) (int, error) {
+	p.add(len(skipped))
+	return len(skipped), nil
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package logarchive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/archive"
+)
+
+const (
+	// sweepInterval is how often logs are deleted that were kept long enough.
+	sweepInterval = time.Hour
+	// pingInterval is how often the archive is asked whether it answers.
+	pingInterval = 30 * time.Second
+	// jitter keeps several installations that share a store from sweeping at the same time.
+	jitter = 0.1
+)
+
+// sweeper deletes old logs, and ends those of builds that were deleted while nobody looked.
+type sweeper struct{ *reconciler }
+
+// Start sweeps, and asks the archive how it is, until ctx is done.
+func (s *sweeper) Start(ctx context.Context) error {
+	go wait.UntilWithContext(ctx, s.ping, pingInterval)
+	wait.JitterUntilWithContext(ctx, s.sweep, sweepInterval, jitter, true)
+	return nil
+}
+
+func (s *sweeper) ping(ctx context.Context) {
+	up := 1.0
+	if err := s.Archive.Ping(ctx); err != nil && ctx.Err() == nil {
+		up = 0
+		ctrl.LoggerFrom(ctx).Error(err, "the archive of logs does not answer")
+	}
+	s.Metrics.Up.Set(up)
+}
+
+// sweep goes on after an error: what failed is tried again the next time.
+func (s *sweeper) sweep(ctx context.Context) {
+	err := s.Archive.Builds(ctx, func(ctx context.Context, record archive.Build) error {
+		if record.Finished != nil {
+			return nil
+		}
+		live, err := s.live(ctx, record)
+		if live != nil || err != nil {
+			return err
+		}
+		return s.finish(ctx, record)
+	})
+	swept, sweeping := s.Archive.Sweep(ctx, s.expired)
+	s.Metrics.Swept.Add(float64(swept))
+	if err := errors.Join(err, sweeping); err != nil && ctx.Err() == nil {
+		s.Metrics.Errors.Inc()
+		ctrl.LoggerFrom(ctx).Error(err, "deleting old logs")
+	}
+}
+
+// live is the build that a record is of, nil if it is there no more.
+func (r *reconciler) live(ctx context.Context, record archive.Build) (*v1alpha1.ImageBuild, error) {
+	build, err := r.Client.ImagesV1alpha1().ImageBuilds(record.Namespace).Get(ctx, record.Name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("getting build %s/%s: %w", record.Namespace, record.Name, err)
+	case build.UID != record.UID:
+		return nil, nil
+	}
+	return build, nil
+}
+
+// expired says of a build that its logs are deleted.
+func (s *sweeper) expired(ctx context.Context, record archive.Build) error {
+	build, err := s.live(ctx, record)
+	if build == nil || err != nil {
+		return err
+	}
+	return s.say(ctx, build, metav1.Condition{
+		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonLogExpired, Message: fmt.Sprintf(
+			"deleted at %s: history.logRetention keeps it for %s", record.Expired.UTC().Format(time.RFC3339), ptr.Deref(record.Retention, 0)),
+	})
+}
+
+// abandon ends the logs of builds of this name that are there no more.
+func (r *reconciler) abandon(ctx context.Context, name types.NamespacedName, now *v1alpha1.ImageBuild) error {
+	for _, record := range r.streams.abandoned(name, now) {
+		if err := r.finish(ctx, record); err != nil {
+			return err
+		}
+		r.streams.forget(record.UID)
+	}
+	return nil
+}
+
+// finish seals what there is of the logs of a build that is there no more. If nobody saw its end, that is now.
+func (r *reconciler) finish(ctx context.Context, record archive.Build) error {
+	attempts, err := r.Archive.Attempts(ctx, record.Namespace, record.UID)
+	if err != nil {
+		return archiveError{err}
+	}
+	for _, attempt := range attempts {
+		w, err := r.Archive.Writer(ctx, attempt, archive.Limit{})
+		if err != nil {
+			return archiveError{err}
+		}
+		if w.Sealed() {
+			continue
+		}
+		if _, err := w.Seal(ctx, archive.Seal{InPart: true, Why: "the build was deleted before the end of the log was read"}); err != nil {
+			return archiveError{err}
+		}
+	}
+	if record.Finished != nil || len(attempts) == 0 {
+		return nil
+	}
+	record.Finished = ptr.To(r.Clock.Now().UTC())
+	if err := r.Archive.PutBuild(ctx, record); err != nil {
+		return archiveError{err}
+	}
+	return nil
+}

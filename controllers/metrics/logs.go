@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+)
+
+// Logs measures the archive of logs. There is one only where an archive is configured.
+type Logs struct {
+	// Up is 1 while the archive answers, 0 while it does not.
+	Up prometheus.Gauge
+	// Bytes counts what was read of logs to be archived, before it is compressed.
+	Bytes prometheus.Counter
+	// Errors counts what the archive answered with an error.
+	Errors prometheus.Counter
+	// Swept counts builds whose archived logs were deleted because of their retention.
+	Swept prometheus.Counter
+}
+
+// NewLogs registers the metrics of the archive. The finished builds whose logs are not archived are counted in a cache of
+// builds whenever somebody asks, by the process that was elected.
+func NewLogs(registerer prometheus.Registerer, builds client.Reader, elected <-chan struct{}, clock clock.PassiveClock) (*Logs, error) {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "goldsmith_log_archive_" + name, Help: help})
+	}
+	l := &Logs{
+		Up:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "goldsmith_log_archive_up", Help: "Whether the archive of logs answers."}),
+		Bytes:  counter("bytes_total", "Bytes of logs that were archived, before they were compressed."),
+		Errors: counter("errors_total", "Errors of the archive of logs. What failed is tried again."),
+		Swept:  counter("swept_total", "Builds whose archived logs were deleted because of their retention."),
+	}
+	waiting := &unarchived{
+		builds: builds, elected: elected, clock: clock,
+		pending: prometheus.NewDesc("goldsmith_log_archive_pending", "Finished builds whose logs are not archived yet.", nil, nil),
+		lag:     prometheus.NewDesc("goldsmith_log_archive_lag_seconds", "How long the oldest of them has been finished; 0 if there is none.", nil, nil),
+	}
+	var failures []error
+	for _, collector := range []prometheus.Collector{l.Up, l.Bytes, l.Errors, l.Swept, waiting} {
+		failures = append(failures, registerer.Register(collector))
+	}
+	if err := errors.Join(failures...); err != nil {
+		return nil, fmt.Errorf("registering the metrics of the archive of logs: %w", err)
+	}
+	return l, nil
+}
+
+// unarchived counts the finished builds whose logs are not archived.
+type unarchived struct {
+	builds       client.Reader
+	elected      <-chan struct{}
+	clock        clock.PassiveClock
+	pending, lag *prometheus.Desc
+}
+
+// Describe sends the descriptions of the gauges.
+func (u *unarchived) Describe(to chan<- *prometheus.Desc) {
+	to <- u.pending
+	to <- u.lag
+}
+
+// Collect counts.
+func (u *unarchived) Collect(to chan<- prometheus.Metric) {
+	select {
+	case <-u.elected:
+	default:
+		return
+	}
+	list := &v1alpha1.ImageBuildList{}
+	if err := u.builds.List(context.Background(), list, client.UnsafeDisableDeepCopy); err != nil {
+		to <- prometheus.NewInvalidMetric(u.pending, err)
+		return
+	}
+	var pending int
+	var lag time.Duration
+	for i := range list.Items {
+		build := &list.Items[i]
+		if !build.Status.Finished || trigger.LogSettled(build) {
+			continue
+		}
+		pending++
+		if build.Status.CompletionTime != nil {
+			lag = max(lag, u.clock.Since(build.Status.CompletionTime.Time))
+		}
+	}
+	to <- prometheus.MustNewConstMetric(u.pending, prometheus.GaugeValue, float64(pending))
+	to <- prometheus.MustNewConstMetric(u.lag, prometheus.GaugeValue, lag.Seconds())
+}
