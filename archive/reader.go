@@ -93,7 +93,7 @@ func (r *reader) Offset() int64 { return r.offset }
 // Close implements io.Closer. Nothing is open between two calls.
 func (r *reader) Close() error {
 	r.out = func([]byte) (int, error) { return 0, errors.New("read a log that is closed") }
-	r.body, r.notice, r.stored.content, r.stored.compressed = nil, nil, nil, nil
+	r.body, r.notice, r.content, r.compressed = nil, nil, nil, nil
 	return nil
 }
 

@@ -16,7 +16,7 @@ import (
 
 func TestAReaderGivesWhatANaiveOneGives(t *testing.T) {
 	each(t, Options{}, func(t *testing.T, s *Store) {
-		for seed := range uint64(60) {
+		for seed := range uint64(40) {
 			r := rand.New(rand.NewPCG(seed, 1))
 			stream := randomStream(r, 1+r.IntN(60), false)
 			if len(stream) == 0 {
@@ -169,7 +169,7 @@ func TestAReaderGoesOnAfterTheEnd(t *testing.T) {
 // A reader that begins anywhere, while a writer replaces chunks as fast as it can, has no gap and no repeat.
 func TestAReaderBesideAWriterMissesNothing(t *testing.T) {
 	each(t, Options{}, func(t *testing.T, s *Store) {
-		stream := randomStream(rand.New(rand.NewPCG(3, 3)), 300, false)
+		stream := randomStream(rand.New(rand.NewPCG(3, 3)), 120, false)
 		w := keep(t, s, stream[:100], 64)
 		done := make(chan error, 1)
 		go func() { done <- writeBySteps(t.Context(), w, stream[100:]) }()

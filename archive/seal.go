@@ -100,7 +100,7 @@ func (w *Writer) Seal(ctx context.Context, seal Seal) (Summary, error) {
 			return Summary{}, err
 		}
 	}
-	w.end(summary)
+	w.finish(summary)
 	return *summary, w.sweep(ctx)
 }
 
@@ -130,7 +130,7 @@ func (w *Writer) writeSeal(ctx context.Context, seal Seal) (*Summary, error) {
 func (w *Writer) readBack(ctx context.Context, found spans, summary *Summary) error {
 	defer func() { w.compressed, w.content = nil, nil }()
 	digest := sha256.New()
-	begins := true // does a line begin with the next byte?
+	var seen stamps
 	for i, chunk := range found {
 		content, err := w.get(ctx, chunk)
 		if err != nil {
@@ -139,25 +139,20 @@ func (w *Writer) readBack(ctx context.Context, found spans, summary *Summary) er
 		from := found.from(i)
 		content = content[from-chunk.start:]
 		digest.Write(content)
-		if summary.First.IsZero() {
-			summary.First, _, _ = firstTimestamp(content, begins)
-		}
-		if last, ok := lastTimestamp(content, begins); ok {
-			summary.Last = last
-		}
-		begins = content[len(content)-1] == '\n'
+		seen.add(content)
 		summary.Cut += from - summary.Bytes
 		summary.Bytes = chunk.end
 		summary.Stored += int64(len(w.compressed))
 		summary.Chunks = append(summary.Chunks, Chunk{Start: chunk.start, End: chunk.end})
 	}
+	summary.First, summary.Last = seen.first, seen.last
 	summary.Digest = "sha256:" + hex.EncodeToString(digest.Sum(nil))
 	return nil
 }
 
 // sweep deletes what does not belong to the sealed log.
 func (w *Writer) sweep(ctx context.Context) error {
-	chunks, others, err := w.stored.list(ctx)
+	chunks, others, err := w.list(ctx)
 	if err != nil {
 		return err
 	}

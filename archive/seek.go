@@ -50,7 +50,7 @@ func (r *reader) findTime(t time.Time) (int64, error) {
 // found is high if there is none.
 func (r *reader) firstLine(low, high int) (stamp time.Time, at int64, found int, err error) {
 	for found = low; found < high; found++ {
-		content, err := r.content(found)
+		content, err := r.chunk(found)
 		if err != nil {
 			return time.Time{}, 0, 0, err
 		}
@@ -70,7 +70,7 @@ func (r *reader) findTail(lines int64) (int64, error) {
 		return end, nil
 	}
 	for i := len(r.spans) - 1; i >= 0; i-- {
-		content, err := r.content(i)
+		content, err := r.chunk(i)
 		if err != nil {
 			return 0, err
 		}
@@ -106,8 +106,8 @@ func lastLines(content []byte, lines *int64) int {
 	return at + 1
 }
 
-// content of a chunk, without what the one before it has.
-func (r *reader) content(i int) ([]byte, error) {
+// chunk is the content of one, without what the one before it has.
+func (r *reader) chunk(i int) ([]byte, error) {
 	chunk := r.spans[i]
 	content, err := r.read(chunk)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -122,6 +123,7 @@ func openService(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 	if (u.Host == "") != (u.Scheme == "mem") || strings.Trim(u.Path, "/") != "" {
 		return nil, errors.New("the URL names a bucket and no path; prefix=a/folder/ in its query can be one")
 	}
+	u.RawQuery = u.Query().Encode() // without quotes and spaces, which would end it in the text of an error
 	b, err := blob.DefaultURLMux().OpenBucketURL(ctx, u)
 	if err != nil {
 		return nil, errors.New(withoutValues(oneLine(err.Error()), u))
@@ -134,13 +136,13 @@ func location(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// withoutValues takes the values of a URL's query out of a text.
+// withoutValues takes the values of a URL's query out of a text, the longest first: one may be in another.
 func withoutValues(text string, u *url.URL) string {
-	for _, values := range u.Query() {
-		for _, v := range values {
-			if v != "" {
-				text = strings.ReplaceAll(text, v, "…")
-			}
+	values := slices.Concat(slices.Collect(maps.Values(u.Query()))...)
+	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
+	for _, v := range values {
+		if v != "" {
+			text = strings.ReplaceAll(text, v, "…")
 		}
 	}
 	return text
@@ -150,10 +152,10 @@ func withoutValues(text string, u *url.URL) string {
 func (s *Store) String() string { return s.location }
 
 // Close ends the use of the archive. Writers and readers fail afterwards.
-func (s *Store) Close() error { return s.objects.close() }
+func (s *Store) Close() error { return s.close() }
 
 // Ping asks for one page of one entry. It is nil when the archive answers.
-func (s *Store) Ping(ctx context.Context) error { return s.objects.ping(ctx) }
+func (s *Store) Ping(ctx context.Context) error { return s.ping(ctx) }
 
 // lockBuild keeps others of this process from a build's build.json until unlock.
 func (s *Store) lockBuild(ctx context.Context, key string) (unlock func(), err error) {

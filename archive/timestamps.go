@@ -54,6 +54,29 @@ func lastTimestamp(content []byte, begins bool) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// stamps finds the first and the last timestamp of a stream that comes in pieces.
+type stamps struct {
+	first, last time.Time
+	inLine      bool   // buffer does not begin a line
+	buffer      []byte // the beginning of a line that goes on in the next piece, as long as it may be a timestamp's
+}
+
+func (s *stamps) add(piece []byte) {
+	s.buffer = append(s.buffer, piece...)
+	if s.first.IsZero() {
+		s.first, _, _ = firstTimestamp(s.buffer, !s.inLine)
+	}
+	if t, ok := lastTimestamp(s.buffer, !s.inLine); ok {
+		s.last = t
+	}
+	at := bytes.LastIndexByte(s.buffer, '\n') + 1
+	rest := s.buffer[at:]
+	if s.inLine = at == 0 && s.inLine || len(rest) > maxTimestamp; s.inLine {
+		rest = nil
+	}
+	s.buffer = append(s.buffer[:0], rest...)
+}
+
 // StripTimestamps gives what r gives, without the timestamp that a line begins with, and the space after it. A line
 // that begins with none is given as it is. Memory does not grow with the length of a line. Errors are those of r.
 func StripTimestamps(r io.Reader) io.Reader {

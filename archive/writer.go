@@ -85,7 +85,7 @@ func (s *Store) Writer(ctx context.Context, attempt Attempt, limit Limit) (*Writ
 	case err != nil:
 		return nil, err
 	case summary != nil:
-		w.end(summary)
+		w.finish(summary)
 		return w, nil
 	}
 	return w, w.resume(ctx)
@@ -93,7 +93,7 @@ func (s *Store) Writer(ctx context.Context, attempt Attempt, limit Limit) (*Writ
 
 // resume finds what is stored.
 func (w *Writer) resume(ctx context.Context) error {
-	all, _, err := w.stored.list(ctx)
+	all, _, err := w.list(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (w *Writer) resume(ctx context.Context) error {
 	}
 	w.durable, w.start = found.end(), found.end()
 	if len(found) > 0 {
-		if last := found[len(found)-1]; last.end < w.layout.end(last.start) {
+		if last := found[len(found)-1]; last.end < w.end(last.start) {
 			content, err := w.get(ctx, last)
 			if err != nil {
 				return err
@@ -114,7 +114,7 @@ func (w *Writer) resume(ctx context.Context) error {
 			w.start, found = last.start, found[:len(found)-1]
 		}
 	}
-	w.stored.compressed, w.stored.content = nil, nil
+	w.compressed, w.content = nil, nil
 	w.keep(found...)
 	return nil
 }
@@ -168,7 +168,7 @@ func (w *Writer) Write(ctx context.Context, p []byte) error {
 		return fmt.Errorf("write the log of %s: %w", w.attempt, ErrSealed)
 	}
 	for len(p) > 0 {
-		room := w.layout.end(w.start) - w.Accepted()
+		room := w.end(w.start) - w.Accepted()
 		if room <= 0 {
 			if err := w.store(ctx); err != nil {
 				return err
@@ -197,7 +197,7 @@ func (w *Writer) store(ctx context.Context) error {
 		return err
 	}
 	if chunk := (span{w.start, w.Accepted()}); chunk.end > w.durable {
-		if _, err := w.stored.put(ctx, chunk, w.buffer); err != nil {
+		if _, err := w.put(ctx, chunk, w.buffer); err != nil {
 			return err
 		}
 		if w.durable > w.start {
@@ -222,7 +222,7 @@ func (w *Writer) cut(ctx context.Context) error {
 		return err
 	}
 	if summary != nil {
-		w.end(summary)
+		w.finish(summary)
 		return fmt.Errorf("write the log of %s: %w", w.attempt, ErrSealed)
 	}
 	for len(w.tails) > 0 && w.isCut(w.tails[0], w.durable) {
@@ -231,15 +231,15 @@ func (w *Writer) cut(ctx context.Context) error {
 	return nil
 }
 
-// end leaves it at what is sealed.
-func (w *Writer) end(summary *Summary) {
+// finish leaves it at what is sealed.
+func (w *Writer) finish(summary *Summary) {
 	w.summary = summary
 	w.start, w.durable, w.buffer, w.tails, w.garbage = summary.Bytes, summary.Bytes, nil, nil, nil
 }
 
 // roll begins the next chunk if this one is full.
 func (w *Writer) roll() {
-	if w.Accepted() < w.layout.end(w.start) {
+	if w.Accepted() < w.end(w.start) {
 		return
 	}
 	w.keep(span{w.start, w.durable})

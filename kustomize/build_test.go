@@ -28,7 +28,12 @@ const (
 	etcdHA       = "etcd-ha"
 	certManager  = "cert-manager"
 	monitoring   = "monitoring"
+	archiveS3    = "archive-s3"
+	archiveS3CA  = "archive-s3-ca"
 )
+
+// operators are the ConfigMaps that components want the operator to make.
+var operators = map[string]string{externalEtcd: "goldsmith-etcd", archiveS3: "goldsmith-log-archive"}
 
 // installation is something that can be applied.
 type installation struct {
@@ -64,7 +69,7 @@ func installations(t *testing.T) []installation {
 		all = append(all, installation{name: "overlays/" + entry.Name(), objects: build(t, tree, "kustomize/overlays/"+entry.Name())})
 	}
 	for _, etcd := range [][]string{nil, {singleNode}, {etcdHA}, {externalEtcd}, {singleNode, externalEtcd}} {
-		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}} {
+		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}, {archiveS3}, {certManager, monitoring, archiveS3, archiveS3CA}} {
 			components := slices.Concat(rest, etcd)
 			all = append(all, installation{
 				name:       "base+" + strings.Join(components, "+"),
@@ -74,7 +79,7 @@ func installations(t *testing.T) []installation {
 		}
 	}
 	production := slices.IndexFunc(all, func(i installation) bool { return i.name == "overlays/production" })
-	if production < 0 || len(all) < 3+20 {
+	if production < 0 || len(all) < 3+30 {
 		t.Fatalf("found %d installations", len(all))
 	}
 	all[production].components = []string{etcdHA, certManager, monitoring}
@@ -109,8 +114,14 @@ func layer(t *testing.T, tree filesys.FileSystem, components []string) (folder s
 	for _, component := range components {
 		fmt.Fprintf(&text, "  - ../../kustomize/components/%s\n", component)
 	}
-	if slices.Contains(components, externalEtcd) {
-		fmt.Fprintf(&text, "configMapGenerator:\n  - {name: goldsmith-etcd, namespace: %s, literals: [\"servers=https://etcd.test:2379\"]}\n", namespace)
+	text.WriteString("configMapGenerator:\n")
+	for component, literals := range map[string]string{
+		externalEtcd: `"servers=https://etcd.test:2379"`,
+		archiveS3:    `"url=s3://logs?region=test", "ca.crt=of the authority"`,
+	} {
+		if slices.Contains(components, component) {
+			fmt.Fprintf(&text, "  - {name: %s, namespace: %s, literals: [%s]}\n", operators[component], namespace, literals)
+		}
 	}
 	folder = "layers/" + strings.Join(append([]string{"base"}, components...), "-")
 	if err := tree.WriteFile(folder+"/kustomization.yaml", []byte(text.String())); err != nil {
@@ -178,6 +189,7 @@ func TestInstallations(t *testing.T) {
 		"RolesReachOnlyOurSecrets":                      rolesReachOnlyOurSecrets,
 		"BindingsAreOfRolesAndAccountsThatThereAre":     bindingsAreOfRolesAndAccountsThatThereAre,
 		"BothKnowTheSameBuilders":                       bothKnowTheSameBuilders,
+		"BothHaveTheArchiveThatWasChosen":               bothHaveTheArchiveThatWasChosen,
 		"EveryAccountMayReport":                         everyAccountMayReport,
 		"AlertsAndDashboardAskForMetrics":               alertsAndDashboardAskForMetrics,
 		"PeopleGetTheirRightsByTheClustersRoles":        peopleGetTheirRightsByTheClustersRoles,

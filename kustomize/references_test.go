@@ -41,6 +41,9 @@ func secretNames(t *testing.T, built installation) []string {
 	if built.has(externalEtcd) {
 		found = append(found, "goldsmith-etcd-client")
 	}
+	if built.has(archiveS3) {
+		found = append(found, "goldsmith-log-archive")
+	}
 	return found
 }
 
@@ -65,6 +68,11 @@ func whatPodsReferToIsThere(t *testing.T, built installation) {
 		for _, variable := range pod.Containers[0].Env {
 			if source := variable.ValueFrom; source != nil && source.ConfigMapKeyRef != nil && !slices.Contains(configMaps, source.ConfigMapKeyRef.Name) {
 				t.Errorf("%s: there is no ConfigMap %s", each, source.ConfigMapKeyRef.Name)
+			}
+		}
+		for _, source := range pod.Containers[0].EnvFrom {
+			if source.SecretRef == nil || !slices.Contains(secrets, source.SecretRef.Name) {
+				t.Errorf("%s: %+v is not there", each, source)
 			}
 		}
 	}

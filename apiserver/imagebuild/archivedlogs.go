@@ -58,14 +58,14 @@ func (l *archivedLogs) Open(ctx context.Context, build *images.ImageBuild, attem
 	if attempt.Outcome != "" {
 		// While the archive does not answer the pod may have it.
 		if summary, err := l.archive.Summary(ctx, name); err == nil && summary != nil {
-			return l.open(ctx, name, options)
+			return l.open(ctx, build, attempt, options)
 		}
 	}
 	log, err := l.fromPod(ctx, build, attempt, options)
 	if err == nil || errors.Is(err, ErrLogNotStarted) {
 		return log, err
 	}
-	archived, notArchived := l.open(ctx, name, options)
+	archived, notArchived := l.open(ctx, build, attempt, options)
 	switch {
 	case notArchived == nil:
 		return archived, nil
@@ -89,20 +89,30 @@ func (l *archivedLogs) fromPod(ctx context.Context, build *images.ImageBuild, at
 	return withTimestamps(&passage{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log}, options.Timestamps), nil
 }
 
-// open reads the log from the archive. Where it is there in part a warning says why.
-func (l *archivedLogs) open(ctx context.Context, name archive.Attempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
-	from := archive.Position{TailLines: options.TailLines}
-	if options.SinceTime != nil {
-		from.Since = options.SinceTime.Time
-	}
-	log, err := l.archive.Reader(ctx, name, from)
+// open reads the log from the archive. Where it is there in part a warning says why. One that is followed ends once it is
+// whole.
+func (l *archivedLogs) open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
+	name := archivedName(build, attempt)
+	log, err := l.archive.Reader(ctx, name, position(options))
 	if err != nil {
 		return nil, err
 	}
 	if summary, err := l.archive.Summary(ctx, name); err == nil && summary != nil && summary.InPart {
 		warning.AddWarning(ctx, "", fmt.Sprintf("the log of attempt %d is there in part: %s", name.Number, summary.Why))
 	}
+	if options.Follow {
+		log = &passage{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log, archived: true}
+	}
 	return withTimestamps(log, options.Timestamps), nil
+}
+
+// position is where a log begins in the archive.
+func position(options corev1.PodLogOptions) archive.Position {
+	from := archive.Position{TailLines: options.TailLines}
+	if options.SinceTime != nil {
+		from.Since = options.SinceTime.Time
+	}
+	return from
 }
 
 // expired is an error that says so, if the log was deleted because it was kept long enough.

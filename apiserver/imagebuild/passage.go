@@ -106,7 +106,7 @@ func (p *passage) isWhole() bool {
 // cross goes over to the archive, at the place where the pod's log has ended.
 func (p *passage) cross() error {
 	_ = p.log.Close() // it has ended
-	return wait.PollUntilContextTimeout(p.ctx, archivePoll, archiveLimit, true, func(ctx context.Context) (bool, error) {
+	return wait.PollUntilContextTimeout(p.ctx, archivePoll, archiveLimit, true, func(context.Context) (bool, error) {
 		log, err := p.find()
 		if errors.Is(err, archive.ErrNotFound) {
 			return false, nil // the archive is a moment behind
@@ -121,11 +121,7 @@ func (p *passage) cross() error {
 
 // find opens the archived log where the pod's has ended. ErrNotFound if the archive does not have it yet.
 func (p *passage) find() (io.ReadCloser, error) {
-	name, from := archivedName(p.build, p.attempt), archive.Position{TailLines: p.options.TailLines}
-	if p.options.SinceTime != nil {
-		from.Since = p.options.SinceTime.Time
-	}
-	mark := p.mark
+	name, from, mark := archivedName(p.build, p.attempt), position(p.options), p.mark
 	switch {
 	case p.offset == 0:
 	case from.TailLines == nil && from.Since.IsZero():

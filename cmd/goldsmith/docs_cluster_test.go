@@ -54,8 +54,8 @@ func TestEveryClusterCommandOfTheDocsWorks(t *testing.T) {
 			case "yaml cluster":
 				command(ctx, t, "kubectl apply --dry-run=server --validate=strict -f - <<'END'\n"+block.text+"END", path)
 			case "yaml kustomization":
-				command(ctx, t, "mkdir -p bin/docs && cat > bin/docs/kustomization.yaml <<'END'\n"+
-					"resources: [../../kustomize/overlays/default]\n"+block.text+"END\nkubectl kustomize bin/docs >/dev/null", path)
+				command(ctx, t, "folder=$(mktemp -d -p kustomize/overlays); trap 'rm -r \"$folder\"' EXIT\n"+
+					"cat > \"$folder/kustomization.yaml\" <<'END'\nresources: [../default]\n"+block.text+"END\nkubectl kustomize \"$folder\" >/dev/null", path)
 			}
 		}
 	}

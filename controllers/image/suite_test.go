@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-logr/logr"
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,6 +35,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/apitest"
 	"goldsmith.dev/goldsmith/controllers/caches"
+	"goldsmith.dev/goldsmith/controllers/metrics"
 	"goldsmith.dev/goldsmith/controllers/reconciliation"
 	"goldsmith.dev/goldsmith/controllers/resolution"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -98,10 +100,12 @@ func newWorld(t *testing.T) *world {
 	})
 	w.Expect(err).NotTo(HaveOccurred())
 	w.Expect(caches.AddIndexes(t.Context(), w.mgr.GetFieldIndexer())).To(Succeed())
-	w.r = &reconciler{cache: w.mgr.GetCache(), Options: reconciliation.Options{
+	builds, err := metrics.NewBuilds(prometheus.NewRegistry())
+	w.Expect(err).NotTo(HaveOccurred())
+	w.r = &reconciler{cache: w.mgr.GetCache(), Options: Options{Metrics: builds, Options: reconciliation.Options{
 		Client: w.client, Kube: kubernetes.NewForConfigOrDie(cfg), Events: w.events, Clock: w.clock,
 		Builders: inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock"}}},
-	}}
+	}}}
 	return w
 }
 

@@ -9,6 +9,7 @@
 package logarchive
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -35,10 +36,10 @@ const (
 	workers = 8
 	// maxStreams is how many logs are read at the same time; the others wait. Each may take some 2 MiB of memory.
 	maxStreams = 256
-	// flushInterval is how much of a log may be lost with its node.
-	flushInterval = 2 * time.Second
-	// patience is how long a pod whose attempt has ended may be silent, or not answer, before its log counts as lost.
-	patience = 30 * time.Second
+	// defaultFlushInterval is how much of a log may be lost with its node.
+	defaultFlushInterval = 2 * time.Second
+	// defaultPatience is how long a pod whose attempt has ended may be silent, or not answer, before its log counts as lost.
+	defaultPatience = 30 * time.Second
 )
 
 // Options of the controller. All are required.
@@ -48,11 +49,15 @@ type Options struct {
 	Archive *archive.Store
 	// Metrics measure the archive.
 	Metrics *metrics.Logs
+
+	flushInterval, patience time.Duration // set by tests
 }
 
 // SetupWithManager adds the controller to a manager whose cache was made with package caches.
 func SetupWithManager(manager ctrl.Manager, options Options) error {
-	r := &reconciler{Options: options, cache: manager.GetCache(), api: manager.GetAPIReader(), streams: newStreams(options)}
+	options.flushInterval = cmp.Or(options.flushInterval, defaultFlushInterval)
+	options.patience = cmp.Or(options.patience, defaultPatience)
+	r := &reconciler{Options: options, cache: manager.GetCache(), streams: newStreams(options)}
 	if err := manager.Add(r.streams); err != nil {
 		return fmt.Errorf("adding the streams of logs: %w", err)
 	}

@@ -36,7 +36,7 @@ func (s *stream) find(ctx context.Context, w *archive.Writer) (skip int64, err e
 	defer cancel()
 	for _, look := range []func(io.Reader) (int64, error){
 		func(log io.Reader) (int64, error) { return endsAt(log, anchor, offset) },
-		func(log io.Reader) (int64, error) { return endOfAnchor(log, lines(anchor)) },
+		func(log io.Reader) (int64, error) { return endOfAnchor(log, lastLine(anchor)) },
 	} {
 		log, err := s.open(ctx, false)
 		if err != nil {
@@ -79,13 +79,15 @@ func endsAt(log io.Reader, anchor []byte, offset int64) (int64, error) {
 	return 0, fmt.Errorf("reading a log: %w", err)
 }
 
-// lines is the anchor from the beginning of a line on, whose timestamp there is only once; nil if none begins in it.
-func lines(anchor []byte) []byte {
-	_, after, found := bytes.Cut(anchor, []byte{'\n'})
-	if !found || len(after) == 0 {
+// lastLine is the end of the anchor, from the beginning of its last whole line on, whose timestamp there is only once; nil if
+// it has none.
+func lastLine(anchor []byte) []byte {
+	end := bytes.LastIndexByte(anchor, '\n')
+	begin := bytes.LastIndexByte(anchor[:max(end, 0)], '\n') + 1
+	if archive.Timestamp(anchor[begin:]).IsZero() {
 		return nil
 	}
-	return after
+	return anchor[begin:]
 }
 
 // endOfAnchor finds where the anchor ends in the log.

@@ -70,7 +70,7 @@ func (s *stream) run(ctx context.Context) error {
 			return err
 		}
 		if pod == nil {
-			return s.seal(ctx, w, "its pod was gone before the end of the log was read")
+			return s.seal(ctx, w, "its pod was gone before it could be seen that this is all of it")
 		}
 		ended := state.Ended(pod)
 		err = s.read(ctx, w, !ended)
@@ -109,7 +109,7 @@ func (s *stream) isLost(ctx context.Context, err error) bool {
 	if s.failingSince.IsZero() {
 		s.failingSince = s.Clock.Now()
 	}
-	return s.over.Load() && (errors.Is(err, errSilent) || s.Clock.Since(s.failingSince) >= patience)
+	return s.over.Load() && (errors.Is(err, errSilent) || s.Clock.Since(s.failingSince) >= s.patience)
 }
 
 // getPod returns the attempt's pod, nil if it is gone.
@@ -230,7 +230,7 @@ func (s *stream) lastFlush(ctx context.Context, w *archive.Writer, err error) er
 
 // flush makes durable what has come, every other second, until all was read.
 func (s *stream) flush(ctx context.Context, done <-chan struct{}, progress *progress, flush func() error) error {
-	ticker := time.NewTicker(flushInterval)
+	ticker := time.NewTicker(s.flushInterval)
 	defer ticker.Stop()
 	var silent time.Duration
 	for before := int64(0); ; {
@@ -244,11 +244,11 @@ func (s *stream) flush(ctx context.Context, done <-chan struct{}, progress *prog
 		if err := flush(); err != nil {
 			return archiveError{err}
 		}
-		silent += flushInterval
+		silent += s.flushInterval
 		if now := progress.read.Load(); now != before || !s.over.Load() {
 			before, silent = now, 0
 		}
-		if silent >= patience {
+		if silent >= s.patience {
 			return errSilent
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	testingclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -99,6 +100,47 @@ goldsmith_builds_unfinished{phase="Running"} 1
 goldsmith_builds_unfinished{phase="Starting"} 0
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(expected)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheLogsThatAreNotArchivedAreCounted(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	now := testingclock.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	builds := fake.NewClientBuilder().WithScheme(scheme)
+	for name, c := range map[string]struct {
+		finished bool
+		status   metav1.ConditionStatus
+		reason   string
+		age      time.Duration
+	}{
+		"runs": {}, "new": {finished: true, age: time.Minute}, "archived": {true, metav1.ConditionTrue, v1alpha1.ReasonNoLog, time.Hour},
+		"waits": {true, metav1.ConditionFalse, v1alpha1.ReasonArchiveUnavailable, 30 * time.Minute}, "expired": {true, metav1.ConditionFalse, v1alpha1.ReasonLogExpired, time.Hour},
+	} {
+		build := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Finished: c.finished, CompletionTime: &metav1.Time{Time: now.Now().Add(-c.age)}}}
+		build.Namespace, build.Name = "default", name
+		if c.reason != "" {
+			build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildLogArchived, Status: c.status, Reason: c.reason}}
+		}
+		builds.WithObjects(build)
+	}
+	registry, elected := prometheus.NewPedanticRegistry(), make(chan struct{})
+	close(elected)
+	if _, err := metrics.NewLogs(registry, builds.Build(), elected, now); err != nil {
+		t.Fatal(err)
+	}
+	expected := `
+# HELP goldsmith_log_archive_lag_seconds How long the oldest of them has been finished; 0 if there is none.
+# TYPE goldsmith_log_archive_lag_seconds gauge
+goldsmith_log_archive_lag_seconds 1800
+# HELP goldsmith_log_archive_pending Finished builds whose logs are not archived yet.
+# TYPE goldsmith_log_archive_pending gauge
+goldsmith_log_archive_pending 2
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(expected), "goldsmith_log_archive_lag_seconds", "goldsmith_log_archive_pending"); err != nil {
 		t.Error(err)
 	}
 }

@@ -21,6 +21,8 @@ type Environment struct {
 	OlderKubectls map[string]func(ctx context.Context, args ...string) *exec.Cmd
 	// Compaction is how often the server's storage forgets old versions. It must be a few seconds.
 	Compaction time.Duration
+	// Archived is whether there is an archive of logs, which has something to say of a build once it has finished.
+	Archived bool
 	// Patience is how long a spec waits for one thing to happen, Polling how often it looks.
 	Patience, Polling time.Duration
 }

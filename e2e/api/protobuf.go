@@ -110,10 +110,7 @@ func describeProtobuf(w *world) {
 			}, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(build.Spec.Trigger.Reason).To(Equal(v1alpha1.TriggerManual))
-			w.eventually(ctx, func() (bool, error) {
-				build, err := goldsmith.ImageBuilds(w.namespace).Get(ctx, "web", metav1.GetOptions{})
-				return err == nil && build.Status.Finished, err
-			}).Should(BeTrue())
+			w.end(ctx, "web")
 			build, err = goldsmith.ImageBuilds(w.namespace).Get(ctx, "web", metav1.GetOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			same, err := w.in(runtime.ContentTypeJSON).ImageBuilds(w.namespace).Get(ctx, "web", metav1.GetOptions{})

@@ -12,6 +12,7 @@ import (
 	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kubetypes "k8s.io/apimachinery/pkg/types"
@@ -47,12 +48,21 @@ func newBuild(name string) *v1alpha1.ImageBuild {
 // ended creates such a build and waits for its end: from then on nobody but the spec writes to it.
 func (w *world) ended(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
-	build, err := w.builds().Create(ctx, newBuild(name), metav1.CreateOptions{})
+	_, err := w.builds().Create(ctx, newBuild(name), metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
-	w.eventually(ctx, func(ctx context.Context) (*v1alpha1.ImageBuild, error) {
+	return w.end(ctx, name)
+}
+
+// end waits until a build has finished, and all has been said of it.
+func (w *world) end(ctx context.Context, name string) *v1alpha1.ImageBuild {
+	GinkgoHelper()
+	var build *v1alpha1.ImageBuild
+	w.eventually(ctx, func(ctx context.Context) (bool, error) {
+		var err error
 		build, err = w.builds().Get(ctx, name, metav1.GetOptions{})
-		return build, err
-	}).Should(HaveField("Status.Finished", true))
+		archived := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildLogArchived)
+		return build.Status.Finished && (archived || !w.environment.Archived), err
+	}).Should(BeTrue())
 	return build
 }
 

@@ -70,7 +70,8 @@ func describeCancelling(w *world) {
 
 		It("after it has finished stays as it is", func(ctx SpecContext) {
 			w.createBuild(ctx, newBuild("done"))
-			before := w.succeeded(ctx, "done")
+			w.succeeded(ctx, "done")
+			before := w.settled(ctx, "done")
 
 			Expect(w.cancel(ctx, "done", "too late")).To(Equal(before))
 			Expect(w.finished(ctx, "done").ResourceVersion).To(Equal(before.ResourceVersion))

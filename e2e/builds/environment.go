@@ -21,6 +21,8 @@ type Environment struct {
 	Polling time.Duration
 	// BuilderStart is how long a builder may take to start, once it may run. 0 where it starts at once.
 	BuilderStart time.Duration
+	// Archived is whether there is an archive of logs, which has something to say of a build once it has finished.
+	Archived bool
 	// Workers is how many builds run at a time. Only LocalSpecs look at it.
 	Workers int
 	// Kubectl is a command that runs kubectl with these arguments. Only ClusterSpecs use it.

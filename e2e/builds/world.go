@@ -184,6 +184,23 @@ func (w *world) succeeded(ctx context.Context, name string) *v1alpha1.ImageBuild
 	return w.build(ctx, name, inPhase(v1alpha1.BuildSucceeded))
 }
 
+// settled waits until nothing more will be said of a build that has finished, and returns it.
+func (w *world) settled(ctx context.Context, name string) *v1alpha1.ImageBuild {
+	GinkgoHelper()
+	if !w.environment.Archived {
+		return w.finished(ctx, name)
+	}
+	var build *v1alpha1.ImageBuild
+	w.eventually(ctx, func(ctx context.Context) (*v1alpha1.ImageBuild, error) {
+		var err error
+		build, err = w.builds().Get(ctx, name, metav1.GetOptions{})
+		return build, err
+	}).Should(HaveField("Status.Conditions", ContainElement(And(
+		HaveField("Type", v1alpha1.BuildLogArchived), HaveField("Status", metav1.ConditionTrue),
+	))))
+	return build
+}
+
 // running waits until the builder of a build's attempt has written to its log.
 func (w *world) running(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	GinkgoHelper()

@@ -68,10 +68,10 @@ func (e Environment) Dump(name string) {
 	AddReportEntry("kept", directory, ReportEntryVisibilityFailureOrVerbose)
 }
 
-// dumpLogs keeps the logs of our pods and of those of Kubernetes itself, also of containers that have been restarted.
+// dumpLogs keeps the logs of our pods, of those of Kubernetes itself and of the archive's server, also of containers that have been restarted.
 func (e Environment) dumpLogs(ctx context.Context, keep func(file string, content []byte, err error)) {
 	kube := kubernetes.NewForConfigOrDie(e.Config)
-	for _, namespace := range []string{Namespace, metav1.NamespaceSystem} {
+	for _, namespace := range []string{Namespace, metav1.NamespaceSystem, archiveServer} {
 		pods, err := kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			keep(namespace+"-logs", nil, err)

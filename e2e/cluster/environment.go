@@ -51,6 +51,8 @@ type Environment struct {
 	Version string
 	// Builders are registered besides those of the overlay: references of container images by name.
 	Builders map[string]string
+	// LogArchive is where logs of builds are archived. Defaults to nowhere.
+	LogArchive *LogArchive
 	// Compaction is how often Goldsmith's etcd forgets old versions of objects. Defaults to what the overlay says.
 	Compaction time.Duration
 	// Artifacts is the folder for what is kept of failed specs.

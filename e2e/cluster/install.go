@@ -107,8 +107,8 @@ func (e Environment) kubectl(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// withKustomization calls a function with the directory of a kustomization that is the overlay with the container images
-// of the version, with more builders, and with the environment's interval of compaction.
+// withKustomization calls a function with the directory of a kustomization that is the overlay with what else the
+// environment asks for.
 func (e Environment) withKustomization(use func(directory string) error) error {
 	directory, err := os.MkdirTemp("", "goldsmith-e2e-")
 	if err != nil {
@@ -126,22 +126,37 @@ func (e Environment) withKustomization(use func(directory string) error) error {
 	if overlay, err = filepath.Rel(directory, overlay); err != nil {
 		return err
 	}
+	files := e.LogArchive.files()
+	files["kustomization.yaml"] = e.kustomization(overlay)
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return use(directory)
+}
+
+// kustomization is the overlay with the container images of the version, with more builders, with an archive of logs, and
+// with the environment's interval of compaction.
+func (e Environment) kustomization(overlay string) string {
 	text := fmt.Sprintf("resources: [%q]\nimages:\n", overlay)
 	for _, image := range []string{"goldsmith-apiserver", "goldsmith-controller", "mock-builder"} {
 		text += fmt.Sprintf("- {name: %s, newTag: %q}\n", image, e.Version)
 	}
+	generators := e.LogArchive.generator()
 	if len(e.Builders) > 0 {
-		text += fmt.Sprintf("configMapGenerator:\n- name: goldsmith-builders\n  namespace: %s\n  behavior: merge\n  literals:\n", Namespace)
+		generators += fmt.Sprintf("- name: goldsmith-builders\n  namespace: %s\n  behavior: merge\n  literals:\n", Namespace)
 	}
 	for name, image := range e.Builders {
-		text += fmt.Sprintf("  - %q\n", name+"="+image)
+		generators += fmt.Sprintf("  - %q\n", name+"="+image)
 	}
+	if generators != "" {
+		text += "configMapGenerator:\n" + generators
+	}
+	text += e.LogArchive.components(overlay)
 	if e.Compaction > 0 {
 		text += fmt.Sprintf("patches:\n- target: {kind: Deployment, name: %s}\n"+
 			"  patch: '[{\"op\": \"add\", \"path\": \"/spec/template/spec/containers/0/args/-\", \"value\": \"--etcd-compaction-interval=%s\"}]'\n", APIServer, e.Compaction)
 	}
-	if err := os.WriteFile(filepath.Join(directory, "kustomization.yaml"), []byte(text), 0o600); err != nil {
-		return err
-	}
-	return use(directory)
+	return text
 }

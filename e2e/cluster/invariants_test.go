@@ -65,6 +65,7 @@ func newHistory() *History {
 	succeeded.Status.Attempts = append(succeeded.Status.Attempts, v1alpha1.BuildAttempt{
 		Number: 2, JobName: "web-1-2", JobUID: "job-2", PodUID: "pod-2", StartTime: at(5), CompletionTime: new(at(9)), Outcome: v1alpha1.AttemptSucceeded,
 	})
+	succeeded.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildConditionFinished, Status: metav1.ConditionTrue}}
 	succeeded.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:good"}}
 	for _, version := range []*v1alpha1.ImageBuild{running, disrupted, succeeded} {
 		add(h, h.builds, version)
@@ -81,6 +82,17 @@ func newHistory() *History {
 
 func TestAHistoryAsItShouldBeHasNoViolations(t *testing.T) {
 	if violations := newHistory().Violations(); len(violations) > 0 {
+		t.Error(violations)
+	}
+}
+
+func TestWhatBecomesOfALogIsKnownAfterTheEnd(t *testing.T) {
+	h := newHistory()
+	archived := last(h.builds["build"]).DeepCopy()
+	archived.ResourceVersion = "4"
+	archived.Status.Conditions = append(archived.Status.Conditions, metav1.Condition{Type: v1alpha1.BuildLogArchived, Status: metav1.ConditionTrue})
+	add(h, h.builds, archived)
+	if violations := h.Violations(); len(violations) > 0 {
 		t.Error(violations)
 	}
 }
@@ -110,6 +122,9 @@ func TestWhatMustNotBeIsAViolation(t *testing.T) {
 		"has not finished":            func(h *History) { h.builds["build"] = h.builds["build"][:2] },
 		"changed after its end": func(h *History) {
 			another(h, func(b *v1alpha1.ImageBuild) { b.Status.Phase = v1alpha1.BuildFailed })
+		},
+		"build web-1 changed after its end": func(h *History) {
+			another(h, func(b *v1alpha1.ImageBuild) { b.Status.Conditions[0].Status = metav1.ConditionFalse })
 		},
 		"attempt 1 changed after its end": func(h *History) {
 			last(h.builds["build"]).Status.Attempts[0].Outcome = v1alpha1.AttemptSucceeded

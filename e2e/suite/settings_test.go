@@ -69,9 +69,27 @@ func startCluster(ctx context.Context) string {
 	return config.KubeconfigFile()
 }
 
-// fillIn says what there is to work with, and fails where that is not enough.
-func fillIn(ctx context.Context, environment *cluster.Environment, kubeconfig string) {
+// common is what the processes of a run have in common.
+type common struct {
+	Kubeconfig string
+	LogArchive *cluster.LogArchive
+}
+
+// startArchive makes an archive of logs be in the cluster, where something may be installed.
+func startArchive(ctx context.Context) *cluster.LogArchive {
 	GinkgoHelper()
+	if !mayInstall() {
+		return nil
+	}
+	bucket, err := newKind().InstallS3(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	return new(cluster.LogArchive(bucket))
+}
+
+// fillIn says what there is to work with, and fails where that is not enough.
+func fillIn(ctx context.Context, environment *cluster.Environment, given common) {
+	GinkgoHelper()
+	kubeconfig := given.Kubeconfig
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	Expect(err).NotTo(HaveOccurred())
 	config.QPS = -1 // no limit
@@ -79,6 +97,7 @@ func fillIn(ctx context.Context, environment *cluster.Environment, kubeconfig st
 		Config: config, Kubeconfig: kubeconfig, Kubectl: kubectlWith(kubeconfig),
 		Overlay:    inRepository(setting("E2E_OVERLAY", "kustomize/overlays/kind")),
 		Builders:   builds.ClusterBuilders(),
+		LogArchive: given.LogArchive,
 		Compaction: compaction,
 		Artifacts:  inRepository(setting("E2E_ARTIFACTS", "bin/e2e")),
 		Patience:   patience,
@@ -136,7 +155,7 @@ func installOnce(ctx context.Context, environment cluster.Environment) {
 
 // mayInstall says whether any but the specs that leave an installation as it is are to be run.
 func mayInstall() bool {
-	others := []Labels{{"builds"}, {"api"}, {"security"}, {"faults"}, {"upgrade", "installation"}, {"smoke", "installation"}}
+	others := []Labels{{"builds"}, {"archive"}, {"api"}, {"security"}, {"faults"}, {"upgrade", "installation"}, {"smoke", "installation"}}
 	return slices.ContainsFunc(others, func(labels Labels) bool { return labels.MatchesLabelFilter(GinkgoLabelFilter()) })
 }
 

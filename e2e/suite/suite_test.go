@@ -13,12 +13,15 @@
 //	E2E_KUBECTL     a command that is kubectl (kubectl)
 //	E2E_ARTIFACTS   the folder for what is kept of failed specs (bin/e2e)
 //
-// Specs are labelled with the name of their suite: smoke, builds, api, faults, security, upgrade. Those labelled installation
-// install or remove Goldsmith. With a filter that leaves smoke alone without those, as "smoke && !installation", an
-// installation must be there, on any cluster that E2E_KUBECONFIG names, and it is left as it is.
+// Specs are labelled with the name of their suite: smoke, builds, archive, api, faults, security, upgrade. Those labelled
+// installation install or remove Goldsmith. With a filter that leaves smoke alone without those, as "smoke && !installation",
+// an installation must be there, on any cluster that E2E_KUBECONFIG names, and it is left as it is.
+//
+// Goldsmith is installed with an archive of logs, in an S3 server of the cluster.
 package suite_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -26,6 +29,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"goldsmith.dev/goldsmith/e2e/api"
+	"goldsmith.dev/goldsmith/e2e/archive"
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/faults"
@@ -53,13 +57,20 @@ func TestEndToEnd(t *testing.T) {
 
 	SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 		kubeconfig := startCluster(ctx)
-		fillIn(ctx, environment, kubeconfig)
+		started := common{Kubeconfig: kubeconfig, LogArchive: startArchive(ctx)}
+		fillIn(ctx, environment, started)
 		installOnce(ctx, *environment)
 		if (Labels{"api"}).MatchesLabelFilter(GinkgoLabelFilter()) {
 			olderKubectls(ctx, kubeconfig) // before several processes want them at once
 		}
-		return []byte(kubeconfig)
-	}, func(ctx SpecContext, kubeconfig []byte) { fillIn(ctx, environment, string(kubeconfig)) })
+		text, err := json.Marshal(started)
+		Expect(err).NotTo(HaveOccurred())
+		return text
+	}, func(ctx SpecContext, text []byte) {
+		var started common
+		Expect(json.Unmarshal(text, &started)).To(Succeed())
+		fillIn(ctx, environment, started)
+	})
 
 	// One container: specs are then run in their order, those that need the cluster for themselves at the end, and the
 	// removal of the installation last.
@@ -69,12 +80,14 @@ func TestEndToEnd(t *testing.T) {
 			environment := func() builds.Environment {
 				return builds.Environment{
 					Config: environment.Config, Patience: patience, Polling: 200 * time.Millisecond,
-					BuilderStart: builderStart, Kubectl: environment.Kubectl, Kueue: newKind(),
+					BuilderStart: builderStart, Archived: environment.LogArchive != nil,
+					Kubectl: environment.Kubectl, Kueue: newKind(),
 				}
 			}
 			builds.ClusterSpecs(environment)
 			builds.Specs(environment)
 		})
+		Describe("logs", Label("archive"), func() { archive.Specs(given) })
 		Describe("kubectl", Label("builds"), func() {
 			kubectl.Specs(func() kubectl.Environment {
 				return kubectl.Environment{Kubectl: environment.Kubectl, Patience: patience}
@@ -84,6 +97,7 @@ func TestEndToEnd(t *testing.T) {
 			semantics := api.Environment{Compaction: compaction, Patience: patience, Polling: 200 * time.Millisecond}
 			BeforeEach(func(ctx SpecContext) {
 				semantics.Config, semantics.Kubectl = environment.Config, environment.Kubectl
+				semantics.Archived = environment.LogArchive != nil
 				if semantics.OlderKubectls == nil {
 					semantics.OlderKubectls = olderKubectls(ctx, environment.Kubeconfig)
 				}
@@ -97,6 +111,7 @@ func TestEndToEnd(t *testing.T) {
 		Describe("monitoring", func() { monitoring.Specs(given) })
 		Describe("security", func() { security.Specs(given) })
 		Describe("faults", func() { faults.Specs(given) })
+		Describe("archive", Label("archive"), func() { archive.ClusterSpecs(given) })
 		Describe("troubleshooting", func() { troubleshooting.Specs(given) })
 		Describe("upgrade", func() { upgrade.Specs(given) })
 		Describe("smoke", func() { smoke.Specs(given) })

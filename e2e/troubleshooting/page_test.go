@@ -8,6 +8,7 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 
+	"goldsmith.dev/goldsmith/e2e/archive"
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/faults"
@@ -23,6 +24,7 @@ var elsewhere = map[string]string{
 	"image-pull":            "Builds in a cluster A build whose builder's image cannot be pulled waits for it until it should have started",
 	"quota":                 "Builds in a cluster A build in a namespace whose quota is used up waits, and goes on when there is more",
 	"pod-forbidden":         "Builds in a cluster A build in a namespace with a LimitRange that its template is over fails with what that says",
+	"log-archive-away":      "Archive of logs that does not answer holds no build up, and has every log once it answers",
 }
 
 // TestEveryLineOfThePageIsProvoked compares the page with the specs, without running any.
@@ -39,6 +41,7 @@ func TestEveryLineOfThePageIsProvoked(t *testing.T) {
 	faults.Specs(nothing)
 	builds.Specs(func() builds.Environment { return builds.Environment{} })
 	builds.ClusterSpecs(func() builds.Environment { return builds.Environment{} })
+	archive.ClusterSpecs(nothing)
 	specs := ginkgo.PreviewSpecs("all").SpecReports
 	known := map[string]bool{}
 	for _, line := range lines {

@@ -71,6 +71,9 @@ func (r release) prepare(ctx context.Context, environment cluster.Environment, d
 	if _, err := run(ctx, directory, "make", "images", "VERSION="+before.Version); err != nil {
 		return before, err
 	}
+	if _, err := os.Stat(filepath.Join(before.Overlay, "..", "..", "components", "archive-s3")); err != nil {
+		before.LogArchive = nil // it knows of none
+	}
 	return before, errors.Join(os.Remove(archive), r.loadImages(ctx, before))
 }
 

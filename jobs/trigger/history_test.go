@@ -171,3 +171,42 @@ func TestARerunNeitherSupersedesNorIsSuperseded(t *testing.T) {
 		t.Errorf("superseded by %q: %s", decision.SupersededBy, diff)
 	}
 }
+
+func TestABuildWaitsForItsLogsToBeArchived(t *testing.T) {
+	builds := func() []v1alpha1.ImageBuild {
+		builds := []v1alpha1.ImageBuild{newBuild(1, v1alpha1.BuildFailed, "A"), newBuild(2, v1alpha1.BuildFailed, "B"), newBuild(3, v1alpha1.BuildFailed, "C")}
+		for i := range builds {
+			builds[i].Status.CompletionTime = &metav1.Time{Time: now.Add(-time.Hour)}
+		}
+		return builds
+	}
+	say := func(build *v1alpha1.ImageBuild, status metav1.ConditionStatus, reason string) {
+		build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildLogArchived, Status: status, Reason: reason}}
+	}
+	for name, c := range map[string]struct {
+		change func(*Observed)
+		want   []string
+		after  time.Duration
+	}{
+		"without an archive": {func(o *Observed) { o.LogsArchived = false }, []string{"debian-3", "debian-2", "debian-1"}, 0},
+		"not archived":       {func(*Observed) {}, nil, 23 * time.Hour},
+		"an archive that is away": {func(o *Observed) {
+			say(&o.Builds[0], metav1.ConditionFalse, v1alpha1.ReasonArchiveUnavailable)
+		}, nil, 23 * time.Hour},
+		"archived, and expired": {func(o *Observed) {
+			say(&o.Builds[0], metav1.ConditionTrue, v1alpha1.ReasonLogArchived)
+			say(&o.Builds[1], metav1.ConditionFalse, v1alpha1.ReasonLogExpired)
+		}, []string{"debian-2", "debian-1"}, 23 * time.Hour},
+		"a day later": {func(o *Observed) { o.Now = o.Now.Add(23 * time.Hour) }, []string{"debian-3", "debian-2", "debian-1"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := observed(limited(0, 0), "C", builds()...)
+			o.LogsArchived = true
+			c.change(&o)
+			decision := Next(o)
+			if diff := cmp.Diff(c.want, names(decision.Prune)); diff != "" || decision.After != c.after {
+				t.Errorf("looks again after %s, not %s; %s", decision.After, c.after, diff)
+			}
+		})
+	}
+}

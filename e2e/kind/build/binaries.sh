@@ -51,6 +51,7 @@ declare_programs() {
   program local-path-provisioner "github.com/rancher/local-path-provisioner@v$LOCAL_PATH_PROVISIONER" \
     github.com/rancher/local-path-provisioner "LDFLAGS=-X main.VERSION=v$LOCAL_PATH_PROVISIONER"
   program kueue "sigs.k8s.io/kueue@v$KUEUE" sigs.k8s.io/kueue/cmd/kueue "LDFLAGS=-X sigs.k8s.io/kueue/pkg/version.GitVersion=v$KUEUE"
+  program versitygw "github.com/versity/versitygw@v$VERSITYGW" github.com/versity/versitygw/cmd/versitygw "LDFLAGS=-X main.Version=v$VERSITYGW"
   for name in ipam/host-local main/loopback main/ptp meta/portmap; do
     program "${name#*/}" "github.com/containernetworking/plugins@v$CNI" "github.com/containernetworking/plugins/plugins/$name"
   done

@@ -16,7 +16,9 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 	"goldsmith.dev/goldsmith/e2e/api"
+	"goldsmith.dev/goldsmith/e2e/archive"
 	"goldsmith.dev/goldsmith/e2e/builds"
+	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/kubectl"
 )
 
@@ -36,10 +38,13 @@ func TestBehaviour(t *testing.T) {
 	inMemory := func(string) up.Options { return up.Options{Memory: true} }
 	describeServer("goldsmith up --memory", program, inMemory, func(s *server) {
 		environment := func() builds.Environment {
-			return builds.Environment{Config: s.config, Patience: patience, Polling: polling, Workers: workers}
+			return builds.Environment{Config: s.config, Patience: patience, Polling: polling, Workers: workers, Archived: true}
 		}
 		builds.Specs(environment)
 		builds.LocalSpecs(environment)
+		archive.Specs(func() cluster.Environment {
+			return cluster.Environment{Config: s.config, Kubeconfig: s.kubeconfig, Kubectl: s.kubectl, Patience: patience}
+		})
 		kubectl.Specs(func() kubectl.Environment {
 			return kubectl.Environment{Kubectl: s.kubectl, Patience: patience}
 		})

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// BenchmarkArchive writes, flushes every 256 KiB or so as a follower does, and seals a log in memory, on one core,
+// beside gzip -1 of the same bytes.
+func BenchmarkArchive(b *testing.B) {
+	before := runtime.GOMAXPROCS(1)
+	b.Cleanup(func() { runtime.GOMAXPROCS(before) })
+	log := bytes.Repeat(realLog(200_000), 3) // no window reaches from one to the next
+	for _, flushed := range []int{0, 256 << 10} {
+		b.Run(fmt.Sprintf("flush=%dKiB", flushed>>10), func(b *testing.B) {
+			var archived, gzipped time.Duration
+			var stored, zipped int64
+			for b.Loop() {
+				began := time.Now()
+				stored = archive(b, log, flushed)
+				archived += time.Since(began)
+				began = time.Now()
+				zipped = gzipFastest(b, log)
+				gzipped += time.Since(began)
+			}
+			rate := func(d time.Duration) float64 { return float64(len(log)) * float64(b.N) / 1e6 / d.Seconds() }
+			b.ReportMetric(rate(archived), "MB/s")
+			b.ReportMetric(rate(gzipped), "gzip-MB/s")
+			b.ReportMetric(gzipped.Seconds()/archived.Seconds(), "x-gzip")
+			b.ReportMetric(float64(stored)/float64(zipped), "size/gzip")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+func archive(b *testing.B, log []byte, flushed int) int64 {
+	s, err := Open(b.Context(), "mem://", Options{})
+	must(b, err)
+	w := writer(b, s, Limit{})
+	for at := 0; at < len(log); {
+		n := min(32<<10, len(log)-at)
+		write(b, w, log[at:at+n])
+		at += n
+		if flushed > 0 && at%flushed == 0 {
+			flush(b, w)
+		}
+	}
+	return seal(b, w, Seal{}).Stored
+}
+
+func gzipFastest(b *testing.B, log []byte) int64 {
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	must(b, err)
+	_, err = z.Write(log)
+	must(b, err)
+	must(b, z.Close())
+	return int64(out.Len())
+}
+
+// BenchmarkFirstByte opens a log of a directory in its middle, and at its last 100 lines, and reads one byte.
+func BenchmarkFirstByte(b *testing.B) {
+	log := realLog(200_000)
+	lines := int64(100)
+	var small time.Duration // of the first one with the same position
+	for _, from := range []string{"offset", "tail", "since"} {
+		for _, size := range []int64{1 << 20, 1 << 30} {
+			b.Run(fmt.Sprintf("%s/%dMiB", from, size>>20), func(b *testing.B) {
+				s := open(b, "file://"+b.TempDir(), Options{})
+				fill(b, s, log, size)
+				position := map[string]Position{
+					"offset": {Offset: size/2 + 12345}, "tail": {TailLines: &lines}, "since": {Since: epoch().Add(90 * time.Second)},
+				}[from]
+				b.ResetTimer()
+				for b.Loop() {
+					r, err := s.Reader(b.Context(), attempt(), position)
+					must(b, err)
+					_, err = io.ReadFull(r, make([]byte, 1))
+					must(b, err)
+				}
+				each := b.Elapsed() / time.Duration(b.N)
+				if size == 1<<20 {
+					small = each
+				}
+				b.ReportMetric(each.Seconds()/small.Seconds(), "x-1MiB")
+			})
+		}
+	}
+}
+
+// fill seals a log of that size, of copies of one.
+func fill(b *testing.B, s *Store, log []byte, size int64) {
+	w := writer(b, s, Limit{})
+	for w.Accepted() < size {
+		write(b, w, log[:min(int64(len(log)), size-w.Accepted())])
+	}
+	seal(b, w, Seal{})
+}
+
+// BenchmarkOpenReaders is what 100 open readers hold, each in the middle of a chunk.
+func BenchmarkOpenReaders(b *testing.B) {
+	const readers = 100
+	s := open(b, "file://"+b.TempDir(), Options{})
+	fill(b, s, realLog(200_000), 8<<20)
+	for b.Loop() {
+		before := heap()
+		open := make([]io.ReadCloser, readers)
+		for i := range open {
+			r, err := s.Reader(b.Context(), attempt(), Position{Offset: int64(i) << 16})
+			must(b, err)
+			_, err = io.ReadFull(r, make([]byte, 1))
+			must(b, err)
+			open[i] = r
+		}
+		b.ReportMetric(float64(heap()-before)/readers/(1<<20), "MiB/reader")
+		for _, r := range open {
+			must(b, r.Close())
+		}
+		b.ReportMetric(float64(heap()-before)/readers/(1<<20), "MiB/closed-reader")
+	}
+	b.ReportMetric(0, "ns/op")
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestABuildIsReadAsItWasPut(t *testing.T) {
+	each(t, Options{}, func(t *testing.T, s *Store) {
+		if _, err := s.GetBuild(t.Context(), "team", "b"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("before: %v", err)
+		}
+		for _, build := range []Build{{Namespace: "team", Name: "app", UID: "b"}, finished("b")} {
+			must(t, s.PutBuild(t.Context(), build))
+			got, err := s.GetBuild(t.Context(), "team", "b")
+			must(t, err)
+			if !sameBuild(*got, build) || got.Name != "app" || got.Succeeded != build.Succeeded {
+				t.Errorf("got %+v, want %+v", got, build)
+			}
+		}
+	})
+}
+
+func TestABuildThatHasNotChangedIsNotWritten(t *testing.T) {
+	f := newFake()
+	s := f.open(Options{})
+	writes := func() (n int) {
+		for _, c := range f.calls {
+			if c.operation == "write" {
+				n++
+			}
+		}
+		return n
+	}
+	build := finished("b")
+	must(t, s.PutBuild(t.Context(), build))
+	elsewhere := build.Finished.In(time.FixedZone("", 3600))
+	build.Finished = &elsewhere
+	must(t, s.PutBuild(t.Context(), build))
+	if writes() != 1 {
+		t.Errorf("%d writes for the same build", writes())
+	}
+	longer := 2 * time.Hour
+	for i, change := range []func(b *Build){
+		func(b *Build) { b.Held = true },
+		func(b *Build) { b.Held = false },
+		func(b *Build) { b.Retention = &longer },
+		func(b *Build) { b.Retention = nil },
+		func(b *Build) { b.Succeeded = false },
+		func(b *Build) { b.Finished = nil },
+	} {
+		change(&build)
+		must(t, s.PutBuild(t.Context(), build))
+		if writes() != i+2 {
+			t.Errorf("change %d: %d writes", i, writes())
+		}
+	}
+}
+
+func TestWhatIsExpiredStaysSo(t *testing.T) {
+	s := newFake().open(Options{})
+	build := finished("b")
+	at, other := epoch().Add(time.Hour), epoch().Add(2*time.Hour)
+	build.Expired = &at
+	must(t, s.PutBuild(t.Context(), build))
+	for _, expired := range []*time.Time{nil, &other} {
+		build.Expired, build.Held = expired, !build.Held
+		must(t, s.PutBuild(t.Context(), build))
+		got, err := s.GetBuild(t.Context(), "team", "b")
+		must(t, err)
+		if got.Expired == nil || !got.Expired.Equal(at) || got.Held != build.Held {
+			t.Errorf("got %+v", got)
+		}
+	}
+}
+
+func TestPutBuildsOfOneBuildAtOnce(t *testing.T) {
+	s := newFake().open(Options{})
+	done := make(chan error, 50)
+	for i := range 50 {
+		go func() {
+			build := finished("b")
+			build.Held = i%2 == 0
+			if i == 25 {
+				at := epoch()
+				build.Expired = &at
+			}
+			done <- s.PutBuild(t.Context(), build)
+		}()
+	}
+	for range 50 {
+		must(t, <-done)
+	}
+	if got, err := s.GetBuild(t.Context(), "team", "b"); err != nil || got.Expired == nil {
+		t.Errorf("a mark was lost: %+v, %v", got, err)
+	}
+}
+
+func TestABrokenBuildIsAnError(t *testing.T) {
+	f := newFake()
+	s := f.open(Options{})
+	f.content["v1/team/b/build.json"] = []byte(`{"namespace":`)
+	if got, err := s.GetBuild(t.Context(), "team", "b"); err == nil || errors.Is(err, ErrNotFound) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if err := s.PutBuild(t.Context(), finished("b")); err == nil {
+		t.Error("it was overwritten")
+	}
+}
+
+func TestAttemptsAreInOrder(t *testing.T) {
+	each(t, Options{}, func(t *testing.T, s *Store) {
+		if got, err := s.Attempts(t.Context(), "team", "b"); len(got) != 0 || err != nil {
+			t.Errorf("of nothing: %v, %v", got, err)
+		}
+		must(t, s.PutBuild(t.Context(), finished("b")))
+		for _, a := range []Attempt{
+			{"team", "b", 10, "p"}, {"team", "b", 2, "q"}, {"team", "b", 2, "p-1-x"}, {"team", "b", 0, "p"},
+			{"team", "b-2", 1, "of-another-build"}, {"team-b", "b", 1, "of-another-namespace"},
+		} {
+			w, err := s.Writer(t.Context(), a, Limit{})
+			must(t, err)
+			write(t, w, []byte("x"))
+			seal(t, w, Seal{})
+		}
+		got, err := s.Attempts(t.Context(), "team", "b")
+		must(t, err)
+		if fmt.Sprint(got) != "[team/b/0-p team/b/2-p-1-x team/b/2-q team/b/10-p]" {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
+func TestWhatIsNoAttemptIsNone(t *testing.T) {
+	f := newFake()
+	s := f.open(Options{})
+	for _, name := range []string{"x-p", "-1-p", "01-p", "1", "1-", "99999999999-p", "1-.p", "+1-p"} {
+		f.content["v1/team/b/"+name+"/"+sealName] = []byte("{}")
+	}
+	if got, err := s.Attempts(t.Context(), "team", "b"); len(got) != 0 || err != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"unicode/utf8"
+)
+
+// files of a directory, below it.
+func files(t *testing.T, directory string) []string {
+	t.Helper()
+	var found []string
+	must(t, filepath.WalkDir(directory, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			found = append(found, strings.TrimPrefix(name, directory))
+		}
+		return err
+	}))
+	return found
+}
+
+func TestAPutThatFailsLeavesNoFile(t *testing.T) {
+	directory := t.TempDir()
+	s := open(t, "file://"+directory, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.put(ctx, "v1/n/b/build.json", []byte("x")); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+	must(t, os.MkdirAll(filepath.Join(directory, "v1/n/b/seal.json/in-the-way"), 0o700))
+	if err := s.put(t.Context(), "v1/n/b/seal.json", []byte("x")); err == nil {
+		t.Error("a directory was replaced by a file")
+	}
+	if found := files(t, directory); len(found) != 0 {
+		t.Errorf("left are %q", found)
+	}
+}
+
+func TestAPutReplacesAsAWhole(t *testing.T) {
+	each(t, Options{}, func(t *testing.T, s *Store) {
+		for _, content := range []string{"a long one", "short", ""} {
+			must(t, s.put(t.Context(), "v1/x", []byte(content)))
+			got, err := s.get(t.Context(), "v1/x", []byte("before "))
+			must(t, err)
+			same(t, "got", got, []byte("before "+content))
+		}
+		for range 2 {
+			must(t, s.remove(t.Context(), "v1/x"))
+		}
+		if _, err := s.get(t.Context(), "v1/x", nil); !errors.Is(err, ErrNotFound) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestAListIsWhole(t *testing.T) {
+	each(t, Options{}, func(t *testing.T, s *Store) {
+		const chunks = 1100 // more than a page
+		var want, got []string
+		for i := range chunks {
+			if s.location != "mem:" && i%50 != 0 {
+				continue // each is synced
+			}
+			key := fmt.Sprintf("v1/n/b/%d-p/%s", i/500, span{int64(i), int64(i + 1)}.name())
+			want = append(want, key)
+			must(t, s.put(t.Context(), key, []byte("x")))
+		}
+		must(t, s.put(t.Context(), "v1/n/b2/build.json", []byte("x")))
+		must(t, s.list(t.Context(), "v1/n/b/", "", func(e entry) {
+			got = append(got, e.key)
+			if e.modified.IsZero() {
+				t.Errorf("%s has no time", e.key)
+			}
+		}))
+		same(t, "all", []byte(strings.Join(got, "\n")), []byte(strings.Join(want, "\n")))
+		got = nil
+		must(t, s.list(t.Context(), "v1/n/", "/", func(e entry) { got = append(got, e.key) }))
+		if fmt.Sprint(got) != "[v1/n/b/ v1/n/b2/]" {
+			t.Errorf("with a delimiter: %q", got)
+		}
+		must(t, s.list(t.Context(), "v1/nobody/", "", func(e entry) { t.Errorf("found %v", e) }))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.list(ctx, root, "", func(entry) {}); !errors.Is(err, context.Canceled) {
+			t.Errorf("canceled: %v", err)
+		}
+	})
+}
+
+func TestAnObjectThatIsTooLargeIsNotRead(t *testing.T) {
+	directory := t.TempDir()
+	s := open(t, "file://"+directory, Options{})
+	keep(t, s, []byte("x"), 0)
+	name := filepath.Join(directory, prefixOf(t, attempt()), span{0, 1}.name())
+	must(t, os.Truncate(name, 1<<40)) // sparse
+	if _, err := s.Writer(t.Context(), attempt(), Limit{}); err == nil || !strings.Contains(err.Error(), "1099511627776 bytes") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAStoreErrorIsOneLineWithoutSecrets(t *testing.T) {
+	err := failed("write", "v1/x", fmt.Errorf("PUT https://user:%s@host/bucket/v1/x?X-Amz-Signature=%s&y=z:\n\tdial \"http://host?%s\": %w\n%s",
+		secret, secret, secret, syscall.ENOSPC, strings.Repeat("ä", 5000)))
+	text := err.Error()
+	for _, want := range []string{`log archive: write "v1/x": `, "https://host/bucket/v1/x ", `"http://host"`, "no space left"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in %s", want, text)
+		}
+	}
+	if strings.Contains(text, secret) || strings.ContainsAny(text, "\n\t") || len(text) > maxErrorText+100 || !utf8.ValidString(text) {
+		t.Errorf("got %d bytes: %s", len(text), text)
+	}
+	if !errors.Is(err, syscall.ENOSPC) || errors.Is(err, ErrNotFound) || errors.Unwrap(err) != nil {
+		t.Errorf("%v is something else", err)
+	}
+	if failed("write", "v1/x", nil) != nil {
+		t.Error("nothing has failed")
+	}
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	testingclock "k8s.io/utils/clock/testing"
+)
+
+func digestOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func TestASummarySaysWhatIsKept(t *testing.T) {
+	now := epoch().Add(time.Hour)
+	each(t, Options{Clock: testingclock.NewFakePassiveClock(now)}, func(t *testing.T, s *Store) {
+		stream := []byte("no time yet\n" + stamped(0, "one") + stamped(1500, "two") + "and more of it")
+		w := keep(t, s, stream, 30)
+		if summary, err := s.Summary(t.Context(), attempt()); summary != nil || err != nil {
+			t.Fatalf("before the seal: %v, %v", summary, err)
+		}
+		got := seal(t, w, Seal{InPart: true, Why: "the node is gone"})
+		if got.Stored <= 0 || len(got.Chunks) != (len(stream)+29)/30 {
+			t.Errorf("stored %d, chunks %v", got.Stored, got.Chunks)
+		}
+		want := Summary{
+			Bytes: int64(len(stream)), Stored: got.Stored, Chunks: got.Chunks, First: epoch(),
+			Last: epoch().Add(1500 * time.Millisecond), Digest: digestOf(stream), InPart: true, Why: "the node is gone", Sealed: now,
+		}
+		stored, err := s.Summary(t.Context(), attempt())
+		must(t, err)
+		for _, got := range []Summary{got, *stored} {
+			if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		}
+		if !w.Sealed() || w.Offset() != want.Bytes || w.Accepted() != want.Bytes {
+			t.Errorf("sealed %t, at %d, %d", w.Sealed(), w.Offset(), w.Accepted())
+		}
+	})
+}
+
+func TestFirstAndLastAreOfTheLinesThatAreKept(t *testing.T) {
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 40))
+		stream := randomStream(r, r.IntN(20), true)
+		s := newFake().open(Options{})
+		summary := seal(t, keep(t, s, stream, int64(1+r.IntN(100))), Seal{})
+		var first, last time.Time
+		for _, line := range naiveLines(stream) {
+			if line.stamp > 0 {
+				if first.IsZero() {
+					first = line.at
+				}
+				last = line.at
+			}
+		}
+		if !summary.First.Equal(first) || !summary.Last.Equal(last) {
+			t.Fatalf("seed %d: %s to %s, want %s to %s, in chunks %v of %q", seed, summary.First, summary.Last, first, last, summary.Chunks, stream)
+		}
+		if summary.Digest != digestOf(stream) || summary.Bytes != int64(len(stream)) || summary.Cut != 0 {
+			t.Fatalf("seed %d: got %+v", seed, summary)
+		}
+	}
+}
+
+func TestTheDigestIsOfWhatIsKept(t *testing.T) {
+	s := newFake().open(Options{})
+	limit := Limit{MaxBytes: 1 << 10}
+	stream := lines(rand.New(rand.NewPCG(4, 4)), 9000)
+	w := writer(t, s, limit)
+	write(t, w, stream)
+	summary := seal(t, w, Seal{})
+	from, to := naiveCut(int64(len(stream)), limit)
+	if want := digestOf(slices.Concat(stream[:from], stream[to:])); summary.Digest != want {
+		t.Errorf("got %s, want %s", summary.Digest, want)
+	}
+}
+
+func TestALogIsSealedOnce(t *testing.T) {
+	each(t, Options{}, func(t *testing.T, s *Store) {
+		first, second := writer(t, s, Limit{}), writer(t, s, Limit{})
+		write(t, first, []byte("one\n"))
+		one := seal(t, first, Seal{Why: "first"})
+		write(t, second, []byte("one\ntwo\n"))
+		for _, w := range []*Writer{first, second, writer(t, s, Limit{})} {
+			if got := seal(t, w, Seal{InPart: true, Why: "second"}); got.Why != "first" || got.InPart || got.Digest != one.Digest {
+				t.Errorf("got %+v, want %+v", got, one)
+			}
+			if err := w.Write(t.Context(), []byte("x")); !errors.Is(err, ErrSealed) || !strings.Contains(err.Error(), "team/b-1/1-p-1") {
+				t.Errorf("a write then: %v", err)
+			}
+			flush(t, w)
+		}
+		same(t, "the log", readAll(t, s, Position{}), []byte("one\n"))
+	})
+}
+
+func TestASealIsNotOfWhatIsNotThere(t *testing.T) {
+	f := newFake()
+	s := f.open(Options{})
+	w := keep(t, s, bytes.Repeat([]byte("x"), 95), 10)
+	last := prefixOf(t, attempt()) + span{90, 95}.name()
+	content := f.content[last]
+	delete(f.content, last)
+	if summary, err := w.Seal(t.Context(), Seal{}); err == nil || !strings.Contains(err.Error(), "95") {
+		t.Errorf("got %+v, %v", summary, err)
+	}
+	content[len(content)-1] ^= 1
+	f.content[last] = content
+	if summary, err := w.Seal(t.Context(), Seal{}); !errors.Is(err, errDamaged) {
+		t.Errorf("a damaged chunk: got %+v, %v", summary, err)
+	}
+	if summary, err := s.Summary(t.Context(), attempt()); summary != nil || err != nil {
+		t.Errorf("it is sealed: %+v, %v", summary, err)
+	}
+	content[len(content)-1] ^= 1
+	seal(t, w, Seal{})
+}
+
+func TestASealLeavesNothingElse(t *testing.T) {
+	f := newFake()
+	s := f.open(Options{})
+	w := keep(t, s, bytes.Repeat([]byte("x"), 95), 10)
+	prefix := prefixOf(t, attempt())
+	for _, name := range []string{span{0, 5}.name(), span{3, 9}.name(), span{90, 93}.name(), "x.1a2b.tmp"} {
+		f.content[prefix+name] = []byte("garbage")
+	}
+	other := attempt()
+	other.Number = 12
+	f.content[prefixOf(t, other)+span{0, 5}.name()] = []byte("of another attempt")
+	f.content["v1/team/b-1/"+buildName] = []byte("{}")
+	seal(t, w, Seal{})
+	if got := f.keys(prefix); len(got) != 11 || !slices.Contains(got, sealName) {
+		t.Errorf("left are %q", got)
+	}
+	if got := f.keys("v1/"); len(got) != 13 {
+		t.Errorf("left are %q", got)
+	}
+}
+
+func TestASealThatCouldNotDeleteMayBeCalledAgain(t *testing.T) {
+	f := newFake()
+	s := f.open(Options{})
+	w := keep(t, s, []byte("one\n"), 0)
+	garbage := prefixOf(t, attempt()) + span{0, 2}.name()
+	f.content[garbage] = []byte("garbage")
+	f.before = func(c call) error {
+		if c.operation == "delete" {
+			return errors.New("503 slow down")
+		}
+		return nil
+	}
+	if _, err := w.Seal(t.Context(), Seal{}); err == nil || !w.Sealed() {
+		t.Errorf("got %v, sealed %t", err, w.Sealed())
+	}
+	f.before = nil
+	seal(t, w, Seal{})
+	if got := f.keys(prefixOf(t, attempt())); len(got) != 2 {
+		t.Errorf("left are %q", got)
+	}
+}

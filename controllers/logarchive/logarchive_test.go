@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package logarchive
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/controllers/apitest"
+)
+
+// linesFrom are lines of a log, numbered and each with a time of its own.
+func linesFrom(first, last int) string {
+	var text strings.Builder
+	for i := first; i <= last; i++ {
+		fmt.Fprintf(&text, "2026-03-01T12:00:00.%09dZ line %d\n", i, i)
+	}
+	return text.String()
+}
+
+func TestALogIsArchivedWhileItIsWrittenAndTheBuildSaysSoAtItsEnd(t *testing.T) {
+	w := newWorld(t, "mem://")
+	w.run()
+	build, log := w.start("once")
+	log.write(linesFrom(1, 10))
+	w.Eventually(func() string { return w.archived(build) }).Should(Equal(linesFrom(1, 10)), "before its end")
+	log.write(linesFrom(11, 20) + "a line without its end")
+	w.Eventually(func() string { return w.archived(build) }).Should(HaveSuffix("without its end"))
+	w.Expect(w.condition("once")()).To(BeEmpty())
+	w.end("once")
+	w.finish("once", v1alpha1.BuildSucceeded)
+	w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
+	w.Expect(w.archived(build)).To(Equal(log.String()))
+	w.Eventually(w.record(build)).Should(And(HaveField("Finished", HaveValue(BeTemporally("==", w.clock.Now()))), HaveField("Succeeded", true)))
+}
+
+func TestALogThatBreaksOffGoesOnWithoutAGapOrARepeat(t *testing.T) {
+	w := newWorld(t, "mem://")
+	random := rand.New(rand.NewPCG(1, 2))
+	stop := w.run()
+	build, log := w.start("once")
+	for i := range 20 {
+		log.change(func() { log.breakAt = len(log.text) + 1 + random.IntN(400) })
+		log.write(linesFrom(i*10+1, i*10+10))
+		if i%5 == 4 { // another process goes on
+			stop()
+			stop = w.run()
+		}
+	}
+	w.end("once")
+	w.finish("once", v1alpha1.BuildSucceeded)
+	w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
+	w.Expect(w.archived(build)).To(Equal(linesFrom(1, 200)))
+}
+
+func TestWhatIsReadWhenTheProcessEndsIsStored(t *testing.T) {
+	w := newWorld(t, "mem://")
+	stop := w.run()
+	build, log := w.start("once")
+	log.write(linesFrom(1, 1))
+	w.Eventually(func() string { return w.archived(build) }).ShouldNot(BeEmpty())
+	for i := 2; i < 50; i++ {
+		log.write(linesFrom(i, i))
+	}
+	stop()
+	log.write(linesFrom(50, 60))
+	w.deletePod()
+	w.run()
+	w.finish("once", v1alpha1.BuildFailed)
+	w.Eventually(w.condition("once")).Should(Equal("True/ArchivedInPart"))
+	w.Expect(linesFrom(1, 60)).To(HavePrefix(w.archived(build)))
+}
+
+func TestANodeThatKeepsOnlyTheEndOfALog(t *testing.T) {
+	for name, c := range map[string]struct {
+		keptFrom string // what the node's log begins with once it is read again
+		want     string
+	}{
+		"has what was read last":               {"line 40\n", "True/Archived"},
+		"does not have it":                     {"line 60\n", "True/ArchivedInPart"},
+		"has the beginning of another content": {"line 0\n", "True/Archived"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "mem://")
+			stop := w.run()
+			build, log := w.start("once")
+			log.write(linesFrom(0, 50))
+			w.Eventually(func() string { return w.archived(build) }).Should(Equal(linesFrom(0, 50)))
+			stop()
+			log.write(linesFrom(51, 100))
+			log.change(func() { log.from = strings.Index(string(log.text), c.keptFrom) + len(c.keptFrom) })
+			w.run()
+			w.end("once")
+			w.finish("once", v1alpha1.BuildSucceeded)
+			w.Eventually(w.condition("once")).Should(Equal(c.want))
+			text := w.archived(build)
+			if c.want == "True/Archived" {
+				w.Expect(text).To(Equal(linesFrom(0, 100)))
+				return
+			}
+			before, after, found := strings.Cut(text, "[goldsmith: a part of the log is missing here: its node did not keep it until it was read]\n")
+			w.Expect(found).To(BeTrue(), text)
+			w.Expect(before).To(HavePrefix(linesFrom(0, 50)))
+			w.Expect(after).To(Equal(linesFrom(61, 100)))
+		})
+	}
+}
+
+func TestAPodThatIsGoneOrLost(t *testing.T) {
+	for name, lose := range map[string]func(w *world, log *podLog){
+		"deleted": func(w *world, log *podLog) { w.deletePod(); log.change(func() { log.ended = true }) },
+		"deleted, and cut off": func(w *world, log *podLog) {
+			w.deletePod()
+			log.change(func() { log.breakAt = len(log.text) + 1 })
+			log.write("?\n")
+		},
+		"silent": func(_ *world, log *podLog) { log.change(func() { log.silent = true }) },
+		"not to be reached": func(_ *world, log *podLog) {
+			log.change(func() { log.failing, log.breakAt = true, len(log.text)+1 })
+			log.write("?\n")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "mem://")
+			w.run()
+			build, log := w.start("once")
+			log.write(linesFrom(1, 10))
+			w.Eventually(func() string { return w.archived(build) }).Should(Equal(linesFrom(1, 10)))
+			lose(w, log)
+			w.finish("once", v1alpha1.BuildFailed)
+			w.Eventually(func() string {
+				w.clock.SetTime(w.clock.Now().Add(time.Second))
+				return w.condition("once")()
+			}).Should(Equal("True/ArchivedInPart"))
+			w.Expect(w.archived(build)).To(HavePrefix(linesFrom(1, 10)))
+		})
+	}
+}
+
+func TestAnArchiveThatIsAwayHoldsNothingUp(t *testing.T) {
+	directory := filepath.Join(t.TempDir(), "logs")
+	w := newWorld(t, "file://"+directory)
+	w.Expect(os.RemoveAll(directory)).To(Succeed())
+	w.Expect(os.WriteFile(directory, []byte("in the way"), 0o600)).To(Succeed())
+	w.run()
+	build, log := w.start("once")
+	log.write(linesFrom(1, 100))
+	w.end("once")
+	w.finish("once", v1alpha1.BuildSucceeded)
+	w.Eventually(w.condition("once")).Should(Equal("False/ArchiveUnavailable"))
+	stored, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "once", metav1.GetOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(meta.FindStatusCondition(stored.Status.Conditions, v1alpha1.BuildLogArchived).Message).To(ContainSubstring("not a directory"))
+
+	w.Expect(os.Remove(directory)).To(Succeed())
+	w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
+	w.Expect(w.archived(build)).To(Equal(linesFrom(1, 100)))
+}
+
+func TestABuildWithoutALogSaysSo(t *testing.T) {
+	w := newWorld(t, "mem://")
+	w.run()
+	build, _ := w.start("once", func(build *v1alpha1.ImageBuild) {
+		build.Status.Attempts[0].PodName, build.Status.Attempts[0].PodUID = "", ""
+	})
+	w.finish("once", v1alpha1.BuildFailed)
+	w.Eventually(w.condition("once")).Should(Equal("True/NoLog"))
+	_, err := w.record(build)()
+	w.Expect(err).To(MatchError(archive.ErrNotFound))
+}
+
+func TestTheJobOfACancelledBuildGoesOnceItsLogIsArchived(t *testing.T) {
+	w := newWorld(t, "mem://")
+	deleted := func(name string) bool {
+		return w.stored.Calls("controller").Has(apitest.Call{Verb: "delete", Group: batchv1.GroupName, Resource: "jobs", Name: name + "-job"})
+	}
+	w.run()
+	for name, phase := range map[string]v1alpha1.BuildPhase{"cancelled": v1alpha1.BuildCancelled, "failed": v1alpha1.BuildFailed} {
+		_, log := w.start(name)
+		log.write(linesFrom(1, 3))
+		w.finish(name, phase) // before its log has ended
+		w.Expect(deleted(name)).To(BeFalse())
+		w.end(name)
+		w.Eventually(w.condition(name)).Should(Equal("True/Archived"))
+	}
+	w.Eventually(func() bool { return deleted("cancelled") }).Should(BeTrue())
+	w.Expect(deleted("failed")).To(BeFalse())
+}
+
+func TestTheRecordFollowsWhatTheImageSays(t *testing.T) {
+	w := newWorld(t, "mem://")
+	w.run()
+	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "debian"}}
+	images := w.client.ImagesV1alpha1().Images(namespace)
+	image, err := images.Create(t.Context(), image, metav1.CreateOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	build, log := w.start("debian-1", func(build *v1alpha1.ImageBuild) {
+		build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian", UID: uid(image)}
+	})
+	log.write(linesFrom(1, 1))
+	w.end("debian-1")
+	w.finish("debian-1", v1alpha1.BuildSucceeded)
+	w.Eventually(w.condition("debian-1")).Should(Equal("True/Archived"))
+	w.Expect(w.record(build)()).To(And(HaveField("Image", "debian"), HaveField("Retention", BeNil()), HaveField("Held", false)))
+
+	image.Labels = map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}
+	image.Spec.History = &v1alpha1.HistoryLimits{LogRetention: &v1alpha1.HistoryTTL{
+		Succeeded: &metav1.Duration{Duration: time.Hour}, Failed: &metav1.Duration{Duration: time.Minute},
+	}}
+	image, err = images.Update(t.Context(), image, metav1.UpdateOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Eventually(w.record(build)).Should(And(HaveField("Retention", HaveValue(Equal(time.Hour))), HaveField("Held", true)))
+	image.Labels = nil
+	_, err = images.Update(t.Context(), image, metav1.UpdateOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Eventually(w.record(build)).Should(HaveField("Held", false))
+}
+
+func TestOldLogsAreDeletedAndTheirBuildsSaySo(t *testing.T) {
+	w := newWorld(t, "mem://")
+	stop := w.run()
+	build, log := w.start("once")
+	log.write(linesFrom(1, 3))
+	w.end("once")
+	w.finish("once", v1alpha1.BuildSucceeded)
+	w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
+	stop()
+	record, err := w.record(build)()
+	w.Expect(err).NotTo(HaveOccurred())
+	record.Retention = ptr.To(time.Hour)
+	w.Expect(w.archive.PutBuild(t.Context(), record)).To(Succeed())
+	w.clock.SetTime(w.clock.Now().Add(time.Hour + time.Second))
+	w.change("once", func(build *v1alpha1.ImageBuild) { build.Status.Phase = v1alpha1.BuildSucceeded })
+
+	swept := &sweeper{reconciler: &reconciler{Options: Options{Archive: w.archive}}}
+	swept.Client, swept.Clock, swept.Metrics = w.client, w.clock, w.metrics
+	swept.sweep(t.Context())
+	w.Expect(w.condition("once")()).To(Equal("False/LogExpired"))
+	w.Expect(w.archived(build)).To(BeEmpty())
+	w.run()
+	w.Consistently(w.condition("once"), 200*time.Millisecond).Should(Equal("False/LogExpired"))
+}
+
+func TestALogOfABuildThatIsDeletedEndsInTheArchive(t *testing.T) {
+	for name, seen := range map[string]bool{"while the controller runs": true, "while it does not": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "mem://")
+			stop := w.run()
+			build, log := w.start("once")
+			log.write(linesFrom(1, 3))
+			w.Eventually(func() string { return w.archived(build) }).Should(Equal(linesFrom(1, 3)))
+			if !seen {
+				stop()
+			}
+			w.Expect(w.client.ImagesV1alpha1().ImageBuilds(namespace).Delete(t.Context(), "once", metav1.DeleteOptions{})).To(Succeed())
+			w.deletePod()
+			log.change(func() { log.ended = true })
+			if !seen {
+				w.run()
+			}
+			w.Eventually(w.record(build)).Should(HaveField("Finished", Not(BeNil())))
+			summary, err := w.archive.Summary(t.Context(), key(build, &build.Status.Attempts[0]))
+			w.Expect(err).NotTo(HaveOccurred())
+			w.Expect(summary).To(HaveValue(HaveField("InPart", true)))
+			w.Expect(w.archived(build)).To(Equal(linesFrom(1, 3)))
+		})
+	}
+}

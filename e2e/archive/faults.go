@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+// lost is how long it may take Kubernetes to give a silent worker up: some 50 s until it is not ready, 60 s that pods of
+// builds tolerate that, and as much again where the controller that counts was restarted meanwhile.
+const lost = 4 * time.Minute
+
+func describeFaults(w *world) {
+	It("has each line once, although the controller is killed in the middle of it", func(ctx SpecContext) {
+		const steps, linesPerStep = 20, 50
+		w.create(ctx, cluster.NewBuild("once", "duration=20s", fmt.Sprintf("steps=%d", steps), fmt.Sprintf("linesPerStep=%d", linesPerStep)))
+		w.showing(ctx, "once", "step 5/20")
+		killLeader(ctx, w)
+
+		w.Finished(ctx, "once")
+		attempt := w.archived(ctx, "once", "True/Archived").Status.Attempts[0]
+		whole := w.fromPod(ctx, attempt, corev1.PodLogOptions{})
+		w.withoutPods(ctx)
+		text := w.log(ctx, "once", nil)
+		Expect(numberedLines(text)).To(Equal(wholeLines(steps, linesPerStep)))
+		Expect(text).To(Equal(whole))
+	})
+
+	It("that does not answer holds no build up, and has every log once it answers", func(ctx SpecContext) {
+		DeferCleanup(func(ctx SpecContext) { Expect(w.Environment.StartArchive(ctx)).To(Succeed()) })
+		Expect(w.Environment.StopArchive(ctx)).To(Succeed())
+		names := []string{"good", "bad"}
+		w.create(ctx, cluster.NewBuild("good", "duration=2s", "steps=2", "linesPerStep=100"))
+		w.create(ctx, cluster.NewBuild("bad", "linesPerStep=100", "failAt=1"))
+		whole := map[string]string{}
+		for _, name := range names {
+			build := w.archived(ctx, name, "False/"+v1alpha1.ReasonArchiveUnavailable)
+			Expect(meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildLogArchived).Message).NotTo(BeEmpty())
+			whole[name] = w.fromPod(ctx, build.Status.Attempts[0], corev1.PodLogOptions{})
+			Expect(w.log(ctx, name, nil)).To(Equal(whole[name]), "the pod has it")
+		}
+
+		Expect(w.Environment.StartArchive(ctx)).To(Succeed())
+		for _, name := range names {
+			w.archived(ctx, name, "True/Archived")
+		}
+		w.withoutPods(ctx)
+		for _, name := range names {
+			Expect(w.log(ctx, name, nil)).To(Equal(whole[name]))
+		}
+	})
+
+	It("has what was written before a worker was lost", func(ctx SpecContext) {
+		worker := expendable(ctx, w)
+		build := onWorker(ctx, w, worker)
+		seen := w.showing(ctx, build, "step 5/")
+		w.showing(ctx, build, "step 15/") // ten seconds later: what was seen then is not of the last ones
+		DeferCleanup(func(ctx SpecContext) { bringBack(ctx, w, worker) })
+		Expect(w.Environment.Nodes.Pause(ctx, worker)).To(Succeed())
+		isLost(ctx, w, build)
+
+		_, err := w.Builds().Cancel(ctx, build, &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		w.archived(ctx, build, "True/"+v1alpha1.ReasonLogArchivedInPart)
+		kept := w.log(ctx, build, map[string]string{"attempt": "1"})
+		Expect(kept).To(HavePrefix(seen))
+		lines := numberedLines(kept)
+		Expect(lines).To(Equal(wholeLines(lastingSteps, 1)[:len(lines)]))
+	})
+}
+
+// lastingSteps is how many steps, of a second each, those builds have that a worker is lost under.
+const lastingSteps = 600
+
+// killLeader takes the pod of the leading controller away at once, without a word to its processes.
+func killLeader(ctx context.Context, w *world) {
+	GinkgoHelper()
+	lease, err := w.Kube.CoordinationV1().Leases(cluster.Namespace).Get(ctx, cluster.Controller, metav1.GetOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(lease.Spec.HolderIdentity).NotTo(BeNil())
+	Expect(w.Kube.CoreV1().Pods(cluster.Namespace).Delete(ctx, *lease.Spec.HolderIdentity,
+		metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))})).To(Succeed())
+}
+
+// expendable is a worker that Goldsmith can do without.
+func expendable(ctx context.Context, w *world) string {
+	GinkgoHelper()
+	pods, err := w.Kube.CoreV1().Pods(cluster.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + cluster.Etcd})
+	Expect(err).NotTo(HaveOccurred())
+	workers := slices.DeleteFunc(slices.Clone(w.Environment.Nodes.Workers()), func(worker string) bool {
+		return slices.ContainsFunc(pods.Items, func(pod corev1.Pod) bool { return pod.Spec.NodeName == worker })
+	})
+	Expect(workers).NotTo(BeEmpty(), "there is a worker without etcd")
+	return workers[0]
+}
+
+// onWorker starts builds until one runs on a worker, and returns its name.
+func onWorker(ctx context.Context, w *world, worker string) string {
+	GinkgoHelper()
+	for number := range 10 {
+		name := fmt.Sprintf("lasting-%d", number)
+		w.create(ctx, cluster.NewBuild(name, fmt.Sprintf("duration=%ds", lastingSteps), fmt.Sprintf("steps=%d", lastingSteps)))
+		w.showing(ctx, name, "step 1/")
+		build, err := w.Builds().Get(ctx, name, metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		if build.Status.Attempts[0].NodeName == worker {
+			return name
+		}
+	}
+	Fail("no build was put on worker " + worker)
+	return ""
+}
+
+// isLost waits until the first attempt of a build has ended with its node.
+func isLost(ctx context.Context, w *world, name string) {
+	GinkgoHelper()
+	Eventually(ctx, func(ctx context.Context) ([]v1alpha1.BuildAttempt, error) {
+		build, err := w.Builds().Get(ctx, name, metav1.GetOptions{})
+		return build.Status.Attempts, err
+	}).WithTimeout(lost).WithPolling(time.Second).
+		Should(ContainElement(HaveField("Failure", HaveValue(HaveField("Reason", v1alpha1.ReasonNodeLost)))))
+}
+
+// bringBack lets a worker go on, and waits until it is ready.
+func bringBack(ctx context.Context, w *world, worker string) {
+	GinkgoHelper()
+	Expect(w.Environment.Nodes.Unpause(ctx, worker)).To(Succeed())
+	w.Eventually(ctx, func(ctx context.Context) ([]corev1.NodeCondition, error) {
+		node, err := w.Kube.CoreV1().Nodes().Get(ctx, worker, metav1.GetOptions{})
+		return node.Status.Conditions, err
+	}).Should(ContainElement(And(HaveField("Type", corev1.NodeReady), HaveField("Status", corev1.ConditionTrue))))
+}

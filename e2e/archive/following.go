@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"context"
+	"io"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+// follow reads the log of a build to its end, from now on. The log is what it returns at last.
+func (w *world) follow(ctx context.Context, build string, parameters map[string]string) <-chan string {
+	GinkgoHelper()
+	ctx, stop := context.WithTimeout(ctx, w.Environment.Patience)
+	DeferCleanup(stop)
+	request := w.Goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.Namespace).
+		Resource("imagebuilds").Name(build).SubResource("log").Param("follow", "true")
+	for name, value := range parameters {
+		request = request.Param(name, value)
+	}
+	stream, err := request.Stream(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	log := make(chan string, 1)
+	go func() {
+		defer GinkgoRecover()
+		text, err := io.ReadAll(stream)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(stream.Close()).To(Succeed())
+		log <- string(text)
+	}()
+	return log
+}
+
+func describeFollowing(w *world) {
+	DescribeTable("are followed across the deletion of the pod, without a gap or a repeat",
+		func(ctx SpecContext, parameters map[string]string) {
+			w.create(ctx, cluster.NewBuild("once", "duration=20s", "steps=40", "linesPerStep=25"))
+			w.showing(ctx, "once", "step 2/40")
+			followed := w.follow(ctx, "once", parameters)
+			w.showing(ctx, "once", "step 6/40")
+			build, err := w.Builds().Get(ctx, "once", metav1.GetOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			// With the time to end that its pod has: it goes on writing until then.
+			Expect(w.Kube.CoreV1().Pods(w.Namespace).Delete(ctx, build.Status.Attempts[0].PodName, metav1.DeleteOptions{})).To(Succeed())
+
+			w.Finished(ctx, "once")
+			// All of it is there. Whether somebody has seen how the container ended, before its pod was gone, is another thing.
+			build = w.archived(ctx, "once", "True/Archived", "True/"+v1alpha1.ReasonLogArchivedInPart)
+			Expect(build.Status.Phase).To(Equal(v1alpha1.BuildSucceeded))
+			Expect(build.Status.Attempts).To(HaveLen(2))
+			var text string
+			w.Eventually(ctx, followed).Should(Receive(&text))
+			Expect(text).To(Equal(w.log(ctx, "once", asked(parameters, "1")) + w.log(ctx, "once", asked(parameters, "2"))))
+			Expect(text).To(ContainSubstring("told to end: exiting"))
+		},
+		Entry("as it is", map[string]string{}),
+		Entry("with timestamps", map[string]string{"timestamps": "true"}),
+	)
+}
+
+// asked are parameters, of one attempt.
+func asked(parameters map[string]string, attempt string) map[string]string {
+	of := map[string]string{"attempt": attempt}
+	for name, value := range parameters {
+		of[name] = value
+	}
+	return of
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+// question is a way to ask for a log.
+type question struct {
+	tailLines, limitBytes *int64
+	sinceTime             *metav1.Time
+	timestamps            bool
+}
+
+// ofPod and ofBuild ask the same of a pod and of a build.
+func (q question) ofPod() corev1.PodLogOptions {
+	return corev1.PodLogOptions{TailLines: q.tailLines, LimitBytes: q.limitBytes, SinceTime: q.sinceTime, Timestamps: q.timestamps}
+}
+
+func (q question) ofBuild() map[string]string {
+	parameters := map[string]string{"timestamps": strconv.FormatBool(q.timestamps)}
+	if q.tailLines != nil {
+		parameters["tailLines"] = strconv.FormatInt(*q.tailLines, 10)
+	}
+	if q.limitBytes != nil {
+		parameters["limitBytes"] = strconv.FormatInt(*q.limitBytes, 10)
+	}
+	if q.sinceTime != nil {
+		parameters["sinceTime"] = q.sinceTime.UTC().Format(time.RFC3339)
+	}
+	return parameters
+}
+
+// questionsAbout are those that a log has different answers to, the last of whose lines was written alone in its second.
+func questionsAbout(last metav1.Time) map[string]question {
+	return map[string]question{
+		"all":                  {},
+		"timestamps":           {timestamps: true},
+		"the last line":        {tailLines: new(int64(1))},
+		"the last two, timed":  {tailLines: new(int64(2)), timestamps: true},
+		"none of the lines":    {tailLines: new(int64(0))},
+		"more lines than are":  {tailLines: new(int64(1000))},
+		"part of a line":       {limitBytes: new(int64(10))},
+		"part of a timed line": {limitBytes: new(int64(40)), timestamps: true},
+		"the last second":      {sinceTime: &last},
+		"one of that, timed":   {sinceTime: &last, tailLines: new(int64(1)), timestamps: true},
+	}
+}
+
+// lastSecond is the second in which the last line of a timed log was written.
+func lastSecond(timed string) metav1.Time {
+	GinkgoHelper()
+	lines := linesOf(timed)
+	stamp, _, _ := strings.Cut(lines[len(lines)-1], " ")
+	written, err := time.Parse(time.RFC3339Nano, stamp)
+	Expect(err).NotTo(HaveOccurred())
+	return metav1.NewTime(written.Truncate(time.Second))
+}
+
+func describeReading(w *world) {
+	It("answer every question as the pod did", func(ctx SpecContext) {
+		w.create(ctx, cluster.NewBuild("once", "duration=3s", "steps=2", "linesPerStep=3"))
+		attempt := w.archived(ctx, "once", "True/Archived").Status.Attempts[0]
+		answers := map[string]string{}
+		questions := questionsAbout(lastSecond(w.fromPod(ctx, attempt, corev1.PodLogOptions{Timestamps: true})))
+		for name, q := range questions {
+			answers[name] = w.fromPod(ctx, attempt, q.ofPod())
+			Expect(w.log(ctx, "once", q.ofBuild())).To(Equal(answers[name]), "%s, while the pod is there", name)
+		}
+		Expect(answers["the last second"]).To(And(Not(BeEmpty()), Not(Equal(answers["all"]))))
+
+		w.withoutPods(ctx)
+		for name, q := range questions {
+			Expect(w.log(ctx, "once", q.ofBuild())).To(Equal(answers[name]), name)
+		}
+	})
+
+	It("are kept of each attempt", func(ctx SpecContext) {
+		w.create(ctx, cluster.NewBuild("once", "failAttempts=1", "retryable=true"))
+		attempts := w.archived(ctx, "once", "True/Archived").Status.Attempts
+		Expect(attempts).To(HaveLen(2))
+		var texts []string
+		for _, attempt := range attempts {
+			texts = append(texts, w.fromPod(ctx, attempt, corev1.PodLogOptions{}))
+		}
+
+		w.withoutPods(ctx)
+		for i, text := range texts {
+			Expect(text).To(ContainSubstring("attempt %d", i+1))
+			Expect(w.log(ctx, "once", map[string]string{"attempt": strconv.Itoa(i + 1)})).To(Equal(text))
+		}
+		Expect(w.log(ctx, "once", nil)).To(Equal(texts[1]))
+	})
+
+	It("have lines of a mebibyte", func(ctx SpecContext) {
+		const lineBytes = 1 << 20
+		w.create(ctx, cluster.NewBuild("once", "linesPerStep=3", fmt.Sprintf("lineBytes=%d", lineBytes)))
+		attempt := w.archived(ctx, "once", "True/Archived").Status.Attempts[0]
+		whole := w.fromPod(ctx, attempt, corev1.PodLogOptions{})
+		Expect(len(whole)).To(BeNumerically(">", 3*lineBytes))
+
+		w.withoutPods(ctx)
+		// Not Equal: its message would have both.
+		Expect(w.log(ctx, "once", nil) == whole).To(BeTrue(), "the log is that of the pod")
+		tail := w.log(ctx, "once", map[string]string{"tailLines": "1"})
+		Expect(tail).To(HaveLen(lineBytes))
+		Expect(tail).To(HavePrefix("step 1/1 line 3/3"))
+	})
+
+	It("that are longer than history.logMaxBytes keep both ends, and say what is missing", func(ctx SpecContext) {
+		const lines = 30_000
+		image := cluster.NewImage("web", fmt.Sprintf("linesPerStep=%d", lines), "lineBytes=300")
+		image.Spec.History.LogMaxBytes = new(resource.MustParse("4Mi"))
+		_, err := w.Images().Create(ctx, image, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		w.archived(ctx, "web-1", "True/Archived")
+
+		w.withoutPods(ctx)
+		text := w.log(ctx, "web-1", nil)
+		Expect(len(text)).To(BeNumerically("<", 5<<20))
+		kept := numberedLines(text)
+		Expect(kept[0]).To(Equal(fmt.Sprintf("step 1/1 line 1/%d", lines)))
+		Expect(kept[len(kept)-1]).To(Equal(fmt.Sprintf("step 1/1 line %d/%d", lines, lines)))
+		Expect(len(kept)).To(BeNumerically("<", lines))
+		Expect(strings.Count(text, "bytes of the log are not kept: history.logMaxBytes]\n")).To(Equal(1))
+	})
+
+	It("are none where nothing was started", func(ctx SpecContext) {
+		build := cluster.NewBuild("once")
+		build.Spec.Inputs.Builder.Name = "nobodys"
+		w.create(ctx, build)
+		w.archived(ctx, "once", "True/"+v1alpha1.ReasonNoLog)
+		Expect(w.log(ctx, "once", nil)).To(BeEmpty())
+	})
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+func TestWhatIsInstalledIsWhatTheEnvironmentSays(t *testing.T) {
+	archive := &LogArchive{URL: "s3://logs?endpoint=https://s3.test", AccessKeyID: "somebody", SecretAccessKey: "some=secret", Authority: "one line\nand another\n"}
+	encoded := base64.StdEncoding.EncodeToString([]byte(archive.SecretAccessKey))
+	for name, test := range map[string]struct {
+		environment Environment
+		parts       map[string]int // how often each is there
+	}{
+		"the overlay": {Environment{}, map[string]int{
+			":v9\n": 3, "--log-archive": 0, "--etcd-compaction-interval": 0, "other:v1": 0,
+		}},
+		"more builders":      {Environment{Builders: map[string]string{"other": "other:v1"}}, map[string]int{"other: other:v1": 1, "mock: mock-builder:v9": 1}},
+		"another compaction": {Environment{Compaction: 5e9}, map[string]int{"--etcd-compaction-interval=5s": 1}},
+		"an archive of logs": {Environment{LogArchive: archive}, map[string]int{
+			"--log-archive=$(GOLDSMITH_LOG_ARCHIVE)": 2, "url: s3://logs?endpoint=https://s3.test": 1, "    and another\n": 1,
+			"AWS_SECRET_ACCESS_KEY: " + encoded: 1, "secretRef:\n            name: goldsmith-log-archive-": 2,
+		}},
+		"all of it": {Environment{LogArchive: archive, Compaction: 5e9, Builders: map[string]string{"other": "other:v1"}}, map[string]int{
+			"--log-archive": 2, "--etcd-compaction-interval=5s": 1, "other: other:v1": 1,
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := test.environment
+			e.Overlay, e.Version = "../../kustomize/overlays/kind", "v9"
+			built := ""
+			err := e.withKustomization(func(directory string) error {
+				resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), directory)
+				if err != nil {
+					return err
+				}
+				text, err := resources.AsYaml()
+				built = string(text)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for part, want := range test.parts {
+				if got := strings.Count(built, part); got != want {
+					t.Errorf("%q is there %d times, want %d", part, got, want)
+				}
+			}
+		})
+	}
+}
