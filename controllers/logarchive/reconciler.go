@@ -87,9 +87,11 @@ func (r *reconciler) reconcile(ctx context.Context, build *v1alpha1.ImageBuild) 
 // errGoesOn says that some log is not whole in the archive yet.
 var errGoesOn = errors.New("a log is being archived")
 
-// archive has the archive know of a build that has a log, and a stream read each one that it has not whole.
+// archive has the archive know of a build that has a log, and a stream read each one that it has not whole. What failed comes
+// before what goes on.
 func (r *reconciler) archive(ctx context.Context, build *v1alpha1.ImageBuild, record archive.Build, limit archive.Limit, settled bool) error {
 	var failures []error
+	goesOn := false
 	for i := range build.Status.Attempts {
 		attempt := &build.Status.Attempts[i]
 		if attempt.PodUID == "" {
@@ -101,13 +103,21 @@ func (r *reconciler) archive(ctx context.Context, build *v1alpha1.ImageBuild, re
 		if settled {
 			return nil
 		}
-		failures = append(failures, r.streams.see(build, attempt, limit))
+		err := r.streams.see(build, attempt, limit)
+		failure := archiveError{}
+		switch {
+		case errors.Is(err, errGoesOn):
+			goesOn = true
+		case errors.As(err, &failure):
+			return failure
+		case err != nil:
+			failures = append(failures, err)
+		}
 	}
-	err := errors.Join(failures...)
-	if failure := (archiveError{}); errors.As(err, &failure) {
-		return failure
+	if failures == nil && goesOn {
+		return errGoesOn
 	}
-	return err
+	return errors.Join(failures...)
 }
 
 // verdict is what became of the logs of a build that has finished.
