@@ -206,3 +206,20 @@ func TestOfLimitsTheLastCounts(t *testing.T) {
 		t.Error("it is not sealed")
 	}
 }
+
+// A chunk of an older limit may be longer than all that the new one keeps.
+func TestTheLastChunkStaysWhateverTheLimit(t *testing.T) {
+	s := newFake().open(Options{})
+	stream := lines(rand.New(rand.NewPCG(6, 6)), 48<<10)
+	older := writer(t, s, Limit{MaxBytes: 64 << 10})
+	write(t, older, stream)
+	flush(t, older)
+	w := writer(t, s, Limit{MaxBytes: 1 << 10})
+	flush(t, w)
+	if got := readAll(t, s, Position{}); !bytes.HasSuffix(got, stream[44<<10:]) {
+		t.Errorf("the end is not kept: %d bytes are", len(got))
+	}
+	if summary := seal(t, w, Seal{}); summary.Bytes != 48<<10 || summary.Cut == 0 {
+		t.Errorf("got %+v", summary)
+	}
+}

@@ -126,3 +126,20 @@ func TestAStoreErrorIsOneLineWithoutSecrets(t *testing.T) {
 		t.Error("nothing has failed")
 	}
 }
+
+// A disk that is full, as far as a test can have one: no file may be longer than that.
+func TestAWriteThatFailsLeavesNoFile(t *testing.T) {
+	directory := t.TempDir()
+	s := open(t, "file://"+directory, Options{})
+	var before syscall.Rlimit
+	must(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
+	must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1 << 12, Max: before.Max}))
+	err := s.put(t.Context(), "v1/n/b/seal.json", make([]byte, 1<<16))
+	must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before))
+	if !errors.Is(err, syscall.EFBIG) {
+		t.Errorf("got %v", err)
+	}
+	if found := files(t, directory); len(found) != 0 {
+		t.Errorf("left are %q", found)
+	}
+}

@@ -15,8 +15,9 @@ import (
 type Position struct {
 	// Offset in the stream, in bytes. At the end and after it there is nothing to read.
 	Offset int64
-	// Since leaves out lines whose timestamp is before it, as pods/log does. A line without a timestamp belongs to the
-	// line before it. Where the clock of the node jumped back, lines before the jump may be missed.
+	// Since leaves out lines whose timestamp is before it, as pods/log does. A line without a timestamp, or the rest of
+	// one that Offset is in, belongs to the line before it, and is left out where reading begins with it. Where the
+	// clock of the node jumped back, lines before the jump may be missed.
 	Since time.Time
 	// TailLines begins that many lines before the end, as it is now. Nil is all of them, zero is none.
 	TailLines *int64

@@ -171,3 +171,12 @@ func TestASealThatCouldNotDeleteMayBeCalledAgain(t *testing.T) {
 		t.Errorf("left are %q", got)
 	}
 }
+
+func TestATimestampInALineIsNone(t *testing.T) {
+	s := newFake().open(Options{})
+	text := strings.Repeat("x", 40) + "2026-03-01T13:00:00Z y and more\n"
+	summary := seal(t, keep(t, s, []byte(text), 20), Seal{}) // a chunk begins with it
+	if !summary.First.IsZero() || !summary.Last.IsZero() {
+		t.Errorf("got %s to %s", summary.First, summary.Last)
+	}
+}

@@ -231,3 +231,17 @@ func TestTheContextEndsASweep(t *testing.T) {
 		t.Errorf("deleted %d, %v", deleted, err)
 	}
 }
+
+func TestWhatIsMarkedIsDeletedThoughTheRetentionGrew(t *testing.T) {
+	s := newFake().open(Options{Clock: testingclock.NewFakePassiveClock(epoch().Add(2 * time.Hour))})
+	withLog(t, s, finished("b"))
+	if _, err := s.Sweep(t.Context(), func(context.Context, Build) error { return errors.New("the API does not answer") }); err == nil {
+		t.Error("the failure is not told")
+	}
+	longer := finished("b")
+	longer.Retention = nil
+	must(t, s.PutBuild(t.Context(), longer))
+	if expired, deleted := sweep(t, s); len(expired) != 1 || deleted != 1 {
+		t.Errorf("expired %v, deleted %d", expired, deleted)
+	}
+}

@@ -123,6 +123,18 @@ func TestTheTailIsTheEndOfWhatIsStored(t *testing.T) {
 	}
 }
 
+func TestTheTailEndsWhereItsWriterIs(t *testing.T) {
+	s := newFake().open(Options{})
+	first, second := writer(t, s, Limit{}), writer(t, s, Limit{})
+	write(t, first, []byte("one\n"))
+	flush(t, first)
+	write(t, second, []byte("one\ntwo\n"))
+	flush(t, second)
+	tail, err := first.Tail(t.Context())
+	must(t, err)
+	same(t, "the tail", tail, []byte("one\n"))
+}
+
 func TestTheTailOfALimitedLogIsInOnePiece(t *testing.T) {
 	s := newFake().open(Options{})
 	stream := []byte(strings.Repeat("0123456789", 1000))
@@ -379,7 +391,9 @@ func TestChunksThatOverlapAreNoGarbage(t *testing.T) {
 	if _, ok := f.content[prefix+span{100, 300}.name()]; ok {
 		t.Error("what another chunk covers is still there")
 	}
-	seal(t, w, Seal{})
+	if summary := seal(t, w, Seal{}); summary.Digest != digestOf(stream[:1500]) || summary.Cut != 0 {
+		t.Errorf("got %+v", summary)
+	}
 	same(t, "sealed", readAll(t, s, Position{}), stream[:1500])
 	lines := int64(len(naiveLines(stream[:1500])))
 	for ; lines >= 0; lines-- {

@@ -3,6 +3,7 @@
 package imagebuild
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -23,8 +24,12 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 )
 
-// retryArchive is when to ask again for a log while the archive does not answer, in seconds.
-const retryArchive = 10
+const (
+	// retryArchive is when to ask again for a log while the archive does not answer, in seconds.
+	retryArchive = 10
+	// archiveAnswer is how long the archive may take to say whether it has a log, before its pod is asked.
+	archiveAnswer = time.Second
+)
 
 // ErrLogExpired says that an attempt's log was archived, and deleted because it was kept long enough.
 type ErrLogExpired struct {
@@ -56,8 +61,8 @@ type archivedLogs struct {
 func (l *archivedLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	name := archivedName(build, attempt)
 	if attempt.Outcome != "" {
-		// While the archive does not answer the pod may have it.
-		if summary, err := l.archive.Summary(ctx, name); err == nil && summary != nil {
+		// The pod may have only the end of it; and while the archive does not answer the pod may have it.
+		if l.isWhole(ctx, name) {
 			return l.open(ctx, build, attempt, options)
 		}
 	}
@@ -75,18 +80,32 @@ func (l *archivedLogs) Open(ctx context.Context, build *images.ImageBuild, attem
 	return nil, cmp.Or(l.expired(ctx, build), err)
 }
 
-// fromPod reads the log of the attempt's pod. One that is followed goes on in the archive where its pod does not.
+// isWhole says whether the archive says at once that it has all of a log.
+func (l *archivedLogs) isWhole(ctx context.Context, name archive.Attempt) bool {
+	ctx, cancel := context.WithTimeout(ctx, archiveAnswer)
+	defer cancel()
+	summary, err := l.archive.Summary(ctx, name)
+	return err == nil && summary != nil
+}
+
+// fromPod reads the log of the attempt's pod, with its timestamps: what begins without one is none. A log that is followed goes on
+// in the archive where its pod does not.
 func (l *archivedLogs) fromPod(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
-	if !options.Follow {
-		return l.pods.Open(ctx, build, attempt, options)
-	}
 	stamped := options
 	stamped.Timestamps = true
 	log, err := l.pods.Open(ctx, build, attempt, stamped)
 	if err != nil {
 		return nil, err
 	}
-	return withTimestamps(&passage{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log}, options.Timestamps), nil
+	if options.Follow {
+		log = &passage{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log}
+		return withTimestamps(log, options.Timestamps), nil
+	}
+	buffered := bufio.NewReaderSize(log, passageBuffer)
+	if begin, _ := buffered.Peek(archive.BeginLength); !archive.IsBeginning(begin) { // its error comes with what is read
+		return nil, errors.Join(ErrLogGone, log.Close())
+	}
+	return withTimestamps(limited{Reader: buffered, Closer: log}, options.Timestamps), nil
 }
 
 // open reads the log from the archive. Where it is there in part a warning says why. One that is followed ends once it is

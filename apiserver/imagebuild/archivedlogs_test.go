@@ -40,6 +40,7 @@ type cluster struct {
 	text       string
 	terminated bool
 	gone       bool
+	removed    bool // the node says so in the place of the log
 	// cutAt is where every reader is cut off: with an error, or as if that were the end. Negative is nowhere.
 	cutAt   int
 	cleanly bool
@@ -84,6 +85,13 @@ func (c *cluster) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 func (c *cluster) serveLog(out http.ResponseWriter, in *http.Request) {
 	query := in.URL.Query()
 	follow, at := query.Get("follow") == "true", -1
+	c.lock.Lock()
+	removed := c.removed
+	c.lock.Unlock()
+	if removed {
+		_, _ = io.WriteString(out, "unable to retrieve container logs for containerd://0123")
+		return
+	}
 	for {
 		c.lock.Lock()
 		text, ended, more := c.text, c.terminated, c.more
@@ -265,6 +273,22 @@ func sinceOf(options corev1.PodLogOptions) string {
 		return ""
 	}
 	return options.SinceTime.Format(time.RFC3339)
+}
+
+func TestWhatANodeSaysInThePlaceOfALogIsNone(t *testing.T) {
+	for name, options := range askedFor {
+		for _, options.Follow = range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, follow %t", name, options.Follow), func(t *testing.T) {
+				w := newArchivedWorld(t, "mem://")
+				w.text, w.terminated = stamped(7), true
+				fromPod, err := w.read(t.Context(), options)
+				w.Expect(err).NotTo(HaveOccurred())
+				w.change(func() { w.removed = true })
+				w.archived(t.Context(), stamped(7), &archive.Seal{})
+				w.Expect(w.read(t.Context(), options)).To(Equal(fromPod))
+			})
+		}
+	}
 }
 
 func TestAFollowedLogEndsWithItsContainer(t *testing.T) {

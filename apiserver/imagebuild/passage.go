@@ -50,7 +50,7 @@ type passage struct {
 // Read reads what comes next. It waits for it.
 func (p *passage) Read(buffer []byte) (int, error) {
 	for {
-		n, err := p.log.Read(buffer)
+		n, err := p.read(buffer)
 		p.offset += int64(n)
 		if !p.archived {
 			p.mark = append(p.mark, buffer[:n]...)
@@ -67,6 +67,18 @@ func (p *passage) Read(buffer []byte) (int, error) {
 			return 0, err
 		}
 	}
+}
+
+// read reads the log, unless what a pod gives is none: the kubelet says in its place that it does not have it any more.
+func (p *passage) read(buffer []byte) (int, error) {
+	if p.archived || p.offset > 0 || len(buffer) < archive.BeginLength {
+		return p.log.Read(buffer)
+	}
+	n, err := io.ReadAtLeast(p.log, buffer, archive.BeginLength)
+	if !archive.IsBeginning(buffer[:n]) {
+		return 0, ErrLogGone
+	}
+	return n, err
 }
 
 // Close ends the reading.

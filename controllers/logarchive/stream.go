@@ -3,6 +3,7 @@
 package logarchive
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,9 @@ const (
 	lastFlush = 5 * time.Second
 )
 
+// gone is why the log of a pod that is gone is there in part.
+const gone = "its pod was gone before it could be seen that this is all of it"
+
 // stream reads the log of one attempt into the archive.
 type stream struct {
 	Options
@@ -53,6 +57,7 @@ type stream struct {
 var (
 	errSilent = errors.New("the pod has been silent since its attempt ended")
 	errMoved  = errors.New("the log has ended before its container")
+	errNoLog  = errors.New("the node does not have the log any more")
 )
 
 // run reads the log to its end, and seals it.
@@ -71,12 +76,15 @@ func (s *stream) run(ctx context.Context) error {
 			return err
 		}
 		if pod == nil {
-			return s.seal(ctx, w, "its pod was gone before it could be seen that this is all of it")
+			return s.seal(ctx, w, gone)
 		}
 		ended := state.Ended(pod)
 		err = s.read(ctx, w, !ended)
 		if err == nil && ended {
 			return s.seal(ctx, w, "")
+		}
+		if errors.Is(err, errNoLog) {
+			return s.seal(ctx, w, gone)
 		}
 		if err == nil {
 			err = s.awaitEnd(ctx)
@@ -154,15 +162,38 @@ func (s *stream) read(ctx context.Context, w *archive.Writer, follow bool) error
 	return s.copy(ctx, w, follow, skip)
 }
 
-// open opens the pod's log. A node that is lost leaves a reader waiting: a log that is silent after its attempt ends ctx.
-func (s *stream) open(ctx context.Context, follow bool) (io.ReadCloser, error) {
+// open opens the pod's log, whose end is that of ctx, too. The error is errNoLog, at once or of a Read, if the node says something
+// else instead of it.
+func (s *stream) open(ctx context.Context, follow bool) (*stampedLog, error) {
 	log, err := s.Kube.CoreV1().Pods(s.build.Namespace).GetLogs(s.pod, &corev1.PodLogOptions{
 		Container: render.ContainerName, Follow: follow, Timestamps: true,
 	}).Stream(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the log of pod %s: %w", s.pod, err)
 	}
-	return log, nil
+	return &stampedLog{Closer: log, reader: bufio.NewReaderSize(log, window)}, nil
+}
+
+// stampedLog is a log with timestamps.
+type stampedLog struct {
+	io.Closer
+	reader *bufio.Reader
+	begun  bool
+}
+
+// Read reads the log, unless what comes is none: the kubelet says in its place that it does not have it any more.
+func (l *stampedLog) Read(buffer []byte) (int, error) {
+	if !l.begun {
+		begin, err := l.reader.Peek(archive.BeginLength)
+		if !archive.IsBeginning(begin) {
+			return 0, errNoLog
+		}
+		if err != nil {
+			return 0, err
+		}
+		l.begun = true
+	}
+	return l.reader.Read(buffer)
 }
 
 // copy stores the pod's log after its first bytes. Every other second it makes durable what has come.

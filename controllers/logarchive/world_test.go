@@ -137,6 +137,7 @@ type podLog struct {
 	breakAt int           // the next reader that gets there is cut off; 0 is none
 	silent  bool          // nobody is told anything more
 	failing bool          // nobody can read it
+	removed bool          // the node has removed it, and says so in its place
 	more    chan struct{} // closed and replaced when there is more to read
 	readers int
 }
@@ -186,11 +187,15 @@ func (w *world) serveLog(out http.ResponseWriter, in *http.Request, pod string) 
 		return
 	}
 	log.lock.Lock()
-	at, failing := log.from, log.failing
+	at, failing, removed := log.from, log.failing, log.removed
 	log.readers++
 	log.lock.Unlock()
 	if failing {
 		http.Error(out, "the node does not answer", http.StatusBadGateway)
+		return
+	}
+	if removed {
+		_, _ = io.WriteString(out, "unable to retrieve container logs for containerd://0123") // the client has gone
 		return
 	}
 	for {
