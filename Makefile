@@ -25,7 +25,7 @@ PACKAGES ?= ./...
 FLAGS ?=
 # How long to fuzz each target.
 FUZZTIME ?= 30s
-# Which of the end-to-end suites, as a filter of labels: smoke, builds, api, security, faults, upgrade; all of them by default.
+# Which of the end-to-end suites, as a filter of labels: smoke, builds, archive, api, security, faults, upgrade; all of them by default.
 LABELS ?=
 # What generation writes to, besides zz_generated.* files.
 GENERATED := apis apiserver/images apiserver/builder/example

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
 	"k8s.io/apimachinery/pkg/api/apitesting/roundtrip"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metafuzzer "k8s.io/apimachinery/pkg/apis/meta/fuzzer"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -134,7 +135,9 @@ func TestDefaults(t *testing.T) {
 		{&v1alpha1.Image{}, &v1alpha1.Image{Spec: v1alpha1.ImageSpec{
 			Triggers:  &v1alpha1.Triggers{OnSpecChange: ptr.To(true), OnBaseChange: ptr.To(true), DisableAfterFailures: ptr.To[int32](5)},
 			RunPolicy: v1alpha1.RunPolicySerial, Suspend: ptr.To(false),
-			Timeouts: timeouts, Retry: retry, History: &v1alpha1.HistoryLimits{Succeeded: ptr.To[int32](3), Failed: ptr.To[int32](3)},
+			Timeouts: timeouts, Retry: retry, History: &v1alpha1.HistoryLimits{
+				Succeeded: ptr.To[int32](3), Failed: ptr.To[int32](3), LogMaxBytes: resource.NewQuantity(1<<30, resource.BinarySI),
+			},
 		}}},
 		{&v1alpha1.ImageBuild{}, &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Timeouts: timeouts, Retry: retry}}},
 		{&v1alpha1.BuildRequest{}, &v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual}},
