@@ -11,6 +11,8 @@ import (
 	"io"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"goldsmith.dev/goldsmith/archive"
 )
 
@@ -19,26 +21,37 @@ const (
 	anchorLength = 4 << 10
 	// window is how much of the pod's log is looked at, at a time.
 	window = 64 << 10
-	// findLimit is how long that may take: a log that is not followed is there at once, unless its node is lost.
-	findLimit = 5 * time.Minute
 )
 
-// find says how much of the pod's log is stored already. A node keeps only the end of a long log: then what is stored last
-// is looked for. If even that is gone, all that there is comes after it, and a line says so.
+// find says how much of the pod's log is stored already. It gives up a log that is silent after its attempt has ended.
 func (s *stream) find(ctx context.Context, w *archive.Writer) (skip int64, err error) {
 	anchor, err := w.Tail(ctx)
 	if err != nil {
 		return 0, archiveError{err}
 	}
-	anchor = anchor[max(0, len(anchor)-anchorLength):]
+	group, reading := errgroup.WithContext(ctx)
+	done, progress := make(chan struct{}), &progress{}
+	group.Go(func() (err error) {
+		defer close(done)
+		skip, err = s.search(reading, w, anchor[max(0, len(anchor)-anchorLength):], progress)
+		return err
+	})
+	group.Go(func() error {
+		return s.flush(reading, done, progress, func() error { return nil })
+	})
+	err = group.Wait()
+	return skip, err
+}
+
+// search looks for the anchor, the end of what is stored. A node keeps only the end of a long log: the anchor may be anywhere in
+// it. If it is not in there, all that there is comes after it, and a line says so.
+func (s *stream) search(ctx context.Context, w *archive.Writer, anchor []byte, progress *progress) (skip int64, err error) {
 	offset := w.Offset()
-	ctx, cancel := context.WithTimeoutCause(ctx, findLimit, errSilent)
-	defer cancel()
 	for _, look := range []func(io.Reader) (int64, error){
 		func(log io.Reader) (int64, error) { return endsAt(log, anchor, offset) },
 		func(log io.Reader) (int64, error) { return endOfAnchor(log, lastLine(anchor)) },
 	} {
-		log, err := s.open(ctx, false)
+		log, err := s.open(ctx, false, progress)
 		if err != nil {
 			return 0, err
 		}

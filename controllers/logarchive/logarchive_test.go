@@ -150,6 +150,21 @@ func TestAPodThatIsGoneOrLost(t *testing.T) {
 	}
 }
 
+func TestALogThatIsSilentToAnotherProcessIsGivenUp(t *testing.T) {
+	w := newWorld(t, "mem://")
+	stop := w.run()
+	build, log := w.start("once")
+	log.write(linesFrom(1, 10))
+	w.Eventually(func() string { return w.archived(build) }).Should(Equal(linesFrom(1, 10)))
+	stop()
+	log.change(func() { log.silent = true })
+	w.run()
+	w.Eventually(func() int { return log.readersSoFar() }).Should(Equal(2))
+	w.finish("once", v1alpha1.BuildFailed)
+	w.Eventually(w.condition("once")).Should(Equal("True/ArchivedInPart"))
+	w.Expect(w.archived(build)).To(Equal(linesFrom(1, 10)))
+}
+
 func TestAnArchiveThatIsAwayHoldsNothingUp(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "logs")
 	w := newWorld(t, "file://"+directory)

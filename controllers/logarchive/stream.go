@@ -162,23 +162,24 @@ func (s *stream) read(ctx context.Context, w *archive.Writer, follow bool) error
 	return s.copy(ctx, w, follow, skip)
 }
 
-// open opens the pod's log, whose end is that of ctx, too. The error is errNoLog, at once or of a Read, if the node says something
-// else instead of it.
-func (s *stream) open(ctx context.Context, follow bool) (*stampedLog, error) {
+// open opens the pod's log, whose end is that of ctx, too. What is read is counted. The error of a Read is errNoLog if the node
+// says something else instead of the log.
+func (s *stream) open(ctx context.Context, follow bool, progress *progress) (*stampedLog, error) {
 	log, err := s.Kube.CoreV1().Pods(s.build.Namespace).GetLogs(s.pod, &corev1.PodLogOptions{
 		Container: render.ContainerName, Follow: follow, Timestamps: true,
 	}).Stream(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the log of pod %s: %w", s.pod, err)
 	}
-	return &stampedLog{Closer: log, reader: bufio.NewReaderSize(log, window)}, nil
+	return &stampedLog{Closer: log, reader: bufio.NewReaderSize(log, window), progress: progress}, nil
 }
 
 // stampedLog is a log with timestamps.
 type stampedLog struct {
 	io.Closer
-	reader *bufio.Reader
-	begun  bool
+	reader   *bufio.Reader
+	progress *progress
+	begun    bool
 }
 
 // Read reads the log, unless what comes is none: the kubelet says in its place that it does not have it any more.
@@ -193,7 +194,9 @@ func (l *stampedLog) Read(buffer []byte) (int, error) {
 		}
 		l.begun = true
 	}
-	return l.reader.Read(buffer)
+	n, err := l.reader.Read(buffer)
+	l.progress.read.Add(int64(n))
+	return n, err
 }
 
 // copy stores the pod's log after its first bytes. Every other second it makes durable what has come.
@@ -204,18 +207,17 @@ func (s *stream) copy(ctx context.Context, w *archive.Writer, follow bool, skip 
 	var lock sync.Mutex
 	group.Go(func() error {
 		defer close(done)
-		log, err := s.open(reading, follow)
+		log, err := s.open(reading, follow, progress)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = log.Close() }() // nothing is written to it
-		if _, err := io.CopyN(progress, log, skip); err != nil {
+		if _, err := io.CopyN(io.Discard, log, skip); err != nil {
 			return endOf(err)
 		}
 		buffer := make([]byte, 32<<10)
 		for {
 			n, err := log.Read(buffer)
-			progress.add(n)
 			s.Metrics.Bytes.Add(float64(n))
 			lock.Lock()
 			stored := w.Write(reading, buffer[:n])
@@ -288,11 +290,3 @@ func (s *stream) flush(ctx context.Context, done <-chan struct{}, progress *prog
 
 // progress counts what was read of a log.
 type progress struct{ read atomic.Int64 }
-
-func (p *progress) add(n int) { p.read.Add(int64(n)) }
-
-// Write counts what is skipped.
-func (p *progress) Write(skipped []byte) (int, error) {
-	p.add(len(skipped))
-	return len(skipped), nil
-}

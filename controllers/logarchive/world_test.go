@@ -217,6 +217,12 @@ func (w *world) serveLog(out http.ResponseWriter, in *http.Request, pod string) 
 	}
 }
 
+func (l *podLog) readersSoFar() int {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.readers
+}
+
 func (l *podLog) isSilent() bool {
 	l.lock.Lock()
 	defer l.lock.Unlock()
