@@ -22,6 +22,9 @@ import (
 // maxReasonBytes of an answer are read for its reason.
 const maxReasonBytes = 4096
 
+// logs are a node's to give, and no API is away for it.
+const logs = "log"
+
 // Watch returns the configuration of a client whose requests the reporter sees.
 func (r *Reporter) Watch(config *rest.Config) *rest.Config {
 	scheme := runtime.NewScheme()
@@ -51,7 +54,7 @@ func (t *transport) WrappedRoundTripper() http.RoundTripper {
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	response, err := t.next.RoundTrip(req)
 	asked, pathErr := t.paths.NewRequestInfo(req)
-	if pathErr != nil || !asked.IsResourceRequest || req.Context().Err() != nil {
+	if pathErr != nil || !asked.IsResourceRequest || asked.Subresource == logs || req.Context().Err() != nil {
 		return response, err
 	}
 	resource := schema.GroupVersionResource{Group: asked.APIGroup, Version: asked.APIVersion, Resource: asked.Resource}

@@ -141,6 +141,15 @@ func TestSaysThatNobodyListens(t *testing.T) {
 	w.expect("waiting for images.goldsmith.dev/v1alpha1: dial tcp " + w.server.Listener.Addr().String() + ": connect: connection refused")
 }
 
+func TestIsQuietAboutANodeThatDoesNotGiveALog(t *testing.T) {
+	w := newWorld(t)
+	w.answer = status(http.StatusInternalServerError, metav1.StatusReasonInternalError, "TLS handshake timeout")
+	if _, err := w.client.ImagesV1alpha1().RESTClient().Get().Namespace("default").Resource("images").Name("web").SubResource("log").DoRaw(t.Context()); err == nil {
+		t.Error("the answer did not get through")
+	}
+	w.expect()
+}
+
 func TestIsQuietAboutWhatIsOnlyForTheCaller(t *testing.T) {
 	w := newWorld(t)
 	w.answer = status(http.StatusNotFound, metav1.StatusReasonNotFound, `images.goldsmith.dev "a" not found`)
