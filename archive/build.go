@@ -31,7 +31,7 @@ type Build struct {
 	Retention *time.Duration `json:"retention,omitempty"`
 	// Held says that a legal hold keeps its logs, whatever the retention.
 	Held bool `json:"held,omitempty"`
-	// Expired is when Sweep found that the retention was over. PutBuild sets it, and never takes it back.
+	// Expired is when Sweep found that the retention was over. PutBuild never takes it back.
 	Expired *time.Time `json:"expired,omitempty"`
 }
 
@@ -62,20 +62,20 @@ func (s *Store) putBuild(ctx context.Context, key string, build Build) error {
 	if before.Expired != nil {
 		build.Expired = before.Expired
 	}
-	if sameBuild(before, build) {
+	if before.Equal(build) {
 		return nil
 	}
 	return s.putJSON(ctx, key, build)
 }
 
-// sameBuild compares times as times, not as clocks and zones.
-func sameBuild(a, b Build) bool {
+// Equal says whether two builds say the same. Times are compared as times, not as clocks and zones.
+func (b Build) Equal(other Build) bool {
 	same := func(a, b *time.Time) bool { return (a == nil) == (b == nil) && (a == nil || a.Equal(*b)) }
-	if !same(a.Finished, b.Finished) || !same(a.Expired, b.Expired) {
+	if !same(b.Finished, other.Finished) || !same(b.Expired, other.Expired) {
 		return false
 	}
-	a.Finished, a.Expired = b.Finished, b.Expired
-	return equality.Semantic.DeepEqual(a, b)
+	b.Finished, b.Expired = other.Finished, other.Expired
+	return equality.Semantic.DeepEqual(b, other)
 }
 
 // GetBuild reads what PutBuild stored; ErrNotFound if there is nothing.

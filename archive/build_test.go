@@ -18,7 +18,7 @@ func TestABuildIsReadAsItWasPut(t *testing.T) {
 			must(t, s.PutBuild(t.Context(), build))
 			got, err := s.GetBuild(t.Context(), "team", "b")
 			must(t, err)
-			if !sameBuild(*got, build) || got.Name != "app" || got.Succeeded != build.Succeeded {
+			if !got.Equal(build) || got.Name != "app" || got.Succeeded != build.Succeeded {
 				t.Errorf("got %+v, want %+v", got, build)
 			}
 		}

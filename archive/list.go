@@ -28,6 +28,3 @@ func (s *Store) Builds(ctx context.Context, each func(context.Context, Build) er
 	}
 	return errors.Join(failures...)
 }
-
-// Equal says whether two records say the same. Times are compared as times, not as clocks and zones.
-func (b Build) Equal(other Build) bool { return sameBuild(b, other) }

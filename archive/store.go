@@ -55,7 +55,7 @@ type Store struct {
 //	s3://bucket?region=…&endpoint=…       credentials and the rest as the AWS SDK finds them, as in AWS_*
 //	gs://bucket                           application default credentials
 //	azblob://container                    AZURE_STORAGE_*
-//	mem://                                for tests; each has its own, and it is gone with the process
+//	mem://                                each has its own, and it is gone with the process
 //
 // The object stores take the query parameters of gocloud.dev, and prefix=a/folder/. Open does not ask the store
 // anything: Ping does. Errors name the scheme, and never the query or the credentials in it.
