@@ -48,8 +48,8 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 		}
 	}
 	observed.Pod, err = r.pod(ctx, build, attempt, observed.Job)
-	if err == nil && mayBeSuspended(&observed, attempt) {
-		// Its pod is gone, or goes: the cache of Jobs may not have yet that Kueue has suspended this one.
+	if err == nil && hasLostPod(&observed, attempt) {
+		// Somebody took it away: the cache of Jobs may not have yet that its Job is deleted, or that Kueue has suspended it.
 		if observed.Job, err = r.liveJob(ctx, build.Namespace, attempt.JobName); err != nil {
 			return observed, nil, err
 		}
@@ -132,12 +132,11 @@ func (r *reconciler) liveJob(ctx context.Context, namespace, name string) (*batc
 	return live, nil
 }
 
-// mayBeSuspended says whether the pod of a build in a queue of Kueue has gone or is going.
-func mayBeSuspended(observed *state.Observed, attempt *v1alpha1.BuildAttempt) bool {
-	build, job, pod := observed.Build, observed.Job, observed.Pod
-	template := build.Spec.Inputs.Template
-	return template != nil && template.QueueName != "" && build.Status.Phase.Active() && attempt.Outcome == "" &&
-		attempt.PodUID != "" && job != nil && (pod == nil || pod.DeletionTimestamp != nil)
+// hasLostPod says whether the pod of an attempt that has not ended is gone or going, while its Job seems to be there.
+func hasLostPod(observed *state.Observed, attempt *v1alpha1.BuildAttempt) bool {
+	job, pod := observed.Job, observed.Pod
+	return observed.Build.Status.Phase.Active() && attempt.Outcome == "" && attempt.PodUID != "" && job != nil &&
+		(pod == nil || pod.DeletionTimestamp != nil)
 }
 
 // pod finds the pod of an attempt.

@@ -10,10 +10,15 @@ import (
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/reconciliation"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
@@ -73,6 +78,67 @@ func TestRefusalIsAskedOfTheEvents(t *testing.T) {
 			}
 			if asked != test.asked {
 				t.Errorf("the API was asked %d times, want %d", asked, test.asked)
+			}
+		})
+	}
+}
+
+// stored is a cache that has one Job, and one pod of it perhaps.
+type stored struct {
+	cache.Cache
+	job  *batchv1.Job
+	pods []corev1.Pod
+}
+
+func (s stored) Get(_ context.Context, _ client.ObjectKey, object client.Object, _ ...client.GetOption) error {
+	s.job.DeepCopyInto(object.(*batchv1.Job))
+	return nil
+}
+
+func (s stored) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
+	list.(*corev1.PodList).Items = s.pods
+	return nil
+}
+
+// TestJobOfALostPodIsAskedOfTheAPI has a cache that does not know yet that the Job is gone: it may have heard of the pod first.
+func TestJobOfALostPodIsAskedOfTheAPI(t *testing.T) {
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1-abc", UID: "job-uid"}}
+	pod := func(deleted *metav1.Time) corev1.Pod {
+		return corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "team", Name: "web-1-abc-x", UID: "pod-uid", DeletionTimestamp: deleted,
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(job, batchv1.SchemeGroupVersion.WithKind("Job"))},
+		}}
+	}
+	for name, test := range map[string]struct {
+		pods    []corev1.Pod
+		phase   v1alpha1.BuildPhase
+		wantJob bool
+	}{
+		"the pod is there":            {pods: []corev1.Pod{pod(nil)}, phase: v1alpha1.BuildRunning, wantJob: true},
+		"the pod is going":            {pods: []corev1.Pod{pod(new(metav1.Now()))}, phase: v1alpha1.BuildRunning},
+		"the pod is gone":             {phase: v1alpha1.BuildRunning},
+		"the pod of a finished build": {phase: v1alpha1.BuildSucceeded, wantJob: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.NotFoundHandler()) // all is gone
+			defer server.Close()
+			kube, err := kubernetes.NewForConfig(&rest.Config{Host: server.URL})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := &reconciler{
+				Options: Options{Options: reconciliation.Options{Kube: kube, Clock: clock.RealClock{}}},
+				cache:   stored{job: job, pods: test.pods},
+			}
+			build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1"}}
+			build.Status.Phase = test.phase
+			build.Status.Attempts = []v1alpha1.BuildAttempt{{JobName: job.Name, JobUID: job.UID, PodName: "web-1-abc-x", PodUID: "pod-uid"}}
+			observed, _, err := r.observe(t.Context(), build, &sight{fresh: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (observed.Job != nil) != test.wantJob {
+				t.Errorf("the Job is %v", observed.Job)
 			}
 		})
 	}

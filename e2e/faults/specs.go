@@ -25,6 +25,9 @@ func Specs(environment func() cluster.Environment) {
 			// After whatever else a spec has put off until its end.
 			DeferCleanup(func(ctx SpecContext) { Expect(w.Environment.WaitReady(ctx)).To(Succeed()) })
 		})
+		BeforeEach(func(ctx SpecContext) {
+			watchesBuilds(ctx, w)
+		})
 
 		DescribeTable("20 builds all succeed, once and at the first attempt, while",
 			func(ctx SpecContext, strike func(context.Context, *cluster.Workspace)) {

@@ -57,12 +57,8 @@ const noticed = 40 * time.Second
 
 // unregister deletes the APIService, so that whoever asks for an owner is told 404, until even the garbage collector has
 // noticed that there is no such API. Then it applies the installation again.
-//
-// Before that the garbage collector has seen our API. One that has only just started, as after the crash of kube-apiserver in
-// the spec before, takes such a 404 for a build that is gone, and deletes its Job.
 func unregister(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()
-	collects(ctx, w, aBuild)
 	DeferCleanup(func(ctx SpecContext) { Expect(w.Environment.Install(ctx)).To(Succeed()) }) // for the specs after one that fails
 	Expect(apiServices(w).Delete(ctx, cluster.APIService, metav1.DeleteOptions{})).To(Succeed())
 	w.Eventually(ctx, func(ctx context.Context) bool {
