@@ -46,21 +46,29 @@ func collects(ctx context.Context, w *cluster.Workspace, owner schema.GroupVersi
 	w.Eventually(ctx, func() []types.UID { return uidsOfConfigMaps(ctx, w) }).ShouldNot(ContainElement(orphan.UID))
 }
 
-// watchesBuilds waits until the garbage collector watches builds. One that does not yet, because kube-apiserver was lost in
-// the spec before, asks for each owner by itself, and takes the 404 of an API that is not registered for a build that is gone.
+// watchesOurs waits until the garbage collector watches Images and builds. One that does not yet, or not again because
+// kube-apiserver was lost in the spec before, asks for each owner by itself, and takes the 404 of an API that is not registered
+// for an Image or a build that is gone: it deletes the Jobs.
 //
 // It asks for an orphan's owner without watching its kind, too. But of a deletion in the foreground it only hears by watching.
-func watchesBuilds(ctx context.Context, w *cluster.Workspace) {
+func watchesOurs(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()
+	image := cluster.NewImage("collected")
+	image.Spec.Suspend = new(true) // so nothing is built
+	_, err := w.Images().Create(ctx, image, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
 	build := cluster.NewBuild("collected")
 	build.Spec.Inputs.Builder.Name = "nobodys" // so it never has a Job
-	build, err := w.Builds().Create(ctx, build, metav1.CreateOptions{})
+	_, err = w.Builds().Create(ctx, build, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
+
 	foreground := metav1.DeletePropagationForeground
+	Expect(w.Images().Delete(ctx, image.Name, metav1.DeleteOptions{PropagationPolicy: &foreground})).To(Succeed())
 	Expect(w.Builds().Delete(ctx, build.Name, metav1.DeleteOptions{PropagationPolicy: &foreground})).To(Succeed())
 	w.Eventually(ctx, func(ctx context.Context) bool {
-		_, err := w.Builds().Get(ctx, build.Name, metav1.GetOptions{})
-		return apierrors.IsNotFound(err)
+		_, noImage := w.Images().Get(ctx, image.Name, metav1.GetOptions{})
+		_, noBuild := w.Builds().Get(ctx, build.Name, metav1.GetOptions{})
+		return apierrors.IsNotFound(noImage) && apierrors.IsNotFound(noBuild)
 	}).Should(BeTrue())
 }
 
