@@ -220,6 +220,9 @@ func (t *transition) discard() {
 	if t.Job == nil || !t.ours(t.Job) || t.Job.DeletionTimestamp != nil || finished(t.Job) {
 		return
 	}
+	if t.Pod == nil && hasCondition(t.Job, batchv1.JobFailureTarget, batchv1.JobSuccessCriteriaMet) {
+		return // it makes no other
+	}
 	if t.Pod != nil && Ended(t.Pod) && !t.goesBySuspension() {
 		return
 	}

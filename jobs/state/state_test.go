@@ -294,6 +294,8 @@ func TestNext(t *testing.T) {
 		{name: "finished: a Job that lags behind its container stays, with its log", given: given(succeeded).recorded().job().pod(corev1.PodRunning, exited(0, goodResult)), phase: succeeded},
 		{name: "finished: a Job that never started is deleted", given: given(failed).recorded().job().pod(corev1.PodPending), phase: failed, action: DeleteJob},
 		{name: "finished: a stranger's Job is left alone", given: given(failed).job(func(j *batchv1.Job) { j.OwnerReferences = nil }), phase: failed},
+		{name: "finished: a Job that lags behind its pod, which is gone, stays", given: given(succeeded).recorded().job(jobCondition(batchv1.JobFailureTarget)), phase: succeeded},
+		{name: "finished: a Job that could make another pod is deleted", given: given(failed).recorded().job(), phase: failed, action: DeleteJob},
 		{name: "finished: an ended Job stays", given: given(failed).recorded().job(jobCondition(batchv1.JobFailed)), phase: failed},
 		{name: "finished: cancelling it changes nothing", given: given(succeeded).recorded().cancelRequested(), phase: succeeded},
 	}
