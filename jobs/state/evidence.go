@@ -76,6 +76,9 @@ func (t *transition) look() evidence {
 	attempt := t.attempt()
 	if t.Pod != nil {
 		seen, excused := t.lookAtPod(t.Pod), t.goesBySuspension() && (t.suspended() || t.resumed())
+		if seen.failure != nil && seen.failure.Reason == v1alpha1.ReasonPodDeleted {
+			seen.failure = cmp.Or(t.deletedJob(), seen.failure) // with which it goes
+		}
 		if seen.succeeded != nil || seen.failure != nil && !excused {
 			return seen
 		}
@@ -88,23 +91,35 @@ func (t *transition) look() evidence {
 		return t.refusedJob(t.Rejected)
 	case t.Job == nil && attempt.JobUID == "" && t.Unresolved != nil:
 		return evidence{failure: t.Unresolved}
-	case t.Job == nil && attempt.JobUID != "":
-		return evidence{failure: failure(v1alpha1.ReasonJobDeleted, "Job %s was deleted", attempt.JobName)}
+	case t.deletedJob() != nil:
+		return evidence{failure: t.deletedJob()}
 	case t.Job == nil:
 		return evidence{}
-	case attempt.JobUID != "" && attempt.JobUID != t.Job.UID:
-		return evidence{failure: failure(v1alpha1.ReasonJobDeleted, "Job %s was deleted and another one has its name", attempt.JobName)}
 	case !t.ours(t.Job):
 		return evidence{failure: failure(v1alpha1.ReasonJobConflict,
 			"a Job named %s exists and does not belong to this build: delete it or let it be, and build again", attempt.JobName)}
-	case t.Job.DeletionTimestamp != nil:
-		return evidence{failure: failure(v1alpha1.ReasonJobDeleted, "Job %s is being deleted", attempt.JobName)}
 	case t.Pod == nil && attempt.PodUID != "":
 		return evidence{failure: failure(v1alpha1.ReasonPodDeleted, "pod %s was deleted", attempt.PodName)}
 	case t.Pod == nil:
 		return t.lookForPod()
 	}
 	return t.lookAtPod(t.Pod)
+}
+
+// deletedJob is the failure of an attempt whose Job is gone or going; nil while it is there, or was never seen.
+func (t *transition) deletedJob() *v1alpha1.BuildFailure {
+	attempt := t.attempt()
+	switch {
+	case t.Job == nil && attempt.JobUID != "":
+		return failure(v1alpha1.ReasonJobDeleted, "Job %s was deleted", attempt.JobName)
+	case t.Job == nil:
+		return nil
+	case attempt.JobUID != "" && attempt.JobUID != t.Job.UID:
+		return failure(v1alpha1.ReasonJobDeleted, "Job %s was deleted and another one has its name", attempt.JobName)
+	case t.Job.DeletionTimestamp != nil && t.ours(t.Job):
+		return failure(v1alpha1.ReasonJobDeleted, "Job %s is being deleted", attempt.JobName)
+	}
+	return nil
 }
 
 // lookForPod says why the attempt's Job has no pod.
