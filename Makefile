@@ -104,7 +104,7 @@ test: build ## Run every test that needs no Docker, with the race detector.
 
 .PHONY: e2e
 e2e: build images ## Run the end-to-end suites on a kind cluster of their own: make e2e LABELS=smoke
-	@e2e/kind/kueue/prepare && e2e/kind/s3/prepare # no spec waits for a compiler, or works beside one
+	@e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare # no spec waits for a compiler, or works beside one
 	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' go tool ginkgo run --tags=e2e --procs=4 --keep-going --timeout=60m \
 	  --label-filter='$(LABELS)' --output-dir=bin/e2e --junit-report=junit.xml $(FLAGS) ./e2e/suite
 
@@ -132,7 +132,7 @@ bench: $(benchstat) ## Run the benchmarks; figures in bin/bench.txt.
 
 .PHONY: fuzz
 fuzz: ## Fuzz whatever reads what others write, each for FUZZTIME; what it finds is kept in testdata/fuzz.
-	@for target in $$(grep --recursive --only-matching --include='*_test.go' '^func Fuzz[A-Za-z]*' apis apiserver cmd controllers jobs | \
+	@for target in $$(grep --recursive --only-matching --include='*_test.go' '^func Fuzz[A-Za-z]*' apis apiserver archive cmd controllers jobs records | \
 	  sed -E 's#/[^/]*:func #:#' | sort); do \
 	  echo "$$target"; go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) "./$${target%:*}"; \
 	done

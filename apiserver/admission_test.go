@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/admission"
-	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
@@ -35,7 +34,7 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 			WithOpenAPI("Goldsmith", "v1alpha1", openapi.GetOpenAPIDefinitions).
 			WithResource(v1alpha1.SchemeGroupVersion, "images", func(scope *builder.Scope) (builder.Storages, error) {
 				scope.Admission = hook
-				return image.Provider(clock.RealClock{})(scope)
+				return image.Provider(image.Options{})(scope)
 			}).
 			WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", imagebuild.Provider(imagebuild.Options{Logs: logs})))
 		DeferCleanup(func() {

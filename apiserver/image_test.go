@@ -293,6 +293,7 @@ var _ = Describe("Discovery", func() {
 			Expect(resources[name].Categories).To(ConsistOf("goldsmith"))
 		}
 		Expect(resources).To(And(HaveKey("images/status"), HaveKey("images/instantiate"), HaveKey("images/channels"),
+			HaveKey("images/history"), HaveKey("images/stats"), HaveKey("images/notes"), HaveKey("images/changes"), HaveKey("imagereports"),
 			HaveKey("imagebuilds/status"), HaveKey("imagebuilds/cancel"), HaveKey("imagebuilds/rerun"), HaveKey("imagebuilds/log"), HaveKey("imagebuilds/diff")))
 	})
 })

@@ -7,14 +7,18 @@
 package apiserver
 
 import (
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/image"
 	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/imageplan"
+	"goldsmith.dev/goldsmith/apiserver/imagereport"
 	"goldsmith.dev/goldsmith/apiserver/images/install"
 	"goldsmith.dev/goldsmith/apiserver/objectquota"
 	"goldsmith.dev/goldsmith/apiserver/queuedbuild"
@@ -32,6 +36,9 @@ type Options struct {
 	// LogArchive opens what has the logs that their pods do not have any more; nil is none. It is called once, before the
 	// server serves, and the archive is the caller's to close. Defaults to none.
 	LogArchive func() (*archive.Store, error)
+	// Records finds the database of records, by what it returns: that is asked for the open database again and again, and
+	// nil is none. It is called once, before the server serves, and the database is the caller's to close. Defaults to none.
+	Records func() (history.Source, error)
 	// Builders reads which builders the operator allows, for plans: those that the controllers are told of. It is called
 	// once, before the server serves. Defaults to none.
 	Builders func() (inputs.Builders, error)
@@ -47,15 +54,27 @@ func Register(server *builder.Server, options Options) *builder.Server {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
+	database := history.NewDatabase(options.Records, nil)
+	edits := history.NewQueue(database, nil)
 	return server.
 		WithScheme(install.Install).
 		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).
 		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last one: it counts what the others have let through
 		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).
-		WithResource(v1alpha1.SchemeGroupVersion, "images", image.Provider(options.Clock)).
+		WithResource(v1alpha1.SchemeGroupVersion, "images", image.Provider(image.Options{Clock: options.Clock, Records: database, Edits: edits})).
 		WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", imagebuild.Provider(imagebuild.Options{
-			Logs: options.Logs, Archive: options.LogArchive, Clock: options.Clock,
+			Logs: options.Logs, Archive: options.LogArchive, Records: database, Clock: options.Clock,
 		})).
 		WithResource(v1alpha1.SchemeGroupVersion, "imageplans", imageplan.Provider(imageplan.Options{Builders: options.Builders, Clock: options.Clock})).
-		WithResource(v1alpha1.SchemeGroupVersion, "queuedbuilds", queuedbuild.Provider(queuedbuild.Options{Limits: options.Queue, Clock: options.Clock}))
+		WithResource(v1alpha1.SchemeGroupVersion, "imagereports", imagereport.Provider(imagereport.Options{Records: database, Clock: options.Clock})).
+		WithResource(v1alpha1.SchemeGroupVersion, "queuedbuilds", queuedbuild.Provider(queuedbuild.Options{Limits: options.Queue, Clock: options.Clock})).
+		WithPostStartHook("records", func(hook genericapiserver.PostStartHookContext) error {
+			if err := edits.Register(legacyregistry.Registerer()); err != nil {
+				return err
+			}
+			go database.Watch(hook)
+			go edits.Run(hook)
+			return nil
+		}).
+		WithReadyzCheck(database.Check())
 }

@@ -93,6 +93,30 @@ func TestMemoryDoesNotGrowWithTheLog(t *testing.T) {
 	}
 }
 
+func TestALogOf2GiBKeepsItsHeadAndItsTail(t *testing.T) {
+	const size, kept = 2 << 30, 64 << 20
+	s := open(t, "file://"+t.TempDir(), Options{})
+	piece := bytes.Repeat([]byte("0123456789abcde\n"), 4<<20/16)
+	before := heap()
+	w := writer(t, s, Limit{MaxBytes: kept})
+	for w.Accepted() < size {
+		write(t, w, piece)
+		if grown := heap() - before; grown > memoryLimit {
+			t.Fatalf("%d MiB are in use", grown>>20)
+		}
+	}
+	summary := seal(t, w, Seal{})
+	r, err := s.Reader(t.Context(), attempt(), Position{})
+	must(t, err)
+	read, err := io.Copy(io.Discard, r)
+	must(t, err)
+	must(t, r.Close())
+	left := summary.Bytes - summary.Cut
+	if summary.Bytes != size || left > kept || left < kept*9/10 || read <= left || read > left+1024 { // with a line about the cut
+		t.Errorf("%d bytes are read, of %+v", read, summary)
+	}
+}
+
 func TestALineOf50MiB(t *testing.T) {
 	s := newFake().open(Options{})
 	text := strings.Repeat("0123456789", 5<<20)

@@ -30,18 +30,28 @@ type Position struct {
 //
 // A line that the limit has cut in two ends before it, and goes on after it with the same timestamp as that line.
 //
-// It is ErrNotFound if the archive has nothing of the attempt. It holds one chunk in memory. ctx ends it. The value has
-// a method Offset() int64 too: once Read has said io.EOF, it is where the stream goes on if it is not sealed.
-func (s *Store) Reader(ctx context.Context, attempt Attempt, from Position) (io.ReadCloser, error) {
+// It is ErrNotFound if the archive has nothing of the attempt. It holds one chunk in memory. ctx ends it.
+func (s *Store) Reader(ctx context.Context, attempt Attempt, from Position) (*Reader, error) {
+	return s.reader(ctx, attempt, nil, from)
+}
+
+// SealedReader reads as Reader does a log whose Summary the caller has: it is not read again.
+func (s *Store) SealedReader(ctx context.Context, attempt Attempt, summary *Summary, from Position) (*Reader, error) {
+	return s.reader(ctx, attempt, summary, from)
+}
+
+func (s *Store) reader(ctx context.Context, attempt Attempt, summary *Summary, from Position) (*Reader, error) {
 	l, err := s.stored(attempt)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
-	r := &reader{stored: l, ctx: ctx, begins: true}
-	if err := r.load(); err != nil {
+	r := &Reader{stored: l, ctx: ctx, begins: true}
+	if summary != nil {
+		r.seal(summary)
+	} else if err := r.load(); err != nil {
 		return nil, err
 	}
-	if !r.sealed && len(r.spans) == 0 {
+	if r.summary == nil && len(r.spans) == 0 {
 		return nil, fmt.Errorf("log archive: read %q: %w", l.prefix, ErrNotFound)
 	}
 	if err := r.listing(func() error { return r.seek(from) }); err != nil {
@@ -65,13 +75,13 @@ func since(t time.Time) choice {
 	}
 }
 
-// reader is a Reader.
-type reader struct {
+// Reader reads a log. It is for one goroutine at a time.
+type Reader struct {
 	stored
-	ctx    context.Context
-	out    func(p []byte) (int, error)
-	spans  spans
-	sealed bool
+	ctx     context.Context
+	out     func(p []byte) (int, error)
+	spans   spans
+	summary *Summary // nil until it is sealed
 
 	offset int64     // of what raw gives next, after notice
 	notice []byte    // what the stream does not have: that something was cut
@@ -81,39 +91,45 @@ type reader struct {
 }
 
 // rawReader is a reader before lines are chosen.
-type rawReader struct{ *reader }
+type rawReader struct{ *Reader }
 
 func (r rawReader) Read(p []byte) (int, error) { return r.raw(p) }
 
 // Read implements io.Reader.
-func (r *reader) Read(p []byte) (int, error) { return r.out(p) }
+func (r *Reader) Read(p []byte) (int, error) { return r.out(p) }
 
-// Offset in the stream of what comes next, once Read has said io.EOF.
-func (r *reader) Offset() int64 { return r.offset }
+// Offset in the stream, once Read has said io.EOF: where it goes on if the log is not sealed.
+func (r *Reader) Offset() int64 { return r.offset }
+
+// Summary of the log, as far as the Reader has seen; nil if it has not seen it sealed. If it is there when Read says io.EOF,
+// nothing comes after that.
+func (r *Reader) Summary() *Summary { return r.summary }
 
 // Close implements io.Closer. Nothing is open between two calls.
-func (r *reader) Close() error {
+func (r *Reader) Close() error {
 	r.out = func([]byte) (int, error) { return 0, errors.New("read a log that is closed") }
 	r.body, r.notice, r.content, r.compressed = nil, nil, nil, nil
 	return nil
 }
 
 // load finds out what is stored now.
-func (r *reader) load() error {
+func (r *Reader) load() error {
 	summary, err := r.readSeal(r.ctx)
 	if err != nil {
 		return err
 	}
 	if summary != nil {
-		r.sealed, r.spans = true, summary.spans()
+		r.seal(summary)
 		return nil
 	}
 	r.spans, err = r.stored.spans(r.ctx)
 	return err
 }
 
+func (r *Reader) seal(summary *Summary) { r.summary, r.spans = summary, summary.spans() }
+
 // raw reads the stream, with notices of what was cut.
-func (r *reader) raw(p []byte) (int, error) {
+func (r *Reader) raw(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
@@ -134,8 +150,8 @@ func (r *reader) raw(p []byte) (int, error) {
 }
 
 // fill reads the next chunk. What seems to be the end is looked for once more.
-func (r *reader) fill() error {
-	if !r.sealed && r.spans.at(r.offset) == len(r.spans) {
+func (r *Reader) fill() error {
+	if r.summary == nil && r.spans.at(r.offset) == len(r.spans) {
 		if err := r.load(); err != nil {
 			return err
 		}
@@ -151,30 +167,30 @@ func (r *reader) fill() error {
 
 // listing runs f, and runs it again with a new list while a chunk of the last one is gone: a writer replaces chunks, and
 // deletes those that the limit cuts.
-func (r *reader) listing(f func() error) error {
+func (r *Reader) listing(f func() error) error {
 	for {
 		err := f()
-		if r.sealed || !errors.Is(err, ErrNotFound) {
+		if r.summary != nil || !errors.Is(err, ErrNotFound) {
 			return err
 		}
 		before := slices.Clone(r.spans)
 		if err := r.load(); err != nil {
 			return err
 		}
-		if !r.sealed && slices.Equal(before, r.spans) {
+		if r.summary == nil && slices.Equal(before, r.spans) {
 			return err
 		}
 	}
 }
 
 // read reads a chunk. What is sealed does not change, but a writer that does not know may have replaced it by a longer one.
-func (r *reader) read(chunk span) ([]byte, error) {
+func (r *Reader) read(chunk span) ([]byte, error) {
 	for in := chunk; ; {
 		content, err := r.get(r.ctx, in)
 		if err == nil {
 			return content[chunk.start-in.start : chunk.end-in.start], nil
 		}
-		if !r.sealed || !errors.Is(err, ErrNotFound) {
+		if r.summary == nil || !errors.Is(err, ErrNotFound) {
 			return nil, err
 		}
 		found, listErr := r.stored.spans(r.ctx)
@@ -190,7 +206,7 @@ func (r *reader) read(chunk span) ([]byte, error) {
 }
 
 // fillFrom reads a chunk that has the next byte, or else the first that is left after what was cut.
-func (r *reader) fillFrom(chunk span) error {
+func (r *Reader) fillFrom(chunk span) error {
 	content, err := r.read(chunk)
 	if err != nil {
 		return err
@@ -207,7 +223,7 @@ func (r *reader) fillFrom(chunk span) error {
 }
 
 // setNotice says that bytes before content are not kept.
-func (r *reader) setNotice(content []byte, bytes int64) {
+func (r *Reader) setNotice(content []byte, bytes int64) {
 	if !r.begins {
 		r.notice = append(r.notice[:0], '\n')
 	}

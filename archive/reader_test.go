@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -42,6 +43,52 @@ func TestAReaderGivesWhatANaiveOneGives(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAReaderHandsOutTheSummary(t *testing.T) {
+	f := newFake()
+	s := f.open(Options{})
+	stream := randomStream(rand.New(rand.NewPCG(1, 3)), 60, false)
+	w := keep(t, s, stream, 100)
+	before, err := s.Reader(t.Context(), attempt(), Position{})
+	must(t, err)
+	if summary := before.Summary(); summary != nil {
+		t.Errorf("before it is sealed: %+v", summary)
+	}
+	want := seal(t, w, Seal{InPart: true, Why: "its node was lost"})
+	if _, err := io.ReadAll(before); err != nil || before.Summary() == nil {
+		t.Errorf("one that was there before: %+v, error %v", before.Summary(), err)
+	}
+
+	asked := len(f.calls)
+	after, err := s.Reader(t.Context(), attempt(), Position{})
+	must(t, err)
+	if got := after.Summary(); got == nil || fmt.Sprintf("%+v", *got) != fmt.Sprintf("%+v", want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if reads := sealReads(f.calls[asked:]); reads != 1 {
+		t.Errorf("the seal was read %d times", reads)
+	}
+
+	asked = len(f.calls)
+	known, err := s.SealedReader(t.Context(), attempt(), after.Summary(), Position{})
+	must(t, err)
+	content, err := io.ReadAll(known)
+	must(t, err)
+	same(t, "whose summary is known", content, stream)
+	if reads := sealReads(f.calls[asked:]); reads != 0 || known.Summary() != after.Summary() {
+		t.Errorf("the seal was read %d times, and the summary is %+v", reads, known.Summary())
+	}
+}
+
+// sealReads is how often a seal was read.
+func sealReads(calls []call) (reads int) {
+	for _, c := range calls {
+		if c.operation == "read" && strings.HasSuffix(c.key, sealName) {
+			reads++
+		}
+	}
+	return reads
 }
 
 // randomPosition is none, one, two or all of what a Position may have.
@@ -153,7 +200,7 @@ func TestAReaderGoesOnAfterTheEnd(t *testing.T) {
 			more, err := io.ReadAll(r)
 			must(t, err)
 			got = append(got, more...)
-			if offset := r.(interface{ Offset() int64 }).Offset(); offset != w.Offset() {
+			if offset := r.Offset(); offset != w.Offset() {
 				t.Fatalf("after %d lines the offset is %d, want %d", i+1, offset, w.Offset())
 			}
 			write(t, w, []byte(stamped(i, "more")))

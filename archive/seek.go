@@ -8,7 +8,7 @@ import (
 )
 
 // seek finds where a reader begins.
-func (r *reader) seek(from Position) error {
+func (r *Reader) seek(from Position) error {
 	r.offset = max(from.Offset, 0)
 	if !from.Since.IsZero() {
 		offset, err := r.findTime(from.Since)
@@ -28,7 +28,7 @@ func (r *reader) seek(from Position) error {
 }
 
 // findTime finds a line that all lines since t come after, close before them: a chunk's first line with a timestamp.
-func (r *reader) findTime(t time.Time) (int64, error) {
+func (r *Reader) findTime(t time.Time) (int64, error) {
 	var offset int64
 	low, high := 0, len(r.spans) // the first line of low is before t, unless low is 0; that of high is not
 	for low < high {
@@ -48,7 +48,7 @@ func (r *reader) findTime(t time.Time) (int64, error) {
 
 // firstLine finds the first line with a timestamp that begins in the chunks [low, high): in most in the first of them.
 // found is high if there is none.
-func (r *reader) firstLine(low, high int) (stamp time.Time, at int64, found int, err error) {
+func (r *Reader) firstLine(low, high int) (stamp time.Time, at int64, found int, err error) {
 	for found = low; found < high; found++ {
 		content, err := r.chunk(found)
 		if err != nil {
@@ -64,7 +64,7 @@ func (r *reader) firstLine(low, high int) (stamp time.Time, at int64, found int,
 }
 
 // findTail finds where the last lines begin. A notice of what was cut is a line too.
-func (r *reader) findTail(lines int64) (int64, error) {
+func (r *Reader) findTail(lines int64) (int64, error) {
 	end := r.spans.end()
 	if lines <= 0 {
 		return end, nil
@@ -107,7 +107,7 @@ func lastLines(content []byte, lines *int64) int {
 }
 
 // chunk is the content of one, without what the one before it has.
-func (r *reader) chunk(i int) ([]byte, error) {
+func (r *Reader) chunk(i int) ([]byte, error) {
 	chunk := r.spans[i]
 	content, err := r.read(chunk)
 	if err != nil {

@@ -20,12 +20,14 @@ const (
 )
 
 // Sweep deletes the logs of builds whose retention is over, unless they are held: Finished + Retention is before now. It
-// marks the build as expired, calls expired, which may be nil, and then deletes the objects of its attempts; build.json
-// stays, and says when. So expired may be called again for the same build, after a crash or an error; while expired
-// fails, the objects stay.
+// marks the build as expired, calls found, and then deletes the objects of its attempts; build.json stays, and says when. So
+// found may be called again for the same build, after a crash or an error; while it fails, the objects stay.
+//
+// It calls found, which may be nil, for each build as well that has logs and has not finished: somebody may know that it is
+// gone. Up to 8 calls run at a time.
 //
 // deleted is how many builds it deleted logs of. After an error it goes on with the next build; err joins them all.
-func (s *Store) Sweep(ctx context.Context, expired func(context.Context, Build) error) (deleted int, err error) {
+func (s *Store) Sweep(ctx context.Context, found func(context.Context, Build) error) (deleted int, err error) {
 	builds, temporary, err := s.withLogs(ctx)
 	if err != nil {
 		return 0, err
@@ -36,7 +38,7 @@ func (s *Store) Sweep(ctx context.Context, expired func(context.Context, Build) 
 	group.SetLimit(sweepers)
 	for _, key := range builds {
 		group.Go(func() error {
-			done, err := s.sweepBuild(ctx, key, expired)
+			done, err := s.sweepBuild(ctx, key, found)
 			mu.Lock()
 			defer mu.Unlock()
 			if done {
@@ -74,47 +76,46 @@ func (s *Store) withLogs(ctx context.Context) (builds, temporary []string, err e
 }
 
 // sweepBuild deletes a build's logs if they are expired.
-func (s *Store) sweepBuild(ctx context.Context, prefix string, expired func(context.Context, Build) error) (bool, error) {
+func (s *Store) sweepBuild(ctx context.Context, prefix string, found func(context.Context, Build) error) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	build, err := s.expire(ctx, prefix)
+	build, over, err := s.expire(ctx, prefix)
 	if build == nil || err != nil {
 		return false, err
 	}
-	if expired != nil {
-		if err := expired(ctx, *build); err != nil {
-			return false, err
-		}
+	if found != nil && (over || build.Finished == nil) {
+		err = found(ctx, *build)
+	}
+	if !over || err != nil {
+		return false, err
 	}
 	return s.deleteLogs(ctx, prefix)
 }
 
-// expire marks a build as expired if it is; nil if it is not.
-func (s *Store) expire(ctx context.Context, prefix string) (*Build, error) {
+// expire returns a build, nil if there is none, and marks it as expired if its logs are to be deleted.
+func (s *Store) expire(ctx context.Context, prefix string) (found *Build, over bool, err error) {
 	unlock, err := s.lockBuild(ctx, prefix+buildName)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer unlock()
 	var build Build
 	switch err := s.getJSON(ctx, prefix+buildName, &build); {
 	case errors.Is(err, ErrNotFound):
-		return nil, nil // its first attempt has just begun
+		return nil, false, nil // its first attempt has just begun
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	}
 	now := s.clock.Now().UTC()
-	if !build.isOver(now) {
-		return nil, nil
-	}
-	if build.Expired == nil {
+	over = build.isOver(now)
+	if over && build.Expired == nil {
 		build.Expired = &now
 		if err := s.putJSON(ctx, prefix+buildName, build); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	return &build, nil
+	return &build, over, nil
 }
 
 // isOver says whether a build's logs are to be deleted. What is expired stays so, but a hold stops what is not deleted yet.

@@ -43,14 +43,16 @@ func logsOf(t testing.TB, s *Store, uid types.UID) int {
 	return len(attempts)
 }
 
-// sweep calls Sweep, and gives which builds it called expired for.
+// sweep calls Sweep, and gives which builds it found expired.
 func sweep(t testing.TB, s *Store) (expired []types.UID, deleted int) {
 	t.Helper()
 	var mu sync.Mutex
 	deleted, err := s.Sweep(t.Context(), func(_ context.Context, b Build) error {
 		mu.Lock()
 		defer mu.Unlock()
-		expired = append(expired, b.UID)
+		if b.Expired != nil {
+			expired = append(expired, b.UID)
+		}
 		return nil
 	})
 	must(t, err)
@@ -99,6 +101,30 @@ func TestSweepDeletesWhatIsOver(t *testing.T) {
 		must(t, s.PutBuild(t.Context(), finished("held")))
 		if expired, deleted := sweep(t, s); fmt.Sprint(expired) != "[held]" || deleted != 1 {
 			t.Errorf("the hold is over: expired %v, deleted %d", expired, deleted)
+		}
+	})
+}
+
+func TestSweepFindsWhatHasNotFinished(t *testing.T) {
+	each(t, Options{Clock: testingclock.NewFakeClock(epoch().Add(time.Hour))}, func(t *testing.T, s *Store) {
+		running, held, over := finished("running"), finished("running-held"), finished("done")
+		running.Finished, held.Finished, held.Held = nil, nil, true
+		for _, build := range []Build{running, held, over} {
+			withLog(t, s, build)
+		}
+		must(t, s.PutBuild(t.Context(), Build{Namespace: "team", Name: "app", UID: "without-logs"}))
+		var mu sync.Mutex
+		var found []types.UID
+		refused := errors.New("the API does not answer")
+		deleted, err := s.Sweep(t.Context(), func(_ context.Context, b Build) error {
+			mu.Lock()
+			defer mu.Unlock()
+			found = append(found, b.UID)
+			return refused
+		})
+		slices.Sort(found)
+		if deleted != 0 || !errors.Is(err, refused) || fmt.Sprint(found) != "[running running-held]" {
+			t.Errorf("found %v, deleted %d, %v", found, deleted, err)
 		}
 	})
 }

@@ -31,7 +31,9 @@ var layers = []layer{
 	{"jobs", []string{"jobs", "apis"}},
 	{"apiserver/builder", []string{"apiserver/builder"}}, // a library of its own, which knows no resource
 	{"archive", []string{"archive"}},                     // a library of its own, which knows streams of bytes and nothing of builds
-	{"apiserver", append([]string{"apiserver", "apis", "archive"}, pureFunctions...)},
+	{"records", []string{"records", "apis"}},
+	{"apiserver", append([]string{"apiserver", "apis", "archive", "records"}, pureFunctions...)},
+	{"controllers/records", append([]string{"controllers", "apis", "records"}, pureFunctions...)}, // the only one: what is recorded decides nothing
 	{"controllers", append([]string{"controllers", "apis", "archive"}, pureFunctions...)},
 	{"e2e", []string{"e2e", "apis"}},
 	{"kustomize", nil}, // manifests and their tests, which know only what a cluster would

@@ -32,6 +32,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/metrics"
 	admission "goldsmith.dev/goldsmith/controllers/queue"
 	"goldsmith.dev/goldsmith/controllers/reconciliation"
+	"goldsmith.dev/goldsmith/controllers/records"
 	"goldsmith.dev/goldsmith/controllers/waiting"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/queue"
@@ -62,6 +63,8 @@ type Options struct {
 	Queue queue.Limits
 	// LogArchive is where logs are archived. Defaults to nowhere. It is the caller's to close.
 	LogArchive *archive.Store
+	// Records has the database that builds are recorded in. Defaults to none. It is the caller's to close.
+	Records records.Source
 	// Registerer takes the metrics of builds. Defaults to one that nobody reads.
 	Registerer prometheus.Registerer
 }
@@ -122,31 +125,42 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	given := reconciliation.Options{Client: client, Kube: kube, Builders: options.Builders, Events: events, Clock: options.Clock}
+	return mgr, addControllers(ctx, mgr, options, given)
+}
+
+// addControllers adds each controller with its metrics.
+func addControllers(ctx context.Context, mgr manager.Manager, options Options, given reconciliation.Options) error {
 	builds, err := metrics.NewBuilds(options.Registerer)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := metrics.RegisterPhases(options.Registerer, mgr.GetCache(), mgr.Elected()); err != nil {
-		return nil, err
+		return err
 	}
 	waits, err := metrics.NewQueue(options.Registerer)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := admission.Prepare(ctx, mgr.GetCache()); err != nil {
-		return nil, err
+		return err
 	}
 	turns := admission.New(admission.Options{
 		Limits: options.Queue, Cache: mgr.GetCache(), API: mgr.GetAPIReader(), Metrics: waits, Clock: options.Clock,
 	})
-	given := reconciliation.Options{Client: client, Kube: kube, Builders: options.Builders, Events: events, Clock: options.Clock}
-	if err := image.SetupWithManager(mgr, image.Options{Options: given, Metrics: builds, LogsArchived: options.LogArchive != nil}); err != nil {
-		return nil, fmt.Errorf("controller of images: %w", err)
+	err = image.SetupWithManager(mgr, image.Options{
+		Options: given, Metrics: builds, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil,
+	})
+	if err != nil {
+		return fmt.Errorf("controller of images: %w", err)
 	}
 	if err := imagebuild.SetupWithManager(mgr, imagebuild.Options{Options: given, Metrics: builds, Queue: turns}); err != nil {
-		return nil, fmt.Errorf("controller of builds: %w", err)
+		return fmt.Errorf("controller of builds: %w", err)
 	}
-	return mgr, addLogArchive(mgr, options, given)
+	if err := addLogArchive(mgr, options, given); err != nil {
+		return err
+	}
+	return addRecords(mgr, options, given)
 }
 
 // addLogArchive has logs archived, if there is an archive.
@@ -161,6 +175,22 @@ func addLogArchive(mgr manager.Manager, options Options, given reconciliation.Op
 	err = logarchive.SetupWithManager(mgr, logarchive.Options{Options: given, Archive: options.LogArchive, Metrics: logs})
 	if err != nil {
 		return fmt.Errorf("controller of logs: %w", err)
+	}
+	return nil
+}
+
+// addRecords has builds recorded, if there is a database.
+func addRecords(mgr manager.Manager, options Options, given reconciliation.Options) error {
+	if options.Records == nil {
+		return nil
+	}
+	measured, err := metrics.NewRecords(options.Registerer, mgr.GetCache(), mgr.Elected(), options.Clock)
+	if err != nil {
+		return err
+	}
+	err = records.SetupWithManager(mgr, records.Options{Options: given, Source: options.Records, Metrics: measured})
+	if err != nil {
+		return fmt.Errorf("controller of records: %w", err)
 	}
 	return nil
 }

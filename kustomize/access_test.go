@@ -163,8 +163,9 @@ func peopleGetTheirRightsByTheClustersRoles(t *testing.T, built installation) {
 		}
 	}
 	for into, expected := range map[string][]string{
-		"view":  {"list images", "watch imagebuilds", "get imagebuilds/log", "get imagebuilds/diff", "get images/plan", "create imageplans", "list queuedbuilds", "get images/channels"},
-		"edit":  {"create images", "delete imagebuilds", "create images/instantiate", "create imagebuilds/cancel", "create imagebuilds/rerun", "update images/channels"},
+		"view": {"list images", "watch imagebuilds", "get imagebuilds/log", "get imagebuilds/diff", "get images/plan", "create imageplans", "list queuedbuilds", "get images/channels",
+			"get images/history", "get images/stats", "get images/notes", "get images/changes", "get imagereports", "list imagereports"},
+		"edit":  {"create images", "create images/notes", "delete imagebuilds", "create images/instantiate", "create imagebuilds/cancel", "create imagebuilds/rerun", "update images/channels"},
 		"admin": {"use serviceaccounts"},
 	} {
 		for _, each := range expected {

@@ -30,6 +30,9 @@ const (
 	monitoring   = "monitoring"
 	archiveS3    = "archive-s3"
 	archiveS3CA  = "archive-s3-ca"
+
+	recordsExternal = "records-external"
+	recordsPostgres = "records-postgres"
 )
 
 // operators are the ConfigMaps that components want the operator to make.
@@ -69,7 +72,8 @@ func installations(t *testing.T) []installation {
 		all = append(all, installation{name: "overlays/" + entry.Name(), objects: build(t, tree, "kustomize/overlays/"+entry.Name())})
 	}
 	for _, etcd := range [][]string{nil, {singleNode}, {etcdHA}, {externalEtcd}, {singleNode, externalEtcd}} {
-		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}, {archiveS3}, {certManager, monitoring, archiveS3, archiveS3CA}} {
+		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}, {archiveS3}, {recordsExternal}, {recordsPostgres},
+			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal}} {
 			components := slices.Concat(rest, etcd)
 			all = append(all, installation{
 				name:       "base+" + strings.Join(components, "+"),
@@ -79,7 +83,7 @@ func installations(t *testing.T) []installation {
 		}
 	}
 	production := slices.IndexFunc(all, func(i installation) bool { return i.name == "overlays/production" })
-	if production < 0 || len(all) < 3+30 {
+	if production < 0 || len(all) < 3+45 {
 		t.Fatalf("found %d installations", len(all))
 	}
 	all[production].components = []string{etcdHA, certManager, monitoring}
@@ -190,6 +194,9 @@ func TestInstallations(t *testing.T) {
 		"BindingsAreOfRolesAndAccountsThatThereAre":     bindingsAreOfRolesAndAccountsThatThereAre,
 		"BothKnowTheSameBuilders":                       bothKnowTheSameBuilders,
 		"BothHaveTheArchiveThatWasChosen":               bothHaveTheArchiveThatWasChosen,
+		"BothHaveTheDatabaseThatWasChosen":              bothHaveTheDatabaseThatWasChosen,
+		"OnlyTheRecordsReachTheirDatabase":              onlyTheRecordsReachTheirDatabase,
+		"NobodyListensIn":                               nobodyListensIn,
 		"EveryAccountMayReport":                         everyAccountMayReport,
 		"AlertsAndDashboardAskForMetrics":               alertsAndDashboardAskForMetrics,
 		"PeopleGetTheirRightsByTheClustersRoles":        peopleGetTheirRightsByTheClustersRoles,

@@ -44,6 +44,9 @@ func secretNames(t *testing.T, built installation) []string {
 	if built.has(archiveS3) {
 		found = append(found, "goldsmith-log-archive")
 	}
+	if built.has(recordsExternal) || built.has(recordsPostgres) {
+		found = append(found, "goldsmith-records")
+	}
 	return found
 }
 
@@ -68,6 +71,9 @@ func whatPodsReferToIsThere(t *testing.T, built installation) {
 		for _, variable := range pod.Containers[0].Env {
 			if source := variable.ValueFrom; source != nil && source.ConfigMapKeyRef != nil && !slices.Contains(configMaps, source.ConfigMapKeyRef.Name) {
 				t.Errorf("%s: there is no ConfigMap %s", each, source.ConfigMapKeyRef.Name)
+			}
+			if source := variable.ValueFrom; source != nil && source.SecretKeyRef != nil && !slices.Contains(secrets, source.SecretKeyRef.Name) {
+				t.Errorf("%s: there is no Secret %s", each, source.SecretKeyRef.Name)
 			}
 		}
 		for _, source := range pod.Containers[0].EnvFrom {

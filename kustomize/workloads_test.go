@@ -48,6 +48,9 @@ func theExpectedPodsRun(t *testing.T, built installation) {
 	if built.has(externalEtcd) {
 		delete(want, "goldsmith-etcd")
 	}
+	if built.has(recordsPostgres) {
+		want["goldsmith-postgres"] = 1
+	}
 	have := map[string]int32{}
 	for _, each := range workloads(built.objects) {
 		have[each.name] = each.replicas
@@ -101,6 +104,9 @@ func containersAreProbed(t *testing.T, built installation) {
 			for name, probe := range map[string]*corev1.Probe{
 				"startup": container.StartupProbe, "readiness": container.ReadinessProbe, "liveness": container.LivenessProbe,
 			} {
+				if each.name == postgres && probe != nil && probe.Exec != nil && probe.Exec.Command[0] == "pg_isready" {
+					continue // it does not speak HTTP
+				}
 				if probe == nil || probe.HTTPGet == nil {
 					t.Errorf("%s: %s has no %s probe over HTTP", each, container.Name, name)
 					continue

@@ -112,7 +112,8 @@ func mergedDefinitions(sources []common.GetOpenAPIDefinitions) common.GetOpenAPI
 	}
 }
 
-// install makes the handlers of every resource and adds them to the server, group by group, and then the hooks.
+// install makes the handlers of every resource and adds them to the server, group by group, and then the hooks
+// and checks.
 func (o *Options) install(server *genericapiserver.GenericAPIServer, config *genericapiserver.RecommendedConfig) error {
 	scope := &Scope{
 		Scheme:      o.scheme,
@@ -149,6 +150,9 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 		if err := server.AddPostStartHook(hook.name, hook.run); err != nil {
 			return fmt.Errorf("add the post-start hook %s: %w", hook.name, err)
 		}
+	}
+	if err := server.AddReadyzChecks(o.server.checks...); err != nil {
+		return fmt.Errorf("add checks to /readyz: %w", err)
 	}
 	return nil
 }

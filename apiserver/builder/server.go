@@ -17,6 +17,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/kube-openapi/pkg/common"
 )
 
@@ -30,6 +31,7 @@ type Server struct {
 	openapi   []common.GetOpenAPIDefinitions
 	resources []resource
 	hooks     []hook
+	checks    []healthz.HealthChecker
 	plugins   []plugin
 	storage   StorageBackend
 	stored    []schema.GroupVersion // of several of a group, the last one counts
@@ -138,6 +140,13 @@ func (s *Server) WithStorage(backend StorageBackend) *Server {
 // retries what may fail for a while. Its context ends with the server.
 func (s *Server) WithPostStartHook(name string, run genericapiserver.PostStartHookFunc) *Server {
 	s.hooks = append(s.hooks, hook{name: name, run: run})
+	return s
+}
+
+// WithReadyzCheck adds checks to /readyz, beside those of the library. Each has a name of its own. While one of them fails
+// the server is not ready, and the log says why; /readyz/NAME tells those who may ask for it.
+func (s *Server) WithReadyzCheck(checks ...healthz.HealthChecker) *Server {
+	s.checks = append(s.checks, checks...)
 	return s
 }
 

@@ -62,6 +62,9 @@ func (b *bases) beginUpdate(ctx context.Context, object, old runtime.Object, _ *
 	if err != nil {
 		return nil, err
 	}
+	if writing, ok := ctx.Value(writingKey{}).(*writing); ok {
+		writing.before = stored
+	}
 	return b.begin(ctx, object, stored)
 }
 
@@ -90,8 +93,9 @@ type writingKey struct{}
 
 // writing is a write of an Image from its beginning to its end, with the lock that it may have taken.
 type writing struct {
-	lock  lock
-	abort context.CancelCauseFunc
+	before *images.Image // what the last try of an update found stored
+	lock   lock
+	abort  context.CancelCauseFunc
 }
 
 func startWriting(ctx context.Context) (context.Context, *writing) {

@@ -13,17 +13,38 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/util/dryrun"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/imageplan"
 	"goldsmith.dev/goldsmith/apiserver/images"
 )
 
+// Options are what the resource needs besides a server.
+type Options struct {
+	// Clock tells the time. Defaults to the real one.
+	Clock clock.PassiveClock
+	// Records are what is read by history, stats, notes and changes. Defaults to none.
+	Records *history.Database
+	// Edits takes what is changed of specs to the records. Defaults to nowhere.
+	Edits *history.Queue
+}
+
 // Provider provides the resource and its subresources.
-func Provider(clock clock.PassiveClock) builder.Provider {
+func Provider(options Options) builder.Provider {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	if options.Records == nil {
+		options.Records = &history.Database{}
+	}
 	return func(scope *builder.Scope) (builder.Storages, error) {
+		if err := options.Records.Prepare(); err != nil {
+			return nil, err
+		}
 		bases := &bases{lock: func(ctx context.Context, name string) (lock, error) { return scope.Lock(ctx, name) }}
 		store, err := builder.NewStore(scope, builder.Resource{
 			New:        func() runtime.Object { return &images.Image{} },
@@ -33,7 +54,7 @@ func Provider(clock clock.PassiveClock) builder.Provider {
 			ShortNames: []string{"img"},
 			Categories: []string{"goldsmith"},
 			Strategy:   newStrategy(scope.Scheme, bases),
-			Table:      newTable(clock),
+			Table:      newTable(options.Clock),
 			Attributes: attributes,
 		})
 		if err != nil {
@@ -42,11 +63,16 @@ func Provider(clock clock.PassiveClock) builder.Provider {
 		storages := builder.Storages{
 			"status":      store.Status(newStatusStrategy(scope.Scheme)),
 			"instantiate": newInstantiateREST(store, scope),
-			"channels":    newChannelsREST(store, scope, clock),
+			"channels":    newChannelsREST(store, scope, options.Clock),
 			"plan":        imageplan.Subresource(scope),
 		}
+		recorded := &recorded{images: store.Store, database: options.Records, clock: options.Clock}
+		storages["history"] = &historyREST{recorded}
+		storages["stats"] = &statsREST{recorded}
+		storages["changes"] = &changesREST{recorded}
+		storages["notes"] = &notesREST{recorded}
 		bases.images = store.Store
-		main := &Store{Store: store}
+		main := &Store{Store: store, edits: &edits{queue: options.Edits, scheme: scope.Scheme, clock: options.Clock}}
 		main.BeginCreate, main.BeginUpdate = bases.beginCreate, bases.beginUpdate
 		storages[""] = main
 		return storages, nil
@@ -56,6 +82,15 @@ func Provider(clock clock.PassiveClock) builder.Provider {
 // Store is the resource images.
 type Store struct {
 	*builder.Store
+	edits *edits
+}
+
+// Destroy has what is still to be recorded written, and closes the storage.
+func (s *Store) Destroy() {
+	if s.edits.queue != nil {
+		s.edits.queue.Close()
+	}
+	s.Store.Destroy()
 }
 
 // Create creates an Image. If it is based on another one, it holds the lock of all such writes in the namespace.
@@ -66,12 +101,16 @@ func (s *Store) Create(ctx context.Context, object runtime.Object, validate rest
 	return created, writing.explain(ctx, err)
 }
 
-// Update changes an Image, or creates it where server-side apply does. It locks as Create does if the base changes.
+// Update changes an Image, or creates it where server-side apply does. It locks as Create does if the base changes. What was
+// changed is recorded.
 func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	ctx, writing := startWriting(ctx)
 	defer writing.end()
 	updated, created, err := s.Store.Update(ctx, name, object, createValidation, updateValidation, forceAllowCreate, options)
+	if err == nil && !created && !dryrun.IsDryRun(options.DryRun) {
+		s.edits.take(ctx, writing.before, updated)
+	}
 	return updated, created, writing.explain(ctx, err)
 }
 

@@ -62,8 +62,12 @@ func (l *archivedLogs) Open(ctx context.Context, build *images.ImageBuild, attem
 	name := archivedName(build, attempt)
 	if attempt.Outcome != "" {
 		// The pod may have only the end of it; and while the archive does not answer the pod may have it.
-		if l.isWhole(ctx, name) {
-			return l.open(ctx, build, attempt, options)
+		if summary := l.sealed(ctx, name); summary != nil {
+			log, err := l.archive.SealedReader(ctx, name, summary, position(options))
+			if err != nil {
+				return nil, err
+			}
+			return l.show(ctx, build, attempt, options, log), nil
 		}
 	}
 	log, err := l.fromPod(ctx, build, attempt, options)
@@ -80,12 +84,15 @@ func (l *archivedLogs) Open(ctx context.Context, build *images.ImageBuild, attem
 	return nil, cmp.Or(l.expired(ctx, build), err)
 }
 
-// isWhole says whether the archive says at once that it has all of a log.
-func (l *archivedLogs) isWhole(ctx context.Context, name archive.Attempt) bool {
+// sealed is the summary of a log, if the archive says at once that it has all of it.
+func (l *archivedLogs) sealed(ctx context.Context, name archive.Attempt) *archive.Summary {
 	ctx, cancel := context.WithTimeout(ctx, archiveAnswer)
 	defer cancel()
 	summary, err := l.archive.Summary(ctx, name)
-	return err == nil && summary != nil
+	if err != nil {
+		return nil
+	}
+	return summary
 }
 
 // fromPod reads the log of the attempt's pod, with its timestamps: what begins without one is none. A log that is followed goes on
@@ -108,21 +115,25 @@ func (l *archivedLogs) fromPod(ctx context.Context, build *images.ImageBuild, at
 	return withTimestamps(limited{Reader: buffered, Closer: log}, options.Timestamps), nil
 }
 
-// open reads the log from the archive. Where it is there in part a warning says why. One that is followed ends once it is
-// whole.
+// open reads the log from the archive.
 func (l *archivedLogs) open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
-	name := archivedName(build, attempt)
-	log, err := l.archive.Reader(ctx, name, position(options))
+	log, err := l.archive.Reader(ctx, archivedName(build, attempt), position(options))
 	if err != nil {
 		return nil, err
 	}
-	if summary, err := l.archive.Summary(ctx, name); err == nil && summary != nil && summary.InPart {
-		warning.AddWarning(ctx, "", fmt.Sprintf("the log of attempt %d is there in part: %s", name.Number, summary.Why))
+	return l.show(ctx, build, attempt, options, log), nil
+}
+
+// show makes what the archive has what was asked for. Where it is there in part a warning says why. What is followed ends
+// once it is whole.
+func (l *archivedLogs) show(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions, log *archive.Reader) io.ReadCloser {
+	if summary := log.Summary(); summary != nil && summary.InPart {
+		warning.AddWarning(ctx, "", fmt.Sprintf("the log of attempt %d is there in part: %s", attempt.Number, summary.Why))
 	}
 	if options.Follow {
-		log = &passage{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log, archived: true}
+		return withTimestamps(&passage{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log, archived: log}, options.Timestamps)
 	}
-	return withTimestamps(log, options.Timestamps), nil
+	return withTimestamps(log, options.Timestamps)
 }
 
 // position is where a log begins in the archive.

@@ -23,6 +23,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/warning"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	testingclock "k8s.io/utils/clock/testing"
@@ -309,7 +310,11 @@ func TestWhatIsSaidOfALogThatCannotBeRead(t *testing.T) {
 	w.Expect(err).To(MatchError(ErrLogGone))
 
 	w.archived(t.Context(), stamped(3), &archive.Seal{InPart: true, Why: "its node was lost"})
-	w.Expect(w.read(t.Context(), corev1.PodLogOptions{})).To(Equal(plain(stamped(3))))
+	for _, w.attempt.Outcome = range []v1alpha1.AttemptOutcome{v1alpha1.AttemptFailed, ""} { // the archive is asked first, and last
+		said := &warnings{}
+		w.Expect(w.read(warning.WithWarningRecorder(t.Context(), said), corev1.PodLogOptions{})).To(Equal(plain(stamped(3))))
+		w.Expect(*said).To(ConsistOf("the log of attempt 1 is there in part: its node was lost"))
+	}
 	w.Expect(w.store.PutBuild(t.Context(), archive.Build{
 		Namespace: "default", Name: "once", UID: w.build.UID, Finished: ptr.To(w.clock.Now()), Retention: ptr.To(time.Hour),
 	})).To(Succeed())
@@ -323,6 +328,10 @@ func TestWhatIsSaidOfALogThatCannotBeRead(t *testing.T) {
 	w.Expect(apierrors.IsGone(said)).To(BeTrue())
 	w.Expect(said).To(MatchError(ContainSubstring("was deleted at 2026-03-01T15:00:00Z: history.logRetention kept it for 1h0m0s")))
 }
+
+type warnings []string
+
+func (w *warnings) AddWarning(_, text string) { *w = append(*w, text) }
 
 func TestAnArchiveThatIsAwayIsNoLogThatIsGone(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "logs")

@@ -5,27 +5,34 @@ package imagebuild
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/records"
 )
 
-// diffREST is the diff subresource: it compares a build with another.
+const diffResource = "imagebuilds/diff"
+
+// diffREST is the diff subresource: it compares a build with another. Either may be one that is there no more.
 type diffREST struct {
-	builds rest.Getter
-	scope  *builder.Scope
+	builds  rest.Getter
+	records *history.Database
+	scope   *builder.Scope
 }
 
 var (
@@ -62,11 +69,11 @@ func (r *diffREST) Get(ctx context.Context, name string, object runtime.Object) 
 	if err := r.mayCompare(ctx, options.With); err != nil {
 		return nil, err
 	}
-	from, err := r.read(ctx, options.With)
+	from, err := r.read(ctx, options.With, types.UID(options.WithUID))
 	if err != nil {
 		return nil, err
 	}
-	to, err := r.read(ctx, name)
+	to, err := r.read(ctx, name, types.UID(options.UID))
 	if err != nil {
 		return nil, err
 	}
@@ -97,16 +104,48 @@ func (r *diffREST) mayCompare(ctx context.Context, name string) error {
 	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q may not get the difference to it", user.GetName()))
 }
 
-func (r *diffREST) read(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
+// read reads the build that is meant: the one that is there or, by its UID, the record of one that was deleted.
+func (r *diffREST) read(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
 	stored, err := getBuild(ctx, r.builds, name)
-	if err != nil {
+	switch {
+	case err != nil && (uid == "" || !apierrors.IsNotFound(err)):
 		return nil, err
+	case err != nil || uid != "" && stored.UID != uid:
+		return r.readRecord(ctx, name, uid)
 	}
 	build := &v1alpha1.ImageBuild{}
 	if err := r.scope.Scheme.Convert(stored, build, nil); err != nil {
 		return nil, apierrors.NewInternalError(fmt.Errorf("comparing imagebuild %s: %w", name, err))
 	}
 	return build, nil
+}
+
+// readRecord reads what is recorded of a build. It is asked for by its name as well, because rights are given by name.
+func (r *diffREST) readRecord(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
+	store, err := r.records.Store()
+	switch {
+	case err != nil:
+		return nil, history.Error(err, diffResource, name)
+	case store == nil:
+		return nil, notRecorded(name, uid)
+	}
+	namespace := apirequest.NamespaceValue(ctx)
+	record, err := store.Build(ctx, namespace, uid)
+	switch {
+	case errors.Is(err, records.ErrNotFound), err == nil && record.Name != name:
+		return nil, notRecorded(name, uid)
+	case err != nil:
+		return nil, history.Error(err, diffResource, name)
+	}
+	return &v1alpha1.ImageBuild{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: uid}, Spec: record.Spec, Status: record.Status,
+	}, nil
+}
+
+func notRecorded(name string, uid types.UID) error {
+	err := apierrors.NewNotFound(images.Resource("imagebuilds"), name)
+	err.ErrStatus.Message = fmt.Sprintf("there is no imagebuild %q with the uid %s, nor a record of one", name, uid)
+	return err
 }
 
 func difference(from, to *v1alpha1.ImageBuild) *v1alpha1.ImageBuildDiff {

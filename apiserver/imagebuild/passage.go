@@ -13,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/klog/v2"
 
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/archive"
@@ -42,9 +43,9 @@ type passage struct {
 	// mark is the end of what was read from the pod, and offset how much that was.
 	mark   []byte
 	offset int64
-	// archived is whether log is the archive's, sealed whether it is whole there, and waited for how long nothing came.
-	archived, sealed bool
-	waited           time.Duration
+	// archived is what log reads once it is the archive's, and waited for how long nothing came from there.
+	archived *archive.Reader
+	waited   time.Duration
 }
 
 // Read reads what comes next. It waits for it.
@@ -52,7 +53,7 @@ func (p *passage) Read(buffer []byte) (int, error) {
 	for {
 		n, err := p.read(buffer)
 		p.offset += int64(n)
-		if !p.archived {
+		if p.archived == nil {
 			p.mark = append(p.mark, buffer[:n]...)
 			p.mark = append(p.mark[:0], p.mark[max(0, len(p.mark)-passageMark):]...)
 		}
@@ -71,7 +72,7 @@ func (p *passage) Read(buffer []byte) (int, error) {
 
 // read reads the log, unless what a pod gives is none: the kubelet says in its place that it does not have it any more.
 func (p *passage) read(buffer []byte) (int, error) {
-	if p.archived || p.offset > 0 || len(buffer) < archive.BeginLength {
+	if p.archived != nil || p.offset > 0 || len(buffer) < archive.BeginLength {
 		return p.log.Read(buffer)
 	}
 	n, err := io.ReadAtLeast(p.log, buffer, archive.BeginLength)
@@ -89,7 +90,7 @@ func (p *passage) goOn(end error) error {
 	if p.ctx.Err() != nil {
 		return end
 	}
-	if p.archived {
+	if p.archived != nil {
 		if !errors.Is(end, io.EOF) {
 			return end
 		}
@@ -117,22 +118,24 @@ func (p *passage) isWhole() bool {
 
 // cross goes over to the archive, at the place where the pod's log has ended.
 func (p *passage) cross() error {
-	_ = p.log.Close() // it has ended
+	if err := p.log.Close(); err != nil { // it has ended, so nothing of it is lost
+		klog.FromContext(p.ctx).V(2).Info("closing the log of a pod failed", "namespace", p.build.Namespace, "imagebuild", p.build.Name, "attempt", p.attempt.Number, "err", err)
+	}
 	return wait.PollUntilContextTimeout(p.ctx, archivePoll, archiveLimit, true, func(context.Context) (bool, error) {
-		log, err := p.find()
+		log, archived, err := p.find()
 		if errors.Is(err, archive.ErrNotFound) {
 			return false, nil // the archive is a moment behind
 		}
 		if err != nil {
 			return false, err
 		}
-		p.log, p.archived = log, true
+		p.log, p.archived = log, archived
 		return true, nil
 	})
 }
 
-// find opens the archived log where the pod's has ended. ErrNotFound if the archive does not have it yet.
-func (p *passage) find() (io.ReadCloser, error) {
+// find opens the archived log, and what reads it, where the pod's has ended. ErrNotFound if the archive does not have it yet.
+func (p *passage) find() (io.ReadCloser, *archive.Reader, error) {
 	name, from, mark := archivedName(p.build, p.attempt), position(p.options), p.mark
 	switch {
 	case p.offset == 0:
@@ -144,33 +147,26 @@ func (p *passage) find() (io.ReadCloser, error) {
 		}
 		from = archive.Position{Since: archive.Timestamp(mark)}
 		if from.Since.IsZero() {
-			return nil, errors.New("the line that was read last is too long to be found again")
+			return nil, nil, errors.New("the line that was read last is too long to be found again")
 		}
 	}
 	log, err := p.logs.archive.Reader(p.ctx, name, from)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	buffered := bufio.NewReaderSize(log, passageBuffer)
 	if p.offset > 0 {
 		if _, err := archive.SkipPast(buffered, mark); err != nil {
-			return nil, errors.Join(err, log.Close())
+			return nil, nil, errors.Join(err, log.Close())
 		}
 	}
-	return limited{Reader: buffered, Closer: log}, nil
+	return limited{Reader: buffered, Closer: log}, log, nil
 }
 
 // awaitMore waits until the archive may have more of the log. The error is io.EOF if there is no more.
 func (p *passage) awaitMore() error {
-	if p.sealed {
+	if p.archived.Summary() != nil {
 		return io.EOF
-	}
-	summary, err := p.logs.archive.Summary(p.ctx, archivedName(p.build, p.attempt))
-	if err != nil {
-		return fmt.Errorf("going on in the archive: %w", err)
-	}
-	if p.sealed = summary != nil; p.sealed {
-		return nil // what came with the seal is still to be read
 	}
 	if p.waited += archivePoll; p.waited > archiveLimit {
 		return errors.New("the log does not go on in the archive")

@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/archive"
 )
@@ -26,6 +27,8 @@ type Options struct {
 	Logs LogSource
 	// Archive opens what has the logs that their pods do not have any more; nil is none. Defaults to none. Not with Logs.
 	Archive func() (*archive.Store, error)
+	// Records have the builds that are there no more, to be compared. Defaults to none.
+	Records *history.Database
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
 }
@@ -35,7 +38,13 @@ func Provider(options Options) builder.Provider {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
+	if options.Records == nil {
+		options.Records = &history.Database{}
+	}
 	return func(scope *builder.Scope) (builder.Storages, error) {
+		if err := options.Records.Prepare(); err != nil {
+			return nil, err
+		}
 		client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
 		if err != nil {
 			return nil, fmt.Errorf("reading logs of pods and priority classes: %w", err)
@@ -56,7 +65,7 @@ func Provider(options Options) builder.Provider {
 			"rerun":  &rerunREST{builds: store.Store, scope: scope},
 			"report": newReportREST(store.Store, scope.Scheme, options.Clock),
 			"log":    log,
-			"diff":   &diffREST{builds: store.Store, scope: scope},
+			"diff":   &diffREST{builds: store.Store, records: options.Records, scope: scope},
 		}, nil
 	}
 }

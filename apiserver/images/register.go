@@ -46,6 +46,16 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ImageBuildLogOptions{},
 		&ImageBuildDiff{},
 		&ImageBuildDiffOptions{},
+		&ImageReport{},
+		&ImageReportList{},
+		&ImageHistory{},
+		&ImageHistoryOptions{},
+		&ImageStats{},
+		&ImageStatsOptions{},
+		&ImageNote{},
+		&ImageNoteList{},
+		&ImageChanges{},
+		&ImageJournalOptions{},
 	)
 	return nil
 }

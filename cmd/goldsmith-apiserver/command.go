@@ -14,10 +14,12 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/builders"
 	"goldsmith.dev/goldsmith/cmd/limits"
 	"goldsmith.dev/goldsmith/cmd/logarchive"
+	"goldsmith.dev/goldsmith/cmd/records"
 )
 
 // version is stamped by the build.
@@ -39,10 +41,14 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 		WithBindAddress(net.IPv4zero).
 		WithPort(securePort).
 		WithWriter(out)
-	registered, limited, archived := &builders.Flags{}, &limits.Flags{}, &logarchive.Flags{}
+	registered, limited, archived, recorded := &builders.Flags{}, &limits.Flags{}, &logarchive.Flags{}, &records.Flags{}
 	command, err := apiserver.Register(server, apiserver.Options{
 		Builders: registered.Read, Queue: limited.Read,
 		LogArchive: func() (*archive.Store, error) { return archived.Open(context.Background()) }, // for the life of the process
+		Records: func() (history.Source, error) {
+			database, err := recorded.Open(context.Background()) // for the life of the process, too
+			return database.Reader(), err
+		},
 	}).ToServerCommand()
 	if err != nil {
 		return nil, err
@@ -55,6 +61,7 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 	registered.AddTo(command.Flags())
 	limited.AddTo(command.Flags())
 	archived.AddTo(command.Flags(), "none")
+	recorded.AddTo(command.Flags(), "none")
 	command.Version = version
 	if err := addLogFlag(command); err != nil {
 		return nil, err

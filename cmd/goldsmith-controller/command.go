@@ -15,6 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/builders"
 	"goldsmith.dev/goldsmith/cmd/limits"
 	"goldsmith.dev/goldsmith/cmd/logarchive"
+	"goldsmith.dev/goldsmith/cmd/records"
 	"goldsmith.dev/goldsmith/controllers/certificates"
 )
 
@@ -24,6 +25,7 @@ type options struct {
 	builders   builders.Flags
 	limits     limits.Flags
 	logArchive logarchive.Flags
+	records    records.Flags
 
 	leaderElect          bool
 	leaderElectNamespace string
@@ -69,6 +71,7 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 	o.builders.AddTo(flags)
 	o.limits.AddTo(flags)
 	o.logArchive.AddTo(flags, "none")
+	o.records.AddTo(flags, "none")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true,
 		"act only while holding a Lease, so that several of these processes can run; "+
 			"$POD_NAME, if set, is this process's name in it: started again under its name, it goes on without waiting")

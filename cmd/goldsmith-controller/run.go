@@ -46,6 +46,11 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 	if logs != nil {
 		defer func() { err = errors.Join(err, logs.Close()) }()
 	}
+	history, err := o.records.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, history.Close()) }()
 	config, err := o.config()
 	if err != nil {
 		return err
@@ -70,6 +75,7 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 		Metrics:       o.metrics(),
 		Registerer:    metrics.Registry,
 		LogArchive:    logs,
+		Records:       history.Source(),
 	})
 	if err != nil {
 		return err

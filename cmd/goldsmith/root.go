@@ -11,15 +11,19 @@ import (
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/build"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/cancel"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/changes"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/demo"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/diff"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/history"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/kubectl"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/logs"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/notes"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/plan"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/promote"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/queue"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/rerun"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/stats"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/watch"
 )
@@ -45,6 +49,10 @@ func newRootCommand() *cobra.Command {
 		build.NewCommand(),
 		rerun.NewCommand(),
 		diff.NewCommand(),
+		history.NewCommand(),
+		stats.NewCommand(),
+		notes.NewCommand(),
+		changes.NewCommand(),
 		cancel.NewCommand(),
 		logs.NewCommand(),
 		watch.NewCommand(),

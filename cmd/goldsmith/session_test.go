@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"sigs.k8s.io/yaml"
@@ -165,6 +166,18 @@ func (s *session) waits(build string, phase v1alpha1.BuildPhase) {
 	if err != nil {
 		s.t.Fatalf("wait until build %s is %s: %v", build, phase, err)
 	}
+}
+
+// waitsForRecord returns once a build is recorded as it ended.
+func (s *session) waitsForRecord(name string) (uid string) {
+	s.t.Helper()
+	build, err := s.connect().WaitForBuild(s.ctx, fields.OneTermEqualSelector("metadata.name", name), func(build *v1alpha1.ImageBuild) bool {
+		return meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildRecorded)
+	})
+	if err != nil {
+		s.t.Fatalf("wait until build %s is recorded: %v", name, err)
+	}
+	return string(build.UID)
 }
 
 func (s *session) connect() *client.Connection {

@@ -4,11 +4,15 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -72,8 +76,78 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("promote", "web-3", "stable").fails(exit.Failure, "channels[0].build", "Failed")
 	s.types("__complete", "promote", "web-2", "").says("stable\tweb-7\n")
 
+	asksTheRecords(s)
+
 	s.types("watch", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
 	s.types("watch", "web").stopsAt("web-7 ").matches(`(?s)^NAME +IMAGE +PHASE +WHY .*web-6 +web +Cancelled .*web-7 +web +Succeeded `)
+}
+
+// asksTheRecords asks what was recorded of what was done so far, of a build that is deleted and, at last, of an image that is.
+func asksTheRecords(s *session) {
+	for _, build := range []string{"web-2", "web-4", "web-5", "web-6", "web-7"} {
+		s.waitsForRecord(build)
+	}
+	uid := s.waitsForRecord("web-3")
+	connection := s.connect()
+	if err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Delete(s.ctx, "web-3", metav1.DeleteOptions{}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.types("history", "web").matches(`(?s)^NAME +PHASE +WHY .*\nweb-7 +Succeeded .*\nweb-3 +Failed +BuilderFailed +Manual .*` + uid + `\n.*web-1 +Succeeded`)
+	s.types("history", "web", "--outcome", "Cancelled").matches(`^NAME .*\nweb-6 +Cancelled +CancelRequested .*\n$`)
+	s.types("history", "web", "--limit", "1").matches(`^NAME .*\nweb-7 .*\n$`)
+	history := &v1alpha1.ImageHistory{}
+	if s.types("history", "web", "--limit", "2", "-o", "json").reads(history); len(history.Items) != 2 || history.Items[1].Name != "web-6" || history.Continue == "" {
+		s.t.Errorf("the history is %+v", history)
+	}
+	s.types("history", "web", "--outcome", "Cancelled", "-o", "name").says("imagebuild.images.goldsmith.dev/web-6\n")
+	s.types("history", "web", "--trigger", "Schedule").tells("no such build of image web is recorded\n")
+	s.types("history", "web", "--since", "yesterday").fails(exit.Failure, "since")
+	s.types("history", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
+	s.types("history", "web", "--limit", "-1").fails(exit.Failure, "--limit must be 0")
+	s.types("diff", "web-3", "web-7").fails(exit.Failure, "no build named web-3 in namespace default")
+	s.types("diff", "web-3", "web-7", "--uid", uid).matches(`(?s)BUILD +web-3 +web-7\n.*phase +Failed \(BuilderFailed\) +Succeeded\n`)
+
+	s.types("stats", "web").matches(`(?s)^IMAGE +web\nwindow +30d\nbuilds +7: 4 succeeded, 2 failed, 1 cancelled; .*success +66%\n.*failures +User 2\n.*health +\d+ of 100`)
+	s.types("stats", "web", "--since", "soon").fails(exit.Failure, "since")
+	stats := &v1alpha1.ImageStats{}
+	if s.types("stats", "web", "-o", "json").reads(stats); stats.Stats.Builds != 7 {
+		s.t.Errorf("the statistics are %+v", stats.Stats)
+	}
+
+	s.types("notes", "web").tells("nothing was noted about image web\n")
+	s.types("notes", "web", "two lines\nof it", "--id", "first").matches(`(?s)^20\S+Z  \S+\n    two lines\n    of it\n$`)
+	s.types("notes", "web", "something else", "--id", "first").says("    two lines\n")
+	s.types("notes", "web", "another'; DROP TABLE notes; --").says("    another'; DROP TABLE notes; --\n")
+	s.types("notes", "web").matches(`(?s)^20\S+Z  \S+\n    another'; DROP TABLE notes; --\n\n20\S+Z  \S+\n    two lines\n    of it\n$`)
+	s.types("notes", "web", strings.Repeat("long", 1025)).fails(exit.Failure, "text")
+	s.types("notes", "nothing", "something").fails(exit.Failure, "no image named nothing in namespace default")
+	s.types("notes", "web", "something", "--uid", uid).fails(exit.Failure, "--uid is for showing notes")
+
+	s.changesRetryLimit("web", 7)
+	s.types("changes", "web", "-o", "yaml").says("kind: ImageChanges\n", "path: retry.limit\n")
+	s.types("changes", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
+}
+
+// changesRetryLimit changes a field of an image that is no input, and returns once that is recorded.
+func (s *session) changesRetryLimit(image string, limit int) {
+	s.t.Helper()
+	connection := s.connect()
+	patch := fmt.Appendf(nil, `{"spec": {"retry": {"limit": %d}}}`, limit)
+	_, err := connection.ImagesV1alpha1().Images(connection.Namespace).Patch(s.ctx, image, types.MergePatchType, patch, metav1.PatchOptions{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	want := regexp.MustCompile(fmt.Sprintf(`(?s)^GENERATION .*\n\d+ .* retry\.limit +\S+ +%d`, limit))
+	for last := ""; ; {
+		shown := s.types("changes", image)
+		if shown.run(); want.MatchString(shown.out) {
+			return
+		}
+		if s.ctx.Err() != nil {
+			s.t.Fatalf("the change is not recorded: %s", last)
+		}
+		last = shown.out + shown.complaints
+	}
 }
 
 // serve starts a server in memory and returns its kubeconfig.

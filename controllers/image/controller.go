@@ -36,11 +36,13 @@ const (
 	recheck = time.Minute
 )
 
-// Options of the controller. All but LogsArchived are required.
+// Options of the controller. All but LogsArchived and BuildsRecorded are required.
 type Options struct {
 	reconciliation.Options
 	// LogsArchived is whether logs are archived: a finished build waits for that before it is pruned, for a day.
 	LogsArchived bool
+	// BuildsRecorded is whether builds are recorded in a database, for which a finished build waits in the same way.
+	BuildsRecorded bool
 	// Metrics counts what was pruned too early.
 	Metrics *metrics.Builds
 }
@@ -91,14 +93,14 @@ type news struct {
 	phase                         v1alpha1.BuildPhase
 	attempts                      int
 	resolved, cancelled, deleting bool
-	held, archived                bool
+	held, archived, recorded      bool
 }
 
 func newsOf(build *v1alpha1.ImageBuild) news {
 	return news{
 		uid: build.UID, phase: build.Status.Phase, attempts: len(build.Status.Attempts), resolved: build.Status.Resolved != nil,
 		cancelled: build.Spec.CancelRequested != nil, deleting: build.DeletionTimestamp != nil, held: trigger.Held(build),
-		archived: trigger.LogSettled(build),
+		archived: trigger.LogSettled(build), recorded: trigger.RecordSettled(build),
 	}
 }
 

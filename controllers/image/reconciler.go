@@ -59,7 +59,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 		return 0, fmt.Errorf("resolving inputs: %w", err)
 	}
 	decision := trigger.Next(trigger.Observed{
-		Image: image, Builds: builds, LogsArchived: r.LogsArchived, Now: r.Clock.Now(),
+		Image: image, Builds: builds, LogsArchived: r.LogsArchived, BuildsRecorded: r.BuildsRecorded, Now: r.Clock.Now(),
 		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear,
 	})
 	status := decision.Status
@@ -154,11 +154,21 @@ func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, old []*v1
 		case apierrors.IsNotFound(err):
 		case err != nil:
 			return fmt.Errorf("deleting old build %s: %w", build.Name, err)
-		case r.LogsArchived && !trigger.LogSettled(build):
-			r.Metrics.PrunedUnarchived()
+		default:
+			r.countPruned(build)
 		}
 	}
 	return nil
+}
+
+// countPruned counts a build that went before what it waited for.
+func (r *reconciler) countPruned(build *v1alpha1.ImageBuild) {
+	if r.LogsArchived && !trigger.LogSettled(build) {
+		r.Metrics.PrunedUnarchived()
+	}
+	if r.BuildsRecorded && !trigger.RecordSettled(build) {
+		r.Metrics.PrunedUnrecorded()
+	}
 }
 
 func number(build *v1alpha1.ImageBuild) int64 {

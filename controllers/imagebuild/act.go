@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/reconciliation"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
@@ -28,7 +28,7 @@ func (r *reconciler) act(ctx context.Context, build *v1alpha1.ImageBuild, observ
 	case state.CreateJob:
 		return r.createJob(ctx, build, seen)
 	case state.DeleteJob:
-		return false, r.deleteJob(ctx, observed.Job)
+		return false, reconciliation.DeleteJob(ctx, r.Kube, observed.Job)
 	case state.StopPod:
 		return false, r.stopPod(ctx, observed.Pod)
 	case state.NoAction:
@@ -59,14 +59,6 @@ func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, 
 		return true, nil
 	}
 	return false, err
-}
-
-func (r *reconciler) deleteJob(ctx context.Context, job *batchv1.Job) error {
-	background := metav1.DeletePropagationBackground
-	return client.IgnoreNotFound(r.Kube.BatchV1().Jobs(job.Namespace).Delete(ctx, job.Name, metav1.DeleteOptions{
-		Preconditions:     metav1.NewUIDPreconditions(string(job.UID)),
-		PropagationPolicy: &background,
-	}))
 }
 
 // stopPod lowers the pod's deadline: the builder is told to end, and the pod stays with its log.

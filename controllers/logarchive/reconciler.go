@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -25,9 +23,6 @@ import (
 )
 
 type workQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
-
-// maxMessage is the longest message of the condition, in bytes.
-const maxMessage = 1024
 
 type reconciler struct {
 	Options
@@ -158,25 +153,9 @@ func unavailable(failure archiveError) metav1.Condition {
 	}
 }
 
-// say writes the condition, unless the build says the same already: whatever the archive answers from one try to the next, it
-// is away.
 func (r *reconciler) say(ctx context.Context, build *v1alpha1.ImageBuild, condition metav1.Condition) error {
-	before := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildLogArchived)
-	if before != nil && before.Status == condition.Status && before.Reason == condition.Reason {
-		return nil
-	}
 	condition.Type = v1alpha1.BuildLogArchived
-	condition.ObservedGeneration = build.Generation
-	condition.LastTransitionTime = metav1.NewTime(r.Clock.Now().Truncate(time.Second))
-	if len(condition.Message) > maxMessage {
-		condition.Message = strings.ToValidUTF8(condition.Message[:maxMessage], "") + "…"
-	}
-	next := build.DeepCopy()
-	meta.SetStatusCondition(&next.Status.Conditions, condition)
-	if _, err := r.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{}); err != nil {
-		return fmt.Errorf("writing condition %s: %w", condition.Type, err)
-	}
-	return nil
+	return r.Say(ctx, build, condition)
 }
 
 // release deletes the Job of a build that was cancelled, with its pod: their log is in the archive.
@@ -190,14 +169,7 @@ func (r *reconciler) release(ctx context.Context, build *v1alpha1.ImageBuild) er
 	if err != nil || job.UID != attempt.JobUID || job.DeletionTimestamp != nil {
 		return client.IgnoreNotFound(err)
 	}
-	background := metav1.DeletePropagationBackground
-	err = r.Kube.BatchV1().Jobs(job.Namespace).Delete(ctx, job.Name, metav1.DeleteOptions{
-		Preconditions: metav1.NewUIDPreconditions(string(job.UID)), PropagationPolicy: &background,
-	})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("deleting Job %s of a cancelled build: %w", job.Name, err)
-	}
-	return nil
+	return reconciliation.DeleteJob(ctx, r.Kube, job)
 }
 
 // key is what the archive calls the log of an attempt.

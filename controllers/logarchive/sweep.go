@@ -4,7 +4,6 @@ package logarchive
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -49,22 +48,29 @@ func (s *sweeper) ping(ctx context.Context) {
 
 // sweep goes on after an error: what failed is tried again the next time.
 func (s *sweeper) sweep(ctx context.Context) {
-	err := s.Archive.Builds(ctx, func(ctx context.Context, record archive.Build) error {
-		if record.Finished != nil {
-			return nil
-		}
-		live, err := s.live(ctx, record)
-		if live != nil || err != nil {
-			return err
-		}
-		return s.finish(ctx, record)
-	})
-	swept, sweeping := s.Archive.Sweep(ctx, s.expired)
+	swept, err := s.Archive.Sweep(ctx, s.found)
 	s.Metrics.Swept.Add(float64(swept))
-	if err := errors.Join(err, sweeping); err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil {
 		s.Metrics.Errors.Inc()
 		ctrl.LoggerFrom(ctx).Error(err, "deleting old logs")
 	}
+}
+
+// found says of a build that its logs are deleted, or ends those of one that is gone and that nobody saw finish.
+func (s *sweeper) found(ctx context.Context, record archive.Build) error {
+	build, err := s.live(ctx, record)
+	switch {
+	case err != nil:
+		return err
+	case build == nil && record.Finished == nil:
+		return s.finish(ctx, record)
+	case build == nil || record.Expired == nil:
+		return nil
+	}
+	return s.say(ctx, build, metav1.Condition{
+		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonLogExpired, Message: fmt.Sprintf(
+			"deleted at %s: history.logRetention keeps it for %s", record.Expired.UTC().Format(time.RFC3339), ptr.Deref(record.Retention, 0)),
+	})
 }
 
 // live is the build that a record is of, nil if it is there no more.
@@ -79,18 +85,6 @@ func (r *reconciler) live(ctx context.Context, record archive.Build) (*v1alpha1.
 		return nil, nil
 	}
 	return build, nil
-}
-
-// expired says of a build that its logs are deleted.
-func (s *sweeper) expired(ctx context.Context, record archive.Build) error {
-	build, err := s.live(ctx, record)
-	if build == nil || err != nil {
-		return err
-	}
-	return s.say(ctx, build, metav1.Condition{
-		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonLogExpired, Message: fmt.Sprintf(
-			"deleted at %s: history.logRetention keeps it for %s", record.Expired.UTC().Format(time.RFC3339), ptr.Deref(record.Retention, 0)),
-	})
 }
 
 // abandon ends the logs of builds of this name that are there no more.

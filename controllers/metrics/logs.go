@@ -3,16 +3,13 @@
 package metrics
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -40,8 +37,8 @@ func NewLogs(registerer prometheus.Registerer, builds client.Reader, elected <-c
 		Errors: counter("errors_total", "Errors of the archive of logs. What failed is tried again."),
 		Swept:  counter("swept_total", "Builds whose archived logs were deleted because of their retention."),
 	}
-	waiting := &unarchived{
-		builds: builds, elected: elected, clock: clock,
+	waiting := &waiting{
+		builds: builds, elected: elected, clock: clock, settled: trigger.LogSettled,
 		pending: prometheus.NewDesc("goldsmith_log_archive_pending", "Finished builds whose logs are not archived yet.", nil, nil),
 		lag:     prometheus.NewDesc("goldsmith_log_archive_lag_seconds", "How long the oldest of them has been finished; 0 if there is none.", nil, nil),
 	}
@@ -53,46 +50,4 @@ func NewLogs(registerer prometheus.Registerer, builds client.Reader, elected <-c
 		return nil, fmt.Errorf("registering the metrics of the archive of logs: %w", err)
 	}
 	return l, nil
-}
-
-// unarchived counts the finished builds whose logs are not archived.
-type unarchived struct {
-	builds       client.Reader
-	elected      <-chan struct{}
-	clock        clock.PassiveClock
-	pending, lag *prometheus.Desc
-}
-
-// Describe sends the descriptions of the gauges.
-func (u *unarchived) Describe(to chan<- *prometheus.Desc) {
-	to <- u.pending
-	to <- u.lag
-}
-
-// Collect counts.
-func (u *unarchived) Collect(to chan<- prometheus.Metric) {
-	select {
-	case <-u.elected:
-	default:
-		return
-	}
-	list := &v1alpha1.ImageBuildList{}
-	if err := u.builds.List(context.Background(), list, client.UnsafeDisableDeepCopy); err != nil {
-		to <- prometheus.NewInvalidMetric(u.pending, err)
-		return
-	}
-	var pending int
-	var lag time.Duration
-	for i := range list.Items {
-		build := &list.Items[i]
-		if !build.Status.Finished || trigger.LogSettled(build) {
-			continue
-		}
-		pending++
-		if build.Status.CompletionTime != nil {
-			lag = max(lag, u.clock.Since(build.Status.CompletionTime.Time))
-		}
-	}
-	to <- prometheus.MustNewConstMetric(u.pending, prometheus.GaugeValue, float64(pending))
-	to <- prometheus.MustNewConstMetric(u.lag, prometheus.GaugeValue, lag.Seconds())
 }

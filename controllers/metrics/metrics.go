@@ -21,7 +21,8 @@ type Builds struct {
 	finished *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	attempts *prometheus.CounterVec
-	pruned   prometheus.Counter
+	// pruned before their logs were archived, and before they were recorded
+	unarchived, unrecorded prometheus.Counter
 }
 
 // NewBuilds registers the metrics of builds.
@@ -40,12 +41,17 @@ func NewBuilds(registerer prometheus.Registerer) (*Builds, error) {
 			Name: "goldsmith_build_attempts_finished_total",
 			Help: "Attempts at builds that ended, by outcome, and by reason where they did not succeed.",
 		}, []string{"outcome", "reason"}),
-		pruned: prometheus.NewCounter(prometheus.CounterOpts{
+		unarchived: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "goldsmith_builds_pruned_unarchived_total",
 			Help: "Builds that were pruned although their logs were not archived, a day after their end.",
 		}),
+		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "goldsmith_builds_pruned_unrecorded_total",
+			Help: "Builds that were pruned although they were not recorded, a day after their end.",
+		}),
 	}
-	err := errors.Join(registerer.Register(b.finished), registerer.Register(b.duration), registerer.Register(b.attempts), registerer.Register(b.pruned))
+	err := errors.Join(registerer.Register(b.finished), registerer.Register(b.duration), registerer.Register(b.attempts),
+		registerer.Register(b.unarchived), registerer.Register(b.unrecorded))
 	if err != nil {
 		return nil, fmt.Errorf("registering the metrics of builds: %w", err)
 	}
@@ -76,7 +82,10 @@ func (b *Builds) Stored(before, after *v1alpha1.ImageBuildStatus) {
 }
 
 // PrunedUnarchived counts a build whose logs were lost with it.
-func (b *Builds) PrunedUnarchived() { b.pruned.Inc() }
+func (b *Builds) PrunedUnarchived() { b.unarchived.Inc() }
+
+// PrunedUnrecorded counts a build that no record tells of as it ended.
+func (b *Builds) PrunedUnrecorded() { b.unrecorded.Inc() }
 
 func failure(of *v1alpha1.BuildFailure) (class, reason string) {
 	if of == nil {

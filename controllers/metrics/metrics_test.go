@@ -144,3 +144,48 @@ goldsmith_log_archive_pending 2
 		t.Error(err)
 	}
 }
+
+func TestTheBuildsThatAreNotRecordedAreCounted(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	now := testingclock.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	builds := fake.NewClientBuilder().WithScheme(scheme)
+	for name, c := range map[string]struct {
+		finished bool
+		status   metav1.ConditionStatus
+		reason   string
+		age      time.Duration
+	}{
+		"runs": {}, "new": {finished: true, age: time.Minute}, "recorded": {true, metav1.ConditionTrue, v1alpha1.ReasonRecorded, 2 * time.Hour},
+		"waits": {true, metav1.ConditionFalse, v1alpha1.ReasonRecordsUnavailable, time.Hour}, "never": {true, metav1.ConditionFalse, v1alpha1.ReasonNotRecordable, 2 * time.Hour},
+	} {
+		build := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Finished: c.finished, CompletionTime: &metav1.Time{Time: now.Now().Add(-c.age)}}}
+		build.Namespace, build.Name = "default", name
+		if c.reason != "" {
+			build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildRecorded, Status: c.status, Reason: c.reason}}
+		}
+		builds.WithObjects(build)
+	}
+	registry, elected := prometheus.NewPedanticRegistry(), make(chan struct{})
+	if _, err := metrics.NewRecords(registry, builds.Build(), elected, now); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"goldsmith_records_lag_seconds", "goldsmith_records_pending"}
+	if count, err := testutil.GatherAndCount(registry, names...); err != nil || count != 0 {
+		t.Errorf("a process that waits to be elected has %d values: %v", count, err)
+	}
+	close(elected)
+	expected := `
+# HELP goldsmith_records_lag_seconds How long the oldest of them has been finished; 0 if there is none.
+# TYPE goldsmith_records_lag_seconds gauge
+goldsmith_records_lag_seconds 3600
+# HELP goldsmith_records_pending Finished builds that are not recorded yet.
+# TYPE goldsmith_records_pending gauge
+goldsmith_records_pending 2
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(expected), names...); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package reconciliation holds what every reconciler here is given, and what becomes of the error that one ends with.
+// Package reconciliation holds what every reconciler here is given, what more than one of them does, and what becomes of the
+// error that one ends with.
 package reconciliation
 
 import (
+	"context"
 	"fmt"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -53,10 +56,15 @@ type Options struct {
 
 // Settings of the controller that runs a reconciler with so many workers.
 func Settings(workers int) controller.Options {
-	return controller.Options{
+	return SettingsOf[ctrl.Request](workers)
+}
+
+// SettingsOf are Settings for requests of another type.
+func SettingsOf[request comparable](workers int) controller.TypedOptions[request] {
+	return controller.TypedOptions[request]{
 		MaxConcurrentReconciles: workers,
 		CacheSyncTimeout:        cacheSyncTimeout,
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstRetry, lastRetry),
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[request](firstRetry, lastRetry),
 	}
 }
 
@@ -68,6 +76,18 @@ func SpecChanged() predicate.Predicate {
 		DeleteFunc: func(event.DeleteEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool { return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() },
 	})
+}
+
+// DeleteJob deletes a Job and its pods, which would stay by default, but not another Job of its name. One that is gone is no error.
+func DeleteJob(ctx context.Context, kube kubernetes.Interface, job *batchv1.Job) error {
+	background := metav1.DeletePropagationBackground
+	err := kube.BatchV1().Jobs(job.Namespace).Delete(ctx, job.Name, metav1.DeleteOptions{
+		Preconditions: metav1.NewUIDPreconditions(string(job.UID)), PropagationPolicy: &background,
+	})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("deleting Job %s: %w", job.Name, err)
+	}
+	return nil
 }
 
 // Result is the end of a reconciliation: the result itself where there is no error. A conflict is looked at again after

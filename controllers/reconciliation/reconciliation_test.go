@@ -3,20 +3,59 @@
 package reconciliation
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"syscall"
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
+
+func TestAJobGoesWithItsPodsAndNotAnotherOfItsName(t *testing.T) {
+	jobs := batchv1.Resource("jobs")
+	for name, c := range map[string]struct {
+		answer *apierrors.StatusError
+		failed bool
+	}{
+		"deleted": {answer: &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusSuccess, Code: http.StatusOK}}},
+		"gone":    {answer: apierrors.NewNotFound(jobs, "web-1")},
+		"another": {answer: apierrors.NewConflict(jobs, "web-1", errors.New("its UID is another one")), failed: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked metav1.DeleteOptions
+			server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+				if err := json.NewDecoder(in.Body).Decode(&asked); err != nil || in.URL.Path != "/apis/batch/v1/namespaces/team/jobs/web-1" {
+					t.Errorf("%s %s: %v", in.Method, in.URL, err)
+				}
+				c.answer.ErrStatus.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
+				out.Header().Set("Content-Type", "application/json")
+				out.WriteHeader(int(c.answer.ErrStatus.Code))
+				_ = json.NewEncoder(out).Encode(c.answer.ErrStatus) // the client has gone
+			}))
+			defer server.Close()
+			kube := kubernetes.NewForConfigOrDie(&rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}})
+			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1", UID: "a"}}
+			if err := DeleteJob(t.Context(), kube, job); c.failed != (err != nil) || c.failed && !apierrors.IsConflict(err) {
+				t.Errorf("got error %v", err)
+			}
+			if asked.Preconditions == nil || *asked.Preconditions.UID != job.UID || *asked.PropagationPolicy != metav1.DeletePropagationBackground {
+				t.Errorf("asked for %+v", asked)
+			}
+		})
+	}
+}
 
 func TestAnErrorBecomesAResult(t *testing.T) {
 	images := v1alpha1.Resource("images")

@@ -23,6 +23,8 @@ type Environment struct {
 	Compaction time.Duration
 	// Archived is whether there is an archive of logs, which has something to say of a build once it has finished.
 	Archived bool
+	// Recorded is whether there is a database of records, which has something to say of such a build as well.
+	Recorded bool
 	// Patience is how long a spec waits for one thing to happen, Polling how often it looks.
 	Patience, Polling time.Duration
 }

@@ -61,7 +61,8 @@ func (w *world) end(ctx context.Context, name string) *v1alpha1.ImageBuild {
 		var err error
 		build, err = w.builds().Get(ctx, name, metav1.GetOptions{})
 		archived := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildLogArchived)
-		return build.Status.Finished && (archived || !w.environment.Archived), err
+		recorded := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildRecorded)
+		return build.Status.Finished && (archived || !w.environment.Archived) && (recorded || !w.environment.Recorded), err
 	}).Should(BeTrue())
 	return build
 }

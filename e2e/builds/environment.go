@@ -23,6 +23,8 @@ type Environment struct {
 	BuilderStart time.Duration
 	// Archived is whether there is an archive of logs, which has something to say of a build once it has finished.
 	Archived bool
+	// Recorded is whether there is a database of records, which has something to say of such a build as well.
+	Recorded bool
 	// Workers is how many builds run at a time. Only LocalSpecs look at it.
 	Workers int
 	// Kubectl is a command that runs kubectl with these arguments. Only ClusterSpecs use it.

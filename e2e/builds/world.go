@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -187,17 +188,14 @@ func (w *world) succeeded(ctx context.Context, name string) *v1alpha1.ImageBuild
 // settled waits until nothing more will be said of a build that has finished, and returns it.
 func (w *world) settled(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
-	if !w.environment.Archived {
-		return w.finished(ctx, name)
-	}
 	var build *v1alpha1.ImageBuild
-	w.eventually(ctx, func(ctx context.Context) (*v1alpha1.ImageBuild, error) {
+	w.eventually(ctx, func(ctx context.Context) (bool, error) {
 		var err error
 		build, err = w.builds().Get(ctx, name, metav1.GetOptions{})
-		return build, err
-	}).Should(HaveField("Status.Conditions", ContainElement(And(
-		HaveField("Type", v1alpha1.BuildLogArchived), HaveField("Status", metav1.ConditionTrue),
-	))))
+		archived := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildLogArchived)
+		recorded := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildRecorded)
+		return build.Status.Finished && (archived || !w.environment.Archived) && (recorded || !w.environment.Recorded), err
+	}).Should(BeTrue())
 	return build
 }
 

@@ -5,7 +5,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"path"
 )
 
 // archiveServer is the name, and the namespace, of the Deployment that serves the archive of logs.
@@ -21,33 +20,16 @@ type LogArchive struct {
 	Authority string
 }
 
-// components are those of an overlay that an archive takes, and the Secret of their user.
-func (a *LogArchive) components(overlay string) string {
+// addTo adds to a kustomization the components that an archive takes, what they read, and the Secret of its user.
+func (a *LogArchive) addTo(k *kustomization) {
 	if a == nil {
-		return ""
+		return
 	}
-	folder := path.Join(overlay, "..", "..", "components")
-	return fmt.Sprintf("components: [%q, %q]\n", folder+"/archive-s3", folder+"/archive-s3-ca") +
-		fmt.Sprintf("secretGenerator:\n- {name: goldsmith-log-archive, namespace: %s, envs: [log-archive.env]}\n", Namespace)
-}
-
-// generator is the entry of the ConfigMap that the components read.
-func (a *LogArchive) generator() string {
-	if a == nil {
-		return ""
-	}
-	return fmt.Sprintf("- {name: goldsmith-log-archive, namespace: %s, literals: [%q], files: [ca.crt]}\n", Namespace, "url="+a.URL)
-}
-
-// files are those that the two refer to.
-func (a *LogArchive) files() map[string]string {
-	if a == nil {
-		return map[string]string{}
-	}
-	return map[string]string{
-		"ca.crt":          a.Authority,
-		"log-archive.env": fmt.Sprintf("AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\n", a.AccessKeyID, a.SecretAccessKey),
-	}
+	k.components = append(k.components, "archive-s3", "archive-s3-ca")
+	k.configMaps = append(k.configMaps, fmt.Sprintf("{name: goldsmith-log-archive, namespace: %s, literals: [%q], files: [ca.crt]}", Namespace, "url="+a.URL))
+	k.secrets = append(k.secrets, fmt.Sprintf("{name: goldsmith-log-archive, namespace: %s, envs: [log-archive.env]}", Namespace))
+	k.files["ca.crt"] = a.Authority
+	k.files["log-archive.env"] = fmt.Sprintf("AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\n", a.AccessKeyID, a.SecretAccessKey)
 }
 
 // StopArchive takes the server of the archive of logs away, and returns when it is gone. What it holds stays. It may be called

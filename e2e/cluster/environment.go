@@ -53,6 +53,8 @@ type Environment struct {
 	Builders map[string]string
 	// LogArchive is where logs of builds are archived. Defaults to nowhere.
 	LogArchive *LogArchive
+	// Records are where builds are recorded. Defaults to nowhere.
+	Records *Records
 	// Compaction is how often Goldsmith's etcd forgets old versions of objects. Defaults to what the overlay says.
 	Compaction time.Duration
 	// Artifacts is the folder for what is kept of failed specs.

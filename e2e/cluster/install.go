@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -50,7 +52,11 @@ func (e Environment) Uninstall(ctx context.Context) error {
 func (e Environment) WaitReady(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, rollout)
 	defer stop()
-	for _, part := range []string{"statefulset/" + Etcd, "deployment/" + APIServer, "deployment/" + Controller} {
+	parts := []string{"statefulset/" + Etcd, "deployment/" + APIServer, "deployment/" + Controller}
+	if e.Records != nil {
+		parts = append(parts, "statefulset/"+Postgres)
+	}
+	for _, part := range parts {
 		if err := e.kubectl(ctx, "--namespace="+Namespace, "rollout", "status", part, "--timeout="+rollout.String()); err != nil {
 			return err
 		}
@@ -126,9 +132,9 @@ func (e Environment) withKustomization(use func(directory string) error) error {
 	if overlay, err = filepath.Rel(directory, overlay); err != nil {
 		return err
 	}
-	files := e.LogArchive.files()
-	files["kustomization.yaml"] = e.kustomization(overlay)
-	for name, text := range files {
+	built := e.kustomization(overlay)
+	built.files["kustomization.yaml"] = built.String()
+	for name, text := range built.files {
 		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
 			return err
 		}
@@ -136,27 +142,55 @@ func (e Environment) withKustomization(use func(directory string) error) error {
 	return use(directory)
 }
 
-// kustomization is the overlay with the container images of the version, with more builders, with an archive of logs, and
-// with the environment's interval of compaction.
-func (e Environment) kustomization(overlay string) string {
-	text := fmt.Sprintf("resources: [%q]\nimages:\n", overlay)
+// kustomization is an overlay with what is to be changed about it.
+type kustomization struct {
+	overlay    string
+	components []string // their names
+	// Entries of lists, each a line or more of YAML.
+	images, configMaps, secrets, patches []string
+	// files are those that they refer to.
+	files map[string]string
+}
+
+// kustomization is the overlay with the container images of the version, with more builders, with an archive of logs, with a
+// database of records, and with the environment's interval of compaction.
+func (e Environment) kustomization(overlay string) *kustomization {
+	k := &kustomization{overlay: overlay, files: map[string]string{}}
 	for _, image := range []string{"goldsmith-apiserver", "goldsmith-controller", "mock-builder"} {
-		text += fmt.Sprintf("- {name: %s, newTag: %q}\n", image, e.Version)
+		k.images = append(k.images, fmt.Sprintf("{name: %s, newTag: %q}", image, e.Version))
 	}
-	generators := e.LogArchive.generator()
+	e.LogArchive.addTo(k)
+	e.Records.addTo(k)
 	if len(e.Builders) > 0 {
-		generators += fmt.Sprintf("- name: goldsmith-builders\n  namespace: %s\n  behavior: merge\n  literals:\n", Namespace)
+		literals := ""
+		for name, image := range e.Builders {
+			literals += fmt.Sprintf("\n  - %q", name+"="+image)
+		}
+		k.configMaps = append(k.configMaps, fmt.Sprintf("name: goldsmith-builders\n  namespace: %s\n  behavior: merge\n  literals:%s", Namespace, literals))
 	}
-	for name, image := range e.Builders {
-		generators += fmt.Sprintf("  - %q\n", name+"="+image)
-	}
-	if generators != "" {
-		text += "configMapGenerator:\n" + generators
-	}
-	text += e.LogArchive.components(overlay)
 	if e.Compaction > 0 {
-		text += fmt.Sprintf("patches:\n- target: {kind: Deployment, name: %s}\n"+
-			"  patch: '[{\"op\": \"add\", \"path\": \"/spec/template/spec/containers/0/args/-\", \"value\": \"--etcd-compaction-interval=%s\"}]'\n", APIServer, e.Compaction)
+		k.patches = append(k.patches, fmt.Sprintf("target: {kind: Deployment, name: %s}\n"+
+			"  patch: '[{\"op\": \"add\", \"path\": \"/spec/template/spec/containers/0/args/-\", \"value\": \"--etcd-compaction-interval=%s\"}]'", APIServer, e.Compaction))
+	}
+	return k
+}
+
+// String is what kustomize reads.
+func (k *kustomization) String() string {
+	var folders []string
+	for _, component := range k.components {
+		folders = append(folders, fmt.Sprintf("%q", path.Join(k.overlay, "..", "..", "components", component)))
+	}
+	text := fmt.Sprintf("resources: [%q]\n", k.overlay)
+	for _, list := range []struct {
+		field   string
+		entries []string
+	}{
+		{"components", folders}, {"images", k.images}, {"configMapGenerator", k.configMaps}, {"secretGenerator", k.secrets}, {"patches", k.patches},
+	} {
+		if len(list.entries) > 0 {
+			text += list.field + ":\n- " + strings.Join(list.entries, "\n- ") + "\n"
+		}
 	}
 	return text
 }

@@ -14,12 +14,14 @@ import (
 func TestWhatIsInstalledIsWhatTheEnvironmentSays(t *testing.T) {
 	archive := &LogArchive{URL: "s3://logs?endpoint=https://s3.test", AccessKeyID: "somebody", SecretAccessKey: "some=secret", Authority: "one line\nand another\n"}
 	encoded := base64.StdEncoding.EncodeToString([]byte(archive.SecretAccessKey))
+	records := &Records{Image: "goldsmith/postgres:v7", Password: "'a' \"b\" $c"}
+	password := base64.StdEncoding.EncodeToString([]byte(records.Password))
 	for name, test := range map[string]struct {
 		environment Environment
 		parts       map[string]int // how often each is there
 	}{
 		"the overlay": {Environment{}, map[string]int{
-			":v9\n": 3, "--log-archive": 0, "--etcd-compaction-interval": 0, "other:v1": 0,
+			":v9\n": 3, "--log-archive": 0, "--etcd-compaction-interval": 0, "other:v1": 0, "GOLDSMITH_RECORDS_DSN": 0,
 		}},
 		"more builders":      {Environment{Builders: map[string]string{"other": "other:v1"}}, map[string]int{"other: other:v1": 1, "mock: mock-builder:v9": 1}},
 		"another compaction": {Environment{Compaction: 5e9}, map[string]int{"--etcd-compaction-interval=5s": 1}},
@@ -27,8 +29,12 @@ func TestWhatIsInstalledIsWhatTheEnvironmentSays(t *testing.T) {
 			"--log-archive=$(GOLDSMITH_LOG_ARCHIVE)": 2, "url: s3://logs?endpoint=https://s3.test": 1, "    and another\n": 1,
 			"AWS_SECRET_ACCESS_KEY: " + encoded: 1, "secretRef:\n            name: goldsmith-log-archive-": 2,
 		}},
-		"all of it": {Environment{LogArchive: archive, Compaction: 5e9, Builders: map[string]string{"other": "other:v1"}}, map[string]int{
-			"--log-archive": 2, "--etcd-compaction-interval=5s": 1, "other: other:v1": 1,
+		"a database of records": {Environment{Records: records}, map[string]int{
+			"image: goldsmith/postgres:v7\n": 1, "name: GOLDSMITH_RECORDS_DSN\n": 2, "name: PGPASSWORD\n": 2, "  password: " + password: 1,
+			"secretName: goldsmith-records-": 1, "name: goldsmith-records-": 2 + 1, "node-role.kubernetes.io/control-plane: \"\"": 1,
+		}},
+		"all of it": {Environment{LogArchive: archive, Records: records, Compaction: 5e9, Builders: map[string]string{"other": "other:v1"}}, map[string]int{
+			"--log-archive": 2, "--etcd-compaction-interval=5s": 1, "other: other:v1": 1, "GOLDSMITH_RECORDS_DSN": 2, ":v9\n": 3,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,7 +28,7 @@ import (
 //   - There is at most one Job for an attempt, at most one pod for a Job but for what Kubernetes
 //     takes away again itself, and none of them is anybody else's.
 //   - No Job is deleted under a build that needs it.
-//   - The end of a build or of an attempt is written once, and what has become of its log afterwards.
+//   - The end of a build or of an attempt is written once, and what has become of its log and its record afterwards.
 //   - What a build has made is what the builder of its last attempt has reported.
 func (h *History) Check() {
 	GinkgoHelper()
@@ -126,7 +126,7 @@ func (c *checker) checkLife(versions []*v1alpha1.ImageBuild) {
 			continue
 		}
 		before := versions[i-1]
-		if at, now := withoutLog(before.Status), withoutLog(version.Status); at.Finished && !cmp.Equal(at, now) {
+		if at, now := withoutAfterwards(before.Status), withoutAfterwards(version.Status); at.Finished && !cmp.Equal(at, now) {
 			c.violated("build %s changed after its end: %s", version.Name, cmp.Diff(at, now))
 		}
 		for n, attempt := range before.Status.Attempts {
@@ -139,10 +139,10 @@ func (c *checker) checkLife(versions []*v1alpha1.ImageBuild) {
 	}
 }
 
-// withoutLog is a status but for what has become of the log, which is only known after the end.
-func withoutLog(status v1alpha1.ImageBuildStatus) v1alpha1.ImageBuildStatus {
+// withoutAfterwards is a status but for what has become of the log and of the record, which is only known after the end.
+func withoutAfterwards(status v1alpha1.ImageBuildStatus) v1alpha1.ImageBuildStatus {
 	status.Conditions = slices.DeleteFunc(slices.Clone(status.Conditions), func(condition metav1.Condition) bool {
-		return condition.Type == v1alpha1.BuildLogArchived
+		return condition.Type == v1alpha1.BuildLogArchived || condition.Type == v1alpha1.BuildRecorded
 	})
 	return status
 }

@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -86,12 +87,14 @@ func TestAHistoryAsItShouldBeHasNoViolations(t *testing.T) {
 	}
 }
 
-func TestWhatBecomesOfALogIsKnownAfterTheEnd(t *testing.T) {
+func TestWhatBecomesOfALogAndARecordIsKnownAfterTheEnd(t *testing.T) {
 	h := newHistory()
-	archived := last(h.builds["build"]).DeepCopy()
-	archived.ResourceVersion = "4"
-	archived.Status.Conditions = append(archived.Status.Conditions, metav1.Condition{Type: v1alpha1.BuildLogArchived, Status: metav1.ConditionTrue})
-	add(h, h.builds, archived)
+	for i, condition := range []string{v1alpha1.BuildLogArchived, v1alpha1.BuildRecorded} {
+		after := last(h.builds["build"]).DeepCopy()
+		after.ResourceVersion = strconv.Itoa(4 + i)
+		after.Status.Conditions = append(after.Status.Conditions, metav1.Condition{Type: condition, Status: metav1.ConditionTrue})
+		add(h, h.builds, after)
+	}
 	if violations := h.Violations(); len(violations) > 0 {
 		t.Error(violations)
 	}

@@ -45,6 +45,7 @@ func describeGet(s *shell) {
 			Expect(rows(s.Run(ctx, "", "api-resources", "--api-group=images.goldsmith.dev", "--no-headers"))).To(ConsistOf(
 				[]string{"images", "img", "images.goldsmith.dev/v1alpha1", "true", "Image"},
 				[]string{"imagebuilds", "imgb", "images.goldsmith.dev/v1alpha1", "true", "ImageBuild"},
+				[]string{"imagereports", "imgr", "images.goldsmith.dev/v1alpha1", "true", "ImageReport"},
 				[]string{"imageplans", "images.goldsmith.dev/v1alpha1", "true", "ImagePlan"},
 				[]string{"queuedbuilds", "qb", "images.goldsmith.dev/v1alpha1", "true", "QueuedBuild"}))
 		})

@@ -73,6 +73,7 @@ func startCluster(ctx context.Context) string {
 type common struct {
 	Kubeconfig string
 	LogArchive *cluster.LogArchive
+	Records    *cluster.Records
 }
 
 // startArchive makes an archive of logs be in the cluster, where something may be installed.
@@ -84,6 +85,17 @@ func startArchive(ctx context.Context) *cluster.LogArchive {
 	bucket, err := newKind().InstallS3(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	return new(cluster.LogArchive(bucket))
+}
+
+// loadDatabase makes the nodes have PostgreSQL, where something may be installed. The installation runs it.
+func loadDatabase(ctx context.Context) *cluster.Records {
+	GinkgoHelper()
+	if !mayInstall() {
+		return nil
+	}
+	image, err := newKind().LoadPostgres(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	return &cluster.Records{Image: image, Password: "of 'tests' & \"nobody\""}
 }
 
 // fillIn says what there is to work with, and fails where that is not enough.
@@ -98,6 +110,7 @@ func fillIn(ctx context.Context, environment *cluster.Environment, given common)
 		Overlay:    inRepository(setting("E2E_OVERLAY", "kustomize/overlays/kind")),
 		Builders:   builds.ClusterBuilders(),
 		LogArchive: given.LogArchive,
+		Records:    given.Records,
 		Compaction: compaction,
 		Artifacts:  inRepository(setting("E2E_ARTIFACTS", "bin/e2e")),
 		Patience:   patience,
@@ -155,7 +168,7 @@ func installOnce(ctx context.Context, environment cluster.Environment) {
 
 // mayInstall says whether any but the specs that leave an installation as it is are to be run.
 func mayInstall() bool {
-	others := []Labels{{"builds"}, {"archive"}, {"api"}, {"security"}, {"faults"}, {"upgrade", "installation"}, {"smoke", "installation"}}
+	others := []Labels{{"builds"}, {"archive"}, {"records"}, {"api"}, {"security"}, {"faults"}, {"upgrade", "installation"}, {"smoke", "installation"}}
 	return slices.ContainsFunc(others, func(labels Labels) bool { return labels.MatchesLabelFilter(GinkgoLabelFilter()) })
 }
 

@@ -13,11 +13,12 @@
 //	E2E_KUBECTL     a command that is kubectl (kubectl)
 //	E2E_ARTIFACTS   the folder for what is kept of failed specs (bin/e2e)
 //
-// Specs are labelled with the name of their suite: smoke, builds, archive, api, faults, security, upgrade. Those labelled
+// Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade. Those labelled
 // installation install or remove Goldsmith. With a filter that leaves smoke alone without those, as "smoke && !installation",
 // an installation must be there, on any cluster that E2E_KUBECONFIG names, and it is left as it is.
 //
-// Goldsmith is installed with an archive of logs, in an S3 server of the cluster.
+// Goldsmith is installed with an archive of logs, in an S3 server of the cluster, and with a database of records, which is that
+// of the component records-postgres.
 package suite_test
 
 import (
@@ -35,6 +36,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/faults"
 	"goldsmith.dev/goldsmith/e2e/kubectl"
 	"goldsmith.dev/goldsmith/e2e/monitoring"
+	"goldsmith.dev/goldsmith/e2e/records"
 	"goldsmith.dev/goldsmith/e2e/security"
 	"goldsmith.dev/goldsmith/e2e/smoke"
 	"goldsmith.dev/goldsmith/e2e/troubleshooting"
@@ -57,7 +59,7 @@ func TestEndToEnd(t *testing.T) {
 
 	SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 		kubeconfig := startCluster(ctx)
-		started := common{Kubeconfig: kubeconfig, LogArchive: startArchive(ctx)}
+		started := common{Kubeconfig: kubeconfig, LogArchive: startArchive(ctx), Records: loadDatabase(ctx)}
 		fillIn(ctx, environment, started)
 		installOnce(ctx, *environment)
 		if (Labels{"api"}).MatchesLabelFilter(GinkgoLabelFilter()) {
@@ -80,7 +82,7 @@ func TestEndToEnd(t *testing.T) {
 			environment := func() builds.Environment {
 				return builds.Environment{
 					Config: environment.Config, Patience: patience, Polling: 200 * time.Millisecond,
-					BuilderStart: builderStart, Archived: environment.LogArchive != nil,
+					BuilderStart: builderStart, Archived: environment.LogArchive != nil, Recorded: environment.Records != nil,
 					Kubectl: environment.Kubectl, Kueue: newKind(),
 				}
 			}
@@ -88,6 +90,7 @@ func TestEndToEnd(t *testing.T) {
 			builds.Specs(environment)
 		})
 		Describe("logs", Label("archive"), func() { archive.Specs(given) })
+		Describe("history", Label("records"), func() { records.Specs(given) })
 		Describe("kubectl", Label("builds"), func() {
 			kubectl.Specs(func() kubectl.Environment {
 				return kubectl.Environment{Kubectl: environment.Kubectl, Patience: patience}
@@ -97,7 +100,7 @@ func TestEndToEnd(t *testing.T) {
 			semantics := api.Environment{Compaction: compaction, Patience: patience, Polling: 200 * time.Millisecond}
 			BeforeEach(func(ctx SpecContext) {
 				semantics.Config, semantics.Kubectl = environment.Config, environment.Kubectl
-				semantics.Archived = environment.LogArchive != nil
+				semantics.Archived, semantics.Recorded = environment.LogArchive != nil, environment.Records != nil
 				if semantics.OlderKubectls == nil {
 					semantics.OlderKubectls = olderKubectls(ctx, environment.Kubeconfig)
 				}
@@ -112,6 +115,7 @@ func TestEndToEnd(t *testing.T) {
 		Describe("security", func() { security.Specs(given) })
 		Describe("faults", func() { faults.Specs(given) })
 		Describe("archive", Label("archive"), func() { archive.ClusterSpecs(given) })
+		Describe("records", Label("records"), func() { records.ClusterSpecs(given) })
 		Describe("troubleshooting", func() { troubleshooting.Specs(given) })
 		Describe("upgrade", func() { upgrade.Specs(given) })
 		Describe("smoke", func() { smoke.Specs(given) })

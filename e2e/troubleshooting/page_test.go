@@ -12,6 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/faults"
+	"goldsmith.dev/goldsmith/e2e/records"
 )
 
 // elsewhere are the lines of the page that specs of other suites provoke.
@@ -25,6 +26,7 @@ var elsewhere = map[string]string{
 	"quota":                 "Builds in a cluster A build in a namespace whose quota is used up waits, and goes on when there is more",
 	"pod-forbidden":         "Builds in a cluster A build in a namespace with a LimitRange that its template is over fails with what that says",
 	"log-archive-away":      "Archive of logs that does not answer holds no build up, and has every log once it answers",
+	"records-away":          "Records database that does not answer holds no build up, and has every one once it answers",
 }
 
 // TestEveryLineOfThePageIsProvoked compares the page with the specs, without running any.
@@ -42,6 +44,7 @@ func TestEveryLineOfThePageIsProvoked(t *testing.T) {
 	builds.Specs(func() builds.Environment { return builds.Environment{} })
 	builds.ClusterSpecs(func() builds.Environment { return builds.Environment{} })
 	archive.ClusterSpecs(nothing)
+	records.ClusterSpecs(nothing)
 	specs := ginkgo.PreviewSpecs("all").SpecReports
 	known := map[string]bool{}
 	for _, line := range lines {

@@ -66,8 +66,8 @@ func (o Observed) old(status *v1alpha1.ImageStatus) (old []*v1alpha1.ImageBuild,
 		if expires.IsZero() {
 			continue
 		}
-		if archived := o.archived(build); archived.After(expires) {
-			expires = archived
+		if awaited := o.awaited(build); awaited.After(expires) {
+			expires = awaited
 		}
 		switch {
 		case !expires.After(o.Now):
@@ -79,21 +79,28 @@ func (o Observed) old(status *v1alpha1.ImageStatus) (old []*v1alpha1.ImageBuild,
 	return old, expiry
 }
 
-// archiveLimit is how long a finished build is kept, at least, for its logs to be archived.
-const archiveLimit = 24 * time.Hour
+// awaitLimit is how long a finished build is kept, at least, for its logs to be archived and for itself to be recorded.
+const awaitLimit = 24 * time.Hour
 
-// archived is until when a finished build is kept for its logs; zero if they do not keep it.
-func (o Observed) archived(build *v1alpha1.ImageBuild) time.Time {
-	if !o.LogsArchived || LogSettled(build) || build.Status.CompletionTime == nil {
+// awaited is until when a finished build is kept for its logs and its record; zero if they do not keep it.
+func (o Observed) awaited(build *v1alpha1.ImageBuild) time.Time {
+	waits := o.LogsArchived && !LogSettled(build) || o.BuildsRecorded && !RecordSettled(build)
+	if !waits || build.Status.CompletionTime == nil {
 		return time.Time{}
 	}
-	return build.Status.CompletionTime.Add(archiveLimit)
+	return build.Status.CompletionTime.Add(awaitLimit)
 }
 
 // LogSettled says whether there is nothing left to archive of a build's logs: they are in the archive, or expired.
 func LogSettled(build *v1alpha1.ImageBuild) bool {
 	archived := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildLogArchived)
 	return archived != nil && (archived.Status == metav1.ConditionTrue || archived.Reason == v1alpha1.ReasonLogExpired)
+}
+
+// RecordSettled says whether there is nothing left to record of a build's end: the database has it, or never takes it.
+func RecordSettled(build *v1alpha1.ImageBuild) bool {
+	recorded := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildRecorded)
+	return recorded != nil && (recorded.Status == metav1.ConditionTrue || recorded.Reason == v1alpha1.ReasonNotRecordable)
 }
 
 // Held says whether an Image, or a build, is kept by its label as evidence.

@@ -210,3 +210,46 @@ func TestABuildWaitsForItsLogsToBeArchived(t *testing.T) {
 		})
 	}
 }
+
+func TestABuildWaitsToBeRecorded(t *testing.T) {
+	ended := func() v1alpha1.ImageBuild {
+		build := newBuild(1, v1alpha1.BuildFailed, "A")
+		build.Status.CompletionTime = &metav1.Time{Time: now.Add(-time.Hour)}
+		return build
+	}
+	condition := func(kind string, status metav1.ConditionStatus, reason string) metav1.Condition {
+		return metav1.Condition{Type: kind, Status: status, Reason: reason}
+	}
+	archived := condition(v1alpha1.BuildLogArchived, metav1.ConditionTrue, v1alpha1.ReasonLogArchived)
+	recorded := condition(v1alpha1.BuildRecorded, metav1.ConditionTrue, v1alpha1.ReasonRecorded)
+	for name, c := range map[string]struct {
+		logs, records bool
+		conditions    []metav1.Condition
+		later         time.Duration
+		pruned        bool
+	}{
+		"without a database":             {false, false, nil, 0, true},
+		"not recorded":                   {false, true, nil, 0, false},
+		"a database that is away":        {false, true, []metav1.Condition{condition(v1alpha1.BuildRecorded, metav1.ConditionFalse, v1alpha1.ReasonRecordsUnavailable)}, 0, false},
+		"one that does not take it":      {false, true, []metav1.Condition{condition(v1alpha1.BuildRecorded, metav1.ConditionFalse, v1alpha1.ReasonNotRecordable)}, 0, true},
+		"recorded":                       {false, true, []metav1.Condition{recorded}, 0, true},
+		"recorded, its log not archived": {true, true, []metav1.Condition{recorded}, 0, false},
+		"its log archived, not recorded": {true, true, []metav1.Condition{archived}, 0, false},
+		"both":                           {true, true, []metav1.Condition{archived, recorded}, 0, true},
+		"neither, a day later":           {true, true, nil, 23 * time.Hour, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			build := ended()
+			build.Status.Conditions = c.conditions
+			o := observed(limited(0, 0), "A", build)
+			o.LogsArchived, o.BuildsRecorded, o.Now = c.logs, c.records, o.Now.Add(c.later)
+			decision := Next(o)
+			if pruned := len(decision.Prune) == 1; pruned != c.pruned {
+				t.Errorf("pruned %v", names(decision.Prune))
+			}
+			if !c.pruned && decision.After != 23*time.Hour {
+				t.Errorf("looks again after %s", decision.After)
+			}
+		})
+	}
+}

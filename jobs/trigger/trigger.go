@@ -25,6 +25,8 @@ type Observed struct {
 	MayAppear bool
 	// LogsArchived is whether logs are archived: a finished build waits for that before it is pruned, for a day.
 	LogsArchived bool
+	// BuildsRecorded is whether builds are recorded in a database, for which a finished build waits in the same way.
+	BuildsRecorded bool
 	// Now is the time.
 	Now time.Time
 }

@@ -31,10 +31,12 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.BuildFailure{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildFailure(ref),
 		v1alpha1.BuildInputs{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref),
 		v1alpha1.BuildProgress{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildProgress(ref),
+		v1alpha1.BuildRecord{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref),
 		v1alpha1.BuildReport{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildReport(ref),
 		v1alpha1.BuildRequest{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref),
 		v1alpha1.BuildRequestRecord{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref),
 		v1alpha1.BuildStage{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_BuildStage(ref),
+		v1alpha1.BuildStats{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_BuildStats(ref),
 		v1alpha1.BuildTemplate{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref),
 		v1alpha1.BuildTimeouts{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref),
 		v1alpha1.BuildTrigger{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref),
@@ -43,6 +45,8 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.CancelRequested{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref),
 		v1alpha1.ComparedBuild{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref),
 		v1alpha1.ConfigMapReference{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref),
+		v1alpha1.DurationPercentiles{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_DurationPercentiles(ref),
+		v1alpha1.FailureCount{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_FailureCount(ref),
 		v1alpha1.HistoryLimits{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref),
 		v1alpha1.HistoryTTL{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref),
 		v1alpha1.Image{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Image(ref),
@@ -53,17 +57,30 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.ImageBuildLogOptions{}.OpenAPIModelName():    schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref),
 		v1alpha1.ImageBuildSpec{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref),
 		v1alpha1.ImageBuildStatus{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref),
+		v1alpha1.ImageChange{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageChange(ref),
+		v1alpha1.ImageChanges{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageChanges(ref),
 		v1alpha1.ImageChannel{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref),
 		v1alpha1.ImageChannels{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref),
+		v1alpha1.ImageHealth{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageHealth(ref),
+		v1alpha1.ImageHistory{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref),
+		v1alpha1.ImageHistoryOptions{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref),
+		v1alpha1.ImageJournalOptions{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_ImageJournalOptions(ref),
 		v1alpha1.ImageList{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageList(ref),
+		v1alpha1.ImageNote{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageNote(ref),
+		v1alpha1.ImageNoteList{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageNoteList(ref),
 		v1alpha1.ImagePlan{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImagePlan(ref),
 		v1alpha1.ImagePlanStatus{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref),
 		v1alpha1.ImageReference{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageReference(ref),
+		v1alpha1.ImageReport{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageReport(ref),
+		v1alpha1.ImageReportList{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_ImageReportList(ref),
 		v1alpha1.ImageSpec{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref),
+		v1alpha1.ImageStats{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ImageStats(ref),
+		v1alpha1.ImageStatsOptions{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_ImageStatsOptions(ref),
 		v1alpha1.ImageStatus{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref),
 		v1alpha1.InlineSource{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_InlineSource(ref),
 		v1alpha1.InputChange{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_InputChange(ref),
 		v1alpha1.LatestBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref),
+		v1alpha1.NoteRecord{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref),
 		v1alpha1.Parameter{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_Parameter(ref),
 		v1alpha1.PinnedInputs{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref),
 		v1alpha1.QueuedBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_QueuedBuild(ref),
@@ -632,6 +649,131 @@ func schema_goldsmith_apis_images_v1alpha1_BuildProgress(ref common.ReferenceCal
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "BuildRecord is what the records database keeps of a build.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name of the build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"uid": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uid of the build. With it the build's log and its difference to others can be asked for once it is deleted.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"number": {
+						SchemaProps: spec.SchemaProps{
+							Description: "number of the build among those of its Image.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"phase": {
+						SchemaProps: spec.SchemaProps{
+							Description: "phase of the build as it was recorded last.\n\nPossible enum values:\n - `\"Cancelled\"` is final.\n - `\"Cancelling\"` is a build that was told to end. Next: Cancelled, or Succeeded if it had finished first.\n - `\"Failed\"` is final.\n - `\"Pending\"` is a build that no controller has looked at. Next: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` is a build that waits for its turn. Next: Starting, Failed, Cancelled.\n - `\"Retrying\"` is a build between two attempts. Next: Starting, Failed, Cancelled.\n - `\"Running\"` is a build whose container runs. Next: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` is a build whose attempt has a Job, or is about to have one, and no running container. Next: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` is final.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
+						},
+					},
+					"trigger": {
+						SchemaProps: spec.SchemaProps{
+							Description: "trigger is what started the build.\n\nPossible enum values:\n - `\"BaseChange\"` is a build for another base: the Image that this one is based on has moved.\n - `\"Created\"` is the first build of an Image.\n - `\"Manual\"` is a build that somebody asked for.\n - `\"Rerun\"` is a build of what an earlier build was made from.\n - `\"Schedule\"` is a build at a time of the schedule.\n - `\"SpecChange\"` is a build for inputs that differ from those of the last attempted build.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message for people of what started it.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"requestedBy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "requestedBy is the user who asked for it.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"attempts": {
+						SchemaProps: spec.SchemaProps{
+							Description: "attempts is how many it has had.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"failure": {
+						SchemaProps: spec.SchemaProps{
+							Description: "failure is why it failed or was cancelled: class, reason and message.",
+							Ref:         ref(v1alpha1.BuildFailure{}.OpenAPIModelName()),
+						},
+					},
+					"creationTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "creationTime is when it was created.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"startTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "startTime is when its first attempt was decided on.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"completionTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "completionTime is when it finished.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"duration": {
+						SchemaProps: spec.SchemaProps{
+							Description: "duration from its start to its completion. None unless there are both.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
+					"queueTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "queueTime is how long it waited for its start. None unless it has started.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
+					"deletionTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "deletionTime is when it was seen to be gone. None while it is there.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"legalHold": {
+						SchemaProps: spec.SchemaProps{
+							Description: "legalHold says that the build itself is under legal hold.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name", "uid"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.BuildFailure{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -856,6 +998,122 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStage(ref common.ReferenceCallba
 		},
 		Dependencies: []string{
 			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "BuildStats are figures of builds that finished in a window of time.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"window": {
+						SchemaProps: spec.SchemaProps{
+							Description: "window is how long ago the builds have finished at most.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
+					"builds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "builds is how many have finished: the sum of succeeded, failed and cancelled.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"succeeded": {
+						SchemaProps: spec.SchemaProps{
+							Description: "succeeded is how many of them succeeded.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"failed": {
+						SchemaProps: spec.SchemaProps{
+							Description: "failed is how many of them failed.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"cancelled": {
+						SchemaProps: spec.SchemaProps{
+							Description: "cancelled is how many of them were cancelled.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"retried": {
+						SchemaProps: spec.SchemaProps{
+							Description: "retried is how many of them had more than one attempt, whatever became of them.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"successRate": {
+						SchemaProps: spec.SchemaProps{
+							Description: "successRate is how many of each 100 that succeeded or failed succeeded, 0 to 100, rounded down. None if there were no such builds.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"durations": {
+						SchemaProps: spec.SchemaProps{
+							Description: "durations of the builds that succeeded, from start to completion. None if there were none.",
+							Ref:         ref(v1alpha1.DurationPercentiles{}.OpenAPIModelName()),
+						},
+					},
+					"queueTimes": {
+						SchemaProps: spec.SchemaProps{
+							Description: "queueTimes of the builds that started: how long each waited for it. None if there were none.",
+							Ref:         ref(v1alpha1.DurationPercentiles{}.OpenAPIModelName()),
+						},
+					},
+					"failures": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"class",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "failures is how many have failed by the class of the failure. Classes without any are not in it.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.FailureCount{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"recoveries": {
+						SchemaProps: spec.SchemaProps{
+							Description: "recoveries is how often a build succeeded after one or more had failed.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"meanTimeToRecovery": {
+						SchemaProps: spec.SchemaProps{
+							Description: "meanTimeToRecovery is the mean of the times that this took, from the end of the first build that failed to the end of the next one that succeeded. What failed before the window is not seen, and cancelled builds do not count. None if there were no recoveries.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"window", "builds", "succeeded", "failed", "cancelled", "retried", "recoveries"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.DurationPercentiles{}.OpenAPIModelName(), v1alpha1.FailureCount{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName()},
 	}
 }
 
@@ -1323,6 +1581,65 @@ func schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref common.Referen
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_DurationPercentiles(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "DurationPercentiles say how durations are spread. Each is one that there was.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"p50": {
+						SchemaProps: spec.SchemaProps{
+							Description: "p50 is what half of them were not longer than.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
+					"p90": {
+						SchemaProps: spec.SchemaProps{
+							Description: "p90 is what nine of ten were not longer than.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"p50", "p90"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Duration{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_FailureCount(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "FailureCount is how many builds failed with a class of failure.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"class": {
+						SchemaProps: spec.SchemaProps{
+							Description: "class of the failure.\n\nPossible enum values:\n - `\"Cancelled\"` is a build that somebody cancelled.\n - `\"Config\"` is a failure of what the build was told to use.\n - `\"Infrastructure\"` is a failure of the machinery.\n - `\"Registry\"` is a failure to get the builder's image.\n - `\"Timeout\"` is the end of one of the build's timeouts.\n - `\"User\"` is a failure of what is being built.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Cancelled", "Config", "Infrastructure", "Registry", "Timeout", "User"},
+						},
+					},
+					"builds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "builds is how many.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+				},
+				Required: []string{"class", "builds"},
+			},
+		},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -1362,6 +1679,12 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCal
 							Ref:         ref(resource.Quantity{}.OpenAPIModelName()),
 						},
 					},
+					"recordRetention": {
+						SchemaProps: spec.SchemaProps{
+							Description: "recordRetention is how long the records of finished builds are kept, counted from their completion. The record of a build that is still there is kept whatever this says. It means nothing where no database of records is configured. Defaults to no limit.",
+							Ref:         ref(v1alpha1.HistoryTTL{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
@@ -1374,7 +1697,7 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "HistoryTTL says how long finished builds, or their archived logs, are kept.",
+				Description: "HistoryTTL says how long finished builds, their archived logs, or their records, are kept.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"succeeded": {
@@ -1614,6 +1937,20 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiffOptions(ref common.Refe
 						SchemaProps: spec.SchemaProps{
 							Description: "with is the name of the build, of the same namespace, to compare with. Required.",
 							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"uid": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uid of the build itself, at most 63 letters, digits and hyphens. Where there is a database of records, a build that is there no more is compared by its name together with this. A build of the same name and another uid is not the one that is meant. Defaults to the build of this name that is there now.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"withUID": {
+						SchemaProps: spec.SchemaProps{
+							Description: "withUID is the uid of the build to compare with, in the same way.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1999,6 +2336,127 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_ImageChange(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageChange is one difference between a generation of an Image's spec and the one before.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"generation": {
+						SchemaProps: spec.SchemaProps{
+							Description: "generation of the Image that has it.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"time": {
+						SchemaProps: spec.SchemaProps{
+							Description: "time of the change.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"user": {
+						SchemaProps: spec.SchemaProps{
+							Description: "user who made it.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"path": {
+						SchemaProps: spec.SchemaProps{
+							Description: "path of the field below spec, such as parameters[edition] or triggers.schedule.cron. At most 100 of a generation: the last then says how many more there are.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"from": {
+						SchemaProps: spec.SchemaProps{
+							Description: "from is the value before, shortened to 128 characters, or a digest and a size of a file; empty if there was none.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"to": {
+						SchemaProps: spec.SchemaProps{
+							Description: "to is the value after, in the same way; empty if there is none.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"generation", "path"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageChanges(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageChanges is a page of what was changed in the spec of an Image, the newest first. It is what the changes subresource of an Image answers. Changes are recorded as well as may be: one that was made while the records database was away for long may be missing.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata: name, namespace and uid of the Image.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "items are the changes, those of the newest generation first. Empty where there are no records.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ImageChange{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"continue": {
+						SchemaProps: spec.SchemaProps{
+							Description: "continue is what to ask for the next page with. Empty if there is none.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ImageChange{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -2108,6 +2566,228 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref common.ReferenceCal
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_ImageHealth(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageHealth is how well an Image does, in one number. How it is computed is written in docs/history.md.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"score": {
+						SchemaProps: spec.SchemaProps{
+							Description: "score from 0, where every build fails, to 100, where every build succeeds at the first attempt.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message for people: what the score is made of.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"score"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageHistory is a page of the builds of an Image, the newest first, whether they are still there or not. It is what the history subresource of an Image answers, and is read from the records database.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata: name, namespace and uid of the Image.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "items are the builds, by the time of their creation. Empty where there are no records.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.BuildRecord{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"continue": {
+						SchemaProps: spec.SchemaProps{
+							Description: "continue is what to ask for the next page with. Empty if there is none. Builds that are created meanwhile are on none of the following pages.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.BuildRecord{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageHistoryOptions are the query parameters of an Image's history subresource. Builds that are wanted fit all of them.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"limit": {
+						SchemaProps: spec.SchemaProps{
+							Description: "limit is how many builds are on a page, 1 to 500. Defaults to 100.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"continue": {
+						SchemaProps: spec.SchemaProps{
+							Description: "continue is that of the page before; the other parameters, but for limit, have to be those of that page. Defaults to the first page.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"outcome": {
+						SchemaProps: spec.SchemaProps{
+							Description: "outcome is the phase of the builds, such as Succeeded, Failed or Cancelled. Defaults to all.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"trigger": {
+						SchemaProps: spec.SchemaProps{
+							Description: "trigger is what started the builds: Created, SpecChange, BaseChange, Schedule, Manual or Rerun. Defaults to all.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"user": {
+						SchemaProps: spec.SchemaProps{
+							Description: "user who asked for the builds, at most 256 characters. Defaults to all.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"since": {
+						SchemaProps: spec.SchemaProps{
+							Description: "since is the earliest creation of the builds: a duration before now, such as 720h, or a time (RFC 3339). Defaults to no limit.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"until": {
+						SchemaProps: spec.SchemaProps{
+							Description: "until is what the builds were created before: a duration before now, or a time (RFC 3339). Defaults to no limit.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"uid": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uid of the Image, at most 63 letters, digits and hyphens. The history of an Image that is there no more is asked for by its name together with this. Defaults to the Image of this name that is there now.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageJournalOptions(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageJournalOptions are the query parameters of an Image's subresources notes and changes.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"limit": {
+						SchemaProps: spec.SchemaProps{
+							Description: "limit is how many items are on a page, 1 to 500. Defaults to 100.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"continue": {
+						SchemaProps: spec.SchemaProps{
+							Description: "continue is that of the page before. Defaults to the first page.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"uid": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uid of the Image, as that of ImageHistoryOptions.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_ImageList(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -2155,6 +2835,121 @@ func schema_goldsmith_apis_images_v1alpha1_ImageList(ref common.ReferenceCallbac
 		},
 		Dependencies: []string{
 			v1alpha1.Image{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageNote(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageNote is what somebody noted about an Image. It is created at the Image's notes subresource, which answers with the note as it is recorded. Notes are kept in the records database only, at most 1000 of an Image, and cannot be changed.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The name, if given, is the Image's.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"id": {
+						SchemaProps: spec.SchemaProps{
+							Description: "id is the author's name for the note, 1 to 128 printable characters, unique for its Image. The same id again is answered with the same note, as it was sent first. Defaults to a random one, with which a note that is sent twice is there twice.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"time": {
+						SchemaProps: spec.SchemaProps{
+							Description: "time of the note. Set by the server.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"author": {
+						SchemaProps: spec.SchemaProps{
+							Description: "author is the authenticated user who wrote it. Set by the server.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"text": {
+						SchemaProps: spec.SchemaProps{
+							Description: "text of the note, 1 to 4096 bytes.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"text"},
+			},
+		},
+		Dependencies: []string{
+			metav1.ObjectMeta{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageNoteList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageNoteList is a page of the notes about an Image, the newest first. It is what the notes subresource of an Image answers.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard list metadata. With its continue the next page is asked for.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ListMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						SchemaProps: spec.SchemaProps{
+							Description: "items are the notes. Empty where there are no records.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ImageNote{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ImageNote{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
 	}
 }
 
@@ -2326,6 +3121,158 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReference(ref common.ReferenceCa
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageReport is how the Image of the same name has done in the last 30 days, or in the window that the field selector since=DURATION of a list asks for: 1m to 87600h. It is joined from the Image and the records database when it is asked for, and stored nowhere, so it cannot be watched. It looks the same to everybody: who may get a report needs no right to the subresources history, changes and notes of the Image for what it has of them.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. Name, namespace, uid, labels and creationTimestamp are those of the Image.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"stats": {
+						SchemaProps: spec.SchemaProps{
+							Description: "stats of the builds that finished in the window. None where there are no records of the Image.",
+							Ref:         ref(v1alpha1.BuildStats{}.OpenAPIModelName()),
+						},
+					},
+					"health": {
+						SchemaProps: spec.SchemaProps{
+							Description: "health in one number. None where no build has succeeded or failed in the window.",
+							Ref:         ref(v1alpha1.ImageHealth{}.OpenAPIModelName()),
+						},
+					},
+					"history": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "history is the newest 20 builds, the newest first. Not in lists.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.BuildRecord{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"changes": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "changes is the newest 20 changes of the spec, the newest first. Not in lists.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ImageChange{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"notes": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "notes is the newest 20 notes, the newest first. Not in lists.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.NoteRecord{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.BuildRecord{}.OpenAPIModelName(), v1alpha1.BuildStats{}.OpenAPIModelName(), v1alpha1.ImageChange{}.OpenAPIModelName(), v1alpha1.ImageHealth{}.OpenAPIModelName(), v1alpha1.NoteRecord{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageReportList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageReportList is a list of reports, one for each Image.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard list metadata.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ListMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						SchemaProps: spec.SchemaProps{
+							Description: "items is the list of reports, by namespace and name.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ImageReport{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ImageReport{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -2447,6 +3394,95 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 		},
 		Dependencies: []string{
 			v1alpha1.Base{}.OpenAPIModelName(), v1alpha1.BuildTemplate{}.OpenAPIModelName(), v1alpha1.BuildTimeouts{}.OpenAPIModelName(), v1alpha1.Builder{}.OpenAPIModelName(), v1alpha1.HistoryLimits{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.RetryPolicy{}.OpenAPIModelName(), v1alpha1.Source{}.OpenAPIModelName(), v1alpha1.Target{}.OpenAPIModelName(), v1alpha1.Triggers{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageStats(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageStats are figures of the builds of an Image that finished in a window of time. They are what the stats subresource of an Image answers, and are computed from the records database.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata: name, namespace and uid of the Image.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"stats": {
+						SchemaProps: spec.SchemaProps{
+							Description: "stats of the builds. None where there are no records of the Image.",
+							Ref:         ref(v1alpha1.BuildStats{}.OpenAPIModelName()),
+						},
+					},
+					"health": {
+						SchemaProps: spec.SchemaProps{
+							Description: "health in one number, from these figures. None where no build has succeeded or failed in the window.",
+							Ref:         ref(v1alpha1.ImageHealth{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.BuildStats{}.OpenAPIModelName(), v1alpha1.ImageHealth{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageStatsOptions(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageStatsOptions are the query parameters of an Image's stats subresource.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"since": {
+						SchemaProps: spec.SchemaProps{
+							Description: "since is how long ago the builds have finished at most, as a duration: 1m to 87600h. Defaults to 720h.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"uid": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uid of the Image, as that of ImageHistoryOptions.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
 	}
 }
 
@@ -2709,6 +3745,50 @@ func schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref common.ReferenceCallb
 				Required: []string{"name", "number"},
 			},
 		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "NoteRecord is what the records database keeps of a note.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"id": {
+						SchemaProps: spec.SchemaProps{
+							Description: "id is the author's name for the note, 1 to 128 printable characters, unique for its Image. The same id again is answered with the same note, as it was sent first. Defaults to a random one, with which a note that is sent twice is there twice.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"time": {
+						SchemaProps: spec.SchemaProps{
+							Description: "time of the note. Set by the server.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"author": {
+						SchemaProps: spec.SchemaProps{
+							Description: "author is the authenticated user who wrote it. Set by the server.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"text": {
+						SchemaProps: spec.SchemaProps{
+							Description: "text of the note, 1 to 4096 bytes.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"text"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
 	}
 }
 

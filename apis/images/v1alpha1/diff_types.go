@@ -77,4 +77,12 @@ type ImageBuildDiffOptions struct {
 
 	// with is the name of the build, of the same namespace, to compare with. Required.
 	With string `json:"with" protobuf:"bytes,1,opt,name=with"`
+	// uid of the build itself, at most 63 letters, digits and hyphens. Where there is a database of records, a build that is
+	// there no more is compared by its name together with this. A build of the same name and another uid is not the one that
+	// is meant. Defaults to the build of this name that is there now.
+	// +optional
+	UID string `json:"uid,omitempty" protobuf:"bytes,2,opt,name=uid"`
+	// withUID is the uid of the build to compare with, in the same way.
+	// +optional
+	WithUID string `json:"withUID,omitempty" protobuf:"bytes,3,opt,name=withUID"`
 }

@@ -13,6 +13,11 @@ import (
 // +genclient:method=GetPlan,verb=get,subresource=plan,result=ImagePlan
 // +genclient:method=GetChannels,verb=get,subresource=channels,result=ImageChannels
 // +genclient:method=UpdateChannels,verb=update,subresource=channels,input=ImageChannels,result=ImageChannels
+// +genclient:method=GetHistory,verb=get,subresource=history,result=ImageHistory
+// +genclient:method=GetStats,verb=get,subresource=stats,result=ImageStats
+// +genclient:method=GetChanges,verb=get,subresource=changes,result=ImageChanges
+// +genclient:method=GetNotes,verb=get,subresource=notes,result=ImageNoteList
+// +genclient:method=CreateNote,verb=create,subresource=notes,input=ImageNote,result=ImageNote
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // Image is a golden image that should exist. Whenever its inputs change, Goldsmith builds it and keeps the
@@ -327,9 +332,14 @@ type HistoryLimits struct {
 	// last half are kept; where it was cut, a line says so. Defaults to 1Gi.
 	// +optional
 	LogMaxBytes *resource.Quantity `json:"logMaxBytes,omitempty" protobuf:"bytes,5,opt,name=logMaxBytes"`
+	// recordRetention is how long the records of finished builds are kept, counted from their completion. The record of a
+	// build that is still there is kept whatever this says. It means nothing where no database of records is configured.
+	// Defaults to no limit.
+	// +optional
+	RecordRetention *HistoryTTL `json:"recordRetention,omitempty" protobuf:"bytes,6,opt,name=recordRetention"`
 }
 
-// HistoryTTL says how long finished builds, or their archived logs, are kept.
+// HistoryTTL says how long finished builds, their archived logs, or their records, are kept.
 type HistoryTTL struct {
 	// succeeded is how long those of successful builds are kept. 1m to 87600h. Defaults to no limit.
 	// +optional

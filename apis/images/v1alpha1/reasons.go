@@ -33,6 +33,9 @@ const (
 	// BuildLogArchived is there once the build has finished, if there is an archive of logs. It is True when what there was
 	// to keep of the logs of all attempts is in the archive, and False while it is not, or is no more.
 	BuildLogArchived = "LogArchived"
+	// BuildRecorded is there once the build has finished, if there is a database of records. It is True when the database has
+	// the build as it ended, and False while it has not.
+	BuildRecorded = "Recorded"
 )
 
 // Reasons of an Image's conditions, besides the reasons of failures.
@@ -110,6 +113,16 @@ const (
 	ReasonArchiveUnavailable = "ArchiveUnavailable"
 	// ReasonLogExpired : the archived log was deleted, because of history.logRetention.
 	ReasonLogExpired = "LogExpired"
+)
+
+// Reasons of an ImageBuild's condition Recorded.
+const (
+	// ReasonRecorded : the database has the build as it ended.
+	ReasonRecorded = "Recorded"
+	// ReasonRecordsUnavailable : the database cannot be written to now. The message says why; it is tried again.
+	ReasonRecordsUnavailable = "RecordsUnavailable"
+	// ReasonNotRecordable : the database does not take this build, whose message says why. It is not tried again.
+	ReasonNotRecordable = "NotRecordable"
 )
 
 // FailureClass groups the reasons of failures by who can help.
@@ -272,7 +285,8 @@ const (
 	// LabelKueueQueue is the label by which Kueue finds the Jobs of its queues.
 	LabelKueueQueue = "kueue.x-k8s.io/queue-name"
 	// LabelLegalHold with the value "true", on an ImageBuild or on an Image, keeps that finished build, or those of that
-	// image, and their archived logs, whatever the image's history says. It does not keep anybody from deleting the builds.
+	// image, their archived logs and their records, whatever the image's history says. It does not keep anybody from deleting
+	// the builds.
 	LabelLegalHold = GroupName + "/legal-hold"
 	// LegalHold is the value of LabelLegalHold that counts.
 	LegalHold = "true"

@@ -48,6 +48,16 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ImageBuildLogOptions{},
 		&ImageBuildDiff{},
 		&ImageBuildDiffOptions{},
+		&ImageReport{},
+		&ImageReportList{},
+		&ImageHistory{},
+		&ImageHistoryOptions{},
+		&ImageStats{},
+		&ImageStatsOptions{},
+		&ImageNote{},
+		&ImageNoteList{},
+		&ImageChanges{},
+		&ImageJournalOptions{},
 	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil

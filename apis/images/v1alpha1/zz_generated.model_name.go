@@ -58,6 +58,11 @@ func (in BuildProgress) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in BuildRecord) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BuildRecord"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in BuildReport) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.BuildReport"
 }
@@ -75,6 +80,11 @@ func (in BuildRequestRecord) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in BuildStage) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.BuildStage"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in BuildStats) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BuildStats"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -115,6 +125,16 @@ func (in ComparedBuild) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ConfigMapReference) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ConfigMapReference"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in DurationPercentiles) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.DurationPercentiles"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in FailureCount) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.FailureCount"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -168,6 +188,16 @@ func (in ImageBuildStatus) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageChange) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageChange"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageChanges) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageChanges"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ImageChannel) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ImageChannel"
 }
@@ -178,8 +208,38 @@ func (in ImageChannels) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageHealth) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageHealth"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageHistory) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageHistory"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageHistoryOptions) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageHistoryOptions"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageJournalOptions) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageJournalOptions"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ImageList) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ImageList"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageNote) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageNote"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageNoteList) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageNoteList"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -198,8 +258,28 @@ func (in ImageReference) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageReport) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageReport"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageReportList) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageReportList"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ImageSpec) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ImageSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageStats) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageStats"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageStatsOptions) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageStatsOptions"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -220,6 +300,11 @@ func (in InputChange) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in LatestBuild) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.LatestBuild"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in NoteRecord) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.NoteRecord"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

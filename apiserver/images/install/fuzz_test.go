@@ -82,6 +82,10 @@ var manifests = []string{
 	`{KIND "BuildRequest"}`, `{KIND "BuildRequest","metadata":{"name":"x"},"requestID":"\u0000","reason":"Because","message":"m","changes":[{},null]}`,
 	`{KIND "CancelRequest"}`, `{KIND "CancelRequest","metadata":{"name":"x"},"reason":"not needed"}`,
 	`{KIND "ImageBuildLogOptions","attempt":-1,"tailLines":-1,"limitBytes":0,"sinceTime":null}`,
+	`{KIND "ImageHistoryOptions"}`, `{KIND "ImageHistoryOptions","limit":-1,"continue":"x","outcome":"?","trigger":"Rerun","user":"a","since":"1h","until":"2030-01-02T03:04:05Z","uid":"/"}`,
+	`{KIND "ImageStatsOptions","since":"9999999999h"}`, `{KIND "ImageJournalOptions","limit":501,"uid":"u"}`,
+	`{KIND "ImageNote"}`, `{KIND "ImageNote","metadata":{"name":"x"},"id":"\u0000","text":"\u0000","author":"a","time":null}`,
+	`{KIND "ImageReport","stats":{"window":"1h","failures":[{}]},"health":{},"history":[{}],"changes":[{}],"notes":[{}]}`,
 }
 
 // FuzzObjects sends objects through what every request goes through: decoding, defaults, conversion and validation.
@@ -136,6 +140,14 @@ func FuzzObjects(f *testing.F) {
 			validation.ImageBuildLogOptions(object)
 		case *images.ImageBuildDiffOptions:
 			validation.ImageBuildDiffOptions(object)
+		case *images.ImageHistoryOptions:
+			validation.ImageHistoryOptions(object, time.Unix(1_900_000_000, 0))
+		case *images.ImageStatsOptions:
+			validation.ImageStatsOptions(object)
+		case *images.ImageJournalOptions:
+			validation.ImageJournalOptions(object)
+		case *images.ImageNote:
+			validation.ImageNote(object, "debian")
 		}
 	})
 }

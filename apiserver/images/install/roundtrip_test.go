@@ -181,9 +181,38 @@ func TestLogOptionsAreReadFromTheQuery(t *testing.T) {
 	if err := codec.DecodeParameters(url.Values{"with": {"web-1"}}, v1alpha1.SchemeGroupVersion, other); err != nil || other.With != "web-1" {
 		t.Errorf("with is read as %q, error %v", other.With, err)
 	}
+	compared := &images.ImageBuildDiffOptions{}
+	if err := codec.DecodeParameters(url.Values{"with": {"web-1"}, "uid": {"a"}, "withUID": {"b"}}, v1alpha1.SchemeGroupVersion, compared); err != nil ||
+		compared.UID != "a" || compared.WithUID != "b" {
+		t.Errorf("the UIDs are read as %q and %q, error %v", compared.UID, compared.WithUID, err)
+	}
 	for _, query := range []url.Values{{"attempt": {"two"}}, {"attempt": {"3000000000"}}, {"tailLines": {"x"}}} {
 		if err := codec.DecodeParameters(query, v1alpha1.SchemeGroupVersion, &images.ImageBuildLogOptions{}); err == nil {
 			t.Errorf("%v was taken for valid", query)
 		}
+	}
+}
+
+func TestOptionsOfRecordsAreReadFromTheQuery(t *testing.T) {
+	codec := runtime.NewParameterCodec(newScheme(t))
+	query := url.Values{
+		"limit": {"7"}, "continue": {"next"}, "outcome": {"Failed"}, "trigger": {"Rerun"}, "user": {"ada"}, "since": {"24h"}, "until": {"1h"}, "uid": {"u-1"},
+	}
+	for _, c := range []struct{ into, want runtime.Object }{
+		{&images.ImageHistoryOptions{}, &images.ImageHistoryOptions{
+			Limit: 7, Continue: "next", Outcome: "Failed", Trigger: "Rerun", User: "ada", Since: "24h", Until: "1h", UID: "u-1",
+		}},
+		{&images.ImageStatsOptions{}, &images.ImageStatsOptions{Since: "24h", UID: "u-1"}},
+		{&images.ImageJournalOptions{}, &images.ImageJournalOptions{Limit: 7, Continue: "next", UID: "u-1"}},
+	} {
+		if err := codec.DecodeParameters(query, v1alpha1.SchemeGroupVersion, c.into); err != nil {
+			t.Errorf("%T: %v", c.into, err)
+		}
+		if diff := cmp.Diff(c.want, c.into); diff != "" {
+			t.Errorf("%T (-want +got):\n%s", c.into, diff)
+		}
+	}
+	if err := codec.DecodeParameters(url.Values{"limit": {"many"}}, v1alpha1.SchemeGroupVersion, &images.ImageHistoryOptions{}); err == nil {
+		t.Error("a limit that is no number was taken for valid")
 	}
 }

@@ -30,3 +30,22 @@ func Convert_url_Values_To_v1alpha1_ImageBuildLogOptions(in *url.Values, out *v1
 	out.Attempt = &attempt
 	return nil
 }
+
+// Convert_url_Values_To_v1alpha1_ImageHistoryOptions reads query parameters. The generated conversion does not say which
+// one is no number.
+func Convert_url_Values_To_v1alpha1_ImageHistoryOptions(in *url.Values, out *v1alpha1.ImageHistoryOptions, scope conversion.Scope) error {
+	return named("limit", in, autoConvert_url_Values_To_v1alpha1_ImageHistoryOptions(in, out, scope))
+}
+
+// Convert_url_Values_To_v1alpha1_ImageJournalOptions does as that of ImageHistoryOptions.
+func Convert_url_Values_To_v1alpha1_ImageJournalOptions(in *url.Values, out *v1alpha1.ImageJournalOptions, scope conversion.Scope) error {
+	return named("limit", in, autoConvert_url_Values_To_v1alpha1_ImageJournalOptions(in, out, scope))
+}
+
+// named says that the one parameter that is a number is none, if there is an error.
+func named(parameter string, in *url.Values, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s must be a number, not %q: %w", parameter, in.Get(parameter), err)
+}

@@ -26,8 +26,14 @@ var ImageBuildFieldLabels = []string{
 	"status.phase", "status.finished",
 }
 
+// ImageReportFieldLabels are the fields that reports can be selected by. The last one is no field: it says how long ago the
+// builds that count have finished at most.
+var ImageReportFieldLabels = []string{"metadata.name", "metadata.namespace", "since"}
+
 func addFieldLabels(scheme *runtime.Scheme) error {
-	for kind, labels := range map[string][]string{"Image": ImageFieldLabels, "ImageBuild": ImageBuildFieldLabels} {
+	for kind, labels := range map[string][]string{
+		"Image": ImageFieldLabels, "ImageBuild": ImageBuildFieldLabels, "ImageReport": ImageReportFieldLabels,
+	} {
 		if err := scheme.AddFieldLabelConversionFunc(v1alpha1.Kind(kind), fieldLabels(labels)); err != nil {
 			return fmt.Errorf("registering field selectors of %s: %w", kind, err)
 		}

@@ -125,6 +125,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.BuildRecord)(nil), (*images.BuildRecord)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_BuildRecord_To_images_BuildRecord(a.(*imagesv1alpha1.BuildRecord), b.(*images.BuildRecord), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.BuildRecord)(nil), (*imagesv1alpha1.BuildRecord)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_BuildRecord_To_v1alpha1_BuildRecord(a.(*images.BuildRecord), b.(*imagesv1alpha1.BuildRecord), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.BuildReport)(nil), (*images.BuildReport)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_BuildReport_To_images_BuildReport(a.(*imagesv1alpha1.BuildReport), b.(*images.BuildReport), scope)
 	}); err != nil {
@@ -162,6 +172,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*images.BuildStage)(nil), (*imagesv1alpha1.BuildStage)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_images_BuildStage_To_v1alpha1_BuildStage(a.(*images.BuildStage), b.(*imagesv1alpha1.BuildStage), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.BuildStats)(nil), (*images.BuildStats)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_BuildStats_To_images_BuildStats(a.(*imagesv1alpha1.BuildStats), b.(*images.BuildStats), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.BuildStats)(nil), (*imagesv1alpha1.BuildStats)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_BuildStats_To_v1alpha1_BuildStats(a.(*images.BuildStats), b.(*imagesv1alpha1.BuildStats), scope)
 	}); err != nil {
 		return err
 	}
@@ -242,6 +262,26 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*images.ConfigMapReference)(nil), (*imagesv1alpha1.ConfigMapReference)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_images_ConfigMapReference_To_v1alpha1_ConfigMapReference(a.(*images.ConfigMapReference), b.(*imagesv1alpha1.ConfigMapReference), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.DurationPercentiles)(nil), (*images.DurationPercentiles)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_DurationPercentiles_To_images_DurationPercentiles(a.(*imagesv1alpha1.DurationPercentiles), b.(*images.DurationPercentiles), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.DurationPercentiles)(nil), (*imagesv1alpha1.DurationPercentiles)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_DurationPercentiles_To_v1alpha1_DurationPercentiles(a.(*images.DurationPercentiles), b.(*imagesv1alpha1.DurationPercentiles), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.FailureCount)(nil), (*images.FailureCount)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_FailureCount_To_images_FailureCount(a.(*imagesv1alpha1.FailureCount), b.(*images.FailureCount), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.FailureCount)(nil), (*imagesv1alpha1.FailureCount)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_FailureCount_To_v1alpha1_FailureCount(a.(*images.FailureCount), b.(*imagesv1alpha1.FailureCount), scope)
 	}); err != nil {
 		return err
 	}
@@ -345,6 +385,26 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageChange)(nil), (*images.ImageChange)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImageChange_To_images_ImageChange(a.(*imagesv1alpha1.ImageChange), b.(*images.ImageChange), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImageChange)(nil), (*imagesv1alpha1.ImageChange)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImageChange_To_v1alpha1_ImageChange(a.(*images.ImageChange), b.(*imagesv1alpha1.ImageChange), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageChanges)(nil), (*images.ImageChanges)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImageChanges_To_images_ImageChanges(a.(*imagesv1alpha1.ImageChanges), b.(*images.ImageChanges), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImageChanges)(nil), (*imagesv1alpha1.ImageChanges)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImageChanges_To_v1alpha1_ImageChanges(a.(*images.ImageChanges), b.(*imagesv1alpha1.ImageChanges), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageChannel)(nil), (*images.ImageChannel)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_ImageChannel_To_images_ImageChannel(a.(*imagesv1alpha1.ImageChannel), b.(*images.ImageChannel), scope)
 	}); err != nil {
@@ -365,6 +425,46 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageHealth)(nil), (*images.ImageHealth)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImageHealth_To_images_ImageHealth(a.(*imagesv1alpha1.ImageHealth), b.(*images.ImageHealth), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImageHealth)(nil), (*imagesv1alpha1.ImageHealth)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImageHealth_To_v1alpha1_ImageHealth(a.(*images.ImageHealth), b.(*imagesv1alpha1.ImageHealth), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageHistory)(nil), (*images.ImageHistory)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImageHistory_To_images_ImageHistory(a.(*imagesv1alpha1.ImageHistory), b.(*images.ImageHistory), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImageHistory)(nil), (*imagesv1alpha1.ImageHistory)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImageHistory_To_v1alpha1_ImageHistory(a.(*images.ImageHistory), b.(*imagesv1alpha1.ImageHistory), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageHistoryOptions)(nil), (*images.ImageHistoryOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImageHistoryOptions_To_images_ImageHistoryOptions(a.(*imagesv1alpha1.ImageHistoryOptions), b.(*images.ImageHistoryOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImageHistoryOptions)(nil), (*imagesv1alpha1.ImageHistoryOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImageHistoryOptions_To_v1alpha1_ImageHistoryOptions(a.(*images.ImageHistoryOptions), b.(*imagesv1alpha1.ImageHistoryOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageJournalOptions)(nil), (*images.ImageJournalOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImageJournalOptions_To_images_ImageJournalOptions(a.(*imagesv1alpha1.ImageJournalOptions), b.(*images.ImageJournalOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImageJournalOptions)(nil), (*imagesv1alpha1.ImageJournalOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImageJournalOptions_To_v1alpha1_ImageJournalOptions(a.(*images.ImageJournalOptions), b.(*imagesv1alpha1.ImageJournalOptions), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageList)(nil), (*images.ImageList)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_ImageList_To_images_ImageList(a.(*imagesv1alpha1.ImageList), b.(*images.ImageList), scope)
 	}); err != nil {
@@ -372,6 +472,26 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*images.ImageList)(nil), (*imagesv1alpha1.ImageList)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_images_ImageList_To_v1alpha1_ImageList(a.(*images.ImageList), b.(*imagesv1alpha1.ImageList), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageNote)(nil), (*images.ImageNote)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImageNote_To_images_ImageNote(a.(*imagesv1alpha1.ImageNote), b.(*images.ImageNote), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImageNote)(nil), (*imagesv1alpha1.ImageNote)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImageNote_To_v1alpha1_ImageNote(a.(*images.ImageNote), b.(*imagesv1alpha1.ImageNote), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageNoteList)(nil), (*images.ImageNoteList)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImageNoteList_To_images_ImageNoteList(a.(*imagesv1alpha1.ImageNoteList), b.(*images.ImageNoteList), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImageNoteList)(nil), (*imagesv1alpha1.ImageNoteList)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImageNoteList_To_v1alpha1_ImageNoteList(a.(*images.ImageNoteList), b.(*imagesv1alpha1.ImageNoteList), scope)
 	}); err != nil {
 		return err
 	}
@@ -405,6 +525,26 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageReport)(nil), (*images.ImageReport)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImageReport_To_images_ImageReport(a.(*imagesv1alpha1.ImageReport), b.(*images.ImageReport), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImageReport)(nil), (*imagesv1alpha1.ImageReport)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImageReport_To_v1alpha1_ImageReport(a.(*images.ImageReport), b.(*imagesv1alpha1.ImageReport), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageReportList)(nil), (*images.ImageReportList)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImageReportList_To_images_ImageReportList(a.(*imagesv1alpha1.ImageReportList), b.(*images.ImageReportList), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImageReportList)(nil), (*imagesv1alpha1.ImageReportList)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImageReportList_To_v1alpha1_ImageReportList(a.(*images.ImageReportList), b.(*imagesv1alpha1.ImageReportList), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageSpec)(nil), (*images.ImageSpec)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_ImageSpec_To_images_ImageSpec(a.(*imagesv1alpha1.ImageSpec), b.(*images.ImageSpec), scope)
 	}); err != nil {
@@ -412,6 +552,26 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*images.ImageSpec)(nil), (*imagesv1alpha1.ImageSpec)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_images_ImageSpec_To_v1alpha1_ImageSpec(a.(*images.ImageSpec), b.(*imagesv1alpha1.ImageSpec), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageStats)(nil), (*images.ImageStats)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImageStats_To_images_ImageStats(a.(*imagesv1alpha1.ImageStats), b.(*images.ImageStats), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImageStats)(nil), (*imagesv1alpha1.ImageStats)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImageStats_To_v1alpha1_ImageStats(a.(*images.ImageStats), b.(*imagesv1alpha1.ImageStats), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.ImageStatsOptions)(nil), (*images.ImageStatsOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ImageStatsOptions_To_images_ImageStatsOptions(a.(*imagesv1alpha1.ImageStatsOptions), b.(*images.ImageStatsOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.ImageStatsOptions)(nil), (*imagesv1alpha1.ImageStatsOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_ImageStatsOptions_To_v1alpha1_ImageStatsOptions(a.(*images.ImageStatsOptions), b.(*imagesv1alpha1.ImageStatsOptions), scope)
 	}); err != nil {
 		return err
 	}
@@ -452,6 +612,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*images.LatestBuild)(nil), (*imagesv1alpha1.LatestBuild)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_images_LatestBuild_To_v1alpha1_LatestBuild(a.(*images.LatestBuild), b.(*imagesv1alpha1.LatestBuild), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*imagesv1alpha1.NoteRecord)(nil), (*images.NoteRecord)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_NoteRecord_To_images_NoteRecord(a.(*imagesv1alpha1.NoteRecord), b.(*images.NoteRecord), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*images.NoteRecord)(nil), (*imagesv1alpha1.NoteRecord)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_images_NoteRecord_To_v1alpha1_NoteRecord(a.(*images.NoteRecord), b.(*imagesv1alpha1.NoteRecord), scope)
 	}); err != nil {
 		return err
 	}
@@ -595,8 +765,33 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*url.Values)(nil), (*imagesv1alpha1.ImageHistoryOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_url_Values_To_v1alpha1_ImageHistoryOptions(a.(*url.Values), b.(*imagesv1alpha1.ImageHistoryOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*url.Values)(nil), (*imagesv1alpha1.ImageJournalOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_url_Values_To_v1alpha1_ImageJournalOptions(a.(*url.Values), b.(*imagesv1alpha1.ImageJournalOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*url.Values)(nil), (*imagesv1alpha1.ImageStatsOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_url_Values_To_v1alpha1_ImageStatsOptions(a.(*url.Values), b.(*imagesv1alpha1.ImageStatsOptions), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddConversionFunc((*url.Values)(nil), (*imagesv1alpha1.ImageBuildLogOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_url_Values_To_v1alpha1_ImageBuildLogOptions(a.(*url.Values), b.(*imagesv1alpha1.ImageBuildLogOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddConversionFunc((*url.Values)(nil), (*imagesv1alpha1.ImageHistoryOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_url_Values_To_v1alpha1_ImageHistoryOptions(a.(*url.Values), b.(*imagesv1alpha1.ImageHistoryOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddConversionFunc((*url.Values)(nil), (*imagesv1alpha1.ImageJournalOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_url_Values_To_v1alpha1_ImageJournalOptions(a.(*url.Values), b.(*imagesv1alpha1.ImageJournalOptions), scope)
 	}); err != nil {
 		return err
 	}
@@ -803,6 +998,26 @@ func Convert_images_BuildProgress_To_v1alpha1_BuildProgress(in *images.BuildProg
 	return autoConvert_images_BuildProgress_To_v1alpha1_BuildProgress(in, out, s)
 }
 
+func autoConvert_v1alpha1_BuildRecord_To_images_BuildRecord(in *imagesv1alpha1.BuildRecord, out *images.BuildRecord, s conversion.Scope) error {
+	*out = *(*images.BuildRecord)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_BuildRecord_To_images_BuildRecord is an autogenerated conversion function.
+func Convert_v1alpha1_BuildRecord_To_images_BuildRecord(in *imagesv1alpha1.BuildRecord, out *images.BuildRecord, s conversion.Scope) error {
+	return autoConvert_v1alpha1_BuildRecord_To_images_BuildRecord(in, out, s)
+}
+
+func autoConvert_images_BuildRecord_To_v1alpha1_BuildRecord(in *images.BuildRecord, out *imagesv1alpha1.BuildRecord, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.BuildRecord)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_BuildRecord_To_v1alpha1_BuildRecord is an autogenerated conversion function.
+func Convert_images_BuildRecord_To_v1alpha1_BuildRecord(in *images.BuildRecord, out *imagesv1alpha1.BuildRecord, s conversion.Scope) error {
+	return autoConvert_images_BuildRecord_To_v1alpha1_BuildRecord(in, out, s)
+}
+
 func autoConvert_v1alpha1_BuildReport_To_images_BuildReport(in *imagesv1alpha1.BuildReport, out *images.BuildReport, s conversion.Scope) error {
 	out.ObjectMeta = in.ObjectMeta
 	out.Stage = in.Stage
@@ -897,6 +1112,26 @@ func autoConvert_images_BuildStage_To_v1alpha1_BuildStage(in *images.BuildStage,
 // Convert_images_BuildStage_To_v1alpha1_BuildStage is an autogenerated conversion function.
 func Convert_images_BuildStage_To_v1alpha1_BuildStage(in *images.BuildStage, out *imagesv1alpha1.BuildStage, s conversion.Scope) error {
 	return autoConvert_images_BuildStage_To_v1alpha1_BuildStage(in, out, s)
+}
+
+func autoConvert_v1alpha1_BuildStats_To_images_BuildStats(in *imagesv1alpha1.BuildStats, out *images.BuildStats, s conversion.Scope) error {
+	*out = *(*images.BuildStats)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_BuildStats_To_images_BuildStats is an autogenerated conversion function.
+func Convert_v1alpha1_BuildStats_To_images_BuildStats(in *imagesv1alpha1.BuildStats, out *images.BuildStats, s conversion.Scope) error {
+	return autoConvert_v1alpha1_BuildStats_To_images_BuildStats(in, out, s)
+}
+
+func autoConvert_images_BuildStats_To_v1alpha1_BuildStats(in *images.BuildStats, out *imagesv1alpha1.BuildStats, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.BuildStats)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_BuildStats_To_v1alpha1_BuildStats is an autogenerated conversion function.
+func Convert_images_BuildStats_To_v1alpha1_BuildStats(in *images.BuildStats, out *imagesv1alpha1.BuildStats, s conversion.Scope) error {
+	return autoConvert_images_BuildStats_To_v1alpha1_BuildStats(in, out, s)
 }
 
 func autoConvert_v1alpha1_BuildTemplate_To_images_BuildTemplate(in *imagesv1alpha1.BuildTemplate, out *images.BuildTemplate, s conversion.Scope) error {
@@ -1063,6 +1298,46 @@ func Convert_images_ConfigMapReference_To_v1alpha1_ConfigMapReference(in *images
 	return autoConvert_images_ConfigMapReference_To_v1alpha1_ConfigMapReference(in, out, s)
 }
 
+func autoConvert_v1alpha1_DurationPercentiles_To_images_DurationPercentiles(in *imagesv1alpha1.DurationPercentiles, out *images.DurationPercentiles, s conversion.Scope) error {
+	*out = *(*images.DurationPercentiles)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_DurationPercentiles_To_images_DurationPercentiles is an autogenerated conversion function.
+func Convert_v1alpha1_DurationPercentiles_To_images_DurationPercentiles(in *imagesv1alpha1.DurationPercentiles, out *images.DurationPercentiles, s conversion.Scope) error {
+	return autoConvert_v1alpha1_DurationPercentiles_To_images_DurationPercentiles(in, out, s)
+}
+
+func autoConvert_images_DurationPercentiles_To_v1alpha1_DurationPercentiles(in *images.DurationPercentiles, out *imagesv1alpha1.DurationPercentiles, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.DurationPercentiles)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_DurationPercentiles_To_v1alpha1_DurationPercentiles is an autogenerated conversion function.
+func Convert_images_DurationPercentiles_To_v1alpha1_DurationPercentiles(in *images.DurationPercentiles, out *imagesv1alpha1.DurationPercentiles, s conversion.Scope) error {
+	return autoConvert_images_DurationPercentiles_To_v1alpha1_DurationPercentiles(in, out, s)
+}
+
+func autoConvert_v1alpha1_FailureCount_To_images_FailureCount(in *imagesv1alpha1.FailureCount, out *images.FailureCount, s conversion.Scope) error {
+	*out = *(*images.FailureCount)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_FailureCount_To_images_FailureCount is an autogenerated conversion function.
+func Convert_v1alpha1_FailureCount_To_images_FailureCount(in *imagesv1alpha1.FailureCount, out *images.FailureCount, s conversion.Scope) error {
+	return autoConvert_v1alpha1_FailureCount_To_images_FailureCount(in, out, s)
+}
+
+func autoConvert_images_FailureCount_To_v1alpha1_FailureCount(in *images.FailureCount, out *imagesv1alpha1.FailureCount, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.FailureCount)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_FailureCount_To_v1alpha1_FailureCount is an autogenerated conversion function.
+func Convert_images_FailureCount_To_v1alpha1_FailureCount(in *images.FailureCount, out *imagesv1alpha1.FailureCount, s conversion.Scope) error {
+	return autoConvert_images_FailureCount_To_v1alpha1_FailureCount(in, out, s)
+}
+
 func autoConvert_v1alpha1_HistoryLimits_To_images_HistoryLimits(in *imagesv1alpha1.HistoryLimits, out *images.HistoryLimits, s conversion.Scope) error {
 	*out = *(*images.HistoryLimits)(unsafe.Pointer(in))
 	return nil
@@ -1205,6 +1480,8 @@ func Convert_images_ImageBuildDiff_To_v1alpha1_ImageBuildDiff(in *images.ImageBu
 
 func autoConvert_v1alpha1_ImageBuildDiffOptions_To_images_ImageBuildDiffOptions(in *imagesv1alpha1.ImageBuildDiffOptions, out *images.ImageBuildDiffOptions, s conversion.Scope) error {
 	out.With = in.With
+	out.UID = in.UID
+	out.WithUID = in.WithUID
 	return nil
 }
 
@@ -1215,6 +1492,8 @@ func Convert_v1alpha1_ImageBuildDiffOptions_To_images_ImageBuildDiffOptions(in *
 
 func autoConvert_images_ImageBuildDiffOptions_To_v1alpha1_ImageBuildDiffOptions(in *images.ImageBuildDiffOptions, out *imagesv1alpha1.ImageBuildDiffOptions, s conversion.Scope) error {
 	out.With = in.With
+	out.UID = in.UID
+	out.WithUID = in.WithUID
 	return nil
 }
 
@@ -1232,6 +1511,20 @@ func autoConvert_url_Values_To_v1alpha1_ImageBuildDiffOptions(in *url.Values, ou
 		}
 	} else {
 		out.With = ""
+	}
+	if values, ok := map[string][]string(*in)["uid"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.UID, s); err != nil {
+			return err
+		}
+	} else {
+		out.UID = ""
+	}
+	if values, ok := map[string][]string(*in)["withUID"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.WithUID, s); err != nil {
+			return err
+		}
+	} else {
+		out.WithUID = ""
 	}
 	return nil
 }
@@ -1388,6 +1681,50 @@ func Convert_images_ImageBuildStatus_To_v1alpha1_ImageBuildStatus(in *images.Ima
 	return autoConvert_images_ImageBuildStatus_To_v1alpha1_ImageBuildStatus(in, out, s)
 }
 
+func autoConvert_v1alpha1_ImageChange_To_images_ImageChange(in *imagesv1alpha1.ImageChange, out *images.ImageChange, s conversion.Scope) error {
+	*out = *(*images.ImageChange)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_ImageChange_To_images_ImageChange is an autogenerated conversion function.
+func Convert_v1alpha1_ImageChange_To_images_ImageChange(in *imagesv1alpha1.ImageChange, out *images.ImageChange, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImageChange_To_images_ImageChange(in, out, s)
+}
+
+func autoConvert_images_ImageChange_To_v1alpha1_ImageChange(in *images.ImageChange, out *imagesv1alpha1.ImageChange, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.ImageChange)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_ImageChange_To_v1alpha1_ImageChange is an autogenerated conversion function.
+func Convert_images_ImageChange_To_v1alpha1_ImageChange(in *images.ImageChange, out *imagesv1alpha1.ImageChange, s conversion.Scope) error {
+	return autoConvert_images_ImageChange_To_v1alpha1_ImageChange(in, out, s)
+}
+
+func autoConvert_v1alpha1_ImageChanges_To_images_ImageChanges(in *imagesv1alpha1.ImageChanges, out *images.ImageChanges, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Items = *(*[]images.ImageChange)(unsafe.Pointer(&in.Items))
+	out.Continue = in.Continue
+	return nil
+}
+
+// Convert_v1alpha1_ImageChanges_To_images_ImageChanges is an autogenerated conversion function.
+func Convert_v1alpha1_ImageChanges_To_images_ImageChanges(in *imagesv1alpha1.ImageChanges, out *images.ImageChanges, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImageChanges_To_images_ImageChanges(in, out, s)
+}
+
+func autoConvert_images_ImageChanges_To_v1alpha1_ImageChanges(in *images.ImageChanges, out *imagesv1alpha1.ImageChanges, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Items = *(*[]imagesv1alpha1.ImageChange)(unsafe.Pointer(&in.Items))
+	out.Continue = in.Continue
+	return nil
+}
+
+// Convert_images_ImageChanges_To_v1alpha1_ImageChanges is an autogenerated conversion function.
+func Convert_images_ImageChanges_To_v1alpha1_ImageChanges(in *images.ImageChanges, out *imagesv1alpha1.ImageChanges, s conversion.Scope) error {
+	return autoConvert_images_ImageChanges_To_v1alpha1_ImageChanges(in, out, s)
+}
+
 func autoConvert_v1alpha1_ImageChannel_To_images_ImageChannel(in *imagesv1alpha1.ImageChannel, out *images.ImageChannel, s conversion.Scope) error {
 	*out = *(*images.ImageChannel)(unsafe.Pointer(in))
 	return nil
@@ -1430,6 +1767,197 @@ func Convert_images_ImageChannels_To_v1alpha1_ImageChannels(in *images.ImageChan
 	return autoConvert_images_ImageChannels_To_v1alpha1_ImageChannels(in, out, s)
 }
 
+func autoConvert_v1alpha1_ImageHealth_To_images_ImageHealth(in *imagesv1alpha1.ImageHealth, out *images.ImageHealth, s conversion.Scope) error {
+	*out = *(*images.ImageHealth)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_ImageHealth_To_images_ImageHealth is an autogenerated conversion function.
+func Convert_v1alpha1_ImageHealth_To_images_ImageHealth(in *imagesv1alpha1.ImageHealth, out *images.ImageHealth, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImageHealth_To_images_ImageHealth(in, out, s)
+}
+
+func autoConvert_images_ImageHealth_To_v1alpha1_ImageHealth(in *images.ImageHealth, out *imagesv1alpha1.ImageHealth, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.ImageHealth)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_ImageHealth_To_v1alpha1_ImageHealth is an autogenerated conversion function.
+func Convert_images_ImageHealth_To_v1alpha1_ImageHealth(in *images.ImageHealth, out *imagesv1alpha1.ImageHealth, s conversion.Scope) error {
+	return autoConvert_images_ImageHealth_To_v1alpha1_ImageHealth(in, out, s)
+}
+
+func autoConvert_v1alpha1_ImageHistory_To_images_ImageHistory(in *imagesv1alpha1.ImageHistory, out *images.ImageHistory, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Items = *(*[]images.BuildRecord)(unsafe.Pointer(&in.Items))
+	out.Continue = in.Continue
+	return nil
+}
+
+// Convert_v1alpha1_ImageHistory_To_images_ImageHistory is an autogenerated conversion function.
+func Convert_v1alpha1_ImageHistory_To_images_ImageHistory(in *imagesv1alpha1.ImageHistory, out *images.ImageHistory, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImageHistory_To_images_ImageHistory(in, out, s)
+}
+
+func autoConvert_images_ImageHistory_To_v1alpha1_ImageHistory(in *images.ImageHistory, out *imagesv1alpha1.ImageHistory, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Items = *(*[]imagesv1alpha1.BuildRecord)(unsafe.Pointer(&in.Items))
+	out.Continue = in.Continue
+	return nil
+}
+
+// Convert_images_ImageHistory_To_v1alpha1_ImageHistory is an autogenerated conversion function.
+func Convert_images_ImageHistory_To_v1alpha1_ImageHistory(in *images.ImageHistory, out *imagesv1alpha1.ImageHistory, s conversion.Scope) error {
+	return autoConvert_images_ImageHistory_To_v1alpha1_ImageHistory(in, out, s)
+}
+
+func autoConvert_v1alpha1_ImageHistoryOptions_To_images_ImageHistoryOptions(in *imagesv1alpha1.ImageHistoryOptions, out *images.ImageHistoryOptions, s conversion.Scope) error {
+	out.Limit = in.Limit
+	out.Continue = in.Continue
+	out.Outcome = in.Outcome
+	out.Trigger = in.Trigger
+	out.User = in.User
+	out.Since = in.Since
+	out.Until = in.Until
+	out.UID = in.UID
+	return nil
+}
+
+// Convert_v1alpha1_ImageHistoryOptions_To_images_ImageHistoryOptions is an autogenerated conversion function.
+func Convert_v1alpha1_ImageHistoryOptions_To_images_ImageHistoryOptions(in *imagesv1alpha1.ImageHistoryOptions, out *images.ImageHistoryOptions, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImageHistoryOptions_To_images_ImageHistoryOptions(in, out, s)
+}
+
+func autoConvert_images_ImageHistoryOptions_To_v1alpha1_ImageHistoryOptions(in *images.ImageHistoryOptions, out *imagesv1alpha1.ImageHistoryOptions, s conversion.Scope) error {
+	out.Limit = in.Limit
+	out.Continue = in.Continue
+	out.Outcome = in.Outcome
+	out.Trigger = in.Trigger
+	out.User = in.User
+	out.Since = in.Since
+	out.Until = in.Until
+	out.UID = in.UID
+	return nil
+}
+
+// Convert_images_ImageHistoryOptions_To_v1alpha1_ImageHistoryOptions is an autogenerated conversion function.
+func Convert_images_ImageHistoryOptions_To_v1alpha1_ImageHistoryOptions(in *images.ImageHistoryOptions, out *imagesv1alpha1.ImageHistoryOptions, s conversion.Scope) error {
+	return autoConvert_images_ImageHistoryOptions_To_v1alpha1_ImageHistoryOptions(in, out, s)
+}
+
+func autoConvert_url_Values_To_v1alpha1_ImageHistoryOptions(in *url.Values, out *imagesv1alpha1.ImageHistoryOptions, s conversion.Scope) error {
+	// WARNING: Field TypeMeta does not have json tag, skipping.
+
+	if values, ok := map[string][]string(*in)["limit"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_int64(&values, &out.Limit, s); err != nil {
+			return err
+		}
+	} else {
+		out.Limit = 0
+	}
+	if values, ok := map[string][]string(*in)["continue"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Continue, s); err != nil {
+			return err
+		}
+	} else {
+		out.Continue = ""
+	}
+	if values, ok := map[string][]string(*in)["outcome"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Outcome, s); err != nil {
+			return err
+		}
+	} else {
+		out.Outcome = ""
+	}
+	if values, ok := map[string][]string(*in)["trigger"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Trigger, s); err != nil {
+			return err
+		}
+	} else {
+		out.Trigger = ""
+	}
+	if values, ok := map[string][]string(*in)["user"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.User, s); err != nil {
+			return err
+		}
+	} else {
+		out.User = ""
+	}
+	if values, ok := map[string][]string(*in)["since"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Since, s); err != nil {
+			return err
+		}
+	} else {
+		out.Since = ""
+	}
+	if values, ok := map[string][]string(*in)["until"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Until, s); err != nil {
+			return err
+		}
+	} else {
+		out.Until = ""
+	}
+	if values, ok := map[string][]string(*in)["uid"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.UID, s); err != nil {
+			return err
+		}
+	} else {
+		out.UID = ""
+	}
+	return nil
+}
+
+func autoConvert_v1alpha1_ImageJournalOptions_To_images_ImageJournalOptions(in *imagesv1alpha1.ImageJournalOptions, out *images.ImageJournalOptions, s conversion.Scope) error {
+	out.Limit = in.Limit
+	out.Continue = in.Continue
+	out.UID = in.UID
+	return nil
+}
+
+// Convert_v1alpha1_ImageJournalOptions_To_images_ImageJournalOptions is an autogenerated conversion function.
+func Convert_v1alpha1_ImageJournalOptions_To_images_ImageJournalOptions(in *imagesv1alpha1.ImageJournalOptions, out *images.ImageJournalOptions, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImageJournalOptions_To_images_ImageJournalOptions(in, out, s)
+}
+
+func autoConvert_images_ImageJournalOptions_To_v1alpha1_ImageJournalOptions(in *images.ImageJournalOptions, out *imagesv1alpha1.ImageJournalOptions, s conversion.Scope) error {
+	out.Limit = in.Limit
+	out.Continue = in.Continue
+	out.UID = in.UID
+	return nil
+}
+
+// Convert_images_ImageJournalOptions_To_v1alpha1_ImageJournalOptions is an autogenerated conversion function.
+func Convert_images_ImageJournalOptions_To_v1alpha1_ImageJournalOptions(in *images.ImageJournalOptions, out *imagesv1alpha1.ImageJournalOptions, s conversion.Scope) error {
+	return autoConvert_images_ImageJournalOptions_To_v1alpha1_ImageJournalOptions(in, out, s)
+}
+
+func autoConvert_url_Values_To_v1alpha1_ImageJournalOptions(in *url.Values, out *imagesv1alpha1.ImageJournalOptions, s conversion.Scope) error {
+	// WARNING: Field TypeMeta does not have json tag, skipping.
+
+	if values, ok := map[string][]string(*in)["limit"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_int64(&values, &out.Limit, s); err != nil {
+			return err
+		}
+	} else {
+		out.Limit = 0
+	}
+	if values, ok := map[string][]string(*in)["continue"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Continue, s); err != nil {
+			return err
+		}
+	} else {
+		out.Continue = ""
+	}
+	if values, ok := map[string][]string(*in)["uid"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.UID, s); err != nil {
+			return err
+		}
+	} else {
+		out.UID = ""
+	}
+	return nil
+}
+
 func autoConvert_v1alpha1_ImageList_To_images_ImageList(in *imagesv1alpha1.ImageList, out *images.ImageList, s conversion.Scope) error {
 	out.ListMeta = in.ListMeta
 	out.Items = *(*[]images.Image)(unsafe.Pointer(&in.Items))
@@ -1450,6 +1978,54 @@ func autoConvert_images_ImageList_To_v1alpha1_ImageList(in *images.ImageList, ou
 // Convert_images_ImageList_To_v1alpha1_ImageList is an autogenerated conversion function.
 func Convert_images_ImageList_To_v1alpha1_ImageList(in *images.ImageList, out *imagesv1alpha1.ImageList, s conversion.Scope) error {
 	return autoConvert_images_ImageList_To_v1alpha1_ImageList(in, out, s)
+}
+
+func autoConvert_v1alpha1_ImageNote_To_images_ImageNote(in *imagesv1alpha1.ImageNote, out *images.ImageNote, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_v1alpha1_NoteRecord_To_images_NoteRecord(&in.NoteRecord, &out.NoteRecord, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_v1alpha1_ImageNote_To_images_ImageNote is an autogenerated conversion function.
+func Convert_v1alpha1_ImageNote_To_images_ImageNote(in *imagesv1alpha1.ImageNote, out *images.ImageNote, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImageNote_To_images_ImageNote(in, out, s)
+}
+
+func autoConvert_images_ImageNote_To_v1alpha1_ImageNote(in *images.ImageNote, out *imagesv1alpha1.ImageNote, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_images_NoteRecord_To_v1alpha1_NoteRecord(&in.NoteRecord, &out.NoteRecord, s); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Convert_images_ImageNote_To_v1alpha1_ImageNote is an autogenerated conversion function.
+func Convert_images_ImageNote_To_v1alpha1_ImageNote(in *images.ImageNote, out *imagesv1alpha1.ImageNote, s conversion.Scope) error {
+	return autoConvert_images_ImageNote_To_v1alpha1_ImageNote(in, out, s)
+}
+
+func autoConvert_v1alpha1_ImageNoteList_To_images_ImageNoteList(in *imagesv1alpha1.ImageNoteList, out *images.ImageNoteList, s conversion.Scope) error {
+	out.ListMeta = in.ListMeta
+	out.Items = *(*[]images.ImageNote)(unsafe.Pointer(&in.Items))
+	return nil
+}
+
+// Convert_v1alpha1_ImageNoteList_To_images_ImageNoteList is an autogenerated conversion function.
+func Convert_v1alpha1_ImageNoteList_To_images_ImageNoteList(in *imagesv1alpha1.ImageNoteList, out *images.ImageNoteList, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImageNoteList_To_images_ImageNoteList(in, out, s)
+}
+
+func autoConvert_images_ImageNoteList_To_v1alpha1_ImageNoteList(in *images.ImageNoteList, out *imagesv1alpha1.ImageNoteList, s conversion.Scope) error {
+	out.ListMeta = in.ListMeta
+	out.Items = *(*[]imagesv1alpha1.ImageNote)(unsafe.Pointer(&in.Items))
+	return nil
+}
+
+// Convert_images_ImageNoteList_To_v1alpha1_ImageNoteList is an autogenerated conversion function.
+func Convert_images_ImageNoteList_To_v1alpha1_ImageNoteList(in *images.ImageNoteList, out *imagesv1alpha1.ImageNoteList, s conversion.Scope) error {
+	return autoConvert_images_ImageNoteList_To_v1alpha1_ImageNoteList(in, out, s)
 }
 
 func autoConvert_v1alpha1_ImagePlan_To_images_ImagePlan(in *imagesv1alpha1.ImagePlan, out *images.ImagePlan, s conversion.Scope) error {
@@ -1524,6 +2100,58 @@ func Convert_images_ImageReference_To_v1alpha1_ImageReference(in *images.ImageRe
 	return autoConvert_images_ImageReference_To_v1alpha1_ImageReference(in, out, s)
 }
 
+func autoConvert_v1alpha1_ImageReport_To_images_ImageReport(in *imagesv1alpha1.ImageReport, out *images.ImageReport, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Stats = (*images.BuildStats)(unsafe.Pointer(in.Stats))
+	out.Health = (*images.ImageHealth)(unsafe.Pointer(in.Health))
+	out.History = *(*[]images.BuildRecord)(unsafe.Pointer(&in.History))
+	out.Changes = *(*[]images.ImageChange)(unsafe.Pointer(&in.Changes))
+	out.Notes = *(*[]images.NoteRecord)(unsafe.Pointer(&in.Notes))
+	return nil
+}
+
+// Convert_v1alpha1_ImageReport_To_images_ImageReport is an autogenerated conversion function.
+func Convert_v1alpha1_ImageReport_To_images_ImageReport(in *imagesv1alpha1.ImageReport, out *images.ImageReport, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImageReport_To_images_ImageReport(in, out, s)
+}
+
+func autoConvert_images_ImageReport_To_v1alpha1_ImageReport(in *images.ImageReport, out *imagesv1alpha1.ImageReport, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Stats = (*imagesv1alpha1.BuildStats)(unsafe.Pointer(in.Stats))
+	out.Health = (*imagesv1alpha1.ImageHealth)(unsafe.Pointer(in.Health))
+	out.History = *(*[]imagesv1alpha1.BuildRecord)(unsafe.Pointer(&in.History))
+	out.Changes = *(*[]imagesv1alpha1.ImageChange)(unsafe.Pointer(&in.Changes))
+	out.Notes = *(*[]imagesv1alpha1.NoteRecord)(unsafe.Pointer(&in.Notes))
+	return nil
+}
+
+// Convert_images_ImageReport_To_v1alpha1_ImageReport is an autogenerated conversion function.
+func Convert_images_ImageReport_To_v1alpha1_ImageReport(in *images.ImageReport, out *imagesv1alpha1.ImageReport, s conversion.Scope) error {
+	return autoConvert_images_ImageReport_To_v1alpha1_ImageReport(in, out, s)
+}
+
+func autoConvert_v1alpha1_ImageReportList_To_images_ImageReportList(in *imagesv1alpha1.ImageReportList, out *images.ImageReportList, s conversion.Scope) error {
+	out.ListMeta = in.ListMeta
+	out.Items = *(*[]images.ImageReport)(unsafe.Pointer(&in.Items))
+	return nil
+}
+
+// Convert_v1alpha1_ImageReportList_To_images_ImageReportList is an autogenerated conversion function.
+func Convert_v1alpha1_ImageReportList_To_images_ImageReportList(in *imagesv1alpha1.ImageReportList, out *images.ImageReportList, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImageReportList_To_images_ImageReportList(in, out, s)
+}
+
+func autoConvert_images_ImageReportList_To_v1alpha1_ImageReportList(in *images.ImageReportList, out *imagesv1alpha1.ImageReportList, s conversion.Scope) error {
+	out.ListMeta = in.ListMeta
+	out.Items = *(*[]imagesv1alpha1.ImageReport)(unsafe.Pointer(&in.Items))
+	return nil
+}
+
+// Convert_images_ImageReportList_To_v1alpha1_ImageReportList is an autogenerated conversion function.
+func Convert_images_ImageReportList_To_v1alpha1_ImageReportList(in *images.ImageReportList, out *imagesv1alpha1.ImageReportList, s conversion.Scope) error {
+	return autoConvert_images_ImageReportList_To_v1alpha1_ImageReportList(in, out, s)
+}
+
 func autoConvert_v1alpha1_ImageSpec_To_images_ImageSpec(in *imagesv1alpha1.ImageSpec, out *images.ImageSpec, s conversion.Scope) error {
 	*out = *(*images.ImageSpec)(unsafe.Pointer(in))
 	return nil
@@ -1542,6 +2170,77 @@ func autoConvert_images_ImageSpec_To_v1alpha1_ImageSpec(in *images.ImageSpec, ou
 // Convert_images_ImageSpec_To_v1alpha1_ImageSpec is an autogenerated conversion function.
 func Convert_images_ImageSpec_To_v1alpha1_ImageSpec(in *images.ImageSpec, out *imagesv1alpha1.ImageSpec, s conversion.Scope) error {
 	return autoConvert_images_ImageSpec_To_v1alpha1_ImageSpec(in, out, s)
+}
+
+func autoConvert_v1alpha1_ImageStats_To_images_ImageStats(in *imagesv1alpha1.ImageStats, out *images.ImageStats, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Stats = (*images.BuildStats)(unsafe.Pointer(in.Stats))
+	out.Health = (*images.ImageHealth)(unsafe.Pointer(in.Health))
+	return nil
+}
+
+// Convert_v1alpha1_ImageStats_To_images_ImageStats is an autogenerated conversion function.
+func Convert_v1alpha1_ImageStats_To_images_ImageStats(in *imagesv1alpha1.ImageStats, out *images.ImageStats, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImageStats_To_images_ImageStats(in, out, s)
+}
+
+func autoConvert_images_ImageStats_To_v1alpha1_ImageStats(in *images.ImageStats, out *imagesv1alpha1.ImageStats, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Stats = (*imagesv1alpha1.BuildStats)(unsafe.Pointer(in.Stats))
+	out.Health = (*imagesv1alpha1.ImageHealth)(unsafe.Pointer(in.Health))
+	return nil
+}
+
+// Convert_images_ImageStats_To_v1alpha1_ImageStats is an autogenerated conversion function.
+func Convert_images_ImageStats_To_v1alpha1_ImageStats(in *images.ImageStats, out *imagesv1alpha1.ImageStats, s conversion.Scope) error {
+	return autoConvert_images_ImageStats_To_v1alpha1_ImageStats(in, out, s)
+}
+
+func autoConvert_v1alpha1_ImageStatsOptions_To_images_ImageStatsOptions(in *imagesv1alpha1.ImageStatsOptions, out *images.ImageStatsOptions, s conversion.Scope) error {
+	out.Since = in.Since
+	out.UID = in.UID
+	return nil
+}
+
+// Convert_v1alpha1_ImageStatsOptions_To_images_ImageStatsOptions is an autogenerated conversion function.
+func Convert_v1alpha1_ImageStatsOptions_To_images_ImageStatsOptions(in *imagesv1alpha1.ImageStatsOptions, out *images.ImageStatsOptions, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ImageStatsOptions_To_images_ImageStatsOptions(in, out, s)
+}
+
+func autoConvert_images_ImageStatsOptions_To_v1alpha1_ImageStatsOptions(in *images.ImageStatsOptions, out *imagesv1alpha1.ImageStatsOptions, s conversion.Scope) error {
+	out.Since = in.Since
+	out.UID = in.UID
+	return nil
+}
+
+// Convert_images_ImageStatsOptions_To_v1alpha1_ImageStatsOptions is an autogenerated conversion function.
+func Convert_images_ImageStatsOptions_To_v1alpha1_ImageStatsOptions(in *images.ImageStatsOptions, out *imagesv1alpha1.ImageStatsOptions, s conversion.Scope) error {
+	return autoConvert_images_ImageStatsOptions_To_v1alpha1_ImageStatsOptions(in, out, s)
+}
+
+func autoConvert_url_Values_To_v1alpha1_ImageStatsOptions(in *url.Values, out *imagesv1alpha1.ImageStatsOptions, s conversion.Scope) error {
+	// WARNING: Field TypeMeta does not have json tag, skipping.
+
+	if values, ok := map[string][]string(*in)["since"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Since, s); err != nil {
+			return err
+		}
+	} else {
+		out.Since = ""
+	}
+	if values, ok := map[string][]string(*in)["uid"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.UID, s); err != nil {
+			return err
+		}
+	} else {
+		out.UID = ""
+	}
+	return nil
+}
+
+// Convert_url_Values_To_v1alpha1_ImageStatsOptions is an autogenerated conversion function.
+func Convert_url_Values_To_v1alpha1_ImageStatsOptions(in *url.Values, out *imagesv1alpha1.ImageStatsOptions, s conversion.Scope) error {
+	return autoConvert_url_Values_To_v1alpha1_ImageStatsOptions(in, out, s)
 }
 
 func autoConvert_v1alpha1_ImageStatus_To_images_ImageStatus(in *imagesv1alpha1.ImageStatus, out *images.ImageStatus, s conversion.Scope) error {
@@ -1622,6 +2321,26 @@ func autoConvert_images_LatestBuild_To_v1alpha1_LatestBuild(in *images.LatestBui
 // Convert_images_LatestBuild_To_v1alpha1_LatestBuild is an autogenerated conversion function.
 func Convert_images_LatestBuild_To_v1alpha1_LatestBuild(in *images.LatestBuild, out *imagesv1alpha1.LatestBuild, s conversion.Scope) error {
 	return autoConvert_images_LatestBuild_To_v1alpha1_LatestBuild(in, out, s)
+}
+
+func autoConvert_v1alpha1_NoteRecord_To_images_NoteRecord(in *imagesv1alpha1.NoteRecord, out *images.NoteRecord, s conversion.Scope) error {
+	*out = *(*images.NoteRecord)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_NoteRecord_To_images_NoteRecord is an autogenerated conversion function.
+func Convert_v1alpha1_NoteRecord_To_images_NoteRecord(in *imagesv1alpha1.NoteRecord, out *images.NoteRecord, s conversion.Scope) error {
+	return autoConvert_v1alpha1_NoteRecord_To_images_NoteRecord(in, out, s)
+}
+
+func autoConvert_images_NoteRecord_To_v1alpha1_NoteRecord(in *images.NoteRecord, out *imagesv1alpha1.NoteRecord, s conversion.Scope) error {
+	*out = *(*imagesv1alpha1.NoteRecord)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_images_NoteRecord_To_v1alpha1_NoteRecord is an autogenerated conversion function.
+func Convert_images_NoteRecord_To_v1alpha1_NoteRecord(in *images.NoteRecord, out *imagesv1alpha1.NoteRecord, s conversion.Scope) error {
+	return autoConvert_images_NoteRecord_To_v1alpha1_NoteRecord(in, out, s)
 }
 
 func autoConvert_v1alpha1_Parameter_To_images_Parameter(in *imagesv1alpha1.Parameter, out *images.Parameter, s conversion.Scope) error {

@@ -164,6 +164,12 @@ func TestImage(t *testing.T) {
 			i.Spec.History.LogRetention = &images.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
 			i.Spec.History.LogMaxBytes = ptr.To(resource.MustParse("1025Gi"))
 		}, []string{spec + "history.logRetention.succeeded", spec + "history.logRetention.failed", spec + "history.logMaxBytes"}},
+		"records that are kept for as short or long as may be": {func(i *images.Image) {
+			i.Spec.History.RecordRetention = &images.HistoryTTL{Succeeded: seconds(87600 * 3600), Failed: seconds(60)}
+		}, nil},
+		"records that are kept too short and too long": {func(i *images.Image) {
+			i.Spec.History.RecordRetention = &images.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
+		}, []string{spec + "history.recordRetention.succeeded", spec + "history.recordRetention.failed"}},
 		"next to nothing of a log":  {func(i *images.Image) { i.Spec.History.LogMaxBytes = ptr.To(resource.MustParse("65535")) }, []string{spec + "history.logMaxBytes"}},
 		"another Image":             {func(i *images.Image) { i.Spec.Base = baseImage("base", "") }, nil},
 		"another Image's channel":   {func(i *images.Image) { i.Spec.Base = baseImage(long[:45], "stable") }, nil},

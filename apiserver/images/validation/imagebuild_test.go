@@ -99,7 +99,7 @@ func TestPhaseTable(t *testing.T) {
 		"Running":    "Running Queued Succeeded Failed Retrying Cancelling Cancelled",
 		"Retrying":   "Retrying Starting Failed Cancelled",
 		"Cancelling": "Cancelling Cancelled Succeeded",
-		"Succeeded":  "Succeeded", // only without another change, or of LogArchived
+		"Succeeded":  "Succeeded", // only without another change, or of LogArchived and Recorded
 		"Failed":     "Failed",
 		"Cancelled":  "Cancelled",
 	}
@@ -328,7 +328,10 @@ func TestAFinalStatusStays(t *testing.T) {
 	for _, phase := range []v1alpha1.BuildPhase{v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled} {
 		old, build := validBuild(), validBuild()
 		old.Status, build.Status = statusIn(phase), statusIn(phase)
-		build.Status.Conditions = []metav1.Condition{{Type: "LogArchived", Status: "True", Reason: "Archived", LastTransitionTime: metav1.Now()}}
+		build.Status.Conditions = []metav1.Condition{
+			{Type: "LogArchived", Status: "True", Reason: "Archived", LastTransitionTime: metav1.Now()},
+			{Type: "Recorded", Status: "True", Reason: "Recorded", LastTransitionTime: metav1.Now()},
+		}
 		expectPaths(t, ImageBuildStatusUpdate(build, old), nil)
 		build.Status.Conditions[0].Type = "Finished"
 		expectPaths(t, ImageBuildStatusUpdate(build, old), []string{"status"})

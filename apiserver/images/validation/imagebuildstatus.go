@@ -5,6 +5,7 @@ package validation
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,10 +20,11 @@ import (
 const (
 	maxAttempts = 20
 	maxLogTail  = 2 << 10
-
-	// logArchived is the one condition of a finished build that may still change: its log is archived afterwards.
-	logArchived = v1alpha1.BuildLogArchived
 )
+
+// afterwards are the conditions of a finished build that may still change: its log is archived, and it is recorded, once it
+// has ended.
+var afterwards = []string{v1alpha1.BuildLogArchived, v1alpha1.BuildRecorded}
 
 var attemptOutcomes = []v1alpha1.AttemptOutcome{
 	v1alpha1.AttemptSucceeded, v1alpha1.AttemptFailed, v1alpha1.AttemptDisrupted, v1alpha1.AttemptCancelled,
@@ -34,8 +36,9 @@ func ImageBuildStatusUpdate(build, old *images.ImageBuild) field.ErrorList {
 	current, stored := &build.Status, &old.Status
 	errs := validatePhaseChange(stored.Phase, current.Phase, status.Child("phase"))
 	if stored.Phase.Finished() {
-		if len(errs) == 0 && !equality.Semantic.DeepEqual(withoutLogArchived(current), withoutLogArchived(stored)) {
-			errs = append(errs, field.Forbidden(status, fmt.Sprintf("is final since the build is %s: only condition %s may change", stored.Phase, logArchived)))
+		if len(errs) == 0 && !equality.Semantic.DeepEqual(withoutAfterwards(current), withoutAfterwards(stored)) {
+			errs = append(errs, field.Forbidden(status, fmt.Sprintf("is final since the build is %s: only the conditions %s may change",
+				stored.Phase, strings.Join(afterwards, " and "))))
 		}
 		return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
 	}
@@ -50,10 +53,10 @@ func ImageBuildStatusUpdate(build, old *images.ImageBuild) field.ErrorList {
 	return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
 }
 
-func withoutLogArchived(status *images.ImageBuildStatus) *images.ImageBuildStatus {
+func withoutAfterwards(status *images.ImageBuildStatus) *images.ImageBuildStatus {
 	status = status.DeepCopy()
 	status.Conditions = slices.DeleteFunc(status.Conditions, func(condition metav1.Condition) bool {
-		return condition.Type == logArchived
+		return slices.Contains(afterwards, condition.Type)
 	})
 	return status
 }

@@ -98,7 +98,7 @@ func validateHistory(history *images.HistoryLimits, path *field.Path) field.Erro
 	if size := history.LogMaxBytes; size != nil && (size.CmpInt64(minLogMaxBytes) < 0 || size.CmpInt64(maxLogMaxBytes) > 0) {
 		errs = append(errs, field.Invalid(path.Child("logMaxBytes"), size.String(), "must be between 64Ki and 1Ti"))
 	}
-	return errs
+	return append(errs, validateHistoryTTL(history.RecordRetention, path.Child("recordRetention"))...)
 }
 
 func validateHistoryTTL(ttl *images.HistoryTTL, path *field.Path) field.ErrorList {

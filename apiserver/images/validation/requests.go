@@ -121,19 +121,18 @@ func ImageBuildLogOptions(options *images.ImageBuildLogOptions) field.ErrorList 
 	if options.LimitBytes != nil && *options.LimitBytes < 1 {
 		errs = append(errs, field.Invalid(field.NewPath("limitBytes"), *options.LimitBytes, "must be 1 or more"))
 	}
-	if !uidForm.MatchString(options.UID) {
-		errs = append(errs, field.Invalid(field.NewPath("uid"), options.UID, "must be the metadata.uid of a build: at most 63 letters, digits and hyphens"))
-	}
-	return errs
+	return append(errs, validateUID(options.UID, field.NewPath("uid"), "a build")...)
 }
 
 // ImageBuildDiffOptions validates the parameters of a request to compare builds.
 func ImageBuildDiffOptions(options *images.ImageBuildDiffOptions) field.ErrorList {
 	path := field.NewPath("with")
+	errs := validateUID(options.UID, field.NewPath("uid"), "a build")
+	errs = append(errs, validateUID(options.WithUID, field.NewPath("withUID"), "a build")...)
 	if options.With == "" {
-		return field.ErrorList{field.Required(path, "name the build to compare with: ?with=NAME")}
+		return append(errs, field.Required(path, "name the build to compare with: ?with=NAME"))
 	}
-	return validateBuildName(options.With, path)
+	return append(errs, validateBuildName(options.With, path)...)
 }
 
 // uidForm is any UID that a server may give out. It names folders of an archive, too.

@@ -23,10 +23,14 @@ import (
 func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
 	var format output.Format
+	var from, to compared
 	command := &cobra.Command{
-		Use:               "diff BUILD BUILD",
-		Short:             "Show what is different between two builds: what went in, and what came out",
-		Example:           "  goldsmith diff debian-3 debian-5",
+		Use:   "diff BUILD BUILD",
+		Short: "Show what is different between two builds: what went in, and what came out",
+		Long: "Show what is different between two builds: what went in, and what came out. A build that was deleted is found by its\n" +
+			"name together with its UID, which `goldsmith history` shows, where builds are recorded.",
+		Example: "  goldsmith diff debian-3 debian-5\n" +
+			"  goldsmith diff debian-1 debian-5 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
 		Args:              client.Names("the names of two BUILDs, the older one first", 2, 2),
 		ValidArgsFunction: completion.ImageBuilds(flags),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -34,25 +38,38 @@ func NewCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return run(command.Context(), connection, args[0], args[1], format, command.OutOrStdout())
+			from.name, to.name = args[0], args[1]
+			return run(command.Context(), connection, from, to, format, command.OutOrStdout())
 		},
 	}
 	flags.AddTo(command.Flags())
+	command.Flags().StringVar(&from.uid, "uid", "", "the first BUILD is the one that had this metadata.uid, although it was deleted")
+	command.Flags().StringVar(&to.uid, "second-uid", "", "the second BUILD is the one that had this metadata.uid, although it was deleted")
 	format.AddTo(command)
 	return command
 }
 
-func run(ctx context.Context, connection *client.Connection, from, to string, format output.Format, out io.Writer) error {
+// compared is one of the two builds. Without a UID it is the one of its name that is there.
+type compared struct{ name, uid string }
+
+func run(ctx context.Context, connection *client.Connection, from, to compared, format output.Format, out io.Writer) error {
 	difference := &v1alpha1.ImageBuildDiff{}
-	err := connection.ImagesV1alpha1().RESTClient().Get().
-		Namespace(connection.Namespace).Resource("imagebuilds").Name(to).SubResource("diff").Param("with", from).Do(ctx).Into(difference)
-	for _, name := range []string{from, to} {
-		if client.IsNotFound(err, "imagebuilds", name) {
-			return fmt.Errorf("no build named %s in namespace %s", name, connection.Namespace)
+	request := connection.ImagesV1alpha1().RESTClient().Get().
+		Namespace(connection.Namespace).Resource("imagebuilds").Name(to.name).SubResource("diff").Param("with", from.name).
+		MaxRetries(0) // a database that is away says when to try again: people rather know why
+	for parameter, uid := range map[string]string{"uid": to.uid, "withUID": from.uid} {
+		if uid != "" {
+			request.Param(parameter, uid)
+		}
+	}
+	err := request.Do(ctx).Into(difference)
+	for _, build := range []compared{from, to} {
+		if build.uid == "" && client.IsNotFound(err, "imagebuilds", build.name) {
+			return fmt.Errorf("no build named %s in namespace %s", build.name, connection.Namespace)
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("compare build %s with %s: %w", to, from, err)
+		return fmt.Errorf("compare build %s with %s: %w", to.name, from.name, err)
 	}
 	if format != "" {
 		return format.Print(difference, out)

@@ -3,15 +3,43 @@
 package diff
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
 )
+
+func TestADatabaseThatIsAwayIsAskedOnce(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+		asked++
+		refusal := apierrors.NewServiceUnavailable("the database does not answer").ErrStatus
+		refusal.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
+		out.Header().Set("Content-Type", "application/json")
+		out.Header().Set("Retry-After", "0")
+		out.WriteHeader(int(refusal.Code))
+		_ = json.NewEncoder(out).Encode(refusal) // the client has gone
+	}))
+	defer server.Close()
+	connection := &client.Connection{
+		Interface: versioned.NewForConfigOrDie(&rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}), Namespace: "team",
+	}
+	err := run(t.Context(), connection, compared{"web-1", "a-uid"}, compared{name: "web-2"}, "", t.Output())
+	if err == nil || err.Error() != "compare build web-2 with web-1: the database does not answer" || asked != 1 {
+		t.Errorf("asked %d times, got error %v", asked, err)
+	}
+}
 
 func TestADifferenceIsATable(t *testing.T) {
 	duration := &metav1.Duration{Duration: 62 * time.Second}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/printers"
 
@@ -58,8 +59,8 @@ func (f *Format) Type() string {
 	return strings.Join(formats, "|")
 }
 
-// Print writes an object, or a list of them, in the format, which must not be empty. Of a list, a name is written for each item.
-// The kinds are filled in, which a typed client leaves out.
+// Print writes an object, or a list of them, in the format, which must not be empty. Of a list, a name is written for each item;
+// what has no name is an error then. The kinds are filled in, which a typed client leaves out.
 func (f *Format) Print(object runtime.Object, out io.Writer) error {
 	var printer printers.ResourcePrinter
 	switch *f {
@@ -68,12 +69,12 @@ func (f *Format) Print(object runtime.Object, out io.Writer) error {
 	case YAML:
 		printer = &printers.YAMLPrinter{}
 	case Name:
-		printer = &printers.NamePrinter{}
+		printer = printers.ResourcePrinterFunc(printName)
 	default:
 		return fmt.Errorf("print %T: there is no format %q", object, *f)
 	}
 	object = object.DeepCopyObject()
-	if meta.IsListType(object) {
+	if isList(object) {
 		if err := meta.EachListItem(object, setKind); err != nil {
 			return fmt.Errorf("print %T: %w", object, err)
 		}
@@ -85,6 +86,22 @@ func (f *Format) Print(object runtime.Object, out io.Writer) error {
 		return fmt.Errorf("print %T: %w", object, err)
 	}
 	return (&printers.OmitManagedFieldsPrinter{Delegate: printer}).PrintObj(object, out)
+}
+
+// isList says whether something is a list of objects. The history of an image, say, has items that are none.
+func isList(object runtime.Object) bool {
+	return meta.IsListType(object) && meta.EachListItem(object, func(runtime.Object) error { return nil }) == nil
+}
+
+func printName(object runtime.Object, out io.Writer) error {
+	kind := object.GetObjectKind().GroupVersionKind()
+	named, err := meta.Accessor(object)
+	if err != nil || named.GetName() == "" {
+		return fmt.Errorf("%s has no name: use -o %s or -o %s", kind.Kind, JSON, YAML)
+	}
+	only := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: named.GetName()}} // its items may be no objects
+	only.SetGroupVersionKind(kind)
+	return (&printers.NamePrinter{}).PrintObj(only, out)
 }
 
 // setKind fills in apiVersion and kind of an object of ours. Any other object has them already.

@@ -4,6 +4,7 @@ package output
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -65,6 +66,14 @@ items:
 kind: QueuedBuildList
 metadata: {}
 `},
+		{Name, &v1alpha1.ImageChanges{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Items: []v1alpha1.ImageChange{{User: "jane"}}}, "imagechanges.images.goldsmith.dev/debian\n"},
+		{YAML, &v1alpha1.ImageHistory{Items: []v1alpha1.BuildRecord{{Name: "debian-1", UID: "a"}}}, `apiVersion: images.goldsmith.dev/v1alpha1
+items:
+- name: debian-1
+  uid: a
+kind: ImageHistory
+metadata: {}
+`},
 	} {
 		var out bytes.Buffer
 		if err := test.format.Print(test.object, &out); err != nil || out.String() != test.want {
@@ -87,6 +96,20 @@ func TestWhatIsNoFormatIsRefused(t *testing.T) {
 		format := Format("")
 		if err := format.Set(text); err != nil || string(format) != text {
 			t.Errorf("%q: got %q, error %v", text, format, err)
+		}
+	}
+}
+
+func TestWhatHasNoNameIsNotPrintedAsOne(t *testing.T) {
+	format := Format(Name)
+	for _, object := range []runtime.Object{
+		&v1alpha1.ImageStats{},
+		&v1alpha1.ImageChanges{Items: []v1alpha1.ImageChange{{User: "jane"}}},
+		&v1alpha1.ImageNoteList{Items: []v1alpha1.ImageNote{{}}},
+	} {
+		var out bytes.Buffer
+		if err := format.Print(object, &out); err == nil || !strings.HasSuffix(err.Error(), " has no name: use -o json or -o yaml") || out.Len() > 0 {
+			t.Errorf("%T: got %q, error %v", object, &out, err)
 		}
 	}
 }

@@ -23,19 +23,25 @@ import (
 //	lock         held while a process uses the directory
 //	up.log       what the libraries logged since the last start
 //	server/      token, address and certificate, so that a kubeconfig is good for longer than one run
+//	records.db   what was built: SQLite, with files of the same name and a suffix beside it
+//	records-*.db the same, for objects in a directory of files
 //	storage/     the objects: etcd, unless --files or --memory keep them elsewhere
 //	builds/      logs of builds and the files of running ones
 //	builds-*/    the same, for objects in a directory of files
-//	run/         with --memory, the files of builds
+//	run/         with --memory, the files of builds, and what was built
 type dataDirectory struct {
 	path   string
 	memory bool // nothing is remembered
 	lock   *os.File
 	builds string // the directory of the agent
+	suffix string // of names of what belongs to objects that are not in this directory
 }
 
-// temporaryBuilds begins the name of the directory in run/ that an agent has in memory mode.
-const temporaryBuilds = "goldsmith-builds-"
+// What the names of directories in run/ begin with that there are in memory mode: that of an agent, and that of the records.
+const (
+	temporaryBuilds  = "goldsmith-builds-"
+	temporaryRecords = "goldsmith-records-"
+)
 
 // claimDataDirectory makes the directory and locks it. The kernel drops the lock with the process, however it ends.
 // files is the directory of the objects, if that is not in this one.
@@ -67,17 +73,17 @@ func claimDataDirectory(path string, memory bool, files string) (*dataDirectory,
 // gets a new one, and for each directory of files one of its own, so that builds of another storage are not touched.
 func (d *dataDirectory) prepareBuilds(files string) (err error) {
 	if !d.memory {
-		d.builds = d.join("builds")
 		if files != "" {
 			digest := sha256.Sum256([]byte(files))
-			d.builds = d.join(fmt.Sprintf("builds-%x", digest[:4]))
+			d.suffix = fmt.Sprintf("-%x", digest[:4])
 		}
+		d.builds = d.join("builds" + d.suffix)
 		return nil
 	}
 	if err := os.MkdirAll(d.join("run"), 0o700); err != nil {
 		return fmt.Errorf("make a directory for builds: %w", err)
 	}
-	if err := d.removeTemporaryBuilds(); err != nil { // of a run that was killed
+	if err := d.removeTemporary(); err != nil { // of a run that was killed
 		return err
 	}
 	if d.builds, err = os.MkdirTemp(d.join("run"), temporaryBuilds); err != nil {
@@ -86,25 +92,39 @@ func (d *dataDirectory) prepareBuilds(files string) (err error) {
 	return nil
 }
 
-func (d *dataDirectory) removeTemporaryBuilds() error {
+func (d *dataDirectory) removeTemporary() error {
 	entries, err := os.ReadDir(d.join("run"))
 	if err != nil {
-		return fmt.Errorf("find temporary files of builds: %w", err)
+		return fmt.Errorf("find temporary files: %w", err)
 	}
 	for _, entry := range entries {
-		if entry.IsDir() && strings.HasPrefix(entry.Name(), temporaryBuilds) {
+		ours := strings.HasPrefix(entry.Name(), temporaryBuilds) || strings.HasPrefix(entry.Name(), temporaryRecords)
+		if entry.IsDir() && ours {
 			err = errors.Join(err, local.RemoveDir(d.join("run", entry.Name())))
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("remove temporary files of builds: %w", err)
+		return fmt.Errorf("remove temporary files: %w", err)
 	}
 	return nil
 }
 
+// recordsFile is where the database of records is: in memory mode in a directory that goes with the process. Each storage of
+// objects has one of its own: what is not in the storage counts as deleted.
+func (d *dataDirectory) recordsFile() (string, error) {
+	if !d.memory {
+		return d.join("records" + d.suffix + ".db"), nil
+	}
+	directory, err := os.MkdirTemp(d.join("run"), temporaryRecords)
+	if err != nil {
+		return "", fmt.Errorf("make a directory for records: %w", err)
+	}
+	return filepath.Join(directory, "records.db"), nil
+}
+
 func (d *dataDirectory) release() (err error) {
 	if d.memory {
-		err = d.removeTemporaryBuilds()
+		err = d.removeTemporary()
 	}
 	return errors.Join(err, d.lock.Close())
 }

@@ -95,6 +95,53 @@ func TestEachStorageHasBuildsOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestEachStorageHasRecordsOfItsOwn(t *testing.T) {
+	path, seen := t.TempDir(), map[string]bool{}
+	for _, files := range []string{"", "/objects", "/others"} {
+		directory, err := claimDataDirectory(path, false, files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := directory.recordsFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[file] {
+			t.Errorf("what is not in %q would count as deleted in %s", files, file)
+		}
+		seen[file] = true
+		if again, err := directory.recordsFile(); err != nil || again != file {
+			t.Errorf("after %s the records are in %s: %v", file, again, err)
+		}
+		release(t, directory)
+	}
+}
+
+func TestInMemoryRecordsGoAway(t *testing.T) {
+	path := t.TempDir()
+	kept := claim(t, path, false)
+	before, err := kept.recordsFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	release(t, kept)
+	directory := claim(t, path, true)
+	file, err := directory.recordsFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file == before {
+		t.Errorf("in memory, too, records are in %s", file)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	release(t, directory)
+	if _, err := os.Stat(filepath.Dir(file)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want nothing", err)
+	}
+}
+
 func TestInMemoryBuildsHaveADirectoryOfTheirOwnThatGoesAway(t *testing.T) {
 	path := t.TempDir()
 	kept := claim(t, path, false)

@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
@@ -71,6 +73,11 @@ func TestSIGKILLUnderTwentyBuildsLosesNothing(t *testing.T) {
 		return phases(builds, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled) == killedBuilds
 	})
 	server.checkNothingLost(ctx, t)
+	server.await(ctx, t, "every build is recorded", func(builds []v1alpha1.ImageBuild) bool {
+		return !slices.ContainsFunc(builds, func(build v1alpha1.ImageBuild) bool {
+			return !meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildRecorded)
+		})
+	})
 	server.terminate(t)
 	awaitNoProcess(ctx, t, data)
 }

@@ -18,6 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/cmd/limits"
 	"goldsmith.dev/goldsmith/cmd/logarchive"
+	"goldsmith.dev/goldsmith/cmd/records"
 )
 
 // Options say how to run. The zero value of each is its default.
@@ -44,6 +45,9 @@ type Options struct {
 	// LogArchive is where the logs of builds are archived, as archive.Open takes it, or "none".
 	// DataDirectory/logs by default, and the process's memory with Memory.
 	LogArchive logarchive.Flags
+	// Records is the database that builds are recorded in, as records.Open takes it, or "none". The file
+	// DataDirectory/records.db by default, and one that goes with the process with Memory.
+	Records records.Flags
 	// Builders are the executables that builds may name, as name=/absolute/path. "mock" is always there.
 	Builders []string
 
@@ -88,6 +92,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.Memory, "memory", false, "keep nothing: while it runs, the data directory has the kubeconfig and the files of builds, and then none of them")
 	flags.StringVar(&o.Files, "files", "", "directory in which objects are kept as YAML files, for people to read, edit and put under version control, instead of in the data directory")
 	o.LogArchive.AddTo(flags, "file://DATA-DIR/logs; with --memory mem://")
+	o.Records.AddTo(flags, "sqlite://DATA-DIR/records.db; with --memory a temporary file")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
 		"an executable that builds may name, as name=/absolute/path; repeatable; \"mock\" is always there")
 }

@@ -13,26 +13,29 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder/files"
 	"goldsmith.dev/goldsmith/apiserver/builder/memory"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
+	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/limits"
+	"goldsmith.dev/goldsmith/cmd/records"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 const serverName = "goldsmith"
 
 // describeServer describes the API server: what it serves, not yet where and to whom.
-func describeServer(allowed inputs.Builders, limited limits.Flags, archived *archive.Store, logs corekinds.LogOpener) *builder.Server {
+func describeServer(allowed inputs.Builders, limited limits.Flags, archived *archive.Store, recorded *records.Database, logs corekinds.LogOpener) *builder.Server {
 	options := apiserver.Options{
 		Builders:   func() (inputs.Builders, error) { return allowed, nil },
 		Queue:      limited.Read,
 		LogArchive: func() (*archive.Store, error) { return archived, nil },
+		Records:    func() (history.Source, error) { return recorded.Reader(), nil },
 	}
 	return corekinds.Register(apiserver.Register(builder.New(serverName), options), logs)
 }
 
 // startServer starts the API server with its storage, and returns once it is ready.
 func (s *system) startServer(ctx context.Context, listener net.Listener, users *users, logs corekinds.LogOpener) (*builder.Running, error) {
-	server := users.admit(describeServer(s.allowedBuilders(), s.options.Limits, s.logs, logs)).WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out)
+	server := users.admit(describeServer(s.allowedBuilders(), s.options.Limits, s.logs, s.records, logs)).WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out)
 	if !s.options.Memory {
 		server.WithCertificateDirectory(s.data.join("server"))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/cmd/records"
 )
 
 // Run serves until ctx is done, or until a part of it fails; then it stops everything. A clean stop is no error.
@@ -49,6 +50,11 @@ func Run(ctx context.Context, options Options) (err error) {
 	if logs != nil {
 		defer func() { err = errors.Join(err, logs.Close()) }()
 	}
+	history, err := options.openRecords(ctx, data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, history.Close()) }()
 	before, err := data.recall("address")
 	if err != nil {
 		return err
@@ -57,7 +63,7 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
-	running := &system{options: options, data: data, builders: builders, logs: logs, components: newComponents()}
+	running := &system{options: options, data: data, builders: builders, logs: logs, records: history, components: newComponents()}
 	starting, started := running.components.whileRunning(ctx)
 	err = running.start(starting, listener)
 	if starting.Err() != nil {
@@ -76,6 +82,7 @@ type system struct {
 	data       *dataDirectory
 	builders   map[string]string // path by name
 	logs       *archive.Store    // nil if logs are not archived
+	records    *records.Database // nil if builds are not recorded
 	components *components
 	announced  bool
 }

@@ -396,6 +396,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: logRetention
       type:
         namedType: dev.goldsmith.images.v1alpha1.HistoryTTL
+    - name: recordRetention
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.HistoryTTL
     - name: succeeded
       type:
         scalar: numeric

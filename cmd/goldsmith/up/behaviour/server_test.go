@@ -94,6 +94,6 @@ func (s *server) command(ctx context.Context, program string, args ...string) *e
 func (s *server) apiEnvironment() api.Environment {
 	return api.Environment{
 		Config: s.config, Kubectl: s.kubectl, OlderKubectls: s.program.older.kubectls(s),
-		Compaction: compaction, Patience: patience, Polling: polling, Archived: true,
+		Compaction: compaction, Patience: patience, Polling: polling, Archived: true, Recorded: true,
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/kubectl"
+	"goldsmith.dev/goldsmith/e2e/records"
 )
 
 const (
@@ -38,11 +39,14 @@ func TestBehaviour(t *testing.T) {
 	inMemory := func(string) up.Options { return up.Options{Memory: true} }
 	describeServer("goldsmith up --memory", program, inMemory, func(s *server) {
 		environment := func() builds.Environment {
-			return builds.Environment{Config: s.config, Patience: patience, Polling: polling, Workers: workers, Archived: true}
+			return builds.Environment{Config: s.config, Patience: patience, Polling: polling, Workers: workers, Archived: true, Recorded: true}
 		}
 		builds.Specs(environment)
 		builds.LocalSpecs(environment)
 		archive.Specs(func() cluster.Environment {
+			return cluster.Environment{Config: s.config, Kubeconfig: s.kubeconfig, Kubectl: s.kubectl, Patience: patience}
+		})
+		records.Specs(func() cluster.Environment {
 			return cluster.Environment{Config: s.config, Kubeconfig: s.kubeconfig, Kubectl: s.kubectl, Patience: patience}
 		})
 		kubectl.Specs(func() kubectl.Environment {

@@ -26,6 +26,10 @@ type HistoryLimitsApplyConfiguration struct {
 	// logMaxBytes is how much of one attempt's log is archived, 64Ki to 1Ti. Of a longer log the first half of it and the
 	// last half are kept; where it was cut, a line says so. Defaults to 1Gi.
 	LogMaxBytes *resource.Quantity `json:"logMaxBytes,omitempty"`
+	// recordRetention is how long the records of finished builds are kept, counted from their completion. The record of a
+	// build that is still there is kept whatever this says. It means nothing where no database of records is configured.
+	// Defaults to no limit.
+	RecordRetention *HistoryTTLApplyConfiguration `json:"recordRetention,omitempty"`
 }
 
 // HistoryLimitsApplyConfiguration constructs a declarative configuration of the HistoryLimits type for use with
@@ -71,5 +75,13 @@ func (b *HistoryLimitsApplyConfiguration) WithLogRetention(value *HistoryTTLAppl
 // If called multiple times, the LogMaxBytes field is set to the value of the last call.
 func (b *HistoryLimitsApplyConfiguration) WithLogMaxBytes(value resource.Quantity) *HistoryLimitsApplyConfiguration {
 	b.LogMaxBytes = &value
+	return b
+}
+
+// WithRecordRetention sets the RecordRetention field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RecordRetention field is set to the value of the last call.
+func (b *HistoryLimitsApplyConfiguration) WithRecordRetention(value *HistoryTTLApplyConfiguration) *HistoryLimitsApplyConfiguration {
+	b.RecordRetention = value
 	return b
 }

@@ -11,7 +11,7 @@ import (
 // HistoryTTLApplyConfiguration represents a declarative configuration of the HistoryTTL type for use
 // with apply.
 //
-// HistoryTTL says how long finished builds, or their archived logs, are kept.
+// HistoryTTL says how long finished builds, their archived logs, or their records, are kept.
 type HistoryTTLApplyConfiguration struct {
 	// succeeded is how long those of successful builds are kept. 1m to 87600h. Defaults to no limit.
 	Succeeded *v1.Duration `json:"succeeded,omitempty"`

@@ -75,10 +75,22 @@ func ExtractImage(image *imagesv1alpha1.Image, fieldManager string) (*ImageApply
 	return ExtractImageFrom(image, fieldManager, "")
 }
 
+// ExtractImageChanges extracts the applied configuration owned by fieldManager from
+// image for the changes subresource.
+func ExtractImageChanges(image *imagesv1alpha1.Image, fieldManager string) (*ImageApplyConfiguration, error) {
+	return ExtractImageFrom(image, fieldManager, "changes")
+}
+
 // ExtractImageChannels extracts the applied configuration owned by fieldManager from
 // image for the channels subresource.
 func ExtractImageChannels(image *imagesv1alpha1.Image, fieldManager string) (*ImageApplyConfiguration, error) {
 	return ExtractImageFrom(image, fieldManager, "channels")
+}
+
+// ExtractImageHistory extracts the applied configuration owned by fieldManager from
+// image for the history subresource.
+func ExtractImageHistory(image *imagesv1alpha1.Image, fieldManager string) (*ImageApplyConfiguration, error) {
+	return ExtractImageFrom(image, fieldManager, "history")
 }
 
 // ExtractImageInstantiate extracts the applied configuration owned by fieldManager from
@@ -87,10 +99,22 @@ func ExtractImageInstantiate(image *imagesv1alpha1.Image, fieldManager string) (
 	return ExtractImageFrom(image, fieldManager, "instantiate")
 }
 
+// ExtractImageNotes extracts the applied configuration owned by fieldManager from
+// image for the notes subresource.
+func ExtractImageNotes(image *imagesv1alpha1.Image, fieldManager string) (*ImageApplyConfiguration, error) {
+	return ExtractImageFrom(image, fieldManager, "notes")
+}
+
 // ExtractImagePlan extracts the applied configuration owned by fieldManager from
 // image for the plan subresource.
 func ExtractImagePlan(image *imagesv1alpha1.Image, fieldManager string) (*ImageApplyConfiguration, error) {
 	return ExtractImageFrom(image, fieldManager, "plan")
+}
+
+// ExtractImageStats extracts the applied configuration owned by fieldManager from
+// image for the stats subresource.
+func ExtractImageStats(image *imagesv1alpha1.Image, fieldManager string) (*ImageApplyConfiguration, error) {
+	return ExtractImageFrom(image, fieldManager, "stats")
 }
 
 // ExtractImageStatus extracts the applied configuration owned by fieldManager from

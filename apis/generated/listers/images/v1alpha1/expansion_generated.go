@@ -20,6 +20,14 @@ type ImageBuildListerExpansion interface{}
 // ImageBuildNamespaceLister.
 type ImageBuildNamespaceListerExpansion interface{}
 
+// ImageReportListerExpansion allows custom methods to be added to
+// ImageReportLister.
+type ImageReportListerExpansion interface{}
+
+// ImageReportNamespaceListerExpansion allows custom methods to be added to
+// ImageReportNamespaceLister.
+type ImageReportNamespaceListerExpansion interface{}
+
 // QueuedBuildListerExpansion allows custom methods to be added to
 // QueuedBuildLister.
 type QueuedBuildListerExpansion interface{}

@@ -10,4 +10,6 @@ type ImageBuildExpansion interface{}
 
 type ImagePlanExpansion interface{}
 
+type ImageReportExpansion interface{}
+
 type QueuedBuildExpansion interface{}

@@ -41,6 +41,11 @@ type ImageInterface interface {
 	GetPlan(ctx context.Context, imageName string, options v1.GetOptions) (*imagesv1alpha1.ImagePlan, error)
 	GetChannels(ctx context.Context, imageName string, options v1.GetOptions) (*imagesv1alpha1.ImageChannels, error)
 	UpdateChannels(ctx context.Context, imageName string, imageChannels *imagesv1alpha1.ImageChannels, opts v1.UpdateOptions) (*imagesv1alpha1.ImageChannels, error)
+	GetHistory(ctx context.Context, imageName string, options v1.GetOptions) (*imagesv1alpha1.ImageHistory, error)
+	GetStats(ctx context.Context, imageName string, options v1.GetOptions) (*imagesv1alpha1.ImageStats, error)
+	GetChanges(ctx context.Context, imageName string, options v1.GetOptions) (*imagesv1alpha1.ImageChanges, error)
+	GetNotes(ctx context.Context, imageName string, options v1.GetOptions) (*imagesv1alpha1.ImageNoteList, error)
+	CreateNote(ctx context.Context, imageName string, imageNote *imagesv1alpha1.ImageNote, opts v1.CreateOptions) (*imagesv1alpha1.ImageNote, error)
 
 	ImageExpansion
 }
@@ -122,6 +127,82 @@ func (c *images) UpdateChannels(ctx context.Context, imageName string, imageChan
 		SubResource("channels").
 		VersionedParams(&opts, scheme.ParameterCodec).
 		Body(imageChannels).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// GetHistory takes name of the image, and returns the corresponding imagesv1alpha1.ImageHistory object, and an error if there is any.
+func (c *images) GetHistory(ctx context.Context, imageName string, options v1.GetOptions) (result *imagesv1alpha1.ImageHistory, err error) {
+	result = &imagesv1alpha1.ImageHistory{}
+	err = c.GetClient().Get().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("images").
+		Name(imageName).
+		SubResource("history").
+		VersionedParams(&options, scheme.ParameterCodec).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// GetStats takes name of the image, and returns the corresponding imagesv1alpha1.ImageStats object, and an error if there is any.
+func (c *images) GetStats(ctx context.Context, imageName string, options v1.GetOptions) (result *imagesv1alpha1.ImageStats, err error) {
+	result = &imagesv1alpha1.ImageStats{}
+	err = c.GetClient().Get().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("images").
+		Name(imageName).
+		SubResource("stats").
+		VersionedParams(&options, scheme.ParameterCodec).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// GetChanges takes name of the image, and returns the corresponding imagesv1alpha1.ImageChanges object, and an error if there is any.
+func (c *images) GetChanges(ctx context.Context, imageName string, options v1.GetOptions) (result *imagesv1alpha1.ImageChanges, err error) {
+	result = &imagesv1alpha1.ImageChanges{}
+	err = c.GetClient().Get().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("images").
+		Name(imageName).
+		SubResource("changes").
+		VersionedParams(&options, scheme.ParameterCodec).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// GetNotes takes name of the image, and returns the corresponding imagesv1alpha1.ImageNoteList object, and an error if there is any.
+func (c *images) GetNotes(ctx context.Context, imageName string, options v1.GetOptions) (result *imagesv1alpha1.ImageNoteList, err error) {
+	result = &imagesv1alpha1.ImageNoteList{}
+	err = c.GetClient().Get().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("images").
+		Name(imageName).
+		SubResource("notes").
+		VersionedParams(&options, scheme.ParameterCodec).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// CreateNote takes the representation of a imageNote and creates it.  Returns the server's representation of the imageNote, and an error, if there is any.
+func (c *images) CreateNote(ctx context.Context, imageName string, imageNote *imagesv1alpha1.ImageNote, opts v1.CreateOptions) (result *imagesv1alpha1.ImageNote, err error) {
+	result = &imagesv1alpha1.ImageNote{}
+	err = c.GetClient().Post().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("images").
+		Name(imageName).
+		SubResource("notes").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(imageNote).
 		Do(ctx).
 		Into(result)
 	return

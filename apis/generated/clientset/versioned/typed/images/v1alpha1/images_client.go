@@ -17,6 +17,7 @@ type ImagesV1alpha1Interface interface {
 	ImagesGetter
 	ImageBuildsGetter
 	ImagePlansGetter
+	ImageReportsGetter
 	QueuedBuildsGetter
 }
 
@@ -35,6 +36,10 @@ func (c *ImagesV1alpha1Client) ImageBuilds(namespace string) ImageBuildInterface
 
 func (c *ImagesV1alpha1Client) ImagePlans(namespace string) ImagePlanInterface {
 	return newImagePlans(c, namespace)
+}
+
+func (c *ImagesV1alpha1Client) ImageReports(namespace string) ImageReportInterface {
+	return newImageReports(c, namespace)
 }
 
 func (c *ImagesV1alpha1Client) QueuedBuilds(namespace string) QueuedBuildInterface {

@@ -85,3 +85,63 @@ func (c *fakeImages) UpdateChannels(ctx context.Context, imageName string, image
 	}
 	return obj.(*v1alpha1.ImageChannels), err
 }
+
+// GetHistory takes name of the image, and returns the corresponding imageHistory object, and an error if there is any.
+func (c *fakeImages) GetHistory(ctx context.Context, imageName string, options v1.GetOptions) (result *v1alpha1.ImageHistory, err error) {
+	emptyResult := &v1alpha1.ImageHistory{}
+	obj, err := c.Fake.
+		Invokes(testing.NewGetSubresourceActionWithOptions(c.Resource(), c.Namespace(), "history", imageName, options), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ImageHistory), err
+}
+
+// GetStats takes name of the image, and returns the corresponding imageStats object, and an error if there is any.
+func (c *fakeImages) GetStats(ctx context.Context, imageName string, options v1.GetOptions) (result *v1alpha1.ImageStats, err error) {
+	emptyResult := &v1alpha1.ImageStats{}
+	obj, err := c.Fake.
+		Invokes(testing.NewGetSubresourceActionWithOptions(c.Resource(), c.Namespace(), "stats", imageName, options), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ImageStats), err
+}
+
+// GetChanges takes name of the image, and returns the corresponding imageChanges object, and an error if there is any.
+func (c *fakeImages) GetChanges(ctx context.Context, imageName string, options v1.GetOptions) (result *v1alpha1.ImageChanges, err error) {
+	emptyResult := &v1alpha1.ImageChanges{}
+	obj, err := c.Fake.
+		Invokes(testing.NewGetSubresourceActionWithOptions(c.Resource(), c.Namespace(), "changes", imageName, options), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ImageChanges), err
+}
+
+// GetNotes takes name of the image, and returns the corresponding imageNoteList object, and an error if there is any.
+func (c *fakeImages) GetNotes(ctx context.Context, imageName string, options v1.GetOptions) (result *v1alpha1.ImageNoteList, err error) {
+	emptyResult := &v1alpha1.ImageNoteList{}
+	obj, err := c.Fake.
+		Invokes(testing.NewGetSubresourceActionWithOptions(c.Resource(), c.Namespace(), "notes", imageName, options), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ImageNoteList), err
+}
+
+// CreateNote takes the representation of a imageNote and creates it.  Returns the server's representation of the imageNote, and an error, if there is any.
+func (c *fakeImages) CreateNote(ctx context.Context, imageName string, imageNote *v1alpha1.ImageNote, opts v1.CreateOptions) (result *v1alpha1.ImageNote, err error) {
+	emptyResult := &v1alpha1.ImageNote{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), imageName, "notes", c.Namespace(), imageNote, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ImageNote), err
+}

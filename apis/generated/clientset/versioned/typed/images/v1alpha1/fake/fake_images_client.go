@@ -26,6 +26,10 @@ func (c *FakeImagesV1alpha1) ImagePlans(namespace string) v1alpha1.ImagePlanInte
 	return newFakeImagePlans(c, namespace)
 }
 
+func (c *FakeImagesV1alpha1) ImageReports(namespace string) v1alpha1.ImageReportInterface {
+	return newFakeImageReports(c, namespace)
+}
+
 func (c *FakeImagesV1alpha1) QueuedBuilds(namespace string) v1alpha1.QueuedBuildInterface {
 	return newFakeQueuedBuilds(c, namespace)
 }

@@ -22,8 +22,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// history is everything that was stored in a namespace, version by version.
-type history struct {
+// recording is everything that was stored in a namespace, version by version.
+type recording struct {
 	mutex   sync.Mutex
 	image   *v1alpha1.Image
 	builds  map[types.UID][]*v1alpha1.ImageBuild
@@ -34,9 +34,9 @@ type history struct {
 }
 
 // record watches a namespace until ctx is done. If cancel is set it also cancels each build once that runs.
-func (l *laboratory) record(ctx context.Context, t *testing.T, namespace string, cancel bool) *history {
+func (l *laboratory) record(ctx context.Context, t *testing.T, namespace string, cancel bool) *recording {
 	t.Helper()
-	h := &history{
+	h := &recording{
 		builds: map[types.UID][]*v1alpha1.ImageBuild{}, jobs: map[types.UID][]*batchv1.Job{}, pods: map[types.UID][]*corev1.Pod{},
 		settled: make(chan struct{}),
 	}
@@ -70,7 +70,7 @@ func (l *laboratory) record(ctx context.Context, t *testing.T, namespace string,
 	return h
 }
 
-func (h *history) add(event watch.Event) {
+func (h *recording) add(event watch.Event) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	switch object := event.Object.(type) {
@@ -89,7 +89,7 @@ func (h *history) add(event watch.Event) {
 }
 
 // isSettled says whether there is nothing left to be written.
-func (h *history) isSettled() bool {
+func (h *recording) isSettled() bool {
 	if h.image == nil || h.image.Status.LatestBuild == nil || !meta.IsStatusConditionFalse(h.image.Status.Conditions, v1alpha1.ImageBuilding) {
 		return false
 	}
@@ -110,7 +110,7 @@ func (h *history) isSettled() bool {
 }
 
 // check holds what is true of every life, whatever crashed in between.
-func (h *history) check(t *testing.T, want v1alpha1.BuildPhase) {
+func (h *recording) check(t *testing.T, want v1alpha1.BuildPhase) {
 	t.Helper()
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
@@ -138,7 +138,7 @@ func (h *history) check(t *testing.T, want v1alpha1.BuildPhase) {
 }
 
 // checkBuild: attempts follow each other, the end is written once, and the digest is the builder's.
-func (h *history) checkBuild(t *testing.T, versions []*v1alpha1.ImageBuild) {
+func (h *recording) checkBuild(t *testing.T, versions []*v1alpha1.ImageBuild) {
 	t.Helper()
 	for i, version := range versions {
 		attempts := version.Status.Attempts
@@ -178,7 +178,7 @@ func (h *history) checkBuild(t *testing.T, versions []*v1alpha1.ImageBuild) {
 }
 
 // checkJob: it was created for an attempt that was stored before, and after the outcome of the one before that.
-func (h *history) checkJob(t *testing.T, job *batchv1.Job) {
+func (h *recording) checkJob(t *testing.T, job *batchv1.Job) {
 	t.Helper()
 	owner := metav1.GetControllerOf(job)
 	if owner == nil || h.builds[owner.UID] == nil {
@@ -209,7 +209,7 @@ func (h *history) checkJob(t *testing.T, job *batchv1.Job) {
 	}
 }
 
-func (h *history) text() string {
+func (h *recording) text() string {
 	text := ""
 	for _, versions := range h.builds {
 		for _, build := range versions {

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/history"
+	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/records"
+)
+
+// edits has what is changed in the specs of Images recorded. It is told of what is written already, so it cannot fail.
+type edits struct {
+	queue  *history.Queue // nil if nothing is recorded
+	scheme *runtime.Scheme
+	clock  clock.PassiveClock
+}
+
+// take takes down how a spec was changed.
+func (e *edits) take(ctx context.Context, before *images.Image, object runtime.Object) {
+	after, err := asImage(object)
+	if e.queue == nil || before == nil || err != nil || before.Generation == after.Generation {
+		return
+	}
+	changes, err := e.changes(before, after)
+	if err != nil {
+		klog.FromContext(ctx).Error(err, "an edit of an image is not recorded", "namespace", after.Namespace, "image", after.Name)
+		return
+	}
+	e.queue.Add(ctx, history.Edit{
+		Image:      records.ImageKey{Namespace: after.Namespace, Name: after.Name, UID: after.UID},
+		Generation: after.Generation, Time: e.clock.Now(), User: userName(ctx), Changes: changes,
+	})
+}
+
+func (e *edits) changes(before, after *images.Image) ([]v1alpha1.InputChange, error) {
+	from, to := &v1alpha1.Image{}, &v1alpha1.Image{}
+	if err := e.scheme.Convert(before, from, nil); err != nil {
+		return nil, err
+	}
+	if err := e.scheme.Convert(after, to, nil); err != nil {
+		return nil, err
+	}
+	return specChanges(&from.Spec, &to.Spec)
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apiserver/pkg/registry/rest"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/history"
+	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/records"
+)
+
+const historyResource = "images/history"
+
+// historyREST is the history subresource: the builds of an Image, whether they are still there or not.
+type historyREST struct{ *recorded }
+
+var (
+	_ rest.GetterWithOptions = &historyREST{}
+	_ rest.StorageMetadata   = &historyREST{}
+)
+
+// New returns an empty ImageHistory.
+func (r *historyREST) New() runtime.Object { return &images.ImageHistory{} }
+
+// Destroy does nothing: the storage is the main resource's, which closes it.
+func (r *historyREST) Destroy() {}
+
+// NewGetOptions returns the type of the query parameters.
+func (r *historyREST) NewGetOptions() (options runtime.Object, subpath bool, subpathName string) {
+	return &images.ImageHistoryOptions{}, false, ""
+}
+
+// ProducesMIMETypes adds none.
+func (r *historyREST) ProducesMIMETypes(string) []string { return nil }
+
+// ProducesObject says that the answer is a history.
+func (r *historyREST) ProducesObject(string) any { return v1alpha1.ImageHistory{} }
+
+// Get returns a page of the builds of an Image.
+func (r *historyREST) Get(ctx context.Context, name string, object runtime.Object) (runtime.Object, error) {
+	options, ok := object.(*images.ImageHistoryOptions)
+	if !ok {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the history of image %s takes ImageHistoryOptions, not a %T", name, object))
+	}
+	now := r.clock.Now()
+	if errs := validation.ImageHistoryOptions(options, now); len(errs) > 0 {
+		return nil, apierrors.NewInvalid(images.Kind("ImageHistoryOptions"), name, errs)
+	}
+	from, err := startOf(options, now)
+	if err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the history of image %s: %v", name, err))
+	}
+	store, err := r.open(ctx, historyResource, name)
+	if err != nil {
+		return nil, err
+	}
+	subject, err := r.find(ctx, store, historyResource, name, types.UID(options.UID))
+	if err != nil {
+		return nil, err
+	}
+	answer := &images.ImageHistory{ObjectMeta: subject.ObjectMeta, Items: []images.BuildRecord{}}
+	if store == nil {
+		return answer, nil
+	}
+	page, err := store.History(ctx, records.Query{
+		Namespace: subject.Namespace, ImageUID: subject.UID, Outcome: v1alpha1.BuildPhase(options.Outcome), Trigger: v1alpha1.TriggerReason(options.Trigger),
+		User: options.User, Since: from.Since, Until: from.Until, Paging: records.Paging{Limit: int(options.Limit), Continue: from.Continue},
+	})
+	if err != nil {
+		return nil, history.Error(err, historyResource, name)
+	}
+	answer.Items = history.Builds(page.Items)
+	answer.Continue, err = from.next(page.Continue)
+	return answer, err
+}
+
+// historyStart is where a page of a history begins. What continue is made of has it: durations are before the time at which
+// the first page was asked for, so that all pages are of the same question.
+type historyStart struct {
+	Since    time.Time `json:"since,omitzero"`
+	Until    time.Time `json:"until,omitzero"`
+	Asked    [2]string `json:"asked"` // since and until as they were written
+	Continue string    `json:"continue"`
+}
+
+// startOf is where the options say. They are valid.
+func startOf(options *images.ImageHistoryOptions, now time.Time) (*historyStart, error) {
+	asked := [2]string{options.Since, options.Until}
+	start := &historyStart{Asked: asked}
+	if options.Continue != "" {
+		text, err := base64.RawURLEncoding.DecodeString(options.Continue)
+		if err == nil {
+			err = json.Unmarshal(text, start)
+		}
+		if err != nil || start.Continue == "" {
+			return nil, errors.New("continue is not that of a page of a history")
+		}
+		if start.Asked != asked {
+			return nil, errors.New("continue is that of a page with another since or until")
+		}
+		return start, nil
+	}
+	since, err := validation.Moment(options.Since, now)
+	if err != nil {
+		return nil, err
+	}
+	until, err := validation.Moment(options.Until, now)
+	if err != nil {
+		return nil, err
+	}
+	start.Since, start.Until = since.UTC(), until.UTC()
+	return start, nil
+}
+
+// next is the continue of a page; empty if it is the last one.
+func (s *historyStart) next(page string) (string, error) {
+	if page == "" {
+		return "", nil
+	}
+	text, err := json.Marshal(historyStart{Since: s.Since, Until: s.Until, Asked: s.Asked, Continue: page})
+	if err != nil {
+		return "", apierrors.NewInternalError(fmt.Errorf("ending a page of a history: %w", err))
+	}
+	return base64.RawURLEncoding.EncodeToString(text), nil
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package images
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImageBuild is one build. Builds of an Image are named <image>-<number> and come from its instantiate
+// subresource; one created directly is a build of its own, with a name of at most 55 characters.
+type ImageBuild struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+
+	Spec   ImageBuildSpec
+	Status ImageBuildStatus
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImageBuildList is a list of builds.
+type ImageBuildList struct {
+	metav1.TypeMeta
+	metav1.ListMeta
+
+	Items []ImageBuild
+}
+
+// ImageBuildSpec is the record of what was asked for. It cannot be changed but for cancelRequested, which only the
+// cancel subresource sets.
+type ImageBuildSpec struct {
+	ImageRef        *ImageReference
+	Number          *int64
+	ImageGeneration *int64
+	Trigger         *BuildTrigger
+	Inputs          BuildInputs
+	Timeouts        *BuildTimeouts
+	Retry           *RetryPolicy
+	CancelRequested *CancelRequested
+	Pinned          *PinnedInputs
+	Priority        *int32
+	RunPolicy       v1alpha1.RunPolicy
+}
+
+// PinnedInputs is what the inputs of an earlier build resolved to.
+type PinnedInputs struct {
+	BaseDigest string
+	Files      map[string]string
+}
+
+// ImageReference names an Image of the same namespace.
+type ImageReference struct {
+	Name string
+	UID  types.UID
+}
+
+// BuildTrigger says why there is a build.
+type BuildTrigger struct {
+	Reason      v1alpha1.TriggerReason
+	Message     string
+	RequestedBy string
+	RequestID   string
+	Changes     []InputChange
+	RerunOf     string
+	Parameters  []Parameter
+}
+
+// InputChange is one difference between the inputs of two builds.
+type InputChange struct {
+	Path string
+	From string
+	To   string
+}
+
+// CancelRequested records a request to cancel a build.
+type CancelRequested struct {
+	Time         metav1.Time
+	By           string
+	Reason       string
+	SupersededBy string
+}
+
+// ImageBuildStatus is how a build goes.
+type ImageBuildStatus struct {
+	Phase          v1alpha1.BuildPhase
+	Finished       bool
+	Conditions     []metav1.Condition
+	Resolved       *ResolvedInputs
+	QueuedTime     *metav1.Time
+	StartTime      *metav1.Time
+	CompletionTime *metav1.Time
+	CurrentAttempt int32
+	Attempts       []BuildAttempt
+	Artifacts      []Artifact
+	Failure        *BuildFailure
+	Progress       *BuildProgress
+	Stages         []BuildStage
+}
+
+// BuildProgress is how far the builder says it is.
+type BuildProgress struct {
+	Stage   string
+	Percent *int32
+	Message string
+	Time    metav1.MicroTime
+	Attempt int32
+}
+
+// BuildStage is a stage of a build that its builder told of.
+type BuildStage struct {
+	Name           string
+	StartTime      metav1.Time
+	CompletionTime *metav1.Time
+}
+
+// ResolvedInputs is what the inputs of a build resolved to.
+type ResolvedInputs struct {
+	InputsDigest string
+	Files        map[string]string
+	BaseDigest   string
+}
+
+// BuildAttempt is one attempt at a build: one Job with one pod.
+type BuildAttempt struct {
+	Number         int32
+	JobName        string
+	JobUID         types.UID
+	PodName        string
+	PodUID         types.UID
+	NodeName       string
+	StartTime      metav1.Time
+	CompletionTime *metav1.Time
+	Outcome        v1alpha1.AttemptOutcome
+	Failure        *BuildFailure
+}
+
+// BuildFailure says why a build or an attempt failed.
+type BuildFailure struct {
+	Class    v1alpha1.FailureClass
+	Reason   v1alpha1.FailureReason
+	Message  string
+	ExitCode *int32
+	LogTail  string
+}

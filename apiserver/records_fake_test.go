@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/history"
+	"goldsmith.dev/goldsmith/records"
+)
+
+// recording is a server with a database of records, which specs fill as a controller would.
+type recording struct {
+	typed.ImagesV1alpha1Interface
+	store *records.Store
+	away  atomic.Bool // the database does not answer
+}
+
+// startRecording starts a server that stops with the spec, or container, that it is called in.
+func startRecording(ctx SpecContext) *recording {
+	GinkgoHelper()
+	r := &recording{}
+	var err error
+	r.store, err = records.Open(ctx, "sqlite://"+filepath.Join(GinkgoT().TempDir(), "records.db"), records.Options{})
+	Expect(err).NotTo(HaveOccurred())
+	source := func() (*records.Store, error) {
+		if r.away.Load() {
+			return nil, errors.New("connection refused")
+		}
+		return r.store, nil
+	}
+	serverCtx, stop := context.WithCancel(context.Background())
+	running := start(serverCtx, apiserver.Register(builder.New("recording"), apiserver.Options{
+		Logs: logs, Records: func() (history.Source, error) { return source, nil },
+	}))
+	DeferCleanup(func() {
+		stop()
+		Expect(running.Wait()).To(Succeed())
+		Expect(r.store.Close()).To(Succeed())
+	})
+	Expect(running.WaitReady(ctx)).To(Succeed())
+	config := running.ClientConfig()
+	config.BearerToken = token
+	clients, err := versioned.NewForConfig(config)
+	Expect(err).NotTo(HaveOccurred())
+	r.ImagesV1alpha1Interface = clients.ImagesV1alpha1()
+	return r
+}
+
+// newImage creates an Image, of which there is a record.
+func (r *recording) newImage(ctx SpecContext, namespace, name string) *v1alpha1.Image {
+	GinkgoHelper()
+	image, err := r.Images(namespace).Create(ctx, newImage(name), metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(r.store.PutImage(ctx, image)).To(Succeed())
+	return image
+}
+
+// built records a build that finished. Its number says how many hours ago: the highest is the newest.
+func (r *recording) built(ctx SpecContext, image *v1alpha1.Image, number int64, phase v1alpha1.BuildPhase, changes ...func(*v1alpha1.ImageBuild)) *v1alpha1.ImageBuild {
+	GinkgoHelper()
+	created := time.Now().Add(-100*time.Hour + time.Duration(number)*time.Hour).Truncate(time.Second)
+	after := func(d time.Duration) *metav1.Time { return &metav1.Time{Time: created.Add(d)} }
+	build := newBuild(fmt.Sprintf("%s-%d", image.Name, number))
+	build.Namespace, build.UID, build.ResourceVersion = image.Namespace, types.UID(fmt.Sprintf("%s-%d", image.UID, number)), "1"
+	build.CreationTimestamp = metav1.Time{Time: created}
+	build.Spec.ImageRef, build.Spec.Number = &v1alpha1.ImageReference{Name: image.Name, UID: image.UID}, ptr.To(number)
+	build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: "ada"}
+	build.Status = v1alpha1.ImageBuildStatus{
+		Phase: phase, Finished: true, QueuedTime: after(0), StartTime: after(time.Minute), CompletionTime: after(3 * time.Minute),
+		Attempts: []v1alpha1.BuildAttempt{{Number: 1, StartTime: *after(time.Minute), CompletionTime: after(3 * time.Minute)}},
+	}
+	if phase == v1alpha1.BuildFailed {
+		build.Status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "exit code 1"}
+	}
+	for _, change := range changes {
+		change(build)
+	}
+	Expect(r.store.PutBuild(ctx, build)).To(Succeed())
+	return build
+}
+
+// read reads a subresource of an Image, with query parameters: name and value, one after the other.
+func (r *recording) read(ctx context.Context, namespace, image, subresource string, into runtime.Object, parameters ...string) error {
+	request := r.RESTClient().Get().Namespace(namespace).Resource("images").Name(image).SubResource(subresource)
+	for i := 0; i+1 < len(parameters); i += 2 {
+		if parameters[i] != "" {
+			request.Param(parameters[i], parameters[i+1])
+		}
+	}
+	return request.Do(ctx).Into(into)
+}
+
+// history are the names of the builds on a page of a history, and what to ask for the next one with.
+func (r *recording) history(ctx SpecContext, image *v1alpha1.Image, parameters ...string) (names []string, next string) {
+	GinkgoHelper()
+	page := &v1alpha1.ImageHistory{}
+	Expect(r.read(ctx, image.Namespace, image.Name, "history", page, parameters...)).To(Succeed())
+	Expect(page.Name).To(Equal(image.Name))
+	for _, build := range page.Items {
+		names = append(names, build.Name)
+	}
+	return names, page.Continue
+}

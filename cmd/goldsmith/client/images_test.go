@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func TestPagesAreReadUntilThereAreEnough(t *testing.T) {
+	for _, test := range []struct {
+		there, limit int
+		asked        []string // limit and continue of each page
+		next         string
+	}{
+		{0, 10, []string{"10 "}, ""},
+		{3, 10, []string{"10 "}, ""},
+		{10, 10, []string{"10 "}, ""},
+		{11, 10, []string{"10 "}, "10"},
+		{1200, 0, []string{"500 ", "500 500", "500 1000"}, ""},
+		{1200, 700, []string{"500 ", "200 500"}, "700"},
+	} {
+		t.Run(fmt.Sprintf("%d of %d", test.limit, test.there), func(t *testing.T) {
+			var asked []string
+			items, next, err := Pages(test.limit, func(limit int, next string) ([]int, string, error) {
+				asked = append(asked, fmt.Sprintf("%d %s", limit, next))
+				from, _ := strconv.Atoi(next)
+				to := min(from+limit, test.there)
+				var page []int
+				for i := from; i < to; i++ {
+					page = append(page, i)
+				}
+				if to == test.there {
+					return page, "", nil
+				}
+				return page, strconv.Itoa(to), nil
+			})
+			want := test.there
+			if test.limit > 0 {
+				want = min(test.there, test.limit)
+			}
+			if err != nil || len(items) != want || !slices.IsSorted(items) || next != test.next || !slices.Equal(asked, test.asked) {
+				t.Errorf("got %d items, then %q, asked %q: %v", len(items), next, asked, err)
+			}
+		})
+	}
+	broken := errors.New("broken")
+	if _, _, err := Pages(1, func(int, string) ([]int, string, error) { return nil, "", broken }); !errors.Is(err, broken) {
+		t.Errorf("got error %v", err)
+	}
+}
+
+func TestASubresourceOfAnImageIsReadOnce(t *testing.T) {
+	unavailable := apierrors.NewServiceUnavailable("the database does not answer")
+	unavailable.ErrStatus.Details = &metav1.StatusDetails{RetryAfterSeconds: 10}
+	for name, test := range map[string]struct {
+		uid    string
+		refuse *apierrors.StatusError
+		err    string
+	}{
+		"an answer":               {"", nil, ""},
+		"of an image by its UID":  {"a-uid", nil, ""},
+		"no such image":           {"", apierrors.NewNotFound(v1alpha1.Resource("images"), "web"), "no image named web in namespace team: one that was deleted is found with --uid"},
+		"no such image, by UID":   {"a-uid", apierrors.NewNotFound(v1alpha1.Resource("images"), "web"), `read the history of image web: images.images.goldsmith.dev "web" not found`},
+		"a database that is away": {"", unavailable, "read the history of image web: the database does not answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked []string
+			server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+				asked = append(asked, in.URL.String())
+				out.Header().Set("Content-Type", "application/json")
+				var answer any = map[string]any{
+					"apiVersion": v1alpha1.SchemeGroupVersion.String(), "kind": "ImageHistory", "items": []any{map[string]any{"name": "web-1", "uid": "b"}},
+				}
+				if test.refuse != nil {
+					if after := test.refuse.ErrStatus.Details.RetryAfterSeconds; after > 0 {
+						out.Header().Set("Retry-After", strconv.Itoa(int(after)))
+					}
+					refusal := test.refuse.ErrStatus
+					refusal.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
+					answer = refusal
+					out.WriteHeader(int(test.refuse.ErrStatus.Code))
+				}
+				_ = json.NewEncoder(out).Encode(answer) // the client has gone
+			}))
+			defer server.Close()
+			connection := &Connection{
+				Interface: versioned.NewForConfigOrDie(&rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}),
+				Namespace: "team",
+			}
+			history := &v1alpha1.ImageHistory{}
+			err := connection.ReadImage(t.Context(), "web", "history", map[string]string{"limit": "3", "continue": "", "uid": test.uid}, history)
+			if test.err != "" {
+				if err == nil || !strings.HasPrefix(err.Error(), test.err) {
+					t.Errorf("got error %v", err)
+				}
+			} else if err != nil || len(history.Items) != 1 || history.Items[0].Name != "web-1" {
+				t.Errorf("got %+v, error %v", history, err)
+			}
+			want := "/apis/images.goldsmith.dev/v1alpha1/namespaces/team/images/web/history?limit=3"
+			if test.uid != "" {
+				want += "&uid=" + test.uid
+			}
+			if !slices.Equal(asked, []string{want}) {
+				t.Errorf("asked %q", asked)
+			}
+		})
+	}
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package history
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func TestBuildsHaveTheNamesThatTheyHad(t *testing.T) {
+	var out strings.Builder
+	if err := names([]v1alpha1.BuildRecord{{Name: "web-2"}, {Name: "web-1"}}, &out); err != nil {
+		t.Fatal(err)
+	}
+	if want := "imagebuild.images.goldsmith.dev/web-2\nimagebuild.images.goldsmith.dev/web-1\n"; out.String() != want {
+		t.Errorf("got %s", out.String())
+	}
+}
+
+func TestBuildsAreATable(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	before := func(d time.Duration) *metav1.Time { return &metav1.Time{Time: now.Add(-d)} }
+	lasting := func(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
+	builds := []v1alpha1.BuildRecord{
+		{Name: "web-3", UID: "c", Phase: v1alpha1.BuildRunning, CreationTime: before(time.Minute)},
+		{
+			Name: "web-2", UID: "b", Phase: v1alpha1.BuildFailed, Trigger: v1alpha1.TriggerManual, RequestedBy: "jane\x1b[31m", Attempts: 3,
+			Failure: &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonOOMKilled}, CreationTime: before(3 * time.Hour), QueueTime: lasting(5 * time.Second), Duration: lasting(4 * time.Minute),
+		},
+		{Name: "web-1", UID: "a", Phase: v1alpha1.BuildSucceeded, Trigger: v1alpha1.TriggerCreated, Attempts: 1, QueueTime: lasting(0), Duration: lasting(time.Second)},
+	}
+	var out strings.Builder
+	if err := table(builds, now, &out); err != nil {
+		t.Fatal(err)
+	}
+	want := [][]string{
+		{"NAME", "PHASE", "WHY", "TRIGGER", "BY", "ATTEMPTS", "WAITED", "TOOK", "AGE", "UID"},
+		{"web-3", "Running", "<none>", "<none>", "<none>", "0", "<none>", "<none>", "60s", "c"},
+		{"web-2", "Failed", "OOMKilled", "Manual", "jane", "[31m", "3", "5s", "4m", "3h", "b"},
+		{"web-1", "Succeeded", "<none>", "Created", "<none>", "1", "0s", "1s", "<unknown>", "a"},
+	}
+	var got [][]string
+	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		got = append(got, strings.Fields(line))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

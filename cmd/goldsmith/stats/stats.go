@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package stats is the verb that shows how the builds of an Image have done.
+package stats
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/output"
+)
+
+type options struct {
+	uid, since string
+	format     output.Format
+}
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	flags := &client.Flags{}
+	asked := &options{}
+	command := &cobra.Command{
+		Use:   "stats IMAGE",
+		Short: "Show how the builds of an image have done: success, durations, failures, and recovery",
+		Long: "Show figures of the builds of an image that finished in the last 30 days, or in another window, whether they are\n" +
+			"still there or not. `goldsmith kubectl get imagereports` shows those of all images.",
+		Example:           "  goldsmith stats debian\n  goldsmith stats debian --since 168h",
+		Args:              client.OneName("the name of an IMAGE"),
+		ValidArgsFunction: completion.Images(flags),
+		RunE: func(command *cobra.Command, args []string) error {
+			connection, err := flags.Connect(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return run(command.Context(), connection, args[0], asked, command.OutOrStdout(), command.ErrOrStderr())
+		},
+	}
+	flags.AddTo(command.Flags())
+	command.Flags().StringVar(&asked.since, "since", "", "only builds that finished in this time before now; 720h by default")
+	command.Flags().StringVar(&asked.uid, "uid", "", "the image IMAGE that had this metadata.uid, although it was deleted")
+	asked.format.AddTo(command)
+	return command
+}
+
+func run(ctx context.Context, connection *client.Connection, image string, asked *options, out, told io.Writer) error {
+	stats := &v1alpha1.ImageStats{}
+	if err := connection.ReadImage(ctx, image, "stats", map[string]string{"since": asked.since, "uid": asked.uid}, stats); err != nil {
+		return err
+	}
+	switch {
+	case asked.format != "":
+		return asked.format.Print(stats, out)
+	case stats.Stats == nil:
+		_, err := fmt.Fprintf(told, "no build of image %s is recorded\n", image)
+		return err
+	}
+	return describe(image, stats, out)
+}
+
+// describe writes figures for people. What there is nothing to say of has no line.
+func describe(image string, stats *v1alpha1.ImageStats, out io.Writer) error {
+	lines := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)
+	line := func(label, value string) {
+		if value != "" {
+			_, _ = fmt.Fprintf(lines, "%s\t%s\n", label, output.OneLine(value)) // its errors are kept until it is flushed
+		}
+	}
+	figures := stats.Stats
+	line("IMAGE", image)
+	line("window", duration.HumanDuration(figures.Window.Duration))
+	line("builds", fmt.Sprintf("%d: %d succeeded, %d failed, %d cancelled; %d with more than one attempt",
+		figures.Builds, figures.Succeeded, figures.Failed, figures.Cancelled, figures.Retried))
+	if figures.SuccessRate != nil {
+		line("success", fmt.Sprintf("%d%%", *figures.SuccessRate))
+	}
+	line("duration", percentiles(figures.Durations))
+	line("queue time", percentiles(figures.QueueTimes))
+	line("failures", failures(figures.Failures))
+	if recovery := figures.MeanTimeToRecovery; recovery != nil {
+		line("recovery", fmt.Sprintf("after %s, the average of %d", rounded(*recovery), figures.Recoveries))
+	}
+	if health := stats.Health; health != nil {
+		line("health", strings.TrimSuffix(fmt.Sprintf("%d of 100: %s", health.Score, health.Message), ": "))
+	}
+	return lines.Flush()
+}
+
+func percentiles(of *v1alpha1.DurationPercentiles) string {
+	if of == nil {
+		return ""
+	}
+	return fmt.Sprintf("half within %s, nine of ten within %s", rounded(of.P50), rounded(of.P90))
+}
+
+// rounded is as much of a duration as people compare.
+func rounded(d metav1.Duration) string {
+	if d.Duration < time.Second {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+func failures(counts []v1alpha1.FailureCount) string {
+	var all []string
+	for _, count := range counts {
+		all = append(all, fmt.Sprintf("%s %d", count.Class, count.Builds))
+	}
+	return strings.Join(all, ", ")
+}

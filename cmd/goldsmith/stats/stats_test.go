@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stats
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func TestFiguresAreTold(t *testing.T) {
+	lasting := func(d time.Duration) metav1.Duration { return metav1.Duration{Duration: d} }
+	recovery := lasting(90*time.Minute + 400*time.Millisecond)
+	for name, test := range map[string]struct {
+		stats v1alpha1.ImageStats
+		want  []string
+	}{
+		"all there is": {
+			v1alpha1.ImageStats{
+				Stats: &v1alpha1.BuildStats{
+					Window: lasting(720 * time.Hour), Builds: 13, Succeeded: 9, Failed: 3, Cancelled: 1, Retried: 2, SuccessRate: new(int32(75)),
+					Durations:  &v1alpha1.DurationPercentiles{P50: lasting(62 * time.Second), P90: lasting(3 * time.Minute)},
+					QueueTimes: &v1alpha1.DurationPercentiles{P50: lasting(1234 * time.Microsecond), P90: lasting(2600 * time.Millisecond)},
+					Failures:   []v1alpha1.FailureCount{{Class: v1alpha1.FailureUser, Builds: 1}, {Class: v1alpha1.FailureTimeout, Builds: 2}},
+					Recoveries: 2, MeanTimeToRecovery: &recovery,
+				},
+				Health: &v1alpha1.ImageHealth{Score: 71, Message: "two lines\nof it"},
+			},
+			[]string{
+				"IMAGE        web",
+				"window       30d",
+				"builds       13: 9 succeeded, 3 failed, 1 cancelled; 2 with more than one attempt",
+				"success      75%",
+				"duration     half within 1m2s, nine of ten within 3m0s",
+				"queue time   half within 1ms, nine of ten within 3s",
+				"failures     User 1, Timeout 2",
+				"recovery     after 1h30m0s, the average of 2",
+				"health       71 of 100: two lines of it",
+			},
+		},
+		"nothing": {
+			v1alpha1.ImageStats{Stats: &v1alpha1.BuildStats{Window: lasting(time.Hour)}},
+			[]string{"IMAGE    web", "window   60m", "builds   0: 0 succeeded, 0 failed, 0 cancelled; 0 with more than one attempt"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			if err := describe("web", &test.stats, &out); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.Join(test.want, "\n")+"\n", out.String()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

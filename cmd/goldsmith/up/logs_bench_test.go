@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// followers is how many read a log at the same time.
+const followers = 100
+
+// printingBuilder prints so many bytes, and does not end by itself.
+const printingBuilder = `#!/bin/sh
+yes "a line of a log that says the same as the one before" | head -c %d
+exec sleep 3600
+`
+
+// BenchmarkFollowers has many follow the log of a build that runs, and as many read it once it is archived, none of whom takes
+// more than the first byte: how long that takes, and what each costs the server.
+func BenchmarkFollowers(b *testing.B) {
+	for _, size := range []int{1 << 20, 60 << 20} {
+		b.Run(fmt.Sprintf("%dMiB", size>>20), func(b *testing.B) {
+			for b.Loop() {
+				measureFollowers(b, size)
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+func measureFollowers(b *testing.B, size int) {
+	directory := b.TempDir()
+	path := filepath.Join(directory, "printing")
+	if err := os.WriteFile(path, fmt.Appendf(nil, printingBuilder, size), 0o700); err != nil {
+		b.Fatal(err)
+	}
+	server := startBench(b, buildProgram(b), filepath.Join(directory, "data"), []string{"--memory", "--builder", "printing=" + path})
+	defer server.terminate(b)
+	server.inputs.Builder.Name = "printing"
+	if err := server.createBuild("once"); err != nil {
+		b.Fatal(err)
+	}
+	server.await(b, func(build *v1alpha1.ImageBuild) bool { return build.Status.Phase == v1alpha1.BuildRunning })
+	server.skipLog(b, size)
+	server.follow(b, "live", "true")
+
+	builds := server.images.ImagesV1alpha1().ImageBuilds("default")
+	if _, err := builds.Cancel(b.Context(), "once", &v1alpha1.CancelRequest{}, metav1.CreateOptions{}); err != nil {
+		b.Fatal(err)
+	}
+	server.await(b, func(build *v1alpha1.ImageBuild) bool {
+		return meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildLogArchived)
+	})
+	server.follow(b, "archived", "false")
+}
+
+// await waits until the build is as wanted.
+func (s *bench) await(b *testing.B, wanted func(*v1alpha1.ImageBuild) bool) {
+	b.Helper()
+	err := wait.PollUntilContextTimeout(s.ctx, 100*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		build, err := s.images.ImagesV1alpha1().ImageBuilds("default").Get(ctx, "once", metav1.GetOptions{})
+		return err == nil && wanted(build), err
+	})
+	if err != nil {
+		b.Fatalf("waiting for the build: %v", err)
+	}
+}
+
+// log opens the log of the build.
+func (s *bench) log(b *testing.B, follow string) io.ReadCloser {
+	b.Helper()
+	log, err := s.images.ImagesV1alpha1().RESTClient().Get().Namespace("default").Resource("imagebuilds").Name("once").SubResource("log").
+		Param("follow", follow).Stream(s.ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return log
+}
+
+// skipLog returns when so many bytes of the log were printed.
+func (s *bench) skipLog(b *testing.B, size int) {
+	b.Helper()
+	log := s.log(b, "true")
+	if _, err := io.CopyN(io.Discard, log, int64(size)); err != nil {
+		b.Fatal(err)
+	}
+	if err := log.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// follow has many read the first byte, one after the other, and measures the server while none of them reads on.
+func (s *bench) follow(b *testing.B, name, follow string) {
+	b.Helper()
+	s.awaitSettled(b)
+	before := s.liveHeap(b)
+	var first []float64
+	for range followers {
+		start := time.Now()
+		log := s.log(b, follow)
+		if _, err := io.ReadFull(log, make([]byte, 1)); err != nil {
+			b.Fatal(err)
+		}
+		first = append(first, milliseconds(time.Since(start)))
+		defer func() { _ = log.Close() }() // the server goes first
+	}
+	report(b, first, name+"-first-byte")
+	b.ReportMetric((s.liveHeap(b)-before)/followers/1024, name+"-KiB/reader")
+}

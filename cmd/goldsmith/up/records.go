@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"net/url"
+
+	"goldsmith.dev/goldsmith/cmd/records"
+)
+
+// openRecords opens the database of records: that which the flag or the environment names, or else a file of the data directory.
+func (o *Options) openRecords(ctx context.Context, data *dataDirectory) (*records.Database, error) {
+	named := o.Records
+	if named.Complete(""); named.Address == "" {
+		file, err := data.recordsFile()
+		if err != nil {
+			return nil, err
+		}
+		named.Address = (&url.URL{Scheme: "sqlite", Path: file}).String()
+	}
+	return named.Open(ctx)
+}

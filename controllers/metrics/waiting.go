@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// waiting counts the finished builds for which something is still to be done, in a cache of builds.
+type waiting struct {
+	builds  client.Reader
+	elected <-chan struct{}
+	clock   clock.PassiveClock
+	settled func(*v1alpha1.ImageBuild) bool // nothing is to be done
+	// how many they are, and how many seconds the oldest of them has been finished
+	pending, lag *prometheus.Desc
+}
+
+// Describe sends the descriptions of the gauges.
+func (w *waiting) Describe(to chan<- *prometheus.Desc) {
+	to <- w.pending
+	to <- w.lag
+}
+
+// Collect counts. Only the process that was elected has values, so that a sum counts each build once.
+func (w *waiting) Collect(to chan<- prometheus.Metric) {
+	select {
+	case <-w.elected:
+	default:
+		return
+	}
+	list := &v1alpha1.ImageBuildList{}
+	if err := w.builds.List(context.Background(), list, client.UnsafeDisableDeepCopy); err != nil {
+		to <- prometheus.NewInvalidMetric(w.pending, err)
+		return
+	}
+	var pending int
+	var lag time.Duration
+	for i := range list.Items {
+		build := &list.Items[i]
+		if !build.Status.Finished || w.settled(build) {
+			continue
+		}
+		pending++
+		if build.Status.CompletionTime != nil {
+			lag = max(lag, w.clock.Since(build.Status.CompletionTime.Time))
+		}
+	}
+	to <- prometheus.MustNewConstMetric(w.pending, prometheus.GaugeValue, float64(pending))
+	to <- prometheus.MustNewConstMetric(w.lag, prometheus.GaugeValue, lag.Seconds())
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconciliation
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// maxMessage is how many bytes of a condition's message are kept.
+const maxMessage = 1024
+
+// Say writes a condition of a build, unless the build says the same already: what is away may give another message at each try.
+// A conflict is an error: what is said was found out about the build as it was.
+func (o *Options) Say(ctx context.Context, build *v1alpha1.ImageBuild, condition metav1.Condition) error {
+	before := meta.FindStatusCondition(build.Status.Conditions, condition.Type)
+	if before != nil && before.Status == condition.Status && before.Reason == condition.Reason {
+		return nil
+	}
+	condition.ObservedGeneration = build.Generation
+	condition.LastTransitionTime = metav1.NewTime(o.Clock.Now().Truncate(time.Second))
+	if len(condition.Message) > maxMessage {
+		condition.Message = strings.ToValidUTF8(condition.Message[:maxMessage], "") + "…"
+	}
+	next := build.DeepCopy()
+	meta.SetStatusCondition(&next.Status.Conditions, condition)
+	if _, err := o.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{}); err != nil {
+		return fmt.Errorf("writing condition %s: %w", condition.Type, err)
+	}
+	return nil
+}

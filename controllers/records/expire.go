@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+	database "goldsmith.dev/goldsmith/records"
+)
+
+// sweep deletes the records that were kept long enough, every hour. What fails is tried again the next time.
+func (k *keeper) sweep(ctx context.Context, store Store) {
+	now := k.Clock.Now()
+	if since := now.Sub(k.swept); since >= 0 && since < sweepInterval {
+		return
+	}
+	k.swept = now
+	images, builds, err := k.everything(ctx)
+	if err == nil {
+		var expired database.Expired
+		expired, err = store.Expire(ctx, rulesOf(images, builds))
+		k.Metrics.Expired.Add(float64(expired.Builds))
+	}
+	if err != nil && ctx.Err() == nil {
+		k.Metrics.Errors.Inc()
+		ctrl.LoggerFrom(ctx).Error(err, "deleting old records")
+	}
+}
+
+// rulesOf are what Images say of their records, and what is held. Without a limit in the Image there is none. The database has
+// what Images that are gone said last.
+func rulesOf(images []*v1alpha1.Image, builds []*v1alpha1.ImageBuild) database.Rules {
+	rules := database.Rules{Images: map[types.UID]database.Retention{}, Held: map[types.UID]bool{}}
+	for _, image := range images {
+		if trigger.Held(image) {
+			rules.Held[image.UID] = true
+		}
+		if retention := database.RetentionOf(image); retention != (database.Retention{}) {
+			rules.Images[image.UID] = retention
+		}
+	}
+	for _, build := range builds {
+		if trigger.Held(build) {
+			rules.Held[build.UID] = true
+		}
+	}
+	return rules
+}

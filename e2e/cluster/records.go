@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Postgres is the database of records that an installation brings along: a StatefulSet.
+const Postgres = "goldsmith-postgres"
+
+// onControlPlane has its pod run on the control plane's node, so that others can be lost.
+const onControlPlane = `[{"op": "add", "path": "/spec/template/spec/nodeSelector", "value": {"node-role.kubernetes.io/control-plane": ""}}, ` +
+	`{"op": "add", "path": "/spec/template/spec/tolerations", "value": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}]}]`
+
+// Records are a database that builds are recorded in, which is part of the installation.
+type Records struct {
+	// Image is the container image of PostgreSQL. It is on every node already.
+	Image string
+	// Password is that of the database's user.
+	Password string
+}
+
+// addTo adds to a kustomization the component that brings the database along, and the Secret of its user.
+func (r *Records) addTo(k *kustomization) {
+	if r == nil {
+		return
+	}
+	name, tag, _ := strings.Cut(r.Image, ":")
+	k.components = append(k.components, "records-postgres")
+	k.images = append(k.images, fmt.Sprintf("{name: postgres, newName: %q, newTag: %q}", name, tag))
+	k.secrets = append(k.secrets, fmt.Sprintf("{name: goldsmith-records, namespace: %s, files: [password]}", Namespace))
+	k.patches = append(k.patches, fmt.Sprintf("target: {kind: StatefulSet, name: %s}\n  patch: '%s'", Postgres, onControlPlane))
+	k.files["password"] = r.Password
+}
+
+// StopRecords takes the database of records away, and returns when it is gone. What it holds stays. It may be called again.
+func (e Environment) StopRecords(ctx context.Context) error {
+	if err := e.kubectl(ctx, "--namespace="+Namespace, "scale", "statefulset/"+Postgres, "--replicas=0"); err != nil {
+		return err
+	}
+	return e.kubectl(ctx, "--namespace="+Namespace, "wait", "--for=delete", "pods", "--selector=app.kubernetes.io/name="+Postgres, "--timeout="+rollout.String())
+}
+
+// StartRecords brings the database back, and returns when it serves. It may be called again.
+func (e Environment) StartRecords(ctx context.Context) error {
+	if err := e.kubectl(ctx, "--namespace="+Namespace, "scale", "statefulset/"+Postgres, "--replicas=1"); err != nil {
+		return err
+	}
+	return e.kubectl(ctx, "--namespace="+Namespace, "rollout", "status", "statefulset/"+Postgres, "--timeout="+rollout.String())
+}
+
+// CrashRecords ends the database's processes at once, in the middle of whatever they do. The database comes back by itself.
+func (e Environment) CrashRecords(ctx context.Context) error {
+	return e.kubectl(ctx, "--namespace="+Namespace, "delete", "pods", "--selector=app.kubernetes.io/name="+Postgres, "--grace-period=0", "--force")
+}

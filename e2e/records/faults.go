@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
+)
+
+// many is how many builds there are in the middle of what happens.
+const many = 20
+
+func describeFaults(w *world) {
+	It("that does not answer holds no build up, and has every one once it answers", func(ctx SpecContext) {
+		w.create(ctx, "web", "edition=1")
+		w.recorded(ctx, "web-1", "True/Recorded")
+		DeferCleanup(func(ctx SpecContext) { Expect(w.Environment.StartRecords(ctx)).To(Succeed()) })
+		Expect(w.Environment.StopRecords(ctx)).To(Succeed())
+		w.change(ctx, inputs("edition=2"))
+		w.change(ctx, func(spec *v1alpha1.ImageSpec) { spec.History.Succeeded = new(int32(1)) })
+		build := w.recorded(ctx, "web-2", "False/"+v1alpha1.ReasonRecordsUnavailable)
+		Expect(build.Status.Phase).To(Equal(v1alpha1.BuildSucceeded))
+		Expect(meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildRecorded).Message).NotTo(ContainSubstring(w.Environment.Records.Password))
+
+		for _, subresource := range []string{"history", "stats", "notes", "changes"} {
+			err := w.read(ctx, "web", subresource, nil, &v1alpha1.ImageHistory{})
+			Expect(apierrors.IsServiceUnavailable(err)).To(BeTrue(), "%s: %v", subresource, err)
+			after, said := apierrors.SuggestsClientDelay(err)
+			Expect(said && after > 0).To(BeTrue(), "%s: %v", subresource, err)
+		}
+		_, err := w.note(ctx, "web", v1alpha1.NoteRecord{Text: "lost"})
+		Expect(apierrors.IsServiceUnavailable(err)).To(BeTrue(), "%v", err)
+		Expect(w.Environment.WaitAvailable(ctx)).To(Succeed(), "everything else is served")
+		_, err = w.Images().List(ctx, metav1.ListOptions{})
+		Expect(err).NotTo(HaveOccurred())
+
+		Expect(w.Environment.StartRecords(ctx)).To(Succeed())
+		w.recorded(ctx, "web-2", "True/Recorded")
+		Expect(names(w.history(ctx, nil))).To(Equal([]string{"web-2", "web-1"}))
+		w.isGone(ctx, "web-1") // it is recorded, and one too many
+	})
+
+	It("that ends in the middle of what it is told has each build once", func(ctx SpecContext) {
+		w.create(ctx, "web", "edition=1")
+		w.recorded(ctx, "web-1", "True/Recorded")
+		for i := range many {
+			_, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: fmt.Sprint("request ", i)}, metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			if i%5 == 4 {
+				Expect(w.Environment.CrashRecords(ctx)).To(Succeed())
+			}
+		}
+		w.hasEachOnce(ctx, many+1)
+	})
+
+	It("that several controllers write to has each build once", func(ctx SpecContext) {
+		w.create(ctx, "web", "edition=1")
+		w.recorded(ctx, "web-1", "True/Recorded")
+		for i := range many {
+			_, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: fmt.Sprint("request ", i)}, metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			if i == many/2 {
+				killLeader(ctx, w) // the next one takes up what this one has not told, and tells it what it has
+			}
+		}
+		w.hasEachOnce(ctx, many+1)
+	})
+}
+
+// hasEachOnce waits until so many builds of the image are recorded as they ended, and expects each of them in the history once.
+func (w *world) hasEachOnce(ctx context.Context, count int) {
+	GinkgoHelper()
+	want := make([]string, count)
+	for i := range want {
+		want[count-1-i] = fmt.Sprintf("web-%d", i+1)
+	}
+	for _, name := range want {
+		w.recorded(ctx, name, "True/Recorded")
+	}
+	builds := w.answered(ctx)
+	Expect(names(builds)).To(Equal(want))
+	for i := range builds {
+		Expect(builds[i]).To(And(HaveField("Phase", v1alpha1.BuildSucceeded), HaveField("Attempts", BeNumerically(">=", 1)), HaveField("DeletionTime", BeNil())))
+	}
+}
+
+// answered waits until the history answers: an API server has connections to a database that there was before.
+func (w *world) answered(ctx context.Context) (builds []v1alpha1.BuildRecord) {
+	GinkgoHelper()
+	w.Eventually(ctx, func(ctx context.Context) error {
+		page := &v1alpha1.ImageHistory{}
+		err := w.read(ctx, "web", "history", parameters{"limit": "500"}, page)
+		builds = page.Items
+		if err == nil && page.Continue != "" {
+			return errors.New("there are more builds than fit on a page")
+		}
+		return err
+	}).WithPolling(time.Second).Should(Succeed())
+	return builds
+}
+
+// killLeader takes the pod of the leading controller away at once, without a word to its processes.
+func killLeader(ctx context.Context, w *world) {
+	GinkgoHelper()
+	lease, err := w.Kube.CoordinationV1().Leases(cluster.Namespace).Get(ctx, cluster.Controller, metav1.GetOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(lease.Spec.HolderIdentity).NotTo(BeNil())
+	Expect(w.Kube.CoreV1().Pods(cluster.Namespace).Delete(ctx, *lease.Spec.HolderIdentity,
+		metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))})).To(Succeed())
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+)
+
+const sqliteScheme = "sqlite:"
+
+// sqliteFile returns the path that an address such as sqlite:///path/file.db names, and whether it is one of SQLite's.
+func sqliteFile(address string) (path string, isSQLite bool, err error) {
+	if !strings.HasPrefix(address, sqliteScheme) {
+		return "", false, nil
+	}
+	parsed, err := url.Parse(address)
+	switch {
+	case err != nil, parsed.Host != "", parsed.User != nil, parsed.Opaque != "", parsed.RawQuery != "", parsed.Fragment != "",
+		!filepath.IsAbs(parsed.Path), strings.HasSuffix(parsed.Path, "/"), strings.ContainsRune(parsed.Path, 0):
+		return "", true, fmt.Errorf("%w: the address of a SQLite database is sqlite:// and an absolute path, such as sqlite:///var/lib/goldsmith/records.db, "+
+			"and nothing else: ?, # and %% of the path are written %%3F, %%23 and %%25", ErrInvalid)
+	}
+	return filepath.Clean(parsed.Path), true, nil
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// batch is how many builds PutBuilds writes in one transaction.
+const batch = 100
+
+const (
+	buildColumns = "uid, namespace, name, image_uid, image_name, number, trigger_reason, trigger_message, requested_by, phase, class, reason, " +
+		"message, attempts, created, queued, started, completed, duration, queue_time, hold, finished, resource_version"
+	attemptColumns = "build_uid, number, job_name, pod_name, node_name, started, completed, duration, outcome, class, reason, message, exit_code"
+	// newer is when a write replaces what is recorded: what has finished stays finished, and a build's resource version
+	// only grows. The same version replaces where the hold differs, so that a repetition puts right what an older one did.
+	newer = `WHERE excluded.finished > builds.finished OR excluded.finished = builds.finished AND (excluded.resource_version > builds.resource_version
+		OR excluded.resource_version = builds.resource_version AND excluded.hold <> builds.hold)`
+)
+
+// PutBuild records a build as it is now, with its attempts and artifacts, in one transaction. What is older than what is
+// recorded changes nothing, but that a legal hold is taken over: no build loses one because of an old message.
+func (s *Store) PutBuild(ctx context.Context, build *v1alpha1.ImageBuild) error {
+	return s.putBuilds(ctx, fmt.Sprintf("record build %s/%s", build.Namespace, build.Name), []*v1alpha1.ImageBuild{build})
+}
+
+// PutBuilds does what PutBuild does for many builds, such as all there are: 100 in each transaction. Where it fails the
+// ones before are recorded; all can be given again.
+func (s *Store) PutBuilds(ctx context.Context, builds []*v1alpha1.ImageBuild) error {
+	for some := range slices.Chunk(builds, batch) {
+		if err := s.putBuilds(ctx, fmt.Sprintf("record %d builds", len(some)), some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// BuildDeleted records that a build is gone since a time, or since now if it is zero. The first time counts. Of a build
+// that is not recorded nothing is.
+func (s *Store) BuildDeleted(ctx context.Context, uid types.UID, at time.Time) error {
+	return s.deleted(ctx, "builds", uid, at)
+}
+
+func (s *Store) putBuilds(ctx context.Context, operation string, builds []*v1alpha1.ImageBuild) error {
+	byUID := map[string]*v1alpha1.ImageBuild{}
+	var holds []string
+	var images []ImageKey
+	for _, build := range builds {
+		if build.UID == "" || build.Namespace == "" || build.Name == "" {
+			return fmt.Errorf("%s: %w: namespace, name and UID of a build are needed", operation, ErrInvalid)
+		}
+		uid := string(build.UID)
+		if other := byUID[uid]; other == nil || supersedes(build, other) { // a statement may write a row but once
+			byUID[uid] = build
+		}
+		if held(build) {
+			holds = append(holds, uid)
+		}
+		if ref := build.Spec.ImageRef; ref != nil {
+			images = append(images, ImageKey{Namespace: build.Namespace, Name: ref.Name, UID: ref.UID})
+		}
+	}
+	return s.change(ctx, operation, func(ctx context.Context, tx database) error {
+		if err := know(ctx, tx, slices.Clone(images)...); err != nil {
+			return err
+		}
+		var written []*v1alpha1.ImageBuild
+		for uids := range slices.Chunk(slices.Sorted(maps.Keys(byUID)), s.dialect.rowsPerStatement) { // sorted: two writers cannot wait for each other
+			some, err := upsertBuilds(ctx, tx, byUID, uids)
+			if err != nil {
+				return err
+			}
+			written = append(written, some...)
+		}
+		for some := range slices.Chunk(written, s.dialect.rowsPerStatement) {
+			if err := putParts(ctx, tx, some); err != nil {
+				return err
+			}
+		}
+		return hold(ctx, tx, holds)
+	})
+}
+
+// supersedes is what newer says, of two builds in the same batch.
+func supersedes(build, other *v1alpha1.ImageBuild) bool {
+	if finished, before := build.Status.Phase.Finished(), other.Status.Phase.Finished(); finished != before {
+		return finished
+	}
+	return version(build) > version(other)
+}
+
+// upsertBuilds returns the builds that were newer than what was recorded.
+func upsertBuilds(ctx context.Context, tx database, builds map[string]*v1alpha1.ImageBuild, uids []string) ([]*v1alpha1.ImageBuild, error) {
+	var rows [][]any
+	for _, uid := range uids {
+		rows = append(rows, buildRow(builds[uid]))
+	}
+	statement, args := insertion("builds", buildColumns, rows)
+	return collect(ctx, tx, func(scan scanner) (*v1alpha1.ImageBuild, error) {
+		var uid string
+		if err := scan(&uid); err != nil {
+			return nil, err
+		}
+		if builds[uid] == nil {
+			return nil, fmt.Errorf("%w: the UID %q of a build is not storable", ErrInvalid, uid)
+		}
+		return builds[uid], nil
+	}, statement+" ON CONFLICT (uid) DO UPDATE SET "+fromExcluded(buildColumns)+" "+newer+" RETURNING uid", args...)
+}
+
+// fromExcluded sets every column but the first, which is the key.
+func fromExcluded(columns string) string {
+	var set []string
+	for _, column := range strings.Split(columns, ", ")[1:] {
+		set = append(set, column+" = excluded."+column)
+	}
+	return strings.Join(set, ", ")
+}
+
+// hold takes over legal holds, also of builds that are older than what is recorded.
+func hold(ctx context.Context, tx database, uids []string) error {
+	if len(uids) == 0 {
+		return nil
+	}
+	_, err := execute(ctx, tx, "UPDATE builds SET hold = 1 WHERE hold = 0 AND uid IN ("+placeholders(0, len(uids))+")", anySlice(uids)...)
+	return err
+}
+
+func buildRow(build *v1alpha1.ImageBuild) []any {
+	status := build.Status
+	image, trigger, failure := v1alpha1.ImageReference{}, v1alpha1.BuildTrigger{}, v1alpha1.BuildFailure{}
+	if build.Spec.ImageRef != nil {
+		image = *build.Spec.ImageRef
+	}
+	if build.Spec.Trigger != nil {
+		trigger = *build.Spec.Trigger
+	}
+	if status.Failure != nil {
+		failure = *status.Failure
+	}
+	var number int64
+	if build.Spec.Number != nil {
+		number = *build.Spec.Number
+	}
+	created := build.CreationTimestamp.Time
+	queued, started, completed := timeOf(status.QueuedTime), timeOf(status.StartTime), timeOf(status.CompletionTime)
+	waitedFrom := queued
+	if waitedFrom.IsZero() {
+		waitedFrom = created
+	}
+	return []any{
+		string(build.UID), build.Namespace, build.Name, string(image.UID), image.Name, number, string(trigger.Reason), trigger.Message,
+		indexable(trigger.RequestedBy), string(status.Phase), string(failure.Class), string(failure.Reason), failure.Message, int64(len(status.Attempts)),
+		microsOrZero(created), micros(queued), micros(started), micros(completed), elapsed(started, completed), elapsed(waitedFrom, started),
+		boolean(held(build)), boolean(status.Phase.Finished()), version(build),
+	}
+}
+
+// putParts replaces what builds have beside their rows.
+func putParts(ctx context.Context, tx database, builds []*v1alpha1.ImageBuild) error {
+	var uids []string
+	var documents, attempts, artifacts [][]any
+	for _, build := range builds {
+		uids = append(uids, string(build.UID))
+		document, err := documentRow(build)
+		if err != nil {
+			return err
+		}
+		documents = append(documents, document)
+		for i := range build.Status.Attempts {
+			attempts = append(attempts, attemptRow(build, &build.Status.Attempts[i]))
+		}
+		for _, artifact := range build.Status.Artifacts {
+			artifacts = append(artifacts, []any{string(build.UID), artifact.Target, artifact.Digest, artifact.SizeBytes, artifact.MediaType})
+		}
+	}
+	for _, part := range []struct {
+		table, columns string
+		rows           [][]any
+	}{
+		{"documents", "build_uid, spec, status", documents},
+		{"attempts", attemptColumns, attempts},
+		{"artifacts", "build_uid, target, digest, size_bytes, media_type", artifacts},
+	} {
+		if _, err := execute(ctx, tx, "DELETE FROM "+part.table+" WHERE build_uid IN ("+placeholders(0, len(uids))+")", anySlice(uids)...); err != nil {
+			return err
+		}
+		for rows := range slices.Chunk(part.rows, batch) { // a build may have twenty attempts: statements have a limit of arguments
+			statement, args := insertion(part.table, part.columns, rows)
+			if _, err := execute(ctx, tx, statement, args...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func documentRow(build *v1alpha1.ImageBuild) ([]any, error) {
+	spec, err := json.Marshal(build.Spec)
+	if err != nil {
+		return nil, fmt.Errorf("encode the spec of %s: %w", build.Name, err)
+	}
+	status, err := json.Marshal(build.Status)
+	if err != nil {
+		return nil, fmt.Errorf("encode the status of %s: %w", build.Name, err)
+	}
+	return []any{string(build.UID), string(spec), string(status)}, nil
+}
+
+func attemptRow(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) []any {
+	var failure v1alpha1.BuildFailure
+	if attempt.Failure != nil {
+		failure = *attempt.Failure
+	}
+	var exitCode any
+	if failure.ExitCode != nil {
+		exitCode = int64(*failure.ExitCode)
+	}
+	started, completed := attempt.StartTime.Time, timeOf(attempt.CompletionTime)
+	return []any{
+		string(build.UID), int64(attempt.Number), attempt.JobName, attempt.PodName, attempt.NodeName, micros(started), micros(completed),
+		elapsed(started, completed), string(attempt.Outcome), string(failure.Class), string(failure.Reason), failure.Message, exitCode,
+	}
+}

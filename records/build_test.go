@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/records"
+)
+
+func TestABuildIsReadAsItWasRecorded(t *testing.T) {
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		build := ran(newBuild(debian, 7, 0), v1alpha1.BuildFailed, 2, 12)
+		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
+
+		record, err := store.Build(ctx, "team", build.UID)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(record.Spec).To(BeComparableTo(build.Spec))
+		g.Expect(record.Status).To(BeComparableTo(build.Status))
+		g.Expect(record.Entry).To(Equal(records.Entry{
+			Namespace: "team", Name: "debian-7", UID: build.UID, Image: "debian", ImageUID: debian.UID, Number: 7,
+			Trigger: v1alpha1.TriggerManual, TriggerMessage: "please", RequestedBy: "jane",
+			Phase: v1alpha1.BuildFailed, Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "it broke", Attempts: 1,
+			Created: noon, Queued: noon, Started: noon.Add(2 * time.Minute), Completed: noon.Add(12 * time.Minute),
+			Duration: 10 * time.Minute, QueueTime: 2 * time.Minute,
+		}))
+		named, err := store.BuildNamed(ctx, "team", "debian-7")
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(named).To(Equal(record))
+
+		_, err = store.Build(ctx, "other", build.UID)
+		g.Expect(err).To(MatchError(records.ErrNotFound))
+		_, err = store.BuildNamed(ctx, "team", "debian-8")
+		g.Expect(err).To(MatchError(records.ErrNotFound))
+	})
+}
+
+func TestABuildOfItsOwnHasNoImage(t *testing.T) {
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		build := newBuild(debian, 1, 0)
+		build.Spec.ImageRef, build.Spec.Number, build.Spec.Trigger = nil, nil, nil
+		build.Status = v1alpha1.ImageBuildStatus{}
+		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
+		record, err := store.Build(ctx, "team", build.UID)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(record.Entry).To(Equal(records.Entry{Namespace: "team", Name: "debian-1", UID: build.UID, Created: noon}))
+		g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM images")).To(BeZero())
+	})
+}
+
+func TestWritingTwiceChangesNothing(t *testing.T) {
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		build := ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, 2)
+		for range 3 {
+			g.Expect(store.PutBuild(ctx, build)).To(Succeed())
+			g.Expect(store.PutBuilds(ctx, []*v1alpha1.ImageBuild{build, build})).To(Succeed())
+		}
+		for _, table := range []string{"images", "builds", "documents", "attempts", "artifacts"} {
+			g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM "+table)).To(Equal(int64(1)), table)
+		}
+	})
+}
+
+func TestOnlyWhatIsNewerReplacesWhatIsRecorded(t *testing.T) {
+	at := func(version string, phase v1alpha1.BuildPhase, message string) *v1alpha1.ImageBuild {
+		build := newBuild(debian, 1, 0)
+		build.ResourceVersion, build.Spec.Trigger.Message = version, message
+		build.Status.Phase = phase
+		return build
+	}
+	for name, c := range map[string]struct {
+		first, second *v1alpha1.ImageBuild
+		want          string
+	}{
+		"newer":                        {at("9", v1alpha1.BuildQueued, "first"), at("10", v1alpha1.BuildRunning, "second"), "second"},
+		"older":                        {at("10", v1alpha1.BuildRunning, "first"), at("9", v1alpha1.BuildQueued, "second"), "first"},
+		"the same":                     {at("10", v1alpha1.BuildRunning, "first"), at("10", v1alpha1.BuildRunning, "second"), "first"},
+		"finished, and older":          {at("10", v1alpha1.BuildRunning, "first"), at("9", v1alpha1.BuildFailed, "second"), "second"},
+		"not finished, and newer":      {at("9", v1alpha1.BuildFailed, "first"), at("10", v1alpha1.BuildRunning, "second"), "first"},
+		"finished and newer than that": {at("9", v1alpha1.BuildFailed, "first"), at("10", v1alpha1.BuildFailed, "second"), "second"},
+		"finished and older than that": {at("10", v1alpha1.BuildFailed, "first"), at("9", v1alpha1.BuildFailed, "second"), "first"},
+		"of no version":                {at("10", v1alpha1.BuildRunning, "first"), at("", v1alpha1.BuildRunning, "second"), "first"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+				g.Expect(store.PutBuild(ctx, c.first)).To(Succeed())
+				g.Expect(store.PutBuild(ctx, c.second)).To(Succeed())
+				record, err := store.Build(ctx, "team", c.first.UID)
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(record.TriggerMessage).To(Equal(c.want))
+				g.Expect(record.Spec.Trigger.Message).To(Equal(c.want))
+
+				together := newTogether(c.first, c.second)
+				g.Expect(store.PutBuilds(ctx, together)).To(Succeed())
+				record, err = store.Build(ctx, "team", together[0].UID)
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(record.Spec.Trigger.Message).To(Equal(c.want), "in one batch")
+			})
+		})
+	}
+}
+
+// newTogether returns the same as another build.
+func newTogether(builds ...*v1alpha1.ImageBuild) []*v1alpha1.ImageBuild {
+	var copies []*v1alpha1.ImageBuild
+	for _, build := range builds {
+		build = build.DeepCopy()
+		build.UID += "-together"
+		copies = append(copies, build)
+	}
+	return copies
+}
+
+func TestAttemptsAndArtifactsAreThoseOfTheLastWrite(t *testing.T) {
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		build := ran(newBuild(debian, 1, 0), v1alpha1.BuildRunning, 1, 2)
+		build.ResourceVersion = "150"
+		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
+		build = ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, 9)
+		second := *build.Status.Attempts[0].DeepCopy()
+		second.Number, second.NodeName = 2, "node-2"
+		build.Status.Attempts = append(build.Status.Attempts, second)
+		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
+		g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM attempts")).To(Equal(int64(2)))
+		g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM artifacts WHERE size_bytes = 7")).To(Equal(int64(1)))
+		g.Expect(store.Count(ctx, "SELECT duration FROM attempts WHERE number = 2")).To(Equal((8 * time.Minute).Microseconds()))
+	})
+}
+
+func TestClocksThatJumpBackMakeNoDurationNegative(t *testing.T) {
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		build := ran(newBuild(debian, 1, 10), v1alpha1.BuildSucceeded, 5, 3)
+		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
+		record, err := store.Build(ctx, "team", build.UID)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(record.Started).To(Equal(noon.Add(5 * time.Minute)))
+		g.Expect(record.Completed).To(Equal(noon.Add(3 * time.Minute)))
+		g.Expect(record.Duration).To(BeZero())
+		g.Expect(record.QueueTime).To(BeZero())
+		g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM builds WHERE duration = 0 AND queue_time = 0")).To(Equal(int64(1)))
+		g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM attempts WHERE duration = 0")).To(Equal(int64(1)))
+	})
+}
+
+func TestALegalHoldIsNotLostToAnOlderWrite(t *testing.T) {
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		finished := func(version string) *v1alpha1.ImageBuild {
+			build := ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, 2)
+			build.ResourceVersion = version
+			return build
+		}
+		isHeld := func() bool {
+			record, err := store.Build(ctx, "team", finished("").UID)
+			g.Expect(err).NotTo(HaveOccurred())
+			return record.Held
+		}
+		g.Expect(store.PutBuild(ctx, hold(finished("20")))).To(Succeed())
+		g.Expect(isHeld()).To(BeTrue())
+		g.Expect(store.PutBuild(ctx, finished("10"))).To(Succeed())
+		g.Expect(isHeld()).To(BeTrue(), "what is older does not remove it")
+		g.Expect(store.PutBuild(ctx, finished("30"))).To(Succeed())
+		g.Expect(isHeld()).To(BeFalse(), "what is newer does")
+		g.Expect(store.PutBuild(ctx, hold(finished("20")))).To(Succeed())
+		g.Expect(isHeld()).To(BeTrue(), "what is older adds it, to be on the safe side")
+		g.Expect(store.PutBuild(ctx, finished("30"))).To(Succeed())
+		g.Expect(isHeld()).To(BeFalse(), "a repetition of what is newest puts it right")
+	})
+}
+
+func TestManyBuildsAreRecordedInBatches(t *testing.T) {
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		var builds []*v1alpha1.ImageBuild
+		for i := range 250 {
+			image := records.ImageKey{Namespace: "team", Name: fmt.Sprintf("image-%d", i%7)}
+			image.UID = types.UID("uid-of-" + image.Name)
+			builds = append(builds, ran(newBuild(image, int64(i), i), v1alpha1.BuildSucceeded, i, i+1))
+		}
+		g.Expect(store.PutBuilds(ctx, builds)).To(Succeed())
+		g.Expect(store.PutBuilds(ctx, nil)).To(Succeed())
+		for table, want := range map[string]int64{"images": 7, "builds": 250, "documents": 250, "attempts": 250, "artifacts": 250} {
+			g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM "+table)).To(Equal(want), table)
+		}
+	})
+}
+
+func TestABuildWithoutIdentityIsRefused(t *testing.T) {
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		nobody := newBuild(debian, 1, 0)
+		nobody.UID = ""
+		g.Expect(store.PutBuild(ctx, nobody)).To(MatchError(records.ErrInvalid))
+		odd := newBuild(debian, 1, 0)
+		odd.UID = "a\x00b"
+		g.Expect(store.PutBuild(ctx, odd)).To(MatchError(records.ErrInvalid))
+		orphan := newBuild(debian, 1, 0)
+		orphan.Spec.ImageRef.UID = ""
+		g.Expect(store.PutBuild(ctx, orphan)).To(MatchError(records.ErrInvalid))
+		g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM builds")).To(BeZero())
+	})
+}
+
+func TestDeletionsAreRecordedOnce(t *testing.T) {
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		build := ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, 2)
+		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
+		g.Expect(store.PutBuild(ctx, newBuild(debian, 2, 0))).To(Succeed())
+		all, err := store.Undeleted(ctx, records.Builds, records.Paging{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(all.Items).To(HaveExactElements(build.UID, build.UID[:len(build.UID)-1]+"2"))
+		first, err := store.Undeleted(ctx, records.Builds, records.Paging{Limit: 1})
+		g.Expect(err).NotTo(HaveOccurred())
+		second, err := store.Undeleted(ctx, records.Builds, records.Paging{Limit: 1, Continue: first.Continue})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(append(first.Items, second.Items...)).To(Equal(all.Items))
+		g.Expect(second.Continue).To(BeEmpty())
+
+		g.Expect(store.BuildDeleted(ctx, build.UID, noon.Add(time.Hour))).To(Succeed())
+		g.Expect(store.BuildDeleted(ctx, build.UID, noon.Add(2*time.Hour))).To(Succeed())
+		g.Expect(store.BuildDeleted(ctx, "nobody", noon)).To(Succeed())
+		g.Expect(store.PutBuild(ctx, build)).To(Succeed(), "an old message about a build that is gone")
+		record, err := store.Build(ctx, "team", build.UID)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(record.Deleted).To(Equal(noon.Add(time.Hour)))
+		rest, err := store.Undeleted(ctx, records.Builds, records.Paging{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(rest.Items).To(Equal(all.Items[1:]))
+
+		g.Expect(store.ImageDeleted(ctx, debian.UID, noon)).To(Succeed())
+		images, err := store.Undeleted(ctx, records.Images, records.Paging{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(images.Items).To(BeEmpty())
+		_, err = store.Undeleted(ctx, "builds; DROP TABLE builds", records.Paging{})
+		g.Expect(err).To(MatchError(records.ErrInvalid))
+	})
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"golang.org/x/sys/unix"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Everything in which the two databases differ is in this file.
+type dialect struct {
+	goose goose.Dialect
+	// text is the type of text. Its order is that of its bytes, whatever the locale: an upgrade of the C library changes
+	// the order of locales under the feet of indexes.
+	text string
+	// rowsPerStatement: over a network each statement costs a round trip, within a process only its parsing.
+	rowsPerStatement int
+	// locker, if not nil, keeps two processes from migrating at the same time.
+	locker func() (lock.SessionLocker, error)
+	// tidy, if there is one, is a statement that keeps queries fast: what the database does not do by itself.
+	tidy string
+	// transient says whether a write that failed may well succeed if it is tried again at once.
+	transient func(error) bool
+	// refuses says whether the database answered, and that what it was asked is wrong. All else may pass.
+	refuses func(error) bool
+}
+
+const (
+	lockID          = 0x676f6c64736d6974 // "goldsmit"
+	lockRetry       = 1                  // seconds
+	lockTries       = 10 * 60
+	filePollPeriod  = 20 * time.Millisecond
+	journalSize     = 64 << 20 // bytes of the write-ahead log that are kept on disk
+	connections     = 8
+	connectionIdle  = 5 * time.Minute
+	applicationName = "goldsmith-records"
+)
+
+func postgresDialect() dialect {
+	return dialect{
+		goose:            goose.DialectPostgres,
+		text:             `TEXT COLLATE "C"`,
+		rowsPerStatement: 100,
+		locker: func() (lock.SessionLocker, error) {
+			return lock.NewPostgresSessionLocker(lock.WithLockID(lockID), lock.WithLockTimeout(lockRetry, lockTries))
+		},
+		transient: func(err error) bool {
+			var refused *pgconn.PgError
+			if errors.As(err, &refused) {
+				// Serialization failure, deadlock, and a server that drops its connections to shut down or after a crash.
+				return slices.Contains([]string{"40001", "40P01", "57P01", "57P02"}, refused.Code)
+			}
+			return pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE)
+		},
+		refuses: func(err error) bool {
+			var refused *pgconn.PgError
+			if !errors.As(err, &refused) || len(refused.Code) < 2 {
+				return false
+			}
+			// Connection, authorization, no such database, rollback, resources, locks, operator, system.
+			return !slices.Contains([]string{"08", "28", "3D", "40", "53", "55", "57", "58"}, refused.Code[:2])
+		},
+	}
+}
+
+func sqliteDialect() dialect {
+	return dialect{
+		goose:            goose.DialectSQLite3,
+		text:             "TEXT", // compared by its bytes unless told otherwise
+		rowsPerStatement: 10,
+		// Look at every table, and only at as much of it as needed, for which index is the best. And empty the write-ahead log:
+		// while there is always somebody who reads, it only grows.
+		tidy: "PRAGMA optimize(0x10002); PRAGMA wal_checkpoint(TRUNCATE)",
+		transient: func(err error) bool {
+			var refused *sqlite.Error
+			return errors.As(err, &refused) && refused.Code()&0xff == sqlite3.SQLITE_BUSY
+		},
+		refuses: func(err error) bool {
+			var refused *sqlite.Error
+			if !errors.As(err, &refused) {
+				return false
+			}
+			code := refused.Code() & 0xff
+			return code == sqlite3.SQLITE_ERROR || code == sqlite3.SQLITE_CONSTRAINT || code == sqlite3.SQLITE_MISMATCH
+		},
+	}
+}
+
+// openPostgres returns a pool that connects when it is used.
+func openPostgres(address string, timeout time.Duration) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		// What the parser says may quote a part of the password.
+		return nil, fmt.Errorf("%w: the address of the database is neither sqlite:///path, nor a valid postgres:// URL, nor a libpq keyword string "+
+			"(in a URL the special characters of a password are percent-encoded)", ErrInvalid)
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = timeout
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = applicationName
+	}
+	pool := sql.OpenDB(connector{stdlib.GetConnector(*config)})
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	pool.SetConnMaxIdleTime(connectionIdle)
+	return pool, nil
+}
+
+// A connector keeps what it connects with, which has the password in it, out of its errors.
+type connector struct{ driver.Connector }
+
+// Connect does as the driver does.
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	connection, err := c.Connector.Connect(ctx)
+	var refused *pgconn.ConnectError
+	if errors.As(err, &refused) {
+		return nil, connectError{text: refused.Error(), cause: refused.Unwrap()}
+	}
+	return connection, err
+}
+
+type connectError struct {
+	text  string
+	cause error
+}
+
+func (e connectError) Error() string { return e.text }
+func (e connectError) Unwrap() error { return e.cause }
+
+// openSQLite returns a pool of one connection to write with, and one of connections that cannot write.
+func openSQLite(path string, timeout time.Duration) (write, read *sql.DB, err error) {
+	if err := createFile(path); err != nil {
+		return nil, nil, fmt.Errorf("create the database: %w", err)
+	}
+	write, err = sql.Open("sqlite", sqliteName(path, timeout, "_txlock", "immediate"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the database to write: %w", err)
+	}
+	write.SetMaxOpenConns(1)
+	read, err = sql.Open("sqlite", sqliteName(path, timeout, "_query_only", "true"))
+	if err != nil {
+		_ = write.Close()
+		return nil, nil, fmt.Errorf("open the database to read: %w", err)
+	}
+	read.SetMaxOpenConns(connections)
+	read.SetMaxIdleConns(connections)
+	return write, read, nil
+}
+
+func sqliteName(path string, timeout time.Duration, more ...string) string {
+	parameters := url.Values{
+		"_busy_timeout": {strconv.FormatInt(timeout.Milliseconds(), 10)},
+		"_journal_mode": {"WAL"},
+		"_synchronous":  {"FULL"}, // notes are kept nowhere else
+		"_foreign_keys": {"true"},
+		"_dqs":          {"false"},
+		"_error_rc":     {"true"},
+		"_pragma":       {fmt.Sprintf("journal_size_limit(%d)", journalSize)},
+		more[0]:         more[1:],
+	}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: parameters.Encode()}).String()
+}
+
+// createFile makes an empty database that nobody else may read. One that is there is left as it is, and is not opened:
+// closing it would drop the locks that another store of this process has on it.
+func createFile(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// lockFile waits for the lock that one opens and migrates a SQLite database under. SQLite has none that is held across
+// transactions. The file stays: whoever removed it could remove the lock of another.
+func lockFile(ctx context.Context, path string) (unlock func() error, err error) {
+	file, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	ticker := time.NewTicker(filePollPeriod)
+	defer ticker.Stop()
+	for {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return file.Close, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return nil, errors.Join(&fs.PathError{Op: "lock", Path: file.Name(), Err: err}, file.Close())
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("wait for the lock of %s: %w", file.Name(), ctx.Err()), file.Close())
+		}
+	}
+}

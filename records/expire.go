@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// Retention says how long records are kept. Only those of what is gone are ever deleted: as long as there is an object,
+// there is its record.
+type Retention struct {
+	// Succeeded is for builds that succeeded, counted from their completion. Defaults to forever.
+	Succeeded time.Duration
+	// Failed is for builds that failed or were cancelled, counted from their completion, and for those that were deleted
+	// before they had finished, counted from then. Defaults to forever.
+	Failed time.Duration
+	// Outcomes is for all outcomes of reconciling an Image but the last one. Defaults to forever.
+	Outcomes time.Duration
+}
+
+// RetentionOf is what an Image says of its records. What came of reconciling it is kept for as long as any of its builds.
+func RetentionOf(image *v1alpha1.Image) Retention {
+	history := image.Spec.History
+	if history == nil || history.RecordRetention == nil {
+		return Retention{}
+	}
+	return newRetention(lengthOf(history.RecordRetention.Succeeded), lengthOf(history.RecordRetention.Failed))
+}
+
+func newRetention(succeeded, failed time.Duration) Retention {
+	retention := Retention{Succeeded: succeeded, Failed: failed}
+	if succeeded > 0 && failed > 0 {
+		retention.Outcomes = max(succeeded, failed)
+	}
+	return retention
+}
+
+func lengthOf(limit *metav1.Duration) time.Duration {
+	if limit == nil {
+		return 0
+	}
+	return limit.Duration
+}
+
+// Rules say what Expire deletes.
+type Rules struct {
+	// Default is for builds of their own, and for Images that have no rules.
+	Default Retention
+	// Images that there are have rules of their own, by UID. Those that are gone have the ones that PutImage recorded last.
+	Images map[types.UID]Retention
+	// Held are UIDs of Images and of builds that are kept whatever these rules say, besides those that are recorded as
+	// under legal hold. That of an Image keeps its builds.
+	Held map[types.UID]bool
+}
+
+// Expired is how many records were deleted.
+type Expired struct {
+	Builds   int64
+	Outcomes int64
+	// Images that were gone for as long as their builds are kept and have none left, with their notes and changes.
+	Images int64
+}
+
+// Expire deletes what was kept long enough, in transactions of at most 100 builds. The record of an Image that is gone goes
+// with its journals once no build of it is left, if neither those that succeeded nor the others are to be kept forever. A
+// legal hold that it was under when it went lasts. Where Expire fails, what it says is deleted; it can be called again.
+// Errors: ErrInvalid for rules with durations less than zero.
+func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
+	var expired Expired
+	for uid, retention := range rules.Images {
+		if err := retention.check(); err != nil {
+			return expired, fmt.Errorf("rules of image %s: %w", uid, err)
+		}
+	}
+	if err := rules.Default.check(); err != nil {
+		return expired, err
+	}
+	if err := s.expireImage(ctx, rules, kept{}, &expired); err != nil { // builds of their own
+		return expired, err
+	}
+	for last, more := "", true; more; {
+		images, err := fetch(ctx, s, "read whose builds to expire", scanKept,
+			"SELECT uid, hold = 1, deleted IS NOT NULL, keep_succeeded, keep_failed FROM images WHERE uid > $1 ORDER BY uid LIMIT $2", last, MaxLimit)
+		if err != nil {
+			return expired, err
+		}
+		for _, image := range images {
+			last = image.uid
+			if image.held || rules.Held[types.UID(image.uid)] {
+				continue
+			}
+			if err := s.expireImage(ctx, rules, image, &expired); err != nil {
+				return expired, err
+			}
+		}
+		more = len(images) == MaxLimit
+	}
+	return expired, s.tidy(ctx)
+}
+
+func (r Retention) check() error {
+	if r.Succeeded < 0 || r.Failed < 0 || r.Outcomes < 0 {
+		return fmt.Errorf("%w: records cannot be kept for less than no time", ErrInvalid)
+	}
+	return nil
+}
+
+// kept is an Image whose records there are, and the rules that it had last.
+type kept struct {
+	uid           string
+	held, deleted bool
+	last          Retention
+}
+
+func scanKept(scan scanner) (kept, error) {
+	var image kept
+	var succeeded, failed int64
+	err := scan(&image.uid, &image.held, &image.deleted, &succeeded, &failed)
+	image.last = newRetention(time.Duration(succeeded)*time.Microsecond, time.Duration(failed)*time.Microsecond)
+	return image, err
+}
+
+func (r Rules) of(image kept) Retention {
+	if retention, is := r.Images[types.UID(image.uid)]; is {
+		return retention
+	}
+	if image.deleted && image.last != (Retention{}) {
+		return image.last
+	}
+	return r.Default
+}
+
+// expireImage deletes what is old of one Image, or, without a UID, of the builds that have none.
+func (s *Store) expireImage(ctx context.Context, rules Rules, image kept, expired *Expired) error {
+	uid, retention := image.uid, rules.of(image)
+	for _, old := range []struct {
+		keep      time.Duration
+		condition string
+		since     string
+	}{
+		{retention.Succeeded, "phase = 'Succeeded'", "completed"},
+		{retention.Failed, "finished = 1 AND phase <> 'Succeeded'", "completed"},
+		{retention.Failed, "completed IS NULL", "deleted"},
+	} {
+		if old.keep == 0 {
+			continue
+		}
+		if err := s.expireBuilds(ctx, rules, uid, old.condition+" AND "+old.since+" < $2", old.since, s.before(old.keep), &expired.Builds); err != nil {
+			return err
+		}
+	}
+	if retention.Outcomes > 0 && uid != "" {
+		if err := s.expireOutcomes(ctx, uid, s.before(retention.Outcomes), &expired.Outcomes); err != nil {
+			return err
+		}
+	}
+	if image.deleted && retention.Succeeded > 0 && retention.Failed > 0 {
+		return s.expireRecord(ctx, uid, s.before(max(retention.Succeeded, retention.Failed)), &expired.Images)
+	}
+	return nil
+}
+
+func (s *Store) before(keep time.Duration) int64 {
+	return s.clock.Now().Add(-keep).UnixMicro()
+}
+
+// expireBuilds deletes the builds that a condition is true of, the oldest first, one batch after the other.
+func (s *Store) expireBuilds(ctx context.Context, rules Rules, image, condition, since string, before int64, expired *int64) error {
+	type row struct {
+		uid   string
+		since int64
+	}
+	text := "SELECT uid, " + since + " FROM builds WHERE image_uid = $1 AND hold = 0 AND deleted IS NOT NULL AND " + condition +
+		" AND (" + since + ", uid) > ($3, $4) ORDER BY " + since + ", uid LIMIT $5"
+	for last := (row{since: math.MinInt64}); ; {
+		// Read without a lock: mostly there is nothing to do.
+		found, err := fetch(ctx, s, fmt.Sprintf("read which builds of image %q to expire", image), func(scan scanner) (r row, err error) {
+			return r, scan(&r.uid, &r.since)
+		}, text, image, before, last.since, last.uid, batch)
+		if err != nil {
+			return err
+		}
+		var uids []any
+		for _, build := range found {
+			if !rules.Held[types.UID(build.uid)] {
+				uids = append(uids, build.uid)
+			}
+		}
+		if len(uids) > 0 {
+			if err := s.deleteUnheld(ctx, "expire builds of image", image, expired,
+				"DELETE FROM builds WHERE hold = 0 AND uid IN ("+placeholders(0, len(uids))+")", uids...); err != nil {
+				return err
+			}
+		}
+		if len(found) < batch {
+			return nil
+		}
+		last = found[len(found)-1]
+	}
+}
+
+// expireOutcomes deletes old outcomes, but not the last one: it is what the next is compared with.
+func (s *Store) expireOutcomes(ctx context.Context, image string, before int64, expired *int64) error {
+	const old = " FROM outcomes WHERE image_uid = $1 AND seen < $2 AND position < (SELECT MAX(position) FROM outcomes WHERE image_uid = $1)"
+	found, err := fetch(ctx, s, "read which outcomes of image "+image+" to expire", func(scan scanner) (position int64, err error) {
+		return position, scan(&position)
+	}, "SELECT position"+old+" LIMIT 1", image, before)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return s.deleteUnheld(ctx, "expire outcomes of image", image, expired, "DELETE"+old, image, before)
+}
+
+// expireRecord deletes the record of an Image that is gone, with its journals, once no build of it is left.
+func (s *Store) expireRecord(ctx context.Context, image string, before int64, expired *int64) error {
+	return s.deleteUnheld(ctx, "expire image", image, expired,
+		"DELETE FROM images WHERE uid = $1 AND deleted < $2 AND NOT EXISTS (SELECT 1 FROM builds WHERE image_uid = $1)", image, before)
+}
+
+// deleteUnheld runs a deletion and counts, unless the Image has come under legal hold since it was looked at.
+func (s *Store) deleteUnheld(ctx context.Context, operation, image string, expired *int64, statement string, args ...any) error {
+	var count int64
+	err := s.change(ctx, operation+" "+image, func(ctx context.Context, tx database) error {
+		count = 0
+		if image != "" {
+			unheld, err := lockUnheld(ctx, tx, image)
+			if err != nil || !unheld {
+				return err
+			}
+		}
+		var err error
+		count, err = execute(ctx, tx, statement, args...)
+		return err
+	})
+	if err == nil {
+		*expired += count
+	}
+	return err
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"context"
+	"io/fs"
+)
+
+// OpenWith opens a database with other migrations than this program's.
+func OpenWith(ctx context.Context, address string, options Options, folder fs.FS) (*Store, error) {
+	return open(ctx, address, options, folder)
+}
+
+// Migrations are this program's.
+func Migrations() fs.FS {
+	folder, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		panic(err)
+	}
+	return folder
+}
+
+// Execute runs any statement.
+func (s *Store) Execute(ctx context.Context, statement string, args ...any) error {
+	_, err := s.write.ExecContext(ctx, statement, args...)
+	return err
+}
+
+// Count returns the number that a query answers.
+func (s *Store) Count(ctx context.Context, query string, args ...any) (int64, error) {
+	counts, err := collect(ctx, s.write, func(scan scanner) (n int64, err error) { return n, scan(&n) }, query, args...)
+	if err != nil || len(counts) == 0 {
+		return 0, err
+	}
+	return counts[0], nil
+}
+
+// Endless runs a query that never ends.
+func (s *Store) Endless(ctx context.Context) error {
+	_, err := fetch(ctx, s, "count without end", func(scan scanner) (n int64, err error) { return n, scan(&n) },
+		"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT 1 FROM n) SELECT COUNT(*) FROM n")
+	return err
+}
+
+// LockFile takes the lock that a SQLite database is opened under.
+func LockFile(ctx context.Context, path string) (unlock func() error, err error) {
+	return lockFile(ctx, path)
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// Query says which builds are wanted. Every field that is set has to fit; the zero value is for all builds.
+type Query struct {
+	// Namespace of the builds.
+	Namespace string
+	// Image is the name of their Image, whichever Image has had it. It needs Namespace.
+	Image string
+	// ImageUID is the UID of their Image.
+	ImageUID types.UID
+	// Outcome is the phase that they are in.
+	Outcome v1alpha1.BuildPhase
+	// Trigger is what started them.
+	Trigger v1alpha1.TriggerReason
+	// User who requested them.
+	User string
+	// Digest of one of their artifacts.
+	Digest string
+	// Node that one of their attempts ran on.
+	Node string
+	// Since is the earliest time of their creation.
+	Since time.Time
+	// Until is the time that they were created before.
+	Until time.Time
+	Paging
+}
+
+// Entry is a build in the history. Times that there are not are zero.
+type Entry struct {
+	Namespace      string
+	Name           string
+	UID            types.UID
+	Image          string    // empty: a build of its own
+	ImageUID       types.UID // empty: a build of its own
+	Number         int64     // 0: a build of its own
+	Trigger        v1alpha1.TriggerReason
+	TriggerMessage string
+	RequestedBy    string // its first 1024 bytes
+	Phase          v1alpha1.BuildPhase
+	Class          v1alpha1.FailureClass
+	Reason         v1alpha1.FailureReason
+	Message        string // of the failure
+	Attempts       int64
+	Created        time.Time
+	Queued         time.Time
+	Started        time.Time
+	Completed      time.Time
+	Duration       time.Duration // from Started to Completed; 0 unless there are both
+	QueueTime      time.Duration // from Queued, or else Created, to Started; 0 unless it has started
+	Held           bool          // under legal hold
+	Deleted        time.Time     // when the object was seen to be gone
+}
+
+// Record is all that is known of a build.
+type Record struct {
+	Entry
+	Spec   v1alpha1.ImageBuildSpec
+	Status v1alpha1.ImageBuildStatus
+}
+
+const entryColumns = "b.namespace, b.name, b.uid, b.image_name, b.image_uid, b.number, b.trigger_reason, b.trigger_message, b.requested_by, b.phase, " +
+	"b.class, b.reason, b.message, b.attempts, b.created, b.queued, b.started, b.completed, b.duration, b.queue_time, b.hold, b.deleted"
+
+// History returns builds, the newest first: by the time of creation, then by number. Builds created later than the first
+// page was read are on none of the following ones. Errors: ErrInvalid for a page that is none.
+func (s *Store) History(ctx context.Context, query Query) (*Page[Entry], error) {
+	limit, err := query.limit()
+	if err != nil {
+		return nil, err
+	}
+	if query.Image != "" && query.Namespace == "" {
+		return nil, fmt.Errorf("%w: the name of an image needs its namespace", ErrInvalid)
+	}
+	var matching conditions
+	query.add(&matching)
+	asked := query
+	asked.Paging = Paging{}
+	var created, number int64
+	var uid string
+	more, err := query.after(question("history", asked), &created, &number, &uid)
+	if err != nil {
+		return nil, err
+	}
+	if more {
+		matching.add("(b.created, b.number, b.uid) < (?, ?, ?)", created, number, uid)
+	}
+	text := "SELECT " + entryColumns + " FROM builds b" + matching.where() + " ORDER BY b.created DESC, b.number DESC, b.uid DESC LIMIT " + matching.arg(limit)
+	entries, err := fetch(ctx, s, "read the history of builds", scanEntry, text, matching.args...)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(entries, limit, question("history", asked), func(e Entry) []any { return []any{microsOrZero(e.Created), e.Number, e.UID} })
+}
+
+// add adds what fits the query as conditions on builds b.
+func (q Query) add(matching *conditions) {
+	for _, c := range []struct{ condition, value string }{
+		{"b.namespace = ?", q.Namespace},
+		{"b.image_name = ?", q.Image},
+		{"b.image_uid = ?", string(q.ImageUID)},
+		{"b.phase = ?", string(q.Outcome)},
+		{"b.trigger_reason = ?", string(q.Trigger)},
+		{"b.requested_by = ?", indexable(q.User)},
+		{"b.uid IN (SELECT build_uid FROM artifacts WHERE digest = ?)", q.Digest},
+		{"b.uid IN (SELECT build_uid FROM attempts WHERE node_name = ?)", q.Node},
+	} {
+		if c.value != "" {
+			matching.add(c.condition, c.value)
+		}
+	}
+	if !q.Since.IsZero() {
+		matching.add("b.created >= ?", q.Since.UnixMicro())
+	}
+	if !q.Until.IsZero() {
+		matching.add("b.created < ?", q.Until.UnixMicro())
+	}
+}
+
+// Build returns all that is known of the build with a UID. Errors: ErrNotFound, also if it is of another namespace.
+func (s *Store) Build(ctx context.Context, namespace string, uid types.UID) (*Record, error) {
+	return s.build(ctx, fmt.Sprintf("read the record of build %s of namespace %s", uid, namespace), "b.uid = $2", namespace, string(uid))
+}
+
+// BuildNamed returns all that is known of the build with a name, the newest if there were several. Errors: ErrNotFound.
+func (s *Store) BuildNamed(ctx context.Context, namespace, name string) (*Record, error) {
+	return s.build(ctx, fmt.Sprintf("read the record of build %s/%s", namespace, name), "b.name = $2", namespace, name)
+}
+
+func (s *Store) build(ctx context.Context, operation, condition string, args ...any) (*Record, error) {
+	text := "SELECT " + entryColumns + ", d.spec, d.status FROM builds b JOIN documents d ON d.build_uid = b.uid WHERE b.namespace = $1 AND " + condition +
+		" ORDER BY b.created DESC, b.number DESC, b.uid DESC LIMIT 1"
+	found, err := fetch(ctx, s, operation, scanRecord, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("%s: %w", operation, ErrNotFound)
+	}
+	return found[0], nil
+}
+
+func scanEntry(scan scanner) (Entry, error) {
+	return scanEntryAnd(scan)
+}
+
+func scanRecord(scan scanner) (*Record, error) {
+	var spec, status string
+	entry, err := scanEntryAnd(scan, &spec, &status)
+	if err != nil {
+		return nil, err
+	}
+	record := &Record{Entry: entry}
+	if err := json.Unmarshal([]byte(spec), &record.Spec); err != nil {
+		return nil, fmt.Errorf("decode the spec: %w", err)
+	}
+	if err := json.Unmarshal([]byte(status), &record.Status); err != nil {
+		return nil, fmt.Errorf("decode the status: %w", err)
+	}
+	return record, nil
+}
+
+func scanEntryAnd(scan scanner, more ...any) (Entry, error) {
+	var e Entry
+	var created, hold int64
+	var queued, started, completed, took, waited, deleted sql.NullInt64
+	err := scan(append([]any{
+		&e.Namespace, &e.Name, &e.UID, &e.Image, &e.ImageUID, &e.Number, &e.Trigger, &e.TriggerMessage, &e.RequestedBy, &e.Phase,
+		&e.Class, &e.Reason, &e.Message, &e.Attempts, &created, &queued, &started, &completed, &took, &waited, &hold, &deleted,
+	}, more...)...)
+	if created != 0 {
+		e.Created = time.UnixMicro(created).UTC()
+	}
+	e.Queued, e.Started, e.Completed, e.Deleted = stored(queued), stored(started), stored(completed), stored(deleted)
+	e.Duration, e.QueueTime, e.Held = duration(took), duration(waited), hold != 0
+	return e, err
+}
+
+// Kind is what Undeleted looks for.
+type Kind string
+
+// What there are records of.
+const (
+	Images Kind = "images"
+	Builds Kind = "builds"
+)
+
+// Undeleted returns, in the order of their UIDs, the UIDs of which no deletion is recorded. Whoever was away compares them
+// with what there is, and calls BuildDeleted or ImageDeleted. Errors: ErrInvalid for another kind, or a page that is none.
+func (s *Store) Undeleted(ctx context.Context, kind Kind, paging Paging) (*Page[types.UID], error) {
+	limit, err := paging.limit()
+	if err != nil {
+		return nil, err
+	}
+	if kind != Images && kind != Builds {
+		return nil, fmt.Errorf("%w: there are no records of %q", ErrInvalid, kind)
+	}
+	var last string
+	if _, err := paging.after(question("undeleted", kind), &last); err != nil {
+		return nil, err
+	}
+	uids, err := fetch(ctx, s, "read which "+string(kind)+" there were", func(scan scanner) (uid types.UID, err error) {
+		return uid, scan(&uid)
+	}, "SELECT uid FROM "+string(kind)+" WHERE deleted IS NULL AND uid > $1 ORDER BY uid LIMIT $2", last, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(uids, limit, question("undeleted", kind), func(uid types.UID) []any { return []any{uid} })
+}

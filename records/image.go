@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// ImageKey says which Image something belongs to. One of the same name with another UID is another Image.
+type ImageKey struct {
+	Namespace string
+	Name      string
+	UID       types.UID
+}
+
+const imageColumns = "uid, namespace, name, generation, resource_version, created, hold, keep_succeeded, keep_failed"
+
+// PutImage records an Image, with its legal hold and how long it has its records kept: Expire goes by both once it is gone.
+// An older version than the recorded one changes nothing, but that a legal hold is taken over. Errors: ErrInvalid.
+func (s *Store) PutImage(ctx context.Context, image *v1alpha1.Image) error {
+	key := ImageKey{Namespace: image.Namespace, Name: image.Name, UID: image.UID}
+	keep := RetentionOf(image)
+	return s.change(ctx, fmt.Sprintf("record image %s/%s", image.Namespace, image.Name), func(ctx context.Context, tx database) error {
+		if err := errors.Join(key.check(), keep.check()); err != nil {
+			return err
+		}
+		statement, args := insertion("images", imageColumns, [][]any{{
+			string(image.UID), image.Namespace, image.Name, image.Generation, version(image), microsOrZero(image.CreationTimestamp.Time),
+			boolean(held(image)), keep.Succeeded.Microseconds(), keep.Failed.Microseconds(),
+		}})
+		_, err := execute(ctx, tx, statement+" ON CONFLICT (uid) DO UPDATE SET "+fromExcluded(imageColumns)+
+			" WHERE excluded.resource_version >= images.resource_version", args...)
+		if err != nil || !held(image) {
+			return err
+		}
+		_, err = execute(ctx, tx, "UPDATE images SET hold = 1 WHERE uid = $1 AND hold = 0", string(image.UID))
+		return err
+	})
+}
+
+// ImageDeleted records that an Image is gone since a time, or since now if it is zero. The first time counts. Of an Image
+// that is not recorded nothing is.
+func (s *Store) ImageDeleted(ctx context.Context, uid types.UID, at time.Time) error {
+	return s.deleted(ctx, "images", uid, at)
+}
+
+func (s *Store) deleted(ctx context.Context, table string, uid types.UID, at time.Time) error {
+	if at.IsZero() {
+		at = s.clock.Now()
+	}
+	return s.change(ctx, fmt.Sprintf("record the deletion of %s of %s", uid, table), func(ctx context.Context, tx database) error {
+		_, err := execute(ctx, tx, "UPDATE "+table+" SET deleted = $1 WHERE uid = $2 AND deleted IS NULL", at.UnixMicro(), string(uid))
+		return err
+	})
+}
+
+func (k ImageKey) check() error {
+	if k.Namespace == "" || k.Name == "" || k.UID == "" {
+		return fmt.Errorf("%w: namespace, name and UID of the image are needed", ErrInvalid)
+	}
+	return nil
+}
+
+// know makes sure that there is a record of each Image that something is about to belong to.
+func know(ctx context.Context, tx database, images ...ImageKey) error {
+	slices.SortFunc(images, func(a, b ImageKey) int { return strings.Compare(string(a.UID), string(b.UID)) }) // two writers cannot wait for each other
+	images = slices.CompactFunc(images, func(a, b ImageKey) bool { return a.UID == b.UID })
+	var rows [][]any
+	for _, image := range images {
+		if err := image.check(); err != nil {
+			return err
+		}
+		rows = append(rows, []any{string(image.UID), image.Namespace, image.Name})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	statement, args := insertion("images", "uid, namespace, name", rows)
+	_, err := execute(ctx, tx, statement+" ON CONFLICT (uid) DO NOTHING", args...)
+	return err
+}
+
+// lockImage keeps everybody else who does from going on until the end of the transaction: the next one sees what this one wrote.
+func lockImage(ctx context.Context, tx database, image types.UID) error {
+	_, err := execute(ctx, tx, "UPDATE images SET hold = hold WHERE uid = $1", string(image))
+	return err
+}
+
+// lockUnheld keeps everybody else from writing the record of an Image until the end of the transaction. It returns whether
+// there is one that is not under legal hold.
+func lockUnheld(ctx context.Context, tx database, uid string) (unheld bool, err error) {
+	count, err := execute(ctx, tx, "UPDATE images SET hold = hold WHERE uid = $1 AND hold = 0", uid)
+	return count > 0, err
+}
+
+// version is that of an object as a number, by which of two the newer is known; 0 if it has none.
+func version(object metav1.Object) int64 {
+	number, err := strconv.ParseInt(object.GetResourceVersion(), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return number
+}
+
+func held(object metav1.Object) bool {
+	return object.GetLabels()[v1alpha1.LabelLegalHold] == v1alpha1.LegalHold
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	. "github.com/onsi/gomega"
+
+	"goldsmith.dev/goldsmith/records"
+)
+
+func TestANewDatabaseIsMigratedAndOpensAgain(t *testing.T) {
+	for name, newAddress := range databases {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			address := newAddress(t)
+			for range 2 {
+				store, err := records.Open(t.Context(), address, records.Options{})
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(store.Ping(t.Context())).To(Succeed())
+				g.Expect(store.SchemaVersion(t.Context())).To(Equal(int64(1)))
+				g.Expect(store.PutBuild(t.Context(), newBuild(debian, 1, 0))).To(Succeed())
+				g.Expect(store.Count(t.Context(), "SELECT COUNT(*) FROM builds")).To(Equal(int64(1)))
+				g.Expect(store.Close()).To(Succeed())
+				g.Expect(store.Ping(t.Context())).NotTo(Succeed())
+			}
+		})
+	}
+}
+
+func TestOnlyItsOwnerReadsASQLiteDatabase(t *testing.T) {
+	g := NewWithT(t)
+	folder := t.TempDir()
+	store := openStore(t, "sqlite://"+filepath.Join(folder, "records.db"), records.Options{})
+	g.Expect(store.PutBuild(t.Context(), newBuild(debian, 1, 0))).To(Succeed())
+	files, err := os.ReadDir(folder)
+	g.Expect(err).NotTo(HaveOccurred())
+	var found []string
+	for _, file := range files {
+		info, err := file.Info()
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(info.Mode().Perm()).To(Equal(fs.FileMode(0o600)), file.Name())
+		found = append(found, file.Name())
+	}
+	g.Expect(found).To(ConsistOf("records.db", "records.db-wal", "records.db-shm", "records.db.lock"))
+}
+
+func TestASQLiteDatabaseMayHaveAnyPath(t *testing.T) {
+	g := NewWithT(t)
+	folder := t.TempDir()
+	for _, name := range []string{"a b.db", "ä.db", "a%3Fb.db", "a%23b.db", "a%25b.db", "a&b=c.db", "a;b'c\".db"} {
+		openStore(t, "sqlite://"+folder+"/"+name, records.Options{})
+		unescaped := strings.NewReplacer("%3F", "?", "%23", "#", "%25", "%").Replace(name)
+		g.Expect(filepath.Join(folder, unescaped)).To(BeARegularFile())
+	}
+}
+
+func TestAddressesThatAreNoneAreRefusedWithoutThePassword(t *testing.T) {
+	for _, address := range []string{
+		"", "sqlite:", "sqlite://", "sqlite://records.db", "sqlite:records.db", "sqlite:///", "sqlite:///a?_pragma=x", "sqlite:///a#b",
+		"sqlite://user:secret@/a.db", "sqlite:///a%00b", "sqlite:///a%zz", "mysql://user:secret@host/db", "postgres://user:sec ret@host/db",
+		"postgres://user:se/cret@host/db", "postgres://user:se%cret@host/db", "postgres://user:secret@host:port/db",
+		"host=x password='secret", "host=x password=secret port=no", "host=x password=secret sslmode=never", "secret",
+		"postgres://user:secret@host/db?connect_timeout=never", "host=x password='se\\'cret' port=no",
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		_, err := records.Open(ctx, address, records.Options{Timeout: time.Second})
+		cancel()
+		g := NewWithT(t)
+		if address != "" { // which is whatever the environment says
+			g.Expect(err).To(MatchError(records.ErrInvalid), address)
+		}
+		for _, part := range []string{"cret", "sec", "ret@"} {
+			g.Expect(everythingOf(err)).NotTo(ContainSubstring(part), address)
+		}
+	}
+}
+
+func TestWhatCannotBeConnectedToSaysWhyWithoutThePassword(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(shared.do(t.Context(), "postgres", "DROP ROLE IF EXISTS guarded; CREATE ROLE guarded LOGIN PASSWORD 'right'")).To(Succeed())
+	host := "host=" + shared.folder
+	for address, want := range map[string]string{
+		host + " user=guarded password=secret dbname=postgres":        "password authentication failed",
+		host + " user=postgres password=secret dbname=nowhere":        `database "nowhere" does not exist`,
+		host + "/nowhere user=postgres password=secret dbname=x":      "no such file or directory",
+		"postgres://user:secret@127.0.0.1:1/db?sslmode=disable":       "connection refused",
+		"postgres://user:secret@host.invalid/db?sslmode=disable":      "hostname resolving error",
+		host + " user=guarded dbname=postgres passfile=/dev/null":     "password",
+		"sqlite:///nowhere/at/all/records.db":                         "no such file or directory",
+		"sqlite://" + t.TempDir():                                     "database",
+		"postgresql://postgres:secret@/nowhere?host=" + shared.folder: "does not exist",
+	} {
+		_, err := records.Open(t.Context(), address, records.Options{Timeout: 5 * time.Second})
+		g.Expect(err).To(MatchError(ContainSubstring(want)), address)
+		g.Expect(err).NotTo(MatchError(records.ErrInvalid), address)
+		g.Expect(everythingOf(err)).NotTo(ContainSubstring("secret"))
+		var withConfig *pgconn.ConnectError
+		g.Expect(errors.As(err, &withConfig)).To(BeFalse(), "it holds the password, for whoever looks into it")
+	}
+	store, err := records.Open(t.Context(), host+" user=guarded password=right dbname=postgres", records.Options{})
+	if err == nil { // a role may be allowed to create tables
+		g.Expect(store.Close()).To(Succeed())
+	} else {
+		g.Expect(err).To(MatchError(ContainSubstring("permission denied")))
+	}
+}
+
+func TestADatabaseThatIsNewerIsRefused(t *testing.T) {
+	newer := fstest.MapFS{"00001_records.sql": file(t, "00001_records.sql"), "00002_next.sql": {Data: []byte("ALTER TABLE notes ADD COLUMN mood TEXT;")}}
+	for name, newAddress := range databases {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			address := newAddress(t)
+			store, err := records.OpenWith(t.Context(), address, records.Options{}, newer)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(store.SchemaVersion(t.Context())).To(Equal(int64(2)))
+			g.Expect(store.Close()).To(Succeed())
+			_, err = records.Open(t.Context(), address, records.Options{})
+			g.Expect(err).To(MatchError(records.ErrNewer))
+			g.Expect(err).To(MatchError(ContainSubstring("it is at version 2, and this program knows versions up to 1")))
+		})
+	}
+}
+
+func TestOfAMigrationThatFailsHalfWayNothingIsApplied(t *testing.T) {
+	broken := fstest.MapFS{"00001_records.sql": file(t, "00001_records.sql"), "00002_next.sql": {
+		Data: []byte("ALTER TABLE notes ADD COLUMN mood TEXT; CREATE TABLE moods (mood TEXT); UPDATE notes SET body = ''; INSERT INTO nowhere VALUES (1);"),
+	}}
+	for name, newAddress := range databases {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			address := newAddress(t)
+			store, err := records.Open(t.Context(), address, records.Options{})
+			g.Expect(err).NotTo(HaveOccurred())
+			_, err = store.AddNote(t.Context(), debian, records.Note{Author: "jane", Text: "hello"})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(store.Close()).To(Succeed())
+			for range 2 {
+				_, err = records.OpenWith(t.Context(), address, records.Options{}, broken)
+				g.Expect(err).To(MatchError(ContainSubstring("migrate the database to version 2, of which nothing was applied")))
+				g.Expect(err).To(MatchError(ContainSubstring("nowhere")))
+				g.Expect(err).To(MatchError(records.ErrMigration))
+			}
+			store = openStore(t, address, records.Options{})
+			g.Expect(store.SchemaVersion(t.Context())).To(Equal(int64(1)))
+			g.Expect(store.Count(t.Context(), "SELECT COUNT(*) FROM notes WHERE body = 'hello'")).To(Equal(int64(1)))
+			g.Expect(store.Execute(t.Context(), "SELECT mood FROM notes")).NotTo(Succeed())
+			g.Expect(store.Execute(t.Context(), "SELECT mood FROM moods")).NotTo(Succeed())
+		})
+	}
+}
+
+func TestAServerThatGoesAwayWhileItIsMigratedIsWorthTryingAgain(t *testing.T) {
+	g := NewWithT(t)
+	address := databases["PostgreSQL"](t)
+	for name, statement := range map[string]string{
+		"restarted": "SELECT pg_terminate_backend(pg_backend_pid());",
+		"cancelled": "SELECT pg_cancel_backend(pg_backend_pid());",
+	} {
+		_, err := records.OpenWith(t.Context(), address, records.Options{}, fstest.MapFS{"00001_records.sql": {Data: []byte(statement)}})
+		g.Expect(err).To(HaveOccurred(), name)
+		g.Expect(err).NotTo(MatchError(records.ErrMigration), name)
+	}
+	g.Expect(openStore(t, address, records.Options{}).SchemaVersion(t.Context())).To(Equal(int64(1)))
+}
+
+func TestATableOfSomebodyElseIsLeftAlone(t *testing.T) {
+	g := NewWithT(t)
+	address, err := shared.newDatabase(t.Context())
+	g.Expect(err).NotTo(HaveOccurred())
+	database := address[strings.LastIndex(address, "=")+1:]
+	g.Expect(shared.do(t.Context(), database, "CREATE TABLE builds (mine INT)")).To(Succeed())
+	_, err = records.Open(t.Context(), address, records.Options{})
+	g.Expect(err).To(MatchError(ContainSubstring(`relation "builds" already exists`)))
+	g.Expect(shared.do(t.Context(), database, "INSERT INTO builds VALUES (1)")).To(Succeed())
+	g.Expect(shared.do(t.Context(), database, "SELECT 1 FROM images")).NotTo(Succeed())
+}
+
+func TestManyMayOpenANewDatabaseAtTheSameTime(t *testing.T) {
+	for name, newAddress := range databases {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			address := newAddress(t)
+			failures := make(chan error, 8)
+			var all sync.WaitGroup
+			for i := range cap(failures) {
+				all.Go(func() {
+					if i%2 == 0 {
+						failures <- openInAnotherProcess(t.Context(), address)
+						return
+					}
+					store, err := records.Open(t.Context(), address, records.Options{})
+					if err == nil {
+						err = errors.Join(store.PutBuild(t.Context(), newBuild(debian, int64(i), 0)), store.Close())
+					}
+					failures <- err
+				})
+			}
+			all.Wait()
+			close(failures)
+			for err := range failures {
+				g.Expect(err).NotTo(HaveOccurred())
+			}
+			store := openStore(t, address, records.Options{})
+			g.Expect(store.Count(t.Context(), "SELECT COUNT(*) FROM goldsmith_records_version WHERE version_id = 1")).To(Equal(int64(1)))
+			g.Expect(store.Count(t.Context(), "SELECT COUNT(*) FROM builds")).To(Equal(int64(4)))
+		})
+	}
+}
+
+// The one that comes second must not begin before the first has finished: what it would do has been done then.
+func TestWhoComesSecondWaitsForTheMigrationsOfTheFirst(t *testing.T) {
+	newer := fstest.MapFS{"00001_records.sql": file(t, "00001_records.sql"), "00002_next.sql": {Data: []byte("ALTER TABLE notes ADD COLUMN mood TEXT;")}}
+	t.Run("PostgreSQL", func(t *testing.T) {
+		g, ctx := NewWithT(t), t.Context()
+		address := databases["PostgreSQL"](t)
+		store, err := records.Open(ctx, address, records.Options{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(store.Close()).To(Succeed())
+		blockade := newBlockade(ctx, g, "pgx", address, "LOCK TABLE notes IN ACCESS EXCLUSIVE MODE")
+		failures := make(chan error)
+		for range 2 {
+			go func() {
+				store, err := records.OpenWith(ctx, address, records.Options{}, newer)
+				if err == nil {
+					err = store.Close()
+				}
+				failures <- err
+			}()
+		}
+		g.Eventually(blockade.somebodyWaits).WithTimeout(faultTimeout).Should(Equal(1))
+		g.Eventually(func() (waiting int, err error) {
+			return waiting, blockade.db.QueryRow("SELECT COUNT(*) FROM pg_stat_activity WHERE state = 'idle' AND query LIKE 'SELECT pg_try_advisory_lock%' AND datname = $1",
+				databaseOf(address)).Scan(&waiting)
+		}).WithTimeout(faultTimeout).Should(Equal(1))
+		g.Expect(blockade.end()).To(Succeed())
+		g.Expect(<-failures).To(Succeed())
+		g.Expect(<-failures).To(Succeed())
+	})
+	t.Run("SQLite", func(t *testing.T) {
+		g, ctx := NewWithT(t), t.Context()
+		path := filepath.Join(t.TempDir(), "records.db")
+		folder := &lookedAt{MapFS: newer, look: func() {
+			ended, cancel := context.WithCancel(ctx)
+			cancel()
+			_, err := records.LockFile(ended, path)
+			g.Expect(err).To(MatchError(context.Canceled), "the lock is taken")
+		}}
+		store, err := records.OpenWith(ctx, "sqlite://"+path, records.Options{}, folder)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(folder.looked).To(Equal(2))
+		unlock, err := records.LockFile(ctx, path)
+		g.Expect(err).NotTo(HaveOccurred(), "the lock is free again")
+		g.Expect(unlock()).To(Succeed())
+		g.Expect(store.Close()).To(Succeed())
+	})
+}
+
+// lookedAt is a folder of migrations that does something when one is read.
+type lookedAt struct {
+	fstest.MapFS
+	look   func()
+	looked int
+}
+
+func (l *lookedAt) ReadFile(name string) ([]byte, error) {
+	l.look()
+	l.looked++
+	return l.MapFS.ReadFile(name)
+}
+
+func TestOpenStopsWaitingWhenItsContextEnds(t *testing.T) {
+	g := NewWithT(t)
+	path := filepath.Join(t.TempDir(), "records.db")
+	unlock, err := records.LockFile(t.Context(), path)
+	g.Expect(err).NotTo(HaveOccurred())
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err = records.Open(ctx, "sqlite://"+path, records.Options{})
+	g.Expect(err).To(MatchError(context.DeadlineExceeded))
+	g.Expect(err).To(MatchError(ContainSubstring(path + ".lock")))
+	g.Expect(unlock()).To(Succeed())
+	openStore(t, "sqlite://"+path, records.Options{})
+}
+
+// everythingOf is all that a log could say of an error, and of those in it.
+func everythingOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	said := fmt.Sprintf("%v %+v %#v\n", err, err, err)
+	switch wrapped := err.(type) { //nolint:errorlint // each error is looked at by itself
+	case interface{ Unwrap() error }:
+		said += everythingOf(wrapped.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, one := range wrapped.Unwrap() {
+			said += everythingOf(one)
+		}
+	}
+	return said
+}
+
+func openInAnotherProcess(ctx context.Context, address string) error {
+	command := exec.CommandContext(ctx, os.Args[0])
+	command.Env = append(os.Environ(), openVariable+"="+address)
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
+
+// file is one of this program's migrations.
+func file(t *testing.T, name string) *fstest.MapFile {
+	content, err := fs.ReadFile(records.Migrations(), name)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return &fstest.MapFile{Data: content}
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// Limits of pages.
+const (
+	// DefaultLimit is how many items a page has, unless asked otherwise.
+	DefaultLimit = 100
+	// MaxLimit is how many it may have.
+	MaxLimit = 500
+)
+
+// Paging says which part of an answer is wanted.
+type Paging struct {
+	// Limit is how many items, 1 to MaxLimit. Defaults to DefaultLimit.
+	Limit int
+	// Continue is that of the page before. Defaults to the first page.
+	Continue string
+}
+
+// Page is a part of an answer.
+type Page[T any] struct {
+	// Items in the order of the answer.
+	Items []T
+	// Continue is for asking for the next page, and empty if there is none. Nothing is to be read from it; it is only good
+	// for the same question. What is written meanwhile makes no item come twice or be left out.
+	Continue string
+}
+
+// A token is what Continue is made of: what was asked, and the key of the last item.
+type token struct {
+	Question string            `json:"q"`
+	Key      []json.RawMessage `json:"k"`
+}
+
+// limit returns how many rows to read, one more than are wanted.
+func (p Paging) limit() (int, error) {
+	switch {
+	case p.Limit == 0:
+		return DefaultLimit + 1, nil
+	case p.Limit < 0, p.Limit > MaxLimit:
+		return 0, fmt.Errorf("%w: limit is %d, and has to be 1 to %d", ErrInvalid, p.Limit, MaxLimit)
+	}
+	return p.Limit + 1, nil
+}
+
+// after reads the key of the last item of the page before into pointers, and says whether there was one.
+func (p Paging) after(question string, key ...any) (bool, error) {
+	if p.Continue == "" {
+		return false, nil
+	}
+	refused := fmt.Errorf("%w: continue is not that of a page of this question", ErrInvalid)
+	var t token
+	decoded, err := base64.RawURLEncoding.DecodeString(p.Continue)
+	if err != nil || json.Unmarshal(decoded, &t) != nil || t.Question != question || len(t.Key) != len(key) {
+		return false, refused
+	}
+	for i, part := range t.Key {
+		if json.Unmarshal(part, key[i]) != nil {
+			return false, refused
+		}
+	}
+	return true, nil
+}
+
+// question is a short name for what was asked, but for the page.
+func question(parts ...any) string {
+	encoded, err := json.Marshal(parts)
+	if err != nil {
+		encoded = fmt.Append(nil, parts...)
+	}
+	sum := sha256.Sum256(encoded)
+	return hex.EncodeToString(sum[:8])
+}
+
+// pageOf makes a page of the rows that were read.
+func pageOf[T any](rows []T, limit int, question string, key func(T) []any) (*Page[T], error) {
+	if len(rows) < limit {
+		return &Page[T]{Items: rows}, nil
+	}
+	rows = rows[:limit-1]
+	t := token{Question: question}
+	for _, part := range key(rows[len(rows)-1]) {
+		encoded, err := json.Marshal(part)
+		if err != nil {
+			return nil, err
+		}
+		t.Key = append(t.Key, encoded)
+	}
+	encoded, err := json.Marshal(t)
+	if err != nil {
+		return nil, err
+	}
+	return &Page[T]{Items: rows, Continue: base64.RawURLEncoding.EncodeToString(encoded)}, nil
+}

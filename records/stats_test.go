@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/records"
+)
+
+func TestStatsOfAFewBuilds(t *testing.T) {
+	timedOut := ran(newBuild(debian, 4, 30), v1alpha1.BuildFailed, 33, 40)
+	timedOut.Status.Failure.Class, timedOut.Status.Failure.Reason = v1alpha1.FailureTimeout, v1alpha1.ReasonRunTimeout
+	retried := ran(newBuild(debian, 5, 50), v1alpha1.BuildSucceeded, 50, 70)
+	retried.Status.Attempts = append(retried.Status.Attempts, v1alpha1.BuildAttempt{Number: 2, StartTime: at(60)})
+	builds := []*v1alpha1.ImageBuild{
+		ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, 11),
+		ran(newBuild(debian, 2, 12), v1alpha1.BuildFailed, 14, 20), // out of order for 50 minutes
+		ran(newBuild(debian, 3, 21), v1alpha1.BuildCancelled, 22, 23),
+		timedOut, retried,
+		newBuild(debian, 6, 80), // waits
+	}
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		stats := func(window records.Window) records.Stats {
+			page, err := store.Reports(ctx, records.ReportQuery{Images: []types.UID{debian.UID}, Window: window})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(page.Items).To(HaveLen(1))
+			g.Expect(page.Items[0].Image).To(Equal(debian))
+			return page.Items[0].Stats
+		}
+		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: debian.Namespace, Name: debian.Name, UID: debian.UID}}
+		g.Expect(store.PutImage(ctx, image)).To(Succeed())
+		g.Expect(stats(records.Window{})).To(Equal(records.Stats{Failures: map[v1alpha1.FailureClass]int64{}}))
+
+		g.Expect(store.PutBuilds(ctx, builds)).To(Succeed())
+		g.Expect(stats(records.Window{})).To(Equal(records.Stats{
+			Builds: 5, Succeeded: 2, Failed: 2, Cancelled: 1, Retried: 1,
+			Failures:   map[v1alpha1.FailureClass]int64{v1alpha1.FailureUser: 1, v1alpha1.FailureTimeout: 1},
+			Duration:   records.Percentiles{Count: 2, P50: 10 * time.Minute, P90: 20 * time.Minute},
+			QueueTime:  records.Percentiles{Count: 5, P50: time.Minute, P90: 3 * time.Minute},
+			Recoveries: 1, TimeToRecovery: 50 * time.Minute,
+		}))
+
+		some := stats(records.Window{Since: at(20).Time, Until: at(40).Time})
+		g.Expect(some.Builds).To(Equal(int64(2)), "a window has its begin and not its end")
+		g.Expect(some.Recoveries).To(BeZero())
+	})
+}
+
+// Whatever the builds: both databases count what a simple count of our own does.
+func TestReportsAreWhatCountingByHandSays(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	var builds []*v1alpha1.ImageBuild
+	for i := range 400 {
+		builds = append(builds, randomBuild(random, i))
+	}
+	window := records.Window{Since: at(100).Time, Until: at(900).Time}
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		g.Expect(store.PutBuilds(ctx, builds)).To(Succeed())
+		var reports []records.Report
+		query := records.ReportQuery{Window: window, Paging: records.Paging{Limit: 3}}
+		for more := true; more; more = query.Continue != "" {
+			page, err := store.Reports(ctx, query)
+			g.Expect(err).NotTo(HaveOccurred())
+			reports, query.Continue = append(reports, page.Items...), page.Continue
+		}
+		g.Expect(reports).To(HaveLen(8))
+		g.Expect(slices.IsSortedFunc(reports, func(a, b records.Report) int {
+			return cmp.Or(cmp.Compare(a.Image.Namespace, b.Image.Namespace), cmp.Compare(a.Image.Name, b.Image.Name), cmp.Compare(a.Image.UID, b.Image.UID))
+		})).To(BeTrue())
+		for _, report := range reports {
+			g.Expect(report.Stats).To(Equal(countByHand(builds, window, report.Image.UID)), "%s", report.Image)
+		}
+	})
+}
+
+func TestReportsAreOfImagesThatThereAre(t *testing.T) {
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		for _, name := range []string{"a-b", "ab", "gone"} {
+			image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name, UID: types.UID(name)}}
+			g.Expect(store.PutImage(ctx, image)).To(Succeed())
+		}
+		g.Expect(store.PutImage(ctx, &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "x", UID: "x"}})).To(Succeed())
+		g.Expect(store.ImageDeleted(ctx, "gone", noon)).To(Succeed())
+		imagesOf := func(query records.ReportQuery) []string {
+			page, err := store.Reports(ctx, query)
+			g.Expect(err).NotTo(HaveOccurred())
+			var found []string
+			for _, report := range page.Items {
+				found = append(found, report.Image.Name)
+				g.Expect(report.Deleted.IsZero()).To(Equal(report.Image.Name != "gone"))
+			}
+			return found
+		}
+		g.Expect(imagesOf(records.ReportQuery{})).To(Equal([]string{"x", "a-b", "ab"}), "in the order of bytes")
+		g.Expect(imagesOf(records.ReportQuery{Namespace: "team"})).To(Equal([]string{"a-b", "ab"}))
+		g.Expect(imagesOf(records.ReportQuery{Namespace: "team", Deleted: true})).To(Equal([]string{"a-b", "ab", "gone"}))
+		g.Expect(imagesOf(records.ReportQuery{Namespace: "nowhere"})).To(BeEmpty())
+		asked := []types.UID{"gone", "x", "ab", "never there"}
+		g.Expect(imagesOf(records.ReportQuery{Images: asked})).To(Equal([]string{"x", "ab"}))
+		g.Expect(imagesOf(records.ReportQuery{Images: asked, Namespace: "team", Deleted: true})).To(Equal([]string{"ab", "gone"}))
+		_, err := store.Reports(ctx, records.ReportQuery{Images: make([]types.UID, records.MaxLimit+1)})
+		g.Expect(err).To(MatchError(records.ErrInvalid))
+	})
+}
+
+func randomBuild(random *rand.Rand, i int) *v1alpha1.ImageBuild {
+	n := random.IntN(8)
+	image := records.ImageKey{Namespace: fmt.Sprintf("team-%d", n%2), Name: fmt.Sprintf("image%d", n), UID: types.UID(fmt.Sprintf("uid-%d", n))}
+	created := random.IntN(1000)
+	build := newBuild(image, int64(i), created)
+	if random.IntN(10) == 0 {
+		build.Spec.ImageRef, build.Spec.Number = nil, nil
+	}
+	phases := []v1alpha1.BuildPhase{v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildFailed, v1alpha1.BuildCancelled, v1alpha1.BuildRunning}
+	phase := phases[random.IntN(len(phases))]
+	if phase == v1alpha1.BuildRunning {
+		return build
+	}
+	started := created + random.IntN(20) - 2 // clocks jump
+	ran(build, phase, started, started+random.IntN(60)-3)
+	if phase == v1alpha1.BuildFailed {
+		classes := []v1alpha1.FailureClass{v1alpha1.FailureUser, v1alpha1.FailureRegistry, v1alpha1.FailureInfrastructure}
+		build.Status.Failure.Class = classes[random.IntN(len(classes))]
+	}
+	if random.IntN(5) == 0 && phase != v1alpha1.BuildSucceeded {
+		build.Status.StartTime, build.Status.Attempts = nil, nil
+	}
+	return build
+}
+
+// countByHand counts one build of an image after the other.
+func countByHand(builds []*v1alpha1.ImageBuild, window records.Window, image types.UID) records.Stats {
+	stats := records.Stats{Failures: map[v1alpha1.FailureClass]int64{}}
+	var took, waited []time.Duration
+	var judged []*v1alpha1.ImageBuild
+	for _, build := range builds {
+		ref, end := build.Spec.ImageRef, build.Status.CompletionTime
+		if ref == nil || ref.UID != image || end == nil || end.Time.Before(window.Since) || !end.Time.Before(window.Until) {
+			continue
+		}
+		stats.Builds++
+		if start := build.Status.StartTime; start != nil {
+			waited = append(waited, max(0, start.Sub(build.Status.QueuedTime.Time)))
+			if build.Status.Phase == v1alpha1.BuildSucceeded {
+				took = append(took, max(0, end.Sub(start.Time)))
+			}
+		}
+		switch build.Status.Phase {
+		case v1alpha1.BuildSucceeded:
+			stats.Succeeded++
+		case v1alpha1.BuildFailed:
+			stats.Failed++
+			stats.Failures[build.Status.Failure.Class]++
+		case v1alpha1.BuildCancelled:
+			stats.Cancelled++
+			continue
+		}
+		judged = append(judged, build)
+	}
+	stats.Duration, stats.QueueTime = percentilesByHand(took), percentilesByHand(waited)
+	stats.Recoveries, stats.TimeToRecovery = recoveriesByHand(judged)
+	return stats
+}
+
+func percentilesByHand(all []time.Duration) records.Percentiles {
+	if len(all) == 0 {
+		return records.Percentiles{}
+	}
+	slices.Sort(all)
+	rank := func(percent int) time.Duration { return all[(len(all)*percent+99)/100-1] }
+	return records.Percentiles{Count: int64(len(all)), P50: rank(50), P90: rank(90)}
+}
+
+func recoveriesByHand(builds []*v1alpha1.ImageBuild) (count int64, mean time.Duration) {
+	slices.SortFunc(builds, func(a, b *v1alpha1.ImageBuild) int {
+		return cmp.Or(a.Status.CompletionTime.Compare(b.Status.CompletionTime.Time), cmp.Compare(*a.Spec.Number, *b.Spec.Number))
+	})
+	var began time.Time
+	var total time.Duration
+	for _, build := range builds {
+		switch end := build.Status.CompletionTime.Time; {
+		case build.Status.Phase == v1alpha1.BuildFailed && began.IsZero():
+			began = end
+		case build.Status.Phase == v1alpha1.BuildSucceeded && !began.IsZero():
+			count, total, began = count+1, total+end.Sub(began), time.Time{}
+		}
+	}
+	if count == 0 {
+		return 0, 0
+	}
+	return count, (total / time.Duration(count)).Truncate(time.Microsecond)
+}

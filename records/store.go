@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+// DefaultTimeout is how long one call may take, unless Options say otherwise.
+const DefaultTimeout = 10 * time.Second
+
+// Errors that tell what to do. Every other error is the database's: it failed, or is away.
+var (
+	// ErrInvalid is what was asked for wrongly: asking again does not help.
+	ErrInvalid = errors.New("invalid")
+	// ErrNotFound is a record that is not there.
+	ErrNotFound = errors.New("not found")
+	// ErrNewer is a database that a newer version of this program has migrated.
+	ErrNewer = errors.New("the database is newer than this program")
+	// ErrMigration is a database that refuses a migration: opening it again does not help. A server that went away while it
+	// was migrated, or lets nobody in, is none.
+	ErrMigration = errors.New("the database does not take a migration")
+)
+
+// Options of a Store. The zero value is valid.
+type Options struct {
+	// Clock tells the time of what is recorded without one, and what is old. Defaults to the machine's.
+	Clock clock.PassiveClock
+	// Timeout of each call, or, where a call works in batches, of each batch; it also bounds each attempt to connect. What
+	// a caller's context allows may be less. Defaults to DefaultTimeout.
+	Timeout time.Duration
+}
+
+// Store is an open database of records. It may be used by many goroutines.
+type Store struct {
+	dialect dialect
+	write   *sql.DB
+	read    *sql.DB // the same as write, but for SQLite
+	clock   clock.PassiveClock
+	timeout time.Duration
+}
+
+// Open opens the database at an address, and migrates it to the version of this program if it is older. The address is
+// sqlite:///path/file.db, whose file is created with mode 0600 if there is none, or a postgres:// URL or libpq keyword
+// string, whose database has to be there. A migration that fails leaves nothing behind. Errors: ErrInvalid for an address
+// that is none, ErrNewer for a database of a newer program, ErrMigration for one that does not take a migration. Any other is
+// worth trying again. No error shows a password.
+//
+// Beside a SQLite database there is a file with the suffix .lock, and while it is open those of SQLite. Only processes of
+// one machine may open it, and not on a network file system.
+func Open(ctx context.Context, address string, options Options) (*Store, error) {
+	return open(ctx, address, options, nil)
+}
+
+// open does as Open says; other migrations than this program's are for tests.
+func open(ctx context.Context, address string, options Options, folder fs.FS) (*Store, error) {
+	store := &Store{timeout: cmp.Or(options.Timeout, DefaultTimeout), clock: options.Clock}
+	if store.clock == nil {
+		store.clock = clock.RealClock{}
+	}
+	path, isSQLite, err := sqliteFile(address)
+	switch {
+	case err != nil:
+	case isSQLite:
+		err = store.openSQLite(ctx, path, folder)
+	default:
+		err = store.openPostgres(ctx, address, folder)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the records: %w", errors.Join(err, store.Close()))
+	}
+	return store, nil
+}
+
+func (s *Store) openSQLite(ctx context.Context, path string, folder fs.FS) (err error) {
+	unlock, err := lockFile(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	s.dialect = sqliteDialect()
+	if s.write, s.read, err = openSQLite(path, s.timeout); err != nil {
+		return err
+	}
+	return s.migrate(ctx, folder)
+}
+
+func (s *Store) openPostgres(ctx context.Context, address string, folder fs.FS) (err error) {
+	s.dialect = postgresDialect()
+	if s.write, err = openPostgres(address, s.timeout); err != nil {
+		return err
+	}
+	s.read = s.write
+	return s.migrate(ctx, folder)
+}
+
+func (s *Store) migrate(ctx context.Context, folder fs.FS) error {
+	if folder == nil {
+		var err error
+		if folder, err = fs.Sub(migrationFiles, "migrations"); err != nil {
+			return err
+		}
+	}
+	provider, err := newProvider(s.write, s.dialect, folder)
+	if err != nil {
+		return fmt.Errorf("prepare to migrate the database: %w", err)
+	}
+	err = migrate(ctx, provider)
+	if err != nil && s.dialect.refuses(err) {
+		return fmt.Errorf("%w: %w", ErrMigration, err)
+	}
+	return err
+}
+
+// tidy does what keeps queries fast.
+func (s *Store) tidy(ctx context.Context) error {
+	if s.dialect.tidy == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	if _, err := s.write.ExecContext(ctx, s.dialect.tidy); err != nil {
+		return fmt.Errorf("tidy the database up: %w", withCause(ctx, err))
+	}
+	return nil
+}
+
+// Close ends every connection. Calls that go on fail.
+func (s *Store) Close() error {
+	var errs []error
+	if s.read != nil && s.read != s.write {
+		errs = append(errs, s.read.Close())
+	}
+	if s.write != nil { // the last to close a SQLite database tidies up, which needs one that may write
+		errs = append(errs, s.write.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Ping says whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := s.SchemaVersion(ctx)
+	return err
+}
+
+// SchemaVersion is the version that the database has been migrated to, from 1.
+func (s *Store) SchemaVersion(ctx context.Context) (int64, error) {
+	versions, err := fetch(ctx, s, "read the version of the records", func(scan scanner) (version int64, err error) {
+		return version, scan(&version)
+	}, "SELECT MAX(version_id) FROM "+versionTable)
+	if err != nil {
+		return 0, err
+	}
+	return versions[0], nil
+}
