@@ -151,7 +151,7 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 			return fmt.Errorf("add the post-start hook %s: %w", hook.name, err)
 		}
 	}
-	if err := server.AddReadyzChecks(o.server.checks...); err != nil {
+	if err := server.AddReadyzChecks(slices.Concat(knowsProxy(&config.Authentication), o.server.checks)...); err != nil {
 		return fmt.Errorf("add checks to /readyz: %w", err)
 	}
 	return nil

@@ -190,6 +190,23 @@ func TestARequestThatTheClusterForwardsIsNotAuthorizedTwice(t *testing.T) {
 	})
 }
 
+func TestAServerIsReadyOnceItKnowsTheFrontProxy(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	frontProxyCA := newAuthority(t)
+	frontProxy := frontProxyCA.issue(t, "front-proxy")
+	cluster := newFakeCluster(t, frontProxyCA.pem())
+	cluster.refuse("configmaps") // may be read, and not be listed: the server starts, and does not know whom to trust
+	server := startWaiting(t, delegatedServer(), func(options *builder.Options) { delegateTo(t, options, cluster) })
+	g.Eventually(server.started).WithTimeout(patience).Should(Receive(BeNil()))
+	g.Eventually(anybody.asking(t, server, "/readyz")).WithTimeout(patience).Should(ContainSubstring("[-]front-proxy failed"))
+
+	cluster.refuse("")
+	g.Expect(server.running.WaitReady(t.Context())).To(Succeed())
+	code, body := caller{&frontProxy, map[string]string{"X-Remote-User": "bob"}}.get(t, server, "/apis/batch/v1/namespaces/default/jobs")
+	g.Expect(code).To(Equal(http.StatusOK), body)
+}
+
 func TestAClusterWithoutMutatingPoliciesIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	cluster := newFakeCluster(t, newAuthority(t).pem())

@@ -4,6 +4,7 @@ package builder
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/healthz"
 )
 
 // forwardedGroups are the API groups that a kube-apiserver forwards to this server. The core group has no name, and is
@@ -40,6 +42,22 @@ func markForwarded(info *genericapiserver.AuthenticationInfo) {
 	proxy := headerrequest.NewDynamicVerifyOptionsSecure(headers.CAContentProvider.VerifyOptions, headers.AllowedClientNames,
 		headers.UsernameHeaders, headers.UIDHeaders, headers.GroupHeaders, headers.ExtraHeaderPrefixes)
 	info.Authenticator = union.New(mark(group.NewAuthenticatedGroupAdder(proxy)), info.Authenticator)
+}
+
+// knowsProxy has a server be ready only once it knows the authority of the kube-apiserver's proxy certificate, which the library
+// reads after it has begun to serve. Until then it takes whatever is forwarded for a request of system:anonymous, and refuses it.
+func knowsProxy(info *genericapiserver.AuthenticationInfo) []healthz.HealthChecker {
+	headers := info.RequestHeaderConfig
+	if headers == nil {
+		return nil
+	}
+	return []healthz.HealthChecker{healthz.NamedCheck("front-proxy", func(*http.Request) error {
+		if _, known := headers.CAContentProvider.VerifyOptions(); !known {
+			return errors.New("ConfigMap kube-system/extension-apiserver-authentication was not read yet, or has no requestheader-client-ca-file: " +
+				"is the aggregation layer of the cluster configured?")
+		}
+		return nil
+	})}
 }
 
 func mark(proxy authenticator.Request) authenticator.Request {
