@@ -159,8 +159,7 @@ func openSQLite(path string, timeout time.Duration) (write, read *sql.DB, err er
 	write.SetMaxOpenConns(1)
 	read, err = sql.Open("sqlite", sqliteName(path, timeout, "_query_only", "true"))
 	if err != nil {
-		_ = write.Close()
-		return nil, nil, fmt.Errorf("open the database to read: %w", err)
+		return nil, nil, fmt.Errorf("open the database to read: %w", errors.Join(err, write.Close()))
 	}
 	read.SetMaxOpenConns(connections)
 	read.SetMaxIdleConns(connections)

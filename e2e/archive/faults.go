@@ -27,7 +27,7 @@ func describeFaults(w *world) {
 		const steps, linesPerStep = 20, 50
 		w.create(ctx, cluster.NewBuild("once", "duration=20s", fmt.Sprintf("steps=%d", steps), fmt.Sprintf("linesPerStep=%d", linesPerStep)))
 		w.showing(ctx, "once", "step 5/20")
-		killLeader(ctx, w)
+		w.RemoveLeader(ctx)
 
 		w.Finished(ctx, "once")
 		attempt := w.archived(ctx, "once", "True/Archived").Status.Attempts[0]
@@ -83,16 +83,6 @@ func describeFaults(w *world) {
 
 // lastingSteps is how many steps, of a second each, those builds have that a worker is lost under.
 const lastingSteps = 600
-
-// killLeader takes the pod of the leading controller away at once, without a word to its processes.
-func killLeader(ctx context.Context, w *world) {
-	GinkgoHelper()
-	lease, err := w.Kube.CoordinationV1().Leases(cluster.Namespace).Get(ctx, cluster.Controller, metav1.GetOptions{})
-	Expect(err).NotTo(HaveOccurred())
-	Expect(lease.Spec.HolderIdentity).NotTo(BeNil())
-	Expect(w.Kube.CoreV1().Pods(cluster.Namespace).Delete(ctx, *lease.Spec.HolderIdentity,
-		metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))})).To(Succeed())
-}
 
 // expendable is a worker that Goldsmith can do without.
 func expendable(ctx context.Context, w *world) string {

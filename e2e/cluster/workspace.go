@@ -98,3 +98,18 @@ func (w *Workspace) Log(ctx context.Context, build string) (string, error) {
 		Resource("imagebuilds").Name(build).SubResource("log").DoRaw(ctx)
 	return string(body), err
 }
+
+// Leader is the name of the pod of the controller that leads.
+func (w *Workspace) Leader(ctx context.Context) string {
+	GinkgoHelper()
+	lease, err := w.Kube.CoordinationV1().Leases(Namespace).Get(ctx, Controller, metav1.GetOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(lease.Spec.HolderIdentity).NotTo(BeNil())
+	return *lease.Spec.HolderIdentity
+}
+
+// RemoveLeader takes that pod away at once, without a word to its processes.
+func (w *Workspace) RemoveLeader(ctx context.Context) {
+	GinkgoHelper()
+	Expect(w.Kube.CoreV1().Pods(Namespace).Delete(ctx, w.Leader(ctx), metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))})).To(Succeed())
+}

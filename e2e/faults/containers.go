@@ -70,10 +70,7 @@ func haveEnded(ctx context.Context, w *cluster.Workspace, pods ...corev1.Pod) {
 // leader is the pod of the controller that holds the lease.
 func leader(ctx context.Context, w *cluster.Workspace) corev1.Pod {
 	GinkgoHelper()
-	lease, err := w.Kube.CoordinationV1().Leases(cluster.Namespace).Get(ctx, cluster.Controller, metav1.GetOptions{})
-	Expect(err).NotTo(HaveOccurred())
-	Expect(lease.Spec.HolderIdentity).NotTo(BeNil())
-	pod, err := w.Kube.CoreV1().Pods(cluster.Namespace).Get(ctx, *lease.Spec.HolderIdentity, metav1.GetOptions{})
+	pod, err := w.Kube.CoreV1().Pods(cluster.Namespace).Get(ctx, w.Leader(ctx), metav1.GetOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	return *pod
 }

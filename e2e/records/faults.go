@@ -15,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
 // many is how many builds there are in the middle of what happens.
@@ -71,7 +70,7 @@ func describeFaults(w *world) {
 			_, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: fmt.Sprint("request ", i)}, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			if i == many/2 {
-				killLeader(ctx, w) // the next one takes up what this one has not told, and tells it what it has
+				w.RemoveLeader(ctx) // the next one takes up what this one has not told, and tells it what it has
 			}
 		}
 		w.hasEachOnce(ctx, many+1)
@@ -108,14 +107,4 @@ func (w *world) answered(ctx context.Context) (builds []v1alpha1.BuildRecord) {
 		return err
 	}).WithPolling(time.Second).Should(Succeed())
 	return builds
-}
-
-// killLeader takes the pod of the leading controller away at once, without a word to its processes.
-func killLeader(ctx context.Context, w *world) {
-	GinkgoHelper()
-	lease, err := w.Kube.CoordinationV1().Leases(cluster.Namespace).Get(ctx, cluster.Controller, metav1.GetOptions{})
-	Expect(err).NotTo(HaveOccurred())
-	Expect(lease.Spec.HolderIdentity).NotTo(BeNil())
-	Expect(w.Kube.CoreV1().Pods(cluster.Namespace).Delete(ctx, *lease.Spec.HolderIdentity,
-		metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))})).To(Succeed())
 }
