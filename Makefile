@@ -8,7 +8,13 @@ SHELL := bash
 GOLANGCI_LINT_VERSION := v2.15.0
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 
-TOOLS := $(CURDIR)/.tools
+# One way to compile for everything but the race detector, and no path of this clone in it: what one clone has compiled serves
+# the next.
+export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
+export CGO_ENABLED := 0
+
+# Outside of the clone: a file with the version in its name is there once and for all.
+TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/goldsmith/tools
 # The programs that a cluster runs, one container image each.
 IMAGES := goldsmith-apiserver goldsmith-controller mock-builder
 API := v1alpha1.images.goldsmith.dev
@@ -97,16 +103,13 @@ bin/install/kustomization.yaml: .FORCE
 ##@ Develop
 
 .PHONY: test
-test: build ## Run every test that needs no Docker, with the race detector.
-	go build -race ./... # first: tests that start servers do not like to share the machine with a compiler
-	$(if $(filter ./...,$(PACKAGES)),go test -count=1 -v ./jobs/model) # all schedules of the model, and what they reach
-	go test -race -count=1 -timeout 40m $(FLAGS) $(PACKAGES)
+test: $(if $(filter ./...,$(PACKAGES)),build) ## Run every test that needs no Docker, with the race detector where there are goroutines.
+	.ci/test '$(FLAGS)' $(PACKAGES)
 
 .PHONY: e2e
 e2e: build images ## Run the end-to-end suites on a kind cluster of their own: make e2e LABELS=smoke
 	@e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare # no spec waits for a compiler, or works beside one
-	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' go tool ginkgo run --tags=e2e --procs=4 --keep-going --timeout=60m \
-	  --label-filter='$(LABELS)' --output-dir=bin/e2e --junit-report=junit.xml $(FLAGS) ./e2e/suite
+	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' LABELS='$(LABELS)' e2e/suite/run $(FLAGS)
 
 .PHONY: e2e-docs
 e2e-docs: ## Run what the docs say about clusters, on one that make kind-up makes.

@@ -29,12 +29,34 @@ type Environment struct {
 	Patience, Polling time.Duration
 }
 
-// Specs are the specs. Each makes a namespace of its own, and no build is made in it unless the spec asks for one.
+// Specs are all specs that hold everywhere. Each creates a namespace of its own, and no build runs in it unless the spec requests
+// one.
 func Specs(environment func() Environment) {
 	Describe("the API", func() {
 		w := newWorld(environment)
 		describeWriting(w)
 		describeReading(w)
+	})
+}
+
+// StorageSpecs are those of Specs that can fail for one way to store objects and pass for another: how versions, watches, pages
+// and selections behave, and what a write leaves behind. The other specs stop at a layer above the storage.
+func StorageSpecs(environment func() Environment) {
+	Describe("the API", func() {
+		w := newWorld(environment)
+		describeStoredWrites(w)
+		describeStoredReads(w)
+	})
+}
+
+// AggregationSpecs are those of Specs that can fail behind kube-apiserver and pass in front of one server: kube-apiserver
+// forwards the request, merges discovery and OpenAPI, or spreads the requests of a client over several replicas, and the garbage
+// collector is that of Kubernetes.
+func AggregationSpecs(environment func() Environment) {
+	Describe("the API", func() {
+		w := newWorld(environment)
+		describeForwardedWrites(w)
+		describeForwardedReads(w)
 	})
 }
 

@@ -6,22 +6,49 @@ import . "github.com/onsi/ginkgo/v2"
 
 func describeReading(w *world) {
 	Describe("what is read", func() {
-		describePages(w)
-		describeVersions(w)
-		describeWatches(w)
-		describeWatchedSelections(w)
-		describeWatchEnds(w)
-		describeWatchLists(w)
-		describeExpiry(w)
+		describeRepliesOfStorage(w)
 		describeSelectors(w)
-		describeTables(w)
 		describeMetadata(w)
-		describeEncodings(w)
-		describeProtobuf(w)
-		describeDiscovery(w)
-		describeOpenAPIv2(w)
-		describeOpenAPIv3(w)
-		describeSubresources(w)
-		describeKubectls(w)
+		describeRepliesInTransit(w)
 	})
+}
+
+// describeStoredReads has the reads whose answer depends on the storage.
+func describeStoredReads(w *world) {
+	Describe("what is read", func() {
+		describeRepliesOfStorage(w)
+		describeSelectors(w)
+		describeMetadata(w)
+	})
+}
+
+// describeForwardedReads has the reads whose answer depends on what is between client and server, or on which replica answers.
+func describeForwardedReads(w *world) {
+	Describe("what is read", func() {
+		describeRepliesOfStorage(w)
+		describeRepliesInTransit(w)
+	})
+}
+
+// describeRepliesOfStorage depends on the storage, and on which replica's cache of it answers.
+func describeRepliesOfStorage(w *world) {
+	describePages(w)
+	describeVersions(w)
+	describeWatches(w)
+	describeWatchedSelections(w)
+	describeWatchEnds(w)
+	describeWatchLists(w)
+	describeExpiry(w)
+}
+
+// describeRepliesInTransit depends on how an answer is encoded, merged and forwarded.
+func describeRepliesInTransit(w *world) {
+	describeTables(w)
+	describeEncodings(w)
+	describeProtobuf(w)
+	describeDiscovery(w)
+	describeOpenAPIv2(w)
+	describeOpenAPIv3(w)
+	describeSubresources(w)
+	describeKubectls(w)
 }

@@ -4,7 +4,7 @@ package api
 
 import . "github.com/onsi/ginkgo/v2"
 
-// describeWriting says what becomes of objects that are sent.
+// describeWriting has every write.
 func describeWriting(w *world) {
 	Describe("what is written", func() {
 		describeRefusals(w)
@@ -13,6 +13,35 @@ func describeWriting(w *world) {
 		describePatches(w)
 		describeApply(w)
 		describeDryRun(w)
+		describeDeletion(w)
+		describeDependents(w)
+		describeFieldValidation(w)
+		describeWarnings(w)
+		describeKubectlChanges(w)
+		describeKubectlLives(w)
+	})
+}
+
+// describeStoredWrites has the writes whose outcome depends on the storage: conflicts, preconditions, dry runs, and what is left
+// of an object.
+func describeStoredWrites(w *world) {
+	Describe("what is written", func() {
+		describeCreation(w)
+		describeUpdates(w)
+		describePatches(w)
+		describeApply(w)
+		describeDryRun(w)
+		describeDeletion(w)
+		describeDependents(w)
+	})
+}
+
+// describeForwardedWrites has the writes whose outcome depends on what is between client and server: kube-apiserver forwards
+// refusals and warnings, several replicas write at once, and Kubernetes itself collects dependents.
+func describeForwardedWrites(w *world) {
+	Describe("what is written", func() {
+		describeRefusals(w)
+		describeUpdates(w)
 		describeDeletion(w)
 		describeDependents(w)
 		describeFieldValidation(w)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package behaviour_test runs the specs of behaviour against `goldsmith up`, one server for each way to store objects. The servers
+// run in Ginkgo's first process, with the race detector if it is built in; the specs run in all processes.
 package behaviour_test
 
 import (
+	"encoding/json"
 	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -26,53 +27,58 @@ import (
 const (
 	patience = 2 * time.Minute
 	polling  = 20 * time.Millisecond
-	workers  = 4
+	// workers are enough for the builds of the specs that run at the same time: most of these builds only wait.
+	workers = 24
 	// compaction is so short that specs meet the end of what can be watched from.
 	compaction = 2 * time.Second
 )
 
-// TestBehaviour runs the specs, those of the API once for each way to store objects.
+// The servers, by the flags of `goldsmith up`.
+const (
+	inMemory = "--memory"
+	inEtcd   = "(etcd)"
+	inFiles  = "--files"
+)
+
+// TestBehaviour runs all specs against a server that stores objects in memory, and those that the storage can fail against a server
+// with etcd and against a server with files.
 func TestBehaviour(t *testing.T) {
 	gomega.RegisterFailHandler(ginkgo.Fail)
-	program := &program{}
-	ginkgo.BeforeSuite(program.build)
-	inMemory := func(string) up.Options { return up.Options{Memory: true} }
-	describeServer("goldsmith up --memory", program, inMemory, func(s *server) {
-		environment := func() builds.Environment {
-			return builds.Environment{Config: s.config, Patience: patience, Polling: polling, Workers: workers, Archived: true, Recorded: true}
-		}
-		builds.Specs(environment)
-		builds.LocalSpecs(environment)
-		archive.Specs(func() cluster.Environment {
-			return cluster.Environment{Config: s.config, Kubeconfig: s.kubeconfig, Kubectl: s.kubectl, Patience: patience}
-		})
-		records.Specs(func() cluster.Environment {
-			return cluster.Environment{Config: s.config, Kubeconfig: s.kubeconfig, Kubectl: s.kubectl, Patience: patience}
-		})
-		kubectl.Specs(func() kubectl.Environment {
-			return kubectl.Environment{Kubectl: s.kubectl, Patience: patience}
-		})
-		api.Specs(s.apiEnvironment)
+	f := &fixture{}
+	ginkgo.SynchronizedBeforeSuite(func(ctx ginkgo.SpecContext) []byte {
+		f.build(ctx)
+		builder.QuietLogs(io.Discard) // once: the log is the process's, and what a stopped server leaves behind may still use it
+		f.start(inMemory, func(string) up.Options { return up.Options{Memory: true} })
+		f.start(inEtcd, func(string) up.Options { return up.Options{} })
+		f.start(inFiles, func(directory string) up.Options { return up.Options{Files: filepath.Join(directory, "objects")} })
+		text, err := json.Marshal(f)
+		gomega.Expect(err).NotTo(gomega.HaveOccurred())
+		return text
+	}, func(text []byte) {
+		gomega.Expect(json.Unmarshal(text, f)).To(gomega.Succeed())
 	})
-	inEtcd := func(string) up.Options { return up.Options{} }
-	describeServer("goldsmith up", program, inEtcd, func(s *server) { api.Specs(s.apiEnvironment) })
-	inFiles := func(directory string) up.Options { return up.Options{Files: filepath.Join(directory, "objects")} }
-	describeServer("goldsmith up --files", program, inFiles, func(s *server) { api.Specs(s.apiEnvironment) })
+
+	ginkgo.Describe("goldsmith up --memory", func() {
+		buildsOf := func() builds.Environment {
+			return builds.Environment{
+				Config: f.config(inMemory), Patience: patience, Polling: polling, Workers: workers, Archived: true, Recorded: true,
+			}
+		}
+		clusterOf := func() cluster.Environment {
+			return cluster.Environment{
+				Config: f.config(inMemory), Kubeconfig: f.Servers[inMemory].Kubeconfig, Kubectl: f.kubectl(inMemory), Patience: patience,
+			}
+		}
+		builds.Specs(buildsOf)
+		builds.LocalSpecs(buildsOf)
+		archive.Specs(clusterOf)
+		records.Specs(clusterOf)
+		kubectl.Specs(func() kubectl.Environment {
+			return kubectl.Environment{Kubectl: f.kubectl(inMemory), Patience: patience}
+		})
+		api.Specs(f.api(inMemory))
+	})
+	ginkgo.Describe("goldsmith up", func() { api.StorageSpecs(f.api(inEtcd)) })
+	ginkgo.Describe("goldsmith up --files", func() { api.StorageSpecs(f.api(inFiles)) })
 	ginkgo.RunSpecs(t, "goldsmith up")
-}
-
-// program is the real executable. The children of a server, and kubectl, are that: kubectl keeps state in its packages.
-type program struct {
-	executable string
-	older      olderKubectls
-}
-
-func (p *program) build(ctx ginkgo.SpecContext) {
-	builder.QuietLogs(io.Discard) // once: the log is the process's, and what a stopped server leaves behind may still use it
-	p.executable = filepath.Join(ginkgo.GinkgoT().TempDir(), "goldsmith")
-	// With the flags of `make build`, whose compiled packages are used again.
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", p.executable, "goldsmith.dev/goldsmith/cmd/goldsmith")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	output, err := build.CombinedOutput()
-	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "%s", output)
 }
