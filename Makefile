@@ -109,7 +109,9 @@ test: $(if $(filter ./...,$(PACKAGES)),build) ## Run every test that needs no Do
 .PHONY: e2e
 e2e: build images ## Run the end-to-end suites on a kind cluster of their own: make e2e LABELS=smoke
 	@e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare # no spec waits for a compiler, or works beside one
-	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' LABELS='$(LABELS)' e2e/suite/run $(FLAGS)
+	@rm -rf bin/reports/e2e
+	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' go tool ginkgo run --tags=e2e --procs=4 --keep-going --timeout=60m \
+	  --label-filter='$(LABELS)' --output-dir=bin/reports/e2e --junit-report=junit.xml $(FLAGS) ./e2e/suite
 
 .PHONY: e2e-docs
 e2e-docs: ## Run what the docs say about clusters, on one that make kind-up makes.

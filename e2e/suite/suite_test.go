@@ -106,7 +106,7 @@ func TestEndToEnd(t *testing.T) {
 				}
 			})
 			given := func() api.Environment { return semantics }
-			api.Specs(given)
+			api.AggregationSpecs(given)
 			api.ClusterSpecs(given)
 		})
 		// Each in a container of this file: Ginkgo orders by file and line, and the first one's audit log and the last
