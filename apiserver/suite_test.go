@@ -18,12 +18,14 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/e2e/junit"
 )
 
 func TestAPIServer(t *testing.T) {
 	RegisterFailHandler(Fail)
 	suite, reporter := GinkgoConfiguration()
 	suite.Timeout = 10 * time.Minute // what waits, waits for the end of the suite
+	ReportAfterSuite("JUnit", junit.WriteSuite(t))
 	RunSpecs(t, "API server", suite, reporter)
 }
 

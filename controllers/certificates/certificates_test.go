@@ -29,6 +29,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/certificates"
 	"goldsmith.dev/goldsmith/controllers/election"
 	"goldsmith.dev/goldsmith/controllers/waiting"
+	"goldsmith.dev/goldsmith/e2e/junit"
 )
 
 const (
@@ -69,6 +70,7 @@ var permissions = sets.New(
 func TestCertificates(t *testing.T) {
 	SetDefaultEventuallyTimeout(patience)
 	RegisterFailHandler(Fail)
+	ReportAfterSuite("JUnit", junit.WriteSuite(t))
 	RunSpecs(t, "certificates")
 }
 

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/e2e/junit"
 	"goldsmith.dev/goldsmith/jobs/local/collector"
 )
 
@@ -25,6 +26,7 @@ func TestCollector(t *testing.T) {
 	RegisterFailHandler(Fail)
 	SetDefaultEventuallyTimeout(time.Minute)
 	SetDefaultEventuallyPollingInterval(10 * time.Millisecond)
+	ReportAfterSuite("JUnit", junit.WriteSuite(t))
 	RunSpecs(t, "Collector")
 }
 
