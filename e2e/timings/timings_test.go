@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"goldsmith.dev/goldsmith/e2e/junit"
+)
+
+var failure = &junit.Message{Short: "Failed", Full: "=== RUN   TestTable/b\n    table_test.go:7: wrong\n--- FAIL: TestTable/b"}
+
+func TestReadNodes(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		suites []junit.Suite
+		want   []node
+	}{
+		{
+			"a test that has subtests is no spec, and has only the seconds of its own",
+			[]junit.Suite{{Name: module + "jobs/queue", Cases: []junit.Case{
+				{Name: "TestTable", Seconds: 5},
+				{Name: "TestTable/a/1", Seconds: 1},
+				{Name: "TestTable/b", Seconds: 3},
+				{Name: "TestTable/b/deeper", Seconds: 2},
+			}}},
+			[]node{
+				{pkg: "jobs/queue", name: "TestTable", seconds: 1},
+				{pkg: "jobs/queue", name: "TestTable/a/1", seconds: 1, spec: true},
+				{pkg: "jobs/queue", name: "TestTable/b", seconds: 1},
+				{pkg: "jobs/queue", name: "TestTable/b/deeper", seconds: 2, spec: true},
+			},
+		},
+		{
+			"subtests that run side by side leave nothing to their parent",
+			[]junit.Suite{{Name: module + "jobs/queue", Cases: []junit.Case{
+				{Name: "TestTable", Seconds: 5}, {Name: "TestTable/a", Seconds: 4}, {Name: "TestTable/b", Seconds: 4},
+			}}},
+			[]node{
+				{pkg: "jobs/queue", name: "TestTable"},
+				{pkg: "jobs/queue", name: "TestTable/a", seconds: 4, spec: true},
+				{pkg: "jobs/queue", name: "TestTable/b", seconds: 4, spec: true},
+			},
+		},
+		{
+			"a failure is that of the innermost test",
+			[]junit.Suite{{Name: module + "jobs/queue", Cases: []junit.Case{
+				{Name: "TestTable", Failure: &junit.Message{Short: "Failed"}}, {Name: "TestTable/b", Failure: failure},
+			}}},
+			[]node{
+				{pkg: "jobs/queue", name: "TestTable"},
+				{pkg: "jobs/queue", name: "TestTable/b", spec: true, failure: "table_test.go:7: wrong"},
+			},
+		},
+		{
+			"the test that runs a Ginkgo suite is no spec",
+			[]junit.Suite{
+				{Name: module + "up/behaviour", Cases: []junit.Case{{Name: "TestBehaviour", Seconds: 10, Failure: &junit.Message{Short: "Failed"}}, {Name: "TestPlain", Seconds: 1}}},
+				{Name: "TestBehaviour", Package: module + "up/behaviour", Seconds: 9, Cases: []junit.Case{
+					{Name: "[BeforeSuite]", Seconds: 3},
+					{Name: "[It] builds", Seconds: 6, Failure: &junit.Message{Short: "Expected\n  true"}},
+					{Name: "[It] not run", Skipped: &junit.Message{Short: "skipped"}},
+				}},
+			},
+			[]node{
+				{pkg: "up/behaviour", name: "TestBehaviour", seconds: 1},
+				{pkg: "up/behaviour", name: "TestPlain", seconds: 1, spec: true},
+				{pkg: "up/behaviour", name: "[BeforeSuite]", seconds: 3},
+				{pkg: "up/behaviour", name: "builds", seconds: 6, spec: true, failure: "Expected"},
+			},
+		},
+		{
+			"a package may be named by its folder",
+			[]junit.Suite{{Name: "Goldsmith on a cluster", Package: "/src/e2e/suite", Cases: []junit.Case{{Name: "[It] builds [smoke]", Error: &junit.Message{}}}}},
+			[]node{{pkg: "e2e/suite", name: "builds [smoke]", spec: true, failure: "failed"}},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := readNodes(test.suites, "/src")
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(node{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestReadTarget(t *testing.T) {
+	spec := func(failure *junit.Message) junit.Suite {
+		return junit.Suite{Name: "suite", Seconds: 5, Cases: []junit.Case{{Name: "[It] works", Seconds: 4, Failure: failure}}}
+	}
+	whole := func(result junit.Case) junit.Suite {
+		return junit.Suite{Name: ofMake, Seconds: 60, Cases: []junit.Case{result}}
+	}
+	for _, test := range []struct {
+		name     string
+		suites   []junit.Suite
+		result   string
+		seconds  float64
+		failures []string
+	}{
+		{"alone", []junit.Suite{spec(nil)}, "passed", 5, nil},
+		{"of .ci/run", []junit.Suite{spec(nil), whole(junit.Case{})}, "passed", 60, nil},
+		{"of .ci/run, not repeated", []junit.Suite{whole(junit.Case{Skipped: &junit.Message{Short: "passed before"}})}, "passed before", 60, nil},
+		{"with a failed spec", []junit.Suite{whole(junit.Case{Failure: failure}), spec(failure)}, "failed", 60, []string{"works"}},
+		{"that fails although each spec passes", []junit.Suite{spec(nil), whole(junit.Case{Failure: &junit.Message{Short: "exit code 2"}})}, "failed", 60, []string{"make e2e"}},
+		{"whose suites run side by side", []junit.Suite{
+			{Name: "first", Timestamp: "2026-01-02T03:04:00Z", Seconds: 30}, {Name: "second", Timestamp: "2026-01-02T03:04:10Z", Seconds: 40},
+		}, "passed", 50, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := readTarget("e2e", test.suites, "/src")
+			var failures []string
+			for _, node := range got.nodes {
+				if node.failure != "" {
+					failures = append(failures, node.name)
+				}
+			}
+			if got.result != test.result || got.seconds != test.seconds || !cmp.Equal(failures, test.failures) {
+				t.Errorf("%s after %v s; failures %v", got.result, got.seconds, failures)
+			}
+		})
+	}
+}
+
+func TestTables(t *testing.T) {
+	targets := readTargets(map[string][]junit.Suite{
+		"zoo":    {{Name: module + "zoo", Cases: []junit.Case{{Name: "TestA|B", Seconds: 0.25}}}},
+		"verify": {{Name: ofMake, Seconds: 59.6, Cases: []junit.Case{{Name: "verify"}}}},
+		"e2e": {{Name: "cluster", Package: "/src/e2e/suite", Seconds: 12, Cases: []junit.Case{
+			{Name: "[BeforeSuite]", Seconds: 9},
+			{Name: "[It] " + strings.Repeat("long ", 40), Seconds: 2, Failure: &junit.Message{Short: "too late"}},
+			{Name: "[It] fast", Seconds: 0.5},
+		}}},
+	}, "/src")
+	var text bytes.Buffer
+	tableOfTargets(targets).writeText(&text)
+	tableOfSlowest(targets, 2).writeText(&text)
+	tableOfPackages(targets).writeMarkdown(&text)
+	tableOfFailed(targets[:1]).writeText(&text)
+	tableOfSlowest(targets[2:], 2).writeMarkdown(&text)
+	want := `target  result  specs  failed  seconds  spec-seconds
+verify  passed  0      0       60       0
+e2e     failed  2      1       12       12
+zoo     passed  1      0       0        0
+seconds  target  package    slowest specs
+9.0      e2e     e2e/suite  [BeforeSuite]
+2.0      e2e     e2e/suite  ` + strings.Repeat("long ", 40)[:widest-1] + `…
+| spec-seconds | specs | target | package |
+| --- | --- | --- | --- |
+| 11.5 | 2 | e2e | e2e/suite |
+| 0.2 | 1 | zoo | zoo |
+target  package  failed specs  reason
+| seconds | target | package | slowest specs |
+| --- | --- | --- | --- |
+| 0.2 | zoo | zoo | TestA\|B |
+`
+	if diff := cmp.Diff(want, text.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWithoutReportsTheNextStepIsNamed(t *testing.T) {
+	err := run(&bytes.Buffer{}, filepath.Join(t.TempDir(), "reports"), false, false)
+	if err == nil || !strings.Contains(err.Error(), "run make test or make e2e first") {
+		t.Errorf("error %v", err)
+	}
+}
