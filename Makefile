@@ -33,6 +33,12 @@ FLAGS ?=
 FUZZTIME ?= 30s
 # Which of the end-to-end suites, as a filter of labels: smoke, builds, archive, api, security, faults, upgrade; all of them by default.
 LABELS ?=
+# Which specs to repeat, by a regular expression for their text, how often, and on how many CPUs to put load meanwhile:
+# make stress SPEC='A build that fails' N=20 PACKAGE=./cmd/goldsmith/up/behaviour
+SPEC ?=
+N ?= 20
+LOAD ?= 2
+PACKAGE ?= ./e2e/suite
 # What generation writes to, besides zz_generated.* files.
 GENERATED := apis apiserver/images apiserver/builder/example
 
@@ -115,14 +121,25 @@ e2e: build images ## Run the end-to-end suites on a kind cluster of their own: m
 
 .PHONY: e2e-docs
 e2e-docs: ## Run what the docs say about clusters, on one that make kind-up makes.
-	@mkdir -p bin/docs && export KUBECONFIG=$(CURDIR)/bin/docs/kubeconfig && \
+	@mkdir -p bin/docs bin/reports/e2e-docs && export KUBECONFIG=$(CURDIR)/bin/docs/kubeconfig && \
 	trap '$(kind) down goldsmith-docs' EXIT && \
 	$(MAKE) --no-print-directory kind-up CLUSTER=goldsmith-docs && tools=$$($(kind) tools) && \
-	PATH="$$tools:$$PATH" E2E_VERSION=$(VERSION) go test -tags e2e -count=1 -timeout 15m $(FLAGS) ./cmd/goldsmith -run '^TestEveryClusterCommand'
+	PATH="$$tools:$$PATH" E2E_VERSION=$(VERSION) go tool gotestsum --format=standard-quiet --junitfile=bin/reports/e2e-docs/go.xml -- \
+	  -tags e2e -count=1 -timeout 15m $(FLAGS) ./cmd/goldsmith -run '^TestEveryClusterCommand'
 
 .PHONY: tilt-ci
 tilt-ci: ## The loop of `tilt up` as a check, on a kind cluster of its own.
 	e2e/tilt/ci
+
+.PHONY: timings
+timings: ## Show where the time of the last runs went, from their JUnit reports: make timings FLAGS='-packages -markdown'
+	@go run ./e2e/timings $(FLAGS)
+
+.PHONY: stress
+stress: $(if $(filter ./e2e/suite,$(PACKAGE)),build $(if $(E2E_KUBECONFIG),,images)) ## Repeat specs under load: make stress SPEC='text of a spec' N=20
+	$(if $(filter ./e2e/suite,$(PACKAGE)),@e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare)
+	@SPEC=$${SPEC:-} LABELS=$${LABELS:-}; E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' \
+	  go run ./e2e/stress -spec="$$SPEC" -labels="$$LABELS" -n=$(N) -load=$(LOAD) -package=$(PACKAGE) -- $(FLAGS)
 
 .PHONY: bench-cluster
 bench-cluster: ## Measure builds and the API in the cluster that kubectl points at; figures in bin/bench-cluster.txt.

@@ -12,6 +12,7 @@
 //	E2E_OVERLAY     the overlay to install (kustomize/overlays/kind)
 //	E2E_KUBECTL     a command that is kubectl (kubectl)
 //	E2E_ARTIFACTS   the folder for what is kept of failed specs (bin/e2e)
+//	E2E_REPEAT      how often each spec runs (1): see `make stress`
 //
 // Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade. Those labelled
 // installation install or remove Goldsmith. With a filter that leaves smoke alone without those, as "smoke && !installation",
@@ -23,6 +24,7 @@ package suite_test
 
 import (
 	"encoding/json"
+	"strconv"
 	"testing"
 	"time"
 
@@ -54,6 +56,10 @@ const (
 
 func TestEndToEnd(t *testing.T) {
 	RegisterFailHandler(Fail)
+	repetitions, err := strconv.Atoi(setting("E2E_REPEAT", "1"))
+	if err != nil {
+		t.Fatalf("read E2E_REPEAT: %v", err)
+	}
 	environment := &cluster.Environment{}
 	given := func() cluster.Environment { return *environment }
 
@@ -76,7 +82,7 @@ func TestEndToEnd(t *testing.T) {
 
 	// One container: specs are then run in their order, those that need the cluster for themselves at the end, and the
 	// removal of the installation last.
-	Describe("Goldsmith on a cluster", func() {
+	specs := func() {
 		cluster.DumpOnFailure(given)
 		Describe("builds", Label("builds"), func() {
 			environment := func() builds.Environment {
@@ -119,6 +125,9 @@ func TestEndToEnd(t *testing.T) {
 		Describe("troubleshooting", func() { troubleshooting.Specs(given) })
 		Describe("upgrade", func() { upgrade.Specs(given) })
 		Describe("smoke", func() { smoke.Specs(given) })
-	})
+	}
+	for range repetitions {
+		Describe("Goldsmith on a cluster", specs)
+	}
 	RunSpecs(t, "Goldsmith on a cluster")
 }

@@ -114,8 +114,9 @@ func wallClock(suites []junit.Suite) float64 {
 // key names a test of a package, as gotestsum does: subtests have the names of their parents before a slash.
 type key struct{ pkg, test string }
 
-// ginkgoName matches the name of a Ginkgo node in JUnit: "[It] text of the spec", or "[BeforeSuite]".
-var ginkgoName = regexp.MustCompile(`^\[([A-Z]\w+)\] ?(.*)$`)
+// ginkgoName matches the name of a Ginkgo node in JUnit: "[It] text of the spec", "[BeforeSuite]", or
+// "[DeferCleanup (Suite)]".
+var ginkgoName = regexp.MustCompile(`(?s)^\[([A-Z][\w ()]*)\] ?(.*)$`)
 
 func readNodes(suites []junit.Suite, directory string) []node {
 	tests := map[key]junit.Case{}
@@ -141,10 +142,10 @@ func readNodes(suites []junit.Suite, directory string) []node {
 		if ginkgo {
 			var failure *junit.Message
 			for _, spec := range suite.Cases {
-				if spec.Skipped != nil {
+				match := ginkgoName.FindStringSubmatch(spec.Name)
+				if match == nil || spec.Skipped != nil {
 					continue
 				}
-				match := ginkgoName.FindStringSubmatch(spec.Name)
 				n := node{pkg: pkg, name: spec.Name, seconds: spec.Seconds, failure: firstLine(spec.Failed())}
 				if n.spec = match[1] == "It"; n.spec {
 					n.name = match[2]

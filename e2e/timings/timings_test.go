@@ -63,6 +63,7 @@ func TestReadNodes(t *testing.T) {
 				{Name: module + "up/behaviour", Cases: []junit.Case{{Name: "TestBehaviour", Seconds: 10, Failure: &junit.Message{Short: "Failed"}}, {Name: "TestPlain", Seconds: 1}}},
 				{Name: "TestBehaviour", Package: module + "up/behaviour", Seconds: 9, Cases: []junit.Case{
 					{Name: "[BeforeSuite]", Seconds: 3},
+					{Name: "[DeferCleanup (Suite)]", Seconds: 0.5},
 					{Name: "[It] builds", Seconds: 6, Failure: &junit.Message{Short: "Expected\n  true"}},
 					{Name: "[It] not run", Skipped: &junit.Message{Short: "skipped"}},
 				}},
@@ -71,6 +72,7 @@ func TestReadNodes(t *testing.T) {
 				{pkg: "up/behaviour", name: "TestBehaviour", seconds: 1},
 				{pkg: "up/behaviour", name: "TestPlain", seconds: 1, spec: true},
 				{pkg: "up/behaviour", name: "[BeforeSuite]", seconds: 3},
+				{pkg: "up/behaviour", name: "[DeferCleanup (Suite)]", seconds: 0.5},
 				{pkg: "up/behaviour", name: "builds", seconds: 6, spec: true, failure: "Expected"},
 			},
 		},
