@@ -36,7 +36,7 @@ type node struct {
 	name    string
 	seconds float64
 	spec    bool
-	failure string // its first line
+	failure string // in one line; empty if it passed
 }
 
 // readTargets interprets reports, which may name packages by their folder below a directory.
@@ -83,7 +83,7 @@ func readTarget(name string, suites []junit.Suite, directory string) target {
 			t.result = result.Skipped.Short
 		case result.Failed() != nil && t.result != "failed": // something else than a spec
 			t.result = "failed"
-			t.nodes = append(t.nodes, node{name: "make " + name, failure: firstLine(result.Failed())})
+			t.nodes = append(t.nodes, node{name: "make " + name, failure: inOneLine(result.Failed())})
 		}
 	}
 	return t
@@ -146,7 +146,7 @@ func readNodes(suites []junit.Suite, directory string) []node {
 				if match == nil || spec.Skipped != nil {
 					continue
 				}
-				n := node{pkg: pkg, name: spec.Name, seconds: spec.Seconds, failure: firstLine(spec.Failed())}
+				n := node{pkg: pkg, name: spec.Name, seconds: spec.Seconds, failure: inOneLine(spec.Failed())}
 				if n.spec = match[1] == "It"; n.spec {
 					n.name = match[2]
 				}
@@ -168,7 +168,7 @@ func readNodes(suites []junit.Suite, directory string) []node {
 		}
 		n := node{pkg: name.pkg, name: name.test, seconds: max(0, test.Seconds-children[name]), spec: !within[name]}
 		if !failed[name] { // else what failed inside is reported
-			n.failure = firstLine(test.Failed())
+			n.failure = inOneLine(test.Failed())
 		}
 		nodes = append(nodes, n)
 	}
@@ -199,13 +199,16 @@ func packageOf(suite junit.Suite, directory string) string {
 	return strings.TrimPrefix(pkg, module)
 }
 
-// firstLine returns the first line of a failure that has text, or "".
-func firstLine(failure *junit.Message) string {
+// inOneLine returns why something failed, or "" if it did not. gotestsum has a test's output instead of a message.
+func inOneLine(failure *junit.Message) string {
 	if failure == nil {
 		return ""
 	}
-	for line := range strings.Lines(failure.Short + "\n" + failure.Full) {
-		if line = strings.TrimSpace(line); line != "" && line != "Failed" && !strings.HasPrefix(line, "=== ") {
+	if message := strings.Join(strings.Fields(failure.Short), " "); message != "" && message != "Failed" {
+		return message
+	}
+	for line := range strings.Lines(failure.Full) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "=== ") {
 			return line
 		}
 	}

@@ -73,7 +73,7 @@ func TestReadNodes(t *testing.T) {
 				{pkg: "up/behaviour", name: "TestPlain", seconds: 1, spec: true},
 				{pkg: "up/behaviour", name: "[BeforeSuite]", seconds: 3},
 				{pkg: "up/behaviour", name: "[DeferCleanup (Suite)]", seconds: 0.5},
-				{pkg: "up/behaviour", name: "builds", seconds: 6, spec: true, failure: "Expected"},
+				{pkg: "up/behaviour", name: "builds", seconds: 6, spec: true, failure: "Expected true"},
 			},
 		},
 		{
