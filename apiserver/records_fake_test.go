@@ -29,31 +29,39 @@ import (
 // recording is a server with a database of records, which specs fill as a controller would.
 type recording struct {
 	typed.ImagesV1alpha1Interface
+	*unreliable
 	store *records.Store
-	away  atomic.Bool // the database does not answer
+}
+
+// unreliable is a database that does not answer while specs say so.
+type unreliable struct {
+	*records.Connection
+	away atomic.Bool
+}
+
+func (u *unreliable) Store() (*records.Store, error) {
+	if u.away.Load() {
+		return nil, errors.New("connection refused")
+	}
+	return u.Connection.Store()
 }
 
 // startRecording starts a server that stops with the spec, or container, that it is called in.
 func startRecording(ctx SpecContext) *recording {
 	GinkgoHelper()
-	r := &recording{}
-	var err error
-	r.store, err = records.Open(ctx, "sqlite://"+filepath.Join(GinkgoT().TempDir(), "records.db"), records.Options{})
+	connection, err := records.Connect(ctx, "sqlite://"+filepath.Join(GinkgoT().TempDir(), "records.db"), nil)
 	Expect(err).NotTo(HaveOccurred())
-	source := func() (*records.Store, error) {
-		if r.away.Load() {
-			return nil, errors.New("connection refused")
-		}
-		return r.store, nil
-	}
+	store, err := connection.Store()
+	Expect(err).NotTo(HaveOccurred())
+	r := &recording{unreliable: &unreliable{Connection: connection}, store: store}
 	serverCtx, stop := context.WithCancel(context.Background())
 	running := start(serverCtx, apiserver.Register(builder.New("recording"), apiserver.Options{
-		Logs: logs, Records: func() (history.Source, error) { return source, nil },
+		Logs: logs, Records: func() (history.Connection, error) { return r.unreliable, nil },
 	}))
 	DeferCleanup(func() {
 		stop()
 		Expect(running.Wait()).To(Succeed())
-		Expect(r.store.Close()).To(Succeed())
+		Expect(connection.Close()).To(Succeed())
 	})
 	Expect(running.WaitReady(ctx)).To(Succeed())
 	config := running.ClientConfig()

@@ -36,9 +36,9 @@ type Options struct {
 	// LogArchive opens what has the logs that their pods do not have any more; nil is none. It is called once, before the
 	// server serves, and the archive is the caller's to close. Defaults to none.
 	LogArchive func() (*archive.Store, error)
-	// Records finds the database of records, by what it returns: that is asked for the open database again and again, and
-	// nil is none. It is called once, before the server serves, and the database is the caller's to close. Defaults to none.
-	Records func() (history.Source, error)
+	// Records finds the connection to the database of records; nil is none. It is called once, before the server serves, and
+	// the caller closes the connection. Defaults to none.
+	Records func() (history.Connection, error)
 	// Builders reads which builders the operator allows, for plans: those that the controllers are told of. It is called
 	// once, before the server serves. Defaults to none.
 	Builders func() (inputs.Builders, error)
@@ -54,7 +54,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
-	database := history.NewDatabase(options.Records, nil)
+	database := history.NewDatabase(options.Records)
 	edits := history.NewQueue(database, nil)
 	return server.
 		WithScheme(install.Install).

@@ -63,8 +63,8 @@ type Options struct {
 	Queue queue.Limits
 	// LogArchive is where logs are archived. Defaults to nowhere. It is the caller's to close.
 	LogArchive *archive.Store
-	// Records has the database that builds are recorded in. Defaults to none. It is the caller's to close.
-	Records records.Source
+	// Records is the connection to the database that builds are recorded in. Defaults to none. It is the caller's to close.
+	Records *records.Connection
 	// Registerer takes the metrics of builds. Defaults to one that nobody reads.
 	Registerer prometheus.Registerer
 }
@@ -188,7 +188,7 @@ func addRecords(mgr manager.Manager, options Options, given reconciliation.Optio
 	if err != nil {
 		return err
 	}
-	err = records.SetupWithManager(mgr, records.Options{Options: given, Source: options.Records, Metrics: measured})
+	err = records.SetupWithManager(mgr, records.Options{Options: given, Database: options.Records, Metrics: measured})
 	if err != nil {
 		return fmt.Errorf("controller of records: %w", err)
 	}

@@ -14,11 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/server/healthz"
-	"k8s.io/utils/clock"
-	testingclock "k8s.io/utils/clock/testing"
+	"k8s.io/klog/v2"
 
 	"goldsmith.dev/goldsmith/records"
 )
@@ -29,6 +29,8 @@ var errAway = errors.New("nobody answers")
 
 // switched is a database that is there or not, as a test says.
 type switched struct {
+	checks chan struct{} // each one is reported
+
 	mutex sync.Mutex
 	store *records.Store
 	err   error
@@ -40,13 +42,24 @@ func (s *switched) set(store *records.Store, err error) {
 	s.store, s.err = store, err
 }
 
-func (s *switched) get() (*records.Store, error) {
+func (s *switched) Store() (*records.Store, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.store, s.err
 }
 
-func (s *switched) source() (Source, error) { return s.get, nil }
+func (s *switched) Err() error {
+	_, err := s.Store()
+	return err
+}
+
+func (s *switched) Watch(ctx context.Context, observe func(context.Context, error)) {
+	for range s.checks {
+		observe(ctx, s.Err())
+	}
+}
+
+func (s *switched) find() (Connection, error) { return s, nil }
 
 func openStore(t *testing.T) *records.Store {
 	t.Helper()
@@ -62,9 +75,9 @@ func openStore(t *testing.T) *records.Store {
 	return store
 }
 
-func prepared(t *testing.T, find func() (Source, error), clocked clock.Clock) *Database {
+func prepared(t *testing.T, find func() (Connection, error)) *Database {
 	t.Helper()
-	database := NewDatabase(find, clocked)
+	database := NewDatabase(find)
 	if err := database.Prepare(); err != nil {
 		t.Fatal(err)
 	}
@@ -72,10 +85,11 @@ func prepared(t *testing.T, find func() (Source, error), clocked clock.Clock) *D
 }
 
 func TestNoDatabaseIsNoError(t *testing.T) {
-	for name, find := range map[string]func() (Source, error){
-		"nobody finds one": nil, "there is none": func() (Source, error) { return nil, nil },
+	for name, find := range map[string]func() (Connection, error){
+		"nobody finds one": nil, "there is none": func() (Connection, error) { return nil, nil },
+		"there is no connection": func() (Connection, error) { return Connect(nil), nil },
 	} {
-		database := NewDatabase(find, nil)
+		database := NewDatabase(find)
 		if err := database.Prepare(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -88,10 +102,10 @@ func TestNoDatabaseIsNoError(t *testing.T) {
 
 func TestADatabaseIsFoundOnce(t *testing.T) {
 	found := 0
-	database := NewDatabase(func() (Source, error) {
+	database := NewDatabase(func() (Connection, error) {
 		found++
 		return nil, errAway
-	}, nil)
+	})
 	for range 2 {
 		if err := database.Prepare(); !errors.Is(err, errAway) {
 			t.Errorf("got error %v", err)
@@ -102,54 +116,47 @@ func TestADatabaseIsFoundOnce(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatIsNotOpenYetIsAnError(t *testing.T) {
-	database := prepared(t, (&switched{}).source, nil)
-	if _, err := database.Store(); err == nil {
-		t.Error("there is no store and no error")
-	}
-}
-
 // TestReadyzReportsTheDatabase asks as somebody who probes the server, and as somebody who wants to know.
 func TestReadyzReportsTheDatabase(t *testing.T) {
 	g := NewWithT(t)
-	ctx, stop := context.WithCancel(t.Context())
-	clock := testingclock.NewFakeClock(noon)
-	database := &switched{}
-	database.set(openStore(t), nil)
-	watched := prepared(t, database.source, clock)
+	database := &switched{store: openStore(t)}
 	mux := http.NewServeMux()
-	healthz.InstallReadyzHandler(mux, healthz.PingHealthz, watched.Check())
-	get := func(path string) func() string {
-		return func() string {
-			answer := httptest.NewRecorder()
-			mux.ServeHTTP(answer, httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil))
-			return http.StatusText(answer.Code) + " " + answer.Body.String()
-		}
+	healthz.InstallReadyzHandler(mux, healthz.PingHealthz, prepared(t, database.find).Check())
+	get := func(path string) string {
+		answer := httptest.NewRecorder()
+		mux.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		return http.StatusText(answer.Code) + " " + answer.Body.String()
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		watched.Watch(ctx)
-	}()
-	pass := func() {
-		g.Eventually(clock.HasWaiters).WithTimeout(patience).Should(BeTrue())
-		clock.Step(lookInterval)
-	}
-	pass()
-	g.Expect(get("/readyz?verbose")()).To(And(HavePrefix("OK "), ContainSubstring("[+]records ok")))
-	g.Expect(get("/readyz/records")()).To(Equal("OK ok"))
+	g.Expect(get("/readyz?verbose")).To(And(HavePrefix("OK "), ContainSubstring("[+]records ok")))
+	g.Expect(get("/readyz/records")).To(Equal("OK ok"))
 
 	database.set(nil, errAway)
-	pass()
-	g.Eventually(get("/readyz/records")).WithTimeout(patience).Should(And(HavePrefix("Internal Server Error "), ContainSubstring(errAway.Error())))
-	g.Expect(get("/readyz")()).To(Equal("OK ok"), "the server is ready without it")
-	g.Expect(get("/readyz?verbose")()).To(And(HavePrefix("OK "), ContainSubstring("[+]records-away ok")))
+	g.Expect(get("/readyz/records")).To(And(HavePrefix("Internal Server Error "), ContainSubstring(errAway.Error())))
+	g.Expect(get("/readyz")).To(Equal("OK ok"), "the server is ready without it")
+	g.Expect(get("/readyz?verbose")).To(And(HavePrefix("OK "), ContainSubstring("[+]records-away ok")))
 
 	database.set(openStore(t), nil)
-	pass()
-	g.Eventually(get("/readyz/records")).WithTimeout(patience).Should(Equal("OK ok"))
-	stop()
-	g.Eventually(done).WithTimeout(patience).Should(BeClosed())
+	g.Expect(get("/readyz/records")).To(Equal("OK ok"))
+}
+
+func TestAnOutageIsLoggedOnce(t *testing.T) {
+	var logged []string
+	logger := funcr.New(func(_, line string) { logged = append(logged, line) }, funcr.Options{})
+	database := &switched{store: openStore(t), checks: make(chan struct{})}
+	watched, done := prepared(t, database.find), make(chan struct{})
+	go func() {
+		defer close(done)
+		watched.Watch(klog.NewContext(t.Context(), logger))
+	}()
+	for _, err := range []error{nil, errAway, errAway, nil, nil, errAway} {
+		database.set(nil, err)
+		database.checks <- struct{}{}
+		database.checks <- struct{}{} // the first one is reported by now
+	}
+	close(database.checks)
+	<-done
+	NewWithT(t).Expect(logged).To(HaveExactElements(
+		ContainSubstring("does not answer"), ContainSubstring("answers again"), ContainSubstring("does not answer")))
 }
 
 func TestErrorsOfTheDatabase(t *testing.T) {

@@ -55,7 +55,7 @@ func TestEditsAreRecordedInTheBackground(t *testing.T) {
 	g := NewWithT(t)
 	store := openStore(t)
 	database := &switched{store: store}
-	queue := NewQueue(prepared(t, database.source, nil), nil)
+	queue := NewQueue(prepared(t, database.find), nil)
 	stop := run(t, queue)
 	defer stop()
 	queue.Add(t.Context(), edit(2))
@@ -74,7 +74,7 @@ func TestEditsWaitForADatabaseThatIsAway(t *testing.T) {
 	g := NewWithT(t)
 	clock := testingclock.NewFakeClock(noon)
 	database := &switched{err: errAway}
-	queue := NewQueue(prepared(t, database.source, nil), clock)
+	queue := NewQueue(prepared(t, database.find), clock)
 	stop := run(t, queue)
 	defer stop()
 	queue.Add(t.Context(), edit(2))
@@ -95,7 +95,7 @@ func TestTooManyEditsAreDroppedAndCounted(t *testing.T) {
 	g := NewWithT(t)
 	store := openStore(t)
 	database := &switched{store: store}
-	queue := NewQueue(prepared(t, database.source, nil), nil)
+	queue := NewQueue(prepared(t, database.find), nil)
 	for generation := range queueLength + 3 { // nobody takes them yet
 		queue.Add(t.Context(), edit(int64(generation+2)))
 	}
@@ -109,7 +109,7 @@ func TestAnEditThatTheDatabaseRefusesKeepsNoOtherWaiting(t *testing.T) {
 	g := NewWithT(t)
 	store := openStore(t)
 	database := &switched{store: store}
-	queue := NewQueue(prepared(t, database.source, nil), nil)
+	queue := NewQueue(prepared(t, database.find), nil)
 	stop := run(t, queue)
 	defer stop()
 	nameless := edit(2)
@@ -125,7 +125,7 @@ func TestWhatWaitsIsWrittenWhenTheServerStops(t *testing.T) {
 	clock := testingclock.NewFakeClock(noon)
 	store := openStore(t)
 	database := &switched{err: errAway}
-	queue := NewQueue(prepared(t, database.source, nil), clock)
+	queue := NewQueue(prepared(t, database.find), clock)
 	stop := run(t, queue)
 	for generation := range 3 {
 		queue.Add(t.Context(), edit(int64(generation+2)))
@@ -140,7 +140,7 @@ func TestWhatWaitsIsWrittenWhenTheServerStops(t *testing.T) {
 func TestWhatCannotBeWrittenThenIsCounted(t *testing.T) {
 	g := NewWithT(t)
 	database := &switched{err: errAway}
-	queue := NewQueue(prepared(t, database.source, nil), testingclock.NewFakeClock(noon))
+	queue := NewQueue(prepared(t, database.find), testingclock.NewFakeClock(noon))
 	stop := run(t, queue)
 	for generation := range 3 {
 		queue.Add(t.Context(), edit(int64(generation+2)))
@@ -152,7 +152,7 @@ func TestWhatCannotBeWrittenThenIsCounted(t *testing.T) {
 func TestEditsOfRequestsThatAreStillServedAreRecorded(t *testing.T) {
 	g := NewWithT(t)
 	store := openStore(t)
-	queue := NewQueue(prepared(t, (&switched{store: store}).source, nil), nil)
+	queue := NewQueue(prepared(t, (&switched{store: store}).find), nil)
 	ctx, stopping := context.WithCancel(t.Context())
 	stopping()
 	go queue.Run(ctx)
@@ -166,7 +166,7 @@ func TestEditsOfRequestsThatAreStillServedAreRecorded(t *testing.T) {
 func TestAServerThatNeverServedClosesItsQueue(t *testing.T) {
 	g := NewWithT(t)
 	store := openStore(t)
-	queue := NewQueue(prepared(t, (&switched{store: store}).source, nil), nil)
+	queue := NewQueue(prepared(t, (&switched{store: store}).find), nil)
 	queue.Add(t.Context(), edit(2))
 	queue.Close()
 	queue.Close()
@@ -175,7 +175,7 @@ func TestAServerThatNeverServedClosesItsQueue(t *testing.T) {
 }
 
 func TestWithoutADatabaseNothingWaits(t *testing.T) {
-	queue := NewQueue(prepared(t, nil, nil), nil)
+	queue := NewQueue(prepared(t, nil), nil)
 	for generation := range queueLength + 1 {
 		queue.Add(t.Context(), edit(int64(generation)))
 	}
@@ -187,7 +187,7 @@ func TestWithoutADatabaseNothingWaits(t *testing.T) {
 func TestTheCountersAreRegistered(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	for range 2 { // of the second server of a process they are not seen
-		if err := NewQueue(prepared(t, nil, nil), nil).Register(registry); err != nil {
+		if err := NewQueue(prepared(t, nil), nil).Register(registry); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -25,17 +25,20 @@ import (
 
 func openRecords(t *testing.T) (*records.Store, *history.Database) {
 	t.Helper()
-	store, err := records.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "records.db"), records.Options{})
+	connection, err := records.Connect(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "records.db"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
+		if err := connection.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	source := func() (*records.Store, error) { return store, t.Context().Err() }
-	database := history.NewDatabase(func() (history.Source, error) { return source, nil }, nil)
+	store, err := connection.Store()
+	if err != nil {
+		t.Fatal(err)
+	}
+	database := history.NewDatabase(func() (history.Connection, error) { return connection, nil })
 	if err := database.Prepare(); err != nil {
 		t.Fatal(err)
 	}

@@ -29,11 +29,12 @@ import (
 func serve(t *testing.T) (typed.ImagesV1alpha1Interface, *records.Store) {
 	t.Helper()
 	g := NewWithT(t)
-	store, err := records.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "records.db"), records.Options{})
+	connection, err := records.Connect(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "records.db"), nil)
 	g.Expect(err).NotTo(HaveOccurred())
-	source := func() (*records.Store, error) { return store, t.Context().Err() }
+	store, err := connection.Store()
+	g.Expect(err).NotTo(HaveOccurred())
 	options, err := apiserver.Register(builder.New("reports"), apiserver.Options{
-		Records: func() (history.Source, error) { return source, nil },
+		Records: func() (history.Connection, error) { return connection, nil },
 	}).WithStorage(builder.Memory()).
 		WithBearerToken("token", &user.DefaultInfo{Name: "ada", Groups: []string{user.SystemPrivilegedGroup}}).
 		ToServerOptions()
@@ -47,7 +48,7 @@ func serve(t *testing.T) (typed.ImagesV1alpha1Interface, *records.Store) {
 	t.Cleanup(func() {
 		stop()
 		g.Expect(running.Wait()).To(Succeed())
-		g.Expect(store.Close()).To(Succeed())
+		g.Expect(connection.Close()).To(Succeed())
 	})
 	g.Expect(running.WaitReady(t.Context())).To(Succeed())
 	config := running.ClientConfig()

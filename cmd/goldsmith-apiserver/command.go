@@ -45,9 +45,9 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 	command, err := apiserver.Register(server, apiserver.Options{
 		Builders: registered.Read, Queue: limited.Read,
 		LogArchive: func() (*archive.Store, error) { return archived.Open(context.Background()) }, // for the life of the process
-		Records: func() (history.Source, error) {
-			database, err := recorded.Open(context.Background()) // for the life of the process, too
-			return database.Reader(), err
+		Records: func() (history.Connection, error) {
+			connection, err := recorded.Open(context.Background()) // for the life of the process, too
+			return history.Connect(connection), err
 		},
 	}).ToServerCommand()
 	if err != nil {

@@ -75,7 +75,7 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 		Metrics:       o.metrics(),
 		Registerer:    metrics.Registry,
 		LogArchive:    logs,
-		Records:       history.Source(),
+		Records:       history,
 	})
 	if err != nil {
 		return err

@@ -44,20 +44,15 @@ func (f *Flags) Complete(defaults string) {
 	}
 }
 
-// Open opens the database; nil where there is none. A server that cannot be reached, or that has the database of a newer
-// program, is tried again, and no error. Errors: an address that is none, a migration that fails, and a file that cannot be
-// used. Whoever opens it closes it.
-func (f *Flags) Open(ctx context.Context) (*Database, error) {
+// Open connects to the database as records.Connect does. It returns nil where there is none. The caller closes the connection.
+func (f *Flags) Open(ctx context.Context) (*records.Connection, error) {
 	f.Complete(None)
 	if f.Address == None {
 		return nil, nil
 	}
-	address := f.Address
-	database, err := open(ctx, address, func(ctx context.Context) (*records.Store, error) {
-		return records.Open(ctx, address, records.Options{})
-	}, retryInterval)
+	connection, err := records.Connect(ctx, f.Address, nil)
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
-	return database, nil
+	return connection, nil
 }

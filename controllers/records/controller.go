@@ -9,7 +9,6 @@
 package records
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -34,8 +33,6 @@ const (
 	workers = 4
 	// settle is how long the news of an object that goes on may wait: those that follow each other cost one write.
 	settle = time.Second
-	// defaultLookInterval is how often the database is asked whether it answers, and tried again while it does not.
-	defaultLookInterval = 10 * time.Second
 	// sweepInterval is how often records are deleted that were kept long enough.
 	sweepInterval = time.Hour
 )
@@ -55,23 +52,25 @@ type Store interface {
 
 var _ Store = (*database.Store)(nil)
 
-// Source returns the open database, or says why there is none now. It is asked again and again, and returns at once.
-type Source func() (Store, error)
+// Connection is the connection to the database. The name is for those that pass one on: they need no other use of the records.
+type Connection = database.Connection
 
 // Options of the controller. All are required.
 type Options struct {
 	reconciliation.Options
-	// Source has the database.
-	Source Source
+	// Database is the connection to the database.
+	Database *Connection
 	// Metrics measure it.
 	Metrics *metrics.Records
 
-	lookInterval time.Duration // set by tests
+	store func(*database.Store) Store // replaced by tests
 }
 
 // SetupWithManager adds the controller to a manager whose cache was made with package caches.
 func SetupWithManager(manager ctrl.Manager, options Options) error {
-	options.lookInterval = cmp.Or(options.lookInterval, defaultLookInterval)
+	if options.store == nil {
+		options.store = func(store *database.Store) Store { return store }
+	}
 	r := &reconciler{Options: options, cache: manager.GetCache(), memory: newMemory(), ready: make(chan struct{})}
 	if err := manager.Add(&keeper{reconciler: r}); err != nil {
 		return fmt.Errorf("adding what looks after the database: %w", err)

@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -34,22 +33,22 @@ type keeper struct {
 	swept time.Time
 }
 
-// Start looks until ctx is done.
+// Start brings the database up to date whenever it is checked, until ctx is done.
 func (k *keeper) Start(ctx context.Context) error {
 	select {
 	case <-k.ready:
 	case <-ctx.Done():
 		return nil
 	}
-	wait.UntilWithContext(ctx, k.look, k.lookInterval)
+	k.Database.Watch(ctx, k.keep)
 	return nil
 }
 
-// look asks the database how it is. Whenever it has come back, it is told of everything before it counts as up.
-func (k *keeper) look(ctx context.Context) {
-	store, err := k.Source()
+// keep takes the result of a check of the database. After an outage everything is written before the database counts as up.
+func (k *keeper) keep(ctx context.Context, err error) {
+	var store Store
 	if err == nil {
-		err = k.ask(ctx, store)
+		store, err = k.answering(ctx)
 	}
 	known, _ := k.memory.database()
 	if err == nil && known == nil {
@@ -70,13 +69,19 @@ func (k *keeper) look(ctx context.Context) {
 	}
 }
 
-func (k *keeper) ask(ctx context.Context, store Store) error {
+// answering returns the database once it has answered with its version, which a newer program may migrate at any time.
+func (k *keeper) answering(ctx context.Context) (Store, error) {
+	opened, err := k.Database.Store()
+	if err != nil {
+		return nil, err
+	}
+	store := k.store(opened)
 	version, err := store.SchemaVersion(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	k.Metrics.SchemaVersion.Set(float64(version))
-	return nil
+	return store, nil
 }
 
 // lost says that the database is away, and has the builds say so that wait for it.

@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/retry"
+	"k8s.io/utils/clock"
 	testingclock "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -50,6 +51,8 @@ var errAway = errors.New("nobody answers")
 // faulty is a database that can be away, that can refuse to be written to, and that counts what it is told.
 type faulty struct {
 	*database.Store
+	address string
+	clock   clock.PassiveClock
 
 	lock    sync.Mutex
 	away    bool
@@ -66,14 +69,20 @@ func (f *faulty) change(change func()) {
 	change()
 }
 
-func (f *faulty) source() (Store, error) {
+// open opens the database, unless there is none yet.
+func (f *faulty) open(ctx context.Context) (*database.Store, error) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	if f.missing {
 		return nil, errAway
 	}
-	return f, nil
+	return database.Open(ctx, f.address, database.Options{Clock: f.clock})
 }
+
+// hasty is a clock that waits for nothing long.
+type hasty struct{ clock.RealClock }
+
+func (hasty) After(time.Duration) <-chan time.Time { return time.After(20 * time.Millisecond) }
 
 // fault is what comes of a write of some builds.
 func (f *faulty) fault(builds ...*v1alpha1.ImageBuild) error {
@@ -171,10 +180,11 @@ func newWorld(t *testing.T) *world {
 	w.stored = apitest.New(v1alpha1.SchemeGroupVersion.WithKind("Image"), v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"))
 	t.Cleanup(w.stored.Close)
 	w.client = versioned.NewForConfigOrDie(w.stored.Config("test"))
-	store, err := database.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "records.db"), database.Options{Clock: w.clock})
+	address := "sqlite://" + filepath.Join(t.TempDir(), "records.db")
+	store, err := database.Open(t.Context(), address, database.Options{Clock: w.clock})
 	w.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(func() { w.Expect(store.Close()).To(Succeed()) })
-	w.records = &faulty{Store: store}
+	w.records = &faulty{Store: store, address: address, clock: w.clock}
 	return w
 }
 
@@ -191,9 +201,11 @@ func (w *world) run() (stop func()) {
 	w.Expect(err).NotTo(HaveOccurred())
 	w.metrics, err = metrics.NewRecords(prometheus.NewRegistry(), manager.GetCache(), manager.Elected(), w.clock)
 	w.Expect(err).NotTo(HaveOccurred())
+	connection := database.NewConnection(w.t.Context(), w.records.open, hasty{})
+	w.t.Cleanup(func() { w.Expect(connection.Close()).To(Succeed()) })
 	w.Expect(SetupWithManager(manager, Options{
-		Options: reconciliation.Options{Client: versioned.NewForConfigOrDie(given), Kube: kubernetes.NewForConfigOrDie(given), Clock: w.clock},
-		Source:  w.records.source, Metrics: w.metrics, lookInterval: 20 * time.Millisecond,
+		Options:  reconciliation.Options{Client: versioned.NewForConfigOrDie(given), Kube: kubernetes.NewForConfigOrDie(given), Clock: w.clock},
+		Database: connection, Metrics: w.metrics, store: func(*database.Store) Store { return w.records },
 	})).To(Succeed())
 	running, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

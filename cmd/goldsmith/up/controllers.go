@@ -31,7 +31,7 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 		Logger:   klog.Background(),
 
 		LogArchive: s.logs,
-		Records:    s.records.Source(),
+		Records:    s.records,
 	})
 	if err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)

@@ -6,11 +6,11 @@ import (
 	"context"
 	"net/url"
 
-	"goldsmith.dev/goldsmith/cmd/records"
+	"goldsmith.dev/goldsmith/records"
 )
 
 // openRecords opens the database of records: that which the flag or the environment names, or else a file of the data directory.
-func (o *Options) openRecords(ctx context.Context, data *dataDirectory) (*records.Database, error) {
+func (o *Options) openRecords(ctx context.Context, data *dataDirectory) (*records.Connection, error) {
 	named := o.Records
 	if named.Complete(""); named.Address == "" {
 		file, err := data.recordsFile()

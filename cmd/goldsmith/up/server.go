@@ -16,19 +16,19 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/limits"
-	"goldsmith.dev/goldsmith/cmd/records"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/records"
 )
 
 const serverName = "goldsmith"
 
 // describeServer describes the API server: what it serves, not yet where and to whom.
-func describeServer(allowed inputs.Builders, limited limits.Flags, archived *archive.Store, recorded *records.Database, logs corekinds.LogOpener) *builder.Server {
+func describeServer(allowed inputs.Builders, limited limits.Flags, archived *archive.Store, recorded *records.Connection, logs corekinds.LogOpener) *builder.Server {
 	options := apiserver.Options{
 		Builders:   func() (inputs.Builders, error) { return allowed, nil },
 		Queue:      limited.Read,
 		LogArchive: func() (*archive.Store, error) { return archived, nil },
-		Records:    func() (history.Source, error) { return recorded.Reader(), nil },
+		Records:    func() (history.Connection, error) { return history.Connect(recorded), nil },
 	}
 	return corekinds.Register(apiserver.Register(builder.New(serverName), options), logs)
 }

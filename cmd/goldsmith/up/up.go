@@ -12,7 +12,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/archive"
-	"goldsmith.dev/goldsmith/cmd/records"
+	"goldsmith.dev/goldsmith/records"
 )
 
 // Run serves until ctx is done, or until a part of it fails; then it stops everything. A clean stop is no error.
@@ -80,9 +80,9 @@ func Run(ctx context.Context, options Options) (err error) {
 type system struct {
 	options    Options
 	data       *dataDirectory
-	builders   map[string]string // path by name
-	logs       *archive.Store    // nil if logs are not archived
-	records    *records.Database // nil if builds are not recorded
+	builders   map[string]string   // path by name
+	logs       *archive.Store      // nil if logs are not archived
+	records    *records.Connection // nil if builds are not recorded
 	components *components
 	announced  bool
 }
