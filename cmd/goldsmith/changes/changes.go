@@ -5,10 +5,8 @@ package changes
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,22 +18,14 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/listing"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/output"
 )
-
-// defaultLimit is how many changes people read.
-const defaultLimit = 30
-
-type options struct {
-	uid    string
-	limit  int
-	format output.Format
-}
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
-	asked := &options{}
+	asked := &listing.Flags{}
 	command := &cobra.Command{
 		Use:   "changes IMAGE",
 		Short: "Show who changed which field of an image's spec from what to what, and when",
@@ -45,8 +35,8 @@ func NewCommand() *cobra.Command {
 		Args:              client.OneName("the name of an IMAGE"),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
-			if asked.limit < 0 {
-				return errors.New("--limit must be 0, which is no limit, or more")
+			if err := asked.Check(); err != nil {
+				return err
 			}
 			connection, err := flags.Connect(command.ErrOrStderr())
 			if err != nil {
@@ -56,38 +46,21 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().StringVar(&asked.uid, "uid", "", "the image IMAGE that had this metadata.uid, although it was deleted")
-	command.Flags().IntVar(&asked.limit, "limit", defaultLimit, "show at most this many changes; 0 is no limit")
-	asked.format.AddTo(command)
+	asked.AddTo(command, "changes", "the image IMAGE that had this metadata.uid, although it was deleted")
 	return command
 }
 
-func run(ctx context.Context, connection *client.Connection, image string, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
-	page := &v1alpha1.ImageChanges{}
-	changes, next, err := client.Pages(asked.limit, func(limit int, next string) ([]v1alpha1.ImageChange, string, error) {
-		page = &v1alpha1.ImageChanges{}
-		err := connection.ReadImage(ctx, image, "changes", map[string]string{"limit": strconv.Itoa(limit), "continue": next, "uid": asked.uid}, page)
-		return page.Items, page.Continue, err
-	})
-	if err != nil {
-		return err
+func run(ctx context.Context, connection *client.Connection, image string, asked *listing.Flags, clock clock.PassiveClock, out, told io.Writer) error {
+	changes := listing.Records[v1alpha1.ImageChange]{
+		Subresource: "changes",
+		NewPage: func() listing.Page[v1alpha1.ImageChange] {
+			page := &v1alpha1.ImageChanges{}
+			return listing.Page[v1alpha1.ImageChange]{Object: page, Items: &page.Items, Continue: &page.Continue}
+		},
+		None:  fmt.Sprintf("no change of image %s is recorded", image),
+		Print: func(changes []v1alpha1.ImageChange, out io.Writer) error { return table(changes, clock.Now(), out) },
 	}
-	if asked.format != "" {
-		page.Items, page.Continue = changes, next
-		if changes == nil {
-			page.Items = []v1alpha1.ImageChange{} // not null, for programs
-		}
-		return asked.format.Print(page, out)
-	}
-	if len(changes) == 0 {
-		_, err = fmt.Fprintf(told, "no change of image %s is recorded\n", image)
-		return err
-	}
-	if err := table(changes, clock.Now(), out); err != nil || next == "" {
-		return err
-	}
-	_, err = fmt.Fprintln(told, "there are more: --limit 0 shows all")
-	return err
+	return changes.Show(ctx, connection, image, asked, out, told)
 }
 
 // table prints changes as kubectl prints its tables.

@@ -5,10 +5,8 @@ package history
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,18 +18,14 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/listing"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/output"
 )
 
-// defaultLimit is how many builds people read.
-const defaultLimit = 30
-
 // options are what somebody wants to know. What builds have to fit is the server's to judge.
 type options struct {
-	uid, outcome, trigger, user, since, until string
-
-	limit  int
-	format output.Format
+	listing.Flags
+	outcome, trigger, user, since, until string
 }
 
 // NewCommand returns the verb.
@@ -49,8 +43,8 @@ func NewCommand() *cobra.Command {
 		Args:              client.OneName("the name of an IMAGE"),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
-			if asked.limit < 0 {
-				return errors.New("--limit must be 0, which is no limit, or more")
+			if err := asked.Check(); err != nil {
+				return err
 			}
 			connection, err := flags.Connect(command.ErrOrStderr())
 			if err != nil {
@@ -65,49 +59,30 @@ func NewCommand() *cobra.Command {
 }
 
 func (o *options) addTo(command *cobra.Command) {
+	o.AddTo(command, "builds", "the image IMAGE that had this metadata.uid, although it was deleted")
 	set := command.Flags()
-	set.StringVar(&o.uid, "uid", "", "the image IMAGE that had this metadata.uid, although it was deleted")
 	set.StringVar(&o.outcome, "outcome", "", "only builds in this phase, such as Succeeded, Failed or Cancelled")
 	set.StringVar(&o.trigger, "trigger", "", "only builds that were started by this: Created, SpecChange, BaseChange, Schedule, Manual or Rerun")
 	set.StringVar(&o.user, "user", "", "only builds that this user asked for")
 	set.StringVar(&o.since, "since", "", "only builds that were created since: a duration before now, such as 720h, or a time (RFC 3339)")
 	set.StringVar(&o.until, "until", "", "only builds that were created before: a duration before now, or a time (RFC 3339)")
-	set.IntVar(&o.limit, "limit", defaultLimit, "show at most this many builds; 0 is no limit")
-	o.format.AddTo(command)
 }
 
 func run(ctx context.Context, connection *client.Connection, image string, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
-	history := &v1alpha1.ImageHistory{}
-	builds, next, err := client.Pages(asked.limit, func(limit int, next string) ([]v1alpha1.BuildRecord, string, error) {
-		history = &v1alpha1.ImageHistory{}
-		err := connection.ReadImage(ctx, image, "history", map[string]string{
-			"limit": strconv.Itoa(limit), "continue": next, "uid": asked.uid, "outcome": asked.outcome, "trigger": asked.trigger,
-			"user": asked.user, "since": asked.since, "until": asked.until,
-		}, history)
-		return history.Items, history.Continue, err
-	})
-	if err != nil {
-		return err
+	builds := listing.Records[v1alpha1.BuildRecord]{
+		Subresource: "history",
+		Parameters: map[string]string{
+			"outcome": asked.outcome, "trigger": asked.trigger, "user": asked.user, "since": asked.since, "until": asked.until,
+		},
+		NewPage: func() listing.Page[v1alpha1.BuildRecord] {
+			page := &v1alpha1.ImageHistory{}
+			return listing.Page[v1alpha1.BuildRecord]{Object: page, Items: &page.Items, Continue: &page.Continue}
+		},
+		None:  fmt.Sprintf("no such build of image %s is recorded", image),
+		Print: func(builds []v1alpha1.BuildRecord, out io.Writer) error { return table(builds, clock.Now(), out) },
+		Names: names,
 	}
-	if asked.format == output.Name {
-		return names(builds, out)
-	}
-	if asked.format != "" {
-		history.Items, history.Continue = builds, next
-		if builds == nil {
-			history.Items = []v1alpha1.BuildRecord{} // not null, for programs
-		}
-		return asked.format.Print(history, out)
-	}
-	if len(builds) == 0 {
-		_, err = fmt.Fprintf(told, "no such build of image %s is recorded\n", image)
-		return err
-	}
-	if err := table(builds, clock.Now(), out); err != nil || next == "" {
-		return err
-	}
-	_, err = fmt.Fprintln(told, "there are more: --limit 0 shows all")
-	return err
+	return builds.Show(ctx, connection, image, &asked.Flags, out, told)
 }
 
 // names prints the names of builds as those that are there are named, so that they can be given to other programs.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,16 +16,13 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/listing"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/output"
 )
 
-// defaultLimit is how many notes people read.
-const defaultLimit = 30
-
 type options struct {
-	uid, id string
-	limit   int
-	format  output.Format
+	listing.Flags
+	id string
 }
 
 // NewCommand returns the verb.
@@ -43,58 +39,41 @@ func NewCommand() *cobra.Command {
 		Args:              client.Names("the name of an IMAGE, and maybe a TEXT", 1, 2),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
-			if asked.limit < 0 {
-				return errors.New("--limit must be 0, which is no limit, or more")
+			if err := asked.Check(); err != nil {
+				return err
 			}
 			connection, err := flags.Connect(command.ErrOrStderr())
 			if err != nil {
 				return err
 			}
 			if len(args) == 1 {
-				return show(command.Context(), connection, args[0], asked, command.OutOrStdout(), command.ErrOrStderr())
+				return show(command.Context(), connection, args[0], &asked.Flags, command.OutOrStdout(), command.ErrOrStderr())
 			}
 			return add(command.Context(), connection, args[0], args[1], asked, command.OutOrStdout())
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().StringVar(&asked.uid, "uid", "", "show those about the image IMAGE that had this metadata.uid, although it was deleted")
+	asked.AddTo(command, "notes", "show those about the image IMAGE that had this metadata.uid, although it was deleted")
 	command.Flags().StringVar(&asked.id, "id", "", "a name of your own for the note: sent again, it is the same note; a random one by default")
-	command.Flags().IntVar(&asked.limit, "limit", defaultLimit, "show at most this many notes; 0 is no limit")
-	asked.format.AddTo(command)
 	return command
 }
 
-func show(ctx context.Context, connection *client.Connection, image string, asked *options, out, told io.Writer) error {
-	list := &v1alpha1.ImageNoteList{}
-	notes, next, err := client.Pages(asked.limit, func(limit int, next string) ([]v1alpha1.ImageNote, string, error) {
-		list = &v1alpha1.ImageNoteList{}
-		err := connection.ReadImage(ctx, image, "notes", map[string]string{"limit": strconv.Itoa(limit), "continue": next, "uid": asked.uid}, list)
-		return list.Items, list.Continue, err
-	})
-	if err != nil {
-		return err
+func show(ctx context.Context, connection *client.Connection, image string, asked *listing.Flags, out, told io.Writer) error {
+	notes := listing.Records[v1alpha1.ImageNote]{
+		Subresource: "notes",
+		NewPage: func() listing.Page[v1alpha1.ImageNote] {
+			page := &v1alpha1.ImageNoteList{}
+			return listing.Page[v1alpha1.ImageNote]{Object: page, Items: &page.Items, Continue: &page.Continue}
+		},
+		None:  fmt.Sprintf("nothing was noted about image %s", image),
+		Print: describe,
 	}
-	if asked.format != "" {
-		list.Items, list.Continue = notes, next
-		if notes == nil {
-			list.Items = []v1alpha1.ImageNote{} // not null, for programs
-		}
-		return asked.format.Print(list, out)
-	}
-	if len(notes) == 0 {
-		_, err = fmt.Fprintf(told, "nothing was noted about image %s\n", image)
-		return err
-	}
-	if err := describe(notes, out); err != nil || next == "" {
-		return err
-	}
-	_, err = fmt.Fprintln(told, "there are more: --limit 0 shows all")
-	return err
+	return notes.Show(ctx, connection, image, asked, out, told)
 }
 
 // add sends a note, and shows it as it is recorded.
 func add(ctx context.Context, connection *client.Connection, image, text string, asked *options, out io.Writer) error {
-	if asked.uid != "" {
+	if asked.UID != "" {
 		return errors.New("--uid is for showing notes: nothing is noted about an image that was deleted")
 	}
 	note := &v1alpha1.ImageNote{NoteRecord: v1alpha1.NoteRecord{ID: asked.id, Text: text}}
@@ -106,8 +85,8 @@ func add(ctx context.Context, connection *client.Connection, image, text string,
 		return fmt.Errorf("no image named %s in namespace %s", image, connection.Namespace)
 	case err != nil:
 		return fmt.Errorf("note something about image %s: %w", image, err)
-	case asked.format != "":
-		return asked.format.Print(recorded, out)
+	case asked.Format != "":
+		return asked.Format.Print(recorded, out)
 	}
 	return describe([]v1alpha1.ImageNote{*recorded}, out)
 }
