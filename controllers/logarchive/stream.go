@@ -14,11 +14,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/state"
@@ -125,7 +125,7 @@ func (s *stream) isLost(ctx context.Context, err error) bool {
 func (s *stream) getPod(ctx context.Context) (*corev1.Pod, error) {
 	pod, err := s.Kube.CoreV1().Pods(s.build.Namespace).Get(ctx, s.pod, metav1.GetOptions{})
 	switch {
-	case apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse):
+	case notfound.Object(err):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("getting pod %s: %w", s.pod, err)

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -16,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
@@ -82,6 +82,5 @@ func (q *Queue) caughtUp(ctx context.Context, build *metav1.PartialObjectMetadat
 	stored := &metav1.PartialObjectMetadata{}
 	stored.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"))
 	err := q.API.Get(ctx, key, stored)
-	isGone := apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) // that one is of no API
-	return isGone || err == nil && stored.UID != build.UID
+	return notfound.Object(err) || err == nil && stored.UID != build.UID
 }

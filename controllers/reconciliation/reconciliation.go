@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -109,8 +110,8 @@ func Result(kind string, request ctrl.Request, result ctrl.Result, err error) (c
 	}
 }
 
-// away says whether nobody answered for an API. Without its APIService that is a 404 which is not about any object.
+// away says whether nobody answered for an API. Without its APIService an API answers 404 for every object.
 func away(err error) bool {
 	return apierrors.IsServiceUnavailable(err) || utilnet.IsConnectionRefused(err) ||
-		apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+		notfound.API(err)
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -90,7 +91,7 @@ func (s Sources) base(ctx context.Context, namespace string, ref *v1alpha1.BaseI
 	}
 	image, err := s.Bases(ctx, namespace, ref.Name)
 	switch {
-	case apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse): // that one is of no API
+	case notfound.Object(err):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("reading base image %s/%s: %w", namespace, ref.Name, err)

@@ -6,14 +6,15 @@ import (
 	"errors"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/notfound"
 )
 
 // IsNotFound says whether the server told that it has no such object. A 404 may also be about another object that the
 // request needs, or come from a server that does not have the API.
 func IsNotFound(err error, resource, name string) bool {
 	var status apierrors.APIStatus
-	if !apierrors.IsNotFound(err) || !errors.As(err, &status) || apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) {
+	if !notfound.Object(err) || !errors.As(err, &status) {
 		return false
 	}
 	missing := status.Status().Details

@@ -6,10 +6,11 @@ import (
 	"context"
 	"slices"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+
+	"goldsmith.dev/goldsmith/apis/notfound"
 )
 
 // ownerState is what an owner reference means for the object that carries it.
@@ -45,7 +46,7 @@ func (o *owners) state(ctx context.Context, n node, reference metav1.OwnerRefere
 	}
 	live, err := o.client(id).Get(ctx, id.name, metav1.GetOptions{})
 	switch {
-	case isAbsent(err), err == nil && live.UID != reference.UID:
+	case notfound.Object(err), err == nil && live.UID != reference.UID:
 		o.absences.Add(missing, nil)
 		return ownerGone, nil
 	case err != nil:
@@ -53,11 +54,6 @@ func (o *owners) state(ctx context.Context, n node, reference metav1.OwnerRefere
 	default:
 		return stateOf(node{id, &live.ObjectMeta}), nil
 	}
-}
-
-// isAbsent tells the API's own 404 from one that something else answered, which says nothing about the object.
-func isAbsent(err error) bool {
-	return apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
 func stateOf(owner node) ownerState {
