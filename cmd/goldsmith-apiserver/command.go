@@ -16,10 +16,10 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/archive"
-	"goldsmith.dev/goldsmith/cmd/builders"
-	"goldsmith.dev/goldsmith/cmd/limits"
-	"goldsmith.dev/goldsmith/cmd/logarchive"
-	"goldsmith.dev/goldsmith/cmd/records"
+	"goldsmith.dev/goldsmith/cmd/internal/builders"
+	"goldsmith.dev/goldsmith/cmd/internal/limits"
+	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
+	"goldsmith.dev/goldsmith/cmd/internal/records"
 )
 
 // version is stamped by the build.

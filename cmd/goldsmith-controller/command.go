@@ -12,10 +12,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"goldsmith.dev/goldsmith/cmd/builders"
-	"goldsmith.dev/goldsmith/cmd/limits"
-	"goldsmith.dev/goldsmith/cmd/logarchive"
-	"goldsmith.dev/goldsmith/cmd/records"
+	"goldsmith.dev/goldsmith/cmd/internal/builders"
+	"goldsmith.dev/goldsmith/cmd/internal/limits"
+	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
+	"goldsmith.dev/goldsmith/cmd/internal/records"
 	"goldsmith.dev/goldsmith/controllers/certificates"
 )
 

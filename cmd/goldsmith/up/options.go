@@ -16,9 +16,9 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 
-	"goldsmith.dev/goldsmith/cmd/limits"
-	"goldsmith.dev/goldsmith/cmd/logarchive"
-	"goldsmith.dev/goldsmith/cmd/records"
+	"goldsmith.dev/goldsmith/cmd/internal/limits"
+	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
+	"goldsmith.dev/goldsmith/cmd/internal/records"
 )
 
 // Options say how to run. The zero value of each is its default.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"goldsmith.dev/goldsmith/cmd/records"
+	"goldsmith.dev/goldsmith/cmd/internal/records"
 )
 
 func TestRecordsAreInTheDataDirectoryUnlessSomebodySaysOtherwise(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/archive"
-	"goldsmith.dev/goldsmith/cmd/limits"
+	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/records"
 )

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"goldsmith.dev/goldsmith/cmd/limits"
+	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
