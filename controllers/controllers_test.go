@@ -25,8 +25,8 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers"
-	"goldsmith.dev/goldsmith/controllers/apitest"
 	"goldsmith.dev/goldsmith/controllers/election"
+	"goldsmith.dev/goldsmith/controllers/internal/apitest"
 )
 
 const (

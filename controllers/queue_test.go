@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers"
-	"goldsmith.dev/goldsmith/controllers/apitest"
+	"goldsmith.dev/goldsmith/controllers/internal/apitest"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/queue"
 	"goldsmith.dev/goldsmith/jobs/render"

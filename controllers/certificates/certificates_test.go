@@ -25,9 +25,9 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"goldsmith.dev/goldsmith/controllers/apitest"
 	"goldsmith.dev/goldsmith/controllers/certificates"
 	"goldsmith.dev/goldsmith/controllers/election"
+	"goldsmith.dev/goldsmith/controllers/internal/apitest"
 	"goldsmith.dev/goldsmith/controllers/waiting"
 	"goldsmith.dev/goldsmith/e2e/junit"
 )

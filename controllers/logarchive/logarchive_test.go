@@ -19,7 +19,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/archive"
-	"goldsmith.dev/goldsmith/controllers/apitest"
+	"goldsmith.dev/goldsmith/controllers/internal/apitest"
 )
 
 // linesFrom are lines of a log, numbered and each with a time of its own.

@@ -24,8 +24,8 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/controllers/apitest"
 	"goldsmith.dev/goldsmith/controllers/caches"
+	"goldsmith.dev/goldsmith/controllers/internal/apitest"
 	"goldsmith.dev/goldsmith/controllers/metrics"
 	admission "goldsmith.dev/goldsmith/controllers/queue"
 	"goldsmith.dev/goldsmith/jobs/queue"

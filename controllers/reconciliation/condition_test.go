@@ -15,7 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/controllers/apitest"
+	"goldsmith.dev/goldsmith/controllers/internal/apitest"
 )
 
 func TestAConditionIsSaidOnce(t *testing.T) {

@@ -28,8 +28,8 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/controllers/apitest"
 	"goldsmith.dev/goldsmith/controllers/caches"
+	"goldsmith.dev/goldsmith/controllers/internal/apitest"
 	"goldsmith.dev/goldsmith/controllers/metrics"
 	"goldsmith.dev/goldsmith/controllers/reconciliation"
 	database "goldsmith.dev/goldsmith/records"
