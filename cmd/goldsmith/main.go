@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"goldsmith.dev/goldsmith/cmd/goldsmith/exit"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 )
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"goldsmith.dev/goldsmith/cmd/goldsmith/exit"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 )
 
 func TestEveryShellHasACompletion(t *testing.T) {

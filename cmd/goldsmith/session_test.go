@@ -17,8 +17,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/exit"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 )
 
 // session is a shell.

@@ -16,10 +16,10 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/completion"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/listing"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/output"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/listing"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 // NewCommand returns the verb.

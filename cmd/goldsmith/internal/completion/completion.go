@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
 const (

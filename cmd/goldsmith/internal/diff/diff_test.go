@@ -17,7 +17,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
 func TestADatabaseThatIsAwayIsAskedOnce(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
 func TestFlagsBecomeQueryParametersOnlyIfGiven(t *testing.T) {

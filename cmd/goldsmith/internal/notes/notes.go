@@ -14,10 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/completion"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/listing"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/output"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/listing"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 type options struct {

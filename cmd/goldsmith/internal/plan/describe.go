@@ -16,7 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/output"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 // describe writes a plan for people: a headline, and below it what there is to say, aligned.

@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
 // document is an Image in a file.

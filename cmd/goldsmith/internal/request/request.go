@@ -13,10 +13,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/exit"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/logs"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/output"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/logs"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 // Flags are what a user may say about a request for a build.

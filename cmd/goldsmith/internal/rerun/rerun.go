@@ -12,10 +12,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/completion"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/exit"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/request"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/request"
 )
 
 // NewCommand returns the verb.

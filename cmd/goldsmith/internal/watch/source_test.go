@@ -21,7 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
-	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
 // server answers one request after the other as a script says. A request that the script does not foresee stops the

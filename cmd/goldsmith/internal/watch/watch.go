@@ -14,8 +14,8 @@ import (
 	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/utils/clock"
 
-	"goldsmith.dev/goldsmith/cmd/goldsmith/client"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
 )
 
 // NewCommand returns the verb.
