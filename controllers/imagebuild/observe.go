@@ -20,7 +20,7 @@ import (
 
 // observe collects what the state machine asks for. What the cache does not have is asked of the API before it counts
 // as gone. If the build itself turns out to be older than what is stored, that one is returned instead.
-func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, seen *sight) (observed state.Observed, stale *v1alpha1.ImageBuild, err error) {
+func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, seen *observation) (observed state.Observed, stale *v1alpha1.ImageBuild, err error) {
 	observed = state.Observed{Build: build, Rejected: seen.rejected, Now: r.Clock.Now()}
 	if state.Waits(build) {
 		return observed, nil, r.observeWaiting(ctx, &observed)
@@ -62,7 +62,7 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 
 // observeRefusal finds out why the attempt's Job has no pod. Events are nothing that a cache is kept of: they are many,
 // and hardly ever asked for.
-func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observed, seen *sight) error {
+func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observed, seen *observation) error {
 	job := observed.Job
 	if seen.lookedAt == job.UID {
 		observed.Refused = seen.refused
@@ -105,7 +105,7 @@ func (r *reconciler) observeWaiting(ctx context.Context, observed *state.Observe
 }
 
 // job finds the Job of an attempt.
-func (r *reconciler) job(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, seen *sight) (*batchv1.Job, error) {
+func (r *reconciler) job(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, seen *observation) (*batchv1.Job, error) {
 	if seen.job != nil && seen.job.Name == attempt.JobName {
 		return seen.job, nil
 	}

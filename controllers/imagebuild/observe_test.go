@@ -62,7 +62,7 @@ func TestRefusalIsAskedOfTheEvents(t *testing.T) {
 			}
 			r := &reconciler{Options: Options{Options: reconciliation.Options{Kube: kube}}}
 			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1-abc", UID: "job-uid"}}
-			seen := &sight{}
+			seen := &observation{}
 			for range 2 { // what was learnt holds for the rest of the reconciliation
 				observed := state.Observed{Job: job}
 				err := r.observeRefusal(context.Background(), &observed, seen)
@@ -133,7 +133,7 @@ func TestJobOfALostPodIsAskedOfTheAPI(t *testing.T) {
 			build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1"}}
 			build.Status.Phase = test.phase
 			build.Status.Attempts = []v1alpha1.BuildAttempt{{JobName: job.Name, JobUID: job.UID, PodName: "web-1-abc-x", PodUID: "pod-uid"}}
-			observed, _, err := r.observe(t.Context(), build, &sight{fresh: true})
+			observed, _, err := r.observe(t.Context(), build, &observation{fresh: true})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -41,8 +41,8 @@ type reconciler struct {
 	written sync.Map // of types.NamespacedName to *v1alpha1.ImageBuild
 }
 
-// sight is what a reconciliation knows of the world besides the build.
-type sight struct {
+// observation is what a reconciliation has learned besides the build.
+type observation struct {
 	// fresh is true once the build was read from, or written to, the API itself and not the cache.
 	fresh    bool
 	job      *batchv1.Job
@@ -58,12 +58,12 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	result, err := r.proceed(ctx, build, sight{})
+	result, err := r.proceed(ctx, build, observation{})
 	for again := 0; apierrors.IsConflict(err) && again < conflicts; again++ {
 		// Somebody else has written, as the builder of a build does that runs: what is stored now is looked at at once.
 		r.written.Delete(request.NamespacedName)
 		if build, err = r.Client.ImagesV1alpha1().ImageBuilds(request.Namespace).Get(ctx, request.Name, metav1.GetOptions{}); err == nil {
-			result, err = r.proceed(ctx, build, sight{fresh: true})
+			result, err = r.proceed(ctx, build, observation{fresh: true})
 		}
 	}
 	if err != nil {
@@ -89,7 +89,7 @@ func (r *reconciler) latest(ctx context.Context, key types.NamespacedName) (*v1a
 	return build, err
 }
 
-func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, seen sight) (ctrl.Result, error) {
+func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, seen observation) (ctrl.Result, error) {
 	v1alpha1.SetObjectDefaults_ImageBuild(build) // it has them, unless it was stored before there was such a field
 	for build.DeletionTimestamp == nil {
 		observed, stale, err := r.observe(ctx, build, &seen)
@@ -105,10 +105,10 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 			if build, err = r.store(ctx, build, observed.Pod, decision.Status); err != nil {
 				return ctrl.Result{}, err
 			}
-			seen = sight{fresh: true, lookedAt: seen.lookedAt, refused: seen.refused}
+			seen = observation{fresh: true, lookedAt: seen.lookedAt, refused: seen.refused}
 			continue
 		}
-		again, err := r.act(ctx, build, observed, decision.Action, &seen)
+		again, err := r.perform(ctx, build, observed, decision.Action, &seen)
 		if err != nil {
 			return ctrl.Result{}, fmt.Errorf("%s: %w", decision.Action, err)
 		}

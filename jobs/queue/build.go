@@ -82,8 +82,8 @@ func Of(build *v1alpha1.ImageBuild) (Build, bool) {
 	return view, true
 }
 
-// older says whether one build has waited longer than another.
-func older(a, b *Build) bool {
+// waitedLonger says whether one build has waited longer than another.
+func waitedLonger(a, b *Build) bool {
 	return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name)) < 0
 }
 
@@ -92,7 +92,7 @@ func before(a, b *Build) bool {
 	if a.Priority != b.Priority {
 		return a.Priority > b.Priority
 	}
-	return older(a, b)
+	return waitedLonger(a, b)
 }
 
 // numbered says whether one build of an Image goes before another.
@@ -100,5 +100,5 @@ func numbered(a, b *Build) bool {
 	if a.Number != b.Number {
 		return a.Number < b.Number
 	}
-	return older(a, b)
+	return waitedLonger(a, b)
 }

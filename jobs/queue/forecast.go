@@ -108,9 +108,9 @@ func (p *play) addRest() {
 	}
 	slices.SortFunc(rest, func(a, b *Build) int {
 		switch {
-		case older(a, b):
+		case waitedLonger(a, b):
 			return -1
-		case older(b, a):
+		case waitedLonger(b, a):
 			return 1
 		}
 		return 0

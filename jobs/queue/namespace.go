@@ -22,15 +22,15 @@ type namespace struct {
 	builds int // of any state
 	active int // of those that count
 	// Those that could be admitted if there were no limits, in the order of rank and of age.
-	ranked, aged pile[*entry]
+	ranked, aged indexedHeap[*entry]
 	place        int // among the contenders
 }
 
 func newNamespace(name string) *namespace {
 	return &namespace{
 		name:   name,
-		ranked: pile[*entry]{before: func(a, b *entry) bool { return before(&a.Build, &b.Build) }, place: func(e *entry) *int { return &e.byRank }},
-		aged:   pile[*entry]{before: olderEntry, place: placeByAge},
+		ranked: indexedHeap[*entry]{before: func(a, b *entry) bool { return before(&a.Build, &b.Build) }, place: func(e *entry) *int { return &e.byRank }},
+		aged:   indexedHeap[*entry]{before: entryWaitedLonger, place: placeByAge},
 	}
 }
 

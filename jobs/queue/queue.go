@@ -25,9 +25,9 @@ type Queue struct {
 	images     map[types.UID]*image
 	namespaces map[string]*namespace
 	// contenders are the namespaces that have a build to admit and may run one more.
-	contenders pile[*namespace]
+	contenders indexedHeap[*namespace]
 	// external are builds to admit that no limit is about.
-	external pile[*entry]
+	external indexedHeap[*entry]
 }
 
 // entry is a build in the queue.
@@ -35,14 +35,14 @@ type entry struct {
 	Build
 	namespace *namespace
 	image     *image // nil for a build created directly
-	// Places in the piles of its namespace, or the external one, and of its Image.
+	// Places in the heaps of its namespace, or the external one, and of its Image.
 	byRank, byAge, byNumber int
 }
 
 // image is what the builds of one Image know of each other.
 type image struct {
 	active  int
-	waiting pile[*entry] // by number
+	waiting indexedHeap[*entry] // by number
 }
 
 // New makes an empty queue.
@@ -52,8 +52,8 @@ func New(limits Limits) *Queue {
 		builds:     map[Key]*entry{},
 		images:     map[types.UID]*image{},
 		namespaces: map[string]*namespace{},
-		contenders: pile[*namespace]{before: fairer, place: func(n *namespace) *int { return &n.place }},
-		external:   pile[*entry]{before: olderEntry, place: placeByAge},
+		contenders: indexedHeap[*namespace]{before: fairer, place: func(n *namespace) *int { return &n.place }},
+		external:   indexedHeap[*entry]{before: entryWaitedLonger, place: placeByAge},
 	}
 }
 
@@ -191,7 +191,7 @@ func (e *entry) behind() bool {
 func (q *Queue) imageOf(uid types.UID) *image {
 	known, ok := q.images[uid]
 	if !ok {
-		known = &image{waiting: pile[*entry]{
+		known = &image{waiting: indexedHeap[*entry]{
 			before: func(a, b *entry) bool { return numbered(&a.Build, &b.Build) },
 			place:  func(e *entry) *int { return &e.byNumber },
 		}}
@@ -200,6 +200,6 @@ func (q *Queue) imageOf(uid types.UID) *image {
 	return known
 }
 
-func olderEntry(a, b *entry) bool { return older(&a.Build, &b.Build) }
+func entryWaitedLonger(a, b *entry) bool { return waitedLonger(&a.Build, &b.Build) }
 
 func placeByAge(e *entry) *int { return &e.byAge }

@@ -51,7 +51,7 @@ type bench struct {
 	*program
 	ctx    context.Context
 	inputs v1alpha1.BuildInputs // of what it creates
-	seen   *sightings
+	seen   *observations
 }
 
 func newBench(b *testing.B, watched ...string) *bench {
@@ -74,14 +74,14 @@ func writeIdleBuilder(b *testing.B, directory string) string {
 
 func startBench(b *testing.B, program, data string, flags []string, watched ...string) *bench {
 	b.Helper()
-	server := &bench{ctx: b.Context(), inputs: idleInputs(), seen: &sightings{versions: map[string]int{}, first: map[string]time.Time{}, ended: map[string]time.Time{}}}
+	server := &bench{ctx: b.Context(), inputs: idleInputs(), seen: &observations{versions: map[string]int{}, first: map[string]time.Time{}, ended: map[string]time.Time{}}}
 	server.program = startProgram(b, program, data, flags...)
 	server.watch(b, watched)
 	return server
 }
 
-// sightings is what watches told: how often each object was written, when it was first seen, and when it had ended.
-type sightings struct {
+// observations is what watches told: how often each object was written, when it was first seen, and when it had ended.
+type observations struct {
 	mutex    sync.Mutex
 	changed  sync.Cond
 	versions map[string]int
@@ -89,7 +89,7 @@ type sightings struct {
 	ended    map[string]time.Time
 }
 
-func (s *sightings) add(event watch.Event, at time.Time) {
+func (s *observations) add(event watch.Event, at time.Time) {
 	object, ok := event.Object.(metav1.Object)
 	if !ok || event.Type != watch.Added && event.Type != watch.Modified {
 		return
@@ -122,7 +122,7 @@ func hasEnded(object runtime.Object) bool {
 }
 
 // await returns when all of these have ended.
-func (s *sightings) await(keys []string) {
+func (s *observations) await(keys []string) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for _, key := range keys {
@@ -369,7 +369,7 @@ func BenchmarkWrites(b *testing.B) {
 }
 
 // count is how many versions of objects there were.
-func (s *sightings) count(kind, prefix string) (versions float64) {
+func (s *observations) count(kind, prefix string) (versions float64) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for key, n := range s.versions {

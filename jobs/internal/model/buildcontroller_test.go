@@ -15,8 +15,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-// sight is what a look at a build knows of the world besides the build.
-type sight struct {
+// observation is what a reconciliation has learned besides the build.
+type observation struct {
 	fresh    bool
 	job      *batchv1.Job
 	rejected string
@@ -30,7 +30,7 @@ func (p *process) lookAtBuild(name string) {
 	if !ok {
 		return
 	}
-	err := p.proceed(build, sight{})
+	err := p.proceed(build, observation{})
 	for again := 0; errors.Is(err, errConflict) && again < 5; again++ {
 		delete(p.written, name)
 		p.request()
@@ -39,7 +39,7 @@ func (p *process) lookAtBuild(name string) {
 			err = errNotFound
 			break
 		}
-		err = p.proceed(live, sight{fresh: true})
+		err = p.proceed(live, observation{fresh: true})
 	}
 	if err != nil {
 		p.ledger.Release(keyFor(build))
@@ -57,7 +57,7 @@ func keyFor(build *v1alpha1.ImageBuild) queue.Key {
 func (p *process) latest(name string) (*v1alpha1.ImageBuild, bool) {
 	build, ok := p.buildCache.get(name)
 	if written := p.written[name]; written != nil {
-		if ok && written.UID == build.UID && older(build.ResourceVersion, written.ResourceVersion) {
+		if ok && written.UID == build.UID && olderVersion(build.ResourceVersion, written.ResourceVersion) {
 			return written, true
 		}
 		delete(p.written, name)
@@ -65,15 +65,15 @@ func (p *process) latest(name string) (*v1alpha1.ImageBuild, bool) {
 	return build, ok
 }
 
-// older compares resource versions, which are numbers without leading zeros.
-func older(a, b string) bool {
+// olderVersion compares resource versions, which are numbers without leading zeros.
+func olderVersion(a, b string) bool {
 	if len(a) != len(b) {
 		return len(a) < len(b)
 	}
 	return a < b
 }
 
-func (p *process) proceed(build *v1alpha1.ImageBuild, seen sight) error {
+func (p *process) proceed(build *v1alpha1.ImageBuild, seen observation) error {
 	for {
 		observed, stale, err := p.observe(build, &seen)
 		if err != nil {
@@ -88,10 +88,10 @@ func (p *process) proceed(build *v1alpha1.ImageBuild, seen sight) error {
 			if build, err = p.store(build, p.mutate(build, decision.Status)); err != nil {
 				return err
 			}
-			seen = sight{fresh: true, lookedAt: seen.lookedAt, refused: seen.refused}
+			seen = observation{fresh: true, lookedAt: seen.lookedAt, refused: seen.refused}
 			continue
 		}
-		again, err := p.act(build, observed, decision.Action, &seen)
+		again, err := p.perform(build, observed, decision.Action, &seen)
 		if err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func (p *process) store(build *v1alpha1.ImageBuild, status v1alpha1.ImageBuildSt
 	if p.mutant == actsFirst && len(status.Attempts) > len(build.Status.Attempts) {
 		intended := *build
 		intended.Status = status
-		if _, err := p.makeJob(&intended, &sight{}); err != nil {
+		if _, err := p.makeJob(&intended, &observation{}); err != nil {
 			return nil, err
 		}
 	}
@@ -184,7 +184,7 @@ func (p *process) admit(except string) {
 	}
 }
 
-func (p *process) act(build *v1alpha1.ImageBuild, observed state.Observed, action state.Action, seen *sight) (bool, error) {
+func (p *process) perform(build *v1alpha1.ImageBuild, observed state.Observed, action state.Action, seen *observation) (bool, error) {
 	switch action {
 	case state.CreateJob:
 		return p.makeJob(build, seen)
@@ -209,7 +209,7 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-func (p *process) makeJob(build *v1alpha1.ImageBuild, seen *sight) (bool, error) {
+func (p *process) makeJob(build *v1alpha1.ImageBuild, seen *observation) (bool, error) {
 	if p.memo.lookup(build.Spec.Inputs.Builder, p.builderGone) != nil {
 		return false, errConflict
 	}

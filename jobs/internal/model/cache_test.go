@@ -27,7 +27,7 @@ func (p *process) catchUp() {
 		return
 	}
 	for _, build := range p.behind {
-		if cached, ok := p.buildCache.get(build.Name); ok && cached.UID == build.UID && !older(cached.ResourceVersion, build.ResourceVersion) {
+		if cached, ok := p.buildCache.get(build.Name); ok && cached.UID == build.UID && !olderVersion(cached.ResourceVersion, build.ResourceVersion) {
 			continue
 		}
 		if live, ok := p.builds.get(build.Name); ok && live.UID == build.UID {

@@ -10,7 +10,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-func (p *process) observe(build *v1alpha1.ImageBuild, seen *sight) (observed state.Observed, stale *v1alpha1.ImageBuild, err error) {
+func (p *process) observe(build *v1alpha1.ImageBuild, seen *observation) (observed state.Observed, stale *v1alpha1.ImageBuild, err error) {
 	observed = state.Observed{Build: build, Rejected: seen.rejected, Now: p.now}
 	notAllowed := p.memo.lookup(build.Spec.Inputs.Builder, p.builderGone)
 	if state.Waits(build) {
@@ -56,7 +56,7 @@ func (p *process) observe(build *v1alpha1.ImageBuild, seen *sight) (observed sta
 	return observed, nil, nil
 }
 
-func (p *process) observeRefusal(observed *state.Observed, seen *sight) {
+func (p *process) observeRefusal(observed *state.Observed, seen *observation) {
 	uid := observed.Job.UID
 	if seen.lookedAt != uid {
 		p.request()
@@ -71,7 +71,7 @@ func (p *process) observeRefusal(observed *state.Observed, seen *sight) {
 	observed.Refused = seen.refused
 }
 
-func (p *process) job(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, seen *sight) *batchv1.Job {
+func (p *process) job(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, seen *observation) *batchv1.Job {
 	if seen.job != nil && seen.job.Name == attempt.JobName {
 		return seen.job
 	}

@@ -22,8 +22,8 @@ import (
 // stopDeadline ends a running pod at once: its deadline is counted from its start.
 const stopDeadline = 1
 
-// act does what the stored status calls for. It returns true if it learned something that has to be decided on.
-func (r *reconciler) act(ctx context.Context, build *v1alpha1.ImageBuild, observed state.Observed, action state.Action, seen *sight) (bool, error) {
+// perform does what the stored status calls for. It returns true if it learned something that has to be decided on.
+func (r *reconciler) perform(ctx context.Context, build *v1alpha1.ImageBuild, observed state.Observed, action state.Action, seen *observation) (bool, error) {
 	switch action {
 	case state.CreateJob:
 		return r.createJob(ctx, build, seen)
@@ -36,7 +36,7 @@ func (r *reconciler) act(ctx context.Context, build *v1alpha1.ImageBuild, observ
 	return false, nil
 }
 
-func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, seen *sight) (bool, error) {
+func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, seen *observation) (bool, error) {
 	builder, notAllowed := r.Builders.Lookup(build.Spec.Inputs.Builder)
 	if notAllowed != nil {
 		return false, fmt.Errorf("builder: %s", notAllowed.Message)
