@@ -145,7 +145,7 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 	if err := admission.Prepare(ctx, mgr.GetCache()); err != nil {
 		return err
 	}
-	turns := admission.New(admission.Options{
+	admissions := admission.New(admission.Options{
 		Limits: options.Queue, Cache: mgr.GetCache(), API: mgr.GetAPIReader(), Metrics: waits, Clock: options.Clock,
 	})
 	err = image.SetupWithManager(mgr, image.Options{
@@ -154,7 +154,7 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 	if err != nil {
 		return fmt.Errorf("controller of images: %w", err)
 	}
-	if err := imagebuild.SetupWithManager(mgr, imagebuild.Options{Options: given, Metrics: builds, Queue: turns}); err != nil {
+	if err := imagebuild.SetupWithManager(mgr, imagebuild.Options{Options: given, Metrics: builds, Queue: admissions}); err != nil {
 		return fmt.Errorf("controller of builds: %w", err)
 	}
 	if err := addLogArchive(mgr, options, given); err != nil {

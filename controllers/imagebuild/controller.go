@@ -41,7 +41,7 @@ type Options struct {
 	reconciliation.Options
 	// Metrics counts what ended.
 	Metrics *metrics.Builds
-	// Queue says when it is a build's turn.
+	// Queue admits builds.
 	Queue *queue.Queue
 }
 

@@ -100,7 +100,7 @@ func (r *reconciler) observeWaiting(ctx context.Context, observed *state.Observe
 		}
 		observed.Resolved, observed.Unresolved = now.Resolved, now.Unresolved
 	}
-	observed.Turn.Admitted, observed.Turn.Message = r.Queue.Turn(ctx, build)
+	observed.Admission.Admitted, observed.Admission.Message = r.Queue.Admission(ctx, build)
 	return nil
 }
 

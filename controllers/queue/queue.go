@@ -47,7 +47,7 @@ type Queue struct {
 	ledger *queue.Ledger
 	// open is true once the ledger is full: before that nothing is admitted.
 	open bool
-	// due takes the builds whose turn it is.
+	// due takes the builds that may start.
 	due workqueue.TypedRateLimitingInterface[reconcile.Request]
 	// complaints are what was wrong with the annotations of Namespaces, by name.
 	complaints map[string]string
@@ -63,9 +63,9 @@ func New(options Options) *Queue {
 	}
 }
 
-// Turn says whether it is the turn of a build that waits and if not, what it waits for. If it is, the build holds its slot
-// until it is stored or released.
-func (q *Queue) Turn(ctx context.Context, build *v1alpha1.ImageBuild) (admitted bool, why string) {
+// Admission says whether a waiting build may start and if not, what it waits for. A build that may start holds its slot
+// until its start is stored or the slot is released.
+func (q *Queue) Admission(ctx context.Context, build *v1alpha1.ImageBuild) (admitted bool, why string) {
 	key := client.ObjectKeyFromObject(build)
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -78,7 +78,7 @@ func (q *Queue) Turn(ctx context.Context, build *v1alpha1.ImageBuild) (admitted 
 	q.measure(build, q.ledger.Learn(build))
 	q.ledger.Wake(key)
 	q.admit(key)
-	return q.ledger.Turn(key)
+	return q.ledger.Admission(key)
 }
 
 // Stored takes the answer to a write of a build's status.
@@ -106,7 +106,7 @@ func (q *Queue) NotStored(key queue.Key, err error) {
 	q.ledger.Unsure(key)
 }
 
-// Release takes the slot from a build that could not be started. Others go first until it is asked for its turn again.
+// Release takes the slot from a build that could not be started. Others go first until its admission is asked for again.
 func (q *Queue) Release(key queue.Key) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()

@@ -97,7 +97,7 @@ func TestNothingIsAdmittedBeforeTheCacheHasWhatWasStored(t *testing.T) {
 	w.expectNone()
 	waiting := w.create("a", "waiting", time.Second)
 	w.eventually("behind the one that was started elsewhere", func() bool {
-		_, why := w.queue.Turn(w.ctx, waiting)
+		_, why := w.queue.Admission(w.ctx, waiting)
 		return why == clusterIsFull
 	})
 }
@@ -202,7 +202,7 @@ func TestNamespacesSayWhatTheyMayHave(t *testing.T) {
 	w.must(w.kube.CoreV1().Namespaces().Delete(t.Context(), "a", metav1.DeleteOptions{}))
 	third := w.create("a", "third", 2*time.Second)
 	w.eventually("back to the limit of all namespaces", func() bool {
-		_, why := w.queue.Turn(w.ctx, third)
+		_, why := w.queue.Admission(w.ctx, third)
 		return why == "the namespace runs as many builds as it may (1)"
 	})
 }

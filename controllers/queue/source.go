@@ -36,7 +36,7 @@ func Prepare(ctx context.Context, of cache.Cache) error {
 	return nil
 }
 
-// Start begins to fill the ledger. From WaitForSync on, builds whose turn it is are added to due.
+// Start begins to fill the ledger. From WaitForSync on, builds that may start are added to due.
 func (q *Queue) Start(ctx context.Context, due workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 	q.due = due
 	go func() { q.synced <- q.fill(ctx) }()

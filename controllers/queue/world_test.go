@@ -170,8 +170,8 @@ func (w *world) expectNone() {
 
 func (w *world) expectTurn(build *v1alpha1.ImageBuild, admitted bool, why string) {
 	w.t.Helper()
-	if got, message := w.queue.Turn(w.ctx, build); got != admitted || message != why {
-		w.t.Errorf("%s has its turn: %v (%q), expected %v (%q)", build.Name, got, message, admitted, why)
+	if got, message := w.queue.Admission(w.ctx, build); got != admitted || message != why {
+		w.t.Errorf("%s is admitted: %v (%q), expected %v (%q)", build.Name, got, message, admitted, why)
 	}
 }
 

@@ -123,8 +123,8 @@ func (l *Ledger) Admit(now time.Time) (admitted []Key) {
 	}
 }
 
-// Turn says whether a build was admitted and if not, what it waits for.
-func (l *Ledger) Turn(key Key) (admitted bool, why string) {
+// Admission says whether a build was admitted and if not, what it waits for.
+func (l *Ledger) Admission(key Key) (admitted bool, why string) {
 	build, ok := l.queue.Find(key)
 	if ok && build.State == Active {
 		return true, ""
@@ -150,7 +150,7 @@ func (l *Ledger) Release(key Key) {
 	l.set(key, Resting)
 }
 
-// Wake has a build that was released wait for its turn again.
+// Wake has a build that was released wait for its admission again.
 func (l *Ledger) Wake(key Key) {
 	if build, ok := l.queue.Find(key); ok && build.State == Resting {
 		l.set(key, Waiting)

@@ -54,10 +54,10 @@ func TestAnAdmittedBuildHoldsItsSlotBeforeItIsStored(t *testing.T) {
 	expectAdmitted(t, l, "one")
 	l.Observe(stored("one", 1, v1alpha1.BuildPending)) // a resync
 	expectAdmitted(t, l)
-	if admitted, why := l.Turn(at("one")); !admitted || why != "" {
+	if admitted, why := l.Admission(at("one")); !admitted || why != "" {
 		t.Errorf("it is not its turn: %s", why)
 	}
-	if admitted, why := l.Turn(at("two")); admitted || why != "the cluster runs as many builds as it may (1)" {
+	if admitted, why := l.Admission(at("two")); admitted || why != "the cluster runs as many builds as it may (1)" {
 		t.Errorf("it waits for %q", why)
 	}
 }

@@ -19,7 +19,7 @@ func waits(phase v1alpha1.BuildPhase) *world {
 	w := given(phase)
 	w.Build.Status.Resolved = resolved
 	w.Build.Spec.Timeouts.Queue = &metav1.Duration{Duration: time.Minute}
-	w.Turn.Message = "the namespace runs 4 builds, as many as it may"
+	w.Admission.Message = "the namespace runs 4 builds, as many as it may"
 	if phase == v1alpha1.BuildQueued {
 		w.Build.Status.QueuedTime = &metav1.Time{Time: t0}
 	}
@@ -38,11 +38,11 @@ func TestABuildWaitsAsLongAsItsQueueTimeout(t *testing.T) {
 		if status.Phase != v1alpha1.BuildFailed || status.Failure.Class != v1alpha1.FailureTimeout || status.Failure.Reason != v1alpha1.ReasonQueueTimeout {
 			t.Fatalf("%s: phase %s, failure %+v", phase, status.Phase, status.Failure)
 		}
-		if want := "the build waited longer than 1m0s: " + w.Turn.Message; status.Failure.Message != want {
+		if want := "the build waited longer than 1m0s: " + w.Admission.Message; status.Failure.Message != want {
 			t.Errorf("message %q, want %q", status.Failure.Message, want)
 		}
 		consistent(t, w.Observed, status)
-		w.Turn.Admitted = true
+		w.Admission.Admitted = true
 		if got := Next(w.Observed).Status.Phase; got != v1alpha1.BuildStarting {
 			t.Errorf("%s, its turn at last: phase %s", phase, got)
 		}
@@ -64,7 +64,7 @@ func TestWhatABuildWaitsForIsWrittenOnce(t *testing.T) {
 	w := waits(v1alpha1.BuildPending)
 	w.Build.Status = Next(w.Observed).Status
 	told := meta.FindStatusCondition(w.Build.Status.Conditions, v1alpha1.BuildAdmitted)
-	if told.Status != metav1.ConditionFalse || told.Reason != v1alpha1.ReasonWaitingForSlot || told.Message != w.Turn.Message {
+	if told.Status != metav1.ConditionFalse || told.Reason != v1alpha1.ReasonWaitingForSlot || told.Message != w.Admission.Message {
 		t.Errorf("said %+v", told)
 	}
 	if got := w.Build.Status.QueuedTime; got == nil || !got.Time.Equal(w.Now) {
@@ -74,9 +74,9 @@ func TestWhatABuildWaitsForIsWrittenOnce(t *testing.T) {
 	if diff := cmp.Diff(w.Build.Status, Next(w.Observed).Status); diff != "" {
 		t.Errorf("written again though nothing has changed:\n%s", diff)
 	}
-	w.Turn.Message = "the cluster runs 100 builds, as many as it may"
+	w.Admission.Message = "the cluster runs 100 builds, as many as it may"
 	told = meta.FindStatusCondition(Next(w.Observed).Status.Conditions, v1alpha1.BuildAdmitted)
-	if told.Message != w.Turn.Message {
+	if told.Message != w.Admission.Message {
 		t.Errorf("said %q", told.Message)
 	}
 }
@@ -114,7 +114,7 @@ func TestWaits(t *testing.T) {
 // The server takes a build that is Queued with an attempt that has ended, though nothing here makes one.
 func TestAQueuedBuildBetweenAttemptsStartsTheNext(t *testing.T) {
 	w := held(1).ended(v1alpha1.AttemptDisrupted, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure})
-	w.Turn.Admitted = true
+	w.Admission.Admitted = true
 	status := Next(w.Observed).Status
 	if status.Phase != v1alpha1.BuildStarting || status.CurrentAttempt != 2 || len(status.Attempts) != 2 {
 		t.Errorf("phase %s, attempt %d of %d", status.Phase, status.CurrentAttempt, len(status.Attempts))

@@ -33,8 +33,8 @@ type Observed struct {
 	// them is needed as long as nothing is stored in status.resolved; later Unresolved only says that the builder is gone.
 	Resolved   *v1alpha1.ResolvedInputs
 	Unresolved *v1alpha1.BuildFailure
-	// Turn is whether it is the build's turn. It is looked at where Waits.
-	Turn Turn
+	// Admission says whether the build may start. It is read only where Waits.
+	Admission Admission
 	// Job has the name of the current attempt's Job. Nil must mean that there is none, not that none was seen yet.
 	Job *batchv1.Job
 	// Pod is the current attempt's pod as FindPod says. Nil must mean that there is none.
@@ -47,15 +47,15 @@ type Observed struct {
 	Now time.Time
 }
 
-// Turn is whether it is a build's turn.
-type Turn struct {
-	// Admitted is true if it is.
+// Admission says whether a build may start.
+type Admission struct {
+	// Admitted is true if the build may start.
 	Admitted bool
-	// Message is what the build waits for if it is not, for people. Each other one is a write.
+	// Message tells people what a build that may not start waits for. A new message costs a write.
 	Message string
 }
 
-// Waits says whether a build waits for its turn: no attempt was decided on. One that Kueue lets wait has an attempt.
+// Waits says whether a build waits for its admission: no attempt was decided on. One that Kueue lets wait has an attempt.
 func Waits(build *v1alpha1.ImageBuild) bool {
 	switch build.Status.Phase {
 	case v1alpha1.BuildPending, "":
@@ -135,7 +135,7 @@ func (t *transition) forgetStrangers() {
 	}
 }
 
-// admit resolves the inputs, once, and starts the first attempt when it is the build's turn.
+// admit resolves the inputs, once, and starts the first attempt when the build is admitted.
 func (t *transition) admit() {
 	if t.status.Resolved == nil {
 		t.status.Resolved = t.Resolved
@@ -147,10 +147,10 @@ func (t *transition) admit() {
 		t.finish(v1alpha1.BuildFailed, t.Unresolved)
 	case t.status.Resolved == nil:
 		t.finish(v1alpha1.BuildFailed, failure(v1alpha1.ReasonSourceNotFound, "the inputs were not resolved"))
-	case t.Turn.Admitted:
+	case t.Admission.Admitted:
 		t.start(t.status.CurrentAttempt + 1)
 	case t.queueTimeLeft() <= 0:
-		t.finish(v1alpha1.BuildFailed, t.queueTimeout(t.Turn.Message))
+		t.finish(v1alpha1.BuildFailed, t.queueTimeout(t.Admission.Message))
 	default:
 		t.queue()
 	}

@@ -204,14 +204,14 @@ func TestNext(t *testing.T) {
 		reason v1alpha1.FailureReason // of the build if it has failed, else of the last attempt
 		why    string                 // reason of the first of Admitted and PodReady that is False
 	}{
-		{name: "its turn: the intent is stored before there is a Job", given: given(pending).with(func(w *world) { w.Resolved, w.Turn.Admitted = resolved, true }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
+		{name: "its turn: the intent is stored before there is a Job", given: given(pending).with(func(w *world) { w.Resolved, w.Admission.Admitted = resolved, true }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "not its turn: it waits", given: given(pending).with(func(w *world) { w.Resolved = resolved }), phase: queued, why: v1alpha1.ReasonWaitingForSlot},
-		{name: "its turn has come", given: given(queued).with(func(w *world) { w.Build.Status.Resolved, w.Turn.Admitted = resolved, true }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
+		{name: "its turn has come", given: given(queued).with(func(w *world) { w.Build.Status.Resolved, w.Admission.Admitted = resolved, true }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "the inputs do not resolve", given: given(pending).with(func(w *world) {
 			w.Unresolved = failure(v1alpha1.ReasonSourceNotFound, "ConfigMap x")
 		}), phase: failed, reason: v1alpha1.ReasonSourceNotFound},
 		{name: "the builder is gone while it waits", given: given(queued).with(func(w *world) {
-			w.Build.Status.Resolved, w.Turn.Admitted = resolved, true
+			w.Build.Status.Resolved, w.Admission.Admitted = resolved, true
 			w.Unresolved = failure(v1alpha1.ReasonBuilderNotFound, "mock")
 		}), phase: failed, reason: v1alpha1.ReasonBuilderNotFound},
 		{name: "cancelled before anybody looked", given: given(pending).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},

@@ -16,13 +16,13 @@ import (
 // exactTime is RFC 3339 with the milliseconds that a backoff may have.
 const exactTime = "2006-01-02T15:04:05.999Z07:00"
 
-// queue lets the build wait for its turn.
+// queue lets the build wait for its admission.
 func (t *transition) queue() {
 	t.status.Phase = v1alpha1.BuildQueued
 	if t.status.QueuedTime == nil {
 		t.status.QueuedTime = t.now()
 	}
-	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionFalse, v1alpha1.ReasonWaitingForSlot, t.Turn.Message)
+	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionFalse, v1alpha1.ReasonWaitingForSlot, t.Admission.Message)
 	t.unfinished()
 	t.after = t.queueTimeLeft()
 }

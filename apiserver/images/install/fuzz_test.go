@@ -176,7 +176,7 @@ func validateBuild(t *testing.T, scheme *runtime.Scheme, build *images.ImageBuil
 		t.Fatalf("a valid build cannot be converted: %v", err)
 	}
 	missing := &v1alpha1.BuildFailure{Class: v1alpha1.FailureConfig, Reason: v1alpha1.ReasonSourceNotFound}
-	for _, observed := range []state.Observed{{}, {Turn: state.Turn{Admitted: true}}, {Unresolved: missing}, {Rejected: "no"}} {
+	for _, observed := range []state.Observed{{}, {Admission: state.Admission{Admitted: true}}, {Unresolved: missing}, {Rejected: "no"}} {
 		observed.Build, observed.Now = public, time.Unix(1_900_000_000, 0)
 		state.Next(observed)
 	}

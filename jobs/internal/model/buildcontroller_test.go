@@ -153,8 +153,8 @@ func (p *process) store(build *v1alpha1.ImageBuild, status v1alpha1.ImageBuildSt
 	return stored, nil
 }
 
-// turn says whether it is a build's turn.
-func (p *process) turn(build *v1alpha1.ImageBuild) state.Turn {
+// admission says whether a build may start.
+func (p *process) admission(build *v1alpha1.ImageBuild) state.Admission {
 	key := keyFor(build)
 	if !p.ledger.Has(key, build.UID) {
 		if cached, ok := p.buildCache.get(build.Name); ok {
@@ -162,13 +162,13 @@ func (p *process) turn(build *v1alpha1.ImageBuild) state.Turn {
 		}
 	}
 	if !p.ledger.Has(key, build.UID) {
-		return state.Turn{Message: "it is about to be seen"} // what the queue has is another build of that name
+		return state.Admission{Message: "it is about to be seen"} // what the queue has is another build of that name
 	}
 	p.ledger.Learn(build)
 	p.ledger.Wake(key)
 	p.admit(build.Name)
-	admitted, why := p.ledger.Turn(key)
-	return state.Turn{Admitted: admitted, Message: why}
+	admitted, why := p.ledger.Admission(key)
+	return state.Admission{Admitted: admitted, Message: why}
 }
 
 // admit admits what can be, and has these builds looked at, except for one that is being looked at.

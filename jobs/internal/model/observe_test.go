@@ -24,7 +24,7 @@ func (p *process) observe(build *v1alpha1.ImageBuild, seen *observation) (observ
 			now := p.resolve(&build.Spec.Inputs, p.images.get)
 			observed.Resolved, observed.Unresolved = now.resolved, now.unresolved
 		}
-		observed.Turn = p.turn(build)
+		observed.Admission = p.admission(build)
 		return observed, nil, nil
 	}
 	if !build.Status.Phase.Finished() {
