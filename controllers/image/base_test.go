@@ -14,7 +14,7 @@ import (
 )
 
 // upToDate finishes builds until every Image is built from what its base made last.
-func (w *world) upToDate(names ...string) {
+func (w *fixture) upToDate(names ...string) {
 	w.t.Helper()
 	w.Eventually(func(g Gomega) {
 		w.finish(v1alpha1.BuildSucceeded)
@@ -33,7 +33,7 @@ func (w *world) upToDate(names ...string) {
 }
 
 // reasons are why an Image was built, by the names of its builds.
-func (w *world) reasons(image string) map[string]v1alpha1.TriggerReason {
+func (w *fixture) reasons(image string) map[string]v1alpha1.TriggerReason {
 	w.t.Helper()
 	reasons := map[string]v1alpha1.TriggerReason{}
 	for _, build := range w.list() {
@@ -51,7 +51,7 @@ func withParameter(value string) func(*v1alpha1.Image) {
 }
 
 func TestAChainIsBuiltInOrder(t *testing.T) {
-	w := newWorld(t).run()
+	w := newFixture(t).run()
 	w.create("c", basedOn("b", "")) // objects come in any order
 	w.create("b", basedOn("a", ""))
 	w.Eventually(func() string {
@@ -80,7 +80,7 @@ func TestAChainIsBuiltInOrder(t *testing.T) {
 }
 
 func TestWhatChangesInTwoWaysEndsUpToDate(t *testing.T) {
-	w := newWorld(t).run()
+	w := newFixture(t).run()
 	// An Image has one base, so what closes a diamond is a change of another kind: bottom's own, when top changes, too.
 	w.create("top")
 	w.create("left", basedOn("top", ""))
@@ -96,7 +96,7 @@ func TestWhatChangesInTwoWaysEndsUpToDate(t *testing.T) {
 }
 
 func TestABaseThatIsBuiltAgainWithTheSameDigestIsNoChange(t *testing.T) {
-	w := newWorld(t).run()
+	w := newFixture(t).run()
 	w.create("a")
 	w.create("b", basedOn("a", ""))
 	w.upToDate("a", "b")
@@ -110,7 +110,7 @@ func TestABaseThatIsBuiltAgainWithTheSameDigestIsNoChange(t *testing.T) {
 }
 
 func TestAChannelIsABase(t *testing.T) {
-	w := newWorld(t).run()
+	w := newFixture(t).run()
 	w.create("a")
 	w.create("b", basedOn("a", "stable"))
 	w.upToDate("a")
@@ -131,7 +131,7 @@ func TestAChannelIsABase(t *testing.T) {
 }
 
 func TestABaseThatGoesIsMissed(t *testing.T) {
-	w := newWorld(t).run()
+	w := newFixture(t).run()
 	w.create("a")
 	w.create("b", basedOn("a", ""))
 	w.upToDate("a", "b")

@@ -20,7 +20,7 @@ func nightly(image *v1alpha1.Image) {
 
 // settle looks at the Image debian until there is nothing to do, and returns when to look again. Its builds end with a
 // phase.
-func (w *world) settle(phase v1alpha1.BuildPhase) time.Duration {
+func (w *fixture) settle(phase v1alpha1.BuildPhase) time.Duration {
 	w.t.Helper()
 	for {
 		before := w.image("debian").ResourceVersion
@@ -33,7 +33,7 @@ func (w *world) settle(phase v1alpha1.BuildPhase) time.Duration {
 	}
 }
 
-func (w *world) at(text string) {
+func (w *fixture) at(text string) {
 	w.t.Helper()
 	now, err := time.Parse(time.RFC3339, text)
 	w.Expect(err).NotTo(HaveOccurred())
@@ -41,7 +41,7 @@ func (w *world) at(text string) {
 }
 
 func TestAScheduleIsLookedAtAgain(t *testing.T) {
-	w := newWorld(t).start()
+	w := newFixture(t).start()
 	w.create("debian", nightly)
 	w.Expect(w.settle(v1alpha1.BuildSucceeded)).To(Equal(longestLook))
 	w.at("2026-03-02T03:29:30Z")
@@ -54,7 +54,7 @@ func TestAScheduleIsLookedAtAgain(t *testing.T) {
 }
 
 func TestACrashAfterTheRequestIsOneBuild(t *testing.T) {
-	w := newWorld(t).start()
+	w := newFixture(t).start()
 	w.create("debian", nightly)
 	w.lost.Store(true)
 	_, err := w.reconcile()
@@ -75,7 +75,7 @@ func TestACrashAfterTheRequestIsOneBuild(t *testing.T) {
 }
 
 func TestAnImageOlderThanTheStoredOneIsLookedAtAgain(t *testing.T) {
-	w := newWorld(t).start()
+	w := newFixture(t).start()
 	image := w.create("debian", nightly)
 	v1alpha1.SetObjectDefaults_Image(image)
 	w.edit("debian", withParameter("full"))
@@ -85,7 +85,7 @@ func TestAnImageOlderThanTheStoredOneIsLookedAtAgain(t *testing.T) {
 }
 
 func TestABuildThatTheCacheDoesNotHaveIsWaitedFor(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.create("debian")
 	_, err := w.allocate(t.Context(), "debian", &v1alpha1.BuildRequest{RequestID: "manual"})
 	w.Expect(err).NotTo(HaveOccurred())
@@ -99,7 +99,7 @@ func TestABuildThatTheCacheDoesNotHaveIsWaitedFor(t *testing.T) {
 }
 
 func TestABuildThatWasDeletedIsNotAskedForAgain(t *testing.T) {
-	w := newWorld(t).start()
+	w := newFixture(t).start()
 	w.create("debian")
 	_, err := w.reconcile()
 	w.Expect(err).NotTo(HaveOccurred())
@@ -113,7 +113,7 @@ func TestABuildThatWasDeletedIsNotAskedForAgain(t *testing.T) {
 }
 
 func TestWhileARequestIsForbiddenTheStatusIsWritten(t *testing.T) {
-	w := newWorld(t).start()
+	w := newFixture(t).start()
 	w.create("debian")
 	w.refuse.Store(http.StatusForbidden)
 	_, err := w.reconcile()
@@ -125,7 +125,7 @@ func TestWhileARequestIsForbiddenTheStatusIsWritten(t *testing.T) {
 }
 
 func TestADisabledScheduleIsToldOnce(t *testing.T) {
-	w := newWorld(t).start()
+	w := newFixture(t).start()
 	w.create("debian", nightly)
 	w.settle(v1alpha1.BuildFailed)
 	for _, day := range []string{"2026-03-02T03:30:00Z", "2026-03-03T03:30:00Z", "2026-03-04T03:30:00Z"} {
@@ -145,7 +145,7 @@ func TestADisabledScheduleIsToldOnce(t *testing.T) {
 }
 
 func TestOnlyTheNewestOfTheBuildsThatWaitStays(t *testing.T) {
-	w := newWorld(t).start()
+	w := newFixture(t).start()
 	w.create("debian", func(image *v1alpha1.Image) { image.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly })
 	for _, id := range []string{"one", "two", "three"} {
 		_, err := w.allocate(t.Context(), "debian", &v1alpha1.BuildRequest{RequestID: id})
@@ -163,7 +163,7 @@ func TestOnlyTheNewestOfTheBuildsThatWaitStays(t *testing.T) {
 }
 
 func TestOldBuildsGoButForThoseOfChannels(t *testing.T) {
-	w := newWorld(t).start()
+	w := newFixture(t).start()
 	w.create("debian", func(image *v1alpha1.Image) {
 		image.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(1)), TTL: &v1alpha1.HistoryTTL{Succeeded: &metav1.Duration{Duration: 5 * time.Minute}}}
 	})

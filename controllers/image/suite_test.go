@@ -51,8 +51,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// world is an API with the subresources that this controller uses, and what the controller is given.
-type world struct {
+// fixture is an API with the subresources that this controller uses, and what the controller is given.
+type fixture struct {
 	*WithT
 	t      *testing.T
 	client versioned.Interface
@@ -66,9 +66,9 @@ type world struct {
 	lost atomic.Bool
 }
 
-// newWorld starts the caches, not the controller.
-func newWorld(t *testing.T) *world {
-	w := &world{WithT: NewWithT(t), t: t, clock: testingclock.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), events: record.NewFakeRecorder(1000)}
+// newFixture starts the caches, not the controller.
+func newFixture(t *testing.T) *fixture {
+	w := &fixture{WithT: NewWithT(t), t: t, clock: testingclock.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), events: record.NewFakeRecorder(1000)}
 	stored := apitest.New(
 		v1alpha1.SchemeGroupVersion.WithKind("Image"), v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"),
 		corev1.SchemeGroupVersion.WithKind("ConfigMap"), corev1.SchemeGroupVersion.WithKind("Pod"), // which is indexed
@@ -110,7 +110,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // start runs the manager until the test ends.
-func (w *world) start() *world {
+func (w *fixture) start() *fixture {
 	running, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.mgr.Start(running) }()
@@ -122,13 +122,13 @@ func (w *world) start() *world {
 }
 
 // run runs the controller, too.
-func (w *world) run() *world {
+func (w *fixture) run() *fixture {
 	w.Expect(SetupWithManager(w.mgr, w.r.Options)).To(Succeed())
 	return w.start()
 }
 
 // instantiate answers as the API does: the number is recorded before the build is created.
-func (w *world) instantiate(out http.ResponseWriter, in *http.Request, name string) {
+func (w *fixture) instantiate(out http.ResponseWriter, in *http.Request, name string) {
 	request := &v1alpha1.BuildRequest{}
 	if err := json.NewDecoder(in.Body).Decode(request); err != nil {
 		answer(out, nil, apierrors.NewBadRequest(err.Error()))
@@ -145,7 +145,7 @@ func (w *world) instantiate(out http.ResponseWriter, in *http.Request, name stri
 	answer(out, build, err)
 }
 
-func (w *world) allocate(ctx context.Context, name string, request *v1alpha1.BuildRequest) (build *v1alpha1.ImageBuild, err error) {
+func (w *fixture) allocate(ctx context.Context, name string, request *v1alpha1.BuildRequest) (build *v1alpha1.ImageBuild, err error) {
 	images, builds := w.client.ImagesV1alpha1().Images(namespace), w.client.ImagesV1alpha1().ImageBuilds(namespace)
 	var image *v1alpha1.Image
 	var record v1alpha1.BuildRequestRecord
@@ -182,7 +182,7 @@ func (w *world) allocate(ctx context.Context, name string, request *v1alpha1.Bui
 	return created, err
 }
 
-func (w *world) cancel(out http.ResponseWriter, in *http.Request, name string) {
+func (w *fixture) cancel(out http.ResponseWriter, in *http.Request, name string) {
 	request := &v1alpha1.CancelRequest{}
 	if err := json.NewDecoder(in.Body).Decode(request); err != nil {
 		answer(out, nil, apierrors.NewBadRequest(err.Error()))
@@ -212,7 +212,7 @@ func answer(out http.ResponseWriter, build *v1alpha1.ImageBuild, err error) {
 }
 
 // create makes an Image with what a test says.
-func (w *world) create(name string, change ...func(*v1alpha1.Image)) *v1alpha1.Image {
+func (w *fixture) create(name string, change ...func(*v1alpha1.Image)) *v1alpha1.Image {
 	w.t.Helper()
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Generation: 1}}
 	image.Spec.Builder.Name, image.Spec.Base.Reference = "mock", "debian:bookworm"
@@ -231,7 +231,7 @@ func basedOn(name, channel string) func(*v1alpha1.Image) {
 	}
 }
 
-func (w *world) image(name string) *v1alpha1.Image {
+func (w *fixture) image(name string) *v1alpha1.Image {
 	w.t.Helper()
 	image, err := w.client.ImagesV1alpha1().Images(namespace).Get(w.t.Context(), name, metav1.GetOptions{})
 	w.Expect(err).NotTo(HaveOccurred())
@@ -239,7 +239,7 @@ func (w *world) image(name string) *v1alpha1.Image {
 }
 
 // edit changes an Image as a person does.
-func (w *world) edit(name string, change func(*v1alpha1.Image)) {
+func (w *fixture) edit(name string, change func(*v1alpha1.Image)) {
 	w.t.Helper()
 	w.Expect(retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		image := w.image(name)
@@ -251,7 +251,7 @@ func (w *world) edit(name string, change func(*v1alpha1.Image)) {
 }
 
 // builds are the names of an Image's builds, oldest first.
-func (w *world) builds(image string) []string {
+func (w *fixture) builds(image string) []string {
 	w.t.Helper()
 	var names []string
 	for _, build := range w.list() {
@@ -263,7 +263,7 @@ func (w *world) builds(image string) []string {
 	return names
 }
 
-func (w *world) list() []v1alpha1.ImageBuild {
+func (w *fixture) list() []v1alpha1.ImageBuild {
 	w.t.Helper()
 	list, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).List(w.t.Context(), metav1.ListOptions{})
 	w.Expect(err).NotTo(HaveOccurred())
@@ -271,7 +271,7 @@ func (w *world) list() []v1alpha1.ImageBuild {
 }
 
 // finish ends every build that has not. What a successful one makes follows from its inputs.
-func (w *world) finish(phase v1alpha1.BuildPhase) {
+func (w *fixture) finish(phase v1alpha1.BuildPhase) {
 	w.t.Helper()
 	for _, build := range w.list() {
 		if build.Status.Finished {
@@ -292,7 +292,7 @@ func (w *world) finish(phase v1alpha1.BuildPhase) {
 }
 
 // reconcile looks at the Image debian once, when the caches have what is stored.
-func (w *world) reconcile() (ctrl.Result, error) {
+func (w *fixture) reconcile() (ctrl.Result, error) {
 	w.t.Helper()
 	key := types.NamespacedName{Namespace: namespace, Name: "debian"}
 	w.Eventually(func(g Gomega) {

@@ -32,7 +32,7 @@ func linesFrom(first, last int) string {
 }
 
 func TestALogIsArchivedWhileItIsWrittenAndTheBuildSaysSoAtItsEnd(t *testing.T) {
-	w := newWorld(t, "mem://")
+	w := newFixture(t, "mem://")
 	w.run()
 	build, log := w.start("once")
 	log.write(linesFrom(1, 10))
@@ -48,7 +48,7 @@ func TestALogIsArchivedWhileItIsWrittenAndTheBuildSaysSoAtItsEnd(t *testing.T) {
 }
 
 func TestALogThatBreaksOffGoesOnWithoutAGapOrARepeat(t *testing.T) {
-	w := newWorld(t, "mem://")
+	w := newFixture(t, "mem://")
 	random := rand.New(rand.NewPCG(1, 2))
 	stop := w.run()
 	build, log := w.start("once")
@@ -67,7 +67,7 @@ func TestALogThatBreaksOffGoesOnWithoutAGapOrARepeat(t *testing.T) {
 }
 
 func TestWhatIsReadWhenTheProcessEndsIsStored(t *testing.T) {
-	w := newWorld(t, "mem://")
+	w := newFixture(t, "mem://")
 	stop := w.run()
 	build, log := w.start("once")
 	log.write(linesFrom(1, 1))
@@ -94,7 +94,7 @@ func TestANodeThatKeepsOnlyTheEndOfALog(t *testing.T) {
 		"has the beginning of another content": {"line 0\n", "True/Archived"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, "mem://")
+			w := newFixture(t, "mem://")
 			stop := w.run()
 			build, log := w.start("once")
 			log.write(linesFrom(0, 50))
@@ -120,21 +120,21 @@ func TestANodeThatKeepsOnlyTheEndOfALog(t *testing.T) {
 }
 
 func TestAPodThatIsGoneOrLost(t *testing.T) {
-	for name, lose := range map[string]func(w *world, log *podLog){
-		"deleted": func(w *world, log *podLog) { w.deletePod(); log.change(func() { log.ended = true }) },
-		"deleted, and cut off": func(w *world, log *podLog) {
+	for name, lose := range map[string]func(w *fixture, log *podLog){
+		"deleted": func(w *fixture, log *podLog) { w.deletePod(); log.change(func() { log.ended = true }) },
+		"deleted, and cut off": func(w *fixture, log *podLog) {
 			w.deletePod()
 			log.change(func() { log.breakAt = len(log.text) + 1 })
 			log.write("?\n")
 		},
-		"silent": func(_ *world, log *podLog) { log.change(func() { log.silent = true }) },
-		"not to be reached": func(_ *world, log *podLog) {
+		"silent": func(_ *fixture, log *podLog) { log.change(func() { log.silent = true }) },
+		"not to be reached": func(_ *fixture, log *podLog) {
 			log.change(func() { log.failing, log.breakAt = true, len(log.text)+1 })
 			log.write("?\n")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, "mem://")
+			w := newFixture(t, "mem://")
 			w.run()
 			build, log := w.start("once")
 			log.write(linesFrom(1, 10))
@@ -151,7 +151,7 @@ func TestAPodThatIsGoneOrLost(t *testing.T) {
 }
 
 func TestALogThatIsSilentToAnotherProcessIsGivenUp(t *testing.T) {
-	w := newWorld(t, "mem://")
+	w := newFixture(t, "mem://")
 	stop := w.run()
 	build, log := w.start("once")
 	log.write(linesFrom(1, 10))
@@ -167,7 +167,7 @@ func TestALogThatIsSilentToAnotherProcessIsGivenUp(t *testing.T) {
 
 func TestAnArchiveThatIsAwayHoldsNothingUp(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "logs")
-	w := newWorld(t, "file://"+directory)
+	w := newFixture(t, "file://"+directory)
 	w.Expect(os.RemoveAll(directory)).To(Succeed())
 	w.Expect(os.WriteFile(directory, []byte("in the way"), 0o600)).To(Succeed())
 	w.run()
@@ -186,7 +186,7 @@ func TestAnArchiveThatIsAwayHoldsNothingUp(t *testing.T) {
 }
 
 func TestABuildWithoutALogSaysSo(t *testing.T) {
-	w := newWorld(t, "mem://")
+	w := newFixture(t, "mem://")
 	w.run()
 	build, _ := w.start("once", func(build *v1alpha1.ImageBuild) {
 		build.Status.Attempts[0].PodName, build.Status.Attempts[0].PodUID = "", ""
@@ -198,7 +198,7 @@ func TestABuildWithoutALogSaysSo(t *testing.T) {
 }
 
 func TestTheJobOfACancelledBuildGoesOnceItsLogIsArchived(t *testing.T) {
-	w := newWorld(t, "mem://")
+	w := newFixture(t, "mem://")
 	deleted := func(name string) bool {
 		return w.stored.Calls("controller").Has(apitest.Call{Verb: "delete", Group: batchv1.GroupName, Resource: "jobs", Name: name + "-job"})
 	}
@@ -216,7 +216,7 @@ func TestTheJobOfACancelledBuildGoesOnceItsLogIsArchived(t *testing.T) {
 }
 
 func TestTheRecordFollowsWhatTheImageSays(t *testing.T) {
-	w := newWorld(t, "mem://")
+	w := newFixture(t, "mem://")
 	w.run()
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "debian"}}
 	images := w.client.ImagesV1alpha1().Images(namespace)
@@ -245,7 +245,7 @@ func TestTheRecordFollowsWhatTheImageSays(t *testing.T) {
 }
 
 func TestOldLogsAreDeletedAndTheirBuildsSaySo(t *testing.T) {
-	w := newWorld(t, "mem://")
+	w := newFixture(t, "mem://")
 	stop := w.run()
 	build, log := w.start("once")
 	log.write(linesFrom(1, 3))
@@ -272,7 +272,7 @@ func TestOldLogsAreDeletedAndTheirBuildsSaySo(t *testing.T) {
 func TestALogOfABuildThatIsDeletedEndsInTheArchive(t *testing.T) {
 	for name, seen := range map[string]bool{"while the controller runs": true, "while it does not": false} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, "mem://")
+			w := newFixture(t, "mem://")
 			stop := w.run()
 			build, log := w.start("once")
 			log.write(linesFrom(1, 3))

@@ -22,7 +22,7 @@ const (
 )
 
 // fill creates builds that wait; the n-th namespace has 1/n as many as the first.
-func (w *world) fill(count int) {
+func (w *fixture) fill(count int) {
 	sum := 0.0
 	for n := range benchNamespaces {
 		sum += 1 / float64(n+1)
@@ -49,7 +49,7 @@ func BenchmarkRestart(b *testing.B) {
 		b.Run(fmt.Sprintf("queued=%d", size), func(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
-				w := newWorld(b)
+				w := newFixture(b)
 				w.fill(size)
 				b.StartTimer()
 				start := time.Now()
@@ -66,7 +66,7 @@ func BenchmarkRestart(b *testing.B) {
 }
 
 // nextBuild is the next build that is looked at.
-func (w *world) nextBuild() *v1alpha1.ImageBuild {
+func (w *fixture) nextBuild() *v1alpha1.ImageBuild {
 	request, _ := w.due.Get()
 	w.due.Done(request)
 	build, err := w.images.ImagesV1alpha1().ImageBuilds(request.Namespace).Get(w.t.Context(), request.Name, metav1.GetOptions{})
@@ -75,7 +75,7 @@ func (w *world) nextBuild() *v1alpha1.ImageBuild {
 }
 
 // turnover ends builds, and measures how long it takes until the next one is looked at.
-func (w *world) turnover(first *v1alpha1.ImageBuild) (took []time.Duration) {
+func (w *fixture) turnover(first *v1alpha1.ImageBuild) (took []time.Duration) {
 	running := []*v1alpha1.ImageBuild{first}
 	for w.due.Len() > 0 {
 		running = append(running, w.nextBuild())
@@ -103,7 +103,7 @@ func (w *world) turnover(first *v1alpha1.ImageBuild) (took []time.Duration) {
 	return took
 }
 
-func (w *world) report(b *testing.B, took []time.Duration) {
+func (w *fixture) report(b *testing.B, took []time.Duration) {
 	if len(took) == 0 {
 		b.Fatal("no build was admitted")
 	}

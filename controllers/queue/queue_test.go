@@ -22,7 +22,7 @@ import (
 const clusterIsFull = "the cluster runs as many builds as it may (1)"
 
 func TestTheNextBuildIsLookedAtWhenASlotBecomesFree(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	second, first := w.create("a", "second", time.Second), w.create("b", "first", 0)
 	third := w.create("b", "third", 2*time.Second)
 	w.start(queue.Limits{Builds: 1}, nil)
@@ -44,7 +44,7 @@ func TestTheNextBuildIsLookedAtWhenASlotBecomesFree(t *testing.T) {
 }
 
 func TestWhatRunsAlreadyHasItsSlot(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	running := w.enter(w.create("a", "running", time.Minute), v1alpha1.BuildStarting)
 	waiting := w.create("a", "waiting", 0)
 	w.start(queue.Limits{Builds: 1}, nil)
@@ -78,7 +78,7 @@ func (a *ahead) List(ctx context.Context, list client.ObjectList, options ...cli
 }
 
 func TestNothingIsAdmittedBeforeTheCacheHasWhatWasStored(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	build := w.create("a", "started-elsewhere", 0) // version 1
 	api := &ahead{version: "2", asked: make(chan struct{})}
 	w.start(queue.Limits{Builds: 1}, func(reader client.Reader) client.Reader {
@@ -103,7 +103,7 @@ func TestNothingIsAdmittedBeforeTheCacheHasWhatWasStored(t *testing.T) {
 }
 
 func TestBuildsThatAreGoneAreNotWaitedFor(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.create("a", "kept", 0)
 	w.start(queue.Limits{}, func(reader client.Reader) client.Reader { return &haunted{reader} })
 	w.synced()
@@ -125,7 +125,7 @@ func (h *haunted) List(ctx context.Context, list client.ObjectList, options ...c
 }
 
 func TestABuildThatCouldNotBeStartedLetsOthersGoFirst(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	first, second := w.create("a", "first", 0), w.create("a", "second", time.Second)
 	w.start(queue.Limits{Builds: 1}, nil)
 	w.synced()
@@ -149,7 +149,7 @@ func TestABuildThatMayHaveBeenStartedKeepsItsSlot(t *testing.T) {
 		"the aggregator did so": apierrors.NewGenericServerResponse(http.StatusBadGateway, "put", v1alpha1.Resource("imagebuilds"), "first", "", 0, true),
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			first, second := w.create("a", "first", 0), w.create("a", "second", time.Second)
 			w.start(queue.Limits{Builds: 1}, nil)
 			w.synced()
@@ -166,7 +166,7 @@ func TestABuildThatMayHaveBeenStartedKeepsItsSlot(t *testing.T) {
 }
 
 func TestABuildThatTheCacheDoesNotHaveTakesNoSlot(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.start(queue.Limits{Builds: 1}, nil)
 	w.synced()
 	gone := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "gone", UID: "gone", ResourceVersion: "1"}}
@@ -177,7 +177,7 @@ func TestABuildThatTheCacheDoesNotHaveTakesNoSlot(t *testing.T) {
 }
 
 func TestABuildOfTheNameOfAnotherDoesNotGetItsSlot(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	first := w.create("a", "first", 0)
 	w.start(queue.Limits{Builds: 1}, nil)
 	w.synced()
@@ -189,7 +189,7 @@ func TestABuildOfTheNameOfAnotherDoesNotGetItsSlot(t *testing.T) {
 }
 
 func TestNamespacesSayWhatTheyMayHave(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.annotate(map[string]string{v1alpha1.AnnotationMaxBuilds: "0"})
 	paused := w.create("a", "paused", 0)
 	w.start(queue.Limits{PerNamespace: 1}, nil)
@@ -208,7 +208,7 @@ func TestNamespacesSayWhatTheyMayHave(t *testing.T) {
 }
 
 func TestANamespaceThatMakesNoSenseIsNamedOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	complaints := func() int { return strings.Count(w.log.String(), `"namespace"="a"`) }
 	w.annotate(map[string]string{v1alpha1.AnnotationMaxBuilds: "many", v1alpha1.AnnotationQueueWeight: "2"})
 	w.create("a", "build", 0)
@@ -227,7 +227,7 @@ func TestANamespaceThatMakesNoSenseIsNamedOnce(t *testing.T) {
 }
 
 func TestTheQueueIsMeasured(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	first := w.create("a", "first", 0)
 	w.create("a", "second", time.Second)
 	w.start(queue.Limits{Builds: 1}, nil)

@@ -24,7 +24,7 @@ import (
 func phase(phase v1alpha1.BuildPhase) gomega.GomegaMatcher { return HaveField("Entry.Phase", phase) }
 
 func TestABuildIsRecordedWhileItRunsAndSaysSoAtItsEnd(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.run()
 	image := w.image("debian")
 	build := w.build("debian-1", image)
@@ -38,7 +38,7 @@ func TestABuildIsRecordedWhileItRunsAndSaysSoAtItsEnd(t *testing.T) {
 }
 
 func TestWhatThereWasBeforeIsRecordedTogether(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	image := w.image("debian")
 	const many = 250
 	for i := range many {
@@ -57,7 +57,7 @@ func TestWhatThereWasBeforeIsRecordedTogether(t *testing.T) {
 func TestADatabaseThatIsAwayHoldsNothingUp(t *testing.T) {
 	for name, missing := range map[string]bool{"from the beginning": true, "later": false} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.records.missing = missing
 			w.run()
 			if !missing {
@@ -82,7 +82,7 @@ func TestADatabaseThatIsAwayHoldsNothingUp(t *testing.T) {
 }
 
 func TestADatabaseThatIsFullIsTriedAgain(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.run()
 	w.Eventually(w.up).Should(Equal(1.0))
 	w.records.change(func() { w.records.full = true })
@@ -97,7 +97,7 @@ func TestADatabaseThatIsFullIsTriedAgain(t *testing.T) {
 func TestABuildThatIsNotTakenKeepsNoOtherOut(t *testing.T) {
 	for name, running := range map[string]bool{"among what there was before": false, "while others are recorded": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			if running {
 				w.run()
 				w.Eventually(w.up).Should(Equal(1.0))
@@ -125,7 +125,7 @@ func TestDeletionsAreRecorded(t *testing.T) {
 		"while neither is there for it": {false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			stop := w.run()
 			image := w.image("debian")
 			kept, gone := w.build("debian-1", image, w.ended(v1alpha1.BuildSucceeded)), w.build("debian-2", image, w.ended(v1alpha1.BuildFailed))
@@ -149,7 +149,7 @@ func TestDeletionsAreRecorded(t *testing.T) {
 }
 
 func TestABuildThatIsDeletedBeforeItIsRecordedIsRecordedAsItWas(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.run()
 	w.Eventually(w.up).Should(Equal(1.0))
 	w.records.change(func() { w.records.away = true })
@@ -163,7 +163,7 @@ func TestABuildThatIsDeletedBeforeItIsRecordedIsRecordedAsItWas(t *testing.T) {
 }
 
 func TestWhatAnotherProcessRecordsIsNotTakenForDeleted(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	build := w.build("once", nil)
 	w.Expect(w.records.PutBuild(t.Context(), build)).To(Succeed())
 	k := &keeper{reconciler: &reconciler{memory: newMemory()}}
@@ -176,7 +176,7 @@ func TestWhatAnotherProcessRecordsIsNotTakenForDeleted(t *testing.T) {
 }
 
 func TestTwoProcessesRecordTheSame(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.run()
 	w.run()
 	image := w.image("debian")
@@ -205,11 +205,11 @@ func TestTwoProcessesRecordTheSame(t *testing.T) {
 }
 
 func TestADatabaseThatIsAnOlderOneIsBroughtUpToDate(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.run()
 	build := w.build("once", nil, w.ended(v1alpha1.BuildSucceeded))
 	w.Eventually(w.condition("once")).Should(Equal("True/Recorded"))
-	older := newWorld(t) // as if it were restored from before there was the build
+	older := newFixture(t) // as if it were restored from before there was the build
 	w.records.change(func() { w.records.away = true })
 	w.Eventually(w.up).Should(Equal(0.0))
 	w.records.change(func() { w.records.Store, w.records.away = older.records.Store, false })
@@ -217,7 +217,7 @@ func TestADatabaseThatIsAnOlderOneIsBroughtUpToDate(t *testing.T) {
 }
 
 func TestWhatCameOfAnImageIsRecordedWhenItChanges(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.run()
 	says := func(image *v1alpha1.Image, conditions ...metav1.Condition) *v1alpha1.Image {
 		image.Status.Conditions = conditions
@@ -259,7 +259,7 @@ func TestWhatCameOfAnImageIsRecordedWhenItChanges(t *testing.T) {
 }
 
 func TestReportsOfProgressDoNotCostAWriteEach(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.run()
 	w.Eventually(w.up).Should(Equal(1.0))
 	build := w.build("once", nil)
@@ -275,7 +275,7 @@ func TestReportsOfProgressDoNotCostAWriteEach(t *testing.T) {
 }
 
 func TestABuildThatIsRecordedIsNotWrittenAgainBecauseItGoes(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.run()
 	w.Eventually(w.up).Should(Equal(1.0))
 	build := w.build("once", nil, w.ended(v1alpha1.BuildSucceeded))
@@ -331,7 +331,7 @@ func TestAnotherReasonWhyTheDatabaseIsAwayIsNews(t *testing.T) {
 }
 
 func TestRecordsExpireAsTheImageSaysButNotUnderHold(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	limits := &v1alpha1.HistoryLimits{RecordRetention: &v1alpha1.HistoryTTL{
 		Succeeded: &metav1.Duration{Duration: 48 * time.Hour}, Failed: &metav1.Duration{Duration: time.Hour},
 	}}
@@ -375,7 +375,7 @@ func TestRecordsExpireAsTheImageSaysButNotUnderHold(t *testing.T) {
 }
 
 func TestAnImageThatIsDeletedBeforeItsHoldIsRecordedKeepsItsRecords(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.run()
 	limited := func(image *v1alpha1.Image) {
 		image.Spec.History = &v1alpha1.HistoryLimits{RecordRetention: &v1alpha1.HistoryTTL{Failed: &metav1.Duration{Duration: time.Hour}}}
@@ -428,7 +428,7 @@ func TestRulesSayWhatImagesSay(t *testing.T) {
 }
 
 func TestOnlySoManyThatAreGoneAreRemembered(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.run()
 	r := &reconciler{memory: newMemory()}
 	r.Clock, r.Metrics = w.clock, w.metrics

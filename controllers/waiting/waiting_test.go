@@ -23,8 +23,8 @@ import (
 
 const forbidden = `images.images.goldsmith.dev is forbidden: User "controller" cannot list resource "images" in API group "images.goldsmith.dev" at the cluster scope`
 
-// world is a server that answers as it is told, and a client whose requests are watched.
-type world struct {
+// fixture is a server that answers as it is told, and a client whose requests are watched.
+type fixture struct {
 	t        *testing.T
 	clock    *testingclock.FakePassiveClock
 	reporter *waiting.Reporter
@@ -35,8 +35,8 @@ type world struct {
 	lines  []string
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{t: t, clock: testingclock.NewFakePassiveClock(time.Unix(1, 0))}
+func newFixture(t *testing.T) *fixture {
+	w := &fixture{t: t, clock: testingclock.NewFakePassiveClock(time.Unix(1, 0))}
 	w.server = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) { w.answer(out, in) }))
 	t.Cleanup(w.server.Close)
 	logger := funcr.New(func(_, line string) { w.lines = append(w.lines, line) }, funcr.Options{})
@@ -50,14 +50,14 @@ func newWorld(t *testing.T) *world {
 }
 
 // list asks for images, which are answered as given.
-func (w *world) list(answer http.HandlerFunc) error {
+func (w *fixture) list(answer http.HandlerFunc) error {
 	w.answer = answer
 	_, err := w.client.ImagesV1alpha1().Images("").List(w.t.Context(), metav1.ListOptions{})
 	return err
 }
 
 // expect compares the lines since the last call.
-func (w *world) expect(lines ...string) {
+func (w *fixture) expect(lines ...string) {
 	w.t.Helper()
 	for i := range lines {
 		encoded, err := json.Marshal(lines[i])
@@ -93,7 +93,7 @@ func list(out http.ResponseWriter, _ *http.Request) {
 }
 
 func TestSaysWhatIsWaitedForOnceAMinuteAndWhenItIsOver(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	unavailable := text(http.StatusServiceUnavailable, "error trying to reach service")
 	const line = "waiting for images.goldsmith.dev/v1alpha1: the server answers 503 Service Unavailable: error trying to reach service"
 	for range 3 {
@@ -122,7 +122,7 @@ func TestSaysWhatIsWaitedForOnceAMinuteAndWhenItIsOver(t *testing.T) {
 }
 
 func TestSaysEachNewReason(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	_ = w.list(text(http.StatusNotFound, "404 page not found"))
 	err := w.list(status(http.StatusForbidden, metav1.StatusReasonForbidden, forbidden))
 	if err == nil || err.Error() != forbidden {
@@ -135,14 +135,14 @@ func TestSaysEachNewReason(t *testing.T) {
 }
 
 func TestSaysThatNobodyListens(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.server.Close()
 	_ = w.list(nil)
 	w.expect("waiting for images.goldsmith.dev/v1alpha1: dial tcp " + w.server.Listener.Addr().String() + ": connect: connection refused")
 }
 
 func TestIsQuietAboutANodeThatDoesNotGiveALog(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.answer = status(http.StatusInternalServerError, metav1.StatusReasonInternalError, "TLS handshake timeout")
 	if _, err := w.client.ImagesV1alpha1().RESTClient().Get().Namespace("default").Resource("images").Name("web").SubResource("log").DoRaw(t.Context()); err == nil {
 		t.Error("the answer did not get through")
@@ -151,7 +151,7 @@ func TestIsQuietAboutANodeThatDoesNotGiveALog(t *testing.T) {
 }
 
 func TestIsQuietAboutWhatIsOnlyForTheCaller(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.answer = status(http.StatusNotFound, metav1.StatusReasonNotFound, `images.goldsmith.dev "a" not found`)
 	images := w.client.ImagesV1alpha1().Images("default")
 	if _, err := images.Get(t.Context(), "a", metav1.GetOptions{}); err == nil {

@@ -96,7 +96,7 @@ func TestWhatIsNeverAdmittedComesLast(t *testing.T) {
 
 func TestAForecastIsTheOrderOfAdmission(t *testing.T) {
 	for seed := range uint64(200) {
-		w := newWorld(seed)
+		w := newScenario(seed)
 		for range 40 {
 			w.step()
 		}

@@ -16,8 +16,8 @@ import (
 
 var epoch = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// world is a random set of builds, and how the queue was told of them.
-type world struct {
+// scenario is a random set of builds, and how the queue was told of them.
+type scenario struct {
 	random *rand.Rand
 	now    time.Time
 	reference
@@ -26,20 +26,22 @@ type world struct {
 	log   []string
 }
 
-func newWorld(seed uint64) *world {
+func newScenario(seed uint64) *scenario {
 	random := rand.New(rand.NewPCG(seed, 0))
 	limits := queue.Limits{Builds: random.IntN(8), PerNamespace: random.IntN(4)}
-	return &world{
+	return &scenario{
 		random: random, now: epoch, queue: queue.New(limits),
 		reference: reference{limits: limits, shares: map[string]queue.Share{}},
 		log:       []string{fmt.Sprintf("seed %d, limits %+v", seed, limits)},
 	}
 }
 
-func (w *world) note(format string, args ...any) { w.log = append(w.log, fmt.Sprintf(format, args...)) }
+func (w *scenario) note(format string, args ...any) {
+	w.log = append(w.log, fmt.Sprintf(format, args...))
+}
 
 // step changes something.
-func (w *world) step() {
+func (w *scenario) step() {
 	switch choice := w.random.IntN(20); {
 	case choice < 8 || len(w.builds) == 0:
 		w.add()
@@ -59,7 +61,7 @@ func (w *world) step() {
 	}
 }
 
-func (w *world) add() {
+func (w *scenario) add() {
 	w.made++
 	namespace := fmt.Sprintf("ns-%d", w.random.IntN(4))
 	build := queue.Build{
@@ -77,13 +79,13 @@ func (w *world) add() {
 	w.queue.Set(build)
 }
 
-func (w *world) finish(at int) {
+func (w *scenario) finish(at int) {
 	w.note("%s is gone", w.builds[at].Key)
 	w.queue.Remove(w.builds[at].Key)
 	w.builds = slices.Delete(w.builds, at, at+1)
 }
 
-func (w *world) share() {
+func (w *scenario) share() {
 	namespace, share := fmt.Sprintf("ns-%d", w.random.IntN(4)), queue.Share{Weight: w.random.IntN(4)}
 	if w.random.IntN(2) == 0 {
 		limit := w.random.IntN(4)
@@ -95,7 +97,7 @@ func (w *world) share() {
 }
 
 // admit admits the next build.
-func (w *world) admit() {
+func (w *scenario) admit() {
 	key, ok := w.queue.Next(w.now)
 	if !ok {
 		return
@@ -107,7 +109,7 @@ func (w *world) admit() {
 }
 
 // shuffled is a queue that is told the same in another order.
-func (w *world) shuffled() *queue.Queue {
+func (w *scenario) shuffled() *queue.Queue {
 	again := queue.New(w.limits)
 	order := slices.Clone(w.builds)
 	w.random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
@@ -132,10 +134,10 @@ func (w *world) shuffled() *queue.Queue {
 
 // TestTheNextBuildIsTheOneThatTheRulesSay compares the queue with the rules, and with itself told in another order.
 func TestTheNextBuildIsTheOneThatTheRulesSay(t *testing.T) {
-	const worlds, steps = 1500, 60
+	const scenarios, steps = 1500, 60
 	admitted, refused := 0, 0
-	for seed := range uint64(worlds) {
-		w := newWorld(seed)
+	for seed := range uint64(scenarios) {
+		w := newScenario(seed)
 		for range steps {
 			w.step()
 			want, wantOK := w.next(w.now)
@@ -157,12 +159,12 @@ func TestTheNextBuildIsTheOneThatTheRulesSay(t *testing.T) {
 			t.Fatalf("%d builds wait, not %d", w.queue.Waiting(), waiting)
 		}
 	}
-	if admitted < worlds || refused < worlds {
+	if admitted < scenarios || refused < scenarios {
 		t.Errorf("there was a next build %d times, and none %d times: that tells little", admitted, refused)
 	}
 }
 
-func (w *world) waiting() (count int) {
+func (w *scenario) waiting() (count int) {
 	for _, build := range w.builds {
 		if build.State != queue.Active {
 			count++
@@ -181,7 +183,7 @@ func join(lines []string) (text string) {
 // TestAWaitingBuildIsSaidToWaitForSomething holds Why against Next.
 func TestAWaitingBuildIsSaidToWaitForSomething(t *testing.T) {
 	for seed := range uint64(300) {
-		w := newWorld(seed)
+		w := newScenario(seed)
 		for range 60 {
 			w.step()
 		}

@@ -28,14 +28,14 @@ func resumed(job *batchv1.Job) {
 }
 
 // kueues is a build whose Jobs are Kueue's.
-func kueues(phase v1alpha1.BuildPhase) *world {
+func kueues(phase v1alpha1.BuildPhase) *scenario {
 	w := given(phase)
 	w.Build.Spec.Inputs.Template = &v1alpha1.BuildTemplate{QueueName: "builds"}
 	return w
 }
 
 // held is a build whose attempt of a number waits for Kueue.
-func held(attempt int32) *world {
+func held(attempt int32) *scenario {
 	w := kueues(v1alpha1.BuildStarting)
 	for i := int32(1); i < attempt; i++ {
 		w.ended(v1alpha1.AttemptDisrupted, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure, Reason: v1alpha1.ReasonEvicted}).attempt(i + 1)
@@ -55,7 +55,7 @@ func TestAnAttemptThatIsSuspended(t *testing.T) {
 	going := deleted(t0.Add(time.Second))
 	cases := []struct {
 		name   string
-		given  *world
+		given  *scenario
 		phases []v1alpha1.BuildPhase  // one after the other, as long as nothing else is seen
 		action Action                 // after the last of them
 		reason v1alpha1.FailureReason // of the build, or else of its first attempt
@@ -193,13 +193,13 @@ func TestASuspensionThatNobodySawIsNoFailure(t *testing.T) {
 			job.Status.Conditions[len(job.Status.Conditions)-1].LastTransitionTime = metav1.NewTime(t0.Add(after))
 		}
 	}
-	running := func() *world { // its container was seen to start at t0
+	running := func() *scenario { // its container was seen to start at t0
 		w := kueues(v1alpha1.BuildRunning).recorded()
 		w.Build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildPodReady, Status: metav1.ConditionTrue, LastTransitionTime: metav1.NewTime(t0)}}
 		return w
 	}
 	going := deleted(t0.Add(time.Minute))
-	for name, w := range map[string]*world{
+	for name, w := range map[string]*scenario{
 		"its pod is gone":          running().job(resumedAt(time.Minute)),
 		"its pod is going":         running().job(resumedAt(time.Minute)).pod(corev1.PodRunning, going),
 		"its pod has ended and is": running().job(resumedAt(time.Minute)).pod(corev1.PodFailed, exited(143, ""), going),
@@ -213,7 +213,7 @@ func TestASuspensionThatNobodySawIsNoFailure(t *testing.T) {
 			t.Errorf("%s: then phase %s, attempts %+v", name, status.Phase, status.Attempts)
 		}
 	}
-	for name, w := range map[string]*world{
+	for name, w := range map[string]*scenario{
 		"resumed before it started": running().job(resumedAt(-time.Minute)),
 		"the Job has failed":        running().job(resumedAt(time.Minute), jobCondition(batchv1.JobFailureTarget)),
 	} {
@@ -252,7 +252,7 @@ func TestWhatKueueMakesABuildWaitCountsForItsQueueTimeout(t *testing.T) {
 		t.Errorf("phase %s, look again after %s", decision.Status.Phase, decision.After)
 	}
 	w.Now = w.Now.Add(rounding)
-	if got := Next((&world{w.Observed}).job(resumed).Observed).Status.Phase; got != v1alpha1.BuildStarting {
+	if got := Next((&scenario{w.Observed}).job(resumed).Observed).Status.Phase; got != v1alpha1.BuildStarting {
 		t.Errorf("admitted at the last moment: phase %s", got)
 	}
 	status := Next(w.job(suspended).Observed).Status
@@ -275,7 +275,7 @@ func TestTheQueueTimeoutIsOverOnceAContainerHasStarted(t *testing.T) {
 	started.Pod = nil
 	unnoticed := kueues(v1alpha1.BuildStarting).job(suspended).pod(corev1.PodRunning, running(), deleted(t0))
 	unnoticed.Build.Status = Next(unnoticed.Observed).Status
-	for name, w := range map[string]*world{"started": started, "started unnoticed": unnoticed, "the second attempt": held(2).job(suspended)} {
+	for name, w := range map[string]*scenario{"started": started, "started unnoticed": unnoticed, "the second attempt": held(2).job(suspended)} {
 		w.Now = t0.Add(v1alpha1.DefaultQueueTimeout + time.Hour)
 		if decision := Next(w.Observed); decision.Status.Phase != v1alpha1.BuildQueued || decision.After != 0 {
 			t.Errorf("%s: phase %s, look again after %s", name, decision.Status.Phase, decision.After)

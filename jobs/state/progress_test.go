@@ -15,7 +15,7 @@ import (
 )
 
 // reported lets the builder have said that it is in its second stage.
-func (w *world) reported() *world {
+func (w *scenario) reported() *scenario {
 	first, second := metav1.NewTime(t0.Add(time.Second)), metav1.NewTime(t0.Add(2*time.Second))
 	w.Build.Status.Progress = &v1alpha1.BuildProgress{Stage: "install", Percent: new(int32(40)), Attempt: w.Build.Status.CurrentAttempt}
 	w.Build.Status.Stages = []v1alpha1.BuildStage{{Name: "fetch", StartTime: first, CompletionTime: &second}, {Name: "install", StartTime: second}}
@@ -23,7 +23,7 @@ func (w *world) reported() *world {
 }
 
 func TestTheLastStageEndsWithItsAttempt(t *testing.T) {
-	for name, w := range map[string]*world{
+	for name, w := range map[string]*scenario{
 		"succeeded": given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult)),
 		"failed":    given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodFailed, exited(1, "")),
 		"retried":   given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodFailed, exited(75, "")),

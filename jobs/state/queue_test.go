@@ -15,7 +15,7 @@ import (
 )
 
 // waits is a build that waits for its turn since t0, for at most a minute.
-func waits(phase v1alpha1.BuildPhase) *world {
+func waits(phase v1alpha1.BuildPhase) *scenario {
 	w := given(phase)
 	w.Build.Status.Resolved = resolved
 	w.Build.Spec.Timeouts.Queue = &metav1.Duration{Duration: time.Minute}

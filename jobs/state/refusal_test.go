@@ -157,13 +157,13 @@ func TestAJobThatEndedWithoutPodSaysWhy(t *testing.T) {
 }
 
 func TestNeedsRefusal(t *testing.T) {
-	late := func(w *world) *world { w.Now = t0.Add(firstLook); return w }
+	late := func(w *scenario) *scenario { w.Now = t0.Add(firstLook); return w }
 	for name, test := range map[string]struct {
-		given *world
+		given *scenario
 		want  bool
 	}{
 		"a Job without pod":         {late(given(v1alpha1.BuildStarting).job()), true},
-		"a Job that has just begun": {given(v1alpha1.BuildStarting).job().with(func(w *world) { w.Now = t0.Add(firstLook - 1) }), false},
+		"a Job that has just begun": {given(v1alpha1.BuildStarting).job().with(func(w *scenario) { w.Now = t0.Add(firstLook - 1) }), false},
 		"a Job with a pod":          {late(given(v1alpha1.BuildStarting).job().pod(corev1.PodPending)), false},
 		"no Job":                    {late(given(v1alpha1.BuildStarting)), false},
 		"a stranger's Job":          {late(given(v1alpha1.BuildStarting).job(func(j *batchv1.Job) { j.OwnerReferences = nil })), false},

@@ -40,10 +40,10 @@ var legal = map[v1alpha1.BuildPhase][]v1alpha1.BuildPhase{
 	v1alpha1.BuildCancelling: {v1alpha1.BuildCancelled, v1alpha1.BuildSucceeded},
 }
 
-// world is a build with what surrounds it, put together step by step.
-type world struct{ Observed }
+// scenario is a build with what surrounds it, put together step by step.
+type scenario struct{ Observed }
 
-func given(phase v1alpha1.BuildPhase) *world {
+func given(phase v1alpha1.BuildPhase) *scenario {
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-1", Namespace: "default", UID: "build-uid", Generation: 1, CreationTimestamp: metav1.NewTime(t0)}}
 	build.Spec.Inputs = v1alpha1.BuildInputs{
 		Builder: v1alpha1.Builder{Name: "mock"},
@@ -52,7 +52,7 @@ func given(phase v1alpha1.BuildPhase) *world {
 	}
 	v1alpha1.SetObjectDefaults_ImageBuild(build)
 	build.Status.Phase = phase
-	w := &world{Observed{Build: build, Now: t0.Add(10 * time.Second)}}
+	w := &scenario{Observed{Build: build, Now: t0.Add(10 * time.Second)}}
 	switch phase {
 	case v1alpha1.BuildPending, v1alpha1.BuildQueued:
 	default:
@@ -62,30 +62,30 @@ func given(phase v1alpha1.BuildPhase) *world {
 	return w
 }
 
-func (w *world) attempt(number int32) {
+func (w *scenario) attempt(number int32) {
 	w.Build.Status.CurrentAttempt = number
 	w.Build.Status.Attempts = append(w.Build.Status.Attempts, v1alpha1.BuildAttempt{
 		Number: number, JobName: render.JobName(w.Build, number), StartTime: metav1.NewTime(t0),
 	})
 }
 
-func (w *world) current() *v1alpha1.BuildAttempt {
+func (w *scenario) current() *v1alpha1.BuildAttempt {
 	return &w.Build.Status.Attempts[len(w.Build.Status.Attempts)-1]
 }
 
 // recorded binds the attempt to the Job and the pod.
-func (w *world) recorded() *world {
+func (w *scenario) recorded() *scenario {
 	w.current().JobUID, w.current().PodUID, w.current().PodName = "job-uid", "pod-uid", "pod"
 	return w
 }
 
-func (w *world) ended(outcome v1alpha1.AttemptOutcome, f *v1alpha1.BuildFailure) *world {
+func (w *scenario) ended(outcome v1alpha1.AttemptOutcome, f *v1alpha1.BuildFailure) *scenario {
 	at := metav1.NewTime(t0.Add(5 * time.Second))
 	w.current().Outcome, w.current().Failure, w.current().CompletionTime = outcome, f, &at
 	return w
 }
 
-func (w *world) job(change ...func(*batchv1.Job)) *world {
+func (w *scenario) job(change ...func(*batchv1.Job)) *scenario {
 	job, err := render.Job(w.Build, w.current().Number, inputs.Builder{Image: "builder:1"})
 	if err != nil {
 		panic(err)
@@ -104,7 +104,7 @@ func jobCondition(kind batchv1.JobConditionType) func(*batchv1.Job) {
 	}
 }
 
-func (w *world) pod(phase corev1.PodPhase, change ...func(*corev1.Pod)) *world {
+func (w *scenario) pod(phase corev1.PodPhase, change ...func(*corev1.Pod)) *scenario {
 	controller := true
 	w.Pod = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "pod", Namespace: "default", UID: "pod-uid",
 		OwnerReferences: []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: "job", UID: "job-uid", Controller: &controller}}}}
@@ -157,12 +157,12 @@ func deleted(at time.Time) func(*corev1.Pod) {
 	}
 }
 
-func (w *world) cancelRequested() *world {
+func (w *scenario) cancelRequested() *scenario {
 	w.Build.Spec.CancelRequested = &v1alpha1.CancelRequested{Time: metav1.NewTime(t0), By: "ada", Reason: "wrong base"}
 	return w
 }
 
-func (w *world) with(change func(*world)) *world {
+func (w *scenario) with(change func(*scenario)) *scenario {
 	change(w)
 	return w
 }
@@ -179,18 +179,18 @@ func TestNext(t *testing.T) {
 		failed     = v1alpha1.BuildFailed
 		cancelled  = v1alpha1.BuildCancelled
 	)
-	quick := func(w *world) { // short enough for the clock of the cases to pass it
+	quick := func(w *scenario) { // short enough for the clock of the cases to pass it
 		w.Build.Spec.Timeouts.Start = &metav1.Duration{Duration: 9 * time.Second}
 	}
-	disruptions := func(n int32) func(*world) {
-		return func(w *world) {
+	disruptions := func(n int32) func(*scenario) {
+		return func(w *scenario) {
 			for i := int32(1); i < n; i++ {
 				w.ended(v1alpha1.AttemptDisrupted, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure, Reason: v1alpha1.ReasonEvicted}).attempt(i + 1)
 			}
 		}
 	}
-	failures := func(n int32) func(*world) {
-		return func(w *world) {
+	failures := func(n int32) func(*scenario) {
+		return func(w *scenario) {
 			for i := int32(1); i < n; i++ {
 				w.ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure, Reason: v1alpha1.ReasonBuilderTempFail}).attempt(i + 1)
 			}
@@ -198,19 +198,19 @@ func TestNext(t *testing.T) {
 	}
 	cases := []struct {
 		name   string
-		given  *world
+		given  *scenario
 		phase  v1alpha1.BuildPhase
 		action Action
 		reason v1alpha1.FailureReason // of the build if it has failed, else of the last attempt
 		why    string                 // reason of the first of Admitted and PodReady that is False
 	}{
-		{name: "its turn: the intent is stored before there is a Job", given: given(pending).with(func(w *world) { w.Resolved, w.Admission.Admitted = resolved, true }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
-		{name: "not its turn: it waits", given: given(pending).with(func(w *world) { w.Resolved = resolved }), phase: queued, why: v1alpha1.ReasonWaitingForSlot},
-		{name: "its turn has come", given: given(queued).with(func(w *world) { w.Build.Status.Resolved, w.Admission.Admitted = resolved, true }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
-		{name: "the inputs do not resolve", given: given(pending).with(func(w *world) {
+		{name: "its turn: the intent is stored before there is a Job", given: given(pending).with(func(w *scenario) { w.Resolved, w.Admission.Admitted = resolved, true }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
+		{name: "not its turn: it waits", given: given(pending).with(func(w *scenario) { w.Resolved = resolved }), phase: queued, why: v1alpha1.ReasonWaitingForSlot},
+		{name: "its turn has come", given: given(queued).with(func(w *scenario) { w.Build.Status.Resolved, w.Admission.Admitted = resolved, true }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
+		{name: "the inputs do not resolve", given: given(pending).with(func(w *scenario) {
 			w.Unresolved = failure(v1alpha1.ReasonSourceNotFound, "ConfigMap x")
 		}), phase: failed, reason: v1alpha1.ReasonSourceNotFound},
-		{name: "the builder is gone while it waits", given: given(queued).with(func(w *world) {
+		{name: "the builder is gone while it waits", given: given(queued).with(func(w *scenario) {
 			w.Build.Status.Resolved, w.Admission.Admitted = resolved, true
 			w.Unresolved = failure(v1alpha1.ReasonBuilderNotFound, "mock")
 		}), phase: failed, reason: v1alpha1.ReasonBuilderNotFound},
@@ -218,10 +218,10 @@ func TestNext(t *testing.T) {
 		{name: "cancelled while it waits", given: given(queued).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
 
 		{name: "intent written, Job not there: the Job is created", given: given(starting), phase: starting, action: CreateJob},
-		{name: "the builder is gone before the Job is created", given: given(starting).with(func(w *world) {
+		{name: "the builder is gone before the Job is created", given: given(starting).with(func(w *scenario) {
 			w.Unresolved = failure(v1alpha1.ReasonBuilderNotFound, "mock")
 		}), phase: failed, reason: v1alpha1.ReasonBuilderNotFound},
-		{name: "the Job is refused", given: given(starting).with(func(w *world) { w.Rejected = `jobs.batch "x" is forbidden: no` }), phase: failed, reason: v1alpha1.ReasonJobRejected},
+		{name: "the Job is refused", given: given(starting).with(func(w *scenario) { w.Rejected = `jobs.batch "x" is forbidden: no` }), phase: failed, reason: v1alpha1.ReasonJobRejected},
 		{name: "Job there and ours: adopted", given: given(starting).job().pod(corev1.PodRunning, running()), phase: run},
 		{name: "a stranger's Job", given: given(starting).job(func(j *batchv1.Job) { j.OwnerReferences[0].UID = "stranger" }), phase: failed, reason: v1alpha1.ReasonJobConflict},
 		{name: "a stranger's Job whose pod says that all is well", given: given(starting).job(func(j *batchv1.Job) { j.OwnerReferences[0].UID = "stranger" }).pod(corev1.PodSucceeded, exited(0, goodResult)), phase: failed, reason: v1alpha1.ReasonJobConflict},
@@ -248,8 +248,8 @@ func TestNext(t *testing.T) {
 		{name: "malformed result", given: given(run).recorded().job().pod(corev1.PodSucceeded, exited(0, "{")), phase: failed, reason: v1alpha1.ReasonInvalidResult},
 		{name: "exit 75", given: given(run).recorded().job().pod(corev1.PodFailed, exited(75, "")), phase: retrying, reason: v1alpha1.ReasonBuilderTempFail, why: v1alpha1.ReasonBackingOff},
 		{name: "exit 75 with the retries used up", given: given(run).with(failures(3)).recorded().job().pod(corev1.PodFailed, exited(75, "")), phase: failed, reason: v1alpha1.ReasonBuilderTempFail},
-		{name: "a class that is not retried", given: given(run).with(func(w *world) { w.Build.Spec.Retry.On = []v1alpha1.FailureClass{v1alpha1.FailureRegistry} }).recorded().job().pod(corev1.PodFailed, exited(75, "")), phase: failed, reason: v1alpha1.ReasonBuilderTempFail},
-		{name: "a user's failure is retried where asked for", given: given(run).with(func(w *world) { w.Build.Spec.Retry.On = []v1alpha1.FailureClass{v1alpha1.FailureUser} }).recorded().job().pod(corev1.PodFailed, exited(1, "")), phase: retrying, reason: v1alpha1.ReasonBuilderFailed, why: v1alpha1.ReasonBackingOff},
+		{name: "a class that is not retried", given: given(run).with(func(w *scenario) { w.Build.Spec.Retry.On = []v1alpha1.FailureClass{v1alpha1.FailureRegistry} }).recorded().job().pod(corev1.PodFailed, exited(75, "")), phase: failed, reason: v1alpha1.ReasonBuilderTempFail},
+		{name: "a user's failure is retried where asked for", given: given(run).with(func(w *scenario) { w.Build.Spec.Retry.On = []v1alpha1.FailureClass{v1alpha1.FailureUser} }).recorded().job().pod(corev1.PodFailed, exited(1, "")), phase: retrying, reason: v1alpha1.ReasonBuilderFailed, why: v1alpha1.ReasonBackingOff},
 		{name: "out of memory", given: given(run).recorded().job().pod(corev1.PodFailed, exitedFor(137, "OOMKilled", "")), phase: failed, reason: v1alpha1.ReasonOOMKilled},
 		{name: "builder cannot be started", given: given(starting).job().pod(corev1.PodFailed, exitedFor(128, "StartError", "no such file")), phase: failed, reason: v1alpha1.ReasonBuilderNotRunnable},
 		{name: "run timeout", given: given(run).recorded().job().pod(corev1.PodFailed, exited(143, ""), podReason("DeadlineExceeded")), phase: failed, reason: v1alpha1.ReasonRunTimeout},
@@ -277,11 +277,11 @@ func TestNext(t *testing.T) {
 		{name: "disruptions do not use up the retries", given: given(run).with(disruptions(9)).recorded().job().pod(corev1.PodFailed, exited(75, "")), phase: retrying, reason: v1alpha1.ReasonBuilderTempFail, why: v1alpha1.ReasonBackingOff},
 
 		{name: "backing off", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure}), phase: retrying},
-		{name: "backoff over", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure}).with(func(w *world) { w.Now = t0.Add(18 * time.Second) }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
+		{name: "backoff over", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure}).with(func(w *scenario) { w.Now = t0.Add(18 * time.Second) }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "after a disruption at once", given: given(retrying).recorded().ended(v1alpha1.AttemptDisrupted, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure}), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "what could still run of the attempt before is deleted", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureRegistry}).job().pod(corev1.PodPending), phase: retrying, action: DeleteJob},
-		{name: "what could still run of the attempt before is deleted first, also when the backoff is over", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureTimeout}).job().pod(corev1.PodPending).with(func(w *world) { w.Now = t0.Add(time.Hour) }), phase: retrying, action: DeleteJob},
-		{name: "and the next attempt starts once its Job is going", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureTimeout}).job(func(j *batchv1.Job) { j.DeletionTimestamp = &metav1.Time{Time: t0} }).pod(corev1.PodPending).with(func(w *world) { w.Now = t0.Add(time.Hour) }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
+		{name: "what could still run of the attempt before is deleted first, also when the backoff is over", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureTimeout}).job().pod(corev1.PodPending).with(func(w *scenario) { w.Now = t0.Add(time.Hour) }), phase: retrying, action: DeleteJob},
+		{name: "and the next attempt starts once its Job is going", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureTimeout}).job(func(j *batchv1.Job) { j.DeletionTimestamp = &metav1.Time{Time: t0} }).pod(corev1.PodPending).with(func(w *scenario) { w.Now = t0.Add(time.Hour) }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "cancelled between attempts", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, nil).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
 
 		{name: "cancel is stored before anything is stopped", given: given(run).recorded().job().pod(corev1.PodRunning, running()).cancelRequested(), phase: cancelling},

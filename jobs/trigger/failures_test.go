@@ -50,8 +50,8 @@ func TestFailuresAreCountedInOrderAndOnce(t *testing.T) {
 	}
 }
 
-// failing is a world with a schedule and a base in which builds have failed as often as they may.
-func failing(t *testing.T) *world {
+// failing is a scenario with a schedule and a base in which builds have failed as often as they may.
+func failing(t *testing.T) *scenario {
 	w := scheduled(t)
 	w.Image.Spec.Base.ImageRef = &v1alpha1.BaseImageReference{Name: "base"}
 	w.Image.Spec.Triggers.DisableAfterFailures = new(int32(2))

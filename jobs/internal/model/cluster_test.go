@@ -19,13 +19,13 @@ import (
 // errRejected is what the API answers to a Job that admission refuses.
 var errRejected = errors.New("admission webhook denied the request")
 
-func (w *world) changeJob(job *batchv1.Job, change func(*batchv1.Job)) {
+func (w *environment) changeJob(job *batchv1.Job, change func(*batchv1.Job)) {
 	next := *job
 	change(&next)
 	put(w, &w.jobs, &next)
 }
 
-func (w *world) changePod(pod *corev1.Pod, change func(*corev1.Pod)) {
+func (w *environment) changePod(pod *corev1.Pod, change func(*corev1.Pod)) {
 	next := *pod
 	change(&next)
 	put(w, &w.pods, &next)
@@ -45,7 +45,7 @@ func jobOver(job *batchv1.Job) bool {
 	return jobHas(job, batchv1.JobComplete) || jobHas(job, batchv1.JobFailed)
 }
 
-func (w *world) podOf(job *batchv1.Job) *corev1.Pod {
+func (w *environment) podOf(job *batchv1.Job) *corev1.Pod {
 	for _, pod := range w.pods.all {
 		if pod.OwnerReferences[0].UID == job.UID {
 			return pod
@@ -55,7 +55,7 @@ func (w *world) podOf(job *batchv1.Job) *corev1.Pod {
 }
 
 // workOnJob is what the Job controller and the garbage collector do next about a Job. It returns false if that is nothing.
-func (w *world) workOnJob(job *batchv1.Job, how int) bool {
+func (w *environment) workOnJob(job *batchv1.Job, how int) bool {
 	if len(job.OwnerReferences) == 0 {
 		return false // a stranger's: it is only there
 	}
@@ -105,7 +105,7 @@ const (
 )
 
 // makePod makes the pod of a Job, unless it is refused.
-func (w *world) makePod(job *batchv1.Job, how int) bool {
+func (w *environment) makePod(job *batchv1.Job, how int) bool {
 	switch {
 	case w.peace:
 	case how%9 == 7:
@@ -143,13 +143,13 @@ func setState(pod *corev1.Pod, state corev1.ContainerState) {
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.ContainerName, State: state}}
 }
 
-func (w *world) addCondition(pod *corev1.Pod, kind corev1.PodConditionType, status corev1.ConditionStatus, reason string) {
+func (w *environment) addCondition(pod *corev1.Pod, kind corev1.PodConditionType, status corev1.ConditionStatus, reason string) {
 	pod.Status.Conditions = slices.DeleteFunc(slices.Clone(pod.Status.Conditions), func(c corev1.PodCondition) bool { return c.Type == kind })
 	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: kind, Status: status, Reason: reason})
 }
 
 // suspendJob and resumeJob are what Kueue does.
-func (w *world) suspendJob(job *batchv1.Job) {
+func (w *environment) suspendJob(job *batchv1.Job) {
 	if suspended(job) || jobOver(job) || jobHas(job, batchv1.JobFailureTarget) || job.Labels[v1alpha1.LabelKueueQueue] == "" {
 		return
 	}
@@ -159,7 +159,7 @@ func (w *world) suspendJob(job *batchv1.Job) {
 	})
 }
 
-func (w *world) resumeJob(job *batchv1.Job) bool {
+func (w *environment) resumeJob(job *batchv1.Job) bool {
 	if !suspended(job) || jobOver(job) {
 		return false
 	}
@@ -171,7 +171,7 @@ func (w *world) resumeJob(job *batchv1.Job) bool {
 }
 
 // deletePod is what somebody does by hand, or an eviction.
-func (w *world) deletePod(pod *corev1.Pod, condition string) {
+func (w *environment) deletePod(pod *corev1.Pod, condition string) {
 	if pod.DeletionTimestamp != nil {
 		return
 	}
@@ -206,7 +206,7 @@ var ends = [...]end{
 // digestOf is that of what a pod makes: no other pod makes the same.
 func digestOf(number int) string { return fmt.Sprintf("sha256:%064d", number) }
 
-func (w *world) terminate(pod *corev1.Pod, how end, success bool) {
+func (w *environment) terminate(pod *corev1.Pod, how end, success bool) {
 	truth := w.truth.pods[pod.UID]
 	if success {
 		w.truth.results++
@@ -225,7 +225,7 @@ func (w *world) terminate(pod *corev1.Pod, how end, success bool) {
 }
 
 // finishPod has the pod follow its container.
-func (w *world) finishPod(pod *corev1.Pod, reason string) {
+func (w *environment) finishPod(pod *corev1.Pod, reason string) {
 	w.changePod(pod, func(next *corev1.Pod) {
 		next.Status.Phase, next.Status.Reason = corev1.PodFailed, reason
 		if end := stateOf(pod).Terminated; end != nil && end.ExitCode == 0 && reason == "" {

@@ -16,7 +16,7 @@ import (
 
 // checkNewJob holds that a Job is made for an attempt that is stored and goes on. One by a process that is gone may
 // come later.
-func (w *world) checkNewJob(job *batchv1.Job) {
+func (w *environment) checkNewJob(job *batchv1.Job) {
 	owner := job.OwnerReferences[0]
 	build, ok := w.builds.get(owner.Name)
 	switch {
@@ -37,7 +37,7 @@ func (w *world) checkNewJob(job *batchv1.Job) {
 }
 
 // checkNewBuild holds that a build is due, and that no request has two.
-func (w *world) checkNewBuild(build *v1alpha1.ImageBuild, image *v1alpha1.Image) {
+func (w *environment) checkNewBuild(build *v1alpha1.ImageBuild, image *v1alpha1.Image) {
 	trigger := build.Spec.Trigger
 	w.cover.triggers[trigger.Reason]++
 	for _, other := range w.truth.created {
@@ -62,7 +62,7 @@ func (w *world) checkNewBuild(build *v1alpha1.ImageBuild, image *v1alpha1.Image)
 	}
 }
 
-func (w *world) checkScheduled(build *v1alpha1.ImageBuild, image *v1alpha1.Image) {
+func (w *environment) checkScheduled(build *v1alpha1.ImageBuild, image *v1alpha1.Image) {
 	at, err := time.Parse(time.RFC3339, strings.TrimPrefix(build.Spec.Trigger.RequestID, "schedule:"))
 	since, ok := w.truth.scheduledAt[image.Name]
 	switch {
@@ -75,7 +75,7 @@ func (w *world) checkScheduled(build *v1alpha1.ImageBuild, image *v1alpha1.Image
 }
 
 // checkChanged holds that the inputs are not those of the last attempted build.
-func (w *world) checkChanged(build *v1alpha1.ImageBuild, image *v1alpha1.Image) {
+func (w *environment) checkChanged(build *v1alpha1.ImageBuild, image *v1alpha1.Image) {
 	if w.truth.excused {
 		return
 	}
@@ -91,7 +91,7 @@ func (w *world) checkChanged(build *v1alpha1.ImageBuild, image *v1alpha1.Image) 
 	}
 }
 
-func (w *world) checkPruning(name string, uid types.UID, excused bool) {
+func (w *environment) checkPruning(name string, uid types.UID, excused bool) {
 	build, ok := w.builds.get(name)
 	if !ok || build.UID != uid {
 		return
@@ -109,7 +109,7 @@ func (w *world) checkPruning(name string, uid types.UID, excused bool) {
 }
 
 // checkSuperseding returns a check that superseding has left a build alone that had started.
-func (w *world) checkSuperseding(name string) func() {
+func (w *environment) checkSuperseding(name string) func() {
 	before, ok := w.builds.get(name)
 	return func() {
 		after, is := w.builds.get(name)

@@ -14,7 +14,7 @@ import (
 )
 
 // lookAtSomething has a controller look at one of the objects that are due, perhaps with a fault to come.
-func (w *world) lookAtSomething(kind kind, a, b int) {
+func (w *environment) lookAtSomething(kind kind, a, b int) {
 	p := w.process
 	items := &p.imageWork
 	if kind == lookAtBuild {
@@ -50,7 +50,7 @@ func (w *world) lookAtSomething(kind kind, a, b int) {
 	}, a)
 }
 
-func (w *world) pass(a int) {
+func (w *environment) pass(a int) {
 	steps := [...]time.Duration{
 		time.Second, 2 * time.Second, 3 * time.Second, 5 * time.Second, 12 * time.Second, 15 * time.Second, 25 * time.Second, 62 * time.Second,
 		62 * time.Second, 3 * time.Minute, 11 * time.Minute, 11 * time.Minute, time.Hour, 25 * time.Hour, -time.Second, -longestTurnBack,
@@ -58,7 +58,7 @@ func (w *world) pass(a int) {
 	w.now = w.now.Add(steps[a%len(steps)])
 }
 
-func (w *world) changeOperator(a int) {
+func (w *environment) changeOperator(a int) {
 	if a%3 == 0 {
 		w.builderGone = !w.builderGone
 		w.othersMove("")
@@ -77,7 +77,7 @@ func pick[T stored](t *table[T], which int) (object T, ok bool) {
 }
 
 // happen is what people and the cluster do.
-func (w *world) happen(kind kind, a, b int) {
+func (w *environment) happen(kind kind, a, b int) {
 	switch kind {
 	case workOnJob, deleteJob:
 		if job, ok := pick(&w.jobs, a); ok {
@@ -109,7 +109,7 @@ func (w *world) happen(kind kind, a, b int) {
 }
 
 // decideKueue has Kueue suspend a Job, rather one that runs, or resume one.
-func (w *world) decideKueue(a, b int) {
+func (w *environment) decideKueue(a, b int) {
 	for _, running := range [...]bool{true, false} {
 		for i := range w.jobs.all {
 			job := w.jobs.all[(a+i)%len(w.jobs.all)]
@@ -125,7 +125,7 @@ func (w *world) decideKueue(a, b int) {
 }
 
 // workOnEverything has the whole cluster do something, of which the news may arrive.
-func (w *world) workOnEverything(a, b int) {
+func (w *environment) workOnEverything(a, b int) {
 	for i, job := range slices.Clone(w.jobs.all) {
 		w.workOnJob(job, b+11*i)
 		if a%3 > 0 {
@@ -141,7 +141,7 @@ func (w *world) workOnEverything(a, b int) {
 	}
 }
 
-func (w *world) happenToJob(kind kind, job *batchv1.Job, b int) {
+func (w *environment) happenToJob(kind kind, job *batchv1.Job, b int) {
 	switch kind {
 	case workOnJob:
 		w.workOnJob(job, b)
@@ -156,7 +156,7 @@ func (w *world) happenToJob(kind kind, job *batchv1.Job, b int) {
 	}
 }
 
-func (w *world) happenToImage(kind kind, image *v1alpha1.Image, b int) {
+func (w *environment) happenToImage(kind kind, image *v1alpha1.Image, b int) {
 	switch kind {
 	case editImage:
 		w.editSomething(image, b)
@@ -179,7 +179,7 @@ func (w *world) happenToImage(kind kind, image *v1alpha1.Image, b int) {
 	}
 }
 
-func (w *world) happenToBuild(kind kind, build *v1alpha1.ImageBuild, b int) {
+func (w *environment) happenToBuild(kind kind, build *v1alpha1.ImageBuild, b int) {
 	switch kind {
 	case cancelBuild:
 		_ = w.cancel(build.Name, "") // it is there

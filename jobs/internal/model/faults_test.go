@@ -41,7 +41,7 @@ type faults struct {
 type crashed struct{}
 
 // write has the API carry out a write of a controller, unless there is a fault.
-func (w *world) write(point string, do func() error) error {
+func (w *environment) write(point string, do func() error) error {
 	w.request()
 	kind := none
 	if w.faults.kind != none {
@@ -90,7 +90,7 @@ func rarely(point string) bool {
 }
 
 // request is a moment at which a controller waits for the API, and something else may happen.
-func (w *world) request() {
+func (w *environment) request() {
 	if w.faults.interject == 0 {
 		return
 	}
@@ -103,7 +103,7 @@ func (w *world) request() {
 }
 
 // arrive carries out a late write.
-func (w *world) arrive(which int) {
+func (w *environment) arrive(which int) {
 	if len(w.late) == 0 {
 		return
 	}
@@ -120,7 +120,7 @@ func (w *world) arrive(which int) {
 
 // look has a controller look at an object. If it crashes, another process takes over at once, with caches that are
 // some changes old.
-func (w *world) look(at func(), ago int) {
+func (w *environment) look(at func(), ago int) {
 	defer func() {
 		w.faults = faults{}
 		switch end := recover().(type) {

@@ -14,7 +14,7 @@ import (
 const maxDisruptions = 10
 
 // checkStatus holds the rules for a build's status, those of the server and those that only the truth can tell.
-func (w *world) checkStatus(was, is *v1alpha1.ImageBuild) {
+func (w *environment) checkStatus(was, is *v1alpha1.ImageBuild) {
 	before, after := &was.Status, &is.Status
 	w.cover.transition(before.Phase, after.Phase)
 	switch {
@@ -52,7 +52,7 @@ func failureOf(failure *v1alpha1.BuildFailure) string {
 	return fmt.Sprintf(" (%s: %s)", failure.Reason, failure.Message)
 }
 
-func (w *world) checkAttempts(build *v1alpha1.ImageBuild, before, after *v1alpha1.ImageBuildStatus) {
+func (w *environment) checkAttempts(build *v1alpha1.ImageBuild, before, after *v1alpha1.ImageBuildStatus) {
 	if len(after.Attempts) < len(before.Attempts) || len(after.Attempts) > len(before.Attempts)+1 {
 		w.broken("%s had %d attempts, and has %d", build.Name, len(before.Attempts), len(after.Attempts))
 	}
@@ -83,7 +83,7 @@ func (w *world) checkAttempts(build *v1alpha1.ImageBuild, before, after *v1alpha
 	}
 }
 
-func (w *world) checkNewAttempt(build *v1alpha1.ImageBuild, before *v1alpha1.ImageBuildStatus) {
+func (w *environment) checkNewAttempt(build *v1alpha1.ImageBuild, before *v1alpha1.ImageBuildStatus) {
 	failures, disruptions := 0, 0
 	for _, attempt := range before.Attempts {
 		switch attempt.Outcome {
@@ -105,7 +105,7 @@ func (w *world) checkNewAttempt(build *v1alpha1.ImageBuild, before *v1alpha1.Ima
 }
 
 // checkAdmission holds the limits, but for a build that a process started that was gone: nobody can know of that.
-func (w *world) checkAdmission(build *v1alpha1.ImageBuild) {
+func (w *environment) checkAdmission(build *v1alpha1.ImageBuild) {
 	if w.arrivesLate {
 		w.truth.lateStarts++
 		return
@@ -135,7 +135,7 @@ func (w *world) checkAdmission(build *v1alpha1.ImageBuild) {
 }
 
 // checkOrder holds that a build is not admitted before one of its Image that is older and known to the queue.
-func (w *world) checkOrder(name string) {
+func (w *environment) checkOrder(name string) {
 	known := func(b *v1alpha1.ImageBuild) bool { return w.process.ledger.Has(keyFor(b), b.UID) }
 	waits := func(b *v1alpha1.ImageBuild) bool {
 		return len(b.Status.Attempts) == 0 && !b.Status.Finished && b.Spec.CancelRequested == nil
@@ -155,7 +155,7 @@ func (w *world) checkOrder(name string) {
 }
 
 // checkEnd holds what is said at the end of a build against what happened.
-func (w *world) checkEnd(build *v1alpha1.ImageBuild, status *v1alpha1.ImageBuildStatus) {
+func (w *environment) checkEnd(build *v1alpha1.ImageBuild, status *v1alpha1.ImageBuildStatus) {
 	attempt := lastAttempt(build)
 	if attempt != nil && attempt.Outcome == "" {
 		w.broken("%s is %s, and its attempt goes on", build.Name, status.Phase)
@@ -182,7 +182,7 @@ func (w *world) checkEnd(build *v1alpha1.ImageBuild, status *v1alpha1.ImageBuild
 }
 
 // checkQueueTimeout holds that no build starves once everything goes well.
-func (w *world) checkQueueTimeout(build *v1alpha1.ImageBuild) {
+func (w *environment) checkQueueTimeout(build *v1alpha1.ImageBuild) {
 	since := build.CreationTimestamp.Time
 	if build.Status.QueuedTime != nil {
 		since = build.Status.QueuedTime.Time
@@ -197,7 +197,7 @@ func (w *world) checkQueueTimeout(build *v1alpha1.ImageBuild) {
 }
 
 // checkFailure holds a failed attempt against what happened.
-func (w *world) checkFailure(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) {
+func (w *environment) checkFailure(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) {
 	w.cover.attemptFailures[attempt.Failure.Reason]++
 	switch attempt.Failure.Reason {
 	case v1alpha1.ReasonJobConflict:

@@ -7,7 +7,7 @@ import (
 )
 
 // workOnPod is what scheduler and kubelet do next about a pod. It returns false if that is nothing.
-func (w *world) workOnPod(pod *corev1.Pod, how int) bool {
+func (w *environment) workOnPod(pod *corev1.Pod, how int) bool {
 	truth := w.truth.pods[pod.UID]
 	job, ours := w.jobs.get(pod.OwnerReferences[0].Name)
 	ours = ours && job.UID == pod.OwnerReferences[0].UID
@@ -47,7 +47,7 @@ func (w *world) workOnPod(pod *corev1.Pod, how int) bool {
 	return true
 }
 
-func (w *world) schedule(pod *corev1.Pod, how int) {
+func (w *environment) schedule(pod *corev1.Pod, how int) {
 	w.changePod(pod, func(next *corev1.Pod) {
 		if !w.peace && how%8 == 0 {
 			w.addCondition(next, corev1.PodScheduled, corev1.ConditionFalse, "Unschedulable")
@@ -59,7 +59,7 @@ func (w *world) schedule(pod *corev1.Pod, how int) {
 }
 
 // startPod starts the container, or says what keeps it from that.
-func (w *world) startPod(pod *corev1.Pod, how int) {
+func (w *environment) startPod(pod *corev1.Pod, how int) {
 	waiting := func(reason, message string) {
 		w.changePod(pod, func(next *corev1.Pod) {
 			setState(next, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}})
@@ -93,7 +93,7 @@ func (w *world) startPod(pod *corev1.Pod, how int) {
 }
 
 // run has a container that runs end, one way or another.
-func (w *world) run(pod *corev1.Pod, how int) {
+func (w *environment) run(pod *corev1.Pod, how int) {
 	switch stopping := pod.Spec.ActiveDeadlineSeconds != nil && *pod.Spec.ActiveDeadlineSeconds <= 1; {
 	case stopping && how%4 > 0, !stopping && !w.peace && how%16 == 1:
 		w.terminate(pod, end{code: 137, started: true}, false)
@@ -108,7 +108,7 @@ func (w *world) run(pod *corev1.Pod, how int) {
 }
 
 // disrupt is what goes wrong with a pod or its node.
-func (w *world) disrupt(pod *corev1.Pod, how int) {
+func (w *environment) disrupt(pod *corev1.Pod, how int) {
 	if podOver(pod) && how%10 < 9 {
 		return
 	}

@@ -8,7 +8,7 @@
 // read and write what those in controllers/ do, in the same order, from caches that are behind; the cluster, which runs
 // Jobs and loses pods; people; and a clock. A process may crash at each write, before or after it, its last write may
 // arrive when another process has taken over, an answer may be lost, and something else may happen between two
-// requests. In the end the world is left in peace, and then everything must have come to its end.
+// requests. In the end the environment is left in peace, and then everything must have come to its end.
 //
 // What the controllers do here that may not go without saying: they look again after a while at what was asked for or goes
 // on, whatever the caches tell of it, and at an Image whenever its status has changed; they take an object of another UID
@@ -42,7 +42,7 @@ var replayed = flag.Int64("seed", -1, "replay the schedule of this seed")
 
 // run plays a schedule, and returns the invariant that it breaks, if it does, and what happened.
 func run(s schedule, memo *memo, cover *coverage, tracing bool) (broken string, trace []string) {
-	w := newWorld(s, memo, cover)
+	w := newEnvironment(s, memo, cover)
 	w.tracing = tracing
 	defer func() {
 		switch end := recover().(type) {
@@ -72,7 +72,7 @@ func TestSchedules(t *testing.T) {
 		}
 		return
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // worlds are many and small
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // environments are many and small
 	cover, lengths, found := playAll(schedules, sound)
 	if found != nil {
 		t.Fatal(explain(*found.schedule, found.broken))

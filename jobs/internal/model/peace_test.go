@@ -14,8 +14,8 @@ import (
 // maxRounds is how often controllers and cluster take turns until all is quiet. Then something goes round in circles.
 const maxRounds = 400
 
-// makePeace leaves the world alone: nothing goes wrong any more, everything has time, and what is begun is ended.
-func (w *world) makePeace() {
+// makePeace leaves the environment alone: nothing goes wrong any more, everything has time, and what is begun is ended.
+func (w *environment) makePeace() {
 	w.note("peace")
 	w.peace, w.rejecting = true, false
 	if w.builderGone {
@@ -48,7 +48,7 @@ func (w *world) makePeace() {
 	w.broken("there is no end to it")
 }
 
-func (w *world) deliverAll() bool {
+func (w *environment) deliverAll() bool {
 	p := w.process
 	behind := p.imageCache.at < len(w.images.log) || p.buildCache.at < len(w.builds.log) ||
 		p.jobCache.at < len(w.jobs.log) || p.podCache.at < len(w.pods.log)
@@ -58,7 +58,7 @@ func (w *world) deliverAll() bool {
 	return behind
 }
 
-func (w *world) lookAtAll() {
+func (w *environment) lookAtAll() {
 	p := w.process
 	for range maxRounds {
 		name, ok := p.buildWork.pick(w.now, 0)
@@ -78,7 +78,7 @@ func (w *world) lookAtAll() {
 	w.broken("a controller does not come to rest")
 }
 
-func (w *world) clusterWorks() (worked bool) {
+func (w *environment) clusterWorks() (worked bool) {
 	for _, job := range slices.Clone(w.jobs.all) {
 		worked = w.resumeJob(job) || w.workOnJob(job, 0) || worked
 	}
@@ -93,7 +93,7 @@ func (w *world) clusterWorks() (worked bool) {
 }
 
 // waitForNext lets the time pass until a controller wants to look at something. It returns false if all is done.
-func (w *world) waitForNext() bool {
+func (w *environment) waitForNext() bool {
 	p := w.process
 	next := time.Time{}
 	for _, item := range p.imageWork.items {
@@ -131,7 +131,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // checkPeace holds that nothing was lost.
-func (w *world) checkPeace() {
+func (w *environment) checkPeace() {
 	for _, build := range w.builds.all {
 		if !build.Status.Finished {
 			w.broken("%s is %s in the end", build.Name, build.Status.Phase)
@@ -152,7 +152,7 @@ func (w *world) checkPeace() {
 
 // checkNumber holds that a number has, or had, its build. One of the controller's has none only if its request was
 // overtaken: the Image has changed before it could be asked for again.
-func (w *world) checkNumber(given given) {
+func (w *environment) checkNumber(given given) {
 	for _, build := range w.truth.created {
 		if build.Spec.ImageRef.UID == given.image && numberOf(build) == given.record.Number {
 			return
@@ -170,7 +170,7 @@ func (w *world) checkNumber(given given) {
 }
 
 // checkImage holds that the status of an Image says what is, and that no change was missed.
-func (w *world) checkImage(image *v1alpha1.Image) {
+func (w *environment) checkImage(image *v1alpha1.Image) {
 	status, spec := &image.Status, &image.Spec
 	newest := int64(0)
 	for _, build := range w.builds.all {

@@ -17,7 +17,7 @@ import (
 
 // process is one run of the controllers: everything in it is gone after a crash.
 type process struct {
-	*world
+	*environment
 	imageCache cache[*v1alpha1.Image]
 	buildCache cache[*v1alpha1.ImageBuild]
 	jobCache   cache[*batchv1.Job]
@@ -79,8 +79,8 @@ func (c *cache[T]) list(table *table[T], ago int) {
 }
 
 // start begins a process whose caches are some changes old.
-func (w *world) start(ago int) {
-	p := &process{world: w, ledger: queue.NewLedger(w.limits), written: map[string]*v1alpha1.ImageBuild{}}
+func (w *environment) start(ago int) {
+	p := &process{environment: w, ledger: queue.NewLedger(w.limits), written: map[string]*v1alpha1.ImageBuild{}}
 	w.process = p
 	p.imageCache.list(&w.images, ago%3)
 	p.buildCache.list(&w.builds, ago%7)
@@ -170,7 +170,7 @@ func (p *process) imageNews(news change[*v1alpha1.Image]) {
 	case was == nil || was.UID != is.UID || was.Generation != is.Generation:
 		p.imageWork.add(is.Name, p.now)
 	case was.ResourceVersion != is.ResourceVersion:
-		// Its status was written: by this process, or by one before that knew another world. Where it was decided from an
+		// Its status was written: by this process, or by one before that knew another environment. Where it was decided from an
 		// older status that there is nothing to write, there may be now.
 		p.imageWork.add(is.Name, p.now.Add(settle))
 	}

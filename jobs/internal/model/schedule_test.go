@@ -70,7 +70,7 @@ func (e event) String() string { return fmt.Sprintf("%s (%d, %d)", kindNames[e.k
 // outside says whether the event happens outside of the controllers.
 func (e event) outside() bool { return e.kind >= workOnJob && e.kind <= workOnAll }
 
-// schedule is a world to begin with, and what happens in it.
+// schedule is an environment to begin with, and what happens in it.
 type schedule struct {
 	seed   uint64
 	mutant mutant
@@ -102,10 +102,10 @@ func newSchedule(seed uint64, wrong mutant) schedule {
 	return schedule{seed: seed, mutant: wrong, events: events}
 }
 
-// newWorld is what a schedule begins with.
-func newWorld(s schedule, memo *memo, cover *coverage) *world {
+// newEnvironment is what a schedule begins with.
+func newEnvironment(s schedule, memo *memo, cover *coverage) *environment {
 	random := rand.New(rand.NewPCG(s.seed, 2))
-	w := &world{memo: memo, cover: cover, mutant: s.mutant, now: epoch, events: s.events, refusals: map[types.UID]string{}}
+	w := &environment{memo: memo, cover: cover, mutant: s.mutant, now: epoch, events: s.events, refusals: map[types.UID]string{}}
 	w.limits = queue.Limits{Builds: random.IntN(4), PerNamespace: random.IntN(3)}
 	if w.limits.Builds == 3 {
 		w.limits.Builds = 1
@@ -114,8 +114,8 @@ func newWorld(s schedule, memo *memo, cover *coverage) *world {
 		byHand: map[types.UID]bool{}, digests: map[types.UID]string{}, jobs: map[types.UID]string{}, pods: map[types.UID]*podTruth{},
 		moved: map[string]int{}, strangers: map[string]bool{}, rejected: map[string]bool{}, scheduledAt: map[string]time.Time{},
 	}
-	worlds := [...][2]string{{"a", "c"}, {"a", "b"}, {"a", ""}, {"a", "b"}}
-	for _, name := range worlds[random.IntN(len(worlds))] {
+	images := [...][2]string{{"a", "c"}, {"a", "b"}, {"a", ""}, {"a", "b"}}
+	for _, name := range images[random.IntN(len(images))] {
 		if name != "" {
 			w.createImage(name, map[string]string{"a": "x", "b": "x", "c": "y"}[name], random.Uint32())
 		}
@@ -125,7 +125,7 @@ func newWorld(s schedule, memo *memo, cover *coverage) *world {
 }
 
 // step has the next event happen.
-func (w *world) step() {
+func (w *environment) step() {
 	e := w.events[w.next]
 	w.next++
 	if w.tracing {

@@ -37,7 +37,7 @@ type request struct {
 }
 
 // instantiate is the subresource of that name, and what rerun comes to.
-func (w *world) instantiate(r request) (*v1alpha1.ImageBuild, error) {
+func (w *environment) instantiate(r request) (*v1alpha1.ImageBuild, error) {
 	image, ok := w.images.get(r.image)
 	switch {
 	case !ok:
@@ -76,7 +76,7 @@ func isOf(build *v1alpha1.ImageBuild, image *v1alpha1.Image, record v1alpha1.Bui
 }
 
 // allocate finds or records the request. taken is a number whose name is somebody else's.
-func (w *world) allocate(r request, taken int64) (*v1alpha1.Image, v1alpha1.BuildRequestRecord) {
+func (w *environment) allocate(r request, taken int64) (*v1alpha1.Image, v1alpha1.BuildRequestRecord) {
 	image, _ := w.images.get(r.image)
 	known := -1
 	for i, record := range image.Status.RecentRequests {
@@ -109,7 +109,7 @@ func (w *world) allocate(r request, taken int64) (*v1alpha1.Image, v1alpha1.Buil
 	return &next, record
 }
 
-func (w *world) compose(r request, image *v1alpha1.Image, number int64, name string) *v1alpha1.ImageBuild {
+func (w *environment) compose(r request, image *v1alpha1.Image, number int64, name string) *v1alpha1.ImageBuild {
 	generation := image.Generation
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{
 		Name: name, Namespace: image.Namespace, UID: w.uid(), Generation: 1, CreationTimestamp: w.time(),
@@ -133,7 +133,7 @@ func (w *world) compose(r request, image *v1alpha1.Image, number int64, name str
 }
 
 // updateImageStatus keeps what is instantiate's and the channels' own.
-func (w *world) updateImageStatus(image *v1alpha1.Image, status v1alpha1.ImageStatus) error {
+func (w *environment) updateImageStatus(image *v1alpha1.Image, status v1alpha1.ImageStatus) error {
 	live, ok := w.images.get(image.Name)
 	switch {
 	case !ok:
@@ -160,7 +160,7 @@ func (w *world) updateImageStatus(image *v1alpha1.Image, status v1alpha1.ImageSt
 }
 
 // updateBuildStatus refuses what the real one refuses; a controller that asks for it has broken an invariant.
-func (w *world) updateBuildStatus(build *v1alpha1.ImageBuild, status v1alpha1.ImageBuildStatus) (*v1alpha1.ImageBuild, error) {
+func (w *environment) updateBuildStatus(build *v1alpha1.ImageBuild, status v1alpha1.ImageBuildStatus) (*v1alpha1.ImageBuild, error) {
 	live, ok := w.builds.get(build.Name)
 	switch {
 	case !ok || live.UID != build.UID:
@@ -177,7 +177,7 @@ func (w *world) updateBuildStatus(build *v1alpha1.ImageBuild, status v1alpha1.Im
 }
 
 // cancel is the subresource of that name. supersededBy is empty if a person asks.
-func (w *world) cancel(name, supersededBy string) error {
+func (w *environment) cancel(name, supersededBy string) error {
 	live, ok := w.builds.get(name)
 	waits := ok && len(live.Status.Attempts) == 0 && (live.Status.Phase == v1alpha1.BuildPending || live.Status.Phase == v1alpha1.BuildQueued)
 	switch {
@@ -196,7 +196,7 @@ func (w *world) cancel(name, supersededBy string) error {
 	return nil
 }
 
-func (w *world) createJob(job *batchv1.Job) error {
+func (w *environment) createJob(job *batchv1.Job) error {
 	if _, ok := w.jobs.get(job.Name); ok {
 		return errExists
 	}
@@ -213,7 +213,7 @@ func (w *world) createJob(job *batchv1.Job) error {
 }
 
 // deleteJob deletes it at once, and its pods some time later.
-func (w *world) deleteJob(name string, uid types.UID) error {
+func (w *environment) deleteJob(name string, uid types.UID) error {
 	job, ok := w.jobs.get(name)
 	if !ok || job.UID != uid {
 		return errNotFound
@@ -223,7 +223,7 @@ func (w *world) deleteJob(name string, uid types.UID) error {
 }
 
 // stopPod lowers the pod's deadline.
-func (w *world) stopPod(name string, uid types.UID) error {
+func (w *environment) stopPod(name string, uid types.UID) error {
 	pod, ok := w.pods.get(name)
 	if !ok || pod.UID != uid {
 		return errNotFound
@@ -232,7 +232,7 @@ func (w *world) stopPod(name string, uid types.UID) error {
 	return nil
 }
 
-func (w *world) deleteBuild(name string, uid types.UID) error {
+func (w *environment) deleteBuild(name string, uid types.UID) error {
 	build, ok := w.builds.get(name)
 	if !ok || build.UID != uid {
 		return errNotFound
@@ -248,7 +248,7 @@ type resolution struct {
 }
 
 // resolve resolves inputs with a base as somebody knows it.
-func (w *world) resolve(given *v1alpha1.BuildInputs, base func(name string) (*v1alpha1.Image, bool)) resolution {
+func (w *environment) resolve(given *v1alpha1.BuildInputs, base func(name string) (*v1alpha1.Image, bool)) resolution {
 	if failure := w.memo.lookup(given.Builder, w.builderGone); failure != nil {
 		return resolution{unresolved: failure}
 	}

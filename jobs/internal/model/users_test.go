@@ -18,7 +18,7 @@ import (
 )
 
 // createImage creates an Image of the settings that a number stands for. Image b is based on Image a.
-func (w *world) createImage(name, namespace string, settings uint32) {
+func (w *environment) createImage(name, namespace string, settings uint32) {
 	bit := func(n int) bool { return settings>>n&1 == 1 }
 	two := func(n int) int32 { return int32(settings >> n & 3) }
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, UID: w.uid(), Generation: 1, CreationTimestamp: w.time()}}
@@ -68,7 +68,7 @@ func (w *world) createImage(name, namespace string, settings uint32) {
 }
 
 // edit changes an Image's spec.
-func (w *world) edit(image *v1alpha1.Image, change func(*v1alpha1.ImageSpec)) {
+func (w *environment) edit(image *v1alpha1.Image, change func(*v1alpha1.ImageSpec)) {
 	next := *image
 	next.Generation++
 	change(&next.Spec)
@@ -77,7 +77,7 @@ func (w *world) edit(image *v1alpha1.Image, change func(*v1alpha1.ImageSpec)) {
 }
 
 // editSomething changes what an Image is made from, or how.
-func (w *world) editSomething(image *v1alpha1.Image, how int) {
+func (w *environment) editSomething(image *v1alpha1.Image, how int) {
 	switch {
 	case how%16 == 8:
 		w.edit(image, func(spec *v1alpha1.ImageSpec) {
@@ -115,13 +115,13 @@ func (w *world) editSomething(image *v1alpha1.Image, how int) {
 }
 
 // askFor has a person ask for a build, once or for the rest of the schedule.
-func (w *world) askFor(wanted request) {
+func (w *environment) askFor(wanted request) {
 	w.truth.asked = append(w.truth.asked, asked{request: wanted})
 	w.askAgain(len(w.truth.asked) - 1)
 }
 
 // askAgain repeats a request. It has to be answered with the same build.
-func (w *world) askAgain(which int) {
+func (w *environment) askAgain(which int) {
 	asked := &w.truth.asked[which]
 	w.truth.moved[asked.image]++
 	build, err := w.instantiate(asked.request)
@@ -143,7 +143,7 @@ func (w *world) askAgain(which int) {
 }
 
 // promote moves the channel of an Image to a build that has succeeded.
-func (w *world) promote(build *v1alpha1.ImageBuild) {
+func (w *environment) promote(build *v1alpha1.ImageBuild) {
 	image, ok := w.images.get(build.Spec.ImageRef.Name)
 	if !ok || image.UID != build.Spec.ImageRef.UID || build.Status.Phase != v1alpha1.BuildSucceeded {
 		return
@@ -155,7 +155,7 @@ func (w *world) promote(build *v1alpha1.ImageBuild) {
 }
 
 // othersMove notes that what other Images may be based on has changed.
-func (w *world) othersMove(image string) {
+func (w *environment) othersMove(image string) {
 	for _, other := range [...]string{"a", "b", "c"} {
 		if other != image {
 			w.truth.moved[other]++
@@ -164,7 +164,7 @@ func (w *world) othersMove(image string) {
 }
 
 // createStrangersJob takes the name that the next attempt's Job will have.
-func (w *world) createStrangersJob(build *v1alpha1.ImageBuild) {
+func (w *environment) createStrangersJob(build *v1alpha1.ImageBuild) {
 	name := render.JobName(build, int32(len(build.Status.Attempts))+1)
 	if _, ok := w.jobs.get(name); ok || build.Status.Finished {
 		return
@@ -174,7 +174,7 @@ func (w *world) createStrangersJob(build *v1alpha1.ImageBuild) {
 }
 
 // createDirectly creates a build of no Image. With a number it takes a name that an Image's next build would have.
-func (w *world) createDirectly(image *v1alpha1.Image, taken bool) {
+func (w *environment) createDirectly(image *v1alpha1.Image, taken bool) {
 	w.truth.anew++
 	name := fmt.Sprintf("direct-%d", w.truth.anew)
 	if taken {
@@ -193,7 +193,7 @@ func (w *world) createDirectly(image *v1alpha1.Image, taken bool) {
 }
 
 // deleteByHand deletes a build.
-func (w *world) deleteByHand(build *v1alpha1.ImageBuild) {
+func (w *environment) deleteByHand(build *v1alpha1.ImageBuild) {
 	w.truth.byHand[build.UID] = true
 	if ref := build.Spec.ImageRef; ref != nil {
 		w.truth.moved[ref.Name]++
@@ -202,7 +202,7 @@ func (w *world) deleteByHand(build *v1alpha1.ImageBuild) {
 }
 
 // recreate deletes an Image with all that is its own, and creates another one of its name.
-func (w *world) recreate(image *v1alpha1.Image, settings uint32) {
+func (w *environment) recreate(image *v1alpha1.Image, settings uint32) {
 	for _, build := range slices.Clone(w.builds.all) {
 		if build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == image.UID {
 			w.deleteByHand(build)

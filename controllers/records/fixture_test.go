@@ -163,8 +163,8 @@ func (f *faulty) Undeleted(ctx context.Context, kind database.Kind, paging datab
 	return f.Store.Undeleted(ctx, kind, paging)
 }
 
-// world is an API and a database.
-type world struct {
+// fixture is an API and a database.
+type fixture struct {
 	*WithT
 	t       *testing.T
 	stored  *apitest.Server
@@ -174,8 +174,8 @@ type world struct {
 	metrics *metrics.Records // of the process that was started last
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{WithT: NewWithT(t), t: t, clock: testingclock.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
+func newFixture(t *testing.T) *fixture {
+	w := &fixture{WithT: NewWithT(t), t: t, clock: testingclock.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
 	w.SetDefaultEventuallyTimeout(within)
 	w.stored = apitest.New(v1alpha1.SchemeGroupVersion.WithKind("Image"), v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"))
 	t.Cleanup(w.stored.Close)
@@ -189,7 +189,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // run runs the controller until it is stopped, or the test ends. Each call is another process.
-func (w *world) run() (stop func()) {
+func (w *fixture) run() (stop func()) {
 	w.t.Helper()
 	given := w.stored.Config("controller")
 	scheme, err := caches.Scheme()
@@ -218,9 +218,9 @@ func (w *world) run() (stop func()) {
 	return stop
 }
 
-func (w *world) up() float64 { return testutil.ToFloat64(w.metrics.Up) }
+func (w *fixture) up() float64 { return testutil.ToFloat64(w.metrics.Up) }
 
-func (w *world) image(name string, change ...func(*v1alpha1.Image)) *v1alpha1.Image {
+func (w *fixture) image(name string, change ...func(*v1alpha1.Image)) *v1alpha1.Image {
 	w.t.Helper()
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	for _, c := range change {
@@ -231,7 +231,7 @@ func (w *world) image(name string, change ...func(*v1alpha1.Image)) *v1alpha1.Im
 	return image
 }
 
-func (w *world) build(name string, image *v1alpha1.Image, change ...func(*v1alpha1.ImageBuild)) *v1alpha1.ImageBuild {
+func (w *fixture) build(name string, image *v1alpha1.Image, change ...func(*v1alpha1.ImageBuild)) *v1alpha1.ImageBuild {
 	w.t.Helper()
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	build.Status.Phase = v1alpha1.BuildRunning
@@ -247,14 +247,14 @@ func (w *world) build(name string, image *v1alpha1.Image, change ...func(*v1alph
 }
 
 // ended is a build that has finished.
-func (w *world) ended(phase v1alpha1.BuildPhase) func(*v1alpha1.ImageBuild) {
+func (w *fixture) ended(phase v1alpha1.BuildPhase) func(*v1alpha1.ImageBuild) {
 	return func(build *v1alpha1.ImageBuild) {
 		build.Status.Phase, build.Status.Finished = phase, true
 		build.Status.CompletionTime = &metav1.Time{Time: w.clock.Now()}
 	}
 }
 
-func (w *world) change(name string, change func(*v1alpha1.ImageBuild)) {
+func (w *fixture) change(name string, change func(*v1alpha1.ImageBuild)) {
 	w.t.Helper()
 	builds := w.client.ImagesV1alpha1().ImageBuilds(namespace)
 	w.Expect(retry.RetryOnConflict(retry.DefaultBackoff, func() error {
@@ -268,13 +268,13 @@ func (w *world) change(name string, change func(*v1alpha1.ImageBuild)) {
 	})).To(Succeed())
 }
 
-func (w *world) delete(name string) {
+func (w *fixture) delete(name string) {
 	w.t.Helper()
 	w.Expect(w.client.ImagesV1alpha1().ImageBuilds(namespace).Delete(w.t.Context(), name, metav1.DeleteOptions{})).To(Succeed())
 }
 
 // condition is Recorded of a build, as "Status/Reason"; empty if there is none.
-func (w *world) condition(name string) func() string {
+func (w *fixture) condition(name string) func() string {
 	return func() string {
 		build, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(context.Background(), name, metav1.GetOptions{})
 		if err != nil {
@@ -289,7 +289,7 @@ func (w *world) condition(name string) func() string {
 }
 
 // recorded is what the database has of a build; nil if it has nothing.
-func (w *world) recorded(build *v1alpha1.ImageBuild) func() (*database.Record, error) {
+func (w *fixture) recorded(build *v1alpha1.ImageBuild) func() (*database.Record, error) {
 	return func() (*database.Record, error) {
 		record, err := w.records.Build(context.Background(), build.Namespace, build.UID)
 		if errors.Is(err, database.ErrNotFound) {
@@ -300,7 +300,7 @@ func (w *world) recorded(build *v1alpha1.ImageBuild) func() (*database.Record, e
 }
 
 // undeleted are the objects of a kind of which the database knows no deletion.
-func (w *world) undeleted(kind database.Kind) func() ([]types.UID, error) {
+func (w *fixture) undeleted(kind database.Kind) func() ([]types.UID, error) {
 	return func() ([]types.UID, error) {
 		page, err := w.records.Undeleted(context.Background(), kind, database.Paging{})
 		if err != nil {

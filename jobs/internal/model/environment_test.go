@@ -17,9 +17,9 @@ import (
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
-// world is everything outside of the controllers: what the API stores, the cluster, and what really happened in it.
+// environment is everything outside of the controllers: what the API stores, the cluster, and what really happened in it.
 // Objects in it are never changed, only replaced.
-type world struct {
+type environment struct {
 	memo    *memo
 	cover   *coverage
 	mutant  mutant
@@ -88,7 +88,7 @@ func (t *table[T]) get(name string) (object T, ok bool) {
 }
 
 // put stores a new object, or a new version of one.
-func put[T stored](w *world, t *table[T], object T) {
+func put[T stored](w *environment, t *table[T], object T) {
 	w.version++
 	object.SetResourceVersion(strconv.Itoa(w.version))
 	for i, known := range t.all {
@@ -103,22 +103,22 @@ func put[T stored](w *world, t *table[T], object T) {
 }
 
 // remove takes an object out.
-func remove[T stored](w *world, t *table[T], object T) {
+func remove[T stored](w *environment, t *table[T], object T) {
 	w.version++
 	t.all = slices.DeleteFunc(t.all, func(other T) bool { return other.GetName() == object.GetName() })
 	t.log = append(t.log, change[T]{was: object})
 }
 
 // uid is one that nothing has had.
-func (w *world) uid() types.UID {
+func (w *environment) uid() types.UID {
 	w.uids++
 	return types.UID("u" + strconv.Itoa(w.uids))
 }
 
-func (w *world) time() metav1.Time { return metav1.NewTime(w.now.Truncate(time.Second)) }
+func (w *environment) time() metav1.Time { return metav1.NewTime(w.now.Truncate(time.Second)) }
 
 // note tells what happens, for people.
-func (w *world) note(format string, args ...any) {
+func (w *environment) note(format string, args ...any) {
 	if w.tracing {
 		w.trace = append(w.trace, fmt.Sprintf("%s  ", w.now.Format("02 15:04:05"))+fmt.Sprintf(format, args...))
 	}
@@ -128,7 +128,7 @@ func (w *world) note(format string, args ...any) {
 type violation struct{ text string }
 
 // broken ends the schedule: an invariant does not hold.
-func (w *world) broken(format string, args ...any) {
+func (w *environment) broken(format string, args ...any) {
 	panic(violation{fmt.Sprintf(format, args...)})
 }
 

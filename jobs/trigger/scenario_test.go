@@ -9,21 +9,21 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// world is an Image with a schedule, its builds, and a clock. What is decided is stored, and what is asked for is built.
-type world struct {
+// scenario is an Image with a schedule, its builds, and a clock. What is decided is stored, and what is asked for is built.
+type scenario struct {
 	Observed
 	t      *testing.T
 	asked  []string // request IDs
 	number int64
 }
 
-// scheduled is a world whose inputs were built, with a schedule at 03:30 each day, seen first at 2026-03-01T12:00:00Z.
-func scheduled(t *testing.T, change ...func(*v1alpha1.Schedule)) *world {
+// scheduled is a scenario whose inputs were built, with a schedule at 03:30 each day, seen first at 2026-03-01T12:00:00Z.
+func scheduled(t *testing.T, change ...func(*v1alpha1.Schedule)) *scenario {
 	schedule := &v1alpha1.Schedule{Cron: "30 3 * * *"}
 	for _, c := range change {
 		c(schedule)
 	}
-	w := &world{t: t, number: 1}
+	w := &scenario{t: t, number: 1}
 	w.Observed = observed(newImage(func(i *v1alpha1.Image) {
 		i.Spec.Triggers.Schedule = schedule
 		v1alpha1.SetObjectDefaults_Image(i)
@@ -35,14 +35,14 @@ func scheduled(t *testing.T, change ...func(*v1alpha1.Schedule)) *world {
 }
 
 // at sets the clock.
-func (w *world) at(text string) *world {
+func (w *scenario) at(text string) *scenario {
 	w.t.Helper()
 	w.Now = at(w.t, text)
 	return w
 }
 
 // look decides, and stores the status if nothing is asked for.
-func (w *world) look() Decision {
+func (w *scenario) look() Decision {
 	decision := Next(w.Observed)
 	if decision.Request == nil {
 		w.Image.Status = decision.Status
@@ -51,7 +51,7 @@ func (w *world) look() Decision {
 }
 
 // settle looks until nothing is asked for. Builds that are asked for succeed at once.
-func (w *world) settle() {
+func (w *scenario) settle() {
 	w.t.Helper()
 	for range 10 {
 		decision := w.look()
@@ -64,7 +64,7 @@ func (w *world) settle() {
 	w.t.Fatalf("asks for ever: %v", w.asked)
 }
 
-func (w *world) build(request *v1alpha1.BuildRequest, phase v1alpha1.BuildPhase) {
+func (w *scenario) build(request *v1alpha1.BuildRequest, phase v1alpha1.BuildPhase) {
 	w.number++
 	build := newBuild(w.number, phase, w.Resolved.InputsDigest)
 	build.Spec.ImageGeneration = new(w.Image.Generation)
@@ -73,7 +73,7 @@ func (w *world) build(request *v1alpha1.BuildRequest, phase v1alpha1.BuildPhase)
 }
 
 // expect wants these times of the schedule, in UTC, to have been asked for since the last time.
-func (w *world) expect(times ...string) {
+func (w *scenario) expect(times ...string) {
 	w.t.Helper()
 	for i := range times {
 		times[i] = "schedule:" + times[i]

@@ -49,8 +49,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// world is an API whose pods have logs, and an archive.
-type world struct {
+// fixture is an API whose pods have logs, and an archive.
+type fixture struct {
 	*WithT
 	t       *testing.T
 	config  string // the address of the API
@@ -65,8 +65,8 @@ type world struct {
 	logs map[string]*podLog
 }
 
-func newWorld(t *testing.T, url string) *world {
-	w := &world{
+func newFixture(t *testing.T, url string) *fixture {
+	w := &fixture{
 		WithT: NewWithT(t), t: t, logs: map[string]*podLog{},
 		clock: testingclock.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)),
 	}
@@ -98,7 +98,7 @@ func newWorld(t *testing.T, url string) *world {
 }
 
 // run runs the controller until it is stopped, or the test ends. Each call is another process.
-func (w *world) run() (stop func()) {
+func (w *fixture) run() (stop func()) {
 	w.t.Helper()
 	given := w.stored.Config("controller")
 	given.Host = w.config
@@ -174,7 +174,7 @@ func (l *podLog) next(at int) (text []byte, ended, broken bool, more <-chan stru
 	return text, l.ended, false, l.more
 }
 
-func (w *world) serveLog(out http.ResponseWriter, in *http.Request, pod string) {
+func (w *fixture) serveLog(out http.ResponseWriter, in *http.Request, pod string) {
 	w.lock.Lock()
 	log := w.logs[pod]
 	w.lock.Unlock()
@@ -230,7 +230,7 @@ func (l *podLog) isSilent() bool {
 }
 
 // start makes a build with an attempt whose container runs, and its Job.
-func (w *world) start(name string, change ...func(*v1alpha1.ImageBuild)) (*v1alpha1.ImageBuild, *podLog) {
+func (w *fixture) start(name string, change ...func(*v1alpha1.ImageBuild)) (*v1alpha1.ImageBuild, *podLog) {
 	w.t.Helper()
 	log := &podLog{more: make(chan struct{})}
 	w.lock.Lock()
@@ -255,7 +255,7 @@ func (w *world) start(name string, change ...func(*v1alpha1.ImageBuild)) (*v1alp
 }
 
 // end has the container end, with its log.
-func (w *world) end(name string) {
+func (w *fixture) end(name string) {
 	w.t.Helper()
 	w.lock.Lock()
 	log := w.logs[name+"-pod"]
@@ -270,7 +270,7 @@ func (w *world) end(name string) {
 }
 
 // finish has the build finish.
-func (w *world) finish(name string, phase v1alpha1.BuildPhase) {
+func (w *fixture) finish(name string, phase v1alpha1.BuildPhase) {
 	w.t.Helper()
 	w.change(name, func(build *v1alpha1.ImageBuild) {
 		build.Status.Phase, build.Status.Finished = phase, true
@@ -282,7 +282,7 @@ func (w *world) finish(name string, phase v1alpha1.BuildPhase) {
 	})
 }
 
-func (w *world) change(name string, change func(*v1alpha1.ImageBuild)) {
+func (w *fixture) change(name string, change func(*v1alpha1.ImageBuild)) {
 	w.t.Helper()
 	w.Expect(retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		build, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(w.t.Context(), name, metav1.GetOptions{})
@@ -296,7 +296,7 @@ func (w *world) change(name string, change func(*v1alpha1.ImageBuild)) {
 }
 
 // condition is LogArchived of a build, as "Status/Reason"; empty if there is none.
-func (w *world) condition(name string) func() string {
+func (w *fixture) condition(name string) func() string {
 	return func() string {
 		build, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(w.t.Context(), name, metav1.GetOptions{})
 		if err != nil {
@@ -311,7 +311,7 @@ func (w *world) condition(name string) func() string {
 }
 
 // archived is what the archive has of a build's first attempt.
-func (w *world) archived(build *v1alpha1.ImageBuild) string {
+func (w *fixture) archived(build *v1alpha1.ImageBuild) string {
 	log, err := w.archive.Reader(w.t.Context(), key(build, &build.Status.Attempts[0]), archive.Position{})
 	if errors.Is(err, archive.ErrNotFound) {
 		return ""
@@ -323,12 +323,12 @@ func (w *world) archived(build *v1alpha1.ImageBuild) string {
 }
 
 // deletePod deletes the pod of the build once.
-func (w *world) deletePod() {
+func (w *fixture) deletePod() {
 	w.t.Helper()
 	w.Expect(w.kube.CoreV1().Pods(namespace).Delete(w.t.Context(), "once-pod", metav1.DeleteOptions{})).To(Succeed())
 }
 
-func (w *world) record(build *v1alpha1.ImageBuild) func() (archive.Build, error) {
+func (w *fixture) record(build *v1alpha1.ImageBuild) func() (archive.Build, error) {
 	return func() (archive.Build, error) {
 		record, err := w.archive.GetBuild(context.Background(), namespace, build.UID)
 		if err != nil {

@@ -35,8 +35,8 @@ const patience = 30 * time.Second
 
 var epoch = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// world is an API, a cache of it and a queue.
-type world struct {
+// fixture is an API, a cache of it and a queue.
+type fixture struct {
 	t        testing.TB
 	server   *apitest.Server
 	images   versioned.Interface
@@ -48,11 +48,11 @@ type world struct {
 	ctx      context.Context
 }
 
-func newWorld(t testing.TB) *world {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	server := apitest.New(v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"), corev1.SchemeGroupVersion.WithKind("Namespace"))
 	t.Cleanup(server.Close)
-	return &world{
+	return &fixture{
 		t: t, server: server, log: &apitest.Log{}, registry: prometheus.NewRegistry(),
 		images: versioned.NewForConfigOrDie(server.Config("test")),
 		kube:   kubernetes.NewForConfigOrDie(server.Config("test")),
@@ -60,7 +60,7 @@ func newWorld(t testing.TB) *world {
 }
 
 // start starts the queue, with what it reads of the API behind some wrapper, and returns at once.
-func (w *world) start(limits queue.Limits, wrap func(client.Reader) client.Reader) {
+func (w *fixture) start(limits queue.Limits, wrap func(client.Reader) client.Reader) {
 	w.t.Helper()
 	scheme, err := caches.Scheme()
 	w.must(err)
@@ -94,20 +94,20 @@ func (w *world) start(limits queue.Limits, wrap func(client.Reader) client.Reade
 	w.must(w.queue.Start(w.ctx, w.due))
 }
 
-func (w *world) must(err error) {
+func (w *fixture) must(err error) {
 	w.t.Helper()
 	if err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-func (w *world) synced() {
+func (w *fixture) synced() {
 	w.t.Helper()
 	w.must(w.queue.WaitForSync(w.ctx))
 }
 
 // create creates a build, a second after the one before.
-func (w *world) create(namespace, name string, after time.Duration) *v1alpha1.ImageBuild {
+func (w *fixture) create(namespace, name string, after time.Duration) *v1alpha1.ImageBuild {
 	w.t.Helper()
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: metav1.NewTime(epoch.Add(after))}}
 	build.Status.Phase = v1alpha1.BuildPending
@@ -117,7 +117,7 @@ func (w *world) create(namespace, name string, after time.Duration) *v1alpha1.Im
 }
 
 // enter writes a phase, as the controller does.
-func (w *world) enter(build *v1alpha1.ImageBuild, phase v1alpha1.BuildPhase) *v1alpha1.ImageBuild {
+func (w *fixture) enter(build *v1alpha1.ImageBuild, phase v1alpha1.BuildPhase) *v1alpha1.ImageBuild {
 	w.t.Helper()
 	next := build.DeepCopy()
 	next.Status.Phase = phase
@@ -130,13 +130,13 @@ func (w *world) enter(build *v1alpha1.ImageBuild, phase v1alpha1.BuildPhase) *v1
 	return written
 }
 
-func (w *world) remove(build *v1alpha1.ImageBuild) {
+func (w *fixture) remove(build *v1alpha1.ImageBuild) {
 	w.t.Helper()
 	w.must(w.images.ImagesV1alpha1().ImageBuilds(build.Namespace).Delete(w.t.Context(), build.Name, metav1.DeleteOptions{}))
 }
 
 // next waits for the next build that is to be looked at.
-func (w *world) next() string {
+func (w *fixture) next() string {
 	w.t.Helper()
 	got := make(chan reconcile.Request, 1)
 	go func() {
@@ -153,7 +153,7 @@ func (w *world) next() string {
 	}
 }
 
-func (w *world) expectNext(name string) {
+func (w *fixture) expectNext(name string) {
 	w.t.Helper()
 	if got := w.next(); got != name {
 		w.t.Errorf("%s is looked at, expected %s", got, name)
@@ -161,14 +161,14 @@ func (w *world) expectNext(name string) {
 }
 
 // expectNone holds as of what the queue knows now.
-func (w *world) expectNone() {
+func (w *fixture) expectNone() {
 	w.t.Helper()
 	if count := w.due.Len(); count > 0 {
 		w.t.Errorf("%d builds are looked at: %s", count, w.next())
 	}
 }
 
-func (w *world) expectTurn(build *v1alpha1.ImageBuild, admitted bool, why string) {
+func (w *fixture) expectTurn(build *v1alpha1.ImageBuild, admitted bool, why string) {
 	w.t.Helper()
 	if got, message := w.queue.Admission(w.ctx, build); got != admitted || message != why {
 		w.t.Errorf("%s is admitted: %v (%q), expected %v (%q)", build.Name, got, message, admitted, why)
@@ -176,7 +176,7 @@ func (w *world) expectTurn(build *v1alpha1.ImageBuild, admitted bool, why string
 }
 
 // eventually asks again until something is as expected.
-func (w *world) eventually(what string, condition func() bool) {
+func (w *fixture) eventually(what string, condition func() bool) {
 	w.t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
@@ -192,7 +192,7 @@ func (w *world) eventually(what string, condition func() bool) {
 }
 
 // annotate has the Namespace a say something.
-func (w *world) annotate(annotations map[string]string) {
+func (w *fixture) annotate(annotations map[string]string) {
 	w.t.Helper()
 	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "a", Annotations: annotations}}
 	_, err := w.kube.CoreV1().Namespaces().Update(w.t.Context(), object, metav1.UpdateOptions{})
