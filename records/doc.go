@@ -7,6 +7,9 @@
 // it: nothing here is needed to decide what to do next, every write can be repeated, and what was missed while the database
 // was away is made up for with PutBuilds and Undeleted.
 //
+// A Store is an open database. A Connection is a database that may be unavailable: it opens in the background, and reports
+// whether the database answers.
+//
 // Times are kept in microseconds, UTC. Clocks may jump: no duration is less than zero. Text that a database refuses, which
 // is NUL and invalid UTF-8, is stored as U+FFFD; specs and statuses are stored as JSON and keep their NULs.
 package records

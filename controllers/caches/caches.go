@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package caches says what the controllers keep in memory: which objects, stripped to what is read, and the indexes
-// they are found by. Nothing in it talks to an API by itself.
+// Package caches configures what the controllers keep in memory: which objects, which of their fields, and the indexes of them.
+// It talks to no API.
 package caches
 
 import (

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package certificates has the serving certificates of Goldsmith's parts made, and replaced before they expire, by
-// cert-controller: it keeps them in Secrets, each with an authority of its own, and that of the API server in the
-// APIService too. A Secret that was emptied, damaged or deleted is filled again.
+// Package certificates creates the serving certificates of Goldsmith's programs, and replaces them before they expire. It does
+// so with cert-controller. Each certificate is stored in a Secret with a certificate authority (CA) of its own. The CA of the
+// API server is also stored in the APIService. A Secret that is emptied, damaged or deleted is filled again.
 //
-// It needs nothing that needs the certificates: neither our API nor a mounted Secret. What mounts one waits until it has
-// been filled.
+// The package works before there is any certificate: it uses neither Goldsmith's API nor a mounted Secret. A pod that mounts one
+// of the Secrets waits until the Secret is filled.
 //
-// A new certificate is verified by the same authority as the one before, so both work while it gets around. An authority
-// is replaced only when it is about to expire (after ten years) or is lost; there is a moment then when clients know the
-// one and servers have the other.
+// A new certificate has the same CA as the certificate before it, so both work while the new one is distributed. A CA is
+// replaced only if it is lost, or about to expire after ten years. For a moment clients then trust the old CA while servers
+// use the new one.
 package certificates
 
 import (

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package election lets one of several processes act, by a Lease.
+// Package election has one of several processes act: the process that holds a Lease.
 package election
 
 import (

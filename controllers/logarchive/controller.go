@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package logarchive archives the log of every attempt while it is written, and says so in the condition LogArchived of
-// a build that has finished.
+// Package logarchive archives the log of every attempt while the log is written. It reports the result in the condition
+// LogArchived of a finished build.
 //
-// A reconciliation looks at a build and starts one stream for each attempt whose log is not whole in the archive. A stream
-// reads the pod's log, stores what comes every other second, and seals it at the end; then the build is looked at again.
-// What is in the archive already decides where a stream goes on: neither a restart nor an error leaves a gap or a repeat.
+// A reconciliation reads a build, and starts one stream for each attempt whose log is not complete in the archive. A stream
+// reads the pod's log, stores what it has read every other second, and seals the log at the end. Then the build is reconciled
+// again. A stream continues where the archive ends, so neither a restart nor an error leaves a gap or repeats lines.
 package logarchive
 
 import (

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package metrics counts what becomes of builds, for whoever watches over an installation. What controller-runtime
-// measures by itself (queues, reconciliations, requests) is not repeated here.
+// Package metrics measures builds, the queue, the archive of logs and the records for operators. It does not repeat the metrics
+// of controller-runtime: queues, reconciliations and requests.
 //
-// The values of labels are few: phases, outcomes and the documented reasons, never names of objects.
+// Label values are few: phases, outcomes and documented reasons, never names of objects.
 package metrics
 
 import (

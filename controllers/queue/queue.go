@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package queue admits builds: it knows those that have not finished from a cache and from what was just written, and has
-// jobs/queue decide whose turn it is. When a slot becomes free it has the next build looked at, and no other.
+// Package queue admits builds. It knows the unfinished builds from a cache and from the last writes, and jobs/queue decides
+// which of them is next. When a slot becomes free, the next build is reconciled, and no other build.
 //
-// It stores nothing: after a restart, and in a process that takes over, it begins with what the API holds.
+// The package stores nothing. After a restart or a handover it begins with the builds that the API stores.
 package queue
 
 import (

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package quiet keeps lines that libraries repeat out of a log.
+// Package quiet filters lines that libraries repeat out of a log.
 package quiet
 
 import "github.com/go-logr/logr"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package reconciliation holds what every reconciler here is given, what more than one of them does, and what becomes of the
-// error that one ends with.
+// Package reconciliation has what the reconcilers share: their options, the writing of a condition, the deletion of a Job, and
+// the result of a reconciliation that ends with an error.
 package reconciliation
 
 import (

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package records keeps the database of records up to date: what there is of Images and ImageBuilds, what became of them, and
-// that they are gone. It says in the condition Recorded of a build that has finished that the database has it.
+// Package records keeps the database of records up to date: Images, ImageBuilds, their results and their deletions. It reports
+// in the condition Recorded of a finished build that the database has the build.
 //
-// Everything is written from the objects, and can be written again. While the database is away nothing is written; once it
-// answers, everything there is is written, and what was deleted meanwhile is found by comparing. Nothing else here reads the
-// database: builds do not depend on it.
+// Every record is made from objects, and can be written again. While the database is unavailable nothing is written. Once the
+// database answers, every object is written, and deletions in the meantime are found by comparing the database with the API.
+// No other controller reads the database: builds do not depend on it.
 package records
 
 import (

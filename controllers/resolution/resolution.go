@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package resolution finds out what the inputs of an Image or a build resolve to now: it reads what they refer to and
-// leaves the judgement to jobs/inputs.
+// Package resolution resolves the inputs of an Image or a build as they are now. It reads the objects that the inputs refer to,
+// and jobs/inputs decides.
 package resolution
 
 import (

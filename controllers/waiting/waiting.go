@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package waiting says in the log what is waited for while an API is away or does not let us in, and when that is over:
-// one line when it begins, one for each new reason, one a minute while it lasts. It sees the answers to all requests, and
-// changes none of them.
+// Package waiting logs that an API is unavailable or refuses access, and that it recovers: one line at the beginning, one for
+// each new reason, one a minute while it lasts, and one at the end. It reads the responses to all requests, and changes none.
 package waiting
 
 import (

@@ -6,8 +6,8 @@
 //	defer client.Close()
 //	client.Report("packages", 40, "installing vim")
 //
-// Nothing that goes wrong here concerns the build: where the builder was not told how to report, or the server cannot be
-// reached or refuses, it does nothing, and says nothing.
+// No error of a report reaches the build: if the builder has no address to report to, or the server is unreachable or refuses,
+// the package does nothing and logs nothing.
 //
 // It needs the standard library only.
 package progress

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package builders has the flags by which an operator says which builders there are. goldsmith-controller runs them, and
-// goldsmith-apiserver plans with them: both are to be told the same.
+// Package builders has the flags that tell which builders an operator allows. goldsmith-controller runs builds with them, and
+// goldsmith-apiserver plans builds with them, so an operator gives both programs the same.
 package builders

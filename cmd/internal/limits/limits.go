@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package limits has the flags that limit how many builds are active at the same time: those of the programs that admit
-// builds, and of those that show their order.
+// Package limits has the flags that limit how many builds are active at the same time. Programs that admit builds and programs
+// that show their order share them.
 package limits
 
 import (

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package logarchive has the flag that says where logs are archived: of the programs that archive them, and of those that
-// read them there.
+// Package logarchive has the flag that names the archive of logs. Programs that archive logs and programs that read archived
+// logs share it.
 package logarchive
 
 import (

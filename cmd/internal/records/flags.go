@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package records has the flag that says which database builds are recorded in: of the programs that record them, and of those
-// that read the records.
+// Package records has the flag that names the database of records. Programs that record builds and programs that read the
+// records share it.
 package records
 
 import (

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package build is the verb that asks for a build of an Image now.
+// Package build is the verb that requests a build of an Image now.
 package build
 
 import (

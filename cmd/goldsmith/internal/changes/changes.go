@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package changes is the verb that shows who changed what of an Image.
+// Package changes is the verb that lists the changes of an Image's spec: who changed which field, and when.
 package changes
 
 import (

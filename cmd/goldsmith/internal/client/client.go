@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package client finds the server that a verb talks to. It must never read ~/.kube/config unless the binary was called
-// as a kubectl plugin: a build must not land in whatever cluster kubectl last talked to.
+// Package client connects a verb to a server. It finds the server by flags, environment and working directory, reads Images,
+// their subresources and tables, and waits for builds.
+//
+// Unless the binary was called as a kubectl plugin, it never reads ~/.kube/config: a build must not land in whatever cluster
+// kubectl last talked to.
 package client
 
 import (

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package completion completes the names of objects in a shell. It must never say anything else: where there is no server,
-// there is no name.
+// Package completion completes the names of objects in a shell. It prints nothing else: without a server there are no names.
 package completion
 
 import (

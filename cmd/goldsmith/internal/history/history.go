@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package history is the verb that shows the builds of an Image, those that are gone as well.
+// Package history is the verb that lists the builds of an Image, including deleted builds.
 package history
 
 import (

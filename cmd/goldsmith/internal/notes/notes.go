@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package notes is the verb that shows what people noted about an Image, and adds to it.
+// Package notes is the verb that lists the notes about an Image, and adds a note.
 package notes
 
 import (

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package stats is the verb that shows how the builds of an Image have done.
+// Package stats is the verb that shows statistics of the builds of an Image.
 package stats
 
 import (
