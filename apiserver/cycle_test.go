@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 )
 
 var _ = Describe("Images that are based on each other", func() {

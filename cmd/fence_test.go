@@ -29,8 +29,9 @@ var layers = []layer{
 	{"apis/images", []string{"apis/images"}},
 	{"apis", []string{"apis"}},
 	{"jobs", []string{"jobs", "apis"}},
-	{"apiserver/builder", []string{"apiserver/builder"}}, // a library of its own, which knows no resource
-	{"archive", []string{"archive"}},                     // a library of its own, which knows streams of bytes and nothing of builds
+	{"apiserver/storage", []string{"apiserver/storage"}},                      // libraries of their own, which know no resource
+	{"apiserver/builder", []string{"apiserver/builder", "apiserver/storage"}}, // a library of its own, which knows no resource
+	{"archive", []string{"archive"}},                                          // a library of its own, which knows streams of bytes and nothing of builds
 	{"records", []string{"records", "apis"}},
 	{"apiserver", append([]string{"apiserver", "apis", "archive", "records"}, pureFunctions...)},
 	{"controllers/records", append([]string{"controllers", "apis", "records"}, pureFunctions...)}, // the only one: what is recorded decides nothing

@@ -16,7 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 )
 
 // patience is how long the tests wait for what must happen.

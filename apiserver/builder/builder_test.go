@@ -28,8 +28,8 @@ import (
 	certutil "k8s.io/client-go/util/cert"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 )
 
 const token = "the-token-of-the-test"

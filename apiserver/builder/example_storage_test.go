@@ -12,10 +12,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
 	"goldsmith.dev/goldsmith/apiserver/builder/example"
 	v1 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v1"
 	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 )
 
 // In a data directory, objects survive a restart.

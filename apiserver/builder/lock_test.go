@@ -14,8 +14,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
 	v1 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v1"
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 )
 
 // scopeOn starts a server and returns what its resources may use of it.

@@ -12,9 +12,9 @@ import (
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 	restclient "k8s.io/client-go/rest"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
-	"goldsmith.dev/goldsmith/apiserver/builder/files"
-	"goldsmith.dev/goldsmith/apiserver/builder/memory"
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/apiserver/storage/files"
+	"goldsmith.dev/goldsmith/apiserver/storage/memory"
 )
 
 // StorageBackend is where a server keeps its objects: something that speaks the etcd v3 protocol.

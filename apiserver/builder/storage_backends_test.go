@@ -20,10 +20,10 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
-	"goldsmith.dev/goldsmith/apiserver/builder/files"
-	"goldsmith.dev/goldsmith/apiserver/builder/memory"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/apiserver/storage/files"
+	"goldsmith.dev/goldsmith/apiserver/storage/memory"
 )
 
 // eachBackend runs a test over every storage that is part of the library. Old versions are compacted often.

@@ -48,7 +48,7 @@ func goroutines() []string {
 	stacks := make([]byte, 16<<20)
 	all := strings.Split(string(stacks[:runtime.Stack(stacks, true)]), "\n\n")
 	return slices.DeleteFunc(all, func(stack string) bool {
-		return !strings.Contains(stack, "builder/memory.") && !strings.Contains(stack, "builder/files.") &&
+		return !strings.Contains(stack, "storage/memory.") && !strings.Contains(stack, "storage/files.") &&
 			!strings.Contains(stack, "google.golang.org/grpc") && !strings.Contains(stack, "fsnotify")
 	})
 }

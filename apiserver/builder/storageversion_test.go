@@ -16,9 +16,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
 	v1 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v1"
 	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 )
 
 // shelfSize is how many books there are while the storage version moves: several pages of the migration. Those beyond the

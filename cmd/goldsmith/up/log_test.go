@@ -12,7 +12,7 @@ import (
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 	"k8s.io/apiserver/pkg/storage/storagebackend/factory"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 )
 
 func TestARequestWhoseClientWentAwayIsLoggedWhereEverythingIs(t *testing.T) {

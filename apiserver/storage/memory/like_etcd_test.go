@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/etcd"
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 )
 
 // newClient connects to a storage of this process, or to an etcd.

@@ -25,7 +25,7 @@ import (
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/memory"
+	"goldsmith.dev/goldsmith/apiserver/storage/memory"
 )
 
 const (
