@@ -81,12 +81,12 @@ go run ./apis/openapischema > "$schema"
   --versioned-clientset-package $module/$out/clientset/versioned --listers-package $module/$out/listers $types
 
 # The example API of the server builder: two versions and a hub.
-library=$module/apiserver/builder/example/library
-find apiserver/builder/example -name 'zz_generated.*' -delete
+library=$module/apiserver/example/library
+find apiserver/example -name 'zz_generated.*' -delete
 "$tools/deepcopy-gen" --go-header-file $header --output-file zz_generated.deepcopy.go $library $library/v1 $library/v2
 "$tools/defaulter-gen" --go-header-file $header --output-file zz_generated.defaults.go $library/v1 $library/v2
 "$tools/conversion-gen" --go-header-file $header --output-file zz_generated.conversion.go $library/v1 $library/v2
 "$tools/openapi-gen" --go-header-file $header --output-file zz_generated.openapi.go \
-  --output-dir apiserver/builder/example/library/openapi --output-pkg $library/openapi --report-filename /dev/null \
+  --output-dir apiserver/example/library/openapi --output-pkg $library/openapi --report-filename /dev/null \
   --output-model-name-file zz_generated.model_name.go "${readonly[@]}" \
   k8s.io/apimachinery/pkg/{apis/meta/v1,runtime,version} $library/v1 $library/v2

@@ -31,7 +31,9 @@ var layers = []layer{
 	{"jobs", []string{"jobs", "apis"}},
 	{"apiserver/storage", []string{"apiserver/storage"}},                      // libraries of their own, which know no resource
 	{"apiserver/builder", []string{"apiserver/builder", "apiserver/storage"}}, // a library of its own, which knows no resource
-	{"archive", []string{"archive"}},                                          // a library of its own, which knows streams of bytes and nothing of builds
+	{"apiserver/example", []string{"apiserver/example", "apiserver/builder"}},
+	{"apiserver/scaffold", []string{"apiserver/scaffold"}}, // a command of its own, which knows no resource
+	{"archive", []string{"archive"}},                       // a library of its own, which knows streams of bytes and nothing of builds
 	{"records", []string{"records", "apis"}},
 	{"apiserver", append([]string{"apiserver", "apis", "archive", "records"}, pureFunctions...)},
 	{"controllers/records", append([]string{"controllers", "apis", "records"}, pureFunctions...)}, // the only one: what is recorded decides nothing
@@ -49,8 +51,8 @@ var everyTestMay = []string{"e2e/deadline", "e2e/junit"}
 
 // testExceptions are imports that a folder's tests may have and its code may not.
 var testExceptions = []layer{
-	{"apiserver/builder", []string{"apiserver/corekinds"}},               // resources to serve
-	{"jobs/local", []string{"apiserver/builder", "apiserver/corekinds"}}, // a server to run against
+	{"apiserver/builder", []string{"apiserver/corekinds", "apiserver/example"}}, // resources to serve
+	{"jobs/local", []string{"apiserver/builder", "apiserver/corekinds"}},        // a server to run against
 }
 
 type listedPackage struct {

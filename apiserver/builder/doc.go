@@ -51,7 +51,7 @@
 // everything else, subresources among it, interfaces of k8s.io/apiserver/pkg/registry/rest. A handler reaches the stores
 // of other resources through Scope.Storage while it handles a request. A server of handlers needs no storage.
 //
-// Folder example has a whole API, in two versions.
+// Package apiserver/example has a whole API, in two versions.
 //
 // A server writes one line, to its writer, once it serves. The Kubernetes libraries log through klog, which belongs to
 // the process: main functions silence it with QuietLogs.

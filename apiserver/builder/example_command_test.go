@@ -17,8 +17,8 @@ import (
 	certutil "k8s.io/client-go/util/cert"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/builder/example"
-	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/example"
+	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
 // announcement is a writer that is called with the line that a server writes once it serves.

@@ -10,9 +10,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/builder/example"
-	hub "goldsmith.dev/goldsmith/apiserver/builder/example/library"
-	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/example"
+	hub "goldsmith.dev/goldsmith/apiserver/example/library"
+	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
 // A resource answers what is created, and stores nothing, as a SubjectAccessReview does.

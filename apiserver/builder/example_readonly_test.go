@@ -11,9 +11,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/builder/example"
-	hub "goldsmith.dev/goldsmith/apiserver/builder/example/library"
-	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/example"
+	hub "goldsmith.dev/goldsmith/apiserver/example/library"
+	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
 // A resource is computed when it is asked for. Get, list, selectors and kubectl's table work, and there is no storage.

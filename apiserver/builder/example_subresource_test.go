@@ -12,9 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/builder/example"
-	hub "goldsmith.dev/goldsmith/apiserver/builder/example/library"
-	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/example"
+	hub "goldsmith.dev/goldsmith/apiserver/example/library"
+	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
 // desk is the subresource books/loans: whoever creates a loan request there gets a copy, as long as there is one.

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/builder/example"
+	"goldsmith.dev/goldsmith/apiserver/example"
 )
 
 // kubectl get prints what the type says: library.Book is Tabular.

@@ -12,10 +12,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	hub "goldsmith.dev/goldsmith/apiserver/builder/example/library"
-	"goldsmith.dev/goldsmith/apiserver/builder/example/library/install"
-	"goldsmith.dev/goldsmith/apiserver/builder/example/library/openapi"
-	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+	hub "goldsmith.dev/goldsmith/apiserver/example/library"
+	"goldsmith.dev/goldsmith/apiserver/example/library/install"
+	"goldsmith.dev/goldsmith/apiserver/example/library/openapi"
+	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
 // A type of one's own is served from memory, without a port. It needs no strategy: the internal type library.Book has

@@ -14,7 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	v1 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v1"
+	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 )
 

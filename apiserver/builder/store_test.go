@@ -10,9 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/builder/example"
-	hub "goldsmith.dev/goldsmith/apiserver/builder/example/library"
-	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/example"
+	hub "goldsmith.dev/goldsmith/apiserver/example/library"
+	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
 // national is a strategy of books that are in no namespace, whatever their type says.

@@ -14,7 +14,7 @@ import (
 // TestTheTypesOfThisModuleKeepTheConventions looks at everything that this module serves.
 func TestTheTypesOfThisModuleKeepTheConventions(t *testing.T) {
 	loaded, err := packages.Load(&packages.Config{Mode: packages.LoadSyntax, Context: t.Context()},
-		"goldsmith.dev/goldsmith/apis/images/v1alpha1", "goldsmith.dev/goldsmith/apiserver/builder/example/library/...")
+		"goldsmith.dev/goldsmith/apis/images/v1alpha1", "goldsmith.dev/goldsmith/apiserver/example/library/...")
 	if err != nil || packages.PrintErrors(loaded) > 0 {
 		t.Fatalf("load the types: %v", err)
 	}

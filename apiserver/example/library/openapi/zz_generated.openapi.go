@@ -8,8 +8,8 @@
 package openapi
 
 import (
-	v1 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v1"
-	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
+	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 	version "k8s.io/apimachinery/pkg/version"

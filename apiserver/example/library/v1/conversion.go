@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/conversion"
 	kjson "sigs.k8s.io/json"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/example/library"
+	"goldsmith.dev/goldsmith/apiserver/example/library"
 )
 
 // AuthorsAnnotation keeps what v1 cannot say of a book's authors: the part of the first one, and the others. Clients of

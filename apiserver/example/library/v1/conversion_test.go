@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/example/library"
-	v1 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v1"
+	"goldsmith.dev/goldsmith/apiserver/example/library"
+	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
 )
 
 func TestAnAuthorsAnnotation(t *testing.T) {

@@ -11,11 +11,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/builder/example/library"
-	"goldsmith.dev/goldsmith/apiserver/builder/example/library/install"
-	"goldsmith.dev/goldsmith/apiserver/builder/example/library/openapi"
-	v1 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v1"
-	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/example/library"
+	"goldsmith.dev/goldsmith/apiserver/example/library/install"
+	"goldsmith.dev/goldsmith/apiserver/example/library/openapi"
+	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
+	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
 // Register adds the whole API to a server: books in both versions, and loan requests, which came with the second one.

@@ -11,9 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/example/library"
-	v1 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v1"
-	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/example/library"
+	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
+	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
 // FuzzBooks sends manifests through decoding, defaults, conversion and validation. Nothing may panic, and whatever book

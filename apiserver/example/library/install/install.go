@@ -8,9 +8,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/example/library"
-	v1 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v1"
-	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/example/library"
+	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
+	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
 // Install registers the group library.example.com. Its first version is the one that is stored, unless a server says

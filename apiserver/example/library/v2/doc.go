@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// +k8s:conversion-gen=goldsmith.dev/goldsmith/apiserver/builder/example/library
+// +k8s:conversion-gen=goldsmith.dev/goldsmith/apiserver/example/library
 // +k8s:deepcopy-gen=package
 // +k8s:defaulter-gen=TypeMeta
 // +k8s:openapi-gen=true

@@ -18,10 +18,10 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/randfill"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/example/library"
-	"goldsmith.dev/goldsmith/apiserver/builder/example/library/install"
-	v1 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v1"
-	v2 "goldsmith.dev/goldsmith/apiserver/builder/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/example/library"
+	"goldsmith.dev/goldsmith/apiserver/example/library/install"
+	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
+	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
 func newScheme(t testing.TB) *runtime.Scheme {

@@ -10,7 +10,7 @@ package v1
 import (
 	unsafe "unsafe"
 
-	library "goldsmith.dev/goldsmith/apiserver/builder/example/library"
+	library "goldsmith.dev/goldsmith/apiserver/example/library"
 	conversion "k8s.io/apimachinery/pkg/conversion"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 )
