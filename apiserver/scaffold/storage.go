@@ -5,17 +5,17 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/scaffold/storage"
+	"goldsmith.dev/goldsmith/apiserver/scaffold/backend"
 )
 
 func newStorageCommand() *cobra.Command {
-	options := storage.Options{}
+	options := backend.Options{}
 	command := &cobra.Command{
 		Use:   "storage --name NAME",
 		Short: "Scaffold a storage backend, and a test that passes",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			return storage.Scaffold(command.Context(), options, command.OutOrStdout())
+			return backend.Scaffold(command.Context(), options, command.OutOrStdout())
 		},
 	}
 	flags := command.Flags()

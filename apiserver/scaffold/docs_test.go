@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	repository = "../../.."
+	repository = "../.."
 	page       = repository + "/docs/scaffolding.md"
 	serving    = "API_TOKEN=secret ./widgets-apiserver"
 )

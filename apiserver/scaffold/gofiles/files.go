@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package files renders templates of Go files and writes them: all of them or, if one of them is there already, none.
-package files
+// Package gofiles renders templates of Go files and writes them: all of them or, if one of them is there already, none.
+package gofiles
 
 import (
 	"bytes"

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/tools/go/analysis/checker"
 	"golang.org/x/tools/go/packages"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/scaffold/validate"
+	"goldsmith.dev/goldsmith/apiserver/scaffold/validate"
 )
 
 // TestTheTypesOfThisModuleKeepTheConventions looks at everything that this module serves.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package files
+package gofiles
 
 import (
 	"bytes"
@@ -60,7 +60,7 @@ func FindModule(ctx context.Context, directory string) (*Module, error) {
 	m.Package = path.Join(name, filepath.ToSlash(below))
 	if name != library {
 		if _, err := m.Version(ctx, library); err != nil {
-			return nil, fmt.Errorf("module %s does not use %s: begin with go get -tool %s/apiserver/builder/scaffold", name, library, library)
+			return nil, fmt.Errorf("module %s does not use %s: begin with go get -tool %s/apiserver/scaffold", name, library, library)
 		}
 	}
 	return m, nil

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package storage_test
+package backend_test
 
 import (
 	"io"
@@ -8,13 +8,13 @@ import (
 	"strings"
 	"testing"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/scaffold/storage"
+	"goldsmith.dev/goldsmith/apiserver/scaffold/backend"
 )
 
 func TestNamesThatCannotBePackagesAreRefused(t *testing.T) {
 	for _, name := range []string{"", "Ledger", "led-ger", "1ledger", "type", "memory", "internal"} {
 		directory := t.TempDir()
-		err := storage.Scaffold(t.Context(), storage.Options{Name: name, Directory: directory}, io.Discard)
+		err := backend.Scaffold(t.Context(), backend.Options{Name: name, Directory: directory}, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), "--name") {
 			t.Errorf("%q: %v", name, err)
 		}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package storage scaffolds where a server keeps its objects: a builder.StorageBackend with a journal of its own, and
+// Package backend scaffolds where a server keeps its objects: a builder.StorageBackend with a journal of its own, and
 // tests of both.
-package storage
+package backend
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	"path"
 	"regexp"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/scaffold/files"
-	"goldsmith.dev/goldsmith/apiserver/builder/scaffold/templates"
+	"goldsmith.dev/goldsmith/apiserver/scaffold/gofiles"
+	"goldsmith.dev/goldsmith/apiserver/scaffold/templates"
 )
 
 // Options say what to scaffold.
@@ -51,21 +51,21 @@ func Scaffold(ctx context.Context, options Options, out io.Writer) error {
 	if err := options.validate(); err != nil {
 		return err
 	}
-	module, err := files.FindModule(ctx, options.Directory)
+	module, err := gofiles.FindModule(ctx, options.Directory)
 	if err != nil {
 		return fmt.Errorf("--directory %q: %w", options.Directory, err)
 	}
 	directory := path.Join("apiserver", options.Name)
 	data := struct{ Name, Package string }{options.Name, path.Join(module.Package, directory)}
-	var planned []files.File
+	var planned []gofiles.File
 	for _, name := range []string{"doc.go", "backend.go", "journal.go", "backend_test.go"} {
-		content, err := files.Render(templates.Files, "storage/"+name+".tmpl", options.License, data)
+		content, err := gofiles.Render(templates.Files, "backend/"+name+".tmpl", options.License, data)
 		if err != nil {
 			return err
 		}
-		planned = append(planned, files.File{Path: path.Join(directory, name), Content: content})
+		planned = append(planned, gofiles.File{Path: path.Join(directory, name), Content: content})
 	}
-	if err := files.Write(module.Directory, planned); err != nil {
+	if err := gofiles.Write(module.Directory, planned); err != nil {
 		return err
 	}
 	// The files count, not what is said about them: an output that is closed stops nothing.

@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/scaffold/files"
-	"goldsmith.dev/goldsmith/apiserver/builder/scaffold/templates"
+	"goldsmith.dev/goldsmith/apiserver/scaffold/gofiles"
+	"goldsmith.dev/goldsmith/apiserver/scaffold/templates"
 )
 
 // Scaffold writes a resource, generates what is generated of it, and says on out what it wrote and what comes next.
@@ -21,7 +21,7 @@ func Scaffold(ctx context.Context, options Options, out io.Writer) error {
 	if err := options.complete(); err != nil {
 		return err
 	}
-	module, err := files.FindModule(ctx, options.Directory)
+	module, err := gofiles.FindModule(ctx, options.Directory)
 	if err != nil {
 		return fmt.Errorf("--directory %q: %w", options.Directory, err)
 	}
@@ -29,7 +29,7 @@ func Scaffold(ctx context.Context, options Options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := files.Write(module.Directory, planned.files); err != nil {
+	if err := gofiles.Write(module.Directory, planned.files); err != nil {
 		return err
 	}
 	// The files count, not what is said about them: an output that is closed stops nothing.
@@ -57,7 +57,7 @@ func Scaffold(ctx context.Context, options Options, out io.Writer) error {
 
 // scaffolded is what will be written, and what is left to a person.
 type scaffolded struct {
-	files []files.File
+	files []gofiles.File
 	next  []string
 }
 
@@ -70,7 +70,7 @@ type fields struct {
 	CodeGeneratorVersion, OpenAPIVersion                string
 }
 
-func plan(ctx context.Context, options *Options, module *files.Module) (*scaffolded, error) {
+func plan(ctx context.Context, options *Options, module *gofiles.Module) (*scaffolded, error) {
 	data := fields{
 		Options:        options,
 		Singular:       options.singular(),
@@ -90,8 +90,8 @@ func plan(ctx context.Context, options *Options, module *files.Module) (*scaffol
 	}
 	planned := &scaffolded{}
 	add := func(template, file string) error {
-		content, err := files.Render(templates.Files, "resource/"+template+".tmpl", options.License, data)
-		planned.files = append(planned.files, files.File{Path: file, Content: content})
+		content, err := gofiles.Render(templates.Files, "resource/"+template+".tmpl", options.License, data)
+		planned.files = append(planned.files, gofiles.File{Path: file, Content: content})
 		return err
 	}
 	server := options.serverDirectory()
@@ -118,12 +118,12 @@ func plan(ctx context.Context, options *Options, module *files.Module) (*scaffol
 	planned.next = append(planned.next,
 		"go mod tidy && go test ./...",
 		fmt.Sprintf("write what %s really is into %s, then go generate ./%s", options.Kind, planned.files[0].Path, data.TypesDirectory),
-		fmt.Sprintf("check it: go run goldsmith.dev/goldsmith/apiserver/builder/scaffold validate-types ./%s", data.TypesDirectory))
+		fmt.Sprintf("check it: go run goldsmith.dev/goldsmith/apiserver/scaffold validate-types ./%s", data.TypesDirectory))
 	return planned, nil
 }
 
 // joinVersion adds the package of the group version or, where there is one already, adds the kind to it.
-func (s *scaffolded) joinVersion(options *Options, module *files.Module, add func(template, file string) error) error {
+func (s *scaffolded) joinVersion(options *Options, module *gofiles.Module, add func(template, file string) error) error {
 	register := path.Join(options.typesDirectory(), "register.go")
 	source, err := os.ReadFile(filepath.Join(module.Directory, register))
 	if os.IsNotExist(err) {
@@ -144,12 +144,12 @@ func (s *scaffolded) joinVersion(options *Options, module *files.Module, add fun
 	if err != nil {
 		return err
 	}
-	s.files = append(s.files, files.File{Path: register, Content: changed, Replaces: true})
+	s.files = append(s.files, gofiles.File{Path: register, Content: changed, Replaces: true})
 	return nil
 }
 
 // joinServer adds a server and a program that runs it or, where there is a server already, adds the resource to it.
-func (s *scaffolded) joinServer(data fields, module *files.Module, add func(template, file string) error) error {
+func (s *scaffolded) joinServer(data fields, module *gofiles.Module, add func(template, file string) error) error {
 	const register = "apiserver/register.go"
 	source, err := os.ReadFile(filepath.Join(module.Directory, register))
 	if os.IsNotExist(err) {
@@ -166,6 +166,6 @@ func (s *scaffolded) joinServer(data fields, module *files.Module, add func(temp
 		s.next = append(s.next, fmt.Sprintf("serve it: call %s.Register(server) in %s, which %v", data.Singular, register, err))
 		return nil
 	}
-	s.files = append(s.files, files.File{Path: register, Content: changed, Replaces: true})
+	s.files = append(s.files, gofiles.File{Path: register, Content: changed, Replaces: true})
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/tools/go/analysis/analysistest"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/scaffold/validate"
+	"goldsmith.dev/goldsmith/apiserver/scaffold/validate"
 )
 
 // TestEveryRuleFindsWhatItForbids reads one package per rule, under the rule's name: what is wrong there says so in a

@@ -5,7 +5,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/scaffold/resource"
+	"goldsmith.dev/goldsmith/apiserver/scaffold/resource"
 )
 
 func newResourceCommand() *cobra.Command {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package files_test
+package gofiles_test
 
 import (
 	"os"
@@ -9,7 +9,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"goldsmith.dev/goldsmith/apiserver/builder/scaffold/files"
+	"goldsmith.dev/goldsmith/apiserver/scaffold/gofiles"
 )
 
 func TestNothingIsWrittenWhereOneFileIsThere(t *testing.T) {
@@ -17,8 +17,8 @@ func TestNothingIsWrittenWhereOneFileIsThere(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(directory, "second.go"), []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	planned := []files.File{{Path: "a/first.go"}, {Path: "second.go"}, {Path: "third.go"}}
-	if err := files.Write(directory, planned); err == nil || !strings.HasSuffix(err.Error(), "already:\n\tsecond.go") {
+	planned := []gofiles.File{{Path: "a/first.go"}, {Path: "second.go"}, {Path: "third.go"}}
+	if err := gofiles.Write(directory, planned); err == nil || !strings.HasSuffix(err.Error(), "already:\n\tsecond.go") {
 		t.Errorf("error: %v", err)
 	}
 	entries, err := os.ReadDir(directory)
@@ -26,7 +26,7 @@ func TestNothingIsWrittenWhereOneFileIsThere(t *testing.T) {
 		t.Errorf("there is now %v, %v", entries, err)
 	}
 	planned[1].Replaces, planned[1].Content = true, []byte("ours")
-	if err := files.Write(directory, planned); err != nil {
+	if err := gofiles.Write(directory, planned); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{"a/first.go": "", "second.go": "ours", "third.go": ""} {
@@ -46,12 +46,12 @@ func TestARenderedFileIsFormattedAndNamesItsLicense(t *testing.T) {
 		"":           "package widget\n\nvar x = 1\n",
 		"Apache-2.0": "// SPDX-License-Identifier: Apache-2.0\n\npackage widget\n\nvar x = 1\n",
 	} {
-		if got, err := files.Render(templates, "good.tmpl", license, "widget"); err != nil || string(got) != want {
+		if got, err := gofiles.Render(templates, "good.tmpl", license, "widget"); err != nil || string(got) != want {
 			t.Errorf("%q: %q, %v", license, got, err)
 		}
 	}
 	for _, name := range []string{"none.tmpl", "wrong.tmpl", "nogo.tmpl"} {
-		if got, err := files.Render(templates, name, "", "widget"); err == nil || !strings.Contains(err.Error(), name) {
+		if got, err := gofiles.Render(templates, name, "", "widget"); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
@@ -59,23 +59,23 @@ func TestARenderedFileIsFormattedAndNamesItsLicense(t *testing.T) {
 
 func TestADirectoryWithoutTheLibraryIsRefused(t *testing.T) {
 	directory := t.TempDir()
-	if _, err := files.FindModule(t.Context(), directory); err == nil || !strings.Contains(err.Error(), "go mod init") {
+	if _, err := gofiles.FindModule(t.Context(), directory); err == nil || !strings.Contains(err.Error(), "go mod init") {
 		t.Errorf("without a module: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(directory, "go.mod"), []byte("module example.com/x\n\ngo 1.26\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := files.FindModule(t.Context(), directory); err == nil || !strings.Contains(err.Error(), "module example.com/x does not use goldsmith.dev/goldsmith") {
+	if _, err := gofiles.FindModule(t.Context(), directory); err == nil || !strings.Contains(err.Error(), "module example.com/x does not use goldsmith.dev/goldsmith") {
 		t.Errorf("without the library: %v", err)
 	}
 }
 
 func TestAFolderOfAModuleIsAPackage(t *testing.T) {
-	module, err := files.FindModule(t.Context(), ".")
+	module, err := gofiles.FindModule(t.Context(), ".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if module.Package != "goldsmith.dev/goldsmith/apiserver/builder/scaffold/files" {
+	if module.Package != "goldsmith.dev/goldsmith/apiserver/scaffold/gofiles" {
 		t.Errorf("the package is %s", module.Package)
 	}
 }

@@ -7,5 +7,5 @@ import "embed"
 
 // Files are the templates, in one folder for each thing that is scaffolded.
 //
-//go:embed resource storage
+//go:embed resource backend
 var Files embed.FS
