@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
 )
 
 const (
@@ -23,19 +23,14 @@ func (s *Server) claim(directory string) error {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	path := filepath.Join(directory, "lock")
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("open the lock of the data directory: %w", err)
-	}
-	s.cleanup = append(s.cleanup, file.Close)
-	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
+	file, err := filelock.Take(filepath.Join(directory, "lock"))
+	if errors.Is(err, filelock.ErrHeld) {
 		return fmt.Errorf("%s: %w", directory, ErrInUse)
 	}
 	if err != nil {
-		return fmt.Errorf("lock %s: %w", path, err)
+		return fmt.Errorf("claim the data directory: %w", err)
 	}
+	s.cleanup = append(s.cleanup, file.Close)
 	return nil
 }
 

@@ -25,6 +25,7 @@ import (
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
+	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
 	"goldsmith.dev/goldsmith/apiserver/storage/memory"
 )
 
@@ -108,7 +109,11 @@ func Start(root string, options ...Option) (_ *Directory, err error) {
 	if err := os.Chmod(state, 0o700); err != nil {
 		return nil, fmt.Errorf("close the state to other users: %w", err)
 	}
-	if d.lock, err = lock(filepath.Join(state, "lock")); err != nil {
+	d.lock, err = filelock.Take(filepath.Join(state, "lock"))
+	if errors.Is(err, filelock.ErrHeld) {
+		err = ErrInUse
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", root, err)
 	}
 	if err := d.load(state); err != nil {

@@ -18,23 +18,6 @@ import (
 // ErrInUse says that another process (or another server of this process) has the directory.
 var ErrInUse = errors.New("the directory is in use by another process")
 
-// lock takes a directory for as long as the returned file is open. The kernel drops the lock with the process, however it
-// ends.
-func lock(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the lock: %w", err)
-	}
-	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = ErrInUse
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
-	}
-	return file, nil
-}
-
 // temporaryPrefix begins the names of files that are being written. Its dot hides them from who looks for objects.
 const temporaryPrefix = ".goldsmith-writes-"
 

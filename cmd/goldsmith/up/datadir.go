@@ -12,8 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
@@ -49,18 +48,12 @@ func claimDataDirectory(path string, memory bool, files string) (*dataDirectory,
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the lock of the data directory: %w", err)
-	}
-	err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = fmt.Errorf("the data directory %s is in use by another `goldsmith up`: stop that one, or choose another with --data-dir", path)
-	} else if err != nil {
-		err = fmt.Errorf("lock the data directory %s: %w", path, err)
+	lock, err := filelock.Take(filepath.Join(path, "lock"))
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, fmt.Errorf("the data directory %s is in use by another `goldsmith up`: stop that one, or choose another with --data-dir", path)
 	}
 	if err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, fmt.Errorf("claim the data directory: %w", err)
 	}
 	directory := &dataDirectory{path: path, memory: memory, lock: lock}
 	if err := directory.prepareBuilds(files); err != nil {

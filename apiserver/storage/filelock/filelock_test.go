@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package filelock_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
+)
+
+func TestTheLockIsHeldOnceUntilItIsClosed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	for range 2 {
+		held, err := filelock.Take(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := filelock.Take(path); !errors.Is(err, filelock.ErrHeld) {
+			t.Errorf("a second holder gets %v", err)
+		}
+		if err := held.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
