@@ -25,39 +25,40 @@ type CreateOnly[T runtime.Object] struct {
 	Answer func(ctx context.Context, request T) (runtime.Object, error)
 }
 
-// NewCreateOnly makes the handler. It needs no storage.
-func NewCreateOnly[T runtime.Object](scope *Scope, resource CreateOnly[T]) rest.Storage {
-	return &createOnly[T]{CreateOnly: resource, scheme: scope.Scheme}
+// CreateOnlyHandler serves such a resource.
+type CreateOnlyHandler[T runtime.Object] struct {
+	resource CreateOnly[T]
+	scheme   *runtime.Scheme
 }
 
-type createOnly[T runtime.Object] struct {
-	CreateOnly[T]
-	scheme *runtime.Scheme
+// NewCreateOnly makes the handler. It needs no storage.
+func NewCreateOnly[T runtime.Object](scope *Scope, resource CreateOnly[T]) *CreateOnlyHandler[T] {
+	return &CreateOnlyHandler[T]{resource: resource, scheme: scope.Scheme}
 }
 
 var (
-	_ rest.Creater              = &createOnly[runtime.Object]{}
-	_ rest.Scoper               = &createOnly[runtime.Object]{}
-	_ rest.SingularNameProvider = &createOnly[runtime.Object]{}
+	_ rest.Creater              = &CreateOnlyHandler[runtime.Object]{}
+	_ rest.Scoper               = &CreateOnlyHandler[runtime.Object]{}
+	_ rest.SingularNameProvider = &CreateOnlyHandler[runtime.Object]{}
 )
 
 // New returns an empty request.
-func (r *createOnly[T]) New() runtime.Object { return r.CreateOnly.New() }
+func (r *CreateOnlyHandler[T]) New() runtime.Object { return r.resource.New() }
 
 // Destroy has nothing to close.
-func (r *createOnly[T]) Destroy() {}
+func (r *CreateOnlyHandler[T]) Destroy() {}
 
 // NamespaceScoped is what the type says.
-func (r *createOnly[T]) NamespaceScoped() bool { return namespaced(r.CreateOnly.New()) }
+func (r *CreateOnlyHandler[T]) NamespaceScoped() bool { return namespaced(r.resource.New()) }
 
 // GetSingularName is what kubectl accepts besides the resource's name.
-func (r *createOnly[T]) GetSingularName() string { return r.Singular }
+func (r *CreateOnlyHandler[T]) GetSingularName() string { return r.resource.Singular }
 
 // Create answers a request. With or without dry run, nothing is stored.
-func (r *createOnly[T]) Create(ctx context.Context, object runtime.Object, admit rest.ValidateObjectFunc, _ *metav1.CreateOptions) (runtime.Object, error) {
+func (r *CreateOnlyHandler[T]) Create(ctx context.Context, object runtime.Object, admit rest.ValidateObjectFunc, _ *metav1.CreateOptions) (runtime.Object, error) {
 	request, ok := object.(T)
 	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("a %s is expected, not a %T", r.Singular, object))
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("a %s is expected, not a %T", r.resource.Singular, object))
 	}
 	if err := r.validate(ctx, request); err != nil {
 		return nil, err
@@ -72,10 +73,10 @@ func (r *createOnly[T]) Create(ctx context.Context, object runtime.Object, admit
 			warning.AddWarning(ctx, "", text)
 		}
 	}
-	return r.Answer(ctx, request)
+	return r.resource.Answer(ctx, request)
 }
 
-func (r *createOnly[T]) validate(ctx context.Context, request runtime.Object) error {
+func (r *CreateOnlyHandler[T]) validate(ctx context.Context, request runtime.Object) error {
 	validator, ok := request.(Validator)
 	if !ok {
 		return nil

@@ -5,11 +5,9 @@ package builder
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -56,13 +54,7 @@ func (s *Scope) Lock(ctx context.Context, name string) (*Lock, error) {
 
 // busy says that a lock cannot be had now.
 func busy(name string, err error) error {
-	return &apierrors.StatusError{ErrStatus: metav1.Status{
-		Status:  metav1.StatusFailure,
-		Code:    http.StatusServiceUnavailable,
-		Reason:  metav1.StatusReasonServiceUnavailable,
-		Message: fmt.Sprintf("taking the lock %q: %v; try again", name, err),
-		Details: &metav1.StatusDetails{RetryAfterSeconds: 1},
-	}}
+	return Unavailable(fmt.Sprintf("taking the lock %q: %v; try again", name, err), metav1.StatusDetails{RetryAfterSeconds: 1})
 }
 
 // localLocks are locks of this process. The zero value has none.

@@ -31,65 +31,77 @@ type ReadOnly[T runtime.Object] struct {
 	// Resource is the plural name with its group, Singular the singular name.
 	Resource schema.GroupResource
 	Singular string
+	// ShortNames are what kubectl accepts instead of the name. Optional.
+	ShortNames []string
+	// Table makes the columns that kubectl get prints. Optional: the type's own (see Tabular), or NAME and AGE.
+	Table rest.TableConvertor
 	// Objects returns all objects, of all namespaces, in any order. They are not changed. ctx is the request's, with its
 	// user and namespace.
 	Objects func(ctx context.Context) ([]T, error)
 }
 
+// ReadOnlyHandler serves such a resource.
+type ReadOnlyHandler[T runtime.Object] struct {
+	rest.TableConvertor
+	resource   ReadOnly[T]
+	namespaced bool
+	attributes storage.AttrFunc
+}
+
 // NewReadOnly makes the handler. It needs no storage.
-func NewReadOnly[T runtime.Object](resource ReadOnly[T]) rest.Storage {
+func NewReadOnly[T runtime.Object](resource ReadOnly[T]) *ReadOnlyHandler[T] {
 	example := resource.New()
-	return &readOnly[T]{
-		ReadOnly:       resource,
-		TableConvertor: tableFor(resource.Resource, example),
+	if resource.Table == nil {
+		resource.Table = tableFor(resource.Resource, example)
+	}
+	return &ReadOnlyHandler[T]{
+		TableConvertor: resource.Table,
+		resource:       resource,
 		namespaced:     namespaced(example),
 		attributes:     attributesOf(example, namespaced(example)),
 	}
 }
 
-type readOnly[T runtime.Object] struct {
-	ReadOnly[T]
-	rest.TableConvertor
-	namespaced bool
-	attributes storage.AttrFunc
-}
-
 var (
-	_ rest.Getter               = &readOnly[runtime.Object]{}
-	_ rest.Lister               = &readOnly[runtime.Object]{}
-	_ rest.Scoper               = &readOnly[runtime.Object]{}
-	_ rest.SingularNameProvider = &readOnly[runtime.Object]{}
+	_ rest.Getter               = &ReadOnlyHandler[runtime.Object]{}
+	_ rest.Lister               = &ReadOnlyHandler[runtime.Object]{}
+	_ rest.Scoper               = &ReadOnlyHandler[runtime.Object]{}
+	_ rest.ShortNamesProvider   = &ReadOnlyHandler[runtime.Object]{}
+	_ rest.SingularNameProvider = &ReadOnlyHandler[runtime.Object]{}
 )
 
 // New returns an empty object.
-func (r *readOnly[T]) New() runtime.Object { return r.ReadOnly.New() }
+func (r *ReadOnlyHandler[T]) New() runtime.Object { return r.resource.New() }
 
 // NewList returns an empty list.
-func (r *readOnly[T]) NewList() runtime.Object { return r.ReadOnly.NewList() }
+func (r *ReadOnlyHandler[T]) NewList() runtime.Object { return r.resource.NewList() }
 
 // Destroy has nothing to close.
-func (r *readOnly[T]) Destroy() {}
+func (r *ReadOnlyHandler[T]) Destroy() {}
 
 // NamespaceScoped is what the type says.
-func (r *readOnly[T]) NamespaceScoped() bool { return r.namespaced }
+func (r *ReadOnlyHandler[T]) NamespaceScoped() bool { return r.namespaced }
 
 // GetSingularName is what kubectl accepts besides the resource's name.
-func (r *readOnly[T]) GetSingularName() string { return r.Singular }
+func (r *ReadOnlyHandler[T]) GetSingularName() string { return r.resource.Singular }
+
+// ShortNames are what kubectl accepts instead of the resource's name.
+func (r *ReadOnlyHandler[T]) ShortNames() []string { return r.resource.ShortNames }
 
 // Get returns the object of a name, in the namespace of the request.
-func (r *readOnly[T]) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
+func (r *ReadOnlyHandler[T]) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
 	found, err := r.find(ctx, labels.Everything(), fields.OneTermEqualSelector(metav1.ObjectNameField, name))
 	if err != nil {
 		return nil, err
 	}
 	if len(found) == 0 {
-		return nil, apierrors.NewNotFound(r.Resource, name)
+		return nil, apierrors.NewNotFound(r.resource.Resource, name)
 	}
 	return found[0], nil
 }
 
 // List returns the objects that are asked for, by namespace and name.
-func (r *readOnly[T]) List(ctx context.Context, options *metainternalversion.ListOptions) (runtime.Object, error) {
+func (r *ReadOnlyHandler[T]) List(ctx context.Context, options *metainternalversion.ListOptions) (runtime.Object, error) {
 	label, field := labels.Everything(), fields.Everything()
 	if options != nil && options.LabelSelector != nil {
 		label = options.LabelSelector
@@ -101,16 +113,16 @@ func (r *readOnly[T]) List(ctx context.Context, options *metainternalversion.Lis
 	if err != nil {
 		return nil, err
 	}
-	list := r.NewList()
+	list := r.resource.NewList()
 	if err := meta.SetList(list, found); err != nil {
-		return nil, fmt.Errorf("list %s: %w", r.Resource, err)
+		return nil, fmt.Errorf("list %s: %w", r.resource.Resource, err)
 	}
 	return list, nil
 }
 
 // find returns the selected objects in the namespace of the request, as copies.
-func (r *readOnly[T]) find(ctx context.Context, label labels.Selector, field fields.Selector) ([]runtime.Object, error) {
-	objects, err := r.Objects(ctx)
+func (r *ReadOnlyHandler[T]) find(ctx context.Context, label labels.Selector, field fields.Selector) ([]runtime.Object, error) {
+	objects, err := r.resource.Objects(ctx)
 	if err != nil {
 		return nil, err // with its status, if it has one
 	}
@@ -122,7 +134,7 @@ func (r *readOnly[T]) find(ctx context.Context, label labels.Selector, field fie
 	for _, object := range objects {
 		matches, err := selected.Matches(object)
 		if err != nil {
-			return nil, fmt.Errorf("select %s: %w", r.Resource, err)
+			return nil, fmt.Errorf("select %s: %w", r.resource.Resource, err)
 		}
 		if matches {
 			found = append(found, object.DeepCopyObject())

@@ -105,6 +105,20 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	}, nil
 }
 
+// WithCreateStrategy returns a store of the same objects that creates them by other rules. Only s closes the storage.
+func (s *Store) WithCreateStrategy(strategy rest.RESTCreateStrategy) *genericregistry.Store {
+	store := *s.Store
+	store.CreateStrategy = strategy
+	return &store
+}
+
+// WithUpdateStrategy returns a store of the same objects that changes them by other rules. Only s closes the storage.
+func (s *Store) WithUpdateStrategy(strategy rest.RESTUpdateStrategy) *genericregistry.Store {
+	store := *s.Store
+	store.UpdateStrategy = strategy
+	return &store
+}
+
 // ShortNames returns the names that kubectl accepts instead of the resource's.
 func (s *Store) ShortNames() []string { return s.shortNames }
 

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/warning"
 
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/records"
 )
@@ -29,14 +30,10 @@ func Error(err error, resource, name string) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		says = "did not answer in time, try again, or ask about less time with since"
 	}
-	return &apierrors.StatusError{ErrStatus: metav1.Status{
-		Status: metav1.StatusFailure, Code: http.StatusServiceUnavailable, Reason: metav1.StatusReasonServiceUnavailable,
-		Message: fmt.Sprintf("%s of %q: the database of records %s: %v", resource, name, says, err),
-		Details: &metav1.StatusDetails{
-			Group: images.SchemeGroupVersion.Group, Kind: resource, Name: name, RetryAfterSeconds: retryAfter,
-			Causes: []metav1.StatusCause{{Type: "RecordsUnavailable", Message: err.Error()}},
-		},
-	}}
+	return builder.Unavailable(fmt.Sprintf("%s of %q: the database of records %s: %v", resource, name, says, err), metav1.StatusDetails{
+		Group: images.SchemeGroupVersion.Group, Kind: resource, Name: name, RetryAfterSeconds: retryAfter,
+		Causes: []metav1.StatusCause{{Type: "RecordsUnavailable", Message: err.Error()}},
+	})
 }
 
 // WarnOfNone tells the client that there is nothing because there is no database.

@@ -5,7 +5,6 @@ package image
 import (
 	"context"
 	"errors"
-	"net/http"
 	"path"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,6 +14,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
 )
@@ -136,11 +136,6 @@ func (w *writing) explain(ctx context.Context, err error) error {
 }
 
 func lockLost() error {
-	return &apierrors.StatusError{ErrStatus: metav1.Status{
-		Status:  metav1.StatusFailure,
-		Code:    http.StatusServiceUnavailable,
-		Reason:  metav1.StatusReasonServiceUnavailable,
-		Message: "checking what the image is based on took so long that its lock was lost: try again",
-		Details: &metav1.StatusDetails{RetryAfterSeconds: 1},
-	}}
+	return builder.Unavailable("checking what the image is based on took so long that its lock was lost: try again",
+		metav1.StatusDetails{RetryAfterSeconds: 1})
 }

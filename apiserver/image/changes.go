@@ -4,50 +4,28 @@ package image
 
 import (
 	"context"
-	"fmt"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 	"goldsmith.dev/goldsmith/records"
 )
 
 const changesResource = "images/changes"
 
-// changesREST is the changes subresource: who changed which field of the spec of an Image, and when.
-type changesREST struct{ *recorded }
-
-var (
-	_ rest.GetterWithOptions = &changesREST{}
-	_ rest.StorageMetadata   = &changesREST{}
-)
-
-// New returns an empty ImageChanges.
-func (r *changesREST) New() runtime.Object { return &images.ImageChanges{} }
-
-// Destroy does nothing: the storage is the main resource's, which closes it.
-func (r *changesREST) Destroy() {}
-
-// NewGetOptions returns the type of the query parameters.
-func (r *changesREST) NewGetOptions() (options runtime.Object, subpath bool, subpathName string) {
-	return &images.ImageJournalOptions{}, false, ""
+// changesView returns the changes subresource: who changed which field of the spec of an Image, and when.
+func (r *recorded) changesView() *subresource.View[images.ImageJournalOptions, *images.ImageJournalOptions] {
+	return subresource.NewView("images/changes of %s takes ImageJournalOptions", &images.ImageChanges{}, v1alpha1.ImageChanges{}, r.changes)
 }
 
-// ProducesMIMETypes adds none.
-func (r *changesREST) ProducesMIMETypes(string) []string { return nil }
-
-// ProducesObject says that the answer is changes.
-func (r *changesREST) ProducesObject(string) any { return v1alpha1.ImageChanges{} }
-
-// Get returns a page of the changes of an Image.
-func (r *changesREST) Get(ctx context.Context, name string, object runtime.Object) (runtime.Object, error) {
-	store, subject, paging, err := r.openJournal(ctx, changesResource, name, object)
+// changes returns a page of the changes of an Image.
+func (r *recorded) changes(ctx context.Context, name string, options *images.ImageJournalOptions) (runtime.Object, error) {
+	store, subject, paging, err := r.openJournal(ctx, changesResource, name, options)
 	if err != nil {
 		return nil, err
 	}
@@ -64,13 +42,9 @@ func (r *changesREST) Get(ctx context.Context, name string, object runtime.Objec
 }
 
 // openJournal finds what the options of a request for notes or changes ask for. The store is nil if there is no database.
-func (r *recorded) openJournal(ctx context.Context, resource, name string, object runtime.Object) (*records.Store, *subject, records.Paging, error) {
-	options, ok := object.(*images.ImageJournalOptions)
-	if !ok {
-		return nil, nil, records.Paging{}, apierrors.NewBadRequest(fmt.Sprintf("%s of %s takes ImageJournalOptions, not a %T", resource, name, object))
-	}
-	if errs := validation.ImageJournalOptions(options); len(errs) > 0 {
-		return nil, nil, records.Paging{}, apierrors.NewInvalid(images.Kind("ImageJournalOptions"), name, errs)
+func (r *recorded) openJournal(ctx context.Context, resource, name string, options *images.ImageJournalOptions) (*records.Store, *subject, records.Paging, error) {
+	if err := subresource.Invalid(images.Kind("ImageJournalOptions"), name, validation.ImageJournalOptions(options)); err != nil {
+		return nil, nil, records.Paging{}, err
 	}
 	store, err := r.open(ctx, resource, name)
 	if err != nil {

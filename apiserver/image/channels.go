@@ -21,12 +21,14 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // channelsREST is the channels subresource: names for successful builds, which are part of the Image's status. All of
 // them are replaced in one write.
 type channelsREST struct {
+	subresource.Base
 	images *genericregistry.Store
 	scope  *builder.Scope
 	clock  clock.PassiveClock
@@ -38,22 +40,14 @@ var (
 )
 
 func newChannelsREST(store *builder.Store, scope *builder.Scope, clock clock.PassiveClock) *channelsREST {
-	images := *store.Store
-	images.UpdateStrategy = newChannelsStrategy(scope.Scheme)
-	return &channelsREST{images: &images, scope: scope, clock: clock}
+	return &channelsREST{
+		Base:   subresource.Base{Answer: v1alpha1.ImageChannels{}},
+		images: store.WithUpdateStrategy(newChannelsStrategy(scope.Scheme)), scope: scope, clock: clock,
+	}
 }
 
 // New returns an empty ImageChannels.
 func (r *channelsREST) New() runtime.Object { return &images.ImageChannels{} }
-
-// Destroy does nothing: the storage is the main resource's, which closes it.
-func (r *channelsREST) Destroy() {}
-
-// ProducesMIMETypes adds none.
-func (r *channelsREST) ProducesMIMETypes(string) []string { return nil }
-
-// ProducesObject says that the answer is an ImageChannels.
-func (r *channelsREST) ProducesObject(string) any { return v1alpha1.ImageChannels{} }
 
 // Get returns the channels of an Image.
 func (r *channelsREST) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {

@@ -13,51 +13,27 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 	"goldsmith.dev/goldsmith/records"
 )
 
 const historyResource = "images/history"
 
-// historyREST is the history subresource: the builds of an Image, whether they are still there or not.
-type historyREST struct{ *recorded }
-
-var (
-	_ rest.GetterWithOptions = &historyREST{}
-	_ rest.StorageMetadata   = &historyREST{}
-)
-
-// New returns an empty ImageHistory.
-func (r *historyREST) New() runtime.Object { return &images.ImageHistory{} }
-
-// Destroy does nothing: the storage is the main resource's, which closes it.
-func (r *historyREST) Destroy() {}
-
-// NewGetOptions returns the type of the query parameters.
-func (r *historyREST) NewGetOptions() (options runtime.Object, subpath bool, subpathName string) {
-	return &images.ImageHistoryOptions{}, false, ""
+// historyView returns the history subresource: the builds of an Image, whether they are still there or not.
+func (r *recorded) historyView() *subresource.View[images.ImageHistoryOptions, *images.ImageHistoryOptions] {
+	return subresource.NewView("the history of image %s takes ImageHistoryOptions", &images.ImageHistory{}, v1alpha1.ImageHistory{}, r.history)
 }
 
-// ProducesMIMETypes adds none.
-func (r *historyREST) ProducesMIMETypes(string) []string { return nil }
-
-// ProducesObject says that the answer is a history.
-func (r *historyREST) ProducesObject(string) any { return v1alpha1.ImageHistory{} }
-
-// Get returns a page of the builds of an Image.
-func (r *historyREST) Get(ctx context.Context, name string, object runtime.Object) (runtime.Object, error) {
-	options, ok := object.(*images.ImageHistoryOptions)
-	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("the history of image %s takes ImageHistoryOptions, not a %T", name, object))
-	}
+// history returns a page of the builds of an Image.
+func (r *recorded) history(ctx context.Context, name string, options *images.ImageHistoryOptions) (runtime.Object, error) {
 	now := r.clock.Now()
-	if errs := validation.ImageHistoryOptions(options, now); len(errs) > 0 {
-		return nil, apierrors.NewInvalid(images.Kind("ImageHistoryOptions"), name, errs)
+	if err := subresource.Invalid(images.Kind("ImageHistoryOptions"), name, validation.ImageHistoryOptions(options, now)); err != nil {
+		return nil, err
 	}
 	from, err := startOf(options, now)
 	if err != nil {

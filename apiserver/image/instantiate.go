@@ -24,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -33,48 +34,22 @@ import (
 // The number is recorded in the Image before the build is created. So whatever happens in between, and on however many
 // replicas the request arrives, the same request finds the same number and with it the same build.
 type instantiateREST struct {
+	*subresource.Action[images.BuildRequest, *images.BuildRequest]
 	images *genericregistry.Store
 	scope  *builder.Scope
 }
 
-var (
-	_ rest.NamedCreater    = &instantiateREST{}
-	_ rest.StorageMetadata = &instantiateREST{}
-	_ imagebuild.Rerunner  = &instantiateREST{}
-)
+var _ imagebuild.Rerunner = &instantiateREST{}
 
 func newInstantiateREST(store *builder.Store, scope *builder.Scope) *instantiateREST {
-	images := *store.Store
-	images.UpdateStrategy = newAllocationStrategy(scope.Scheme)
-	return &instantiateREST{images: &images, scope: scope}
+	r := &instantiateREST{images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), scope: scope}
+	r.Action = subresource.NewAction("instantiating image %s takes a BuildRequest", v1alpha1.ImageBuild{},
+		subresource.Valid(images.Kind("BuildRequest"), validation.BuildRequest), r.instantiate)
+	return r
 }
 
-// New returns an empty BuildRequest.
-func (r *instantiateREST) New() runtime.Object { return &images.BuildRequest{} }
-
-// Destroy does nothing: the storage is the main resource's, which closes it.
-func (r *instantiateREST) Destroy() {}
-
-// ProducesMIMETypes adds none.
-func (r *instantiateREST) ProducesMIMETypes(string) []string { return nil }
-
-// ProducesObject says that the answer is a build.
-func (r *instantiateREST) ProducesObject(string) any { return v1alpha1.ImageBuild{} }
-
-// Create returns the build of a request, which it creates unless it was created before.
-func (r *instantiateREST) Create(ctx context.Context, name string, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
-	request, ok := object.(*images.BuildRequest)
-	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("instantiating image %s takes a BuildRequest, not a %T", name, object))
-	}
-	if errs := validation.BuildRequest(request, name); len(errs) > 0 {
-		return nil, apierrors.NewInvalid(images.Kind("BuildRequest"), name, errs)
-	}
-	if validate != nil {
-		if err := validate(ctx, request.DeepCopy()); err != nil {
-			return nil, err
-		}
-	}
+// instantiate returns the build of a request, which it creates unless it was created before.
+func (r *instantiateREST) instantiate(ctx context.Context, name string, request *images.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	return r.run(ctx, &instantiation{
 		image: name, requestID: request.RequestID, options: options,
 		check: func(image *images.Image) error {

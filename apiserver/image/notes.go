@@ -5,7 +5,6 @@ package image
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,13 +17,17 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 	"goldsmith.dev/goldsmith/records"
 )
 
 const notesResource = "images/notes"
 
 // notesREST is the notes subresource: what people noted about an Image. Notes are in the database only.
-type notesREST struct{ *recorded }
+type notesREST struct {
+	*subresource.View[images.ImageJournalOptions, *images.ImageJournalOptions]
+	create *subresource.Action[images.ImageNote, *images.ImageNote]
+}
 
 var (
 	_ rest.GetterWithOptions = &notesREST{}
@@ -32,31 +35,29 @@ var (
 	_ rest.StorageMetadata   = &notesREST{}
 )
 
-// New returns an empty ImageNote.
-func (r *notesREST) New() runtime.Object { return &images.ImageNote{} }
-
-// Destroy does nothing: the storage is the main resource's, which closes it.
-func (r *notesREST) Destroy() {}
-
-// NewGetOptions returns the type of the query parameters.
-func (r *notesREST) NewGetOptions() (options runtime.Object, subpath bool, subpathName string) {
-	return &images.ImageJournalOptions{}, false, ""
+func newNotesREST(r *recorded) *notesREST {
+	return &notesREST{
+		View:   subresource.NewView("images/notes of %s takes ImageJournalOptions", &images.ImageNote{}, v1alpha1.ImageNoteList{}, r.notes),
+		create: subresource.NewAction("noting something about image %s takes an ImageNote", v1alpha1.ImageNote{}, r.checkNote, r.addNote),
+	}
 }
-
-// ProducesMIMETypes adds none.
-func (r *notesREST) ProducesMIMETypes(string) []string { return nil }
 
 // ProducesObject says that notes are read as a list, and created one by one.
-func (r *notesREST) ProducesObject(verb string) any {
+func (n *notesREST) ProducesObject(verb string) any {
 	if verb == http.MethodGet {
-		return v1alpha1.ImageNoteList{}
+		return n.View.ProducesObject(verb)
 	}
-	return v1alpha1.ImageNote{}
+	return n.create.ProducesObject(verb)
 }
 
-// Get returns a page of the notes about an Image.
-func (r *notesREST) Get(ctx context.Context, name string, object runtime.Object) (runtime.Object, error) {
-	store, subject, paging, err := r.openJournal(ctx, notesResource, name, object)
+// Create records a note.
+func (n *notesREST) Create(ctx context.Context, name string, object runtime.Object, admit rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
+	return n.create.Create(ctx, name, object, admit, options)
+}
+
+// notes returns a page of the notes about an Image.
+func (r *recorded) notes(ctx context.Context, name string, options *images.ImageJournalOptions) (runtime.Object, error) {
+	store, subject, paging, err := r.openJournal(ctx, notesResource, name, options)
 	if err != nil {
 		return nil, err
 	}
@@ -75,22 +76,18 @@ func (r *notesREST) Get(ctx context.Context, name string, object runtime.Object)
 	return answer, nil
 }
 
-// Create records a note of the user who asks, and returns it as it is recorded: of two with the same id the first counts.
-func (r *notesREST) Create(ctx context.Context, name string, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
-	note, ok := object.(*images.ImageNote)
-	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("noting something about image %s takes an ImageNote, not a %T", name, object))
+// checkNote refuses notes that are invalid, and sets what the server sets: admission judges that, too.
+func (r *recorded) checkNote(ctx context.Context, name string, note *images.ImageNote) error {
+	if err := subresource.Invalid(images.Kind("ImageNote"), name, validation.ImageNote(note, name)); err != nil {
+		return err
 	}
-	if errs := validation.ImageNote(note, name); len(errs) > 0 {
-		return nil, apierrors.NewInvalid(images.Kind("ImageNote"), name, errs)
-	}
-	wanted := &records.Note{ID: note.ID, Time: r.clock.Now(), Author: userName(ctx), Text: note.Text}
-	note.NoteRecord = history.Note(wanted) // admission judges what the server sets, too
-	if validate != nil {
-		if err := validate(ctx, note.DeepCopy()); err != nil {
-			return nil, err
-		}
-	}
+	note.NoteRecord = history.Note(&records.Note{ID: note.ID, Time: r.clock.Now(), Author: userName(ctx), Text: note.Text})
+	return nil
+}
+
+// addNote records a note of the user who asks, and returns it as it is recorded: of two with the same id the first counts.
+func (r *recorded) addNote(ctx context.Context, name string, note *images.ImageNote, options *metav1.CreateOptions) (runtime.Object, error) {
+	wanted := &records.Note{ID: note.ID, Time: note.Time.Time, Author: note.Author, Text: note.Text}
 	store, err := r.database.Store()
 	switch {
 	case err != nil:

@@ -61,7 +61,7 @@ func TestAServerThatStopsHasWrittenWhatWasEdited(t *testing.T) {
 }
 
 func TestAdmissionJudgesANoteAsItIsRecorded(t *testing.T) {
-	notes := &notesREST{&recorded{clock: testingclock.NewFakePassiveClock(noon)}}
+	notes := newNotesREST(&recorded{clock: testingclock.NewFakePassiveClock(noon)})
 	ctx := apirequest.WithUser(t.Context(), &user.DefaultInfo{Name: "ada"})
 	sent := &images.ImageNote{NoteRecord: images.NoteRecord{ID: "mine", Text: "withdrawn", Author: "mallory", Time: &metav1.Time{Time: noon.Add(-time.Hour)}}}
 	refusal := errors.New("no")

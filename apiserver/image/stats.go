@@ -4,56 +4,31 @@ package image
 
 import (
 	"context"
-	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 	"goldsmith.dev/goldsmith/records"
 )
 
 const statsResource = "images/stats"
 
-// statsREST is the stats subresource: figures of the builds of an Image that finished in a window of time.
-type statsREST struct{ *recorded }
-
-var (
-	_ rest.GetterWithOptions = &statsREST{}
-	_ rest.StorageMetadata   = &statsREST{}
-)
-
-// New returns an empty ImageStats.
-func (r *statsREST) New() runtime.Object { return &images.ImageStats{} }
-
-// Destroy does nothing: the storage is the main resource's, which closes it.
-func (r *statsREST) Destroy() {}
-
-// NewGetOptions returns the type of the query parameters.
-func (r *statsREST) NewGetOptions() (options runtime.Object, subpath bool, subpathName string) {
-	return &images.ImageStatsOptions{}, false, ""
+// statsView returns the stats subresource: figures of the builds of an Image that finished in a window of time.
+func (r *recorded) statsView() *subresource.View[images.ImageStatsOptions, *images.ImageStatsOptions] {
+	return subresource.NewView("the figures of image %s take ImageStatsOptions", &images.ImageStats{}, v1alpha1.ImageStats{}, r.stats)
 }
 
-// ProducesMIMETypes adds none.
-func (r *statsREST) ProducesMIMETypes(string) []string { return nil }
-
-// ProducesObject says that the answer is figures.
-func (r *statsREST) ProducesObject(string) any { return v1alpha1.ImageStats{} }
-
-// Get returns the figures of an Image. Where there is no record of it there are none.
-func (r *statsREST) Get(ctx context.Context, name string, object runtime.Object) (runtime.Object, error) {
-	options, ok := object.(*images.ImageStatsOptions)
-	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("the figures of image %s take ImageStatsOptions, not a %T", name, object))
-	}
-	if errs := validation.ImageStatsOptions(options); len(errs) > 0 {
-		return nil, apierrors.NewInvalid(images.Kind("ImageStatsOptions"), name, errs)
+// stats returns the figures of an Image. Where there is no record of it there are none.
+func (r *recorded) stats(ctx context.Context, name string, options *images.ImageStatsOptions) (runtime.Object, error) {
+	if err := subresource.Invalid(images.Kind("ImageStatsOptions"), name, validation.ImageStatsOptions(options)); err != nil {
+		return nil, err
 	}
 	window, err := validation.Window(options.Since)
 	if err != nil {

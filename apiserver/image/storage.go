@@ -67,10 +67,10 @@ func Provider(options Options) builder.Provider {
 			"plan":        imageplan.Subresource(scope),
 		}
 		recorded := &recorded{images: store.Store, database: options.Records, clock: options.Clock}
-		storages["history"] = &historyREST{recorded}
-		storages["stats"] = &statsREST{recorded}
-		storages["changes"] = &changesREST{recorded}
-		storages["notes"] = &notesREST{recorded}
+		storages["history"] = recorded.historyView()
+		storages["stats"] = recorded.statsView()
+		storages["changes"] = recorded.changesView()
+		storages["notes"] = newNotesREST(recorded)
 		bases.images = store.Store
 		main := &Store{Store: store, edits: &edits{queue: options.Edits, scheme: scope.Scheme, clock: options.Clock}}
 		main.BeginCreate, main.BeginUpdate = bases.beginCreate, bases.beginUpdate

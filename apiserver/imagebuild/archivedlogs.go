@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +19,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/archive"
 )
@@ -200,11 +200,7 @@ func noSuchBuild(name string, uid types.UID) error {
 func unavailable(err error, build *images.ImageBuild) error {
 	details := logDetails(build, "")
 	details.RetryAfterSeconds = retryArchive
-	return &apierrors.StatusError{ErrStatus: metav1.Status{
-		Status: metav1.StatusFailure, Code: http.StatusServiceUnavailable, Reason: metav1.StatusReasonServiceUnavailable,
-		Message: fmt.Sprintf("the log of imagebuild %q cannot be read now, try again: %v", build.Name, err),
-		Details: details,
-	}}
+	return builder.Unavailable(fmt.Sprintf("the log of imagebuild %q cannot be read now, try again: %v", build.Name, err), *details)
 }
 
 func archivedName(build *images.ImageBuild, attempt *images.BuildAttempt) archive.Attempt {

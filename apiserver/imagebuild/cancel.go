@@ -18,53 +18,26 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 )
 
-// cancelREST is the cancel subresource: it records the request to cancel a build, once.
-type cancelREST struct {
+// canceller serves the cancel subresource: it records the request to cancel a build, once.
+type canceller struct {
 	builds *genericregistry.Store
 	clock  clock.PassiveClock
 }
 
-var (
-	_ rest.NamedCreater    = &cancelREST{}
-	_ rest.StorageMetadata = &cancelREST{}
-)
-
-func newCancelREST(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *cancelREST {
-	store := *builds.Store
+func newCancel(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[images.CancelRequest, *images.CancelRequest] {
 	// The default strategy counts the generation up and lets the spec change, as only this subresource may.
-	store.UpdateStrategy = builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion)
-	return &cancelREST{builds: &store, clock: clock}
+	store := builds.WithUpdateStrategy(builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion))
+	c := &canceller{builds: store, clock: clock}
+	return subresource.NewAction("cancelling imagebuild %s takes a CancelRequest", v1alpha1.ImageBuild{},
+		subresource.Valid(images.Kind("CancelRequest"), validation.CancelRequest), c.cancel)
 }
 
-// New returns an empty CancelRequest.
-func (r *cancelREST) New() runtime.Object { return &images.CancelRequest{} }
-
-// Destroy does nothing: the storage is the main resource's, which closes it.
-func (r *cancelREST) Destroy() {}
-
-// ProducesMIMETypes adds none.
-func (r *cancelREST) ProducesMIMETypes(string) []string { return nil }
-
-// ProducesObject says that the answer is the build.
-func (r *cancelREST) ProducesObject(string) any { return v1alpha1.ImageBuild{} }
-
-// Create asks for the build to be cancelled and returns it. A build that has finished, or is being cancelled already,
+// cancel asks for the build to be cancelled and returns it. A build that has finished, or is being cancelled already,
 // is returned as it is; so is one that has started, if another one was to supersede it.
-func (r *cancelREST) Create(ctx context.Context, name string, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
-	request, ok := object.(*images.CancelRequest)
-	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("cancelling imagebuild %s takes a CancelRequest, not a %T", name, object))
-	}
-	if errs := validation.CancelRequest(request, name); len(errs) > 0 {
-		return nil, apierrors.NewInvalid(images.Kind("CancelRequest"), name, errs)
-	}
-	if validate != nil {
-		if err := validate(ctx, request.DeepCopy()); err != nil {
-			return nil, err
-		}
-	}
+func (c *canceller) cancel(ctx context.Context, name string, request *images.CancelRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	cancel := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {
 		stored, err := asBuild(old)
 		if err != nil {
@@ -78,19 +51,19 @@ func (r *cancelREST) Create(ctx context.Context, name string, object runtime.Obj
 		case !waits(build):
 			return build, nil
 		default:
-			if err := r.checkNewer(ctx, build, request.SupersededBy); err != nil {
+			if err := c.checkNewer(ctx, build, request.SupersededBy); err != nil {
 				return nil, err
 			}
 		}
 		build.Spec.CancelRequested = &images.CancelRequested{
-			Time:         metav1.NewTime(r.clock.Now()).Rfc3339Copy(),
+			Time:         metav1.NewTime(c.clock.Now()).Rfc3339Copy(),
 			By:           userName(ctx),
 			Reason:       request.Reason,
 			SupersededBy: request.SupersededBy,
 		}
 		return build, nil
 	})
-	build, _, err := r.builds.Update(ctx, name, cancel, nil, nil, false, &metav1.UpdateOptions{DryRun: options.DryRun})
+	build, _, err := c.builds.Update(ctx, name, cancel, nil, nil, false, &metav1.UpdateOptions{DryRun: options.DryRun})
 	return build, err
 }
 
@@ -102,7 +75,7 @@ func waits(build *images.ImageBuild) bool {
 
 // checkNewer refuses to have a build superseded by anything but a newer build of its Image. If that one is not going to
 // be built either it is a Conflict: who asked has not seen it yet.
-func (r *cancelREST) checkNewer(ctx context.Context, build *images.ImageBuild, name string) error {
+func (c *canceller) checkNewer(ctx context.Context, build *images.ImageBuild, name string) error {
 	invalid := func(problem string) error {
 		return apierrors.NewInvalid(images.Kind("CancelRequest"), build.Name, field.ErrorList{
 			field.Invalid(field.NewPath("supersededBy"), name, problem),
@@ -111,7 +84,7 @@ func (r *cancelREST) checkNewer(ctx context.Context, build *images.ImageBuild, n
 	if build.Spec.ImageRef == nil || build.Spec.Number == nil {
 		return invalid(fmt.Sprintf("must be left out: %s is a build of no Image, so no other one supersedes it", build.Name))
 	}
-	newer, err := getBuild(ctx, r.builds, name)
+	newer, err := getBuild(ctx, c.builds, name)
 	switch {
 	case apierrors.IsNotFound(err):
 		return invalid("there is no such build: name a newer build of the same Image")

@@ -22,76 +22,56 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/records"
 )
 
 const diffResource = "imagebuilds/diff"
 
-// diffREST is the diff subresource: it compares a build with another. Either may be one that is there no more.
-type diffREST struct {
+// differ serves the diff subresource: it compares a build with another. Either may be one that is there no more.
+type differ struct {
 	builds  rest.Getter
 	records *history.Database
 	scope   *builder.Scope
 }
 
-var (
-	_ rest.GetterWithOptions = &diffREST{}
-	_ rest.StorageMetadata   = &diffREST{}
-)
-
-// New returns an empty ImageBuildDiff.
-func (r *diffREST) New() runtime.Object { return &images.ImageBuildDiff{} }
-
-// Destroy does nothing: the storage is the main resource's, which closes it.
-func (r *diffREST) Destroy() {}
-
-// NewGetOptions returns the type of the query parameters.
-func (r *diffREST) NewGetOptions() (options runtime.Object, subpath bool, subpathName string) {
-	return &images.ImageBuildDiffOptions{}, false, ""
+func newDiff(builds rest.Getter, records *history.Database, scope *builder.Scope) *subresource.View[images.ImageBuildDiffOptions, *images.ImageBuildDiffOptions] {
+	d := &differ{builds: builds, records: records, scope: scope}
+	return subresource.NewView("the difference of imagebuild %s takes ImageBuildDiffOptions", &images.ImageBuildDiff{}, v1alpha1.ImageBuildDiff{}, d.compare)
 }
 
-// ProducesMIMETypes adds none.
-func (r *diffREST) ProducesMIMETypes(string) []string { return nil }
-
-// ProducesObject says that the answer is a difference.
-func (r *diffREST) ProducesObject(string) any { return v1alpha1.ImageBuildDiff{} }
-
-// Get compares a build with the one that the options name. Whoever asks may compare both.
-func (r *diffREST) Get(ctx context.Context, name string, object runtime.Object) (runtime.Object, error) {
-	options, ok := object.(*images.ImageBuildDiffOptions)
-	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("the difference of imagebuild %s takes ImageBuildDiffOptions, not a %T", name, object))
-	}
-	if errs := validation.ImageBuildDiffOptions(options); len(errs) > 0 {
-		return nil, apierrors.NewInvalid(images.Kind("ImageBuildDiffOptions"), name, errs)
-	}
-	if err := r.mayCompare(ctx, options.With); err != nil {
+// compare compares a build with the one that the options name. Whoever asks may compare both.
+func (d *differ) compare(ctx context.Context, name string, options *images.ImageBuildDiffOptions) (runtime.Object, error) {
+	if err := subresource.Invalid(images.Kind("ImageBuildDiffOptions"), name, validation.ImageBuildDiffOptions(options)); err != nil {
 		return nil, err
 	}
-	from, err := r.read(ctx, options.With, types.UID(options.WithUID))
+	if err := d.mayCompare(ctx, options.With); err != nil {
+		return nil, err
+	}
+	from, err := d.read(ctx, options.With, types.UID(options.WithUID))
 	if err != nil {
 		return nil, err
 	}
-	to, err := r.read(ctx, name, types.UID(options.UID))
+	to, err := d.read(ctx, name, types.UID(options.UID))
 	if err != nil {
 		return nil, err
 	}
 	answer := &images.ImageBuildDiff{}
-	if err := r.scope.Scheme.Convert(difference(from, to), answer, nil); err != nil {
+	if err := d.scope.Scheme.Convert(difference(from, to), answer, nil); err != nil {
 		return nil, apierrors.NewInternalError(fmt.Errorf("comparing imagebuilds %s and %s: %w", from.Name, to.Name, err))
 	}
 	return answer, nil
 }
 
 // mayCompare refuses whoever has the right for the build that the request is of, and not for the other one.
-func (r *diffREST) mayCompare(ctx context.Context, name string) error {
+func (d *differ) mayCompare(ctx context.Context, name string) error {
 	user, ok := apirequest.UserFrom(ctx)
 	if !ok {
 		return apierrors.NewInternalError(fmt.Errorf("nobody asks to compare with imagebuild %s", name))
 	}
 	resource := v1alpha1.SchemeGroupVersion.WithResource("imagebuilds")
-	decision, _, err := r.scope.Authorizer.Authorize(ctx, authorizer.AttributesRecord{
+	decision, _, err := d.scope.Authorizer.Authorize(ctx, authorizer.AttributesRecord{
 		User: user, Verb: "get", APIGroup: resource.Group, APIVersion: resource.Version, Resource: resource.Resource, Subresource: "diff",
 		Namespace: apirequest.NamespaceValue(ctx), Name: name, ResourceRequest: true,
 	})
@@ -105,24 +85,24 @@ func (r *diffREST) mayCompare(ctx context.Context, name string) error {
 }
 
 // read reads the build that is meant: the one that is there or, by its UID, the record of one that was deleted.
-func (r *diffREST) read(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
-	stored, err := getBuild(ctx, r.builds, name)
+func (d *differ) read(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
+	stored, err := getBuild(ctx, d.builds, name)
 	switch {
 	case err != nil && (uid == "" || !apierrors.IsNotFound(err)):
 		return nil, err
 	case err != nil || uid != "" && stored.UID != uid:
-		return r.readRecord(ctx, name, uid)
+		return d.readRecord(ctx, name, uid)
 	}
 	build := &v1alpha1.ImageBuild{}
-	if err := r.scope.Scheme.Convert(stored, build, nil); err != nil {
+	if err := d.scope.Scheme.Convert(stored, build, nil); err != nil {
 		return nil, apierrors.NewInternalError(fmt.Errorf("comparing imagebuild %s: %w", name, err))
 	}
 	return build, nil
 }
 
 // readRecord reads what is recorded of a build. It is asked for by its name as well, because rights are given by name.
-func (r *diffREST) readRecord(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
-	store, err := r.records.Store()
+func (d *differ) readRecord(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
+	store, err := d.records.Store()
 	switch {
 	case err != nil:
 		return nil, history.Error(err, diffResource, name)

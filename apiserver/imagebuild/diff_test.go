@@ -28,12 +28,12 @@ func TestBothBuildsTakeTheRight(t *testing.T) {
 		}
 		return authorizer.DecisionNoOpinion, "", failure
 	})
-	diff := &diffREST{scope: &builder.Scope{Authorizer: only}}
+	diff := &differ{scope: &builder.Scope{Authorizer: only}}
 	ctx := apirequest.WithUser(apirequest.WithNamespace(t.Context(), "team"), &user.DefaultInfo{Name: "ada"})
 	if err := diff.mayCompare(ctx, "web-1"); err != nil {
 		t.Errorf("with a build that the user may compare: %v", err)
 	}
-	_, err := diff.Get(ctx, "web-1", &images.ImageBuildDiffOptions{With: "web-2"})
+	_, err := diff.compare(ctx, "web-1", &images.ImageBuildDiffOptions{With: "web-2"})
 	if !apierrors.IsForbidden(err) {
 		t.Errorf("with another one: %v, want a 403", err)
 	}

@@ -24,6 +24,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 )
 
 var (
@@ -47,18 +48,13 @@ type builds interface {
 	rest.Watcher
 }
 
-// logREST is the log subresource.
+// logREST serves the log subresource.
 type logREST struct {
 	builds builds
 	logs   LogSource
 	// archived is logs where there is an archive; nil where there is none.
 	archived *archivedLogs
 }
-
-var (
-	_ rest.GetterWithOptions = &logREST{}
-	_ rest.StorageMetadata   = &logREST{}
-)
 
 // newLogREST reads logs where the options say. It has no builds yet.
 func newLogREST(options Options, client kubernetes.Interface) (*logREST, error) {
@@ -77,31 +73,23 @@ func newLogREST(options Options, client kubernetes.Interface) (*logREST, error) 
 	return &logREST{logs: archived, archived: archived}, nil
 }
 
-// New returns an empty ImageBuild: a log is one's subresource.
-func (r *logREST) New() runtime.Object { return &images.ImageBuild{} }
+// subresource returns the log subresource. Its answer is text, and no object.
+func (r *logREST) subresource() textView {
+	return textView{subresource.NewView("the log of imagebuild %s takes ImageBuildLogOptions", &images.ImageBuild{}, "", r.get)}
+}
 
-// Destroy does nothing: the storage is the main resource's, which closes it.
-func (r *logREST) Destroy() {}
-
-// NewGetOptions returns the type of the query parameters.
-func (r *logREST) NewGetOptions() (options runtime.Object, subpath bool, subpathName string) {
-	return &images.ImageBuildLogOptions{}, false, ""
+// textView is a view of text.
+type textView struct {
+	*subresource.View[images.ImageBuildLogOptions, *images.ImageBuildLogOptions]
 }
 
 // ProducesMIMETypes says that the answer is text.
-func (r *logREST) ProducesMIMETypes(string) []string { return []string{"text/plain"} }
+func (textView) ProducesMIMETypes(string) []string { return []string{"text/plain"} }
 
-// ProducesObject says that the answer is no object.
-func (r *logREST) ProducesObject(string) any { return "" }
-
-// Get returns the log of a build as a stream.
-func (r *logREST) Get(ctx context.Context, name string, object runtime.Object) (runtime.Object, error) {
-	options, ok := object.(*images.ImageBuildLogOptions)
-	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("the log of imagebuild %s takes ImageBuildLogOptions, not a %T", name, object))
-	}
-	if errs := validation.ImageBuildLogOptions(options); len(errs) > 0 {
-		return nil, apierrors.NewInvalid(images.Kind("ImageBuildLogOptions"), name, errs)
+// get returns the log of a build as a stream.
+func (r *logREST) get(ctx context.Context, name string, options *images.ImageBuildLogOptions) (runtime.Object, error) {
+	if err := subresource.Invalid(images.Kind("ImageBuildLogOptions"), name, validation.ImageBuildLogOptions(options)); err != nil {
+		return nil, err
 	}
 	build, err := r.find(ctx, name, types.UID(options.UID))
 	if err != nil {

@@ -5,7 +5,6 @@ package imagebuild
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
 
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
 )
@@ -57,11 +57,5 @@ func (r *ranks) value(ctx context.Context, class string) (int32, error) {
 }
 
 func unranked(build *images.ImageBuild, err error) error {
-	return &apierrors.StatusError{ErrStatus: metav1.Status{
-		Status:  metav1.StatusFailure,
-		Code:    http.StatusServiceUnavailable,
-		Reason:  metav1.StatusReasonServiceUnavailable,
-		Message: fmt.Sprintf("creating imagebuild %s: %v; try again", build.Name, err),
-		Details: &metav1.StatusDetails{RetryAfterSeconds: 1},
-	}}
+	return builder.Unavailable(fmt.Sprintf("creating imagebuild %s: %v; try again", build.Name, err), metav1.StatusDetails{RetryAfterSeconds: 1})
 }

@@ -5,13 +5,11 @@ package imagebuild
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
@@ -21,60 +19,37 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 )
 
 // reportAgain is after how many seconds a report that comes too soon should be sent again.
 const reportAgain = 1
 
-// reportREST is the report subresource: it stores how far the builder of the current attempt says it is. Who asks is
+// reporter serves the report subresource: it stores how far the builder of the current attempt says it is. Who asks is
 // known by the pod that their token is bound to, whatever account it is of.
-type reportREST struct {
+type reporter struct {
 	builds *genericregistry.Store
 	clock  clock.PassiveClock
 }
 
-var (
-	_ rest.NamedCreater    = &reportREST{}
-	_ rest.StorageMetadata = &reportREST{}
-)
-
-func newReportREST(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *reportREST {
-	store := *builds.Store
-	store.UpdateStrategy = reportStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
-	return &reportREST{builds: &store, clock: clock}
+func newReport(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[images.BuildReport, *images.BuildReport] {
+	store := builds.WithUpdateStrategy(reportStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)})
+	r := &reporter{builds: store, clock: clock}
+	return subresource.NewAction("reporting on imagebuild %s takes a BuildReport", v1alpha1.BuildReport{}, checkReport, r.report)
 }
 
-// New returns an empty BuildReport.
-func (r *reportREST) New() runtime.Object { return &images.BuildReport{} }
+// checkReport refuses reports that come from no pod, or are invalid.
+func checkReport(ctx context.Context, name string, report *images.BuildReport) error {
+	if podOfUser(ctx) == "" {
+		return mayNotReport(name, "only the build's own pod may report: with the token that is mounted there, which is bound to it")
+	}
+	return subresource.Invalid(images.Kind("BuildReport"), name, validateReport(report, name))
+}
 
-// Destroy does nothing: the storage is the main resource's, which closes it.
-func (r *reportREST) Destroy() {}
-
-// ProducesMIMETypes adds none.
-func (r *reportREST) ProducesMIMETypes(string) []string { return nil }
-
-// ProducesObject says that the answer is the report, as it was stored.
-func (r *reportREST) ProducesObject(string) any { return v1alpha1.BuildReport{} }
-
-// Create stores a report of the current attempt's pod and returns it with its stage. One that says nothing new is not
+// report stores a report of the current attempt's pod and returns it with its stage. One that says nothing new is not
 // written.
-func (r *reportREST) Create(ctx context.Context, name string, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
-	report, ok := object.(*images.BuildReport)
-	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("reporting on imagebuild %s takes a BuildReport, not a %T", name, object))
-	}
+func (r *reporter) report(ctx context.Context, name string, report *images.BuildReport, options *metav1.CreateOptions) (runtime.Object, error) {
 	pod := podOfUser(ctx)
-	if pod == "" {
-		return nil, mayNotReport(name, "only the build's own pod may report: with the token that is mounted there, which is bound to it")
-	}
-	if errs := validateReport(report, name); len(errs) > 0 {
-		return nil, invalidReport(name, errs)
-	}
-	if validate != nil {
-		if err := validate(ctx, report.DeepCopy()); err != nil {
-			return nil, err
-		}
-	}
 	write := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
 		stored, err := asBuild(old)
 		if err != nil {
@@ -146,21 +121,10 @@ func mayNotReport(build, why string) error {
 	return apierrors.NewForbidden(images.Resource("imagebuilds/report"), build, fmt.Errorf("%s", why))
 }
 
-func invalidReport(build string, errs field.ErrorList) error {
-	return apierrors.NewInvalid(images.Kind("BuildReport"), build, errs)
-}
-
 // notRecordedYet is the answer to a builder that is faster than the controller, which has not seen its pod.
 func notRecordedYet(build string, attempt int32) error {
-	return &apierrors.StatusError{ErrStatus: metav1.Status{
-		Status:  metav1.StatusFailure,
-		Code:    http.StatusServiceUnavailable,
-		Reason:  metav1.StatusReasonServiceUnavailable,
-		Message: fmt.Sprintf("the pod of attempt %d of imagebuild %q is not recorded yet: report again", attempt, build),
-		Details: &metav1.StatusDetails{
-			Group: images.SchemeGroupVersion.Group, Kind: "imagebuilds", Name: build, RetryAfterSeconds: reportAgain,
-		},
-	}}
+	return builder.Unavailable(fmt.Sprintf("the pod of attempt %d of imagebuild %q is not recorded yet: report again", attempt, build),
+		metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: "imagebuilds", Name: build, RetryAfterSeconds: reportAgain})
 }
 
 // reportStrategy lets progress and stages change, and nothing else.

@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 )
 
 const (
@@ -75,7 +76,7 @@ func takeReport(build *images.ImageBuild, attempt int32, report *images.BuildRep
 		}
 	}
 	if errs := enterStage(status, next.Stage, now); len(errs) > 0 {
-		return invalidReport(build.Name, errs)
+		return subresource.Invalid(images.Kind("BuildReport"), build.Name, errs)
 	}
 	status.Progress = &next
 	return nil

@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 )
 
 // Rerunner gives an Image another build, of what an earlier one was made from. It is the Image's instantiate
@@ -25,43 +26,20 @@ type Rerunner interface {
 	Rerun(ctx context.Context, earlier *images.ImageBuild, request *images.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error)
 }
 
-// rerunREST is the rerun subresource: it asks the Image of a build for another one like it.
-type rerunREST struct {
+// reruns serves the rerun subresource: it asks the Image of a build for another one like it.
+type reruns struct {
 	builds rest.Getter
 	scope  *builder.Scope
 }
 
-var (
-	_ rest.NamedCreater    = &rerunREST{}
-	_ rest.StorageMetadata = &rerunREST{}
-)
+func newRerun(builds rest.Getter, scope *builder.Scope) *subresource.Action[images.RerunRequest, *images.RerunRequest] {
+	r := &reruns{builds: builds, scope: scope}
+	return subresource.NewAction("rerunning imagebuild %s takes a RerunRequest", v1alpha1.ImageBuild{},
+		subresource.Valid(images.Kind("RerunRequest"), validation.RerunRequest), r.rerun)
+}
 
-// New returns an empty RerunRequest.
-func (r *rerunREST) New() runtime.Object { return &images.RerunRequest{} }
-
-// Destroy does nothing: the storage is the main resource's, which closes it.
-func (r *rerunREST) Destroy() {}
-
-// ProducesMIMETypes adds none.
-func (r *rerunREST) ProducesMIMETypes(string) []string { return nil }
-
-// ProducesObject says that the answer is a build.
-func (r *rerunREST) ProducesObject(string) any { return v1alpha1.ImageBuild{} }
-
-// Create returns the build of a request, which it creates unless it was created before.
-func (r *rerunREST) Create(ctx context.Context, name string, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
-	request, ok := object.(*images.RerunRequest)
-	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("rerunning imagebuild %s takes a RerunRequest, not a %T", name, object))
-	}
-	if errs := validation.RerunRequest(request, name); len(errs) > 0 {
-		return nil, apierrors.NewInvalid(images.Kind("RerunRequest"), name, errs)
-	}
-	if validate != nil {
-		if err := validate(ctx, request.DeepCopy()); err != nil {
-			return nil, err
-		}
-	}
+// rerun returns the build of a request, which it creates unless it was created before.
+func (r *reruns) rerun(ctx context.Context, name string, request *images.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	build, err := getBuild(ctx, r.builds, name)
 	if err != nil {
 		return nil, err

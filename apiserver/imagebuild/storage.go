@@ -61,11 +61,11 @@ func Provider(options Options) builder.Provider {
 		return builder.Storages{
 			"":       store,
 			"status": store.Status(newStatusStrategy(scope.Scheme)),
-			"cancel": newCancelREST(store.Store, scope.Scheme, options.Clock),
-			"rerun":  &rerunREST{builds: store.Store, scope: scope},
-			"report": newReportREST(store.Store, scope.Scheme, options.Clock),
-			"log":    log,
-			"diff":   &diffREST{builds: store.Store, records: options.Records, scope: scope},
+			"cancel": newCancel(store.Store, scope.Scheme, options.Clock),
+			"rerun":  newRerun(store.Store, scope),
+			"report": newReport(store.Store, scope.Scheme, options.Clock),
+			"log":    log.subresource(),
+			"diff":   newDiff(store.Store, options.Records, scope),
 		}, nil
 	}
 }
@@ -93,9 +93,7 @@ func newStore(scope *builder.Scope, clock clock.PassiveClock, ranks *ranks) (*St
 		return nil, err
 	}
 	store.BeginCreate = ranks.begin
-	instantiated := *store.Store
-	instantiated.CreateStrategy = instantiatedStrategy{direct}
-	return &Store{Store: store, instantiated: &instantiated}, nil
+	return &Store{Store: store, instantiated: store.WithCreateStrategy(instantiatedStrategy{direct})}, nil
 }
 
 // CreateInstantiated creates a build of an Image. Unlike a build that is created directly, it has an imageRef and a

@@ -5,7 +5,6 @@ package imageplan
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -50,29 +49,18 @@ func Provider(options Options) builder.Provider {
 				return nil, fmt.Errorf("reading builders: %w", err)
 			}
 		}
-		handler, ok := builder.NewCreateOnly(scope, builder.CreateOnly[*images.ImagePlan]{
+		handler := builder.NewCreateOnly(scope, builder.CreateOnly[*images.ImagePlan]{
 			New:      func() *images.ImagePlan { return &images.ImagePlan{} },
 			Singular: "imageplan",
 			Answer:   planner.answer,
-		}).(handler)
-		if !ok {
-			return nil, errors.New("imageplans cannot be created")
-		}
-		return builder.Storages{"": &Plans{handler: handler, planner: planner}}, nil
+		})
+		return builder.Storages{"": &Plans{CreateOnlyHandler: handler, planner: planner}}, nil
 	}
-}
-
-// handler is what serves a resource that can be created.
-type handler interface {
-	rest.Storage
-	rest.Creater
-	rest.Scoper
-	rest.SingularNameProvider
 }
 
 // Plans is the resource imageplans.
 type Plans struct {
-	handler
+	*builder.CreateOnlyHandler[*images.ImagePlan]
 	planner *planner
 }
 

@@ -51,43 +51,16 @@ func Provider(options Options) builder.Provider {
 				return nil, fmt.Errorf("reading limits: %w", err)
 			}
 		}
-		computed, ok := builder.NewReadOnly(builder.ReadOnly[*images.QueuedBuild]{
-			New:      func() *images.QueuedBuild { return &images.QueuedBuild{} },
-			NewList:  func() runtime.Object { return &images.QueuedBuildList{} },
-			Resource: images.Resource("queuedbuilds"),
-			Singular: "queuedbuild",
-			Objects:  line.builds,
-		}).(readable)
-		if !ok {
-			return nil, errors.New("queuedbuilds cannot be read")
-		}
-		return builder.Storages{"": &handler{readable: computed, table: newTable(options.Clock)}}, nil
+		return builder.Storages{"": builder.NewReadOnly(builder.ReadOnly[*images.QueuedBuild]{
+			New:        func() *images.QueuedBuild { return &images.QueuedBuild{} },
+			NewList:    func() runtime.Object { return &images.QueuedBuildList{} },
+			Resource:   images.Resource("queuedbuilds"),
+			Singular:   "queuedbuild",
+			ShortNames: []string{"qb"},
+			Table:      newTable(options.Clock),
+			Objects:    line.builds,
+		})}, nil
 	}
-}
-
-// readable is a resource that can be read.
-type readable interface {
-	rest.Storage
-	rest.Getter
-	rest.Lister
-	rest.Scoper
-	rest.SingularNameProvider
-}
-
-// handler is that resource with a table that knows the time.
-type handler struct {
-	readable
-	table rest.TableConvertor
-}
-
-var _ rest.ShortNamesProvider = &handler{}
-
-// ShortNames are what kubectl accepts besides.
-func (h *handler) ShortNames() []string { return []string{"qb"} }
-
-// ConvertToTable makes the table that kubectl get prints.
-func (h *handler) ConvertToTable(ctx context.Context, object, options runtime.Object) (*metav1.Table, error) {
-	return h.table.ConvertToTable(ctx, object, options)
 }
 
 // storedBuilds are the builds of all namespaces: the place of one depends on them all. The list must not be changed.

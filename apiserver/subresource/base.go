@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package subresource
+
+import "k8s.io/apimachinery/pkg/runtime"
+
+// object is a pointer to T that is an API object.
+type object[T any] interface {
+	*T
+	runtime.Object
+}
+
+// Base is what all subresources have in common. It is for embedding in one that is neither an Action nor a View.
+type Base struct {
+	// Answer is a value of the public type of the answer, for the OpenAPI document.
+	Answer any
+}
+
+// Destroy does nothing: the storage belongs to the resource, which closes it.
+func (Base) Destroy() {}
+
+// ProducesMIMETypes adds no media type to those of every resource.
+func (Base) ProducesMIMETypes(string) []string { return nil }
+
+// ProducesObject returns a value of the public type of the answer.
+func (b Base) ProducesObject(string) any { return b.Answer }
