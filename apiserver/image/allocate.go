@@ -13,6 +13,7 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 )
 
 // maxRecentRequests is how many requests an Image remembers.
@@ -24,7 +25,7 @@ const maxRecentRequests = 32
 func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Image, images.BuildRequestRecord, error) {
 	var record images.BuildRequestRecord
 	write := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {
-		stored, err := asImage(old)
+		stored, err := stored.Image(old)
 		if err != nil {
 			return nil, err
 		}
@@ -44,7 +45,7 @@ func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Imag
 	if err != nil {
 		return nil, record, err
 	}
-	image, err := asImage(object)
+	image, err := stored.Image(object)
 	return image, record, err
 }
 

@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 )
 
 // bases keeps Images from being based on each other in a circle. That is a rule about several objects, so the writes
@@ -49,7 +50,7 @@ func (b *bases) validate(ctx context.Context, image, old *images.Image) field.Er
 		if err != nil {
 			return nil, err
 		}
-		return asImage(object)
+		return stored.Image(object)
 	})
 }
 
@@ -58,7 +59,7 @@ func (b *bases) beginCreate(ctx context.Context, object runtime.Object, _ *metav
 }
 
 func (b *bases) beginUpdate(ctx context.Context, object, old runtime.Object, _ *metav1.UpdateOptions) (genericregistry.FinishFunc, error) {
-	stored, err := asImage(old)
+	stored, err := stored.Image(old)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +72,7 @@ func (b *bases) beginUpdate(ctx context.Context, object, old runtime.Object, _ *
 // begin takes the lock, unless an earlier try of the same write did. The store's own end of an update comes before it is
 // written, so it is not the end of the lock.
 func (b *bases) begin(ctx context.Context, object runtime.Object, old *images.Image) (genericregistry.FinishFunc, error) {
-	image, err := asImage(object)
+	image, err := stored.Image(object)
 	if err != nil {
 		return nil, err
 	}

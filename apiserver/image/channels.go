@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/clock"
@@ -21,6 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/apiserver/subresource"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
@@ -91,7 +91,7 @@ func (r *channelsREST) Update(ctx context.Context, name string, object rest.Upda
 
 // channelsOf is what clients see of an Image at its channels subresource.
 func channelsOf(object runtime.Object) (runtime.Object, error) {
-	image, err := asImage(object)
+	image, err := stored.Image(object)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (p *promotion) Preconditions() *metav1.Preconditions { return p.requested.P
 
 // UpdatedObject returns the stored Image with the channels that the request asks for.
 func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
-	stored, err := asImage(old)
+	stored, err := stored.Image(old)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func (p *promotion) resolve(ctx context.Context, image *images.Image, wanted []i
 		}
 		channels = append(channels, images.ImageChannel{
 			Name: channel.Name, Build: build.Name, Digest: digestOf(build.Status.Artifacts),
-			Time: metav1.NewTime(p.clock.Now()).Rfc3339Copy(), By: userName(ctx),
+			Time: metav1.NewTime(p.clock.Now()).Rfc3339Copy(), By: builder.UserName(ctx),
 		})
 	}
 	if len(errs) > 0 {
@@ -207,12 +207,4 @@ func digestOf(artifacts []images.Artifact) string {
 		public[i] = v1alpha1.Artifact(artifact)
 	}
 	return inputs.ArtifactsDigest(public)
-}
-
-func userName(ctx context.Context) string {
-	user, ok := apirequest.UserFrom(ctx)
-	if !ok {
-		return ""
-	}
-	return user.GetName()
 }

@@ -10,8 +10,10 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -24,7 +26,7 @@ type edits struct {
 
 // take takes down how a spec was changed.
 func (e *edits) take(ctx context.Context, before *images.Image, object runtime.Object) {
-	after, err := asImage(object)
+	after, err := stored.Image(object)
 	if e.queue == nil || before == nil || err != nil || before.Generation == after.Generation {
 		return
 	}
@@ -35,7 +37,7 @@ func (e *edits) take(ctx context.Context, before *images.Image, object runtime.O
 	}
 	e.queue.Add(ctx, history.Edit{
 		Image:      records.ImageKey{Namespace: after.Namespace, Name: after.Name, UID: after.UID},
-		Generation: after.Generation, Time: e.clock.Now(), User: userName(ctx), Changes: changes,
+		Generation: after.Generation, Time: e.clock.Now(), User: builder.UserName(ctx), Changes: changes,
 	})
 }
 

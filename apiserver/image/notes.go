@@ -14,6 +14,7 @@ import (
 	"k8s.io/apiserver/pkg/util/dryrun"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
@@ -81,7 +82,7 @@ func (r *recorded) checkNote(ctx context.Context, name string, note *images.Imag
 	if err := subresource.Invalid(images.Kind("ImageNote"), name, validation.ImageNote(note, name)); err != nil {
 		return err
 	}
-	note.NoteRecord = history.Note(&records.Note{ID: note.ID, Time: r.clock.Now(), Author: userName(ctx), Text: note.Text})
+	note.NoteRecord = history.Note(&records.Note{ID: note.ID, Time: r.clock.Now(), Author: builder.UserName(ctx), Text: note.Text})
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -55,7 +56,7 @@ func (r *recorded) find(ctx context.Context, store *records.Store, resource, nam
 		return nil, err
 	}
 	if err == nil {
-		image, notImage := asImage(object)
+		image, notImage := stored.Image(object)
 		if notImage != nil {
 			return nil, notImage
 		}

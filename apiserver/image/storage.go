@@ -4,7 +4,6 @@ package image
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,6 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/imageplan"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 )
 
 // Options are what the resource needs besides a server.
@@ -116,7 +116,7 @@ func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObje
 
 // attributes are what images can be selected by.
 func attributes(object runtime.Object) (labels.Set, fields.Set, error) {
-	image, err := asImage(object)
+	image, err := stored.Image(object)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -125,12 +125,4 @@ func attributes(object runtime.Object) (labels.Set, fields.Set, error) {
 		"spec.builder.name": image.Spec.Builder.Name,
 	}
 	return image.Labels, generic.AddObjectMetaFieldsSet(selectable, &image.ObjectMeta, true), nil
-}
-
-func asImage(object runtime.Object) (*images.Image, error) {
-	image, ok := object.(*images.Image)
-	if !ok {
-		return nil, fmt.Errorf("expected an Image, not a %T", object)
-	}
-	return image, nil
 }

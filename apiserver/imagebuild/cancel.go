@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/apiserver/subresource"
 )
 
@@ -39,7 +40,7 @@ func newCancel(builds *builder.Store, scheme *runtime.Scheme, clock clock.Passiv
 // is returned as it is; so is one that has started, if another one was to supersede it.
 func (c *canceller) cancel(ctx context.Context, name string, request *images.CancelRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	cancel := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {
-		stored, err := asBuild(old)
+		stored, err := stored.Build(old)
 		if err != nil {
 			return nil, err
 		}
@@ -57,7 +58,7 @@ func (c *canceller) cancel(ctx context.Context, name string, request *images.Can
 		}
 		build.Spec.CancelRequested = &images.CancelRequested{
 			Time:         metav1.NewTime(c.clock.Now()).Rfc3339Copy(),
-			By:           userName(ctx),
+			By:           builder.UserName(ctx),
 			Reason:       request.Reason,
 			SupersededBy: request.SupersededBy,
 		}
@@ -84,7 +85,7 @@ func (c *canceller) checkNewer(ctx context.Context, build *images.ImageBuild, na
 	if build.Spec.ImageRef == nil || build.Spec.Number == nil {
 		return invalid(fmt.Sprintf("must be left out: %s is a build of no Image, so no other one supersedes it", build.Name))
 	}
-	newer, err := getBuild(ctx, c.builds, name)
+	newer, err := stored.GetBuild(ctx, c.builds, name)
 	switch {
 	case apierrors.IsNotFound(err):
 		return invalid("there is no such build: name a newer build of the same Image")

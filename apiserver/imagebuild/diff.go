@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/apiserver/subresource"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/records"
@@ -86,7 +87,7 @@ func (d *differ) mayCompare(ctx context.Context, name string) error {
 
 // read reads the build that is meant: the one that is there or, by its UID, the record of one that was deleted.
 func (d *differ) read(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
-	stored, err := getBuild(ctx, d.builds, name)
+	stored, err := stored.GetBuild(ctx, d.builds, name)
 	switch {
 	case err != nil && (uid == "" || !apierrors.IsNotFound(err)):
 		return nil, err

@@ -9,11 +9,13 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/generic"
+
+	"goldsmith.dev/goldsmith/apiserver/stored"
 )
 
 // attributes are what builds can be selected by.
 func attributes(object runtime.Object) (labels.Set, fields.Set, error) {
-	build, err := asBuild(object)
+	build, err := stored.Build(object)
 	if err != nil {
 		return nil, nil, err
 	}

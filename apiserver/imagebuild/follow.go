@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 )
 
 // follower reads the logs of a build's attempts one after the other, as they come. Between them it waits for the build
@@ -210,7 +211,7 @@ func (f *follower) refresh() error {
 	}
 	f.changes.Stop()
 	f.changes = nil
-	build, err := getBuild(f.ctx, f.builds, f.build.Name)
+	build, err := stored.GetBuild(f.ctx, f.builds, f.build.Name)
 	switch {
 	case apierrors.IsNotFound(err):
 		f.deleted = true
@@ -225,7 +226,7 @@ func (f *follower) see(object runtime.Object) error {
 	if shared, ok := object.(runtime.CacheableObject); ok {
 		object = shared.GetObject() // several watch the same build
 	}
-	build, err := asBuild(object)
+	build, err := stored.Build(object)
 	if err != nil {
 		return fmt.Errorf("following imagebuild %s: %w", f.build.Name, err)
 	}

@@ -24,6 +24,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/apiserver/subresource"
 )
 
@@ -105,7 +106,7 @@ func (r *logREST) get(ctx context.Context, name string, options *images.ImageBui
 
 // find finds the build that is meant: the one that is there, or what is left of one that was deleted.
 func (r *logREST) find(ctx context.Context, name string, uid types.UID) (*images.ImageBuild, error) {
-	build, err := getBuild(ctx, r.builds, name)
+	build, err := stored.GetBuild(ctx, r.builds, name)
 	switch {
 	case uid == "" || err == nil && build.UID == uid:
 		return build, err

@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 )
 
 // ranks give builds their priority when they are created: the value of the PriorityClass that the template names.
@@ -27,7 +28,7 @@ type ranks struct {
 // begin sets the priority of a new build. A class that does not exist counts as 0, and one that cannot be read makes the
 // request fail, so that no build gets another place in the queue than its class would give it.
 func (r *ranks) begin(ctx context.Context, object runtime.Object, _ *metav1.CreateOptions) (genericregistry.FinishFunc, error) {
-	build, err := asBuild(object)
+	build, err := stored.Build(object)
 	if err != nil {
 		return nil, err
 	}

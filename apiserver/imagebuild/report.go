@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/apiserver/subresource"
 )
 
@@ -51,7 +52,7 @@ func checkReport(ctx context.Context, name string, report *images.BuildReport) e
 func (r *reporter) report(ctx context.Context, name string, report *images.BuildReport, options *metav1.CreateOptions) (runtime.Object, error) {
 	pod := podOfUser(ctx)
 	write := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
-		stored, err := asBuild(old)
+		stored, err := stored.Build(old)
 		if err != nil {
 			return nil, err
 		}
@@ -66,7 +67,7 @@ func (r *reporter) report(ctx context.Context, name string, report *images.Build
 	if err != nil {
 		return nil, err
 	}
-	build, err := asBuild(updated)
+	build, err := stored.Build(updated)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/apiserver/subresource"
 )
 
@@ -40,7 +41,7 @@ func newRerun(builds rest.Getter, scope *builder.Scope) *subresource.Action[imag
 
 // rerun returns the build of a request, which it creates unless it was created before.
 func (r *reruns) rerun(ctx context.Context, name string, request *images.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
-	build, err := getBuild(ctx, r.builds, name)
+	build, err := stored.GetBuild(ctx, r.builds, name)
 	if err != nil {
 		return nil, err
 	}

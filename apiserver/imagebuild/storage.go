@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/archive"
 )
 
@@ -103,26 +104,10 @@ func (s *Store) CreateInstantiated(ctx context.Context, build *images.ImageBuild
 	if err != nil {
 		return nil, err
 	}
-	return asBuild(created)
+	return stored.Build(created)
 }
 
 // GetBuild returns a build of the namespace of ctx.
 func (s *Store) GetBuild(ctx context.Context, name string) (*images.ImageBuild, error) {
-	return getBuild(ctx, s.Store, name)
-}
-
-func getBuild(ctx context.Context, builds rest.Getter, name string) (*images.ImageBuild, error) {
-	object, err := builds.Get(ctx, name, &metav1.GetOptions{})
-	if err != nil {
-		return nil, err
-	}
-	return asBuild(object)
-}
-
-func asBuild(object runtime.Object) (*images.ImageBuild, error) {
-	build, ok := object.(*images.ImageBuild)
-	if !ok {
-		return nil, fmt.Errorf("expected an ImageBuild, not a %T", object)
-	}
-	return build, nil
+	return stored.GetBuild(ctx, s.Store, name)
 }

@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
@@ -42,15 +41,7 @@ func (s strategy) prepare(ctx context.Context, object runtime.Object) {
 
 // directTrigger is what the server knows about a build that somebody creates.
 func directTrigger(ctx context.Context) *images.BuildTrigger {
-	return &images.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: userName(ctx)}
-}
-
-func userName(ctx context.Context) string {
-	user, ok := apirequest.UserFrom(ctx)
-	if !ok {
-		return ""
-	}
-	return user.GetName()
+	return &images.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: builder.UserName(ctx)}
 }
 
 // PrepareForUpdate keeps the status, and those fields of the spec that only the server sets where they are left out:
@@ -98,7 +89,7 @@ type instantiatedStrategy struct {
 func (s instantiatedStrategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.prepare(ctx, object)
 	if trigger := object.(*images.ImageBuild).Spec.Trigger; trigger != nil {
-		trigger.RequestedBy = userName(ctx)
+		trigger.RequestedBy = builder.UserName(ctx)
 	}
 }
 
