@@ -32,11 +32,15 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 		running := start(serverCtx, builder.New("admission").
 			WithScheme(install.Install).
 			WithOpenAPI("Goldsmith", "v1alpha1", openapi.GetOpenAPIDefinitions).
-			WithResource(v1alpha1.SchemeGroupVersion, "images", func(scope *builder.Scope) (builder.Storages, error) {
+			WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds"}, func(scope *builder.Scope) (map[string]builder.Storages, error) {
 				scope.Admission = hook
-				return image.Provider(image.Options{})(scope)
-			}).
-			WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", imagebuild.Provider(imagebuild.Options{Logs: logs})))
+				builds, ofBuilds, err := imagebuild.Provide(scope, imagebuild.Options{Logs: logs})
+				if err != nil {
+					return nil, err
+				}
+				_, ofImages, err := image.Provide(scope, builds, image.Options{})
+				return map[string]builder.Storages{"images": ofImages, "imagebuilds": ofBuilds}, err
+			}))
 		DeferCleanup(func() {
 			stop()
 			Expect(running.Wait()).To(Succeed())

@@ -2,11 +2,13 @@
 
 // Package apiserver is Goldsmith's API: which resources a server of it serves.
 //
-// This is the one place where a resource is registered. How a server is assembled and run is package builder's, and
+// This is the one place where a resource is registered, and where it gets the stores of others. How a server is assembled and run is package builder's, and
 // what a resource does is that of its own folder.
 package apiserver
 
 import (
+	"fmt"
+
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/utils/clock"
@@ -61,13 +63,10 @@ func Register(server *builder.Server, options Options) *builder.Server {
 		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).
 		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last one: it counts what the others have let through
 		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).
-		WithResource(v1alpha1.SchemeGroupVersion, "images", image.Provider(image.Options{Clock: options.Clock, Records: database, Edits: edits})).
-		WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", imagebuild.Provider(imagebuild.Options{
-			Logs: options.Logs, Archive: options.LogArchive, Records: database, Clock: options.Clock,
-		})).
-		WithResource(v1alpha1.SchemeGroupVersion, "imageplans", imageplan.Provider(imageplan.Options{Builders: options.Builders, Clock: options.Clock})).
-		WithResource(v1alpha1.SchemeGroupVersion, "imagereports", imagereport.Provider(imagereport.Options{Records: database, Clock: options.Clock})).
-		WithResource(v1alpha1.SchemeGroupVersion, "queuedbuilds", queuedbuild.Provider(queuedbuild.Options{Limits: options.Queue, Clock: options.Clock})).
+		WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans", "imagereports", "queuedbuilds"},
+			func(scope *builder.Scope) (map[string]builder.Storages, error) {
+				return provide(scope, options, database, edits)
+			}).
 		WithPostStartHook("records", func(hook genericapiserver.PostStartHookContext) error {
 			if err := edits.Register(legacyregistry.Registerer()); err != nil {
 				return err
@@ -77,4 +76,34 @@ func Register(server *builder.Server, options Options) *builder.Server {
 			return nil
 		}).
 		WithReadyzCheck(database.Check())
+}
+
+// provide makes the resources. Each gets the stores of others that it uses.
+func provide(scope *builder.Scope, options Options, database *history.Database, edits *history.Queue) (map[string]builder.Storages, error) {
+	builds, ofBuilds, err := imagebuild.Provide(scope, imagebuild.Options{
+		Logs: options.Logs, Archive: options.LogArchive, Records: database, Clock: options.Clock,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("provide imagebuilds: %w", err)
+	}
+	images, ofImages, err := image.Provide(scope, builds, image.Options{Clock: options.Clock, Records: database, Edits: edits})
+	if err != nil {
+		return nil, fmt.Errorf("provide images: %w", err)
+	}
+	plans, err := imageplan.NewPlans(scope, images, builds, imageplan.Options{Builders: options.Builders, Clock: options.Clock})
+	if err != nil {
+		return nil, fmt.Errorf("provide imageplans: %w", err)
+	}
+	ofReports, err := imagereport.Provide(images, imagereport.Options{Records: database, Clock: options.Clock})
+	if err != nil {
+		return nil, fmt.Errorf("provide imagereports: %w", err)
+	}
+	ofQueue, err := queuedbuild.Provide(scope, builds, queuedbuild.Options{Limits: options.Queue, Clock: options.Clock})
+	if err != nil {
+		return nil, fmt.Errorf("provide queuedbuilds: %w", err)
+	}
+	ofBuilds["rerun"], ofImages["plan"] = images.Rerun(), plans.Subresource()
+	return map[string]builder.Storages{
+		"images": ofImages, "imagebuilds": ofBuilds, "imageplans": {"": plans}, "imagereports": ofReports, "queuedbuilds": ofQueue,
+	}, nil
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/endpoints/openapi"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -122,7 +121,7 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 		Authorizer:  config.Authorization.Authorizer,
 		Loopback:    server.LoopbackClientConfig,
 		Core:        coreConnection(config),
-		storages:    map[schema.GroupResource]Storages{},
+		provided:    map[*GroupProvider]map[string]Storages{},
 		sharedLocks: o.sharedLocks(),
 	}
 	var names []string
@@ -136,9 +135,8 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 		}
 		storages, err := resource.provider(scope)
 		if err != nil {
-			return fmt.Errorf("provide %s: %w", resource.name, err)
+			return err
 		}
-		scope.storages[schema.GroupResource{Group: resource.group, Resource: resource.name}] = storages
 		addStorages(info, resource, storages)
 	}
 	for _, name := range names {

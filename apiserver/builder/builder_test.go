@@ -153,9 +153,7 @@ func TestAServerThatWouldLetEverybodyInIsRefused(t *testing.T) {
 }
 
 // echo is a hand-written handler: it answers a creation and stores nothing.
-type echo struct {
-	scope *builder.Scope
-}
+type echo struct{}
 
 var _ rest.Creater = echo{}
 
@@ -164,10 +162,7 @@ func (echo) Destroy()                {}
 func (echo) NamespaceScoped() bool   { return true }
 func (echo) GetSingularName() string { return "configmap" }
 
-func (e echo) Create(_ context.Context, object runtime.Object, _ rest.ValidateObjectFunc, _ *metav1.CreateOptions) (runtime.Object, error) {
-	if e.scope.Storage(corev1.Resource("configmaps"), "") == nil || e.scope.Storage(corev1.Resource("pods"), "") != nil {
-		return nil, errors.New("the scope does not know the server's resources")
-	}
+func (echo) Create(_ context.Context, object runtime.Object, _ rest.ValidateObjectFunc, _ *metav1.CreateOptions) (runtime.Object, error) {
 	return object, nil
 }
 
@@ -180,13 +175,40 @@ func TestAServerOfHandlersNeedsNoEtcd(t *testing.T) {
 		WithResource(corev1.SchemeGroupVersion, "configmaps", func(scope *builder.Scope) (builder.Storages, error) {
 			_, err := builder.NewStore(scope, builder.Resource{Resource: corev1.Resource("pods")})
 			g.Expect(err).To(MatchError(ContainSubstring("no storage")))
-			return builder.Storages{"": echo{scope}}, nil
+			return builder.Storages{"": echo{}}, nil
 		}).
 		WithBearerToken(token, admin))
 	created, err := external(t, running, token).CoreV1().ConfigMaps("any").Create(t.Context(),
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "a"}, Data: map[string]string{"k": "v"}}, metav1.CreateOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(created.Data).To(HaveKeyWithValue("k", "v"))
+}
+
+func TestResourcesAreProvidedTogether(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	calls := 0
+	server := func() *builder.Server {
+		return builder.New("together").WithBearerToken(token, admin).
+			WithScheme(corekinds.Install).
+			WithOpenAPI("Together", "v1", corekinds.OpenAPIDefinitions).
+			WithResources(corev1.SchemeGroupVersion, []string{"configmaps", "copies"}, func(*builder.Scope) (map[string]builder.Storages, error) {
+				calls++
+				return map[string]builder.Storages{"configmaps": {"": echo{}}, "copies": {"": echo{}}}, nil
+			})
+	}
+	running, _ := start(t, server())
+	served, err := external(t, running, token).Discovery().ServerResourcesForGroupVersion("v1")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(served.APIResources).To(ConsistOf(HaveField("Name", "configmaps"), HaveField("Name", "copies")))
+	g.Expect(calls).To(Equal(1))
+
+	options, err := server().WithResources(corev1.SchemeGroupVersion, []string{"pods"}, func(*builder.Scope) (map[string]builder.Storages, error) {
+		return nil, nil
+	}).ToServerOptions()
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = options.Start(t.Context())
+	g.Expect(err).To(MatchError(ContainSubstring("provide pods: the provider of its group does not")))
 }
 
 func TestADirectoryServesOneServerAtATimeAndKeepsDataAndIdentity(t *testing.T) {

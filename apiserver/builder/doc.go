@@ -48,8 +48,8 @@
 // one of them (WithStorageVersion).
 //
 // What is not stored is a handler: NewReadOnly for what is computed, NewCreateOnly for what is answered, and for
-// everything else, subresources among it, interfaces of k8s.io/apiserver/pkg/registry/rest. A handler reaches the stores
-// of other resources through Scope.Storage while it handles a request. A server of handlers needs no storage.
+// everything else, subresources among it, interfaces of k8s.io/apiserver/pkg/registry/rest. Resources whose handlers use
+// the stores of one another are provided together (WithResources). A server of handlers needs no storage.
 //
 // Package apiserver/example has a whole API, in two versions.
 //

@@ -3,8 +3,9 @@
 package builder
 
 import (
+	"fmt"
+
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/registry/generic"
@@ -19,6 +20,9 @@ type Storages map[string]rest.Storage
 // Provider makes the handlers of one resource. It is called once per server, before any request.
 // It may start nothing: what it opens is closed through the Destroy method of the storages.
 type Provider func(scope *Scope) (Storages, error)
+
+// GroupProvider makes the handlers of several resources, by their names. It is called as a Provider is.
+type GroupProvider func(scope *Scope) (map[string]Storages, error)
 
 // Scope is what a Provider may use of the server that it provides for.
 type Scope struct {
@@ -43,15 +47,25 @@ type Scope struct {
 	// itself. It has no rate limit: the kube-apiserver's priority and fairness is one. It is nil on a standalone server.
 	Core *restclient.Config
 
-	storages    map[schema.GroupResource]Storages
+	provided    map[*GroupProvider]map[string]Storages
 	locks       localLocks
 	sharedLocks *sharedLocks // nil if nobody else uses the storage
 }
 
-// Storage returns the handler of another resource of the same server, or nil if there is none. The subresource "" is
-// the resource itself. It answers once every resource is installed: call it while handling a request, not in a Provider.
-func (s *Scope) Storage(resource schema.GroupResource, subresource string) rest.Storage {
-	return s.storages[resource][subresource]
+// provide returns the handlers that a group provider makes of one of its resources. It calls the provider once.
+func (s *Scope) provide(provider *GroupProvider, name string) (Storages, error) {
+	storages, known := s.provided[provider]
+	if !known {
+		var err error
+		if storages, err = (*provider)(s); err != nil {
+			return nil, err
+		}
+		s.provided[provider] = storages
+	}
+	if _, provided := storages[name]; !provided {
+		return nil, fmt.Errorf("provide %s: the provider of its group does not", name)
+	}
+	return storages[name], nil
 }
 
 func coreConnection(config *genericapiserver.RecommendedConfig) *restclient.Config {

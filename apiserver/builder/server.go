@@ -103,7 +103,26 @@ func (s *Server) WithOpenAPI(title, version string, definitions ...common.GetOpe
 // called once, and what it returns is served in each of them. Clients that name no version get the first one of the
 // group. Every kind that the resource and its subresources take must be registered in each version.
 func (s *Server) WithResource(version schema.GroupVersion, name string, provider Provider, also ...schema.GroupVersion) *Server {
-	added := resource{group: version.Group, versions: append([]schema.GroupVersion{version}, also...), name: name, provider: provider}
+	return s.withResource(name, func(scope *Scope) (Storages, error) {
+		storages, err := provider(scope)
+		if err != nil {
+			return nil, fmt.Errorf("provide %s: %w", name, err)
+		}
+		return storages, nil
+	}, append([]schema.GroupVersion{version}, also...))
+}
+
+// WithResources serves several resources that one provider makes, so that one of them can use the stores of the others.
+// What is said of WithResource is true of each.
+func (s *Server) WithResources(version schema.GroupVersion, names []string, provider GroupProvider, also ...schema.GroupVersion) *Server {
+	for _, name := range names {
+		s.withResource(name, func(scope *Scope) (Storages, error) { return scope.provide(&provider, name) }, append([]schema.GroupVersion{version}, also...))
+	}
+	return s
+}
+
+func (s *Server) withResource(name string, provider Provider, versions []schema.GroupVersion) *Server {
+	added := resource{group: versions[0].Group, versions: versions, name: name, provider: provider}
 	qualified := schema.GroupResource{Group: added.group, Resource: name}
 	for _, other := range s.resources {
 		if other.name == name && other.group == added.group {

@@ -52,8 +52,8 @@ var (
 	_ rest.CategoriesProvider = &Store{}
 )
 
-// NewStore makes a store in the server's storage. There must be one per resource: another resource that needs it finds
-// it through Scope.Storage.
+// NewStore makes a store in the server's storage. There must be one per resource: a GroupProvider gives it to another resource
+// that needs it.
 func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	if scope.RESTOptions == nil {
 		return nil, fmt.Errorf("store %s: the server has no storage", resource.Resource)

@@ -30,7 +30,7 @@ import (
 type channelsREST struct {
 	subresource.Base
 	images *genericregistry.Store
-	scope  *builder.Scope
+	builds *imagebuild.Store
 	clock  clock.PassiveClock
 }
 
@@ -39,10 +39,10 @@ var (
 	_ rest.StorageMetadata = &channelsREST{}
 )
 
-func newChannelsREST(store *builder.Store, scope *builder.Scope, clock clock.PassiveClock) *channelsREST {
+func newChannelsREST(store *builder.Store, builds *imagebuild.Store, scope *builder.Scope, clock clock.PassiveClock) *channelsREST {
 	return &channelsREST{
 		Base:   subresource.Base{Answer: v1alpha1.ImageChannels{}},
-		images: store.WithUpdateStrategy(newChannelsStrategy(scope.Scheme)), scope: scope, clock: clock,
+		images: store.WithUpdateStrategy(newChannelsStrategy(scope.Scheme)), builds: builds, clock: clock,
 	}
 }
 
@@ -62,11 +62,7 @@ func (r *channelsREST) Get(ctx context.Context, name string, options *metav1.Get
 // this Image that succeeded.
 func (r *channelsREST) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, _ rest.ValidateObjectFunc,
 	validate rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	builds, ok := r.scope.Storage(images.Resource("imagebuilds"), "").(*imagebuild.Store)
-	if !ok {
-		return nil, false, apierrors.NewInternalError(fmt.Errorf("setting the channels of image %s: imagebuilds are not served", name))
-	}
-	promotion := &promotion{requested: object, builds: builds, clock: r.clock, image: name}
+	promotion := &promotion{requested: object, builds: r.builds, clock: r.clock, image: name}
 	if validate != nil {
 		admit := validate
 		validate = func(ctx context.Context, object, old runtime.Object) error {

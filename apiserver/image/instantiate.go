@@ -36,13 +36,12 @@ import (
 type instantiateREST struct {
 	*subresource.Action[images.BuildRequest, *images.BuildRequest]
 	images *genericregistry.Store
+	builds *imagebuild.Store
 	scope  *builder.Scope
 }
 
-var _ imagebuild.Rerunner = &instantiateREST{}
-
-func newInstantiateREST(store *builder.Store, scope *builder.Scope) *instantiateREST {
-	r := &instantiateREST{images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), scope: scope}
+func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, scope *builder.Scope) *instantiateREST {
+	r := &instantiateREST{images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), builds: builds, scope: scope}
 	r.Action = subresource.NewAction("instantiating image %s takes a BuildRequest", v1alpha1.ImageBuild{},
 		subresource.Valid(images.Kind("BuildRequest"), validation.BuildRequest), r.instantiate)
 	return r
@@ -73,8 +72,8 @@ func checkParameters(image *images.Image, request *images.BuildRequest) error {
 	return apierrors.NewInvalid(images.Kind("BuildRequest"), image.Name, errs)
 }
 
-// Rerun returns the build of a request to run an earlier build of an Image again. That Image must still be there.
-func (r *instantiateREST) Rerun(ctx context.Context, earlier *images.ImageBuild, request *images.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+// rerun returns the build of a request to run an earlier build of an Image again. That Image must still be there.
+func (r *instantiateREST) rerun(ctx context.Context, earlier *images.ImageBuild, request *images.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	public := &v1alpha1.ImageBuild{}
 	if err := r.scope.Scheme.Convert(earlier, public, nil); err != nil {
 		return nil, apierrors.NewInternalError(fmt.Errorf("rerunning imagebuild %s: %w", earlier.Name, err))
@@ -126,11 +125,7 @@ type instantiation struct {
 }
 
 func (r *instantiateREST) run(ctx context.Context, instantiation *instantiation) (runtime.Object, error) {
-	builds, ok := r.scope.Storage(images.Resource("imagebuilds"), "").(*imagebuild.Store)
-	if !ok {
-		return nil, apierrors.NewInternalError(fmt.Errorf("instantiating image %s: imagebuilds are not served", instantiation.image))
-	}
-	instantiation.images, instantiation.builds = r.images, builds
+	instantiation.images, instantiation.builds = r.images, r.builds
 	instantiation.admit, instantiation.scheme = r.scope.Admission, r.scope.Scheme
 	if instantiation.requestID == "" {
 		instantiation.requestID = string(uuid.NewUUID())

@@ -18,7 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/history"
-	"goldsmith.dev/goldsmith/apiserver/imageplan"
+	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/stored"
 )
@@ -33,56 +33,55 @@ type Options struct {
 	Edits *history.Queue
 }
 
-// Provider provides the resource and its subresources.
-func Provider(options Options) builder.Provider {
+// Provide makes the resource and its subresources, except for plan.
+func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*Store, builder.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
 	if options.Records == nil {
 		options.Records = &history.Database{}
 	}
-	return func(scope *builder.Scope) (builder.Storages, error) {
-		if err := options.Records.Prepare(); err != nil {
-			return nil, err
-		}
-		bases := &bases{lock: func(ctx context.Context, name string) (lock, error) { return scope.Lock(ctx, name) }}
-		store, err := builder.NewStore(scope, builder.Resource{
-			New:        func() runtime.Object { return &images.Image{} },
-			NewList:    func() runtime.Object { return &images.ImageList{} },
-			Resource:   images.Resource("images"),
-			Singular:   "image",
-			ShortNames: []string{"img"},
-			Categories: []string{"goldsmith"},
-			Strategy:   newStrategy(scope.Scheme, bases),
-			Table:      newTable(options.Clock),
-			Attributes: attributes,
-		})
-		if err != nil {
-			return nil, err
-		}
-		storages := builder.Storages{
-			"status":      store.Status(newStatusStrategy(scope.Scheme)),
-			"instantiate": newInstantiateREST(store, scope),
-			"channels":    newChannelsREST(store, scope, options.Clock),
-			"plan":        imageplan.Subresource(scope),
-		}
-		recorded := &recorded{images: store.Store, database: options.Records, clock: options.Clock}
-		storages["history"] = recorded.historyView()
-		storages["stats"] = recorded.statsView()
-		storages["changes"] = recorded.changesView()
-		storages["notes"] = newNotesREST(recorded)
-		bases.images = store.Store
-		main := &Store{Store: store, edits: &edits{queue: options.Edits, scheme: scope.Scheme, clock: options.Clock}}
-		main.BeginCreate, main.BeginUpdate = bases.beginCreate, bases.beginUpdate
-		storages[""] = main
-		return storages, nil
+	if err := options.Records.Prepare(); err != nil {
+		return nil, nil, err
 	}
+	bases := &bases{lock: func(ctx context.Context, name string) (lock, error) { return scope.Lock(ctx, name) }}
+	store, err := builder.NewStore(scope, builder.Resource{
+		New:        func() runtime.Object { return &images.Image{} },
+		NewList:    func() runtime.Object { return &images.ImageList{} },
+		Resource:   images.Resource("images"),
+		Singular:   "image",
+		ShortNames: []string{"img"},
+		Categories: []string{"goldsmith"},
+		Strategy:   newStrategy(scope.Scheme, bases),
+		Table:      newTable(options.Clock),
+		Attributes: attributes,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	instantiate := newInstantiateREST(store, builds, scope)
+	storages := builder.Storages{
+		"status":      store.Status(newStatusStrategy(scope.Scheme)),
+		"instantiate": instantiate,
+		"channels":    newChannelsREST(store, builds, scope, options.Clock),
+	}
+	recorded := &recorded{images: store.Store, database: options.Records, clock: options.Clock}
+	storages["history"] = recorded.historyView()
+	storages["stats"] = recorded.statsView()
+	storages["changes"] = recorded.changesView()
+	storages["notes"] = newNotesREST(recorded)
+	bases.images = store.Store
+	main := &Store{Store: store, instantiate: instantiate, edits: &edits{queue: options.Edits, scheme: scope.Scheme, clock: options.Clock}}
+	main.BeginCreate, main.BeginUpdate = bases.beginCreate, bases.beginUpdate
+	storages[""] = main
+	return main, storages, nil
 }
 
 // Store is the resource images.
 type Store struct {
 	*builder.Store
-	edits *edits
+	instantiate *instantiateREST
+	edits       *edits
 }
 
 // Destroy has what is still to be recorded written, and closes the storage.

@@ -34,41 +34,38 @@ type Options struct {
 	Clock clock.PassiveClock
 }
 
-// Provider provides the resource and its subresources.
-func Provider(options Options) builder.Provider {
+// Provide makes the resource and its subresources, except for rerun, which is the Image's to serve.
+func Provide(scope *builder.Scope, options Options) (*Store, builder.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
 	if options.Records == nil {
 		options.Records = &history.Database{}
 	}
-	return func(scope *builder.Scope) (builder.Storages, error) {
-		if err := options.Records.Prepare(); err != nil {
-			return nil, err
-		}
-		client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
-		if err != nil {
-			return nil, fmt.Errorf("reading logs of pods and priority classes: %w", err)
-		}
-		log, err := newLogREST(options, client)
-		if err != nil {
-			return nil, err
-		}
-		store, err := newStore(scope, options.Clock, &ranks{client: client})
-		if err != nil {
-			return nil, err
-		}
-		log.builds = store.Store
-		return builder.Storages{
-			"":       store,
-			"status": store.Status(newStatusStrategy(scope.Scheme)),
-			"cancel": newCancel(store.Store, scope.Scheme, options.Clock),
-			"rerun":  newRerun(store.Store, scope),
-			"report": newReport(store.Store, scope.Scheme, options.Clock),
-			"log":    log.subresource(),
-			"diff":   newDiff(store.Store, options.Records, scope),
-		}, nil
+	if err := options.Records.Prepare(); err != nil {
+		return nil, nil, err
 	}
+	client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading logs of pods and priority classes: %w", err)
+	}
+	log, err := newLogREST(options, client)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := newStore(scope, options.Clock, &ranks{client: client})
+	if err != nil {
+		return nil, nil, err
+	}
+	log.builds = store.Store
+	return store, builder.Storages{
+		"":       store,
+		"status": store.Status(newStatusStrategy(scope.Scheme)),
+		"cancel": newCancel(store.Store, scope.Scheme, options.Clock),
+		"report": newReport(store.Store, scope.Scheme, options.Clock),
+		"log":    log.subresource(),
+		"diff":   newDiff(store.Store, options.Records, scope),
+	}, nil
 }
 
 // Store is the resource imagebuilds.

@@ -16,6 +16,8 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/image"
+	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -33,6 +35,8 @@ const (
 // planner plans Images of the namespace of its context, for the user of its context.
 type planner struct {
 	scope      *builder.Scope
+	images     *image.Store
+	builds     *imagebuild.Store
 	builders   inputs.Builders
 	configMaps typedcorev1.ConfigMapsGetter
 	clock      clock.PassiveClock
@@ -82,7 +86,7 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 	if image.DeletionTimestamp != nil {
 		return &v1alpha1.ImagePlanStatus{Reason: reasonDeleting, Message: "the image is being deleted, so it gets no more builds"}, nil
 	}
-	builds, err := p.builds(ctx, image)
+	builds, err := p.buildsOf(ctx, image)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ package imageplan
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -14,15 +13,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
-	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -103,7 +100,7 @@ func (p *planner) configMap(ctx context.Context, namespace, name string) (*corev
 
 // base reads the Image that another is based on, nil if there is none.
 func (p *planner) base(ctx context.Context, name string) (*v1alpha1.Image, error) {
-	stored, err := p.storedImage(ctx, name)
+	found, err := stored.GetImage(ctx, p.images, name)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
@@ -111,31 +108,15 @@ func (p *planner) base(ctx context.Context, name string) (*v1alpha1.Image, error
 		return nil, err
 	}
 	base := &v1alpha1.Image{}
-	return base, p.scope.Scheme.Convert(stored, base, nil)
+	return base, p.scope.Scheme.Convert(found, base, nil)
 }
 
-func (p *planner) storedImage(ctx context.Context, name string) (*images.Image, error) {
-	object, err := p.get(ctx, "images", name)
-	if err != nil {
-		return nil, err
-	}
-	image, ok := object.(*images.Image)
-	if !ok {
-		return nil, fmt.Errorf("expected an Image, not a %T", object)
-	}
-	return image, nil
-}
-
-// builds are an Image's own, in the order of their numbers.
-func (p *planner) builds(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
+// buildsOf are an Image's own, in the order of their numbers.
+func (p *planner) buildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
 	if image.UID == "" {
 		return nil, nil // there is no such Image yet
 	}
-	lister, ok := p.scope.Storage(images.Resource("imagebuilds"), "").(rest.Lister)
-	if !ok {
-		return nil, apierrors.NewInternalError(errors.New("imagebuilds are not served"))
-	}
-	object, err := lister.List(ctx, &internalversion.ListOptions{FieldSelector: fields.OneTermEqualSelector("spec.imageRef.uid", string(image.UID))})
+	object, err := p.builds.List(ctx, &internalversion.ListOptions{FieldSelector: fields.OneTermEqualSelector("spec.imageRef.uid", string(image.UID))})
 	if err != nil {
 		return nil, err
 	}
@@ -152,20 +133,11 @@ func (p *planner) builds(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1
 // nextNumber is the lowest number above the counter whose name nobody has taken.
 func (p *planner) nextNumber(ctx context.Context, image *v1alpha1.Image) (int64, error) {
 	for number := image.Status.BuildCounter + 1; ; number++ {
-		switch _, err := p.get(ctx, "imagebuilds", buildName(image, number)); {
+		switch _, err := p.builds.GetBuild(ctx, buildName(image, number)); {
 		case apierrors.IsNotFound(err):
 			return number, nil
 		case err != nil:
 			return 0, err
 		}
 	}
-}
-
-// get reads an object of ours from the storage.
-func (p *planner) get(ctx context.Context, resource, name string) (runtime.Object, error) {
-	getter, ok := p.scope.Storage(images.Resource(resource), "").(rest.Getter)
-	if !ok {
-		return nil, apierrors.NewInternalError(fmt.Errorf("%s are not served", resource))
-	}
-	return getter.Get(ctx, name, &metav1.GetOptions{})
 }

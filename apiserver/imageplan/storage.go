@@ -19,8 +19,12 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/image"
+	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/stored"
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -33,29 +37,27 @@ type Options struct {
 	Clock clock.PassiveClock
 }
 
-// Provider provides the resource imageplans.
-func Provider(options Options) builder.Provider {
+// NewPlans makes the resource imageplans.
+func NewPlans(scope *builder.Scope, from *image.Store, builds *imagebuild.Store, options Options) (*Plans, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
-	return func(scope *builder.Scope) (builder.Storages, error) {
-		client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
-		if err != nil {
-			return nil, fmt.Errorf("reading ConfigMaps: %w", err)
-		}
-		planner := &planner{scope: scope, configMaps: client.CoreV1(), clock: options.Clock}
-		if options.Builders != nil {
-			if planner.builders, err = options.Builders(); err != nil {
-				return nil, fmt.Errorf("reading builders: %w", err)
-			}
-		}
-		handler := builder.NewCreateOnly(scope, builder.CreateOnly[*images.ImagePlan]{
-			New:      func() *images.ImagePlan { return &images.ImagePlan{} },
-			Singular: "imageplan",
-			Answer:   planner.answer,
-		})
-		return builder.Storages{"": &Plans{CreateOnlyHandler: handler, planner: planner}}, nil
+	client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
+	if err != nil {
+		return nil, fmt.Errorf("reading ConfigMaps: %w", err)
 	}
+	planner := &planner{scope: scope, images: from, builds: builds, configMaps: client.CoreV1(), clock: options.Clock}
+	if options.Builders != nil {
+		if planner.builders, err = options.Builders(); err != nil {
+			return nil, fmt.Errorf("reading builders: %w", err)
+		}
+	}
+	handler := builder.NewCreateOnly(scope, builder.CreateOnly[*images.ImagePlan]{
+		New:      func() *images.ImagePlan { return &images.ImagePlan{} },
+		Singular: "imageplan",
+		Answer:   planner.answer,
+	})
+	return &Plans{CreateOnlyHandler: handler, planner: planner}, nil
 }
 
 // Plans is the resource imageplans.
@@ -74,13 +76,13 @@ func (p *planner) answer(ctx context.Context, plan *images.ImagePlan) (runtime.O
 	if err != nil {
 		return nil, err
 	}
-	var stored *images.Image
+	var before *images.Image
 	if forbidden == nil {
-		if stored, err = p.storedImage(ctx, plan.Name); err != nil && !apierrors.IsNotFound(err) {
+		if before, err = stored.GetImage(ctx, p.images, plan.Name); err != nil && !apierrors.IsNotFound(err) {
 			return nil, err
 		}
 	}
-	image, errs := p.applied(ctx, plan, stored)
+	image, errs := p.applied(ctx, plan, before)
 	if len(errs) > 0 {
 		return nil, invalid(plan.Name, errs)
 	}
@@ -109,7 +111,7 @@ func (p *planner) inACircle(ctx context.Context, image *images.Image) (hidden *v
 			hidden = forbidden
 			return nil, apierrors.NewNotFound(images.Resource("images"), name)
 		}
-		return p.storedImage(ctx, name)
+		return stored.GetImage(ctx, p.images, name)
 	})
 	return hidden, errs
 }
@@ -133,32 +135,27 @@ func invalid(name string, errs field.ErrorList) error {
 	return apierrors.NewInvalid(images.Kind("ImagePlan"), name, errs)
 }
 
-// Subresource is the subresource plan of images. The server must serve imageplans, too.
-func Subresource(scope *builder.Scope) rest.Storage {
-	return &subresource{scope}
+// Subresource returns the subresource plan of images.
+func (p *Plans) Subresource() rest.Storage {
+	return &ofStored{planner: p.planner}
 }
 
-type subresource struct {
-	scope *builder.Scope
-}
+var _ rest.Getter = &ofStored{}
 
-var _ rest.Getter = &subresource{}
+// ofStored is the subresource plan of images.
+type ofStored struct {
+	subresource.Base
+	planner *planner
+}
 
 // New returns an empty ImagePlan.
-func (s *subresource) New() runtime.Object { return &images.ImagePlan{} }
-
-// Destroy has nothing to close.
-func (s *subresource) Destroy() {}
+func (s *ofStored) New() runtime.Object { return &images.ImagePlan{} }
 
 // Get plans an Image as it is.
-func (s *subresource) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
-	plans, ok := s.scope.Storage(images.Resource("imageplans"), "").(*Plans)
-	if !ok {
-		return nil, apierrors.NewInternalError(fmt.Errorf("planning image %s: imageplans are not served", name))
-	}
-	image, err := plans.planner.storedImage(ctx, name)
+func (s *ofStored) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
+	image, err := stored.GetImage(ctx, s.planner.images, name)
 	if err != nil {
 		return nil, err
 	}
-	return plans.planner.plan(ctx, image, nil)
+	return s.planner.plan(ctx, image, nil)
 }

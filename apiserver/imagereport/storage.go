@@ -4,7 +4,6 @@ package imagereport
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,13 +15,15 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/history"
+	"goldsmith.dev/goldsmith/apiserver/image"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 )
 
 const resource = "imagereports"
 
-// Options are what the resource needs besides a server, which has to serve images, too.
+// Options are what the resource needs besides a server and its images.
 type Options struct {
 	// Records are what is reported of. Defaults to none.
 	Records *history.Database
@@ -30,31 +31,29 @@ type Options struct {
 	Clock clock.PassiveClock
 }
 
-// Provider provides the resource.
-func Provider(options Options) builder.Provider {
+// Provide makes the resource.
+func Provide(from *image.Store, options Options) (builder.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
 	if options.Records == nil {
 		options.Records = &history.Database{}
 	}
-	return func(scope *builder.Scope) (builder.Storages, error) {
-		if err := options.Records.Prepare(); err != nil {
-			return nil, err
-		}
-		return builder.Storages{"": &reports{
-			TableConvertor: newTable(options.Clock),
-			scope:          scope,
-			database:       options.Records,
-			clock:          options.Clock,
-		}}, nil
+	if err := options.Records.Prepare(); err != nil {
+		return nil, err
 	}
+	return builder.Storages{"": &reports{
+		TableConvertor: newTable(options.Clock),
+		images:         from,
+		database:       options.Records,
+		clock:          options.Clock,
+	}}, nil
 }
 
 // reports is the resource imagereports.
 type reports struct {
 	rest.TableConvertor
-	scope    *builder.Scope
+	images   *image.Store
 	database *history.Database
 	clock    clock.PassiveClock
 }
@@ -87,17 +86,13 @@ func (r *reports) ShortNames() []string { return []string{"imgr"} }
 
 // Get returns the report of an Image, with the newest of its history, changes and notes.
 func (r *reports) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
-	getter, ok := r.scope.Storage(images.Resource("images"), "").(rest.Getter)
-	if !ok {
-		return nil, notServed()
-	}
-	object, err := getter.Get(ctx, name, options)
+	object, err := r.images.Get(ctx, name, options)
 	if err != nil {
 		return nil, err
 	}
-	image, ok := object.(*images.Image)
-	if !ok {
-		return nil, apierrors.NewInternalError(fmt.Errorf("reporting on image %s: it is a %T", name, object))
+	image, err := stored.Image(object)
+	if err != nil {
+		return nil, err
 	}
 	found, err := r.join(ctx, name, []images.Image{*image}, validation.DefaultWindow)
 	if err != nil {
@@ -112,15 +107,11 @@ func (r *reports) Get(ctx context.Context, name string, options *metav1.GetOptio
 
 // List returns reports without what only single ones have, in the pages and with the selectors of Images.
 func (r *reports) List(ctx context.Context, options *metainternalversion.ListOptions) (runtime.Object, error) {
-	lister, ok := r.scope.Storage(images.Resource("images"), "").(rest.Lister)
-	if !ok {
-		return nil, notServed()
-	}
 	wanted, window, err := split(options)
 	if err != nil {
 		return nil, err
 	}
-	object, err := lister.List(ctx, wanted)
+	object, err := r.images.List(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -137,8 +128,4 @@ func (r *reports) List(ctx context.Context, options *metainternalversion.ListOpt
 		ListMeta: metav1.ListMeta{Continue: list.Continue, RemainingItemCount: list.RemainingItemCount},
 		Items:    found,
 	}, nil
-}
-
-func notServed() error {
-	return apierrors.NewInternalError(errors.New("reporting on images: they are not served"))
 }

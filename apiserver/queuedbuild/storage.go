@@ -5,7 +5,6 @@ package queuedbuild
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,16 +12,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
-	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/client-go/metadata"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
-// Options are what the resource needs besides a server.
+// Options are what the resource needs besides a server and its builds.
 type Options struct {
 	// Limits are how many builds may be active: those that the controllers are told of. It is called once, before the
 	// server serves. Defaults to no limits.
@@ -31,44 +30,38 @@ type Options struct {
 	Clock clock.PassiveClock
 }
 
-// Provider provides the resource.
-func Provider(options Options) builder.Provider {
+// Provide makes the resource.
+func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (builder.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
-	return func(scope *builder.Scope) (builder.Storages, error) {
-		client, err := metadata.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
-		if err != nil {
-			return nil, fmt.Errorf("reading Namespaces: %w", err)
-		}
-		line := &line{
-			stored: func(ctx context.Context) (*images.ImageBuildList, error) { return storedBuilds(ctx, scope) },
-			shares: &shares{namespaces: client.Resource(namespaces), clock: options.Clock},
-			clock:  options.Clock,
-		}
-		if options.Limits != nil {
-			if line.limits, err = options.Limits(); err != nil {
-				return nil, fmt.Errorf("reading limits: %w", err)
-			}
-		}
-		return builder.Storages{"": builder.NewReadOnly(builder.ReadOnly[*images.QueuedBuild]{
-			New:        func() *images.QueuedBuild { return &images.QueuedBuild{} },
-			NewList:    func() runtime.Object { return &images.QueuedBuildList{} },
-			Resource:   images.Resource("queuedbuilds"),
-			Singular:   "queuedbuild",
-			ShortNames: []string{"qb"},
-			Table:      newTable(options.Clock),
-			Objects:    line.builds,
-		})}, nil
+	client, err := metadata.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
+	if err != nil {
+		return nil, fmt.Errorf("reading Namespaces: %w", err)
 	}
+	line := &line{
+		stored: func(ctx context.Context) (*images.ImageBuildList, error) { return storedBuilds(ctx, builds) },
+		shares: &shares{namespaces: client.Resource(namespaces), clock: options.Clock},
+		clock:  options.Clock,
+	}
+	if options.Limits != nil {
+		if line.limits, err = options.Limits(); err != nil {
+			return nil, fmt.Errorf("reading limits: %w", err)
+		}
+	}
+	return builder.Storages{"": builder.NewReadOnly(builder.ReadOnly[*images.QueuedBuild]{
+		New:        func() *images.QueuedBuild { return &images.QueuedBuild{} },
+		NewList:    func() runtime.Object { return &images.QueuedBuildList{} },
+		Resource:   images.Resource("queuedbuilds"),
+		Singular:   "queuedbuild",
+		ShortNames: []string{"qb"},
+		Table:      newTable(options.Clock),
+		Objects:    line.builds,
+	})}, nil
 }
 
 // storedBuilds are the builds of all namespaces: the place of one depends on them all. The list must not be changed.
-func storedBuilds(ctx context.Context, scope *builder.Scope) (*images.ImageBuildList, error) {
-	builds, ok := scope.Storage(images.Resource("imagebuilds"), "").(rest.Lister)
-	if !ok {
-		return nil, apierrors.NewInternalError(errors.New("queuedbuilds: imagebuilds are not served"))
-	}
+func storedBuilds(ctx context.Context, builds *imagebuild.Store) (*images.ImageBuildList, error) {
 	found, err := builds.List(apirequest.WithNamespace(ctx, metav1.NamespaceAll), &metainternalversion.ListOptions{})
 	if err != nil {
 		return nil, err // with its status
