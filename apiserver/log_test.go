@@ -23,7 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/buildlog"
 )
 
 var _ = Describe("The log of a build", func() {
@@ -301,7 +301,7 @@ func text(content string) openLog {
 }
 
 func notStarted(context.Context, corev1.PodLogOptions) (io.ReadCloser, error) {
-	return nil, fmt.Errorf("reading: %w", imagebuild.ErrLogNotStarted)
+	return nil, fmt.Errorf("reading: %w", buildlog.ErrNotStarted)
 }
 
 // pipe is a log that a spec writes.

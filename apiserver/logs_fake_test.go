@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"goldsmith.dev/goldsmith/apiserver/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/buildlog"
 	"goldsmith.dev/goldsmith/apiserver/images"
 )
 
@@ -36,7 +36,7 @@ func (f *fakeLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *
 	open, ok := f.pods[attempt.PodUID]
 	f.lock.Unlock()
 	if !ok {
-		return nil, fmt.Errorf("pod %s/%s: %w", build.Namespace, attempt.PodName, imagebuild.ErrLogGone)
+		return nil, fmt.Errorf("pod %s/%s: %w", build.Namespace, attempt.PodName, buildlog.ErrGone)
 	}
 	return open(ctx, options)
 }

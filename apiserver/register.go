@@ -2,8 +2,8 @@
 
 // Package apiserver is Goldsmith's API: which resources a server of it serves.
 //
-// This is the one place where a resource is registered, and where it gets the stores of others. How a server is assembled and run is package builder's, and
-// what a resource does is that of its own folder.
+// This is the one place where a resource is registered, and where it gets the stores of others. How a server is assembled
+// and run is package builder's, and what a resource does is that of its own folder.
 package apiserver
 
 import (
@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/buildlog"
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/image"
 	"goldsmith.dev/goldsmith/apiserver/imagebuild"
@@ -34,7 +35,7 @@ import (
 type Options struct {
 	// Logs is where builds' logs are read. Defaults to the pods of the cluster that the server works for or, standalone,
 	// of the server itself.
-	Logs imagebuild.LogSource
+	Logs buildlog.Source
 	// LogArchive opens what has the logs that their pods do not have any more; nil is none. It is called once, before the
 	// server serves, and the archive is the caller's to close. Defaults to none.
 	LogArchive func() (*archive.Store, error)

@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/buildlog"
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/stored"
@@ -25,7 +26,7 @@ import (
 type Options struct {
 	// Logs is where logs are read. Defaults to the pods of the cluster that the server works for or, standalone, of the
 	// server itself.
-	Logs LogSource
+	Logs buildlog.Source
 	// Archive opens what has the logs that their pods do not have any more; nil is none. Defaults to none. Not with Logs.
 	Archive func() (*archive.Store, error)
 	// Records have the builds that are there no more, to be compared. Defaults to none.
@@ -49,7 +50,7 @@ func Provide(scope *builder.Scope, options Options) (*Store, builder.Storages, e
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading logs of pods and priority classes: %w", err)
 	}
-	log, err := newLogREST(options, client)
+	logs, err := buildlog.New(buildlog.Options{Source: options.Logs, Archive: options.Archive}, client)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,13 +58,12 @@ func Provide(scope *builder.Scope, options Options) (*Store, builder.Storages, e
 	if err != nil {
 		return nil, nil, err
 	}
-	log.builds = store.Store
 	return store, builder.Storages{
 		"":       store,
 		"status": store.Status(newStatusStrategy(scope.Scheme)),
 		"cancel": newCancel(store.Store, scope.Scheme, options.Clock),
 		"report": newReport(store.Store, scope.Scheme, options.Clock),
-		"log":    log.subresource(),
+		"log":    logs.Subresource(store.Store),
 		"diff":   newDiff(store.Store, options.Records, scope),
 	}, nil
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package imagebuild
+package buildlog
 
 import (
 	"context"
@@ -307,7 +307,7 @@ func TestWhatIsSaidOfALogThatCannotBeRead(t *testing.T) {
 	w := newArchivedWorld(t, "mem://")
 	w.gone, w.attempt.Outcome = true, v1alpha1.AttemptFailed
 	_, err := w.read(t.Context(), corev1.PodLogOptions{})
-	w.Expect(err).To(MatchError(ErrLogGone))
+	w.Expect(err).To(MatchError(ErrGone))
 
 	w.archived(t.Context(), stamped(3), &archive.Seal{InPart: true, Why: "its node was lost"})
 	for _, w.attempt.Outcome = range []v1alpha1.AttemptOutcome{v1alpha1.AttemptFailed, ""} { // the archive is asked first, and last
@@ -322,7 +322,7 @@ func TestWhatIsSaidOfALogThatCannotBeRead(t *testing.T) {
 	_, err = w.store.Sweep(t.Context(), nil)
 	w.Expect(err).NotTo(HaveOccurred())
 	_, err = w.read(t.Context(), corev1.PodLogOptions{})
-	var expired *ErrLogExpired
+	var expired *expiredError
 	w.Expect(errors.As(err, &expired)).To(BeTrue(), "%v", err)
 	said := logError(err, w.build, w.attempt)
 	w.Expect(apierrors.IsGone(said)).To(BeTrue())
@@ -353,7 +353,7 @@ func TestTheLogOfABuildThatWasDeletedIsFoundByItsUID(t *testing.T) {
 	w := newArchivedWorld(t, "mem://")
 	w.archived(t.Context(), stamped(3), &archive.Seal{})
 	w.Expect(w.store.PutBuild(t.Context(), archive.Build{Namespace: "default", Name: "once", UID: w.build.UID})).To(Succeed())
-	rest := &logREST{builds: &storedBuild{}, logs: w.logs, archived: w.logs}
+	rest := &reader{builds: &storedBuild{}, logs: w.logs, archived: w.logs}
 	for name, c := range map[string]struct {
 		name string
 		uid  types.UID

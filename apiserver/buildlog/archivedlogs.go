@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package imagebuild
+package buildlog
 
 import (
 	"bufio"
@@ -31,8 +31,8 @@ const (
 	archiveAnswer = time.Second
 )
 
-// ErrLogExpired says that an attempt's log was archived, and deleted because it was kept long enough.
-type ErrLogExpired struct {
+// expiredError says that an attempt's log was archived, and deleted because it was kept long enough.
+type expiredError struct {
 	// At is when.
 	At time.Time
 	// Retention is how long it was to be kept.
@@ -40,15 +40,15 @@ type ErrLogExpired struct {
 }
 
 // Error says when, and why.
-func (e *ErrLogExpired) Error() string {
+func (e *expiredError) Error() string {
 	return fmt.Sprintf("it was deleted at %s: history.logRetention kept it for %s", e.At.UTC().Format(time.RFC3339), e.Retention)
 }
 
-// ErrLogUnavailable says that a log may be in the archive, which does not answer.
-type ErrLogUnavailable struct{ error }
+// unavailableError says that a log may be in the archive, which does not answer.
+type unavailableError struct{ error }
 
 // Unwrap returns what the archive said.
-func (e *ErrLogUnavailable) Unwrap() error { return e.error }
+func (e *unavailableError) Unwrap() error { return e.error }
 
 // archivedLogs reads a log from its pod while that is there, and from the archive once it is whole in there, or its pod
 // does not give it any more.
@@ -71,7 +71,7 @@ func (l *archivedLogs) Open(ctx context.Context, build *images.ImageBuild, attem
 		}
 	}
 	log, err := l.fromPod(ctx, build, attempt, options)
-	if err == nil || errors.Is(err, ErrLogNotStarted) {
+	if err == nil || errors.Is(err, ErrNotStarted) {
 		return log, err
 	}
 	archived, notArchived := l.open(ctx, build, attempt, options)
@@ -79,7 +79,7 @@ func (l *archivedLogs) Open(ctx context.Context, build *images.ImageBuild, attem
 	case notArchived == nil:
 		return archived, nil
 	case !errors.Is(notArchived, archive.ErrNotFound):
-		return nil, &ErrLogUnavailable{notArchived}
+		return nil, &unavailableError{notArchived}
 	}
 	return nil, cmp.Or(l.expired(ctx, build), err)
 }
@@ -105,12 +105,12 @@ func (l *archivedLogs) fromPod(ctx context.Context, build *images.ImageBuild, at
 		return nil, err
 	}
 	if options.Follow {
-		log = &passage{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log}
+		log = &handover{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log}
 		return withTimestamps(log, options.Timestamps), nil
 	}
-	buffered := bufio.NewReaderSize(log, passageBuffer)
+	buffered := bufio.NewReaderSize(log, handoverBuffer)
 	if begin, _ := buffered.Peek(archive.BeginLength); !archive.IsBeginning(begin) { // its error comes with what is read
-		return nil, errors.Join(ErrLogGone, log.Close())
+		return nil, errors.Join(ErrGone, log.Close())
 	}
 	return withTimestamps(limited{Reader: buffered, Closer: log}, options.Timestamps), nil
 }
@@ -131,7 +131,7 @@ func (l *archivedLogs) show(ctx context.Context, build *images.ImageBuild, attem
 		warning.AddWarning(ctx, "", fmt.Sprintf("the log of attempt %d is there in part: %s", attempt.Number, summary.Why))
 	}
 	if options.Follow {
-		return withTimestamps(&passage{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log, archived: log}, options.Timestamps)
+		return withTimestamps(&handover{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log, archived: log}, options.Timestamps)
 	}
 	return withTimestamps(log, options.Timestamps)
 }
@@ -152,11 +152,11 @@ func (l *archivedLogs) expired(ctx context.Context, build *images.ImageBuild) er
 	case errors.Is(err, archive.ErrNotFound):
 		return nil
 	case err != nil:
-		return &ErrLogUnavailable{err}
+		return &unavailableError{err}
 	case record.Expired == nil:
 		return nil
 	}
-	return &ErrLogExpired{At: *record.Expired, Retention: ptr.Deref(record.Retention, 0)}
+	return &expiredError{At: *record.Expired, Retention: ptr.Deref(record.Retention, 0)}
 }
 
 // deleted is what is left of a build that is there no more: its attempts that have a log. The error is NotFound if there is
@@ -172,7 +172,7 @@ func (l *archivedLogs) deleted(ctx context.Context, namespace, name string, uid 
 	}
 	build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: uid}}
 	if err != nil {
-		return nil, unavailable(&ErrLogUnavailable{err}, build)
+		return nil, unavailable(&unavailableError{err}, build)
 	}
 	build.Status.Phase, build.Status.Finished = v1alpha1.BuildFailed, true
 	if record.Succeeded {
@@ -185,7 +185,7 @@ func (l *archivedLogs) deleted(ctx context.Context, namespace, name string, uid 
 		})
 	}
 	if record.Expired != nil {
-		return nil, logError(&ErrLogExpired{At: *record.Expired, Retention: ptr.Deref(record.Retention, 0)}, build, &images.BuildAttempt{})
+		return nil, logError(&expiredError{At: *record.Expired, Retention: ptr.Deref(record.Retention, 0)}, build, &images.BuildAttempt{})
 	}
 	return build, nil
 }

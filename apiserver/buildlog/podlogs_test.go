@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package imagebuild
+package buildlog
 
 import (
 	"errors"
@@ -34,10 +34,10 @@ func TestPodLogs(t *testing.T) {
 	}{
 		"a running pod":             {[]*corev1.Pod{running}, nil},
 		"a pod that has ended":      {[]*corev1.Pod{pod(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}})}, nil},
-		"a waiting pod":             {[]*corev1.Pod{pod(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}})}, ErrLogNotStarted},
-		"a pod without containers":  {[]*corev1.Pod{evicted}, ErrLogNotStarted},
-		"a stranger's pod":          {[]*corev1.Pod{stranger}, ErrLogGone},
-		"no pod":                    {nil, ErrLogGone},
+		"a waiting pod":             {[]*corev1.Pod{pod(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}})}, ErrNotStarted},
+		"a pod without containers":  {[]*corev1.Pod{evicted}, ErrNotStarted},
+		"a stranger's pod":          {[]*corev1.Pod{stranger}, ErrGone},
+		"no pod":                    {nil, ErrGone},
 		"a pod of another name too": {[]*corev1.Pod{running, {ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "x"}}}, nil},
 	} {
 		t.Run(what, func(t *testing.T) {

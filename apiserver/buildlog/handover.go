@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package imagebuild
+package buildlog
 
 import (
 	"bufio"
@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	// passageMark is how much of the end of what was read from a pod is looked for in the archive.
-	passageMark   = 4 << 10
-	passageBuffer = 64 << 10
+	// handoverMark is how much of the end of what was read from a pod is looked for in the archive.
+	handoverMark   = 4 << 10
+	handoverBuffer = 64 << 10
 	// endingPoll and endingLimit are how often, and how long, a pod is asked whether its container has ended once its log
 	// has.
 	endingPoll, endingLimit = 200 * time.Millisecond, 10 * time.Second
@@ -30,9 +30,9 @@ const (
 	archivePoll, archiveLimit = 500 * time.Millisecond, time.Minute
 )
 
-// passage is a log that is followed, with timestamps: from its pod and, where the pod does not give it to its end, from
+// handover is a log that is followed, with timestamps: from its pod and, where the pod does not give it to its end, from
 // there on from the archive.
-type passage struct {
+type handover struct {
 	ctx     context.Context
 	logs    *archivedLogs
 	build   *images.ImageBuild
@@ -49,57 +49,57 @@ type passage struct {
 }
 
 // Read reads what comes next. It waits for it.
-func (p *passage) Read(buffer []byte) (int, error) {
+func (h *handover) Read(buffer []byte) (int, error) {
 	for {
-		n, err := p.read(buffer)
-		p.offset += int64(n)
-		if p.archived == nil {
-			p.mark = append(p.mark, buffer[:n]...)
-			p.mark = append(p.mark[:0], p.mark[max(0, len(p.mark)-passageMark):]...)
+		n, err := h.read(buffer)
+		h.offset += int64(n)
+		if h.archived == nil {
+			h.mark = append(h.mark, buffer[:n]...)
+			h.mark = append(h.mark[:0], h.mark[max(0, len(h.mark)-handoverMark):]...)
 		}
 		if n > 0 {
-			p.waited = 0
+			h.waited = 0
 			return n, nil // what comes with the last bytes comes again
 		}
 		if err == nil {
 			continue
 		}
-		if err = p.goOn(err); err != nil {
+		if err = h.goOn(err); err != nil {
 			return 0, err
 		}
 	}
 }
 
 // read reads the log, unless what a pod gives is none: the kubelet says in its place that it does not have it any more.
-func (p *passage) read(buffer []byte) (int, error) {
-	if p.archived != nil || p.offset > 0 || len(buffer) < archive.BeginLength {
-		return p.log.Read(buffer)
+func (h *handover) read(buffer []byte) (int, error) {
+	if h.archived != nil || h.offset > 0 || len(buffer) < archive.BeginLength {
+		return h.log.Read(buffer)
 	}
-	n, err := io.ReadAtLeast(p.log, buffer, archive.BeginLength)
+	n, err := io.ReadAtLeast(h.log, buffer, archive.BeginLength)
 	if !archive.IsBeginning(buffer[:n]) {
-		return 0, ErrLogGone
+		return 0, ErrGone
 	}
 	return n, err
 }
 
 // Close ends the reading.
-func (p *passage) Close() error { return p.log.Close() }
+func (h *handover) Close() error { return h.log.Close() }
 
 // goOn is what comes after the end of what is read now: the end of all, or the archive.
-func (p *passage) goOn(end error) error {
-	if p.ctx.Err() != nil {
+func (h *handover) goOn(end error) error {
+	if h.ctx.Err() != nil {
 		return end
 	}
-	if p.archived != nil {
+	if h.archived != nil {
 		if !errors.Is(end, io.EOF) {
 			return end
 		}
-		return p.awaitMore()
+		return h.awaitMore()
 	}
-	if errors.Is(end, io.EOF) && p.isWhole() {
+	if errors.Is(end, io.EOF) && h.isWhole() {
 		return io.EOF
 	}
-	if err := p.cross(); err != nil {
+	if err := h.cross(); err != nil {
 		if errors.Is(end, io.EOF) {
 			return fmt.Errorf("going on in the archive: %w", err)
 		}
@@ -109,40 +109,40 @@ func (p *passage) goOn(end error) error {
 }
 
 // isWhole waits until the pod says that its container has ended, which it does a moment after its log.
-func (p *passage) isWhole() bool {
-	err := wait.PollUntilContextTimeout(p.ctx, endingPoll, endingLimit, true, func(ctx context.Context) (bool, error) {
-		return p.logs.pods.ended(ctx, p.build, p.attempt)
+func (h *handover) isWhole() bool {
+	err := wait.PollUntilContextTimeout(h.ctx, endingPoll, endingLimit, true, func(ctx context.Context) (bool, error) {
+		return h.logs.pods.ended(ctx, h.build, h.attempt)
 	})
 	return err == nil
 }
 
 // cross goes over to the archive, at the place where the pod's log has ended.
-func (p *passage) cross() error {
-	if err := p.log.Close(); err != nil { // it has ended, so nothing of it is lost
-		klog.FromContext(p.ctx).V(2).Info("closing the log of a pod failed", "namespace", p.build.Namespace, "imagebuild", p.build.Name, "attempt", p.attempt.Number, "err", err)
+func (h *handover) cross() error {
+	if err := h.log.Close(); err != nil { // it has ended, so nothing of it is lost
+		klog.FromContext(h.ctx).V(2).Info("closing the log of a pod failed", "namespace", h.build.Namespace, "imagebuild", h.build.Name, "attempt", h.attempt.Number, "err", err)
 	}
-	return wait.PollUntilContextTimeout(p.ctx, archivePoll, archiveLimit, true, func(context.Context) (bool, error) {
-		log, archived, err := p.find()
+	return wait.PollUntilContextTimeout(h.ctx, archivePoll, archiveLimit, true, func(context.Context) (bool, error) {
+		log, archived, err := h.find()
 		if errors.Is(err, archive.ErrNotFound) {
 			return false, nil // the archive is a moment behind
 		}
 		if err != nil {
 			return false, err
 		}
-		p.log, p.archived = log, archived
+		h.log, h.archived = log, archived
 		return true, nil
 	})
 }
 
 // find opens the archived log, and what reads it, where the pod's has ended. ErrNotFound if the archive does not have it yet.
-func (p *passage) find() (io.ReadCloser, *archive.Reader, error) {
-	name, from, mark := archivedName(p.build, p.attempt), position(p.options), p.mark
+func (h *handover) find() (io.ReadCloser, *archive.Reader, error) {
+	name, from, mark := archivedName(h.build, h.attempt), position(h.options), h.mark
 	switch {
-	case p.offset == 0:
+	case h.offset == 0:
 	case from.TailLines == nil && from.Since.IsZero():
-		from.Offset = p.offset - int64(len(mark))
+		from.Offset = h.offset - int64(len(mark))
 	default:
-		if p.offset > int64(len(mark)) { // it begins within a line
+		if h.offset > int64(len(mark)) { // it begins within a line
 			_, mark, _ = bytes.Cut(mark, []byte{'\n'})
 		}
 		from = archive.Position{Since: archive.Timestamp(mark)}
@@ -150,12 +150,12 @@ func (p *passage) find() (io.ReadCloser, *archive.Reader, error) {
 			return nil, nil, errors.New("the line that was read last is too long to be found again")
 		}
 	}
-	log, err := p.logs.archive.Reader(p.ctx, name, from)
+	log, err := h.logs.archive.Reader(h.ctx, name, from)
 	if err != nil {
 		return nil, nil, err
 	}
-	buffered := bufio.NewReaderSize(log, passageBuffer)
-	if p.offset > 0 {
+	buffered := bufio.NewReaderSize(log, handoverBuffer)
+	if h.offset > 0 {
 		if _, err := archive.SkipPast(buffered, mark); err != nil {
 			return nil, nil, errors.Join(err, log.Close())
 		}
@@ -164,16 +164,16 @@ func (p *passage) find() (io.ReadCloser, *archive.Reader, error) {
 }
 
 // awaitMore waits until the archive may have more of the log. The error is io.EOF if there is no more.
-func (p *passage) awaitMore() error {
-	if p.archived.Summary() != nil {
+func (h *handover) awaitMore() error {
+	if h.archived.Summary() != nil {
 		return io.EOF
 	}
-	if p.waited += archivePoll; p.waited > archiveLimit {
+	if h.waited += archivePoll; h.waited > archiveLimit {
 		return errors.New("the log does not go on in the archive")
 	}
 	select {
-	case <-p.ctx.Done():
-		return p.ctx.Err()
+	case <-h.ctx.Done():
+		return h.ctx.Err()
 	case <-time.After(archivePoll):
 		return nil
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package imagebuild
+package buildlog
 
 import (
 	"context"
@@ -27,7 +27,7 @@ type follower struct {
 	ctx     context.Context
 	stop    context.CancelFunc
 	builds  builds
-	logs    LogSource
+	logs    Source
 	options corev1.PodLogOptions
 
 	build   *images.ImageBuild // as it was seen last
@@ -140,9 +140,9 @@ func (f *follower) next() error {
 func (f *follower) open(attempt *images.BuildAttempt) (opened bool, err error) {
 	log, err := f.logs.Open(f.ctx, f.build, attempt, f.options)
 	switch {
-	case errors.Is(err, ErrLogNotStarted):
+	case errors.Is(err, ErrNotStarted):
 		return false, nil
-	case errors.Is(err, ErrLogGone) && (f.started || f.more()):
+	case errors.Is(err, ErrGone) && (f.started || f.more()):
 		return false, nil
 	case err != nil:
 		return false, logError(err, f.build, attempt)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package imagebuild
+package buildlog
 
 import (
 	"context"
@@ -24,41 +24,41 @@ type podLogs struct {
 // Open reads the log of the attempt's pod. Another pod of the same name is not read.
 func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	if attempt.PodName == "" {
-		return nil, ErrLogGone // of a build that only the archive knows
+		return nil, ErrGone // of a build that only the archive knows
 	}
 	pods := l.client.CoreV1().Pods(build.Namespace)
 	pod, err := pods.Get(ctx, attempt.PodName, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, ErrLogGone
+		return nil, ErrGone
 	case err != nil:
 		return nil, fmt.Errorf("getting pod %s/%s: %w", build.Namespace, attempt.PodName, err)
 	case pod.UID != attempt.PodUID:
-		return nil, ErrLogGone
+		return nil, ErrGone
 	case !started(pod):
-		return nil, ErrLogNotStarted
+		return nil, ErrNotStarted
 	}
 	options.Container = render.ContainerName
 	log, err := pods.GetLogs(attempt.PodName, &options).Stream(ctx)
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, ErrLogGone
+		return nil, ErrGone
 	case err != nil:
 		return nil, fmt.Errorf("reading the log of pod %s/%s: %w", build.Namespace, attempt.PodName, err)
 	}
 	return log, nil
 }
 
-// ended says whether the container of the attempt's pod has ended. The error is ErrLogGone if the pod is gone, or goes.
+// ended says whether the container of the attempt's pod has ended. The error is ErrGone if the pod is gone, or goes.
 func (l podLogs) ended(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt) (bool, error) {
 	pod, err := l.client.CoreV1().Pods(build.Namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		return false, ErrLogGone
+		return false, ErrGone
 	case err != nil:
 		return false, fmt.Errorf("getting pod %s/%s: %w", build.Namespace, attempt.PodName, err)
 	case pod.UID != attempt.PodUID:
-		return false, ErrLogGone
+		return false, ErrGone
 	}
 	for _, status := range pod.Status.ContainerStatuses {
 		if status.Name == render.ContainerName && status.State.Terminated != nil {
@@ -66,7 +66,7 @@ func (l podLogs) ended(ctx context.Context, build *images.ImageBuild, attempt *i
 		}
 	}
 	if pod.DeletionTimestamp != nil {
-		return false, ErrLogGone
+		return false, ErrGone
 	}
 	return false, nil
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package imagebuild
+package buildlog
 
 import (
 	"context"
@@ -51,7 +51,7 @@ type textLogs map[string]string
 func (l textLogs) Open(_ context.Context, _ *images.ImageBuild, attempt *images.BuildAttempt, _ corev1.PodLogOptions) (io.ReadCloser, error) {
 	text, ok := l[string(attempt.PodUID)]
 	if !ok {
-		return nil, ErrLogGone
+		return nil, ErrGone
 	}
 	if text, broken := strings.CutSuffix(text, "..."); broken {
 		return io.NopCloser(io.MultiReader(strings.NewReader(text), iotest.ErrReader(io.ErrUnexpectedEOF))), nil
@@ -73,7 +73,7 @@ func buildIn(version string, phase v1alpha1.BuildPhase, pods ...types.UID) *imag
 	return build
 }
 
-func followLog(t *testing.T, stored *storedBuild, logs LogSource) io.ReadCloser {
+func followLog(t *testing.T, stored *storedBuild, logs Source) io.ReadCloser {
 	t.Helper()
 	response := &logResponse{
 		builds: stored, logs: logs, build: stored.build, options: &images.ImageBuildLogOptions{Follow: true},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package imagebuild
+package buildlog
 
 import (
 	"context"
@@ -26,19 +26,20 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/apiserver/subresource"
+	"goldsmith.dev/goldsmith/archive"
 )
 
 var (
-	// ErrLogNotStarted says that an attempt has not written a log, because its container has not started.
-	ErrLogNotStarted = errors.New("no container has started")
-	// ErrLogGone says that an attempt's log is not kept any more.
-	ErrLogGone = errors.New("the log is gone")
+	// ErrNotStarted says that an attempt has not written a log, because its container has not started.
+	ErrNotStarted = errors.New("no container has started")
+	// ErrGone says that an attempt's log is not kept any more.
+	ErrGone = errors.New("the log is gone")
 )
 
-// LogSource reads the logs of attempts.
-type LogSource interface {
+// Source reads the logs of attempts.
+type Source interface {
 	// Open returns the log of an attempt whose pod is recorded. With options.Follow it ends when the attempt's container
-	// has ended, and at the latest when ctx is done. The error is, or wraps, ErrLogNotStarted or ErrLogGone where
+	// has ended, and at the latest when ctx is done. The error is, or wraps, ErrNotStarted or ErrGone where
 	// that is so. The caller closes the log.
 	Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error)
 }
@@ -49,33 +50,41 @@ type builds interface {
 	rest.Watcher
 }
 
-// logREST serves the log subresource.
-type logREST struct {
-	builds builds
-	logs   LogSource
-	// archived is logs where there is an archive; nil where there is none.
+// Options say where logs are read.
+type Options struct {
+	// Source is where logs are read. Defaults to the pods of the client's cluster.
+	Source Source
+	// Archive opens what has the logs that their pods do not have any more; nil is none. Defaults to none. Not with Source.
+	Archive func() (*archive.Store, error)
+}
+
+// Logs reads the logs of builds.
+type Logs struct {
+	source Source
+	// archived is source where there is an archive; nil where there is none.
 	archived *archivedLogs
 }
 
-// newLogREST reads logs where the options say. It has no builds yet.
-func newLogREST(options Options, client kubernetes.Interface) (*logREST, error) {
-	if options.Logs != nil {
-		return &logREST{logs: options.Logs}, nil
+// New reads logs where the options say.
+func New(options Options, client kubernetes.Interface) (*Logs, error) {
+	if options.Source != nil {
+		return &Logs{source: options.Source}, nil
 	}
 	pods := podLogs{client: client}
 	if options.Archive == nil {
-		return &logREST{logs: pods}, nil
+		return &Logs{source: pods}, nil
 	}
 	store, err := options.Archive()
 	if store == nil || err != nil {
-		return &logREST{logs: pods}, err
+		return &Logs{source: pods}, err
 	}
 	archived := &archivedLogs{pods: pods, archive: store}
-	return &logREST{logs: archived, archived: archived}, nil
+	return &Logs{source: archived, archived: archived}, nil
 }
 
-// subresource returns the log subresource. Its answer is text, and no object.
-func (r *logREST) subresource() textView {
+// Subresource returns the log subresource of builds. Its answer is text, and no object.
+func (l *Logs) Subresource(of builds) rest.Storage {
+	r := &reader{builds: of, logs: l.source, archived: l.archived}
 	return textView{subresource.NewView("the log of imagebuild %s takes ImageBuildLogOptions", &images.ImageBuild{}, "", r.get)}
 }
 
@@ -87,8 +96,15 @@ type textView struct {
 // ProducesMIMETypes says that the answer is text.
 func (textView) ProducesMIMETypes(string) []string { return []string{"text/plain"} }
 
+// reader finds the log that a request asks for.
+type reader struct {
+	builds   builds
+	logs     Source
+	archived *archivedLogs
+}
+
 // get returns the log of a build as a stream.
-func (r *logREST) get(ctx context.Context, name string, options *images.ImageBuildLogOptions) (runtime.Object, error) {
+func (r *reader) get(ctx context.Context, name string, options *images.ImageBuildLogOptions) (runtime.Object, error) {
 	if err := subresource.Invalid(images.Kind("ImageBuildLogOptions"), name, validation.ImageBuildLogOptions(options)); err != nil {
 		return nil, err
 	}
@@ -105,7 +121,7 @@ func (r *logREST) get(ctx context.Context, name string, options *images.ImageBui
 }
 
 // find finds the build that is meant: the one that is there, or what is left of one that was deleted.
-func (r *logREST) find(ctx context.Context, name string, uid types.UID) (*images.ImageBuild, error) {
+func (r *reader) find(ctx context.Context, name string, uid types.UID) (*images.ImageBuild, error) {
 	build, err := stored.GetBuild(ctx, r.builds, name)
 	switch {
 	case uid == "" || err == nil && build.UID == uid:
@@ -121,7 +137,7 @@ func (r *logREST) find(ctx context.Context, name string, uid types.UID) (*images
 // logResponse is a log that is read once the server asks for it.
 type logResponse struct {
 	builds  builds
-	logs    LogSource
+	logs    Source
 	build   *images.ImageBuild
 	options *images.ImageBuildLogOptions
 	warn    func(text string)
@@ -169,7 +185,7 @@ func (l *logResponse) read(ctx context.Context) (io.ReadCloser, error) {
 	}
 	stream, err := l.logs.Open(ctx, l.build, attempt, podLogOptions(l.options))
 	switch {
-	case errors.Is(err, ErrLogNotStarted):
+	case errors.Is(err, ErrNotStarted):
 		return l.nothing(attempt), nil
 	case err != nil:
 		return nil, logError(err, l.build, attempt)
@@ -218,14 +234,14 @@ func noSuchAttempt(build *images.ImageBuild, number int32) error {
 // logError turns the error of a log source into one for the client.
 func logError(err error, build *images.ImageBuild, attempt *images.BuildAttempt) error {
 	var why string
-	var expired *ErrLogExpired
-	var away *ErrLogUnavailable
+	var expired *expiredError
+	var away *unavailableError
 	switch {
 	case errors.As(err, &away):
 		return unavailable(err, build)
 	case errors.As(err, &expired):
 		why = fmt.Sprintf("the log of imagebuild %q is gone: %v", build.Name, expired)
-	case errors.Is(err, ErrLogGone):
+	case errors.Is(err, ErrGone):
 		why = fmt.Sprintf("the log of attempt %d of imagebuild %q is gone: it went with its pod %s, which was deleted %s, and is in no archive; "+
 			"status.failure keeps why a build failed, and another build writes another log", attempt.Number, build.Name, attempt.PodName, whenDeleted(attempt))
 	default:
