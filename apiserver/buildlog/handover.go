@@ -17,15 +17,13 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/jobs/podlog"
 )
 
 const (
 	// handoverMark is how much of the end of what was read from a pod is looked for in the archive.
 	handoverMark   = 4 << 10
 	handoverBuffer = 64 << 10
-	// endingPoll and endingLimit are how often, and how long, a pod is asked whether its container has ended once its log
-	// has.
-	endingPoll, endingLimit = 200 * time.Millisecond, 10 * time.Second
 	// archivePoll and archiveLimit are how often the archive is asked for more of a log, and for how long without any.
 	archivePoll, archiveLimit = 500 * time.Millisecond, time.Minute
 )
@@ -110,7 +108,7 @@ func (h *handover) goOn(end error) error {
 
 // isWhole waits until the pod says that its container has ended, which it does a moment after its log.
 func (h *handover) isWhole() bool {
-	err := wait.PollUntilContextTimeout(h.ctx, endingPoll, endingLimit, true, func(ctx context.Context) (bool, error) {
+	err := podlog.AwaitEnd(h.ctx, func(ctx context.Context) (bool, error) {
 		return h.logs.pods.ended(ctx, h.build, h.attempt)
 	})
 	return err == nil

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/jobs/podlog"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -38,8 +39,7 @@ func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *im
 	case !started(pod):
 		return nil, ErrNotStarted
 	}
-	options.Container = render.ContainerName
-	log, err := pods.GetLogs(attempt.PodName, &options).Stream(ctx)
+	log, err := podlog.Open(ctx, pods, attempt.PodName, options)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, ErrGone

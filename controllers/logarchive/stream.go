@@ -20,17 +20,12 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/archive"
-	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/podlog"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-const (
-	// endingPoll and endingLimit are how often, and how long, a pod is asked whether its container has ended once its log
-	// has.
-	endingPoll, endingLimit = 200 * time.Millisecond, 10 * time.Second
-	// lastFlush is how long it may take to store what was read when this process ends.
-	lastFlush = 5 * time.Second
-)
+// lastFlush is how long it may take to store what was read when this process ends.
+const lastFlush = 5 * time.Second
 
 // gone is why the log of a pod that is gone is there in part.
 const gone = "its pod was gone before it could be seen that this is all of it"
@@ -137,7 +132,7 @@ func (s *stream) getPod(ctx context.Context) (*corev1.Pod, error) {
 
 // awaitEnd waits until the pod says that its container has ended, which it does a moment after its log.
 func (s *stream) awaitEnd(ctx context.Context) error {
-	err := wait.PollUntilContextTimeout(ctx, endingPoll, endingLimit, true, func(ctx context.Context) (bool, error) {
+	err := podlog.AwaitEnd(ctx, func(ctx context.Context) (bool, error) {
 		pod, err := s.getPod(ctx)
 		return err == nil && (pod == nil || state.Ended(pod)), err
 	})
@@ -165,9 +160,7 @@ func (s *stream) read(ctx context.Context, w *archive.Writer, follow bool) error
 // open opens the pod's log, whose end is that of ctx, too. What is read is counted. The error of a Read is errNoLog if the node
 // says something else instead of the log.
 func (s *stream) open(ctx context.Context, follow bool, progress *progress) (*stampedLog, error) {
-	log, err := s.Kube.CoreV1().Pods(s.build.Namespace).GetLogs(s.pod, &corev1.PodLogOptions{
-		Container: render.ContainerName, Follow: follow, Timestamps: true,
-	}).Stream(ctx)
+	log, err := podlog.Open(ctx, s.Kube.CoreV1().Pods(s.build.Namespace), s.pod, corev1.PodLogOptions{Follow: follow, Timestamps: true})
 	if err != nil {
 		return nil, fmt.Errorf("reading the log of pod %s: %w", s.pod, err)
 	}
