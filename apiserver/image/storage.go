@@ -4,6 +4,7 @@ package image
 
 import (
 	"context"
+	"maps"
 	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -65,13 +66,9 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 		"instantiate": instantiate,
 		"channels":    newChannelsREST(store, builds, scope, options.Clock),
 	}
-	recorded := &recorded{images: store.Store, database: options.Records, clock: options.Clock}
-	storages["history"] = recorded.historyView()
-	storages["stats"] = recorded.statsView()
-	storages["changes"] = recorded.changesView()
-	storages["notes"] = newNotesREST(recorded)
+	maps.Copy(storages, history.Subresources(store.Store, options.Records, options.Clock))
 	bases.images = store.Store
-	main := &Store{Store: store, instantiate: instantiate, edits: &edits{queue: options.Edits, scheme: scope.Scheme, clock: options.Clock}}
+	main := &Store{Store: store, instantiate: instantiate, edits: history.NewEdits(options.Edits, scope.Scheme, options.Clock)}
 	main.BeginCreate, main.BeginUpdate = bases.beginCreate, bases.beginUpdate
 	storages[""] = main
 	return main, storages, nil
@@ -81,14 +78,12 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 type Store struct {
 	*builder.Store
 	instantiate *instantiateREST
-	edits       *edits
+	edits       *history.Edits
 }
 
 // Destroy has what is still to be recorded written, and closes the storage.
 func (s *Store) Destroy() {
-	if s.edits.queue != nil {
-		s.edits.queue.Close()
-	}
+	s.edits.Close()
 	s.Store.Destroy()
 }
 
@@ -108,7 +103,7 @@ func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObje
 	defer writing.end()
 	updated, created, err := s.Store.Update(ctx, name, object, createValidation, updateValidation, forceAllowCreate, options)
 	if err == nil && !created && !dryrun.IsDryRun(options.DryRun) {
-		s.edits.take(ctx, writing.before, updated)
+		s.edits.Take(ctx, writing.before, updated)
 	}
 	return updated, created, writing.explain(ctx, err)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package image
+package history
 
 import (
 	"context"
@@ -11,21 +11,32 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/records"
 )
 
-// edits has what is changed in the specs of Images recorded. It is told of what is written already, so it cannot fail.
-type edits struct {
-	queue  *history.Queue // nil if nothing is recorded
+// Edits has what is changed in the specs of Images recorded. It is told of what is written already, so it cannot fail.
+type Edits struct {
+	queue  *Queue // nil if nothing is recorded
 	scheme *runtime.Scheme
 	clock  clock.PassiveClock
 }
 
-// take takes down how a spec was changed.
-func (e *edits) take(ctx context.Context, before *images.Image, object runtime.Object) {
+// NewEdits takes edits to a queue; nil is nowhere.
+func NewEdits(queue *Queue, scheme *runtime.Scheme, clock clock.PassiveClock) *Edits {
+	return &Edits{queue: queue, scheme: scheme, clock: clock}
+}
+
+// Close has what is still to be recorded written.
+func (e *Edits) Close() {
+	if e.queue != nil {
+		e.queue.Close()
+	}
+}
+
+// Take takes down how a spec was changed.
+func (e *Edits) Take(ctx context.Context, before *images.Image, object runtime.Object) {
 	after, err := stored.Image(object)
 	if e.queue == nil || before == nil || err != nil || before.Generation == after.Generation {
 		return
@@ -35,13 +46,13 @@ func (e *edits) take(ctx context.Context, before *images.Image, object runtime.O
 		klog.FromContext(ctx).Error(err, "an edit of an image is not recorded", "namespace", after.Namespace, "image", after.Name)
 		return
 	}
-	e.queue.Add(ctx, history.Edit{
+	e.queue.Add(ctx, Edit{
 		Image:      records.ImageKey{Namespace: after.Namespace, Name: after.Name, UID: after.UID},
 		Generation: after.Generation, Time: e.clock.Now(), User: builder.UserName(ctx), Changes: changes,
 	})
 }
 
-func (e *edits) changes(before, after *images.Image) ([]v1alpha1.InputChange, error) {
+func (e *Edits) changes(before, after *images.Image) ([]v1alpha1.InputChange, error) {
 	from, to := &v1alpha1.Image{}, &v1alpha1.Image{}
 	if err := e.scheme.Convert(before, from, nil); err != nil {
 		return nil, err

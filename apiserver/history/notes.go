@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package image
+package history
 
 import (
 	"context"
@@ -15,7 +15,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/subresource"
@@ -68,7 +67,7 @@ func (r *recorded) notes(ctx context.Context, name string, options *images.Image
 	}
 	page, err := store.Notes(ctx, subject.UID, paging)
 	if err != nil {
-		return nil, history.Error(err, notesResource, name)
+		return nil, Error(err, notesResource, name)
 	}
 	for i := range page.Items {
 		answer.Items = append(answer.Items, *noteOf(subject, &page.Items[i]))
@@ -82,7 +81,7 @@ func (r *recorded) checkNote(ctx context.Context, name string, note *images.Imag
 	if err := subresource.Invalid(images.Kind("ImageNote"), name, validation.ImageNote(note, name)); err != nil {
 		return err
 	}
-	note.NoteRecord = history.Note(&records.Note{ID: note.ID, Time: r.clock.Now(), Author: builder.UserName(ctx), Text: note.Text})
+	note.NoteRecord = Note(&records.Note{ID: note.ID, Time: r.clock.Now(), Author: builder.UserName(ctx), Text: note.Text})
 	return nil
 }
 
@@ -92,9 +91,9 @@ func (r *recorded) addNote(ctx context.Context, name string, note *images.ImageN
 	store, err := r.database.Store()
 	switch {
 	case err != nil:
-		return nil, history.Error(err, notesResource, name)
+		return nil, Error(err, notesResource, name)
 	case store == nil:
-		return nil, history.NotWithout(notesResource, name, "created")
+		return nil, NotWithout(notesResource, name, "created")
 	}
 	subject, err := r.find(ctx, store, notesResource, name, "")
 	if err != nil {
@@ -106,7 +105,7 @@ func (r *recorded) addNote(ctx context.Context, name string, note *images.ImageN
 	recorded, err := store.AddNote(ctx, subject.key(), *wanted)
 	switch {
 	case err != nil:
-		return nil, history.Error(err, notesResource, name)
+		return nil, Error(err, notesResource, name)
 	case recorded.Author != wanted.Author: // whose note is for those who may read it
 		return nil, apierrors.NewConflict(images.Resource(notesResource), name, errors.New("somebody else's note has this id"))
 	}
@@ -116,6 +115,6 @@ func (r *recorded) addNote(ctx context.Context, name string, note *images.ImageN
 func noteOf(subject *subject, recorded *records.Note) *images.ImageNote {
 	return &images.ImageNote{
 		ObjectMeta: metav1.ObjectMeta{Namespace: subject.Namespace, Name: subject.Name},
-		NoteRecord: history.Note(recorded),
+		NoteRecord: Note(recorded),
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package image
+package history
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/subresource"
@@ -35,9 +34,9 @@ func (r *recorded) changes(ctx context.Context, name string, options *images.Ima
 	}
 	page, err := store.Changes(ctx, subject.UID, paging)
 	if err != nil {
-		return nil, history.Error(err, changesResource, name)
+		return nil, Error(err, changesResource, name)
 	}
-	answer.Items, answer.Continue = history.Changes(page.Items), page.Continue
+	answer.Items, answer.Continue = Changes(page.Items), page.Continue
 	return answer, nil
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package image
+package history
 
 import (
 	"testing"
@@ -11,16 +11,16 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/images"
 )
 
-var noon = time.Date(2030, 1, 2, 12, 0, 0, 0, time.FixedZone("", 3600))
+var noonAbroad = time.Date(2030, 1, 2, 12, 0, 0, 0, time.FixedZone("", 3600))
 
 func TestDurationsAreBeforeTheFirstPage(t *testing.T) {
 	options := &images.ImageHistoryOptions{Since: "2h", Until: "2030-01-02T11:30:00+01:00"}
-	first, err := startOf(options, noon)
+	first, err := startOf(options, noonAbroad)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &historyStart{
-		Since: noon.Add(-2 * time.Hour).UTC(), Until: noon.Add(-30 * time.Minute).UTC(), Asked: [2]string{options.Since, options.Until},
+		Since: noonAbroad.Add(-2 * time.Hour).UTC(), Until: noonAbroad.Add(-30 * time.Minute).UTC(), Asked: [2]string{options.Since, options.Until},
 	}
 	if diff := cmp.Diff(want, first); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -28,7 +28,7 @@ func TestDurationsAreBeforeTheFirstPage(t *testing.T) {
 	if options.Continue, err = first.next("of the records"); err != nil {
 		t.Fatal(err)
 	}
-	second, err := startOf(options, noon.Add(time.Hour))
+	second, err := startOf(options, noonAbroad.Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,14 +38,14 @@ func TestDurationsAreBeforeTheFirstPage(t *testing.T) {
 	}
 	for _, other := range []images.ImageHistoryOptions{{Since: "3h", Until: options.Until}, {Since: "2h"}, {}} {
 		other.Continue = options.Continue
-		if start, err := startOf(&other, noon); err == nil {
+		if start, err := startOf(&other, noonAbroad); err == nil {
 			t.Errorf("%+v is of another question: got %+v", other, start)
 		}
 	}
 }
 
 func TestTheLastPageHasNoNext(t *testing.T) {
-	first, err := startOf(&images.ImageHistoryOptions{}, noon)
+	first, err := startOf(&images.ImageHistoryOptions{}, noonAbroad)
 	if err != nil || !first.Since.IsZero() || !first.Until.IsZero() {
 		t.Errorf("without a time: %+v, error %v", first, err)
 	}
@@ -56,7 +56,7 @@ func TestTheLastPageHasNoNext(t *testing.T) {
 
 // FuzzContinue reads what a client may send as continue. What is taken can be continued, and is the same then.
 func FuzzContinue(f *testing.F) {
-	start := historyStart{Since: noon.UTC()}
+	start := historyStart{Since: noonAbroad.UTC()}
 	sound, err := start.next("x")
 	if err != nil {
 		f.Fatal(err)
@@ -68,7 +68,7 @@ func FuzzContinue(f *testing.F) {
 		if text == "" {
 			return
 		}
-		read, err := startOf(&images.ImageHistoryOptions{Continue: text}, noon)
+		read, err := startOf(&images.ImageHistoryOptions{Continue: text}, noonAbroad)
 		if err != nil {
 			return
 		}
@@ -76,7 +76,7 @@ func FuzzContinue(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%+v: %v", read, err)
 		}
-		again, err := startOf(&images.ImageHistoryOptions{Continue: next}, noon)
+		again, err := startOf(&images.ImageHistoryOptions{Continue: next}, noonAbroad)
 		if err != nil || !again.Since.Equal(read.Since) || !again.Until.Equal(read.Until) || again.Continue != read.Continue {
 			t.Errorf("%+v became %+v, error %v", read, again, err)
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package image
+package history
 
 import (
 	"context"
@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/subresource"
@@ -56,9 +55,9 @@ func (r *recorded) history(ctx context.Context, name string, options *images.Ima
 		User: options.User, Since: from.Since, Until: from.Until, Paging: records.Paging{Limit: int(options.Limit), Continue: from.Continue},
 	})
 	if err != nil {
-		return nil, history.Error(err, historyResource, name)
+		return nil, Error(err, historyResource, name)
 	}
-	answer.Items = history.Builds(page.Items)
+	answer.Items = Builds(page.Items)
 	answer.Continue, err = from.next(page.Continue)
 	return answer, err
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package image
+package history
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/subresource"
@@ -46,13 +45,13 @@ func (r *recorded) stats(ctx context.Context, name string, options *images.Image
 	if store == nil {
 		return answer, nil
 	}
-	report, err := history.Report(ctx, store, subject.Namespace, subject.UID, records.Window{Since: r.clock.Now().Add(-window)})
+	report, err := Report(ctx, store, subject.Namespace, subject.UID, records.Window{Since: r.clock.Now().Add(-window)})
 	if err != nil {
-		return nil, history.Error(err, statsResource, name)
+		return nil, Error(err, statsResource, name)
 	}
 	if report != nil {
-		answer.Stats = history.Stats(&report.Stats, window)
-		answer.Health = history.Health(answer.Stats, subject.conditions())
+		answer.Stats = Stats(&report.Stats, window)
+		answer.Health = Health(answer.Stats, subject.conditions())
 	}
 	return answer, nil
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package image
+package history
 
 import (
 	"context"
@@ -10,19 +10,25 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
-	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/clock"
 
-	"goldsmith.dev/goldsmith/apiserver/history"
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/records"
 )
 
+// Subresources returns the subresources of images that read and write the records.
+func Subresources(images rest.Getter, database *Database, clock clock.PassiveClock) builder.Storages {
+	r := &recorded{images: images, database: database, clock: clock}
+	return builder.Storages{"history": r.historyView(), "stats": r.statsView(), "changes": r.changesView(), "notes": newNotesREST(r)}
+}
+
 // recorded is what the subresources that read the records have in common.
 type recorded struct {
-	images   *genericregistry.Store
-	database *history.Database
+	images   rest.Getter
+	database *Database
 	clock    clock.PassiveClock
 }
 
@@ -40,10 +46,10 @@ func (s *subject) key() records.ImageKey {
 func (r *recorded) open(ctx context.Context, resource, name string) (*records.Store, error) {
 	store, err := r.database.Store()
 	if err != nil {
-		return nil, history.Error(err, resource, name)
+		return nil, Error(err, resource, name)
 	}
 	if store == nil {
-		history.WarnOfNone(ctx)
+		WarnOfNone(ctx)
 	}
 	return store, nil
 }
@@ -76,10 +82,10 @@ func (r *recorded) find(ctx context.Context, store *records.Store, resource, nam
 // deleted finds the record of an Image that is gone. It is asked for by its name as well, because rights are given by name.
 func (r *recorded) deleted(ctx context.Context, store *records.Store, resource, name string, uid types.UID) (*subject, error) {
 	namespace := apirequest.NamespaceValue(ctx)
-	report, err := history.Report(ctx, store, namespace, uid, records.Window{Since: r.clock.Now()})
+	report, err := Report(ctx, store, namespace, uid, records.Window{Since: r.clock.Now()})
 	switch {
 	case err != nil:
-		return nil, history.Error(err, resource, name)
+		return nil, Error(err, resource, name)
 	case report == nil || report.Image.Name != name:
 		return nil, noSuchImage(name, uid)
 	}
