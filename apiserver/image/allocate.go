@@ -25,11 +25,11 @@ const maxRecentRequests = 32
 func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Image, images.BuildRequestRecord, error) {
 	var record images.BuildRequestRecord
 	write := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {
-		stored, err := stored.Image(old)
+		existing, err := stored.Image(old)
 		if err != nil {
 			return nil, err
 		}
-		image := stored.DeepCopy()
+		image := existing.DeepCopy()
 		if image.DeletionTimestamp != nil {
 			return nil, apierrors.NewConflict(images.Resource("images"), image.Name,
 				fmt.Errorf("it is being deleted, so it gets no more builds"))

@@ -59,14 +59,14 @@ func (b *bases) beginCreate(ctx context.Context, object runtime.Object, _ *metav
 }
 
 func (b *bases) beginUpdate(ctx context.Context, object, old runtime.Object, _ *metav1.UpdateOptions) (genericregistry.FinishFunc, error) {
-	stored, err := stored.Image(old)
+	existing, err := stored.Image(old)
 	if err != nil {
 		return nil, err
 	}
 	if writing, ok := ctx.Value(writingKey{}).(*writing); ok {
-		writing.before = stored
+		writing.before = existing
 	}
-	return b.begin(ctx, object, stored)
+	return b.begin(ctx, object, existing)
 }
 
 // begin takes the lock, unless an earlier try of the same write did. The store's own end of an update comes before it is

@@ -115,11 +115,11 @@ func (p *promotion) Preconditions() *metav1.Preconditions { return p.requested.P
 
 // UpdatedObject returns the stored Image with the channels that the request asks for.
 func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
-	stored, err := stored.Image(old)
+	existing, err := stored.Image(old)
 	if err != nil {
 		return nil, err
 	}
-	before, err := channelsOf(stored)
+	before, err := channelsOf(existing)
 	if err != nil {
 		return nil, err
 	}
@@ -134,11 +134,11 @@ func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runt
 	if errs := validation.ImageChannels(wanted, p.image); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(images.Kind("ImageChannels"), p.image, errs)
 	}
-	channels, err := p.resolve(ctx, stored, wanted.Channels)
+	channels, err := p.resolve(ctx, existing, wanted.Channels)
 	if err != nil {
 		return nil, err
 	}
-	image := stored.DeepCopy()
+	image := existing.DeepCopy()
 	image.ResourceVersion = wanted.ResourceVersion // compared by the store, if there is one
 	image.Status.Channels = channels
 	return image, nil

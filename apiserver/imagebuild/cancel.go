@@ -40,11 +40,11 @@ func newCancel(builds *builder.Store, scheme *runtime.Scheme, clock clock.Passiv
 // is returned as it is; so is one that has started, if another one was to supersede it.
 func (c *canceller) cancel(ctx context.Context, name string, request *images.CancelRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	cancel := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {
-		stored, err := stored.Build(old)
+		existing, err := stored.Build(old)
 		if err != nil {
 			return nil, err
 		}
-		build := stored.DeepCopy()
+		build := existing.DeepCopy()
 		switch {
 		case build.Spec.CancelRequested != nil, build.Status.Phase.Finished():
 			return build, nil

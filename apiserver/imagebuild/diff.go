@@ -87,15 +87,15 @@ func (d *differ) mayCompare(ctx context.Context, name string) error {
 
 // read reads the build that is meant: the one that is there or, by its UID, the record of one that was deleted.
 func (d *differ) read(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
-	stored, err := stored.GetBuild(ctx, d.builds, name)
+	existing, err := stored.GetBuild(ctx, d.builds, name)
 	switch {
 	case err != nil && (uid == "" || !apierrors.IsNotFound(err)):
 		return nil, err
-	case err != nil || uid != "" && stored.UID != uid:
+	case err != nil || uid != "" && existing.UID != uid:
 		return d.readRecord(ctx, name, uid)
 	}
 	build := &v1alpha1.ImageBuild{}
-	if err := d.scope.Scheme.Convert(stored, build, nil); err != nil {
+	if err := d.scope.Scheme.Convert(existing, build, nil); err != nil {
 		return nil, apierrors.NewInternalError(fmt.Errorf("comparing imagebuild %s: %w", name, err))
 	}
 	return build, nil

@@ -52,15 +52,15 @@ func checkReport(ctx context.Context, name string, report *images.BuildReport) e
 func (r *reporter) report(ctx context.Context, name string, report *images.BuildReport, options *metav1.CreateOptions) (runtime.Object, error) {
 	pod := podOfUser(ctx)
 	write := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
-		stored, err := stored.Build(old)
+		existing, err := stored.Build(old)
 		if err != nil {
 			return nil, err
 		}
-		attempt, err := reportedAttempt(stored, pod)
+		attempt, err := reportedAttempt(existing, pod)
 		if err != nil {
 			return nil, err
 		}
-		build := stored.DeepCopy()
+		build := existing.DeepCopy()
 		return build, takeReport(build, attempt, report, r.clock.Now())
 	})
 	updated, _, err := r.builds.Update(ctx, name, write, nil, nil, false, &metav1.UpdateOptions{DryRun: options.DryRun})
