@@ -40,7 +40,7 @@ N ?= 20
 LOAD ?= 2
 PACKAGE ?= ./e2e/suite
 # What generation writes to, besides zz_generated.* files.
-GENERATED := apis apiserver/images apiserver/example
+GENERATED := apis apiserver/images apiserver/example docs/reference
 
 kind := e2e/kind/cluster
 tagged = $(addsuffix :$(VERSION),$(IMAGES))
@@ -163,6 +163,7 @@ fuzz: ## Fuzz whatever reads what others write, each for FUZZTIME; what it finds
 generate: ## Regenerate everything that is generated.
 	TOOLS=$(TOOLS) apis/generate.sh
 	go test -count=1 ./cmd/goldsmith/up -run '^TestOpenAPI' -update
+	go run ./apis/reference apis/generated/openapi/v3.json > docs/reference/images-v1alpha1.md
 
 .PHONY: verify
 verify: verify-generated verify-imports verify-tidy vet lint ## Run all the checks below.
