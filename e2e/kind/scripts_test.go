@@ -176,6 +176,26 @@ func TestTheConfigurationSaysWhatWasAskedFor(t *testing.T) {
 	}
 }
 
+func TestTheNodeImageIsTheOneThatWasAskedFor(t *testing.T) {
+	const asked = "kindest/node:v1.36.4@sha256:0123"
+	c := newCheckout(t)
+	choice := func(setting string) string {
+		return "KIND_NODE=" + setting + `; source config.sh; choose_node_image; echo "$node_image"; built && echo built || echo pulled`
+	}
+	if got := c.mustBash(t, choice(asked)); got != asked+"\npulled" {
+		t.Errorf("an image: %s", got)
+	}
+	if got := c.mustBash(t, choice("pull")); !strings.HasPrefix(got, "kindest/node:") || !strings.HasSuffix(got, "\npulled") {
+		t.Errorf("pull: %s", got)
+	}
+	if got := c.mustBash(t, choice("build")); !strings.HasPrefix(got, "goldsmith/node:") || !strings.HasSuffix(got, "\nbuilt") {
+		t.Errorf("build: %s", got)
+	}
+	if _, complaints, err := c.bash(t, choice("v1.36.4")); err == nil || !strings.Contains(complaints, "KIND_NODE is 'v1.36.4'") {
+		t.Errorf("neither of them: %v: %s", err, complaints)
+	}
+}
+
 func TestTheKubeletIsToldOfCgroupV1OnlyThere(t *testing.T) {
 	for version, patches := range map[string]int{"1": 1, "2": 0} {
 		c := newCheckout(t)

@@ -24,7 +24,8 @@ is_here() {
   docker image inspect "$1" >/dev/null 2>&1
 }
 
-# KIND_NODE=pull or KIND_NODE=build forces one; what is here already is used before a registry is asked.
+# KIND_NODE=pull or KIND_NODE=build forces one, and KIND_NODE=IMAGE another one that kind takes, as for another version of
+# Kubernetes. What is here already is used before a registry is asked.
 choose_node_image() {
   local built
   built=$(built_node_image)
@@ -40,7 +41,8 @@ choose_node_image() {
         node_image=$KIND_NODE_IMAGE
       fi
       ;;
-    *) fail "KIND_NODE is '$KIND_NODE': it can be auto, pull or build" ;;
+    */*:*) KIND_NODE_IMAGE=$KIND_NODE node_image=$KIND_NODE ;;
+    *) fail "KIND_NODE is '$KIND_NODE': it can be auto, pull, build or a node image, such as kindest/node:v1.36.4" ;;
   esac
 }
 
