@@ -57,23 +57,25 @@ func TestEveryLinkOfTheDocsLeadsToAFile(t *testing.T) {
 	}
 }
 
-// pages returns the README and every page of the docs, in the order in which the README names them.
+// pages returns the README and every page that it names, in that order: those of the docs, and those beside it.
 func pages(t *testing.T) []string {
 	t.Helper()
 	readme := filepath.Join(repository, "README.md")
 	named := []string{readme}
 	for _, found := range links.FindAllStringSubmatch(read(t, readme), -1) {
-		if strings.HasPrefix(found[1], "docs/") {
+		if strings.HasSuffix(found[1], ".md") {
 			named = append(named, filepath.Join(repository, found[1]))
 		}
 	}
-	all, err := filepath.Glob(filepath.Join(repository, "docs", "*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, page := range all {
-		if !slices.Contains(named, page) {
-			t.Errorf("the README does not name %s", page)
+	for _, folder := range []string{"", "docs", "docs/*"} {
+		all, err := filepath.Glob(filepath.Join(repository, folder, "*.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, page := range all {
+			if !slices.Contains(named, page) {
+				t.Errorf("the README does not name %s", page)
+			}
 		}
 	}
 	return named
