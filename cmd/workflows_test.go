@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// workflow is what the tests look at of a workflow of GitHub Actions.
+type workflow struct {
+	Jobs map[string]struct {
+		Strategy struct {
+			Matrix struct{ Node []string }
+		}
+		Steps []struct{ Run string }
+	}
+}
+
+func readWorkflow(t *testing.T, name string) workflow {
+	t.Helper()
+	var parsed workflow
+	if err := yaml.Unmarshal([]byte(readFile(t, ".github", "workflows", name)), &parsed); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return parsed
+}
+
+func readFile(t *testing.T, path ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(append([]string{".."}, path...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestEveryChangeIsCheckedByTheScriptThatPeopleRun(t *testing.T) {
+	for _, step := range readWorkflow(t, "ci.yml").Jobs["run"].Steps {
+		if step.Run == ".ci/run" {
+			return
+		}
+	}
+	t.Error("no step of ci.yml is .ci/run")
+}
+
+// TestEveryPromisedVersionOfKubernetesIsTested compares the matrix with the oldest version that the docs promise and the newest
+// node image of kind.
+func TestEveryPromisedVersionOfKubernetesIsTested(t *testing.T) {
+	nodes := readWorkflow(t, "compatibility.yml").Jobs["kubernetes"].Strategy.Matrix.Node
+	if len(nodes) == 0 {
+		t.Fatal("compatibility.yml has no matrix of node images")
+	}
+	image := regexp.MustCompile(`^kindest/node:v(\d+\.\d+)\.\d+@sha256:[0-9a-f]{64}$`)
+	var minors []string
+	for _, node := range nodes {
+		found := image.FindStringSubmatch(node)
+		if found == nil {
+			t.Fatalf("%s is no node image of kind with a digest", node)
+		}
+		minors = append(minors, found[1])
+	}
+	if !slices.IsSorted(minors) {
+		t.Errorf("the versions are not in their order: %s", strings.Join(minors, ", "))
+	}
+	if promise := "Kubernetes " + minors[0] + " or later"; !strings.Contains(readFile(t, "docs", "cluster.md"), promise) {
+		t.Errorf("docs/cluster.md does not promise %q, and the oldest version that is tested is that", promise)
+	}
+	if newest := nodes[len(nodes)-1]; !strings.Contains(readFile(t, "e2e", "kind", "versions.env"), "KIND_NODE_IMAGE="+newest+"\n") {
+		t.Errorf("e2e/kind/versions.env does not name %s: list the images of the release of kind that it names", newest)
+	}
+}
