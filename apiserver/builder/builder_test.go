@@ -184,6 +184,12 @@ func TestAServerOfHandlersNeedsNoEtcd(t *testing.T) {
 	g.Expect(created.Data).To(HaveKeyWithValue("k", "v"))
 }
 
+// echoOfEvents is an echo of another kind: a server has one resource of each.
+type echoOfEvents struct{ echo }
+
+func (echoOfEvents) New() runtime.Object     { return &corev1.Event{} }
+func (echoOfEvents) GetSingularName() string { return "event" }
+
 func TestResourcesAreProvidedTogether(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
@@ -192,15 +198,15 @@ func TestResourcesAreProvidedTogether(t *testing.T) {
 		return builder.New("together").WithBearerToken(token, admin).
 			WithScheme(corekinds.Install).
 			WithOpenAPI("Together", "v1", corekinds.OpenAPIDefinitions).
-			WithResources(corev1.SchemeGroupVersion, []string{"configmaps", "copies"}, func(*builder.Scope) (map[string]builder.Storages, error) {
+			WithResources(corev1.SchemeGroupVersion, []string{"configmaps", "events"}, func(*builder.Scope) (map[string]builder.Storages, error) {
 				calls++
-				return map[string]builder.Storages{"configmaps": {"": echo{}}, "copies": {"": echo{}}}, nil
+				return map[string]builder.Storages{"configmaps": {"": echo{}}, "events": {"": echoOfEvents{}}}, nil
 			})
 	}
 	running, _ := start(t, server())
 	served, err := external(t, running, token).Discovery().ServerResourcesForGroupVersion("v1")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(served.APIResources).To(ConsistOf(HaveField("Name", "configmaps"), HaveField("Name", "copies")))
+	g.Expect(served.APIResources).To(ConsistOf(HaveField("Name", "configmaps"), HaveField("Name", "events")))
 	g.Expect(calls).To(Equal(1))
 
 	options, err := server().WithResources(corev1.SchemeGroupVersion, []string{"pods"}, func(*builder.Scope) (map[string]builder.Storages, error) {
