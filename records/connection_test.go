@@ -198,7 +198,9 @@ func TestAnEarlierContextDoesNotEndAConnection(t *testing.T) {
 		attempts <- ctx.Err()
 		return nil, errUnreachable
 	}, clock)
-	receive(t, attempts)
+	if err := receive(t, attempts); err != nil {
+		t.Error(err)
+	}
 	cancel()
 	step(t, clock, connectionInterval)
 	if err := receive(t, attempts); err != nil {

@@ -44,7 +44,7 @@ func run(file string) error {
 // types returns the schemas of the API's own types, by kind.
 func types() map[string]spec.Schema {
 	schemas := map[string]spec.Schema{}
-	for model, definition := range openapi.GetOpenAPIDefinitions(func(model string) spec.Ref { return spec.MustCreateRef(model) }) {
+	for model, definition := range openapi.GetOpenAPIDefinitions(spec.MustCreateRef) {
 		if name, ours := ownType(model); ours {
 			schemas[name] = definition.Schema
 			if v2, ok := definition.Schema.Extensions[common.ExtensionV2Schema].(spec.Schema); ok {

@@ -19,18 +19,18 @@ import (
 
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	return map[string]common.OpenAPIDefinition{
-		v1.Book{}.OpenAPIModelName():                          schema_builder_example_library_v1_Book(ref),
-		v1.BookList{}.OpenAPIModelName():                      schema_builder_example_library_v1_BookList(ref),
-		v1.BookSpec{}.OpenAPIModelName():                      schema_builder_example_library_v1_BookSpec(ref),
-		v1.BookStatus{}.OpenAPIModelName():                    schema_builder_example_library_v1_BookStatus(ref),
-		v2.Author{}.OpenAPIModelName():                        schema_builder_example_library_v2_Author(ref),
-		v2.Book{}.OpenAPIModelName():                          schema_builder_example_library_v2_Book(ref),
-		v2.BookList{}.OpenAPIModelName():                      schema_builder_example_library_v2_BookList(ref),
-		v2.BookSpec{}.OpenAPIModelName():                      schema_builder_example_library_v2_BookSpec(ref),
-		v2.BookStatus{}.OpenAPIModelName():                    schema_builder_example_library_v2_BookStatus(ref),
-		v2.LoanRequest{}.OpenAPIModelName():                   schema_builder_example_library_v2_LoanRequest(ref),
-		v2.LoanRequestSpec{}.OpenAPIModelName():               schema_builder_example_library_v2_LoanRequestSpec(ref),
-		v2.LoanRequestStatus{}.OpenAPIModelName():             schema_builder_example_library_v2_LoanRequestStatus(ref),
+		v1.Book{}.OpenAPIModelName():                          schema_apiserver_example_library_v1_Book(ref),
+		v1.BookList{}.OpenAPIModelName():                      schema_apiserver_example_library_v1_BookList(ref),
+		v1.BookSpec{}.OpenAPIModelName():                      schema_apiserver_example_library_v1_BookSpec(ref),
+		v1.BookStatus{}.OpenAPIModelName():                    schema_apiserver_example_library_v1_BookStatus(ref),
+		v2.Author{}.OpenAPIModelName():                        schema_apiserver_example_library_v2_Author(ref),
+		v2.Book{}.OpenAPIModelName():                          schema_apiserver_example_library_v2_Book(ref),
+		v2.BookList{}.OpenAPIModelName():                      schema_apiserver_example_library_v2_BookList(ref),
+		v2.BookSpec{}.OpenAPIModelName():                      schema_apiserver_example_library_v2_BookSpec(ref),
+		v2.BookStatus{}.OpenAPIModelName():                    schema_apiserver_example_library_v2_BookStatus(ref),
+		v2.LoanRequest{}.OpenAPIModelName():                   schema_apiserver_example_library_v2_LoanRequest(ref),
+		v2.LoanRequestSpec{}.OpenAPIModelName():               schema_apiserver_example_library_v2_LoanRequestSpec(ref),
+		v2.LoanRequestStatus{}.OpenAPIModelName():             schema_apiserver_example_library_v2_LoanRequestStatus(ref),
 		metav1.APIGroup{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_APIGroup(ref),
 		metav1.APIGroupList{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_APIGroupList(ref),
 		metav1.APIResource{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_APIResource(ref),
@@ -88,7 +88,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 	}
 }
 
-func schema_builder_example_library_v1_Book(ref common.ReferenceCallback) common.OpenAPIDefinition {
+func schema_apiserver_example_library_v1_Book(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
@@ -139,7 +139,7 @@ func schema_builder_example_library_v1_Book(ref common.ReferenceCallback) common
 	}
 }
 
-func schema_builder_example_library_v1_BookList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+func schema_apiserver_example_library_v1_BookList(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
@@ -189,7 +189,7 @@ func schema_builder_example_library_v1_BookList(ref common.ReferenceCallback) co
 	}
 }
 
-func schema_builder_example_library_v1_BookSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+func schema_apiserver_example_library_v1_BookSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
@@ -239,7 +239,7 @@ func schema_builder_example_library_v1_BookSpec(ref common.ReferenceCallback) co
 	}
 }
 
-func schema_builder_example_library_v1_BookStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+func schema_apiserver_example_library_v1_BookStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
@@ -259,7 +259,7 @@ func schema_builder_example_library_v1_BookStatus(ref common.ReferenceCallback) 
 	}
 }
 
-func schema_builder_example_library_v2_Author(ref common.ReferenceCallback) common.OpenAPIDefinition {
+func schema_apiserver_example_library_v2_Author(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
@@ -288,7 +288,7 @@ func schema_builder_example_library_v2_Author(ref common.ReferenceCallback) comm
 	}
 }
 
-func schema_builder_example_library_v2_Book(ref common.ReferenceCallback) common.OpenAPIDefinition {
+func schema_apiserver_example_library_v2_Book(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
@@ -339,7 +339,7 @@ func schema_builder_example_library_v2_Book(ref common.ReferenceCallback) common
 	}
 }
 
-func schema_builder_example_library_v2_BookList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+func schema_apiserver_example_library_v2_BookList(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
@@ -389,7 +389,7 @@ func schema_builder_example_library_v2_BookList(ref common.ReferenceCallback) co
 	}
 }
 
-func schema_builder_example_library_v2_BookSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+func schema_apiserver_example_library_v2_BookSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
@@ -457,7 +457,7 @@ func schema_builder_example_library_v2_BookSpec(ref common.ReferenceCallback) co
 	}
 }
 
-func schema_builder_example_library_v2_BookStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+func schema_apiserver_example_library_v2_BookStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
@@ -477,7 +477,7 @@ func schema_builder_example_library_v2_BookStatus(ref common.ReferenceCallback) 
 	}
 }
 
-func schema_builder_example_library_v2_LoanRequest(ref common.ReferenceCallback) common.OpenAPIDefinition {
+func schema_apiserver_example_library_v2_LoanRequest(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
@@ -528,7 +528,7 @@ func schema_builder_example_library_v2_LoanRequest(ref common.ReferenceCallback)
 	}
 }
 
-func schema_builder_example_library_v2_LoanRequestSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+func schema_apiserver_example_library_v2_LoanRequestSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
@@ -558,7 +558,7 @@ func schema_builder_example_library_v2_LoanRequestSpec(ref common.ReferenceCallb
 	}
 }
 
-func schema_builder_example_library_v2_LoanRequestStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+func schema_apiserver_example_library_v2_LoanRequestStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
