@@ -39,7 +39,7 @@ type Options struct {
 	// Every collected object costs one write: a client-side rate limit slows a large fan-out down accordingly.
 	Metadata metadata.Interface
 
-	// Workers is how many objects are judged at the same time. 0 means 8.
+	// Workers is how many objects are judged, and how many namespaces are emptied, at the same time. 0 means 8.
 	Workers int
 
 	// Clock paces retries and dates namespace conditions. Nil means the real one.
@@ -94,8 +94,8 @@ func (c *Collector) Run(ctx context.Context) error {
 	}
 	for range c.options.Workers {
 		running.Go(func() { work(ctx, owners.queue, owners.judge) })
+		running.Go(func() { work(ctx, namespaces.queue, namespaces.end) })
 	}
-	running.Go(func() { work(ctx, namespaces.queue, namespaces.end) })
 
 	<-ctx.Done()
 	owners.queue.ShutDown()
