@@ -5,7 +5,6 @@ package apiserver_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -18,13 +17,14 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/junit"
 )
 
 func TestAPIServer(t *testing.T) {
 	RegisterFailHandler(Fail)
 	suite, reporter := GinkgoConfiguration()
-	suite.Timeout = 10 * time.Minute // what waits, waits for the end of the suite
+	suite.Timeout = deadline.InProcessSuite.Deadline() // what waits, waits for the end of the suite
 	ReportAfterSuite("JUnit", junit.WriteSuite(t))
 	RunSpecs(t, "API server", suite, reporter)
 }

@@ -12,11 +12,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
-)
 
-// clusterPatience is how long all commands of the docs for a cluster may take together.
-const clusterPatience = 10 * time.Minute
+	"goldsmith.dev/goldsmith/e2e/deadline"
+)
 
 // shims stand for what would change what is tested here: make does what CI does, so it only has to know the target; an
 // overlay for the images of a registry is only asked about, and the loop that never ends only has to be there.
@@ -36,7 +34,7 @@ set -x
 // TestEveryClusterCommandOfTheDocsWorks runs those blocks of the docs that are for a cluster, in the checkout, against the
 // cluster of KUBECONFIG, where Goldsmith is installed from the images of E2E_VERSION.
 func TestEveryClusterCommandOfTheDocsWorks(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), clusterPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), deadline.Docs.Deadline())
 	defer cancel()
 	tools := t.TempDir()
 	command(ctx, t, "go build -trimpath -ldflags='-s -w' -o "+tools+"/kubectl-goldsmith ./cmd/goldsmith", "CGO_ENABLED=0")

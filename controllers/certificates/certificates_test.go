@@ -29,13 +29,13 @@ import (
 	"goldsmith.dev/goldsmith/controllers/election"
 	"goldsmith.dev/goldsmith/controllers/internal/apitest"
 	"goldsmith.dev/goldsmith/controllers/waiting"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/junit"
 )
 
 const (
 	namespace = "goldsmith-system"
 	user      = "certificates"
-	patience  = 30 * time.Second
 )
 
 var (
@@ -68,7 +68,7 @@ var permissions = sets.New(
 )
 
 func TestCertificates(t *testing.T) {
-	SetDefaultEventuallyTimeout(patience)
+	SetDefaultEventuallyTimeout(deadline.InProcess.Deadline())
 	RegisterFailHandler(Fail)
 	ReportAfterSuite("JUnit", junit.WriteSuite(t))
 	RunSpecs(t, "certificates")

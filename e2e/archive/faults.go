@@ -16,11 +16,8 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 )
-
-// lost is how long it may take Kubernetes to give a silent worker up: some 50 s until it is not ready, 60 s that pods of
-// builds tolerate that, and as much again where the controller that counts was restarted meanwhile.
-const lost = 4 * time.Minute
 
 func describeFaults(w *world) {
 	It("has each line once, although the controller is killed in the middle of it", func(ctx SpecContext) {
@@ -119,7 +116,7 @@ func isLost(ctx context.Context, w *world, name string) {
 	Eventually(ctx, func(ctx context.Context) ([]v1alpha1.BuildAttempt, error) {
 		build, err := w.Builds().Get(ctx, name, metav1.GetOptions{})
 		return build.Status.Attempts, err
-	}).WithTimeout(lost).WithPolling(time.Second).
+	}).WithTimeout(deadline.WorkerGivenUp.Deadline()).WithPolling(time.Second).
 		Should(ContainElement(HaveField("Failure", HaveValue(HaveField("Reason", v1alpha1.ReasonNodeLost)))))
 }
 

@@ -5,6 +5,8 @@ package cluster
 import (
 	"context"
 	"fmt"
+
+	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
 // archiveServer is the name, and the namespace, of the Deployment that serves the archive of logs.
@@ -38,7 +40,7 @@ func (e Environment) StopArchive(ctx context.Context) error {
 	if err := e.kubectl(ctx, "--namespace="+archiveServer, "scale", "deployment/"+archiveServer, "--replicas=0"); err != nil {
 		return err
 	}
-	return e.kubectl(ctx, "--namespace="+archiveServer, "wait", "--for=delete", "pods", "--all", "--timeout="+rollout.String())
+	return e.kubectl(ctx, "--namespace="+archiveServer, "wait", "--for=delete", "pods", "--all", "--timeout="+deadline.Rollout.Deadline().String())
 }
 
 // StartArchive brings the server back, and returns when it serves. It may be called again.
@@ -46,5 +48,5 @@ func (e Environment) StartArchive(ctx context.Context) error {
 	if err := e.kubectl(ctx, "--namespace="+archiveServer, "scale", "deployment/"+archiveServer, "--replicas=1"); err != nil {
 		return err
 	}
-	return e.kubectl(ctx, "--namespace="+archiveServer, "rollout", "status", "deployment/"+archiveServer, "--timeout="+rollout.String())
+	return e.kubectl(ctx, "--namespace="+archiveServer, "rollout", "status", "deployment/"+archiveServer, "--timeout="+deadline.Rollout.Deadline().String())
 }

@@ -11,16 +11,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-)
 
-// dumpAtMost is how long it may take to keep what there is: an API may not answer.
-const dumpAtMost = time.Minute
+	"goldsmith.dev/goldsmith/e2e/deadline"
+)
 
 // dumped are the kinds of objects that are kept.
 var dumped = []string{
@@ -40,7 +38,7 @@ func DumpOnFailure(environment func() Environment) {
 
 // Dump keeps objects, events and logs in a folder of this name among the artifacts. What cannot be had is said there.
 func (e Environment) Dump(name string) {
-	ctx, stop := context.WithTimeout(context.Background(), dumpAtMost)
+	ctx, stop := context.WithTimeout(context.Background(), deadline.Dump.Deadline())
 	defer stop()
 	directory := filepath.Join(e.Artifacts, fileName(name))
 	if err := os.MkdirAll(directory, 0o755); err != nil {

@@ -9,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -18,10 +17,9 @@ import (
 	"sigs.k8s.io/e2e-framework/klient/k8s/resources"
 	"sigs.k8s.io/e2e-framework/klient/wait"
 	"sigs.k8s.io/e2e-framework/klient/wait/conditions"
-)
 
-// rollout is how long an installation, or its removal, may take.
-const rollout = 3 * time.Minute
+	"goldsmith.dev/goldsmith/e2e/deadline"
+)
 
 // apiServiceKind is that of a registration with kube-apiserver.
 var apiServiceKind = schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}
@@ -38,7 +36,7 @@ func (e Environment) Install(ctx context.Context) error {
 
 // Uninstall deletes what the overlay has, and waits until it is gone. Where nothing is installed it does nothing.
 func (e Environment) Uninstall(ctx context.Context) error {
-	ctx, stop := context.WithTimeout(ctx, rollout)
+	ctx, stop := context.WithTimeout(ctx, deadline.Rollout.Deadline())
 	defer stop()
 	if err := e.withKustomization(func(directory string) error {
 		return e.kubectl(ctx, "delete", "-k", directory, "--ignore-not-found", "--wait")
@@ -50,14 +48,14 @@ func (e Environment) Uninstall(ctx context.Context) error {
 
 // WaitReady waits until every part of the installation is rolled out, as last applied, and its API answers.
 func (e Environment) WaitReady(ctx context.Context) error {
-	ctx, stop := context.WithTimeout(ctx, rollout)
+	ctx, stop := context.WithTimeout(ctx, deadline.Rollout.Deadline())
 	defer stop()
 	parts := []string{"statefulset/" + Etcd, "deployment/" + APIServer, "deployment/" + Controller}
 	if e.Records != nil {
 		parts = append(parts, "statefulset/"+Postgres)
 	}
 	for _, part := range parts {
-		if err := e.kubectl(ctx, "--namespace="+Namespace, "rollout", "status", part, "--timeout="+rollout.String()); err != nil {
+		if err := e.kubectl(ctx, "--namespace="+Namespace, "rollout", "status", part, "--timeout="+deadline.Rollout.Deadline().String()); err != nil {
 			return err
 		}
 	}
@@ -85,7 +83,7 @@ func (e Environment) WaitAvailable(ctx context.Context) error {
 			said = err.Error() // it may not be registered yet
 		}
 		return there, nil
-	}, wait.WithContext(ctx), wait.WithTimeout(rollout), wait.WithInterval(polling), wait.WithImmediate())
+	}, wait.WithContext(ctx), wait.WithTimeout(deadline.Rollout.Deadline()), wait.WithInterval(polling), wait.WithImmediate())
 	if err != nil {
 		return fmt.Errorf("APIService %s is not available: it says %s: %w", APIService, said, err)
 	}

@@ -20,6 +20,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
+
+	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
 // Metrics are what one process measures, by the name of the metric.
@@ -33,7 +35,7 @@ func (e Environment) AddScraper(ctx context.Context) (token string, err error) {
 	if err := e.kubectl(ctx, "apply", "-f", e.scraperManifest()); err != nil {
 		return "", err
 	}
-	err = wait.PollUntilContextTimeout(ctx, polling, rollout, true, func(ctx context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(ctx, polling, deadline.Rollout.Deadline(), true, func(ctx context.Context) (bool, error) {
 		secret, err := e.Kube().CoreV1().Secrets(Namespace).Get(ctx, scraper, metav1.GetOptions{})
 		if err != nil {
 			return false, err

@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
 // Postgres is the database of records that an installation brings along: a StatefulSet.
@@ -41,7 +43,7 @@ func (e Environment) StopRecords(ctx context.Context) error {
 	if err := e.kubectl(ctx, "--namespace="+Namespace, "scale", "statefulset/"+Postgres, "--replicas=0"); err != nil {
 		return err
 	}
-	return e.kubectl(ctx, "--namespace="+Namespace, "wait", "--for=delete", "pods", "--selector=app.kubernetes.io/name="+Postgres, "--timeout="+rollout.String())
+	return e.kubectl(ctx, "--namespace="+Namespace, "wait", "--for=delete", "pods", "--selector=app.kubernetes.io/name="+Postgres, "--timeout="+deadline.Rollout.Deadline().String())
 }
 
 // StartRecords brings the database back, and returns when it serves. It may be called again.
@@ -49,7 +51,7 @@ func (e Environment) StartRecords(ctx context.Context) error {
 	if err := e.kubectl(ctx, "--namespace="+Namespace, "scale", "statefulset/"+Postgres, "--replicas=1"); err != nil {
 		return err
 	}
-	return e.kubectl(ctx, "--namespace="+Namespace, "rollout", "status", "statefulset/"+Postgres, "--timeout="+rollout.String())
+	return e.kubectl(ctx, "--namespace="+Namespace, "rollout", "status", "statefulset/"+Postgres, "--timeout="+deadline.Rollout.Deadline().String())
 }
 
 // CrashRecords ends the database's processes at once, in the middle of whatever they do. The database comes back by itself.

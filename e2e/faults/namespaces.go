@@ -14,10 +14,8 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 )
-
-// ended is how long a namespace may take to end: Kubernetes looks again after a wait that grows to a minute.
-const ended = 2 * time.Minute
 
 // newNamespace makes a namespace with an image that is being built, and returns its name.
 func newNamespace(ctx context.Context, w *cluster.Workspace) string {
@@ -55,7 +53,7 @@ func hasEnded(ctx context.Context, w *cluster.Workspace, name string) {
 	Eventually(ctx, func(ctx context.Context) bool {
 		_, err := w.Kube.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 		return apierrors.IsNotFound(err)
-	}).WithTimeout(ended).WithPolling(time.Second).Should(BeTrue(), "namespace %s is gone", name)
+	}).WithTimeout(deadline.NamespaceTerminates.Deadline()).WithPolling(time.Second).Should(BeTrue(), "namespace %s is gone", name)
 	images, err := w.Goldsmith.ImagesV1alpha1().Images(name).List(ctx, metav1.ListOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(images.Items).To(BeEmpty())

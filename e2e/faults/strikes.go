@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
 func deleteLeader(ctx context.Context, w *cluster.Workspace) {
@@ -52,9 +53,6 @@ func killKubeAPIServer(ctx context.Context, w *cluster.Workspace) {
 	kill(ctx, w, *pod)
 }
 
-// noticed is how long the garbage collector may take to notice that there is an API no more. It looks every 30 s.
-const noticed = 40 * time.Second
-
 // unregister deletes the APIService, so that whoever asks for an owner is told 404, until even the garbage collector has
 // noticed that there is no such API. Then it applies the installation again.
 func unregister(ctx context.Context, w *cluster.Workspace) {
@@ -67,7 +65,7 @@ func unregister(ctx context.Context, w *cluster.Workspace) {
 	}).Should(BeTrue())
 	jobs := uidsOfJobs(ctx, w)
 	Consistently(ctx, func() []types.UID { return uidsOfJobs(ctx, w) }).
-		WithTimeout(noticed).WithPolling(time.Second).Should(ContainElements(jobs))
+		WithTimeout(deadline.CollectorNotices.Deadline()).WithPolling(time.Second).Should(ContainElements(jobs))
 	Expect(w.Environment.Install(ctx)).To(Succeed())
 }
 

@@ -14,11 +14,8 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 )
-
-// lost is how long it may take Kubernetes to give a silent worker up: some 50 s until it is not ready, 60 s that pods of
-// builds tolerate that, and as much again where the controller that counts was restarted meanwhile.
-const lost = 4 * time.Minute
 
 // loseWorker freezes the worker that Goldsmith can do without, and returns how to let it go on. The end of the spec does
 // so at the latest.
@@ -63,7 +60,7 @@ func buildsLostWith(ctx context.Context, w *cluster.Workspace, worker string) []
 			g.Expect(pod.DeletionTimestamp).NotTo(BeNil(), pod.Name)
 			builds = append(builds, pod.Labels[v1alpha1.LabelBuild])
 		}
-	}).WithTimeout(lost).WithPolling(time.Second).Should(Succeed())
+	}).WithTimeout(deadline.WorkerGivenUp.Deadline()).WithPolling(time.Second).Should(Succeed())
 	Expect(builds).NotTo(BeEmpty(), "builds were running on worker %s", worker)
 	return builds
 }

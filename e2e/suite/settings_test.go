@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/api"
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/kind"
 )
 
@@ -74,6 +75,8 @@ type common struct {
 	Kubeconfig string
 	LogArchive *cluster.LogArchive
 	Records    *cluster.Records
+	// Factor is that of deadlines.
+	Factor float64
 }
 
 // startArchive makes an archive of logs be in the cluster, where something may be installed.
@@ -101,6 +104,7 @@ func loadDatabase(ctx context.Context) *cluster.Records {
 // fillIn says what there is to work with, and fails where that is not enough.
 func fillIn(ctx context.Context, environment *cluster.Environment, given common) {
 	GinkgoHelper()
+	deadline.Adopt(given.Factor)
 	kubeconfig := given.Kubeconfig
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	Expect(err).NotTo(HaveOccurred())
@@ -113,7 +117,7 @@ func fillIn(ctx context.Context, environment *cluster.Environment, given common)
 		Records:    given.Records,
 		Compaction: compaction,
 		Artifacts:  inRepository(setting("E2E_ARTIFACTS", "bin/e2e")),
-		Patience:   patience,
+		Patience:   deadline.Step.Deadline(),
 	}
 	if !mayInstall() {
 		return // any cluster will do

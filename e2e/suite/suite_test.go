@@ -35,6 +35,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/archive"
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/faults"
 	"goldsmith.dev/goldsmith/e2e/kubectl"
 	"goldsmith.dev/goldsmith/e2e/monitoring"
@@ -45,14 +46,8 @@ import (
 	"goldsmith.dev/goldsmith/e2e/upgrade"
 )
 
-const (
-	// patience is how long a spec waits for one thing. It is only ever waited out where something is wrong.
-	patience = 3 * time.Minute
-	// builderStart is how long a builder may take to start on a busy cluster.
-	builderStart = 15 * time.Second
-	// compaction is how often etcd forgets, so that clients meet it.
-	compaction = 5 * time.Second
-)
+// compaction is how often etcd forgets, so that clients meet it.
+const compaction = 5 * time.Second
 
 func TestEndToEnd(t *testing.T) {
 	RegisterFailHandler(Fail)
@@ -65,7 +60,7 @@ func TestEndToEnd(t *testing.T) {
 
 	SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 		kubeconfig := startCluster(ctx)
-		started := common{Kubeconfig: kubeconfig, LogArchive: startArchive(ctx), Records: loadDatabase(ctx)}
+		started := common{Kubeconfig: kubeconfig, LogArchive: startArchive(ctx), Records: loadDatabase(ctx), Factor: deadline.Factor()}
 		fillIn(ctx, environment, started)
 		installOnce(ctx, *environment)
 		if (Labels{"api"}).MatchesLabelFilter(GinkgoLabelFilter()) {
@@ -87,8 +82,8 @@ func TestEndToEnd(t *testing.T) {
 		Describe("builds", Label("builds"), func() {
 			environment := func() builds.Environment {
 				return builds.Environment{
-					Config: environment.Config, Patience: patience, Polling: 200 * time.Millisecond,
-					BuilderStart: builderStart, Archived: environment.LogArchive != nil, Recorded: environment.Records != nil,
+					Config: environment.Config, Patience: deadline.Step.Deadline(), Polling: 200 * time.Millisecond,
+					BuilderStart: deadline.BuilderStart.Deadline(), Archived: environment.LogArchive != nil, Recorded: environment.Records != nil,
 					Kubectl: environment.Kubectl, Kueue: newKind(),
 				}
 			}
@@ -99,13 +94,14 @@ func TestEndToEnd(t *testing.T) {
 		Describe("history", Label("records"), func() { records.Specs(given) })
 		Describe("kubectl", Label("builds"), func() {
 			kubectl.Specs(func() kubectl.Environment {
-				return kubectl.Environment{Kubectl: environment.Kubectl, Patience: patience}
+				return kubectl.Environment{Kubectl: environment.Kubectl, Patience: deadline.Step.Deadline()}
 			})
 		})
 		Describe("semantics", Label("api"), func() {
-			semantics := api.Environment{Compaction: compaction, Patience: patience, Polling: 200 * time.Millisecond}
+			semantics := api.Environment{Compaction: compaction, Polling: 200 * time.Millisecond}
 			BeforeEach(func(ctx SpecContext) {
 				semantics.Config, semantics.Kubectl = environment.Config, environment.Kubectl
+				semantics.Patience = deadline.Step.Deadline()
 				semantics.Archived, semantics.Recorded = environment.LogArchive != nil, environment.Records != nil
 				if semantics.OlderKubectls == nil {
 					semantics.OlderKubectls = olderKubectls(ctx, environment.Kubeconfig)

@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/transport/spdy"
 
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
 const (
@@ -29,8 +30,6 @@ const (
 	certificates = cluster.APIServer + "-tls"
 	// port is where API servers listen.
 	port = 8443
-	// around is how long a kubelet may take to bring a changed Secret to a pod.
-	around = 3 * time.Minute
 )
 
 // renew throws the serving certificate away, and waits until there is another, from the same authority.
@@ -71,7 +70,7 @@ func served(ctx context.Context, w *cluster.Workspace, certificate *x509.Certifi
 				return "", err
 			}
 			return fingerprint(shown), nil
-		}).WithTimeout(around).WithPolling(2*time.Second).Should(Equal(fingerprint(certificate)), pod.Name)
+		}).WithTimeout(deadline.SecretReachesPod.Deadline()).WithPolling(2*time.Second).Should(Equal(fingerprint(certificate)), pod.Name)
 	}
 }
 

@@ -16,13 +16,12 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
 const (
 	// every is the time between two requests of a probe.
 	every = 200 * time.Millisecond
-	// answered is how long a request may take.
-	answered = 15 * time.Second
 	// probed is the name of the Image that requests are about. It is suspended: nobody else writes to it.
 	probed = "probe"
 )
@@ -95,7 +94,7 @@ func (p *probe) run(ctx context.Context) {
 
 // make makes one request, just once: a client that tries again would hide what this is about.
 func (p *probe) make(request request) {
-	ctx, cancel := context.WithTimeout(context.Background(), answered)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline.Answer.Deadline())
 	defer cancel()
 	start := time.Now()
 	if err := request.build(p.client).MaxRetries(0).Do(ctx).Error(); err != nil {

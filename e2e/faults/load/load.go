@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -15,13 +14,11 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
 // Builds is how many builds a load has, one for each of as many images.
 const Builds = 20
-
-// seen is how long the history of a namespace may be behind what a client can read.
-const seen = 10 * time.Second
 
 // Load is a namespace with images that are being built.
 type Load struct {
@@ -71,7 +68,7 @@ func (l *Load) Running(ctx context.Context, atLeast int) {
 func (l *Load) Succeeded(ctx context.Context) []v1alpha1.ImageBuild {
 	GinkgoHelper()
 	l.workspace.Eventually(ctx, l.unsettled).Should(BeEmpty())
-	Eventually(ctx, l.history.Violations).WithTimeout(seen).Should(BeEmpty(), l.history.String)
+	Eventually(ctx, l.history.Violations).WithTimeout(deadline.HistoryCatchesUp.Deadline()).Should(BeEmpty(), l.history.String)
 	builds, err := l.workspace.Builds().List(ctx, metav1.ListOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(builds.Items).To(HaveLen(Builds))

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/junit"
 	"goldsmith.dev/goldsmith/jobs/local/collector"
 )
@@ -24,7 +25,7 @@ import (
 func TestCollector(t *testing.T) {
 	builder.QuietLogs(GinkgoWriter)
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(time.Minute)
+	SetDefaultEventuallyTimeout(deadline.InProcess.Deadline())
 	SetDefaultEventuallyPollingInterval(10 * time.Millisecond)
 	ReportAfterSuite("JUnit", junit.WriteSuite(t))
 	RunSpecs(t, "Collector")
@@ -47,7 +48,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	var err error
 	client, err = kubernetes.NewForConfig(serverConfig)
 	Expect(err).NotTo(HaveOccurred())
-}, NodeTimeout(time.Minute))
+}, NodeTimeout(deadline.InProcess.Deadline()))
 
 // startCollector runs a collector until the spec ends, or until stop is called, and returns what it talks through.
 func startCollector() (traffic *transport, stop func()) {
