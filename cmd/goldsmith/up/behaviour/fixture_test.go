@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 	"goldsmith.dev/goldsmith/e2e/api"
 	"goldsmith.dev/goldsmith/e2e/builds"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
 // fixture is what all processes of a run know: the programs, and the servers of the first process. Its fields travel as JSON.
@@ -26,6 +27,8 @@ type fixture struct {
 	Executable string
 	// OlderKubectls are the paths of kubectl of the releases before the one that the program has in it, by minor version.
 	OlderKubectls map[string]string
+	// Factor is how many times longer work takes than on an idle machine: see deadline.Factor.
+	Factor float64
 	// Servers are the `goldsmith up` of the first process, by their flags.
 	Servers map[string]server
 }
@@ -69,7 +72,7 @@ func (f *fixture) start(name string, optionsIn func(directory string) up.Options
 	go func() { ended <- up.Run(running, options) }()
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) {
 		stop()
-		gomega.Eventually(ctx, ended).WithTimeout(patience).Should(gomega.Receive(gomega.Succeed()))
+		gomega.Eventually(ctx, ended).WithTimeout(deadline.Local.Deadline()).Should(gomega.Receive(gomega.Succeed()))
 	})
 	if f.Servers == nil {
 		f.Servers = map[string]server{}
@@ -80,7 +83,7 @@ func (f *fixture) start(name string, optionsIn func(directory string) up.Options
 	case err := <-ended:
 		ended <- nil
 		ginkgo.Fail(fmt.Sprintf("goldsmith up %s ended: %v", name, err))
-	case <-time.After(patience):
+	case <-time.After(deadline.Local.Deadline()):
 		ginkgo.Fail(fmt.Sprintf("goldsmith up %s is not ready", name))
 	}
 }
@@ -129,7 +132,7 @@ func (f *fixture) api(name string) func() api.Environment {
 		}
 		return api.Environment{
 			Config: f.config(name), Kubectl: f.kubectl(name), OlderKubectls: older,
-			Compaction: compaction, Patience: patience, Polling: polling, Archived: true, Recorded: true,
+			Compaction: compaction, Patience: deadline.Local.Deadline(), Polling: polling, Archived: true, Recorded: true,
 		}
 	}
 }

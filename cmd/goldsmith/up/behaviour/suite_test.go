@@ -20,13 +20,13 @@ import (
 	"goldsmith.dev/goldsmith/e2e/archive"
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/kubectl"
 	"goldsmith.dev/goldsmith/e2e/records"
 )
 
 const (
-	patience = 2 * time.Minute
-	polling  = 20 * time.Millisecond
+	polling = 20 * time.Millisecond
 	// workers are enough for the builds of the specs that run at the same time: most of these builds only wait.
 	workers = 24
 	// compaction is so short that specs meet the end of what can be watched from.
@@ -51,22 +51,24 @@ func TestBehaviour(t *testing.T) {
 		f.start(inMemory, func(string) up.Options { return up.Options{Memory: true} })
 		f.start(inEtcd, func(string) up.Options { return up.Options{} })
 		f.start(inFiles, func(directory string) up.Options { return up.Options{Files: filepath.Join(directory, "objects")} })
+		f.Factor = deadline.Factor()
 		text, err := json.Marshal(f)
 		gomega.Expect(err).NotTo(gomega.HaveOccurred())
 		return text
 	}, func(text []byte) {
 		gomega.Expect(json.Unmarshal(text, f)).To(gomega.Succeed())
+		deadline.Adopt(f.Factor)
 	})
 
 	ginkgo.Describe("goldsmith up --memory", func() {
 		buildsOf := func() builds.Environment {
 			return builds.Environment{
-				Config: f.config(inMemory), Patience: patience, Polling: polling, Workers: workers, Archived: true, Recorded: true,
+				Config: f.config(inMemory), Patience: deadline.Local.Deadline(), Polling: polling, Workers: workers, Archived: true, Recorded: true,
 			}
 		}
 		clusterOf := func() cluster.Environment {
 			return cluster.Environment{
-				Config: f.config(inMemory), Kubeconfig: f.Servers[inMemory].Kubeconfig, Kubectl: f.kubectl(inMemory), Patience: patience,
+				Config: f.config(inMemory), Kubeconfig: f.Servers[inMemory].Kubeconfig, Kubectl: f.kubectl(inMemory), Patience: deadline.Local.Deadline(),
 			}
 		}
 		builds.Specs(buildsOf)
@@ -74,7 +76,7 @@ func TestBehaviour(t *testing.T) {
 		archive.Specs(clusterOf)
 		records.Specs(clusterOf)
 		kubectl.Specs(func() kubectl.Environment {
-			return kubectl.Environment{Kubectl: f.kubectl(inMemory), Patience: patience}
+			return kubectl.Environment{Kubectl: f.kubectl(inMemory), Patience: deadline.Local.Deadline()}
 		})
 		api.Specs(f.api(inMemory))
 	})
