@@ -123,12 +123,11 @@ func TestWhatIsKept(t *testing.T) {
 
 func TestTheLoadEndsWhenItIsReleased(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	before := runtime.NumGoroutine()
 	release := keepBusy(2)
-	if running := runtime.NumGoroutine(); running != before+2 {
-		t.Errorf("%d goroutines instead of %d", running, before+2)
+	if cpus := runtime.GOMAXPROCS(0); cpus < 3 {
+		t.Errorf("a load of two leaves nothing of %d CPUs to the runs", cpus)
 	}
-	release()
+	release() // returns when the load has ended
 	keepBusy(0)()
 }
 
