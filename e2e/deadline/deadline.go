@@ -15,13 +15,14 @@ type Wait struct {
 	Work time.Duration
 }
 
-// Deadline returns how long to wait on this machine.
+// Deadline returns how long to wait on this machine, in whole seconds: some are timeouts of builds, which have no fractions.
 func (w Wait) Deadline() time.Duration {
 	return w.times(Factor())
 }
 
 func (w Wait) times(factor float64) time.Duration {
-	return w.Timers + time.Duration(factor*float64(w.Work))
+	exact := w.Timers + time.Duration(factor*float64(w.Work))
+	return (exact + time.Second - 1).Truncate(time.Second)
 }
 
 // Waits of specs against one process.
