@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"strings"
 
 	"goldsmith.dev/goldsmith/e2e/kind"
 )
@@ -66,4 +67,11 @@ func (k kindNodes) Run(ctx context.Context, node string, command ...string) ([]b
 		return output, fmt.Errorf("running %v on node %s: %w: %s", command, node, err, complaints.Bytes())
 	}
 	return output, nil
+}
+
+// KillContainer ends the processes of a container on a node the way a crash does, without a word. The ID is that of a container status.
+func (e Environment) KillContainer(ctx context.Context, node, containerID string) error {
+	_, id, _ := strings.Cut(containerID, "://")
+	_, err := e.Nodes.Run(ctx, node, "sh", "-c", `kill -KILL "$(crictl inspect --output go-template --template '{{.info.pid}}' "$0")"`, id)
+	return err
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
@@ -54,7 +56,23 @@ func (e Environment) StartRecords(ctx context.Context) error {
 	return e.kubectl(ctx, "--namespace="+Namespace, "rollout", "status", "statefulset/"+Postgres, "--timeout="+deadline.Rollout.Deadline().String())
 }
 
-// CrashRecords ends the database's processes at once, in the middle of whatever they do. The database comes back by itself.
+// CrashRecords ends the database's processes at once, in the middle of whatever they do. The database comes back by itself, in another
+// pod. The pod is not deleted by force: the next one would then start beside processes that still run, and two of them destroy the
+// data that they share.
 func (e Environment) CrashRecords(ctx context.Context) error {
-	return e.kubectl(ctx, "--namespace="+Namespace, "delete", "pods", "--selector=app.kubernetes.io/name="+Postgres, "--grace-period=0", "--force")
+	pods, err := e.Kube().CoreV1().Pods(Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + Postgres})
+	if err != nil {
+		return fmt.Errorf("list pods of %s: %w", Postgres, err)
+	}
+	for _, pod := range pods.Items {
+		for _, container := range pod.Status.ContainerStatuses {
+			if container.State.Running == nil {
+				continue // it has crashed already
+			}
+			if err := e.KillContainer(ctx, pod.Spec.NodeName, container.ContainerID); err != nil {
+				return fmt.Errorf("kill container %s of pod %s: %w", container.Name, pod.Name, err)
+			}
+		}
+	}
+	return e.kubectl(ctx, "--namespace="+Namespace, "delete", "pods", "--selector=app.kubernetes.io/name="+Postgres, "--wait=false")
 }

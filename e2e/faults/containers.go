@@ -4,7 +4,6 @@ package faults
 
 import (
 	"context"
-	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -29,10 +28,7 @@ func kill(ctx context.Context, w *cluster.Workspace, pods ...corev1.Pod) {
 	for _, pod := range pods {
 		Expect(pod.Status.ContainerStatuses).NotTo(BeEmpty(), pod.Name)
 		for _, container := range pod.Status.ContainerStatuses {
-			_, id, _ := strings.Cut(container.ContainerID, "://")
-			_, err := w.Environment.Nodes.Run(ctx, pod.Spec.NodeName, "sh", "-c",
-				`kill -KILL "$(crictl inspect --output go-template --template '{{.info.pid}}' "$0")"`, id)
-			Expect(err).NotTo(HaveOccurred(), pod.Name)
+			Expect(w.Environment.KillContainer(ctx, pod.Spec.NodeName, container.ContainerID)).To(Succeed(), pod.Name)
 		}
 	}
 	for _, pod := range pods {
