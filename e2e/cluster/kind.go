@@ -69,9 +69,18 @@ func (k kindNodes) Run(ctx context.Context, node string, command ...string) ([]b
 	return output, nil
 }
 
-// KillContainer ends the processes of a container on a node the way a crash does, without a word. The ID is that of a container status.
+// killScript kills until the container has ended. One that ends by itself meanwhile has no process any more: its PID is then 0, and
+// to kill that would kill the shell.
+const killScript = `
+while running=$(crictl ps --quiet --no-trunc --state running --id "$0") || exit; test -n "$running"; do
+  pid=$(crictl inspect --output go-template --template '{{.info.pid}}' "$0") && test "$pid" -gt 0 && kill -KILL "$pid"
+  sleep 0.1
+done`
+
+// KillContainer ends the processes of a container on a node the way a crash does, without a word, and waits for their end. One that
+// has ended is no error. The ID is that of a container status.
 func (e Environment) KillContainer(ctx context.Context, node, containerID string) error {
 	_, id, _ := strings.Cut(containerID, "://")
-	_, err := e.Nodes.Run(ctx, node, "sh", "-c", `kill -KILL "$(crictl inspect --output go-template --template '{{.info.pid}}' "$0")"`, id)
+	_, err := e.Nodes.Run(ctx, node, "sh", "-c", killScript, id)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"goldsmith.dev/goldsmith/e2e/deadline"
 )
@@ -56,23 +57,31 @@ func (e Environment) StartRecords(ctx context.Context) error {
 	return e.kubectl(ctx, "--namespace="+Namespace, "rollout", "status", "statefulset/"+Postgres, "--timeout="+deadline.Rollout.Deadline().String())
 }
 
-// CrashRecords ends the database's processes at once, in the middle of whatever they do. The database comes back by itself, in another
-// pod. The pod is not deleted by force: the next one would then start beside processes that still run, and two of them destroy the
-// data that they share.
+// CrashRecords waits for a database that runs, and ends its processes at once, in the middle of whatever they do. The database comes
+// back by itself, in another pod. The pod is not deleted by force: the next one would then start beside processes that still run, and
+// two of them destroy the data that they share.
 func (e Environment) CrashRecords(ctx context.Context) error {
-	pods, err := e.Kube().CoreV1().Pods(Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + Postgres})
-	if err != nil {
-		return fmt.Errorf("list pods of %s: %w", Postgres, err)
-	}
-	for _, pod := range pods.Items {
-		for _, container := range pod.Status.ContainerStatuses {
-			if container.State.Running == nil {
-				continue // it has crashed already
-			}
-			if err := e.KillContainer(ctx, pod.Spec.NodeName, container.ContainerID); err != nil {
-				return fmt.Errorf("kill container %s of pod %s: %w", container.Name, pod.Name, err)
+	pods := e.Kube().CoreV1().Pods(Namespace)
+	err := wait.PollUntilContextTimeout(ctx, polling, deadline.Rollout.Deadline(), true, func(ctx context.Context) (bool, error) {
+		list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + Postgres})
+		if err != nil {
+			return false, err
+		}
+		for _, pod := range list.Items {
+			for _, container := range pod.Status.ContainerStatuses {
+				if pod.DeletionTimestamp != nil || container.State.Running == nil {
+					continue // it has crashed, or has not started
+				}
+				if err := e.KillContainer(ctx, pod.Spec.NodeName, container.ContainerID); err != nil {
+					return false, err
+				}
+				return true, pods.Delete(ctx, pod.Name, metav1.DeleteOptions{})
 			}
 		}
+		return false, nil
+	})
+	if err != nil {
+		return fmt.Errorf("crash %s: %w", Postgres, err)
 	}
-	return e.kubectl(ctx, "--namespace="+Namespace, "delete", "pods", "--selector=app.kubernetes.io/name="+Postgres, "--wait=false")
+	return nil
 }

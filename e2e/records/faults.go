@@ -56,7 +56,7 @@ func describeFaults(w *world) {
 		for i := range many {
 			_, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: fmt.Sprint("request ", i)}, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
-			if i%5 == 4 {
+			if i%10 == 9 {
 				Expect(w.Environment.CrashRecords(ctx)).To(Succeed())
 			}
 		}
