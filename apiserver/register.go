@@ -4,6 +4,13 @@
 //
 // This is the one place where a resource is registered, and where it gets the stores of others. How a server is assembled
 // and run is package builder's, and what a resource does is that of its own folder.
+//
+// A subresource is served by the folder of its resource, in a file of its own name, but for these:
+//
+//	imagebuilds/log                          buildlog
+//	images/history, stats, changes, notes    history
+//	images/plan                              imageplan, because a plan is also a resource
+//	imagebuilds/rerun                        image, because the Image allocates the new build
 package apiserver
 
 import (

@@ -2,6 +2,6 @@
 
 // Package buildlog serves the logs of builds: those of one attempt or, followed, of all attempts one after the other.
 //
-// A log is read from the pod of its attempt while the pod has it, and then from the archive, if there is one. A follower is
-// switched from the pod to the archive without noticing: see handover.
+// A log that is whole in the archive is read there, and any other from the pod of its attempt. A follower whose pod is lost is
+// switched to the archive without noticing: see handover.
 package buildlog

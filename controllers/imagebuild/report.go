@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/podlog"
 )
 
 const (
@@ -43,7 +44,7 @@ func (r *reconciler) readLogTail(ctx context.Context, pod *corev1.Pod) string {
 	ctx, cancel := context.WithTimeout(ctx, logTailTimeout)
 	defer cancel()
 	lines := int64(logTailLines)
-	stream, err := r.Kube.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{TailLines: &lines}).Stream(ctx)
+	stream, err := podlog.Open(ctx, r.Kube.CoreV1().Pods(pod.Namespace), pod.Name, corev1.PodLogOptions{TailLines: &lines})
 	if err != nil {
 		return ""
 	}

@@ -95,7 +95,7 @@ func (o Observed) prevented(reason v1alpha1.TriggerReason, status *v1alpha1.Imag
 		return prevention{v1alpha1.ReasonSuspended, "triggers.onBaseChange is false: ask for a build"}
 	case reason == v1alpha1.TriggerBaseChange && o.tooManyFailures(status):
 		return prevention{v1alpha1.ReasonTooManyFailures, fmt.Sprintf("%d builds in a row have failed: change the spec, or ask for a build that succeeds", status.ConsecutiveFailures)}
-	case reason != v1alpha1.TriggerBaseChange && !*triggers.OnSpecChange:
+	case (reason == v1alpha1.TriggerCreated || reason == v1alpha1.TriggerSpecChange) && !*triggers.OnSpecChange:
 		return prevention{v1alpha1.ReasonSuspended, "triggers.onSpecChange is false: ask for a build"}
 	}
 	return prevention{}
