@@ -40,12 +40,13 @@ func run(out io.Writer, folder string, packages, markdown bool) error {
 		return err
 	}
 	targets := readTargets(suites, directory)
-	tables := []table{tableOfTargets(targets), tableOfSlowest(targets, slowest)}
-	if packages {
-		tables = append(tables, tableOfPackages(targets))
-	}
+	tables := []table{tableOfTargets(targets)}
 	if failed := tableOfFailed(targets); len(failed.rows) > 0 {
 		tables = append(tables, failed)
+	}
+	tables = append(tables, tableOfSlowest(targets, slowest))
+	if packages {
+		tables = append(tables, tableOfPackages(targets))
 	}
 	for number, table := range tables {
 		if number > 0 {

@@ -12,12 +12,13 @@ import (
 	"text/tabwriter"
 )
 
-// widest is how many characters of a cell text output shows. Markdown has all of them.
-const widest = 110
+// Text output cuts cells to this many characters, those of reasons to more. Markdown has all of them.
+const widest, widestReason = 110, 400
 
 type table struct {
 	header []string
 	rows   [][]string
+	widest int // of a cell; 0 is the constant
 }
 
 func tableOfTargets(targets []target) table {
@@ -56,10 +57,18 @@ func nodesOf(targets []target) []located {
 	return nodes
 }
 
-// tableOfSlowest has nodes that set up specs, too: they may take longer than any spec.
+// tableOfSlowest has nodes that set up specs, too: they may take longer than any spec. Each process has such a node, and the slowest
+// of them is shown.
 func tableOfSlowest(targets []target, count int) table {
 	nodes := nodesOf(targets)
 	slices.SortStableFunc(nodes, func(a, b located) int { return cmp.Compare(b.seconds, a.seconds) })
+	shown := map[[3]string]bool{}
+	nodes = slices.DeleteFunc(nodes, func(n located) bool {
+		key := [3]string{n.target, n.pkg, n.name}
+		again := shown[key] && !n.spec
+		shown[key] = true
+		return again
+	})
 	t := table{header: []string{"seconds", "target", "package", "slowest specs"}}
 	for _, node := range nodes[:min(count, len(nodes))] {
 		t.rows = append(t.rows, []string{fmt.Sprintf("%.1f", node.seconds), node.target, node.pkg, node.name})
@@ -95,7 +104,7 @@ func tableOfPackages(targets []target) table {
 }
 
 func tableOfFailed(targets []target) table {
-	t := table{header: []string{"target", "package", "failed specs", "reason"}}
+	t := table{header: []string{"target", "package", "failed specs", "reason"}, widest: widestReason}
 	for _, node := range nodesOf(targets) {
 		if node.failure != "" {
 			t.rows = append(t.rows, []string{node.target, node.pkg, node.name, node.failure})
@@ -109,14 +118,14 @@ func (t table) writeText(out io.Writer) {
 	for _, row := range slices.Concat([][]string{t.header}, t.rows) {
 		cells := make([]string, len(row))
 		for i, cell := range row {
-			cells[i] = cut(strings.ReplaceAll(cell, "\t", " "))
+			cells[i] = cut(strings.ReplaceAll(cell, "\t", " "), cmp.Or(t.widest, widest))
 		}
 		_, _ = fmt.Fprintln(writer, strings.Join(cells, "\t"))
 	}
 	_ = writer.Flush()
 }
 
-func cut(cell string) string {
+func cut(cell string, widest int) string {
 	if runes := []rune(cell); len(runes) > widest {
 		return string(runes[:widest-1]) + "…"
 	}

@@ -135,6 +135,7 @@ func TestTables(t *testing.T) {
 		"verify": {{Name: ofMake, Seconds: 59.6, Cases: []junit.Case{{Name: "verify"}}}},
 		"e2e": {{Name: "cluster", Package: "/src/e2e/suite", Seconds: 12, Cases: []junit.Case{
 			{Name: "[BeforeSuite]", Seconds: 9},
+			{Name: "[BeforeSuite]", Seconds: 8},
 			{Name: "[It] " + strings.Repeat("long ", 40), Seconds: 2, Failure: &junit.Message{Short: "too late"}},
 			{Name: "[It] fast", Seconds: 0.5},
 		}}},
@@ -147,14 +148,14 @@ func TestTables(t *testing.T) {
 	tableOfSlowest(targets[2:], 2).writeMarkdown(&text)
 	want := `target  result  specs  failed  seconds  spec-seconds
 verify  passed  0      0       60       0
-e2e     failed  2      1       12       12
+e2e     failed  2      1       12       20
 zoo     passed  1      0       0        0
 seconds  target  package    slowest specs
 9.0      e2e     e2e/suite  [BeforeSuite]
 2.0      e2e     e2e/suite  ` + strings.Repeat("long ", 40)[:widest-1] + `…
 | spec-seconds | specs | target | package |
 | --- | --- | --- | --- |
-| 11.5 | 2 | e2e | e2e/suite |
+| 19.5 | 2 | e2e | e2e/suite |
 | 0.2 | 1 | zoo | zoo |
 target  package  failed specs  reason
 | seconds | target | package | slowest specs |
