@@ -57,8 +57,9 @@ var (
 	// SecretReachesPod is how long the kubelet takes to write a changed Secret to the volume of a running pod: it synchronizes a
 	// pod every 60 to 90 s, from a cache that is up to 60 s old.
 	SecretReachesPod = Wait{Timers: 150 * time.Second, Work: 30 * time.Second}
-	// HistoryCatchesUp is how far the recorded history of a namespace may be behind what a client reads.
-	HistoryCatchesUp = Wait{Work: 10 * time.Second}
+	// HistoryCatchesUp is how far the recorded history of a namespace may be behind what a client reads. A watch that hears of
+	// nothing is trusted for 20 s, and the list after it has 10 s.
+	HistoryCatchesUp = Wait{Timers: 30 * time.Second, Work: 10 * time.Second}
 	// Answer is how long one request of the upgrade probe may take: it may meet an API server that has just stopped.
 	Answer = Wait{Work: 15 * time.Second}
 	// Dump is how long what is kept of a failed spec takes to collect.
