@@ -12,20 +12,20 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/records"
 )
 
 // Edits has what is changed in the specs of Images recorded. It is told of what is written already, so it cannot fail.
 type Edits struct {
-	queue  *Queue // nil if nothing is recorded
-	scheme *runtime.Scheme
-	clock  clock.PassiveClock
+	queue *Queue // nil if nothing is recorded
+	clock clock.PassiveClock
 }
 
 // NewEdits takes edits to a queue; nil is nowhere.
-func NewEdits(queue *Queue, scheme *runtime.Scheme, clock clock.PassiveClock) *Edits {
-	return &Edits{queue: queue, scheme: scheme, clock: clock}
+func NewEdits(queue *Queue, clock clock.PassiveClock) *Edits {
+	return &Edits{queue: queue, clock: clock}
 }
 
 // Close has what is still to be recorded written.
@@ -41,7 +41,7 @@ func (e *Edits) Take(ctx context.Context, before *images.Image, object runtime.O
 	if e.queue == nil || before == nil || err != nil || before.Generation == after.Generation {
 		return
 	}
-	changes, err := e.changes(before, after)
+	changes, err := changesBetween(before, after)
 	if err != nil {
 		klog.FromContext(ctx).Error(err, "an edit of an image is not recorded", "namespace", after.Namespace, "image", after.Name)
 		return
@@ -52,12 +52,13 @@ func (e *Edits) Take(ctx context.Context, before *images.Image, object runtime.O
 	})
 }
 
-func (e *Edits) changes(before, after *images.Image) ([]v1alpha1.InputChange, error) {
-	from, to := &v1alpha1.Image{}, &v1alpha1.Image{}
-	if err := e.scheme.Convert(before, from, nil); err != nil {
+func changesBetween(before, after *images.Image) ([]v1alpha1.InputChange, error) {
+	from, err := convert.PublicImage(before)
+	if err != nil {
 		return nil, err
 	}
-	if err := e.scheme.Convert(after, to, nil); err != nil {
+	to, err := convert.PublicImage(after)
+	if err != nil {
 		return nil, err
 	}
 	return specChanges(&from.Spec, &to.Spec)

@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/apiserver/subresource"
@@ -198,9 +199,5 @@ func (p *promotion) successful(ctx context.Context, image *images.Image, name st
 
 // digestOf is the digest of artifacts as it counts for Images that are based on them.
 func digestOf(artifacts []images.Artifact) string {
-	public := make([]v1alpha1.Artifact, len(artifacts))
-	for i, artifact := range artifacts {
-		public[i] = v1alpha1.Artifact(artifact)
-	}
-	return inputs.ArtifactsDigest(public)
+	return inputs.ArtifactsDigest(convert.PublicArtifacts(artifacts))
 }

@@ -10,6 +10,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/images/convert"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -76,19 +77,5 @@ func merged(parameters, overrides []images.Parameter) []images.Parameter {
 	if len(overrides) == 0 {
 		return parameters
 	}
-	return converted[images.Parameter](inputs.WithParameters(
-		converted[v1alpha1.Parameter](parameters), converted[v1alpha1.Parameter](overrides)))
-}
-
-// parameter is a Parameter of the hub or of the API: they have the same fields.
-type parameter interface {
-	images.Parameter | v1alpha1.Parameter
-}
-
-func converted[To, From parameter](parameters []From) []To {
-	all := make([]To, len(parameters))
-	for i, parameter := range parameters {
-		all[i] = To(parameter)
-	}
-	return all
+	return convert.HubParameters(inputs.WithParameters(convert.PublicParameters(parameters), convert.PublicParameters(overrides)))
 }

@@ -23,6 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/subresource"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -74,11 +75,11 @@ func checkParameters(image *images.Image, request *images.BuildRequest) error {
 
 // rerun returns the build of a request to run an earlier build of an Image again. That Image must still be there.
 func (r *instantiateREST) rerun(ctx context.Context, earlier *images.ImageBuild, request *images.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
-	public := &v1alpha1.ImageBuild{}
-	if err := r.scope.Scheme.Convert(earlier, public, nil); err != nil {
+	public, err := convert.PublicImageBuild(earlier)
+	if err != nil {
 		return nil, apierrors.NewInternalError(fmt.Errorf("rerunning imagebuild %s: %w", earlier.Name, err))
 	}
-	pinned := (*images.PinnedInputs)(inputs.Pinned(public))
+	pinned := convert.HubPinnedInputs(inputs.Pinned(public))
 	build, err := r.run(ctx, &instantiation{
 		image: earlier.Spec.ImageRef.Name, uid: earlier.Spec.ImageRef.UID, requestID: request.RequestID, options: options,
 		check: func(*images.Image) error { return nil }, // it was a valid build before

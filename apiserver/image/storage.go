@@ -68,7 +68,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 	}
 	maps.Copy(storages, history.Subresources(store.Store, options.Records, options.Clock))
 	bases.images = store.Store
-	main := &Store{Store: store, instantiate: instantiate, edits: history.NewEdits(options.Edits, scope.Scheme, options.Clock)}
+	main := &Store{Store: store, instantiate: instantiate, edits: history.NewEdits(options.Edits, options.Clock)}
 	main.BeginCreate, main.BeginUpdate = bases.beginCreate, bases.beginUpdate
 	storages[""] = main
 	return main, storages, nil

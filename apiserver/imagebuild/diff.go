@@ -21,6 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/apiserver/subresource"
@@ -58,8 +59,8 @@ func (d *differ) compare(ctx context.Context, name string, options *images.Image
 	if err != nil {
 		return nil, err
 	}
-	answer := &images.ImageBuildDiff{}
-	if err := d.scope.Scheme.Convert(difference(from, to), answer, nil); err != nil {
+	answer, err := convert.HubImageBuildDiff(difference(from, to))
+	if err != nil {
 		return nil, apierrors.NewInternalError(fmt.Errorf("comparing imagebuilds %s and %s: %w", from.Name, to.Name, err))
 	}
 	return answer, nil
@@ -94,8 +95,8 @@ func (d *differ) read(ctx context.Context, name string, uid types.UID) (*v1alpha
 	case err != nil || uid != "" && existing.UID != uid:
 		return d.readRecord(ctx, name, uid)
 	}
-	build := &v1alpha1.ImageBuild{}
-	if err := d.scope.Scheme.Convert(existing, build, nil); err != nil {
+	build, err := convert.PublicImageBuild(existing)
+	if err != nil {
 		return nil, apierrors.NewInternalError(fmt.Errorf("comparing imagebuild %s: %w", name, err))
 	}
 	return build, nil

@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/image"
 	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/images/convert"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/trigger"
@@ -61,8 +62,8 @@ func (p *planner) refuse(given *images.Image, hidden *v1alpha1.BuildFailure) (*i
 
 // describe returns the plan of an Image, with its spec as it is given.
 func (p *planner) describe(given *images.Image, decide func(image *v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error)) (*images.ImagePlan, error) {
-	image := &v1alpha1.Image{}
-	if err := p.scope.Scheme.Convert(given.DeepCopy(), image, nil); err != nil { // a copy: the storage shares what it returns
+	image, err := convert.PublicImage(given.DeepCopy()) // a copy: the storage shares what it returns
+	if err != nil {
 		return nil, fmt.Errorf("planning image %s: %w", given.Name, err)
 	}
 	v1alpha1.SetObjectDefaults_Image(image) // it has them, unless it was stored before there was such a field
@@ -75,8 +76,8 @@ func (p *planner) describe(given *images.Image, decide func(image *v1alpha1.Imag
 		Spec:       image.Spec,
 		Status:     *status,
 	}
-	answer := &images.ImagePlan{}
-	if err := p.scope.Scheme.Convert(plan, answer, nil); err != nil {
+	answer, err := convert.HubImagePlan(plan)
+	if err != nil {
 		return nil, fmt.Errorf("planning image %s: %w", given.Name, err)
 	}
 	return answer, nil

@@ -19,6 +19,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
@@ -107,8 +108,7 @@ func (p *planner) base(ctx context.Context, name string) (*v1alpha1.Image, error
 	case err != nil:
 		return nil, err
 	}
-	base := &v1alpha1.Image{}
-	return base, p.scope.Scheme.Convert(found, base, nil)
+	return convert.PublicImage(found)
 }
 
 // buildsOf are an Image's own, in the order of their numbers.
@@ -120,8 +120,12 @@ func (p *planner) buildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alph
 	if err != nil {
 		return nil, err
 	}
-	list := &v1alpha1.ImageBuildList{}
-	if err := p.scope.Scheme.Convert(object, list, nil); err != nil {
+	found, err := stored.Builds(object)
+	if err != nil {
+		return nil, err
+	}
+	list, err := convert.PublicImageBuilds(found)
+	if err != nil {
 		return nil, fmt.Errorf("listing builds of image %s: %w", image.Name, err)
 	}
 	slices.SortFunc(list.Items, func(a, b v1alpha1.ImageBuild) int {

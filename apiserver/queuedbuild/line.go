@@ -13,7 +13,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
-	conversions "goldsmith.dev/goldsmith/apiserver/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/images/convert"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
@@ -41,8 +41,8 @@ func (l *line) builds(ctx context.Context) ([]*images.QueuedBuild, error) {
 		if build.Status.Finished {
 			continue
 		}
-		public := &v1alpha1.ImageBuild{}
-		if err := conversions.Convert_images_ImageBuild_To_v1alpha1_ImageBuild(build, public, nil); err != nil {
+		public, err := convert.PublicImageBuild(build)
+		if err != nil {
 			return nil, fmt.Errorf("imagebuild %s/%s: %w", build.Namespace, build.Name, err)
 		}
 		if view, ok := queue.Of(public); ok {

@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
@@ -66,9 +67,9 @@ func storedBuilds(ctx context.Context, builds *imagebuild.Store) (*images.ImageB
 	if err != nil {
 		return nil, err // with its status
 	}
-	list, ok := found.(*images.ImageBuildList)
-	if !ok {
-		return nil, apierrors.NewInternalError(fmt.Errorf("queuedbuilds: imagebuilds are a %T", found))
+	list, err := stored.Builds(found)
+	if err != nil {
+		return nil, apierrors.NewInternalError(fmt.Errorf("queuedbuilds: %w", err))
 	}
 	return list, nil
 }

@@ -32,6 +32,15 @@ func Build(object runtime.Object) (*images.ImageBuild, error) {
 	return build, nil
 }
 
+// Builds returns an object as the list of ImageBuilds that it is.
+func Builds(object runtime.Object) (*images.ImageBuildList, error) {
+	builds, ok := object.(*images.ImageBuildList)
+	if !ok {
+		return nil, fmt.Errorf("expected an ImageBuildList, not a %T", object)
+	}
+	return builds, nil
+}
+
 // GetImage reads an Image of the namespace of ctx.
 func GetImage(ctx context.Context, store rest.Getter, name string) (*images.Image, error) {
 	object, err := store.Get(ctx, name, &metav1.GetOptions{})

@@ -11,7 +11,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
-	conversion "goldsmith.dev/goldsmith/apiserver/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/images/convert"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
@@ -39,8 +39,8 @@ func TestTheLargestValidInputsReachTheBuilder(t *testing.T) {
 			largest.Source = &images.Source{Inline: &images.InlineSource{Files: files}}
 			expectPaths(t, DirectImageBuild(build, nil), nil)
 
-			public := &v1alpha1.ImageBuild{}
-			if err := conversion.Convert_images_ImageBuild_To_v1alpha1_ImageBuild(build, public, nil); err != nil {
+			public, err := convert.PublicImageBuild(build)
+			if err != nil {
 				t.Fatal(err)
 			}
 			job, err := render.Job(public, 20, inputs.Builder{Image: "example.com/builder"})

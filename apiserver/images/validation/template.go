@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/images/convert"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -47,7 +47,7 @@ func validateTemplate(template *images.BuildTemplate, path *field.Path) field.Er
 
 // validateTemplateSize keeps the copy of a template in every build small.
 func validateTemplateSize(template *images.BuildTemplate, path *field.Path) field.ErrorList {
-	encoded, err := inputs.CanonicalJSON((*v1alpha1.BuildTemplate)(template))
+	encoded, err := inputs.CanonicalJSON(convert.PublicTemplate(template))
 	if err != nil {
 		return field.ErrorList{field.InternalError(path, err)}
 	}
