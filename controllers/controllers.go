@@ -30,10 +30,10 @@ import (
 	"goldsmith.dev/goldsmith/controllers/imagebuild"
 	"goldsmith.dev/goldsmith/controllers/logarchive"
 	"goldsmith.dev/goldsmith/controllers/metrics"
+	"goldsmith.dev/goldsmith/controllers/outages"
 	admission "goldsmith.dev/goldsmith/controllers/queue"
 	"goldsmith.dev/goldsmith/controllers/reconciliation"
 	"goldsmith.dev/goldsmith/controllers/records"
-	"goldsmith.dev/goldsmith/controllers/waiting"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
@@ -56,7 +56,7 @@ type Options struct {
 	// HealthAddress serves /healthz and /readyz, as host:port. Defaults to none.
 	HealthAddress string
 	// Waiting says what is waited for. Defaults to one of its own.
-	Waiting *waiting.Reporter
+	Outages *outages.Monitor
 	// Metrics says where /metrics, with the metrics of controller-runtime's registry, is served. Defaults to nowhere.
 	Metrics server.Options
 	// Queue limits how many builds are active. Defaults to no limits.
@@ -84,10 +84,10 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 	if options.Registerer == nil {
 		options.Registerer = prometheus.NewRegistry()
 	}
-	if options.Waiting == nil {
-		options.Waiting = waiting.NewReporter(options.Logger, options.Clock)
+	if options.Outages == nil {
+		options.Outages = outages.NewMonitor(options.Logger, options.Clock)
 	}
-	options.Config = options.Waiting.Watch(options.Config)
+	options.Config = options.Outages.Watch(options.Config)
 	settings := ctrl.Options{
 		Scheme:                 scheme,
 		MapperProvider:         caches.Mapper,
@@ -99,7 +99,7 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 		Controller: config.Controller{SkipNameValidation: new(true)},
 	}
 	if options.Election != nil {
-		if err := options.Election.AddTo(&settings, options.Config, component, options.Waiting); err != nil {
+		if err := options.Election.AddTo(&settings, options.Config, component, options.Outages); err != nil {
 			return nil, err
 		}
 	}
@@ -107,7 +107,7 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the manager: %w", err)
 	}
-	if err := addChecks(mgr, options.Waiting); err != nil {
+	if err := addChecks(mgr, options.Outages); err != nil {
 		return nil, err
 	}
 	if err := caches.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {

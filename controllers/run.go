@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
-	"goldsmith.dev/goldsmith/controllers/waiting"
+	"goldsmith.dev/goldsmith/controllers/outages"
 )
 
 // cacheLimit is how long controllers that are to stop may take to fill their caches first.
@@ -42,8 +42,8 @@ func Run(ctx context.Context, controllers manager.Manager) error {
 }
 
 // addChecks has a manager be healthy while it runs, and ready once its caches are full.
-func addChecks(mgr manager.Manager, reporter *waiting.Reporter) error {
-	full := &signpost{reporter: reporter}
+func addChecks(mgr manager.Manager, monitor *outages.Monitor) error {
+	full := &cachesCheck{monitor: monitor}
 	return errors.Join(
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("caches", full.check),
@@ -51,26 +51,26 @@ func addChecks(mgr manager.Manager, reporter *waiting.Reporter) error {
 	)
 }
 
-// signpost is passed by a manager whose caches are full, elected or not.
-type signpost struct {
-	reporter *waiting.Reporter
-	passed   atomic.Bool
+// cachesCheck passes once the caches of a manager are full, whether the process is elected or not.
+type cachesCheck struct {
+	monitor *outages.Monitor
+	passed  atomic.Bool
 }
 
 // Start is called once the caches are full.
-func (s *signpost) Start(context.Context) error {
-	s.passed.Store(true)
+func (c *cachesCheck) Start(context.Context) error {
+	c.passed.Store(true)
 	return nil
 }
 
 // NeedLeaderElection says no: a process that waits to be elected is ready, too.
-func (s *signpost) NeedLeaderElection() bool {
+func (c *cachesCheck) NeedLeaderElection() bool {
 	return false
 }
 
-func (s *signpost) check(*http.Request) error {
-	if s.passed.Load() {
+func (c *cachesCheck) check(*http.Request) error {
+	if c.passed.Load() {
 		return nil
 	}
-	return errors.New(strings.Join(append([]string{"the caches are not full yet"}, s.reporter.Reasons()...), "\n"))
+	return errors.New(strings.Join(append([]string{"the caches are not full yet"}, c.monitor.Reasons()...), "\n"))
 }

@@ -20,7 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers"
 	"goldsmith.dev/goldsmith/controllers/certificates"
 	"goldsmith.dev/goldsmith/controllers/election"
-	"goldsmith.dev/goldsmith/controllers/waiting"
+	"goldsmith.dev/goldsmith/controllers/outages"
 )
 
 const (
@@ -63,7 +63,7 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	reporter := waiting.NewReporter(logger, clock.RealClock{})
+	monitor := outages.NewMonitor(logger, clock.RealClock{})
 	manager, err := controllers.New(ctx, controllers.Options{
 		Config:        config,
 		Builders:      builders,
@@ -71,7 +71,7 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 		Logger:        logger,
 		Election:      elect,
 		HealthAddress: o.healthAddress,
-		Waiting:       reporter,
+		Outages:       monitor,
 		Metrics:       o.metrics(),
 		Registerer:    metrics.Registry,
 		LogArchive:    logs,
@@ -89,7 +89,7 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 				Validity:  o.certificateValidity,
 				Directory: o.certificateDirectory,
 				Election:  elect,
-				Waiting:   reporter,
+				Outages:   monitor,
 				Logger:    logger,
 			})
 		})

@@ -111,7 +111,7 @@ func controllerUID(object client.Object) []string {
 	return nil
 }
 
-// watchEnded is quiet: watches end all the time, and what keeps one from starting again is for package waiting to say.
+// watchEnded is quiet: watches end all the time, and package outages logs what keeps one from starting again.
 func watchEnded(ctx context.Context, watch *toolscache.Reflector, err error) {
 	klog.FromContext(ctx).V(2).Info("watch ended", "type", watch.TypeDescription(), "err", err)
 }

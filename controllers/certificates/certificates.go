@@ -32,7 +32,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"goldsmith.dev/goldsmith/controllers/election"
-	"goldsmith.dev/goldsmith/controllers/waiting"
+	"goldsmith.dev/goldsmith/controllers/outages"
 )
 
 const (
@@ -64,14 +64,14 @@ type Options struct {
 	// Election has only one of several processes make certificates. Defaults to none: this is the only one.
 	Election *election.Options
 	// Waiting says what is waited for.
-	Waiting *waiting.Reporter
+	Outages *outages.Monitor
 	// Logger takes what happens.
 	Logger logr.Logger
 }
 
 // Run makes certificates until ctx is done.
 func Run(ctx context.Context, options Options) error {
-	options.Config = options.Waiting.Watch(options.Config)
+	options.Config = options.Outages.Watch(options.Config)
 	scheme := runtime.NewScheme()
 	if err := corev1.AddToScheme(scheme); err != nil {
 		return fmt.Errorf("registering Secrets: %w", err)
@@ -84,7 +84,7 @@ func Run(ctx context.Context, options Options) error {
 		Logger:         options.Logger,
 	}
 	if options.Election != nil {
-		if err := options.Election.AddTo(&settings, options.Config, lease, options.Waiting); err != nil {
+		if err := options.Election.AddTo(&settings, options.Config, lease, options.Outages); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/certificates"
 	"goldsmith.dev/goldsmith/controllers/election"
 	"goldsmith.dev/goldsmith/controllers/internal/apitest"
-	"goldsmith.dev/goldsmith/controllers/waiting"
+	"goldsmith.dev/goldsmith/controllers/outages"
 	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/junit"
 )
@@ -100,7 +100,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 			Validity:  certificates.MinValidity,
 			Directory: directory,
 			Election:  &election.Options{Namespace: namespace, Identity: "test"},
-			Waiting:   waiting.NewReporter(logger, clock.RealClock{}),
+			Outages:   outages.NewMonitor(logger, clock.RealClock{}),
 			Logger:    logger,
 		})
 	}()

@@ -71,7 +71,7 @@ func (s *secrets) ensure(ctx context.Context, name string) error {
 }
 
 // prepare waits until what certificates are kept in can be reached, and there is a Secret for each. cert-controller
-// would give up. What is wrong meanwhile is for package waiting to say.
+// would give up. Package outages logs what is wrong meanwhile.
 func (s *secrets) prepare(ctx context.Context, reader client.Reader) error {
 	apiServices := &metav1.PartialObjectMetadataList{}
 	apiServices.SetGroupVersionKind(apiServiceKind)

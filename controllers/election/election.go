@@ -13,8 +13,8 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"goldsmith.dev/goldsmith/controllers/outages"
 	"goldsmith.dev/goldsmith/controllers/quiet"
-	"goldsmith.dev/goldsmith/controllers/waiting"
 )
 
 const (
@@ -49,14 +49,14 @@ func UniqueIdentity() (string, error) {
 }
 
 // AddTo has a manager act only while it holds the lease of that name. The process must end as soon as the manager has.
-// The reporter sees the requests that config makes.
-func (o Options) AddTo(manager *ctrl.Options, config *rest.Config, lease string, reporter *waiting.Reporter) error {
+// The monitor sees the requests that config makes.
+func (o Options) AddTo(manager *ctrl.Options, config *rest.Config, lease string, monitor *outages.Monitor) error {
 	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, o.Namespace, lease,
 		resourcelock.ResourceLockConfig{Identity: o.Identity}, config, 2*requestTimeout)
 	if err != nil {
 		return fmt.Errorf("election by Lease %s/%s: %w", o.Namespace, lease, err)
 	}
-	manager.Logger = quiet.Demote(manager.Logger, isSaid(reporter))
+	manager.Logger = quiet.Demote(manager.Logger, isLogged(monitor))
 	manager.LeaderElection = true
 	manager.LeaderElectionResourceLockInterface = lock
 	manager.LeaderElectionReleaseOnCancel = true
@@ -66,11 +66,11 @@ func (o Options) AddTo(manager *ctrl.Options, config *rest.Config, lease string,
 	return nil
 }
 
-// isSaid picks failed tries, of which there is one every few seconds while the API is away, while the log says anyway
+// isLogged picks failed tries, of which there is one every few seconds while the API is away, while the log says anyway
 // what is waited for. That the lease is lost ends the manager with an error.
-func isSaid(reporter *waiting.Reporter) func(quiet.Line) bool {
+func isLogged(monitor *outages.Monitor) func(quiet.Line) bool {
 	const loggerName = "leaderelection" // the name that a manager gives to the log of its election
 	return func(line quiet.Line) bool {
-		return line.Name == loggerName && line.Error && len(reporter.Reasons()) > 0
+		return line.Name == loggerName && line.Error && len(monitor.Reasons()) > 0
 	}
 }

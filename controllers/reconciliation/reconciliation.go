@@ -93,7 +93,7 @@ func DeleteJob(ctx context.Context, kube kubernetes.Interface, job *batchv1.Job)
 
 // Result is the end of a reconciliation: the result itself where there is no error. A conflict is looked at again after
 // a moment, and an object that is gone, or about to go with its namespace, not at all. While the API is away the object
-// is looked at again and again: package waiting has said so. Any other error is returned with the object, and tried again
+// is looked at again and again: package outages has logged why. Any other error is returned with the object, and tried again
 // with backoff.
 func Result(kind string, request ctrl.Request, result ctrl.Result, err error) (ctrl.Result, error) {
 	switch {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package waiting_test
+package outages_test
 
 import (
 	"context"
@@ -18,18 +18,18 @@ import (
 	testingclock "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
-	"goldsmith.dev/goldsmith/controllers/waiting"
+	"goldsmith.dev/goldsmith/controllers/outages"
 )
 
 const forbidden = `images.images.goldsmith.dev is forbidden: User "controller" cannot list resource "images" in API group "images.goldsmith.dev" at the cluster scope`
 
 // fixture is a server that answers as it is told, and a client whose requests are watched.
 type fixture struct {
-	t        *testing.T
-	clock    *testingclock.FakePassiveClock
-	reporter *waiting.Reporter
-	client   versioned.Interface
-	server   *httptest.Server
+	t       *testing.T
+	clock   *testingclock.FakePassiveClock
+	monitor *outages.Monitor
+	client  versioned.Interface
+	server  *httptest.Server
 
 	answer http.HandlerFunc
 	lines  []string
@@ -40,8 +40,8 @@ func newFixture(t *testing.T) *fixture {
 	w.server = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) { w.answer(out, in) }))
 	t.Cleanup(w.server.Close)
 	logger := funcr.New(func(_, line string) { w.lines = append(w.lines, line) }, funcr.Options{})
-	w.reporter = waiting.NewReporter(logger, w.clock)
-	client, err := versioned.NewForConfig(w.reporter.Watch(&rest.Config{Host: w.server.URL, QPS: -1}))
+	w.monitor = outages.NewMonitor(logger, w.clock)
+	client, err := versioned.NewForConfig(w.monitor.Watch(&rest.Config{Host: w.server.URL, QPS: -1}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestSaysWhatIsWaitedForOnceAMinuteAndWhenItIsOver(t *testing.T) {
 		}
 	}
 	w.expect(line)
-	if reasons := w.reporter.Reasons(); !slices.Equal(reasons, []string{line}) {
+	if reasons := w.monitor.Reasons(); !slices.Equal(reasons, []string{line}) {
 		t.Errorf("the reasons are %q", reasons)
 	}
 	w.clock.SetTime(w.clock.Now().Add(59 * time.Second))
@@ -116,7 +116,7 @@ func TestSaysWhatIsWaitedForOnceAMinuteAndWhenItIsOver(t *testing.T) {
 	}
 	_ = w.list(list)
 	w.expect("images.goldsmith.dev/v1alpha1 answers")
-	if reasons := w.reporter.Reasons(); len(reasons) > 0 {
+	if reasons := w.monitor.Reasons(); len(reasons) > 0 {
 		t.Errorf("the reasons are still %q", reasons)
 	}
 }

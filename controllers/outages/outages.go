@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package waiting logs that an API is unavailable or refuses access, and that it recovers: one line at the beginning, one for
+// Package outages logs that an API is unavailable or refuses access, and that it recovers: one line at the beginning, one for
 // each new reason, one a minute while it lasts, and one at the end. It reads the responses to all requests, and changes none.
-package waiting
+package outages
 
 import (
 	"fmt"
@@ -19,8 +19,8 @@ import (
 // repeatAfter is when a reason that has not changed is said again.
 const repeatAfter = time.Minute
 
-// Reporter knows what is waited for.
-type Reporter struct {
+// Monitor knows which APIs are unavailable or refuse access, and why.
+type Monitor struct {
 	logger logr.Logger
 	clock  clock.PassiveClock
 
@@ -31,9 +31,9 @@ type Reporter struct {
 	said map[schema.GroupVersion]map[string]time.Time
 }
 
-// NewReporter returns a reporter that writes to a log.
-func NewReporter(logger logr.Logger, clock clock.PassiveClock) *Reporter {
-	return &Reporter{
+// NewMonitor returns a monitor that writes to a log.
+func NewMonitor(logger logr.Logger, clock clock.PassiveClock) *Monitor {
+	return &Monitor{
 		logger:  logger,
 		clock:   clock,
 		reasons: map[schema.GroupVersionResource]string{},
@@ -41,12 +41,12 @@ func NewReporter(logger logr.Logger, clock clock.PassiveClock) *Reporter {
 	}
 }
 
-// Reasons are what is waited for, a line for each reason, in order. There are none while all is well.
-func (r *Reporter) Reasons() []string {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
+// Reasons returns a sorted line for each reason, or nothing while every API answers.
+func (m *Monitor) Reasons() []string {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	lines := map[string]bool{}
-	for resource, reason := range r.reasons {
+	for resource, reason := range m.reasons {
 		lines[line(resource.GroupVersion(), reason)] = true
 	}
 	return slices.Sorted(maps.Keys(lines))
@@ -56,35 +56,35 @@ func line(api schema.GroupVersion, reason string) string {
 	return fmt.Sprintf("waiting for %s: %s", api, reason)
 }
 
-func (r *Reporter) failed(resource schema.GroupVersionResource, reason string) {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
+func (m *Monitor) failed(resource schema.GroupVersionResource, reason string) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	api := resource.GroupVersion()
-	r.reasons[resource] = reason
-	if r.said[api] == nil {
-		r.said[api] = map[string]time.Time{}
+	m.reasons[resource] = reason
+	if m.said[api] == nil {
+		m.said[api] = map[string]time.Time{}
 	}
-	now := r.clock.Now()
-	if before, said := r.said[api][reason]; said && now.Sub(before) < repeatAfter {
+	now := m.clock.Now()
+	if before, said := m.said[api][reason]; said && now.Sub(before) < repeatAfter {
 		return
 	}
-	r.said[api][reason] = now
-	r.logger.Info(line(api, reason))
+	m.said[api][reason] = now
+	m.logger.Info(line(api, reason))
 }
 
-func (r *Reporter) answered(resource schema.GroupVersionResource) {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	if _, waited := r.reasons[resource]; !waited {
+func (m *Monitor) answered(resource schema.GroupVersionResource) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if _, waited := m.reasons[resource]; !waited {
 		return
 	}
-	delete(r.reasons, resource)
+	delete(m.reasons, resource)
 	api := resource.GroupVersion()
-	for other := range r.reasons {
+	for other := range m.reasons {
 		if other.GroupVersion() == api {
 			return
 		}
 	}
-	delete(r.said, api)
-	r.logger.Info(fmt.Sprintf("%s answers", api))
+	delete(m.said, api)
+	m.logger.Info(fmt.Sprintf("%s answers", api))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package waiting
+package outages
 
 import (
 	"bytes"
@@ -25,24 +25,24 @@ const maxReasonBytes = 4096
 // logs are a node's to give, and no API is away for it.
 const logs = "log"
 
-// Watch returns the configuration of a client whose requests the reporter sees.
-func (r *Reporter) Watch(config *rest.Config) *rest.Config {
+// Watch returns the configuration of a client whose requests the monitor sees.
+func (m *Monitor) Watch(config *rest.Config) *rest.Config {
 	scheme := runtime.NewScheme()
 	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
 	decoder := serializer.NewCodecFactory(scheme).UniversalDeserializer()
 	paths := request.RequestInfoFactory{APIPrefixes: sets.NewString("api", "apis"), GrouplessAPIPrefixes: sets.NewString("api")}
 	config = rest.CopyConfig(config)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return &transport{next: next, reporter: r, paths: paths, decoder: decoder}
+		return &transport{next: next, monitor: m, paths: paths, decoder: decoder}
 	})
 	return config
 }
 
 type transport struct {
-	next     http.RoundTripper
-	reporter *Reporter
-	paths    request.RequestInfoFactory
-	decoder  runtime.Decoder
+	next    http.RoundTripper
+	monitor *Monitor
+	paths   request.RequestInfoFactory
+	decoder runtime.Decoder
 }
 
 // WrappedRoundTripper lets client-go find the transport below.
@@ -60,12 +60,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resource := schema.GroupVersionResource{Group: asked.APIGroup, Version: asked.APIVersion, Resource: asked.Resource}
 	switch {
 	case err != nil:
-		t.reporter.failed(resource, err.Error())
+		t.monitor.failed(resource, err.Error())
 	case response.StatusCode < http.StatusBadRequest:
-		t.reporter.answered(resource)
+		t.monitor.answered(resource)
 	default:
 		if reason := t.failure(asked, response); reason != "" {
-			t.reporter.failed(resource, reason)
+			t.monitor.failed(resource, reason)
 		}
 	}
 	return response, err
