@@ -37,13 +37,13 @@ func NewLogs(registerer prometheus.Registerer, builds client.Reader, elected <-c
 		Errors: counter("errors_total", "Errors of the archive of logs. What failed is tried again."),
 		Swept:  counter("swept_total", "Builds whose archived logs were deleted because of their retention."),
 	}
-	waiting := &waiting{
+	backlog := &backlog{
 		builds: builds, elected: elected, clock: clock, settled: trigger.LogSettled,
 		pending: prometheus.NewDesc("goldsmith_log_archive_pending", "Finished builds whose logs are not archived yet.", nil, nil),
 		lag:     prometheus.NewDesc("goldsmith_log_archive_lag_seconds", "How long the oldest of them has been finished; 0 if there is none.", nil, nil),
 	}
 	var failures []error
-	for _, collector := range []prometheus.Collector{l.Up, l.Bytes, l.Errors, l.Swept, waiting} {
+	for _, collector := range []prometheus.Collector{l.Up, l.Bytes, l.Errors, l.Swept, backlog} {
 		failures = append(failures, registerer.Register(collector))
 	}
 	if err := errors.Join(failures...); err != nil {

@@ -57,13 +57,13 @@ func NewRecords(registerer prometheus.Registerer, builds client.Reader, elected 
 		Forgotten:     counter("forgotten_total", "Builds that were deleted while too many others waited to be recorded, and whose last state is not."),
 		SchemaVersion: gauge("schema_version", "The version that the database of records is migrated to; 0 until it has answered."),
 	}
-	waiting := &waiting{
+	backlog := &backlog{
 		builds: builds, elected: elected, clock: clock, settled: trigger.RecordSettled,
 		pending: prometheus.NewDesc("goldsmith_records_pending", "Finished builds that are not recorded yet.", nil, nil),
 		lag:     prometheus.NewDesc("goldsmith_records_lag_seconds", "How long the oldest of them has been finished; 0 if there is none.", nil, nil),
 	}
 	var failures []error
-	for _, collector := range []prometheus.Collector{r.Up, r.Written, r.Errors, r.Expired, r.Forgotten, r.SchemaVersion, waiting} {
+	for _, collector := range []prometheus.Collector{r.Up, r.Written, r.Errors, r.Expired, r.Forgotten, r.SchemaVersion, backlog} {
 		failures = append(failures, registerer.Register(collector))
 	}
 	if err := errors.Join(failures...); err != nil {

@@ -13,8 +13,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// waiting counts the finished builds for which something is still to be done, in a cache of builds.
-type waiting struct {
+// backlog counts the finished builds for which something is still to be done, in a cache of builds.
+type backlog struct {
 	builds  client.Reader
 	elected <-chan struct{}
 	clock   clock.PassiveClock
@@ -24,35 +24,35 @@ type waiting struct {
 }
 
 // Describe sends the descriptions of the gauges.
-func (w *waiting) Describe(to chan<- *prometheus.Desc) {
-	to <- w.pending
-	to <- w.lag
+func (b *backlog) Describe(to chan<- *prometheus.Desc) {
+	to <- b.pending
+	to <- b.lag
 }
 
 // Collect counts. Only the process that was elected has values, so that a sum counts each build once.
-func (w *waiting) Collect(to chan<- prometheus.Metric) {
+func (b *backlog) Collect(to chan<- prometheus.Metric) {
 	select {
-	case <-w.elected:
+	case <-b.elected:
 	default:
 		return
 	}
 	list := &v1alpha1.ImageBuildList{}
-	if err := w.builds.List(context.Background(), list, client.UnsafeDisableDeepCopy); err != nil {
-		to <- prometheus.NewInvalidMetric(w.pending, err)
+	if err := b.builds.List(context.Background(), list, client.UnsafeDisableDeepCopy); err != nil {
+		to <- prometheus.NewInvalidMetric(b.pending, err)
 		return
 	}
 	var pending int
 	var lag time.Duration
 	for i := range list.Items {
 		build := &list.Items[i]
-		if !build.Status.Finished || w.settled(build) {
+		if !build.Status.Finished || b.settled(build) {
 			continue
 		}
 		pending++
 		if build.Status.CompletionTime != nil {
-			lag = max(lag, w.clock.Since(build.Status.CompletionTime.Time))
+			lag = max(lag, b.clock.Since(build.Status.CompletionTime.Time))
 		}
 	}
-	to <- prometheus.MustNewConstMetric(w.pending, prometheus.GaugeValue, float64(pending))
-	to <- prometheus.MustNewConstMetric(w.lag, prometheus.GaugeValue, lag.Seconds())
+	to <- prometheus.MustNewConstMetric(b.pending, prometheus.GaugeValue, float64(pending))
+	to <- prometheus.MustNewConstMetric(b.lag, prometheus.GaugeValue, lag.Seconds())
 }
