@@ -25,7 +25,7 @@ type evidence struct {
 	failure   *v1alpha1.BuildFailure
 	started   bool
 	suspended bool // the Job is: its pod goes away, or does not come
-	waiting   waiting
+	delay     startDelay
 	passing   bool // what is waited for may end, or become a failure, without anything being seen to change
 }
 
@@ -70,12 +70,12 @@ func (t *transition) ours(job *batchv1.Job) bool {
 	return ok && owner == t.Build.UID && number == attempt.Number
 }
 
-// look reads the attempt's Job and pod, the pod first: a container that has ended with a good result is final, and
+// gatherEvidence reads the attempt's Job and pod, the pod first: a container that has ended with a good result is final, and
 // the Job only says so later.
-func (t *transition) look() evidence {
+func (t *transition) gatherEvidence() evidence {
 	attempt := t.attempt()
 	if t.Pod != nil {
-		seen, excused := t.lookAtPod(t.Pod), t.goesBySuspension() && (t.suspended() || t.resumed())
+		seen, excused := t.podEvidence(t.Pod), t.deletedBySuspension() && (t.suspended() || t.resumed())
 		if seen.failure != nil && seen.failure.Reason == v1alpha1.ReasonPodDeleted {
 			seen.failure = cmp.Or(t.deletedJob(), seen.failure) // with which it goes
 		}
@@ -83,7 +83,7 @@ func (t *transition) look() evidence {
 			return seen
 		}
 	}
-	if t.suspended() || t.resumed() && attempt.PodUID != "" && (t.Pod == nil || t.goesBySuspension()) {
+	if t.suspended() || t.resumed() && attempt.PodUID != "" && (t.Pod == nil || t.deletedBySuspension()) {
 		return evidence{suspended: true}
 	}
 	switch {
@@ -101,9 +101,9 @@ func (t *transition) look() evidence {
 	case t.Pod == nil && attempt.PodUID != "":
 		return evidence{failure: failure(v1alpha1.ReasonPodDeleted, "pod %s was deleted", attempt.PodName)}
 	case t.Pod == nil:
-		return t.lookForPod()
+		return t.missingPodEvidence()
 	}
-	return t.lookAtPod(t.Pod)
+	return t.podEvidence(t.Pod)
 }
 
 // deletedJob is the failure of an attempt whose Job is gone or going; nil while it is there, or was never seen.
@@ -122,9 +122,9 @@ func (t *transition) deletedJob() *v1alpha1.BuildFailure {
 	return nil
 }
 
-// lookForPod says why the attempt's Job has no pod.
-func (t *transition) lookForPod() evidence {
-	seen := evidence{waiting: waitingForPod, passing: true}
+// missingPodEvidence says why the attempt's Job has no pod.
+func (t *transition) missingPodEvidence() evidence {
+	seen := evidence{delay: podNotStarted, passing: true}
 	if t.Refused != "" {
 		seen = t.refusedPod(t.Refused)
 	}
@@ -134,7 +134,7 @@ func (t *transition) lookForPod() evidence {
 	return seen
 }
 
-func (t *transition) lookAtPod(pod *corev1.Pod) evidence {
+func (t *transition) podEvidence(pod *corev1.Pod) evidence {
 	end := terminated(pod)
 	if end != nil && end.ExitCode == 0 {
 		if outcome := result.Parse(end.Message, end.ExitCode, t.Build.Spec.Inputs.Targets); outcome.Failure == nil {
@@ -156,7 +156,7 @@ func (t *transition) lookAtPod(pod *corev1.Pod) evidence {
 	if started {
 		return evidence{started: true}
 	}
-	return t.waitingFor(pod)
+	return t.startDelayOf(pod)
 }
 
 // classify says why a pod that has ended did not succeed.

@@ -20,7 +20,7 @@ import (
 
 // await watches over an attempt whose Job was suspended. What has ended passes by Starting, as the phase table has it.
 func (t *transition) await() {
-	evidence := t.look()
+	evidence := t.gatherEvidence()
 	switch {
 	case t.Build.Spec.CancelRequested != nil && !evidence.started:
 		t.endAttempt(v1alpha1.AttemptCancelled, nil)
@@ -36,7 +36,7 @@ func (t *transition) await() {
 	default:
 		t.enter(v1alpha1.BuildStarting)
 		t.condition(v1alpha1.BuildAdmitted, metav1.ConditionTrue, v1alpha1.ReasonAdmitted, "")
-		t.wait(waitingForPod)
+		t.wait(podNotStarted)
 	}
 }
 
@@ -46,7 +46,7 @@ func (t *transition) hold() {
 	t.record()
 	attempt := t.attempt()
 	if attempt.PodUID != "" {
-		t.wait(waiting{v1alpha1.ReasonWaitingForKueue, "the container had started, and ended when the Job was suspended"})
+		t.wait(startDelay{v1alpha1.ReasonWaitingForKueue, "the container had started, and ended when the Job was suspended"})
 		t.status.Progress, t.status.Stages = nil, nil
 	}
 	attempt.PodName, attempt.PodUID, attempt.NodeName = "", "", ""
@@ -97,9 +97,9 @@ func (t *transition) resumed() bool {
 		})
 }
 
-// goesBySuspension says whether the pod is being deleted because its Job is, or was, suspended, and not because somebody
+// deletedBySuspension says whether the pod is being deleted because its Job is, or was, suspended, and not because somebody
 // wants the attempt to end: that fails the Job.
-func (t *transition) goesBySuspension() bool {
+func (t *transition) deletedBySuspension() bool {
 	return t.Pod != nil && t.Pod.DeletionTimestamp != nil && t.Job != nil && !Failing(t.Job) &&
 		(t.suspended() || t.wasSuspended())
 }
@@ -112,5 +112,5 @@ func (t *transition) wasSuspended() bool {
 // replaced says whether the pod is one that its Job replaces by another after it was suspended. It may have succeeded
 // before it was told to end; nothing else that it says counts.
 func (t *transition) replaced() bool {
-	return t.attempt().PodUID == "" && t.goesBySuspension() && !t.suspended() && t.lookAtPod(t.Pod).succeeded == nil
+	return t.attempt().PodUID == "" && t.deletedBySuspension() && !t.suspended() && t.podEvidence(t.Pod).succeeded == nil
 }

@@ -93,9 +93,9 @@ var finalMessages = []string{" is forbidden: ", " denied the request", " denied 
 func (t *transition) refusedPod(message string) evidence {
 	switch {
 	case contains(message, quotaMessages):
-		return evidence{waiting: waiting{v1alpha1.ReasonQuotaExceeded, withoutName(message)}, passing: true}
+		return evidence{delay: startDelay{v1alpha1.ReasonQuotaExceeded, withoutName(message)}, passing: true}
 	case !contains(message, finalMessages), contains(message, passingMessages), t.mayAppear(message):
-		return evidence{waiting: waiting{v1alpha1.ReasonWaitingForPod, message}, passing: true}
+		return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, message}, passing: true}
 	}
 	return evidence{failure: failure(v1alpha1.ReasonPodForbidden, "%s", message)}
 }
@@ -104,9 +104,9 @@ func (t *transition) refusedPod(message string) evidence {
 func (t *transition) refusedJob(message string) evidence {
 	switch {
 	case contains(message, quotaMessages):
-		return evidence{waiting: waiting{v1alpha1.ReasonQuotaExceeded, withoutName(message)}, passing: true}
+		return evidence{delay: startDelay{v1alpha1.ReasonQuotaExceeded, withoutName(message)}, passing: true}
 	case contains(message, passingMessages):
-		return evidence{waiting: waiting{v1alpha1.ReasonWaitingForPod, message}, passing: true}
+		return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, message}, passing: true}
 	}
 	return evidence{failure: failure(v1alpha1.ReasonJobRejected, "Job %s was refused: %s", t.attempt().JobName, message)}
 }
@@ -131,8 +131,8 @@ func contains(message string, parts []string) bool {
 // age is for how long the attempt could have started its container.
 func (t *transition) age() time.Duration { return t.Now.Sub(t.begun()) }
 
-// untilNextLook is when to find out again what keeps an attempt of some age: sooner while it is young.
-func untilNextLook(age time.Duration) time.Duration {
+// untilNextObservation is when to find out again what keeps an attempt of some age: sooner while it is young.
+func untilNextObservation(age time.Duration) time.Duration {
 	next := firstLook
 	for next <= age {
 		next += min(next, lastLook)

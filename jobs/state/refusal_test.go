@@ -217,7 +217,7 @@ func TestRefusal(t *testing.T) {
 func TestLooksBecomeRare(t *testing.T) {
 	var looks []int
 	for age := time.Duration(0); age < 5*time.Minute; {
-		age += untilNextLook(age)
+		age += untilNextObservation(age)
 		looks = append(looks, int(age.Seconds()))
 	}
 	want := []int{3, 6, 12, 24, 48, 96, 156, 216, 276, 336}

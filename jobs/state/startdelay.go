@@ -11,39 +11,39 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// waiting is what an attempt waits for.
-type waiting struct {
+// startDelay is why the container of an attempt has not started yet, as the condition PodReady reports it.
+type startDelay struct {
 	reason, message string
 }
 
 var (
-	waitingForPod    = waiting{v1alpha1.ReasonWaitingForPod, "the pod of the attempt's Job has not started"}
-	waitingForVolume = waiting{v1alpha1.ReasonWaitingForPod, "the pod's volumes and network are being set up"}
-	waitingForImage  = waiting{v1alpha1.ReasonImagePulling, "the builder's image is being pulled"}
+	podNotStarted   = startDelay{v1alpha1.ReasonWaitingForPod, "the pod of the attempt's Job has not started"}
+	volumesNotReady = startDelay{v1alpha1.ReasonWaitingForPod, "the pod's volumes and network are being set up"}
+	imageNotPulled  = startDelay{v1alpha1.ReasonImagePulling, "the builder's image is being pulled"}
 )
 
-// linger lets the attempt wait, and says what for once that is worth telling.
-func (t *transition) linger(e evidence) {
+// awaitStart lets the attempt wait. Once it has waited for a while, its status says why.
+func (t *transition) awaitStart(e evidence) {
 	t.after = t.startTimeLeft()
 	if e.passing {
-		t.after = min(t.after, untilNextLook(t.age()))
+		t.after = min(t.after, untilNextObservation(t.age()))
 	}
-	if early := noticeable - t.age(); early > 0 {
+	if early := startDelayGrace - t.age(); early > 0 {
 		t.after = min(t.after, early)
 		return
 	}
 	t.record()
-	t.wait(e.waiting)
+	t.wait(e.delay)
 }
 
-// waitingFor says why a pod's container has not started.
-func (t *transition) waitingFor(pod *corev1.Pod) evidence {
+// startDelayOf says why a pod's container has not started.
+func (t *transition) startDelayOf(pod *corev1.Pod) evidence {
 	if unscheduled := podCondition(pod, corev1.PodScheduled, corev1.ConditionFalse); unscheduled != nil {
-		return evidence{waiting: waiting{v1alpha1.ReasonUnschedulable, unscheduled.Message}}
+		return evidence{delay: startDelay{v1alpha1.ReasonUnschedulable, unscheduled.Message}}
 	}
 	state := containerWaiting(pod)
 	if state == nil {
-		return evidence{waiting: waitingForPod}
+		return evidence{delay: podNotStarted}
 	}
 	told := fmt.Sprintf("%s: %s", state.Reason, state.Message)
 	switch state.Reason {
@@ -52,31 +52,31 @@ func (t *transition) waitingFor(pod *corev1.Pod) evidence {
 	case "CreateContainerConfigError":
 		// A kubelet that has not read a Secret or a ConfigMap yet says so too, and tries again.
 		if contains(state.Message, []string{"failed to sync "}) || t.mayAppear(state.Message) {
-			return evidence{waiting: waiting{v1alpha1.ReasonWaitingForPod, told}, passing: true}
+			return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, told}, passing: true}
 		}
 		return evidence{failure: failure(v1alpha1.ReasonBuilderNotRunnable, "%s", told)}
 	case "", "ContainerCreating", "PodInitializing":
 		if podCondition(pod, corev1.PodReadyToStartContainers, corev1.ConditionFalse) != nil {
-			return evidence{waiting: waitingForVolume}
+			return evidence{delay: volumesNotReady}
 		}
-		return evidence{waiting: waitingForImage}
+		return evidence{delay: imageNotPulled}
 	}
 	if pullFailing(state) {
-		return evidence{waiting: waiting{v1alpha1.ReasonImagePulling, told}}
+		return evidence{delay: startDelay{v1alpha1.ReasonImagePulling, told}}
 	}
-	return evidence{waiting: waiting{v1alpha1.ReasonWaitingForPod, told}} // such as CreateContainerError: the kubelet tries again
+	return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, told}} // such as CreateContainerError: the kubelet tries again
 }
 
 // startTimeout is the failure of an attempt whose container did not start in time. The last thing that kept it from
 // starting says which.
-func (t *transition) startTimeout(last waiting) *v1alpha1.BuildFailure {
+func (t *transition) startTimeout(last startDelay) *v1alpha1.BuildFailure {
 	limit := t.Build.Spec.Timeouts.Start.Duration
 	if t.Pod != nil {
 		if state := containerWaiting(t.Pod); state != nil && pullFailing(state) {
 			return failure(v1alpha1.ReasonImagePullFailed, "the builder's image was not pulled within %s: %s", limit, state.Message)
 		}
 	}
-	if t.Pod == nil && last == waitingForPod || last.message == "" {
+	if t.Pod == nil && last == podNotStarted || last.message == "" {
 		return failure(v1alpha1.ReasonStartTimeout, "no container started within %s: the Job has no pod", limit)
 	}
 	return failure(v1alpha1.ReasonStartTimeout, "no container started within %s: %s: %s", limit, last.reason, last.message)

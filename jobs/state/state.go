@@ -18,9 +18,9 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// noticeable is how long an attempt waits before its status says what for: most pods start sooner, and a write for
+// startDelayGrace is how long an attempt waits before its status says what for: most pods start sooner, and a write for
 // each of them would tell nobody anything.
-const noticeable = 2 * time.Second
+const startDelayGrace = 2 * time.Second
 
 // rounding is how much earlier than it was a stored time may say that something happened.
 const rounding = time.Second
@@ -158,7 +158,7 @@ func (t *transition) admit() {
 
 // follow watches over an attempt that is starting or running.
 func (t *transition) follow() {
-	evidence := t.look()
+	evidence := t.gatherEvidence()
 	switch {
 	case evidence.succeeded != nil:
 		t.succeed(evidence.succeeded)
@@ -171,12 +171,12 @@ func (t *transition) follow() {
 	case evidence.started:
 		t.run()
 	case t.startTimeLeft() <= 0:
-		t.fail(t.startTimeout(evidence.waiting))
+		t.fail(t.startTimeout(evidence.delay))
 	case t.Job == nil && t.Rejected == "":
 		t.action = CreateJob
-		t.after = min(t.startTimeLeft(), noticeable)
+		t.after = min(t.startTimeLeft(), startDelayGrace)
 	default:
-		t.linger(evidence)
+		t.awaitStart(evidence)
 	}
 }
 
@@ -195,7 +195,7 @@ func (t *transition) retry() {
 
 // cancel sees a build that was told to end to its end.
 func (t *transition) cancel() {
-	evidence := t.look()
+	evidence := t.gatherEvidence()
 	switch {
 	case evidence.succeeded != nil:
 		t.succeed(evidence.succeeded)
@@ -223,7 +223,7 @@ func (t *transition) discard() {
 	if t.Pod == nil && hasCondition(t.Job, batchv1.JobFailureTarget, batchv1.JobSuccessCriteriaMet) {
 		return // it makes no other
 	}
-	if t.Pod != nil && Ended(t.Pod) && !t.goesBySuspension() {
+	if t.Pod != nil && Ended(t.Pod) && !t.deletedBySuspension() {
 		return
 	}
 	t.action = DeleteJob

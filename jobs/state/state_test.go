@@ -424,7 +424,7 @@ func TestShortWaitsAreNotWritten(t *testing.T) {
 	w := given(v1alpha1.BuildStarting).job().pod(corev1.PodPending, waitingState("ContainerCreating"))
 	w.Now = t0.Add(time.Second)
 	decision := Next(w.Observed)
-	if !cmp.Equal(decision.Status, w.Build.Status) || decision.After != noticeable-time.Second {
+	if !cmp.Equal(decision.Status, w.Build.Status) || decision.After != startDelayGrace-time.Second {
 		t.Errorf("after a second: %s, look again after %s", cmp.Diff(w.Build.Status, decision.Status), decision.After)
 	}
 }

@@ -41,13 +41,13 @@ func (t *transition) start(number int32) {
 	}
 	t.status.Progress, t.status.Stages = nil, nil
 	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionTrue, v1alpha1.ReasonAdmitted, "")
-	t.wait(waitingForPod)
+	t.wait(podNotStarted)
 	t.unfinished()
 }
 
-// wait says what the attempt waits for.
-func (t *transition) wait(w waiting) {
-	t.condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, w.reason, w.message)
+// wait has the condition PodReady say why the container has not started yet.
+func (t *transition) wait(delay startDelay) {
+	t.condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, delay.reason, delay.message)
 }
 
 // run records that the container has started.
