@@ -29,13 +29,13 @@ func (o *Options) await(ctx context.Context) error {
 	if err != nil || len(dependencies) == 0 {
 		return err
 	}
-	room := newWaitingRoom(o.server.name, dependencies, o.server.out)
+	startup := newStartup(o.server.name, dependencies, o.server.out)
 	complete := make(chan struct{})
 	go func() {
 		defer close(complete)
 		// The only error is that ctx is done, which is looked at below.
 		_ = wait.PollUntilContextCancel(ctx, awaitInterval, true, func(ctx context.Context) (bool, error) {
-			return room.look(ctx), nil
+			return startup.check(ctx), nil
 		})
 	}()
 	select {
@@ -43,7 +43,7 @@ func (o *Options) await(ctx context.Context) error {
 		return ctx.Err()
 	case <-time.After(awaitInterval):
 	}
-	stopHealth, err := o.serveHealth(room)
+	stopHealth, err := o.serveHealth(startup)
 	if err != nil {
 		return err
 	}
@@ -54,8 +54,8 @@ func (o *Options) await(ctx context.Context) error {
 	return errors.Join(ctx.Err(), stopHealth())
 }
 
-// waitingRoom knows what a server still waits for.
-type waitingRoom struct {
+// startup is the state of a server that has not started yet: which of its dependencies do not answer.
+type startup struct {
 	server       string
 	dependencies []dependency
 	out          io.Writer
@@ -64,75 +64,75 @@ type waitingRoom struct {
 	missing map[string]string // what is wrong with each dependency
 }
 
-func newWaitingRoom(server string, dependencies []dependency, out io.Writer) *waitingRoom {
-	room := &waitingRoom{server: server, dependencies: dependencies, out: out, missing: map[string]string{}}
+func newStartup(server string, dependencies []dependency, out io.Writer) *startup {
+	startup := &startup{server: server, dependencies: dependencies, out: out, missing: map[string]string{}}
 	for _, dependency := range dependencies {
-		room.missing[dependency.name] = ""
+		startup.missing[dependency.name] = ""
 	}
-	return room
+	return startup
 }
 
-// look asks every dependency and says whether all of them answer. It writes what is wrong, once.
-func (r *waitingRoom) look(ctx context.Context) bool {
+// check asks every dependency and says whether all of them answer. It writes what is wrong, once.
+func (s *startup) check(ctx context.Context) bool {
 	complete := true
-	for _, dependency := range r.dependencies {
+	for _, dependency := range s.dependencies {
 		err := dependency.check(ctx)
 		complete = complete && err == nil
-		if r.note(dependency.name, err) && ctx.Err() == nil {
+		if s.note(dependency.name, err) && ctx.Err() == nil {
 			// A log that cannot be written has nowhere to say so.
-			_, _ = fmt.Fprintf(r.out, "%s waits for %s: %v\n", r.server, dependency.name, err)
+			_, _ = fmt.Fprintf(s.out, "%s waits for %s: %v\n", s.server, dependency.name, err)
 		}
 	}
 	return complete
 }
 
 // note remembers the outcome of a check and says whether it is a failure that was not known before.
-func (r *waitingRoom) note(name string, err error) bool {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
+func (s *startup) note(name string, err error) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
 	if err == nil {
-		delete(r.missing, name)
+		delete(s.missing, name)
 		return false
 	}
-	known := r.missing[name]
-	r.missing[name] = err.Error()
+	known := s.missing[name]
+	s.missing[name] = err.Error()
 	return known != err.Error()
 }
 
 // healthCheck is what /readyz shows of a dependency. What is wrong with it is in the log: the endpoint is everybody's.
-func (r *waitingRoom) healthCheck(name string) healthz.HealthChecker {
+func (s *startup) healthCheck(name string) healthz.HealthChecker {
 	return healthz.NamedCheck(name, func(*http.Request) error {
-		r.mutex.Lock()
-		defer r.mutex.Unlock()
-		if _, missing := r.missing[name]; missing {
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		if _, missing := s.missing[name]; missing {
 			return errors.New("the server waits for it, and its log says why")
 		}
 		return nil
 	})
 }
 
-// handler answers the health endpoints. To everything else it says that the server is not available: never that
+// startupHandler answers the health endpoints. To everything else it says that the server is not available: never that
 // something was not found, from which a garbage collector would conclude that it is gone.
-func (o *Options) waitingHandler(room *waitingRoom) http.Handler {
+func (o *Options) startupHandler(startup *startup) http.Handler {
 	mux := http.NewServeMux()
 	checks := []healthz.HealthChecker{healthz.PingHealthz}
 	healthz.InstallLivezHandler(mux, checks...)
-	for _, dependency := range room.dependencies {
-		checks = append(checks, room.healthCheck(dependency.name))
+	for _, dependency := range startup.dependencies {
+		checks = append(checks, startup.healthCheck(dependency.name))
 	}
 	// Ready is what comes after: whoever is sent here before would be sent away.
 	checks = append(checks, healthz.NamedCheck("start", func(*http.Request) error { return errors.New("the server has not started yet") }))
 	healthz.InstallHandler(mux, checks...)
 	healthz.InstallReadyzHandler(mux, checks...)
 	mux.HandleFunc("/", func(writer http.ResponseWriter, request *http.Request) {
-		err := apierrors.NewServiceUnavailable(room.server + " has not started yet: /readyz says what it waits for")
+		err := apierrors.NewServiceUnavailable(startup.server + " has not started yet: /readyz says what it waits for")
 		responsewriters.ErrorNegotiated(err, o.codecs, schema.GroupVersion{}, writer, request)
 	})
 	return mux
 }
 
 // serveHealth serves the health endpoints on the server's listener until the returned function is called.
-func (o *Options) serveHealth(room *waitingRoom) (stop func() error, err error) {
+func (o *Options) serveHealth(startup *startup) (stop func() error, err error) {
 	listener, ok := lend(o.Recommended.SecureServing.Listener)
 	if !ok {
 		return func() error { return nil }, nil // connections within the process: nobody probes those
@@ -145,7 +145,7 @@ func (o *Options) serveHealth(room *waitingRoom) (stop func() error, err error) 
 	}
 	const shutdownTimeout = 2 * time.Second // as the generic server's own
 	ending := make(chan struct{})
-	stopped, stoppedListening, err := info.Serve(o.waitingHandler(room), shutdownTimeout, ending)
+	stopped, stoppedListening, err := info.Serve(o.startupHandler(startup), shutdownTimeout, ending)
 	if err != nil {
 		close(ending)
 		return nil, fmt.Errorf("serve the health endpoints: %w", err)

@@ -16,7 +16,7 @@ func TestAServerThatWaitsForNothingAnyMoreIsNotReadyYet(t *testing.T) {
 	g := NewWithT(t)
 	options, err := New("waiting").WithBearerToken("token", &user.DefaultInfo{Name: "admin"}).ToServerOptions()
 	g.Expect(err).NotTo(HaveOccurred())
-	handler := options.waitingHandler(newWaitingRoom("waiting", nil, nil))
+	handler := options.startupHandler(newStartup("waiting", nil, nil))
 	for path, code := range map[string]int{"/livez": http.StatusOK, "/readyz": http.StatusInternalServerError, "/apis": http.StatusServiceUnavailable} {
 		answer := httptest.NewRecorder()
 		handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
