@@ -40,13 +40,13 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (b
 	if err != nil {
 		return nil, fmt.Errorf("reading Namespaces: %w", err)
 	}
-	line := &line{
+	forecaster := &forecaster{
 		stored: func(ctx context.Context) (*images.ImageBuildList, error) { return storedBuilds(ctx, builds) },
 		shares: &shares{namespaces: client.Resource(namespaces), clock: options.Clock},
 		clock:  options.Clock,
 	}
 	if options.Limits != nil {
-		if line.limits, err = options.Limits(); err != nil {
+		if forecaster.limits, err = options.Limits(); err != nil {
 			return nil, fmt.Errorf("reading limits: %w", err)
 		}
 	}
@@ -57,7 +57,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (b
 		Singular:   "queuedbuild",
 		ShortNames: []string{"qb"},
 		Table:      newTable(options.Clock),
-		Objects:    line.builds,
+		Objects:    forecaster.builds,
 	})}, nil
 }
 

@@ -27,7 +27,7 @@ func newTable(clock clock.PassiveClock) rest.TableConvertor {
 		status := &queued.Status
 		return []any{
 			int64(status.Position), queued.Name, imageName(status), int64(status.Priority),
-			waiting(clock, status), estimate(clock, status), status.Message,
+			waitTime(clock, status), estimate(clock, status), status.Message,
 		}
 	})
 }
@@ -39,7 +39,7 @@ func imageName(status *images.QueuedBuildStatus) string {
 	return status.ImageName
 }
 
-func waiting(clock clock.PassiveClock, status *images.QueuedBuildStatus) string {
+func waitTime(clock clock.PassiveClock, status *images.QueuedBuildStatus) string {
 	if status.QueuedTime == nil {
 		return ""
 	}

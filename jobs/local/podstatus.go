@@ -127,9 +127,9 @@ func setLost(pod *corev1.Pod, now time.Time) {
 	})
 }
 
-// setTurnedAway says that the pod's process was not started for reasons that are not the builder's. As in a pod that a
-// kubelet turns away, the container stays without a state.
-func setTurnedAway(pod *corev1.Pod, now time.Time, message string) {
+// setRejected says that the pod's process was not started for reasons that are not the builder's. As in a pod that a
+// kubelet rejects, the container stays without a state.
+func setRejected(pod *corev1.Pod, now time.Time, message string) {
 	setStarted(pod, now)
 	pod.Status.Phase = corev1.PodFailed
 	pod.Status.Reason, pod.Status.Message = reasonNotStarted, message

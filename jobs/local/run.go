@@ -111,7 +111,7 @@ func (r *run) execute(builder Builder, log *os.File) {
 		a.workers.release()
 		say := setNotStarted
 		if noRoom(err) {
-			say = setTurnedAway
+			say = setRejected
 		}
 		r.store(func(pod *corev1.Pod) { say(pod, a.clock.Now(), err.Error()) })
 		return

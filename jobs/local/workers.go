@@ -18,7 +18,7 @@ type workers struct {
 	mu      sync.Mutex
 	free    int
 	granted map[types.UID]bool // given to a waiting pod that has not come for it yet
-	waiting []waiter
+	queue   []waiter
 }
 
 type waiter struct {
@@ -26,12 +26,12 @@ type waiter struct {
 	created time.Time
 }
 
-// newWorkers has wake called with a waiting pod whose turn it is.
+// newWorkers has wake called with the next pod of the queue.
 func newWorkers(total int, wake func(objectRef)) *workers {
 	return &workers{total: total, free: total, wake: wake, granted: map[types.UID]bool{}}
 }
 
-// acquire takes a worker for a pod, or lets the pod wait: wake is called when it is its turn.
+// acquire takes a worker for a pod, or queues the pod: wake is called when the pod is the next one.
 func (w *workers) acquire(ref objectRef, created time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -44,7 +44,7 @@ func (w *workers) acquire(ref objectRef, created time.Time) bool {
 		return true
 	}
 	if w.find(ref.uid) < 0 {
-		w.waiting = append(w.waiting, waiter{ref: ref, created: created})
+		w.queue = append(w.queue, waiter{ref: ref, created: created})
 	}
 	return false
 }
@@ -56,14 +56,14 @@ func (w *workers) waits(uid types.UID) bool {
 	return w.find(uid) >= 0
 }
 
-// release gives a worker back: to the oldest of the waiting pods.
+// release gives a worker back: to the oldest of the queued pods.
 func (w *workers) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pass()
 }
 
-// abandon forgets a pod that waits, or whose turn it is, and will not come.
+// abandon forgets a pod that is queued, or that was woken and will not come.
 func (w *workers) abandon(uid types.UID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -72,27 +72,27 @@ func (w *workers) abandon(uid types.UID) {
 		w.pass()
 	}
 	if i := w.find(uid); i >= 0 {
-		w.waiting = slices.Delete(w.waiting, i, i+1)
+		w.queue = slices.Delete(w.queue, i, i+1)
 	}
 }
 
 func (w *workers) pass() {
-	if len(w.waiting) == 0 {
+	if len(w.queue) == 0 {
 		w.free++
 		return
 	}
 	oldest := 0
-	for i, candidate := range w.waiting {
-		if candidate.created.Before(w.waiting[oldest].created) {
+	for i, candidate := range w.queue {
+		if candidate.created.Before(w.queue[oldest].created) {
 			oldest = i
 		}
 	}
-	next := w.waiting[oldest].ref
-	w.waiting = slices.Delete(w.waiting, oldest, oldest+1)
+	next := w.queue[oldest].ref
+	w.queue = slices.Delete(w.queue, oldest, oldest+1)
 	w.granted[next.uid] = true
 	w.wake(next)
 }
 
 func (w *workers) find(uid types.UID) int {
-	return slices.IndexFunc(w.waiting, func(candidate waiter) bool { return candidate.ref.uid == uid })
+	return slices.IndexFunc(w.queue, func(candidate waiter) bool { return candidate.ref.uid == uid })
 }

@@ -78,8 +78,8 @@ func run(ctx context.Context, connection *client.Connection, asked *options, clo
 	return err
 }
 
-// waiting is how long a build has waited.
-func waiting(build *v1alpha1.QueuedBuild, now time.Time) string {
+// waitTime is how long a build has waited.
+func waitTime(build *v1alpha1.QueuedBuild, now time.Time) string {
 	since := build.Status.QueuedTime
 	if since == nil {
 		since = &build.CreationTimestamp

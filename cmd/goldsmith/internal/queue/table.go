@@ -30,7 +30,7 @@ func table(builds []v1alpha1.QueuedBuild, namespaces bool, now time.Time, out io
 		if image == "" {
 			image = "<none>"
 		}
-		cells = append(cells, build.Name, image, build.Status.Priority, waiting(build, now), starts(build, now), build.Status.Message)
+		cells = append(cells, build.Name, image, build.Status.Priority, waitTime(build, now), starts(build, now), build.Status.Message)
 		shown.Rows = append(shown.Rows, metav1.TableRow{Cells: cells})
 	}
 	return printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(&shown, out)

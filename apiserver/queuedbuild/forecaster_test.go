@@ -65,9 +65,9 @@ func succeeded(namespace, image string, number int64, started, took time.Duratio
 	return built
 }
 
-func lineOf(limits queue.Limits, namespaces *fakeNamespaces, builds ...images.ImageBuild) *line {
+func forecasterOf(limits queue.Limits, namespaces *fakeNamespaces, builds ...images.ImageBuild) *forecaster {
 	clock := testingclock.NewFakePassiveClock(now)
-	return &line{
+	return &forecaster{
 		limits: limits, clock: clock, shares: &shares{namespaces: namespaces, clock: clock},
 		stored: func(context.Context) (*images.ImageBuildList, error) {
 			return &images.ImageBuildList{Items: builds}, nil
@@ -76,7 +76,7 @@ func lineOf(limits queue.Limits, namespaces *fakeNamespaces, builds ...images.Im
 }
 
 func TestTheOrderIsComputedFromWhatIsStored(t *testing.T) {
-	l := lineOf(queue.Limits{Builds: 1}, &fakeNamespaces{},
+	f := forecasterOf(queue.Limits{Builds: 1}, &fakeNamespaces{},
 		succeeded("a", "web", 1, 9*time.Hour, time.Hour), succeeded("a", "web", 2, 5*time.Hour, 10*time.Minute), // the last one counts
 		succeeded("b", "db", 1, 9*time.Hour, 20*time.Minute),
 		build("a", "web", 3, 4*time.Minute, v1alpha1.BuildRunning),
@@ -84,7 +84,7 @@ func TestTheOrderIsComputedFromWhatIsStored(t *testing.T) {
 		build("b", "db", 2, 2*time.Minute, v1alpha1.BuildQueued),
 		build("b", "db", 3, time.Minute, v1alpha1.BuildPending),
 	)
-	queued, err := l.builds(t.Context())
+	queued, err := f.builds(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,10 +111,10 @@ func TestNamespacesHaveTheirShareOfTheOrder(t *testing.T) {
 	namespaces := &fakeNamespaces{annotations: map[string]map[string]string{
 		"a": {v1alpha1.AnnotationMaxBuilds: "0"}, "b": {v1alpha1.AnnotationMaxBuilds: "nonsense"},
 	}}
-	l := lineOf(queue.Limits{}, namespaces,
+	f := forecasterOf(queue.Limits{}, namespaces,
 		build("a", "web", 1, time.Hour, v1alpha1.BuildQueued), build("b", "db", 1, time.Minute, v1alpha1.BuildQueued))
 	for range 2 {
-		queued, err := l.builds(t.Context())
+		queued, err := f.builds(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,8 +128,8 @@ func TestNamespacesHaveTheirShareOfTheOrder(t *testing.T) {
 }
 
 func TestWithoutNamespacesThereIsAnOrder(t *testing.T) {
-	l := lineOf(queue.Limits{}, &fakeNamespaces{err: errors.New("nobody may list them")}, build("a", "web", 1, time.Hour, v1alpha1.BuildQueued))
-	if queued, err := l.builds(t.Context()); err != nil || len(queued) != 1 {
+	f := forecasterOf(queue.Limits{}, &fakeNamespaces{err: errors.New("nobody may list them")}, build("a", "web", 1, time.Hour, v1alpha1.BuildQueued))
+	if queued, err := f.builds(t.Context()); err != nil || len(queued) != 1 {
 		t.Errorf("%d builds: %v", len(queued), err)
 	}
 }
@@ -141,9 +141,9 @@ func TestOnlyBuildsThatWaitHaveAPlace(t *testing.T) {
 	direct := build("a", "direct", 1, 0, v1alpha1.BuildPending)
 	direct.Spec.ImageRef, direct.Spec.Number, direct.Spec.Priority = nil, nil, new(int32)
 	*direct.Spec.Priority = 7
-	l := lineOf(queue.Limits{}, &fakeNamespaces{}, cancelled, kueue, direct,
+	f := forecasterOf(queue.Limits{}, &fakeNamespaces{}, cancelled, kueue, direct,
 		build("a", "x", 1, 0, v1alpha1.BuildRunning), build("a", "y", 1, 0, v1alpha1.BuildFailed))
-	queued, err := l.builds(t.Context())
+	queued, err := f.builds(t.Context())
 	if err != nil || len(queued) != 1 {
 		t.Fatalf("%d builds have a place: %v", len(queued), err)
 	}
@@ -171,9 +171,9 @@ func BenchmarkOrder(b *testing.B) {
 		namespace, image := fmt.Sprintf("team-%d", i%50), fmt.Sprintf("image-%d", i/3)
 		builds = append(builds, build(namespace, image, int64(i%3+1), time.Duration(i)*time.Second, v1alpha1.BuildQueued))
 	}
-	l := lineOf(queue.Limits{Builds: 100}, &fakeNamespaces{}, builds...)
+	f := forecasterOf(queue.Limits{Builds: 100}, &fakeNamespaces{}, builds...)
 	for b.Loop() {
-		if queued, err := l.builds(b.Context()); err != nil || len(queued) != len(builds) {
+		if queued, err := f.builds(b.Context()); err != nil || len(queued) != len(builds) {
 			b.Fatal(len(queued), err)
 		}
 	}

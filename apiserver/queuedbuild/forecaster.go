@@ -17,8 +17,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
-// line computes who waits, and in which order.
-type line struct {
+// forecaster computes the queue: which builds wait, in which order, and when each of them is expected to start.
+type forecaster struct {
 	limits queue.Limits
 	stored func(ctx context.Context) (*images.ImageBuildList, error)
 	shares *shares
@@ -26,13 +26,13 @@ type line struct {
 }
 
 // builds are all that wait, with their places.
-func (l *line) builds(ctx context.Context) ([]*images.QueuedBuild, error) {
-	list, err := l.stored(ctx)
+func (f *forecaster) builds(ctx context.Context) ([]*images.QueuedBuild, error) {
+	list, err := f.stored(ctx)
 	if err != nil {
 		return nil, err
 	}
-	order := queue.New(l.limits)
-	for name, share := range l.shares.get(ctx) {
+	order := queue.New(f.limits)
+	for name, share := range f.shares.get(ctx) {
 		order.SetNamespace(name, share)
 	}
 	unfinished := map[queue.Key]*images.ImageBuild{}
@@ -51,7 +51,7 @@ func (l *line) builds(ctx context.Context) ([]*images.QueuedBuild, error) {
 		}
 	}
 	durations := lasted(list)
-	places := order.Forecast(l.clock.Now(), queue.Expectation{
+	places := order.Forecast(f.clock.Now(), queue.Expectation{
 		Started: func(key queue.Key) time.Time { return started(unfinished[key]) },
 		Lasts: func(key queue.Key) (time.Duration, bool) {
 			ref := unfinished[key].Spec.ImageRef
