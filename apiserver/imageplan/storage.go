@@ -89,7 +89,7 @@ func (p *planner) answer(ctx context.Context, plan *images.ImagePlan) (runtime.O
 	if forbidden != nil {
 		return p.refuse(image, forbidden)
 	}
-	hidden, errs := p.inACircle(ctx, image)
+	hidden, errs := p.checkCycle(ctx, image)
 	if len(errs) > 0 {
 		return nil, invalid(plan.Name, errs)
 	}
@@ -99,9 +99,9 @@ func (p *planner) answer(ctx context.Context, plan *images.ImagePlan) (runtime.O
 	return p.plan(ctx, image, hidden)
 }
 
-// inACircle refuses an Image whose base leads back to it. The search ends at an Image that the user may not get, and hidden
+// checkCycle refuses an Image whose base leads back to it. The search ends at an Image that the user may not get, and hidden
 // says so.
-func (p *planner) inACircle(ctx context.Context, image *images.Image) (hidden *v1alpha1.BuildFailure, errs field.ErrorList) {
+func (p *planner) checkCycle(ctx context.Context, image *images.Image) (hidden *v1alpha1.BuildFailure, errs field.ErrorList) {
 	errs = validation.BaseCycle(image, func(name string) (*images.Image, error) {
 		forbidden, err := p.mayNotGetBase(ctx, image.Namespace, name)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 
 var baseName = spec.Child("base", "imageRef", "name")
 
-// BaseCycle refuses an Image whose base would close a circle of Images, and names the whole circle. get returns another
+// BaseCycle refuses an Image whose base would close a cycle of Images, and names the whole cycle. get returns another
 // Image of the namespace; one that is not there ends the search, for objects are applied in any order.
 func BaseCycle(image *images.Image, get func(name string) (*images.Image, error)) field.ErrorList {
 	chain := []string{image.Name}
@@ -22,10 +22,10 @@ func BaseCycle(image *images.Image, get func(name string) (*images.Image, error)
 	for next := image.Spec.Base.ImageRef; next != nil; {
 		chain = append(chain, next.Name)
 		if next.Name == image.Name {
-			return field.ErrorList{inACircle(image.Spec.Base.ImageRef.Name, chain)}
+			return field.ErrorList{cycleError(image.Spec.Base.ImageRef.Name, chain)}
 		}
 		if seen[next.Name] {
-			return nil // a circle that this Image is not part of
+			return nil // a cycle that this Image is not part of
 		}
 		seen[next.Name] = true
 		base, err := get(next.Name)
@@ -40,7 +40,7 @@ func BaseCycle(image *images.Image, get func(name string) (*images.Image, error)
 	return nil
 }
 
-func inACircle(name string, chain []string) *field.Error {
+func cycleError(name string, chain []string) *field.Error {
 	return field.Invalid(baseName, name,
 		fmt.Sprintf("Images cannot be based on each other in a circle: %s; base one of them on something else", strings.Join(chain, " → ")))
 }

@@ -46,7 +46,7 @@ func validateMetadata(meta *metav1.ObjectMeta, maxLength int) field.ErrorList {
 func validateImageSpec(image *images.Image) field.ErrorList {
 	errs := validateInputs(&image.Spec.BuildInputs, spec)
 	if base := image.Spec.Base.ImageRef; base != nil && base.Name != "" && base.Name == image.Name {
-		errs = append(errs, inACircle(base.Name, []string{image.Name, base.Name}))
+		errs = append(errs, cycleError(base.Name, []string{image.Name, base.Name}))
 	}
 	errs = append(errs, validateTriggers(image.Spec.Triggers, spec.Child("triggers"))...)
 	errs = append(errs, validateEnum(image.Spec.RunPolicy, runPolicies, spec.Child("runPolicy"))...)
