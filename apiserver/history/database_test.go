@@ -174,7 +174,7 @@ func TestErrorsOfTheDatabase(t *testing.T) {
 	if invalid := Error(err, "images/notes", "web"); !apierrors.IsBadRequest(invalid) {
 		t.Errorf("got %v", invalid)
 	}
-	if refused := NotWithout("images/notes", "web", "created"); !apierrors.IsMethodNotSupported(refused) {
+	if refused := NoDatabaseError("images/notes", "web", "created"); !apierrors.IsMethodNotSupported(refused) {
 		t.Errorf("got %v", refused)
 	}
 }

@@ -36,13 +36,13 @@ func Error(err error, resource, name string) error {
 	})
 }
 
-// WarnOfNone tells the client that there is nothing because there is no database.
-func WarnOfNone(ctx context.Context) {
+// WarnNoDatabase tells the client that there is nothing because there is no database.
+func WarnNoDatabase(ctx context.Context) {
 	warning.AddWarning(ctx, "", "this server has no database of records: --records names one")
 }
 
-// NotWithout refuses what cannot be done without a database.
-func NotWithout(resource, name, verb string) error {
+// NoDatabaseError refuses what cannot be done without a database.
+func NoDatabaseError(resource, name, verb string) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status: metav1.StatusFailure, Code: http.StatusMethodNotAllowed, Reason: metav1.StatusReasonMethodNotAllowed,
 		Message: fmt.Sprintf("%s of %q cannot be %s: this server has no database of records to keep it in; --records names one", resource, name, verb),

@@ -93,7 +93,7 @@ func (r *recorded) addNote(ctx context.Context, name string, note *images.ImageN
 	case err != nil:
 		return nil, Error(err, notesResource, name)
 	case store == nil:
-		return nil, NotWithout(notesResource, name, "created")
+		return nil, NoDatabaseError(notesResource, name, "created")
 	}
 	subject, err := r.find(ctx, store, notesResource, name, "")
 	if err != nil {

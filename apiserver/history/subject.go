@@ -49,7 +49,7 @@ func (r *recorded) open(ctx context.Context, resource, name string) (*records.St
 		return nil, Error(err, resource, name)
 	}
 	if store == nil {
-		WarnOfNone(ctx)
+		WarnNoDatabase(ctx)
 	}
 	return store, nil
 }

@@ -27,7 +27,7 @@ func (r *reports) join(ctx context.Context, name string, of []images.Image, wind
 	}
 	recorded := map[types.UID]*records.Report{}
 	if store == nil {
-		history.WarnOfNone(ctx)
+		history.WarnNoDatabase(ctx)
 	} else {
 		uids := make([]types.UID, len(of))
 		for i := range of {

@@ -17,7 +17,8 @@ import (
 // maxMessage is how many bytes of a condition's message are kept.
 const maxMessage = 1024
 
-// Say writes a condition of a build, unless the build says the same already: what is away may give another message at each try.
+// Say writes a condition of a build, unless the build has it already. A service that is unavailable may give another message at
+// each try.
 // A conflict is an error: what is said was found out about the build as it was.
 func (o *Options) Say(ctx context.Context, build *v1alpha1.ImageBuild, condition metav1.Condition) error {
 	before := meta.FindStatusCondition(build.Status.Conditions, condition.Type)

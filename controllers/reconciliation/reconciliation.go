@@ -31,8 +31,8 @@ import (
 const (
 	// staleRetry is when an object is looked at again after what was read turned out to be older than what is stored.
 	staleRetry = 50 * time.Millisecond
-	// awayRetry is when an object is looked at again while the API is away.
-	awayRetry = 2 * time.Second
+	// unavailableRetry is when an object is looked at again while the API is unavailable.
+	unavailableRetry = 2 * time.Second
 	// firstRetry and lastRetry are the first and the longest pause before an object with an error is looked at again:
 	// what an error was due to may be over long before it comes back as an event.
 	firstRetry = 5 * time.Millisecond
@@ -92,7 +92,7 @@ func DeleteJob(ctx context.Context, kube kubernetes.Interface, job *batchv1.Job)
 }
 
 // Result is the end of a reconciliation: the result itself where there is no error. A conflict is looked at again after
-// a moment, and an object that is gone, or about to go with its namespace, not at all. While the API is away the object
+// a moment, and an object that is gone, or about to go with its namespace, not at all. While the API is unavailable the object
 // is looked at again and again: package outages has logged why. Any other error is returned with the object, and tried again
 // with backoff.
 func Result(kind string, request ctrl.Request, result ctrl.Result, err error) (ctrl.Result, error) {
@@ -101,8 +101,8 @@ func Result(kind string, request ctrl.Request, result ctrl.Result, err error) (c
 		return result, nil
 	case apierrors.IsConflict(err):
 		return ctrl.Result{RequeueAfter: staleRetry}, nil
-	case away(err):
-		return ctrl.Result{RequeueAfter: awayRetry}, nil
+	case unavailable(err):
+		return ctrl.Result{RequeueAfter: unavailableRetry}, nil
 	case apierrors.IsNotFound(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return ctrl.Result{}, nil
 	default:
@@ -110,8 +110,8 @@ func Result(kind string, request ctrl.Request, result ctrl.Result, err error) (c
 	}
 }
 
-// away says whether nobody answered for an API. Without its APIService an API answers 404 for every object.
-func away(err error) bool {
+// unavailable says whether nobody answered for an API. Without its APIService an API answers 404 for every object.
+func unavailable(err error) bool {
 	return apierrors.IsServiceUnavailable(err) || utilnet.IsConnectionRefused(err) ||
 		notfound.API(err)
 }
