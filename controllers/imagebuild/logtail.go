@@ -4,7 +4,6 @@ package imagebuild
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -78,34 +77,4 @@ func lastBytes(text string, limit int) string {
 		text = text[1:]
 	}
 	return text
-}
-
-// recordEvent says what happened to a build: its end, and each attempt that failed before.
-func (r *reconciler) recordEvent(before, after *v1alpha1.ImageBuild) {
-	if before.Status.Phase == after.Status.Phase {
-		return
-	}
-	switch after.Status.Phase {
-	case v1alpha1.BuildSucceeded:
-		r.Events.Event(after, corev1.EventTypeNormal, v1alpha1.EventSucceeded, succeededMessage(after))
-	case v1alpha1.BuildFailed, v1alpha1.BuildCancelled:
-		kind := corev1.EventTypeWarning
-		if after.Status.Phase == v1alpha1.BuildCancelled {
-			kind = corev1.EventTypeNormal
-		}
-		r.Events.Event(after, kind, string(after.Status.Failure.Reason), after.Status.Failure.Message)
-	case v1alpha1.BuildRetrying:
-		attempt := after.Status.Attempts[len(after.Status.Attempts)-1]
-		r.Events.Eventf(after, corev1.EventTypeWarning, v1alpha1.EventRetrying, "attempt %d ended with %s: %s",
-			attempt.Number, attempt.Failure.Reason, attempt.Failure.Message)
-	}
-}
-
-func succeededMessage(build *v1alpha1.ImageBuild) string {
-	made := make([]string, 0, len(build.Status.Artifacts))
-	for _, artifact := range build.Status.Artifacts {
-		made = append(made, artifact.Target+" "+artifact.Digest)
-	}
-	took := build.Status.CompletionTime.Sub(build.Status.StartTime.Time)
-	return fmt.Sprintf("built %s in %s", strings.Join(made, ", "), took)
 }
