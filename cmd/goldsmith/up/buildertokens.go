@@ -18,28 +18,28 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
-// reporterAccount is the service account that builders report as. Like one of a cluster, it is known by its pod.
-const reporterAccount = "goldsmith-builder"
+// builderAccount is the service account that builders report as. Like one of a cluster, it is known by its pod.
+const builderAccount = "goldsmith-builder"
 
-// reporters are the builders that run, each with a token by which it can report its progress and do nothing else. They
-// are not kept: a builder does not outlive the process.
-type reporters struct {
+// builderTokens holds a token for each builder that runs. With it a builder can report its progress, and do nothing else. The
+// tokens are not kept: a builder does not outlive the process.
+type builderTokens struct {
 	mu     sync.RWMutex
 	tokens map[[sha256.Size]byte]user.Info // by digest, so that no token is in a dump
 }
 
-func newReporters() *reporters {
-	return &reporters{tokens: map[[sha256.Size]byte]user.Info{}}
+func newBuilderTokens() *builderTokens {
+	return &builderTokens{tokens: map[[sha256.Size]byte]user.Info{}}
 }
 
 // grant gives the builder of a pod its token, which is good until it is revoked.
-func (r *reporters) grant(pod *corev1.Pod) (token string, revoke func()) {
+func (t *builderTokens) grant(pod *corev1.Pod) (token string, revoke func()) {
 	token = newToken()
 	digest := sha256.Sum256([]byte(token))
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.tokens[digest] = &user.DefaultInfo{
-		Name:   serviceaccount.MakeUsername(pod.Namespace, reporterAccount),
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tokens[digest] = &user.DefaultInfo{
+		Name:   serviceaccount.MakeUsername(pod.Namespace, builderAccount),
 		Groups: serviceaccount.MakeGroupNames(pod.Namespace),
 		Extra: map[string][]string{
 			serviceaccount.PodNameKey: {pod.Name},
@@ -47,38 +47,38 @@ func (r *reporters) grant(pod *corev1.Pod) (token string, revoke func()) {
 		},
 	}
 	return token, func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.tokens, digest)
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.tokens, digest)
 	}
 }
 
 // reporting is how the agent has builders report to a server that knows them.
-func (r *reporters) reporting(server *builder.Running) *local.Reporting {
+func (t *builderTokens) reporting(server *builder.Running) *local.Reporting {
 	return &local.Reporting{
 		Server:               server.Address(),
 		CertificateAuthority: server.CertificateAuthority(),
-		Grant:                r.grant,
+		Grant:                t.grant,
 	}
 }
 
 // AuthenticateToken knows the builders that run.
-func (r *reporters) AuthenticateToken(_ context.Context, token string) (*authenticator.Response, bool, error) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	found, ok := r.tokens[sha256.Sum256([]byte(token))]
+func (t *builderTokens) AuthenticateToken(_ context.Context, token string) (*authenticator.Response, bool, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	found, ok := t.tokens[sha256.Sum256([]byte(token))]
 	if !ok {
 		return nil, false, nil
 	}
 	return &authenticator.Response{User: found}, true, nil
 }
 
-// reportersRights let builders report on builds of their namespace. On which one, the server knows by their pods.
-func reportersRights(_ context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
+// builderRights let builders report on builds of their namespace. On which one, the server knows by their pods.
+func builderRights(_ context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
 	const allowed = "create imagebuilds/report"
 	builder := attributes.GetUser()
 	if builder != nil && attributes.IsResourceRequest() &&
-		builder.GetName() == serviceaccount.MakeUsername(attributes.GetNamespace(), reporterAccount) &&
+		builder.GetName() == serviceaccount.MakeUsername(attributes.GetNamespace(), builderAccount) &&
 		attributes.GetVerb()+" "+attributes.GetResource()+"/"+attributes.GetSubresource() == allowed &&
 		attributes.GetAPIGroup() == v1alpha1.GroupName {
 		return authorizer.DecisionAllow, "builders may " + allowed, nil

@@ -21,7 +21,7 @@ import (
 )
 
 func TestABuildersTokenIsItsPodsAndEndsWithIt(t *testing.T) {
-	builders := newReporters()
+	builders := newBuilderTokens()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "debian-1-abc", UID: types.UID("u-1")}}
 	token, revoke := builders.grant(pod)
 	other, _ := builders.grant(pod)
@@ -55,7 +55,7 @@ func TestABuilderMayReportInItsNamespaceAndDoNothingElse(t *testing.T) {
 	report := authorizer.AttributesRecord{
 		User: builder, Verb: "create", Namespace: "team", APIGroup: v1alpha1.GroupName, Resource: "imagebuilds", Subresource: "report", Name: "debian-1", ResourceRequest: true,
 	}
-	if decision, _, err := reportersRights(t.Context(), report); decision != authorizer.DecisionAllow || err != nil {
+	if decision, _, err := builderRights(t.Context(), report); decision != authorizer.DecisionAllow || err != nil {
 		t.Fatalf("it may not report: %v", err)
 	}
 	for name, change := range map[string]func(*authorizer.AttributesRecord){
@@ -74,7 +74,7 @@ func TestABuilderMayReportInItsNamespaceAndDoNothingElse(t *testing.T) {
 	} {
 		other := report
 		change(&other)
-		if decision, _, _ := reportersRights(t.Context(), other); decision == authorizer.DecisionAllow {
+		if decision, _, _ := builderRights(t.Context(), other); decision == authorizer.DecisionAllow {
 			t.Errorf("it may do so with %s", name)
 		}
 	}

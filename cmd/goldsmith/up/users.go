@@ -22,7 +22,7 @@ const (
 type users struct {
 	administratorToken string
 	controllerToken    string // of this run only
-	builders           *reporters
+	builders           *builderTokens
 }
 
 func (s *system) newUsers() (*users, error) {
@@ -30,7 +30,7 @@ func (s *system) newUsers() (*users, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &users{administratorToken: token, controllerToken: newToken(), builders: newReporters()}, nil
+	return &users{administratorToken: token, controllerToken: newToken(), builders: newBuilderTokens()}, nil
 }
 
 // admit lets the users, and nobody else, into a server.
@@ -41,7 +41,7 @@ func (u *users) admit(server *builder.Server) *builder.Server {
 	return server.
 		WithBearerToken(u.administratorToken, privileged(administratorName)).
 		WithBearerToken(u.controllerToken, privileged(controllerName)).
-		WithGuests(u.builders, authorizer.AuthorizerFunc(reportersRights))
+		WithGuests(u.builders, authorizer.AuthorizerFunc(builderRights))
 }
 
 // administratorConfig connects as the holder of the kubeconfig does.
