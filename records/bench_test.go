@@ -115,7 +115,7 @@ func BenchmarkLargeHistory(b *testing.B) {
 		month := records.Window{Since: noon.Add(time.Duration(builds-30*24*60) * time.Minute)}
 		reports := func(window records.Window, images ...types.UID) func(context.Context) error {
 			return func(ctx context.Context) error {
-				_, err := store.Reports(ctx, records.ReportQuery{Images: images, Window: window})
+				_, err := store.ImageStats(ctx, records.ImageStatsQuery{Images: images, Window: window})
 				return err
 			}
 		}

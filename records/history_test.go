@@ -135,7 +135,7 @@ func TestAPageOfAnotherQuestionIsRefused(t *testing.T) {
 		}
 		_, err = store.Notes(ctx, debian.UID, records.Paging{Continue: page.Continue})
 		g.Expect(err).To(MatchError(records.ErrInvalid), "of notes")
-		_, err = store.Reports(ctx, records.ReportQuery{Paging: records.Paging{Continue: page.Continue}})
+		_, err = store.ImageStats(ctx, records.ImageStatsQuery{Paging: records.Paging{Continue: page.Continue}})
 		g.Expect(err).To(MatchError(records.ErrInvalid), "of reports")
 	})
 }

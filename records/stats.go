@@ -59,16 +59,16 @@ type Percentiles struct {
 	P90   time.Duration
 }
 
-// Report is the Stats of one Image.
-type Report struct {
+// ImageStats are the Stats of one Image.
+type ImageStats struct {
 	Image ImageKey
 	// Deleted is when the Image was seen to be gone, zero if it was not.
 	Deleted time.Time
 	Stats
 }
 
-// ReportQuery says of which Images reports are wanted.
-type ReportQuery struct {
+// ImageStatsQuery says of which Images Stats are wanted.
+type ImageStatsQuery struct {
 	// Namespace of the Images. Defaults to all.
 	Namespace string
 	// Images are the UIDs of those that are wanted, at most MaxLimit. Defaults to all.
@@ -86,10 +86,10 @@ func failureClasses() []v1alpha1.FailureClass {
 	}
 }
 
-// Reports returns the figures of each Image that there is a record of, in the order of namespace and name, with one query
+// ImageStats returns the figures of each Image that there is a record of, in the order of namespace and name, with one query
 // for a page. Images without builds in the window are among them. Errors: ErrInvalid for a page that is none,
 // context.DeadlineExceeded where more builds finished in the window than can be counted in time: a shorter one helps.
-func (s *Store) Reports(ctx context.Context, query ReportQuery) (*Page[Report], error) {
+func (s *Store) ImageStats(ctx context.Context, query ImageStatsQuery) (*Page[ImageStats], error) {
 	limit, err := query.limit()
 	if err != nil {
 		return nil, err
@@ -126,11 +126,11 @@ func (s *Store) Reports(ctx context.Context, query ReportQuery) (*Page[Report], 
 	query.add(&matching)
 	text := "WITH page AS (" + page + "), done AS MATERIALIZED (SELECT " + countedColumns + " FROM builds b" + matching.where() + "), " + statistics +
 		"SELECT page.namespace, page.name, page.uid, page.deleted, " + figureColumns() + figureTables + " ORDER BY page.namespace, page.name, page.uid"
-	reports, err := fetch(ctx, s, "report on images", scanReport, text, matching.args...)
+	stats, err := fetch(ctx, s, "report on images", scanImageStats, text, matching.args...)
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(reports, limit, question("reports", asked), func(r Report) []any {
+	return pageOf(stats, limit, question("reports", asked), func(r ImageStats) []any {
 		return []any{r.Image.Namespace, r.Image.Name, r.Image.UID}
 	})
 }
@@ -155,7 +155,7 @@ const figureTables = ` FROM page
 	LEFT JOIN waits ON waits.image_uid = page.uid
 	LEFT JOIN recoveries ON recoveries.image_uid = page.uid`
 
-// figureColumns are those that scanReport reads after the ones of the Image.
+// figureColumns are those that scanImageStats reads after the ones of the Image.
 func figureColumns() string {
 	columns := []string{
 		"counts.builds", "counts.succeeded", "counts.failed", "counts.cancelled", "counts.retried", "durations.count", "durations.p50", "durations.p90",
@@ -170,8 +170,8 @@ func figureColumns() string {
 	return strings.Join(columns, ", ")
 }
 
-func scanReport(scan scanner) (Report, error) {
-	var r Report
+func scanImageStats(scan scanner) (ImageStats, error) {
+	var r ImageStats
 	var deleted sql.NullInt64
 	var p50, p90, waited50, waited90, recovery int64
 	classes := failureClasses()
@@ -184,7 +184,7 @@ func scanReport(scan scanner) (Report, error) {
 		columns = append(columns, &failed[i])
 	}
 	if err := scan(columns...); err != nil {
-		return Report{}, err
+		return ImageStats{}, err
 	}
 	r.Deleted = stored(deleted)
 	r.Duration.P50, r.Duration.P90 = time.Duration(p50)*time.Microsecond, time.Duration(p90)*time.Microsecond

@@ -33,7 +33,7 @@ func TestStatsOfAFewBuilds(t *testing.T) {
 	}
 	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
 		stats := func(window records.Window) records.Stats {
-			page, err := store.Reports(ctx, records.ReportQuery{Images: []types.UID{debian.UID}, Window: window})
+			page, err := store.ImageStats(ctx, records.ImageStatsQuery{Images: []types.UID{debian.UID}, Window: window})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(page.Items).To(HaveLen(1))
 			g.Expect(page.Items[0].Image).To(Equal(debian))
@@ -68,15 +68,15 @@ func TestReportsAreWhatCountingByHandSays(t *testing.T) {
 	window := records.Window{Since: at(100).Time, Until: at(900).Time}
 	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
 		g.Expect(store.PutBuilds(ctx, builds)).To(Succeed())
-		var reports []records.Report
-		query := records.ReportQuery{Window: window, Paging: records.Paging{Limit: 3}}
+		var reports []records.ImageStats
+		query := records.ImageStatsQuery{Window: window, Paging: records.Paging{Limit: 3}}
 		for more := true; more; more = query.Continue != "" {
-			page, err := store.Reports(ctx, query)
+			page, err := store.ImageStats(ctx, query)
 			g.Expect(err).NotTo(HaveOccurred())
 			reports, query.Continue = append(reports, page.Items...), page.Continue
 		}
 		g.Expect(reports).To(HaveLen(8))
-		g.Expect(slices.IsSortedFunc(reports, func(a, b records.Report) int {
+		g.Expect(slices.IsSortedFunc(reports, func(a, b records.ImageStats) int {
 			return cmp.Or(cmp.Compare(a.Image.Namespace, b.Image.Namespace), cmp.Compare(a.Image.Name, b.Image.Name), cmp.Compare(a.Image.UID, b.Image.UID))
 		})).To(BeTrue())
 		for _, report := range reports {
@@ -93,8 +93,8 @@ func TestReportsAreOfImagesThatThereAre(t *testing.T) {
 		}
 		g.Expect(store.PutImage(ctx, &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "x", UID: "x"}})).To(Succeed())
 		g.Expect(store.ImageDeleted(ctx, "gone", noon)).To(Succeed())
-		imagesOf := func(query records.ReportQuery) []string {
-			page, err := store.Reports(ctx, query)
+		imagesOf := func(query records.ImageStatsQuery) []string {
+			page, err := store.ImageStats(ctx, query)
 			g.Expect(err).NotTo(HaveOccurred())
 			var found []string
 			for _, report := range page.Items {
@@ -103,14 +103,14 @@ func TestReportsAreOfImagesThatThereAre(t *testing.T) {
 			}
 			return found
 		}
-		g.Expect(imagesOf(records.ReportQuery{})).To(Equal([]string{"x", "a-b", "ab"}), "in the order of bytes")
-		g.Expect(imagesOf(records.ReportQuery{Namespace: "team"})).To(Equal([]string{"a-b", "ab"}))
-		g.Expect(imagesOf(records.ReportQuery{Namespace: "team", Deleted: true})).To(Equal([]string{"a-b", "ab", "gone"}))
-		g.Expect(imagesOf(records.ReportQuery{Namespace: "nowhere"})).To(BeEmpty())
+		g.Expect(imagesOf(records.ImageStatsQuery{})).To(Equal([]string{"x", "a-b", "ab"}), "in the order of bytes")
+		g.Expect(imagesOf(records.ImageStatsQuery{Namespace: "team"})).To(Equal([]string{"a-b", "ab"}))
+		g.Expect(imagesOf(records.ImageStatsQuery{Namespace: "team", Deleted: true})).To(Equal([]string{"a-b", "ab", "gone"}))
+		g.Expect(imagesOf(records.ImageStatsQuery{Namespace: "nowhere"})).To(BeEmpty())
 		asked := []types.UID{"gone", "x", "ab", "never there"}
-		g.Expect(imagesOf(records.ReportQuery{Images: asked})).To(Equal([]string{"x", "ab"}))
-		g.Expect(imagesOf(records.ReportQuery{Images: asked, Namespace: "team", Deleted: true})).To(Equal([]string{"ab", "gone"}))
-		_, err := store.Reports(ctx, records.ReportQuery{Images: make([]types.UID, records.MaxLimit+1)})
+		g.Expect(imagesOf(records.ImageStatsQuery{Images: asked})).To(Equal([]string{"x", "ab"}))
+		g.Expect(imagesOf(records.ImageStatsQuery{Images: asked, Namespace: "team", Deleted: true})).To(Equal([]string{"ab", "gone"}))
+		_, err := store.ImageStats(ctx, records.ImageStatsQuery{Images: make([]types.UID, records.MaxLimit+1)})
 		g.Expect(err).To(MatchError(records.ErrInvalid))
 	})
 }

@@ -75,7 +75,7 @@ func TestEveryTextComesBackOrIsMadeStorable(t *testing.T) {
 			}
 
 			journalsKeep(ctx, g, store, image, name, text)
-			_, err = store.Reports(ctx, records.ReportQuery{Namespace: text, Images: []types.UID{types.UID(text)}})
+			_, err = store.ImageStats(ctx, records.ImageStatsQuery{Namespace: text, Images: []types.UID{types.UID(text)}})
 			g.Expect(err).NotTo(HaveOccurred(), name)
 			g.Expect(store.BuildDeleted(ctx, types.UID(text), noon)).To(Succeed(), name)
 		}

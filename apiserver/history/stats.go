@@ -45,12 +45,12 @@ func (r *recorded) stats(ctx context.Context, name string, options *images.Image
 	if store == nil {
 		return answer, nil
 	}
-	report, err := Report(ctx, store, subject.Namespace, subject.UID, records.Window{Since: r.clock.Now().Add(-window)})
+	figures, err := ImageStats(ctx, store, subject.Namespace, subject.UID, records.Window{Since: r.clock.Now().Add(-window)})
 	if err != nil {
 		return nil, Error(err, statsResource, name)
 	}
-	if report != nil {
-		answer.Stats = Stats(&report.Stats, window)
+	if figures != nil {
+		answer.Stats = Stats(&figures.Stats, window)
 		answer.Health = Health(answer.Stats, subject.conditions())
 	}
 	return answer, nil

@@ -82,11 +82,11 @@ func (r *recorded) find(ctx context.Context, store *records.Store, resource, nam
 // deleted finds the record of an Image that is gone. It is asked for by its name as well, because rights are given by name.
 func (r *recorded) deleted(ctx context.Context, store *records.Store, resource, name string, uid types.UID) (*subject, error) {
 	namespace := apirequest.NamespaceValue(ctx)
-	report, err := Report(ctx, store, namespace, uid, records.Window{Since: r.clock.Now()})
+	figures, err := ImageStats(ctx, store, namespace, uid, records.Window{Since: r.clock.Now()})
 	switch {
 	case err != nil:
 		return nil, Error(err, resource, name)
-	case report == nil || report.Image.Name != name:
+	case figures == nil || figures.Image.Name != name:
 		return nil, noSuchImage(name, uid)
 	}
 	return &subject{ObjectMeta: metaOf(namespace, name, uid)}, nil

@@ -25,7 +25,7 @@ func (r *reports) join(ctx context.Context, name string, of []images.Image, wind
 	if err != nil {
 		return nil, history.Error(err, resource, name)
 	}
-	recorded := map[types.UID]*records.Report{}
+	recorded := map[types.UID]*records.ImageStats{}
 	if store == nil {
 		history.WarnNoDatabase(ctx)
 	} else {
@@ -34,7 +34,7 @@ func (r *reports) join(ctx context.Context, name string, of []images.Image, wind
 			uids[i] = of[i].UID
 		}
 		since := records.Window{Since: r.clock.Now().Add(-window)}
-		if recorded, err = history.Reports(ctx, store, apirequest.NamespaceValue(ctx), uids, since); err != nil {
+		if recorded, err = history.ImageStatsByUID(ctx, store, apirequest.NamespaceValue(ctx), uids, since); err != nil {
 			return nil, history.Error(err, resource, name)
 		}
 	}
@@ -46,7 +46,7 @@ func (r *reports) join(ctx context.Context, name string, of []images.Image, wind
 }
 
 // report is that of an Image of which there is a record, or nil.
-func report(image *images.Image, recorded *records.Report, window time.Duration) images.ImageReport {
+func report(image *images.Image, recorded *records.ImageStats, window time.Duration) images.ImageReport {
 	report := images.ImageReport{ObjectMeta: metav1.ObjectMeta{
 		Namespace: image.Namespace, Name: image.Name, UID: image.UID, Labels: maps.Clone(image.Labels), CreationTimestamp: image.CreationTimestamp,
 	}}
