@@ -122,7 +122,7 @@ func (r *reconciler) events() handler.TypedEventHandler[client.Object, request] 
 	}
 	gone := func(object client.Object, q workQueue) {
 		if asked, ok := requestOf(object); ok {
-			r.left(asked, object)
+			r.rememberDeletion(asked, object)
 			q.Add(asked)
 		}
 	}

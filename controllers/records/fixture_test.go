@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 // errAway is what a database says that does not answer.
 var errAway = errors.New("nobody answers")
 
-// faulty is a database that can be away, that can refuse to be written to, and that counts what it is told.
+// faulty is a database that can be unavailable, that can refuse to be written to, and that counts what it is told.
 type faulty struct {
 	*database.Store
 	address string

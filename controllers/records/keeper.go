@@ -84,7 +84,7 @@ func (k *keeper) answering(ctx context.Context) (Store, error) {
 	return store, nil
 }
 
-// lost says that the database is away, and has the builds say so that wait for it.
+// lost says that the database is unavailable, and has the builds say so that wait for it.
 func (r *reconciler) lost(ctx context.Context, why error) {
 	r.Metrics.Up.Set(0)
 	first, news := r.memory.down(why)

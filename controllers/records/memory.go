@@ -22,31 +22,31 @@ type memory struct {
 	lock sync.Mutex
 	// store is the database while it is up; nil while it is not.
 	store Store
-	// away is why the database is not up; nil until it was looked at for the first time.
-	away error
+	// outage is why the database is not up; nil until it was looked at for the first time.
+	outage error
 	// written is what was written last of each object.
 	written map[types.UID]string
 	// outcomes are those that were written last, by Image.
 	outcomes map[types.UID]database.Outcome
 	// gone are objects whose deletion is to be recorded.
-	gone map[request]departure
+	gone map[request]deletion
 }
 
-// departure is that of an object.
-type departure struct {
+// deletion is when an object was deleted, and what it was last.
+type deletion struct {
 	at   time.Time
 	last client.Object // as it was last, if that is to be recorded
 }
 
 func newMemory() *memory {
-	return &memory{written: map[types.UID]string{}, outcomes: map[types.UID]database.Outcome{}, gone: map[request]departure{}}
+	return &memory{written: map[types.UID]string{}, outcomes: map[types.UID]database.Outcome{}, gone: map[request]deletion{}}
 }
 
 // database returns the database while it is up, or why it is not: nil until that is known.
 func (m *memory) database() (Store, error) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
-	return m.store, m.away
+	return m.store, m.outage
 }
 
 // up says that the database is there. It returns false if that was known.
@@ -54,17 +54,17 @@ func (m *memory) up(store Store) (changed bool) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	changed = m.store == nil
-	m.store, m.away = store, nil
+	m.store, m.outage = store, nil
 	return changed
 }
 
-// down says that the database is away, and returns whether it is so for the first time, and whether the reason is another one.
+// down says that the database is unavailable, and returns whether it is so for the first time, and whether the reason is another one.
 func (m *memory) down(why error) (first, news bool) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
-	first = m.away == nil
-	news = first || m.away.Error() != why.Error()
-	m.store, m.away = nil, why
+	first = m.outage == nil
+	news = first || m.outage.Error() != why.Error()
+	m.store, m.outage = nil, why
 	return first, news
 }
 
@@ -104,23 +104,23 @@ func (m *memory) forgetWritten() {
 	clear(m.outcomes)
 }
 
-// left remembers an object that is gone. It returns false if there are too many already.
-func (m *memory) left(object request, departed departure) bool {
+// addDeletion remembers an object that is deleted. It returns false if there are too many already.
+func (m *memory) addDeletion(object request, end deletion) bool {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	room := maxGone
-	if departed.last == nil {
+	if end.last == nil {
 		room /= 2
 	}
 	if _, known := m.gone[object]; !known && len(m.gone) >= room {
 		return false
 	}
-	m.gone[object] = departed
+	m.gone[object] = end
 	return true
 }
 
-// departed is what is known of an object that is gone; the zero value if it is nothing.
-func (m *memory) departed(object request) departure {
+// deletionOf is what is known of an object that is gone; the zero value if it is nothing.
+func (m *memory) deletionOf(object request) deletion {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	return m.gone[object]

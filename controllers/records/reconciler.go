@@ -32,16 +32,16 @@ type reconciler struct {
 	queue workQueue
 }
 
-// Reconcile has the database know of an object as it is now, or that it is gone. While the database is away it does nothing
+// Reconcile has the database know of an object as it is now, or that it is gone. While the database is unavailable it does nothing
 // but say so: everything is looked at again when it is back.
 func (r *reconciler) Reconcile(ctx context.Context, asked request) (ctrl.Result, error) {
-	store, away := r.memory.database()
+	store, outage := r.memory.database()
 	var err error
 	switch {
 	case store != nil:
 		err = r.record(ctx, store, asked)
-	case away != nil:
-		err = r.sayUnavailable(ctx, asked, away)
+	case outage != nil:
+		err = r.sayUnavailable(ctx, asked, outage)
 	}
 	kind := "record of Image"
 	if asked.kind == database.Builds {
@@ -61,8 +61,8 @@ func (r *reconciler) record(ctx context.Context, store Store, asked request) err
 		return r.refused(ctx, asked, failure)
 	}
 	said := r.sayUnavailable(ctx, asked, failure)
-	if _, away := store.SchemaVersion(ctx); away != nil { // not only this object: nothing is tried until it is back
-		r.lost(ctx, away)
+	if _, outage := store.SchemaVersion(ctx); outage != nil { // not only this object: nothing is tried until it is back
+		r.lost(ctx, outage)
 		return said
 	}
 	return errors.Join(failure, said)
@@ -178,22 +178,23 @@ func outcomeOf(image *v1alpha1.Image) (database.Outcome, bool) {
 	return database.Outcome{Time: said.LastTransitionTime.Time, Reason: said.Reason, Message: said.Message}, true
 }
 
-// left remembers an object that is gone, and as it was, unless that is recorded: how long an Image has its records kept, too.
-func (r *reconciler) left(asked request, object client.Object) {
-	departed := departure{at: r.Clock.Now()}
+// rememberDeletion remembers an object that is deleted, with its last state unless that is recorded already. The last state of
+// an Image also sets how long its records are kept.
+func (r *reconciler) rememberDeletion(asked request, object client.Object) {
+	end := deletion{at: r.Clock.Now()}
 	if !r.memory.has(object.GetUID(), versionOf(object)) {
-		departed.last = object
+		end.last = object
 	}
-	if !r.memory.left(asked, departed) && departed.last != nil {
+	if !r.memory.addDeletion(asked, end) && end.last != nil {
 		r.Metrics.Forgotten.Inc()
 	}
 }
 
 // writeDeletion writes that an object is gone, and what it was last.
 func (r *reconciler) writeDeletion(ctx context.Context, store Store, asked request) error {
-	departed := r.memory.departed(asked)
+	end := r.memory.deletionOf(asked)
 	var err error
-	switch last := departed.last.(type) {
+	switch last := end.last.(type) {
 	case *v1alpha1.ImageBuild:
 		err = r.writeBuild(ctx, store, last)
 	case *v1alpha1.Image:
@@ -206,7 +207,7 @@ func (r *reconciler) writeDeletion(ctx context.Context, store Store, asked reque
 	if asked.kind == database.Images {
 		deleted = store.ImageDeleted
 	}
-	if err := deleted(ctx, asked.uid, departed.at); err != nil {
+	if err := deleted(ctx, asked.uid, end.at); err != nil {
 		return databaseError{err}
 	}
 	r.memory.forget(asked)

@@ -438,8 +438,8 @@ func TestOnlySoManyThatAreGoneAreRemembered(t *testing.T) {
 			r.memory.wrote(build.UID, buildVersion(build))
 		}
 		asked, _ := requestOf(build)
-		r.left(asked, build)
-		r.left(asked, build) // seen twice, it is one
+		r.rememberDeletion(asked, build)
+		r.rememberDeletion(asked, build) // seen twice, it is one
 	}
 	for i := range maxGone {
 		goes(fmt.Sprint("recorded-", i), true)
