@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package corekinds serves the few Kubernetes kinds that a build touches, for a server that runs without a cluster:
-// Namespaces, ConfigMaps, Pods and their logs, Events, Jobs, and PriorityClasses. They behave as a kube-apiserver's do, as far as kubectl
-// and controllers can see; nothing here acts on them. It must never be part of a server behind the aggregation layer,
-// where the cluster serves these kinds.
+// Namespaces, ConfigMaps, Pods and their logs, Events, Jobs, and PriorityClasses. They behave as a kube-apiserver's do, as
+// far as kubectl and controllers can see. Nothing here acts on them: package jobs/local runs the Jobs. It must never be part
+// of a server behind the aggregation layer, where the cluster serves these kinds.
 package corekinds
 
 import (

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package history is what the API server knows of the database of records: whether there is one and it answers, the
-// subresources history, stats, changes and notes of images, which read it, and the edits of Images, which it is told of.
-// Only these need the database; everything else is served without it.
+// Package history is the API server's access to the database of records. It serves the subresources history, stats, changes
+// and notes of images, records the edits of Images, and checks whether the database answers. Packages imagebuild and
+// imagereport read the database through it.
+//
+// Everything else is served without the database.
 package history

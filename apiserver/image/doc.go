@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package image serves the resource images with its subresources, except for plan, which is package imageplan's. It serves the
-// subresource rerun of builds as well.
+// Package image serves the resource images and its subresources status, instantiate and channels, and the subresource rerun of
+// builds. Package history serves the subresources history, stats, changes and notes of images, and package imageplan plan.
 //
 // It gives numbers to builds, in one place and once per request. It never decides that a build is due; that is the
 // controller's or a person's.

@@ -4,8 +4,10 @@
 // +groupName=images.goldsmith.dev
 
 // Package images is the hub: the one version of the API that the server works with. Every served version is
-// converted to it and from it, so that validation, strategies and storage know no versions.
+// converted to it and from it, so that validation, strategies and storage know no versions. Below it are the generated
+// conversion (v1alpha1), the conversion that handlers call (convert), validation, what tables share (table), and the
+// registration of all versions (install).
 //
-// What its fields mean is said at the public types. Enumerations are those of the public package: their values
-// are part of the API, whichever version they are written in.
+// The public types document the fields. Enumerations are those of the public package: their values are part of the API,
+// whichever version they are written in.
 package images

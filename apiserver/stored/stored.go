@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package stored turns what the stores of Images and ImageBuilds return into these types.
+// Package stored asserts the types of what the stores of Images and ImageBuilds return. It converts nothing: package
+// images/convert does.
 package stored
 
 import (
