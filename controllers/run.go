@@ -20,7 +20,7 @@ import (
 const cacheLimit = time.Second
 
 // Run runs the controllers until ctx is done. A manager does not hear of that until its caches are full, which may be
-// never where the server is away: then it is left behind, and does nothing.
+// never where the server is unavailable: then it is left behind, and does nothing.
 func Run(ctx context.Context, controllers manager.Manager) error {
 	ended := make(chan error, 1)
 	go func() { ended <- controllers.Start(ctx) }()

@@ -5,7 +5,7 @@
 //
 // It is written by a controller and read by the API server, by any number of both at the same time. Builds never depend on
 // it: nothing here is needed to decide what to do next, every write can be repeated, and what was missed while the database
-// was away is made up for with PutBuilds and Undeleted.
+// was unavailable is made up for with PutBuilds and Undeleted.
 //
 // A Store is an open database. A Connection is a database that may be unavailable: it opens in the background, and reports
 // whether the database answers.

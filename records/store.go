@@ -17,7 +17,7 @@ import (
 // DefaultTimeout is how long one call may take, unless Options say otherwise.
 const DefaultTimeout = 10 * time.Second
 
-// Errors that tell what to do. Every other error is the database's: it failed, or is away.
+// Errors that tell what to do. Every other error is the database's: it failed, or is unavailable.
 var (
 	// ErrInvalid is what was asked for wrongly: asking again does not help.
 	ErrInvalid = errors.New("invalid")

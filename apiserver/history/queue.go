@@ -38,7 +38,7 @@ type Edit struct {
 }
 
 // Queue takes edits to the database in the background, as well as may be: no edit of an Image waits for the database or
-// fails because of it. While the database is away a thousand edits wait; more than those are dropped, and counted.
+// fails because of it. While the database is unavailable a thousand edits wait; more than those are dropped, and counted.
 type Queue struct {
 	database *Database
 	clock    clock.Clock

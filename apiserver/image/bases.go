@@ -20,7 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/stored"
 )
 
-// bases keeps Images from being based on each other in a circle. That is a rule about several objects, so the writes
+// bases keeps Images from being based on each other in a cycle. That is a rule about several objects, so the writes
 // that can break it, which set or change a base, follow each other: each one checks and writes under a lock that is one
 // for the namespace on all servers. All others take no lock and read nothing.
 type bases struct {
@@ -40,7 +40,7 @@ func setsBase(image, old *images.Image) bool {
 	return base != nil && (old == nil || old.Spec.Base.ImageRef == nil || old.Spec.Base.ImageRef.Name != base.Name)
 }
 
-// validate refuses what would close a circle. The images it looks at are as they are now: the write holds the lock.
+// validate refuses what would close a cycle. The images it looks at are as they are now: the write holds the lock.
 func (b *bases) validate(ctx context.Context, image, old *images.Image) field.ErrorList {
 	if !setsBase(image, old) {
 		return nil

@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Mapper knows the resources of the kinds that are kept. It asks no server: one whose API is away would have it that
+// Mapper knows the resources of the kinds that are kept. It asks no server: one whose API is unavailable would have it that
 // there is no such kind.
 func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.SchemeGroupVersion, batchv1.SchemeGroupVersion, corev1.SchemeGroupVersion})

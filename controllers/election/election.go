@@ -21,7 +21,7 @@ const (
 	// leaseDuration is how long a lease holds that nobody renews: after the holder's node is lost, another process goes
 	// on after this time. A holder that is told to stop gives its lease up at once.
 	leaseDuration = time.Minute
-	// renewDeadline is for how long the API may be away before the holder gives up and ends: longer than a
+	// renewDeadline is for how long the API may be unavailable before the holder gives up and ends: longer than a
 	// kube-apiserver takes to restart.
 	renewDeadline = 45 * time.Second
 	// retryPeriod is how often the lease is renewed, or asked for.
@@ -66,7 +66,7 @@ func (o Options) AddTo(manager *ctrl.Options, config *rest.Config, lease string,
 	return nil
 }
 
-// isLogged picks failed tries, of which there is one every few seconds while the API is away, while the log says anyway
+// isLogged picks failed tries, of which there is one every few seconds while the API is unavailable, while the log says anyway
 // what is waited for. That the lease is lost ends the manager with an error.
 func isLogged(monitor *outages.Monitor) func(quiet.Line) bool {
 	const loggerName = "leaderelection" // the name that a manager gives to the log of its election

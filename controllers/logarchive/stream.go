@@ -67,7 +67,7 @@ func (s *stream) run(ctx context.Context) error {
 	for {
 		pod, err := s.getPod(ctx)
 		if err != nil {
-			s.failingSince = time.Time{} // while the API is away nobody knows about the pod
+			s.failingSince = time.Time{} // while the API is unavailable nobody knows about the pod
 			return err
 		}
 		if pod == nil {

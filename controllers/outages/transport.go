@@ -22,7 +22,7 @@ import (
 // maxReasonBytes of an answer are read for its reason.
 const maxReasonBytes = 4096
 
-// logs are a node's to give, and no API is away for it.
+// logs are a node's to give, and no API is unavailable for it.
 const logs = "log"
 
 // Watch returns the configuration of a client whose requests the monitor sees.
@@ -71,7 +71,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// failure is the reason of an answer that says that the API is away, or that we may not read, or not write what is
+// failure is the reason of an answer that says that the API is unavailable, or that we may not read, or not write what is
 // only ours. Other refusals are about a single object, and for whoever asked.
 func (t *transport) failure(asked *request.RequestInfo, response *http.Response) string {
 	reading := asked.Verb == "get" || asked.Verb == "list" || asked.Verb == "watch"

@@ -174,7 +174,7 @@ func (o *owners) deleteForWaitingOwner(ctx context.Context, n node) error {
 		return o.delete(ctx, n, chosenPropagation(n))
 	}
 	if slices.ContainsFunc(dependents, deletingDependents) {
-		// Owners and dependents that all wait may be a circle, so this one stops holding its owners up.
+		// Owners and dependents that all wait may be a cycle, so this one stops holding its owners up.
 		unblocked := make([]metav1.OwnerReference, 0, len(n.OwnerReferences))
 		for _, reference := range n.OwnerReferences {
 			reference.BlockOwnerDeletion = ptr.To(false)

@@ -56,7 +56,7 @@ func run(ctx context.Context, connection *client.Connection, from, to compared, 
 	difference := &v1alpha1.ImageBuildDiff{}
 	request := connection.ImagesV1alpha1().RESTClient().Get().
 		Namespace(connection.Namespace).Resource("imagebuilds").Name(to.name).SubResource("diff").Param("with", from.name).
-		MaxRetries(0) // a database that is away says when to try again: people rather know why
+		MaxRetries(0) // a database that is unavailable says when to try again: people rather know why
 	for parameter, uid := range map[string]string{"uid": to.uid, "withUID": from.uid} {
 		if uid != "" {
 			request.Param(parameter, uid)

@@ -19,8 +19,8 @@ type lines struct {
 	columns []metav1.TableColumnDefinition
 	// written is the version of each build that was written last.
 	written map[types.UID]string
-	// away is true from a failure until the server answers.
-	away bool
+	// failing is true from a failure until the server answers.
+	failing bool
 }
 
 // newLines writes builds to out, and tells of what goes wrong.
@@ -35,7 +35,7 @@ func newLines(out, told io.Writer) *lines {
 
 // replace writes what has changed since it was called before: at first everything.
 func (l *lines) replace(columns []metav1.TableColumnDefinition, builds []row) error {
-	l.away, l.columns = false, columns
+	l.failing, l.columns = false, columns
 	versions := map[types.UID]string{}
 	var changed []row
 	for _, build := range builds {
@@ -61,10 +61,10 @@ func (l *lines) remove(build row) error {
 
 // lost tells of the first failure in a row.
 func (l *lines) lost(err error) error {
-	if l.away {
+	if l.failing {
 		return nil
 	}
-	l.away = true
+	l.failing = true
 	_, err = fmt.Fprintf(l.told, "%v; trying again\n", err)
 	return err
 }

@@ -82,7 +82,7 @@ func (s *source) follow(ctx context.Context, view view) error {
 	}
 }
 
-// pause keeps a server that is away, or ends every watch, from being asked without end.
+// pause keeps a server that is unavailable, or ends every watch, from being asked without end.
 func (s *source) pause(ctx context.Context) {
 	select {
 	case <-ctx.Done():
