@@ -30,10 +30,10 @@ func Specs(environment func() cluster.Environment) {
 		})
 
 		DescribeTable("20 builds all succeed, once and at the first attempt, while",
-			func(ctx SpecContext, strike func(context.Context, *cluster.Workspace)) {
+			func(ctx SpecContext, disrupt func(context.Context, *cluster.Workspace)) {
 				builds := load.Start(ctx, w, steps...)
 				builds.Running(ctx, 1)
-				strike(ctx, w)
+				disrupt(ctx, w)
 				builds.SucceededAtOnce(ctx)
 			},
 			Entry("the pod of the leading controller is deleted", deleteLeader),
