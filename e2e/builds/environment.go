@@ -53,7 +53,7 @@ func Specs(environment func() Environment) {
 		describeDisruptions(w)
 		describeCancelling(w)
 		describeTimeouts(w)
-		describeTurns(w)
+		describeConcurrency(w)
 		describeQueueing(w)
 		describeBases(w)
 		describeChannels(w)
