@@ -108,7 +108,7 @@ func (c *measured) createJob(b *testing.B, name string, template corev1.PodTempl
 }
 
 // templateOf runs one build, and returns what its Job runs.
-func (c *measured) templateOf(b *testing.B, s *sightings) corev1.PodTemplateSpec {
+func (c *measured) templateOf(b *testing.B, s *observations) corev1.PodTemplateSpec {
 	b.Helper()
 	s.await(b, []string{c.createBuild(b, "first")})
 	jobs, err := c.kube.BatchV1().Jobs(c.namespace).List(b.Context(), metav1.ListOptions{LabelSelector: v1alpha1.LabelBuild + "=first"})
@@ -121,7 +121,7 @@ func (c *measured) templateOf(b *testing.B, s *sightings) corev1.PodTemplateSpec
 }
 
 // deleteAll deletes every build and Job and returns once nothing of them is left.
-func (c *measured) deleteAll(b *testing.B, s *sightings) {
+func (c *measured) deleteAll(b *testing.B, s *observations) {
 	b.Helper()
 	background := metav1.DeletePropagationBackground
 	options, all := metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{}

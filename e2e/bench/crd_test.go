@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	// written is how many objects of each kind are created, read and patched, one after the other and in turns.
+	// written is how many objects of each kind are created, read and patched, one after the other, alternating between the kinds.
 	written = 200
 	// listed is how many objects there are when they are listed as JSON, most when Images are listed as protobuf, lists how
 	// often each is done, and writers how many create them meanwhile.
@@ -56,7 +56,7 @@ func BenchmarkImageAgainstCRD(b *testing.B) {
 	}
 	for b.Loop() {
 		took := map[string][]time.Duration{}
-		// In turns, and the other way round each time: whatever slows one down slows down both.
+		// Alternating, and in reverse order each time: whatever slows one down slows down both.
 		inTurns := func(verb string, times int, do func(dynamic.ResourceInterface, schema.GroupVersionResource, int) error) {
 			for i := range times {
 				order := []schema.GroupVersionResource{images, customs}

@@ -24,9 +24,9 @@ import (
 // benchLabel is the name of the bare Job, on its pod.
 const benchLabel = "bench"
 
-// sightings is when a client saw what happened to builds, Jobs and their pods, by the name of the build or bare Job. API
+// observations are the times at which a client saw builds, Jobs and their pods change, by the name of the build or bare Job. API
 // objects know times only to the second.
-type sightings struct {
+type observations struct {
 	mutex   sync.Mutex
 	changed sync.Cond
 	created map[string]time.Time // seen for the first time
@@ -38,9 +38,9 @@ type sightings struct {
 }
 
 // watch watches builds, Jobs and pods of the namespace as long as the benchmark runs.
-func (c *measured) watch(b *testing.B) *sightings {
+func (c *measured) watch(b *testing.B) *observations {
 	b.Helper()
-	s := &sightings{created: map[string]time.Time{}, pod: map[string]time.Time{}, ended: map[string]time.Time{},
+	s := &observations{created: map[string]time.Time{}, pod: map[string]time.Time{}, ended: map[string]time.Time{},
 		done: map[string]time.Time{}, jobDone: map[string]time.Time{}, pods: map[string]struct{}{}}
 	s.changed.L = &s.mutex
 	ctx := b.Context()
@@ -66,7 +66,7 @@ func (c *measured) watch(b *testing.B) *sightings {
 		}
 		go func() {
 			for event := range watcher.ResultChan() {
-				s.see(event, time.Now())
+				s.observe(event, time.Now())
 			}
 		}()
 	}
@@ -81,7 +81,7 @@ func (open opener) WatchWithContext(ctx context.Context, options metav1.ListOpti
 	return open(ctx, options)
 }
 
-func (s *sightings) see(event watch.Event, at time.Time) {
+func (s *observations) observe(event watch.Event, at time.Time) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	defer s.changed.Broadcast()
@@ -126,18 +126,18 @@ func isComplete(job *batchv1.Job) bool {
 }
 
 // await returns when all of these have succeeded.
-func (s *sightings) await(b *testing.B, names []string) {
+func (s *observations) await(b *testing.B, names []string) {
 	b.Helper()
 	s.until(b, func() bool { return all(s.done, names) })
 }
 
 // settle returns when the Jobs of all of these say that they are complete, too.
-func (s *sightings) settle(b *testing.B, names []string) {
+func (s *observations) settle(b *testing.B, names []string) {
 	b.Helper()
 	s.until(b, func() bool { return all(s.jobDone, names) })
 }
 
-func (s *sightings) awaitNoPods(b *testing.B) {
+func (s *observations) awaitNoPods(b *testing.B) {
 	b.Helper()
 	s.until(b, func() bool { return len(s.pods) == 0 })
 }
@@ -149,7 +149,7 @@ func all(times map[string]time.Time, names []string) bool {
 // patience is how long the cluster may take for one thing.
 const patience = 5 * time.Minute
 
-func (s *sightings) until(b *testing.B, happened func() bool) {
+func (s *observations) until(b *testing.B, happened func() bool) {
 	b.Helper()
 	deadline := time.Now().Add(patience)
 	wake := time.AfterFunc(patience, s.changed.Broadcast)
@@ -158,17 +158,17 @@ func (s *sightings) until(b *testing.B, happened func() bool) {
 	defer s.mutex.Unlock()
 	for !happened() {
 		if time.Now().After(deadline) {
-			b.Fatalf("the cluster has not come to it within %s", patience)
+			b.Fatalf("the cluster did not reach the expected state within %s", patience)
 		}
 		s.changed.Wait()
 	}
 }
 
-// spans are how long it took from creation to the pod, and from the end of the container to success.
+// spans are durations from creation to the pod, and from the end of the container to success.
 type spans struct{ pod, done []time.Duration }
 
 // times are the spans of everything whose name begins so.
-func (s *sightings) times(prefix string) (t spans) {
+func (s *observations) times(prefix string) (t spans) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for name, created := range s.created {
