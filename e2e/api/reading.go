@@ -50,5 +50,5 @@ func describeRepliesInTransit(w *world) {
 	describeOpenAPIv2(w)
 	describeOpenAPIv3(w)
 	describeSubresources(w)
-	describeKubectls(w)
+	describeKubectlReleases(w)
 }

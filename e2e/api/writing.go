@@ -18,7 +18,7 @@ func describeWriting(w *world) {
 		describeFieldValidation(w)
 		describeWarnings(w)
 		describeKubectlChanges(w)
-		describeKubectlLives(w)
+		describeKubectlLifecycle(w)
 	})
 }
 
@@ -47,6 +47,6 @@ func describeForwardedWrites(w *world) {
 		describeFieldValidation(w)
 		describeWarnings(w)
 		describeKubectlChanges(w)
-		describeKubectlLives(w)
+		describeKubectlLifecycle(w)
 	})
 }

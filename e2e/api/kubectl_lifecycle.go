@@ -10,7 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-func describeKubectlLives(w *world) {
+func describeKubectlLifecycle(w *world) {
 	s := w.terminal
 
 	It("kubectl create takes generated names", func(ctx SpecContext) {

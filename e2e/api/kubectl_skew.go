@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// BuildOlderKubectls returns the paths of kubectl of the two minor releases before the newest one, by their minor versions.
-// script is the path of the script kubectls of this folder, which builds them where they were never used before, and says
-// so in progress.
+// BuildOlderKubectls returns the paths of kubectl of the two minor releases before the newest one, by their minor versions: those
+// that the version skew policy of Kubernetes supports. script is the path of the script kubectls of this folder, which builds a
+// kubectl on its first use, and writes its progress to progress.
 func BuildOlderKubectls(ctx context.Context, script string, progress io.Writer) (map[string]string, error) {
 	build := exec.CommandContext(ctx, script)
 	build.Stderr = progress
 	lines, err := build.Output()
 	if err != nil {
-		return nil, fmt.Errorf("building older kubectls: %w", err)
+		return nil, fmt.Errorf("build older kubectls: %w", err)
 	}
 	paths := map[string]string{}
 	for line := range strings.Lines(string(lines)) {

@@ -3,8 +3,11 @@
 package api
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"reflect"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -41,7 +44,38 @@ func by(manifest, builder string) string {
 	return strings.Replace(manifest, "builder: {name: mock}", "builder: {name: "+builder+"}", 1)
 }
 
-func describeKubectls(w *world) {
+// fieldsOf are the names in JSON of the fields of a type, and of the types of those, as far as they are ours.
+func fieldsOf(kind reflect.Type) []string {
+	for slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map}, kind.Kind()) {
+		kind = kind.Elem()
+	}
+	if kind.Kind() != reflect.Struct || !strings.HasSuffix(kind.PkgPath(), "apis/images/v1alpha1") {
+		return nil
+	}
+	var fields []string
+	for field := range kind.Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+			fields = append(fields, name)
+		}
+		fields = append(fields, fieldsOf(field.Type)...)
+	}
+	return fields
+}
+
+// scanLines sends each line of an output when it is written.
+func scanLines(from io.Reader) <-chan string {
+	lines := make(chan string, 100)
+	go func() {
+		defer close(lines)
+		scanner := bufio.NewScanner(from)
+		for scanner.Scan() {
+			lines <- scanner.Text()
+		}
+	}()
+	return lines
+}
+
+func describeKubectlReleases(w *world) {
 	It("an older kubectl is what it says it is", func(ctx SpecContext) {
 		for minor := range w.environment.OlderKubectls {
 			Expect(w.kubectl(minor).Run(ctx, "", "version", "--client")).To(ContainSubstring("Client Version: v" + minor + "."))
@@ -147,7 +181,7 @@ func describeKubectls(w *world) {
 			shown, err := command.StdoutPipe()
 			Expect(err).NotTo(HaveOccurred())
 			Expect(command.Start()).To(Succeed())
-			seen := lines(shown)
+			seen := scanLines(shown)
 			shows := func(line string) {
 				GinkgoHelper()
 				Eventually(ctx, seen).WithTimeout(w.environment.Patience).Should(Receive(MatchRegexp(line)))
