@@ -54,7 +54,7 @@ func describeExpiry(w *world) {
 		next := w.list(ctx, metav1.ListOptions{Continue: inconsistent, Limit: 1})
 		Expect(names(next)).To(Equal([]string{"b"}))
 		Expect(next.ResourceVersion).To(And(newer(old), Not(Equal(old))))
-		w.remembered(ctx, func() error { // from here on it is of one moment again
+		w.retryExpired(ctx, func() error { // from here on it is of one moment again
 			next := w.list(ctx, metav1.ListOptions{Continue: inconsistent, Limit: 1})
 			last, err := w.images().List(ctx, metav1.ListOptions{Continue: next.Continue})
 			if err == nil {
@@ -83,7 +83,7 @@ func describeExpiry(w *world) {
 		By("watches that were running")
 		w.change(ctx, "d", labelled(step, "2"))
 		running.steps = map[string]string{"a": "1", "b": "1", "c": "1"}
-		running.tells(ctx, "DELETED c 1", "ADDED d 1", "MODIFIED d 2")
+		running.expects(ctx, "DELETED c 1", "ADDED d 1", "MODIFIED d 2")
 		for _, informed := range []*informed{listing, watching} {
 			w.eventually(ctx, informed.steps).Should(Equal(map[string]string{"a": "1", "b": "1", "d": "2"}))
 		}

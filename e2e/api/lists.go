@@ -23,16 +23,16 @@ func (w *world) list(ctx context.Context, options metav1.ListOptions) *v1alpha1.
 	return list
 }
 
-// remembered runs what reads an old version once more while it is answered that the version is forgotten: the storage
-// forgets every few seconds.
-func (w *world) remembered(ctx context.Context, read func() error) {
+// retryExpired repeats a read of an old version while the server answers that the version is expired: the storage is compacted
+// every few seconds.
+func (w *world) retryExpired(ctx context.Context, read func() error) {
 	GinkgoHelper()
-	var other error
+	var last error
 	w.eventually(ctx, func() bool {
-		other = read()
-		return apierrors.IsResourceExpired(other)
+		last = read()
+		return apierrors.IsResourceExpired(last)
 	}).Should(BeFalse(), "old versions are forgotten at once")
-	Expect(other).NotTo(HaveOccurred())
+	Expect(last).NotTo(HaveOccurred())
 }
 
 // names are those of a list, in its order.

@@ -23,7 +23,7 @@ func describePages(w *world) {
 		})
 
 		It("says how many objects remain, and ends", func(ctx SpecContext) {
-			w.remembered(ctx, func() error {
+			w.retryExpired(ctx, func() error {
 				var pages [][]string
 				var remaining []any
 				versions := map[string]bool{}
@@ -55,7 +55,7 @@ func describePages(w *world) {
 		})
 
 		DescribeTable("does not count what a selection leaves", func(ctx SpecContext, options metav1.ListOptions) {
-			w.remembered(ctx, func() error {
+			w.retryExpired(ctx, func() error {
 				options.Limit, options.Continue = 3, ""
 				first := w.list(ctx, options)
 				Expect(names(first)).To(Equal([]string{"a", "b", "c"}))
@@ -76,7 +76,7 @@ func describePages(w *world) {
 		)
 
 		It("is of one moment, whatever changes between its pages", func(ctx SpecContext) {
-			w.remembered(ctx, func() error {
+			w.retryExpired(ctx, func() error {
 				first := w.list(ctx, metav1.ListOptions{Limit: 2})
 				remaining := names(w.list(ctx, metav1.ListOptions{ResourceVersion: first.ResourceVersion, ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan}))[2:]
 				changed := w.change(ctx, "c", func(image *v1alpha1.Image) { image.Labels["letter"] += "-again" })
@@ -94,7 +94,7 @@ func describePages(w *world) {
 		})
 
 		It("goes on behind an object that is gone", func(ctx SpecContext) {
-			w.remembered(ctx, func() error {
+			w.retryExpired(ctx, func() error {
 				first := w.list(ctx, metav1.ListOptions{Limit: 2})
 				last := first.Items[1].Name
 				w.remove(ctx, last)
@@ -109,7 +109,7 @@ func describePages(w *world) {
 		})
 
 		It("goes on from a version of 0, too", func(ctx SpecContext) {
-			w.remembered(ctx, func() error {
+			w.retryExpired(ctx, func() error {
 				first := w.list(ctx, metav1.ListOptions{Limit: 4})
 				rest, err := w.images().List(ctx, metav1.ListOptions{Continue: first.Continue, ResourceVersion: "0"})
 				if err == nil {

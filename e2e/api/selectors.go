@@ -137,8 +137,8 @@ func describeSelectors(w *world) {
 			Expect(w.images().DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationBackground)},
 				metav1.ListOptions{LabelSelector: "colour=gold"})).To(Succeed())
 			gone.steps["gold"] = ""
-			gone.tells(ctx, "DELETED gold")
-			all.tells(ctx, "DELETED gold")
+			gone.expects(ctx, "DELETED gold")
+			all.expects(ctx, "DELETED gold")
 		})
 	})
 }

@@ -53,7 +53,7 @@ func atAnyVersion(r reading) {
 func describeVersions(w *world) {
 	DescribeTable("a list with ", func(ctx SpecContext, query string, means func(reading)) {
 		w.create(ctx, "", generated)
-		w.remembered(ctx, func() error {
+		w.retryExpired(ctx, func() error {
 			before := w.list(ctx, metav1.ListOptions{})
 			added := w.create(ctx, "", generated)
 			answer := w.get(ctx, w.at("images?"+strings.ReplaceAll(query, "{N}", before.ResourceVersion)))

@@ -24,7 +24,7 @@ func describeWatchEnds(w *world) {
 			created := w.create(ctx, "web", labelled(step, "1"))
 			watch := w.follow(ctx, metav1.ListOptions{TimeoutSeconds: ptr.To[int64](4), AllowWatchBookmarks: true})
 			watch.bookmarks = true
-			watch.tells(ctx, "ADDED web 1", "BOOKMARK")
+			watch.expects(ctx, "ADDED web 1", "BOOKMARK")
 			Expect(watch.version).To(newer(created.ResourceVersion))
 			for event := watch.next(ctx); event != ""; event = watch.next(ctx) {
 				Expect(event).To(Equal("BOOKMARK"))
@@ -35,17 +35,17 @@ func describeWatchEnds(w *world) {
 			w.create(ctx, "web", labelled(step, "1"))
 			watch := w.follow(ctx, metav1.ListOptions{TimeoutSeconds: ptr.To[int64](3)})
 			watch.bookmarks = true
-			watch.tells(ctx, "ADDED web 1", "")
+			watch.expects(ctx, "ADDED web 1", "")
 		})
 
 		It("is where the next one begins", func(ctx SpecContext) {
 			w.create(ctx, "web", labelled(step, "1"))
 			first := w.follow(ctx, metav1.ListOptions{TimeoutSeconds: ptr.To[int64](1)})
-			first.tells(ctx, "ADDED web 1", "")
+			first.expects(ctx, "ADDED web 1", "")
 			w.change(ctx, "web", labelled(step, "2"))
 			second := w.follow(ctx, metav1.ListOptions{ResourceVersion: first.version})
 			second.steps["web"] = "1"
-			second.tells(ctx, "MODIFIED web 2")
+			second.expects(ctx, "MODIFIED web 2")
 		})
 	})
 }

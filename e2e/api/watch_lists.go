@@ -64,11 +64,11 @@ func describeWatchLists(w *world) {
 		It("goes on as any watch does", func(ctx SpecContext) {
 			w.create(ctx, "web", labelled(step, "1"))
 			watch := w.follow(ctx, asked)
-			watch.tells(ctx, "ADDED web 1", "BOOKMARK")
+			watch.expects(ctx, "ADDED web 1", "BOOKMARK")
 			w.change(ctx, "web", labelled(step, "2"))
-			watch.tells(ctx, "MODIFIED web 2")
+			watch.expects(ctx, "MODIFIED web 2")
 			w.remove(ctx, "web")
-			watch.tells(ctx, "DELETED web 2")
+			watch.expects(ctx, "DELETED web 2")
 		})
 
 		It("can be had without the objects", func(ctx SpecContext) {
@@ -78,7 +78,7 @@ func describeWatchLists(w *world) {
 			watch := w.follow(ctx, options)
 			watch.steps["web"] = "1"
 			w.create(ctx, "other", labelled(step, "1"))
-			watch.tells(ctx, "ADDED other 1")
+			watch.expects(ctx, "ADDED other 1")
 		})
 
 		It("needs no bookmarks", func(ctx SpecContext) {

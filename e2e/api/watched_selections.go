@@ -21,19 +21,19 @@ func describeWatchedSelections(w *world) {
 			w.create(ctx, "inside", enter, labelled(step, "1"))
 			options.ResourceVersion = outside.ResourceVersion
 			watch := w.follow(ctx, options)
-			watch.tells(ctx, "ADDED inside 1")
+			watch.expects(ctx, "ADDED inside 1")
 			w.change(ctx, "other", labelled(step, "2"))
 			w.change(ctx, "web", func(image *v1alpha1.Image) { enter(image); labelled(step, "2")(image) })
-			watch.tells(ctx, "ADDED web 2")
+			watch.expects(ctx, "ADDED web 2")
 			w.change(ctx, "web", labelled(step, "3"))
-			watch.tells(ctx, "MODIFIED web 3")
+			watch.expects(ctx, "MODIFIED web 3")
 			// It is shown as it was when it was last seen there.
 			w.change(ctx, "web", func(image *v1alpha1.Image) { leave(image); labelled(step, "4")(image) })
-			watch.tells(ctx, "DELETED web 3")
+			watch.expects(ctx, "DELETED web 3")
 			w.change(ctx, "web", labelled(step, "5"))
 			w.remove(ctx, "web")
 			w.remove(ctx, "inside")
-			watch.tells(ctx, "DELETED inside 1")
+			watch.expects(ctx, "DELETED inside 1")
 		},
 		Entry("by labels", metav1.ListOptions{LabelSelector: "colour in (gold, silver)"}, labelled("colour", "gold"), labelled("colour", "rust")),
 		Entry("by the absence of a label", metav1.ListOptions{LabelSelector: "!rust"},

@@ -26,10 +26,10 @@ func describeWatches(w *world) {
 			w.change(ctx, "old", labelled(step, "2"))
 			watch := w.follow(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
 			watch.steps["old"] = "1"
-			watch.tells(ctx, "ADDED new 1", "MODIFIED old 2")
+			watch.expects(ctx, "ADDED new 1", "MODIFIED old 2")
 			w.remove(ctx, "old")
 			w.change(ctx, "new", labelled(step, "2"))
-			watch.tells(ctx, "DELETED old 2", "MODIFIED new 2")
+			watch.expects(ctx, "DELETED old 2", "MODIFIED new 2")
 		})
 
 		It("tells of what there is first, without a version", func(ctx SpecContext) {
@@ -37,9 +37,9 @@ func describeWatches(w *world) {
 			w.create(ctx, "b", labelled(step, "1"))
 			w.change(ctx, "a", labelled(step, "2"))
 			watch := w.follow(ctx, metav1.ListOptions{})
-			watch.tellsInAnyOrder(ctx, "ADDED a 2", "ADDED b 1")
+			watch.expectsInAnyOrder(ctx, "ADDED a 2", "ADDED b 1")
 			w.change(ctx, "b", labelled(step, "2"))
-			watch.tells(ctx, "MODIFIED b 2")
+			watch.expects(ctx, "MODIFIED b 2")
 		})
 
 		It("tells of what there was at some time first, from version 0", func(ctx SpecContext) {
@@ -50,9 +50,9 @@ func describeWatches(w *world) {
 				return len(w.list(ctx, metav1.ListOptions{ResourceVersion: before.ResourceVersion}).Items)
 			}).Should(Equal(2))
 			watch := w.follow(ctx, metav1.ListOptions{ResourceVersion: "0"})
-			watch.tellsInAnyOrder(ctx, "ADDED a 1", "ADDED b 1")
+			watch.expectsInAnyOrder(ctx, "ADDED a 1", "ADDED b 1")
 			w.remove(ctx, "a")
-			watch.tells(ctx, "DELETED a 1")
+			watch.expects(ctx, "DELETED a 1")
 		})
 
 		It("of one object is by its name", func(ctx SpecContext) {
@@ -64,7 +64,7 @@ func describeWatches(w *world) {
 			w.change(ctx, "b", labelled(step, "2"))
 			w.remove(ctx, "a")
 			w.remove(ctx, "b")
-			watch.tells(ctx, "ADDED b 1", "MODIFIED b 2", "DELETED b 2")
+			watch.expects(ctx, "ADDED b 1", "MODIFIED b 2", "DELETED b 2")
 		})
 
 		DescribeTable("has a path of its own, from before there was a parameter:", func(ctx SpecContext, path string) {
@@ -83,23 +83,23 @@ func describeWatches(w *world) {
 		It("tells fifty watchers the same, in the same order", func(ctx SpecContext) {
 			const watchers, writers, changes = 50, 4, 5
 			version := w.list(ctx, metav1.ListOptions{}).ResourceVersion
-			stories := make([]watch.Interface, watchers)
-			for i := range stories {
+			watches := make([]watch.Interface, watchers)
+			for i := range watches {
 				var err error
-				stories[i], err = w.images().Watch(ctx, metav1.ListOptions{ResourceVersion: version})
+				watches[i], err = w.images().Watch(ctx, metav1.ListOptions{ResourceVersion: version})
 				Expect(err).NotTo(HaveOccurred())
-				DeferCleanup(stories[i].Stop)
+				DeferCleanup(watches[i].Stop)
 			}
 			w.write(ctx, writers, changes)
 			w.create(ctx, "last")
 
-			heard := make([][]string, watchers)
-			for i, story := range stories {
-				heard[i] = w.untilAdded(ctx, story, "last")
+			received := make([][]string, watchers)
+			for i, reader := range watches {
+				received[i] = w.untilAdded(ctx, reader, "last")
 			}
-			Expect(len(heard[0])).To(BeNumerically(">=", writers*(changes+2)))
-			for i := range heard {
-				Expect(heard[i]).To(Equal(heard[0]))
+			Expect(len(received[0])).To(BeNumerically(">=", writers*(changes+2)))
+			for i := range received {
+				Expect(received[i]).To(Equal(received[0]))
 			}
 		})
 
@@ -164,7 +164,7 @@ func (w *world) write(ctx context.Context, writers, changes int) {
 // untilAdded returns the events until that of the creation of an image, as type, name and version. Versions only grow.
 func (w *world) untilAdded(ctx context.Context, watching watch.Interface, last string) []string {
 	GinkgoHelper()
-	var heard []string
+	var received []string
 	version := "1"
 	for {
 		event := w.receive(ctx, watching)
@@ -172,9 +172,9 @@ func (w *world) untilAdded(ctx context.Context, watching watch.Interface, last s
 		Expect(ok).To(BeTrue(), "%v", event)
 		Expect(image.ResourceVersion).To(And(newer(version), Not(Equal(version))))
 		version = image.ResourceVersion
-		heard = append(heard, fmt.Sprint(event.Type, " ", image.Name, " ", version))
+		received = append(received, fmt.Sprint(event.Type, " ", image.Name, " ", version))
 		if image.Name == last {
-			return heard
+			return received
 		}
 	}
 }

@@ -16,28 +16,29 @@ import (
 // step is a label that specs count their changes with.
 const step = "step"
 
-// story is what a watch of images tells, without what others do to them: they leave the labels alone.
-type story struct {
+// eventReader reads the events of a watch of images. It skips the changes of controllers, which leave the labels alone.
+type eventReader struct {
 	world *world
 	watch watch.Interface
 	steps map[string]string // by name: of the last event
 	// version is that of the last event.
 	version string
-	// bookmarks are told, too, and not only the one at the end of the initial events: they may come at any time.
+	// bookmarks is whether every bookmark is returned, and not only the one at the end of the initial events: the others may come
+	// at any time.
 	bookmarks bool
 }
 
 // follow watches images until the spec ends.
-func (w *world) follow(ctx context.Context, options metav1.ListOptions) *story {
+func (w *world) follow(ctx context.Context, options metav1.ListOptions) *eventReader {
 	GinkgoHelper()
 	watching, err := w.images().Watch(ctx, options)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(watching.Stop)
-	return &story{world: w, watch: watching, steps: map[string]string{}}
+	return &eventReader{world: w, watch: watching, steps: map[string]string{}}
 }
 
 // next is the next event: "ADDED web 1" where the label step is 1, "BOOKMARK", or "" at the end of the watch.
-func (s *story) next(ctx context.Context) string {
+func (s *eventReader) next(ctx context.Context) string {
 	GinkgoHelper()
 	for {
 		event := s.world.receive(ctx, s.watch)
@@ -83,16 +84,16 @@ func (w *world) receive(ctx context.Context, watching watch.Interface) watch.Eve
 	return watch.Event{}
 }
 
-// tells expects the next events, in this order.
-func (s *story) tells(ctx context.Context, events ...string) {
+// expects waits for the next events, in this order.
+func (s *eventReader) expects(ctx context.Context, events ...string) {
 	GinkgoHelper()
 	for _, event := range events {
 		Expect(s.next(ctx)).To(Equal(event))
 	}
 }
 
-// tellsInAnyOrder expects the next events: initial ones have no order.
-func (s *story) tellsInAnyOrder(ctx context.Context, events ...string) {
+// expectsInAnyOrder waits for the next events: initial ones have no order.
+func (s *eventReader) expectsInAnyOrder(ctx context.Context, events ...string) {
 	GinkgoHelper()
 	told := make([]string, 0, len(events))
 	for range events {
