@@ -50,11 +50,11 @@ const (
 func describeRoles(w *cluster.Workspace) {
 	DescribeTable("The cluster's roles cover images and builds: what is asked of", func(ctx SpecContext, column int) {
 		roles := []string{"", "view", "edit", "admin"}
-		var who person
+		var who user
 		if role := roles[column]; role == "" {
-			who = newPerson(ctx, w, "nobody")
+			who = newUser(ctx, w, "nobody")
 		} else {
-			who = newPerson(ctx, w, "some-"+role, role)
+			who = newUser(ctx, w, "some-"+role, role)
 		}
 		for _, row := range rights {
 			wanted := strings.Fields([]string{"", row.view, row.edit, row.admin}[column])
@@ -71,10 +71,10 @@ func describeRoles(w *cluster.Workspace) {
 	)
 
 	It("What a role may not do is refused, and what it may is done", func(ctx SpecContext) {
-		nobody, viewer, editor := newPerson(ctx, w, "nobody"), newPerson(ctx, w, "some-view", "view"), newPerson(ctx, w, "some-edit", "edit")
+		nobody, viewer, editor := newUser(ctx, w, "nobody"), newUser(ctx, w, "some-view", "view"), newUser(ctx, w, "some-edit", "edit")
 		image := cluster.NewImage("web")
 
-		for _, who := range []person{nobody, viewer} {
+		for _, who := range []user{nobody, viewer} {
 			_, err := who.images().Create(ctx, image, metav1.CreateOptions{})
 			expectForbidden(err, who.name)
 		}
@@ -103,7 +103,7 @@ func describeRoles(w *cluster.Workspace) {
 	})
 
 	It("What a role may do ends where its namespace ends", func(ctx SpecContext) {
-		editor := newPerson(ctx, w, "some-edit", "edit")
+		editor := newUser(ctx, w, "some-edit", "edit")
 		_, err := editor.goldsmith.ImagesV1alpha1().Images(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{})
 		expectForbidden(err, editor.name)
 		_, err = editor.goldsmith.ImagesV1alpha1().Images(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
@@ -111,8 +111,8 @@ func describeRoles(w *cluster.Workspace) {
 	})
 }
 
-// may says whether a person may do this to all objects of the resource in the namespace.
-func may(ctx context.Context, who person, verb, resource string) bool {
+// may says whether a user may do this to all objects of the resource in the namespace.
+func may(ctx context.Context, who user, verb, resource string) bool {
 	GinkgoHelper()
 	group := v1alpha1.GroupName
 	if resource == "serviceaccounts" {
@@ -128,7 +128,7 @@ func may(ctx context.Context, who person, verb, resource string) bool {
 	return review.Status.Allowed
 }
 
-func readLog(ctx context.Context, who person, build string) (string, error) {
+func readLog(ctx context.Context, who user, build string) (string, error) {
 	result := who.goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(who.namespace).
 		Resource("imagebuilds").Name(build).SubResource("log").Do(ctx)
 	if err := result.Error(); err != nil { // Raw does not read what the server says

@@ -28,7 +28,7 @@ func describeTemplates(w *cluster.Workspace) {
 			SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: secret}, Key: "password"},
 		}}}}
 	}
-	var editor person
+	var editor user
 
 	Describe("A template with what is not its author's to give", func() {
 		BeforeEach(func(ctx SpecContext) {
@@ -38,7 +38,7 @@ func describeTemplates(w *cluster.Workspace) {
 				ObjectMeta: metav1.ObjectMeta{Name: secret}, StringData: map[string]string{"password": "s3cret"},
 			}, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
-			editor = newPerson(ctx, w, "some-editor", "goldsmith-view", "goldsmith-edit")
+			editor = newUser(ctx, w, "some-editor", "goldsmith-view", "goldsmith-edit")
 		})
 
 		DescribeTable("is refused until they have the right", func(ctx SpecContext, template func() *v1alpha1.BuildTemplate, verb, resource, name string) {
@@ -91,7 +91,7 @@ func describeTemplates(w *cluster.Workspace) {
 		)
 
 		It("is not refused of those who manage the namespace", func(ctx SpecContext) {
-			manager := newPerson(ctx, w, "some-admin", "admin")
+			manager := newUser(ctx, w, "some-admin", "admin")
 			image := cluster.NewImage("web")
 			image.Spec.Template = &v1alpha1.BuildTemplate{ServiceAccountName: account, Env: withSecret().Env}
 			w.Eventually(ctx, func(ctx context.Context) error {
@@ -111,8 +111,8 @@ func describeTemplates(w *cluster.Workspace) {
 	})
 }
 
-// change changes an Image as it is stored, as this person.
-func change(ctx context.Context, who person, name string, change func(*v1alpha1.Image)) error {
+// change changes an Image as it is stored, with the permissions of a user.
+func change(ctx context.Context, who user, name string, change func(*v1alpha1.Image)) error {
 	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		image, err := who.images().Get(ctx, name, metav1.GetOptions{})
 		if err != nil {

@@ -17,43 +17,43 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-// person is somebody who has some roles in the namespace of a spec, and no other rights.
-type person struct {
+// user is a user with some roles in the namespace of a spec, and no other permissions.
+type user struct {
 	name      string
 	namespace string
 	kube      kubernetes.Interface
 	goldsmith versioned.Interface
 }
 
-// newPerson is a person with these ClusterRoles in the namespace.
-func newPerson(ctx context.Context, w *cluster.Workspace, name string, roles ...string) person {
+// newUser is a user with these ClusterRoles in the namespace.
+func newUser(ctx context.Context, w *cluster.Workspace, name string, roles ...string) user {
 	GinkgoHelper()
 	for _, role := range roles {
 		bind(ctx, w, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role}, rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: name})
 	}
 	config := w.Environment.As(name)
-	p := person{name: name, namespace: w.Namespace, kube: kubernetes.NewForConfigOrDie(config), goldsmith: versioned.NewForConfigOrDie(config)}
+	u := user{name: name, namespace: w.Namespace, kube: kubernetes.NewForConfigOrDie(config), goldsmith: versioned.NewForConfigOrDie(config)}
 	for _, role := range roles { // a binding counts a moment after it is made
 		verb := "create"
 		if strings.Contains(role, "view") {
 			verb = "list"
 		}
-		w.Eventually(ctx, func(ctx context.Context) bool { return may(ctx, p, verb, "images") }).Should(BeTrue())
+		w.Eventually(ctx, func(ctx context.Context) bool { return may(ctx, u, verb, "images") }).Should(BeTrue())
 	}
-	return p
+	return u
 }
 
-// bind gives somebody a role in the namespace.
+// bind gives a subject a role in the namespace.
 func bind(ctx context.Context, w *cluster.Workspace, role rbacv1.RoleRef, subject rbacv1.Subject) {
 	GinkgoHelper()
 	_, err := w.Kube.RbacV1().RoleBindings(w.Namespace).Create(ctx, &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: "person-"}, RoleRef: role, Subjects: []rbacv1.Subject{subject},
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "binding-"}, RoleRef: role, Subjects: []rbacv1.Subject{subject},
 	}, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
 }
 
-// grant gives a person one right in the namespace, on one object of this name.
-func grant(ctx context.Context, w *cluster.Workspace, who person, verb, resource, name string) {
+// grant gives a user one permission in the namespace, for one object.
+func grant(ctx context.Context, w *cluster.Workspace, who user, verb, resource, name string) {
 	GinkgoHelper()
 	role, err := w.Kube.RbacV1().Roles(w.Namespace).Create(ctx, &rbacv1.Role{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "grant-"},
@@ -63,10 +63,10 @@ func grant(ctx context.Context, w *cluster.Workspace, who person, verb, resource
 	bind(ctx, w, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name}, rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: who.name})
 }
 
-func (p person) images() client.ImageInterface {
-	return p.goldsmith.ImagesV1alpha1().Images(p.namespace)
+func (u user) images() client.ImageInterface {
+	return u.goldsmith.ImagesV1alpha1().Images(u.namespace)
 }
 
-func (p person) builds() client.ImageBuildInterface {
-	return p.goldsmith.ImagesV1alpha1().ImageBuilds(p.namespace)
+func (u user) builds() client.ImageBuildInterface {
+	return u.goldsmith.ImagesV1alpha1().ImageBuilds(u.namespace)
 }
