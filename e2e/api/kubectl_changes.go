@@ -20,7 +20,7 @@ func describeKubectlChanges(w *world) {
 			w.create(ctx, "web")
 			edited := w.withEditor(`sed -i s/bookworm/trixie/ "$1"`).Run(ctx, "", "edit", "image", "web")
 			Expect(edited).To(Equal("image.images.goldsmith.dev/web edited\n"))
-			Expect(w.looked(ctx, "web").Spec.Base.Reference).To(Equal("debian:trixie"))
+			Expect(w.getImage(ctx, "web").Spec.Base.Reference).To(Equal("debian:trixie"))
 			unchanged := w.withEditor("true").Try(ctx, "", "edit", "image", "web")
 			Expect(unchanged.Code).To(BeZero())
 			Expect(unchanged.Out + unchanged.Complaints).To(ContainSubstring("Edit cancelled, no changes made."))
@@ -33,14 +33,14 @@ func describeKubectlChanges(w *world) {
 			Expect(refused.Code).To(Equal(1))
 			Expect(refused.Out).To(And(ContainSubstring(`images.images.goldsmith.dev "web" was not valid`), ContainSubstring("spec.base.reference")))
 			Expect(refused.Complaints).To(ContainSubstring("Edit cancelled, no valid changes were saved."))
-			Expect(w.looked(ctx, "web").Spec.Base.Reference).To(Equal("debian:bookworm"))
+			Expect(w.getImage(ctx, "web").Spec.Base.Reference).To(Equal("debian:bookworm"))
 		})
 
 		It("changes the status where that is asked for", func(ctx SpecContext) {
 			w.create(ctx, "web")
 			w.settled(ctx, "web")
 			w.withEditor(`sed -i -e "s/^status:/status:\n  activeBuilds: 7/" -e s/bookworm/trixie/ "$1"`).Run(ctx, "", "edit", "image", "web", "--subresource=status")
-			image := w.looked(ctx, "web")
+			image := w.getImage(ctx, "web")
 			Expect(image.Status.ActiveBuilds).To(BeEquivalentTo(7))
 			Expect(image.Spec.Base.Reference).To(Equal("debian:bookworm"))
 		})
@@ -57,9 +57,9 @@ func describeKubectlChanges(w *world) {
 		s.Run(ctx, "", "annotate", "image/web", "note=a b")
 		s.Run(ctx, "", "annotate", "image/web", "note-", "other=c", "--dry-run=server")
 		Expect(s.Run(ctx, "", "label", "image", "web", "--list")).To(Equal("team=blue\n"))
-		Expect(w.looked(ctx, "web").Annotations).To(Equal(map[string]string{"note": "a b"}))
-		Expect(w.looked(ctx, "other").Labels).To(BeEmpty())
-		Expect(w.looked(ctx, "web").Generation).To(BeEquivalentTo(1))
+		Expect(w.getImage(ctx, "web").Annotations).To(Equal(map[string]string{"note": "a b"}))
+		Expect(w.getImage(ctx, "other").Labels).To(BeEmpty())
+		Expect(w.getImage(ctx, "web").Generation).To(BeEquivalentTo(1))
 	})
 
 	It("kubectl patch knows every type, as a dry run, too", func(ctx SpecContext) {
@@ -72,7 +72,7 @@ func describeKubectlChanges(w *world) {
 		} {
 			Expect(s.Run(ctx, "", "patch", "image/web", "--type="+kind, "-p", patch, dry, "-o", "jsonpath={.spec.base.reference}")).To(Equal("debian:trixie"), kind)
 		}
-		Expect(w.looked(ctx, "web").Spec.Base.Reference).To(Equal("debian:bookworm"))
+		Expect(w.getImage(ctx, "web").Spec.Base.Reference).To(Equal("debian:bookworm"))
 		Expect(s.Run(ctx, "", "patch", "image/web", "--type=merge", "-p", `{"spec":{"suspend":true}}`)).To(ContainSubstring("patched (no change)"))
 	})
 
@@ -81,14 +81,14 @@ func describeKubectlChanges(w *world) {
 			s.Run(ctx, plainImage("web", "labels: {a: x, b: x}"), "apply", "-f", "-")
 			s.Run(ctx, "", "label", "image", "web", "c=x")
 			s.Run(ctx, plainImage("web", "labels: {a: x}"), "apply", "-f", "-")
-			Expect(w.looked(ctx, "web").Labels).To(Equal(map[string]string{"a": "x", "c": "x"}))
+			Expect(w.getImage(ctx, "web").Labels).To(Equal(map[string]string{"a": "x", "c": "x"}))
 			Expect(s.Run(ctx, "", "apply", "view-last-applied", "image", "web", "-o", "json")).To(ContainSubstring(`"a": "x"`))
 		})
 
 		It("moves on to the server's side", func(ctx SpecContext) {
 			s.Run(ctx, plainImage("web", "labels: {a: x, b: x}"), "apply", "-f", "-")
 			s.Run(ctx, plainImage("web", "labels: {a: x}"), "apply", "--server-side", "-f", "-")
-			image := w.looked(ctx, "web")
+			image := w.getImage(ctx, "web")
 			Expect(image.Labels).To(Equal(map[string]string{"a": "x"}))
 			Expect(owned(image, "kubectl Apply")).To(ContainSubstring("f:spec"))
 		})
@@ -133,6 +133,6 @@ func describeKubectlChanges(w *world) {
 		differs := s.Try(ctx, strings.Replace(plainImage("web"), "bookworm", "trixie", 1)+plainImage("new"), "diff", "--server-side", "-f", "-")
 		Expect(differs.Code).To(Equal(1), differs.Complaints)
 		Expect(differs.Out).To(And(MatchRegexp(`(?m)^\+ +reference: debian:trixie$`), MatchRegexp(`(?m)^\+  name: new$`)))
-		Expect(w.looked(ctx, "web").Spec.Base.Reference).To(Equal("debian:bookworm"))
+		Expect(w.getImage(ctx, "web").Spec.Base.Reference).To(Equal("debian:bookworm"))
 	})
 }

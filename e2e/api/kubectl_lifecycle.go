@@ -22,10 +22,10 @@ func describeKubectlLifecycle(w *world) {
 	It("kubectl replace replaces, and with --force makes another object", func(ctx SpecContext) {
 		first := w.create(ctx, "web", labelled("a", "b"))
 		Expect(s.Run(ctx, plainImage("web"), "replace", "-f", "-")).To(Equal("image.images.goldsmith.dev/web replaced\n"))
-		Expect(w.looked(ctx, "web")).To(And(HaveField("UID", first.UID), HaveField("Labels", BeEmpty())))
+		Expect(w.getImage(ctx, "web")).To(And(HaveField("UID", first.UID), HaveField("Labels", BeEmpty())))
 		Expect(s.Fail(ctx, plainImage("absent"), "replace", "-f", "-")).To(ContainSubstring(`images.images.goldsmith.dev "absent" not found`))
 		s.Run(ctx, plainImage("web"), "replace", "--force", "-f", "-")
-		Expect(w.looked(ctx, "web").UID).NotTo(Equal(first.UID))
+		Expect(w.getImage(ctx, "web").UID).NotTo(Equal(first.UID))
 		stale := strings.Replace(plainImage("web"), "metadata:", "metadata:\n  resourceVersion: \"1\"", 1)
 		Expect(s.Fail(ctx, stale, "replace", "-f", "-")).To(ContainSubstring("the object has been modified"))
 	})
@@ -94,7 +94,7 @@ func describeKubectlLifecycle(w *world) {
 		w.create(ctx, "web")
 		before := w.settled(ctx, "web")
 		Expect(s.Fail(ctx, "", args...)).To(Or(ContainSubstring("Image"), ContainSubstring("the server could not find the requested resource")))
-		Expect(w.looked(ctx, "web")).To(Equal(before))
+		Expect(w.getImage(ctx, "web")).To(Equal(before))
 	},
 		Entry(nil, "scale", "image/web", "--replicas=2"),
 		Entry(nil, "rollout", "status", "image/web"),

@@ -39,7 +39,7 @@ func newWorld(environment func() Environment) *world {
 	BeforeEach(func(ctx SpecContext) {
 		w.environment = environment()
 		w.config = rest.CopyConfig(w.environment.Config)
-		w.config.WarningHandler = rest.NoWarnings{} // those that matter are looked at in the answers
+		w.config.WarningHandler = rest.NoWarnings{} // specs that are about warnings read them from the reply
 		var err error
 		w.kube, err = kubernetes.NewForConfig(w.config)
 		Expect(err).NotTo(HaveOccurred())

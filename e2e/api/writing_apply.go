@@ -48,10 +48,10 @@ func describeApply(w *world) {
 			created := w.settled(ctx, "web")
 			Expect(created.Generation).To(BeEquivalentTo(1))
 			Expect(w.ask(ctx, http.MethodPatch, w.at("images/web?fieldManager=one"), manifest, yaml).code).To(Equal(http.StatusOK))
-			Expect(w.looked(ctx, "web")).To(Equal(created), "the same again changes nothing, not even the time in the managed fields")
+			Expect(w.getImage(ctx, "web")).To(Equal(created), "the same again changes nothing, not even the time in the managed fields")
 			json := `{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"Image",` + strings.Replace(imageContent, "bookworm", "trixie", 1) + `}`
 			Expect(w.ask(ctx, http.MethodPatch, w.at("images/web?fieldManager=one"), json, yaml).code).To(Equal(http.StatusOK))
-			Expect(w.looked(ctx, "web").Spec.Base.Reference).To(Equal("debian:trixie"))
+			Expect(w.getImage(ctx, "web").Spec.Base.Reference).To(Equal("debian:trixie"))
 		})
 
 		It("of what is no whole object is refused where there is none", func(ctx SpecContext) {
@@ -87,7 +87,7 @@ func describeApply(w *world) {
 				metav1.StatusCause{Type: metav1.CauseTypeFieldManagerConflict, Message: `conflict with "one"`, Field: ".spec.base.reference"},
 				And(HaveField("Type", metav1.CauseTypeFieldManagerConflict), HaveField("Field", ".spec.retry.limit"),
 					HaveField("Message", MatchRegexp(`^conflict with "editor" using images.goldsmith.dev/v1alpha1( at \S+)?$`)))))
-			Expect(w.looked(ctx, "web").Spec.Base.Reference).To(Equal("debian:bookworm"))
+			Expect(w.getImage(ctx, "web").Spec.Base.Reference).To(Equal("debian:bookworm"))
 		})
 
 		It("by force takes what another one owns", func(ctx SpecContext) {
@@ -245,7 +245,7 @@ func describeApply(w *world) {
 					metav1.PatchOptions{FieldManager: fmt.Sprintf("manager-%d", i)})
 				Expect(err).NotTo(HaveOccurred())
 			}
-			Expect(w.looked(ctx, "web").ManagedFields).To(And(
+			Expect(w.getImage(ctx, "web").ManagedFields).To(And(
 				HaveLen(10), ContainElement(HaveField("Manager", "ancient-changes"))))
 		})
 	})

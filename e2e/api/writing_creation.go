@@ -29,7 +29,7 @@ func describeCreation(w *world) {
 			Expect(created.Spec.RunPolicy).To(Equal(v1alpha1.RunPolicySerial))
 			Expect(created.Status).To(BeZero())
 
-			stored := w.looked(ctx, "web")
+			stored := w.getImage(ctx, "web")
 			Expect(stored.UID).To(Equal(created.UID))
 			Expect(stored.CreationTimestamp).To(Equal(created.CreationTimestamp))
 			Expect(stored.Labels).To(Equal(created.Labels))

@@ -70,7 +70,7 @@ func describeDeletion(w *world) {
 			Expect(announced.Generation).To(Equal(before.Generation + 1))
 
 			remove(ctx, "web", metav1.DeleteOptions{})
-			Expect(w.looked(ctx, "web").ResourceVersion).To(Equal(announced.ResourceVersion), "a second deletion changes nothing")
+			Expect(w.getImage(ctx, "web").ResourceVersion).To(Equal(announced.ResourceVersion), "a second deletion changes nothing")
 			_, err := w.images().Create(ctx, image("web"), metav1.CreateOptions{})
 			Expect(apierrors.IsAlreadyExists(err)).To(BeTrue(), "%v", err)
 			Expect(err).To(MatchError(ContainSubstring("object is being deleted")))
@@ -81,7 +81,7 @@ func describeDeletion(w *world) {
 		It("cannot be held by another finalizer, nor taken back", func(ctx SpecContext) {
 			w.create(ctx, "web", held)
 			remove(ctx, "web", metav1.DeleteOptions{})
-			deleted := w.looked(ctx, "web")
+			deleted := w.getImage(ctx, "web")
 			_, err := w.images().Patch(ctx, "web", types.MergePatchType, []byte(`{"metadata":{"finalizers":["`+finalizer+`","example.com/another"]}}`), metav1.PatchOptions{})
 			Expect(err).To(beInvalid("metadata.finalizers"))
 			Expect(err).To(MatchError(ContainSubstring("no new finalizers can be added if the object is being deleted")))
@@ -145,7 +145,7 @@ func describeDeletion(w *world) {
 			w.create(ctx, "free")
 			Expect(w.images().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})).To(Succeed())
 			Expect(left(ctx)).To(ConsistOf("held"))
-			Expect(w.looked(ctx, "held").DeletionTimestamp).NotTo(BeNil())
+			Expect(w.getImage(ctx, "held").DeletionTimestamp).NotTo(BeNil())
 			w.release(ctx, "held")
 		})
 	})

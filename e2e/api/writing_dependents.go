@@ -62,7 +62,7 @@ func describeDependents(w *world) {
 			w.dependent(ctx, w.create(ctx, "web"), "settings", finalizer)
 			remove(ctx, "web", metav1.DeletePropagationForeground)
 			w.eventually(ctx, w.dependents("settings")).Should(HaveField("DeletionTimestamp", Not(BeNil())))
-			Expect(w.looked(ctx, "web").Finalizers).To(ConsistOf(metav1.FinalizerDeleteDependents))
+			Expect(w.getImage(ctx, "web").Finalizers).To(ConsistOf(metav1.FinalizerDeleteDependents))
 			let(ctx, "settings")
 			w.isGone(ctx, "web")
 			w.collected(ctx, "settings")
@@ -77,7 +77,7 @@ func describeDependents(w *world) {
 
 		It("stays where the owner was another image of that name", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			owner := w.looked(ctx, "web")
+			owner := w.getImage(ctx, "web")
 			w.dependent(ctx, owner, "settings", finalizer)
 			remove(ctx, "web", metav1.DeletePropagationBackground)
 			w.eventually(ctx, w.dependents("settings")).Should(HaveField("DeletionTimestamp", Not(BeNil())))

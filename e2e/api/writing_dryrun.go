@@ -61,7 +61,7 @@ func describeDryRun(w *world) {
 				Expect(answered.UID).To(Equal(before.UID))
 				Expect(answered).NotTo(Equal(before))
 				Expect(answered.Annotations["a"] == "b" || answered.Status.ActiveBuilds == 7).To(BeTrue(), "%v", answered)
-				Expect(w.looked(ctx, "web")).To(Equal(before))
+				Expect(w.getImage(ctx, "web")).To(Equal(before))
 			},
 			Entry("an update", func(ctx context.Context) (*v1alpha1.Image, error) {
 				changed := image("web")
@@ -95,11 +95,11 @@ func describeDryRun(w *world) {
 			w.create(ctx, "free")
 			w.settled(ctx, "free")
 			Expect(w.images().Delete(ctx, "free", metav1.DeleteOptions{DryRun: all})).To(Succeed())
-			Expect(w.looked(ctx, "free").DeletionTimestamp).To(BeNil())
-			Expect(w.looked(ctx, "web")).To(Equal(before))
+			Expect(w.getImage(ctx, "free").DeletionTimestamp).To(BeNil())
+			Expect(w.getImage(ctx, "web")).To(Equal(before))
 			// As an option of the query, too.
 			Expect(w.ask(ctx, http.MethodDelete, w.at("images/free?dryRun=All"), "").code).To(Equal(http.StatusOK))
-			Expect(w.looked(ctx, "free").DeletionTimestamp).To(BeNil())
+			Expect(w.getImage(ctx, "free").DeletionTimestamp).To(BeNil())
 			w.release(ctx, "web")
 		})
 
@@ -113,7 +113,7 @@ func describeDryRun(w *world) {
 			Expect(build.Spec.ImageRef).To(HaveValue(Equal(v1alpha1.ImageReference{Name: "web", UID: before.UID})))
 			Expect(build.Status.Phase).To(Equal(v1alpha1.BuildPending))
 			Expect(build.OwnerReferences).To(HaveLen(1))
-			Expect(w.looked(ctx, "web")).To(Equal(before))
+			Expect(w.getImage(ctx, "web")).To(Equal(before))
 			Expect(w.builds().List(ctx, metav1.ListOptions{})).To(HaveField("Items", BeEmpty()))
 
 			_, err = w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: strings.Repeat("x", 256)}, metav1.CreateOptions{DryRun: all})
@@ -150,7 +150,7 @@ func describeDryRun(w *world) {
 			body := `{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"BuildRequest"}`
 			refused := w.ask(ctx, http.MethodPost, w.at("images/web/instantiate?dryRun=Some"), body, json)
 			Expect(refused.status().Code).To(BeEquivalentTo(http.StatusUnprocessableEntity))
-			Expect(w.looked(ctx, "web").Status.BuildCounter).To(BeZero())
+			Expect(w.getImage(ctx, "web").Status.BuildCounter).To(BeZero())
 		})
 	})
 }

@@ -75,8 +75,8 @@ func (w *world) patch(ctx context.Context, name string, kind kubetypes.PatchType
 	return patched
 }
 
-// looked is an Image as it is now.
-func (w *world) looked(ctx context.Context, name string) *v1alpha1.Image {
+// getImage reads an Image.
+func (w *world) getImage(ctx context.Context, name string) *v1alpha1.Image {
 	GinkgoHelper()
 	found, err := w.images().Get(ctx, name, metav1.GetOptions{})
 	Expect(err).NotTo(HaveOccurred())

@@ -48,7 +48,7 @@ func describePatches(w *world) {
 				{"op":"replace","path":"/spec/base/reference","value":"debian:trixie"},
 				{"op":"test","path":"/spec/builder/name","value":"other"}]`), metav1.PatchOptions{})
 			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-			Expect(w.looked(ctx, "web")).To(Equal(before))
+			Expect(w.getImage(ctx, "web")).To(Equal(before))
 		})
 	})
 

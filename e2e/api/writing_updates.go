@@ -138,7 +138,7 @@ func describeUpdates(w *world) {
 			w.create(ctx, "web")
 			Expect(atOnce(func(int) error {
 				for {
-					counted := w.looked(ctx, "web")
+					counted := w.getImage(ctx, "web")
 					count, _ := strconv.Atoi(counted.Annotations["count"])
 					counted.Annotations = map[string]string{"count": strconv.Itoa(count + 1)}
 					_, err := w.images().Update(ctx, counted, metav1.UpdateOptions{})
@@ -147,7 +147,7 @@ func describeUpdates(w *world) {
 					}
 				}
 			})).To(HaveEach(Succeed()))
-			Expect(w.looked(ctx, "web").Annotations).To(HaveKeyWithValue("count", strconv.Itoa(writers)))
+			Expect(w.getImage(ctx, "web").Annotations).To(HaveKeyWithValue("count", strconv.Itoa(writers)))
 		})
 
 		It("all succeed where each patches what is its own", func(ctx SpecContext) {
@@ -156,7 +156,7 @@ func describeUpdates(w *world) {
 				_, err := w.images().Patch(ctx, "web", kubetypes.MergePatchType, []byte(`{"metadata":{"labels":{"l`+strconv.Itoa(i)+`":"x"}}}`), metav1.PatchOptions{})
 				return err
 			})).To(HaveEach(Succeed()))
-			Expect(w.looked(ctx, "web").Labels).To(HaveLen(writers))
+			Expect(w.getImage(ctx, "web").Labels).To(HaveLen(writers))
 		})
 
 		It("one creates", func(ctx SpecContext) {
