@@ -3,7 +3,11 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -153,3 +157,41 @@ func add[T object](h *History, versions map[types.UID][]T, o T) {
 }
 
 func last[T any](versions []T) T { return versions[len(versions)-1] }
+
+// String has a line for each version of an object.
+func (h *History) String() string {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	var lines []string
+	line := func(uid types.UID, format string, arguments ...any) {
+		text := fmt.Sprintf(format, arguments...)
+		if at, gone := h.gone[uid]; gone {
+			text += fmt.Sprintf(" (gone %s after the start)", at.Sub(h.start).Round(1e6))
+		}
+		lines = append(lines, text)
+	}
+	for uid, versions := range h.images {
+		line(uid, "image %s %+v", last(versions).Name, last(versions).Status)
+	}
+	for uid, versions := range h.builds {
+		for _, build := range versions {
+			text := ""
+			for _, attempt := range build.Status.Attempts {
+				text += fmt.Sprintf(" [%d job %s pod %s on %q %s %v]", attempt.Number, attempt.JobUID, attempt.PodUID, attempt.NodeName, attempt.Outcome, attempt.Failure)
+			}
+			line(uid, "build %s version %10s %s%s", build.Name, build.ResourceVersion, build.Status.Phase, text)
+		}
+	}
+	for uid, versions := range h.jobs {
+		for _, job := range versions {
+			line(uid, "job %s version %10s %s created %s %+v", job.Name, job.ResourceVersion, job.UID, job.CreationTimestamp, job.Status)
+		}
+	}
+	for uid, versions := range h.pods {
+		for _, pod := range versions {
+			line(uid, "pod %s version %10s %s on %q %s %s %+v", pod.Name, pod.ResourceVersion, pod.UID, pod.Spec.NodeName, pod.Status.Phase, pod.Status.Reason, pod.Status.ContainerStatuses)
+		}
+	}
+	slices.SortFunc(lines, cmp.Compare[string])
+	return strings.Join(lines, "\n")
+}

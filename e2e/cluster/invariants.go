@@ -48,8 +48,8 @@ func (h *History) Violations() []string {
 		c.checkImage(last(versions))
 	}
 	for _, versions := range h.builds {
-		c.checkLife(versions)
-		c.checkEnd(last(versions))
+		c.checkTransitions(versions)
+		c.checkCompletion(last(versions))
 	}
 	attempts := map[string]types.UID{}
 	for _, versions := range h.jobs {
@@ -111,8 +111,8 @@ func (c *checker) checkImage(image *v1alpha1.Image) {
 	}
 }
 
-// checkLife: versions of a build follow each other as they may.
-func (c *checker) checkLife(versions []*v1alpha1.ImageBuild) {
+// checkTransitions checks that each version of a build may follow the one before it.
+func (c *checker) checkTransitions(versions []*v1alpha1.ImageBuild) {
 	for i, version := range versions {
 		for n, attempt := range version.Status.Attempts {
 			if int(attempt.Number) != n+1 {
@@ -126,7 +126,7 @@ func (c *checker) checkLife(versions []*v1alpha1.ImageBuild) {
 			continue
 		}
 		before := versions[i-1]
-		if at, now := withoutAfterwards(before.Status), withoutAfterwards(version.Status); at.Finished && !cmp.Equal(at, now) {
+		if at, now := withoutLogAndRecord(before.Status), withoutLogAndRecord(version.Status); at.Finished && !cmp.Equal(at, now) {
 			c.violated("build %s changed after its end: %s", version.Name, cmp.Diff(at, now))
 		}
 		for n, attempt := range before.Status.Attempts {
@@ -139,16 +139,16 @@ func (c *checker) checkLife(versions []*v1alpha1.ImageBuild) {
 	}
 }
 
-// withoutAfterwards is a status but for what has become of the log and of the record, which is only known after the end.
-func withoutAfterwards(status v1alpha1.ImageBuildStatus) v1alpha1.ImageBuildStatus {
+// withoutLogAndRecord is a status without the conditions of the log and of the record, which change after the build has finished.
+func withoutLogAndRecord(status v1alpha1.ImageBuildStatus) v1alpha1.ImageBuildStatus {
 	status.Conditions = slices.DeleteFunc(slices.Clone(status.Conditions), func(condition metav1.Condition) bool {
 		return condition.Type == v1alpha1.BuildLogArchived || condition.Type == v1alpha1.BuildRecorded
 	})
 	return status
 }
 
-// checkEnd: a build is there, has finished, and made what its builder has reported.
-func (c *checker) checkEnd(build *v1alpha1.ImageBuild) {
+// checkCompletion checks that a build exists, has finished, and has the artifacts in the result of its builder.
+func (c *checker) checkCompletion(build *v1alpha1.ImageBuild) {
 	if c.isGone(build.UID) {
 		if build.Spec.ImageRef == nil || !c.isGone(build.Spec.ImageRef.UID) {
 			c.violated("build %s was lost", build.Name)
@@ -170,11 +170,11 @@ func (c *checker) checkEnd(build *v1alpha1.ImageBuild) {
 	for _, artifact := range build.Status.Artifacts {
 		made[artifact.Target] = artifact.Digest
 	}
-	reported, err := c.reported(last(attempts).PodUID)
+	digests, err := c.resultDigests(last(attempts).PodUID)
 	if err != nil {
 		c.violated("build %s: %v", build.Name, err)
-	} else if !maps.Equal(made, reported) {
-		c.violated("build %s made %v, and its builder has reported %v", build.Name, made, reported)
+	} else if !maps.Equal(made, digests) {
+		c.violated("build %s made %v, and its builder has reported %v", build.Name, made, digests)
 	}
 }
 
