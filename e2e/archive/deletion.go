@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-func describeOutliving(w *world) {
+func describeDeletion(w *world) {
 	isGone := func(ctx context.Context, build string) {
 		GinkgoHelper()
 		w.Eventually(ctx, func(ctx context.Context) bool {

@@ -56,7 +56,7 @@ func describeFollowing(w *world) {
 			Expect(build.Status.Attempts).To(HaveLen(2))
 			var text string
 			w.Eventually(ctx, followed).Should(Receive(&text))
-			Expect(text).To(Equal(w.log(ctx, "once", asked(parameters, "1")) + w.log(ctx, "once", asked(parameters, "2"))))
+			Expect(text).To(Equal(w.log(ctx, "once", withAttempt(parameters, "1")) + w.log(ctx, "once", withAttempt(parameters, "2"))))
 			Expect(text).To(ContainSubstring("told to end: exiting"))
 		},
 		Entry("as it is", map[string]string{}),
@@ -64,8 +64,8 @@ func describeFollowing(w *world) {
 	)
 }
 
-// asked are parameters, of one attempt.
-func asked(parameters map[string]string, attempt string) map[string]string {
+// withAttempt adds the number of an attempt to parameters.
+func withAttempt(parameters map[string]string, attempt string) map[string]string {
 	of := map[string]string{"attempt": attempt}
 	for name, value := range parameters {
 		of[name] = value

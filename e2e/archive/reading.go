@@ -18,19 +18,19 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-// question is a way to ask for a log.
-type question struct {
+// logQuery has the parameters of a request for a log.
+type logQuery struct {
 	tailLines, limitBytes *int64
 	sinceTime             *metav1.Time
 	timestamps            bool
 }
 
-// ofPod and ofBuild ask the same of a pod and of a build.
-func (q question) ofPod() corev1.PodLogOptions {
+// ofPod and ofBuild are the parameters for the log of a pod and of a build.
+func (q logQuery) ofPod() corev1.PodLogOptions {
 	return corev1.PodLogOptions{TailLines: q.tailLines, LimitBytes: q.limitBytes, SinceTime: q.sinceTime, Timestamps: q.timestamps}
 }
 
-func (q question) ofBuild() map[string]string {
+func (q logQuery) ofBuild() map[string]string {
 	parameters := map[string]string{"timestamps": strconv.FormatBool(q.timestamps)}
 	if q.tailLines != nil {
 		parameters["tailLines"] = strconv.FormatInt(*q.tailLines, 10)
@@ -44,9 +44,9 @@ func (q question) ofBuild() map[string]string {
 	return parameters
 }
 
-// questionsAbout are those that a log has different answers to, the last of whose lines was written alone in its second.
-func questionsAbout(last metav1.Time) map[string]question {
-	return map[string]question{
+// logQueries return different parts of a log whose last line was written alone in its second.
+func logQueries(last metav1.Time) map[string]logQuery {
+	return map[string]logQuery{
 		"all":                  {},
 		"timestamps":           {timestamps: true},
 		"the last line":        {tailLines: new(int64(1))},
@@ -75,15 +75,15 @@ func describeReading(w *world) {
 		w.create(ctx, cluster.NewBuild("once", "duration=3s", "steps=2", "linesPerStep=3"))
 		attempt := w.archived(ctx, "once", "True/Archived").Status.Attempts[0]
 		answers := map[string]string{}
-		questions := questionsAbout(lastSecond(w.fromPod(ctx, attempt, corev1.PodLogOptions{Timestamps: true})))
-		for name, q := range questions {
+		queries := logQueries(lastSecond(w.fromPod(ctx, attempt, corev1.PodLogOptions{Timestamps: true})))
+		for name, q := range queries {
 			answers[name] = w.fromPod(ctx, attempt, q.ofPod())
 			Expect(w.log(ctx, "once", q.ofBuild())).To(Equal(answers[name]), "%s, while the pod is there", name)
 		}
 		Expect(answers["the last second"]).To(And(Not(BeEmpty()), Not(Equal(answers["all"]))))
 
 		w.withoutPods(ctx)
-		for name, q := range questions {
+		for name, q := range queries {
 			Expect(w.log(ctx, "once", q.ofBuild())).To(Equal(answers[name]), name)
 		}
 	})

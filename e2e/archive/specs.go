@@ -13,7 +13,7 @@ func Specs(environment func() cluster.Environment) {
 	Describe("Archived logs", func() {
 		w := newWorld(environment)
 		describeReading(w)
-		describeOutliving(w)
+		describeDeletion(w)
 		describeFollowing(w)
 	})
 }

@@ -44,13 +44,13 @@ func describeImages(w *world) {
 			w.createImage(ctx, image)
 			build := w.succeeded(ctx, "web-1")
 
-			reported := w.reportedDigests(ctx, build)
+			digests := w.resultDigests(ctx, build)
 			Expect(build.Status.Artifacts).To(HaveLen(2))
 			for i, name := range []string{target, "linux/arm64/v8/oci"} {
 				artifact := build.Status.Artifacts[i]
 				Expect(artifact.Target).To(Equal(name))
 				Expect(artifact.Digest).To(MatchRegexp(`^sha256:[0-9a-f]{64}$`))
-				Expect(artifact.Digest).To(Equal(reported[name]))
+				Expect(artifact.Digest).To(Equal(digests[name]))
 				Expect(artifact.SizeBytes).To(BeNumerically(">", 0))
 				Expect(artifact.MediaType).NotTo(BeEmpty())
 			}
@@ -128,8 +128,8 @@ func describeImages(w *world) {
 	})
 }
 
-// reportedDigests are those that the builder left in its termination message, by target.
-func (w *world) reportedDigests(ctx context.Context, build *v1alpha1.ImageBuild) map[string]string {
+// resultDigests are the digests in the result that the builder left in its termination message, by target.
+func (w *world) resultDigests(ctx context.Context, build *v1alpha1.ImageBuild) map[string]string {
 	GinkgoHelper()
 	pod, err := w.kube.CoreV1().Pods(w.namespace).Get(ctx, build.Status.Attempts[0].PodName, metav1.GetOptions{})
 	Expect(err).NotTo(HaveOccurred())

@@ -14,8 +14,8 @@ import (
 func describeProgress(w *world) {
 	It("A builder's reports show how far it is, and nobody else's do", func(ctx SpecContext) {
 		w.createBuild(ctx, newBuild("once", "steps=3", w.lasting(6e9)))
-		reported := w.build(ctx, "once", HaveField("Status.Progress", And(Not(BeNil()), HaveField("Stage", Not(BeEmpty())), HaveField("Percent", HaveValue(BeNumerically("<", 100))))))
-		Expect(reported.Status.Stages).NotTo(BeEmpty())
+		running := w.build(ctx, "once", HaveField("Status.Progress", And(Not(BeNil()), HaveField("Stage", Not(BeEmpty())), HaveField("Percent", HaveValue(BeNumerically("<", 100))))))
+		Expect(running.Status.Stages).NotTo(BeEmpty())
 
 		_, err := w.builds().Report(ctx, "once", &v1alpha1.BuildReport{Percent: new(int32(50))}, metav1.CreateOptions{})
 		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)

@@ -38,7 +38,7 @@ func newWorld(environment func() Environment) *world {
 	BeforeEach(func(ctx SpecContext) {
 		w.environment = environment()
 		config := rest.CopyConfig(w.environment.Config)
-		config.WarningHandler = rest.NoWarnings{} // those that matter are looked at in the answers
+		config.WarningHandler = rest.NoWarnings{} // specs that are about warnings read them from the reply
 		var err error
 		w.kube, err = kubernetes.NewForConfig(config)
 		Expect(err).NotTo(HaveOccurred())

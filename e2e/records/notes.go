@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeJournals(w *world) {
+func describeNotesAndChanges(w *world) {
 	It("are noted on by people, whom the server names, once for each note", func(ctx SpecContext) {
 		image := w.create(ctx, "web", "edition=1")
 		texts := []string{"withdrawn: CVE-2026-0001", "'); DROP TABLE notes; --", "zwei\nZeilen", strings.Repeat("ä", 2048)}

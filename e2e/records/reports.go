@@ -52,7 +52,7 @@ func describeReports(w *world) {
 		Expect(err).NotTo(HaveOccurred())
 
 		all := w.reports(ctx, metav1.ListOptions{})
-		Expect(reported(all)).To(Equal([]string{"api", "db", "idle", "web"}))
+		Expect(reportNames(all)).To(Equal([]string{"api", "db", "idle", "web"}))
 		for i := range all.Items {
 			report := &all.Items[i]
 			Expect(report.History).To(BeEmpty(), "in a list")
@@ -61,12 +61,12 @@ func describeReports(w *world) {
 				Expect(report.Health).To(HaveValue(HaveField("Score", int32(100))), report.Name)
 			}
 		}
-		Expect(reported(w.reports(ctx, metav1.ListOptions{LabelSelector: "team=red"}))).To(Equal([]string{"web"}))
-		Expect(reported(w.reports(ctx, metav1.ListOptions{FieldSelector: "metadata.name=db,since=2h"}))).To(Equal([]string{"db"}))
+		Expect(reportNames(w.reports(ctx, metav1.ListOptions{LabelSelector: "team=red"}))).To(Equal([]string{"web"}))
+		Expect(reportNames(w.reports(ctx, metav1.ListOptions{FieldSelector: "metadata.name=db,since=2h"}))).To(Equal([]string{"db"}))
 		Expect(w.reports(ctx, metav1.ListOptions{FieldSelector: "since=2h"}).Items[0].Stats).To(HaveValue(HaveField("Window.Duration", 2*time.Hour)))
 		page := w.reports(ctx, metav1.ListOptions{Limit: 3})
-		Expect(reported(page)).To(Equal([]string{"api", "db", "idle"}))
-		Expect(reported(w.reports(ctx, metav1.ListOptions{Limit: 3, Continue: page.Continue}))).To(Equal([]string{"web"}))
+		Expect(reportNames(page)).To(Equal([]string{"api", "db", "idle"}))
+		Expect(reportNames(w.reports(ctx, metav1.ListOptions{Limit: 3, Continue: page.Continue}))).To(Equal([]string{"web"}))
 
 		_, err = w.note(ctx, "web", v1alpha1.NoteRecord{Text: "looks good"})
 		Expect(err).NotTo(HaveOccurred())
@@ -92,8 +92,8 @@ func (w *world) reports(ctx context.Context, options metav1.ListOptions) *v1alph
 	return list
 }
 
-// reported are the names of the images that are reported on.
-func reported(list *v1alpha1.ImageReportList) []string {
+// reportNames are the names of the image reports in a list, in its order.
+func reportNames(list *v1alpha1.ImageReportList) []string {
 	var found []string
 	for i := range list.Items {
 		found = append(found, list.Items[i].Name)

@@ -14,7 +14,7 @@ func Specs(environment func() cluster.Environment) {
 		w := newWorld(environment)
 		describeHistory(w)
 		describeReports(w)
-		describeJournals(w)
+		describeNotesAndChanges(w)
 	})
 }
 
