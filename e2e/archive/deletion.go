@@ -12,6 +12,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeDeletion(w *world) {
@@ -45,13 +46,13 @@ func describeDeletion(w *world) {
 	})
 
 	It("are not those of a later build of the same name", func(ctx SpecContext) {
-		w.create(ctx, cluster.NewBuild("once", "linesPerStep=2"))
+		w.create(ctx, workspace.NewBuild("once", "linesPerStep=2"))
 		w.archived(ctx, "once", "True/Archived")
 		first, before := w.uidOf(ctx, "once"), w.log(ctx, "once", nil)
 		Expect(w.Builds().Delete(ctx, "once", metav1.DeleteOptions{})).To(Succeed())
 		isGone(ctx, "once")
 
-		w.create(ctx, cluster.NewBuild("once", "linesPerStep=3"))
+		w.create(ctx, workspace.NewBuild("once", "linesPerStep=3"))
 		w.archived(ctx, "once", "True/Archived")
 		Expect(numberedLines(w.log(ctx, "once", nil))).To(Equal(wholeLines(1, 3)))
 		Expect(numberedLines(w.log(ctx, "once", map[string]string{"uid": first}))).To(Equal(wholeLines(1, 2)))
@@ -59,7 +60,7 @@ func describeDeletion(w *world) {
 	})
 
 	It("of a cancelled build are whole, and its pod goes once they are archived", func(ctx SpecContext) {
-		w.create(ctx, cluster.NewBuild("once", "duration=10m"))
+		w.create(ctx, workspace.NewBuild("once", "duration=10m"))
 		w.showing(ctx, "once", "step 1/1")
 		_, err := w.Builds().Cancel(ctx, "once", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())

@@ -17,12 +17,13 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/deadline"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeFaults(w *world) {
 	It("has each line once, although the controller is killed in the middle of it", func(ctx SpecContext) {
 		const steps, linesPerStep = 20, 50
-		w.create(ctx, cluster.NewBuild("once", "duration=20s", fmt.Sprintf("steps=%d", steps), fmt.Sprintf("linesPerStep=%d", linesPerStep)))
+		w.create(ctx, workspace.NewBuild("once", "duration=20s", fmt.Sprintf("steps=%d", steps), fmt.Sprintf("linesPerStep=%d", linesPerStep)))
 		w.showing(ctx, "once", "step 5/20")
 		w.RemoveLeader(ctx)
 
@@ -39,8 +40,8 @@ func describeFaults(w *world) {
 		DeferCleanup(func(ctx SpecContext) { Expect(w.Environment.StartArchive(ctx)).To(Succeed()) })
 		Expect(w.Environment.StopArchive(ctx)).To(Succeed())
 		names := []string{"good", "bad"}
-		w.create(ctx, cluster.NewBuild("good", "duration=2s", "steps=2", "linesPerStep=100"))
-		w.create(ctx, cluster.NewBuild("bad", "linesPerStep=100", "failAt=1"))
+		w.create(ctx, workspace.NewBuild("good", "duration=2s", "steps=2", "linesPerStep=100"))
+		w.create(ctx, workspace.NewBuild("bad", "linesPerStep=100", "failAt=1"))
 		whole := map[string]string{}
 		for _, name := range names {
 			build := w.archived(ctx, name, "False/"+v1alpha1.ReasonArchiveUnavailable)
@@ -98,7 +99,7 @@ func onWorker(ctx context.Context, w *world, worker string) string {
 	GinkgoHelper()
 	for number := range 10 {
 		name := fmt.Sprintf("lasting-%d", number)
-		w.create(ctx, cluster.NewBuild(name, fmt.Sprintf("duration=%ds", lastingSteps), fmt.Sprintf("steps=%d", lastingSteps)))
+		w.create(ctx, workspace.NewBuild(name, fmt.Sprintf("duration=%ds", lastingSteps), fmt.Sprintf("steps=%d", lastingSteps)))
 		w.showing(ctx, name, "step 1/")
 		build, err := w.Builds().Get(ctx, name, metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())

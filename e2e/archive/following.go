@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 // follow reads the log of a build to its end, from now on. The log is what it returns at last.
@@ -40,7 +40,7 @@ func (w *world) follow(ctx context.Context, build string, parameters map[string]
 func describeFollowing(w *world) {
 	DescribeTable("are followed across the deletion of the pod, without a gap or a repeat",
 		func(ctx SpecContext, parameters map[string]string) {
-			w.create(ctx, cluster.NewBuild("once", "duration=20s", "steps=40", "linesPerStep=25"))
+			w.create(ctx, workspace.NewBuild("once", "duration=20s", "steps=40", "linesPerStep=25"))
 			w.showing(ctx, "once", "step 2/40")
 			followed := w.follow(ctx, "once", parameters)
 			w.showing(ctx, "once", "step 6/40")

@@ -16,6 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 // logQuery has the parameters of a request for a log.
@@ -72,7 +73,7 @@ func lastSecond(timed string) metav1.Time {
 
 func describeReading(w *world) {
 	It("answer every question as the pod did", func(ctx SpecContext) {
-		w.create(ctx, cluster.NewBuild("once", "duration=3s", "steps=2", "linesPerStep=3"))
+		w.create(ctx, workspace.NewBuild("once", "duration=3s", "steps=2", "linesPerStep=3"))
 		attempt := w.archived(ctx, "once", "True/Archived").Status.Attempts[0]
 		answers := map[string]string{}
 		queries := logQueries(lastSecond(w.fromPod(ctx, attempt, corev1.PodLogOptions{Timestamps: true})))
@@ -89,7 +90,7 @@ func describeReading(w *world) {
 	})
 
 	It("are kept of each attempt", func(ctx SpecContext) {
-		w.create(ctx, cluster.NewBuild("once", "failAttempts=1", "retryable=true"))
+		w.create(ctx, workspace.NewBuild("once", "failAttempts=1", "retryable=true"))
 		attempts := w.archived(ctx, "once", "True/Archived").Status.Attempts
 		Expect(attempts).To(HaveLen(2))
 		var texts []string
@@ -107,7 +108,7 @@ func describeReading(w *world) {
 
 	It("have lines of a mebibyte", func(ctx SpecContext) {
 		const lineBytes = 1 << 20
-		w.create(ctx, cluster.NewBuild("once", "linesPerStep=3", fmt.Sprintf("lineBytes=%d", lineBytes)))
+		w.create(ctx, workspace.NewBuild("once", "linesPerStep=3", fmt.Sprintf("lineBytes=%d", lineBytes)))
 		attempt := w.archived(ctx, "once", "True/Archived").Status.Attempts[0]
 		whole := w.fromPod(ctx, attempt, corev1.PodLogOptions{})
 		Expect(len(whole)).To(BeNumerically(">", 3*lineBytes))
@@ -139,7 +140,7 @@ func describeReading(w *world) {
 	})
 
 	It("are none where nothing was started", func(ctx SpecContext) {
-		build := cluster.NewBuild("once")
+		build := workspace.NewBuild("once")
 		build.Spec.Inputs.Builder.Name = "nobodys"
 		w.create(ctx, build)
 		w.archived(ctx, "once", "True/"+v1alpha1.ReasonNoLog)

@@ -17,6 +17,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 // world is the namespace of the present spec.
@@ -50,7 +51,7 @@ func (w *world) change(ctx context.Context, image string, parameters ...string) 
 		if err != nil {
 			return err
 		}
-		current.Spec.BuildInputs = cluster.NewInputs(parameters...)
+		current.Spec.BuildInputs = workspace.NewInputs(parameters...)
 		_, err = w.Images().Update(ctx, current, metav1.UpdateOptions{})
 		return err
 	})).To(Succeed())

@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 const (
@@ -87,7 +87,7 @@ func BenchmarkBuilds(b *testing.B) {
 // createBuild creates a build and returns the key under which it is seen.
 func (c *measured) createBuild(b *testing.B, name string) string {
 	b.Helper()
-	if _, err := c.goldsmith.ImagesV1alpha1().ImageBuilds(c.namespace).Create(b.Context(), cluster.NewBuild(name, "steps=5"), metav1.CreateOptions{}); err != nil {
+	if _, err := c.goldsmith.ImagesV1alpha1().ImageBuilds(c.namespace).Create(b.Context(), workspace.NewBuild(name, "steps=5"), metav1.CreateOptions{}); err != nil {
 		b.Fatalf("create build %s: %v", name, err)
 	}
 	return name

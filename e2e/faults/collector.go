@@ -18,6 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 // newOrphan makes an object that belongs to another which never was. The garbage collector deletes it as soon as it knows.
@@ -57,7 +58,7 @@ func watchesOurs(ctx context.Context, w *cluster.Workspace) {
 	image.Spec.Suspend = new(true) // so nothing is built
 	_, err := w.Images().Create(ctx, image, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
-	build := cluster.NewBuild("collected")
+	build := workspace.NewBuild("collected")
 	build.Spec.Inputs.Builder.Name = "nobodys" // so it never has a Job
 	_, err = w.Builds().Create(ctx, build, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 var (
@@ -35,7 +36,7 @@ func Specs(environment func() cluster.Environment) {
 			wanted := named(w.Environment)
 			Expect(len(wanted)).To(BeNumerically(">", 10), "%v", wanted)
 			for build, parameter := range map[string]string{"good": "steps=1", "bad": "failAt=1"} {
-				_, err := w.Builds().Create(ctx, cluster.NewBuild(build, parameter), metav1.CreateOptions{})
+				_, err := w.Builds().Create(ctx, workspace.NewBuild(build, parameter), metav1.CreateOptions{})
 				Expect(err).NotTo(HaveOccurred())
 			}
 			w.Succeeded(ctx, "good")

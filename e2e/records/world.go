@@ -16,6 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 // world is the namespace of the present spec.
@@ -54,7 +55,7 @@ func (w *world) change(ctx context.Context, change func(*v1alpha1.ImageSpec)) {
 
 // inputs has an Image built from other inputs.
 func inputs(parameters ...string) func(*v1alpha1.ImageSpec) {
-	return func(spec *v1alpha1.ImageSpec) { spec.BuildInputs = cluster.NewInputs(parameters...) }
+	return func(spec *v1alpha1.ImageSpec) { spec.BuildInputs = workspace.NewInputs(parameters...) }
 }
 
 // recorded waits until the condition Recorded of a build is so, written as "Status/Reason", and returns the build.

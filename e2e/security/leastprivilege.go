@@ -18,6 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 // rarelyUsed are rights that are needed only where something is the matter that no spec waits for, and when.
@@ -140,19 +141,19 @@ func doEverything(ctx context.Context, w *cluster.Workspace) {
 		used := quota.Status.Used[countOfImages]
 		return used.String(), err
 	}).Should(Equal("1"))
-	forbidden := cluster.NewBuild("forbidden")
+	forbidden := workspace.NewBuild("forbidden")
 	forbidden.Spec.Inputs.Template = &v1alpha1.BuildTemplate{PriorityClassName: "none"}
-	nowhere := cluster.NewBuild("nowhere")
+	nowhere := workspace.NewBuild("nowhere")
 	nowhere.Spec.Inputs.Template = &v1alpha1.BuildTemplate{NodeSelector: map[string]string{"example.com/node": "nowhere"}}
 	nowhere.Spec.Timeouts = &v1alpha1.BuildTimeouts{Start: &metav1.Duration{Duration: 5 * time.Second}}
-	builds := []*v1alpha1.ImageBuild{cluster.NewBuild("failing", "failAt=1"), cluster.NewBuild("disturbed", "duration=10m"), forbidden, nowhere}
+	builds := []*v1alpha1.ImageBuild{workspace.NewBuild("failing", "failAt=1"), workspace.NewBuild("disturbed", "duration=10m"), forbidden, nowhere}
 	for _, build := range builds {
 		_, err := w.Builds().Create(ctx, build, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 	}
 
 	w.Succeeded(ctx, "web-1")
-	Expect(w.Log(ctx, "web-1")).NotTo(BeEmpty())
+	Expect(w.ReadLog(ctx, "web-1", nil)).NotTo(BeEmpty())
 	_, err = w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{}, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	w.Succeeded(ctx, "web-2") // which takes the place of web-1

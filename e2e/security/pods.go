@@ -9,11 +9,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describePods(w *cluster.Workspace) {
 	It("The pod of a build has no token but the one that it reports with, and no more than restricted pods may have", func(ctx SpecContext) {
-		_, err := w.Builds().Create(ctx, cluster.NewBuild("once"), metav1.CreateOptions{})
+		_, err := w.Builds().Create(ctx, workspace.NewBuild("once"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		build := w.Succeeded(ctx, "once") // the namespace enforces the standard
 		pod, err := w.Kube.CoreV1().Pods(w.Namespace).Get(ctx, build.Status.Attempts[0].PodName, metav1.GetOptions{})

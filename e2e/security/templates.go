@@ -13,6 +13,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 const (
@@ -42,7 +43,7 @@ func describeTemplates(w *cluster.Workspace) {
 		})
 
 		DescribeTable("is refused until they have the right", func(ctx SpecContext, template func() *v1alpha1.BuildTemplate, verb, resource, name string) {
-			image, build := cluster.NewImage("web"), cluster.NewBuild("once")
+			image, build := cluster.NewImage("web"), workspace.NewBuild("once")
 			image.Spec.Template, build.Spec.Inputs.Template = template(), template()
 			refused := func(err error) {
 				GinkgoHelper()

@@ -64,5 +64,5 @@ func buildOne(ctx context.Context, w *cluster.Workspace) {
 	Expect(err).NotTo(HaveOccurred())
 	build := w.Succeeded(ctx, "web-1")
 	Expect(build.Status.Artifacts).To(ConsistOf(HaveField("Digest", MatchRegexp(`^sha256:[0-9a-f]{64}$`))))
-	Expect(w.Log(ctx, "web-1")).To(ContainSubstring("step 1/1"))
+	Expect(w.ReadLog(ctx, "web-1", nil)).To(ContainSubstring("step 1/1"))
 }

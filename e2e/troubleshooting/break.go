@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 // repository is where the commands of the page are run, seen from a package of suites.
@@ -69,7 +70,7 @@ func restart(ctx context.Context, w *cluster.Workspace, part string) {
 // works expects a build to succeed. An API that has just come back may refuse the first requests.
 func works(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()
-	build := cluster.NewBuild("works")
+	build := workspace.NewBuild("works")
 	w.Eventually(ctx, func(ctx context.Context) error {
 		_, err := w.Builds().Create(ctx, build, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {

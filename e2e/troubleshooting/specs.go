@@ -15,6 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 // Specs are the specs of broken installations, each labelled with the anchor of its line on the page. They need the cluster
@@ -54,7 +55,7 @@ func Specs(environment func() cluster.Environment) {
 		It("the controller may not read Jobs", Label("controller-not-permitted"), func(ctx SpecContext) {
 			forbid(ctx, w, cluster.Controller, "batch")
 			restart(ctx, w, cluster.Controller)
-			_, err := w.Builds().Create(ctx, cluster.NewBuild("waits"), metav1.CreateOptions{})
+			_, err := w.Builds().Create(ctx, workspace.NewBuild("waits"), metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			isSeen(ctx, w, "controller-not-permitted")
 			Expect(w.Builds().Get(ctx, "waits", metav1.GetOptions{})).To(HaveField("Status.Phase", v1alpha1.BuildPending))
