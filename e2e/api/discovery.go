@@ -62,7 +62,7 @@ func compared(resources []metav1.APIResource) []metav1.APIResource {
 	return compared
 }
 
-func describeDiscovery(w *world) {
+func describeDiscovery(w *fixture) {
 	Describe("discovery", func() {
 		It("of the group names its version", func(ctx SpecContext) {
 			var group metav1.APIGroup

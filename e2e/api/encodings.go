@@ -28,7 +28,7 @@ func (r reply) mediaType() string {
 	return mediaType
 }
 
-func describeEncodings(w *world) {
+func describeEncodings(w *fixture) {
 	Describe("an encoding", func() {
 		It("is JSON, if nothing is said", func(ctx SpecContext) {
 			w.create(ctx, "web")

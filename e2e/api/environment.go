@@ -33,7 +33,7 @@ type Environment struct {
 // one.
 func Specs(environment func() Environment) {
 	Describe("the API", func() {
-		w := newWorld(environment)
+		w := newFixture(environment)
 		describeWriting(w)
 		describeReading(w)
 	})
@@ -43,7 +43,7 @@ func Specs(environment func() Environment) {
 // and selections behave, and what a write leaves behind. The other specs stop at a layer above the storage.
 func StorageSpecs(environment func() Environment) {
 	Describe("the API", func() {
-		w := newWorld(environment)
+		w := newFixture(environment)
 		describeStoredWrites(w)
 		describeStoredReads(w)
 	})
@@ -54,7 +54,7 @@ func StorageSpecs(environment func() Environment) {
 // collector is that of Kubernetes.
 func AggregationSpecs(environment func() Environment) {
 	Describe("the API", func() {
-		w := newWorld(environment)
+		w := newFixture(environment)
 		describeForwardedWrites(w)
 		describeForwardedReads(w)
 	})
@@ -63,6 +63,6 @@ func AggregationSpecs(environment func() Environment) {
 // ClusterSpecs are those that hold only where a whole Kubernetes is around.
 func ClusterSpecs(environment func() Environment) {
 	Describe("the API in a cluster", func() {
-		describeQuota(newWorld(environment))
+		describeQuota(newFixture(environment))
 	})
 }

@@ -22,7 +22,7 @@ func expired(err error) bool {
 	return ok && status.Status().Code == http.StatusGone && status.Status().Reason == metav1.StatusReasonExpired
 }
 
-func describeExpiry(w *world) {
+func describeExpiry(w *fixture) {
 	// One spec: the server needs up to half a minute to forget.
 	It("what is forgotten is a 410, and there is a way on from it", func(ctx SpecContext) {
 		w.create(ctx, "a", labelled(step, "1"))
@@ -99,7 +99,7 @@ func describeExpiry(w *world) {
 }
 
 // allOrExpired watches from an old version. The watch cache may remember what the storage has forgotten.
-func (w *world) allOrExpired(ctx context.Context, version string) {
+func (w *fixture) allOrExpired(ctx context.Context, version string) {
 	GinkgoHelper()
 	watching, err := w.images().Watch(ctx, metav1.ListOptions{ResourceVersion: version})
 	if err != nil {

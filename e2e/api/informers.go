@@ -28,7 +28,7 @@ type informed struct {
 
 // inform keeps the images of the present namespace until the spec ends: from a list and a watch after it, or from one
 // watch that begins with the list.
-func (w *world) inform(ctx context.Context, watchList bool) *informed {
+func (w *fixture) inform(ctx context.Context, watchList bool) *informed {
 	GinkgoHelper()
 	informed := &informed{}
 	config := rest.CopyConfig(w.config)

@@ -12,7 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/terminal"
 )
 
-func describeKubectlChanges(w *world) {
+func describeKubectlChanges(w *fixture) {
 	s := w.terminal
 
 	Describe("kubectl edit", func() {

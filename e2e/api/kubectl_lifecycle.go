@@ -10,7 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-func describeKubectlLifecycle(w *world) {
+func describeKubectlLifecycle(w *fixture) {
 	s := w.terminal
 
 	It("kubectl create takes generated names", func(ctx SpecContext) {

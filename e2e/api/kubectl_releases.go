@@ -21,7 +21,7 @@ import (
 const newest = "1.37"
 
 // kubectl is that of a minor release.
-func (w *world) kubectl(minor string) terminal.Terminal {
+func (w *fixture) kubectl(minor string) terminal.Terminal {
 	GinkgoHelper()
 	command := w.environment.OlderKubectls[minor]
 	if minor == newest {
@@ -75,7 +75,7 @@ func scanLines(from io.Reader) <-chan string {
 	return lines
 }
 
-func describeKubectlReleases(w *world) {
+func describeKubectlReleases(w *fixture) {
 	It("an older kubectl is what it says it is", func(ctx SpecContext) {
 		for minor := range w.environment.OlderKubectls {
 			Expect(w.kubectl(minor).Run(ctx, "", "version", "--client")).To(ContainSubstring("Client Version: v" + minor + "."))

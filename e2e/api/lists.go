@@ -16,7 +16,7 @@ import (
 )
 
 // list lists images.
-func (w *world) list(ctx context.Context, options metav1.ListOptions) *v1alpha1.ImageList {
+func (w *fixture) list(ctx context.Context, options metav1.ListOptions) *v1alpha1.ImageList {
 	GinkgoHelper()
 	list, err := w.images().List(ctx, options)
 	Expect(err).NotTo(HaveOccurred())
@@ -25,7 +25,7 @@ func (w *world) list(ctx context.Context, options metav1.ListOptions) *v1alpha1.
 
 // retryExpired repeats a read of an old version while the server answers that the version is expired: the storage is compacted
 // every few seconds.
-func (w *world) retryExpired(ctx context.Context, read func() error) {
+func (w *fixture) retryExpired(ctx context.Context, read func() error) {
 	GinkgoHelper()
 	var last error
 	w.eventually(ctx, func() bool {
@@ -67,7 +67,7 @@ func labelled(key, value string) func(*v1alpha1.Image) {
 }
 
 // change changes an image, whoever else does meanwhile.
-func (w *world) change(ctx context.Context, name string, change func(*v1alpha1.Image)) *v1alpha1.Image {
+func (w *fixture) change(ctx context.Context, name string, change func(*v1alpha1.Image)) *v1alpha1.Image {
 	GinkgoHelper()
 	var changed *v1alpha1.Image
 	w.eventually(ctx, func() error {
@@ -83,7 +83,7 @@ func (w *world) change(ctx context.Context, name string, change func(*v1alpha1.I
 }
 
 // remove deletes an image.
-func (w *world) remove(ctx context.Context, name string) {
+func (w *fixture) remove(ctx context.Context, name string) {
 	GinkgoHelper()
 	Expect(w.images().Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
 }

@@ -17,7 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeMetadata(w *world) {
+func describeMetadata(w *fixture) {
 	Describe("metadata alone", func() {
 		var images metadata.ResourceInterface
 		BeforeEach(func(ctx SpecContext) {

@@ -22,7 +22,7 @@ import (
 // kinds are those that clients read or write.
 var kinds = [...]string{"Image", "ImageList", "ImageBuild", "ImageBuildList", "BuildRequest", "CancelRequest"}
 
-func describeOpenAPIv2(w *world) {
+func describeOpenAPIv2(w *fixture) {
 	Describe("OpenAPI v2", func() {
 		It("is read by kubectl's own parser, which finds every kind", func(ctx SpecContext) {
 			client, err := discovery.NewDiscoveryClientForConfig(w.config)
@@ -56,7 +56,7 @@ func describeOpenAPIv2(w *world) {
 	})
 }
 
-func describeOpenAPIv3(w *world) {
+func describeOpenAPIv3(w *fixture) {
 	Describe("OpenAPI v3", func() {
 		var document spec3.OpenAPI
 		var address string

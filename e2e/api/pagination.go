@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describePages(w *world) {
+func describePages(w *fixture) {
 	Describe("a list in pages", func() {
 		BeforeEach(func(ctx SpecContext) {
 			for _, name := range []string{"a", "b", "c", "d", "e"} {

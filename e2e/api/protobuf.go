@@ -19,7 +19,7 @@ import (
 )
 
 // in is a client that reads and writes only this encoding.
-func (w *world) in(mediaType string) client.ImagesV1alpha1Interface {
+func (w *fixture) in(mediaType string) client.ImagesV1alpha1Interface {
 	GinkgoHelper()
 	config := rest.CopyConfig(w.config)
 	config.ContentType, config.AcceptContentTypes = mediaType, mediaType
@@ -36,7 +36,7 @@ func plain(object any) string {
 	return string(data)
 }
 
-func describeProtobuf(w *world) {
+func describeProtobuf(w *fixture) {
 	Describe("protobuf", func() {
 		var inProtobuf, inJSON client.ImageInterface
 		BeforeEach(func() {

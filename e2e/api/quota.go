@@ -17,7 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeQuota(w *world) {
+func describeQuota(w *fixture) {
 	// limit allows so many objects of a resource in the namespace.
 	limit := func(ctx context.Context, counted corev1.ResourceName, count string) {
 		GinkgoHelper()

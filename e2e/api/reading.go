@@ -4,7 +4,7 @@ package api
 
 import . "github.com/onsi/ginkgo/v2"
 
-func describeReading(w *world) {
+func describeReading(w *fixture) {
 	Describe("what is read", func() {
 		describeRepliesOfStorage(w)
 		describeSelectors(w)
@@ -14,7 +14,7 @@ func describeReading(w *world) {
 }
 
 // describeStoredReads has the reads whose answer depends on the storage.
-func describeStoredReads(w *world) {
+func describeStoredReads(w *fixture) {
 	Describe("what is read", func() {
 		describeRepliesOfStorage(w)
 		describeSelectors(w)
@@ -23,7 +23,7 @@ func describeStoredReads(w *world) {
 }
 
 // describeForwardedReads has the reads whose answer depends on what is between client and server, or on which replica answers.
-func describeForwardedReads(w *world) {
+func describeForwardedReads(w *fixture) {
 	Describe("what is read", func() {
 		describeRepliesOfStorage(w)
 		describeRepliesInTransit(w)
@@ -31,7 +31,7 @@ func describeForwardedReads(w *world) {
 }
 
 // describeRepliesOfStorage depends on the storage, and on which replica's cache of it answers.
-func describeRepliesOfStorage(w *world) {
+func describeRepliesOfStorage(w *fixture) {
 	describePages(w)
 	describeVersions(w)
 	describeWatches(w)
@@ -42,7 +42,7 @@ func describeRepliesOfStorage(w *world) {
 }
 
 // describeRepliesInTransit depends on how an answer is encoded, merged and forwarded.
-func describeRepliesInTransit(w *world) {
+func describeRepliesInTransit(w *fixture) {
 	describeTables(w)
 	describeEncodings(w)
 	describeProtobuf(w)

@@ -26,7 +26,7 @@ type reply struct {
 }
 
 // ask sends a request as it is, and reads the reply to its end. A header is given as "Name: value".
-func (w *world) ask(ctx context.Context, method, path, body string, headers ...string) reply {
+func (w *fixture) ask(ctx context.Context, method, path, body string, headers ...string) reply {
 	GinkgoHelper()
 	response := w.open(ctx, method, path, body, headers...)
 	defer func() { _ = response.Body.Close() }()
@@ -36,13 +36,13 @@ func (w *world) ask(ctx context.Context, method, path, body string, headers ...s
 }
 
 // get asks for a path.
-func (w *world) get(ctx context.Context, path string, headers ...string) reply {
+func (w *fixture) get(ctx context.Context, path string, headers ...string) reply {
 	GinkgoHelper()
 	return w.ask(ctx, http.MethodGet, path, "", headers...)
 }
 
 // open sends a request, whose reply the caller reads and closes.
-func (w *world) open(ctx context.Context, method, path, body string, headers ...string) *http.Response {
+func (w *fixture) open(ctx context.Context, method, path, body string, headers ...string) *http.Response {
 	GinkgoHelper()
 	client, err := rest.HTTPClientFor(w.config)
 	Expect(err).NotTo(HaveOccurred())
@@ -60,12 +60,12 @@ func (w *world) open(ctx context.Context, method, path, body string, headers ...
 }
 
 // at is the path of something in the present namespace: "images?limit=1", "images/web/status".
-func (w *world) at(what string) string {
+func (w *fixture) at(what string) string {
 	return root + "/namespaces/" + w.namespace + "/" + what
 }
 
 // atBuiltIn is the same for kinds that are Kubernetes' own.
-func (w *world) atBuiltIn(what string) string {
+func (w *fixture) atBuiltIn(what string) string {
 	return "/api/v1/namespaces/" + w.namespace + "/" + what
 }
 

@@ -16,7 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeSelectors(w *world) {
+func describeSelectors(w *fixture) {
 	Describe("a selection", func() {
 		DescribeTable("of images by labels:", func(ctx SpecContext, selector string, expected ...string) {
 			w.createLabelled(ctx)
@@ -152,7 +152,7 @@ func labelEntry(selector string, expected ...string) TableEntry {
 	return Entry(selector, parameters...)
 }
 
-func (w *world) createLabelled(ctx context.Context) {
+func (w *fixture) createLabelled(ctx context.Context) {
 	GinkgoHelper()
 	w.create(ctx, "gold", labelled("colour", "gold"), labelled("weight", "9"))
 	w.create(ctx, "silver", labelled("colour", "silver"), labelled("weight", "4"), func(image *v1alpha1.Image) { image.Spec.Builder.Name = "other" })

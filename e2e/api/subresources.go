@@ -12,7 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeSubresources(w *world) {
+func describeSubresources(w *fixture) {
 	Describe("a subresource", func() {
 		It("status shows the whole object", func(ctx SpecContext) {
 			created := w.create(ctx, "web")

@@ -41,7 +41,7 @@ func columnNames(table metav1.Table) []string {
 	return names
 }
 
-func describeTables(w *world) {
+func describeTables(w *fixture) {
 	Describe("a table", func() {
 		BeforeEach(func(ctx SpecContext) {
 			w.create(ctx, "a", labelled(step, "1"))

@@ -16,7 +16,7 @@ import (
 )
 
 // withEditor is the terminal of a user whose editor is this script, which gets the file as its first argument.
-func (w *world) withEditor(script string) terminal.Terminal {
+func (w *fixture) withEditor(script string) terminal.Terminal {
 	GinkgoHelper()
 	path := filepath.Join(GinkgoT().TempDir(), "editor")
 	Expect(os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o700)).To(Succeed())
@@ -24,14 +24,14 @@ func (w *world) withEditor(script string) terminal.Terminal {
 }
 
 // withVariable is the terminal of a user with one more variable in the environment.
-func (w *world) withVariable(variable string) terminal.Terminal {
+func (w *fixture) withVariable(variable string) terminal.Terminal {
 	changed := *w.terminal
 	changed.Variables = append(slices.Clone(changed.Variables), variable)
 	return changed
 }
 
 // withKubectl is the terminal of a user who has another kubectl.
-func (w *world) withKubectl(kubectl func(ctx context.Context, args ...string) *exec.Cmd) terminal.Terminal {
+func (w *fixture) withKubectl(kubectl func(ctx context.Context, args ...string) *exec.Cmd) terminal.Terminal {
 	changed := *w.terminal
 	changed.Kubectl = kubectl
 	return changed

@@ -50,7 +50,7 @@ func atAnyVersion(r reading) {
 	Expect(r.list.ResourceVersion).To(newer("1"))
 }
 
-func describeVersions(w *world) {
+func describeVersions(w *fixture) {
 	DescribeTable("a list with ", func(ctx SpecContext, query string, means func(reading)) {
 		w.create(ctx, "", generated)
 		w.retryExpired(ctx, func() error {
@@ -160,7 +160,7 @@ func describeVersions(w *world) {
 }
 
 // refusal is the status of a request that fails, at once or in the first event of a watch.
-func (w *world) refusal(ctx SpecContext, path string) metav1.Status {
+func (w *fixture) refusal(ctx SpecContext, path string) metav1.Status {
 	GinkgoHelper()
 	response := w.open(ctx, http.MethodGet, path, "")
 	defer func() { _ = response.Body.Close() }()

@@ -11,7 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-func describeWatchEnds(w *world) {
+func describeWatchEnds(w *fixture) {
 	Describe("the end of a watch", func() {
 		It("comes after the seconds that were asked for, cleanly", func(ctx SpecContext) {
 			version := w.list(ctx, metav1.ListOptions{}).ResourceVersion

@@ -18,7 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeWatchLists(w *world) {
+func describeWatchLists(w *fixture) {
 	asked := metav1.ListOptions{
 		SendInitialEvents:    ptr.To(true),
 		AllowWatchBookmarks:  true,
@@ -92,7 +92,7 @@ func describeWatchLists(w *world) {
 }
 
 // fill creates this many images.
-func (w *world) fill(ctx context.Context, count int) {
+func (w *fixture) fill(ctx context.Context, count int) {
 	GinkgoHelper()
 	const writers = 16
 	var filling sync.WaitGroup
@@ -108,7 +108,7 @@ func (w *world) fill(ctx context.Context, count int) {
 }
 
 // untilInitialEventsEnd returns the names of the initial events, and the version at their end.
-func (w *world) untilInitialEventsEnd(ctx context.Context, watching watch.Interface) (names map[string]bool, version string) {
+func (w *fixture) untilInitialEventsEnd(ctx context.Context, watching watch.Interface) (names map[string]bool, version string) {
 	GinkgoHelper()
 	names = map[string]bool{}
 	for {
@@ -131,7 +131,7 @@ func (w *world) untilInitialEventsEnd(ctx context.Context, watching watch.Interf
 }
 
 // refusalOf is the error of a watch, at its beginning or in its first event.
-func (w *world) refusalOf(ctx context.Context, options metav1.ListOptions) error {
+func (w *fixture) refusalOf(ctx context.Context, options metav1.ListOptions) error {
 	GinkgoHelper()
 	watching, err := w.images().Watch(ctx, options)
 	if err != nil {

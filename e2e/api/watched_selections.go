@@ -9,7 +9,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeWatchedSelections(w *world) {
+func describeWatchedSelections(w *fixture) {
 	named := func(builder string) func(*v1alpha1.Image) {
 		return func(image *v1alpha1.Image) { image.Spec.Builder.Name = builder }
 	}

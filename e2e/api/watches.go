@@ -17,7 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeWatches(w *world) {
+func describeWatches(w *fixture) {
 	Describe("a watch", func() {
 		It("goes on where a list ended: nothing is lost, and nothing comes twice", func(ctx SpecContext) {
 			w.create(ctx, "old", labelled(step, "1"))
@@ -143,7 +143,7 @@ func describeWatches(w *world) {
 }
 
 // write has several writers create two images each, change them, and delete one of them.
-func (w *world) write(ctx context.Context, writers, changes int) {
+func (w *fixture) write(ctx context.Context, writers, changes int) {
 	GinkgoHelper()
 	var writing sync.WaitGroup
 	for writer := range writers {
@@ -162,7 +162,7 @@ func (w *world) write(ctx context.Context, writers, changes int) {
 }
 
 // untilAdded returns the events until that of the creation of an image, as type, name and version. Versions only grow.
-func (w *world) untilAdded(ctx context.Context, watching watch.Interface, last string) []string {
+func (w *fixture) untilAdded(ctx context.Context, watching watch.Interface, last string) []string {
 	GinkgoHelper()
 	var received []string
 	version := "1"
@@ -180,7 +180,7 @@ func (w *world) untilAdded(ctx context.Context, watching watch.Interface, last s
 }
 
 // events reads a watch as it comes, until the spec ends or the watch does.
-func (w *world) events(ctx context.Context, path string, headers ...string) <-chan wireEvent {
+func (w *fixture) events(ctx context.Context, path string, headers ...string) <-chan wireEvent {
 	reading, stop := context.WithCancel(ctx)
 	events := make(chan wireEvent, 100)
 	go func() {

@@ -18,7 +18,7 @@ const step = "step"
 
 // eventReader reads the events of a watch of images. It skips the changes of controllers, which leave the labels alone.
 type eventReader struct {
-	world *world
+	world *fixture
 	watch watch.Interface
 	steps map[string]string // by name: of the last event
 	// version is that of the last event.
@@ -29,7 +29,7 @@ type eventReader struct {
 }
 
 // follow watches images until the spec ends.
-func (w *world) follow(ctx context.Context, options metav1.ListOptions) *eventReader {
+func (w *fixture) follow(ctx context.Context, options metav1.ListOptions) *eventReader {
 	GinkgoHelper()
 	watching, err := w.images().Watch(ctx, options)
 	Expect(err).NotTo(HaveOccurred())
@@ -71,7 +71,7 @@ func (s *eventReader) next(ctx context.Context) string {
 }
 
 // receive waits for an event. At the end of the watch it has no object.
-func (w *world) receive(ctx context.Context, watching watch.Interface) watch.Event {
+func (w *fixture) receive(ctx context.Context, watching watch.Interface) watch.Event {
 	GinkgoHelper()
 	deadline, cancel := context.WithTimeout(ctx, w.environment.Patience)
 	defer cancel()

@@ -5,7 +5,7 @@ package api
 import . "github.com/onsi/ginkgo/v2"
 
 // describeWriting has every write.
-func describeWriting(w *world) {
+func describeWriting(w *fixture) {
 	Describe("what is written", func() {
 		describeRefusals(w)
 		describeCreation(w)
@@ -24,7 +24,7 @@ func describeWriting(w *world) {
 
 // describeStoredWrites has the writes whose outcome depends on the storage: conflicts, preconditions, dry runs, and what is left
 // of an object.
-func describeStoredWrites(w *world) {
+func describeStoredWrites(w *fixture) {
 	Describe("what is written", func() {
 		describeCreation(w)
 		describeUpdates(w)
@@ -38,7 +38,7 @@ func describeStoredWrites(w *world) {
 
 // describeForwardedWrites has the writes whose outcome depends on what is between client and server: kube-apiserver forwards
 // refusals and warnings, several replicas write at once, and Kubernetes itself collects dependents.
-func describeForwardedWrites(w *world) {
+func describeForwardedWrites(w *fixture) {
 	Describe("what is written", func() {
 		describeRefusals(w)
 		describeUpdates(w)

@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeApply(w *world) {
+func describeApply(w *fixture) {
 	// wanted is what somebody wants of an Image of which nothing is built.
 	wanted := func(reference string) *apply.ImageApplyConfiguration {
 		return apply.Image("web", w.namespace).WithSpec(apply.ImageSpec().WithSuspend(true).

@@ -18,7 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeCreation(w *world) {
+func describeCreation(w *fixture) {
 	Describe("An object that is created", func() {
 		It("is answered as it is stored, with what the server adds", func(ctx SpecContext) {
 			created := w.create(ctx, "web", labelled("team", "red"))

@@ -16,7 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeDeletion(w *world) {
+func describeDeletion(w *fixture) {
 	remove := func(ctx context.Context, name string, options metav1.DeleteOptions) {
 		GinkgoHelper()
 		Expect(w.images().Delete(ctx, name, options)).To(Succeed())

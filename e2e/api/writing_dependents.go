@@ -16,7 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeDependents(w *world) {
+func describeDependents(w *fixture) {
 	remove := func(ctx context.Context, name string, policy metav1.DeletionPropagation) {
 		GinkgoHelper()
 		Expect(w.images().Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &policy})).To(Succeed())

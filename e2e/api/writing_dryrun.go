@@ -17,7 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeDryRun(w *world) {
+func describeDryRun(w *fixture) {
 	all := []string{metav1.DryRunAll}
 
 	Describe("A dry run", func() {

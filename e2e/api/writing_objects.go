@@ -24,7 +24,7 @@ import (
 const finalizer = "example.com/hold"
 
 // settled is an Image about which the controller has said what there is to say: from now on only the spec writes to it.
-func (w *world) settled(ctx context.Context, name string) *v1alpha1.Image {
+func (w *fixture) settled(ctx context.Context, name string) *v1alpha1.Image {
 	GinkgoHelper()
 	var settled *v1alpha1.Image
 	w.eventually(ctx, func(ctx context.Context) (*v1alpha1.Image, error) {
@@ -46,7 +46,7 @@ func newBuild(name string) *v1alpha1.ImageBuild {
 }
 
 // ended creates such a build and waits for its end: from then on nobody but the spec writes to it.
-func (w *world) ended(ctx context.Context, name string) *v1alpha1.ImageBuild {
+func (w *fixture) ended(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	_, err := w.builds().Create(ctx, newBuild(name), metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
@@ -54,7 +54,7 @@ func (w *world) ended(ctx context.Context, name string) *v1alpha1.ImageBuild {
 }
 
 // end waits until a build has finished, and all has been said of it.
-func (w *world) end(ctx context.Context, name string) *v1alpha1.ImageBuild {
+func (w *fixture) end(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	var build *v1alpha1.ImageBuild
 	w.eventually(ctx, func(ctx context.Context) (bool, error) {
@@ -68,7 +68,7 @@ func (w *world) end(ctx context.Context, name string) *v1alpha1.ImageBuild {
 }
 
 // patch patches an Image, or a subresource of it.
-func (w *world) patch(ctx context.Context, name string, kind kubetypes.PatchType, body string, subresources ...string) *v1alpha1.Image {
+func (w *fixture) patch(ctx context.Context, name string, kind kubetypes.PatchType, body string, subresources ...string) *v1alpha1.Image {
 	GinkgoHelper()
 	patched, err := w.images().Patch(ctx, name, kind, []byte(body), metav1.PatchOptions{}, subresources...)
 	Expect(err).NotTo(HaveOccurred())
@@ -76,7 +76,7 @@ func (w *world) patch(ctx context.Context, name string, kind kubetypes.PatchType
 }
 
 // getImage reads an Image.
-func (w *world) getImage(ctx context.Context, name string) *v1alpha1.Image {
+func (w *fixture) getImage(ctx context.Context, name string) *v1alpha1.Image {
 	GinkgoHelper()
 	found, err := w.images().Get(ctx, name, metav1.GetOptions{})
 	Expect(err).NotTo(HaveOccurred())
@@ -84,7 +84,7 @@ func (w *world) getImage(ctx context.Context, name string) *v1alpha1.Image {
 }
 
 // isGone waits until there is no Image of this name.
-func (w *world) isGone(ctx context.Context, name string) {
+func (w *fixture) isGone(ctx context.Context, name string) {
 	GinkgoHelper()
 	w.eventually(ctx, func(ctx context.Context) error {
 		_, err := w.images().Get(ctx, name, metav1.GetOptions{})
@@ -93,7 +93,7 @@ func (w *world) isGone(ctx context.Context, name string) {
 }
 
 // release removes the finalizer of the specs from an Image.
-func (w *world) release(ctx context.Context, name string) {
+func (w *fixture) release(ctx context.Context, name string) {
 	GinkgoHelper()
 	w.patch(ctx, name, kubetypes.JSONPatchType, `[{"op":"test","path":"/metadata/finalizers","value":["`+finalizer+`"]},{"op":"remove","path":"/metadata/finalizers"}]`)
 }
@@ -102,7 +102,7 @@ func (w *world) release(ctx context.Context, name string) {
 func held(image *v1alpha1.Image) { image.Finalizers = append(image.Finalizers, finalizer) }
 
 // dependent creates a ConfigMap that an Image owns, and returns once the garbage collector knows of it.
-func (w *world) dependent(ctx context.Context, owner *v1alpha1.Image, name string, finalizers ...string) {
+func (w *fixture) dependent(ctx context.Context, owner *v1alpha1.Image, name string, finalizers ...string) {
 	GinkgoHelper()
 	create := func(name string, owner metav1.Object, kind schema.GroupVersionKind, finalizers ...string) {
 		GinkgoHelper()
@@ -119,14 +119,14 @@ func (w *world) dependent(ctx context.Context, owner *v1alpha1.Image, name strin
 }
 
 // dependents are the ConfigMaps of dependent.
-func (w *world) dependents(name string) func(ctx context.Context) (*corev1.ConfigMap, error) {
+func (w *fixture) dependents(name string) func(ctx context.Context) (*corev1.ConfigMap, error) {
 	return func(ctx context.Context) (*corev1.ConfigMap, error) {
 		return w.kube.CoreV1().ConfigMaps(w.namespace).Get(ctx, name, metav1.GetOptions{})
 	}
 }
 
 // collected waits until there is no ConfigMap of this name.
-func (w *world) collected(ctx context.Context, name string) {
+func (w *fixture) collected(ctx context.Context, name string) {
 	GinkgoHelper()
 	w.eventually(ctx, func(ctx context.Context) error {
 		_, err := w.dependents(name)(ctx)

@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describePatches(w *world) {
+func describePatches(w *fixture) {
 	// parameters has an Image with these parameters, each with its own name as its value.
 	parameters := func(names ...string) func(*v1alpha1.Image) {
 		return func(image *v1alpha1.Image) {

@@ -81,7 +81,7 @@ func (s served) impersonal(r reply) metav1.Status {
 	return status
 }
 
-func describeRefusals(w *world) {
+func describeRefusals(w *fixture) {
 	// exchange sends the same request for a ConfigMap and for an Image.
 	exchange := func(ctx context.Context, r request) (builtIn, ours reply) {
 		GinkgoHelper()

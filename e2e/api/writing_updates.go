@@ -19,7 +19,7 @@ import (
 
 const writers = 20
 
-func describeUpdates(w *world) {
+func describeUpdates(w *fixture) {
 	Describe("An update", func() {
 		It("without a version overwrites whatever there is", func(ctx SpecContext) {
 			first := w.create(ctx, "web", labelled("a", "b"))

@@ -16,7 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeFieldValidation(w *world) {
+func describeFieldValidation(w *fixture) {
 	const (
 		unknown   = `unknown field "spec.colour"`
 		duplicate = `duplicate field "spec.suspend"`
@@ -112,7 +112,7 @@ func describeFieldValidation(w *world) {
 	})
 }
 
-func describeWarnings(w *world) {
+func describeWarnings(w *fixture) {
 	It("What has no effect is warned of, and done", func(ctx SpecContext) {
 		const warning = "spec.source: "
 		empty := strings.Replace(imageContent, `"spec":{`, `"spec":{"source":{},`, 1)

@@ -20,10 +20,10 @@ import (
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
-func describeFaults(w *world) {
+func describeFaults(w *fixture) {
 	It("has each line once, although the controller is killed in the middle of it", func(ctx SpecContext) {
 		const steps, linesPerStep = 20, 50
-		w.create(ctx, workspace.NewBuild("once", "duration=20s", fmt.Sprintf("steps=%d", steps), fmt.Sprintf("linesPerStep=%d", linesPerStep)))
+		w.CreateBuild(ctx, workspace.NewBuild("once", "duration=20s", fmt.Sprintf("steps=%d", steps), fmt.Sprintf("linesPerStep=%d", linesPerStep)))
 		w.showing(ctx, "once", "step 5/20")
 		w.RemoveLeader(ctx)
 
@@ -31,7 +31,7 @@ func describeFaults(w *world) {
 		attempt := w.archived(ctx, "once", "True/Archived").Status.Attempts[0]
 		whole := w.fromPod(ctx, attempt, corev1.PodLogOptions{})
 		w.withoutPods(ctx)
-		text := w.log(ctx, "once", nil)
+		text := w.Log(ctx, "once", nil)
 		Expect(numberedLines(text)).To(Equal(wholeLines(steps, linesPerStep)))
 		Expect(text).To(Equal(whole))
 	})
@@ -40,14 +40,14 @@ func describeFaults(w *world) {
 		DeferCleanup(func(ctx SpecContext) { Expect(w.Environment.StartArchive(ctx)).To(Succeed()) })
 		Expect(w.Environment.StopArchive(ctx)).To(Succeed())
 		names := []string{"good", "bad"}
-		w.create(ctx, workspace.NewBuild("good", "duration=2s", "steps=2", "linesPerStep=100"))
-		w.create(ctx, workspace.NewBuild("bad", "linesPerStep=100", "failAt=1"))
+		w.CreateBuild(ctx, workspace.NewBuild("good", "duration=2s", "steps=2", "linesPerStep=100"))
+		w.CreateBuild(ctx, workspace.NewBuild("bad", "linesPerStep=100", "failAt=1"))
 		whole := map[string]string{}
 		for _, name := range names {
 			build := w.archived(ctx, name, "False/"+v1alpha1.ReasonArchiveUnavailable)
 			Expect(meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildLogArchived).Message).NotTo(BeEmpty())
 			whole[name] = w.fromPod(ctx, build.Status.Attempts[0], corev1.PodLogOptions{})
-			Expect(w.log(ctx, name, nil)).To(Equal(whole[name]), "the pod has it")
+			Expect(w.Log(ctx, name, nil)).To(Equal(whole[name]), "the pod has it")
 		}
 
 		Expect(w.Environment.StartArchive(ctx)).To(Succeed())
@@ -56,7 +56,7 @@ func describeFaults(w *world) {
 		}
 		w.withoutPods(ctx)
 		for _, name := range names {
-			Expect(w.log(ctx, name, nil)).To(Equal(whole[name]))
+			Expect(w.Log(ctx, name, nil)).To(Equal(whole[name]))
 		}
 	})
 
@@ -69,10 +69,9 @@ func describeFaults(w *world) {
 		Expect(w.Environment.Nodes.Pause(ctx, worker)).To(Succeed())
 		isLost(ctx, w, build)
 
-		_, err := w.Builds().Cancel(ctx, build, &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		w.Cancel(ctx, build, "")
 		w.archived(ctx, build, "True/"+v1alpha1.ReasonLogArchivedInPart)
-		kept := w.log(ctx, build, map[string]string{"attempt": "1"})
+		kept := w.Log(ctx, build, map[string]string{"attempt": "1"})
 		Expect(kept).To(HavePrefix(seen))
 		lines := numberedLines(kept)
 		Expect(lines).To(Equal(wholeLines(lastingSteps, 1)[:len(lines)]))
@@ -83,7 +82,7 @@ func describeFaults(w *world) {
 const lastingSteps = 600
 
 // expendable is a worker that Goldsmith can do without.
-func expendable(ctx context.Context, w *world) string {
+func expendable(ctx context.Context, w *fixture) string {
 	GinkgoHelper()
 	pods, err := w.Kube.CoreV1().Pods(cluster.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + cluster.Etcd})
 	Expect(err).NotTo(HaveOccurred())
@@ -95,11 +94,11 @@ func expendable(ctx context.Context, w *world) string {
 }
 
 // onWorker starts builds until one runs on a worker, and returns its name.
-func onWorker(ctx context.Context, w *world, worker string) string {
+func onWorker(ctx context.Context, w *fixture, worker string) string {
 	GinkgoHelper()
 	for number := range 10 {
 		name := fmt.Sprintf("lasting-%d", number)
-		w.create(ctx, workspace.NewBuild(name, fmt.Sprintf("duration=%ds", lastingSteps), fmt.Sprintf("steps=%d", lastingSteps)))
+		w.CreateBuild(ctx, workspace.NewBuild(name, fmt.Sprintf("duration=%ds", lastingSteps), fmt.Sprintf("steps=%d", lastingSteps)))
 		w.showing(ctx, name, "step 1/")
 		build, err := w.Builds().Get(ctx, name, metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
@@ -112,7 +111,7 @@ func onWorker(ctx context.Context, w *world, worker string) string {
 }
 
 // isLost waits until the first attempt of a build has ended with its node.
-func isLost(ctx context.Context, w *world, name string) {
+func isLost(ctx context.Context, w *fixture, name string) {
 	GinkgoHelper()
 	Eventually(ctx, func(ctx context.Context) ([]v1alpha1.BuildAttempt, error) {
 		build, err := w.Builds().Get(ctx, name, metav1.GetOptions{})
@@ -122,7 +121,7 @@ func isLost(ctx context.Context, w *world, name string) {
 }
 
 // bringBack lets a worker go on, and waits until it is ready.
-func bringBack(ctx context.Context, w *world, worker string) {
+func bringBack(ctx context.Context, w *fixture, worker string) {
 	GinkgoHelper()
 	Expect(w.Environment.Nodes.Unpause(ctx, worker)).To(Succeed())
 	w.Eventually(ctx, func(ctx context.Context) ([]corev1.NodeCondition, error) {

@@ -3,9 +3,6 @@
 package archive
 
 import (
-	"context"
-	"io"
-
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,35 +11,12 @@ import (
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
-// follow reads the log of a build to its end, from now on. The log is what it returns at last.
-func (w *world) follow(ctx context.Context, build string, parameters map[string]string) <-chan string {
-	GinkgoHelper()
-	ctx, stop := context.WithTimeout(ctx, w.Environment.Patience)
-	DeferCleanup(stop)
-	request := w.Goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.Namespace).
-		Resource("imagebuilds").Name(build).SubResource("log").Param("follow", "true")
-	for name, value := range parameters {
-		request = request.Param(name, value)
-	}
-	stream, err := request.Stream(ctx)
-	Expect(err).NotTo(HaveOccurred())
-	log := make(chan string, 1)
-	go func() {
-		defer GinkgoRecover()
-		text, err := io.ReadAll(stream)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(stream.Close()).To(Succeed())
-		log <- string(text)
-	}()
-	return log
-}
-
-func describeFollowing(w *world) {
+func describeFollowing(w *fixture) {
 	DescribeTable("are followed across the deletion of the pod, without a gap or a repeat",
 		func(ctx SpecContext, parameters map[string]string) {
-			w.create(ctx, workspace.NewBuild("once", "duration=20s", "steps=40", "linesPerStep=25"))
+			w.CreateBuild(ctx, workspace.NewBuild("once", "duration=20s", "steps=40", "linesPerStep=25"))
 			w.showing(ctx, "once", "step 2/40")
-			followed := w.follow(ctx, "once", parameters)
+			followed := w.FollowLog(ctx, "once", parameters)
 			w.showing(ctx, "once", "step 6/40")
 			build, err := w.Builds().Get(ctx, "once", metav1.GetOptions{})
 			Expect(err).NotTo(HaveOccurred())
@@ -56,7 +30,7 @@ func describeFollowing(w *world) {
 			Expect(build.Status.Attempts).To(HaveLen(2))
 			var text string
 			w.Eventually(ctx, followed).Should(Receive(&text))
-			Expect(text).To(Equal(w.log(ctx, "once", withAttempt(parameters, "1")) + w.log(ctx, "once", withAttempt(parameters, "2"))))
+			Expect(text).To(Equal(w.Log(ctx, "once", withAttempt(parameters, "1")) + w.Log(ctx, "once", withAttempt(parameters, "2"))))
 			Expect(text).To(ContainSubstring("told to end: exiting"))
 		},
 		Entry("as it is", map[string]string{}),

@@ -71,26 +71,26 @@ func lastSecond(timed string) metav1.Time {
 	return metav1.NewTime(written.Truncate(time.Second))
 }
 
-func describeReading(w *world) {
+func describeReading(w *fixture) {
 	It("answer every question as the pod did", func(ctx SpecContext) {
-		w.create(ctx, workspace.NewBuild("once", "duration=3s", "steps=2", "linesPerStep=3"))
+		w.CreateBuild(ctx, workspace.NewBuild("once", "duration=3s", "steps=2", "linesPerStep=3"))
 		attempt := w.archived(ctx, "once", "True/Archived").Status.Attempts[0]
 		answers := map[string]string{}
 		queries := logQueries(lastSecond(w.fromPod(ctx, attempt, corev1.PodLogOptions{Timestamps: true})))
 		for name, q := range queries {
 			answers[name] = w.fromPod(ctx, attempt, q.ofPod())
-			Expect(w.log(ctx, "once", q.ofBuild())).To(Equal(answers[name]), "%s, while the pod is there", name)
+			Expect(w.Log(ctx, "once", q.ofBuild())).To(Equal(answers[name]), "%s, while the pod is there", name)
 		}
 		Expect(answers["the last second"]).To(And(Not(BeEmpty()), Not(Equal(answers["all"]))))
 
 		w.withoutPods(ctx)
 		for name, q := range queries {
-			Expect(w.log(ctx, "once", q.ofBuild())).To(Equal(answers[name]), name)
+			Expect(w.Log(ctx, "once", q.ofBuild())).To(Equal(answers[name]), name)
 		}
 	})
 
 	It("are kept of each attempt", func(ctx SpecContext) {
-		w.create(ctx, workspace.NewBuild("once", "failAttempts=1", "retryable=true"))
+		w.CreateBuild(ctx, workspace.NewBuild("once", "failAttempts=1", "retryable=true"))
 		attempts := w.archived(ctx, "once", "True/Archived").Status.Attempts
 		Expect(attempts).To(HaveLen(2))
 		var texts []string
@@ -101,22 +101,22 @@ func describeReading(w *world) {
 		w.withoutPods(ctx)
 		for i, text := range texts {
 			Expect(text).To(ContainSubstring("attempt %d", i+1))
-			Expect(w.log(ctx, "once", map[string]string{"attempt": strconv.Itoa(i + 1)})).To(Equal(text))
+			Expect(w.Log(ctx, "once", map[string]string{"attempt": strconv.Itoa(i + 1)})).To(Equal(text))
 		}
-		Expect(w.log(ctx, "once", nil)).To(Equal(texts[1]))
+		Expect(w.Log(ctx, "once", nil)).To(Equal(texts[1]))
 	})
 
 	It("have lines of a mebibyte", func(ctx SpecContext) {
 		const lineBytes = 1 << 20
-		w.create(ctx, workspace.NewBuild("once", "linesPerStep=3", fmt.Sprintf("lineBytes=%d", lineBytes)))
+		w.CreateBuild(ctx, workspace.NewBuild("once", "linesPerStep=3", fmt.Sprintf("lineBytes=%d", lineBytes)))
 		attempt := w.archived(ctx, "once", "True/Archived").Status.Attempts[0]
 		whole := w.fromPod(ctx, attempt, corev1.PodLogOptions{})
 		Expect(len(whole)).To(BeNumerically(">", 3*lineBytes))
 
 		w.withoutPods(ctx)
 		// Not Equal: its message would have both.
-		Expect(w.log(ctx, "once", nil) == whole).To(BeTrue(), "the log is that of the pod")
-		tail := w.log(ctx, "once", map[string]string{"tailLines": "1"})
+		Expect(w.Log(ctx, "once", nil) == whole).To(BeTrue(), "the log is that of the pod")
+		tail := w.Log(ctx, "once", map[string]string{"tailLines": "1"})
 		Expect(tail).To(HaveLen(lineBytes))
 		Expect(tail).To(HavePrefix("step 1/1 line 3/3"))
 	})
@@ -125,12 +125,11 @@ func describeReading(w *world) {
 		const lines = 30_000
 		image := cluster.NewImage("web", fmt.Sprintf("linesPerStep=%d", lines), "lineBytes=300")
 		image.Spec.History.LogMaxBytes = new(resource.MustParse("4Mi"))
-		_, err := w.Images().Create(ctx, image, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		w.CreateImage(ctx, image)
 		w.archived(ctx, "web-1", "True/Archived")
 
 		w.withoutPods(ctx)
-		text := w.log(ctx, "web-1", nil)
+		text := w.Log(ctx, "web-1", nil)
 		Expect(len(text)).To(BeNumerically("<", 5<<20))
 		kept := numberedLines(text)
 		Expect(kept[0]).To(Equal(fmt.Sprintf("step 1/1 line 1/%d", lines)))
@@ -142,8 +141,8 @@ func describeReading(w *world) {
 	It("are none where nothing was started", func(ctx SpecContext) {
 		build := workspace.NewBuild("once")
 		build.Spec.Inputs.Builder.Name = "nobodys"
-		w.create(ctx, build)
+		w.CreateBuild(ctx, build)
 		w.archived(ctx, "once", "True/"+v1alpha1.ReasonNoLog)
-		Expect(w.log(ctx, "once", nil)).To(BeEmpty())
+		Expect(w.Log(ctx, "once", nil)).To(BeEmpty())
 	})
 }

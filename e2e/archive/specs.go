@@ -11,7 +11,7 @@ import (
 // Specs are the specs that hold wherever there is an archive. Each makes a namespace of its own and nothing outside of it.
 func Specs(environment func() cluster.Environment) {
 	Describe("Archived logs", func() {
-		w := newWorld(environment)
+		w := newFixture(environment)
 		describeReading(w)
 		describeDeletion(w)
 		describeFollowing(w)
@@ -22,6 +22,6 @@ func Specs(environment func() cluster.Environment) {
 // is without etcd, and an archive that is on neither.
 func ClusterSpecs(environment func() cluster.Environment) {
 	Describe("Archive of logs", Serial, Label("faults"), func() {
-		describeFaults(newWorld(environment))
+		describeFaults(newFixture(environment))
 	})
 }

@@ -15,7 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeAdmission(w *world) {
+func describeAdmission(w *fixture) {
 	limitRange := func(ctx context.Context, item corev1.LimitRangeItem) {
 		GinkgoHelper()
 		item.Type = corev1.LimitTypeContainer
@@ -75,7 +75,7 @@ func describeAdmission(w *world) {
 }
 
 // pod is that of a build's last attempt.
-func (w *world) pod(ctx context.Context, build *v1alpha1.ImageBuild) *corev1.Pod {
+func (w *fixture) pod(ctx context.Context, build *v1alpha1.ImageBuild) *corev1.Pod {
 	GinkgoHelper()
 	attempts := build.Status.Attempts
 	Expect(attempts).NotTo(BeEmpty())

@@ -20,7 +20,7 @@ func basedOn(image *v1alpha1.Image, base, channel string) *v1alpha1.Image {
 	return image
 }
 
-func describeBases(w *world) {
+func describeBases(w *fixture) {
 	Describe("An image that is based on another", func() {
 		It("is built when that one was, and again when it has moved, in the order of their dependence", func(ctx SpecContext) {
 			w.createImage(ctx, basedOn(newImage("shop"), "web", ""))

@@ -9,7 +9,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeBuilders(w *world) {
+func describeBuilders(w *fixture) {
 	nobodys := v1alpha1.Builder{Name: "nobodys"}
 	byImage := v1alpha1.Builder{Image: "example.com/builder:1", Command: []string{"sh", "-c", "true"}}
 

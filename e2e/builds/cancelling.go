@@ -12,7 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeCancelling(w *world) {
+func describeCancelling(w *fixture) {
 	cancelled := func() types.GomegaMatcher {
 		return And(inPhase(v1alpha1.BuildCancelled),
 			HaveField("Status.Failure.Class", v1alpha1.FailureCancelled),

@@ -15,7 +15,7 @@ import (
 )
 
 // promote has a channel of the image debian name a build.
-func (w *world) promote(ctx context.Context, channel, build string) *v1alpha1.ImageChannels {
+func (w *fixture) promote(ctx context.Context, channel, build string) *v1alpha1.ImageChannels {
 	GinkgoHelper()
 	var moved *v1alpha1.ImageChannels
 	w.eventually(ctx, func(ctx context.Context) error { // the status of an Image has other writers
@@ -31,7 +31,7 @@ func (w *world) promote(ctx context.Context, channel, build string) *v1alpha1.Im
 	return moved
 }
 
-func describeChannels(w *world) {
+func describeChannels(w *fixture) {
 	Describe("A channel of an image", func() {
 		It("names a build with what it made, and who said so; that build is never pruned", func(ctx SpecContext) {
 			image := newImage("debian", "edition=a")

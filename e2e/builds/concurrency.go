@@ -11,7 +11,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeConcurrency(w *world) {
+func describeConcurrency(w *fixture) {
 	Describe("An image that is changed while it is built", func() {
 		It("lets that build go on with what it was given, and the next one wait", func(ctx SpecContext) {
 			w.createImage(ctx, newImage("web", w.lasting(2*time.Second), "edition=a"))

@@ -13,7 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeDeletion(w *world) {
+func describeDeletion(w *fixture) {
 	// buildAndQueue leaves an Image with a finished, a running and a waiting build.
 	buildAndQueue := func(ctx context.Context) *v1alpha1.Image {
 		GinkgoHelper()

@@ -13,7 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeDisruptions(w *world) {
+func describeDisruptions(w *fixture) {
 	background := metav1.DeletePropagationBackground
 	deleteJob := func(ctx context.Context, attempt v1alpha1.BuildAttempt) error {
 		return w.kube.BatchV1().Jobs(w.namespace).Delete(ctx, attempt.JobName, metav1.DeleteOptions{PropagationPolicy: &background})

@@ -12,7 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeDraining(w *world) {
+func describeDraining(w *fixture) {
 	kubectl := func(ctx context.Context, args ...string) {
 		GinkgoHelper()
 		output, err := w.environment.Kubectl(ctx, args...).CombinedOutput()

@@ -42,7 +42,7 @@ type Kueue interface {
 // Specs are the specs that hold everywhere. Each makes a namespace of its own and nothing outside of it.
 func Specs(environment func() Environment) {
 	Describe("Builds", func() {
-		w := newWorld(environment)
+		w := newFixture(environment)
 		describeImages(w)
 		describeTriggers(w)
 		describeRequests(w)
@@ -72,7 +72,7 @@ func Specs(environment func() Environment) {
 // LocalBuilders are registered there.
 func LocalSpecs(environment func() Environment) {
 	Describe("Builds as local processes", Serial, func() {
-		w := newWorld(environment)
+		w := newFixture(environment)
 		describeProcesses(w)
 		describeForeignJobs(w)
 		describeBusyWorkers(w)
@@ -83,7 +83,7 @@ func LocalSpecs(environment func() Environment) {
 // Besides mock, ClusterBuilders are registered there.
 func ClusterSpecs(environment func() Environment) {
 	Describe("Builds in a cluster", func() {
-		w := newWorld(environment)
+		w := newFixture(environment)
 		describeFollowing(w)
 		describePlacement(w)
 		describeDraining(w)

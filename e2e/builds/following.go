@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-func describeFollowing(w *world) {
+func describeFollowing(w *fixture) {
 	// A request that is not known to last is cut after 60 seconds, and one that is buffered shows nothing for long.
 	It("A log is followed for as long as the build runs, each line as it is written", func(ctx SpecContext) {
 		const steps = 15

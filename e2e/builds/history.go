@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeHistory(w *world) {
+func describeHistory(w *fixture) {
 	Describe("Of the finished builds of an image", func() {
 		It("the oldest go, with their Jobs and pods, and the latest successful one stays", func(ctx SpecContext) {
 			image := newImage("web", "edition=1")
@@ -88,7 +88,7 @@ func describeHistory(w *world) {
 }
 
 // hold labels an object as evidence, or takes the label away again.
-func (w *world) hold(ctx context.Context, object metav1.Object, held bool) {
+func (w *fixture) hold(ctx context.Context, object metav1.Object, held bool) {
 	GinkgoHelper()
 	label := any(nil)
 	if held {
@@ -105,7 +105,7 @@ func (w *world) hold(ctx context.Context, object metav1.Object, held bool) {
 }
 
 // buildsWithJobs are the names of the builds that there are Jobs of.
-func (w *world) buildsWithJobs(ctx context.Context) ([]string, error) {
+func (w *fixture) buildsWithJobs(ctx context.Context) ([]string, error) {
 	list, err := w.kube.BatchV1().Jobs(w.namespace).List(ctx, metav1.ListOptions{})
 	var names []string
 	for _, job := range list.Items {
@@ -115,7 +115,7 @@ func (w *world) buildsWithJobs(ctx context.Context) ([]string, error) {
 }
 
 // buildsWithPods are the names of the builds that there are pods of.
-func (w *world) buildsWithPods(ctx context.Context) ([]string, error) {
+func (w *fixture) buildsWithPods(ctx context.Context) ([]string, error) {
 	list, err := w.kube.CoreV1().Pods(w.namespace).List(ctx, metav1.ListOptions{})
 	var names []string
 	for _, pod := range list.Items {

@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeImages(w *world) {
+func describeImages(w *fixture) {
 	Describe("An image that is applied", func() {
 		It("is built, once", func(ctx SpecContext) {
 			created := w.createImage(ctx, newImage("web"))
@@ -129,7 +129,7 @@ func describeImages(w *world) {
 }
 
 // resultDigests are the digests in the result that the builder left in its termination message, by target.
-func (w *world) resultDigests(ctx context.Context, build *v1alpha1.ImageBuild) map[string]string {
+func (w *fixture) resultDigests(ctx context.Context, build *v1alpha1.ImageBuild) map[string]string {
 	GinkgoHelper()
 	pod, err := w.kube.CoreV1().Pods(w.namespace).Get(ctx, build.Status.Attempts[0].PodName, metav1.GetOptions{})
 	Expect(err).NotTo(HaveOccurred())

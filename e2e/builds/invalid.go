@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeInvalidObjects(w *world) {
+func describeInvalidObjects(w *fixture) {
 	Describe("An object that is refused", func() {
 		It("for what is in an image has every offending field named", func(ctx SpecContext) {
 			_, err := w.images().Create(ctx, &v1alpha1.Image{

@@ -24,7 +24,7 @@ const (
 	share = "100m"
 )
 
-func describeKueue(w *world) {
+func describeKueue(w *fixture) {
 	waiting := And(inPhase(v1alpha1.BuildQueued), conditions("Admitted=False/WaitingForKueue"), saying(v1alpha1.BuildAdmitted, ContainSubstring(queueName)))
 
 	// Other specs run in the same cluster meanwhile, and none of them may notice.
@@ -100,7 +100,7 @@ func inQueue(image *v1alpha1.Image) *v1alpha1.Image {
 }
 
 // queueFor makes the queue of the namespace, with so much CPU for all of its builds. It goes when Kueue does.
-func (w *world) queueFor(ctx context.Context, cpu string) {
+func (w *fixture) queueFor(ctx context.Context, cpu string) {
 	GinkgoHelper()
 	w.kueue(ctx, fmt.Sprintf(`
 apiVersion: kueue.x-k8s.io/v1beta1
@@ -124,7 +124,7 @@ spec: {clusterQueue: %[1]s}
 }
 
 // workload is what Kueue has made of the Job of a build's attempt, as kubectl names it.
-func (w *world) workload(ctx context.Context, build string) string {
+func (w *fixture) workload(ctx context.Context, build string) string {
 	GinkgoHelper()
 	job, err := w.kube.BatchV1().Jobs(w.namespace).List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelBuild + "=" + build})
 	Expect(err).NotTo(HaveOccurred())
@@ -133,7 +133,7 @@ func (w *world) workload(ctx context.Context, build string) string {
 }
 
 // leavesTheQueue waits until Kueue has nothing of the namespace in its queue any more.
-func (w *world) leavesTheQueue(ctx context.Context) {
+func (w *fixture) leavesTheQueue(ctx context.Context) {
 	GinkgoHelper()
 	w.eventually(ctx, func(ctx context.Context) string {
 		return w.kueue(ctx, "", "get", "workloads.kueue.x-k8s.io", "--output=name")
@@ -141,7 +141,7 @@ func (w *world) leavesTheQueue(ctx context.Context) {
 }
 
 // kueue runs kubectl in the namespace: there is no other client of Kueue here.
-func (w *world) kueue(ctx context.Context, input string, args ...string) string {
+func (w *fixture) kueue(ctx context.Context, input string, args ...string) string {
 	GinkgoHelper()
 	command := w.environment.Kubectl(ctx, append([]string{"--namespace=" + w.namespace}, args...)...)
 	command.Stdin = strings.NewReader(input)

@@ -16,7 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeLogs(w *world) {
+func describeLogs(w *fixture) {
 	// follow reads the log of a build to its end, from now on. The log is what it returns at last.
 	follow := func(ctx context.Context, build string) <-chan string {
 		GinkgoHelper()
@@ -128,7 +128,7 @@ func describeLogs(w *world) {
 }
 
 // hasNoLog expects that the log of a build is empty, with such a warning, whether it is followed or not.
-func (w *world) hasNoLog(ctx context.Context, build, warning string) {
+func (w *fixture) hasNoLog(ctx context.Context, build, warning string) {
 	GinkgoHelper()
 	for _, following := range []bool{false, true} {
 		result := w.goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.namespace).

@@ -11,7 +11,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describePlacement(w *world) {
+func describePlacement(w *fixture) {
 	nowhere := func() *v1alpha1.ImageBuild {
 		build := newBuild("once")
 		build.Spec.Inputs.Template = &v1alpha1.BuildTemplate{NodeSelector: map[string]string{"example.com/node": "nowhere"}}

@@ -13,7 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describePlans(w *world) {
+func describePlans(w *fixture) {
 	Describe("The plan of an image", func() {
 		It("says that and why it is not built, or would be, and starts nothing", func(ctx SpecContext) {
 			w.createImage(ctx, newImage("web", "edition=a"))

@@ -38,7 +38,7 @@ func LocalBuilders() map[string]string {
 	}
 }
 
-func describeProcesses(w *world) {
+func describeProcesses(w *fixture) {
 	buildWith := func(name string) *v1alpha1.ImageBuild {
 		build := newBuild("once")
 		build.Spec.Inputs.Builder.Name = name
@@ -119,7 +119,7 @@ func describeProcesses(w *world) {
 	})
 }
 
-func describeForeignJobs(w *world) {
+func describeForeignJobs(w *fixture) {
 	DescribeTable("A Job that somebody makes by hand runs nothing, and fails saying so", func(ctx SpecContext, image string, labels map[string]string) {
 		proof := filepath.Join(GinkgoT().TempDir(), "ran")
 		job := &batchv1.Job{

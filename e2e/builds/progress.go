@@ -11,7 +11,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeProgress(w *world) {
+func describeProgress(w *fixture) {
 	It("A builder's reports show how far it is, and nobody else's do", func(ctx SpecContext) {
 		w.createBuild(ctx, newBuild("once", "steps=3", w.lasting(6e9)))
 		running := w.build(ctx, "once", HaveField("Status.Progress", And(Not(BeNil()), HaveField("Stage", Not(BeEmpty())), HaveField("Percent", HaveValue(BeNumerically("<", 100))))))

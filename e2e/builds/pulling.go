@@ -25,7 +25,7 @@ func ClusterBuilders() map[string]string {
 	}
 }
 
-func describePulling(w *world) {
+func describePulling(w *fixture) {
 	buildWith := func(name string) *v1alpha1.ImageBuild {
 		build := newBuild("once")
 		build.Spec.Inputs.Builder.Name = name

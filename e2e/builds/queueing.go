@@ -17,14 +17,14 @@ import (
 )
 
 // limit lets so many builds of the namespace run at a time.
-func (w *world) limit(ctx context.Context, builds int) {
+func (w *fixture) limit(ctx context.Context, builds int) {
 	GinkgoHelper()
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"%d"}}}`, v1alpha1.AnnotationMaxBuilds, builds)
 	_, err := w.kube.CoreV1().Namespaces().Patch(ctx, w.namespace, types.MergePatchType, patch, metav1.PatchOptions{})
 	Expect(err).NotTo(HaveOccurred())
 }
 
-func describeQueueing(w *world) {
+func describeQueueing(w *fixture) {
 	Describe("A namespace that may run one build at a time", func() {
 		It("runs them by priority and then by age, says what they wait for, and shows the order", func(ctx SpecContext) {
 			urgent := &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: w.namespace + "-urgent"}, Value: 1000}

@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeRequests(w *world) {
+func describeRequests(w *fixture) {
 	onRequest := func() *v1alpha1.Image {
 		image := newImage("web")
 		image.Spec.Triggers = &v1alpha1.Triggers{OnSpecChange: new(false)}

@@ -11,7 +11,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeReruns(w *world) {
+func describeReruns(w *fixture) {
 	It("A rerun makes the same out of what the old build was made from, whatever that says by now", func(ctx SpecContext) {
 		files := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "files"}, Data: map[string]string{"motd": "a"}}
 		_, err := w.kube.CoreV1().ConfigMaps(w.namespace).Create(ctx, files, metav1.CreateOptions{})

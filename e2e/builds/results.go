@@ -7,7 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-func describeResults(w *world) {
+func describeResults(w *fixture) {
 	DescribeTable("A builder that ends badly", func(ctx SpecContext, reason string, exitCode int, message string, parameters ...string) {
 		w.createBuild(ctx, newBuild("bad", parameters...))
 		build := w.build(ctx, "bad", failedWith(reason))

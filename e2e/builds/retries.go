@@ -13,7 +13,7 @@ import (
 
 const tempFail = "Failed Infrastructure/BuilderTempFail"
 
-func describeRetries(w *world) {
+func describeRetries(w *fixture) {
 	Describe("An attempt that fails", func() {
 		DescribeTable("in a way that may pass is followed by another", func(ctx SpecContext, parameters ...string) {
 			w.createBuild(ctx, newBuild("once", append(parameters, "failAttempts=1")...))

@@ -13,7 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeSchedules(w *world) {
+func describeSchedules(w *fixture) {
 	It("A schedule builds at its time, whether anything has changed or not", func(ctx SpecContext) {
 		image := newImage("nightly")
 		image.Spec.Triggers = &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{Cron: "* * * * *"}}

@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeSources(w *world) {
+func describeSources(w *fixture) {
 	fromConfigMap := func() *v1alpha1.Image {
 		image := newImage("site")
 		image.Spec.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "site-files"}}

@@ -12,7 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeTemplates(w *world) {
+func describeTemplates(w *fixture) {
 	Describe("The template of a build", func() {
 		It("is what its pod is like", func(ctx SpecContext) {
 			_, err := w.kube.CoreV1().ServiceAccounts(w.namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "builder"}}, metav1.CreateOptions{})

@@ -12,7 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeTimeouts(w *world) {
+func describeTimeouts(w *fixture) {
 	It("A build that runs too long is told to end, and its log stays", func(ctx SpecContext) {
 		run := w.environment.BuilderStart + time.Second
 		build := newBuild("once", longer)
@@ -26,7 +26,7 @@ func describeTimeouts(w *world) {
 	})
 }
 
-func describeBusyWorkers(w *world) {
+func describeBusyWorkers(w *fixture) {
 	It("While every worker is busy builds wait, and say what for", func(ctx SpecContext) {
 		names := make([]string, w.environment.Workers)
 		for i := range names {

@@ -13,7 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeTriggers(w *world) {
+func describeTriggers(w *fixture) {
 	Describe("A change of an image", func() {
 		// That a change starts no build is seen by the number of the build that the next real change starts.
 		DescribeTable("that is none of its inputs starts no build", func(ctx SpecContext, change func(*v1alpha1.Image)) {

@@ -15,19 +15,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
 // many is how many builds there are in the middle of what happens.
 const many = 20
 
-func describeFaults(w *world) {
+func describeFaults(w *fixture) {
 	It("that does not answer holds no build up, and has every one once it answers", func(ctx SpecContext) {
-		w.create(ctx, "web", "edition=1")
+		w.CreateImage(ctx, cluster.NewImage("web", "edition=1"))
 		w.recorded(ctx, "web-1", "True/Recorded")
 		DeferCleanup(func(ctx SpecContext) { Expect(w.Environment.StartRecords(ctx)).To(Succeed()) })
 		Expect(w.Environment.StopRecords(ctx)).To(Succeed())
-		w.change(ctx, inputs("edition=2"))
-		w.change(ctx, func(spec *v1alpha1.ImageSpec) { spec.History.Succeeded = new(int32(1)) })
+		w.ChangeImage(ctx, "web", withInputs("edition=2"))
+		w.ChangeImage(ctx, "web", func(image *v1alpha1.Image) { image.Spec.History.Succeeded = new(int32(1)) })
 		build := w.recorded(ctx, "web-2", "False/"+v1alpha1.ReasonRecordsUnavailable)
 		Expect(build.Status.Phase).To(Equal(v1alpha1.BuildSucceeded))
 		Expect(meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildRecorded).Message).NotTo(ContainSubstring(w.Environment.Records.Password))
@@ -47,15 +48,14 @@ func describeFaults(w *world) {
 		Expect(w.Environment.StartRecords(ctx)).To(Succeed())
 		w.recorded(ctx, "web-2", "True/Recorded")
 		Expect(names(w.history(ctx, nil))).To(Equal([]string{"web-2", "web-1"}))
-		w.isGone(ctx, "web-1") // it is recorded, and one too many
+		w.WaitForDeletion(ctx, "web-1") // it is recorded, and one too many
 	})
 
 	It("that ends in the middle of what it is told has each build once", func(ctx SpecContext) {
-		w.create(ctx, "web", "edition=1")
+		w.CreateImage(ctx, cluster.NewImage("web", "edition=1"))
 		w.recorded(ctx, "web-1", "True/Recorded")
 		for i := range many {
-			_, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: fmt.Sprint("request ", i)}, metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			w.Request(ctx, "web", fmt.Sprint("request ", i))
 			if i%10 == 9 {
 				Expect(w.Environment.CrashRecords(ctx)).To(Succeed())
 			}
@@ -64,11 +64,10 @@ func describeFaults(w *world) {
 	})
 
 	It("that several controllers write to has each build once", func(ctx SpecContext) {
-		w.create(ctx, "web", "edition=1")
+		w.CreateImage(ctx, cluster.NewImage("web", "edition=1"))
 		w.recorded(ctx, "web-1", "True/Recorded")
 		for i := range many {
-			_, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: fmt.Sprint("request ", i)}, metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			w.Request(ctx, "web", fmt.Sprint("request ", i))
 			if i == many/2 {
 				w.RemoveLeader(ctx) // the next one takes up what this one has not told, and tells it what it has
 			}
@@ -78,7 +77,7 @@ func describeFaults(w *world) {
 }
 
 // hasEachOnce waits until so many builds of the image are recorded as they ended, and expects each of them in the history once.
-func (w *world) hasEachOnce(ctx context.Context, count int) {
+func (w *fixture) hasEachOnce(ctx context.Context, count int) {
 	GinkgoHelper()
 	want := make([]string, count)
 	for i := range want {
@@ -95,7 +94,7 @@ func (w *world) hasEachOnce(ctx context.Context, count int) {
 }
 
 // answered waits until the history answers: an API server has connections to a database that there was before.
-func (w *world) answered(ctx context.Context) (builds []v1alpha1.BuildRecord) {
+func (w *fixture) answered(ctx context.Context) (builds []v1alpha1.BuildRecord) {
 	GinkgoHelper()
 	w.Eventually(ctx, func(ctx context.Context) error {
 		page := &v1alpha1.ImageHistory{}

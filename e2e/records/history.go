@@ -11,18 +11,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-func describeHistory(w *world) {
+func describeHistory(w *fixture) {
 	It("are the history of their image, although they were pruned, and although it was deleted", func(ctx SpecContext) {
-		image := w.create(ctx, "web", "edition=1")
+		image := w.CreateImage(ctx, cluster.NewImage("web", "edition=1"))
 		first := w.recorded(ctx, "web-1", "True/Recorded")
-		w.change(ctx, func(spec *v1alpha1.ImageSpec) {
-			inputs("edition=2")(spec)
-			spec.History.Succeeded = new(int32(1))
+		w.ChangeImage(ctx, "web", func(image *v1alpha1.Image) {
+			withInputs("edition=2")(image)
+			image.Spec.History.Succeeded = new(int32(1))
 		})
 		second := w.recorded(ctx, "web-2", "True/Recorded")
-		w.isGone(ctx, "web-1")
+		w.WaitForDeletion(ctx, "web-1")
 
 		var builds []v1alpha1.BuildRecord
 		w.Eventually(ctx, func(ctx context.Context) *metav1.Time {
@@ -39,7 +40,7 @@ func describeHistory(w *world) {
 		Expect(builds[0]).To(And(HaveField("Trigger", v1alpha1.TriggerSpecChange), HaveField("DeletionTime", BeNil())))
 
 		Expect(w.Images().Delete(ctx, "web", metav1.DeleteOptions{})).To(Succeed())
-		w.isGone(ctx, "web-2")
+		w.WaitForDeletion(ctx, "web-2")
 		Expect(apierrors.IsNotFound(w.read(ctx, "web", "history", nil, &v1alpha1.ImageHistory{}))).To(BeTrue(), "without its UID")
 		uid := string(image.UID)
 		w.Eventually(ctx, func(ctx context.Context) []v1alpha1.BuildRecord {
@@ -56,13 +57,11 @@ func describeHistory(w *world) {
 	})
 
 	It("are found by outcome, trigger, user and time, and read page by page", func(ctx SpecContext) {
-		w.create(ctx, "web", "edition=1")
+		w.CreateImage(ctx, cluster.NewImage("web", "edition=1"))
 		w.recorded(ctx, "web-1", "True/Recorded")
-		w.change(ctx, inputs("edition=2", "failAt=1"))
+		w.ChangeImage(ctx, "web", withInputs("edition=2", "failAt=1"))
 		w.recorded(ctx, "web-2", "True/Recorded")
-		asked, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: "again"}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		build := w.recorded(ctx, asked.Name, "True/Recorded")
+		build := w.recorded(ctx, w.Request(ctx, "web", "again").Name, "True/Recorded")
 
 		for _, question := range []struct {
 			asked parameters

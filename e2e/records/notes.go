@@ -12,11 +12,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-func describeNotesAndChanges(w *world) {
+func describeNotesAndChanges(w *fixture) {
 	It("are noted on by people, whom the server names, once for each note", func(ctx SpecContext) {
-		image := w.create(ctx, "web", "edition=1")
+		image := w.CreateImage(ctx, cluster.NewImage("web", "edition=1"))
 		texts := []string{"withdrawn: CVE-2026-0001", "'); DROP TABLE notes; --", "zwei\nZeilen", strings.Repeat("ä", 2048)}
 		for i, text := range texts {
 			note, err := w.note(ctx, "web", v1alpha1.NoteRecord{ID: string(rune('a' + i)), Text: text, Author: "somebody else"})
@@ -55,11 +56,11 @@ func describeNotesAndChanges(w *world) {
 	})
 
 	It("are of an image whose changes are recorded, with who made them", func(ctx SpecContext) {
-		w.create(ctx, "web", "edition=1")
+		w.CreateImage(ctx, cluster.NewImage("web", "edition=1"))
 		w.recorded(ctx, "web-1", "True/Recorded")
-		w.change(ctx, func(spec *v1alpha1.ImageSpec) {
-			inputs("edition=2'; --")(spec)
-			spec.Suspend = new(true)
+		w.ChangeImage(ctx, "web", func(image *v1alpha1.Image) {
+			withInputs("edition=2'; --")(image)
+			image.Spec.Suspend = new(true)
 		})
 		changes := &v1alpha1.ImageChanges{}
 		w.Eventually(ctx, func(ctx context.Context) ([]v1alpha1.ImageChange, error) {

@@ -17,11 +17,11 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-func describeReports(w *world) {
+func describeReports(w *fixture) {
 	It("are counted for each image, over a window", func(ctx SpecContext) {
-		w.create(ctx, "web", "edition=1", "failAt=1")
+		w.CreateImage(ctx, cluster.NewImage("web", "edition=1", "failAt=1"))
 		w.recorded(ctx, "web-1", "True/Recorded")
-		w.change(ctx, inputs("edition=2"))
+		w.ChangeImage(ctx, "web", withInputs("edition=2"))
 		w.recorded(ctx, "web-2", "True/Recorded")
 
 		stats := &v1alpha1.ImageStats{}
@@ -41,15 +41,14 @@ func describeReports(w *world) {
 
 	It("are reported on for all images together, and for one with what else is known", func(ctx SpecContext) {
 		for _, name := range []string{"api", "db", "web"} {
-			w.create(ctx, name, "edition=1")
+			w.CreateImage(ctx, cluster.NewImage(name, "edition=1"))
 			w.recorded(ctx, name+"-1", "True/Recorded")
 		}
 		_, err := w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"metadata": {"labels": {"team": "red"}}}`), metav1.PatchOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		idle := cluster.NewImage("idle")
 		idle.Spec.Suspend = new(true)
-		_, err = w.Images().Create(ctx, idle, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		w.CreateImage(ctx, idle)
 
 		all := w.reports(ctx, metav1.ListOptions{})
 		Expect(reportNames(all)).To(Equal([]string{"api", "db", "idle", "web"}))
@@ -83,7 +82,7 @@ func describeReports(w *world) {
 	})
 }
 
-func (w *world) reports(ctx context.Context, options metav1.ListOptions) *v1alpha1.ImageReportList {
+func (w *fixture) reports(ctx context.Context, options metav1.ListOptions) *v1alpha1.ImageReportList {
 	GinkgoHelper()
 	list := &v1alpha1.ImageReportList{}
 	request := w.Goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.Namespace).Resource("imagereports").

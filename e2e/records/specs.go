@@ -11,7 +11,7 @@ import (
 // Specs are the specs that hold wherever there is a database. Each makes a namespace of its own and nothing outside of it.
 func Specs(environment func() cluster.Environment) {
 	Describe("Recorded builds", func() {
-		w := newWorld(environment)
+		w := newFixture(environment)
 		describeHistory(w)
 		describeReports(w)
 		describeNotesAndChanges(w)
@@ -21,6 +21,6 @@ func Specs(environment func() cluster.Environment) {
 // ClusterSpecs break a database and a controller. They need the cluster for themselves, with the database of the installation.
 func ClusterSpecs(environment func() cluster.Environment) {
 	Describe("Records database", Serial, Label("faults"), func() {
-		describeFaults(newWorld(environment))
+		describeFaults(newFixture(environment))
 	})
 }

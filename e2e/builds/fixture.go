@@ -25,16 +25,16 @@ import (
 )
 
 // world is the namespace of the present spec, and the clients for it.
-type world struct {
+type fixture struct {
 	environment Environment
 	namespace   string
 	kube        kubernetes.Interface
 	goldsmith   versioned.Interface
 }
 
-// newWorld makes a namespace before each spec of the present container and deletes it afterwards.
-func newWorld(environment func() Environment) *world {
-	w := &world{}
+// newFixture makes a namespace before each spec of the present container and deletes it afterwards.
+func newFixture(environment func() Environment) *fixture {
+	w := &fixture{}
 	BeforeEach(func(ctx SpecContext) {
 		w.environment = environment()
 		config := rest.CopyConfig(w.environment.Config)
@@ -61,7 +61,7 @@ func newWorld(environment func() Environment) *world {
 }
 
 // report adds what is in the namespace to the report of a failed spec.
-func (w *world) report(ctx context.Context) {
+func (w *fixture) report(ctx context.Context) {
 	images, err := w.images().List(ctx, metav1.ListOptions{})
 	for i := range images.Items {
 		images.Items[i].ManagedFields = nil
@@ -84,22 +84,22 @@ func addObjects(name string, list any, err error) {
 	AddReportEntry(name, fmt.Sprintf("%s %v", text, errors.Join(err, encoding)), ReportEntryVisibilityFailureOrVerbose)
 }
 
-func (w *world) images() client.ImageInterface {
+func (w *fixture) images() client.ImageInterface {
 	return w.goldsmith.ImagesV1alpha1().Images(w.namespace)
 }
 
-func (w *world) builds() client.ImageBuildInterface {
+func (w *fixture) builds() client.ImageBuildInterface {
 	return w.goldsmith.ImagesV1alpha1().ImageBuilds(w.namespace)
 }
 
-func (w *world) createImage(ctx context.Context, image *v1alpha1.Image) *v1alpha1.Image {
+func (w *fixture) createImage(ctx context.Context, image *v1alpha1.Image) *v1alpha1.Image {
 	GinkgoHelper()
 	created, err := w.images().Create(ctx, image, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	return created
 }
 
-func (w *world) createBuild(ctx context.Context, build *v1alpha1.ImageBuild) *v1alpha1.ImageBuild {
+func (w *fixture) createBuild(ctx context.Context, build *v1alpha1.ImageBuild) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	created, err := w.builds().Create(ctx, build, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
@@ -107,7 +107,7 @@ func (w *world) createBuild(ctx context.Context, build *v1alpha1.ImageBuild) *v1
 }
 
 // changeImage changes an Image as it is stored.
-func (w *world) changeImage(ctx context.Context, name string, change func(*v1alpha1.Image)) *v1alpha1.Image {
+func (w *fixture) changeImage(ctx context.Context, name string, change func(*v1alpha1.Image)) *v1alpha1.Image {
 	GinkgoHelper()
 	var changed *v1alpha1.Image
 	Expect(retry.RetryOnConflict(retry.DefaultRetry, func() error {
@@ -123,14 +123,14 @@ func (w *world) changeImage(ctx context.Context, name string, change func(*v1alp
 }
 
 // request asks for a build of an Image.
-func (w *world) request(ctx context.Context, image, requestID string) *v1alpha1.ImageBuild {
+func (w *fixture) request(ctx context.Context, image, requestID string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	build, err := w.images().Instantiate(ctx, image, &v1alpha1.BuildRequest{RequestID: requestID}, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	return build
 }
 
-func (w *world) cancel(ctx context.Context, build, reason string) *v1alpha1.ImageBuild {
+func (w *fixture) cancel(ctx context.Context, build, reason string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	cancelled, err := w.builds().Cancel(ctx, build, &v1alpha1.CancelRequest{Reason: reason}, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
@@ -138,13 +138,13 @@ func (w *world) cancel(ctx context.Context, build, reason string) *v1alpha1.Imag
 }
 
 // eventually waits as long as the environment has patience for.
-func (w *world) eventually(ctx context.Context, actual any) types.AsyncAssertion {
+func (w *fixture) eventually(ctx context.Context, actual any) types.AsyncAssertion {
 	GinkgoHelper()
 	return Eventually(ctx, actual).WithTimeout(w.environment.Patience).WithPolling(w.environment.Polling)
 }
 
 // image waits until an Image is as wanted, and returns it.
-func (w *world) image(ctx context.Context, name string, wanted ...types.GomegaMatcher) *v1alpha1.Image {
+func (w *fixture) image(ctx context.Context, name string, wanted ...types.GomegaMatcher) *v1alpha1.Image {
 	GinkgoHelper()
 	var image *v1alpha1.Image
 	w.eventually(ctx, func(ctx context.Context) (*v1alpha1.Image, error) {
@@ -156,7 +156,7 @@ func (w *world) image(ctx context.Context, name string, wanted ...types.GomegaMa
 }
 
 // build waits until a build is as wanted, and returns it. One that has finished will not change any more.
-func (w *world) build(ctx context.Context, name string, wanted types.GomegaMatcher) *v1alpha1.ImageBuild {
+func (w *fixture) build(ctx context.Context, name string, wanted types.GomegaMatcher) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	var build *v1alpha1.ImageBuild
 	w.eventually(ctx, func(ctx context.Context) (*v1alpha1.ImageBuild, error) {
@@ -174,19 +174,19 @@ func (w *world) build(ctx context.Context, name string, wanted types.GomegaMatch
 }
 
 // finished waits until a build has finished, and returns it.
-func (w *world) finished(ctx context.Context, name string) *v1alpha1.ImageBuild {
+func (w *fixture) finished(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	return w.build(ctx, name, HaveField("Status.Finished", true))
 }
 
 // succeeded waits until a build has succeeded, and returns it.
-func (w *world) succeeded(ctx context.Context, name string) *v1alpha1.ImageBuild {
+func (w *fixture) succeeded(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	return w.build(ctx, name, inPhase(v1alpha1.BuildSucceeded))
 }
 
 // settled waits until nothing more will be said of a build that has finished, and returns it.
-func (w *world) settled(ctx context.Context, name string) *v1alpha1.ImageBuild {
+func (w *fixture) settled(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	var build *v1alpha1.ImageBuild
 	w.eventually(ctx, func(ctx context.Context) (bool, error) {
@@ -200,7 +200,7 @@ func (w *world) settled(ctx context.Context, name string) *v1alpha1.ImageBuild {
 }
 
 // running waits until the builder of a build's attempt has written to its log.
-func (w *world) running(ctx context.Context, name string) *v1alpha1.ImageBuild {
+func (w *fixture) running(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	build := w.build(ctx, name, inPhase(v1alpha1.BuildRunning))
 	w.eventually(ctx, func(ctx context.Context) (string, error) { return w.readLog(ctx, name, nil) }).ShouldNot(BeEmpty())
@@ -209,12 +209,12 @@ func (w *world) running(ctx context.Context, name string) *v1alpha1.ImageBuild {
 
 // lasting is the parameter of a build that lasts at least so long, and long enough for what is done to it meanwhile to
 // reach its builder.
-func (w *world) lasting(atLeast time.Duration) string {
+func (w *fixture) lasting(atLeast time.Duration) string {
 	return fmt.Sprintf("duration=%s", atLeast+w.environment.BuilderStart)
 }
 
 // buildNames are the names of all builds in the namespace.
-func (w *world) buildNames(ctx context.Context) ([]string, error) {
+func (w *fixture) buildNames(ctx context.Context) ([]string, error) {
 	list, err := w.builds().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, err
@@ -227,7 +227,7 @@ func (w *world) buildNames(ctx context.Context) ([]string, error) {
 }
 
 // events waits until events of an object, each written as "Type Reason Message", are as wanted.
-func (w *world) events(ctx context.Context, kind, name string, wanted types.GomegaMatcher) {
+func (w *fixture) events(ctx context.Context, kind, name string, wanted types.GomegaMatcher) {
 	GinkgoHelper()
 	w.eventually(ctx, func(ctx context.Context) ([]string, error) {
 		list, err := w.kube.CoreV1().Events(w.namespace).List(ctx, metav1.ListOptions{
@@ -242,7 +242,7 @@ func (w *world) events(ctx context.Context, kind, name string, wanted types.Gome
 }
 
 // readLog reads the log of a build.
-func (w *world) readLog(ctx context.Context, build string, parameters map[string]string) (string, error) {
+func (w *fixture) readLog(ctx context.Context, build string, parameters map[string]string) (string, error) {
 	request := w.goldsmith.ImagesV1alpha1().RESTClient().Get().
 		Namespace(w.namespace).Resource("imagebuilds").Name(build).SubResource("log")
 	for name, value := range parameters {
@@ -256,7 +256,7 @@ func (w *world) readLog(ctx context.Context, build string, parameters map[string
 	return string(body), err
 }
 
-func (w *world) log(ctx context.Context, build string, parameters map[string]string) string {
+func (w *fixture) log(ctx context.Context, build string, parameters map[string]string) string {
 	GinkgoHelper()
 	text, err := w.readLog(ctx, build, parameters)
 	Expect(err).NotTo(HaveOccurred())

@@ -23,7 +23,7 @@ import (
 )
 
 // world is the namespace of the present spec, and the clients for it.
-type world struct {
+type fixture struct {
 	environment Environment
 	namespace   string
 	config      *rest.Config
@@ -33,9 +33,9 @@ type world struct {
 	terminal    *terminal.Terminal
 }
 
-// newWorld makes a namespace before each spec of the present container and deletes it afterwards.
-func newWorld(environment func() Environment) *world {
-	w := &world{terminal: &terminal.Terminal{}}
+// newFixture makes a namespace before each spec of the present container and deletes it afterwards.
+func newFixture(environment func() Environment) *fixture {
+	w := &fixture{terminal: &terminal.Terminal{}}
 	BeforeEach(func(ctx SpecContext) {
 		w.environment = environment()
 		w.config = rest.CopyConfig(w.environment.Config)
@@ -61,16 +61,16 @@ func newWorld(environment func() Environment) *world {
 	return w
 }
 
-func (w *world) images() client.ImageInterface {
+func (w *fixture) images() client.ImageInterface {
 	return w.goldsmith.ImagesV1alpha1().Images(w.namespace)
 }
 
-func (w *world) builds() client.ImageBuildInterface {
+func (w *fixture) builds() client.ImageBuildInterface {
 	return w.goldsmith.ImagesV1alpha1().ImageBuilds(w.namespace)
 }
 
 // create creates an Image of which nothing is built.
-func (w *world) create(ctx context.Context, name string, adjust ...func(*v1alpha1.Image)) *v1alpha1.Image {
+func (w *fixture) create(ctx context.Context, name string, adjust ...func(*v1alpha1.Image)) *v1alpha1.Image {
 	GinkgoHelper()
 	created, err := w.images().Create(ctx, image(name, adjust...), metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
@@ -91,7 +91,7 @@ func image(name string, adjust ...func(*v1alpha1.Image)) *v1alpha1.Image {
 }
 
 // eventually waits as long as the environment has patience for.
-func (w *world) eventually(ctx context.Context, actual any) types.AsyncAssertion {
+func (w *fixture) eventually(ctx context.Context, actual any) types.AsyncAssertion {
 	GinkgoHelper()
 	return Eventually(ctx, actual).WithTimeout(w.environment.Patience).WithPolling(w.environment.Polling)
 }
