@@ -5,7 +5,6 @@ package archive
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -15,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
@@ -61,11 +59,14 @@ func describeFaults(w *fixture) {
 	})
 
 	It("has what was written before a worker was lost", func(ctx SpecContext) {
-		worker := expendable(ctx, w)
+		worker := w.WorkerWithoutEtcd(ctx)
 		build := onWorker(ctx, w, worker)
 		seen := w.showing(ctx, build, "step 5/")
 		w.showing(ctx, build, "step 15/") // ten seconds later: what was seen then is not of the last ones
-		DeferCleanup(func(ctx SpecContext) { bringBack(ctx, w, worker) })
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(w.Environment.Nodes.Unpause(ctx, worker)).To(Succeed())
+			w.WaitForNode(ctx, worker)
+		})
 		Expect(w.Environment.Nodes.Pause(ctx, worker)).To(Succeed())
 		isLost(ctx, w, build)
 
@@ -80,18 +81,6 @@ func describeFaults(w *fixture) {
 
 // lastingSteps is how many steps, of a second each, those builds have that a worker is lost under.
 const lastingSteps = 600
-
-// expendable is a worker that Goldsmith can do without.
-func expendable(ctx context.Context, w *fixture) string {
-	GinkgoHelper()
-	pods, err := w.Kube.CoreV1().Pods(cluster.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + cluster.Etcd})
-	Expect(err).NotTo(HaveOccurred())
-	workers := slices.DeleteFunc(slices.Clone(w.Environment.Nodes.Workers()), func(worker string) bool {
-		return slices.ContainsFunc(pods.Items, func(pod corev1.Pod) bool { return pod.Spec.NodeName == worker })
-	})
-	Expect(workers).NotTo(BeEmpty(), "there is a worker without etcd")
-	return workers[0]
-}
 
 // onWorker starts builds until one runs on a worker, and returns its name.
 func onWorker(ctx context.Context, w *fixture, worker string) string {
@@ -118,14 +107,4 @@ func isLost(ctx context.Context, w *fixture, name string) {
 		return build.Status.Attempts, err
 	}).WithTimeout(deadline.WorkerGivenUp.Deadline()).WithPolling(time.Second).
 		Should(ContainElement(HaveField("Failure", HaveValue(HaveField("Reason", v1alpha1.ReasonNodeLost)))))
-}
-
-// bringBack lets a worker go on, and waits until it is ready.
-func bringBack(ctx context.Context, w *fixture, worker string) {
-	GinkgoHelper()
-	Expect(w.Environment.Nodes.Unpause(ctx, worker)).To(Succeed())
-	w.Eventually(ctx, func(ctx context.Context) ([]corev1.NodeCondition, error) {
-		node, err := w.Kube.CoreV1().Nodes().Get(ctx, worker, metav1.GetOptions{})
-		return node.Status.Conditions, err
-	}).Should(ContainElement(And(HaveField("Type", corev1.NodeReady), HaveField("Status", corev1.ConditionTrue))))
 }

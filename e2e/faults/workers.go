@@ -17,16 +17,12 @@ import (
 	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
-// loseWorker freezes the worker that Goldsmith can do without, and returns how to let it go on. The end of the spec does
-// so at the latest.
+// loseWorker pauses a worker that Goldsmith does not need, and returns a function that resumes it. The end of the spec resumes it
+// at the latest.
 func loseWorker(ctx context.Context, w *cluster.Workspace) (worker string, bringBack func(context.Context)) {
 	GinkgoHelper()
-	nodes, needed := w.Environment.Nodes, podsOf(ctx, w, cluster.Etcd)
-	workers := slices.DeleteFunc(slices.Clone(nodes.Workers()), func(worker string) bool {
-		return slices.ContainsFunc(needed, func(pod corev1.Pod) bool { return pod.Spec.NodeName == worker })
-	})
-	Expect(workers).NotTo(BeEmpty(), "there is a worker without etcd")
-	worker = workers[0]
+	nodes := w.Environment.Nodes
+	worker = w.WorkerWithoutEtcd(ctx)
 	frozen := true
 	bringBack = func(ctx context.Context) {
 		GinkgoHelper()
@@ -34,10 +30,7 @@ func loseWorker(ctx context.Context, w *cluster.Workspace) (worker string, bring
 			Expect(nodes.Unpause(ctx, worker)).To(Succeed())
 			frozen = false
 		}
-		w.Eventually(ctx, func(ctx context.Context) ([]corev1.NodeCondition, error) {
-			node, err := w.Kube.CoreV1().Nodes().Get(ctx, worker, metav1.GetOptions{})
-			return node.Status.Conditions, err
-		}).Should(ContainElement(And(HaveField("Type", corev1.NodeReady), HaveField("Status", corev1.ConditionTrue))))
+		w.WaitForNode(ctx, worker)
 	}
 	Expect(nodes.Pause(ctx, worker)).To(Succeed())
 	DeferCleanup(bringBack)
