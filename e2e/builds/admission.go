@@ -13,13 +13,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeAdmission(w *fixture) {
 	limitRange := func(ctx context.Context, item corev1.LimitRangeItem) {
 		GinkgoHelper()
 		item.Type = corev1.LimitTypeContainer
-		_, err := w.kube.CoreV1().LimitRanges(w.namespace).Create(ctx, &corev1.LimitRange{
+		_, err := w.Kube.CoreV1().LimitRanges(w.Namespace).Create(ctx, &corev1.LimitRange{
 			ObjectMeta: metav1.ObjectMeta{Name: "limits"}, Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{item}},
 		}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
@@ -30,46 +31,46 @@ func describeAdmission(w *fixture) {
 
 	Describe("A build in a namespace", func() {
 		It("whose quota is used up waits, and goes on when there is more", func(ctx SpecContext) {
-			quota, err := w.kube.CoreV1().ResourceQuotas(w.namespace).Create(ctx, &corev1.ResourceQuota{
+			quota, err := w.Kube.CoreV1().ResourceQuotas(w.Namespace).Create(ctx, &corev1.ResourceQuota{
 				ObjectMeta: metav1.ObjectMeta{Name: "builds"},
 				Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}},
 			}, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
-			w.createBuild(ctx, newBuild("once"))
-			w.build(ctx, "once", And(inPhase(v1alpha1.BuildStarting), conditions("PodReady=False/QuotaExceeded"),
+			w.CreateBuild(ctx, workspace.NewBuild("once"))
+			w.WaitForBuild(ctx, "once", And(inPhase(v1alpha1.BuildStarting), conditions("PodReady=False/QuotaExceeded"),
 				saying(v1alpha1.BuildPodReady, ContainSubstring("exceeded quota: builds"))))
 
-			_, err = w.kube.CoreV1().ResourceQuotas(w.namespace).Patch(ctx, quota.Name, types.MergePatchType,
+			_, err = w.Kube.CoreV1().ResourceQuotas(w.Namespace).Patch(ctx, quota.Name, types.MergePatchType,
 				[]byte(`{"spec":{"hard":{"pods":"1"}}}`), metav1.PatchOptions{})
 			Expect(err).NotTo(HaveOccurred())
-			Expect(outcomes(w.succeeded(ctx, "once"))).To(Equal([]string{"Succeeded"}))
+			Expect(outcomes(w.Succeeded(ctx, "once"))).To(Equal([]string{"Succeeded"}))
 		})
 
 		It("with a LimitRange gets its defaults", func(ctx SpecContext) {
 			limitRange(ctx, corev1.LimitRangeItem{Default: memory("96Mi"), DefaultRequest: memory("16Mi")})
-			w.createBuild(ctx, newBuild("once"))
-			resources := w.pod(ctx, w.succeeded(ctx, "once")).Spec.Containers[0].Resources
+			w.CreateBuild(ctx, workspace.NewBuild("once"))
+			resources := w.pod(ctx, w.Succeeded(ctx, "once")).Spec.Containers[0].Resources
 			Expect(resources.Limits).To(HaveKeyWithValue(corev1.ResourceMemory, resource.MustParse("96Mi")))
 			Expect(resources.Requests).To(HaveKeyWithValue(corev1.ResourceMemory, resource.MustParse("16Mi")))
 		})
 
 		It("with a LimitRange that its template is over fails with what that says", func(ctx SpecContext) {
 			limitRange(ctx, corev1.LimitRangeItem{Max: memory("64Mi")})
-			build := newBuild("once")
+			build := workspace.NewBuild("once")
 			build.Spec.Inputs.Template = &v1alpha1.BuildTemplate{Resources: &corev1.ResourceRequirements{Limits: memory("1Gi")}}
-			w.createBuild(ctx, build)
-			failed := w.build(ctx, "once", failedWith("Config/PodForbidden"))
+			w.CreateBuild(ctx, build)
+			failed := w.WaitForBuild(ctx, "once", failedWith("Config/PodForbidden"))
 			Expect(failed.Status.Failure.Message).To(ContainSubstring("maximum memory usage per Container is 64Mi"))
 			Expect(outcomes(failed)).To(Equal([]string{"Failed Config/PodForbidden"}))
 		})
 
 		It("that is restricted succeeds", func(ctx SpecContext) {
-			_, err := w.kube.CoreV1().Namespaces().Patch(ctx, w.namespace, types.MergePatchType,
+			_, err := w.Kube.CoreV1().Namespaces().Patch(ctx, w.Namespace, types.MergePatchType,
 				[]byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted","pod-security.kubernetes.io/enforce-version":"latest"}}}`),
 				metav1.PatchOptions{})
 			Expect(err).NotTo(HaveOccurred())
-			w.createBuild(ctx, newBuild("once"))
-			w.succeeded(ctx, "once")
+			w.CreateBuild(ctx, workspace.NewBuild("once"))
+			w.Succeeded(ctx, "once")
 		})
 	})
 }
@@ -79,7 +80,7 @@ func (w *fixture) pod(ctx context.Context, build *v1alpha1.ImageBuild) *corev1.P
 	GinkgoHelper()
 	attempts := build.Status.Attempts
 	Expect(attempts).NotTo(BeEmpty())
-	pod, err := w.kube.CoreV1().Pods(w.namespace).Get(ctx, attempts[len(attempts)-1].PodName, metav1.GetOptions{})
+	pod, err := w.Kube.CoreV1().Pods(w.Namespace).Get(ctx, attempts[len(attempts)-1].PodName, metav1.GetOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	return pod
 }

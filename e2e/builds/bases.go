@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 // basedOn has an Image start from another one.
@@ -23,91 +24,91 @@ func basedOn(image *v1alpha1.Image, base, channel string) *v1alpha1.Image {
 func describeBases(w *fixture) {
 	Describe("An image that is based on another", func() {
 		It("is built when that one was, and again when it has moved, in the order of their dependence", func(ctx SpecContext) {
-			w.createImage(ctx, basedOn(newImage("shop"), "web", ""))
-			w.createImage(ctx, basedOn(newImage("web"), "debian", ""))
-			waiting := w.image(ctx, "web", HaveField("Status.BuildCounter", int64(0)), conditions("InputsResolved=False/BaseNotFound", "Stalled=False/Progressing"))
+			w.CreateImage(ctx, basedOn(workspace.NewImage("shop"), "web", ""))
+			w.CreateImage(ctx, basedOn(workspace.NewImage("web"), "debian", ""))
+			waiting := w.waitForImage(ctx, "web", HaveField("Status.BuildCounter", int64(0)), conditions("InputsResolved=False/BaseNotFound", "Stalled=False/Progressing"))
 			Expect(waiting).To(saying("InputsResolved", And(ContainSubstring("base.imageRef.name"), ContainSubstring("debian"))))
 
-			w.createImage(ctx, newImage("debian", "edition=a"))
-			w.image(ctx, "debian", built(1))
-			w.image(ctx, "web", built(1))
-			shop := w.image(ctx, "shop", built(1))
-			Expect(w.succeeded(ctx, "shop-1").Spec.Trigger.Reason).To(Equal(v1alpha1.TriggerCreated))
+			w.CreateImage(ctx, workspace.NewImage("debian", "edition=a"))
+			w.waitForImage(ctx, "debian", built(1))
+			w.waitForImage(ctx, "web", built(1))
+			shop := w.waitForImage(ctx, "shop", built(1))
+			Expect(w.Succeeded(ctx, "shop-1").Spec.Trigger.Reason).To(Equal(v1alpha1.TriggerCreated))
 
 			By("moving when the lowest one is changed")
-			w.changeImage(ctx, "debian", setting("edition=b"))
-			debian := w.image(ctx, "debian", built(2))
-			w.image(ctx, "web", built(2))
-			moved := w.image(ctx, "shop", built(2))
+			w.ChangeImage(ctx, "debian", setting("edition=b"))
+			debian := w.waitForImage(ctx, "debian", built(2))
+			w.waitForImage(ctx, "web", built(2))
+			moved := w.waitForImage(ctx, "shop", built(2))
 			Expect(moved.Status.LatestSuccessful.Artifacts).NotTo(Equal(shop.Status.LatestSuccessful.Artifacts))
-			web := w.succeeded(ctx, "web-2")
+			web := w.Succeeded(ctx, "web-2")
 			Expect(web.Spec.Trigger.Reason).To(Equal(v1alpha1.TriggerBaseChange))
 			Expect(web.Spec.Trigger.Changes).To(ConsistOf(HaveField("To", debian.Status.LatestSuccessful.Artifacts[0].Digest)))
 			Expect(web.Status.Resolved.BaseDigest).To(Equal(debian.Status.LatestSuccessful.Artifacts[0].Digest))
 
 			By("staying when that is built again and the same comes out")
-			w.request(ctx, "debian", "again")
-			w.image(ctx, "debian", built(3))
-			w.changeImage(ctx, "web", setting("edition=b"))
-			w.image(ctx, "web", built(3))
-			Expect(w.succeeded(ctx, "web-3").Spec.Trigger.Reason).To(Equal(v1alpha1.TriggerSpecChange))
+			w.Request(ctx, "debian", "again")
+			w.waitForImage(ctx, "debian", built(3))
+			w.ChangeImage(ctx, "web", setting("edition=b"))
+			w.waitForImage(ctx, "web", built(3))
+			Expect(w.Succeeded(ctx, "web-3").Spec.Trigger.Reason).To(Equal(v1alpha1.TriggerSpecChange))
 		})
 
 		It("is not built for another base where it says so", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("debian", "edition=a"))
-			image := basedOn(newImage("web"), "debian", "")
+			w.CreateImage(ctx, workspace.NewImage("debian", "edition=a"))
+			image := basedOn(workspace.NewImage("web"), "debian", "")
 			image.Spec.Triggers = &v1alpha1.Triggers{OnBaseChange: new(false)}
-			w.createImage(ctx, image)
-			w.image(ctx, "web", built(1))
-			w.changeImage(ctx, "debian", setting("edition=b"))
-			w.image(ctx, "debian", built(2))
-			w.image(ctx, "web", HaveField("Status.BuildCounter", int64(1)), conditions("UpToDate=False/InputsChanged"))
+			w.CreateImage(ctx, image)
+			w.waitForImage(ctx, "web", built(1))
+			w.ChangeImage(ctx, "debian", setting("edition=b"))
+			w.waitForImage(ctx, "debian", built(2))
+			w.waitForImage(ctx, "web", HaveField("Status.BuildCounter", int64(1)), conditions("UpToDate=False/InputsChanged"))
 		})
 
 		It("follows a channel only when that is moved", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("debian", "edition=a"))
-			w.image(ctx, "debian", built(1))
-			w.createImage(ctx, basedOn(newImage("web"), "debian", "stable"))
-			w.image(ctx, "web", HaveField("Status.BuildCounter", int64(0)), conditions("InputsResolved=False/BaseNotFound"),
+			w.CreateImage(ctx, workspace.NewImage("debian", "edition=a"))
+			w.waitForImage(ctx, "debian", built(1))
+			w.CreateImage(ctx, basedOn(workspace.NewImage("web"), "debian", "stable"))
+			w.waitForImage(ctx, "web", HaveField("Status.BuildCounter", int64(0)), conditions("InputsResolved=False/BaseNotFound"),
 				saying("InputsResolved", ContainSubstring("stable")))
 			w.promote(ctx, "stable", "debian-1")
-			w.image(ctx, "web", built(1))
+			w.waitForImage(ctx, "web", built(1))
 
-			w.changeImage(ctx, "debian", setting("edition=b"))
-			w.image(ctx, "debian", built(2))
-			w.changeImage(ctx, "web", setting("edition=b"))
-			w.image(ctx, "web", built(2))
-			Expect(w.succeeded(ctx, "web-2").Status.Resolved.BaseDigest).To(Equal(w.succeeded(ctx, "web-1").Status.Resolved.BaseDigest))
+			w.ChangeImage(ctx, "debian", setting("edition=b"))
+			w.waitForImage(ctx, "debian", built(2))
+			w.ChangeImage(ctx, "web", setting("edition=b"))
+			w.waitForImage(ctx, "web", built(2))
+			Expect(w.Succeeded(ctx, "web-2").Status.Resolved.BaseDigest).To(Equal(w.Succeeded(ctx, "web-1").Status.Resolved.BaseDigest))
 			w.promote(ctx, "stable", "debian-2")
-			w.image(ctx, "web", built(3))
-			Expect(w.succeeded(ctx, "web-3").Spec.Trigger.Reason).To(Equal(v1alpha1.TriggerBaseChange))
+			w.waitForImage(ctx, "web", built(3))
+			Expect(w.Succeeded(ctx, "web-3").Spec.Trigger.Reason).To(Equal(v1alpha1.TriggerBaseChange))
 		})
 	})
 
 	Describe("A circle of bases", func() {
 		It("is refused and named, and nothing is changed", func(ctx SpecContext) {
-			w.createImage(ctx, basedOn(newImage("c"), "b", ""))
-			w.createImage(ctx, basedOn(newImage("b"), "a", ""))
-			_, err := w.images().Create(ctx, basedOn(newImage("a"), "c", ""), metav1.CreateOptions{})
+			w.CreateImage(ctx, basedOn(workspace.NewImage("c"), "b", ""))
+			w.CreateImage(ctx, basedOn(workspace.NewImage("b"), "a", ""))
+			_, err := w.Images().Create(ctx, basedOn(workspace.NewImage("a"), "c", ""), metav1.CreateOptions{})
 			Expect(err).To(beInvalid("spec.base.imageRef.name"))
 			Expect(err).To(MatchError(ContainSubstring("a → c → b → a")))
 
-			w.createImage(ctx, newImage("a"))
-			_, err = w.images().Patch(ctx, "a", types.MergePatchType, []byte(`{"spec":{"base":{"reference":null,"imageRef":{"name":"a"}}}}`), metav1.PatchOptions{})
+			w.CreateImage(ctx, workspace.NewImage("a"))
+			_, err = w.Images().Patch(ctx, "a", types.MergePatchType, []byte(`{"spec":{"base":{"reference":null,"imageRef":{"name":"a"}}}}`), metav1.PatchOptions{})
 			Expect(err).To(beInvalid("spec.base.imageRef.name"))
-			Expect(w.images().Get(ctx, "a", metav1.GetOptions{})).To(HaveField("Spec.Base.Reference", "debian:bookworm"))
+			Expect(w.Images().Get(ctx, "a", metav1.GetOptions{})).To(HaveField("Spec.Base.Reference", "debian:bookworm"))
 		})
 
 		It("is not closed by edits at the same time", func(ctx SpecContext) {
 			const size = 4
 			for i := range size {
-				image := newImage(fmt.Sprintf("ring-%d", i))
+				image := workspace.NewImage(fmt.Sprintf("ring-%d", i))
 				image.Spec.Suspend = new(true)
-				w.createImage(ctx, image)
+				w.CreateImage(ctx, image)
 			}
 			refused := make([]error, size)
 			atOnce(size, func(i int) {
-				_, refused[i] = w.images().Patch(ctx, fmt.Sprintf("ring-%d", i), types.MergePatchType,
+				_, refused[i] = w.Images().Patch(ctx, fmt.Sprintf("ring-%d", i), types.MergePatchType,
 					fmt.Appendf(nil, `{"spec":{"base":{"reference":null,"imageRef":{"name":"ring-%d"}}}}`, (i+1)%size), metav1.PatchOptions{})
 			})
 			Expect(slices.DeleteFunc(refused, func(err error) bool { return err == nil })).To(ConsistOf(beInvalid("spec.base.imageRef.name")))

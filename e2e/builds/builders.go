@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeBuilders(w *fixture) {
@@ -15,15 +16,15 @@ func describeBuilders(w *fixture) {
 
 	DescribeTable("An image whose builder cannot be used is stalled until that is changed",
 		func(ctx SpecContext, builder v1alpha1.Builder, reason, named string) {
-			image := newImage("web")
+			image := workspace.NewImage("web")
 			image.Spec.Builder = builder
-			w.createImage(ctx, image)
-			w.image(ctx, "web",
+			w.CreateImage(ctx, image)
+			w.waitForImage(ctx, "web",
 				conditions("InputsResolved=False/"+reason, "Stalled=True/"+reason, "Ready=False/NeverBuilt"),
 				saying(v1alpha1.ImageInputsResolved, ContainSubstring(named)))
 
-			w.changeImage(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Builder = v1alpha1.Builder{Name: "mock"} })
-			w.image(ctx, "web", built(1))
+			w.ChangeImage(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Builder = v1alpha1.Builder{Name: "mock"} })
+			w.waitForImage(ctx, "web", built(1))
 			Expect(w.buildNames(ctx)).To(ConsistOf("web-1"))
 		},
 		Entry("nobody registered it", nobodys, "BuilderNotFound", `"nobodys"`),
@@ -32,13 +33,13 @@ func describeBuilders(w *fixture) {
 
 	DescribeTable("A build whose builder cannot be used fails without an attempt",
 		func(ctx SpecContext, builder v1alpha1.Builder, reason, named string) {
-			build := newBuild("once")
+			build := workspace.NewBuild("once")
 			build.Spec.Inputs.Builder = builder
-			w.createBuild(ctx, build)
-			failed := w.build(ctx, "once", failedWith("Config/"+reason))
+			w.CreateBuild(ctx, build)
+			failed := w.WaitForBuild(ctx, "once", failedWith("Config/"+reason))
 			Expect(failed.Status.Failure.Message).To(ContainSubstring(named))
 			Expect(failed.Status.Attempts).To(BeEmpty())
-			w.events(ctx, "ImageBuild", "once", ConsistOf(HavePrefix("Warning "+reason)))
+			w.waitForEvents(ctx, "ImageBuild", "once", ConsistOf(HavePrefix("Warning "+reason)))
 		},
 		Entry("nobody registered it", nobodys, "BuilderNotFound", `"nobodys"`),
 		Entry("it is an image of its own", byImage, "BuilderNotAllowed", `"example.com/builder:1"`),

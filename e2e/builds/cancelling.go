@@ -10,6 +10,7 @@ import (
 	"github.com/onsi/gomega/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeCancelling(w *fixture) {
@@ -21,78 +22,78 @@ func describeCancelling(w *fixture) {
 
 	Describe("A build that is cancelled", func() {
 		It("while its builder runs tells it to end, and keeps its log", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("web", longer))
+			w.CreateImage(ctx, workspace.NewImage("web", longer))
 			w.running(ctx, "web-1")
 
-			requested := w.cancel(ctx, "web-1", "wrong base").Spec.CancelRequested
+			requested := w.Cancel(ctx, "web-1", "wrong base").Spec.CancelRequested
 			Expect(requested).To(And(HaveField("Reason", "wrong base"), HaveField("By", Not(BeEmpty())), HaveField("Time.IsZero()", false)))
-			build := w.build(ctx, "web-1", cancelled())
+			build := w.WaitForBuild(ctx, "web-1", cancelled())
 			Expect(build.Spec.CancelRequested).To(Equal(requested))
 			Expect(build.Status.Failure.Message).To(And(ContainSubstring(requested.By), ContainSubstring("wrong base")))
 			Expect(outcomes(build)).To(Equal([]string{"Cancelled"}))
-			Expect(w.log(ctx, "web-1", nil)).To(And(ContainSubstring("step 1/1"), ContainSubstring("told to end")))
-			w.events(ctx, "ImageBuild", "web-1", ConsistOf(HavePrefix("Normal CancelRequested")))
-			w.image(ctx, "web", conditions("Ready=False/BuildCancelled", "Stalled=True/CancelRequested", "Building=False/Idle"))
+			Expect(w.Log(ctx, "web-1", nil)).To(And(ContainSubstring("step 1/1"), ContainSubstring("told to end")))
+			w.waitForEvents(ctx, "ImageBuild", "web-1", ConsistOf(HavePrefix("Normal CancelRequested")))
+			w.waitForImage(ctx, "web", conditions("Ready=False/BuildCancelled", "Stalled=True/CancelRequested", "Building=False/Idle"))
 
-			w.changeImage(ctx, "web", setting("duration=0s"))
-			w.image(ctx, "web", built(2))
+			w.ChangeImage(ctx, "web", setting("duration=0s"))
+			w.waitForImage(ctx, "web", built(2))
 		})
 
 		It("as soon as it is made ends, however far it has come", func(ctx SpecContext) {
-			w.createBuild(ctx, newBuild("once", longer))
-			w.cancel(ctx, "once", "")
-			build := w.build(ctx, "once", cancelled())
+			w.CreateBuild(ctx, workspace.NewBuild("once", longer))
+			w.Cancel(ctx, "once", "")
+			build := w.WaitForBuild(ctx, "once", cancelled())
 			Expect(outcomes(build)).To(Or(BeEmpty(), Equal([]string{"Cancelled"})))
 		})
 
 		It("while it waits for its turn ends at once", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("web", longer))
+			w.CreateImage(ctx, workspace.NewImage("web", longer))
 			w.running(ctx, "web-1")
-			w.request(ctx, "web", "second")
-			w.build(ctx, "web-2", inPhase(v1alpha1.BuildQueued))
+			w.Request(ctx, "web", "second")
+			w.WaitForBuild(ctx, "web-2", inPhase(v1alpha1.BuildQueued))
 
-			w.cancel(ctx, "web-2", "")
-			build := w.build(ctx, "web-2", cancelled())
+			w.Cancel(ctx, "web-2", "")
+			build := w.WaitForBuild(ctx, "web-2", cancelled())
 			Expect(build.Status.Attempts).To(BeEmpty())
 			Expect(build.Status.StartTime).To(BeNil())
-			w.build(ctx, "web-1", inPhase(v1alpha1.BuildRunning))
+			w.WaitForBuild(ctx, "web-1", inPhase(v1alpha1.BuildRunning))
 		})
 
 		It("while it waits for the next attempt ends at once", func(ctx SpecContext) {
-			build := newBuild("once", "failAttempts=1", "retryable=true")
+			build := workspace.NewBuild("once", "failAttempts=1", "retryable=true")
 			build.Spec.Retry.Backoff.Initial = duration(time.Hour)
-			w.createBuild(ctx, build)
-			w.build(ctx, "once", inPhase(v1alpha1.BuildRetrying))
+			w.CreateBuild(ctx, build)
+			w.WaitForBuild(ctx, "once", inPhase(v1alpha1.BuildRetrying))
 
-			w.cancel(ctx, "once", "")
-			Expect(outcomes(w.build(ctx, "once", cancelled()))).To(Equal([]string{tempFail}))
+			w.Cancel(ctx, "once", "")
+			Expect(outcomes(w.WaitForBuild(ctx, "once", cancelled()))).To(Equal([]string{tempFail}))
 		})
 
 		It("after it has finished stays as it is", func(ctx SpecContext) {
-			w.createBuild(ctx, newBuild("done"))
-			w.succeeded(ctx, "done")
+			w.CreateBuild(ctx, workspace.NewBuild("done"))
+			w.Succeeded(ctx, "done")
 			before := w.settled(ctx, "done")
 
-			Expect(w.cancel(ctx, "done", "too late")).To(Equal(before))
-			Expect(w.finished(ctx, "done").ResourceVersion).To(Equal(before.ResourceVersion))
+			Expect(w.Cancel(ctx, "done", "too late")).To(Equal(before))
+			Expect(w.Finished(ctx, "done").ResourceVersion).To(Equal(before.ResourceVersion))
 		})
 
 		It("twice keeps the first request", func(ctx SpecContext) {
-			w.createBuild(ctx, newBuild("once", longer))
+			w.CreateBuild(ctx, workspace.NewBuild("once", longer))
 			w.running(ctx, "once")
 
-			first := w.cancel(ctx, "once", "first").Spec.CancelRequested
-			Expect(w.cancel(ctx, "once", "second").Spec.CancelRequested).To(Equal(first))
-			Expect(w.build(ctx, "once", cancelled()).Spec.CancelRequested).To(Equal(first))
+			first := w.Cancel(ctx, "once", "first").Spec.CancelRequested
+			Expect(w.Cancel(ctx, "once", "second").Spec.CancelRequested).To(Equal(first))
+			Expect(w.WaitForBuild(ctx, "once", cancelled()).Spec.CancelRequested).To(Equal(first))
 		})
 
 		It("while its builder ignores that ends when the builder does", func(ctx SpecContext) {
-			w.createBuild(ctx, newBuild("once", w.lasting(4*time.Second+2*w.environment.BuilderStart), "steps=2", "failAt=2", "onTerm=ignore"))
+			w.CreateBuild(ctx, workspace.NewBuild("once", w.lasting(4*time.Second+2*w.environment.BuilderStart), "steps=2", "failAt=2", "onTerm=ignore"))
 			w.running(ctx, "once")
 
-			w.cancel(ctx, "once", "")
-			w.build(ctx, "once", cancelled())
-			Expect(w.log(ctx, "once", nil)).To(And(ContainSubstring("told to end: ignored"), ContainSubstring("step 2/2")))
+			w.Cancel(ctx, "once", "")
+			w.WaitForBuild(ctx, "once", cancelled())
+			Expect(w.Log(ctx, "once", nil)).To(And(ContainSubstring("told to end: ignored"), ContainSubstring("step 2/2")))
 		})
 	})
 }

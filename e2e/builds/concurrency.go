@@ -9,21 +9,22 @@ import (
 	. "github.com/onsi/gomega"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeConcurrency(w *fixture) {
 	Describe("An image that is changed while it is built", func() {
 		It("lets that build go on with what it was given, and the next one wait", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("web", w.lasting(2*time.Second), "edition=a"))
+			w.CreateImage(ctx, workspace.NewImage("web", w.lasting(2*time.Second), "edition=a"))
 			running := w.running(ctx, "web-1")
 
-			w.changeImage(ctx, "web", setting("duration=0s", "edition=b"))
-			queued := w.build(ctx, "web-2", And(inPhase(v1alpha1.BuildQueued), conditions("Admitted=False/WaitingForSlot")))
+			w.ChangeImage(ctx, "web", setting("duration=0s", "edition=b"))
+			queued := w.WaitForBuild(ctx, "web-2", And(inPhase(v1alpha1.BuildQueued), conditions("Admitted=False/WaitingForSlot")))
 			Expect(queued.Status.QueuedTime).NotTo(BeNil())
-			w.image(ctx, "web", conditions("Building=True/BuildActive"), HaveField("Status.ActiveBuilds", int32(1)), HaveField("Status.QueuedBuilds", int32(1)))
+			w.waitForImage(ctx, "web", conditions("Building=True/BuildActive"), HaveField("Status.ActiveBuilds", int32(1)), HaveField("Status.QueuedBuilds", int32(1)))
 
-			w.image(ctx, "web", built(2))
-			first, second := w.succeeded(ctx, "web-1"), w.succeeded(ctx, "web-2")
+			w.waitForImage(ctx, "web", built(2))
+			first, second := w.Succeeded(ctx, "web-1"), w.Succeeded(ctx, "web-2")
 			Expect(first.Spec.Inputs).To(Equal(running.Spec.Inputs))
 			Expect(first.Spec.Inputs).NotTo(Equal(second.Spec.Inputs))
 			Expect(first.Status.Artifacts[0].Digest).NotTo(Equal(second.Status.Artifacts[0].Digest))
@@ -32,13 +33,13 @@ func describeConcurrency(w *fixture) {
 		})
 
 		It("does not hold up builds of others", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("web", longer))
+			w.CreateImage(ctx, workspace.NewImage("web", longer))
 			w.running(ctx, "web-1")
-			w.createImage(ctx, newImage("other"))
-			w.image(ctx, "other", built(1))
-			w.createBuild(ctx, newBuild("once"))
-			w.succeeded(ctx, "once")
-			w.build(ctx, "web-1", inPhase(v1alpha1.BuildRunning))
+			w.CreateImage(ctx, workspace.NewImage("other"))
+			w.waitForImage(ctx, "other", built(1))
+			w.CreateBuild(ctx, workspace.NewBuild("once"))
+			w.Succeeded(ctx, "once")
+			w.WaitForBuild(ctx, "web-1", inPhase(v1alpha1.BuildRunning))
 		})
 	})
 }

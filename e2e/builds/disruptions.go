@@ -11,25 +11,26 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeDisruptions(w *fixture) {
 	background := metav1.DeletePropagationBackground
 	deleteJob := func(ctx context.Context, attempt v1alpha1.BuildAttempt) error {
-		return w.kube.BatchV1().Jobs(w.namespace).Delete(ctx, attempt.JobName, metav1.DeleteOptions{PropagationPolicy: &background})
+		return w.Kube.BatchV1().Jobs(w.Namespace).Delete(ctx, attempt.JobName, metav1.DeleteOptions{PropagationPolicy: &background})
 	}
 	deletePod := func(ctx context.Context, attempt v1alpha1.BuildAttempt) error {
-		return w.kube.CoreV1().Pods(w.namespace).Delete(ctx, attempt.PodName, metav1.DeleteOptions{})
+		return w.Kube.CoreV1().Pods(w.Namespace).Delete(ctx, attempt.PodName, metav1.DeleteOptions{})
 	}
 
 	DescribeTable("An attempt that is disrupted is followed by another, whatever the limit",
 		func(ctx SpecContext, disrupt func(context.Context, v1alpha1.BuildAttempt) error, reason string) {
-			build := newBuild("once", w.lasting(2*time.Second))
+			build := workspace.NewBuild("once", w.lasting(2*time.Second))
 			build.Spec.Retry.Limit = new(int32(0))
-			w.createBuild(ctx, build)
+			w.CreateBuild(ctx, build)
 			Expect(disrupt(ctx, w.running(ctx, "once").Status.Attempts[0])).To(Succeed())
 
-			disrupted := w.succeeded(ctx, "once")
+			disrupted := w.Succeeded(ctx, "once")
 			Expect(outcomes(disrupted)).To(Equal([]string{"Disrupted Infrastructure/" + reason, "Succeeded"}))
 			attempts := disrupted.Status.Attempts
 			Expect(attempts[1].StartTime.Time).NotTo(BeTemporally("<", attempts[0].CompletionTime.Time))
@@ -40,19 +41,19 @@ func describeDisruptions(w *fixture) {
 	)
 
 	It("A finished build is not disturbed by what happens to its Job", func(ctx SpecContext) {
-		w.createBuild(ctx, newBuild("once"))
-		w.succeeded(ctx, "once")
-		before, log := w.settled(ctx, "once"), w.log(ctx, "once", nil)
+		w.CreateBuild(ctx, workspace.NewBuild("once"))
+		w.Succeeded(ctx, "once")
+		before, log := w.settled(ctx, "once"), w.Log(ctx, "once", nil)
 		Expect(deleteJob(ctx, before.Status.Attempts[0])).To(Succeed())
-		w.eventually(ctx, func(ctx context.Context) (int, error) {
-			pods, err := w.kube.CoreV1().Pods(w.namespace).List(ctx, metav1.ListOptions{})
+		w.Eventually(ctx, func(ctx context.Context) (int, error) {
+			pods, err := w.Kube.CoreV1().Pods(w.Namespace).List(ctx, metav1.ListOptions{})
 			return len(pods.Items), err
 		}).Should(BeZero())
 
-		w.createBuild(ctx, newBuild("after"))
-		w.succeeded(ctx, "after")
-		Expect(w.finished(ctx, "once").ResourceVersion).To(Equal(before.ResourceVersion))
-		text, err := w.readLog(ctx, "once", nil)
+		w.CreateBuild(ctx, workspace.NewBuild("after"))
+		w.Succeeded(ctx, "after")
+		Expect(w.Finished(ctx, "once").ResourceVersion).To(Equal(before.ResourceVersion))
+		text, err := w.ReadLog(ctx, "once", nil)
 		if w.environment.Archived {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(text).To(Equal(log))

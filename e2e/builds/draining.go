@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/rand"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeDraining(w *fixture) {
@@ -21,19 +22,19 @@ func describeDraining(w *fixture) {
 
 	It("A build whose node is drained goes on, with another attempt on another node", func(ctx SpecContext) {
 		name := "drained-" + rand.String(6) // the only one that is to leave: others run builds there, too
-		build := newBuild(name, longer)
+		build := workspace.NewBuild(name, longer)
 		build.Spec.Retry.Limit = new(int32(0))
-		w.createBuild(ctx, build)
+		w.CreateBuild(ctx, build)
 		node := w.running(ctx, name).Status.Attempts[0].NodeName
 
 		DeferCleanup(func(ctx SpecContext) { kubectl(ctx, "uncordon", node) })
 		kubectl(ctx, "drain", node, "--ignore-daemonsets", "--delete-emptydir-data",
 			"--pod-selector="+v1alpha1.LabelBuild+"="+name, "--timeout="+w.environment.Patience.String())
 
-		next := w.build(ctx, name, And(inPhase(v1alpha1.BuildRunning), HaveField("Status.CurrentAttempt", int32(2))))
+		next := w.WaitForBuild(ctx, name, And(inPhase(v1alpha1.BuildRunning), HaveField("Status.CurrentAttempt", int32(2))))
 		Expect(outcomes(next)).To(Equal([]string{"Disrupted Infrastructure/Evicted", ""}))
 		Expect(next.Status.Attempts[1].NodeName).NotTo(Equal(node))
-		w.cancel(ctx, name, "")
-		w.build(ctx, name, inPhase(v1alpha1.BuildCancelled))
+		w.Cancel(ctx, name, "")
+		w.WaitForBuild(ctx, name, inPhase(v1alpha1.BuildCancelled))
 	})
 }

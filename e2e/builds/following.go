@@ -10,15 +10,16 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeFollowing(w *fixture) {
 	// A request that is not known to last is cut after 60 seconds, and one that is buffered shows nothing for long.
 	It("A log is followed for as long as the build runs, each line as it is written", func(ctx SpecContext) {
 		const steps = 15
-		w.createBuild(ctx, newBuild("once", "duration=75s", fmt.Sprintf("steps=%d", steps)))
-		stream, err := w.goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.namespace).
-			Resource("imagebuilds").Name("once").SubResource("log").Param("follow", "true").Stream(ctx)
+		w.CreateBuild(ctx, workspace.NewBuild("once", "duration=75s", fmt.Sprintf("steps=%d", steps)))
+		stream, err := workspace.LogRequest(w.Goldsmith, w.Namespace, "once", map[string]string{"follow": "true"}).Stream(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		defer func() { Expect(stream.Close()).To(Succeed()) }()
 
@@ -31,14 +32,14 @@ func describeFollowing(w *fixture) {
 				continue
 			}
 			if seen++; seen < steps {
-				build, err := w.builds().Get(ctx, "once", metav1.GetOptions{})
+				build, err := w.Builds().Get(ctx, "once", metav1.GetOptions{})
 				Expect(err).NotTo(HaveOccurred())
 				Expect(build.Status.Finished).To(BeFalse(), "step %d was shown after the end", seen)
 			}
 		}
 		Expect(lines.Err()).NotTo(HaveOccurred())
 		Expect(seen).To(Equal(steps))
-		w.succeeded(ctx, "once")
-		Expect(w.log(ctx, "once", nil)).To(Equal(text.String()))
+		w.Succeeded(ctx, "once")
+		Expect(w.Log(ctx, "once", nil)).To(Equal(text.String()))
 	})
 }

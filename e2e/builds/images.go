@@ -12,13 +12,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeImages(w *fixture) {
 	Describe("An image that is applied", func() {
 		It("is built, once", func(ctx SpecContext) {
-			created := w.createImage(ctx, newImage("web"))
-			build := w.succeeded(ctx, "web-1")
+			created := w.CreateImage(ctx, workspace.NewImage("web"))
+			build := w.Succeeded(ctx, "web-1")
 
 			Expect(build.Spec.ImageRef).To(Equal(&v1alpha1.ImageReference{Name: "web", UID: created.UID}))
 			Expect(build.Spec.Number).To(HaveValue(Equal(int64(1))))
@@ -30,7 +31,7 @@ func describeImages(w *fixture) {
 			Expect(build).To(conditions("Admitted=True/Admitted", "PodReady=True/ContainerStarted", "Succeeded=True/Succeeded", "Finished=True/Succeeded"))
 			Expect(outcomes(build)).To(Equal([]string{"Succeeded"}))
 
-			image := w.image(ctx, "web", built(1), conditions("InputsResolved=True/Resolved"))
+			image := w.waitForImage(ctx, "web", built(1), conditions("InputsResolved=True/Resolved"))
 			Expect(image.Status.InputsDigest).To(Equal(build.Status.Resolved.InputsDigest))
 			Expect(image.Status.LastAttempted).To(Equal(&v1alpha1.AttemptedBuild{Number: 1, InputsDigest: image.Status.InputsDigest}))
 			Expect(image.Status.LatestBuild).To(Equal(&v1alpha1.LatestBuild{Name: "web-1", Number: 1, Phase: v1alpha1.BuildSucceeded}))
@@ -39,10 +40,10 @@ func describeImages(w *fixture) {
 		})
 
 		It("gets the artifacts that its builder has reported, one for each target", func(ctx SpecContext) {
-			image := newImage("web")
+			image := workspace.NewImage("web")
 			image.Spec.Targets = append(image.Spec.Targets, v1alpha1.Target{Platform: "linux/arm64/v8", Format: v1alpha1.ArtifactFormatOCI})
-			w.createImage(ctx, image)
-			build := w.succeeded(ctx, "web-1")
+			w.CreateImage(ctx, image)
+			build := w.Succeeded(ctx, "web-1")
 
 			digests := w.resultDigests(ctx, build)
 			Expect(build.Status.Artifacts).To(HaveLen(2))
@@ -57,73 +58,73 @@ func describeImages(w *fixture) {
 		})
 
 		It("leaves a Job and a pod, owned by the build and the Job", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("web"))
-			build := w.succeeded(ctx, "web-1")
+			w.CreateImage(ctx, workspace.NewImage("web"))
+			build := w.Succeeded(ctx, "web-1")
 			attempt := build.Status.Attempts[0]
 
-			job, err := w.kube.BatchV1().Jobs(w.namespace).Get(ctx, attempt.JobName, metav1.GetOptions{})
+			job, err := w.Kube.BatchV1().Jobs(w.Namespace).Get(ctx, attempt.JobName, metav1.GetOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(job.UID).To(Equal(attempt.JobUID))
 			Expect(metav1.IsControlledBy(job, build)).To(BeTrue())
 			Expect(job.Labels).To(HaveKeyWithValue(v1alpha1.LabelImage, "web"))
 			Expect(job.Labels).To(HaveKeyWithValue(v1alpha1.LabelBuild, "web-1"))
 
-			pod, err := w.kube.CoreV1().Pods(w.namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})
+			pod, err := w.Kube.CoreV1().Pods(w.Namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(pod.UID).To(Equal(attempt.PodUID))
 			Expect(metav1.IsControlledBy(pod, job)).To(BeTrue())
 			Expect(pod.Spec.NodeName).To(Equal(attempt.NodeName))
-			w.eventually(ctx, func(ctx context.Context) (int32, error) {
-				job, err := w.kube.BatchV1().Jobs(w.namespace).Get(ctx, attempt.JobName, metav1.GetOptions{})
+			w.Eventually(ctx, func(ctx context.Context) (int32, error) {
+				job, err := w.Kube.BatchV1().Jobs(w.Namespace).Get(ctx, attempt.JobName, metav1.GetOptions{})
 				return job.Status.Succeeded, err
 			}).Should(Equal(int32(1)))
 		})
 
 		It("leaves events and a log", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("web"))
-			build := w.succeeded(ctx, "web-1")
+			w.CreateImage(ctx, workspace.NewImage("web"))
+			build := w.Succeeded(ctx, "web-1")
 
-			w.events(ctx, "Image", "web", ConsistOf(HavePrefix("Normal BuildCreated build web-1")))
-			w.events(ctx, "ImageBuild", "web-1", ConsistOf(And(HavePrefix("Normal Succeeded "), ContainSubstring(build.Status.Artifacts[0].Digest))))
-			Expect(w.log(ctx, "web-1", nil)).To(And(ContainSubstring("web-1"), ContainSubstring("step 1/1")))
+			w.waitForEvents(ctx, "Image", "web", ConsistOf(HavePrefix("Normal BuildCreated build web-1")))
+			w.waitForEvents(ctx, "ImageBuild", "web-1", ConsistOf(And(HavePrefix("Normal Succeeded "), ContainSubstring(build.Status.Artifacts[0].Digest))))
+			Expect(w.Log(ctx, "web-1", nil)).To(And(ContainSubstring("web-1"), ContainSubstring("step 1/1")))
 		})
 	})
 
 	Describe("An image whose build failed", func() {
 		It("is not built again for the same inputs, and is once they are changed", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("web", "failAt=1", "failReason=NoSuchPackage"))
-			build := w.build(ctx, "web-1", failedWith("User/BuilderFailed"))
+			w.CreateImage(ctx, workspace.NewImage("web", "failAt=1", "failReason=NoSuchPackage"))
+			build := w.WaitForBuild(ctx, "web-1", failedWith("User/BuilderFailed"))
 			Expect(build.Status.Failure.Message).To(ContainSubstring("NoSuchPackage"))
-			w.image(ctx, "web",
+			w.waitForImage(ctx, "web",
 				conditions("Ready=False/BuildFailed", "UpToDate=False/NeverBuilt", "Building=False/Idle", "Stalled=True/BuilderFailed"),
 				saying(v1alpha1.ImageReady, ContainSubstring("NoSuchPackage")),
 				saying(v1alpha1.ImageStalled, ContainSubstring("change them")))
-			w.events(ctx, "ImageBuild", "web-1", ConsistOf(And(HavePrefix("Warning BuilderFailed "), ContainSubstring("NoSuchPackage"))))
+			w.waitForEvents(ctx, "ImageBuild", "web-1", ConsistOf(And(HavePrefix("Warning BuilderFailed "), ContainSubstring("NoSuchPackage"))))
 
-			w.changeImage(ctx, "web", setting("failAt", "failReason"))
-			w.image(ctx, "web", built(2))
+			w.ChangeImage(ctx, "web", setting("failAt", "failReason"))
+			w.waitForImage(ctx, "web", built(2))
 			Expect(w.buildNames(ctx)).To(ConsistOf("web-1", "web-2"))
 		})
 
 		It("keeps what was made before", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("web"))
-			before := w.image(ctx, "web", built(1))
+			w.CreateImage(ctx, workspace.NewImage("web"))
+			before := w.waitForImage(ctx, "web", built(1))
 
-			w.changeImage(ctx, "web", setting("failAt=1"))
-			after := w.image(ctx, "web", conditions("Ready=False/BuildFailed", "UpToDate=False/InputsChanged", "Stalled=True/BuilderFailed"))
+			w.ChangeImage(ctx, "web", setting("failAt=1"))
+			after := w.waitForImage(ctx, "web", conditions("Ready=False/BuildFailed", "UpToDate=False/InputsChanged", "Stalled=True/BuilderFailed"))
 			Expect(after.Status.LatestSuccessful).To(Equal(before.Status.LatestSuccessful))
 
-			w.changeImage(ctx, "web", setting("failAt"))
-			w.image(ctx, "web", built(3))
+			w.ChangeImage(ctx, "web", setting("failAt"))
+			w.waitForImage(ctx, "web", built(3))
 		})
 
 		It("is built again when somebody asks for it", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("web", "failAt=1"))
-			w.build(ctx, "web-1", failedWith("User/BuilderFailed"))
+			w.CreateImage(ctx, workspace.NewImage("web", "failAt=1"))
+			w.WaitForBuild(ctx, "web-1", failedWith("User/BuilderFailed"))
 
-			w.request(ctx, "web", "once-more")
-			w.build(ctx, "web-2", failedWith("User/BuilderFailed"))
-			w.image(ctx, "web", HaveField("Status.BuildCounter", int64(2)), conditions("Stalled=True/BuilderFailed"))
+			w.Request(ctx, "web", "once-more")
+			w.WaitForBuild(ctx, "web-2", failedWith("User/BuilderFailed"))
+			w.waitForImage(ctx, "web", HaveField("Status.BuildCounter", int64(2)), conditions("Stalled=True/BuilderFailed"))
 		})
 	})
 }
@@ -131,7 +132,7 @@ func describeImages(w *fixture) {
 // resultDigests are the digests in the result that the builder left in its termination message, by target.
 func (w *fixture) resultDigests(ctx context.Context, build *v1alpha1.ImageBuild) map[string]string {
 	GinkgoHelper()
-	pod, err := w.kube.CoreV1().Pods(w.namespace).Get(ctx, build.Status.Attempts[0].PodName, metav1.GetOptions{})
+	pod, err := w.Kube.CoreV1().Pods(w.Namespace).Get(ctx, build.Status.Attempts[0].PodName, metav1.GetOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(pod.Status.ContainerStatuses).To(ConsistOf(HaveField("State.Terminated", Not(BeNil()))))
 	var left struct {

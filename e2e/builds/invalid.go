@@ -17,12 +17,13 @@ import (
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeInvalidObjects(w *fixture) {
 	Describe("An object that is refused", func() {
 		It("for what is in an image has every offending field named", func(ctx SpecContext) {
-			_, err := w.images().Create(ctx, &v1alpha1.Image{
+			_, err := w.Images().Create(ctx, &v1alpha1.Image{
 				ObjectMeta: metav1.ObjectMeta{Name: strings.Repeat("n", 46)},
 				Spec: v1alpha1.ImageSpec{
 					BuildInputs: v1alpha1.BuildInputs{
@@ -44,54 +45,54 @@ func describeInvalidObjects(w *fixture) {
 				"spec.timeouts.start", "spec.timeouts.run", "spec.retry.limit", "spec.retry.on[0]", "spec.retry.backoff.max",
 				"spec.history.succeeded", "spec.history.failed",
 			))
-			images, err := w.images().List(ctx, metav1.ListOptions{})
+			images, err := w.Images().List(ctx, metav1.ListOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(images.Items).To(BeEmpty())
 		})
 
 		It("for what is missing in an image has every such field named", func(ctx SpecContext) {
-			_, err := w.images().Create(ctx, &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "web"}}, metav1.CreateOptions{})
+			_, err := w.Images().Create(ctx, &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "web"}}, metav1.CreateOptions{})
 			Expect(err).To(beInvalid("spec.builder", "spec.base.reference", "spec.targets"))
 		})
 
 		It("for what a change would do leaves the image as it was", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("web"))
-			before := w.image(ctx, "web", built(1))
+			w.CreateImage(ctx, workspace.NewImage("web"))
+			before := w.waitForImage(ctx, "web", built(1))
 			changed := before.DeepCopy()
 			changed.Spec.Targets, changed.Spec.Base.Reference = nil, ""
-			_, err := w.images().Update(ctx, changed, metav1.UpdateOptions{})
+			_, err := w.Images().Update(ctx, changed, metav1.UpdateOptions{})
 			Expect(err).To(beInvalid("spec.base.reference", "spec.targets"))
-			Expect(w.images().Get(ctx, "web", metav1.GetOptions{})).To(HaveField("Spec", before.Spec))
+			Expect(w.Images().Get(ctx, "web", metav1.GetOptions{})).To(HaveField("Spec", before.Spec))
 		})
 
 		It("for what only the server says about a build has every such field named", func(ctx SpecContext) {
-			build := newBuild(strings.Repeat("n", 56))
+			build := workspace.NewBuild(strings.Repeat("n", 56))
 			build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "web", UID: "1"}
 			build.Spec.Number = new(int64(1))
 			build.Spec.ImageGeneration = new(int64(1))
 			build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerCreated}
 			build.Spec.CancelRequested = &v1alpha1.CancelRequested{Time: metav1.Now()}
-			_, err := w.builds().Create(ctx, build, metav1.CreateOptions{})
+			_, err := w.Builds().Create(ctx, build, metav1.CreateOptions{})
 			Expect(err).To(beInvalid("metadata.name", "spec.imageRef", "spec.number", "spec.imageGeneration", "spec.trigger", "spec.cancelRequested"))
 		})
 
 		It("for a change of what a build was asked for has the field named", func(ctx SpecContext) {
-			w.createBuild(ctx, newBuild("once"))
-			w.succeeded(ctx, "once")
-			_, err := w.builds().Patch(ctx, "once", kubetypes.MergePatchType,
+			w.CreateBuild(ctx, workspace.NewBuild("once"))
+			w.Succeeded(ctx, "once")
+			_, err := w.Builds().Patch(ctx, "once", kubetypes.MergePatchType,
 				[]byte(`{"spec":{"inputs":{"base":{"reference":"debian:trixie"}},"retry":{"limit":5}}}`), metav1.PatchOptions{})
 			Expect(err).To(beInvalid("spec.inputs.base", "spec.retry"))
 		})
 
 		It("for its size is refused clearly", func(ctx SpecContext) {
-			image := newImage("web")
+			image := workspace.NewImage("web")
 			image.Spec.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"motd": strings.Repeat("x", 3<<20)}}}
-			_, err := w.images().Create(ctx, image, metav1.CreateOptions{})
+			_, err := w.Images().Create(ctx, image, metav1.CreateOptions{})
 			Expect(apierrors.IsRequestEntityTooLargeError(err)).To(BeTrue(), "%v", err)
 			Expect(err).To(MatchError(ContainSubstring("3145728")))
 
 			image.Spec.Source.Inline.Files["motd"] = strings.Repeat("x", 2<<20)
-			_, err = w.images().Create(ctx, image, metav1.CreateOptions{})
+			_, err = w.Images().Create(ctx, image, metav1.CreateOptions{})
 			Expect(err).To(beInvalid("spec.source.inline.files"))
 			Expect(err).To(MatchError(And(ContainSubstring("65536"), WithTransform(func(text string) int { return len(text) }, BeNumerically("<", 1000)))))
 		})
@@ -101,7 +102,7 @@ func describeInvalidObjects(w *fixture) {
 		const manifest = `{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"Image","metadata":{"name":"web"},
 			"spec":{"colour":"gold","suspend":true,"builder":{"name":"mock"},"base":{"reference":"debian:bookworm"},"targets":[{"platform":"linux/amd64","format":"raw"}]}}`
 		post := func(ctx SpecContext, parameters ...string) rest.Result {
-			request := w.goldsmith.ImagesV1alpha1().RESTClient().Post().Namespace(w.namespace).Resource("images").
+			request := w.Goldsmith.ImagesV1alpha1().RESTClient().Post().Namespace(w.Namespace).Resource("images").
 				SetHeader("Content-Type", "application/json").Body([]byte(manifest))
 			for _, parameter := range parameters {
 				name, value, _ := strings.Cut(parameter, "=")
@@ -114,14 +115,14 @@ func describeInvalidObjects(w *fixture) {
 			result := post(ctx)
 			Expect(result.Error()).NotTo(HaveOccurred())
 			Expect(result.Warnings()).To(ConsistOf(HaveField("Text", Equal(`unknown field "spec.colour"`))))
-			w.image(ctx, "web")
+			w.waitForImage(ctx, "web")
 		})
 
 		It("is refused under strict validation", func(ctx SpecContext) {
 			err := post(ctx, "fieldValidation=Strict").Error()
 			Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
 			Expect(err).To(MatchError(ContainSubstring(`unknown field "spec.colour"`)))
-			_, err = w.images().Get(ctx, "web", metav1.GetOptions{})
+			_, err = w.Images().Get(ctx, "web", metav1.GetOptions{})
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		})
 	})

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 const (
@@ -36,53 +37,53 @@ func describeKueue(w *fixture) {
 
 		It("starts when Kueue admits it, and goes on as the same attempt after Kueue has taken that back", func(ctx SpecContext) {
 			w.queueFor(ctx, share)
-			w.createImage(ctx, inQueue(newImage("web", w.lasting(2*time.Second))))
+			w.CreateImage(ctx, inQueue(workspace.NewImage("web", w.lasting(2*time.Second))))
 			before := w.running(ctx, "web-1")
 			Expect(before).To(conditions("Admitted=True/Admitted"))
-			w.createImage(ctx, inQueue(newImage("other")))
-			Expect(w.build(ctx, "other-1", waiting)).To(conditions("PodReady=False/WaitingForPod"))
+			w.CreateImage(ctx, inQueue(workspace.NewImage("other")))
+			Expect(w.WaitForBuild(ctx, "other-1", waiting)).To(conditions("PodReady=False/WaitingForPod"))
 
 			By("the other one instead")
 			workload := w.workload(ctx, "web-1")
 			w.kueue(ctx, "", "patch", workload, "--type=merge", `--patch={"spec":{"active":false}}`)
-			held := w.build(ctx, "web-1", waiting).Status
+			held := w.WaitForBuild(ctx, "web-1", waiting).Status
 			Expect(held.Attempts).To(HaveLen(1))
 			Expect(held.Attempts[0]).To(And(HaveField("JobUID", before.Status.Attempts[0].JobUID), HaveField("Outcome", BeEmpty()),
 				HaveField("PodName", BeEmpty()), HaveField("PodUID", BeEmpty()), HaveField("NodeName", BeEmpty())))
-			w.image(ctx, "other", built(1))
-			w.build(ctx, "web-1", waiting)
+			w.waitForImage(ctx, "other", built(1))
+			w.WaitForBuild(ctx, "web-1", waiting)
 
 			By("again")
 			w.kueue(ctx, "", "patch", workload, "--type=merge", `--patch={"spec":{"active":true}}`)
 			after := w.running(ctx, "web-1")
 			Expect(after).To(conditions("Admitted=True/Admitted"))
 			Expect(after.Status.Attempts[0].PodUID).NotTo(Equal(before.Status.Attempts[0].PodUID))
-			w.image(ctx, "web", built(1))
+			w.waitForImage(ctx, "web", built(1))
 			for _, name := range []string{"web-1", "other-1"} {
-				Expect(outcomes(w.succeeded(ctx, name))).To(Equal([]string{"Succeeded"}), name)
+				Expect(outcomes(w.Succeeded(ctx, name))).To(Equal([]string{"Succeeded"}), name)
 			}
-			Expect(w.succeeded(ctx, "web-1").Status.Attempts[0].JobUID).To(Equal(before.Status.Attempts[0].JobUID))
+			Expect(w.Succeeded(ctx, "web-1").Status.Attempts[0].JobUID).To(Equal(before.Status.Attempts[0].JobUID))
 		})
 
 		It("that Kueue holds is cancelled at once, and gone from the queue", func(ctx SpecContext) {
 			w.queueFor(ctx, "0")
-			w.createImage(ctx, inQueue(newImage("web")))
-			w.build(ctx, "web-1", waiting)
+			w.CreateImage(ctx, inQueue(workspace.NewImage("web")))
+			w.WaitForBuild(ctx, "web-1", waiting)
 
-			w.cancel(ctx, "web-1", "")
-			Expect(outcomes(w.build(ctx, "web-1", inPhase(v1alpha1.BuildCancelled)))).To(Equal([]string{"Cancelled"}))
+			w.Cancel(ctx, "web-1", "")
+			Expect(outcomes(w.WaitForBuild(ctx, "web-1", inPhase(v1alpha1.BuildCancelled)))).To(Equal([]string{"Cancelled"}))
 			w.leavesTheQueue(ctx)
 		})
 
 		It("that Kueue holds too long fails, and is gone from the queue", func(ctx SpecContext) {
 			w.queueFor(ctx, "0")
-			build := newBuild("once")
-			build.Spec.Inputs.Template = inQueue(newImage("once")).Spec.Template
+			build := workspace.NewBuild("once")
+			build.Spec.Inputs.Template = inQueue(workspace.NewImage("once")).Spec.Template
 			build.Spec.Timeouts = &v1alpha1.BuildTimeouts{Queue: duration(5 * time.Second)}
-			w.createBuild(ctx, build)
-			w.build(ctx, "once", waiting)
+			w.CreateBuild(ctx, build)
+			w.WaitForBuild(ctx, "once", waiting)
 
-			failed := w.build(ctx, "once", failedWith("Timeout/QueueTimeout"))
+			failed := w.WaitForBuild(ctx, "once", failedWith("Timeout/QueueTimeout"))
 			Expect(failed.Status.Failure.Message).To(And(ContainSubstring("5s"), ContainSubstring("Kueue")))
 			Expect(outcomes(failed)).To(Equal([]string{"Failed Timeout/QueueTimeout"}))
 			w.leavesTheQueue(ctx)
@@ -120,13 +121,13 @@ apiVersion: kueue.x-k8s.io/v1beta1
 kind: LocalQueue
 metadata: {name: %[2]s}
 spec: {clusterQueue: %[1]s}
-`, w.namespace, queueName, cpu), "apply", "--filename=-")
+`, w.Namespace, queueName, cpu), "apply", "--filename=-")
 }
 
 // workload is what Kueue has made of the Job of a build's attempt, as kubectl names it.
 func (w *fixture) workload(ctx context.Context, build string) string {
 	GinkgoHelper()
-	job, err := w.kube.BatchV1().Jobs(w.namespace).List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelBuild + "=" + build})
+	job, err := w.Kube.BatchV1().Jobs(w.Namespace).List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelBuild + "=" + build})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(job.Items).To(HaveLen(1))
 	return strings.TrimSpace(w.kueue(ctx, "", "get", "workloads.kueue.x-k8s.io", "--output=name", "--selector=kueue.x-k8s.io/job-uid="+string(job.Items[0].UID)))
@@ -135,7 +136,7 @@ func (w *fixture) workload(ctx context.Context, build string) string {
 // leavesTheQueue waits until Kueue has nothing of the namespace in its queue any more.
 func (w *fixture) leavesTheQueue(ctx context.Context) {
 	GinkgoHelper()
-	w.eventually(ctx, func(ctx context.Context) string {
+	w.Eventually(ctx, func(ctx context.Context) string {
 		return w.kueue(ctx, "", "get", "workloads.kueue.x-k8s.io", "--output=name")
 	}).Should(BeEmpty())
 }
@@ -143,7 +144,7 @@ func (w *fixture) leavesTheQueue(ctx context.Context) {
 // kueue runs kubectl in the namespace: there is no other client of Kueue here.
 func (w *fixture) kueue(ctx context.Context, input string, args ...string) string {
 	GinkgoHelper()
-	command := w.environment.Kubectl(ctx, append([]string{"--namespace=" + w.namespace}, args...)...)
+	command := w.environment.Kubectl(ctx, append([]string{"--namespace=" + w.Namespace}, args...)...)
 	command.Stdin = strings.NewReader(input)
 	said := &strings.Builder{}
 	command.Stderr = said

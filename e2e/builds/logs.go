@@ -4,7 +4,6 @@ package builds
 
 import (
 	"context"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -14,74 +13,56 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeLogs(w *fixture) {
-	// follow reads the log of a build to its end, from now on. The log is what it returns at last.
-	follow := func(ctx context.Context, build string) <-chan string {
-		GinkgoHelper()
-		ctx, stop := context.WithTimeout(ctx, w.environment.Patience)
-		DeferCleanup(stop)
-		stream, err := w.goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.namespace).
-			Resource("imagebuilds").Name(build).SubResource("log").Param("follow", "true").Stream(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		log := make(chan string, 1)
-		go func() {
-			defer GinkgoRecover()
-			text, err := io.ReadAll(stream)
-			Expect(err).NotTo(HaveOccurred())
-			Expect(stream.Close()).To(Succeed())
-			log <- string(text)
-		}()
-		return log
-	}
-
 	Describe("The log of a build", func() {
 		It("is followed from before there is one to its end", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("web", longer))
+			w.CreateImage(ctx, workspace.NewImage("web", longer))
 			w.running(ctx, "web-1")
-			w.changeImage(ctx, "web", setting("duration=200ms", "steps=4", "linesPerStep=3"))
-			w.build(ctx, "web-2", inPhase(v1alpha1.BuildQueued))
+			w.ChangeImage(ctx, "web", setting("duration=200ms", "steps=4", "linesPerStep=3"))
+			w.WaitForBuild(ctx, "web-2", inPhase(v1alpha1.BuildQueued))
 
-			log := follow(ctx, "web-2")
-			w.cancel(ctx, "web-1", "")
-			w.succeeded(ctx, "web-2")
+			log := w.FollowLog(ctx, "web-2", nil)
+			w.Cancel(ctx, "web-1", "")
+			w.Succeeded(ctx, "web-2")
 			var text string
-			w.eventually(ctx, log).Should(Receive(&text))
+			w.Eventually(ctx, log).Should(Receive(&text))
 			Expect(text).To(ContainSubstring("step 4/4 line 3/3"))
-			Expect(text).To(Equal(w.log(ctx, "web-2", nil)))
+			Expect(text).To(Equal(w.Log(ctx, "web-2", nil)))
 		})
 
 		It("is followed through all attempts, and can be read of each", func(ctx SpecContext) {
-			build := newBuild("once", "failAttempts=1", "retryable=true")
+			build := workspace.NewBuild("once", "failAttempts=1", "retryable=true")
 			build.Spec.Retry.Backoff.Initial = duration(time.Second)
-			w.createBuild(ctx, build)
-			w.build(ctx, "once", inPhase(v1alpha1.BuildRetrying))
+			w.CreateBuild(ctx, build)
+			w.WaitForBuild(ctx, "once", inPhase(v1alpha1.BuildRetrying))
 
-			log := follow(ctx, "once")
-			w.succeeded(ctx, "once")
-			first, second := w.log(ctx, "once", map[string]string{"attempt": "1"}), w.log(ctx, "once", map[string]string{"attempt": "2"})
+			log := w.FollowLog(ctx, "once", nil)
+			w.Succeeded(ctx, "once")
+			first, second := w.Log(ctx, "once", map[string]string{"attempt": "1"}), w.Log(ctx, "once", map[string]string{"attempt": "2"})
 			Expect(first).To(ContainSubstring("attempt 1"))
 			Expect(second).To(ContainSubstring("attempt 2"))
-			Expect(w.log(ctx, "once", nil)).To(Equal(second))
-			w.eventually(ctx, log).Should(Receive(Equal(first + second)))
+			Expect(w.Log(ctx, "once", nil)).To(Equal(second))
+			w.Eventually(ctx, log).Should(Receive(Equal(first + second)))
 
-			_, err := w.readLog(ctx, "once", map[string]string{"attempt": "3"})
+			_, err := w.ReadLog(ctx, "once", map[string]string{"attempt": "3"})
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		})
 
 		It("can be read in part", func(ctx SpecContext) {
-			w.createBuild(ctx, newBuild("once", "duration=2s", "steps=2"))
-			w.succeeded(ctx, "once")
-			whole := w.log(ctx, "once", nil)
+			w.CreateBuild(ctx, workspace.NewBuild("once", "duration=2s", "steps=2"))
+			w.Succeeded(ctx, "once")
+			whole := w.Log(ctx, "once", nil)
 			lines := strings.SplitAfter(strings.TrimSuffix(whole, "\n"), "\n")
 			Expect(lines).To(HaveLen(3), whole)
 
-			Expect(w.log(ctx, "once", map[string]string{"tailLines": "1"})).To(Equal("step 2/2 line 1/1\n"))
-			Expect(w.log(ctx, "once", map[string]string{"tailLines": "0"})).To(BeEmpty())
-			Expect(w.log(ctx, "once", map[string]string{"limitBytes": "10"})).To(Equal(whole[:10]))
+			Expect(w.Log(ctx, "once", map[string]string{"tailLines": "1"})).To(Equal("step 2/2 line 1/1\n"))
+			Expect(w.Log(ctx, "once", map[string]string{"tailLines": "0"})).To(BeEmpty())
+			Expect(w.Log(ctx, "once", map[string]string{"limitBytes": "10"})).To(Equal(whole[:10]))
 
-			stamped := strings.SplitAfter(strings.TrimSuffix(w.log(ctx, "once", map[string]string{"timestamps": "true"}), "\n"), "\n")
+			stamped := strings.SplitAfter(strings.TrimSuffix(w.Log(ctx, "once", map[string]string{"timestamps": "true"}), "\n"), "\n")
 			Expect(stamped).To(HaveLen(3))
 			var last time.Time
 			for i, line := range stamped {
@@ -94,13 +75,13 @@ func describeLogs(w *fixture) {
 			}
 			// The last two lines are a second apart.
 			since := last.UTC().Truncate(time.Second).Format(time.RFC3339)
-			Expect(w.log(ctx, "once", map[string]string{"sinceTime": since})).To(Equal("step 2/2 line 1/1\n"))
+			Expect(w.Log(ctx, "once", map[string]string{"sinceTime": since})).To(Equal("step 2/2 line 1/1\n"))
 		})
 
 		It("is whole, however much there is of it", func(ctx SpecContext) {
-			w.createBuild(ctx, newBuild("once", "linesPerStep=2000", "lineBytes=200", "failAt=1"))
-			failed := w.build(ctx, "once", failedWith("User/BuilderFailed"))
-			text := w.log(ctx, "once", nil)
+			w.CreateBuild(ctx, workspace.NewBuild("once", "linesPerStep=2000", "lineBytes=200", "failAt=1"))
+			failed := w.WaitForBuild(ctx, "once", failedWith("User/BuilderFailed"))
+			text := w.Log(ctx, "once", nil)
 			Expect(strings.Count(text, "\n")).To(BeNumerically(">", 2000))
 			Expect(text).To(ContainSubstring("line 2000/2000"))
 			Expect(len(failed.Status.Failure.LogTail)).To(And(BeNumerically(">", 1000), BeNumerically("<=", 2048)))
@@ -108,20 +89,20 @@ func describeLogs(w *fixture) {
 		})
 
 		It("is empty, with a warning that says why, where nothing was started", func(ctx SpecContext) {
-			build := newBuild("once")
+			build := workspace.NewBuild("once")
 			build.Spec.Inputs.Builder.Name = "nobodys"
-			w.createBuild(ctx, build)
-			w.build(ctx, "once", failedWith("Config/BuilderNotFound"))
+			w.CreateBuild(ctx, build)
+			w.WaitForBuild(ctx, "once", failedWith("Config/BuilderNotFound"))
 
 			w.hasNoLog(ctx, "once", "no attempt was started")
 		})
 
 		It("is refused where the question makes no sense", func(ctx SpecContext) {
-			w.createBuild(ctx, newBuild("once"))
-			w.succeeded(ctx, "once")
-			_, err := w.readLog(ctx, "once", map[string]string{"attempt": "0", "tailLines": "-1", "limitBytes": "0"})
+			w.CreateBuild(ctx, workspace.NewBuild("once"))
+			w.Succeeded(ctx, "once")
+			_, err := w.ReadLog(ctx, "once", map[string]string{"attempt": "0", "tailLines": "-1", "limitBytes": "0"})
 			Expect(err).To(beInvalid("attempt", "tailLines", "limitBytes"))
-			_, err = w.readLog(ctx, "nobodys", nil)
+			_, err = w.ReadLog(ctx, "nobodys", nil)
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		})
 	})
@@ -131,8 +112,7 @@ func describeLogs(w *fixture) {
 func (w *fixture) hasNoLog(ctx context.Context, build, warning string) {
 	GinkgoHelper()
 	for _, following := range []bool{false, true} {
-		result := w.goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.namespace).
-			Resource("imagebuilds").Name(build).SubResource("log").Param("follow", strconv.FormatBool(following)).Do(ctx)
+		result := workspace.LogRequest(w.Goldsmith, w.Namespace, build, map[string]string{"follow": strconv.FormatBool(following)}).Do(ctx)
 		Expect(result.Error()).NotTo(HaveOccurred())
 		Expect(result.Raw()).To(BeEmpty())
 		Expect(result.Warnings()).To(ConsistOf(HaveField("Text", ContainSubstring(warning))))

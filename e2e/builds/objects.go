@@ -4,8 +4,6 @@ package builds
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	. "github.com/onsi/gomega"
@@ -14,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 const target = "linux/amd64/raw"
@@ -21,52 +20,9 @@ const target = "linux/amd64/raw"
 // longer is the duration of a build that has to be stopped.
 const longer = "duration=10m"
 
-// newImage is an Image that the mock builder makes at once, unless its parameters ("name=value") say otherwise.
-func newImage(name string, parameters ...string) *v1alpha1.Image {
-	return &v1alpha1.Image{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       v1alpha1.ImageSpec{BuildInputs: newInputs(parameters...), Retry: impatient()},
-	}
-}
-
-// newBuild is a build without an Image.
-func newBuild(name string, parameters ...string) *v1alpha1.ImageBuild {
-	return &v1alpha1.ImageBuild{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       v1alpha1.ImageBuildSpec{Inputs: newInputs(parameters...), Retry: impatient()},
-	}
-}
-
-func newInputs(parameters ...string) v1alpha1.BuildInputs {
-	inputs := v1alpha1.BuildInputs{
-		Builder: v1alpha1.Builder{Name: "mock"},
-		Base:    v1alpha1.Base{Reference: "debian:bookworm"},
-		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
-	}
-	set(&inputs, "duration=0s", "steps=1")
-	set(&inputs, parameters...)
-	return inputs
-}
-
-// impatient retries without a wait.
-func impatient() *v1alpha1.RetryPolicy {
-	return &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: &metav1.Duration{}}}
-}
-
-// set sets parameters, each written as "name=value"; "name" alone removes one.
-func set(inputs *v1alpha1.BuildInputs, parameters ...string) {
-	for _, parameter := range parameters {
-		name, value, present := strings.Cut(parameter, "=")
-		inputs.Parameters = slices.DeleteFunc(inputs.Parameters, func(p v1alpha1.Parameter) bool { return p.Name == name })
-		if present {
-			inputs.Parameters = append(inputs.Parameters, v1alpha1.Parameter{Name: name, Value: value})
-		}
-	}
-}
-
 // setting is a change of an Image's parameters.
 func setting(parameters ...string) func(*v1alpha1.Image) {
-	return func(image *v1alpha1.Image) { set(&image.Spec.BuildInputs, parameters...) }
+	return func(image *v1alpha1.Image) { workspace.SetParameters(&image.Spec.BuildInputs, parameters...) }
 }
 
 func duration(d time.Duration) *metav1.Duration {

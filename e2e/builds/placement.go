@@ -9,11 +9,12 @@ import (
 	. "github.com/onsi/gomega"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describePlacement(w *fixture) {
 	nowhere := func() *v1alpha1.ImageBuild {
-		build := newBuild("once")
+		build := workspace.NewBuild("once")
 		build.Spec.Inputs.Template = &v1alpha1.BuildTemplate{NodeSelector: map[string]string{"example.com/node": "nowhere"}}
 		return build
 	}
@@ -21,24 +22,24 @@ func describePlacement(w *fixture) {
 
 	Describe("A build that no node takes", func() {
 		It("says so, and is cancelled at once", func(ctx SpecContext) {
-			w.createBuild(ctx, nowhere())
-			w.build(ctx, "once", unschedulable)
+			w.CreateBuild(ctx, nowhere())
+			w.WaitForBuild(ctx, "once", unschedulable)
 
-			w.cancel(ctx, "once", "")
-			Expect(outcomes(w.build(ctx, "once", inPhase(v1alpha1.BuildCancelled)))).To(Equal([]string{"Cancelled"}))
-			w.eventually(ctx, w.buildsWithPods).Should(BeEmpty())
+			w.Cancel(ctx, "once", "")
+			Expect(outcomes(w.WaitForBuild(ctx, "once", inPhase(v1alpha1.BuildCancelled)))).To(Equal([]string{"Cancelled"}))
+			w.Eventually(ctx, w.buildsWithPods).Should(BeEmpty())
 			w.hasNoLog(ctx, "once", "no log")
 		})
 
 		It("fails when it should have started", func(ctx SpecContext) {
 			build := nowhere()
 			build.Spec.Timeouts = &v1alpha1.BuildTimeouts{Start: duration(w.environment.BuilderStart + time.Second)}
-			w.createBuild(ctx, build)
-			w.build(ctx, "once", unschedulable)
-			failed := w.build(ctx, "once", failedWith("Timeout/StartTimeout"))
+			w.CreateBuild(ctx, build)
+			w.WaitForBuild(ctx, "once", unschedulable)
+			failed := w.WaitForBuild(ctx, "once", failedWith("Timeout/StartTimeout"))
 			Expect(outcomes(failed)).To(Equal([]string{"Failed Timeout/StartTimeout"}))
 			Expect(failed.Status.Failure.Message).To(ContainSubstring(build.Spec.Timeouts.Start.Duration.String()))
-			w.eventually(ctx, w.buildsWithPods).Should(BeEmpty())
+			w.Eventually(ctx, w.buildsWithPods).Should(BeEmpty())
 		})
 	})
 }

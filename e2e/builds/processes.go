@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 const succeed = `printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:%064d","sizeBytes":1}]}' 0 > "$GOLDSMITH_RESULT"
@@ -40,7 +41,7 @@ func LocalBuilders() map[string]string {
 
 func describeProcesses(w *fixture) {
 	buildWith := func(name string) *v1alpha1.ImageBuild {
-		build := newBuild("once")
+		build := workspace.NewBuild("once")
 		build.Spec.Inputs.Builder.Name = name
 		return build
 	}
@@ -48,8 +49,8 @@ func describeProcesses(w *fixture) {
 	loggedPIDs := func(ctx context.Context, count int) []int {
 		GinkgoHelper()
 		var pids []int
-		w.eventually(ctx, func(ctx context.Context) ([]int, error) {
-			log, err := w.readLog(ctx, "once", nil)
+		w.Eventually(ctx, func(ctx context.Context) ([]int, error) {
+			log, err := w.ReadLog(ctx, "once", nil)
 			pids = nil
 			for _, line := range regexp.MustCompile(`(?m)^pid (\d+)$`).FindAllStringSubmatch(log, -1) {
 				pid, err := strconv.Atoi(line[1])
@@ -63,14 +64,14 @@ func describeProcesses(w *fixture) {
 	allEnd := func(ctx context.Context, pids []int) {
 		GinkgoHelper()
 		for _, pid := range pids {
-			w.eventually(ctx, func() error { return syscall.Kill(pid, 0) }).Should(MatchError(syscall.ESRCH))
+			w.Eventually(ctx, func() error { return syscall.Kill(pid, 0) }).Should(MatchError(syscall.ESRCH))
 		}
 	}
 
 	Describe("The processes of a builder", func() {
 		DescribeTable("end when", func(ctx SpecContext, end func(context.Context) error) {
-			w.createBuild(ctx, buildWith("family"))
-			w.build(ctx, "once", inPhase(v1alpha1.BuildRunning))
+			w.CreateBuild(ctx, buildWith("family"))
+			w.WaitForBuild(ctx, "once", inPhase(v1alpha1.BuildRunning))
 			pids := loggedPIDs(ctx, 2)
 			for _, pid := range pids {
 				Expect(syscall.Kill(pid, 0)).To(Succeed())
@@ -79,29 +80,29 @@ func describeProcesses(w *fixture) {
 			allEnd(ctx, pids)
 		},
 			Entry("the build is cancelled", func(ctx context.Context) error {
-				_, err := w.builds().Cancel(ctx, "once", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
+				_, err := w.Builds().Cancel(ctx, "once", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
 				return err
 			}),
 			Entry("the build is deleted", func(ctx context.Context) error {
-				return w.builds().Delete(ctx, "once", metav1.DeleteOptions{})
+				return w.Builds().Delete(ctx, "once", metav1.DeleteOptions{})
 			}),
 			Entry("the namespace is deleted", func(ctx context.Context) error {
-				return w.kube.CoreV1().Namespaces().Delete(ctx, w.namespace, metav1.DeleteOptions{})
+				return w.Kube.CoreV1().Namespaces().Delete(ctx, w.Namespace, metav1.DeleteOptions{})
 			}),
 		)
 
 		It("end with it, also those that it leaves behind", func(ctx SpecContext) {
-			w.createBuild(ctx, buildWith("leaver"))
-			w.succeeded(ctx, "once")
+			w.CreateBuild(ctx, buildWith("leaver"))
+			w.Succeeded(ctx, "once")
 			allEnd(ctx, loggedPIDs(ctx, 1))
 		})
 
 		It("get no environment but what the contract promises", func(ctx SpecContext) {
 			build := buildWith("curious")
-			set(&build.Spec.Inputs, "LD_PRELOAD=/tmp/evil.so", "PATH=/tmp")
-			w.createBuild(ctx, build)
-			w.succeeded(ctx, "once")
-			log := w.log(ctx, "once", nil)
+			workspace.SetParameters(&build.Spec.Inputs, "LD_PRELOAD=/tmp/evil.so", "PATH=/tmp")
+			w.CreateBuild(ctx, build)
+			w.Succeeded(ctx, "once")
+			log := w.Log(ctx, "once", nil)
 			for _, name := range []string{"GOLDSMITH_INPUT", "GOLDSMITH_OUTPUT", "GOLDSMITH_RESULT"} {
 				Expect(log).To(MatchRegexp("(?m)^" + name + "=/"))
 			}
@@ -113,8 +114,8 @@ func describeProcesses(w *fixture) {
 	})
 
 	It("A builder that makes what it was not asked for has left an invalid result", func(ctx SpecContext) {
-		w.createBuild(ctx, buildWith("generous"))
-		failed := w.build(ctx, "once", failedWith("Config/InvalidResult"))
+		w.CreateBuild(ctx, buildWith("generous"))
+		failed := w.WaitForBuild(ctx, "once", failedWith("Config/InvalidResult"))
 		Expect(failed.Status.Failure.Message).To(ContainSubstring("linux/arm64/raw"))
 	})
 }
@@ -131,14 +132,14 @@ func describeForeignJobs(w *fixture) {
 				}}},
 			}},
 		}
-		_, err := w.kube.BatchV1().Jobs(w.namespace).Create(ctx, job, metav1.CreateOptions{})
+		_, err := w.Kube.BatchV1().Jobs(w.Namespace).Create(ctx, job, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		w.eventually(ctx, func(ctx context.Context) ([]batchv1.JobCondition, error) {
-			job, err := w.kube.BatchV1().Jobs(w.namespace).Get(ctx, "by-hand", metav1.GetOptions{})
+		w.Eventually(ctx, func(ctx context.Context) ([]batchv1.JobCondition, error) {
+			job, err := w.Kube.BatchV1().Jobs(w.Namespace).Get(ctx, "by-hand", metav1.GetOptions{})
 			return job.Status.Conditions, err
 		}).Should(ContainElement(And(HaveField("Type", batchv1.JobFailed), HaveField("Status", corev1.ConditionTrue))))
-		w.eventually(ctx, func(ctx context.Context) ([]string, error) {
-			pods, err := w.kube.CoreV1().Pods(w.namespace).List(ctx, metav1.ListOptions{})
+		w.Eventually(ctx, func(ctx context.Context) ([]string, error) {
+			pods, err := w.Kube.CoreV1().Pods(w.Namespace).List(ctx, metav1.ListOptions{})
 			var messages []string
 			for _, pod := range pods.Items {
 				messages = append(messages, pod.Status.Message)
@@ -149,8 +150,8 @@ func describeForeignJobs(w *fixture) {
 		Expect(errors.Is(err, os.ErrNotExist)).To(BeTrue(), "%v", err)
 
 		By("does no harm to builds")
-		w.createBuild(ctx, newBuild("once"))
-		w.succeeded(ctx, "once")
+		w.CreateBuild(ctx, workspace.NewBuild("once"))
+		w.Succeeded(ctx, "once")
 	},
 		Entry("with any image", "busybox", nil),
 		Entry("with a path for an image", "/bin/sh", nil),

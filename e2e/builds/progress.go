@@ -9,24 +9,25 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeProgress(w *fixture) {
 	It("A builder's reports show how far it is, and nobody else's do", func(ctx SpecContext) {
-		w.createBuild(ctx, newBuild("once", "steps=3", w.lasting(6e9)))
-		running := w.build(ctx, "once", HaveField("Status.Progress", And(Not(BeNil()), HaveField("Stage", Not(BeEmpty())), HaveField("Percent", HaveValue(BeNumerically("<", 100))))))
+		w.CreateBuild(ctx, workspace.NewBuild("once", "steps=3", w.lasting(6e9)))
+		running := w.WaitForBuild(ctx, "once", HaveField("Status.Progress", And(Not(BeNil()), HaveField("Stage", Not(BeEmpty())), HaveField("Percent", HaveValue(BeNumerically("<", 100))))))
 		Expect(running.Status.Stages).NotTo(BeEmpty())
 
-		_, err := w.builds().Report(ctx, "once", &v1alpha1.BuildReport{Percent: new(int32(50))}, metav1.CreateOptions{})
+		_, err := w.Builds().Report(ctx, "once", &v1alpha1.BuildReport{Percent: new(int32(50))}, metav1.CreateOptions{})
 		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
-		done := w.succeeded(ctx, "once")
+		done := w.Succeeded(ctx, "once")
 		Expect(done.Status.Stages).To(HaveEach(HaveField("CompletionTime", Not(BeNil()))))
 	})
 
 	It("A report that makes no sense is refused", func(ctx SpecContext) {
-		w.createBuild(ctx, newBuild("once"))
-		w.succeeded(ctx, "once")
-		_, err := w.builds().Report(ctx, "once", &v1alpha1.BuildReport{Percent: new(int32(101))}, metav1.CreateOptions{})
+		w.CreateBuild(ctx, workspace.NewBuild("once"))
+		w.Succeeded(ctx, "once")
+		_, err := w.Builds().Report(ctx, "once", &v1alpha1.BuildReport{Percent: new(int32(101))}, metav1.CreateOptions{})
 		Expect(err).To(Or(beInvalid("percent"), MatchError(apierrors.IsForbidden, "IsForbidden")))
 	})
 }

@@ -12,11 +12,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeRequests(w *fixture) {
 	onRequest := func() *v1alpha1.Image {
-		image := newImage("web")
+		image := workspace.NewImage("web")
 		image.Spec.Triggers = &v1alpha1.Triggers{OnSpecChange: new(false)}
 		image.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(100))}
 		return image
@@ -24,30 +25,30 @@ func describeRequests(w *fixture) {
 
 	Describe("A request for a build", func() {
 		It("that is repeated is answered with the same build", func(ctx SpecContext) {
-			w.createImage(ctx, onRequest())
-			first := w.request(ctx, "web", "nightly")
-			Expect(w.request(ctx, "web", "nightly").UID).To(Equal(first.UID))
-			w.image(ctx, "web", built(1))
-			Expect(w.request(ctx, "web", "nightly").UID).To(Equal(first.UID))
+			w.CreateImage(ctx, onRequest())
+			first := w.Request(ctx, "web", "nightly")
+			Expect(w.Request(ctx, "web", "nightly").UID).To(Equal(first.UID))
+			w.waitForImage(ctx, "web", built(1))
+			Expect(w.Request(ctx, "web", "nightly").UID).To(Equal(first.UID))
 
-			Expect(w.request(ctx, "web", "another").Name).To(Equal("web-2"))
-			w.image(ctx, "web", built(2))
+			Expect(w.Request(ctx, "web", "another").Name).To(Equal("web-2"))
+			w.waitForImage(ctx, "web", built(2))
 			Expect(w.buildNames(ctx)).To(ConsistOf("web-1", "web-2"))
 		})
 
 		It("that is sent many times at once makes one build", func(ctx SpecContext) {
-			w.createImage(ctx, onRequest())
+			w.CreateImage(ctx, onRequest())
 			const times = 8
 			uids := make([]types.UID, times)
-			atOnce(times, func(i int) { uids[i] = w.request(ctx, "web", "nightly").UID })
+			atOnce(times, func(i int) { uids[i] = w.Request(ctx, "web", "nightly").UID })
 			Expect(uids).To(HaveEach(uids[0]))
-			w.image(ctx, "web", built(1))
+			w.waitForImage(ctx, "web", built(1))
 			Expect(w.buildNames(ctx)).To(ConsistOf("web-1"))
 		})
 
 		It("says who asked for it, and why", func(ctx SpecContext) {
-			w.createImage(ctx, onRequest())
-			build, err := w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{Message: "new kernel"}, metav1.CreateOptions{})
+			w.CreateImage(ctx, onRequest())
+			build, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{Message: "new kernel"}, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(build.Spec.Trigger).To(And(
 				HaveField("Reason", v1alpha1.TriggerManual), HaveField("Message", "new kernel"),
@@ -55,46 +56,46 @@ func describeRequests(w *fixture) {
 		})
 
 		It("whose build was deleted is not answered with another one", func(ctx SpecContext) {
-			w.createImage(ctx, onRequest())
-			w.request(ctx, "web", "nightly")
-			w.image(ctx, "web", built(1))
-			Expect(w.builds().Delete(ctx, "web-1", metav1.DeleteOptions{})).To(Succeed())
+			w.CreateImage(ctx, onRequest())
+			w.Request(ctx, "web", "nightly")
+			w.waitForImage(ctx, "web", built(1))
+			Expect(w.Builds().Delete(ctx, "web-1", metav1.DeleteOptions{})).To(Succeed())
 
-			_, err := w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: "nightly"}, metav1.CreateOptions{})
+			_, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: "nightly"}, metav1.CreateOptions{})
 			Expect(err).To(MatchError(ContainSubstring("was deleted")))
-			Expect(w.request(ctx, "web", "another").Name).To(Equal("web-2"))
+			Expect(w.Request(ctx, "web", "another").Name).To(Equal("web-2"))
 		})
 
 		It("that is one of many gets a number of its own, and they run in the order of their numbers", func(ctx SpecContext) {
-			w.createImage(ctx, onRequest())
+			w.CreateImage(ctx, onRequest())
 			// A number comes before its build: of two at once the second may be there first, and run. So let all wait for another.
-			before, err := w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{
+			before, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{
 				Parameters: []v1alpha1.Parameter{{Name: "duration", Value: "1h"}},
 			}, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			const times = 20
-			atOnce(times, func(i int) { w.request(ctx, "web", fmt.Sprintf("request-%d", i)) })
-			w.cancel(ctx, before.Name, "the others are there")
-			before = w.finished(ctx, before.Name)
+			atOnce(times, func(i int) { w.Request(ctx, "web", fmt.Sprintf("request-%d", i)) })
+			w.Cancel(ctx, before.Name, "the others are there")
+			before = w.Finished(ctx, before.Name)
 			for number := 2; number <= times+1; number++ {
-				build := w.succeeded(ctx, fmt.Sprintf("web-%d", number))
+				build := w.Succeeded(ctx, fmt.Sprintf("web-%d", number))
 				Expect(build.Spec.Number).To(HaveValue(Equal(int64(number))))
 				Expect(build.Status.StartTime.Time).NotTo(BeTemporally("<", before.Status.CompletionTime.Time))
 				before = build
 			}
-			w.image(ctx, "web", built(times+1))
+			w.waitForImage(ctx, "web", built(times+1))
 			Expect(w.buildNames(ctx)).To(HaveLen(times + 1))
 		})
 	})
 
 	Describe("A build that a person has named like the next one of an image", func() {
 		It("keeps its name, and the image's build gets the next number", func(ctx SpecContext) {
-			w.createBuild(ctx, newBuild("web-1"))
-			w.createImage(ctx, newImage("web"))
+			w.CreateBuild(ctx, workspace.NewBuild("web-1"))
+			w.CreateImage(ctx, workspace.NewImage("web"))
 
-			image := w.image(ctx, "web", built(2))
+			image := w.waitForImage(ctx, "web", built(2))
 			Expect(image.Status.LatestBuild.Name).To(Equal("web-2"))
-			Expect(w.succeeded(ctx, "web-1").Spec.ImageRef).To(BeNil())
+			Expect(w.Succeeded(ctx, "web-1").Spec.ImageRef).To(BeNil())
 			Expect(w.buildNames(ctx)).To(ConsistOf("web-1", "web-2"))
 		})
 	})

@@ -9,75 +9,76 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeReruns(w *fixture) {
 	It("A rerun makes the same out of what the old build was made from, whatever that says by now", func(ctx SpecContext) {
 		files := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "files"}, Data: map[string]string{"motd": "a"}}
-		_, err := w.kube.CoreV1().ConfigMaps(w.namespace).Create(ctx, files, metav1.CreateOptions{})
+		_, err := w.Kube.CoreV1().ConfigMaps(w.Namespace).Create(ctx, files, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		w.createImage(ctx, newImage("debian", "edition=a"))
-		image := basedOn(newImage("web", "edition=a"), "debian", "")
+		w.CreateImage(ctx, workspace.NewImage("debian", "edition=a"))
+		image := basedOn(workspace.NewImage("web", "edition=a"), "debian", "")
 		image.Spec.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "files"}}
-		w.createImage(ctx, image)
-		w.image(ctx, "web", built(1))
-		first := w.succeeded(ctx, "web-1")
+		w.CreateImage(ctx, image)
+		w.waitForImage(ctx, "web", built(1))
+		first := w.Succeeded(ctx, "web-1")
 
 		By("Everything changes")
-		w.changeImage(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Suspend = new(true) })
-		w.changeImage(ctx, "debian", setting("edition=b"))
-		w.image(ctx, "debian", built(2))
+		w.ChangeImage(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Suspend = new(true) })
+		w.ChangeImage(ctx, "debian", setting("edition=b"))
+		w.waitForImage(ctx, "debian", built(2))
 		files.Data["motd"] = "b"
-		_, err = w.kube.CoreV1().ConfigMaps(w.namespace).Update(ctx, files, metav1.UpdateOptions{})
+		_, err = w.Kube.CoreV1().ConfigMaps(w.Namespace).Update(ctx, files, metav1.UpdateOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		w.changeImage(ctx, "web", setting("edition=b"))
+		w.ChangeImage(ctx, "web", setting("edition=b"))
 
-		rerun, err := w.builds().Rerun(ctx, "web-1", &v1alpha1.RerunRequest{RequestID: "again", Message: "is it reproducible?"}, metav1.CreateOptions{})
+		rerun, err := w.Builds().Rerun(ctx, "web-1", &v1alpha1.RerunRequest{RequestID: "again", Message: "is it reproducible?"}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(rerun.Name).To(Equal("web-2"))
 		Expect(rerun.Spec.Trigger).To(And(HaveField("Reason", v1alpha1.TriggerRerun), HaveField("RerunOf", "web-1"), HaveField("RequestedBy", Not(BeEmpty()))))
-		second := w.succeeded(ctx, "web-2")
+		second := w.Succeeded(ctx, "web-2")
 		Expect(second.Spec.Inputs).To(Equal(first.Spec.Inputs))
 		Expect(second.Status.Resolved).To(Equal(first.Status.Resolved))
 		Expect(second.Status.Artifacts).To(Equal(first.Status.Artifacts))
 
 		By("Nothing is different")
 		difference := &v1alpha1.ImageBuildDiff{}
-		Expect(w.goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.namespace).Resource("imagebuilds").Name("web-2").
+		Expect(w.Goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.Namespace).Resource("imagebuilds").Name("web-2").
 			SubResource("diff").Param("with", "web-1").Do(ctx).Into(difference)).To(Succeed())
 		Expect(difference.Inputs).To(BeEmpty())
 		Expect(difference.Artifacts).To(BeEmpty())
 		Expect(difference.From.InputsDigest).To(Equal(difference.To.InputsDigest))
 
 		By("The same request is the same build, and says nothing of the image's own inputs")
-		again, err := w.builds().Rerun(ctx, "web-1", &v1alpha1.RerunRequest{RequestID: "again"}, metav1.CreateOptions{})
+		again, err := w.Builds().Rerun(ctx, "web-1", &v1alpha1.RerunRequest{RequestID: "again"}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(again.UID).To(Equal(second.UID))
-		w.image(ctx, "web", HaveField("Status.LastAttempted.Number", int64(1)), HaveField("Status.LatestBuild.Number", int64(2)))
-		w.changeImage(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Suspend = new(false) })
-		w.image(ctx, "web", built(3))
+		w.waitForImage(ctx, "web", HaveField("Status.LastAttempted.Number", int64(1)), HaveField("Status.LatestBuild.Number", int64(2)))
+		w.ChangeImage(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Suspend = new(false) })
+		w.waitForImage(ctx, "web", built(3))
 	})
 
 	It("A request may change parameters for one build, which says nothing of the image's own", func(ctx SpecContext) {
-		w.createImage(ctx, newImage("web", "edition=a"))
-		first := w.image(ctx, "web", built(1))
-		build, err := w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{
+		w.CreateImage(ctx, workspace.NewImage("web", "edition=a"))
+		first := w.waitForImage(ctx, "web", built(1))
+		build, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{
 			RequestID: "try", Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "b"}, {Name: "more", Value: "c"}},
 		}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(build.Spec.Inputs.Parameters).To(ContainElements(v1alpha1.Parameter{Name: "edition", Value: "b"}, v1alpha1.Parameter{Name: "more", Value: "c"}))
 		Expect(build.Spec.Trigger.Parameters).To(HaveLen(2))
-		Expect(w.succeeded(ctx, "web-2").Status.Artifacts).NotTo(Equal(first.Status.LatestSuccessful.Artifacts))
-		w.image(ctx, "web", HaveField("Status.BuildCounter", int64(2)), HaveField("Status.LastAttempted.Number", int64(1)), HaveField("Status.LatestBuild.Number", int64(2)))
+		Expect(w.Succeeded(ctx, "web-2").Status.Artifacts).NotTo(Equal(first.Status.LatestSuccessful.Artifacts))
+		w.waitForImage(ctx, "web", HaveField("Status.BuildCounter", int64(2)), HaveField("Status.LastAttempted.Number", int64(1)), HaveField("Status.LatestBuild.Number", int64(2)))
 
-		_, err = w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{{Name: "b c"}}}, metav1.CreateOptions{})
+		_, err = w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{{Name: "b c"}}}, metav1.CreateOptions{})
 		Expect(err).To(beInvalid("parameters[0].name"))
 	})
 
 	It("A build without an image is not rerun, but created again", func(ctx SpecContext) {
-		w.createBuild(ctx, newBuild("once"))
-		w.succeeded(ctx, "once")
-		_, err := w.builds().Rerun(ctx, "once", &v1alpha1.RerunRequest{}, metav1.CreateOptions{})
+		w.CreateBuild(ctx, workspace.NewBuild("once"))
+		w.Succeeded(ctx, "once")
+		_, err := w.Builds().Rerun(ctx, "once", &v1alpha1.RerunRequest{}, metav1.CreateOptions{})
 		Expect(err).To(MatchError(ContainSubstring("create it again")))
 	})
 }

@@ -5,18 +5,20 @@ package builds
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeResults(w *fixture) {
 	DescribeTable("A builder that ends badly", func(ctx SpecContext, reason string, exitCode int, message string, parameters ...string) {
-		w.createBuild(ctx, newBuild("bad", parameters...))
-		build := w.build(ctx, "bad", failedWith(reason))
+		w.CreateBuild(ctx, workspace.NewBuild("bad", parameters...))
+		build := w.WaitForBuild(ctx, "bad", failedWith(reason))
 		Expect(build.Status.Artifacts).To(BeEmpty())
 		Expect(build.Status.Failure.ExitCode).To(HaveValue(BeEquivalentTo(exitCode)))
 		Expect(build.Status.Failure.Message).To(ContainSubstring(message))
 		Expect(build.Status.Failure.LogTail).To(ContainSubstring("step 1/1"))
 		Expect(outcomes(build)).To(Equal([]string{"Failed " + reason}))
-		Expect(w.log(ctx, "bad", nil)).To(ContainSubstring("step 1/1"))
+		Expect(w.Log(ctx, "bad", nil)).To(ContainSubstring("step 1/1"))
 	},
 		Entry("saying why", "User/BuilderFailed", 3, "NoSuchPackage", "failAt=1", "exitCode=3", "failReason=NoSuchPackage"),
 		Entry("saying nothing", "User/BuilderFailed", 3, "left no result", "result=none", "exitCode=3"),
@@ -30,10 +32,10 @@ func describeResults(w *fixture) {
 	)
 
 	It("A builder that is killed by the system has failed, and the server has not", func(ctx SpecContext) {
-		w.createBuild(ctx, newBuild("bad", "crash=segv"))
-		build := w.build(ctx, "bad", failedWith("User/BuilderFailed"))
+		w.CreateBuild(ctx, workspace.NewBuild("bad", "crash=segv"))
+		build := w.WaitForBuild(ctx, "bad", failedWith("User/BuilderFailed"))
 		Expect(build.Status.Failure.ExitCode).To(HaveValue(BeNumerically(">", 0)))
-		w.createBuild(ctx, newBuild("good"))
-		w.succeeded(ctx, "good")
+		w.CreateBuild(ctx, workspace.NewBuild("good"))
+		w.Succeeded(ctx, "good")
 	})
 }

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 const tempFail = "Failed Infrastructure/BuilderTempFail"
@@ -16,8 +17,8 @@ const tempFail = "Failed Infrastructure/BuilderTempFail"
 func describeRetries(w *fixture) {
 	Describe("An attempt that fails", func() {
 		DescribeTable("in a way that may pass is followed by another", func(ctx SpecContext, parameters ...string) {
-			w.createBuild(ctx, newBuild("once", append(parameters, "failAttempts=1")...))
-			build := w.succeeded(ctx, "once")
+			w.CreateBuild(ctx, workspace.NewBuild("once", append(parameters, "failAttempts=1")...))
+			build := w.Succeeded(ctx, "once")
 			Expect(outcomes(build)).To(Equal([]string{tempFail, "Succeeded"}))
 			Expect(build.Status.CurrentAttempt).To(Equal(int32(2)))
 			Expect(build.Status.Failure).To(BeNil())
@@ -26,7 +27,7 @@ func describeRetries(w *fixture) {
 			Expect(failed.JobName).NotTo(Equal(next.JobName))
 			Expect(failed.PodUID).NotTo(Equal(next.PodUID))
 			Expect(next.StartTime.Time).NotTo(BeTemporally("<", failed.CompletionTime.Time))
-			w.events(ctx, "ImageBuild", "once", ConsistOf(HavePrefix("Warning Retrying attempt 1 ended with BuilderTempFail"), HavePrefix("Normal Succeeded")))
+			w.waitForEvents(ctx, "ImageBuild", "once", ConsistOf(HavePrefix("Warning Retrying attempt 1 ended with BuilderTempFail"), HavePrefix("Normal Succeeded")))
 		},
 			Entry("by its result", "retryable=true"),
 			Entry("by its exit code", "exitCode=75"),
@@ -34,36 +35,36 @@ func describeRetries(w *fixture) {
 		)
 
 		It("is followed by no more than the limit", func(ctx SpecContext) {
-			build := newBuild("once", "failAttempts=9", "retryable=true")
+			build := workspace.NewBuild("once", "failAttempts=9", "retryable=true")
 			build.Spec.Retry.Limit = new(int32(1))
-			w.createBuild(ctx, build)
-			failed := w.build(ctx, "once", failedWith("Infrastructure/BuilderTempFail"))
+			w.CreateBuild(ctx, build)
+			failed := w.WaitForBuild(ctx, "once", failedWith("Infrastructure/BuilderTempFail"))
 			Expect(outcomes(failed)).To(Equal([]string{tempFail, tempFail}))
 			Expect(failed.Status.Failure.LogTail).To(ContainSubstring("attempt 2"))
 		})
 
 		It("is followed by none where the policy does not name its class", func(ctx SpecContext) {
-			build := newBuild("once", "failAttempts=1", "retryable=true")
+			build := workspace.NewBuild("once", "failAttempts=1", "retryable=true")
 			build.Spec.Retry.On = []v1alpha1.FailureClass{v1alpha1.FailureRegistry}
-			w.createBuild(ctx, build)
-			failed := w.build(ctx, "once", failedWith("Infrastructure/BuilderTempFail"))
+			w.CreateBuild(ctx, build)
+			failed := w.WaitForBuild(ctx, "once", failedWith("Infrastructure/BuilderTempFail"))
 			Expect(outcomes(failed)).To(Equal([]string{tempFail}))
 		})
 
 		It("for good is followed by another where the policy names its class", func(ctx SpecContext) {
-			build := newBuild("once", "failAttempts=1")
+			build := workspace.NewBuild("once", "failAttempts=1")
 			build.Spec.Retry.On = []v1alpha1.FailureClass{v1alpha1.FailureUser}
-			w.createBuild(ctx, build)
-			Expect(outcomes(w.succeeded(ctx, "once"))).To(Equal([]string{"Failed User/BuilderFailed", "Succeeded"}))
+			w.CreateBuild(ctx, build)
+			Expect(outcomes(w.Succeeded(ctx, "once"))).To(Equal([]string{"Failed User/BuilderFailed", "Succeeded"}))
 		})
 
 		It("is followed by another only after the backoff", func(ctx SpecContext) {
-			build := newBuild("once", "failAttempts=1", "retryable=true")
+			build := workspace.NewBuild("once", "failAttempts=1", "retryable=true")
 			build.Spec.Retry.Backoff.Initial = duration(time.Second)
-			w.createBuild(ctx, build)
-			w.build(ctx, "once", And(inPhase(v1alpha1.BuildRetrying), conditions("PodReady=False/BackingOff"),
+			w.CreateBuild(ctx, build)
+			w.WaitForBuild(ctx, "once", And(inPhase(v1alpha1.BuildRetrying), conditions("PodReady=False/BackingOff"),
 				saying(v1alpha1.BuildPodReady, ContainSubstring("BuilderTempFail"))))
-			attempts := w.succeeded(ctx, "once").Status.Attempts
+			attempts := w.Succeeded(ctx, "once").Status.Attempts
 			Expect(attempts[1].StartTime.Time).NotTo(BeTemporally("<", attempts[0].CompletionTime.Add(time.Second)))
 		})
 	})

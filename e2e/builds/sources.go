@@ -12,54 +12,55 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeSources(w *fixture) {
 	fromConfigMap := func() *v1alpha1.Image {
-		image := newImage("site")
+		image := workspace.NewImage("site")
 		image.Spec.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "site-files"}}
 		return image
 	}
 	create := func(ctx context.Context, configMap *corev1.ConfigMap) {
 		GinkgoHelper()
 		configMap.Name = "site-files"
-		_, err := w.kube.CoreV1().ConfigMaps(w.namespace).Create(ctx, configMap, metav1.CreateOptions{})
+		_, err := w.Kube.CoreV1().ConfigMaps(w.Namespace).Create(ctx, configMap, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 	}
 	change := func(ctx context.Context, change func(*corev1.ConfigMap)) {
 		GinkgoHelper()
-		configMap, err := w.kube.CoreV1().ConfigMaps(w.namespace).Get(ctx, "site-files", metav1.GetOptions{})
+		configMap, err := w.Kube.CoreV1().ConfigMaps(w.Namespace).Get(ctx, "site-files", metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		change(configMap)
-		_, err = w.kube.CoreV1().ConfigMaps(w.namespace).Update(ctx, configMap, metav1.UpdateOptions{})
+		_, err = w.Kube.CoreV1().ConfigMaps(w.Namespace).Update(ctx, configMap, metav1.UpdateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 	}
 
 	Describe("An image made from a ConfigMap", func() {
 		It("waits for it, and is built once it is there", func(ctx SpecContext) {
-			w.createImage(ctx, fromConfigMap())
-			w.image(ctx, "site",
+			w.CreateImage(ctx, fromConfigMap())
+			w.waitForImage(ctx, "site",
 				conditions("InputsResolved=False/SourceNotFound", "Stalled=False/Progressing", "UpToDate=Unknown/InputsNotResolved", "Building=False/Idle"),
 				saying(v1alpha1.ImageInputsResolved, ContainSubstring(`"site-files"`)))
 
 			create(ctx, &corev1.ConfigMap{Data: map[string]string{"motd": "hello"}})
-			w.image(ctx, "site", built(1), conditions("InputsResolved=True/Resolved"))
-			Expect(w.succeeded(ctx, "site-1").Status.Resolved.Files).To(Equal(map[string]string{"motd": "hello"}))
+			w.waitForImage(ctx, "site", built(1), conditions("InputsResolved=True/Resolved"))
+			Expect(w.Succeeded(ctx, "site-1").Status.Resolved.Files).To(Equal(map[string]string{"motd": "hello"}))
 			Expect(w.buildNames(ctx)).To(ConsistOf("site-1"))
 		})
 
 		It("is built again when its content changes, and keeps what each build was made from", func(ctx SpecContext) {
 			create(ctx, &corev1.ConfigMap{Data: map[string]string{"motd": "hello"}})
-			w.createImage(ctx, fromConfigMap())
-			first := w.image(ctx, "site", built(1))
+			w.CreateImage(ctx, fromConfigMap())
+			first := w.waitForImage(ctx, "site", built(1))
 
 			change(ctx, func(configMap *corev1.ConfigMap) { configMap.Labels = map[string]string{"team": "platform"} })
 			change(ctx, func(configMap *corev1.ConfigMap) { configMap.Data["motd"] = "good morning" })
-			second := w.image(ctx, "site", built(2))
+			second := w.waitForImage(ctx, "site", built(2))
 
 			Expect(second.Status.LatestSuccessful.Artifacts[0].Digest).NotTo(Equal(first.Status.LatestSuccessful.Artifacts[0].Digest))
-			Expect(w.succeeded(ctx, "site-1").Status.Resolved.Files).To(Equal(map[string]string{"motd": "hello"}))
-			build := w.succeeded(ctx, "site-2")
+			Expect(w.Succeeded(ctx, "site-1").Status.Resolved.Files).To(Equal(map[string]string{"motd": "hello"}))
+			build := w.Succeeded(ctx, "site-2")
 			Expect(build.Status.Resolved.Files).To(Equal(map[string]string{"motd": "good morning"}))
 			Expect(build.Spec.Trigger.Changes).To(ConsistOf(And(
 				HaveField("Path", "files[motd]"), HaveField("From", ContainSubstring("5 bytes")), HaveField("To", ContainSubstring("12 bytes")))))
@@ -67,27 +68,27 @@ func describeSources(w *fixture) {
 
 		It("keeps what it has when the ConfigMap goes, and says so", func(ctx SpecContext) {
 			create(ctx, &corev1.ConfigMap{Data: map[string]string{"motd": "hello"}})
-			w.createImage(ctx, fromConfigMap())
-			w.image(ctx, "site", built(1))
+			w.CreateImage(ctx, fromConfigMap())
+			w.waitForImage(ctx, "site", built(1))
 
-			Expect(w.kube.CoreV1().ConfigMaps(w.namespace).Delete(ctx, "site-files", metav1.DeleteOptions{})).To(Succeed())
-			w.image(ctx, "site", conditions("InputsResolved=False/SourceNotFound", "Ready=True/BuildSucceeded", "UpToDate=Unknown/InputsNotResolved", "Stalled=False/Progressing"))
+			Expect(w.Kube.CoreV1().ConfigMaps(w.Namespace).Delete(ctx, "site-files", metav1.DeleteOptions{})).To(Succeed())
+			w.waitForImage(ctx, "site", conditions("InputsResolved=False/SourceNotFound", "Ready=True/BuildSucceeded", "UpToDate=Unknown/InputsNotResolved", "Stalled=False/Progressing"))
 
 			create(ctx, &corev1.ConfigMap{Data: map[string]string{"motd": "hello"}})
-			w.image(ctx, "site", built(1))
+			w.waitForImage(ctx, "site", built(1))
 		})
 
 		DescribeTable("that cannot be used is stalled until somebody changes it", func(ctx SpecContext, reason, message string, configMap *corev1.ConfigMap) {
 			create(ctx, configMap.DeepCopy())
-			w.createImage(ctx, fromConfigMap())
-			w.image(ctx, "site",
+			w.CreateImage(ctx, fromConfigMap())
+			w.waitForImage(ctx, "site",
 				conditions("InputsResolved=False/"+reason, "Stalled=True/"+reason),
 				saying(v1alpha1.ImageInputsResolved, And(ContainSubstring("site-files"), ContainSubstring(message))))
 
 			change(ctx, func(configMap *corev1.ConfigMap) {
 				configMap.BinaryData, configMap.Data = nil, map[string]string{"motd": "hello"}
 			})
-			w.image(ctx, "site", built(1))
+			w.waitForImage(ctx, "site", built(1))
 		},
 			Entry("because it is too large", "SourceTooLarge", "65536", &corev1.ConfigMap{Data: map[string]string{"motd": strings.Repeat("x", 70<<10)}}),
 			Entry("because it is not text", "SourceNotFound", "binaryData", &corev1.ConfigMap{BinaryData: map[string][]byte{"motd": {0xff}}}),
@@ -96,34 +97,34 @@ func describeSources(w *fixture) {
 
 	Describe("An image with files of its own", func() {
 		It("is built again when one of them changes", func(ctx SpecContext) {
-			image := newImage("site")
+			image := workspace.NewImage("site")
 			image.Spec.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"etc/motd": "hello"}}}
-			w.createImage(ctx, image)
-			w.image(ctx, "site", built(1))
-			Expect(w.log(ctx, "site-1", nil)).To(ContainSubstring("1 files"))
+			w.CreateImage(ctx, image)
+			w.waitForImage(ctx, "site", built(1))
+			Expect(w.Log(ctx, "site-1", nil)).To(ContainSubstring("1 files"))
 
-			w.changeImage(ctx, "site", func(image *v1alpha1.Image) { image.Spec.Source.Inline.Files["etc/motd"] = "good morning" })
-			w.image(ctx, "site", built(2))
-			Expect(w.succeeded(ctx, "site-2").Spec.Trigger.Changes).To(ConsistOf(HaveField("Path", "files[etc/motd]")))
+			w.ChangeImage(ctx, "site", func(image *v1alpha1.Image) { image.Spec.Source.Inline.Files["etc/motd"] = "good morning" })
+			w.waitForImage(ctx, "site", built(2))
+			Expect(w.Succeeded(ctx, "site-2").Spec.Trigger.Changes).To(ConsistOf(HaveField("Path", "files[etc/motd]")))
 		})
 	})
 
 	Describe("A build without an image, made from a ConfigMap", func() {
 		It("fails where there is none", func(ctx SpecContext) {
-			build := newBuild("once")
+			build := workspace.NewBuild("once")
 			build.Spec.Inputs.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "site-files"}}
-			w.createBuild(ctx, build)
-			failed := w.build(ctx, "once", failedWith("Config/SourceNotFound"))
+			w.CreateBuild(ctx, build)
+			failed := w.WaitForBuild(ctx, "once", failedWith("Config/SourceNotFound"))
 			Expect(failed.Status.Failure.Message).To(ContainSubstring(`"site-files"`))
 			Expect(failed.Status.Attempts).To(BeEmpty())
 		})
 
 		It("gets its content", func(ctx SpecContext) {
 			create(ctx, &corev1.ConfigMap{Data: map[string]string{"motd": "hello"}})
-			build := newBuild("once")
+			build := workspace.NewBuild("once")
 			build.Spec.Inputs.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "site-files"}}
-			w.createBuild(ctx, build)
-			Expect(w.succeeded(ctx, "once").Status.Resolved.Files).To(Equal(map[string]string{"motd": "hello"}))
+			w.CreateBuild(ctx, build)
+			Expect(w.Succeeded(ctx, "once").Status.Resolved.Files).To(Equal(map[string]string{"motd": "hello"}))
 		})
 	})
 }

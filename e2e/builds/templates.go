@@ -10,14 +10,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeTemplates(w *fixture) {
 	Describe("The template of a build", func() {
 		It("is what its pod is like", func(ctx SpecContext) {
-			_, err := w.kube.CoreV1().ServiceAccounts(w.namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "builder"}}, metav1.CreateOptions{})
+			_, err := w.Kube.CoreV1().ServiceAccounts(w.Namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "builder"}}, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
-			_, err = w.kube.CoreV1().Secrets(w.namespace).Create(ctx, &corev1.Secret{
+			_, err = w.Kube.CoreV1().Secrets(w.Namespace).Create(ctx, &corev1.Secret{
 				ObjectMeta: metav1.ObjectMeta{Name: "mirror"}, StringData: map[string]string{"token": "s3cret"},
 			}, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
@@ -43,11 +44,11 @@ func describeTemplates(w *fixture) {
 					}}},
 				},
 			}
-			image := newImage("web")
+			image := workspace.NewImage("web")
 			image.Spec.Template = template
-			w.createImage(ctx, image)
-			w.image(ctx, "web", built(1))
-			build := w.succeeded(ctx, "web-1")
+			w.CreateImage(ctx, image)
+			w.waitForImage(ctx, "web", built(1))
+			build := w.Succeeded(ctx, "web-1")
 			Expect(build.Spec.Inputs.Template).To(Equal(image.Spec.Template))
 
 			pod := w.pod(ctx, build).Spec
@@ -64,13 +65,13 @@ func describeTemplates(w *fixture) {
 
 		DescribeTable("that the cluster forbids fails the build with what the cluster says",
 			func(ctx SpecContext, template *v1alpha1.BuildTemplate, message string) {
-				build := newBuild("once")
+				build := workspace.NewBuild("once")
 				build.Spec.Inputs.Template = template
-				w.createBuild(ctx, build)
-				failed := w.build(ctx, "once", failedWith("Config/PodForbidden"))
+				w.CreateBuild(ctx, build)
+				failed := w.WaitForBuild(ctx, "once", failedWith("Config/PodForbidden"))
 				Expect(failed.Status.Failure.Message).To(ContainSubstring(message))
 				Expect(outcomes(failed)).To(Equal([]string{"Failed Config/PodForbidden"}))
-				w.eventually(ctx, w.buildsWithPods).Should(BeEmpty())
+				w.Eventually(ctx, w.buildsWithPods).Should(BeEmpty())
 				w.hasNoLog(ctx, "once", "no log")
 			},
 			Entry("a service account that there is not", &v1alpha1.BuildTemplate{ServiceAccountName: "nobody"}, `serviceaccount "nobody" not found`),
@@ -79,23 +80,23 @@ func describeTemplates(w *fixture) {
 		)
 
 		It("limits its memory: a builder that wants more has failed", func(ctx SpecContext) {
-			build := newBuild("once", "crash=oom")
+			build := workspace.NewBuild("once", "crash=oom")
 			build.Spec.Inputs.Template = &v1alpha1.BuildTemplate{Resources: &corev1.ResourceRequirements{
 				Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")},
 			}}
-			w.createBuild(ctx, build)
-			failed := w.build(ctx, "once", failedWith("User/OOMKilled"))
+			w.CreateBuild(ctx, build)
+			failed := w.WaitForBuild(ctx, "once", failedWith("User/OOMKilled"))
 			Expect(failed.Status.Failure.ExitCode).To(HaveValue(BeEquivalentTo(137)))
-			Expect(w.log(ctx, "once", nil)).To(ContainSubstring("step 1/1"))
+			Expect(w.Log(ctx, "once", nil)).To(ContainSubstring("step 1/1"))
 		})
 
 		It("is one of its inputs: an image is built again when it changes", func(ctx SpecContext) {
-			w.createImage(ctx, newImage("web"))
-			w.image(ctx, "web", built(1))
-			w.changeImage(ctx, "web", func(image *v1alpha1.Image) {
+			w.CreateImage(ctx, workspace.NewImage("web"))
+			w.waitForImage(ctx, "web", built(1))
+			w.ChangeImage(ctx, "web", func(image *v1alpha1.Image) {
 				image.Spec.Template = &v1alpha1.BuildTemplate{NodeSelector: map[string]string{corev1.LabelOSStable: "linux"}}
 			})
-			w.image(ctx, "web", built(2))
+			w.waitForImage(ctx, "web", built(2))
 		})
 	})
 }

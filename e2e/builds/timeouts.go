@@ -10,19 +10,20 @@ import (
 	. "github.com/onsi/gomega"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeTimeouts(w *fixture) {
 	It("A build that runs too long is told to end, and its log stays", func(ctx SpecContext) {
 		run := w.environment.BuilderStart + time.Second
-		build := newBuild("once", longer)
+		build := workspace.NewBuild("once", longer)
 		build.Spec.Timeouts = &v1alpha1.BuildTimeouts{Run: duration(run)}
-		w.createBuild(ctx, build)
-		failed := w.build(ctx, "once", failedWith("Timeout/RunTimeout"))
+		w.CreateBuild(ctx, build)
+		failed := w.WaitForBuild(ctx, "once", failedWith("Timeout/RunTimeout"))
 		Expect(outcomes(failed)).To(Equal([]string{"Failed Timeout/RunTimeout"}))
 		Expect(failed.Status.Failure.Message).To(ContainSubstring(run.String()))
 		Expect(failed.Status.Failure.LogTail).To(ContainSubstring("step 1/1"))
-		Expect(w.log(ctx, "once", nil)).To(And(ContainSubstring("step 1/1"), ContainSubstring("told to end")))
+		Expect(w.Log(ctx, "once", nil)).To(And(ContainSubstring("step 1/1"), ContainSubstring("told to end")))
 	})
 }
 
@@ -31,31 +32,31 @@ func describeBusyWorkers(w *fixture) {
 		names := make([]string, w.environment.Workers)
 		for i := range names {
 			names[i] = fmt.Sprintf("busy-%d", i)
-			w.createBuild(ctx, newBuild(names[i], longer))
+			w.CreateBuild(ctx, workspace.NewBuild(names[i], longer))
 		}
 		for _, name := range names {
-			w.build(ctx, name, inPhase(v1alpha1.BuildRunning))
+			w.WaitForBuild(ctx, name, inPhase(v1alpha1.BuildRunning))
 		}
 
 		By("One that must start soon fails, and never had a log")
-		late := newBuild("late")
+		late := workspace.NewBuild("late")
 		late.Spec.Timeouts = &v1alpha1.BuildTimeouts{Start: duration(time.Second)}
-		w.createBuild(ctx, late)
-		w.createBuild(ctx, newBuild("patient"))
-		w.createBuild(ctx, newBuild("unwanted"))
-		failed := w.build(ctx, "late", failedWith("Timeout/StartTimeout"))
+		w.CreateBuild(ctx, late)
+		w.CreateBuild(ctx, workspace.NewBuild("patient"))
+		w.CreateBuild(ctx, workspace.NewBuild("unwanted"))
+		failed := w.WaitForBuild(ctx, "late", failedWith("Timeout/StartTimeout"))
 		Expect(failed.Status.Failure.Message).To(ContainSubstring("1s"))
-		w.eventually(ctx, w.buildsWithPods).ShouldNot(ContainElement("late"))
+		w.Eventually(ctx, w.buildsWithPods).ShouldNot(ContainElement("late"))
 		w.hasNoLog(ctx, "late", "no log")
 
 		By("One that is cancelled ends at once")
-		w.build(ctx, "unwanted", And(inPhase(v1alpha1.BuildStarting), conditions("Admitted=True/Admitted", "PodReady=False/Unschedulable")))
-		w.cancel(ctx, "unwanted", "")
-		Expect(outcomes(w.build(ctx, "unwanted", inPhase(v1alpha1.BuildCancelled)))).To(Equal([]string{"Cancelled"}))
+		w.WaitForBuild(ctx, "unwanted", And(inPhase(v1alpha1.BuildStarting), conditions("Admitted=True/Admitted", "PodReady=False/Unschedulable")))
+		w.Cancel(ctx, "unwanted", "")
+		Expect(outcomes(w.WaitForBuild(ctx, "unwanted", inPhase(v1alpha1.BuildCancelled)))).To(Equal([]string{"Cancelled"}))
 
 		By("The others run when it is their turn")
-		w.build(ctx, "patient", inPhase(v1alpha1.BuildStarting))
-		w.cancel(ctx, names[0], "")
-		w.succeeded(ctx, "patient")
+		w.WaitForBuild(ctx, "patient", inPhase(v1alpha1.BuildStarting))
+		w.Cancel(ctx, names[0], "")
+		w.Succeeded(ctx, "patient")
 	})
 }
