@@ -115,7 +115,7 @@ func describeDiscovery(w *fixture) {
 		})
 
 		It("that is aggregated is sent once", func(ctx SpecContext) {
-			w.eventually(ctx, func() int { // other groups may still come
+			w.Eventually(ctx, func() int { // other groups may still come
 				first := w.get(ctx, "/apis", asAggregated)
 				Expect(first.header.Get("Etag")).NotTo(BeEmpty())
 				return w.get(ctx, "/apis", asAggregated, "If-None-Match: "+first.header.Get("Etag")).code
@@ -123,7 +123,7 @@ func describeDiscovery(w *fixture) {
 		})
 
 		DescribeTable("is what client-go finds", func(legacy bool) {
-			client, err := discovery.NewDiscoveryClientForConfig(w.config)
+			client, err := discovery.NewDiscoveryClientForConfig(w.Config)
 			Expect(err).NotTo(HaveOccurred())
 			var found discovery.DiscoveryInterface = client
 			if legacy {
@@ -146,7 +146,7 @@ func describeDiscovery(w *fixture) {
 		)
 
 		It("of another version, resource or group is a 404", func(ctx SpecContext) {
-			for _, path := range []string{"/apis/images.goldsmith.dev/v7", "/apis/colours.goldsmith.dev", root + "/namespaces/" + w.namespace + "/colours"} {
+			for _, path := range []string{"/apis/images.goldsmith.dev/v7", "/apis/colours.goldsmith.dev", root + "/namespaces/" + w.Namespace + "/colours"} {
 				Expect(w.get(ctx, path).code).To(Equal(404), path)
 			}
 		})

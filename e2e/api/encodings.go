@@ -44,7 +44,7 @@ func describeEncodings(w *fixture) {
 			Expect(created.code).To(Equal(http.StatusCreated), "%s", created.body)
 			Expect(created.mediaType()).To(Equal("application/yaml"))
 			inYAML, inJSON := v1alpha1.Image{}, v1alpha1.Image{}
-			w.eventually(ctx, func(g Gomega) { // a status may be written in between
+			w.Eventually(ctx, func(g Gomega) { // a status may be written in between
 				inYAML, inJSON = v1alpha1.Image{}, v1alpha1.Image{}
 				g.Expect(yaml.UnmarshalStrict(w.get(ctx, w.at("images/web"), "Accept: application/yaml").body, &inYAML)).To(Succeed())
 				w.get(ctx, w.at("images/web")).into(&inJSON)

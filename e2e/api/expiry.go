@@ -38,14 +38,14 @@ func describeExpiry(w *fixture) {
 		written := 0
 		write := func() { // without changes there is nothing to forget
 			written++
-			w.change(ctx, "a", labelled("written", fmt.Sprint(written)))
+			w.ChangeImage(ctx, "a", labelled("written", fmt.Sprint(written)))
 		}
 
 		By("the next page")
 		var err error
-		w.eventually(ctx, func() error {
+		w.Eventually(ctx, func() error {
 			write()
-			_, err = w.images().List(ctx, metav1.ListOptions{Continue: page.Continue, Limit: 1})
+			_, err = w.Images().List(ctx, metav1.ListOptions{Continue: page.Continue, Limit: 1})
 			return err
 		}).Should(Satisfy(expired))
 		inconsistent := err.(apierrors.APIStatus).Status().Continue // of this answer: another server may not have forgotten yet
@@ -56,7 +56,7 @@ func describeExpiry(w *fixture) {
 		Expect(next.ResourceVersion).To(And(newer(old), Not(Equal(old))))
 		w.retryExpired(ctx, func() error { // from here on it is of one moment again
 			next := w.list(ctx, metav1.ListOptions{Continue: inconsistent, Limit: 1})
-			last, err := w.images().List(ctx, metav1.ListOptions{Continue: next.Continue})
+			last, err := w.Images().List(ctx, metav1.ListOptions{Continue: next.Continue})
 			if err == nil {
 				Expect(names(last)).To(Equal([]string{"d"}))
 				Expect(last.ResourceVersion).To(Equal(next.ResourceVersion))
@@ -66,7 +66,7 @@ func describeExpiry(w *fixture) {
 
 		By("a list of exactly that version")
 		for _, query := range []string{"?resourceVersionMatch=Exact", "?limit=1", "?limit=1&resourceVersionMatch=Exact"} {
-			w.eventually(ctx, func() metav1.Status {
+			w.Eventually(ctx, func() metav1.Status {
 				gone := w.get(ctx, w.at("images"+query+"&resourceVersion="+old))
 				if gone.code == http.StatusOK {
 					return metav1.Status{}
@@ -81,11 +81,11 @@ func describeExpiry(w *fixture) {
 		Expect(w.get(ctx, w.at("images/d?resourceVersion="+url.QueryEscape(old))).code).To(Equal(http.StatusOK))
 
 		By("watches that were running")
-		w.change(ctx, "d", labelled(step, "2"))
+		w.ChangeImage(ctx, "d", labelled(step, "2"))
 		running.steps = map[string]string{"a": "1", "b": "1", "c": "1"}
 		running.expects(ctx, "DELETED c 1", "ADDED d 1", "MODIFIED d 2")
 		for _, informed := range []*informed{listing, watching} {
-			w.eventually(ctx, informed.steps).Should(Equal(map[string]string{"a": "1", "b": "1", "d": "2"}))
+			w.Eventually(ctx, informed.steps).Should(Equal(map[string]string{"a": "1", "b": "1", "d": "2"}))
 		}
 
 		By("a watch from that version: it is refused, or everything comes")
@@ -101,7 +101,7 @@ func describeExpiry(w *fixture) {
 // allOrExpired watches from an old version. The watch cache may remember what the storage has forgotten.
 func (w *fixture) allOrExpired(ctx context.Context, version string) {
 	GinkgoHelper()
-	watching, err := w.images().Watch(ctx, metav1.ListOptions{ResourceVersion: version})
+	watching, err := w.Images().Watch(ctx, metav1.ListOptions{ResourceVersion: version})
 	if err != nil {
 		Expect(err).To(Satisfy(expired))
 		return

@@ -31,13 +31,13 @@ type informed struct {
 func (w *fixture) inform(ctx context.Context, watchList bool) *informed {
 	GinkgoHelper()
 	informed := &informed{}
-	config := rest.CopyConfig(w.config)
+	config := rest.CopyConfig(w.Config)
 	config.Wrap(func(transport http.RoundTripper) http.RoundTripper {
 		return counting{transport, &informed.watchLists}
 	})
 	goldsmith, err := versioned.NewForConfig(config)
 	Expect(err).NotTo(HaveOccurred())
-	images := goldsmith.ImagesV1alpha1().Images(w.namespace)
+	images := goldsmith.ImagesV1alpha1().Images(w.Namespace)
 	requests := semantics{&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			return images.List(ctx, options)
@@ -59,7 +59,7 @@ func (w *fixture) inform(ctx context.Context, watchList bool) *informed {
 		Eventually(ctx, done).WithTimeout(w.environment.Patience).Should(BeClosed())
 	})
 	informed.store = informer.GetStore()
-	w.eventually(ctx, informer.HasSynced).Should(BeTrue())
+	w.Eventually(ctx, informer.HasSynced).Should(BeTrue())
 	Expect(informed.watchLists.Load() > 0).To(Equal(watchList))
 	return informed
 }

@@ -121,13 +121,13 @@ func describeKubectlChanges(w *fixture) {
 			ignored := s.Try(ctx, unknown, append(dry, "--validate=ignore")...)
 			Expect(ignored.Complaints).To(BeEmpty())
 			Expect(ignored.Out).To(Equal("image.images.goldsmith.dev/web created (server dry run)\n"))
-			Expect(w.images().List(ctx, metav1.ListOptions{})).To(HaveField("Items", BeEmpty()))
+			Expect(w.Images().List(ctx, metav1.ListOptions{})).To(HaveField("Items", BeEmpty()))
 		})
 	})
 
 	It("kubectl diff shows a server-side apply before it is done", func(ctx SpecContext) {
 		s.Run(ctx, plainImage("web"), "apply", "--server-side", "-f", "-")
-		w.eventually(ctx, func() terminal.Result { // a first status that is written meanwhile would be a difference
+		w.Eventually(ctx, func() terminal.Result { // a first status that is written meanwhile would be a difference
 			return s.Try(ctx, plainImage("web"), "diff", "--server-side", "-f", "-")
 		}).Should(HaveField("Code", 0))
 		differs := s.Try(ctx, strings.Replace(plainImage("web"), "bookworm", "trixie", 1)+plainImage("new"), "diff", "--server-side", "-f", "-")

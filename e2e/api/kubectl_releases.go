@@ -118,7 +118,7 @@ func describeKubectlReleases(w *fixture) {
 			Expect(kubectl.Run(ctx, "", "get", "images", "--selector=colour=gold", "--field-selector=spec.suspend=true", "--no-headers")).To(MatchRegexp(`^web [^\n]*\n$`))
 			Expect(kubectl.Run(ctx, "", "get", "image/web", "--output=yaml")).To(ContainSubstring("kind: Image\n"))
 			Expect(kubectl.Run(ctx, "", "get", "image/web", "--subresource=status", "--output=jsonpath={.spec.builder.name}")).To(Equal("mock"))
-			Expect(kubectl.Try(ctx, "", "get", "imagebuilds").Complaints).To(ContainSubstring("No resources found in " + w.namespace))
+			Expect(kubectl.Try(ctx, "", "get", "imagebuilds").Complaints).To(ContainSubstring("No resources found in " + w.Namespace))
 			Expect(kubectl.Fail(ctx, "", "get", "image/none")).To(ContainSubstring(`images.images.goldsmith.dev "none" not found`))
 		})
 
@@ -133,7 +133,7 @@ func describeKubectlReleases(w *fixture) {
 			with := func(args ...string) []string { return append(args, flags...) }
 			Expect(differs(ctx, kubectl, plainImage("web"), with("diff", "-f", "-")...)).To(ContainSubstring("+kind: Image"))
 			kubectl.Run(ctx, plainImage("web"), with("apply", "-f", "-")...)
-			w.eventually(ctx, func() terminal.Result { // a first status that is written meanwhile would be a difference
+			w.Eventually(ctx, func() terminal.Result { // a first status that is written meanwhile would be a difference
 				return kubectl.Try(ctx, plainImage("web"), with("diff", "-f", "-")...)
 			}).Should(HaveField("Out", BeEmpty()))
 			Expect(differs(ctx, kubectl, by(plainImage("web"), "other"), with("diff", "-f", "-")...)).To(And(
@@ -166,7 +166,7 @@ func describeKubectlReleases(w *fixture) {
 			w.create(ctx, "web", labelled(step, "1"))
 			Eventually(ctx, created).WithTimeout(w.environment.Patience).Should(Receive(ContainSubstring("condition met")))
 			changed := waits("--for=jsonpath={.metadata.labels.step}=2")
-			w.change(ctx, "web", labelled(step, "2"))
+			w.ChangeImage(ctx, "web", labelled(step, "2"))
 			Eventually(ctx, changed).WithTimeout(w.environment.Patience).Should(Receive(ContainSubstring("condition met")))
 			gone := waits("--for=delete")
 			w.remove(ctx, "web")

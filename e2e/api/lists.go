@@ -18,7 +18,7 @@ import (
 // list lists images.
 func (w *fixture) list(ctx context.Context, options metav1.ListOptions) *v1alpha1.ImageList {
 	GinkgoHelper()
-	list, err := w.images().List(ctx, options)
+	list, err := w.Images().List(ctx, options)
 	Expect(err).NotTo(HaveOccurred())
 	return list
 }
@@ -28,7 +28,7 @@ func (w *fixture) list(ctx context.Context, options metav1.ListOptions) *v1alpha
 func (w *fixture) retryExpired(ctx context.Context, read func() error) {
 	GinkgoHelper()
 	var last error
-	w.eventually(ctx, func() bool {
+	w.Eventually(ctx, func() bool {
 		last = read()
 		return apierrors.IsResourceExpired(last)
 	}).Should(BeFalse(), "old versions are forgotten at once")
@@ -66,24 +66,8 @@ func labelled(key, value string) func(*v1alpha1.Image) {
 	}
 }
 
-// change changes an image, whoever else does meanwhile.
-func (w *fixture) change(ctx context.Context, name string, change func(*v1alpha1.Image)) *v1alpha1.Image {
-	GinkgoHelper()
-	var changed *v1alpha1.Image
-	w.eventually(ctx, func() error {
-		image, err := w.images().Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		change(image)
-		changed, err = w.images().Update(ctx, image, metav1.UpdateOptions{})
-		return err
-	}).Should(Succeed())
-	return changed
-}
-
 // remove deletes an image.
 func (w *fixture) remove(ctx context.Context, name string) {
 	GinkgoHelper()
-	Expect(w.images().Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
+	Expect(w.Images().Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
 }

@@ -21,9 +21,9 @@ func describeMetadata(w *fixture) {
 	Describe("metadata alone", func() {
 		var images metadata.ResourceInterface
 		BeforeEach(func(ctx SpecContext) {
-			client, err := metadata.NewForConfig(w.config)
+			client, err := metadata.NewForConfig(w.Config)
 			Expect(err).NotTo(HaveOccurred())
-			images = client.Resource(v1alpha1.SchemeGroupVersion.WithResource("images")).Namespace(w.namespace)
+			images = client.Resource(v1alpha1.SchemeGroupVersion.WithResource("images")).Namespace(w.Namespace)
 			w.create(ctx, "web", labelled(step, "1"))
 		})
 
@@ -69,19 +69,19 @@ func describeMetadata(w *fixture) {
 		})
 
 		It("is what an informer can keep", func(ctx SpecContext) {
-			client, err := metadata.NewForConfig(w.config)
+			client, err := metadata.NewForConfig(w.Config)
 			Expect(err).NotTo(HaveOccurred())
-			factory := metadatainformer.NewFilteredSharedInformerFactory(client, 0, w.namespace, nil)
+			factory := metadatainformer.NewFilteredSharedInformerFactory(client, 0, w.Namespace, nil)
 			informer := factory.ForResource(v1alpha1.SchemeGroupVersion.WithResource("images"))
 			running, stop := context.WithCancel(context.WithoutCancel(ctx))
 			DeferCleanup(factory.Shutdown)
 			DeferCleanup(stop)
 			informer.Informer()
 			factory.Start(running.Done())
-			w.eventually(ctx, informer.Informer().HasSynced).Should(BeTrue())
-			w.change(ctx, "web", labelled(step, "2"))
+			w.Eventually(ctx, informer.Informer().HasSynced).Should(BeTrue())
+			w.ChangeImage(ctx, "web", labelled(step, "2"))
 			w.create(ctx, "other", labelled(step, "3"))
-			w.eventually(ctx, func() map[string]string {
+			w.Eventually(ctx, func() map[string]string {
 				steps := map[string]string{}
 				for _, object := range informer.Informer().GetStore().List() {
 					kept := object.(*metav1.PartialObjectMetadata)

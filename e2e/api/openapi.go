@@ -25,9 +25,9 @@ var kinds = [...]string{"Image", "ImageList", "ImageBuild", "ImageBuildList", "B
 func describeOpenAPIv2(w *fixture) {
 	Describe("OpenAPI v2", func() {
 		It("is read by kubectl's own parser, which finds every kind", func(ctx SpecContext) {
-			client, err := discovery.NewDiscoveryClientForConfig(w.config)
+			client, err := discovery.NewDiscoveryClientForConfig(w.Config)
 			Expect(err).NotTo(HaveOccurred())
-			w.eventually(ctx, func(g Gomega) { // an aggregator takes its time
+			w.Eventually(ctx, func(g Gomega) { // an aggregator takes its time
 				document, err := client.OpenAPISchema()
 				g.Expect(err).NotTo(HaveOccurred())
 				resources, err := openapi.NewOpenAPIData(document)
@@ -46,7 +46,7 @@ func describeOpenAPIv2(w *fixture) {
 
 		It("says of which kind a definition is, and describes every field", func(ctx SpecContext) {
 			var document spec.Swagger
-			w.eventually(ctx, func() int {
+			w.Eventually(ctx, func() int {
 				document = spec.Swagger{}
 				w.get(ctx, "/openapi/v2", "Accept: application/json").into(&document)
 				return len(kindsOf(document.Definitions))
@@ -100,7 +100,7 @@ func describeOpenAPIv3(w *fixture) {
 		})
 
 		It("names paths that are there, and nothing else of these", func(ctx SpecContext) {
-			replace := strings.NewReplacer("{namespace}", w.namespace, "{name}", "web")
+			replace := strings.NewReplacer("{namespace}", w.Namespace, "{name}", "web")
 			for path, item := range document.Paths.Paths {
 				for method, operation := range map[string]*spec3.Operation{
 					http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put, http.MethodPatch: item.Patch, http.MethodDelete: item.Delete,
@@ -108,7 +108,7 @@ func describeOpenAPIv3(w *fixture) {
 					if operation == nil && !strings.Contains(path, "{namespace}") {
 						continue // what is not a resource answers other methods in other ways
 					}
-					response := w.open(ctx, method, replace.Replace(path)+"?dryRun=All&timeoutSeconds=1", "")
+					response := w.send(ctx, method, replace.Replace(path)+"?dryRun=All&timeoutSeconds=1", "")
 					Expect(response.Body.Close()).To(Succeed())
 					Expect(response.Header.Get("Content-Type")).To(HavePrefix("application/json"), "%s %s", method, path)
 					Expect(response.StatusCode == http.StatusMethodNotAllowed).To(Equal(operation == nil), "%s %s: %d", method, path, response.StatusCode)

@@ -29,7 +29,7 @@ func describePages(w *fixture) {
 				versions := map[string]bool{}
 				options := metav1.ListOptions{Limit: 2}
 				for {
-					page, err := w.images().List(ctx, options)
+					page, err := w.Images().List(ctx, options)
 					if err != nil {
 						return err
 					}
@@ -62,7 +62,7 @@ func describePages(w *fixture) {
 				Expect(first.Continue).NotTo(BeEmpty())
 				Expect(first.RemainingItemCount).To(BeNil())
 				options.Continue = first.Continue
-				second, err := w.images().List(ctx, options)
+				second, err := w.Images().List(ctx, options)
 				if err != nil {
 					return err
 				}
@@ -79,10 +79,10 @@ func describePages(w *fixture) {
 			w.retryExpired(ctx, func() error {
 				first := w.list(ctx, metav1.ListOptions{Limit: 2})
 				remaining := names(w.list(ctx, metav1.ListOptions{ResourceVersion: first.ResourceVersion, ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan}))[2:]
-				changed := w.change(ctx, "c", func(image *v1alpha1.Image) { image.Labels["letter"] += "-again" })
+				changed := w.ChangeImage(ctx, "c", func(image *v1alpha1.Image) { image.Labels["letter"] += "-again" })
 				w.remove(ctx, remaining[1])
 				w.create(ctx, "", generated)
-				rest, err := w.images().List(ctx, metav1.ListOptions{Continue: first.Continue})
+				rest, err := w.Images().List(ctx, metav1.ListOptions{Continue: first.Continue})
 				if err != nil {
 					return err
 				}
@@ -98,7 +98,7 @@ func describePages(w *fixture) {
 				first := w.list(ctx, metav1.ListOptions{Limit: 2})
 				last := first.Items[1].Name
 				w.remove(ctx, last)
-				rest, err := w.images().List(ctx, metav1.ListOptions{Continue: first.Continue, Limit: 1})
+				rest, err := w.Images().List(ctx, metav1.ListOptions{Continue: first.Continue, Limit: 1})
 				if err != nil {
 					w.create(ctx, last)
 					return err
@@ -111,7 +111,7 @@ func describePages(w *fixture) {
 		It("goes on from a version of 0, too", func(ctx SpecContext) {
 			w.retryExpired(ctx, func() error {
 				first := w.list(ctx, metav1.ListOptions{Limit: 4})
-				rest, err := w.images().List(ctx, metav1.ListOptions{Continue: first.Continue, ResourceVersion: "0"})
+				rest, err := w.Images().List(ctx, metav1.ListOptions{Continue: first.Continue, ResourceVersion: "0"})
 				if err == nil {
 					Expect(names(rest)).To(Equal([]string{"e"}))
 				}

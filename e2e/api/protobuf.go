@@ -21,7 +21,7 @@ import (
 // in is a client that reads and writes only this encoding.
 func (w *fixture) in(mediaType string) client.ImagesV1alpha1Interface {
 	GinkgoHelper()
-	config := rest.CopyConfig(w.config)
+	config := rest.CopyConfig(w.Config)
 	config.ContentType, config.AcceptContentTypes = mediaType, mediaType
 	goldsmith, err := versioned.NewForConfig(config)
 	Expect(err).NotTo(HaveOccurred())
@@ -40,8 +40,8 @@ func describeProtobuf(w *fixture) {
 	Describe("protobuf", func() {
 		var inProtobuf, inJSON client.ImageInterface
 		BeforeEach(func() {
-			inProtobuf = w.in(runtime.ContentTypeProtobuf).Images(w.namespace)
-			inJSON = w.in(runtime.ContentTypeJSON).Images(w.namespace)
+			inProtobuf = w.in(runtime.ContentTypeProtobuf).Images(w.Namespace)
+			inJSON = w.in(runtime.ContentTypeJSON).Images(w.Namespace)
 		})
 
 		It("says what JSON says", func(ctx SpecContext) {
@@ -49,7 +49,7 @@ func describeProtobuf(w *fixture) {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(plain(created.Spec)).To(Equal(plain(w.create(ctx, "other", func(image *v1alpha1.Image) { image.Spec = full("").Spec }).Spec)))
 
-			w.eventually(ctx, func(g Gomega) { // a status may be written in between
+			w.Eventually(ctx, func(g Gomega) { // a status may be written in between
 				one, err := inProtobuf.Get(ctx, "web", metav1.GetOptions{})
 				g.Expect(err).NotTo(HaveOccurred())
 				other, err := inJSON.Get(ctx, "web", metav1.GetOptions{})
@@ -67,7 +67,7 @@ func describeProtobuf(w *fixture) {
 		It("changes what JSON shows, and the other way round", func(ctx SpecContext) {
 			w.create(ctx, "web")
 			for _, writer := range []client.ImageInterface{inProtobuf, inJSON} {
-				w.eventually(ctx, func() error {
+				w.Eventually(ctx, func() error {
 					read, err := writer.Get(ctx, "web", metav1.GetOptions{})
 					if err != nil {
 						return err
@@ -105,15 +105,15 @@ func describeProtobuf(w *fixture) {
 
 		It("has builds, and what is asked of subresources", func(ctx SpecContext) {
 			goldsmith := w.in(runtime.ContentTypeProtobuf)
-			build, err := goldsmith.ImageBuilds(w.namespace).Create(ctx, &v1alpha1.ImageBuild{
+			build, err := goldsmith.ImageBuilds(w.Namespace).Create(ctx, &v1alpha1.ImageBuild{
 				ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: v1alpha1.ImageBuildSpec{Inputs: unregistered()},
 			}, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(build.Spec.Trigger.Reason).To(Equal(v1alpha1.TriggerManual))
 			w.end(ctx, "web")
-			build, err = goldsmith.ImageBuilds(w.namespace).Get(ctx, "web", metav1.GetOptions{})
+			build, err = goldsmith.ImageBuilds(w.Namespace).Get(ctx, "web", metav1.GetOptions{})
 			Expect(err).NotTo(HaveOccurred())
-			same, err := w.in(runtime.ContentTypeJSON).ImageBuilds(w.namespace).Get(ctx, "web", metav1.GetOptions{})
+			same, err := w.in(runtime.ContentTypeJSON).ImageBuilds(w.Namespace).Get(ctx, "web", metav1.GetOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(plain(build)).To(Equal(plain(same)))
 		})

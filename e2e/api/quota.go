@@ -21,13 +21,13 @@ func describeQuota(w *fixture) {
 	// limit allows so many objects of a resource in the namespace.
 	limit := func(ctx context.Context, counted corev1.ResourceName, count string) {
 		GinkgoHelper()
-		quotas := w.kube.CoreV1().ResourceQuotas(w.namespace)
+		quotas := w.Kube.CoreV1().ResourceQuotas(w.Namespace)
 		_, err := quotas.Create(ctx, &corev1.ResourceQuota{
 			ObjectMeta: metav1.ObjectMeta{Name: "objects"},
 			Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{counted: resource.MustParse(count)}},
 		}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		w.eventually(ctx, func(ctx context.Context) (*corev1.ResourceQuota, error) {
+		w.Eventually(ctx, func(ctx context.Context) (*corev1.ResourceQuota, error) {
 			return quotas.Get(ctx, "objects", metav1.GetOptions{})
 		}).Should(HaveField("Status.Used", HaveKey(counted)))
 	}
@@ -37,7 +37,7 @@ func describeQuota(w *fixture) {
 	const atOnce = 20
 	refused := func(ctx context.Context, dryRun func(ctx context.Context) error) {
 		GinkgoHelper()
-		w.eventually(ctx, func(ctx context.Context) []error {
+		w.Eventually(ctx, func(ctx context.Context) []error {
 			answers := make([]error, atOnce)
 			var asking sync.WaitGroup
 			for i := range answers {
@@ -55,7 +55,7 @@ func describeQuota(w *fixture) {
 			limit(ctx, "count/images.images.goldsmith.dev", "2")
 			create := func(dryRun ...string) func(ctx context.Context) error {
 				return func(ctx context.Context) error {
-					_, err := w.images().Create(ctx, image("third"), metav1.CreateOptions{DryRun: dryRun})
+					_, err := w.Images().Create(ctx, image("third"), metav1.CreateOptions{DryRun: dryRun})
 					return err
 				}
 			}
@@ -65,19 +65,19 @@ func describeQuota(w *fixture) {
 			Expect(err).To(MatchError(ContainSubstring("exceeded quota: objects, requested: count/images.images.goldsmith.dev=1, " +
 				"used: count/images.images.goldsmith.dev=2, limited: count/images.images.goldsmith.dev=2")))
 			w.patch(ctx, "second", types.MergePatchType, `{"metadata":{"labels":{"a":"b"}}}`)
-			_, err = w.images().Patch(ctx, "third", types.ApplyPatchType,
+			_, err = w.Images().Patch(ctx, "third", types.ApplyPatchType,
 				[]byte(`{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"Image","metadata":{"name":"third"},`+imageContent+`}`), metav1.PatchOptions{FieldManager: "one"})
 			Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 
-			Expect(w.images().Delete(ctx, "first", metav1.DeleteOptions{})).To(Succeed())
-			w.eventually(ctx, create()).Should(Succeed())
+			Expect(w.Images().Delete(ctx, "first", metav1.DeleteOptions{})).To(Succeed())
+			w.Eventually(ctx, create()).Should(Succeed())
 		})
 
 		It("for builds holds for requests, too, and a request that was refused keeps its number", func(ctx SpecContext) {
 			w.create(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Builder.Name = "nobody" })
 			request := func(id string, dryRun ...string) func(ctx context.Context) (*v1alpha1.ImageBuild, error) {
 				return func(ctx context.Context) (*v1alpha1.ImageBuild, error) {
-					return w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: id}, metav1.CreateOptions{DryRun: dryRun})
+					return w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: id}, metav1.CreateOptions{DryRun: dryRun})
 				}
 			}
 			Expect(request("first")(ctx)).To(HaveField("Name", "web-1"))
@@ -89,8 +89,8 @@ func describeQuota(w *fixture) {
 			_, err := request("second")(ctx)
 			Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 			Expect(err).To(MatchError(ContainSubstring("exceeded quota: objects")))
-			Expect(w.builds().Delete(ctx, "web-1", metav1.DeleteOptions{})).To(Succeed())
-			w.eventually(ctx, request("second")).Should(HaveField("Name", "web-2"))
+			Expect(w.Builds().Delete(ctx, "web-1", metav1.DeleteOptions{})).To(Succeed())
+			w.Eventually(ctx, request("second")).Should(HaveField("Name", "web-2"))
 		})
 	})
 }

@@ -28,7 +28,7 @@ type reply struct {
 // ask sends a request as it is, and reads the reply to its end. A header is given as "Name: value".
 func (w *fixture) ask(ctx context.Context, method, path, body string, headers ...string) reply {
 	GinkgoHelper()
-	response := w.open(ctx, method, path, body, headers...)
+	response := w.send(ctx, method, path, body, headers...)
 	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(response.Body)
 	Expect(err).NotTo(HaveOccurred())
@@ -41,12 +41,12 @@ func (w *fixture) get(ctx context.Context, path string, headers ...string) reply
 	return w.ask(ctx, http.MethodGet, path, "", headers...)
 }
 
-// open sends a request, whose reply the caller reads and closes.
-func (w *fixture) open(ctx context.Context, method, path, body string, headers ...string) *http.Response {
+// send sends a request, whose reply the caller reads and closes.
+func (w *fixture) send(ctx context.Context, method, path, body string, headers ...string) *http.Response {
 	GinkgoHelper()
-	client, err := rest.HTTPClientFor(w.config)
+	client, err := rest.HTTPClientFor(w.Config)
 	Expect(err).NotTo(HaveOccurred())
-	server, _, err := rest.DefaultServerUrlFor(w.config)
+	server, _, err := rest.DefaultServerUrlFor(w.Config)
 	Expect(err).NotTo(HaveOccurred())
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(server.String(), "/")+path, strings.NewReader(body))
 	Expect(err).NotTo(HaveOccurred())
@@ -61,12 +61,12 @@ func (w *fixture) open(ctx context.Context, method, path, body string, headers .
 
 // at is the path of something in the present namespace: "images?limit=1", "images/web/status".
 func (w *fixture) at(what string) string {
-	return root + "/namespaces/" + w.namespace + "/" + what
+	return root + "/namespaces/" + w.Namespace + "/" + what
 }
 
 // atBuiltIn is the same for kinds that are Kubernetes' own.
 func (w *fixture) atBuiltIn(what string) string {
-	return "/api/v1/namespaces/" + w.namespace + "/" + what
+	return "/api/v1/namespaces/" + w.Namespace + "/" + what
 }
 
 // into decodes JSON.

@@ -37,7 +37,7 @@ func describeSelectors(w *fixture) {
 
 		DescribeTable("of images by fields:", func(ctx SpecContext, selector string, expected ...string) {
 			w.createLabelled(ctx)
-			selector = strings.ReplaceAll(selector, "{namespace}", w.namespace)
+			selector = strings.ReplaceAll(selector, "{namespace}", w.Namespace)
 			Expect(names(w.list(ctx, metav1.ListOptions{FieldSelector: selector}))).To(ConsistOf(expected), selector)
 		},
 			labelEntry("metadata.name=gold", "gold"),
@@ -53,8 +53,8 @@ func describeSelectors(w *fixture) {
 
 		It("is both, of labels and of fields, across namespaces", func(ctx SpecContext) {
 			w.createLabelled(ctx)
-			all, err := w.goldsmith.ImagesV1alpha1().Images(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
-				LabelSelector: "colour", FieldSelector: "spec.builder.name=mock,metadata.namespace=" + w.namespace,
+			all, err := w.Goldsmith.ImagesV1alpha1().Images(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
+				LabelSelector: "colour", FieldSelector: "spec.builder.name=mock,metadata.namespace=" + w.Namespace,
 			})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(names(all)).To(ConsistOf("gold"))
@@ -62,21 +62,21 @@ func describeSelectors(w *fixture) {
 
 		It("of builds is by what they are of, why, and where they stand", func(ctx SpecContext) {
 			// Its builder is not registered: it fails at once.
-			build, err := w.builds().Create(ctx, &v1alpha1.ImageBuild{
+			build, err := w.Builds().Create(ctx, &v1alpha1.ImageBuild{
 				ObjectMeta: metav1.ObjectMeta{Name: "web"},
 				Spec:       v1alpha1.ImageBuildSpec{Inputs: unregistered()},
 			}, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			selected := func(ctx context.Context, selector string) int {
 				GinkgoHelper()
-				list, err := w.builds().List(ctx, metav1.ListOptions{FieldSelector: selector})
+				list, err := w.Builds().List(ctx, metav1.ListOptions{FieldSelector: selector})
 				Expect(err).NotTo(HaveOccurred(), selector)
 				return len(list.Items)
 			}
-			w.eventually(ctx, func() int { return selected(ctx, "status.finished=true") }).Should(Equal(1))
+			w.Eventually(ctx, func() int { return selected(ctx, "status.finished=true") }).Should(Equal(1))
 			for selector, count := range map[string]int{
 				"metadata.name=web":                            1,
-				"metadata.namespace=" + w.namespace:            1,
+				"metadata.namespace=" + w.Namespace:            1,
 				"spec.imageRef.name=":                          1,
 				"spec.imageRef.name=web":                       0,
 				"spec.imageRef.uid=":                           1,
@@ -117,8 +117,8 @@ func describeSelectors(w *fixture) {
 
 		DescribeTable("can be deleted:", func(ctx SpecContext, options metav1.ListOptions, remain ...string) {
 			w.createLabelled(ctx)
-			Expect(w.images().DeleteCollection(ctx, metav1.DeleteOptions{}, options)).To(Succeed())
-			w.eventually(ctx, func() []string { return names(w.list(ctx, metav1.ListOptions{})) }).Should(ConsistOf(remain))
+			Expect(w.Images().DeleteCollection(ctx, metav1.DeleteOptions{}, options)).To(Succeed())
+			w.Eventually(ctx, func() []string { return names(w.list(ctx, metav1.ListOptions{})) }).Should(ConsistOf(remain))
 		},
 			Entry("by labels", metav1.ListOptions{LabelSelector: "colour in (gold,silver)"}, "plain"),
 			Entry("by fields", metav1.ListOptions{FieldSelector: "spec.builder.name=mock"}, "silver"),
@@ -134,7 +134,7 @@ func describeSelectors(w *fixture) {
 			gone := w.follow(ctx, metav1.ListOptions{ResourceVersion: version, LabelSelector: "colour=gold"})
 			all := w.follow(ctx, metav1.ListOptions{ResourceVersion: version})
 			all.steps = map[string]string{"gold": "", "silver": "", "plain": ""}
-			Expect(w.images().DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationBackground)},
+			Expect(w.Images().DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationBackground)},
 				metav1.ListOptions{LabelSelector: "colour=gold"})).To(Succeed())
 			gone.steps["gold"] = ""
 			gone.expects(ctx, "DELETED gold")

@@ -56,7 +56,7 @@ func describeSubresources(w *fixture) {
 
 		Describe("log", func() {
 			BeforeEach(func(ctx SpecContext) {
-				_, err := w.builds().Create(ctx, &v1alpha1.ImageBuild{
+				_, err := w.Builds().Create(ctx, &v1alpha1.ImageBuild{
 					ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: v1alpha1.ImageBuildSpec{Inputs: unregistered()},
 				}, metav1.CreateOptions{})
 				Expect(err).NotTo(HaveOccurred())

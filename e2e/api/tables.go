@@ -115,7 +115,7 @@ func describeTables(w *fixture) {
 		})
 
 		It("comes in pages", func(ctx SpecContext) {
-			w.eventually(ctx, func(g Gomega) {
+			w.Eventually(ctx, func(g Gomega) {
 				first := tableOf(w.get(ctx, w.at("images?limit=1"), asTable).body)
 				g.Expect(rowNames(first)).To(Equal([]any{"a"}))
 				g.Expect(first.RemainingItemCount).To(HaveValue(BeEquivalentTo(1)))

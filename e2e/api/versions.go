@@ -83,7 +83,7 @@ func describeVersions(w *fixture) {
 
 	It("an object is the most recent, or not older than was asked for", func(ctx SpecContext) {
 		created := w.create(ctx, "web")
-		changed := w.change(ctx, "web", labelled("step", "2"))
+		changed := w.ChangeImage(ctx, "web", labelled("step", "2"))
 		for query, least := range map[string]string{
 			"": changed.ResourceVersion,
 			"?resourceVersion=" + changed.ResourceVersion: changed.ResourceVersion,
@@ -94,7 +94,7 @@ func describeVersions(w *fixture) {
 			Expect(image.ResourceVersion).To(newer(least), query)
 			Expect(image.UID).To(Equal(created.UID))
 		}
-		w.eventually(ctx, func() int { return w.get(ctx, w.at("images/web?resourceVersion=0")).code }).Should(Equal(http.StatusOK))
+		w.Eventually(ctx, func() int { return w.get(ctx, w.at("images/web?resourceVersion=0")).code }).Should(Equal(http.StatusOK))
 	})
 
 	It("a version of the future is waited for, and then told to be too large", func(ctx SpecContext) {
@@ -162,7 +162,7 @@ func describeVersions(w *fixture) {
 // refusal is the status of a request that fails, at once or in the first event of a watch.
 func (w *fixture) refusal(ctx SpecContext, path string) metav1.Status {
 	GinkgoHelper()
-	response := w.open(ctx, http.MethodGet, path, "")
+	response := w.send(ctx, http.MethodGet, path, "")
 	defer func() { _ = response.Body.Close() }()
 	var said struct {
 		metav1.Status

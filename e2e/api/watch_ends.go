@@ -42,7 +42,7 @@ func describeWatchEnds(w *fixture) {
 			w.create(ctx, "web", labelled(step, "1"))
 			first := w.follow(ctx, metav1.ListOptions{TimeoutSeconds: ptr.To[int64](1)})
 			first.expects(ctx, "ADDED web 1", "")
-			w.change(ctx, "web", labelled(step, "2"))
+			w.ChangeImage(ctx, "web", labelled(step, "2"))
 			second := w.follow(ctx, metav1.ListOptions{ResourceVersion: first.version})
 			second.steps["web"] = "1"
 			second.expects(ctx, "MODIFIED web 2")

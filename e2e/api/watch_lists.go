@@ -32,7 +32,7 @@ func describeWatchLists(w *fixture) {
 			for _, from := range []string{"", last.ResourceVersion} {
 				options := asked
 				options.ResourceVersion = from
-				watching, err := w.images().Watch(ctx, options)
+				watching, err := w.Images().Watch(ctx, options)
 				Expect(err).NotTo(HaveOccurred())
 				DeferCleanup(watching.Stop)
 				initial, end := w.untilInitialEventsEnd(ctx, watching)
@@ -47,7 +47,7 @@ func describeWatchLists(w *fixture) {
 		It("of nothing ends at once", func(ctx SpecContext) {
 			options := asked
 			options.FieldSelector = "metadata.name=nothing"
-			watching, err := w.images().Watch(ctx, options)
+			watching, err := w.Images().Watch(ctx, options)
 			Expect(err).NotTo(HaveOccurred())
 			DeferCleanup(watching.Stop)
 			initial, end := w.untilInitialEventsEnd(ctx, watching)
@@ -65,7 +65,7 @@ func describeWatchLists(w *fixture) {
 			w.create(ctx, "web", labelled(step, "1"))
 			watch := w.follow(ctx, asked)
 			watch.expects(ctx, "ADDED web 1", "BOOKMARK")
-			w.change(ctx, "web", labelled(step, "2"))
+			w.ChangeImage(ctx, "web", labelled(step, "2"))
 			watch.expects(ctx, "MODIFIED web 2")
 			w.remove(ctx, "web")
 			watch.expects(ctx, "DELETED web 2")
@@ -133,7 +133,7 @@ func (w *fixture) untilInitialEventsEnd(ctx context.Context, watching watch.Inte
 // refusalOf is the error of a watch, at its beginning or in its first event.
 func (w *fixture) refusalOf(ctx context.Context, options metav1.ListOptions) error {
 	GinkgoHelper()
-	watching, err := w.images().Watch(ctx, options)
+	watching, err := w.Images().Watch(ctx, options)
 	if err != nil {
 		return err
 	}

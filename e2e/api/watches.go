@@ -23,22 +23,22 @@ func describeWatches(w *fixture) {
 			w.create(ctx, "old", labelled(step, "1"))
 			list := w.list(ctx, metav1.ListOptions{})
 			w.create(ctx, "new", labelled(step, "1"))
-			w.change(ctx, "old", labelled(step, "2"))
+			w.ChangeImage(ctx, "old", labelled(step, "2"))
 			watch := w.follow(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
 			watch.steps["old"] = "1"
 			watch.expects(ctx, "ADDED new 1", "MODIFIED old 2")
 			w.remove(ctx, "old")
-			w.change(ctx, "new", labelled(step, "2"))
+			w.ChangeImage(ctx, "new", labelled(step, "2"))
 			watch.expects(ctx, "DELETED old 2", "MODIFIED new 2")
 		})
 
 		It("tells of what there is first, without a version", func(ctx SpecContext) {
 			w.create(ctx, "a", labelled(step, "1"))
 			w.create(ctx, "b", labelled(step, "1"))
-			w.change(ctx, "a", labelled(step, "2"))
+			w.ChangeImage(ctx, "a", labelled(step, "2"))
 			watch := w.follow(ctx, metav1.ListOptions{})
 			watch.expectsInAnyOrder(ctx, "ADDED a 2", "ADDED b 1")
-			w.change(ctx, "b", labelled(step, "2"))
+			w.ChangeImage(ctx, "b", labelled(step, "2"))
 			watch.expects(ctx, "MODIFIED b 2")
 		})
 
@@ -46,7 +46,7 @@ func describeWatches(w *fixture) {
 			w.create(ctx, "a", labelled(step, "1"))
 			before := w.create(ctx, "b", labelled(step, "1"))
 			// Whoever answers next has seen both.
-			w.eventually(ctx, func() int {
+			w.Eventually(ctx, func() int {
 				return len(w.list(ctx, metav1.ListOptions{ResourceVersion: before.ResourceVersion}).Items)
 			}).Should(Equal(2))
 			watch := w.follow(ctx, metav1.ListOptions{ResourceVersion: "0"})
@@ -59,9 +59,9 @@ func describeWatches(w *fixture) {
 			w.create(ctx, "a")
 			version := w.list(ctx, metav1.ListOptions{}).ResourceVersion
 			watch := w.follow(ctx, metav1.ListOptions{ResourceVersion: version, FieldSelector: "metadata.name=b"})
-			w.change(ctx, "a", labelled(step, "1"))
+			w.ChangeImage(ctx, "a", labelled(step, "1"))
 			w.create(ctx, "b", labelled(step, "1"))
-			w.change(ctx, "b", labelled(step, "2"))
+			w.ChangeImage(ctx, "b", labelled(step, "2"))
 			w.remove(ctx, "a")
 			w.remove(ctx, "b")
 			watch.expects(ctx, "ADDED b 1", "MODIFIED b 2", "DELETED b 2")
@@ -69,7 +69,7 @@ func describeWatches(w *fixture) {
 
 		DescribeTable("has a path of its own, from before there was a parameter:", func(ctx SpecContext, path string) {
 			w.create(ctx, "web", labelled(step, "1"))
-			path = strings.ReplaceAll(path, "{namespace}", w.namespace)
+			path = strings.ReplaceAll(path, "{namespace}", w.Namespace)
 			events := w.events(ctx, root+path)
 			Expect(<-events).To(And(HaveField("Type", "ADDED"), HaveField("Object.Name", "web")))
 			w.remove(ctx, "web")
@@ -86,7 +86,7 @@ func describeWatches(w *fixture) {
 			watches := make([]watch.Interface, watchers)
 			for i := range watches {
 				var err error
-				watches[i], err = w.images().Watch(ctx, metav1.ListOptions{ResourceVersion: version})
+				watches[i], err = w.Images().Watch(ctx, metav1.ListOptions{ResourceVersion: version})
 				Expect(err).NotTo(HaveOccurred())
 				DeferCleanup(watches[i].Stop)
 			}
@@ -112,7 +112,7 @@ func describeWatches(w *fixture) {
 				w.write(ctx, writers, changes)
 			}()
 			list := w.list(ctx, metav1.ListOptions{})
-			watching, err := w.images().Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
+			watching, err := w.Images().Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
 			Expect(err).NotTo(HaveOccurred())
 			DeferCleanup(watching.Stop)
 			Eventually(ctx, done).WithTimeout(w.environment.Patience).Should(BeClosed())
@@ -153,7 +153,7 @@ func (w *fixture) write(ctx context.Context, writers, changes int) {
 			w.create(ctx, kept)
 			w.create(ctx, removed)
 			for i := range changes {
-				w.change(ctx, kept, labelled(step, fmt.Sprint(i)))
+				w.ChangeImage(ctx, kept, labelled(step, fmt.Sprint(i)))
 			}
 			w.remove(ctx, removed)
 		})
@@ -186,7 +186,7 @@ func (w *fixture) events(ctx context.Context, path string, headers ...string) <-
 	go func() {
 		defer GinkgoRecover()
 		defer close(events)
-		response := w.open(reading, http.MethodGet, path, "", headers...)
+		response := w.send(reading, http.MethodGet, path, "", headers...)
 		defer func() { _ = response.Body.Close() }()
 		Expect(response.StatusCode).To(Equal(http.StatusOK))
 		readEvents(response.Body, events)

@@ -18,9 +18,9 @@ const step = "step"
 
 // eventReader reads the events of a watch of images. It skips the changes of controllers, which leave the labels alone.
 type eventReader struct {
-	world *fixture
-	watch watch.Interface
-	steps map[string]string // by name: of the last event
+	fixture *fixture
+	watch   watch.Interface
+	steps   map[string]string // by name: of the last event
 	// version is that of the last event.
 	version string
 	// bookmarks is whether every bookmark is returned, and not only the one at the end of the initial events: the others may come
@@ -31,17 +31,17 @@ type eventReader struct {
 // follow watches images until the spec ends.
 func (w *fixture) follow(ctx context.Context, options metav1.ListOptions) *eventReader {
 	GinkgoHelper()
-	watching, err := w.images().Watch(ctx, options)
+	watching, err := w.Images().Watch(ctx, options)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(watching.Stop)
-	return &eventReader{world: w, watch: watching, steps: map[string]string{}}
+	return &eventReader{fixture: w, watch: watching, steps: map[string]string{}}
 }
 
 // next is the next event: "ADDED web 1" where the label step is 1, "BOOKMARK", or "" at the end of the watch.
 func (s *eventReader) next(ctx context.Context) string {
 	GinkgoHelper()
 	for {
-		event := s.world.receive(ctx, s.watch)
+		event := s.fixture.receive(ctx, s.watch)
 		if event.Object == nil {
 			return ""
 		}

@@ -22,19 +22,19 @@ import (
 func describeApply(w *fixture) {
 	// wanted is what somebody wants of an Image of which nothing is built.
 	wanted := func(reference string) *apply.ImageApplyConfiguration {
-		return apply.Image("web", w.namespace).WithSpec(apply.ImageSpec().WithSuspend(true).
+		return apply.Image("web", w.Namespace).WithSpec(apply.ImageSpec().WithSuspend(true).
 			WithBuilder(apply.Builder().WithName("mock")).
 			WithBase(apply.Base().WithReference(reference)).
 			WithTargets(apply.Target().WithPlatform("linux/amd64").WithFormat(v1alpha1.ArtifactFormatRaw)))
 	}
 	// only is a part of it.
 	only := func(spec *apply.ImageSpecApplyConfiguration) *apply.ImageApplyConfiguration {
-		return apply.Image("web", w.namespace).WithSpec(spec)
+		return apply.Image("web", w.Namespace).WithSpec(spec)
 	}
 	by := func(manager string) metav1.ApplyOptions { return metav1.ApplyOptions{FieldManager: manager} }
 	applied := func(ctx context.Context, configuration *apply.ImageApplyConfiguration, options metav1.ApplyOptions) *v1alpha1.Image {
 		GinkgoHelper()
-		image, err := w.images().Apply(ctx, configuration, options)
+		image, err := w.Images().Apply(ctx, configuration, options)
 		Expect(err).NotTo(HaveOccurred())
 		return image
 	}
@@ -55,7 +55,7 @@ func describeApply(w *fixture) {
 		})
 
 		It("of what is no whole object is refused where there is none", func(ctx SpecContext) {
-			_, err := w.images().Apply(ctx, only(apply.ImageSpec().WithSuspend(true)), by("one"))
+			_, err := w.Images().Apply(ctx, only(apply.ImageSpec().WithSuspend(true)), by("one"))
 			Expect(err).To(beInvalid("spec.builder", "spec.base.reference", "spec.targets"))
 		})
 
@@ -73,11 +73,11 @@ func describeApply(w *fixture) {
 		It("of what another one owns is a conflict that names both, and everything at once", func(ctx SpecContext) {
 			applied(ctx, wanted("debian:bookworm"), by("one"))
 			w.settled(ctx, "web")
-			_, err := w.images().Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"suspend":true,"retry":{"limit":7}}}`), metav1.PatchOptions{FieldManager: "editor"})
+			_, err := w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"suspend":true,"retry":{"limit":7}}}`), metav1.PatchOptions{FieldManager: "editor"})
 			Expect(err).NotTo(HaveOccurred())
 			other := wanted("debian:trixie")
 			other.Spec.WithRetry(apply.RetryPolicy().WithLimit(3))
-			_, err = w.images().Apply(ctx, other, by("two"))
+			_, err = w.Images().Apply(ctx, other, by("two"))
 
 			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
 			var status apierrors.APIStatus
@@ -102,10 +102,10 @@ func describeApply(w *fixture) {
 
 		It("of the same value shares it, and what one leaves out the other keeps", func(ctx SpecContext) {
 			applied(ctx, wanted("debian:bookworm").WithLabels(map[string]string{"shared": "x", "mine": "x"}), by("one"))
-			applied(ctx, apply.Image("web", w.namespace).WithLabels(map[string]string{"shared": "x"}), by("two"))
+			applied(ctx, apply.Image("web", w.Namespace).WithLabels(map[string]string{"shared": "x"}), by("two"))
 			image := applied(ctx, wanted("debian:bookworm"), by("one"))
 			Expect(image.Labels).To(Equal(map[string]string{"shared": "x"}))
-			image = applied(ctx, apply.Image("web", w.namespace), by("two"))
+			image = applied(ctx, apply.Image("web", w.Namespace), by("two"))
 			Expect(image.Labels).To(BeEmpty())
 			Expect(owned(image, "two Apply")).To(BeEmpty())
 		})
@@ -130,21 +130,21 @@ func describeApply(w *fixture) {
 				WithTargets(apply.Target().WithPlatform("linux/arm64").WithFormat(v1alpha1.ArtifactFormatRaw))), by("two"))
 			Expect(image.Spec.Parameters).To(ConsistOf(HaveField("Name", "a"), HaveField("Name", "b"), HaveField("Name", "c")))
 			Expect(image.Spec.Targets).To(HaveLen(2))
-			_, err := w.images().Apply(ctx, only(apply.ImageSpec().WithParameters(parameter("a", "2"))), by("two"))
+			_, err := w.Images().Apply(ctx, only(apply.ImageSpec().WithParameters(parameter("a", "2"))), by("two"))
 			Expect(err).To(MatchError(ContainSubstring(`conflict with "one": .spec.parameters[name="a"].value`)))
 
 			twice := only(apply.ImageSpec().WithParameters(parameter("d", "1"), parameter("d", "2")))
-			_, err = w.images().Apply(ctx, twice, by("two"))
+			_, err = w.Images().Apply(ctx, twice, by("two"))
 			Expect(err).To(MatchError(ContainSubstring("duplicate")))
 		})
 
 		It("of a build that is recorded may say the same again, and label it", func(ctx SpecContext) {
 			build := w.ended(ctx, "record")
-			manifest := apply.ImageBuild("record", w.namespace).WithLabels(map[string]string{"a": "b"})
-			labelled, err := w.builds().Apply(ctx, manifest, by("one"))
+			manifest := apply.ImageBuild("record", w.Namespace).WithLabels(map[string]string{"a": "b"})
+			labelled, err := w.Builds().Apply(ctx, manifest, by("one"))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(labelled.Spec).To(Equal(build.Spec))
-			_, err = w.builds().Apply(ctx, manifest.WithSpec(apply.ImageBuildSpec().WithInputs(apply.BuildInputs().
+			_, err = w.Builds().Apply(ctx, manifest.WithSpec(apply.ImageBuildSpec().WithInputs(apply.BuildInputs().
 				WithBase(apply.Base().WithReference("debian:trixie")))), metav1.ApplyOptions{FieldManager: "one", Force: true})
 			Expect(err).To(beInvalid("spec.inputs.base"))
 		})
@@ -154,7 +154,7 @@ func describeApply(w *fixture) {
 		It("owns the status, and nothing of the rest", func(ctx SpecContext) {
 			applied(ctx, wanted("debian:bookworm"), by("one"))
 			w.settled(ctx, "web")
-			image, err := w.images().ApplyStatus(ctx, wanted("debian:trixie").WithLabels(map[string]string{"a": "b"}).
+			image, err := w.Images().ApplyStatus(ctx, wanted("debian:trixie").WithLabels(map[string]string{"a": "b"}).
 				WithStatus(apply.ImageStatus().WithActiveBuilds(7)), by("two"))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(image.Status.ActiveBuilds).To(BeEquivalentTo(7))
@@ -162,12 +162,12 @@ func describeApply(w *fixture) {
 			Expect(image.Labels).To(BeEmpty())
 			Expect(owned(image, "two Apply status")).To(MatchJSON(`{"f:status":{"f:activeBuilds":{}}}`))
 
-			_, err = w.images().ApplyStatus(ctx, apply.Image("web", w.namespace).WithStatus(apply.ImageStatus().WithActiveBuilds(8)), by("three"))
+			_, err = w.Images().ApplyStatus(ctx, apply.Image("web", w.Namespace).WithStatus(apply.ImageStatus().WithActiveBuilds(8)), by("three"))
 			Expect(err).To(MatchError(ContainSubstring(`conflict with "two" with subresource "status": .status.activeBuilds`)))
 		})
 
 		It("creates nothing", func(ctx SpecContext) {
-			_, err := w.images().ApplyStatus(ctx, wanted("debian:bookworm").WithStatus(apply.ImageStatus().WithActiveBuilds(7)), by("one"))
+			_, err := w.Images().ApplyStatus(ctx, wanted("debian:bookworm").WithStatus(apply.ImageStatus().WithActiveBuilds(7)), by("one"))
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		})
 	})
@@ -183,7 +183,7 @@ func describeApply(w *fixture) {
 
 			extracted.Spec.Base.WithReference("debian:trixie")
 			Expect(applied(ctx, extracted, by("one")).Spec.Parameters).To(HaveLen(1))
-			Expect(apply.ExtractImage(image, "two")).To(Equal(apply.Image("web", w.namespace)))
+			Expect(apply.ExtractImage(image, "two")).To(Equal(apply.Image("web", w.Namespace)))
 		})
 
 		It("is extracted without what others have applied to the same list", func(ctx SpecContext) {
@@ -199,8 +199,8 @@ func describeApply(w *fixture) {
 		It("can be extracted from the status", func(ctx SpecContext) {
 			applied(ctx, wanted("debian:bookworm"), by("one"))
 			w.settled(ctx, "web")
-			configuration := apply.Image("web", w.namespace).WithStatus(apply.ImageStatus().WithActiveBuilds(7))
-			image, err := w.images().ApplyStatus(ctx, configuration, by("two"))
+			configuration := apply.Image("web", w.Namespace).WithStatus(apply.ImageStatus().WithActiveBuilds(7))
+			image, err := w.Images().ApplyStatus(ctx, configuration, by("two"))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(apply.ExtractImageStatus(image, "two")).To(Equal(configuration))
 		})
@@ -208,14 +208,14 @@ func describeApply(w *fixture) {
 
 	Describe("Managed fields", func() {
 		It("tell managers, what they did and where apart", func(ctx SpecContext) {
-			_, err := w.images().Create(ctx, image("web"), metav1.CreateOptions{FieldManager: "creator"})
+			_, err := w.Images().Create(ctx, image("web"), metav1.CreateOptions{FieldManager: "creator"})
 			Expect(err).NotTo(HaveOccurred())
 			w.settled(ctx, "web")
-			_, err = w.images().Patch(ctx, "web", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{FieldManager: "one"})
+			_, err = w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{FieldManager: "one"})
 			Expect(err).NotTo(HaveOccurred())
-			_, err = w.images().Patch(ctx, "web", types.MergePatchType, []byte(`{"status":{"activeBuilds":7}}`), metav1.PatchOptions{FieldManager: "one"}, "status")
+			_, err = w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"status":{"activeBuilds":7}}`), metav1.PatchOptions{FieldManager: "one"}, "status")
 			Expect(err).NotTo(HaveOccurred())
-			image := applied(ctx, apply.Image("web", w.namespace).WithLabels(map[string]string{"c": "d"}), by("one"))
+			image := applied(ctx, apply.Image("web", w.Namespace).WithLabels(map[string]string{"c": "d"}), by("one"))
 			owners := []string{}
 			for _, entry := range image.ManagedFields {
 				owners = append(owners, owner(entry))
@@ -230,7 +230,7 @@ func describeApply(w *fixture) {
 			stripped := w.settled(ctx, "web")
 			stripped.ManagedFields = nil
 			stripped.Annotations = map[string]string{"a": "b"}
-			kept, err := w.images().Update(ctx, stripped, metav1.UpdateOptions{FieldManager: "two"})
+			kept, err := w.Images().Update(ctx, stripped, metav1.UpdateOptions{FieldManager: "two"})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(owned(kept, "one Apply")).NotTo(BeEmpty())
 			image := w.patch(ctx, "web", types.JSONPatchType, `[{"op":"replace","path":"/metadata/managedFields","value":[{}]}]`)
@@ -241,7 +241,7 @@ func describeApply(w *fixture) {
 			w.create(ctx, "web")
 			w.settled(ctx, "web")
 			for i := range 14 {
-				_, err := w.images().Patch(ctx, "web", types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"labels":{"l%d":"x"}}}`, i),
+				_, err := w.Images().Patch(ctx, "web", types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"labels":{"l%d":"x"}}}`, i),
 					metav1.PatchOptions{FieldManager: fmt.Sprintf("manager-%d", i)})
 				Expect(err).NotTo(HaveOccurred())
 			}

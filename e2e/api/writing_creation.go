@@ -51,7 +51,7 @@ func describeCreation(w *fixture) {
 				image.DeletionTimestamp, image.DeletionGracePeriodSeconds = ptr.To(metav1.Now()), ptr.To(int64(7))
 				image.Status.BuildCounter = 7
 			})
-			created, err := w.images().Create(ctx, asked, metav1.CreateOptions{})
+			created, err := w.Images().Create(ctx, asked, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(created.UID).NotTo(BeEquivalentTo("mine"))
 			Expect(created.Generation).To(BeEquivalentTo(1))
@@ -66,7 +66,7 @@ func describeCreation(w *fixture) {
 			for range 5 {
 				asked := image("")
 				asked.GenerateName = "web-"
-				created, err := w.images().Create(ctx, asked, metav1.CreateOptions{})
+				created, err := w.Images().Create(ctx, asked, metav1.CreateOptions{})
 				Expect(err).NotTo(HaveOccurred())
 				Expect(created.Name).To(MatchRegexp(`^web-[a-z0-9]{5}$`))
 				Expect(created.GenerateName).To(Equal("web-"))
@@ -76,25 +76,25 @@ func describeCreation(w *fixture) {
 
 			named := image("web")
 			named.GenerateName = "other-"
-			Expect(w.images().Create(ctx, named, metav1.CreateOptions{})).To(HaveField("Name", "web"))
+			Expect(w.Images().Create(ctx, named, metav1.CreateOptions{})).To(HaveField("Name", "web"))
 			build := newBuild("")
 			build.GenerateName = "once-"
-			Expect(w.builds().Create(ctx, build, metav1.CreateOptions{})).To(HaveField("Name", MatchRegexp(`^once-[a-z0-9]{5}$`)))
+			Expect(w.Builds().Create(ctx, build, metav1.CreateOptions{})).To(HaveField("Name", MatchRegexp(`^once-[a-z0-9]{5}$`)))
 		})
 
 		It("is refused where the generated name would be too long", func(ctx SpecContext) {
 			asked := image("")
 			asked.GenerateName = strings.Repeat("n", 40)
-			Expect(w.images().Create(ctx, asked, metav1.CreateOptions{})).To(HaveField("Name", HaveLen(45)))
+			Expect(w.Images().Create(ctx, asked, metav1.CreateOptions{})).To(HaveField("Name", HaveLen(45)))
 			asked.GenerateName += "n"
-			_, err := w.images().Create(ctx, asked, metav1.CreateOptions{})
+			_, err := w.Images().Create(ctx, asked, metav1.CreateOptions{})
 			Expect(err).To(beInvalid("metadata.name"))
 		})
 
 		DescribeTable("is refused with a name that is", func(ctx SpecContext, name string) {
-			_, err := w.images().Create(ctx, image(name), metav1.CreateOptions{})
+			_, err := w.Images().Create(ctx, image(name), metav1.CreateOptions{})
 			Expect(err).To(beInvalid("metadata.name"))
-			_, err = w.builds().Create(ctx, newBuild(name), metav1.CreateOptions{})
+			_, err = w.Builds().Create(ctx, newBuild(name), metav1.CreateOptions{})
 			Expect(err).To(beInvalid("metadata.name"))
 		},
 			Entry("in capitals", "WEB"),
@@ -105,27 +105,27 @@ func describeCreation(w *fixture) {
 		)
 
 		It("is refused with a finalizer that is none", func(ctx SpecContext) {
-			_, err := w.images().Create(ctx, image("web", func(image *v1alpha1.Image) { image.Finalizers = []string{"example.com/a b"} }), metav1.CreateOptions{})
+			_, err := w.Images().Create(ctx, image("web", func(image *v1alpha1.Image) { image.Finalizers = []string{"example.com/a b"} }), metav1.CreateOptions{})
 			Expect(err).To(beInvalid("metadata.finalizers"))
 		})
 
 		It("is refused in a namespace that there is not", func(ctx SpecContext) {
-			_, err := w.goldsmith.ImagesV1alpha1().Images(w.namespace+"-other").Create(ctx, image("web"), metav1.CreateOptions{})
+			_, err := w.Goldsmith.ImagesV1alpha1().Images(w.Namespace+"-other").Create(ctx, image("web"), metav1.CreateOptions{})
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
-			Expect(err).To(MatchError(ContainSubstring(`namespaces "` + w.namespace + `-other" not found`)))
+			Expect(err).To(MatchError(ContainSubstring(`namespaces "` + w.Namespace + `-other" not found`)))
 		})
 
 		It("is refused in a namespace that ends", func(ctx SpecContext) {
 			w.create(ctx, "held", held)
-			Expect(w.kube.CoreV1().Namespaces().Delete(ctx, w.namespace, metav1.DeleteOptions{})).To(Succeed())
-			w.eventually(ctx, func(ctx context.Context) error {
-				_, err := w.images().Create(ctx, image("web"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+			Expect(w.Kube.CoreV1().Namespaces().Delete(ctx, w.Namespace, metav1.DeleteOptions{})).To(Succeed())
+			w.Eventually(ctx, func(ctx context.Context) error {
+				_, err := w.Images().Create(ctx, image("web"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 				return err
 			}).Should(And(Satisfy(apierrors.IsForbidden), Satisfy(func(err error) bool {
 				return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 			})))
-			w.eventually(ctx, func(ctx context.Context) (*v1alpha1.Image, error) {
-				return w.images().Get(ctx, "held", metav1.GetOptions{})
+			w.Eventually(ctx, func(ctx context.Context) (*v1alpha1.Image, error) {
+				return w.Images().Get(ctx, "held", metav1.GetOptions{})
 			}).Should(HaveField("DeletionTimestamp", Not(BeNil())))
 			w.release(ctx, "held")
 		})

@@ -19,7 +19,7 @@ import (
 func describeDeletion(w *fixture) {
 	remove := func(ctx context.Context, name string, options metav1.DeleteOptions) {
 		GinkgoHelper()
-		Expect(w.images().Delete(ctx, name, options)).To(Succeed())
+		Expect(w.Images().Delete(ctx, name, options)).To(Succeed())
 	}
 
 	Describe("A deletion", func() {
@@ -32,14 +32,14 @@ func describeDeletion(w *fixture) {
 			Expect(status.Details).To(HaveValue(Equal(metav1.StatusDetails{
 				Name: "web", Group: "images.goldsmith.dev", Kind: "images", UID: created.UID,
 			})))
-			_, err := w.images().Get(ctx, "web", metav1.GetOptions{})
+			_, err := w.Images().Get(ctx, "web", metav1.GetOptions{})
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		})
 
 		It("is done at once, whatever grace is given", func(ctx SpecContext) {
 			w.create(ctx, "web")
 			remove(ctx, "web", metav1.DeleteOptions{GracePeriodSeconds: ptr.To(int64(300))})
-			_, err := w.images().Get(ctx, "web", metav1.GetOptions{})
+			_, err := w.Images().Get(ctx, "web", metav1.GetOptions{})
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		})
 
@@ -50,9 +50,9 @@ func describeDeletion(w *fixture) {
 			w.isGone(ctx, "web")
 
 			build := w.ended(ctx, "once")
-			err := w.builds().Delete(ctx, "once", metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions("other")})
+			err := w.Builds().Delete(ctx, "once", metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions("other")})
 			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
-			Expect(w.builds().Delete(ctx, "once", metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(build.UID))})).To(Succeed())
+			Expect(w.Builds().Delete(ctx, "once", metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(build.UID))})).To(Succeed())
 		})
 	})
 
@@ -71,7 +71,7 @@ func describeDeletion(w *fixture) {
 
 			remove(ctx, "web", metav1.DeleteOptions{})
 			Expect(w.getImage(ctx, "web").ResourceVersion).To(Equal(announced.ResourceVersion), "a second deletion changes nothing")
-			_, err := w.images().Create(ctx, image("web"), metav1.CreateOptions{})
+			_, err := w.Images().Create(ctx, image("web"), metav1.CreateOptions{})
 			Expect(apierrors.IsAlreadyExists(err)).To(BeTrue(), "%v", err)
 			Expect(err).To(MatchError(ContainSubstring("object is being deleted")))
 			w.release(ctx, "web")
@@ -82,7 +82,7 @@ func describeDeletion(w *fixture) {
 			w.create(ctx, "web", held)
 			remove(ctx, "web", metav1.DeleteOptions{})
 			deleted := w.getImage(ctx, "web")
-			_, err := w.images().Patch(ctx, "web", types.MergePatchType, []byte(`{"metadata":{"finalizers":["`+finalizer+`","example.com/another"]}}`), metav1.PatchOptions{})
+			_, err := w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"metadata":{"finalizers":["`+finalizer+`","example.com/another"]}}`), metav1.PatchOptions{})
 			Expect(err).To(beInvalid("metadata.finalizers"))
 			Expect(err).To(MatchError(ContainSubstring("no new finalizers can be added if the object is being deleted")))
 			kept := w.patch(ctx, "web", types.MergePatchType, `{"metadata":{"deletionTimestamp":null,"deletionGracePeriodSeconds":null,"labels":{"a":"b"}}}`)
@@ -95,7 +95,7 @@ func describeDeletion(w *fixture) {
 		It("gets no more builds", func(ctx SpecContext) {
 			w.create(ctx, "web", held)
 			remove(ctx, "web", metav1.DeleteOptions{})
-			_, err := w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{}, metav1.CreateOptions{})
+			_, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{}, metav1.CreateOptions{})
 			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
 			w.release(ctx, "web")
 		})
@@ -104,14 +104,14 @@ func describeDeletion(w *fixture) {
 			w.ended(ctx, "once")
 			hold := func(finalizers string) {
 				GinkgoHelper()
-				_, err := w.builds().Patch(ctx, "once", types.MergePatchType, []byte(`{"metadata":{"finalizers":`+finalizers+`}}`), metav1.PatchOptions{})
+				_, err := w.Builds().Patch(ctx, "once", types.MergePatchType, []byte(`{"metadata":{"finalizers":`+finalizers+`}}`), metav1.PatchOptions{})
 				Expect(err).NotTo(HaveOccurred())
 			}
 			hold(`["` + finalizer + `"]`)
-			Expect(w.builds().Delete(ctx, "once", metav1.DeleteOptions{})).To(Succeed())
-			Expect(w.builds().Get(ctx, "once", metav1.GetOptions{})).To(HaveField("DeletionTimestamp", Not(BeNil())))
+			Expect(w.Builds().Delete(ctx, "once", metav1.DeleteOptions{})).To(Succeed())
+			Expect(w.Builds().Get(ctx, "once", metav1.GetOptions{})).To(HaveField("DeletionTimestamp", Not(BeNil())))
 			hold(`null`)
-			_, err := w.builds().Get(ctx, "once", metav1.GetOptions{})
+			_, err := w.Builds().Get(ctx, "once", metav1.GetOptions{})
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		})
 	})
@@ -119,7 +119,7 @@ func describeDeletion(w *fixture) {
 	Describe("A deletion of many", func() {
 		left := func(ctx context.Context) []string {
 			GinkgoHelper()
-			list, err := w.images().List(ctx, metav1.ListOptions{})
+			list, err := w.Images().List(ctx, metav1.ListOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			return names(list)
 		}
@@ -134,16 +134,16 @@ func describeDeletion(w *fixture) {
 			Expect(answered.Kind).To(Equal("ImageList"))
 			Expect(names(&answered)).To(ConsistOf("a"))
 			Expect(left(ctx)).To(ConsistOf("b", "c", "d"))
-			Expect(w.images().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{FieldSelector: "spec.builder.name=other"})).To(Succeed())
+			Expect(w.Images().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{FieldSelector: "spec.builder.name=other"})).To(Succeed())
 			Expect(left(ctx)).To(HaveLen(3))
-			Expect(w.images().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})).To(Succeed())
+			Expect(w.Images().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})).To(Succeed())
 			Expect(left(ctx)).To(BeEmpty())
 		})
 
 		It("marks those that finalizers hold", func(ctx SpecContext) {
 			w.create(ctx, "held", held)
 			w.create(ctx, "free")
-			Expect(w.images().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})).To(Succeed())
+			Expect(w.Images().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})).To(Succeed())
 			Expect(left(ctx)).To(ConsistOf("held"))
 			Expect(w.getImage(ctx, "held").DeletionTimestamp).NotTo(BeNil())
 			w.release(ctx, "held")

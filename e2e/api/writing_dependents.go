@@ -19,11 +19,11 @@ import (
 func describeDependents(w *fixture) {
 	remove := func(ctx context.Context, name string, policy metav1.DeletionPropagation) {
 		GinkgoHelper()
-		Expect(w.images().Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &policy})).To(Succeed())
+		Expect(w.Images().Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &policy})).To(Succeed())
 	}
 	let := func(ctx context.Context, name string) {
 		GinkgoHelper()
-		_, err := w.kube.CoreV1().ConfigMaps(w.namespace).Patch(ctx, name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		_, err := w.Kube.CoreV1().ConfigMaps(w.Namespace).Patch(ctx, name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 		Expect(err).NotTo(HaveOccurred())
 	}
 
@@ -32,12 +32,12 @@ func describeDependents(w *fixture) {
 			w.create(ctx, "web", func(image *v1alpha1.Image) { image.Finalizers = []string{finalizer} })
 			owner := w.settled(ctx, "web")
 			w.dependent(ctx, owner, "kept", finalizer)
-			answer, err := w.images().Patch(ctx, "web", types.MergePatchType, []byte(`{}`), metav1.PatchOptions{})
+			answer, err := w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{}`), metav1.PatchOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(answer.Finalizers).To(ConsistOf(finalizer))
 			options.DryRun = []string{metav1.DryRunAll}
 			var announced v1alpha1.Image
-			Expect(w.goldsmith.ImagesV1alpha1().RESTClient().Delete().Namespace(w.namespace).Resource("images").Name("web").
+			Expect(w.Goldsmith.ImagesV1alpha1().RESTClient().Delete().Namespace(w.Namespace).Resource("images").Name("web").
 				Body(&options).Do(ctx).Into(&announced)).To(Succeed())
 			Expect(announced.Finalizers).To(ConsistOf(finalizers))
 			Expect(announced.DeletionTimestamp).NotTo(BeNil())
@@ -53,7 +53,7 @@ func describeDependents(w *fixture) {
 		It("goes after it in the background", func(ctx SpecContext) {
 			w.dependent(ctx, w.create(ctx, "web"), "settings")
 			remove(ctx, "web", metav1.DeletePropagationBackground)
-			_, err := w.images().Get(ctx, "web", metav1.GetOptions{})
+			_, err := w.Images().Get(ctx, "web", metav1.GetOptions{})
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 			w.collected(ctx, "settings")
 		})
@@ -61,7 +61,7 @@ func describeDependents(w *fixture) {
 		It("goes before it in the foreground", func(ctx SpecContext) {
 			w.dependent(ctx, w.create(ctx, "web"), "settings", finalizer)
 			remove(ctx, "web", metav1.DeletePropagationForeground)
-			w.eventually(ctx, w.dependents("settings")).Should(HaveField("DeletionTimestamp", Not(BeNil())))
+			w.Eventually(ctx, w.dependents("settings")).Should(HaveField("DeletionTimestamp", Not(BeNil())))
 			Expect(w.getImage(ctx, "web").Finalizers).To(ConsistOf(metav1.FinalizerDeleteDependents))
 			let(ctx, "settings")
 			w.isGone(ctx, "web")
@@ -80,7 +80,7 @@ func describeDependents(w *fixture) {
 			owner := w.getImage(ctx, "web")
 			w.dependent(ctx, owner, "settings", finalizer)
 			remove(ctx, "web", metav1.DeletePropagationBackground)
-			w.eventually(ctx, w.dependents("settings")).Should(HaveField("DeletionTimestamp", Not(BeNil())))
+			w.Eventually(ctx, w.dependents("settings")).Should(HaveField("DeletionTimestamp", Not(BeNil())))
 			again := w.create(ctx, "web")
 			w.dependent(ctx, again, "others")
 			let(ctx, "settings")
@@ -90,12 +90,12 @@ func describeDependents(w *fixture) {
 	})
 
 	It("An image that is owned goes with its owner", func(ctx SpecContext) {
-		settings, err := w.kube.CoreV1().ConfigMaps(w.namespace).Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}}, metav1.CreateOptions{})
+		settings, err := w.Kube.CoreV1().ConfigMaps(w.Namespace).Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		w.create(ctx, "owned", func(image *v1alpha1.Image) {
 			image.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(settings, corev1.SchemeGroupVersion.WithKind("ConfigMap"))}
 		})
-		Expect(w.kube.CoreV1().ConfigMaps(w.namespace).Delete(ctx, "settings", metav1.DeleteOptions{})).To(Succeed())
+		Expect(w.Kube.CoreV1().ConfigMaps(w.Namespace).Delete(ctx, "settings", metav1.DeleteOptions{})).To(Succeed())
 		w.isGone(ctx, "owned")
 	})
 }

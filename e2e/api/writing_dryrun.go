@@ -22,7 +22,7 @@ func describeDryRun(w *fixture) {
 
 	Describe("A dry run", func() {
 		It("of a creation answers what would be created, and creates nothing", func(ctx SpecContext) {
-			answered, err := w.images().Create(ctx, image("web"), metav1.CreateOptions{DryRun: all})
+			answered, err := w.Images().Create(ctx, image("web"), metav1.CreateOptions{DryRun: all})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(answered.UID).NotTo(BeEmpty())
 			Expect(answered.CreationTimestamp.IsZero()).To(BeFalse())
@@ -31,25 +31,25 @@ func describeDryRun(w *fixture) {
 			Expect(answered.Spec.RunPolicy).To(Equal(v1alpha1.RunPolicySerial))
 			generated := image("")
 			generated.GenerateName = "web-"
-			Expect(w.images().Create(ctx, generated, metav1.CreateOptions{DryRun: all})).To(HaveField("Name", HaveLen(9)))
-			Expect(w.images().List(ctx, metav1.ListOptions{})).To(HaveField("Items", BeEmpty()))
+			Expect(w.Images().Create(ctx, generated, metav1.CreateOptions{DryRun: all})).To(HaveField("Name", HaveLen(9)))
+			Expect(w.Images().List(ctx, metav1.ListOptions{})).To(HaveField("Items", BeEmpty()))
 
-			_, err = w.builds().Create(ctx, newBuild("once"), metav1.CreateOptions{DryRun: all})
+			_, err = w.Builds().Create(ctx, newBuild("once"), metav1.CreateOptions{DryRun: all})
 			Expect(err).NotTo(HaveOccurred())
-			Expect(w.builds().List(ctx, metav1.ListOptions{})).To(HaveField("Items", BeEmpty()))
+			Expect(w.Builds().List(ctx, metav1.ListOptions{})).To(HaveField("Items", BeEmpty()))
 		})
 
 		It("is refused where the deed would be", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			_, err := w.images().Create(ctx, image("web"), metav1.CreateOptions{DryRun: all})
+			_, err := w.Images().Create(ctx, image("web"), metav1.CreateOptions{DryRun: all})
 			Expect(apierrors.IsAlreadyExists(err)).To(BeTrue(), "%v", err)
-			_, err = w.images().Create(ctx, image("other", func(image *v1alpha1.Image) { image.Spec.Targets = nil }), metav1.CreateOptions{DryRun: all})
+			_, err = w.Images().Create(ctx, image("other", func(image *v1alpha1.Image) { image.Spec.Targets = nil }), metav1.CreateOptions{DryRun: all})
 			Expect(err).To(beInvalid("spec.targets"))
 			old := image("web")
 			old.ResourceVersion = "1"
-			_, err = w.images().Update(ctx, old, metav1.UpdateOptions{DryRun: all})
+			_, err = w.Images().Update(ctx, old, metav1.UpdateOptions{DryRun: all})
 			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
-			Expect(apierrors.IsNotFound(w.images().Delete(ctx, "absent", metav1.DeleteOptions{DryRun: all}))).To(BeTrue())
+			Expect(apierrors.IsNotFound(w.Images().Delete(ctx, "absent", metav1.DeleteOptions{DryRun: all}))).To(BeTrue())
 		})
 
 		DescribeTable("of a change answers what would become of the object, and changes nothing:",
@@ -66,35 +66,35 @@ func describeDryRun(w *fixture) {
 			Entry("an update", func(ctx context.Context) (*v1alpha1.Image, error) {
 				changed := image("web")
 				changed.Annotations = map[string]string{"a": "b"}
-				return w.images().Update(ctx, changed, metav1.UpdateOptions{DryRun: all})
+				return w.Images().Update(ctx, changed, metav1.UpdateOptions{DryRun: all})
 			}),
 			Entry("a patch", func(ctx context.Context) (*v1alpha1.Image, error) {
-				return w.images().Patch(ctx, "web", types.MergePatchType, []byte(`{"metadata":{"annotations":{"a":"b"}}}`), metav1.PatchOptions{DryRun: all})
+				return w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"metadata":{"annotations":{"a":"b"}}}`), metav1.PatchOptions{DryRun: all})
 			}),
 			Entry("an apply", func(ctx context.Context) (*v1alpha1.Image, error) {
-				return w.images().Patch(ctx, "web", types.ApplyPatchType,
+				return w.Images().Patch(ctx, "web", types.ApplyPatchType,
 					[]byte(`{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"Image","metadata":{"annotations":{"a":"b"}}}`),
 					metav1.PatchOptions{DryRun: all, FieldManager: "one"})
 			}),
 			Entry("an update of the status", func(ctx context.Context) (*v1alpha1.Image, error) {
 				changed := image("web")
 				changed.Status.ActiveBuilds = 7
-				return w.images().UpdateStatus(ctx, changed, metav1.UpdateOptions{DryRun: all})
+				return w.Images().UpdateStatus(ctx, changed, metav1.UpdateOptions{DryRun: all})
 			}),
 			Entry("a patch of the status", func(ctx context.Context) (*v1alpha1.Image, error) {
-				return w.images().Patch(ctx, "web", types.MergePatchType, []byte(`{"status":{"activeBuilds":7}}`), metav1.PatchOptions{DryRun: all}, "status")
+				return w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"status":{"activeBuilds":7}}`), metav1.PatchOptions{DryRun: all}, "status")
 			}),
 		)
 
 		It("of a deletion deletes nothing, and marks nothing", func(ctx SpecContext) {
 			w.create(ctx, "web", held)
 			before := w.settled(ctx, "web")
-			Expect(w.images().Delete(ctx, "web", metav1.DeleteOptions{DryRun: all})).To(Succeed())
-			Expect(w.images().Delete(ctx, "web", metav1.DeleteOptions{DryRun: all, PropagationPolicy: ptr.To(metav1.DeletePropagationForeground)})).To(Succeed())
-			Expect(w.images().DeleteCollection(ctx, metav1.DeleteOptions{DryRun: all}, metav1.ListOptions{})).To(Succeed())
+			Expect(w.Images().Delete(ctx, "web", metav1.DeleteOptions{DryRun: all})).To(Succeed())
+			Expect(w.Images().Delete(ctx, "web", metav1.DeleteOptions{DryRun: all, PropagationPolicy: ptr.To(metav1.DeletePropagationForeground)})).To(Succeed())
+			Expect(w.Images().DeleteCollection(ctx, metav1.DeleteOptions{DryRun: all}, metav1.ListOptions{})).To(Succeed())
 			w.create(ctx, "free")
 			w.settled(ctx, "free")
-			Expect(w.images().Delete(ctx, "free", metav1.DeleteOptions{DryRun: all})).To(Succeed())
+			Expect(w.Images().Delete(ctx, "free", metav1.DeleteOptions{DryRun: all})).To(Succeed())
 			Expect(w.getImage(ctx, "free").DeletionTimestamp).To(BeNil())
 			Expect(w.getImage(ctx, "web")).To(Equal(before))
 			// As an option of the query, too.
@@ -106,7 +106,7 @@ func describeDryRun(w *fixture) {
 		It("of instantiate answers a whole build, and uses up no number", func(ctx SpecContext) {
 			w.create(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Builder.Name = "nobody" })
 			before := w.settled(ctx, "web")
-			build, err := w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: "first"}, metav1.CreateOptions{DryRun: all})
+			build, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: "first"}, metav1.CreateOptions{DryRun: all})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(build.Name).To(Equal("web-1"))
 			Expect(build.UID).NotTo(BeEmpty())
@@ -114,16 +114,16 @@ func describeDryRun(w *fixture) {
 			Expect(build.Status.Phase).To(Equal(v1alpha1.BuildPending))
 			Expect(build.OwnerReferences).To(HaveLen(1))
 			Expect(w.getImage(ctx, "web")).To(Equal(before))
-			Expect(w.builds().List(ctx, metav1.ListOptions{})).To(HaveField("Items", BeEmpty()))
+			Expect(w.Builds().List(ctx, metav1.ListOptions{})).To(HaveField("Items", BeEmpty()))
 
-			_, err = w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: strings.Repeat("x", 256)}, metav1.CreateOptions{DryRun: all})
+			_, err = w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: strings.Repeat("x", 256)}, metav1.CreateOptions{DryRun: all})
 			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-			made, err := w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: "first"}, metav1.CreateOptions{})
+			made, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: "first"}, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(made.Name).To(Equal("web-1"))
 			Expect(made.UID).NotTo(Equal(build.UID))
 			// Of what was asked for already it answers the build that there is.
-			again, err := w.images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: "first"}, metav1.CreateOptions{DryRun: all})
+			again, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: "first"}, metav1.CreateOptions{DryRun: all})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(again.UID).To(Equal(made.UID))
 		})
@@ -132,13 +132,13 @@ func describeDryRun(w *fixture) {
 			build := newBuild("once")
 			build.Spec.Inputs.Builder.Name = "mock"
 			build.Spec.Inputs.Parameters = []v1alpha1.Parameter{{Name: "duration", Value: "10m"}}
-			build, err := w.builds().Create(ctx, build, metav1.CreateOptions{})
+			build, err := w.Builds().Create(ctx, build, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
-			answered, err := w.builds().Cancel(ctx, "once", &v1alpha1.CancelRequest{Reason: "no need"}, metav1.CreateOptions{DryRun: all})
+			answered, err := w.Builds().Cancel(ctx, "once", &v1alpha1.CancelRequest{Reason: "no need"}, metav1.CreateOptions{DryRun: all})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(answered.Spec.CancelRequested).To(HaveValue(HaveField("Reason", "no need")))
 			Expect(answered.Generation).To(BeEquivalentTo(2))
-			stored, err := w.builds().Get(ctx, "once", metav1.GetOptions{})
+			stored, err := w.Builds().Get(ctx, "once", metav1.GetOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(stored.Spec).To(Equal(build.Spec))
 			Expect(stored.Generation).To(BeEquivalentTo(1))

@@ -27,9 +27,9 @@ const finalizer = "example.com/hold"
 func (w *fixture) settled(ctx context.Context, name string) *v1alpha1.Image {
 	GinkgoHelper()
 	var settled *v1alpha1.Image
-	w.eventually(ctx, func(ctx context.Context) (*v1alpha1.Image, error) {
+	w.Eventually(ctx, func(ctx context.Context) (*v1alpha1.Image, error) {
 		var err error
-		settled, err = w.images().Get(ctx, name, metav1.GetOptions{})
+		settled, err = w.Images().Get(ctx, name, metav1.GetOptions{})
 		return settled, err
 	}).Should(WithTransform(func(image *v1alpha1.Image) bool {
 		return image.Status.ObservedGeneration == image.Generation
@@ -48,7 +48,7 @@ func newBuild(name string) *v1alpha1.ImageBuild {
 // ended creates such a build and waits for its end: from then on nobody but the spec writes to it.
 func (w *fixture) ended(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
-	_, err := w.builds().Create(ctx, newBuild(name), metav1.CreateOptions{})
+	_, err := w.Builds().Create(ctx, newBuild(name), metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	return w.end(ctx, name)
 }
@@ -57,9 +57,9 @@ func (w *fixture) ended(ctx context.Context, name string) *v1alpha1.ImageBuild {
 func (w *fixture) end(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	var build *v1alpha1.ImageBuild
-	w.eventually(ctx, func(ctx context.Context) (bool, error) {
+	w.Eventually(ctx, func(ctx context.Context) (bool, error) {
 		var err error
-		build, err = w.builds().Get(ctx, name, metav1.GetOptions{})
+		build, err = w.Builds().Get(ctx, name, metav1.GetOptions{})
 		archived := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildLogArchived)
 		recorded := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildRecorded)
 		return build.Status.Finished && (archived || !w.environment.Archived) && (recorded || !w.environment.Recorded), err
@@ -70,7 +70,7 @@ func (w *fixture) end(ctx context.Context, name string) *v1alpha1.ImageBuild {
 // patch patches an Image, or a subresource of it.
 func (w *fixture) patch(ctx context.Context, name string, kind kubetypes.PatchType, body string, subresources ...string) *v1alpha1.Image {
 	GinkgoHelper()
-	patched, err := w.images().Patch(ctx, name, kind, []byte(body), metav1.PatchOptions{}, subresources...)
+	patched, err := w.Images().Patch(ctx, name, kind, []byte(body), metav1.PatchOptions{}, subresources...)
 	Expect(err).NotTo(HaveOccurred())
 	return patched
 }
@@ -78,7 +78,7 @@ func (w *fixture) patch(ctx context.Context, name string, kind kubetypes.PatchTy
 // getImage reads an Image.
 func (w *fixture) getImage(ctx context.Context, name string) *v1alpha1.Image {
 	GinkgoHelper()
-	found, err := w.images().Get(ctx, name, metav1.GetOptions{})
+	found, err := w.Images().Get(ctx, name, metav1.GetOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	return found
 }
@@ -86,8 +86,8 @@ func (w *fixture) getImage(ctx context.Context, name string) *v1alpha1.Image {
 // isGone waits until there is no Image of this name.
 func (w *fixture) isGone(ctx context.Context, name string) {
 	GinkgoHelper()
-	w.eventually(ctx, func(ctx context.Context) error {
-		_, err := w.images().Get(ctx, name, metav1.GetOptions{})
+	w.Eventually(ctx, func(ctx context.Context) error {
+		_, err := w.Images().Get(ctx, name, metav1.GetOptions{})
 		return err
 	}).Should(Satisfy(apierrors.IsNotFound))
 }
@@ -106,7 +106,7 @@ func (w *fixture) dependent(ctx context.Context, owner *v1alpha1.Image, name str
 	GinkgoHelper()
 	create := func(name string, owner metav1.Object, kind schema.GroupVersionKind, finalizers ...string) {
 		GinkgoHelper()
-		_, err := w.kube.CoreV1().ConfigMaps(w.namespace).Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+		_, err := w.Kube.CoreV1().ConfigMaps(w.Namespace).Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
 			Name: name, Finalizers: finalizers, OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(owner, kind)},
 		}}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
@@ -121,14 +121,14 @@ func (w *fixture) dependent(ctx context.Context, owner *v1alpha1.Image, name str
 // dependents are the ConfigMaps of dependent.
 func (w *fixture) dependents(name string) func(ctx context.Context) (*corev1.ConfigMap, error) {
 	return func(ctx context.Context) (*corev1.ConfigMap, error) {
-		return w.kube.CoreV1().ConfigMaps(w.namespace).Get(ctx, name, metav1.GetOptions{})
+		return w.Kube.CoreV1().ConfigMaps(w.Namespace).Get(ctx, name, metav1.GetOptions{})
 	}
 }
 
 // collected waits until there is no ConfigMap of this name.
 func (w *fixture) collected(ctx context.Context, name string) {
 	GinkgoHelper()
-	w.eventually(ctx, func(ctx context.Context) error {
+	w.Eventually(ctx, func(ctx context.Context) error {
 		_, err := w.dependents(name)(ctx)
 		return err
 	}).Should(Satisfy(apierrors.IsNotFound))

@@ -44,7 +44,7 @@ func describePatches(w *fixture) {
 		It("whose test fails changes nothing at all", func(ctx SpecContext) {
 			w.create(ctx, "web")
 			before := w.settled(ctx, "web")
-			_, err := w.images().Patch(ctx, "web", types.JSONPatchType, []byte(`[
+			_, err := w.Images().Patch(ctx, "web", types.JSONPatchType, []byte(`[
 				{"op":"replace","path":"/spec/base/reference","value":"debian:trixie"},
 				{"op":"test","path":"/spec/builder/name","value":"other"}]`), metav1.PatchOptions{})
 			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
@@ -73,7 +73,7 @@ func describePatches(w *fixture) {
 
 		It("is validated as what it makes of the object", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			_, err := w.images().Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"targets":null,"base":{"reference":"two words"}}}`), metav1.PatchOptions{})
+			_, err := w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"targets":null,"base":{"reference":"two words"}}}`), metav1.PatchOptions{})
 			Expect(err).To(beInvalid("spec.targets", "spec.base.reference"))
 		})
 
@@ -92,7 +92,7 @@ func describePatches(w *fixture) {
 			newest := w.settled(ctx, "web").ResourceVersion
 			patch := `{"metadata":{"resourceVersion":"` + newest + `","labels":{"a":"b"}}}`
 			Expect(w.patch(ctx, "web", types.MergePatchType, patch).Labels).To(HaveKey("a"))
-			_, err := w.images().Patch(ctx, "web", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+			_, err := w.Images().Patch(ctx, "web", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 			Expect(err).To(MatchError(ContainSubstring("the object has been modified; please apply your changes to the latest version and try again")))
 		})
 	})
@@ -120,12 +120,12 @@ func describePatches(w *fixture) {
 				})
 			}
 			Expect(others(build)).NotTo(BeEmpty())
-			patched, err := w.builds().Patch(ctx, "once", types.StrategicMergePatchType,
+			patched, err := w.Builds().Patch(ctx, "once", types.StrategicMergePatchType,
 				[]byte(`{"status":{"conditions":[`+kept+`]}}`), metav1.PatchOptions{}, "status")
 			Expect(err).NotTo(HaveOccurred())
 			Expect(others(patched)).To(Equal(others(build)))
 			Expect(patched.Status.Conditions).To(ContainElement(HaveField("Reason", "Kept")))
-			patched, err = w.builds().Patch(ctx, "once", types.StrategicMergePatchType,
+			patched, err = w.Builds().Patch(ctx, "once", types.StrategicMergePatchType,
 				[]byte(`{"status":{"conditions":[{"type":"LogArchived","$patch":"delete"}]}}`), metav1.PatchOptions{}, "status")
 			Expect(err).NotTo(HaveOccurred())
 			build.Status.Conditions, patched.Status.Conditions = others(build), others(patched)

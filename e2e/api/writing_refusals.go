@@ -85,7 +85,7 @@ func describeRefusals(w *fixture) {
 	// exchange sends the same request for a ConfigMap and for an Image.
 	exchange := func(ctx context.Context, r request) (builtIn, ours reply) {
 		GinkgoHelper()
-		one, other := configMaps().of(r, w.namespace), imagesServed().of(r, w.namespace)
+		one, other := configMaps().of(r, w.Namespace), imagesServed().of(r, w.Namespace)
 		return w.ask(ctx, one.method, one.path, one.body, one.headers...), w.ask(ctx, other.method, other.path, other.body, other.headers...)
 	}
 	const there = `{"apiVersion":"VERSION","kind":"KIND","metadata":{"name":"there"},CONTENT}`

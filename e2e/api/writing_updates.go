@@ -23,7 +23,7 @@ func describeUpdates(w *fixture) {
 	Describe("An update", func() {
 		It("without a version overwrites whatever there is", func(ctx SpecContext) {
 			first := w.create(ctx, "web", labelled("a", "b"))
-			updated, err := w.images().Update(ctx, image("web", func(image *v1alpha1.Image) { image.Spec.Base.Reference = "debian:trixie" }), metav1.UpdateOptions{})
+			updated, err := w.Images().Update(ctx, image("web", func(image *v1alpha1.Image) { image.Spec.Base.Reference = "debian:trixie" }), metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(updated.UID).To(Equal(first.UID))
 			Expect(updated.CreationTimestamp).To(Equal(first.CreationTimestamp))
@@ -36,17 +36,17 @@ func describeUpdates(w *fixture) {
 			w.create(ctx, "web")
 			image := w.settled(ctx, "web")
 			image.Labels = map[string]string{"a": "b"}
-			image, err := w.images().Update(ctx, image, metav1.UpdateOptions{})
+			image, err := w.Images().Update(ctx, image, metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(image.Generation).To(BeEquivalentTo(1))
 			image.Spec.Base.Reference = "debian:trixie"
-			image, err = w.images().Update(ctx, image, metav1.UpdateOptions{})
+			image, err = w.Images().Update(ctx, image, metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(image.Generation).To(BeEquivalentTo(2))
 
 			image = w.settled(ctx, "web")
 			image.Generation = 7
-			image, err = w.images().Update(ctx, image, metav1.UpdateOptions{})
+			image, err = w.Images().Update(ctx, image, metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(image.Generation).To(BeEquivalentTo(2))
 		})
@@ -54,12 +54,12 @@ func describeUpdates(w *fixture) {
 		It("that changes nothing is no new version", func(ctx SpecContext) {
 			w.create(ctx, "web")
 			before := w.settled(ctx, "web")
-			after, err := w.images().Update(ctx, before.DeepCopy(), metav1.UpdateOptions{FieldManager: before.ManagedFields[0].Manager})
+			after, err := w.Images().Update(ctx, before.DeepCopy(), metav1.UpdateOptions{FieldManager: before.ManagedFields[0].Manager})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(after).To(Equal(before))
 
 			build := w.ended(ctx, "once")
-			again, err := w.builds().Update(ctx, build.DeepCopy(), metav1.UpdateOptions{})
+			again, err := w.Builds().Update(ctx, build.DeepCopy(), metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(again.ResourceVersion).To(Equal(build.ResourceVersion))
 		})
@@ -70,7 +70,7 @@ func describeUpdates(w *fixture) {
 			changed := before.DeepCopy()
 			changed.Status.ActiveBuilds = 7
 			changed.Status.Conditions = nil
-			after, err := w.images().Update(ctx, changed, metav1.UpdateOptions{})
+			after, err := w.Images().Update(ctx, changed, metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(after.Status).To(Equal(before.Status))
 
@@ -79,7 +79,7 @@ func describeUpdates(w *fixture) {
 			changed.Labels, changed.Annotations = map[string]string{"a": "c"}, map[string]string{"a": "c"}
 			changed.Finalizers = []string{finalizer}
 			changed.Status.ActiveBuilds = 7
-			status, err := w.images().UpdateStatus(ctx, changed, metav1.UpdateOptions{})
+			status, err := w.Images().UpdateStatus(ctx, changed, metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(status.Status.ActiveBuilds).To(BeEquivalentTo(7))
 			Expect(status.Spec).To(Equal(before.Spec))
@@ -92,12 +92,12 @@ func describeUpdates(w *fixture) {
 		It("of a build changes its metadata only", func(ctx SpecContext) {
 			build := w.ended(ctx, "once")
 			build.Labels = map[string]string{"a": "b"}
-			build, err := w.builds().Update(ctx, build, metav1.UpdateOptions{})
+			build, err := w.Builds().Update(ctx, build, metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(build.Labels).To(HaveKeyWithValue("a", "b"))
 			Expect(build.Generation).To(BeEquivalentTo(1))
 			build.Spec.Inputs.Base.Reference = "debian:trixie"
-			_, err = w.builds().Update(ctx, build, metav1.UpdateOptions{})
+			_, err = w.Builds().Update(ctx, build, metav1.UpdateOptions{})
 			Expect(err).To(beInvalid("spec.inputs.base"))
 		})
 
@@ -105,11 +105,11 @@ func describeUpdates(w *fixture) {
 			created := w.create(ctx, "web")
 			changed := w.settled(ctx, "web")
 			changed.CreationTimestamp = metav1.NewTime(time.Unix(1, 0))
-			changed, err := w.images().Update(ctx, changed, metav1.UpdateOptions{})
+			changed, err := w.Images().Update(ctx, changed, metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(changed.CreationTimestamp).To(Equal(created.CreationTimestamp))
 			changed.DeletionTimestamp = ptr.To(metav1.Now())
-			_, err = w.images().Update(ctx, changed, metav1.UpdateOptions{})
+			_, err = w.Images().Update(ctx, changed, metav1.UpdateOptions{})
 			Expect(err).To(beInvalid("metadata.deletionTimestamp"))
 		})
 	})
@@ -121,7 +121,7 @@ func describeUpdates(w *fixture) {
 			errs := atOnce(func(i int) error {
 				changed := seen.DeepCopy()
 				changed.Annotations = map[string]string{"writer": strconv.Itoa(i)}
-				_, err := w.images().Update(ctx, changed, metav1.UpdateOptions{})
+				_, err := w.Images().Update(ctx, changed, metav1.UpdateOptions{})
 				return err
 			})
 			Expect(errs).To(ContainElement(Succeed()))
@@ -141,7 +141,7 @@ func describeUpdates(w *fixture) {
 					counted := w.getImage(ctx, "web")
 					count, _ := strconv.Atoi(counted.Annotations["count"])
 					counted.Annotations = map[string]string{"count": strconv.Itoa(count + 1)}
-					_, err := w.images().Update(ctx, counted, metav1.UpdateOptions{})
+					_, err := w.Images().Update(ctx, counted, metav1.UpdateOptions{})
 					if !apierrors.IsConflict(err) {
 						return err
 					}
@@ -153,7 +153,7 @@ func describeUpdates(w *fixture) {
 		It("all succeed where each patches what is its own", func(ctx SpecContext) {
 			w.create(ctx, "web")
 			Expect(atOnce(func(i int) error {
-				_, err := w.images().Patch(ctx, "web", kubetypes.MergePatchType, []byte(`{"metadata":{"labels":{"l`+strconv.Itoa(i)+`":"x"}}}`), metav1.PatchOptions{})
+				_, err := w.Images().Patch(ctx, "web", kubetypes.MergePatchType, []byte(`{"metadata":{"labels":{"l`+strconv.Itoa(i)+`":"x"}}}`), metav1.PatchOptions{})
 				return err
 			})).To(HaveEach(Succeed()))
 			Expect(w.getImage(ctx, "web").Labels).To(HaveLen(writers))
@@ -161,7 +161,7 @@ func describeUpdates(w *fixture) {
 
 		It("one creates", func(ctx SpecContext) {
 			errs := atOnce(func(int) error {
-				_, err := w.images().Create(ctx, image("web"), metav1.CreateOptions{})
+				_, err := w.Images().Create(ctx, image("web"), metav1.CreateOptions{})
 				return err
 			})
 			created := 0
@@ -181,10 +181,10 @@ func describeUpdates(w *fixture) {
 		old := w.settled(ctx, "web")
 		w.patch(ctx, "web", kubetypes.MergePatchType, `{"metadata":{"labels":{"a":"b"}}}`)
 		old.Status.ActiveBuilds = 7
-		_, err := w.images().UpdateStatus(ctx, old, metav1.UpdateOptions{})
+		_, err := w.Images().UpdateStatus(ctx, old, metav1.UpdateOptions{})
 		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
 		Expect(err).To(MatchError(ContainSubstring("the object has been modified; please apply your changes to the latest version and try again")))
-		_, err = w.images().UpdateStatus(ctx, image("absent"), metav1.UpdateOptions{})
+		_, err = w.Images().UpdateStatus(ctx, image("absent"), metav1.UpdateOptions{})
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 	})
 }

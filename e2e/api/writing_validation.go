@@ -126,11 +126,11 @@ func describeWarnings(w *fixture) {
 			Expect(warnings(done)).To(ConsistOf(HavePrefix(warning)), r.method)
 		}
 		heard := &warnedOf{}
-		listening := rest.CopyConfig(w.config)
+		listening := rest.CopyConfig(w.Config)
 		listening.WarningHandler = heard
 		client, err := versioned.NewForConfig(listening)
 		Expect(err).NotTo(HaveOccurred())
-		_, err = client.ImagesV1alpha1().Images(w.namespace).Create(ctx, image("other", func(image *v1alpha1.Image) { image.Spec.Source = &v1alpha1.Source{} }), metav1.CreateOptions{})
+		_, err = client.ImagesV1alpha1().Images(w.Namespace).Create(ctx, image("other", func(image *v1alpha1.Image) { image.Spec.Source = &v1alpha1.Source{} }), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(heard.texts).To(ConsistOf(HavePrefix(warning)))
 
