@@ -56,12 +56,10 @@ func watchesOurs(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()
 	image := cluster.NewImage("collected")
 	image.Spec.Suspend = new(true) // so nothing is built
-	_, err := w.Images().Create(ctx, image, metav1.CreateOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	w.CreateImage(ctx, image)
 	build := workspace.NewBuild("collected")
 	build.Spec.Inputs.Builder.Name = "nobodys" // so it never has a Job
-	_, err = w.Builds().Create(ctx, build, metav1.CreateOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	w.CreateBuild(ctx, build)
 
 	foreground := metav1.DeletePropagationForeground
 	Expect(w.Images().Delete(ctx, image.Name, metav1.DeleteOptions{PropagationPolicy: &foreground})).To(Succeed())

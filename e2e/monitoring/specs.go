@@ -13,7 +13,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/workspace"
@@ -36,8 +35,7 @@ func Specs(environment func() cluster.Environment) {
 			wanted := named(w.Environment)
 			Expect(len(wanted)).To(BeNumerically(">", 10), "%v", wanted)
 			for build, parameter := range map[string]string{"good": "steps=1", "bad": "failAt=1"} {
-				_, err := w.Builds().Create(ctx, workspace.NewBuild(build, parameter), metav1.CreateOptions{})
-				Expect(err).NotTo(HaveOccurred())
+				w.CreateBuild(ctx, workspace.NewBuild(build, parameter))
 			}
 			w.Succeeded(ctx, "good")
 			Expect(w.Finished(ctx, "bad").Status.Failure).NotTo(BeNil())

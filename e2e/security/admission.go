@@ -81,8 +81,7 @@ func describeAdmission(w *cluster.Workspace) {
 		refused := cluster.NewImage("refused")
 		refused.Spec.Base.Reference = "alpine:3"
 		eventuallyRefused(ctx, refused, "we only build on Debian")
-		_, err = w.Images().Create(ctx, cluster.NewImage("web"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		w.CreateImage(ctx, cluster.NewImage("web"))
 		w.Succeeded(ctx, "web-1")
 	})
 
@@ -108,8 +107,7 @@ func describeAdmission(w *cluster.Workspace) {
 		DeferCleanup(func(ctx SpecContext) { Expect(hooks.Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed()) })
 
 		eventuallyRefused(ctx, cluster.NewImage("refused"), "not this one")
-		_, err = w.Images().Create(ctx, cluster.NewImage("web"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		w.CreateImage(ctx, cluster.NewImage("web"))
 		w.Succeeded(ctx, "web-1")
 	})
 }

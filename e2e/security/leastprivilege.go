@@ -134,8 +134,7 @@ func doEverything(ctx context.Context, w *cluster.Workspace) {
 		ObjectMeta: metav1.ObjectMeta{Name: "files"}, Data: map[string]string{"motd": "hello"},
 	}, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
-	_, err = w.Images().Create(ctx, image, metav1.CreateOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	w.CreateImage(ctx, image)
 	w.Eventually(ctx, func(ctx context.Context) (string, error) {
 		quota, err := w.Kube.CoreV1().ResourceQuotas(w.Namespace).Get(ctx, "images", metav1.GetOptions{})
 		used := quota.Status.Used[countOfImages]
@@ -148,14 +147,12 @@ func doEverything(ctx context.Context, w *cluster.Workspace) {
 	nowhere.Spec.Timeouts = &v1alpha1.BuildTimeouts{Start: &metav1.Duration{Duration: 5 * time.Second}}
 	builds := []*v1alpha1.ImageBuild{workspace.NewBuild("failing", "failAt=1"), workspace.NewBuild("disturbed", "duration=10m"), forbidden, nowhere}
 	for _, build := range builds {
-		_, err := w.Builds().Create(ctx, build, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		w.CreateBuild(ctx, build)
 	}
 
 	w.Succeeded(ctx, "web-1")
 	Expect(w.ReadLog(ctx, "web-1", nil)).NotTo(BeEmpty())
-	_, err = w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{}, metav1.CreateOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	w.Request(ctx, "web", "")
 	w.Succeeded(ctx, "web-2") // which takes the place of web-1
 	w.Eventually(ctx, func(ctx context.Context) (*v1alpha1.ImageBuildList, error) {
 		return w.Builds().List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelImage + "=web"})
@@ -167,8 +164,7 @@ func doEverything(ctx context.Context, w *cluster.Workspace) {
 	second := runningAttempt(ctx, w, "disturbed", 2)
 	Expect(w.Kube.BatchV1().Jobs(w.Namespace).Delete(ctx, second.JobName, metav1.DeleteOptions{PropagationPolicy: &background})).To(Succeed())
 	runningAttempt(ctx, w, "disturbed", 3)
-	_, err = w.Builds().Cancel(ctx, "disturbed", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	w.Cancel(ctx, "disturbed", "")
 	for _, build := range builds {
 		w.Finished(ctx, build.Name)
 	}

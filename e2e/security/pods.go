@@ -14,8 +14,7 @@ import (
 
 func describePods(w *cluster.Workspace) {
 	It("The pod of a build has no token but the one that it reports with, and no more than restricted pods may have", func(ctx SpecContext) {
-		_, err := w.Builds().Create(ctx, workspace.NewBuild("once"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		w.CreateBuild(ctx, workspace.NewBuild("once"))
 		build := w.Succeeded(ctx, "once") // the namespace enforces the standard
 		pod, err := w.Kube.CoreV1().Pods(w.Namespace).Get(ctx, build.Status.Attempts[0].PodName, metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())

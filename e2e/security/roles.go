@@ -16,6 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 // rights are what the cluster's roles may do with what is ours: a row for each resource, a column for each role.
@@ -83,8 +84,8 @@ func describeRoles(w *cluster.Workspace) {
 		build := w.Succeeded(ctx, "web-1")
 
 		Expect(viewer.builds().List(ctx, metav1.ListOptions{})).To(HaveField("Items", HaveLen(1)))
-		Expect(readLog(ctx, viewer, "web-1")).To(ContainSubstring("step 1/1"))
-		_, err = readLog(ctx, nobody, "web-1")
+		Expect(workspace.ReadLog(ctx, viewer.goldsmith, w.Namespace, "web-1", nil)).To(ContainSubstring("step 1/1"))
+		_, err = workspace.ReadLog(ctx, nobody.goldsmith, w.Namespace, "web-1", nil)
 		expectForbidden(err, nobody.name)
 		_, err = nobody.builds().List(ctx, metav1.ListOptions{})
 		expectForbidden(err, nobody.name)
@@ -126,16 +127,6 @@ func may(ctx context.Context, who user, verb, resource string) bool {
 	}, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	return review.Status.Allowed
-}
-
-func readLog(ctx context.Context, who user, build string) (string, error) {
-	result := who.goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(who.namespace).
-		Resource("imagebuilds").Name(build).SubResource("log").Do(ctx)
-	if err := result.Error(); err != nil { // Raw does not read what the server says
-		return "", err
-	}
-	body, err := result.Raw()
-	return string(body), err
 }
 
 // expectForbidden expects a 403 that names who was refused.

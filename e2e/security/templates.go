@@ -9,7 +9,6 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/retry"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
@@ -63,8 +62,7 @@ func describeTemplates(w *cluster.Workspace) {
 			refused(change(ctx, editor, "plain", func(image *v1alpha1.Image) { image.Spec.Template = template() }))
 
 			By("in a change of something else, where somebody else has put it")
-			_, err = w.Images().Create(ctx, image, metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			w.CreateImage(ctx, image)
 			w.Succeeded(ctx, "web-1")
 			refused(change(ctx, editor, "web", func(image *v1alpha1.Image) { image.Spec.Builder = v1alpha1.Builder{Name: "other"} }))
 			refused(change(ctx, editor, "web", func(image *v1alpha1.Image) { image.Spec.Parameters[0].Value = "1s" }))
@@ -112,15 +110,8 @@ func describeTemplates(w *cluster.Workspace) {
 	})
 }
 
-// change changes an Image as it is stored, with the permissions of a user.
+// change changes a stored Image with the permissions of a user.
 func change(ctx context.Context, who user, name string, change func(*v1alpha1.Image)) error {
-	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		image, err := who.images().Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		change(image)
-		_, err = who.images().Update(ctx, image, metav1.UpdateOptions{})
-		return err
-	})
+	_, err := workspace.ChangeImage(ctx, who.images(), name, change)
+	return err
 }

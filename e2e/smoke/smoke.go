@@ -60,8 +60,7 @@ func Specs(environment func() cluster.Environment) {
 // buildOne applies an Image called web, and expects its build, its artifact and its log.
 func buildOne(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()
-	_, err := w.Images().Create(ctx, cluster.NewImage("web"), metav1.CreateOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	w.CreateImage(ctx, cluster.NewImage("web"))
 	build := w.Succeeded(ctx, "web-1")
 	Expect(build.Status.Artifacts).To(ConsistOf(HaveField("Digest", MatchRegexp(`^sha256:[0-9a-f]{64}$`))))
 	Expect(w.ReadLog(ctx, "web-1", nil)).To(ContainSubstring("step 1/1"))

@@ -55,8 +55,7 @@ func Specs(environment func() cluster.Environment) {
 		It("the controller may not read Jobs", Label("controller-not-permitted"), func(ctx SpecContext) {
 			forbid(ctx, w, cluster.Controller, "batch")
 			restart(ctx, w, cluster.Controller)
-			_, err := w.Builds().Create(ctx, workspace.NewBuild("waits"), metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			w.CreateBuild(ctx, workspace.NewBuild("waits"))
 			isSeen(ctx, w, "controller-not-permitted")
 			Expect(w.Builds().Get(ctx, "waits", metav1.GetOptions{})).To(HaveField("Status.Phase", v1alpha1.BuildPending))
 		})

@@ -33,8 +33,7 @@ func Start(ctx context.Context, workspace *cluster.Workspace, parameters ...stri
 	l := &Load{workspace: workspace, history: workspace.Record()}
 	for number := range Builds {
 		image := cluster.NewImage(fmt.Sprintf("load-%02d", number), parameters...)
-		_, err := workspace.Images().Create(ctx, image, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		workspace.CreateImage(ctx, image)
 	}
 	return l
 }
