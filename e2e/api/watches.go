@@ -45,7 +45,7 @@ func describeWatches(w *fixture) {
 		It("tells of what there was at some time first, from version 0", func(ctx SpecContext) {
 			w.create(ctx, "a", labelled(step, "1"))
 			before := w.create(ctx, "b", labelled(step, "1"))
-			// Whoever answers next has seen both.
+			// Every replica that answers now has observed both.
 			w.Eventually(ctx, func() int {
 				return len(w.list(ctx, metav1.ListOptions{ResourceVersion: before.ResourceVersion}).Items)
 			}).Should(Equal(2))

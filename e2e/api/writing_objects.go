@@ -23,7 +23,7 @@ import (
 // finalizer is one that nobody but the specs removes.
 const finalizer = "example.com/hold"
 
-// settled is an Image about which the controller has said what there is to say: from now on only the spec writes to it.
+// settled waits until the controller has observed the spec of an Image, and returns it: from then on only the spec writes to it.
 func (w *fixture) settled(ctx context.Context, name string) *v1alpha1.Image {
 	GinkgoHelper()
 	var settled *v1alpha1.Image
@@ -37,7 +37,7 @@ func (w *fixture) settled(ctx context.Context, name string) *v1alpha1.Image {
 	return settled
 }
 
-// newBuild is a build that ends at once, without a pod: nobody has registered its builder.
+// newBuild is a build that ends at once, without a pod: its builder is not registered.
 func newBuild(name string) *v1alpha1.ImageBuild {
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	build.Spec.Inputs = image(name).Spec.BuildInputs
@@ -45,7 +45,7 @@ func newBuild(name string) *v1alpha1.ImageBuild {
 	return build
 }
 
-// ended creates such a build and waits for its end: from then on nobody but the spec writes to it.
+// ended creates such a build and waits for its end: from then on only the spec writes to it.
 func (w *fixture) ended(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	_, err := w.Builds().Create(ctx, newBuild(name), metav1.CreateOptions{})
@@ -53,7 +53,7 @@ func (w *fixture) ended(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	return w.end(ctx, name)
 }
 
-// end waits until a build has finished, and all has been said of it.
+// end waits until a build has finished and its conditions do not change any more.
 func (w *fixture) end(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	var build *v1alpha1.ImageBuild

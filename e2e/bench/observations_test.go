@@ -32,7 +32,7 @@ type observations struct {
 	created map[string]time.Time // seen for the first time
 	pod     map[string]time.Time // its pod was seen
 	ended   map[string]time.Time // its pod's container has ended
-	done    map[string]time.Time // it was said to have succeeded
+	done    map[string]time.Time // its status, or that of a bare Job, reports success
 	jobDone map[string]time.Time // its Job's own status says so
 	pods    map[string]struct{}  // that exist
 }

@@ -36,7 +36,7 @@ func DumpOnFailure(environment func() Environment) {
 	})
 }
 
-// Dump keeps objects, events and logs in a folder of this name among the artifacts. What cannot be had is said there.
+// Dump keeps objects, events and logs in a folder of this name among the artifacts. The folder names what could not be read.
 func (e Environment) Dump(name string) {
 	ctx, stop := context.WithTimeout(context.Background(), deadline.Dump.Deadline())
 	defer stop()

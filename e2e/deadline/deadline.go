@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package deadline is the one place that says how long specs wait. Each wait is derived from what has to happen: timers, which
+// Package deadline has the deadlines of all specs. Each deadline is derived from what has to happen: timers, which
 // take as long on any machine, and work, which takes longer on a busy machine. Work is multiplied by a factor that is measured
 // once in each test process. A deadline is waited out only where something is wrong, so it may be generous.
 package deadline

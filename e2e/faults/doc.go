@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package faults says what becomes of builds while parts of the system that runs them fail: nothing. A part is killed,
-// taken away or frozen while twenty builds run, and all of them end as if it had not been, each of them once.
+// Package faults has the specs of builds that run while a part of the system fails. A part is killed, deleted, paused or
+// unregistered while twenty builds run, and every build must still succeed exactly once. disruptions.go has the faults, outage.go
+// the long outage of the API together with a lost worker.
 //
-// It must never look at more than an administrator of a cluster can: the specs break what such a person can break.
+// It must never disrupt or read more than an administrator of a cluster can.
 package faults

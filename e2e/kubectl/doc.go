@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kubectl says that kubectl works with images and builds as with what comes with Kubernetes. Every spec types
-// what a user would, and looks at what a user sees.
+// Package kubectl has the specs of everyday kubectl commands on images and builds: they must work as for built-in resources. Every
+// spec runs the commands of a user, and checks what they print.
 package kubectl

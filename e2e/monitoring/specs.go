@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package monitoring has the specs of the component monitoring: what its alerts and its dashboard ask for is measured.
+// Package monitoring has the spec of the component monitoring: Goldsmith exports every metric that its alerts and its dashboard use.
 package monitoring
 
 import (

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package records has the specs of the records of builds: what was built, by whom and with what success can be asked, although
-// the builds and their image are gone, and builds depend on none of it.
+// Package records has the specs of the records database. The history, the statistics, the changes and the notes of an image are
+// readable even after its builds or the image are deleted, and no build waits for the database.
 package records

@@ -18,7 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-// many is how many builds there are in the middle of what happens.
+// many is the number of builds that run during a fault.
 const many = 20
 
 func describeFaults(w *fixture) {
@@ -69,7 +69,7 @@ func describeFaults(w *fixture) {
 		for i := range many {
 			w.Request(ctx, "web", fmt.Sprint("request ", i))
 			if i == many/2 {
-				w.RemoveLeader(ctx) // the next one takes up what this one has not told, and tells it what it has
+				w.RemoveLeader(ctx) // the next leader records what this one has not, and repeats its last writes
 			}
 		}
 		w.hasEachOnce(ctx, many+1)

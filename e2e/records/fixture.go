@@ -40,7 +40,7 @@ func (w *fixture) recorded(ctx context.Context, name, wanted string) *v1alpha1.I
 // read reads a subresource of an Image.
 func (w *fixture) read(ctx context.Context, image, subresource string, asked parameters, into runtime.Object) error {
 	request := w.Goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.Namespace).Resource("images").Name(image).SubResource(subresource).
-		MaxRetries(0) // a database that is away is to be seen
+		MaxRetries(0) // client-go would hide that the database is unavailable
 	for name, value := range asked {
 		request = request.Param(name, value)
 	}

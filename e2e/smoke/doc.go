@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package smoke says that Goldsmith can be installed, that it works then, and that nothing is left when it is removed.
+// Package smoke has the specs of an installation: Goldsmith is installed, builds an image, and is removed without leftovers.
 package smoke

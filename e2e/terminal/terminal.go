@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package terminal is where the users of specs type kubectl, and what they see.
+// Package terminal runs kubectl for specs, as a user would, and captures its output.
 package terminal
 
 import (
@@ -33,7 +33,7 @@ type Result struct {
 	Code            int
 }
 
-// Command is kubectl with arguments, for whoever wants to see it run.
+// Command is kubectl with arguments, for specs that read its output while it runs.
 func (t Terminal) Command(ctx context.Context, args ...string) *exec.Cmd {
 	command := t.Kubectl(ctx, append([]string{"--namespace=" + t.Namespace}, args...)...)
 	command.Env = append(command.Env, t.Variables...)

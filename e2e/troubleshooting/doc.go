@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package troubleshooting breaks an installation in each of the ways that docs/troubleshooting.md explains, and expects to
-// see what that says: a line there that tells of a command and of what it shows is a test.
+// Package troubleshooting breaks an installation in each of the ways that docs/troubleshooting.md explains, and runs the commands of
+// that page: each must show what the page says.
 //
-// It must never say itself what is seen.
+// The expected output is only on the page, never in this package.
 package troubleshooting

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package load keeps a cluster busy with builds, and says whether every one of them became what it should.
+// Package load runs builds in a cluster, and checks that each of them succeeded and that no invariant of builds was violated.
 package load
 
 import (
@@ -85,7 +85,7 @@ func (l *Load) SucceededAtOnce(ctx context.Context) {
 	}
 }
 
-// unsettled says of each image that is not done yet what it is at.
+// unsettled has the latest build of each image whose build has not finished.
 func (l *Load) unsettled(ctx context.Context) ([]string, error) {
 	images, err := l.workspace.Images().List(ctx, metav1.ListOptions{})
 	if err != nil {
