@@ -31,6 +31,7 @@ func newFixture(environment func() Environment) *fixture {
 		w.environment = environment()
 		w.Open(ctx, workspace.Options{
 			Config: w.environment.Config, GenerateName: "api-", Patience: w.environment.Patience, Polling: w.environment.Polling,
+			Archived: w.environment.Archived, Recorded: w.environment.Recorded,
 		})
 		DeferCleanup(func(ctx SpecContext) { w.Close(ctx) })
 		var err error

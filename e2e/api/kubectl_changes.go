@@ -28,7 +28,7 @@ func describeKubectlChanges(w *fixture) {
 
 		It("shows what is wrong, in the editor, until there is nothing to save", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			w.settled(ctx, "web")
+			w.observedImage(ctx, "web")
 			refused := w.withEditor(`grep "^#" "$1"; sed -i "s/debian:bookworm/two words/" "$1"`).Try(ctx, "", "edit", "image", "web")
 			Expect(refused.Code).To(Equal(1))
 			Expect(refused.Out).To(And(ContainSubstring(`images.images.goldsmith.dev "web" was not valid`), ContainSubstring("spec.base.reference")))
@@ -38,7 +38,7 @@ func describeKubectlChanges(w *fixture) {
 
 		It("changes the status where that is asked for", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			w.settled(ctx, "web")
+			w.observedImage(ctx, "web")
 			w.withEditor(`sed -i -e "s/^status:/status:\n  activeBuilds: 7/" -e s/bookworm/trixie/ "$1"`).Run(ctx, "", "edit", "image", "web", "--subresource=status")
 			image := w.getImage(ctx, "web")
 			Expect(image.Status.ActiveBuilds).To(BeEquivalentTo(7))

@@ -110,7 +110,7 @@ func describeProtobuf(w *fixture) {
 			}, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(build.Spec.Trigger.Reason).To(Equal(v1alpha1.TriggerManual))
-			w.end(ctx, "web")
+			w.Settled(ctx, "web")
 			build, err = goldsmith.ImageBuilds(w.Namespace).Get(ctx, "web", metav1.GetOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			same, err := w.in(runtime.ContentTypeJSON).ImageBuilds(w.Namespace).Get(ctx, "web", metav1.GetOptions{})

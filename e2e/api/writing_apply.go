@@ -45,7 +45,7 @@ func describeApply(w *fixture) {
 			manifest := "apiVersion: images.goldsmith.dev/v1alpha1\nkind: Image\nmetadata:\n  name: web\nspec:\n  suspend: true\n" +
 				"  builder: {name: mock}\n  base: {reference: debian:bookworm} # the stable one\n  targets:\n  - {platform: linux/amd64, format: raw}\n"
 			Expect(w.ask(ctx, http.MethodPatch, w.at("images/web?fieldManager=one"), manifest, yaml).code).To(Equal(http.StatusCreated))
-			created := w.settled(ctx, "web")
+			created := w.observedImage(ctx, "web")
 			Expect(created.Generation).To(BeEquivalentTo(1))
 			Expect(w.ask(ctx, http.MethodPatch, w.at("images/web?fieldManager=one"), manifest, yaml).code).To(Equal(http.StatusOK))
 			Expect(w.getImage(ctx, "web")).To(Equal(created), "the same again changes nothing, not even the time in the managed fields")
@@ -72,7 +72,7 @@ func describeApply(w *fixture) {
 
 		It("of what another one owns is a conflict that names both, and everything at once", func(ctx SpecContext) {
 			applied(ctx, wanted("debian:bookworm"), by("one"))
-			w.settled(ctx, "web")
+			w.observedImage(ctx, "web")
 			_, err := w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"suspend":true,"retry":{"limit":7}}}`), metav1.PatchOptions{FieldManager: "editor"})
 			Expect(err).NotTo(HaveOccurred())
 			other := wanted("debian:trixie")
@@ -139,7 +139,7 @@ func describeApply(w *fixture) {
 		})
 
 		It("of a build that is recorded may say the same again, and label it", func(ctx SpecContext) {
-			build := w.ended(ctx, "record")
+			build := w.finishedBuild(ctx, "record")
 			manifest := apply.ImageBuild("record", w.Namespace).WithLabels(map[string]string{"a": "b"})
 			labelled, err := w.Builds().Apply(ctx, manifest, by("one"))
 			Expect(err).NotTo(HaveOccurred())
@@ -153,7 +153,7 @@ func describeApply(w *fixture) {
 	Describe("An apply to the status", func() {
 		It("owns the status, and nothing of the rest", func(ctx SpecContext) {
 			applied(ctx, wanted("debian:bookworm"), by("one"))
-			w.settled(ctx, "web")
+			w.observedImage(ctx, "web")
 			image, err := w.Images().ApplyStatus(ctx, wanted("debian:trixie").WithLabels(map[string]string{"a": "b"}).
 				WithStatus(apply.ImageStatus().WithActiveBuilds(7)), by("two"))
 			Expect(err).NotTo(HaveOccurred())
@@ -198,7 +198,7 @@ func describeApply(w *fixture) {
 
 		It("can be extracted from the status", func(ctx SpecContext) {
 			applied(ctx, wanted("debian:bookworm"), by("one"))
-			w.settled(ctx, "web")
+			w.observedImage(ctx, "web")
 			configuration := apply.Image("web", w.Namespace).WithStatus(apply.ImageStatus().WithActiveBuilds(7))
 			image, err := w.Images().ApplyStatus(ctx, configuration, by("two"))
 			Expect(err).NotTo(HaveOccurred())
@@ -210,7 +210,7 @@ func describeApply(w *fixture) {
 		It("tell managers, what they did and where apart", func(ctx SpecContext) {
 			_, err := w.Images().Create(ctx, image("web"), metav1.CreateOptions{FieldManager: "creator"})
 			Expect(err).NotTo(HaveOccurred())
-			w.settled(ctx, "web")
+			w.observedImage(ctx, "web")
 			_, err = w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{FieldManager: "one"})
 			Expect(err).NotTo(HaveOccurred())
 			_, err = w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"status":{"activeBuilds":7}}`), metav1.PatchOptions{FieldManager: "one"}, "status")
@@ -227,7 +227,7 @@ func describeApply(w *fixture) {
 
 		It("are forgotten where somebody asks for that, and not by who leaves them out", func(ctx SpecContext) {
 			applied(ctx, wanted("debian:bookworm"), by("one"))
-			stripped := w.settled(ctx, "web")
+			stripped := w.observedImage(ctx, "web")
 			stripped.ManagedFields = nil
 			stripped.Annotations = map[string]string{"a": "b"}
 			kept, err := w.Images().Update(ctx, stripped, metav1.UpdateOptions{FieldManager: "two"})
@@ -239,7 +239,7 @@ func describeApply(w *fixture) {
 
 		It("of many managers that update are put together in the end", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			w.settled(ctx, "web")
+			w.observedImage(ctx, "web")
 			for i := range 14 {
 				_, err := w.Images().Patch(ctx, "web", types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"labels":{"l%d":"x"}}}`, i),
 					metav1.PatchOptions{FieldManager: fmt.Sprintf("manager-%d", i)})

@@ -45,11 +45,11 @@ func describeDeletion(w *fixture) {
 
 		It("of the object and the version that is meant is done", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			image := w.settled(ctx, "web")
+			image := w.observedImage(ctx, "web")
 			remove(ctx, "web", metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &image.UID, ResourceVersion: &image.ResourceVersion}})
-			w.isGone(ctx, "web")
+			w.waitForImageDeletion(ctx, "web")
 
-			build := w.ended(ctx, "once")
+			build := w.finishedBuild(ctx, "once")
 			err := w.Builds().Delete(ctx, "once", metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions("other")})
 			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
 			Expect(w.Builds().Delete(ctx, "once", metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(build.UID))})).To(Succeed())
@@ -59,7 +59,7 @@ func describeDeletion(w *fixture) {
 	Describe("A deletion that a finalizer holds", func() {
 		It("is announced, and done when the last finalizer goes", func(ctx SpecContext) {
 			w.create(ctx, "web", held)
-			before := w.settled(ctx, "web")
+			before := w.observedImage(ctx, "web")
 			answer := w.ask(ctx, http.MethodDelete, w.at("images/web"), "")
 			Expect(answer.code).To(Equal(http.StatusOK))
 			var announced v1alpha1.Image
@@ -75,7 +75,7 @@ func describeDeletion(w *fixture) {
 			Expect(apierrors.IsAlreadyExists(err)).To(BeTrue(), "%v", err)
 			Expect(err).To(MatchError(ContainSubstring("object is being deleted")))
 			w.release(ctx, "web")
-			w.isGone(ctx, "web")
+			w.waitForImageDeletion(ctx, "web")
 		})
 
 		It("cannot be held by another finalizer, nor taken back", func(ctx SpecContext) {
@@ -89,7 +89,7 @@ func describeDeletion(w *fixture) {
 			Expect(kept.DeletionTimestamp).To(Equal(deleted.DeletionTimestamp))
 			Expect(kept.Labels).To(HaveKey("a"))
 			w.release(ctx, "web")
-			w.isGone(ctx, "web")
+			w.waitForImageDeletion(ctx, "web")
 		})
 
 		It("gets no more builds", func(ctx SpecContext) {
@@ -101,7 +101,7 @@ func describeDeletion(w *fixture) {
 		})
 
 		It("is that of a build, too", func(ctx SpecContext) {
-			w.ended(ctx, "once")
+			w.finishedBuild(ctx, "once")
 			hold := func(finalizers string) {
 				GinkgoHelper()
 				_, err := w.Builds().Patch(ctx, "once", types.MergePatchType, []byte(`{"metadata":{"finalizers":`+finalizers+`}}`), metav1.PatchOptions{})

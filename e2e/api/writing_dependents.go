@@ -30,7 +30,7 @@ func describeDependents(w *fixture) {
 	Describe("What an image owns", func() {
 		DescribeTable("is told by its finalizers what becomes of it:", func(ctx SpecContext, options metav1.DeleteOptions, finalizers ...string) {
 			w.create(ctx, "web", func(image *v1alpha1.Image) { image.Finalizers = []string{finalizer} })
-			owner := w.settled(ctx, "web")
+			owner := w.observedImage(ctx, "web")
 			w.dependent(ctx, owner, "kept", finalizer)
 			answer, err := w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{}`), metav1.PatchOptions{})
 			Expect(err).NotTo(HaveOccurred())
@@ -64,14 +64,14 @@ func describeDependents(w *fixture) {
 			w.Eventually(ctx, w.dependents("settings")).Should(HaveField("DeletionTimestamp", Not(BeNil())))
 			Expect(w.getImage(ctx, "web").Finalizers).To(ConsistOf(metav1.FinalizerDeleteDependents))
 			let(ctx, "settings")
-			w.isGone(ctx, "web")
+			w.waitForImageDeletion(ctx, "web")
 			w.collected(ctx, "settings")
 		})
 
 		It("stays as an orphan", func(ctx SpecContext) {
 			w.dependent(ctx, w.create(ctx, "web"), "settings")
 			remove(ctx, "web", metav1.DeletePropagationOrphan)
-			w.isGone(ctx, "web")
+			w.waitForImageDeletion(ctx, "web")
 			Expect(w.dependents("settings")(ctx)).To(And(HaveField("DeletionTimestamp", BeNil()), HaveField("OwnerReferences", BeEmpty())))
 		})
 
@@ -96,6 +96,6 @@ func describeDependents(w *fixture) {
 			image.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(settings, corev1.SchemeGroupVersion.WithKind("ConfigMap"))}
 		})
 		Expect(w.Kube.CoreV1().ConfigMaps(w.Namespace).Delete(ctx, "settings", metav1.DeleteOptions{})).To(Succeed())
-		w.isGone(ctx, "owned")
+		w.waitForImageDeletion(ctx, "owned")
 	})
 }

@@ -55,7 +55,7 @@ func describeDryRun(w *fixture) {
 		DescribeTable("of a change answers what would become of the object, and changes nothing:",
 			func(ctx SpecContext, change func(ctx context.Context) (*v1alpha1.Image, error)) {
 				w.create(ctx, "web")
-				before := w.settled(ctx, "web")
+				before := w.observedImage(ctx, "web")
 				answered, err := change(ctx)
 				Expect(err).NotTo(HaveOccurred())
 				Expect(answered.UID).To(Equal(before.UID))
@@ -88,12 +88,12 @@ func describeDryRun(w *fixture) {
 
 		It("of a deletion deletes nothing, and marks nothing", func(ctx SpecContext) {
 			w.create(ctx, "web", held)
-			before := w.settled(ctx, "web")
+			before := w.observedImage(ctx, "web")
 			Expect(w.Images().Delete(ctx, "web", metav1.DeleteOptions{DryRun: all})).To(Succeed())
 			Expect(w.Images().Delete(ctx, "web", metav1.DeleteOptions{DryRun: all, PropagationPolicy: ptr.To(metav1.DeletePropagationForeground)})).To(Succeed())
 			Expect(w.Images().DeleteCollection(ctx, metav1.DeleteOptions{DryRun: all}, metav1.ListOptions{})).To(Succeed())
 			w.create(ctx, "free")
-			w.settled(ctx, "free")
+			w.observedImage(ctx, "free")
 			Expect(w.Images().Delete(ctx, "free", metav1.DeleteOptions{DryRun: all})).To(Succeed())
 			Expect(w.getImage(ctx, "free").DeletionTimestamp).To(BeNil())
 			Expect(w.getImage(ctx, "web")).To(Equal(before))
@@ -105,7 +105,7 @@ func describeDryRun(w *fixture) {
 
 		It("of instantiate answers a whole build, and uses up no number", func(ctx SpecContext) {
 			w.create(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Builder.Name = "nobody" })
-			before := w.settled(ctx, "web")
+			before := w.observedImage(ctx, "web")
 			build, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{RequestID: "first"}, metav1.CreateOptions{DryRun: all})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(build.Name).To(Equal("web-1"))

@@ -12,7 +12,6 @@ import (
 	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kubetypes "k8s.io/apimachinery/pkg/types"
@@ -20,21 +19,21 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// finalizer is one that nobody but the specs removes.
+// finalizer is one that only the specs remove.
 const finalizer = "example.com/hold"
 
-// settled waits until the controller has observed the spec of an Image, and returns it: from then on only the spec writes to it.
-func (w *fixture) settled(ctx context.Context, name string) *v1alpha1.Image {
+// observedImage waits until the controller has observed the spec of an Image, and returns it: from then on only the spec writes to it.
+func (w *fixture) observedImage(ctx context.Context, name string) *v1alpha1.Image {
 	GinkgoHelper()
-	var settled *v1alpha1.Image
+	var image *v1alpha1.Image
 	w.Eventually(ctx, func(ctx context.Context) (*v1alpha1.Image, error) {
 		var err error
-		settled, err = w.Images().Get(ctx, name, metav1.GetOptions{})
-		return settled, err
+		image, err = w.Images().Get(ctx, name, metav1.GetOptions{})
+		return image, err
 	}).Should(WithTransform(func(image *v1alpha1.Image) bool {
 		return image.Status.ObservedGeneration == image.Generation
 	}, BeTrue()))
-	return settled
+	return image
 }
 
 // newBuild is a build that ends at once, without a pod: its builder is not registered.
@@ -45,26 +44,11 @@ func newBuild(name string) *v1alpha1.ImageBuild {
 	return build
 }
 
-// ended creates such a build and waits for its end: from then on only the spec writes to it.
-func (w *fixture) ended(ctx context.Context, name string) *v1alpha1.ImageBuild {
+// finishedBuild creates such a build and waits for its end: from then on only the spec writes to it.
+func (w *fixture) finishedBuild(ctx context.Context, name string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
-	_, err := w.Builds().Create(ctx, newBuild(name), metav1.CreateOptions{})
-	Expect(err).NotTo(HaveOccurred())
-	return w.end(ctx, name)
-}
-
-// end waits until a build has finished and its conditions do not change any more.
-func (w *fixture) end(ctx context.Context, name string) *v1alpha1.ImageBuild {
-	GinkgoHelper()
-	var build *v1alpha1.ImageBuild
-	w.Eventually(ctx, func(ctx context.Context) (bool, error) {
-		var err error
-		build, err = w.Builds().Get(ctx, name, metav1.GetOptions{})
-		archived := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildLogArchived)
-		recorded := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildRecorded)
-		return build.Status.Finished && (archived || !w.environment.Archived) && (recorded || !w.environment.Recorded), err
-	}).Should(BeTrue())
-	return build
+	w.CreateBuild(ctx, newBuild(name))
+	return w.Settled(ctx, name)
 }
 
 // patch patches an Image, or a subresource of it.
@@ -83,8 +67,8 @@ func (w *fixture) getImage(ctx context.Context, name string) *v1alpha1.Image {
 	return found
 }
 
-// isGone waits until there is no Image of this name.
-func (w *fixture) isGone(ctx context.Context, name string) {
+// waitForImageDeletion waits until there is no Image of this name.
+func (w *fixture) waitForImageDeletion(ctx context.Context, name string) {
 	GinkgoHelper()
 	w.Eventually(ctx, func(ctx context.Context) error {
 		_, err := w.Images().Get(ctx, name, metav1.GetOptions{})

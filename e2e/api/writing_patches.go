@@ -43,7 +43,7 @@ func describePatches(w *fixture) {
 
 		It("whose test fails changes nothing at all", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			before := w.settled(ctx, "web")
+			before := w.observedImage(ctx, "web")
 			_, err := w.Images().Patch(ctx, "web", types.JSONPatchType, []byte(`[
 				{"op":"replace","path":"/spec/base/reference","value":"debian:trixie"},
 				{"op":"test","path":"/spec/builder/name","value":"other"}]`), metav1.PatchOptions{})
@@ -79,7 +79,7 @@ func describePatches(w *fixture) {
 
 		It("that changes nothing is no new version, and one of metadata no new generation", func(ctx SpecContext) {
 			w.create(ctx, "web", labelled("a", "b"))
-			before := w.settled(ctx, "web")
+			before := w.observedImage(ctx, "web")
 			Expect(w.patch(ctx, "web", types.MergePatchType, `{"metadata":{"labels":{"a":"b"}},"spec":{"suspend":true}}`)).To(Equal(before))
 			Expect(w.patch(ctx, "web", types.MergePatchType, `{}`)).To(Equal(before))
 			after := w.patch(ctx, "web", types.MergePatchType, `{"metadata":{"labels":{"a":"c"}}}`)
@@ -89,7 +89,7 @@ func describePatches(w *fixture) {
 
 		It("of a version is done if that is the newest one", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			newest := w.settled(ctx, "web").ResourceVersion
+			newest := w.observedImage(ctx, "web").ResourceVersion
 			patch := `{"metadata":{"resourceVersion":"` + newest + `","labels":{"a":"b"}}}`
 			Expect(w.patch(ctx, "web", types.MergePatchType, patch).Labels).To(HaveKey("a"))
 			_, err := w.Images().Patch(ctx, "web", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
@@ -112,7 +112,7 @@ func describePatches(w *fixture) {
 		})
 
 		It("merges conditions by their types", func(ctx SpecContext) {
-			build := w.ended(ctx, "once")
+			build := w.finishedBuild(ctx, "once")
 			const kept = `{"type":"LogArchived","status":"True","reason":"Kept","message":"","lastTransitionTime":"2026-01-01T00:00:00Z"}`
 			others := func(build *v1alpha1.ImageBuild) []metav1.Condition { // there may be an archive of logs, and a database
 				return slices.DeleteFunc(slices.Clone(build.Status.Conditions), func(c metav1.Condition) bool {
@@ -135,7 +135,7 @@ func describePatches(w *fixture) {
 
 	DescribeTable("A patch of the status changes that and nothing else:", func(ctx SpecContext, kind types.PatchType, patch string) {
 		w.create(ctx, "web")
-		before := w.settled(ctx, "web")
+		before := w.observedImage(ctx, "web")
 		patched := w.patch(ctx, "web", kind, patch, "status")
 		Expect(patched.Status.ActiveBuilds).To(BeEquivalentTo(7))
 		Expect(patched.Spec).To(Equal(before.Spec))

@@ -34,7 +34,7 @@ func describeUpdates(w *fixture) {
 
 		It("of the spec is a new generation, and of nothing else", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			image := w.settled(ctx, "web")
+			image := w.observedImage(ctx, "web")
 			image.Labels = map[string]string{"a": "b"}
 			image, err := w.Images().Update(ctx, image, metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
@@ -44,7 +44,7 @@ func describeUpdates(w *fixture) {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(image.Generation).To(BeEquivalentTo(2))
 
-			image = w.settled(ctx, "web")
+			image = w.observedImage(ctx, "web")
 			image.Generation = 7
 			image, err = w.Images().Update(ctx, image, metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
@@ -53,12 +53,12 @@ func describeUpdates(w *fixture) {
 
 		It("that changes nothing is no new version", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			before := w.settled(ctx, "web")
+			before := w.observedImage(ctx, "web")
 			after, err := w.Images().Update(ctx, before.DeepCopy(), metav1.UpdateOptions{FieldManager: before.ManagedFields[0].Manager})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(after).To(Equal(before))
 
-			build := w.ended(ctx, "once")
+			build := w.finishedBuild(ctx, "once")
 			again, err := w.Builds().Update(ctx, build.DeepCopy(), metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(again.ResourceVersion).To(Equal(build.ResourceVersion))
@@ -66,7 +66,7 @@ func describeUpdates(w *fixture) {
 
 		It("of the spec leaves the status alone, and of the status the rest", func(ctx SpecContext) {
 			w.create(ctx, "web", labelled("a", "b"))
-			before := w.settled(ctx, "web")
+			before := w.observedImage(ctx, "web")
 			changed := before.DeepCopy()
 			changed.Status.ActiveBuilds = 7
 			changed.Status.Conditions = nil
@@ -90,7 +90,7 @@ func describeUpdates(w *fixture) {
 		})
 
 		It("of a build changes its metadata only", func(ctx SpecContext) {
-			build := w.ended(ctx, "once")
+			build := w.finishedBuild(ctx, "once")
 			build.Labels = map[string]string{"a": "b"}
 			build, err := w.Builds().Update(ctx, build, metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
@@ -103,7 +103,7 @@ func describeUpdates(w *fixture) {
 
 		It("leaves the time of the creation as it was, and cannot start a deletion", func(ctx SpecContext) {
 			created := w.create(ctx, "web")
-			changed := w.settled(ctx, "web")
+			changed := w.observedImage(ctx, "web")
 			changed.CreationTimestamp = metav1.NewTime(time.Unix(1, 0))
 			changed, err := w.Images().Update(ctx, changed, metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
@@ -117,7 +117,7 @@ func describeUpdates(w *fixture) {
 	Describe("Of many writers at once", func() {
 		It("one wins where all have seen the same version", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			seen := w.settled(ctx, "web")
+			seen := w.observedImage(ctx, "web")
 			errs := atOnce(func(i int) error {
 				changed := seen.DeepCopy()
 				changed.Annotations = map[string]string{"writer": strconv.Itoa(i)}
@@ -178,7 +178,7 @@ func describeUpdates(w *fixture) {
 
 	It("A status that is written by an old version is a conflict", func(ctx SpecContext) {
 		w.create(ctx, "web")
-		old := w.settled(ctx, "web")
+		old := w.observedImage(ctx, "web")
 		w.patch(ctx, "web", kubetypes.MergePatchType, `{"metadata":{"labels":{"a":"b"}}}`)
 		old.Status.ActiveBuilds = 7
 		_, err := w.Images().UpdateStatus(ctx, old, metav1.UpdateOptions{})

@@ -35,7 +35,7 @@ func describeFieldValidation(w *fixture) {
 		kind, complaints := r.headers[0], r.headers[1:]
 		if r.path != "images" {
 			w.create(ctx, "web")
-			w.settled(ctx, "web")
+			w.observedImage(ctx, "web")
 		}
 		try := func(directive string) reply {
 			path := r.path + "?fieldManager=one&dryRun=All"

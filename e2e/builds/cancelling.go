@@ -72,7 +72,7 @@ func describeCancelling(w *fixture) {
 		It("after it has finished stays as it is", func(ctx SpecContext) {
 			w.CreateBuild(ctx, workspace.NewBuild("done"))
 			w.Succeeded(ctx, "done")
-			before := w.settled(ctx, "done")
+			before := w.Settled(ctx, "done")
 
 			Expect(w.Cancel(ctx, "done", "too late")).To(Equal(before))
 			Expect(w.Finished(ctx, "done").ResourceVersion).To(Equal(before.ResourceVersion))

@@ -43,7 +43,7 @@ func describeDisruptions(w *fixture) {
 	It("A finished build is not disturbed by what happens to its Job", func(ctx SpecContext) {
 		w.CreateBuild(ctx, workspace.NewBuild("once"))
 		w.Succeeded(ctx, "once")
-		before, log := w.settled(ctx, "once"), w.Log(ctx, "once", nil)
+		before, log := w.Settled(ctx, "once"), w.Log(ctx, "once", nil)
 		Expect(deleteJob(ctx, before.Status.Attempts[0])).To(Succeed())
 		w.Eventually(ctx, func(ctx context.Context) (int, error) {
 			pods, err := w.Kube.CoreV1().Pods(w.Namespace).List(ctx, metav1.ListOptions{})

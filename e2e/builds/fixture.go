@@ -13,7 +13,6 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -33,6 +32,7 @@ func newFixture(environment func() Environment) *fixture {
 		w.environment = environment()
 		w.Open(ctx, workspace.Options{
 			Config: w.environment.Config, GenerateName: "builds-", Patience: w.environment.Patience, Polling: w.environment.Polling,
+			Archived: w.environment.Archived, Recorded: w.environment.Recorded,
 		})
 	})
 	AfterEach(func(ctx SpecContext) {
@@ -79,20 +79,6 @@ func (w *fixture) waitForImage(ctx context.Context, name string, wanted ...types
 		return image, err
 	}).Should(And(append(wanted, observed())...))
 	return image
-}
-
-// settled waits until a build has finished and its conditions do not change any more, and returns it.
-func (w *fixture) settled(ctx context.Context, name string) *v1alpha1.ImageBuild {
-	GinkgoHelper()
-	var build *v1alpha1.ImageBuild
-	w.Eventually(ctx, func(ctx context.Context) (bool, error) {
-		var err error
-		build, err = w.Builds().Get(ctx, name, metav1.GetOptions{})
-		archived := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildLogArchived)
-		recorded := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildRecorded)
-		return build.Status.Finished && (archived || !w.environment.Archived) && (recorded || !w.environment.Recorded), err
-	}).Should(BeTrue())
-	return build
 }
 
 // running waits until the builder of a build's attempt has written to its log.

@@ -31,6 +31,7 @@ func NewWorkspace(environment func() Environment) *Workspace {
 		w.Open(ctx, workspace.Options{
 			Config: w.Environment.Config, GenerateName: "cluster-", Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
 			Patience: w.Environment.Patience, Polling: polling,
+			Archived: w.Environment.LogArchive != nil, Recorded: w.Environment.Records != nil,
 		})
 	})
 	AfterEach(func(ctx SpecContext) { w.Close(ctx) })

@@ -107,6 +107,21 @@ func (w *Workspace) Succeeded(ctx context.Context, name string) *v1alpha1.ImageB
 	return w.WaitForBuild(ctx, name, HaveField("Status.Phase", v1alpha1.BuildSucceeded))
 }
 
+// Settled waits until a build has finished, its log is archived and the build is recorded, as far as the server does both. Its status
+// does not change any more.
+func (w *Workspace) Settled(ctx context.Context, name string) *v1alpha1.ImageBuild {
+	GinkgoHelper()
+	var build *v1alpha1.ImageBuild
+	w.Eventually(ctx, func(ctx context.Context) (bool, error) {
+		var err error
+		build, err = w.Builds().Get(ctx, name, metav1.GetOptions{})
+		archived := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildLogArchived)
+		recorded := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildRecorded)
+		return build.Status.Finished && (archived || !w.options.Archived) && (recorded || !w.options.Recorded), err
+	}).Should(BeTrue())
+	return build
+}
+
 // WaitForCondition waits until a condition of a build is one of those wanted, each written as "Status/Reason", and returns the build,
 // which has finished. It is for conditions that are set after the end: LogArchived and Recorded.
 func (w *Workspace) WaitForCondition(ctx context.Context, name, conditionType string, wanted ...string) *v1alpha1.ImageBuild {

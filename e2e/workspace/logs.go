@@ -49,7 +49,7 @@ func (w *Workspace) Log(ctx context.Context, build string, parameters map[string
 // FollowLog starts to follow the log of a build. The channel receives the text once, at the end of the log.
 func (w *Workspace) FollowLog(ctx context.Context, build string, parameters map[string]string) <-chan string {
 	GinkgoHelper()
-	ctx, stop := context.WithTimeout(ctx, w.patience)
+	ctx, stop := context.WithTimeout(ctx, w.options.Patience)
 	DeferCleanup(stop)
 	stream, err := LogRequest(w.Goldsmith, w.Namespace, build, parameters).Param("follow", "true").Stream(ctx)
 	Expect(err).NotTo(HaveOccurred())

@@ -33,6 +33,8 @@ type Options struct {
 	Labels map[string]string
 	// Patience is how long a spec waits for one thing to happen, Polling the interval at which it checks.
 	Patience, Polling time.Duration
+	// Archived is whether the server archives logs, Recorded whether it records builds: both set a condition after a build's end.
+	Archived, Recorded bool
 }
 
 // Workspace is the namespace of the present spec, with clients.
@@ -43,7 +45,7 @@ type Workspace struct {
 	Kube      kubernetes.Interface
 	Goldsmith versioned.Interface
 
-	patience, polling time.Duration
+	options Options
 }
 
 // Open creates a namespace. Call it before each spec.
@@ -51,7 +53,7 @@ func (w *Workspace) Open(ctx context.Context, options Options) {
 	GinkgoHelper()
 	config := rest.CopyConfig(options.Config)
 	config.WarningHandler = rest.NoWarnings{}
-	*w = Workspace{Config: config, patience: options.Patience, polling: options.Polling}
+	*w = Workspace{Config: config, options: options}
 	var err error
 	w.Kube, err = kubernetes.NewForConfig(config)
 	Expect(err).NotTo(HaveOccurred())
@@ -84,5 +86,5 @@ func (w *Workspace) Builds() client.ImageBuildInterface {
 // Eventually is Gomega's, with the patience and the polling of the workspace.
 func (w *Workspace) Eventually(ctx context.Context, actual any) types.AsyncAssertion {
 	GinkgoHelper()
-	return Eventually(ctx, actual).WithTimeout(w.patience).WithPolling(w.polling)
+	return Eventually(ctx, actual).WithTimeout(w.options.Patience).WithPolling(w.options.Polling)
 }
