@@ -35,8 +35,8 @@ func (w *fixture) kubectl(minor string) terminal.Terminal {
 func differs(ctx context.Context, kubectl terminal.Terminal, stdin string, args ...string) string {
 	GinkgoHelper()
 	shown := kubectl.Try(ctx, stdin, args...)
-	Expect(shown.Code).To(Equal(1), "kubectl %v:\n%s", args, shown.Complaints)
-	return shown.Out
+	Expect(shown.Code).To(Equal(1), "kubectl %v:\n%s", args, shown.Stderr)
+	return shown.Stdout
 }
 
 // by is the manifest with another builder.
@@ -118,7 +118,7 @@ func describeKubectlReleases(w *fixture) {
 			Expect(kubectl.Run(ctx, "", "get", "images", "--selector=colour=gold", "--field-selector=spec.suspend=true", "--no-headers")).To(MatchRegexp(`^web [^\n]*\n$`))
 			Expect(kubectl.Run(ctx, "", "get", "image/web", "--output=yaml")).To(ContainSubstring("kind: Image\n"))
 			Expect(kubectl.Run(ctx, "", "get", "image/web", "--subresource=status", "--output=jsonpath={.spec.builder.name}")).To(Equal("mock"))
-			Expect(kubectl.Try(ctx, "", "get", "imagebuilds").Complaints).To(ContainSubstring("No resources found in " + w.Namespace))
+			Expect(kubectl.Try(ctx, "", "get", "imagebuilds").Stderr).To(ContainSubstring("No resources found in " + w.Namespace))
 			Expect(kubectl.Fail(ctx, "", "get", "image/none")).To(ContainSubstring(`images.images.goldsmith.dev "none" not found`))
 		})
 
@@ -149,7 +149,7 @@ func describeKubectlReleases(w *fixture) {
 			kubectl := w.kubectl(minor)
 			colour := strings.Replace(plainImage("web"), "spec:", "spec:\n  colour: gold", 1)
 			Expect(kubectl.Fail(ctx, colour, "apply", "-f", "-")).To(ContainSubstring(`unknown field "spec.colour"`))
-			Expect(kubectl.Try(ctx, colour, "apply", "-f", "-", "--validate=warn").Complaints).To(ContainSubstring(`unknown field "spec.colour"`))
+			Expect(kubectl.Try(ctx, colour, "apply", "-f", "-", "--validate=warn").Stderr).To(ContainSubstring(`unknown field "spec.colour"`))
 		})
 
 		It("waits for an object, for a field of it, and for its end", func(ctx SpecContext) {

@@ -21,7 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
-// newOrphan makes an object that belongs to another which never was. The garbage collector deletes it as soon as it knows.
+// newOrphan creates an object whose owner never existed. The garbage collector deletes it once it has looked for the owner.
 func newOrphan(ctx context.Context, w *cluster.Workspace, owner schema.GroupVersionKind) *corev1.ConfigMap {
 	GinkgoHelper()
 	orphan, err := w.Kube.CoreV1().ConfigMaps(w.Namespace).Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
@@ -34,25 +34,25 @@ func newOrphan(ctx context.Context, w *cluster.Workspace, owner schema.GroupVers
 	return orphan
 }
 
-// aSecret is a kind of owner that the garbage collector can always ask for, and aBuild one of ours.
+// secretKind is a kind of owner that the garbage collector can always read; it can read buildKind only while our API is available.
 var (
-	aSecret = corev1.SchemeGroupVersion.WithKind("Secret")
-	aBuild  = v1alpha1.Kind("ImageBuild")
+	secretKind = corev1.SchemeGroupVersion.WithKind("Secret")
+	buildKind  = v1alpha1.Kind("ImageBuild")
 )
 
-// collects waits until the garbage collector has deleted an orphan that is made now, of an owner of this kind.
-func collects(ctx context.Context, w *cluster.Workspace, owner schema.GroupVersionKind) {
+// waitForCollection waits until the garbage collector has deleted a new orphan of this kind of owner.
+func waitForCollection(ctx context.Context, w *cluster.Workspace, owner schema.GroupVersionKind) {
 	GinkgoHelper()
 	orphan := newOrphan(ctx, w, owner)
 	w.Eventually(ctx, func() []types.UID { return uidsOfConfigMaps(ctx, w) }).ShouldNot(ContainElement(orphan.UID))
 }
 
-// watchesOurs waits until the garbage collector watches Images and builds. One that does not yet, or not again because
+// waitForCollectorWatches waits until the garbage collector watches Images and builds. One that does not yet, or not again because
 // kube-apiserver was lost in the spec before, asks for each owner by itself, and takes the 404 of an API that is not registered
 // for an Image or a build that is gone: it deletes the Jobs.
 //
 // It asks for an orphan's owner without watching its kind, too. But of a deletion in the foreground it only hears by watching.
-func watchesOurs(ctx context.Context, w *cluster.Workspace) {
+func waitForCollectorWatches(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()
 	image := cluster.NewImage("collected")
 	image.Spec.Suspend = new(true) // so nothing is built

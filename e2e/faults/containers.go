@@ -22,7 +22,7 @@ func podsOf(ctx context.Context, w *cluster.Workspace, part string) []corev1.Pod
 	return pods.Items
 }
 
-// kill ends the processes of a pod the way a crash does, without a word, and waits until they have been replaced.
+// kill kills the processes of pods, as a crash does, and waits until their containers have restarted.
 func kill(ctx context.Context, w *cluster.Workspace, pods ...corev1.Pod) {
 	GinkgoHelper()
 	for _, pod := range pods {
@@ -42,7 +42,7 @@ func kill(ctx context.Context, w *cluster.Workspace, pods ...corev1.Pod) {
 	}
 }
 
-// deletePods takes pods away at once, and does not wait for what their processes have to say.
+// deletePods deletes pods without a grace period.
 func deletePods(ctx context.Context, w *cluster.Workspace, pods ...corev1.Pod) {
 	GinkgoHelper()
 	for _, pod := range pods {
@@ -51,9 +51,9 @@ func deletePods(ctx context.Context, w *cluster.Workspace, pods ...corev1.Pod) {
 	}
 }
 
-// haveEnded waits until the processes of pods that were deleted are gone. One that is frozen with its worker in the middle of its
-// end keeps its connections, and who watches by one of them hears of nothing.
-func haveEnded(ctx context.Context, w *cluster.Workspace, pods ...corev1.Pod) {
+// waitForProcessesToEnd waits until the processes of deleted pods have ended. A process that is paused with its worker while it ends
+// keeps its connections, and clients that watch through them receive no events.
+func waitForProcessesToEnd(ctx context.Context, w *cluster.Workspace, pods ...corev1.Pod) {
 	GinkgoHelper()
 	for _, pod := range pods {
 		w.Eventually(ctx, func(ctx context.Context) ([]byte, error) {

@@ -17,7 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
-// newNamespace makes a namespace with an image that is being built, and returns its name.
+// newNamespace creates a namespace with an image that is being built, and returns its name.
 func newNamespace(ctx context.Context, w *cluster.Workspace) string {
 	GinkgoHelper()
 	namespace, err := w.Kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "ended-"}}, metav1.CreateOptions{})
@@ -35,8 +35,8 @@ func deleteNamespace(ctx context.Context, w *cluster.Workspace, name string) {
 	Expect(w.Kube.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
 }
 
-// cannotEnd waits until a namespace says that it cannot end because our API is away.
-func cannotEnd(ctx context.Context, w *cluster.Workspace, name string) {
+// waitForStuckNamespace waits until a namespace reports that it cannot terminate because our API is unavailable.
+func waitForStuckNamespace(ctx context.Context, w *cluster.Workspace, name string) {
 	GinkgoHelper()
 	w.Eventually(ctx, func(ctx context.Context) ([]corev1.NamespaceCondition, error) {
 		namespace, err := w.Kube.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
@@ -47,8 +47,8 @@ func cannotEnd(ctx context.Context, w *cluster.Workspace, name string) {
 	)))
 }
 
-// hasEnded waits until a namespace is gone, and nothing of ours is left in it.
-func hasEnded(ctx context.Context, w *cluster.Workspace, name string) {
+// waitForNamespaceDeletion waits until a namespace is deleted, and expects no images or builds in it.
+func waitForNamespaceDeletion(ctx context.Context, w *cluster.Workspace, name string) {
 	GinkgoHelper()
 	Eventually(ctx, func(ctx context.Context) bool {
 		_, err := w.Kube.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})

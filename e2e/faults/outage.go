@@ -18,7 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/faults/load"
 )
 
-// outage is how long the API is away.
+// outage is how long the API is unavailable.
 const outage = 5 * time.Minute
 
 // describeOutage is one spec, because each of its waits is long and all of them can pass at the same time.
@@ -27,23 +27,23 @@ func describeOutage(w *cluster.Workspace) {
 		present, absent := newNamespace(ctx, w), newNamespace(ctx, w)
 		By("deleting a namespace while the API is there")
 		deleteNamespace(ctx, w, present)
-		hasEnded(ctx, w, present)
+		waitForNamespaceDeletion(ctx, w, present)
 
 		By("taking the API away from builds that run, and a worker from some of them")
 		builds := load.Start(ctx, w, "duration=20s", "steps=5")
 		builds.Running(ctx, load.Builds/2)
-		bringAPIBack := takeAway(ctx, w)
+		restoreAPI := stopAPI(ctx, w)
 		start := time.Now()
-		worker, bringWorkerBack := loseWorker(ctx, w)
+		worker, restoreWorker := loseWorker(ctx, w)
 		before := restarts(ctx, w, worker)
-		isAway(ctx, w)
+		waitForOutage(ctx, w)
 		jobs := uidsOfJobs(ctx, w)
 
 		By("letting the garbage collector work, the second time one that has never seen our API")
-		orphan := newOrphan(ctx, w, aBuild)
-		collects(ctx, w, aSecret)
+		orphan := newOrphan(ctx, w, buildKind)
+		waitForCollection(ctx, w, secretKind)
 		kill(ctx, w, collector(ctx, w))
-		collects(ctx, w, aSecret)
+		waitForCollection(ctx, w, secretKind)
 		lost := buildsLostWith(ctx, w, worker)
 
 		By("waiting for the five minutes to be over")
@@ -53,18 +53,18 @@ func describeOutage(w *cluster.Workspace) {
 			g.Expect(restarts(ctx, w, worker)).To(Equal(before), "no controller gives up")
 		}).WithTimeout(time.Until(start.Add(outage))).WithPolling(2 * time.Second).Should(Succeed())
 
-		// Not earlier: Kubernetes tries again after ever longer waits.
+		// Not earlier: Kubernetes retries with a growing back-off.
 		By("deleting a namespace while the API is away")
 		deleteNamespace(ctx, w, absent)
-		cannotEnd(ctx, w, absent)
+		waitForStuckNamespace(ctx, w, absent)
 
 		By("bringing the API back")
-		bringAPIBack(ctx)
+		restoreAPI(ctx)
 		Expect(w.Environment.WaitAvailable(ctx)).To(Succeed())
 		nextAttempts(ctx, w, lost, worker)
 
 		By("bringing the worker back, where the builders of lost attempts now end")
-		bringWorkerBack(ctx)
+		restoreWorker(ctx)
 		for _, build := range builds.Succeeded(ctx) {
 			attempts := 1
 			if slices.Contains(lost, build.Name) {
@@ -74,13 +74,13 @@ func describeOutage(w *cluster.Workspace) {
 		}
 
 		By("seeing that what had to wait is done")
-		hasEnded(ctx, w, absent)
-		collects(ctx, w, aBuild) // another orphan: for the first it tries again after ever longer waits, too
+		waitForNamespaceDeletion(ctx, w, absent)
+		waitForCollection(ctx, w, buildKind) // a new orphan: the back-off of the first is long by now
 	})
 }
 
-// takeAway stops all API servers at once, and returns how to start them again. The end of the spec does so at the latest.
-func takeAway(ctx context.Context, w *cluster.Workspace) (bringBack func(context.Context)) {
+// stopAPI stops all API servers at once, and returns a function that starts them. The end of the spec starts them at the latest.
+func stopAPI(ctx context.Context, w *cluster.Workspace) (restore func(context.Context)) {
 	GinkgoHelper()
 	servers := podsOf(ctx, w, cluster.APIServer)
 	scale := func(ctx context.Context, replicas int) {
@@ -89,16 +89,16 @@ func takeAway(ctx context.Context, w *cluster.Workspace) (bringBack func(context
 			fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas), metav1.PatchOptions{})
 		Expect(err).NotTo(HaveOccurred())
 	}
-	bringBack = func(ctx context.Context) { scale(ctx, len(servers)) }
-	DeferCleanup(bringBack)
+	restore = func(ctx context.Context) { scale(ctx, len(servers)) }
+	DeferCleanup(restore)
 	scale(ctx, 0)
 	deletePods(ctx, w, servers...)
-	haveEnded(ctx, w, servers...)
-	return bringBack
+	waitForProcessesToEnd(ctx, w, servers...)
+	return restore
 }
 
-// isAway waits until kube-apiserver says that our API is unavailable.
-func isAway(ctx context.Context, w *cluster.Workspace) {
+// waitForOutage waits until kube-apiserver answers requests for our API with 503.
+func waitForOutage(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()
 	w.Eventually(ctx, func(ctx context.Context) bool {
 		_, err := w.Images().List(ctx, metav1.ListOptions{})

@@ -26,7 +26,7 @@ func Specs(environment func() cluster.Environment) {
 			DeferCleanup(func(ctx SpecContext) { Expect(w.Environment.WaitReady(ctx)).To(Succeed()) })
 		})
 		BeforeEach(func(ctx SpecContext) {
-			watchesOurs(ctx, w)
+			waitForCollectorWatches(ctx, w)
 		})
 
 		DescribeTable("20 builds all succeed, once and at the first attempt, while",

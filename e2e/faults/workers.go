@@ -19,12 +19,12 @@ import (
 
 // loseWorker pauses a worker that Goldsmith does not need, and returns a function that resumes it. The end of the spec resumes it
 // at the latest.
-func loseWorker(ctx context.Context, w *cluster.Workspace) (worker string, bringBack func(context.Context)) {
+func loseWorker(ctx context.Context, w *cluster.Workspace) (worker string, restore func(context.Context)) {
 	GinkgoHelper()
 	nodes := w.Environment.Nodes
 	worker = w.WorkerWithoutEtcd(ctx)
 	frozen := true
-	bringBack = func(ctx context.Context) {
+	restore = func(ctx context.Context) {
 		GinkgoHelper()
 		if frozen {
 			Expect(nodes.Unpause(ctx, worker)).To(Succeed())
@@ -33,8 +33,8 @@ func loseWorker(ctx context.Context, w *cluster.Workspace) (worker string, bring
 		w.WaitForNode(ctx, worker)
 	}
 	Expect(nodes.Pause(ctx, worker)).To(Succeed())
-	DeferCleanup(bringBack)
-	return worker, bringBack
+	DeferCleanup(restore)
+	return worker, restore
 }
 
 // buildsLostWith waits until Kubernetes has given up the pods of a frozen worker that had not ended, and returns the
@@ -58,7 +58,7 @@ func buildsLostWith(ctx context.Context, w *cluster.Workspace, worker string) []
 	return builds
 }
 
-// succeeded says whether a builder has ended well. The worker may have been lost before it could say so of the whole pod.
+// succeeded reports whether the container of a builder succeeded. A lost worker may not have reported the phase of the pod.
 func succeeded(pod corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(container corev1.ContainerStatus) bool {
 		return container.State.Terminated != nil && container.State.Terminated.ExitCode == 0

@@ -23,8 +23,8 @@ func describeRefusals(s *shell) {
 			Expect(s.Run(ctx, "", "get", "images", "-o", "name")).To(BeEmpty())
 
 			warned := s.Try(ctx, unknown, "apply", "--validate=warn", "-f", "-")
-			Expect(warned.Code).To(BeZero(), warned.Complaints)
-			Expect(warned.Complaints).To(ContainSubstring(`Warning: unknown field "spec.colour"`))
+			Expect(warned.Code).To(BeZero(), warned.Stderr)
+			Expect(warned.Stderr).To(ContainSubstring(`Warning: unknown field "spec.colour"`))
 			Expect(s.Run(ctx, "", "get", "images", "-o", "name")).NotTo(BeEmpty())
 		})
 

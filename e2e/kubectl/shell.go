@@ -34,7 +34,7 @@ func newShell(environment func() Environment) *shell {
 	})
 	AfterEach(func(ctx SpecContext) {
 		if CurrentSpecReport().Failed() {
-			AddReportEntry("objects", s.Try(ctx, "", "get", "goldsmith,jobs,pods", "-o", "yaml").Out, ReportEntryVisibilityFailureOrVerbose)
+			AddReportEntry("objects", s.Try(ctx, "", "get", "goldsmith,jobs,pods", "-o", "yaml").Stdout, ReportEntryVisibilityFailureOrVerbose)
 		}
 		s.Run(ctx, "", "delete", "namespace", s.namespace, "--wait=false", "--ignore-not-found")
 	})

@@ -27,10 +27,10 @@ type Terminal struct {
 	Patience time.Duration
 }
 
-// Result is what a command has shown, and its exit code.
+// Result is the output of a command, and its exit code.
 type Result struct {
-	Out, Complaints string
-	Code            int
+	Stdout, Stderr string
+	Code           int
 }
 
 // Command is kubectl with arguments, for specs that read its output while it runs.
@@ -45,30 +45,30 @@ func (t Terminal) Try(ctx context.Context, stdin string, args ...string) Result 
 	GinkgoHelper()
 	ctx, stop := context.WithTimeout(ctx, t.Patience)
 	defer stop()
-	var out, complaints bytes.Buffer
+	var stdout, stderr bytes.Buffer
 	command := t.Command(ctx, args...)
-	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(stdin), &out, &complaints
+	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(stdin), &stdout, &stderr
 	err := command.Run()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
 		Expect(err).NotTo(HaveOccurred())
 	}
-	Expect(ctx.Err()).NotTo(HaveOccurred(), "kubectl %v did not end:\n%s%s", args, &out, &complaints)
-	return Result{Out: out.String(), Complaints: complaints.String(), Code: command.ProcessState.ExitCode()}
+	Expect(ctx.Err()).NotTo(HaveOccurred(), "kubectl %v did not end:\n%s%s", args, &stdout, &stderr)
+	return Result{Stdout: stdout.String(), Stderr: stderr.String(), Code: command.ProcessState.ExitCode()}
 }
 
-// Run runs kubectl, which must succeed, and returns what it shows.
+// Run runs kubectl, which must succeed, and returns its standard output.
 func (t Terminal) Run(ctx context.Context, stdin string, args ...string) string {
 	GinkgoHelper()
 	result := t.Try(ctx, stdin, args...)
-	Expect(result.Code).To(BeZero(), "kubectl %v:\n%s%s", args, result.Out, result.Complaints)
-	return result.Out
+	Expect(result.Code).To(BeZero(), "kubectl %v:\n%s%s", args, result.Stdout, result.Stderr)
+	return result.Stdout
 }
 
-// Fail runs kubectl, which must fail with exit code 1, and returns its complaints.
+// Fail runs kubectl, which must fail with exit code 1, and returns its standard error.
 func (t Terminal) Fail(ctx context.Context, stdin string, args ...string) string {
 	GinkgoHelper()
 	result := t.Try(ctx, stdin, args...)
-	Expect(result.Code).To(Equal(1), "kubectl %v:\n%s%s", args, result.Out, result.Complaints)
-	return result.Complaints
+	Expect(result.Code).To(Equal(1), "kubectl %v:\n%s%s", args, result.Stdout, result.Stderr)
+	return result.Stderr
 }

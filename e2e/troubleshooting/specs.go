@@ -26,44 +26,44 @@ func Specs(environment func() cluster.Environment) {
 		// Before the namespace of the workspace is deleted: that needs our API.
 		AfterEach(func(ctx SpecContext) {
 			Expect(w.Environment.Install(ctx)).To(Succeed())
-			works(ctx, w)
+			expectBuildSucceeds(ctx, w)
 		})
 		w = cluster.NewWorkspace(environment)
 
 		It("etcd cannot be reached", Label("etcd-unreachable"), func(ctx SpecContext) {
 			stop(ctx, w, "statefulset", cluster.Etcd)
-			isSeen(ctx, w, "etcd-unreachable")
+			expectSymptom(ctx, w, "etcd-unreachable")
 		})
 
 		It("the authority of the serving certificate is not the one that kube-apiserver trusts", Label("wrong-authority"), func(ctx SpecContext) {
 			stop(ctx, w, "deployment", cluster.Controller)
-			trustAnother(ctx, w)
-			isSeen(ctx, w, "wrong-authority")
+			trustEtcdAuthority(ctx, w)
+			expectSymptom(ctx, w, "wrong-authority")
 		})
 
 		It("the API is not registered", Label("api-unregistered"), func(ctx SpecContext) {
 			kubectl(ctx, w, "delete", "apiservice", cluster.APIService)
-			isSeen(ctx, w, "api-unregistered")
+			expectSymptom(ctx, w, "api-unregistered")
 		})
 
 		It("the API server may not read admission policies", Label("api-server-not-permitted"), func(ctx SpecContext) {
 			forbid(ctx, w, cluster.APIServer, "admissionregistration.k8s.io")
 			restart(ctx, w, cluster.APIServer)
-			isSeen(ctx, w, "api-server-not-permitted")
+			expectSymptom(ctx, w, "api-server-not-permitted")
 		})
 
 		It("the controller may not read Jobs", Label("controller-not-permitted"), func(ctx SpecContext) {
 			forbid(ctx, w, cluster.Controller, "batch")
 			restart(ctx, w, cluster.Controller)
 			w.CreateBuild(ctx, workspace.NewBuild("waits"))
-			isSeen(ctx, w, "controller-not-permitted")
+			expectSymptom(ctx, w, "controller-not-permitted")
 			Expect(w.Builds().Get(ctx, "waits", metav1.GetOptions{})).To(HaveField("Status.Phase", v1alpha1.BuildPending))
 		})
 	})
 }
 
-// isSeen waits until the commands of a line on the page show what the line says.
-func isSeen(ctx context.Context, w *cluster.Workspace, id string) {
+// expectSymptom waits until the commands of a line on the page show what the line promises.
+func expectSymptom(ctx context.Context, w *cluster.Workspace, id string) {
 	GinkgoHelper()
 	line, err := symptomOf(id)
 	Expect(err).NotTo(HaveOccurred())

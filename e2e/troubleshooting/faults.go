@@ -28,15 +28,15 @@ func kubectl(ctx context.Context, w *cluster.Workspace, arguments ...string) {
 	Expect(err).NotTo(HaveOccurred(), "%s", output)
 }
 
-// stop takes all pods of a part of the installation away, and waits until they are gone.
+// stop scales a part of the installation to zero, and waits until its pods are deleted.
 func stop(ctx context.Context, w *cluster.Workspace, kind, part string) {
 	GinkgoHelper()
 	kubectl(ctx, w, "--namespace="+cluster.Namespace, "scale", kind+"/"+part, "--replicas=0")
 	kubectl(ctx, w, "--namespace="+cluster.Namespace, "wait", "--for=delete", "pods", "--selector=app.kubernetes.io/name="+part, "--timeout=2m")
 }
 
-// trustAnother has kube-apiserver trust the authority of etcd's certificate instead of ours.
-func trustAnother(ctx context.Context, w *cluster.Workspace) {
+// trustEtcdAuthority has kube-apiserver trust the authority of etcd's certificate instead of ours.
+func trustEtcdAuthority(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()
 	secret, err := w.Kube.CoreV1().Secrets(cluster.Namespace).Get(ctx, cluster.Etcd+"-tls", metav1.GetOptions{})
 	Expect(err).NotTo(HaveOccurred())
@@ -45,7 +45,7 @@ func trustAnother(ctx context.Context, w *cluster.Workspace) {
 		fmt.Sprintf(`--patch={"spec":{"caBundle":%q}}`, base64.StdEncoding.EncodeToString(secret.Data["ca.crt"])))
 }
 
-// forbid takes all that a part of the installation may do in an API group away from it.
+// forbid removes the permissions of a part of the installation for an API group.
 func forbid(ctx context.Context, w *cluster.Workspace, part, group string) {
 	GinkgoHelper()
 	roles := w.Kube.RbacV1().ClusterRoles()
@@ -67,8 +67,8 @@ func restart(ctx context.Context, w *cluster.Workspace, part string) {
 	kubectl(ctx, w, "--namespace="+cluster.Namespace, "delete", "pods", "--selector=app.kubernetes.io/name="+part, "--now", "--wait")
 }
 
-// works expects a build to succeed. An API that has just come back may refuse the first requests.
-func works(ctx context.Context, w *cluster.Workspace) {
+// expectBuildSucceeds expects a build to succeed. An API that has just recovered may refuse the first requests.
+func expectBuildSucceeds(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()
 	build := workspace.NewBuild("works")
 	w.Eventually(ctx, func(ctx context.Context) error {
