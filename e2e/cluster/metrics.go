@@ -18,8 +18,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/portforward"
-	"k8s.io/client-go/transport/spdy"
 
 	"goldsmith.dev/goldsmith/e2e/deadline"
 )
@@ -86,7 +84,7 @@ func (e Environment) Scrape(ctx context.Context, part, token string) (all []Metr
 }
 
 func (e Environment) scrapePod(ctx context.Context, pod, scheme string, port int, config *rest.Config) (Metrics, error) {
-	local, stop, err := e.forward(pod, port)
+	local, stop, err := e.Forward(pod, port)
 	if err != nil {
 		return nil, err
 	}
@@ -111,33 +109,6 @@ func (e Environment) scrapePod(ctx context.Context, pod, scheme string, port int
 		return nil, fmt.Errorf("%s: %s", response.Status, body)
 	}
 	return ParseMetrics(body)
-}
-
-// forward opens a local port that leads to one of a pod, until stop is called.
-func (e Environment) forward(pod string, port int) (local uint16, stop func(), err error) {
-	url := e.Kube().CoreV1().RESTClient().Post().Resource("pods").Namespace(Namespace).Name(pod).SubResource("portforward").URL()
-	transport, upgrader, err := spdy.RoundTripperFor(e.Config)
-	if err != nil {
-		return 0, nil, err
-	}
-	done, ready, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	forwarder, err := portforward.New(spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url),
-		[]string{fmt.Sprintf("0:%d", port)}, done, ready, io.Discard, io.Discard)
-	if err != nil {
-		return 0, nil, err
-	}
-	go func() { ended <- forwarder.ForwardPorts() }()
-	select {
-	case <-ready:
-	case err := <-ended:
-		return 0, nil, fmt.Errorf("forward port %d: %w", port, err)
-	}
-	ports, err := forwarder.GetPorts()
-	if err != nil {
-		close(done)
-		return 0, nil, err
-	}
-	return ports[0].Local, func() { close(done) }, nil
 }
 
 // ParseMetrics reads the text that a process shows at /metrics.

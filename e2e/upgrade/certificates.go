@@ -8,9 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -18,8 +16,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/portforward"
-	"k8s.io/client-go/transport/spdy"
 
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/deadline"
@@ -65,54 +61,29 @@ func served(ctx context.Context, w *cluster.Workspace, certificate *x509.Certifi
 	Expect(pods.Items).To(HaveLen(2))
 	for _, pod := range pods.Items {
 		Eventually(ctx, func(ctx context.Context) (string, error) {
-			shown, err := shownBy(ctx, w, pod.Name, authorities)
+			served, err := servedBy(ctx, w, pod.Name, authorities)
 			if err != nil {
 				return "", err
 			}
-			return fingerprint(shown), nil
+			return fingerprint(served), nil
 		}).WithTimeout(deadline.SecretReachesPod.Deadline()).WithPolling(2*time.Second).Should(Equal(fingerprint(certificate)), pod.Name)
 	}
 }
 
-// fingerprint tells certificates apart; their serial numbers need not.
+// fingerprint identifies a certificate: serial numbers need not differ.
 func fingerprint(certificate *x509.Certificate) string {
 	return fmt.Sprintf("%x", sha256.Sum256(certificate.Raw))
 }
 
-// shownBy is the certificate that one API server shows to whoever trusts the authorities.
-func shownBy(ctx context.Context, w *cluster.Workspace, pod string, authorities *x509.CertPool) (*x509.Certificate, error) {
-	transport, upgrader, err := spdy.RoundTripperFor(w.Environment.Config)
+// servedBy is the certificate that one API server serves to a client that trusts the authorities.
+func servedBy(ctx context.Context, w *cluster.Workspace, pod string, authorities *x509.CertPool) (*x509.Certificate, error) {
+	local, stop, err := w.Environment.Forward(pod, port)
 	if err != nil {
 		return nil, err
 	}
-	url := w.Kube.CoreV1().RESTClient().Post().Namespace(cluster.Namespace).Resource("pods").Name(pod).SubResource("portforward").URL()
-	dialer := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url)
-	stop, ready := make(chan struct{}), make(chan struct{})
-	forwarder, err := portforward.New(dialer, []string{fmt.Sprintf("0:%d", port)}, stop, ready, nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	var failure error
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		failure = forwarder.ForwardPorts()
-	}()
-	defer func() {
-		close(stop)
-		<-ended
-	}()
-	select {
-	case <-ready:
-	case <-ended:
-		return nil, errors.Join(errors.New("forwarding a port ended"), failure)
-	}
-	ports, err := forwarder.GetPorts()
-	if err != nil {
-		return nil, err
-	}
+	defer stop()
 	connection, err := (&tls.Dialer{Config: &tls.Config{RootCAs: authorities, ServerName: cluster.APIServer + "." + cluster.Namespace + ".svc"}}).
-		DialContext(ctx, "tcp", fmt.Sprintf("localhost:%d", ports[0].Local))
+		DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", local))
 	if err != nil {
 		return nil, err
 	}
