@@ -15,11 +15,9 @@ import (
 // WorkerWithoutEtcd is a worker that Goldsmith does not need: its etcd runs elsewhere.
 func (w *Workspace) WorkerWithoutEtcd(ctx context.Context) string {
 	GinkgoHelper()
-	pods, err := w.Kube.CoreV1().Pods(Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + Etcd})
-	Expect(err).NotTo(HaveOccurred())
-	Expect(pods.Items).NotTo(BeEmpty(), Etcd)
+	pods := w.PodsOf(ctx, Etcd)
 	workers := slices.DeleteFunc(slices.Clone(w.Environment.Nodes.Workers()), func(worker string) bool {
-		return slices.ContainsFunc(pods.Items, func(pod corev1.Pod) bool { return pod.Spec.NodeName == worker })
+		return slices.ContainsFunc(pods, func(pod corev1.Pod) bool { return pod.Spec.NodeName == worker })
 	})
 	Expect(workers).NotTo(BeEmpty(), "there is a worker without etcd")
 	return workers[0]

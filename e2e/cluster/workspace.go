@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/e2e/workspace"
@@ -36,6 +37,15 @@ func NewWorkspace(environment func() Environment) *Workspace {
 	})
 	AfterEach(func(ctx SpecContext) { w.Close(ctx) })
 	return w
+}
+
+// PodsOf are the pods of a part of the installation.
+func (w *Workspace) PodsOf(ctx context.Context, part string) []corev1.Pod {
+	GinkgoHelper()
+	pods, err := w.Kube.CoreV1().Pods(Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + part})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(pods.Items).NotTo(BeEmpty(), part)
+	return pods.Items
 }
 
 // Leader is the name of the pod of the controller that leads.

@@ -13,15 +13,6 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-// podsOf are the pods of a part of the installation.
-func podsOf(ctx context.Context, w *cluster.Workspace, part string) []corev1.Pod {
-	GinkgoHelper()
-	pods, err := w.Kube.CoreV1().Pods(cluster.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + part})
-	Expect(err).NotTo(HaveOccurred())
-	Expect(pods.Items).NotTo(BeEmpty(), part)
-	return pods.Items
-}
-
 // kill kills the processes of pods, as a crash does, and waits until their containers have restarted.
 func kill(ctx context.Context, w *cluster.Workspace, pods ...corev1.Pod) {
 	GinkgoHelper()

@@ -27,12 +27,12 @@ func killLeader(ctx context.Context, w *cluster.Workspace) {
 }
 
 func killAnAPIServer(ctx context.Context, w *cluster.Workspace) {
-	kill(ctx, w, podsOf(ctx, w, cluster.APIServer)[0])
+	kill(ctx, w, w.PodsOf(ctx, cluster.APIServer)[0])
 }
 
 func killBothAPIServers(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()
-	servers := podsOf(ctx, w, cluster.APIServer)
+	servers := w.PodsOf(ctx, cluster.APIServer)
 	Expect(servers).To(HaveLen(2))
 	kill(ctx, w, servers...)
 }
@@ -40,8 +40,8 @@ func killBothAPIServers(ctx context.Context, w *cluster.Workspace) {
 // killEtcd kills etcd, and then takes its pod away: what it had written is still there for the next.
 func killEtcd(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()
-	kill(ctx, w, podsOf(ctx, w, cluster.Etcd)...)
-	for _, pod := range podsOf(ctx, w, cluster.Etcd) {
+	kill(ctx, w, w.PodsOf(ctx, cluster.Etcd)...)
+	for _, pod := range w.PodsOf(ctx, cluster.Etcd) {
 		Expect(w.Kube.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{})).To(Succeed())
 	}
 }

@@ -82,7 +82,7 @@ func describeOutage(w *cluster.Workspace) {
 // stopAPI stops all API servers at once, and returns a function that starts them. The end of the spec starts them at the latest.
 func stopAPI(ctx context.Context, w *cluster.Workspace) (restore func(context.Context)) {
 	GinkgoHelper()
-	servers := podsOf(ctx, w, cluster.APIServer)
+	servers := w.PodsOf(ctx, cluster.APIServer)
 	scale := func(ctx context.Context, replicas int) {
 		GinkgoHelper()
 		_, err := w.Kube.AppsV1().Deployments(cluster.Namespace).Patch(ctx, cluster.APIServer, types.MergePatchType,
@@ -110,7 +110,7 @@ func waitForOutage(ctx context.Context, w *cluster.Workspace) {
 func restarts(ctx context.Context, w *cluster.Workspace, worker string) map[types.UID]int32 {
 	GinkgoHelper()
 	counts := map[types.UID]int32{}
-	for _, pod := range podsOf(ctx, w, cluster.Controller) {
+	for _, pod := range w.PodsOf(ctx, cluster.Controller) {
 		if pod.Spec.NodeName != worker && pod.DeletionTimestamp == nil {
 			Expect(pod.Status.ContainerStatuses).To(HaveLen(1), pod.Name)
 			counts[pod.UID] = pod.Status.ContainerStatuses[0].RestartCount

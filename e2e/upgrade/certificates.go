@@ -56,10 +56,9 @@ func served(ctx context.Context, w *cluster.Workspace, certificate *x509.Certifi
 	Expect(err).NotTo(HaveOccurred())
 	authorities := x509.NewCertPool()
 	Expect(authorities.AppendCertsFromPEM(secret.Data["ca.crt"])).To(BeTrue())
-	pods, err := w.Kube.CoreV1().Pods(cluster.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + cluster.APIServer})
-	Expect(err).NotTo(HaveOccurred())
-	Expect(pods.Items).To(HaveLen(2))
-	for _, pod := range pods.Items {
+	pods := w.PodsOf(ctx, cluster.APIServer)
+	Expect(pods).To(HaveLen(2))
+	for _, pod := range pods {
 		Eventually(ctx, func(ctx context.Context) (string, error) {
 			served, err := servedBy(ctx, w, pod.Name, authorities)
 			if err != nil {
