@@ -82,9 +82,9 @@ func describeKubectlLifecycle(w *fixture) {
 			s.Run(ctx, "", "delete", "image", "web", "--cascade="+cascade)
 			left(ctx)
 		},
-			Entry(nil, "background", func(ctx context.Context) { w.collected(ctx, "settings") }),
-			Entry(nil, "foreground", func(ctx context.Context) { w.collected(ctx, "settings") }),
-			Entry(nil, "orphan", func(ctx context.Context) {
+			Entry("background", "background", func(ctx context.Context) { w.collected(ctx, "settings") }),
+			Entry("foreground", "foreground", func(ctx context.Context) { w.collected(ctx, "settings") }),
+			Entry("orphan", "orphan", func(ctx context.Context) {
 				Expect(w.dependents("settings")(ctx)).To(HaveField("OwnerReferences", BeEmpty()))
 			}),
 		)
