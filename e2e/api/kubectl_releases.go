@@ -135,7 +135,7 @@ func describeKubectlReleases(w *fixture) {
 			kubectl.Run(ctx, plainImage("web"), with("apply", "-f", "-")...)
 			w.Eventually(ctx, func() terminal.Result { // a first status that is written meanwhile would be a difference
 				return kubectl.Try(ctx, plainImage("web"), with("diff", "-f", "-")...)
-			}).Should(HaveField("Out", BeEmpty()))
+			}).Should(HaveField("Stdout", BeEmpty()))
 			Expect(differs(ctx, kubectl, by(plainImage("web"), "other"), with("diff", "-f", "-")...)).To(And(
 				MatchRegexp(`(?m)^- +name: mock$`), MatchRegexp(`(?m)^\+ +name: other$`)))
 			kubectl.Run(ctx, by(plainImage("web"), "other"), with("apply", "-f", "-")...)

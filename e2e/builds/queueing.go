@@ -25,6 +25,21 @@ func (w *fixture) limit(ctx context.Context, builds int) {
 	Expect(err).NotTo(HaveOccurred())
 }
 
+// holdAll lets no build of the namespace run, and waits until the controller holds one back: it hears of a limit some moments later.
+func (w *fixture) holdAll(ctx context.Context) {
+	GinkgoHelper()
+	w.limit(ctx, 0)
+	for held := false; !held; {
+		canary := workspace.NewBuild("")
+		canary.GenerateName = "canary-"
+		name := w.CreateBuild(ctx, canary).Name
+		waits := conditions("Admitted=False/WaitingForSlot")
+		build := w.WaitForBuild(ctx, name, Or(waits, HaveField("Status.Finished", true)))
+		held = !build.Status.Finished
+		Expect(w.Builds().Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
+	}
+}
+
 func describeQueueing(w *fixture) {
 	Describe("A namespace that may run one build at a time", func() {
 		It("runs them by priority and then by age, says what they wait for, and shows the order", func(ctx SpecContext) {
@@ -35,8 +50,9 @@ func describeQueueing(w *fixture) {
 				Expect(w.Kube.SchedulingV1().PriorityClasses().Delete(ctx, urgent.Name, metav1.DeleteOptions{})).To(Succeed())
 			})
 
-			w.limit(ctx, 1)
+			w.holdAll(ctx)
 			w.CreateBuild(ctx, workspace.NewBuild("first", longer))
+			w.limit(ctx, 1)
 			w.running(ctx, "first")
 			waits := And(inPhase(v1alpha1.BuildQueued), conditions("Admitted=False/WaitingForSlot"), saying("Admitted", ContainSubstring("namespace")))
 			w.CreateBuild(ctx, workspace.NewBuild("second"))
@@ -61,7 +77,7 @@ func describeQueueing(w *fixture) {
 		})
 
 		It("lets go on when it may run more, and fails what waits too long", func(ctx SpecContext) {
-			w.limit(ctx, 0)
+			w.holdAll(ctx)
 			late := workspace.NewBuild("late")
 			late.Spec.Timeouts = &v1alpha1.BuildTimeouts{Queue: duration(time.Second)}
 			w.CreateBuild(ctx, late)
