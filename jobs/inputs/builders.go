@@ -56,7 +56,7 @@ func (b Builders) names() string {
 
 func configFailure(reason v1alpha1.FailureReason, format string, args ...any) *v1alpha1.BuildFailure {
 	return &v1alpha1.BuildFailure{
-		Class:   v1alpha1.FailureConfig,
+		Class:   reason.Class(),
 		Reason:  reason,
 		Message: fmt.Sprintf(format, args...),
 	}

@@ -130,19 +130,14 @@ func (m *message) artifacts(targets []v1alpha1.Target) ([]v1alpha1.Artifact, err
 
 // judgeExit judges by the exit code; onZero is the reason where that is 0.
 func judgeExit(exitCode int32, onZero v1alpha1.FailureReason, left string) *v1alpha1.BuildFailure {
-	failure := &v1alpha1.BuildFailure{
-		Class:    v1alpha1.FailureUser,
-		Reason:   v1alpha1.ReasonBuilderFailed,
-		Message:  shownText(fmt.Sprintf("The builder ended with %s and %s", exitText(exitCode), left)),
-		ExitCode: &exitCode,
-	}
+	reason := v1alpha1.ReasonBuilderFailed
 	switch exitCode {
 	case 0:
-		failure.Class, failure.Reason = v1alpha1.FailureConfig, onZero
+		reason = onZero
 	case ExitTempFail:
-		failure.Class, failure.Reason = v1alpha1.FailureInfrastructure, v1alpha1.ReasonBuilderTempFail
+		reason = v1alpha1.ReasonBuilderTempFail
 	}
-	return failure
+	return failure(exitCode, reason, shownText(fmt.Sprintf("The builder ended with %s and %s", exitText(exitCode), left)))
 }
 
 // judgeFailure judges a builder that says itself that it failed.
@@ -150,16 +145,15 @@ func judgeFailure(exitCode int32, said *Failure) *v1alpha1.BuildFailure {
 	if said == nil {
 		said = &Failure{}
 	}
-	failure := &v1alpha1.BuildFailure{
-		Class:    v1alpha1.FailureUser,
-		Reason:   v1alpha1.ReasonBuilderFailed,
-		Message:  failureText(exitCode, said),
-		ExitCode: &exitCode,
-	}
+	reason := v1alpha1.ReasonBuilderFailed
 	if said.Retryable || exitCode == ExitTempFail {
-		failure.Class, failure.Reason = v1alpha1.FailureInfrastructure, v1alpha1.ReasonBuilderTempFail
+		reason = v1alpha1.ReasonBuilderTempFail
 	}
-	return failure
+	return failure(exitCode, reason, failureText(exitCode, said))
+}
+
+func failure(exitCode int32, reason v1alpha1.FailureReason, message string) *v1alpha1.BuildFailure {
+	return &v1alpha1.BuildFailure{Class: reason.Class(), Reason: reason, Message: message, ExitCode: &exitCode}
 }
 
 func failureText(exitCode int32, said *Failure) string {
