@@ -19,10 +19,6 @@ import (
 const (
 	// maxSpecChanges is how many changes of one edit are told.
 	maxSpecChanges = 100
-	// maxShownRunes is how long a value, or a name in a path, is shown.
-	maxShownRunes = 128
-	// shortDigestLen is "sha256:" and 12 hex digits.
-	shortDigestLen = len("sha256:") + 12
 
 	filesPath = "source.inline.files"
 )
@@ -39,29 +35,15 @@ func specChanges(before, after *v1alpha1.ImageSpec) ([]v1alpha1.InputChange, err
 	if err != nil {
 		return nil, err
 	}
-	paths := maps.Clone(from)
-	maps.Copy(paths, to)
-	var changes []v1alpha1.InputChange
-	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		if from[path] != to[path] {
-			changes = append(changes, v1alpha1.InputChange{Path: path, From: from[path].shown, To: to[path].shown})
-		}
-	}
+	changes := inputs.Changes(from, to, strings.Compare, func(path string) string { return path })
 	if len(changes) == 0 {
 		return []v1alpha1.InputChange{{Path: "order of lists"}}, nil
 	}
-	if len(changes) > maxSpecChanges {
-		more := len(changes) - (maxSpecChanges - 1)
-		changes = append(changes[:maxSpecChanges-1], v1alpha1.InputChange{Path: fmt.Sprintf("and %d more", more)})
-	}
-	return changes, nil
+	return inputs.LimitChanges(changes, maxSpecChanges), nil
 }
 
-// fieldValue is what is compared, and what is shown of it. The zero value is that of something that is not there.
-type fieldValue struct{ exact, shown string }
-
 // flattened are the fields of a spec that have a value, by path.
-func flattened(spec *v1alpha1.ImageSpec) (map[string]fieldValue, error) {
+func flattened(spec *v1alpha1.ImageSpec) (map[string]inputs.Value, error) {
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return nil, fmt.Errorf("comparing specs: %w", err)
@@ -72,17 +54,17 @@ func flattened(spec *v1alpha1.ImageSpec) (map[string]fieldValue, error) {
 	if err := decoder.Decode(&fields); err != nil {
 		return nil, fmt.Errorf("comparing specs: %w", err)
 	}
-	values := map[string]fieldValue{}
+	values := map[string]inputs.Value{}
 	flatten("", fields, values)
 	return values, nil
 }
 
-func flatten(path string, value any, into map[string]fieldValue) {
+func flatten(path string, value any, into map[string]inputs.Value) {
 	switch value := value.(type) {
 	case nil: // a list that is not there
 	case map[string]any:
 		if len(value) == 0 && path != "" {
-			into[path] = fieldValue{exact: "{}", shown: "{}"} // such as an affinity without terms
+			into[path] = inputs.TextValue("{}") // such as an affinity without terms
 		}
 		for name, member := range value {
 			flatten(joined(path, name), member, into)
@@ -92,19 +74,18 @@ func flatten(path string, value any, into map[string]fieldValue) {
 	case string:
 		into[path] = shownText(path, value)
 	default: // a number or a boolean
-		text := fmt.Sprint(value)
-		into[path] = fieldValue{exact: text, shown: text}
+		into[path] = inputs.TextValue(fmt.Sprint(value))
 	}
 }
 
 // flattenList has elements with names under their names, others under their places; a list of texts or numbers is one value.
-func flattenList(path string, list []any, into map[string]fieldValue) {
+func flattenList(path string, list []any, into map[string]inputs.Value) {
 	if !slices.ContainsFunc(list, isObject) {
 		text, err := json.Marshal(list)
 		if err != nil {
 			text = fmt.Append(nil, list)
 		}
-		into[path] = fieldValue{exact: string(text), shown: shortened(string(text))}
+		into[path] = inputs.TextValue(string(text))
 		return
 	}
 	for i, element := range list {
@@ -160,29 +141,18 @@ func joined(path, name string) string {
 	return path + "." + name
 }
 
-func shownText(path, text string) fieldValue {
-	switch {
-	case text == "":
-		return fieldValue{shown: `""`}
-	case strings.HasPrefix(path, filesPath+"["):
-		return fieldValue{exact: text, shown: fmt.Sprintf("%s (%d bytes)", inputs.DigestBytes([]byte(text))[:shortDigestLen], len(text))}
+func shownText(path, text string) inputs.Value {
+	if text != "" && strings.HasPrefix(path, filesPath+"[") {
+		return inputs.FileValue(text)
 	}
-	return fieldValue{exact: text, shown: shortened(text)}
+	return inputs.TextValue(text)
 }
 
 // inBrackets is a name as a path has it. Of a long one a digest is the end, so that two that begin alike stay two.
 func inBrackets(name string) string {
-	if utf8.RuneCountInString(name) > maxShownRunes {
-		digest := inputs.DigestBytes([]byte(name))[len("sha256:"):shortDigestLen]
-		name = string([]rune(name)[:maxShownRunes-1-len(digest)]) + "…" + digest
+	if utf8.RuneCountInString(name) > inputs.MaxShownRunes {
+		digest := strings.TrimPrefix(inputs.ShortDigest(name), "sha256:")
+		name = string([]rune(name)[:inputs.MaxShownRunes-1-len(digest)]) + "…" + digest
 	}
 	return "[" + name + "]"
-}
-
-// shortened cuts text to maxShownRunes characters, the last of them an ellipsis.
-func shortened(text string) string {
-	if utf8.RuneCountInString(text) <= maxShownRunes {
-		return text
-	}
-	return string([]rune(text)[:maxShownRunes-1]) + "…"
 }

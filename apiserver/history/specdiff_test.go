@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // fullSpec has something in each part of a spec.
@@ -166,7 +167,7 @@ func TestLongNamesThatBeginAlikeAreTwo(t *testing.T) {
 		t.Fatalf("got %+v, error %v", got, err)
 	}
 	for _, change := range got {
-		if name := strings.TrimPrefix(change.Path, "template.env"); len([]rune(name)) != len("[]")+maxShownRunes {
+		if name := strings.TrimPrefix(change.Path, "template.env"); len([]rune(name)) != len("[]")+inputs.MaxShownRunes {
 			t.Errorf("%q is %d characters long", name, len([]rune(name)))
 		}
 	}

@@ -6,20 +6,12 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"slices"
-	"unicode/utf8"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-const (
-	// maxChanges is how many changes Diff tells.
-	maxChanges = 32
-	// maxShownRunes is how long a value, or a name in a path, is shown.
-	maxShownRunes = 128
-	// shortDigestLen is "sha256:" and 12 hex digits.
-	shortDigestLen = len("sha256:") + 12
-)
+// maxChanges is how many changes Diff tells.
+const maxChanges = 32
 
 // Snapshot is what went into an image at one time.
 type Snapshot struct {
@@ -44,22 +36,8 @@ func Taken(inputs v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) Snaps
 // the last tells how many are left out. What does not count for Digest is no difference, but for the base's channel,
 // which is why its digest may have changed.
 func Diff(before, after Snapshot) []v1alpha1.InputChange {
-	from, to := before.values(), after.values()
-	paths := maps.Clone(from)
-	maps.Copy(paths, to)
-
-	var changes []v1alpha1.InputChange
-	for _, p := range slices.SortedFunc(maps.Keys(paths), path.compare) {
-		if from[p] != to[p] {
-			changes = append(changes, v1alpha1.InputChange{Path: p.String(), From: from[p].shown, To: to[p].shown})
-		}
-	}
-	changes = append(changes, envOrder(before.Inputs.Template, after.Inputs.Template)...)
-	if len(changes) > maxChanges {
-		more := len(changes) - (maxChanges - 1)
-		changes = append(changes[:maxChanges-1], v1alpha1.InputChange{Path: fmt.Sprintf("and %d more", more)})
-	}
-	return changes
+	changes := Changes(before.values(), after.values(), path.compare, path.String)
+	return LimitChanges(append(changes, envOrder(before.Inputs.Template, after.Inputs.Template)...), maxChanges)
 }
 
 // path is a field, or the named element of one.
@@ -76,37 +54,26 @@ func (p path) String() string {
 	return p.field + "[" + shorten(p.name) + "]"
 }
 
-// value is what is compared, and what is shown of it. The zero value is that of something that is not there.
-type value struct{ exact, shown string }
-
-func shownAsIs(exact string) value {
-	if exact == "" {
-		return value{shown: `""`}
-	}
-	return value{exact: exact, shown: shorten(exact)}
-}
-
-func (s Snapshot) values() map[path]value {
-	values := map[path]value{{field: "builder"}: shownAsIs(builderText(s.Inputs.Builder))}
+func (s Snapshot) values() map[path]Value {
+	values := map[path]Value{{field: "builder"}: TextValue(builderText(s.Inputs.Builder))}
 	if image := s.Inputs.Base.ImageRef; image != nil {
-		values[path{field: "base.imageRef"}] = shownAsIs(baseText(image))
+		values[path{field: "base.imageRef"}] = TextValue(baseText(image))
 		if s.BaseDigest != "" {
-			values[path{field: "base.digest"}] = shownAsIs(s.BaseDigest)
+			values[path{field: "base.digest"}] = TextValue(s.BaseDigest)
 		}
 	} else {
-		values[path{field: "base.reference"}] = shownAsIs(s.Inputs.Base.Reference)
+		values[path{field: "base.reference"}] = TextValue(s.Inputs.Base.Reference)
 	}
 	for _, parameter := range s.Inputs.Parameters {
-		values[path{"parameters", parameter.Name}] = shownAsIs(parameter.Value)
+		values[path{"parameters", parameter.Name}] = TextValue(parameter.Value)
 	}
 	for _, target := range s.Inputs.Targets {
 		name := target.Platform + "/" + string(target.Format)
-		values[path{"targets", name}] = shownAsIs(name)
+		values[path{"targets", name}] = TextValue(name)
 	}
 	maps.Copy(values, templateValues(s.Inputs.Template))
 	for name, content := range s.Files {
-		digest := DigestBytes([]byte(content))[:shortDigestLen]
-		values[path{"files", name}] = value{exact: content, shown: fmt.Sprintf("%s (%d bytes)", digest, len(content))}
+		values[path{"files", name}] = FileValue(content)
 	}
 	return values
 }
@@ -128,12 +95,4 @@ func baseText(image *v1alpha1.BaseImageReference) string {
 		return image.Name
 	}
 	return image.Name + ", channel " + image.Channel
-}
-
-// shorten cuts text to maxShownRunes characters, the last of them an ellipsis.
-func shorten(text string) string {
-	if utf8.RuneCountInString(text) <= maxShownRunes {
-		return text
-	}
-	return string([]rune(text)[:maxShownRunes-1]) + "…"
 }

@@ -51,8 +51,8 @@ func plain(value any) any {
 }
 
 // templateValues are the parts of a template that Diff tells apart: those that count.
-func templateValues(template *v1alpha1.BuildTemplate) map[path]value {
-	values := map[path]value{}
+func templateValues(template *v1alpha1.BuildTemplate) map[path]Value {
+	values := map[path]Value{}
 	if template == nil {
 		return values
 	}
@@ -62,7 +62,7 @@ func templateValues(template *v1alpha1.BuildTemplate) map[path]value {
 		"template.priorityClassName":  template.PriorityClassName,
 	} {
 		if text != "" {
-			values[path{field: field}] = shownAsIs(text)
+			values[path{field: field}] = TextValue(text)
 		}
 	}
 	if resources := template.Resources; resources != nil {
@@ -70,7 +70,7 @@ func templateValues(template *v1alpha1.BuildTemplate) map[path]value {
 		addQuantities(values, "template.resources.limits", resources.Limits)
 	}
 	for label, text := range template.NodeSelector {
-		values[path{"template.nodeSelector", label}] = shownAsIs(text)
+		values[path{"template.nodeSelector", label}] = TextValue(text)
 	}
 	if len(template.Tolerations) > 0 {
 		values[path{field: "template.tolerations"}] = shownAsJSON(template.Tolerations)
@@ -79,19 +79,19 @@ func templateValues(template *v1alpha1.BuildTemplate) map[path]value {
 		values[path{field: "template.affinity"}] = shownAsJSON(template.Affinity)
 	}
 	for _, variable := range template.Env {
-		values[path{"template.env", variable.Name}] = value{exact: string(mustCanonicalJSON(variable)), shown: shorten(envText(variable))}
+		values[path{"template.env", variable.Name}] = ValueOf(string(mustCanonicalJSON(variable)), envText(variable))
 	}
 	return values
 }
 
-func addQuantities(values map[path]value, field string, list corev1.ResourceList) {
+func addQuantities(values map[path]Value, field string, list corev1.ResourceList) {
 	for name, quantity := range list {
-		values[path{field, string(name)}] = shownAsIs(quantity.String())
+		values[path{field, string(name)}] = TextValue(quantity.String())
 	}
 }
 
-func shownAsJSON(value any) value {
-	return shownAsIs(string(mustCanonicalJSON(plain(value))))
+func shownAsJSON(value any) Value {
+	return TextValue(string(mustCanonicalJSON(plain(value))))
 }
 
 // envText is the value of a variable, or where it comes from: what a Secret holds is not shown.
