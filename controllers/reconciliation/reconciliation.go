@@ -91,10 +91,9 @@ func DeleteJob(ctx context.Context, kube kubernetes.Interface, job *batchv1.Job)
 	return nil
 }
 
-// Result is the end of a reconciliation: the result itself where there is no error. A conflict is looked at again after
-// a moment, and an object that is gone, or about to go with its namespace, not at all. While the API is unavailable the object
-// is looked at again and again: package outages has logged why. Any other error is returned with the object, and tried again
-// with backoff.
+// Result ends a reconciliation. Without an error it returns the result. After a conflict the object is reconciled again shortly. A
+// deleted object, or one in a namespace that terminates, is not reconciled again. While the API is unavailable the object is
+// reconciled every two seconds: package outages logs why. Any other error is returned with the object, and retried with backoff.
 func Result(kind string, request ctrl.Request, result ctrl.Result, err error) (ctrl.Result, error) {
 	switch {
 	case err == nil:

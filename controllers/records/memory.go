@@ -58,7 +58,7 @@ func (m *memory) up(store Store) (changed bool) {
 	return changed
 }
 
-// down says that the database is unavailable, and returns whether it is so for the first time, and whether the reason is another one.
+// down records an outage of the database. It returns whether the outage has just begun, and whether its reason is new.
 func (m *memory) down(why error) (first, news bool) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
@@ -119,7 +119,7 @@ func (m *memory) addDeletion(object request, end deletion) bool {
 	return true
 }
 
-// deletionOf is what is known of an object that is gone; the zero value if it is nothing.
+// deletionOf returns what is known of the deletion of an object: the zero value for one that is not known to be deleted.
 func (m *memory) deletionOf(object request) deletion {
 	m.lock.Lock()
 	defer m.lock.Unlock()

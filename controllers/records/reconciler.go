@@ -32,8 +32,8 @@ type reconciler struct {
 	queue workQueue
 }
 
-// Reconcile has the database know of an object as it is now, or that it is gone. While the database is unavailable it does nothing
-// but say so: everything is looked at again when it is back.
+// Reconcile records an object as it is now, or its deletion. While the database is unavailable it only reports that in the condition:
+// every object is reconciled again once the database answers.
 func (r *reconciler) Reconcile(ctx context.Context, asked request) (ctrl.Result, error) {
 	store, outage := r.memory.database()
 	var err error

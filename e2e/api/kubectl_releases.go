@@ -7,7 +7,6 @@ import (
 	"context"
 	"io"
 	"reflect"
-	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -44,24 +43,6 @@ func by(manifest, builder string) string {
 	return strings.Replace(manifest, "builder: {name: mock}", "builder: {name: "+builder+"}", 1)
 }
 
-// fieldsOf are the names in JSON of the fields of a type, and of the types of those, as far as they are ours.
-func fieldsOf(kind reflect.Type) []string {
-	for slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map}, kind.Kind()) {
-		kind = kind.Elem()
-	}
-	if kind.Kind() != reflect.Struct || !strings.HasSuffix(kind.PkgPath(), "apis/images/v1alpha1") {
-		return nil
-	}
-	var fields []string
-	for field := range kind.Fields() {
-		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
-			fields = append(fields, name)
-		}
-		fields = append(fields, fieldsOf(field.Type)...)
-	}
-	return fields
-}
-
 // scanLines sends each line of an output when it is written.
 func scanLines(from io.Reader) <-chan string {
 	lines := make(chan string, 100)
@@ -86,7 +67,7 @@ func describeKubectlReleases(w *fixture) {
 		It("explains every field, by both OpenAPI documents", func(ctx SpecContext) {
 			kubectl := w.kubectl(minor)
 			for kind, object := range map[string]any{"image": v1alpha1.Image{}, "imagebuild": v1alpha1.ImageBuild{}} {
-				expected := fieldsOf(reflect.TypeOf(object))
+				expected := terminal.FieldNames(reflect.TypeOf(object))
 				Expect(len(expected)).To(BeNumerically(">", 30))
 				for _, output := range []string{"plaintext", "plaintext-openapiv2"} {
 					explained := kubectl.Run(ctx, "", "explain", kind, "--recursive", "--output="+output)

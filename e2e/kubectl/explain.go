@@ -4,13 +4,13 @@ package kubectl
 
 import (
 	"reflect"
-	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/terminal"
 )
 
 func describeExplain(s *shell) {
@@ -27,7 +27,7 @@ func describeExplain(s *shell) {
 
 		DescribeTable("knows every field", func(ctx SpecContext, kind string, object any) {
 			explained := strings.Fields(s.Run(ctx, "", "explain", kind, "--recursive"))
-			fields := fieldsOf(reflect.TypeOf(object))
+			fields := terminal.FieldNames(reflect.TypeOf(object))
 			Expect(len(fields)).To(BeNumerically(">", 30))
 			Expect(explained).To(ContainElements(fields))
 			Expect(explained).NotTo(ContainElement("<>"))
@@ -36,23 +36,4 @@ func describeExplain(s *shell) {
 			Entry("of a build", "imagebuild", v1alpha1.ImageBuild{}),
 		)
 	})
-}
-
-// fieldsOf are the names in JSON of the fields of a type, and of the types of those, as far as they are ours.
-func fieldsOf(kind reflect.Type) []string {
-	for slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map}, kind.Kind()) {
-		kind = kind.Elem()
-	}
-	if kind.Kind() != reflect.Struct || !strings.HasSuffix(kind.PkgPath(), "apis/images/v1alpha1") {
-		return nil
-	}
-	var fields []string
-	for i := range kind.NumField() {
-		field := kind.Field(i)
-		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
-			fields = append(fields, name)
-		}
-		fields = append(fields, fieldsOf(field.Type)...)
-	}
-	return fields
 }

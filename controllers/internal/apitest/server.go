@@ -164,7 +164,7 @@ func (s *Server) record(in *http.Request, call Call) func(Call) int {
 	return s.refuse
 }
 
-// refuseCall answers as a kube-apiserver does: with a status to who may not, and with text for an API that is unavailable.
+// refuseCall answers as a kube-apiserver does: Forbidden is a Status in JSON, and an unavailable API is plain text.
 func refuseCall(out http.ResponseWriter, status int, resource schema.GroupResource, verb string) {
 	if status == http.StatusForbidden {
 		answer(out, status, apierrors.NewForbidden(resource, "", fmt.Errorf("nobody may %s %s", verb, resource)).Status())
