@@ -3,18 +3,14 @@
 package archive
 
 import (
-	"context"
 	"fmt"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
@@ -57,54 +53,4 @@ func describeFaults(w *fixture) {
 			Expect(w.Log(ctx, name, nil)).To(Equal(whole[name]))
 		}
 	})
-
-	It("has what was written before a worker was lost", func(ctx SpecContext) {
-		worker := w.WorkerWithoutEtcd(ctx)
-		build := onWorker(ctx, w, worker)
-		seen := w.showing(ctx, build, "step 5/")
-		w.showing(ctx, build, "step 15/") // ten seconds later: what was seen then is not of the last ones
-		DeferCleanup(func(ctx SpecContext) {
-			Expect(w.Environment.Nodes.Unpause(ctx, worker)).To(Succeed())
-			w.WaitForNode(ctx, worker)
-		})
-		Expect(w.Environment.Nodes.Pause(ctx, worker)).To(Succeed())
-		isLost(ctx, w, build)
-
-		w.Cancel(ctx, build, "")
-		w.archived(ctx, build, "True/"+v1alpha1.ReasonLogArchivedInPart)
-		kept := w.Log(ctx, build, map[string]string{"attempt": "1"})
-		Expect(kept).To(HavePrefix(seen))
-		lines := numberedLines(kept)
-		Expect(lines).To(Equal(wholeLines(lastingSteps, 1)[:len(lines)]))
-	})
-}
-
-// lastingSteps is how many steps, of a second each, those builds have that a worker is lost under.
-const lastingSteps = 600
-
-// onWorker starts builds until one runs on a worker, and returns its name.
-func onWorker(ctx context.Context, w *fixture, worker string) string {
-	GinkgoHelper()
-	for number := range 10 {
-		name := fmt.Sprintf("lasting-%d", number)
-		w.CreateBuild(ctx, workspace.NewBuild(name, fmt.Sprintf("duration=%ds", lastingSteps), fmt.Sprintf("steps=%d", lastingSteps)))
-		w.showing(ctx, name, "step 1/")
-		build, err := w.Builds().Get(ctx, name, metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		if build.Status.Attempts[0].NodeName == worker {
-			return name
-		}
-	}
-	Fail("no build was put on worker " + worker)
-	return ""
-}
-
-// isLost waits until the first attempt of a build has ended with its node.
-func isLost(ctx context.Context, w *fixture, name string) {
-	GinkgoHelper()
-	Eventually(ctx, func(ctx context.Context) ([]v1alpha1.BuildAttempt, error) {
-		build, err := w.Builds().Get(ctx, name, metav1.GetOptions{})
-		return build.Status.Attempts, err
-	}).WithTimeout(deadline.WorkerGivenUp.Deadline()).WithPolling(time.Second).
-		Should(ContainElement(HaveField("Failure", HaveValue(HaveField("Reason", v1alpha1.ReasonNodeLost)))))
 }

@@ -18,8 +18,8 @@ func Specs(environment func() cluster.Environment) {
 	})
 }
 
-// ClusterSpecs break an archive, a controller and a node. They need the cluster for themselves, with two workers, one of which
-// is without etcd, and an archive that is on neither.
+// ClusterSpecs break an archive and a controller. They need the cluster for themselves. What the archive has of a lost worker is part
+// of the spec that loses one, in package faults: see StartOnWorker.
 func ClusterSpecs(environment func() cluster.Environment) {
 	Describe("Archive of logs", Serial, Label("faults"), func() {
 		describeFaults(newFixture(environment))

@@ -22,7 +22,7 @@ const onControlPlane = `[{"op": "add", "path": "/spec/template/spec/nodeSelector
 
 // Records are a database that builds are recorded in, which is part of the installation.
 type Records struct {
-	// Image is the container image of PostgreSQL. It is on every node already.
+	// Image is the container image of PostgreSQL. It is on the control plane's node already.
 	Image string
 	// Password is that of the database's user.
 	Password string

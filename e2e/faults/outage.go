@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"goldsmith.dev/goldsmith/e2e/archive"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/faults/load"
 )
@@ -22,12 +23,15 @@ import (
 const outage = 5 * time.Minute
 
 // describeOutage is one spec, because each of its waits is long and all of them can pass at the same time.
-func describeOutage(w *cluster.Workspace) {
+func describeOutage(w, ofLog *cluster.Workspace) {
 	It("An API that is away for five minutes is waited for, although a worker and the garbage collector are lost meanwhile", func(ctx SpecContext) {
 		present, absent := newNamespace(ctx, w), newNamespace(ctx, w)
 		By("deleting a namespace while the API is there")
 		deleteNamespace(ctx, w, present)
 		waitForNamespaceDeletion(ctx, w, present)
+
+		By("having the log of a build on the worker that will be lost")
+		log := archive.StartOnWorker(ctx, ofLog, ofLog.WorkerWithoutEtcd(ctx))
 
 		By("taking the API away from builds that run, and a worker from some of them")
 		builds := load.Start(ctx, w, "duration=20s", "steps=5")
@@ -62,6 +66,9 @@ func describeOutage(w *cluster.Workspace) {
 		restoreAPI(ctx)
 		Expect(w.Environment.WaitAvailable(ctx)).To(Succeed())
 		nextAttempts(ctx, w, lost, worker)
+
+		By("finding in the archive what the lost builder had written")
+		log.ExpectKept(ctx)
 
 		By("bringing the worker back, where the builders of lost attempts now end")
 		restoreWorker(ctx)

@@ -17,10 +17,10 @@ import (
 var steps = []string{"duration=5s", "steps=5"}
 
 // Specs are the specs. They need a cluster of their own while they run, with two workers, one of which is lost in between.
-// Goldsmith is installed there, and whole again after each spec.
+// Goldsmith is installed there, with an archive of logs that is on neither worker, and whole again after each spec.
 func Specs(environment func() cluster.Environment) {
 	Describe("Faults", Serial, Label("faults"), func() {
-		w := cluster.NewWorkspace(environment)
+		w, ofLog := cluster.NewWorkspace(environment), cluster.NewWorkspace(environment)
 		BeforeEach(func() {
 			// After whatever else a spec has put off until its end.
 			DeferCleanup(func(ctx SpecContext) { Expect(w.Environment.WaitReady(ctx)).To(Succeed()) })
@@ -45,6 +45,6 @@ func Specs(environment func() cluster.Environment) {
 			Entry("the API is unregistered and registered again", unregister),
 		)
 
-		describeOutage(w)
+		describeOutage(w, ofLog)
 	})
 }

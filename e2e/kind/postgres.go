@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// LoadPostgres puts PostgreSQL onto every node of the cluster, which must exist, and returns the name of its container image:
+// LoadPostgres puts PostgreSQL onto the control plane's node of the cluster, which must exist, and returns the name of its container image:
 // packages of Debian, with the programs in the PATH, and no database. It is built first where it is not there yet, which takes a
 // minute once on a machine.
 func (c *Cluster) LoadPostgres(ctx context.Context) (image string, err error) {

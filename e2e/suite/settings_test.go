@@ -90,7 +90,7 @@ func startArchive(ctx context.Context) *cluster.LogArchive {
 	return new(cluster.LogArchive(bucket))
 }
 
-// loadDatabase makes the nodes have PostgreSQL, where something may be installed. The installation runs it.
+// loadDatabase makes the control plane's node have PostgreSQL, where something may be installed. The installation runs it.
 func loadDatabase(ctx context.Context) *cluster.Records {
 	GinkgoHelper()
 	if !mayInstall() {

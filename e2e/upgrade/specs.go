@@ -15,14 +15,14 @@ import (
 	"goldsmith.dev/goldsmith/e2e/faults/load"
 )
 
-// Specs are the specs. They need a cluster of their own while they run, a clone of the repository that has the commit
-// before HEAD, and Docker.
+// Specs are the specs. The one that installs a release needs a cluster of its own while it runs, a clone of the repository that has
+// the commit before HEAD, and Docker.
 func Specs(environment func() cluster.Environment) {
-	Describe("An upgrade", Serial, Label("upgrade", "installation"), func() {
+	Describe("An upgrade", Label("upgrade", "installation"), func() {
 		// The requests of the probe are about another namespace than the builds.
 		w, p := cluster.NewWorkspace(environment), cluster.NewWorkspace(environment)
 
-		Context("from the commit before", func() {
+		Context("from the commit before", Serial, func() {
 			// Before the workspaces, which are in what is installed here.
 			BeforeEach(func(ctx SpecContext) {
 				present := environment()
@@ -49,6 +49,7 @@ func Specs(environment func() cluster.Environment) {
 			})
 		})
 
+		// Beside other specs: the certificate waits for the kubelet most of the time, and their requests are not to fail either.
 		It("of the serving certificate fails no request", func(ctx SpecContext) {
 			requests := startProbe(ctx, p)
 			served(ctx, w, renew(ctx, w))
