@@ -103,7 +103,7 @@ func (q *Queue) NotStored(key queue.Key, err error) {
 	}
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	q.ledger.Unsure(key)
+	q.ledger.MarkUncertain(key)
 }
 
 // Release takes the slot from a build that could not be started. Others go first until its admission is asked for again.

@@ -63,7 +63,7 @@ func (k *keeper) keep(ctx context.Context, err error) {
 		k.Metrics.Up.Set(1)
 		if k.memory.up(store) {
 			ctrl.LoggerFrom(ctx).Info("the database of records is up to date")
-			k.lookAtEverything(ctx)
+			k.resync(ctx)
 		}
 		k.sweep(ctx, store)
 	}
@@ -92,12 +92,12 @@ func (r *reconciler) lost(ctx context.Context, why error) {
 		ctrl.LoggerFrom(ctx).Error(why, "nothing is recorded now: builds go on, and are recorded later")
 	}
 	if first {
-		r.lookAtEverything(ctx)
+		r.resync(ctx)
 	}
 }
 
-// lookAtEverything has each object looked at, and each one that is gone and not recorded as such.
-func (r *reconciler) lookAtEverything(ctx context.Context) {
+// resync enqueues each object, and each one that is gone and not recorded as such.
+func (r *reconciler) resync(ctx context.Context) {
 	images, builds, err := r.everything(ctx)
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "looking for what is to be recorded")

@@ -132,9 +132,9 @@ func (l *Ledger) Admission(key Key) (admitted bool, why string) {
 	return false, l.queue.Why(key)
 }
 
-// Unsure notes that a write which seemed to fail may have started a build: it holds its slot until a newer version of it
+// MarkUncertain notes that a write which seemed to fail may have started a build: it holds its slot until a newer version of it
 // is known.
-func (l *Ledger) Unsure(key Key) {
+func (l *Ledger) MarkUncertain(key Key) {
 	if known := l.builds[key]; known != nil && known.held {
 		known.unsure = true
 	}

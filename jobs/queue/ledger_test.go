@@ -84,7 +84,7 @@ func TestWhatWasWrittenCountsBeforeTheCacheHasIt(t *testing.T) {
 func TestANewerVersionThatStillWaitsEndsTheHold(t *testing.T) {
 	l := ledgerOf("one", "two")
 	expectAdmitted(t, l, "one")
-	l.Unsure(at("one"))
+	l.MarkUncertain(at("one"))
 	cancelled := stored("one", 5, v1alpha1.BuildPending)
 	cancelled.Spec.CancelRequested = &v1alpha1.CancelRequested{}
 	l.Observe(cancelled) // what would start version 1 cannot arrive any more
@@ -107,10 +107,10 @@ func TestAReleasedBuildIsPassedOverUntilItIsWoken(t *testing.T) {
 func TestABuildThatMayHaveBeenStartedIsNotReleased(t *testing.T) {
 	l := ledgerOf("one", "two")
 	expectAdmitted(t, l, "one")
-	l.Unsure(at("one"))
+	l.MarkUncertain(at("one"))
 	l.Release(at("one"))
 	expectAdmitted(t, l)
-	l.Unsure(at("two")) // not admitted: nothing to be unsure of
+	l.MarkUncertain(at("two")) // not admitted: nothing to be unsure of
 	l.Observe(stored("one", 5, v1alpha1.BuildStarting))
 	expectAdmitted(t, l)
 	l.Forget(at("one"), "uid-one")

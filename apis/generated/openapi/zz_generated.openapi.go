@@ -2211,7 +2211,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions: Admitted, PodReady, Succeeded and Finished.",
+							Description: "conditions: Admitted, PodReady, Succeeded and Finished; after the end also LogArchived and Recorded, where there is an archive and a database.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

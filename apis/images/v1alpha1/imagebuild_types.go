@@ -216,7 +216,7 @@ type ImageBuildStatus struct {
 	// finished is true once phase is Succeeded, Failed or Cancelled. It can be selected by.
 	// +optional
 	Finished bool `json:"finished,omitempty" protobuf:"varint,2,opt,name=finished"`
-	// conditions: Admitted, PodReady, Succeeded and Finished.
+	// conditions: Admitted, PodReady, Succeeded and Finished; after the end also LogArchived and Recorded, where there is an archive and a database.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge

@@ -135,7 +135,7 @@ func (p *process) store(build *v1alpha1.ImageBuild, status v1alpha1.ImageBuildSt
 	})
 	if err != nil {
 		if errors.Is(err, errTimeout) && p.mutant != forgetsUnsure {
-			p.ledger.Unsure(keyFor(build))
+			p.ledger.MarkUncertain(keyFor(build))
 		}
 		return nil, err
 	}

@@ -16,8 +16,8 @@ func NewFeed() *Feed {
 	return &Feed{grown: make(chan struct{})}
 }
 
-// Grown wakes the readers that wait for more.
-func (f *Feed) Grown() {
+// Notify wakes the readers that wait for more.
+func (f *Feed) Notify() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.complete {

@@ -84,5 +84,5 @@ func (w *Writer) flush() {
 	if err != nil {
 		w.err = fmt.Errorf("write the log: %w", err)
 	}
-	w.feed.Grown()
+	w.feed.Notify()
 }

@@ -19,7 +19,7 @@ type ImageBuildStatusApplyConfiguration struct {
 	Phase *imagesv1alpha1.BuildPhase `json:"phase,omitempty"`
 	// finished is true once phase is Succeeded, Failed or Cancelled. It can be selected by.
 	Finished *bool `json:"finished,omitempty"`
-	// conditions: Admitted, PodReady, Succeeded and Finished.
+	// conditions: Admitted, PodReady, Succeeded and Finished; after the end also LogArchived and Recorded, where there is an archive and a database.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// resolved is what the inputs resolved to. Written once.
 	Resolved *ResolvedInputsApplyConfiguration `json:"resolved,omitempty"`
