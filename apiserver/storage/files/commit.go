@@ -32,7 +32,7 @@ func (d *Directory) Commit(revision int64, changes []*mvccpb.KeyValue) error {
 	}
 	d.reserved = max(d.reserved, revision)
 	for _, r := range records { // nothing can be refused from here on
-		d.carryOut(r)
+		d.applyToFiles(r)
 	}
 	for _, change := range changes {
 		if stored := d.objects[string(change.GetKey())]; stored != nil {
@@ -112,9 +112,9 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 	return []record{r}, nil
 }
 
-// carryOut does to the files what was stored. A file that cannot be written is a file that is out of date, which the next
+// applyToFiles does to the files what was stored. A file that cannot be written is a file that is out of date, which the next
 // write or the next start repairs.
-func (d *Directory) carryOut(r record) {
+func (d *Directory) applyToFiles(r record) {
 	var before object
 	if known := d.objects[r.Key]; known != nil {
 		before = *known
