@@ -88,7 +88,9 @@ func describeCancelling(w *fixture) {
 		})
 
 		It("while its builder ignores that ends when the builder does", func(ctx SpecContext) {
-			w.CreateBuild(ctx, workspace.NewBuild("once", w.lasting(4*time.Second+2*w.environment.BuilderStart), "steps=2", "failAt=2", "onTerm=ignore"))
+			// It fails after half of that: when the request has reached it, and before it is killed, which is after 30 s.
+			lasting := min(4*time.Second+3*w.environment.BuilderStart, 50*time.Second)
+			w.CreateBuild(ctx, workspace.NewBuild("once", "duration="+lasting.String(), "steps=2", "failAt=2", "onTerm=ignore"))
 			w.running(ctx, "once")
 
 			w.Cancel(ctx, "once", "")

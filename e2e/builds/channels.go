@@ -53,7 +53,11 @@ func describeChannels(w *fixture) {
 			w.promote(ctx, "stable", "debian-3")
 			w.Eventually(ctx, w.buildNames).Should(ConsistOf("debian-3"))
 		})
+	})
+}
 
+func describeRefusedPromotions(w *fixture) {
+	Describe("A channel of an image", func() {
 		It("takes no build that failed, is another image's, or does not exist", func(ctx SpecContext) {
 			w.CreateImage(ctx, workspace.NewImage("debian", "failAt=1"))
 			w.WaitForBuild(ctx, "debian-1", failedWith("User/BuilderFailed"))

@@ -43,29 +43,55 @@ type Kueue interface {
 func Specs(environment func() Environment) {
 	Describe("Builds", func() {
 		w := newFixture(environment)
-		describeImages(w)
-		describeTriggers(w)
-		describeRequests(w)
-		describeSources(w)
-		describeBuilders(w)
-		describeResults(w)
-		describeRetries(w)
-		describeDisruptions(w)
-		describeCancelling(w)
-		describeTimeouts(w)
-		describeConcurrency(w)
-		describeQueueing(w)
-		describeBases(w)
-		describeChannels(w)
-		describeReruns(w)
-		describeSchedules(w)
-		describePlans(w)
-		describeProgress(w)
-		describeHistory(w)
-		describeDeletion(w)
-		describeInvalidObjects(w)
-		describeLogs(w)
+		describePods(w)
+		describeDecisions(w)
 	})
+}
+
+// PodSpecs are those of Specs that can fail where builds are pods of a cluster and pass where they are processes of one machine:
+// a Job, a kubelet or the garbage collector of Kubernetes takes part, or the rights of the controller's account, or several API servers.
+// Each way to start a build is among them. The other specs are about what the controllers decide, which are the same ones everywhere.
+func PodSpecs(environment func() Environment) {
+	Describe("Builds", func() { describePods(newFixture(environment)) })
+}
+
+func describePods(w *fixture) {
+	describeImages(w)
+	describeTriggers(w)
+	describeRequests(w)
+	describeSources(w)
+	describeResults(w)
+	describeRetries(w)
+	describeDisruptions(w)
+	describeCancelling(w)
+	describeTimeouts(w)
+	describeQueueing(w)
+	describeBases(w)
+	describeChannels(w)
+	describeReruns(w)
+	describeProgress(w)
+	describeHistory(w)
+	describeDeletion(w)
+	describeInvalidObjects(w)
+	describeLogs(w)
+}
+
+func describeDecisions(w *fixture) {
+	describeFailedImages(w)
+	describeTriggerDecisions(w)
+	describeRepeatedRequests(w)
+	describeMissingSources(w)
+	describeBuilders(w)
+	describeRetryPolicies(w)
+	describeConcurrency(w)
+	describeTurns(w)
+	describeBaseDecisions(w)
+	describeRefusedPromotions(w)
+	describeRerunRequests(w)
+	describeSchedules(w)
+	describePlans(w)
+	describeRetention(w)
+	describeInvalidFields(w)
 }
 
 // LocalSpecs are those that hold only where builds run as processes of the machine that runs the specs. Besides mock,

@@ -39,7 +39,11 @@ func describeHistory(w *fixture) {
 			Expect(after.Status.LatestSuccessful.Name).To(Equal("web-2"))
 			Expect(w.Log(ctx, "web-2", nil)).NotTo(BeEmpty())
 		})
+	})
+}
 
+func describeRetention(w *fixture) {
+	Describe("Of the finished builds of an image", func() {
 		It("none that failed is kept where that is the limit, and none of them is built again", func(ctx SpecContext) {
 			image := workspace.NewImage("web", "failAt=1")
 			image.Spec.History = &v1alpha1.HistoryLimits{Failed: new(int32(0))}

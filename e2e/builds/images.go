@@ -89,7 +89,9 @@ func describeImages(w *fixture) {
 			Expect(w.Log(ctx, "web-1", nil)).To(And(ContainSubstring("web-1"), ContainSubstring("step 1/1")))
 		})
 	})
+}
 
+func describeFailedImages(w *fixture) {
 	Describe("An image whose build failed", func() {
 		It("is not built again for the same inputs, and is once they are changed", func(ctx SpecContext) {
 			w.CreateImage(ctx, workspace.NewImage("web", "failAt=1", "failReason=NoSuchPackage"))

@@ -22,6 +22,23 @@ import (
 
 func describeInvalidObjects(w *fixture) {
 	Describe("An object that is refused", func() {
+		It("for its size is refused clearly", func(ctx SpecContext) {
+			image := workspace.NewImage("web")
+			image.Spec.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"motd": strings.Repeat("x", 3<<20)}}}
+			_, err := w.Images().Create(ctx, image, metav1.CreateOptions{})
+			Expect(apierrors.IsRequestEntityTooLargeError(err)).To(BeTrue(), "%v", err)
+			Expect(err).To(MatchError(ContainSubstring("3145728")))
+
+			image.Spec.Source.Inline.Files["motd"] = strings.Repeat("x", 2<<20)
+			_, err = w.Images().Create(ctx, image, metav1.CreateOptions{})
+			Expect(err).To(beInvalid("spec.source.inline.files"))
+			Expect(err).To(MatchError(And(ContainSubstring("65536"), WithTransform(func(text string) int { return len(text) }, BeNumerically("<", 1000)))))
+		})
+	})
+}
+
+func describeInvalidFields(w *fixture) {
+	Describe("An object that is refused", func() {
 		It("for what is in an image has every offending field named", func(ctx SpecContext) {
 			_, err := w.Images().Create(ctx, &v1alpha1.Image{
 				ObjectMeta: metav1.ObjectMeta{Name: strings.Repeat("n", 46)},
@@ -82,19 +99,6 @@ func describeInvalidObjects(w *fixture) {
 			_, err := w.Builds().Patch(ctx, "once", kubetypes.MergePatchType,
 				[]byte(`{"spec":{"inputs":{"base":{"reference":"debian:trixie"}},"retry":{"limit":5}}}`), metav1.PatchOptions{})
 			Expect(err).To(beInvalid("spec.inputs.base", "spec.retry"))
-		})
-
-		It("for its size is refused clearly", func(ctx SpecContext) {
-			image := workspace.NewImage("web")
-			image.Spec.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"motd": strings.Repeat("x", 3<<20)}}}
-			_, err := w.Images().Create(ctx, image, metav1.CreateOptions{})
-			Expect(apierrors.IsRequestEntityTooLargeError(err)).To(BeTrue(), "%v", err)
-			Expect(err).To(MatchError(ContainSubstring("3145728")))
-
-			image.Spec.Source.Inline.Files["motd"] = strings.Repeat("x", 2<<20)
-			_, err = w.Images().Create(ctx, image, metav1.CreateOptions{})
-			Expect(err).To(beInvalid("spec.source.inline.files"))
-			Expect(err).To(MatchError(And(ContainSubstring("65536"), WithTransform(func(text string) int { return len(text) }, BeNumerically("<", 1000)))))
 		})
 	})
 

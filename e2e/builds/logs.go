@@ -37,7 +37,7 @@ func describeLogs(w *fixture) {
 			build := workspace.NewBuild("once", "failAttempts=1", "retryable=true")
 			build.Spec.Retry.Backoff.Initial = duration(time.Second)
 			w.CreateBuild(ctx, build)
-			w.WaitForBuild(ctx, "once", inPhase(v1alpha1.BuildRetrying))
+			w.WaitForBuild(ctx, "once", HaveField("Status.Attempts", ContainElement(HaveField("Outcome", v1alpha1.AttemptFailed))))
 
 			log := w.FollowLog(ctx, "once", nil)
 			w.Succeeded(ctx, "once")

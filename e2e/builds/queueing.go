@@ -75,21 +75,6 @@ func describeQueueing(w *fixture) {
 			one, two := w.Succeeded(ctx, "third"), w.Succeeded(ctx, "second")
 			Expect(two.Status.StartTime.Time).NotTo(BeTemporally("<", one.Status.CompletionTime.Time))
 		})
-
-		It("lets go on when it may run more, and fails what waits too long", func(ctx SpecContext) {
-			w.holdAll(ctx)
-			late := workspace.NewBuild("late")
-			late.Spec.Timeouts = &v1alpha1.BuildTimeouts{Queue: duration(time.Second)}
-			w.CreateBuild(ctx, late)
-			failed := w.WaitForBuild(ctx, "late", failedWith("Timeout/QueueTimeout"))
-			Expect(failed.Status.Failure.Message).To(ContainSubstring("1s"))
-			Expect(failed.Status.Attempts).To(BeEmpty())
-
-			w.CreateBuild(ctx, workspace.NewBuild("patient"))
-			w.WaitForBuild(ctx, "patient", inPhase(v1alpha1.BuildQueued))
-			w.limit(ctx, 1)
-			w.Succeeded(ctx, "patient")
-		})
 	})
 
 	It("Of the builds of an image that wait only the newest is built, where it says so", func(ctx SpecContext) {
@@ -107,6 +92,25 @@ func describeQueueing(w *fixture) {
 		w.WaitForBuild(ctx, "web-1", inPhase(v1alpha1.BuildRunning))
 		w.Cancel(ctx, "web-1", "")
 		w.waitForImage(ctx, "web", built(3))
+	})
+}
+
+func describeTurns(w *fixture) {
+	Describe("A namespace that may run one build at a time", func() {
+		It("lets go on when it may run more, and fails what waits too long", func(ctx SpecContext) {
+			w.holdAll(ctx)
+			late := workspace.NewBuild("late")
+			late.Spec.Timeouts = &v1alpha1.BuildTimeouts{Queue: duration(time.Second)}
+			w.CreateBuild(ctx, late)
+			failed := w.WaitForBuild(ctx, "late", failedWith("Timeout/QueueTimeout"))
+			Expect(failed.Status.Failure.Message).To(ContainSubstring("1s"))
+			Expect(failed.Status.Attempts).To(BeEmpty())
+
+			w.CreateBuild(ctx, workspace.NewBuild("patient"))
+			w.WaitForBuild(ctx, "patient", inPhase(v1alpha1.BuildQueued))
+			w.limit(ctx, 1)
+			w.Succeeded(ctx, "patient")
+		})
 	})
 
 	It("Builds of one image run beside each other, where it says so", func(ctx SpecContext) {

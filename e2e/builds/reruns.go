@@ -58,7 +58,9 @@ func describeReruns(w *fixture) {
 		w.ChangeImage(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Suspend = new(false) })
 		w.waitForImage(ctx, "web", built(3))
 	})
+}
 
+func describeRerunRequests(w *fixture) {
 	It("A request may change parameters for one build, which says nothing of the image's own", func(ctx SpecContext) {
 		w.CreateImage(ctx, workspace.NewImage("web", "edition=a"))
 		first := w.waitForImage(ctx, "web", built(1))

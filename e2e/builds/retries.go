@@ -33,7 +33,11 @@ func describeRetries(w *fixture) {
 			Entry("by its exit code", "exitCode=75"),
 			Entry("by its exit code alone", "exitCode=75", "result=none"),
 		)
+	})
+}
 
+func describeRetryPolicies(w *fixture) {
+	Describe("An attempt that fails", func() {
 		It("is followed by no more than the limit", func(ctx SpecContext) {
 			build := workspace.NewBuild("once", "failAttempts=9", "retryable=true")
 			build.Spec.Retry.Limit = new(int32(1))
