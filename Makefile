@@ -116,8 +116,7 @@ test: $(if $(filter ./...,$(PACKAGES)),build) ## Run every test that needs no Do
 e2e: build images ## Run the end-to-end suites on a kind cluster of their own: make e2e LABELS=smoke
 	@e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare # no spec waits for a compiler, or works beside one
 	@rm -rf bin/reports/e2e
-	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' go tool ginkgo run --tags=e2e --procs=4 --keep-going --timeout=60m \
-	  --label-filter='$(LABELS)' --output-dir=bin/reports/e2e --junit-report=junit.xml $(FLAGS) ./e2e/suite
+	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
 
 .PHONY: e2e-docs
 e2e-docs: ## Run what the docs say about clusters, on one that make kind-up makes.
@@ -125,7 +124,7 @@ e2e-docs: ## Run what the docs say about clusters, on one that make kind-up make
 	trap '$(kind) down goldsmith-docs' EXIT && \
 	$(MAKE) --no-print-directory kind-up CLUSTER=goldsmith-docs && tools=$$($(kind) tools) && \
 	PATH="$$tools:$$PATH" E2E_VERSION=$(VERSION) go tool gotestsum --format=standard-quiet --junitfile=bin/reports/e2e-docs/go.xml -- \
-	  -tags e2e -count=1 -timeout 15m $(FLAGS) ./cmd/goldsmith -run '^TestEveryClusterCommand'
+	  -tags e2e -count=1 -vet=off -timeout 15m $(FLAGS) ./cmd/goldsmith -run '^TestEveryClusterCommand'
 
 .PHONY: tilt-ci
 tilt-ci: ## The loop of `tilt up` as a check, on a kind cluster of its own.
@@ -166,7 +165,7 @@ generate: ## Regenerate everything that is generated.
 	go run ./apis/reference apis/generated/openapi/v3.json > docs/reference/images-v1alpha1.md
 
 .PHONY: verify
-verify: verify-generated verify-imports verify-tidy vet lint ## Run all the checks below.
+verify: verify-generated verify-imports verify-tidy lint ## Run all the checks below.
 
 ##@ Checks
 
@@ -190,11 +189,11 @@ verify-tidy: ## go.mod and go.sum are tidy.
 	go mod tidy -diff
 
 .PHONY: vet
-vet: ## go vet
+vet: ## go vet, which is part of lint
 	go vet -tags e2e ./...
 
 .PHONY: lint
-lint: $(golangci_lint) ## golangci-lint, and shellcheck
+lint: $(golangci_lint) ## golangci-lint, with go vet, and shellcheck
 	$(golangci_lint) run ./...
 	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: apt-get install shellcheck"; exit 1; }
 	shellcheck --external-sources $$(grep --recursive --files-with-matches --max-count=1 '^#!.*bash\|^# shellcheck shell=bash' .ci apis e2e)

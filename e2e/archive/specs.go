@@ -21,7 +21,7 @@ func Specs(environment func() cluster.Environment) {
 // ClusterSpecs break an archive and a controller. They need the cluster for themselves. What the archive has of a lost worker is part
 // of the spec that loses one, in package faults: see StartOnWorker.
 func ClusterSpecs(environment func() cluster.Environment) {
-	Describe("Archive of logs", Serial, Label("faults"), func() {
+	Describe("Archive of logs", Label("faults"), func() {
 		describeFaults(newFixture(environment))
 	})
 }

@@ -19,7 +19,7 @@ var steps = []string{"duration=5s", "steps=5"}
 // Specs are the specs. They need a cluster of their own while they run, with two workers, one of which is lost in between.
 // Goldsmith is installed there, with an archive of logs that is on neither worker, and whole again after each spec.
 func Specs(environment func() cluster.Environment) {
-	Describe("Faults", Serial, Label("faults"), func() {
+	Describe("Faults", Label("faults"), func() {
 		w, ofLog := cluster.NewWorkspace(environment), cluster.NewWorkspace(environment)
 		BeforeEach(func() {
 			// After whatever else a spec has put off until its end.
@@ -28,6 +28,8 @@ func Specs(environment func() cluster.Environment) {
 		BeforeEach(func(ctx SpecContext) {
 			waitForCollectorWatches(ctx, w)
 		})
+
+		describeOutage(w, ofLog) // the first: it is idle most of the time, when other specs of the suite need the CPUs most
 
 		DescribeTable("20 builds all succeed, once and at the first attempt, while",
 			func(ctx SpecContext, disrupt func(context.Context, *cluster.Workspace)) {
@@ -44,7 +46,5 @@ func Specs(environment func() cluster.Environment) {
 			Entry("kube-apiserver is killed", killKubeAPIServer),
 			Entry("the API is unregistered and registered again", unregister),
 		)
-
-		describeOutage(w, ofLog)
 	})
 }

@@ -20,7 +20,7 @@ func Specs(environment func() cluster.Environment) {
 
 // ClusterSpecs break a database and a controller. They need the cluster for themselves, with the database of the installation.
 func ClusterSpecs(environment func() cluster.Environment) {
-	Describe("Records database", Serial, Label("faults"), func() {
+	Describe("Records database", Label("faults"), func() {
 		describeFaults(newFixture(environment))
 	})
 }

@@ -12,9 +12,9 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-// Specs are the specs. Those with the label installation leave nothing installed; the others want it installed.
+// Specs are the specs. They need the cluster for themselves. Those with the label installation leave nothing installed; the others want it installed.
 func Specs(environment func() cluster.Environment) {
-	Describe("Smoke", Label("smoke"), Serial, func() {
+	Describe("Smoke", Label("smoke"), func() {
 		w := cluster.NewWorkspace(environment)
 
 		It("An image is built, and its log can be read", func(ctx SpecContext) {

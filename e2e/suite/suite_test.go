@@ -2,8 +2,8 @@
 
 //go:build e2e
 
-// Package suite_test runs the end-to-end suites on a real cluster: `make e2e`. What it works with comes from the
-// environment:
+// Package suite_test runs the end-to-end suites on a real cluster. `make e2e` runs it twice at the same time, on two clusters: see run.
+// What it works with comes from the environment:
 //
 //	E2E_VERSION     the tag of the container images
 //	E2E_CLUSTER     the name of the kind cluster (goldsmith-e2e)
@@ -49,6 +49,9 @@ import (
 // compaction is how often etcd forgets, so that clients meet it.
 const compaction = 5 * time.Second
 
+// apart labels specs that break or replace what others use, and mostly wait. The script run has them on a cluster of their own.
+var apart = Label("apart")
+
 func TestEndToEnd(t *testing.T) {
 	RegisterFailHandler(Fail)
 	repetitions, err := strconv.Atoi(setting("E2E_REPEAT", "1"))
@@ -88,12 +91,12 @@ func TestEndToEnd(t *testing.T) {
 				}
 			}
 			builds.ClusterSpecs(environment)
-			builds.Specs(environment)
+			builds.PodSpecs(environment)
 		})
 		Describe("logs", Label("archive"), func() { archive.Specs(given) })
 		Describe("history", Label("records"), func() { records.Specs(given) })
 		Describe("kubectl", Label("builds"), func() {
-			kubectl.Specs(func() kubectl.Environment {
+			kubectl.AggregationSpecs(func() kubectl.Environment {
 				return kubectl.Environment{Kubectl: environment.Kubectl, Patience: deadline.Step.Deadline()}
 			})
 		})
@@ -114,13 +117,14 @@ func TestEndToEnd(t *testing.T) {
 		// Each in a container of this file: Ginkgo orders by file and line, and the first one's audit log and the last
 		// one's removal are of everything in between.
 		Describe("monitoring", func() { monitoring.Specs(given) })
+		Describe("certificates", func() { upgrade.Specs(given) })
 		Describe("security", func() { security.Specs(given) })
-		Describe("faults", func() { faults.Specs(given) })
-		Describe("archive", Label("archive"), func() { archive.ClusterSpecs(given) })
-		Describe("records", Label("records"), func() { records.ClusterSpecs(given) })
-		Describe("troubleshooting", func() { troubleshooting.Specs(given) })
-		Describe("upgrade", func() { upgrade.Specs(given) })
-		Describe("smoke", func() { smoke.Specs(given) })
+		Describe("faults", Serial, apart, func() { faults.Specs(given) })
+		Describe("archive", Serial, apart, Label("archive"), func() { archive.ClusterSpecs(given) })
+		Describe("records", Serial, apart, Label("records"), func() { records.ClusterSpecs(given) })
+		Describe("troubleshooting", Serial, apart, func() { troubleshooting.Specs(given) })
+		Describe("upgrade", Serial, apart, func() { upgrade.ClusterSpecs(given) })
+		Describe("smoke", Serial, apart, func() { smoke.Specs(given) })
 	}
 	for range repetitions {
 		Describe("Goldsmith on a cluster", specs)

@@ -21,7 +21,7 @@ import (
 // Specs are the specs of broken installations, each labelled with the anchor of its line on the page. They need the cluster
 // for themselves; Goldsmith is whole again after each.
 func Specs(environment func() cluster.Environment) {
-	Describe("Troubleshooting", Serial, Label("faults", "troubleshooting"), func() {
+	Describe("Troubleshooting", Label("faults", "troubleshooting"), func() {
 		var w *cluster.Workspace
 		// Before the namespace of the workspace is deleted: that needs our API.
 		AfterEach(func(ctx SpecContext) {

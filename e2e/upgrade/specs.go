@@ -15,14 +15,28 @@ import (
 	"goldsmith.dev/goldsmith/e2e/faults/load"
 )
 
-// Specs are the specs. The one that installs a release needs a cluster of its own while it runs, a clone of the repository that has
-// the commit before HEAD, and Docker.
+// Specs are the specs that disturb no others.
 func Specs(environment func() cluster.Environment) {
+	Describe("An upgrade", Label("upgrade", "installation"), func() {
+		w, p := cluster.NewWorkspace(environment), cluster.NewWorkspace(environment)
+
+		// The certificate waits for the kubelet most of the time, and requests of other specs are not to fail either.
+		It("of the serving certificate fails no request", func(ctx SpecContext) {
+			requests := startProbe(ctx, p)
+			served(ctx, w, renew(ctx, w))
+			requests.expectNoFailure()
+		})
+	})
+}
+
+// ClusterSpecs install another release. They need the cluster for themselves, a clone of the repository that has the commit before
+// HEAD, and Docker.
+func ClusterSpecs(environment func() cluster.Environment) {
 	Describe("An upgrade", Label("upgrade", "installation"), func() {
 		// The requests of the probe are about another namespace than the builds.
 		w, p := cluster.NewWorkspace(environment), cluster.NewWorkspace(environment)
 
-		Context("from the commit before", Serial, func() {
+		Context("from the commit before", func() {
 			// Before the workspaces, which are in what is installed here.
 			BeforeEach(func(ctx SpecContext) {
 				present := environment()
@@ -47,13 +61,6 @@ func Specs(environment func() cluster.Environment) {
 				builds.SucceededAtOnce(ctx)
 				requests.expectNoFailure()
 			})
-		})
-
-		// Beside other specs: the certificate waits for the kubelet most of the time, and their requests are not to fail either.
-		It("of the serving certificate fails no request", func(ctx SpecContext) {
-			requests := startProbe(ctx, p)
-			served(ctx, w, renew(ctx, w))
-			requests.expectNoFailure()
 		})
 	})
 }
