@@ -160,7 +160,8 @@ func TestARemovedFileIsADeletedObject(t *testing.T) {
 	e.Eventually(func() *metav1.Time { return e.inFile("kept")().DeletionTimestamp }).ShouldNot(BeNil(), "it is deleted once its finalizers are gone")
 	e.replace("kept", "- example.com/hold", "")
 	e.Eventually(e.data("kept")).Should(Equal(notFound))
-	e.Eventually(e.path("kept")).ShouldNot(BeAnExistingFile())
+	file := e.path("kept")
+	e.Eventually(file).ShouldNot(BeAnExistingFile())
 }
 
 func TestARefusedEditStaysAndDisturbsNothing(t *testing.T) {

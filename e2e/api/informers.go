@@ -60,7 +60,8 @@ func (w *fixture) inform(ctx context.Context, watchList bool) *informed {
 	})
 	informed.store = informer.GetStore()
 	w.Eventually(ctx, informer.HasSynced).Should(BeTrue())
-	Expect(informed.watchLists.Load() > 0).To(Equal(watchList))
+	hasWatchedLists := informed.watchLists.Load() > 0
+	Expect(hasWatchedLists).To(Equal(watchList))
 	return informed
 }
 

@@ -79,7 +79,8 @@ func describeTables(w *fixture) {
 				Expect(object.Kind).To(Equal(kind))
 				Expect(object.Name).To(Equal("a"))
 				Expect(object.Labels).To(HaveKeyWithValue(step, "1"))
-				Expect(len(object.Spec) > 0).To(Equal(kind == "Image"))
+				hasSpec := len(object.Spec) > 0
+				Expect(hasSpec).To(Equal(kind == "Image"))
 			}
 		},
 			Entry("its metadata", "", "PartialObjectMetadata"),
@@ -149,7 +150,8 @@ func describeTables(w *fixture) {
 				Expect(event.Type).To(Equal("ADDED"))
 				table := tableOf(event.Object.Raw)
 				Expect(rowNames(table)).To(HaveLen(1))
-				Expect(len(table.ColumnDefinitions) > 0).To(Equal(i == 0))
+				hasColumns := len(table.ColumnDefinitions) > 0
+				Expect(hasColumns).To(Equal(i == 0))
 			}
 			w.remove(ctx, "a")
 			Eventually(ctx, events).WithTimeout(w.environment.Patience).Should(Receive(And(

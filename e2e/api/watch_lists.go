@@ -86,7 +86,7 @@ func describeWatchLists(w *fixture) {
 			options := asked
 			options.AllowWatchBookmarks = false
 			options.ResourceVersion = "0"
-			Expect(w.refusalOf(ctx, options)).To(BeNil())
+			Expect(w.refusalOf(ctx, options)).To(Succeed())
 		})
 	})
 }

@@ -114,8 +114,8 @@ func describeReading(w *fixture) {
 		Expect(len(whole)).To(BeNumerically(">", 3*lineBytes))
 
 		w.withoutPods(ctx)
-		// Not Equal: its message would have both.
-		Expect(w.Log(ctx, "once", nil) == whole).To(BeTrue(), "the log is that of the pod")
+		same := w.Log(ctx, "once", nil) == whole // not Equal: its message would have both
+		Expect(same).To(BeTrue(), "the log is that of the pod")
 		tail := w.Log(ctx, "once", map[string]string{"tailLines": "1"})
 		Expect(tail).To(HaveLen(lineBytes))
 		Expect(tail).To(HavePrefix("step 1/1 line 3/3"))

@@ -351,7 +351,8 @@ func TestADeletedPodIsEndedAndThenRemoved(t *testing.T) {
 	c.Expect(err).NotTo(HaveOccurred())
 	c.Expect(string(text)).To(Equal("ready\nbye\n"))
 	for _, pod := range []*corev1.Pod{politePod, rudePod} {
-		c.Eventually(filepath.Join(c.options.Dir, string(pod.UID))).ShouldNot(BeADirectory())
+		directory := filepath.Join(c.options.Dir, string(pod.UID))
+		c.Eventually(directory).ShouldNot(BeADirectory())
 	}
 }
 
@@ -367,7 +368,8 @@ func TestAPodThatIsRemovedOutrightIsKilled(t *testing.T) {
 	}).Should(Succeed())
 	c.deletePod(job, 0)
 	c.Eventually(func() error { return syscall.Kill(pid, 0) }).Should(MatchError(syscall.ESRCH))
-	c.Eventually(filepath.Join(c.options.Dir, string(pod.UID))).ShouldNot(BeADirectory())
+	directory := filepath.Join(c.options.Dir, string(pod.UID))
+	c.Eventually(directory).ShouldNot(BeADirectory())
 	c.Expect(c.finishedJob(job).Status.Failed).To(BeEquivalentTo(1))
 	c.Expect(c.server.podCreates.Load()).To(BeEquivalentTo(1))
 }
