@@ -167,9 +167,9 @@ func (c *Connection) Close() error {
 	}
 	c.stop()
 	c.running.Wait()
-	store, err := c.Store()
-	if err != nil {
-		return nil // there is nothing to close
+	store, _ := c.Store()
+	if store == nil {
+		return nil // the database never opened
 	}
 	if err := store.Close(); err != nil {
 		return fmt.Errorf("close the records: %w", err)

@@ -77,7 +77,7 @@ func ensureDefaultNamespace(hook genericapiserver.PostStartHookContext) error {
 		_, err := client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
 		return err == nil || apierrors.IsAlreadyExists(err), nil
 	})
-	if hook.Err() != nil {
+	if wait.Interrupted(err) {
 		return nil // the server stops before it was ready
 	}
 	return err

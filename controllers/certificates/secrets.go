@@ -73,19 +73,30 @@ func (s *secrets) ensure(ctx context.Context, name string) error {
 // prepare waits until what certificates are kept in can be reached, and there is a Secret for each. cert-controller
 // would give up. Package outages logs what is wrong meanwhile.
 func (s *secrets) prepare(ctx context.Context, reader client.Reader) error {
+	return wait.PollUntilContextCancel(ctx, prepareRetry, true, func(ctx context.Context) (bool, error) {
+		err := s.prepareOnce(ctx, reader)
+		return err == nil, nil
+	})
+}
+
+func (s *secrets) prepareOnce(ctx context.Context, reader client.Reader) error {
+	there := &corev1.SecretList{}
+	if err := reader.List(ctx, there, client.InNamespace(s.namespace)); err != nil {
+		return fmt.Errorf("list Secrets: %w", err)
+	}
 	apiServices := &metav1.PartialObjectMetadataList{}
 	apiServices.SetGroupVersionKind(apiServiceKind)
-	return wait.PollUntilContextCancel(ctx, prepareRetry, true, func(ctx context.Context) (bool, error) {
-		there := &corev1.SecretList{}
-		if reader.List(ctx, there, client.InNamespace(s.namespace)) != nil || reader.List(ctx, apiServices, client.Limit(1)) != nil {
-			return false, nil
+	if err := reader.List(ctx, apiServices, client.Limit(1)); err != nil {
+		return fmt.Errorf("list APIServices: %w", err)
+	}
+	for _, name := range s.names {
+		exists := slices.ContainsFunc(there.Items, func(secret corev1.Secret) bool { return secret.Name == name })
+		if exists {
+			continue
 		}
-		for _, name := range s.names {
-			exists := slices.ContainsFunc(there.Items, func(secret corev1.Secret) bool { return secret.Name == name })
-			if !exists && s.ensure(ctx, name) != nil {
-				return false, nil
-			}
+		if err := s.ensure(ctx, name); err != nil {
+			return err
 		}
-		return true, nil
-	})
+	}
+	return nil
 }

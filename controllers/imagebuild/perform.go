@@ -43,7 +43,7 @@ func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, 
 	}
 	job, err := render.Job(build, build.Status.CurrentAttempt, builder)
 	if err != nil {
-		seen.rejected = err.Error()
+		seen.reject(err)
 		return true, nil
 	}
 	jobs := r.Kube.BatchV1().Jobs(build.Namespace)
@@ -55,7 +55,7 @@ func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, 
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return false, err
 	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err): // the last is a webhook's, if it says no more
-		seen.rejected = err.Error()
+		seen.reject(err)
 		return true, nil
 	}
 	return false, err

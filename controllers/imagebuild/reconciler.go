@@ -52,6 +52,9 @@ type observation struct {
 	refused  string
 }
 
+// reject notes why there can be no Job. The build's status reports it, so it is no error of the reconciliation.
+func (o *observation) reject(err error) { o.rejected = err.Error() }
+
 // Reconcile stores what is decided until there is nothing to store, then acts.
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	build, err := r.latest(ctx, request.NamespacedName)

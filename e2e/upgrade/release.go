@@ -39,16 +39,18 @@ func releaseBefore(ctx context.Context, overlay string) (release, error) {
 		return release{}, err
 	}
 	before := release{root: root, overlay: filepath.Clean(path)}
-	if before.commit, err = run(ctx, root, "git", "rev-parse", "--verify", "--quiet", "--short", "HEAD^"); err != nil {
-		before.commit = "" // HEAD is the first, or all that a shallow clone has
-		return before, nil
-	}
-	_, overlayErr := run(ctx, root, "git", "rev-parse", "--verify", "--quiet", before.commit+":"+before.overlay)
-	_, imagesErr := run(ctx, root, "git", "grep", "--quiet", "^images:", before.commit, "--", "Makefile")
-	if overlayErr != nil || imagesErr != nil {
-		before.commit = "" // HEAD is the first that can be installed
-	}
+	commit, err := run(ctx, root, "git", "rev-parse", "--verify", "--quiet", "--short", "HEAD^")
+	if err == nil && before.isInstallable(ctx, commit) {
+		before.commit = commit
+	} // otherwise HEAD is the first, the first that can be installed, or all that a shallow clone has
 	return before, nil
+}
+
+// isInstallable reports whether a commit has the overlay, and a Makefile that makes the container images.
+func (r release) isInstallable(ctx context.Context, commit string) bool {
+	_, overlayErr := run(ctx, r.root, "git", "rev-parse", "--verify", "--quiet", commit+":"+r.overlay)
+	_, imagesErr := run(ctx, r.root, "git", "grep", "--quiet", "^images:", commit, "--", "Makefile")
+	return overlayErr == nil && imagesErr == nil
 }
 
 // prepare makes the release installable in the cluster of an environment: it builds the container images in an empty

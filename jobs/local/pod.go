@@ -86,8 +86,11 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 // meanwhile is left alone.
 func (a *Agent) noteWaiting(ctx context.Context, ref objectRef) error {
 	pod, err := a.pods.Pods(ref.namespace).Get(ref.name)
-	if err != nil || pod.UID != ref.uid || notedWaiting(pod) || !a.workers.waits(ref.uid) {
-		return nil // gone, noted or started
+	if apierrors.IsNotFound(err) || err == nil && (pod.UID != ref.uid || notedWaiting(pod) || !a.workers.waits(ref.uid)) {
+		return nil // deleted, noted or started
+	}
+	if err != nil {
+		return fmt.Errorf("get pod %s: %w", ref, err)
 	}
 	pod = pod.DeepCopy()
 	setBusy(pod, a.workers.total, a.clock.Now())

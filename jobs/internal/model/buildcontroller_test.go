@@ -24,6 +24,8 @@ type observation struct {
 	refused  string
 }
 
+func (o *observation) reject(err error) { o.rejected = err.Error() }
+
 // lookAtBuild is controllers/imagebuild in short.
 func (p *process) lookAtBuild(name string) {
 	build, ok := p.latest(name)
@@ -215,7 +217,7 @@ func (p *process) makeJob(build *v1alpha1.ImageBuild, seen *observation) (bool, 
 	}
 	job, err := p.memo.job(build, build.Status.CurrentAttempt)
 	if err != nil {
-		seen.rejected = err.Error()
+		seen.reject(err)
 		return true, nil
 	}
 	err = p.write("Job created", func() error { return p.createJob(job) })
@@ -238,7 +240,7 @@ func (p *process) makeJob(build *v1alpha1.ImageBuild, seen *observation) (bool, 
 		seen.job = there
 		return true, nil
 	case errors.Is(err, errRejected):
-		seen.rejected = err.Error()
+		seen.reject(err)
 		return true, nil
 	}
 	return false, err

@@ -32,7 +32,7 @@ func NewWriter(log io.Writer, now func() time.Time, feed *Feed, limit int64) *Wr
 // log: an error in writing the log ends the log and is given by Close.
 func (w *Writer) Write(p []byte) (int, error) {
 	n := len(p)
-	if w.cut || w.err != nil {
+	if w.stopped() {
 		return n, nil
 	}
 	at := w.now()
@@ -53,13 +53,16 @@ func (w *Writer) Write(p []byte) (int, error) {
 
 // Close writes the line whose end never came and completes the feed. It gives the first error met in writing the log.
 func (w *Writer) Close() error {
-	if len(w.rest) > 0 && !w.cut && w.err == nil {
+	if len(w.rest) > 0 && !w.stopped() {
 		w.record(w.now(), true)
 		w.flush()
 	}
 	w.feed.Complete()
 	return w.err
 }
+
+// stopped reports whether the log takes no more records: it is cut, or writing it failed.
+func (w *Writer) stopped() bool { return w.cut || w.err != nil }
 
 func (w *Writer) record(at time.Time, partial bool) {
 	if !w.cut {

@@ -57,7 +57,7 @@ type source struct {
 // follow shows the table in the view until ctx is done, which is no error. It outlives a restart of the server; that the
 // server refuses, or cannot be asked the first time, ends it.
 func (s *source) follow(ctx context.Context, view view) error {
-	for shown := false; ; {
+	for shown := false; ctx.Err() == nil; {
 		table, err := s.list(ctx)
 		if err == nil {
 			shown = true
@@ -68,9 +68,7 @@ func (s *source) follow(ctx context.Context, view view) error {
 		}
 		var broken *viewError
 		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err == nil:
+		case ctx.Err() != nil || err == nil:
 			continue
 		case errors.As(err, &broken) || !shown || refused(err):
 			return err
@@ -80,6 +78,7 @@ func (s *source) follow(ctx context.Context, view view) error {
 		}
 		s.pause(ctx)
 	}
+	return nil
 }
 
 // pause keeps a server that is unavailable, or ends every watch, from being asked without end.
