@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -36,8 +35,8 @@ var _ = Describe("A build that is created directly", func() {
 	It("must not claim to be the server's", func(ctx SpecContext) {
 		build := newBuild("pretender")
 		build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian", UID: "1"}
-		build.Spec.Number = ptr.To[int64](7)
-		build.Spec.ImageGeneration = ptr.To[int64](1)
+		build.Spec.Number = new(int64(7))
+		build.Spec.ImageGeneration = new(int64(1))
 		build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerCreated}
 		build.Spec.CancelRequested = &v1alpha1.CancelRequested{Time: metav1.Now()}
 		build.Spec.Pinned = &v1alpha1.PinnedInputs{BaseDigest: digest('a')}
@@ -65,7 +64,7 @@ var _ = Describe("A build that is created directly", func() {
 		build, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		build.Spec.Inputs.Base.Reference = "debian:trixie"
-		build.Spec.Retry.Limit = ptr.To[int32](9)
+		build.Spec.Retry.Limit = new(int32(9))
 		build.Spec.CancelRequested = &v1alpha1.CancelRequested{Time: metav1.Now()}
 		_, err = builds.Update(ctx, build, metav1.UpdateOptions{})
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
@@ -148,7 +147,7 @@ var _ = Describe("The status of a build", func() {
 
 	It("says why a build or an attempt did not succeed", func(ctx SpecContext) {
 		refuse(ctx, builds, "status.failure", func(status *v1alpha1.ImageBuildStatus) {
-			status.Phase, status.CompletionTime = v1alpha1.BuildCancelled, ptr.To(metav1.Now())
+			status.Phase, status.CompletionTime = v1alpha1.BuildCancelled, new(metav1.Now())
 		})
 		refuse(ctx, builds, "status.attempts", setPhase(v1alpha1.BuildStarting))
 		write(ctx, builds, startAttempt(1))
@@ -286,7 +285,7 @@ func startAttempt(number int32) func(*v1alpha1.ImageBuildStatus) {
 		status.Phase = v1alpha1.BuildStarting
 		status.CurrentAttempt = number
 		if status.StartTime == nil {
-			status.StartTime = ptr.To(metav1.Now())
+			status.StartTime = new(metav1.Now())
 		}
 		status.Attempts = append(status.Attempts, v1alpha1.BuildAttempt{
 			Number: number, JobName: fmt.Sprintf("job-%d", number), StartTime: metav1.Now(),
@@ -305,7 +304,7 @@ func endAttempt(number int32, outcome v1alpha1.AttemptOutcome) func(*v1alpha1.Im
 	return func(status *v1alpha1.ImageBuildStatus) {
 		status.Phase = v1alpha1.BuildRetrying
 		status.Attempts[number-1].Outcome = outcome
-		status.Attempts[number-1].CompletionTime = ptr.To(metav1.Now())
+		status.Attempts[number-1].CompletionTime = new(metav1.Now())
 		if outcome != v1alpha1.AttemptSucceeded {
 			status.Attempts[number-1].Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure, Reason: v1alpha1.ReasonEvicted}
 		}
@@ -316,7 +315,7 @@ func succeed(number int32) func(*v1alpha1.ImageBuildStatus) {
 	return func(status *v1alpha1.ImageBuildStatus) {
 		endAttempt(number, v1alpha1.AttemptSucceeded)(status)
 		status.Phase = v1alpha1.BuildSucceeded
-		status.CompletionTime = ptr.To(metav1.Now())
+		status.CompletionTime = new(metav1.Now())
 		status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digest('c'), MediaType: "application/octet-stream"}}
 	}
 }

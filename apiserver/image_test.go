@@ -11,7 +11,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	apply "goldsmith.dev/goldsmith/apis/generated/applyconfiguration/images/v1alpha1"
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
@@ -51,7 +50,7 @@ var _ = Describe("An Image", func() {
 		image.Spec.Base.Reference = "two words"
 		image.Spec.Targets[0].Format = "tape"
 		image.Spec.RunPolicy = "Never"
-		image.Spec.Retry = &v1alpha1.RetryPolicy{Limit: ptr.To[int32](11), On: []v1alpha1.FailureClass{"Cancelled"}}
+		image.Spec.Retry = &v1alpha1.RetryPolicy{Limit: new(int32(11)), On: []v1alpha1.FailureClass{"Cancelled"}}
 		_, err := images.Create(ctx, image, metav1.CreateOptions{})
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 		Expect(fieldsOf(err)).To(ConsistOf("metadata.name", "spec.builder", "spec.base.reference", "spec.targets[0].format",
@@ -81,7 +80,7 @@ var _ = Describe("An Image", func() {
 
 	It("keeps spec and status apart", func(ctx SpecContext) {
 		image := create(ctx, newImage("debian"))
-		image.Spec.Suspend = ptr.To(true)
+		image.Spec.Suspend = new(true)
 		image.Status.ObservedGeneration = 1
 		image, err := images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
 		Expect(err).NotTo(HaveOccurred())
@@ -207,7 +206,7 @@ var _ = Describe("An Image", func() {
 	It("is selected by its fields", func(ctx SpecContext) {
 		create(ctx, newImage("running"))
 		suspended := newImage("suspended")
-		suspended.Spec.Suspend = ptr.To(true)
+		suspended.Spec.Suspend = new(true)
 		suspended.Spec.Builder.Name = "other"
 		create(ctx, suspended)
 		for selector, want := range map[string]string{

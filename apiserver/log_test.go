@@ -18,7 +18,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	restclient "k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
@@ -80,11 +79,11 @@ var _ = Describe("The log of a build", func() {
 			write(ctx, builds, endAttempt(1, v1alpha1.AttemptFailed))
 			write(ctx, builds, startAttempt(2), bindPod(2, second))
 			Expect(read(ctx, v1alpha1.ImageBuildLogOptions{})).To(Equal("two\n"))
-			Expect(read(ctx, v1alpha1.ImageBuildLogOptions{Attempt: ptr.To[int32](1)})).To(Equal("one\n"))
+			Expect(read(ctx, v1alpha1.ImageBuildLogOptions{Attempt: new(int32(1))})).To(Equal("one\n"))
 		})
 
 		It("says 404 for an attempt that does not exist", func(ctx SpecContext) {
-			_, _, err := read(ctx, v1alpha1.ImageBuildLogOptions{Attempt: ptr.To[int32](1)})
+			_, _, err := read(ctx, v1alpha1.ImageBuildLogOptions{Attempt: new(int32(1))})
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 			Expect(fieldsOf(err)).To(ConsistOf("attempt"))
 		})
@@ -108,7 +107,7 @@ var _ = Describe("The log of a build", func() {
 			write(ctx, builds, startAttempt(1), bindPod(1, first))
 			since := metav1.NewTime(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC))
 			Expect(read(ctx, v1alpha1.ImageBuildLogOptions{
-				TailLines: ptr.To[int64](3), SinceTime: &since, Timestamps: true, LimitBytes: ptr.To[int64](4),
+				TailLines: new(int64(3)), SinceTime: &since, Timestamps: true, LimitBytes: new(int64(4)),
 			})).To(Equal("0123"))
 			Expect(got.TailLines).To(HaveValue(BeEquivalentTo(3)))
 			Expect(got.SinceTime.Equal(&since)).To(BeTrue())
@@ -117,7 +116,7 @@ var _ = Describe("The log of a build", func() {
 		})
 
 		It("names every parameter that is wrong", func(ctx SpecContext) {
-			_, _, err := read(ctx, v1alpha1.ImageBuildLogOptions{Attempt: ptr.To[int32](0), TailLines: ptr.To[int64](-1), LimitBytes: ptr.To[int64](0)})
+			_, _, err := read(ctx, v1alpha1.ImageBuildLogOptions{Attempt: new(int32(0)), TailLines: new(int64(-1)), LimitBytes: new(int64(0))})
 			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 			Expect(fieldsOf(err)).To(ConsistOf("attempt", "tailLines", "limitBytes"))
 		})
@@ -184,7 +183,7 @@ var _ = Describe("The log of a build", func() {
 			logs.set(first, text("one\n"))
 			write(ctx, builds, startAttempt(1), bindPod(1, first))
 			write(ctx, builds, endAttempt(1, v1alpha1.AttemptFailed))
-			log := follow(ctx, namespace, v1alpha1.ImageBuildLogOptions{Attempt: ptr.To[int32](1)})
+			log := follow(ctx, namespace, v1alpha1.ImageBuildLogOptions{Attempt: new(int32(1))})
 			Eventually(ctx, log.done).Should(BeClosed())
 			Expect(log.text()).To(Equal("one\n"))
 		})
@@ -192,7 +191,7 @@ var _ = Describe("The log of a build", func() {
 		It("stops at the limit over all attempts", func(ctx SpecContext) {
 			logs.set(first, text("12345"))
 			logs.set(second, text("67890"))
-			log := follow(ctx, namespace, v1alpha1.ImageBuildLogOptions{LimitBytes: ptr.To[int64](7)})
+			log := follow(ctx, namespace, v1alpha1.ImageBuildLogOptions{LimitBytes: new(int64(7))})
 			write(ctx, builds, startAttempt(1), bindPod(1, first))
 			write(ctx, builds, endAttempt(1, v1alpha1.AttemptFailed))
 			write(ctx, builds, startAttempt(2), bindPod(2, second))

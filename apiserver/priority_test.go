@@ -15,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -27,7 +26,7 @@ import (
 var _ = Describe("The priority of a build", func() {
 	It("is the server's", func(ctx SpecContext) {
 		build := newBuild("pretender")
-		build.Spec.Priority = ptr.To[int32](1000)
+		build.Spec.Priority = new(int32(1000))
 		_, err := buildsIn(newNamespace()).Create(ctx, build, metav1.CreateOptions{})
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 		Expect(fieldsOf(err)).To(ConsistOf("spec.priority"))

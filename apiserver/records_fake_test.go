@@ -15,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
@@ -89,7 +88,7 @@ func (r *recording) built(ctx SpecContext, image *v1alpha1.Image, number int64, 
 	build := newBuild(fmt.Sprintf("%s-%d", image.Name, number))
 	build.Namespace, build.UID, build.ResourceVersion = image.Namespace, types.UID(fmt.Sprintf("%s-%d", image.UID, number)), "1"
 	build.CreationTimestamp = metav1.Time{Time: created}
-	build.Spec.ImageRef, build.Spec.Number = &v1alpha1.ImageReference{Name: image.Name, UID: image.UID}, ptr.To(number)
+	build.Spec.ImageRef, build.Spec.Number = &v1alpha1.ImageReference{Name: image.Name, UID: image.UID}, new(number)
 	build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: "ada"}
 	build.Status = v1alpha1.ImageBuildStatus{
 		Phase: phase, Finished: true, QueuedTime: after(0), StartTime: after(time.Minute), CompletionTime: after(3 * time.Minute),

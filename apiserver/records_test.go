@@ -14,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/records"
@@ -278,7 +277,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 
 			applied := newImage("web")
 			applied.Spec.RunPolicy = v1alpha1.RunPolicyParallel
-			patch(ctx, types.ApplyPatchType, string(manifest(applied)), metav1.PatchOptions{FieldManager: "tests", Force: ptr.To(true)})
+			patch(ctx, types.ApplyPatchType, string(manifest(applied)), metav1.PatchOptions{FieldManager: "tests", Force: new(true)})
 			stored, err := server.Images(namespace).Get(ctx, "web", metav1.GetOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			stored.Spec.Base.Reference = "debian:trixie"

@@ -20,7 +20,6 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	restclient "k8s.io/client-go/rest"
 	testingclock "k8s.io/utils/clock/testing"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
@@ -97,7 +96,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 
 	It("stores what the current attempt's pod says, and nothing else", func(ctx SpecContext) {
 		before := write(ctx, builds, bindPod(1, "p1"))
-		answer, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "packages", Percent: ptr.To[int32](40), Message: "vim"})
+		answer, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "packages", Percent: new(int32(40)), Message: "vim"})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(answer).To(And(HaveField("Name", "once"), HaveField("Namespace", namespace), HaveField("Stage", "packages"),
 			HaveField("Percent", HaveValue(BeEquivalentTo(40))), HaveField("Message", "vim")))
@@ -112,7 +111,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		Expect(after.Spec).To(Equal(before.Spec))
 
 		later(time.Second)
-		answer, err = report(ctx, "p1", v1alpha1.BuildReport{Percent: ptr.To[int32](50)})
+		answer, err = report(ctx, "p1", v1alpha1.BuildReport{Percent: new(int32(50))})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(answer.Stage).To(Equal("packages"))
 	})
@@ -136,7 +135,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		errs := make(chan error, 8)
 		for i := range cap(errs) {
 			group.Go(func() {
-				_, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "b", Percent: ptr.To(int32(i))})
+				_, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "b", Percent: new(int32(i))})
 				errs <- err
 			})
 		}
@@ -187,7 +186,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 	It("refuses what is out of range, with the field's path", func(ctx SpecContext) {
 		write(ctx, builds, bindPod(1, "p1"))
 		_, err := report(ctx, "p1", v1alpha1.BuildReport{
-			ObjectMeta: metav1.ObjectMeta{Name: "twice"}, Stage: strings.Repeat("s", 64), Percent: ptr.To[int32](101), Message: "\x00",
+			ObjectMeta: metav1.ObjectMeta{Name: "twice"}, Stage: strings.Repeat("s", 64), Percent: new(int32(101)), Message: "\x00",
 		})
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 		Expect(fieldsOf(err)).To(ConsistOf("metadata.name", "stage", "percent", "message"))

@@ -4,6 +4,7 @@ package archive
 
 import (
 	"bytes"
+	"slices"
 	"time"
 )
 
@@ -69,7 +70,7 @@ func (r *Reader) findTail(lines int64) (int64, error) {
 	if lines <= 0 {
 		return end, nil
 	}
-	for i := len(r.spans) - 1; i >= 0; i-- {
+	for i := range slices.Backward(r.spans) {
 		content, err := r.chunk(i)
 		if err != nil {
 			return 0, err

@@ -64,16 +64,15 @@ func postgresDialect() dialect {
 			return lock.NewPostgresSessionLocker(lock.WithLockID(lockID), lock.WithLockTimeout(lockRetry, lockTries))
 		},
 		transient: func(err error) bool {
-			var refused *pgconn.PgError
-			if errors.As(err, &refused) {
+			if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 				// Serialization failure, deadlock, and a server that drops its connections to shut down or after a crash.
 				return slices.Contains([]string{"40001", "40P01", "57P01", "57P02"}, refused.Code)
 			}
 			return pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE)
 		},
 		refuses: func(err error) bool {
-			var refused *pgconn.PgError
-			if !errors.As(err, &refused) || len(refused.Code) < 2 {
+			refused, ok := errors.AsType[*pgconn.PgError](err)
+			if !ok || len(refused.Code) < 2 {
 				return false
 			}
 			// Connection, authorization, no such database, rollback, resources, locks, operator, system.
@@ -91,12 +90,12 @@ func sqliteDialect() dialect {
 		// while there is always somebody who reads, it only grows.
 		tidy: "PRAGMA optimize(0x10002); PRAGMA wal_checkpoint(TRUNCATE)",
 		transient: func(err error) bool {
-			var refused *sqlite.Error
-			return errors.As(err, &refused) && refused.Code()&0xff == sqlite3.SQLITE_BUSY
+			refused, ok := errors.AsType[*sqlite.Error](err)
+			return ok && refused.Code()&0xff == sqlite3.SQLITE_BUSY
 		},
 		refuses: func(err error) bool {
-			var refused *sqlite.Error
-			if !errors.As(err, &refused) {
+			refused, ok := errors.AsType[*sqlite.Error](err)
+			if !ok {
 				return false
 			}
 			code := refused.Code() & 0xff
@@ -132,8 +131,7 @@ type connector struct{ driver.Connector }
 // Connect does as the driver does.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	connection, err := c.Connector.Connect(ctx)
-	var refused *pgconn.ConnectError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return nil, connectError{text: refused.Error(), cause: refused.Unwrap()}
 	}
 	return connection, err

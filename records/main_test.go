@@ -14,7 +14,6 @@ import (
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/records"
@@ -115,7 +114,7 @@ func at(minutes int) metav1.Time {
 	return metav1.NewTime(noon.Add(time.Duration(minutes) * time.Minute))
 }
 
-func later(minutes int) *metav1.Time { return ptr.To(at(minutes)) }
+func later(minutes int) *metav1.Time { return new(at(minutes)) }
 
 var debian = records.ImageKey{Namespace: "team", Name: "debian", UID: "image-debian"}
 
@@ -153,7 +152,7 @@ func ran(build *v1alpha1.ImageBuild, phase v1alpha1.BuildPhase, started, complet
 		build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:" + strings.Repeat("a", 64), SizeBytes: 7, MediaType: "application/x-raw"}}
 	case v1alpha1.BuildFailed:
 		build.Status.Failure = &v1alpha1.BuildFailure{
-			Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "it broke", ExitCode: ptr.To(int32(3)), LogTail: "…",
+			Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "it broke", ExitCode: new(int32(3)), LogTail: "…",
 		}
 		attempt.Failure = build.Status.Failure.DeepCopy()
 	case v1alpha1.BuildCancelled:

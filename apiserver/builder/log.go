@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/go-logr/logr"
@@ -41,16 +42,17 @@ func (s *errorSink) Error(err error, message string, values ...any) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
-	line := s.name + message
+	var line strings.Builder
+	line.WriteString(s.name + message)
 	if err != nil {
-		line += ": " + err.Error()
+		line.WriteString(": " + err.Error())
 	}
 	all := slices.Concat(s.values, values)
 	for i := 0; i+1 < len(all); i += 2 {
-		line += fmt.Sprintf(" %v=%v", all[i], all[i+1])
+		fmt.Fprintf(&line, " %v=%v", all[i], all[i+1])
 	}
 	// A log that cannot be written has nowhere to say so.
-	_, _ = fmt.Fprintln(s.out, line)
+	_, _ = fmt.Fprintln(s.out, line.String())
 }
 
 // WithValues returns a log that adds values to each error.

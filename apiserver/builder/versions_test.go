@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
@@ -193,13 +192,13 @@ func isValidatedInBoth(t *testing.T, books client.WithWatch) {
 	book.Spec.Authors[1].Role = "Cook"
 	g.Expect(books.Create(t.Context(), book)).To(MatchError(ContainSubstring("spec.authors[1].role: Unsupported value")))
 
-	lent := &v1.Book{ObjectMeta: named("lent"), Spec: v1.BookSpec{Title: "Eden", Copies: ptr.To[int32](2)}}
+	lent := &v1.Book{ObjectMeta: named("lent"), Spec: v1.BookSpec{Title: "Eden", Copies: new(int32(2))}}
 	g.Expect(books.Create(t.Context(), lent)).To(Succeed())
 	lent.Status.Loaned = 3
 	g.Expect(books.Status().Update(t.Context(), lent)).To(MatchError(ContainSubstring("status.loaned: Invalid value: 3")))
 	lent.Status.Loaned = 2
 	g.Expect(books.Status().Update(t.Context(), lent)).To(Succeed())
-	lent.Spec.Copies = ptr.To[int32](1)
+	lent.Spec.Copies = new(int32(1))
 	g.Expect(books.Update(t.Context(), lent)).To(MatchError(ContainSubstring("spec.copies: Invalid value: 1: 2 are out")))
 }
 

@@ -27,7 +27,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	testingclock "k8s.io/utils/clock/testing"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
@@ -212,9 +211,9 @@ func (w *archivedWorld) read(ctx context.Context, options corev1.PodLogOptions) 
 var askedFor = map[string]corev1.PodLogOptions{
 	"all":        {},
 	"timestamps": {Timestamps: true},
-	"the tail":   {TailLines: ptr.To[int64](2), Timestamps: true},
+	"the tail":   {TailLines: new(int64(2)), Timestamps: true},
 	"since":      {SinceTime: &metav1.Time{Time: time.Date(2026, 3, 1, 12, 0, 4, 0, time.UTC)}},
-	"no line":    {TailLines: ptr.To[int64](0)},
+	"no line":    {TailLines: new(int64(0))},
 }
 
 func TestALogIsTheSameFromItsPodAndFromTheArchive(t *testing.T) {
@@ -316,7 +315,7 @@ func TestWhatIsSaidOfALogThatCannotBeRead(t *testing.T) {
 		w.Expect(*said).To(ConsistOf("the log of attempt 1 is there in part: its node was lost"))
 	}
 	w.Expect(w.store.PutBuild(t.Context(), archive.Build{
-		Namespace: "default", Name: "once", UID: w.build.UID, Finished: ptr.To(w.clock.Now()), Retention: ptr.To(time.Hour),
+		Namespace: "default", Name: "once", UID: w.build.UID, Finished: new(w.clock.Now()), Retention: new(time.Hour),
 	})).To(Succeed())
 	w.clock.SetTime(w.clock.Now().Add(2 * time.Hour))
 	_, err = w.store.Sweep(t.Context(), nil)

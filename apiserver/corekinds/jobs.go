@@ -4,6 +4,7 @@ package corekinds
 
 import (
 	"context"
+	"maps"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -64,14 +65,12 @@ func selectOwnPods(job *batchv1.Job) {
 		job.Spec.Template.Labels = map[string]string{}
 	}
 	uid := string(job.UID)
-	for label, value := range map[string]string{
+	maps.Copy(job.Spec.Template.Labels, map[string]string{
 		"controller-uid":           uid, // the legacy names, without a prefix
 		"job-name":                 job.Name,
 		batchv1.ControllerUidLabel: uid,
 		batchv1.JobNameLabel:       job.Name,
-	} {
-		job.Spec.Template.Labels[label] = value
-	}
+	})
 	if job.Spec.Selector == nil {
 		job.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{}}
 	}

@@ -98,8 +98,7 @@ func inEveryForm(value any, definition common.OpenAPIDefinition) common.OpenAPID
 // addFields adds the properties of a struct, those of inlined structs included.
 func (r *typeReader) addFields(definition *common.OpenAPIDefinition, t reflect.Type) {
 	docs := documentation(t)
-	for i := range t.NumField() {
-		field := t.Field(i)
+	for field := range t.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		switch {
 		case name == "-" || !field.IsExported():
@@ -167,7 +166,7 @@ func addMergeKeys(property *spec.Schema, field reflect.StructField) {
 
 // documentation returns what the type says of itself, under "", and of its fields, by their JSON names.
 func documentation(t reflect.Type) map[string]string {
-	documented, ok := reflect.New(t).Interface().(interface{ SwaggerDoc() map[string]string })
+	documented, ok := reflect.TypeAssert[interface{ SwaggerDoc() map[string]string }](reflect.New(t))
 	if !ok {
 		return nil
 	}

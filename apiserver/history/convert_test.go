@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
@@ -69,7 +68,7 @@ func TestStats(t *testing.T) {
 		QueueTime: records.Percentiles{Count: 6, P50: 0, P90: time.Second}, Recoveries: 1, TimeToRecovery: 2 * time.Hour,
 	}, window)
 	want := &images.BuildStats{
-		Window: metav1.Duration{Duration: window}, Builds: 8, Succeeded: 2, Failed: 4, Cancelled: 2, Retried: 3, SuccessRate: ptr.To[int32](33),
+		Window: metav1.Duration{Duration: window}, Builds: 8, Succeeded: 2, Failed: 4, Cancelled: 2, Retried: 3, SuccessRate: new(int32(33)),
 		Failures:   []images.FailureCount{{Class: v1alpha1.FailureUser, Builds: 3}, {Class: v1alpha1.FailureTimeout, Builds: 1}},
 		Durations:  &images.DurationPercentiles{P50: metav1.Duration{Duration: time.Minute}, P90: metav1.Duration{Duration: time.Hour}},
 		QueueTimes: &images.DurationPercentiles{P90: metav1.Duration{Duration: time.Second}},

@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -38,12 +37,12 @@ func fullSpec() *v1alpha1.ImageSpec {
 				},
 			},
 		},
-		Triggers:  &v1alpha1.Triggers{OnSpecChange: ptr.To(true), Schedule: &v1alpha1.Schedule{Cron: "@daily"}},
+		Triggers:  &v1alpha1.Triggers{OnSpecChange: new(true), Schedule: &v1alpha1.Schedule{Cron: "@daily"}},
 		RunPolicy: v1alpha1.RunPolicySerial,
-		Suspend:   ptr.To(false),
+		Suspend:   new(false),
 		Timeouts:  &v1alpha1.BuildTimeouts{Run: &metav1.Duration{Duration: time.Hour}},
-		Retry:     &v1alpha1.RetryPolicy{Limit: ptr.To[int32](2), On: []v1alpha1.FailureClass{v1alpha1.FailureRegistry}},
-		History:   &v1alpha1.HistoryLimits{Succeeded: ptr.To[int32](3)},
+		Retry:     &v1alpha1.RetryPolicy{Limit: new(int32(2)), On: []v1alpha1.FailureClass{v1alpha1.FailureRegistry}},
+		History:   &v1alpha1.HistoryLimits{Succeeded: new(int32(3))},
 	}
 }
 
@@ -53,11 +52,11 @@ func TestChangesOfASpec(t *testing.T) {
 		want   []v1alpha1.InputChange
 	}{
 		"a switch": {
-			func(s *v1alpha1.ImageSpec) { s.Suspend = ptr.To(true) },
+			func(s *v1alpha1.ImageSpec) { s.Suspend = new(true) },
 			[]v1alpha1.InputChange{{Path: "suspend", From: "false", To: "true"}},
 		},
 		"a number that was not there": {
-			func(s *v1alpha1.ImageSpec) { s.History.Failed = ptr.To[int32](0) },
+			func(s *v1alpha1.ImageSpec) { s.History.Failed = new(int32(0)) },
 			[]v1alpha1.InputChange{{Path: "history.failed", To: "0"}},
 		},
 		"a schedule, which goes": {

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
@@ -19,7 +18,7 @@ import (
 func newBuild(image *images.Image, number int64, request *images.BuildRequest) *images.ImageBuild {
 	snapshot := image.DeepCopy()
 	build := emptyBuild(image, number)
-	build.Spec.ImageGeneration = ptr.To(image.Generation)
+	build.Spec.ImageGeneration = new(image.Generation)
 	build.Spec.Trigger = &images.BuildTrigger{
 		Reason:     request.Reason,
 		Message:    request.Message,
@@ -66,7 +65,7 @@ func emptyBuild(image *images.Image, number int64) *images.ImageBuild {
 		},
 		Spec: images.ImageBuildSpec{
 			ImageRef:  &images.ImageReference{Name: image.Name, UID: image.UID},
-			Number:    ptr.To(number),
+			Number:    new(number),
 			RunPolicy: image.Spec.RunPolicy,
 		},
 	}

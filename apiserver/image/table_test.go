@@ -8,7 +8,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	testingclock "k8s.io/utils/clock/testing"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
@@ -36,12 +35,12 @@ func TestTable(t *testing.T) {
 				LatestBuild:      &images.LatestBuild{Name: "debian-7"},
 				LatestSuccessful: &images.SuccessfulBuild{Artifacts: []images.Artifact{artifact, artifact, artifact}},
 				Conditions:       conditions("True", "True"),
-				NextScheduleTime: ptr.To(ago(-90 * time.Minute)),
+				NextScheduleTime: new(ago(-90 * time.Minute)),
 			},
 		},
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "late", CreationTimestamp: ago(time.Hour)},
-			Status:     images.ImageStatus{NextScheduleTime: ptr.To(ago(time.Minute))},
+			Status:     images.ImageStatus{NextScheduleTime: new(ago(time.Minute))},
 		},
 	}})
 }

@@ -12,7 +12,6 @@ import (
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/images"
@@ -41,7 +40,7 @@ func (r *ranks) begin(ctx context.Context, object runtime.Object, _ *metav1.Crea
 		if err != nil {
 			return nil, unranked(build, err)
 		}
-		build.Spec.Priority = ptr.To(value)
+		build.Spec.Priority = new(value)
 	}
 	return func(context.Context, bool) {}, nil
 }

@@ -27,8 +27,8 @@ func TestThePriorityIsThatOfTheClass(t *testing.T) {
 	}{
 		"no template":        {nil, nil, 0},
 		"no class":           {&images.BuildTemplate{}, nil, 0},
-		"a class":            {&images.BuildTemplate{PriorityClassName: "urgent"}, ptr.To[int32](1000), 1},
-		"one that is no one": {&images.BuildTemplate{PriorityClassName: "nowhere"}, ptr.To[int32](0), 1},
+		"a class":            {&images.BuildTemplate{PriorityClassName: "urgent"}, new(int32(1000)), 1},
+		"one that is no one": {&images.BuildTemplate{PriorityClassName: "nowhere"}, new(int32(0)), 1},
 		"one that is none":   {&images.BuildTemplate{PriorityClassName: "a/b"}, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
@@ -88,7 +87,7 @@ func stage(name string, began time.Duration, ended ...time.Duration) images.Buil
 	at := func(ago time.Duration) metav1.Time { return metav1.NewTime(reportTime.Add(-ago).Truncate(time.Second)) }
 	stage := images.BuildStage{Name: name, StartTime: at(began)}
 	if len(ended) > 0 {
-		stage.CompletionTime = ptr.To(at(ended[0]))
+		stage.CompletionTime = new(at(ended[0]))
 	}
 	return stage
 }
@@ -109,15 +108,15 @@ func TestWhatAReportChanges(t *testing.T) {
 		message      string
 	}{
 		"the first": {
-			report:       images.BuildReport{Stage: "a", Percent: ptr.To[int32](0), Message: "m"},
-			wantProgress: reported(2, "a", ptr.To[int32](0), "m", 0), wantStages: []images.BuildStage{stage("a", 0)},
+			report:       images.BuildReport{Stage: "a", Percent: new(int32(0)), Message: "m"},
+			wantProgress: reported(2, "a", new(int32(0)), "m", 0), wantStages: []images.BuildStage{stage("a", 0)},
 		},
 		"one without a stage":   {report: images.BuildReport{Message: "m"}, wantProgress: reported(2, "", nil, "m", 0)},
 		"one that says nothing": {wantProgress: reported(2, "", nil, "", 0)},
 		"of the same stage": {
-			progress: reported(2, "a", ptr.To[int32](10), "", time.Second), stages: []images.BuildStage{stage("a", time.Minute)},
-			report:       images.BuildReport{Percent: ptr.To[int32](20)},
-			wantProgress: reported(2, "a", ptr.To[int32](20), "", 0), wantStages: []images.BuildStage{stage("a", time.Minute)},
+			progress: reported(2, "a", new(int32(10)), "", time.Second), stages: []images.BuildStage{stage("a", time.Minute)},
+			report:       images.BuildReport{Percent: new(int32(20))},
+			wantProgress: reported(2, "a", new(int32(20)), "", 0), wantStages: []images.BuildStage{stage("a", time.Minute)},
 		},
 		"of the next stage": {
 			progress: reported(2, "a", nil, "m", time.Second), stages: []images.BuildStage{stage("a", time.Minute)},
@@ -125,12 +124,12 @@ func TestWhatAReportChanges(t *testing.T) {
 			wantProgress: reported(2, "b", nil, "", 0), wantStages: []images.BuildStage{stage("a", time.Minute, 0), stage("b", 0)},
 		},
 		"the same again": {
-			progress: reported(2, "a", ptr.To[int32](10), "m", 0), stages: []images.BuildStage{stage("a", time.Minute)},
-			report:       images.BuildReport{Percent: ptr.To[int32](10), Message: "m"},
-			wantProgress: reported(2, "a", ptr.To[int32](10), "m", 0), wantStages: []images.BuildStage{stage("a", time.Minute)},
+			progress: reported(2, "a", new(int32(10)), "m", 0), stages: []images.BuildStage{stage("a", time.Minute)},
+			report:       images.BuildReport{Percent: new(int32(10)), Message: "m"},
+			wantProgress: reported(2, "a", new(int32(10)), "m", 0), wantStages: []images.BuildStage{stage("a", time.Minute)},
 		},
 		"the next attempt's, however soon": {
-			progress: reported(1, "b", ptr.To[int32](10), "m", 0), stages: []images.BuildStage{stage("a", time.Minute, 0), stage("b", 0)},
+			progress: reported(1, "b", new(int32(10)), "m", 0), stages: []images.BuildStage{stage("a", time.Minute, 0), stage("b", 0)},
 			report:       images.BuildReport{Stage: "a"},
 			wantProgress: reported(2, "a", nil, "", 0), wantStages: []images.BuildStage{stage("a", 0)},
 		},
@@ -189,8 +188,8 @@ func TestWhatAReportChanges(t *testing.T) {
 func TestWhatIsNoReport(t *testing.T) {
 	for message, report := range map[string]images.BuildReport{
 		`metadata.name: Invalid value: "other"`:                                   {ObjectMeta: metav1.ObjectMeta{Name: "other"}},
-		`percent: Invalid value: 101: must be from 0 to 100`:                      {Percent: ptr.To[int32](101)},
-		`percent: Invalid value: -1: must be from 0 to 100`:                       {Percent: ptr.To[int32](-1)},
+		`percent: Invalid value: 101: must be from 0 to 100`:                      {Percent: new(int32(101))},
+		`percent: Invalid value: -1: must be from 0 to 100`:                       {Percent: new(int32(-1))},
 		"stage: Too long: may not be more than 63 characters":                     {Stage: strings.Repeat("ü", 64)},
 		`stage: Invalid value: "a\nb": must consist of printable characters`:      {Stage: "a\nb"},
 		"message: Too long: may not be more than 1024 characters":                 {Message: strings.Repeat("m", 1025)},
@@ -200,7 +199,7 @@ func TestWhatIsNoReport(t *testing.T) {
 			t.Errorf("got %v, want %s", got, message)
 		}
 	}
-	fine := &images.BuildReport{ObjectMeta: metav1.ObjectMeta{Name: "once"}, Stage: strings.Repeat("ü", 63), Percent: ptr.To[int32](100), Message: strings.Repeat("m", 1024)}
+	fine := &images.BuildReport{ObjectMeta: metav1.ObjectMeta{Name: "once"}, Stage: strings.Repeat("ü", 63), Percent: new(int32(100)), Message: strings.Repeat("m", 1024)}
 	if errs := validateReport(fine, "once"); len(errs) > 0 {
 		t.Errorf("a good report: %v", errs)
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
@@ -27,7 +26,7 @@ func TestAStatusKeepsWhatWasReported(t *testing.T) {
 		return images.ImageBuildStatus{
 			Phase:    v1alpha1.BuildRunning,
 			Attempts: []images.BuildAttempt{{Number: 1, PodUID: "pod"}},
-			Progress: &images.BuildProgress{Stage: "packages", Percent: ptr.To[int32](40), Attempt: 1},
+			Progress: &images.BuildProgress{Stage: "packages", Percent: new(int32(40)), Attempt: 1},
 			Stages:   []images.BuildStage{{Name: "fetch", StartTime: start, CompletionTime: &start}, {Name: "packages", StartTime: start}},
 		}
 	}
@@ -39,7 +38,7 @@ func TestAStatusKeepsWhatWasReported(t *testing.T) {
 		want   func(*images.ImageBuildStatus)
 	}{
 		"another progress": {
-			change: func(s *images.ImageBuildStatus) { s.Progress.Percent = ptr.To[int32](100) },
+			change: func(s *images.ImageBuildStatus) { s.Progress.Percent = new(int32(100)) },
 		},
 		"no progress": {
 			change: func(s *images.ImageBuildStatus) { s.Progress, s.Stages = nil, nil },
@@ -128,7 +127,7 @@ func TestTheStatusOfASuspendedBuildIsStoredAsItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	job.UID, job.Spec.Suspend = "job", ptr.To(true)
+	job.UID, job.Spec.Suspend = "job", new(true)
 
 	held := running.DeepCopy()
 	held.Status = state.Next(state.Observed{Build: running, Job: job, Now: time.Unix(60, 0)}).Status

@@ -8,7 +8,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	testingclock "k8s.io/utils/clock/testing"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
@@ -55,8 +54,8 @@ func TestTable(t *testing.T) {
 		build("debian-4", images.ImageBuildStatus{
 			Phase: v1alpha1.BuildQueued, Conditions: waiting(v1alpha1.BuildAdmitted, v1alpha1.ReasonWaitingForSlot),
 		}),
-		build("debian-5", images.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Progress: &images.BuildProgress{Percent: ptr.To[int32](40)}}),
-		build("debian-6", images.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Progress: &images.BuildProgress{Percent: ptr.To[int32](0), Stage: "packages"}}),
+		build("debian-5", images.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Progress: &images.BuildProgress{Percent: new(int32(40))}}),
+		build("debian-6", images.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Progress: &images.BuildProgress{Percent: new(int32(0)), Stage: "packages"}}),
 		build("debian-7", images.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Progress: &images.BuildProgress{Stage: "packages"}}),
 	}})
 }

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
@@ -133,7 +132,7 @@ func (p *planner) job(image *v1alpha1.Image, number int64, resolved *v1alpha1.Re
 		ObjectMeta: metav1.ObjectMeta{Name: buildName(image, number), Namespace: image.Namespace},
 		Spec: v1alpha1.ImageBuildSpec{
 			ImageRef: &v1alpha1.ImageReference{Name: image.Name, UID: image.UID},
-			Number:   ptr.To(number),
+			Number:   new(number),
 			Inputs:   image.Spec.BuildInputs,
 			Timeouts: image.Spec.Timeouts,
 			Retry:    image.Spec.Retry,

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	testingclock "k8s.io/utils/clock/testing"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apiserver/images"
 	"goldsmith.dev/goldsmith/apiserver/images/table/tabletest"
@@ -67,10 +66,10 @@ func TestTable(t *testing.T) {
 	}
 	tabletest.Golden(t, newTable(testingclock.NewFakePassiveClock(now)), &images.ImageReportList{Items: []images.ImageReport{
 		report("web", &images.BuildStats{
-			Builds: 12, Succeeded: 11, Failed: 1, SuccessRate: ptr.To[int32](91),
+			Builds: 12, Succeeded: 11, Failed: 1, SuccessRate: new(int32(91)),
 			Durations: &images.DurationPercentiles{P50: metav1.Duration{Duration: 95 * time.Second}, P90: metav1.Duration{Duration: time.Hour}},
 		}, &images.ImageHealth{Score: 94}),
-		report("broken", &images.BuildStats{Builds: 2, Failed: 2, SuccessRate: ptr.To[int32](0)}, &images.ImageHealth{}),
+		report("broken", &images.BuildStats{Builds: 2, Failed: 2, SuccessRate: new(int32(0))}, &images.ImageHealth{}),
 		report("idle", &images.BuildStats{}, nil),
 		report("unknown", nil, nil),
 	}})

@@ -15,7 +15,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/archive"
@@ -255,7 +254,7 @@ func TestOldLogsAreDeletedAndTheirBuildsSaySo(t *testing.T) {
 	stop()
 	record, err := w.record(build)()
 	w.Expect(err).NotTo(HaveOccurred())
-	record.Retention = ptr.To(time.Hour)
+	record.Retention = new(time.Hour)
 	w.Expect(w.archive.PutBuild(t.Context(), record)).To(Succeed())
 	w.clock.SetTime(w.clock.Now().Add(time.Hour + time.Second))
 	w.change("once", func(build *v1alpha1.ImageBuild) { build.Status.Phase = v1alpha1.BuildSucceeded })

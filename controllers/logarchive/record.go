@@ -10,7 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/archive"
@@ -62,12 +61,12 @@ func retention(history *v1alpha1.HistoryLimits, record archive.Build) *time.Dura
 	if limit == nil {
 		return nil
 	}
-	return ptr.To(limit.Duration)
+	return new(limit.Duration)
 }
 
 func timeOf(t *metav1.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
-	return ptr.To(t.UTC())
+	return new(t.UTC())
 }

@@ -119,7 +119,7 @@ func (r *reconciler) finish(ctx context.Context, record archive.Build) error {
 	if record.Finished != nil || len(attempts) == 0 {
 		return nil
 	}
-	record.Finished = ptr.To(r.Clock.Now().UTC())
+	record.Finished = new(r.Clock.Now().UTC())
 	if err := r.Archive.PutBuild(ctx, record); err != nil {
 		return archiveError{err}
 	}

@@ -9,7 +9,6 @@ import (
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/terminal"
@@ -51,7 +50,7 @@ func (w *fixture) create(ctx context.Context, name string, adjust ...func(*v1alp
 // image is an Image of which nothing is built.
 func image(name string, adjust ...func(*v1alpha1.Image)) *v1alpha1.Image {
 	made := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	made.Spec.Suspend = ptr.To(true)
+	made.Spec.Suspend = new(true)
 	made.Spec.Builder.Name = "mock"
 	made.Spec.Base.Reference = "debian:bookworm"
 	made.Spec.Targets = []v1alpha1.Target{{Platform: "linux/amd64", Format: "raw"}}

@@ -11,7 +11,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -134,7 +133,7 @@ func describeSelectors(w *fixture) {
 			gone := w.follow(ctx, metav1.ListOptions{ResourceVersion: version, LabelSelector: "colour=gold"})
 			all := w.follow(ctx, metav1.ListOptions{ResourceVersion: version})
 			all.steps = map[string]string{"gold": "", "silver": "", "plain": ""}
-			Expect(w.Images().DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationBackground)},
+			Expect(w.Images().DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)},
 				metav1.ListOptions{LabelSelector: "colour=gold"})).To(Succeed())
 			gone.steps["gold"] = ""
 			gone.expects(ctx, "DELETED gold")

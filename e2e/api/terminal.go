@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -39,10 +40,11 @@ func (w *fixture) withKubectl(kubectl func(ctx context.Context, args ...string) 
 
 // plainImage is an Image of which nothing is built, with such metadata besides its name.
 func plainImage(name string, metadata ...string) string {
-	text := "apiVersion: images.goldsmith.dev/v1alpha1\nkind: Image\nmetadata:\n  name: " + name + "\n"
+	var lines strings.Builder
 	for _, line := range metadata {
-		text += "  " + line + "\n"
+		lines.WriteString("  " + line + "\n")
 	}
-	return text + "spec:\n  suspend: true\n  builder: {name: mock}\n  base: {reference: debian:bookworm}\n" +
+	return "apiVersion: images.goldsmith.dev/v1alpha1\nkind: Image\nmetadata:\n  name: " + name + "\n" + lines.String() +
+		"spec:\n  suspend: true\n  builder: {name: mock}\n  base: {reference: debian:bookworm}\n" +
 		"  targets:\n  - {platform: linux/amd64, format: raw}\n---\n"
 }

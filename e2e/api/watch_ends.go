@@ -8,7 +8,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 )
 
 func describeWatchEnds(w *fixture) {
@@ -22,7 +21,7 @@ func describeWatchEnds(w *fixture) {
 
 		It("is announced by a bookmark, to those that want bookmarks", func(ctx SpecContext) {
 			created := w.create(ctx, "web", labelled(step, "1"))
-			watch := w.follow(ctx, metav1.ListOptions{TimeoutSeconds: ptr.To[int64](4), AllowWatchBookmarks: true})
+			watch := w.follow(ctx, metav1.ListOptions{TimeoutSeconds: new(int64(4)), AllowWatchBookmarks: true})
 			watch.bookmarks = true
 			watch.expects(ctx, "ADDED web 1", "BOOKMARK")
 			Expect(watch.version).To(newer(created.ResourceVersion))
@@ -33,14 +32,14 @@ func describeWatchEnds(w *fixture) {
 
 		It("is not announced to others", func(ctx SpecContext) {
 			w.create(ctx, "web", labelled(step, "1"))
-			watch := w.follow(ctx, metav1.ListOptions{TimeoutSeconds: ptr.To[int64](3)})
+			watch := w.follow(ctx, metav1.ListOptions{TimeoutSeconds: new(int64(3))})
 			watch.bookmarks = true
 			watch.expects(ctx, "ADDED web 1", "")
 		})
 
 		It("is where the next one begins", func(ctx SpecContext) {
 			w.create(ctx, "web", labelled(step, "1"))
-			first := w.follow(ctx, metav1.ListOptions{TimeoutSeconds: ptr.To[int64](1)})
+			first := w.follow(ctx, metav1.ListOptions{TimeoutSeconds: new(int64(1))})
 			first.expects(ctx, "ADDED web 1", "")
 			w.ChangeImage(ctx, "web", labelled(step, "2"))
 			second := w.follow(ctx, metav1.ListOptions{ResourceVersion: first.version})

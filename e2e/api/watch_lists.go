@@ -13,14 +13,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 func describeWatchLists(w *fixture) {
 	asked := metav1.ListOptions{
-		SendInitialEvents:    ptr.To(true),
+		SendInitialEvents:    new(true),
 		AllowWatchBookmarks:  true,
 		ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan,
 	}
@@ -74,7 +73,7 @@ func describeWatchLists(w *fixture) {
 		It("can be had without the objects", func(ctx SpecContext) {
 			list := w.create(ctx, "web", labelled(step, "1"))
 			options := asked
-			options.SendInitialEvents, options.ResourceVersion = ptr.To(false), list.ResourceVersion
+			options.SendInitialEvents, options.ResourceVersion = new(false), list.ResourceVersion
 			watch := w.follow(ctx, options)
 			watch.steps["web"] = "1"
 			w.create(ctx, "other", labelled(step, "1"))

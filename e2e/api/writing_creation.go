@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -48,7 +47,7 @@ func describeCreation(w *fixture) {
 			asked := image("web", func(image *v1alpha1.Image) {
 				image.UID, image.Generation = "mine", 7
 				image.CreationTimestamp = metav1.NewTime(time.Unix(0, 0))
-				image.DeletionTimestamp, image.DeletionGracePeriodSeconds = ptr.To(metav1.Now()), ptr.To(int64(7))
+				image.DeletionTimestamp, image.DeletionGracePeriodSeconds = new(metav1.Now()), new(int64(7))
 				image.Status.BuildCounter = 7
 			})
 			created, err := w.Images().Create(ctx, asked, metav1.CreateOptions{})

@@ -11,7 +11,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -38,7 +37,7 @@ func describeDeletion(w *fixture) {
 
 		It("is done at once, whatever grace is given", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			remove(ctx, "web", metav1.DeleteOptions{GracePeriodSeconds: ptr.To(int64(300))})
+			remove(ctx, "web", metav1.DeleteOptions{GracePeriodSeconds: new(int64(300))})
 			_, err := w.Images().Get(ctx, "web", metav1.GetOptions{})
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		})

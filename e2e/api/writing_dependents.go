@@ -11,7 +11,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -44,10 +43,10 @@ func describeDependents(w *fixture) {
 			w.release(ctx, "web")
 			let(ctx, "kept")
 		},
-			Entry("by default, and in the background", metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationBackground)}, finalizer),
-			Entry("in the foreground", metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationForeground)}, finalizer, metav1.FinalizerDeleteDependents),
-			Entry("as orphans", metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationOrphan)}, finalizer, metav1.FinalizerOrphanDependents),
-			Entry("as orphans, the old way", metav1.DeleteOptions{OrphanDependents: ptr.To(true)}, finalizer, metav1.FinalizerOrphanDependents), //nolint:staticcheck // clients still do
+			Entry("by default, and in the background", metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)}, finalizer),
+			Entry("in the foreground", metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationForeground)}, finalizer, metav1.FinalizerDeleteDependents),
+			Entry("as orphans", metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationOrphan)}, finalizer, metav1.FinalizerOrphanDependents),
+			Entry("as orphans, the old way", metav1.DeleteOptions{OrphanDependents: new(true)}, finalizer, metav1.FinalizerOrphanDependents), //nolint:staticcheck // clients still do
 		)
 
 		It("goes after it in the background", func(ctx SpecContext) {

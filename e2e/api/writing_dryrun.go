@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -90,7 +89,7 @@ func describeDryRun(w *fixture) {
 			w.create(ctx, "web", held)
 			before := w.observedImage(ctx, "web")
 			Expect(w.Images().Delete(ctx, "web", metav1.DeleteOptions{DryRun: all})).To(Succeed())
-			Expect(w.Images().Delete(ctx, "web", metav1.DeleteOptions{DryRun: all, PropagationPolicy: ptr.To(metav1.DeletePropagationForeground)})).To(Succeed())
+			Expect(w.Images().Delete(ctx, "web", metav1.DeleteOptions{DryRun: all, PropagationPolicy: new(metav1.DeletePropagationForeground)})).To(Succeed())
 			Expect(w.Images().DeleteCollection(ctx, metav1.DeleteOptions{DryRun: all}, metav1.ListOptions{})).To(Succeed())
 			w.create(ctx, "free")
 			w.observedImage(ctx, "free")

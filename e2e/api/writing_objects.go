@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -144,11 +145,11 @@ func owner(entry metav1.ManagedFieldsEntry) string {
 
 // owned are the fields, in the form of FieldsV1, of all entries of such an owner.
 func owned(object metav1.Object, wanted string) string {
-	text := ""
+	var text strings.Builder
 	for _, entry := range object.GetManagedFields() {
 		if owner(entry) == wanted {
-			text += string(entry.FieldsV1.GetRawBytes())
+			text.Write(entry.FieldsV1.GetRawBytes())
 		}
 	}
-	return text
+	return text.String()
 }

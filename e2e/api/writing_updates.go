@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubetypes "k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -75,7 +74,7 @@ func describeUpdates(w *fixture) {
 			Expect(after.Status).To(Equal(before.Status))
 
 			changed = after.DeepCopy()
-			changed.Spec.Suspend = ptr.To(false)
+			changed.Spec.Suspend = new(false)
 			changed.Labels, changed.Annotations = map[string]string{"a": "c"}, map[string]string{"a": "c"}
 			changed.Finalizers = []string{finalizer}
 			changed.Status.ActiveBuilds = 7
@@ -108,7 +107,7 @@ func describeUpdates(w *fixture) {
 			changed, err := w.Images().Update(ctx, changed, metav1.UpdateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(changed.CreationTimestamp).To(Equal(created.CreationTimestamp))
-			changed.DeletionTimestamp = ptr.To(metav1.Now())
+			changed.DeletionTimestamp = new(metav1.Now())
 			_, err = w.Images().Update(ctx, changed, metav1.UpdateOptions{})
 			Expect(err).To(beInvalid("metadata.deletionTimestamp"))
 		})

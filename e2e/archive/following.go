@@ -3,6 +3,8 @@
 package archive
 
 import (
+	"maps"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -41,8 +43,6 @@ func describeFollowing(w *fixture) {
 // withAttempt adds the number of an attempt to parameters.
 func withAttempt(parameters map[string]string, attempt string) map[string]string {
 	of := map[string]string{"attempt": attempt}
-	for name, value := range parameters {
-		of[name] = value
-	}
+	maps.Copy(of, parameters)
 	return of
 }

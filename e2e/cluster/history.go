@@ -175,11 +175,11 @@ func (h *History) String() string {
 	}
 	for uid, versions := range h.builds {
 		for _, build := range versions {
-			text := ""
+			var attempts strings.Builder
 			for _, attempt := range build.Status.Attempts {
-				text += fmt.Sprintf(" [%d job %s pod %s on %q %s %v]", attempt.Number, attempt.JobUID, attempt.PodUID, attempt.NodeName, attempt.Outcome, attempt.Failure)
+				fmt.Fprintf(&attempts, " [%d job %s pod %s on %q %s %v]", attempt.Number, attempt.JobUID, attempt.PodUID, attempt.NodeName, attempt.Outcome, attempt.Failure)
 			}
-			line(uid, "build %s version %10s %s%s", build.Name, build.ResourceVersion, build.Status.Phase, text)
+			line(uid, "build %s version %10s %s%s", build.Name, build.ResourceVersion, build.Status.Phase, attempts.String())
 		}
 	}
 	for uid, versions := range h.jobs {

@@ -160,11 +160,11 @@ func (e Environment) kustomization(overlay string) *kustomization {
 	e.LogArchive.addTo(k)
 	e.Records.addTo(k)
 	if len(e.Builders) > 0 {
-		literals := ""
+		var literals strings.Builder
 		for name, image := range e.Builders {
-			literals += fmt.Sprintf("\n  - %q", name+"="+image)
+			fmt.Fprintf(&literals, "\n  - %q", name+"="+image)
 		}
-		k.configMaps = append(k.configMaps, fmt.Sprintf("name: goldsmith-builders\n  namespace: %s\n  behavior: merge\n  literals:%s", Namespace, literals))
+		k.configMaps = append(k.configMaps, fmt.Sprintf("name: goldsmith-builders\n  namespace: %s\n  behavior: merge\n  literals:%s", Namespace, literals.String()))
 	}
 	if e.Compaction > 0 {
 		k.patches = append(k.patches, fmt.Sprintf("target: {kind: Deployment, name: %s}\n"+
@@ -179,7 +179,8 @@ func (k *kustomization) String() string {
 	for _, component := range k.components {
 		folders = append(folders, fmt.Sprintf("%q", path.Join(k.overlay, "..", "..", "components", component)))
 	}
-	text := fmt.Sprintf("resources: [%q]\n", k.overlay)
+	var text strings.Builder
+	fmt.Fprintf(&text, "resources: [%q]\n", k.overlay)
 	for _, list := range []struct {
 		field   string
 		entries []string
@@ -187,8 +188,8 @@ func (k *kustomization) String() string {
 		{"components", folders}, {"images", k.images}, {"configMapGenerator", k.configMaps}, {"secretGenerator", k.secrets}, {"patches", k.patches},
 	} {
 		if len(list.entries) > 0 {
-			text += list.field + ":\n- " + strings.Join(list.entries, "\n- ") + "\n"
+			text.WriteString(list.field + ":\n- " + strings.Join(list.entries, "\n- ") + "\n")
 		}
 	}
-	return text
+	return text.String()
 }

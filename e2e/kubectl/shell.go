@@ -64,7 +64,8 @@ func (s *shell) field(ctx context.Context, object, path string) string {
 
 // manifest is an image that the mock builder makes at once.
 func manifest(name string, parameters ...string) string {
-	text := fmt.Sprintf(`apiVersion: images.goldsmith.dev/v1alpha1
+	var text strings.Builder
+	fmt.Fprintf(&text, `apiVersion: images.goldsmith.dev/v1alpha1
 kind: Image
 metadata:
   name: %s
@@ -79,9 +80,9 @@ spec:
 `, name)
 	for _, parameter := range parameters {
 		parameter, value, _ := strings.Cut(parameter, ": ")
-		text += fmt.Sprintf("  - {name: %s, value: %q}\n", parameter, value)
+		fmt.Fprintf(&text, "  - {name: %s, value: %q}\n", parameter, value)
 	}
-	return text
+	return text.String()
 }
 
 // rows are the words of each line.

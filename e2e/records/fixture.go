@@ -4,6 +4,7 @@ package records
 
 import (
 	"context"
+	"maps"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -51,9 +52,7 @@ func (w *fixture) read(ctx context.Context, image, subresource string, asked par
 func (w *fixture) history(ctx context.Context, asked parameters) []v1alpha1.BuildRecord {
 	GinkgoHelper()
 	query := parameters{}
-	for name, value := range asked {
-		query[name] = value
-	}
+	maps.Copy(query, asked)
 	var builds []v1alpha1.BuildRecord
 	for {
 		page := &v1alpha1.ImageHistory{}

@@ -59,7 +59,7 @@ func describeRoles(w *cluster.Workspace) {
 		}
 		for _, row := range rights {
 			wanted := strings.Fields([]string{"", row.view, row.edit, row.admin}[column])
-			for _, verb := range strings.Fields(everything) {
+			for verb := range strings.FieldsSeq(everything) {
 				Expect(may(ctx, who, verb, row.resource)).To(Equal(slices.Contains(wanted, verb)), "%s %s %s", who.name, verb, row.resource)
 			}
 		}

@@ -49,8 +49,7 @@ func (t Terminal) Try(ctx context.Context, stdin string, args ...string) Result 
 	command := t.Command(ctx, args...)
 	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(stdin), &stdout, &stderr
 	err := command.Run()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
+	if _, ok := errors.AsType[*exec.ExitError](err); !ok {
 		Expect(err).NotTo(HaveOccurred())
 	}
 	Expect(ctx.Err()).NotTo(HaveOccurred(), "kubectl %v did not end:\n%s%s", args, &stdout, &stderr)

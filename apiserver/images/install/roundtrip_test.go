@@ -18,7 +18,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/randfill"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -128,15 +127,15 @@ func TestDefaults(t *testing.T) {
 	duration := func(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
 	timeouts := &v1alpha1.BuildTimeouts{Queue: duration(24 * time.Hour), Start: duration(10 * time.Minute), Run: duration(time.Hour)}
 	retry := &v1alpha1.RetryPolicy{
-		Limit: ptr.To[int32](2), On: []v1alpha1.FailureClass{v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry},
+		Limit: new(int32(2)), On: []v1alpha1.FailureClass{v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry},
 		Backoff: &v1alpha1.Backoff{Initial: duration(10 * time.Second), Max: duration(5 * time.Minute)},
 	}
 	for _, test := range []struct{ object, want runtime.Object }{
 		{&v1alpha1.Image{}, &v1alpha1.Image{Spec: v1alpha1.ImageSpec{
-			Triggers:  &v1alpha1.Triggers{OnSpecChange: ptr.To(true), OnBaseChange: ptr.To(true), DisableAfterFailures: ptr.To[int32](5)},
-			RunPolicy: v1alpha1.RunPolicySerial, Suspend: ptr.To(false),
+			Triggers:  &v1alpha1.Triggers{OnSpecChange: new(true), OnBaseChange: new(true), DisableAfterFailures: new(int32(5))},
+			RunPolicy: v1alpha1.RunPolicySerial, Suspend: new(false),
 			Timeouts: timeouts, Retry: retry, History: &v1alpha1.HistoryLimits{
-				Succeeded: ptr.To[int32](3), Failed: ptr.To[int32](3), LogMaxBytes: resource.NewQuantity(1<<30, resource.BinarySI),
+				Succeeded: new(int32(3)), Failed: new(int32(3)), LogMaxBytes: resource.NewQuantity(1<<30, resource.BinarySI),
 			},
 		}}},
 		{&v1alpha1.ImageBuild{}, &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Timeouts: timeouts, Retry: retry}}},
@@ -172,7 +171,7 @@ func TestLogOptionsAreReadFromTheQuery(t *testing.T) {
 	}
 	since := metav1.NewTime(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC).Local())
 	want := &images.ImageBuildLogOptions{
-		Attempt: ptr.To[int32](2), Follow: true, TailLines: ptr.To[int64](3), LimitBytes: ptr.To[int64](4), Timestamps: true, SinceTime: &since, UID: "u-1",
+		Attempt: new(int32(2)), Follow: true, TailLines: new(int64(3)), LimitBytes: new(int64(4)), Timestamps: true, SinceTime: &since, UID: "u-1",
 	}
 	if diff := cmp.Diff(want, options); diff != "" {
 		t.Error(diff)

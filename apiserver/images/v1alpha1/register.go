@@ -4,6 +4,7 @@ package v1alpha1
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -43,10 +44,8 @@ func addFieldLabels(scheme *runtime.Scheme) error {
 
 func fieldLabels(supported []string) runtime.FieldLabelConversionFunc {
 	return func(label, value string) (string, string, error) {
-		for _, name := range supported {
-			if label == name {
-				return label, value, nil
-			}
+		if slices.Contains(supported, label) {
+			return label, value, nil
 		}
 		return "", "", fmt.Errorf("field label %q is not supported: use one of %v", label, supported)
 	}

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
@@ -33,10 +32,10 @@ func validImage() *images.Image {
 			RunPolicy: v1alpha1.RunPolicySerial,
 			Timeouts:  &images.BuildTimeouts{Start: seconds(600), Run: seconds(3600)},
 			Retry: &images.RetryPolicy{
-				Limit: ptr.To[int32](2), On: []v1alpha1.FailureClass{v1alpha1.FailureInfrastructure},
+				Limit: new(int32(2)), On: []v1alpha1.FailureClass{v1alpha1.FailureInfrastructure},
 				Backoff: &images.Backoff{Initial: seconds(10), Max: seconds(300)},
 			},
-			History: &images.HistoryLimits{Succeeded: ptr.To[int32](3), Failed: ptr.To[int32](3)},
+			History: &images.HistoryLimits{Succeeded: new(int32(3)), Failed: new(int32(3))},
 		},
 	}
 }
@@ -134,9 +133,9 @@ func TestImage(t *testing.T) {
 		"no time to wait":            {func(i *images.Image) { i.Spec.Timeouts.Queue = seconds(0) }, []string{spec + "timeouts.queue"}},
 		"half a second in the queue": {func(i *images.Image) { i.Spec.Timeouts.Queue = &metav1.Duration{Duration: 1500 * time.Millisecond} }, []string{spec + "timeouts.queue"}},
 		"half a second":              {func(i *images.Image) { i.Spec.Timeouts.Start.Duration += time.Second / 2 }, []string{spec + "timeouts.start"}},
-		"no retries":                 {func(i *images.Image) { i.Spec.Retry.Limit = ptr.To[int32](0) }, nil},
-		"too many retries":           {func(i *images.Image) { i.Spec.Retry.Limit = ptr.To[int32](11) }, []string{spec + "retry.limit"}},
-		"negative retries":           {func(i *images.Image) { i.Spec.Retry.Limit = ptr.To[int32](-1) }, []string{spec + "retry.limit"}},
+		"no retries":                 {func(i *images.Image) { i.Spec.Retry.Limit = new(int32(0)) }, nil},
+		"too many retries":           {func(i *images.Image) { i.Spec.Retry.Limit = new(int32(11)) }, []string{spec + "retry.limit"}},
+		"negative retries":           {func(i *images.Image) { i.Spec.Retry.Limit = new(int32(-1)) }, []string{spec + "retry.limit"}},
 		"an unknown class":           {func(i *images.Image) { i.Spec.Retry.On[0] = "Weather" }, []string{spec + "retry.on[0]"}},
 		"retrying a cancel":          {func(i *images.Image) { i.Spec.Retry.On[0] = v1alpha1.FailureCancelled }, []string{spec + "retry.on[0]"}},
 		"a class twice":              {func(i *images.Image) { i.Spec.Retry.On = append(i.Spec.Retry.On, i.Spec.Retry.On[0]) }, []string{spec + "retry.on[1]"}},
@@ -146,10 +145,10 @@ func TestImage(t *testing.T) {
 		}, []string{spec + "retry.backoff.initial", spec + "retry.backoff.max"}},
 		"max below initial": {func(i *images.Image) { i.Spec.Retry.Backoff.Max = seconds(9) }, []string{spec + "retry.backoff.max"}},
 		"the least history": {func(i *images.Image) {
-			i.Spec.History = &images.HistoryLimits{Succeeded: ptr.To[int32](1), Failed: ptr.To[int32](0)}
+			i.Spec.History = &images.HistoryLimits{Succeeded: new(int32(1)), Failed: new(int32(0))}
 		}, nil},
-		"no history":       {func(i *images.Image) { i.Spec.History.Succeeded = ptr.To[int32](0) }, []string{spec + "history.succeeded"}},
-		"too much history": {func(i *images.Image) { i.Spec.History.Failed = ptr.To[int32](1001) }, []string{spec + "history.failed"}},
+		"no history":       {func(i *images.Image) { i.Spec.History.Succeeded = new(int32(0)) }, []string{spec + "history.succeeded"}},
+		"too much history": {func(i *images.Image) { i.Spec.History.Failed = new(int32(1001)) }, []string{spec + "history.failed"}},
 		"the least and the most time": {func(i *images.Image) {
 			i.Spec.History.TTL = &images.HistoryTTL{Succeeded: seconds(60), Failed: seconds(87600 * 3600)}
 		}, nil},
@@ -158,11 +157,11 @@ func TestImage(t *testing.T) {
 		}, []string{spec + "history.ttl.succeeded", spec + "history.ttl.failed"}},
 		"logs that are kept for as short or long as may be": {func(i *images.Image) {
 			i.Spec.History.LogRetention = &images.HistoryTTL{Succeeded: seconds(60), Failed: seconds(87600 * 3600)}
-			i.Spec.History.LogMaxBytes = ptr.To(resource.MustParse("64Ki"))
+			i.Spec.History.LogMaxBytes = new(resource.MustParse("64Ki"))
 		}, nil},
 		"logs that are kept too short, too long, and too much of them": {func(i *images.Image) {
 			i.Spec.History.LogRetention = &images.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
-			i.Spec.History.LogMaxBytes = ptr.To(resource.MustParse("1025Gi"))
+			i.Spec.History.LogMaxBytes = new(resource.MustParse("1025Gi"))
 		}, []string{spec + "history.logRetention.succeeded", spec + "history.logRetention.failed", spec + "history.logMaxBytes"}},
 		"records that are kept for as short or long as may be": {func(i *images.Image) {
 			i.Spec.History.RecordRetention = &images.HistoryTTL{Succeeded: seconds(87600 * 3600), Failed: seconds(60)}
@@ -170,7 +169,7 @@ func TestImage(t *testing.T) {
 		"records that are kept too short and too long": {func(i *images.Image) {
 			i.Spec.History.RecordRetention = &images.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
 		}, []string{spec + "history.recordRetention.succeeded", spec + "history.recordRetention.failed"}},
-		"next to nothing of a log":  {func(i *images.Image) { i.Spec.History.LogMaxBytes = ptr.To(resource.MustParse("65535")) }, []string{spec + "history.logMaxBytes"}},
+		"next to nothing of a log":  {func(i *images.Image) { i.Spec.History.LogMaxBytes = new(resource.MustParse("65535")) }, []string{spec + "history.logMaxBytes"}},
 		"another Image":             {func(i *images.Image) { i.Spec.Base = baseImage("base", "") }, nil},
 		"another Image's channel":   {func(i *images.Image) { i.Spec.Base = baseImage(long[:45], "stable") }, nil},
 		"two bases":                 {func(i *images.Image) { i.Spec.Base = baseImage("base", ""); i.Spec.Base.Reference = "x" }, []string{spec + "base"}},
@@ -182,13 +181,13 @@ func TestImage(t *testing.T) {
 		"a queue":                   {func(i *images.Image) { i.Spec.Template = &images.BuildTemplate{QueueName: "team.batch"} }, nil},
 		"a queue's long name":       {func(i *images.Image) { i.Spec.Template = &images.BuildTemplate{QueueName: strings.Repeat("q", 64)} }, []string{spec + "template.queueName"}},
 		"a queue's bad name":        {func(i *images.Image) { i.Spec.Template = &images.BuildTemplate{QueueName: "Team"} }, []string{spec + "template.queueName"}},
-		"never disabled":            {func(i *images.Image) { i.Spec.Triggers = &images.Triggers{DisableAfterFailures: ptr.To[int32](0)} }, nil},
+		"never disabled":            {func(i *images.Image) { i.Spec.Triggers = &images.Triggers{DisableAfterFailures: new(int32(0))} }, nil},
 		"negative failures": {
-			func(i *images.Image) { i.Spec.Triggers = &images.Triggers{DisableAfterFailures: ptr.To[int32](-1)} },
+			func(i *images.Image) { i.Spec.Triggers = &images.Triggers{DisableAfterFailures: new(int32(-1))} },
 			[]string{spec + "triggers.disableAfterFailures"},
 		},
 		"too many failures": {
-			func(i *images.Image) { i.Spec.Triggers = &images.Triggers{DisableAfterFailures: ptr.To[int32](1001)} },
+			func(i *images.Image) { i.Spec.Triggers = &images.Triggers{DisableAfterFailures: new(int32(1001))} },
 			[]string{spec + "triggers.disableAfterFailures"},
 		},
 		"a schedule": {schedule(func(*images.Schedule) {}), nil},

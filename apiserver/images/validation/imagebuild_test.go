@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/images"
@@ -34,8 +33,8 @@ func TestDirectImageBuild(t *testing.T) {
 		"the longest name":       {func(b *images.ImageBuild) { b.Name = strings.Repeat("a", 55) }, nil},
 		"a name too long":        {func(b *images.ImageBuild) { b.Name = strings.Repeat("a", 56) }, []string{"metadata.name"}},
 		"an image":               {func(b *images.ImageBuild) { b.Spec.ImageRef = &images.ImageReference{} }, []string{"spec.imageRef"}},
-		"a number":               {func(b *images.ImageBuild) { b.Spec.Number = ptr.To[int64](1) }, []string{"spec.number"}},
-		"a generation":           {func(b *images.ImageBuild) { b.Spec.ImageGeneration = ptr.To[int64](1) }, []string{"spec.imageGeneration"}},
+		"a number":               {func(b *images.ImageBuild) { b.Spec.Number = new(int64(1)) }, []string{"spec.number"}},
+		"a generation":           {func(b *images.ImageBuild) { b.Spec.ImageGeneration = new(int64(1)) }, []string{"spec.imageGeneration"}},
 		"pinned inputs":          {func(b *images.ImageBuild) { b.Spec.Pinned = &images.PinnedInputs{} }, []string{"spec.pinned"}},
 		"a run policy":           {func(b *images.ImageBuild) { b.Spec.RunPolicy = v1alpha1.RunPolicyParallel }, []string{"spec.runPolicy"}},
 		"a rerun":                {func(b *images.ImageBuild) { b.Spec.Trigger.RerunOf = "debian-1" }, []string{"spec.trigger"}},
@@ -55,20 +54,20 @@ func TestDirectImageBuild(t *testing.T) {
 func TestInstantiatedImageBuild(t *testing.T) {
 	build := validBuild()
 	expectPaths(t, InstantiatedImageBuild(build), []string{"spec.imageRef", "spec.number"})
-	build.Spec.ImageRef, build.Spec.Number = &images.ImageReference{Name: "debian", UID: "1"}, ptr.To[int64](1)
+	build.Spec.ImageRef, build.Spec.Number = &images.ImageReference{Name: "debian", UID: "1"}, new(int64(1))
 	build.Name = strings.Repeat("a", 45) + "-1234567890123456"
 	expectPaths(t, InstantiatedImageBuild(build), nil)
-	build.Spec.Number = ptr.To[int64](0)
+	build.Spec.Number = new(int64(0))
 	expectPaths(t, InstantiatedImageBuild(build), []string{"spec.number"})
-	build.Spec.Number, build.Spec.RunPolicy = ptr.To[int64](1), "Random"
+	build.Spec.Number, build.Spec.RunPolicy = new(int64(1)), "Random"
 	expectPaths(t, InstantiatedImageBuild(build), []string{"spec.runPolicy"})
 }
 
 func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
 	for path, change := range map[string]func(*images.ImageBuildSpec){
 		"spec.imageRef":          func(s *images.ImageBuildSpec) { s.ImageRef = &images.ImageReference{} },
-		"spec.number":            func(s *images.ImageBuildSpec) { s.Number = ptr.To[int64](1) },
-		"spec.imageGeneration":   func(s *images.ImageBuildSpec) { s.ImageGeneration = ptr.To[int64](1) },
+		"spec.number":            func(s *images.ImageBuildSpec) { s.Number = new(int64(1)) },
+		"spec.imageGeneration":   func(s *images.ImageBuildSpec) { s.ImageGeneration = new(int64(1)) },
 		"spec.trigger":           func(s *images.ImageBuildSpec) { s.Trigger = &images.BuildTrigger{} },
 		"spec.inputs.builder":    func(s *images.ImageBuildSpec) { s.Inputs.Builder.Name = "x" },
 		"spec.inputs.base":       func(s *images.ImageBuildSpec) { s.Inputs.Base.Reference = "x" },
@@ -77,9 +76,9 @@ func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
 		"spec.inputs.targets":    func(s *images.ImageBuildSpec) { s.Inputs.Targets = nil },
 		"spec.inputs.template":   func(s *images.ImageBuildSpec) { s.Inputs.Template = &images.BuildTemplate{} },
 		"spec.timeouts":          func(s *images.ImageBuildSpec) { s.Timeouts.Run = seconds(1) },
-		"spec.retry":             func(s *images.ImageBuildSpec) { s.Retry.Limit = ptr.To[int32](1) },
+		"spec.retry":             func(s *images.ImageBuildSpec) { s.Retry.Limit = new(int32(1)) },
 		"spec.pinned":            func(s *images.ImageBuildSpec) { s.Pinned = &images.PinnedInputs{} },
-		"spec.priority":          func(s *images.ImageBuildSpec) { s.Priority = ptr.To[int32](1) },
+		"spec.priority":          func(s *images.ImageBuildSpec) { s.Priority = new(int32(1)) },
 		"spec.runPolicy":         func(s *images.ImageBuildSpec) { s.RunPolicy = v1alpha1.RunPolicyParallel },
 		"spec.cancelRequested":   func(s *images.ImageBuildSpec) { s.CancelRequested = &images.CancelRequested{} },
 	} {
@@ -441,10 +440,10 @@ func TestCancelRequest(t *testing.T) {
 }
 
 func TestImageBuildLogOptions(t *testing.T) {
-	expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{TailLines: ptr.To[int64](0), LimitBytes: ptr.To[int64](1), Attempt: ptr.To[int32](1), UID: "0b81f4a5-7e8e"}), nil)
+	expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{TailLines: new(int64(0)), LimitBytes: new(int64(1)), Attempt: new(int32(1)), UID: "0b81f4a5-7e8e"}), nil)
 	for _, uid := range []string{"../x", "a/b", "a b", strings.Repeat("a", 64)} {
 		expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{UID: uid}), []string{"uid"})
 	}
-	expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{TailLines: ptr.To[int64](-1), LimitBytes: ptr.To[int64](0), Attempt: ptr.To[int32](0)}),
+	expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{TailLines: new(int64(-1)), LimitBytes: new(int64(0)), Attempt: new(int32(0))}),
 		[]string{"attempt", "limitBytes", "tailLines"})
 }

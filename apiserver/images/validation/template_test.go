@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apiserver/images"
 )
@@ -34,7 +33,7 @@ func validTemplate() *images.BuildTemplate {
 		Tolerations: []corev1.Toleration{
 			{Key: "builds", Value: "only", Effect: corev1.TaintEffectNoSchedule},
 			{Operator: corev1.TolerationOpExists},
-			{Key: "slow", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: ptr.To[int64](30)},
+			{Key: "slow", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: new(int64(30))},
 		},
 		Affinity:          validAffinity(),
 		RuntimeClassName:  "kata",
@@ -152,7 +151,7 @@ func TestTemplate(t *testing.T) {
 		"a value that is not read":  {tolerating(corev1.Toleration{Key: "a", Operator: "Exists", Value: "b"}), []string{"tolerations[0].value"}},
 		"an unknown operator":       {tolerating(corev1.Toleration{Key: "a", Operator: "Like"}), []string{"tolerations[0].operator"}},
 		"an unknown effect":         {tolerating(corev1.Toleration{Key: "a", Effect: "Delay"}), []string{"tolerations[0].effect"}},
-		"seconds without NoExecute": {tolerating(corev1.Toleration{Key: "a", TolerationSeconds: ptr.To[int64](1)}), []string{"tolerations[0].effect"}},
+		"seconds without NoExecute": {tolerating(corev1.Toleration{Key: "a", TolerationSeconds: new(int64(1))}), []string{"tolerations[0].effect"}},
 
 		"100 variables":           {func(t *template) { t.Env = variables(100, 10) }, nil},
 		"101 variables":           {func(t *template) { t.Env = variables(101, 10) }, []string{"env"}},

@@ -52,8 +52,7 @@ func validateTimes(cron, timeZone, value string, path *field.Path) field.ErrorLi
 		return nil
 	}
 	problem := err.Error()
-	var wrong *trigger.ScheduleError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*trigger.ScheduleError](err); ok {
 		problem = wrong.Problem
 	}
 	if value == "" {

@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/types"
 	"reflect"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -127,10 +128,8 @@ type markers []string
 func (m markers) has(names ...string) bool {
 	for _, marker := range m {
 		name, _, _ := strings.Cut(marker, "=")
-		for _, wanted := range names {
-			if name == wanted {
-				return true
-			}
+		if slices.Contains(names, name) {
+			return true
 		}
 	}
 	return false
@@ -157,15 +156,7 @@ func (m markers) required() bool {
 
 // kindMarker says whether the markers are those of an object kind.
 func (m markers) kindMarker() bool {
-	if m.has("genclient") {
-		return true
-	}
-	for _, value := range m.with("kubebuilder:object:root") {
-		if value == "true" {
-			return true
-		}
-	}
-	return m.deepCopyObject()
+	return m.has("genclient") || slices.Contains(m.with("kubebuilder:object:root"), "true") || m.deepCopyObject()
 }
 
 func (m markers) deepCopyObject() bool {

@@ -67,7 +67,7 @@ func listeners(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	paths := map[string]bool{}
-	for _, line := range strings.Split(string(table), "\n") {
+	for line := range strings.SplitSeq(string(table), "\n") {
 		// Num RefCount Protocol Flags Type St Inode Path
 		fields := strings.Fields(line)
 		const acceptsConnections = "00010000"

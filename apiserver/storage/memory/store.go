@@ -4,6 +4,7 @@ package memory
 
 import (
 	"math"
+	"slices"
 	"sync"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -74,8 +75,8 @@ func newStore(clock clock.WithTicker, journal Journal, content Content) *store {
 
 // at returns the version of a key at a revision, or nil if it did not exist then.
 func (h *history) at(revision int64) *mvccpb.KeyValue {
-	for i := len(h.versions) - 1; i >= 0; i-- {
-		if version := h.versions[i]; version.GetModRevision() <= revision {
+	for _, version := range slices.Backward(h.versions) {
+		if version.GetModRevision() <= revision {
 			if deleted(version) {
 				return nil
 			}

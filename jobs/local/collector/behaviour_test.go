@@ -17,7 +17,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/util/retry"
-	"k8s.io/utils/ptr"
 )
 
 const hold = "example.org/hold"
@@ -288,7 +287,7 @@ var _ = Describe("Namespaces", func() {
 		Eventually(ctx, namespace).Should(HaveField("Status.Conditions", ConsistOf(
 			HaveField("Message", "Some resources are remaining: pods has 1 resource instances"))))
 		Expect(pods.Get(ctx, "running", metav1.GetOptions{})).To(HaveField("DeletionGracePeriodSeconds", HaveValue(BeEquivalentTo(30))))
-		Expect(pods.Delete(ctx, "running", metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)})).To(Succeed()) // as a kubelet does
+		Expect(pods.Delete(ctx, "running", metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))})).To(Succeed()) // as a kubelet does
 		Eventually(ctx, look).Should(BeGone())
 	})
 })
@@ -350,7 +349,7 @@ func ownedBy(owner *corev1.ConfigMap) func(*corev1.ConfigMap) {
 
 func blocking(object *corev1.ConfigMap) {
 	for i := range object.OwnerReferences {
-		object.OwnerReferences[i].BlockOwnerDeletion = ptr.To(true)
+		object.OwnerReferences[i].BlockOwnerDeletion = new(true)
 	}
 }
 

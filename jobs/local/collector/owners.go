@@ -16,7 +16,6 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/lru"
-	"k8s.io/utils/ptr"
 )
 
 // absencesKept bounds the memory of owners known to be gone; one that fell out costs another GET.
@@ -177,7 +176,7 @@ func (o *owners) deleteForWaitingOwner(ctx context.Context, n node) error {
 		// Owners and dependents that all wait may be a cycle, so this one stops holding its owners up.
 		unblocked := make([]metav1.OwnerReference, 0, len(n.OwnerReferences))
 		for _, reference := range n.OwnerReferences {
-			reference.BlockOwnerDeletion = ptr.To(false)
+			reference.BlockOwnerDeletion = new(false)
 			unblocked = append(unblocked, reference)
 		}
 		patched, err := o.patch(ctx, n, "ownerReferences", unblocked)

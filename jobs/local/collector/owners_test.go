@@ -58,7 +58,7 @@ func ownedByJob(name, uid string) change { return ownedBy("batch/v1", "Job", nam
 
 func blocking(o *metav1.PartialObjectMetadata) {
 	for i := range o.OwnerReferences {
-		o.OwnerReferences[i].BlockOwnerDeletion = ptr.To(true)
+		o.OwnerReferences[i].BlockOwnerDeletion = new(true)
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/randfill"
 
 	"goldsmith.dev/goldsmith/apiserver/example/library"
@@ -42,7 +41,7 @@ func defaulted(serializer.CodecFactory) []any {
 			for range c.Intn(3) { // fuzzers of Kubernetes fill lists with one element
 				spec.Authors = append(spec.Authors, library.Author{Name: c.String(0), Role: library.RoleEditor})
 			}
-			spec.Copies, spec.LoanDays = ptr.To(c.Int31()), ptr.To(c.Int31())
+			spec.Copies, spec.LoanDays = new(c.Int31()), new(c.Int31())
 		},
 		func(author *library.Author, c randfill.Continue) {
 			author.Name, author.Role = c.String(0), library.AuthorRole("R"+c.String(0))
@@ -123,7 +122,7 @@ func TestDefaultsAreTheSameInBothVersions(t *testing.T) {
 	if diff := cmp.Diff(second, first); diff != "" {
 		t.Error(diff)
 	}
-	want := v2.BookSpec{Authors: []v2.Author{{Name: "Lem", Role: v2.RoleAuthor}}, Copies: ptr.To[int32](1), LoanDays: ptr.To[int32](14)}
+	want := v2.BookSpec{Authors: []v2.Author{{Name: "Lem", Role: v2.RoleAuthor}}, Copies: new(int32(1)), LoanDays: new(int32(14))}
 	if diff := cmp.Diff(want, first.(*v2.Book).Spec); diff != "" {
 		t.Error(diff)
 	}

@@ -2,15 +2,13 @@
 
 package v1
 
-import "k8s.io/utils/ptr"
-
 // SetDefaults_BookSpec sets what a librarian leaves out. v2 has the same defaults: what an object means must not depend
 // on the version through which it was created.
 func SetDefaults_BookSpec(spec *BookSpec) {
 	if spec.Copies == nil {
-		spec.Copies = ptr.To[int32](1)
+		spec.Copies = new(int32(1))
 	}
 	if spec.LoanDays == nil {
-		spec.LoanDays = ptr.To[int32](14)
+		spec.LoanDays = new(int32(14))
 	}
 }

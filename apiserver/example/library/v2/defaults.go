@@ -2,15 +2,13 @@
 
 package v2
 
-import "k8s.io/utils/ptr"
-
 // SetDefaults_BookSpec sets what a librarian leaves out.
 func SetDefaults_BookSpec(spec *BookSpec) {
 	if spec.Copies == nil {
-		spec.Copies = ptr.To[int32](1)
+		spec.Copies = new(int32(1))
 	}
 	if spec.LoanDays == nil {
-		spec.LoanDays = ptr.To[int32](14)
+		spec.LoanDays = new(int32(14))
 	}
 }
 

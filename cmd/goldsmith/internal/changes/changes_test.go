@@ -29,7 +29,7 @@ func TestChangesAreATable(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got [][]string
-	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {
 		got = append(got, strings.Fields(line))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -46,7 +46,7 @@ func TestBuildsAreATable(t *testing.T) {
 		{"web-1", "Succeeded", "<none>", "Created", "<none>", "1", "0s", "1s", "<unknown>", "a"},
 	}
 	var got [][]string
-	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {
 		got = append(got, strings.Fields(line))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -117,7 +118,7 @@ func (f *fixture) kubectl(name string) func(ctx context.Context, args ...string)
 func (f *fixture) commands(name, program string, first ...string) func(ctx context.Context, args ...string) *exec.Cmd {
 	s := f.Servers[name]
 	return func(ctx context.Context, args ...string) *exec.Cmd {
-		command := exec.CommandContext(ctx, program, append(first[:len(first):len(first)], args...)...)
+		command := exec.CommandContext(ctx, program, slices.Concat(first, args)...)
 		command.Env = append(os.Environ(), "KUBECONFIG="+s.Kubeconfig, "HOME="+s.Home)
 		return command
 	}
