@@ -54,7 +54,7 @@ type Entry struct {
 	Class          v1alpha1.FailureClass
 	Reason         v1alpha1.FailureReason
 	Message        string // of the failure
-	Attempts       int64
+	Attempts       int32
 	Created        time.Time
 	Queued         time.Time
 	Started        time.Time

@@ -64,7 +64,7 @@ func (p Paging) after(question string, key ...any) (bool, error) {
 		return false, refused
 	}
 	for i, part := range t.Key {
-		if json.Unmarshal(part, key[i]) != nil {
+		if json.Unmarshal(part, key[i]) != nil { //nolint:gosec // both have the same length
 			return false, refused
 		}
 	}

@@ -40,7 +40,7 @@ func (o *Options) Start(ctx context.Context) (*Running, error) {
 		return nil, errors.Join(fmt.Errorf("server %s: %w", o.server.name, err), stopStorage())
 	}
 	go running.run(ctx, o.attach(ctx, running, stopStorage))
-	go running.watchReadiness()
+	go running.watchReadiness(context.WithoutCancel(ctx)) // a server that shuts down still answers
 	return running, nil
 }
 
@@ -124,7 +124,7 @@ func (r *Running) run(ctx context.Context, stopStorage func() error) {
 
 // watchReadiness asks the server itself, because the generic server has no other way to tell. It asks less and less
 // often, because each answer that names a failed check is also in the log.
-func (r *Running) watchReadiness() {
+func (r *Running) watchReadiness(ctx context.Context) {
 	const first, last = 10 * time.Millisecond, 5 * time.Second
 	config := r.ClientConfig()
 	config.NegotiatedSerializer = scheme.Codecs
@@ -132,8 +132,6 @@ func (r *Running) watchReadiness() {
 	if err != nil {
 		return // the same configuration already made the server's own clients
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	for interval := first; ; interval = min(interval*5/4, last) {
 		if client.Get().AbsPath("/readyz").MaxRetries(0).Do(ctx).Error() == nil {
 			close(r.ready)

@@ -24,7 +24,7 @@ func Builds(entries []records.Entry) []images.BuildRecord {
 func build(entry *records.Entry) images.BuildRecord {
 	build := images.BuildRecord{
 		Name: entry.Name, UID: entry.UID, Number: entry.Number, Phase: entry.Phase, Trigger: entry.Trigger, Message: entry.TriggerMessage,
-		RequestedBy: entry.RequestedBy, Attempts: int32(entry.Attempts), LegalHold: entry.Held,
+		RequestedBy: entry.RequestedBy, Attempts: entry.Attempts, LegalHold: entry.Held,
 		CreationTime: timeOf(entry.Created), StartTime: timeOf(entry.Started), CompletionTime: timeOf(entry.Completed), DeletionTime: timeOf(entry.Deleted),
 	}
 	if entry.Class != "" || entry.Reason != "" {
@@ -72,7 +72,7 @@ func Stats(counted *records.Stats, window time.Duration) *images.BuildStats {
 		Durations: percentiles(counted.Duration), QueueTimes: percentiles(counted.QueueTime), Recoveries: counted.Recoveries,
 	}
 	if judged := counted.Succeeded + counted.Failed; judged > 0 {
-		rate := int32(100 * counted.Succeeded / judged)
+		rate := int32(100 * counted.Succeeded / judged) //nolint:gosec // at most 100
 		stats.SuccessRate = &rate
 	}
 	for _, class := range []v1alpha1.FailureClass{

@@ -44,7 +44,8 @@ func Health(stats *images.BuildStats, conditions []metav1.Condition) *images.Ima
 	if stats.Retried > 0 {
 		said = append(said, fmt.Sprintf("%d of %d had more than one attempt", stats.Retried, stats.Builds))
 	}
-	return &images.ImageHealth{Score: int32(points / (judged * stats.Builds)), Message: strings.Join(said, "; ")}
+	score := int32(points / (judged * stats.Builds)) //nolint:gosec // at most 100, the sum of what points there are for
+	return &images.ImageHealth{Score: score, Message: strings.Join(said, "; ")}
 }
 
 // last is the reason that the condition Ready has for the last build that finished, if it succeeded or failed.

@@ -142,7 +142,8 @@ func difference(from, to *v1alpha1.ImageBuild) *v1alpha1.ImageBuildDiff {
 
 func compared(build *v1alpha1.ImageBuild) v1alpha1.ComparedBuild {
 	status := &build.Status
-	answer := v1alpha1.ComparedBuild{Name: build.Name, UID: build.UID, Phase: status.Phase, Attempts: int32(len(status.Attempts))}
+	attempts := int32(len(status.Attempts)) //nolint:gosec // each attempt has a number of this type
+	answer := v1alpha1.ComparedBuild{Name: build.Name, UID: build.UID, Phase: status.Phase, Attempts: attempts}
 	if status.Resolved != nil {
 		answer.InputsDigest = status.Resolved.InputsDigest
 	}

@@ -104,7 +104,7 @@ func queuedBuild(build *images.ImageBuild, place *queue.Place) *images.QueuedBui
 	queued := &images.QueuedBuild{
 		ObjectMeta: metav1.ObjectMeta{Namespace: build.Namespace, Name: build.Name, UID: build.UID, Labels: build.Labels},
 		Status: images.QueuedBuildStatus{
-			Position:   int32(place.Position),
+			Position:   int32(place.Position), //nolint:gosec // a longer queue would not fit into memory
 			Message:    place.Why,
 			QueuedTime: build.Status.QueuedTime,
 		},

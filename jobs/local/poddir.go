@@ -166,7 +166,7 @@ func (d podDir) remove() error {
 	}
 	err = filepath.WalkDir(string(d), func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
-			return os.Chmod(path, 0o700)
+			return os.Chmod(path, 0o700) //nolint:gosec // the builder, which has ended, ran as the same user
 		}
 		return err
 	})

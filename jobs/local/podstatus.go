@@ -94,7 +94,7 @@ type end struct {
 func setEnded(pod *corev1.Pod, e end) {
 	setStarted(pod, e.started)
 	terminated := corev1.ContainerStateTerminated{
-		ExitCode:   int32(e.exit.Status()),
+		ExitCode:   int32(e.exit.Status()), //nolint:gosec // at most 255
 		Reason:     "Completed",
 		Message:    e.message,
 		StartedAt:  metav1.NewTime(e.started),

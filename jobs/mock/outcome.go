@@ -91,7 +91,7 @@ func (b *builder) finish(targets []render.InputTarget, made []byte) int {
 
 func (b *builder) makeArtifact(target render.InputTarget, content []byte) error {
 	name := strings.ReplaceAll(target.Platform, "/", "-") + "." + string(target.Format)
-	if err := os.WriteFile(filepath.Join(b.outputDir, name), content, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(b.outputDir, name), content, 0o644); err != nil { //nolint:gosec // other users take it from there
 		return fmt.Errorf("make the artifact for %s: %w", target.Name, err)
 	}
 	return nil
@@ -101,7 +101,7 @@ func (b *builder) makeArtifact(target render.InputTarget, content []byte) error 
 func (b *builder) leave(message result.Result) int {
 	text, err := b.encode(message)
 	if err == nil && text != nil {
-		err = os.WriteFile(b.resultPath, text, 0o644)
+		err = os.WriteFile(b.resultPath, text, 0o644) //nolint:gosec // the kubelet or the agent reads it
 	}
 	if err != nil {
 		complain(b.stderr, fmt.Errorf("leave the result: %w", err))

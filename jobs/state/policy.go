@@ -45,7 +45,7 @@ func nextAttemptTime(build *v1alpha1.ImageBuild, attempts []v1alpha1.BuildAttemp
 // jitter is up to limit, in milliseconds, and always the same for an attempt: it is computed again after a restart.
 func jitter(build types.UID, attempt int32, limit time.Duration) time.Duration {
 	sum := sha256.Sum256([]byte(string(build) + "/" + strconv.Itoa(int(attempt)) + "/backoff"))
-	share := time.Duration(binary.BigEndian.Uint64(sum[:]) % uint64(limit+1))
+	share := time.Duration(binary.BigEndian.Uint64(sum[:]) % uint64(limit+1)) //nolint:gosec // a backoff is not negative
 	return share.Truncate(time.Millisecond)
 }
 

@@ -113,7 +113,8 @@ func (o Observed) start(times Times, at time.Time) time.Time {
 	}
 	seconds := uint64(max(jitter, 0) / time.Second)
 	sum := sha256.Sum256([]byte(string(o.Image.UID) + " " + at.UTC().Format(time.RFC3339)))
-	return at.Add(time.Duration(binary.BigEndian.Uint64(sum[:8])%(seconds+1)) * time.Second)
+	share := binary.BigEndian.Uint64(sum[:8]) % (seconds + 1)
+	return at.Add(time.Duration(share) * time.Second) //nolint:gosec // share is at most the jitter
 }
 
 // tooLate says whether the starting deadline of a time of the schedule has passed.

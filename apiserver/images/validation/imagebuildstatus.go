@@ -44,7 +44,7 @@ func ImageBuildStatusUpdate(build, old *images.ImageBuild) field.ErrorList {
 	}
 	errs = append(errs, validateResolved(current.Resolved, stored.Resolved, status.Child("resolved"))...)
 	errs = append(errs, validateAttempts(current, stored, status.Child("attempts"))...)
-	if n := int32(len(current.Attempts)); current.CurrentAttempt != n {
+	if n := len(current.Attempts); int(current.CurrentAttempt) != n {
 		errs = append(errs, field.Invalid(status.Child("currentAttempt"), current.CurrentAttempt,
 			fmt.Sprintf("must be the number of the last attempt, %d", n)))
 	}
@@ -161,7 +161,7 @@ func validateAttempts(build, before *images.ImageBuildStatus, path *field.Path) 
 
 func validateAttempt(attempt *images.BuildAttempt, index int, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	if want := int32(index) + 1; attempt.Number != want {
+	if want := index + 1; int(attempt.Number) != want {
 		errs = append(errs, field.Invalid(path.Child("number"), attempt.Number, fmt.Sprintf("attempts are numbered from 1 without gaps: must be %d", want)))
 	}
 	if attempt.JobName == "" {

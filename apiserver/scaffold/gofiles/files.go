@@ -62,10 +62,10 @@ func Write(directory string, files []File) error {
 	}
 	for _, file := range files {
 		path := filepath.Join(directory, file.Path)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil { //nolint:gosec // the user's umask decides, as for any source code
 			return fmt.Errorf("write %s: %w", file.Path, err)
 		}
-		if err := os.WriteFile(path, file.Content, 0o666); err != nil {
+		if err := os.WriteFile(path, file.Content, 0o666); err != nil { //nolint:gosec // the same
 			return fmt.Errorf("write %s: %w", file.Path, err)
 		}
 	}

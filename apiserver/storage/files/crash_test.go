@@ -45,7 +45,7 @@ func journalOf(root string) string { return filepath.Join(root, StateDirectory, 
 func TestACrashLosesNothingAndBringsNothingBack(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(seed, 0))
 	root := t.TempDir()
 	client, stop := open(t, root)
 	defer stop()
@@ -139,7 +139,7 @@ func TestAKilledProcessLosesNothingThatItAcknowledged(t *testing.T) {
 		g.Expect(command.Start()).To(Succeed())
 		acknowledged := map[string]string{}
 		var order []string
-		writes := 20 + rand.IntN(40) //nolint:gosec // a test
+		writes := 20 + rand.IntN(40)
 		lines := bufio.NewScanner(output)
 		for lines.Scan() {
 			name, value, _ := strings.Cut(lines.Text(), " ")

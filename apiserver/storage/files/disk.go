@@ -29,7 +29,8 @@ func writeFile(path string, content []byte, may func() error) (err error) {
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) // never through a link
+	// O_EXCL: never through a link.
+	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // the mode of root decides who reads the objects
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -52,7 +53,7 @@ func makeDirectory(root, directory string) error {
 	if directory == root {
 		return nil
 	}
-	err := os.Mkdir(directory, 0o755)
+	err := os.Mkdir(directory, 0o755) //nolint:gosec // the mode of root decides who reads the objects
 	switch {
 	case err == nil:
 		return syncDirectory(filepath.Dir(directory))

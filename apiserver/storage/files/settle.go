@@ -61,7 +61,7 @@ func (d *Directory) sweep() error {
 		case entry.IsDir() && entry.Name() == ".git":
 			return filepath.SkipDir
 		case strings.HasPrefix(entry.Name(), temporaryPrefix):
-			return os.Remove(path)
+			return os.Remove(path) //nolint:gosec // only users who may remove the objects themselves can put a link in its way
 		}
 		return nil
 	})

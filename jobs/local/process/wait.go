@@ -34,7 +34,8 @@ func hasExited(pid int) bool {
 func waitid(kind, id, options int) (int, error) {
 	for {
 		var info siginfo
-		err := unix.Waitid(kind, id, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOWAIT|options, nil)
+		opaque := (*unix.Siginfo)(unsafe.Pointer(&info)) //nolint:gosec // both have the size of the kernel's
+		err := unix.Waitid(kind, id, opaque, unix.WEXITED|unix.WNOWAIT|options, nil)
 		if !errors.Is(err, unix.EINTR) {
 			return int(info.union.pid), err
 		}
