@@ -101,7 +101,7 @@ func (p *postgres) run(ctx context.Context, program string, args ...string) erro
 
 // start starts the server, and returns once it answers.
 func (p *postgres) start(ctx context.Context) error {
-	args := []string{"-D", p.data(), "-k", p.folder, "-c", "listen_addresses=", "-c", "max_connections=200"}
+	args := []string{"-D", p.data(), "-k", p.folder, "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "max_prepared_transactions=1"}
 	for _, setting := range p.settings {
 		args = append(args, "-c", setting)
 	}

@@ -29,8 +29,6 @@ func Specs(environment func() cluster.Environment) {
 			waitForCollectorWatches(ctx, w)
 		})
 
-		describeOutage(w, ofLog) // the first: it is idle most of the time, when other specs of the suite need the CPUs most
-
 		DescribeTable("20 builds all succeed, once and at the first attempt, while",
 			func(ctx SpecContext, disrupt func(context.Context, *cluster.Workspace)) {
 				builds := load.Start(ctx, w, steps...)
@@ -46,5 +44,7 @@ func Specs(environment func() cluster.Environment) {
 			Entry("kube-apiserver is killed", killKubeAPIServer),
 			Entry("the API is unregistered and registered again", unregister),
 		)
+
+		describeOutage(w, ofLog)
 	})
 }
