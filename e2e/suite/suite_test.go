@@ -49,7 +49,8 @@ import (
 // compaction is how often etcd forgets, so that clients meet it.
 const compaction = 5 * time.Second
 
-// apart labels specs that break or replace what others use, and mostly wait. The script run has them on a cluster of their own.
+// apart labels the Serial specs that take longest, and mostly wait. The script run has them on a cluster of their own, beside all
+// others, so that both take about as long.
 var apart = Label("apart")
 
 func TestEndToEnd(t *testing.T) {
@@ -120,11 +121,11 @@ func TestEndToEnd(t *testing.T) {
 		Describe("certificates", func() { upgrade.Specs(given) })
 		Describe("security", func() { security.Specs(given) })
 		Describe("faults", Serial, apart, func() { faults.Specs(given) })
-		Describe("archive", Serial, apart, Label("archive"), func() { archive.ClusterSpecs(given) })
-		Describe("records", Serial, apart, Label("records"), func() { records.ClusterSpecs(given) })
-		Describe("troubleshooting", Serial, apart, func() { troubleshooting.Specs(given) })
+		Describe("archive", Serial, Label("archive"), func() { archive.ClusterSpecs(given) })
+		Describe("records", Serial, Label("records"), func() { records.ClusterSpecs(given) })
+		Describe("troubleshooting", Serial, func() { troubleshooting.Specs(given) })
 		Describe("upgrade", Serial, apart, func() { upgrade.ClusterSpecs(given) })
-		Describe("smoke", Serial, apart, func() { smoke.Specs(given) })
+		Describe("smoke", Serial, func() { smoke.Specs(given) })
 	}
 	for range repetitions {
 		Describe("Goldsmith on a cluster", specs)
