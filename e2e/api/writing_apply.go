@@ -17,6 +17,7 @@ import (
 
 	apply "goldsmith.dev/goldsmith/apis/generated/applyconfiguration/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeApply(w *fixture) {
@@ -56,7 +57,7 @@ func describeApply(w *fixture) {
 
 		It("of what is no whole object is refused where there is none", func(ctx SpecContext) {
 			_, err := w.Images().Apply(ctx, only(apply.ImageSpec().WithSuspend(true)), by("one"))
-			Expect(err).To(beInvalid("spec.builder", "spec.base.reference", "spec.targets"))
+			Expect(err).To(workspace.BeInvalid("spec.builder", "spec.base.reference", "spec.targets"))
 		})
 
 		It("owns what is in it, and neither defaults nor what it ignores", func(ctx SpecContext) {
@@ -146,7 +147,7 @@ func describeApply(w *fixture) {
 			Expect(labelled.Spec).To(Equal(build.Spec))
 			_, err = w.Builds().Apply(ctx, manifest.WithSpec(apply.ImageBuildSpec().WithInputs(apply.BuildInputs().
 				WithBase(apply.Base().WithReference("debian:trixie")))), metav1.ApplyOptions{FieldManager: "one", Force: true})
-			Expect(err).To(beInvalid("spec.inputs.base"))
+			Expect(err).To(workspace.BeInvalid("spec.inputs.base"))
 		})
 	})
 

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeCreation(w *fixture) {
@@ -87,14 +88,14 @@ func describeCreation(w *fixture) {
 			Expect(w.Images().Create(ctx, asked, metav1.CreateOptions{})).To(HaveField("Name", HaveLen(45)))
 			asked.GenerateName += "n"
 			_, err := w.Images().Create(ctx, asked, metav1.CreateOptions{})
-			Expect(err).To(beInvalid("metadata.name"))
+			Expect(err).To(workspace.BeInvalid("metadata.name"))
 		})
 
 		DescribeTable("is refused with a name that is", func(ctx SpecContext, name string) {
 			_, err := w.Images().Create(ctx, image(name), metav1.CreateOptions{})
-			Expect(err).To(beInvalid("metadata.name"))
+			Expect(err).To(workspace.BeInvalid("metadata.name"))
 			_, err = w.Builds().Create(ctx, newBuild(name), metav1.CreateOptions{})
-			Expect(err).To(beInvalid("metadata.name"))
+			Expect(err).To(workspace.BeInvalid("metadata.name"))
 		},
 			Entry("in capitals", "WEB"),
 			Entry("a domain", "web.example.com"),
@@ -105,7 +106,7 @@ func describeCreation(w *fixture) {
 
 		It("is refused with a finalizer that is none", func(ctx SpecContext) {
 			_, err := w.Images().Create(ctx, image("web", func(image *v1alpha1.Image) { image.Finalizers = []string{"example.com/a b"} }), metav1.CreateOptions{})
-			Expect(err).To(beInvalid("metadata.finalizers"))
+			Expect(err).To(workspace.BeInvalid("metadata.finalizers"))
 		})
 
 		It("is refused in a namespace that there is not", func(ctx SpecContext) {

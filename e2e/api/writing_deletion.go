@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeDeletion(w *fixture) {
@@ -82,7 +83,7 @@ func describeDeletion(w *fixture) {
 			remove(ctx, "web", metav1.DeleteOptions{})
 			deleted := w.getImage(ctx, "web")
 			_, err := w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"metadata":{"finalizers":["`+finalizer+`","example.com/another"]}}`), metav1.PatchOptions{})
-			Expect(err).To(beInvalid("metadata.finalizers"))
+			Expect(err).To(workspace.BeInvalid("metadata.finalizers"))
 			Expect(err).To(MatchError(ContainSubstring("no new finalizers can be added if the object is being deleted")))
 			kept := w.patch(ctx, "web", types.MergePatchType, `{"metadata":{"deletionTimestamp":null,"deletionGracePeriodSeconds":null,"labels":{"a":"b"}}}`)
 			Expect(kept.DeletionTimestamp).To(Equal(deleted.DeletionTimestamp))

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeDryRun(w *fixture) {
@@ -43,7 +44,7 @@ func describeDryRun(w *fixture) {
 			_, err := w.Images().Create(ctx, image("web"), metav1.CreateOptions{DryRun: all})
 			Expect(apierrors.IsAlreadyExists(err)).To(BeTrue(), "%v", err)
 			_, err = w.Images().Create(ctx, image("other", func(image *v1alpha1.Image) { image.Spec.Targets = nil }), metav1.CreateOptions{DryRun: all})
-			Expect(err).To(beInvalid("spec.targets"))
+			Expect(err).To(workspace.BeInvalid("spec.targets"))
 			old := image("web")
 			old.ResourceVersion = "1"
 			_, err = w.Images().Update(ctx, old, metav1.UpdateOptions{DryRun: all})

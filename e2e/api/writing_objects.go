@@ -4,13 +4,10 @@ package api
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -117,21 +114,6 @@ func (w *fixture) collected(ctx context.Context, name string) {
 		_, err := w.dependents(name)(ctx)
 		return err
 	}).Should(Satisfy(apierrors.IsNotFound))
-}
-
-// beInvalid matches a 422 that names exactly these fields.
-func beInvalid(fields ...string) types.GomegaMatcher {
-	return WithTransform(func(err error) []string {
-		var status apierrors.APIStatus
-		if !errors.As(err, &status) || status.Status().Code != http.StatusUnprocessableEntity || status.Status().Details == nil {
-			return nil
-		}
-		var named []string
-		for _, cause := range status.Status().Details.Causes {
-			named = append(named, cause.Field)
-		}
-		return named
-	}, ConsistOf(fields))
 }
 
 // owner is an entry of the managed fields, written as "manager operation subresource".

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describePatches(w *fixture) {
@@ -74,7 +75,7 @@ func describePatches(w *fixture) {
 		It("is validated as what it makes of the object", func(ctx SpecContext) {
 			w.create(ctx, "web")
 			_, err := w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"targets":null,"base":{"reference":"two words"}}}`), metav1.PatchOptions{})
-			Expect(err).To(beInvalid("spec.targets", "spec.base.reference"))
+			Expect(err).To(workspace.BeInvalid("spec.targets", "spec.base.reference"))
 		})
 
 		It("that changes nothing is no new version, and one of metadata no new generation", func(ctx SpecContext) {

@@ -14,6 +14,7 @@ import (
 	kubetypes "k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 const writers = 20
@@ -97,7 +98,7 @@ func describeUpdates(w *fixture) {
 			Expect(build.Generation).To(BeEquivalentTo(1))
 			build.Spec.Inputs.Base.Reference = "debian:trixie"
 			_, err = w.Builds().Update(ctx, build, metav1.UpdateOptions{})
-			Expect(err).To(beInvalid("spec.inputs.base"))
+			Expect(err).To(workspace.BeInvalid("spec.inputs.base"))
 		})
 
 		It("leaves the time of the creation as it was, and cannot start a deletion", func(ctx SpecContext) {
@@ -109,7 +110,7 @@ func describeUpdates(w *fixture) {
 			Expect(changed.CreationTimestamp).To(Equal(created.CreationTimestamp))
 			changed.DeletionTimestamp = new(metav1.Now())
 			_, err = w.Images().Update(ctx, changed, metav1.UpdateOptions{})
-			Expect(err).To(beInvalid("metadata.deletionTimestamp"))
+			Expect(err).To(workspace.BeInvalid("metadata.deletionTimestamp"))
 		})
 	})
 

@@ -68,7 +68,7 @@ func describeBases(w *fixture) {
 				_, refused[i] = w.Images().Patch(ctx, fmt.Sprintf("ring-%d", i), types.MergePatchType,
 					fmt.Appendf(nil, `{"spec":{"base":{"reference":null,"imageRef":{"name":"ring-%d"}}}}`, (i+1)%size), metav1.PatchOptions{})
 			})
-			Expect(slices.DeleteFunc(refused, func(err error) bool { return err == nil })).To(ConsistOf(beInvalid("spec.base.imageRef.name")))
+			Expect(slices.DeleteFunc(refused, func(err error) bool { return err == nil })).To(ConsistOf(workspace.BeInvalid("spec.base.imageRef.name")))
 		})
 	})
 }
@@ -111,12 +111,12 @@ func describeBaseDecisions(w *fixture) {
 			w.CreateImage(ctx, basedOn(workspace.NewImage("c"), "b", ""))
 			w.CreateImage(ctx, basedOn(workspace.NewImage("b"), "a", ""))
 			_, err := w.Images().Create(ctx, basedOn(workspace.NewImage("a"), "c", ""), metav1.CreateOptions{})
-			Expect(err).To(beInvalid("spec.base.imageRef.name"))
+			Expect(err).To(workspace.BeInvalid("spec.base.imageRef.name"))
 			Expect(err).To(MatchError(ContainSubstring("a → c → b → a")))
 
 			w.CreateImage(ctx, workspace.NewImage("a"))
 			_, err = w.Images().Patch(ctx, "a", types.MergePatchType, []byte(`{"spec":{"base":{"reference":null,"imageRef":{"name":"a"}}}}`), metav1.PatchOptions{})
-			Expect(err).To(beInvalid("spec.base.imageRef.name"))
+			Expect(err).To(workspace.BeInvalid("spec.base.imageRef.name"))
 			Expect(w.Images().Get(ctx, "a", metav1.GetOptions{})).To(HaveField("Spec.Base.Reference", "debian:bookworm"))
 		})
 	})

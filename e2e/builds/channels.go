@@ -68,7 +68,7 @@ func describeRefusedPromotions(w *fixture) {
 					ObjectMeta: metav1.ObjectMeta{Name: "debian"},
 					Channels:   []v1alpha1.ImageChannel{{Name: "stable", Build: build}},
 				}, metav1.UpdateOptions{})
-				Expect(err).To(beInvalid("channels[0].build"), build)
+				Expect(err).To(workspace.BeInvalid("channels[0].build"), build)
 			}
 			Expect(w.Images().GetChannels(ctx, "debian", metav1.GetOptions{})).To(HaveField("Channels", BeEmpty()))
 		})

@@ -3,14 +3,11 @@
 package builds
 
 import (
-	"errors"
-	"net/http"
 	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"github.com/onsi/gomega/types"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubetypes "k8s.io/apimachinery/pkg/types"
@@ -31,7 +28,7 @@ func describeInvalidObjects(w *fixture) {
 
 			image.Spec.Source.Inline.Files["motd"] = strings.Repeat("x", 2<<20)
 			_, err = w.Images().Create(ctx, image, metav1.CreateOptions{})
-			Expect(err).To(beInvalid("spec.source.inline.files"))
+			Expect(err).To(workspace.BeInvalid("spec.source.inline.files"))
 			Expect(err).To(MatchError(And(ContainSubstring("65536"), WithTransform(func(text string) int { return len(text) }, BeNumerically("<", 1000)))))
 		})
 	})
@@ -56,7 +53,7 @@ func describeInvalidFields(w *fixture) {
 					History:   &v1alpha1.HistoryLimits{Succeeded: new(int32(0)), Failed: new(int32(-1))},
 				},
 			}, metav1.CreateOptions{})
-			Expect(err).To(beInvalid(
+			Expect(err).To(workspace.BeInvalid(
 				"metadata.name", "spec.builder", "spec.base.reference", "spec.source", "spec.source.inline.files[../motd]", "spec.source.configMapRef.name",
 				"spec.parameters[1].name", "spec.parameters[2].name", "spec.targets[0].platform", "spec.targets[0].format", "spec.runPolicy",
 				"spec.timeouts.start", "spec.timeouts.run", "spec.retry.limit", "spec.retry.on[0]", "spec.retry.backoff.max",
@@ -69,7 +66,7 @@ func describeInvalidFields(w *fixture) {
 
 		It("for what is missing in an image has every such field named", func(ctx SpecContext) {
 			_, err := w.Images().Create(ctx, &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "web"}}, metav1.CreateOptions{})
-			Expect(err).To(beInvalid("spec.builder", "spec.base.reference", "spec.targets"))
+			Expect(err).To(workspace.BeInvalid("spec.builder", "spec.base.reference", "spec.targets"))
 		})
 
 		It("for what a change would do leaves the image as it was", func(ctx SpecContext) {
@@ -78,7 +75,7 @@ func describeInvalidFields(w *fixture) {
 			changed := before.DeepCopy()
 			changed.Spec.Targets, changed.Spec.Base.Reference = nil, ""
 			_, err := w.Images().Update(ctx, changed, metav1.UpdateOptions{})
-			Expect(err).To(beInvalid("spec.base.reference", "spec.targets"))
+			Expect(err).To(workspace.BeInvalid("spec.base.reference", "spec.targets"))
 			Expect(w.Images().Get(ctx, "web", metav1.GetOptions{})).To(HaveField("Spec", before.Spec))
 		})
 
@@ -90,7 +87,7 @@ func describeInvalidFields(w *fixture) {
 			build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerCreated}
 			build.Spec.CancelRequested = &v1alpha1.CancelRequested{Time: metav1.Now()}
 			_, err := w.Builds().Create(ctx, build, metav1.CreateOptions{})
-			Expect(err).To(beInvalid("metadata.name", "spec.imageRef", "spec.number", "spec.imageGeneration", "spec.trigger", "spec.cancelRequested"))
+			Expect(err).To(workspace.BeInvalid("metadata.name", "spec.imageRef", "spec.number", "spec.imageGeneration", "spec.trigger", "spec.cancelRequested"))
 		})
 
 		It("for a change of what a build was asked for has the field named", func(ctx SpecContext) {
@@ -98,7 +95,7 @@ func describeInvalidFields(w *fixture) {
 			w.Succeeded(ctx, "once")
 			_, err := w.Builds().Patch(ctx, "once", kubetypes.MergePatchType,
 				[]byte(`{"spec":{"inputs":{"base":{"reference":"debian:trixie"}},"retry":{"limit":5}}}`), metav1.PatchOptions{})
-			Expect(err).To(beInvalid("spec.inputs.base", "spec.retry"))
+			Expect(err).To(workspace.BeInvalid("spec.inputs.base", "spec.retry"))
 		})
 	})
 
@@ -130,19 +127,4 @@ func describeInvalidFields(w *fixture) {
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		})
 	})
-}
-
-// beInvalid matches a 422 that names exactly these fields.
-func beInvalid(fields ...string) types.GomegaMatcher {
-	return WithTransform(func(err error) []string {
-		var status apierrors.APIStatus
-		if !errors.As(err, &status) || status.Status().Code != http.StatusUnprocessableEntity || status.Status().Details == nil {
-			return nil
-		}
-		var named []string
-		for _, cause := range status.Status().Details.Causes {
-			named = append(named, cause.Field)
-		}
-		return named
-	}, ConsistOf(fields))
 }

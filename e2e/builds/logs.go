@@ -101,7 +101,7 @@ func describeLogs(w *fixture) {
 			w.CreateBuild(ctx, workspace.NewBuild("once"))
 			w.Succeeded(ctx, "once")
 			_, err := w.ReadLog(ctx, "once", map[string]string{"attempt": "0", "tailLines": "-1", "limitBytes": "0"})
-			Expect(err).To(beInvalid("attempt", "tailLines", "limitBytes"))
+			Expect(err).To(workspace.BeInvalid("attempt", "tailLines", "limitBytes"))
 			_, err = w.ReadLog(ctx, "nobodys", nil)
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		})

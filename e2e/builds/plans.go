@@ -63,7 +63,7 @@ func describePlans(w *fixture) {
 
 			missing.Spec.Targets = nil
 			_, err = w.Goldsmith.ImagesV1alpha1().ImagePlans(w.Namespace).Create(ctx, &v1alpha1.ImagePlan{ObjectMeta: metav1.ObjectMeta{Name: "new"}, Spec: missing.Spec}, metav1.CreateOptions{})
-			Expect(err).To(beInvalid("spec.targets"))
+			Expect(err).To(workspace.BeInvalid("spec.targets"))
 		})
 	})
 }

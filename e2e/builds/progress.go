@@ -28,6 +28,6 @@ func describeProgress(w *fixture) {
 		w.CreateBuild(ctx, workspace.NewBuild("once"))
 		w.Succeeded(ctx, "once")
 		_, err := w.Builds().Report(ctx, "once", &v1alpha1.BuildReport{Percent: new(int32(101))}, metav1.CreateOptions{})
-		Expect(err).To(Or(beInvalid("percent"), MatchError(apierrors.IsForbidden, "IsForbidden")))
+		Expect(err).To(Or(workspace.BeInvalid("percent"), MatchError(apierrors.IsForbidden, "IsForbidden")))
 	})
 }

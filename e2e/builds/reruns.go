@@ -74,7 +74,7 @@ func describeRerunRequests(w *fixture) {
 		w.waitForImage(ctx, "web", HaveField("Status.BuildCounter", int64(2)), HaveField("Status.LastAttempted.Number", int64(1)), HaveField("Status.LatestBuild.Number", int64(2)))
 
 		_, err = w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{{Name: "b c"}}}, metav1.CreateOptions{})
-		Expect(err).To(beInvalid("parameters[0].name"))
+		Expect(err).To(workspace.BeInvalid("parameters[0].name"))
 	})
 
 	It("A build without an image is not rerun, but created again", func(ctx SpecContext) {

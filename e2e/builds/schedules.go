@@ -55,7 +55,7 @@ func describeSchedules(w *fixture) {
 		image := workspace.NewImage("never")
 		image.Spec.Triggers = &v1alpha1.Triggers{Schedule: &schedule}
 		_, err := w.Images().Create(ctx, image, metav1.CreateOptions{})
-		Expect(err).To(beInvalid(field))
+		Expect(err).To(workspace.BeInvalid(field))
 	},
 		Entry("because it is none", v1alpha1.Schedule{Cron: "now and then"}, "spec.triggers.schedule.cron"),
 		Entry("because there is no such minute", v1alpha1.Schedule{Cron: "61 * * * *"}, "spec.triggers.schedule.cron"),
