@@ -160,7 +160,10 @@ func TestIsQuietAboutWhatIsOnlyForTheCaller(t *testing.T) {
 	w.answer = status(http.StatusForbidden, metav1.StatusReasonForbidden, "forbidden by a policy")
 	_ = images.Delete(t.Context(), "a", metav1.DeleteOptions{})
 	cancelled, cancel := context.WithCancel(t.Context())
-	w.answer = func(http.ResponseWriter, *http.Request) { cancel() }
+	w.answer = func(_ http.ResponseWriter, request *http.Request) {
+		cancel()
+		<-request.Context().Done() // no answer is faster than the client that goes away
+	}
 	if _, err := images.Get(cancelled, "a", metav1.GetOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("the request ended with %v", err)
 	}
