@@ -3,9 +3,9 @@
 // Program stress repeats Ginkgo specs many times while a load generator keeps CPUs busy, and counts how often each failed.
 //
 // Specs of the end-to-end suite all run in one run of the suite, on one cluster: E2E_REPEAT has the suite define each spec as
-// often as asked for. Specs of other suites run once in each run of their test binary.
+// often as asked for. Specs of other suites run once in each run of their test binary, in four processes.
 //
-// Arguments after -- are for ginkgo, or for `go test` as it builds the test binary.
+// Arguments after -- are for ginkgo: as it runs the end-to-end suite, or builds another one.
 package main
 
 import (
@@ -117,8 +117,7 @@ func (o options) repeatSuite(ctx context.Context, scratch string) ([]junit.Case,
 	if err != nil {
 		return nil, err
 	}
-	binary := filepath.Join(scratch, "suite.test")
-	build := newCommand(ctx, "go", append(append([]string{"test", "-c", "-o", binary}, o.flags...), o.pkg)...)
+	build := newCommand(ctx, "go", append(append([]string{"tool", "ginkgo", "build"}, o.flags...), o.pkg)...)
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("build tests of %s: %w", o.pkg, err)
@@ -127,15 +126,15 @@ func (o options) repeatSuite(ctx context.Context, scratch string) ([]junit.Case,
 	defer release()
 	var cases []junit.Case
 	for run := range o.runs {
-		report := filepath.Join(scratch, fmt.Sprintf("%d.xml", run))
-		command := newCommand(ctx, binary, "-test.run=^"+entry+"$", "-ginkgo.focus="+o.spec, "-ginkgo.label-filter="+o.labels,
-			"-ginkgo.timeout=12h", "-ginkgo.junit-report="+report)
-		command.Dir = o.pkg
+		report := fmt.Sprintf("%d.xml", run)
+		command := newCommand(ctx, "go", "tool", "ginkgo", "run", "--procs=4", "--keep-going", "--timeout=12h",
+			"--focus="+o.spec, "--label-filter="+o.labels, "--output-dir="+scratch, "--junit-report="+report,
+			filepath.Join(o.pkg, filepath.Base(o.pkg)+".test"), "--", "-test.run=^"+entry+"$")
 		output, runErr := command.CombinedOutput()
 		if ctx.Err() != nil {
 			return cases, fmt.Errorf("interrupted in run %d of %d", run+1, o.runs)
 		}
-		suites, err := junit.ReadFile(report)
+		suites, err := junit.ReadFile(filepath.Join(scratch, report))
 		if err != nil && runErr == nil {
 			return cases, err
 		}
