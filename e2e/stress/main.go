@@ -5,7 +5,7 @@
 // Specs of the end-to-end suite all run in one run of the suite, on one cluster: E2E_REPEAT has the suite define each spec as
 // often as asked for. Specs of other suites run once in each run of their test binary, in four processes.
 //
-// Arguments after -- are for ginkgo: as it runs the end-to-end suite, or builds another one.
+// Arguments after -- are flags of `ginkgo run` for the end-to-end suite, and of `ginkgo build` for any other.
 package main
 
 import (
@@ -14,8 +14,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"goldsmith.dev/goldsmith/e2e/junit"
@@ -96,9 +98,7 @@ func (o options) run(ctx context.Context) error {
 
 // repeatInSuite runs the end-to-end suite once, in which each spec is defined as often as it is to run.
 func (o options) repeatInSuite(ctx context.Context, scratch string) ([]junit.Case, error) {
-	args := []string{"tool", "ginkgo", "run", "--tags=e2e", "--procs=4", "--keep-going", "--timeout=12h",
-		"--focus=" + o.spec, "--label-filter=" + o.labels, "--output-dir=" + scratch, "--junit-report=junit.xml"}
-	command := newCommand(ctx, "go", append(append(args, o.flags...), o.pkg)...)
+	command := o.ginkgoRun(ctx, scratch, "junit.xml", slices.Concat([]string{"--tags=e2e"}, o.flags, []string{o.pkg})...)
 	command.Env = append(os.Environ(), fmt.Sprintf("E2E_REPEAT=%d", o.runs))
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 	release := keepBusy(o.load)
@@ -127,9 +127,7 @@ func (o options) repeatSuite(ctx context.Context, scratch string) ([]junit.Case,
 	var cases []junit.Case
 	for run := range o.runs {
 		report := fmt.Sprintf("%d.xml", run)
-		command := newCommand(ctx, "go", "tool", "ginkgo", "run", "--procs=4", "--keep-going", "--timeout=12h",
-			"--focus="+o.spec, "--label-filter="+o.labels, "--output-dir="+scratch, "--junit-report="+report,
-			filepath.Join(o.pkg, filepath.Base(o.pkg)+".test"), "--", "-test.run=^"+entry+"$")
+		command := o.ginkgoRun(ctx, scratch, report, filepath.Join(o.pkg, filepath.Base(o.pkg)+".test"), "--", "-test.run=^"+entry+"$")
 		output, runErr := command.CombinedOutput()
 		if ctx.Err() != nil {
 			return cases, fmt.Errorf("interrupted in run %d of %d", run+1, o.runs)
@@ -146,4 +144,11 @@ func (o options) repeatSuite(ctx context.Context, scratch string) ([]junit.Case,
 		fmt.Printf("run %d of %d: %s\n", run+1, o.runs, verdict(found))
 	}
 	return cases, nil
+}
+
+// ginkgoRun makes a command that runs the selected specs in four processes and writes a report into the folder scratch.
+func (o options) ginkgoRun(ctx context.Context, scratch, report string, args ...string) *exec.Cmd {
+	run := []string{"tool", "ginkgo", "run", "--procs=4", "--keep-going", "--timeout=12h",
+		"--focus=" + o.spec, "--label-filter=" + o.labels, "--output-dir=" + scratch, "--junit-report=" + report}
+	return newCommand(ctx, "go", append(run, args...)...)
 }
