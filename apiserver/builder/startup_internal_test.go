@@ -3,6 +3,9 @@
 package builder
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -22,4 +25,16 @@ func TestAServerThatWaitsForNothingAnyMoreIsNotReadyYet(t *testing.T) {
 		handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		g.Expect(answer.Code).To(Equal(code), "%s: %s", path, answer.Body)
 	}
+}
+
+func TestAServerLogsEachReasonToWaitOnce(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	var reason error
+	var log bytes.Buffer
+	startup := newStartup("waiting", []dependency{{name: "etcd", check: func(context.Context) error { return reason }}}, &log)
+	for _, reason = range []error{errors.New("no such file"), errors.New("no such file"), errors.New("deadline exceeded"), nil} {
+		g.Expect(startup.check(t.Context())).To(Equal(reason == nil))
+	}
+	g.Expect(log.String()).To(Equal("waiting waits for etcd: no such file\nwaiting waits for etcd: deadline exceeded\n"))
 }
