@@ -19,36 +19,24 @@ import (
 
 func describeLogs(w *fixture) {
 	Describe("The log of a build", func() {
-		It("is followed from before there is one to its end", func(ctx SpecContext) {
-			w.CreateImage(ctx, workspace.NewImage("web", longer))
+		It("is followed from before there is one to the end of the last attempt, and can be read of each", func(ctx SpecContext) {
+			image := workspace.NewImage("web", longer)
+			image.Spec.Retry = &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: duration(0)}}
+			w.CreateImage(ctx, image)
 			w.running(ctx, "web-1")
-			w.ChangeImage(ctx, "web", setting("duration=200ms", "steps=4", "linesPerStep=3"))
+			w.ChangeImage(ctx, "web", setting("duration=200ms", "steps=4", "linesPerStep=3", "failAttempts=1", "retryable=true"))
 			w.WaitForBuild(ctx, "web-2", inPhase(v1alpha1.BuildQueued))
 
 			log := w.FollowLog(ctx, "web-2", nil)
 			w.Cancel(ctx, "web-1", "")
 			w.Succeeded(ctx, "web-2")
-			var text string
-			w.Eventually(ctx, log).Should(Receive(&text))
-			Expect(text).To(ContainSubstring("step 4/4 line 3/3"))
-			Expect(text).To(Equal(w.Log(ctx, "web-2", nil)))
-		})
-
-		It("is followed through all attempts, and can be read of each", func(ctx SpecContext) {
-			build := workspace.NewBuild("once", "failAttempts=1", "retryable=true")
-			build.Spec.Retry.Backoff.Initial = duration(time.Second)
-			w.CreateBuild(ctx, build)
-			w.WaitForBuild(ctx, "once", HaveField("Status.Attempts", ContainElement(HaveField("Outcome", v1alpha1.AttemptFailed))))
-
-			log := w.FollowLog(ctx, "once", nil)
-			w.Succeeded(ctx, "once")
-			first, second := w.Log(ctx, "once", map[string]string{"attempt": "1"}), w.Log(ctx, "once", map[string]string{"attempt": "2"})
+			first, second := w.Log(ctx, "web-2", map[string]string{"attempt": "1"}), w.Log(ctx, "web-2", map[string]string{"attempt": "2"})
 			Expect(first).To(ContainSubstring("attempt 1"))
-			Expect(second).To(ContainSubstring("attempt 2"))
-			Expect(w.Log(ctx, "once", nil)).To(Equal(second))
+			Expect(second).To(And(ContainSubstring("attempt 2"), ContainSubstring("step 4/4 line 3/3")))
+			Expect(w.Log(ctx, "web-2", nil)).To(Equal(second))
 			w.Eventually(ctx, log).Should(Receive(Equal(first + second)))
 
-			_, err := w.ReadLog(ctx, "once", map[string]string{"attempt": "3"})
+			_, err := w.ReadLog(ctx, "web-2", map[string]string{"attempt": "3"})
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		})
 

@@ -32,7 +32,9 @@ func loseWorker(ctx context.Context, w *cluster.Workspace) (worker string, resto
 		}
 		w.WaitForNode(ctx, worker)
 	}
-	Expect(nodes.Pause(ctx, worker)).To(Succeed())
+	// Again, if need be: runc gives up if a process of the node is busy in the kernel for too long
+	// (https://github.com/opencontainers/runc/pull/4388).
+	w.Eventually(ctx, func(ctx context.Context) error { return nodes.Pause(ctx, worker) }).Should(Succeed())
 	DeferCleanup(restore)
 	return worker, restore
 }

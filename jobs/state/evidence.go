@@ -190,9 +190,33 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 		return withExitCode(failure(v1alpha1.ReasonBuilderNotRunnable, "%s: %s", end.Reason, end.Message), end)
 	}
 	if outcome := result.Parse(end.Message, end.ExitCode, t.Build.Spec.Inputs.Targets); outcome.Failure != nil {
-		return outcome.Failure
+		return suspectMemory(outcome.Failure, pod)
 	}
 	return failure(v1alpha1.ReasonNodeRejected, "the pod failed after its container succeeded: %s", pod.Status.Message)
+}
+
+// suspectMemory names a likely cause in the failure of a builder that was killed and has a memory limit. The kernel kills a
+// container that exceeds its limit, but containerd does not always report why
+// (https://github.com/containerd/containerd/issues/12260).
+func suspectMemory(killed *v1alpha1.BuildFailure, pod *corev1.Pod) *v1alpha1.BuildFailure {
+	limit := builderMemoryLimit(pod)
+	if *killed.ExitCode == exitKilled && limit != "" {
+		killed.Message += "; it may have exceeded its memory limit of " + limit
+	}
+	return killed
+}
+
+// exitKilled is the exit code of a process that was ended by signal 9.
+const exitKilled = 128 + 9
+
+// builderMemoryLimit is empty if the builder has none.
+func builderMemoryLimit(pod *corev1.Pod) string {
+	for _, container := range pod.Spec.Containers {
+		if limit, limited := container.Resources.Limits[corev1.ResourceMemory]; limited && container.Name == render.ContainerName {
+			return limit.String()
+		}
+	}
+	return ""
 }
 
 // podPreempting is the reason of a pod that its kubelet ended to make room for a critical one.

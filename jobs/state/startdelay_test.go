@@ -8,9 +8,11 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 func podIs(kind corev1.PodConditionType, status corev1.ConditionStatus) func(*corev1.Pod) {
@@ -132,6 +134,35 @@ func TestHowAPodWasEnded(t *testing.T) {
 			}
 			if got := status.Attempts[0].Failure.Message; !strings.Contains(got, test.saying) || strings.HasSuffix(got, ": ") {
 				t.Errorf("message %q, want it to say %q", got, test.saying)
+			}
+		})
+	}
+}
+
+func TestABuilderThatWasKilledMayHaveExceededItsMemoryLimit(t *testing.T) {
+	for name, test := range map[string]struct {
+		code   int32
+		limits corev1.ResourceList
+		want   string
+	}{
+		"killed, with a limit": {
+			137, corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")},
+			"The builder ended with exit code 137 (signal 9) and left no result; it may have exceeded its memory limit of 64Mi",
+		},
+		"killed, without one": {137, nil, "The builder ended with exit code 137 (signal 9) and left no result"},
+		"not killed": {
+			1, corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")},
+			"The builder ended with exit code 1 and left no result",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			limited := func(pod *corev1.Pod) {
+				pod.Spec.Containers = []corev1.Container{{Name: render.ContainerName, Resources: corev1.ResourceRequirements{Limits: test.limits}}}
+			}
+			w := given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodFailed, exitedFor(test.code, "Error", ""), limited)
+			failure := Next(w.Observed).Status.Failure
+			if failure.Reason != v1alpha1.ReasonBuilderFailed || failure.Message != test.want {
+				t.Errorf("%s: %s; want %s: %s", failure.Reason, failure.Message, v1alpha1.ReasonBuilderFailed, test.want)
 			}
 		})
 	}
