@@ -127,3 +127,41 @@ func BenchmarkOpenReaders(b *testing.B) {
 	}
 	b.ReportMetric(0, "ns/op")
 }
+
+// realLog is what a build prints: names and versions that come again, digests that do not.
+func realLog(lines int) []byte {
+	packages := []string{"libc6", "openssl", "ca-certificates", "golang.org/x/net", "k8s.io/api", "react-dom", "numpy"}
+	state := uint64(1)
+	next := func(n uint64) uint64 {
+		state = state*6364136223846793005 + 1442695040888963407
+		return state >> 33 % n
+	}
+	var log bytes.Buffer
+	now := epoch()
+	for i := range lines {
+		now = now.Add(time.Duration(next(20_000_000)))
+		fmt.Fprintf(&log, "%s #%d %d.%03d ", now.Format(time.RFC3339Nano), 1+i/400, i/100, next(1000))
+		name := packages[next(uint64(len(packages)))]
+		switch next(5) {
+		case 0:
+			fmt.Fprintf(&log, "Get:%d http://deb.debian.org/debian bookworm/main amd64 %s [%d kB]\n", i%500, name, next(9000))
+		case 1:
+			fmt.Fprintf(&log, "Unpacking %s (%d.%d.%d-%d) ...\n", name, next(9), next(20), next(40), next(5))
+		case 2:
+			fmt.Fprintf(&log, "sha256:%016x%016x %d.%dMB / 48.2MB\n", next(1<<62)*0x9e3779b97f4a7c15, next(1<<62)*0xc2b2ae3d27d4eb4f, next(48), next(10))
+		case 3:
+			fmt.Fprintf(&log, "[%2d%%] Building CXX object src/%s/CMakeFiles/%d.dir/main.cc.o\n", next(100), name, next(300))
+		default:
+			fmt.Fprintf(&log, "go: downloading %s v%d.%d.%d\n", name, next(2), next(60), next(10))
+		}
+	}
+	return log.Bytes()
+}
+
+// heap is what is in use, in bytes.
+func heap() int64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
