@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -164,7 +165,7 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	if disruption := disruptionOf(pod); disruption != nil {
 		return disruption
 	}
-	if deleted := deletionRequested(pod); !deleted.IsZero() && (end == nil || !end.FinishedAt.Time.Before(deleted)) {
+	if pod.DeletionTimestamp != nil && (end == nil || endedByDeletion(pod, end)) {
 		return failure(v1alpha1.ReasonPodDeleted, "pod %s was deleted", pod.Name)
 	}
 	switch reason := pod.Status.Reason; {
@@ -198,25 +199,16 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 // suspectMemory names a likely cause in the failure of a builder that was killed and has a memory limit. The kernel kills a
 // container that exceeds its limit, but containerd does not always report why
 // (https://github.com/containerd/containerd/issues/12260).
-func suspectMemory(killed *v1alpha1.BuildFailure, pod *corev1.Pod) *v1alpha1.BuildFailure {
-	limit := builderMemoryLimit(pod)
-	if *killed.ExitCode == exitKilled && limit != "" {
-		killed.Message += "; it may have exceeded its memory limit of " + limit
+func suspectMemory(failure *v1alpha1.BuildFailure, pod *corev1.Pod) *v1alpha1.BuildFailure {
+	const exitKilled = 128 + 9 // of a process that signal 9 ended
+	resources := container(pod).Resources
+	if *failure.ExitCode != exitKilled || resources == nil {
+		return failure
 	}
-	return killed
-}
-
-// exitKilled is the exit code of a process that was ended by signal 9.
-const exitKilled = 128 + 9
-
-// builderMemoryLimit is empty if the builder has none.
-func builderMemoryLimit(pod *corev1.Pod) string {
-	for _, container := range pod.Spec.Containers {
-		if limit, limited := container.Resources.Limits[corev1.ResourceMemory]; limited && container.Name == render.ContainerName {
-			return limit.String()
-		}
+	if limit, limited := resources.Limits[corev1.ResourceMemory]; limited {
+		failure.Message += "; it may have exceeded its memory limit of " + limit.String()
 	}
-	return ""
+	return failure
 }
 
 // podPreempting is the reason of a pod that its kubelet ended to make room for a critical one.
@@ -247,16 +239,15 @@ func disruptionOf(pod *corev1.Pod) *v1alpha1.BuildFailure {
 	return failure(reason, "pod %s: %s", pod.Name, cmp.Or(condition.Message, pod.Status.Message, condition.Reason))
 }
 
-// deletionRequested is when somebody asked for the pod to be deleted.
-func deletionRequested(pod *corev1.Pod) time.Time {
-	if pod.DeletionTimestamp == nil {
-		return time.Time{}
+// endedByDeletion says whether the container of a deleted pod ended after somebody asked for the deletion. The kubelet's last
+// request sets the grace period to 0 and DeletionTimestamp to the present time (BeforeDelete in k8s.io/apiserver): then the
+// generation tells, of which each pod gets another one when it is deleted first.
+func endedByDeletion(pod *corev1.Pod, end *corev1.ContainerStateTerminated) bool {
+	grace := ptr.Deref(pod.DeletionGracePeriodSeconds, 0)
+	if grace == 0 && pod.Generation > 0 {
+		return pod.Status.ObservedGeneration == pod.Generation
 	}
-	at := pod.DeletionTimestamp.Time
-	if pod.DeletionGracePeriodSeconds != nil {
-		at = at.Add(-time.Duration(*pod.DeletionGracePeriodSeconds) * time.Second)
-	}
-	return at
+	return !end.FinishedAt.Time.Before(pod.DeletionTimestamp.Add(-time.Duration(grace) * time.Second))
 }
 
 func failure(reason v1alpha1.FailureReason, format string, args ...any) *v1alpha1.BuildFailure {

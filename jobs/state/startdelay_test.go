@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 func podIs(kind corev1.PodConditionType, status corev1.ConditionStatus) func(*corev1.Pod) {
@@ -157,7 +156,7 @@ func TestABuilderThatWasKilledMayHaveExceededItsMemoryLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			limited := func(pod *corev1.Pod) {
-				pod.Spec.Containers = []corev1.Container{{Name: render.ContainerName, Resources: corev1.ResourceRequirements{Limits: test.limits}}}
+				pod.Status.ContainerStatuses[0].Resources = &corev1.ResourceRequirements{Limits: test.limits}
 			}
 			w := given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodFailed, exitedFor(test.code, "Error", ""), limited)
 			failure := Next(w.Observed).Status.Failure

@@ -157,6 +157,17 @@ func deleted(at time.Time) func(*corev1.Pod) {
 	}
 }
 
+// deletedByKubelet is a pod with the kubelet's last request, which follows one that the container ended because of, or did not.
+func deletedByKubelet(at time.Time, because bool) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) {
+		pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = new(metav1.NewTime(at)), new(int64(0))
+		pod.Generation, pod.Status.ObservedGeneration = 2, 1
+		if because {
+			pod.Status.ObservedGeneration = 2
+		}
+	}
+}
+
 func (w *scenario) cancelRequested() *scenario {
 	w.Build.Spec.CancelRequested = &v1alpha1.CancelRequested{Time: metav1.NewTime(t0), By: "ada", Reason: "wrong base"}
 	return w
@@ -269,6 +280,8 @@ func TestNext(t *testing.T) {
 		{name: "pod deleted by hand", given: given(run).recorded().job(), phase: retrying, reason: v1alpha1.ReasonPodDeleted, why: v1alpha1.ReasonBackingOff},
 		{name: "pod deleted by hand, its end still seen", given: given(run).recorded().job().pod(corev1.PodFailed, exited(143, ""), deleted(t0.Add(2*time.Second))), phase: retrying, reason: v1alpha1.ReasonPodDeleted, why: v1alpha1.ReasonBackingOff},
 		{name: "pod deleted after it had failed", given: given(run).recorded().job().pod(corev1.PodFailed, exited(1, ""), deleted(t0.Add(8*time.Second))), phase: failed, reason: v1alpha1.ReasonBuilderFailed},
+		{name: "pod deleted by hand, its end still seen when the kubelet deletes it too", given: given(run).recorded().job().pod(corev1.PodFailed, exited(143, ""), deletedByKubelet(t0.Add(8*time.Second), true)), phase: retrying, reason: v1alpha1.ReasonPodDeleted, why: v1alpha1.ReasonBackingOff},
+		{name: "pod deleted after it had failed, at once", given: given(run).recorded().job().pod(corev1.PodFailed, exited(1, ""), deletedByKubelet(t0.Add(8*time.Second), false)), phase: failed, reason: v1alpha1.ReasonBuilderFailed},
 		{name: "pod being deleted may still succeed", given: given(run).recorded().job().pod(corev1.PodRunning, running(), deleted(t0)), phase: run},
 		{name: "pod being deleted and the Job has given up", given: given(run).recorded().job(jobCondition(batchv1.JobFailureTarget)).pod(corev1.PodRunning, running(), deleted(t0)), phase: retrying, reason: v1alpha1.ReasonPodDeleted, why: v1alpha1.ReasonBackingOff},
 		{name: "Job ended and its pod was never seen", given: given(starting).job(jobCondition(batchv1.JobFailed)), phase: retrying, reason: v1alpha1.ReasonPodDeleted, why: v1alpha1.ReasonBackingOff},

@@ -70,9 +70,7 @@ func (w *environment) workOnJob(job *batchv1.Job, how int) bool {
 		return false
 	case suspended(job):
 		if pod != nil && pod.DeletionTimestamp == nil && !podOver(pod) {
-			w.changePod(pod, func(next *corev1.Pod) {
-				next.DeletionTimestamp, next.DeletionGracePeriodSeconds = new(w.time()), new(int64(0))
-			})
+			w.deletePod(pod, "")
 			return true
 		}
 		return false
@@ -118,7 +116,7 @@ func (w *environment) makePod(job *batchv1.Job, how int) bool {
 	delete(w.refusals, job.UID)
 	uid := w.uid()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-		Name: job.Name + "-" + string(uid), Namespace: job.Namespace, UID: uid, CreationTimestamp: w.time(), Labels: job.Labels,
+		Name: job.Name + "-" + string(uid), Namespace: job.Namespace, UID: uid, Generation: 1, CreationTimestamp: w.time(), Labels: job.Labels,
 		OwnerReferences: []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: job.Name, UID: job.UID, Controller: new(true)}},
 	}, Spec: job.Spec.Template.Spec}
 	pod.Status.Phase = corev1.PodPending
@@ -141,6 +139,7 @@ func stateOf(pod *corev1.Pod) corev1.ContainerState {
 
 func setState(pod *corev1.Pod, state corev1.ContainerState) {
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.ContainerName, State: state}}
+	pod.Status.ObservedGeneration = pod.Generation
 }
 
 func (w *environment) addCondition(pod *corev1.Pod, kind corev1.PodConditionType, status corev1.ConditionStatus, reason string) {
@@ -170,13 +169,21 @@ func (w *environment) resumeJob(job *batchv1.Job) bool {
 	return true
 }
 
+// gracePeriod is that of a pod that is deleted while it runs.
+const gracePeriod = 30 * time.Second
+
 // deletePod is what somebody does by hand, or an eviction.
 func (w *environment) deletePod(pod *corev1.Pod, condition string) {
 	if pod.DeletionTimestamp != nil {
 		return
 	}
+	grace := gracePeriod
+	if podOver(pod) || pod.Spec.NodeName == "" {
+		grace = 0
+	}
 	w.changePod(pod, func(next *corev1.Pod) {
-		next.DeletionTimestamp, next.DeletionGracePeriodSeconds = new(w.time()), new(int64(0))
+		next.Generation++
+		next.DeletionTimestamp, next.DeletionGracePeriodSeconds = new(metav1.NewTime(w.time().Add(grace))), new(int64(grace.Seconds()))
 		if condition != "" && !podOver(pod) {
 			w.addCondition(next, corev1.DisruptionTarget, corev1.ConditionTrue, condition)
 		}

@@ -21,13 +21,20 @@ func (w *environment) workOnPod(pod *corev1.Pod, how int) bool {
 	container := stateOf(pod)
 	switch {
 	case podOver(pod):
-		if pod.DeletionTimestamp != nil {
+		switch {
+		case pod.DeletionTimestamp == nil:
+			return false
+		case *pod.DeletionGracePeriodSeconds > 0: // the first half of the kubelet's last request; the API server forgets when the first one came
+			w.changePod(pod, func(next *corev1.Pod) {
+				next.DeletionTimestamp, next.DeletionGracePeriodSeconds = new(w.time()), new(int64(0))
+			})
+		default:
 			remove(w, &w.pods, pod)
-			return true
 		}
-		return false
+		return true
 	case pod.DeletionTimestamp != nil && container.Running != nil:
 		// It ends by the signal, or just before.
+		truth.killed = how%4 > 0
 		w.terminate(pod, end{code: 143, started: true}, how%4 == 0)
 		return true
 	case container.Terminated != nil:

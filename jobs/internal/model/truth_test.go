@@ -60,4 +60,5 @@ type podTruth struct {
 	job    types.UID
 	node   nodeState
 	digest string // of what it made
+	killed bool   // because it was deleted
 }
