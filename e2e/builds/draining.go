@@ -4,6 +4,7 @@ package builds
 
 import (
 	"context"
+	"fmt"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -16,8 +17,13 @@ import (
 func describeDraining(w *fixture) {
 	kubectl := func(ctx context.Context, args ...string) {
 		GinkgoHelper()
-		output, err := w.environment.Kubectl(ctx, args...).CombinedOutput()
-		Expect(err).NotTo(HaveOccurred(), "kubectl %v: %s", args, output)
+		w.Eventually(ctx, func(ctx context.Context) error { // kubectl drain ends with the first request that an etcd is too busy for
+			output, err := w.environment.Kubectl(ctx, args...).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("kubectl %v: %w: %s", args, err, output)
+			}
+			return nil
+		}).Should(Succeed())
 	}
 
 	It("A build whose node is drained goes on, with another attempt on another node", func(ctx SpecContext) {

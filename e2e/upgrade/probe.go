@@ -4,12 +4,15 @@ package upgrade
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
@@ -41,6 +44,7 @@ type probe struct {
 
 	mutex    sync.Mutex
 	made     int
+	unsent   int // writes that kube-apiserver did not get to an API server
 	failures []string
 }
 
@@ -72,7 +76,7 @@ func (p *probe) end() {
 func (p *probe) expectNoFailure() {
 	GinkgoHelper()
 	p.end()
-	AddReportEntry("requests", p.made)
+	AddReportEntry("requests", fmt.Sprintf("%d, of which kube-apiserver did not send %d again", p.made, p.unsent))
 	Expect(p.failures).To(BeEmpty(), "of %d requests", p.made)
 	Expect(p.made).To(BeNumerically(">", len(p.requests())), "requests were made")
 }
@@ -96,11 +100,31 @@ func (p *probe) make(request request) {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline.Answer.Deadline())
 	defer cancel()
 	start := time.Now()
-	if err := request.build(p.client).MaxRetries(0).Do(ctx).Error(); err != nil {
-		p.mutex.Lock()
-		defer p.mutex.Unlock()
-		p.failures = append(p.failures, fmt.Sprintf("%s %s, after %s: %v", start.UTC().Format(time.StampMilli), request.name, time.Since(start).Round(time.Millisecond), err))
+	err := request.build(p.client).MaxRetries(0).Do(ctx).Error()
+	if err == nil {
+		return
 	}
+	text := withCauses(err)
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if strings.Contains(text, "define Request.GetBody") || strings.Contains(text, "cannot rewind body") {
+		// kube-apiserver sent it when the server at the other end closed the connection, which has not read it, and does not
+		// send it again: https://github.com/kubernetes/kubernetes/issues/135285
+		p.unsent++
+		return
+	}
+	p.failures = append(p.failures, fmt.Sprintf("%s %s, after %s: %s", start.UTC().Format(time.StampMilli), request.name, time.Since(start).Round(time.Millisecond), text))
+}
+
+// withCauses adds what an error's message leaves out: what was answered instead of a Status.
+func withCauses(err error) string {
+	texts := []string{err.Error()}
+	if status := apierrors.APIStatus(nil); errors.As(err, &status) && status.Status().Details != nil {
+		for _, cause := range status.Status().Details.Causes {
+			texts = append(texts, cause.Message)
+		}
+	}
+	return strings.Join(texts, ": ")
 }
 
 func (p *probe) requests() []request {
