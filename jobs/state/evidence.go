@@ -199,16 +199,16 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 // suspectMemory names a likely cause in the failure of a builder that was killed and has a memory limit. The kernel kills a
 // container that exceeds its limit, but containerd does not always report why
 // (https://github.com/containerd/containerd/issues/12260).
-func suspectMemory(failure *v1alpha1.BuildFailure, pod *corev1.Pod) *v1alpha1.BuildFailure {
+func suspectMemory(killed *v1alpha1.BuildFailure, pod *corev1.Pod) *v1alpha1.BuildFailure {
 	const exitKilled = 128 + 9 // of a process that signal 9 ended
 	resources := container(pod).Resources
-	if *failure.ExitCode != exitKilled || resources == nil {
-		return failure
+	if *killed.ExitCode != exitKilled || resources == nil {
+		return killed
 	}
 	if limit, limited := resources.Limits[corev1.ResourceMemory]; limited {
-		failure.Message += "; it may have exceeded its memory limit of " + limit.String()
+		killed.Message += "; it may have exceeded its memory limit of " + limit.String()
 	}
-	return failure
+	return killed
 }
 
 // podPreempting is the reason of a pod that its kubelet ended to make room for a critical one.
@@ -239,9 +239,10 @@ func disruptionOf(pod *corev1.Pod) *v1alpha1.BuildFailure {
 	return failure(reason, "pod %s: %s", pod.Name, cmp.Or(condition.Message, pod.Status.Message, condition.Reason))
 }
 
-// endedByDeletion says whether the container of a deleted pod ended after somebody asked for the deletion. The kubelet's last
-// request sets the grace period to 0 and DeletionTimestamp to the present time (BeforeDelete in k8s.io/apiserver): then the
-// generation tells, of which each pod gets another one when it is deleted first.
+// endedByDeletion reports whether the container of a deleted pod ended after the deletion was requested. The kubelet's final
+// delete request sets the grace period to 0 and moves DeletionTimestamp to the present (BeforeDelete in k8s.io/apiserver), so the
+// time of the first request is lost. The first request also increments the pod's generation: the container ended because of the
+// deletion if the kubelet reported the end with that generation.
 func endedByDeletion(pod *corev1.Pod, end *corev1.ContainerStateTerminated) bool {
 	grace := ptr.Deref(pod.DeletionGracePeriodSeconds, 0)
 	if grace == 0 && pod.Generation > 0 {
