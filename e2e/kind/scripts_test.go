@@ -247,6 +247,47 @@ func TestUpRefusesAClusterThatIsNotWhatWasAskedFor(t *testing.T) {
 	}
 }
 
+func TestDownThawsWhatKeepsANodeFromEnding(t *testing.T) {
+	c, cgroups := newCheckout(t), t.TempDir()
+	c.everythingBuilt(t, "one-control-plane")
+	c.fake(t, "sudo", `"$@"`)
+	states := map[string]string{
+		"freezer/docker/one-control-plane/kubelet.slice/pod/freezer.state": "THAWED",
+		"freezer/docker/another/kubelet.slice/pod/freezer.state":           "FROZEN",
+	}
+	for file := range states {
+		path := filepath.Join(cgroups, file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("FROZEN\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.replace(t, "cluster", "/sys/fs/cgroup", cgroups)
+	kind := `#!/usr/bin/env bash
+if grep -rq FROZEN ` + cgroups + `/freezer/docker/one-control-plane; then echo did not receive an exit event; exit 1; fi
+`
+	program := c.mustBash(t, `source config.sh; echo "${path[kind]}"`)
+	if err := os.WriteFile(program, []byte(kind), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c.mustBash(t, "./cluster down one")
+	for file, state := range states {
+		text, err := os.ReadFile(filepath.Join(cgroups, file))
+		if err != nil || strings.TrimSpace(string(text)) != state {
+			t.Errorf("%s is %q (%v), not %s", file, text, err, state)
+		}
+	}
+
+	if err := os.WriteFile(program, []byte("#!/usr/bin/env bash\necho no route to Docker; exit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, complaints, err := c.bash(t, "./cluster down one"); err == nil || !strings.Contains(complaints, "no route to Docker") {
+		t.Errorf("%v: %s", err, complaints)
+	}
+}
+
 func TestAFailedStepShowsWhatItSaid(t *testing.T) {
 	c := newCheckout(t)
 	out, complaints, err := c.bash(t, `source build/environment.sh; step first true; step second sh -c 'echo broken; exit 3'; echo on`)
