@@ -88,14 +88,12 @@ func describeCancelling(w *fixture) {
 		})
 
 		It("while its builder ignores that ends when the builder does", func(ctx SpecContext) {
-			// It fails after half of that: when the request has reached it, and before it is killed, which is after 30 s.
-			lasting := min(4*time.Second+3*w.environment.BuilderStart, 50*time.Second)
-			w.CreateBuild(ctx, workspace.NewBuild("once", "duration="+lasting.String(), "steps=2", "failAt=2", "onTerm=ignore"))
+			w.CreateBuild(ctx, workspace.NewBuild("once", longer, "steps=2", "failAt=2", "onTerm=hurry"))
 			w.running(ctx, "once")
 
 			w.Cancel(ctx, "once", "")
 			w.WaitForBuild(ctx, "once", cancelled())
-			Expect(w.Log(ctx, "once", nil)).To(And(ContainSubstring("told to end: ignored"), ContainSubstring("step 2/2")))
+			Expect(w.Log(ctx, "once", nil)).To(And(ContainSubstring("told to end: hurrying"), ContainSubstring("step 2/2")))
 		})
 	})
 }

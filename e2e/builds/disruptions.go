@@ -4,7 +4,6 @@ package builds
 
 import (
 	"context"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -25,7 +24,7 @@ func describeDisruptions(w *fixture) {
 
 	DescribeTable("An attempt that is disrupted is followed by another, whatever the limit",
 		func(ctx SpecContext, disrupt func(context.Context, v1alpha1.BuildAttempt) error, reason string) {
-			build := workspace.NewBuild("once", w.lasting(2*time.Second))
+			build := workspace.NewBuild("once", "duration=10m,0s")
 			build.Spec.Retry.Limit = new(int32(0))
 			w.CreateBuild(ctx, build)
 			Expect(disrupt(ctx, w.running(ctx, "once").Status.Attempts[0])).To(Succeed())

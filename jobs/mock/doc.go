@@ -9,7 +9,8 @@
 //
 // Its parameters, all optional; others are ignored:
 //
-//	duration      how long the build takes, in all (1s)
+//	duration      how long the build takes, in all (1s). Of a list such as 10m,0s each attempt has its own, and the
+//	              last one is for all further attempts
 //	steps         the number of steps that it is divided into (5)
 //	linesPerStep  how many lines each step logs when it starts (1)
 //	lineBytes     how long each of these lines is, with its newline (as long as its text)
@@ -20,7 +21,8 @@
 //	              (all, where one of these is set; it fails in the first step where failAt is not set)
 //	exitCode      the exit code (0, or 1 where it fails)
 //	result        good, none, malformed, oversized or baddigest: what it leaves as its result (good)
-//	onTerm        exit or ignore: what it does when it is told to end (exit, with code 143)
+//	onTerm        what it does when it is told to end: exit with code 143, ignore it, or hurry, which is to do the
+//	              rest without waiting (exit)
 //	crash         segv or oom: ends by a segmentation fault, or by using up memory, where it would fail. oom stops
 //	              at 256 MiB and then kills itself: a machine without a limit survives it
 package mock

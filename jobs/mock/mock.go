@@ -150,7 +150,7 @@ func (b *builder) logStep(step int) (told bool) {
 	return false
 }
 
-// wait waits, and returns true if it was told to end and does so.
+// wait waits, and returns true if it was told to end and does so. It stops waiting if it was told to end and hurries.
 func (b *builder) wait(duration time.Duration) (told bool) {
 	timer := time.NewTimer(duration)
 	defer timer.Stop()
@@ -161,6 +161,9 @@ func (b *builder) wait(duration time.Duration) (told bool) {
 		case <-b.term:
 			if b.endOrIgnore() {
 				return true
+			}
+			if b.behaviour.onTerm == onTermHurry {
+				return false
 			}
 		}
 	}
@@ -177,9 +180,15 @@ func (b *builder) toldToEnd() bool {
 
 // endOrIgnore answers to being told to end: true is that it ends.
 func (b *builder) endOrIgnore() bool {
-	if b.behaviour.onTerm == onTermIgnore {
+	switch b.behaviour.onTerm {
+	case onTermIgnore:
 		b.term = nil
 		b.logf("told to end: ignored\n")
+		return false
+	case onTermHurry:
+		b.term = nil
+		b.behaviour.duration = 0
+		b.logf("told to end: hurrying\n")
 		return false
 	}
 	b.logf("told to end: exiting\n")

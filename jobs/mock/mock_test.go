@@ -234,6 +234,20 @@ func TestEveryBadParameterIsNamed(t *testing.T) {
 	}
 }
 
+func TestEachAttemptHasItsDuration(t *testing.T) {
+	for attempt, want := range map[int32]time.Duration{1: time.Hour, 2: time.Minute, 3: 0, 4: 0} {
+		b, err := newBehaviour(map[string]string{"duration": "1h,1m,0s"}, attempt)
+		if err != nil || b.duration != want {
+			t.Errorf("attempt %d takes %v (%v), want %v", attempt, b.duration, err, want)
+		}
+	}
+	for _, bad := range []string{"1h,", ",1h", "1h, 1m", "1h,-1s"} {
+		if _, err := newBehaviour(map[string]string{"duration": bad}, 1); err == nil || !strings.Contains(err.Error(), "one for each attempt") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
 func TestLogIsAHeaderAndEachStepsLines(t *testing.T) {
 	c := newContract(t, sampleInput(2, map[string]string{"steps": "2", "linesPerStep": "2", "duration": "4s"}))
 	runBubbled(t, c)
@@ -294,6 +308,7 @@ func TestToldToEnd(t *testing.T) {
 	}{
 		{onTerm: "exit", wantExit: 143, wantTook: 3 * time.Second, wantLastLine: "told to end: exiting"},
 		{onTerm: "ignore", wantExit: 0, wantTook: 10 * time.Second, wantLastLine: "told to end: ignored", wantResult: true},
+		{onTerm: "hurry", wantExit: 0, wantTook: 3 * time.Second, wantLastLine: "told to end: hurrying", wantResult: true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.onTerm, func(t *testing.T) {

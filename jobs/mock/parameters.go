@@ -24,6 +24,7 @@ const (
 const (
 	onTermExit   = "exit"
 	onTermIgnore = "ignore"
+	onTermHurry  = "hurry"
 )
 
 // The values of the parameter crash.
@@ -62,13 +63,13 @@ type behaviour struct {
 func newBehaviour(parameters map[string]string, attempt int32) (behaviour, error) {
 	p := &parser{parameters: parameters}
 	b := behaviour{
-		duration:     p.duration("duration", time.Second),
+		duration:     p.duration("duration", attempt, time.Second),
 		steps:        p.number("steps", 5, 0, maxSteps),
 		linesPerStep: p.number("linesPerStep", 1, 0, maxLinesPerStep),
 		lineBytes:    p.number("lineBytes", 0, 1, maxLineBytes),
 		failReason:   p.text("failReason", "MockFailed"),
 		retryable:    p.boolean("retryable", false),
-		onTerm:       p.choice("onTerm", onTermExit, onTermIgnore),
+		onTerm:       p.choice("onTerm", onTermExit, onTermIgnore, onTermHurry),
 		result:       resultGood,
 	}
 	failAt := p.step("failAt", b.steps)
@@ -140,16 +141,22 @@ func (p *parser) step(name string, steps int) int {
 	return p.number(name, 0, 1, steps)
 }
 
-func (p *parser) duration(name string, byDefault time.Duration) time.Duration {
+// duration returns the duration of one attempt, from a list whose last one is that of all further attempts.
+func (p *parser) duration(name string, attempt int32, byDefault time.Duration) time.Duration {
 	if !p.has(name) {
 		return byDefault
 	}
-	value, err := time.ParseDuration(p.parameters[name])
-	if err != nil || value < 0 || value > maxDuration {
-		p.problem(name, fmt.Sprintf("a duration from 0s to %v, such as 1m30s", maxDuration))
-		return byDefault
+	durations := strings.Split(p.parameters[name], ",")
+	values := make([]time.Duration, len(durations))
+	for i, text := range durations {
+		value, err := time.ParseDuration(text)
+		if err != nil || value < 0 || value > maxDuration {
+			p.problem(name, fmt.Sprintf("a duration from 0s to %v, such as 1m30s, or one for each attempt, such as 1m30s,0s", maxDuration))
+			return byDefault
+		}
+		values[i] = value
 	}
-	return value
+	return values[min(max(int(attempt), 1), len(values))-1]
 }
 
 func (p *parser) boolean(name string, byDefault bool) bool {
