@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/podlog"
@@ -20,8 +21,9 @@ const (
 	logTailBytes = 2 << 10
 	// logTailLines is how many lines of the log are looked at for it.
 	logTailLines = 40
-	// logTailTimeout is how long reading them may take: a build does not wait for its log.
-	logTailTimeout = 2 * time.Second
+	// logTailTimeout is how long reading them may take. The kubelet of a busy node answers late, and one that does not answer
+	// must not hold up the build.
+	logTailTimeout = 10 * time.Second
 )
 
 // addLogTail adds the end of the log to a failure that is about to be stored. Without a log there is no tail.
@@ -45,12 +47,13 @@ func (r *reconciler) readLogTail(ctx context.Context, pod *corev1.Pod) string {
 	lines := int64(logTailLines)
 	stream, err := podlog.Open(ctx, r.Kube.CoreV1().Pods(pod.Namespace), pod.Name, corev1.PodLogOptions{TailLines: &lines})
 	if err != nil {
+		klog.FromContext(ctx).V(2).Info("the failure has no log tail", "pod", klog.KObj(pod), "err", err)
 		return ""
 	}
 	defer func() { _ = stream.Close() }() // nothing is written to it
 	tail := &tail{}
-	if _, err := io.Copy(tail, stream); err != nil && len(tail.kept) == 0 {
-		return ""
+	if _, err := io.Copy(tail, stream); err != nil {
+		klog.FromContext(ctx).V(2).Info("the log tail may be incomplete", "pod", klog.KObj(pod), "err", err)
 	}
 	return lastBytes(strings.ToValidUTF8(string(tail.kept), "\uFFFD"), logTailBytes)
 }
