@@ -25,6 +25,8 @@ type Environment struct {
 	Archived bool
 	// Recorded is whether there is a database of records, which has something to say of such a build as well.
 	Recorded bool
+	// Disposable is whether the server is discarded after the specs.
+	Disposable bool
 	// Patience is how long a spec waits for one thing to happen, Polling how often it looks.
 	Patience, Polling time.Duration
 }

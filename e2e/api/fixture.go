@@ -23,14 +23,14 @@ type fixture struct {
 	terminal    *terminal.Terminal
 }
 
-// newFixture creates a namespace before each spec of the present container and deletes it afterwards.
+// newFixture opens a workspace before each spec of the present container and closes it afterwards.
 func newFixture(environment func() Environment) *fixture {
 	w := &fixture{terminal: &terminal.Terminal{}}
 	BeforeEach(func(ctx SpecContext) {
 		w.environment = environment()
 		w.Open(ctx, workspace.Options{
 			Config: w.environment.Config, GenerateName: "api-", Patience: w.environment.Patience, Polling: w.environment.Polling,
-			Archived: w.environment.Archived, Recorded: w.environment.Recorded,
+			Archived: w.environment.Archived, Recorded: w.environment.Recorded, Disposable: w.environment.Disposable,
 		})
 		DeferCleanup(func(ctx SpecContext) { w.Close(ctx) })
 		var err error

@@ -25,6 +25,8 @@ type Environment struct {
 	Archived bool
 	// Recorded is whether there is a database of records, which has something to say of such a build as well.
 	Recorded bool
+	// Disposable is whether the server is discarded after the specs.
+	Disposable bool
 	// Workers is how many builds run at a time. Only LocalSpecs look at it.
 	Workers int
 	// Kubectl is a command that runs kubectl with these arguments. Only ClusterSpecs use it.

@@ -25,14 +25,14 @@ type fixture struct {
 	environment Environment
 }
 
-// newFixture creates a namespace before each spec of the present container and deletes it afterwards.
+// newFixture opens a workspace before each spec of the present container and closes it afterwards.
 func newFixture(environment func() Environment) *fixture {
 	w := &fixture{}
 	BeforeEach(func(ctx SpecContext) {
 		w.environment = environment()
 		w.Open(ctx, workspace.Options{
 			Config: w.environment.Config, GenerateName: "builds-", Patience: w.environment.Patience, Polling: w.environment.Polling,
-			Archived: w.environment.Archived, Recorded: w.environment.Recorded,
+			Archived: w.environment.Archived, Recorded: w.environment.Recorded, Disposable: w.environment.Disposable,
 		})
 	})
 	AfterEach(func(ctx SpecContext) {

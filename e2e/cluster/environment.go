@@ -57,6 +57,8 @@ type Environment struct {
 	Records *Records
 	// Compaction is how often Goldsmith's etcd forgets old versions of objects. Defaults to what the overlay says.
 	Compaction time.Duration
+	// Disposable is whether the cluster is discarded after the specs.
+	Disposable bool
 	// Artifacts is the folder for what is kept of failed specs.
 	Artifacts string
 	// Patience is how long a spec waits for one thing to happen.

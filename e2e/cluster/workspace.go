@@ -23,8 +23,8 @@ type Workspace struct {
 	Environment Environment
 }
 
-// NewWorkspace creates a namespace before each spec of the present container, with the restricted Pod Security Standard, and deletes
-// it afterwards.
+// NewWorkspace opens a workspace before each spec of the present container, with the restricted Pod Security Standard, and closes it
+// afterwards.
 func NewWorkspace(environment func() Environment) *Workspace {
 	w := &Workspace{}
 	BeforeEach(func(ctx SpecContext) {
@@ -33,6 +33,7 @@ func NewWorkspace(environment func() Environment) *Workspace {
 			Config: w.Environment.Config, GenerateName: "cluster-", Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
 			Patience: w.Environment.Patience, Polling: polling,
 			Archived: w.Environment.LogArchive != nil, Recorded: w.Environment.Records != nil,
+			Disposable: w.Environment.Disposable,
 		})
 	})
 	AfterEach(func(ctx SpecContext) { w.Close(ctx) })

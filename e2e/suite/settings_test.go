@@ -118,6 +118,7 @@ func fillIn(ctx context.Context, environment *cluster.Environment, given common)
 		Compaction: compaction,
 		Artifacts:  inRepository(setting("E2E_ARTIFACTS", "bin/e2e")),
 		Patience:   deadline.Step.Deadline(),
+		Disposable: os.Getenv("E2E_KUBECONFIG") == "", // made for this run
 	}
 	if !mayInstall() {
 		return // any cluster will do

@@ -88,7 +88,7 @@ func TestEndToEnd(t *testing.T) {
 				return builds.Environment{
 					Config: environment.Config, Patience: deadline.Step.Deadline(), Polling: 200 * time.Millisecond,
 					BuilderStart: deadline.BuilderStart.Deadline(), Archived: environment.LogArchive != nil, Recorded: environment.Records != nil,
-					Kubectl: environment.Kubectl, Kueue: newKind(),
+					Kubectl: environment.Kubectl, Kueue: newKind(), Disposable: environment.Disposable,
 				}
 			}
 			builds.ClusterSpecs(environment)
@@ -105,7 +105,7 @@ func TestEndToEnd(t *testing.T) {
 			semantics := api.Environment{Compaction: compaction, Polling: 200 * time.Millisecond}
 			BeforeEach(func(ctx SpecContext) {
 				semantics.Config, semantics.Kubectl = environment.Config, environment.Kubectl
-				semantics.Patience = deadline.Step.Deadline()
+				semantics.Patience, semantics.Disposable = deadline.Step.Deadline(), environment.Disposable
 				semantics.Archived, semantics.Recorded = environment.LogArchive != nil, environment.Records != nil
 				if semantics.OlderKubectls == nil {
 					semantics.OlderKubectls = olderKubectls(ctx, environment.Kubeconfig)

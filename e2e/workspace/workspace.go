@@ -8,6 +8,7 @@ package workspace
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -35,6 +36,9 @@ type Options struct {
 	Patience, Polling time.Duration
 	// Archived is whether the server archives logs, Recorded whether it records builds: both set a condition after a build's end.
 	Archived, Recorded bool
+	// Disposable is whether the server is discarded after the suite. Namespaces may stay there: Kubernetes needs some 80 requests
+	// to delete one, which was half of the load of kube-apiserver.
+	Disposable bool
 }
 
 // Workspace is the namespace of the present spec, with clients.
@@ -66,11 +70,24 @@ func (w *Workspace) Open(ctx context.Context, options Options) {
 	w.Namespace = namespace.Name
 }
 
-// Close deletes the namespace, and does not wait until it is deleted. The spec may have deleted it.
+// Close deletes the namespace, and does not wait until it is deleted. The spec may have deleted it. On a disposable server Close
+// deletes images and builds only, if it can.
 func (w *Workspace) Close(ctx context.Context) {
 	GinkgoHelper()
+	if w.options.Disposable && w.deleteAll(ctx) == nil {
+		return
+	}
 	err := w.Kube.CoreV1().Namespaces().Delete(ctx, w.Namespace, metav1.DeleteOptions{})
 	Expect(err).To(Or(Not(HaveOccurred()), Satisfy(apierrors.IsNotFound)))
+}
+
+// deleteAll deletes the images and builds of the namespace. Jobs and pods are garbage-collected.
+func (w *Workspace) deleteAll(ctx context.Context) error {
+	options := metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)}
+	return errors.Join(
+		w.Images().DeleteCollection(ctx, options, metav1.ListOptions{}),
+		w.Builds().DeleteCollection(ctx, options, metav1.ListOptions{}),
+	)
 }
 
 // Images is the client for the images of the namespace.
