@@ -57,7 +57,7 @@ type Environment struct {
 	Records *Records
 	// Compaction is how often Goldsmith's etcd forgets old versions of objects. Defaults to what the overlay says.
 	Compaction time.Duration
-	// Disposable is whether the cluster is discarded after the specs.
+	// Disposable is whether the cluster is discarded after the specs. Goldsmith's etcd then does not wait for the disk.
 	Disposable bool
 	// Artifacts is the folder for what is kept of failed specs.
 	Artifacts string

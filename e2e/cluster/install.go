@@ -151,7 +151,8 @@ type kustomization struct {
 }
 
 // kustomization is the overlay with the container images of the version, with more builders, with an archive of logs, with a
-// database of records, and with the environment's interval of compaction.
+// database of records, with the environment's interval of compaction, and with an etcd that does not wait for the disk if the cluster
+// is disposable.
 func (e Environment) kustomization(overlay string) *kustomization {
 	k := &kustomization{overlay: overlay, files: map[string]string{}}
 	for _, image := range []string{"goldsmith-apiserver", "goldsmith-controller", "mock-builder"} {
@@ -167,10 +168,18 @@ func (e Environment) kustomization(overlay string) *kustomization {
 		k.configMaps = append(k.configMaps, fmt.Sprintf("name: goldsmith-builders\n  namespace: %s\n  behavior: merge\n  literals:%s", Namespace, literals.String()))
 	}
 	if e.Compaction > 0 {
-		k.patches = append(k.patches, fmt.Sprintf("target: {kind: Deployment, name: %s}\n"+
-			"  patch: '[{\"op\": \"add\", \"path\": \"/spec/template/spec/containers/0/args/-\", \"value\": \"--etcd-compaction-interval=%s\"}]'", APIServer, e.Compaction))
+		k.addFlag("Deployment", APIServer, fmt.Sprintf("--etcd-compaction-interval=%s", e.Compaction))
+	}
+	if e.Disposable {
+		k.addFlag("StatefulSet", Etcd, "--unsafe-no-fsync")
 	}
 	return k
+}
+
+// addFlag adds a flag to the first container of a workload.
+func (k *kustomization) addFlag(kind, name, flag string) {
+	k.patches = append(k.patches, fmt.Sprintf("target: {kind: %s, name: %s}\n"+
+		"  patch: '[{\"op\": \"add\", \"path\": \"/spec/template/spec/containers/0/args/-\", \"value\": %q}]'", kind, name, flag))
 }
 
 // String is what kustomize reads.

@@ -157,7 +157,7 @@ func TestTheConfigurationSaysWhatWasAskedFor(t *testing.T) {
 	if one.Networking.APIServerAddress != "127.0.0.1" {
 		t.Errorf("the API server listens on %q", one.Networking.APIServerAddress)
 	}
-	if !one.Networking.DisableDefaultCNI || len(operations) != 1 {
+	if !one.Networking.DisableDefaultCNI || len(operations) != 2 {
 		t.Errorf("an image that was built has a network of its own: %+v, %v", one.Networking, operations)
 	}
 
@@ -166,12 +166,12 @@ func TestTheConfigurationSaysWhatWasAskedFor(t *testing.T) {
 		t.Errorf("with two workers the nodes are %+v", three.Nodes)
 	}
 	mounts := three.Nodes[0].ExtraMounts
-	if len(mounts) != 1 || mounts[0].HostPath != filepath.Join(c.directory, "audit-policy.yaml") || len(operations) != 5 {
+	if len(mounts) != 1 || mounts[0].HostPath != filepath.Join(c.directory, "audit-policy.yaml") || len(operations) != 6 {
 		t.Errorf("the audit log needs a policy and flags: %+v, %v", mounts, operations)
 	}
 
 	pulled, operations := c.configuration(t, `"$KIND_NODE_IMAGE"`, "0 false")
-	if pulled.Networking.DisableDefaultCNI || len(operations) != 0 {
+	if pulled.Networking.DisableDefaultCNI || len(operations) != 1 {
 		t.Errorf("kind's own image has kind's network: %+v, %v", pulled.Networking, operations)
 	}
 }
