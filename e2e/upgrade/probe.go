@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +29,11 @@ const (
 	// probed is the name of the Image that requests are about. It is suspended: nobody else writes to it.
 	probed = "probe"
 )
+
+// notRead are the causes by which net/http reports that a server closed a connection without having read the request: the first two
+// over HTTP/2, the last over HTTP/1.1. kube-apiserver sends such a request again only if it has no body:
+// https://github.com/kubernetes/kubernetes/issues/135285
+var notRead = []string{"define Request.GetBody", "cannot rewind body", "server closed idle connection"}
 
 // request is one of the requests that a probe makes in turn.
 type request struct {
@@ -107,9 +113,7 @@ func (p *probe) make(request request) {
 	text := withCauses(err)
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if strings.Contains(text, "define Request.GetBody") || strings.Contains(text, "cannot rewind body") {
-		// kube-apiserver sent it when the server at the other end closed the connection, which has not read it, and does not
-		// send it again: https://github.com/kubernetes/kubernetes/issues/135285
+	if slices.ContainsFunc(notRead, func(cause string) bool { return strings.Contains(text, cause) }) {
 		p.unsent++
 		return
 	}
