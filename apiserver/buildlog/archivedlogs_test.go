@@ -188,15 +188,16 @@ func newArchivedWorld(t *testing.T, url string) *archivedWorld {
 }
 
 // archived stores more of the log, and seals it if it is whole then.
-func (w *archivedWorld) archived(ctx context.Context, text string, seal *archive.Seal) {
+func (w *archivedWorld) archived(ctx context.Context, text string, seal *archive.Seal) error {
 	writer, err := w.store.Writer(ctx, archivedName(w.build, w.attempt), archive.Limit{})
-	w.Expect(err).NotTo(HaveOccurred())
-	w.Expect(writer.Write(ctx, []byte(text))).To(Succeed())
-	w.Expect(writer.Flush(ctx)).To(Succeed())
-	if seal != nil {
-		_, err = writer.Seal(ctx, *seal)
-		w.Expect(err).NotTo(HaveOccurred())
+	if err != nil {
+		return err
 	}
+	if err := errors.Join(writer.Write(ctx, []byte(text)), writer.Flush(ctx)); err != nil || seal == nil {
+		return err
+	}
+	_, err = writer.Seal(ctx, *seal)
+	return err
 }
 
 func (w *archivedWorld) read(ctx context.Context, options corev1.PodLogOptions) (string, error) {
@@ -223,7 +224,7 @@ func TestALogIsTheSameFromItsPodAndFromTheArchive(t *testing.T) {
 			w.text, w.terminated, w.attempt.Outcome = stamped(7), true, v1alpha1.AttemptSucceeded
 			fromPod, err := w.read(t.Context(), options)
 			w.Expect(err).NotTo(HaveOccurred())
-			w.archived(t.Context(), stamped(7), &archive.Seal{})
+			w.Expect(w.archived(t.Context(), stamped(7), &archive.Seal{})).To(Succeed())
 			w.change(func() { w.gone = true })
 			for _, options.Follow = range []bool{false, true} {
 				w.Expect(w.read(t.Context(), options)).To(Equal(fromPod))
@@ -247,10 +248,12 @@ func TestAFollowedLogGoesOnInTheArchive(t *testing.T) {
 					cutAt += 30 // what nothing was read of cannot be found again
 				}
 				w.change(func() { w.cutAt, w.gone, w.text = cutAt, true, all })
-				w.archived(t.Context(), first+all[len(first):cutAt], nil)
-				go w.archived(t.Context(), all[cutAt:], &archive.Seal{})
+				w.Expect(w.archived(t.Context(), first+all[len(first):cutAt], nil)).To(Succeed())
+				stored := make(chan error, 1)
+				go func() { stored <- w.archived(t.Context(), all[cutAt:], &archive.Seal{}) }()
 				text, err := io.ReadAll(log)
 				w.Expect(err).NotTo(HaveOccurred())
+				w.Expect(<-stored).To(Succeed()) // the log can be read to its end before the one who stores it knows
 				want := all[begin(first, tailOf(options), sinceOf(options)):]
 				if !options.Timestamps {
 					want = plain(want)
@@ -284,7 +287,7 @@ func TestWhatANodeSaysInThePlaceOfALogIsNone(t *testing.T) {
 				fromPod, err := w.read(t.Context(), options)
 				w.Expect(err).NotTo(HaveOccurred())
 				w.change(func() { w.removed = true })
-				w.archived(t.Context(), stamped(7), &archive.Seal{})
+				w.Expect(w.archived(t.Context(), stamped(7), &archive.Seal{})).To(Succeed())
 				w.Expect(w.read(t.Context(), options)).To(Equal(fromPod))
 			})
 		}
@@ -308,7 +311,7 @@ func TestWhatIsSaidOfALogThatCannotBeRead(t *testing.T) {
 	_, err := w.read(t.Context(), corev1.PodLogOptions{})
 	w.Expect(err).To(MatchError(ErrGone))
 
-	w.archived(t.Context(), stamped(3), &archive.Seal{InPart: true, Why: "its node was lost"})
+	w.Expect(w.archived(t.Context(), stamped(3), &archive.Seal{InPart: true, Why: "its node was lost"})).To(Succeed())
 	for _, w.attempt.Outcome = range []v1alpha1.AttemptOutcome{v1alpha1.AttemptFailed, ""} { // the archive is asked first, and last
 		said := &warnings{}
 		w.Expect(w.read(warning.WithWarningRecorder(t.Context(), said), corev1.PodLogOptions{})).To(Equal(plain(stamped(3))))
@@ -350,7 +353,7 @@ func TestAnArchiveThatIsAwayIsNoLogThatIsGone(t *testing.T) {
 
 func TestTheLogOfABuildThatWasDeletedIsFoundByItsUID(t *testing.T) {
 	w := newArchivedWorld(t, "mem://")
-	w.archived(t.Context(), stamped(3), &archive.Seal{})
+	w.Expect(w.archived(t.Context(), stamped(3), &archive.Seal{})).To(Succeed())
 	w.Expect(w.store.PutBuild(t.Context(), archive.Build{Namespace: "default", Name: "once", UID: w.build.UID})).To(Succeed())
 	rest := &reader{builds: &storedBuild{}, logs: w.logs, archived: w.logs}
 	for name, c := range map[string]struct {
