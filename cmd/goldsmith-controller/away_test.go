@@ -98,15 +98,14 @@ func serve(t *testing.T, away *outage, release string) versioned.Interface {
 	ready, ended := make(chan *rest.Config, 1), make(chan error, 1)
 	go func() {
 		ended <- up.Run(running, up.Options{
-			DataDirectory:  filepath.Join(t.TempDir(), "data"),
-			Memory:         true,
-			Workers:        1,
-			Builders:       []string{"patient=" + patient},
-			Executable:     executable,
-			Out:            io.Discard,
-			LogToDirectory: true, // which is nowhere, with Memory
-			WrapTransport:  away.around,
-			OnReady:        func(config *rest.Config, _ string) { ready <- config },
+			DataDirectory: filepath.Join(t.TempDir(), "data"),
+			Memory:        true,
+			Workers:       1,
+			Builders:      []string{"patient=" + patient},
+			Executable:    executable,
+			Out:           io.Discard,
+			WrapTransport: away.around,
+			OnReady:       func(config *rest.Config, _ string) { ready <- config },
 		})
 	}()
 	t.Cleanup(func() {

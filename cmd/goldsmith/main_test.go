@@ -3,6 +3,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"testing"
 
@@ -13,6 +14,9 @@ import (
 func TestMain(m *testing.M) {
 	if code, ok := up.RunChild(os.Args); ok {
 		os.Exit(code)
+	}
+	if _, err := up.NewLog(io.Discard, 0); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }

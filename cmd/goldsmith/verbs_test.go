@@ -161,7 +161,7 @@ func serve(ctx context.Context, t *testing.T) string {
 	}
 	directory := filepath.Join(t.TempDir(), "data")
 	go func() {
-		ended <- up.Run(ctx, up.Options{DataDirectory: directory, Memory: true, LogToDirectory: true, Executable: executable,
+		ended <- up.Run(ctx, up.Options{DataDirectory: directory, Memory: true, Executable: executable,
 			OnReady: func(_ *rest.Config, kubeconfig string) { ready <- kubeconfig }})
 	}()
 	t.Cleanup(func() {

@@ -5,6 +5,7 @@ package up
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -28,10 +29,14 @@ func NewCommand() *cobra.Command {
 				return errTooFewWorkers
 			}
 			options.Out = command.OutOrStdout()
-			if options.LogToDirectory = !command.Flags().Changed("v"); !options.LogToDirectory {
-				if err := logTo(command.ErrOrStderr(), verbosity); err != nil {
-					return err
-				}
+			log, err := NewLog(io.Discard, verbosity)
+			if err != nil {
+				return err
+			}
+			if command.Flags().Changed("v") {
+				log.sendTo(command.ErrOrStderr())
+			} else {
+				options.Log = log
 			}
 			return Run(command.Context(), options)
 		},

@@ -3,11 +3,11 @@
 package up
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
+	"sync"
 	_ "unsafe" // for go:linkname
 
 	"go.uber.org/zap"
@@ -24,36 +24,61 @@ import (
 //go:linkname etcdClientLogger k8s.io/apiserver/pkg/storage/storagebackend/factory.etcd3ClientLogger
 var etcdClientLogger *zap.Logger
 
-// logTo sends what the libraries in this process log to a writer.
-func logTo(out io.Writer, verbosity int) error {
+// Log is what the libraries in this process log. They are told of it once: a part of a server that has ended may go on
+// to log, or flush, as long as the process lives.
+type Log struct {
+	lock sync.Mutex
+	out  io.Writer
+}
+
+// NewLog has the libraries in this process log to a writer, up to a verbosity. A process makes one, before it serves.
+func NewLog(out io.Writer, verbosity int) (*Log, error) {
 	var level klog.Level // klog keeps the last one that was set
 	if err := level.Set(strconv.Itoa(verbosity)); err != nil {
-		return fmt.Errorf("set the verbosity of the log: %w", err)
+		return nil, fmt.Errorf("set the verbosity of the log: %w", err)
 	}
-	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(out), textlogger.Verbosity(verbosity)))
+	log := &Log{out: out}
+	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(log), textlogger.Verbosity(verbosity)))
 	klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true))
 	ctrl.SetLogger(logger)
-	etcdClientLogger = newEtcdClientLogger(out)
-	return nil
+	etcdClientLogger = newEtcdClientLogger(log)
+	return log, nil
+}
+
+// Write writes to where the log goes now.
+func (l *Log) Write(p []byte) (int, error) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.out.Write(p)
+}
+
+// sendTo has the log go to another writer, and returns the one before.
+func (l *Log) sendTo(out io.Writer) (before io.Writer) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	before, l.out = l.out, out
+	return before
 }
 
 func newEtcdClientLogger(out io.Writer) *zap.Logger {
 	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
-	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), zapcore.InfoLevel)
+	core := zapcore.NewCore(encoder, zapcore.AddSync(out), zapcore.InfoLevel)
 	// That the log cannot be written has nowhere to go.
 	return zap.New(core, zap.ErrorOutput(zapcore.AddSync(io.Discard))).Named("etcd-client")
 }
 
-// logToFile sends what the libraries in this process log to the data directory, or nowhere if nothing is kept. When the
-// log is closed, what they log goes nowhere.
-func (d *dataDirectory) logToFile() (closeLog func() error, err error) {
+// keepLog sends a log to the data directory until it is let go of, unless nothing is kept.
+func (d *dataDirectory) keepLog(log *Log) (letGo func() error, err error) {
 	if d.memory {
-		return func() error { return nil }, logTo(io.Discard, 0)
+		return func() error { return nil }, nil
 	}
 	file, err := os.OpenFile(d.join("up.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
-	closeLog = func() error { return errors.Join(logTo(io.Discard, 0), file.Close()) }
-	return closeLog, logTo(file, 0)
+	before := log.sendTo(file)
+	return func() error {
+		log.sendTo(before)
+		return file.Close()
+	}, nil
 }

@@ -5,7 +5,8 @@ package up
 import (
 	"bytes"
 	"context"
-	"io"
+	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -17,18 +18,14 @@ import (
 
 func TestARequestWhoseClientWentAwayIsLoggedWhereEverythingIs(t *testing.T) {
 	var log bytes.Buffer
-	if err := logTo(&log, 0); err != nil {
-		t.Fatal(err)
-	}
+	before := processLog.sendTo(&log)
+	defer processLog.sendTo(before)
 	storage, err := etcd.Start(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := storagebackend.Config{Transport: storagebackend.TransportConfig{ServerList: []string{storage.Endpoint()}}}
 	prober, err := factory.CreateProber(config)
-	if restore := logTo(io.Discard, 0); restore != nil {
-		t.Fatal(restore)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,5 +42,29 @@ func TestARequestWhoseClientWentAwayIsLoggedWhereEverythingIs(t *testing.T) {
 	}
 	if text := log.String(); !strings.Contains(text, "context canceled") {
 		t.Errorf("it logged %q", text)
+	}
+}
+
+func TestALogIsInTheDataDirectoryUntilItIsLetGoOf(t *testing.T) {
+	var before bytes.Buffer
+	log := &Log{out: &before}
+	data := &dataDirectory{path: t.TempDir()}
+	letGo, err := data.keepLog(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, writing := log.Write([]byte("while it runs\n"))
+	if err := errors.Join(writing, letGo()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.Write([]byte("afterwards\n")); err != nil {
+		t.Error(err)
+	}
+	kept, err := os.ReadFile(data.join("up.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(kept) != "while it runs\n" || before.String() != "afterwards\n" {
+		t.Errorf("the data directory has %q, and %q went to where the log was sent before", kept, before.String())
 	}
 }

@@ -10,6 +10,9 @@ import (
 	"testing"
 )
 
+// processLog is what the libraries in the test's process log.
+var processLog *Log
+
 // TestMain lets the test binary stand in for the goldsmith executable where a server starts its children from it.
 func TestMain(m *testing.M) {
 	if code, ok := RunChild(os.Args); ok {
@@ -17,7 +20,9 @@ func TestMain(m *testing.M) {
 	}
 	// The tests that run in parallel wait more than they compute.
 	flag.Parse()
-	if err := errors.Join(logTo(io.Discard, 0), flag.Set("test.parallel", "6")); err != nil {
+	var err error
+	processLog, err = NewLog(io.Discard, 0)
+	if err := errors.Join(err, flag.Set("test.parallel", "6")); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())

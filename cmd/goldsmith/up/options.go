@@ -53,8 +53,8 @@ type Options struct {
 
 	// Out is where the lines for a user go; nowhere by default.
 	Out io.Writer
-	// LogToDirectory sends what the libraries in this process log to DataDirectory/up.log, or nowhere with Memory.
-	LogToDirectory bool
+	// Log is sent to DataDirectory/up.log while the server runs, if it is set, and left where it goes with Memory.
+	Log *Log
 	// OnReady is called once everything serves, with a configuration for privileged clients and the kubeconfig's path.
 	OnReady func(config *rest.Config, kubeconfig string)
 	// WrapTransport wraps the connection of the controllers (and of nothing else) to the server.

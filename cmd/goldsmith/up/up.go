@@ -36,12 +36,12 @@ func Run(ctx context.Context, options Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, data.release()) }()
-	if options.LogToDirectory {
-		closeLog, err := data.logToFile()
+	if options.Log != nil {
+		letGo, err := data.keepLog(options.Log)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, closeLog()) }()
+		defer func() { err = errors.Join(err, letGo()) }()
 	}
 	logs, err := options.LogArchive.Open(ctx)
 	if err != nil {

@@ -105,14 +105,18 @@ type server struct {
 }
 
 func startServer(ctx context.Context, dataDirectory string, out io.Writer) (*server, error) {
+	log, err := up.NewLog(io.Discard, 0)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	started := &server{cancel: cancel, ended: make(chan error, 1)}
 	ready := make(chan struct{})
 	go func() {
 		started.ended <- up.Run(ctx, up.Options{
-			DataDirectory:  dataDirectory,
-			Out:            out,
-			LogToDirectory: true,
+			DataDirectory: dataDirectory,
+			Out:           out,
+			Log:           log,
 			OnReady: func(_ *rest.Config, kubeconfig string) {
 				started.kubeconfig = kubeconfig
 				close(ready)
