@@ -265,13 +265,8 @@ func TestDownThawsWhatKeepsANodeFromEnding(t *testing.T) {
 		}
 	}
 	c.replace(t, "cluster", "/sys/fs/cgroup", cgroups)
-	kind := `#!/usr/bin/env bash
-if grep -rq FROZEN ` + cgroups + `/freezer/docker/one-control-plane; then echo did not receive an exit event; exit 1; fi
-`
-	program := c.mustBash(t, `source config.sh; echo "${path[kind]}"`)
-	if err := os.WriteFile(program, []byte(kind), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	c.fake(t, "kind", "if grep -rq FROZEN "+cgroups+"/freezer/docker/one-control-plane; then echo did not receive an exit event; exit 1; fi")
+	c.mustBash(t, `source config.sh; ln -sf `+c.fakes+`/kind "${path[kind]}"`)
 	c.mustBash(t, "./cluster down one")
 	for file, state := range states {
 		text, err := os.ReadFile(filepath.Join(cgroups, file))
@@ -280,9 +275,7 @@ if grep -rq FROZEN ` + cgroups + `/freezer/docker/one-control-plane; then echo d
 		}
 	}
 
-	if err := os.WriteFile(program, []byte("#!/usr/bin/env bash\necho no route to Docker; exit 1\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	c.fake(t, "kind", "echo no route to Docker; exit 1")
 	if _, complaints, err := c.bash(t, "./cluster down one"); err == nil || !strings.Contains(complaints, "no route to Docker") {
 		t.Errorf("%v: %s", err, complaints)
 	}
