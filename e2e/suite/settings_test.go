@@ -118,7 +118,7 @@ func fillIn(ctx context.Context, environment *cluster.Environment, given common)
 		Compaction: compaction,
 		Artifacts:  inRepository(setting("E2E_ARTIFACTS", "bin/e2e")),
 		Patience:   deadline.Step.Deadline(),
-		Disposable: os.Getenv("E2E_KUBECONFIG") == "", // made for this run
+		Disposable: madeForRun(),
 	}
 	if !mayInstall() {
 		return // any cluster will do
@@ -171,9 +171,12 @@ func installOnce(ctx context.Context, environment cluster.Environment) {
 	Expect(err).NotTo(HaveOccurred())
 }
 
+// madeForRun says whether the cluster is made for this run, and goes with it.
+func madeForRun() bool { return os.Getenv("E2E_KUBECONFIG") == "" }
+
 // mayInstall says whether the cluster is made for this run, or any but the specs that leave an installation as it is are to be run.
 func mayInstall() bool {
-	if os.Getenv("E2E_KUBECONFIG") == "" {
+	if madeForRun() {
 		return true
 	}
 	others := []Labels{{"builds"}, {"archive"}, {"records"}, {"api"}, {"security"}, {"faults"}, {"upgrade", "installation"}, {"smoke", "installation"}}
