@@ -51,8 +51,8 @@ type builder struct {
 	resultPath string
 	stdout     io.Writer
 	stderr     io.Writer
-	// term is closed when the builder is told to end; nil once it ignores that.
-	term <-chan struct{}
+	// told is closed when the builder is told to end; nil once it has answered.
+	told <-chan struct{}
 	// report tells how far it is.
 	report func(stage string, percent int, message string)
 
@@ -66,7 +66,7 @@ func newBuilder(ctx context.Context, getenv func(string) string, stdout, stderr 
 		resultPath: getenv(render.EnvResult),
 		stdout:     stdout,
 		stderr:     stderr,
-		term:       ctx.Done(),
+		told:       ctx.Done(),
 		report:     func(string, int, string) {},
 	}
 }
@@ -158,8 +158,8 @@ func (b *builder) wait(duration time.Duration) (told bool) {
 		select {
 		case <-timer.C:
 			return false
-		case <-b.term:
-			if b.endOrIgnore() {
+		case <-b.told:
+			if b.ends() {
 				return true
 			}
 			if b.behaviour.onTerm == onTermHurry {
@@ -171,22 +171,21 @@ func (b *builder) wait(duration time.Duration) (told bool) {
 
 func (b *builder) toldToEnd() bool {
 	select {
-	case <-b.term:
-		return b.endOrIgnore()
+	case <-b.told:
+		return b.ends()
 	default:
 		return false
 	}
 }
 
-// endOrIgnore answers to being told to end: true is that it ends.
-func (b *builder) endOrIgnore() bool {
+// ends answers to being told to end, once: true is that it ends.
+func (b *builder) ends() bool {
+	b.told = nil
 	switch b.behaviour.onTerm {
 	case onTermIgnore:
-		b.term = nil
 		b.logf("told to end: ignored\n")
 		return false
 	case onTermHurry:
-		b.term = nil
 		b.behaviour.duration = 0
 		b.logf("told to end: hurrying\n")
 		return false
