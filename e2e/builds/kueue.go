@@ -37,14 +37,15 @@ func describeKueue(w *fixture) {
 
 		It("starts when Kueue admits it, and goes on as the same attempt after Kueue has taken that back", func(ctx SpecContext) {
 			w.queueFor(ctx, share)
-			w.CreateImage(ctx, inQueue(workspace.NewImage("web", w.lasting(2*time.Second))))
-			before := w.running(ctx, "web-1")
-			Expect(before).To(conditions("Admitted=True/Admitted"))
+			w.CreateImage(ctx, inQueue(workspace.NewImage("web", w.lasting(15*time.Second))))
+			w.WaitForBuild(ctx, "web-1", conditions("Admitted=True/Admitted"))
 			w.CreateImage(ctx, inQueue(workspace.NewImage("other")))
 			Expect(w.WaitForBuild(ctx, "other-1", waiting)).To(conditions("PodReady=False/WaitingForPod"))
+			workload := w.workload(ctx, "web-1")
+			before := w.running(ctx, "web-1")
+			Expect(before).To(conditions("Admitted=True/Admitted"))
 
 			By("the other one instead")
-			workload := w.workload(ctx, "web-1")
 			w.kueue(ctx, "", "patch", workload, "--type=merge", `--patch={"spec":{"active":false}}`)
 			held := w.WaitForBuild(ctx, "web-1", waiting).Status
 			Expect(held.Attempts).To(HaveLen(1))
