@@ -135,6 +135,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		errs := make(chan error, 8)
 		for i := range cap(errs) {
 			group.Go(func() {
+				defer GinkgoRecover()
 				_, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "b", Percent: new(int32(i))})
 				errs <- err
 			})

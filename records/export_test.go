@@ -5,6 +5,7 @@ package records
 import (
 	"context"
 	"io/fs"
+	"time"
 )
 
 // OpenWith opens a database with other migrations than this program's.
@@ -35,6 +36,9 @@ func (s *Store) Count(ctx context.Context, query string, args ...any) (int64, er
 	}
 	return counts[0], nil
 }
+
+// SetTimeout changes how long a statement may take.
+func (s *Store) SetTimeout(timeout time.Duration) { s.timeout = timeout }
 
 // Endless runs a query that never ends.
 func (s *Store) Endless(ctx context.Context) error {

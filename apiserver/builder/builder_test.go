@@ -307,12 +307,17 @@ func TestStoppingEndsWatchesAndStreams(t *testing.T) {
 	log, err := pods.GetLogs("p", &corev1.PodLogOptions{Follow: true}).Stream(t.Context())
 	g.Expect(err).NotTo(HaveOccurred())
 
-	go stop()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		stop()
+	}()
 	text, err := io.ReadAll(log)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(text)).To(Equal("line\n"))
 	g.Expect(log.Close()).To(Succeed())
 	g.Eventually(watcher.ResultChan()).WithTimeout(patience).Should(BeClosed())
+	g.Eventually(stopped).WithTimeout(patience).Should(BeClosed())
 }
 
 // safeBuffer can be written to and read from at once.

@@ -20,7 +20,7 @@ import (
 )
 
 // shutdownDelay is longer than the few requests take that are made within it.
-const shutdownDelay = 5 * time.Second
+const shutdownDelay = 10 * time.Second
 
 func TestAServerThatIsToStopSendsItsClientsElsewhereFirst(t *testing.T) {
 	t.Parallel()

@@ -201,7 +201,7 @@ func TestWhatIsNotAnObjectIsSaid(t *testing.T) {
 		"":                     "a.yaml: the file is empty",
 		before + "---\n" + "x": "more than one document",
 		strings.Replace(before, "name: a", "name: b", 1):                 `metadata.name: the file of "b" is b.yaml`,
-		strings.Replace(before, "kind: ConfigMap", "kind: Pod", 1):       "a.yaml: ",
+		strings.Replace(before, "kind: ConfigMap", "kind: Pod", 1):       "(v1.Pod)",
 		strings.Replace(before, "data:", "date: {}\ndata:", 1):           `unknown field "date"`,
 		strings.Replace(before, "namespace: default", "namespace: x", 1): "metadata.namespace",
 	} {

@@ -297,7 +297,8 @@ func TestThePodsDeadlineEndsIt(t *testing.T) {
 	c.updatePod(success, func(pod *corev1.Pod) { pod.Spec.ActiveDeadlineSeconds = new(int64(1000)) }) // set on a running pod
 	clock.Step(999 * time.Second)
 	c.Expect(c.pod(success)).To(Satisfy(running))
-	stepUntil(c, clock, func() bool {
+	clock.Step(time.Second)
+	stepUntil(c, clock, time.Millisecond, func() bool {
 		pod, err := c.pod(success)
 		return err == nil && terminal(pod)
 	})
@@ -315,8 +316,8 @@ func TestThePodsDeadlineEndsIt(t *testing.T) {
 	}
 
 	clock.Step(time.Hour)
-	stepUntil(c, clock, func() bool { return strings.Contains(c.log(rudePod, nil), "no\n") })
-	stepUntil(c, clock, func() bool {
+	stepUntil(c, clock, time.Millisecond, func() bool { return strings.Contains(c.log(rudePod, nil), "no\n") })
+	stepUntil(c, clock, time.Second, func() bool {
 		pod, err := c.pod(rude)
 		return err == nil && terminal(pod)
 	})
@@ -325,11 +326,12 @@ func TestThePodsDeadlineEndsIt(t *testing.T) {
 	c.Expect(terminatedOf(pod).ExitCode).To(BeEquivalentTo(137))
 }
 
-// stepUntil lets the clock go on, second by second, until the condition holds.
-func stepUntil(c *cluster, clock *testingclock.FakeClock, condition func() bool) {
+// stepUntil lets the clock go on, step by step, until the condition holds. With short steps a grace period does not end
+// before a program has had its time.
+func stepUntil(c *cluster, clock *testingclock.FakeClock, step time.Duration, condition func() bool) {
 	c.t.Helper()
 	c.Eventually(func() bool {
-		clock.Step(time.Second)
+		clock.Step(step)
 		return condition()
 	}).Should(BeTrue())
 }

@@ -119,12 +119,16 @@ func reportingBuilder(t *testing.T) string {
 	for _, block := range strings.Split(string(page), "```sh\n")[1:] {
 		recipe, _, _ := strings.Cut(block, "```")
 		if strings.Contains(recipe, "GOLDSMITH_REPORT_URL") {
-			return "#!/bin/sh\nset -eu\nexport PATH=/usr/bin:/bin\n" + recipe + `
+			return `#!/bin/sh
+set -eu
+export PATH=/usr/bin:/bin
 try() {
   printf 'Authorization: Bearer %s' "$(cat "$GOLDSMITH_REPORT_TOKEN")" |
     curl --silent --output /dev/null --write-out "$1 %{http_code}\n" --cacert "$GOLDSMITH_REPORT_CA" --header @- \
       --header 'Content-Type: application/json' $3 "$2"
 }
+until try "a report of nothing" "$GOLDSMITH_REPORT_URL" "--data {}" | grep -qv 503; do :; done # until its pod is recorded
+` + recipe + `
 server=${GOLDSMITH_REPORT_URL%%/apis/*}
 try images "$server/apis/images.goldsmith.dev/v1alpha1/namespaces/default/images" ""
 try "its cancel" "${GOLDSMITH_REPORT_URL%/report}/cancel" "--data {}"
@@ -141,7 +145,7 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 func TestTheMockBuilderReportsItsSteps(t *testing.T) {
 	t.Parallel()
 	withSystem(t, Options{DataDirectory: t.TempDir(), Memory: true}, func(ctx context.Context, client versioned.Interface) {
-		build := finish(ctx, t, client, mockName, []v1alpha1.Parameter{{Name: "duration", Value: "3300ms"}, {Name: "steps", Value: "3"}})
+		build := finish(ctx, t, client, mockName, []v1alpha1.Parameter{{Name: "duration", Value: "6s"}, {Name: "steps", Value: "6"}})
 		if build.Status.Phase != v1alpha1.BuildSucceeded || build.Status.Progress == nil || !strings.HasPrefix(build.Status.Progress.Stage, "step ") {
 			t.Errorf("it is %s, and its progress is %+v", build.Status.Phase, build.Status.Progress)
 		}
