@@ -35,7 +35,7 @@ func describeOutage(w, ofLog *cluster.Workspace) {
 		log := archive.StartOnWorker(ctx, ofLog, ofLog.WorkerWithoutEtcd(ctx))
 
 		By("taking the API away from builds that run, and a worker from some of them")
-		builds := load.Start(ctx, w, "duration=20s", "steps=5")
+		builds := load.Start(ctx, w, "duration=40s,10s", "steps=5") // the first attempts last until the worker is lost
 		builds.Running(ctx, load.Builds/2)
 		restoreAPI := stopAPI(ctx, w)
 		start := time.Now()

@@ -48,10 +48,11 @@ type probe struct {
 	stop      context.CancelFunc
 	under     sync.WaitGroup // way: requests without an answer so far
 
-	mutex    sync.Mutex
-	made     int
-	unsent   int // writes that kube-apiserver did not get to an API server
-	failures []string
+	mutex     sync.Mutex
+	made      int
+	unsent    int // writes that kube-apiserver did not get to an API server
+	postponed int // requests that an API server which was ending asked to send again later, as clients do by themselves
+	failures  []string
 }
 
 // startProbe starts a probe in a workspace of its own. It ends with the spec at the latest.
@@ -82,7 +83,7 @@ func (p *probe) end() {
 func (p *probe) expectNoFailure() {
 	GinkgoHelper()
 	p.end()
-	AddReportEntry("requests", fmt.Sprintf("%d, of which kube-apiserver did not send %d again", p.made, p.unsent))
+	AddReportEntry("requests", fmt.Sprintf("%d, of which kube-apiserver did not send %d again, and %d were to be sent later", p.made, p.unsent, p.postponed))
 	Expect(p.failures).To(BeEmpty(), "of %d requests", p.made)
 	Expect(p.made).To(BeNumerically(">", len(p.requests())), "requests were made")
 }
@@ -115,6 +116,10 @@ func (p *probe) make(request request) {
 	defer p.mutex.Unlock()
 	if slices.ContainsFunc(notRead, func(cause string) bool { return strings.Contains(text, cause) }) {
 		p.unsent++
+		return
+	}
+	if _, delayed := apierrors.SuggestsClientDelay(err); delayed && apierrors.IsTooManyRequests(err) {
+		p.postponed++
 		return
 	}
 	p.failures = append(p.failures, fmt.Sprintf("%s %s, after %s: %s", start.UTC().Format(time.StampMilli), request.name, time.Since(start).Round(time.Millisecond), text))
