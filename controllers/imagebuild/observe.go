@@ -19,7 +19,7 @@ import (
 )
 
 // observe collects what the state machine asks for. What the cache does not have is asked of the API before it counts
-// as gone. If the build itself turns out to be older than what is stored, that one is returned instead.
+// as gone, and everything is before a Job is deleted. If the build itself turns out to be older than what is stored, that one is returned instead.
 func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, seen *observation) (observed state.Observed, stale *v1alpha1.ImageBuild, err error) {
 	observed = state.Observed{Build: build, Rejected: seen.rejected, Now: r.Clock.Now()}
 	if state.Waits(build) {
@@ -36,7 +36,7 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 	if err != nil {
 		return observed, nil, err
 	}
-	if observed.Job == nil && !seen.fresh {
+	if (observed.Job == nil || seen.confirmed) && !seen.fresh {
 		// An attempt without a Job gets one: only if it still is the current one.
 		live, err := r.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).Get(ctx, build.Name, metav1.GetOptions{})
 		if err != nil {
@@ -47,7 +47,7 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 			return observed, live, nil
 		}
 	}
-	observed.Pod, err = r.pod(ctx, build, attempt, observed.Job)
+	observed.Pod, err = r.pod(ctx, build, attempt, observed.Job, seen)
 	if err == nil && hasLostPod(&observed, attempt) {
 		// Somebody took it away: the cache of Jobs may not have yet that its Job is deleted, or that Kueue has suspended it.
 		if observed.Job, err = r.liveJob(ctx, build.Namespace, attempt.JobName); err != nil {
@@ -75,11 +75,11 @@ func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observe
 	observed.Refused = state.Refusal(events.Items)
 	if observed.Refused != "" {
 		// It may have a pod meanwhile, which neither the cache nor an event tells of yet.
-		pods, err := r.Kube.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job.UID)})
+		pods, err := r.livePods(ctx, job.Namespace, job.Name, job.UID)
 		if err != nil {
-			return fmt.Errorf("listing pods of Job %s: %w", job.Name, err)
+			return err
 		}
-		if len(pods.Items) > 0 {
+		if len(pods) > 0 {
 			observed.Refused = ""
 		}
 	}
@@ -106,6 +106,9 @@ func (r *reconciler) observeWaiting(ctx context.Context, observed *state.Observe
 
 // job finds the Job of an attempt.
 func (r *reconciler) job(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, seen *observation) (*batchv1.Job, error) {
+	if seen.confirmed {
+		return r.liveJob(ctx, build.Namespace, attempt.JobName)
+	}
 	if seen.job != nil && seen.job.Name == attempt.JobName {
 		return seen.job, nil
 	}
@@ -132,6 +135,23 @@ func (r *reconciler) liveJob(ctx context.Context, namespace, name string) (*batc
 	return live, nil
 }
 
+// livePods reads the pods of a Job from the API.
+func (r *reconciler) livePods(ctx context.Context, namespace, name string, job types.UID) ([]*corev1.Pod, error) {
+	list, err := r.Kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job)})
+	if err != nil {
+		return nil, fmt.Errorf("listing pods of Job %s: %w", name, err)
+	}
+	return pointers(list.Items), nil
+}
+
+func pointers(pods []corev1.Pod) []*corev1.Pod {
+	all := make([]*corev1.Pod, len(pods))
+	for i := range pods {
+		all[i] = &pods[i]
+	}
+	return all
+}
+
 // hasLostPod says whether the pod of an attempt that has not ended is gone or going, while its Job seems to be there.
 func hasLostPod(observed *state.Observed, attempt *v1alpha1.BuildAttempt) bool {
 	job, pod := observed.Job, observed.Pod
@@ -140,7 +160,7 @@ func hasLostPod(observed *state.Observed, attempt *v1alpha1.BuildAttempt) bool {
 }
 
 // pod finds the pod of an attempt.
-func (r *reconciler) pod(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, job *batchv1.Job) (*corev1.Pod, error) {
+func (r *reconciler) pod(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, job *batchv1.Job, seen *observation) (*corev1.Pod, error) {
 	owner := attempt.JobUID
 	if owner == "" && job != nil {
 		owner = job.UID
@@ -148,15 +168,15 @@ func (r *reconciler) pod(ctx context.Context, build *v1alpha1.ImageBuild, attemp
 	if owner == "" {
 		return nil, nil
 	}
+	if seen.confirmed {
+		pods, err := r.livePods(ctx, build.Namespace, attempt.JobName, owner)
+		return state.FindPod(attempt, owner, pods), err
+	}
 	list := &corev1.PodList{}
 	if err := r.cache.List(ctx, list, client.InNamespace(build.Namespace), client.MatchingFields{caches.PodsByJob: string(owner)}); err != nil {
 		return nil, fmt.Errorf("listing pods of Job %s: %w", attempt.JobName, err)
 	}
-	pods := make([]*corev1.Pod, len(list.Items))
-	for i := range list.Items {
-		pods[i] = &list.Items[i]
-	}
-	if pod := state.FindPod(attempt, owner, pods); pod != nil || attempt.PodUID == "" || build.Status.Phase.Finished() {
+	if pod := state.FindPod(attempt, owner, pointers(list.Items)); pod != nil || attempt.PodUID == "" || build.Status.Phase.Finished() {
 		return pod, nil
 	}
 	live, err := r.Kube.CoreV1().Pods(build.Namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})

@@ -4,6 +4,7 @@ package imagebuild
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/reconciliation"
 	"goldsmith.dev/goldsmith/jobs/state"
@@ -139,6 +141,65 @@ func TestJobOfALostPodIsAskedOfTheAPI(t *testing.T) {
 			}
 			if (observed.Job != nil) != test.wantJob {
 				t.Errorf("the Job is %v", observed.Job)
+			}
+		})
+	}
+}
+
+// TestAJobIsDeletedForWhatTheAPIHas has a cache that knows the end of a build, and not the pod that ended: it is the cache of a
+// controller that was frozen, or has begun behind another API server.
+func TestAJobIsDeletedForWhatTheAPIHas(t *testing.T) {
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1-abc", UID: "job-uid", Labels: map[string]string{v1alpha1.LabelAttempt: "1"}}}
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1", UID: "build-uid", ResourceVersion: "7"}}
+	job.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(build, v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"))}
+	pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "team", Name: "web-1-abc-x", UID: "pod-uid",
+		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(job, batchv1.SchemeGroupVersion.WithKind("Job"))},
+	}}
+	ended := pod
+	ended.Status.Phase = corev1.PodSucceeded
+	build.Status = v1alpha1.ImageBuildStatus{
+		Phase: v1alpha1.BuildSucceeded, Finished: true, CurrentAttempt: 1,
+		Attempts: []v1alpha1.BuildAttempt{{Number: 1, JobName: job.Name, JobUID: job.UID, PodName: pod.Name, PodUID: pod.UID, Outcome: v1alpha1.AttemptSucceeded}},
+	}
+	for name, test := range map[string]struct {
+		pods    []corev1.Pod
+		deleted bool
+	}{
+		"its builder has ended": {pods: []corev1.Pod{ended}},
+		"its builder runs":      {pods: []corev1.Pod{pod}, deleted: true},
+		"it has no pod":         {deleted: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			deleted := false
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				var answer any = job
+				switch {
+				case r.Method == http.MethodDelete:
+					deleted = true
+				case strings.HasSuffix(r.URL.Path, "/imagebuilds/web-1"):
+					answer = build
+				case strings.HasSuffix(r.URL.Path, "/pods"):
+					answer = &corev1.PodList{Items: test.pods}
+				}
+				w.Header().Set("Content-Type", "application/json")
+				if err := json.NewEncoder(w).Encode(answer); err != nil {
+					t.Error(err)
+				}
+			}))
+			defer server.Close()
+			config := &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json", AcceptContentTypes: "application/json"}}
+			r := &reconciler{
+				Options: Options{Options: reconciliation.Options{
+					Kube: kubernetes.NewForConfigOrDie(config), Client: versioned.NewForConfigOrDie(config), Clock: clock.RealClock{},
+				}},
+				cache: stored{job: job},
+			}
+			if _, err := r.proceed(t.Context(), build.DeepCopy(), observation{}); err != nil {
+				t.Fatal(err)
+			}
+			if deleted != test.deleted {
+				t.Errorf("deleted: %t, want %t", deleted, test.deleted)
 			}
 		})
 	}

@@ -28,6 +28,10 @@ func (r *reconciler) perform(ctx context.Context, build *v1alpha1.ImageBuild, ob
 	case state.CreateJob:
 		return r.createJob(ctx, build, seen)
 	case state.DeleteJob:
+		if !seen.confirmed {
+			seen.confirmed = true
+			return true, nil
+		}
 		return false, reconciliation.DeleteJob(ctx, r.Kube, observed.Job)
 	case state.StopPod:
 		return false, r.stopPod(ctx, observed.Pod)

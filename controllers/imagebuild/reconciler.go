@@ -50,6 +50,10 @@ type observation struct {
 	// refused is why the Job of UID lookedAt has no pod.
 	lookedAt types.UID
 	refused  string
+	// confirmed is true once a Job is to be deleted: then all is read from the API before it is. The caches of a process that
+	// was frozen, or has begun behind one of several API servers, are not equally old: the one of builds may know the end of
+	// a build while the one of pods does not have the pod that ended, whose log goes with its Job.
+	confirmed bool
 }
 
 // reject notes why there can be no Job. The build's status reports it, so it is no error of the reconciliation.

@@ -22,6 +22,8 @@ type observation struct {
 	rejected string
 	lookedAt types.UID
 	refused  string
+	// confirmed is true once a Job is to be deleted: then all was read from the API.
+	confirmed bool
 }
 
 func (o *observation) reject(err error) { o.rejected = err.Error() }
@@ -191,7 +193,12 @@ func (p *process) perform(build *v1alpha1.ImageBuild, observed state.Observed, a
 	case state.CreateJob:
 		return p.makeJob(build, seen)
 	case state.DeleteJob:
+		if !seen.confirmed && p.mutant != deletesUnseen {
+			seen.confirmed = true
+			return true, nil
+		}
 		job := observed.Job
+		p.checkDeletion(build, job)
 		return false, ignoreNotFound(p.write("Job deleted", func() error { return p.deleteJob(job.Name, job.UID) }))
 	case state.StopPod:
 		pod := observed.Pod

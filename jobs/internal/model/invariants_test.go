@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
@@ -237,4 +240,23 @@ func nextPhases(phase v1alpha1.BuildPhase) []v1alpha1.BuildPhase {
 		return []v1alpha1.BuildPhase{cancelled, succeeded}
 	}
 	return nil
+}
+
+// checkDeletion holds that a controller keeps the Job of a builder that has run and ended: its pod has the log. The pod of one
+// that Kueue has suspended goes anyway.
+func (w *environment) checkDeletion(build *v1alpha1.ImageBuild, job *batchv1.Job) {
+	if live, ok := w.jobs.get(job.Name); ok && suspended(live) {
+		return
+	}
+	for _, pod := range w.pods.all {
+		if pod.UID == lastAttempt(build).PodUID && pod.DeletionTimestamp == nil && hasRun(pod) {
+			w.broken("the Job of %s is deleted, whose builder has ended", build.Name)
+		}
+	}
+}
+
+func hasRun(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(container corev1.ContainerStatus) bool {
+		return container.State.Terminated != nil && container.State.Terminated.StartedAt.Unix() > 0 // 1970 is that it was never started
+	})
 }

@@ -31,12 +31,13 @@ const (
 	dropsErrors            // does not come back to what went wrong
 	supersedesAll          // cancels superseded builds even if they have started
 	prunesAll              // deletes all that has finished
+	deletesUnseen          // deletes a Job for what its caches have
 	mutants
 )
 
 var mutantNames = [...]string{
 	"sound", "acts first", "adopts nothing", "adopts strangers", "trusts any pod", "acts on old news", "asks anew", "asks blindly", "asks unconfirmed",
-	"reserves nothing", "opens early", "forgets unsure", "skips outcome", "retries forever", "drops errors", "supersedes all", "prunes all",
+	"reserves nothing", "opens early", "forgets unsure", "skips outcome", "retries forever", "drops errors", "supersedes all", "prunes all", "deletes unseen",
 }
 
 // mutate is what a mutant stores instead.

@@ -38,7 +38,7 @@ func (p *process) observe(build *v1alpha1.ImageBuild, seen *observation) (observ
 		seen.fresh = true
 	}
 	observed.Job = p.job(build, attempt, seen)
-	if observed.Job == nil && !seen.fresh {
+	if (observed.Job == nil || seen.confirmed) && !seen.fresh {
 		p.request()
 		live, ok := p.builds.get(build.Name)
 		if !ok {
@@ -49,7 +49,7 @@ func (p *process) observe(build *v1alpha1.ImageBuild, seen *observation) (observ
 			return observed, live, nil
 		}
 	}
-	observed.Pod = p.pod(build, attempt, observed.Job)
+	observed.Pod = p.pod(build, attempt, observed.Job, seen)
 	if observed.NeedsRefusal() {
 		p.observeRefusal(&observed, seen)
 	}
@@ -72,6 +72,11 @@ func (p *process) observeRefusal(observed *state.Observed, seen *observation) {
 }
 
 func (p *process) job(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, seen *observation) *batchv1.Job {
+	if seen.confirmed {
+		p.request()
+		job, _ := p.jobs.get(attempt.JobName)
+		return job
+	}
 	if seen.job != nil && seen.job.Name == attempt.JobName {
 		return seen.job
 	}
@@ -90,7 +95,7 @@ func (p *process) job(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt
 	return job
 }
 
-func (p *process) pod(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, job *batchv1.Job) *corev1.Pod {
+func (p *process) pod(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, job *batchv1.Job, seen *observation) *corev1.Pod {
 	if p.mutant == trustsAnyPod {
 		return p.anyPod(build, attempt, job)
 	}
@@ -101,14 +106,19 @@ func (p *process) pod(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt
 	if owner == "" {
 		return nil
 	}
+	known := p.podCache.all
+	if seen.confirmed {
+		p.request()
+		known = p.pods.all
+	}
 	var pods []*corev1.Pod
-	for _, pod := range p.podCache.all {
+	for _, pod := range known {
 		if pod.OwnerReferences[0].UID == owner {
 			pods = append(pods, pod)
 		}
 	}
 	pod := state.FindPod(attempt, owner, pods)
-	if pod != nil || attempt.PodUID == "" || build.Status.Phase.Finished() {
+	if pod != nil || seen.confirmed || attempt.PodUID == "" || build.Status.Phase.Finished() {
 		return pod
 	}
 	p.request()
