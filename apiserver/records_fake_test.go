@@ -30,6 +30,7 @@ type recording struct {
 	typed.ImagesV1alpha1Interface
 	*unreliable
 	store *records.Store
+	began time.Time // in whole seconds; the builds that are recorded are exactly as far apart as their numbers say
 }
 
 // unreliable is a database that does not answer while specs say so.
@@ -52,7 +53,7 @@ func startRecording(ctx SpecContext) *recording {
 	Expect(err).NotTo(HaveOccurred())
 	store, err := connection.Store()
 	Expect(err).NotTo(HaveOccurred())
-	r := &recording{unreliable: &unreliable{Connection: connection}, store: store}
+	r := &recording{unreliable: &unreliable{Connection: connection}, store: store, began: time.Now().Truncate(time.Second)}
 	serverCtx, stop := context.WithCancel(context.Background())
 	running := start(serverCtx, apiserver.Register(builder.New("recording"), apiserver.Options{
 		Logs: logs, Records: func() (history.Connection, error) { return r.unreliable, nil },
@@ -83,7 +84,7 @@ func (r *recording) newImage(ctx SpecContext, namespace, name string) *v1alpha1.
 // built records a build that finished. Its number says how many hours ago: the highest is the newest.
 func (r *recording) built(ctx SpecContext, image *v1alpha1.Image, number int64, phase v1alpha1.BuildPhase, changes ...func(*v1alpha1.ImageBuild)) *v1alpha1.ImageBuild {
 	GinkgoHelper()
-	created := time.Now().Add(-100*time.Hour + time.Duration(number)*time.Hour).Truncate(time.Second)
+	created := r.began.Add(-100*time.Hour + time.Duration(number)*time.Hour)
 	after := func(d time.Duration) *metav1.Time { return &metav1.Time{Time: created.Add(d)} }
 	build := newBuild(fmt.Sprintf("%s-%d", image.Name, number))
 	build.Namespace, build.UID, build.ResourceVersion = image.Namespace, types.UID(fmt.Sprintf("%s-%d", image.UID, number)), "1"

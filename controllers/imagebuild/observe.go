@@ -19,7 +19,7 @@ import (
 )
 
 // observe collects what the state machine asks for. What the cache does not have is asked of the API before it counts
-// as gone, and everything is before a Job is deleted. If the build itself turns out to be older than what is stored, that one is returned instead.
+// as gone. Before a Job is deleted, everything is asked of the API. If the build itself turns out to be older than what is stored, that one is returned instead.
 func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, seen *observation) (observed state.Observed, stale *v1alpha1.ImageBuild, err error) {
 	observed = state.Observed{Build: build, Rejected: seen.rejected, Now: r.Clock.Now()}
 	if state.Waits(build) {
@@ -36,8 +36,8 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 	if err != nil {
 		return observed, nil, err
 	}
-	if (observed.Job == nil || seen.confirmed) && !seen.fresh {
-		// An attempt without a Job gets one: only if it still is the current one.
+	if (observed.Job == nil || seen.live) && !seen.fresh {
+		// A Job is created or deleted only for what the build is now.
 		live, err := r.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).Get(ctx, build.Name, metav1.GetOptions{})
 		if err != nil {
 			return observed, nil, err
@@ -106,7 +106,7 @@ func (r *reconciler) observeWaiting(ctx context.Context, observed *state.Observe
 
 // job finds the Job of an attempt.
 func (r *reconciler) job(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, seen *observation) (*batchv1.Job, error) {
-	if seen.confirmed {
+	if seen.live {
 		return r.liveJob(ctx, build.Namespace, attempt.JobName)
 	}
 	if seen.job != nil && seen.job.Name == attempt.JobName {
@@ -168,7 +168,7 @@ func (r *reconciler) pod(ctx context.Context, build *v1alpha1.ImageBuild, attemp
 	if owner == "" {
 		return nil, nil
 	}
-	if seen.confirmed {
+	if seen.live {
 		pods, err := r.livePods(ctx, build.Namespace, attempt.JobName, owner)
 		return state.FindPod(attempt, owner, pods), err
 	}

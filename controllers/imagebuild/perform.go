@@ -28,8 +28,8 @@ func (r *reconciler) perform(ctx context.Context, build *v1alpha1.ImageBuild, ob
 	case state.CreateJob:
 		return r.createJob(ctx, build, seen)
 	case state.DeleteJob:
-		if !seen.confirmed {
-			seen.confirmed = true
+		if !seen.live {
+			seen.live = true
 			return true, nil
 		}
 		return false, reconciliation.DeleteJob(ctx, r.Kube, observed.Job)

@@ -50,10 +50,10 @@ type observation struct {
 	// refused is why the Job of UID lookedAt has no pod.
 	lookedAt types.UID
 	refused  string
-	// confirmed is true once a Job is to be deleted: then all is read from the API before it is. The caches of a process that
-	// was frozen, or has begun behind one of several API servers, are not equally old: the one of builds may know the end of
-	// a build while the one of pods does not have the pod that ended, whose log goes with its Job.
-	confirmed bool
+	// live has everything read from the API. It is set before a Job is deleted: the caches of a process that was frozen, or
+	// whose API servers are not equally new, may differ in age. That of builds may know the end of a build, while that of pods
+	// lacks the pod that ended. Its log would be deleted with the Job.
+	live bool
 }
 
 // reject notes why there can be no Job. The build's status reports it, so it is no error of the reconciliation.

@@ -38,7 +38,7 @@ func describeKueue(w *fixture) {
 		It("starts when Kueue admits it, and goes on as the same attempt after Kueue has taken that back", func(ctx SpecContext) {
 			w.queueFor(ctx, share)
 			w.CreateImage(ctx, inQueue(workspace.NewImage("web", w.lasting(15*time.Second))))
-			w.WaitForBuild(ctx, "web-1", conditions("Admitted=True/Admitted"))
+			w.WaitForBuild(ctx, "web-1", And(conditions("Admitted=True/Admitted"), HaveField("Status.Attempts", ConsistOf(HaveField("JobUID", Not(BeEmpty())))))) // by Kueue, which had suspended its Job
 			w.CreateImage(ctx, inQueue(workspace.NewImage("other")))
 			Expect(w.WaitForBuild(ctx, "other-1", waiting)).To(conditions("PodReady=False/WaitingForPod"))
 			workload := w.workload(ctx, "web-1")

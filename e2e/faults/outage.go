@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/archive"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/faults/load"
 )
 
@@ -35,7 +36,8 @@ func describeOutage(w, ofLog *cluster.Workspace) {
 		log := archive.StartOnWorker(ctx, ofLog, ofLog.WorkerWithoutEtcd(ctx))
 
 		By("taking the API away from builds that run, and a worker from some of them")
-		builds := load.Start(ctx, w, "duration=40s,10s", "steps=5") // the first attempts last until the worker is lost
+		untilLost := 25*time.Second + deadline.BuilderStart.Deadline() // of the worker
+		builds := load.Start(ctx, w, fmt.Sprintf("duration=%s,10s", untilLost), "steps=5")
 		builds.Running(ctx, load.Builds/2)
 		restoreAPI := stopAPI(ctx, w)
 		start := time.Now()

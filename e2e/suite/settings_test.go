@@ -171,7 +171,7 @@ func installOnce(ctx context.Context, environment cluster.Environment) {
 	Expect(err).NotTo(HaveOccurred())
 }
 
-// madeForRun says whether the cluster is made for this run, and goes with it.
+// madeForRun says whether the cluster is made for this run, and deleted after it.
 func madeForRun() bool { return os.Getenv("E2E_KUBECONFIG") == "" }
 
 // mayInstall says whether the cluster is made for this run, or any but the specs that leave an installation as it is are to be run.

@@ -51,7 +51,7 @@ type probe struct {
 	mutex     sync.Mutex
 	made      int
 	unsent    int // writes that kube-apiserver did not get to an API server
-	postponed int // requests that an API server which was ending asked to send again later, as clients do by themselves
+	postponed int // requests that a terminating API server answered with 429 and Retry-After, which clients repeat by themselves
 	failures  []string
 }
 
@@ -118,7 +118,7 @@ func (p *probe) make(request request) {
 		p.unsent++
 		return
 	}
-	if _, delayed := apierrors.SuggestsClientDelay(err); delayed && apierrors.IsTooManyRequests(err) {
+	if _, delayed := apierrors.SuggestsClientDelay(err); delayed && strings.Contains(text, "The apiserver is shutting down") {
 		p.postponed++
 		return
 	}

@@ -159,7 +159,7 @@ func (b *builder) wait(duration time.Duration) (told bool) {
 		case <-timer.C:
 			return false
 		case <-b.told:
-			if b.ends() {
+			if b.answerTerm() {
 				return true
 			}
 			if b.behaviour.onTerm == onTermHurry {
@@ -172,14 +172,14 @@ func (b *builder) wait(duration time.Duration) (told bool) {
 func (b *builder) toldToEnd() bool {
 	select {
 	case <-b.told:
-		return b.ends()
+		return b.answerTerm()
 	default:
 		return false
 	}
 }
 
-// ends answers to being told to end, once: true is that it ends.
-func (b *builder) ends() bool {
+// answerTerm answers SIGTERM, once. It returns true if the builder ends.
+func (b *builder) answerTerm() bool {
 	b.told = nil
 	switch b.behaviour.onTerm {
 	case onTermIgnore:

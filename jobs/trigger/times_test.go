@@ -180,12 +180,12 @@ func TestTheLastTimeIsTheOneBeforeTheNext(t *testing.T) {
 
 func TestYearsOfAbsenceAreCheap(t *testing.T) {
 	times := parse(t, "* * * * *", "Europe/Berlin")
-	after, until := at(t, "1976-07-01T12:00:00Z"), at(t, "2076-07-01T12:00:00Z")
+	after, until := at(t, "1976-07-01T12:00:00Z"), at(t, "9976-07-01T12:00:00Z")
 	began := time.Now()
 	if last, found := times.Last(after, until); !found || !last.Equal(until) {
 		t.Errorf("last %v %v", last, found)
 	}
-	if took := time.Since(began); took > time.Second { // a step for each of 52 million minutes takes longer
+	if took := time.Since(began); took > 20*time.Second { // a step for each of 4 billion minutes takes longer
 		t.Errorf("it took %s", took)
 	}
 }

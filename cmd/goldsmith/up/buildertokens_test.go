@@ -127,7 +127,7 @@ try() {
     curl --silent --output /dev/null --write-out "$1 %{http_code}\n" --cacert "$GOLDSMITH_REPORT_CA" --header @- \
       --header 'Content-Type: application/json' $3 "$2"
 }
-until try "a report of nothing" "$GOLDSMITH_REPORT_URL" "--data {}" | grep -qv 503; do :; done # until its pod is recorded
+until try "a report of nothing" "$GOLDSMITH_REPORT_URL" "--data {}" | grep -qv 503; do sleep 0.1; done # until its pod is recorded
 ` + recipe + `
 server=${GOLDSMITH_REPORT_URL%%/apis/*}
 try images "$server/apis/images.goldsmith.dev/v1alpha1/namespaces/default/images" ""

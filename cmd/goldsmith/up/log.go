@@ -24,8 +24,8 @@ import (
 //go:linkname etcdClientLogger k8s.io/apiserver/pkg/storage/storagebackend/factory.etcd3ClientLogger
 var etcdClientLogger *zap.Logger
 
-// Log is what the libraries in this process log. They are told of it once: a part of a server that has ended may go on
-// to log, or flush, as long as the process lives.
+// Log is where the libraries in this process log to. They are given it once, at the start of the process: what is left of a
+// stopped server may still log, or flush the log.
 type Log struct {
 	lock sync.Mutex
 	out  io.Writer
@@ -67,8 +67,8 @@ func newEtcdClientLogger(out io.Writer) *zap.Logger {
 	return zap.New(core, zap.ErrorOutput(zapcore.AddSync(io.Discard))).Named("etcd-client")
 }
 
-// keepLog sends a log to the data directory until it is let go of, unless nothing is kept.
-func (d *dataDirectory) keepLog(log *Log) (letGo func() error, err error) {
+// keepLog sends a log to a file in the data directory until restore is called. With Memory it changes nothing.
+func (d *dataDirectory) keepLog(log *Log) (restore func() error, err error) {
 	if d.memory {
 		return func() error { return nil }, nil
 	}

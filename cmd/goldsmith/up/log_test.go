@@ -46,16 +46,16 @@ func TestARequestWhoseClientWentAwayIsLoggedWhereEverythingIs(t *testing.T) {
 	}
 }
 
-func TestALogIsInTheDataDirectoryUntilItIsLetGoOf(t *testing.T) {
+func TestALogIsInTheDataDirectoryUntilItIsRestored(t *testing.T) {
 	var before bytes.Buffer
 	log := &Log{out: &before}
 	data := &dataDirectory{path: t.TempDir()}
-	letGo, err := data.keepLog(log)
+	restore, err := data.keepLog(log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, writing := log.Write([]byte("while it runs\n"))
-	if err := errors.Join(writing, letGo()); err != nil {
+	if err := errors.Join(writing, restore()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := log.Write([]byte("afterwards\n")); err != nil {

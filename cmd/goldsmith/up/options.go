@@ -53,7 +53,7 @@ type Options struct {
 
 	// Out is where the lines for a user go; nowhere by default.
 	Out io.Writer
-	// Log is sent to DataDirectory/up.log while the server runs, if it is set, and left where it goes with Memory.
+	// Log is written to DataDirectory/up.log while the server runs. With Memory, or if it is nil, nothing is written there.
 	Log *Log
 	// OnReady is called once everything serves, with a configuration for privileged clients and the kubeconfig's path.
 	OnReady func(config *rest.Config, kubeconfig string)

@@ -37,11 +37,11 @@ func Run(ctx context.Context, options Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, data.release()) }()
 	if options.Log != nil {
-		letGo, err := data.keepLog(options.Log)
+		restore, err := data.keepLog(options.Log)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, letGo()) }()
+		defer func() { err = errors.Join(err, restore()) }()
 	}
 	logs, err := options.LogArchive.Open(ctx)
 	if err != nil {

@@ -22,8 +22,8 @@ type observation struct {
 	rejected string
 	lookedAt types.UID
 	refused  string
-	// confirmed is true once a Job is to be deleted: then all was read from the API.
-	confirmed bool
+	// live has everything read from the API. It is set before a Job is deleted.
+	live bool
 }
 
 func (o *observation) reject(err error) { o.rejected = err.Error() }
@@ -193,8 +193,8 @@ func (p *process) perform(build *v1alpha1.ImageBuild, observed state.Observed, a
 	case state.CreateJob:
 		return p.makeJob(build, seen)
 	case state.DeleteJob:
-		if !seen.confirmed && p.mutant != deletesUnseen {
-			seen.confirmed = true
+		if !seen.live && p.mutant != deletesUnseen {
+			seen.live = true
 			return true, nil
 		}
 		job := observed.Job

@@ -243,7 +243,7 @@ func nextPhases(phase v1alpha1.BuildPhase) []v1alpha1.BuildPhase {
 }
 
 // checkDeletion holds that a controller keeps the Job of a builder that has run and ended: its pod has the log. The pod of one
-// that Kueue has suspended goes anyway.
+// that Kueue has suspended is deleted anyway.
 func (w *environment) checkDeletion(build *v1alpha1.ImageBuild, job *batchv1.Job) {
 	if live, ok := w.jobs.get(job.Name); ok && suspended(live) {
 		return

@@ -38,7 +38,7 @@ func (p *process) observe(build *v1alpha1.ImageBuild, seen *observation) (observ
 		seen.fresh = true
 	}
 	observed.Job = p.job(build, attempt, seen)
-	if (observed.Job == nil || seen.confirmed) && !seen.fresh {
+	if (observed.Job == nil || seen.live) && !seen.fresh {
 		p.request()
 		live, ok := p.builds.get(build.Name)
 		if !ok {
@@ -72,7 +72,7 @@ func (p *process) observeRefusal(observed *state.Observed, seen *observation) {
 }
 
 func (p *process) job(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, seen *observation) *batchv1.Job {
-	if seen.confirmed {
+	if seen.live {
 		p.request()
 		job, _ := p.jobs.get(attempt.JobName)
 		return job
@@ -107,7 +107,7 @@ func (p *process) pod(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt
 		return nil
 	}
 	known := p.podCache.all
-	if seen.confirmed {
+	if seen.live {
 		p.request()
 		known = p.pods.all
 	}
@@ -118,7 +118,7 @@ func (p *process) pod(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt
 		}
 	}
 	pod := state.FindPod(attempt, owner, pods)
-	if pod != nil || seen.confirmed || attempt.PodUID == "" || build.Status.Phase.Finished() {
+	if pod != nil || seen.live || attempt.PodUID == "" || build.Status.Phase.Finished() {
 		return pod
 	}
 	p.request()
