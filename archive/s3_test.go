@@ -34,7 +34,7 @@ type s3 struct {
 const secret = "hunter2hunter2hunter2"
 
 // newS3 starts one, and opens an archive in it.
-func newS3(t *testing.T, options Options) (*s3, *Store) {
+func newS3(t *testing.T) (*s3, *Store) {
 	t.Helper()
 	server := &s3{objects: map[string][]byte{}}
 	h := httptest.NewServer(server)
@@ -43,7 +43,7 @@ func newS3(t *testing.T, options Options) (*s3, *Store) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", secret)
 	t.Setenv("AWS_CONFIG_FILE", "/dev/null")
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-	return server, open(t, "s3://logs?region=us-east-1&use_path_style=true&response_checksum_validation=when_required&endpoint="+h.URL, options)
+	return server, open(t, "s3://logs?region=us-east-1&use_path_style=true&response_checksum_validation=when_required&endpoint="+h.URL, Options{})
 }
 
 func (s *s3) set(fault func(w http.ResponseWriter, r *http.Request, number int) bool) {
@@ -171,7 +171,7 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 }
 
 func TestALogInS3(t *testing.T) {
-	server, s := newS3(t, Options{})
+	server, s := newS3(t)
 	must(t, s.Ping(t.Context()))
 	if _, err := s.Reader(t.Context(), attempt(), Position{}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("nothing: %v", err)
@@ -195,7 +195,7 @@ func TestALogInS3(t *testing.T) {
 }
 
 func TestAServiceThatIsBusyForAWhileLosesNothing(t *testing.T) {
-	server, s := newS3(t, Options{})
+	server, s := newS3(t)
 	w := writer(t, s, Limit{})
 	w.chunk = 1000
 	stream := randomStream(rand.New(rand.NewPCG(51, 51)), 100, false)
@@ -218,7 +218,7 @@ func TestAServiceThatIsBusyForAWhileLosesNothing(t *testing.T) {
 
 // The answer to a request is lost, not the request: what is done is not done twice.
 func TestAConnectionThatBreaksLosesNothing(t *testing.T) {
-	server, s := newS3(t, Options{})
+	server, s := newS3(t)
 	w := writer(t, s, Limit{})
 	w.chunk = 1000
 	stream := randomStream(rand.New(rand.NewPCG(52, 52)), 100, false)
@@ -241,7 +241,7 @@ func TestAConnectionThatBreaksLosesNothing(t *testing.T) {
 }
 
 func TestHalfABodyIsAnError(t *testing.T) {
-	server, s := newS3(t, Options{})
+	server, s := newS3(t)
 	stream := bytes.Repeat([]byte(stamped(0, "a line")), 100)
 	keep(t, s, stream, 0)
 	server.set(func(w http.ResponseWriter, r *http.Request, _ int) bool {
@@ -266,9 +266,12 @@ func TestHalfABodyIsAnError(t *testing.T) {
 }
 
 func TestAServiceThatHangsIsGivenUp(t *testing.T) {
-	server, s := newS3(t, Options{Timeout: 100 * time.Millisecond})
+	server, s := newS3(t)
 	w := writer(t, s, Limit{})
 	write(t, w, []byte("one\n"))
+	service := s.objects.(*bucket)
+	patient := service.timeout
+	service.timeout = 100 * time.Millisecond
 	server.set(func(_ http.ResponseWriter, r *http.Request, _ int) bool {
 		_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client is gone
 		<-r.Context().Done()
@@ -291,12 +294,13 @@ func TestAServiceThatHangsIsGivenUp(t *testing.T) {
 		t.Errorf("canceled: %v", err)
 	}
 	server.set(nil)
+	service.timeout = patient
 	flush(t, w)
 	same(t, "then", readAll(t, s, Position{}), []byte("one\n"))
 }
 
 func TestWrongCredentialsAreToldWithoutThem(t *testing.T) {
-	server, s := newS3(t, Options{})
+	server, s := newS3(t)
 	w := writer(t, s, Limit{})
 	write(t, w, []byte("one\n"))
 	server.set(func(w http.ResponseWriter, r *http.Request, _ int) bool {

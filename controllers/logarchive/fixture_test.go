@@ -42,6 +42,7 @@ import (
 const (
 	namespace = "default"
 	within    = 30 * time.Second
+	soon      = 200 * time.Millisecond // patience where it is to end
 )
 
 func TestMain(m *testing.M) {
@@ -60,6 +61,8 @@ type fixture struct {
 	archive *archive.Store
 	clock   *testingclock.FakePassiveClock
 	metrics *metrics.Logs
+	// patience is how long a log may be silent after the end of its attempt.
+	patience time.Duration
 
 	lock sync.Mutex
 	logs map[string]*podLog
@@ -67,7 +70,7 @@ type fixture struct {
 
 func newFixture(t *testing.T, url string) *fixture {
 	w := &fixture{
-		WithT: NewWithT(t), t: t, logs: map[string]*podLog{},
+		WithT: NewWithT(t), t: t, logs: map[string]*podLog{}, patience: within / 6,
 		clock: testingclock.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)),
 	}
 	w.SetDefaultEventuallyTimeout(within)
@@ -115,7 +118,7 @@ func (w *fixture) run() (stop func()) {
 	w.Expect(SetupWithManager(manager, Options{
 		Options: reconciliation.Options{Client: versioned.NewForConfigOrDie(given), Kube: kubernetes.NewForConfigOrDie(given), Clock: w.clock},
 		Archive: w.archive, Metrics: w.metrics,
-		flushInterval: 10 * time.Millisecond, patience: 200 * time.Millisecond,
+		flushInterval: 10 * time.Millisecond, patience: w.patience,
 	})).To(Succeed())
 	running, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

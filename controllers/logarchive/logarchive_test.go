@@ -134,6 +134,7 @@ func TestAPodThatIsGoneOrLost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newFixture(t, "mem://")
+			w.patience = soon
 			w.run()
 			build, log := w.start("once")
 			log.write(linesFrom(1, 10))
@@ -151,6 +152,7 @@ func TestAPodThatIsGoneOrLost(t *testing.T) {
 
 func TestALogThatIsSilentToAnotherProcessIsGivenUp(t *testing.T) {
 	w := newFixture(t, "mem://")
+	w.patience = soon
 	stop := w.run()
 	build, log := w.start("once")
 	log.write(linesFrom(1, 10))

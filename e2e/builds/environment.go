@@ -19,7 +19,7 @@ type Environment struct {
 	Patience time.Duration
 	// Polling is how often a spec looks whether what it waits for has happened.
 	Polling time.Duration
-	// BuilderStart is how long a builder may take to start, once it may run. 0 where it starts at once.
+	// BuilderStart is how long a builder may take to start, once it may run.
 	BuilderStart time.Duration
 	// Archived is whether there is an archive of logs, which has something to say of a build once it has finished.
 	Archived bool

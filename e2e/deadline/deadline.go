@@ -33,6 +33,8 @@ var (
 	// Local is one step of `goldsmith up`: a build starts two processes and ends, or a kubectl runs. The longest timer is
 	// that of InProcess. Up to four builds, and kubectls beside them, share the CPUs.
 	Local = Wait{Timers: 30 * time.Second, Work: 90 * time.Second}
+	// LocalBuilderStart is BuilderStart for builders that are processes.
+	LocalBuilderStart = Wait{Work: 3 * time.Second}
 	// InProcessSuite is a whole suite of specs like those of InProcess.
 	InProcessSuite = Wait{Work: 10 * time.Minute}
 )

@@ -47,7 +47,7 @@ func describeFaults(w *fixture) {
 
 		Expect(w.Environment.StartRecords(ctx)).To(Succeed())
 		w.recorded(ctx, "web-2", "True/Recorded")
-		Expect(names(w.history(ctx, nil))).To(Equal([]string{"web-2", "web-1"}))
+		Expect(names(w.answered(ctx))).To(Equal([]string{"web-2", "web-1"}))
 		w.WaitForDeletion(ctx, "web-1") // it is recorded, and one too many
 	})
 

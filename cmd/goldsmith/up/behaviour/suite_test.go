@@ -63,7 +63,8 @@ func TestBehaviour(t *testing.T) {
 	ginkgo.Describe("goldsmith up --memory", func() {
 		buildsOf := func() builds.Environment {
 			return builds.Environment{
-				Config: f.config(inMemory), Patience: deadline.Local.Deadline(), Polling: polling, Workers: workers, Archived: true, Recorded: true,
+				Config: f.config(inMemory), Patience: deadline.Local.Deadline(), Polling: polling, Workers: workers,
+				BuilderStart: deadline.LocalBuilderStart.Deadline(), Archived: true, Recorded: true,
 			}
 		}
 		clusterOf := func() cluster.Environment {
