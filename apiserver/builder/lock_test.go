@@ -40,9 +40,6 @@ func twoServers(t *testing.T) (database *etcd.Server, scopes []*builder.Scope) {
 	return database, []*builder.Scope{scopeOn(t, backend), scopeOn(t, backend)}
 }
 
-// takers take a lock at the same time: so many that the last one still has it within the time that a lock is waited for.
-const takers = 8
-
 func TestALockIsHeldOnceOnAllServersOfAStorage(t *testing.T) {
 	t.Parallel()
 	_, shared := twoServers(t)
@@ -50,13 +47,18 @@ func TestALockIsHeldOnceOnAllServersOfAStorage(t *testing.T) {
 	for name, scopes := range map[string][]*builder.Scope{"an etcd of two servers": shared, "the memory of one": {own, own}} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
 			var (
 				wait  sync.WaitGroup
 				count int // with the race detector, a second holder at the same time is found too
 			)
-			for i := range takers {
+			for i := range 20 {
 				wait.Go(func() {
-					lock, err := scopes[i%2].Lock(t.Context(), "books/a")
+					lock, err := scopes[i%2].Lock(ctx, "books/a")
+					for apierrors.IsServiceUnavailable(err) && ctx.Err() == nil { // on a busy machine 20 do not all get it in time
+						lock, err = scopes[i%2].Lock(ctx, "books/a")
+					}
 					if err != nil {
 						t.Error(err)
 						return
@@ -66,7 +68,7 @@ func TestALockIsHeldOnceOnAllServersOfAStorage(t *testing.T) {
 				})
 			}
 			wait.Wait()
-			g.Expect(count).To(Equal(takers))
+			g.Expect(count).To(Equal(20))
 		})
 	}
 }
