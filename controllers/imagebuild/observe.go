@@ -19,7 +19,8 @@ import (
 )
 
 // observe collects what the state machine asks for. What the cache does not have is asked of the API before it counts
-// as gone. Before a Job is deleted, everything is asked of the API. If the build itself turns out to be older than what is stored, that one is returned instead.
+// as deleted. Before a Job is deleted, everything is asked of the API. If the API has a newer version of the build, observe
+// returns that version instead.
 func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, seen *observation) (observed state.Observed, stale *v1alpha1.ImageBuild, err error) {
 	observed = state.Observed{Build: build, Rejected: seen.rejected, Now: r.Clock.Now()}
 	if state.Waits(build) {

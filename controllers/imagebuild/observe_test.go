@@ -164,13 +164,13 @@ func TestAJobIsDeletedForWhatTheAPIHas(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		pods    []corev1.Pod
-		gone    bool // the Job
+		noJob   bool // the API no longer has the Job
 		deleted bool
 	}{
 		"its builder has ended": {pods: []corev1.Pod{ended}},
 		"its builder runs":      {pods: []corev1.Pod{pod}, deleted: true},
 		"it has no pod":         {deleted: true},
-		"it is gone":            {gone: true},
+		"it no longer exists":   {noJob: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			deleted := false
@@ -185,7 +185,7 @@ func TestAJobIsDeletedForWhatTheAPIHas(t *testing.T) {
 					answer = &corev1.PodList{Items: test.pods}
 				}
 				w.Header().Set("Content-Type", "application/json")
-				if test.gone && answer == any(job) {
+				if test.noJob && answer == any(job) {
 					w.WriteHeader(http.StatusNotFound)
 				}
 				if err := json.NewEncoder(w).Encode(answer); err != nil {

@@ -42,7 +42,7 @@ import (
 const (
 	namespace = "default"
 	within    = 30 * time.Second
-	soon      = 200 * time.Millisecond // patience where it is to end
+	soon      = 200 * time.Millisecond // the patience of tests with logs that stay silent
 )
 
 func TestMain(m *testing.M) {

@@ -36,8 +36,8 @@ func describeOutage(w, ofLog *cluster.Workspace) {
 		log := archive.StartOnWorker(ctx, ofLog, ofLog.WorkerWithoutEtcd(ctx))
 
 		By("taking the API away from builds that run, and a worker from some of them")
-		untilLost := 25*time.Second + deadline.BuilderStart.Deadline() // of the worker
-		builds := load.Start(ctx, w, fmt.Sprintf("duration=%s,10s", untilLost), "steps=5")
+		untilWorkerLost := 25*time.Second + deadline.BuilderStart.Deadline()
+		builds := load.Start(ctx, w, fmt.Sprintf("duration=%s,10s", untilWorkerLost), "steps=5")
 		builds.Running(ctx, load.Builds/2)
 		restoreAPI := stopAPI(ctx, w)
 		start := time.Now()
