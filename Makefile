@@ -13,7 +13,7 @@ BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 export CGO_ENABLED := 0
 
-# Outside of the clone: a file with the version in its name is there once and for all.
+# Outside of the clone. The version of each tool is in the name of its file or folder, so clones at other versions may share it.
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/goldsmith/tools
 # The programs that a cluster runs, one container image each.
 IMAGES := goldsmith-apiserver goldsmith-controller mock-builder
@@ -22,7 +22,7 @@ API := v1alpha1.images.goldsmith.dev
 CLUSTER ?= goldsmith
 # Where push pushes to.
 REGISTRY ?=
-# The version of what is built, and the tag of its container images. A changed tree has another one at each change.
+# The version of what is built, and the tag of its container images. Each change of the tree changes it.
 VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo devel)$(shell git diff --quiet HEAD 2>/dev/null || \
   echo -$$(git diff HEAD 2>/dev/null | sha256sum | head --bytes=8))
 VERSION := $(VERSION)# asked once
@@ -31,7 +31,7 @@ PACKAGES ?= ./...
 FLAGS ?=
 # How long to fuzz each target.
 FUZZTIME ?= 30s
-# Which of the end-to-end suites, as a filter of labels: smoke, builds, archive, api, security, faults, upgrade; all of them by default.
+# Which of the end-to-end suites, as a filter of labels: smoke, builds, archive, records, api, security, faults, upgrade; all by default.
 LABELS ?=
 # Which specs to repeat, by a regular expression for their text, how often, and on how many CPUs to put load meanwhile:
 # make stress SPEC='A build that fails' N=20 PACKAGE=./cmd/goldsmith/up/behaviour
@@ -124,7 +124,7 @@ e2e-docs: ## Run what the docs say about clusters, on one that make kind-up make
 	trap '$(kind) down goldsmith-docs' EXIT && \
 	$(MAKE) --no-print-directory kind-up CLUSTER=goldsmith-docs && tools=$$($(kind) tools) && \
 	PATH="$$tools:$$PATH" E2E_VERSION=$(VERSION) go tool gotestsum --format=standard-quiet --junitfile=bin/reports/e2e-docs/go.xml -- \
-	  -tags e2e -count=1 -vet=off -timeout 15m $(FLAGS) ./cmd/goldsmith -run '^TestEveryClusterCommand'
+	  -tags e2e -count=1 -vet=off -timeout 40m $(FLAGS) ./cmd/goldsmith -run '^TestEveryClusterCommand'
 
 .PHONY: tilt-ci
 tilt-ci: ## The loop of `tilt up` as a check, on a kind cluster of its own.
@@ -138,7 +138,7 @@ timings: ## Show where the time of the last runs went, from their JUnit reports:
 stress: $(if $(filter ./e2e/suite,$(PACKAGE)),build $(if $(E2E_KUBECONFIG),,images)) ## Repeat specs under load: make stress SPEC='text of a spec' N=20
 	$(if $(filter ./e2e/suite,$(PACKAGE)),@e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare)
 	@SPEC=$${SPEC:-} LABELS=$${LABELS:-}; E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' \
-	  go run ./e2e/stress -spec="$$SPEC" -labels="$$LABELS" -n=$(N) -load=$(LOAD) -package=$(PACKAGE) -- $(FLAGS)
+	  CGO_ENABLED=$(if $(filter -race --race,$(FLAGS)),1,0) go run ./e2e/stress -spec="$$SPEC" -labels="$$LABELS" -n=$(N) -load=$(LOAD) -package=$(PACKAGE) -- $(FLAGS)
 
 .PHONY: bench-cluster
 bench-cluster: ## Measure builds and the API in the cluster that kubectl points at; figures in bin/bench-cluster.txt.

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Remembers which targets of make have passed on which tree, with the JUnit reports of each. Sourced by .ci/run.
+# Remembers which targets of make have passed on which tree and node image, with the JUnit reports of each. Sourced by .ci/run.
 
 passed=${XDG_CACHE_HOME:-$HOME/.cache}/goldsmith/passed
 
-# tree_digest prints the digest of the whole working tree: of all files that git does not ignore, as they are now. Neither the
-# index nor the objects of the repository change.
+# tree_digest prints the digest of the whole working tree, of all files that git does not ignore, as they are now; and a digest of
+# KIND_NODE, where that is set. Neither the index nor the objects of the repository change.
 tree_digest() {
   local scratch objects digest
   scratch=$(mktemp -d)
@@ -17,13 +17,14 @@ tree_digest() {
     git add --all && git write-tree
   )
   rm -rf "$scratch"
+  [[ -z ${KIND_NODE:-} ]] || digest+=-$(sha256sum <<<"$KIND_NODE" | head --bytes=8)
   printf '%s\n' "$digest"
 }
 
 # keep_passed TREE TARGET, once it has passed.
 keep_passed() {
   mkdir -p "$passed"
-  find "$passed" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
+  find "$passed" -mindepth 1 -maxdepth 1 -mtime +6 -exec rm -rf {} +
   local kept
   kept=$(mktemp -d "$passed/.XXXXXX")
   cp -R "bin/reports/$2/." "$kept"

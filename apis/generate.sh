@@ -12,30 +12,27 @@ header=apis/boilerplate.go.txt
 tools=$(mkdir -p "${TOOLS:-.tools}" && cd "${TOOLS:-.tools}" && pwd)
 
 version() { go list -m -f '{{.Version}}' "$1"; }
-install() { # install MODULE@VERSION COMMAND...: only what is not there yet at this version
-  local at=$1 missing=() command; shift
-  for command in "$@"; do
-    [ "$(cat "$tools/.${command##*/}" 2>/dev/null)" = "$at" ] || missing+=("$command")
+install() { # install MODULE VERSION COMMAND...: puts these commands on PATH, from a folder that has their version in its name
+  local folder=$tools/${1##*/}-$2 command
+  for command in "${@:3}"; do
+    [ -x "$folder/${command##*/}" ] || GOBIN=$folder GOFLAGS=-mod=mod go install "$1/cmd/$command@$2"
   done
-  for command in "${missing[@]}"; do
-    GOBIN=$tools GOFLAGS=-mod=mod go install "${at%@*}/cmd/$command@${at#*@}"
-    echo "$at" > "$tools/.${command##*/}"
-  done
+  PATH=$folder:$PATH
 }
-install "k8s.io/code-generator@$(version k8s.io/apimachinery)" \
+install k8s.io/code-generator "$(version k8s.io/apimachinery)" \
   deepcopy-gen defaulter-gen conversion-gen applyconfiguration-gen client-gen lister-gen informer-gen \
   go-to-protobuf go-to-protobuf/protoc-gen-gogo
-install "golang.org/x/tools@$(version golang.org/x/tools)" goimports
-install "k8s.io/kube-openapi@$(version k8s.io/kube-openapi)" openapi-gen
+install golang.org/x/tools "$(version golang.org/x/tools)" goimports
+install k8s.io/kube-openapi "$(version k8s.io/kube-openapi)" openapi-gen
 command -v protoc >/dev/null || { echo "protoc is missing: apt-get install protobuf-compiler" >&2; exit 1; }
 
 find apis apiserver/images -name 'zz_generated.*' -delete
 find apis/images -name 'generated.p*' -delete
 rm -rf $out/clientset $out/applyconfiguration $out/listers $out/informers
 
-"$tools/deepcopy-gen" --go-header-file $header --output-file zz_generated.deepcopy.go $types $hub
-"$tools/defaulter-gen" --go-header-file $header --output-file zz_generated.defaults.go $types
-"$tools/conversion-gen" --go-header-file $header --output-file zz_generated.conversion.go $hub/v1alpha1
+deepcopy-gen --go-header-file $header --output-file zz_generated.deepcopy.go $types $hub
+defaulter-gen --go-header-file $header --output-file zz_generated.defaults.go $types
+conversion-gen --go-header-file $header --output-file zz_generated.conversion.go $hub/v1alpha1
 
 # Protobuf. go-to-protobuf wants every package below one folder, under its import path: links to where they are.
 protos=$(mktemp -d); schema=$(mktemp); trap 'rm -rf "$protos" "$schema"' EXIT
@@ -48,7 +45,7 @@ ln -s "$(folder "$gogo@$(go -C "$generator" list -m -f '{{.Version}}' $gogo)")" 
 for library in k8s.io/{api,apimachinery}; do
   ln -s "$(folder "$library@$(version "$library")")" "$protos/$library"
 done
-PATH="$tools:$PATH" "$tools/go-to-protobuf" --go-header-file $header --output-dir "$protos" \
+go-to-protobuf --go-header-file $header --output-dir "$protos" \
   --proto-import "$protos/github.com/gogo/protobuf/protobuf" --packages $types \
   --apimachinery-packages "$(printf -- '-k8s.io/%s,' \
     apimachinery/pkg/{util/intstr,api/resource,runtime/schema,runtime,apis/meta/v1} api/core/v1 | sed 's/,$//')"
@@ -58,7 +55,7 @@ readonly=()
 for package in "${machinery[@]}" k8s.io/apimachinery/pkg/types time; do
   readonly+=(--readonly-pkg "$package")
 done
-"$tools/openapi-gen" --go-header-file $header --output-file zz_generated.openapi.go \
+openapi-gen --go-header-file $header --output-file zz_generated.openapi.go \
   --output-dir $out/openapi --output-pkg $module/$out/openapi --report-filename /dev/null \
   --output-model-name-file zz_generated.model_name.go "${readonly[@]}" "${machinery[@]}" $types
 
@@ -70,23 +67,23 @@ printf '%s\n' "$pruned" | gofmt > $definitions
 external=$(printf 'k8s.io/api/core/v1.%s:k8s.io/client-go/applyconfigurations/core/v1,' \
   Affinity EnvVar ResourceRequirements Toleration)
 go run ./apis/openapischema > "$schema"
-"$tools/applyconfiguration-gen" --go-header-file $header --openapi-schema "$schema" \
+applyconfiguration-gen --go-header-file $header --openapi-schema "$schema" \
   --external-applyconfigurations "${external%,}" \
   --output-dir $out/applyconfiguration --output-pkg $module/$out/applyconfiguration $types
-"$tools/client-gen" --go-header-file $header --clientset-name versioned --prefers-protobuf \
+client-gen --go-header-file $header --clientset-name versioned --prefers-protobuf \
   --input-base $module/apis --input images/v1alpha1 --apply-configuration-package $module/$out/applyconfiguration \
   --output-dir $out/clientset --output-pkg $module/$out/clientset
-"$tools/lister-gen" --go-header-file $header --output-dir $out/listers --output-pkg $module/$out/listers $types
-"$tools/informer-gen" --go-header-file $header --output-dir $out/informers --output-pkg $module/$out/informers \
+lister-gen --go-header-file $header --output-dir $out/listers --output-pkg $module/$out/listers $types
+informer-gen --go-header-file $header --output-dir $out/informers --output-pkg $module/$out/informers \
   --versioned-clientset-package $module/$out/clientset/versioned --listers-package $module/$out/listers $types
 
 # The example API of the server builder: two versions and a hub.
 library=$module/apiserver/example/library
 find apiserver/example -name 'zz_generated.*' -delete
-"$tools/deepcopy-gen" --go-header-file $header --output-file zz_generated.deepcopy.go $library $library/v1 $library/v2
-"$tools/defaulter-gen" --go-header-file $header --output-file zz_generated.defaults.go $library/v1 $library/v2
-"$tools/conversion-gen" --go-header-file $header --output-file zz_generated.conversion.go $library/v1 $library/v2
-"$tools/openapi-gen" --go-header-file $header --output-file zz_generated.openapi.go \
+deepcopy-gen --go-header-file $header --output-file zz_generated.deepcopy.go $library $library/v1 $library/v2
+defaulter-gen --go-header-file $header --output-file zz_generated.defaults.go $library/v1 $library/v2
+conversion-gen --go-header-file $header --output-file zz_generated.conversion.go $library/v1 $library/v2
+openapi-gen --go-header-file $header --output-file zz_generated.openapi.go \
   --output-dir apiserver/example/library/openapi --output-pkg $library/openapi --report-filename /dev/null \
   --output-model-name-file zz_generated.model_name.go "${readonly[@]}" \
   k8s.io/apimachinery/pkg/{apis/meta/v1,runtime,version} $library/v1 $library/v2

@@ -122,7 +122,7 @@ func (o options) repeatSuite(ctx context.Context, scratch string) ([]junit.Case,
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("build tests of %s: %w", o.pkg, err)
 	}
-	release := keepBusy(o.load) // not earlier: compilers need no witness
+	release := keepBusy(o.load) // not earlier: compilers are a load themselves
 	defer release()
 	var cases []junit.Case
 	for run := range o.runs {

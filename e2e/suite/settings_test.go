@@ -101,7 +101,7 @@ func loadDatabase(ctx context.Context) *cluster.Records {
 	return &cluster.Records{Image: image, Password: "of 'tests' & \"nobody\""}
 }
 
-// fillIn says what there is to work with, and fails where that is not enough.
+// fillIn fills in what the specs work with, and fails if that is not enough.
 func fillIn(ctx context.Context, environment *cluster.Environment, given common) {
 	GinkgoHelper()
 	deadline.Adopt(given.Factor)
@@ -171,10 +171,10 @@ func installOnce(ctx context.Context, environment cluster.Environment) {
 	Expect(err).NotTo(HaveOccurred())
 }
 
-// madeForRun says whether the cluster is made for this run, and deleted after it.
+// madeForRun reports whether the cluster is made for this run, and deleted after it.
 func madeForRun() bool { return os.Getenv("E2E_KUBECONFIG") == "" }
 
-// mayInstall says whether the cluster is made for this run, or any but the specs that leave an installation as it is are to be run.
+// mayInstall reports whether the cluster is made for this run, or any but the specs that leave an installation as it is are to be run.
 func mayInstall() bool {
 	if madeForRun() {
 		return true

@@ -125,7 +125,12 @@ func TestEndToEnd(t *testing.T) {
 		Describe("records", Serial, Label("records"), func() { records.ClusterSpecs(given) })
 		Describe("troubleshooting", Serial, func() { troubleshooting.Specs(given) })
 		Describe("upgrade", Serial, apart, func() { upgrade.ClusterSpecs(given) })
-		Describe("smoke", Serial, func() { smoke.Specs(given) })
+		Describe("smoke", Serial, func() {
+			smoke.Specs(given)
+			if repetitions > 1 { // the next repetition needs an installation, and the last spec removes it
+				AfterEach(func(ctx SpecContext) { installOnce(ctx, *environment) })
+			}
+		})
 	}
 	for range repetitions {
 		Describe("Goldsmith on a cluster", specs)

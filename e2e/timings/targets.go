@@ -122,8 +122,11 @@ func readNodes(suites []junit.Suite, directory string) []node {
 	tests := map[key]junit.Case{}
 	for _, suite := range suites {
 		for _, test := range suite.Cases {
-			if !ginkgoName.MatchString(test.Name) {
-				tests[key{packageOf(suite, directory), test.Name}] = test
+			if name := (key{packageOf(suite, directory), test.Name}); !ginkgoName.MatchString(test.Name) {
+				if other, ok := tests[name]; ok {
+					test = bothRuns(test, other)
+				}
+				tests[name] = test
 			}
 		}
 	}
@@ -176,6 +179,15 @@ func readNodes(suites []junit.Suite, directory string) []node {
 		return cmp.Or(strings.Compare(a.pkg, b.pkg), strings.Compare(a.name, b.name))
 	})
 	return nodes
+}
+
+// bothRuns returns the result of a test that ran twice, for example with the race detector and without it. It failed if either did.
+func bothRuns(a, b junit.Case) junit.Case {
+	both := junit.Case{Name: a.Name, Seconds: a.Seconds + b.Seconds, Failure: cmp.Or(a.Failed(), b.Failed())}
+	if a.Skipped != nil && b.Skipped != nil {
+		both.Skipped = a.Skipped
+	}
+	return both
 }
 
 // parentOf returns the test that a subtest runs in. The name of a subtest may have slashes of its own.

@@ -58,6 +58,17 @@ func TestReadNodes(t *testing.T) {
 			},
 		},
 		{
+			"a test that ran twice is one spec, and failed if either run did",
+			[]junit.Suite{
+				{Name: module + "archive", Cases: []junit.Case{{Name: "TestA", Seconds: 3, Failure: failure}, {Name: "TestB", Skipped: &junit.Message{}}}},
+				{Name: module + "archive", Cases: []junit.Case{{Name: "TestA", Seconds: 1}, {Name: "TestB", Seconds: 2}}},
+			},
+			[]node{
+				{pkg: "archive", name: "TestA", seconds: 4, spec: true, failure: "table_test.go:7: wrong"},
+				{pkg: "archive", name: "TestB", seconds: 2, spec: true},
+			},
+		},
+		{
 			"the test that runs a Ginkgo suite is no spec",
 			[]junit.Suite{
 				{Name: module + "up/behaviour", Cases: []junit.Case{{Name: "TestBehaviour", Seconds: 10, Failure: &junit.Message{Short: "Failed"}}, {Name: "TestPlain", Seconds: 1}}},
