@@ -40,7 +40,7 @@ N ?= 20
 LOAD ?= 2
 PACKAGE ?= ./e2e/suite
 # What generation writes to, besides zz_generated.* files.
-GENERATED := apis apiserver/images apiserver/example docs/reference
+GENERATED := apis apiserver/internal/images apiserver/example docs/reference
 
 kind := e2e/kind/cluster
 tagged = $(addsuffix :$(VERSION),$(IMAGES))

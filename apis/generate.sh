@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Regenerates everything that is generated from apis/images and apiserver/images. Called by `make generate`.
+# Regenerates everything that is generated from apis/images and apiserver/internal/images. Called by `make generate`.
 # The generators are installed into the folder named by TOOLS, at the versions of go.mod's libraries.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 module=goldsmith.dev/goldsmith
 types=$module/apis/images/v1alpha1
-hub=$module/apiserver/images
+hub=$module/apiserver/internal/images
 out=apis/generated
 header=apis/boilerplate.go.txt
 tools=$(mkdir -p "${TOOLS:-.tools}" && cd "${TOOLS:-.tools}" && pwd)
@@ -26,7 +26,7 @@ install golang.org/x/tools "$(version golang.org/x/tools)" goimports
 install k8s.io/kube-openapi "$(version k8s.io/kube-openapi)" openapi-gen
 command -v protoc >/dev/null || { echo "protoc is missing: apt-get install protobuf-compiler" >&2; exit 1; }
 
-find apis apiserver/images -name 'zz_generated.*' -delete
+find apis apiserver/internal/images -name 'zz_generated.*' -delete
 find apis/images -name 'generated.p*' -delete
 rm -rf $out/clientset $out/applyconfiguration $out/listers $out/informers
 

@@ -17,10 +17,10 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/image"
-	"goldsmith.dev/goldsmith/apiserver/imagebuild"
-	hub "goldsmith.dev/goldsmith/apiserver/images"
-	"goldsmith.dev/goldsmith/apiserver/images/install"
+	"goldsmith.dev/goldsmith/apiserver/internal/image"
+	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
+	hub "goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/install"
 )
 
 var _ = Describe("A build that is instantiated", Ordered, func() {

@@ -11,8 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"goldsmith.dev/goldsmith/apiserver/buildlog"
-	"goldsmith.dev/goldsmith/apiserver/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/buildlog"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 // fakeLogs is a log source: the logs of pods are what the specs say.

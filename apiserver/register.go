@@ -14,6 +14,7 @@
 package apiserver
 
 import (
+	"context"
 	"fmt"
 
 	genericapiserver "k8s.io/apiserver/pkg/server"
@@ -23,16 +24,16 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/buildlog"
-	"goldsmith.dev/goldsmith/apiserver/history"
-	"goldsmith.dev/goldsmith/apiserver/image"
-	"goldsmith.dev/goldsmith/apiserver/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/imageplan"
-	"goldsmith.dev/goldsmith/apiserver/imagereport"
-	"goldsmith.dev/goldsmith/apiserver/images/install"
-	"goldsmith.dev/goldsmith/apiserver/objectquota"
-	"goldsmith.dev/goldsmith/apiserver/queuedbuild"
-	"goldsmith.dev/goldsmith/apiserver/templateaccess"
+	"goldsmith.dev/goldsmith/apiserver/internal/buildlog"
+	"goldsmith.dev/goldsmith/apiserver/internal/history"
+	"goldsmith.dev/goldsmith/apiserver/internal/image"
+	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/internal/imageplan"
+	"goldsmith.dev/goldsmith/apiserver/internal/imagereport"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/install"
+	"goldsmith.dev/goldsmith/apiserver/internal/objectquota"
+	"goldsmith.dev/goldsmith/apiserver/internal/queuedbuild"
+	"goldsmith.dev/goldsmith/apiserver/internal/templateaccess"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/queue"
@@ -47,7 +48,7 @@ type Options struct {
 	// server serves, and the archive is the caller's to close. Defaults to none.
 	LogArchive func() (*archive.Store, error)
 	// Records finds the connection to the database of records; nil is none. It is called once, before the server serves, and
-	// the caller closes the connection. Defaults to none.
+	// the caller closes the connection. ConnectRecords makes such a function. Defaults to none.
 	Records func() (history.Connection, error)
 	// Builders reads which builders the operator allows, for plans: those that the controllers are told of. It is called
 	// once, before the server serves. Defaults to none.
@@ -57,6 +58,15 @@ type Options struct {
 	Queue func() (queue.Limits, error)
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
+}
+
+// ConnectRecords returns the function of Options.Records that opens a connection for the life of the process. If open returns nil,
+// there is no database.
+func ConnectRecords(open func(context.Context) (*records.Connection, error)) func() (history.Connection, error) {
+	return func() (history.Connection, error) {
+		connection, err := open(context.Background())
+		return history.Connect(connection), err
+	}
 }
 
 // Register adds every resource of Goldsmith to a server and returns it.

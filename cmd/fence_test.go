@@ -36,7 +36,7 @@ var layers = []layer{
 	{"archive", []string{"archive"}},                       // a library of its own, which knows streams of bytes and nothing of builds
 	{"records", []string{"records", "apis"}},
 	{"apiserver", append([]string{"apiserver", "apis", "archive", "records", "jobs/podlog"}, pureFunctions...)},
-	{"controllers/records", append([]string{"controllers", "apis", "records"}, pureFunctions...)}, // the only one: what is recorded decides nothing
+	{"controllers/internal/records", append([]string{"controllers", "apis", "records"}, pureFunctions...)}, // the only one: what is recorded decides nothing
 	{"controllers", append([]string{"controllers", "apis", "archive", "jobs/podlog"}, pureFunctions...)},
 	{"e2e", []string{"e2e", "apis"}},
 	{"kustomize", nil}, // manifests and their tests, which know only what a cluster would

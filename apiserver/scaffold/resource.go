@@ -5,7 +5,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"goldsmith.dev/goldsmith/apiserver/scaffold/resource"
+	"goldsmith.dev/goldsmith/apiserver/scaffold/internal/resource"
 )
 
 func newResourceCommand() *cobra.Command {

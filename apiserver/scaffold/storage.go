@@ -5,7 +5,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"goldsmith.dev/goldsmith/apiserver/scaffold/backend"
+	"goldsmith.dev/goldsmith/apiserver/scaffold/internal/backend"
 )
 
 func newStorageCommand() *cobra.Command {

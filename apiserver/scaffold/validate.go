@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/tools/go/analysis/multichecker"
 
-	"goldsmith.dev/goldsmith/apiserver/scaffold/validate"
+	"goldsmith.dev/goldsmith/apiserver/scaffold/internal/validate"
 )
 
 func newValidateTypesCommand() *cobra.Command {

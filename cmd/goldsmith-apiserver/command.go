@@ -14,7 +14,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
@@ -45,10 +44,7 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 	command, err := apiserver.Register(server, apiserver.Options{
 		Builders: registered.Read, Queue: limited.Read,
 		LogArchive: func() (*archive.Store, error) { return archived.Open(context.Background()) }, // for the life of the process
-		Records: func() (history.Connection, error) {
-			connection, err := recorded.Open(context.Background()) // for the life of the process, too
-			return history.Connect(connection), err
-		},
+		Records:    apiserver.ConnectRecords(recorded.Open),
 	}).ToServerCommand()
 	if err != nil {
 		return nil, err

@@ -7,8 +7,6 @@ import (
 	"io"
 	"strings"
 	"testing"
-
-	"goldsmith.dev/goldsmith/apiserver/templateaccess"
 )
 
 func TestTheDefaultsSuitACluster(t *testing.T) {
@@ -26,8 +24,9 @@ func TestTheDefaultsSuitACluster(t *testing.T) {
 			t.Errorf("%s is %q, not %q", name, flag.DefValue, expected)
 		}
 	}
-	if usage := command.Flags().Lookup("disable-admission-plugins").Usage; !strings.Contains(usage, templateaccess.PluginName) {
-		t.Errorf("%s is not enabled by default: %s", templateaccess.PluginName, usage)
+	const plugin = "BuildTemplateAccess"
+	if usage := command.Flags().Lookup("disable-admission-plugins").Usage; !strings.Contains(usage, plugin) {
+		t.Errorf("%s is not enabled by default: %s", plugin, usage)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"goldsmith.dev/goldsmith/jobs/local/crilog"
+	"goldsmith.dev/goldsmith/jobs/local/internal/crilog"
 )
 
 // OpenLog opens the log of a pod's container, stdout and stderr together. The caller closes it; reads also end with ctx.

@@ -16,7 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
-	"goldsmith.dev/goldsmith/jobs/local/crilog"
+	"goldsmith.dev/goldsmith/jobs/local/internal/crilog"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/render"
 )

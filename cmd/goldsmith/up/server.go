@@ -10,7 +10,6 @@ import (
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
-	"goldsmith.dev/goldsmith/apiserver/history"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/apiserver/storage/files"
 	"goldsmith.dev/goldsmith/apiserver/storage/memory"
@@ -28,7 +27,7 @@ func describeServer(allowed inputs.Builders, limited limits.Flags, archived *arc
 		Builders:   func() (inputs.Builders, error) { return allowed, nil },
 		Queue:      limited.Read,
 		LogArchive: func() (*archive.Store, error) { return archived, nil },
-		Records:    func() (history.Connection, error) { return history.Connect(recorded), nil },
+		Records:    apiserver.ConnectRecords(func(context.Context) (*records.Connection, error) { return recorded, nil }),
 	}
 	return corekinds.Register(apiserver.Register(builder.New(serverName), options), logs)
 }

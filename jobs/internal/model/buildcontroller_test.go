@@ -28,7 +28,7 @@ type observation struct {
 
 func (o *observation) reject(err error) { o.rejected = err.Error() }
 
-// lookAtBuild is controllers/imagebuild in short.
+// lookAtBuild is controllers/internal/imagebuild in short.
 func (p *process) lookAtBuild(name string) {
 	build, ok := p.latest(name)
 	if !ok {

@@ -16,7 +16,7 @@ import (
 // lookAgain is after which time to look at an Image again that a build was asked for.
 const lookAgain = time.Minute
 
-// lookAtImage is controllers/image in short.
+// lookAtImage is controllers/internal/image in short.
 func (p *process) lookAtImage(name string) {
 	image, ok := p.imageCache.get(name)
 	if !ok {

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package buildlog
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apiserver/pkg/warning"
+	"k8s.io/utils/ptr"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/archive"
+)
+
+const (
+	// retryArchive is when to ask again for a log while the archive does not answer, in seconds.
+	retryArchive = 10
+	// archiveAnswer is how long the archive may take to say whether it has a log, before its pod is asked.
+	archiveAnswer = time.Second
+)
+
+// expiredError says that an attempt's log was archived, and deleted because it was kept long enough.
+type expiredError struct {
+	// At is when.
+	At time.Time
+	// Retention is how long it was to be kept.
+	Retention time.Duration
+}
+
+// Error says when, and why.
+func (e *expiredError) Error() string {
+	return fmt.Sprintf("it was deleted at %s: history.logRetention kept it for %s", e.At.UTC().Format(time.RFC3339), e.Retention)
+}
+
+// unavailableError says that a log may be in the archive, which does not answer.
+type unavailableError struct{ error }
+
+// Unwrap returns what the archive said.
+func (e *unavailableError) Unwrap() error { return e.error }
+
+// archivedLogs reads a log from its pod while that is there, and from the archive once it is whole in there, or its pod
+// does not give it any more.
+type archivedLogs struct {
+	pods    podLogs
+	archive *archive.Store
+}
+
+// Open reads the log of an attempt.
+func (l *archivedLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
+	name := archivedName(build, attempt)
+	if attempt.Outcome != "" {
+		// The pod may have only the end of it; and while the archive does not answer the pod may have it.
+		if summary := l.sealed(ctx, name); summary != nil {
+			log, err := l.archive.SealedReader(ctx, name, summary, position(options))
+			if err != nil {
+				return nil, err
+			}
+			return l.show(ctx, build, attempt, options, log), nil
+		}
+	}
+	log, err := l.fromPod(ctx, build, attempt, options)
+	if err == nil || errors.Is(err, ErrNotStarted) {
+		return log, err
+	}
+	archived, notArchived := l.open(ctx, build, attempt, options)
+	switch {
+	case notArchived == nil:
+		return archived, nil
+	case !errors.Is(notArchived, archive.ErrNotFound):
+		return nil, &unavailableError{notArchived}
+	}
+	return nil, cmp.Or(l.expired(ctx, build), err)
+}
+
+// sealed is the summary of a log, if the archive says at once that it has all of it.
+func (l *archivedLogs) sealed(ctx context.Context, name archive.Attempt) *archive.Summary {
+	ctx, cancel := context.WithTimeout(ctx, archiveAnswer)
+	defer cancel()
+	summary, err := l.archive.Summary(ctx, name)
+	if err != nil {
+		return nil
+	}
+	return summary
+}
+
+// fromPod reads the log of the attempt's pod, with its timestamps: what begins without one is none. A log that is followed goes on
+// in the archive where its pod does not.
+func (l *archivedLogs) fromPod(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
+	stamped := options
+	stamped.Timestamps = true
+	log, err := l.pods.Open(ctx, build, attempt, stamped)
+	if err != nil {
+		return nil, err
+	}
+	if options.Follow {
+		log = &handover{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log}
+		return withTimestamps(log, options.Timestamps), nil
+	}
+	buffered := bufio.NewReaderSize(log, handoverBuffer)
+	if begin, _ := buffered.Peek(archive.BeginLength); !archive.IsBeginning(begin) { // its error comes with what is read
+		return nil, errors.Join(ErrGone, log.Close())
+	}
+	return withTimestamps(limited{Reader: buffered, Closer: log}, options.Timestamps), nil
+}
+
+// open reads the log from the archive.
+func (l *archivedLogs) open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
+	log, err := l.archive.Reader(ctx, archivedName(build, attempt), position(options))
+	if err != nil {
+		return nil, err
+	}
+	return l.show(ctx, build, attempt, options, log), nil
+}
+
+// show makes what the archive has what was asked for. Where it is there in part a warning says why. What is followed ends
+// once it is whole.
+func (l *archivedLogs) show(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions, log *archive.Reader) io.ReadCloser {
+	if summary := log.Summary(); summary != nil && summary.InPart {
+		warning.AddWarning(ctx, "", fmt.Sprintf("the log of attempt %d is there in part: %s", attempt.Number, summary.Why))
+	}
+	if options.Follow {
+		return withTimestamps(&handover{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log, archived: log}, options.Timestamps)
+	}
+	return withTimestamps(log, options.Timestamps)
+}
+
+// position is where a log begins in the archive.
+func position(options corev1.PodLogOptions) archive.Position {
+	from := archive.Position{TailLines: options.TailLines}
+	if options.SinceTime != nil {
+		from.Since = options.SinceTime.Time
+	}
+	return from
+}
+
+// expired is an error that says so, if the log was deleted because it was kept long enough.
+func (l *archivedLogs) expired(ctx context.Context, build *images.ImageBuild) error {
+	record, err := l.archive.GetBuild(ctx, build.Namespace, build.UID)
+	switch {
+	case errors.Is(err, archive.ErrNotFound):
+		return nil
+	case err != nil:
+		return &unavailableError{err}
+	case record.Expired == nil:
+		return nil
+	}
+	return &expiredError{At: *record.Expired, Retention: ptr.Deref(record.Retention, 0)}
+}
+
+// deleted is what is left of a build that is there no more: its attempts that have a log. The error is NotFound if there is
+// nothing.
+func (l *archivedLogs) deleted(ctx context.Context, namespace, name string, uid types.UID) (*images.ImageBuild, error) {
+	record, err := l.archive.GetBuild(ctx, namespace, uid)
+	if errors.Is(err, archive.ErrNotFound) || err == nil && record.Name != name {
+		return nil, noSuchBuild(name, uid)
+	}
+	var attempts []archive.Attempt
+	if err == nil {
+		attempts, err = l.archive.Attempts(ctx, namespace, uid)
+	}
+	build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: uid}}
+	if err != nil {
+		return nil, unavailable(&unavailableError{err}, build)
+	}
+	build.Status.Phase, build.Status.Finished = v1alpha1.BuildFailed, true
+	if record.Succeeded {
+		build.Status.Phase = v1alpha1.BuildSucceeded
+	}
+	for _, attempt := range attempts {
+		build.Status.CurrentAttempt = attempt.Number
+		build.Status.Attempts = append(build.Status.Attempts, images.BuildAttempt{
+			Number: attempt.Number, PodUID: attempt.Pod, Outcome: v1alpha1.AttemptFailed,
+		})
+	}
+	if record.Expired != nil {
+		return nil, logError(&expiredError{At: *record.Expired, Retention: ptr.Deref(record.Retention, 0)}, build, &images.BuildAttempt{})
+	}
+	return build, nil
+}
+
+func noSuchBuild(name string, uid types.UID) error {
+	err := apierrors.NewNotFound(images.Resource("imagebuilds"), name)
+	err.ErrStatus.Message = fmt.Sprintf("there is no imagebuild %q with the uid %s, nor a log of it in the archive", name, uid)
+	return err
+}
+
+// unavailable says that the archive does not answer, and when to try again.
+func unavailable(err error, build *images.ImageBuild) error {
+	details := logDetails(build, "")
+	details.RetryAfterSeconds = retryArchive
+	return builder.Unavailable(fmt.Sprintf("the log of imagebuild %q cannot be read now, try again: %v", build.Name, err), *details)
+}
+
+func archivedName(build *images.ImageBuild, attempt *images.BuildAttempt) archive.Attempt {
+	return archive.Attempt{Namespace: build.Namespace, Build: build.UID, Number: attempt.Number, Pod: attempt.PodUID}
+}
+
+// withTimestamps drops the timestamps of a log unless they are wanted.
+func withTimestamps(log io.ReadCloser, wanted bool) io.ReadCloser {
+	if wanted {
+		return log
+	}
+	return limited{Reader: archive.StripTimestamps(log), Closer: log}
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package buildlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/warning"
+	"k8s.io/client-go/kubernetes"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
+	"goldsmith.dev/goldsmith/archive"
+)
+
+var (
+	// ErrNotStarted says that an attempt has not written a log, because its container has not started.
+	ErrNotStarted = errors.New("no container has started")
+	// ErrGone says that an attempt's log is not kept any more.
+	ErrGone = errors.New("the log is gone")
+)
+
+// Source reads the logs of attempts.
+type Source interface {
+	// Open returns the log of an attempt whose pod is recorded. With options.Follow it ends when the attempt's container
+	// has ended, and at the latest when ctx is done. The error is, or wraps, ErrNotStarted or ErrGone where
+	// that is so. The caller closes the log.
+	Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error)
+}
+
+// builds is what the log needs of the resource's storage.
+type builds interface {
+	rest.Getter
+	rest.Watcher
+}
+
+// Options say where logs are read.
+type Options struct {
+	// Source is where logs are read. Defaults to the pods of the client's cluster.
+	Source Source
+	// Archive opens what has the logs that their pods do not have any more; nil is none. Defaults to none. Not with Source.
+	Archive func() (*archive.Store, error)
+}
+
+// Logs reads the logs of builds.
+type Logs struct {
+	source Source
+	// archived is source where there is an archive; nil where there is none.
+	archived *archivedLogs
+}
+
+// New reads logs where the options say.
+func New(options Options, client kubernetes.Interface) (*Logs, error) {
+	if options.Source != nil {
+		return &Logs{source: options.Source}, nil
+	}
+	pods := podLogs{client: client}
+	if options.Archive == nil {
+		return &Logs{source: pods}, nil
+	}
+	store, err := options.Archive()
+	if store == nil || err != nil {
+		return &Logs{source: pods}, err
+	}
+	archived := &archivedLogs{pods: pods, archive: store}
+	return &Logs{source: archived, archived: archived}, nil
+}
+
+// Subresource returns the log subresource of builds. Its answer is text, and no object.
+func (l *Logs) Subresource(of builds) rest.Storage {
+	r := &reader{builds: of, logs: l.source, archived: l.archived}
+	return textView{subresource.NewView("the log of imagebuild %s takes ImageBuildLogOptions", &images.ImageBuild{}, "", r.get)}
+}
+
+// textView is a view of text.
+type textView struct {
+	*subresource.View[images.ImageBuildLogOptions, *images.ImageBuildLogOptions]
+}
+
+// ProducesMIMETypes says that the answer is text.
+func (textView) ProducesMIMETypes(string) []string { return []string{"text/plain"} }
+
+// reader finds the log that a request asks for.
+type reader struct {
+	builds   builds
+	logs     Source
+	archived *archivedLogs
+}
+
+// get returns the log of a build as a stream.
+func (r *reader) get(ctx context.Context, name string, options *images.ImageBuildLogOptions) (runtime.Object, error) {
+	if err := subresource.Invalid(images.Kind("ImageBuildLogOptions"), name, validation.ImageBuildLogOptions(options)); err != nil {
+		return nil, err
+	}
+	build, err := r.find(ctx, name, types.UID(options.UID))
+	if err != nil {
+		return nil, err
+	}
+	if options.Attempt != nil && attemptOf(build, *options.Attempt) == nil {
+		return nil, noSuchAttempt(build, *options.Attempt)
+	}
+	return &logResponse{builds: r.builds, logs: r.logs, build: build, options: options, warn: func(text string) {
+		warning.AddWarning(ctx, "", text)
+	}}, nil
+}
+
+// find finds the build that is meant: the one that is there, or what is left of one that was deleted.
+func (r *reader) find(ctx context.Context, name string, uid types.UID) (*images.ImageBuild, error) {
+	build, err := stored.GetBuild(ctx, r.builds, name)
+	switch {
+	case uid == "" || err == nil && build.UID == uid:
+		return build, err
+	case err != nil && !apierrors.IsNotFound(err):
+		return nil, err
+	case r.archived == nil:
+		return nil, noSuchBuild(name, uid)
+	}
+	return r.archived.deleted(ctx, apirequest.NamespaceValue(ctx), name, uid)
+}
+
+// logResponse is a log that is read once the server asks for it.
+type logResponse struct {
+	builds  builds
+	logs    Source
+	build   *images.ImageBuild
+	options *images.ImageBuildLogOptions
+	warn    func(text string)
+}
+
+var _ rest.ResourceStreamer = &logResponse{}
+
+// GetObjectKind returns none: a log is not an object.
+func (l *logResponse) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
+
+// DeepCopyObject returns the same log: it is read once.
+func (l *logResponse) DeepCopyObject() runtime.Object { return l }
+
+// InputStream opens the log. Every piece of it is flushed to the client as it comes.
+func (l *logResponse) InputStream(ctx context.Context, _, _ string) (stream io.ReadCloser, flush bool, contentType string, err error) {
+	ctx = apirequest.WithNamespace(ctx, l.build.Namespace)
+	if l.options.Follow {
+		stream, err = l.follow(ctx)
+	} else {
+		stream, err = l.read(ctx)
+	}
+	if err != nil {
+		return nil, false, "", err
+	}
+	if limit := l.options.LimitBytes; limit != nil {
+		stream = limited{Reader: io.LimitReader(stream, *limit), Closer: stream}
+	}
+	return stream, true, "text/plain", nil
+}
+
+type limited struct {
+	io.Reader
+	io.Closer
+}
+
+// read opens what there is of one attempt's log.
+func (l *logResponse) read(ctx context.Context) (io.ReadCloser, error) {
+	number := l.build.Status.CurrentAttempt
+	if l.options.Attempt != nil {
+		number = *l.options.Attempt
+	}
+	attempt := attemptOf(l.build, number)
+	if attempt == nil || attempt.PodUID == "" {
+		return l.nothing(attempt), nil
+	}
+	stream, err := l.logs.Open(ctx, l.build, attempt, podLogOptions(l.options))
+	switch {
+	case errors.Is(err, ErrNotStarted):
+		return l.nothing(attempt), nil
+	case err != nil:
+		return nil, logError(err, l.build, attempt)
+	}
+	return stream, nil
+}
+
+// nothing is the log of an attempt, nil if there was none, that has not written any. A warning says why.
+func (l *logResponse) nothing(attempt *images.BuildAttempt) io.ReadCloser {
+	if attempt == nil {
+		l.warn(fmt.Sprintf("imagebuild %s has no log: no attempt was started", l.build.Name))
+	} else {
+		l.warn(fmt.Sprintf("attempt %d of imagebuild %s has no log: its container has not started", attempt.Number, l.build.Name))
+	}
+	return io.NopCloser(strings.NewReader(""))
+}
+
+func podLogOptions(options *images.ImageBuildLogOptions) corev1.PodLogOptions {
+	return corev1.PodLogOptions{
+		Follow:     options.Follow,
+		TailLines:  options.TailLines,
+		SinceTime:  options.SinceTime,
+		Timestamps: options.Timestamps,
+	}
+}
+
+func attemptOf(build *images.ImageBuild, number int32) *images.BuildAttempt {
+	for i := range build.Status.Attempts {
+		if build.Status.Attempts[i].Number == number {
+			return &build.Status.Attempts[i]
+		}
+	}
+	return nil
+}
+
+func noSuchAttempt(build *images.ImageBuild, number int32) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status:  metav1.StatusFailure,
+		Code:    http.StatusNotFound,
+		Reason:  metav1.StatusReasonNotFound,
+		Message: fmt.Sprintf("imagebuild %q has no attempt %d: it has %d", build.Name, number, len(build.Status.Attempts)),
+		Details: logDetails(build, "attempt"),
+	}}
+}
+
+// logError turns the error of a log source into one for the client.
+func logError(err error, build *images.ImageBuild, attempt *images.BuildAttempt) error {
+	var why string
+	var expired *expiredError
+	var away *unavailableError
+	switch {
+	case errors.As(err, &away):
+		return unavailable(err, build)
+	case errors.As(err, &expired):
+		why = fmt.Sprintf("the log of imagebuild %q is gone: %v", build.Name, expired)
+	case errors.Is(err, ErrGone):
+		why = fmt.Sprintf("the log of attempt %d of imagebuild %q is gone: it went with its pod %s, which was deleted %s, and is in no archive; "+
+			"status.failure keeps why a build failed, and another build writes another log", attempt.Number, build.Name, attempt.PodName, whenDeleted(attempt))
+	default:
+		return apierrors.NewInternalError(fmt.Errorf("reading the log of attempt %d of imagebuild %s: %w", attempt.Number, build.Name, err))
+	}
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure, Code: http.StatusGone, Reason: metav1.StatusReasonGone, Message: why, Details: logDetails(build, ""),
+	}}
+}
+
+func whenDeleted(attempt *images.BuildAttempt) string {
+	if attempt.CompletionTime == nil {
+		return "before the attempt ended"
+	}
+	return "after the attempt ended at " + attempt.CompletionTime.UTC().Format(time.RFC3339)
+}
+
+func logDetails(build *images.ImageBuild, parameter string) *metav1.StatusDetails {
+	details := &metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: "imagebuilds/log", Name: build.Name, UID: build.UID}
+	if parameter != "" {
+		details.Causes = []metav1.StatusCause{{Type: metav1.CauseTypeFieldValueNotFound, Field: parameter}}
+	}
+	return details
+}

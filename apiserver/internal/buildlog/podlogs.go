@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package buildlog
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/jobs/podlog"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+// podLogs reads the logs of attempts from their pods.
+type podLogs struct {
+	client kubernetes.Interface
+}
+
+// Open reads the log of the attempt's pod. Another pod of the same name is not read.
+func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
+	if attempt.PodName == "" {
+		return nil, ErrGone // of a build that only the archive knows
+	}
+	pods := l.client.CoreV1().Pods(build.Namespace)
+	pod, err := pods.Get(ctx, attempt.PodName, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, ErrGone
+	case err != nil:
+		return nil, fmt.Errorf("getting pod %s/%s: %w", build.Namespace, attempt.PodName, err)
+	case pod.UID != attempt.PodUID:
+		return nil, ErrGone
+	case !started(pod):
+		return nil, ErrNotStarted
+	}
+	log, err := podlog.Open(ctx, pods, attempt.PodName, options)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, ErrGone
+	case err != nil:
+		return nil, fmt.Errorf("reading the log of pod %s/%s: %w", build.Namespace, attempt.PodName, err)
+	}
+	return log, nil
+}
+
+// ended says whether the container of the attempt's pod has ended. The error is ErrGone if the pod is gone, or goes.
+func (l podLogs) ended(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt) (bool, error) {
+	pod, err := l.client.CoreV1().Pods(build.Namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return false, ErrGone
+	case err != nil:
+		return false, fmt.Errorf("getting pod %s/%s: %w", build.Namespace, attempt.PodName, err)
+	case pod.UID != attempt.PodUID:
+		return false, ErrGone
+	}
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.Name == render.ContainerName && status.State.Terminated != nil {
+			return true, nil
+		}
+	}
+	if pod.DeletionTimestamp != nil {
+		return false, ErrGone
+	}
+	return false, nil
+}
+
+// started says whether the builder's container runs or has run. Asking for the log of one that has not is an error.
+func started(pod *corev1.Pod) bool {
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.Name == render.ContainerName {
+			return status.State.Running != nil || status.State.Terminated != nil
+		}
+	}
+	return false
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package buildlog
+
+import (
+	"errors"
+	"io"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+func TestPodLogs(t *testing.T) {
+	pod := func(state corev1.ContainerState) *corev1.Pod {
+		return &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "pod", UID: "ours"},
+			Status:     corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: render.ContainerName, State: state}}},
+		}
+	}
+	running := pod(corev1.ContainerState{Running: &corev1.ContainerStateRunning{}})
+	stranger := running.DeepCopy()
+	stranger.UID = "another"
+	evicted := running.DeepCopy()
+	evicted.Status.ContainerStatuses = nil
+
+	for what, test := range map[string]struct {
+		pods []*corev1.Pod
+		want error
+	}{
+		"a running pod":             {[]*corev1.Pod{running}, nil},
+		"a pod that has ended":      {[]*corev1.Pod{pod(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}})}, nil},
+		"a waiting pod":             {[]*corev1.Pod{pod(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}})}, ErrNotStarted},
+		"a pod without containers":  {[]*corev1.Pod{evicted}, ErrNotStarted},
+		"a stranger's pod":          {[]*corev1.Pod{stranger}, ErrGone},
+		"no pod":                    {nil, ErrGone},
+		"a pod of another name too": {[]*corev1.Pod{running, {ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "x"}}}, nil},
+	} {
+		t.Run(what, func(t *testing.T) {
+			client := fake.NewClientset()
+			for _, pod := range test.pods {
+				if err := client.Tracker().Add(pod); err != nil {
+					t.Fatal(err)
+				}
+			}
+			build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "once"}}
+			log, err := podLogs{client: client}.Open(t.Context(), build, &images.BuildAttempt{Number: 1, PodName: "pod", PodUID: "ours"}, corev1.PodLogOptions{})
+			if !errors.Is(err, test.want) {
+				t.Fatalf("got %v, want %v", err, test.want)
+			}
+			if test.want != nil {
+				return
+			}
+			text, err := io.ReadAll(log)
+			if err != nil || string(text) != "fake logs" {
+				t.Errorf("read %q, %v", text, err)
+			}
+			if err := log.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package history
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
+	"goldsmith.dev/goldsmith/records"
+)
+
+const changesResource = "images/changes"
+
+// changesView returns the changes subresource: who changed which field of the spec of an Image, and when.
+func (r *recorded) changesView() *subresource.View[images.ImageJournalOptions, *images.ImageJournalOptions] {
+	return subresource.NewView("images/changes of %s takes ImageJournalOptions", &images.ImageChanges{}, v1alpha1.ImageChanges{}, r.changes)
+}
+
+// changes returns a page of the changes of an Image.
+func (r *recorded) changes(ctx context.Context, name string, options *images.ImageJournalOptions) (runtime.Object, error) {
+	store, subject, paging, err := r.openJournal(ctx, changesResource, name, options)
+	if err != nil {
+		return nil, err
+	}
+	answer := &images.ImageChanges{ObjectMeta: subject.ObjectMeta, Items: []images.ImageChange{}}
+	if store == nil {
+		return answer, nil
+	}
+	page, err := store.Changes(ctx, subject.UID, paging)
+	if err != nil {
+		return nil, Error(err, changesResource, name)
+	}
+	answer.Items, answer.Continue = Changes(page.Items), page.Continue
+	return answer, nil
+}
+
+// openJournal finds what the options of a request for notes or changes ask for. The store is nil if there is no database.
+func (r *recorded) openJournal(ctx context.Context, resource, name string, options *images.ImageJournalOptions) (*records.Store, *subject, records.Paging, error) {
+	if err := subresource.Invalid(images.Kind("ImageJournalOptions"), name, validation.ImageJournalOptions(options)); err != nil {
+		return nil, nil, records.Paging{}, err
+	}
+	store, err := r.open(ctx, resource, name)
+	if err != nil {
+		return nil, nil, records.Paging{}, err
+	}
+	subject, err := r.find(ctx, store, resource, name, types.UID(options.UID))
+	return store, subject, records.Paging{Limit: int(options.Limit), Continue: options.Continue}, err
+}

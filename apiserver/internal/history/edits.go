@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package history
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/records"
+)
+
+// Edits has what is changed in the specs of Images recorded. It is told of what is written already, so it cannot fail.
+type Edits struct {
+	queue *Queue // nil if nothing is recorded
+	clock clock.PassiveClock
+}
+
+// NewEdits takes edits to a queue; nil is nowhere.
+func NewEdits(queue *Queue, clock clock.PassiveClock) *Edits {
+	return &Edits{queue: queue, clock: clock}
+}
+
+// Close has what is still to be recorded written.
+func (e *Edits) Close() {
+	if e.queue != nil {
+		e.queue.Close()
+	}
+}
+
+// Take takes down how a spec was changed.
+func (e *Edits) Take(ctx context.Context, before *images.Image, object runtime.Object) {
+	after, err := stored.Image(object)
+	if e.queue == nil || before == nil || err != nil || before.Generation == after.Generation {
+		return
+	}
+	changes, err := changesBetween(before, after)
+	if err != nil {
+		klog.FromContext(ctx).Error(err, "an edit of an image is not recorded", "namespace", after.Namespace, "image", after.Name)
+		return
+	}
+	e.queue.Add(ctx, Edit{
+		Image:      records.ImageKey{Namespace: after.Namespace, Name: after.Name, UID: after.UID},
+		Generation: after.Generation, Time: e.clock.Now(), User: builder.UserName(ctx), Changes: changes,
+	})
+}
+
+func changesBetween(before, after *images.Image) ([]v1alpha1.InputChange, error) {
+	from, err := convert.PublicImage(before)
+	if err != nil {
+		return nil, err
+	}
+	to, err := convert.PublicImage(after)
+	if err != nil {
+		return nil, err
+	}
+	return specChanges(&from.Spec, &to.Spec)
+}

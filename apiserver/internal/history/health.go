@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package history
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+// What a score is made of. docs/history.md says the same.
+const (
+	pointsForSuccesses     = 60
+	pointsForFirstAttempts = 10
+	pointsForTheLast       = 30
+)
+
+// Health is how well an Image does, from its figures and its condition Ready. It is nil where no build has succeeded or failed.
+//
+// The score is 60·R + 10·R·F + 30·L, rounded down. R is the part that succeeded of all builds that succeeded or failed, F the
+// part that had one attempt of all that finished, and L is 1 if the last one succeeded, 0 if it failed, and otherwise R.
+func Health(stats *images.BuildStats, conditions []metav1.Condition) *images.ImageHealth {
+	judged := stats.Succeeded + stats.Failed
+	if judged == 0 {
+		return nil
+	}
+	// In parts of judged * builds, without fractions.
+	points := pointsForSuccesses*stats.Succeeded*stats.Builds + pointsForFirstAttempts*stats.Succeeded*(stats.Builds-stats.Retried)
+	said := []string{fmt.Sprintf("%d of %d builds succeeded", stats.Succeeded, judged)}
+	switch last(conditions) {
+	case v1alpha1.ReasonBuildSucceeded:
+		points += pointsForTheLast * judged * stats.Builds
+		said = append(said, "the last one succeeded")
+	case v1alpha1.ReasonBuildFailed:
+		said = append(said, "the last one failed")
+	default:
+		points += pointsForTheLast * stats.Succeeded * stats.Builds
+	}
+	if stats.Retried > 0 {
+		said = append(said, fmt.Sprintf("%d of %d had more than one attempt", stats.Retried, stats.Builds))
+	}
+	score := int32(points / (judged * stats.Builds)) //nolint:gosec // at most 100, the sum of what points there are for
+	return &images.ImageHealth{Score: score, Message: strings.Join(said, "; ")}
+}
+
+// last is the reason that the condition Ready has for the last build that finished, if it succeeded or failed.
+func last(conditions []metav1.Condition) string {
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ImageReady)
+	if ready == nil {
+		return ""
+	}
+	return ready.Reason
+}

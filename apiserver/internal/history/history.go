@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package history
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
+	"goldsmith.dev/goldsmith/records"
+)
+
+const historyResource = "images/history"
+
+// historyView returns the history subresource: the builds of an Image, whether they are still there or not.
+func (r *recorded) historyView() *subresource.View[images.ImageHistoryOptions, *images.ImageHistoryOptions] {
+	return subresource.NewView("the history of image %s takes ImageHistoryOptions", &images.ImageHistory{}, v1alpha1.ImageHistory{}, r.history)
+}
+
+// history returns a page of the builds of an Image.
+func (r *recorded) history(ctx context.Context, name string, options *images.ImageHistoryOptions) (runtime.Object, error) {
+	now := r.clock.Now()
+	if err := subresource.Invalid(images.Kind("ImageHistoryOptions"), name, validation.ImageHistoryOptions(options, now)); err != nil {
+		return nil, err
+	}
+	from, err := startOf(options, now)
+	if err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the history of image %s: %v", name, err))
+	}
+	store, err := r.open(ctx, historyResource, name)
+	if err != nil {
+		return nil, err
+	}
+	subject, err := r.find(ctx, store, historyResource, name, types.UID(options.UID))
+	if err != nil {
+		return nil, err
+	}
+	answer := &images.ImageHistory{ObjectMeta: subject.ObjectMeta, Items: []images.BuildRecord{}}
+	if store == nil {
+		return answer, nil
+	}
+	page, err := store.History(ctx, records.Query{
+		Namespace: subject.Namespace, ImageUID: subject.UID, Outcome: v1alpha1.BuildPhase(options.Outcome), Trigger: v1alpha1.TriggerReason(options.Trigger),
+		User: options.User, Since: from.Since, Until: from.Until, Paging: records.Paging{Limit: int(options.Limit), Continue: from.Continue},
+	})
+	if err != nil {
+		return nil, Error(err, historyResource, name)
+	}
+	answer.Items = Builds(page.Items)
+	answer.Continue, err = from.next(page.Continue)
+	return answer, err
+}
+
+// historyStart is where a page of a history begins. What continue is made of has it: durations are before the time at which
+// the first page was asked for, so that all pages are of the same question.
+type historyStart struct {
+	Since    time.Time `json:"since,omitzero"`
+	Until    time.Time `json:"until,omitzero"`
+	Asked    [2]string `json:"asked"` // since and until as they were written
+	Continue string    `json:"continue"`
+}
+
+// startOf is where the options say. They are valid.
+func startOf(options *images.ImageHistoryOptions, now time.Time) (*historyStart, error) {
+	asked := [2]string{options.Since, options.Until}
+	start := &historyStart{Asked: asked}
+	if options.Continue != "" {
+		text, err := base64.RawURLEncoding.DecodeString(options.Continue)
+		if err == nil {
+			err = json.Unmarshal(text, start)
+		}
+		if err != nil || start.Continue == "" {
+			return nil, errors.New("continue is not that of a page of a history")
+		}
+		if start.Asked != asked {
+			return nil, errors.New("continue is that of a page with another since or until")
+		}
+		return start, nil
+	}
+	since, err := validation.Moment(options.Since, now)
+	if err != nil {
+		return nil, err
+	}
+	until, err := validation.Moment(options.Until, now)
+	if err != nil {
+		return nil, err
+	}
+	start.Since, start.Until = since.UTC(), until.UTC()
+	return start, nil
+}
+
+// next is the continue of a page; empty if it is the last one.
+func (s *historyStart) next(page string) (string, error) {
+	if page == "" {
+		return "", nil
+	}
+	text, err := json.Marshal(historyStart{Since: s.Since, Until: s.Until, Asked: s.Asked, Continue: page})
+	if err != nil {
+		return "", apierrors.NewInternalError(fmt.Errorf("ending a page of a history: %w", err))
+	}
+	return base64.RawURLEncoding.EncodeToString(text), nil
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package history
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/records"
+)
+
+// Subresources returns the subresources of images that read and write the records.
+func Subresources(images rest.Getter, database *Database, clock clock.PassiveClock) builder.Storages {
+	r := &recorded{images: images, database: database, clock: clock}
+	return builder.Storages{"history": r.historyView(), "stats": r.statsView(), "changes": r.changesView(), "notes": newNotesREST(r)}
+}
+
+// recorded is what the subresources that read the records have in common.
+type recorded struct {
+	images   rest.Getter
+	database *Database
+	clock    clock.PassiveClock
+}
+
+// subject is the Image that records are asked of.
+type subject struct {
+	metav1.ObjectMeta               // name, namespace and uid
+	image             *images.Image // nil if it is there no more
+}
+
+func (s *subject) key() records.ImageKey {
+	return records.ImageKey{Namespace: s.Namespace, Name: s.Name, UID: s.UID}
+}
+
+// open returns the open database, nil if there is none, of which a warning tells.
+func (r *recorded) open(ctx context.Context, resource, name string) (*records.Store, error) {
+	store, err := r.database.Store()
+	if err != nil {
+		return nil, Error(err, resource, name)
+	}
+	if store == nil {
+		WarnNoDatabase(ctx)
+	}
+	return store, nil
+}
+
+// find finds the Image that is meant: the one that is there or, by its UID, one that is not any more and of which there is
+// a record.
+func (r *recorded) find(ctx context.Context, store *records.Store, resource, name string, uid types.UID) (*subject, error) {
+	object, err := r.images.Get(ctx, name, &metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return nil, err
+	}
+	if err == nil {
+		image, notImage := stored.Image(object)
+		if notImage != nil {
+			return nil, notImage
+		}
+		if uid == "" || image.UID == uid {
+			return &subject{ObjectMeta: metaOf(image.Namespace, image.Name, image.UID), image: image}, nil
+		}
+	}
+	switch {
+	case uid == "":
+		return nil, err
+	case store == nil:
+		return nil, noSuchImage(name, uid)
+	}
+	return r.deleted(ctx, store, resource, name, uid)
+}
+
+// deleted finds the record of an Image that is gone. It is asked for by its name as well, because rights are given by name.
+func (r *recorded) deleted(ctx context.Context, store *records.Store, resource, name string, uid types.UID) (*subject, error) {
+	namespace := apirequest.NamespaceValue(ctx)
+	figures, err := ImageStats(ctx, store, namespace, uid, records.Window{Since: r.clock.Now()})
+	switch {
+	case err != nil:
+		return nil, Error(err, resource, name)
+	case figures == nil || figures.Image.Name != name:
+		return nil, noSuchImage(name, uid)
+	}
+	return &subject{ObjectMeta: metaOf(namespace, name, uid)}, nil
+}
+
+func metaOf(namespace, name string, uid types.UID) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: namespace, Name: name, UID: uid}
+}
+
+func noSuchImage(name string, uid types.UID) error {
+	err := apierrors.NewNotFound(images.Resource("images"), name)
+	err.ErrStatus.Message = fmt.Sprintf("there is no image %q with the uid %s, nor a record of one", name, uid)
+	return err
+}

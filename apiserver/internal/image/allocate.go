@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+)
+
+// maxRecentRequests is how many requests an Image remembers.
+const maxRecentRequests = 32
+
+// allocate gives the request its number: the recorded one, or the next one that is free, which it records. taken is a
+// number that was recorded for this request and turned out to be somebody else's build; 0 if there is none.
+// The Image it returns is the one that the record was written to, so its spec and the number belong together.
+func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Image, images.BuildRequestRecord, error) {
+	var record images.BuildRequestRecord
+	write := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {
+		existing, err := stored.Image(old)
+		if err != nil {
+			return nil, err
+		}
+		image := existing.DeepCopy()
+		if image.DeletionTimestamp != nil {
+			return nil, apierrors.NewConflict(images.Resource("images"), image.Name,
+				fmt.Errorf("it is being deleted, so it gets no more builds"))
+		}
+		if i.uid != "" && i.uid != image.UID {
+			return nil, apierrors.NewConflict(images.Resource("images"), image.Name,
+				fmt.Errorf("the build is one of an earlier Image of that name: ask the Image that there is now for a build"))
+		}
+		record, err = i.record(ctx, image, taken)
+		return image, err
+	})
+	object, _, err := i.images.Update(on(ctx, "images", i.image), i.image, write, nil, nil, false, &metav1.UpdateOptions{DryRun: i.options.DryRun})
+	if err != nil {
+		return nil, record, err
+	}
+	image, err := stored.Image(object)
+	return image, record, err
+}
+
+// record finds the request among those that the Image remembers, or adds it.
+func (i *instantiation) record(ctx context.Context, image *images.Image, taken int64) (images.BuildRequestRecord, error) {
+	status := &image.Status
+	known := slices.IndexFunc(status.RecentRequests, func(record images.BuildRequestRecord) bool {
+		return record.RequestID == i.requestID
+	})
+	if known >= 0 && status.RecentRequests[known].Number != taken {
+		return status.RecentRequests[known], nil
+	}
+	if err := i.check(image); err != nil {
+		return images.BuildRequestRecord{}, err
+	}
+	number, err := i.nextFree(ctx, image)
+	if err != nil {
+		return images.BuildRequestRecord{}, err
+	}
+	status.BuildCounter = number
+	record := images.BuildRequestRecord{RequestID: i.requestID, Number: number}
+	if known >= 0 {
+		status.RecentRequests[known] = record
+		return record, nil
+	}
+	status.RecentRequests = append(status.RecentRequests, record)
+	if more := len(status.RecentRequests) - maxRecentRequests; more > 0 {
+		status.RecentRequests = slices.Delete(status.RecentRequests, 0, more)
+	}
+	return record, nil
+}
+
+// nextFree is the lowest number above the counter whose name nobody has taken.
+func (i *instantiation) nextFree(ctx context.Context, image *images.Image) (int64, error) {
+	for number := image.Status.BuildCounter + 1; ; number++ {
+		name := buildName(image, number)
+		switch _, err := i.builds.GetBuild(on(ctx, "imagebuilds", name), name); {
+		case apierrors.IsNotFound(err):
+			return number, nil
+		case err != nil:
+			return 0, err
+		}
+	}
+}
+
+func buildName(image *images.Image, number int64) string {
+	return fmt.Sprintf("%s-%d", image.Name, number)
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+	"errors"
+	"path"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+)
+
+// bases keeps Images from being based on each other in a cycle. That is a rule about several objects, so the writes
+// that can break it, which set or change a base, follow each other: each one checks and writes under a lock that is one
+// for the namespace on all servers. All others take no lock and read nothing.
+type bases struct {
+	images *genericregistry.Store
+	lock   func(ctx context.Context, name string) (lock, error)
+}
+
+// lock is a builder.Lock.
+type lock interface {
+	Lost() <-chan struct{}
+	Unlock()
+}
+
+// setsBase says whether a write makes another Image the base of this one. old is nil for a creation.
+func setsBase(image, old *images.Image) bool {
+	base := image.Spec.Base.ImageRef
+	return base != nil && (old == nil || old.Spec.Base.ImageRef == nil || old.Spec.Base.ImageRef.Name != base.Name)
+}
+
+// validate refuses what would close a cycle. The images it looks at are as they are now: the write holds the lock.
+func (b *bases) validate(ctx context.Context, image, old *images.Image) field.ErrorList {
+	if !setsBase(image, old) {
+		return nil
+	}
+	return validation.BaseCycle(image, func(name string) (*images.Image, error) {
+		object, err := b.images.Get(ctx, name, &metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return stored.Image(object)
+	})
+}
+
+func (b *bases) beginCreate(ctx context.Context, object runtime.Object, _ *metav1.CreateOptions) (genericregistry.FinishFunc, error) {
+	return b.begin(ctx, object, nil)
+}
+
+func (b *bases) beginUpdate(ctx context.Context, object, old runtime.Object, _ *metav1.UpdateOptions) (genericregistry.FinishFunc, error) {
+	existing, err := stored.Image(old)
+	if err != nil {
+		return nil, err
+	}
+	if writing, ok := ctx.Value(writingKey{}).(*writing); ok {
+		writing.before = existing
+	}
+	return b.begin(ctx, object, existing)
+}
+
+// begin takes the lock, unless an earlier try of the same write did. The store's own end of an update comes before it is
+// written, so it is not the end of the lock.
+func (b *bases) begin(ctx context.Context, object runtime.Object, old *images.Image) (genericregistry.FinishFunc, error) {
+	image, err := stored.Image(object)
+	if err != nil {
+		return nil, err
+	}
+	writing, _ := ctx.Value(writingKey{}).(*writing)
+	if writing == nil || writing.lock != nil || !setsBase(image, old) {
+		return notYet, nil
+	}
+	lock, err := b.lock(ctx, path.Join("images", apirequest.NamespaceValue(ctx)))
+	if err != nil {
+		return nil, err
+	}
+	writing.hold(ctx, lock)
+	return notYet, nil
+}
+
+func notYet(context.Context, bool) {}
+
+type writingKey struct{}
+
+// writing is a write of an Image from its beginning to its end, with the lock that it may have taken.
+type writing struct {
+	before *images.Image // what the last try of an update found stored
+	lock   lock
+	abort  context.CancelCauseFunc
+}
+
+func startWriting(ctx context.Context) (context.Context, *writing) {
+	ctx, abort := context.WithCancelCause(ctx)
+	writing := &writing{abort: abort}
+	return context.WithValue(ctx, writingKey{}, writing), writing
+}
+
+// hold keeps the lock until the write ends, and ends the write if the lock is lost before.
+func (w *writing) hold(ctx context.Context, lock lock) {
+	w.lock = lock
+	if lock.Lost() == nil {
+		return
+	}
+	go func() {
+		select {
+		case <-lock.Lost():
+			w.abort(lockLost())
+		case <-ctx.Done():
+		}
+	}()
+}
+
+func (w *writing) end() {
+	w.abort(nil)
+	if w.lock != nil {
+		w.lock.Unlock()
+	}
+}
+
+// explain says that a write failed because its lock was lost, if it did.
+func (w *writing) explain(ctx context.Context, err error) error {
+	var lost *apierrors.StatusError
+	if err != nil && errors.As(context.Cause(ctx), &lost) {
+		return lost
+	}
+	return err
+}
+
+func lockLost() error {
+	return builder.Unavailable("checking what the image is based on took so long that its lock was lost: try again",
+		metav1.StatusDetails{RetryAfterSeconds: 1})
+}

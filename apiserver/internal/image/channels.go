@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// channelsREST is the channels subresource: names for successful builds, which are part of the Image's status. All of
+// them are replaced in one write.
+type channelsREST struct {
+	subresource.Base
+	images *genericregistry.Store
+	builds *imagebuild.Store
+	clock  clock.PassiveClock
+}
+
+var (
+	_ rest.Patcher         = &channelsREST{}
+	_ rest.StorageMetadata = &channelsREST{}
+)
+
+func newChannelsREST(store *builder.Store, builds *imagebuild.Store, scope *builder.Scope, clock clock.PassiveClock) *channelsREST {
+	return &channelsREST{
+		Base:   subresource.Base{Answer: v1alpha1.ImageChannels{}},
+		images: store.WithUpdateStrategy(newChannelsStrategy(scope.Scheme)), builds: builds, clock: clock,
+	}
+}
+
+// New returns an empty ImageChannels.
+func (r *channelsREST) New() runtime.Object { return &images.ImageChannels{} }
+
+// Get returns the channels of an Image.
+func (r *channelsREST) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
+	object, err := r.images.Get(ctx, name, options)
+	if err != nil {
+		return nil, err
+	}
+	return channelsOf(object)
+}
+
+// Update replaces the channels of an Image. One that is new, or names another build than before, must name a build of
+// this Image that succeeded.
+func (r *channelsREST) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, _ rest.ValidateObjectFunc,
+	validate rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	promotion := &promotion{requested: object, builds: r.builds, clock: r.clock, image: name}
+	if validate != nil {
+		admit := validate
+		validate = func(ctx context.Context, object, old runtime.Object) error {
+			wanted, err := channelsOf(object)
+			if err != nil {
+				return err
+			}
+			stored, err := channelsOf(old)
+			if err != nil {
+				return err
+			}
+			return admit(ctx, wanted, stored)
+		}
+	}
+	updated, _, err := r.images.Update(ctx, name, promotion, nil, validate, false, options)
+	if err != nil {
+		return nil, false, err
+	}
+	channels, err := channelsOf(updated)
+	return channels, false, err
+}
+
+// channelsOf is what clients see of an Image at its channels subresource.
+func channelsOf(object runtime.Object) (runtime.Object, error) {
+	image, err := stored.Image(object)
+	if err != nil {
+		return nil, err
+	}
+	return &images.ImageChannels{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: image.Name, Namespace: image.Namespace, UID: image.UID,
+			ResourceVersion: image.ResourceVersion, CreationTimestamp: image.CreationTimestamp,
+		},
+		Channels: slices.Clone(image.Status.Channels),
+	}, nil
+}
+
+// promotion turns a change of an ImageChannels into one of the Image.
+type promotion struct {
+	requested rest.UpdatedObjectInfo
+	builds    *imagebuild.Store
+	clock     clock.PassiveClock
+	image     string
+}
+
+var _ rest.UpdatedObjectInfo = &promotion{}
+
+// Preconditions are those of the request.
+func (p *promotion) Preconditions() *metav1.Preconditions { return p.requested.Preconditions() }
+
+// UpdatedObject returns the stored Image with the channels that the request asks for.
+func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
+	existing, err := stored.Image(old)
+	if err != nil {
+		return nil, err
+	}
+	before, err := channelsOf(existing)
+	if err != nil {
+		return nil, err
+	}
+	object, err := p.requested.UpdatedObject(ctx, before)
+	if err != nil {
+		return nil, err
+	}
+	wanted, ok := object.(*images.ImageChannels)
+	if !ok {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the channels of image %s are an ImageChannels, not a %T", p.image, object))
+	}
+	if errs := validation.ImageChannels(wanted, p.image); len(errs) > 0 {
+		return nil, apierrors.NewInvalid(images.Kind("ImageChannels"), p.image, errs)
+	}
+	channels, err := p.resolve(ctx, existing, wanted.Channels)
+	if err != nil {
+		return nil, err
+	}
+	image := existing.DeepCopy()
+	image.ResourceVersion = wanted.ResourceVersion // compared by the store, if there is one
+	image.Status.Channels = channels
+	return image, nil
+}
+
+// resolve fills in what the server knows of each channel. One that stays as it was is kept whole, though its build may
+// be gone.
+func (p *promotion) resolve(ctx context.Context, image *images.Image, wanted []images.ImageChannel) ([]images.ImageChannel, error) {
+	var (
+		channels []images.ImageChannel
+		errs     field.ErrorList
+	)
+	for i, channel := range wanted {
+		kept := slices.IndexFunc(image.Status.Channels, func(stored images.ImageChannel) bool {
+			return stored.Name == channel.Name && stored.Build == channel.Build
+		})
+		if kept >= 0 {
+			channels = append(channels, image.Status.Channels[kept])
+			continue
+		}
+		build, problem, err := p.successful(ctx, image, channel.Build)
+		if err != nil {
+			return nil, err
+		}
+		if problem != "" {
+			errs = append(errs, field.Invalid(field.NewPath("channels").Index(i).Child("build"), channel.Build, problem))
+			continue
+		}
+		channels = append(channels, images.ImageChannel{
+			Name: channel.Name, Build: build.Name, Digest: digestOf(build.Status.Artifacts),
+			Time: metav1.NewTime(p.clock.Now()).Rfc3339Copy(), By: builder.UserName(ctx),
+		})
+	}
+	if len(errs) > 0 {
+		return nil, apierrors.NewInvalid(images.Kind("ImageChannels"), p.image, errs)
+	}
+	return channels, nil
+}
+
+// successful returns a build of the Image that succeeded, or what is wrong with the one of that name.
+func (p *promotion) successful(ctx context.Context, image *images.Image, name string) (*images.ImageBuild, string, error) {
+	build, err := p.builds.GetBuild(on(ctx, "imagebuilds", name), name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, "there is no such build: name one of the Image that succeeded", nil
+	case err != nil:
+		return nil, "", fmt.Errorf("setting the channels of image %s: reading imagebuild %s: %w", p.image, name, err)
+	case build.Spec.ImageRef == nil || build.Spec.ImageRef.UID != image.UID:
+		return nil, fmt.Sprintf("is not a build of Image %s", image.Name), nil
+	case build.Status.Phase != v1alpha1.BuildSucceeded:
+		return nil, fmt.Sprintf("is %s: only a build that Succeeded can have a channel", build.Status.Phase), nil
+	case build.DeletionTimestamp != nil:
+		return nil, "is being deleted: name a build that stays", nil
+	}
+	return build, "", nil
+}
+
+// digestOf is the digest of artifacts as it counts for Images that are based on them.
+func digestOf(artifacts []images.Artifact) string {
+	return inputs.ArtifactsDigest(convert.PublicArtifacts(artifacts))
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// newBuild is a build of the Image as it is, with the request's parameters. The request's ID, who asked for it, and the
+// build's priority are filled in when it is created.
+func newBuild(image *images.Image, number int64, request *images.BuildRequest) *images.ImageBuild {
+	snapshot := image.DeepCopy()
+	build := emptyBuild(image, number)
+	build.Spec.ImageGeneration = new(image.Generation)
+	build.Spec.Trigger = &images.BuildTrigger{
+		Reason:     request.Reason,
+		Message:    request.Message,
+		Changes:    slices.Clone(request.Changes),
+		Parameters: slices.Clone(request.Parameters),
+	}
+	build.Spec.Inputs = snapshot.Spec.BuildInputs
+	build.Spec.Inputs.Parameters = merged(snapshot.Spec.Parameters, request.Parameters)
+	build.Spec.Timeouts = snapshot.Spec.Timeouts
+	build.Spec.Retry = snapshot.Spec.Retry
+	return build
+}
+
+// rerunBuild is a build of what an earlier one was made from, and of what that resolved to.
+func rerunBuild(image *images.Image, number int64, earlier *images.ImageBuild, pinned *images.PinnedInputs, request *images.RerunRequest) *images.ImageBuild {
+	snapshot := earlier.DeepCopy()
+	build := emptyBuild(image, number)
+	build.Spec.ImageGeneration = snapshot.Spec.ImageGeneration
+	build.Spec.Trigger = &images.BuildTrigger{
+		Reason:  v1alpha1.TriggerRerun,
+		Message: request.Message,
+		RerunOf: earlier.Name,
+	}
+	if trigger := snapshot.Spec.Trigger; trigger != nil {
+		build.Spec.Trigger.Parameters = trigger.Parameters
+	}
+	build.Spec.Inputs = snapshot.Spec.Inputs
+	build.Spec.Pinned = pinned
+	build.Spec.Timeouts = snapshot.Spec.Timeouts
+	build.Spec.Retry = snapshot.Spec.Retry
+	return build
+}
+
+// emptyBuild is what all builds of an Image have in common.
+func emptyBuild(image *images.Image, number int64) *images.ImageBuild {
+	return &images.ImageBuild{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:      buildName(image, number),
+			Namespace: image.Namespace,
+			Labels:    map[string]string{v1alpha1.LabelImage: image.Name},
+			OwnerReferences: []metav1.OwnerReference{
+				*metav1.NewControllerRef(image, v1alpha1.Kind("Image")),
+			},
+		},
+		Spec: images.ImageBuildSpec{
+			ImageRef:  &images.ImageReference{Name: image.Name, UID: image.UID},
+			Number:    new(number),
+			RunPolicy: image.Spec.RunPolicy,
+		},
+	}
+}
+
+// merged are the parameters of an Image with those of a request.
+func merged(parameters, overrides []images.Parameter) []images.Parameter {
+	if len(overrides) == 0 {
+		return parameters
+	}
+	return convert.HubParameters(inputs.WithParameters(convert.PublicParameters(parameters), convert.PublicParameters(overrides)))
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/apiserver/pkg/admission"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/util/dryrun"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// instantiateREST is the instantiate subresource: it gives a request for a build a number, once, and creates the build.
+// It does that for reruns too, which are requested at a build.
+//
+// The number is recorded in the Image before the build is created. So whatever happens in between, and on however many
+// replicas the request arrives, the same request finds the same number and with it the same build.
+type instantiateREST struct {
+	*subresource.Action[images.BuildRequest, *images.BuildRequest]
+	images *genericregistry.Store
+	builds *imagebuild.Store
+	scope  *builder.Scope
+}
+
+func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, scope *builder.Scope) *instantiateREST {
+	r := &instantiateREST{images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), builds: builds, scope: scope}
+	r.Action = subresource.NewAction("instantiating image %s takes a BuildRequest", v1alpha1.ImageBuild{},
+		subresource.Valid(images.Kind("BuildRequest"), validation.BuildRequest), r.instantiate)
+	return r
+}
+
+// instantiate returns the build of a request, which it creates unless it was created before.
+func (r *instantiateREST) instantiate(ctx context.Context, name string, request *images.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+	return r.run(ctx, &instantiation{
+		image: name, requestID: request.RequestID, options: options,
+		check: func(image *images.Image) error {
+			return checkParameters(image, request)
+		},
+		compose: func(image *images.Image, number int64) *images.ImageBuild {
+			return newBuild(image, number, request)
+		},
+	})
+}
+
+// checkParameters refuses parameters that exceed an Image's limits together with the Image's own.
+func checkParameters(image *images.Image, request *images.BuildRequest) error {
+	if len(request.Parameters) == 0 {
+		return nil
+	}
+	errs := validation.MergedParameters(merged(image.Spec.Parameters, request.Parameters))
+	if len(errs) == 0 {
+		return nil
+	}
+	return apierrors.NewInvalid(images.Kind("BuildRequest"), image.Name, errs)
+}
+
+// rerun returns the build of a request to run an earlier build of an Image again. That Image must still be there.
+func (r *instantiateREST) rerun(ctx context.Context, earlier *images.ImageBuild, request *images.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+	public, err := convert.PublicImageBuild(earlier)
+	if err != nil {
+		return nil, apierrors.NewInternalError(fmt.Errorf("rerunning imagebuild %s: %w", earlier.Name, err))
+	}
+	pinned := convert.HubPinnedInputs(inputs.Pinned(public))
+	build, err := r.run(ctx, &instantiation{
+		image: earlier.Spec.ImageRef.Name, uid: earlier.Spec.ImageRef.UID, requestID: request.RequestID, options: options,
+		check: func(*images.Image) error { return nil }, // it was a valid build before
+		compose: func(image *images.Image, number int64) *images.ImageBuild {
+			return rerunBuild(image, number, earlier, pinned, request)
+		},
+	})
+	if isMissing(err, earlier.Spec.ImageRef.Name) {
+		return nil, orphaned(earlier)
+	}
+	return build, err
+}
+
+// isMissing says whether an error is that there is no Image of a name.
+func isMissing(err error, name string) bool {
+	var status *apierrors.StatusError
+	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
+		return false
+	}
+	details := status.ErrStatus.Details
+	return details != nil && details.Kind == "images" && details.Name == name
+}
+
+// orphaned says that the Image of a build was deleted.
+func orphaned(build *images.ImageBuild) error {
+	err := apierrors.NewNotFound(images.Resource("images"), build.Spec.ImageRef.Name)
+	err.ErrStatus.Message += fmt.Sprintf(": imagebuild %q cannot be rerun without its Image: create an ImageBuild with its inputs instead", build.Name)
+	return err
+}
+
+// instantiation is one request on its way to its build.
+type instantiation struct {
+	images *genericregistry.Store
+	builds *imagebuild.Store
+	admit  admission.Interface
+	scheme *runtime.Scheme
+
+	image     string
+	uid       types.UID // of the Image, if it has to be a certain one
+	requestID string
+	options   *metav1.CreateOptions
+	check     func(image *images.Image) error                            // refuses a request before it gets a number
+	compose   func(image *images.Image, number int64) *images.ImageBuild // makes the build that was asked for
+}
+
+func (r *instantiateREST) run(ctx context.Context, instantiation *instantiation) (runtime.Object, error) {
+	instantiation.images, instantiation.builds = r.images, r.builds
+	instantiation.admit, instantiation.scheme = r.scope.Admission, r.scope.Scheme
+	if instantiation.requestID == "" {
+		instantiation.requestID = string(uuid.NewUUID())
+	}
+	return instantiation.run(ctx)
+}
+
+func (i *instantiation) run(ctx context.Context) (runtime.Object, error) {
+	var taken int64 // a number of ours whose name is somebody else's
+	for {
+		image, record, err := i.allocate(ctx, taken)
+		if err != nil {
+			return nil, err
+		}
+		build, err := i.find(ctx, image, record)
+		switch {
+		case apierrors.IsNotFound(err) && record.UID != "":
+			return nil, gone(image, record)
+		case apierrors.IsNotFound(err):
+			build, err = i.create(ctx, image, record)
+			if apierrors.IsAlreadyExists(err) {
+				continue // somebody was faster: we, on another replica, or a stranger
+			}
+			return asObject(build, err)
+		case err != nil:
+			return nil, err
+		case record.UID != "" && build.UID == record.UID, record.UID == "" && i.ours(build, image, record):
+			return build, nil
+		case record.UID != "":
+			return nil, gone(image, record)
+		}
+		taken = record.Number
+	}
+}
+
+// asObject keeps a nil build from becoming an object that is not nil.
+func asObject(build *images.ImageBuild, err error) (runtime.Object, error) {
+	if err != nil {
+		return nil, err
+	}
+	return build, nil
+}
+
+func (i *instantiation) find(ctx context.Context, image *images.Image, record images.BuildRequestRecord) (*images.ImageBuild, error) {
+	name := buildName(image, record.Number)
+	return i.builds.GetBuild(on(ctx, "imagebuilds", name), name)
+}
+
+// ours says whether a build is the one that this request asked for.
+func (i *instantiation) ours(build *images.ImageBuild, image *images.Image, record images.BuildRequestRecord) bool {
+	ref, number, trigger := build.Spec.ImageRef, build.Spec.Number, build.Spec.Trigger
+	return ref != nil && ref.UID == image.UID && number != nil && *number == record.Number &&
+		trigger != nil && trigger.RequestID == record.RequestID
+}
+
+// create creates the build, through admission like any other. The Image is as it was when the number was recorded.
+func (i *instantiation) create(ctx context.Context, image *images.Image, record images.BuildRequestRecord) (*images.ImageBuild, error) {
+	build := i.compose(image, record.Number)
+	build.Spec.Trigger.RequestID = record.RequestID
+	ctx = on(ctx, "imagebuilds", build.Name)
+	user, _ := apirequest.UserFrom(ctx)
+	attributes := admission.NewAttributesRecord(build, nil, v1alpha1.Kind("ImageBuild"), build.Namespace, build.Name,
+		v1alpha1.SchemeGroupVersion.WithResource("imagebuilds"), "", admission.Create, i.options, dryrun.IsDryRun(i.options.DryRun), user)
+	interfaces := admission.NewObjectInterfacesFromScheme(i.scheme)
+
+	if mutating, ok := i.admit.(admission.MutationInterface); ok && mutating.Handles(admission.Create) {
+		if err := mutating.Admit(ctx, attributes, interfaces); err != nil {
+			return nil, err
+		}
+	}
+	return i.builds.CreateInstantiated(ctx, build, rest.AdmissionToValidateObjectFunc(i.admit, attributes, interfaces), i.options)
+}
+
+// on makes the storage speak of a resource in its errors: the request came in for another one.
+func on(ctx context.Context, resource, name string) context.Context {
+	info, ok := apirequest.RequestInfoFrom(ctx)
+	if !ok {
+		return ctx
+	}
+	other := *info
+	other.Resource, other.Subresource, other.Name = resource, "", name
+	return apirequest.WithRequestInfo(ctx, &other)
+}
+
+// gone says that the build of a request was deleted.
+func gone(image *images.Image, record images.BuildRequestRecord) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure,
+		Code:   http.StatusGone,
+		Reason: metav1.StatusReasonGone,
+		Message: fmt.Sprintf("request %q made imagebuild %q, which was deleted since: ask for another build with another requestID",
+			record.RequestID, buildName(image, record.Number)),
+		Details: &metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: "imagebuilds", Name: buildName(image, record.Number), UID: record.UID},
+	}}
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+)
+
+type strategy struct {
+	builder.DefaultStrategy
+	bases *bases
+}
+
+func newStrategy(scheme *runtime.Scheme, bases *bases) strategy {
+	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), bases}
+}
+
+// Validate checks an Image that is created.
+func (s strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
+	image := object.(*images.Image)
+	if errs := validation.Image(image); len(errs) > 0 {
+		return errs
+	}
+	return s.bases.validate(ctx, image, nil)
+}
+
+// ValidateUpdate checks an Image that is changed.
+func (s strategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
+	image, stored := object.(*images.Image), old.(*images.Image)
+	if errs := validation.ImageUpdate(image, stored); len(errs) > 0 {
+		return errs
+	}
+	return s.bases.validate(ctx, image, stored)
+}
+
+// WarningsOnCreate tells of what has no effect.
+func (strategy) WarningsOnCreate(_ context.Context, object runtime.Object) []string {
+	return validation.InputWarnings(&object.(*images.Image).Spec.BuildInputs, field.NewPath("spec"))
+}
+
+// WarningsOnUpdate tells of what has no effect.
+func (s strategy) WarningsOnUpdate(ctx context.Context, object, _ runtime.Object) []string {
+	return s.WarningsOnCreate(ctx, object)
+}
+
+// statusStrategy is that of the status subresource.
+type statusStrategy struct {
+	builder.DefaultStatusStrategy
+}
+
+func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
+	return statusStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+}
+
+// PrepareForUpdate keeps everything but the status, and of the status what is other subresources': the channels, and
+// instantiate's counter and recorded requests, in which only uids may be filled in. A build that was counted stays so:
+// a controller that is older than the field does not know of it.
+func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
+	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
+	image, stored := object.(*images.Image), old.(*images.Image)
+	image.Status.BuildCounter = stored.Status.BuildCounter
+	image.Status.Channels = stored.Status.Channels
+	image.Status.CountedBuild = max(image.Status.CountedBuild, stored.Status.CountedBuild)
+	image.Status.RecentRequests = fillInUIDs(stored.Status.RecentRequests, image.Status.RecentRequests)
+}
+
+func fillInUIDs(stored, reported []images.BuildRequestRecord) []images.BuildRequestRecord {
+	if stored == nil {
+		return nil
+	}
+	type request struct {
+		id     string
+		number int64
+	}
+	uids := map[request]types.UID{}
+	for _, record := range reported {
+		uids[request{record.RequestID, record.Number}] = record.UID
+	}
+	records := make([]images.BuildRequestRecord, len(stored))
+	for i, record := range stored {
+		if record.UID == "" {
+			record.UID = uids[request{record.RequestID, record.Number}]
+		}
+		records[i] = record
+	}
+	return records
+}
+
+// ValidateUpdate checks a status.
+func (statusStrategy) ValidateUpdate(_ context.Context, object, _ runtime.Object) field.ErrorList {
+	return validation.ImageStatus(object.(*images.Image))
+}
+
+// allocationStrategy is that of instantiate, which writes the rest of the status.
+type allocationStrategy struct {
+	builder.DefaultStatusStrategy
+}
+
+func newAllocationStrategy(scheme *runtime.Scheme) allocationStrategy {
+	return allocationStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+}
+
+// channelsStrategy is that of the channels subresource, which changes nothing else of the status.
+type channelsStrategy struct {
+	builder.DefaultStatusStrategy
+}
+
+func newChannelsStrategy(scheme *runtime.Scheme) channelsStrategy {
+	return channelsStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+}
+
+// PrepareForUpdate keeps everything but the channels.
+func (s channelsStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
+	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
+	image := object.(*images.Image)
+	channels := image.Status.Channels
+	image.Status = old.(*images.Image).Status
+	image.Status.Channels = channels
+}

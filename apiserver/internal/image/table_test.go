@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	testingclock "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/table/tabletest"
+)
+
+func TestTable(t *testing.T) {
+	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	ago := func(d time.Duration) metav1.Time { return metav1.NewTime(now.Add(-d)) }
+	conditions := func(ready, upToDate metav1.ConditionStatus) []metav1.Condition {
+		return []metav1.Condition{{Type: v1alpha1.ImageReady, Status: ready}, {Type: v1alpha1.ImageUpToDate, Status: upToDate}}
+	}
+	artifact := images.Artifact{Digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}
+	tabletest.Golden(t, newTable(testingclock.NewFakePassiveClock(now)), &images.ImageList{Items: []images.Image{
+		{ObjectMeta: metav1.ObjectMeta{Name: "new", CreationTimestamp: ago(time.Second)}},
+		{
+			ObjectMeta: metav1.ObjectMeta{Name: "first-build", CreationTimestamp: ago(90 * time.Second)},
+			Status: images.ImageStatus{
+				ActiveBuilds: 1, LatestBuild: &images.LatestBuild{Name: "first-build-1"}, Conditions: conditions("False", "False"),
+			},
+		},
+		{
+			ObjectMeta: metav1.ObjectMeta{Name: "debian", CreationTimestamp: ago(49 * time.Hour)},
+			Status: images.ImageStatus{
+				LatestBuild:      &images.LatestBuild{Name: "debian-7"},
+				LatestSuccessful: &images.SuccessfulBuild{Artifacts: []images.Artifact{artifact, artifact, artifact}},
+				Conditions:       conditions("True", "True"),
+				NextScheduleTime: new(ago(-90 * time.Minute)),
+			},
+		},
+		{
+			ObjectMeta: metav1.ObjectMeta{Name: "late", CreationTimestamp: ago(time.Hour)},
+			Status:     images.ImageStatus{NextScheduleTime: new(ago(time.Minute))},
+		},
+	}})
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
+)
+
+// canceller serves the cancel subresource: it records the request to cancel a build, once.
+type canceller struct {
+	builds *genericregistry.Store
+	clock  clock.PassiveClock
+}
+
+func newCancel(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[images.CancelRequest, *images.CancelRequest] {
+	// The default strategy counts the generation up and lets the spec change, as only this subresource may.
+	store := builds.WithUpdateStrategy(builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion))
+	c := &canceller{builds: store, clock: clock}
+	return subresource.NewAction("cancelling imagebuild %s takes a CancelRequest", v1alpha1.ImageBuild{},
+		subresource.Valid(images.Kind("CancelRequest"), validation.CancelRequest), c.cancel)
+}
+
+// cancel asks for the build to be cancelled and returns it. A build that has finished, or is being cancelled already,
+// is returned as it is; so is one that has started, if another one was to supersede it.
+func (c *canceller) cancel(ctx context.Context, name string, request *images.CancelRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+	cancel := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {
+		existing, err := stored.Build(old)
+		if err != nil {
+			return nil, err
+		}
+		build := existing.DeepCopy()
+		switch {
+		case build.Spec.CancelRequested != nil, build.Status.Phase.Finished():
+			return build, nil
+		case request.SupersededBy == "":
+		case !waits(build):
+			return build, nil
+		default:
+			if err := c.checkNewer(ctx, build, request.SupersededBy); err != nil {
+				return nil, err
+			}
+		}
+		build.Spec.CancelRequested = &images.CancelRequested{
+			Time:         metav1.NewTime(c.clock.Now()).Rfc3339Copy(),
+			By:           builder.UserName(ctx),
+			Reason:       request.Reason,
+			SupersededBy: request.SupersededBy,
+		}
+		return build, nil
+	})
+	build, _, err := c.builds.Update(ctx, name, cancel, nil, nil, false, &metav1.UpdateOptions{DryRun: options.DryRun})
+	return build, err
+}
+
+// waits says whether nothing was begun for a build yet.
+func waits(build *images.ImageBuild) bool {
+	phase := build.Status.Phase
+	return (phase == v1alpha1.BuildPending || phase == v1alpha1.BuildQueued) && len(build.Status.Attempts) == 0
+}
+
+// checkNewer refuses to have a build superseded by anything but a newer build of its Image. If that one is not going to
+// be built either it is a Conflict: who asked has not seen it yet.
+func (c *canceller) checkNewer(ctx context.Context, build *images.ImageBuild, name string) error {
+	invalid := func(problem string) error {
+		return apierrors.NewInvalid(images.Kind("CancelRequest"), build.Name, field.ErrorList{
+			field.Invalid(field.NewPath("supersededBy"), name, problem),
+		})
+	}
+	if build.Spec.ImageRef == nil || build.Spec.Number == nil {
+		return invalid(fmt.Sprintf("must be left out: %s is a build of no Image, so no other one supersedes it", build.Name))
+	}
+	newer, err := stored.GetBuild(ctx, c.builds, name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return invalid("there is no such build: name a newer build of the same Image")
+	case err != nil:
+		return fmt.Errorf("cancelling imagebuild %s: reading imagebuild %s: %w", build.Name, name, err)
+	case newer.Spec.ImageRef == nil || newer.Spec.ImageRef.UID != build.Spec.ImageRef.UID:
+		return invalid(fmt.Sprintf("must be a build of the same Image, %s", build.Spec.ImageRef.Name))
+	case newer.Spec.Number == nil || *newer.Spec.Number <= *build.Spec.Number:
+		return invalid(fmt.Sprintf("must be a newer build of the Image than number %d", *build.Spec.Number))
+	case newer.Spec.CancelRequested != nil, newer.DeletionTimestamp != nil, newer.Status.Phase == v1alpha1.BuildCancelled:
+		return apierrors.NewConflict(images.Resource("imagebuilds"), build.Name,
+			fmt.Errorf("build %s, which is to supersede it, is being cancelled or deleted itself: look again which build is the newest", name))
+	}
+	return nil
+}

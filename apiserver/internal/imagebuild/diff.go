@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/history"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/records"
+)
+
+const diffResource = "imagebuilds/diff"
+
+// differ serves the diff subresource: it compares a build with another. Either may be one that is there no more.
+type differ struct {
+	builds  rest.Getter
+	records *history.Database
+	scope   *builder.Scope
+}
+
+func newDiff(builds rest.Getter, records *history.Database, scope *builder.Scope) *subresource.View[images.ImageBuildDiffOptions, *images.ImageBuildDiffOptions] {
+	d := &differ{builds: builds, records: records, scope: scope}
+	return subresource.NewView("the difference of imagebuild %s takes ImageBuildDiffOptions", &images.ImageBuildDiff{}, v1alpha1.ImageBuildDiff{}, d.compare)
+}
+
+// compare compares a build with the one that the options name. Whoever asks may compare both.
+func (d *differ) compare(ctx context.Context, name string, options *images.ImageBuildDiffOptions) (runtime.Object, error) {
+	if err := subresource.Invalid(images.Kind("ImageBuildDiffOptions"), name, validation.ImageBuildDiffOptions(options)); err != nil {
+		return nil, err
+	}
+	if err := d.mayCompare(ctx, options.With); err != nil {
+		return nil, err
+	}
+	from, err := d.read(ctx, options.With, types.UID(options.WithUID))
+	if err != nil {
+		return nil, err
+	}
+	to, err := d.read(ctx, name, types.UID(options.UID))
+	if err != nil {
+		return nil, err
+	}
+	answer, err := convert.HubImageBuildDiff(difference(from, to))
+	if err != nil {
+		return nil, apierrors.NewInternalError(fmt.Errorf("comparing imagebuilds %s and %s: %w", from.Name, to.Name, err))
+	}
+	return answer, nil
+}
+
+// mayCompare refuses whoever has the right for the build that the request is of, and not for the other one.
+func (d *differ) mayCompare(ctx context.Context, name string) error {
+	user, ok := apirequest.UserFrom(ctx)
+	if !ok {
+		return apierrors.NewInternalError(fmt.Errorf("nobody asks to compare with imagebuild %s", name))
+	}
+	resource := v1alpha1.SchemeGroupVersion.WithResource("imagebuilds")
+	decision, _, err := d.scope.Authorizer.Authorize(ctx, authorizer.AttributesRecord{
+		User: user, Verb: "get", APIGroup: resource.Group, APIVersion: resource.Version, Resource: resource.Resource, Subresource: "diff",
+		Namespace: apirequest.NamespaceValue(ctx), Name: name, ResourceRequest: true,
+	})
+	switch {
+	case decision == authorizer.DecisionAllow:
+		return nil
+	case err != nil:
+		return apierrors.NewInternalError(fmt.Errorf("asking whether %s may compare with imagebuild %s: %w", user.GetName(), name, err))
+	}
+	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q may not get the difference to it", user.GetName()))
+}
+
+// read reads the build that is meant: the one that is there or, by its UID, the record of one that was deleted.
+func (d *differ) read(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
+	existing, err := stored.GetBuild(ctx, d.builds, name)
+	switch {
+	case err != nil && (uid == "" || !apierrors.IsNotFound(err)):
+		return nil, err
+	case err != nil || uid != "" && existing.UID != uid:
+		return d.readRecord(ctx, name, uid)
+	}
+	build, err := convert.PublicImageBuild(existing)
+	if err != nil {
+		return nil, apierrors.NewInternalError(fmt.Errorf("comparing imagebuild %s: %w", name, err))
+	}
+	return build, nil
+}
+
+// readRecord reads what is recorded of a build. It is asked for by its name as well, because rights are given by name.
+func (d *differ) readRecord(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
+	store, err := d.records.Store()
+	switch {
+	case err != nil:
+		return nil, history.Error(err, diffResource, name)
+	case store == nil:
+		return nil, notRecorded(name, uid)
+	}
+	namespace := apirequest.NamespaceValue(ctx)
+	record, err := store.Build(ctx, namespace, uid)
+	switch {
+	case errors.Is(err, records.ErrNotFound), err == nil && record.Name != name:
+		return nil, notRecorded(name, uid)
+	case err != nil:
+		return nil, history.Error(err, diffResource, name)
+	}
+	return &v1alpha1.ImageBuild{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: uid}, Spec: record.Spec, Status: record.Status,
+	}, nil
+}
+
+func notRecorded(name string, uid types.UID) error {
+	err := apierrors.NewNotFound(images.Resource("imagebuilds"), name)
+	err.ErrStatus.Message = fmt.Sprintf("there is no imagebuild %q with the uid %s, nor a record of one", name, uid)
+	return err
+}
+
+func difference(from, to *v1alpha1.ImageBuild) *v1alpha1.ImageBuildDiff {
+	return &v1alpha1.ImageBuildDiff{
+		ObjectMeta: metav1.ObjectMeta{Name: to.Name, Namespace: to.Namespace},
+		From:       compared(from),
+		To:         compared(to),
+		Inputs:     inputs.Diff(inputs.Taken(from.Spec.Inputs, from.Status.Resolved), inputs.Taken(to.Spec.Inputs, to.Status.Resolved)),
+		Artifacts:  artifactChanges(from.Status.Artifacts, to.Status.Artifacts),
+	}
+}
+
+func compared(build *v1alpha1.ImageBuild) v1alpha1.ComparedBuild {
+	status := &build.Status
+	attempts := int32(len(status.Attempts)) //nolint:gosec // each attempt has a number of this type
+	answer := v1alpha1.ComparedBuild{Name: build.Name, UID: build.UID, Phase: status.Phase, Attempts: attempts}
+	if status.Resolved != nil {
+		answer.InputsDigest = status.Resolved.InputsDigest
+	}
+	if status.Failure != nil {
+		answer.Failure = status.Failure.Reason
+	}
+	if status.StartTime != nil && status.CompletionTime != nil {
+		answer.Duration = &metav1.Duration{Duration: status.CompletionTime.Sub(status.StartTime.Time)}
+	}
+	return answer
+}
+
+// artifactChanges are the artifacts whose digests differ, in the order of their targets.
+func artifactChanges(from, to []v1alpha1.Artifact) (changes []v1alpha1.ArtifactChange) {
+	digests := map[string]v1alpha1.ArtifactChange{}
+	for _, artifact := range from {
+		digests[artifact.Target] = v1alpha1.ArtifactChange{Target: artifact.Target, From: artifact.Digest}
+	}
+	for _, artifact := range to {
+		change := digests[artifact.Target]
+		change.Target, change.To = artifact.Target, artifact.Digest
+		digests[artifact.Target] = change
+	}
+	for _, change := range digests {
+		if change.From != change.To {
+			changes = append(changes, change)
+		}
+	}
+	slices.SortFunc(changes, func(a, b v1alpha1.ArtifactChange) int { return cmp.Compare(a.Target, b.Target) })
+	return changes
+}

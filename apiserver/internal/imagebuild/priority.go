@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/client-go/kubernetes"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+)
+
+// ranks give builds their priority when they are created: the value of the PriorityClass that the template names.
+type ranks struct {
+	client kubernetes.Interface
+}
+
+// begin sets the priority of a new build. A class that does not exist counts as 0, and one that cannot be read makes the
+// request fail, so that no build gets another place in the queue than its class would give it.
+func (r *ranks) begin(ctx context.Context, object runtime.Object, _ *metav1.CreateOptions) (genericregistry.FinishFunc, error) {
+	build, err := stored.Build(object)
+	if err != nil {
+		return nil, err
+	}
+	if errs := validation.RankedImageBuild(build); len(errs) > 0 {
+		return nil, apierrors.NewInvalid(images.Kind("ImageBuild"), build.Name, errs)
+	}
+	// What is no name is no class's: it is not asked for, and validation refuses it next.
+	if template := build.Spec.Inputs.Template; template != nil && len(utilvalidation.IsDNS1123Subdomain(template.PriorityClassName)) == 0 {
+		value, err := r.value(ctx, template.PriorityClassName)
+		if err != nil {
+			return nil, unranked(build, err)
+		}
+		build.Spec.Priority = new(value)
+	}
+	return func(context.Context, bool) {}, nil
+}
+
+func (r *ranks) value(ctx context.Context, class string) (int32, error) {
+	found, err := r.client.SchedulingV1().PriorityClasses().Get(ctx, class, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("reading priority class %s: %w", class, err)
+	}
+	return found.Value, nil
+}
+
+func unranked(build *images.ImageBuild, err error) error {
+	return builder.Unavailable(fmt.Sprintf("creating imagebuild %s: %v; try again", build.Name, err), metav1.StatusDetails{RetryAfterSeconds: 1})
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
+)
+
+// reportAgain is after how many seconds a report that comes too soon should be sent again.
+const reportAgain = 1
+
+// reporter serves the report subresource: it stores how far the builder of the current attempt says it is. Who asks is
+// known by the pod that their token is bound to, whatever account it is of.
+type reporter struct {
+	builds *genericregistry.Store
+	clock  clock.PassiveClock
+}
+
+func newReport(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[images.BuildReport, *images.BuildReport] {
+	store := builds.WithUpdateStrategy(reportStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)})
+	r := &reporter{builds: store, clock: clock}
+	return subresource.NewAction("reporting on imagebuild %s takes a BuildReport", v1alpha1.BuildReport{}, checkReport, r.report)
+}
+
+// checkReport refuses reports that come from no pod, or are invalid.
+func checkReport(ctx context.Context, name string, report *images.BuildReport) error {
+	if podOfUser(ctx) == "" {
+		return mayNotReport(name, "only the build's own pod may report: with the token that is mounted there, which is bound to it")
+	}
+	return subresource.Invalid(images.Kind("BuildReport"), name, validateReport(report, name))
+}
+
+// report stores a report of the current attempt's pod and returns it with its stage. One that says nothing new is not
+// written.
+func (r *reporter) report(ctx context.Context, name string, report *images.BuildReport, options *metav1.CreateOptions) (runtime.Object, error) {
+	pod := podOfUser(ctx)
+	write := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
+		existing, err := stored.Build(old)
+		if err != nil {
+			return nil, err
+		}
+		attempt, err := reportedAttempt(existing, pod)
+		if err != nil {
+			return nil, err
+		}
+		build := existing.DeepCopy()
+		return build, takeReport(build, attempt, report, r.clock.Now())
+	})
+	updated, _, err := r.builds.Update(ctx, name, write, nil, nil, false, &metav1.UpdateOptions{DryRun: options.DryRun})
+	if err != nil {
+		return nil, err
+	}
+	build, err := stored.Build(updated)
+	if err != nil {
+		return nil, err
+	}
+	progress := build.Status.Progress
+	return &images.BuildReport{
+		ObjectMeta: metav1.ObjectMeta{Name: build.Name, Namespace: build.Namespace},
+		Stage:      progress.Stage,
+		Percent:    progress.Percent,
+		Message:    progress.Message,
+	}, nil
+}
+
+// podOfUser is the pod that the user's token is bound to, or none.
+func podOfUser(ctx context.Context) types.UID {
+	user, ok := apirequest.UserFrom(ctx)
+	if !ok {
+		return ""
+	}
+	if uids := user.GetExtra()[serviceaccount.PodUIDKey]; len(uids) == 1 {
+		return types.UID(uids[0])
+	}
+	return ""
+}
+
+// reportedAttempt is the attempt that a pod reports for: the current one, while it goes on.
+func reportedAttempt(build *images.ImageBuild, pod types.UID) (int32, error) {
+	attempts := build.Status.Attempts
+	if len(attempts) == 0 {
+		return 0, mayNotReport(build.Name, "none of its attempts has begun")
+	}
+	for _, earlier := range attempts[:len(attempts)-1] {
+		if earlier.PodUID == pod {
+			return 0, mayNotReport(build.Name, fmt.Sprintf("pod %s is that of attempt %d, which has ended: the current one is attempt %d",
+				earlier.PodName, earlier.Number, build.Status.CurrentAttempt))
+		}
+	}
+	current := attempts[len(attempts)-1]
+	goesOn := current.Outcome == "" && !build.Status.Phase.Finished()
+	switch {
+	case current.PodUID == pod && goesOn:
+		return current.Number, nil
+	case current.PodUID == pod:
+		return 0, apierrors.NewConflict(images.Resource("imagebuilds"), build.Name,
+			fmt.Errorf("attempt %d has ended: nothing more is reported of it", current.Number))
+	case current.PodUID == "" && goesOn:
+		return 0, notRecordedYet(build.Name, current.Number)
+	}
+	return 0, mayNotReport(build.Name, fmt.Sprintf("the pod with UID %s is not that of attempt %d, the current one", pod, current.Number))
+}
+
+func mayNotReport(build, why string) error {
+	return apierrors.NewForbidden(images.Resource("imagebuilds/report"), build, fmt.Errorf("%s", why))
+}
+
+// notRecordedYet is the answer to a builder that is faster than the controller, which has not seen its pod.
+func notRecordedYet(build string, attempt int32) error {
+	return builder.Unavailable(fmt.Sprintf("the pod of attempt %d of imagebuild %q is not recorded yet: report again", attempt, build),
+		metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: "imagebuilds", Name: build, RetryAfterSeconds: reportAgain})
+}
+
+// reportStrategy lets progress and stages change, and nothing else.
+type reportStrategy struct {
+	builder.DefaultStatusStrategy
+}
+
+// PrepareForUpdate keeps everything but progress and stages.
+func (s reportStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
+	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
+	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
+	progress, stages := build.Status.Progress, build.Status.Stages
+	build.Status = *stored.Status.DeepCopy()
+	build.Status.Progress, build.Status.Stages = progress, stages
+}

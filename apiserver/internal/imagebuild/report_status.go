@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
+)
+
+const (
+	// reportInterval is how far apart the reports of a build are that are stored.
+	reportInterval = time.Second
+
+	maxStages        = 32
+	maxStageName     = 63
+	maxReportMessage = 1024
+	maxPercent       = 100
+)
+
+// validateReport checks what can be said of a report by itself.
+func validateReport(report *images.BuildReport, build string) field.ErrorList {
+	var errs field.ErrorList
+	if report.Name != "" && report.Name != build {
+		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), report.Name, "must be empty or the name in the URL, "+build))
+	}
+	errs = append(errs, validatePrintable(report.Stage, maxStageName, field.NewPath("stage"))...)
+	errs = append(errs, validatePrintable(report.Message, maxReportMessage, field.NewPath("message"))...)
+	if percent := ptr.Deref(report.Percent, 0); percent < 0 || percent > maxPercent {
+		errs = append(errs, field.Invalid(field.NewPath("percent"), percent, fmt.Sprintf("must be from 0 to %d", maxPercent)))
+	}
+	return errs
+}
+
+func validatePrintable(text string, maxCharacters int, path *field.Path) field.ErrorList {
+	if utf8.RuneCountInString(text) > maxCharacters {
+		return field.ErrorList{field.TooLongCharacters(path, text, maxCharacters)}
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return field.ErrorList{field.Invalid(path, text, "must consist of printable characters")}
+	}
+	return nil
+}
+
+// takeReport makes a report of an attempt the progress of its build. The build stays as it is where that is known
+// already, and it is an error where the last report was less than reportInterval ago, by whichever replica's clock.
+func takeReport(build *images.ImageBuild, attempt int32, report *images.BuildReport, now time.Time) error {
+	status := &build.Status
+	if status.Progress == nil || status.Progress.Attempt != attempt {
+		status.Progress, status.Stages = nil, nil
+	}
+	next := images.BuildProgress{
+		Stage: report.Stage, Percent: report.Percent, Message: report.Message,
+		Time: metav1.NewMicroTime(now.Truncate(time.Microsecond)), Attempt: attempt,
+	}
+	if last := status.Progress; last != nil {
+		if next.Stage == "" {
+			next.Stage = last.Stage
+		}
+		if next.Stage == last.Stage && ptr.Equal(next.Percent, last.Percent) && next.Message == last.Message {
+			return nil
+		}
+		if now.Sub(last.Time.Time).Abs() < reportInterval {
+			return apierrors.NewTooManyRequests(fmt.Sprintf("imagebuild %q was reported on less than %v ago: send what is new then", build.Name, reportInterval), reportAgain)
+		}
+	}
+	if errs := enterStage(status, next.Stage, now); len(errs) > 0 {
+		return subresource.Invalid(images.Kind("BuildReport"), build.Name, errs)
+	}
+	status.Progress = &next
+	return nil
+}
+
+// enterStage ends the stage that a build is in, and begins another one, if it is another.
+func enterStage(status *images.ImageBuildStatus, name string, now time.Time) field.ErrorList {
+	last := len(status.Stages) - 1
+	if name == "" || last >= 0 && status.Stages[last].Name == name {
+		return nil
+	}
+	path, at := field.NewPath("stage"), metav1.NewTime(now).Rfc3339Copy()
+	if slices.ContainsFunc(status.Stages, func(stage images.BuildStage) bool { return stage.Name == name }) {
+		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("this stage was left for %q, and one that was left is not entered again: "+
+			"give it another name", status.Stages[last].Name))}
+	}
+	if len(status.Stages) >= maxStages {
+		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("an attempt has at most %d stages: say more in the message", maxStages))}
+	}
+	if last >= 0 {
+		status.Stages[last].CompletionTime = &at
+	}
+	status.Stages = append(status.Stages, images.BuildStage{Name: name, StartTime: at})
+	return nil
+}

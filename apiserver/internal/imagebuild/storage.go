@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/buildlog"
+	"goldsmith.dev/goldsmith/apiserver/internal/history"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/archive"
+)
+
+// Options are what the resource needs besides a server.
+type Options struct {
+	// Logs is where logs are read. Defaults to the pods of the cluster that the server works for or, standalone, of the
+	// server itself.
+	Logs buildlog.Source
+	// Archive opens what has the logs that their pods do not have any more; nil is none. Defaults to none. Not with Logs.
+	Archive func() (*archive.Store, error)
+	// Records have the builds that are there no more, to be compared. Defaults to none.
+	Records *history.Database
+	// Clock tells the time. Defaults to the real one.
+	Clock clock.PassiveClock
+}
+
+// Provide makes the resource and its subresources, except for rerun, which is the Image's to serve.
+func Provide(scope *builder.Scope, options Options) (*Store, builder.Storages, error) {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	if options.Records == nil {
+		options.Records = &history.Database{}
+	}
+	if err := options.Records.Prepare(); err != nil {
+		return nil, nil, err
+	}
+	client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading logs of pods and priority classes: %w", err)
+	}
+	logs, err := buildlog.New(buildlog.Options{Source: options.Logs, Archive: options.Archive}, client)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := newStore(scope, options.Clock, &ranks{client: client})
+	if err != nil {
+		return nil, nil, err
+	}
+	return store, builder.Storages{
+		"":       store,
+		"status": store.Status(newStatusStrategy(scope.Scheme)),
+		"cancel": newCancel(store.Store, scope.Scheme, options.Clock),
+		"report": newReport(store.Store, scope.Scheme, options.Clock),
+		"log":    logs.Subresource(store.Store),
+		"diff":   newDiff(store.Store, options.Records, scope),
+	}, nil
+}
+
+// Store is the resource imagebuilds.
+type Store struct {
+	*builder.Store
+	instantiated *genericregistry.Store
+}
+
+func newStore(scope *builder.Scope, clock clock.PassiveClock, ranks *ranks) (*Store, error) {
+	direct := newStrategy(scope.Scheme)
+	store, err := builder.NewStore(scope, builder.Resource{
+		New:        func() runtime.Object { return &images.ImageBuild{} },
+		NewList:    func() runtime.Object { return &images.ImageBuildList{} },
+		Resource:   images.Resource("imagebuilds"),
+		Singular:   "imagebuild",
+		ShortNames: []string{"imgb"},
+		Categories: []string{"goldsmith"},
+		Strategy:   direct,
+		Table:      newTable(clock),
+		Attributes: attributes,
+	})
+	if err != nil {
+		return nil, err
+	}
+	store.BeginCreate = ranks.begin
+	return &Store{Store: store, instantiated: store.WithCreateStrategy(instantiatedStrategy{direct})}, nil
+}
+
+// CreateInstantiated creates a build of an Image. Unlike a build that is created directly, it has an imageRef and a
+// number, and says itself what triggered it, except for the user, who is that of ctx.
+func (s *Store) CreateInstantiated(ctx context.Context, build *images.ImageBuild, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (*images.ImageBuild, error) {
+	created, err := s.instantiated.Create(ctx, build, validate, options)
+	if err != nil {
+		return nil, err
+	}
+	return stored.Build(created)
+}
+
+// GetBuild returns a build of the namespace of ctx.
+func (s *Store) GetBuild(ctx context.Context, name string) (*images.ImageBuild, error) {
+	return stored.GetBuild(ctx, s.Store, name)
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+)
+
+// strategy is that of builds which are created directly, and of changes of any build.
+type strategy struct {
+	builder.DefaultStrategy
+}
+
+func newStrategy(scheme *runtime.Scheme) strategy {
+	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+}
+
+// PrepareForCreate drops the status, starts the life of the build, and says who asked for it.
+func (s strategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
+	s.prepare(ctx, object)
+	if build := object.(*images.ImageBuild); build.Spec.Trigger == nil {
+		build.Spec.Trigger = directTrigger(ctx)
+	}
+}
+
+func (s strategy) prepare(ctx context.Context, object runtime.Object) {
+	s.DefaultStrategy.PrepareForCreate(ctx, object)
+	object.(*images.ImageBuild).Status.Phase = v1alpha1.BuildPending
+}
+
+// directTrigger is what the server knows about a build that somebody creates.
+func directTrigger(ctx context.Context) *images.BuildTrigger {
+	return &images.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: builder.UserName(ctx)}
+}
+
+// PrepareForUpdate keeps the status, and those fields of the spec that only the server sets where they are left out:
+// the manifest of a build can be applied again, or replaced by itself.
+func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
+	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
+	keep(&build.Spec.ImageRef, stored.Spec.ImageRef)
+	keep(&build.Spec.Number, stored.Spec.Number)
+	keep(&build.Spec.ImageGeneration, stored.Spec.ImageGeneration)
+	keep(&build.Spec.Trigger, stored.Spec.Trigger)
+	keep(&build.Spec.CancelRequested, stored.Spec.CancelRequested)
+	keep(&build.Spec.Pinned, stored.Spec.Pinned)
+	keep(&build.Spec.Priority, stored.Spec.Priority)
+	build.Spec.RunPolicy = cmp.Or(build.Spec.RunPolicy, stored.Spec.RunPolicy)
+	s.DefaultStrategy.PrepareForUpdate(ctx, object, old)
+}
+
+func keep[T any](value **T, stored *T) {
+	if *value == nil {
+		*value = stored
+	}
+}
+
+// Validate checks a build that somebody creates.
+func (strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
+	return validation.DirectImageBuild(object.(*images.ImageBuild), directTrigger(ctx))
+}
+
+// ValidateUpdate refuses changes of the spec.
+func (strategy) ValidateUpdate(_ context.Context, object, old runtime.Object) field.ErrorList {
+	return validation.ImageBuildUpdate(object.(*images.ImageBuild), old.(*images.ImageBuild))
+}
+
+// WarningsOnCreate tells of what has no effect.
+func (strategy) WarningsOnCreate(_ context.Context, object runtime.Object) []string {
+	return validation.InputWarnings(&object.(*images.ImageBuild).Spec.Inputs, field.NewPath("spec", "inputs"))
+}
+
+// instantiatedStrategy is that of builds which the server creates for an Image.
+type instantiatedStrategy struct {
+	strategy
+}
+
+// PrepareForCreate drops the status, starts the life of the build, and says who asked for it.
+func (s instantiatedStrategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
+	s.prepare(ctx, object)
+	if trigger := object.(*images.ImageBuild).Spec.Trigger; trigger != nil {
+		trigger.RequestedBy = builder.UserName(ctx)
+	}
+}
+
+// Validate checks a build that the server creates.
+func (instantiatedStrategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
+	return validation.InstantiatedImageBuild(object.(*images.ImageBuild))
+}
+
+// WarningsOnCreate returns none: who asks for the build cannot change the Image.
+func (instantiatedStrategy) WarningsOnCreate(context.Context, runtime.Object) []string { return nil }
+
+// statusStrategy is that of the status subresource.
+type statusStrategy struct {
+	builder.DefaultStatusStrategy
+}
+
+func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
+	return statusStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+}
+
+// PrepareForUpdate keeps everything but the status, whose finished follows its phase, and of the status what is the
+// report subresource's: progress and stages.
+func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
+	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
+	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
+	build.Status.Finished = build.Status.Phase.Finished()
+	keepBaseDigest(build.Status.Resolved, stored.Status.Resolved)
+	if beginsAnew(build.Status.Attempts, stored.Status.Attempts) {
+		build.Status.Progress, build.Status.Stages = nil, nil // of the pod before
+		return
+	}
+	build.Status.Progress = stored.Status.Progress
+	build.Status.Stages = endLast(stored.Status.Stages, build.Status.Stages)
+}
+
+// keepBaseDigest keeps what is immutable where a client left it out, as one that is older than the field does.
+func keepBaseDigest(resolved, stored *images.ResolvedInputs) {
+	if resolved == nil || stored == nil || resolved.BaseDigest != "" {
+		return
+	}
+	with := *resolved
+	with.BaseDigest = stored.BaseDigest
+	if equality.Semantic.DeepEqual(&with, stored) {
+		*resolved = with
+	}
+}
+
+// beginsAnew says whether another pod is to report: that of another attempt, or of the same one, which has lost its pod
+// because its Job was suspended.
+func beginsAnew(written, stored []images.BuildAttempt) bool {
+	last := len(stored) - 1
+	if len(written) != len(stored) || last < 0 {
+		return len(written) > len(stored)
+	}
+	return stored[last].PodUID != "" && written[last].PodUID == ""
+}
+
+// endLast returns the stored stages, the last of which ends when the written ones say so, unless it has ended.
+func endLast(stored, written []images.BuildStage) []images.BuildStage {
+	last := len(stored) - 1
+	if last < 0 || stored[last].CompletionTime != nil || len(written) != len(stored) || written[last].Name != stored[last].Name {
+		return stored
+	}
+	stages := slices.Clone(stored)
+	stages[last].CompletionTime = written[last].CompletionTime
+	return stages
+}
+
+// ValidateUpdate holds the phase table and what is final.
+func (statusStrategy) ValidateUpdate(_ context.Context, object, old runtime.Object) field.ErrorList {
+	return validation.ImageBuildStatusUpdate(object.(*images.ImageBuild), old.(*images.ImageBuild))
+}

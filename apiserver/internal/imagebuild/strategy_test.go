@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/install"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/state"
+)
+
+// TestAStatusKeepsWhatWasReported writes the status of a build whose builder has reported two stages.
+func TestAStatusKeepsWhatWasReported(t *testing.T) {
+	start, end := metav1.Unix(1, 0), metav1.Unix(2, 0)
+	stored := func() images.ImageBuildStatus {
+		return images.ImageBuildStatus{
+			Phase:    v1alpha1.BuildRunning,
+			Attempts: []images.BuildAttempt{{Number: 1, PodUID: "pod"}},
+			Progress: &images.BuildProgress{Stage: "packages", Percent: new(int32(40)), Attempt: 1},
+			Stages:   []images.BuildStage{{Name: "fetch", StartTime: start, CompletionTime: &start}, {Name: "packages", StartTime: start}},
+		}
+	}
+	ended := stored()
+	ended.Stages[1].CompletionTime = &end
+	for name, test := range map[string]struct {
+		before func(*images.ImageBuildStatus)
+		change func(*images.ImageBuildStatus)
+		want   func(*images.ImageBuildStatus)
+	}{
+		"another progress": {
+			change: func(s *images.ImageBuildStatus) { s.Progress.Percent = new(int32(100)) },
+		},
+		"no progress": {
+			change: func(s *images.ImageBuildStatus) { s.Progress, s.Stages = nil, nil },
+		},
+		"the end of the last stage": {
+			change: func(s *images.ImageBuildStatus) { s.Stages = ended.Stages },
+			want:   func(s *images.ImageBuildStatus) { s.Stages = ended.Stages },
+		},
+		"another end of the last stage": {
+			before: func(s *images.ImageBuildStatus) { s.Stages[1].CompletionTime = &start },
+			change: func(s *images.ImageBuildStatus) { s.Stages[1].CompletionTime = &end },
+			want:   func(s *images.ImageBuildStatus) { s.Stages[1].CompletionTime = &start },
+		},
+		"another end of an earlier stage": {
+			change: func(s *images.ImageBuildStatus) { s.Stages[0].CompletionTime = &end },
+		},
+		"another name of the last stage": {
+			change: func(s *images.ImageBuildStatus) { s.Stages[1].Name, s.Stages[1].CompletionTime = "other", &end },
+		},
+		"a stage more": {
+			change: func(s *images.ImageBuildStatus) { s.Stages = append(s.Stages, images.BuildStage{Name: "upload"}) },
+		},
+		"a stage where there was none": {
+			before: func(s *images.ImageBuildStatus) { s.Progress, s.Stages = nil, nil },
+			want:   func(s *images.ImageBuildStatus) { s.Progress, s.Stages = nil, nil },
+		},
+		"another attempt": {
+			change: func(s *images.ImageBuildStatus) { s.Attempts = append(s.Attempts, images.BuildAttempt{Number: 2}) },
+			want: func(s *images.ImageBuildStatus) {
+				s.Attempts = append(s.Attempts, images.BuildAttempt{Number: 2})
+				s.Progress, s.Stages = nil, nil
+			},
+		},
+		"the first pod of an attempt": {
+			before: func(s *images.ImageBuildStatus) { s.Attempts[0].PodUID = "" },
+			want:   func(*images.ImageBuildStatus) {},
+		},
+		"no pod any more": {
+			change: func(s *images.ImageBuildStatus) { s.Attempts[0].PodUID = "" },
+			want: func(s *images.ImageBuildStatus) {
+				s.Attempts[0].PodUID, s.Progress, s.Stages = "", nil, nil
+			},
+		},
+		"no attempt any more": { // which validation refuses
+			change: func(s *images.ImageBuildStatus) { s.Attempts = nil },
+			want:   func(s *images.ImageBuildStatus) { s.Attempts = nil },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			old, build, want := stored(), stored(), stored()
+			for status, change := range map[*images.ImageBuildStatus]func(*images.ImageBuildStatus){&old: test.before, &build: test.change, &want: test.want} {
+				if change != nil {
+					change(status)
+				}
+			}
+			object := &images.ImageBuild{Status: build}
+			newStatusStrategy(runtime.NewScheme()).PrepareForUpdate(t.Context(), object, &images.ImageBuild{Status: old})
+			if diff := cmp.Diff(want, object.Status); diff != "" {
+				t.Errorf("the status is not what it should be (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestTheStatusOfASuspendedBuildIsStoredAsItIs writes what the state machine says of a running build whose Job was
+// suspended.
+func TestTheStatusOfASuspendedBuildIsStoredAsItIs(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := install.Install(scheme); err != nil {
+		t.Fatal(err)
+	}
+	start := metav1.Unix(1, 0)
+	running := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-1", Namespace: "default", UID: "uid"}}
+	running.Spec.Inputs.Builder.Name = "mock"
+	v1alpha1.SetObjectDefaults_ImageBuild(running)
+	running.Status = v1alpha1.ImageBuildStatus{
+		Phase: v1alpha1.BuildRunning, StartTime: &start, CurrentAttempt: 1,
+		Resolved: &v1alpha1.ResolvedInputs{InputsDigest: "sha256:" + strings.Repeat("a", 64)},
+		Attempts: []v1alpha1.BuildAttempt{{
+			Number: 1, JobName: render.JobName(running, 1), JobUID: "job", PodName: "pod", PodUID: "pod", NodeName: "node", StartTime: start,
+		}},
+		Progress: &v1alpha1.BuildProgress{Stage: "packages", Attempt: 1},
+		Stages:   []v1alpha1.BuildStage{{Name: "packages", StartTime: start}},
+	}
+	job, err := render.Job(running, 1, inputs.Builder{Image: "mock-builder:v1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	job.UID, job.Spec.Suspend = "job", new(true)
+
+	held := running.DeepCopy()
+	held.Status = state.Next(state.Observed{Build: running, Job: job, Now: time.Unix(60, 0)}).Status
+	if held.Status.Phase != v1alpha1.BuildQueued || held.Status.Progress != nil {
+		t.Fatalf("the build is %s, with progress %v", held.Status.Phase, held.Status.Progress)
+	}
+	stored, written := &images.ImageBuild{}, &images.ImageBuild{}
+	for public, hub := range map[*v1alpha1.ImageBuild]*images.ImageBuild{running: stored, held: written} {
+		if err := scheme.Convert(public, hub, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := written.Status.DeepCopy()
+	strategy := newStatusStrategy(scheme)
+	strategy.PrepareForUpdate(t.Context(), written, stored)
+	if diff := cmp.Diff(*want, written.Status); diff != "" {
+		t.Errorf("it is not stored as it was written (-want +got):\n%s", diff)
+	}
+	if errs := strategy.ValidateUpdate(t.Context(), written, stored); len(errs) > 0 {
+		t.Errorf("it is refused: %v", errs)
+	}
+}
+
+// TestAStatusKeepsTheDigestOfTheBase writes what the inputs resolved to, as clients do that know no digest of a base.
+func TestAStatusKeepsTheDigestOfTheBase(t *testing.T) {
+	a, b := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
+	stored := &images.ResolvedInputs{InputsDigest: a, BaseDigest: b, Files: map[string]string{"motd": "hello"}}
+	for name, test := range map[string]struct {
+		written, want *images.ResolvedInputs
+	}{
+		"the rest":            {&images.ResolvedInputs{InputsDigest: a, Files: stored.Files}, stored},
+		"nothing":             {nil, nil},
+		"other files":         {&images.ResolvedInputs{InputsDigest: a}, &images.ResolvedInputs{InputsDigest: a}},
+		"another base":        {&images.ResolvedInputs{InputsDigest: a, BaseDigest: a, Files: stored.Files}, &images.ResolvedInputs{InputsDigest: a, BaseDigest: a, Files: stored.Files}},
+		"another inputDigest": {&images.ResolvedInputs{InputsDigest: b, Files: stored.Files}, &images.ResolvedInputs{InputsDigest: b, Files: stored.Files}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			build := &images.ImageBuild{Status: images.ImageBuildStatus{Resolved: test.written}}
+			newStatusStrategy(runtime.NewScheme()).PrepareForUpdate(t.Context(), build, &images.ImageBuild{Status: images.ImageBuildStatus{Resolved: stored}})
+			if diff := cmp.Diff(test.want, build.Status.Resolved); diff != "" {
+				t.Errorf("resolved is not what it should be (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/table"
+)
+
+// wide is the priority of columns that only kubectl get -o wide prints.
+const wide = 1
+
+var columns = []metav1.TableColumnDefinition{
+	{Name: "Name", Type: "string", Format: "name", Description: "Name of the build."},
+	{Name: "Image", Type: "string", Description: "Image that it is a build of."},
+	{Name: "Phase", Type: "string", Description: "Where the build stands."},
+	{Name: "Why", Type: "string", Description: "What the build waits for, or why it failed."},
+	{Name: "Progress", Type: "string", Description: "How much the builder says is done, and the stage it is in."},
+	{Name: "Attempt", Type: "integer", Description: "Number of the current attempt."},
+	{Name: "Duration", Type: "string", Description: "Time since the first attempt, until the build finished."},
+	{Name: "Age", Type: "string", Description: "Time since the build was created."},
+	{Name: "Trigger", Type: "string", Description: "What started the build.", Priority: wide},
+	{Name: "Node", Type: "string", Description: "Where the current attempt runs.", Priority: wide},
+	{Name: "Digest", Type: "string", Description: "Beginning of the first artifact's digest, and how many more artifacts there are.", Priority: wide},
+}
+
+func newTable(clock clock.PassiveClock) rest.TableConvertor {
+	return builder.NewTable(columns, func(build *images.ImageBuild) []any {
+		return []any{
+			build.Name, imageName(build), string(build.Status.Phase), why(build), progress(build), int64(build.Status.CurrentAttempt),
+			elapsed(clock, build), table.Age(clock, build.CreationTimestamp),
+			trigger(build), node(build), table.Digest(build.Status.Artifacts),
+		}
+	})
+}
+
+func imageName(build *images.ImageBuild) string {
+	if build.Spec.ImageRef == nil {
+		return "<none>"
+	}
+	return build.Spec.ImageRef.Name
+}
+
+// why says what an unfinished build waits for, or why a finished one failed.
+func why(build *images.ImageBuild) string {
+	if build.Status.Failure != nil {
+		return string(build.Status.Failure.Reason)
+	}
+	if build.Status.Phase.Finished() {
+		return ""
+	}
+	for _, kind := range []string{v1alpha1.BuildAdmitted, v1alpha1.BuildPodReady} {
+		if condition := meta.FindStatusCondition(build.Status.Conditions, kind); condition != nil && condition.Status == metav1.ConditionFalse {
+			return condition.Reason
+		}
+	}
+	return ""
+}
+
+// progress is what the builder said last.
+func progress(build *images.ImageBuild) string {
+	said := build.Status.Progress
+	switch {
+	case said == nil, build.Status.Phase == v1alpha1.BuildSucceeded: // of a build that failed it says how far it came
+		return ""
+	case said.Percent == nil:
+		return said.Stage
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d%% %s", *said.Percent, said.Stage))
+}
+
+func elapsed(clock clock.PassiveClock, build *images.ImageBuild) string {
+	start, end := build.Status.StartTime, build.Status.CompletionTime
+	switch {
+	case start == nil:
+		return ""
+	case end == nil:
+		return duration.HumanDuration(clock.Since(start.Time))
+	}
+	return duration.HumanDuration(end.Sub(start.Time))
+}
+
+func trigger(build *images.ImageBuild) string {
+	trigger := build.Spec.Trigger
+	switch {
+	case trigger == nil:
+		return ""
+	case trigger.RequestedBy == "":
+		return string(trigger.Reason)
+	}
+	return fmt.Sprintf("%s (%s)", trigger.Reason, trigger.RequestedBy)
+}
+
+func node(build *images.ImageBuild) string {
+	attempts := build.Status.Attempts
+	if len(attempts) == 0 {
+		return ""
+	}
+	return attempts[len(attempts)-1].NodeName
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imageplan
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/image"
+	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+)
+
+// The reasons of plans that are no other object's.
+const (
+	// reasonForbidden : the user may not read the Image, or what its inputs refer to.
+	reasonForbidden = "Forbidden"
+	// reasonDeleting : the Image is being deleted.
+	reasonDeleting = "Deleting"
+)
+
+// planner plans Images of the namespace of its context, for the user of its context.
+type planner struct {
+	scope      *builder.Scope
+	images     *image.Store
+	builds     *imagebuild.Store
+	builders   inputs.Builders
+	configMaps typedcorev1.ConfigMapsGetter
+	clock      clock.PassiveClock
+}
+
+func sameSpec(image, stored *images.Image) bool {
+	return equality.Semantic.DeepEqual(image.Spec, stored.Spec)
+}
+
+// plan says what would happen to an Image, as it is given and with the status that is stored. Hidden is why the user may
+// not learn what its inputs are, nil if they may.
+func (p *planner) plan(ctx context.Context, given *images.Image, hidden *v1alpha1.BuildFailure) (*images.ImagePlan, error) {
+	return p.describe(given, func(image *v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error) { return p.status(ctx, image, hidden) })
+}
+
+// refuse says only why there is no plan, of an Image that the user may not get.
+func (p *planner) refuse(given *images.Image, hidden *v1alpha1.BuildFailure) (*images.ImagePlan, error) {
+	return p.describe(given, func(*v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error) {
+		return &v1alpha1.ImagePlanStatus{Reason: string(hidden.Reason), Message: hidden.Message}, nil
+	})
+}
+
+// describe returns the plan of an Image, with its spec as it is given.
+func (p *planner) describe(given *images.Image, decide func(image *v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error)) (*images.ImagePlan, error) {
+	image, err := convert.PublicImage(given.DeepCopy()) // a copy: the storage shares what it returns
+	if err != nil {
+		return nil, fmt.Errorf("planning image %s: %w", given.Name, err)
+	}
+	v1alpha1.SetObjectDefaults_Image(image) // it has them, unless it was stored before there was such a field
+	status, err := decide(image)
+	if err != nil {
+		return nil, err
+	}
+	plan := &v1alpha1.ImagePlan{
+		ObjectMeta: metav1.ObjectMeta{Name: image.Name, Namespace: image.Namespace},
+		Spec:       image.Spec,
+		Status:     *status,
+	}
+	answer, err := convert.HubImagePlan(plan)
+	if err != nil {
+		return nil, fmt.Errorf("planning image %s: %w", given.Name, err)
+	}
+	return answer, nil
+}
+
+func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1alpha1.BuildFailure) (*v1alpha1.ImagePlanStatus, error) {
+	if image.DeletionTimestamp != nil {
+		return &v1alpha1.ImagePlanStatus{Reason: reasonDeleting, Message: "the image is being deleted, so it gets no more builds"}, nil
+	}
+	builds, err := p.buildsOf(ctx, image)
+	if err != nil {
+		return nil, err
+	}
+	var resolved *v1alpha1.ResolvedInputs
+	unresolved := hidden
+	if hidden == nil {
+		if resolved, unresolved, err = p.resolve(ctx, image); err != nil {
+			return nil, err
+		}
+	}
+	decision := trigger.Next(trigger.Observed{Image: image, Builds: builds, Resolved: resolved, Unresolved: unresolved, Now: p.clock.Now()})
+	status := &v1alpha1.ImagePlanStatus{
+		Build:            decision.Request != nil,
+		Reason:           decision.Reason,
+		Message:          decision.Message,
+		Changes:          decision.Changes,
+		NextScheduleTime: decision.Status.NextScheduleTime,
+	}
+	number, err := p.nextNumber(ctx, image)
+	if err != nil {
+		return nil, err
+	}
+	status.BuildName = buildName(image, number)
+	if unresolved != nil {
+		return status, nil
+	}
+	status.InputsDigest, status.BaseDigest = resolved.InputsDigest, resolved.BaseDigest
+	status.Job, err = p.job(image, number, resolved)
+	if err != nil {
+		// So it would fail once it is there: a plan is to say so before.
+		status.Message = fmt.Sprintf("%s; a build would fail: %v", status.Message, err)
+	}
+	return status, nil
+}
+
+// job is the Job of the first attempt at the next build.
+func (p *planner) job(image *v1alpha1.Image, number int64, resolved *v1alpha1.ResolvedInputs) (*runtime.RawExtension, error) {
+	builder, notAllowed := p.builders.Lookup(image.Spec.Builder)
+	if notAllowed != nil {
+		return nil, fmt.Errorf("%s", notAllowed.Message)
+	}
+	build := &v1alpha1.ImageBuild{
+		ObjectMeta: metav1.ObjectMeta{Name: buildName(image, number), Namespace: image.Namespace},
+		Spec: v1alpha1.ImageBuildSpec{
+			ImageRef: &v1alpha1.ImageReference{Name: image.Name, UID: image.UID},
+			Number:   new(number),
+			Inputs:   image.Spec.BuildInputs,
+			Timeouts: image.Spec.Timeouts,
+			Retry:    image.Spec.Retry,
+		},
+		Status: v1alpha1.ImageBuildStatus{Resolved: resolved},
+	}
+	job, err := render.Job(build, 1, builder)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(job)
+	if err != nil {
+		return nil, err
+	}
+	return &runtime.RawExtension{Raw: text}, nil
+}
+
+func buildName(image *v1alpha1.Image, number int64) string {
+	return fmt.Sprintf("%s-%d", image.Name, number)
+}

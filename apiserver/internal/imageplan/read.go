@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imageplan
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/utils/ptr"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// resolve resolves the inputs of an Image as the controllers do, as far as the user may read what they refer to.
+func (p *planner) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1.ResolvedInputs, *v1alpha1.BuildFailure, error) {
+	given, found := image.Spec.BuildInputs, inputs.Found{}
+	if _, notAllowed := p.builders.Lookup(given.Builder); notAllowed != nil {
+		return nil, notAllowed, nil
+	}
+	if source := given.Source; source != nil && source.ConfigMapRef != nil {
+		forbidden, err := p.mayNotGet(ctx, configMaps, image.Namespace, source.ConfigMapRef.Name, "source.configMapRef names, so there is no saying what the inputs are")
+		if forbidden != nil || err != nil {
+			return nil, forbidden, err
+		}
+		found.ConfigMap, err = p.configMap(ctx, image.Namespace, source.ConfigMapRef.Name)
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	if ref := given.Base.ImageRef; ref != nil {
+		forbidden, err := p.mayNotGetBase(ctx, image.Namespace, ref.Name)
+		if forbidden != nil || err != nil {
+			return nil, forbidden, err
+		}
+		base, err := p.base(ctx, ref.Name)
+		if err != nil {
+			return nil, nil, err
+		}
+		found.Base = base
+	}
+	resolved, unresolved := inputs.Resolve(given, found)
+	return resolved, unresolved, nil
+}
+
+// What plans read with the rights of the server, and so only for those who may read it themselves.
+var (
+	configMaps   = corev1.SchemeGroupVersion.WithResource("configmaps")
+	storedImages = v1alpha1.SchemeGroupVersion.WithResource("images")
+)
+
+// mayNotGetBase says that the user may not get an Image that another is based on, or that one is: nil if they may.
+func (p *planner) mayNotGetBase(ctx context.Context, namespace, name string) (*v1alpha1.BuildFailure, error) {
+	return p.mayNotGet(ctx, storedImages, namespace, name, "base.imageRef leads to, so there is no saying what the inputs are")
+}
+
+// mayNotGet says that the user may not get an object, of which the plan would tell: nil if they may. It does not say
+// whether there is one. role is what the plan needs it for.
+func (p *planner) mayNotGet(ctx context.Context, resource schema.GroupVersionResource, namespace, name, role string) (*v1alpha1.BuildFailure, error) {
+	user, ok := apirequest.UserFrom(ctx)
+	if !ok {
+		return nil, apierrors.NewInternalError(fmt.Errorf("nobody asks to get %s %s/%s", resource.Resource, namespace, name))
+	}
+	decision, _, err := p.scope.Authorizer.Authorize(ctx, authorizer.AttributesRecord{
+		User: user, Verb: "get", APIGroup: resource.Group, APIVersion: resource.Version, Resource: resource.Resource,
+		Namespace: namespace, Name: name, ResourceRequest: true,
+	})
+	switch {
+	case decision == authorizer.DecisionAllow:
+		return nil, nil
+	case err != nil:
+		return nil, apierrors.NewInternalError(fmt.Errorf("asking whether %s may get %s %s/%s: %w", user.GetName(), resource.Resource, namespace, name, err))
+	}
+	return &v1alpha1.BuildFailure{Class: v1alpha1.FailureConfig, Reason: reasonForbidden, Message: fmt.Sprintf(
+		"user %q may not get %s %q in namespace %q, which %s; an administrator can grant it", user.GetName(), resource.Resource, name, namespace, role)}, nil
+}
+
+// configMap reads a ConfigMap, nil if there is none.
+func (p *planner) configMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error) {
+	configMap, err := p.configMaps.ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, apierrors.NewInternalError(fmt.Errorf("reading ConfigMap %s/%s: %w", namespace, name, err))
+	}
+	return configMap, nil
+}
+
+// base reads the Image that another is based on, nil if there is none.
+func (p *planner) base(ctx context.Context, name string) (*v1alpha1.Image, error) {
+	found, err := stored.GetImage(ctx, p.images, name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return convert.PublicImage(found)
+}
+
+// buildsOf are an Image's own, in the order of their numbers.
+func (p *planner) buildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
+	if image.UID == "" {
+		return nil, nil // there is no such Image yet
+	}
+	object, err := p.builds.List(ctx, &internalversion.ListOptions{FieldSelector: fields.OneTermEqualSelector("spec.imageRef.uid", string(image.UID))})
+	if err != nil {
+		return nil, err
+	}
+	found, err := stored.Builds(object)
+	if err != nil {
+		return nil, err
+	}
+	list, err := convert.PublicImageBuilds(found)
+	if err != nil {
+		return nil, fmt.Errorf("listing builds of image %s: %w", image.Name, err)
+	}
+	slices.SortFunc(list.Items, func(a, b v1alpha1.ImageBuild) int {
+		return cmp.Compare(ptr.Deref(a.Spec.Number, 0), ptr.Deref(b.Spec.Number, 0))
+	})
+	return list.Items, nil
+}
+
+// nextNumber is the lowest number above the counter whose name nobody has taken.
+func (p *planner) nextNumber(ctx context.Context, image *v1alpha1.Image) (int64, error) {
+	for number := image.Status.BuildCounter + 1; ; number++ {
+		switch _, err := p.builds.GetBuild(ctx, buildName(image, number)); {
+		case apierrors.IsNotFound(err):
+			return number, nil
+		case err != nil:
+			return 0, err
+		}
+	}
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imageplan
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/warning"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/image"
+	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// Options are what plans need besides a server.
+type Options struct {
+	// Builders reads which builders the operator allows: those that the controllers are told of. It is called once, before
+	// the server serves. Defaults to none.
+	Builders func() (inputs.Builders, error)
+	// Clock tells the time. Defaults to the real one.
+	Clock clock.PassiveClock
+}
+
+// NewPlans makes the resource imageplans.
+func NewPlans(scope *builder.Scope, from *image.Store, builds *imagebuild.Store, options Options) (*Plans, error) {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
+	if err != nil {
+		return nil, fmt.Errorf("reading ConfigMaps: %w", err)
+	}
+	planner := &planner{scope: scope, images: from, builds: builds, configMaps: client.CoreV1(), clock: options.Clock}
+	if options.Builders != nil {
+		if planner.builders, err = options.Builders(); err != nil {
+			return nil, fmt.Errorf("reading builders: %w", err)
+		}
+	}
+	handler := builder.NewCreateOnly(scope, builder.CreateOnly[*images.ImagePlan]{
+		New:      func() *images.ImagePlan { return &images.ImagePlan{} },
+		Singular: "imageplan",
+		Answer:   planner.answer,
+	})
+	return &Plans{CreateOnlyHandler: handler, planner: planner}, nil
+}
+
+// Plans is the resource imageplans.
+type Plans struct {
+	*builder.CreateOnlyHandler[*images.ImagePlan]
+	planner *planner
+}
+
+// answer plans an Image as it would be applied. For who may not get the Image of that name it is as if there were none,
+// and the plan only says why it says nothing.
+func (p *planner) answer(ctx context.Context, plan *images.ImagePlan) (runtime.Object, error) {
+	if plan.Name == "" {
+		return nil, invalid("", field.ErrorList{field.Required(field.NewPath("metadata", "name"), "name the Image, which need not exist")})
+	}
+	forbidden, err := p.mayNotGet(ctx, storedImages, apirequest.NamespaceValue(ctx), plan.Name, "the plan is of, so there is no saying what would change")
+	if err != nil {
+		return nil, err
+	}
+	var before *images.Image
+	if forbidden == nil {
+		if before, err = stored.GetImage(ctx, p.images, plan.Name); err != nil && !apierrors.IsNotFound(err) {
+			return nil, err
+		}
+	}
+	image, errs := p.applied(ctx, plan, before)
+	if len(errs) > 0 {
+		return nil, invalid(plan.Name, errs)
+	}
+	if forbidden != nil {
+		return p.refuse(image, forbidden)
+	}
+	hidden, errs := p.checkCycle(ctx, image)
+	if len(errs) > 0 {
+		return nil, invalid(plan.Name, errs)
+	}
+	for _, text := range validation.InputWarnings(&image.Spec.BuildInputs, field.NewPath("spec")) {
+		warning.AddWarning(ctx, "", text)
+	}
+	return p.plan(ctx, image, hidden)
+}
+
+// checkCycle refuses an Image whose base leads back to it. The search ends at an Image that the user may not get, and hidden
+// says so.
+func (p *planner) checkCycle(ctx context.Context, image *images.Image) (hidden *v1alpha1.BuildFailure, errs field.ErrorList) {
+	errs = validation.BaseCycle(image, func(name string) (*images.Image, error) {
+		forbidden, err := p.mayNotGetBase(ctx, image.Namespace, name)
+		if err != nil {
+			return nil, err
+		}
+		if forbidden != nil {
+			hidden = forbidden
+			return nil, apierrors.NewNotFound(images.Resource("images"), name)
+		}
+		return stored.GetImage(ctx, p.images, name)
+	})
+	return hidden, errs
+}
+
+// applied is the Image as it would be if the plan's spec were applied. Stored is nil if there is none of that name.
+func (p *planner) applied(ctx context.Context, plan *images.ImagePlan, stored *images.Image) (*images.Image, field.ErrorList) {
+	image := &images.Image{ObjectMeta: metav1.ObjectMeta{Name: plan.Name, Namespace: apirequest.NamespaceValue(ctx), Generation: 1}, Spec: plan.Spec}
+	errs := validation.Image(image)
+	if stored != nil {
+		image = stored.DeepCopy()
+		image.Spec = plan.Spec
+		if !sameSpec(image, stored) {
+			image.Generation++
+		}
+		errs = validation.ImageUpdate(image, stored)
+	}
+	return image, errs
+}
+
+func invalid(name string, errs field.ErrorList) error {
+	return apierrors.NewInvalid(images.Kind("ImagePlan"), name, errs)
+}
+
+// Subresource returns the subresource plan of images.
+func (p *Plans) Subresource() rest.Storage {
+	return &ofStored{planner: p.planner}
+}
+
+var _ rest.Getter = &ofStored{}
+
+// ofStored is the subresource plan of images.
+type ofStored struct {
+	subresource.Base
+	planner *planner
+}
+
+// New returns an empty ImagePlan.
+func (s *ofStored) New() runtime.Object { return &images.ImagePlan{} }
+
+// Get plans an Image as it is.
+func (s *ofStored) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
+	image, err := stored.GetImage(ctx, s.planner.images, name)
+	if err != nil {
+		return nil, err
+	}
+	return s.planner.plan(ctx, image, nil)
+}

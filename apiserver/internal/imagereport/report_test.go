@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagereport
+
+import (
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	testingclock "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/table/tabletest"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+)
+
+var now = time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func TestSinceIsNoFieldOfImages(t *testing.T) {
+	for text, want := range map[string]struct {
+		window time.Duration
+		rest   string
+	}{
+		"":                               {validation.DefaultWindow, ""},
+		"since=24h":                      {24 * time.Hour, ""},
+		"since==24h,since=24h":           {24 * time.Hour, ""},
+		"metadata.name=web":              {validation.DefaultWindow, "metadata.name=web"},
+		"metadata.name!=web,since=1h30m": {90 * time.Minute, "metadata.name!=web"},
+	} {
+		wanted, window, err := split(&metainternalversion.ListOptions{
+			FieldSelector: fields.ParseSelectorOrDie(text), LabelSelector: labels.SelectorFromSet(labels.Set{"team": "red"}), Limit: 3, Continue: "next", Watch: true,
+		})
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if window != want.window || wanted.FieldSelector.String() != want.rest {
+			t.Errorf("%q: the window is %s, and the rest %q", text, window, wanted.FieldSelector)
+		}
+		if wanted.LabelSelector.String() != "team=red" || wanted.Limit != 3 || wanted.Continue != "next" || wanted.Watch {
+			t.Errorf("%q: images are asked for by %+v", text, wanted)
+		}
+	}
+	if wanted, window, err := split(nil); err != nil || window != validation.DefaultWindow || wanted == nil {
+		t.Errorf("without options: %v, %s, error %v", wanted, window, err)
+	}
+}
+
+func TestSinceIsOneDuration(t *testing.T) {
+	for _, text := range []string{"since=yesterday", "since=1s", "since!=24h", "since=24h,since=48h", "since=2030-01-02T03:04:05Z"} {
+		if _, _, err := split(&metainternalversion.ListOptions{FieldSelector: fields.ParseSelectorOrDie(text)}); !apierrors.IsBadRequest(err) {
+			t.Errorf("%q: got error %v", text, err)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	report := func(name string, stats *images.BuildStats, health *images.ImageHealth) images.ImageReport {
+		return images.ImageReport{
+			ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(now.Add(-72 * time.Hour))}, Stats: stats, Health: health,
+		}
+	}
+	tabletest.Golden(t, newTable(testingclock.NewFakePassiveClock(now)), &images.ImageReportList{Items: []images.ImageReport{
+		report("web", &images.BuildStats{
+			Builds: 12, Succeeded: 11, Failed: 1, SuccessRate: new(int32(91)),
+			Durations: &images.DurationPercentiles{P50: metav1.Duration{Duration: 95 * time.Second}, P90: metav1.Duration{Duration: time.Hour}},
+		}, &images.ImageHealth{Score: 94}),
+		report("broken", &images.BuildStats{Builds: 2, Failed: 2, SuccessRate: new(int32(0))}, &images.ImageHealth{}),
+		report("idle", &images.BuildStats{}, nil),
+		report("unknown", nil, nil),
+	}})
+}

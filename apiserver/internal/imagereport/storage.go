@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagereport
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/history"
+	"goldsmith.dev/goldsmith/apiserver/internal/image"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+)
+
+const resource = "imagereports"
+
+// Options are what the resource needs besides a server and its images.
+type Options struct {
+	// Records are what is reported of. Defaults to none.
+	Records *history.Database
+	// Clock tells the time. Defaults to the real one.
+	Clock clock.PassiveClock
+}
+
+// Provide makes the resource.
+func Provide(from *image.Store, options Options) (builder.Storages, error) {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	if options.Records == nil {
+		options.Records = &history.Database{}
+	}
+	if err := options.Records.Prepare(); err != nil {
+		return nil, err
+	}
+	return builder.Storages{"": &reports{
+		TableConvertor: newTable(options.Clock),
+		images:         from,
+		database:       options.Records,
+		clock:          options.Clock,
+	}}, nil
+}
+
+// reports is the resource imagereports.
+type reports struct {
+	rest.TableConvertor
+	images   *image.Store
+	database *history.Database
+	clock    clock.PassiveClock
+}
+
+var (
+	_ rest.Getter               = &reports{}
+	_ rest.Lister               = &reports{}
+	_ rest.Scoper               = &reports{}
+	_ rest.SingularNameProvider = &reports{}
+	_ rest.ShortNamesProvider   = &reports{}
+)
+
+// New returns an empty ImageReport.
+func (r *reports) New() runtime.Object { return &images.ImageReport{} }
+
+// NewList returns an empty ImageReportList.
+func (r *reports) NewList() runtime.Object { return &images.ImageReportList{} }
+
+// Destroy has nothing to close.
+func (r *reports) Destroy() {}
+
+// NamespaceScoped is true: reports are where their Images are.
+func (r *reports) NamespaceScoped() bool { return true }
+
+// GetSingularName is what kubectl accepts besides the resource's name.
+func (r *reports) GetSingularName() string { return "imagereport" }
+
+// ShortNames are what kubectl accepts besides.
+func (r *reports) ShortNames() []string { return []string{"imgr"} }
+
+// Get returns the report of an Image, with the newest of its history, changes and notes.
+func (r *reports) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
+	object, err := r.images.Get(ctx, name, options)
+	if err != nil {
+		return nil, err
+	}
+	image, err := stored.Image(object)
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.join(ctx, name, []images.Image{*image}, validation.DefaultWindow)
+	if err != nil {
+		return nil, err
+	}
+	report := &found[0]
+	if err := r.addJournals(ctx, report); err != nil {
+		return nil, err
+	}
+	return report, nil
+}
+
+// List returns reports without what only single ones have, in the pages and with the selectors of Images.
+func (r *reports) List(ctx context.Context, options *metainternalversion.ListOptions) (runtime.Object, error) {
+	wanted, window, err := split(options)
+	if err != nil {
+		return nil, err
+	}
+	object, err := r.images.List(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
+	list, ok := object.(*images.ImageList)
+	if !ok {
+		return nil, apierrors.NewInternalError(fmt.Errorf("reporting on images: they are a %T", object))
+	}
+	found, err := r.join(ctx, "", list.Items, window)
+	if err != nil {
+		return nil, err
+	}
+	// Without a version: there is nothing to watch from it on, and the records have none.
+	return &images.ImageReportList{
+		ListMeta: metav1.ListMeta{Continue: list.Continue, RemainingItemCount: list.RemainingItemCount},
+		Items:    found,
+	}, nil
+}

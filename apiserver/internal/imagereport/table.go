@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagereport
+
+import (
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/table"
+)
+
+const none = "<none>"
+
+var columns = []metav1.TableColumnDefinition{
+	{Name: "Name", Type: "string", Format: "name", Description: "Name of the image."},
+	{Name: "Builds", Type: "string", Description: "Number of builds that finished in the window."},
+	{Name: "Success", Type: "string", Description: "How many of 100 builds that were not cancelled succeeded."},
+	{Name: "P50", Type: "string", Description: "What half of the builds that succeeded did not take longer than."},
+	{Name: "P90", Type: "string", Description: "What nine of ten of them did not take longer than."},
+	{Name: "Health", Type: "string", Description: "Score from 0 to 100: how well the image does."},
+	{Name: "Age", Type: "string", Description: "Time since the image was created."},
+}
+
+func newTable(clock clock.PassiveClock) rest.TableConvertor {
+	return builder.NewTable(columns, func(report *images.ImageReport) []any {
+		cells := []any{report.Name, none, none, none, none, none, table.Age(clock, report.CreationTimestamp)}
+		stats := report.Stats
+		if stats == nil {
+			return cells
+		}
+		cells[1] = strconv.FormatInt(stats.Builds, 10)
+		if stats.SuccessRate != nil {
+			cells[2] = strconv.Itoa(int(*stats.SuccessRate)) + "%"
+		}
+		if stats.Durations != nil {
+			cells[3], cells[4] = duration.HumanDuration(stats.Durations.P50.Duration), duration.HumanDuration(stats.Durations.P90.Duration)
+		}
+		if report.Health != nil {
+			cells[5] = strconv.Itoa(int(report.Health.Score))
+		}
+		return cells
+	})
+}

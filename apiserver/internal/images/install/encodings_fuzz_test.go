@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package install_test
+
+import (
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+// FuzzEncodings sends what a client may send, in any encoding, into the hub and out again: nothing may panic, and what JSON
+// can say at all is the same in each encoding.
+func FuzzEncodings(f *testing.F) {
+	scheme := newScheme(f)
+	codecs := serializer.NewCodecFactory(scheme)
+	codec := func(mediaType string) runtime.Codec {
+		info, found := runtime.SerializerInfoForMediaType(codecs.SupportedMediaTypes(), mediaType)
+		if !found {
+			f.Fatalf("there is no serializer for %s", mediaType)
+		}
+		return codecs.CodecForVersions(info.Serializer, codecs.UniversalDeserializer(), v1alpha1.SchemeGroupVersion, images.SchemeGroupVersion)
+	}
+	json := codec(runtime.ContentTypeJSON)
+	all := map[string]runtime.Codec{"JSON": json, "YAML": codec(runtime.ContentTypeYAML), "protobuf": codec(runtime.ContentTypeProtobuf)}
+	for _, example := range examples(f) {
+		object, err := runtime.Decode(json, []byte(example))
+		if err != nil {
+			continue // of another group
+		}
+		for name, codec := range all {
+			data, err := runtime.Encode(codec, object)
+			if err != nil {
+				f.Fatalf("encode an example as %s: %v", name, err)
+			}
+			f.Add(data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		sent, err := runtime.Decode(json, data)
+		if err != nil {
+			return
+		}
+		said := again(t, json, sent) // times lose their fractions, strings what is not UTF-8
+		for name, codec := range all {
+			if got := again(t, codec, said); !equality.Semantic.DeepEqual(said, got) {
+				t.Errorf("%s changed the object:\n%#v\n%#v", name, said, got)
+			}
+		}
+	})
+}
+
+func again(t *testing.T, codec runtime.Codec, object runtime.Object) runtime.Object {
+	t.Helper()
+	data, err := runtime.Encode(codec, object)
+	if err != nil {
+		t.Fatalf("encode what was decoded: %v", err)
+	}
+	read, err := runtime.Decode(codec, data)
+	if err != nil {
+		t.Fatalf("decode what was encoded: %v", err)
+	}
+	return read
+}
+
+// FuzzFieldSelectors parses field selectors as the server does. What is taken names fields that there are.
+func FuzzFieldSelectors(f *testing.F) {
+	for _, selector := range []string{
+		"", "metadata.name=web", "metadata.namespace!=default,spec.suspend==true", "spec.builder.name=mock", "status.phase=Running",
+		"spec.imageRef.uid=", "spec.trigger.reason!=Manual,status.finished=false", "spec.colour=blue", "=", "!=", ",", `a\,b=c\=d`, `a=b\`, "a=b=c", "metadata.name in (a)",
+	} {
+		f.Add("Image", selector)
+		f.Add("ImageBuild", selector)
+	}
+	f.Add("ImageReport", "since=24h,metadata.name=web")
+	scheme := newScheme(f)
+	f.Fuzz(func(t *testing.T, kind, text string) {
+		selector, err := fields.ParseSelector(text)
+		if err != nil {
+			return
+		}
+		converted, err := selector.Transform(func(field, value string) (string, string, error) {
+			return scheme.ConvertFieldLabel(v1alpha1.SchemeGroupVersion.WithKind(kind), field, value)
+		})
+		if err != nil {
+			return
+		}
+		for _, requirement := range converted.Requirements() {
+			if kind == "ImageReport" && requirement.Field == "since" {
+				continue // no field, but a question
+			}
+			if !strings.HasPrefix(requirement.Field, "metadata.") && !strings.HasPrefix(requirement.Field, "spec.") && !strings.HasPrefix(requirement.Field, "status.") {
+				t.Errorf("%s can be selected by %q", kind, requirement.Field)
+			}
+		}
+		if _, err := fields.ParseSelector(converted.String()); err != nil {
+			t.Errorf("%q became %q: %v", text, converted, err)
+		}
+	})
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package install_test
+
+import (
+	"math/rand"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
+	"k8s.io/apimachinery/pkg/api/apitesting/roundtrip"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metafuzzer "k8s.io/apimachinery/pkg/apis/meta/fuzzer"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"sigs.k8s.io/randfill"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/install"
+)
+
+func newScheme(t testing.TB) *runtime.Scheme {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	if err := install.Install(scheme); err != nil {
+		t.Fatal(err)
+	}
+	return scheme
+}
+
+// defaulted fills objects at random, and sets what the defaults would set.
+func defaulted(serializer.CodecFactory) []any {
+	return []any{
+		func(spec *images.ImageSpec, c randfill.Continue) {
+			c.FillNoCustom(spec)
+			spec.RunPolicy = v1alpha1.RunPolicySerial
+			fill(c, &spec.Triggers)
+			fill(c, &spec.Suspend)
+			fill(c, &spec.Timeouts)
+			fill(c, &spec.Retry)
+			fill(c, &spec.History)
+		},
+		func(spec *images.ImageBuildSpec, c randfill.Continue) {
+			c.FillNoCustom(spec)
+			fill(c, &spec.Timeouts)
+			fill(c, &spec.Retry)
+		},
+		func(triggers *images.Triggers, c randfill.Continue) {
+			c.FillNoCustom(triggers)
+			fill(c, &triggers.OnSpecChange)
+			fill(c, &triggers.OnBaseChange)
+			fill(c, &triggers.DisableAfterFailures)
+		},
+		func(schedule *images.Schedule, c randfill.Continue) {
+			c.FillNoCustom(schedule)
+			schedule.TimeZone, schedule.Mode = "Europe/Berlin", v1alpha1.ScheduleIfChanged
+			fill(c, &schedule.Jitter)
+		},
+		func(timeouts *images.BuildTimeouts, c randfill.Continue) {
+			fill(c, &timeouts.Queue)
+			fill(c, &timeouts.Start)
+			fill(c, &timeouts.Run)
+		},
+		func(retry *images.RetryPolicy, c randfill.Continue) {
+			fill(c, &retry.Limit)
+			fill(c, &retry.Backoff)
+			retry.On = []v1alpha1.FailureClass{v1alpha1.FailureTimeout}
+		},
+		func(backoff *images.Backoff, c randfill.Continue) {
+			fill(c, &backoff.Initial)
+			fill(c, &backoff.Max)
+		},
+		func(history *images.HistoryLimits, c randfill.Continue) {
+			c.FillNoCustom(history)
+			fill(c, &history.Succeeded)
+			fill(c, &history.Failed)
+		},
+		func(ref *corev1.FileKeySelector, c randfill.Continue) {
+			c.FillNoCustom(ref)
+			fill(c, &ref.Optional)
+		},
+		func(request *images.BuildRequest, c randfill.Continue) {
+			c.FillNoCustom(request)
+			request.Reason = v1alpha1.TriggerManual
+		},
+	}
+}
+
+func fill[T any](c randfill.Continue, field **T) {
+	*field = new(T)
+	c.Fill(*field)
+}
+
+func TestObjectsSurviveTheRoundTrip(t *testing.T) {
+	scheme := newScheme(t)
+	codecs := serializer.NewCodecFactory(scheme)
+	funcs := fuzzer.MergeFuzzerFuncs(metafuzzer.Funcs, defaulted)
+	roundtrip.RoundTripTypes(t, scheme, codecs, fuzzer.FuzzerFor(funcs, rand.NewSource(1), codecs).NumElements(0, 4), nil)
+}
+
+func TestDefaultsAreIdempotent(t *testing.T) {
+	scheme := newScheme(t)
+	codecs := serializer.NewCodecFactory(scheme)
+	random := fuzzer.FuzzerFor(metafuzzer.Funcs, rand.NewSource(1), codecs).NilChance(0.5)
+	for range 200 {
+		for _, object := range []runtime.Object{&v1alpha1.Image{}, &v1alpha1.ImageBuild{}, &v1alpha1.ImagePlan{}, &v1alpha1.BuildRequest{}} {
+			random.Fill(object)
+			scheme.Default(object)
+			once := object.DeepCopyObject()
+			scheme.Default(object)
+			if diff := cmp.Diff(once, object); diff != "" {
+				t.Fatalf("the defaults of a %T changed it the second time:\n%s", object, diff)
+			}
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	scheme := newScheme(t)
+	duration := func(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
+	timeouts := &v1alpha1.BuildTimeouts{Queue: duration(24 * time.Hour), Start: duration(10 * time.Minute), Run: duration(time.Hour)}
+	retry := &v1alpha1.RetryPolicy{
+		Limit: new(int32(2)), On: []v1alpha1.FailureClass{v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry},
+		Backoff: &v1alpha1.Backoff{Initial: duration(10 * time.Second), Max: duration(5 * time.Minute)},
+	}
+	for _, test := range []struct{ object, want runtime.Object }{
+		{&v1alpha1.Image{}, &v1alpha1.Image{Spec: v1alpha1.ImageSpec{
+			Triggers:  &v1alpha1.Triggers{OnSpecChange: new(true), OnBaseChange: new(true), DisableAfterFailures: new(int32(5))},
+			RunPolicy: v1alpha1.RunPolicySerial, Suspend: new(false),
+			Timeouts: timeouts, Retry: retry, History: &v1alpha1.HistoryLimits{
+				Succeeded: new(int32(3)), Failed: new(int32(3)), LogMaxBytes: resource.NewQuantity(1<<30, resource.BinarySI),
+			},
+		}}},
+		{&v1alpha1.ImageBuild{}, &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Timeouts: timeouts, Retry: retry}}},
+		{&v1alpha1.BuildRequest{}, &v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual}},
+	} {
+		scheme.Default(test.object)
+		if diff := cmp.Diff(test.want, test.object); diff != "" {
+			t.Errorf("defaults of a %T:\n%s", test.object, diff)
+		}
+	}
+
+	nightly := &v1alpha1.Image{Spec: v1alpha1.ImageSpec{Triggers: &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{Cron: "@daily"}}}}
+	scheme.Default(nightly)
+	if diff := cmp.Diff(&v1alpha1.Schedule{Cron: "@daily", TimeZone: "UTC", Mode: v1alpha1.ScheduleAlways, Jitter: duration(0)}, nightly.Spec.Triggers.Schedule); diff != "" {
+		t.Errorf("defaults of a schedule:\n%s", diff)
+	}
+
+	long := &v1alpha1.Image{Spec: v1alpha1.ImageSpec{Retry: &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: duration(time.Hour)}}}}
+	scheme.Default(long)
+	if got := long.Spec.Retry.Backoff.Max.Duration; got != time.Hour {
+		t.Errorf("max defaults to %s where initial is an hour, want an hour", got)
+	}
+}
+
+func TestLogOptionsAreReadFromTheQuery(t *testing.T) {
+	codec := runtime.NewParameterCodec(newScheme(t))
+	options := &images.ImageBuildLogOptions{}
+	query := url.Values{
+		"attempt": {"2"}, "follow": {"true"}, "tailLines": {"3"}, "limitBytes": {"4"}, "timestamps": {"true"}, "sinceTime": {"2030-01-02T03:04:05Z"}, "uid": {"u-1"},
+	}
+	if err := codec.DecodeParameters(query, v1alpha1.SchemeGroupVersion, options); err != nil {
+		t.Fatal(err)
+	}
+	since := metav1.NewTime(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC).Local())
+	want := &images.ImageBuildLogOptions{
+		Attempt: new(int32(2)), Follow: true, TailLines: new(int64(3)), LimitBytes: new(int64(4)), Timestamps: true, SinceTime: &since, UID: "u-1",
+	}
+	if diff := cmp.Diff(want, options); diff != "" {
+		t.Error(diff)
+	}
+	other := &images.ImageBuildDiffOptions{}
+	if err := codec.DecodeParameters(url.Values{"with": {"web-1"}}, v1alpha1.SchemeGroupVersion, other); err != nil || other.With != "web-1" {
+		t.Errorf("with is read as %q, error %v", other.With, err)
+	}
+	compared := &images.ImageBuildDiffOptions{}
+	if err := codec.DecodeParameters(url.Values{"with": {"web-1"}, "uid": {"a"}, "withUID": {"b"}}, v1alpha1.SchemeGroupVersion, compared); err != nil ||
+		compared.UID != "a" || compared.WithUID != "b" {
+		t.Errorf("the UIDs are read as %q and %q, error %v", compared.UID, compared.WithUID, err)
+	}
+	for _, query := range []url.Values{{"attempt": {"two"}}, {"attempt": {"3000000000"}}, {"tailLines": {"x"}}} {
+		if err := codec.DecodeParameters(query, v1alpha1.SchemeGroupVersion, &images.ImageBuildLogOptions{}); err == nil {
+			t.Errorf("%v was taken for valid", query)
+		}
+	}
+}
+
+func TestOptionsOfRecordsAreReadFromTheQuery(t *testing.T) {
+	codec := runtime.NewParameterCodec(newScheme(t))
+	query := url.Values{
+		"limit": {"7"}, "continue": {"next"}, "outcome": {"Failed"}, "trigger": {"Rerun"}, "user": {"ada"}, "since": {"24h"}, "until": {"1h"}, "uid": {"u-1"},
+	}
+	for _, c := range []struct{ into, want runtime.Object }{
+		{&images.ImageHistoryOptions{}, &images.ImageHistoryOptions{
+			Limit: 7, Continue: "next", Outcome: "Failed", Trigger: "Rerun", User: "ada", Since: "24h", Until: "1h", UID: "u-1",
+		}},
+		{&images.ImageStatsOptions{}, &images.ImageStatsOptions{Since: "24h", UID: "u-1"}},
+		{&images.ImageJournalOptions{}, &images.ImageJournalOptions{Limit: 7, Continue: "next", UID: "u-1"}},
+	} {
+		if err := codec.DecodeParameters(query, v1alpha1.SchemeGroupVersion, c.into); err != nil {
+			t.Errorf("%T: %v", c.into, err)
+		}
+		if diff := cmp.Diff(c.want, c.into); diff != "" {
+			t.Errorf("%T (-want +got):\n%s", c.into, diff)
+		}
+	}
+	if err := codec.DecodeParameters(url.Values{"limit": {"many"}}, v1alpha1.SchemeGroupVersion, &images.ImageHistoryOptions{}); err == nil {
+		t.Error("a limit that is no number was taken for valid")
+	}
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package table has what the columns that kubectl get prints have in common.
+package table
+
+import (
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+// Age is how long ago something was, as kubectl shows it.
+func Age(now clock.PassiveClock, since metav1.Time) string {
+	if since.IsZero() {
+		return "<unknown>"
+	}
+	return duration.HumanDuration(now.Since(since.Time))
+}
+
+// Digest shows the beginning of the first artifact's digest, and how many more artifacts there are.
+func Digest(artifacts []images.Artifact) string {
+	const shown = 12
+	if len(artifacts) == 0 {
+		return ""
+	}
+	digest := strings.TrimPrefix(artifacts[0].Digest, "sha256:")
+	digest = digest[:min(shown, len(digest))]
+	if more := len(artifacts) - 1; more > 0 {
+		return fmt.Sprintf("%s+%d", digest, more)
+	}
+	return digest
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+var baseName = spec.Child("base", "imageRef", "name")
+
+// BaseCycle refuses an Image whose base would close a cycle of Images, and names the whole cycle. get returns another
+// Image of the namespace; one that is not there ends the search, for objects are applied in any order.
+func BaseCycle(image *images.Image, get func(name string) (*images.Image, error)) field.ErrorList {
+	chain := []string{image.Name}
+	seen := map[string]bool{}
+	for next := image.Spec.Base.ImageRef; next != nil; {
+		chain = append(chain, next.Name)
+		if next.Name == image.Name {
+			return field.ErrorList{cycleError(image.Spec.Base.ImageRef.Name, chain)}
+		}
+		if seen[next.Name] {
+			return nil // a cycle that this Image is not part of
+		}
+		seen[next.Name] = true
+		base, err := get(next.Name)
+		switch {
+		case apierrors.IsNotFound(err):
+			return nil
+		case err != nil:
+			return field.ErrorList{field.InternalError(baseName, fmt.Errorf("reading image %s, which this one would be based on: %w", next.Name, err))}
+		}
+		next = base.Spec.Base.ImageRef
+	}
+	return nil
+}
+
+func cycleError(name string, chain []string) *field.Error {
+	return field.Invalid(baseName, name,
+		fmt.Sprintf("Images cannot be based on each other in a circle: %s; base one of them on something else", strings.Join(chain, " → ")))
+}

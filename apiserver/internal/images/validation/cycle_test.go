@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+func TestAnImageIsNotBasedOnItself(t *testing.T) {
+	image := validImage()
+	image.Spec.Base = baseImage(image.Name, "stable")
+	expectPaths(t, Image(image), []string{"spec.base.imageRef.name"})
+	expectPaths(t, ImageUpdate(image, validImage()), []string{"spec.base.imageRef.name"})
+}
+
+func TestBaseCycle(t *testing.T) {
+	broken := errors.New("broken")
+	for what, test := range map[string]struct {
+		bases map[string]string // by Image; "" is a base that is no Image
+		base  string
+		want  string
+	}{
+		"no Image":            {nil, "", ""},
+		"one that is missing": {nil, "b", ""},
+		"a chain":             {map[string]string{"b": "c", "c": ""}, "b", ""},
+		"a chain into nothing": {
+			map[string]string{"b": "c", "c": "d"}, "b", "",
+		},
+		"itself":              {nil, "a", "a → a;"},
+		"a circle of two":     {map[string]string{"b": "a"}, "b", "a → b → a;"},
+		"a circle of three":   {map[string]string{"b": "c", "c": "a", "a": "x"}, "b", "a → b → c → a;"},
+		"a circle of others":  {map[string]string{"b": "c", "c": "b"}, "b", ""},
+		"an unreadable image": {map[string]string{"b": "broken"}, "b", "reading image broken"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			imageOf := func(name, base string) *images.Image {
+				image := validImage()
+				if image.Name = name; base != "" {
+					image.Spec.Base = baseImage(base, "")
+				}
+				return image
+			}
+			errs := BaseCycle(imageOf("a", test.base), func(name string) (*images.Image, error) {
+				if name == "broken" {
+					return nil, broken
+				}
+				base, known := test.bases[name]
+				if !known {
+					return nil, apierrors.NewNotFound(images.Resource("images"), name)
+				}
+				return imageOf(name, base), nil
+			})
+			if test.want == "" {
+				expectPaths(t, errs, nil)
+				return
+			}
+			expectPaths(t, errs, []string{"spec.base.imageRef.name"})
+			if !strings.Contains(errs[0].Detail, test.want) {
+				t.Errorf("the message is %q, want %q in it", errs[0].Detail, test.want)
+			}
+		})
+	}
+}

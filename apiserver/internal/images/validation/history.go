@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+const (
+	maxHistoryLimit = 500
+	maxUser         = 256
+	maxNoteID       = 128
+	maxNoteBytes    = 4096
+
+	minWindow = time.Minute
+	maxWindow = 87600 * time.Hour
+	// DefaultWindow is how long ago the builds that statistics count have finished at most.
+	DefaultWindow = 720 * time.Hour
+)
+
+// historyTriggers are what a history can be filtered by.
+var historyTriggers = append(slices.Clone(triggerReasons), v1alpha1.TriggerRerun)
+
+// ImageHistoryOptions validates the parameters of a request for the history of an Image. Durations are before now.
+func ImageHistoryOptions(options *images.ImageHistoryOptions, now time.Time) field.ErrorList {
+	errs := validateLimit(options.Limit)
+	if options.Outcome != "" {
+		errs = append(errs, validateEnum(v1alpha1.BuildPhase(options.Outcome), phases, field.NewPath("outcome"))...)
+	}
+	if options.Trigger != "" {
+		errs = append(errs, validateEnum(v1alpha1.TriggerReason(options.Trigger), historyTriggers, field.NewPath("trigger"))...)
+	}
+	errs = append(errs, validateText(options.User, maxUser, field.NewPath("user"))...)
+	since, err := Moment(options.Since, now)
+	if err != nil {
+		errs = append(errs, field.Invalid(field.NewPath("since"), options.Since, err.Error()))
+	}
+	until, err := Moment(options.Until, now)
+	if err != nil {
+		errs = append(errs, field.Invalid(field.NewPath("until"), options.Until, err.Error()))
+	}
+	if len(errs) == 0 && !since.IsZero() && !until.IsZero() && !since.Before(until) {
+		errs = append(errs, field.Invalid(field.NewPath("until"), options.Until, "must be later than since"))
+	}
+	return append(errs, validateUID(options.UID, field.NewPath("uid"), "an image")...)
+}
+
+// ImageStatsOptions validates the parameters of a request for the figures of an Image.
+func ImageStatsOptions(options *images.ImageStatsOptions) field.ErrorList {
+	var errs field.ErrorList
+	if _, err := Window(options.Since); err != nil {
+		errs = append(errs, field.Invalid(field.NewPath("since"), options.Since, err.Error()))
+	}
+	return append(errs, validateUID(options.UID, field.NewPath("uid"), "an image")...)
+}
+
+// ImageJournalOptions validates the parameters of a request for the notes or changes of an Image.
+func ImageJournalOptions(options *images.ImageJournalOptions) field.ErrorList {
+	return append(validateLimit(options.Limit), validateUID(options.UID, field.NewPath("uid"), "an image")...)
+}
+
+// ImageNote validates a note about the named Image. An empty id is the server's to fill in.
+func ImageNote(note *images.ImageNote, image string) field.ErrorList {
+	errs := validateRequestName(note.Name, image)
+	id := field.NewPath("id")
+	errs = append(errs, validateText(note.ID, maxNoteID, id)...)
+	if !utf8.ValidString(note.ID) || strings.ContainsFunc(note.ID, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		errs = append(errs, field.Invalid(id, note.ID, "must consist of printable characters"))
+	}
+	text := field.NewPath("text")
+	switch {
+	case strings.TrimSpace(note.Text) == "":
+		errs = append(errs, field.Required(text, "say what is to be noted"))
+	case len(note.Text) > maxNoteBytes:
+		errs = append(errs, field.TooLong(text, note.Text, maxNoteBytes))
+	case !utf8.ValidString(note.Text) || strings.ContainsRune(note.Text, 0):
+		errs = append(errs, field.Invalid(text, note.Text, "must be UTF-8 without NUL"))
+	}
+	return errs
+}
+
+// Moment reads a time: a duration before now, or a time as RFC 3339 has it. The zero time is that of an empty text.
+func Moment(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil {
+		if ago < 0 || ago > maxWindow {
+			return time.Time{}, fmt.Errorf("must be between 0s and %dh", int(maxWindow.Hours()))
+		}
+		return now.Add(-ago), nil
+	}
+	moment, err := time.Parse(time.RFC3339, text)
+	if year := moment.UTC().Year(); err != nil || year < 1 || year > 9999 { // which an offset can make of year 0 or 9999
+		return time.Time{}, errors.New("must be a duration before now, such as 720h, or a time, such as 2030-01-02T03:04:05Z")
+	}
+	return moment, nil
+}
+
+// Window reads how long ago the builds that count have finished at most: DefaultWindow if the text is empty.
+func Window(text string) (time.Duration, error) {
+	if text == "" {
+		return DefaultWindow, nil
+	}
+	window, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, errors.New("must be a duration, such as 720h")
+	}
+	if window < minWindow || window > maxWindow {
+		return 0, fmt.Errorf("must be between 1m and %dh", int(maxWindow.Hours()))
+	}
+	return window, nil
+}
+
+func validateLimit(limit int64) field.ErrorList {
+	if 0 <= limit && limit <= maxHistoryLimit {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(field.NewPath("limit"), limit, fmt.Sprintf("must be between 1 and %d, or 0, which stands for 100", maxHistoryLimit))}
+}
+
+// validateUID checks a UID that a parameter of a request has. of says what it is one of.
+func validateUID(uid string, path *field.Path, of string) field.ErrorList {
+	if uidForm.MatchString(uid) {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, uid, "must be the metadata.uid of "+of+": at most 63 letters, digits and hyphens")}
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+// maxDirectBuildName is the longest name of an ImageBuild that is created directly, in characters.
+const maxDirectBuildName = 55
+
+const serverOwned = "is set by the server: leave it out, or create the build through the instantiate subresource of an Image"
+
+// DirectImageBuild validates an ImageBuild that somebody creates, without an Image. trigger is what the server knows
+// about its origin; the build may say nothing else.
+func DirectImageBuild(build *images.ImageBuild, trigger *images.BuildTrigger) field.ErrorList {
+	errs := validateMetadata(&build.ObjectMeta, maxDirectBuildName)
+	if build.Spec.ImageRef != nil {
+		errs = append(errs, field.Forbidden(spec.Child("imageRef"), serverOwned))
+	}
+	if build.Spec.Number != nil {
+		errs = append(errs, field.Forbidden(spec.Child("number"), serverOwned))
+	}
+	if build.Spec.ImageGeneration != nil {
+		errs = append(errs, field.Forbidden(spec.Child("imageGeneration"), serverOwned))
+	}
+	if !equality.Semantic.DeepEqual(build.Spec.Trigger, trigger) {
+		errs = append(errs, field.Forbidden(spec.Child("trigger"), serverOwned))
+	}
+	if build.Spec.Pinned != nil {
+		errs = append(errs, field.Forbidden(spec.Child("pinned"), "is set by the server: leave it out, or use the rerun subresource of a build"))
+	}
+	if build.Spec.RunPolicy != "" {
+		errs = append(errs, field.Forbidden(spec.Child("runPolicy"), serverOwned))
+	}
+	return append(errs, validateImageBuildSpec(&build.Spec)...)
+}
+
+// RankedImageBuild validates a build whose priority the server is about to set.
+func RankedImageBuild(build *images.ImageBuild) field.ErrorList {
+	if build.Spec.Priority == nil {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(spec.Child("priority"), "is set by the server: leave it out, and name a PriorityClass in inputs.template")}
+}
+
+// InstantiatedImageBuild validates an ImageBuild that the server creates for an Image.
+func InstantiatedImageBuild(build *images.ImageBuild) field.ErrorList {
+	errs := validateMetadata(&build.ObjectMeta, validation.DNS1123LabelMaxLength)
+	if build.Spec.ImageRef == nil {
+		errs = append(errs, field.Required(spec.Child("imageRef"), "a build of an Image names it"))
+	}
+	if build.Spec.Number == nil {
+		errs = append(errs, field.Required(spec.Child("number"), "a build of an Image has a number"))
+	} else {
+		errs = append(errs, validateNumber(*build.Spec.Number, spec.Child("number"))...)
+	}
+	if build.Spec.RunPolicy != "" {
+		errs = append(errs, validateEnum(build.Spec.RunPolicy, runPolicies, spec.Child("runPolicy"))...)
+	}
+	return append(errs, validateImageBuildSpec(&build.Spec)...)
+}
+
+func validateImageBuildSpec(build *images.ImageBuildSpec) field.ErrorList {
+	errs := validateInputs(&build.Inputs, spec.Child("inputs"))
+	errs = append(errs, validateTimeouts(build.Timeouts, spec.Child("timeouts"))...)
+	errs = append(errs, validateRetry(build.Retry, spec.Child("retry"))...)
+	if build.CancelRequested != nil {
+		errs = append(errs, field.Forbidden(spec.Child("cancelRequested"), "a new build cannot be cancelled: use the cancel subresource"))
+	}
+	return errs
+}
+
+// ImageBuildUpdate validates a change of an ImageBuild through its main resource: its spec cannot be changed.
+func ImageBuildUpdate(build, old *images.ImageBuild) field.ErrorList {
+	const record = "is immutable: it records what was asked for; create another build instead"
+	current, stored := &build.Spec, &old.Spec
+	inputs := spec.Child("inputs")
+
+	errs := immutable(current.ImageRef, stored.ImageRef, spec.Child("imageRef"), record)
+	errs = append(errs, immutable(current.Number, stored.Number, spec.Child("number"), record)...)
+	errs = append(errs, immutable(current.ImageGeneration, stored.ImageGeneration, spec.Child("imageGeneration"), record)...)
+	errs = append(errs, immutable(current.Trigger, stored.Trigger, spec.Child("trigger"), record)...)
+	errs = append(errs, immutable(current.Inputs.Builder, stored.Inputs.Builder, inputs.Child("builder"), record)...)
+	errs = append(errs, immutable(current.Inputs.Base, stored.Inputs.Base, inputs.Child("base"), record)...)
+	errs = append(errs, immutable(current.Inputs.Source, stored.Inputs.Source, inputs.Child("source"), record)...)
+	errs = append(errs, immutable(current.Inputs.Parameters, stored.Inputs.Parameters, inputs.Child("parameters"), record)...)
+	errs = append(errs, immutable(current.Inputs.Targets, stored.Inputs.Targets, inputs.Child("targets"), record)...)
+	errs = append(errs, immutable(current.Inputs.Template, stored.Inputs.Template, inputs.Child("template"), record)...)
+	errs = append(errs, immutable(current.Timeouts, stored.Timeouts, spec.Child("timeouts"), record)...)
+	errs = append(errs, immutable(current.Retry, stored.Retry, spec.Child("retry"), record)...)
+	errs = append(errs, immutable(current.Pinned, stored.Pinned, spec.Child("pinned"), record)...)
+	errs = append(errs, immutable(current.Priority, stored.Priority, spec.Child("priority"), record)...)
+	errs = append(errs, immutable(current.RunPolicy, stored.RunPolicy, spec.Child("runPolicy"), record)...)
+	return append(errs, immutable(current.CancelRequested, stored.CancelRequested, spec.Child("cancelRequested"),
+		"is immutable: use the cancel subresource")...)
+}
+
+func immutable[T any](value, stored T, path *field.Path, message string) field.ErrorList {
+	if equality.Semantic.DeepEqual(value, stored) {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, field.OmitValueType{}, message)}
+}

@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+func validBuild() *images.ImageBuild {
+	image := validImage()
+	return &images.ImageBuild{
+		ObjectMeta: metav1.ObjectMeta{Name: "debian-1", Namespace: "default"},
+		Spec:       images.ImageBuildSpec{Inputs: image.Spec.BuildInputs, Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry},
+		Status:     images.ImageBuildStatus{Phase: v1alpha1.BuildPending},
+	}
+}
+
+func TestDirectImageBuild(t *testing.T) {
+	trigger := &images.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: "ada"}
+	for what, test := range map[string]struct {
+		change func(*images.ImageBuild)
+		want   []string
+	}{
+		"a build of a person":    {func(*images.ImageBuild) {}, nil},
+		"the longest name":       {func(b *images.ImageBuild) { b.Name = strings.Repeat("a", 55) }, nil},
+		"a name too long":        {func(b *images.ImageBuild) { b.Name = strings.Repeat("a", 56) }, []string{"metadata.name"}},
+		"an image":               {func(b *images.ImageBuild) { b.Spec.ImageRef = &images.ImageReference{} }, []string{"spec.imageRef"}},
+		"a number":               {func(b *images.ImageBuild) { b.Spec.Number = new(int64(1)) }, []string{"spec.number"}},
+		"a generation":           {func(b *images.ImageBuild) { b.Spec.ImageGeneration = new(int64(1)) }, []string{"spec.imageGeneration"}},
+		"pinned inputs":          {func(b *images.ImageBuild) { b.Spec.Pinned = &images.PinnedInputs{} }, []string{"spec.pinned"}},
+		"a run policy":           {func(b *images.ImageBuild) { b.Spec.RunPolicy = v1alpha1.RunPolicyParallel }, []string{"spec.runPolicy"}},
+		"a rerun":                {func(b *images.ImageBuild) { b.Spec.Trigger.RerunOf = "debian-1" }, []string{"spec.trigger"}},
+		"its own parameters":     {func(b *images.ImageBuild) { b.Spec.Trigger.Parameters = []images.Parameter{{Name: "a"}} }, []string{"spec.trigger"}},
+		"somebody else's origin": {func(b *images.ImageBuild) { b.Spec.Trigger.RequestedBy = "grace" }, []string{"spec.trigger"}},
+		"cancelled at birth":     {func(b *images.ImageBuild) { b.Spec.CancelRequested = &images.CancelRequested{} }, []string{"spec.cancelRequested"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			build := validBuild()
+			build.Spec.Trigger = trigger.DeepCopy()
+			test.change(build)
+			expectPaths(t, DirectImageBuild(build, trigger), test.want)
+		})
+	}
+}
+
+func TestInstantiatedImageBuild(t *testing.T) {
+	build := validBuild()
+	expectPaths(t, InstantiatedImageBuild(build), []string{"spec.imageRef", "spec.number"})
+	build.Spec.ImageRef, build.Spec.Number = &images.ImageReference{Name: "debian", UID: "1"}, new(int64(1))
+	build.Name = strings.Repeat("a", 45) + "-1234567890123456"
+	expectPaths(t, InstantiatedImageBuild(build), nil)
+	build.Spec.Number = new(int64(0))
+	expectPaths(t, InstantiatedImageBuild(build), []string{"spec.number"})
+	build.Spec.Number, build.Spec.RunPolicy = new(int64(1)), "Random"
+	expectPaths(t, InstantiatedImageBuild(build), []string{"spec.runPolicy"})
+}
+
+func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
+	for path, change := range map[string]func(*images.ImageBuildSpec){
+		"spec.imageRef":          func(s *images.ImageBuildSpec) { s.ImageRef = &images.ImageReference{} },
+		"spec.number":            func(s *images.ImageBuildSpec) { s.Number = new(int64(1)) },
+		"spec.imageGeneration":   func(s *images.ImageBuildSpec) { s.ImageGeneration = new(int64(1)) },
+		"spec.trigger":           func(s *images.ImageBuildSpec) { s.Trigger = &images.BuildTrigger{} },
+		"spec.inputs.builder":    func(s *images.ImageBuildSpec) { s.Inputs.Builder.Name = "x" },
+		"spec.inputs.base":       func(s *images.ImageBuildSpec) { s.Inputs.Base.Reference = "x" },
+		"spec.inputs.source":     func(s *images.ImageBuildSpec) { s.Inputs.Source = nil },
+		"spec.inputs.parameters": func(s *images.ImageBuildSpec) { s.Inputs.Parameters = nil },
+		"spec.inputs.targets":    func(s *images.ImageBuildSpec) { s.Inputs.Targets = nil },
+		"spec.inputs.template":   func(s *images.ImageBuildSpec) { s.Inputs.Template = &images.BuildTemplate{} },
+		"spec.timeouts":          func(s *images.ImageBuildSpec) { s.Timeouts.Run = seconds(1) },
+		"spec.retry":             func(s *images.ImageBuildSpec) { s.Retry.Limit = new(int32(1)) },
+		"spec.pinned":            func(s *images.ImageBuildSpec) { s.Pinned = &images.PinnedInputs{} },
+		"spec.priority":          func(s *images.ImageBuildSpec) { s.Priority = new(int32(1)) },
+		"spec.runPolicy":         func(s *images.ImageBuildSpec) { s.RunPolicy = v1alpha1.RunPolicyParallel },
+		"spec.cancelRequested":   func(s *images.ImageBuildSpec) { s.CancelRequested = &images.CancelRequested{} },
+	} {
+		build := validBuild()
+		change(&build.Spec)
+		expectPaths(t, ImageBuildUpdate(build, validBuild()), []string{path})
+	}
+	expectPaths(t, ImageBuildUpdate(validBuild(), validBuild()), nil)
+}
+
+// TestPhaseTable holds the table of the documentation against every pair of phases.
+func TestPhaseTable(t *testing.T) {
+	table := map[v1alpha1.BuildPhase]string{
+		"Pending":    "Pending Queued Starting Failed Cancelled",
+		"Queued":     "Queued Starting Failed Cancelled",
+		"Starting":   "Starting Running Queued Succeeded Failed Retrying Cancelling Cancelled",
+		"Running":    "Running Queued Succeeded Failed Retrying Cancelling Cancelled",
+		"Retrying":   "Retrying Starting Failed Cancelled",
+		"Cancelling": "Cancelling Cancelled Succeeded",
+		"Succeeded":  "Succeeded", // only without another change, or of LogArchived and Recorded
+		"Failed":     "Failed",
+		"Cancelled":  "Cancelled",
+	}
+	for from, allowed := range table {
+		for to := range table {
+			legal := slices.Contains(strings.Fields(allowed), string(to))
+			old, build := validBuild(), validBuild()
+			old.Status = statusIn(from)
+			build.Status = old.Status
+			if from != to {
+				build.Status = statusAfter(&old.Status, to)
+			}
+			errs := ImageBuildStatusUpdate(build, old)
+			if legal && len(errs) > 0 {
+				t.Errorf("%s to %s is refused: %v", from, to, errs)
+			}
+			if !legal && (len(errs) != 1 || errs[0].Field != "status.phase" || !strings.Contains(errs[0].Detail, fmt.Sprintf("from %s to %s", from, to))) {
+				t.Errorf("%s to %s: %v, want it refused at status.phase", from, to, errs)
+			}
+		}
+		for _, unknown := range []v1alpha1.BuildPhase{"", "Resting"} {
+			old, build := validBuild(), validBuild()
+			old.Status.Phase, build.Status.Phase = from, unknown
+			if errs := ImageBuildStatusUpdate(build, old); len(errs) == 0 || errs[0].Field != "status.phase" {
+				t.Errorf("%s to %q: %v, want it refused at status.phase", from, unknown, errs)
+			}
+		}
+	}
+}
+
+// statusIn is a status that is valid in a phase.
+func statusIn(phase v1alpha1.BuildPhase) images.ImageBuildStatus {
+	return statusAfter(&images.ImageBuildStatus{}, phase)
+}
+
+// statusAfter is a status that is valid in a phase, and that a build may have after another one as far as anything but
+// the phase is concerned.
+func statusAfter(before *images.ImageBuildStatus, phase v1alpha1.BuildPhase) images.ImageBuildStatus {
+	now := metav1.Unix(1, 0)
+	after := *before.DeepCopy()
+	after.Phase, after.Finished, after.StartTime = phase, phase.Finished(), &now
+	last := len(after.Attempts) - 1
+	if (phase.Active() || phase == v1alpha1.BuildSucceeded) && (last < 0 || after.Attempts[last].Outcome != "") {
+		after.CurrentAttempt++
+		after.Attempts = append(after.Attempts, images.BuildAttempt{Number: after.CurrentAttempt, JobName: "job", StartTime: now})
+		last++
+	}
+	outcomes := map[v1alpha1.BuildPhase]v1alpha1.AttemptOutcome{
+		"Retrying": v1alpha1.AttemptFailed, "Failed": v1alpha1.AttemptFailed,
+		"Succeeded": v1alpha1.AttemptSucceeded, "Cancelled": v1alpha1.AttemptCancelled,
+	}
+	if outcome := outcomes[phase]; outcome != "" && last >= 0 && after.Attempts[last].Outcome == "" {
+		after.Attempts[last].Outcome, after.Attempts[last].CompletionTime = outcome, &now
+		if outcome == v1alpha1.AttemptFailed {
+			after.Attempts[last].Failure = failure()
+		}
+	}
+	if phase.Finished() {
+		after.CompletionTime = &now
+	}
+	switch phase {
+	case v1alpha1.BuildSucceeded:
+		after.Artifacts = artifacts()
+	case v1alpha1.BuildFailed:
+		after.Failure = failure()
+	case v1alpha1.BuildCancelled:
+		after.Failure = cancelled()
+	}
+	return after
+}
+
+func TestWhatAPhaseSpeaksOfIsThere(t *testing.T) {
+	const attempts, outcome = "status.attempts", "status.attempts[0].outcome"
+	now := metav1.Unix(1, 0)
+	for phase, test := range map[v1alpha1.BuildPhase]struct {
+		without  []string                             // what is missing without attempts
+		outcomes map[v1alpha1.AttemptOutcome][]string // what is wrong if the last attempt ended that way
+	}{
+		"Pending":    {nil, map[v1alpha1.AttemptOutcome][]string{"": nil}},
+		"Queued":     {nil, map[v1alpha1.AttemptOutcome][]string{"": nil}},
+		"Starting":   {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": nil, "Failed": {outcome}, "Succeeded": {outcome}, "Cancelled": {outcome}}},
+		"Running":    {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": nil, "Disrupted": {outcome}, "Succeeded": {outcome}, "Cancelled": {outcome}}},
+		"Cancelling": {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": nil, "Failed": {outcome}, "Succeeded": {outcome}, "Cancelled": {outcome}}},
+		"Retrying":   {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": {outcome}, "Failed": nil, "Disrupted": nil, "Succeeded": {outcome}, "Cancelled": {outcome}}},
+		"Succeeded":  {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": {outcome}, "Failed": {outcome}, "Succeeded": nil}},
+		"Failed":     {nil, map[v1alpha1.AttemptOutcome][]string{"": {outcome}, "Failed": nil, "Disrupted": nil}},
+		"Cancelled":  {nil, map[v1alpha1.AttemptOutcome][]string{"": {outcome}, "Failed": nil, "Cancelled": nil}},
+	} {
+		t.Run(string(phase), func(t *testing.T) {
+			old, build := validBuild(), validBuild()
+			old.Status.Phase = phase
+			if phase.Finished() {
+				old.Status.Phase = v1alpha1.BuildStarting
+			}
+			build.Status = statusIn(phase)
+			build.Status.Attempts, build.Status.CurrentAttempt = nil, 0
+			expectPaths(t, ImageBuildStatusUpdate(build, old), test.without)
+
+			for outcome, want := range test.outcomes {
+				attempt := images.BuildAttempt{Number: 1, JobName: "job", StartTime: now, Outcome: outcome}
+				if outcome != "" {
+					attempt.CompletionTime, attempt.Failure = &now, failure()
+				}
+				build.Status.Attempts, build.Status.CurrentAttempt = []images.BuildAttempt{attempt}, 1
+				expectPaths(t, ImageBuildStatusUpdate(build, old), want)
+			}
+		})
+	}
+}
+
+func TestImageBuildStatusUpdate(t *testing.T) {
+	now := metav1.Unix(1, 0)
+	running := func() images.ImageBuildStatus {
+		return images.ImageBuildStatus{
+			Phase: v1alpha1.BuildRunning, CurrentAttempt: 2, Resolved: &images.ResolvedInputs{InputsDigest: digestOf("a")},
+			Attempts: []images.BuildAttempt{
+				{Number: 1, JobName: "job-1", StartTime: now, CompletionTime: &now, Outcome: v1alpha1.AttemptDisrupted, Failure: failure()},
+				{Number: 2, JobName: "job-2", JobUID: "j", PodName: "p", PodUID: "q", StartTime: now},
+			},
+		}
+	}
+	end := func(s *images.ImageBuildStatus, phase v1alpha1.BuildPhase) { *s = statusAfter(s, phase) }
+	attempt := func(n int) string { return fmt.Sprintf("status.attempts[%d]", n) }
+	for what, test := range map[string]struct {
+		change func(*images.ImageBuildStatus)
+		want   []string
+	}{
+		"nothing":              {func(*images.ImageBuildStatus) {}, nil},
+		"success":              {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded) }, nil},
+		"failure":              {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildFailed) }, nil},
+		"cancellation":         {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildCancelled) }, nil},
+		"an unexplained end":   {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildFailed); s.Failure = nil }, []string{"status.failure"}},
+		"an unexplained stop":  {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildCancelled); s.Failure = nil }, []string{"status.failure"}},
+		"success with nothing": {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded); s.Artifacts = nil }, []string{"status.artifacts"}},
+		"success at once":      {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded); s.StartTime = nil }, []string{"status.startTime"}},
+		"success without end":  {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded); s.CompletionTime = &metav1.Time{} }, []string{"status.completionTime"}},
+		"an explained success": {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded); s.Failure = failure() }, []string{"status.failure"}},
+		"artifacts of failure": {func(s *images.ImageBuildStatus) {
+			end(s, v1alpha1.BuildFailed)
+			s.Artifacts = artifacts()
+		}, []string{"status.artifacts"}},
+		"an endless end": {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildCancelled); s.CompletionTime = nil }, []string{"status.completionTime"}},
+		"an early end":   {func(s *images.ImageBuildStatus) { s.CompletionTime = &now }, []string{"status.completionTime"}},
+		"an attempt that goes on after the end": {
+			func(s *images.ImageBuildStatus) {
+				s.Phase, s.CompletionTime, s.Failure = v1alpha1.BuildCancelled, &now, cancelled()
+			},
+			[]string{attempt(1) + ".outcome"},
+		},
+		"another digest":  {func(s *images.ImageBuildStatus) { s.Resolved.InputsDigest = digestOf("b") }, []string{"status.resolved"}},
+		"an attempt less": {func(s *images.ImageBuildStatus) { s.Attempts, s.CurrentAttempt = nil, 0 }, []string{"status.attempts"}},
+		"an attempt more": {func(s *images.ImageBuildStatus) {
+			s.Attempts, s.CurrentAttempt = append(s.Attempts, images.BuildAttempt{Number: 3, JobName: "x", StartTime: now}), 3
+		}, []string{attempt(2)}},
+		"an old attempt":     {func(s *images.ImageBuildStatus) { s.Attempts[0].NodeName = "n" }, []string{attempt(0)}},
+		"another Job's name": {func(s *images.ImageBuildStatus) { s.Attempts[1].JobName = "x" }, []string{attempt(1) + ".jobName"}},
+		"another Job":        {func(s *images.ImageBuildStatus) { s.Attempts[1].JobUID = "x" }, []string{attempt(1) + ".jobUID"}},
+		"another pod":        {func(s *images.ImageBuildStatus) { s.Attempts[1].PodName, s.Attempts[1].PodUID = "x", "x" }, []string{attempt(1) + ".podName", attempt(1) + ".podUID"}},
+		"a pod less":         {func(s *images.ImageBuildStatus) { s.Attempts[1].PodName, s.Attempts[1].PodUID = "", "" }, []string{attempt(1) + ".podName", attempt(1) + ".podUID"}},
+		"a suspension": {func(s *images.ImageBuildStatus) {
+			s.Phase, s.Attempts[1].PodName, s.Attempts[1].PodUID = v1alpha1.BuildQueued, "", ""
+		}, nil},
+		"another pod while suspended": {func(s *images.ImageBuildStatus) {
+			s.Phase, s.Attempts[1].PodName, s.Attempts[1].PodUID = v1alpha1.BuildQueued, "x", "x"
+		}, []string{attempt(1) + ".podName", attempt(1) + ".podUID"}},
+		"another Job after a suspension": {func(s *images.ImageBuildStatus) {
+			s.Phase, s.Attempts[1].JobUID, s.Attempts[1].PodName, s.Attempts[1].PodUID = v1alpha1.BuildQueued, "x", "", ""
+		}, []string{attempt(1) + ".jobUID"}},
+		"another base's digest":  {func(s *images.ImageBuildStatus) { s.Resolved.BaseDigest = digestOf("b") }, []string{"status.resolved"}},
+		"a pod without UID":      {func(s *images.ImageBuildStatus) { s.Attempts[1].PodUID = "" }, []string{attempt(1) + ".podUID"}},
+		"another number":         {func(s *images.ImageBuildStatus) { s.Attempts[1].Number = 3 }, []string{attempt(1) + ".number"}},
+		"another current one":    {func(s *images.ImageBuildStatus) { s.CurrentAttempt = 1 }, []string{"status.currentAttempt"}},
+		"an unknown outcome":     {func(s *images.ImageBuildStatus) { s.Attempts[1].Outcome, s.Attempts[1].CompletionTime = "Lost", &now }, []string{attempt(1) + ".outcome"}},
+		"an outcome at no time":  {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildRetrying); s.Attempts[1].CompletionTime = nil }, []string{attempt(1) + ".completionTime"}},
+		"an unexplained outcome": {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildRetrying); s.Attempts[1].Failure = nil }, []string{attempt(1) + ".failure"}},
+		"an unexplained disruption": {func(s *images.ImageBuildStatus) {
+			end(s, v1alpha1.BuildRetrying)
+			s.Attempts[1].Outcome, s.Attempts[1].Failure = v1alpha1.AttemptDisrupted, nil
+		}, []string{attempt(1) + ".failure"}},
+		"a time of no outcome": {func(s *images.ImageBuildStatus) { s.Attempts[1].CompletionTime = &now }, []string{attempt(1) + ".completionTime"}},
+		"no start":             {func(s *images.ImageBuildStatus) { s.Attempts[1].StartTime = metav1.Time{} }, []string{attempt(1) + ".startTime"}},
+		"a class of its own": {func(s *images.ImageBuildStatus) {
+			s.Attempts[1].Failure = &images.BuildFailure{Class: "Weather", Reason: "Rain"}
+		}, []string{attempt(1) + ".failure.reason"}},
+		"a reason of its own": {func(s *images.ImageBuildStatus) {
+			s.Attempts[1].Failure = &images.BuildFailure{Class: "User", Reason: "Rain"}
+		}, []string{attempt(1) + ".failure.reason"}},
+		"another class's reason": {func(s *images.ImageBuildStatus) {
+			s.Attempts[1].Failure = &images.BuildFailure{Class: "User", Reason: "NoResult"}
+		}, []string{attempt(1) + ".failure.class"}},
+		"a long log": {func(s *images.ImageBuildStatus) {
+			s.Attempts[1].Failure = failure()
+			s.Attempts[1].Failure.LogTail = strings.Repeat("x", 2049)
+		}, []string{attempt(1) + ".failure.logTail"}},
+		"a malformed condition": {func(s *images.ImageBuildStatus) {
+			s.Conditions = []metav1.Condition{{Type: "X", Status: "True", LastTransitionTime: now}}
+		}, []string{"status.conditions[0].reason"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			old, build := validBuild(), validBuild()
+			old.Status, build.Status = running(), running()
+			test.change(&build.Status)
+			expectPaths(t, ImageBuildStatusUpdate(build, old), test.want)
+		})
+	}
+}
+
+func TestAttemptsAreAtMostTwenty(t *testing.T) {
+	now := metav1.Unix(1, 0)
+	old := validBuild()
+	old.Status.Phase = v1alpha1.BuildRetrying
+	for n := int32(1); n <= 20; n++ {
+		old.Status.CurrentAttempt = n
+		old.Status.Attempts = append(old.Status.Attempts, images.BuildAttempt{
+			Number: n, JobName: "job", StartTime: now, CompletionTime: &now, Outcome: v1alpha1.AttemptFailed, Failure: failure(),
+		})
+	}
+	expectPaths(t, ImageBuildStatusUpdate(old, old), nil)
+	build := old.DeepCopy()
+	build.Status.Phase, build.Status.CurrentAttempt = v1alpha1.BuildStarting, 21
+	build.Status.Attempts = append(build.Status.Attempts, images.BuildAttempt{Number: 21, JobName: "job", StartTime: now})
+	expectPaths(t, ImageBuildStatusUpdate(build, old), []string{"status.attempts"})
+}
+
+func TestAFinalStatusStays(t *testing.T) {
+	for _, phase := range []v1alpha1.BuildPhase{v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled} {
+		old, build := validBuild(), validBuild()
+		old.Status, build.Status = statusIn(phase), statusIn(phase)
+		build.Status.Conditions = []metav1.Condition{
+			{Type: "LogArchived", Status: "True", Reason: "Archived", LastTransitionTime: metav1.Now()},
+			{Type: "Recorded", Status: "True", Reason: "Recorded", LastTransitionTime: metav1.Now()},
+		}
+		expectPaths(t, ImageBuildStatusUpdate(build, old), nil)
+		build.Status.Conditions[0].Type = "Finished"
+		expectPaths(t, ImageBuildStatusUpdate(build, old), []string{"status"})
+	}
+}
+
+func cancelled() *images.BuildFailure {
+	return &images.BuildFailure{Class: v1alpha1.FailureCancelled, Reason: v1alpha1.ReasonCancelRequested}
+}
+
+func failure() *images.BuildFailure {
+	return &images.BuildFailure{Class: v1alpha1.FailureInfrastructure, Reason: v1alpha1.ReasonEvicted}
+}
+
+func TestBuildRequest(t *testing.T) {
+	long := strings.Repeat("ä", 1025)
+	for what, test := range map[string]struct {
+		request images.BuildRequest
+		want    []string
+	}{
+		"the least":            {images.BuildRequest{Reason: v1alpha1.TriggerManual}, nil},
+		"the most":             {images.BuildRequest{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, RequestID: long[:256], Reason: v1alpha1.TriggerCreated, Message: long[:2048]}, nil},
+		"another image":        {images.BuildRequest{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Reason: v1alpha1.TriggerManual}, []string{"metadata.name"}},
+		"too long":             {images.BuildRequest{RequestID: long[:258], Reason: v1alpha1.TriggerManual, Message: long}, []string{"message", "requestID"}},
+		"an unprintable ID":    {images.BuildRequest{RequestID: "a\x00", Reason: v1alpha1.TriggerManual}, []string{"requestID"}},
+		"an unknown reason":    {images.BuildRequest{Reason: "Because"}, []string{"reason"}},
+		"a new base":           {images.BuildRequest{Reason: v1alpha1.TriggerBaseChange}, nil},
+		"a schedule":           {images.BuildRequest{Reason: v1alpha1.TriggerSchedule}, nil},
+		"a rerun":              {images.BuildRequest{Reason: v1alpha1.TriggerRerun}, []string{"reason"}},
+		"the Image's own":      {images.BuildRequest{RequestID: digestOf("a") + ":7", Reason: v1alpha1.TriggerManual}, nil},
+		"its parameters' ID":   {images.BuildRequest{RequestID: digestOf("a") + ":7", Reason: v1alpha1.TriggerManual, Parameters: []images.Parameter{{Name: "a"}}}, []string{"requestID"}},
+		"its schedule's ID":    {images.BuildRequest{RequestID: "schedule:2030-01-02T03:04:00Z", Reason: v1alpha1.TriggerManual, Parameters: []images.Parameter{{Name: "a"}}}, []string{"requestID"}},
+		"almost such an ID":    {images.BuildRequest{RequestID: digestOf("a") + ":7a", Reason: v1alpha1.TriggerManual, Parameters: []images.Parameter{{Name: "a"}}}, nil},
+		"parameters":           {images.BuildRequest{Reason: v1alpha1.TriggerManual, Parameters: []images.Parameter{{Name: "a", Value: "b"}}}, nil},
+		"bad parameters":       {images.BuildRequest{Reason: v1alpha1.TriggerManual, Parameters: []images.Parameter{{Name: "a b"}, {Name: "c"}, {Name: "c"}, {Name: "d", Value: strings.Repeat("x", 4097)}}}, []string{"parameters[0].name", "parameters[2].name", "parameters[3].value"}},
+		"too many changes":     {images.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: slices.Repeat([]images.InputChange{{Path: "a"}}, 33)}, []string{"changes"}},
+		"a change of nothing":  {images.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: []images.InputChange{{}}}, []string{"changes[0].path"}},
+		"a change without end": {images.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: []images.InputChange{{Path: "a", From: long[:258], To: long[:258]}}}, []string{"changes[0].from", "changes[0].to"}},
+	} {
+		t.Run(what, func(t *testing.T) { expectPaths(t, BuildRequest(&test.request, "debian"), test.want) })
+	}
+}
+
+func TestMergedParameters(t *testing.T) {
+	expectPaths(t, MergedParameters(parametersOf(64<<10, "x")), nil)
+	expectPaths(t, MergedParameters(parametersOf(64<<10+1, "x")), []string{"parameters"})
+	many := make([]images.Parameter, 65)
+	for i := range many {
+		many[i].Name = fmt.Sprint(i)
+	}
+	errs := MergedParameters(many)
+	expectPaths(t, errs, []string{"parameters"})
+	if !strings.Contains(errs[0].Detail, "together with the Image's") {
+		t.Errorf("the message does not say of whom they are: %v", errs)
+	}
+}
+
+func TestRerunRequest(t *testing.T) {
+	expectPaths(t, RerunRequest(&images.RerunRequest{}, "debian-1"), nil)
+	expectPaths(t, RerunRequest(&images.RerunRequest{
+		ObjectMeta: metav1.ObjectMeta{Name: "x"}, RequestID: "a\nb", Message: strings.Repeat("x", 1025),
+	}, "debian-1"), []string{"metadata.name", "requestID", "message"})
+	for _, reserved := range []string{digestOf("a") + ":0", "schedule:2030-01-02T03:04:00Z"} {
+		errs := RerunRequest(&images.RerunRequest{RequestID: reserved}, "debian-1")
+		expectPaths(t, errs, []string{"requestID"})
+		if !strings.Contains(errs[0].Detail, "is reserved for builds of the Image's own inputs") {
+			t.Errorf("the message does not say why: %v", errs)
+		}
+	}
+	expectPaths(t, RerunRequest(&images.RerunRequest{RequestID: "my-schedule:1"}, "debian-1"), nil)
+}
+
+func TestImageChannels(t *testing.T) {
+	channel := func(name, build string) images.ImageChannel { return images.ImageChannel{Name: name, Build: build} }
+	many := make([]images.ImageChannel, 17)
+	for i := range many {
+		many[i] = channel(fmt.Sprintf("c%d", i), "debian-1")
+	}
+	for what, test := range map[string]struct {
+		channels []images.ImageChannel
+		want     []string
+	}{
+		"none":                      {nil, nil},
+		"two of a build":            {[]images.ImageChannel{channel("stable", "debian-1"), channel("testing", "debian-1")}, nil},
+		"16":                        {many[:16], nil},
+		"17":                        {many, []string{"channels"}},
+		"one twice":                 {[]images.ImageChannel{channel("stable", "debian-1"), channel("stable", "debian-2")}, []string{"channels[1].name"}},
+		"a nameless one":            {[]images.ImageChannel{channel("", "debian-1")}, []string{"channels[0].name"}},
+		"a bad name":                {[]images.ImageChannel{channel("Stable", "debian-1")}, []string{"channels[0].name"}},
+		"a name too long":           {[]images.ImageChannel{channel(strings.Repeat("a", 64), "debian-1")}, []string{"channels[0].name"}},
+		"one without a build":       {[]images.ImageChannel{channel("stable", "")}, []string{"channels[0].build"}},
+		"one of a build's bad name": {[]images.ImageChannel{channel("stable", "debian_1")}, []string{"channels[0].build"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			expectPaths(t, ImageChannels(&images.ImageChannels{Channels: test.channels}, "debian"), test.want)
+		})
+	}
+	expectPaths(t, ImageChannels(&images.ImageChannels{ObjectMeta: metav1.ObjectMeta{Name: "ubuntu"}}, "debian"), []string{"metadata.name"})
+}
+
+func TestCancelRequest(t *testing.T) {
+	expectPaths(t, CancelRequest(&images.CancelRequest{SupersededBy: "debian-2"}, "debian-1"), nil)
+	expectPaths(t, CancelRequest(&images.CancelRequest{SupersededBy: "Debian 2"}, "debian-1"), []string{"supersededBy"})
+	expectPaths(t, CancelRequest(&images.CancelRequest{}, "debian-1"), nil)
+	expectPaths(t, CancelRequest(&images.CancelRequest{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Reason: strings.Repeat("x", 1025)}, "debian-1"),
+		[]string{"metadata.name", "reason"})
+}
+
+func TestImageBuildLogOptions(t *testing.T) {
+	expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{TailLines: new(int64(0)), LimitBytes: new(int64(1)), Attempt: new(int32(1)), UID: "0b81f4a5-7e8e"}), nil)
+	for _, uid := range []string{"../x", "a/b", "a b", strings.Repeat("a", 64)} {
+		expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{UID: uid}), []string{"uid"})
+	}
+	expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{TailLines: new(int64(-1)), LimitBytes: new(int64(0)), Attempt: new(int32(0))}),
+		[]string{"attempt", "limitBytes", "tailLines"})
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+const (
+	maxAttempts = 20
+	maxLogTail  = 2 << 10
+)
+
+// afterwards are the conditions of a finished build that may still change: its log is archived, and it is recorded, once it
+// has ended.
+var afterwards = []string{v1alpha1.BuildLogArchived, v1alpha1.BuildRecorded}
+
+var attemptOutcomes = []v1alpha1.AttemptOutcome{
+	v1alpha1.AttemptSucceeded, v1alpha1.AttemptFailed, v1alpha1.AttemptDisrupted, v1alpha1.AttemptCancelled,
+}
+
+// ImageBuildStatusUpdate validates a change of an ImageBuild's status. It holds what must be true of every build
+// whatever its controller does: phases follow the table, a final status stays, and attempts are only ever added.
+func ImageBuildStatusUpdate(build, old *images.ImageBuild) field.ErrorList {
+	current, stored := &build.Status, &old.Status
+	errs := validatePhaseChange(stored.Phase, current.Phase, status.Child("phase"))
+	if stored.Phase.Finished() {
+		if len(errs) == 0 && !equality.Semantic.DeepEqual(withoutAfterwards(current), withoutAfterwards(stored)) {
+			errs = append(errs, field.Forbidden(status, fmt.Sprintf("is final since the build is %s: only the conditions %s may change",
+				stored.Phase, strings.Join(afterwards, " and "))))
+		}
+		return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
+	}
+	errs = append(errs, validateResolved(current.Resolved, stored.Resolved, status.Child("resolved"))...)
+	errs = append(errs, validateAttempts(current, stored, status.Child("attempts"))...)
+	if n := len(current.Attempts); int(current.CurrentAttempt) != n {
+		errs = append(errs, field.Invalid(status.Child("currentAttempt"), current.CurrentAttempt,
+			fmt.Sprintf("must be the number of the last attempt, %d", n)))
+	}
+	errs = append(errs, validateCurrentAttempt(current)...)
+	errs = append(errs, validateEnd(current)...)
+	return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
+}
+
+func withoutAfterwards(status *images.ImageBuildStatus) *images.ImageBuildStatus {
+	status = status.DeepCopy()
+	status.Conditions = slices.DeleteFunc(status.Conditions, func(condition metav1.Condition) bool {
+		return slices.Contains(afterwards, condition.Type)
+	})
+	return status
+}
+
+func validateResolved(resolved, stored *images.ResolvedInputs, path *field.Path) field.ErrorList {
+	if stored != nil {
+		return immutable(resolved, stored, path, "is immutable once it is set: a build keeps its inputs")
+	}
+	if resolved == nil {
+		return nil
+	}
+	errs := validateRequiredDigest(resolved.InputsDigest, path.Child("inputsDigest"))
+	errs = append(errs, validateDigest(resolved.BaseDigest, path.Child("baseDigest"))...)
+	return append(errs, validateFiles(resolved.Files, path.Child("files"))...)
+}
+
+// currentOutcomes are the outcomes that the last attempt may have in a phase; the empty one is that of an attempt that
+// goes on. A phase without an entry says nothing of attempts.
+var currentOutcomes = map[v1alpha1.BuildPhase][]v1alpha1.AttemptOutcome{
+	v1alpha1.BuildStarting:   {""},
+	v1alpha1.BuildRunning:    {""},
+	v1alpha1.BuildCancelling: {""},
+	v1alpha1.BuildRetrying:   {v1alpha1.AttemptFailed, v1alpha1.AttemptDisrupted},
+	v1alpha1.BuildSucceeded:  {v1alpha1.AttemptSucceeded},
+}
+
+// validateCurrentAttempt checks that there is an attempt where the phase speaks of one, and that it stands as the phase
+// says.
+func validateCurrentAttempt(current *images.ImageBuildStatus) field.ErrorList {
+	attempts, last := status.Child("attempts"), len(current.Attempts)-1
+	allowed, speaksOfOne := currentOutcomes[current.Phase]
+	if last < 0 {
+		if speaksOfOne {
+			return field.ErrorList{field.Required(attempts, fmt.Sprintf("a build that is %s has an attempt: record it together with the phase", current.Phase))}
+		}
+		return nil
+	}
+	outcome, path := current.Attempts[last].Outcome, attempts.Index(last).Child("outcome")
+	switch {
+	case outcome == "" && current.Phase.Finished():
+		return field.ErrorList{field.Required(path, "a finished build has no attempt that goes on: say how the attempt ended")}
+	case !speaksOfOne || slices.Contains(allowed, outcome):
+		return nil
+	case outcome == "":
+		return field.ErrorList{field.Required(path, fmt.Sprintf("a build is %s once its last attempt has ended: must be one of %v", current.Phase, allowed))}
+	case allowed[0] == "":
+		return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("a build that is %s has an attempt that goes on: add another one, or change the phase", current.Phase))}
+	}
+	return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("the last attempt of a build that is %s must have one of the outcomes %v", current.Phase, allowed))}
+}
+
+// validateEnd checks what comes with a final phase, and only with one.
+func validateEnd(current *images.ImageBuildStatus) field.ErrorList {
+	errs := validateArtifacts(current.Artifacts, status.Child("artifacts"))
+	errs = append(errs, validateFailure(current.Failure, status.Child("failure"))...)
+	finished, succeeded := current.Phase.Finished(), current.Phase == v1alpha1.BuildSucceeded
+	switch {
+	case succeeded && len(current.Artifacts) == 0:
+		errs = append(errs, field.Required(status.Child("artifacts"), "list what the build made, one artifact for each target"))
+	case !succeeded && len(current.Artifacts) > 0:
+		errs = append(errs, field.Forbidden(status.Child("artifacts"), "only a build that succeeded has artifacts"))
+	}
+	switch {
+	case succeeded && current.Failure != nil:
+		errs = append(errs, field.Forbidden(status.Child("failure"), "a build that succeeded has none"))
+	case finished && !succeeded && current.Failure == nil:
+		errs = append(errs, field.Required(status.Child("failure"), "say why the build failed or was cancelled"))
+	}
+	switch {
+	case finished && current.CompletionTime.IsZero():
+		errs = append(errs, field.Required(status.Child("completionTime"), "a finished build has one"))
+	case !finished && current.CompletionTime != nil:
+		errs = append(errs, field.Forbidden(status.Child("completionTime"), "only a finished build has one"))
+	}
+	if succeeded && current.StartTime.IsZero() {
+		errs = append(errs, field.Required(status.Child("startTime"), "a build that succeeded has one: when its first attempt was decided on"))
+	}
+	return errs
+}
+
+func validateAttempts(build, before *images.ImageBuildStatus, path *field.Path) field.ErrorList {
+	attempts, stored := build.Attempts, before.Attempts
+	suspended := build.Phase == v1alpha1.BuildQueued && before.Phase != v1alpha1.BuildQueued
+	if len(attempts) < len(stored) {
+		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("attempts are never removed: there were %d", len(stored)))}
+	}
+	var errs field.ErrorList
+	if n := len(attempts); n > maxAttempts {
+		errs = append(errs, field.TooMany(path, n, maxAttempts))
+	}
+	for i := range attempts {
+		if i < len(stored) {
+			errs = append(errs, validateAttemptUpdate(&attempts[i], &stored[i], suspended, path.Index(i))...)
+		}
+		errs = append(errs, validateAttempt(&attempts[i], i, path.Index(i))...)
+		if i > len(stored) || i > 0 && i == len(stored) && stored[i-1].Outcome == "" {
+			errs = append(errs, field.Forbidden(path.Index(i), "an attempt is added only after the outcome of the previous one was stored"))
+		}
+	}
+	return errs
+}
+
+func validateAttempt(attempt *images.BuildAttempt, index int, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if want := index + 1; int(attempt.Number) != want {
+		errs = append(errs, field.Invalid(path.Child("number"), attempt.Number, fmt.Sprintf("attempts are numbered from 1 without gaps: must be %d", want)))
+	}
+	if attempt.JobName == "" {
+		errs = append(errs, field.Required(path.Child("jobName"), "record it before the Job is created"))
+	} else {
+		errs = append(errs, validateNames(validation.IsDNS1123Label(attempt.JobName), attempt.JobName, path.Child("jobName"))...)
+	}
+	if (attempt.PodName == "") != (attempt.PodUID == "") {
+		errs = append(errs, field.Required(path.Child("podUID"), "podName and podUID are recorded together"))
+	}
+	if attempt.StartTime.IsZero() {
+		errs = append(errs, field.Required(path.Child("startTime"), "an attempt has one from the beginning"))
+	}
+	switch {
+	case attempt.Outcome != "":
+		errs = append(errs, validateEnum(attempt.Outcome, attemptOutcomes, path.Child("outcome"))...)
+		if attempt.CompletionTime.IsZero() {
+			errs = append(errs, field.Required(path.Child("completionTime"), "an attempt with an outcome has one"))
+		}
+	case attempt.CompletionTime != nil:
+		errs = append(errs, field.Forbidden(path.Child("completionTime"), "only an attempt with an outcome has one"))
+	}
+	if attempt.Failure == nil && (attempt.Outcome == v1alpha1.AttemptFailed || attempt.Outcome == v1alpha1.AttemptDisrupted) {
+		errs = append(errs, field.Required(path.Child("failure"), "say why the attempt did not succeed"))
+	}
+	return append(errs, validateFailure(attempt.Failure, path.Child("failure"))...)
+}
+
+// validateAttemptUpdate checks a change of an attempt. Its pod stays the same, unless its Job was suspended: Kueue does
+// that, the pod goes, and the same attempt gets another one later.
+func validateAttemptUpdate(attempt, stored *images.BuildAttempt, suspended bool, path *field.Path) field.ErrorList {
+	if stored.Outcome != "" {
+		return immutable(attempt, stored, path, "is immutable: the attempt has its outcome")
+	}
+	errs := immutable(attempt.JobName, stored.JobName, path.Child("jobName"), "is immutable: it names the Job of this attempt")
+	errs = append(errs, setOnce(attempt.JobUID, stored.JobUID, path.Child("jobUID"))...)
+	if suspended && attempt.PodName == "" && attempt.PodUID == "" {
+		return errs
+	}
+	errs = append(errs, setOnce(attempt.PodName, stored.PodName, path.Child("podName"))...)
+	return append(errs, setOnce(attempt.PodUID, stored.PodUID, path.Child("podUID"))...)
+}
+
+func setOnce[T ~string](value, stored T, path *field.Path) field.ErrorList {
+	if stored == "" {
+		return nil
+	}
+	return immutable(value, stored, path, "is immutable once it is set: another one is not this attempt's")
+}
+
+func validateFailure(failure *images.BuildFailure, path *field.Path) field.ErrorList {
+	if failure == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	switch class := failure.Reason.Class(); {
+	case class == "":
+		errs = append(errs, field.Invalid(path.Child("reason"), failure.Reason, "is none of the API's reasons"))
+	case class != failure.Class:
+		errs = append(errs, field.Invalid(path.Child("class"), failure.Class, fmt.Sprintf("must be %s, the class of %s", class, failure.Reason)))
+	}
+	if len(failure.LogTail) > maxLogTail {
+		errs = append(errs, field.TooLong(path.Child("logTail"), failure.LogTail, maxLogTail))
+	}
+	return errs
+}

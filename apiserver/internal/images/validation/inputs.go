@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// Limits of BuildInputs.
+const (
+	maxReferenceLength = 512
+	maxCommandElements = 64
+	maxParameters      = 64
+	maxParametersBytes = 64 << 10
+	maxParameterName   = 63
+	maxParameterBytes  = 4096
+	maxTargets         = 16
+)
+
+var (
+	parameterName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+	platform      = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?$`)
+
+	artifactFormats = []v1alpha1.ArtifactFormat{
+		v1alpha1.ArtifactFormatRaw, v1alpha1.ArtifactFormatQCOW2, v1alpha1.ArtifactFormatVMDK,
+		v1alpha1.ArtifactFormatISO, v1alpha1.ArtifactFormatOCI,
+	}
+)
+
+func validateInputs(build *images.BuildInputs, path *field.Path) field.ErrorList {
+	errs := validateBuilder(&build.Builder, path.Child("builder"))
+	errs = append(errs, validateBase(&build.Base, path.Child("base"))...)
+	if build.Source != nil {
+		errs = append(errs, validateSource(build.Source, path.Child("source"))...)
+	}
+	errs = append(errs, validateParameters(build.Parameters, path.Child("parameters"))...)
+	errs = append(errs, validateTargets(build.Targets, path.Child("targets"))...)
+	return append(errs, validateTemplate(build.Template, path.Child("template"))...)
+}
+
+func validateBuilder(builder *images.Builder, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	switch {
+	case builder.Name == "" && builder.Image == "":
+		errs = append(errs, field.Required(path, "set either name (a builder that the operator registered) or image"))
+	case builder.Name != "" && builder.Image != "":
+		errs = append(errs, field.Invalid(path, field.OmitValueType{}, "name and image exclude each other: set one of them"))
+	}
+	if builder.Name != "" {
+		errs = append(errs, validateNames(validation.IsDNS1123Label(builder.Name), builder.Name, path.Child("name"))...)
+	}
+	if builder.Image != "" {
+		errs = append(errs, validateReference(builder.Image, path.Child("image"))...)
+	}
+	if len(builder.Command) > 0 && builder.Image == "" {
+		errs = append(errs, field.Forbidden(path.Child("command"), "may be set only together with image"))
+	}
+	if n := len(builder.Command); n > maxCommandElements {
+		errs = append(errs, field.TooMany(path.Child("command"), n, maxCommandElements))
+	}
+	return errs
+}
+
+func validateBase(base *images.Base, path *field.Path) field.ErrorList {
+	switch {
+	case base.ImageRef == nil && base.Reference == "":
+		return field.ErrorList{field.Required(path.Child("reference"), "must be 1 to 512 characters without spaces, unless imageRef names another Image to start from")}
+	case base.ImageRef == nil:
+		return validateReference(base.Reference, path.Child("reference"))
+	case base.Reference != "":
+		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, "reference and imageRef exclude each other: set one of them")}
+	}
+	errs := validateImageName(base.ImageRef.Name, path.Child("imageRef", "name"))
+	if channel := base.ImageRef.Channel; channel != "" {
+		errs = append(errs, validateNames(validation.IsDNS1123Label(channel), channel, path.Child("imageRef", "channel"))...)
+	}
+	return errs
+}
+
+// validateImageName checks the name of another Image.
+func validateImageName(name string, path *field.Path) field.ErrorList {
+	switch {
+	case name == "":
+		return field.ErrorList{field.Required(path, "name an Image of the same namespace")}
+	case len(name) > maxImageName:
+		return field.ErrorList{field.TooLong(path, name, maxImageName)}
+	}
+	return validateNames(validation.IsDNS1123Label(name), name, path)
+}
+
+// validateReference checks a reference of an image, whose syntax is its reader's business.
+func validateReference(reference string, path *field.Path) field.ErrorList {
+	if reference == "" {
+		return field.ErrorList{field.Required(path, "must be 1 to 512 characters without spaces")}
+	}
+	var errs field.ErrorList
+	if utf8.RuneCountInString(reference) > maxReferenceLength {
+		errs = append(errs, field.TooLongCharacters(path, reference, maxReferenceLength))
+	}
+	if strings.ContainsFunc(reference, isSpaceOrControl) {
+		errs = append(errs, field.Invalid(path, reference, "must not contain spaces or control characters"))
+	}
+	return errs
+}
+
+func isSpaceOrControl(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r)
+}
+
+func validateSource(source *images.Source, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if source.Inline != nil && source.ConfigMapRef != nil {
+		errs = append(errs, field.Invalid(path, field.OmitValueType{}, "inline and configMapRef exclude each other: set at most one of them"))
+	}
+	if source.Inline != nil {
+		errs = append(errs, validateFiles(source.Inline.Files, path.Child("inline", "files"))...)
+	}
+	if ref := source.ConfigMapRef; ref != nil {
+		name := path.Child("configMapRef", "name")
+		if ref.Name == "" {
+			errs = append(errs, field.Required(name, "name a ConfigMap of the same namespace"))
+		} else {
+			errs = append(errs, validateNames(validation.IsDNS1123Subdomain(ref.Name), ref.Name, name)...)
+		}
+	}
+	return errs
+}
+
+func validateParameters(parameters []images.Parameter, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if n := len(parameters); n > maxParameters {
+		errs = append(errs, field.TooMany(path, n, maxParameters))
+	}
+	seen := map[string]bool{}
+	for i, parameter := range parameters {
+		name := path.Index(i).Child("name")
+		switch {
+		case parameter.Name == "":
+			errs = append(errs, field.Required(name, "must be 1 to 63 letters, digits, '-', '_' or '.'"))
+		case len(parameter.Name) > maxParameterName:
+			errs = append(errs, field.TooLong(name, parameter.Name, maxParameterName))
+		case !parameterName.MatchString(parameter.Name):
+			errs = append(errs, field.Invalid(name, parameter.Name, "must consist of letters, digits, '-', '_' and '.'"))
+		case seen[parameter.Name]:
+			errs = append(errs, field.Duplicate(name, parameter.Name))
+		}
+		seen[parameter.Name] = true
+		if len(parameter.Value) > maxParameterBytes {
+			errs = append(errs, field.TooLong(path.Index(i).Child("value"), parameter.Value, maxParameterBytes))
+		}
+	}
+	return append(errs, validateParametersSize(parameters, path)...)
+}
+
+// validateParametersSize keeps what a builder is told, of which files are the other large part, small enough to reach it.
+func validateParametersSize(parameters []images.Parameter, path *field.Path) field.ErrorList {
+	values := make(map[string]string, len(parameters))
+	for _, parameter := range parameters {
+		values[parameter.Name] = parameter.Value
+	}
+	encoded, err := inputs.CanonicalJSON(values)
+	if err != nil {
+		return field.ErrorList{field.InternalError(path, err)}
+	}
+	if len(encoded) <= maxParametersBytes {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, fmt.Sprintf("%d bytes", len(encoded)),
+		fmt.Sprintf("must be at most %d bytes of JSON in all: move what is larger to files, or let the builder fetch it", maxParametersBytes))}
+}
+
+func validateTargets(targets []images.Target, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	switch n := len(targets); {
+	case n == 0:
+		errs = append(errs, field.Required(path, "list at least one target, such as {platform: linux/amd64, format: raw}"))
+	case n > maxTargets:
+		errs = append(errs, field.TooMany(path, n, maxTargets))
+	}
+	seen := map[images.Target]bool{}
+	for i, target := range targets {
+		switch {
+		case target.Platform == "":
+			errs = append(errs, field.Required(path.Index(i).Child("platform"), "must be os/architecture, such as linux/amd64"))
+		case len(target.Platform) > validation.DNS1123LabelMaxLength:
+			errs = append(errs, field.TooLong(path.Index(i).Child("platform"), target.Platform, validation.DNS1123LabelMaxLength))
+		case !platform.MatchString(target.Platform):
+			errs = append(errs, field.Invalid(path.Index(i).Child("platform"), target.Platform,
+				"must be os/architecture or os/architecture/variant, such as linux/amd64"))
+		}
+		errs = append(errs, validateEnum(target.Format, artifactFormats, path.Index(i).Child("format"))...)
+		if seen[target] {
+			errs = append(errs, field.Duplicate(path.Index(i), fmt.Sprintf("%s/%s", target.Platform, target.Format)))
+		}
+		seen[target] = true
+	}
+	return errs
+}
+
+func validateEnum[T ~string](value T, supported []T, path *field.Path) field.ErrorList {
+	switch {
+	case value == "":
+		return field.ErrorList{field.Required(path, fmt.Sprintf("must be one of %v", supported))}
+	case !slices.Contains(supported, value):
+		return field.ErrorList{field.NotSupported(path, value, supported)}
+	}
+	return nil
+}
+
+func validateNames(messages []string, value string, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, message := range messages {
+		errs = append(errs, field.Invalid(path, value, message))
+	}
+	return errs
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+// Limits of timeouts, retries and history.
+const (
+	maxQueueTimeout     = 720 * time.Hour
+	maxStartTimeout     = 24 * time.Hour
+	maxRunTimeout       = 168 * time.Hour
+	maxRetryLimit       = 10
+	maxBackoffInitial   = time.Hour
+	maxBackoffMax       = 24 * time.Hour
+	maxHistorySucceeded = 1000
+	maxHistoryFailed    = 1000
+	minHistoryTTL       = time.Minute
+	maxHistoryTTL       = 87600 * time.Hour
+	minLogMaxBytes      = 64 << 10
+	maxLogMaxBytes      = 1 << 40
+)
+
+// retryable are the classes that a policy may name: a cancelled build is never tried again.
+var retryable = []v1alpha1.FailureClass{
+	v1alpha1.FailureUser, v1alpha1.FailureConfig, v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry, v1alpha1.FailureTimeout,
+}
+
+func validateTimeouts(timeouts *images.BuildTimeouts, path *field.Path) field.ErrorList {
+	if timeouts == nil {
+		return nil
+	}
+	errs := validateTimeout(timeouts.Queue, maxQueueTimeout, path.Child("queue"))
+	errs = append(errs, validateTimeout(timeouts.Start, maxStartTimeout, path.Child("start"))...)
+	return append(errs, validateTimeout(timeouts.Run, maxRunTimeout, path.Child("run"))...)
+}
+
+func validateTimeout(timeout *metav1.Duration, longest time.Duration, path *field.Path) field.ErrorList {
+	errs := validateDuration(timeout, time.Second, longest, path)
+	if timeout != nil && timeout.Duration%time.Second != 0 {
+		errs = append(errs, field.Invalid(path, timeout.Duration.String(), "must be in whole seconds"))
+	}
+	return errs
+}
+
+func validateDuration(duration *metav1.Duration, shortest, longest time.Duration, path *field.Path) field.ErrorList {
+	if duration == nil || (shortest <= duration.Duration && duration.Duration <= longest) {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, duration.Duration.String(), fmt.Sprintf("must be between %s and %s", shortest, longest))}
+}
+
+func validateRetry(retry *images.RetryPolicy, path *field.Path) field.ErrorList {
+	if retry == nil {
+		return nil
+	}
+	errs := validateRange(retry.Limit, 0, maxRetryLimit, path.Child("limit"))
+	seen := map[v1alpha1.FailureClass]bool{}
+	for i, class := range retry.On {
+		errs = append(errs, validateEnum(class, retryable, path.Child("on").Index(i))...)
+		if seen[class] {
+			errs = append(errs, field.Duplicate(path.Child("on").Index(i), class))
+		}
+		seen[class] = true
+	}
+	if retry.Backoff != nil {
+		errs = append(errs, validateBackoff(retry.Backoff, path.Child("backoff"))...)
+	}
+	return errs
+}
+
+func validateBackoff(backoff *images.Backoff, path *field.Path) field.ErrorList {
+	errs := validateDuration(backoff.Initial, 0, maxBackoffInitial, path.Child("initial"))
+	errs = append(errs, validateDuration(backoff.Max, 0, maxBackoffMax, path.Child("max"))...)
+	if backoff.Initial != nil && backoff.Max != nil && backoff.Max.Duration < backoff.Initial.Duration {
+		errs = append(errs, field.Invalid(path.Child("max"), backoff.Max.Duration.String(),
+			fmt.Sprintf("must not be less than initial, which is %s", backoff.Initial.Duration)))
+	}
+	return errs
+}
+
+func validateHistory(history *images.HistoryLimits, path *field.Path) field.ErrorList {
+	if history == nil {
+		return nil
+	}
+	errs := validateRange(history.Succeeded, 1, maxHistorySucceeded, path.Child("succeeded"))
+	errs = append(errs, validateRange(history.Failed, 0, maxHistoryFailed, path.Child("failed"))...)
+	errs = append(errs, validateHistoryTTL(history.TTL, path.Child("ttl"))...)
+	errs = append(errs, validateHistoryTTL(history.LogRetention, path.Child("logRetention"))...)
+	if size := history.LogMaxBytes; size != nil && (size.CmpInt64(minLogMaxBytes) < 0 || size.CmpInt64(maxLogMaxBytes) > 0) {
+		errs = append(errs, field.Invalid(path.Child("logMaxBytes"), size.String(), "must be between 64Ki and 1Ti"))
+	}
+	return append(errs, validateHistoryTTL(history.RecordRetention, path.Child("recordRetention"))...)
+}
+
+func validateHistoryTTL(ttl *images.HistoryTTL, path *field.Path) field.ErrorList {
+	if ttl == nil {
+		return nil
+	}
+	errs := validateDuration(ttl.Succeeded, minHistoryTTL, maxHistoryTTL, path.Child("succeeded"))
+	return append(errs, validateDuration(ttl.Failed, minHistoryTTL, maxHistoryTTL, path.Child("failed"))...)
+}
+
+func validateRange(value *int32, lowest, highest int32, path *field.Path) field.ErrorList {
+	if value == nil || (lowest <= *value && *value <= highest) {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, *value, fmt.Sprintf("must be between %d and %d", lowest, highest))}
+}

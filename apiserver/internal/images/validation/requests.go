@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+const (
+	maxRequestID     = 128
+	maxMessage       = 1024
+	maxChanges       = 32
+	maxChangePath    = 512
+	maxChangeExcerpt = 128
+	maxChannels      = 16
+)
+
+// triggerReasons are those that a BuildRequest may have: a rerun has a request of its own.
+var triggerReasons = []v1alpha1.TriggerReason{
+	v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange, v1alpha1.TriggerSchedule, v1alpha1.TriggerManual,
+}
+
+// BuildRequest validates a request for a build of the named Image. An empty requestID is the server's to fill in.
+func BuildRequest(request *images.BuildRequest, image string) field.ErrorList {
+	errs := validateRequestName(request.Name, image)
+	errs = append(errs, validateRequestID(request.RequestID)...)
+	errs = append(errs, validateEnum(request.Reason, triggerReasons, field.NewPath("reason"))...)
+	errs = append(errs, validateText(request.Message, maxMessage, field.NewPath("message"))...)
+
+	errs = append(errs, validateParameters(request.Parameters, parameters)...)
+	if len(request.Parameters) > 0 {
+		errs = append(errs, validateUnreserved(request.RequestID)...)
+	}
+
+	changes := field.NewPath("changes")
+	if n := len(request.Changes); n > maxChanges {
+		errs = append(errs, field.TooMany(changes, n, maxChanges))
+	}
+	for i, change := range request.Changes {
+		if change.Path == "" {
+			errs = append(errs, field.Required(changes.Index(i).Child("path"), "name what has changed, such as parameters[edition]"))
+		}
+		errs = append(errs, validateText(change.Path, maxChangePath, changes.Index(i).Child("path"))...)
+		errs = append(errs, validateText(change.From, maxChangeExcerpt, changes.Index(i).Child("from"))...)
+		errs = append(errs, validateText(change.To, maxChangeExcerpt, changes.Index(i).Child("to"))...)
+	}
+	return errs
+}
+
+var parameters = field.NewPath("parameters")
+
+// MergedParameters validates the parameters of a BuildRequest together with those of its Image.
+func MergedParameters(merged []images.Parameter) field.ErrorList {
+	errs := validateParameters(merged, parameters)
+	for _, err := range errs {
+		err.Detail += "; these are the request's together with the Image's"
+	}
+	return errs
+}
+
+// RerunRequest validates a request to run the named build again. An empty requestID is the server's to fill in.
+func RerunRequest(request *images.RerunRequest, build string) field.ErrorList {
+	errs := validateRequestName(request.Name, build)
+	errs = append(errs, validateRequestID(request.RequestID)...)
+	errs = append(errs, validateUnreserved(request.RequestID)...)
+	return append(errs, validateText(request.Message, maxMessage, field.NewPath("message"))...)
+}
+
+// ImageChannels validates the channels that the named Image is to have. Whether their builds are there is not looked at.
+func ImageChannels(channels *images.ImageChannels, image string) field.ErrorList {
+	errs := validateRequestName(channels.Name, image)
+	path := field.NewPath("channels")
+	if n := len(channels.Channels); n > maxChannels {
+		errs = append(errs, field.TooMany(path, n, maxChannels))
+	}
+	seen := map[string]bool{}
+	for i, channel := range channels.Channels {
+		name := path.Index(i).Child("name")
+		switch {
+		case channel.Name == "":
+			errs = append(errs, field.Required(name, "name the channel, such as stable"))
+		case seen[channel.Name]:
+			errs = append(errs, field.Duplicate(name, channel.Name))
+		default:
+			errs = append(errs, validateNames(validation.IsDNS1123Label(channel.Name), channel.Name, name)...)
+		}
+		seen[channel.Name] = true
+		errs = append(errs, validateBuildName(channel.Build, path.Index(i).Child("build"))...)
+	}
+	return errs
+}
+
+// CancelRequest validates a request to cancel the named build.
+func CancelRequest(request *images.CancelRequest, build string) field.ErrorList {
+	errs := validateRequestName(request.Name, build)
+	if request.SupersededBy != "" {
+		errs = append(errs, validateBuildName(request.SupersededBy, field.NewPath("supersededBy"))...)
+	}
+	return append(errs, validateText(request.Reason, maxMessage, field.NewPath("reason"))...)
+}
+
+// ImageBuildLogOptions validates the parameters of a request for a log.
+func ImageBuildLogOptions(options *images.ImageBuildLogOptions) field.ErrorList {
+	var errs field.ErrorList
+	if options.Attempt != nil && *options.Attempt < 1 {
+		errs = append(errs, field.Invalid(field.NewPath("attempt"), *options.Attempt, "must be 1 or more"))
+	}
+	if options.TailLines != nil {
+		errs = append(errs, apivalidation.ValidateNonnegativeField(*options.TailLines, field.NewPath("tailLines"))...)
+	}
+	if options.LimitBytes != nil && *options.LimitBytes < 1 {
+		errs = append(errs, field.Invalid(field.NewPath("limitBytes"), *options.LimitBytes, "must be 1 or more"))
+	}
+	return append(errs, validateUID(options.UID, field.NewPath("uid"), "a build")...)
+}
+
+// ImageBuildDiffOptions validates the parameters of a request to compare builds.
+func ImageBuildDiffOptions(options *images.ImageBuildDiffOptions) field.ErrorList {
+	path := field.NewPath("with")
+	errs := validateUID(options.UID, field.NewPath("uid"), "a build")
+	errs = append(errs, validateUID(options.WithUID, field.NewPath("withUID"), "a build")...)
+	if options.With == "" {
+		return append(errs, field.Required(path, "name the build to compare with: ?with=NAME"))
+	}
+	return append(errs, validateBuildName(options.With, path)...)
+}
+
+// uidForm is any UID that a server may give out. It names folders of an archive, too.
+var uidForm = regexp.MustCompile(`^[A-Za-z0-9-]{0,63}$`)
+
+func validateRequestID(id string) field.ErrorList {
+	path := field.NewPath("requestID")
+	errs := validateText(id, maxRequestID, path)
+	if strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		errs = append(errs, field.Invalid(path, id, "must consist of printable characters"))
+	}
+	return errs
+}
+
+// reservedRequestID has the forms that jobs/trigger gives the requests for what an Image's inputs, or its schedule, call
+// for.
+var reservedRequestID = regexp.MustCompile(`^(schedule:|sha256:[0-9a-f]{64}:[0-9]+$)`)
+
+// validateUnreserved keeps a build of anything but the Image's own inputs from answering a request for one of those,
+// which would then never be built.
+func validateUnreserved(id string) field.ErrorList {
+	if !reservedRequestID.MatchString(id) {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(field.NewPath("requestID"), id,
+		"this form, sha256:<digest>:<number> or schedule:<time>, is reserved for builds of the Image's own inputs: choose another one")}
+}
+
+func validateRequestName(name, want string) field.ErrorList {
+	if name == "" || name == want {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(metadata.Child("name"), name, "must be empty or the name in the URL, "+want)}
+}
+
+func validateText(text string, maxCharacters int, path *field.Path) field.ErrorList {
+	if utf8.RuneCountInString(text) <= maxCharacters {
+		return nil
+	}
+	return field.ErrorList{field.TooLongCharacters(path, text, maxCharacters)}
+}

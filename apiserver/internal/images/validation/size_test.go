@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+// TestTheLargestValidInputsReachTheBuilder holds the limits of this package against that of a pod's annotations, with
+// text that JSON writes as it is, and with text that it escapes.
+func TestTheLargestValidInputsReachTheBuilder(t *testing.T) {
+	for _, text := range []string{"x", `"`, `\`, "\n", "\x01", "<", "é", "\u2028", "\U0001f600"} {
+		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
+			build := validBuild()
+			build.UID = "0b5c1a52-0000-4000-8000-000000000001"
+			build.Namespace, build.Name = strings.Repeat("n", 63), strings.Repeat("b", maxDirectBuildName)
+			largest := &build.Spec.Inputs
+			largest.Base.Reference = strings.Repeat("\U0001f600", maxReferenceLength)
+			largest.Parameters = parametersOf(maxParametersBytes, text)
+			largest.Targets = nil
+			for i := range maxTargets {
+				platform := fmt.Sprintf("linux/%0*d", 63-len("linux/"), i)
+				largest.Targets = append(largest.Targets, images.Target{Platform: platform, Format: v1alpha1.ArtifactFormatQCOW2})
+			}
+			files := map[string]string{}
+			for _, parameter := range parametersOf(inputs.MaxSourceBytes, text) {
+				files[parameter.Name] = parameter.Value
+			}
+			largest.Source = &images.Source{Inline: &images.InlineSource{Files: files}}
+			expectPaths(t, DirectImageBuild(build, nil), nil)
+
+			public, err := convert.PublicImageBuild(build)
+			if err != nil {
+				t.Fatal(err)
+			}
+			job, err := render.Job(public, 20, inputs.Builder{Image: "example.com/builder"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := slices.Collect(maps.Values(job.Spec.Template.Annotations))
+			if len(told) != 1 || len(told[0]) < maxParametersBytes+inputs.MaxSourceBytes || len(told[0]) > render.MaxInputBytes {
+				t.Errorf("the builder is told %d bytes in %d annotations", len(strings.Join(told, "")), len(told))
+			}
+		})
+	}
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"errors"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+)
+
+// Limits of triggers.
+const (
+	maxFailures         = 1000
+	maxJitter           = 24 * time.Hour
+	maxStartingDeadline = 168 * time.Hour
+)
+
+var (
+	scheduleModes = []v1alpha1.ScheduleMode{v1alpha1.ScheduleAlways, v1alpha1.ScheduleIfChanged}
+	runPolicies   = []v1alpha1.RunPolicy{v1alpha1.RunPolicySerial, v1alpha1.RunPolicySerialLatestOnly, v1alpha1.RunPolicyParallel}
+)
+
+func validateTriggers(triggers *images.Triggers, path *field.Path) field.ErrorList {
+	if triggers == nil {
+		return nil
+	}
+	errs := validateRange(triggers.DisableAfterFailures, 0, maxFailures, path.Child("disableAfterFailures"))
+	if triggers.Schedule != nil {
+		errs = append(errs, validateSchedule(triggers.Schedule, path.Child("schedule"))...)
+	}
+	return errs
+}
+
+func validateSchedule(schedule *images.Schedule, path *field.Path) field.ErrorList {
+	// Each alone, so that both are told of.
+	errs := validateTimes(schedule.Cron, v1alpha1.DefaultTimeZone, schedule.Cron, path.Child(trigger.FieldCron))
+	errs = append(errs, validateTimes("@daily", schedule.TimeZone, schedule.TimeZone, path.Child(trigger.FieldTimeZone))...)
+	errs = append(errs, validateEnum(schedule.Mode, scheduleModes, path.Child("mode"))...)
+	errs = append(errs, validateDuration(schedule.Jitter, 0, maxJitter, path.Child("jitter"))...)
+	return append(errs, validateDuration(schedule.StartingDeadline, time.Second, maxStartingDeadline, path.Child("startingDeadline"))...)
+}
+
+// validateTimes checks one field of a schedule: the other one is known to be good.
+func validateTimes(cron, timeZone, value string, path *field.Path) field.ErrorList {
+	_, err := trigger.ParseSchedule(cron, timeZone)
+	if err == nil {
+		return nil
+	}
+	problem := err.Error()
+	if wrong, ok := errors.AsType[*trigger.ScheduleError](err); ok {
+		problem = wrong.Problem
+	}
+	if value == "" {
+		return field.ErrorList{field.Required(path, problem)}
+	}
+	return field.ErrorList{field.Invalid(path, value, problem)}
+}

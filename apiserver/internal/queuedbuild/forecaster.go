@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queuedbuild
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
+	"goldsmith.dev/goldsmith/jobs/queue"
+)
+
+// forecaster computes the queue: which builds wait, in which order, and when each of them is expected to start.
+type forecaster struct {
+	limits queue.Limits
+	stored func(ctx context.Context) (*images.ImageBuildList, error)
+	shares *shares
+	clock  clock.PassiveClock
+}
+
+// builds are all that wait, with their places.
+func (f *forecaster) builds(ctx context.Context) ([]*images.QueuedBuild, error) {
+	list, err := f.stored(ctx)
+	if err != nil {
+		return nil, err
+	}
+	order := queue.New(f.limits)
+	for name, share := range f.shares.get(ctx) {
+		order.SetNamespace(name, share)
+	}
+	unfinished := map[queue.Key]*images.ImageBuild{}
+	for i := range list.Items {
+		build := &list.Items[i]
+		if build.Status.Finished {
+			continue
+		}
+		public, err := convert.PublicImageBuild(build)
+		if err != nil {
+			return nil, fmt.Errorf("imagebuild %s/%s: %w", build.Namespace, build.Name, err)
+		}
+		if view, ok := queue.Of(public); ok {
+			order.Set(view)
+			unfinished[view.Key] = build
+		}
+	}
+	durations := lasted(list)
+	places := order.Forecast(f.clock.Now(), queue.Expectation{
+		Started: func(key queue.Key) time.Time { return started(unfinished[key]) },
+		Lasts: func(key queue.Key) (time.Duration, bool) {
+			ref := unfinished[key].Spec.ImageRef
+			if ref == nil {
+				return 0, false
+			}
+			last, ok := durations[ref.UID]
+			return last.took, ok
+		},
+	})
+	queued := make([]*images.QueuedBuild, len(places))
+	for i := range places {
+		queued[i] = queuedBuild(unfinished[places[i].Key], &places[i])
+	}
+	return queued, nil
+}
+
+// success is how long a successful build took, and when it ended.
+type success struct {
+	took  time.Duration
+	ended time.Time
+}
+
+// lasted are the last successful builds, by the UID of their Image.
+func lasted(list *images.ImageBuildList) map[types.UID]success {
+	last := map[types.UID]success{}
+	for i := range list.Items {
+		build := &list.Items[i]
+		status := &build.Status
+		if build.Spec.ImageRef == nil || status.Phase != v1alpha1.BuildSucceeded || status.StartTime == nil || status.CompletionTime == nil {
+			continue
+		}
+		if known, ok := last[build.Spec.ImageRef.UID]; ok && !known.ended.Before(status.CompletionTime.Time) {
+			continue
+		}
+		last[build.Spec.ImageRef.UID] = success{took: status.CompletionTime.Sub(status.StartTime.Time), ended: status.CompletionTime.Time}
+	}
+	return last
+}
+
+// started is when an active build was admitted.
+func started(build *images.ImageBuild) time.Time {
+	if build.Status.StartTime == nil {
+		return build.CreationTimestamp.Time
+	}
+	return build.Status.StartTime.Time
+}
+
+func queuedBuild(build *images.ImageBuild, place *queue.Place) *images.QueuedBuild {
+	queued := &images.QueuedBuild{
+		ObjectMeta: metav1.ObjectMeta{Namespace: build.Namespace, Name: build.Name, UID: build.UID, Labels: build.Labels},
+		Status: images.QueuedBuildStatus{
+			Position:   int32(place.Position), //nolint:gosec // a longer queue would not fit into memory
+			Message:    place.Why,
+			QueuedTime: build.Status.QueuedTime,
+		},
+	}
+	if queued.Status.QueuedTime == nil {
+		queued.Status.QueuedTime = &build.CreationTimestamp // nobody has looked at it yet
+	}
+	if build.Spec.ImageRef != nil {
+		queued.Status.ImageName = build.Spec.ImageRef.Name
+	}
+	if build.Spec.Priority != nil {
+		queued.Status.Priority = *build.Spec.Priority
+	}
+	if !place.Start.IsZero() {
+		start := metav1.NewTime(place.Start)
+		queued.Status.EstimatedStartTime = &start
+	}
+	return queued
+}

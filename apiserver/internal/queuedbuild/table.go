@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queuedbuild
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+var columns = []metav1.TableColumnDefinition{
+	{Name: "Position", Type: "integer", Description: "Place in the order in which builds of all namespaces would be admitted."},
+	{Name: "Name", Type: "string", Format: "name", Description: "Name of the build."},
+	{Name: "Image", Type: "string", Description: "Image that it is a build of."},
+	{Name: "Priority", Type: "integer", Description: "Priority among the builds of the namespace."},
+	{Name: "Waiting", Type: "string", Description: "Time since it began to wait."},
+	{Name: "Estimate", Type: "string", Description: "Time until it starts, if the builds before it take as long as those before them."},
+	{Name: "Why", Type: "string", Description: "What the build waits for."},
+}
+
+func newTable(clock clock.PassiveClock) rest.TableConvertor {
+	return builder.NewTable(columns, func(queued *images.QueuedBuild) []any {
+		status := &queued.Status
+		return []any{
+			int64(status.Position), queued.Name, imageName(status), int64(status.Priority),
+			waitTime(clock, status), estimate(clock, status), status.Message,
+		}
+	})
+}
+
+func imageName(status *images.QueuedBuildStatus) string {
+	if status.ImageName == "" {
+		return "<none>"
+	}
+	return status.ImageName
+}
+
+func waitTime(clock clock.PassiveClock, status *images.QueuedBuildStatus) string {
+	if status.QueuedTime == nil {
+		return ""
+	}
+	return duration.HumanDuration(clock.Since(status.QueuedTime.Time))
+}
+
+func estimate(clock clock.PassiveClock, status *images.QueuedBuildStatus) string {
+	if status.EstimatedStartTime == nil {
+		return ""
+	}
+	return duration.HumanDuration(max(0, status.EstimatedStartTime.Sub(clock.Now())))
+}

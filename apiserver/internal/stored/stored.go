@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package stored asserts the types of what the stores of Images and ImageBuilds return. It converts nothing: package
+// images/convert does.
+package stored
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+// Image returns an object as the Image that it is.
+func Image(object runtime.Object) (*images.Image, error) {
+	image, ok := object.(*images.Image)
+	if !ok {
+		return nil, fmt.Errorf("expected an Image, not a %T", object)
+	}
+	return image, nil
+}
+
+// Build returns an object as the ImageBuild that it is.
+func Build(object runtime.Object) (*images.ImageBuild, error) {
+	build, ok := object.(*images.ImageBuild)
+	if !ok {
+		return nil, fmt.Errorf("expected an ImageBuild, not a %T", object)
+	}
+	return build, nil
+}
+
+// Builds returns an object as the list of ImageBuilds that it is.
+func Builds(object runtime.Object) (*images.ImageBuildList, error) {
+	builds, ok := object.(*images.ImageBuildList)
+	if !ok {
+		return nil, fmt.Errorf("expected an ImageBuildList, not a %T", object)
+	}
+	return builds, nil
+}
+
+// GetImage reads an Image of the namespace of ctx.
+func GetImage(ctx context.Context, store rest.Getter, name string) (*images.Image, error) {
+	object, err := store.Get(ctx, name, &metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return Image(object)
+}
+
+// GetBuild reads an ImageBuild of the namespace of ctx.
+func GetBuild(ctx context.Context, store rest.Getter, name string) (*images.ImageBuild, error) {
+	object, err := store.Get(ctx, name, &metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return Build(object)
+}

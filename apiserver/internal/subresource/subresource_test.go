@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package subresource_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
+)
+
+func TestAnActionIsCheckedThenAdmittedThenRun(t *testing.T) {
+	refusal := errors.New("no")
+	for name, c := range map[string]struct {
+		request runtime.Object
+		refuses string
+		want    []string
+		fails   func(error) bool
+	}{
+		"a request":             {&images.CancelRequest{}, "", []string{"check", "admit", "run"}, func(err error) bool { return err == nil }},
+		"one that is invalid":   {&images.CancelRequest{}, "check", []string{"check"}, func(err error) bool { return errors.Is(err, refusal) }},
+		"one that is forbidden": {&images.CancelRequest{}, "admit", []string{"check", "admit"}, func(err error) bool { return errors.Is(err, refusal) }},
+		"another kind":          {&images.RerunRequest{}, "", nil, apierrors.IsBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var steps []string
+			step := func(name string) error {
+				steps = append(steps, name)
+				if name == c.refuses {
+					return refusal
+				}
+				return nil
+			}
+			action := subresource.NewAction("cancelling imagebuild %s takes a CancelRequest", "",
+				func(_ context.Context, _ string, request *images.CancelRequest) error {
+					request.Reason = "completed"
+					return step("check")
+				},
+				func(_ context.Context, _ string, request *images.CancelRequest, _ *metav1.CreateOptions) (runtime.Object, error) {
+					return request, step("run")
+				})
+			admit := func(_ context.Context, object runtime.Object) error {
+				if request, ok := object.(*images.CancelRequest); !ok || request.Reason != "completed" {
+					t.Errorf("admission sees %+v", object)
+				}
+				return step("admit")
+			}
+			_, err := action.Create(t.Context(), "web-1", c.request, admit, &metav1.CreateOptions{})
+			if !c.fails(err) || !slices.Equal(steps, c.want) {
+				t.Errorf("got %v, steps %v", err, steps)
+			}
+		})
+	}
+}
+
+func TestAViewRefusesOptionsOfAnotherKind(t *testing.T) {
+	view := subresource.NewView("the figures of image %s take ImageStatsOptions", &images.ImageStats{}, "",
+		func(_ context.Context, name string, _ *images.ImageStatsOptions) (runtime.Object, error) {
+			return &images.ImageStats{ObjectMeta: metav1.ObjectMeta{Name: name}}, nil
+		})
+	answer, err := view.Get(t.Context(), "web", &images.ImageStatsOptions{})
+	if stats, ok := answer.(*images.ImageStats); err != nil || !ok || stats.Name != "web" {
+		t.Errorf("got %+v, error %v", answer, err)
+	}
+	_, err = view.Get(t.Context(), "web", &images.ImageHistoryOptions{})
+	if !apierrors.IsBadRequest(err) || err.Error() != "the figures of image web take ImageStatsOptions, not a *images.ImageHistoryOptions" {
+		t.Errorf("got error %v", err)
+	}
+}

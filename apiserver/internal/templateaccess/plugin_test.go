@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package templateaccess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/admission/initializer"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+// rights are what a user may do, such as "use serviceaccounts/builder". They remember what was asked for.
+type rights struct {
+	granted []string
+	asked   []string
+	err     error
+}
+
+func (r *rights) Authorize(_ context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
+	right := fmt.Sprintf("%s %s/%s", attributes.GetVerb(), attributes.GetResource(), attributes.GetName())
+	r.asked = append(r.asked, right)
+	if attributes.GetUser().GetName() != "ada" || attributes.GetNamespace() != "team" || !attributes.IsResourceRequest() || attributes.GetAPIGroup() != "" {
+		return authorizer.DecisionDeny, "", fmt.Errorf("asked about something else: %v", attributes)
+	}
+	if r.err != nil {
+		return authorizer.DecisionDeny, "", r.err
+	}
+	if slices.Contains(r.granted, right) {
+		return authorizer.DecisionAllow, "", nil
+	}
+	return authorizer.DecisionNoOpinion, "", nil
+}
+
+// admit asks the plugin about a write. old is nil for a creation.
+func admit(t *testing.T, rights *rights, object, old runtime.Object, subresource string) error {
+	t.Helper()
+	made, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.(initializer.WantsUnconditionalAuthorizer).SetUnconditionalAuthorizer(rights)
+	if err := made.(admission.InitializationValidator).ValidateInitialization(); err != nil {
+		t.Fatal(err)
+	}
+	kind, resource := v1alpha1.Kind("Image"), images.Resource("images")
+	if _, build := object.(*images.ImageBuild); build {
+		kind, resource = v1alpha1.Kind("ImageBuild"), images.Resource("imagebuilds")
+	}
+	operation, options := admission.Create, runtime.Object(&metav1.CreateOptions{})
+	if old != nil {
+		operation, options = admission.Update, &metav1.UpdateOptions{}
+	}
+	attributes := admission.NewAttributesRecord(object, old, kind, "team", "debian",
+		resource.WithVersion(v1alpha1.SchemeGroupVersion.Version), subresource, operation, options, false, &user.DefaultInfo{Name: "ada"})
+	return made.(admission.ValidationInterface).Validate(t.Context(), attributes, nil)
+}
+
+func withAccount(name string) *images.BuildTemplate {
+	return &images.BuildTemplate{ServiceAccountName: name}
+}
+
+func withSecrets(names ...string) *images.BuildTemplate {
+	template := &images.BuildTemplate{Env: []corev1.EnvVar{
+		{Name: "PLAIN", Value: "x"},
+		{Name: "MAP", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{Key: "k"}}},
+	}}
+	for _, name := range names {
+		template.Env = append(template.Env, corev1.EnvVar{Name: "KEY", ValueFrom: &corev1.EnvVarSource{
+			SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: name}, Key: "k"},
+		}})
+	}
+	return template
+}
+
+func image(builder string, template *images.BuildTemplate) *images.Image {
+	return &images.Image{Spec: images.ImageSpec{BuildInputs: images.BuildInputs{Builder: images.Builder{Name: builder}, Template: template}}}
+}
+
+func build(template *images.BuildTemplate) *images.ImageBuild {
+	return &images.ImageBuild{Spec: images.ImageBuildSpec{Inputs: images.BuildInputs{Template: template}}}
+}
+
+func TestWhoeverWritesATemplateNeedsWhatItGives(t *testing.T) {
+	const useBuilder, getKey = "use serviceaccounts/builder", "get secrets/key"
+	relabelled := image("mock", withAccount("builder"))
+	relabelled.Labels = map[string]string{"team": "red"}
+	ofAnImage := build(withAccount("builder"))
+	ofAnImage.Spec.ImageRef = &images.ImageReference{Name: "debian"}
+	ofAnImage.Spec.Trigger = &images.BuildTrigger{Reason: v1alpha1.TriggerManual}
+	rerun, withParameters := ofAnImage.DeepCopy(), ofAnImage.DeepCopy()
+	rerun.Spec.Trigger.RerunOf = "debian-1"
+	withParameters.Spec.Trigger.Parameters = []images.Parameter{{Name: "edition"}}
+
+	for name, test := range map[string]struct {
+		object, old runtime.Object
+		subresource string
+		needs       []string
+	}{
+		"an Image without a template":                    {object: image("mock", nil)},
+		"an Image with the default account":              {object: image("mock", withAccount("default"))},
+		"an Image with an account":                       {object: image("mock", withAccount("builder")), needs: []string{useBuilder}},
+		"an Image with a Secret, named twice":            {object: image("mock", withSecrets("key", "key")), needs: []string{getKey}},
+		"an Image with Secrets":                          {object: image("mock", withSecrets("key", "other")), needs: []string{getKey, "get secrets/other"}},
+		"an Image with ConfigMaps only":                  {object: image("mock", withSecrets())},
+		"another builder under the same account":         {object: image("other", withAccount("builder")), old: image("mock", withAccount("builder")), needs: []string{useBuilder}},
+		"an account for an Image that had none":          {object: image("mock", withAccount("builder")), old: image("mock", nil), needs: []string{useBuilder}},
+		"an Image whose account is taken away":           {object: image("mock", nil), old: image("mock", withAccount("builder"))},
+		"a label of an Image with an account":            {object: relabelled, old: image("mock", withAccount("builder"))},
+		"the status of an Image with an account":         {object: image("mock", withAccount("builder")), old: image("mock", nil), subresource: "status"},
+		"a build that somebody creates":                  {object: build(withAccount("builder")), needs: []string{useBuilder}},
+		"a build that somebody creates, with a Secret":   {object: build(withSecrets("key")), needs: []string{getKey}},
+		"the build of an Image":                          {object: ofAnImage},
+		"a rerun of a build of an Image":                 {object: rerun, needs: []string{useBuilder}},
+		"a build of an Image with other parameters":      {object: withParameters, needs: []string{useBuilder}},
+		"a label of a rerun":                             {object: rerun, old: rerun},
+		"a label of a build, whose spec does not change": {object: build(withAccount("builder")), old: build(withAccount("builder"))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := &rights{granted: test.needs}
+			if err := admit(t, all, test.object, test.old, test.subresource); err != nil {
+				t.Errorf("with all rights: %v", err)
+			}
+			if !slices.Equal(all.asked, test.needs) {
+				t.Errorf("asked for %q, not %q", all.asked, test.needs)
+			}
+			for i := range test.needs {
+				err := admit(t, &rights{granted: slices.Delete(slices.Clone(test.needs), i, i+1)}, test.object, test.old, test.subresource)
+				if !apierrors.IsForbidden(err) {
+					t.Errorf("without %q: %v", test.needs[i], err)
+				}
+			}
+		})
+	}
+}
+
+func TestARefusalNamesEverythingThatIsMissing(t *testing.T) {
+	template := withSecrets("key")
+	template.ServiceAccountName = "builder"
+	err := admit(t, &rights{}, build(template), nil, "")
+	if err == nil {
+		t.Fatal("it was allowed")
+	}
+	for _, part := range []string{
+		`imagebuilds.images.goldsmith.dev "debian" is forbidden`,
+		`spec.inputs.template.serviceAccountName: user "ada" may not use serviceaccounts "builder" in namespace "team"`,
+		`resources ["serviceaccounts"], resourceNames ["builder"], verbs ["use"]`,
+		`spec.inputs.template.env[2].valueFrom.secretKeyRef.name: user "ada" may not get secrets "key" in namespace "team"`,
+		`resources ["secrets"], resourceNames ["key"], verbs ["get"]`,
+	} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in: %v", part, err)
+		}
+	}
+}
+
+func TestAClusterThatDoesNotAnswerIsNoPermission(t *testing.T) {
+	err := admit(t, &rights{err: errors.New("no answer")}, image("mock", withAccount("builder")), nil, "")
+	if !apierrors.IsInternalError(err) || !strings.Contains(err.Error(), "no answer") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOtherGroupsAreNotLookedAt(t *testing.T) {
+	made, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attributes := admission.NewAttributesRecord(image("mock", withAccount("builder")), nil, schema.GroupVersionKind{}, "team", "debian",
+		schema.GroupVersionResource{Group: "example.com", Version: "v1", Resource: "images"}, "", admission.Create, nil, false, nil)
+	if err := made.(admission.ValidationInterface).Validate(t.Context(), attributes, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestItDoesNotStartWithoutAnAuthorizer(t *testing.T) {
+	made, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := made.(admission.InitializationValidator).ValidateInitialization(); err == nil {
+		t.Error("it does")
+	}
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/resolution"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+)
+
+// ask asks for the build that is due. It returns true if that, or a build that is not seen yet, will come back as an
+// event, and otherwise what the status should say: the build was deleted.
+func (r *reconciler) ask(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild, decision trigger.Decision) (bool, v1alpha1.ImageStatus, error) {
+	live, err := r.confirm(ctx, image, decision.Status.InputsDigest)
+	if err != nil {
+		return false, v1alpha1.ImageStatus{}, err
+	}
+	if unseen, err := r.unseenBuild(ctx, live, builds, decision.Status); err != nil || unseen {
+		return unseen, v1alpha1.ImageStatus{}, err
+	}
+	build, err := r.Client.ImagesV1alpha1().Images(image.Namespace).Instantiate(ctx, image.Name, decision.Request, metav1.CreateOptions{})
+	switch {
+	case apierrors.IsGone(err):
+		return false, decision.Gone(live.Status.RecentRequests), nil
+	case err != nil:
+		return false, v1alpha1.ImageStatus{}, fmt.Errorf("asking for a build: %w", err)
+	}
+	r.Events.Eventf(image, corev1.EventTypeNormal, v1alpha1.EventBuildCreated, "build %s: %s", build.Name, decision.Message)
+	return true, v1alpha1.ImageStatus{}, nil
+}
+
+// confirm returns the Image as it is stored if that is what was decided on, base and all. Otherwise it is a conflict, and
+// the cache will have caught up when the Image is looked at again.
+func (r *reconciler) confirm(ctx context.Context, image *v1alpha1.Image, inputsDigest string) (*v1alpha1.Image, error) {
+	conflict := func(text string) error {
+		return apierrors.NewConflict(v1alpha1.Resource("images"), image.Name, errors.New(text))
+	}
+	live, err := r.Client.ImagesV1alpha1().Images(image.Namespace).Get(ctx, image.Name, metav1.GetOptions{})
+	switch {
+	case err != nil:
+		return nil, err
+	case live.UID != image.UID || live.ResourceVersion != image.ResourceVersion:
+		return nil, conflict("a build is due for an older version of it")
+	case image.Spec.Base.ImageRef == nil:
+		return live, nil
+	}
+	now, err := r.sources(resolution.Stored(r.Client)).Of(ctx, image.Namespace, image.Spec.BuildInputs)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("resolving inputs: %w", err)
+	case now.Resolved == nil || now.Resolved.InputsDigest != inputsDigest:
+		return nil, conflict("a build is due for an older version of its base")
+	}
+	return live, nil
+}
+
+// unseenBuild says whether there is a build that the cache does not have yet: it may be the one that seems to be due,
+// and looking at the Image again when it is seen will tell.
+func (r *reconciler) unseenBuild(ctx context.Context, live *v1alpha1.Image, builds []v1alpha1.ImageBuild, status v1alpha1.ImageStatus) (bool, error) {
+	known := status.CountedBuild
+	if status.LastAttempted != nil {
+		known = max(known, status.LastAttempted.Number)
+	}
+	if len(builds) > 0 {
+		known = max(known, number(&builds[len(builds)-1]))
+	}
+	for number := live.Status.BuildCounter; number > known; number-- { // the newest may have been recorded and not created
+		build, err := r.Client.ImagesV1alpha1().ImageBuilds(live.Namespace).Get(ctx, fmt.Sprintf("%s-%d", live.Name, number), metav1.GetOptions{})
+		switch {
+		case client.IgnoreNotFound(err) != nil:
+			return false, err
+		case err == nil && build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == live.UID:
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package image decides when a build of an Image is due, requests the build, and keeps the Image's status and history. It does
+// not give out numbers or names of builds: the subresource instantiate of the API does.
+package image
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/caches"
+	"goldsmith.dev/goldsmith/controllers/internal/metrics"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+)
+
+const (
+	// workers is how many Images are looked at at the same time.
+	workers = 4
+	// settle is how long the news of a build that goes on may wait to get into its Image's status: phases that
+	// follow each other more quickly cost one write.
+	settle = 100 * time.Millisecond
+	// recheck is when an Image is looked at again after anything in it has changed: hardly ever is there something to mend.
+	recheck = time.Minute
+)
+
+// Options of the controller. All but LogsArchived and BuildsRecorded are required.
+type Options struct {
+	reconciliation.Options
+	// LogsArchived is whether logs are archived: a finished build waits for that before it is pruned, for a day.
+	LogsArchived bool
+	// BuildsRecorded is whether builds are recorded in a database, for which a finished build waits in the same way.
+	BuildsRecorded bool
+	// Metrics counts what was pruned too early.
+	Metrics *metrics.Builds
+}
+
+// SetupWithManager adds the controller to a manager whose cache was made with package caches.
+func SetupWithManager(manager ctrl.Manager, options Options) error {
+	r := &reconciler{Options: options, cache: manager.GetCache()}
+	return ctrl.NewControllerManagedBy(manager).
+		Named("image").
+		// Status has two writers, this controller and instantiate; both make a build known, and that is watched.
+		For(&v1alpha1.Image{}, builder.WithPredicates(reconciliation.SpecChanged())).
+		Watches(&v1alpha1.Image{}, r.baseEvents()).
+		Watches(&v1alpha1.ImageBuild{}, buildEvents()).
+		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.imagesOfConfigMap)).
+		WithOptions(reconciliation.Settings(workers)).
+		Complete(r)
+}
+
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// buildEvents looks at an Image at once when one of its builds has finished or is gone, otherwise after a moment.
+func buildEvents() handler.EventHandler {
+	enqueue := func(object client.Object, q queue, after time.Duration) {
+		if build, ok := object.(*v1alpha1.ImageBuild); ok && build.Spec.ImageRef != nil {
+			q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: build.Namespace, Name: build.Spec.ImageRef.Name}}, after)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { enqueue(e.Object, q, settle) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
+			before, was := e.ObjectOld.(*v1alpha1.ImageBuild)
+			build, is := e.ObjectNew.(*v1alpha1.ImageBuild)
+			switch {
+			case !was || !is || newsOf(before) == newsOf(build):
+			case build.Status.Finished:
+				enqueue(build, q, 0)
+			default:
+				enqueue(build, q, settle)
+			}
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { enqueue(e.Object, q, 0) },
+	}
+}
+
+// news is what an Image says of a build, or has to know of it. A builder's reports are not among that.
+type news struct {
+	uid                           types.UID
+	phase                         v1alpha1.BuildPhase
+	attempts                      int
+	resolved, cancelled, deleting bool
+	held, archived, recorded      bool
+}
+
+func newsOf(build *v1alpha1.ImageBuild) news {
+	return news{
+		uid: build.UID, phase: build.Status.Phase, attempts: len(build.Status.Attempts), resolved: build.Status.Resolved != nil,
+		cancelled: build.Spec.CancelRequested != nil, deleting: build.DeletionTimestamp != nil, held: trigger.Held(build),
+		archived: trigger.LogSettled(build), recorded: trigger.RecordSettled(build),
+	}
+}
+
+// baseEvents looks at the Images that are based on one that has moved: what it made last, or what its channels name, is
+// another build. It looks at that Image itself, too, when a channel or a hold has left one of its builds, and a minute after
+// anything in it has changed: what was decided on may have been an older version, and what was written last be wrong.
+func (r *reconciler) baseEvents() handler.EventHandler {
+	enqueue := func(ctx context.Context, base client.Object, q queue) {
+		for _, request := range r.imagesBy(ctx, caches.ImagesByBase, base) {
+			q.Add(request)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { enqueue(ctx, e.Object, q) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			before, was := e.ObjectOld.(*v1alpha1.Image)
+			after, is := e.ObjectNew.(*v1alpha1.Image)
+			if !was || !is {
+				return
+			}
+			promoted := !equality.Semantic.DeepEqual(before.Status.Channels, after.Status.Channels)
+			if promoted || trigger.Held(before) != trigger.Held(after) {
+				q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)})
+			}
+			if before.ResourceVersion != after.ResourceVersion {
+				q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)}, recheck)
+			}
+			if promoted || before.UID != after.UID || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful) {
+				enqueue(ctx, after, q)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { enqueue(ctx, e.Object, q) },
+	}
+}
+
+// imagesOfConfigMap finds the Images whose source is a ConfigMap.
+func (r *reconciler) imagesOfConfigMap(ctx context.Context, configMap client.Object) []reconcile.Request {
+	return r.imagesBy(ctx, caches.ImagesByConfigMap, configMap)
+}
+
+// imagesBy finds the Images that refer to an object of their namespace, by the index of its name.
+func (r *reconciler) imagesBy(ctx context.Context, index string, object client.Object) []reconcile.Request {
+	images := &v1alpha1.ImageList{}
+	err := r.cache.List(ctx, images, client.InNamespace(object.GetNamespace()), client.UnsafeDisableDeepCopy,
+		client.MatchingFields{index: object.GetName()})
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "looking for images that refer to an object", "index", index, "object", client.ObjectKeyFromObject(object))
+		return nil
+	}
+	requests := make([]reconcile.Request, len(images.Items))
+	for i := range images.Items {
+		requests[i].NamespacedName = client.ObjectKeyFromObject(&images.Items[i])
+	}
+	return requests
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/state"
+)
+
+// stopDeadline ends a running pod at once: its deadline is counted from its start.
+const stopDeadline = 1
+
+// perform does what the stored status calls for. It returns true if it learned something that has to be decided on.
+func (r *reconciler) perform(ctx context.Context, build *v1alpha1.ImageBuild, observed state.Observed, action state.Action, seen *observation) (bool, error) {
+	switch action {
+	case state.CreateJob:
+		return r.createJob(ctx, build, seen)
+	case state.DeleteJob:
+		if !seen.live {
+			seen.live = true
+			return true, nil
+		}
+		return false, reconciliation.DeleteJob(ctx, r.Kube, observed.Job)
+	case state.StopPod:
+		return false, r.stopPod(ctx, observed.Pod)
+	case state.NoAction:
+	}
+	return false, nil
+}
+
+func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, seen *observation) (bool, error) {
+	builder, notAllowed := r.Builders.Lookup(build.Spec.Inputs.Builder)
+	if notAllowed != nil {
+		return false, fmt.Errorf("builder: %s", notAllowed.Message)
+	}
+	job, err := render.Job(build, build.Status.CurrentAttempt, builder)
+	if err != nil {
+		seen.reject(err)
+		return true, nil
+	}
+	jobs := r.Kube.BatchV1().Jobs(build.Namespace)
+	_, err = jobs.Create(ctx, job, metav1.CreateOptions{})
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		seen.job, err = jobs.Get(ctx, job.Name, metav1.GetOptions{})
+		return err == nil, err
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return false, err
+	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err): // the last is a webhook's, if it says no more
+		seen.reject(err)
+		return true, nil
+	}
+	return false, err
+}
+
+// stopPod lowers the pod's deadline: the builder is told to end, and the pod stays with its log.
+func (r *reconciler) stopPod(ctx context.Context, pod *corev1.Pod) error {
+	if deadline := pod.Spec.ActiveDeadlineSeconds; deadline != nil && *deadline <= stopDeadline {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": pod.UID},
+		"spec":     map[string]any{"activeDeadlineSeconds": stopDeadline},
+	})
+	if err != nil {
+		return fmt.Errorf("pod %s: %w", pod.Name, err)
+	}
+	_, err = r.Kube.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+	return client.IgnoreNotFound(err)
+}

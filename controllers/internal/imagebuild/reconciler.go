@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/controllers/internal/resolution"
+	"goldsmith.dev/goldsmith/jobs/state"
+)
+
+// conflicts is how often in a row a build is looked at again at once because it had changed meanwhile.
+const conflicts = 5
+
+// longestLook is the longest time between two looks at a build under way.
+const longestLook = 10 * time.Minute
+
+type reconciler struct {
+	Options
+	cache cache.Cache
+	// sources are where what builds refer to is read.
+	sources resolution.Sources
+	// written are the builds as they were written last, until the cache has them: without them each look between the
+	// two would end in a conflict. What is written is still checked against what is stored.
+	written sync.Map // of types.NamespacedName to *v1alpha1.ImageBuild
+}
+
+// observation is what a reconciliation has learned besides the build.
+type observation struct {
+	// fresh is true once the build was read from, or written to, the API itself and not the cache.
+	fresh    bool
+	job      *batchv1.Job
+	rejected string
+	// refused is why the Job of UID lookedAt has no pod.
+	lookedAt types.UID
+	refused  string
+	// live has everything read from the API. It is set before a Job is deleted: the caches of a process that was frozen, or
+	// whose API servers are not equally new, may differ in age. That of builds may know the end of a build, while that of pods
+	// lacks the pod that ended. Its log would be deleted with the Job.
+	live bool
+}
+
+// reject notes why there can be no Job. The build's status reports it, so it is no error of the reconciliation.
+func (o *observation) reject(err error) { o.rejected = err.Error() }
+
+// Reconcile stores what is decided until there is nothing to store, then acts.
+func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	build, err := r.latest(ctx, request.NamespacedName)
+	if err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	result, err := r.proceed(ctx, build, observation{})
+	for again := 0; apierrors.IsConflict(err) && again < conflicts; again++ {
+		// Somebody else has written, as the builder of a build does that runs: what is stored now is looked at at once.
+		r.written.Delete(request.NamespacedName)
+		if build, err = r.Client.ImagesV1alpha1().ImageBuilds(request.Namespace).Get(ctx, request.Name, metav1.GetOptions{}); err == nil {
+			result, err = r.proceed(ctx, build, observation{fresh: true})
+		}
+	}
+	if err != nil {
+		r.Queue.Release(request.NamespacedName)
+	}
+	return reconciliation.Result("ImageBuild", request, result, err)
+}
+
+// latest is the build as the cache has it, or as it was written if the cache does not have that yet.
+func (r *reconciler) latest(ctx context.Context, key types.NamespacedName) (*v1alpha1.ImageBuild, error) {
+	build := &v1alpha1.ImageBuild{}
+	err := r.cache.Get(ctx, key, build)
+	kept, ok := r.written.Load(key)
+	if !ok {
+		return build, err
+	}
+	if written, ok := kept.(*v1alpha1.ImageBuild); ok && err == nil && written.UID == build.UID {
+		if order, err := resourceversion.CompareResourceVersion(build.ResourceVersion, written.ResourceVersion); err == nil && order < 0 {
+			return written.DeepCopy(), nil
+		}
+	}
+	r.written.CompareAndDelete(key, kept)
+	return build, err
+}
+
+func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, seen observation) (ctrl.Result, error) {
+	v1alpha1.SetObjectDefaults_ImageBuild(build) // it has them, unless it was stored before there was such a field
+	for build.DeletionTimestamp == nil {
+		observed, stale, err := r.observe(ctx, build, &seen)
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		if stale != nil {
+			build = stale
+			continue
+		}
+		decision := state.Next(observed)
+		if !equality.Semantic.DeepEqual(&decision.Status, &build.Status) {
+			if build, err = r.store(ctx, build, observed.Pod, decision.Status); err != nil {
+				return ctrl.Result{}, err
+			}
+			seen = observation{fresh: true, lookedAt: seen.lookedAt, refused: seen.refused}
+			continue
+		}
+		again, err := r.perform(ctx, build, observed, decision.Action, &seen)
+		if err != nil {
+			return ctrl.Result{}, fmt.Errorf("%s: %w", decision.Action, err)
+		}
+		if !again {
+			return ctrl.Result{RequeueAfter: nextLook(build, decision.After)}, nil
+		}
+	}
+	return ctrl.Result{}, nil
+}
+
+// nextLook is when to look again although nothing was seen to change; 0 is never. A build under way is looked at now and
+// then all the same: a Job that was only ever read from the API, and went before the cache had it, leaves no event.
+func nextLook(build *v1alpha1.ImageBuild, after time.Duration) time.Duration {
+	if build.Status.Finished || len(build.Status.Attempts) == 0 || after > 0 && after < longestLook {
+		return after
+	}
+	return longestLook
+}
+
+// store writes the status and says what happened.
+func (r *reconciler) store(ctx context.Context, build *v1alpha1.ImageBuild, pod *corev1.Pod, status v1alpha1.ImageBuildStatus) (*v1alpha1.ImageBuild, error) {
+	r.addLogTail(ctx, build, pod, &status)
+	next := build.DeepCopy()
+	next.Status = status
+	stored, err := r.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{})
+	if err != nil {
+		r.Queue.NotStored(client.ObjectKeyFromObject(build), err)
+		return nil, err
+	}
+	r.Queue.Stored(stored)
+	if stored.Status.Finished {
+		r.written.Delete(client.ObjectKeyFromObject(stored))
+	} else {
+		r.written.Store(client.ObjectKeyFromObject(stored), stored.DeepCopy())
+	}
+	r.Metrics.Stored(&build.Status, &stored.Status)
+	r.recordEvent(build, stored)
+	return stored, nil
+}

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package logarchive
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/retry"
+	testingclock "k8s.io/utils/clock/testing"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/controllers/internal/apitest"
+	"goldsmith.dev/goldsmith/controllers/internal/caches"
+	"goldsmith.dev/goldsmith/controllers/internal/metrics"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+const (
+	namespace = "default"
+	within    = 30 * time.Second
+	soon      = 200 * time.Millisecond // the patience of tests with logs that stay silent
+)
+
+func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard()) // what controller-runtime logs by itself
+	os.Exit(m.Run())
+}
+
+// fixture is an API whose pods have logs, and an archive.
+type fixture struct {
+	*WithT
+	t       *testing.T
+	config  string // the address of the API
+	stored  *apitest.Server
+	client  versioned.Interface
+	kube    kubernetes.Interface
+	archive *archive.Store
+	clock   *testingclock.FakePassiveClock
+	metrics *metrics.Logs
+	// patience is how long a log may be silent after the end of its attempt.
+	patience time.Duration
+
+	lock sync.Mutex
+	logs map[string]*podLog
+}
+
+func newFixture(t *testing.T, url string) *fixture {
+	w := &fixture{
+		WithT: NewWithT(t), t: t, logs: map[string]*podLog{}, patience: within / 6,
+		clock: testingclock.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)),
+	}
+	w.SetDefaultEventuallyTimeout(within)
+	w.stored = apitest.New(
+		v1alpha1.SchemeGroupVersion.WithKind("Image"), v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"),
+		corev1.SchemeGroupVersion.WithKind("Pod"), batchv1.SchemeGroupVersion.WithKind("Job"),
+	)
+	front := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+		path := strings.Split(in.URL.Path, "/")
+		if path[len(path)-1] == "log" {
+			w.serveLog(out, in, path[len(path)-2])
+			return
+		}
+		w.stored.ServeHTTP(out, in)
+	}))
+	t.Cleanup(func() {
+		w.stored.Close() // ends the watches
+		front.CloseClientConnections()
+		front.Close()
+	})
+	w.config = front.URL
+	given := w.stored.Config("test")
+	w.client, w.kube = versioned.NewForConfigOrDie(given), kubernetes.NewForConfigOrDie(given)
+	var err error
+	w.archive, err = archive.Open(t.Context(), url, archive.Options{Clock: w.clock})
+	w.Expect(err).NotTo(HaveOccurred())
+	return w
+}
+
+// run runs the controller until it is stopped, or the test ends. Each call is another process.
+func (w *fixture) run() (stop func()) {
+	w.t.Helper()
+	given := w.stored.Config("controller")
+	given.Host = w.config
+	scheme, err := caches.Scheme()
+	w.Expect(err).NotTo(HaveOccurred())
+	manager, err := ctrl.NewManager(given, ctrl.Options{
+		Scheme: scheme, MapperProvider: caches.Mapper, Cache: caches.Options(),
+		Metrics: server.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: new(true)},
+	})
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(caches.AddIndexes(w.t.Context(), manager.GetFieldIndexer())).To(Succeed())
+	w.metrics, err = metrics.NewLogs(prometheus.NewRegistry(), manager.GetCache(), manager.Elected(), w.clock)
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(SetupWithManager(manager, Options{
+		Options: reconciliation.Options{Client: versioned.NewForConfigOrDie(given), Kube: kubernetes.NewForConfigOrDie(given), Clock: w.clock},
+		Archive: w.archive, Metrics: w.metrics,
+		flushInterval: 10 * time.Millisecond, patience: w.patience,
+	})).To(Succeed())
+	running, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- manager.Start(running) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		w.Eventually(ended).Should(Receive(Succeed()))
+	})
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// podLog is the log of a pod as its node keeps it.
+type podLog struct {
+	lock    sync.Mutex
+	text    []byte
+	ended   bool
+	from    int           // what is before is not kept any more
+	breakAt int           // the next reader that gets there is cut off; 0 is none
+	silent  bool          // nobody is told anything more
+	failing bool          // nobody can read it
+	removed bool          // the node has removed it, and says so in its place
+	more    chan struct{} // closed and replaced when there is more to read
+	readers int
+}
+
+func (l *podLog) change(change func()) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	change()
+	close(l.more)
+	l.more = make(chan struct{})
+}
+
+func (l *podLog) write(text string) { l.change(func() { l.text = append(l.text, text...) }) }
+
+func (l *podLog) String() string {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return string(l.text)
+}
+
+// next is what there is after an offset, whether the log ends there, and what is closed when there is more.
+func (l *podLog) next(at int) (text []byte, ended, broken bool, more <-chan struct{}) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	text = l.text[min(at, len(l.text)):]
+	if l.silent {
+		return nil, false, false, l.more
+	}
+	if l.breakAt > at && l.breakAt <= len(l.text) {
+		text = l.text[at:l.breakAt]
+		l.breakAt = 0
+		return text, false, true, l.more
+	}
+	return text, l.ended, false, l.more
+}
+
+func (w *fixture) serveLog(out http.ResponseWriter, in *http.Request, pod string) {
+	w.lock.Lock()
+	log := w.logs[pod]
+	w.lock.Unlock()
+	if _, err := w.kube.CoreV1().Pods(namespace).Get(in.Context(), pod, metav1.GetOptions{}); err != nil || log == nil {
+		http.NotFound(out, in)
+		return
+	}
+	if in.URL.Query().Get("container") != render.ContainerName || in.URL.Query().Get("timestamps") != "true" {
+		http.Error(out, "not what was expected", http.StatusBadRequest)
+		return
+	}
+	log.lock.Lock()
+	at, failing, removed := log.from, log.failing, log.removed
+	log.readers++
+	log.lock.Unlock()
+	if failing {
+		http.Error(out, "the node does not answer", http.StatusBadGateway)
+		return
+	}
+	if removed {
+		_, _ = io.WriteString(out, "unable to retrieve container logs for containerd://0123") // the client has gone
+		return
+	}
+	for {
+		text, ended, broken, more := log.next(at)
+		at += len(text)
+		_, _ = out.Write(text) // the client has gone
+		_ = http.NewResponseController(out).Flush()
+		switch {
+		case broken:
+			panic(http.ErrAbortHandler)
+		case ended || in.URL.Query().Get("follow") != "true" && !log.isSilent():
+			return
+		}
+		select {
+		case <-more:
+		case <-in.Context().Done():
+			return
+		}
+	}
+}
+
+func (l *podLog) readersSoFar() int {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.readers
+}
+
+func (l *podLog) isSilent() bool {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.silent
+}
+
+// start makes a build with an attempt whose container runs, and its Job.
+func (w *fixture) start(name string, change ...func(*v1alpha1.ImageBuild)) (*v1alpha1.ImageBuild, *podLog) {
+	w.t.Helper()
+	log := &podLog{more: make(chan struct{})}
+	w.lock.Lock()
+	w.logs[name+"-pod"] = log
+	w.lock.Unlock()
+	ours := map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name + "-pod", Labels: ours}}
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.ContainerName, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
+	pod, err := w.kube.CoreV1().Pods(namespace).Create(w.t.Context(), pod, metav1.CreateOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	job, err := w.kube.BatchV1().Jobs(namespace).Create(w.t.Context(), &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name + "-job", Labels: ours}}, metav1.CreateOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	build.Status.Phase, build.Status.CurrentAttempt = v1alpha1.BuildRunning, 1
+	build.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1, JobName: job.Name, JobUID: job.UID, PodName: pod.Name, PodUID: pod.UID, StartTime: metav1.NewTime(w.clock.Now())}}
+	for _, c := range change {
+		c(build)
+	}
+	build, err = w.client.ImagesV1alpha1().ImageBuilds(namespace).Create(w.t.Context(), build, metav1.CreateOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	return build, log
+}
+
+// end has the container end, with its log.
+func (w *fixture) end(name string) {
+	w.t.Helper()
+	w.lock.Lock()
+	log := w.logs[name+"-pod"]
+	w.lock.Unlock()
+	log.change(func() { log.ended = true })
+	pods := w.kube.CoreV1().Pods(namespace)
+	pod, err := pods.Get(w.t.Context(), name+"-pod", metav1.GetOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	pod.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
+	_, err = pods.UpdateStatus(w.t.Context(), pod, metav1.UpdateOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+}
+
+// finish has the build finish.
+func (w *fixture) finish(name string, phase v1alpha1.BuildPhase) {
+	w.t.Helper()
+	w.change(name, func(build *v1alpha1.ImageBuild) {
+		build.Status.Phase, build.Status.Finished = phase, true
+		build.Status.CompletionTime = &metav1.Time{Time: w.clock.Now()}
+		for i := range build.Status.Attempts {
+			build.Status.Attempts[i].Outcome = v1alpha1.AttemptFailed
+			build.Status.Attempts[i].CompletionTime = build.Status.CompletionTime
+		}
+	})
+}
+
+func (w *fixture) change(name string, change func(*v1alpha1.ImageBuild)) {
+	w.t.Helper()
+	w.Expect(retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		build, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(w.t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		change(build)
+		_, err = w.client.ImagesV1alpha1().ImageBuilds(namespace).UpdateStatus(w.t.Context(), build, metav1.UpdateOptions{})
+		return err
+	})).To(Succeed())
+}
+
+// condition is LogArchived of a build, as "Status/Reason"; empty if there is none.
+func (w *fixture) condition(name string) func() string {
+	return func() string {
+		build, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(w.t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			return err.Error()
+		}
+		found := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildLogArchived)
+		if found == nil {
+			return ""
+		}
+		return string(found.Status) + "/" + found.Reason
+	}
+}
+
+// archived is what the archive has of a build's first attempt.
+func (w *fixture) archived(build *v1alpha1.ImageBuild) string {
+	log, err := w.archive.Reader(w.t.Context(), key(build, &build.Status.Attempts[0]), archive.Position{})
+	if errors.Is(err, archive.ErrNotFound) {
+		return ""
+	}
+	w.Expect(err).NotTo(HaveOccurred())
+	text, err := io.ReadAll(log)
+	w.Expect(err).NotTo(HaveOccurred())
+	return string(text)
+}
+
+// deletePod deletes the pod of the build once.
+func (w *fixture) deletePod() {
+	w.t.Helper()
+	w.Expect(w.kube.CoreV1().Pods(namespace).Delete(w.t.Context(), "once-pod", metav1.DeleteOptions{})).To(Succeed())
+}
+
+func (w *fixture) record(build *v1alpha1.ImageBuild) func() (archive.Build, error) {
+	return func() (archive.Build, error) {
+		record, err := w.archive.GetBuild(context.Background(), namespace, build.UID)
+		if err != nil {
+			return archive.Build{}, err
+		}
+		return *record, nil
+	}
+}
+
+func uid(object metav1.Object) types.UID { return object.GetUID() }

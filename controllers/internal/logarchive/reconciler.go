@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package logarchive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+)
+
+type workQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+type reconciler struct {
+	Options
+	cache   client.Reader
+	streams *streams
+}
+
+// Reconcile sees to it that each log of a build gets into the archive, and says so at the end.
+func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	build := &v1alpha1.ImageBuild{}
+	err := r.cache.Get(ctx, request.NamespacedName, build)
+	if err := client.IgnoreNotFound(err); err != nil {
+		return ctrl.Result{}, err
+	}
+	if apierrors.IsNotFound(err) {
+		build = nil
+	}
+	err = r.abandon(ctx, request.NamespacedName, build)
+	if err == nil && build != nil {
+		err = r.reconcile(ctx, build)
+	}
+	if failure := (archiveError{}); errors.As(err, &failure) {
+		r.Metrics.Errors.Inc()
+	}
+	return reconciliation.Result("log of ImageBuild", request, ctrl.Result{}, err)
+}
+
+func (r *reconciler) reconcile(ctx context.Context, build *v1alpha1.ImageBuild) error {
+	record, limit, err := r.record(ctx, build)
+	if err != nil {
+		return err
+	}
+	settled := trigger.LogSettled(build)
+	err = r.archive(ctx, build, record, limit, settled)
+	failure := archiveError{}
+	switch {
+	case settled && err == nil:
+		return r.release(ctx, build)
+	case errors.Is(err, errGoesOn):
+		return nil // the end of a stream is an event
+	case !build.Status.Finished || settled || err != nil && !errors.As(err, &failure):
+		return err
+	case err != nil:
+		return errors.Join(err, r.say(ctx, build, unavailable(failure)))
+	}
+	verdict, err := r.verdict(ctx, build)
+	if err != nil {
+		return err
+	}
+	if err := r.say(ctx, build, verdict); err != nil {
+		return err
+	}
+	r.streams.forget(build.UID)
+	return nil
+}
+
+// errGoesOn says that some log is not whole in the archive yet.
+var errGoesOn = errors.New("a log is being archived")
+
+// archive has the archive know of a build that has a log, and a stream read each one that it has not whole. What failed comes
+// before what goes on.
+func (r *reconciler) archive(ctx context.Context, build *v1alpha1.ImageBuild, record archive.Build, limit archive.Limit, settled bool) error {
+	var failures []error
+	goesOn := false
+	for i := range build.Status.Attempts {
+		attempt := &build.Status.Attempts[i]
+		if attempt.PodUID == "" {
+			continue // its container never started
+		}
+		if err := r.streams.put(ctx, record); err != nil {
+			return err
+		}
+		if settled {
+			return nil
+		}
+		err := r.streams.see(build, attempt, limit)
+		failure := archiveError{}
+		switch {
+		case errors.Is(err, errGoesOn):
+			goesOn = true
+		case errors.As(err, &failure):
+			return failure
+		case err != nil:
+			failures = append(failures, err)
+		}
+	}
+	if failures == nil && goesOn {
+		return errGoesOn
+	}
+	return errors.Join(failures...)
+}
+
+// verdict is what became of the logs of a build that has finished.
+func (r *reconciler) verdict(ctx context.Context, build *v1alpha1.ImageBuild) (metav1.Condition, error) {
+	logs, partial := 0, []string(nil)
+	for i := range build.Status.Attempts {
+		attempt := &build.Status.Attempts[i]
+		if attempt.PodUID == "" {
+			continue
+		}
+		summary, err := r.Archive.Summary(ctx, key(build, attempt))
+		if err != nil {
+			return metav1.Condition{}, archiveError{err}
+		}
+		if summary == nil {
+			return metav1.Condition{}, fmt.Errorf("the log of attempt %d is not sealed", attempt.Number)
+		}
+		logs++
+		if summary.InPart {
+			partial = append(partial, fmt.Sprintf("attempt %d: %s", attempt.Number, summary.Why))
+		}
+	}
+	condition := metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonLogArchived}
+	switch {
+	case logs == 0:
+		condition.Reason, condition.Message = v1alpha1.ReasonNoLog, "no attempt has written a log"
+	case partial != nil:
+		condition.Reason, condition.Message = v1alpha1.ReasonLogArchivedInPart, strings.Join(partial, "; ")
+	}
+	return condition, nil
+}
+
+// unavailable says that the archive cannot be written to.
+func unavailable(failure archiveError) metav1.Condition {
+	return metav1.Condition{
+		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonArchiveUnavailable,
+		Message: failure.Error() + "; it is tried again, and meanwhile the pod has the log",
+	}
+}
+
+func (r *reconciler) say(ctx context.Context, build *v1alpha1.ImageBuild, condition metav1.Condition) error {
+	condition.Type = v1alpha1.BuildLogArchived
+	return r.Say(ctx, build, condition)
+}
+
+// release deletes the Job of a build that was cancelled, with its pod: their log is in the archive.
+func (r *reconciler) release(ctx context.Context, build *v1alpha1.ImageBuild) error {
+	if build.Status.Phase != v1alpha1.BuildCancelled || len(build.Status.Attempts) == 0 {
+		return nil
+	}
+	attempt := build.Status.Attempts[len(build.Status.Attempts)-1]
+	job := &batchv1.Job{}
+	err := r.cache.Get(ctx, client.ObjectKey{Namespace: build.Namespace, Name: attempt.JobName}, job)
+	if err != nil || job.UID != attempt.JobUID || job.DeletionTimestamp != nil {
+		return client.IgnoreNotFound(err)
+	}
+	return reconciliation.DeleteJob(ctx, r.Kube, job)
+}
+
+// key is what the archive calls the log of an attempt.
+func key(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) archive.Attempt {
+	return archive.Attempt{Namespace: build.Namespace, Build: build.UID, Number: attempt.Number, Pod: attempt.PodUID}
+}
+
+// archiveError is an error of the archive, and not of what it archives.
+type archiveError struct{ error }
+
+// Unwrap returns what the archive says.
+func (e archiveError) Unwrap() error { return e.error }

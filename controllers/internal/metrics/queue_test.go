@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"goldsmith.dev/goldsmith/controllers/internal/metrics"
+)
+
+func TestTheQueueHasALengthAndWaits(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	queue, err := metrics.NewQueue(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	queue.Waiting(7)
+	queue.Admitted(90 * time.Second)
+	queue.Admitted(-time.Second) // a clock went back
+	expected := `
+# HELP goldsmith_queue_builds Builds that wait for their turn.
+# TYPE goldsmith_queue_builds gauge
+goldsmith_queue_builds 7
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(expected), "goldsmith_queue_builds"); err != nil {
+		t.Error(err)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if histogram := family.GetMetric()[0].GetHistogram(); histogram != nil && (histogram.GetSampleCount() != 2 || histogram.GetSampleSum() != 90) {
+			t.Errorf("%d waits of %g seconds", histogram.GetSampleCount(), histogram.GetSampleSum())
+		}
+	}
+	if _, err := metrics.NewQueue(registry); err == nil {
+		t.Error("the same metrics were registered twice")
+	}
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package queue admits builds. It knows the unfinished builds from a cache and from the last writes, and jobs/queue decides
+// which of them is next. When a slot becomes free, the next build is reconciled, and no other build.
+//
+// The package stores nothing. After a restart or a handover it begins with the builds that the API stores.
+package queue
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/metrics"
+	"goldsmith.dev/goldsmith/jobs/queue"
+)
+
+// Options of a queue. All are required, but for limits, of which there may be none.
+type Options struct {
+	// Limits are how many builds may be active.
+	Limits queue.Limits
+	// Cache has the builds, and the metadata of Namespaces.
+	Cache cache.Cache
+	// API has the builds as they are stored.
+	API client.Reader
+	// Metrics measures the queue.
+	Metrics *metrics.Queue
+	// Clock tells the time.
+	Clock clock.PassiveClock
+}
+
+// Queue admits builds. It is a source of the controller that starts them, and may be used once that source has synced.
+type Queue struct {
+	Options
+	synced chan error // has the outcome of filling the ledger
+
+	mutex sync.Mutex
+	// ledger is what is known of the builds.
+	ledger *queue.Ledger
+	// open is true once the ledger is full: before that nothing is admitted.
+	open bool
+	// due takes the builds that may start.
+	due workqueue.TypedRateLimitingInterface[reconcile.Request]
+	// complaints are what was wrong with the annotations of Namespaces, by name.
+	complaints map[string]string
+}
+
+// New makes a queue.
+func New(options Options) *Queue {
+	return &Queue{
+		Options:    options,
+		synced:     make(chan error, 1),
+		ledger:     queue.NewLedger(options.Limits),
+		complaints: map[string]string{},
+	}
+}
+
+// Admission says whether a waiting build may start and if not, what it waits for. A build that may start holds its slot
+// until its start is stored or the slot is released.
+func (q *Queue) Admission(ctx context.Context, build *v1alpha1.ImageBuild) (admitted bool, why string) {
+	key := client.ObjectKeyFromObject(build)
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	if !q.ledger.Has(key, build.UID) {
+		q.observeCached(ctx, key)
+		if !q.ledger.Has(key, build.UID) {
+			return false, "" // it, or one of its name before it, is still to come or to go: then it is looked at again
+		}
+	}
+	q.measure(build, q.ledger.Learn(build))
+	q.ledger.Wake(key)
+	q.admit(key)
+	return q.ledger.Admission(key)
+}
+
+// Stored takes the answer to a write of a build's status.
+func (q *Queue) Stored(build *v1alpha1.ImageBuild) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	q.measure(build, q.ledger.Learn(build))
+	q.admit(queue.Key{})
+}
+
+// measure counts how long a build has waited whose hold of a slot has ended, as it was started.
+func (q *Queue) measure(build *v1alpha1.ImageBuild, settled bool) {
+	if settled && build.Status.StartTime != nil {
+		q.Metrics.Admitted(build.Status.StartTime.Sub(build.CreationTimestamp.Time))
+	}
+}
+
+// NotStored takes the error of a write of a build's status. Unless the API has refused it, it may still arrive.
+func (q *Queue) NotStored(key queue.Key, err error) {
+	if refused(err) {
+		return
+	}
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	q.ledger.MarkUncertain(key)
+}
+
+// Release takes the slot from a build that could not be started. Others go first until its admission is asked for again.
+func (q *Queue) Release(key queue.Key) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	q.ledger.Release(key)
+	q.admit(queue.Key{})
+}
+
+// admit admits what can be admitted, and has each of these builds looked at, except for one that is being looked at. The
+// mutex is held.
+func (q *Queue) admit(except queue.Key) {
+	if !q.open {
+		return
+	}
+	for _, key := range q.ledger.Admit(q.Clock.Now()) {
+		if key != except {
+			q.due.Add(reconcile.Request{NamespacedName: key})
+		}
+	}
+	q.Metrics.Waiting(q.ledger.Waiting())
+}
+
+// observeCached takes a build from the cache whose news have not arrived: what comes of it later still will. The mutex is
+// held.
+func (q *Queue) observeCached(ctx context.Context, key queue.Key) {
+	build := &v1alpha1.ImageBuild{}
+	if err := q.Cache.Get(ctx, key, build); err == nil {
+		q.ledger.Observe(build)
+	}
+}
+
+// refused says whether the API has refused a request, rather than that nobody knows what became of it.
+func refused(err error) bool {
+	const first, last = 400, 500
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || apierrors.IsTimeout(err) {
+		return false
+	}
+	code := status.Status().Code
+	return code >= first && code < last
+}

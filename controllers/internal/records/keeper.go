@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/metrics"
+	database "goldsmith.dev/goldsmith/records"
+)
+
+const (
+	// batch is how many builds are written at once when all are.
+	batch = 100
+	// page is how many objects the API is asked for at once.
+	page = 500
+)
+
+// keeper looks after the database: whether it answers, what it lacks, and what it has kept long enough.
+type keeper struct {
+	*reconciler
+	swept time.Time
+}
+
+// Start brings the database up to date whenever it is checked, until ctx is done.
+func (k *keeper) Start(ctx context.Context) error {
+	select {
+	case <-k.ready:
+	case <-ctx.Done():
+		return nil
+	}
+	k.Database.Watch(ctx, k.keep)
+	return nil
+}
+
+// keep takes the result of a check of the database. After an outage everything is written before the database counts as up.
+func (k *keeper) keep(ctx context.Context, err error) {
+	var store Store
+	if err == nil {
+		store, err = k.answering(ctx)
+	}
+	known, _ := k.memory.database()
+	if err == nil && known == nil {
+		err = k.catchUp(ctx, store)
+	}
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		k.Metrics.Errors.Inc()
+		k.lost(ctx, err)
+	default:
+		k.Metrics.Up.Set(1)
+		if k.memory.up(store) {
+			ctrl.LoggerFrom(ctx).Info("the database of records is up to date")
+			k.resync(ctx)
+		}
+		k.sweep(ctx, store)
+	}
+}
+
+// answering returns the database once it has answered with its version, which a newer program may migrate at any time.
+func (k *keeper) answering(ctx context.Context) (Store, error) {
+	opened, err := k.Database.Store()
+	if err != nil {
+		return nil, err
+	}
+	store := k.store(opened)
+	version, err := store.SchemaVersion(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k.Metrics.SchemaVersion.Set(float64(version))
+	return store, nil
+}
+
+// lost says that the database is unavailable, and has the builds say so that wait for it.
+func (r *reconciler) lost(ctx context.Context, why error) {
+	r.Metrics.Up.Set(0)
+	first, news := r.memory.down(why)
+	if news {
+		ctrl.LoggerFrom(ctx).Error(why, "nothing is recorded now: builds go on, and are recorded later")
+	}
+	if first {
+		r.resync(ctx)
+	}
+}
+
+// resync enqueues each object, and each one that is gone and not recorded as such.
+func (r *reconciler) resync(ctx context.Context) {
+	images, builds, err := r.everything(ctx)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "looking for what is to be recorded")
+		return // each object comes again with its next change
+	}
+	for _, image := range images {
+		r.enqueue(image)
+	}
+	for _, build := range builds {
+		r.enqueue(build)
+	}
+	for _, asked := range r.memory.allGone() {
+		r.queue.Add(asked)
+	}
+}
+
+func (r *reconciler) enqueue(object client.Object) {
+	if asked, ok := requestOf(object); ok {
+		r.queue.Add(asked)
+	}
+}
+
+// everything is all that is in the cache. It is shared with the cache and must not be changed.
+func (r *reconciler) everything(ctx context.Context) ([]*v1alpha1.Image, []*v1alpha1.ImageBuild, error) {
+	images, builds := &v1alpha1.ImageList{}, &v1alpha1.ImageBuildList{}
+	if err := r.cache.List(ctx, images, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, fmt.Errorf("listing images: %w", err)
+	}
+	if err := r.cache.List(ctx, builds, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, fmt.Errorf("listing builds: %w", err)
+	}
+	return pointers(images.Items), pointers(builds.Items), nil
+}
+
+func pointers[T any](items []T) []*T {
+	all := make([]*T, len(items))
+	for i := range items {
+		all[i] = &items[i]
+	}
+	return all
+}
+
+// catchUp writes everything there is, and what is gone. What the database refuses is left out: it is looked at by itself.
+func (k *keeper) catchUp(ctx context.Context, store Store) error {
+	k.memory.forgetWritten()
+	images, builds, err := k.everything(ctx)
+	if err != nil {
+		return err
+	}
+	live := map[database.Kind]sets.Set[types.UID]{database.Images: {}, database.Builds: {}}
+	for _, image := range images {
+		live[database.Images].Insert(image.UID)
+		if err := k.writeImage(ctx, store, image); err != nil && !errors.Is(err, database.ErrInvalid) {
+			return err
+		}
+	}
+	for some := range slices.Chunk(builds, batch) {
+		for _, build := range some {
+			live[database.Builds].Insert(build.UID)
+		}
+		if err := k.writeBuilds(ctx, store, some); err != nil {
+			return err
+		}
+	}
+	for _, kind := range []database.Kind{database.Builds, database.Images} {
+		if err := k.writeMissing(ctx, store, kind, live[kind]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeBuilds writes builds together, or, if one of them is refused, one by one.
+func (k *keeper) writeBuilds(ctx context.Context, store Store, builds []*v1alpha1.ImageBuild) error {
+	err := store.PutBuilds(ctx, builds)
+	switch {
+	case errors.Is(err, database.ErrInvalid):
+		for _, build := range builds {
+			if err := k.writeBuild(ctx, store, build); err != nil && !errors.Is(err, database.ErrInvalid) {
+				return err
+			}
+		}
+		return nil
+	case err != nil:
+		return err
+	}
+	for _, build := range builds {
+		k.memory.wrote(build.UID, buildVersion(build))
+	}
+	k.Metrics.Written.WithLabelValues(metrics.RecordedBuild).Add(float64(len(builds)))
+	return nil
+}
+
+// writeMissing writes of objects that they are gone: the database knows of no deletion, and neither the cache nor the API has
+// them. The API is asked after the database: another process may know of what this one has not seen yet.
+func (k *keeper) writeMissing(ctx context.Context, store Store, kind database.Kind, cached sets.Set[types.UID]) error {
+	var missing []types.UID
+	for paging := (database.Paging{Limit: database.MaxLimit}); ; {
+		undeleted, err := store.Undeleted(ctx, kind, paging)
+		if err != nil {
+			return err
+		}
+		for _, uid := range undeleted.Items {
+			if !cached.Has(uid) {
+				missing = append(missing, uid)
+			}
+		}
+		if undeleted.Continue == "" {
+			break
+		}
+		paging.Continue = undeleted.Continue
+	}
+	if missing == nil {
+		return nil
+	}
+	stored, err := k.stored(ctx, kind)
+	if err != nil {
+		return err
+	}
+	deleted := store.BuildDeleted
+	if kind == database.Images {
+		deleted = store.ImageDeleted
+	}
+	seen := k.seenGone()
+	for _, uid := range missing {
+		if stored.Has(uid) || seen.Has(uid) { // one that was seen to go comes by itself, with its time
+			continue
+		}
+		if err := deleted(ctx, uid, k.Clock.Now()); err != nil {
+			return err
+		}
+		k.Metrics.Written.WithLabelValues(metrics.RecordedDeletion).Inc()
+	}
+	return nil
+}
+
+func (k *keeper) seenGone() sets.Set[types.UID] {
+	seen := sets.New[types.UID]()
+	for _, asked := range k.memory.allGone() {
+		seen.Insert(asked.uid)
+	}
+	return seen
+}
+
+// stored are the UIDs of the objects that the API has.
+func (k *keeper) stored(ctx context.Context, kind database.Kind) (sets.Set[types.UID], error) {
+	uids := sets.New[types.UID]()
+	api := k.Client.ImagesV1alpha1()
+	for options := (metav1.ListOptions{Limit: page}); ; {
+		if kind == database.Images {
+			list, err := api.Images(metav1.NamespaceAll).List(ctx, options)
+			if err != nil {
+				return nil, fmt.Errorf("listing images: %w", err)
+			}
+			for i := range list.Items {
+				uids.Insert(list.Items[i].UID)
+			}
+			options.Continue = list.Continue
+		} else {
+			list, err := api.ImageBuilds(metav1.NamespaceAll).List(ctx, options)
+			if err != nil {
+				return nil, fmt.Errorf("listing builds: %w", err)
+			}
+			for i := range list.Items {
+				uids.Insert(list.Items[i].UID)
+			}
+			options.Continue = list.Continue
+		}
+		if options.Continue == "" {
+			return uids, nil
+		}
+	}
+}

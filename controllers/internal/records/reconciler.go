@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/metrics"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+	database "goldsmith.dev/goldsmith/records"
+)
+
+type reconciler struct {
+	Options
+	cache  client.Reader
+	memory *memory
+
+	ready chan struct{} // closed once there is the queue
+	queue workQueue
+}
+
+// Reconcile records an object as it is now, or its deletion. While the database is unavailable it only reports that in the condition:
+// every object is reconciled again once the database answers.
+func (r *reconciler) Reconcile(ctx context.Context, asked request) (ctrl.Result, error) {
+	store, outage := r.memory.database()
+	var err error
+	switch {
+	case store != nil:
+		err = r.record(ctx, store, asked)
+	case outage != nil:
+		err = r.sayUnavailable(ctx, asked, outage)
+	}
+	kind := "record of Image"
+	if asked.kind == database.Builds {
+		kind = "record of ImageBuild"
+	}
+	return reconciliation.Result(kind, ctrl.Request{NamespacedName: asked.name}, ctrl.Result{}, err)
+}
+
+func (r *reconciler) record(ctx context.Context, store Store, asked request) error {
+	err := r.write(ctx, store, asked)
+	failure := databaseError{}
+	if !errors.As(err, &failure) || ctx.Err() != nil {
+		return err
+	}
+	r.Metrics.Errors.Inc()
+	if errors.Is(failure, database.ErrInvalid) {
+		return r.refused(ctx, asked, failure)
+	}
+	said := r.sayUnavailable(ctx, asked, failure)
+	if _, outage := store.SchemaVersion(ctx); outage != nil { // not only this object: nothing is tried until it is back
+		r.lost(ctx, outage)
+		return said
+	}
+	return errors.Join(failure, said)
+}
+
+// write writes what there is of an object, or that it is gone.
+func (r *reconciler) write(ctx context.Context, store Store, asked request) error {
+	image, build := &v1alpha1.Image{}, &v1alpha1.ImageBuild{}
+	object := client.Object(build)
+	if asked.kind == database.Images {
+		object = image
+	}
+	is, err := r.find(ctx, asked, object)
+	switch {
+	case err != nil:
+		return err
+	case !is:
+		return r.writeDeletion(ctx, store, asked)
+	case asked.kind == database.Images:
+		return r.writeImage(ctx, store, image)
+	}
+	if err := r.writeBuild(ctx, store, build); err != nil || !build.Status.Finished {
+		return err
+	}
+	return r.say(ctx, build, metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRecorded})
+}
+
+// find gets an object from the cache, and says whether it is there, and not another one of its name.
+func (r *reconciler) find(ctx context.Context, asked request, object client.Object) (bool, error) {
+	err := r.cache.Get(ctx, asked.name, object)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil && object.GetUID() == asked.uid, err
+}
+
+func (r *reconciler) writeBuild(ctx context.Context, store Store, build *v1alpha1.ImageBuild) error {
+	version := buildVersion(build)
+	if r.memory.has(build.UID, version) {
+		return nil
+	}
+	if err := store.PutBuild(ctx, build); err != nil {
+		return databaseError{err}
+	}
+	r.memory.wrote(build.UID, version)
+	r.Metrics.Written.WithLabelValues(metrics.RecordedBuild).Inc()
+	return nil
+}
+
+// writeImage writes what the database keeps of an Image, which changes less often than its status, and what came of it.
+func (r *reconciler) writeImage(ctx context.Context, store Store, image *v1alpha1.Image) error {
+	if version := imageVersion(image); !r.memory.has(image.UID, version) {
+		if err := store.PutImage(ctx, image); err != nil {
+			return databaseError{err}
+		}
+		r.memory.wrote(image.UID, version)
+		r.Metrics.Written.WithLabelValues(metrics.RecordedImage).Inc()
+	}
+	outcome, is := outcomeOf(image)
+	if !is || outcome == r.memory.lastOutcome(image.UID) {
+		return nil
+	}
+	if err := store.AddOutcome(ctx, database.ImageKey{Namespace: image.Namespace, Name: image.Name, UID: image.UID}, outcome); err != nil {
+		return databaseError{err}
+	}
+	r.memory.cameTo(image.UID, outcome)
+	return nil
+}
+
+// buildVersion is another one whenever there is something new to write of a build. Its resource version is not that: it also
+// grows when the build is deleted, when this controller itself says that the build is recorded, and with the progress that
+// nobody asks for later.
+func buildVersion(build *v1alpha1.ImageBuild) string {
+	status := build.Status
+	status.Progress = nil
+	status.Conditions = slices.DeleteFunc(slices.Clone(status.Conditions), func(condition metav1.Condition) bool {
+		return condition.Type == v1alpha1.BuildRecorded
+	})
+	hash := sha256.New()
+	if err := json.NewEncoder(hash).Encode([]any{build.Spec, status, trigger.Held(build)}); err != nil {
+		return build.ResourceVersion // which costs a write more
+	}
+	return string(hash.Sum(nil))
+}
+
+func versionOf(object client.Object) string {
+	switch object := object.(type) {
+	case *v1alpha1.ImageBuild:
+		return buildVersion(object)
+	case *v1alpha1.Image:
+		return imageVersion(object)
+	}
+	return ""
+}
+
+// imageVersion is another one whenever there is something new to write of an Image itself.
+func imageVersion(image *v1alpha1.Image) string {
+	return fmt.Sprintf("%d/%t", image.Generation, trigger.Held(image))
+}
+
+// outcomeOf is what came of reconciling an Image: what it does not progress without, or how its last build ended.
+func outcomeOf(image *v1alpha1.Image) (database.Outcome, bool) {
+	said := meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImageStalled)
+	if said == nil || said.Status != metav1.ConditionTrue {
+		said = meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImageInputsResolved)
+	}
+	if said == nil || said.Type == v1alpha1.ImageInputsResolved && said.Status != metav1.ConditionFalse {
+		said = meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImageReady)
+	}
+	if said == nil {
+		return database.Outcome{}, false // it was never reconciled
+	}
+	return database.Outcome{Time: said.LastTransitionTime.Time, Reason: said.Reason, Message: said.Message}, true
+}
+
+// rememberDeletion remembers an object that is deleted, with its last state unless that is recorded already. The last state of
+// an Image also sets how long its records are kept.
+func (r *reconciler) rememberDeletion(asked request, object client.Object) {
+	end := deletion{at: r.Clock.Now()}
+	if !r.memory.has(object.GetUID(), versionOf(object)) {
+		end.last = object
+	}
+	if !r.memory.addDeletion(asked, end) && end.last != nil {
+		r.Metrics.Forgotten.Inc()
+	}
+}
+
+// writeDeletion writes that an object is gone, and what it was last.
+func (r *reconciler) writeDeletion(ctx context.Context, store Store, asked request) error {
+	end := r.memory.deletionOf(asked)
+	var err error
+	switch last := end.last.(type) {
+	case *v1alpha1.ImageBuild:
+		err = r.writeBuild(ctx, store, last)
+	case *v1alpha1.Image:
+		err = r.writeImage(ctx, store, last)
+	}
+	if err != nil && !errors.Is(err, database.ErrInvalid) {
+		return err
+	}
+	deleted := store.BuildDeleted
+	if asked.kind == database.Images {
+		deleted = store.ImageDeleted
+	}
+	if err := deleted(ctx, asked.uid, end.at); err != nil {
+		return databaseError{err}
+	}
+	r.memory.forget(asked)
+	r.Metrics.Written.WithLabelValues(metrics.RecordedDeletion).Inc()
+	return nil
+}
+
+// refused says that the database does not take a build. It is not tried again, until there is news of the build.
+func (r *reconciler) refused(ctx context.Context, asked request, failure error) error {
+	ctrl.LoggerFrom(ctx).Error(failure, "the database does not take a record", "kind", asked.kind, "object", asked.name)
+	return r.sayOf(ctx, asked, metav1.Condition{
+		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotRecordable, Message: failure.Error(),
+	})
+}
+
+// sayUnavailable says of a build that has finished, and is not recorded, that the database cannot be written to.
+func (r *reconciler) sayUnavailable(ctx context.Context, asked request, why error) error {
+	return r.sayOf(ctx, asked, metav1.Condition{
+		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRecordsUnavailable, Message: why.Error() + "; it is tried again, and meanwhile the build is kept",
+	})
+}
+
+// sayOf says something of a build that has finished and is not recorded, and nothing of anything else.
+func (r *reconciler) sayOf(ctx context.Context, asked request, condition metav1.Condition) error {
+	if asked.kind != database.Builds {
+		return nil
+	}
+	build := &v1alpha1.ImageBuild{}
+	is, err := r.find(ctx, asked, build)
+	if err != nil || !is || !build.Status.Finished || trigger.RecordSettled(build) {
+		return err
+	}
+	return r.say(ctx, build, condition)
+}
+
+func (r *reconciler) say(ctx context.Context, build *v1alpha1.ImageBuild, condition metav1.Condition) error {
+	condition.Type = v1alpha1.BuildRecorded
+	return r.Say(ctx, build, condition)
+}
+
+// databaseError is an error of the database, and not of what is recorded in it.
+type databaseError struct{ error }
+
+// Unwrap returns what the database says.
+func (e databaseError) Unwrap() error { return e.error }

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package resolution_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/resolution"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// given is what a test says about an Image that has both a ConfigMap and a base.
+func given(change ...func(*v1alpha1.BuildInputs)) v1alpha1.BuildInputs {
+	all := v1alpha1.BuildInputs{
+		Builder: v1alpha1.Builder{Name: "mock"},
+		Base:    v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "debian"}},
+		Source:  &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "files"}},
+	}
+	for _, c := range change {
+		c(&all)
+	}
+	return all
+}
+
+func sources(bases map[string]*v1alpha1.Image, failure error) resolution.Sources {
+	return resolution.Sources{
+		Kube: fake.NewClientset(
+			&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "files"}, Data: map[string]string{"setup.sh": "true"}},
+			&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "binary"}, BinaryData: map[string][]byte{"x": {1}}},
+		),
+		Bases: func(_ context.Context, namespace, name string) (*v1alpha1.Image, error) {
+			if base, ok := bases[namespace+"/"+name]; ok || failure != nil {
+				return base, failure
+			}
+			return nil, apierrors.NewNotFound(v1alpha1.Resource("images"), name)
+		},
+		Builders: inputs.Builders{Registered: map[string]inputs.Builder{"mock": {}}},
+	}
+}
+
+func built(digest string) *v1alpha1.Image {
+	image := &v1alpha1.Image{}
+	image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digest}}}
+	image.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1", Digest: "sha256:stable"}}
+	return image
+}
+
+func TestInputsAreResolvedWithWhatTheyReferTo(t *testing.T) {
+	bases := map[string]*v1alpha1.Image{"team/debian": built("sha256:latest"), "team/new": {}, "other/theirs": built("sha256:theirs")}
+	channel := func(name string) func(*v1alpha1.BuildInputs) {
+		return func(i *v1alpha1.BuildInputs) { i.Base.ImageRef.Channel = name }
+	}
+	base := func(name string) func(*v1alpha1.BuildInputs) {
+		return func(i *v1alpha1.BuildInputs) { i.Base.ImageRef.Name = name }
+	}
+	source := func(name string) func(*v1alpha1.BuildInputs) {
+		return func(i *v1alpha1.BuildInputs) { i.Source.ConfigMapRef.Name = name }
+	}
+	for name, c := range map[string]struct {
+		given     v1alpha1.BuildInputs
+		base      string
+		reason    v1alpha1.FailureReason
+		mayAppear bool
+	}{
+		"all is there":                    {given: given(), base: "sha256:latest"},
+		"a channel":                       {given: given(channel("stable")), base: "sha256:stable"},
+		"a channel that is not there":     {given: given(channel("edge")), reason: v1alpha1.ReasonBaseNotFound, mayAppear: true},
+		"a base that is not there":        {given: given(base("nobody")), reason: v1alpha1.ReasonBaseNotFound, mayAppear: true},
+		"a base that was never built":     {given: given(base("new")), reason: v1alpha1.ReasonBaseNotFound, mayAppear: true},
+		"a base of another namespace":     {given: given(base("theirs")), reason: v1alpha1.ReasonBaseNotFound, mayAppear: true},
+		"a ConfigMap that is not there":   {given: given(source("nothing")), reason: v1alpha1.ReasonSourceNotFound, mayAppear: true},
+		"neither is there":                {given: given(source("nothing"), base("nobody")), reason: v1alpha1.ReasonSourceNotFound, mayAppear: true},
+		"a ConfigMap that is wrong":       {given: given(source("binary")), reason: v1alpha1.ReasonSourceNotFound},
+		"wrong, and a base is not there":  {given: given(source("binary"), base("nobody")), reason: v1alpha1.ReasonSourceNotFound},
+		"a builder that nobody registers": {given: given(func(i *v1alpha1.BuildInputs) { i.Builder.Name = "x" }), reason: v1alpha1.ReasonBuilderNotFound},
+		"a base by reference":             {given: given(func(i *v1alpha1.BuildInputs) { i.Base = v1alpha1.Base{Reference: "debian:bookworm"} })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := sources(bases, nil).Of(t.Context(), "team", c.given)
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case c.reason == "" && (got.Unresolved != nil || got.Resolved.BaseDigest != c.base || got.Resolved.Files["setup.sh"] != "true"):
+				t.Errorf("resolved %+v, unresolved %+v", got.Resolved, got.Unresolved)
+			case c.reason != "" && (got.Resolved != nil || got.Unresolved == nil || got.Unresolved.Reason != c.reason):
+				t.Errorf("resolved %+v, unresolved %+v, want %s", got.Resolved, got.Unresolved, c.reason)
+			}
+			if got.MayAppear != c.mayAppear {
+				t.Errorf("may appear: %v", got.MayAppear)
+			}
+		})
+	}
+}
+
+func TestAnErrorOfTheAPIIsNoAnswer(t *testing.T) {
+	for name, failure := range map[string]error{
+		"it fails":        errors.New("away"),
+		"nobody knows it": apierrors.NewGenericServerResponse(http.StatusNotFound, "get", v1alpha1.Resource("images"), "debian", "", 0, true),
+	} {
+		if got, err := sources(nil, failure).Of(t.Context(), "team", given()); !errors.Is(err, failure) {
+			t.Errorf("%s: %+v, error %v", name, got, err)
+		}
+	}
+}
+
+func TestARerunResolvesToWhatItWas(t *testing.T) {
+	first, err := sources(map[string]*v1alpha1.Image{"team/debian": built("sha256:one")}, nil).Of(t.Context(), "team", given())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rerun := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team"}}
+	rerun.Spec.Inputs = given()
+	now := sources(map[string]*v1alpha1.Image{"team/debian": built("sha256:two")}, nil)
+	plain, err := now.OfBuild(t.Context(), rerun)
+	if err != nil || plain.Resolved.BaseDigest != "sha256:two" {
+		t.Errorf("resolved %+v, error %v", plain.Resolved, err)
+	}
+	rerun.Spec.Pinned = &v1alpha1.PinnedInputs{BaseDigest: first.Resolved.BaseDigest, Files: first.Resolved.Files}
+	got, err := now.OfBuild(t.Context(), rerun)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, got); diff != "" {
+		t.Error(diff)
+	}
+	rerun.Spec.Inputs.Builder.Name = "gone"
+	if got, err = now.OfBuild(t.Context(), rerun); err != nil || got.Unresolved == nil || got.Unresolved.Reason != v1alpha1.ReasonBuilderNotFound {
+		t.Errorf("resolved %+v, unresolved %+v, error %v", got.Resolved, got.Unresolved, err)
+	}
+}
