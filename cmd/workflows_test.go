@@ -19,8 +19,13 @@ type workflow struct {
 		Strategy struct {
 			Matrix struct{ Node []string }
 		}
-		Steps []struct{ Run string }
+		Steps []workflowStep
 	}
+}
+
+type workflowStep struct {
+	Run, Uses string
+	With      map[string]any
 }
 
 func readWorkflow(t *testing.T, name string) workflow {
@@ -48,6 +53,28 @@ func TestEveryChangeIsCheckedByTheScriptThatPeopleRun(t *testing.T) {
 		}
 	}
 	t.Error("no step of ci.yml is .ci/run")
+}
+
+// TestTheNewestPatchReleaseIsCheckedForVulnerabilities holds that the standard library that is checked is that of the newest patch
+// release of the Go in go.mod: go.mod names the first one, whose vulnerabilities are corrected in later ones.
+func TestTheNewestPatchReleaseIsCheckedForVulnerabilities(t *testing.T) {
+	release := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(readFile(t, "go.mod"))
+	if release == nil {
+		t.Fatal("go.mod names no release of Go")
+	}
+	for _, step := range readWorkflow(t, "compatibility.yml").Jobs["vulnerabilities"].Steps {
+		if !strings.HasPrefix(step.Uses, "actions/setup-go@") {
+			continue
+		}
+		if got := step.With["go-version"]; got != release[1] {
+			t.Errorf("the job vulnerabilities of compatibility.yml has go-version %v, and go.mod is for %q", got, release[1])
+		}
+		if step.With["check-latest"] != true {
+			t.Error("the job vulnerabilities of compatibility.yml does not look for the newest patch release: set check-latest")
+		}
+		return
+	}
+	t.Error("the job vulnerabilities of compatibility.yml sets up no Go")
 }
 
 // TestEveryPromisedVersionOfKubernetesIsTested compares the matrix with the oldest version that the docs promise and the newest

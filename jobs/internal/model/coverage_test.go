@@ -4,9 +4,14 @@ package model_test
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -72,18 +77,46 @@ var unused = []transition{
 	{v1alpha1.BuildStarting, v1alpha1.BuildCancelled}, {v1alpha1.BuildRunning, v1alpha1.BuildCancelled}, {v1alpha1.BuildRetrying, v1alpha1.BuildFailed},
 }
 
-// elsewhere are reasons that nothing here leads to: a source is never there.
-var elsewhere = []v1alpha1.FailureReason{v1alpha1.ReasonSourceTooLarge}
+// elsewhere are reasons that no schedule leads to: the ConfigMap of a source is always missing, so its files are never too large.
+var elsewhere = []string{string(v1alpha1.ReasonSourceTooLarge)}
 
-func reasons() []v1alpha1.FailureReason {
-	return []v1alpha1.FailureReason{
-		v1alpha1.ReasonBuilderFailed, v1alpha1.ReasonOOMKilled, v1alpha1.ReasonBuilderNotFound, v1alpha1.ReasonBuilderNotAllowed, v1alpha1.ReasonBuilderNotRunnable,
-		v1alpha1.ReasonSourceNotFound, v1alpha1.ReasonSourceTooLarge, v1alpha1.ReasonBaseNotFound, v1alpha1.ReasonNoResult, v1alpha1.ReasonInvalidResult,
-		v1alpha1.ReasonJobConflict, v1alpha1.ReasonJobRejected, v1alpha1.ReasonPodForbidden, v1alpha1.ReasonInvalidImageName, v1alpha1.ReasonBuilderTempFail,
-		v1alpha1.ReasonEvicted, v1alpha1.ReasonPreempted, v1alpha1.ReasonNodeLost, v1alpha1.ReasonNodeShutdown, v1alpha1.ReasonNodeRejected,
-		v1alpha1.ReasonPodDeleted, v1alpha1.ReasonJobDeleted, v1alpha1.ReasonProcessLost, v1alpha1.ReasonImagePullFailed, v1alpha1.ReasonQueueTimeout,
-		v1alpha1.ReasonStartTimeout, v1alpha1.ReasonRunTimeout, v1alpha1.ReasonCancelRequested, v1alpha1.ReasonSuperseded,
+// publicTypes is the folder with the sources of the public types.
+const publicTypes = "../../../apis/images/v1alpha1"
+
+// constants reads the values of the constants of a public type from the sources, so that no schedule forgets one.
+func constants(t *testing.T, kind string) (values []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(publicTypes, "*.go"))
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, path := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			constant, ok := node.(*ast.ValueSpec)
+			if !ok {
+				return true
+			}
+			if typed, ok := constant.Type.(*ast.Ident); !ok || typed.Name != kind {
+				return false
+			}
+			for i, name := range constant.Names {
+				literal, ok := constant.Values[i].(*ast.BasicLit)
+				if !ok {
+					t.Fatalf("%s is not a literal", name.Name)
+				}
+				values = append(values, strings.Trim(literal.Value, `"`))
+			}
+			return false
+		})
+	}
+	if len(values) == 0 {
+		t.Fatalf("%s has no constants of type %s", publicTypes, kind)
+	}
+	return values
 }
 
 // points are the writes of the controllers.
@@ -115,7 +148,8 @@ func (g *group) count(name string, n, least int) {
 func (g *group) String() string { return g.name + ": " + strings.Join(g.members, ", ") }
 
 // report is what was reached, and what was reached less often than it has to be.
-func (c *coverage) report(least int) []*group {
+func (c *coverage) report(t *testing.T, least int) []*group {
+	t.Helper()
 	transitions := &group{name: "transitions"}
 	for _, from := range []v1alpha1.BuildPhase{
 		v1alpha1.BuildPending, v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying, v1alpha1.BuildCancelling,
@@ -132,16 +166,17 @@ func (c *coverage) report(least int) []*group {
 		}
 	}
 	failures := &group{name: "reasons"}
-	for _, reason := range reasons() {
+	for _, reason := range constants(t, "FailureReason") {
+		n := c.failures[v1alpha1.FailureReason(reason)] + c.attemptFailures[v1alpha1.FailureReason(reason)]
 		if !slices.Contains(elsewhere, reason) {
-			failures.count(string(reason), c.failures[reason]+c.attemptFailures[reason], least)
+			failures.count(reason, n, least)
+		} else if n > 0 {
+			failures.rare = append(failures.rare, reason+" was reached: it is not elsewhere")
 		}
 	}
 	triggers := &group{name: "triggers"}
-	for _, reason := range []v1alpha1.TriggerReason{
-		v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange, v1alpha1.TriggerSchedule, v1alpha1.TriggerManual, v1alpha1.TriggerRerun,
-	} {
-		triggers.count(string(reason), c.triggers[reason], least)
+	for _, reason := range constants(t, "TriggerReason") {
+		triggers.count(reason, c.triggers[v1alpha1.TriggerReason(reason)], least)
 	}
 	groups := []*group{transitions, failures, triggers}
 	for kind := crash; kind < serverCrash; kind++ {

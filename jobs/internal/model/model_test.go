@@ -79,7 +79,7 @@ func TestSchedules(t *testing.T) {
 	}
 	slices.Sort(lengths)
 	t.Logf("%d schedules of %d events in the median, %d events in all", len(lengths), lengths[len(lengths)/2], cover.events)
-	for _, group := range cover.report(leastReached) {
+	for _, group := range cover.report(t, leastReached) {
 		t.Log(group)
 		for _, rare := range group.rare {
 			t.Error(rare)

@@ -46,7 +46,7 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	asked.AddTo(command, "changes", "the image IMAGE that had this metadata.uid, although it was deleted")
+	asked.AddTo(command, "changes", "metadata.uid of the image, including deleted images")
 	return command
 }
 

@@ -43,8 +43,8 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().StringVar(&from.uid, "uid", "", "the first BUILD is the one that had this metadata.uid, although it was deleted")
-	command.Flags().StringVar(&to.uid, "second-uid", "", "the second BUILD is the one that had this metadata.uid, although it was deleted")
+	command.Flags().StringVar(&from.uid, "uid", "", "metadata.uid of the first BUILD, including deleted builds")
+	command.Flags().StringVar(&to.uid, "second-uid", "", "metadata.uid of the second BUILD, including deleted builds")
 	format.AddTo(command)
 	return command
 }

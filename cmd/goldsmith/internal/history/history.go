@@ -34,9 +34,9 @@ func NewCommand() *cobra.Command {
 	asked := &options{}
 	command := &cobra.Command{
 		Use:   "history IMAGE",
-		Short: "Show the builds of an image, the newest first, although they were deleted",
-		Long: "Show the builds of an image as they are recorded, the newest first, whether they are still there or not. With its\n" +
-			"name and UID a build that is gone can be asked for its log, and compared with others.",
+		Short: "List the builds of an image, newest first, including deleted builds",
+		Long: "List the builds of an image as they are recorded, newest first, including deleted builds. The name and the UID of a\n" +
+			"deleted build find its log, and compare it with other builds.",
 		Example: "  goldsmith history debian\n" +
 			"  goldsmith history debian --outcome Failed --since 720h\n" +
 			"  goldsmith history debian --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
@@ -59,7 +59,7 @@ func NewCommand() *cobra.Command {
 }
 
 func (o *options) addTo(command *cobra.Command) {
-	o.AddTo(command, "builds", "the image IMAGE that had this metadata.uid, although it was deleted")
+	o.AddTo(command, "builds", "metadata.uid of the image, including deleted images")
 	set := command.Flags()
 	set.StringVar(&o.outcome, "outcome", "", "only builds in this phase, such as Succeeded, Failed or Cancelled")
 	set.StringVar(&o.trigger, "trigger", "", "only builds that were started by this: Created, SpecChange, BaseChange, Schedule, Manual or Rerun")

@@ -86,7 +86,7 @@ func (f *flags) addTo(command *cobra.Command) {
 	set.BoolVar(&f.timestamps, "timestamps", false, "put the time at the beginning of each line")
 	set.Int64Var(&f.limitBytes, "limit-bytes", 0, "end after this many bytes; no limit by default")
 	set.Int32Var(&f.attempt, "attempt", 0, "show this attempt, from 1; the current one by default")
-	set.StringVar(&f.uid, "uid", "", "show the archived log of the build NAME that had this metadata.uid, although it was deleted")
+	set.StringVar(&f.uid, "uid", "", "metadata.uid of the build NAME whose archived log is shown, including deleted builds")
 }
 
 // options are what the flags ask the server for. What was not given is left to the server; it judges the rest.

@@ -53,7 +53,7 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	asked.AddTo(command, "notes", "show those about the image IMAGE that had this metadata.uid, although it was deleted")
+	asked.AddTo(command, "notes", "metadata.uid of the image whose notes are shown, including deleted images")
 	command.Flags().StringVar(&asked.id, "id", "", "a name of your own for the note: sent again, it is the same note; a random one by default")
 	return command
 }

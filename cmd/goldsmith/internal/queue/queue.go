@@ -32,8 +32,8 @@ func NewCommand() *cobra.Command {
 	asked := &options{}
 	command := &cobra.Command{
 		Use:   "queue",
-		Short: "Show which builds wait for their turn, in order",
-		Long: "Show which builds wait for their turn, in the order in which they would start as things are now.\n" +
+		Short: "List the queued builds, in the order of the queue",
+		Long: "List the queued builds, in the order in which they would start if nothing changes.\n" +
 			"POSITION counts the builds of all namespaces. STARTS is estimated from how long builds of the same images took.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {

@@ -33,8 +33,8 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "stats IMAGE",
 		Short: "Show how the builds of an image have done: success, durations, failures, and recovery",
-		Long: "Show figures of the builds of an image that finished in the last 30 days, or in another window, whether they are\n" +
-			"still there or not. `goldsmith kubectl get imagereports` shows those of all images.",
+		Long: "Show figures of the builds of an image that finished in the last 30 days, or in another window, including\n" +
+			"deleted builds. `goldsmith kubectl get imagereports` shows those of all images.",
 		Example:           "  goldsmith stats debian\n  goldsmith stats debian --since 168h",
 		Args:              client.OneName("the name of an IMAGE"),
 		ValidArgsFunction: completion.Images(flags),
@@ -48,7 +48,7 @@ func NewCommand() *cobra.Command {
 	}
 	flags.AddTo(command.Flags())
 	command.Flags().StringVar(&asked.since, "since", "", "only builds that finished in this time before now; 720h by default")
-	command.Flags().StringVar(&asked.uid, "uid", "", "the image IMAGE that had this metadata.uid, although it was deleted")
+	command.Flags().StringVar(&asked.uid, "uid", "", "metadata.uid of the image, including deleted images")
 	asked.format.AddTo(command)
 	return command
 }
