@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/stored"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // resolve resolves the inputs of an Image as the controllers do, as far as the user may read what they refer to.
@@ -137,7 +138,7 @@ func (p *planner) buildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alph
 // nextNumber is the lowest number above the counter whose name nobody has taken.
 func (p *planner) nextNumber(ctx context.Context, image *v1alpha1.Image) (int64, error) {
 	for number := image.Status.BuildCounter + 1; ; number++ {
-		switch _, err := p.builds.GetBuild(ctx, buildName(image, number)); {
+		switch _, err := p.builds.GetBuild(ctx, trigger.BuildName(image.Name, number)); {
 		case apierrors.IsNotFound(err):
 			return number, nil
 		case err != nil:
