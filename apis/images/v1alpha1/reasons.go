@@ -2,6 +2,8 @@
 
 package v1alpha1
 
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 // Condition types of an Image.
 const (
 	// ImageReady is True when there is an artifact and the last finished build succeeded.
@@ -291,3 +293,8 @@ const (
 	// LegalHold is the value of LabelLegalHold that counts.
 	LegalHold = "true"
 )
+
+// UnderLegalHold reports whether the label LabelLegalHold of an Image or an ImageBuild sets a legal hold.
+func UnderLegalHold(object metav1.Object) bool {
+	return object.GetLabels()[LabelLegalHold] == LegalHold
+}
