@@ -2,7 +2,11 @@
 
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Condition types of an Image.
 const (
@@ -250,6 +254,11 @@ func (r FailureReason) Class() FailureClass {
 		return FailureCancelled
 	}
 	return ""
+}
+
+// Failure returns a failure with the reason, its class and a formatted message.
+func (r FailureReason) Failure(format string, args ...any) *BuildFailure {
+	return &BuildFailure{Class: r.Class(), Reason: r, Message: fmt.Sprintf(format, args...)}
 }
 
 // Reasons of events, besides the reasons of failures.
