@@ -64,7 +64,7 @@ func (s *Store) putBuilds(ctx context.Context, operation string, builds []*v1alp
 		if other := byUID[uid]; other == nil || supersedes(build, other) { // a statement may write a row but once
 			byUID[uid] = build
 		}
-		if held(build) {
+		if v1alpha1.UnderLegalHold(build) {
 			holds = append(holds, uid)
 		}
 		if ref := build.Spec.ImageRef; ref != nil {
@@ -163,7 +163,7 @@ func buildRow(build *v1alpha1.ImageBuild) []any {
 		string(build.UID), build.Namespace, build.Name, string(image.UID), image.Name, number, string(trigger.Reason), trigger.Message,
 		indexable(trigger.RequestedBy), string(status.Phase), string(failure.Class), string(failure.Reason), failure.Message, int64(len(status.Attempts)),
 		microsOrZero(created), micros(queued), micros(started), micros(completed), elapsed(started, completed), elapsed(waitedFrom, started),
-		boolean(held(build)), boolean(status.Phase.Finished()), version(build),
+		boolean(v1alpha1.UnderLegalHold(build)), boolean(status.Phase.Finished()), version(build),
 	}
 }
 

@@ -37,11 +37,11 @@ func (s *Store) PutImage(ctx context.Context, image *v1alpha1.Image) error {
 		}
 		statement, args := insertion("images", imageColumns, [][]any{{
 			string(image.UID), image.Namespace, image.Name, image.Generation, version(image), microsOrZero(image.CreationTimestamp.Time),
-			boolean(held(image)), keep.Succeeded.Microseconds(), keep.Failed.Microseconds(),
+			boolean(v1alpha1.UnderLegalHold(image)), keep.Succeeded.Microseconds(), keep.Failed.Microseconds(),
 		}})
 		_, err := execute(ctx, tx, statement+" ON CONFLICT (uid) DO UPDATE SET "+fromExcluded(imageColumns)+
 			" WHERE excluded.resource_version >= images.resource_version", args...)
-		if err != nil || !held(image) {
+		if err != nil || !v1alpha1.UnderLegalHold(image) {
 			return err
 		}
 		_, err = execute(ctx, tx, "UPDATE images SET hold = 1 WHERE uid = $1 AND hold = 0", string(image.UID))
@@ -111,8 +111,4 @@ func version(object metav1.Object) int64 {
 		return 0
 	}
 	return number
-}
-
-func held(object metav1.Object) bool {
-	return object.GetLabels()[v1alpha1.LabelLegalHold] == v1alpha1.LegalHold
 }

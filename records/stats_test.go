@@ -59,7 +59,7 @@ func TestStatsOfAFewBuilds(t *testing.T) {
 }
 
 // Whatever the builds: both databases count what a simple count of our own does.
-func TestReportsAreWhatCountingByHandSays(t *testing.T) {
+func TestStatsAreWhatCountingByHandSays(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	var builds []*v1alpha1.ImageBuild
 	for i := range 400 {
@@ -68,24 +68,24 @@ func TestReportsAreWhatCountingByHandSays(t *testing.T) {
 	window := records.Window{Since: at(100).Time, Until: at(900).Time}
 	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
 		g.Expect(store.PutBuilds(ctx, builds)).To(Succeed())
-		var reports []records.ImageStats
+		var all []records.ImageStats
 		query := records.ImageStatsQuery{Window: window, Paging: records.Paging{Limit: 3}}
 		for more := true; more; more = query.Continue != "" {
 			page, err := store.ImageStats(ctx, query)
 			g.Expect(err).NotTo(HaveOccurred())
-			reports, query.Continue = append(reports, page.Items...), page.Continue
+			all, query.Continue = append(all, page.Items...), page.Continue
 		}
-		g.Expect(reports).To(HaveLen(8))
-		g.Expect(slices.IsSortedFunc(reports, func(a, b records.ImageStats) int {
+		g.Expect(all).To(HaveLen(8))
+		g.Expect(slices.IsSortedFunc(all, func(a, b records.ImageStats) int {
 			return cmp.Or(cmp.Compare(a.Image.Namespace, b.Image.Namespace), cmp.Compare(a.Image.Name, b.Image.Name), cmp.Compare(a.Image.UID, b.Image.UID))
 		})).To(BeTrue())
-		for _, report := range reports {
-			g.Expect(report.Stats).To(Equal(countByHand(builds, window, report.Image.UID)), "%s", report.Image)
+		for _, item := range all {
+			g.Expect(item.Stats).To(Equal(countByHand(builds, window, item.Image.UID)), "%s", item.Image)
 		}
 	})
 }
 
-func TestReportsAreOfImagesThatThereAre(t *testing.T) {
+func TestStatsAreOfImagesThatThereAre(t *testing.T) {
 	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
 		for _, name := range []string{"a-b", "ab", "gone"} {
 			image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name, UID: types.UID(name)}}
@@ -97,9 +97,9 @@ func TestReportsAreOfImagesThatThereAre(t *testing.T) {
 			page, err := store.ImageStats(ctx, query)
 			g.Expect(err).NotTo(HaveOccurred())
 			var found []string
-			for _, report := range page.Items {
-				found = append(found, report.Image.Name)
-				g.Expect(report.Deleted.IsZero()).To(Equal(report.Image.Name != "gone"))
+			for _, item := range page.Items {
+				found = append(found, item.Image.Name)
+				g.Expect(item.Deleted.IsZero()).To(Equal(item.Image.Name != "gone"))
 			}
 			return found
 		}

@@ -35,8 +35,8 @@ type starting struct {
 	stop      context.CancelFunc
 }
 
-// startWaiting starts a server that needs something which is not there.
-func startWaiting(t *testing.T, server *builder.Server, adjust func(*builder.Options)) *starting {
+// startWithoutDependency starts a server one of whose dependencies does not answer.
+func startWithoutDependency(t *testing.T, server *builder.Server, adjust func(*builder.Options)) *starting {
 	t.Helper()
 	g := NewWithT(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -83,7 +83,7 @@ func TestAServerWithoutItsEtcdSaysSoAndServesOnceItIsThere(t *testing.T) {
 	g := NewWithT(t)
 	sockets := t.TempDir()
 	socket := filepath.Join(sockets, "etcd.sock")
-	server := startWaiting(t, storing(builder.ExternalEtcd("unix://"+socket)), nil)
+	server := startWithoutDependency(t, storing(builder.ExternalEtcd("unix://"+socket)), nil)
 
 	g.Eventually(server.lines).WithTimeout(patience).Should(Receive(And(
 		HavePrefix("test-apiserver waits for etcd: connect to unix://"+socket), ContainSubstring("no such file"))))
@@ -113,7 +113,7 @@ func TestAServerThatDoesNotTrustItsEtcdSaysWhy(t *testing.T) {
 	defer stranger.Close()
 	authority := filepath.Join(t.TempDir(), "ca.crt")
 	NewWithT(t).Expect(os.WriteFile(authority, newAuthority(t).pem(), 0o600)).To(Succeed())
-	server := startWaiting(t, storing(builder.ExternalEtcd(stranger.URL)), func(options *builder.Options) {
+	server := startWithoutDependency(t, storing(builder.ExternalEtcd(stranger.URL)), func(options *builder.Options) {
 		options.Recommended.Etcd.StorageConfig.Transport.TrustedCAFile = authority
 	})
 	NewWithT(t).Eventually(server.lines).WithTimeout(patience).Should(Receive(ContainSubstring("certificate signed by unknown authority")))
@@ -129,7 +129,7 @@ func TestAServerThatMayNotAskItsClusterSaysSo(t *testing.T) {
 			g := NewWithT(t)
 			cluster := newFakeCluster(t, newAuthority(t).pem())
 			cluster.refuse(resource)
-			server := startWaiting(t, delegatedServer(), func(options *builder.Options) { delegateTo(t, options, cluster) })
+			server := startWithoutDependency(t, delegatedServer(), func(options *builder.Options) { delegateTo(t, options, cluster) })
 			g.Eventually(server.lines).WithTimeout(patience).Should(Receive(And(
 				HavePrefix("delegated waits for "+check+": "), ContainSubstring("forbidden"))))
 			g.Eventually(anybody.asking(t, server, "/readyz")).WithTimeout(patience).Should(ContainSubstring("[-]" + check + " failed"))
@@ -144,7 +144,7 @@ func TestAServerThatMayNotAskItsClusterSaysSo(t *testing.T) {
 func TestAServerThatWaitsStopsWhenItIsTold(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	server := startWaiting(t, storing(builder.ExternalEtcd("unix:///nowhere")), nil)
+	server := startWithoutDependency(t, storing(builder.ExternalEtcd("unix:///nowhere")), nil)
 	g.Eventually(server.lines).WithTimeout(patience).Should(Receive())
 	server.stop()
 	g.Eventually(server.started).WithTimeout(patience).Should(Receive(MatchError(context.Canceled)))

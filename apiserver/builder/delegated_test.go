@@ -197,7 +197,7 @@ func TestAServerIsReadyOnceItKnowsTheFrontProxy(t *testing.T) {
 	frontProxy := frontProxyCA.issue(t, "front-proxy")
 	cluster := newFakeCluster(t, frontProxyCA.pem())
 	cluster.refuse("configmaps") // may be read, and not be listed: the server starts, and does not know whom to trust
-	server := startWaiting(t, delegatedServer(), func(options *builder.Options) { delegateTo(t, options, cluster) })
+	server := startWithoutDependency(t, delegatedServer(), func(options *builder.Options) { delegateTo(t, options, cluster) })
 	g.Eventually(server.started).WithTimeout(patience).Should(Receive(BeNil()))
 	g.Eventually(anybody.asking(t, server, "/readyz")).WithTimeout(patience).Should(ContainSubstring("[-]front-proxy failed"))
 

@@ -4,7 +4,10 @@ package builder
 
 import (
 	"context"
+	"errors"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 )
 
@@ -15,4 +18,21 @@ func UserName(ctx context.Context) string {
 		return ""
 	}
 	return user.GetName()
+}
+
+// UserMayGet asks the Authorizer whether the user who makes a request may get an object, or a subresource of the object. The subresource
+// is "" for the object itself. An error means that there is no answer.
+func (s *Scope) UserMayGet(ctx context.Context, resource schema.GroupVersionResource, subresource, namespace, name string) (bool, error) {
+	user, ok := apirequest.UserFrom(ctx)
+	if !ok {
+		return false, errors.New("the request has no user")
+	}
+	decision, _, err := s.Authorizer.Authorize(ctx, authorizer.AttributesRecord{
+		User: user, Verb: "get", APIGroup: resource.Group, APIVersion: resource.Version, Resource: resource.Resource, Subresource: subresource,
+		Namespace: namespace, Name: name, ResourceRequest: true,
+	})
+	if decision == authorizer.DecisionAllow {
+		return true, nil
+	}
+	return false, err
 }

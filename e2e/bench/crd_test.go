@@ -56,8 +56,8 @@ func BenchmarkImageAgainstCRD(b *testing.B) {
 	}
 	for b.Loop() {
 		took := map[string][]time.Duration{}
-		// Alternating, and in reverse order each time: whatever slows one down slows down both.
-		inTurns := func(verb string, times int, do func(dynamic.ResourceInterface, schema.GroupVersionResource, int) error) {
+		// alternate reverses the order each time: whatever slows one kind down slows down both.
+		alternate := func(verb string, times int, do func(dynamic.ResourceInterface, schema.GroupVersionResource, int) error) {
 			for i := range times {
 				order := []schema.GroupVersionResource{images, customs}
 				if i%2 == 1 {
@@ -76,12 +76,12 @@ func BenchmarkImageAgainstCRD(b *testing.B) {
 			_, err := client.Create(b.Context(), newImage(resource, i), metav1.CreateOptions{})
 			return err
 		}
-		inTurns("create", written, create)
-		inTurns("get", written, func(client dynamic.ResourceInterface, _ schema.GroupVersionResource, i int) error {
+		alternate("create", written, create)
+		alternate("get", written, func(client dynamic.ResourceInterface, _ schema.GroupVersionResource, i int) error {
 			_, err := client.Get(b.Context(), imageName(i), metav1.GetOptions{})
 			return err
 		})
-		inTurns("patch", written, func(client dynamic.ResourceInterface, _ schema.GroupVersionResource, i int) error {
+		alternate("patch", written, func(client dynamic.ResourceInterface, _ schema.GroupVersionResource, i int) error {
 			patch := fmt.Sprintf(`{"metadata":{"annotations":{"patched":"%d"}}}`, i)
 			_, err := client.Patch(b.Context(), imageName(i), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 			return err
@@ -98,9 +98,9 @@ func BenchmarkImageAgainstCRD(b *testing.B) {
 			}
 		}
 		fill(b, clients, written, listed, create)
-		inTurns("list", lists, list(map[schema.GroupVersionResource]string{images: runtime.ContentTypeJSON, customs: runtime.ContentTypeJSON}, listed))
+		alternate("list", lists, list(map[schema.GroupVersionResource]string{images: runtime.ContentTypeJSON, customs: runtime.ContentTypeJSON}, listed))
 		fill(b, clients, listed, most, create)
-		inTurns("protobuf-list", lists, list(map[schema.GroupVersionResource]string{images: runtime.ContentTypeProtobuf, customs: runtime.ContentTypeJSON}, most))
+		alternate("protobuf-list", lists, list(map[schema.GroupVersionResource]string{images: runtime.ContentTypeProtobuf, customs: runtime.ContentTypeJSON}, most))
 		for _, verb := range []string{"create", "get", "patch", "list", "protobuf-list"} {
 			image, custom := quantile(took[verb+" image"], 0.5), quantile(took[verb+" crd"], 0.5)
 			b.ReportMetric(image, verb+"-p50-ms/image")

@@ -86,7 +86,7 @@ func describeDecisions(w *fixture) {
 	describeBuilders(w)
 	describeRetryPolicies(w)
 	describeConcurrency(w)
-	describeTurns(w)
+	describeQueueDecisions(w)
 	describeBaseDecisions(w)
 	describeRefusedPromotions(w)
 	describeRerunRequests(w)

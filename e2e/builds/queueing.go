@@ -95,7 +95,7 @@ func describeQueueing(w *fixture) {
 	})
 }
 
-func describeTurns(w *fixture) {
+func describeQueueDecisions(w *fixture) {
 	Describe("A namespace that may run one build at a time", func() {
 		It("lets go on when it may run more, and fails what waits too long", func(ctx SpecContext) {
 			w.holdAll(ctx)

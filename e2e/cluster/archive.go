@@ -6,21 +6,14 @@ import (
 	"context"
 	"fmt"
 
-	"goldsmith.dev/goldsmith/e2e/deadline"
+	"goldsmith.dev/goldsmith/e2e/kind"
 )
 
-// archiveServer is the name, and the namespace, of the Deployment that serves the archive of logs.
-const archiveServer = "s3"
+// archiveServer serves the log archive. It is alone in its namespace.
+var archiveServer = workload{namespace: "s3", object: "deployment/s3", pods: "--all"}
 
-// LogArchive is a bucket that logs of builds are archived in. Its server, in the cluster, is not part of an installation.
-type LogArchive struct {
-	// URL is the bucket's.
-	URL string
-	// AccessKeyID and SecretAccessKey are those of somebody who may write there.
-	AccessKeyID, SecretAccessKey string
-	// Authority is the certificate in PEM that the server's is verified by.
-	Authority string
-}
+// LogArchive is the bucket of the log archive. Its server, in the cluster, is not part of an installation.
+type LogArchive kind.S3
 
 // addTo adds to a kustomization the components that an archive takes, what they read, and the Secret of its user.
 func (a *LogArchive) addTo(k *kustomization) {
@@ -34,19 +27,8 @@ func (a *LogArchive) addTo(k *kustomization) {
 	k.files["log-archive.env"] = fmt.Sprintf("AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\n", a.AccessKeyID, a.SecretAccessKey)
 }
 
-// StopArchive takes the server of the archive of logs away, and returns when it is gone. What it holds stays. It may be called
-// again.
-func (e Environment) StopArchive(ctx context.Context) error {
-	if err := e.kubectl(ctx, "--namespace="+archiveServer, "scale", "deployment/"+archiveServer, "--replicas=0"); err != nil {
-		return err
-	}
-	return e.kubectl(ctx, "--namespace="+archiveServer, "wait", "--for=delete", "pods", "--all", "--timeout="+deadline.Rollout.Deadline().String())
-}
+// StopArchive stops the server of the log archive, and returns when it has ended. The logs that it has stay. It may be called again.
+func (e Environment) StopArchive(ctx context.Context) error { return e.stop(ctx, archiveServer) }
 
-// StartArchive brings the server back, and returns when it serves. It may be called again.
-func (e Environment) StartArchive(ctx context.Context) error {
-	if err := e.kubectl(ctx, "--namespace="+archiveServer, "scale", "deployment/"+archiveServer, "--replicas=1"); err != nil {
-		return err
-	}
-	return e.kubectl(ctx, "--namespace="+archiveServer, "rollout", "status", "deployment/"+archiveServer, "--timeout="+deadline.Rollout.Deadline().String())
-}
+// StartArchive starts the server again, and returns when it serves. It may be called again.
+func (e Environment) StartArchive(ctx context.Context) error { return e.start(ctx, archiveServer) }

@@ -69,7 +69,7 @@ func (e Environment) Dump(name string) {
 // dumpLogs keeps the logs of our pods, of those of Kubernetes itself and of the archive's server, also of containers that have been restarted.
 func (e Environment) dumpLogs(ctx context.Context, keep func(file string, content []byte, err error)) {
 	kube := kubernetes.NewForConfigOrDie(e.Config)
-	for _, namespace := range []string{Namespace, metav1.NamespaceSystem, archiveServer} {
+	for _, namespace := range []string{Namespace, metav1.NamespaceSystem, archiveServer.namespace} {
 		pods, err := kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			keep(namespace+"-logs", nil, err)

@@ -26,8 +26,10 @@ import (
 const (
 	// listAgain is the wait before objects are listed again where a watch has ended or an API does not answer.
 	listAgain = 250 * time.Millisecond
-	// watchAtMost is how long a watch is trusted: behind a server that is frozen it stays open and says nothing.
-	watchAtMost = 20 * time.Second
+	// watchAtMost is how long a watch is trusted: behind a server that is frozen it stays open and says nothing. listAtMost is how long
+	// one list may take: behind such a server it has no end. Neither depends on the machine: the timers of
+	// deadline.HistoryCatchesUp are their sum.
+	watchAtMost, listAtMost = 20 * time.Second, 10 * time.Second
 )
 
 // History is what was seen of the objects of a namespace, version by version, since Record was called. While an API does
@@ -92,7 +94,7 @@ func follow[T object, L runtime.Object](ctx context.Context, h *History, version
 
 // list adds what there is, and notes what there is no more. It returns the resource version to watch from.
 func list[T object, L runtime.Object](ctx context.Context, h *History, versions map[types.UID][]T, client lister[L]) (string, error) {
-	ctx, stop := context.WithTimeout(ctx, 10*time.Second)
+	ctx, stop := context.WithTimeout(ctx, listAtMost)
 	defer stop()
 	listed, err := client.List(ctx, metav1.ListOptions{})
 	if err != nil {

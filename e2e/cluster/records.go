@@ -41,21 +41,14 @@ func (r *Records) addTo(k *kustomization) {
 	k.files["password"] = r.Password
 }
 
-// StopRecords takes the database of records away, and returns when it is gone. What it holds stays. It may be called again.
-func (e Environment) StopRecords(ctx context.Context) error {
-	if err := e.kubectl(ctx, "--namespace="+Namespace, "scale", "statefulset/"+Postgres, "--replicas=0"); err != nil {
-		return err
-	}
-	return e.kubectl(ctx, "--namespace="+Namespace, "wait", "--for=delete", "pods", "--selector=app.kubernetes.io/name="+Postgres, "--timeout="+deadline.Rollout.Deadline().String())
-}
+// database is the workload of the records database.
+var database = workload{namespace: Namespace, object: "statefulset/" + Postgres, pods: "--selector=app.kubernetes.io/name=" + Postgres}
 
-// StartRecords brings the database back, and returns when it serves. It may be called again.
-func (e Environment) StartRecords(ctx context.Context) error {
-	if err := e.kubectl(ctx, "--namespace="+Namespace, "scale", "statefulset/"+Postgres, "--replicas=1"); err != nil {
-		return err
-	}
-	return e.kubectl(ctx, "--namespace="+Namespace, "rollout", "status", "statefulset/"+Postgres, "--timeout="+deadline.Rollout.Deadline().String())
-}
+// StopRecords stops the records database, and returns when it has ended. Its records stay. It may be called again.
+func (e Environment) StopRecords(ctx context.Context) error { return e.stop(ctx, database) }
+
+// StartRecords starts the database again, and returns when it serves. It may be called again.
+func (e Environment) StartRecords(ctx context.Context) error { return e.start(ctx, database) }
 
 // CrashRecords waits for a database that runs, and ends its processes at once, in the middle of whatever they do. The database comes
 // back by itself, in another pod. The pod is not deleted by force: the next one would then start beside processes that still run, and

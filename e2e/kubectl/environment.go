@@ -16,6 +16,8 @@ type Environment struct {
 	Kubectl func(ctx context.Context, args ...string) *exec.Cmd
 	// Patience is how long a spec waits for one thing to happen.
 	Patience time.Duration
+	// Disposable is whether the server is discarded after the specs.
+	Disposable bool
 }
 
 // Specs are the specs. Each makes a namespace of its own.

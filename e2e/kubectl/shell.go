@@ -23,7 +23,7 @@ type shell struct {
 	namespace   string
 }
 
-// newShell makes a namespace before each spec of the present container and deletes it afterwards.
+// newShell makes a namespace before each spec of the present container and closes it afterwards.
 func newShell(environment func() Environment) *shell {
 	s := &shell{}
 	BeforeEach(func(ctx SpecContext) {
@@ -36,9 +36,19 @@ func newShell(environment func() Environment) *shell {
 		if CurrentSpecReport().Failed() {
 			AddReportEntry("objects", s.Try(ctx, "", "get", "goldsmith,jobs,pods", "-o", "yaml").Stdout, ReportEntryVisibilityFailureOrVerbose)
 		}
-		s.Run(ctx, "", "delete", "namespace", s.namespace, "--wait=false", "--ignore-not-found")
+		s.close(ctx)
 	})
 	return s
+}
+
+// close deletes the namespace, and does not wait until it is deleted. The spec may have deleted it. On a disposable server close
+// deletes images and builds only, if it can, as workspaces do: their Jobs and pods are garbage-collected.
+func (s *shell) close(ctx context.Context) {
+	GinkgoHelper()
+	if s.environment.Disposable && s.Try(ctx, "", "delete", "images,imagebuilds", "--all", "--wait=false").Code == 0 {
+		return
+	}
+	s.Run(ctx, "", "delete", "namespace", s.namespace, "--wait=false", "--ignore-not-found")
 }
 
 // build applies an image with these parameters, each written as "name: value", and waits until it is ready.

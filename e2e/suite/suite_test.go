@@ -98,7 +98,7 @@ func TestEndToEnd(t *testing.T) {
 		Describe("history", Label("records"), func() { records.Specs(given) })
 		Describe("kubectl", Label("builds"), func() {
 			kubectl.AggregationSpecs(func() kubectl.Environment {
-				return kubectl.Environment{Kubectl: environment.Kubectl, Patience: deadline.Step.Deadline()}
+				return kubectl.Environment{Kubectl: environment.Kubectl, Patience: deadline.Step.Deadline(), Disposable: environment.Disposable}
 			})
 		})
 		Describe("semantics", Label("api"), func() {

@@ -13,7 +13,7 @@ import (
 // baseDigest is the digest of what a base Image made: that of its channel, or of its latest success.
 func baseDigest(ref v1alpha1.BaseImageReference, image *v1alpha1.Image) (string, *v1alpha1.BuildFailure) {
 	if image == nil {
-		return "", configFailure(v1alpha1.ReasonBaseNotFound,
+		return "", v1alpha1.ReasonBaseNotFound.Failure(
 			"base.imageRef.name: there is no Image %q in the namespace: create it, or change base.imageRef", ref.Name)
 	}
 	if ref.Channel != "" {
@@ -24,7 +24,7 @@ func baseDigest(ref v1alpha1.BaseImageReference, image *v1alpha1.Image) (string,
 		digest = ArtifactsDigest(latest.Artifacts)
 	}
 	if digest == "" {
-		return "", configFailure(v1alpha1.ReasonBaseNotFound,
+		return "", v1alpha1.ReasonBaseNotFound.Failure(
 			"base.imageRef.name: Image %q was never built: have it built first, or change base.imageRef", ref.Name)
 	}
 	return digest, nil
@@ -43,7 +43,7 @@ func channelDigest(ref v1alpha1.BaseImageReference, channels []v1alpha1.ImageCha
 		slices.Sort(names)
 		there = fmt.Sprintf("it has %s", strings.Join(names, ", "))
 	}
-	return "", configFailure(v1alpha1.ReasonBaseNotFound,
+	return "", v1alpha1.ReasonBaseNotFound.Failure(
 		"base.imageRef.channel: Image %q has no channel %q (%s): promote one of its builds, or change base.imageRef",
 		ref.Name, ref.Channel, there)
 }

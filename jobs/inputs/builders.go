@@ -3,7 +3,6 @@
 package inputs
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -34,14 +33,14 @@ type Builders struct {
 func (b Builders) Lookup(builder v1alpha1.Builder) (Builder, *v1alpha1.BuildFailure) {
 	if builder.Image != "" {
 		if !b.AllowImages {
-			return Builder{}, configFailure(v1alpha1.ReasonBuilderNotAllowed,
+			return Builder{}, v1alpha1.ReasonBuilderNotAllowed.Failure(
 				"builder.image %q is not allowed here: the operator allows only builders by name (%s)", builder.Image, b.names())
 		}
 		return Builder{Image: builder.Image, Command: slices.Clone(builder.Command)}, nil
 	}
 	registered, ok := b.Registered[builder.Name]
 	if !ok {
-		return Builder{}, configFailure(v1alpha1.ReasonBuilderNotFound,
+		return Builder{}, v1alpha1.ReasonBuilderNotFound.Failure(
 			"no builder is registered as %q: name one of those that are (%s), or have the operator register it", builder.Name, b.names())
 	}
 	return registered, nil
@@ -52,12 +51,4 @@ func (b Builders) names() string {
 		return "there are none"
 	}
 	return strings.Join(slices.Sorted(maps.Keys(b.Registered)), ", ")
-}
-
-func configFailure(reason v1alpha1.FailureReason, format string, args ...any) *v1alpha1.BuildFailure {
-	return &v1alpha1.BuildFailure{
-		Class:   reason.Class(),
-		Reason:  reason,
-		Message: fmt.Sprintf(format, args...),
-	}
 }

@@ -33,7 +33,7 @@ func Resolve(inputs v1alpha1.BuildInputs, found Found) (*v1alpha1.ResolvedInputs
 	}
 	files := Files(inputs, resolved)
 	if size := SourceBytes(files); size > MaxSourceBytes {
-		return nil, configFailure(v1alpha1.ReasonSourceTooLarge,
+		return nil, v1alpha1.ReasonSourceTooLarge.Failure(
 			"%s holds %d bytes of files, as JSON, and %d are the limit: make it smaller",
 			sourceName(found.ConfigMap), size, MaxSourceBytes)
 	}
@@ -51,20 +51,20 @@ func Resolve(inputs v1alpha1.BuildInputs, found Found) (*v1alpha1.ResolvedInputs
 // configMapFiles are the files of a ConfigMap: a copy, because a ConfigMap from a cache is shared.
 func configMapFiles(name string, configMap *corev1.ConfigMap) (map[string]string, *v1alpha1.BuildFailure) {
 	if configMap == nil {
-		return nil, configFailure(v1alpha1.ReasonSourceNotFound,
+		return nil, v1alpha1.ReasonSourceNotFound.Failure(
 			"ConfigMap %q does not exist in the namespace: create it, or change source.configMapRef", name)
 	}
 	if keys := slices.Sorted(maps.Keys(configMap.BinaryData)); len(keys) > 0 {
-		return nil, configFailure(v1alpha1.ReasonSourceNotFound,
+		return nil, v1alpha1.ReasonSourceNotFound.Failure(
 			"%s holds %q as binaryData, and files are text: move it to data, or remove it", sourceName(configMap), keys[0])
 	}
 	for _, key := range slices.Sorted(maps.Keys(configMap.Data)) {
 		if err := ValidFileName(key); err != nil {
-			return nil, configFailure(v1alpha1.ReasonSourceNotFound,
+			return nil, v1alpha1.ReasonSourceNotFound.Failure(
 				"%s has the key %q, which is no file name (%v): rename it", sourceName(configMap), key, err)
 		}
 		if !utf8.ValidString(configMap.Data[key]) {
-			return nil, configFailure(v1alpha1.ReasonSourceNotFound,
+			return nil, v1alpha1.ReasonSourceNotFound.Failure(
 				"%s holds %q, which is not UTF-8, and files are text: convert it, or remove it", sourceName(configMap), key)
 		}
 	}

@@ -246,7 +246,7 @@ func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 		group.Go(func() { a.work(ctx, "Pod", a.podQueue, a.syncPod) })
 	}
 	group.Go(func() { a.work(ctx, "Job", a.lateJobs, a.syncLateJob) })
-	group.Go(func() { a.work(ctx, "Pod", a.latePods, a.noteWaiting) })
+	group.Go(func() { a.work(ctx, "Pod", a.latePods, a.noteNoFreeWorker) })
 	return wait, nil
 }
 

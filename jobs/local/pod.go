@@ -68,7 +68,7 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setNotStarted(pod, a.clock.Now(), refusal) })
 	}
 	if !a.workers.acquire(ref, pod.CreationTimestamp.Time) {
-		if !notedWaiting(pod) {
+		if !notedNoFreeWorker(pod) {
 			a.latePods.AddAfter(ref, unnoticedWait)
 		}
 		return nil
@@ -82,11 +82,11 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 	return nil
 }
 
-// noteWaiting tells in the status of a pod that has waited for some time what it waits for. A pod that has changed
-// meanwhile is left alone.
-func (a *Agent) noteWaiting(ctx context.Context, ref objectRef) error {
+// noteNoFreeWorker reports in the status of a pod that has waited for some time that no worker is free. It ignores a pod that has
+// changed meanwhile.
+func (a *Agent) noteNoFreeWorker(ctx context.Context, ref objectRef) error {
 	pod, err := a.pods.Pods(ref.namespace).Get(ref.name)
-	if apierrors.IsNotFound(err) || err == nil && (pod.UID != ref.uid || notedWaiting(pod) || !a.workers.waits(ref.uid)) {
+	if apierrors.IsNotFound(err) || err == nil && (pod.UID != ref.uid || notedNoFreeWorker(pod) || !a.workers.waits(ref.uid)) {
 		return nil // deleted, noted or started
 	}
 	if err != nil {
@@ -101,7 +101,7 @@ func (a *Agent) noteWaiting(ctx context.Context, ref objectRef) error {
 	return fmt.Errorf("write the status of pod %s: %w", ref, err)
 }
 
-func notedWaiting(pod *corev1.Pod) bool {
+func notedNoFreeWorker(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse
 	})

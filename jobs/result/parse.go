@@ -153,7 +153,9 @@ func judgeFailure(exitCode int32, said *Failure) *v1alpha1.BuildFailure {
 }
 
 func failure(exitCode int32, reason v1alpha1.FailureReason, message string) *v1alpha1.BuildFailure {
-	return &v1alpha1.BuildFailure{Class: reason.Class(), Reason: reason, Message: message, ExitCode: &exitCode}
+	f := reason.Failure("%s", message)
+	f.ExitCode = &exitCode
+	return f
 }
 
 func failureText(exitCode int32, said *Failure) string {

@@ -4,7 +4,6 @@ package state
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -97,10 +96,10 @@ func (t *transition) gatherEvidence() evidence {
 	case t.Job == nil:
 		return evidence{}
 	case !t.ours(t.Job):
-		return evidence{failure: failure(v1alpha1.ReasonJobConflict,
+		return evidence{failure: v1alpha1.ReasonJobConflict.Failure(
 			"a Job named %s exists and does not belong to this build: delete it or let it be, and build again", attempt.JobName)}
 	case t.Pod == nil && attempt.PodUID != "":
-		return evidence{failure: failure(v1alpha1.ReasonPodDeleted, "pod %s was deleted", attempt.PodName)}
+		return evidence{failure: v1alpha1.ReasonPodDeleted.Failure("pod %s was deleted", attempt.PodName)}
 	case t.Pod == nil:
 		return t.missingPodEvidence()
 	}
@@ -112,13 +111,13 @@ func (t *transition) deletedJob() *v1alpha1.BuildFailure {
 	attempt := t.attempt()
 	switch {
 	case t.Job == nil && attempt.JobUID != "":
-		return failure(v1alpha1.ReasonJobDeleted, "Job %s was deleted", attempt.JobName)
+		return v1alpha1.ReasonJobDeleted.Failure("Job %s was deleted", attempt.JobName)
 	case t.Job == nil:
 		return nil
 	case attempt.JobUID != "" && attempt.JobUID != t.Job.UID:
-		return failure(v1alpha1.ReasonJobDeleted, "Job %s was deleted and another one has its name", attempt.JobName)
+		return v1alpha1.ReasonJobDeleted.Failure("Job %s was deleted and another one has its name", attempt.JobName)
 	case t.Job.DeletionTimestamp != nil && t.ours(t.Job):
-		return failure(v1alpha1.ReasonJobDeleted, "Job %s is being deleted", attempt.JobName)
+		return v1alpha1.ReasonJobDeleted.Failure("Job %s is being deleted", attempt.JobName)
 	}
 	return nil
 }
@@ -130,7 +129,7 @@ func (t *transition) missingPodEvidence() evidence {
 		seen = t.refusedPod(t.Refused)
 	}
 	if finished(t.Job) && seen.failure == nil {
-		return evidence{failure: failure(v1alpha1.ReasonPodDeleted, "Job %s has ended and its pod is gone", t.attempt().JobName)}
+		return evidence{failure: v1alpha1.ReasonPodDeleted.Failure("Job %s has ended and its pod is gone", t.attempt().JobName)}
 	}
 	return seen
 }
@@ -151,7 +150,7 @@ func (t *transition) podEvidence(pod *corev1.Pod) evidence {
 			return evidence{failure: disruption, started: started}
 		}
 		if t.Job != nil && Failing(t.Job) {
-			return evidence{failure: failure(v1alpha1.ReasonPodDeleted, "pod %s is being deleted", pod.Name), started: started}
+			return evidence{failure: v1alpha1.ReasonPodDeleted.Failure("pod %s is being deleted", pod.Name), started: started}
 		}
 	}
 	if started {
@@ -166,34 +165,34 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 		return disruption
 	}
 	if pod.DeletionTimestamp != nil && (end == nil || endedByDeletion(pod, end)) {
-		return failure(v1alpha1.ReasonPodDeleted, "pod %s was deleted", pod.Name)
+		return v1alpha1.ReasonPodDeleted.Failure("pod %s was deleted", pod.Name)
 	}
 	switch reason := pod.Status.Reason; {
 	case reason == "DeadlineExceeded" && !hasStarted(pod):
-		return failure(v1alpha1.ReasonStartTimeout, "the pod's deadline of %s passed before its container started", t.Build.Spec.Timeouts.Run.Duration)
+		return v1alpha1.ReasonStartTimeout.Failure("the pod's deadline of %s passed before its container started", t.Build.Spec.Timeouts.Run.Duration)
 	case reason == "DeadlineExceeded":
-		return withExitCode(failure(v1alpha1.ReasonRunTimeout, "the build ran longer than %s", t.Build.Spec.Timeouts.Run.Duration), end)
+		return withExitCode(v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s", t.Build.Spec.Timeouts.Run.Duration), end)
 	case reason == "Evicted":
-		return failure(v1alpha1.ReasonEvicted, "%s", pod.Status.Message)
+		return v1alpha1.ReasonEvicted.Failure("%s", pod.Status.Message)
 	case reason == "NodeShutdown" || reason == "Shutdown" || reason == "Terminated":
-		return failure(v1alpha1.ReasonNodeShutdown, "%s", pod.Status.Message)
+		return v1alpha1.ReasonNodeShutdown.Failure("%s", pod.Status.Message)
 	case reason == podPreempting:
-		return failure(v1alpha1.ReasonPreempted, "%s", pod.Status.Message)
+		return v1alpha1.ReasonPreempted.Failure("%s", pod.Status.Message)
 	case reason == "NodeLost":
-		return failure(v1alpha1.ReasonNodeLost, "%s", pod.Status.Message)
+		return v1alpha1.ReasonNodeLost.Failure("%s", pod.Status.Message)
 	case end == nil:
-		return failure(v1alpha1.ReasonNodeRejected, "the pod failed before its container started: %s", strings.TrimSpace(reason+" "+pod.Status.Message))
+		return v1alpha1.ReasonNodeRejected.Failure("the pod failed before its container started: %s", strings.TrimSpace(reason+" "+pod.Status.Message))
 	case end.Reason == "OOMKilled":
-		return withExitCode(failure(v1alpha1.ReasonOOMKilled, "the builder ran out of memory"), end)
+		return withExitCode(v1alpha1.ReasonOOMKilled.Failure("the builder ran out of memory"), end)
 	case end.Reason == "ContainerStatusUnknown" || end.Reason == "Unknown": // the kubelet's and containerd's, as after a reboot
-		return failure(v1alpha1.ReasonNodeLost, "node %s has lost the builder's container, as when it is restarted: %s", pod.Spec.NodeName, cmp.Or(end.Message, end.Reason))
+		return v1alpha1.ReasonNodeLost.Failure("node %s has lost the builder's container, as when it is restarted: %s", pod.Spec.NodeName, cmp.Or(end.Message, end.Reason))
 	case slices.Contains([]string{"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}, end.Reason):
-		return withExitCode(failure(v1alpha1.ReasonBuilderNotRunnable, "%s: %s", end.Reason, end.Message), end)
+		return withExitCode(v1alpha1.ReasonBuilderNotRunnable.Failure("%s: %s", end.Reason, end.Message), end)
 	}
 	if outcome := result.Parse(end.Message, end.ExitCode, t.Build.Spec.Inputs.Targets); outcome.Failure != nil {
 		return suspectMemory(outcome.Failure, pod)
 	}
-	return failure(v1alpha1.ReasonNodeRejected, "the pod failed after its container succeeded: %s", pod.Status.Message)
+	return v1alpha1.ReasonNodeRejected.Failure("the pod failed after its container succeeded: %s", pod.Status.Message)
 }
 
 // suspectMemory names a likely cause in the failure of a builder that was killed and has a memory limit. The kernel kills a
@@ -236,7 +235,7 @@ func disruptionOf(pod *corev1.Pod) *v1alpha1.BuildFailure {
 			reason = v1alpha1.ReasonPreempted
 		}
 	}
-	return failure(reason, "pod %s: %s", pod.Name, cmp.Or(condition.Message, pod.Status.Message, condition.Reason))
+	return reason.Failure("pod %s: %s", pod.Name, cmp.Or(condition.Message, pod.Status.Message, condition.Reason))
 }
 
 // endedByDeletion reports whether the container of a deleted pod ended after the deletion was requested. The kubelet's final
@@ -249,10 +248,6 @@ func endedByDeletion(pod *corev1.Pod, end *corev1.ContainerStateTerminated) bool
 		return pod.Status.ObservedGeneration == pod.Generation
 	}
 	return !end.FinishedAt.Time.Before(pod.DeletionTimestamp.Add(-time.Duration(grace) * time.Second))
-}
-
-func failure(reason v1alpha1.FailureReason, format string, args ...any) *v1alpha1.BuildFailure {
-	return &v1alpha1.BuildFailure{Class: reason.Class(), Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
 func withExitCode(f *v1alpha1.BuildFailure, end *corev1.ContainerStateTerminated) *v1alpha1.BuildFailure {

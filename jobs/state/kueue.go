@@ -76,7 +76,7 @@ func (t *transition) queueTimeCounts() bool {
 }
 
 func (t *transition) queueTimeout(why string) *v1alpha1.BuildFailure {
-	return failure(v1alpha1.ReasonQueueTimeout, "the build waited longer than %s: %s", t.Build.Spec.Timeouts.Queue.Duration, why)
+	return v1alpha1.ReasonQueueTimeout.Failure("the build waited longer than %s: %s", t.Build.Spec.Timeouts.Queue.Duration, why)
 }
 
 // suspended says whether the attempt's Job is suspended. One that has failed will not be resumed.

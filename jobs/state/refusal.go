@@ -97,7 +97,7 @@ func (t *transition) refusedPod(message string) evidence {
 	case !contains(message, finalMessages), contains(message, passingMessages), t.mayAppear(message):
 		return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, message}, passing: true}
 	}
-	return evidence{failure: failure(v1alpha1.ReasonPodForbidden, "%s", message)}
+	return evidence{failure: v1alpha1.ReasonPodForbidden.Failure("%s", message)}
 }
 
 // refusedJob is what follows from the refusal of the attempt's Job.
@@ -108,7 +108,7 @@ func (t *transition) refusedJob(message string) evidence {
 	case contains(message, passingMessages):
 		return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, message}, passing: true}
 	}
-	return evidence{failure: failure(v1alpha1.ReasonJobRejected, "Job %s was refused: %s", t.attempt().JobName, message)}
+	return evidence{failure: v1alpha1.ReasonJobRejected.Failure("Job %s was refused: %s", t.attempt().JobName, message)}
 }
 
 // mayAppear says that something named in a message does not exist, and that it is early enough to wait for it.

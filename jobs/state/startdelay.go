@@ -48,13 +48,13 @@ func (t *transition) startDelayOf(pod *corev1.Pod) evidence {
 	told := fmt.Sprintf("%s: %s", state.Reason, state.Message)
 	switch state.Reason {
 	case "InvalidImageName":
-		return evidence{failure: failure(v1alpha1.ReasonInvalidImageName, "%s", state.Message)}
+		return evidence{failure: v1alpha1.ReasonInvalidImageName.Failure("%s", state.Message)}
 	case "CreateContainerConfigError":
 		// A kubelet that has not read a Secret or a ConfigMap yet says so too, and tries again.
 		if contains(state.Message, []string{"failed to sync "}) || t.mayAppear(state.Message) {
 			return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, told}, passing: true}
 		}
-		return evidence{failure: failure(v1alpha1.ReasonBuilderNotRunnable, "%s", told)}
+		return evidence{failure: v1alpha1.ReasonBuilderNotRunnable.Failure("%s", told)}
 	case "", "ContainerCreating", "PodInitializing":
 		if podCondition(pod, corev1.PodReadyToStartContainers, corev1.ConditionFalse) != nil {
 			return evidence{delay: volumesNotReady}
@@ -73,13 +73,13 @@ func (t *transition) startTimeout(last startDelay) *v1alpha1.BuildFailure {
 	limit := t.Build.Spec.Timeouts.Start.Duration
 	if t.Pod != nil {
 		if state := containerWaiting(t.Pod); state != nil && pullFailing(state) {
-			return failure(v1alpha1.ReasonImagePullFailed, "the builder's image was not pulled within %s: %s", limit, state.Message)
+			return v1alpha1.ReasonImagePullFailed.Failure("the builder's image was not pulled within %s: %s", limit, state.Message)
 		}
 	}
 	if t.Pod == nil && last == podNotStarted || last.message == "" {
-		return failure(v1alpha1.ReasonStartTimeout, "no container started within %s: the Job has no pod", limit)
+		return v1alpha1.ReasonStartTimeout.Failure("no container started within %s: the Job has no pod", limit)
 	}
-	return failure(v1alpha1.ReasonStartTimeout, "no container started within %s: %s: %s", limit, last.reason, last.message)
+	return v1alpha1.ReasonStartTimeout.Failure("no container started within %s: %s: %s", limit, last.reason, last.message)
 }
 
 // pullFailing says that the image cannot be pulled, or not be used once it is there. Kubelets go on trying.

@@ -219,18 +219,18 @@ func TestNext(t *testing.T) {
 		{name: "not its turn: it waits", given: given(pending).with(func(w *scenario) { w.Resolved = resolved }), phase: queued, why: v1alpha1.ReasonWaitingForSlot},
 		{name: "its turn has come", given: given(queued).with(func(w *scenario) { w.Build.Status.Resolved, w.Admission.Admitted = resolved, true }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "the inputs do not resolve", given: given(pending).with(func(w *scenario) {
-			w.Unresolved = failure(v1alpha1.ReasonSourceNotFound, "ConfigMap x")
+			w.Unresolved = v1alpha1.ReasonSourceNotFound.Failure("ConfigMap x")
 		}), phase: failed, reason: v1alpha1.ReasonSourceNotFound},
 		{name: "the builder is gone while it waits", given: given(queued).with(func(w *scenario) {
 			w.Build.Status.Resolved, w.Admission.Admitted = resolved, true
-			w.Unresolved = failure(v1alpha1.ReasonBuilderNotFound, "mock")
+			w.Unresolved = v1alpha1.ReasonBuilderNotFound.Failure("mock")
 		}), phase: failed, reason: v1alpha1.ReasonBuilderNotFound},
 		{name: "cancelled before anybody looked", given: given(pending).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
 		{name: "cancelled while it waits", given: given(queued).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
 
 		{name: "intent written, Job not there: the Job is created", given: given(starting), phase: starting, action: CreateJob},
 		{name: "the builder is gone before the Job is created", given: given(starting).with(func(w *scenario) {
-			w.Unresolved = failure(v1alpha1.ReasonBuilderNotFound, "mock")
+			w.Unresolved = v1alpha1.ReasonBuilderNotFound.Failure("mock")
 		}), phase: failed, reason: v1alpha1.ReasonBuilderNotFound},
 		{name: "the Job is refused", given: given(starting).with(func(w *scenario) { w.Rejected = `jobs.batch "x" is forbidden: no` }), phase: failed, reason: v1alpha1.ReasonJobRejected},
 		{name: "Job there and ours: adopted", given: given(starting).job().pod(corev1.PodRunning, running()), phase: run},

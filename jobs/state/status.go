@@ -131,7 +131,7 @@ func (t *transition) finishCancelled() {
 			message += ": " + request.Reason
 		}
 	}
-	t.finish(v1alpha1.BuildCancelled, failure(reason, "%s", message))
+	t.finish(v1alpha1.BuildCancelled, reason.Failure("%s", message))
 }
 
 // finish writes the end of the build, once.

@@ -56,7 +56,7 @@ func (o Observed) old(status *v1alpha1.ImageStatus) (old []*v1alpha1.ImageBuild,
 			room, limit = &succeeded, ttl.Succeeded
 		}
 		*room--
-		if Held(o.Image) || Held(build) || kept(status, build) {
+		if v1alpha1.UnderLegalHold(o.Image) || v1alpha1.UnderLegalHold(build) || kept(status, build) {
 			continue
 		}
 		expires := expiryOf(build, limit)
@@ -101,11 +101,6 @@ func LogSettled(build *v1alpha1.ImageBuild) bool {
 func RecordSettled(build *v1alpha1.ImageBuild) bool {
 	recorded := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildRecorded)
 	return recorded != nil && (recorded.Status == metav1.ConditionTrue || recorded.Reason == v1alpha1.ReasonNotRecordable)
-}
-
-// Held says whether an Image, or a build, is kept by its label as evidence.
-func Held(object metav1.Object) bool {
-	return object.GetLabels()[v1alpha1.LabelLegalHold] == v1alpha1.LegalHold
 }
 
 // expiryOf is when a build has been kept long enough; zero if it never has.

@@ -42,7 +42,7 @@ func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 	attempted := status.LastAttempted
 	if !changed(status) {
 		d.Reason = v1alpha1.ReasonInputsUnchanged
-		d.Message = fmt.Sprintf("the inputs are those of the last attempted build, %s", buildName(o.Image, attempted.Number))
+		d.Message = fmt.Sprintf("the inputs are those of the last attempted build, %s", BuildName(o.Image.Name, attempted.Number))
 		return
 	}
 	reason, message := o.change(attempted)
@@ -65,7 +65,7 @@ func (o Observed) change(attempted *v1alpha1.AttemptedBuild) (v1alpha1.TriggerRe
 	if attempted == nil {
 		return v1alpha1.TriggerCreated, "nothing was built yet"
 	}
-	spec, build := o.Image.Spec.BuildInputs, buildName(o.Image, attempted.Number)
+	spec, build := o.Image.Spec.BuildInputs, BuildName(o.Image.Name, attempted.Number)
 	moved := spec.Base.ImageRef != nil && attempted.BaseDigest != "" && attempted.BaseDigest != o.Resolved.BaseDigest
 	onlyBase := moved && inputs.Digest(spec, inputs.Files(spec, o.Resolved), attempted.BaseDigest) == attempted.InputsDigest
 	switch {
@@ -139,6 +139,7 @@ func requestID(digest string, attempted *v1alpha1.AttemptedBuild) string {
 	return fmt.Sprintf("%s:%d", digest, after)
 }
 
-func buildName(image *v1alpha1.Image, number int64) string {
-	return fmt.Sprintf("%s-%d", image.Name, number)
+// BuildName returns the name of an Image's build.
+func BuildName(image string, number int64) string {
+	return fmt.Sprintf("%s-%d", image, number)
 }

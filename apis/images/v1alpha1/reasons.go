@@ -2,6 +2,12 @@
 
 package v1alpha1
 
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // Condition types of an Image.
 const (
 	// ImageReady is True when there is an artifact and the last finished build succeeded.
@@ -250,6 +256,11 @@ func (r FailureReason) Class() FailureClass {
 	return ""
 }
 
+// Failure returns a failure with the reason, its class and a formatted message.
+func (r FailureReason) Failure(format string, args ...any) *BuildFailure {
+	return &BuildFailure{Class: r.Class(), Reason: r, Message: fmt.Sprintf(format, args...)}
+}
+
 // Reasons of events, besides the reasons of failures.
 const (
 	// EventBuildCreated is recorded on an Image when a build of it was started.
@@ -291,3 +302,8 @@ const (
 	// LegalHold is the value of LabelLegalHold that counts.
 	LegalHold = "true"
 )
+
+// UnderLegalHold reports whether the label LabelLegalHold of an Image or an ImageBuild sets a legal hold.
+func UnderLegalHold(object metav1.Object) bool {
+	return object.GetLabels()[LabelLegalHold] == LegalHold
+}

@@ -155,7 +155,8 @@ func plain(text string) string {
 	return string(stripped)
 }
 
-type archivedWorld struct {
+// archiveFixture is a build whose log is in the pod, in an archive, or in both.
+type archiveFixture struct {
 	*WithT
 	*cluster
 	logs    *archivedLogs
@@ -165,8 +166,8 @@ type archivedWorld struct {
 	clock   *testingclock.FakePassiveClock
 }
 
-func newArchivedWorld(t *testing.T, url string) *archivedWorld {
-	w := &archivedWorld{
+func newArchiveFixture(t *testing.T, url string) *archiveFixture {
+	w := &archiveFixture{
 		WithT: NewWithT(t), cluster: &cluster{cutAt: -1, more: make(chan struct{})},
 		clock: testingclock.NewFakePassiveClock(time.Date(2026, 3, 1, 13, 0, 0, 0, time.UTC)),
 	}
@@ -188,7 +189,7 @@ func newArchivedWorld(t *testing.T, url string) *archivedWorld {
 }
 
 // archived stores more of the log, and seals it if it is whole then.
-func (w *archivedWorld) archived(ctx context.Context, text string, seal *archive.Seal) error {
+func (w *archiveFixture) archived(ctx context.Context, text string, seal *archive.Seal) error {
 	writer, err := w.store.Writer(ctx, archivedName(w.build, w.attempt), archive.Limit{})
 	if err != nil {
 		return err
@@ -200,7 +201,7 @@ func (w *archivedWorld) archived(ctx context.Context, text string, seal *archive
 	return err
 }
 
-func (w *archivedWorld) read(ctx context.Context, options corev1.PodLogOptions) (string, error) {
+func (w *archiveFixture) read(ctx context.Context, options corev1.PodLogOptions) (string, error) {
 	log, err := w.logs.Open(ctx, w.build, w.attempt, options)
 	if err != nil {
 		return "", err
@@ -220,7 +221,7 @@ var askedFor = map[string]corev1.PodLogOptions{
 func TestALogIsTheSameFromItsPodAndFromTheArchive(t *testing.T) {
 	for name, options := range askedFor {
 		t.Run(name, func(t *testing.T) {
-			w := newArchivedWorld(t, "mem://")
+			w := newArchiveFixture(t, "mem://")
 			w.text, w.terminated, w.attempt.Outcome = stamped(7), true, v1alpha1.AttemptSucceeded
 			fromPod, err := w.read(t.Context(), options)
 			w.Expect(err).NotTo(HaveOccurred())
@@ -237,7 +238,7 @@ func TestAFollowedLogGoesOnInTheArchive(t *testing.T) {
 	for name, options := range askedFor {
 		for _, cleanly := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, cleanly %t", name, cleanly), func(t *testing.T) {
-				w := newArchivedWorld(t, "mem://")
+				w := newArchiveFixture(t, "mem://")
 				first, all := stamped(6), stamped(9)
 				w.text, w.cleanly = first, cleanly
 				options.Follow = true
@@ -282,7 +283,7 @@ func TestWhatANodeSaysInThePlaceOfALogIsNone(t *testing.T) {
 	for name, options := range askedFor {
 		for _, options.Follow = range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, follow %t", name, options.Follow), func(t *testing.T) {
-				w := newArchivedWorld(t, "mem://")
+				w := newArchiveFixture(t, "mem://")
 				w.text, w.terminated = stamped(7), true
 				fromPod, err := w.read(t.Context(), options)
 				w.Expect(err).NotTo(HaveOccurred())
@@ -295,7 +296,7 @@ func TestWhatANodeSaysInThePlaceOfALogIsNone(t *testing.T) {
 }
 
 func TestAFollowedLogEndsWithItsContainer(t *testing.T) {
-	w := newArchivedWorld(t, "mem://")
+	w := newArchiveFixture(t, "mem://")
 	w.text = stamped(2)
 	log, err := w.logs.Open(t.Context(), w.build, w.attempt, corev1.PodLogOptions{Follow: true})
 	w.Expect(err).NotTo(HaveOccurred())
@@ -306,7 +307,7 @@ func TestAFollowedLogEndsWithItsContainer(t *testing.T) {
 }
 
 func TestWhatIsSaidOfALogThatCannotBeRead(t *testing.T) {
-	w := newArchivedWorld(t, "mem://")
+	w := newArchiveFixture(t, "mem://")
 	w.gone, w.attempt.Outcome = true, v1alpha1.AttemptFailed
 	_, err := w.read(t.Context(), corev1.PodLogOptions{})
 	w.Expect(err).To(MatchError(ErrGone))
@@ -337,7 +338,7 @@ func (w *warnings) AddWarning(_, text string) { *w = append(*w, text) }
 
 func TestAnArchiveThatIsAwayIsNoLogThatIsGone(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "logs")
-	w := newArchivedWorld(t, "file://"+directory)
+	w := newArchiveFixture(t, "file://"+directory)
 	w.text, w.terminated, w.attempt.Outcome = stamped(3), true, v1alpha1.AttemptSucceeded
 	w.Expect(os.RemoveAll(directory)).To(Succeed())
 	w.Expect(os.WriteFile(directory, nil, 0o600)).To(Succeed())
@@ -352,7 +353,7 @@ func TestAnArchiveThatIsAwayIsNoLogThatIsGone(t *testing.T) {
 }
 
 func TestTheLogOfABuildThatWasDeletedIsFoundByItsUID(t *testing.T) {
-	w := newArchivedWorld(t, "mem://")
+	w := newArchiveFixture(t, "mem://")
 	w.Expect(w.archived(t.Context(), stamped(3), &archive.Seal{})).To(Succeed())
 	w.Expect(w.store.PutBuild(t.Context(), archive.Build{Namespace: "default", Name: "once", UID: w.build.UID})).To(Succeed())
 	rest := &reader{builds: &storedBuild{}, logs: w.logs, archived: w.logs}

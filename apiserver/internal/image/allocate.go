@@ -14,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // maxRecentRequests is how many requests an Image remembers.
@@ -81,7 +82,7 @@ func (i *instantiation) record(ctx context.Context, image *images.Image, taken i
 // nextFree is the lowest number above the counter whose name nobody has taken.
 func (i *instantiation) nextFree(ctx context.Context, image *images.Image) (int64, error) {
 	for number := image.Status.BuildCounter + 1; ; number++ {
-		name := buildName(image, number)
+		name := trigger.BuildName(image.Name, number)
 		switch _, err := i.builds.GetBuild(on(ctx, "imagebuilds", name), name); {
 		case apierrors.IsNotFound(err):
 			return number, nil
@@ -89,8 +90,4 @@ func (i *instantiation) nextFree(ctx context.Context, image *images.Image) (int6
 			return 0, err
 		}
 	}
-}
-
-func buildName(image *images.Image, number int64) string {
-	return fmt.Sprintf("%s-%d", image.Name, number)
 }

@@ -11,6 +11,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // newBuild is a build of the Image as it is, with the request's parameters. The request's ID, who asked for it, and the
@@ -42,8 +43,8 @@ func rerunBuild(image *images.Image, number int64, earlier *images.ImageBuild, p
 		Message: request.Message,
 		RerunOf: earlier.Name,
 	}
-	if trigger := snapshot.Spec.Trigger; trigger != nil {
-		build.Spec.Trigger.Parameters = trigger.Parameters
+	if snapshot.Spec.Trigger != nil {
+		build.Spec.Trigger.Parameters = snapshot.Spec.Trigger.Parameters
 	}
 	build.Spec.Inputs = snapshot.Spec.Inputs
 	build.Spec.Pinned = pinned
@@ -56,7 +57,7 @@ func rerunBuild(image *images.Image, number int64, earlier *images.ImageBuild, p
 func emptyBuild(image *images.Image, number int64) *images.ImageBuild {
 	return &images.ImageBuild{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:      buildName(image, number),
+			Name:      trigger.BuildName(image.Name, number),
 			Namespace: image.Namespace,
 			Labels:    map[string]string{v1alpha1.LabelImage: image.Name},
 			OwnerReferences: []metav1.OwnerReference{

@@ -27,6 +27,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // instantiateREST is the instantiate subresource: it gives a request for a build a number, once, and creates the build.
@@ -171,15 +172,15 @@ func asObject(build *images.ImageBuild, err error) (runtime.Object, error) {
 }
 
 func (i *instantiation) find(ctx context.Context, image *images.Image, record images.BuildRequestRecord) (*images.ImageBuild, error) {
-	name := buildName(image, record.Number)
+	name := trigger.BuildName(image.Name, record.Number)
 	return i.builds.GetBuild(on(ctx, "imagebuilds", name), name)
 }
 
 // ours says whether a build is the one that this request asked for.
 func (i *instantiation) ours(build *images.ImageBuild, image *images.Image, record images.BuildRequestRecord) bool {
-	ref, number, trigger := build.Spec.ImageRef, build.Spec.Number, build.Spec.Trigger
+	ref, number, started := build.Spec.ImageRef, build.Spec.Number, build.Spec.Trigger
 	return ref != nil && ref.UID == image.UID && number != nil && *number == record.Number &&
-		trigger != nil && trigger.RequestID == record.RequestID
+		started != nil && started.RequestID == record.RequestID
 }
 
 // create creates the build, through admission like any other. The Image is as it was when the number was recorded.
@@ -218,7 +219,7 @@ func gone(image *images.Image, record images.BuildRequestRecord) error {
 		Code:   http.StatusGone,
 		Reason: metav1.StatusReasonGone,
 		Message: fmt.Sprintf("request %q made imagebuild %q, which was deleted since: ask for another build with another requestID",
-			record.RequestID, buildName(image, record.Number)),
-		Details: &metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: "imagebuilds", Name: buildName(image, record.Number), UID: record.UID},
+			record.RequestID, trigger.BuildName(image.Name, record.Number)),
+		Details: &metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: "imagebuilds", Name: trigger.BuildName(image.Name, record.Number), UID: record.UID},
 	}}
 }

@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
 
@@ -68,22 +67,15 @@ func (d *differ) compare(ctx context.Context, name string, options *images.Image
 
 // mayCompare refuses whoever has the right for the build that the request is of, and not for the other one.
 func (d *differ) mayCompare(ctx context.Context, name string) error {
-	user, ok := apirequest.UserFrom(ctx)
-	if !ok {
-		return apierrors.NewInternalError(fmt.Errorf("nobody asks to compare with imagebuild %s", name))
-	}
-	resource := v1alpha1.SchemeGroupVersion.WithResource("imagebuilds")
-	decision, _, err := d.scope.Authorizer.Authorize(ctx, authorizer.AttributesRecord{
-		User: user, Verb: "get", APIGroup: resource.Group, APIVersion: resource.Version, Resource: resource.Resource, Subresource: "diff",
-		Namespace: apirequest.NamespaceValue(ctx), Name: name, ResourceRequest: true,
-	})
+	user, resource := builder.UserName(ctx), v1alpha1.SchemeGroupVersion.WithResource("imagebuilds")
+	allowed, err := d.scope.UserMayGet(ctx, resource, "diff", apirequest.NamespaceValue(ctx), name)
 	switch {
-	case decision == authorizer.DecisionAllow:
-		return nil
 	case err != nil:
-		return apierrors.NewInternalError(fmt.Errorf("asking whether %s may compare with imagebuild %s: %w", user.GetName(), name, err))
+		return apierrors.NewInternalError(fmt.Errorf("asking whether %s may compare with imagebuild %s: %w", user, name, err))
+	case allowed:
+		return nil
 	}
-	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q may not get the difference to it", user.GetName()))
+	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q may not get the difference to it", user))
 }
 
 // read reads the build that is meant: the one that is there or, by its UID, the record of one that was deleted.

@@ -109,7 +109,7 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 	if err != nil {
 		return nil, err
 	}
-	status.BuildName = buildName(image, number)
+	status.BuildName = trigger.BuildName(image.Name, number)
 	if unresolved != nil {
 		return status, nil
 	}
@@ -129,7 +129,7 @@ func (p *planner) job(image *v1alpha1.Image, number int64, resolved *v1alpha1.Re
 		return nil, fmt.Errorf("%s", notAllowed.Message)
 	}
 	build := &v1alpha1.ImageBuild{
-		ObjectMeta: metav1.ObjectMeta{Name: buildName(image, number), Namespace: image.Namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: trigger.BuildName(image.Name, number), Namespace: image.Namespace},
 		Spec: v1alpha1.ImageBuildSpec{
 			ImageRef: &v1alpha1.ImageReference{Name: image.Name, UID: image.UID},
 			Number:   new(number),
@@ -148,8 +148,4 @@ func (p *planner) job(image *v1alpha1.Image, number int64, resolved *v1alpha1.Re
 		return nil, err
 	}
 	return &runtime.RawExtension{Raw: text}, nil
-}
-
-func buildName(image *v1alpha1.Image, number int64) string {
-	return fmt.Sprintf("%s-%d", image.Name, number)
 }

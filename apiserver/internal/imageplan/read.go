@@ -14,14 +14,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
-	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // resolve resolves the inputs of an Image as the controllers do, as far as the user may read what they refer to.
@@ -69,22 +69,16 @@ func (p *planner) mayNotGetBase(ctx context.Context, namespace, name string) (*v
 // mayNotGet says that the user may not get an object, of which the plan would tell: nil if they may. It does not say
 // whether there is one. role is what the plan needs it for.
 func (p *planner) mayNotGet(ctx context.Context, resource schema.GroupVersionResource, namespace, name, role string) (*v1alpha1.BuildFailure, error) {
-	user, ok := apirequest.UserFrom(ctx)
-	if !ok {
-		return nil, apierrors.NewInternalError(fmt.Errorf("nobody asks to get %s %s/%s", resource.Resource, namespace, name))
-	}
-	decision, _, err := p.scope.Authorizer.Authorize(ctx, authorizer.AttributesRecord{
-		User: user, Verb: "get", APIGroup: resource.Group, APIVersion: resource.Version, Resource: resource.Resource,
-		Namespace: namespace, Name: name, ResourceRequest: true,
-	})
+	user := builder.UserName(ctx)
+	allowed, err := p.scope.UserMayGet(ctx, resource, "", namespace, name)
 	switch {
-	case decision == authorizer.DecisionAllow:
-		return nil, nil
 	case err != nil:
-		return nil, apierrors.NewInternalError(fmt.Errorf("asking whether %s may get %s %s/%s: %w", user.GetName(), resource.Resource, namespace, name, err))
+		return nil, apierrors.NewInternalError(fmt.Errorf("asking whether %s may get %s %s/%s: %w", user, resource.Resource, namespace, name, err))
+	case allowed:
+		return nil, nil
 	}
 	return &v1alpha1.BuildFailure{Class: v1alpha1.FailureConfig, Reason: reasonForbidden, Message: fmt.Sprintf(
-		"user %q may not get %s %q in namespace %q, which %s; an administrator can grant it", user.GetName(), resource.Resource, name, namespace, role)}, nil
+		"user %q may not get %s %q in namespace %q, which %s; an administrator can grant it", user, resource.Resource, name, namespace, role)}, nil
 }
 
 // configMap reads a ConfigMap, nil if there is none.
@@ -137,7 +131,7 @@ func (p *planner) buildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alph
 // nextNumber is the lowest number above the counter whose name nobody has taken.
 func (p *planner) nextNumber(ctx context.Context, image *v1alpha1.Image) (int64, error) {
 	for number := image.Status.BuildCounter + 1; ; number++ {
-		switch _, err := p.builds.GetBuild(ctx, buildName(image, number)); {
+		switch _, err := p.builds.GetBuild(ctx, trigger.BuildName(image.Name, number)); {
 		case apierrors.IsNotFound(err):
 			return number, nil
 		case err != nil:

@@ -74,7 +74,7 @@ func (r *reconciler) unseenBuild(ctx context.Context, live *v1alpha1.Image, buil
 		known = max(known, number(&builds[len(builds)-1]))
 	}
 	for number := live.Status.BuildCounter; number > known; number-- { // the newest may have been recorded and not created
-		build, err := r.Client.ImagesV1alpha1().ImageBuilds(live.Namespace).Get(ctx, fmt.Sprintf("%s-%d", live.Name, number), metav1.GetOptions{})
+		build, err := r.Client.ImagesV1alpha1().ImageBuilds(live.Namespace).Get(ctx, trigger.BuildName(live.Name, number), metav1.GetOptions{})
 		switch {
 		case client.IgnoreNotFound(err) != nil:
 			return false, err

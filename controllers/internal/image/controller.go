@@ -99,7 +99,7 @@ type news struct {
 func newsOf(build *v1alpha1.ImageBuild) news {
 	return news{
 		uid: build.UID, phase: build.Status.Phase, attempts: len(build.Status.Attempts), resolved: build.Status.Resolved != nil,
-		cancelled: build.Spec.CancelRequested != nil, deleting: build.DeletionTimestamp != nil, held: trigger.Held(build),
+		cancelled: build.Spec.CancelRequested != nil, deleting: build.DeletionTimestamp != nil, held: v1alpha1.UnderLegalHold(build),
 		archived: trigger.LogSettled(build), recorded: trigger.RecordSettled(build),
 	}
 }
@@ -122,7 +122,7 @@ func (r *reconciler) baseEvents() handler.EventHandler {
 				return
 			}
 			promoted := !equality.Semantic.DeepEqual(before.Status.Channels, after.Status.Channels)
-			if promoted || trigger.Held(before) != trigger.Held(after) {
+			if promoted || v1alpha1.UnderLegalHold(before) != v1alpha1.UnderLegalHold(after) {
 				q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)})
 			}
 			if before.ResourceVersion != after.ResourceVersion {

@@ -142,7 +142,7 @@ func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, old []*v1
 			return err
 		}
 		named := slices.ContainsFunc(live.Status.Channels, func(channel v1alpha1.ImageChannel) bool { return channel.Build == build.Name })
-		if named || trigger.Held(live) {
+		if named || v1alpha1.UnderLegalHold(live) {
 			continue
 		}
 		background := metav1.DeletePropagationBackground

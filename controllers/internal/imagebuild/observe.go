@@ -24,7 +24,7 @@ import (
 func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, seen *observation) (observed state.Observed, stale *v1alpha1.ImageBuild, err error) {
 	observed = state.Observed{Build: build, Rejected: seen.rejected, Now: r.Clock.Now()}
 	if state.Waits(build) {
-		return observed, nil, r.observeWaiting(ctx, &observed)
+		return observed, nil, r.observeUnstarted(ctx, &observed)
 	}
 	if !build.Status.Phase.Finished() {
 		_, observed.Unresolved = r.Builders.Lookup(build.Spec.Inputs.Builder)
@@ -88,9 +88,9 @@ func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observe
 	return nil
 }
 
-// observeWaiting collects what is asked about a build that has not started. What its inputs resolved to is stored once;
+// observeUnstarted collects what is asked about a build that has not started. What its inputs resolved to is stored once;
 // that its builder is gone counts until then.
-func (r *reconciler) observeWaiting(ctx context.Context, observed *state.Observed) error {
+func (r *reconciler) observeUnstarted(ctx context.Context, observed *state.Observed) error {
 	build := observed.Build
 	if build.Status.Resolved != nil {
 		_, observed.Unresolved = r.Builders.Lookup(build.Spec.Inputs.Builder)

@@ -28,7 +28,6 @@ import (
 	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
-	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 const (
@@ -79,7 +78,7 @@ func (r *reconciler) imageEvents() handler.EventHandler {
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q workQueue) {
 			before, was := e.ObjectOld.(*v1alpha1.Image)
 			after, is := e.ObjectNew.(*v1alpha1.Image)
-			if !was || !is || trigger.Held(before) == trigger.Held(after) && equality.Semantic.DeepEqual(before.Spec.History, after.Spec.History) {
+			if !was || !is || v1alpha1.UnderLegalHold(before) == v1alpha1.UnderLegalHold(after) && equality.Semantic.DeepEqual(before.Spec.History, after.Spec.History) {
 				return
 			}
 			builds := &v1alpha1.ImageBuildList{}

@@ -13,7 +13,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/archive"
-	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // record is what the archive is to know of a build, and how much of each of its logs is kept. The archive has no record of
@@ -21,7 +20,7 @@ import (
 func (r *reconciler) record(ctx context.Context, build *v1alpha1.ImageBuild) (archive.Build, archive.Limit, error) {
 	record := archive.Build{
 		Namespace: build.Namespace, Name: build.Name, UID: build.UID,
-		Held: trigger.Held(build), Succeeded: build.Status.Phase == v1alpha1.BuildSucceeded,
+		Held: v1alpha1.UnderLegalHold(build), Succeeded: build.Status.Phase == v1alpha1.BuildSucceeded,
 	}
 	if build.Status.Finished {
 		record.Finished = timeOf(build.Status.CompletionTime)
@@ -42,7 +41,7 @@ func (r *reconciler) record(ctx context.Context, build *v1alpha1.ImageBuild) (ar
 	}
 	image = image.DeepCopy()
 	v1alpha1.SetObjectDefaults_Image(image)
-	record.Held = record.Held || trigger.Held(image)
+	record.Held = record.Held || v1alpha1.UnderLegalHold(image)
 	record.Retention = retention(image.Spec.History, record)
 	limit.MaxBytes = image.Spec.History.LogMaxBytes.Value()
 	return record, limit, nil

@@ -9,7 +9,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/trigger"
 	database "goldsmith.dev/goldsmith/records"
 )
 
@@ -37,7 +36,7 @@ func (k *keeper) sweep(ctx context.Context, store Store) {
 func rulesOf(images []*v1alpha1.Image, builds []*v1alpha1.ImageBuild) database.Rules {
 	rules := database.Rules{Images: map[types.UID]database.Retention{}, Held: map[types.UID]bool{}}
 	for _, image := range images {
-		if trigger.Held(image) {
+		if v1alpha1.UnderLegalHold(image) {
 			rules.Held[image.UID] = true
 		}
 		if retention := database.RetentionOf(image); retention != (database.Retention{}) {
@@ -45,7 +44,7 @@ func rulesOf(images []*v1alpha1.Image, builds []*v1alpha1.ImageBuild) database.R
 		}
 	}
 	for _, build := range builds {
-		if trigger.Held(build) {
+		if v1alpha1.UnderLegalHold(build) {
 			rules.Held[build.UID] = true
 		}
 	}

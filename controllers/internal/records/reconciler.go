@@ -142,7 +142,7 @@ func buildVersion(build *v1alpha1.ImageBuild) string {
 		return condition.Type == v1alpha1.BuildRecorded
 	})
 	hash := sha256.New()
-	if err := json.NewEncoder(hash).Encode([]any{build.Spec, status, trigger.Held(build)}); err != nil {
+	if err := json.NewEncoder(hash).Encode([]any{build.Spec, status, v1alpha1.UnderLegalHold(build)}); err != nil {
 		return build.ResourceVersion // which costs a write more
 	}
 	return string(hash.Sum(nil))
@@ -160,7 +160,7 @@ func versionOf(object client.Object) string {
 
 // imageVersion is another one whenever there is something new to write of an Image itself.
 func imageVersion(image *v1alpha1.Image) string {
-	return fmt.Sprintf("%d/%t", image.Generation, trigger.Held(image))
+	return fmt.Sprintf("%d/%t", image.Generation, v1alpha1.UnderLegalHold(image))
 }
 
 // outcomeOf is what came of reconciling an Image: what it does not progress without, or how its last build ended.

@@ -10,9 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
-	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -65,10 +63,7 @@ func run(ctx context.Context, connection *client.Connection, image string, asked
 
 // table prints changes as kubectl prints its tables.
 func table(changes []v1alpha1.ImageChange, now time.Time, out io.Writer) error {
-	var shown metav1.Table
-	for _, name := range []string{"Generation", "Age", "User", "Path", "From", "To"} {
-		shown.ColumnDefinitions = append(shown.ColumnDefinitions, metav1.TableColumnDefinition{Name: name, Type: "string"})
-	}
+	var rows [][]any
 	text := func(value string) string {
 		if value == "" {
 			return "-"
@@ -80,9 +75,7 @@ func table(changes []v1alpha1.ImageChange, now time.Time, out io.Writer) error {
 		if change.Time != nil {
 			age = duration.HumanDuration(now.Sub(change.Time.Time))
 		}
-		shown.Rows = append(shown.Rows, metav1.TableRow{Cells: []any{
-			change.Generation, age, text(change.User), text(change.Path), text(change.From), text(change.To),
-		}})
+		rows = append(rows, []any{change.Generation, age, text(change.User), text(change.Path), text(change.From), text(change.To)})
 	}
-	return printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(&shown, out)
+	return output.Table([]string{"Generation", "Age", "User", "Path", "From", "To"}, rows, out)
 }

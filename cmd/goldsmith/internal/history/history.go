@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
-	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -97,22 +96,20 @@ func names(builds []v1alpha1.BuildRecord, out io.Writer) error {
 
 // table prints builds as kubectl prints its tables.
 func table(builds []v1alpha1.BuildRecord, now time.Time, out io.Writer) error {
-	var shown metav1.Table
-	for _, name := range []string{"Name", "Phase", "Why", "Trigger", "By", "Attempts", "Waited", "Took", "Age", "UID"} {
-		shown.ColumnDefinitions = append(shown.ColumnDefinitions, metav1.TableColumnDefinition{Name: name, Type: "string"})
-	}
+	var rows [][]any
 	for i := range builds {
 		build := &builds[i]
 		why := ""
 		if build.Failure != nil {
 			why = string(build.Failure.Reason)
 		}
-		shown.Rows = append(shown.Rows, metav1.TableRow{Cells: []any{
+		rows = append(rows, []any{
 			build.Name, string(build.Phase), or(why), or(string(build.Trigger)), or(output.OneLine(build.RequestedBy)), build.Attempts,
 			took(build.QueueTime), took(build.Duration), age(build.CreationTime, now), string(build.UID),
-		}})
+		})
 	}
-	return printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(&shown, out)
+	columns := []string{"Name", "Phase", "Why", "Trigger", "By", "Attempts", "Waited", "Took", "Age", "UID"}
+	return output.Table(columns, rows, out)
 }
 
 func or(text string) string {

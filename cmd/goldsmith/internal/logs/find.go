@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 
@@ -22,11 +21,11 @@ func find(ctx context.Context, connection *client.Connection, name string, wait 
 	if err == nil {
 		return name, nil
 	}
-	if !apierrors.IsNotFound(err) {
+	if !client.IsNotFound(err, "imagebuilds", name) {
 		return "", fmt.Errorf("look for build %s: %w", name, err)
 	}
 	image, err := connection.ImagesV1alpha1().Images(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
+	if client.IsNotFound(err, "images", name) {
 		return "", fmt.Errorf("no image or build named %s in namespace %s", name, connection.Namespace)
 	}
 	if err != nil {

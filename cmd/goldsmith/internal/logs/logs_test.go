@@ -5,16 +5,21 @@ package logs
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
@@ -84,6 +89,22 @@ func TestANameMeansABuildOrTheLatestBuildOfAnImage(t *testing.T) {
 			}
 			if !strings.Contains(told.String(), test.told) || (test.told == "") != (told.Len() == 0) {
 				t.Errorf("told %q, want %q", &told, test.told)
+			}
+		})
+	}
+}
+
+func TestAnErrorOfAServerWithoutTheAPIIsReported(t *testing.T) {
+	for _, resource := range []string{"imagebuilds", "images"} {
+		t.Run(resource, func(t *testing.T) {
+			clients := fake.NewClientset()
+			clients.PrependReactor("get", resource, func(action clienttesting.Action) (bool, runtime.Object, error) {
+				return true, nil, apierrors.NewGenericServerResponse(http.StatusNotFound, "GET", action.GetResource().GroupResource(), "debian", "404 page not found", 0, true)
+			})
+			connection := &client.Connection{Interface: clients, Namespace: "team"}
+			_, err := find(t.Context(), connection, "debian", false, io.Discard)
+			if !notfound.API(err) || strings.Contains(err.Error(), "no image or build named") {
+				t.Errorf("got error %v, want the server's answer", err)
 			}
 		})
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package output prints for the verbs: objects in the format of the flag -o, and text that others wrote on one safe line.
+// Package output prints for the verbs: objects in the format of the flag -o, tables for people, and text that others wrote on one safe line.
 package output
 
 import (

@@ -3,35 +3,33 @@
 package queue
 
 import (
+	"cmp"
 	"io"
+	"slices"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/cli-runtime/pkg/printers"
-
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 // table prints builds as kubectl prints its tables.
 func table(builds []v1alpha1.QueuedBuild, namespaces bool, now time.Time, out io.Writer) error {
-	var shown metav1.Table
-	for _, name := range []string{"Position", "Namespace", "Name", "Image", "Priority", "Waiting", "Starts", "Why"} {
-		if name != "Namespace" || namespaces {
-			shown.ColumnDefinitions = append(shown.ColumnDefinitions, metav1.TableColumnDefinition{Name: name, Type: "string"})
-		}
+	const namespace = 1 // the index of that column
+	columns := []string{"Position", "Namespace", "Name", "Image", "Priority", "Waiting", "Starts", "Why"}
+	if !namespaces {
+		columns = slices.Delete(columns, namespace, namespace+1)
 	}
+	var rows [][]any
 	for i := range builds {
-		build := &builds[i]
-		cells := []any{build.Status.Position}
-		if namespaces {
-			cells = append(cells, build.Namespace)
+		build, status := &builds[i], &builds[i].Status
+		cells := []any{
+			status.Position, build.Namespace, build.Name, cmp.Or(status.ImageName, "<none>"), status.Priority,
+			waitTime(build, now), starts(build, now), status.Message,
 		}
-		image := build.Status.ImageName
-		if image == "" {
-			image = "<none>"
+		if !namespaces {
+			cells = slices.Delete(cells, namespace, namespace+1)
 		}
-		cells = append(cells, build.Name, image, build.Status.Priority, waitTime(build, now), starts(build, now), build.Status.Message)
-		shown.Rows = append(shown.Rows, metav1.TableRow{Cells: cells})
+		rows = append(rows, cells)
 	}
-	return printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(&shown, out)
+	return output.Table(columns, rows, out)
 }

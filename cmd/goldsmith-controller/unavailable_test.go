@@ -51,18 +51,18 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
-// TestABuildThatEndsWhileTheAPIIsAwayIsNotForgotten has a build end when its status cannot be written: a 404 then says
-// nothing about the build.
-func TestABuildThatEndsWhileTheAPIIsAwayIsNotForgotten(t *testing.T) {
-	away := &outage{refused: make(chan struct{}, 1)}
+// TestABuildThatEndsWhileTheAPIIsUnavailableIsNotForgotten has a build end when its status cannot be written: a 404 then
+// says nothing about the build.
+func TestABuildThatEndsWhileTheAPIIsUnavailableIsNotForgotten(t *testing.T) {
+	interruption := &outage{refused: make(chan struct{}, 1)}
 	release := filepath.Join(t.TempDir(), "release")
-	images := serve(t, away, release)
+	images := serve(t, interruption, release)
 	build := &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Inputs: v1alpha1.BuildInputs{
 		Base:    v1alpha1.Base{Reference: "debian:13"},
 		Builder: v1alpha1.Builder{Name: "patient"},
 		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 	}}}
-	build.GenerateName = "away-"
+	build.GenerateName = "unavailable-"
 	builds := images.ImagesV1alpha1().ImageBuilds(metav1.NamespaceDefault)
 	build, err := builds.Create(t.Context(), build, metav1.CreateOptions{})
 	if err != nil {
@@ -70,21 +70,21 @@ func TestABuildThatEndsWhileTheAPIIsAwayIsNotForgotten(t *testing.T) {
 	}
 	waitForPhase(t, images, build.Name, v1alpha1.BuildRunning)
 
-	away.on.Store(true)
+	interruption.on.Store(true)
 	if err := os.WriteFile(release, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case <-away.refused:
+	case <-interruption.refused:
 	case <-time.After(patience):
 		t.Fatal("nothing was written when the build ended")
 	}
-	away.on.Store(false)
+	interruption.on.Store(false)
 	waitForPhase(t, images, build.Name, v1alpha1.BuildFailed) // its builder leaves no result
 }
 
 // serve runs a server with its controllers behind the outage, and a builder that ends when a file is there.
-func serve(t *testing.T, away *outage, release string) versioned.Interface {
+func serve(t *testing.T, interruption *outage, release string) versioned.Interface {
 	t.Helper()
 	executable, err := os.Executable()
 	if err != nil {
@@ -104,7 +104,7 @@ func serve(t *testing.T, away *outage, release string) versioned.Interface {
 			Builders:      []string{"patient=" + patient},
 			Executable:    executable,
 			Out:           io.Discard,
-			WrapTransport: away.around,
+			WrapTransport: interruption.around,
 			OnReady:       func(config *rest.Config, _ string) { ready <- config },
 		})
 	}()
