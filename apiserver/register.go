@@ -75,7 +75,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 		options.Clock = clock.RealClock{}
 	}
 	database := history.NewDatabase(options.Records)
-	edits := history.NewQueue(database, nil)
+	edits := history.NewQueue(database)
 	return server.
 		WithScheme(install.Install).
 		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).

@@ -25,9 +25,10 @@ type layer struct {
 
 var pureFunctions = []string{"jobs/inputs", "jobs/queue", "jobs/render", "jobs/result", "jobs/state", "jobs/trigger"}
 
-var layers = []layer{
+var layers = slices.Concat([]layer{
 	{"apis/images", []string{"apis/images"}},
 	{"apis", []string{"apis"}},
+}, pureLayers(), []layer{
 	{"jobs", []string{"jobs", "apis"}},
 	{"apiserver/storage", []string{"apiserver/storage"}},                      // libraries of their own, which know no resource
 	{"apiserver/builder", []string{"apiserver/builder", "apiserver/storage"}}, // a library of its own, which knows no resource
@@ -41,6 +42,16 @@ var layers = []layer{
 	{"e2e", []string{"e2e", "apis"}},
 	{"kustomize", nil}, // manifests and their tests, which know only what a cluster would
 	{"cmd", []string{""}},
+})
+
+// pureLayers returns a layer for each folder of pure functions. depguard checks only what a folder imports itself: without
+// these layers it could import the clock, the API and files by way of jobs/podlog or jobs/local.
+func pureLayers() []layer {
+	var layers []layer
+	for _, folder := range pureFunctions {
+		layers = append(layers, layer{folder, append([]string{"apis"}, pureFunctions...)})
+	}
+	return layers
 }
 
 // The public types are for everybody: whoever imports them gets these and nothing else.

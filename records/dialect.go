@@ -192,7 +192,8 @@ func createFile(path string) error {
 }
 
 // lockFile waits for the lock that one opens and migrates a SQLite database under. SQLite has none that is held across
-// transactions. The file stays: whoever removed it could remove the lock of another.
+// transactions. The file stays: whoever removed it could remove the lock of another. apiserver/storage/filelock takes such
+// a lock without waiting, but records may import only itself and apis.
 func lockFile(ctx context.Context, path string) (unlock func() error, err error) {
 	file, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

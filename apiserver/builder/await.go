@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/endpoints/handlers/responsewriters"
@@ -125,7 +125,7 @@ func (o *Options) startupHandler(startup *startup) http.Handler {
 	healthz.InstallHandler(mux, checks...)
 	healthz.InstallReadyzHandler(mux, checks...)
 	mux.HandleFunc("/", func(writer http.ResponseWriter, request *http.Request) {
-		err := apierrors.NewServiceUnavailable(startup.server + " has not started yet: /readyz says what it waits for")
+		err := Unavailable(startup.server+" has not started yet: /readyz says what it waits for", metav1.StatusDetails{RetryAfterSeconds: 1})
 		responsewriters.ErrorNegotiated(err, o.codecs, schema.GroupVersion{}, writer, request)
 	})
 	return mux

@@ -24,6 +24,9 @@ func TestAServerThatWaitsForNothingAnyMoreIsNotReadyYet(t *testing.T) {
 		answer := httptest.NewRecorder()
 		handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		g.Expect(answer.Code).To(Equal(code), "%s: %s", path, answer.Body)
+		if code == http.StatusServiceUnavailable {
+			g.Expect(answer.Header().Get("Retry-After")).To(Equal("1"), path)
+		}
 	}
 }
 

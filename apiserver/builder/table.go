@@ -15,8 +15,8 @@ import (
 
 // NewTable returns a table convertor for objects of the type T, a pointer to the internal type, with the given columns.
 // cells returns the values of one object, in the order of the columns; they are strings, numbers or booleans.
-func NewTable[T runtime.Object](columns []metav1.TableColumnDefinition, cells func(object T) []any) rest.TableConvertor {
-	return tableConvertor[T]{columns: columns, cells: cells}
+func NewTable[T runtime.Object](columns []metav1.TableColumnDefinition, cells func(object T) []any) Table[T] {
+	return Table[T]{columns: columns, cells: cells}
 }
 
 // tableFor returns the table that a type makes itself, or NAME and AGE.
@@ -28,13 +28,14 @@ func tableFor(resource schema.GroupResource, example runtime.Object) rest.TableC
 	return NewTable(tabular.TableColumns(), func(object runtime.Object) []any { return object.(Tabular).TableCells() })
 }
 
-type tableConvertor[T runtime.Object] struct {
+// Table is a rest.TableConvertor for objects of one type.
+type Table[T runtime.Object] struct {
 	columns []metav1.TableColumnDefinition
 	cells   func(object T) []any
 }
 
 // ConvertToTable turns an object, or a list of them, into rows.
-func (c tableConvertor[T]) ConvertToTable(_ context.Context, object, options runtime.Object) (*metav1.Table, error) {
+func (c Table[T]) ConvertToTable(_ context.Context, object, options runtime.Object) (*metav1.Table, error) {
 	table := &metav1.Table{}
 	if given, ok := options.(*metav1.TableOptions); !ok || !given.NoHeaders {
 		table.ColumnDefinitions = c.columns

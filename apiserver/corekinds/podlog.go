@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/registry/rest"
+
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 )
 
 // LogOpener is where pod logs come from.
@@ -28,6 +30,7 @@ type LogOpener interface {
 
 // logREST serves the subresource log of pods.
 type logREST struct {
+	subresource.Base
 	pods rest.Getter
 	logs LogOpener
 }
@@ -40,9 +43,6 @@ var (
 // New returns an empty Pod: a log is one's subresource.
 func (logREST) New() runtime.Object { return &corev1.Pod{} }
 
-// Destroy does nothing: the storage is the main resource's, which closes it.
-func (logREST) Destroy() {}
-
 // NewGetOptions returns the type of the query parameters.
 func (logREST) NewGetOptions() (options runtime.Object, takesPath bool, pathParameter string) {
 	return &corev1.PodLogOptions{}, false, ""
@@ -50,9 +50,6 @@ func (logREST) NewGetOptions() (options runtime.Object, takesPath bool, pathPara
 
 // ProducesMIMETypes says that the answer is text.
 func (logREST) ProducesMIMETypes(string) []string { return []string{"text/plain"} }
-
-// ProducesObject says that the answer is no object.
-func (logREST) ProducesObject(string) any { return "" }
 
 // Get finds the pod and answers with its log as a stream.
 func (r logREST) Get(ctx context.Context, name string, object runtime.Object) (runtime.Object, error) {

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/subresource"
 )
 
 // podStorage serves pods. A pod that may run is deleted in two steps, as in a cluster: the deletion marks it, and
@@ -40,7 +41,7 @@ func podStorage(logs LogOpener) builder.Provider {
 		return builder.Storages{
 			"":       store,
 			"status": store.Status(builder.NewDefaultStatusStrategy(scope.Scheme, corev1.SchemeGroupVersion)),
-			"log":    logREST{pods: store, logs: logs},
+			"log":    logREST{Base: subresource.Base{Answer: ""}, pods: store, logs: logs},
 		}, nil
 	}
 }

@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/duration"
-	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 )
@@ -38,7 +37,7 @@ var (
 func table[T any, P interface {
 	*T
 	runtime.Object
-}](names string, cells func(P) []any) rest.TableConvertor {
+}](names string, cells func(P) []any) builder.Table[runtime.Object] {
 	var columns []metav1.TableColumnDefinition
 	var wide int32
 	for name := range strings.FieldsSeq(names) {

@@ -41,6 +41,9 @@ func ShortDigest(text string) string {
 }
 
 // Changes tells at which paths two sets of values differ, in the order of compare. The text of a path is what is shown of it.
+//
+// Compare of structured-merge-diff does not replace it, because that returns paths without values. The inputs would still have
+// to be flattened to get the values.
 func Changes[P comparable](from, to map[P]Value, compare func(a, b P) int, text func(P) string) []v1alpha1.InputChange {
 	paths := maps.Clone(from)
 	maps.Copy(paths, to)

@@ -83,18 +83,18 @@ func New(options Options, client kubernetes.Interface) (*Logs, error) {
 }
 
 // Subresource returns the log subresource of builds. Its answer is text, and no object.
-func (l *Logs) Subresource(of builds) rest.Storage {
+func (l *Logs) Subresource(of builds) TextView {
 	r := &reader{builds: of, logs: l.source, archived: l.archived}
-	return textView{subresource.NewView("the log of imagebuild %s takes ImageBuildLogOptions", &images.ImageBuild{}, "", r.get)}
+	return TextView{subresource.NewView("the log of imagebuild %s takes ImageBuildLogOptions", &images.ImageBuild{}, "", r.get)}
 }
 
-// textView is a view of text.
-type textView struct {
+// TextView is a view whose answer is text.
+type TextView struct {
 	*subresource.View[images.ImageBuildLogOptions, *images.ImageBuildLogOptions]
 }
 
 // ProducesMIMETypes says that the answer is text.
-func (textView) ProducesMIMETypes(string) []string { return []string{"text/plain"} }
+func (TextView) ProducesMIMETypes(string) []string { return []string{"text/plain"} }
 
 // reader finds the log that a request asks for.
 type reader struct {

@@ -54,8 +54,12 @@ func (s *switched) Err() error {
 }
 
 func (s *switched) Watch(ctx context.Context, observe func(context.Context, error)) {
-	for range s.checks {
+	for ctx.Err() == nil {
 		observe(ctx, s.Err())
+		select {
+		case <-s.checks:
+		case <-ctx.Done():
+		}
 	}
 }
 
@@ -144,16 +148,18 @@ func TestAnOutageIsLoggedOnce(t *testing.T) {
 	logger := funcr.New(func(_, line string) { logged = append(logged, line) }, funcr.Options{})
 	database := &switched{store: openStore(t), checks: make(chan struct{})}
 	watched, done := prepared(t, database.find), make(chan struct{})
+	ctx, stop := context.WithCancel(klog.NewContext(t.Context(), logger))
+	defer stop()
 	go func() {
 		defer close(done)
-		watched.Watch(klog.NewContext(t.Context(), logger))
+		watched.Watch(ctx)
 	}()
 	for _, err := range []error{nil, errAway, errAway, nil, nil, errAway} {
 		database.set(nil, err)
 		database.checks <- struct{}{}
 		database.checks <- struct{}{} // the first one is reported by now
 	}
-	close(database.checks)
+	stop()
 	<-done
 	NewWithT(t).Expect(logged).To(HaveExactElements(
 		ContainSubstring("does not answer"), ContainSubstring("answers again"), ContainSubstring("does not answer")))

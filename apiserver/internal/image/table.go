@@ -6,7 +6,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
-	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -26,7 +25,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Age", Type: "string", Description: "Time since the image was created."},
 }
 
-func newTable(clock clock.PassiveClock) rest.TableConvertor {
+func newTable(clock clock.PassiveClock) builder.Table[*images.Image] {
 	return builder.NewTable(columns, func(image *images.Image) []any {
 		return []any{
 			image.Name, conditionStatus(image, v1alpha1.ImageReady), conditionStatus(image, v1alpha1.ImageUpToDate),

@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
-	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -35,7 +34,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Digest", Type: "string", Description: "Beginning of the first artifact's digest, and how many more artifacts there are.", Priority: wide},
 }
 
-func newTable(clock clock.PassiveClock) rest.TableConvertor {
+func newTable(clock clock.PassiveClock) builder.Table[*images.ImageBuild] {
 	return builder.NewTable(columns, func(build *images.ImageBuild) []any {
 		return []any{
 			build.Name, imageName(build), string(build.Status.Phase), why(build), progress(build), int64(build.Status.CurrentAttempt),

@@ -136,23 +136,23 @@ func invalid(name string, errs field.ErrorList) error {
 }
 
 // Subresource returns the subresource plan of images.
-func (p *Plans) Subresource() rest.Storage {
-	return &ofStored{planner: p.planner}
+func (p *Plans) Subresource() *Subresource {
+	return &Subresource{planner: p.planner}
 }
 
-var _ rest.Getter = &ofStored{}
+var _ rest.Getter = &Subresource{}
 
-// ofStored is the subresource plan of images.
-type ofStored struct {
+// Subresource is the subresource plan of images.
+type Subresource struct {
 	subresource.Base
 	planner *planner
 }
 
 // New returns an empty ImagePlan.
-func (s *ofStored) New() runtime.Object { return &images.ImagePlan{} }
+func (s *Subresource) New() runtime.Object { return &images.ImagePlan{} }
 
 // Get plans an Image as it is.
-func (s *ofStored) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
+func (s *Subresource) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
 	image, err := stored.GetImage(ctx, s.planner.images, name)
 	if err != nil {
 		return nil, err

@@ -4,9 +4,7 @@ package imagereport
 
 import (
 	"context"
-	"fmt"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -115,9 +113,9 @@ func (r *reports) List(ctx context.Context, options *metainternalversion.ListOpt
 	if err != nil {
 		return nil, err
 	}
-	list, ok := object.(*images.ImageList)
-	if !ok {
-		return nil, apierrors.NewInternalError(fmt.Errorf("reporting on images: they are a %T", object))
+	list, err := stored.Images(object)
+	if err != nil {
+		return nil, err
 	}
 	found, err := r.join(ctx, "", list.Items, window)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
-	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
@@ -27,7 +26,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Age", Type: "string", Description: "Time since the image was created."},
 }
 
-func newTable(clock clock.PassiveClock) rest.TableConvertor {
+func newTable(clock clock.PassiveClock) builder.Table[*images.ImageReport] {
 	return builder.NewTable(columns, func(report *images.ImageReport) []any {
 		cells := []any{report.Name, none, none, none, none, none, table.Age(clock, report.CreationTimestamp)}
 		stats := report.Stats

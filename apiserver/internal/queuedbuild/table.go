@@ -5,7 +5,6 @@ package queuedbuild
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
-	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
@@ -22,7 +21,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Why", Type: "string", Description: "What the build waits for."},
 }
 
-func newTable(clock clock.PassiveClock) rest.TableConvertor {
+func newTable(clock clock.PassiveClock) builder.Table[*images.QueuedBuild] {
 	return builder.NewTable(columns, func(queued *images.QueuedBuild) []any {
 		status := &queued.Status
 		return []any{

@@ -24,6 +24,15 @@ func Image(object runtime.Object) (*images.Image, error) {
 	return image, nil
 }
 
+// Images returns an object as the list of Images that it is.
+func Images(object runtime.Object) (*images.ImageList, error) {
+	list, ok := object.(*images.ImageList)
+	if !ok {
+		return nil, fmt.Errorf("expected an ImageList, not a %T", object)
+	}
+	return list, nil
+}
+
 // Build returns an object as the ImageBuild that it is.
 func Build(object runtime.Object) (*images.ImageBuild, error) {
 	build, ok := object.(*images.ImageBuild)

@@ -130,7 +130,8 @@ func check(object *unstructured.Unstructured, place place) (version string, err 
 	return group.Version, nil
 }
 
-// explain makes an error of the API one that is understood next to a file.
+// explain makes an error of the API one that is understood next to a file. Its test for a 404 of a missing API is that of
+// apis/notfound, which the storages may not import.
 func explain(err error) error {
 	if apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) {
 		return fmt.Errorf("the server has no such resource: %w", err)

@@ -9,11 +9,12 @@ import (
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
@@ -59,7 +60,7 @@ type agentLogs struct {
 func (l *agentLogs) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.PodLogOptions) (io.ReadCloser, error) {
 	agent := l.agent.Load()
 	if agent == nil {
-		return nil, apierrors.NewServiceUnavailable("the agent that has the logs is starting")
+		return nil, builder.Unavailable("the agent that has the logs is starting", metav1.StatusDetails{RetryAfterSeconds: 1})
 	}
 	return agent.OpenLog(ctx, pod, options)
 }

@@ -7,6 +7,9 @@
 // https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md, and only
 // those that can be decided by reading the types.
 //
+// sigs.k8s.io/kube-api-linter does not replace the analyzers: its module requires golangci-lint and all that golangci-lint
+// requires. It has no counterpart of typemeta, objectmeta, specstatus, lists, deepcopy and enums.
+//
 // The types of an API are found without configuration: the object kinds of a package, everything that they are made
 // of, and what else is meant for JSON beside them. A hub (the package of a group's internal version) is none.
 package validate
