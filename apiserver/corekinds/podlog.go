@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/registry/rest"
 
-	"goldsmith.dev/goldsmith/apiserver/subresource"
+	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 )
 
 // LogOpener is where pod logs come from.

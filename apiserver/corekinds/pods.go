@@ -16,7 +16,7 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/subresource"
+	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 )
 
 // podStorage serves pods. A pod that may run is deleted in two steps, as in a cluster: the deletion marks it, and

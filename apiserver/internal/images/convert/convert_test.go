@@ -19,15 +19,15 @@ import (
 )
 
 const (
-	root   = "../../.." // of the module
+	root   = "../../../.." // of the module
 	public = "goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	hub    = "goldsmith.dev/goldsmith/apiserver/images"
+	hub    = "goldsmith.dev/goldsmith/apiserver/internal/images"
 	// generated has the functions that conversion-gen writes.
-	generated = "goldsmith.dev/goldsmith/apiserver/images/v1alpha1"
+	generated = "goldsmith.dev/goldsmith/apiserver/internal/images/v1alpha1"
 )
 
 // converters are the packages that may convert: this one, and the one whose functions the scheme calls.
-var converters = []string{"apiserver/images/convert", "apiserver/images/v1alpha1"}
+var converters = []string{"apiserver/internal/images/convert", "apiserver/internal/images/v1alpha1"}
 
 func TestConversionsAreHere(t *testing.T) {
 	set := token.NewFileSet()
