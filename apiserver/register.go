@@ -37,6 +37,7 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/queue"
+	"goldsmith.dev/goldsmith/records"
 )
 
 // Options are what the resources need besides a server.
