@@ -127,14 +127,16 @@ func TestAStoreErrorIsOneLineWithoutSecrets(t *testing.T) {
 	}
 }
 
-// A disk that is full, as far as a test can have one: no file may be longer than that.
+// A disk that is full, as far as a test can have one: no file may be longer than limit. It is longer than what go test itself writes
+// meanwhile: its log of the files that tests open.
 func TestAWriteThatFailsLeavesNoFile(t *testing.T) {
+	const limit = 16 << 20
 	directory := t.TempDir()
 	s := open(t, "file://"+directory, Options{})
 	var before syscall.Rlimit
 	must(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
-	must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1 << 12, Max: before.Max}))
-	err := s.put(t.Context(), "v1/n/b/seal.json", make([]byte, 1<<16))
+	must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: before.Max}))
+	err := s.put(t.Context(), "v1/n/b/seal.json", make([]byte, limit+1))
 	must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before))
 	if !errors.Is(err, syscall.EFBIG) {
 		t.Errorf("got %v", err)
