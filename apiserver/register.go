@@ -5,7 +5,7 @@
 // This is the one place where a resource is registered, and where it gets the stores of others. How a server is assembled
 // and run is package builder's, and what a resource does is that of its own folder.
 //
-// A subresource is served by the folder of its resource, in a file of its own name, but for these:
+// A subresource is served by the folder of its resource in internal, in a file of its own name, but for these:
 //
 //	imagebuilds/log                          buildlog
 //	images/history, stats, changes, notes    history
@@ -76,7 +76,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 		options.Clock = clock.RealClock{}
 	}
 	database := history.NewDatabase(options.Records)
-	edits := history.NewQueue(database)
+	edits := history.NewQueue(database, nil)
 	return server.
 		WithScheme(install.Install).
 		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).

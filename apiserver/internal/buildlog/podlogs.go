@@ -9,12 +9,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/jobs/podlog"
 	"goldsmith.dev/goldsmith/jobs/render"
-	"goldsmith.dev/goldsmith/jobs/state"
 )
 
 // podLogs reads the logs of attempts from their pods.
@@ -28,11 +28,13 @@ func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *im
 		return nil, ErrGone // of a build that only the archive knows
 	}
 	pods := l.client.CoreV1().Pods(build.Namespace)
-	pod, err := podlog.GetPod(ctx, pods, attempt.PodName, attempt.PodUID)
+	pod, err := pods.Get(ctx, attempt.PodName, metav1.GetOptions{})
 	switch {
+	case apierrors.IsNotFound(err):
+		return nil, ErrGone
 	case err != nil:
-		return nil, err
-	case pod == nil:
+		return nil, fmt.Errorf("getting pod %s/%s: %w", build.Namespace, attempt.PodName, err)
+	case pod.UID != attempt.PodUID:
 		return nil, ErrGone
 	case !started(pod):
 		return nil, ErrNotStarted
@@ -47,18 +49,23 @@ func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *im
 	return log, nil
 }
 
-// ended reports whether the attempt's pod, or the builder's container in it, has ended: the log is complete then for the
-// archive, too. The error is ErrGone if the pod is deleted, or is being deleted, before that.
+// ended says whether the container of the attempt's pod has ended. The error is ErrGone if the pod is gone, or goes.
 func (l podLogs) ended(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt) (bool, error) {
-	pod, err := podlog.GetPod(ctx, l.client.CoreV1().Pods(build.Namespace), attempt.PodName, attempt.PodUID)
+	pod, err := l.client.CoreV1().Pods(build.Namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})
 	switch {
-	case err != nil:
-		return false, err
-	case pod == nil:
+	case apierrors.IsNotFound(err):
 		return false, ErrGone
-	case state.Ended(pod):
-		return true, nil
-	case pod.DeletionTimestamp != nil:
+	case err != nil:
+		return false, fmt.Errorf("getting pod %s/%s: %w", build.Namespace, attempt.PodName, err)
+	case pod.UID != attempt.PodUID:
+		return false, ErrGone
+	}
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.Name == render.ContainerName && status.State.Terminated != nil {
+			return true, nil
+		}
+	}
+	if pod.DeletionTimestamp != nil {
 		return false, ErrGone
 	}
 	return false, nil

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,49 +61,6 @@ func TestPodLogs(t *testing.T) {
 			}
 			if err := log.Close(); err != nil {
 				t.Error(err)
-			}
-		})
-	}
-}
-
-func TestAPodLogEndsWithItsPodOrItsContainer(t *testing.T) {
-	pod := func(phase corev1.PodPhase, containers ...corev1.ContainerStatus) *corev1.Pod {
-		return &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "pod", UID: "ours"},
-			Status:     corev1.PodStatus{Phase: phase, ContainerStatuses: containers},
-		}
-	}
-	running := corev1.ContainerStatus{Name: render.ContainerName, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}
-	terminated := corev1.ContainerStatus{Name: render.ContainerName, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}
-	deleting := func(pod *corev1.Pod) *corev1.Pod {
-		pod.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
-		return pod
-	}
-	stranger := pod(corev1.PodFailed)
-	stranger.UID = "another"
-
-	for what, test := range map[string]struct {
-		pod   *corev1.Pod
-		ended bool
-		err   error
-	}{
-		"a running container":                            {pod(corev1.PodRunning, running), false, nil},
-		"a terminated container":                         {pod(corev1.PodRunning, terminated), true, nil},
-		"a failed pod without a container status":        {pod(corev1.PodFailed), true, nil},
-		"a failed pod whose container counts as running": {pod(corev1.PodFailed, running), true, nil},
-		"a pod that is deleted while it runs":            {deleting(pod(corev1.PodRunning, running)), false, ErrGone},
-		"a pod that is deleted after it has ended":       {deleting(pod(corev1.PodRunning, terminated)), true, nil},
-		"a stranger's pod":                               {stranger, false, ErrGone},
-	} {
-		t.Run(what, func(t *testing.T) {
-			client := fake.NewClientset()
-			if err := client.Tracker().Add(test.pod); err != nil {
-				t.Fatal(err)
-			}
-			build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "once"}}
-			ended, err := podLogs{client: client}.ended(t.Context(), build, &images.BuildAttempt{Number: 1, PodName: "pod", PodUID: "ours"})
-			if ended != test.ended || !errors.Is(err, test.err) {
-				t.Errorf("got %t, error %v", ended, err)
 			}
 		})
 	}

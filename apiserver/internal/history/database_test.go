@@ -54,12 +54,8 @@ func (s *switched) Err() error {
 }
 
 func (s *switched) Watch(ctx context.Context, observe func(context.Context, error)) {
-	for ctx.Err() == nil {
+	for range s.checks {
 		observe(ctx, s.Err())
-		select {
-		case <-s.checks:
-		case <-ctx.Done():
-		}
 	}
 }
 
@@ -148,18 +144,16 @@ func TestAnOutageIsLoggedOnce(t *testing.T) {
 	logger := funcr.New(func(_, line string) { logged = append(logged, line) }, funcr.Options{})
 	database := &switched{store: openStore(t), checks: make(chan struct{})}
 	watched, done := prepared(t, database.find), make(chan struct{})
-	ctx, stop := context.WithCancel(klog.NewContext(t.Context(), logger))
-	defer stop()
 	go func() {
 		defer close(done)
-		watched.Watch(ctx)
+		watched.Watch(klog.NewContext(t.Context(), logger))
 	}()
 	for _, err := range []error{nil, errAway, errAway, nil, nil, errAway} {
 		database.set(nil, err)
 		database.checks <- struct{}{}
 		database.checks <- struct{}{} // the first one is reported by now
 	}
-	stop()
+	close(database.checks)
 	<-done
 	NewWithT(t).Expect(logged).To(HaveExactElements(
 		ContainSubstring("does not answer"), ContainSubstring("answers again"), ContainSubstring("does not answer")))

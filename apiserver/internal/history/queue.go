@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/records"
@@ -19,6 +20,8 @@ import (
 const (
 	// queueLength is how many edits may wait for the database.
 	queueLength = 1000
+	// retryInterval is when an edit is written again that could not be written.
+	retryInterval = 10 * time.Second
 	// maxFailures is how often an edit may fail although the database answers.
 	maxFailures = 3
 	// drainTimeout is how long a server that stops may take to write what still waits.
@@ -38,6 +41,7 @@ type Edit struct {
 // fails because of it. While the database is unavailable a thousand edits wait; more than those are dropped, and counted.
 type Queue struct {
 	database *Database
+	clock    clock.Clock
 	edits    chan Edit
 	recorded prometheus.Counter
 	dropped  prometheus.Counter
@@ -47,13 +51,16 @@ type Queue struct {
 	closed  chan struct{}
 }
 
-// NewQueue makes a queue.
-func NewQueue(database *Database) *Queue {
+// NewQueue makes a queue. The clock says when to try again; nil is the real one.
+func NewQueue(database *Database, clocked clock.Clock) *Queue {
+	if clocked == nil {
+		clocked = clock.RealClock{}
+	}
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "goldsmith_image_changes_" + name, Help: help})
 	}
 	return &Queue{
-		database: database, edits: make(chan Edit, queueLength), closed: make(chan struct{}),
+		database: database, clock: clocked, edits: make(chan Edit, queueLength), closed: make(chan struct{}),
 		recorded: counter("recorded_total", "Edits of images that were recorded."),
 		dropped: counter("dropped_total",
 			"Edits of images that are not recorded, because the database of records was away for too long, or refused them."),
@@ -120,30 +127,28 @@ func (q *Queue) Close() {
 	q.drain(context.Background())
 }
 
-// record writes an edit or drops it: now, or after a check that the database passes. It returns false if ctx was done before
-// either.
-func (q *Queue) record(ctx context.Context, edit Edit) (done bool) {
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	failures := 0
-	q.database.connection.Watch(watching, func(_ context.Context, outage error) {
-		if outage != nil {
-			return
-		}
+// record writes an edit or drops it. It returns false if ctx was done before either.
+func (q *Queue) record(ctx context.Context, edit Edit) bool {
+	for failures := 0; ; {
 		err := q.write(ctx, edit)
-		if err != nil && q.database.ping(ctx) == nil { // so it is this edit
+		switch {
+		case err == nil:
+			return true
+		case ctx.Err() != nil:
+			return false
+		case q.database.ping(ctx) == nil: // so it is this edit
 			failures++
 		}
 		if errors.Is(err, records.ErrInvalid) || failures == maxFailures {
 			q.drop(ctx, edit, err)
-			err = nil
+			return true
 		}
-		if err == nil {
-			done = true
-			stop()
+		select {
+		case <-q.clock.After(retryInterval):
+		case <-ctx.Done():
+			return false
 		}
-	})
-	return done
+	}
 }
 
 func (q *Queue) write(ctx context.Context, edit Edit) error {

@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	testingclock "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/records"
@@ -54,7 +55,7 @@ func TestEditsAreRecordedInTheBackground(t *testing.T) {
 	g := NewWithT(t)
 	store := openStore(t)
 	database := &switched{store: store}
-	queue := NewQueue(prepared(t, database.find))
+	queue := NewQueue(prepared(t, database.find), nil)
 	stop := run(t, queue)
 	defer stop()
 	queue.Add(t.Context(), edit(2))
@@ -71,24 +72,21 @@ func TestEditsAreRecordedInTheBackground(t *testing.T) {
 
 func TestEditsWaitForADatabaseThatIsAway(t *testing.T) {
 	g := NewWithT(t)
-	closed := openStore(t)
-	g.Expect(closed.Close()).To(Succeed())
-	database := &switched{store: closed, checks: make(chan struct{})}
-	queue := NewQueue(prepared(t, database.find))
+	clock := testingclock.NewFakeClock(noon)
+	database := &switched{err: errAway}
+	queue := NewQueue(prepared(t, database.find), clock)
 	stop := run(t, queue)
 	defer stop()
 	queue.Add(t.Context(), edit(2))
 	queue.Add(t.Context(), edit(3))
-	for range 2 * maxFailures { // however often a write fails before a check finds the outage
-		database.checks <- struct{}{}
+	for range 2 * maxFailures { // however often it fails
+		g.Eventually(clock.HasWaiters).WithTimeout(patience).Should(BeTrue())
+		clock.Step(retryInterval)
 	}
-	database.set(nil, errAway)
-	for range 2 * maxFailures { // however long the outage lasts
-		database.checks <- struct{}{}
-	}
+	g.Eventually(clock.HasWaiters).WithTimeout(patience).Should(BeTrue())
 	store := openStore(t)
 	database.set(store, nil)
-	close(database.checks)
+	clock.Step(retryInterval)
 	g.Eventually(func() []int64 { return generations(t, store) }).WithTimeout(patience).Should(Equal([]int64{3, 2}))
 	g.Expect(testutil.ToFloat64(queue.dropped)).To(BeZero())
 }
@@ -97,7 +95,7 @@ func TestTooManyEditsAreDroppedAndCounted(t *testing.T) {
 	g := NewWithT(t)
 	store := openStore(t)
 	database := &switched{store: store}
-	queue := NewQueue(prepared(t, database.find))
+	queue := NewQueue(prepared(t, database.find), nil)
 	for generation := range queueLength + 3 { // nobody takes them yet
 		queue.Add(t.Context(), edit(int64(generation+2)))
 	}
@@ -111,7 +109,7 @@ func TestAnEditThatTheDatabaseRefusesKeepsNoOtherWaiting(t *testing.T) {
 	g := NewWithT(t)
 	store := openStore(t)
 	database := &switched{store: store}
-	queue := NewQueue(prepared(t, database.find))
+	queue := NewQueue(prepared(t, database.find), nil)
 	stop := run(t, queue)
 	defer stop()
 	nameless := edit(2)
@@ -124,14 +122,15 @@ func TestAnEditThatTheDatabaseRefusesKeepsNoOtherWaiting(t *testing.T) {
 
 func TestWhatWaitsIsWrittenWhenTheServerStops(t *testing.T) {
 	g := NewWithT(t)
+	clock := testingclock.NewFakeClock(noon)
 	store := openStore(t)
-	database := &switched{err: errAway, checks: make(chan struct{})}
-	queue := NewQueue(prepared(t, database.find))
+	database := &switched{err: errAway}
+	queue := NewQueue(prepared(t, database.find), clock)
 	stop := run(t, queue)
 	for generation := range 3 {
 		queue.Add(t.Context(), edit(int64(generation+2)))
 	}
-	database.checks <- struct{}{} // the first one waits
+	g.Eventually(clock.HasWaiters).WithTimeout(patience).Should(BeTrue()) // the first one was tried
 	database.set(store, nil)
 	stop()
 	g.Expect(generations(t, store)).To(Equal([]int64{4, 3, 2}))
@@ -141,7 +140,7 @@ func TestWhatWaitsIsWrittenWhenTheServerStops(t *testing.T) {
 func TestWhatCannotBeWrittenThenIsCounted(t *testing.T) {
 	g := NewWithT(t)
 	database := &switched{err: errAway}
-	queue := NewQueue(prepared(t, database.find))
+	queue := NewQueue(prepared(t, database.find), testingclock.NewFakeClock(noon))
 	stop := run(t, queue)
 	for generation := range 3 {
 		queue.Add(t.Context(), edit(int64(generation+2)))
@@ -153,7 +152,7 @@ func TestWhatCannotBeWrittenThenIsCounted(t *testing.T) {
 func TestEditsOfRequestsThatAreStillServedAreRecorded(t *testing.T) {
 	g := NewWithT(t)
 	store := openStore(t)
-	queue := NewQueue(prepared(t, (&switched{store: store}).find))
+	queue := NewQueue(prepared(t, (&switched{store: store}).find), nil)
 	ctx, stopping := context.WithCancel(t.Context())
 	stopping()
 	go queue.Run(ctx)
@@ -167,7 +166,7 @@ func TestEditsOfRequestsThatAreStillServedAreRecorded(t *testing.T) {
 func TestAServerThatNeverServedClosesItsQueue(t *testing.T) {
 	g := NewWithT(t)
 	store := openStore(t)
-	queue := NewQueue(prepared(t, (&switched{store: store}).find))
+	queue := NewQueue(prepared(t, (&switched{store: store}).find), nil)
 	queue.Add(t.Context(), edit(2))
 	queue.Close()
 	queue.Close()
@@ -176,7 +175,7 @@ func TestAServerThatNeverServedClosesItsQueue(t *testing.T) {
 }
 
 func TestWithoutADatabaseNothingWaits(t *testing.T) {
-	queue := NewQueue(prepared(t, nil))
+	queue := NewQueue(prepared(t, nil), nil)
 	for generation := range queueLength + 1 {
 		queue.Add(t.Context(), edit(int64(generation)))
 	}
@@ -188,7 +187,7 @@ func TestWithoutADatabaseNothingWaits(t *testing.T) {
 func TestTheCountersAreRegistered(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	for range 2 { // of the second server of a process they are not seen
-		if err := NewQueue(prepared(t, nil)).Register(registry); err != nil {
+		if err := NewQueue(prepared(t, nil), nil).Register(registry); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,9 +14,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/podlog"
 	"goldsmith.dev/goldsmith/jobs/state"
@@ -114,9 +116,18 @@ func (s *stream) isLost(ctx context.Context, err error) bool {
 	return s.over.Load() && (errors.Is(err, errSilent) || s.Clock.Since(s.failingSince) >= s.patience)
 }
 
-// getPod returns the attempt's pod; nil if it is deleted.
+// getPod returns the attempt's pod, nil if it is gone.
 func (s *stream) getPod(ctx context.Context) (*corev1.Pod, error) {
-	return podlog.GetPod(ctx, s.Kube.CoreV1().Pods(s.build.Namespace), s.pod, s.attempt.Pod)
+	pod, err := s.Kube.CoreV1().Pods(s.build.Namespace).Get(ctx, s.pod, metav1.GetOptions{})
+	switch {
+	case notfound.Object(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("getting pod %s: %w", s.pod, err)
+	case pod.UID != s.attempt.Pod:
+		return nil, nil
+	}
+	return pod, nil
 }
 
 // awaitEnd waits until the pod says that its container has ended, which it does a moment after its log.
