@@ -23,13 +23,13 @@ tree_digest() {
 
 # keep_passed TREE TARGET, once it has passed.
 keep_passed() {
-  mkdir -p "$passed"
-  find "$passed" -mindepth 1 -maxdepth 1 -mtime +6 -exec rm -rf {} +
   local kept
-  kept=$(mktemp -d "$passed/.XXXXXX")
-  cp -R "bin/reports/$2/." "$kept"
-  rm -rf "${passed:?}/$1-$2"
-  mv "$kept" "$passed/$1-$2"
+  mkdir -p "$passed" && # a caller that handles failure has turned errexit off
+    find "$passed" -mindepth 1 -maxdepth 1 -mtime +6 -exec rm -rf {} + &&
+    kept=$(mktemp -d "$passed/.XXXXXX") &&
+    cp -R "bin/reports/$2/." "$kept" &&
+    rm -rf "${passed:?}/$1-$2" &&
+    mv "$kept" "$passed/$1-$2"
 }
 
 # restore_passed TREE TARGET brings back the reports of a target that has passed, and fails where it has not.

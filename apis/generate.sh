@@ -13,9 +13,14 @@ tools=$(mkdir -p "${TOOLS:-.tools}" && cd "${TOOLS:-.tools}" && pwd)
 
 version() { go list -m -f '{{.Version}}' "$1"; }
 install() { # install MODULE VERSION COMMAND...: puts these commands on PATH, from a folder that has their version in its name
-  local folder=$tools/${1##*/}-$2 command
+  local folder=$tools/${1##*/}-$2 command scratch
+  mkdir -p "$folder"
   for command in "${@:3}"; do
-    [ -x "$folder/${command##*/}" ] || GOBIN=$folder GOFLAGS=-mod=mod go install "$1/cmd/$command@$2"
+    if [ -x "$folder/${command##*/}" ]; then continue; fi
+    scratch=$(mktemp -d "$folder/.XXXXXX")
+    GOBIN=$scratch GOFLAGS=-mod=mod go install "$1/cmd/$command@$2"
+    mv "$scratch/${command##*/}" "$folder" # at once: an interruption leaves no part of a command
+    rmdir "$scratch"
   done
   PATH=$folder:$PATH
 }
