@@ -72,67 +72,6 @@ func lines(r *rand.Rand, bytes int) []byte {
 	return stream[:bytes]
 }
 
-func TestALimitKeepsTheHeadAndTheTail(t *testing.T) {
-	each(t, Options{}, func(t *testing.T, s *Store) {
-		for seed := range uint64(12) {
-			r := rand.New(rand.NewPCG(seed, 20))
-			limit := Limit{MaxBytes: int64(16<<10 + r.IntN(1000))}
-			stream := lines(r, 1+r.IntN(60<<10))
-			a := attempt()
-			a.Number = int32(seed)
-			w, err := s.Writer(t.Context(), a, limit)
-			must(t, err)
-			for at := 0; at < len(stream); {
-				end := min(at+1+r.IntN(9000), len(stream))
-				must(t, w.Write(t.Context(), stream[at:end]))
-				if r.IntN(2) == 0 {
-					must(t, w.Flush(t.Context()))
-				}
-				at = end
-			}
-			must(t, w.Flush(t.Context()))
-			want := naiveLimited(stream, limit)
-			readLimited(t, s, a, want, fmt.Sprintf("seed %d, open", seed))
-			summary := seal(t, w, Seal{})
-			readLimited(t, s, a, want, fmt.Sprintf("seed %d, sealed", seed))
-			from, to := naiveCut(int64(len(stream)), limit)
-			if summary.Bytes != int64(len(stream)) || summary.Cut != to-from || summary.Bytes-summary.Cut > limit.MaxBytes {
-				t.Fatalf("seed %d: limit %d, %d bytes: %d, cut %d, want cut %d", seed, limit.MaxBytes, len(stream), summary.Bytes, summary.Cut, to-from)
-			}
-		}
-	})
-}
-
-// readLimited reads all, and every number of lines from the end. A line that the limit cut in two goes on without its
-// timestamp if it is the first that is asked for.
-func readLimited(t *testing.T, s *Store, a Attempt, want []byte, what string) {
-	t.Helper()
-	same(t, what, readOf(t, s, a, Position{}), want)
-	all := naiveLines(want)
-	for n := 0; n <= len(all)+2; n += 1 + n/7 {
-		lines := int64(n)
-		got, want := readOf(t, s, a, Position{TailLines: &lines}), naiveRead(want, Position{TailLines: &lines})
-		if first := len(all) - n - 1; first >= 0 && bytes.Contains(all[first].text, []byte(" [goldsmith: ")) && len(got) < len(want) {
-			want = naiveStrip(want[:all[first+1].stamp+1]) // at least one byte, so that it is a line
-			want = append(want, naiveRead(naiveTail(all, first+1), Position{})[1:]...)
-		}
-		same(t, fmt.Sprintf("%s, the last %d lines", what, n), got, want)
-	}
-	for _, since := range []time.Duration{0, 500 * time.Millisecond, 2 * time.Second, time.Hour} {
-		from := Position{Since: epoch().Add(since)}
-		same(t, what+", "+describe(from), readOf(t, s, a, from), naiveSince(want, from.Since))
-	}
-}
-
-// naiveTail is a line without its timestamp, and all after it.
-func naiveTail(all []naiveLine, i int) []byte {
-	out := bytes.Clone(all[i].text[all[i].stamp:])
-	for _, line := range all[i+1:] {
-		out = append(out, line.text...)
-	}
-	return out
-}
-
 func TestALimitOfLessThanAKibibyteIsOne(t *testing.T) {
 	s := newFake().open(Options{})
 	w := writer(t, s, Limit{MaxBytes: 1})

@@ -15,36 +15,6 @@ import (
 	"time"
 )
 
-func TestAReaderGivesWhatANaiveOneGives(t *testing.T) {
-	each(t, Options{}, func(t *testing.T, s *Store) {
-		for seed := range uint64(40) {
-			r := rand.New(rand.NewPCG(seed, 1))
-			stream := randomStream(r, 1+r.IntN(60), false)
-			if len(stream) == 0 {
-				continue
-			}
-			a := attempt()
-			a.Number = int32(seed)
-			w, err := s.Writer(t.Context(), a, Limit{})
-			must(t, err)
-			w.chunk = int64(1 + r.IntN(500))
-			must(t, w.Write(t.Context(), stream))
-			must(t, w.Flush(t.Context()))
-			if seed%2 == 0 {
-				seal(t, w, Seal{})
-			}
-			for range 25 {
-				from := randomPosition(r, len(stream))
-				reader, err := s.Reader(t.Context(), a, from)
-				must(t, err)
-				got, err := io.ReadAll(reader)
-				must(t, err)
-				same(t, fmt.Sprintf("seed %d, chunks of %d, %s", seed, w.chunk, describe(from)), got, naiveRead(stream, from))
-			}
-		}
-	})
-}
-
 func TestAReaderHandsOutTheSummary(t *testing.T) {
 	f := newFake()
 	s := f.open(Options{})
@@ -113,51 +83,6 @@ func describe(from Position) string {
 		tail = fmt.Sprint(*from.TailLines)
 	}
 	return fmt.Sprintf("offset %d, since %s, tail %s", from.Offset, from.Since.Format(time.RFC3339Nano), tail)
-}
-
-func TestWhereTheClockJumpsBackOnlyLinesBeforeTheJumpAreMissed(t *testing.T) {
-	s := newFake().open(Options{})
-	for seed := range uint64(200) {
-		r := rand.New(rand.NewPCG(seed, 2))
-		stream := randomStream(r, 1+r.IntN(60), true)
-		if len(stream) == 0 {
-			continue
-		}
-		a := attempt()
-		a.Number = int32(seed)
-		w, err := s.Writer(t.Context(), a, Limit{})
-		must(t, err)
-		w.chunk = int64(1 + r.IntN(300))
-		must(t, w.Write(t.Context(), stream))
-		must(t, w.Flush(t.Context()))
-		since := epoch().Add(time.Duration(r.IntN(60)-40) * 250 * time.Millisecond)
-		reader, err := s.Reader(t.Context(), a, Position{Since: since})
-		must(t, err)
-		got, err := io.ReadAll(reader)
-		must(t, err)
-		if want := naiveSince(stream, since); !bytes.HasSuffix(want, got) {
-			t.Fatalf("seed %d: got %q, which does not end %q", seed, got, want)
-		}
-		if least := naiveSince(afterTheLastJump(stream), since); !bytes.HasSuffix(got, least) {
-			t.Fatalf("seed %d: got %q, which lacks some of %q", seed, got, least)
-		}
-	}
-}
-
-// afterTheLastJump is the stream from the last line on that is earlier than the stamped one before it.
-func afterTheLastJump(stream []byte) []byte {
-	var before time.Time
-	at, jump := 0, 0
-	for _, line := range naiveLines(stream) {
-		if line.stamp > 0 {
-			if line.at.Before(before) {
-				jump = at
-			}
-			before = line.at
-		}
-		at += len(line.text)
-	}
-	return stream[jump:]
 }
 
 func TestAReaderOfOneByteAtATimeGivesTheSame(t *testing.T) {

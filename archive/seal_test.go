@@ -51,30 +51,6 @@ func TestASummarySaysWhatIsKept(t *testing.T) {
 	})
 }
 
-func TestFirstAndLastAreOfTheLinesThatAreKept(t *testing.T) {
-	for seed := range uint64(300) {
-		r := rand.New(rand.NewPCG(seed, 40))
-		stream := randomStream(r, r.IntN(20), true)
-		s := newFake().open(Options{})
-		summary := seal(t, keep(t, s, stream, int64(1+r.IntN(100))), Seal{})
-		var first, last time.Time
-		for _, line := range naiveLines(stream) {
-			if line.stamp > 0 {
-				if first.IsZero() {
-					first = line.at
-				}
-				last = line.at
-			}
-		}
-		if !summary.First.Equal(first) || !summary.Last.Equal(last) {
-			t.Fatalf("seed %d: %s to %s, want %s to %s, in chunks %v of %q", seed, summary.First, summary.Last, first, last, summary.Chunks, stream)
-		}
-		if summary.Digest != digestOf(stream) || summary.Bytes != int64(len(stream)) || summary.Cut != 0 {
-			t.Fatalf("seed %d: got %+v", seed, summary)
-		}
-	}
-}
-
 func TestTheDigestIsOfWhatIsKept(t *testing.T) {
 	s := newFake().open(Options{})
 	limit := Limit{MaxBytes: 1 << 10}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -52,7 +53,7 @@ func describeFaults(w *fixture) {
 	})
 
 	It("that ends in the middle of what it is told has each build once", func(ctx SpecContext) {
-		w.CreateImage(ctx, cluster.NewImage("web", "edition=1"))
+		w.CreateImage(ctx, imageOfMany())
 		w.recorded(ctx, "web-1", "True/Recorded")
 		for i := range many {
 			w.Request(ctx, "web", fmt.Sprint("request ", i))
@@ -64,7 +65,7 @@ func describeFaults(w *fixture) {
 	})
 
 	It("that several controllers write to has each build once", func(ctx SpecContext) {
-		w.CreateImage(ctx, cluster.NewImage("web", "edition=1"))
+		w.CreateImage(ctx, imageOfMany())
 		w.recorded(ctx, "web-1", "True/Recorded")
 		for i := range many {
 			w.Request(ctx, "web", fmt.Sprint("request ", i))
@@ -76,6 +77,13 @@ func describeFaults(w *fixture) {
 	})
 }
 
+// imageOfMany has builds that run side by side. One after the other, many builds would take longer than any one step of a spec.
+func imageOfMany() *v1alpha1.Image {
+	image := cluster.NewImage("web", "edition=1")
+	image.Spec.RunPolicy = v1alpha1.RunPolicyParallel
+	return image
+}
+
 // hasEachOnce waits until so many builds of the image are recorded as they ended, and expects each of them in the history once.
 func (w *fixture) hasEachOnce(ctx context.Context, count int) {
 	GinkgoHelper()
@@ -83,7 +91,7 @@ func (w *fixture) hasEachOnce(ctx context.Context, count int) {
 	for i := range want {
 		want[count-1-i] = fmt.Sprintf("web-%d", i+1)
 	}
-	for _, name := range want {
+	for _, name := range slices.Backward(want) {
 		w.recorded(ctx, name, "True/Recorded")
 	}
 	builds := w.answered(ctx)

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !race
+
+// Thousands of logs, each against what a naive writer and reader make of it. One goroutine does it all, so the race detector would
+// find nothing here, and take half a minute of two CPUs.
+
+package archive
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+func TestAReaderGivesWhatANaiveOneGives(t *testing.T) {
+	each(t, Options{}, func(t *testing.T, s *Store) {
+		for seed := range uint64(40) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			stream := randomStream(r, 1+r.IntN(60), false)
+			if len(stream) == 0 {
+				continue
+			}
+			a := attempt()
+			a.Number = int32(seed)
+			w, err := s.Writer(t.Context(), a, Limit{})
+			must(t, err)
+			w.chunk = int64(1 + r.IntN(500))
+			must(t, w.Write(t.Context(), stream))
+			must(t, w.Flush(t.Context()))
+			if seed%2 == 0 {
+				seal(t, w, Seal{})
+			}
+			for range 25 {
+				from := randomPosition(r, len(stream))
+				reader, err := s.Reader(t.Context(), a, from)
+				must(t, err)
+				got, err := io.ReadAll(reader)
+				must(t, err)
+				same(t, fmt.Sprintf("seed %d, chunks of %d, %s", seed, w.chunk, describe(from)), got, naiveRead(stream, from))
+			}
+		}
+	})
+}
+
+func TestWhereTheClockJumpsBackOnlyLinesBeforeTheJumpAreMissed(t *testing.T) {
+	s := newFake().open(Options{})
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		stream := randomStream(r, 1+r.IntN(60), true)
+		if len(stream) == 0 {
+			continue
+		}
+		a := attempt()
+		a.Number = int32(seed)
+		w, err := s.Writer(t.Context(), a, Limit{})
+		must(t, err)
+		w.chunk = int64(1 + r.IntN(300))
+		must(t, w.Write(t.Context(), stream))
+		must(t, w.Flush(t.Context()))
+		since := epoch().Add(time.Duration(r.IntN(60)-40) * 250 * time.Millisecond)
+		reader, err := s.Reader(t.Context(), a, Position{Since: since})
+		must(t, err)
+		got, err := io.ReadAll(reader)
+		must(t, err)
+		if want := naiveSince(stream, since); !bytes.HasSuffix(want, got) {
+			t.Fatalf("seed %d: got %q, which does not end %q", seed, got, want)
+		}
+		if least := naiveSince(afterTheLastJump(stream), since); !bytes.HasSuffix(got, least) {
+			t.Fatalf("seed %d: got %q, which lacks some of %q", seed, got, least)
+		}
+	}
+}
+
+// afterTheLastJump is the stream from the last line on that is earlier than the stamped one before it.
+func afterTheLastJump(stream []byte) []byte {
+	var before time.Time
+	at, jump := 0, 0
+	for _, line := range naiveLines(stream) {
+		if line.stamp > 0 {
+			if line.at.Before(before) {
+				jump = at
+			}
+			before = line.at
+		}
+		at += len(line.text)
+	}
+	return stream[jump:]
+}
+
+func TestALimitKeepsTheHeadAndTheTail(t *testing.T) {
+	each(t, Options{}, func(t *testing.T, s *Store) {
+		for seed := range uint64(12) {
+			r := rand.New(rand.NewPCG(seed, 20))
+			limit := Limit{MaxBytes: int64(16<<10 + r.IntN(1000))}
+			stream := lines(r, 1+r.IntN(60<<10))
+			a := attempt()
+			a.Number = int32(seed)
+			w, err := s.Writer(t.Context(), a, limit)
+			must(t, err)
+			for at := 0; at < len(stream); {
+				end := min(at+1+r.IntN(9000), len(stream))
+				must(t, w.Write(t.Context(), stream[at:end]))
+				if r.IntN(2) == 0 {
+					must(t, w.Flush(t.Context()))
+				}
+				at = end
+			}
+			must(t, w.Flush(t.Context()))
+			want := naiveLimited(stream, limit)
+			readLimited(t, s, a, want, fmt.Sprintf("seed %d, open", seed))
+			summary := seal(t, w, Seal{})
+			readLimited(t, s, a, want, fmt.Sprintf("seed %d, sealed", seed))
+			from, to := naiveCut(int64(len(stream)), limit)
+			if summary.Bytes != int64(len(stream)) || summary.Cut != to-from || summary.Bytes-summary.Cut > limit.MaxBytes {
+				t.Fatalf("seed %d: limit %d, %d bytes: %d, cut %d, want cut %d", seed, limit.MaxBytes, len(stream), summary.Bytes, summary.Cut, to-from)
+			}
+		}
+	})
+}
+
+// readLimited reads all, and every number of lines from the end. A line that the limit cut in two goes on without its
+// timestamp if it is the first that is asked for.
+func readLimited(t *testing.T, s *Store, a Attempt, want []byte, what string) {
+	t.Helper()
+	same(t, what, readOf(t, s, a, Position{}), want)
+	all := naiveLines(want)
+	for n := 0; n <= len(all)+2; n += 1 + n/7 {
+		lines := int64(n)
+		got, want := readOf(t, s, a, Position{TailLines: &lines}), naiveRead(want, Position{TailLines: &lines})
+		if first := len(all) - n - 1; first >= 0 && bytes.Contains(all[first].text, []byte(" [goldsmith: ")) && len(got) < len(want) {
+			want = naiveStrip(want[:all[first+1].stamp+1]) // at least one byte, so that it is a line
+			want = append(want, naiveRead(naiveTail(all, first+1), Position{})[1:]...)
+		}
+		same(t, fmt.Sprintf("%s, the last %d lines", what, n), got, want)
+	}
+	for _, since := range []time.Duration{0, 500 * time.Millisecond, 2 * time.Second, time.Hour} {
+		from := Position{Since: epoch().Add(since)}
+		same(t, what+", "+describe(from), readOf(t, s, a, from), naiveSince(want, from.Since))
+	}
+}
+
+// naiveTail is a line without its timestamp, and all after it.
+func naiveTail(all []naiveLine, i int) []byte {
+	out := bytes.Clone(all[i].text[all[i].stamp:])
+	for _, line := range all[i+1:] {
+		out = append(out, line.text...)
+	}
+	return out
+}
+
+func TestFirstAndLastAreOfTheLinesThatAreKept(t *testing.T) {
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 40))
+		stream := randomStream(r, r.IntN(20), true)
+		s := newFake().open(Options{})
+		summary := seal(t, keep(t, s, stream, int64(1+r.IntN(100))), Seal{})
+		var first, last time.Time
+		for _, line := range naiveLines(stream) {
+			if line.stamp > 0 {
+				if first.IsZero() {
+					first = line.at
+				}
+				last = line.at
+			}
+		}
+		if !summary.First.Equal(first) || !summary.Last.Equal(last) {
+			t.Fatalf("seed %d: %s to %s, want %s to %s, in chunks %v of %q", seed, summary.First, summary.Last, first, last, summary.Chunks, stream)
+		}
+		if summary.Digest != digestOf(stream) || summary.Bytes != int64(len(stream)) || summary.Cut != 0 {
+			t.Fatalf("seed %d: got %+v", seed, summary)
+		}
+	}
+}
