@@ -6,9 +6,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"goldsmith.dev/goldsmith/apis/constants"
 )
 
 const (
@@ -71,49 +70,15 @@ func TestEveryReasonOfTheAPIIsInTheDocs(t *testing.T) {
 			rows += codeSpans.ReplaceAllString(line, "")
 		}
 	}
-	reasons := reasonsOfTheAPI(t)
+	reasons, err := constants.In(filepath.Join(repository, "apis", "images", "v1alpha1"), func(_, name string) bool { return strings.HasPrefix(name, "Reason") })
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, reason := range reasons {
 		if !regexp.MustCompile(`\b` + reason + `\b`).MatchString(rows) {
 			t.Errorf("docs/reasons.md has no row for %s (%s)", reason, name)
 		}
 	}
-	if len(reasons) == 0 {
-		t.Error("no reasons found")
-	}
-}
-
-// reasonsOfTheAPI returns the value of each constant of the public types whose name begins with Reason.
-func reasonsOfTheAPI(t *testing.T) map[string]string {
-	t.Helper()
-	sources, err := filepath.Glob(filepath.Join(repository, "apis/images/v1alpha1/*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	reasons := map[string]string{}
-	for _, source := range sources {
-		file, err := parser.ParseFile(token.NewFileSet(), source, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(node ast.Node) bool {
-			constant, ok := node.(*ast.ValueSpec)
-			if !ok {
-				return true
-			}
-			for i, name := range constant.Names {
-				if !strings.HasPrefix(name.Name, "Reason") {
-					continue
-				}
-				literal, ok := constant.Values[i].(*ast.BasicLit)
-				if !ok {
-					t.Fatalf("%s is not a literal", name.Name)
-				}
-				reasons[name.Name] = strings.Trim(literal.Value, `"`)
-			}
-			return false
-		})
-	}
-	return reasons
 }
 
 // pages returns the README and every page that it names, in that order: those of the docs, and those beside it.

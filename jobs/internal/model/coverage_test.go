@@ -4,15 +4,12 @@ package model_test
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"goldsmith.dev/goldsmith/apis/constants"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
@@ -83,40 +80,14 @@ var elsewhere = []string{string(v1alpha1.ReasonSourceTooLarge)}
 // publicTypes is the folder with the sources of the public types.
 const publicTypes = "../../../apis/images/v1alpha1"
 
-// constants reads the values of the constants of a public type from the sources, so that no schedule forgets one.
-func constants(t *testing.T, kind string) (values []string) {
+// valuesOf returns the values of the constants of a public type, so that no schedule forgets one.
+func valuesOf(t *testing.T, kind string) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(publicTypes, "*.go"))
+	values, err := constants.In(publicTypes, func(of, _ string) bool { return of == kind })
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range files {
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(node ast.Node) bool {
-			constant, ok := node.(*ast.ValueSpec)
-			if !ok {
-				return true
-			}
-			if typed, ok := constant.Type.(*ast.Ident); !ok || typed.Name != kind {
-				return false
-			}
-			for i, name := range constant.Names {
-				literal, ok := constant.Values[i].(*ast.BasicLit)
-				if !ok {
-					t.Fatalf("%s is not a literal", name.Name)
-				}
-				values = append(values, strings.Trim(literal.Value, `"`))
-			}
-			return false
-		})
-	}
-	if len(values) == 0 {
-		t.Fatalf("%s has no constants of type %s", publicTypes, kind)
-	}
-	return values
+	return slices.Collect(maps.Values(values))
 }
 
 // points are the writes of the controllers.
@@ -166,7 +137,7 @@ func (c *coverage) report(t *testing.T, least int) []*group {
 		}
 	}
 	failures := &group{name: "reasons"}
-	for _, reason := range constants(t, "FailureReason") {
+	for _, reason := range valuesOf(t, "FailureReason") {
 		n := c.failures[v1alpha1.FailureReason(reason)] + c.attemptFailures[v1alpha1.FailureReason(reason)]
 		if !slices.Contains(elsewhere, reason) {
 			failures.count(reason, n, least)
@@ -175,7 +146,7 @@ func (c *coverage) report(t *testing.T, least int) []*group {
 		}
 	}
 	triggers := &group{name: "triggers"}
-	for _, reason := range constants(t, "TriggerReason") {
+	for _, reason := range valuesOf(t, "TriggerReason") {
 		triggers.count(reason, c.triggers[v1alpha1.TriggerReason(reason)], least)
 	}
 	groups := []*group{transitions, failures, triggers}
