@@ -196,7 +196,13 @@ func seal(t testing.TB, w *Writer, of Seal) Summary {
 // keep stores a whole stream, in chunks of that length; 0 is the longest.
 func keep(t testing.TB, s *Store, stream []byte, chunk int64) *Writer {
 	t.Helper()
-	w := writer(t, s, Limit{})
+	return keepOf(t, s, attempt(), stream, chunk)
+}
+
+func keepOf(t testing.TB, s *Store, a Attempt, stream []byte, chunk int64) *Writer {
+	t.Helper()
+	w, err := s.Writer(t.Context(), a, Limit{})
+	must(t, err)
 	if chunk > 0 {
 		w.chunk = chunk
 	}
@@ -207,12 +213,7 @@ func keep(t testing.TB, s *Store, stream []byte, chunk int64) *Writer {
 
 func readAll(t testing.TB, s *Store, from Position) []byte {
 	t.Helper()
-	r, err := s.Reader(t.Context(), attempt(), from)
-	must(t, err)
-	defer func() { must(t, r.Close()) }()
-	content, err := io.ReadAll(r)
-	must(t, err)
-	return content
+	return readOf(t, s, attempt(), from)
 }
 
 // same compares without printing megabytes.

@@ -10,7 +10,6 @@ package archive
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -26,21 +25,13 @@ func TestAReaderGivesWhatANaiveOneGives(t *testing.T) {
 			}
 			a := attempt()
 			a.Number = int32(seed)
-			w, err := s.Writer(t.Context(), a, Limit{})
-			must(t, err)
-			w.chunk = int64(1 + r.IntN(500))
-			must(t, w.Write(t.Context(), stream))
-			must(t, w.Flush(t.Context()))
+			w := keepOf(t, s, a, stream, int64(1+r.IntN(500)))
 			if seed%2 == 0 {
 				seal(t, w, Seal{})
 			}
 			for range 25 {
 				from := randomPosition(r, len(stream))
-				reader, err := s.Reader(t.Context(), a, from)
-				must(t, err)
-				got, err := io.ReadAll(reader)
-				must(t, err)
-				same(t, fmt.Sprintf("seed %d, chunks of %d, %s", seed, w.chunk, describe(from)), got, naiveRead(stream, from))
+				same(t, fmt.Sprintf("seed %d, chunks of %d, %s", seed, w.chunk, describe(from)), readOf(t, s, a, from), naiveRead(stream, from))
 			}
 		}
 	})
@@ -56,16 +47,9 @@ func TestWhereTheClockJumpsBackOnlyLinesBeforeTheJumpAreMissed(t *testing.T) {
 		}
 		a := attempt()
 		a.Number = int32(seed)
-		w, err := s.Writer(t.Context(), a, Limit{})
-		must(t, err)
-		w.chunk = int64(1 + r.IntN(300))
-		must(t, w.Write(t.Context(), stream))
-		must(t, w.Flush(t.Context()))
+		keepOf(t, s, a, stream, int64(1+r.IntN(300)))
 		since := epoch().Add(time.Duration(r.IntN(60)-40) * 250 * time.Millisecond)
-		reader, err := s.Reader(t.Context(), a, Position{Since: since})
-		must(t, err)
-		got, err := io.ReadAll(reader)
-		must(t, err)
+		got := readOf(t, s, a, Position{Since: since})
 		if want := naiveSince(stream, since); !bytes.HasSuffix(want, got) {
 			t.Fatalf("seed %d: got %q, which does not end %q", seed, got, want)
 		}

@@ -26,7 +26,7 @@ const outage = 5 * time.Minute
 
 // describeOutage is one spec, because each of its waits is long and all of them can pass at the same time.
 func describeOutage(w, ofLog *cluster.Workspace) {
-	It("An API that is away for five minutes is waited for, although a worker and the garbage collector are lost meanwhile", func(ctx SpecContext) {
+	It("An API that is unavailable for five minutes is waited for, although a worker and the garbage collector are lost meanwhile", func(ctx SpecContext) {
 		present, absent := newNamespace(ctx, w), newNamespace(ctx, w)
 		By("deleting a namespace while the API is there")
 		deleteNamespace(ctx, w, present)
@@ -61,7 +61,7 @@ func describeOutage(w, ofLog *cluster.Workspace) {
 		}).WithTimeout(time.Until(start.Add(outage))).WithPolling(2 * time.Second).Should(Succeed())
 
 		// Not earlier: Kubernetes retries with a growing back-off.
-		By("deleting a namespace while the API is away")
+		By("deleting a namespace while the API is unavailable")
 		deleteNamespace(ctx, w, absent)
 		waitForStuckNamespace(ctx, w, absent)
 

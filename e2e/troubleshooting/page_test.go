@@ -17,7 +17,7 @@ import (
 
 // elsewhere are the lines of the page that specs of other suites provoke.
 var elsewhere = map[string]string{
-	"namespaces-do-not-end": "Faults An API that is away for five minutes is waited for, although a worker and the garbage collector are lost meanwhile",
+	"namespaces-do-not-end": "Faults An API that is unavailable for five minutes is waited for, although a worker and the garbage collector are lost meanwhile",
 	"builder-not-found":     "Builds An image whose builder cannot be used is stalled until that is changed nobody registered it",
 	"builder-not-allowed":   "Builds An image whose builder cannot be used is stalled until that is changed it is an image of its own",
 	"waiting-for-slot":      "Builds An image that is changed while it is built lets that build go on with what it was given, and the next one wait",

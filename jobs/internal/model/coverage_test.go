@@ -87,7 +87,7 @@ func valuesOf(t *testing.T, kind string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.Collect(maps.Values(values))
+	return slices.Sorted(maps.Values(values))
 }
 
 // points are the writes of the controllers.
