@@ -23,10 +23,11 @@ const (
 	buildColumns = "uid, namespace, name, image_uid, image_name, number, trigger_reason, trigger_message, requested_by, phase, class, reason, " +
 		"message, attempts, created, queued, started, completed, duration, queue_time, hold, finished, resource_version"
 	attemptColumns = "build_uid, number, job_name, pod_name, node_name, started, completed, duration, outcome, class, reason, message, exit_code"
-	// newer is when a write replaces what is recorded: what has finished stays finished, and a build's resource version
-	// only grows. The same version replaces where the hold differs, so that a repetition puts right what an older one did.
-	newer = `WHERE excluded.finished > builds.finished OR excluded.finished = builds.finished AND (excluded.resource_version > builds.resource_version
-		OR excluded.resource_version = builds.resource_version AND excluded.hold <> builds.hold)`
+	// newer is when a write replaces what is recorded: a build's resource version only grows, unless the objects are restored
+	// from a backup, of which Restored tells. The same version replaces where the hold differs, so that a repetition puts right
+	// what an older one did. A finished build may become an unfinished one: a backup may be older than its end.
+	newer = `WHERE excluded.resource_version > builds.resource_version
+		OR excluded.resource_version = builds.resource_version AND excluded.hold <> builds.hold`
 )
 
 // PutBuild records a build as it is now, with its attempts and artifacts, in one transaction. What is older than what is
@@ -94,9 +95,6 @@ func (s *Store) putBuilds(ctx context.Context, operation string, builds []*v1alp
 
 // supersedes is what newer says, of two builds in the same batch.
 func supersedes(build, other *v1alpha1.ImageBuild) bool {
-	if finished, before := build.Status.Phase.Finished(), other.Status.Phase.Finished(); finished != before {
-		return finished
-	}
 	return version(build) > version(other)
 }
 

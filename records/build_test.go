@@ -82,8 +82,7 @@ func TestOnlyWhatIsNewerReplacesWhatIsRecorded(t *testing.T) {
 		"newer":                        {at("9", v1alpha1.BuildQueued, "first"), at("10", v1alpha1.BuildRunning, "second"), "second"},
 		"older":                        {at("10", v1alpha1.BuildRunning, "first"), at("9", v1alpha1.BuildQueued, "second"), "first"},
 		"the same":                     {at("10", v1alpha1.BuildRunning, "first"), at("10", v1alpha1.BuildRunning, "second"), "first"},
-		"finished, and older":          {at("10", v1alpha1.BuildRunning, "first"), at("9", v1alpha1.BuildFailed, "second"), "second"},
-		"not finished, and newer":      {at("9", v1alpha1.BuildFailed, "first"), at("10", v1alpha1.BuildRunning, "second"), "first"},
+		"restored, and not finished":   {at("9", v1alpha1.BuildFailed, "first"), at("1000000010", v1alpha1.BuildRunning, "second"), "second"},
 		"finished and newer than that": {at("9", v1alpha1.BuildFailed, "first"), at("10", v1alpha1.BuildFailed, "second"), "second"},
 		"finished and older than that": {at("10", v1alpha1.BuildFailed, "first"), at("9", v1alpha1.BuildFailed, "second"), "first"},
 		"of no version":                {at("10", v1alpha1.BuildRunning, "first"), at("", v1alpha1.BuildRunning, "second"), "first"},
@@ -202,6 +201,36 @@ func TestABuildWithoutIdentityIsRefused(t *testing.T) {
 		orphan.Spec.ImageRef.UID = ""
 		g.Expect(store.PutBuild(ctx, orphan)).To(MatchError(records.ErrInvalid))
 		g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM builds")).To(BeZero())
+	})
+}
+
+// Etcd's resource versions begin anew below those that were recorded, where a backup was restored without raising them.
+func TestWhatIsRestoredFromABackupReplacesWhatWasRecordedLater(t *testing.T) {
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		lost, kept := newBuild(debian, 1, 0), newBuild(debian, 2, 0)
+		lost.ResourceVersion, kept.ResourceVersion = "10", "20"
+		g.Expect(store.PutBuilds(ctx, []*v1alpha1.ImageBuild{ran(lost, v1alpha1.BuildSucceeded, 1, 2), ran(kept.DeepCopy(), v1alpha1.BuildSucceeded, 1, 2)})).To(Succeed())
+		for _, build := range []*v1alpha1.ImageBuild{lost, kept} {
+			g.Expect(store.BuildDeleted(ctx, build.UID, noon)).To(Succeed())
+		}
+		g.Expect(store.ImageDeleted(ctx, debian.UID, noon)).To(Succeed())
+
+		g.Expect(store.Restored(ctx, records.Images, 15, []types.UID{debian.UID})).To(Succeed())
+		g.Expect(store.Restored(ctx, records.Builds, 15, []types.UID{kept.UID})).To(Succeed())
+		kept.ResourceVersion = "12"
+		g.Expect(store.PutBuild(ctx, kept)).To(Succeed())
+		record, err := store.Build(ctx, "team", kept.UID)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(record.Deleted).To(BeZero())
+		g.Expect(record.Phase).To(Equal(kept.Status.Phase))
+		record, err = store.Build(ctx, "team", lost.UID)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(record.Deleted).To(Equal(noon), "of a build that was not restored")
+		g.Expect(record.Phase).To(Equal(v1alpha1.BuildSucceeded))
+		images, err := store.Undeleted(ctx, records.Images, records.Paging{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(images.Items).To(Equal([]types.UID{debian.UID}))
+		g.Expect(store.Restored(ctx, "builds; DROP TABLE builds", 0, nil)).To(MatchError(records.ErrInvalid))
 	})
 }
 

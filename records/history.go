@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -197,6 +198,34 @@ const (
 	Images Kind = "images"
 	Builds Kind = "builds"
 )
+
+// Restored prepares the records for objects that may have been restored from a backup, where live are the UIDs of all that
+// exist and revision is the storage's: resource versions after it belong to objects as they were before the restoration, so
+// that the next write replaces what is recorded of them; and no deletion is recorded of an object that exists. Where nothing was
+// restored it changes nothing. Errors: ErrInvalid for another kind.
+func (s *Store) Restored(ctx context.Context, kind Kind, revision int64, live []types.UID) error {
+	if kind != Images && kind != Builds {
+		return fmt.Errorf("%w: there are no records of %q", ErrInvalid, kind)
+	}
+	operation := "record which " + string(kind) + " were restored"
+	err := s.change(ctx, operation, func(ctx context.Context, tx database) error {
+		_, err := execute(ctx, tx, "UPDATE "+string(kind)+" SET resource_version = 0 WHERE resource_version > $1", revision)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for uids := range slices.Chunk(live, batch) {
+		err := s.change(ctx, operation, func(ctx context.Context, tx database) error {
+			_, err := execute(ctx, tx, "UPDATE "+string(kind)+" SET deleted = NULL WHERE deleted IS NOT NULL AND uid IN ("+placeholders(0, len(uids))+")", anySlice(uids)...)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Undeleted returns, in the order of their UIDs, the UIDs of which no deletion is recorded. Whoever was away compares them
 // with what there is, and calls BuildDeleted or ImageDeleted. Errors: ErrInvalid for another kind, or a page that is none.

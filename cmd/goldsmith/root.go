@@ -45,6 +45,8 @@ func newRootCommand() *cobra.Command {
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.AddCommand(
 		up.NewCommand(),
+		up.NewBackupCommand(),
+		up.NewRestoreCommand(),
 		demo.NewCommand(),
 		build.NewCommand(),
 		rerun.NewCommand(),

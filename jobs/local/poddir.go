@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -98,6 +99,14 @@ func (d podDir) isOurs() bool {
 		}
 	}
 	return true
+}
+
+// IsKept reports whether a file belongs in a backup of the agent's directory, by its path there: what a log is read from,
+// and what says that the pod's process was started, so that it never is again. A builder's output and its token do not belong there.
+func IsKept(path string) bool {
+	dir, name := filepath.Split(path)
+	d := podDir(filepath.Clean(dir))
+	return uidPattern.MatchString(string(d)) && slices.Contains([]string{d.input(), d.log(), d.result(), d.marker()}, filepath.Join(dir, name))
 }
 
 // wasStarted says whether the pod's process may have been started.

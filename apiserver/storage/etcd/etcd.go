@@ -29,6 +29,7 @@ const (
 	memberName = "local"
 	// peerAddress names the only member. Nothing listens there and nothing connects to it.
 	peerAddress = "127.0.0.1:2380"
+	peerURL     = "http://" + peerAddress
 	// startTimeout bounds the replay of the write-ahead log.
 	startTimeout = time.Minute
 )
@@ -92,6 +93,9 @@ func Start(ctx context.Context, directory string, options ...Option) (_ *Server,
 	}
 	client := url.URL{Scheme: "unix", Path: socket}
 	server.endpoint = client.String()
+	if err := os.WriteFile(filepath.Join(directory, endpointName), []byte(server.endpoint+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("write the endpoint: %w", err)
+	}
 
 	if server.etcd, err = embed.StartEtcd(server.config(directory, client, memory)); err != nil {
 		return nil, fmt.Errorf("start etcd in %s: %w", directory, err)
@@ -123,7 +127,7 @@ func (s *Server) Stop() error {
 func (s *Server) config(directory string, client url.URL, memory bool) *embed.Config {
 	config := embed.NewConfig()
 	config.Name = memberName
-	config.Dir = filepath.Join(directory, "etcd")
+	config.Dir = memberDirectory(directory)
 	config.ListenPeerUrls = nil
 	config.AdvertisePeerUrls = []url.URL{{Scheme: "http", Host: peerAddress}}
 	config.InitialCluster = config.InitialClusterFromName(memberName)

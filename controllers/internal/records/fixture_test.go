@@ -156,6 +156,13 @@ func (f *faulty) AddOutcome(ctx context.Context, image database.ImageKey, outcom
 	return f.Store.AddOutcome(ctx, image, outcome)
 }
 
+func (f *faulty) Restored(ctx context.Context, kind database.Kind, revision int64, live []types.UID) error {
+	if err := f.fault(); err != nil {
+		return err
+	}
+	return f.Store.Restored(ctx, kind, revision, live)
+}
+
 func (f *faulty) Undeleted(ctx context.Context, kind database.Kind, paging database.Paging) (*database.Page[types.UID], error) {
 	if err := f.fault(); err != nil {
 		return nil, err

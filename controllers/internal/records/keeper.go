@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -147,6 +148,9 @@ func (k *keeper) catchUp(ctx context.Context, store Store) error {
 	if err != nil {
 		return err
 	}
+	if err := errors.Join(restored(ctx, k, store, database.Images, images), restored(ctx, k, store, database.Builds, builds)); err != nil {
+		return err
+	}
 	live := map[database.Kind]sets.Set[types.UID]{database.Images: {}, database.Builds: {}}
 	for _, image := range images {
 		live[database.Images].Insert(image.UID)
@@ -168,6 +172,32 @@ func (k *keeper) catchUp(ctx context.Context, store Store) error {
 		}
 	}
 	return nil
+}
+
+// restored tells the database what exists, in case that the API's storage was restored from a backup since the last time.
+func restored[T client.Object](ctx context.Context, k *keeper, store Store, kind database.Kind, objects []T) error {
+	revision, err := k.revision(ctx)
+	if err != nil {
+		return err
+	}
+	live := make([]types.UID, len(objects))
+	for i, object := range objects {
+		live[i] = object.GetUID()
+	}
+	return store.Restored(ctx, kind, revision, live)
+}
+
+// revision is the resource version that the API's storage has reached.
+func (k *keeper) revision(ctx context.Context) (int64, error) {
+	list, err := k.Client.ImagesV1alpha1().Images(metav1.NamespaceAll).List(ctx, metav1.ListOptions{Limit: 1})
+	if err != nil {
+		return 0, fmt.Errorf("listing images: %w", err)
+	}
+	revision, err := strconv.ParseInt(list.ResourceVersion, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("reading the resource version of a list of images: %w", err)
+	}
+	return revision, nil
 }
 
 // writeBuilds writes builds together, or, if one of them is refused, one by one.

@@ -54,6 +54,22 @@ func TestWhatThereWasBeforeIsRecordedTogether(t *testing.T) {
 	w.records.change(func() { w.Expect(w.records.batches).To(Equal(3)) })
 }
 
+// A database that was not restored knows of versions, ends and deletions that the restored API has never seen.
+func TestRecordsFollowAnAPIThatWasRestoredFromABackup(t *testing.T) {
+	w := newFixture(t)
+	image := w.image("debian")
+	build := w.build("debian-1", image)
+	later := build.DeepCopy()
+	later.ResourceVersion = "1000000"
+	w.ended(v1alpha1.BuildFailed)(later)
+	w.Expect(w.records.PutBuild(t.Context(), later)).To(Succeed())
+	w.Expect(w.records.BuildDeleted(t.Context(), build.UID, w.clock.Now())).To(Succeed())
+	w.Expect(w.records.ImageDeleted(t.Context(), image.UID, w.clock.Now())).To(Succeed())
+	w.run()
+	w.Eventually(w.recorded(build)).Should(And(phase(v1alpha1.BuildRunning), HaveField("Entry.Deleted", BeZero())))
+	w.Eventually(w.undeleted(database.Images)).Should(Equal([]types.UID{image.UID}))
+}
+
 func TestADatabaseThatIsAwayHoldsNothingUp(t *testing.T) {
 	for name, missing := range map[string]bool{"from the beginning": true, "later": false} {
 		t.Run(name, func(t *testing.T) {

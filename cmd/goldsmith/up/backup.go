@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
+	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/jobs/local"
+	"goldsmith.dev/goldsmith/records"
+)
+
+// Names in a backup, which is a compressed tar file. What is not named here has the name that it has in the data directory.
+const (
+	// backupFormatName is the first file. It holds backupFormat.
+	backupFormatName = "format"
+	backupFormat     = "goldsmith backup 1\n"
+	// snapshotName is a snapshot of etcd.
+	snapshotName = "storage.snapshot"
+)
+
+// NewBackupCommand returns the verb backup.
+func NewBackupCommand() *cobra.Command {
+	var directory string
+	command := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Write a backup of a data directory to a file, also while it is in use",
+		Long: "Write a backup of a data directory to a file, also while `goldsmith up` uses it: objects, records, archived logs,\n" +
+			"logs of builds, and the server's token and certificate. `goldsmith restore` makes a data directory from it.\n" +
+			"The backup holds neither what builders wrote to their output directories, nor what other flags of `goldsmith up`\n" +
+			"keep elsewhere. Everybody who can read the file can use the server: its mode is 0600.",
+		Example: "  goldsmith backup goldsmith.tar.gz\n  goldsmith backup --data-dir /var/lib/goldsmith goldsmith.tar.gz",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, arguments []string) error {
+			if err := Backup(command.Context(), directory, arguments[0]); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(command.OutOrStdout(), "%s holds a backup of %s\n", arguments[0], directory)
+			return err
+		},
+	}
+	command.Flags().StringVar(&directory, "data-dir", defaultDataDirectory, "data directory to back up")
+	return command
+}
+
+// Backup writes a backup of a data directory to a new file. A file of this name is replaced once the backup is complete.
+func Backup(ctx context.Context, directory, file string) (err error) {
+	if directory, err = filepath.Abs(directory); err != nil {
+		return fmt.Errorf("find the data directory: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(directory, "lock")); err != nil {
+		return fmt.Errorf("back up %s, which is no data directory of `goldsmith up`: name one with --data-dir: %w", directory, err)
+	}
+	// Without a running server, none may start meanwhile. A running server holds the lock itself.
+	lock, err := filelock.Take(filepath.Join(directory, "lock"))
+	switch {
+	case errors.Is(err, filelock.ErrHeld):
+	case err != nil:
+		return fmt.Errorf("claim the data directory: %w", err)
+	default:
+		defer func() { err = errors.Join(err, lock.Close()) }()
+	}
+	// Beside the file: the snapshots are as large as what they are of, and a temporary file system may be small.
+	scratch, err := os.MkdirTemp(filepath.Dir(file), "."+filepath.Base(file)+"-") // mode 0700
+	if err != nil {
+		return fmt.Errorf("make a directory for the backup: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	partial := filepath.Join(scratch, "backup")
+	if err := writeBackup(ctx, directory, scratch, partial); err != nil {
+		return fmt.Errorf("back up %s: %w", directory, err)
+	}
+	if err := os.Rename(partial, file); err != nil {
+		return fmt.Errorf("put the backup in its place: %w", err)
+	}
+	return nil
+}
+
+func writeBackup(ctx context.Context, directory, scratch, file string) (err error) {
+	out, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	compressed, err := gzip.NewWriterLevel(out, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
+	b := &backup{directory: directory, scratch: scratch, tar: tar.NewWriter(compressed)}
+	if err := b.addAll(ctx); err != nil {
+		return err
+	}
+	return errors.Join(b.tar.Close(), compressed.Close(), out.Sync())
+}
+
+// backup is a backup that is being written.
+type backup struct {
+	directory, scratch string
+	tar                *tar.Writer
+}
+
+// addAll adds the objects first. Logs and records only grow: what the objects say of them is still true of what is added
+// later. Logs and records of builds that the objects do not hold yet are those of deleted builds after a restore.
+func (b *backup) addAll(ctx context.Context) error {
+	if err := b.add(backupFormatName, []byte(backupFormat)); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context) error{b.addStorage, b.addServer, b.addBuilds, b.addLogs, b.addRecords} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *backup) addStorage(ctx context.Context) error {
+	storage := filepath.Join(b.directory, "storage")
+	if _, err := os.Stat(storage); errors.Is(err, fs.ErrNotExist) {
+		return nil // the objects are in --files
+	}
+	snapshot := filepath.Join(b.scratch, snapshotName)
+	if err := etcd.Save(ctx, storage, snapshot); err != nil {
+		return err
+	}
+	return b.addFile(snapshotName, snapshot)
+}
+
+func (b *backup) addServer(context.Context) error {
+	return b.addTree("server", func(string) bool { return true })
+}
+
+func (b *backup) addBuilds(context.Context) error {
+	directories, err := b.glob("builds*")
+	for _, directory := range directories {
+		err = errors.Join(err, b.addTree(directory, local.IsKept))
+	}
+	return err
+}
+
+// addLogs adds the archive as its own package reads it: somebody may write to it meanwhile.
+func (b *backup) addLogs(ctx context.Context) (err error) {
+	directory := filepath.Join(b.directory, "logs")
+	if _, err := os.Stat(directory); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	logs, err := openLogs(ctx, directory)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, logs.Close()) }()
+	return logs.Export(ctx, func(key string, content []byte) error { return b.add("logs/"+key, content) })
+}
+
+func openLogs(ctx context.Context, directory string) (*archive.Store, error) {
+	return archive.Open(ctx, (&url.URL{Scheme: "file", Path: directory}).String(), archive.Options{})
+}
+
+func (b *backup) addRecords(ctx context.Context) error {
+	databases, err := b.glob("records*.db")
+	if err != nil {
+		return err
+	}
+	for _, name := range databases {
+		scratch := filepath.Join(b.scratch, name)
+		if err := records.CopySQLite(ctx, filepath.Join(b.directory, name), scratch); err != nil {
+			return err
+		}
+		if err := b.addFile(name, scratch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// glob returns the names in the data directory that match a pattern.
+func (b *backup) glob(pattern string) ([]string, error) {
+	entries, err := os.ReadDir(b.directory)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries {
+		if match, err := filepath.Match(pattern, entry.Name()); err != nil {
+			return nil, err
+		} else if match {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, nil
+}
+
+// addTree adds the regular files of a directory whose path in it is wanted. Files that are deleted meanwhile are left out.
+func (b *backup) addTree(name string, wanted func(path string) bool) error {
+	top, err := os.OpenRoot(filepath.Join(b.directory, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = top.Close() }() // it was only read
+	return fs.WalkDir(top.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case !entry.Type().IsRegular() || !wanted(path):
+			return nil
+		}
+		content, err := top.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return errors.Join(b.addOpen(name+"/"+path, content), content.Close())
+	})
+}
+
+func (b *backup) addFile(name, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(b.addOpen(name, file), file.Close())
+}
+
+// addOpen adds as much of a file as it holds now: somebody may write to it meanwhile, and a tar file tells the size first.
+func (b *backup) addOpen(name string, file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if err := b.header(name, info.Size(), info.ModTime()); err != nil {
+		return err
+	}
+	if _, err := io.CopyN(b.tar, file, info.Size()); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	return nil
+}
+
+func (b *backup) add(name string, content []byte) error {
+	if err := b.header(name, int64(len(content)), time.Time{}); err != nil {
+		return err
+	}
+	_, err := b.tar.Write(content)
+	return err
+}
+
+func (b *backup) header(name string, size int64, modified time.Time) error {
+	return b.tar.WriteHeader(&tar.Header{Name: name, Size: size, Mode: 0o600, Typeflag: tar.TypeReg, ModTime: modified})
+}
+
+// restorable are the names in a backup that Restore writes to the data directory as they are.
+func restorable(name string) bool {
+	first, _, nested := strings.Cut(name, "/")
+	switch {
+	case !filepath.IsLocal(name):
+		return false
+	case nested:
+		return first == "server" || first == "builds" || strings.HasPrefix(first, "builds-")
+	}
+	return slices.ContainsFunc([]string{"records.db", "records-*.db"}, func(pattern string) bool {
+		match, err := filepath.Match(pattern, name)
+		return match && err == nil
+	})
+}

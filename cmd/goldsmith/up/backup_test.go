@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/records"
+)
+
+// laterBuilds is how many builds follow the backup.
+const laterBuilds = 50
+
+// TestABackupUnderLoadIsRestored backs the real program up while builds run and wait, lets more builds follow, and restores.
+func TestABackupUnderLoadIsRestored(t *testing.T) {
+	program := buildProgram(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	data, restored := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "restored")
+	file := filepath.Join(t.TempDir(), "backup.tar.gz")
+	flags := []string{"--workers", "3", "--max-builds", "4"}
+	server := startProgram(t, program, data, flags...)
+	for _, image := range newMockImages() {
+		if _, err := server.images.ImagesV1alpha1().Images("default").Create(ctx, &image, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	finished := func(builds []v1alpha1.ImageBuild) (n int) {
+		for _, build := range builds {
+			if build.Status.Finished && meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildRecorded) {
+				n++
+			}
+		}
+		return n
+	}
+	server.await(ctx, t, "some builds have finished", func(b []v1alpha1.ImageBuild) bool { return finished(b) >= 5 })
+	mustRun(t, program, "backup", "--data-dir", data, file)
+	server.await(ctx, t, "every build has finished", func(b []v1alpha1.ImageBuild) bool { return finished(b) == killedBuilds })
+	var later []types.UID
+	for i := range laterBuilds {
+		image := fmt.Sprintf("image-%d", i%killedBuilds)
+		build, err := server.images.ImagesV1alpha1().Images("default").Instantiate(ctx, image,
+			&v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{{Name: "duration", Value: "0s"}}}, metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		later = append(later, build.UID)
+	}
+	// Only the last three of each image are kept.
+	server.await(ctx, t, "later builds have finished", func(builds []v1alpha1.ImageBuild) bool {
+		return !slices.ContainsFunc(builds, func(build v1alpha1.ImageBuild) bool { return !build.Status.Finished }) && len(builds) > killedBuilds
+	})
+	server.terminate(t)
+	awaitNoProcess(ctx, t, data)
+
+	if out, err := exec.CommandContext(ctx, program, "restore", "--data-dir", data, file).CombinedOutput(); err == nil || !strings.Contains(string(out), "is not empty: move it away") {
+		t.Errorf("restored over a data directory: %v: %s", err, out)
+	}
+	mustRun(t, program, "restore", "--data-dir", restored, file)
+	server = startProgram(t, program, restored, flags...)
+	server.await(ctx, t, "every restored build has finished", func(b []v1alpha1.ImageBuild) bool { return finished(b) == killedBuilds })
+	server.checkNothingLost(ctx, t)
+	server.checkRestored(ctx, t, later)
+	server.terminate(t)
+	awaitNoProcess(ctx, t, restored)
+}
+
+// checkRestored: each build that was restored has its log and a record that agrees with it, and no later build is there.
+func (p *program) checkRestored(ctx context.Context, t *testing.T, later []types.UID) {
+	t.Helper()
+	images := p.images.ImagesV1alpha1()
+	builds, err := images.ImageBuilds("default").List(ctx, metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, build := range builds.Items {
+		if slices.Contains(later, build.UID) {
+			t.Errorf("%s was made after the backup", build.Name)
+		}
+		log, err := images.RESTClient().Get().Namespace("default").Resource("imagebuilds").Name(build.Name).SubResource("log").DoRaw(ctx)
+		if err != nil || !bytes.Contains(log, []byte("step 2/2")) {
+			t.Errorf("log of %s: %v: %s", build.Name, err, log)
+		}
+		var history v1alpha1.ImageHistory
+		if err := images.RESTClient().Get().Namespace("default").Resource("images").Name(build.Spec.ImageRef.Name).SubResource("history").Do(ctx).Into(&history); err != nil {
+			t.Fatal(err)
+		}
+		recorded := slices.IndexFunc(history.Items, func(r v1alpha1.BuildRecord) bool { return r.UID == build.UID })
+		if recorded < 0 || history.Items[recorded].Phase != build.Status.Phase || history.Items[recorded].DeletionTime != nil {
+			t.Errorf("%s: recorded as %+v", build.Name, history.Items)
+		}
+	}
+}
+
+func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "backup.tar.gz")
+	if err := Backup(t.Context(), t.TempDir(), file); err == nil || !strings.Contains(err.Error(), "--data-dir") {
+		t.Errorf("backed up no data directory: %v", err)
+	}
+	data := t.TempDir()
+	release(t, claim(t, data, false))
+	const pod = "builds/0b6e1c5e-9d5c-4b57-8f0e-0123456789ab/"
+	kept := []string{"server/token", "logs/v1/team/b-1/build.json", "logs/v1/team/b-1/1-p-1/seal.json", pod + "log", pod + "started"}
+	for _, name := range append(slices.Clone(kept), "kubeconfig", "logs/other", pod+"output/disk.raw", pod+"report-token", "builds/other/log") {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(data, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(data, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(filepath.Dir(data)) // the default is a relative path, too
+	database, err := records.Open(t.Context(), "sqlite://"+filepath.Join(data, "records.db"), records.Options{})
+	if err := errors.Join(err, database.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := Backup(t.Context(), filepath.Base(data), file); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"cut short": content[:len(content)-9], "something else": []byte("hello"), "nothing": nil} {
+		broken, restored := filepath.Join(t.TempDir(), "broken"), filepath.Join(t.TempDir(), "restored")
+		if err := os.WriteFile(broken, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := Restore(t.Context(), restored, broken); err == nil || !strings.Contains(err.Error(), errNoBackup.Error()) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if left, err := os.ReadDir(filepath.Dir(restored)); err != nil || len(left) > 0 {
+			t.Errorf("%s left %v, %v", name, left, err)
+		}
+	}
+	restored := filepath.Join(t.TempDir(), "new", "restored")
+	if err := Restore(t.Context(), restored, file); err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	err = filepath.WalkDir(restored, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(restored, path)
+		found = append(found, name)
+		if content, failure := os.ReadFile(path); failure != nil || name != "records.db" && string(content) != name {
+			t.Errorf("%s: %q, %v", name, content, failure)
+		}
+		return err
+	})
+	want := append(slices.Clone(kept), "records.db")
+	if slices.Sort(want); err != nil || !slices.Equal(found, want) {
+		t.Errorf("restored %v, want %v: %v", found, want, err)
+	}
+	if database, err = records.Open(t.Context(), "sqlite://"+filepath.Join(restored, "records.db"), records.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if version, err := database.SchemaVersion(t.Context()); version == 0 || err != nil {
+		t.Errorf("restored records of version %d: %v", version, err)
+	}
+	if err := database.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOnlyNamesOfABackupAreRestored(t *testing.T) {
+	for name, want := range map[string]bool{
+		"server/token": true, "records.db": true, "records-0a1b2c3d.db": true, "builds/uid/log": true, "builds-0a1b2c3d/uid/log": true,
+		"../token": false, "server/../../token": false, "/etc/passwd": false, "kubeconfig": false, "lock": false, "storage/etcd": false, "records.db/x": false,
+	} {
+		if got := restorable(name); got != want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+func mustRun(t *testing.T, program string, arguments ...string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program, arguments...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", arguments[0], err, out)
+	}
+	t.Logf("%s", out)
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/archive"
+)
+
+// NewRestoreCommand returns the verb restore.
+func NewRestoreCommand() *cobra.Command {
+	var directory string
+	command := &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Make a data directory from a backup",
+		Long: "Make a data directory from a file that `goldsmith backup` wrote. `goldsmith up` then continues from the backup:\n" +
+			"builds that were running get their next attempt, and builds that were made later are lost.",
+		Example: "  goldsmith restore goldsmith.tar.gz\n  goldsmith restore --data-dir /var/lib/goldsmith goldsmith.tar.gz",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, arguments []string) error {
+			if err := Restore(command.Context(), directory, arguments[0]); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(command.OutOrStdout(), "%s is restored from %s; start it with: goldsmith up --data-dir %s\n", directory, arguments[0], directory)
+			return err
+		},
+	}
+	command.Flags().StringVar(&directory, "data-dir", defaultDataDirectory, "data directory to make; it must be empty or not exist")
+	return command
+}
+
+// errNoBackup is for a file that Backup did not write, or not completely.
+var errNoBackup = errors.New("this is no complete backup of Goldsmith")
+
+// Restore makes a data directory from a backup. It makes all of it or nothing.
+func Restore(ctx context.Context, directory, file string) (err error) {
+	switch entries, err := os.ReadDir(directory); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("restore to %s: %w", directory, err)
+	case len(entries) > 0:
+		return fmt.Errorf("the data directory %s is not empty: move it away, or choose another with --data-dir", directory)
+	}
+	in, err := os.Open(file)
+	if err != nil {
+		return fmt.Errorf("open the backup: %w", err)
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	if directory, err = filepath.Abs(directory); err != nil {
+		return fmt.Errorf("find the data directory: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(directory), 0o700); err != nil {
+		return fmt.Errorf("make the parent of the data directory: %w", err)
+	}
+	partial, err := os.MkdirTemp(filepath.Dir(directory), "."+filepath.Base(directory)+"-restore-") // mode 0700
+	if err != nil {
+		return fmt.Errorf("make a directory to restore to: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(partial))
+		}
+	}()
+	if err := readBackup(ctx, in, partial); err != nil {
+		return fmt.Errorf("restore %s: %w", file, err)
+	}
+	if err := os.Rename(partial, directory); err != nil {
+		return fmt.Errorf("put the data directory in its place: %w", err)
+	}
+	return nil
+}
+
+func readBackup(ctx context.Context, in io.Reader, directory string) (err error) {
+	compressed, err := gzip.NewReader(in)
+	if err != nil {
+		return errors.Join(errNoBackup, err)
+	}
+	top, err := os.OpenRoot(directory)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, top.Close()) }()
+	logs, err := openLogs(ctx, filepath.Join(directory, "logs"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, logs.Close()) }()
+	r := &restoration{top: top, logs: logs, tar: tar.NewReader(compressed)}
+	if err := r.readFormat(); err != nil {
+		return err
+	}
+	for {
+		header, err := r.tar.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return errors.Join(errNoBackup, err)
+		}
+		if err := r.restore(ctx, header.Name); err != nil {
+			return fmt.Errorf("%s: %w", header.Name, err)
+		}
+	}
+	// The checksum follows the end of the tar file, and is compared when the end is read.
+	if _, err := io.CopyN(io.Discard, compressed, 1); !errors.Is(err, io.EOF) {
+		return errors.Join(errNoBackup, err)
+	}
+	return r.restoreStorage(directory)
+}
+
+// restoration is a backup that is being read.
+type restoration struct {
+	top  *os.Root
+	logs *archive.Store
+	tar  *tar.Reader
+}
+
+func (r *restoration) readFormat() error {
+	header, err := r.tar.Next()
+	if err != nil || header.Name != backupFormatName {
+		return errors.Join(errNoBackup, err)
+	}
+	format, err := io.ReadAll(io.LimitReader(r.tar, int64(len(backupFormat))+1))
+	if err != nil {
+		return errors.Join(errNoBackup, err)
+	}
+	if string(format) != backupFormat {
+		return fmt.Errorf("the backup has the format %q, and this program reads %q: restore with the program that wrote the backup", format, backupFormat)
+	}
+	return nil
+}
+
+func (r *restoration) restore(ctx context.Context, name string) error {
+	if key, ok := strings.CutPrefix(name, "logs/"); ok {
+		content, err := io.ReadAll(r.tar)
+		if err != nil {
+			return errors.Join(errNoBackup, err)
+		}
+		return r.logs.Import(ctx, key, content)
+	}
+	if name != snapshotName && !restorable(name) {
+		return fmt.Errorf("%w: no backup holds a file of this name", errNoBackup)
+	}
+	if err := r.top.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	file, err := r.top.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, r.tar)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// restoreStorage makes a member of etcd from its snapshot, if there is one.
+func (r *restoration) restoreStorage(directory string) error {
+	snapshot := filepath.Join(directory, snapshotName)
+	if _, err := os.Stat(snapshot); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	storage := filepath.Join(directory, "storage")
+	if err := os.Mkdir(storage, 0o700); err != nil {
+		return err
+	}
+	if err := etcd.Restore(storage, snapshot); err != nil {
+		return err
+	}
+	return os.Remove(snapshot)
+}
