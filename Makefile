@@ -140,6 +140,10 @@ stress: $(if $(filter ./e2e/suite,$(PACKAGE)),build $(if $(E2E_KUBECONFIG),,imag
 	@SPEC=$${SPEC:-} LABELS=$${LABELS:-}; E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' \
 	  CGO_ENABLED=$(if $(filter -race --race,$(FLAGS)),1,0) go run ./e2e/stress -spec="$$SPEC" -labels="$$LABELS" -n=$(N) -load=$(LOAD) -package=$(PACKAGE) -- $(FLAGS)
 
+.PHONY: chaos
+chaos: build ## Kill, freeze and restore `goldsmith up` while people build and delete: make chaos DURATION=30m SEED=7
+	go run ./e2e/chaos -program=bin/goldsmith -duration=$(or $(DURATION),5m) $(if $(SEED),-seed=$(SEED))
+
 .PHONY: bench-cluster
 bench-cluster: ## Measure builds and the API in the cluster that kubectl points at; figures in bin/bench-cluster.txt.
 	@mkdir -p bin

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+)
+
+// builders is how many builds run at a time.
+const builders = 4
+
+// server is a `goldsmith up` that is killed, frozen and restored.
+type server struct {
+	program, directory string
+
+	running  *exec.Cmd // nil if none is
+	output   bytes.Buffer
+	data     string // the data directory
+	backedUp bool   // there is a backup
+	restored atomic.Int64
+
+	config *rest.Config
+	images versioned.Interface
+	kube   kubernetes.Interface
+}
+
+func (s *server) backup() string     { return filepath.Join(s.directory, "backup.tar.gz") }
+func (s *server) kubeconfig() string { return filepath.Join(s.directory, "kubeconfig") }
+
+// start returns once the server is ready.
+func (s *server) start(ctx context.Context) error {
+	if s.data == "" {
+		s.data = filepath.Join(s.directory, "data")
+	}
+	s.output.Reset()
+	command := exec.Command(s.program, "up", "--data-dir", s.data, "--kubeconfig", s.kubeconfig(), "--workers", fmt.Sprint(builders), "--max-builds", fmt.Sprint(builders+2))
+	command.Stderr = &s.output
+	out, err := command.StdoutPipe()
+	if err != nil {
+		return fmt.Errorf("start the server: %w", err)
+	}
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("start the server: %w", err)
+	}
+	s.running = command
+	stop := context.AfterFunc(ctx, func() { _ = command.Process.Kill() })
+	defer stop()
+	lines, ready := bufio.NewScanner(out), false
+	for !ready && lines.Scan() {
+		ready = lines.Text() == "ready"
+	}
+	if !ready {
+		s.running = nil
+		return fmt.Errorf("the server ended before it was ready: %w: %s", errors.Join(command.Wait(), ctx.Err()), &s.output)
+	}
+	return s.connect()
+}
+
+// connect is repeated after each start: a kubeconfig that was written anew may be another.
+func (s *server) connect() (err error) {
+	if s.config, err = clientcmd.BuildConfigFromFlags("", s.kubeconfig()); err != nil {
+		return fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	s.config.QPS = -1
+	s.config.Timeout = 10 * time.Second
+	s.config.WarningHandler = rest.NoWarnings{}
+	if s.images != nil {
+		return nil // address, token and certificate are in the data directory and in backups
+	}
+	if s.images, err = versioned.NewForConfig(s.config); err != nil {
+		return err
+	}
+	s.kube, err = kubernetes.NewForConfig(s.config)
+	return err
+}
+
+// kill ends the server as a crash does.
+func (s *server) kill() error {
+	if s.running == nil {
+		return nil
+	}
+	err := s.running.Process.Kill()
+	_ = s.running.Wait() // it says that it was killed
+	s.running = nil
+	return err
+}
+
+func (s *server) restart(ctx context.Context) error {
+	return errors.Join(s.kill(), s.start(ctx))
+}
+
+// freeze stops the server's process for a while, as a machine that sleeps does.
+func (s *server) freeze(ctx context.Context, period time.Duration) error {
+	if err := s.running.Process.Signal(syscall.SIGSTOP); err != nil {
+		return fmt.Errorf("freeze the server: %w", err)
+	}
+	select {
+	case <-time.After(period):
+	case <-ctx.Done():
+	}
+	return s.running.Process.Signal(syscall.SIGCONT)
+}
+
+func (s *server) backUp(ctx context.Context) error {
+	if err := s.command(ctx, "backup", "--data-dir", s.data, s.backup()); err != nil {
+		return err
+	}
+	s.backedUp = true
+	return nil
+}
+
+// restore replaces the data directory with the last backup.
+func (s *server) restore(ctx context.Context) error {
+	if !s.backedUp {
+		return nil
+	}
+	if err := s.kill(); err != nil {
+		return err
+	}
+	count := s.restored.Add(1)
+	s.data = filepath.Join(s.directory, fmt.Sprintf("data-%d", count))
+	if err := s.command(ctx, "restore", "--data-dir", s.data, s.backup()); err != nil {
+		return err
+	}
+	return s.start(ctx)
+}
+
+// resume starts the server if it does not run.
+func (s *server) resume(ctx context.Context) error {
+	if s.running != nil {
+		return nil
+	}
+	return s.start(ctx)
+}
+
+func (s *server) command(ctx context.Context, arguments ...string) error {
+	out, err := exec.CommandContext(ctx, s.program, arguments...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("goldsmith %s: %w: %s", arguments[0], err, out)
+	}
+	return nil
+}
