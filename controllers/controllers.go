@@ -33,6 +33,7 @@ import (
 	admission "goldsmith.dev/goldsmith/controllers/internal/queue"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/controllers/internal/records"
+	"goldsmith.dev/goldsmith/controllers/internal/restoration"
 	"goldsmith.dev/goldsmith/controllers/outages"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/queue"
@@ -116,6 +117,9 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 	client, err := versioned.NewForConfigAndClient(options.Config, mgr.GetHTTPClient())
 	if err != nil {
 		return nil, fmt.Errorf("making the client for images: %w", err)
+	}
+	if err := restoration.AddTo(mgr, client); err != nil {
+		return nil, fmt.Errorf("adding the check for a restoration: %w", err)
 	}
 	kube, err := kubernetes.NewForConfigAndClient(options.Config, mgr.GetHTTPClient())
 	if err != nil {

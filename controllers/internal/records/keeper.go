@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +17,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
+	"goldsmith.dev/goldsmith/controllers/internal/restoration"
 	database "goldsmith.dev/goldsmith/records"
 )
 
@@ -176,7 +176,7 @@ func (k *keeper) catchUp(ctx context.Context, store Store) error {
 
 // restored tells the database what exists, in case that the API's storage was restored from a backup since the last time.
 func restored[T client.Object](ctx context.Context, k *keeper, store Store, kind database.Kind, objects []T) error {
-	revision, err := k.revision(ctx)
+	revision, err := restoration.Version(ctx, k.Client)
 	if err != nil {
 		return err
 	}
@@ -185,19 +185,6 @@ func restored[T client.Object](ctx context.Context, k *keeper, store Store, kind
 		live[i] = object.GetUID()
 	}
 	return store.Restored(ctx, kind, revision, live)
-}
-
-// revision is the resource version that the API's storage has reached.
-func (k *keeper) revision(ctx context.Context) (int64, error) {
-	list, err := k.Client.ImagesV1alpha1().Images(metav1.NamespaceAll).List(ctx, metav1.ListOptions{Limit: 1})
-	if err != nil {
-		return 0, fmt.Errorf("listing images: %w", err)
-	}
-	revision, err := strconv.ParseInt(list.ResourceVersion, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("reading the resource version of a list of images: %w", err)
-	}
-	return revision, nil
 }
 
 // writeBuilds writes builds together, or, if one of them is refused, one by one.
