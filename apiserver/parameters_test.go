@@ -35,10 +35,15 @@ var _ = Describe("Instantiating an Image with parameters", func() {
 		}))
 		Expect(build.Spec.Trigger.Parameters).To(Equal(overrides))
 		Expect(build.Spec.RunPolicy).To(Equal(v1alpha1.RunPolicySerialLatestOnly))
+		Expect(build.Spec.OneOff).To(HaveValue(BeTrue()))
 		next, err := images.Instantiate(ctx, "debian", with("second"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(next.Spec.Inputs.Parameters).To(Equal([]v1alpha1.Parameter{{Name: "edition", Value: "server"}, {Name: "steps", Value: "5"}}))
 		Expect(next.Spec.Trigger.Parameters).To(BeEmpty())
+		Expect(next.Spec.OneOff).To(BeNil())
+		same, err := images.Instantiate(ctx, "debian", with("third", v1alpha1.Parameter{Name: "steps", Value: "5"}), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(same.Spec.OneOff).To(HaveValue(BeFalse()), "the parameters are the Image's own")
 	})
 
 	It("answers the same request with the same build, whatever its parameters are now", func(ctx SpecContext) {

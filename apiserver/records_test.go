@@ -412,7 +412,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			for _, column := range table.ColumnDefinitions {
 				names = append(names, column.Name)
 			}
-			Expect(strings.Join(names, " ")).To(Equal("Name Builds Success P50 P90 Health Age"))
+			Expect(strings.Join(names, " ")).To(Equal("Name Builds Success P50 P90 Health OneOffs Age"))
 			Expect(table.Rows).To(HaveLen(1))
 			Expect(table.Rows[0].Cells[:5]).To(Equal([]any{"web", "1", "100%", "2m", "2m"}))
 			err = server.RESTClient().Post().Namespace(namespace).Resource("imagereports").Body(&v1alpha1.ImageReport{ObjectMeta: metav1.ObjectMeta{Name: "x"}}).Do(ctx).Error()

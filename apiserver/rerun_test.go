@@ -63,7 +63,43 @@ var _ = Describe("Rerunning a build", func() {
 			Reason: v1alpha1.TriggerRerun, Message: "again", RequestedBy: "ada", RequestID: "again", RerunOf: "debian-1",
 			Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "server"}},
 		})))
+		Expect(build.Spec.OneOff).To(HaveValue(BeTrue()))
 		Expect(build.Status).To(Equal(v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildPending}))
+	})
+
+	It("is one-off unless the Image's inputs resolve to the same now", func(ctx SpecContext) {
+		base, err := images.Create(ctx, newImage("base"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		moveTo := func(digest string) {
+			GinkgoHelper()
+			base.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{
+				Name: "base-1", Number: 1, InputsDigest: digest, CompletionTime: metav1.Now(), Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digest, MediaType: "application/octet-stream"}},
+			}
+			base, err = images.UpdateStatus(ctx, base, metav1.UpdateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+		}
+		moveTo(digest('c'))
+		image := newImage("web")
+		image.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "base"}}
+		_, err = images.Create(ctx, image, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = images.Instantiate(ctx, "web", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(mustRerun(ctx, "web-1", "unresolved").Spec.OneOff).To(HaveValue(BeFalse()), "it resolves its inputs as the Image's own")
+		writeTo(ctx, builds, "web-1", resolve(v1alpha1.ResolvedInputs{InputsDigest: digest('a'), BaseDigest: digest('c')}))
+		_, err = images.Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"suspend":true}}`), metav1.PatchOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		same := mustRerun(ctx, "web-1", "same")
+		Expect(same.Spec.OneOff).To(HaveValue(BeFalse()))
+		Expect(same.Spec.ImageGeneration).To(HaveValue(BeEquivalentTo(2)), "its inputs are those of the present generation")
+
+		moveTo(digest('d'))
+		other := mustRerun(ctx, "web-1", "other")
+		Expect(other.Spec.OneOff).To(HaveValue(BeTrue()), "the base has moved")
+		Expect(other.Spec.ImageGeneration).To(HaveValue(BeEquivalentTo(1)))
+		Expect(mustRerun(ctx, "web-1", "same").Spec.OneOff).To(HaveValue(BeFalse()), "which was decided before")
+		Expect(images.Delete(ctx, "base", metav1.DeleteOptions{})).To(Succeed())
+		Expect(mustRerun(ctx, "web-1", "without a base").Spec.OneOff).To(HaveValue(BeTrue()))
 	})
 
 	It("pins the same when a rerun is rerun, before it resolved and after", func(ctx SpecContext) {

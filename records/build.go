@@ -21,7 +21,7 @@ const batch = 100
 
 const (
 	buildColumns = "uid, namespace, name, image_uid, image_name, number, trigger_reason, trigger_message, requested_by, phase, class, reason, " +
-		"message, attempts, created, queued, started, completed, duration, queue_time, hold, finished, resource_version"
+		"message, attempts, created, queued, started, completed, duration, queue_time, hold, finished, resource_version, one_off"
 	attemptColumns = "build_uid, number, job_name, pod_name, node_name, started, completed, duration, outcome, class, reason, message, exit_code"
 	// newer is when a write replaces what is recorded: a build's resource version only grows, unless the objects are restored
 	// from a backup, of which Restored tells. The same version replaces where the hold differs, so that a repetition puts right
@@ -161,7 +161,7 @@ func buildRow(build *v1alpha1.ImageBuild) []any {
 		string(build.UID), build.Namespace, build.Name, string(image.UID), image.Name, number, string(trigger.Reason), trigger.Message,
 		indexable(trigger.RequestedBy), string(status.Phase), string(failure.Class), string(failure.Reason), failure.Message, int64(len(status.Attempts)),
 		microsOrZero(created), micros(queued), micros(started), micros(completed), elapsed(started, completed), elapsed(waitedFrom, started),
-		boolean(v1alpha1.UnderLegalHold(build)), boolean(status.Phase.Finished()), version(build),
+		boolean(v1alpha1.UnderLegalHold(build)), boolean(status.Phase.Finished()), version(build), boolean(!build.Counts()),
 	}
 }
 

@@ -64,6 +64,7 @@ type Entry struct {
 	QueueTime      time.Duration // from Queued, or else Created, to Started; 0 unless it has started
 	Held           bool          // under legal hold
 	Deleted        time.Time     // when the object was seen to be gone
+	OneOff         bool          // it does not count for its Image
 }
 
 // Record is all that is known of a build.
@@ -74,7 +75,7 @@ type Record struct {
 }
 
 const entryColumns = "b.namespace, b.name, b.uid, b.image_name, b.image_uid, b.number, b.trigger_reason, b.trigger_message, b.requested_by, b.phase, " +
-	"b.class, b.reason, b.message, b.attempts, b.created, b.queued, b.started, b.completed, b.duration, b.queue_time, b.hold, b.deleted"
+	"b.class, b.reason, b.message, b.attempts, b.created, b.queued, b.started, b.completed, b.duration, b.queue_time, b.hold, b.deleted, b.one_off"
 
 // History returns builds, the newest first: by the time of creation, then by number. Builds created later than the first
 // page was read are on none of the following ones. Errors: ErrInvalid for a page that is none.
@@ -176,17 +177,17 @@ func scanRecord(scan scanner) (*Record, error) {
 
 func scanEntryAnd(scan scanner, more ...any) (Entry, error) {
 	var e Entry
-	var created, hold int64
+	var created, hold, oneOff int64
 	var queued, started, completed, took, waited, deleted sql.NullInt64
 	err := scan(append([]any{
 		&e.Namespace, &e.Name, &e.UID, &e.Image, &e.ImageUID, &e.Number, &e.Trigger, &e.TriggerMessage, &e.RequestedBy, &e.Phase,
-		&e.Class, &e.Reason, &e.Message, &e.Attempts, &created, &queued, &started, &completed, &took, &waited, &hold, &deleted,
+		&e.Class, &e.Reason, &e.Message, &e.Attempts, &created, &queued, &started, &completed, &took, &waited, &hold, &deleted, &oneOff,
 	}, more...)...)
 	if created != 0 {
 		e.Created = time.UnixMicro(created).UTC()
 	}
 	e.Queued, e.Started, e.Completed, e.Deleted = stored(queued), stored(started), stored(completed), stored(deleted)
-	e.Duration, e.QueueTime, e.Held = duration(took), duration(waited), hold != 0
+	e.Duration, e.QueueTime, e.Held, e.OneOff = duration(took), duration(waited), hold != 0, oneOff != 0
 	return e, err
 }
 

@@ -4,6 +4,7 @@ package records_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	. "github.com/onsi/gomega"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -31,7 +33,7 @@ func TestANewDatabaseIsMigratedAndOpensAgain(t *testing.T) {
 				store, err := records.Open(t.Context(), address, records.Options{})
 				g.Expect(err).NotTo(HaveOccurred())
 				g.Expect(store.Ping(t.Context())).To(Succeed())
-				g.Expect(store.SchemaVersion(t.Context())).To(Equal(int64(1)))
+				g.Expect(store.SchemaVersion(t.Context())).To(Equal(int64(current)))
 				g.Expect(store.PutBuild(t.Context(), newBuild(debian, 1, 0))).To(Succeed())
 				g.Expect(store.Count(t.Context(), "SELECT COUNT(*) FROM builds")).To(Equal(int64(1)))
 				g.Expect(store.Close()).To(Succeed())
@@ -120,26 +122,24 @@ func TestWhatCannotBeConnectedToSaysWhyWithoutThePassword(t *testing.T) {
 }
 
 func TestADatabaseThatIsNewerIsRefused(t *testing.T) {
-	newer := fstest.MapFS{"00001_records.sql": file(t, "00001_records.sql"), "00002_next.sql": {Data: []byte("ALTER TABLE notes ADD COLUMN mood TEXT;")}}
+	newer := next(t, "ALTER TABLE notes ADD COLUMN mood TEXT;")
 	for name, newAddress := range databases {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			address := newAddress(t)
 			store, err := records.OpenWith(t.Context(), address, records.Options{}, newer)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(store.SchemaVersion(t.Context())).To(Equal(int64(2)))
+			g.Expect(store.SchemaVersion(t.Context())).To(Equal(int64(current + 1)))
 			g.Expect(store.Close()).To(Succeed())
 			_, err = records.Open(t.Context(), address, records.Options{})
 			g.Expect(err).To(MatchError(records.ErrNewer))
-			g.Expect(err).To(MatchError(ContainSubstring("it is at version 2, and this program knows versions up to 1")))
+			g.Expect(err).To(MatchError(ContainSubstring(fmt.Sprintf("it is at version %d, and this program knows versions up to %d", current+1, current))))
 		})
 	}
 }
 
 func TestOfAMigrationThatFailsHalfWayNothingIsApplied(t *testing.T) {
-	broken := fstest.MapFS{"00001_records.sql": file(t, "00001_records.sql"), "00002_next.sql": {
-		Data: []byte("ALTER TABLE notes ADD COLUMN mood TEXT; CREATE TABLE moods (mood TEXT); UPDATE notes SET body = ''; INSERT INTO nowhere VALUES (1);"),
-	}}
+	broken := next(t, "ALTER TABLE notes ADD COLUMN mood TEXT; CREATE TABLE moods (mood TEXT); UPDATE notes SET body = ''; INSERT INTO nowhere VALUES (1);")
 	for name, newAddress := range databases {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -151,15 +151,46 @@ func TestOfAMigrationThatFailsHalfWayNothingIsApplied(t *testing.T) {
 			g.Expect(store.Close()).To(Succeed())
 			for range 2 {
 				_, err = records.OpenWith(t.Context(), address, records.Options{}, broken)
-				g.Expect(err).To(MatchError(ContainSubstring("migrate the database to version 2, of which nothing was applied")))
+				g.Expect(err).To(MatchError(ContainSubstring(fmt.Sprintf("migrate the database to version %d, of which nothing was applied", current+1))))
 				g.Expect(err).To(MatchError(ContainSubstring("nowhere")))
 				g.Expect(err).To(MatchError(records.ErrMigration))
 			}
 			store = openStore(t, address, records.Options{})
-			g.Expect(store.SchemaVersion(t.Context())).To(Equal(int64(1)))
+			g.Expect(store.SchemaVersion(t.Context())).To(Equal(int64(current)))
 			g.Expect(store.Count(t.Context(), "SELECT COUNT(*) FROM notes WHERE body = 'hello'")).To(Equal(int64(1)))
 			g.Expect(store.Execute(t.Context(), "SELECT mood FROM notes")).NotTo(Succeed())
 			g.Expect(store.Execute(t.Context(), "SELECT mood FROM moods")).NotTo(Succeed())
+		})
+	}
+}
+
+func TestOneOffBuildsAreKnownAmongTheRecordsOfAnOlderVersion(t *testing.T) {
+	override := newBuild(debian, 2, 20)
+	override.Spec.Trigger.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "x"}}
+	rerun := newBuild(debian, 3, 30)
+	rerun.Spec.Trigger.Reason, rerun.Spec.Trigger.RerunOf = v1alpha1.TriggerRerun, "debian-1"
+	quoting := newBuild(debian, 1, 10)
+	quoting.Spec.Trigger.Message = `"parameters":[`
+	quoting.Spec.Inputs.Parameters = override.Spec.Trigger.Parameters
+	for name, newAddress := range databases {
+		t.Run(name, func(t *testing.T) {
+			g, ctx := NewWithT(t), t.Context()
+			address := newAddress(t)
+			store, err := records.OpenWith(ctx, address, records.Options{}, upTo(t, 1))
+			g.Expect(err).NotTo(HaveOccurred())
+			for _, build := range []*v1alpha1.ImageBuild{quoting, override, rerun} {
+				spec, err := json.Marshal(build.Spec)
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(store.Execute(ctx, "INSERT INTO builds (uid, namespace, name, image_uid, image_name, number, trigger_reason, trigger_message, "+
+					"requested_by, phase, class, reason, message, attempts, created, hold, finished, resource_version) "+
+					"VALUES ($1, 'team', $2, $3, 'debian', $4, $5, '', '', 'Succeeded', '', '', '', 1, 0, 0, 1, 1)",
+					string(build.UID), build.Name, string(debian.UID), *build.Spec.Number, string(build.Spec.Trigger.Reason))).To(Succeed())
+				g.Expect(store.Execute(ctx, "INSERT INTO documents (build_uid, spec, status) VALUES ($1, $2, '{}')", string(build.UID), string(spec))).To(Succeed())
+			}
+			g.Expect(store.Close()).To(Succeed())
+			page, err := openStore(t, address, records.Options{}).History(ctx, records.Query{})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(page.Items).To(HaveExactElements(HaveField("OneOff", true), HaveField("OneOff", true), HaveField("OneOff", false)))
 		})
 	}
 }
@@ -175,7 +206,7 @@ func TestAServerThatGoesAwayWhileItIsMigratedIsWorthTryingAgain(t *testing.T) {
 		g.Expect(err).To(HaveOccurred(), name)
 		g.Expect(err).NotTo(MatchError(records.ErrMigration), name)
 	}
-	g.Expect(openStore(t, address, records.Options{}).SchemaVersion(t.Context())).To(Equal(int64(1)))
+	g.Expect(openStore(t, address, records.Options{}).SchemaVersion(t.Context())).To(Equal(int64(current)))
 }
 
 func TestATableOfSomebodyElseIsLeftAlone(t *testing.T) {
@@ -224,7 +255,7 @@ func TestManyMayOpenANewDatabaseAtTheSameTime(t *testing.T) {
 
 // The one that comes second must not begin before the first has finished: what it would do has been done then.
 func TestWhoComesSecondWaitsForTheMigrationsOfTheFirst(t *testing.T) {
-	newer := fstest.MapFS{"00001_records.sql": file(t, "00001_records.sql"), "00002_next.sql": {Data: []byte("ALTER TABLE notes ADD COLUMN mood TEXT;")}}
+	newer := next(t, "ALTER TABLE notes ADD COLUMN mood TEXT;")
 	t.Run("PostgreSQL", func(t *testing.T) {
 		g, ctx := NewWithT(t), t.Context()
 		address := databases["PostgreSQL"](t)
@@ -262,7 +293,7 @@ func TestWhoComesSecondWaitsForTheMigrationsOfTheFirst(t *testing.T) {
 		}}
 		store, err := records.OpenWith(ctx, "sqlite://"+path, records.Options{}, folder)
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(folder.looked).To(Equal(2))
+		g.Expect(folder.looked).To(Equal(current + 1))
 		unlock, err := records.LockFile(ctx, path)
 		g.Expect(err).NotTo(HaveOccurred(), "the lock is free again")
 		g.Expect(unlock()).To(Succeed())
@@ -323,9 +354,29 @@ func openInAnotherProcess(ctx context.Context, address string) error {
 	return nil
 }
 
-// file is one of this program's migrations.
-func file(t *testing.T, name string) *fstest.MapFile {
-	content, err := fs.ReadFile(records.Migrations(), name)
-	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	return &fstest.MapFile{Data: content}
+// current is the version of this program.
+const current = 2
+
+// next is this program's migrations, and one more.
+func next(t *testing.T, statements string) fstest.MapFS {
+	t.Helper()
+	folder := upTo(t, current)
+	folder[fmt.Sprintf("%05d_next.sql", current+1)] = &fstest.MapFile{Data: []byte(statements)}
+	return folder
+}
+
+// upTo is this program's migrations up to a version.
+func upTo(t *testing.T, version int) fstest.MapFS {
+	t.Helper()
+	g := NewWithT(t)
+	names, err := fs.Glob(records.Migrations(), "*.sql")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(names).To(HaveLen(current))
+	folder := fstest.MapFS{}
+	for _, name := range names[:version] {
+		content, err := fs.ReadFile(records.Migrations(), name)
+		g.Expect(err).NotTo(HaveOccurred())
+		folder[name] = &fstest.MapFile{Data: content}
+	}
+	return folder
 }

@@ -38,6 +38,8 @@ type Stats struct {
 	Cancelled int64
 	// Retried is how many of them had more than one attempt.
 	Retried int64
+	// OneOffs is how many one-off builds have finished, which no other figure counts.
+	OneOffs int64
 	// Failures is how many have failed by the class of their failure. Classes without any are not in it.
 	Failures map[v1alpha1.FailureClass]int64
 	// Duration of those that succeeded, from start to completion.
@@ -147,10 +149,11 @@ func (w Window) add(matching *conditions) {
 }
 
 // countedColumns are those that statistics need of a build, and no more: all builds of a window are held at once.
-const countedColumns = "b.uid, b.image_uid, b.number, b.phase, b.class, b.attempts, b.completed, b.duration, b.queue_time"
+const countedColumns = "b.uid, b.image_uid, b.number, b.phase, b.class, b.attempts, b.completed, b.duration, b.queue_time, b.one_off"
 
 const figureTables = ` FROM page
 	LEFT JOIN counts ON counts.image_uid = page.uid
+	LEFT JOIN one_offs ON one_offs.image_uid = page.uid
 	LEFT JOIN durations ON durations.image_uid = page.uid
 	LEFT JOIN waits ON waits.image_uid = page.uid
 	LEFT JOIN recoveries ON recoveries.image_uid = page.uid`
@@ -158,7 +161,7 @@ const figureTables = ` FROM page
 // figureColumns are those that scanImageStats reads after the ones of the Image.
 func figureColumns() string {
 	columns := []string{
-		"counts.builds", "counts.succeeded", "counts.failed", "counts.cancelled", "counts.retried", "durations.count", "durations.p50", "durations.p90",
+		"counts.builds", "counts.succeeded", "counts.failed", "counts.cancelled", "counts.retried", "one_offs.count", "durations.count", "durations.p50", "durations.p90",
 		"waits.count", "waits.p50", "waits.p90", "recoveries.count", "recoveries.total",
 	}
 	for _, class := range failureClasses() {
@@ -177,7 +180,7 @@ func scanImageStats(scan scanner) (ImageStats, error) {
 	classes := failureClasses()
 	failed := make([]int64, len(classes))
 	columns := []any{
-		&r.Image.Namespace, &r.Image.Name, &r.Image.UID, &deleted, &r.Builds, &r.Succeeded, &r.Failed, &r.Cancelled, &r.Retried,
+		&r.Image.Namespace, &r.Image.Name, &r.Image.UID, &deleted, &r.Builds, &r.Succeeded, &r.Failed, &r.Cancelled, &r.Retried, &r.OneOffs,
 		&r.Duration.Count, &p50, &p90, &r.QueueTime.Count, &waited50, &waited90, &r.Recoveries, &recovery,
 	}
 	for i := range failed {

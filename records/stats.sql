@@ -12,12 +12,15 @@ counts AS (
         SUM(CASE WHEN phase = 'Failed' AND class = 'Infrastructure' THEN 1 ELSE 0 END) AS failed_infrastructure,
         SUM(CASE WHEN phase = 'Failed' AND class = 'Registry' THEN 1 ELSE 0 END) AS failed_registry,
         SUM(CASE WHEN phase = 'Failed' AND class = 'Timeout' THEN 1 ELSE 0 END) AS failed_timeout
-    FROM done GROUP BY image_uid
+    FROM done WHERE one_off = 0 GROUP BY image_uid
+),
+one_offs AS (
+    SELECT image_uid, COUNT(*) AS count FROM done WHERE one_off = 1 GROUP BY image_uid
 ),
 -- The nearest-rank percentile: the least value whose place is not below that part of all.
 placed_durations AS (
     SELECT image_uid, duration AS value, ROW_NUMBER() OVER (PARTITION BY image_uid ORDER BY duration) AS place, COUNT(*) OVER (PARTITION BY image_uid) AS total
-    FROM done WHERE phase = 'Succeeded' AND duration IS NOT NULL
+    FROM done WHERE one_off = 0 AND phase = 'Succeeded' AND duration IS NOT NULL
 ),
 durations AS (
     SELECT image_uid, COUNT(*) AS count,
@@ -27,7 +30,7 @@ durations AS (
 ),
 placed_waits AS (
     SELECT image_uid, queue_time AS value, ROW_NUMBER() OVER (PARTITION BY image_uid ORDER BY queue_time) AS place, COUNT(*) OVER (PARTITION BY image_uid) AS total
-    FROM done WHERE queue_time IS NOT NULL
+    FROM done WHERE one_off = 0 AND queue_time IS NOT NULL
 ),
 waits AS (
     SELECT image_uid, COUNT(*) AS count,
@@ -40,7 +43,7 @@ runs AS (
     SELECT image_uid, phase, completed,
         COALESCE(SUM(CASE WHEN phase = 'Succeeded' THEN 1 ELSE 0 END)
             OVER (PARTITION BY image_uid ORDER BY completed, number, uid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS run
-    FROM done WHERE phase IN ('Succeeded', 'Failed') AND completed IS NOT NULL
+    FROM done WHERE one_off = 0 AND phase IN ('Succeeded', 'Failed') AND completed IS NOT NULL
 ),
 outages AS (
     SELECT image_uid,

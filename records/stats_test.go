@@ -24,7 +24,10 @@ func TestStatsOfAFewBuilds(t *testing.T) {
 	timedOut.Status.Failure.Class, timedOut.Status.Failure.Reason = v1alpha1.FailureTimeout, v1alpha1.ReasonRunTimeout
 	retried := ran(newBuild(debian, 5, 50), v1alpha1.BuildSucceeded, 50, 70)
 	retried.Status.Attempts = append(retried.Status.Attempts, v1alpha1.BuildAttempt{Number: 2, StartTime: at(60)})
+	oneOff := ran(newBuild(debian, 7, 15), v1alpha1.BuildSucceeded, 16, 19) // does not end the outage of 50 minutes
+	oneOff.Spec.OneOff = new(true)
 	builds := []*v1alpha1.ImageBuild{
+		oneOff,
 		ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, 11),
 		ran(newBuild(debian, 2, 12), v1alpha1.BuildFailed, 14, 20), // out of order for 50 minutes
 		ran(newBuild(debian, 3, 21), v1alpha1.BuildCancelled, 22, 23),
@@ -45,7 +48,7 @@ func TestStatsOfAFewBuilds(t *testing.T) {
 
 		g.Expect(store.PutBuilds(ctx, builds)).To(Succeed())
 		g.Expect(stats(records.Window{})).To(Equal(records.Stats{
-			Builds: 5, Succeeded: 2, Failed: 2, Cancelled: 1, Retried: 1,
+			Builds: 5, Succeeded: 2, Failed: 2, Cancelled: 1, Retried: 1, OneOffs: 1,
 			Failures:   map[v1alpha1.FailureClass]int64{v1alpha1.FailureUser: 1, v1alpha1.FailureTimeout: 1},
 			Duration:   records.Percentiles{Count: 2, P50: 10 * time.Minute, P90: 20 * time.Minute},
 			QueueTime:  records.Percentiles{Count: 5, P50: time.Minute, P90: 3 * time.Minute},
@@ -137,6 +140,9 @@ func randomBuild(random *rand.Rand, i int) *v1alpha1.ImageBuild {
 	if random.IntN(5) == 0 && phase != v1alpha1.BuildSucceeded {
 		build.Status.StartTime, build.Status.Attempts = nil, nil
 	}
+	if random.IntN(6) == 0 {
+		build.Spec.OneOff = new(true)
+	}
 	return build
 }
 
@@ -148,6 +154,10 @@ func countByHand(builds []*v1alpha1.ImageBuild, window records.Window, image typ
 	for _, build := range builds {
 		ref, end := build.Spec.ImageRef, build.Status.CompletionTime
 		if ref == nil || ref.UID != image || end == nil || end.Time.Before(window.Since) || !end.Time.Before(window.Until) {
+			continue
+		}
+		if !build.Counts() {
+			stats.OneOffs++
 			continue
 		}
 		stats.Builds++

@@ -54,26 +54,54 @@ func describeReruns(w *fixture) {
 		again, err := w.Builds().Rerun(ctx, "web-1", &v1alpha1.RerunRequest{RequestID: "again"}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(again.UID).To(Equal(second.UID))
-		w.waitForImage(ctx, "web", HaveField("Status.LastAttempted.Number", int64(1)), HaveField("Status.LatestBuild.Number", int64(2)))
+		Expect(second.Spec.OneOff).To(HaveValue(BeTrue()))
+		w.waitForImage(ctx, "web", HaveField("Status.LastAttempted.Number", int64(1)), HaveField("Status.LatestBuild.Number", int64(2)), built(1))
 		w.ChangeImage(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Suspend = new(false) })
 		w.waitForImage(ctx, "web", built(3))
+
+		By("A rerun of what the inputs are now counts")
+		_, err = w.Builds().Rerun(ctx, "web-3", &v1alpha1.RerunRequest{}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		w.waitForImage(ctx, "web", built(4), HaveField("Status.LastAttempted.Number", int64(4)))
+		Expect(w.Succeeded(ctx, "web-4").Spec.OneOff).To(HaveValue(BeFalse()))
 	})
 }
 
 func describeRerunRequests(w *fixture) {
-	It("A request may change parameters for one build, which says nothing of the image's own", func(ctx SpecContext) {
-		w.CreateImage(ctx, workspace.NewImage("web", "edition=a"))
-		first := w.waitForImage(ctx, "web", built(1))
-		build, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{
+	It("A request may change parameters for one build, which does not count for the image, and which a channel can name", func(ctx SpecContext) {
+		w.CreateImage(ctx, workspace.NewImage("debian", "edition=a"))
+		w.CreateImage(ctx, basedOn(workspace.NewImage("web"), "debian", ""))
+		w.CreateImage(ctx, basedOn(workspace.NewImage("edge"), "debian", "candidate"))
+		first := w.waitForImage(ctx, "debian", built(1))
+		w.waitForImage(ctx, "web", built(1))
+		build, err := w.Images().Instantiate(ctx, "debian", &v1alpha1.BuildRequest{
 			RequestID: "try", Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "b"}, {Name: "more", Value: "c"}},
 		}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(build.Spec.Inputs.Parameters).To(ContainElements(v1alpha1.Parameter{Name: "edition", Value: "b"}, v1alpha1.Parameter{Name: "more", Value: "c"}))
 		Expect(build.Spec.Trigger.Parameters).To(HaveLen(2))
-		Expect(w.Succeeded(ctx, "web-2").Status.Artifacts).NotTo(Equal(first.Status.LatestSuccessful.Artifacts))
-		w.waitForImage(ctx, "web", HaveField("Status.BuildCounter", int64(2)), HaveField("Status.LastAttempted.Number", int64(1)), HaveField("Status.LatestBuild.Number", int64(2)))
+		Expect(build.Spec.OneOff).To(HaveValue(BeTrue()))
+		experiment := w.Succeeded(ctx, "debian-2").Status.Artifacts[0].Digest
+		Expect(experiment).NotTo(Equal(first.Status.LatestSuccessful.Artifacts[0].Digest))
+		w.waitForImage(ctx, "debian", HaveField("Status.LatestBuild.Number", int64(2)), HaveField("Status.LatestSuccessful", Equal(first.Status.LatestSuccessful)),
+			HaveField("Status.LastAttempted.Number", int64(1)), conditions("Ready=True/BuildSucceeded", "UpToDate=True/InputsUnchanged"))
 
-		_, err = w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{{Name: "b c"}}}, metav1.CreateOptions{})
+		By("Only who is based on a channel that names it follows it")
+		w.promote(ctx, "candidate", "debian-2")
+		w.waitForImage(ctx, "edge", built(1))
+		Expect(w.Succeeded(ctx, "edge-1").Status.Resolved.BaseDigest).To(Equal(experiment))
+		Expect(w.waitForImage(ctx, "web", built(1)).Status.BuildCounter).To(Equal(int64(1)))
+
+		By("An experiment that fails changes nothing of the image")
+		_, err = w.Images().Instantiate(ctx, "debian", &v1alpha1.BuildRequest{
+			RequestID: "fail", Parameters: []v1alpha1.Parameter{{Name: "failAt", Value: "1"}},
+		}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		w.WaitForBuild(ctx, "debian-3", failedWith("User/BuilderFailed"))
+		w.waitForImage(ctx, "debian", HaveField("Status.LatestBuild", HaveValue(Equal(v1alpha1.LatestBuild{Name: "debian-3", Number: 3, Phase: v1alpha1.BuildFailed}))),
+			built(1), HaveField("Status.ConsecutiveFailures", BeZero()), conditions("Ready=True/BuildSucceeded", "UpToDate=True/InputsUnchanged", "Stalled=False/Progressing"))
+
+		_, err = w.Images().Instantiate(ctx, "debian", &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{{Name: "b c"}}}, metav1.CreateOptions{})
 		Expect(err).To(workspace.BeInvalid("parameters[0].name"))
 	})
 

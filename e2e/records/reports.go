@@ -78,7 +78,7 @@ func describeReports(w *fixture) {
 
 		table, err := w.Environment.Kubectl(ctx, "--namespace="+w.Namespace, "get", "imagereports").CombinedOutput()
 		Expect(err).NotTo(HaveOccurred(), "%s", table)
-		Expect(string(table)).To(MatchRegexp(`(?s)^NAME +BUILDS +SUCCESS +P50 +P90 +HEALTH +AGE\s*\napi +1 +100%? .*\nidle .*\nweb +1 `))
+		Expect(string(table)).To(MatchRegexp(`(?s)^NAME +BUILDS +SUCCESS +P50 +P90 +HEALTH +ONEOFFS +AGE\s*\napi +1 +100%? .*\nidle .*\nweb +1 `))
 	})
 }
 

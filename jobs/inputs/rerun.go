@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
+
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
@@ -26,11 +28,26 @@ func ResolvePinned(inputs v1alpha1.BuildInputs, pinned *v1alpha1.PinnedInputs) *
 	return resolved
 }
 
-// OwnInputs says whether a build is one of its Image's inputs as they were: neither a rerun nor one with parameters of
-// its own. Only such a build counts as the last attempted one.
-func OwnInputs(build *v1alpha1.ImageBuild) bool {
-	trigger := build.Spec.Trigger
-	return trigger == nil || trigger.RerunOf == "" && len(trigger.Parameters) == 0
+// OneOff decides whether a new build is made from other inputs than its Image's own, so that it does not count for the Image.
+// resolved is what the Image's own inputs resolve to now, nil if they do not resolve. It is needed for pinned inputs only:
+// others resolve later, and as the Image's own if they refer to the same.
+func OneOff(build *v1alpha1.ImageBuildSpec, own v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) bool {
+	if build.Pinned == nil {
+		return !sameReferences(build.Inputs, own) || Digest(build.Inputs, Files(build.Inputs, nil), "") != Digest(own, Files(own, nil), "")
+	}
+	return resolved == nil || ResolvePinned(build.Inputs, build.Pinned).InputsDigest != resolved.InputsDigest
+}
+
+// sameReferences reports whether two inputs refer to the same ConfigMap and to the same base.
+func sameReferences(a, b v1alpha1.BuildInputs) bool {
+	return configMapName(a.Source) == configMapName(b.Source) && equality.Semantic.DeepEqual(a.Base, b.Base)
+}
+
+func configMapName(source *v1alpha1.Source) string {
+	if source == nil || source.ConfigMapRef == nil {
+		return ""
+	}
+	return source.ConfigMapRef.Name
 }
 
 // WithParameters are parameters with some of them set for one build: an override replaces the parameter of its name, or

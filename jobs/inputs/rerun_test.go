@@ -3,6 +3,7 @@
 package inputs
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -58,20 +59,42 @@ func TestPinnedOfABuildThatNeverResolved(t *testing.T) {
 	}
 }
 
-func TestOwnInputs(t *testing.T) {
+func TestABuildOfOtherInputsIsOneOff(t *testing.T) {
+	own, found := referring()
+	own.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "minimal"}, {Name: "locale", Value: "en"}}
+	now, _ := Resolve(own, found)
+	with := func(change func(*v1alpha1.BuildInputs)) v1alpha1.BuildInputs {
+		inputs := *own.DeepCopy()
+		change(&inputs)
+		return inputs
+	}
+	override := func(parameters ...v1alpha1.Parameter) v1alpha1.BuildInputs {
+		return with(func(i *v1alpha1.BuildInputs) { i.Parameters = WithParameters(i.Parameters, parameters) })
+	}
+	pinned := &v1alpha1.PinnedInputs{BaseDigest: now.BaseDigest, Files: now.Files}
 	for name, test := range map[string]struct {
-		trigger *v1alpha1.BuildTrigger
-		want    bool
+		inputs v1alpha1.BuildInputs
+		pinned *v1alpha1.PinnedInputs
+		now    *v1alpha1.ResolvedInputs
+		want   bool
 	}{
-		"by a change":             {&v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerSpecChange}, true},
-		"by a request":            {&v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestID: "a"}, true},
-		"created directly":        {nil, true},
-		"a rerun":                 {&v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerRerun, RerunOf: "debian-3"}, false},
-		"parameters of its own":   {&v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a"}}}, false},
-		"parameters, but of none": {&v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{}}, true},
+		"a parameter of the same value":           {override(v1alpha1.Parameter{Name: "edition", Value: "minimal"}), nil, nil, false},
+		"a parameter of another value":            {override(v1alpha1.Parameter{Name: "edition", Value: "full"}), nil, nil, true},
+		"one more parameter":                      {override(v1alpha1.Parameter{Name: "debug"}), nil, nil, true},
+		"a rerun of what the inputs are":          {own, pinned, now, false},
+		"of parameters in another order":          {with(func(i *v1alpha1.BuildInputs) { slices.Reverse(i.Parameters) }), pinned, now, false},
+		"of other parameters":                     {override(v1alpha1.Parameter{Name: "edition", Value: "full"}), pinned, now, true},
+		"of another base":                         {own, &v1alpha1.PinnedInputs{BaseDigest: "sha256:other", Files: now.Files}, now, true},
+		"of other files":                          {own, &v1alpha1.PinnedInputs{BaseDigest: now.BaseDigest, Files: map[string]string{"packages": "emacs"}}, now, true},
+		"while the inputs do not resolve":         {own, pinned, nil, true},
+		"of a build that never resolved":          {own, nil, nil, false},
+		"which had another ConfigMap":             {with(func(i *v1alpha1.BuildInputs) { i.Source.ConfigMapRef.Name = "other" }), nil, nil, true},
+		"which had another channel of the base":   {with(func(i *v1alpha1.BuildInputs) { i.Base.ImageRef.Channel = "edge" }), nil, nil, true},
+		"which had files of its own, and inline":  {with(func(i *v1alpha1.BuildInputs) { i.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{}} }), nil, nil, true},
+		"which had another queue, which is equal": {with(func(i *v1alpha1.BuildInputs) { i.Template = &v1alpha1.BuildTemplate{QueueName: "q"} }), nil, nil, false},
 	} {
-		if got := OwnInputs(&v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Trigger: test.trigger}}); got != test.want {
-			t.Errorf("%s: %v, want %v", name, got, test.want)
+		if got := OneOff(&v1alpha1.ImageBuildSpec{Inputs: test.inputs, Pinned: test.pinned}, own, test.now); got != test.want {
+			t.Errorf("%s: one-off %v, want %v", name, got, test.want)
 		}
 	}
 }

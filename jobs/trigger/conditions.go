@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // notAgain follows what a build ended with.
@@ -58,18 +57,31 @@ func (c conditions) setInputsResolved() {
 	c.set(v1alpha1.ImageInputsResolved, metav1.ConditionTrue, v1alpha1.ReasonResolved, "")
 }
 
-// lastFinished is the newest finished build, nil if there is none or it is gone.
+// lastFinished is the newest finished build that counts, nil if there is none or it was deleted.
 func (c conditions) lastFinished() *v1alpha1.ImageBuild {
-	last := newest(c.Builds, func(b *v1alpha1.ImageBuild) bool { return b.Status.Finished })
-	if latest := c.status.LatestBuild; last != nil && latest.Phase.Finished() && latest.Number > number(last) {
+	last := newest(c.Builds, finishedAndCounts)
+	if attempted := c.status.LastAttempted; last != nil && attempted != nil && attempted.Number > number(last) && c.deleted(attempted.Number) {
 		return nil
 	}
 	return last
 }
 
+// deleted reports whether the last attempted build, of a number, was seen and deleted since. It may have finished before.
+func (c conditions) deleted(attempted int64) bool {
+	latest := c.status.LatestBuild
+	if latest.Number == attempted {
+		return latest.Phase.Finished()
+	}
+	return latest.Number > attempted && newest(c.Builds, func(b *v1alpha1.ImageBuild) bool { return number(b) == attempted }) == nil
+}
+
+func finishedAndCounts(build *v1alpha1.ImageBuild) bool {
+	return build.Status.Finished && build.Counts()
+}
+
 // lastAttempted is the last attempted build if it has finished, nil if it is gone.
 func (c conditions) lastAttempted() *v1alpha1.ImageBuild {
-	last := newest(c.Builds, func(b *v1alpha1.ImageBuild) bool { return b.Status.Finished && inputs.OwnInputs(b) })
+	last := newest(c.Builds, finishedAndCounts)
 	if attempted := c.status.LastAttempted; last != nil && attempted != nil && attempted.Number > number(last) {
 		return nil
 	}
@@ -88,8 +100,8 @@ func newest(builds []v1alpha1.ImageBuild, is func(*v1alpha1.ImageBuild) bool) *v
 func (c conditions) setReady() {
 	last := c.lastFinished()
 	switch {
-	case last == nil && c.status.LatestBuild != nil && c.keep(v1alpha1.ImageReady):
-		// The build that finished last is gone.
+	case last == nil && c.status.LastAttempted != nil && c.keep(v1alpha1.ImageReady):
+		// The build that finished last was deleted.
 	case last == nil:
 		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, v1alpha1.ReasonNeverBuilt, "no build has finished yet")
 	case last.Status.Phase == v1alpha1.BuildSucceeded:

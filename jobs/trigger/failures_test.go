@@ -21,8 +21,12 @@ func TestFailuresAreCountedInOrderAndOnce(t *testing.T) {
 	const failed, succeeded, cancelled, run = v1alpha1.BuildFailed, v1alpha1.BuildSucceeded, v1alpha1.BuildCancelled, v1alpha1.BuildRunning
 	override := newBuild(2, failed, "Z")
 	override.Spec.Trigger = &v1alpha1.BuildTrigger{Parameters: []v1alpha1.Parameter{{Name: "edition"}}}
-	rerun := newBuild(3, succeeded, "Z")
-	rerun.Spec.Trigger = &v1alpha1.BuildTrigger{RerunOf: "debian-1"}
+	rerun := newBuild(3, succeeded, "A")
+	rerun.Spec.Trigger, rerun.Spec.OneOff = &v1alpha1.BuildTrigger{RerunOf: "debian-1"}, new(false)
+	other := newBuild(3, succeeded, "Z")
+	other.Spec.Trigger, other.Spec.OneOff = rerun.Spec.Trigger, new(true)
+	goesOn := newBuild(2, run, "Z")
+	goesOn.Spec.OneOff = new(true)
 	for name, c := range map[string]struct {
 		builds   []v1alpha1.ImageBuild
 		failures int32
@@ -38,6 +42,8 @@ func TestFailuresAreCountedInOrderAndOnce(t *testing.T) {
 		"not of other parameters":    {[]v1alpha1.ImageBuild{newBuild(1, failed, "A"), override}, 1, 2},
 		"a success of an older spec": {[]v1alpha1.ImageBuild{newBuild(1, failed, "A"), ofGeneration(3, newBuild(2, succeeded, "A"))}, 0, 2},
 		"a rerun that succeeds":      {[]v1alpha1.ImageBuild{newBuild(1, failed, "A"), rerun}, 0, 3},
+		"not of other inputs":        {[]v1alpha1.ImageBuild{newBuild(1, failed, "A"), other}, 1, 3},
+		"over a one-off that runs":   {[]v1alpha1.ImageBuild{newBuild(1, failed, "A"), goesOn, newBuild(3, failed, "A")}, 2, 3},
 	} {
 		image := newImage()
 		o := observed(image, "A", c.builds...)

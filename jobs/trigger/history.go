@@ -10,11 +10,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// superseded are the builds that need not run, because a newer one of the Image's own inputs waits as well. One with an
-// attempt has had its turn, and a rerun, or one with parameters of its own, is neither: what it is for no other build does.
+// superseded are the builds that need not run, because a newer one of the Image's own inputs waits as well. A build with an
+// attempt stays. A one-off build neither supersedes nor is superseded, because no other build is made from its inputs.
 func superseded(o Observed) (older []*v1alpha1.ImageBuild, newest string) {
 	if o.Image.Spec.RunPolicy != v1alpha1.RunPolicySerialLatestOnly {
 		return nil, ""
@@ -23,7 +22,7 @@ func superseded(o Observed) (older []*v1alpha1.ImageBuild, newest string) {
 		build := &o.Builds[i]
 		waits := !build.Status.Phase.Finished() && !build.Status.Phase.Active() && len(build.Status.Attempts) == 0
 		switch {
-		case !waits || build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil || !inputs.OwnInputs(build):
+		case !waits || build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil || !build.Counts():
 			continue
 		case newest == "":
 			newest = build.Name

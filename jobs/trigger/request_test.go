@@ -152,11 +152,17 @@ func TestOnlyBuildsOfOwnInputsAreAttempts(t *testing.T) {
 	manual := newBuild(4, v1alpha1.BuildSucceeded, "B")
 	manual.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual}
 	decision := Next(observed(newImage(), "A", newBuild(1, v1alpha1.BuildSucceeded, "A"), rerun, override))
-	if decision.Request != nil || decision.Status.LastAttempted.Number != 1 || decision.Status.LatestSuccessful.Number != 3 {
+	if decision.Request != nil || decision.Status.LastAttempted.Number != 1 || decision.Status.LatestSuccessful.Number != 1 {
 		t.Errorf("request %+v, status %+v", decision.Request, decision.Status)
 	}
 	decision = Next(observed(newImage(), "A", newBuild(1, v1alpha1.BuildSucceeded, "A"), rerun, override, manual))
 	if decision.Request == nil || decision.Status.LastAttempted.Number != 4 {
+		t.Errorf("request %+v, status %+v", decision.Request, decision.Status)
+	}
+	again := newBuild(5, v1alpha1.BuildSucceeded, "A")
+	again.Spec.Trigger, again.Spec.OneOff = rerun.Spec.Trigger, new(false)
+	decision = Next(observed(newImage(), "A", newBuild(1, v1alpha1.BuildSucceeded, "A"), rerun, override, manual, again))
+	if decision.Request != nil || decision.Status.LastAttempted.Number != 5 || decision.Status.LatestSuccessful.Number != 5 {
 		t.Errorf("request %+v, status %+v", decision.Request, decision.Status)
 	}
 }

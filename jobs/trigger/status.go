@@ -3,8 +3,9 @@
 package trigger
 
 import (
+	"slices"
+
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // nextStatus is what the status of an Image should say of its builds and inputs. What builds that are gone have left in
@@ -20,11 +21,22 @@ func nextStatus(o Observed) v1alpha1.ImageStatus {
 		status.InputsDigest = o.Resolved.InputsDigest
 	}
 	status.ActiveBuilds, status.QueuedBuilds = 0, 0
+	if o.latestIsOneOff() {
+		status.LatestSuccessful = nil // an older version counted it: what counts is found among the builds
+	}
 	for i := range o.Builds {
 		count(&status, &o.Builds[i])
 	}
 	countFailures(o, &status)
 	return status
+}
+
+// latestIsOneOff reports whether the stored latest success is a build that does not count.
+func (o Observed) latestIsOneOff() bool {
+	latest := o.Image.Status.LatestSuccessful
+	return latest != nil && slices.ContainsFunc(o.Builds, func(build v1alpha1.ImageBuild) bool {
+		return number(&build) == latest.Number && !build.Counts()
+	})
 }
 
 // count takes one build into account. Builds come in the order of their numbers.
@@ -45,13 +57,13 @@ func count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) {
 		status.LatestBuild = &v1alpha1.LatestBuild{Name: build.Name, Number: n, Phase: build.Status.Phase}
 	}
 	known := build.Status.Resolved != nil || build.Status.Finished
-	if attempted := status.LastAttempted; known && inputs.OwnInputs(build) && (attempted == nil || n > attempted.Number) {
+	if attempted := status.LastAttempted; known && build.Counts() && (attempted == nil || n > attempted.Number) {
 		status.LastAttempted = &v1alpha1.AttemptedBuild{Number: n}
 		if resolved := build.Status.Resolved; resolved != nil {
 			status.LastAttempted.InputsDigest, status.LastAttempted.BaseDigest = resolved.InputsDigest, resolved.BaseDigest
 		}
 	}
-	if latest := status.LatestSuccessful; build.Status.Phase == v1alpha1.BuildSucceeded && (latest == nil || n > latest.Number) {
+	if latest := status.LatestSuccessful; build.Status.Phase == v1alpha1.BuildSucceeded && build.Counts() && (latest == nil || n > latest.Number) {
 		status.LatestSuccessful = &v1alpha1.SuccessfulBuild{
 			Name: build.Name, Number: n,
 			CompletionTime: *build.Status.CompletionTime, Artifacts: build.Status.Artifacts,
@@ -63,27 +75,28 @@ func count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) {
 }
 
 // countFailures counts builds that have finished, each once and in the order of their numbers: up to the first that has
-// not, because what comes after it may end before it. A success counts whatever it was made from; a failure only if it
-// says something of the spec as it is.
+// not, because what comes after it may end before it. A one-off build is passed over. A failure counts only if it says
+// something of the spec as it is.
 func countFailures(o Observed, status *v1alpha1.ImageStatus) {
 	for i := range o.Builds {
 		build := &o.Builds[i]
 		switch n := number(build); {
 		case n <= status.CountedBuild:
 			continue
-		case !build.Status.Finished:
+		case !build.Status.Finished && build.Counts():
 			return
+		case !build.Status.Finished:
+			continue
 		default:
 			status.CountedBuild = n
 		}
 		older := build.Spec.ImageGeneration != nil && *build.Spec.ImageGeneration < o.Image.Generation
-		switch build.Status.Phase {
-		case v1alpha1.BuildSucceeded:
+		switch phase := build.Status.Phase; {
+		case !build.Counts():
+		case phase == v1alpha1.BuildSucceeded:
 			status.ConsecutiveFailures = 0
-		case v1alpha1.BuildFailed:
-			if !older && inputs.OwnInputs(build) {
-				status.ConsecutiveFailures++
-			}
+		case phase == v1alpha1.BuildFailed && !older:
+			status.ConsecutiveFailures++
 		}
 	}
 }

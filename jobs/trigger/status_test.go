@@ -4,6 +4,7 @@ package trigger
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -176,18 +177,58 @@ func TestAFailureThatIsGoneIsToldAfterSomethingElseWas(t *testing.T) {
 	}
 }
 
-func TestARerunThatFailsStallsNothing(t *testing.T) {
-	rerun := newBuild(2, v1alpha1.BuildFailed, "Z")
-	rerun.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerRerun, RerunOf: "debian-1"}
-	status := Next(observed(newImage(), "A", newBuild(1, v1alpha1.BuildSucceeded, "A"), rerun)).Status
+// oneOff is a build of other inputs than the Image's own.
+func oneOff(n int64, phase v1alpha1.BuildPhase) v1alpha1.ImageBuild {
+	build := newBuild(n, phase, "Z")
+	build.Spec.Trigger, build.Spec.OneOff = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual}, new(true)
+	return build
+}
+
+func TestAOneOffBuildChangesNothingOfItsImage(t *testing.T) {
+	const ok, failed, run = v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildRunning
+	for name, own := range map[string][]v1alpha1.ImageBuild{
+		"of which nothing was built": nil,
+		"that was built":             {newBuild(1, ok, "A")},
+		"whose build failed":         {newBuild(1, failed, "A")},
+		"of older inputs":            {newBuild(1, ok, "B")},
+	} {
+		for _, phase := range []v1alpha1.BuildPhase{ok, failed, v1alpha1.BuildCancelled} {
+			want := keep(observed(newImage(), "A", own...))
+			image := newImage()
+			keep(observed(image, "A", own...))
+			keep(observed(image, "A", append(slices.Clone(own), oneOff(2, run))...))
+			got := keep(observed(image, "A", append(slices.Clone(own), oneOff(2, phase))...))
+			if got.LatestBuild.Number != 2 {
+				t.Errorf("an Image %s: latest build %+v", name, got.LatestBuild)
+			}
+			got.LatestBuild, got.CountedBuild = want.LatestBuild, want.CountedBuild
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("an Image %s, a one-off build that is %s: %s", name, phase, diff)
+			}
+		}
+	}
+}
+
+func TestAOneOffBuildDoesNotHideThatTheLastBuildWasDeleted(t *testing.T) {
+	image := newImage()
+	first := newBuild(1, v1alpha1.BuildSucceeded, "A")
+	keep(observed(image, "B", first, newBuild(2, v1alpha1.BuildFailed, "B"), oneOff(3, v1alpha1.BuildSucceeded)))
+	status := Next(observed(image, "B", first, oneOff(3, v1alpha1.BuildSucceeded))).Status
 	if got := says(t, status, v1alpha1.ImageReady); got != "False BuildFailed" {
 		t.Errorf("Ready %s", got)
 	}
-	if got := says(t, status, v1alpha1.ImageStalled); got != "False Progressing" {
-		t.Errorf("Stalled %s", got)
+}
+
+func TestALatestSuccessThatDoesNotCountIsReplaced(t *testing.T) {
+	image := newImage()
+	keep(observed(image, "A", newBuild(1, v1alpha1.BuildSucceeded, "A")))
+	image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: "debian-2", Number: 2, InputsDigest: "Z"} // by an older version
+	status := keep(observed(image, "A", newBuild(1, v1alpha1.BuildSucceeded, "A"), oneOff(2, v1alpha1.BuildSucceeded)))
+	if status.LatestSuccessful == nil || status.LatestSuccessful.Number != 1 {
+		t.Errorf("latest successful %+v", status.LatestSuccessful)
 	}
-	if status.LastAttempted.Number != 1 || status.ConsecutiveFailures != 0 {
-		t.Errorf("last attempted %+v, %d failures", status.LastAttempted, status.ConsecutiveFailures)
+	if got := says(t, status, v1alpha1.ImageUpToDate); got != "True InputsUnchanged" {
+		t.Errorf("UpToDate %s", got)
 	}
 }
 

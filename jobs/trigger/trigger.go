@@ -8,7 +8,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // Observed is what is known about an Image. Nothing in it is changed.
@@ -107,7 +106,7 @@ func (d Decision) Gone(records []v1alpha1.BuildRequestRecord) v1alpha1.ImageStat
 // seems to be due.
 func (o Observed) pending() *v1alpha1.ImageBuild {
 	for i := range o.Builds {
-		if build := &o.Builds[i]; build.Status.Resolved == nil && !build.Status.Finished && inputs.OwnInputs(build) {
+		if build := &o.Builds[i]; build.Status.Resolved == nil && !build.Status.Finished && build.Counts() {
 			return build
 		}
 	}

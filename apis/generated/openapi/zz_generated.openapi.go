@@ -259,7 +259,7 @@ func schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "AttemptedBuild is a build of an Image's own inputs, with the digest of what went into it. One with parameters of its own, or a rerun, is none.",
+				Description: "AttemptedBuild is a build of an Image's own inputs, with the digest of what went into it. A one-off build is none.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"number": {
@@ -765,6 +765,13 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 							Format:      "",
 						},
 					},
+					"oneOff": {
+						SchemaProps: spec.SchemaProps{
+							Description: "oneOff is true if the build does not count for its Image: it was made from other inputs than the Image's own.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
 				},
 				Required: []string{"name", "uid"},
 			},
@@ -909,7 +916,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "parameters for this build only: each replaces the Image's parameter of its name, or is added. Together with the Image's they are within the limits of an Image. Such a build says nothing of the Image's own inputs: it does not count as the last attempted one.",
+							Description: "parameters for this build only: each replaces the Image's parameter of its name, or is added. Together with the Image's they are within the limits of an Image. If they change the Image's own parameters, the build is one-off and does not count for the Image.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1005,7 +1012,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildStats are figures of builds that finished in a window of time.",
+				Description: "BuildStats are figures of builds that finished in a window of time. Except for oneOffs, they are figures of the builds that count for the Image.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"window": {
@@ -1108,8 +1115,16 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
+					"oneOffs": {
+						SchemaProps: spec.SchemaProps{
+							Description: "oneOffs is how many one-off builds have finished. No other figure counts them.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
 				},
-				Required: []string{"window", "builds", "succeeded", "failed", "cancelled", "retried", "recoveries"},
+				Required: []string{"window", "builds", "succeeded", "failed", "cancelled", "retried", "recoveries", "oneOffs"},
 			},
 		},
 		Dependencies: []string{
@@ -2166,6 +2181,13 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Parallel", "Serial", "SerialLatestOnly"},
+						},
+					},
+					"oneOff": {
+						SchemaProps: spec.SchemaProps{
+							Description: "oneOff is true if the build is made from other inputs than the Image's own. Such a build does not count for its Image: it never becomes status.latestSuccessful, but a channel can name it. The server decides it when the build is created, for a rerun and for a request with parameters; other builds have none. Defaults to false.",
+							Type:        []string{"boolean"},
+							Format:      "",
 						},
 					},
 				},
@@ -3551,7 +3573,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"lastAttempted": {
 						SchemaProps: spec.SchemaProps{
-							Description: "lastAttempted is the newest build of the image's own inputs. It outlives that build: it is what a change of inputs is measured against.",
+							Description: "lastAttempted is the newest build that is not one-off. It outlives that build: it is what a change of inputs is measured against.",
 							Ref:         ref(v1alpha1.AttemptedBuild{}.OpenAPIModelName()),
 						},
 					},
@@ -3563,7 +3585,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"latestSuccessful": {
 						SchemaProps: spec.SchemaProps{
-							Description: "latestSuccessful is the successful build with the highest number, and what it made.",
+							Description: "latestSuccessful is the successful build with the highest number that is not one-off, and what it made.",
 							Ref:         ref(v1alpha1.SuccessfulBuild{}.OpenAPIModelName()),
 						},
 					},
@@ -3625,7 +3647,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"consecutiveFailures": {
 						SchemaProps: spec.SchemaProps{
-							Description: "consecutiveFailures is how many builds of the spec as it is have failed since the last one that succeeded. Cancelled builds do not count.",
+							Description: "consecutiveFailures is how many builds of the spec as it is have failed since the last one that succeeded. Cancelled builds and one-off builds do not count.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},

@@ -709,6 +709,16 @@ func (m *BuildRecord) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	var l int
 	_ = l
 	i--
+	if m.OneOff {
+		dAtA[i] = 1
+	} else {
+		dAtA[i] = 0
+	}
+	i--
+	dAtA[i] = 0x1
+	i--
+	dAtA[i] = 0x88
+	i--
 	if m.LegalHold {
 		dAtA[i] = 1
 	} else {
@@ -1071,6 +1081,9 @@ func (m *BuildStats) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	i = encodeVarintGenerated(dAtA, i, uint64(m.OneOffs))
+	i--
+	dAtA[i] = 0x68
 	if m.MeanTimeToRecovery != nil {
 		{
 			size, err := m.MeanTimeToRecovery.MarshalToSizedBuffer(dAtA[:i])
@@ -2200,6 +2213,16 @@ func (m *ImageBuildSpec) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.OneOff != nil {
+		i--
+		if *m.OneOff {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x60
+	}
 	i -= len(m.RunPolicy)
 	copy(dAtA[i:], m.RunPolicy)
 	i = encodeVarintGenerated(dAtA, i, uint64(len(m.RunPolicy)))
@@ -4733,6 +4756,7 @@ func (m *BuildRecord) Size() (n int) {
 		n += 1 + l + sovGenerated(uint64(l))
 	}
 	n += 3
+	n += 3
 	return n
 }
 
@@ -4849,6 +4873,7 @@ func (m *BuildStats) Size() (n int) {
 		l = m.MeanTimeToRecovery.Size()
 		n += 1 + l + sovGenerated(uint64(l))
 	}
+	n += 1 + sovGenerated(uint64(m.OneOffs))
 	return n
 }
 
@@ -5266,6 +5291,9 @@ func (m *ImageBuildSpec) Size() (n int) {
 	}
 	l = len(m.RunPolicy)
 	n += 1 + l + sovGenerated(uint64(l))
+	if m.OneOff != nil {
+		n += 2
+	}
 	return n
 }
 
@@ -6232,6 +6260,7 @@ func (this *BuildRecord) String() string {
 		`QueueTime:` + strings.Replace(fmt.Sprintf("%v", this.QueueTime), "Duration", "v1.Duration", 1) + `,`,
 		`DeletionTime:` + strings.Replace(fmt.Sprintf("%v", this.DeletionTime), "Time", "v1.Time", 1) + `,`,
 		`LegalHold:` + fmt.Sprintf("%v", this.LegalHold) + `,`,
+		`OneOff:` + fmt.Sprintf("%v", this.OneOff) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -6320,6 +6349,7 @@ func (this *BuildStats) String() string {
 		`Failures:` + repeatedStringForFailures + `,`,
 		`Recoveries:` + fmt.Sprintf("%v", this.Recoveries) + `,`,
 		`MeanTimeToRecovery:` + strings.Replace(fmt.Sprintf("%v", this.MeanTimeToRecovery), "Duration", "v1.Duration", 1) + `,`,
+		`OneOffs:` + fmt.Sprintf("%v", this.OneOffs) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -6619,6 +6649,7 @@ func (this *ImageBuildSpec) String() string {
 		`Pinned:` + strings.Replace(this.Pinned.String(), "PinnedInputs", "PinnedInputs", 1) + `,`,
 		`Priority:` + valueToStringGenerated(this.Priority) + `,`,
 		`RunPolicy:` + fmt.Sprintf("%v", this.RunPolicy) + `,`,
+		`OneOff:` + valueToStringGenerated(this.OneOff) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -9585,6 +9616,26 @@ func (m *BuildRecord) Unmarshal(dAtA []byte) error {
 				}
 			}
 			m.LegalHold = bool(v != 0)
+		case 17:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OneOff", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.OneOff = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := skipGenerated(dAtA[iNdEx:])
@@ -10642,6 +10693,25 @@ func (m *BuildStats) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OneOffs", wireType)
+			}
+			m.OneOffs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.OneOffs |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipGenerated(dAtA[iNdEx:])
@@ -14302,6 +14372,27 @@ func (m *ImageBuildSpec) Unmarshal(dAtA []byte) error {
 			}
 			m.RunPolicy = RunPolicy(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OneOff", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			b := bool(v != 0)
+			m.OneOff = &b
 		default:
 			iNdEx = preIndex
 			skippy, err := skipGenerated(dAtA[iNdEx:])

@@ -74,6 +74,9 @@ type BuildRecord struct {
 	// legalHold says that the build itself is under legal hold.
 	// +optional
 	LegalHold bool `json:"legalHold,omitempty" protobuf:"varint,16,opt,name=legalHold"`
+	// oneOff is true if the build does not count for its Image: it was made from other inputs than the Image's own.
+	// +optional
+	OneOff bool `json:"oneOff,omitempty" protobuf:"varint,17,opt,name=oneOff"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -94,7 +97,8 @@ type ImageStats struct {
 	Health *ImageHealth `json:"health,omitempty" protobuf:"bytes,3,opt,name=health"`
 }
 
-// BuildStats are figures of builds that finished in a window of time.
+// BuildStats are figures of builds that finished in a window of time. Except for oneOffs, they are figures of the builds that
+// count for the Image.
 type BuildStats struct {
 	// window is how long ago the builds have finished at most.
 	Window metav1.Duration `json:"window" protobuf:"bytes,1,opt,name=window"`
@@ -130,6 +134,8 @@ type BuildStats struct {
 	// there were no recoveries.
 	// +optional
 	MeanTimeToRecovery *metav1.Duration `json:"meanTimeToRecovery,omitempty" protobuf:"bytes,12,opt,name=meanTimeToRecovery"`
+	// oneOffs is how many one-off builds have finished. No other figure counts them.
+	OneOffs int64 `json:"oneOffs" protobuf:"varint,13,opt,name=oneOffs"`
 }
 
 // DurationPercentiles say how durations are spread. Each is one that there was.

@@ -372,14 +372,14 @@ type ImageStatus struct {
 	// +listType=map
 	// +listMapKey=requestID
 	RecentRequests []BuildRequestRecord `json:"recentRequests,omitempty" protobuf:"bytes,6,rep,name=recentRequests"`
-	// lastAttempted is the newest build of the image's own inputs. It outlives that build: it is what a change
+	// lastAttempted is the newest build that is not one-off. It outlives that build: it is what a change
 	// of inputs is measured against.
 	// +optional
 	LastAttempted *AttemptedBuild `json:"lastAttempted,omitempty" protobuf:"bytes,7,opt,name=lastAttempted"`
 	// latestBuild is the build with the highest number.
 	// +optional
 	LatestBuild *LatestBuild `json:"latestBuild,omitempty" protobuf:"bytes,8,opt,name=latestBuild"`
-	// latestSuccessful is the successful build with the highest number, and what it made.
+	// latestSuccessful is the successful build with the highest number that is not one-off, and what it made.
 	// +optional
 	LatestSuccessful *SuccessfulBuild `json:"latestSuccessful,omitempty" protobuf:"bytes,9,opt,name=latestSuccessful"`
 	// conditions: Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive.
@@ -401,7 +401,7 @@ type ImageStatus struct {
 	// +optional
 	NextScheduleTime *metav1.Time `json:"nextScheduleTime,omitempty" protobuf:"bytes,13,opt,name=nextScheduleTime"`
 	// consecutiveFailures is how many builds of the spec as it is have failed since the last one that succeeded.
-	// Cancelled builds do not count.
+	// Cancelled builds and one-off builds do not count.
 	// +optional
 	ConsecutiveFailures int32 `json:"consecutiveFailures,omitempty" protobuf:"varint,14,opt,name=consecutiveFailures"`
 	// countedBuild is the number up to which finished builds are counted in consecutiveFailures.
@@ -439,8 +439,7 @@ type BuildRequestRecord struct {
 	UID types.UID `json:"uid,omitempty" protobuf:"bytes,3,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
 }
 
-// AttemptedBuild is a build of an Image's own inputs, with the digest of what went into it. One with parameters of its
-// own, or a rerun, is none.
+// AttemptedBuild is a build of an Image's own inputs, with the digest of what went into it. A one-off build is none.
 type AttemptedBuild struct {
 	// number of the build.
 	Number int64 `json:"number" protobuf:"varint,1,opt,name=number"`

@@ -79,6 +79,11 @@ type ImageBuildSpec struct {
 	// directly has none.
 	// +optional
 	RunPolicy RunPolicy `json:"runPolicy,omitempty" protobuf:"bytes,11,opt,name=runPolicy,casttype=RunPolicy"`
+	// oneOff is true if the build is made from other inputs than the Image's own. Such a build does not count for its Image:
+	// it never becomes status.latestSuccessful, but a channel can name it. The server decides it when the build is created,
+	// for a rerun and for a request with parameters; other builds have none. Defaults to false.
+	// +optional
+	OneOff *bool `json:"oneOff,omitempty" protobuf:"varint,12,opt,name=oneOff"`
 }
 
 // PinnedInputs is what the inputs of an earlier build resolved to.

@@ -34,8 +34,8 @@ type BuildRequest struct {
 	// +listType=atomic
 	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
 	// parameters for this build only: each replaces the Image's parameter of its name, or is added. Together with the
-	// Image's they are within the limits of an Image. Such a build says nothing of the Image's own inputs: it does not
-	// count as the last attempted one.
+	// Image's they are within the limits of an Image. If they change the Image's own parameters, the build is one-off and does
+	// not count for the Image.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

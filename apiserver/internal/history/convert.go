@@ -24,7 +24,7 @@ func Builds(entries []records.Entry) []images.BuildRecord {
 func build(entry *records.Entry) images.BuildRecord {
 	build := images.BuildRecord{
 		Name: entry.Name, UID: entry.UID, Number: entry.Number, Phase: entry.Phase, Trigger: entry.Trigger, Message: entry.TriggerMessage,
-		RequestedBy: entry.RequestedBy, Attempts: entry.Attempts, LegalHold: entry.Held,
+		RequestedBy: entry.RequestedBy, Attempts: entry.Attempts, LegalHold: entry.Held, OneOff: entry.OneOff,
 		CreationTime: timeOf(entry.Created), StartTime: timeOf(entry.Started), CompletionTime: timeOf(entry.Completed), DeletionTime: timeOf(entry.Deleted),
 	}
 	if entry.Class != "" || entry.Reason != "" {
@@ -68,7 +68,7 @@ func Note(recorded *records.Note) images.NoteRecord {
 func Stats(counted *records.Stats, window time.Duration) *images.BuildStats {
 	stats := &images.BuildStats{
 		Window: metav1.Duration{Duration: window},
-		Builds: counted.Builds, Succeeded: counted.Succeeded, Failed: counted.Failed, Cancelled: counted.Cancelled, Retried: counted.Retried,
+		Builds: counted.Builds, Succeeded: counted.Succeeded, Failed: counted.Failed, Cancelled: counted.Cancelled, Retried: counted.Retried, OneOffs: counted.OneOffs,
 		Durations: percentiles(counted.Duration), QueueTimes: percentiles(counted.QueueTime), Recoveries: counted.Recoveries,
 	}
 	if judged := counted.Succeeded + counted.Failed; judged > 0 {

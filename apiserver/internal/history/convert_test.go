@@ -26,7 +26,7 @@ func TestBuilds(t *testing.T) {
 			Namespace: "team", Name: "web-2", UID: "u2", Image: "web", ImageUID: "i", Number: 2, Trigger: v1alpha1.TriggerManual, TriggerMessage: "please",
 			RequestedBy: "ada", Phase: v1alpha1.BuildFailed, Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "exit code 1", Attempts: 2,
 			Created: at(0).Time, Queued: at(0).Time, Started: at(1).Time, Completed: at(3).Time, Duration: 2 * time.Minute, QueueTime: time.Minute,
-			Held: true, Deleted: at(9).Time,
+			Held: true, Deleted: at(9).Time, OneOff: true,
 		},
 		{Namespace: "team", Name: "web-3", UID: "u3", Number: 3, Phase: v1alpha1.BuildRunning, Attempts: 1, Created: at(4).Time, Started: at(4).Time},
 		{Namespace: "team", Name: "web-4", UID: "u4", Number: 4, Phase: v1alpha1.BuildPending, Created: at(5).Time},
@@ -36,7 +36,7 @@ func TestBuilds(t *testing.T) {
 			Name: "web-2", UID: "u2", Number: 2, Trigger: v1alpha1.TriggerManual, Message: "please", RequestedBy: "ada", Phase: v1alpha1.BuildFailed, Attempts: 2,
 			Failure:      &images.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "exit code 1"},
 			CreationTime: at(0), StartTime: at(1), CompletionTime: at(3), DeletionTime: at(9),
-			Duration: &metav1.Duration{Duration: 2 * time.Minute}, QueueTime: &metav1.Duration{Duration: time.Minute}, LegalHold: true,
+			Duration: &metav1.Duration{Duration: 2 * time.Minute}, QueueTime: &metav1.Duration{Duration: time.Minute}, LegalHold: true, OneOff: true,
 		},
 		// It did not wait, which is something else than that it has not started.
 		{Name: "web-3", UID: "u3", Number: 3, Phase: v1alpha1.BuildRunning, Attempts: 1, CreationTime: at(4), StartTime: at(4), QueueTime: &metav1.Duration{}},
@@ -62,13 +62,13 @@ func TestNotesAndChanges(t *testing.T) {
 func TestStats(t *testing.T) {
 	window := 24 * time.Hour
 	got := Stats(&records.Stats{
-		Builds: 8, Succeeded: 2, Failed: 4, Cancelled: 2, Retried: 3,
+		Builds: 8, Succeeded: 2, Failed: 4, Cancelled: 2, Retried: 3, OneOffs: 5,
 		Failures:  map[v1alpha1.FailureClass]int64{v1alpha1.FailureTimeout: 1, v1alpha1.FailureUser: 3},
 		Duration:  records.Percentiles{Count: 2, P50: time.Minute, P90: time.Hour},
 		QueueTime: records.Percentiles{Count: 6, P50: 0, P90: time.Second}, Recoveries: 1, TimeToRecovery: 2 * time.Hour,
 	}, window)
 	want := &images.BuildStats{
-		Window: metav1.Duration{Duration: window}, Builds: 8, Succeeded: 2, Failed: 4, Cancelled: 2, Retried: 3, SuccessRate: new(int32(33)),
+		Window: metav1.Duration{Duration: window}, Builds: 8, Succeeded: 2, Failed: 4, Cancelled: 2, Retried: 3, OneOffs: 5, SuccessRate: new(int32(33)),
 		Failures:   []images.FailureCount{{Class: v1alpha1.FailureUser, Builds: 3}, {Class: v1alpha1.FailureTimeout, Builds: 1}},
 		Durations:  &images.DurationPercentiles{P50: metav1.Duration{Duration: time.Minute}, P90: metav1.Duration{Duration: time.Hour}},
 		QueueTimes: &images.DurationPercentiles{P90: metav1.Duration{Duration: time.Second}},

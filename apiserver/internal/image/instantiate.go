@@ -37,13 +37,14 @@ import (
 // replicas the request arrives, the same request finds the same number and with it the same build.
 type instantiateREST struct {
 	*subresource.Action[images.BuildRequest, *images.BuildRequest]
-	images *genericregistry.Store
-	builds *imagebuild.Store
-	scope  *builder.Scope
+	images  *genericregistry.Store
+	builds  *imagebuild.Store
+	sources *Sources
+	scope   *builder.Scope
 }
 
-func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, scope *builder.Scope) *instantiateREST {
-	r := &instantiateREST{images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), builds: builds, scope: scope}
+func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, sources *Sources, scope *builder.Scope) *instantiateREST {
+	r := &instantiateREST{images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), builds: builds, sources: sources, scope: scope}
 	r.Action = subresource.NewAction("instantiating image %s takes a BuildRequest", v1alpha1.ImageBuild{},
 		subresource.Valid(images.Kind("BuildRequest"), validation.BuildRequest), r.instantiate)
 	return r
@@ -113,10 +114,11 @@ func orphaned(build *images.ImageBuild) error {
 
 // instantiation is one request on its way to its build.
 type instantiation struct {
-	images *genericregistry.Store
-	builds *imagebuild.Store
-	admit  admission.Interface
-	scheme *runtime.Scheme
+	images  *genericregistry.Store
+	builds  *imagebuild.Store
+	sources *Sources
+	admit   admission.Interface
+	scheme  *runtime.Scheme
 
 	image     string
 	uid       types.UID // of the Image, if it has to be a certain one
@@ -127,7 +129,7 @@ type instantiation struct {
 }
 
 func (r *instantiateREST) run(ctx context.Context, instantiation *instantiation) (runtime.Object, error) {
-	instantiation.images, instantiation.builds = r.images, r.builds
+	instantiation.images, instantiation.builds, instantiation.sources = r.images, r.builds, r.sources
 	instantiation.admit, instantiation.scheme = r.scope.Admission, r.scope.Scheme
 	if instantiation.requestID == "" {
 		instantiation.requestID = string(uuid.NewUUID())
@@ -187,6 +189,9 @@ func (i *instantiation) ours(build *images.ImageBuild, image *images.Image, reco
 func (i *instantiation) create(ctx context.Context, image *images.Image, record images.BuildRequestRecord) (*images.ImageBuild, error) {
 	build := i.compose(image, record.Number)
 	build.Spec.Trigger.RequestID = record.RequestID
+	if err := i.sources.judge(ctx, build, image); err != nil {
+		return nil, err
+	}
 	ctx = on(ctx, "imagebuilds", build.Name)
 	user, _ := apirequest.UserFrom(ctx)
 	attributes := admission.NewAttributesRecord(build, nil, v1alpha1.Kind("ImageBuild"), build.Namespace, build.Name,

@@ -60,7 +60,11 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 	if err != nil {
 		return nil, nil, err
 	}
-	instantiate := newInstantiateREST(store, builds, scope)
+	sources, err := newSources(scope, store)
+	if err != nil {
+		return nil, nil, err
+	}
+	instantiate := newInstantiateREST(store, builds, sources, scope)
 	storages := builder.Storages{
 		"status":      store.Status(newStatusStrategy(scope.Scheme)),
 		"instantiate": instantiate,
@@ -68,7 +72,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 	}
 	maps.Copy(storages, history.Subresources(store.Store, options.Records, options.Clock))
 	bases.images = store.Store
-	main := &Store{Store: store, instantiate: instantiate, edits: history.NewEdits(options.Edits, options.Clock)}
+	main := &Store{Store: store, Sources: sources, instantiate: instantiate, edits: history.NewEdits(options.Edits, options.Clock)}
 	main.BeginCreate, main.BeginUpdate = bases.beginCreate, bases.beginUpdate
 	storages[""] = main
 	return main, storages, nil
@@ -77,6 +81,8 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 // Store is the resource images.
 type Store struct {
 	*builder.Store
+	// Sources is what the inputs of Images are resolved with.
+	Sources     *Sources
 	instantiate *instantiateREST
 	edits       *history.Edits
 }

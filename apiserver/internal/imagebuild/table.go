@@ -4,6 +4,7 @@ package imagebuild
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -14,6 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/table"
 )
 
@@ -32,6 +34,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Trigger", Type: "string", Description: "What started the build.", Priority: wide},
 	{Name: "Node", Type: "string", Description: "Where the current attempt runs.", Priority: wide},
 	{Name: "Digest", Type: "string", Description: "Beginning of the first artifact's digest, and how many more artifacts there are.", Priority: wide},
+	{Name: "OneOff", Type: "string", Description: "Whether the build does not count for its image, because it is made from other inputs.", Priority: wide},
 }
 
 func newTable(clock clock.PassiveClock) builder.Table[*images.ImageBuild] {
@@ -39,7 +42,7 @@ func newTable(clock clock.PassiveClock) builder.Table[*images.ImageBuild] {
 		return []any{
 			build.Name, imageName(build), string(build.Status.Phase), why(build), progress(build), int64(build.Status.CurrentAttempt),
 			elapsed(clock, build), table.Age(clock, build.CreationTimestamp),
-			trigger(build), node(build), table.Digest(build.Status.Artifacts),
+			trigger(build), node(build), table.Digest(build.Status.Artifacts), oneOff(build),
 		}
 	})
 }
@@ -99,6 +102,14 @@ func trigger(build *images.ImageBuild) string {
 		return string(trigger.Reason)
 	}
 	return fmt.Sprintf("%s (%s)", trigger.Reason, trigger.RequestedBy)
+}
+
+func oneOff(build *images.ImageBuild) string {
+	public, err := convert.PublicImageBuild(build)
+	if err != nil {
+		return ""
+	}
+	return strconv.FormatBool(!public.Counts())
 }
 
 func node(build *images.ImageBuild) string {

@@ -30,11 +30,15 @@ func TestTable(t *testing.T) {
 	waiting := func(kind, reason string) []metav1.Condition {
 		return []metav1.Condition{{Type: kind, Status: metav1.ConditionFalse, Reason: reason}}
 	}
+	rerun := build("debian-8", images.ImageBuildStatus{Phase: v1alpha1.BuildPending})
+	rerun.Spec.Trigger = &images.BuildTrigger{Reason: v1alpha1.TriggerRerun, RerunOf: "debian-1"}
+	counted := build("debian-9", rerun.Status)
+	counted.Spec.Trigger, counted.Spec.OneOff = rerun.Spec.Trigger, new(false)
 	direct := build("once", images.ImageBuildStatus{Phase: v1alpha1.BuildPending})
 	direct.Spec.ImageRef, direct.Spec.Trigger = nil, &images.BuildTrigger{Reason: v1alpha1.TriggerManual}
 
 	tabletest.Golden(t, newTable(testingclock.NewFakePassiveClock(now)), &images.ImageBuildList{Items: []images.ImageBuild{
-		direct,
+		direct, rerun, counted,
 		build("debian-1", images.ImageBuildStatus{
 			Phase: v1alpha1.BuildSucceeded, StartTime: at(9 * time.Minute), CompletionTime: at(8 * time.Minute), CurrentAttempt: 1,
 			Attempts:   []images.BuildAttempt{{Number: 1, NodeName: "node-1"}},

@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -34,12 +33,12 @@ const (
 
 // planner plans Images of the namespace of its context, for the user of its context.
 type planner struct {
-	scope      *builder.Scope
-	images     *image.Store
-	builds     *imagebuild.Store
-	builders   inputs.Builders
-	configMaps typedcorev1.ConfigMapsGetter
-	clock      clock.PassiveClock
+	scope    *builder.Scope
+	images   *image.Store
+	builds   *imagebuild.Store
+	builders inputs.Builders
+	sources  *image.Sources
+	clock    clock.PassiveClock
 }
 
 func sameSpec(image, stored *images.Image) bool {

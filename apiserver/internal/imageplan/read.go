@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
@@ -35,7 +34,7 @@ func (p *planner) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1
 		if forbidden != nil || err != nil {
 			return nil, forbidden, err
 		}
-		found.ConfigMap, err = p.configMap(ctx, image.Namespace, source.ConfigMapRef.Name)
+		found.ConfigMap, err = p.sources.ConfigMap(ctx, image.Namespace, source.ConfigMapRef.Name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -45,7 +44,7 @@ func (p *planner) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1
 		if forbidden != nil || err != nil {
 			return nil, forbidden, err
 		}
-		base, err := p.base(ctx, ref.Name)
+		base, err := p.sources.Base(ctx, ref.Name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -79,30 +78,6 @@ func (p *planner) mayNotGet(ctx context.Context, resource schema.GroupVersionRes
 	}
 	return &v1alpha1.BuildFailure{Class: v1alpha1.FailureConfig, Reason: reasonForbidden, Message: fmt.Sprintf(
 		"user %q may not get %s %q in namespace %q, which %s; an administrator can grant it", user, resource.Resource, name, namespace, role)}, nil
-}
-
-// configMap reads a ConfigMap, nil if there is none.
-func (p *planner) configMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error) {
-	configMap, err := p.configMaps.ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, apierrors.NewInternalError(fmt.Errorf("reading ConfigMap %s/%s: %w", namespace, name, err))
-	}
-	return configMap, nil
-}
-
-// base reads the Image that another is based on, nil if there is none.
-func (p *planner) base(ctx context.Context, name string) (*v1alpha1.Image, error) {
-	found, err := stored.GetImage(ctx, p.images, name)
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	return convert.PublicImage(found)
 }
 
 // buildsOf are an Image's own, in the order of their numbers.

@@ -3,7 +3,6 @@
 package imageplan
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -14,7 +13,6 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/warning"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -42,12 +40,9 @@ func NewPlans(scope *builder.Scope, from *image.Store, builds *imagebuild.Store,
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
-	client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
-	if err != nil {
-		return nil, fmt.Errorf("reading ConfigMaps: %w", err)
-	}
-	planner := &planner{scope: scope, images: from, builds: builds, configMaps: client.CoreV1(), clock: options.Clock}
+	planner := &planner{scope: scope, images: from, builds: builds, sources: from.Sources, clock: options.Clock}
 	if options.Builders != nil {
+		var err error
 		if planner.builders, err = options.Builders(); err != nil {
 			return nil, fmt.Errorf("reading builders: %w", err)
 		}

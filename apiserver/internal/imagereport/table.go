@@ -18,22 +18,23 @@ const none = "<none>"
 
 var columns = []metav1.TableColumnDefinition{
 	{Name: "Name", Type: "string", Format: "name", Description: "Name of the image."},
-	{Name: "Builds", Type: "string", Description: "Number of builds that finished in the window."},
+	{Name: "Builds", Type: "string", Description: "Number of builds that finished in the window and count for the image."},
 	{Name: "Success", Type: "string", Description: "How many of 100 builds that were not cancelled succeeded."},
 	{Name: "P50", Type: "string", Description: "What half of the builds that succeeded did not take longer than."},
 	{Name: "P90", Type: "string", Description: "What nine of ten of them did not take longer than."},
 	{Name: "Health", Type: "string", Description: "Score from 0 to 100: how well the image does."},
+	{Name: "OneOffs", Type: "string", Description: "Number of one-off builds that finished in the window. No other figure counts them."},
 	{Name: "Age", Type: "string", Description: "Time since the image was created."},
 }
 
 func newTable(clock clock.PassiveClock) builder.Table[*images.ImageReport] {
 	return builder.NewTable(columns, func(report *images.ImageReport) []any {
-		cells := []any{report.Name, none, none, none, none, none, table.Age(clock, report.CreationTimestamp)}
+		cells := []any{report.Name, none, none, none, none, none, none, table.Age(clock, report.CreationTimestamp)}
 		stats := report.Stats
 		if stats == nil {
 			return cells
 		}
-		cells[1] = strconv.FormatInt(stats.Builds, 10)
+		cells[1], cells[6] = strconv.FormatInt(stats.Builds, 10), strconv.FormatInt(stats.OneOffs, 10)
 		if stats.SuccessRate != nil {
 			cells[2] = strconv.Itoa(int(*stats.SuccessRate)) + "%"
 		}

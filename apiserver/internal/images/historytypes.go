@@ -38,6 +38,7 @@ type BuildRecord struct {
 	QueueTime      *metav1.Duration
 	DeletionTime   *metav1.Time
 	LegalHold      bool
+	OneOff         bool
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -65,6 +66,7 @@ type BuildStats struct {
 	Failures           []FailureCount
 	Recoveries         int64
 	MeanTimeToRecovery *metav1.Duration
+	OneOffs            int64
 }
 
 // DurationPercentiles say how durations are spread.

@@ -45,6 +45,7 @@ type ImageBuildSpec struct {
 	Pinned          *PinnedInputs
 	Priority        *int32
 	RunPolicy       v1alpha1.RunPolicy
+	OneOff          *bool
 }
 
 // PinnedInputs is what the inputs of an earlier build resolved to.

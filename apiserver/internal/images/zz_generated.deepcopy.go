@@ -981,6 +981,11 @@ func (in *ImageBuildSpec) DeepCopyInto(out *ImageBuildSpec) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.OneOff != nil {
+		in, out := &in.OneOff, &out.OneOff
+		*out = new(bool)
+		**out = **in
+	}
 	return
 }
 

@@ -151,7 +151,7 @@ func (r *reconciler) store(ctx context.Context, build *v1alpha1.ImageBuild, pod 
 	} else {
 		r.written.Store(client.ObjectKeyFromObject(stored), stored.DeepCopy())
 	}
-	r.Metrics.Stored(&build.Status, &stored.Status)
+	r.Metrics.Stored(&build.Status, stored)
 	r.recordEvent(build, stored)
 	return stored, nil
 }

@@ -9,6 +9,7 @@ package metrics
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -30,8 +31,8 @@ func NewBuilds(registerer prometheus.Registerer) (*Builds, error) {
 	b := &Builds{
 		finished: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "goldsmith_builds_finished_total",
-			Help: "Builds that finished, by phase, and by class and reason of the failure where they did not succeed.",
-		}, []string{"phase", "class", "reason"}),
+			Help: "Builds that finished, by phase, by class and reason of the failure where they did not succeed, and by whether they are one-off.",
+		}, []string{"phase", "class", "reason", "one_off"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "goldsmith_build_duration_seconds",
 			Help:    "How long finished builds took, from the start of their first attempt, by phase.",
@@ -56,13 +57,14 @@ func NewBuilds(registerer prometheus.Registerer) (*Builds, error) {
 		return nil, fmt.Errorf("registering the metrics of builds: %w", err)
 	}
 	// A rate needs a first value.
-	b.finished.WithLabelValues(string(v1alpha1.BuildSucceeded), "", "")
+	b.finished.WithLabelValues(string(v1alpha1.BuildSucceeded), "", "", "false")
 	b.attempts.WithLabelValues(string(v1alpha1.AttemptSucceeded), "")
 	return b, nil
 }
 
-// Stored counts what ended between the two statuses of a build, of which the second one has just been stored.
-func (b *Builds) Stored(before, after *v1alpha1.ImageBuildStatus) {
+// Stored counts what ended between a status of a build and the one that has just been stored.
+func (b *Builds) Stored(before *v1alpha1.ImageBuildStatus, build *v1alpha1.ImageBuild) {
+	after := &build.Status
 	for i := range after.Attempts {
 		attempt := &after.Attempts[i]
 		if ended := i < len(before.Attempts) && before.Attempts[i].Outcome != ""; ended || attempt.Outcome == "" {
@@ -75,7 +77,7 @@ func (b *Builds) Stored(before, after *v1alpha1.ImageBuildStatus) {
 		return
 	}
 	class, reason := failure(after.Failure)
-	b.finished.WithLabelValues(string(after.Phase), class, reason).Inc()
+	b.finished.WithLabelValues(string(after.Phase), class, reason, strconv.FormatBool(!build.Counts())).Inc()
 	if after.StartTime != nil && after.CompletionTime != nil {
 		b.duration.WithLabelValues(string(after.Phase)).Observe(after.CompletionTime.Sub(after.StartTime.Time).Seconds())
 	}

@@ -40,22 +40,24 @@ func TestAnEndIsCountedOnceWhenItIsStored(t *testing.T) {
 		Phase: v1alpha1.BuildSucceeded, Finished: true, StartTime: &start, CompletionTime: &end,
 		Attempts: []v1alpha1.BuildAttempt{{Number: 1, Outcome: v1alpha1.AttemptSucceeded}},
 	}
-	builds.Stored(starting, retrying)
-	builds.Stored(retrying, again)
-	builds.Stored(again, failed)
-	builds.Stored(failed, failed)
-	builds.Stored(starting, succeeded)
+	builds.Stored(starting, &v1alpha1.ImageBuild{Status: *retrying})
+	builds.Stored(retrying, &v1alpha1.ImageBuild{Status: *again})
+	builds.Stored(again, &v1alpha1.ImageBuild{Status: *failed})
+	builds.Stored(failed, &v1alpha1.ImageBuild{Status: *failed})
+	builds.Stored(starting, &v1alpha1.ImageBuild{Status: *succeeded})
+	builds.Stored(starting, &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{OneOff: new(true)}, Status: *succeeded})
 
 	expected := `
 # HELP goldsmith_build_attempts_finished_total Attempts at builds that ended, by outcome, and by reason where they did not succeed.
 # TYPE goldsmith_build_attempts_finished_total counter
 goldsmith_build_attempts_finished_total{outcome="Disrupted",reason="Evicted"} 1
 goldsmith_build_attempts_finished_total{outcome="Failed",reason="OOMKilled"} 1
-goldsmith_build_attempts_finished_total{outcome="Succeeded",reason=""} 1
-# HELP goldsmith_builds_finished_total Builds that finished, by phase, and by class and reason of the failure where they did not succeed.
+goldsmith_build_attempts_finished_total{outcome="Succeeded",reason=""} 2
+# HELP goldsmith_builds_finished_total Builds that finished, by phase, by class and reason of the failure where they did not succeed, and by whether they are one-off.
 # TYPE goldsmith_builds_finished_total counter
-goldsmith_builds_finished_total{class="",phase="Succeeded",reason=""} 1
-goldsmith_builds_finished_total{class="User",phase="Failed",reason="OOMKilled"} 1
+goldsmith_builds_finished_total{class="",one_off="false",phase="Succeeded",reason=""} 1
+goldsmith_builds_finished_total{class="",one_off="true",phase="Succeeded",reason=""} 1
+goldsmith_builds_finished_total{class="User",one_off="false",phase="Failed",reason="OOMKilled"} 1
 `
 	err = testutil.GatherAndCompare(registry, strings.NewReader(expected), "goldsmith_build_attempts_finished_total", "goldsmith_builds_finished_total")
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // checkNewJob holds that a Job is made for an attempt that is stored and goes on. One by a process that is gone may
@@ -82,7 +81,7 @@ func (w *environment) checkChanged(build *v1alpha1.ImageBuild, image *v1alpha1.I
 	now := w.resolve(&image.Spec.BuildInputs, w.images.get)
 	var last *v1alpha1.ImageBuild
 	for _, other := range w.truth.created {
-		if other.Spec.ImageRef.UID == image.UID && inputs.OwnInputs(other) && (last == nil || numberOf(other) > numberOf(last)) {
+		if other.Spec.ImageRef.UID == image.UID && other.Counts() && (last == nil || numberOf(other) > numberOf(last)) {
 			last = other
 		}
 	}

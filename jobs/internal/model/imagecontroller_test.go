@@ -70,6 +70,9 @@ func (p *process) buildsOf(image *v1alpha1.Image) []v1alpha1.ImageBuild {
 	for _, build := range p.buildCache.all {
 		if build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == image.UID {
 			p.buffer = append(p.buffer, *build)
+			if p.mutant == countsAll {
+				p.buffer[len(p.buffer)-1].Spec.OneOff = new(false)
+			}
 		}
 	}
 	slices.SortFunc(p.buffer, func(a, b v1alpha1.ImageBuild) int { return cmp.Compare(*a.Spec.Number, *b.Spec.Number) })

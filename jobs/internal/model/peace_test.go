@@ -178,6 +178,7 @@ func (w *environment) checkImage(image *v1alpha1.Image) {
 			newest = max(newest, numberOf(build))
 		}
 	}
+	w.checkCounted(image)
 	now := w.resolve(&spec.BuildInputs, w.images.get)
 	digest := ""
 	if now.resolved != nil {
@@ -195,5 +196,29 @@ func (w *environment) checkImage(image *v1alpha1.Image) {
 	case digest == "" || *spec.Suspend || !*spec.Triggers.OnSpecChange || tooMany:
 	case status.LastAttempted == nil || status.LastAttempted.InputsDigest != digest:
 		w.broken("%s has changed, and there is no build", image.Name)
+	}
+}
+
+// checkCounted holds that an Image tells of builds of its own inputs only: the newest one that succeeded, and the newest one
+// that was attempted.
+func (w *environment) checkCounted(image *v1alpha1.Image) {
+	for _, build := range w.truth.created {
+		if build.Spec.ImageRef.UID != image.UID || build.Counts() {
+			continue
+		}
+		if latest := image.Status.LatestSuccessful; latest != nil && latest.Number == numberOf(build) {
+			w.broken("%s has %s as its latest success, which is one-off", image.Name, build.Name)
+		}
+		if attempted := image.Status.LastAttempted; attempted != nil && attempted.Number == numberOf(build) {
+			w.broken("%s has %s as its last attempt, which is one-off", image.Name, build.Name)
+		}
+	}
+	for _, build := range w.builds.all {
+		if build.Spec.ImageRef == nil || build.Spec.ImageRef.UID != image.UID || build.Status.Phase != v1alpha1.BuildSucceeded || !build.Counts() {
+			continue
+		}
+		if latest := image.Status.LatestSuccessful; latest == nil || latest.Number < numberOf(build) {
+			w.broken("%s does not have %s as its latest success, or a newer one", image.Name, build.Name)
+		}
 	}
 }

@@ -128,6 +128,16 @@ func (w *environment) compose(r request, image *v1alpha1.Image, number int64, na
 		build.Spec.ImageGeneration, build.Spec.Inputs = earlier.Spec.ImageGeneration, earlier.Spec.Inputs
 		build.Spec.Timeouts, build.Spec.Retry, build.Spec.Pinned = earlier.Spec.Timeouts, earlier.Spec.Retry, inputs.Pinned(earlier)
 	}
+	if r.rerunOf != nil || len(r.parameters) > 0 {
+		oneOff := inputs.OneOff(&build.Spec, image.Spec.BuildInputs, w.resolve(&image.Spec.BuildInputs, w.images.get).resolved)
+		build.Spec.OneOff = &oneOff
+		if !oneOff {
+			w.cover.point("a rerun counts")
+			build.Spec.ImageGeneration = &generation
+		} else {
+			w.cover.point("a build is one-off")
+		}
+	}
 	build.Status.Phase = v1alpha1.BuildPending
 	return build
 }

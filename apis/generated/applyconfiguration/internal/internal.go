@@ -433,6 +433,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: number
       type:
         scalar: numeric
+    - name: oneOff
+      type:
+        scalar: boolean
     - name: pinned
       type:
         namedType: dev.goldsmith.images.v1alpha1.PinnedInputs

@@ -37,6 +37,9 @@ func DirectImageBuild(build *images.ImageBuild, trigger *images.BuildTrigger) fi
 	if build.Spec.RunPolicy != "" {
 		errs = append(errs, field.Forbidden(spec.Child("runPolicy"), serverOwned))
 	}
+	if build.Spec.OneOff != nil {
+		errs = append(errs, field.Forbidden(spec.Child("oneOff"), serverOwned))
+	}
 	return append(errs, validateImageBuildSpec(&build.Spec)...)
 }
 
@@ -96,6 +99,7 @@ func ImageBuildUpdate(build, old *images.ImageBuild) field.ErrorList {
 	errs = append(errs, immutable(current.Pinned, stored.Pinned, spec.Child("pinned"), record)...)
 	errs = append(errs, immutable(current.Priority, stored.Priority, spec.Child("priority"), record)...)
 	errs = append(errs, immutable(current.RunPolicy, stored.RunPolicy, spec.Child("runPolicy"), record)...)
+	errs = append(errs, immutable(current.OneOff, stored.OneOff, spec.Child("oneOff"), record)...)
 	return append(errs, immutable(current.CancelRequested, stored.CancelRequested, spec.Child("cancelRequested"),
 		"is immutable: use the cancel subresource")...)
 }

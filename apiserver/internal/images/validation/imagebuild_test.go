@@ -36,6 +36,7 @@ func TestDirectImageBuild(t *testing.T) {
 		"a number":               {func(b *images.ImageBuild) { b.Spec.Number = new(int64(1)) }, []string{"spec.number"}},
 		"a generation":           {func(b *images.ImageBuild) { b.Spec.ImageGeneration = new(int64(1)) }, []string{"spec.imageGeneration"}},
 		"pinned inputs":          {func(b *images.ImageBuild) { b.Spec.Pinned = &images.PinnedInputs{} }, []string{"spec.pinned"}},
+		"that it is no one-off":  {func(b *images.ImageBuild) { b.Spec.OneOff = new(false) }, []string{"spec.oneOff"}},
 		"a run policy":           {func(b *images.ImageBuild) { b.Spec.RunPolicy = v1alpha1.RunPolicyParallel }, []string{"spec.runPolicy"}},
 		"a rerun":                {func(b *images.ImageBuild) { b.Spec.Trigger.RerunOf = "debian-1" }, []string{"spec.trigger"}},
 		"its own parameters":     {func(b *images.ImageBuild) { b.Spec.Trigger.Parameters = []images.Parameter{{Name: "a"}} }, []string{"spec.trigger"}},
@@ -80,6 +81,7 @@ func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
 		"spec.pinned":            func(s *images.ImageBuildSpec) { s.Pinned = &images.PinnedInputs{} },
 		"spec.priority":          func(s *images.ImageBuildSpec) { s.Priority = new(int32(1)) },
 		"spec.runPolicy":         func(s *images.ImageBuildSpec) { s.RunPolicy = v1alpha1.RunPolicyParallel },
+		"spec.oneOff":            func(s *images.ImageBuildSpec) { s.OneOff = new(true) },
 		"spec.cancelRequested":   func(s *images.ImageBuildSpec) { s.CancelRequested = &images.CancelRequested{} },
 	} {
 		build := validBuild()

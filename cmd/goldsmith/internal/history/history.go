@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -104,11 +105,11 @@ func table(builds []v1alpha1.BuildRecord, now time.Time, out io.Writer) error {
 			why = string(build.Failure.Reason)
 		}
 		rows = append(rows, []any{
-			build.Name, string(build.Phase), or(why), or(string(build.Trigger)), or(output.OneLine(build.RequestedBy)), build.Attempts,
+			build.Name, string(build.Phase), or(why), or(string(build.Trigger)), strconv.FormatBool(build.OneOff), or(output.OneLine(build.RequestedBy)), build.Attempts,
 			took(build.QueueTime), took(build.Duration), age(build.CreationTime, now), string(build.UID),
 		})
 	}
-	columns := []string{"Name", "Phase", "Why", "Trigger", "By", "Attempts", "Waited", "Took", "Age", "UID"}
+	columns := []string{"Name", "Phase", "Why", "Trigger", "OneOff", "By", "Attempts", "Waited", "Took", "Age", "UID"}
 	return output.Table(columns, rows, out)
 }
 

@@ -81,6 +81,9 @@ func describe(image string, stats *v1alpha1.ImageStats, out io.Writer) error {
 	line("window", duration.HumanDuration(figures.Window.Duration))
 	line("builds", fmt.Sprintf("%d: %d succeeded, %d failed, %d cancelled; %d with more than one attempt",
 		figures.Builds, figures.Succeeded, figures.Failed, figures.Cancelled, figures.Retried))
+	if figures.OneOffs > 0 {
+		line("one-off", fmt.Sprintf("%d more, which do not count", figures.OneOffs))
+	}
 	if figures.SuccessRate != nil {
 		line("success", fmt.Sprintf("%d%%", *figures.SuccessRate))
 	}

@@ -23,7 +23,7 @@ func TestFiguresAreTold(t *testing.T) {
 		"all there is": {
 			v1alpha1.ImageStats{
 				Stats: &v1alpha1.BuildStats{
-					Window: lasting(720 * time.Hour), Builds: 13, Succeeded: 9, Failed: 3, Cancelled: 1, Retried: 2, SuccessRate: new(int32(75)),
+					Window: lasting(720 * time.Hour), Builds: 13, Succeeded: 9, Failed: 3, Cancelled: 1, Retried: 2, OneOffs: 4, SuccessRate: new(int32(75)),
 					Durations:  &v1alpha1.DurationPercentiles{P50: lasting(62 * time.Second), P90: lasting(3 * time.Minute)},
 					QueueTimes: &v1alpha1.DurationPercentiles{P50: lasting(1234 * time.Microsecond), P90: lasting(2600 * time.Millisecond)},
 					Failures:   []v1alpha1.FailureCount{{Class: v1alpha1.FailureUser, Builds: 1}, {Class: v1alpha1.FailureTimeout, Builds: 2}},
@@ -35,6 +35,7 @@ func TestFiguresAreTold(t *testing.T) {
 				"IMAGE        web",
 				"window       30d",
 				"builds       13: 9 succeeded, 3 failed, 1 cancelled; 2 with more than one attempt",
+				"one-off      4 more, which do not count",
 				"success      75%",
 				"duration     half within 1m2s, nine of ten within 3m0s",
 				"queue time   half within 1ms, nine of ten within 3s",

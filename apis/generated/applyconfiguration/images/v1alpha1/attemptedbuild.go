@@ -7,8 +7,7 @@ package v1alpha1
 // AttemptedBuildApplyConfiguration represents a declarative configuration of the AttemptedBuild type for use
 // with apply.
 //
-// AttemptedBuild is a build of an Image's own inputs, with the digest of what went into it. One with parameters of its
-// own, or a rerun, is none.
+// AttemptedBuild is a build of an Image's own inputs, with the digest of what went into it. A one-off build is none.
 type AttemptedBuildApplyConfiguration struct {
 	// number of the build.
 	Number *int64 `json:"number,omitempty"`

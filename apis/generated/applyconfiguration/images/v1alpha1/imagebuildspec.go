@@ -39,6 +39,10 @@ type ImageBuildSpecApplyConfiguration struct {
 	// runPolicy of the Image as it was: which builds of the Image this one waits for. Set by the server; a build created
 	// directly has none.
 	RunPolicy *imagesv1alpha1.RunPolicy `json:"runPolicy,omitempty"`
+	// oneOff is true if the build is made from other inputs than the Image's own. Such a build does not count for its Image:
+	// it never becomes status.latestSuccessful, but a channel can name it. The server decides it when the build is created,
+	// for a rerun and for a request with parameters; other builds have none. Defaults to false.
+	OneOff *bool `json:"oneOff,omitempty"`
 }
 
 // ImageBuildSpecApplyConfiguration constructs a declarative configuration of the ImageBuildSpec type for use with
@@ -132,5 +136,13 @@ func (b *ImageBuildSpecApplyConfiguration) WithPriority(value int32) *ImageBuild
 // If called multiple times, the RunPolicy field is set to the value of the last call.
 func (b *ImageBuildSpecApplyConfiguration) WithRunPolicy(value imagesv1alpha1.RunPolicy) *ImageBuildSpecApplyConfiguration {
 	b.RunPolicy = &value
+	return b
+}
+
+// WithOneOff sets the OneOff field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OneOff field is set to the value of the last call.
+func (b *ImageBuildSpecApplyConfiguration) WithOneOff(value bool) *ImageBuildSpecApplyConfiguration {
+	b.OneOff = &value
 	return b
 }

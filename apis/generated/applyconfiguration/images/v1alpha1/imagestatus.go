@@ -27,12 +27,12 @@ type ImageStatusApplyConfiguration struct {
 	// recentRequests are the last 32 requests for a build. They make requests idempotent: the same requestID is
 	// answered with the same build. Only the instantiate subresource adds to them; the controller fills in uid.
 	RecentRequests []BuildRequestRecordApplyConfiguration `json:"recentRequests,omitempty"`
-	// lastAttempted is the newest build of the image's own inputs. It outlives that build: it is what a change
+	// lastAttempted is the newest build that is not one-off. It outlives that build: it is what a change
 	// of inputs is measured against.
 	LastAttempted *AttemptedBuildApplyConfiguration `json:"lastAttempted,omitempty"`
 	// latestBuild is the build with the highest number.
 	LatestBuild *LatestBuildApplyConfiguration `json:"latestBuild,omitempty"`
-	// latestSuccessful is the successful build with the highest number, and what it made.
+	// latestSuccessful is the successful build with the highest number that is not one-off, and what it made.
 	LatestSuccessful *SuccessfulBuildApplyConfiguration `json:"latestSuccessful,omitempty"`
 	// conditions: Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
@@ -43,7 +43,7 @@ type ImageStatusApplyConfiguration struct {
 	// nextScheduleTime is when the schedule starts the next build, jitter included. Empty while the schedule is not active.
 	NextScheduleTime *metav1.Time `json:"nextScheduleTime,omitempty"`
 	// consecutiveFailures is how many builds of the spec as it is have failed since the last one that succeeded.
-	// Cancelled builds do not count.
+	// Cancelled builds and one-off builds do not count.
 	ConsecutiveFailures *int32 `json:"consecutiveFailures,omitempty"`
 	// countedBuild is the number up to which finished builds are counted in consecutiveFailures.
 	CountedBuild *int64 `json:"countedBuild,omitempty"`

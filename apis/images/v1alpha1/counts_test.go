@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1_test
+
+import (
+	"testing"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func TestABuildCountsUnlessItIsOneOff(t *testing.T) {
+	rerun := &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerRerun, RerunOf: "debian-3"}
+	override := &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a"}}}
+	for name, test := range map[string]struct {
+		trigger *v1alpha1.BuildTrigger
+		oneOff  *bool
+		want    bool
+	}{
+		"by a change":                            {&v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerSpecChange}, nil, true},
+		"created directly":                       {nil, nil, true},
+		"a rerun of other inputs":                {rerun, new(true), false},
+		"a rerun of the Image's own inputs":      {rerun, new(false), true},
+		"parameters that change nothing":         {override, new(false), true},
+		"a rerun by an older version":            {rerun, nil, false},
+		"parameters, stored by an older version": {override, nil, false},
+		"parameters, but of none":                {&v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{}}, nil, true},
+	} {
+		build := &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Trigger: test.trigger, OneOff: test.oneOff}}
+		if got := build.Counts(); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}
