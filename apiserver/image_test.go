@@ -50,11 +50,11 @@ var _ = Describe("An Image", func() {
 		image.Spec.Base.Reference = "two words"
 		image.Spec.Targets[0].Format = "tape"
 		image.Spec.RunPolicy = "Never"
-		image.Spec.Retry = &v1alpha1.RetryPolicy{Limit: new(int32(11)), On: []v1alpha1.FailureClass{"Cancelled"}}
+		image.Spec.Retry = &v1alpha1.RetryPolicy{Limit: new(int32(11)), Classes: []v1alpha1.FailureClass{"Cancelled"}}
 		_, err := images.Create(ctx, image, metav1.CreateOptions{})
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 		Expect(fieldsOf(err)).To(ConsistOf("metadata.name", "spec.builder", "spec.base.reference", "spec.targets[0].format",
-			"spec.runPolicy", "spec.retry.limit", "spec.retry.on[0]"))
+			"spec.runPolicy", "spec.retry.limit", "spec.retry.classes[0]"))
 		list, err := images.List(ctx, metav1.ListOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(list.Items).To(BeEmpty())

@@ -158,7 +158,7 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 func (o *Options) groupInfo(group string) *genericapiserver.APIGroupInfo {
 	info := genericapiserver.NewDefaultAPIGroupInfo(group, o.scheme, runtime.NewParameterCodec(o.scheme), o.codecs)
 	info.PrioritizedVersions = o.server.versions(group)
-	info.NegotiatedSerializer = encodings(o.scheme, info.PrioritizedVersions, o.codecs)
+	info.NegotiatedSerializer = explainingSerializers{encodings(o.scheme, info.PrioritizedVersions, o.codecs), o.scheme}
 	return &info
 }
 

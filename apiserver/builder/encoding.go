@@ -53,7 +53,7 @@ func (f *resourceEncoding) NewConfig(resource schema.GroupResource, example runt
 	if err != nil {
 		return nil, fmt.Errorf("make the storage codec of %s: %w", resource, err)
 	}
-	config.Codec, config.EncodeVersioner = codec, versioner
+	config.Codec, config.EncodeVersioner = renamingCodec{codec, f.scheme}, versioner
 	return config, nil
 }
 

@@ -44,6 +44,7 @@ type Resource struct {
 type Store struct {
 	*genericregistry.Store
 	statusStrategy         DefaultStatusStrategy
+	renamed                map[string]string
 	shortNames, categories []string
 }
 
@@ -102,7 +103,14 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 		statusStrategy: DefaultStatusStrategy{ordinary},
 		shortNames:     resource.ShortNames,
 		categories:     resource.Categories,
+		renamed:        renamedFieldsOfResource(scope.Scheme, example),
 	}, nil
+}
+
+// Update changes an object, or creates it where server-side apply does.
+func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
+	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	return s.Store.Update(ctx, name, applyInfo{object, s.renamed}, createValidation, updateValidation, forceAllowCreate, options)
 }
 
 // WithCreateStrategy returns a store of the same objects that creates them by other rules. Only s closes the storage.

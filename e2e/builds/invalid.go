@@ -49,14 +49,14 @@ func describeInvalidFields(w *fixture) {
 					},
 					RunPolicy: "Whenever",
 					Timeouts:  &v1alpha1.BuildTimeouts{Start: duration(1500 * time.Millisecond), Run: duration(1000 * time.Hour)},
-					Retry:     &v1alpha1.RetryPolicy{Limit: new(int32(11)), On: []v1alpha1.FailureClass{"Cancelled"}, Backoff: &v1alpha1.Backoff{Initial: duration(2 * time.Minute), Max: duration(time.Minute)}},
+					Retry:     &v1alpha1.RetryPolicy{Limit: new(int32(11)), Classes: []v1alpha1.FailureClass{"Cancelled"}, Backoff: &v1alpha1.Backoff{Initial: duration(2 * time.Minute), Max: duration(time.Minute)}},
 					History:   &v1alpha1.HistoryLimits{Succeeded: new(int32(0)), Failed: new(int32(-1))},
 				},
 			}, metav1.CreateOptions{})
 			Expect(err).To(workspace.BeInvalid(
 				"metadata.name", "spec.builder", "spec.base.reference", "spec.source", "spec.source.inline.files[../motd]", "spec.source.configMapRef.name",
 				"spec.parameters[1].name", "spec.parameters[2].name", "spec.targets[0].platform", "spec.targets[0].format", "spec.runPolicy",
-				"spec.timeouts.start", "spec.timeouts.run", "spec.retry.limit", "spec.retry.on[0]", "spec.retry.backoff.max",
+				"spec.timeouts.start", "spec.timeouts.run", "spec.retry.limit", "spec.retry.classes[0]", "spec.retry.backoff.max",
 				"spec.history.succeeded", "spec.history.failed",
 			))
 			images, err := w.Images().List(ctx, metav1.ListOptions{})

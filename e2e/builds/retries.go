@@ -49,7 +49,7 @@ func describeRetryPolicies(w *fixture) {
 
 		It("is followed by none where the policy does not name its class", func(ctx SpecContext) {
 			build := workspace.NewBuild("once", "failAttempts=1", "retryable=true")
-			build.Spec.Retry.On = []v1alpha1.FailureClass{v1alpha1.FailureRegistry}
+			build.Spec.Retry.Classes = []v1alpha1.FailureClass{v1alpha1.FailureRegistry}
 			w.CreateBuild(ctx, build)
 			failed := w.WaitForBuild(ctx, "once", failedWith("Infrastructure/BuilderTempFail"))
 			Expect(outcomes(failed)).To(Equal([]string{tempFail}))
@@ -57,7 +57,7 @@ func describeRetryPolicies(w *fixture) {
 
 		It("for good is followed by another where the policy names its class", func(ctx SpecContext) {
 			build := workspace.NewBuild("once", "failAttempts=1")
-			build.Spec.Retry.On = []v1alpha1.FailureClass{v1alpha1.FailureUser}
+			build.Spec.Retry.Classes = []v1alpha1.FailureClass{v1alpha1.FailureUser}
 			w.CreateBuild(ctx, build)
 			Expect(outcomes(w.Succeeded(ctx, "once"))).To(Equal([]string{"Failed User/BuilderFailed", "Succeeded"}))
 		})

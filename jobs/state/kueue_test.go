@@ -245,7 +245,7 @@ func TestWhatKueueMakesABuildWaitCountsForItsQueueTimeout(t *testing.T) {
 	limit := &metav1.Duration{Duration: time.Minute}
 	w := held(1).job(suspended)
 	w.Build.Spec.Timeouts.Queue = limit
-	w.Build.Spec.Retry.On = []v1alpha1.FailureClass{v1alpha1.FailureTimeout}
+	w.Build.Spec.Retry.Classes = []v1alpha1.FailureClass{v1alpha1.FailureTimeout}
 	queued := w.Build.Status.QueuedTime.Time
 	w.Now = queued.Add(time.Minute)
 	if decision := Next(w.Observed); decision.Status.Phase != v1alpha1.BuildQueued || decision.After != rounding {

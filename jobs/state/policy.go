@@ -66,7 +66,7 @@ func another(policy *v1alpha1.RetryPolicy, attempts []v1alpha1.BuildAttempt) boo
 	if last.Outcome == v1alpha1.AttemptDisrupted {
 		return count(attempts, v1alpha1.AttemptDisrupted) < maxDisruptions
 	}
-	return count(attempts, v1alpha1.AttemptFailed) <= int(*policy.Limit) && slices.Contains(policy.On, last.Failure.Class)
+	return count(attempts, v1alpha1.AttemptFailed) <= int(*policy.Limit) && slices.Contains(policy.Classes, last.Failure.Class)
 }
 
 func count(attempts []v1alpha1.BuildAttempt, outcome v1alpha1.AttemptOutcome) (n int) {

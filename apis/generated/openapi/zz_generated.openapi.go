@@ -4126,7 +4126,7 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RetryPolicy says which failures get another attempt. A disruption (the pod or its node went away) gets another attempt at once and counts neither against limit nor against on; the tenth fails the build.",
+				Description: "RetryPolicy says which failures get another attempt. A disruption (the pod or its node went away) gets another attempt at once and counts neither against limit nor against classes; the tenth fails the build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"limit": {
@@ -4136,14 +4136,14 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 							Format:      "int32",
 						},
 					},
-					"on": {
+					"classes": {
 						VendorExtensible: spec.VendorExtensible{
 							Extensions: spec.Extensions{
 								"x-kubernetes-list-type": "set",
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "on lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout, each at most once. Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.",
+							Description: "classes lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout, each at most once. Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

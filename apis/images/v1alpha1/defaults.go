@@ -79,11 +79,11 @@ func SetDefaults_BuildTimeouts(timeouts *BuildTimeouts) {
 	setDefault(&timeouts.Run, metav1.Duration{Duration: DefaultRunTimeout})
 }
 
-// SetDefaults_RetryPolicy sets limit, on and backoff.
+// SetDefaults_RetryPolicy sets limit, classes and backoff.
 func SetDefaults_RetryPolicy(retry *RetryPolicy) {
 	setDefault(&retry.Limit, DefaultRetryLimit)
-	if len(retry.On) == 0 {
-		retry.On = []FailureClass{FailureInfrastructure, FailureRegistry}
+	if len(retry.Classes) == 0 {
+		retry.Classes = []FailureClass{FailureInfrastructure, FailureRegistry}
 	}
 	if retry.Backoff == nil {
 		retry.Backoff = &Backoff{}

@@ -4223,11 +4223,11 @@ func (m *RetryPolicy) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0x1a
 	}
-	if len(m.On) > 0 {
-		for iNdEx := len(m.On) - 1; iNdEx >= 0; iNdEx-- {
-			i -= len(m.On[iNdEx])
-			copy(dAtA[i:], m.On[iNdEx])
-			i = encodeVarintGenerated(dAtA, i, uint64(len(m.On[iNdEx])))
+	if len(m.Classes) > 0 {
+		for iNdEx := len(m.Classes) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Classes[iNdEx])
+			copy(dAtA[i:], m.Classes[iNdEx])
+			i = encodeVarintGenerated(dAtA, i, uint64(len(m.Classes[iNdEx])))
 			i--
 			dAtA[i] = 0x12
 		}
@@ -5981,8 +5981,8 @@ func (m *RetryPolicy) Size() (n int) {
 	if m.Limit != nil {
 		n += 1 + sovGenerated(uint64(*m.Limit))
 	}
-	if len(m.On) > 0 {
-		for _, s := range m.On {
+	if len(m.Classes) > 0 {
+		for _, s := range m.Classes {
 			l = len(s)
 			n += 1 + l + sovGenerated(uint64(l))
 		}
@@ -7199,7 +7199,7 @@ func (this *RetryPolicy) String() string {
 	}
 	s := strings.Join([]string{`&RetryPolicy{`,
 		`Limit:` + valueToStringGenerated(this.Limit) + `,`,
-		`On:` + fmt.Sprintf("%v", this.On) + `,`,
+		`Classes:` + fmt.Sprintf("%v", this.Classes) + `,`,
 		`Backoff:` + strings.Replace(this.Backoff.String(), "Backoff", "Backoff", 1) + `,`,
 		`}`,
 	}, "")
@@ -20480,7 +20480,7 @@ func (m *RetryPolicy) Unmarshal(dAtA []byte) error {
 			m.Limit = &v
 		case 2:
 			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field On", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field Classes", wireType)
 			}
 			var stringLen uint64
 			for shift := uint(0); ; shift += 7 {
@@ -20508,7 +20508,7 @@ func (m *RetryPolicy) Unmarshal(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			m.On = append(m.On, FailureClass(dAtA[iNdEx:postIndex]))
+			m.Classes = append(m.Classes, FailureClass(dAtA[iNdEx:postIndex]))
 			iNdEx = postIndex
 		case 3:
 			if wireType != 2 {

@@ -284,17 +284,17 @@ type BuildTimeouts struct {
 }
 
 // RetryPolicy says which failures get another attempt. A disruption (the pod or its node went away) gets another
-// attempt at once and counts neither against limit nor against on; the tenth fails the build.
+// attempt at once and counts neither against limit nor against classes; the tenth fails the build.
 type RetryPolicy struct {
 	// limit is how many further attempts a build gets. 0 to 10. Defaults to 2.
 	// +optional
 	Limit *int32 `json:"limit,omitempty" protobuf:"varint,1,opt,name=limit"`
-	// on lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout,
+	// classes lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout,
 	// each at most once.
 	// Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.
 	// +optional
 	// +listType=set
-	On []FailureClass `json:"on,omitempty" protobuf:"bytes,2,rep,name=on,casttype=FailureClass"`
+	Classes []FailureClass `json:"classes,omitempty" protobuf:"bytes,2,rep,name=classes,casttype=FailureClass"`
 	// backoff is the wait between the end of an attempt and the start of the next. Defaults to the defaults of its
 	// fields.
 	// +optional

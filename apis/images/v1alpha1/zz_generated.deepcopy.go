@@ -1942,8 +1942,8 @@ func (in *RetryPolicy) DeepCopyInto(out *RetryPolicy) {
 		*out = new(int32)
 		**out = **in
 	}
-	if in.On != nil {
-		in, out := &in.On, &out.On
+	if in.Classes != nil {
+		in, out := &in.Classes, &out.Classes
 		*out = make([]FailureClass, len(*in))
 		copy(*out, *in)
 	}

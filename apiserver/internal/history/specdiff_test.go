@@ -41,7 +41,7 @@ func fullSpec() *v1alpha1.ImageSpec {
 		RunPolicy: v1alpha1.RunPolicySerial,
 		Suspend:   new(false),
 		Timeouts:  &v1alpha1.BuildTimeouts{Run: &metav1.Duration{Duration: time.Hour}},
-		Retry:     &v1alpha1.RetryPolicy{Limit: new(int32(2)), On: []v1alpha1.FailureClass{v1alpha1.FailureRegistry}},
+		Retry:     &v1alpha1.RetryPolicy{Limit: new(int32(2)), Classes: []v1alpha1.FailureClass{v1alpha1.FailureRegistry}},
 		History:   &v1alpha1.HistoryLimits{Succeeded: new(int32(3))},
 	}
 }

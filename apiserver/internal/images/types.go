@@ -141,10 +141,10 @@ type BuildTimeouts struct {
 }
 
 // RetryPolicy says which failures get another attempt. A disruption (the pod or its node went away) gets another
-// attempt at once and counts neither against limit nor against on; the tenth fails the build.
+// attempt at once and counts neither against limit nor against classes; the tenth fails the build.
 type RetryPolicy struct {
 	Limit   *int32
-	On      []v1alpha1.FailureClass
+	Classes []v1alpha1.FailureClass
 	Backoff *Backoff
 }
 

@@ -94,7 +94,7 @@ func (w *environment) checkNewAttempt(build *v1alpha1.ImageBuild, before *v1alph
 			w.broken("%s got another attempt before attempt %d had its outcome", build.Name, attempt.Number)
 		case v1alpha1.AttemptFailed:
 			failures++
-			if !slices.Contains(build.Spec.Retry.On, attempt.Failure.Class) {
+			if !slices.Contains(build.Spec.Retry.Classes, attempt.Failure.Class) {
 				w.broken("%s was tried again after %s", build.Name, attempt.Failure.Reason)
 			}
 		case v1alpha1.AttemptDisrupted:

@@ -54,7 +54,7 @@ func (w *environment) createImage(name, namespace string, settings uint32) {
 	}
 	spec.Retry = &v1alpha1.RetryPolicy{Limit: new(two(13)), Backoff: &v1alpha1.Backoff{Initial: &metav1.Duration{Duration: 10 * time.Second}, Max: &metav1.Duration{Duration: 20 * time.Second}}}
 	if bit(15) {
-		spec.Retry.On = []v1alpha1.FailureClass{v1alpha1.FailureUser, v1alpha1.FailureInfrastructure, v1alpha1.FailureTimeout}
+		spec.Retry.Classes = []v1alpha1.FailureClass{v1alpha1.FailureUser, v1alpha1.FailureInfrastructure, v1alpha1.FailureTimeout}
 	}
 	if bit(16) {
 		spec.Retry.Backoff.Initial.Duration = 0

@@ -739,15 +739,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: backoff
       type:
         namedType: dev.goldsmith.images.v1alpha1.Backoff
-    - name: limit
-      type:
-        scalar: numeric
-    - name: "on"
+    - name: classes
       type:
         list:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: limit
+      type:
+        scalar: numeric
 - name: dev.goldsmith.images.v1alpha1.Schedule
   map:
     fields:

@@ -38,7 +38,7 @@ var manifests = []string{
 	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"source":null,"parameters":[{"name":"a"},{"name":"a","value":null}],"targets":[{}]}}`,
 	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"source":{"inline":{"files":{"../x":"y"}},"configMapRef":{"name":"F"}}}}`,
 	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"runPolicy":"Parallel","suspend":true,"timeouts":{"start":"0.5s","run":"1000h"},` +
-		`"retry":{"limit":-1,"on":["Weather","Weather"],"backoff":{"initial":"1h","max":"1s"}},"history":{"succeeded":0,"failed":2147483647}}}`,
+		`"retry":{"limit":-1,"classes":["Weather","Weather"],"backoff":{"initial":"1h","max":"1s"}},"history":{"succeeded":0,"failed":2147483647}}}`,
 	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"template":{}}}`, `{KIND "Image","spec":{"template":{"resources":{"limits":{"cpu":"a lot"}}}}}`,
 	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"template":{"serviceAccountName":"builder","resources":{"requests":{"cpu":"1"},"limits":{"cpu":"2","memory":"1Gi"}},` +
 		`"nodeSelector":{"disk":"fast"},"tolerations":[{"key":"builds","operator":"Exists","effect":"NoSchedule"}],"runtimeClassName":"kata","priorityClassName":"low",` +

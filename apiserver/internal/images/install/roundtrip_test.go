@@ -71,7 +71,7 @@ func defaulted(serializer.CodecFactory) []any {
 		func(retry *images.RetryPolicy, c randfill.Continue) {
 			fill(c, &retry.Limit)
 			fill(c, &retry.Backoff)
-			retry.On = []v1alpha1.FailureClass{v1alpha1.FailureTimeout}
+			retry.Classes = []v1alpha1.FailureClass{v1alpha1.FailureTimeout}
 		},
 		func(backoff *images.Backoff, c randfill.Continue) {
 			fill(c, &backoff.Initial)
@@ -127,7 +127,7 @@ func TestDefaults(t *testing.T) {
 	duration := func(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
 	timeouts := &v1alpha1.BuildTimeouts{Queue: duration(24 * time.Hour), Start: duration(10 * time.Minute), Run: duration(time.Hour)}
 	retry := &v1alpha1.RetryPolicy{
-		Limit: new(int32(2)), On: []v1alpha1.FailureClass{v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry},
+		Limit: new(int32(2)), Classes: []v1alpha1.FailureClass{v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry},
 		Backoff: &v1alpha1.Backoff{Initial: duration(10 * time.Second), Max: duration(5 * time.Minute)},
 	}
 	for _, test := range []struct{ object, want runtime.Object }{

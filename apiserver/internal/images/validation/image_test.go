@@ -32,7 +32,7 @@ func validImage() *images.Image {
 			RunPolicy: v1alpha1.RunPolicySerial,
 			Timeouts:  &images.BuildTimeouts{Start: seconds(600), Run: seconds(3600)},
 			Retry: &images.RetryPolicy{
-				Limit: new(int32(2)), On: []v1alpha1.FailureClass{v1alpha1.FailureInfrastructure},
+				Limit: new(int32(2)), Classes: []v1alpha1.FailureClass{v1alpha1.FailureInfrastructure},
 				Backoff: &images.Backoff{Initial: seconds(10), Max: seconds(300)},
 			},
 			History: &images.HistoryLimits{Succeeded: new(int32(3)), Failed: new(int32(3))},
@@ -136,9 +136,9 @@ func TestImage(t *testing.T) {
 		"no retries":                 {func(i *images.Image) { i.Spec.Retry.Limit = new(int32(0)) }, nil},
 		"too many retries":           {func(i *images.Image) { i.Spec.Retry.Limit = new(int32(11)) }, []string{spec + "retry.limit"}},
 		"negative retries":           {func(i *images.Image) { i.Spec.Retry.Limit = new(int32(-1)) }, []string{spec + "retry.limit"}},
-		"an unknown class":           {func(i *images.Image) { i.Spec.Retry.On[0] = "Weather" }, []string{spec + "retry.on[0]"}},
-		"retrying a cancel":          {func(i *images.Image) { i.Spec.Retry.On[0] = v1alpha1.FailureCancelled }, []string{spec + "retry.on[0]"}},
-		"a class twice":              {func(i *images.Image) { i.Spec.Retry.On = append(i.Spec.Retry.On, i.Spec.Retry.On[0]) }, []string{spec + "retry.on[1]"}},
+		"an unknown class":           {func(i *images.Image) { i.Spec.Retry.Classes[0] = "Weather" }, []string{spec + "retry.classes[0]"}},
+		"retrying a cancel":          {func(i *images.Image) { i.Spec.Retry.Classes[0] = v1alpha1.FailureCancelled }, []string{spec + "retry.classes[0]"}},
+		"a class twice":              {func(i *images.Image) { i.Spec.Retry.Classes = append(i.Spec.Retry.Classes, i.Spec.Retry.Classes[0]) }, []string{spec + "retry.classes[1]"}},
 		"no wait":                    {func(i *images.Image) { i.Spec.Retry.Backoff = &images.Backoff{Initial: seconds(0), Max: seconds(0)} }, nil},
 		"waits out of bound": {func(i *images.Image) {
 			i.Spec.Retry.Backoff = &images.Backoff{Initial: seconds(3601), Max: seconds(86401)}

@@ -64,10 +64,10 @@ func validateRetry(retry *images.RetryPolicy, path *field.Path) field.ErrorList 
 	}
 	errs := validateRange(retry.Limit, 0, maxRetryLimit, path.Child("limit"))
 	seen := map[v1alpha1.FailureClass]bool{}
-	for i, class := range retry.On {
-		errs = append(errs, validateEnum(class, retryable, path.Child("on").Index(i))...)
+	for i, class := range retry.Classes {
+		errs = append(errs, validateEnum(class, retryable, path.Child("classes").Index(i))...)
 		if seen[class] {
-			errs = append(errs, field.Duplicate(path.Child("on").Index(i), class))
+			errs = append(errs, field.Duplicate(path.Child("classes").Index(i), class))
 		}
 		seen[class] = true
 	}

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
@@ -98,7 +99,7 @@ func decode(decoder runtime.Decoder, content []byte) (*v1alpha1.Image, error) {
 	}
 	image := &v1alpha1.Image{}
 	if _, _, err := decoder.Decode(content, nil, image); err != nil {
-		return nil, err
+		return nil, builder.NameRenamedFields(err, image)
 	}
 	if image.Name == "" {
 		return nil, errors.New("metadata.name: Required value: a plan is of an image with a name")

@@ -51,6 +51,8 @@ func TestReadsTheImagesOfAFile(t *testing.T) {
 		{name: "no object", content: "- a\n", err: "document 1 of stdin: it is no object: "},
 		{name: "no YAML", content: "a: [\n", err: "document 1 of stdin: "},
 		{name: "an unknown field", content: strings.Replace(debian, "builder:", "bilder:", 1), err: `document 1 of stdin: strict decoding error: unknown field "spec.bilder"`},
+		{name: "a renamed field", content: strings.Replace(debian, "builder:", "retry: {on: [Timeout]}, builder:", 1),
+			err: `unknown field "spec.retry.true": use "spec.retry.classes"`},
 		{name: "a field of another type", content: strings.Replace(debian, "{name: mock}", "mock", 1), err: "document 1 of stdin: "},
 		{name: "no name", content: "apiVersion: images.goldsmith.dev/v1alpha1\nkind: Image\n", err: "document 1 of stdin: metadata.name: Required value"},
 	} {

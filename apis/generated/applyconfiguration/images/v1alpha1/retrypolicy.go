@@ -12,14 +12,14 @@ import (
 // with apply.
 //
 // RetryPolicy says which failures get another attempt. A disruption (the pod or its node went away) gets another
-// attempt at once and counts neither against limit nor against on; the tenth fails the build.
+// attempt at once and counts neither against limit nor against classes; the tenth fails the build.
 type RetryPolicyApplyConfiguration struct {
 	// limit is how many further attempts a build gets. 0 to 10. Defaults to 2.
 	Limit *int32 `json:"limit,omitempty"`
-	// on lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout,
+	// classes lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout,
 	// each at most once.
 	// Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.
-	On []imagesv1alpha1.FailureClass `json:"on,omitempty"`
+	Classes []imagesv1alpha1.FailureClass `json:"classes,omitempty"`
 	// backoff is the wait between the end of an attempt and the start of the next. Defaults to the defaults of its
 	// fields.
 	Backoff *BackoffApplyConfiguration `json:"backoff,omitempty"`
@@ -39,12 +39,12 @@ func (b *RetryPolicyApplyConfiguration) WithLimit(value int32) *RetryPolicyApply
 	return b
 }
 
-// WithOn adds the given value to the On field in the declarative configuration
+// WithClasses adds the given value to the Classes field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
-// If called multiple times, values provided by each call will be appended to the On field.
-func (b *RetryPolicyApplyConfiguration) WithOn(values ...imagesv1alpha1.FailureClass) *RetryPolicyApplyConfiguration {
+// If called multiple times, values provided by each call will be appended to the Classes field.
+func (b *RetryPolicyApplyConfiguration) WithClasses(values ...imagesv1alpha1.FailureClass) *RetryPolicyApplyConfiguration {
 	for i := range values {
-		b.On = append(b.On, values[i])
+		b.Classes = append(b.Classes, values[i])
 	}
 	return b
 }

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// explainingSerializers are serializers of requests whose errors a user understands who does not know the Go types.
+type explainingSerializers struct {
+	runtime.NegotiatedSerializer
+	scheme *runtime.Scheme
+}
+
+// SupportedMediaTypes returns the serializers. Those of text explain their errors.
+func (e explainingSerializers) SupportedMediaTypes() []runtime.SerializerInfo {
+	infos := slices.Clone(e.NegotiatedSerializer.SupportedMediaTypes())
+	for i, info := range infos {
+		if info.EncodesAsText {
+			infos[i].Serializer = explainingSerializer{info.Serializer, e.scheme}
+			infos[i].StrictSerializer = explainingSerializer{info.StrictSerializer, e.scheme}
+		}
+	}
+	return infos
+}
+
+type explainingSerializer struct {
+	runtime.Serializer
+	scheme *runtime.Scheme
+}
+
+// Decode reads the object of a request.
+func (e explainingSerializer) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
+	object, kind, err := e.Serializer.Decode(data, defaults, into)
+	if err == nil || kind == nil {
+		return object, kind, err
+	}
+	return object, kind, nameRenamed(err, renamedFields(e.scheme, *kind))
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/registry/rest"
+)
+
+// FieldRenamer is a versioned type with fields that had another name. Stored objects are read with their former names. A
+// request that uses a former name gets the error or the warning of an unknown field, with the current name.
+type FieldRenamer interface {
+	// RenamedFields returns the current path of each former path, such as spec.tags for spec.keywords. Both have the same parent.
+	RenamedFields() map[string]string
+}
+
+// renamedFields returns the renamed fields of a kind in a version.
+func renamedFields(scheme *runtime.Scheme, kind schema.GroupVersionKind) map[string]string {
+	object, err := scheme.New(kind)
+	if err != nil {
+		return nil
+	}
+	if renamer, ok := object.(FieldRenamer); ok {
+		return renamer.RenamedFields()
+	}
+	return nil
+}
+
+// renamedFieldsOfResource returns the renamed fields of objects like the example, in every version.
+func renamedFieldsOfResource(scheme *runtime.Scheme, example runtime.Object) map[string]string {
+	renamed := map[string]string{}
+	kinds, _, err := scheme.ObjectKinds(example)
+	if err != nil {
+		return renamed
+	}
+	for _, version := range scheme.PrioritizedVersionsForGroup(kinds[0].Group) {
+		maps.Copy(renamed, renamedFields(scheme, version.WithKind(kinds[0].Kind)))
+	}
+	return renamed
+}
+
+// NameRenamedFields completes the error of a strict decoder that read an object with fields under their former names.
+func NameRenamedFields(err error, object FieldRenamer) error {
+	return nameRenamed(err, object.RenamedFields())
+}
+
+// nameRenamed completes the errors of unknown fields that had this name before.
+func nameRenamed(err error, renamed map[string]string) error {
+	strict, isStrict := runtime.AsStrictDecodingError(err)
+	if !isStrict || len(renamed) == 0 {
+		return err
+	}
+	faults := make([]error, 0, len(strict.Errors()))
+	for _, fault := range strict.Errors() {
+		for former, current := range renamed {
+			if fault.Error() == fmt.Sprintf("unknown field %q", former) {
+				fault = fmt.Errorf("%w: use %q", fault, current)
+				break
+			}
+		}
+		faults = append(faults, fault)
+	}
+	return runtime.NewStrictDecodingError(faults)
+}
+
+// renamingCodec reads stored objects that have fields under their former names.
+type renamingCodec struct {
+	runtime.Codec
+	scheme *runtime.Scheme
+}
+
+// Decode reads an object. Only JSON has names: protobuf has numbers.
+func (c renamingCodec) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
+	if bytes.HasPrefix(data, []byte("{")) {
+		var err error
+		if data, err = renameStored(c.scheme, data); err != nil {
+			return nil, nil, err
+		}
+	}
+	return c.Codec.Decode(data, defaults, into)
+}
+
+// renameStored returns a stored object with the current names of its fields.
+func renameStored(scheme *runtime.Scheme, data []byte) ([]byte, error) {
+	var kind metav1.TypeMeta
+	if err := json.Unmarshal(data, &kind); err != nil {
+		return nil, fmt.Errorf("read the kind of a stored object: %w", err)
+	}
+	var object map[string]any
+	changed := false
+	for former, current := range renamedFields(scheme, kind.GroupVersionKind()) {
+		path := strings.Split(former, ".")
+		name := path[len(path)-1]
+		if !bytes.Contains(data, []byte(`"`+name+`"`)) {
+			continue
+		}
+		if object == nil {
+			decoder := json.NewDecoder(bytes.NewReader(data))
+			decoder.UseNumber() // no number is rounded
+			if err := decoder.Decode(&object); err != nil {
+				return nil, fmt.Errorf("read a stored object: %w", err)
+			}
+		}
+		parent := object
+		for _, step := range path[:len(path)-1] {
+			parent, _ = parent[step].(map[string]any)
+		}
+		if value, found := parent[name]; found {
+			delete(parent, name)
+			parent[current[strings.LastIndex(current, ".")+1:]] = value
+			changed = true
+		}
+	}
+	if !changed {
+		return data, nil
+	}
+	renamed, err := json.Marshal(object)
+	if err != nil {
+		return nil, fmt.Errorf("rename fields of a stored object: %w", err)
+	}
+	return renamed, nil
+}
+
+// applyInfo completes the error of a server-side apply that sets a field by its former name: such a request passes no
+// decoder.
+type applyInfo struct {
+	rest.UpdatedObjectInfo
+	renamed map[string]string
+}
+
+// UpdatedObject applies the request to the stored object.
+func (i applyInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
+	object, err := i.UpdatedObjectInfo.UpdatedObject(ctx, old)
+	if err == nil {
+		return object, nil
+	}
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		return object, err
+	}
+	for former, current := range i.renamed {
+		if strings.Contains(err.Error(), "."+former+": field not declared in schema") {
+			return object, apierrors.NewBadRequest(fmt.Sprintf("%v: use %q", err, current))
+		}
+	}
+	return object, err
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver_test
+
+import (
+	"context"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+)
+
+var _ = Describe("The former name of spec.retry.classes", func() {
+	// retrying returns the manifest of an Image whose retry policy has classes in a field of any name.
+	retrying := func(field string) []byte {
+		return []byte(strings.Replace(string(manifest(newImage("debian"))), `"spec":{`, `"spec":{"retry":{"`+field+`":["Timeout"]},`, 1))
+	}
+	DescribeTable("is refused with the current name", func(ctx SpecContext, field string) {
+		namespace := newNamespace()
+		images := imagesIn(namespace)
+		const current = `: use "spec.retry.classes"`
+		result := client.ImagesV1alpha1().RESTClient().Post().Namespace(namespace).Resource("images").
+			Param("fieldValidation", metav1.FieldValidationStrict).Body(retrying(field)).Do(ctx)
+		Expect(apierrors.IsBadRequest(result.Error())).To(BeTrue(), "%v", result.Error())
+		Expect(result.Error()).To(MatchError(HaveSuffix(`unknown field "spec.retry.` + field + `"` + current)))
+
+		_, err := images.Patch(ctx, "debian", types.ApplyPatchType, retrying(field), metav1.PatchOptions{FieldManager: "test"})
+		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(HaveSuffix(current)))
+
+		result = client.ImagesV1alpha1().RESTClient().Post().Namespace(namespace).Resource("images").Body(retrying(field)).Do(ctx)
+		Expect(result.Error()).NotTo(HaveOccurred())
+		Expect(result.Warnings()).To(ConsistOf(HaveField("Text", HaveSuffix(current))))
+
+		_, err = images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"spec":{"retry":{"`+field+`":["Timeout"]}}}`),
+			metav1.PatchOptions{FieldValidation: metav1.FieldValidationStrict})
+		Expect(err).To(MatchError(ContainSubstring(current)))
+	},
+		Entry("as it was", "on"),
+		Entry("as YAML 1.1 reads it", "true"),
+	)
+
+	It("is read from the storage", func(ctx SpecContext) {
+		database, err := etcd.Start(ctx, "")
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { Expect(database.Stop()).To(Succeed()) })
+		storage, err := clientv3.New(clientv3.Config{Endpoints: []string{database.Endpoint()}})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(storage.Close)
+		former := strings.Replace(string(retrying("on")), `"name":"debian"`, `"name":"debian","namespace":"default","uid":"1"`, 1)
+		_, err = storage.Put(ctx, "/registry/images.goldsmith.dev/images/default/debian", former)
+		Expect(err).NotTo(HaveOccurred())
+
+		serverCtx, stop := context.WithCancel(context.Background())
+		running := startOn(serverCtx, builder.ExternalEtcd(database.Endpoint()), apiserver.Register(builder.New("test"), apiserver.Options{Logs: logs}))
+		DeferCleanup(func() {
+			stop()
+			Expect(running.Wait()).To(Succeed())
+		})
+		Expect(running.WaitReady(ctx)).To(Succeed())
+		client, err := versioned.NewForConfig(running.ClientConfig())
+		Expect(err).NotTo(HaveOccurred())
+		image, err := client.ImagesV1alpha1().Images("default").Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(image.Spec.Retry.Classes).To(ConsistOf(v1alpha1.FailureTimeout))
+	})
+})
