@@ -55,7 +55,8 @@ func describeReruns(w *fixture) {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(again.UID).To(Equal(second.UID))
 		Expect(second.Spec.OneOff).To(HaveValue(BeTrue()))
-		w.waitForImage(ctx, "web", HaveField("Status.LastAttempted.Number", int64(1)), HaveField("Status.LatestBuild.Number", int64(2)), built(1))
+		w.waitForImage(ctx, "web", HaveField("Status.LastAttempted.Number", int64(1)), HaveField("Status.LatestBuild.Number", int64(2)),
+			HaveField("Status.LatestSuccessful.Number", int64(1)))
 		w.ChangeImage(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Suspend = new(false) })
 		w.waitForImage(ctx, "web", built(3))
 
@@ -99,7 +100,7 @@ func describeRerunRequests(w *fixture) {
 		Expect(err).NotTo(HaveOccurred())
 		w.WaitForBuild(ctx, "debian-3", failedWith("User/BuilderFailed"))
 		w.waitForImage(ctx, "debian", HaveField("Status.LatestBuild", HaveValue(Equal(v1alpha1.LatestBuild{Name: "debian-3", Number: 3, Phase: v1alpha1.BuildFailed}))),
-			built(1), HaveField("Status.ConsecutiveFailures", BeZero()), conditions("Ready=True/BuildSucceeded", "UpToDate=True/InputsUnchanged", "Stalled=False/Progressing"))
+			HaveField("Status.LatestSuccessful.Number", int64(1)), HaveField("Status.ConsecutiveFailures", BeZero()), conditions("Ready=True/BuildSucceeded", "UpToDate=True/InputsUnchanged", "Stalled=False/Progressing"))
 
 		_, err = w.Images().Instantiate(ctx, "debian", &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{{Name: "b c"}}}, metav1.CreateOptions{})
 		Expect(err).To(workspace.BeInvalid("parameters[0].name"))
