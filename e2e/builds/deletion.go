@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/workspace"
@@ -67,6 +68,24 @@ func describeDeletion(w *fixture) {
 			w.CreateImage(ctx, workspace.NewImage("web"))
 			w.waitForImage(ctx, "web", built(1))
 		})
+	})
+
+	It("A build that is deleted while a finalizer keeps it is cancelled, and the next build of its image starts", func(ctx SpecContext) {
+		keep := func(finalizers string) {
+			GinkgoHelper()
+			_, err := w.Builds().Patch(ctx, "web-2", types.MergePatchType, []byte(`{"metadata":{"finalizers":`+finalizers+`}}`), metav1.PatchOptions{})
+			Expect(err).NotTo(HaveOccurred())
+		}
+		buildAndQueue(ctx)
+		keep(`["example.com/keep"]`)
+		Expect(w.Builds().Delete(ctx, "web-2", metav1.DeleteOptions{})).To(Succeed())
+
+		kept := w.WaitForBuild(ctx, "web-2", inPhase(v1alpha1.BuildCancelled))
+		Expect(kept.Status.Failure.Message).To(Equal("cancelled: the build is being deleted"))
+		Expect(outcomes(kept)).To(Equal([]string{"Cancelled"}))
+		w.running(ctx, "web-3")
+		keep("null")
+		w.WaitForDeletion(ctx, "web-2")
 	})
 
 	It("A namespace that is deleted while builds run ends, with all that is in it", func(ctx SpecContext) {

@@ -22,7 +22,7 @@ import (
 func (t *transition) await() {
 	evidence := t.gatherEvidence()
 	switch {
-	case t.Build.Spec.CancelRequested != nil && !evidence.started:
+	case t.mustEnd() && !evidence.started:
 		t.endAttempt(v1alpha1.AttemptCancelled, nil)
 		t.finishCancelled()
 	case evidence.suspended && t.queueTimeCounts() && t.queueTimeLeft() <= 0:

@@ -141,7 +141,7 @@ func (t *transition) admit() {
 		t.status.Resolved = t.Resolved
 	}
 	switch {
-	case t.Build.Spec.CancelRequested != nil:
+	case t.mustEnd():
 		t.finishCancelled()
 	case t.Unresolved != nil:
 		t.finish(v1alpha1.BuildFailed, t.Unresolved)
@@ -162,7 +162,7 @@ func (t *transition) follow() {
 	switch {
 	case evidence.succeeded != nil:
 		t.succeed(evidence.succeeded)
-	case t.Build.Spec.CancelRequested != nil:
+	case t.mustEnd():
 		t.enter(v1alpha1.BuildCancelling)
 	case evidence.failure != nil:
 		t.fail(evidence.failure)
@@ -182,7 +182,7 @@ func (t *transition) follow() {
 
 // retry starts the next attempt when its backoff is over and nothing can start any more of the one before.
 func (t *transition) retry() {
-	if t.Build.Spec.CancelRequested != nil {
+	if t.mustEnd() {
 		t.finishCancelled()
 		return
 	}
@@ -191,6 +191,12 @@ func (t *transition) retry() {
 	if t.action == NoAction && t.after == 0 {
 		t.start(t.status.CurrentAttempt + 1)
 	}
+}
+
+// mustEnd reports whether somebody has cancelled or deleted the build. A finalizer can keep a deleted build for any time: until
+// it ends it holds its queue slot.
+func (t *transition) mustEnd() bool {
+	return t.Build.Spec.CancelRequested != nil || t.Build.DeletionTimestamp != nil
 }
 
 // cancel sees a build that was told to end to its end.

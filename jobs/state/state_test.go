@@ -173,6 +173,12 @@ func (w *scenario) cancelRequested() *scenario {
 	return w
 }
 
+// deleted has the build deleted, and a finalizer keep it.
+func (w *scenario) deleted() *scenario {
+	w.Build.DeletionTimestamp, w.Build.Finalizers = new(metav1.NewTime(t0)), []string{"example.com/keep"}
+	return w
+}
+
 func (w *scenario) with(change func(*scenario)) *scenario {
 	change(w)
 	return w
@@ -306,6 +312,14 @@ func TestNext(t *testing.T) {
 		{name: "cancel: the node is lost", given: given(cancelling).recorded().job().pod(corev1.PodRunning, running(), disrupted("DeletionByTaintManager"), deleted(t0)).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
 		{name: "cancel: it had finished first", given: given(cancelling).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult)).cancelRequested(), phase: succeeded},
 		{name: "cancel: a stranger's Job is left alone", given: given(cancelling).job(func(j *batchv1.Job) { j.OwnerReferences = nil }).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
+
+		{name: "deleted while it waits", given: given(queued).deleted(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
+		{name: "deleted while Kueue holds it", given: given(queued).with(func(w *scenario) { w.attempt(1) }).job(func(j *batchv1.Job) { j.Spec.Suspend = new(true) }).deleted(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
+		{name: "deleted before its Job is created", given: given(starting).deleted(), phase: cancelling},
+		{name: "deleted while it runs", given: given(run).recorded().job().pod(corev1.PodRunning, running()).deleted(), phase: cancelling},
+		{name: "deleted while it runs, and stored: its pod is stopped", given: given(cancelling).recorded().job().pod(corev1.PodRunning, running()).deleted(), phase: cancelling, action: StopPod},
+		{name: "deleted between attempts", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, nil).deleted(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
+		{name: "deleted after it finished", given: given(succeeded).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult)).deleted(), phase: succeeded},
 
 		{name: "finished: a Job that lags behind its container stays, with its log", given: given(succeeded).recorded().job().pod(corev1.PodRunning, exited(0, goodResult)), phase: succeeded},
 		{name: "finished: a Job that never started is deleted", given: given(failed).recorded().job().pod(corev1.PodPending), phase: failed, action: DeleteJob},
@@ -456,6 +470,13 @@ func TestTimeoutsAreNotCutShortByTheSecondsOfStoredTimes(t *testing.T) {
 	w.Now = t0.Add(1900 * time.Millisecond) // the attempt may have started at t0 + 999 ms
 	if got := Next(w.Observed).Status.Phase; got != v1alpha1.BuildStarting {
 		t.Errorf("phase %s", got)
+	}
+}
+
+func TestABuildThatADeletionEndedSaysSo(t *testing.T) {
+	status := Next(given(v1alpha1.BuildQueued).deleted().Observed).Status
+	if got := status.Failure.Message; got != "cancelled: the build is being deleted" {
+		t.Errorf("message %q", got)
 	}
 }
 

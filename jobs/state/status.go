@@ -120,7 +120,9 @@ func (t *transition) enter(phase v1alpha1.BuildPhase) {
 
 func (t *transition) finishCancelled() {
 	reason, message := v1alpha1.ReasonCancelRequested, "cancelled"
-	if request := t.Build.Spec.CancelRequested; request != nil {
+	if request := t.Build.Spec.CancelRequested; request == nil {
+		message = "cancelled: the build is being deleted"
+	} else {
 		if request.SupersededBy != "" {
 			reason, message = v1alpha1.ReasonSuperseded, fmt.Sprintf("superseded by %s: cancelled", request.SupersededBy)
 		}

@@ -98,7 +98,7 @@ func (r *reconciler) latest(ctx context.Context, key types.NamespacedName) (*v1a
 
 func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, seen observation) (ctrl.Result, error) {
 	v1alpha1.SetObjectDefaults_ImageBuild(build) // it has them, unless it was stored before there was such a field
-	for build.DeletionTimestamp == nil {
+	for {
 		observed, stale, err := r.observe(ctx, build, &seen)
 		if err != nil {
 			return ctrl.Result{}, err
@@ -123,7 +123,6 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 			return ctrl.Result{RequeueAfter: nextLook(build, decision.After)}, nil
 		}
 	}
-	return ctrl.Result{}, nil
 }
 
 // nextLook is when to look again although nothing was seen to change; 0 is never. A build under way is looked at now and

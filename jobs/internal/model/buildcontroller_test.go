@@ -79,6 +79,9 @@ func olderVersion(a, b string) bool {
 
 func (p *process) proceed(build *v1alpha1.ImageBuild, seen observation) error {
 	for {
+		if p.mutant == leavesDeleted && build.DeletionTimestamp != nil {
+			return nil
+		}
 		observed, stale, err := p.observe(build, &seen)
 		if err != nil {
 			return err

@@ -184,7 +184,7 @@ func (w *environment) happenToBuild(kind kind, build *v1alpha1.ImageBuild, b int
 	case cancelBuild:
 		_ = w.cancel(build.Name, "") // it is there
 	case deleteBuild:
-		w.deleteByHand(build)
+		w.deleteByHand(build, b%3 > 0)
 	case strangersJob:
 		w.createStrangersJob(build)
 	case rerunBuild:

@@ -141,7 +141,7 @@ func (w *environment) checkAdmission(build *v1alpha1.ImageBuild) {
 func (w *environment) checkOrder(name string) {
 	known := func(b *v1alpha1.ImageBuild) bool { return w.process.ledger.Has(keyFor(b), b.UID) }
 	waits := func(b *v1alpha1.ImageBuild) bool {
-		return len(b.Status.Attempts) == 0 && !b.Status.Finished && b.Spec.CancelRequested == nil
+		return len(b.Status.Attempts) == 0 && !b.Status.Finished && b.Spec.CancelRequested == nil && b.DeletionTimestamp == nil
 	}
 	build, ok := w.process.buildCache.get(name)
 	if !ok || build.Spec.ImageRef == nil || build.Spec.RunPolicy == v1alpha1.RunPolicyParallel || !known(build) {
@@ -177,7 +177,7 @@ func (w *environment) checkEnd(build *v1alpha1.ImageBuild, status *v1alpha1.Imag
 	switch reason := status.Failure.Reason; {
 	case reason == v1alpha1.ReasonSuperseded && len(status.Attempts) > 0:
 		w.broken("%s was superseded after it had started", build.Name)
-	case (reason == v1alpha1.ReasonSuperseded || reason == v1alpha1.ReasonCancelRequested) != (build.Spec.CancelRequested != nil && status.Phase == v1alpha1.BuildCancelled):
+	case (reason == v1alpha1.ReasonSuperseded || reason == v1alpha1.ReasonCancelRequested) != ((build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil) && status.Phase == v1alpha1.BuildCancelled):
 		w.broken("%s ended with %s", build.Name, reason)
 	case reason == v1alpha1.ReasonQueueTimeout:
 		w.checkQueueTimeout(build)

@@ -33,12 +33,14 @@ const (
 	prunesAll              // deletes all that has finished
 	deletesUnseen          // deletes a Job for what its caches have
 	countsAll              // counts one-off builds like any other
+	leavesDeleted          // ignores a deleted build that a finalizer keeps
 	mutants
 )
 
 var mutantNames = [...]string{
 	"sound", "acts first", "adopts nothing", "adopts strangers", "trusts any pod", "acts on old news", "asks anew", "asks blindly", "asks unconfirmed",
 	"reserves nothing", "opens early", "forgets unsure", "skips outcome", "retries forever", "drops errors", "supersedes all", "prunes all", "deletes unseen", "counts all",
+	"leaves deleted",
 }
 
 // mutate is what a mutant stores instead.

@@ -247,6 +247,9 @@ func (w *environment) deleteBuild(name string, uid types.UID) error {
 	if !ok || build.UID != uid {
 		return errNotFound
 	}
+	if build.DeletionTimestamp != nil {
+		return nil // a finalizer keeps it
+	}
 	remove(w, &w.builds, build)
 	return nil
 }

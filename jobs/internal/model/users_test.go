@@ -192,11 +192,19 @@ func (w *environment) createDirectly(image *v1alpha1.Image, taken bool) {
 	put(w, &w.builds, build)
 }
 
-// deleteByHand deletes a build.
-func (w *environment) deleteByHand(build *v1alpha1.ImageBuild) {
+// deleteByHand deletes a build. A finalizer may keep it until somebody deletes it again.
+func (w *environment) deleteByHand(build *v1alpha1.ImageBuild, finalizer bool) {
 	w.truth.byHand[build.UID] = true
 	if ref := build.Spec.ImageRef; ref != nil {
 		w.truth.moved[ref.Name]++
+	}
+	if finalizer && build.DeletionTimestamp == nil {
+		next := *build
+		next.Generation++
+		next.Finalizers, next.DeletionTimestamp = []string{"example.com/keep"}, new(w.time())
+		put(w, &w.builds, &next)
+		w.cover.point("a finalizer keeps a deleted build")
+		return
 	}
 	remove(w, &w.builds, build)
 }
@@ -205,7 +213,7 @@ func (w *environment) deleteByHand(build *v1alpha1.ImageBuild) {
 func (w *environment) recreate(image *v1alpha1.Image, settings uint32) {
 	for _, build := range slices.Clone(w.builds.all) {
 		if build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == image.UID {
-			w.deleteByHand(build)
+			w.deleteByHand(build, false)
 		}
 	}
 	w.truth.given = slices.DeleteFunc(w.truth.given, func(g given) bool { return g.image == image.UID })
