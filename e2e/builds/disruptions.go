@@ -18,6 +18,10 @@ func describeDisruptions(w *fixture) {
 	deleteJob := func(ctx context.Context, attempt v1alpha1.BuildAttempt) error {
 		return w.Kube.BatchV1().Jobs(w.Namespace).Delete(ctx, attempt.JobName, metav1.DeleteOptions{PropagationPolicy: &background})
 	}
+	orphanPod := func(ctx context.Context, attempt v1alpha1.BuildAttempt) error {
+		orphan := metav1.DeletePropagationOrphan
+		return w.Kube.BatchV1().Jobs(w.Namespace).Delete(ctx, attempt.JobName, metav1.DeleteOptions{PropagationPolicy: &orphan})
+	}
 	deletePod := func(ctx context.Context, attempt v1alpha1.BuildAttempt) error {
 		return w.Kube.CoreV1().Pods(w.Namespace).Delete(ctx, attempt.PodName, metav1.DeleteOptions{})
 	}
@@ -34,8 +38,12 @@ func describeDisruptions(w *fixture) {
 			attempts := disrupted.Status.Attempts
 			Expect(attempts[1].StartTime.Time).NotTo(BeTemporally("<", attempts[0].CompletionTime.Time))
 			Expect(attempts[1].JobUID).NotTo(Equal(attempts[0].JobUID))
+			pods, err := w.Kube.CoreV1().Pods(w.Namespace).List(ctx, metav1.ListOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(pods.Items).NotTo(ContainElement(HaveField("UID", attempts[0].PodUID)), "the first attempt's pod is deleted before the second begins")
 		},
 		Entry("its Job is deleted", deleteJob, "JobDeleted"),
+		Entry("its Job is deleted, and leaves the pod behind", orphanPod, "JobDeleted"),
 		Entry("its pod is deleted", deletePod, "PodDeleted"),
 	)
 

@@ -158,11 +158,11 @@ func doEverything(ctx context.Context, w *cluster.Workspace) {
 		return w.Builds().List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelImage + "=web"})
 	}).Should(HaveField("Items", HaveLen(1)))
 
-	background := metav1.DeletePropagationBackground
+	orphan := metav1.DeletePropagationOrphan
 	first := runningAttempt(ctx, w, "disturbed", 1)
 	Expect(w.Kube.CoreV1().Pods(w.Namespace).Delete(ctx, first.PodName, metav1.DeleteOptions{})).To(Succeed())
 	second := runningAttempt(ctx, w, "disturbed", 2)
-	Expect(w.Kube.BatchV1().Jobs(w.Namespace).Delete(ctx, second.JobName, metav1.DeleteOptions{PropagationPolicy: &background})).To(Succeed())
+	Expect(w.Kube.BatchV1().Jobs(w.Namespace).Delete(ctx, second.JobName, metav1.DeleteOptions{PropagationPolicy: &orphan})).To(Succeed())
 	runningAttempt(ctx, w, "disturbed", 3)
 	w.Cancel(ctx, "disturbed", "")
 	for _, build := range builds {

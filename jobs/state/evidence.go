@@ -5,12 +5,14 @@ package state
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
@@ -24,13 +26,24 @@ type evidence struct {
 	succeeded []v1alpha1.Artifact
 	failure   *v1alpha1.BuildFailure
 	started   bool
+	orphaned  bool // the Job is deleted, and a pod of it may run
 	suspended bool // the Job is: its pod goes away, or does not come
 	delay     startDelay
 	passing   bool // what is waited for may end, or become a failure, without anything being seen to change
 }
 
-// FindPod finds the pod of an attempt among those of its Job: the one that is recorded, and before one is, the one
-// whose controller is the attempt's Job.
+// PodLabels select the pods of an attempt, also those that their Job has left behind.
+func PodLabels(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) labels.Set {
+	return labels.Set{
+		batchv1.JobNameLabel:    attempt.JobName,
+		v1alpha1.LabelManagedBy: v1alpha1.ManagedBy,
+		v1alpha1.LabelBuild:     build.Name,
+		v1alpha1.LabelAttempt:   strconv.Itoa(int(attempt.Number)),
+	}
+}
+
+// FindPod finds the pod of an attempt among those that PodLabels select: the one that is recorded, and before one is, a pod
+// of the attempt's Job.
 func FindPod(attempt *v1alpha1.BuildAttempt, job types.UID, pods []*corev1.Pod) *corev1.Pod {
 	var found *corev1.Pod
 	for _, pod := range pods {
@@ -40,12 +53,46 @@ func FindPod(attempt *v1alpha1.BuildAttempt, job types.UID, pods []*corev1.Pod) 
 			}
 			continue
 		}
-		owner := metav1.GetControllerOf(pod)
-		if owner != nil && job != "" && owner.UID == job && (found == nil || keptRather(pod, found)) {
+		if job != "" && jobOf(pod) == job && (found == nil || keptRather(pod, found)) {
 			found = pod
 		}
 	}
 	return found
+}
+
+// jobOf is the UID of a pod's Job. A pod that its Job has left behind has no owner, but keeps the label.
+func jobOf(pod *corev1.Pod) types.UID {
+	if owner := metav1.GetControllerOf(pod); owner != nil {
+		return owner.UID
+	}
+	return types.UID(pod.Labels[batchv1.ControllerUidLabel])
+}
+
+// FindLiving finds a pod that has not ended among those that PodLabels select: first one that nobody has deleted, and last one
+// whose node is lost.
+func FindLiving(pods []*corev1.Pod) *corev1.Pod {
+	rank := func(pod *corev1.Pod) int {
+		switch {
+		case pod.DeletionTimestamp == nil:
+			return 0
+		case !onLostNode(pod):
+			return 1
+		}
+		return 2
+	}
+	var found *corev1.Pod
+	for _, pod := range pods {
+		if !Ended(pod) && (found == nil || rank(pod) < rank(found)) {
+			found = pod
+		}
+	}
+	return found
+}
+
+// onLostNode reports whether a pod is being deleted because its node is lost, which cannot confirm its end.
+func onLostNode(pod *corev1.Pod) bool {
+	disruption := disruptionOf(pod)
+	return pod.DeletionTimestamp != nil && disruption != nil && disruption.Reason == v1alpha1.ReasonNodeLost
 }
 
 // keptRather says whether a Job keeps this pod rather than the other. It has two where its controller made one without
@@ -91,6 +138,8 @@ func (t *transition) gatherEvidence() evidence {
 		return t.refusedJob(t.Rejected)
 	case t.Job == nil && attempt.JobUID == "" && t.Unresolved != nil:
 		return evidence{failure: t.Unresolved}
+	case t.deletedJob() != nil && t.lives():
+		return evidence{orphaned: true}
 	case t.deletedJob() != nil:
 		return evidence{failure: t.deletedJob()}
 	case t.Job == nil:

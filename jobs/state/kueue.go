@@ -22,6 +22,8 @@ import (
 func (t *transition) await() {
 	evidence := t.gatherEvidence()
 	switch {
+	case t.mustEnd() && !evidence.started && t.lives():
+		t.discard()
 	case t.mustEnd() && !evidence.started:
 		t.endAttempt(v1alpha1.AttemptCancelled, nil)
 		t.finishCancelled()

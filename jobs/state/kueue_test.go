@@ -123,7 +123,7 @@ func TestAnAttemptThatIsSuspended(t *testing.T) {
 				consistent(t, w.Observed, decision.Status)
 				w.Build.Status = decision.Status
 				if to == retrying && i+1 < len(c.phases) {
-					w.Job, w.Pod = nil, nil // they are deleted in between
+					w.Job, w.Pod, w.Living = nil, nil, nil // they are deleted in between
 				}
 			}
 			decision = Next(w.Observed)

@@ -28,7 +28,7 @@ func TestTheLastStageEndsWithItsAttempt(t *testing.T) {
 		"failed":    given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodFailed, exited(1, "")),
 		"retried":   given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodFailed, exited(75, "")),
 		"disrupted": given(v1alpha1.BuildRunning).recorded().job(),
-		"cancelled": given(v1alpha1.BuildCancelling).recorded().job().cancelRequested(),
+		"cancelled": given(v1alpha1.BuildCancelling).recorded().job().pod(corev1.PodFailed, exited(143, "")).cancelRequested(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := w.reported().Build.Status.DeepCopy()

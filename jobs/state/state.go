@@ -35,10 +35,12 @@ type Observed struct {
 	Unresolved *v1alpha1.BuildFailure
 	// Admission says whether the build may start. It is read only where Waits.
 	Admission Admission
-	// Job has the name of the current attempt's Job. Nil must mean that there is none, not that none was seen yet.
+	// Job has the name of the current attempt's Job. Nil means that there is none.
 	Job *batchv1.Job
-	// Pod is the current attempt's pod as FindPod says. Nil must mean that there is none.
+	// Pod is the current attempt's pod as FindPod says: what it reports decides the attempt. Nil means that there is none.
 	Pod *corev1.Pod
+	// Living is a pod of the current attempt that has not ended, as FindLiving says. Nil means that there is none.
+	Living *corev1.Pod
 	// Rejected is why the API refused the attempt's Job, if it did.
 	Rejected string
 	// Refused is why the Job has no pod, as Refusal says; it is looked at only where NeedsRefusal. Empty if nobody says so.
@@ -82,6 +84,9 @@ const (
 	CreateJob Action = "CreateJob"
 	// DeleteJob deletes the current attempt's Job, with its pod.
 	DeleteJob Action = "DeleteJob"
+	// DeletePod deletes a pod of the current attempt that its Job will not take along, as when its Job was deleted with
+	// propagationPolicy Orphan.
+	DeletePod Action = "DeletePod"
 	// StopPod lowers the pod's deadline, so that it ends and its log stays.
 	StopPod Action = "StopPod"
 )
@@ -94,6 +99,23 @@ type Decision struct {
 	Action Action
 	// After is when to look again though nothing was seen to change. 0 means not before something is.
 	After time.Duration
+}
+
+// NeedsConfirmation reports whether the decision counts only if Job and pods were read from the API. Caches may be behind, and may
+// differ in age. From them a build may run, or succeed by what its recorded pod reports, which is final.
+func (d *Decision) NeedsConfirmation(build *v1alpha1.ImageBuild) bool {
+	switch d.Action {
+	case CreateJob, DeleteJob, DeletePod:
+		return true
+	}
+	before, after := build.Status.Attempts, d.Status.Attempts
+	if len(before) == 0 {
+		return false // there can be neither Job nor pod
+	}
+	last := len(before) - 1
+	suspended := build.Status.Phase == v1alpha1.BuildQueued
+	return len(after) > len(before) || suspended != (d.Status.Phase == v1alpha1.BuildQueued) ||
+		before[last].Outcome == "" && after[last].Outcome != "" && after[last].Outcome != v1alpha1.AttemptSucceeded
 }
 
 // Next says what comes next for a build.
@@ -170,8 +192,12 @@ func (t *transition) follow() {
 		t.hold()
 	case evidence.started:
 		t.run()
+	case evidence.orphaned:
+		t.discard()
 	case t.startTimeLeft() <= 0:
 		t.fail(t.startTimeout(evidence.delay))
+	case t.Job == nil && t.Rejected == "" && t.lives():
+		t.discard()
 	case t.Job == nil && t.Rejected == "":
 		t.action = CreateJob
 		t.after = min(t.startTimeLeft(), startDelayGrace)
@@ -182,14 +208,16 @@ func (t *transition) follow() {
 
 // retry starts the next attempt when its backoff is over and nothing can start any more of the one before.
 func (t *transition) retry() {
-	if t.mustEnd() {
-		t.finishCancelled()
-		return
-	}
 	t.discard()
-	t.after = max(0, nextAttemptTime(t.Build, t.status.Attempts).Sub(t.Now))
-	if t.action == NoAction && t.after == 0 {
-		t.start(t.status.CurrentAttempt + 1)
+	switch {
+	case t.action != NoAction || t.lives():
+	case t.mustEnd():
+		t.finishCancelled()
+	default:
+		t.after = max(0, nextAttemptTime(t.Build, t.status.Attempts).Sub(t.Now))
+		if t.after == 0 {
+			t.start(t.status.CurrentAttempt + 1)
+		}
 	}
 }
 
@@ -202,17 +230,25 @@ func (t *transition) mustEnd() bool {
 // cancel sees a build that was told to end to its end.
 func (t *transition) cancel() {
 	evidence := t.gatherEvidence()
-	switch {
-	case evidence.succeeded != nil:
+	if evidence.succeeded != nil {
 		t.succeed(evidence.succeeded)
-	case evidence.failure != nil || t.Job == nil:
+		return
+	}
+	if t.mayBeStopped() {
+		t.action = StopPod
+	} else {
+		t.discard()
+	}
+	if t.action == NoAction && !t.lives() {
 		t.endAttempt(v1alpha1.AttemptCancelled, nil)
 		t.finishCancelled()
-	case evidence.started:
-		t.action = StopPod
-	default:
-		t.action = DeleteJob
 	}
+}
+
+// mayBeStopped reports whether the attempt's container runs, and can end without its log being deleted.
+func (t *transition) mayBeStopped() bool {
+	return t.Pod != nil && !Ended(t.Pod) && hasStarted(t.Pod) && t.Pod.DeletionTimestamp == nil &&
+		t.Job != nil && t.ours(t.Job) && t.Job.DeletionTimestamp == nil && !t.suspended()
 }
 
 // tidy removes what could still run for a build that has finished.
@@ -220,19 +256,47 @@ func (t *transition) tidy() {
 	t.discard()
 }
 
-// discard deletes the current attempt's Job if something of it could still run. A Job whose container has ended is
-// kept: its pod holds the log, and the Job's own status only lags behind.
+// discard deletes what could still run of the current attempt: its Job, or a pod that no Job will take along. While such a pod is
+// being deleted, discard waits for its end.
 func (t *transition) discard() {
+	switch {
+	case t.jobMayRun():
+		t.action = DeleteJob
+	case t.Living != nil && t.Living.DeletionTimestamp == nil:
+		t.action = DeletePod
+	case t.lives():
+		t.after = t.livingTimeLeft()
+	}
+}
+
+// jobMayRun reports whether the attempt's Job could still run something. A Job whose container has ended is kept: its pod
+// holds the log, and the Job's own status only lags behind.
+func (t *transition) jobMayRun() bool {
 	if t.Job == nil || !t.ours(t.Job) || t.Job.DeletionTimestamp != nil || finished(t.Job) {
-		return
+		return false
 	}
 	if t.Pod == nil && hasCondition(t.Job, batchv1.JobFailureTarget, batchv1.JobSuccessCriteriaMet) {
-		return // it makes no other
+		return false // it makes no other
 	}
-	if t.Pod != nil && Ended(t.Pod) && !t.deletedBySuspension() {
-		return
+	return t.Pod == nil || !Ended(t.Pod) || t.deletedBySuspension()
+}
+
+// confirmationTime is how much longer than its grace period a pod may take to end before its node counts as unable to confirm that.
+// A node that is lost is reported earlier: it is not ready after 50 seconds, and the pod tolerates that for 60.
+const confirmationTime = 2 * time.Minute
+
+// lives reports whether a pod of the attempt may run, and its node may still confirm its end.
+func (t *transition) lives() bool { return t.Living != nil && t.livingTimeLeft() > 0 }
+
+// livingTimeLeft is how long to wait for the end of the pod that lives. It is counted from what the API server has recorded.
+func (t *transition) livingTimeLeft() time.Duration {
+	switch {
+	case t.Living.DeletionTimestamp == nil:
+		return confirmationTime
+	case onLostNode(t.Living):
+		return 0
 	}
-	t.action = DeleteJob
+	return t.Living.DeletionTimestamp.Add(confirmationTime).Sub(t.Now)
 }
 
 func (t *transition) attempt() *v1alpha1.BuildAttempt {

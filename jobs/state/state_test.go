@@ -113,6 +113,7 @@ func (w *scenario) pod(phase corev1.PodPhase, change ...func(*corev1.Pod)) *scen
 	for _, c := range change {
 		c(w.Pod)
 	}
+	w.Living = FindLiving([]*corev1.Pod{w.Pod})
 	return w
 }
 
@@ -278,7 +279,13 @@ func TestNext(t *testing.T) {
 		{name: "node shut down", given: given(run).recorded().job().pod(corev1.PodFailed, exited(143, ""), podReason("Terminated"), disrupted("TerminationByKubelet")), phase: retrying, reason: v1alpha1.ReasonNodeShutdown, why: v1alpha1.ReasonBackingOff},
 		{name: "process lost with its server", given: given(run).recorded().job().pod(corev1.PodFailed, exited(137, ""), disrupted("ProcessLost")), phase: retrying, reason: v1alpha1.ReasonProcessLost, why: v1alpha1.ReasonBackingOff},
 		{name: "node lost: the pod never ends", given: given(run).recorded().job().pod(corev1.PodRunning, running(), disrupted("DeletionByTaintManager"), deleted(t0)), phase: retrying, reason: v1alpha1.ReasonNodeLost, why: v1alpha1.ReasonBackingOff},
-		{name: "Job deleted by hand", given: given(run).recorded().pod(corev1.PodRunning, running()), phase: retrying, reason: v1alpha1.ReasonJobDeleted, why: v1alpha1.ReasonBackingOff},
+		{name: "Job deleted by hand: its pod, which may stay, is deleted", given: given(run).recorded().pod(corev1.PodRunning, running()), phase: run, action: DeletePod},
+		{name: "Job deleted by hand, its pod ends", given: given(run).recorded().pod(corev1.PodRunning, running(), deleted(t0)), phase: run},
+		{name: "Job deleted by hand, its pod's node is lost", given: given(run).recorded().pod(corev1.PodRunning, running(), disrupted("DeletionByTaintManager"), deleted(t0)), phase: retrying, reason: v1alpha1.ReasonNodeLost, why: v1alpha1.ReasonBackingOff},
+		{name: "Job deleted by hand, its pod's node does not confirm the end", given: given(run).recorded().pod(corev1.PodRunning, running(), deleted(t0)).with(func(w *scenario) { w.Now = t0.Add(30*time.Second + confirmationTime) }), phase: retrying, reason: v1alpha1.ReasonJobDeleted, why: v1alpha1.ReasonBackingOff},
+		{name: "Job deleted by hand, its pod no longer exists", given: given(run).recorded(), phase: retrying, reason: v1alpha1.ReasonJobDeleted, why: v1alpha1.ReasonBackingOff},
+		{name: "Job deleted before it was recorded: its pod is deleted", given: given(starting).pod(corev1.PodRunning, running()), phase: starting, action: DeletePod},
+		{name: "Job deleted before it was recorded, its pod has succeeded: nobody recorded it", given: given(starting).pod(corev1.PodSucceeded, exited(0, goodResult)), phase: starting, action: CreateJob},
 		{name: "Job deleted by hand, and its pod with it", given: given(run).recorded().pod(corev1.PodFailed, exited(143, ""), deleted(t0.Add(2*time.Second))), phase: retrying, reason: v1alpha1.ReasonJobDeleted, why: v1alpha1.ReasonBackingOff},
 		{name: "Job deleted in the foreground, after its pod", given: given(run).recorded().job(func(j *batchv1.Job) { j.DeletionTimestamp = new(metav1.NewTime(t0)) }).pod(corev1.PodFailed, exited(143, ""), deleted(t0.Add(2*time.Second))), phase: retrying, reason: v1alpha1.ReasonJobDeleted, why: v1alpha1.ReasonBackingOff},
 		{name: "Job deleted by hand, and its pod's container had failed", given: given(run).recorded().pod(corev1.PodFailed, exited(1, ""), deleted(t0.Add(8*time.Second))), phase: failed, reason: v1alpha1.ReasonBuilderFailed},
@@ -300,7 +307,9 @@ func TestNext(t *testing.T) {
 		{name: "after a disruption at once", given: given(retrying).recorded().ended(v1alpha1.AttemptDisrupted, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure}), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "what could still run of the attempt before is deleted", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureRegistry}).job().pod(corev1.PodPending), phase: retrying, action: DeleteJob},
 		{name: "what could still run of the attempt before is deleted first, also when the backoff is over", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureTimeout}).job().pod(corev1.PodPending).with(func(w *scenario) { w.Now = t0.Add(time.Hour) }), phase: retrying, action: DeleteJob},
-		{name: "and the next attempt starts once its Job is going", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureTimeout}).job(func(j *batchv1.Job) { j.DeletionTimestamp = &metav1.Time{Time: t0} }).pod(corev1.PodPending).with(func(w *scenario) { w.Now = t0.Add(time.Hour) }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
+		{name: "and so is its pod, if that stays", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureTimeout}).pod(corev1.PodPending).with(func(w *scenario) { w.Now = t0.Add(time.Hour) }), phase: retrying, action: DeletePod},
+		{name: "and the next attempt waits for the pod's end", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureTimeout}).pod(corev1.PodRunning, running(), deleted(t0.Add(time.Hour))).with(func(w *scenario) { w.Now = t0.Add(time.Hour) }), phase: retrying},
+		{name: "and the next attempt starts once its Job is going", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureTimeout}).job(func(j *batchv1.Job) { j.DeletionTimestamp = &metav1.Time{Time: t0} }).with(func(w *scenario) { w.Now = t0.Add(time.Hour) }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "cancelled between attempts", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, nil).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
 
 		{name: "cancel is stored before anything is stopped", given: given(run).recorded().job().pod(corev1.PodRunning, running()).cancelRequested(), phase: cancelling},
@@ -308,8 +317,12 @@ func TestNext(t *testing.T) {
 		{name: "cancel: no container has started", given: given(cancelling).recorded().job().pod(corev1.PodPending).cancelRequested(), phase: cancelling, action: DeleteJob},
 		{name: "cancel: no Job was created", given: given(cancelling).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
 		{name: "cancel: the pod has ended", given: given(cancelling).recorded().job().pod(corev1.PodFailed, exited(143, ""), podReason("DeadlineExceeded")).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
-		{name: "cancel: the pod is lost", given: given(cancelling).recorded().job().cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
-		{name: "cancel: the node is lost", given: given(cancelling).recorded().job().pod(corev1.PodRunning, running(), disrupted("DeletionByTaintManager"), deleted(t0)).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
+		{name: "cancel: the pod is lost, and its Job could make another", given: given(cancelling).recorded().job().cancelRequested(), phase: cancelling, action: DeleteJob},
+		{name: "cancel: the pod ends", given: given(cancelling).recorded().pod(corev1.PodRunning, running(), deleted(t0)).cancelRequested(), phase: cancelling},
+		{name: "cancel: the Job is deleted, and the pod stays", given: given(cancelling).recorded().pod(corev1.PodRunning, running()).cancelRequested(), phase: cancelling, action: DeletePod},
+		{name: "cancelled between attempts, and the pod ends", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, nil).pod(corev1.PodRunning, running(), deleted(t0)).cancelRequested(), phase: retrying},
+		{name: "finished: a pod whose Job was deleted is deleted", given: given(failed).recorded().pod(corev1.PodPending), phase: failed, action: DeletePod},
+		{name: "cancel: the node is lost", given: given(cancelling).recorded().pod(corev1.PodRunning, running(), disrupted("DeletionByTaintManager"), deleted(t0)).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
 		{name: "cancel: it had finished first", given: given(cancelling).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult)).cancelRequested(), phase: succeeded},
 		{name: "cancel: a stranger's Job is left alone", given: given(cancelling).job(func(j *batchv1.Job) { j.OwnerReferences = nil }).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
 
@@ -437,6 +450,11 @@ func TestFindPodBelievesOnlyTheRecordedPod(t *testing.T) {
 	}
 	if got := FindPod(attempt, "another-job", []*corev1.Pod{other}); got != nil {
 		t.Errorf("another Job's pod: %v", got)
+	}
+	left := other.DeepCopy()
+	left.OwnerReferences, left.Labels = nil, map[string]string{batchv1.ControllerUidLabel: "job-uid"}
+	if got := FindPod(attempt, "job-uid", []*corev1.Pod{left}); got != left {
+		t.Errorf("before a pod is recorded: %v, want the one that the Job has left behind", got)
 	}
 	attempt.PodUID = "pod-uid"
 	if got := FindPod(attempt, "job-uid", []*corev1.Pod{other}); got != nil {

@@ -48,3 +48,26 @@ func TestTheNodeIsThatOfTheRecordedPod(t *testing.T) {
 		t.Errorf("recorded pod %s on node %s, want %s on %s", attempt.PodUID, attempt.NodeName, w.Pod.UID, w.Pod.Spec.NodeName)
 	}
 }
+
+func TestFindLivingTakesFirstThePodThatNobodyHasDeleted(t *testing.T) {
+	pod := func(change ...func(*corev1.Pod)) *corev1.Pod {
+		return given(v1alpha1.BuildRunning).pod(corev1.PodRunning, change...).Pod
+	}
+	stays, ends := pod(running()), pod(running(), deleted(t0))
+	lost, over := pod(running(), disrupted("DeletionByTaintManager"), deleted(t0)), pod(exited(1, ""))
+	for name, test := range map[string]struct {
+		pods []*corev1.Pod
+		want *corev1.Pod
+	}{
+		"the pod that nobody has deleted": {[]*corev1.Pod{lost, ends, stays, over}, stays},
+		"the pod that ends":               {[]*corev1.Pod{over, lost, ends}, ends},
+		"the pod on a lost node":          {[]*corev1.Pod{lost, over}, lost},
+		"no pod":                          {[]*corev1.Pod{over}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := FindLiving(test.pods); got != test.want {
+				t.Errorf("found %v", got)
+			}
+		})
+	}
+}

@@ -30,8 +30,8 @@ const (
 	ImagesByConfigMap = "spec.source.configMapRef.name"
 	// ImagesByBase finds the Images that are based on an Image by its name.
 	ImagesByBase = "spec.base.imageRef.name"
-	// PodsByJob finds the pods of a Job by its UID.
-	PodsByJob = "metadata.controller.uid"
+	// PodsByJob finds the pods of a Job by its name, also those that it has left behind.
+	PodsByJob = "metadata.labels.job-name"
 )
 
 // Scheme holds the kinds that the controllers read. Controllers read them all as protobuf: controller-runtime has to be told
@@ -72,7 +72,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.ImageBuild{}, BuildsByImage, imageUID},
 		{&v1alpha1.Image{}, ImagesByConfigMap, configMapName},
 		{&v1alpha1.Image{}, ImagesByBase, baseName},
-		{&corev1.Pod{}, PodsByJob, controllerUID},
+		{&corev1.Pod{}, PodsByJob, jobName},
 	} {
 		if err := indexer.IndexField(ctx, index.kind, index.name, index.values); err != nil {
 			return fmt.Errorf("indexing %T by %s: %w", index.kind, index.name, err)
@@ -104,9 +104,9 @@ func baseName(object client.Object) []string {
 	return []string{image.Spec.Base.ImageRef.Name}
 }
 
-func controllerUID(object client.Object) []string {
-	if owner := metav1.GetControllerOf(object); owner != nil {
-		return []string{string(owner.UID)}
+func jobName(object client.Object) []string {
+	if name := object.GetLabels()[batchv1.JobNameLabel]; name != "" {
+		return []string{name}
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,9 +17,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-// observe collects what the state machine asks for. What the cache does not have is asked of the API before it counts
-// as deleted. Before a Job is deleted, everything is asked of the API. If the API has a newer version of the build, observe
-// returns that version instead.
+// observe collects what the state machine asks for, from the caches or, if the observation is live, from the API. If the API has
+// a newer version of the build, observe returns that version instead.
 func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, seen *observation) (observed state.Observed, stale *v1alpha1.ImageBuild, err error) {
 	observed = state.Observed{Build: build, Rejected: seen.rejected, Now: r.Clock.Now()}
 	if state.Waits(build) {
@@ -32,13 +30,7 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 	if len(build.Status.Attempts) == 0 {
 		return observed, nil, nil
 	}
-	attempt := &build.Status.Attempts[len(build.Status.Attempts)-1]
-	observed.Job, err = r.job(ctx, build, attempt, seen)
-	if err != nil {
-		return observed, nil, err
-	}
-	if (observed.Job == nil || seen.live) && !seen.fresh {
-		// A Job is created or deleted only for what the build is now.
+	if seen.live && !seen.fresh {
 		live, err := r.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).Get(ctx, build.Name, metav1.GetOptions{})
 		if err != nil {
 			return observed, nil, err
@@ -48,17 +40,30 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 			return observed, live, nil
 		}
 	}
-	observed.Pod, err = r.pod(ctx, build, attempt, observed.Job, seen)
-	if err == nil && hasLostPod(&observed, attempt) {
-		// Somebody took it away: the cache of Jobs may not have yet that its Job is deleted, or that Kueue has suspended it.
-		if observed.Job, err = r.liveJob(ctx, build.Namespace, attempt.JobName); err != nil {
-			return observed, nil, err
-		}
+	if err := r.observeAttempt(ctx, &observed, &build.Status.Attempts[len(build.Status.Attempts)-1], seen); err != nil {
+		return observed, nil, err
 	}
-	if err == nil && observed.NeedsRefusal() {
+	if observed.NeedsRefusal() {
 		err = r.observeRefusal(ctx, &observed, seen)
 	}
 	return observed, nil, err
+}
+
+// observeAttempt finds the Job and the pods of an attempt.
+func (r *reconciler) observeAttempt(ctx context.Context, observed *state.Observed, attempt *v1alpha1.BuildAttempt, seen *observation) (err error) {
+	if observed.Job, err = r.job(ctx, observed.Build.Namespace, attempt.JobName, seen); err != nil {
+		return err
+	}
+	pods, err := r.pods(ctx, observed.Build, attempt, seen.live)
+	if err != nil {
+		return err
+	}
+	owner := attempt.JobUID
+	if owner == "" && observed.Job != nil {
+		owner = observed.Job.UID
+	}
+	observed.Pod, observed.Living = state.FindPod(attempt, owner, pods), state.FindLiving(pods)
+	return nil
 }
 
 // observeRefusal finds out why the attempt's Job has no pod. Events are nothing that a cache is kept of: they are many,
@@ -76,11 +81,11 @@ func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observe
 	observed.Refused = state.Refusal(events.Items)
 	if observed.Refused != "" {
 		// It may have a pod meanwhile, which neither the cache nor an event tells of yet.
-		pods, err := r.livePods(ctx, job.Namespace, job.Name, job.UID)
+		pods, err := r.Kube.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job.UID)})
 		if err != nil {
-			return err
+			return fmt.Errorf("listing pods of Job %s: %w", job.Name, err)
 		}
-		if len(pods) > 0 {
+		if len(pods.Items) > 0 {
 			observed.Refused = ""
 		}
 	}
@@ -105,84 +110,42 @@ func (r *reconciler) observeUnstarted(ctx context.Context, observed *state.Obser
 	return nil
 }
 
-// job finds the Job of an attempt.
-func (r *reconciler) job(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, seen *observation) (*batchv1.Job, error) {
-	if seen.live {
-		return r.liveJob(ctx, build.Namespace, attempt.JobName)
-	}
-	if seen.job != nil && seen.job.Name == attempt.JobName {
+// job finds the Job of an attempt; nil if there is none.
+func (r *reconciler) job(ctx context.Context, namespace, name string, seen *observation) (*batchv1.Job, error) {
+	switch {
+	case seen.live:
+		live, err := r.Kube.BatchV1().Jobs(namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return nil, client.IgnoreNotFound(err)
+		}
+		return live, nil
+	case seen.job != nil && seen.job.Name == name:
 		return seen.job, nil
 	}
-	job := &batchv1.Job{}
-	err := r.cache.Get(ctx, types.NamespacedName{Namespace: build.Namespace, Name: attempt.JobName}, job)
-	switch {
-	case err == nil:
-		return job, nil
-	case !apierrors.IsNotFound(err):
-		return nil, err
-	case build.Status.Phase.Finished() || seen.fresh && attempt.JobUID == "" && build.Status.Phase == v1alpha1.BuildStarting:
-		// Nothing follows from its absence; or creating it will tell.
-		return nil, nil
-	}
-	return r.liveJob(ctx, build.Namespace, attempt.JobName)
-}
-
-// liveJob reads a Job from the API; nil if there is none.
-func (r *reconciler) liveJob(ctx context.Context, namespace, name string) (*batchv1.Job, error) {
-	live, err := r.Kube.BatchV1().Jobs(namespace).Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
+	cached := &batchv1.Job{}
+	if err := r.cache.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, cached); err != nil {
 		return nil, client.IgnoreNotFound(err)
 	}
-	return live, nil
+	return cached, nil
 }
 
-// livePods reads the pods of a Job from the API.
-func (r *reconciler) livePods(ctx context.Context, namespace, name string, job types.UID) ([]*corev1.Pod, error) {
-	list, err := r.Kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job)})
-	if err != nil {
-		return nil, fmt.Errorf("listing pods of Job %s: %w", name, err)
-	}
-	return pointers(list.Items), nil
-}
-
-func pointers(pods []corev1.Pod) []*corev1.Pod {
-	all := make([]*corev1.Pod, len(pods))
-	for i := range pods {
-		all[i] = &pods[i]
-	}
-	return all
-}
-
-// hasLostPod says whether the pod of an attempt that has not ended is gone or going, while its Job seems to be there.
-func hasLostPod(observed *state.Observed, attempt *v1alpha1.BuildAttempt) bool {
-	job, pod := observed.Job, observed.Pod
-	return observed.Build.Status.Phase.Active() && attempt.Outcome == "" && attempt.PodUID != "" && job != nil &&
-		(pod == nil || pod.DeletionTimestamp != nil)
-}
-
-// pod finds the pod of an attempt.
-func (r *reconciler) pod(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, job *batchv1.Job, seen *observation) (*corev1.Pod, error) {
-	owner := attempt.JobUID
-	if owner == "" && job != nil {
-		owner = job.UID
-	}
-	if owner == "" {
-		return nil, nil
-	}
-	if seen.live {
-		pods, err := r.livePods(ctx, build.Namespace, attempt.JobName, owner)
-		return state.FindPod(attempt, owner, pods), err
-	}
+// pods finds the pods of an attempt.
+func (r *reconciler) pods(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, live bool) ([]*corev1.Pod, error) {
+	selector := state.PodLabels(build, attempt).AsSelector()
 	list := &corev1.PodList{}
-	if err := r.cache.List(ctx, list, client.InNamespace(build.Namespace), client.MatchingFields{caches.PodsByJob: string(owner)}); err != nil {
+	var err error
+	if live {
+		list, err = r.Kube.CoreV1().Pods(build.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+	} else {
+		err = r.cache.List(ctx, list, client.InNamespace(build.Namespace), client.MatchingFields{caches.PodsByJob: attempt.JobName},
+			client.MatchingLabelsSelector{Selector: selector})
+	}
+	if err != nil {
 		return nil, fmt.Errorf("listing pods of Job %s: %w", attempt.JobName, err)
 	}
-	if pod := state.FindPod(attempt, owner, pointers(list.Items)); pod != nil || attempt.PodUID == "" || build.Status.Phase.Finished() {
-		return pod, nil
+	pods := make([]*corev1.Pod, len(list.Items))
+	for i := range list.Items {
+		pods[i] = &list.Items[i]
 	}
-	live, err := r.Kube.CoreV1().Pods(build.Namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})
-	if err != nil {
-		return nil, client.IgnoreNotFound(err)
-	}
-	return state.FindPod(attempt, owner, []*corev1.Pod{live}), nil
+	return pods, nil
 }

@@ -12,7 +12,9 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -22,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
@@ -102,109 +105,143 @@ func (s stored) List(_ context.Context, list client.ObjectList, _ ...client.List
 	return nil
 }
 
-// TestJobOfALostPodIsAskedOfTheAPI has a cache that does not know yet that the Job is gone: it may have heard of the pod first.
-func TestJobOfALostPodIsAskedOfTheAPI(t *testing.T) {
-	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1-abc", UID: "job-uid"}}
-	pod := func(deleted *metav1.Time) corev1.Pod {
-		return corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-			Namespace: "team", Name: "web-1-abc-x", UID: "pod-uid", DeletionTimestamp: deleted,
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(job, batchv1.SchemeGroupVersion.WithKind("Job"))},
-		}}
-	}
+// TestAnAttemptEndsForWhatTheAPIHas has a cache that does not know yet that the Job no longer exists: it may have heard of the pod first.
+func TestAnAttemptEndsForWhatTheAPIHas(t *testing.T) {
+	job, build, pod := running()
+	ended := *pod.DeepCopy()
+	ended.Status.Phase, ended.Status.Reason = corev1.PodFailed, "Evicted"
 	for name, test := range map[string]struct {
-		pods    []corev1.Pod
-		phase   v1alpha1.BuildPhase
-		wantJob bool
+		cached, stored []corev1.Pod
+		noJob          bool // the API no longer has the Job
+		want           v1alpha1.FailureReason
+		deleted        string // what the controller deletes
 	}{
-		"the pod is there":            {pods: []corev1.Pod{pod(nil)}, phase: v1alpha1.BuildRunning, wantJob: true},
-		"the pod is going":            {pods: []corev1.Pod{pod(new(metav1.Now()))}, phase: v1alpha1.BuildRunning},
-		"the pod is gone":             {phase: v1alpha1.BuildRunning},
-		"the pod of a finished build": {phase: v1alpha1.BuildSucceeded, wantJob: true},
+		"Job and pod no longer exist":             {noJob: true, want: v1alpha1.ReasonJobDeleted},
+		"the pod no longer exists":                {want: v1alpha1.ReasonPodDeleted},
+		"the cache lacks the pod":                 {stored: []corev1.Pod{pod}},
+		"the pod has ended":                       {cached: []corev1.Pod{ended}, stored: []corev1.Pod{ended}, want: v1alpha1.ReasonEvicted},
+		"the pod is left behind":                  {stored: []corev1.Pod{pod}, noJob: true, deleted: "/pods/web-1-abc-x"},
+		"the cache has the pod, and does not end": {cached: []corev1.Pod{pod}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := httptest.NewServer(http.NotFoundHandler()) // all is gone
-			defer server.Close()
-			kube, err := kubernetes.NewForConfig(&rest.Config{Host: server.URL})
-			if err != nil {
+			api := &api{t: t, build: build, job: job, pods: test.stored, noJob: test.noJob}
+			_, err := api.reconciler(t, stored{job: job, pods: test.cached}).proceed(t.Context(), build.DeepCopy(), observation{})
+			if err != nil && !apierrors.IsConflict(err) {
 				t.Fatal(err)
 			}
-			r := &reconciler{
-				Options: Options{Options: reconciliation.Options{Kube: kube, Clock: clock.RealClock{}}},
-				cache:   stored{job: job, pods: test.pods},
+			var got v1alpha1.FailureReason
+			if api.written != nil && api.written.Status.Attempts[0].Failure != nil {
+				got = api.written.Status.Attempts[0].Failure.Reason
 			}
-			build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1"}}
-			build.Status.Phase = test.phase
-			build.Status.Attempts = []v1alpha1.BuildAttempt{{JobName: job.Name, JobUID: job.UID, PodName: "web-1-abc-x", PodUID: "pod-uid"}}
-			observed, _, err := r.observe(t.Context(), build, &observation{fresh: true})
-			if err != nil {
-				t.Fatal(err)
+			if got != test.want {
+				t.Errorf("the attempt ends with %q, want %q", got, test.want)
 			}
-			if (observed.Job != nil) != test.wantJob {
-				t.Errorf("the Job is %v", observed.Job)
+			if !strings.HasSuffix(api.deleted, test.deleted) || test.deleted == "" && api.deleted != "" {
+				t.Errorf("deleted %q, want %q", api.deleted, test.deleted)
 			}
 		})
+	}
+}
+
+// running is a build whose first attempt runs, with its Job and pod.
+func running() (*batchv1.Job, *v1alpha1.ImageBuild, corev1.Pod) {
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1", UID: "build-uid", ResourceVersion: "7"}}
+	v1alpha1.SetObjectDefaults_ImageBuild(build)
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1-abc", UID: "job-uid", Labels: map[string]string{v1alpha1.LabelAttempt: "1"}}}
+	job.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(build, v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"))}
+	pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "team", Name: "web-1-abc-x", UID: "pod-uid",
+		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(job, batchv1.SchemeGroupVersion.WithKind("Job"))},
+	}}
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.ContainerName, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
+	now := metav1.Now()
+	build.Status = v1alpha1.ImageBuildStatus{
+		Phase: v1alpha1.BuildRunning, CurrentAttempt: 1,
+		Attempts: []v1alpha1.BuildAttempt{{Number: 1, StartTime: now, JobName: job.Name, JobUID: job.UID, PodName: pod.Name, PodUID: pod.UID}},
+		Conditions: []metav1.Condition{{
+			Type: v1alpha1.BuildPodReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonContainerStarted, LastTransitionTime: now,
+		}},
+	}
+	return job, build, pod
+}
+
+// api is an API that has a build, its Job and its pods. It refuses to store a status, so that the reconciliation ends.
+type api struct {
+	t       *testing.T
+	build   *v1alpha1.ImageBuild
+	job     *batchv1.Job
+	pods    []corev1.Pod
+	noJob   bool
+	written *v1alpha1.ImageBuild
+	deleted string // the path of what was deleted
+}
+
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var answer any = a.job
+	code := http.StatusOK
+	switch {
+	case r.Method == http.MethodDelete:
+		a.deleted = r.URL.Path
+	case r.Method == http.MethodPut:
+		a.written = &v1alpha1.ImageBuild{}
+		if err := json.NewDecoder(r.Body).Decode(a.written); err != nil {
+			a.t.Error(err)
+		}
+		answer, code = apierrors.NewConflict(schema.GroupResource{}, a.build.Name, nil).Status(), http.StatusConflict
+	case strings.HasSuffix(r.URL.Path, "/imagebuilds/web-1"):
+		answer = a.build
+	case strings.HasSuffix(r.URL.Path, "/pods"):
+		answer = &corev1.PodList{Items: a.pods}
+	case a.noJob:
+		code = http.StatusNotFound
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		a.t.Error(err)
+	}
+}
+
+// reconciler reconciles with the API, and with a cache.
+func (a *api) reconciler(t *testing.T, cache stored) *reconciler {
+	t.Helper()
+	server := httptest.NewServer(a)
+	t.Cleanup(server.Close)
+	config := &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json", AcceptContentTypes: "application/json"}}
+	return &reconciler{
+		Options: Options{Options: reconciliation.Options{
+			Kube: kubernetes.NewForConfigOrDie(config), Client: versioned.NewForConfigOrDie(config), Clock: clock.RealClock{},
+		}},
+		cache: cache,
 	}
 }
 
 // TestAJobIsDeletedForWhatTheAPIHas has a cache that knows the end of a build, and not the pod that ended: it is the cache of a
 // controller that was frozen, or has begun behind another API server.
 func TestAJobIsDeletedForWhatTheAPIHas(t *testing.T) {
-	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1-abc", UID: "job-uid", Labels: map[string]string{v1alpha1.LabelAttempt: "1"}}}
-	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1", UID: "build-uid", ResourceVersion: "7"}}
-	job.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(build, v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"))}
-	pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-		Namespace: "team", Name: "web-1-abc-x", UID: "pod-uid",
-		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(job, batchv1.SchemeGroupVersion.WithKind("Job"))},
-	}}
-	ended := pod
+	job, build, pod := running()
+	ended := *pod.DeepCopy()
 	ended.Status.Phase = corev1.PodSucceeded
-	build.Status = v1alpha1.ImageBuildStatus{
-		Phase: v1alpha1.BuildSucceeded, Finished: true, CurrentAttempt: 1,
-		Attempts: []v1alpha1.BuildAttempt{{Number: 1, JobName: job.Name, JobUID: job.UID, PodName: pod.Name, PodUID: pod.UID, Outcome: v1alpha1.AttemptSucceeded}},
-	}
+	build.Status.Phase, build.Status.Finished = v1alpha1.BuildSucceeded, true
+	build.Status.Attempts[0].Outcome = v1alpha1.AttemptSucceeded
 	for name, test := range map[string]struct {
 		pods    []corev1.Pod
-		noJob   bool // the API no longer has the Job
-		deleted bool
+		noJob   bool   // the API no longer has the Job
+		deleted string // what the controller deletes
 	}{
-		"its builder has ended": {pods: []corev1.Pod{ended}},
-		"its builder runs":      {pods: []corev1.Pod{pod}, deleted: true},
-		"it has no pod":         {deleted: true},
-		"it no longer exists":   {noJob: true},
+		"its builder has ended":                    {pods: []corev1.Pod{ended}},
+		"its builder runs":                         {pods: []corev1.Pod{pod}, deleted: "/jobs/web-1-abc"},
+		"it has no pod":                            {deleted: "/jobs/web-1-abc"},
+		"it no longer exists":                      {noJob: true},
+		"it no longer exists, and its pod is left": {pods: []corev1.Pod{pod}, noJob: true, deleted: "/pods/web-1-abc-x"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			deleted := false
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				var answer any = job
-				switch {
-				case r.Method == http.MethodDelete:
-					deleted = true
-				case strings.HasSuffix(r.URL.Path, "/imagebuilds/web-1"):
-					answer = build
-				case strings.HasSuffix(r.URL.Path, "/pods"):
-					answer = &corev1.PodList{Items: test.pods}
-				}
-				w.Header().Set("Content-Type", "application/json")
-				if test.noJob && answer == any(job) {
-					w.WriteHeader(http.StatusNotFound)
-				}
-				if err := json.NewEncoder(w).Encode(answer); err != nil {
-					t.Error(err)
-				}
-			}))
-			defer server.Close()
-			config := &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json", AcceptContentTypes: "application/json"}}
-			r := &reconciler{
-				Options: Options{Options: reconciliation.Options{
-					Kube: kubernetes.NewForConfigOrDie(config), Client: versioned.NewForConfigOrDie(config), Clock: clock.RealClock{},
-				}},
-				cache: stored{job: job},
-			}
-			if _, err := r.proceed(t.Context(), build.DeepCopy(), observation{}); err != nil {
+			api := &api{t: t, build: build, job: job, pods: test.pods, noJob: test.noJob}
+			if _, err := api.reconciler(t, stored{job: job}).proceed(t.Context(), build.DeepCopy(), observation{}); err != nil {
 				t.Fatal(err)
 			}
-			if deleted != test.deleted {
-				t.Errorf("deleted: %t, want %t", deleted, test.deleted)
+			if !strings.HasSuffix(api.deleted, test.deleted) || test.deleted == "" && api.deleted != "" {
+				t.Errorf("deleted %q, want %q", api.deleted, test.deleted)
 			}
 		})
 	}

@@ -28,11 +28,9 @@ func (r *reconciler) perform(ctx context.Context, build *v1alpha1.ImageBuild, ob
 	case state.CreateJob:
 		return r.createJob(ctx, build, seen)
 	case state.DeleteJob:
-		if !seen.live {
-			seen.live = true
-			return true, nil
-		}
 		return false, reconciliation.DeleteJob(ctx, r.Kube, observed.Job)
+	case state.DeletePod:
+		return false, r.deletePod(ctx, observed.Living)
 	case state.StopPod:
 		return false, r.stopPod(ctx, observed.Pod)
 	case state.NoAction:
@@ -63,6 +61,15 @@ func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, 
 		return true, nil
 	}
 	return false, err
+}
+
+// deletePod deletes a pod, but not another pod of its name. One that no longer exists is no error.
+func (r *reconciler) deletePod(ctx context.Context, pod *corev1.Pod) error {
+	err := r.Kube.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("deleting pod %s: %w", pod.Name, err)
+	}
+	return nil
 }
 
 // stopPod lowers the pod's deadline: the builder is told to end, and the pod stays with its log.

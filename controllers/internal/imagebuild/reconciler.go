@@ -44,16 +44,24 @@ type reconciler struct {
 // observation is what a reconciliation has learned besides the build.
 type observation struct {
 	// fresh is true once the build was read from, or written to, the API itself and not the cache.
-	fresh    bool
+	fresh bool
+	// job is a Job that was there when it was to be created.
 	job      *batchv1.Job
 	rejected string
 	// refused is why the Job of UID lookedAt has no pod.
 	lookedAt types.UID
 	refused  string
-	// live has everything read from the API. It is set before a Job is deleted: the caches of a process that was frozen, or
-	// whose API servers are not equally new, may differ in age. That of builds may know the end of a build, while that of pods
-	// lacks the pod that ended. Its log would be deleted with the Job.
+	// begun is true once this reconciliation has stored the current attempt: it has neither Job nor pods yet.
+	begun bool
+	// live has everything read from the API. It is set before an attempt begins or ends, and before anything is created or deleted:
+	// the caches of a process that was frozen, or whose API servers are not equally new, may differ in age. That of builds may
+	// know the end of a build, while that of pods lacks the pod that ended. Its log would be deleted with the Job.
 	live bool
+}
+
+// mayDecide reports whether a decision may be stored or carried out as it is observed.
+func (o *observation) mayDecide(decision *state.Decision, build *v1alpha1.ImageBuild) bool {
+	return o.live || o.begun && decision.Action == state.CreateJob || !decision.NeedsConfirmation(build)
 }
 
 // reject notes why there can be no Job. The build's status reports it, so it is no error of the reconciliation.
@@ -108,11 +116,16 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 			continue
 		}
 		decision := state.Next(observed)
+		if !seen.mayDecide(&decision, build) {
+			seen.live = true
+			continue
+		}
 		if !equality.Semantic.DeepEqual(&decision.Status, &build.Status) {
+			begun := len(decision.Status.Attempts) > len(build.Status.Attempts)
 			if build, err = r.store(ctx, build, observed.Pod, decision.Status); err != nil {
 				return ctrl.Result{}, err
 			}
-			seen = observation{fresh: true, lookedAt: seen.lookedAt, refused: seen.refused}
+			seen = observation{fresh: true, begun: begun, lookedAt: seen.lookedAt, refused: seen.refused}
 			continue
 		}
 		again, err := r.perform(ctx, build, observed, decision.Action, &seen)

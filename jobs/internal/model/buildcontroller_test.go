@@ -4,6 +4,7 @@ package model_test
 
 import (
 	"errors"
+	"strconv"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -22,7 +23,8 @@ type observation struct {
 	rejected string
 	lookedAt types.UID
 	refused  string
-	// live has everything read from the API. It is set before a Job is deleted.
+	begun    bool
+	// live has everything read from the API. It is set before an attempt begins or ends, and before anything is created or deleted.
 	live bool
 }
 
@@ -78,7 +80,7 @@ func olderVersion(a, b string) bool {
 }
 
 func (p *process) proceed(build *v1alpha1.ImageBuild, seen observation) error {
-	for {
+	for range maxRounds {
 		if p.mutant == leavesDeleted && build.DeletionTimestamp != nil {
 			return nil
 		}
@@ -91,11 +93,16 @@ func (p *process) proceed(build *v1alpha1.ImageBuild, seen observation) error {
 			continue
 		}
 		decision := state.Next(observed)
+		if !seen.live && p.mutant != decidesUnseen && !(seen.begun && decision.Action == state.CreateJob) && decision.NeedsConfirmation(build) {
+			seen.live = true
+			continue
+		}
 		if !sameBuildStatus(p.cover, &decision.Status, &build.Status) {
+			begun := len(decision.Status.Attempts) > len(build.Status.Attempts)
 			if build, err = p.store(build, p.mutate(build, decision.Status)); err != nil {
 				return err
 			}
-			seen = observation{fresh: true, lookedAt: seen.lookedAt, refused: seen.refused}
+			seen = observation{fresh: true, begun: begun, lookedAt: seen.lookedAt, refused: seen.refused}
 			continue
 		}
 		again, err := p.perform(build, observed, decision.Action, &seen)
@@ -107,6 +114,8 @@ func (p *process) proceed(build *v1alpha1.ImageBuild, seen observation) error {
 			return nil
 		}
 	}
+	p.broken("the reconciliation of %s, which is %s, does not end", build.Name, build.Status.Phase)
+	return nil
 }
 
 // longestLook is the longest time between two looks at a build that goes on: a cache that was cut off does not tell that
@@ -196,13 +205,12 @@ func (p *process) perform(build *v1alpha1.ImageBuild, observed state.Observed, a
 	case state.CreateJob:
 		return p.makeJob(build, seen)
 	case state.DeleteJob:
-		if !seen.live && p.mutant != deletesUnseen {
-			seen.live = true
-			return true, nil
-		}
 		job := observed.Job
 		p.checkDeletion(build, job)
 		return false, ignoreNotFound(p.write("Job deleted", func() error { return p.deleteJob(job.Name, job.UID) }))
+	case state.DeletePod:
+		pod := observed.Living
+		return false, ignoreNotFound(p.write("pod deleted", func() error { return p.deleteAbandonedPod(pod.Name, pod.UID) }))
 	case state.StopPod:
 		pod := observed.Pod
 		if *pod.Spec.ActiveDeadlineSeconds <= 1 {
@@ -219,6 +227,14 @@ func ignoreNotFound(err error) error {
 		return nil
 	}
 	return err
+}
+
+// adopt makes any Job look like that of the build's current attempt.
+func adopt(build *v1alpha1.ImageBuild, job *batchv1.Job) *batchv1.Job {
+	adopted := *job
+	adopted.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(build, v1alpha1.Kind("ImageBuild"))}
+	adopted.Labels = map[string]string{v1alpha1.LabelAttempt: strconv.Itoa(int(build.Status.CurrentAttempt))}
+	return &adopted
 }
 
 func (p *process) makeJob(build *v1alpha1.ImageBuild, seen *observation) (bool, error) {
@@ -242,10 +258,7 @@ func (p *process) makeJob(build *v1alpha1.ImageBuild, seen *observation) (bool, 
 			return false, errNotFound
 		}
 		if p.mutant == adoptsStrangers {
-			adopted := *there
-			adopted.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(build, v1alpha1.Kind("ImageBuild"))}
-			adopted.Labels = job.Labels
-			there = &adopted
+			there = adopt(build, there)
 		}
 		seen.job = there
 		return true, nil

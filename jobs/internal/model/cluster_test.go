@@ -5,12 +5,14 @@ package model_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -45,9 +47,28 @@ func jobOver(job *batchv1.Job) bool {
 	return jobHas(job, batchv1.JobComplete) || jobHas(job, batchv1.JobFailed)
 }
 
+// ownerOf is the UID of a pod's Job; empty for a pod that its Job has left behind.
+func ownerOf(pod *corev1.Pod) types.UID {
+	if len(pod.OwnerReferences) == 0 {
+		return ""
+	}
+	return pod.OwnerReferences[0].UID
+}
+
+// orphan deletes a Job, and leaves its pod behind.
+func (w *environment) orphan(job *batchv1.Job) {
+	if pod := w.podOf(job); pod != nil {
+		w.changePod(pod, func(next *corev1.Pod) { next.OwnerReferences = nil })
+		if !podOver(pod) {
+			w.cover.point("a pod is left behind")
+		}
+	}
+	remove(w, &w.jobs, job)
+}
+
 func (w *environment) podOf(job *batchv1.Job) *corev1.Pod {
 	for _, pod := range w.pods.all {
-		if pod.OwnerReferences[0].UID == job.UID {
+		if ownerOf(pod) == job.UID {
 			return pod
 		}
 	}
@@ -115,8 +136,10 @@ func (w *environment) makePod(job *batchv1.Job, how int) bool {
 	}
 	delete(w.refusals, job.UID)
 	uid := w.uid()
+	labels := maps.Clone(job.Labels)
+	labels[batchv1.JobNameLabel], labels[batchv1.ControllerUidLabel] = job.Name, string(job.UID)
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-		Name: job.Name + "-" + string(uid), Namespace: job.Namespace, UID: uid, Generation: 1, CreationTimestamp: w.time(), Labels: job.Labels,
+		Name: job.Name + "-" + string(uid), Namespace: job.Namespace, UID: uid, Generation: 1, CreationTimestamp: w.time(), Labels: labels,
 		OwnerReferences: []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: job.Name, UID: job.UID, Controller: new(true)}},
 	}, Spec: job.Spec.Template.Spec}
 	pod.Status.Phase = corev1.PodPending

@@ -146,6 +146,10 @@ func (w *environment) happenToJob(kind kind, job *batchv1.Job, b int) {
 	case workOnJob:
 		w.workOnJob(job, b)
 	case deleteJob:
+		if b%2 == 0 {
+			w.orphan(job)
+			return
+		}
 		remove(w, &w.jobs, job)
 	case kueue:
 		if suspended(job) {

@@ -37,6 +37,11 @@ func (w *environment) checkStatus(was, is *v1alpha1.ImageBuild) {
 	if len(before.Attempts) == 0 && len(after.Attempts) == 1 && after.Phase == v1alpha1.BuildStarting {
 		w.checkAdmission(is)
 	}
+	if before.Phase == v1alpha1.BuildCancelling && after.Phase == v1alpha1.BuildCancelled {
+		if pod := w.runningPod(lastAttempt(is).JobName); pod != nil {
+			w.broken("%s is cancelled, and its pod %s runs", is.Name, pod.Name)
+		}
+	}
 	if after.Phase.Finished() {
 		w.checkEnd(is, after)
 		if is.Spec.ImageRef != nil {
@@ -87,6 +92,11 @@ func (w *environment) checkAttempts(build *v1alpha1.ImageBuild, before, after *v
 }
 
 func (w *environment) checkNewAttempt(build *v1alpha1.ImageBuild, before *v1alpha1.ImageBuildStatus) {
+	for _, attempt := range before.Attempts {
+		if pod := w.runningPod(attempt.JobName); pod != nil {
+			w.broken("%s got another attempt while pod %s of attempt %d runs", build.Name, pod.Name, attempt.Number)
+		}
+	}
 	failures, disruptions := 0, 0
 	for _, attempt := range before.Attempts {
 		switch attempt.Outcome {
@@ -105,6 +115,20 @@ func (w *environment) checkNewAttempt(build *v1alpha1.ImageBuild, before *v1alph
 		w.broken("%s was tried again after %d failures and %d disruptions", build.Name, failures, disruptions)
 	}
 	w.cover.attempts[min(len(before.Attempts)+1, len(w.cover.attempts)-1)]++
+}
+
+// confirmationTime is for how long the end of a deleted pod has to be waited for after its grace period.
+const confirmationTime = 2 * time.Minute
+
+// runningPod is a pod of a Job's name that runs, on a node that may still confirm its end.
+func (w *environment) runningPod(job string) *corev1.Pod {
+	for _, pod := range w.pods.all {
+		lost := pod.DeletionTimestamp != nil && (w.truth.pods[pod.UID].node == nodeLost || !w.now.Before(pod.DeletionTimestamp.Add(confirmationTime)))
+		if pod.Labels[batchv1.JobNameLabel] == job && stateOf(pod).Running != nil && !podOver(pod) && !lost {
+			return pod
+		}
+	}
+	return nil
 }
 
 // checkAdmission holds the limits, but for a build that a process started that was gone: nobody can know of that.

@@ -3,15 +3,17 @@
 package model_test
 
 import (
+	"slices"
+
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 )
 
 // workOnPod is what scheduler and kubelet do next about a pod. It returns false if that is nothing.
 func (w *environment) workOnPod(pod *corev1.Pod, how int) bool {
 	truth := w.truth.pods[pod.UID]
-	job, ours := w.jobs.get(pod.OwnerReferences[0].Name)
-	ours = ours && job.UID == pod.OwnerReferences[0].UID
-	if !ours && pod.DeletionTimestamp == nil { // the garbage collector comes first
+	owned := slices.ContainsFunc(w.jobs.all, func(job *batchv1.Job) bool { return job.UID == ownerOf(pod) })
+	if !owned && ownerOf(pod) != "" && pod.DeletionTimestamp == nil { // the garbage collector comes first
 		w.deletePod(pod, "")
 		return true
 	}

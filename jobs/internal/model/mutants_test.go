@@ -31,16 +31,17 @@ const (
 	dropsErrors            // does not come back to what went wrong
 	supersedesAll          // cancels superseded builds even if they have started
 	prunesAll              // deletes all that has finished
-	deletesUnseen          // deletes a Job for what its caches have
+	decidesUnseen          // ends attempts and deletes Jobs for what its caches have
 	countsAll              // counts one-off builds like any other
 	leavesDeleted          // ignores a deleted build that a finalizer keeps
+	leavesOrphans          // ignores a pod that its Job has left behind
 	mutants
 )
 
 var mutantNames = [...]string{
 	"sound", "acts first", "adopts nothing", "adopts strangers", "trusts any pod", "acts on old news", "asks anew", "asks blindly", "asks unconfirmed",
-	"reserves nothing", "opens early", "forgets unsure", "skips outcome", "retries forever", "drops errors", "supersedes all", "prunes all", "deletes unseen", "counts all",
-	"leaves deleted",
+	"reserves nothing", "opens early", "forgets unsure", "skips outcome", "retries forever", "drops errors", "supersedes all", "prunes all", "decides unseen", "counts all",
+	"leaves deleted", "leaves orphans",
 }
 
 // mutate is what a mutant stores instead.

@@ -37,8 +37,7 @@ func (p *process) observe(build *v1alpha1.ImageBuild, seen *observation) (observ
 	if p.mutant == actsOnOldNews {
 		seen.fresh = true
 	}
-	observed.Job = p.job(build, attempt, seen)
-	if (observed.Job == nil || seen.live) && !seen.fresh {
+	if seen.live && !seen.fresh {
 		p.request()
 		live, ok := p.builds.get(build.Name)
 		if !ok {
@@ -49,7 +48,19 @@ func (p *process) observe(build *v1alpha1.ImageBuild, seen *observation) (observ
 			return observed, live, nil
 		}
 	}
-	observed.Pod = p.pod(build, attempt, observed.Job, seen)
+	observed.Job = p.job(build, attempt, seen)
+	pods := p.attemptPods(attempt, seen)
+	owner := attempt.JobUID
+	if owner == "" && observed.Job != nil {
+		owner = observed.Job.UID
+	}
+	observed.Pod, observed.Living = state.FindPod(attempt, owner, pods), state.FindLiving(pods)
+	switch p.mutant {
+	case trustsAnyPod:
+		observed.Pod = p.anyPod(build, attempt, observed.Job)
+	case leavesOrphans:
+		observed.Living = nil
+	}
 	if observed.NeedsRefusal() {
 		p.observeRefusal(&observed, seen)
 	}
@@ -62,7 +73,7 @@ func (p *process) observeRefusal(observed *state.Observed, seen *observation) {
 		p.request()
 		refused := p.refusals[uid]
 		for _, pod := range p.pods.all {
-			if pod.OwnerReferences[0].UID == uid {
+			if ownerOf(pod) == uid {
 				refused = ""
 			}
 		}
@@ -75,6 +86,9 @@ func (p *process) job(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt
 	if seen.live {
 		p.request()
 		job, _ := p.jobs.get(attempt.JobName)
+		if job != nil && p.mutant == adoptsStrangers {
+			job = adopt(build, job)
+		}
 		return job
 	}
 	if seen.job != nil && seen.job.Name == attempt.JobName {
@@ -84,47 +98,19 @@ func (p *process) job(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt
 	if job, ok := p.jobCache.get(attempt.JobName); ok && job.Labels[v1alpha1.LabelManagedBy] != "" {
 		return job
 	}
-	if build.Status.Phase.Finished() || seen.fresh && attempt.JobUID == "" && build.Status.Phase == v1alpha1.BuildStarting {
-		return nil
-	}
-	p.request()
-	job, ok := p.jobs.get(attempt.JobName)
-	if !ok {
-		return nil
-	}
-	return job
+	return nil
 }
 
-func (p *process) pod(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, job *batchv1.Job, seen *observation) *corev1.Pod {
-	if p.mutant == trustsAnyPod {
-		return p.anyPod(build, attempt, job)
-	}
-	owner := attempt.JobUID
-	if owner == "" && job != nil {
-		owner = job.UID
-	}
-	if owner == "" {
-		return nil
-	}
+func (p *process) attemptPods(attempt *v1alpha1.BuildAttempt, seen *observation) (pods []*corev1.Pod) {
 	known := p.podCache.all
 	if seen.live {
 		p.request()
 		known = p.pods.all
 	}
-	var pods []*corev1.Pod
 	for _, pod := range known {
-		if pod.OwnerReferences[0].UID == owner {
+		if pod.Labels[batchv1.JobNameLabel] == attempt.JobName { // here that stands for all of state.PodLabels
 			pods = append(pods, pod)
 		}
 	}
-	pod := state.FindPod(attempt, owner, pods)
-	if pod != nil || seen.live || attempt.PodUID == "" || build.Status.Phase.Finished() {
-		return pod
-	}
-	p.request()
-	live, ok := p.pods.get(attempt.PodName)
-	if !ok {
-		return nil
-	}
-	return state.FindPod(attempt, owner, []*corev1.Pod{live})
+	return pods
 }

@@ -232,6 +232,16 @@ func (w *environment) deleteJob(name string, uid types.UID) error {
 	return nil
 }
 
+// deleteAbandonedPod deletes a pod that no Job will take along.
+func (w *environment) deleteAbandonedPod(name string, uid types.UID) error {
+	pod, ok := w.pods.get(name)
+	if !ok || pod.UID != uid {
+		return errNotFound
+	}
+	w.deletePod(pod, "")
+	return nil
+}
+
 // stopPod lowers the pod's deadline.
 func (w *environment) stopPod(name string, uid types.UID) error {
 	pod, ok := w.pods.get(name)
