@@ -99,12 +99,23 @@ func (f *Flags) loadingRules(plugin bool, environment string) (*clientcmd.Client
 	case f.Kubeconfig != "":
 		return &clientcmd.ClientConfigLoadingRules{ExplicitPath: f.Kubeconfig}, nil
 	case environment != "":
-		return &clientcmd.ClientConfigLoadingRules{Precedence: filepath.SplitList(environment), WarnIfAllMissing: true}, nil
+		files := filepath.SplitList(environment)
+		if !slices.ContainsFunc(files, exists) {
+			return nil, fmt.Errorf("no kubeconfig that $%s names exists: %s: correct the variable, or name a kubeconfig with --kubeconfig",
+				clientcmd.RecommendedConfigPathEnvVar, environment)
+		}
+		return &clientcmd.ClientConfigLoadingRules{Precedence: files}, nil
 	}
 	if _, err := os.Stat(DefaultKubeconfig); errors.Is(err, os.ErrNotExist) {
 		return nil, ErrNoKubeconfig
 	}
 	return &clientcmd.ClientConfigLoadingRules{ExplicitPath: DefaultKubeconfig}, nil
+}
+
+// exists also reports true for a file that cannot be examined: loading that file returns the cause.
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return !errors.Is(err, os.ErrNotExist)
 }
 
 // OneName lets a verb have exactly one argument.

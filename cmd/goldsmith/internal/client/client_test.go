@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -28,6 +29,9 @@ func TestKubeconfigIsChosenByFlagThenEnvironmentThenDirectory(t *testing.T) {
 			t.Chdir(t.TempDir())
 			if test.directory {
 				write(t, DefaultKubeconfig, "apiVersion: v1\nkind: Config\n")
+			}
+			if test.environment != "" {
+				write(t, "b", "apiVersion: v1\nkind: Config\n") // one file of the list is enough
 			}
 			flags := Flags{Kubeconfig: test.flag}
 			rules, err := flags.loadingRules(false, test.environment)
@@ -63,11 +67,18 @@ func TestTheHomeDirectorysKubeconfigIsNeverUsedSilently(t *testing.T) {
 	if _, err := (&Flags{}).Connect(io.Discard); !errors.Is(err, ErrNoKubeconfig) {
 		t.Errorf("without $KUBECONFIG: got error %v", err)
 	}
-	t.Setenv("KUBECONFIG", filepath.Join(home, "missing"))
 	t.Setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
 	t.Setenv("KUBERNETES_SERVICE_PORT", "443")
+	empty := filepath.Join(home, "empty")
+	write(t, empty, "apiVersion: v1\nkind: Config\n")
+	t.Setenv("KUBECONFIG", empty)
 	if _, err := (&Flags{}).Connect(io.Discard); err == nil {
-		t.Error("with a $KUBECONFIG that is missing: no error")
+		t.Error("with a $KUBECONFIG that names no server: no error")
+	}
+	missing := filepath.Join(home, "missing")
+	t.Setenv("KUBECONFIG", missing)
+	if _, err := (&Flags{}).Connect(io.Discard); err == nil || !strings.Contains(err.Error(), "no kubeconfig that $KUBECONFIG names exists: "+missing) {
+		t.Errorf("with a $KUBECONFIG that is missing: got error %v", err)
 	}
 }
 
