@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -96,7 +95,7 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	_, actual, err := readFile(d.absolute(path))
+	_, actual, err := readFile(d.root, path)
 	if err != nil {
 		return nil, fmt.Errorf("look at the file of an object: %w", err)
 	}
@@ -164,18 +163,18 @@ func (d *Directory) write(stored *object, expected string) error {
 	if err != nil {
 		return err
 	}
-	path := d.absolute(stored.path)
+	path := stored.path
 	if err := makeDirectory(d.root, filepath.Dir(path)); err != nil {
 		return err
 	}
 	unchanged := func() error {
-		_, actual, err := readFile(path)
+		_, actual, err := readFile(d.root, path)
 		if err == nil && actual != expected {
 			err = errEdited
 		}
 		return err
 	}
-	if err := writeFile(path, content, unchanged); err != nil {
+	if err := writeFile(d.root, path, content, unchanged); err != nil {
 		return err
 	}
 	stored.file, stored.base = digest(content), nil
@@ -185,8 +184,8 @@ func (d *Directory) write(stored *object, expected string) error {
 // remove removes a deleted object's file. What somebody wrote there meanwhile is kept, out of the way: it must not bring
 // the object back.
 func (d *Directory) remove(gone *object) error {
-	path := d.absolute(gone.path)
-	_, actual, err := readFile(path)
+	path := gone.path
+	_, actual, err := readFile(d.root, path)
 	if err != nil || actual == "" {
 		return err
 	}
@@ -197,12 +196,16 @@ func (d *Directory) remove(gone *object) error {
 	if len(name) > longestName-len(".edited") {
 		name = "~" + digest([]byte(name))[:16] + extension
 	}
-	aside := filepath.Join(filepath.Dir(path), "."+name+".edited")
-	if err := os.Rename(path, aside); err != nil {
+	directory, err := openDirectory(d.root, filepath.Dir(path))
+	if err != nil {
 		return err
 	}
-	d.report(fmt.Sprintf("%s: the object was deleted while its file was being edited; the edit is in %s", gone.path, filepath.Base(aside)))
-	return syncDirectory(filepath.Dir(path))
+	aside := "." + name + ".edited"
+	if err := directory.Rename(filepath.Base(path), aside); err != nil {
+		return errors.Join(err, directory.Close())
+	}
+	d.report(fmt.Sprintf("%s: the object was deleted while its file was being edited; the edit is in %s", gone.path, aside))
+	return errors.Join(syncOpened(directory), directory.Close())
 }
 
 // tidy rewrites the journal if most of it counts no more.

@@ -103,7 +103,7 @@ func Start(root string, options ...Option) (_ *Directory, err error) {
 		option(d)
 	}
 	state := filepath.Join(root, StateDirectory)
-	if err := makeDirectory(root, state); err != nil {
+	if err := makeDirectory(root, StateDirectory); err != nil {
 		return nil, err
 	}
 	if err := os.Chmod(state, 0o700); err != nil {
@@ -214,6 +214,3 @@ func (d *Directory) release() error {
 	}
 	return errors.Join(append(failures, d.lock.Close())...)
 }
-
-// absolute is where a path of the directory is.
-func (d *Directory) absolute(path string) string { return filepath.Join(d.root, path) }

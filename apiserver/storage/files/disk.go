@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,16 +22,64 @@ var ErrInUse = errors.New("the directory is in use by another process")
 // temporaryPrefix begins the names of files that are being written. Its dot hides them from who looks for objects.
 const temporaryPrefix = ".goldsmith-writes-"
 
-// writeFile replaces a file: after a crash it is the old one or the new one.
+// openDirectory opens a directory of the tree for changes in it. It follows no symbolic link: each component is opened in
+// the one above, and has to be the directory that was seen there.
+func openDirectory(tree, directory string) (*os.Root, error) {
+	opened, err := os.OpenRoot(tree)
+	if err != nil || directory == "." {
+		return opened, err
+	}
+	for component := range strings.SplitSeq(filepath.ToSlash(directory), "/") {
+		below, err := openBelow(opened, component)
+		err = errors.Join(err, opened.Close())
+		if err != nil {
+			return nil, fmt.Errorf("open the directory %s: %w", directory, err)
+		}
+		opened = below
+	}
+	return opened, nil
+}
+
+func openBelow(parent *os.Root, name string) (*os.Root, error) {
+	seen, err := parent.Lstat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case seen.Mode()&fs.ModeSymlink != 0:
+		return nil, fmt.Errorf("%s is a symbolic link, which the server does not follow: replace it by a directory", name)
+	case !seen.IsDir():
+		return nil, &fs.PathError{Op: "open", Path: name, Err: unix.ENOTDIR}
+	}
+	below, err := parent.OpenRoot(name)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := below.Stat(".")
+	if err == nil && !os.SameFile(seen, opened) {
+		err = fmt.Errorf("%s was replaced while the server opened it", name)
+	}
+	if err != nil {
+		return nil, errors.Join(err, below.Close())
+	}
+	return below, nil
+}
+
+// writeFile replaces a file of the tree: after a crash it is the old one or the new one.
 //
 // Right before, it asks whether it still may.
-func writeFile(path string, content []byte, may func() error) (err error) {
-	temporary := filepath.Join(filepath.Dir(path), temporaryPrefix+digest([]byte(filepath.Base(path)))[:16])
-	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func writeFile(tree, path string, content []byte, may func() error) (err error) {
+	directory, err := openDirectory(tree, filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() { err = errors.Join(err, directory.Close()) }()
+	name := filepath.Base(path)
+	temporary := temporaryPrefix + digest([]byte(name))[:16]
+	if err := directory.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	// O_EXCL: never through a link.
-	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // the mode of root decides who reads the objects
+	file, err := directory.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) // the mode of root decides who reads the objects
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -40,59 +89,99 @@ func writeFile(path string, content []byte, may func() error) (err error) {
 		err = may()
 	}
 	if err == nil {
-		err = os.Rename(temporary, path)
+		err = directory.Rename(temporary, name)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.RemoveAll(temporary))
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), directory.RemoveAll(temporary))
 	}
-	return syncDirectory(filepath.Dir(path))
+	return syncOpened(directory)
 }
 
-// makeDirectory makes a directory below root, with those in between.
-func makeDirectory(root, directory string) error {
-	if directory == root {
+// makeDirectory makes a directory of the tree, with those in between.
+func makeDirectory(tree, directory string) (err error) {
+	if directory == "." {
 		return nil
 	}
-	err := os.Mkdir(directory, 0o755) //nolint:gosec // the mode of root decides who reads the objects
-	switch {
-	case err == nil:
-		return syncDirectory(filepath.Dir(directory))
-	case errors.Is(err, fs.ErrExist):
-		return nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("make the directory of a file: %w", err)
-	}
-	if err := makeDirectory(root, filepath.Dir(directory)); err != nil {
+	if err := makeDirectory(tree, filepath.Dir(directory)); err != nil {
 		return err
 	}
-	return makeDirectory(root, directory)
+	parent, err := openDirectory(tree, filepath.Dir(directory))
+	if err != nil {
+		return fmt.Errorf("make the directory of a file: %w", err)
+	}
+	defer func() { err = errors.Join(err, parent.Close()) }()
+	err = parent.Mkdir(filepath.Base(directory), 0o755) // the mode of root decides who reads the objects
+	switch {
+	case err == nil:
+		return syncOpened(parent)
+	case !errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("make the directory of a file: %w", err)
+	}
+	existing, err := openDirectory(tree, directory)
+	if err != nil {
+		return fmt.Errorf("make the directory of a file: %w", err)
+	}
+	return existing.Close()
 }
 
-// removeFile removes a file, and the directories below root that are empty then.
-func removeFile(root, path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove the file of a deleted object: %w", err)
-	}
-	directory := filepath.Dir(path)
-	for directory != root && os.Remove(directory) == nil {
-		directory = filepath.Dir(directory)
-	}
-	err := syncDirectory(directory)
+// removeFile removes a file of the tree, and the directories that are empty then.
+func removeFile(tree, path string) error {
+	directory, err := openDirectory(tree, filepath.Dir(path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // somebody else removed it
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("remove the file of a deleted object: %w", err)
+	}
+	err = directory.Remove(filepath.Base(path))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(fmt.Errorf("remove the file of a deleted object: %w", err), directory.Close())
+	}
+	if err := errors.Join(syncOpened(directory), directory.Close()); err != nil {
+		return err
+	}
+	return removeEmpty(tree, filepath.Dir(path))
 }
 
-func syncDirectory(directory string) error {
-	file, err := os.Open(directory)
+// removeEmpty removes a directory of the tree if it is empty, and then those above.
+func removeEmpty(tree, directory string) error {
+	if directory == "." {
+		return nil
+	}
+	parent, err := openDirectory(tree, filepath.Dir(directory))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // somebody else removed it
+	}
+	if err != nil {
+		return fmt.Errorf("remove an empty directory: %w", err)
+	}
+	if parent.Remove(filepath.Base(directory)) != nil {
+		return parent.Close() // it is not empty
+	}
+	if err := errors.Join(syncOpened(parent), parent.Close()); err != nil {
+		return err
+	}
+	return removeEmpty(tree, filepath.Dir(directory))
+}
+
+// syncOpened syncs an open directory.
+func syncOpened(directory *os.Root) error {
+	file, err := directory.Open(".")
 	if err != nil {
 		return fmt.Errorf("sync a directory: %w", err)
 	}
 	if err := errors.Join(file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("sync %s: %w", directory, err)
+		return fmt.Errorf("sync %s: %w", directory.Name(), err)
 	}
 	return nil
+}
+
+func syncDirectory(path string) error {
+	directory, err := os.OpenRoot(path)
+	if err != nil {
+		return fmt.Errorf("sync a directory: %w", err)
+	}
+	return errors.Join(syncOpened(directory), directory.Close())
 }
 
 // errEdited says that a file is not what it was.
@@ -103,8 +192,20 @@ const largestFile = 16 << 20
 
 // readFile returns what a file holds, with its digest: both are empty if there is none. What is no file is not opened to
 // wait for, nor followed.
-func readFile(path string) (content []byte, sum string, err error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+func readFile(tree, path string) (content []byte, sum string, err error) {
+	directory, err := openDirectory(tree, filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { err = errors.Join(err, directory.Close()) }()
+	name := filepath.Base(path)
+	if info, err := directory.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return nil, "", fmt.Errorf("%s is not a regular file", path)
+	}
+	file, err := directory.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return nil, "", nil
 	}

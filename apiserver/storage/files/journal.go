@@ -124,7 +124,7 @@ func (j *journal) replace(records []record) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(j.path, content, j.inPlace); err != nil {
+	if err := writeFile(filepath.Dir(j.path), filepath.Base(j.path), content, j.inPlace); err != nil {
 		return fmt.Errorf("rewrite the journal: %w", err)
 	}
 	file, err := os.OpenFile(j.path, os.O_RDWR, 0o600)

@@ -144,6 +144,47 @@ func TestNothingIsWrittenThroughALink(t *testing.T) {
 	g.Expect(read(t, fileOf(root, "a"))).To(ContainSubstring("value: one"))
 }
 
+func TestALinkedDirectoryIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	for name, target := range map[string]func(root string) string{
+		"out of the tree": func(string) string { return t.TempDir() },
+		"in the tree":     func(root string) string { return filepath.Join(root, "core", "configmaps", "other") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := NewWithT(t)
+			root := t.TempDir()
+			directory, client, stop := start(t, root)
+			defer stop()
+			put(t, client, keyOf("a"), valueOf("a", "one"))
+			linked := filepath.Dir(fileOf(root, "a"))
+			theirs := target(root)
+			write(t, filepath.Join(theirs, "a.yaml"), read(t, fileOf(root, "a")))
+			g.Expect(os.RemoveAll(linked)).To(Succeed())
+			g.Expect(os.Symlink(theirs, linked)).To(Succeed())
+
+			_, _, err := directory.read(aPath)
+			g.Expect(err).To(MatchError(ContainSubstring("symbolic link")), "read")
+			for _, object := range []string{"a", "b"} {
+				_, err = client.Put(t.Context(), keyOf(object), valueOf(object, "two"))
+				g.Expect(err).To(HaveOccurred(), "write")
+			}
+			remove(t, client, keyOf("a"))
+			g.Expect(read(t, filepath.Join(theirs, "a.yaml"))).To(ContainSubstring("one"), "delete")
+			g.Expect(filepath.Join(theirs, "b.yaml")).NotTo(BeAnExistingFile())
+		})
+	}
+}
+
+func TestALinkedStateDirectoryIsRefused(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	root := t.TempDir()
+	g.Expect(os.Symlink(t.TempDir(), filepath.Join(root, StateDirectory))).To(Succeed())
+	_, err := Start(root)
+	g.Expect(err).To(MatchError(ContainSubstring("symbolic link")))
+}
+
 func TestAnEditAfterACrashIsNoInterruptedWrite(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)

@@ -21,7 +21,7 @@ func (d *Directory) finish(stored *object, interrupted bool) error {
 		delete(d.objects, key)
 		return nil
 	}
-	content, actual, err := readFile(d.absolute(stored.path))
+	content, actual, err := readFile(d.root, stored.path)
 	if err != nil {
 		return fmt.Errorf("look at the file of an object: %w", err)
 	}
@@ -29,7 +29,7 @@ func (d *Directory) finish(stored *object, interrupted bool) error {
 		delete(d.objects, key)
 		delete(d.paths, stored.path)
 		if interrupted && actual != "" && actual == stored.before {
-			return removeFile(d.root, d.absolute(stored.path))
+			return removeFile(d.root, stored.path)
 		}
 		return nil
 	}
@@ -73,7 +73,7 @@ func (d *Directory) settle(accepted edit) error {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	path, stored := accepted.path, d.paths[accepted.path]
-	content, actual, err := readFile(d.absolute(path))
+	content, actual, err := readFile(d.root, path)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (d *Directory) settle(accepted edit) error {
 		if actual == "" {
 			return nil
 		}
-		return removeFile(d.root, d.absolute(path)) // created and deleted again
+		return removeFile(d.root, path) // created and deleted again
 	}
 	if actual == "" || !sameObject(content, stored.version.GetValue()) {
 		return d.rewrite(stored, actual)
@@ -109,7 +109,7 @@ func (d *Directory) restore(path string) error {
 	if stored == nil || stored.base == nil && stored.file != "" {
 		return nil
 	}
-	_, actual, err := readFile(d.absolute(path))
+	_, actual, err := readFile(d.root, path)
 	if err != nil || actual != stored.file {
 		return err
 	}
@@ -120,7 +120,7 @@ func (d *Directory) restore(path string) error {
 func (d *Directory) read(path string) (found edit, edited bool, err error) {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	content, file, err := readFile(d.absolute(path))
+	content, file, err := readFile(d.root, path)
 	if err != nil {
 		return edit{}, false, err
 	}
