@@ -50,7 +50,7 @@ var (
 		deleteBuild: 6, holdBuild: 3, addFinalizer: 4, removeHolds: 1, deletePod: 8, deleteJob: 6, orphanPod: 8,
 	}
 	faultMean    = 8 * time.Second
-	faultWeights = map[string]int{killServer: 6, freezeServer: 3, backUp: 3, restore: 1}
+	faultWeights = map[string]int{killServer: 6, freezeServer: 3, backUp: 3, restore: 2}
 )
 
 // plan is the schedule of a seed.
