@@ -48,6 +48,20 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 				HaveField("Attempts", int32(1)), HaveField("Duration.Duration", 2*time.Minute), HaveField("QueueTime.Duration", time.Minute)))
 		})
 
+		It("has the builds of earlier images of the name, unless a UID is given", func(ctx SpecContext) {
+			server.built(ctx, image, 1, v1alpha1.BuildSucceeded)
+			earlier := image.DeepCopy()
+			earlier.UID = "earlier"
+			server.built(ctx, earlier, 7, v1alpha1.BuildSucceeded)
+			page := &v1alpha1.ImageHistory{}
+			Expect(server.read(ctx, namespace, "web", "history", page)).To(Succeed())
+			Expect(page.UID).To(Equal(image.UID))
+			Expect(page.Items).To(HaveExactElements(
+				And(HaveField("Name", "web-7"), HaveField("ImageUID", earlier.UID)), And(HaveField("Name", "web-1"), HaveField("ImageUID", image.UID))))
+			Expect(server.read(ctx, namespace, "web", "history", page, "uid", string(image.UID))).To(Succeed())
+			Expect(page.Items).To(HaveExactElements(HaveField("Name", "web-1")))
+		})
+
 		It("is filtered by outcome, trigger, user and time", func(ctx SpecContext) {
 			server.built(ctx, image, 1, v1alpha1.BuildSucceeded)
 			server.built(ctx, image, 2, v1alpha1.BuildFailed, func(build *v1alpha1.ImageBuild) {
@@ -96,6 +110,8 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			other := server.newImage(ctx, namespace, "web")
 			Expect(other.UID).NotTo(Equal(image.UID))
 			names, _ = server.history(ctx, other)
+			Expect(names).To(Equal([]string{"web-1"}), "builds of an earlier Image of the name are listed")
+			names, _ = server.history(ctx, other, "uid", string(other.UID))
 			Expect(names).To(BeEmpty(), "they are another Image's")
 			names, _ = server.history(ctx, image, "uid", string(image.UID))
 			Expect(names).To(Equal([]string{"web-1"}))

@@ -772,6 +772,13 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 							Format:      "",
 						},
 					},
+					"imageUID": {
+						SchemaProps: spec.SchemaProps{
+							Description: "imageUID is the UID of the Image that the build belongs to. A build of an earlier Image of the same name has another one than metadata.uid of the history.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 				Required: []string{"name", "uid"},
 			},

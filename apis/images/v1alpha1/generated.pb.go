@@ -708,6 +708,13 @@ func (m *BuildRecord) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	i -= len(m.ImageUID)
+	copy(dAtA[i:], m.ImageUID)
+	i = encodeVarintGenerated(dAtA, i, uint64(len(m.ImageUID)))
+	i--
+	dAtA[i] = 0x1
+	i--
+	dAtA[i] = 0x92
 	i--
 	if m.OneOff {
 		dAtA[i] = 1
@@ -4757,6 +4764,8 @@ func (m *BuildRecord) Size() (n int) {
 	}
 	n += 3
 	n += 3
+	l = len(m.ImageUID)
+	n += 2 + l + sovGenerated(uint64(l))
 	return n
 }
 
@@ -6261,6 +6270,7 @@ func (this *BuildRecord) String() string {
 		`DeletionTime:` + strings.Replace(fmt.Sprintf("%v", this.DeletionTime), "Time", "v1.Time", 1) + `,`,
 		`LegalHold:` + fmt.Sprintf("%v", this.LegalHold) + `,`,
 		`OneOff:` + fmt.Sprintf("%v", this.OneOff) + `,`,
+		`ImageUID:` + fmt.Sprintf("%v", this.ImageUID) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -9636,6 +9646,38 @@ func (m *BuildRecord) Unmarshal(dAtA []byte) error {
 				}
 			}
 			m.OneOff = bool(v != 0)
+		case 18:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ImageUID", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ImageUID = k8s_io_apimachinery_pkg_types.UID(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipGenerated(dAtA[iNdEx:])

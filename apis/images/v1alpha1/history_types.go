@@ -77,6 +77,10 @@ type BuildRecord struct {
 	// oneOff is true if the build does not count for its Image: it was made from other inputs than the Image's own.
 	// +optional
 	OneOff bool `json:"oneOff,omitempty" protobuf:"varint,17,opt,name=oneOff"`
+	// imageUID is the UID of the Image that the build belongs to. A build of an earlier Image of the same name has another one
+	// than metadata.uid of the history.
+	// +optional
+	ImageUID types.UID `json:"imageUID,omitempty" protobuf:"bytes,18,opt,name=imageUID,casttype=k8s.io/apimachinery/pkg/types.UID"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

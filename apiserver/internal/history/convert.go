@@ -24,7 +24,7 @@ func Builds(entries []records.Entry) []images.BuildRecord {
 func build(entry *records.Entry) images.BuildRecord {
 	build := images.BuildRecord{
 		Name: entry.Name, UID: entry.UID, Number: entry.Number, Phase: entry.Phase, Trigger: entry.Trigger, Message: entry.TriggerMessage,
-		RequestedBy: entry.RequestedBy, Attempts: entry.Attempts, LegalHold: entry.Held, OneOff: entry.OneOff,
+		RequestedBy: entry.RequestedBy, Attempts: entry.Attempts, LegalHold: entry.Held, OneOff: entry.OneOff, ImageUID: entry.ImageUID,
 		CreationTime: timeOf(entry.Created), StartTime: timeOf(entry.Started), CompletionTime: timeOf(entry.Completed), DeletionTime: timeOf(entry.Deleted),
 	}
 	if entry.Class != "" || entry.Reason != "" {

@@ -50,8 +50,9 @@ func (r *recorded) history(ctx context.Context, name string, options *images.Ima
 	if store == nil {
 		return answer, nil
 	}
+	// Without a UID, builds of earlier Images of the name are shown as well: a user who may read the history reads it by the name.
 	page, err := store.History(ctx, records.Query{
-		Namespace: subject.Namespace, ImageUID: subject.UID, Outcome: v1alpha1.BuildPhase(options.Outcome), Trigger: v1alpha1.TriggerReason(options.Trigger),
+		Namespace: subject.Namespace, Image: name, ImageUID: types.UID(options.UID), Outcome: v1alpha1.BuildPhase(options.Outcome), Trigger: v1alpha1.TriggerReason(options.Trigger),
 		User: options.User, Since: from.Since, Until: from.Until, Paging: records.Paging{Limit: int(options.Limit), Continue: from.Continue},
 	})
 	if err != nil {

@@ -39,6 +39,7 @@ type BuildRecord struct {
 	DeletionTime   *metav1.Time
 	LegalHold      bool
 	OneOff         bool
+	ImageUID       types.UID
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

@@ -7,11 +7,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/utils/clock"
 
@@ -35,8 +37,8 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "history IMAGE",
 		Short: "List the builds of an image, newest first, including deleted builds",
-		Long: "List the builds of an image as they are recorded, newest first, including deleted builds. The name and the UID of a\n" +
-			"deleted build find its log, and compare it with other builds.",
+		Long: "List the builds of an image as they are recorded, newest first, including deleted builds and builds of earlier images of\n" +
+			"the name. The name and the UID of a deleted build find its log, and compare it with other builds.",
 		Example: "  goldsmith history debian\n" +
 			"  goldsmith history debian --outcome Failed --since 720h\n" +
 			"  goldsmith history debian --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
@@ -69,17 +71,20 @@ func (o *options) addTo(command *cobra.Command) {
 }
 
 func run(ctx context.Context, connection *client.Connection, image string, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
+	var page *v1alpha1.ImageHistory // the last one that was read
 	builds := listing.Records[v1alpha1.BuildRecord]{
 		Subresource: "history",
 		Parameters: map[string]string{
 			"outcome": asked.outcome, "trigger": asked.trigger, "user": asked.user, "since": asked.since, "until": asked.until,
 		},
 		NewPage: func() listing.Page[v1alpha1.BuildRecord] {
-			page := &v1alpha1.ImageHistory{}
+			page = &v1alpha1.ImageHistory{}
 			return listing.Page[v1alpha1.BuildRecord]{Object: page, Items: &page.Items, Continue: &page.Continue}
 		},
-		None:  fmt.Sprintf("no such build of image %s is recorded", image),
-		Print: func(builds []v1alpha1.BuildRecord, out io.Writer) error { return table(builds, clock.Now(), out) },
+		None: fmt.Sprintf("no such build of image %s is recorded", image),
+		Print: func(builds []v1alpha1.BuildRecord, out io.Writer) error {
+			return table(builds, page.UID, clock.Now(), out)
+		},
 		Names: names,
 	}
 	return builds.Show(ctx, connection, image, &asked.Flags, out, told)
@@ -95,8 +100,10 @@ func names(builds []v1alpha1.BuildRecord, out io.Writer) error {
 	return format.Print(list, out)
 }
 
-// table prints builds as kubectl prints its tables.
-func table(builds []v1alpha1.BuildRecord, now time.Time, out io.Writer) error {
+// table prints builds as kubectl prints its tables. Where builds of an earlier image of the name are among them, a column has
+// the UID of each earlier image.
+func table(builds []v1alpha1.BuildRecord, image types.UID, now time.Time, out io.Writer) error {
+	earlier := slices.ContainsFunc(builds, func(build v1alpha1.BuildRecord) bool { return build.ImageUID != image })
 	var rows [][]any
 	for i := range builds {
 		build := &builds[i]
@@ -104,12 +111,22 @@ func table(builds []v1alpha1.BuildRecord, now time.Time, out io.Writer) error {
 		if build.Failure != nil {
 			why = string(build.Failure.Reason)
 		}
-		rows = append(rows, []any{
+		row := []any{
 			build.Name, string(build.Phase), or(why), or(string(build.Trigger)), strconv.FormatBool(build.OneOff), or(output.OneLine(build.RequestedBy)), build.Attempts,
 			took(build.QueueTime), took(build.Duration), age(build.CreationTime, now), string(build.UID),
-		})
+		}
+		switch {
+		case earlier && build.ImageUID != image:
+			row = append(row, string(build.ImageUID))
+		case earlier:
+			row = append(row, or(""))
+		}
+		rows = append(rows, row)
 	}
 	columns := []string{"Name", "Phase", "Why", "Trigger", "OneOff", "By", "Attempts", "Waited", "Took", "Age", "UID"}
+	if earlier {
+		columns = append(columns, "Earlier image")
+	}
 	return output.Table(columns, rows, out)
 }
 

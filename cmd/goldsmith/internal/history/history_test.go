@@ -36,7 +36,7 @@ func TestBuildsAreATable(t *testing.T) {
 		{Name: "web-1", UID: "a", Phase: v1alpha1.BuildSucceeded, Trigger: v1alpha1.TriggerCreated, Attempts: 1, QueueTime: lasting(0), Duration: lasting(time.Second)},
 	}
 	var out strings.Builder
-	if err := table(builds, now, &out); err != nil {
+	if err := table(builds, "", now, &out); err != nil {
 		t.Fatal(err)
 	}
 	want := [][]string{
@@ -51,5 +51,20 @@ func TestBuildsAreATable(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestBuildsOfAnEarlierImageOfTheNameAreMarked(t *testing.T) {
+	builds := []v1alpha1.BuildRecord{{Name: "web-1", UID: "b", ImageUID: "new"}, {Name: "web-1", UID: "a", ImageUID: "old"}}
+	var out strings.Builder
+	if err := table(builds, "new", time.Now(), &out); err != nil {
+		t.Fatal(err)
+	}
+	var last []string
+	for line := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {
+		last = append(last, line[strings.LastIndex(line, " ")+1:])
+	}
+	if want := []string{"IMAGE", "<none>", "old"}; !cmp.Equal(last, want) {
+		t.Errorf("got %v, want %v in\n%s", last, want, out.String())
 	}
 }
