@@ -28,6 +28,7 @@ const laterBuilds = 50
 
 // TestABackupUnderLoadIsRestored backs the real program up while builds run and wait, lets more builds follow, and restores.
 func TestABackupUnderLoadIsRestored(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	program := buildProgram(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
