@@ -5,16 +5,19 @@ package security
 import (
 	"context"
 	"net"
+	"strings"
 	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 // describeAdmission: what a cluster's operators demand of objects they can demand of images.
@@ -85,19 +88,24 @@ func describeAdmission(w *cluster.Workspace) {
 		w.Succeeded(ctx, "web-1")
 	})
 
-	It("A webhook is asked about images", func(ctx SpecContext) {
+	It("A webhook is asked about images, and says as much as it likes about Jobs", func(ctx SpecContext) {
 		address := reachableAddress(ctx, w)
 		url, bundle := serveWebhook(net.ParseIP(address), func(name string) string {
-			if name == "refused" {
+			switch {
+			case name == "refused":
 				return "not this one"
+			case strings.HasPrefix(name, "verbose"):
+				return strings.Repeat("ü", 32<<10)
 			}
 			return ""
 		})
+		jobs := whatever(admissionregistrationv1.Create)
+		jobs.APIGroups, jobs.Resources = []string{batchv1.GroupName}, []string{"jobs"}
 		hooks, name := w.Kube.AdmissionregistrationV1().ValidatingWebhookConfigurations(), "e2e-"+w.Namespace
 		_, err := hooks.Create(ctx, &admissionregistrationv1.ValidatingWebhookConfiguration{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
 			Webhooks: []admissionregistrationv1.ValidatingWebhook{{
-				Name: "images.e2e.goldsmith.dev", NamespaceSelector: here(), Rules: []admissionregistrationv1.RuleWithOperations{whatever(admissionregistrationv1.Create)},
+				Name: "images.e2e.goldsmith.dev", NamespaceSelector: here(), Rules: []admissionregistrationv1.RuleWithOperations{whatever(admissionregistrationv1.Create), jobs},
 				ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: bundle},
 				SideEffects:  new(admissionregistrationv1.SideEffectClassNone), AdmissionReviewVersions: []string{"v1"},
 				FailurePolicy: new(admissionregistrationv1.Fail), TimeoutSeconds: new(int32(5)),
@@ -109,5 +117,18 @@ func describeAdmission(w *cluster.Workspace) {
 		eventuallyRefused(ctx, cluster.NewImage("refused"), "not this one")
 		w.CreateImage(ctx, cluster.NewImage("web"))
 		w.Succeeded(ctx, "web-1")
+
+		// kube-apiserver asks the webhook a moment after it was made known.
+		job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "verbose"}, Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{
+			Spec: corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "none", Image: "none"}}},
+		}}}
+		w.Eventually(ctx, func(ctx context.Context) error {
+			_, err := w.Kube.BatchV1().Jobs(w.Namespace).Create(ctx, job, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+			return err
+		}).Should(MatchError(ContainSubstring("denied the request")))
+		w.CreateBuild(ctx, workspace.NewBuild("verbose"))
+		failure := w.Finished(ctx, "verbose").Status.Failure
+		Expect(failure).To(And(HaveField("Reason", v1alpha1.ReasonJobRejected), HaveField("Message", HaveSuffix("ü…"))))
+		Expect(len(failure.Message)).To(BeNumerically("<=", v1alpha1.MaxMessageBytes))
 	})
 }

@@ -7,16 +7,11 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"sigs.k8s.io/json"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
-
-// maxMessageBytes is how much of what a builder says goes into a failure's message.
-const maxMessageBytes = 1024
 
 var digestPattern = regexp.MustCompile(`\Asha256:[0-9a-f]{64}\z`)
 
@@ -137,7 +132,7 @@ func judgeExit(exitCode int32, onZero v1alpha1.FailureReason, left string) *v1al
 	case ExitTempFail:
 		reason = v1alpha1.ReasonBuilderTempFail
 	}
-	return failure(exitCode, reason, shownText(fmt.Sprintf("The builder ended with %s and %s", exitText(exitCode), left)))
+	return failure(exitCode, reason, v1alpha1.CutMessage(fmt.Sprintf("The builder ended with %s and %s", exitText(exitCode), left)))
 }
 
 // judgeFailure judges a builder that says itself that it failed.
@@ -159,7 +154,7 @@ func failure(exitCode int32, reason v1alpha1.FailureReason, message string) *v1a
 }
 
 func failureText(exitCode int32, said *Failure) string {
-	reason, message := shownText(said.Reason), shownText(said.Message)
+	reason, message := v1alpha1.CutMessage(said.Reason), v1alpha1.CutMessage(said.Message)
 	switch {
 	case reason == "" && message == "":
 		return fmt.Sprintf("The builder ended with %s and says that it failed, but not why", exitText(exitCode))
@@ -168,7 +163,7 @@ func failureText(exitCode int32, said *Failure) string {
 	case message == "":
 		return reason
 	}
-	return shownText(reason + ": " + message)
+	return v1alpha1.CutMessage(reason + ": " + message)
 }
 
 // exitText is an exit code for people: above 128 it is that of a signal.
@@ -178,28 +173,4 @@ func exitText(exitCode int32) string {
 		return fmt.Sprintf("exit code %d (signal %d)", exitCode, exitCode-signalBase)
 	}
 	return fmt.Sprintf("exit code %d", exitCode)
-}
-
-// shownText makes foreign text fit for a status: one line without control or invisible characters, of at most
-// maxMessageBytes.
-func shownText(text string) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
-			return -1
-		}
-		return r
-	}, text)
-	text = strings.TrimSpace(text)
-	if len(text) <= maxMessageBytes {
-		return text
-	}
-	const ellipsis = "…"
-	end := maxMessageBytes - len(ellipsis)
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + ellipsis
 }

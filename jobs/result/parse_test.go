@@ -200,7 +200,7 @@ func TestParseCleansWhatTheBuilderSays(t *testing.T) {
 
 	long := `{"version":1,"outcome":"Failed","failure":{"message":"` + strings.Repeat("ü", 1000) + `"}}`
 	message := Parse(long, 1, oneTarget).Failure.Message
-	if len(message) > maxMessageBytes || !utf8.ValidString(message) || !strings.HasSuffix(message, "ü…") {
+	if len(message) > v1alpha1.MaxMessageBytes || !utf8.ValidString(message) || !strings.HasSuffix(message, "ü…") {
 		t.Errorf("a long message becomes %d bytes: %q", len(message), message)
 	}
 }
@@ -276,7 +276,7 @@ func checkFuzzedFailure(t *testing.T, failure *v1alpha1.BuildFailure, exitCode i
 		t.Errorf("exit code is %v, want %d", failure.ExitCode, exitCode)
 	}
 	text := failure.Message
-	if text == "" || len(text) > maxMessageBytes || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+	if text == "" || len(text) > v1alpha1.MaxMessageBytes || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
 		t.Errorf("the message is not fit to be shown: %q", text)
 	}
 	classes := map[v1alpha1.FailureReason]v1alpha1.FailureClass{

@@ -230,3 +230,26 @@ func TestLooksBecomeRare(t *testing.T) {
 		}
 	}
 }
+
+// Webhooks say as much as they like: the API server refuses a status with a condition of more than 32 KiB.
+func TestALongRefusalFitsTheStatus(t *testing.T) {
+	long := strings.Repeat("ü", 32<<10)
+	for name, message := range map[string]string{"for good": webhookDenied + long, "for now": webhookSilent + long} {
+		for _, o := range []Observed{{Rejected: message}, {Refused: message}} {
+			w := given(v1alpha1.BuildStarting)
+			if o.Refused != "" {
+				w = w.job()
+			}
+			w.Rejected, w.Refused = o.Rejected, o.Refused
+			status := Next(w.Observed).Status
+			for _, condition := range status.Conditions {
+				if len(condition.Message) > v1alpha1.MaxMessageBytes+200 {
+					t.Errorf("%s: %s has a message of %d bytes", name, condition.Type, len(condition.Message))
+				}
+			}
+			if status.Failure != nil && len(status.Failure.Message) > v1alpha1.MaxMessageBytes {
+				t.Errorf("%s: the failure has a message of %d bytes", name, len(status.Failure.Message))
+			}
+		}
+	}
+}

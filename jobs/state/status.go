@@ -47,7 +47,7 @@ func (t *transition) start(number int32) {
 
 // wait has the condition PodReady say why the container has not started yet.
 func (t *transition) wait(delay startDelay) {
-	t.condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, delay.reason, delay.message)
+	t.condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, delay.reason, v1alpha1.CutMessage(delay.message))
 }
 
 // run records that the container has started.

@@ -256,9 +256,9 @@ func (r FailureReason) Class() FailureClass {
 	return ""
 }
 
-// Failure returns a failure with the reason, its class and a formatted message.
+// Failure returns a failure with the reason, its class and a formatted message, which CutMessage makes fit.
 func (r FailureReason) Failure(format string, args ...any) *BuildFailure {
-	return &BuildFailure{Class: r.Class(), Reason: r, Message: fmt.Sprintf(format, args...)}
+	return &BuildFailure{Class: r.Class(), Reason: r, Message: CutMessage(fmt.Sprintf(format, args...))}
 }
 
 // Reasons of events, besides the reasons of failures.

@@ -5,7 +5,6 @@ package reconciliation
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -13,9 +12,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
-
-// maxMessage is how many bytes of a condition's message are kept.
-const maxMessage = 1024
 
 // Say writes a condition of a build, unless the build has it already. A service that is unavailable may give another message at
 // each try.
@@ -27,9 +23,7 @@ func (o *Options) Say(ctx context.Context, build *v1alpha1.ImageBuild, condition
 	}
 	condition.ObservedGeneration = build.Generation
 	condition.LastTransitionTime = metav1.NewTime(o.Clock.Now().Truncate(time.Second))
-	if len(condition.Message) > maxMessage {
-		condition.Message = strings.ToValidUTF8(condition.Message[:maxMessage], "") + "…"
-	}
+	condition.Message = v1alpha1.CutMessage(condition.Message)
 	next := build.DeepCopy()
 	meta.SetStatusCondition(&next.Status.Conditions, condition)
 	if _, err := o.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{}); err != nil {

@@ -38,13 +38,13 @@ func TestAConditionIsSaidOnce(t *testing.T) {
 		return stored, err
 	}
 
-	said, err := say(before, "Away", "a"+strings.Repeat("ä", maxMessage))
+	said, err := say(before, "Away", "a"+strings.Repeat("ä", v1alpha1.MaxMessageBytes))
 	if err != nil {
 		t.Fatal(err)
 	}
 	condition := meta.FindStatusCondition(said.Status.Conditions, v1alpha1.BuildRecorded)
 	if condition == nil || !condition.LastTransitionTime.Time.Equal(now.Truncate(time.Second)) ||
-		!utf8.ValidString(condition.Message) || condition.Message != "a"+strings.Repeat("ä", maxMessage/2-1)+"…" {
+		!utf8.ValidString(condition.Message) || condition.Message != "a"+strings.Repeat("ä", (v1alpha1.MaxMessageBytes-len("a…"))/2)+"…" {
 		t.Errorf("it says %+v", condition)
 	}
 	again, err := say(said, "Away", "in other words")

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxMessageBytes limits the message of a failure, and of a condition with text from elsewhere, such as from a webhook.
+const MaxMessageBytes = 1024
+
+// CutMessage makes text from elsewhere fit for a status: one line without control or invisible characters, of at most
+// MaxMessageBytes. It cuts between characters and ends what it has cut with an ellipsis.
+func CutMessage(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
+			return -1
+		}
+		return r
+	}, text)
+	text = strings.TrimSpace(text)
+	if len(text) <= MaxMessageBytes {
+		return text
+	}
+	const ellipsis = "…"
+	end := MaxMessageBytes - len(ellipsis)
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + ellipsis
+}
