@@ -121,3 +121,26 @@ func TestAQueuedBuildBetweenAttemptsStartsTheNext(t *testing.T) {
 	}
 	consistent(t, w.Observed, status)
 }
+
+func TestABuildThatHasEndedWaitsForNothing(t *testing.T) {
+	waiting := func(phase v1alpha1.BuildPhase, kind, reason string) *scenario {
+		w := given(phase)
+		meta.SetStatusCondition(&w.Build.Status.Conditions, metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: "it waits"})
+		return w
+	}
+	for name, test := range map[string]struct {
+		given *scenario
+		kind  string
+		want  v1alpha1.FailureReason
+	}{
+		"in the queue":  {waiting(v1alpha1.BuildQueued, v1alpha1.BuildAdmitted, v1alpha1.ReasonWaitingForSlot).cancelRequested(), v1alpha1.BuildAdmitted, v1alpha1.ReasonCancelRequested},
+		"for a new try": {waiting(v1alpha1.BuildRetrying, v1alpha1.BuildPodReady, v1alpha1.ReasonBackingOff).cancelRequested(), v1alpha1.BuildPodReady, v1alpha1.ReasonCancelRequested},
+		"for its node":  {waiting(v1alpha1.BuildCancelling, v1alpha1.BuildPodReady, v1alpha1.ReasonUnschedulable).cancelRequested(), v1alpha1.BuildPodReady, v1alpha1.ReasonCancelRequested},
+	} {
+		status := Next(test.given.Observed).Status
+		condition := meta.FindStatusCondition(status.Conditions, test.kind)
+		if !status.Finished || condition.Status != metav1.ConditionFalse || condition.Reason != string(test.want) || condition.Message != status.Failure.Message {
+			t.Errorf("%s: %s, %+v", name, status.Phase, condition)
+		}
+	}
+}

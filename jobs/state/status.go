@@ -145,6 +145,12 @@ func (t *transition) finish(phase v1alpha1.BuildPhase, f *v1alpha1.BuildFailure)
 	reason, message, succeeded := v1alpha1.ReasonSucceeded, "", metav1.ConditionTrue
 	if f != nil {
 		reason, message, succeeded = string(f.Reason), f.Message, metav1.ConditionFalse
+		// A build that has ended waits for nothing any more.
+		for _, kind := range []string{v1alpha1.BuildAdmitted, v1alpha1.BuildPodReady} {
+			if meta.IsStatusConditionFalse(t.status.Conditions, kind) {
+				t.condition(kind, metav1.ConditionFalse, reason, message)
+			}
+		}
 	}
 	t.condition(v1alpha1.BuildConditionSucceeded, succeeded, reason, message)
 	t.condition(v1alpha1.BuildConditionFinished, metav1.ConditionTrue, reason, message)

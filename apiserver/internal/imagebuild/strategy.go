@@ -122,7 +122,7 @@ func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtim
 		build.Status.Progress, build.Status.Stages = nil, nil // of the pod before
 		return
 	}
-	build.Status.Progress = stored.Status.Progress
+	build.Status.Progress = endProgress(stored.Status.Progress, build.Status.Phase)
 	build.Status.Stages = endLast(stored.Status.Stages, build.Status.Stages)
 }
 
@@ -146,6 +146,16 @@ func beginsAnew(written, stored []images.BuildAttempt) bool {
 		return len(written) > len(stored)
 	}
 	return stored[last].PodUID != "" && written[last].PodUID == ""
+}
+
+// endProgress returns the stored progress, with 100 percent once the build has succeeded: a builder may end without a last report.
+func endProgress(stored *images.BuildProgress, phase v1alpha1.BuildPhase) *images.BuildProgress {
+	if stored == nil || phase != v1alpha1.BuildSucceeded {
+		return stored
+	}
+	progress := *stored
+	progress.Percent = new(int32(100))
+	return &progress
 }
 
 // endLast returns the stored stages, the last of which ends when the written ones say so, unless it has ended.

@@ -82,6 +82,16 @@ func TestAStatusKeepsWhatWasReported(t *testing.T) {
 				s.Attempts[0].PodUID, s.Progress, s.Stages = "", nil, nil
 			},
 		},
+		"a success": {
+			change: func(s *images.ImageBuildStatus) { s.Phase = v1alpha1.BuildSucceeded },
+			want: func(s *images.ImageBuildStatus) {
+				s.Phase, s.Finished, s.Progress.Percent = v1alpha1.BuildSucceeded, true, new(int32(100))
+			},
+		},
+		"a failure": {
+			change: func(s *images.ImageBuildStatus) { s.Phase = v1alpha1.BuildFailed },
+			want:   func(s *images.ImageBuildStatus) { s.Phase, s.Finished = v1alpha1.BuildFailed, true },
+		},
 		"no attempt any more": { // which validation refuses
 			change: func(s *images.ImageBuildStatus) { s.Attempts = nil },
 			want:   func(s *images.ImageBuildStatus) { s.Attempts = nil },
