@@ -93,7 +93,8 @@ func (p *process) proceed(build *v1alpha1.ImageBuild, seen observation) error {
 			continue
 		}
 		decision := state.Next(observed)
-		if !seen.live && p.mutant != decidesUnseen && !(seen.begun && decision.Action == state.CreateJob) && decision.NeedsConfirmation(build) {
+		mayDecide := seen.live || seen.begun && decision.Action == state.CreateJob || !decision.NeedsConfirmation(build)
+		if !mayDecide && p.mutant != decidesUnseen {
 			seen.live = true
 			continue
 		}
