@@ -7,7 +7,9 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -220,24 +222,25 @@ const (
 	Builds Kind = "builds"
 )
 
-// Restored prepares the records for objects that may have been restored from a backup, where live are the UIDs of all that
-// exist and revision is the storage's: resource versions after it belong to objects as they were before the restoration, so
-// that the next write replaces what is recorded of them; and no deletion is recorded of an object that exists. Where nothing was
-// restored it changes nothing. Errors: ErrInvalid for another kind.
-func (s *Store) Restored(ctx context.Context, kind Kind, revision int64, live []types.UID) error {
+// Restored prepares the records for objects that may have been restored from a backup. Live are the resource versions of all
+// objects that exist. A greater version that is recorded is of an object as it was before the restoration: the next write
+// replaces it. No deletion is recorded of an object that exists. Where nothing was restored it changes nothing. Errors:
+// ErrInvalid for another kind.
+func (s *Store) Restored(ctx context.Context, kind Kind, live map[types.UID]string) error {
 	if kind != Images && kind != Builds {
 		return fmt.Errorf("%w: there are no records of %q", ErrInvalid, kind)
 	}
-	operation := "record which " + string(kind) + " were restored"
-	err := s.change(ctx, operation, func(ctx context.Context, tx database) error {
-		_, err := execute(ctx, tx, "UPDATE "+string(kind)+" SET resource_version = 0 WHERE resource_version > $1", revision)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for uids := range slices.Chunk(live, batch) {
-		err := s.change(ctx, operation, func(ctx context.Context, tx database) error {
+	for uids := range slices.Chunk(slices.Sorted(maps.Keys(live)), batch) { // sorted: two writers cannot wait for each other
+		var later []string
+		var args []any
+		for i, uid := range uids {
+			later = append(later, fmt.Sprintf("uid = $%d AND resource_version > $%d", 2*i+1, 2*i+2))
+			args = append(args, string(uid), number(live[uid]))
+		}
+		err := s.change(ctx, "record which "+string(kind)+" were restored", func(ctx context.Context, tx database) error {
+			if _, err := execute(ctx, tx, "UPDATE "+string(kind)+" SET resource_version = 0 WHERE "+strings.Join(later, " OR "), args...); err != nil {
+				return err
+			}
 			_, err := execute(ctx, tx, "UPDATE "+string(kind)+" SET deleted = NULL WHERE deleted IS NOT NULL AND uid IN ("+placeholders(0, len(uids))+")", anySlice(uids)...)
 			return err
 		})

@@ -105,8 +105,10 @@ func lockUnheld(ctx context.Context, tx database, uid string) (unheld bool, err 
 }
 
 // version is that of an object as a number, by which of two the newer is known; 0 if it has none.
-func version(object metav1.Object) int64 {
-	number, err := strconv.ParseInt(object.GetResourceVersion(), 10, 64)
+func version(object metav1.Object) int64 { return number(object.GetResourceVersion()) }
+
+func number(resourceVersion string) int64 {
+	number, err := strconv.ParseInt(resourceVersion, 10, 64)
 	if err != nil {
 		return 0
 	}

@@ -107,10 +107,10 @@ func asksTheRecords(s *session) {
 	s.types("diff", "web-3", "web-7").fails(exit.Failure, "no build named web-3 in namespace default")
 	s.types("diff", "web-3", "web-7", "--uid", uid).matches(`(?s)BUILD +web-3 +web-7\n.*phase +Failed \(BuilderFailed\) +Succeeded\n`)
 
-	s.types("stats", "web").matches(`(?s)^IMAGE +web\nwindow +30d\nbuilds +7: 4 succeeded, 2 failed, 1 cancelled; .*success +66%\n.*failures +User 2\n.*health +\d+ of 100`)
+	s.types("stats", "web").matches(`(?s)^IMAGE +web\nwindow +30d\nbuilds +4: 4 succeeded, 0 failed, 0 cancelled; .*one-off +3 more.*success +100%\n.*health +\d+ of 100`)
 	s.types("stats", "web", "--since", "soon").fails(exit.Failure, "since")
 	stats := &v1alpha1.ImageStats{}
-	if s.types("stats", "web", "-o", "json").reads(stats); stats.Stats.Builds != 7 {
+	if s.types("stats", "web", "-o", "json").reads(stats); stats.Stats.Builds != 4 || stats.Stats.OneOffs != 3 {
 		s.t.Errorf("the statistics are %+v", stats.Stats)
 	}
 

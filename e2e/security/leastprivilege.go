@@ -30,7 +30,7 @@ var rarelyUsed = map[string]map[string]string{
 		"create secrets": "somebody has deleted one that the installation has made",
 		"create subjectaccessreviews.authorization.k8s.io": "somebody reads the metrics",
 		"create tokenreviews.authentication.k8s.io":        "somebody reads the metrics",
-		"get pods":     "a pod is not among those it knows of",
+		"get pods":     "the archive reads the log of a pod that the cache does not have",
 		"patch events": "an event is recorded again",
 		"update imagebuilds/finalizers.images.goldsmith.dev": "the cluster minds who blocks an owner's deletion",
 	},

@@ -68,8 +68,8 @@ func jobOf(pod *corev1.Pod) types.UID {
 	return types.UID(pod.Labels[batchv1.ControllerUidLabel])
 }
 
-// FindLiving finds a pod that has not ended among those that PodLabels select: first one that nobody has deleted, and last one
-// whose node is lost.
+// FindLiving finds a pod that has not ended among those that PodLabels select: first one that nobody has deleted, then the one that
+// was deleted last, and at last one whose node is lost.
 func FindLiving(pods []*corev1.Pod) *corev1.Pod {
 	rank := func(pod *corev1.Pod) int {
 		switch {
@@ -82,7 +82,10 @@ func FindLiving(pods []*corev1.Pod) *corev1.Pod {
 	}
 	var found *corev1.Pod
 	for _, pod := range pods {
-		if !Ended(pod) && (found == nil || rank(pod) < rank(found)) {
+		if Ended(pod) {
+			continue
+		}
+		if found == nil || rank(pod) < rank(found) || rank(pod) == rank(found) && found.DeletionTimestamp.Before(pod.DeletionTimestamp) {
 			found = pod
 		}
 	}

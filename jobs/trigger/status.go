@@ -31,11 +31,12 @@ func nextStatus(o Observed) v1alpha1.ImageStatus {
 	return status
 }
 
-// latestIsOneOff reports whether the stored latest success is a build that does not count.
+// latestIsOneOff reports whether the stored latest success is a build that does not count. It stays if it is a rerun of an
+// older version, which did not record whether a rerun was of the Image's own inputs.
 func (o Observed) latestIsOneOff() bool {
 	latest := o.Image.Status.LatestSuccessful
 	return latest != nil && slices.ContainsFunc(o.Builds, func(build v1alpha1.ImageBuild) bool {
-		return number(&build) == latest.Number && !build.Counts()
+		return number(&build) == latest.Number && !build.Counts() && (build.Spec.OneOff != nil || len(build.Spec.Trigger.Parameters) > 0)
 	})
 }
 

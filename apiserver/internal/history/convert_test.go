@@ -36,7 +36,7 @@ func TestBuilds(t *testing.T) {
 			Name: "web-2", UID: "u2", Number: 2, Trigger: v1alpha1.TriggerManual, Message: "please", RequestedBy: "ada", Phase: v1alpha1.BuildFailed, Attempts: 2,
 			Failure:      &images.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "exit code 1"},
 			CreationTime: at(0), StartTime: at(1), CompletionTime: at(3), DeletionTime: at(9),
-			Duration: &metav1.Duration{Duration: 2 * time.Minute}, QueueTime: &metav1.Duration{Duration: time.Minute}, LegalHold: true, OneOff: true,
+			Duration: &metav1.Duration{Duration: 2 * time.Minute}, QueueTime: &metav1.Duration{Duration: time.Minute}, LegalHold: true, OneOff: true, ImageUID: "i",
 		},
 		// It did not wait, which is something else than that it has not started.
 		{Name: "web-3", UID: "u3", Number: 3, Phase: v1alpha1.BuildRunning, Attempts: 1, CreationTime: at(4), StartTime: at(4), QueueTime: &metav1.Duration{}},

@@ -53,6 +53,9 @@ func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, 
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		seen.job, err = jobs.Get(ctx, job.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			seen.job, err = nil, nil // deleted meanwhile: what follows is decided anew
+		}
 		return err == nil, err
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return false, err

@@ -45,7 +45,7 @@ type Store interface {
 	PutBuilds(ctx context.Context, builds []*v1alpha1.ImageBuild) error
 	ImageDeleted(ctx context.Context, uid types.UID, at time.Time) error
 	BuildDeleted(ctx context.Context, uid types.UID, at time.Time) error
-	Restored(ctx context.Context, kind database.Kind, revision int64, live []types.UID) error
+	Restored(ctx context.Context, kind database.Kind, live map[types.UID]string) error
 	AddOutcome(ctx context.Context, image database.ImageKey, outcome database.Outcome) error
 	Undeleted(ctx context.Context, kind database.Kind, paging database.Paging) (*database.Page[types.UID], error)
 	Expire(ctx context.Context, rules database.Rules) (database.Expired, error)

@@ -156,11 +156,11 @@ func (f *faulty) AddOutcome(ctx context.Context, image database.ImageKey, outcom
 	return f.Store.AddOutcome(ctx, image, outcome)
 }
 
-func (f *faulty) Restored(ctx context.Context, kind database.Kind, revision int64, live []types.UID) error {
+func (f *faulty) Restored(ctx context.Context, kind database.Kind, live map[types.UID]string) error {
 	if err := f.fault(); err != nil {
 		return err
 	}
-	return f.Store.Restored(ctx, kind, revision, live)
+	return f.Store.Restored(ctx, kind, live)
 }
 
 func (f *faulty) Undeleted(ctx context.Context, kind database.Kind, paging database.Paging) (*database.Page[types.UID], error) {

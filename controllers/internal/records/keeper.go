@@ -17,7 +17,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
-	"goldsmith.dev/goldsmith/controllers/internal/restoration"
 	database "goldsmith.dev/goldsmith/records"
 )
 
@@ -148,7 +147,11 @@ func (k *keeper) catchUp(ctx context.Context, store Store) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(restored(ctx, k, store, database.Images, images), restored(ctx, k, store, database.Builds, builds)); err != nil {
+	// The API's storage may have been restored from a backup since the last time.
+	if err := store.Restored(ctx, database.Images, versions(images)); err != nil {
+		return err
+	}
+	if err := store.Restored(ctx, database.Builds, versions(builds)); err != nil {
 		return err
 	}
 	live := map[database.Kind]sets.Set[types.UID]{database.Images: {}, database.Builds: {}}
@@ -174,17 +177,13 @@ func (k *keeper) catchUp(ctx context.Context, store Store) error {
 	return nil
 }
 
-// restored tells the database what exists, in case that the API's storage was restored from a backup since the last time.
-func restored[T client.Object](ctx context.Context, k *keeper, store Store, kind database.Kind, objects []T) error {
-	revision, err := restoration.Version(ctx, k.Client)
-	if err != nil {
-		return err
+// versions are the resource versions of objects, by UID.
+func versions[T client.Object](objects []T) map[types.UID]string {
+	all := make(map[types.UID]string, len(objects))
+	for _, object := range objects {
+		all[object.GetUID()] = object.GetResourceVersion()
 	}
-	live := make([]types.UID, len(objects))
-	for i, object := range objects {
-		live[i] = object.GetUID()
-	}
-	return store.Restored(ctx, kind, revision, live)
+	return all
 }
 
 // writeBuilds writes builds together, or, if one of them is refused, one by one.

@@ -25,23 +25,23 @@ const interval = 30 * time.Second
 func AddTo(mgr manager.Manager, api versioned.Interface) error {
 	ticker := time.NewTicker(interval)
 	return mgr.Add(&guard{
-		version: func(ctx context.Context) (int64, error) { return Version(ctx, api) },
+		version: func(ctx context.Context) (int64, error) { return version(ctx, api) },
 		ticks:   ticker.C,
 		stop:    ticker.Stop,
 	})
 }
 
-// Version returns the resource version that the storage of the API has reached.
-func Version(ctx context.Context, api versioned.Interface) (int64, error) {
+// version returns the resource version that the storage of the API has reached.
+func version(ctx context.Context, api versioned.Interface) (int64, error) {
 	list, err := api.ImagesV1alpha1().Images(metav1.NamespaceAll).List(ctx, metav1.ListOptions{Limit: 1})
 	if err != nil {
 		return 0, fmt.Errorf("list images: %w", err)
 	}
-	version, err := strconv.ParseInt(list.ResourceVersion, 10, 64)
+	reached, err := strconv.ParseInt(list.ResourceVersion, 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("read the resource version of a list of images: %w", err)
 	}
-	return version, nil
+	return reached, nil
 }
 
 type guard struct {
