@@ -7,14 +7,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -216,7 +214,7 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	if disruption := disruptionOf(pod); disruption != nil {
 		return disruption
 	}
-	if pod.DeletionTimestamp != nil && (end == nil || endedByDeletion(pod, end)) {
+	if pod.DeletionTimestamp != nil && (end == nil || endedByDeletion(pod)) {
 		return v1alpha1.ReasonPodDeleted.Failure("pod %s was deleted", pod.Name)
 	}
 	switch reason := pod.Status.Reason; {
@@ -290,16 +288,11 @@ func disruptionOf(pod *corev1.Pod) *v1alpha1.BuildFailure {
 	return reason.Failure("pod %s: %s", pod.Name, cmp.Or(condition.Message, pod.Status.Message, condition.Reason))
 }
 
-// endedByDeletion reports whether the container of a deleted pod ended after the deletion was requested. The kubelet's final
-// delete request sets the grace period to 0 and moves DeletionTimestamp to the present (BeforeDelete in k8s.io/apiserver), so the
-// time of the first request is lost. The first request also increments the pod's generation: the container ended because of the
-// deletion if the kubelet reported the end with that generation.
-func endedByDeletion(pod *corev1.Pod, end *corev1.ContainerStateTerminated) bool {
-	grace := ptr.Deref(pod.DeletionGracePeriodSeconds, 0)
-	if grace == 0 && pod.Generation > 0 {
-		return pod.Status.ObservedGeneration == pod.Generation
-	}
-	return !end.FinishedAt.Time.Before(pod.DeletionTimestamp.Add(-time.Duration(grace) * time.Second))
+// endedByDeletion reports whether the container of a deleted pod ended after its kubelet knew of the deletion. The deletion request
+// increments the pod's generation, and the kubelet reports the end with the generation that it knew. Times decide nothing: that of
+// the end is the node's, that of the deletion is the API server's, and the kubelet's final delete request moves the latter.
+func endedByDeletion(pod *corev1.Pod) bool {
+	return pod.Status.ObservedGeneration == 0 || pod.Status.ObservedGeneration == pod.Generation
 }
 
 func withExitCode(f *v1alpha1.BuildFailure, end *corev1.ContainerStateTerminated) *v1alpha1.BuildFailure {

@@ -155,6 +155,10 @@ func deleted(at time.Time) func(*corev1.Pod) {
 		grace := int64(30)
 		end := metav1.NewTime(at.Add(30 * time.Second))
 		pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = &end, &grace
+		pod.Generation, pod.Status.ObservedGeneration = 2, 2
+		if ended := terminated(pod); ended != nil && ended.FinishedAt.Time.Before(at) {
+			pod.Status.ObservedGeneration = 1
+		}
 	}
 }
 
@@ -295,6 +299,7 @@ func TestNext(t *testing.T) {
 		{name: "pod deleted after it had failed", given: given(run).recorded().job().pod(corev1.PodFailed, exited(1, ""), deleted(t0.Add(8*time.Second))), phase: failed, reason: v1alpha1.ReasonBuilderFailed},
 		{name: "pod deleted by hand, its end still seen when the kubelet deletes it too", given: given(run).recorded().job().pod(corev1.PodFailed, exited(143, ""), deletedByKubelet(t0.Add(8*time.Second), true)), phase: retrying, reason: v1alpha1.ReasonPodDeleted, why: v1alpha1.ReasonBackingOff},
 		{name: "pod deleted after it had failed, at once", given: given(run).recorded().job().pod(corev1.PodFailed, exited(1, ""), deletedByKubelet(t0.Add(8*time.Second), false)), phase: failed, reason: v1alpha1.ReasonBuilderFailed},
+		{name: "pod deleted by hand, on a node whose clock is behind", given: given(run).recorded().job().pod(corev1.PodFailed, exited(143, ""), deleted(t0.Add(2*time.Second)), func(p *corev1.Pod) { terminated(p).FinishedAt = metav1.NewTime(t0.Add(-time.Hour)) }), phase: retrying, reason: v1alpha1.ReasonPodDeleted, why: v1alpha1.ReasonBackingOff},
 		{name: "pod being deleted may still succeed", given: given(run).recorded().job().pod(corev1.PodRunning, running(), deleted(t0)), phase: run},
 		{name: "pod being deleted and the Job has given up", given: given(run).recorded().job(jobCondition(batchv1.JobFailureTarget)).pod(corev1.PodRunning, running(), deleted(t0)), phase: retrying, reason: v1alpha1.ReasonPodDeleted, why: v1alpha1.ReasonBackingOff},
 		{name: "Job ended and its pod was never seen", given: given(starting).job(jobCondition(batchv1.JobFailed)), phase: retrying, reason: v1alpha1.ReasonPodDeleted, why: v1alpha1.ReasonBackingOff},
