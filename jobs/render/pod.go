@@ -31,9 +31,10 @@ const (
 const (
 	// builderUser is the user "nonroot" of distroless images. It makes images that would run as root run all the same.
 	builderUser = 65532
-	// gracePeriodSeconds is how long a builder has from SIGTERM to SIGKILL.
-	gracePeriodSeconds = 30
 )
+
+// GracePeriod is how long a builder has from SIGTERM to SIGKILL.
+const GracePeriod = 30 * time.Second
 
 // podSpec is a pod that meets the restricted Pod Security Standard, whatever the template says. The defaults of what it
 // leaves out are the namespace's and the cluster's.
@@ -45,7 +46,7 @@ func podSpec(build *v1alpha1.ImageBuild, builder inputs.Builder) corev1.PodSpec 
 	pod := corev1.PodSpec{
 		RestartPolicy:                 corev1.RestartPolicyNever,
 		ActiveDeadlineSeconds:         new(wholeSeconds(build.Spec.Timeouts.Run.Duration)),
-		TerminationGracePeriodSeconds: new(int64(gracePeriodSeconds)),
+		TerminationGracePeriodSeconds: new(wholeSeconds(GracePeriod)),
 		ServiceAccountName:            template.ServiceAccountName,
 		AutomountServiceAccountToken:  new(false),
 		EnableServiceLinks:            new(false),

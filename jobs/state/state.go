@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 // startDelayGrace is how long an attempt waits before its status says what for: most pods start sooner, and a write for
@@ -185,11 +186,13 @@ func (t *transition) follow() {
 	case evidence.succeeded != nil:
 		t.succeed(evidence.succeeded)
 	case t.mustEnd():
-		t.enter(v1alpha1.BuildCancelling)
+		t.stop()
 	case evidence.failure != nil:
 		t.fail(evidence.failure)
 	case evidence.suspended:
 		t.hold()
+	case evidence.started && t.runTimeLeft() <= 0:
+		t.fail(t.runTimeout())
 	case evidence.started:
 		t.run()
 	case evidence.orphaned:
@@ -234,8 +237,10 @@ func (t *transition) cancel() {
 		t.succeed(evidence.succeeded)
 		return
 	}
-	if t.mayBeStopped() {
+	t.recordStop()
+	if left := t.stopTimeLeft(); t.mayBeStopped() && left > 0 {
 		t.action = StopPod
+		t.after = left
 	} else {
 		t.discard()
 	}
@@ -297,6 +302,20 @@ func (t *transition) livingTimeLeft() time.Duration {
 		return 0
 	}
 	return t.Living.DeletionTimestamp.Add(confirmationTime).Sub(t.Now)
+}
+
+// runTimeLeft is how long to wait for the end of the container that runs. Its pod's deadline ends it earlier, if its node works.
+func (t *transition) runTimeLeft() time.Duration {
+	since := t.Now
+	if ready := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady); ready != nil && ready.Status == metav1.ConditionTrue {
+		since = ready.LastTransitionTime.Time
+	}
+	return since.Add(t.Build.Spec.Timeouts.Run.Duration + render.GracePeriod + confirmationTime).Sub(t.Now)
+}
+
+// stopTimeLeft is how long to wait for the end of a container whose pod was told to end.
+func (t *transition) stopTimeLeft() time.Duration {
+	return t.attempt().StopTime.Add(render.GracePeriod + confirmationTime).Sub(t.Now)
 }
 
 func (t *transition) attempt() *v1alpha1.BuildAttempt {

@@ -79,6 +79,22 @@ func (w *scenario) recorded() *scenario {
 	return w
 }
 
+// stopped is an attempt that is to end since a time.
+func (w *scenario) stopped(at time.Time) *scenario {
+	w.current().StopTime = new(metav1.NewTime(at))
+	return w
+}
+
+// ranFor lets the container run for some time since it was seen to start.
+func ranFor(long time.Duration) func(*scenario) {
+	return func(w *scenario) {
+		w.Now = t0.Add(long)
+		meta.SetStatusCondition(&w.Build.Status.Conditions, metav1.Condition{
+			Type: v1alpha1.BuildPodReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonContainerStarted, LastTransitionTime: metav1.NewTime(t0),
+		})
+	}
+}
+
 func (w *scenario) ended(outcome v1alpha1.AttemptOutcome, f *v1alpha1.BuildFailure) *scenario {
 	at := metav1.NewTime(t0.Add(5 * time.Second))
 	w.current().Outcome, w.current().Failure, w.current().CompletionTime = outcome, f, &at
@@ -275,6 +291,8 @@ func TestNext(t *testing.T) {
 		{name: "out of memory", given: given(run).recorded().job().pod(corev1.PodFailed, exitedFor(137, "OOMKilled", "")), phase: failed, reason: v1alpha1.ReasonOOMKilled},
 		{name: "builder cannot be started", given: given(starting).job().pod(corev1.PodFailed, exitedFor(128, "StartError", "no such file")), phase: failed, reason: v1alpha1.ReasonBuilderNotRunnable},
 		{name: "run timeout", given: given(run).recorded().job().pod(corev1.PodFailed, exited(143, ""), podReason("DeadlineExceeded")), phase: failed, reason: v1alpha1.ReasonRunTimeout},
+		{name: "run timeout: the node has time to confirm the end", given: given(run).recorded().job().pod(corev1.PodRunning, running()).with(ranFor(v1alpha1.DefaultRunTimeout + render.GracePeriod + confirmationTime - time.Second)), phase: run},
+		{name: "run timeout: the node does not confirm the end in time", given: given(run).recorded().job().pod(corev1.PodRunning, running()).with(ranFor(v1alpha1.DefaultRunTimeout + render.GracePeriod + confirmationTime)), phase: failed, reason: v1alpha1.ReasonRunTimeout},
 		{name: "deadline with no container started", given: given(starting).job().pod(corev1.PodFailed, podReason("DeadlineExceeded")), phase: failed, reason: v1alpha1.ReasonStartTimeout},
 		{name: "rejected by the node", given: given(starting).job().pod(corev1.PodFailed, podReason("OutOfcpu")), phase: retrying, reason: v1alpha1.ReasonNodeRejected, why: v1alpha1.ReasonBackingOff},
 
@@ -328,6 +346,9 @@ func TestNext(t *testing.T) {
 		{name: "cancelled between attempts, and the pod ends", given: given(retrying).recorded().ended(v1alpha1.AttemptFailed, nil).pod(corev1.PodRunning, running(), deleted(t0)).cancelRequested(), phase: retrying},
 		{name: "finished: a pod whose Job was deleted is deleted", given: given(failed).recorded().pod(corev1.PodPending), phase: failed, action: DeletePod},
 		{name: "cancel: the node is lost", given: given(cancelling).recorded().pod(corev1.PodRunning, running(), disrupted("DeletionByTaintManager"), deleted(t0)).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
+		{name: "cancel: the node has time to confirm the end", given: given(cancelling).recorded().stopped(t0).job().pod(corev1.PodRunning, running()).cancelRequested().with(func(w *scenario) { w.Now = t0.Add(render.GracePeriod + confirmationTime - time.Second) }), phase: cancelling, action: StopPod},
+		{name: "cancel: the node does not confirm the end in time", given: given(cancelling).recorded().stopped(t0).job().pod(corev1.PodRunning, running()).cancelRequested().with(func(w *scenario) { w.Now = t0.Add(render.GracePeriod + confirmationTime) }), phase: cancelling, action: DeleteJob},
+		{name: "cancel: nor that of the pod that was deleted", given: given(cancelling).recorded().stopped(t0).pod(corev1.PodRunning, running(), deleted(t0)).cancelRequested().with(func(w *scenario) { w.Now = t0.Add(30*time.Second + confirmationTime) }), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
 		{name: "cancel: it had finished first", given: given(cancelling).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult)).cancelRequested(), phase: succeeded},
 		{name: "cancel: a stranger's Job is left alone", given: given(cancelling).job(func(j *batchv1.Job) { j.OwnerReferences = nil }).cancelRequested(), phase: cancelled, reason: v1alpha1.ReasonCancelRequested},
 
@@ -500,6 +521,17 @@ func TestABuildThatADeletionEndedSaysSo(t *testing.T) {
 	status := Next(given(v1alpha1.BuildQueued).deleted().Observed).Status
 	if got := status.Failure.Message; got != "cancelled: the build is being deleted" {
 		t.Errorf("message %q", got)
+	}
+}
+
+func TestAnUnconfirmedEndNamesPodAndNode(t *testing.T) {
+	late := given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodRunning, running()).with(ranFor(2 * time.Hour))
+	cancelled := given(v1alpha1.BuildCancelling).recorded().stopped(t0).pod(corev1.PodRunning, running(), deleted(t0)).cancelRequested()
+	cancelled.Now = t0.Add(time.Hour)
+	for _, w := range []*scenario{late, cancelled} {
+		if got := Next(w.Observed).Status.Failure.Message; !strings.Contains(got, "node node did not confirm the end of pod pod") {
+			t.Errorf("message %q", got)
+		}
 	}
 }
 

@@ -55,6 +55,13 @@ func (t *transition) run() {
 	t.record()
 	t.status.Phase = v1alpha1.BuildRunning
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonContainerStarted, "")
+	t.after = t.runTimeLeft()
+}
+
+// runTimeout is the failure of an attempt whose container should have ended, and whose node does not report that it has.
+func (t *transition) runTimeout() *v1alpha1.BuildFailure {
+	return v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s, and node %s did not confirm the end of pod %s",
+		t.Build.Spec.Timeouts.Run.Duration, t.Pod.Spec.NodeName, t.Pod.Name)
 }
 
 // record binds the attempt to the Job that was seen, and to its pod once the container has started: before, there is no
@@ -118,6 +125,19 @@ func (t *transition) enter(phase v1alpha1.BuildPhase) {
 	t.status.Phase = phase
 }
 
+// stop has the attempt end.
+func (t *transition) stop() {
+	t.enter(v1alpha1.BuildCancelling)
+	t.recordStop()
+}
+
+// recordStop records since when the attempt is to end: its node has only so long to confirm the end.
+func (t *transition) recordStop() {
+	if attempt := t.attempt(); attempt.StopTime == nil {
+		attempt.StopTime = t.now()
+	}
+}
+
 func (t *transition) finishCancelled() {
 	reason, message := v1alpha1.ReasonCancelRequested, "cancelled"
 	if request := t.Build.Spec.CancelRequested; request == nil {
@@ -132,6 +152,9 @@ func (t *transition) finishCancelled() {
 		if request.Reason != "" {
 			message += ": " + request.Reason
 		}
+	}
+	if t.Living != nil {
+		message += fmt.Sprintf("; node %s did not confirm the end of pod %s", t.Living.Spec.NodeName, t.Living.Name)
 	}
 	t.finish(v1alpha1.BuildCancelled, reason.Failure("%s", message))
 }

@@ -452,6 +452,12 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 							Ref:         ref(v1alpha1.BuildFailure{}.OpenAPIModelName()),
 						},
 					},
+					"stopTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "stopTime is when the controller decided to stop the attempt, because the build was cancelled or deleted. A node that does not confirm the end of the pod within 2 minutes and 30 seconds is waited for no longer: the pod and its Job are deleted. Empty for an attempt that was not stopped.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"number", "jobName", "startTime"},
 			},

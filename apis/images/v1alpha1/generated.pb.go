@@ -424,6 +424,18 @@ func (m *BuildAttempt) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.StopTime != nil {
+		{
+			size, err := m.StopTime.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintGenerated(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x5a
+	}
 	if m.Failure != nil {
 		{
 			size, err := m.Failure.MarshalToSizedBuffer(dAtA[:i])
@@ -4639,6 +4651,10 @@ func (m *BuildAttempt) Size() (n int) {
 		l = m.Failure.Size()
 		n += 1 + l + sovGenerated(uint64(l))
 	}
+	if m.StopTime != nil {
+		l = m.StopTime.Size()
+		n += 1 + l + sovGenerated(uint64(l))
+	}
 	return n
 }
 
@@ -6191,6 +6207,7 @@ func (this *BuildAttempt) String() string {
 		`CompletionTime:` + strings.Replace(fmt.Sprintf("%v", this.CompletionTime), "Time", "v1.Time", 1) + `,`,
 		`Outcome:` + fmt.Sprintf("%v", this.Outcome) + `,`,
 		`Failure:` + strings.Replace(this.Failure.String(), "BuildFailure", "BuildFailure", 1) + `,`,
+		`StopTime:` + strings.Replace(fmt.Sprintf("%v", this.StopTime), "Time", "v1.Time", 1) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -8431,6 +8448,42 @@ func (m *BuildAttempt) Unmarshal(dAtA []byte) error {
 				m.Failure = &BuildFailure{}
 			}
 			if err := m.Failure.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 11:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StopTime", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.StopTime == nil {
+				m.StopTime = &v1.Time{}
+			}
+			if err := m.StopTime.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

@@ -352,6 +352,11 @@ type BuildAttempt struct {
 	// failure says why it did not succeed. Set with the outcomes Failed and Disrupted.
 	// +optional
 	Failure *BuildFailure `json:"failure,omitempty" protobuf:"bytes,10,opt,name=failure"`
+	// stopTime is when the controller decided to stop the attempt, because the build was cancelled or deleted. A node that does not
+	// confirm the end of the pod within 2 minutes and 30 seconds is waited for no longer: the pod and its Job are deleted. Empty for
+	// an attempt that was not stopped.
+	// +optional
+	StopTime *metav1.Time `json:"stopTime,omitempty" protobuf:"bytes,11,opt,name=stopTime"`
 }
 
 // BuildFailure says why a build or an attempt failed.

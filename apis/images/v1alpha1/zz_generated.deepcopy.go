@@ -137,6 +137,10 @@ func (in *BuildAttempt) DeepCopyInto(out *BuildAttempt) {
 		*out = new(BuildFailure)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.StopTime != nil {
+		in, out := &in.StopTime, &out.StopTime
+		*out = (*in).DeepCopy()
+	}
 	return
 }
 

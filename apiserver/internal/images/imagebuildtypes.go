@@ -138,6 +138,7 @@ type BuildAttempt struct {
 	CompletionTime *metav1.Time
 	Outcome        v1alpha1.AttemptOutcome
 	Failure        *BuildFailure
+	StopTime       *metav1.Time
 }
 
 // BuildFailure says why a build or an attempt failed.

@@ -198,6 +198,9 @@ func validateAttemptUpdate(attempt, stored *images.BuildAttempt, suspended bool,
 	}
 	errs := immutable(attempt.JobName, stored.JobName, path.Child("jobName"), "is immutable: it names the Job of this attempt")
 	errs = append(errs, setOnce(attempt.JobUID, stored.JobUID, path.Child("jobUID"))...)
+	if stored.StopTime != nil {
+		errs = append(errs, immutable(attempt.StopTime, stored.StopTime, path.Child("stopTime"), "is immutable once it is set: the attempt is to end since then")...)
+	}
 	if suspended && attempt.PodName == "" && attempt.PodUID == "" {
 		return errs
 	}

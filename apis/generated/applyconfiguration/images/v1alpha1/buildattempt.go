@@ -35,6 +35,10 @@ type BuildAttemptApplyConfiguration struct {
 	Outcome *imagesv1alpha1.AttemptOutcome `json:"outcome,omitempty"`
 	// failure says why it did not succeed. Set with the outcomes Failed and Disrupted.
 	Failure *BuildFailureApplyConfiguration `json:"failure,omitempty"`
+	// stopTime is when the controller decided to stop the attempt, because the build was cancelled or deleted. A node that does not
+	// confirm the end of the pod within 2 minutes and 30 seconds is waited for no longer: the pod and its Job are deleted. Empty for
+	// an attempt that was not stopped.
+	StopTime *v1.Time `json:"stopTime,omitempty"`
 }
 
 // BuildAttemptApplyConfiguration constructs a declarative configuration of the BuildAttempt type for use with
@@ -120,5 +124,13 @@ func (b *BuildAttemptApplyConfiguration) WithOutcome(value imagesv1alpha1.Attemp
 // If called multiple times, the Failure field is set to the value of the last call.
 func (b *BuildAttemptApplyConfiguration) WithFailure(value *BuildFailureApplyConfiguration) *BuildAttemptApplyConfiguration {
 	b.Failure = value
+	return b
+}
+
+// WithStopTime sets the StopTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the StopTime field is set to the value of the last call.
+func (b *BuildAttemptApplyConfiguration) WithStopTime(value v1.Time) *BuildAttemptApplyConfiguration {
+	b.StopTime = &value
 	return b
 }
