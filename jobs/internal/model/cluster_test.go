@@ -245,11 +245,11 @@ func (w *environment) terminate(pod *corev1.Pod, how end, success bool) {
 	}
 	began := time.Unix(0, 0)
 	if how.started {
-		began = w.now
+		began = w.now.Add(w.nodeClock)
 	}
 	w.changePod(pod, func(next *corev1.Pod) {
 		setState(next, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
-			ExitCode: how.code, Reason: how.reason, Message: how.message, StartedAt: metav1.NewTime(began), FinishedAt: w.time(),
+			ExitCode: how.code, Reason: how.reason, Message: how.message, StartedAt: metav1.NewTime(began), FinishedAt: metav1.NewTime(w.time().Add(w.nodeClock)),
 		}})
 	})
 }

@@ -26,9 +26,11 @@ type environment struct {
 	trace   []string
 	tracing bool
 
-	now     time.Time
-	version int
-	uids    int
+	now time.Time
+	// nodeClock is how far the clocks of the nodes are ahead of that of the API server.
+	nodeClock time.Duration
+	version   int
+	uids      int
 
 	images table[*v1alpha1.Image]
 	builds table[*v1alpha1.ImageBuild]

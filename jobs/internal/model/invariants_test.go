@@ -41,6 +41,9 @@ func (w *environment) checkStatus(was, is *v1alpha1.ImageBuild) {
 		if pod := w.runningPod(lastAttempt(is).JobName); pod != nil {
 			w.broken("%s is cancelled, and its pod %s runs", is.Name, pod.Name)
 		}
+		if attempt := lastAttempt(is); w.hangs(attempt) {
+			w.cover.point("a build is cancelled whose node hangs")
+		}
 	}
 	if after.Phase.Finished() {
 		w.checkEnd(is, after)
@@ -129,6 +132,12 @@ func (w *environment) runningPod(job string) *corev1.Pod {
 		}
 	}
 	return nil
+}
+
+// hangs says whether the kubelet of an attempt's pod does nothing any more.
+func (w *environment) hangs(attempt *v1alpha1.BuildAttempt) bool {
+	pod := w.truth.pods[attempt.PodUID]
+	return pod != nil && pod.node == nodeHangs
 }
 
 // checkAdmission holds the limits, but for a build that a process started that was gone: nobody can know of that.
@@ -230,6 +239,14 @@ func (w *environment) checkFailure(build *v1alpha1.ImageBuild, attempt *v1alpha1
 	case v1alpha1.ReasonJobConflict:
 		if !w.truth.strangers[attempt.JobName] {
 			w.broken("attempt %d of %s ended with JobConflict, and its Job is its own", attempt.Number, build.Name)
+		}
+	case v1alpha1.ReasonRunTimeout:
+		pod := w.truth.pods[attempt.PodUID]
+		if !pod.overdue && w.now.Before(pod.startedAt.Add(build.Spec.Timeouts.Run.Duration-longestTurnBack)) {
+			w.broken("attempt %d of %s ended with RunTimeout too early", attempt.Number, build.Name)
+		}
+		if w.hangs(attempt) {
+			w.cover.point("a build runs too long whose node hangs")
 		}
 	case v1alpha1.ReasonJobRejected:
 		if !w.truth.rejected[attempt.JobName] {

@@ -20,6 +20,9 @@ func (w *environment) workOnPod(pod *corev1.Pod, how int) bool {
 	if truth.node == nodeLost && !w.peace && how%3 > 0 {
 		return false // nobody is there to do anything, but for a moment
 	}
+	if truth.node == nodeHangs {
+		return false
+	}
 	container := stateOf(pod)
 	switch {
 	case podOver(pod):
@@ -96,6 +99,7 @@ func (w *environment) startPod(pod *corev1.Pod, how int) {
 		return
 	}
 	w.changePod(pod, func(next *corev1.Pod) {
+		w.truth.pods[pod.UID].startedAt = w.now
 		next.Status.Phase = corev1.PodRunning
 		setState(next, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: w.time()}})
 	})
@@ -107,6 +111,7 @@ func (w *environment) run(pod *corev1.Pod, how int) {
 	case stopping && how%4 > 0, !stopping && !w.peace && how%16 == 1:
 		w.terminate(pod, end{code: 137, started: true}, false)
 		if now, ok := w.pods.get(pod.Name); ok {
+			w.truth.pods[pod.UID].overdue = true
 			w.finishPod(now, "DeadlineExceeded")
 		}
 	case w.peace || how%2 == 0:
@@ -127,6 +132,10 @@ func (w *environment) disrupt(pod *corev1.Pod, how int) {
 	case 1:
 		w.deletePod(pod, corev1.PodReasonPreemptionByScheduler)
 	case 2, 3:
+		if how/10%4 > 0 && w.truth.pods[pod.UID].node == nodeUp && stateOf(pod).Running != nil {
+			w.truth.pods[pod.UID].node = nodeHangs
+			return
+		}
 		w.truth.pods[pod.UID].node = nodeLost
 		w.deletePod(pod, "DeletionByTaintManager")
 	case 4:

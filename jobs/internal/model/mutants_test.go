@@ -3,6 +3,8 @@
 package model_test
 
 import (
+	"time"
+
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
@@ -35,13 +37,15 @@ const (
 	countsAll              // counts one-off builds like any other
 	leavesDeleted          // ignores a deleted build that a finalizer keeps
 	leavesOrphans          // ignores a pod that its Job has left behind
+	trustsKubelets         // waits for the end of a container for any time
+	comparesClocks         // decides by the times of a node and of the API server whether a pod ended because it was deleted
 	mutants
 )
 
 var mutantNames = [...]string{
 	"sound", "acts first", "adopts nothing", "adopts strangers", "trusts any pod", "acts on old news", "asks anew", "asks blindly", "asks unconfirmed",
 	"reserves nothing", "opens early", "forgets unsure", "skips outcome", "retries forever", "drops errors", "supersedes all", "prunes all", "decides unseen", "counts all",
-	"leaves deleted", "leaves orphans",
+	"leaves deleted", "leaves orphans", "trusts kubelets", "compares clocks",
 }
 
 // mutate is what a mutant stores instead.
@@ -59,6 +63,19 @@ func (p *process) mutate(build *v1alpha1.ImageBuild, status v1alpha1.ImageBuildS
 		status.Phase, status.Failure, status.CompletionTime = v1alpha1.BuildRetrying, nil, nil
 	}
 	return status
+}
+
+// byTimes is a pod whose container ended before it was deleted, if the times of two machines say so.
+func byTimes(pod *corev1.Pod) *corev1.Pod {
+	if pod == nil || pod.DeletionTimestamp == nil || stateOf(pod).Terminated == nil {
+		return pod
+	}
+	changed := *pod
+	grace := time.Duration(*pod.DeletionGracePeriodSeconds) * time.Second
+	if stateOf(pod).Terminated.FinishedAt.Time.Before(pod.DeletionTimestamp.Add(-grace)) {
+		changed.Status.ObservedGeneration = pod.Generation - 1
+	}
+	return &changed
 }
 
 // anyPod is a pod of the build, whichever attempt it is of, made to look like the one that is wanted.

@@ -60,6 +60,12 @@ func (p *process) observe(build *v1alpha1.ImageBuild, seen *observation) (observ
 		observed.Pod = p.anyPod(build, attempt, observed.Job)
 	case leavesOrphans:
 		observed.Living = nil
+	case comparesClocks:
+		observed.Pod = byTimes(observed.Pod)
+	case trustsKubelets:
+		if observed.Pod != nil && stateOf(observed.Pod).Running != nil {
+			observed.Now = attempt.StartTime.Time // no time ever passes
+		}
 	}
 	if observed.NeedsRefusal() {
 		p.observeRefusal(&observed, seen)

@@ -120,6 +120,7 @@ func newEnvironment(s schedule, memo *memo, cover *coverage) *environment {
 			w.createImage(name, map[string]string{"a": "x", "b": "x", "c": "y"}[name], random.Uint32())
 		}
 	}
+	w.nodeClock = [...]time.Duration{0, 0, -time.Hour, time.Hour}[random.IntN(4)]
 	w.start(0)
 	return w
 }

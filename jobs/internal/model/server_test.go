@@ -249,6 +249,9 @@ func (w *environment) stopPod(name string, uid types.UID) error {
 		return errNotFound
 	}
 	w.changePod(pod, func(next *corev1.Pod) { next.Spec.ActiveDeadlineSeconds = new(int64(1)) })
+	if truth := w.truth.pods[uid]; truth.node == nodeUp && !w.peace && w.version%4 == 0 {
+		truth.node = nodeHangs
+	}
 	return nil
 }
 

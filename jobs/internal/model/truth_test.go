@@ -54,6 +54,7 @@ type nodeState uint8
 const (
 	nodeUp nodeState = iota
 	nodeLost
+	nodeHangs // its kubelet does nothing any more, and nobody notices
 )
 
 type podTruth struct {
@@ -61,4 +62,7 @@ type podTruth struct {
 	node   nodeState
 	digest string // of what it made
 	killed bool   // because it was deleted
+	// startedAt is when its container started, and overdue says that the kubelet ended it because of its deadline.
+	startedAt time.Time
+	overdue   bool
 }
