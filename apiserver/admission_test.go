@@ -5,6 +5,7 @@ package apiserver_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -61,13 +62,30 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 			build.Labels["team"] = "red"
 			return nil
 		}, func(attributes admission.Attributes) error {
-			validated = append(validated, attributes.GetResource().Resource+"/"+attributes.GetName()+" by "+attributes.GetUserInfo().GetName())
+			validated = append(validated, fmt.Sprintf("%s/%s by %s, dry run: %t",
+				attributes.GetResource().Resource, attributes.GetName(), attributes.GetUserInfo().GetName(), attributes.IsDryRun()))
 			return nil
 		})
 		build, err := admitted.ImagesV1alpha1().Images(namespace).Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(build.Labels).To(HaveKeyWithValue("team", "red"))
-		Expect(validated).To(ConsistOf("imagebuilds/debian-1 by system:apiserver"))
+		Expect(validated).To(Equal([]string{"imagebuilds/debian-1 by system:apiserver, dry run: true", "imagebuilds/debian-1 by system:apiserver, dry run: false"}))
+	})
+
+	It("takes no number if admission refuses it", func(ctx SpecContext) {
+		images := admitted.ImagesV1alpha1().Images(newNamespace())
+		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+
+		hook.set(nil, func(attributes admission.Attributes) error {
+			return admission.NewForbidden(attributes, errors.New("not today"))
+		})
+		_, err = images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).To(MatchError(ContainSubstring("not today")))
+		stored, err := images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(stored.Status.RecentRequests).To(BeEmpty())
+		Expect(stored.Status.BuildCounter).To(BeZero())
 	})
 
 	It("has the number that was recorded for it, where its creation failed the first time", func(ctx SpecContext) {
@@ -76,6 +94,9 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 
 		hook.set(nil, func(attributes admission.Attributes) error {
+			if attributes.IsDryRun() {
+				return nil
+			}
 			return admission.NewForbidden(attributes, errors.New("not today"))
 		})
 		_, err = images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})

@@ -4,7 +4,7 @@ package image
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -31,13 +31,8 @@ func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Imag
 			return nil, err
 		}
 		image := existing.DeepCopy()
-		if image.DeletionTimestamp != nil {
-			return nil, apierrors.NewConflict(images.Resource("images"), image.Name,
-				fmt.Errorf("it is being deleted, so it gets no more builds"))
-		}
-		if i.uid != "" && i.uid != image.UID {
-			return nil, apierrors.NewConflict(images.Resource("images"), image.Name,
-				fmt.Errorf("the build is one of an earlier Image of that name: ask the Image that there is now for a build"))
+		if err := i.refuse(image); err != nil {
+			return nil, err
 		}
 		record, err = i.record(ctx, image, taken)
 		return image, err
@@ -50,12 +45,31 @@ func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Imag
 	return image, record, err
 }
 
+// refuse says why the Image that there is gets no build by this request.
+func (i *instantiation) refuse(image *images.Image) error {
+	conflict := func(why string) error {
+		return apierrors.NewConflict(images.Resource("images"), image.Name, errors.New(why))
+	}
+	switch {
+	case image.DeletionTimestamp != nil:
+		return conflict("it is being deleted, so it gets no more builds")
+	case i.uid != "" && i.uid != image.UID:
+		return conflict("the build is one of an earlier Image of that name: ask the Image that there is now for a build")
+	}
+	return nil
+}
+
+// known is the index of the request among those that the Image remembers, or -1.
+func (i *instantiation) known(image *images.Image) int {
+	return slices.IndexFunc(image.Status.RecentRequests, func(record images.BuildRequestRecord) bool {
+		return record.RequestID == i.requestID
+	})
+}
+
 // record finds the request among those that the Image remembers, or adds it.
 func (i *instantiation) record(ctx context.Context, image *images.Image, taken int64) (images.BuildRequestRecord, error) {
 	status := &image.Status
-	known := slices.IndexFunc(status.RecentRequests, func(record images.BuildRequestRecord) bool {
-		return record.RequestID == i.requestID
-	})
+	known := i.known(image)
 	if known >= 0 && status.RecentRequests[known].Number != taken {
 		return status.RecentRequests[known], nil
 	}

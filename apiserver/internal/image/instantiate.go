@@ -25,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
@@ -138,6 +139,9 @@ func (r *instantiateREST) run(ctx context.Context, instantiation *instantiation)
 }
 
 func (i *instantiation) run(ctx context.Context) (runtime.Object, error) {
+	if err := i.dryRun(ctx); err != nil {
+		return nil, err
+	}
 	var taken int64 // a number of ours whose name is somebody else's
 	for {
 		image, record, err := i.allocate(ctx, taken)
@@ -149,7 +153,7 @@ func (i *instantiation) run(ctx context.Context) (runtime.Object, error) {
 		case apierrors.IsNotFound(err) && record.UID != "":
 			return nil, gone(image, record)
 		case apierrors.IsNotFound(err):
-			build, err = i.create(ctx, image, record)
+			build, err = i.create(ctx, image, record, i.options)
 			if apierrors.IsAlreadyExists(err) {
 				continue // somebody was faster: we, on another replica, or a stranger
 			}
@@ -173,6 +177,36 @@ func asObject(build *images.ImageBuild, err error) (runtime.Object, error) {
 	return build, nil
 }
 
+// dryRun creates the build of a new request as a dry run, admission included. So a request that is refused takes no number: a
+// number is never given back.
+func (i *instantiation) dryRun(ctx context.Context) error {
+	object, err := i.images.Get(on(ctx, "images", i.image), i.image, &metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	image, err := stored.Image(object)
+	if err != nil {
+		return err
+	}
+	if i.refuse(image) != nil || i.known(image) >= 0 || dryrun.IsDryRun(i.options.DryRun) {
+		return nil // allocate has the answer
+	}
+	if err := i.check(image); err != nil {
+		return err
+	}
+	number, err := i.nextFree(ctx, image)
+	if err != nil {
+		return err
+	}
+	options := i.options.DeepCopy()
+	options.DryRun = []string{metav1.DryRunAll}
+	_, err = i.create(ctx, image, images.BuildRequestRecord{RequestID: i.requestID, Number: number}, options)
+	if apierrors.IsAlreadyExists(err) {
+		return nil // the name was taken in between: allocate looks for another number
+	}
+	return err
+}
+
 func (i *instantiation) find(ctx context.Context, image *images.Image, record images.BuildRequestRecord) (*images.ImageBuild, error) {
 	name := trigger.BuildName(image.Name, record.Number)
 	return i.builds.GetBuild(on(ctx, "imagebuilds", name), name)
@@ -186,7 +220,7 @@ func (i *instantiation) ours(build *images.ImageBuild, image *images.Image, reco
 }
 
 // create creates the build, through admission like any other. The Image is as it was when the number was recorded.
-func (i *instantiation) create(ctx context.Context, image *images.Image, record images.BuildRequestRecord) (*images.ImageBuild, error) {
+func (i *instantiation) create(ctx context.Context, image *images.Image, record images.BuildRequestRecord, options *metav1.CreateOptions) (*images.ImageBuild, error) {
 	build := i.compose(image, record.Number)
 	build.Spec.Trigger.RequestID = record.RequestID
 	if err := i.sources.judge(ctx, build, image); err != nil {
@@ -195,7 +229,7 @@ func (i *instantiation) create(ctx context.Context, image *images.Image, record 
 	ctx = on(ctx, "imagebuilds", build.Name)
 	user, _ := apirequest.UserFrom(ctx)
 	attributes := admission.NewAttributesRecord(build, nil, v1alpha1.Kind("ImageBuild"), build.Namespace, build.Name,
-		v1alpha1.SchemeGroupVersion.WithResource("imagebuilds"), "", admission.Create, i.options, dryrun.IsDryRun(i.options.DryRun), user)
+		v1alpha1.SchemeGroupVersion.WithResource("imagebuilds"), "", admission.Create, options, dryrun.IsDryRun(options.DryRun), user)
 	interfaces := admission.NewObjectInterfacesFromScheme(i.scheme)
 
 	if mutating, ok := i.admit.(admission.MutationInterface); ok && mutating.Handles(admission.Create) {
@@ -203,7 +237,7 @@ func (i *instantiation) create(ctx context.Context, image *images.Image, record 
 			return nil, err
 		}
 	}
-	return i.builds.CreateInstantiated(ctx, build, rest.AdmissionToValidateObjectFunc(i.admit, attributes, interfaces), i.options)
+	return i.builds.CreateInstantiated(ctx, build, rest.AdmissionToValidateObjectFunc(i.admit, attributes, interfaces), options)
 }
 
 // on makes the storage speak of a resource in its errors: the request came in for another one.

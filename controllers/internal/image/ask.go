@@ -6,11 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/apimachinery/pkg/fields"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/resolution"
@@ -73,14 +74,13 @@ func (r *reconciler) unseenBuild(ctx context.Context, live *v1alpha1.Image, buil
 	if len(builds) > 0 {
 		known = max(known, number(&builds[len(builds)-1]))
 	}
-	for number := live.Status.BuildCounter; number > known; number-- { // the newest may have been recorded and not created
-		build, err := r.Client.ImagesV1alpha1().ImageBuilds(live.Namespace).Get(ctx, trigger.BuildName(live.Name, number), metav1.GetOptions{})
-		switch {
-		case client.IgnoreNotFound(err) != nil:
-			return false, err
-		case err == nil && build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == live.UID:
-			return true, nil
-		}
+	if live.Status.BuildCounter <= known {
+		return false, nil
 	}
-	return false, nil
+	ofImage := fields.OneTermEqualSelector("spec.imageRef.uid", string(live.UID))
+	stored, err := r.Client.ImagesV1alpha1().ImageBuilds(live.Namespace).List(ctx, metav1.ListOptions{FieldSelector: ofImage.String()})
+	if err != nil {
+		return false, fmt.Errorf("list the builds of image %s: %w", live.Name, err)
+	}
+	return slices.ContainsFunc(stored.Items, func(build v1alpha1.ImageBuild) bool { return number(&build) > known }), nil
 }

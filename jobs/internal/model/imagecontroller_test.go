@@ -129,15 +129,13 @@ func (p *process) unseenBuild(live *v1alpha1.Image, builds []v1alpha1.ImageBuild
 	if len(builds) > 0 {
 		known = max(known, numberOf(&builds[len(builds)-1]))
 	}
-	// The newest number may have no build, after a crash, where the one before it has.
-	for number := live.Status.BuildCounter; number > known; number-- {
-		p.request()
-		unseen, ok := p.builds.get(fmt.Sprintf("%s-%d", live.Name, number))
-		if ok && unseen.Spec.ImageRef != nil && unseen.Spec.ImageRef.UID == live.UID {
-			return true
-		}
+	if live.Status.BuildCounter <= known {
+		return false
 	}
-	return false
+	p.request()
+	return slices.ContainsFunc(p.builds.all, func(build *v1alpha1.ImageBuild) bool {
+		return build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == live.UID && numberOf(build) > known
+	})
 }
 
 func (p *process) supersede(decision trigger.Decision) error {
