@@ -27,7 +27,7 @@ func (t *transition) await() {
 	case t.mustEnd() && !evidence.started:
 		t.endAttempt(v1alpha1.AttemptCancelled, nil)
 		t.finishCancelled()
-	case evidence.suspended && t.queueTimeCounts() && t.queueTimeLeft() <= 0:
+	case evidence.suspended && t.queueTimeLeft() <= 0:
 		late := t.queueTimeout(t.suspendedBy())
 		t.endAttempt(v1alpha1.AttemptFailed, late)
 		t.finish(v1alpha1.BuildFailed, late)
@@ -57,9 +57,7 @@ func (t *transition) hold() {
 		t.status.QueuedTime = t.now()
 	}
 	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionFalse, v1alpha1.ReasonWaitingForKueue, t.suspendedBy())
-	if t.queueTimeCounts() {
-		t.after = t.queueTimeLeft()
-	}
+	t.after = t.queueTimeLeft()
 }
 
 // suspendedBy says what a build with a suspended Job waits for.
@@ -70,11 +68,10 @@ func (t *transition) suspendedBy() string {
 	return fmt.Sprintf("Job %s is suspended: resume it", t.attempt().JobName)
 }
 
-// queueTimeCounts says whether timeouts.queue still counts for an attempt that waits: it is the first, and its container
-// has not started.
-func (t *transition) queueTimeCounts() bool {
+// heldAgain reports whether Kueue holds a build that was admitted before: its container has started, or an attempt has ended.
+func (t *transition) heldAgain() bool {
 	ready := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady)
-	return t.attempt().Number == 1 && (ready == nil || ready.Reason != v1alpha1.ReasonWaitingForKueue)
+	return t.attempt() != nil && (t.attempt().Number > 1 || ready != nil && ready.Reason == v1alpha1.ReasonWaitingForKueue)
 }
 
 func (t *transition) queueTimeout(why string) *v1alpha1.BuildFailure {

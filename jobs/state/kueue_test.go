@@ -269,16 +269,22 @@ func TestWhatKueueMakesABuildWaitCountsForItsQueueTimeout(t *testing.T) {
 	}
 }
 
-func TestTheQueueTimeoutIsOverOnceAContainerHasStarted(t *testing.T) {
+func TestTheQueueTimeoutBeginsAnewOnceAContainerHasStarted(t *testing.T) {
 	started := kueues(v1alpha1.BuildRunning).recorded().job(suspended).pod(corev1.PodRunning, running())
 	started.Build.Status = Next(started.Observed).Status
 	started.Pod = nil
 	unnoticed := kueues(v1alpha1.BuildStarting).job(suspended).pod(corev1.PodRunning, running(), deleted(t0))
 	unnoticed.Build.Status = Next(unnoticed.Observed).Status
 	for name, w := range map[string]*scenario{"started": started, "started unnoticed": unnoticed, "the second attempt": held(2).job(suspended)} {
-		w.Now = t0.Add(v1alpha1.DefaultQueueTimeout + time.Hour)
-		if decision := Next(w.Observed); decision.Status.Phase != v1alpha1.BuildQueued || decision.After != 0 {
+		w.Build.Status.QueuedTime = new(metav1.NewTime(t0.Add(-time.Hour))) // for the first attempt
+		held := meta.FindStatusCondition(w.Build.Status.Conditions, v1alpha1.BuildAdmitted).LastTransitionTime
+		w.Now = held.Add(v1alpha1.DefaultQueueTimeout)
+		if decision := Next(w.Observed); decision.Status.Phase != v1alpha1.BuildQueued || decision.After != rounding {
 			t.Errorf("%s: phase %s, look again after %s", name, decision.Status.Phase, decision.After)
+		}
+		w.Now = w.Now.Add(rounding)
+		if got := Next(w.Observed).Status; got.Phase != v1alpha1.BuildFailed || got.Failure.Reason != v1alpha1.ReasonQueueTimeout {
+			t.Errorf("%s, later: phase %s", name, got.Phase)
 		}
 	}
 }

@@ -346,11 +346,15 @@ func (t *transition) begun() time.Time {
 	return begun
 }
 
-// queueTimeLeft is how long the build may still wait for its first attempt.
+// queueTimeLeft is how long the build may still wait: in all until its first attempt starts, and anew each time that Kueue holds it
+// later.
 func (t *transition) queueTimeLeft() time.Duration {
 	since := t.Build.CreationTimestamp.Time
 	if t.status.QueuedTime != nil {
 		since = t.status.QueuedTime.Time
+	}
+	if admitted := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildAdmitted); t.heldAgain() && admitted != nil {
+		since = admitted.LastTransitionTime.Time
 	}
 	return since.Add(t.Build.Spec.Timeouts.Queue.Duration + rounding).Sub(t.Now)
 }

@@ -182,7 +182,7 @@ func (w *environment) suspendJob(job *batchv1.Job) {
 }
 
 func (w *environment) resumeJob(job *batchv1.Job) bool {
-	if !suspended(job) || jobOver(job) {
+	if !suspended(job) || jobOver(job) || w.queueGone {
 		return false
 	}
 	w.changeJob(job, func(next *batchv1.Job) {

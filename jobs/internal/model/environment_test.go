@@ -40,6 +40,8 @@ type environment struct {
 	refusals map[types.UID]string
 	// builderGone is true while the operator does not register the builder.
 	builderGone bool
+	// queueGone is true once the queue of Kueue is deleted: no Job is resumed any more.
+	queueGone bool
 	// rejecting is true while admission refuses Jobs.
 	rejecting bool
 

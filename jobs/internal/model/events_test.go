@@ -65,6 +65,10 @@ func (w *environment) changeOperator(a int) {
 		w.start(0) // it is a flag
 		return
 	}
+	if a%3 == 1 {
+		w.queueGone = true
+		return
+	}
 	w.rejecting = !w.rejecting
 }
 

@@ -224,10 +224,13 @@ func (w *environment) checkQueueTimeout(build *v1alpha1.ImageBuild) {
 		since = build.Status.QueuedTime.Time
 	}
 	deadline := since.Add(build.Spec.Timeouts.Queue.Duration)
+	if len(build.Status.Attempts) > 1 {
+		w.cover.point("Kueue does not admit another attempt")
+	}
 	switch {
 	case w.now.Before(deadline):
 		w.broken("%s ended with QueueTimeout too early", build.Name)
-	case w.peace && deadline.After(w.truth.endedAt.Add(time.Hour)):
+	case w.peace && !(external(build) && w.queueGone) && deadline.After(w.truth.endedAt.Add(time.Hour)):
 		w.broken("%s starved", build.Name)
 	}
 }

@@ -35,7 +35,7 @@ const (
 	schedules    = 100_000 / slowdown
 	leastReached = 100 / (slowdown * slowdown)
 	// mutantSchedules is within how many schedules each mutant has to be found.
-	mutantSchedules = 8_000
+	mutantSchedules = 20_000
 )
 
 var replayed = flag.Int64("seed", -1, "replay the schedule of this seed")

@@ -62,6 +62,10 @@ func (p *process) observe(build *v1alpha1.ImageBuild, seen *observation) (observ
 		observed.Living = nil
 	case comparesClocks:
 		observed.Pod = byTimes(observed.Pod)
+	case trustsKueue:
+		if observed.Job != nil && suspended(observed.Job) && attempt.Number > 1 {
+			observed.Now = attempt.StartTime.Time
+		}
 	case trustsKubelets:
 		if observed.Pod != nil && stateOf(observed.Pod).Running != nil {
 			observed.Now = attempt.StartTime.Time // no time ever passes

@@ -12,7 +12,7 @@ import (
 )
 
 // maxRounds is how often controllers and cluster take turns until all is quiet. Then something goes round in circles.
-const maxRounds = 400
+const maxRounds = 4000
 
 // makePeace leaves the environment alone: nothing goes wrong any more, everything has time, and what is begun is ended.
 func (w *environment) makePeace() {
@@ -23,6 +23,11 @@ func (w *environment) makePeace() {
 		w.start(0)
 	}
 	w.truth.endedAt = w.now
+	for _, image := range slices.Clone(w.images.all) {
+		if w.queueGone && image.Spec.Triggers.Schedule != nil { // or there are ever more builds that wait in vain
+			w.edit(image, func(spec *v1alpha1.ImageSpec) { spec.Suspend = new(true) })
+		}
+	}
 	for len(w.late) > 0 {
 		w.arrive(0)
 	}

@@ -56,7 +56,7 @@ var kindNames = [...]string{
 var weights = [kinds]int{
 	deliverNews: 130, lookAtBuild: 240, lookAtImage: 70, workOnJob: 30, workOnPod: 60, workOnAll: 170, passTime: 50, editImage: 30, askForBuild: 46,
 	askAgain: 5, cancelBuild: 26, rerunBuild: 12, promoteBuild: 8, deleteBuild: 8, createDirectly: 5, recreateImage: 2, disruptPod: 22, deleteJob: 12,
-	strangersJob: 6, kueue: 50, changeOperator: 4, loseNews: 8, repeatNews: 6, relistAll: 6, crashNow: 4, arriveLate: 12,
+	strangersJob: 6, kueue: 50, changeOperator: 8, loseNews: 8, repeatNews: 6, relistAll: 6, crashNow: 4, arriveLate: 12,
 }
 
 // event is one step of a schedule. What its numbers stand for depends on what there is when it comes.
