@@ -194,6 +194,24 @@ var _ = Describe("An Image", func() {
 		Entry("is created silently if that is asked for", "Ignore", false, 0),
 	)
 
+	It("is held to what the operator allows, as are plans and builds", func(ctx SpecContext) {
+		namespace := newNamespace()
+		image := newImage("debian")
+		image.Spec.Template = &v1alpha1.BuildTemplate{QueueName: "team"}
+		image.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(maxHistory + 1))}
+		_, err := client.ImagesV1alpha1().Images(namespace).Create(ctx, image, metav1.CreateOptions{})
+		Expect(fieldsOf(err)).To(ConsistOf("spec.template.queueName", "spec.history.succeeded"))
+		Expect(err).To(MatchError(And(ContainSubstring("Kueue is turned off"), ContainSubstring("must be at most 900, the limit of this server's operator"))))
+
+		plan := &v1alpha1.ImagePlan{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Spec: image.Spec}
+		_, err = client.ImagesV1alpha1().ImagePlans(namespace).Create(ctx, plan, metav1.CreateOptions{})
+		Expect(fieldsOf(err)).To(ConsistOf("spec.template.queueName", "spec.history.succeeded"))
+
+		build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "once"}, Spec: v1alpha1.ImageBuildSpec{Inputs: image.Spec.BuildInputs}}
+		_, err = client.ImagesV1alpha1().ImageBuilds(namespace).Create(ctx, build, metav1.CreateOptions{})
+		Expect(fieldsOf(err)).To(ConsistOf("spec.inputs.template.queueName"))
+	})
+
 	It("warns of a source without files", func(ctx SpecContext) {
 		image := newImage("debian")
 		image.Spec.Source = &v1alpha1.Source{}

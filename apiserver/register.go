@@ -31,6 +31,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/imageplan"
 	"goldsmith.dev/goldsmith/apiserver/internal/imagereport"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/install"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/objectquota"
 	"goldsmith.dev/goldsmith/apiserver/internal/queuedbuild"
 	"goldsmith.dev/goldsmith/apiserver/internal/templateaccess"
@@ -57,9 +58,14 @@ type Options struct {
 	// Queue says how many builds may be active, for their order: those limits that the controllers are told of. It is called
 	// once, before the server serves. Defaults to no limits.
 	Queue func() (queue.Limits, error)
+	// Policy reads what the operator allows. It is called once, before the server serves. Defaults to everything but Kueue.
+	Policy func() (Policy, error)
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
 }
+
+// Policy is what the operator of a server allows, within the limits of the API.
+type Policy = validation.Policy
 
 // ConnectRecords returns the function of Options.Records that opens a connection for the life of the process. If open returns nil,
 // there is no database.
@@ -99,17 +105,24 @@ func Register(server *builder.Server, options Options) *builder.Server {
 
 // provide makes the resources. Each gets the stores of others that it uses.
 func provide(scope *builder.Scope, options Options, database *history.Database, edits *history.Queue) (map[string]builder.Storages, error) {
+	var policy Policy
+	if options.Policy != nil {
+		var err error
+		if policy, err = options.Policy(); err != nil {
+			return nil, fmt.Errorf("read what the operator allows: %w", err)
+		}
+	}
 	builds, ofBuilds, err := imagebuild.Provide(scope, imagebuild.Options{
-		Logs: options.Logs, Archive: options.LogArchive, Records: database, Clock: options.Clock,
+		Logs: options.Logs, Archive: options.LogArchive, Records: database, Clock: options.Clock, Policy: policy,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("provide imagebuilds: %w", err)
 	}
-	images, ofImages, err := image.Provide(scope, builds, image.Options{Clock: options.Clock, Records: database, Edits: edits})
+	images, ofImages, err := image.Provide(scope, builds, image.Options{Clock: options.Clock, Records: database, Edits: edits, Policy: policy})
 	if err != nil {
 		return nil, fmt.Errorf("provide images: %w", err)
 	}
-	plans, err := imageplan.NewPlans(scope, images, builds, imageplan.Options{Builders: options.Builders, Clock: options.Clock})
+	plans, err := imageplan.NewPlans(scope, images, builds, imageplan.Options{Builders: options.Builders, Clock: options.Clock, Policy: policy})
 	if err != nil {
 		return nil, fmt.Errorf("provide imageplans: %w", err)
 	}

@@ -39,10 +39,15 @@ var (
 	running    *builder.Running
 )
 
+// maxHistory is how many builds the operator of the server lets Images keep.
+const maxHistory = 900
+
 var _ = BeforeSuite(func(ctx SpecContext) {
 	var serverCtx context.Context
 	serverCtx, stopServer = context.WithCancel(context.Background())
-	running = start(serverCtx, apiserver.Register(builder.New("test"), apiserver.Options{Logs: logs}))
+	running = start(serverCtx, apiserver.Register(builder.New("test"), apiserver.Options{
+		Logs: logs, Policy: func() (apiserver.Policy, error) { return apiserver.Policy{MaxHistory: maxHistory}, nil },
+	}))
 	Expect(running.WaitReady(ctx)).To(Succeed())
 	config = running.ClientConfig()
 	config.BearerToken = token

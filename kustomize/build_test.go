@@ -33,6 +33,7 @@ const (
 
 	recordsExternal = "records-external"
 	recordsPostgres = "records-postgres"
+	kueue           = "kueue"
 )
 
 // operators are the ConfigMaps that components want the operator to make.
@@ -73,7 +74,7 @@ func installations(t *testing.T) []installation {
 	}
 	for _, etcd := range [][]string{nil, {singleNode}, {etcdHA}, {externalEtcd}, {singleNode, externalEtcd}} {
 		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}, {archiveS3}, {recordsExternal}, {recordsPostgres},
-			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal}} {
+			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal, kueue}} {
 			components := slices.Concat(rest, etcd)
 			all = append(all, installation{
 				name:       "base+" + strings.Join(components, "+"),
@@ -177,6 +178,7 @@ func TestInstallations(t *testing.T) {
 		"TheNamespaceIsRestricted":                      theNamespaceIsRestricted,
 		"TheAPIServiceHasItsServerAndIsVerified":        theAPIServiceHasItsServerAndIsVerified,
 		"TheAuditPolicyIsOne":                           theAuditPolicyIsOne,
+		"TheAPIIsCritical":                              theAPIIsCritical,
 		"TheExpectedPodsRun":                            theExpectedPodsRun,
 		"PodsMeetTheRestrictedStandard":                 podsMeetTheRestrictedStandard,
 		"ContainersAreConfined":                         containersAreConfined,

@@ -37,6 +37,19 @@ func workloads(objects []object) []workload {
 	return found
 }
 
+// theAPIIsCritical: without its server and etcd nobody can build, so other pods give way to them. Kueue is as the installation says.
+func theAPIIsCritical(t *testing.T, built installation) {
+	for _, each := range workloads(built.objects) {
+		spec := each.template.Spec
+		if critical := each.name == "goldsmith-apiserver" || each.name == "goldsmith-etcd"; critical != (spec.PriorityClassName == "system-cluster-critical") {
+			t.Errorf("%s has the priority class %q", each, spec.PriorityClassName)
+		}
+		if turnedOn := each.name == "goldsmith-apiserver" && built.has(kueue); turnedOn != slices.Contains(spec.Containers[0].Args, "--kueue") {
+			t.Errorf("%s has the flags %v", each, spec.Containers[0].Args)
+		}
+	}
+}
+
 func theExpectedPodsRun(t *testing.T, built installation) {
 	want := map[string]int32{"goldsmith-apiserver": 2, "goldsmith-controller": 2, "goldsmith-etcd": 1}
 	if built.has(singleNode) {

@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
+	"goldsmith.dev/goldsmith/cmd/internal/policy"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
 )
 
@@ -40,9 +41,9 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 		WithBindAddress(net.IPv4zero).
 		WithPort(securePort).
 		WithWriter(out)
-	registered, limited, archived, recorded := &builders.Flags{}, &limits.Flags{}, &logarchive.Flags{}, &records.Flags{}
+	registered, limited, allowed, archived, recorded := &builders.Flags{}, &limits.Flags{}, &policy.Flags{}, &logarchive.Flags{}, &records.Flags{}
 	command, err := apiserver.Register(server, apiserver.Options{
-		Builders: registered.Read, Queue: limited.Read,
+		Builders: registered.Read, Queue: limited.Read, Policy: allowed.Read,
 		LogArchive: func() (*archive.Store, error) { return archived.Open(context.Background()) }, // for the life of the process
 		Records:    apiserver.ConnectRecords(recorded.Open),
 	}).ToServerCommand()
@@ -56,6 +57,7 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 	}
 	registered.AddTo(command.Flags())
 	limited.AddTo(command.Flags())
+	allowed.AddTo(command.Flags())
 	archived.AddTo(command.Flags(), "none")
 	recorded.AddTo(command.Flags(), "none")
 	command.Version = version

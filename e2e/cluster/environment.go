@@ -55,6 +55,8 @@ type Environment struct {
 	LogArchive *LogArchive
 	// Records are where builds are recorded. Defaults to nowhere.
 	Records *Records
+	// Kueue says that Images may name its queues.
+	Kueue bool
 	// Compaction is how often Goldsmith's etcd forgets old versions of objects. Defaults to what the overlay says.
 	Compaction time.Duration
 	// Disposable is whether the cluster is discarded after the specs. Goldsmith's etcd then does not wait for the disk.

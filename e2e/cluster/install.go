@@ -151,7 +151,7 @@ type kustomization struct {
 }
 
 // kustomization is the overlay with the container images of the version, with more builders, with an archive of logs, with a
-// database of records, with the environment's interval of compaction, and with an etcd that does not wait for the disk if the cluster
+// database of records, with Kueue turned on, with the environment's interval of compaction, and with an etcd that does not wait for the disk if the cluster
 // is disposable.
 func (e Environment) kustomization(overlay string) *kustomization {
 	k := &kustomization{overlay: overlay, files: map[string]string{}}
@@ -160,6 +160,9 @@ func (e Environment) kustomization(overlay string) *kustomization {
 	}
 	e.LogArchive.addTo(k)
 	e.Records.addTo(k)
+	if e.Kueue {
+		k.components = append(k.components, "kueue")
+	}
 	if len(e.Builders) > 0 {
 		var literals strings.Builder
 		for name, image := range e.Builders {

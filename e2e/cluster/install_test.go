@@ -21,10 +21,11 @@ func TestWhatIsInstalledIsWhatTheEnvironmentSays(t *testing.T) {
 		parts       map[string]int // how often each is there
 	}{
 		"the overlay": {Environment{}, map[string]int{
-			":v9\n": 3, "--log-archive": 0, "--etcd-compaction-interval": 0, "--unsafe-no-fsync": 0, "other:v1": 0, "GOLDSMITH_RECORDS_DSN": 0,
+			":v9\n": 3, "--log-archive": 0, "--etcd-compaction-interval": 0, "--unsafe-no-fsync": 0, "--kueue": 0, "other:v1": 0, "GOLDSMITH_RECORDS_DSN": 0,
 		}},
 		"more builders":        {Environment{Builders: map[string]string{"other": "other:v1"}}, map[string]int{"other: other:v1": 1, "mock: mock-builder:v9": 1}},
 		"a disposable cluster": {Environment{Disposable: true}, map[string]int{"--unsafe-no-fsync\n": 1}},
+		"queues of Kueue":      {Environment{Kueue: true}, map[string]int{"--kueue\n": 1}},
 		"another compaction":   {Environment{Compaction: 5e9}, map[string]int{"--etcd-compaction-interval=5s": 1}},
 		"an archive of logs": {Environment{LogArchive: archive}, map[string]int{
 			"--log-archive=$(GOLDSMITH_LOG_ARCHIVE)": 2, "url: s3://logs?endpoint=https://s3.test": 1, "    and another\n": 1,

@@ -115,6 +115,7 @@ func fillIn(ctx context.Context, environment *cluster.Environment, given common)
 		Builders:   builds.ClusterBuilders(),
 		LogArchive: given.LogArchive,
 		Records:    given.Records,
+		Kueue:      true,
 		Compaction: compaction,
 		Artifacts:  inRepository(setting("E2E_ARTIFACTS", "bin/e2e")),
 		Patience:   deadline.Step.Deadline(),

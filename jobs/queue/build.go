@@ -46,7 +46,7 @@ type Build struct {
 	State State
 	// Serial is true if it waits for the other builds of its Image.
 	Serial bool
-	// External is true if Kueue decides when its Jobs start: it counts in no limit.
+	// External is true as long as Kueue decides when its Job starts: until then it counts in no limit.
 	External bool
 }
 
@@ -69,9 +69,7 @@ func Of(build *v1alpha1.ImageBuild) (Build, bool) {
 	if build.Spec.Priority != nil {
 		view.Priority = *build.Spec.Priority
 	}
-	if template := build.Spec.Inputs.Template; template != nil {
-		view.External = template.QueueName != ""
-	}
+	view.External = external(build)
 	if ref := build.Spec.ImageRef; ref != nil {
 		view.Image = ref.UID
 		view.Serial = build.Spec.RunPolicy != v1alpha1.RunPolicyParallel // stored before there were others, it says nothing
@@ -80,6 +78,18 @@ func Of(build *v1alpha1.ImageBuild) (Build, bool) {
 		}
 	}
 	return view, true
+}
+
+// external reports whether Kueue decides when the build starts. A build whose Job was resumed counts like any other, whoever
+// resumed the Job.
+func external(build *v1alpha1.ImageBuild) bool {
+	template, status := build.Spec.Inputs.Template, &build.Status
+	if template == nil || template.QueueName == "" {
+		return false
+	}
+	last := len(status.Attempts) - 1
+	notSeen := status.Phase == v1alpha1.BuildStarting && last >= 0 && status.Attempts[last].JobUID == "" // its Job is created suspended
+	return state.Waits(build) || status.Phase == v1alpha1.BuildQueued || notSeen
 }
 
 // waitedLonger says whether one build has waited longer than another.

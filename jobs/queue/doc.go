@@ -14,7 +14,8 @@
 // next, and of those the oldest, except that a build that has waited for longer than Patience goes before all that have
 // not. How long a build waits is counted from its creation, which never changes.
 //
-// Builds whose Jobs Kueue admits count in no limit, and wait only for their Image.
+// A build that names a queue of Kueue waits here only for its Image: Kueue admits its Jobs, whatever the limits are. Once its Job
+// runs, it counts like any other.
 //
 // Each change, and finding the next build, takes time that grows with the logarithm of the number of builds.
 package queue

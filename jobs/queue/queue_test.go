@@ -228,6 +228,14 @@ func TestWhatTheQueueKnowsOfABuild(t *testing.T) {
 			b.Spec.Inputs.Template = &v1alpha1.BuildTemplate{QueueName: "builds"}
 			b.Status.Phase, b.Status.Attempts = v1alpha1.BuildQueued, attempts
 		}), as(func(b *queue.Build) { b.External, b.State = true, queue.Active })},
+		"its Job is created, for Kueue to resume": {stored(func(b *v1alpha1.ImageBuild) {
+			b.Spec.Inputs.Template = &v1alpha1.BuildTemplate{QueueName: "builds"}
+			b.Status.Phase, b.Status.Attempts = v1alpha1.BuildStarting, attempts
+		}), as(func(b *queue.Build) { b.External, b.State = true, queue.Active })},
+		"its Job was resumed": {stored(func(b *v1alpha1.ImageBuild) {
+			b.Spec.Inputs.Template = &v1alpha1.BuildTemplate{QueueName: "builds"}
+			b.Status.Phase, b.Status.Attempts = v1alpha1.BuildStarting, []v1alpha1.BuildAttempt{{Number: 1, JobUID: "job"}}
+		}), as(func(b *queue.Build) { b.State = queue.Active })},
 		"finished":  {stored(func(b *v1alpha1.ImageBuild) { b.Status.Phase, b.Status.Attempts = v1alpha1.BuildFailed, attempts }), nil},
 		"cancelled": {stored(func(b *v1alpha1.ImageBuild) { b.Spec.CancelRequested = &v1alpha1.CancelRequested{} }), nil},
 		"deleted":   {stored(func(b *v1alpha1.ImageBuild) { b.DeletionTimestamp = &deleted }), nil},

@@ -1243,7 +1243,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					},
 					"queueName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queueName is the LocalQueue of Kueue that the build's Jobs are submitted to, a DNS subdomain of at most 63 characters: it becomes a label's value. Then Kueue decides when they start, and Goldsmith's own limits do not count for the build. Builds with it never start where there is no Kueue, as on one machine: there they fail with QueueTimeout. Defaults to none. It does not count as an input.",
+							Description: "queueName is the LocalQueue of Kueue that the build's Jobs are submitted to, a DNS subdomain of at most 63 characters: it becomes a label's value. Then Kueue decides when the Jobs start, whatever Goldsmith's own limits are. Once its Job runs, the build counts for these limits. The server refuses queueName unless its operator has turned Kueue on. Defaults to none. It does not count as an input.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1277,7 +1277,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref common.ReferenceCal
 					},
 					"queue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queue is how long a build may wait for its first attempt. Then it fails with QueueTimeout. What Kueue makes a Job wait counts as well. 1s to 720h, in whole seconds. Defaults to 24h.",
+							Description: "queue is how long a build may wait for its first attempt, and each time that Kueue holds it later. Then the build fails with QueueTimeout. 1s to 720h, in whole seconds. Defaults to 24h.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -3993,7 +3993,7 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref common.Referenc
 				Properties: map[string]spec.Schema{
 					"position": {
 						SchemaProps: spec.SchemaProps{
-							Description: "position in the order in which builds of all namespaces would be admitted, from 1, as things are now.",
+							Description: "position in the order in which builds of all namespaces would be admitted, from 1, as things are now. 0 for a build that waits for Kueue, which decides its order.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",

@@ -277,8 +277,8 @@ type BuildTimeouts struct {
 	// RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.
 	// +optional
 	Run *metav1.Duration `json:"run,omitempty" protobuf:"bytes,2,opt,name=run"`
-	// queue is how long a build may wait for its first attempt. Then it fails with QueueTimeout. What Kueue makes a Job
-	// wait counts as well. 1s to 720h, in whole seconds. Defaults to 24h.
+	// queue is how long a build may wait for its first attempt, and each time that Kueue holds it later. Then the build fails with
+	// QueueTimeout. 1s to 720h, in whole seconds. Defaults to 24h.
 	// +optional
 	Queue *metav1.Duration `json:"queue,omitempty" protobuf:"bytes,3,opt,name=queue"`
 }

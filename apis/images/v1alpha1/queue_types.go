@@ -25,7 +25,8 @@ type QueuedBuild struct {
 
 // QueuedBuildStatus is where a build stands in the queue.
 type QueuedBuildStatus struct {
-	// position in the order in which builds of all namespaces would be admitted, from 1, as things are now.
+	// position in the order in which builds of all namespaces would be admitted, from 1, as things are now. 0 for a build that waits
+	// for Kueue, which decides its order.
 	Position int32 `json:"position" protobuf:"varint,1,opt,name=position"`
 	// imageName is the name of the Image that it is a build of. Empty for a build created directly.
 	// +optional

@@ -55,9 +55,9 @@ type BuildTemplate struct {
 	// +listMapKey=name
 	Env []corev1.EnvVar `json:"env,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,8,rep,name=env"`
 	// queueName is the LocalQueue of Kueue that the build's Jobs are submitted to, a DNS subdomain of at most 63
-	// characters: it becomes a label's value. Then Kueue decides when they start, and Goldsmith's own limits do not count
-	// for the build. Builds with it never start where there is no Kueue, as on one machine: there they fail with
-	// QueueTimeout. Defaults to none. It does not count as an input.
+	// characters: it becomes a label's value. Then Kueue decides when the Jobs start, whatever Goldsmith's own limits are. Once
+	// its Job runs, the build counts for these limits. The server refuses queueName unless its operator has turned Kueue on.
+	// Defaults to none. It does not count as an input.
 	// +optional
 	QueueName string `json:"queueName,omitempty" protobuf:"bytes,9,opt,name=queueName"`
 }

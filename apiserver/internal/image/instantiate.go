@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/admission"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
@@ -42,10 +43,11 @@ type instantiateREST struct {
 	builds  *imagebuild.Store
 	sources *Sources
 	scope   *builder.Scope
+	policy  validation.Policy
 }
 
-func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, sources *Sources, scope *builder.Scope) *instantiateREST {
-	r := &instantiateREST{images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), builds: builds, sources: sources, scope: scope}
+func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, sources *Sources, scope *builder.Scope, policy validation.Policy) *instantiateREST {
+	r := &instantiateREST{images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), builds: builds, sources: sources, scope: scope, policy: policy}
 	r.Action = subresource.NewAction("instantiating image %s takes a BuildRequest", v1alpha1.ImageBuild{},
 		subresource.Valid(images.Kind("BuildRequest"), validation.BuildRequest), r.instantiate)
 	return r
@@ -56,7 +58,7 @@ func (r *instantiateREST) instantiate(ctx context.Context, name string, request 
 	return r.run(ctx, &instantiation{
 		image: name, requestID: request.RequestID, options: options,
 		check: func(image *images.Image) error {
-			return checkParameters(image, request)
+			return r.checkParameters(image, request)
 		},
 		compose: func(image *images.Image, number int64) *images.ImageBuild {
 			return newBuild(image, number, request)
@@ -65,11 +67,12 @@ func (r *instantiateREST) instantiate(ctx context.Context, name string, request 
 }
 
 // checkParameters refuses parameters that exceed an Image's limits together with the Image's own.
-func checkParameters(image *images.Image, request *images.BuildRequest) error {
+func (r *instantiateREST) checkParameters(image *images.Image, request *images.BuildRequest) error {
 	if len(request.Parameters) == 0 {
 		return nil
 	}
-	errs := validation.MergedParameters(merged(image.Spec.Parameters, request.Parameters))
+	parameters := merged(image.Spec.Parameters, request.Parameters)
+	errs := append(validation.MergedParameters(parameters), r.policy.Parameters(parameters, field.NewPath("parameters"))...)
 	if len(errs) == 0 {
 		return nil
 	}

@@ -21,6 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/history"
 	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 )
 
@@ -32,6 +33,8 @@ type Options struct {
 	Records *history.Database
 	// Edits takes what is changed of specs to the records. Defaults to nowhere.
 	Edits *history.Queue
+	// Policy is what the operator allows. Defaults to everything but Kueue.
+	Policy validation.Policy
 }
 
 // Provide makes the resource and its subresources, except for plan.
@@ -53,7 +56,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 		Singular:   "image",
 		ShortNames: []string{"img"},
 		Categories: []string{"goldsmith"},
-		Strategy:   newStrategy(scope.Scheme, bases),
+		Strategy:   newStrategy(scope.Scheme, options.Policy, bases),
 		Table:      newTable(options.Clock),
 		Attributes: attributes,
 	})
@@ -64,7 +67,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 	if err != nil {
 		return nil, nil, err
 	}
-	instantiate := newInstantiateREST(store, builds, sources, scope)
+	instantiate := newInstantiateREST(store, builds, sources, scope, options.Policy)
 	storages := builder.Storages{
 		"status":      store.Status(newStatusStrategy(scope.Scheme)),
 		"instantiate": instantiate,

@@ -17,17 +17,18 @@ import (
 
 type strategy struct {
 	builder.DefaultStrategy
-	bases *bases
+	policy validation.Policy
+	bases  *bases
 }
 
-func newStrategy(scheme *runtime.Scheme, bases *bases) strategy {
-	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), bases}
+func newStrategy(scheme *runtime.Scheme, policy validation.Policy, bases *bases) strategy {
+	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), policy, bases}
 }
 
 // Validate checks an Image that is created.
 func (s strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
 	image := object.(*images.Image)
-	if errs := validation.Image(image); len(errs) > 0 {
+	if errs := append(validation.Image(image), s.policy.Image(image, nil)...); len(errs) > 0 {
 		return errs
 	}
 	return s.bases.validate(ctx, image, nil)
@@ -36,7 +37,7 @@ func (s strategy) Validate(ctx context.Context, object runtime.Object) field.Err
 // ValidateUpdate checks an Image that is changed.
 func (s strategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
 	image, stored := object.(*images.Image), old.(*images.Image)
-	if errs := validation.ImageUpdate(image, stored); len(errs) > 0 {
+	if errs := append(validation.ImageUpdate(image, stored), s.policy.Image(image, stored)...); len(errs) > 0 {
 		return errs
 	}
 	return s.bases.validate(ctx, image, stored)

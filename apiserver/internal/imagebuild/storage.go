@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/buildlog"
 	"goldsmith.dev/goldsmith/apiserver/internal/history"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/archive"
 )
@@ -33,6 +34,8 @@ type Options struct {
 	Records *history.Database
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
+	// Policy is what the operator allows. Defaults to everything but Kueue.
+	Policy validation.Policy
 }
 
 // Provide makes the resource and its subresources, except for rerun, which is the Image's to serve.
@@ -54,7 +57,7 @@ func Provide(scope *builder.Scope, options Options) (*Store, builder.Storages, e
 	if err != nil {
 		return nil, nil, err
 	}
-	store, err := newStore(scope, options.Clock, &ranks{client: client})
+	store, err := newStore(scope, options, &ranks{client: client})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -74,8 +77,8 @@ type Store struct {
 	instantiated *genericregistry.Store
 }
 
-func newStore(scope *builder.Scope, clock clock.PassiveClock, ranks *ranks) (*Store, error) {
-	direct := newStrategy(scope.Scheme)
+func newStore(scope *builder.Scope, options Options, ranks *ranks) (*Store, error) {
+	direct := newStrategy(scope.Scheme, options.Policy)
 	store, err := builder.NewStore(scope, builder.Resource{
 		New:        func() runtime.Object { return &images.ImageBuild{} },
 		NewList:    func() runtime.Object { return &images.ImageBuildList{} },
@@ -84,7 +87,7 @@ func newStore(scope *builder.Scope, clock clock.PassiveClock, ranks *ranks) (*St
 		ShortNames: []string{"imgb"},
 		Categories: []string{"goldsmith"},
 		Strategy:   direct,
-		Table:      newTable(clock),
+		Table:      newTable(options.Clock),
 		Attributes: attributes,
 	})
 	if err != nil {

@@ -20,10 +20,11 @@ import (
 // strategy is that of builds which are created directly, and of changes of any build.
 type strategy struct {
 	builder.DefaultStrategy
+	policy validation.Policy
 }
 
-func newStrategy(scheme *runtime.Scheme) strategy {
-	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+func newStrategy(scheme *runtime.Scheme, policy validation.Policy) strategy {
+	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), policy}
 }
 
 // PrepareForCreate drops the status, starts the life of the build, and says who asked for it.
@@ -67,8 +68,9 @@ func keep[T any](value **T, stored *T) {
 }
 
 // Validate checks a build that somebody creates.
-func (strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
-	return validation.DirectImageBuild(object.(*images.ImageBuild), directTrigger(ctx))
+func (s strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
+	build := object.(*images.ImageBuild)
+	return append(validation.DirectImageBuild(build, directTrigger(ctx)), s.policy.DirectImageBuild(build)...)
 }
 
 // ValidateUpdate refuses changes of the spec.
@@ -95,8 +97,9 @@ func (s instantiatedStrategy) PrepareForCreate(ctx context.Context, object runti
 }
 
 // Validate checks a build that the server creates.
-func (instantiatedStrategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
-	return validation.InstantiatedImageBuild(object.(*images.ImageBuild))
+func (s instantiatedStrategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
+	build := object.(*images.ImageBuild)
+	return append(validation.InstantiatedImageBuild(build), s.policy.InstantiatedImageBuild(build)...)
 }
 
 // WarningsOnCreate returns none: who asks for the build cannot change the Image.

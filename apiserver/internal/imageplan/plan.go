@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/image"
 	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -39,6 +40,7 @@ type planner struct {
 	builders inputs.Builders
 	sources  *image.Sources
 	clock    clock.PassiveClock
+	policy   validation.Policy
 }
 
 func sameSpec(image, stored *images.Image) bool {

@@ -33,6 +33,8 @@ type Options struct {
 	Builders func() (inputs.Builders, error)
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
+	// Policy is what the operator allows. Defaults to everything but Kueue.
+	Policy validation.Policy
 }
 
 // NewPlans makes the resource imageplans.
@@ -40,7 +42,7 @@ func NewPlans(scope *builder.Scope, from *image.Store, builds *imagebuild.Store,
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
-	planner := &planner{scope: scope, images: from, builds: builds, sources: from.Sources, clock: options.Clock}
+	planner := &planner{scope: scope, images: from, builds: builds, sources: from.Sources, clock: options.Clock, policy: options.Policy}
 	if options.Builders != nil {
 		var err error
 		if planner.builders, err = options.Builders(); err != nil {
@@ -114,14 +116,14 @@ func (p *planner) checkCycle(ctx context.Context, image *images.Image) (hidden *
 // applied is the Image as it would be if the plan's spec were applied. Stored is nil if there is none of that name.
 func (p *planner) applied(ctx context.Context, plan *images.ImagePlan, stored *images.Image) (*images.Image, field.ErrorList) {
 	image := &images.Image{ObjectMeta: metav1.ObjectMeta{Name: plan.Name, Namespace: apirequest.NamespaceValue(ctx), Generation: 1}, Spec: plan.Spec}
-	errs := validation.Image(image)
+	errs := append(validation.Image(image), p.policy.Image(image, nil)...)
 	if stored != nil {
 		image = stored.DeepCopy()
 		image.Spec = plan.Spec
 		if !sameSpec(image, stored) {
 			image.Generation++
 		}
-		errs = validation.ImageUpdate(image, stored)
+		errs = append(validation.ImageUpdate(image, stored), p.policy.Image(image, stored)...)
 	}
 	return image, errs
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -66,7 +67,25 @@ func (f *forecaster) builds(ctx context.Context) ([]*images.QueuedBuild, error) 
 	for i := range places {
 		queued[i] = queuedBuild(unfinished[places[i].Key], &places[i])
 	}
+	for i := range list.Items {
+		if build := &list.Items[i]; held(build) {
+			queued = append(queued, queuedBuild(build, &queue.Place{Why: whyHeld(build)}))
+		}
+	}
 	return queued, nil
+}
+
+// held reports whether the Job of a build is suspended: Kueue decides when it goes on, and in which order.
+func held(build *images.ImageBuild) bool {
+	return build.Status.Phase == v1alpha1.BuildQueued && len(build.Status.Attempts) > 0 && build.Spec.CancelRequested == nil && build.DeletionTimestamp == nil
+}
+
+// whyHeld is what the build waits for, as its controller says.
+func whyHeld(build *images.ImageBuild) string {
+	if admitted := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildAdmitted); admitted != nil {
+		return admitted.Message
+	}
+	return ""
 }
 
 // success is how long a successful build took, and when it ended.

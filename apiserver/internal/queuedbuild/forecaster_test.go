@@ -134,18 +134,22 @@ func TestWithoutNamespacesThereIsAnOrder(t *testing.T) {
 	}
 }
 
-func TestOnlyBuildsThatWaitHaveAPlace(t *testing.T) {
+func TestOnlyBuildsThatWaitAreShownAndThoseOfKueueWithoutAPlace(t *testing.T) {
 	cancelled, kueue := build("a", "web", 1, 0, v1alpha1.BuildQueued), build("a", "held", 1, 0, v1alpha1.BuildQueued)
 	cancelled.Spec.CancelRequested = &images.CancelRequested{}
 	kueue.Status.Attempts = []images.BuildAttempt{{Number: 1}}
 	direct := build("a", "direct", 1, 0, v1alpha1.BuildPending)
 	direct.Spec.ImageRef, direct.Spec.Number, direct.Spec.Priority = nil, nil, new(int32)
 	*direct.Spec.Priority = 7
+	kueue.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildAdmitted, Status: metav1.ConditionFalse, Message: "Kueue has not admitted it"}}
 	f := forecasterOf(queue.Limits{}, &fakeNamespaces{}, cancelled, kueue, direct,
 		build("a", "x", 1, 0, v1alpha1.BuildRunning), build("a", "y", 1, 0, v1alpha1.BuildFailed))
 	queued, err := f.builds(t.Context())
-	if err != nil || len(queued) != 1 {
-		t.Fatalf("%d builds have a place: %v", len(queued), err)
+	if err != nil || len(queued) != 2 {
+		t.Fatalf("%d builds wait: %v", len(queued), err)
+	}
+	if held := queued[1]; held.Name != "held-1" || held.Status.Position != 0 || held.Status.Message != "Kueue has not admitted it" || held.Status.EstimatedStartTime != nil {
+		t.Errorf("Kueue holds %+v", held)
 	}
 	if status := queued[0].Status; queued[0].Name != "direct-1" || status.Priority != 7 || status.ImageName != "" || status.EstimatedStartTime == nil {
 		t.Errorf("it is %+v", queued[0])
@@ -160,6 +164,7 @@ func TestTable(t *testing.T) {
 		queued("web-4", images.QueuedBuildStatus{Position: 1, ImageName: "web", QueuedTime: ago(3 * time.Minute), EstimatedStartTime: ago(time.Second), Message: "it is about to start"}),
 		queued("db-2", images.QueuedBuildStatus{Position: 12, ImageName: "db", Priority: 1000, QueuedTime: ago(2 * time.Hour), EstimatedStartTime: ago(-16 * time.Minute),
 			Message: "the cluster runs as many builds as it may (1)"}),
+		queued("held", images.QueuedBuildStatus{Message: "Kueue has not admitted Job held-1 to queue builds"}),
 		queued("direct", images.QueuedBuildStatus{Position: 13, Message: "the namespace runs as many builds as it may (0)"}),
 	}})
 }

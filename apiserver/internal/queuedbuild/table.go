@@ -25,10 +25,17 @@ func newTable(clock clock.PassiveClock) builder.Table[*images.QueuedBuild] {
 	return builder.NewTable(columns, func(queued *images.QueuedBuild) []any {
 		status := &queued.Status
 		return []any{
-			int64(status.Position), queued.Name, imageName(status), int64(status.Priority),
+			position(status), queued.Name, imageName(status), int64(status.Priority),
 			waitTime(clock, status), estimate(clock, status), status.Message,
 		}
 	})
+}
+
+func position(status *images.QueuedBuildStatus) any {
+	if status.Position == 0 {
+		return "<none>"
+	}
+	return int64(status.Position)
 }
 
 func imageName(status *images.QueuedBuildStatus) string {

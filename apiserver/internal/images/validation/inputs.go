@@ -161,11 +161,11 @@ func validateParameters(parameters []images.Parameter, path *field.Path) field.E
 			errs = append(errs, field.TooLong(path.Index(i).Child("value"), parameter.Value, maxParameterBytes))
 		}
 	}
-	return append(errs, validateParametersSize(parameters, path)...)
+	return append(errs, validateParametersSize(parameters, maxParametersBytes, path)...)
 }
 
 // validateParametersSize keeps what a builder is told, of which files are the other large part, small enough to reach it.
-func validateParametersSize(parameters []images.Parameter, path *field.Path) field.ErrorList {
+func validateParametersSize(parameters []images.Parameter, limit int, path *field.Path) field.ErrorList {
 	values := make(map[string]string, len(parameters))
 	for _, parameter := range parameters {
 		values[parameter.Name] = parameter.Value
@@ -174,11 +174,11 @@ func validateParametersSize(parameters []images.Parameter, path *field.Path) fie
 	if err != nil {
 		return field.ErrorList{field.InternalError(path, err)}
 	}
-	if len(encoded) <= maxParametersBytes {
+	if len(encoded) <= limit {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(path, fmt.Sprintf("%d bytes", len(encoded)),
-		fmt.Sprintf("must be at most %d bytes of JSON in all: move what is larger to files, or let the builder fetch it", maxParametersBytes))}
+		fmt.Sprintf("must be at most %d bytes of JSON in all: move what is larger to files, or let the builder fetch it", limit))}
 }
 
 func validateTargets(targets []images.Target, path *field.Path) field.ErrorList {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -34,7 +35,8 @@ func NewCommand() *cobra.Command {
 		Use:   "queue",
 		Short: "List the queued builds, in the order of the queue",
 		Long: "List the queued builds, in the order in which they would start if nothing changes.\n" +
-			"POSITION counts the builds of all namespaces. STARTS is estimated from how long builds of the same images took.",
+			"POSITION counts the builds of all namespaces. STARTS is estimated from how long builds of the same images took.\n" +
+			"Builds that wait for Kueue come last, without a position: Kueue decides their order.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			connection, err := flags.Connect(command.ErrOrStderr())
@@ -63,7 +65,13 @@ func run(ctx context.Context, connection *client.Connection, asked *options, clo
 		builds.Items = []v1alpha1.QueuedBuild{} // not null, for programs
 	}
 	slices.SortStableFunc(builds.Items, func(a, b v1alpha1.QueuedBuild) int {
-		return cmp.Compare(a.Status.Position, b.Status.Position)
+		last := func(position int32) int32 { // builds that Kueue holds have no position
+			if position == 0 {
+				return math.MaxInt32
+			}
+			return position
+		}
+		return cmp.Compare(last(a.Status.Position), last(b.Status.Position))
 	})
 	switch {
 	case asked.format != "":

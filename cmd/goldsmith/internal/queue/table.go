@@ -23,7 +23,7 @@ func table(builds []v1alpha1.QueuedBuild, namespaces bool, now time.Time, out io
 	for i := range builds {
 		build, status := &builds[i], &builds[i].Status
 		cells := []any{
-			status.Position, build.Namespace, build.Name, cmp.Or(status.ImageName, "<none>"), status.Priority,
+			position(status), build.Namespace, build.Name, cmp.Or(status.ImageName, "<none>"), status.Priority,
 			waitTime(build, now), starts(build, now), status.Message,
 		}
 		if !namespaces {
@@ -32,4 +32,12 @@ func table(builds []v1alpha1.QueuedBuild, namespaces bool, now time.Time, out io
 		rows = append(rows, cells)
 	}
 	return output.Table(columns, rows, out)
+}
+
+// position is the place of a build in the order. A build that Kueue holds has none.
+func position(status *v1alpha1.QueuedBuildStatus) any {
+	if status.Position == 0 {
+		return "<none>"
+	}
+	return status.Position
 }

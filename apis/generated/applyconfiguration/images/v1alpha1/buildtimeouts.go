@@ -20,8 +20,8 @@ type BuildTimeoutsApplyConfiguration struct {
 	// run is how long the pod of an attempt may run, counted from the pod's start time. Then the build fails with
 	// RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.
 	Run *v1.Duration `json:"run,omitempty"`
-	// queue is how long a build may wait for its first attempt. Then it fails with QueueTimeout. What Kueue makes a Job
-	// wait counts as well. 1s to 720h, in whole seconds. Defaults to 24h.
+	// queue is how long a build may wait for its first attempt, and each time that Kueue holds it later. Then the build fails with
+	// QueueTimeout. 1s to 720h, in whole seconds. Defaults to 24h.
 	Queue *v1.Duration `json:"queue,omitempty"`
 }
 

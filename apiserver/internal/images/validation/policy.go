@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+// Policy is what the operator of a server allows, within the limits of the API. The zero value allows everything but Kueue.
+type Policy struct {
+	// Kueue allows template.queueName.
+	Kueue bool
+	// MaxLogBytes is the largest history.logMaxBytes. 0 is no limit.
+	MaxLogBytes int64
+	// MaxLogRetention and MaxRecordRetention are the longest history.logRetention and history.recordRetention. 0 is no limit. An
+	// Image that sets none is refused where there is a limit: without one its logs and records are kept for ever.
+	MaxLogRetention, MaxRecordRetention time.Duration
+	// MaxHistory is the largest history.succeeded and history.failed. 0 is no limit.
+	MaxHistory int32
+	// MaxParametersBytes is how many bytes of JSON the parameters have in all. 0 is no limit.
+	MaxParametersBytes int
+}
+
+// Image holds an Image to the policy. What it had before stays allowed: stored is nil for a new Image.
+func (p Policy) Image(image, stored *images.Image) field.ErrorList {
+	if stored == nil {
+		stored = &images.Image{}
+	}
+	errs := p.queue(image.Spec.Template, stored.Spec.Template, spec.Child("template"))
+	if !equality.Semantic.DeepEqual(image.Spec.Parameters, stored.Spec.Parameters) {
+		errs = append(errs, p.Parameters(image.Spec.Parameters, spec.Child("parameters"))...)
+	}
+	if stored.Spec.History == nil || !equality.Semantic.DeepEqual(image.Spec.History, stored.Spec.History) {
+		errs = append(errs, p.history(image.Spec.History, spec.Child("history"))...)
+	}
+	return errs
+}
+
+// DirectImageBuild holds a build that somebody creates to the policy.
+func (p Policy) DirectImageBuild(build *images.ImageBuild) field.ErrorList {
+	return append(p.InstantiatedImageBuild(build), p.Parameters(build.Spec.Inputs.Parameters, spec.Child("inputs", "parameters"))...)
+}
+
+// InstantiatedImageBuild holds a build that the server creates to the policy. Its Image may be older than the policy.
+func (p Policy) InstantiatedImageBuild(build *images.ImageBuild) field.ErrorList {
+	return p.queue(build.Spec.Inputs.Template, nil, spec.Child("inputs", "template"))
+}
+
+func (p Policy) queue(template, stored *images.BuildTemplate, path *field.Path) field.ErrorList {
+	if p.Kueue || template == nil || template.QueueName == "" || stored != nil && stored.QueueName == template.QueueName {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(path.Child("queueName"),
+		"Kueue is turned off: remove the field, or ask the operator to start goldsmith-apiserver with --kueue")}
+}
+
+// Parameters holds parameters to the policy.
+func (p Policy) Parameters(parameters []images.Parameter, path *field.Path) field.ErrorList {
+	if p.MaxParametersBytes == 0 {
+		return nil
+	}
+	return validateParametersSize(parameters, p.MaxParametersBytes, path)
+}
+
+func (p Policy) history(history *images.HistoryLimits, path *field.Path) field.ErrorList {
+	if history == nil {
+		history = &images.HistoryLimits{}
+	}
+	errs := p.count(history.Succeeded, path.Child("succeeded"))
+	errs = append(errs, p.count(history.Failed, path.Child("failed"))...)
+	errs = append(errs, allowedRetention(history.LogRetention, p.MaxLogRetention, path.Child("logRetention"))...)
+	if size := history.LogMaxBytes; size != nil && p.MaxLogBytes > 0 && size.CmpInt64(p.MaxLogBytes) > 0 {
+		errs = append(errs, field.Invalid(path.Child("logMaxBytes"), size.String(), allowed(resource.NewQuantity(p.MaxLogBytes, resource.BinarySI))))
+	}
+	return append(errs, allowedRetention(history.RecordRetention, p.MaxRecordRetention, path.Child("recordRetention"))...)
+}
+
+func (p Policy) count(kept *int32, path *field.Path) field.ErrorList {
+	if kept == nil || p.MaxHistory == 0 || *kept <= p.MaxHistory {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, *kept, allowed(p.MaxHistory))}
+}
+
+func allowedRetention(retention *images.HistoryTTL, longest time.Duration, path *field.Path) (errs field.ErrorList) {
+	if longest == 0 {
+		return nil
+	}
+	if retention == nil {
+		retention = &images.HistoryTTL{}
+	}
+	check := func(kept *metav1.Duration, path *field.Path) {
+		switch {
+		case kept == nil:
+			errs = append(errs, field.Required(path, allowed(longest)))
+		case kept.Duration > longest:
+			errs = append(errs, field.Invalid(path, kept.Duration.String(), allowed(longest)))
+		}
+	}
+	check(retention.Succeeded, path.Child("succeeded"))
+	check(retention.Failed, path.Child("failed"))
+	return errs
+}
+
+func allowed[T any](most T) string {
+	return fmt.Sprintf("must be at most %v, the limit of this server's operator", most)
+}

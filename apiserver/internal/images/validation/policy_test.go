@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+func TestPolicy(t *testing.T) {
+	const history = "spec.history."
+	policy := Policy{MaxLogBytes: 1 << 20, MaxLogRetention: time.Hour, MaxRecordRetention: 2 * time.Hour, MaxHistory: 3, MaxParametersBytes: 40}
+	allowed := func(change func(*images.Image)) *images.Image {
+		image := validImage()
+		image.Spec.History.LogRetention = &images.HistoryTTL{Succeeded: seconds(3600), Failed: seconds(60)}
+		image.Spec.History.RecordRetention = &images.HistoryTTL{Succeeded: seconds(7200), Failed: seconds(7200)}
+		image.Spec.History.LogMaxBytes = new(resource.MustParse("1Mi"))
+		change(image)
+		return image
+	}
+	for name, test := range map[string]struct {
+		change func(*images.Image)
+		want   []string
+	}{
+		"everything at its limit": {func(*images.Image) {}, nil},
+		"a queue of Kueue":        {func(i *images.Image) { i.Spec.Template = &images.BuildTemplate{QueueName: "q"} }, []string{"spec.template.queueName"}},
+		"a large log":             {func(i *images.Image) { i.Spec.History.LogMaxBytes = new(resource.MustParse("2Mi")) }, []string{history + "logMaxBytes"}},
+		"logs kept for long":      {func(i *images.Image) { i.Spec.History.LogRetention.Failed = seconds(3601) }, []string{history + "logRetention.failed"}},
+		"logs kept for ever":      {func(i *images.Image) { i.Spec.History.LogRetention = nil }, []string{history + "logRetention.failed", history + "logRetention.succeeded"}},
+		"records kept for ever":   {func(i *images.Image) { i.Spec.History.RecordRetention.Succeeded = nil }, []string{history + "recordRetention.succeeded"}},
+		"many builds":             {func(i *images.Image) { i.Spec.History.Succeeded = new(int32(4)) }, []string{history + "succeeded"}},
+		"large parameters":        {func(i *images.Image) { i.Spec.Parameters[0].Value = strings.Repeat("x", 40) }, []string{"spec.parameters"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			image := allowed(test.change)
+			expectPaths(t, policy.Image(image, nil), test.want)
+			expectPaths(t, policy.Image(image, image.DeepCopy()), nil)                      // what it had stays
+			expectPaths(t, policy.Image(image, allowed(func(*images.Image) {})), test.want) // another is not
+		})
+	}
+	expectPaths(t, Policy{Kueue: true}.Image(allowed(func(i *images.Image) { i.Spec.Template = &images.BuildTemplate{QueueName: "q"} }), nil), nil)
+}
+
+func TestPolicyOfBuilds(t *testing.T) {
+	policy := Policy{MaxParametersBytes: 40}
+	build := &images.ImageBuild{}
+	build.Spec.Inputs.Template = &images.BuildTemplate{QueueName: "q"}
+	build.Spec.Inputs.Parameters = []images.Parameter{{Name: "p", Value: strings.Repeat("x", 40)}}
+	expectPaths(t, policy.DirectImageBuild(build), []string{"spec.inputs.parameters", "spec.inputs.template.queueName"})
+	expectPaths(t, policy.InstantiatedImageBuild(build), []string{"spec.inputs.template.queueName"})
+}
