@@ -118,7 +118,7 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the client for images: %w", err)
 	}
-	if err := restoration.AddTo(mgr, client); err != nil {
+	if err := restoration.AddTo(ctx, mgr, client); err != nil {
 		return nil, fmt.Errorf("adding the check for a restoration: %w", err)
 	}
 	kube, err := kubernetes.NewForConfigAndClient(options.Config, mgr.GetHTTPClient())

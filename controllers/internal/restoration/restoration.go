@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package restoration ends the process when the storage of the API was restored from a backup without raising its resource
-// versions. Caches, the queue and the records compare resource versions: what they have seen may not exist any more, and what
-// exists may look older to them. A new process has seen nothing.
+// Package restoration ends the process when the storage of the API was restored from a backup. Caches, the queue and the records
+// compare resource versions: what they have seen may not exist any more, and what exists may look older to them. A new process has
+// seen nothing.
+//
+// A restore that raises the revision of etcd has watchers list anew, and restored objects have the resource versions of before: the
+// cache sees an object go back. A restore that does not raise it has lists go back.
 package restoration
 
 import (
@@ -11,24 +14,40 @@ import (
 	"strconv"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	toolscache "k8s.io/client-go/tools/cache"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // interval is how often the resource version is read.
 const interval = 30 * time.Second
 
 // AddTo adds the check to a manager, whose Start then fails after a restoration.
-func AddTo(mgr manager.Manager, api versioned.Interface) error {
+func AddTo(ctx context.Context, mgr manager.Manager, api versioned.Interface) error {
 	ticker := time.NewTicker(interval)
-	return mgr.Add(&guard{
-		version: func(ctx context.Context) (int64, error) { return version(ctx, api) },
-		ticks:   ticker.C,
-		stop:    ticker.Stop,
-	})
+	guard := &guard{
+		version:  func(ctx context.Context) (int64, error) { return version(ctx, api) },
+		ticks:    ticker.C,
+		stop:     ticker.Stop,
+		wentBack: make(chan string, 1),
+	}
+	for _, object := range []client.Object{&v1alpha1.Image{}, &v1alpha1.ImageBuild{}} {
+		informer, err := mgr.GetCache().GetInformer(ctx, object)
+		if err != nil {
+			return fmt.Errorf("watch for objects that go back: %w", err)
+		}
+		if _, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{UpdateFunc: guard.changed}); err != nil {
+			return fmt.Errorf("watch for objects that go back: %w", err)
+		}
+	}
+	return mgr.Add(guard)
 }
 
 // version returns the resource version that the storage of the API has reached.
@@ -48,15 +67,39 @@ type guard struct {
 	version func(context.Context) (int64, error)
 	ticks   <-chan time.Time
 	stop    func()
+	// wentBack gets an object that has an older resource version than it had.
+	wentBack chan string
 }
 
-// Start returns an error once the resource version is less than it was, and otherwise none when ctx is done.
+// changed is told of each change in the caches.
+func (g *guard) changed(was, is any) {
+	before, err := meta.Accessor(was)
+	if err != nil {
+		return
+	}
+	after, err := meta.Accessor(is)
+	if err != nil {
+		return
+	}
+	order, err := resourceversion.CompareResourceVersion(after.GetResourceVersion(), before.GetResourceVersion())
+	if err != nil || order >= 0 {
+		return
+	}
+	select {
+	case g.wentBack <- fmt.Sprintf("%s/%s went from resource version %s to %s", after.GetNamespace(), after.GetName(), before.GetResourceVersion(), after.GetResourceVersion()):
+	default: // one is enough
+	}
+}
+
+// Start returns an error once a resource version is less than it was, and otherwise none when ctx is done.
 func (g *guard) Start(ctx context.Context) error {
 	defer g.stop()
 	for highest := int64(0); ; {
 		select {
 		case <-ctx.Done():
 			return nil
+		case which := <-g.wentBack:
+			return fmt.Errorf("%s: the storage of the API was restored from a backup, and this process starts anew", which)
 		case <-g.ticks:
 		}
 		version, err := g.version(ctx)

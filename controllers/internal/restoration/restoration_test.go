@@ -8,6 +8,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 func TestAProcessEndsWhenResourceVersionsGoBack(t *testing.T) {
@@ -53,5 +57,23 @@ func TestAProcessEndsWhenResourceVersionsGoBack(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestAProcessEndsWhenAnObjectGoesBack(t *testing.T) {
+	image := func(version string) *v1alpha1.Image {
+		return &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "debian", ResourceVersion: version}}
+	}
+	g := &guard{stop: func() {}, wentBack: make(chan string, 1)}
+	g.changed(image("7"), image("7"))
+	g.changed(image("7"), image("8"))
+	if len(g.wentBack) > 0 {
+		t.Fatal("an object that has changed is taken for one that went back")
+	}
+	for range 3 {
+		g.changed(image("8"), image("7"))
+	}
+	if err := g.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "team/debian went from resource version 8 to 7") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -90,20 +89,20 @@ func (w *environment) checkChanged(build *v1alpha1.ImageBuild, image *v1alpha1.I
 	}
 }
 
-func (w *environment) checkPruning(name string, uid types.UID, excused bool) {
-	build, ok := w.builds.get(name)
-	if !ok || build.UID != uid {
-		return
-	}
+func (w *environment) checkPruning(build *v1alpha1.ImageBuild, excused bool) {
 	image, ok := w.images.get(build.Spec.ImageRef.Name)
 	switch {
 	case !build.Status.Finished:
-		w.broken("%s was pruned, and is %s", name, build.Status.Phase)
+		w.broken("%s was pruned, and is %s", build.Name, build.Status.Phase)
+	case v1alpha1.UnderLegalHold(build):
+		w.broken("%s was pruned, which is under legal hold", build.Name)
 	case !ok || image.UID != build.Spec.ImageRef.UID || excused || w.arrivesLate:
+	case v1alpha1.UnderLegalHold(image):
+		w.broken("%s was pruned, whose image is under legal hold", build.Name)
 	case image.Status.LatestSuccessful != nil && image.Status.LatestSuccessful.Number == numberOf(build):
-		w.broken("%s was pruned, the latest success", name)
-	case slices.ContainsFunc(image.Status.Channels, func(c v1alpha1.ImageChannel) bool { return c.Build == name }):
-		w.broken("%s was pruned, which a channel names", name)
+		w.broken("%s was pruned, the latest success", build.Name)
+	case slices.ContainsFunc(image.Status.Channels, func(c v1alpha1.ImageChannel) bool { return c.Build == build.Name }):
+		w.broken("%s was pruned, which a channel names", build.Name)
 	}
 }
 

@@ -40,6 +40,8 @@ type environment struct {
 	refusals map[types.UID]string
 	// builderGone is true while the operator does not register the builder.
 	builderGone bool
+	// backup is the newest one; nil before there is one.
+	backup *backup
 	// queueGone is true once the queue of Kueue is deleted: no Job is resumed any more.
 	queueGone bool
 	// rejecting is true while admission refuses Jobs.
@@ -63,6 +65,7 @@ type environment struct {
 // lateWrite is a write that arrives after its process has gone.
 type lateWrite struct {
 	name string
+	sent time.Time
 	do   func() error
 }
 

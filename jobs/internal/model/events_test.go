@@ -101,6 +101,8 @@ func (w *environment) happen(kind kind, a, b int) {
 		}
 	case workOnAll:
 		w.workOnEverything(a, b)
+	case holdSomething:
+		w.holdSomething(a, b)
 	case askAgain:
 		if n := len(w.truth.asked); n > 0 {
 			w.askAgain(a % n)

@@ -2,6 +2,8 @@
 
 package model_test
 
+import "time"
+
 // fault is what happens to a write of a controller.
 type fault uint8
 
@@ -70,7 +72,7 @@ func (w *environment) write(point string, do func() error) error {
 	case crashBefore:
 		panic(crashed{})
 	case late:
-		w.late = append(w.late, lateWrite{point, do})
+		w.late = append(w.late, lateWrite{point, w.now, do})
 		panic(crashed{})
 	case noAnswer:
 		_ = do() // as the process does not learn of it
@@ -102,7 +104,10 @@ func (w *environment) request() {
 	w.step()
 }
 
-// arrive carries out a late write.
+// requestTimeout is after which time kube-apiserver gives up a request: --request-timeout.
+const requestTimeout = time.Minute
+
+// arrive carries out a late write, unless it is too late.
 func (w *environment) arrive(which int) {
 	if len(w.late) == 0 {
 		return
@@ -110,6 +115,9 @@ func (w *environment) arrive(which int) {
 	which %= len(w.late)
 	write := w.late[which]
 	w.late = append(w.late[:which:which], w.late[which+1:]...)
+	if w.now.Sub(write.sent) > requestTimeout {
+		return
+	}
 	w.arrivesLate = true
 	err := write.do()
 	w.arrivesLate = false

@@ -39,6 +39,9 @@ func (p *process) lookAtImage(name string) {
 }
 
 func (p *process) decideImage(image *v1alpha1.Image) (decision trigger.Decision, asked bool, err error) {
+	if p.mutant == prunesHeld {
+		image = withLabels(image, nil)
+	}
 	builds := p.buildsOf(image)
 	now := p.resolve(&image.Spec.BuildInputs, p.imageCache.get)
 	decision = trigger.Next(trigger.Observed{
@@ -72,6 +75,9 @@ func (p *process) buildsOf(image *v1alpha1.Image) []v1alpha1.ImageBuild {
 			p.buffer = append(p.buffer, *build)
 			if p.mutant == countsAll {
 				p.buffer[len(p.buffer)-1].Spec.OneOff = new(false)
+			}
+			if p.mutant == prunesHeld {
+				p.buffer[len(p.buffer)-1].Labels = nil
 			}
 		}
 	}
@@ -169,13 +175,13 @@ func (p *process) prune(image *v1alpha1.Image, old []*v1alpha1.ImageBuild) error
 		if !ok {
 			return errNotFound
 		}
-		if p.mutant != prunesAll && slices.ContainsFunc(live.Status.Channels, func(c v1alpha1.ImageChannel) bool { return c.Build == build.Name }) {
+		named := slices.ContainsFunc(live.Status.Channels, func(c v1alpha1.ImageChannel) bool { return c.Build == build.Name })
+		if p.mutant != prunesAll && named || p.mutant != prunesHeld && v1alpha1.UnderLegalHold(live) {
 			continue
 		}
-		name, uid, excused := build.Name, build.UID, p.faults.interjected
+		name, uid, version, excused := build.Name, build.UID, build.ResourceVersion, p.faults.interjected
 		err := p.write("build pruned", func() error {
-			p.checkPruning(name, uid, excused || p.faults.interjected)
-			return p.deleteBuild(name, uid)
+			return p.deleteBuild(name, uid, version, excused || p.faults.interjected)
 		})
 		if err != nil && !errors.Is(err, errNotFound) {
 			return err

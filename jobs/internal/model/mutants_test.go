@@ -39,6 +39,8 @@ const (
 	leavesOrphans          // ignores a pod that its Job has left behind
 	trustsKubelets         // waits for the end of a container for any time
 	trustsKueue            // waits for any time until Kueue admits another attempt
+	prunesHeld             // ignores legal holds
+	outlivesRestores       // goes on after a restore with what it has seen before
 	comparesClocks         // decides by the times of a node and of the API server whether a pod ended because it was deleted
 	mutants
 )
@@ -46,7 +48,7 @@ const (
 var mutantNames = [...]string{
 	"sound", "acts first", "adopts nothing", "adopts strangers", "trusts any pod", "acts on old news", "asks anew", "asks blindly", "asks unconfirmed",
 	"reserves nothing", "opens early", "forgets unsure", "skips outcome", "retries forever", "drops errors", "supersedes all", "prunes all", "decides unseen", "counts all",
-	"leaves deleted", "leaves orphans", "trusts kubelets", "trusts Kueue", "compares clocks",
+	"leaves deleted", "leaves orphans", "trusts kubelets", "trusts Kueue", "prunes held", "outlives restores", "compares clocks",
 }
 
 // mutate is what a mutant stores instead.

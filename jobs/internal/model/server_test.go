@@ -255,11 +255,16 @@ func (w *environment) stopPod(name string, uid types.UID) error {
 	return nil
 }
 
-func (w *environment) deleteBuild(name string, uid types.UID) error {
+// deleteBuild deletes a build that is still as it was when that was decided.
+func (w *environment) deleteBuild(name string, uid types.UID, version string, excused bool) error {
 	build, ok := w.builds.get(name)
-	if !ok || build.UID != uid {
+	switch {
+	case !ok || build.UID != uid:
 		return errNotFound
+	case build.ResourceVersion != version:
+		return errConflict
 	}
+	w.checkPruning(build, excused)
 	if build.DeletionTimestamp != nil {
 		return nil // a finalizer keeps it
 	}

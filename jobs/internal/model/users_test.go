@@ -210,6 +210,29 @@ func (w *environment) deleteByHand(build *v1alpha1.ImageBuild, finalizer bool) {
 }
 
 // recreate deletes an Image with all that is its own, and creates another one of its name.
+// holdSomething sets a legal hold on a build or on an Image, or takes it away.
+func (w *environment) holdSomething(a, b int) {
+	toggled := func(held bool) map[string]string {
+		if held {
+			return nil
+		}
+		return map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}
+	}
+	if build, ok := pick(&w.builds, a); ok && b%3 > 0 {
+		next := *build
+		next.Labels = toggled(v1alpha1.UnderLegalHold(build))
+		put(w, &w.builds, &next)
+	} else if image, ok := pick(&w.images, a); ok {
+		put(w, &w.images, withLabels(image, toggled(v1alpha1.UnderLegalHold(image))))
+	}
+}
+
+func withLabels(image *v1alpha1.Image, labels map[string]string) *v1alpha1.Image {
+	next := *image
+	next.Labels = labels
+	return &next
+}
+
 func (w *environment) recreate(image *v1alpha1.Image, settings uint32) {
 	for _, build := range slices.Clone(w.builds.all) {
 		if build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == image.UID {

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// backup is what etcd had at some time. The Jobs and pods are another API server's.
+type backup struct {
+	images      []*v1alpha1.Image
+	builds      []*v1alpha1.ImageBuild
+	given       []given
+	created     []*v1alpha1.ImageBuild
+	digests     map[types.UID]string
+	scheduledAt map[string]time.Time
+}
+
+func (w *environment) backUp() {
+	w.backup = &backup{
+		images: slices.Clone(w.images.all), builds: slices.Clone(w.builds.all), given: slices.Clone(w.truth.given),
+		created: slices.Clone(w.truth.created), digests: maps.Clone(w.truth.digests), scheduledAt: maps.Clone(w.truth.scheduledAt),
+	}
+}
+
+// restore brings back what a backup has, with the resource versions that the objects had. The controllers were stopped, and a new
+// process begins.
+func (w *environment) restore() {
+	if w.backup == nil {
+		return
+	}
+	for _, lost := range w.builds.all {
+		if !slices.ContainsFunc(w.backup.builds, func(build *v1alpha1.ImageBuild) bool { return build.UID == lost.UID }) {
+			w.truth.byHand[lost.UID] = true
+			w.cover.point("a build is lost by a restore")
+		}
+	}
+	for _, build := range w.backup.builds {
+		if now, ok := w.builds.get(build.Name); active(build) && (!ok || now.Status.Finished) {
+			w.cover.point("a finished build goes on after a restore")
+		}
+	}
+	restored(&w.images, w.backup.images)
+	restored(&w.builds, w.backup.builds)
+	w.truth.given, w.truth.created = slices.Clone(w.backup.given), slices.Clone(w.backup.created)
+	w.truth.digests, w.truth.scheduledAt = maps.Clone(w.backup.digests), maps.Clone(w.backup.scheduledAt)
+	w.othersMove("")
+	w.late = nil
+	if w.mutant == outlivesRestores {
+		w.process.relist()
+		return
+	}
+	w.start(0)
+}
+
+// restored makes a table what it was. Nobody can watch what was before.
+func restored[T stored](t *table[T], objects []T) {
+	t.all, t.log = slices.Clone(objects), nil
+	for _, object := range objects {
+		t.log = append(t.log, change[T]{is: object})
+	}
+}
