@@ -29,12 +29,13 @@ import (
 )
 
 // podToken is the token of the pod with a UID, as podOfToken knows it.
-func podToken(pod types.UID) string { return "of-" + string(pod) }
+func podToken(namespace string, pod types.UID) string { return "of-" + namespace + "/" + string(pod) }
 
 func podOfToken(_ context.Context, token string) (*authenticator.Response, bool, error) {
-	pod, ok := strings.CutPrefix(token, podToken(""))
+	namespace, pod, _ := strings.Cut(strings.TrimPrefix(token, "of-"), "/")
+	ok := token == podToken(namespace, types.UID(pod))
 	return &authenticator.Response{User: &user.DefaultInfo{
-		Name: "system:serviceaccount:team:default", Extra: map[string][]string{"authentication.kubernetes.io/pod-uid": {pod}},
+		Name: "system:serviceaccount:" + namespace + ":default", Extra: map[string][]string{"authentication.kubernetes.io/pod-uid": {pod}},
 	}}, ok, nil
 }
 
@@ -65,7 +66,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 	}
 	report := func(ctx context.Context, pod types.UID, report v1alpha1.BuildReport) (*v1alpha1.BuildReport, error) {
 		GinkgoHelper()
-		return as(podToken(pod)).Report(ctx, "once", &report, metav1.CreateOptions{})
+		return as(podToken(namespace, pod)).Report(ctx, "once", &report, metav1.CreateOptions{})
 	}
 	get := func(ctx context.Context) *v1alpha1.ImageBuild {
 		GinkgoHelper()
@@ -168,7 +169,12 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		write(ctx, builds, bindPod(1, "p1"))
 		_, err = report(ctx, "stranger", v1alpha1.BuildReport{Stage: "a"})
 		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
-		Expect(err).To(MatchError(ContainSubstring("the pod with UID stranger is not that of attempt 1")))
+		Expect(err).To(MatchError(ContainSubstring("only the build's own pod may report")))
+		for _, foreign := range []string{"once", "nothing"} { // whether the build exists is nobody's business in another namespace
+			_, err = as(podToken("another", "p1")).Report(ctx, foreign, &v1alpha1.BuildReport{Stage: "a"}, metav1.CreateOptions{})
+			Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+			Expect(err).To(MatchError(ContainSubstring("only the build's own pod may report")), foreign)
+		}
 
 		write(ctx, builds, endAttempt(1, v1alpha1.AttemptDisrupted))
 		write(ctx, builds, startAttempt(2), bindPod(2, "p2"))
@@ -194,13 +200,13 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		Expect(get(ctx).Status.Progress).To(BeNil())
 	})
 
-	It("stores nothing in a dry run, and knows no build that is not there", func(ctx SpecContext) {
+	It("stores nothing in a dry run, and says nothing else of a build that is not there", func(ctx SpecContext) {
 		write(ctx, builds, bindPod(1, "p1"))
-		_, err := as(podToken("p1")).Report(ctx, "once", &v1alpha1.BuildReport{Stage: "a"}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		_, err := as(podToken(namespace, "p1")).Report(ctx, "once", &v1alpha1.BuildReport{Stage: "a"}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(get(ctx).Status.Progress).To(BeNil())
-		_, err = as(podToken("p1")).Report(ctx, "nothing", &v1alpha1.BuildReport{}, metav1.CreateOptions{})
-		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		_, err = as(podToken(namespace, "p1")).Report(ctx, "nothing", &v1alpha1.BuildReport{}, metav1.CreateOptions{})
+		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 	})
 })
 

@@ -39,10 +39,11 @@ func newReport(builds *builder.Store, scheme *runtime.Scheme, clock clock.Passiv
 	return subresource.NewAction("reporting on imagebuild %s takes a BuildReport", v1alpha1.BuildReport{}, checkReport, r.report)
 }
 
-// checkReport refuses reports that come from no pod, or are invalid.
+// checkReport refuses reports that come from no pod of the namespace, or are invalid. It reads nothing: a pod learns nothing about
+// other namespaces.
 func checkReport(ctx context.Context, name string, report *images.BuildReport) error {
-	if podOfUser(ctx) == "" {
-		return mayNotReport(name, "only the build's own pod may report: with the token that is mounted there, which is bound to it")
+	if podOfUser(ctx) == "" || namespaceOfUser(ctx) != apirequest.NamespaceValue(ctx) {
+		return notOwnBuild(name)
 	}
 	return subresource.Invalid(images.Kind("BuildReport"), name, validateReport(report, name))
 }
@@ -64,7 +65,10 @@ func (r *reporter) report(ctx context.Context, name string, report *images.Build
 		return build, takeReport(build, attempt, report, r.clock.Now())
 	})
 	updated, _, err := r.builds.Update(ctx, name, write, nil, nil, false, &metav1.UpdateOptions{DryRun: options.DryRun})
-	if err != nil {
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, notOwnBuild(name)
+	case err != nil:
 		return nil, err
 	}
 	build, err := stored.Build(updated)
@@ -92,11 +96,24 @@ func podOfUser(ctx context.Context) types.UID {
 	return ""
 }
 
+// namespaceOfUser is the namespace of the user's service account, which is that of its pod; empty for another user.
+func namespaceOfUser(ctx context.Context) string {
+	user, ok := apirequest.UserFrom(ctx)
+	if !ok {
+		return ""
+	}
+	namespace, _, err := serviceaccount.SplitUsername(user.GetName())
+	if err != nil {
+		return ""
+	}
+	return namespace
+}
+
 // reportedAttempt is the attempt that a pod reports for: the current one, while it goes on.
 func reportedAttempt(build *images.ImageBuild, pod types.UID) (int32, error) {
 	attempts := build.Status.Attempts
 	if len(attempts) == 0 {
-		return 0, mayNotReport(build.Name, "none of its attempts has begun")
+		return 0, notOwnBuild(build.Name)
 	}
 	for _, earlier := range attempts[:len(attempts)-1] {
 		if earlier.PodUID == pod {
@@ -115,7 +132,12 @@ func reportedAttempt(build *images.ImageBuild, pod types.UID) (int32, error) {
 	case current.PodUID == "" && goesOn:
 		return 0, notRecordedYet(build.Name, current.Number)
 	}
-	return 0, mayNotReport(build.Name, fmt.Sprintf("the pod with UID %s is not that of attempt %d, the current one", pod, current.Number))
+	return 0, notOwnBuild(build.Name)
+}
+
+// notOwnBuild is the one answer about a build of another pod and about a build that does not exist.
+func notOwnBuild(build string) error {
+	return mayNotReport(build, "only the build's own pod may report: with the token that is mounted there, which is bound to it")
 }
 
 func mayNotReport(build, why string) error {

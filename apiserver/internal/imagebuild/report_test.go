@@ -46,15 +46,15 @@ func TestWhoMayReport(t *testing.T) {
 		"the current attempt's pod, which is to end": {v1alpha1.BuildCancelling, []images.BuildAttempt{first, second}, "second", 0, ""},
 		"an earlier attempt's pod":                   {v1alpha1.BuildRunning, []images.BuildAttempt{first, second}, "first", 403, "pod pod-1 is that of attempt 1, which has ended: the current one is attempt 2"},
 		"an earlier one's, before the pod is known":  {v1alpha1.BuildStarting, []images.BuildAttempt{first, unbound}, "first", 403, "that of attempt 1, which has ended"},
-		"a stranger's pod":                           {v1alpha1.BuildRunning, []images.BuildAttempt{first, second}, "stranger", 403, "the pod with UID stranger is not that of attempt 2"},
+		"a stranger's pod":                           {v1alpha1.BuildRunning, []images.BuildAttempt{first, second}, "stranger", 403, "only the build's own pod may report"},
 		"a pod that is not recorded yet":             {v1alpha1.BuildStarting, []images.BuildAttempt{first, unbound}, "second", 503, "the pod of attempt 2 of imagebuild \"once\" is not recorded yet"},
 		"a pod that Kueue has taken back":            {v1alpha1.BuildQueued, []images.BuildAttempt{unbound}, "second", 503, "not recorded yet"},
 		"between two attempts":                       {v1alpha1.BuildRetrying, []images.BuildAttempt{first}, "first", 409, "attempt 1 has ended"},
-		"a stranger's pod, between two attempts":     {v1alpha1.BuildRetrying, []images.BuildAttempt{first}, "stranger", 403, "is not that of attempt 1"},
+		"a stranger's pod, between two attempts":     {v1alpha1.BuildRetrying, []images.BuildAttempt{first}, "stranger", 403, "only the build's own pod may report"},
 		"a build that has finished":                  {v1alpha1.BuildSucceeded, []images.BuildAttempt{{Number: 1, PodUID: "first", Outcome: v1alpha1.AttemptSucceeded}}, "first", 409, "has ended"},
-		"a build that has finished without a pod":    {v1alpha1.BuildCancelled, []images.BuildAttempt{{Number: 1, Outcome: v1alpha1.AttemptCancelled}}, "first", 403, "is not that of attempt 1"},
-		"a build that nobody has begun with":         {v1alpha1.BuildPending, nil, "stranger", 403, "none of its attempts has begun"},
-		"a build that was cancelled before it began": {v1alpha1.BuildCancelled, nil, "stranger", 403, "none of its attempts has begun"},
+		"a build that has finished without a pod":    {v1alpha1.BuildCancelled, []images.BuildAttempt{{Number: 1, Outcome: v1alpha1.AttemptCancelled}}, "first", 403, "only the build's own pod may report"},
+		"a build that nobody has begun with":         {v1alpha1.BuildPending, nil, "stranger", 403, "only the build's own pod may report"},
+		"a build that was cancelled before it began": {v1alpha1.BuildCancelled, nil, "stranger", 403, "only the build's own pod may report"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "once"}}

@@ -103,7 +103,7 @@ func TestTheDocumentedRecipeReports(t *testing.T) {
 			t.Errorf("the stages are %+v", stages)
 		}
 		logs, err := client.ImagesV1alpha1().RESTClient().Get().Namespace("default").Resource("imagebuilds").Name(build.Name).SubResource("log").DoRaw(ctx)
-		if want := "images 403\nits cancel 403\nmetrics 403\nno build's report 404\n"; string(logs) != want {
+		if want := "images 403\nits cancel 403\nmetrics 403\nno build's report 403\n"; string(logs) != want {
 			t.Errorf("the log is %q (%v), not %q", logs, err, want)
 		}
 	})
