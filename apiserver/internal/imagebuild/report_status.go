@@ -5,10 +5,7 @@ package imagebuild
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 )
 
@@ -35,22 +33,12 @@ func validateReport(report *images.BuildReport, build string) field.ErrorList {
 	if report.Name != "" && report.Name != build {
 		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), report.Name, "must be empty or the name in the URL, "+build))
 	}
-	errs = append(errs, validatePrintable(report.Stage, maxStageName, field.NewPath("stage"))...)
-	errs = append(errs, validatePrintable(report.Message, maxReportMessage, field.NewPath("message"))...)
+	errs = append(errs, validation.Printable(report.Stage, maxStageName, field.NewPath("stage"))...)
+	errs = append(errs, validation.Printable(report.Message, maxReportMessage, field.NewPath("message"))...)
 	if percent := ptr.Deref(report.Percent, 0); percent < 0 || percent > maxPercent {
 		errs = append(errs, field.Invalid(field.NewPath("percent"), percent, fmt.Sprintf("must be from 0 to %d", maxPercent)))
 	}
 	return errs
-}
-
-func validatePrintable(text string, maxCharacters int, path *field.Path) field.ErrorList {
-	if utf8.RuneCountInString(text) > maxCharacters {
-		return field.ErrorList{field.TooLongCharacters(path, text, maxCharacters)}
-	}
-	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return field.ErrorList{field.Invalid(path, text, "must consist of printable characters")}
-	}
-	return nil
 }
 
 // takeReport makes a report of an attempt the progress of its build. The build stays as it is where that is known

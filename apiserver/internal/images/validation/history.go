@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -74,18 +72,15 @@ func ImageJournalOptions(options *images.ImageJournalOptions) field.ErrorList {
 func ImageNote(note *images.ImageNote, image string) field.ErrorList {
 	errs := validateRequestName(note.Name, image)
 	id := field.NewPath("id")
-	errs = append(errs, validateText(note.ID, maxNoteID, id)...)
-	if !utf8.ValidString(note.ID) || strings.ContainsFunc(note.ID, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		errs = append(errs, field.Invalid(id, note.ID, "must consist of printable characters"))
-	}
+	errs = append(errs, Printable(note.ID, maxNoteID, id)...)
 	text := field.NewPath("text")
 	switch {
 	case strings.TrimSpace(note.Text) == "":
 		errs = append(errs, field.Required(text, "say what is to be noted"))
 	case len(note.Text) > maxNoteBytes:
 		errs = append(errs, field.TooLong(text, note.Text, maxNoteBytes))
-	case !utf8.ValidString(note.Text) || strings.ContainsRune(note.Text, 0):
-		errs = append(errs, field.Invalid(text, note.Text, "must be UTF-8 without NUL"))
+	case !printable(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(note.Text)):
+		errs = append(errs, field.Invalid(text, note.Text, "must be printable lines: remove control characters, and those that change the direction of text"))
 	}
 	return errs
 }

@@ -90,6 +90,9 @@ func TestImageNote(t *testing.T) {
 		"more than that":       {"", images.NoteRecord{Text: strings.Repeat("é", 2048) + "."}, []string{"text"}},
 		"text that is none":    {"", images.NoteRecord{Text: "\xff"}, []string{"text"}},
 		"text that has a NUL":  {"", images.NoteRecord{Text: "a\x00b"}, []string{"text"}},
+		"lines with a tab":     {"", images.NoteRecord{Text: "a\r\nb\tc\n"}, nil},
+		"text that moves":      {"", images.NoteRecord{Text: "a\x1b[2J"}, []string{"text"}},
+		"text that turns":      {"", images.NoteRecord{Text: "a\u202eb"}, []string{"text"}},
 		"an author, who waits": {"", images.NoteRecord{Text: "x", Author: "mallory", Time: &metav1.Time{}}, nil}, // the server sets them
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -441,6 +441,20 @@ func TestCancelRequest(t *testing.T) {
 		[]string{"metadata.name", "reason"})
 }
 
+func TestTextsForPeopleArePrintable(t *testing.T) {
+	for name, text := range map[string]string{
+		"the title of a terminal": "a\x1b]0;b\a", "a bell": "a\a", "a C1 control": "a\u009b2J", "another line": "a\nb", "a tab": "a\tb",
+		"an override of direction": "a\u202eb", "an isolate": "a\u2066b", "a mark": "a\u200fb", "no UTF-8": "a\xff",
+	} {
+		t.Run(name, func(t *testing.T) {
+			expectPaths(t, CancelRequest(&images.CancelRequest{Reason: text}, "debian-1"), []string{"reason"})
+			expectPaths(t, BuildRequest(&images.BuildRequest{Reason: v1alpha1.TriggerManual, Message: text}, "debian"), []string{"message"})
+			expectPaths(t, RerunRequest(&images.RerunRequest{Message: text}, "debian-1"), []string{"message"})
+		})
+	}
+	expectPaths(t, CancelRequest(&images.CancelRequest{Reason: "Grüße 👩‍💻, שלום — „ja“"}, "debian-1"), nil)
+}
+
 func TestImageBuildLogOptions(t *testing.T) {
 	expectPaths(t, ImageBuildLogOptions(&images.ImageBuildLogOptions{TailLines: new(int64(0)), LimitBytes: new(int64(1)), Attempt: new(int32(1)), UID: "0b81f4a5-7e8e"}), nil)
 	for _, uid := range []string{"../x", "a/b", "a b", strings.Repeat("a", 64)} {

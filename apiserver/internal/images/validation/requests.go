@@ -35,7 +35,7 @@ func BuildRequest(request *images.BuildRequest, image string) field.ErrorList {
 	errs := validateRequestName(request.Name, image)
 	errs = append(errs, validateRequestID(request.RequestID)...)
 	errs = append(errs, validateEnum(request.Reason, triggerReasons, field.NewPath("reason"))...)
-	errs = append(errs, validateText(request.Message, maxMessage, field.NewPath("message"))...)
+	errs = append(errs, Printable(request.Message, maxMessage, field.NewPath("message"))...)
 
 	errs = append(errs, validateParameters(request.Parameters, parameters)...)
 	if len(request.Parameters) > 0 {
@@ -73,7 +73,7 @@ func RerunRequest(request *images.RerunRequest, build string) field.ErrorList {
 	errs := validateRequestName(request.Name, build)
 	errs = append(errs, validateRequestID(request.RequestID)...)
 	errs = append(errs, validateUnreserved(request.RequestID)...)
-	return append(errs, validateText(request.Message, maxMessage, field.NewPath("message"))...)
+	return append(errs, Printable(request.Message, maxMessage, field.NewPath("message"))...)
 }
 
 // ImageChannels validates the channels that the named Image is to have. Whether their builds are there is not looked at.
@@ -106,7 +106,7 @@ func CancelRequest(request *images.CancelRequest, build string) field.ErrorList 
 	if request.SupersededBy != "" {
 		errs = append(errs, validateBuildName(request.SupersededBy, field.NewPath("supersededBy"))...)
 	}
-	return append(errs, validateText(request.Reason, maxMessage, field.NewPath("reason"))...)
+	return append(errs, Printable(request.Reason, maxMessage, field.NewPath("reason"))...)
 }
 
 // ImageBuildLogOptions validates the parameters of a request for a log.
@@ -139,12 +139,7 @@ func ImageBuildDiffOptions(options *images.ImageBuildDiffOptions) field.ErrorLis
 var uidForm = regexp.MustCompile(`^[A-Za-z0-9-]{0,63}$`)
 
 func validateRequestID(id string) field.ErrorList {
-	path := field.NewPath("requestID")
-	errs := validateText(id, maxRequestID, path)
-	if strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		errs = append(errs, field.Invalid(path, id, "must consist of printable characters"))
-	}
-	return errs
+	return Printable(id, maxRequestID, field.NewPath("requestID"))
 }
 
 // reservedRequestID has the forms that jobs/trigger gives the requests for what an Image's inputs, or its schedule, call
@@ -166,6 +161,20 @@ func validateRequestName(name, want string) field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(metadata.Child("name"), name, "must be empty or the name in the URL, "+want)}
+}
+
+// Printable validates one line of text that others read in a terminal: no control characters, which a terminal obeys, and none that
+// change the direction of text, which hide what it says.
+func Printable(text string, maxCharacters int, path *field.Path) field.ErrorList {
+	errs := validateText(text, maxCharacters, path)
+	if !printable(text) {
+		errs = append(errs, field.Invalid(path, text, "must be one line of printable characters: remove control characters, and those that change the direction of text"))
+	}
+	return errs
+}
+
+func printable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) })
 }
 
 func validateText(text string, maxCharacters int, path *field.Path) field.ErrorList {
