@@ -5,6 +5,7 @@ package templateaccess
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,6 +20,8 @@ import (
 // defaultAccount is the service account that pods run as when they name none, so that naming it gives nobody anything.
 const defaultAccount = "default"
 
+const configMaps = "configmaps"
+
 // access is what a user needs for one field of a template.
 type access struct {
 	field    *field.Path
@@ -27,33 +30,39 @@ type access struct {
 	name     string
 }
 
-// wantedBy lists what a template gives its builds, each object once.
-func wantedBy(template *images.BuildTemplate, path *field.Path) []access {
-	if template == nil {
-		return nil
-	}
+// wantedBy lists what inputs give their builds, each object once. An author gets what a ConfigMap has, in status.resolved.files or
+// in the log.
+func wantedBy(inputs *images.BuildInputs, path *field.Path) []access {
 	var wanted []access
-	if name := template.ServiceAccountName; name != "" && name != defaultAccount {
-		wanted = append(wanted, access{path.Child("serviceAccountName"), "use", "serviceaccounts", name})
+	want := func(path *field.Path, verb, resource, name string) {
+		known := func(other access) bool { return other.resource == resource && other.name == name }
+		if !slices.ContainsFunc(wanted, known) {
+			wanted = append(wanted, access{path, verb, resource, name})
+		}
 	}
-	seen := map[string]bool{}
-	for i := range template.Env {
-		secret := secretOf(&template.Env[i])
-		if secret == nil || seen[secret.Name] {
+	if source := inputs.Source; source != nil && source.ConfigMapRef != nil {
+		want(path.Child("source", "configMapRef", "name"), "get", configMaps, source.ConfigMapRef.Name)
+	}
+	if inputs.Template == nil {
+		return wanted
+	}
+	path = path.Child("template")
+	if name := inputs.Template.ServiceAccountName; name != "" && name != defaultAccount {
+		want(path.Child("serviceAccountName"), "use", "serviceaccounts", name)
+	}
+	for i := range inputs.Template.Env {
+		from, path := inputs.Template.Env[i].ValueFrom, path.Child("env").Index(i).Child("valueFrom")
+		if from == nil {
 			continue
 		}
-		seen[secret.Name] = true
-		at := path.Child("env").Index(i).Child("valueFrom", "secretKeyRef", "name")
-		wanted = append(wanted, access{at, "get", "secrets", secret.Name})
+		if key := from.SecretKeyRef; key != nil {
+			want(path.Child("secretKeyRef", "name"), "get", "secrets", key.Name)
+		}
+		if key := from.ConfigMapKeyRef; key != nil {
+			want(path.Child("configMapKeyRef", "name"), "get", configMaps, key.Name)
+		}
 	}
 	return wanted
-}
-
-func secretOf(variable *corev1.EnvVar) *corev1.SecretKeySelector {
-	if variable.ValueFrom == nil {
-		return nil
-	}
-	return variable.ValueFrom.SecretKeyRef
 }
 
 // check asks whether the user has all of it. The answer names everything that is missing.

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package templateaccess is admission that holds whoever writes a build template to their own rights: a template runs
-// pods, through a controller that may do more, as service accounts and with Secrets that the writer may have no access to.
+// Package templateaccess is admission that holds users who write the inputs of builds to their own rights: builds run, through a
+// controller with more rights, as service accounts, with Secrets and with ConfigMaps that the writer may have no access to.
+//
+// The files of a source are no more than named here. A user with the right to change a ConfigMap decides what the builds that take
+// their files from it run: that is a documented boundary.
 //
 // It looks at every change of an Image's spec, not only at changes of the names: whoever changes the builder decides
 // what the account runs. What was written by somebody with the rights, and is not changed, may be built by anybody.
@@ -11,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -57,26 +61,34 @@ func (p *plugin) Validate(ctx context.Context, attributes admission.Attributes, 
 	if attributes.GetResource().Group != images.SchemeGroupVersion.Group || attributes.GetSubresource() != "" {
 		return nil
 	}
-	template, path := written(attributes)
-	return p.check(ctx, attributes, wantedBy(template, path))
+	inputs, path := written(attributes)
+	if inputs == nil {
+		return nil
+	}
+	wanted := wantedBy(inputs, path)
+	if build, ok := attributes.GetObject().(*images.ImageBuild); ok && build.Spec.ImageRef != nil {
+		// Its Image names the ConfigMaps, and everybody who can get builds of the Image reads their files.
+		wanted = slices.DeleteFunc(wanted, func(access access) bool { return access.resource == configMaps })
+	}
+	return p.check(ctx, attributes, wanted)
 }
 
-// written returns the template that a request writes, and where it is; nil if it writes none.
-func written(attributes admission.Attributes) (*images.BuildTemplate, *field.Path) {
+// written returns the inputs that a request writes, and where they are; nil if it writes none.
+func written(attributes admission.Attributes) (*images.BuildInputs, *field.Path) {
 	switch object := attributes.GetObject().(type) {
 	case *images.Image:
 		old, updated := attributes.GetOldObject().(*images.Image)
 		if updated && equality.Semantic.DeepEqual(old.Spec, object.Spec) {
 			return nil, nil // only its metadata changes, as when an owner or a finalizer goes
 		}
-		return object.Spec.Template, field.NewPath("spec", "template")
+		return &object.Spec.BuildInputs, field.NewPath("spec")
 	case *images.ImageBuild:
 		// The build of an Image as it is is a copy of a spec that was checked when it was written. Only the server creates
 		// one: a direct creation with an imageRef was refused before. A build's spec does not change.
 		if attributes.GetOperation() != admission.Create || object.Spec.ImageRef != nil && !decidedAnew(object.Spec.Trigger) {
 			return nil, nil
 		}
-		return object.Spec.Inputs.Template, field.NewPath("spec", "inputs", "template")
+		return &object.Spec.Inputs, field.NewPath("spec", "inputs")
 	}
 	return nil, nil
 }

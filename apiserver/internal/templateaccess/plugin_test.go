@@ -77,7 +77,7 @@ func withAccount(name string) *images.BuildTemplate {
 func withSecrets(names ...string) *images.BuildTemplate {
 	template := &images.BuildTemplate{Env: []corev1.EnvVar{
 		{Name: "PLAIN", Value: "x"},
-		{Name: "MAP", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{Key: "k"}}},
+		{Name: "MAP", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "key"}, Key: "k"}}},
 	}}
 	for _, name := range names {
 		template.Env = append(template.Env, corev1.EnvVar{Name: "KEY", ValueFrom: &corev1.EnvVarSource{
@@ -91,12 +91,18 @@ func image(builder string, template *images.BuildTemplate) *images.Image {
 	return &images.Image{Spec: images.ImageSpec{BuildInputs: images.BuildInputs{Builder: images.Builder{Name: builder}, Template: template}}}
 }
 
+// withFiles has an Image take its files from a ConfigMap.
+func withFiles(image *images.Image) *images.Image {
+	image.Spec.Source = &images.Source{ConfigMapRef: &images.ConfigMapReference{Name: "files"}}
+	return image
+}
+
 func build(template *images.BuildTemplate) *images.ImageBuild {
 	return &images.ImageBuild{Spec: images.ImageBuildSpec{Inputs: images.BuildInputs{Template: template}}}
 }
 
 func TestWhoeverWritesATemplateNeedsWhatItGives(t *testing.T) {
-	const useBuilder, getKey = "use serviceaccounts/builder", "get secrets/key"
+	const useBuilder, getKey, getMap, getFiles = "use serviceaccounts/builder", "get secrets/key", "get configmaps/key", "get configmaps/files"
 	relabelled := image("mock", withAccount("builder"))
 	relabelled.Labels = map[string]string{"team": "red"}
 	ofAnImage := build(withAccount("builder"))
@@ -106,6 +112,9 @@ func TestWhoeverWritesATemplateNeedsWhatItGives(t *testing.T) {
 	rerun.Spec.Trigger.RerunOf = "debian-1"
 	withParameters.Spec.Trigger.Parameters = []images.Parameter{{Name: "edition"}}
 
+	rerunWithFiles := rerun.DeepCopy()
+	rerunWithFiles.Spec.Inputs.Source, rerunWithFiles.Spec.Inputs.Template = withFiles(image("mock", nil)).Spec.Source, withSecrets("key")
+
 	for name, test := range map[string]struct {
 		object, old runtime.Object
 		subresource string
@@ -114,16 +123,21 @@ func TestWhoeverWritesATemplateNeedsWhatItGives(t *testing.T) {
 		"an Image without a template":                    {object: image("mock", nil)},
 		"an Image with the default account":              {object: image("mock", withAccount("default"))},
 		"an Image with an account":                       {object: image("mock", withAccount("builder")), needs: []string{useBuilder}},
-		"an Image with a Secret, named twice":            {object: image("mock", withSecrets("key", "key")), needs: []string{getKey}},
-		"an Image with Secrets":                          {object: image("mock", withSecrets("key", "other")), needs: []string{getKey, "get secrets/other"}},
-		"an Image with ConfigMaps only":                  {object: image("mock", withSecrets())},
+		"an Image with a Secret, named twice":            {object: image("mock", withSecrets("key", "key")), needs: []string{getMap, getKey}},
+		"an Image with Secrets":                          {object: image("mock", withSecrets("key", "other")), needs: []string{getMap, getKey, "get secrets/other"}},
+		"an Image with a ConfigMap in its environment":   {object: image("mock", withSecrets()), needs: []string{getMap}},
+		"an Image with files of a ConfigMap":             {object: withFiles(image("mock", nil)), needs: []string{getFiles}},
+		"an Image with files and an account":             {object: withFiles(image("mock", withAccount("builder"))), needs: []string{getFiles, useBuilder}},
+		"another builder for the same files":             {object: withFiles(image("other", nil)), old: withFiles(image("mock", nil)), needs: []string{getFiles}},
+		"an Image whose files are taken away":            {object: image("mock", nil), old: withFiles(image("mock", nil))},
 		"another builder under the same account":         {object: image("other", withAccount("builder")), old: image("mock", withAccount("builder")), needs: []string{useBuilder}},
 		"an account for an Image that had none":          {object: image("mock", withAccount("builder")), old: image("mock", nil), needs: []string{useBuilder}},
 		"an Image whose account is taken away":           {object: image("mock", nil), old: image("mock", withAccount("builder"))},
 		"a label of an Image with an account":            {object: relabelled, old: image("mock", withAccount("builder"))},
 		"the status of an Image with an account":         {object: image("mock", withAccount("builder")), old: image("mock", nil), subresource: "status"},
 		"a build that somebody creates":                  {object: build(withAccount("builder")), needs: []string{useBuilder}},
-		"a build that somebody creates, with a Secret":   {object: build(withSecrets("key")), needs: []string{getKey}},
+		"a build that somebody creates, with a Secret":   {object: build(withSecrets("key")), needs: []string{getMap, getKey}},
+		"a rerun with files and a Secret":                {object: rerunWithFiles, needs: []string{getKey}},
 		"the build of an Image":                          {object: ofAnImage},
 		"a rerun of a build of an Image":                 {object: rerun, needs: []string{useBuilder}},
 		"a build of an Image with other parameters":      {object: withParameters, needs: []string{useBuilder}},

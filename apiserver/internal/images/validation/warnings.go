@@ -4,7 +4,9 @@ package validation
 
 import (
 	"fmt"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
@@ -16,10 +18,28 @@ func InputWarnings(inputs *images.BuildInputs, path *field.Path) []string {
 	switch {
 	case source == nil:
 		return nil
-	case source.Inline == nil && source.ConfigMapRef == nil:
+	case source.ConfigMapRef != nil:
+		return lendingWarnings(inputs, path)
+	case source.Inline == nil:
 		return []string{fmt.Sprintf("%s: sets neither inline nor configMapRef, so the builder gets no files", path.Child("source"))}
-	case source.Inline != nil && len(source.Inline.Files) == 0:
+	case len(source.Inline.Files) == 0:
 		return []string{fmt.Sprintf("%s: is empty, so the builder gets no files", path.Child("source", "inline", "files"))}
 	}
 	return nil
+}
+
+// lendingWarnings tells of files that others may change, in a build that has more rights than they.
+func lendingWarnings(inputs *images.BuildInputs, path *field.Path) []string {
+	template := inputs.Template
+	if template == nil {
+		return nil
+	}
+	secret := slices.ContainsFunc(template.Env, func(variable corev1.EnvVar) bool {
+		return variable.ValueFrom != nil && variable.ValueFrom.SecretKeyRef != nil
+	})
+	if !secret && (template.ServiceAccountName == "" || template.ServiceAccountName == "default") {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: users who can change ConfigMap %s decide what runs with the service account and the Secrets of %s",
+		path.Child("source", "configMapRef"), inputs.Source.ConfigMapRef.Name, path.Child("template"))}
 }
