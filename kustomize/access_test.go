@@ -136,8 +136,27 @@ func bindingsAreOfRolesAndAccountsThatThereAre(t *testing.T, built installation)
 	}
 	for _, each := range roles(built.objects) {
 		aggregated := slices.Contains([]string{"goldsmith-view", "goldsmith-edit", "goldsmith-admin"}, each.name)
+		if each.name == "goldsmith-builds" && built.has(namespaced) {
+			aggregated = true // it is bound in single namespaces
+		}
 		if !aggregated && !bound[each.kind.Kind+"/"+each.name] {
 			t.Errorf("nobody has %s", each)
+		}
+	}
+	if built.has(namespaced) && bound["ClusterRole/goldsmith-builds"] {
+		t.Error("Goldsmith may create Jobs in every namespace")
+	}
+}
+
+// onlyTheRoleOfBuildsCreatesJobs: the component namespaced takes just that one away.
+func onlyTheRoleOfBuildsCreatesJobs(t *testing.T, built installation) {
+	for _, each := range of[*rbacv1.ClusterRole](built.objects) {
+		for _, rule := range each.Rules {
+			writes := slices.ContainsFunc(rule.Verbs, func(verb string) bool { return !slices.Contains([]string{"get", "list", "watch"}, verb) })
+			runs := slices.ContainsFunc(rule.Resources, func(resource string) bool { return resource == "jobs" || resource == "pods" })
+			if writes && runs && each.Name != "goldsmith-builds" {
+				t.Errorf("%s may %v %v", each.Name, rule.Verbs, rule.Resources)
+			}
 		}
 	}
 }

@@ -34,6 +34,7 @@ const (
 	recordsExternal = "records-external"
 	recordsPostgres = "records-postgres"
 	kueue           = "kueue"
+	namespaced      = "namespaced"
 )
 
 // operators are the ConfigMaps that components want the operator to make.
@@ -73,7 +74,7 @@ func installations(t *testing.T) []installation {
 		all = append(all, installation{name: "overlays/" + entry.Name(), objects: build(t, tree, "kustomize/overlays/"+entry.Name())})
 	}
 	for _, etcd := range [][]string{nil, {singleNode}, {etcdHA}, {externalEtcd}, {singleNode, externalEtcd}} {
-		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}, {archiveS3}, {recordsExternal}, {recordsPostgres},
+		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}, {archiveS3, namespaced}, {recordsExternal}, {recordsPostgres},
 			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal, kueue}} {
 			components := slices.Concat(rest, etcd)
 			all = append(all, installation{
@@ -178,6 +179,7 @@ func TestInstallations(t *testing.T) {
 		"TheNamespaceIsRestricted":                      theNamespaceIsRestricted,
 		"TheAPIServiceHasItsServerAndIsVerified":        theAPIServiceHasItsServerAndIsVerified,
 		"TheAuditPolicyIsOne":                           theAuditPolicyIsOne,
+		"OnlyTheRoleOfBuildsCreatesJobs":                onlyTheRoleOfBuildsCreatesJobs,
 		"TheAPIIsCritical":                              theAPIIsCritical,
 		"TheExpectedPodsRun":                            theExpectedPodsRun,
 		"PodsMeetTheRestrictedStandard":                 podsMeetTheRestrictedStandard,

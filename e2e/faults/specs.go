@@ -45,6 +45,7 @@ func Specs(environment func() cluster.Environment) {
 			Entry("the API is unregistered and registered again", unregister),
 		)
 
+		describeUnboundRole(w)
 		describeOutage(w, ofLog)
 	})
 }
