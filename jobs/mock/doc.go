@@ -3,9 +3,9 @@
 // Package mock is a builder that builds nothing: it keeps the builder contract, takes as long as it is told, and goes
 // wrong in every way it is told. It is for trying Goldsmith out, and for testing it.
 //
-// What it makes for each target is a file with its own input, without build and attempt; so the same inputs give the
-// same digest. It knows nothing of Kubernetes, and talks to a network only where it is told to report its progress: that
-// is its step, and how many of its steps are done.
+// What it makes for each target is a file with its own input, without build, attempt and the other targets. The same
+// inputs therefore give the same digests, and each target has a digest of its own. It knows nothing of Kubernetes, and
+// talks to a network only where it is told to report its progress: that is its step, and how many of its steps are done.
 //
 // Its parameters, all optional; others are ignored:
 //

@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -345,48 +347,60 @@ func TestToldToEndWhileItLogs(t *testing.T) {
 	}
 }
 
-func TestArtifactsAreTheInputWithoutBuildAndAttempt(t *testing.T) {
+func TestArtifactsAreTheInputOfTheirTargetWithoutBuildAndAttempt(t *testing.T) {
 	c := newContract(t, sampleInput(1, map[string]string{"duration": "0s"}))
 	runBubbled(t, c)
 	outcome := result.Parse(c.result(t), 0, targets)
 	if outcome.Failure != nil {
 		t.Fatal(outcome.Failure)
 	}
-	const want = `{"base":{"reference":"debian:bookworm"},"files":{"setup.sh":"true && <false>\n"},"parameters":{"duration":"0s"},` +
-		`"targets":[{"format":"raw","name":"linux/amd64/raw","platform":"linux/amd64"},` +
-		`{"format":"qcow2","name":"linux/arm64/v8/qcow2","platform":"linux/arm64/v8"}],"version":1}`
-	for i, file := range []string{"linux-amd64.raw", "linux-arm64-v8.qcow2"} {
-		content, err := os.ReadFile(filepath.Join(c.getenv(render.EnvOutput), file))
+	for i, want := range []struct{ file, target string }{
+		{"linux-amd64.raw", `{"format":"raw","name":"linux/amd64/raw","platform":"linux/amd64"}`},
+		{"linux-arm64-v8.qcow2", `{"format":"qcow2","name":"linux/arm64/v8/qcow2","platform":"linux/arm64/v8"}`},
+	} {
+		content, err := os.ReadFile(filepath.Join(c.getenv(render.EnvOutput), want.file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if string(content) != want {
-			t.Errorf("%s is %s, want %s", file, content, want)
+		const made = `{"base":{"reference":"debian:bookworm"},"files":{"setup.sh":"true && <false>\n"},"parameters":{"duration":"0s"},` +
+			`"targets":[%s],"version":1}`
+		if diff := cmp.Diff(fmt.Sprintf(made, want.target), string(content)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", want.file, diff)
 		}
 		artifact := outcome.Artifacts[i]
 		if artifact.Digest != inputs.DigestBytes(content) || artifact.SizeBytes != int64(len(content)) {
-			t.Errorf("the result says %+v of %s", artifact, file)
+			t.Errorf("the result says %+v of %s", artifact, want.file)
 		}
 	}
 }
 
-func TestDigestIsThatOfTheInputsAlone(t *testing.T) {
-	digest := func(change func(*render.Input)) string {
+func TestDigestIsThatOfTheInputsAndTheTargetAlone(t *testing.T) {
+	digests := func(change func(*render.Input)) []string {
 		input := sampleInput(1, map[string]string{"duration": "0s"})
 		change(&input)
 		c := newContract(t, input)
 		runBubbled(t, c)
-		outcome := result.Parse(c.result(t), 0, targets)
-		if outcome.Failure != nil {
-			t.Fatal(outcome.Failure)
+		var left result.Result
+		if err := json.Unmarshal([]byte(c.result(t)), &left); err != nil {
+			t.Fatal(err)
 		}
-		return outcome.Artifacts[0].Digest
+		var digests []string
+		for _, artifact := range left.Artifacts {
+			digests = append(digests, artifact.Digest)
+		}
+		return digests
 	}
-	first := digest(func(*render.Input) {})
-	if again := digest(func(i *render.Input) { i.Attempt, i.Build.Name, i.Build.UID = 2, "debian-8", "other" }); again != first {
-		t.Error("another build of the same inputs has another digest")
+	first := digests(func(*render.Input) {})
+	if len(first) != len(targets) || first[0] == first[1] {
+		t.Errorf("the targets' digests are %q, want %d different ones", first, len(targets))
 	}
-	if other := digest(func(i *render.Input) { i.Files["setup.sh"] = "true\n" }); other == first {
+	if again := digests(func(i *render.Input) { i.Attempt, i.Build.Name, i.Build.UID = 2, "debian-8", "other" }); !slices.Equal(again, first) {
+		t.Error("another build of the same inputs has other digests")
+	}
+	if alone := digests(func(i *render.Input) { i.Targets = i.Targets[1:] }); !slices.Equal(alone, first[1:]) {
+		t.Error("a target has another digest without the other target")
+	}
+	if other := digests(func(i *render.Input) { i.Files["setup.sh"] = "true\n" }); other[0] == first[0] || other[1] == first[1] {
 		t.Error("other files have the same digest")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,8 +17,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// readInput reads the input, and what is made from it: the canonical input without build and attempt.
-func readInput(path string) (*render.Input, []byte, error) {
+// readInput reads the input, and what is made from it: the input's fields without build and attempt.
+func readInput(path string) (*render.Input, map[string]any, error) {
 	if path == "" {
 		return nil, nil, fmt.Errorf("$%s is not set", render.EnvInput)
 	}
@@ -39,8 +40,8 @@ func readInput(path string) (*render.Input, []byte, error) {
 	return input, made, nil
 }
 
-// withoutIdentity is the canonical form of an input without what tells one build from another.
-func withoutIdentity(text []byte) ([]byte, error) {
+// withoutIdentity returns the fields of an input, without those that tell one build from another.
+func withoutIdentity(text []byte) (map[string]any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var fields map[string]any
@@ -49,6 +50,14 @@ func withoutIdentity(text []byte) ([]byte, error) {
 	}
 	delete(fields, "build")
 	delete(fields, "attempt")
+	return fields, nil
+}
+
+// artifactFor returns what is made for a target: the canonical input with this target alone. Artifacts of two targets
+// therefore differ, and a target's artifact does not depend on the other targets.
+func artifactFor(target render.InputTarget, made map[string]any) ([]byte, error) {
+	fields := maps.Clone(made)
+	fields["targets"] = []render.InputTarget{target}
 	return inputs.CanonicalJSON(fields)
 }
 
@@ -70,31 +79,32 @@ func (b *builder) fail() int {
 }
 
 // finish makes an artifact for each target, and ends the build.
-func (b *builder) finish(targets []render.InputTarget, made []byte) int {
-	digest := inputs.DigestBytes(made)
-	if b.behaviour.result == resultBadDigest {
-		digest = "sha256:not-a-digest"
-	}
+func (b *builder) finish(targets []render.InputTarget, made map[string]any) int {
 	message := result.Result{Outcome: result.OutcomeSucceeded}
 	for _, target := range targets {
-		if err := b.makeArtifact(target, made); err != nil {
-			return b.refuse("OutputNotWritable", err)
+		artifact, err := b.makeArtifact(target, made)
+		if err != nil {
+			return b.refuse("OutputNotWritable", fmt.Errorf("make the artifact for %s: %w", target.Name, err))
 		}
-		message.Artifacts = append(message.Artifacts, result.Artifact{
-			Target:    target.Name,
-			Digest:    digest,
-			SizeBytes: int64(len(made)),
-		})
+		message.Artifacts = append(message.Artifacts, artifact)
 	}
 	return b.leave(message)
 }
 
-func (b *builder) makeArtifact(target render.InputTarget, content []byte) error {
+func (b *builder) makeArtifact(target render.InputTarget, made map[string]any) (result.Artifact, error) {
+	content, err := artifactFor(target, made)
+	if err != nil {
+		return result.Artifact{}, err
+	}
 	name := strings.ReplaceAll(target.Platform, "/", "-") + "." + string(target.Format)
 	if err := os.WriteFile(filepath.Join(b.outputDir, name), content, 0o644); err != nil { //nolint:gosec // other users take it from there
-		return fmt.Errorf("make the artifact for %s: %w", target.Name, err)
+		return result.Artifact{}, err
 	}
-	return nil
+	digest := inputs.DigestBytes(content)
+	if b.behaviour.result == resultBadDigest {
+		digest = "sha256:not-a-digest"
+	}
+	return result.Artifact{Target: target.Name, Digest: digest, SizeBytes: int64(len(content))}, nil
 }
 
 // leave writes the result, in the way it was told to, and returns the exit code.
