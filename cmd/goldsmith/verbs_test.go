@@ -119,6 +119,8 @@ func asksTheRecords(s *session) {
 	s.types("notes", "web", "something else", "--id", "first").says("    two lines\n")
 	s.types("notes", "web", "another'; DROP TABLE notes; --").says("    another'; DROP TABLE notes; --\n")
 	s.types("notes", "web").matches(`(?s)^20\S+Z  \S+\n    another'; DROP TABLE notes; --\n\n20\S+Z  \S+\n    two lines\n    of it\n$`)
+	s.types("notes", "web", "-").given("lines of\na file\r\n\n").matches(`(?s)^20\S+Z  \S+\n    lines of\n    a file\n$`)
+	s.types("notes", "web", "-").given("\n").fails(exit.Failure, "text")
 	s.types("notes", "web", strings.Repeat("long", 1025)).fails(exit.Failure, "text")
 	s.types("notes", "nothing", "something").fails(exit.Failure, "no image named nothing in namespace default")
 	s.types("notes", "web", "something", "--uid", uid).fails(exit.Failure, "--uid is for showing notes")

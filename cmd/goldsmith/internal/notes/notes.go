@@ -30,12 +30,13 @@ func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
 	asked := &options{}
 	command := &cobra.Command{
-		Use:   "notes IMAGE [TEXT]",
+		Use:   "notes IMAGE [TEXT | -]",
 		Short: "Show what was noted about an image, or note something",
-		Long: "Show what was noted about an image, the newest first; or, with a TEXT of at most 4096 bytes, note that. Notes are kept\n" +
-			"with the records of builds, carry the name of who wrote them, and cannot be changed.",
+		Long: "Show what was noted about an image, the newest first; or, with a TEXT of at most 4096 bytes, note that. A TEXT of -\n" +
+			"reads standard input. Notes are kept with the records of builds, carry the name of who wrote them, and cannot be changed.",
 		Example: "  goldsmith notes debian\n" +
-			"  goldsmith notes debian 'edition 7 was withdrawn: CVE-2026-0001'",
+			"  goldsmith notes debian 'edition 7 was withdrawn: CVE-2026-0001'\n" +
+			"  goldsmith notes debian - <withdrawal.txt",
 		Args:              client.Names("the name of an IMAGE, and maybe a TEXT", 1, 2),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -49,7 +50,14 @@ func NewCommand() *cobra.Command {
 			if len(args) == 1 {
 				return show(command.Context(), connection, args[0], &asked.Flags, command.OutOrStdout(), command.ErrOrStderr())
 			}
-			return add(command.Context(), connection, args[0], args[1], asked, command.OutOrStdout())
+			if asked.UID != "" {
+				return errors.New("--uid is for showing notes: nothing is noted about an image that was deleted")
+			}
+			text, err := textOf(args[1], command.InOrStdin())
+			if err != nil {
+				return err
+			}
+			return add(command.Context(), connection, args[0], text, asked, command.OutOrStdout())
 		},
 	}
 	flags.AddTo(command.Flags())
@@ -71,11 +79,21 @@ func show(ctx context.Context, connection *client.Connection, image string, aske
 	return notes.Show(ctx, connection, image, asked, out, told)
 }
 
+// textOf returns the text of a note: the argument, or stdin if the argument is "-". Newlines at the end of stdin are no
+// part of the text, because echo and editors add one.
+func textOf(argument string, stdin io.Reader) (string, error) {
+	if argument != "-" {
+		return argument, nil
+	}
+	text, err := io.ReadAll(stdin)
+	if err != nil {
+		return "", fmt.Errorf("read the note from stdin: %w", err)
+	}
+	return strings.TrimRight(string(text), "\r\n"), nil
+}
+
 // add sends a note, and shows it as it is recorded.
 func add(ctx context.Context, connection *client.Connection, image, text string, asked *options, out io.Writer) error {
-	if asked.UID != "" {
-		return errors.New("--uid is for showing notes: nothing is noted about an image that was deleted")
-	}
 	note := &v1alpha1.ImageNote{NoteRecord: v1alpha1.NoteRecord{ID: asked.id, Text: text}}
 	recorded := &v1alpha1.ImageNote{}
 	err := connection.ImagesV1alpha1().RESTClient().Post().
