@@ -6,13 +6,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/printers"
 
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 )
 
@@ -31,9 +35,20 @@ func run() int {
 	return execute(ctx, newRootCommand())
 }
 
-// execute runs a command and returns its exit code. That it was interrupted is known to whoever did so.
+// execute runs a command and returns its exit code. That it was interrupted is known to whoever did so. Output that
+// cannot be written fails every command, including those that print with libraries that ignore the error.
 func execute(ctx context.Context, root *cobra.Command) int {
+	out := output.NewChecked(root.OutOrStdout())
+	if !printers.IsTerminal(root.OutOrStdout()) { // commands recognize a terminal by its file
+		root.SetOut(out)
+	}
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = out.Err()
+	}
+	if unreachable, ok := errors.AsType[*client.UnreachableError](err); ok {
+		err = unreachable // the names of the request and its address around it only hide what to do
+	}
 	code := exit.Code(ctx, err)
 	if err != nil && code != exit.Interrupted {
 		root.PrintErrln("Error:", err)

@@ -4,11 +4,16 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 func TestEveryShellHasACompletion(t *testing.T) {
@@ -61,5 +66,51 @@ func TestAnErrorIsOnStderrAndOneIsTheCode(t *testing.T) {
 	code := execute(t.Context(), root)
 	if code != exit.Failure || out.Len() > 0 || !strings.HasPrefix(complaints.String(), "Error: there is no ./.goldsmith/kubeconfig") {
 		t.Errorf("got exit code %d, %q and %q", code, out, complaints)
+	}
+}
+
+func TestAServerThatIsDownIsNamedWithTheNextStep(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const kubeconfig = `{"apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "s"}}],
+"clusters": [{"name": "s", "cluster": {"server": "http://127.0.0.1:1"}}]}` // nobody listens on port 1
+	if err := os.WriteFile("kubeconfig", []byte(kubeconfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KUBECONFIG", "kubeconfig")
+	for _, line := range []string{
+		"build web", "rerun web-1", "diff web-1 web-2", "history web", "stats web", "notes web", "notes web text", "changes web",
+		"cancel web-1", "logs web", "logs web-1 --uid a", "watch", "watch web", "queue", "plan web", "plan -f -", "promote web-1 stable",
+	} {
+		root, complaints := newRootCommand(), &bytes.Buffer{}
+		root.SetIn(strings.NewReader(web + "---\n" + web))
+		root.SetErr(complaints)
+		root.SetArgs(strings.Fields(line))
+		code := execute(t.Context(), root)
+		if want := `Error: cannot reach the server at http://127.0.0.1:1; is "goldsmith up" running?` + "\n"; code != exit.Failure || complaints.String() != want {
+			t.Errorf("%s: got exit code %d and %q, want %q", line, code, complaints, want)
+		}
+	}
+}
+
+// full is an output that nothing can be written to, such as /dev/full.
+type full struct{}
+
+func (full) Write([]byte) (int, error) {
+	return 0, errors.New("no space left on device")
+}
+
+func TestOutputThatCannotBeWrittenFailsEveryCommand(t *testing.T) {
+	for _, line := range []string{"table", "version", "--version", "--help", "queue --help", "completion bash"} {
+		root, complaints := newRootCommand(), &bytes.Buffer{}
+		root.AddCommand(&cobra.Command{Use: "table", RunE: func(command *cobra.Command, _ []string) error {
+			return output.Table([]string{"Name"}, [][]any{{"web-1"}}, command.OutOrStdout())
+		}})
+		root.SetOut(full{})
+		root.SetErr(complaints)
+		root.SetArgs(strings.Fields(line))
+		code := execute(t.Context(), root)
+		if code != exit.Failure || !strings.HasSuffix(complaints.String(), "no space left on device\n") {
+			t.Errorf("%s: got exit code %d and %q", line, code, complaints)
+		}
 	}
 }

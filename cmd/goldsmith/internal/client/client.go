@@ -80,6 +80,9 @@ func (f *Flags) Connect(warnings io.Writer) (*Connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the namespace of the kubeconfig: %w", err)
 	}
+	if !IsPlugin(os.Args[0]) {
+		reportUnreachable(config)
+	}
 	config.WarningHandler = rest.NewWarningWriter(warnings, rest.WarningWriterOptions{Deduplicate: true})
 	clients, err := versioned.NewForConfig(config)
 	if err != nil {
