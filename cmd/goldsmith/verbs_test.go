@@ -37,7 +37,8 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	defer cancel()
 	s := &session{t: t, ctx: ctx, kubeconfig: serve(ctx, t)}
 
-	s.types("plan", "-f", "-").given(web).says("image web would be built now, as web-1\n", "Created")
+	const namespace = "apiVersion: v1\nkind: Namespace\n---\n"
+	s.types("plan", "-f", "-", "-f", s.t.TempDir()).given(namespace+web).says("image web would be built now, as web-1\n", "Created")
 	s.apply(web)
 	s.types("plan", "web").says("image web would not be built now\n", "next build   web-2\n", "resources    requests cpu=10m\n")
 	s.types("plan", "-f", "-").given(strings.Replace(web, "bookworm", "trixie", 1)).says("web would be built now, as web-2\n", "debian:bookworm → debian:trixie")

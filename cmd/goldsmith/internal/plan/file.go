@@ -11,16 +11,24 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/cli-runtime/pkg/resource"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
+
+// stdinName is the name of a file that means stdin.
+const stdinName = "-"
 
 // document is an Image in a file.
 type document struct {
@@ -28,45 +36,59 @@ type document struct {
 	image *v1alpha1.Image
 }
 
-// read returns the Images of a file, or of stdin where its name is "-". Documents without content are passed over. One
-// that is not an Image, or has a field that Images do not have, is an error.
-func read(name string, stdin io.Reader) (documents []document, err error) {
-	source := stdin
-	if name == "-" {
-		name = "stdin"
-	} else {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("open the file of images: %w", err)
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		source = file
-	}
+// read returns the Images of files and directories, as `kubectl apply -f` finds them: "-" is stdin, and of a directory the
+// files with an extension of YAML or JSON are read. Documents without content are passed over, and documents of other kinds
+// with a note to told. A field that Images do not have is an error.
+func read(names []string, stdin io.Reader, told io.Writer) ([]document, error) {
 	decoder, err := newDecoder()
 	if err != nil {
 		return nil, err
 	}
-	reader := yaml.NewYAMLReader(bufio.NewReader(source))
-	for number := 1; ; number++ {
-		content, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	r := &reader{decoder: decoder, stdin: stdin, told: told}
+	var places []string
+	for _, name := range names {
+		places = append(places, placeOf(name))
+		files, err := filesOf(name)
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
+			return nil, fmt.Errorf("find the files of images: %w", err)
 		}
-		found := document{place: fmt.Sprintf("document %d of %s", number, name)}
-		if found.image, err = decode(decoder, content); err != nil {
-			return nil, fmt.Errorf("%s: %w", found.place, err)
-		}
-		if found.image != nil {
-			documents = append(documents, found)
+		for _, file := range files {
+			if err := r.readFile(file); err != nil {
+				return nil, err
+			}
 		}
 	}
-	if len(documents) == 0 {
-		return nil, fmt.Errorf("there is no Image in %s", name)
+	if len(r.documents) == 0 {
+		return nil, fmt.Errorf("there is no Image in %s", strings.Join(places, ", "))
 	}
-	return documents, nil
+	return r.documents, nil
+}
+
+// filesOf returns the files that a name means: the file of the name, or those of the directory.
+func filesOf(name string) ([]string, error) {
+	if name == stdinName {
+		return []string{name}, nil
+	}
+	info, err := os.Stat(name)
+	if err != nil || !info.IsDir() {
+		return []string{name}, err
+	}
+	entries, err := os.ReadDir(name)
+	var files []string
+	for _, entry := range entries {
+		if !entry.IsDir() && slices.Contains(resource.FileExtensions, filepath.Ext(entry.Name())) {
+			files = append(files, filepath.Join(name, entry.Name()))
+		}
+	}
+	return files, err
+}
+
+// placeOf returns the name of a file for people.
+func placeOf(name string) string {
+	if name == stdinName {
+		return "stdin"
+	}
+	return name
 }
 
 // newDecoder knows Images only, and no field that they do not have.
@@ -78,33 +100,93 @@ func newDecoder() (runtime.Decoder, error) {
 	return serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer(), nil
 }
 
-// decode returns nil for a document without content.
-func decode(decoder runtime.Decoder, content []byte) (*v1alpha1.Image, error) {
+// reader collects the Images of files.
+type reader struct {
+	decoder   runtime.Decoder
+	stdin     io.Reader
+	told      io.Writer
+	documents []document
+}
+
+func (r *reader) readFile(name string) error {
+	source := r.stdin
+	if name != stdinName {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("read the file of images: %w", err)
+		}
+		source = bytes.NewReader(content)
+	}
+	documents := yaml.NewYAMLReader(bufio.NewReader(source))
+	for number := 1; ; number++ {
+		content, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", placeOf(name), err)
+		}
+		place := fmt.Sprintf("document %d of %s", number, placeOf(name))
+		if err := r.add(place, content); err != nil {
+			return fmt.Errorf("%s: %w", place, err)
+		}
+	}
+}
+
+// add adds the Image that is the content, or the Images of the List that is the content.
+func (r *reader) add(place string, content []byte) error {
 	asJSON, err := yaml.ToJSON(content)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if bytes.Equal(bytes.TrimSpace(asJSON), []byte("null")) {
-		return nil, nil
+		return nil
 	}
 	var kind metav1.TypeMeta
 	if err := json.Unmarshal(asJSON, &kind); err != nil {
-		return nil, fmt.Errorf("it is no object: %w", err)
+		return fmt.Errorf("it is no object: %w", err)
 	}
-	switch {
+	switch gvk := kind.GroupVersionKind(); {
 	case kind.Kind == "" || kind.APIVersion == "":
-		return nil, errors.New("it is no object: it has no apiVersion or no kind")
-	case kind.GroupVersionKind() != v1alpha1.Kind("Image"):
-		return nil, fmt.Errorf("its kind is %s of %s: only an Image of %s has a plan", kind.Kind, kind.APIVersion, v1alpha1.SchemeGroupVersion)
+		return errors.New("it is no object: it has no apiVersion or no kind")
+	case gvk == v1alpha1.Kind("Image"):
+		return r.addImage(place, content)
+	case gvk == corev1.SchemeGroupVersion.WithKind("List"):
+		return r.addItems(place, asJSON)
+	case gvk.Kind == "Image" && (gvk.Group == v1alpha1.GroupName || gvk.Group == ""): // no version of ours, or a group that was forgotten
+		return fmt.Errorf("its kind is Image of %s: only an Image of %s has a plan", kind.APIVersion, v1alpha1.SchemeGroupVersion)
 	}
+	_, err = fmt.Fprintf(r.told, "%s is ignored: its kind is %s of %s, and only an Image of %s has a plan\n",
+		place, kind.Kind, kind.APIVersion, v1alpha1.SchemeGroupVersion)
+	return err
+}
+
+func (r *reader) addImage(place string, content []byte) error {
 	image := &v1alpha1.Image{}
-	if _, _, err := decoder.Decode(content, nil, image); err != nil {
-		return nil, builder.NameRenamedFields(err, image)
+	if _, _, err := r.decoder.Decode(content, nil, image); err != nil {
+		return builder.NameRenamedFields(err, image)
 	}
 	if image.Name == "" {
-		return nil, errors.New("metadata.name: Required value: a plan is of an image with a name")
+		return errors.New("metadata.name: Required value: a plan is of an image with a name")
 	}
-	return image, nil
+	r.documents = append(r.documents, document{place: place, image: image})
+	return nil
+}
+
+// addItems adds the Images of a List, which is how kubectl prints several objects.
+func (r *reader) addItems(place string, asJSON []byte) error {
+	var list struct {
+		Items []json.RawMessage `json:"items"`
+	}
+	if err := json.Unmarshal(asJSON, &list); err != nil {
+		return fmt.Errorf("it is no List: %w", err)
+	}
+	for i, item := range list.Items {
+		if err := r.add(fmt.Sprintf("item %d of %s", i+1, place), item); err != nil {
+			return fmt.Errorf("item %d: %w", i+1, err)
+		}
+	}
+	return nil
 }
 
 // plan asks for the plan of an Image as it would be applied. namespace is what the user said: it must not be another

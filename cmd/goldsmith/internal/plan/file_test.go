@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,19 +35,31 @@ func TestReadsTheImagesOfAFile(t *testing.T) {
 	for _, test := range []struct {
 		name, content string
 		want          []string // place and name
+		told          string
 		err           string
 	}{
 		{name: "YAML", content: debian, want: []string{"document 1 of stdin: debian"}},
 		{name: "JSON", content: alpine, want: []string{"document 1 of stdin: alpine"}},
 		{name: "several, and some without content", content: "---\n# nothing\n---\n" + debian + "---\n" + alpine + "\n---\n",
 			want: []string{"document 2 of stdin: debian", "document 3 of stdin: alpine"}},
+		{name: "a List", content: "apiVersion: v1\nkind: List\nitems:\n- " + alpine + "\n- {apiVersion: v1, kind: Secret}\n",
+			want: []string{"item 1 of document 1 of stdin: alpine"},
+			told: "item 2 of document 1 of stdin is ignored: its kind is Secret of v1, and only an Image of images.goldsmith.dev/v1alpha1 has a plan\n"},
+		{name: "a List with an unknown field", content: "apiVersion: v1\nkind: List\nitems: [" + strings.Replace(alpine, `"spec"`, `"speck"`, 1) + "]\n",
+			err: `document 1 of stdin: item 1: strict decoding error: unknown field "speck"`},
+		{name: "a List that is none", content: "apiVersion: v1\nkind: List\nitems: 3\n", err: "document 1 of stdin: it is no List: "},
 		{name: "nothing", content: "", err: "there is no Image in stdin"},
 		{name: "nothing but comments", content: "# none\n---\n", err: "there is no Image in stdin"},
-		{name: "another kind", content: debian + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: files}\n",
-			err: "document 2 of stdin: its kind is ConfigMap of v1: only an Image of images.goldsmith.dev/v1alpha1 has a plan"},
+		{name: "another kind", content: debian + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: files}\n---\n" + alpine,
+			want: []string{"document 1 of stdin: debian", "document 3 of stdin: alpine"},
+			told: "document 2 of stdin is ignored: its kind is ConfigMap of v1, and only an Image of images.goldsmith.dev/v1alpha1 has a plan\n"},
 		{name: "another kind of ours", content: "apiVersion: images.goldsmith.dev/v1alpha1\nkind: ImageBuild\n",
-			err: "document 1 of stdin: its kind is ImageBuild of images.goldsmith.dev/v1alpha1: only an Image"},
+			told: "document 1 of stdin is ignored: its kind is ImageBuild of images.goldsmith.dev/v1alpha1, and only an Image of images.goldsmith.dev/v1alpha1 has a plan\n",
+			err:  "there is no Image in stdin"},
+		{name: "an Image of others", content: debian + "---\napiVersion: image.openshift.io/v1\nkind: Image\n", want: []string{"document 1 of stdin: debian"},
+			told: "document 2 of stdin is ignored: its kind is Image of image.openshift.io/v1, and only an Image of images.goldsmith.dev/v1alpha1 has a plan\n"},
 		{name: "another version", content: strings.Replace(debian, "v1alpha1", "v1", 1), err: "document 1 of stdin: its kind is Image of images.goldsmith.dev/v1: only"},
+		{name: "no group", content: strings.Replace(debian, "images.goldsmith.dev/", "", 1), err: "document 1 of stdin: its kind is Image of v1alpha1: only"},
 		{name: "no kind", content: "a: b\n", err: "document 1 of stdin: it is no object: it has no apiVersion or no kind"},
 		{name: "no object", content: "- a\n", err: "document 1 of stdin: it is no object: "},
 		{name: "no YAML", content: "a: [\n", err: "document 1 of stdin: "},
@@ -57,7 +70,11 @@ func TestReadsTheImagesOfAFile(t *testing.T) {
 		{name: "no name", content: "apiVersion: images.goldsmith.dev/v1alpha1\nkind: Image\n", err: "document 1 of stdin: metadata.name: Required value"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			documents, err := read("-", strings.NewReader(test.content))
+			var told strings.Builder
+			documents, err := read([]string{"-"}, strings.NewReader(test.content), &told)
+			if told.String() != test.told {
+				t.Errorf("told %q, want %q", told.String(), test.told)
+			}
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
 					t.Errorf("got %d documents, error %v, want %q", len(documents), err, test.err)
@@ -73,12 +90,46 @@ func TestReadsTheImagesOfAFile(t *testing.T) {
 			}
 		})
 	}
-	path := filepath.Join(t.TempDir(), "images.yaml")
-	if err := os.WriteFile(path, []byte(debian), 0o600); err != nil {
-		t.Fatal(err)
+}
+
+func TestReadsFilesAndDirectoriesAsKubectlDoes(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, content := range map[string]string{
+		"a.txt": debian, "dir/b.yaml": debian, "dir/a.json": alpine, "dir/c.yml": "apiVersion: v1\nkind: Namespace\n",
+		"dir/notes.txt": "no YAML: [\n", "dir/deeper/d.yaml": debian, "empty/notes.txt": "",
+	} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if documents, err := read(path, strings.NewReader("")); err != nil || documents[0].place != "document 1 of "+path {
-		t.Errorf("a file: got %v, error %v", documents, err)
+	const told = "document 1 of dir/c.yml is ignored: its kind is Namespace of v1, and only an Image of images.goldsmith.dev/v1alpha1 has a plan\n"
+	for _, test := range []struct {
+		names     []string
+		want      []string
+		told, err string
+	}{
+		{names: []string{"a.txt"}, want: []string{"document 1 of a.txt"}},
+		{names: []string{"dir"}, want: []string{"document 1 of dir/a.json", "document 1 of dir/b.yaml"}, told: told},
+		{names: []string{"a.txt", "dir/", "-", "empty"}, told: told,
+			want: []string{"document 1 of a.txt", "document 1 of dir/a.json", "document 1 of dir/b.yaml", "document 1 of stdin"}},
+		{names: []string{"empty", "dir/c.yml"}, told: told, err: "there is no Image in empty, dir/c.yml"},
+		{names: []string{"a.txt", "missing"}, err: "find the files of images: stat missing: no such file or directory"},
+	} {
+		var out strings.Builder
+		documents, err := read(test.names, strings.NewReader(debian), &out)
+		var got []string
+		for _, document := range documents {
+			got = append(got, document.place)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" || out.String() != test.told {
+			t.Errorf("%q: told %q (-want +got):\n%s", test.names, out.String(), diff)
+		}
+		if (err == nil) != (test.err == "") || err != nil && err.Error() != test.err {
+			t.Errorf("%q: got error %v, want %q", test.names, err, test.err)
+		}
 	}
 }
 
@@ -86,8 +137,9 @@ func FuzzRead(f *testing.F) {
 	f.Add(debian)
 	f.Add(alpine)
 	f.Add("---\n- a\n---\nnull\n")
+	f.Add("apiVersion: v1\nkind: List\nitems: [" + alpine + "]\n")
 	f.Fuzz(func(t *testing.T, content string) {
-		documents, err := read("-", strings.NewReader(content))
+		documents, err := read([]string{"-"}, strings.NewReader(content), io.Discard)
 		if (err == nil) != (len(documents) > 0) {
 			t.Errorf("%d documents, error %v", len(documents), err)
 		}
@@ -127,7 +179,7 @@ func TestPlansTheImagesOfAFile(t *testing.T) {
 				asked = append(asked, strings.Join([]string{action.GetNamespace() + "/" + plan.Name, labels(plan), plan.Spec.Builder.Name}, " "))
 				return true, plan, nil
 			})
-			documents, err := read("-", strings.NewReader(test.content))
+			documents, err := read([]string{"-"}, strings.NewReader(test.content), io.Discard)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -21,7 +21,7 @@ import (
 )
 
 type options struct {
-	file   string
+	files  []string
 	format output.Format
 }
 
@@ -30,24 +30,26 @@ func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
 	asked := &options{}
 	command := &cobra.Command{
-		Use:   "plan {IMAGE | -f FILE}",
+		Use:   "plan {IMAGE | -f FILE...}",
 		Short: "Show whether an image would be built now, why, and with which Job",
 		Long: "Show whether an image would be built now, why or why not, what has changed since the last build, and the Job\n" +
-			"that would run: of an IMAGE as it is, or of every Image in a FILE as it would be applied. Nothing is started or stored.\n" +
+			"that would run: of an IMAGE as it is, or of every Image in FILEs as it would be applied. A FILE may be a directory, and have\n" +
+			"objects of other kinds, which are ignored with a note. Nothing is started or stored.\n" +
 			"The exit code is 0 whether the image would be built or not: programs find that in status.build of -o json.",
 		Example: "  goldsmith plan debian\n" +
-			"  goldsmith plan -f debian.yaml\n" +
+			"  goldsmith plan -f debian.yaml -f alpine.yaml\n" +
+			"  goldsmith plan -f manifests/\n" +
 			"  goldsmith plan -f - <debian.yaml",
 		Args:              client.Names("one argument, the name of an IMAGE, or none with -f FILE", 0, 1),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
-			if (asked.file == "") == (len(args) == 0) {
+			if (len(asked.files) == 0) == (len(args) == 0) {
 				return errors.New("give either the name of an IMAGE or -f FILE: see `" + command.CommandPath() + " --help`")
 			}
 			var documents []document
-			if asked.file != "" {
+			if len(asked.files) > 0 {
 				var err error
-				if documents, err = read(asked.file, command.InOrStdin()); err != nil {
+				if documents, err = read(asked.files, command.InOrStdin(), command.ErrOrStderr()); err != nil {
 					return err
 				}
 			}
@@ -55,14 +57,15 @@ func NewCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asked.file == "" {
+			if len(args) > 0 {
 				return ofImage(command.Context(), connection, args[0], asked.format, command.OutOrStdout())
 			}
 			return ofDocuments(command.Context(), connection, flags.Namespace, documents, asked.format, command.OutOrStdout())
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().StringVarP(&asked.file, "filename", "f", "", "file with Images as they would be applied, in YAML or JSON; - is stdin")
+	command.Flags().StringSliceVarP(&asked.files, "filename", "f", nil,
+		"file or directory with Images as they would be applied, in YAML or JSON; - is stdin; can be given again")
 	asked.format.AddTo(command)
 	return command
 }
@@ -82,7 +85,7 @@ func ofImage(ctx context.Context, connection *client.Connection, name string, fo
 	return describe(plan, out)
 }
 
-// ofDocuments plans every Image of a file. Those that can be planned are shown, whatever is wrong with others.
+// ofDocuments plans every Image of the files. Those that can be planned are shown, whatever is wrong with others.
 func ofDocuments(ctx context.Context, connection *client.Connection, namespace string, documents []document, format output.Format, out io.Writer) error {
 	var plans []*v1alpha1.ImagePlan
 	var failures []error
@@ -100,7 +103,7 @@ func ofDocuments(ctx context.Context, connection *client.Connection, namespace s
 	return errors.Join(failures...)
 }
 
-// show prints plans. For programs, those of a file of several documents are a list, as they are for kubectl.
+// show prints plans. For programs, those of several documents are a list, as they are for kubectl.
 func show(plans []*v1alpha1.ImagePlan, several bool, format output.Format, out io.Writer) error {
 	switch {
 	case format == "":
