@@ -78,8 +78,9 @@ func TestAServerThatIsDownIsNamedWithTheNextStep(t *testing.T) {
 	}
 	t.Setenv("KUBECONFIG", "kubeconfig")
 	for _, line := range []string{
-		"build web", "rerun web-1", "diff web-1 web-2", "history web", "stats web", "notes web", "notes web text", "changes web",
-		"cancel web-1", "logs web", "logs web-1 --uid a", "watch", "watch web", "queue", "plan web", "plan -f -", "promote web-1 stable",
+		"build image/web", "rerun imagebuild/web-1", "diff imagebuild/web-1 imagebuild/web-2", "history image/web", "stats image/web",
+		"notes image/web", "notes image/web text", "changes image/web", "cancel imagebuild/web-1", "logs image/web", "logs imagebuild/web-1 --uid a",
+		"watch", "watch image/web", "queue", "plan image/web", "plan -f -", "promote imagebuild/web-1 stable",
 	} {
 		root, complaints := newRootCommand(), &bytes.Buffer{}
 		root.SetIn(strings.NewReader(web + "---\n" + web))

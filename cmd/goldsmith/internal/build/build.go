@@ -32,7 +32,7 @@ func NewCommand() *cobra.Command {
 		Short: "Build an image now, and print the build's name",
 		Long: "Build an image now, whether its inputs changed or not, and print the build's name.\n" +
 			"With --parameter the build has other parameters than the image, which stays as it is.\n\n" + exit.Help,
-		Args:              client.OneName("the name of an IMAGE"),
+		Args:              client.OneName("the name of an IMAGE", client.Image),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := asked.Check(); err != nil {

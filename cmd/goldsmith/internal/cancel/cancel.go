@@ -23,7 +23,7 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:               "cancel BUILD",
 		Short:             "Cancel a build; its log stays",
-		Args:              client.OneName("the name of a BUILD"),
+		Args:              client.OneName("the name of a BUILD", client.ImageBuild),
 		ValidArgsFunction: completion.UnfinishedImageBuilds(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			connection, err := flags.Connect(command.ErrOrStderr())

@@ -30,7 +30,7 @@ func NewCommand() *cobra.Command {
 		Long: "Show who changed which field of an image's spec from what to what, and when, the newest first. Changes are recorded as\n" +
 			"well as may be: one that was made while the database was away for long may be missing.",
 		Example:           "  goldsmith changes debian",
-		Args:              client.OneName("the name of an IMAGE"),
+		Args:              client.OneName("the name of an IMAGE", client.Image),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := asked.Check(); err != nil {

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -119,24 +118,6 @@ func (f *Flags) loadingRules(plugin bool, environment string) (*clientcmd.Client
 func exists(file string) bool {
 	_, err := os.Stat(file)
 	return !errors.Is(err, os.ErrNotExist)
-}
-
-// OneName lets a verb have exactly one argument.
-func OneName(what string) cobra.PositionalArgs {
-	return Names("one argument, "+what, 1, 1)
-}
-
-// Names lets a verb have so many arguments, all of them names. An empty name is none: it would be the whole collection.
-func Names(what string, least, most int) cobra.PositionalArgs {
-	return func(command *cobra.Command, args []string) error {
-		if len(args) < least || len(args) > most {
-			return fmt.Errorf("`%s` takes %s, and got %d: see `%[1]s --help`", command.CommandPath(), what, len(args))
-		}
-		if slices.Contains(args, "") {
-			return fmt.Errorf("`%s` takes %s, and got an empty one: see `%[1]s --help`", command.CommandPath(), what)
-		}
-		return nil
-	}
 }
 
 // IsPlugin says whether a program's name is that of the kubectl plugin.

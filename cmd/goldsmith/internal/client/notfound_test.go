@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -31,16 +30,5 @@ func TestOnlyTheObjectItselfIsNotFound(t *testing.T) {
 		if got := IsNotFound(test.err, "images", "debian"); got != test.want {
 			t.Errorf("%s: got %v", test.name, got)
 		}
-	}
-}
-
-func TestAnEmptyNameIsNoName(t *testing.T) {
-	for _, args := range [][]string{nil, {""}, {"a", "b"}} {
-		if err := OneName("a NAME")(&cobra.Command{Use: "verb"}, args); err == nil {
-			t.Errorf("%q: no error", args)
-		}
-	}
-	if err := OneName("a NAME")(&cobra.Command{Use: "verb"}, []string{"a"}); err != nil {
-		t.Error(err)
 	}
 }

@@ -31,7 +31,7 @@ func NewCommand() *cobra.Command {
 			"name together with its UID, which `goldsmith history` shows, where builds are recorded.",
 		Example: "  goldsmith diff debian-3 debian-5\n" +
 			"  goldsmith diff debian-1 debian-5 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
-		Args:              client.Names("the names of two BUILDs, the older one first", 2, 2),
+		Args:              client.Names("the names of two BUILDs, the older one first", 2, client.ImageBuild, client.ImageBuild),
 		ValidArgsFunction: completion.ImageBuilds(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			connection, err := flags.Connect(command.ErrOrStderr())

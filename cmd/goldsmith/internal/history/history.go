@@ -42,7 +42,7 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith history debian\n" +
 			"  goldsmith history debian --outcome Failed --since 720h\n" +
 			"  goldsmith history debian --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
-		Args:              client.OneName("the name of an IMAGE"),
+		Args:              client.OneName("the name of an IMAGE", client.Image),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := asked.Check(); err != nil {

@@ -14,18 +14,26 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
-// find returns the build that a name means: the build of that name, or else the newest build of the Image of that name.
-// It may wait for an Image's first build. It tells the user which build it chose.
-func find(ctx context.Context, connection *client.Connection, name string, wait bool, told io.Writer) (string, error) {
-	_, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
-	if err == nil {
-		return name, nil
+// find returns the build that a name means: the build of that name, or else the newest build of the Image of that name. A kind
+// other than client.Either leaves no choice. It may wait for an Image's first build. It tells the user which build it chose.
+func find(ctx context.Context, connection *client.Connection, kind client.Kind, name string, wait bool, told io.Writer) (string, error) {
+	if kind != client.Image {
+		_, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
+		if err == nil {
+			return name, nil
+		}
+		if !client.IsNotFound(err, "imagebuilds", name) {
+			return "", fmt.Errorf("look for build %s: %w", name, err)
+		}
 	}
-	if !client.IsNotFound(err, "imagebuilds", name) {
-		return "", fmt.Errorf("look for build %s: %w", name, err)
+	if kind == client.ImageBuild {
+		return "", fmt.Errorf("no build named %s in namespace %s", name, connection.Namespace)
 	}
 	image, err := connection.ImagesV1alpha1().Images(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if client.IsNotFound(err, "images", name) {
+		if kind == client.Image {
+			return "", fmt.Errorf("no image named %s in namespace %s", name, connection.Namespace)
+		}
 		return "", fmt.Errorf("no image or build named %s in namespace %s", name, connection.Namespace)
 	}
 	if err != nil {

@@ -26,7 +26,7 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:               "logs NAME",
 		Short:             "Show the log of a build, or of an image's latest build",
-		Args:              client.OneName("the NAME of a build or an image"),
+		Args:              client.OneName("the NAME of a build or an image", client.Either),
 		ValidArgsFunction: completion.ImagesAndImageBuilds(connect),
 		RunE: func(command *cobra.Command, args []string) error {
 			options, err := asked.options(command.Flags().Changed)
@@ -37,9 +37,13 @@ func NewCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			build := args[0]
-			if options.UID == "" {
-				build, err = find(command.Context(), connection, build, options.Follow, command.ErrOrStderr())
+			kind, build, err := client.SplitName(args[0])
+			switch {
+			case err != nil:
+			case options.UID == "":
+				build, err = find(command.Context(), connection, kind, build, options.Follow, command.ErrOrStderr())
+			case kind == client.Image:
+				err = fmt.Errorf("--uid is that of a build, and %s is an image", args[0])
 			}
 			if err != nil {
 				return err

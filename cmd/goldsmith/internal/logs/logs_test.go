@@ -4,6 +4,7 @@ package logs
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -63,21 +64,29 @@ func TestFlagsBecomeQueryParametersOnlyIfGiven(t *testing.T) {
 func TestANameMeansABuildOrTheLatestBuildOfAnImage(t *testing.T) {
 	for _, test := range []struct {
 		name, want, told string
+		kind             client.Kind
 	}{
 		{name: "debian-2", want: "debian-2"},
 		{name: "debian", want: "debian-10", told: "debian-10"},
 		{name: "both", want: "both"},
+		{name: "both", kind: client.ImageBuild, want: "both"},
+		{name: "both", kind: client.Image, want: "both-1", told: "both-1"},
+		{name: "debian-2", kind: client.Image, want: "error: no image named debian-2 in namespace team"},
+		{name: "debian", kind: client.ImageBuild, want: "error: no build named debian in namespace team"},
 		{name: "fresh", want: "error: image fresh has no build yet"},
 		{name: "nothing", want: "error: no image or build named nothing in namespace team"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(string(test.kind)+"/"+test.name, func(t *testing.T) {
 			objects := []runtime.Object{image("debian"), image("both"), image("fresh"), standaloneBuild("both")}
-			if test.name != "fresh" { // the fake knows no field selectors
+			switch test.name { // the fake knows no field selectors
+			case "both":
+				objects = append(objects, build("both", 1))
+			case "debian", "debian-2":
 				objects = append(objects, build("debian", 2), build("debian", 10), build("debian", 9))
 			}
 			connection := &client.Connection{Interface: fake.NewClientset(objects...), Namespace: "team"}
 			var told bytes.Buffer
-			got, err := find(t.Context(), connection, test.name, false, &told)
+			got, err := find(t.Context(), connection, cmp.Or(test.kind, client.Either), test.name, false, &told)
 			if message, isError := strings.CutPrefix(test.want, "error: "); isError {
 				if err == nil || !strings.Contains(err.Error(), message) {
 					t.Errorf("got %q, error %v, want error %q", got, err, message)
@@ -102,7 +111,7 @@ func TestAnErrorOfAServerWithoutTheAPIIsReported(t *testing.T) {
 				return true, nil, apierrors.NewGenericServerResponse(http.StatusNotFound, "GET", action.GetResource().GroupResource(), "debian", "404 page not found", 0, true)
 			})
 			connection := &client.Connection{Interface: clients, Namespace: "team"}
-			_, err := find(t.Context(), connection, "debian", false, io.Discard)
+			_, err := find(t.Context(), connection, client.Either, "debian", false, io.Discard)
 			if !notfound.API(err) || strings.Contains(err.Error(), "no image or build named") {
 				t.Errorf("got error %v, want the server's answer", err)
 			}

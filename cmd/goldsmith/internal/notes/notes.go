@@ -37,7 +37,7 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith notes debian\n" +
 			"  goldsmith notes debian 'edition 7 was withdrawn: CVE-2026-0001'\n" +
 			"  goldsmith notes debian - <withdrawal.txt",
-		Args:              client.Names("the name of an IMAGE, and maybe a TEXT", 1, 2),
+		Args:              client.Names("the name of an IMAGE, and maybe a TEXT", 1, client.Image, client.Text),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := asked.Check(); err != nil {

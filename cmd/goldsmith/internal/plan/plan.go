@@ -40,7 +40,7 @@ func NewCommand() *cobra.Command {
 			"  goldsmith plan -f debian.yaml -f alpine.yaml\n" +
 			"  goldsmith plan -f manifests/\n" +
 			"  goldsmith plan -f - <debian.yaml",
-		Args:              client.Names("one argument, the name of an IMAGE, or none with -f FILE", 0, 1),
+		Args:              client.Names("one argument, the name of an IMAGE, or none with -f FILE", 0, client.Image),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			if (len(asked.files) == 0) == (len(args) == 0) {

@@ -30,7 +30,7 @@ func NewCommand() *cobra.Command {
 			"have yet is made. If somebody else moves it at the same time, it stays where it was moved to, and this fails.",
 		Example: "  goldsmith promote debian-7 stable\n" +
 			"  goldsmith promote debian-7 stable --from debian-5",
-		Args:              client.Names("two arguments, the name of a BUILD and that of a CHANNEL", 2, 2),
+		Args:              client.Names("two arguments, the name of a BUILD and that of a CHANNEL", 2, client.ImageBuild, client.Text),
 		ValidArgsFunction: completion.ImageBuildAndChannel(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			connection, err := flags.Connect(command.ErrOrStderr())

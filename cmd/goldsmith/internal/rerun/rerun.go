@@ -27,7 +27,7 @@ func NewCommand() *cobra.Command {
 		Short: "Build again what a build was made from, and print the new build's name",
 		Long: "Build again what a build was made from, and print the new build's name. Its inputs are those of the old build,\n" +
 			"as they resolved then, whatever became of the image, its base and its files since.\n\n" + exit.Help,
-		Args:              client.OneName("the name of a BUILD"),
+		Args:              client.OneName("the name of a BUILD", client.ImageBuild),
 		ValidArgsFunction: completion.ImageBuilds(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := asked.Check(); err != nil {

@@ -36,7 +36,7 @@ func NewCommand() *cobra.Command {
 		Long: "Show figures of the builds of an image that finished in the last 30 days, or in another window, including\n" +
 			"deleted builds. `goldsmith kubectl get imagereports` shows those of all images.",
 		Example:           "  goldsmith stats debian\n  goldsmith stats debian --since 168h",
-		Args:              client.OneName("the name of an IMAGE"),
+		Args:              client.OneName("the name of an IMAGE", client.Image),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			connection, err := flags.Connect(command.ErrOrStderr())

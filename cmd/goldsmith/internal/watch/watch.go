@@ -26,7 +26,7 @@ func NewCommand() *cobra.Command {
 		Short: "Show builds as they go, until Ctrl-C",
 		Long: "Show builds as they go, until Ctrl-C: those of an IMAGE, or all of the namespace. On a terminal it is a table that\n" +
 			"is kept up to date, newest builds last, and as many of them as fit. Anywhere else a line is written for every change.",
-		Args:              client.Names("at most one argument, the name of an IMAGE", 0, 1),
+		Args:              client.Names("at most one argument, the name of an IMAGE", 0, client.Image),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			connection, err := flags.Connect(command.ErrOrStderr())

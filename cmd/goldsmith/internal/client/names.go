@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// Kind says what an argument names.
+type Kind string
+
+const (
+	// Image is the name of an Image.
+	Image Kind = "image"
+	// ImageBuild is the name of a build.
+	ImageBuild Kind = "imagebuild"
+	// Either is the name of an Image or of a build.
+	Either Kind = "image or imagebuild"
+	// Text names no object.
+	Text Kind = ""
+)
+
+// kinds are the names of resources that may stand before a name, as kubectl takes them.
+var kinds = map[string]Kind{
+	"image": Image, "images": Image, "img": Image,
+	"imagebuild": ImageBuild, "imagebuilds": ImageBuild, "imgb": ImageBuild,
+}
+
+// OneName lets a verb have exactly one argument, which names an object of a kind.
+func OneName(what string, kind Kind) cobra.PositionalArgs {
+	return Names("one argument, "+what, 1, kind)
+}
+
+// Names lets a verb have at least so many arguments and at most one of each kind, in this order. An empty argument is none: it
+// would be the whole collection. "image/NAME" and "imagebuild/NAME", as -o name prints them, become NAME in args itself, which
+// the verb gets; where an argument may be of either kind, the verb splits it.
+func Names(what string, least int, each ...Kind) cobra.PositionalArgs {
+	return func(command *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > len(each) {
+			return fmt.Errorf("`%s` takes %s, and got %d: see `%[1]s --help`", command.CommandPath(), what, len(args))
+		}
+		if slices.Contains(args, "") {
+			return fmt.Errorf("`%s` takes %s, and got an empty one: see `%[1]s --help`", command.CommandPath(), what)
+		}
+		for i, kind := range each[:len(args)] {
+			if kind == Text {
+				continue
+			}
+			found, name, err := SplitName(args[i])
+			if err != nil {
+				return err
+			}
+			switch {
+			case kind == Either:
+			case found != Either && found != kind:
+				return fmt.Errorf("`%s` takes %s, and got %s: see `%[1]s --help`", command.CommandPath(), what, args[i])
+			default:
+				args[i] = name
+			}
+		}
+		return nil
+	}
+}
+
+// SplitName splits an argument such as image/NAME, which may have the API group as well. Of a name alone the kind is Either.
+func SplitName(argument string) (Kind, string, error) {
+	resource, name, found := strings.Cut(argument, "/")
+	if !found {
+		return Either, argument, nil
+	}
+	for _, group := range []string{"." + v1alpha1.GroupName, "." + v1alpha1.SchemeGroupVersion.Version} {
+		resource = strings.TrimSuffix(resource, group)
+	}
+	kind, known := kinds[strings.ToLower(resource)]
+	if !known || name == "" || strings.Contains(name, "/") {
+		return "", "", fmt.Errorf("%s names no object: use NAME, image/NAME or imagebuild/NAME", argument)
+	}
+	return kind, name, nil
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+func TestArgumentsAreNamesOfTheirKinds(t *testing.T) {
+	const fqn = ".images.goldsmith.dev/"
+	for _, test := range []struct {
+		least     int
+		kinds     []Kind
+		args, err string
+		want      []string
+	}{
+		{least: 1, kinds: []Kind{Image}, args: "web", want: []string{"web"}},
+		{least: 1, kinds: []Kind{Image}, args: "image/web", want: []string{"web"}},
+		{least: 1, kinds: []Kind{Image}, args: "Images/web", want: []string{"web"}},
+		{least: 1, kinds: []Kind{Image}, args: "image" + fqn + "web", want: []string{"web"}},
+		{least: 1, kinds: []Kind{Image}, args: "images.v1alpha1" + fqn + "web", want: []string{"web"}},
+		{least: 1, kinds: []Kind{Image}, args: "img/web", want: []string{"web"}},
+		{least: 1, kinds: []Kind{Image}, args: "imagebuild/web-1", err: "`verb` takes a NAME, and got imagebuild/web-1"},
+		{least: 2, kinds: []Kind{ImageBuild, ImageBuild}, args: "imagebuild/web-1 imgb/web-2", want: []string{"web-1", "web-2"}},
+		{least: 2, kinds: []Kind{ImageBuild, Text}, args: "imagebuild" + fqn + "web-1 image/web", want: []string{"web-1", "image/web"}},
+		{least: 1, kinds: []Kind{ImageBuild}, args: "image/web", err: "and got image/web"},
+		{least: 1, kinds: []Kind{Either}, args: "image/web", want: []string{"image/web"}},
+		{least: 1, kinds: []Kind{Either}, args: "pod/web", err: "pod/web names no object: use NAME, image/NAME or imagebuild/NAME"},
+		{least: 1, kinds: []Kind{Image}, args: "image/", err: "image/ names no object"},
+		{least: 1, kinds: []Kind{Image}, args: "image/a/b", err: "image/a/b names no object"},
+		{least: 1, kinds: []Kind{Image}, args: "image.example.com/web", err: "names no object"},
+		{least: 0, kinds: []Kind{Image}, args: "", want: []string{}},
+		{least: 1, kinds: []Kind{Image}, args: "", err: "takes a NAME, and got 0"},
+		{least: 1, kinds: []Kind{Image}, args: `""`, err: "got an empty one"},
+		{least: 1, kinds: []Kind{Image}, args: "a b", err: "takes a NAME, and got 2"},
+	} {
+		var got []string
+		command := &cobra.Command{Use: "verb", Args: Names("a NAME", test.least, test.kinds...), SilenceErrors: true, SilenceUsage: true,
+			Run: func(_ *cobra.Command, args []string) { got = args }}
+		args := strings.Fields(test.args)
+		for i := range args {
+			args[i] = strings.Trim(args[i], `"`)
+		}
+		command.SetArgs(args)
+		err := command.ExecuteContext(t.Context())
+		if test.err != "" {
+			if err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("%q: got %q, error %v, want %q", test.args, got, err, test.err)
+			}
+			continue
+		}
+		if err != nil || !slices.Equal(got, test.want) {
+			t.Errorf("%q: got %q, error %v, want %q", test.args, got, err, test.want)
+		}
+	}
+}
