@@ -354,6 +354,44 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 		})
 	})
 
+	Describe("a deleted build", func() {
+		It("is rerun by its UID and name, of what it was made from", func(ctx SpecContext) {
+			files := map[string]string{"etc/motd": "hello"}
+			recorded := server.built(ctx, image, 1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
+				build.Spec.Inputs.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "server"}}
+				build.Status.Resolved = &v1alpha1.ResolvedInputs{InputsDigest: digest('a'), BaseDigest: digest('b'), Files: files}
+			})
+			existing, err := server.Images(namespace).Instantiate(ctx, "web", request("one"), metav1.CreateOptions{}) // another web-1
+			Expect(err).NotTo(HaveOccurred())
+			rerun := func(name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
+				return server.ImageBuilds(namespace).Rerun(ctx, name, &v1alpha1.RerunRequest{ObjectMeta: metav1.ObjectMeta{UID: uid}}, metav1.CreateOptions{})
+			}
+			build, err := rerun(recorded.Name, recorded.UID)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(build.Name).To(Equal("web-2"))
+			Expect(build.Spec.Inputs).To(Equal(recorded.Spec.Inputs))
+			Expect(build.Spec.Pinned).To(HaveValue(Equal(v1alpha1.PinnedInputs{BaseDigest: digest('b'), Files: files})))
+			Expect(build.Spec.Trigger).To(HaveValue(And(HaveField("Reason", v1alpha1.TriggerRerun), HaveField("RerunOf", "web-1"))))
+			Expect(build.Spec.ImageRef.UID).To(Equal(image.UID))
+
+			same, err := rerun(existing.Name, existing.UID)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(same.Spec.Inputs).To(Equal(existing.Spec.Inputs), "of the build that exists, its own UID is no other build")
+
+			_, err = rerun("web-9", recorded.UID)
+			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+			_, err = rerun(recorded.Name, "another")
+			Expect(err).To(MatchError(ContainSubstring("with the uid another, nor a record of one")))
+
+			Expect(server.Images(namespace).Delete(ctx, "web", metav1.DeleteOptions{})).To(Succeed())
+			_, err = rerun(recorded.Name, recorded.UID)
+			Expect(err).To(MatchError(ContainSubstring("cannot be rerun without its Image")))
+			server.newImage(ctx, namespace, "web")
+			_, err = rerun(recorded.Name, recorded.UID)
+			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+		})
+	})
+
 	Describe("reports", func() {
 		It("are listed for every Image, with its figures, and have the rest one by one", func(ctx SpecContext) {
 			image.Labels = map[string]string{"team": "red"}
@@ -520,5 +558,7 @@ var _ = Describe("Without a database of records", func() {
 		Expect(err).To(MatchError(ContainSubstring("no database of records")))
 		gone := client.ImagesV1alpha1().RESTClient().Get().Namespace(namespace).Resource("images").Name("web").SubResource("history").Param("uid", "another").Do(ctx).Error()
 		Expect(apierrors.IsNotFound(gone)).To(BeTrue(), "%v", gone)
+		_, err = buildsIn(namespace).Rerun(ctx, "web-1", &v1alpha1.RerunRequest{ObjectMeta: metav1.ObjectMeta{UID: "another"}}, metav1.CreateOptions{})
+		Expect(err).To(MatchError(ContainSubstring("nor a record of one")))
 	})
 })

@@ -129,6 +129,8 @@ func asksTheRecords(s *session) {
 	s.changesRetryLimit("web", 7)
 	s.types("changes", "web", "-o", "yaml").says("kind: ImageChanges\n", "path: retry.limit\n")
 	s.types("changes", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
+	s.types("rerun", "web-3", "--uid", uid, "--message", "after it was deleted", "--wait").fails(exit.BuildFailed, "build web-8: Failed")
+	s.types("rerun", "web-3", "--uid", "a").fails(exit.Failure, `there is no imagebuild "web-3" with the uid a, nor a record of one`)
 }
 
 // changesRetryLimit changes a field of an image that is no input, and returns once that is recorded.

@@ -4064,7 +4064,7 @@ func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCall
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. The name, if given, is the build's.",
+							Description: "Standard object's metadata. The name and the uid, if given, are the build's. With its uid a deleted build is found, where builds are recorded. A build of the same name and another uid is not the one that is meant.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},

@@ -48,7 +48,8 @@ type BuildRequest struct {
 // It is created at the build's rerun subresource, which answers with the new ImageBuild. The Image must still exist.
 type RerunRequest struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object's metadata. The name, if given, is the build's.
+	// Standard object's metadata. The name and the uid, if given, are the build's. With its uid a deleted build is found, where
+	// builds are recorded. A build of the same name and another uid is not the one that is meant.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 

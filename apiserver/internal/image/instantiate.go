@@ -22,6 +22,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/history"
 	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
@@ -41,13 +42,17 @@ type instantiateREST struct {
 	*subresource.Action[images.BuildRequest, *images.BuildRequest]
 	images  *genericregistry.Store
 	builds  *imagebuild.Store
+	records *history.Database // of builds that are rerun after they were deleted
 	sources *Sources
 	scope   *builder.Scope
 	policy  validation.Policy
 }
 
-func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, sources *Sources, scope *builder.Scope, policy validation.Policy) *instantiateREST {
-	r := &instantiateREST{images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), builds: builds, sources: sources, scope: scope, policy: policy}
+func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, sources *Sources, scope *builder.Scope, options Options) *instantiateREST {
+	r := &instantiateREST{
+		images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), builds: builds, records: options.Records, sources: sources, scope: scope,
+		policy: options.Policy,
+	}
 	r.Action = subresource.NewAction("instantiating image %s takes a BuildRequest", v1alpha1.ImageBuild{},
 		subresource.Valid(images.Kind("BuildRequest"), validation.BuildRequest), r.instantiate)
 	return r

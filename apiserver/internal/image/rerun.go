@@ -4,28 +4,46 @@ package image
 
 import (
 	"context"
+	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/history"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 )
 
+const rerunResource = "imagebuilds/rerun"
+
+// rerunREST is the subresource rerun of builds.
+type rerunREST struct {
+	*subresource.Action[images.RerunRequest, *images.RerunRequest]
+}
+
+var _ rest.SubresourceObjectMetaPreserver = rerunREST{}
+
+// PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate keeps the uid of a request, which is the build's, as that of a Binding
+// is the pod's.
+func (rerunREST) PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate() bool { return true }
+
 // Rerun returns the subresource rerun of builds: it asks the Image of a build, which alone gives numbers to builds, for another
 // one like it.
-func (s *Store) Rerun() *subresource.Action[images.RerunRequest, *images.RerunRequest] {
-	return subresource.NewAction("rerunning imagebuild %s takes a RerunRequest", v1alpha1.ImageBuild{},
-		subresource.Valid(images.Kind("RerunRequest"), validation.RerunRequest), s.instantiate.rerunBuildOf)
+func (s *Store) Rerun() rest.Storage {
+	return rerunREST{subresource.NewAction("rerunning imagebuild %s takes a RerunRequest", v1alpha1.ImageBuild{},
+		subresource.Valid(images.Kind("RerunRequest"), validation.RerunRequest), s.instantiate.rerunBuildOf)}
 }
 
 // rerunBuildOf returns the build of a request, which it creates unless it was created before.
 func (r *instantiateREST) rerunBuildOf(ctx context.Context, name string, request *images.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
-	build, err := r.builds.GetBuild(ctx, name)
+	build, err := r.earlier(ctx, name, request.UID)
 	if err != nil {
 		return nil, err
 	}
@@ -35,4 +53,24 @@ func (r *instantiateREST) rerunBuildOf(ctx context.Context, name string, request
 		})
 	}
 	return r.rerun(ctx, build, request, options)
+}
+
+// earlier returns the build that is meant: the one that exists or, by its UID, the record of one that was deleted.
+func (r *instantiateREST) earlier(ctx context.Context, name string, uid types.UID) (*images.ImageBuild, error) {
+	build, err := r.builds.GetBuild(ctx, name)
+	switch {
+	case uid == "" || err == nil && build.UID == uid:
+		return build, err
+	case err != nil && !apierrors.IsNotFound(err):
+		return nil, err
+	}
+	recorded, err := history.RecordedBuild(ctx, r.records, rerunResource, name, uid)
+	if err != nil {
+		return nil, err
+	}
+	build, err = convert.HubImageBuild(recorded)
+	if err != nil {
+		return nil, apierrors.NewInternalError(fmt.Errorf("rerunning imagebuild %s: %w", name, err))
+	}
+	return build, nil
 }

@@ -29,7 +29,7 @@ import (
 type Options struct {
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
-	// Records are what is read by history, stats, notes and changes. Defaults to none.
+	// Records are what is read by history, stats, notes and changes, and by reruns of deleted builds. Defaults to none.
 	Records *history.Database
 	// Edits takes what is changed of specs to the records. Defaults to nowhere.
 	Edits *history.Queue
@@ -67,7 +67,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 	if err != nil {
 		return nil, nil, err
 	}
-	instantiate := newInstantiateREST(store, builds, sources, scope, options.Policy)
+	instantiate := newInstantiateREST(store, builds, sources, scope, options)
 	storages := builder.Storages{
 		"status":      store.Status(newStatusStrategy(scope.Scheme)),
 		"instantiate": instantiate,

@@ -5,7 +5,6 @@ package imagebuild
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -25,7 +24,6 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 	"goldsmith.dev/goldsmith/jobs/inputs"
-	"goldsmith.dev/goldsmith/records"
 )
 
 const diffResource = "imagebuilds/diff"
@@ -85,41 +83,13 @@ func (d *differ) read(ctx context.Context, name string, uid types.UID) (*v1alpha
 	case err != nil && (uid == "" || !apierrors.IsNotFound(err)):
 		return nil, err
 	case err != nil || uid != "" && existing.UID != uid:
-		return d.readRecord(ctx, name, uid)
+		return history.RecordedBuild(ctx, d.records, diffResource, name, uid)
 	}
 	build, err := convert.PublicImageBuild(existing)
 	if err != nil {
 		return nil, apierrors.NewInternalError(fmt.Errorf("comparing imagebuild %s: %w", name, err))
 	}
 	return build, nil
-}
-
-// readRecord reads what is recorded of a build. It is asked for by its name as well, because rights are given by name.
-func (d *differ) readRecord(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
-	store, err := d.records.Store()
-	switch {
-	case err != nil:
-		return nil, history.Error(err, diffResource, name)
-	case store == nil:
-		return nil, notRecorded(name, uid)
-	}
-	namespace := apirequest.NamespaceValue(ctx)
-	record, err := store.Build(ctx, namespace, uid)
-	switch {
-	case errors.Is(err, records.ErrNotFound), err == nil && record.Name != name:
-		return nil, notRecorded(name, uid)
-	case err != nil:
-		return nil, history.Error(err, diffResource, name)
-	}
-	return &v1alpha1.ImageBuild{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: uid}, Spec: record.Spec, Status: record.Status,
-	}, nil
-}
-
-func notRecorded(name string, uid types.UID) error {
-	err := apierrors.NewNotFound(images.Resource("imagebuilds"), name)
-	err.ErrStatus.Message = fmt.Sprintf("there is no imagebuild %q with the uid %s, nor a record of one", name, uid)
-	return err
 }
 
 func difference(from, to *v1alpha1.ImageBuild) *v1alpha1.ImageBuildDiff {

@@ -63,6 +63,15 @@ func PublicArtifacts(artifacts []images.Artifact) []v1alpha1.Artifact {
 	return public
 }
 
+// HubImageBuild converts an ImageBuild.
+func HubImageBuild(build *v1alpha1.ImageBuild) (*images.ImageBuild, error) {
+	hub := &images.ImageBuild{}
+	if err := generated.Convert_v1alpha1_ImageBuild_To_images_ImageBuild(build, hub, nil); err != nil {
+		return nil, err
+	}
+	return hub, nil
+}
+
 // HubImagePlan converts an ImagePlan.
 func HubImagePlan(plan *v1alpha1.ImagePlan) (*images.ImagePlan, error) {
 	hub := &images.ImagePlan{}

@@ -393,8 +393,8 @@ func TestMergedParameters(t *testing.T) {
 func TestRerunRequest(t *testing.T) {
 	expectPaths(t, RerunRequest(&images.RerunRequest{}, "debian-1"), nil)
 	expectPaths(t, RerunRequest(&images.RerunRequest{
-		ObjectMeta: metav1.ObjectMeta{Name: "x"}, RequestID: "a\nb", Message: strings.Repeat("x", 1025),
-	}, "debian-1"), []string{"metadata.name", "requestID", "message"})
+		ObjectMeta: metav1.ObjectMeta{Name: "x", UID: "../y"}, RequestID: "a\nb", Message: strings.Repeat("x", 1025),
+	}, "debian-1"), []string{"metadata.name", "metadata.uid", "requestID", "message"})
 	for _, reserved := range []string{digestOf("a") + ":0", "schedule:2030-01-02T03:04:00Z"} {
 		errs := RerunRequest(&images.RerunRequest{RequestID: reserved}, "debian-1")
 		expectPaths(t, errs, []string{"requestID"})

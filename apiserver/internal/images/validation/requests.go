@@ -71,6 +71,7 @@ func MergedParameters(merged []images.Parameter) field.ErrorList {
 // RerunRequest validates a request to run the named build again. An empty requestID is the server's to fill in.
 func RerunRequest(request *images.RerunRequest, build string) field.ErrorList {
 	errs := validateRequestName(request.Name, build)
+	errs = append(errs, validateUID(string(request.UID), metadata.Child("uid"), "a build")...)
 	errs = append(errs, validateRequestID(request.RequestID)...)
 	errs = append(errs, validateUnreserved(request.RequestID)...)
 	return append(errs, Printable(request.Message, maxMessage, field.NewPath("message"))...)

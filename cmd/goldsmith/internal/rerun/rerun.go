@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
@@ -18,15 +19,23 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/request"
 )
 
+type options struct {
+	request.Flags
+	uid string
+}
+
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
-	asked := &request.Flags{}
+	asked := &options{}
 	command := &cobra.Command{
 		Use:   "rerun BUILD",
 		Short: "Build again what a build was made from, and print the new build's name",
 		Long: "Build again what a build was made from, and print the new build's name. Its inputs are those of the old build,\n" +
-			"as they resolved then, whatever became of the image, its base and its files since.\n\n" + exit.Help,
+			"as they resolved then, whatever became of the image, its base and its files since. A deleted build is found by its name\n" +
+			"together with its UID, which `goldsmith history` shows, where builds are recorded.\n\n" + exit.Help,
+		Example: "  goldsmith rerun debian-3 --wait\n" +
+			"  goldsmith rerun debian-1 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
 		Args:              client.OneName("the name of a BUILD", client.ImageBuild),
 		ValidArgsFunction: completion.ImageBuilds(flags),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -42,13 +51,14 @@ func NewCommand() *cobra.Command {
 	}
 	flags.AddTo(command.Flags())
 	asked.AddTo(command)
+	command.Flags().StringVar(&asked.uid, "uid", "", "metadata.uid of the BUILD, including deleted builds")
 	return command
 }
 
-func run(ctx context.Context, connection *client.Connection, name string, asked *request.Flags, out io.Writer) error {
-	wanted := &v1alpha1.RerunRequest{RequestID: asked.ID, Message: asked.Message}
+func run(ctx context.Context, connection *client.Connection, name string, asked *options, out io.Writer) error {
+	wanted := &v1alpha1.RerunRequest{ObjectMeta: metav1.ObjectMeta{UID: types.UID(asked.uid)}, RequestID: asked.ID, Message: asked.Message}
 	build, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Rerun(ctx, name, wanted, metav1.CreateOptions{})
-	if client.IsNotFound(err, "imagebuilds", name) {
+	if asked.uid == "" && client.IsNotFound(err, "imagebuilds", name) {
 		return fmt.Errorf("no build named %s in namespace %s", name, connection.Namespace)
 	}
 	if err != nil {

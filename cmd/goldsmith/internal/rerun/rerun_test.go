@@ -31,11 +31,11 @@ func TestTheRequestIsWhatWasAskedFor(t *testing.T) {
 		return true, &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-7"}}, nil
 	})
 	var out bytes.Buffer
-	err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian-2", &request.Flags{ID: "again", Message: "why"}, &out)
+	err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian-2", &options{Flags: request.Flags{ID: "again", Message: "why"}, uid: "a"}, &out)
 	if err != nil || out.String() != "debian-7\n" {
 		t.Errorf("got %q, error %v", &out, err)
 	}
-	if diff := cmp.Diff(&v1alpha1.RerunRequest{RequestID: "again", Message: "why"}, got); diff != "" {
+	if diff := cmp.Diff(&v1alpha1.RerunRequest{ObjectMeta: metav1.ObjectMeta{UID: "a"}, RequestID: "again", Message: "why"}, got); diff != "" {
 		t.Errorf("asked for something else (-want +got):\n%s", diff)
 	}
 }
@@ -51,7 +51,7 @@ func TestWhatTheServerRefusesIsSaid(t *testing.T) {
 	} {
 		clients := fake.NewClientset()
 		clients.PrependReactor("create", "imagebuilds/rerun", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, test.answer })
-		err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian-2", &request.Flags{}, io.Discard)
+		err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian-2", &options{}, io.Discard)
 		if err == nil || err.Error() != test.want {
 			t.Errorf("got %v, want %q", err, test.want)
 		}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/records"
+)
+
+// RecordedBuild reads what is recorded of a build: its name, namespace and UID, its spec and its status. It is asked for by its
+// name as well, because rights are given by name. The resource is that of the request, such as imagebuilds/diff.
+func RecordedBuild(ctx context.Context, database *Database, resource, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
+	store, err := database.Store()
+	switch {
+	case err != nil:
+		return nil, Error(err, resource, name)
+	case store == nil:
+		return nil, noSuchBuild(name, uid)
+	}
+	namespace := apirequest.NamespaceValue(ctx)
+	record, err := store.Build(ctx, namespace, uid)
+	switch {
+	case errors.Is(err, records.ErrNotFound), err == nil && record.Name != name:
+		return nil, noSuchBuild(name, uid)
+	case err != nil:
+		return nil, Error(err, resource, name)
+	}
+	return &v1alpha1.ImageBuild{ObjectMeta: metaOf(namespace, name, uid), Spec: record.Spec, Status: record.Status}, nil
+}
+
+func noSuchBuild(name string, uid types.UID) error {
+	err := apierrors.NewNotFound(images.Resource("imagebuilds"), name)
+	err.ErrStatus.Message = fmt.Sprintf("there is no imagebuild %q with the uid %s, nor a record of one", name, uid)
+	return err
+}
