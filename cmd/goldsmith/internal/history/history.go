@@ -113,7 +113,7 @@ func table(builds []v1alpha1.BuildRecord, image types.UID, now time.Time, out io
 		}
 		row := []any{
 			build.Name, string(build.Phase), or(why), or(string(build.Trigger)), strconv.FormatBool(build.OneOff), or(output.OneLine(build.RequestedBy)), build.Attempts,
-			took(build.QueueTime), took(build.Duration), age(build.CreationTime, now), string(build.UID),
+			took(build.QueueTime), took(build.Duration), age(build.CreationTime, now), deleted(build.DeletionTime, now), string(build.UID),
 		}
 		switch {
 		case earlier && build.ImageUID != image:
@@ -123,7 +123,7 @@ func table(builds []v1alpha1.BuildRecord, image types.UID, now time.Time, out io
 		}
 		rows = append(rows, row)
 	}
-	columns := []string{"Name", "Phase", "Why", "Trigger", "OneOff", "By", "Attempts", "Waited", "Took", "Age", "UID"}
+	columns := []string{"Name", "Phase", "Why", "Trigger", "OneOff", "By", "Attempts", "Waited", "Took", "Age", "Deleted", "UID"}
 	if earlier {
 		columns = append(columns, "Earlier image")
 	}
@@ -142,6 +142,14 @@ func took(d *metav1.Duration) string {
 		return "<none>"
 	}
 	return duration.HumanDuration(d.Duration)
+}
+
+// deleted is how long ago a build was deleted. A build that exists has none.
+func deleted(at *metav1.Time, now time.Time) string {
+	if at == nil {
+		return "<none>"
+	}
+	return duration.HumanDuration(now.Sub(at.Time)) + " ago"
 }
 
 func age(created *metav1.Time, now time.Time) string {

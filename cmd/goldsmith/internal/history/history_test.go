@@ -31,7 +31,7 @@ func TestBuildsAreATable(t *testing.T) {
 		{Name: "web-3", UID: "c", Phase: v1alpha1.BuildRunning, CreationTime: before(time.Minute)},
 		{
 			Name: "web-2", UID: "b", Phase: v1alpha1.BuildFailed, Trigger: v1alpha1.TriggerManual, RequestedBy: "jane\x1b[31m", Attempts: 3, OneOff: true,
-			Failure: &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonOOMKilled}, CreationTime: before(3 * time.Hour), QueueTime: lasting(5 * time.Second), Duration: lasting(4 * time.Minute),
+			Failure: &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonOOMKilled}, CreationTime: before(3 * time.Hour), DeletionTime: before(2 * time.Hour), QueueTime: lasting(5 * time.Second), Duration: lasting(4 * time.Minute),
 		},
 		{Name: "web-1", UID: "a", Phase: v1alpha1.BuildSucceeded, Trigger: v1alpha1.TriggerCreated, Attempts: 1, QueueTime: lasting(0), Duration: lasting(time.Second)},
 	}
@@ -40,10 +40,10 @@ func TestBuildsAreATable(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := [][]string{
-		{"NAME", "PHASE", "WHY", "TRIGGER", "ONEOFF", "BY", "ATTEMPTS", "WAITED", "TOOK", "AGE", "UID"},
-		{"web-3", "Running", "<none>", "<none>", "false", "<none>", "0", "<none>", "<none>", "60s", "c"},
-		{"web-2", "Failed", "OOMKilled", "Manual", "true", "jane", "[31m", "3", "5s", "4m", "3h", "b"},
-		{"web-1", "Succeeded", "<none>", "Created", "false", "<none>", "1", "0s", "1s", "<unknown>", "a"},
+		{"NAME", "PHASE", "WHY", "TRIGGER", "ONEOFF", "BY", "ATTEMPTS", "WAITED", "TOOK", "AGE", "DELETED", "UID"},
+		{"web-3", "Running", "<none>", "<none>", "false", "<none>", "0", "<none>", "<none>", "60s", "<none>", "c"},
+		{"web-2", "Failed", "OOMKilled", "Manual", "true", "jane", "[31m", "3", "5s", "4m", "3h", "120m", "ago", "b"},
+		{"web-1", "Succeeded", "<none>", "Created", "false", "<none>", "1", "0s", "1s", "<unknown>", "<none>", "a"},
 	}
 	var got [][]string
 	for line := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {
