@@ -115,3 +115,25 @@ func TestOutputThatCannotBeWrittenFailsEveryCommand(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatOthersWroteDoesNotReachTheTerminal(t *testing.T) {
+	for name, test := range map[string]struct {
+		annotations map[string]string
+		want        string
+	}{
+		"any verb":                  {nil, "a^[]0;x^Gb"},
+		"one that cares for itself": {map[string]string{output.Unescaped: ""}, "a\x1b]0;x\ab"},
+	} {
+		root, out, complaints := newRootCommand(), &bytes.Buffer{}, &bytes.Buffer{}
+		root.AddCommand(&cobra.Command{Use: "say", Annotations: test.annotations, RunE: func(command *cobra.Command, _ []string) error {
+			_, _ = command.OutOrStdout().Write([]byte("a\x1b]0;x\ab"))
+			return errors.New("a\x1b[2Jb")
+		}})
+		root.SetOut(out)
+		root.SetErr(complaints)
+		root.SetArgs([]string{"say"})
+		if code := execute(t.Context(), root); code == exit.Success || out.String() != test.want || complaints.String() != "Error: a^[[2Jb\n" {
+			t.Errorf("%s: exit code %d, %q, %q", name, code, out, complaints)
+		}
+	}
+}

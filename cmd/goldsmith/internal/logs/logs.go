@@ -12,11 +12,13 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/printers"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 // NewCommand returns the verb.
@@ -24,6 +26,7 @@ func NewCommand() *cobra.Command {
 	connect := &client.Flags{}
 	asked := &flags{}
 	command := &cobra.Command{
+		Annotations:       map[string]string{output.Unescaped: ""},
 		Use:               "logs NAME",
 		Short:             "Show the log of a build, or of an image's latest build",
 		Args:              client.OneName("the NAME of a build or an image", client.Either),
@@ -48,7 +51,11 @@ func NewCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return Write(command.Context(), connection, build, options, command.OutOrStdout())
+			out := command.OutOrStdout()
+			if printers.IsTerminal(out) && !asked.raw {
+				out = output.NewEscaping(out)
+			}
+			return Write(command.Context(), connection, build, options, out)
 		},
 	}
 	connect.AddTo(command.Flags())
@@ -56,7 +63,8 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-// Write copies the log of a build. With options.Follow it returns once the build has finished.
+// Write copies the log of a build. With options.Follow it returns once the build has finished. A writer that escapes lets colours
+// through.
 func Write(ctx context.Context, connection *client.Connection, build string, options *v1alpha1.ImageBuildLogOptions, out io.Writer) error {
 	stream, err := connection.ImagesV1alpha1().RESTClient().Get().
 		Namespace(connection.Namespace).Resource("imagebuilds").Name(build).SubResource("log").
@@ -65,8 +73,13 @@ func Write(ctx context.Context, connection *client.Connection, build string, opt
 	if err != nil {
 		return fmt.Errorf("open the log of build %s: %w", build, err)
 	}
+	flush := func() error { return nil }
+	if escaping, ok := out.(*output.Escaping); ok {
+		log := escaping.ForLog()
+		out, flush = log, log.Flush
+	}
 	_, err = io.Copy(out, stream)
-	if err = errors.Join(err, stream.Close()); err != nil {
+	if err = errors.Join(err, flush(), stream.Close()); err != nil {
 		return fmt.Errorf("read the log of build %s: %w", build, err)
 	}
 	return nil
@@ -80,6 +93,7 @@ type flags struct {
 	limitBytes int64
 	attempt    int32
 	uid        string
+	raw        bool
 }
 
 func (f *flags) addTo(command *cobra.Command) {
@@ -90,6 +104,7 @@ func (f *flags) addTo(command *cobra.Command) {
 	set.BoolVar(&f.timestamps, "timestamps", false, "put the time at the beginning of each line")
 	set.Int64Var(&f.limitBytes, "limit-bytes", 0, "end after this many bytes; no limit by default")
 	set.Int32Var(&f.attempt, "attempt", 0, "show this attempt, from 1; the current one by default")
+	set.BoolVar(&f.raw, "raw", false, "send control characters of the log to the terminal, which obeys them")
 	set.StringVar(&f.uid, "uid", "", "metadata.uid of the build NAME whose archived log is shown, including deleted builds")
 }
 

@@ -120,7 +120,7 @@ func setKind(object runtime.Object) error {
 // OneLine is a text without what would end a line, or tell a terminal what to do.
 func OneLine(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return ' '
 		}
 		return r

@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/kubectl/pkg/util/term"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 const (
@@ -120,7 +122,7 @@ func (s *screen) lines(fits size) ([]string, error) {
 	}
 	var notes []string
 	if s.problem != "" {
-		notes = append(notes, strings.ReplaceAll(s.problem, "\n", " ")+"; trying again")
+		notes = append(notes, output.OneLine(s.problem)+"; trying again")
 	}
 	if room := max(1, fits.height-2-len(notes)); len(rows) > room {
 		room = max(1, room-1)

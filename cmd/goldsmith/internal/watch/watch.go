@@ -16,14 +16,16 @@ import (
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
 	command := &cobra.Command{
-		Use:   "watch [IMAGE]",
-		Short: "Show builds as they go, until Ctrl-C",
+		Annotations: map[string]string{output.Unescaped: ""}, // it draws on the terminal
+		Use:         "watch [IMAGE]",
+		Short:       "Show builds as they go, until Ctrl-C",
 		Long: "Show builds as they go, until Ctrl-C: those of an IMAGE, or all of the namespace. On a terminal it is a table that\n" +
 			"is kept up to date, newest builds last, and as many of them as fit. Anywhere else a line is written for every change.",
 		Args:              client.Names("at most one argument, the name of an IMAGE", 0, client.Image),

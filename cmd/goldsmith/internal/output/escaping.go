@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Unescaped is the annotation of commands that take care themselves of what they send to a terminal.
+const Unescaped = "unescaped"
+
+// Escaping is a writer that shows control characters, and those that change the direction of text, instead of having a terminal obey
+// them. It lets through newlines and tabs.
+type Escaping struct {
+	out     io.Writer
+	log     bool
+	pending []byte // the beginning of a character or of a sequence
+}
+
+// NewEscaping returns a writer to out.
+func NewEscaping(out io.Writer) *Escaping { return &Escaping{out: out} }
+
+// ForLog returns a writer for the log of a build, which lets colours and carriage returns through as well.
+func (e *Escaping) ForLog() *Escaping { return &Escaping{out: e.out, log: true} }
+
+// Write writes the text, except for the beginning of a character or of a colour that ends with the next text.
+func (e *Escaping) Write(text []byte) (int, error) {
+	given := len(text)
+	text = append(e.pending, text...)
+	e.pending = nil
+	var escaped []byte
+	for len(text) > 0 {
+		if e.log && text[0] == escape {
+			if colour := colours.Find(text); colour != nil {
+				escaped, text = append(escaped, colour...), text[len(colour):]
+				continue
+			}
+			if len(text) < longestColour && colourBegins.Match(text) {
+				break
+			}
+		}
+		if !utf8.FullRune(text) {
+			break
+		}
+		character, size := utf8.DecodeRune(text)
+		escaped = e.append(escaped, character, text[:size])
+		text = text[size:]
+	}
+	e.pending = append(e.pending, text...)
+	if _, err := e.out.Write(escaped); err != nil {
+		return 0, err
+	}
+	return given, nil
+}
+
+// Flush writes what has begun and did not end.
+func (e *Escaping) Flush() error {
+	var escaped []byte
+	for _, each := range e.pending {
+		character := rune(each)
+		if each >= utf8.RuneSelf {
+			character = utf8.RuneError
+		}
+		escaped = e.append(escaped, character, []byte{each})
+	}
+	e.pending = nil
+	_, err := e.out.Write(escaped)
+	return err
+}
+
+const (
+	escape = '\x1b'
+	// longestColour is longer than any sequence of colours that programs write.
+	longestColour = 64
+)
+
+var (
+	// colours is a sequence that sets colours and attributes of text: SGR in ECMA-48.
+	colours      = regexp.MustCompile(`^\x1b\[[0-9;:]*m`)
+	colourBegins = regexp.MustCompile(`^\x1b(\[[0-9;:]*)?$`)
+)
+
+func (e *Escaping) append(escaped []byte, character rune, encoded []byte) []byte {
+	const toggled = 0x40 // between a control character of ASCII and the letter that it is shown as
+	switch {
+	case character == '\n' || character == '\t' || e.log && character == '\r':
+		return append(escaped, encoded...)
+	case character == utf8.RuneError && len(encoded) == 1:
+		return fmt.Appendf(escaped, `\x%02x`, encoded[0])
+	case unicode.IsControl(character) && character < utf8.RuneSelf:
+		return append(escaped, '^', byte(character)^toggled)
+	case unicode.IsControl(character), unicode.Is(unicode.Bidi_Control, character):
+		return fmt.Appendf(escaped, `\u%04x`, character)
+	}
+	return append(escaped, encoded...)
+}
