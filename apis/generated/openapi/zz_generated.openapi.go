@@ -838,7 +838,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallb
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message for people, at most 1024 characters.",
+							Description: "message for people: one line of printable characters, at most 1024.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -896,7 +896,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message for people, at most 1024 characters.",
+							Description: "message for people: one line of printable characters, at most 1024.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1457,7 +1457,7 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref common.ReferenceCal
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason for people, at most 1024 characters.",
+							Description: "reason for people: one line of printable characters, at most 1024.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2923,7 +2923,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageNote(ref common.ReferenceCallbac
 					},
 					"text": {
 						SchemaProps: spec.SchemaProps{
-							Description: "text of the note, 1 to 4096 bytes.",
+							Description: "text of the note, 1 to 4096 bytes: printable characters, tabs and line ends.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -3812,7 +3812,7 @@ func schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref common.ReferenceCallba
 					},
 					"text": {
 						SchemaProps: spec.SchemaProps{
-							Description: "text of the note, 1 to 4096 bytes.",
+							Description: "text of the note, 1 to 4096 bytes: printable characters, tabs and line ends.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -4078,7 +4078,7 @@ func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCall
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message for people, at most 1024 characters.",
+							Description: "message for people: one line of printable characters, at most 1024.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

@@ -194,7 +194,7 @@ type NoteRecord struct {
 	// author is the authenticated user who wrote it. Set by the server.
 	// +optional
 	Author string `json:"author,omitempty" protobuf:"bytes,3,opt,name=author"`
-	// text of the note, 1 to 4096 bytes.
+	// text of the note, 1 to 4096 bytes: printable characters, tabs and line ends.
 	Text string `json:"text" protobuf:"bytes,4,opt,name=text"`
 }
 

@@ -26,7 +26,7 @@ type BuildRequest struct {
 	// Manual.
 	// +optional
 	Reason TriggerReason `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason,casttype=TriggerReason"`
-	// message for people, at most 1024 characters.
+	// message for people: one line of printable characters, at most 1024.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,4,opt,name=message"`
 	// changes since the last attempted build, at most 32.
@@ -56,7 +56,7 @@ type RerunRequest struct {
 	// requestID is the requester's name for this request, as that of a BuildRequest.
 	// +optional
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
-	// message for people, at most 1024 characters.
+	// message for people: one line of printable characters, at most 1024.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
 }
@@ -80,7 +80,7 @@ type BuildReport struct {
 	// percent of the whole build that is done, 0 to 100.
 	// +optional
 	Percent *int32 `json:"percent,omitempty" protobuf:"varint,3,opt,name=percent"`
-	// message for people, at most 1024 characters.
+	// message for people: one line of printable characters, at most 1024.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,4,opt,name=message"`
 }
@@ -95,7 +95,7 @@ type CancelRequest struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// reason for people, at most 1024 characters.
+	// reason for people: one line of printable characters, at most 1024.
 	// +optional
 	Reason string `json:"reason,omitempty" protobuf:"bytes,2,opt,name=reason"`
 	// supersededBy is the name of a newer build of the same Image that makes this one unnecessary. Such a request cancels
