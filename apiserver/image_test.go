@@ -243,7 +243,7 @@ var _ = Describe("An Image", func() {
 		create(ctx, newImage("debian"))
 		_, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(columnsOf(ctx, namespace, "images")).To(Equal("Name Ready UpToDate Latest Digest Active Next Age"))
+		Expect(columnsOf(ctx, namespace, "images")).To(Equal("Name Ready UpToDate Reason Latest Digest Active Next Age Builder Base LastFailure"))
 		Expect(columnsOf(ctx, namespace, "imagebuilds")).To(Equal("Name Image Phase Why Progress Attempt Duration Age Trigger Node Digest OneOff"))
 	})
 })

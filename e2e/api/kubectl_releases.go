@@ -95,7 +95,7 @@ func describeKubectlReleases(w *fixture) {
 			w.create(ctx, "web", labelled("colour", "gold"))
 			w.create(ctx, "other")
 			Expect(kubectl.Run(ctx, "", "get", "images", "--show-labels", "--chunk-size=1")).To(And(
-				MatchRegexp(`^NAME +READY +UPTODATE +LATEST +DIGEST +ACTIVE +NEXT +AGE +LABELS\n`), MatchRegexp(`(?m)^other .*<none>$`), MatchRegexp(`(?m)^web .*colour=gold$`)))
+				MatchRegexp(`^NAME +READY +UPTODATE +REASON +LATEST +DIGEST +ACTIVE +NEXT +AGE +LABELS\n`), MatchRegexp(`(?m)^other .*<none>$`), MatchRegexp(`(?m)^web .*colour=gold$`)))
 			Expect(kubectl.Run(ctx, "", "get", "images", "--selector=colour=gold", "--field-selector=spec.suspend=true", "--no-headers")).To(MatchRegexp(`^web [^\n]*\n$`))
 			Expect(kubectl.Run(ctx, "", "get", "image/web", "--output=yaml")).To(ContainSubstring("kind: Image\n"))
 			Expect(kubectl.Run(ctx, "", "get", "image/web", "--subresource=status", "--output=jsonpath={.spec.builder.name}")).To(Equal("mock"))

@@ -50,7 +50,7 @@ func describeTables(w *fixture) {
 
 		It("has a row for each object, and a description for each column", func(ctx SpecContext) {
 			table := tableOf(w.get(ctx, w.at("images"), asTable).body)
-			Expect(columnNames(table)).To(Equal([]string{"Name", "Ready", "UpToDate", "Latest", "Digest", "Active", "Next", "Age"}))
+			Expect(columnNames(table)).To(Equal([]string{"Name", "Ready", "UpToDate", "Reason", "Latest", "Digest", "Active", "Next", "Age", "Builder", "Base", "LastFailure"}))
 			Expect(table.ColumnDefinitions[0].Format).To(Equal("name"))
 			for _, column := range table.ColumnDefinitions {
 				Expect(column.Description).NotTo(BeEmpty(), column.Name)

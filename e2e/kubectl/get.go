@@ -17,7 +17,7 @@ func describeGet(s *shell) {
 
 			images := rows(s.Run(ctx, "", "get", "images"))
 			Expect(images).To(HaveLen(2))
-			Expect(images[0]).To(Equal(strings.Fields("NAME READY UPTODATE LATEST DIGEST ACTIVE NEXT AGE")))
+			Expect(images[0]).To(Equal(strings.Fields("NAME READY UPTODATE REASON LATEST DIGEST ACTIVE NEXT AGE")))
 			Expect(images[1][:6]).To(Equal([]string{"web", "True", "True", "web-1", digest, "0"}))
 
 			builds := s.Run(ctx, "", "get", "imagebuilds")
@@ -33,7 +33,11 @@ func describeGet(s *shell) {
 			s.Run(ctx, manifest("web", "failAt: 1"), "apply", "-f", "-")
 			s.waitFor(ctx, "condition=Stalled", "image/web")
 			Expect(rows(s.Run(ctx, "", "get", "imgb", "web-1"))[1][:4]).To(Equal([]string{"web-1", "web", "Failed", "BuilderFailed"}))
-			Expect(rows(s.Run(ctx, "", "get", "img", "web"))[1][:3]).To(Equal([]string{"web", "False", "False"}))
+			Expect(rows(s.Run(ctx, "", "get", "img", "web"))[1][:4]).To(Equal([]string{"web", "False", "False", "BuilderFailed"}))
+
+			wide := s.Run(ctx, "", "get", "img", "web", "-o", "wide")
+			Expect(rows(wide)[0]).To(Equal(strings.Fields("NAME READY UPTODATE REASON LATEST DIGEST ACTIVE NEXT AGE BUILDER BASE LASTFAILURE")))
+			Expect(wide).To(ContainSubstring("build web-1 ended with BuilderFailed: "))
 		})
 
 		It("knows the short names and the category", func(ctx SpecContext) {

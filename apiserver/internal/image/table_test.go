@@ -17,8 +17,13 @@ import (
 func TestTable(t *testing.T) {
 	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	ago := func(d time.Duration) metav1.Time { return metav1.NewTime(now.Add(-d)) }
-	conditions := func(ready, upToDate metav1.ConditionStatus) []metav1.Condition {
-		return []metav1.Condition{{Type: v1alpha1.ImageReady, Status: ready}, {Type: v1alpha1.ImageUpToDate, Status: upToDate}}
+	conditions := func(ready, upToDate metav1.ConditionStatus, reasons ...string) []metav1.Condition {
+		return []metav1.Condition{
+			{Type: v1alpha1.ImageReady, Status: ready, Reason: reasons[0], Message: "build 1 ended with OOMKilled"},
+			{Type: v1alpha1.ImageUpToDate, Status: upToDate},
+			{Type: v1alpha1.ImageInputsResolved, Reason: reasons[1]},
+			{Type: v1alpha1.ImageStalled, Reason: reasons[2]},
+		}
 	}
 	artifact := images.Artifact{Digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}
 	tabletest.Golden(t, newTable(testingclock.NewFakePassiveClock(now)), &images.ImageList{Items: []images.Image{
@@ -26,7 +31,32 @@ func TestTable(t *testing.T) {
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "first-build", CreationTimestamp: ago(90 * time.Second)},
 			Status: images.ImageStatus{
-				ActiveBuilds: 1, LatestBuild: &images.LatestBuild{Name: "first-build-1"}, Conditions: conditions("False", "False"),
+				ActiveBuilds: 1, LatestBuild: &images.LatestBuild{Name: "first-build-1"}, Conditions: conditions("False", "False", v1alpha1.ReasonNeverBuilt, v1alpha1.ReasonResolved, v1alpha1.ReasonProgressing),
+			},
+		},
+		{
+			ObjectMeta: metav1.ObjectMeta{Name: "failed", CreationTimestamp: ago(time.Minute)},
+			Spec:       images.ImageSpec{BuildInputs: images.BuildInputs{Builder: images.Builder{Name: "mock"}, Base: images.Base{Reference: "debian:bookworm"}}},
+			Status: images.ImageStatus{
+				LatestBuild: &images.LatestBuild{Name: "failed-1"},
+				Conditions:  conditions("False", "False", v1alpha1.ReasonBuildFailed, v1alpha1.ReasonResolved, string(v1alpha1.ReasonOOMKilled)),
+			},
+		},
+		{
+			ObjectMeta: metav1.ObjectMeta{Name: "cancelled", CreationTimestamp: ago(time.Minute)},
+			Spec: images.ImageSpec{BuildInputs: images.BuildInputs{
+				Builder: images.Builder{Image: "example.com/builder"}, Base: images.Base{ImageRef: &images.BaseImageReference{Name: "debian", Channel: "stable"}},
+			}},
+			Status: images.ImageStatus{
+				LatestBuild: &images.LatestBuild{Name: "cancelled-1"},
+				Conditions:  conditions("False", "False", v1alpha1.ReasonBuildCancelled, v1alpha1.ReasonResolved, v1alpha1.ReasonProgressing),
+			},
+		},
+		{
+			ObjectMeta: metav1.ObjectMeta{Name: "waits-for-base", CreationTimestamp: ago(time.Minute)},
+			Spec:       images.ImageSpec{BuildInputs: images.BuildInputs{Base: images.Base{ImageRef: &images.BaseImageReference{Name: "missing"}}}},
+			Status: images.ImageStatus{
+				Conditions: conditions("False", "Unknown", v1alpha1.ReasonNeverBuilt, string(v1alpha1.ReasonBaseNotFound), v1alpha1.ReasonProgressing),
 			},
 		},
 		{
@@ -34,7 +64,7 @@ func TestTable(t *testing.T) {
 			Status: images.ImageStatus{
 				LatestBuild:      &images.LatestBuild{Name: "debian-7"},
 				LatestSuccessful: &images.SuccessfulBuild{Artifacts: []images.Artifact{artifact, artifact, artifact}},
-				Conditions:       conditions("True", "True"),
+				Conditions:       conditions("True", "True", v1alpha1.ReasonBuildSucceeded, v1alpha1.ReasonResolved, v1alpha1.ReasonProgressing),
 				NextScheduleTime: new(ago(-90 * time.Minute)),
 			},
 		},
