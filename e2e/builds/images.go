@@ -102,6 +102,7 @@ func describeFailedImages(w *fixture) {
 				saying(v1alpha1.ImageReady, ContainSubstring("NoSuchPackage")),
 				saying(v1alpha1.ImageStalled, ContainSubstring("change them")))
 			w.waitForEvents(ctx, "ImageBuild", "web-1", ConsistOf(And(HavePrefix("Warning BuilderFailed "), ContainSubstring("NoSuchPackage"))))
+			w.waitForEvents(ctx, "Image", "web", ContainElement(HavePrefix("Warning Stalled BuilderFailed: build web-1 ended with ")))
 
 			w.ChangeImage(ctx, "web", setting("failAt", "failReason"))
 			w.waitForImage(ctx, "web", built(2))

@@ -271,6 +271,9 @@ const (
 	EventRetrying = "Retrying"
 	// EventScheduleDisabled is recorded on an Image whose schedule and base start no more builds after too many failures.
 	EventScheduleDisabled = "ScheduleDisabled"
+	// EventStalled is recorded on an Image when its condition Stalled becomes True, or is True for another cause. The message
+	// begins with the condition's reason.
+	EventStalled = "Stalled"
 )
 
 // Labels and annotations of the objects that Goldsmith makes.

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -105,7 +106,7 @@ func (r *reconciler) builds(ctx context.Context, image *v1alpha1.Image) ([]v1alp
 	return list.Items, err
 }
 
-// store writes the status if it says something new, and tells of a schedule that is disabled by it.
+// store writes the status if it says something new, and records events when it disables the schedule or stalls the Image.
 func (r *reconciler) store(ctx context.Context, image *v1alpha1.Image, status v1alpha1.ImageStatus, disabled bool) error {
 	if equality.Semantic.DeepEqual(&status, &image.Status) {
 		return nil
@@ -118,7 +119,23 @@ func (r *reconciler) store(ctx context.Context, image *v1alpha1.Image, status v1
 	if disabled {
 		r.Events.Eventf(image, corev1.EventTypeWarning, v1alpha1.EventScheduleDisabled, "%d builds in a row have failed: schedule and base start no more", status.ConsecutiveFailures)
 	}
+	if stalled := newlyStalled(image.Status.Conditions, status.Conditions); stalled != nil {
+		r.Events.Event(image, corev1.EventTypeWarning, v1alpha1.EventStalled, v1alpha1.CutMessage(stalled.Reason+": "+stalled.Message))
+	}
 	return nil
+}
+
+// newlyStalled returns the condition Stalled if it is True and the stored one does not report the same. An Image that stalls again
+// may never be stored as progressing, because a build can begin and end between two writes.
+func newlyStalled(stored, next []metav1.Condition) *metav1.Condition {
+	before, stalled := meta.FindStatusCondition(stored, v1alpha1.ImageStalled), meta.FindStatusCondition(next, v1alpha1.ImageStalled)
+	if stalled == nil || stalled.Status != metav1.ConditionTrue {
+		return nil
+	}
+	if before != nil && before.Status == stalled.Status && before.Message == stalled.Message {
+		return nil
+	}
+	return stalled
 }
 
 // supersede cancels builds that wait for nothing. One that has started meanwhile, or has finished, is left alone.

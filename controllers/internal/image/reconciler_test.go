@@ -135,13 +135,20 @@ func TestADisabledScheduleIsToldOnce(t *testing.T) {
 	w.Expect(w.builds("debian")).To(HaveLen(2))
 	stalled := meta.FindStatusCondition(w.image("debian").Status.Conditions, v1alpha1.ImageStalled)
 	w.Expect(stalled.Reason).To(Equal(v1alpha1.ReasonTooManyFailures))
-	var told []string
-	for len(w.events.Events) > 0 {
-		if event := <-w.events.Events; event[:len("Warning")] == "Warning" {
-			told = append(told, event)
-		}
-	}
-	w.Expect(told).To(ConsistOf(ContainSubstring(v1alpha1.EventScheduleDisabled)))
+	w.Expect(w.warnings()).To(ConsistOf(HavePrefix("Warning ScheduleDisabled "), HavePrefix("Warning Stalled TooManyFailures: ")))
+}
+
+func TestEachStallOfAnImageIsToldOnce(t *testing.T) {
+	w := newFixture(t).start()
+	w.create("debian")
+	w.settle(v1alpha1.BuildFailed)
+	w.Expect(w.warnings()).To(ConsistOf(HavePrefix("Warning Stalled BuilderFailed: build debian-1 ended with ")))
+	w.edit("debian", func(image *v1alpha1.Image) { image.Labels = map[string]string{"colour": "gold"} })
+	w.settle(v1alpha1.BuildFailed)
+	w.Expect(w.warnings()).To(BeEmpty())
+	w.edit("debian", withParameter("full"))
+	w.settle(v1alpha1.BuildFailed)
+	w.Expect(w.warnings()).To(ConsistOf(HavePrefix("Warning Stalled BuilderFailed: build debian-2 ended with ")))
 }
 
 func TestOnlyTheNewestOfTheBuildsThatWaitStays(t *testing.T) {

@@ -313,3 +313,14 @@ func versions(builds []v1alpha1.ImageBuild) map[string]string {
 	}
 	return versions
 }
+
+// warnings returns the Warning events since the last call.
+func (w *fixture) warnings() []string {
+	var warnings []string
+	for len(w.events.Events) > 0 {
+		if event := <-w.events.Events; strings.HasPrefix(event, corev1.EventTypeWarning) {
+			warnings = append(warnings, event)
+		}
+	}
+	return warnings
+}
