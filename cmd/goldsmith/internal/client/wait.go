@@ -20,6 +20,9 @@ import (
 // ErrBuildDeleted says that a build was deleted while it was waited for.
 var ErrBuildDeleted = errors.New("the build was deleted")
 
+// ErrImageDeleted reports that an Image was deleted while a verb waited for it.
+var ErrImageDeleted = errors.New("the image was deleted")
+
 // WaitForBuild watches the builds that a field selector selects, those that exist already first, until one of them is
 // what is waited for. It outlives a restart of the server.
 func (c *Connection) WaitForBuild(ctx context.Context, selector fields.Selector, wanted func(*v1alpha1.ImageBuild) bool) (*v1alpha1.ImageBuild, error) {
@@ -46,7 +49,7 @@ func (c *Connection) WaitUntilFinished(ctx context.Context, name string) (*v1alp
 func (c *Connection) wait(ctx context.Context, selector fields.Selector, first watchtools.PreconditionFunc,
 	wanted func(*v1alpha1.ImageBuild) bool) (*v1alpha1.ImageBuild, error) {
 	builds := c.ImagesV1alpha1().ImageBuilds(c.Namespace)
-	selected := cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+	source := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			options.FieldSelector = selector.String()
 			return builds.List(ctx, options)
@@ -55,22 +58,54 @@ func (c *Connection) wait(ctx context.Context, selector fields.Selector, first w
 			options.FieldSelector = selector.String()
 			return builds.Watch(ctx, options)
 		},
-	}, c.Interface)
-	last, err := watchtools.UntilWithSync(ctx, selected, &v1alpha1.ImageBuild{}, first, func(event watch.Event) (bool, error) {
-		build, ok := event.Object.(*v1alpha1.ImageBuild)
+	}
+	return until(ctx, c, source, &v1alpha1.ImageBuild{}, first, ErrBuildDeleted, wanted)
+}
+
+// WaitForImage watches an Image until it is what is waited for. An Image that does not exist any more is ErrImageDeleted.
+func (c *Connection) WaitForImage(ctx context.Context, name string, wanted func(*v1alpha1.Image) bool) (*v1alpha1.Image, error) {
+	images, selector := c.ImagesV1alpha1().Images(c.Namespace), fields.OneTermEqualSelector("metadata.name", name).String()
+	exists := func(store cache.Store) (bool, error) {
+		if len(store.ListKeys()) == 0 {
+			return false, fmt.Errorf("%s: %w", name, ErrImageDeleted)
+		}
+		return false, nil
+	}
+	source := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			options.FieldSelector = selector
+			return images.List(ctx, options)
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			options.FieldSelector = selector
+			return images.Watch(ctx, options)
+		},
+	}
+	return until(ctx, c, source, &v1alpha1.Image{}, exists, ErrImageDeleted, wanted)
+}
+
+// until watches objects until one of them is what is waited for. If one of them is deleted before, the error is deleted.
+func until[T interface {
+	runtime.Object
+	metav1.Object
+}](ctx context.Context, c *Connection, source *cache.ListWatch, example T, first watchtools.PreconditionFunc, deleted error, wanted func(T) bool) (T, error) {
+	var none T
+	selected := cache.ToListWatcherWithWatchListSemantics(source, c.Interface)
+	last, err := watchtools.UntilWithSync(ctx, selected, example, first, func(event watch.Event) (bool, error) {
+		object, ok := event.Object.(T)
 		switch {
 		case !ok:
-			return false, fmt.Errorf("a watch of builds brought a %T", event.Object)
+			return false, fmt.Errorf("the watch of %T returned a %T", example, event.Object)
 		case event.Type == watch.Deleted:
-			return false, fmt.Errorf("%s: %w", build.Name, ErrBuildDeleted)
+			return false, fmt.Errorf("%s: %w", object.GetName(), deleted)
 		}
-		return wanted(build), nil
+		return wanted(object), nil
 	})
 	if ctx.Err() != nil {
-		return nil, ctx.Err() // clearer than the timeout that the watch makes of it
+		return none, ctx.Err() // clearer than the timeout that the watch makes of it
 	}
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	return last.Object.(*v1alpha1.ImageBuild), nil
+	return last.Object.(T), nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 
@@ -15,7 +16,8 @@ import (
 )
 
 // find returns the build that a name means: the build of that name, or else the newest build of the Image of that name. A kind
-// other than client.Either leaves no choice. It may wait for an Image's first build. It tells the user which build it chose.
+// other than client.Either leaves no choice. It may wait for the first build of an Image that is not stalled. It tells the user which build
+// it chose.
 func find(ctx context.Context, connection *client.Connection, kind client.Kind, name string, wait bool, told io.Writer) (string, error) {
 	if kind != client.Image {
 		_, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
@@ -42,6 +44,11 @@ func find(ctx context.Context, connection *client.Connection, kind client.Kind, 
 	build, err := latestBuild(ctx, connection, image)
 	if err != nil {
 		return "", err
+	}
+	if build == "" {
+		if err := stalled(image); err != nil {
+			return "", err
+		}
 	}
 	if build == "" && !wait {
 		return "", fmt.Errorf("image %s has no build yet: use -f to wait for one", name)
@@ -74,13 +81,45 @@ func latestBuild(ctx context.Context, connection *client.Connection, image *v1al
 	return name, nil
 }
 
-// firstBuild waits until an Image has a build.
+// firstBuild waits until an Image has a build, or until it stalls, because then no build starts.
 func firstBuild(ctx context.Context, connection *client.Connection, image *v1alpha1.Image) (string, error) {
-	build, err := connection.WaitForBuild(ctx, buildsOf(image), func(*v1alpha1.ImageBuild) bool { return true })
+	waiting, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		if err := waitUntilStalled(waiting, connection, image); err != nil {
+			stop(err)
+		}
+	}()
+	build, err := connection.WaitForBuild(waiting, buildsOf(image), func(*v1alpha1.ImageBuild) bool { return true })
+	if ctx.Err() == nil && waiting.Err() != nil {
+		err = context.Cause(waiting)
+	}
 	if err != nil {
 		return "", fmt.Errorf("wait for a build of image %s: %w", image.Name, err)
 	}
 	return build.Name, nil
+}
+
+// waitUntilStalled returns why an Image stalled. It returns nil if the Image has stalled because of a build, which the watch of
+// builds returns.
+func waitUntilStalled(ctx context.Context, connection *client.Connection, image *v1alpha1.Image) error {
+	observed, err := connection.WaitForImage(ctx, image.Name, func(image *v1alpha1.Image) bool { return stalled(image) != nil })
+	if err != nil {
+		return err
+	}
+	if build, err := latestBuild(ctx, connection, observed); err != nil || build != "" {
+		return err
+	}
+	return stalled(observed)
+}
+
+// stalled returns why no build of an Image starts; nil if one may, or if the controller has not reconciled the spec.
+func stalled(image *v1alpha1.Image) error {
+	condition := meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImageStalled)
+	if condition == nil || condition.Status != metav1.ConditionTrue || condition.ObservedGeneration != image.Generation {
+		return nil
+	}
+	return fmt.Errorf("image %s has no build and is stalled: %s: %s", image.Name, condition.Reason, condition.Message)
 }
 
 func buildsOf(image *v1alpha1.Image) fields.Selector {

@@ -98,7 +98,7 @@ type flags struct {
 
 func (f *flags) addTo(command *cobra.Command) {
 	set := command.Flags()
-	set.BoolVarP(&f.follow, "follow", "f", false, "go on until the build has finished; waits for an image's first build")
+	set.BoolVarP(&f.follow, "follow", "f", false, "go on until the build has finished; waits for an image's first build, unless the image is stalled")
 	set.Int64Var(&f.tail, "tail", 0, "show only this many lines from the end; all by default")
 	set.StringVar(&f.sinceTime, "since-time", "", "leave out lines before this time (RFC 3339)")
 	set.BoolVar(&f.timestamps, "timestamps", false, "put the time at the beginning of each line")

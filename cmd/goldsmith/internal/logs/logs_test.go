@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -98,6 +99,53 @@ func TestANameMeansABuildOrTheLatestBuildOfAnImage(t *testing.T) {
 			}
 			if !strings.Contains(told.String(), test.told) || (test.told == "") != (told.Len() == 0) {
 				t.Errorf("told %q, want %q", &told, test.told)
+			}
+		})
+	}
+}
+
+func TestAStalledImageIsNotWaitedFor(t *testing.T) {
+	stall := func(image *v1alpha1.Image, generation int64) *v1alpha1.Image {
+		image.Generation = 2
+		image.Status.Conditions = []metav1.Condition{{
+			Type: v1alpha1.ImageStalled, Status: metav1.ConditionTrue, ObservedGeneration: generation, Reason: "BuilderNotFound", Message: "no builder is registered",
+		}}
+		return image
+	}
+	const want = "image fresh has no build and is stalled: BuilderNotFound: no builder is registered"
+	for _, wait := range []bool{false, true} {
+		connection := &client.Connection{Interface: fake.NewClientset(stall(image("fresh"), 2)), Namespace: "team"}
+		if build, err := find(t.Context(), connection, client.Either, "fresh", wait, io.Discard); err == nil || err.Error() != want {
+			t.Errorf("wait %t: got %q, error %v, want error %q", wait, build, err, want)
+		}
+	}
+	for name, test := range map[string]struct {
+		images []v1alpha1.Image
+		builds []v1alpha1.ImageBuild
+		want   string
+	}{
+		"stalls":                          {images: []v1alpha1.Image{*stall(image("fresh"), 2)}, want: "error: wait for a build of image fresh: " + want},
+		"is deleted":                      {want: "error: wait for a build of image fresh: fresh: the image was deleted"},
+		"stalls because its build failed": {images: []v1alpha1.Image{*stall(image("fresh"), 2)}, builds: []v1alpha1.ImageBuild{*build("fresh", 1)}, want: "fresh-1"},
+	} {
+		t.Run(name+" while it is waited for", func(t *testing.T) {
+			clients := fake.NewClientset(stall(image("fresh"), 1))
+			clients.PrependReactor("list", "images", func(clienttesting.Action) (bool, runtime.Object, error) {
+				return true, &v1alpha1.ImageList{ListMeta: metav1.ListMeta{ResourceVersion: "2"}, Items: test.images}, nil
+			})
+			var listed atomic.Bool // the first list is before the wait
+			clients.PrependReactor("list", "imagebuilds", func(clienttesting.Action) (bool, runtime.Object, error) {
+				if !listed.Swap(true) {
+					return true, &v1alpha1.ImageBuildList{}, nil
+				}
+				return true, &v1alpha1.ImageBuildList{Items: test.builds}, nil
+			})
+			got, err := find(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, client.Either, "fresh", true, io.Discard)
+			if err != nil {
+				got = "error: " + err.Error()
+			}
+			if got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}
