@@ -16,6 +16,7 @@ package apiserver
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/metrics/legacyregistry"
@@ -52,9 +53,12 @@ type Options struct {
 	// Records finds the connection to the database of records; nil is none. It is called once, before the server serves, and
 	// the caller closes the connection. ConnectRecords makes such a function. Defaults to none.
 	Records func() (history.Connection, error)
-	// Builders reads which builders the operator allows, for plans: those that the controllers are told of. It is called
+	// Builders reads which builders the operator allows, for plans and warnings: those that the controllers are told of. It is called
 	// once, before the server serves. Defaults to none.
 	Builders func() (inputs.Builders, error)
+	// Local is true if builds run as processes of the server's machine. Images with fields that only pods of a cluster follow get
+	// warnings then.
+	Local bool
 	// Queue says how many builds may be active, for their order: those limits that the controllers are told of. It is called
 	// once, before the server serves. Defaults to no limits.
 	Queue func() (queue.Limits, error)
@@ -105,9 +109,12 @@ func Register(server *builder.Server, options Options) *builder.Server {
 
 // provide makes the resources. Each gets the stores of others that it uses.
 func provide(scope *builder.Scope, options Options, database *history.Database, edits *history.Queue) (map[string]builder.Storages, error) {
+	setup, err := readSetup(&options)
+	if err != nil {
+		return nil, err
+	}
 	var policy Policy
 	if options.Policy != nil {
-		var err error
 		if policy, err = options.Policy(); err != nil {
 			return nil, fmt.Errorf("read what the operator allows: %w", err)
 		}
@@ -118,7 +125,7 @@ func provide(scope *builder.Scope, options Options, database *history.Database, 
 	if err != nil {
 		return nil, fmt.Errorf("provide imagebuilds: %w", err)
 	}
-	images, ofImages, err := image.Provide(scope, builds, image.Options{Clock: options.Clock, Records: database, Edits: edits, Policy: policy})
+	images, ofImages, err := image.Provide(scope, builds, image.Options{Clock: options.Clock, Records: database, Edits: edits, Policy: policy, Setup: setup})
 	if err != nil {
 		return nil, fmt.Errorf("provide images: %w", err)
 	}
@@ -138,4 +145,26 @@ func provide(scope *builder.Scope, options Options, database *history.Database, 
 	return map[string]builder.Storages{
 		"images": ofImages, "imagebuilds": ofBuilds, "imageplans": {"": plans}, "imagereports": ofReports, "queuedbuilds": ofQueue,
 	}, nil
+}
+
+// readSetup reads what Images are warned by. The options keep what was read, because each function is called once.
+func readSetup(options *Options) (validation.Setup, error) {
+	setup := validation.Setup{Local: options.Local}
+	if options.Builders != nil {
+		options.Builders = sync.OnceValues(options.Builders)
+		builders, err := options.Builders()
+		if err != nil {
+			return setup, fmt.Errorf("read the builders: %w", err)
+		}
+		setup.Builders = &builders
+	}
+	if options.LogArchive != nil {
+		options.LogArchive = sync.OnceValues(options.LogArchive)
+		archived, err := options.LogArchive()
+		if err != nil {
+			return setup, fmt.Errorf("open the log archive: %w", err)
+		}
+		setup.LogArchive = archived != nil
+	}
+	return setup, nil
 }

@@ -3,6 +3,7 @@
 package kubectl
 
 import (
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -33,6 +34,12 @@ func describeApply(s *shell) {
 			Expect(s.field(ctx, "image/web", ".spec.base.reference")).To(Equal("debian:trixie"))
 			Expect(s.field(ctx, "image/web", ".spec.parameters[*].name")).To(Equal("duration steps edition"))
 			Expect(s.Run(ctx, "", "get", "image/web", "-o", "yaml", "--show-managed-fields")).To(ContainSubstring("manager: two"))
+		})
+
+		It("warns of a builder that nobody registered", func(ctx SpecContext) {
+			created := s.Try(ctx, strings.Replace(manifest("web"), "builder: {name: mock}", "builder: {name: nobodys}", 1), "apply", "-f", "-")
+			Expect(created.Code).To(Equal(0), created.Stderr)
+			Expect(created.Stderr).To(HavePrefix(`Warning: spec.builder: no builder is registered as "nobodys"`))
 		})
 
 		It("as a dry run stores nothing, and shows the defaults", func(ctx SpecContext) {

@@ -35,6 +35,8 @@ type Options struct {
 	Edits *history.Queue
 	// Policy is what the operator allows. Defaults to everything but Kueue.
 	Policy validation.Policy
+	// Setup is what warnings are based on. Its Records are set by Provide.
+	Setup validation.Setup
 }
 
 // Provide makes the resource and its subresources, except for plan.
@@ -48,6 +50,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 	if err := options.Records.Prepare(); err != nil {
 		return nil, nil, err
 	}
+	options.Setup.Records = !options.Records.None()
 	bases := &bases{lock: func(ctx context.Context, name string) (lock, error) { return scope.Lock(ctx, name) }}
 	store, err := builder.NewStore(scope, builder.Resource{
 		New:        func() runtime.Object { return &images.Image{} },
@@ -56,7 +59,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 		Singular:   "image",
 		ShortNames: []string{"img"},
 		Categories: []string{"goldsmith"},
-		Strategy:   newStrategy(scope.Scheme, options.Policy, bases),
+		Strategy:   newStrategy(scope.Scheme, options, bases),
 		Table:      newTable(options.Clock),
 		Attributes: attributes,
 	})

@@ -18,11 +18,12 @@ import (
 type strategy struct {
 	builder.DefaultStrategy
 	policy validation.Policy
+	setup  validation.Setup
 	bases  *bases
 }
 
-func newStrategy(scheme *runtime.Scheme, policy validation.Policy, bases *bases) strategy {
-	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), policy, bases}
+func newStrategy(scheme *runtime.Scheme, options Options, bases *bases) strategy {
+	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), options.Policy, options.Setup, bases}
 }
 
 // Validate checks an Image that is created.
@@ -44,8 +45,8 @@ func (s strategy) ValidateUpdate(ctx context.Context, object, old runtime.Object
 }
 
 // WarningsOnCreate tells of what has no effect.
-func (strategy) WarningsOnCreate(_ context.Context, object runtime.Object) []string {
-	return validation.InputWarnings(&object.(*images.Image).Spec.BuildInputs, field.NewPath("spec"))
+func (s strategy) WarningsOnCreate(_ context.Context, object runtime.Object) []string {
+	return s.setup.ImageWarnings(object.(*images.Image))
 }
 
 // WarningsOnUpdate tells of what has no effect.

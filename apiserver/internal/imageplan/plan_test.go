@@ -210,7 +210,7 @@ func TestBuildersThatCannotBeReadKeepTheServerFromStarting(t *testing.T) {
 	}).WithBearerToken("token", admin).WithStorage(builder.Memory()).ToServerOptions()
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = options.Start(context.Background())
-	g.Expect(err).To(MatchError(ContainSubstring("provide imageplans: reading builders: no such directory")))
+	g.Expect(err).To(MatchError(ContainSubstring("read the builders: no such directory")))
 }
 
 func jobOf(t *testing.T, plan *v1alpha1.ImagePlan) *batchv1.Job {

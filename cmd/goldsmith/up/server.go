@@ -25,6 +25,7 @@ const serverName = "goldsmith"
 func describeServer(allowed inputs.Builders, limited limits.Flags, archived *archive.Store, recorded *records.Connection, logs corekinds.LogOpener) *builder.Server {
 	options := apiserver.Options{
 		Builders:   func() (inputs.Builders, error) { return allowed, nil },
+		Local:      true,
 		Queue:      limited.Read,
 		LogArchive: func() (*archive.Store, error) { return archived, nil },
 		Records:    apiserver.ConnectRecords(func(context.Context) (*records.Connection, error) { return recorded, nil }),

@@ -9,8 +9,86 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
+
+// Setup is what the operator has set up, as far as fields of an Image have an effect only with it.
+type Setup struct {
+	// Builders are those that the operator allows; nil if the server does not know them.
+	Builders *inputs.Builders
+	// Local is true if builds run as processes of the server's machine, not as pods of a cluster.
+	Local bool
+	// LogArchive is true if there is an archive of logs.
+	LogArchive bool
+	// Records is true if there is a database of records.
+	Records bool
+}
+
+// ImageWarnings tells of fields of a valid Image that are probably not what was meant, or that have no effect here.
+func (s Setup) ImageWarnings(image *images.Image) []string {
+	path := field.NewPath("spec")
+	warnings := InputWarnings(&image.Spec.BuildInputs, path)
+	if s.Builders != nil {
+		builder := v1alpha1.Builder{Name: image.Spec.Builder.Name, Image: image.Spec.Builder.Image}
+		if _, failure := s.Builders.Lookup(builder); failure != nil {
+			warnings = append(warnings, fmt.Sprintf("%s: %s", path.Child("builder"), failure.Message))
+		}
+	}
+	if s.Local && image.Spec.Template != nil {
+		warnings = append(warnings, localWarnings(image.Spec.Template, path.Child("template"))...)
+	}
+	if image.Spec.History != nil {
+		warnings = append(warnings, s.historyWarnings(image.Spec.History, path.Child("history"))...)
+	}
+	return warnings
+}
+
+// localWarnings tells of fields of a template that processes of one machine cannot follow.
+func localWarnings(template *images.BuildTemplate, path *field.Path) []string {
+	const (
+		ignored    = "has no effect: builds run as processes of this machine"
+		notStarted = "builds fail with BuilderNotRunnable: a builder on this machine gets no environment variables"
+	)
+	return described(path, []effect{
+		{template.ServiceAccountName != "", "serviceAccountName", ignored},
+		{template.Resources != nil, "resources", ignored},
+		{len(template.NodeSelector) > 0, "nodeSelector", ignored},
+		{len(template.Tolerations) > 0, "tolerations", ignored},
+		{template.Affinity != nil, "affinity", ignored},
+		{template.RuntimeClassName != "", "runtimeClassName", ignored},
+		{len(template.Env) > 0, "env", notStarted},
+	})
+}
+
+func (s Setup) historyWarnings(history *images.HistoryLimits, path *field.Path) []string {
+	const (
+		noArchive = "has no effect: no archive of logs is configured"
+		noRecords = "has no effect: no database of records is configured"
+	)
+	return described(path, []effect{
+		{history.LogRetention != nil && !s.LogArchive, "logRetention", noArchive},
+		{history.LogMaxBytes != nil && history.LogMaxBytes.Value() != v1alpha1.DefaultLogMaxBytes && !s.LogArchive, "logMaxBytes", noArchive},
+		{history.RecordRetention != nil && !s.Records, "recordRetention", noRecords},
+	})
+}
+
+// effect is what is to be told of a field if it is set.
+type effect struct {
+	set         bool
+	field, text string
+}
+
+func described(path *field.Path, effects []effect) []string {
+	var warnings []string
+	for _, effect := range effects {
+		if effect.set {
+			warnings = append(warnings, fmt.Sprintf("%s: %s", path.Child(effect.field), effect.text))
+		}
+	}
+	return warnings
+}
 
 // InputWarnings tells of inputs that are valid but probably not what was meant.
 func InputWarnings(inputs *images.BuildInputs, path *field.Path) []string {
