@@ -2750,7 +2750,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref common.Refere
 					},
 					"since": {
 						SchemaProps: spec.SchemaProps{
-							Description: "since is the earliest creation of the builds: a duration before now, such as 720h, or a time (RFC 3339). Defaults to no limit.",
+							Description: "since is the earliest creation of the builds: a duration before now, such as 7d or 36h, or a time (RFC 3339). Defaults to no limit.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3503,7 +3503,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatsOptions(ref common.Referenc
 					},
 					"since": {
 						SchemaProps: spec.SchemaProps{
-							Description: "since is how long ago the builds have finished at most, as a duration: 1m to 87600h. Defaults to 720h.",
+							Description: "since is how long ago the builds have finished at most, as a duration such as 7d or 36h: 1m to 3650d. Defaults to 30d.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

@@ -275,8 +275,8 @@ type ImageHistoryOptions struct {
 	// user who asked for the builds, at most 256 characters. Defaults to all.
 	// +optional
 	User string `json:"user,omitempty" protobuf:"bytes,5,opt,name=user"`
-	// since is the earliest creation of the builds: a duration before now, such as 720h, or a time (RFC 3339). Defaults to no
-	// limit.
+	// since is the earliest creation of the builds: a duration before now, such as 7d or 36h, or a time (RFC 3339). Defaults
+	// to no limit.
 	// +optional
 	Since string `json:"since,omitempty" protobuf:"bytes,6,opt,name=since"`
 	// until is what the builds were created before: a duration before now, or a time (RFC 3339). Defaults to no limit.
@@ -295,7 +295,7 @@ type ImageHistoryOptions struct {
 type ImageStatsOptions struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// since is how long ago the builds have finished at most, as a duration: 1m to 87600h. Defaults to 720h.
+	// since is how long ago the builds have finished at most, as a duration such as 7d or 36h: 1m to 3650d. Defaults to 30d.
 	// +optional
 	Since string `json:"since,omitempty" protobuf:"bytes,1,opt,name=since"`
 	// uid of the Image, as that of ImageHistoryOptions.

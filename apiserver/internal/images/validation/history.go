@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,15 +91,15 @@ func Moment(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if ago, err := time.ParseDuration(text); err == nil {
+	if ago, err := parseDuration(text); err == nil {
 		if ago < 0 || ago > maxWindow {
-			return time.Time{}, fmt.Errorf("must be between 0s and %dh", int(maxWindow.Hours()))
+			return time.Time{}, fmt.Errorf("must be between 0s and %dd", int(maxWindow.Hours())/24)
 		}
 		return now.Add(-ago), nil
 	}
 	moment, err := time.Parse(time.RFC3339, text)
 	if year := moment.UTC().Year(); err != nil || year < 1 || year > 9999 { // which an offset can make of year 0 or 9999
-		return time.Time{}, errors.New("must be a duration before now, such as 720h, or a time, such as 2030-01-02T03:04:05Z")
+		return time.Time{}, errors.New("must be a duration before now, such as 7d or 36h, or a time, such as 2030-01-02T03:04:05Z")
 	}
 	return moment, nil
 }
@@ -108,12 +109,12 @@ func Window(text string) (time.Duration, error) {
 	if text == "" {
 		return DefaultWindow, nil
 	}
-	window, err := time.ParseDuration(text)
+	window, err := parseDuration(text)
 	if err != nil {
-		return 0, errors.New("must be a duration, such as 720h")
+		return 0, errors.New("must be a duration, such as 7d or 36h")
 	}
 	if window < minWindow || window > maxWindow {
-		return 0, fmt.Errorf("must be between 1m and %dh", int(maxWindow.Hours()))
+		return 0, fmt.Errorf("must be between 1m and %dd", int(maxWindow.Hours())/24)
 	}
 	return window, nil
 }
@@ -131,4 +132,14 @@ func validateUID(uid string, path *field.Path, of string) field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(path, uid, "must be the metadata.uid of "+of+": at most 63 letters, digits and hyphens")}
+}
+
+// parseDuration reads a duration as Go does, or a number of days, such as 7d.
+func parseDuration(text string) (time.Duration, error) {
+	number, found := strings.CutSuffix(text, "d")
+	if !found {
+		return time.ParseDuration(text)
+	}
+	days, err := strconv.ParseUint(number, 10, 16) // 65535 days are no overflow, and more than any limit
+	return time.Duration(days) * 24 * time.Hour, err
 }

@@ -34,6 +34,8 @@ func TestImageHistoryOptions(t *testing.T) {
 		"less than no builds":             {options: images.ImageHistoryOptions{Limit: -1}, want: []string{"limit"}},
 		"a time that ends when it begins": {options: images.ImageHistoryOptions{Since: "1h", Until: "2030-01-02T11:00:00Z"}, want: []string{"until"}},
 		"a time that ends before":         {options: images.ImageHistoryOptions{Since: "1h", Until: "2h"}, want: []string{"until"}},
+		"days":                            {options: images.ImageHistoryOptions{Since: "3650d", Until: "1d"}},
+		"days too long ago":               {options: images.ImageHistoryOptions{Since: "3651d"}, want: []string{"since"}},
 		"too long ago":                    {options: images.ImageHistoryOptions{Since: "87600h0m1s"}, want: []string{"since"}},
 		"times of years that have no form": {
 			options: images.ImageHistoryOptions{Since: "0001-01-01T00:00:00+01:00", Until: "9999-12-31T23:59:59-01:00"}, want: []string{"since", "until"},
@@ -58,8 +60,9 @@ func TestEveryPhaseAndTriggerCanBeAskedFor(t *testing.T) {
 
 func TestImageStatsOptions(t *testing.T) {
 	for since, want := range map[string][]string{
-		"": nil, "1m": nil, "720h": nil, "87600h": nil,
-		"59s": {"since"}, "87600h1s": {"since"}, "-1h": {"since"}, "2030-01-01T00:00:00Z": {"since"}, "30d": {"since"},
+		"": nil, "1m": nil, "720h": nil, "87600h": nil, "7d": nil, "3650d": nil,
+		"59s": {"since"}, "87600h1s": {"since"}, "-1h": {"since"}, "2030-01-01T00:00:00Z": {"since"}, "0d": {"since"}, "3651d": {"since"},
+		"d": {"since"}, "-1d": {"since"}, "1.5d": {"since"}, "65536d": {"since"}, "1d2h": {"since"},
 	} {
 		expectPaths(t, ImageStatsOptions(&images.ImageStatsOptions{Since: since}), want)
 	}

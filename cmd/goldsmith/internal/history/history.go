@@ -40,7 +40,7 @@ func NewCommand() *cobra.Command {
 		Long: "List the builds of an image as they are recorded, newest first, including deleted builds and builds of earlier images of\n" +
 			"the name. The name and the UID of a deleted build find its log, and compare it with other builds.",
 		Example: "  goldsmith history debian\n" +
-			"  goldsmith history debian --outcome Failed --since 720h\n" +
+			"  goldsmith history debian --outcome Failed --since 30d\n" +
 			"  goldsmith history debian --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
 		ValidArgsFunction: completion.Images(flags),
@@ -66,7 +66,7 @@ func (o *options) addTo(command *cobra.Command) {
 	set.StringVar(&o.outcome, "outcome", "", "only builds in this phase, such as Succeeded, Failed or Cancelled")
 	set.StringVar(&o.trigger, "trigger", "", "only builds that were started by this: Created, SpecChange, BaseChange, Schedule, Manual or Rerun")
 	set.StringVar(&o.user, "user", "", "only builds that this user asked for")
-	set.StringVar(&o.since, "since", "", "only builds that were created since: a duration before now, such as 720h, or a time (RFC 3339)")
+	set.StringVar(&o.since, "since", "", "only builds that were created since: a duration before now, such as 7d or 36h, or a time (RFC 3339)")
 	set.StringVar(&o.until, "until", "", "only builds that were created before: a duration before now, or a time (RFC 3339)")
 }
 
