@@ -4,10 +4,12 @@ package validation
 
 import (
 	"fmt"
+	"slices"
 
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
@@ -34,13 +36,17 @@ func ImageUpdate(image, _ *images.Image) field.ErrorList {
 	return validateImageSpec(image)
 }
 
+// validateMetadata reports one limit for a name that is too long: the lower one.
 func validateMetadata(meta *metav1.ObjectMeta, maxLength int) field.ErrorList {
-	errs := apivalidation.ValidateObjectMeta(meta, true, apivalidation.NameIsDNSLabel, metadata)
-	if len(meta.Name) > maxLength {
-		errs = append(errs, field.Invalid(metadata.Child("name"), meta.Name,
-			fmt.Sprintf("must be no more than %d characters: names of builds, Jobs and labels are derived from it", maxLength)))
+	isName := func(name string, prefix bool) []string {
+		problems := apivalidation.NameIsDNSLabel(name, prefix)
+		if prefix || len(name) <= maxLength {
+			return problems
+		}
+		problems = slices.DeleteFunc(problems, func(problem string) bool { return problem == validation.MaxLenError(validation.DNS1123LabelMaxLength) })
+		return append(problems, fmt.Sprintf("must be no more than %d characters: names of builds, Jobs and labels are derived from it", maxLength))
 	}
-	return errs
+	return apivalidation.ValidateObjectMeta(meta, true, isName, metadata)
 }
 
 func validateImageSpec(image *images.Image) field.ErrorList {

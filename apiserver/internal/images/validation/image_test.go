@@ -284,6 +284,30 @@ func parametersOf(n int, text string) []images.Parameter {
 	return parameters
 }
 
+func TestANameThatIsTooLongHasOneLimit(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		want []string
+	}{
+		{strings.Repeat("a", 46), []string{"no more than 45 characters"}},
+		{strings.Repeat("a", 200), []string{"no more than 45 characters"}},
+		{strings.Repeat("A", 200), []string{"lowercase", "no more than 45 characters"}},
+	} {
+		image := validImage()
+		image.Name = test.name
+		errs := Image(image)
+		if len(errs) != len(test.want) {
+			t.Errorf("a name of %d characters: got %v, want %q", len(test.name), errs, test.want)
+			continue
+		}
+		for i, want := range test.want {
+			if !strings.Contains(errs[i].Detail, want) {
+				t.Errorf("a name of %d characters: got %v, want %q", len(test.name), errs[i], want)
+			}
+		}
+	}
+}
+
 func expectPaths(t *testing.T, errs field.ErrorList, want []string) {
 	t.Helper()
 	var got []string
