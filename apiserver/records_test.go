@@ -456,6 +456,47 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			Expect(everywhere.Items).To(ContainElement(And(HaveField("Namespace", namespace), HaveField("Name", "web"), HaveField("Stats.Builds", int64(2)))))
 		})
 
+		It("are listed of deleted images, whose UIDs find what is recorded of them", func(ctx SpecContext) {
+			server.built(ctx, image, 1, v1alpha1.BuildSucceeded)
+			deleted := func(image *v1alpha1.Image, at time.Time) {
+				GinkgoHelper()
+				Expect(server.Images(namespace).Delete(ctx, image.Name, metav1.DeleteOptions{})).To(Succeed())
+				Expect(server.store.ImageDeleted(ctx, image.UID, at)).To(Succeed())
+			}
+			deleted(image, server.began.Add(-time.Hour))
+			db := server.newImage(ctx, namespace, "db")
+			deleted(db, server.began)
+			server.newImage(ctx, namespace, "web") // which exists
+			list := func(fields string, options metav1.ListOptions) *v1alpha1.ImageReportList {
+				GinkgoHelper()
+				options.FieldSelector = fields
+				found, err := server.ImageReports(namespace).List(ctx, options)
+				Expect(err).NotTo(HaveOccurred())
+				return found
+			}
+			all := list("deleted=true", metav1.ListOptions{}).Items
+			Expect(all).To(HaveExactElements(
+				And(HaveField("Name", "db"), HaveField("UID", db.UID), HaveField("DeletionTimestamp.Time", BeTemporally("==", server.began)), HaveField("Stats.Builds", int64(0))),
+				And(HaveField("Name", "web"), HaveField("UID", image.UID), HaveField("Stats.Builds", int64(1)))))
+			Expect(list("deleted=true,metadata.name=web", metav1.ListOptions{}).Items).To(Equal(all[1:]))
+			Expect(list("deleted=false", metav1.ListOptions{}).Items).To(HaveExactElements(And(HaveField("Name", "web"), HaveField("DeletionTimestamp", BeNil()))))
+			first := list("deleted=true", metav1.ListOptions{Limit: 1})
+			Expect(first.Items).To(Equal(all[:1]))
+			rest := list("deleted=true", metav1.ListOptions{Limit: 1, Continue: first.Continue})
+			Expect(rest.Items).To(Equal(all[1:]))
+			Expect(rest.Continue).To(BeEmpty())
+			history := &v1alpha1.ImageHistory{}
+			Expect(server.read(ctx, namespace, "web", "history", history, "uid", string(all[1].UID))).To(Succeed())
+			Expect(history.Items).To(HaveExactElements(HaveField("Name", "web-1")))
+			for _, options := range []metav1.ListOptions{
+				{FieldSelector: "deleted=true", LabelSelector: "team=red"}, {FieldSelector: "deleted=true,metadata.name!=web"}, {FieldSelector: "deleted=true", Continue: "x"},
+				{FieldSelector: "deleted=true,metadata.namespace=another"},
+			} {
+				_, err := server.ImageReports(namespace).List(ctx, options)
+				Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v: %v", options, err)
+			}
+		})
+
 		It("are printed with their own columns, and cannot be written", func(ctx SpecContext) {
 			server.built(ctx, image, 1, v1alpha1.BuildSucceeded)
 			table := metav1.Table{}
@@ -550,6 +591,9 @@ var _ = Describe("Without a database of records", func() {
 		reports, err := client.ImagesV1alpha1().ImageReports(namespace).List(ctx, metav1.ListOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(reports.Items).To(HaveExactElements(And(HaveField("Name", "web"), HaveField("Stats", BeNil()))))
+		reports, err = client.ImagesV1alpha1().ImageReports(namespace).List(ctx, metav1.ListOptions{FieldSelector: "deleted=true"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(reports.Items).To(BeEmpty())
 	})
 
 	It("nothing can be noted, and an Image that is gone is not found", func(ctx SpecContext) {

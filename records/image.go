@@ -55,6 +55,50 @@ func (s *Store) ImageDeleted(ctx context.Context, uid types.UID, at time.Time) e
 	return s.deleted(ctx, "images", uid, at)
 }
 
+// DeletedImage is an Image whose deletion is recorded.
+type DeletedImage struct {
+	ImageKey
+	Deleted time.Time
+}
+
+// DeletedImages returns the Images whose deletion is recorded, the last deleted one first: those of a namespace and of a name,
+// unless they are empty. Errors: ErrInvalid for a page that is none.
+func (s *Store) DeletedImages(ctx context.Context, namespace, name string, paging Paging) (*Page[DeletedImage], error) {
+	limit, err := paging.limit()
+	if err != nil {
+		return nil, err
+	}
+	asked := question("deleted images", namespace, name)
+	var last int64
+	var uid string
+	more, err := paging.after(asked, &last, &uid)
+	if err != nil {
+		return nil, err
+	}
+	var matching conditions
+	matching.add("deleted IS NOT NULL")
+	if namespace != "" {
+		matching.add("namespace = ?", namespace)
+	}
+	if name != "" {
+		matching.add("name = ?", name)
+	}
+	if more {
+		matching.add("(deleted, uid) < (?, ?)", last, uid)
+	}
+	text := "SELECT namespace, name, uid, deleted FROM images" + matching.where() + " ORDER BY deleted DESC, uid DESC LIMIT " + matching.arg(limit)
+	images, err := fetch(ctx, s, "list the deleted images", func(scan scanner) (image DeletedImage, err error) {
+		var deleted int64
+		err = scan(&image.Namespace, &image.Name, &image.UID, &deleted)
+		image.Deleted = time.UnixMicro(deleted).UTC()
+		return image, err
+	}, text, matching.args...)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(images, limit, asked, func(image DeletedImage) []any { return []any{image.Deleted.UnixMicro(), image.UID} })
+}
+
 func (s *Store) deleted(ctx context.Context, table string, uid types.UID, at time.Time) error {
 	if at.IsZero() {
 		at = s.clock.Now()

@@ -81,6 +81,11 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 
 	s.types("watch", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
 	s.types("watch", "web").stopsAt("web-7 ").matches(`(?s)^NAME +IMAGE +PHASE +WHY .*web-6 +web +Cancelled .*web-7 +web +Succeeded `)
+
+	uid := s.deletesImage("web")
+	s.types("history", "--deleted", "image/web").matches(`^NAME +DELETED +UID\nweb +\d+s ago +` + uid + `\n$`)
+	s.types("history", "web", "--uid", uid, "--limit", "1").matches(`^NAME .*\nweb-8 +Failed `)
+	s.types("history", "--deleted", "nothing").tells("no deleted image is recorded in namespace default\n")
 }
 
 // asksTheRecords asks what was recorded of what was done so far, of a build that is deleted and, at last, of an image that is.
@@ -152,6 +157,29 @@ func (s *session) changesRetryLimit(image string, limit int) {
 			s.t.Fatalf("the change is not recorded: %s", last)
 		}
 		last = shown.out + shown.complaints
+	}
+}
+
+// deletesImage deletes an image, and returns once that is recorded.
+func (s *session) deletesImage(name string) (uid string) {
+	s.t.Helper()
+	connection := s.connect()
+	images := connection.ImagesV1alpha1().Images(connection.Namespace)
+	image, err := images.Get(s.ctx, name, metav1.GetOptions{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := images.Delete(s.ctx, name, metav1.DeleteOptions{}); err != nil {
+		s.t.Fatal(err)
+	}
+	for {
+		shown := s.types("history", "--deleted")
+		if shown.run(); strings.Contains(shown.out, string(image.UID)) {
+			return string(image.UID)
+		}
+		if s.ctx.Err() != nil {
+			s.t.Fatalf("the deletion is not recorded: %s%s", shown.out, shown.complaints)
+		}
 	}
 }
 

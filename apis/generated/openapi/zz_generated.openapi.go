@@ -3160,7 +3160,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageReport is how the Image of the same name has done in the last 30 days, or in the window that the field selector since=DURATION of a list asks for: 1m to 87600h. It is joined from the Image and the records database when it is asked for, and stored nowhere, so it cannot be watched. It looks the same to everybody: who may get a report needs no right to the subresources history, changes and notes of the Image for what it has of them.",
+				Description: "ImageReport is how the Image of the same name has done in the last 30 days, or in the window that the field selector since=DURATION of a list asks for: 1m to 87600h. It is joined from the Image and the records database when it is asked for, and stored nowhere, so it cannot be watched. It looks the same to everybody: who may get a report needs no right to the subresources history, changes and notes of the Image for what it has of them. The field selector deleted=true of a list asks for the deleted Images of which there are records instead, the last deleted one first.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3179,7 +3179,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallb
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. Name, namespace, uid, labels and creationTimestamp are those of the Image.",
+							Description: "Standard object's metadata. Name, namespace, uid, labels and creationTimestamp are those of the Image. Of a deleted Image there are name, namespace and uid, and deletionTimestamp is when its deletion was recorded.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},

@@ -13,10 +13,12 @@ import (
 // ImageReport is how the Image of the same name has done in the last 30 days, or in the window that the field selector
 // since=DURATION of a list asks for: 1m to 87600h. It is joined from the Image and the records database when it is asked for,
 // and stored nowhere, so it cannot be watched. It looks the same to everybody: who may get a report needs no right to the
-// subresources history, changes and notes of the Image for what it has of them.
+// subresources history, changes and notes of the Image for what it has of them. The field selector deleted=true of a list asks
+// for the deleted Images of which there are records instead, the last deleted one first.
 type ImageReport struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object's metadata. Name, namespace, uid, labels and creationTimestamp are those of the Image.
+	// Standard object's metadata. Name, namespace, uid, labels and creationTimestamp are those of the Image. Of a deleted Image
+	// there are name, namespace and uid, and deletionTimestamp is when its deletion was recorded.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 

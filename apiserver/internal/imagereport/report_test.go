@@ -20,39 +20,45 @@ import (
 
 var now = time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)
 
-func TestSinceIsNoFieldOfImages(t *testing.T) {
+func TestSinceAndDeletedAreNoFieldsOfImages(t *testing.T) {
 	for text, want := range map[string]struct {
-		window time.Duration
-		rest   string
+		window  time.Duration
+		rest    string
+		deleted bool
 	}{
-		"":                               {validation.DefaultWindow, ""},
-		"since=24h":                      {24 * time.Hour, ""},
-		"since==24h,since=24h":           {24 * time.Hour, ""},
-		"metadata.name=web":              {validation.DefaultWindow, "metadata.name=web"},
-		"metadata.name!=web,since=1h30m": {90 * time.Minute, "metadata.name!=web"},
+		"":                               {window: validation.DefaultWindow},
+		"since=24h":                      {window: 24 * time.Hour},
+		"since==24h,since=24h":           {window: 24 * time.Hour},
+		"metadata.name=web":              {window: validation.DefaultWindow, rest: "metadata.name=web"},
+		"metadata.name!=web,since=1h30m": {window: 90 * time.Minute, rest: "metadata.name!=web"},
+		"deleted=true,metadata.name=web": {window: validation.DefaultWindow, rest: "metadata.name=web", deleted: true},
+		"deleted=false":                  {window: validation.DefaultWindow},
 	} {
-		wanted, window, err := split(&metainternalversion.ListOptions{
+		got, err := split(&metainternalversion.ListOptions{
 			FieldSelector: fields.ParseSelectorOrDie(text), LabelSelector: labels.SelectorFromSet(labels.Set{"team": "red"}), Limit: 3, Continue: "next", Watch: true,
 		})
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue
 		}
-		if window != want.window || wanted.FieldSelector.String() != want.rest {
-			t.Errorf("%q: the window is %s, and the rest %q", text, window, wanted.FieldSelector)
+		wanted := got.images
+		if got.window != want.window || wanted.FieldSelector.String() != want.rest || got.deleted != want.deleted {
+			t.Errorf("%q: the window is %s, deleted %t, and the rest %q", text, got.window, got.deleted, wanted.FieldSelector)
 		}
 		if wanted.LabelSelector.String() != "team=red" || wanted.Limit != 3 || wanted.Continue != "next" || wanted.Watch {
 			t.Errorf("%q: images are asked for by %+v", text, wanted)
 		}
 	}
-	if wanted, window, err := split(nil); err != nil || window != validation.DefaultWindow || wanted == nil {
-		t.Errorf("without options: %v, %s, error %v", wanted, window, err)
+	if got, err := split(nil); err != nil || got.window != validation.DefaultWindow || got.images == nil || got.deleted {
+		t.Errorf("without options: %v, error %v", got, err)
 	}
 }
 
-func TestSinceIsOneDuration(t *testing.T) {
-	for _, text := range []string{"since=yesterday", "since=1s", "since!=24h", "since=24h,since=48h", "since=2030-01-02T03:04:05Z"} {
-		if _, _, err := split(&metainternalversion.ListOptions{FieldSelector: fields.ParseSelectorOrDie(text)}); !apierrors.IsBadRequest(err) {
+func TestSinceIsOneDurationAndDeletedIsABoolean(t *testing.T) {
+	for _, text := range []string{
+		"since=yesterday", "since=1s", "since!=24h", "since=24h,since=48h", "since=2030-01-02T03:04:05Z", "deleted=maybe", "deleted!=true", "deleted=true,deleted=false",
+	} {
+		if _, err := split(&metainternalversion.ListOptions{FieldSelector: fields.ParseSelectorOrDie(text)}); !apierrors.IsBadRequest(err) {
 			t.Errorf("%q: got error %v", text, err)
 		}
 	}

@@ -8,16 +8,29 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/selection"
 
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 )
 
-// sinceField is a field selector that selects no reports: it says how long ago the builds that count have finished at most.
-const sinceField = "since"
+// Fields of selectors that are no fields of reports.
+const (
+	// sinceField says how long ago the builds that count have finished at most.
+	sinceField = "since"
+	// deletedField selects deleted Images instead of those that exist.
+	deletedField = "deleted"
+)
 
-// split returns what is asked of the Images, and the window of their statistics.
-func split(options *metainternalversion.ListOptions) (*metainternalversion.ListOptions, time.Duration, error) {
+// asked is what a list of reports is asked for.
+type asked struct {
+	images  *metainternalversion.ListOptions // of the Images
+	window  time.Duration                    // of their statistics
+	deleted bool                             // whether deleted Images are asked for
+}
+
+// split returns what is asked for by the options of a list.
+func split(options *metainternalversion.ListOptions) (*asked, error) {
 	wanted := &metainternalversion.ListOptions{}
 	if options != nil {
 		wanted.LabelSelector, wanted.FieldSelector = options.LabelSelector, options.FieldSelector
@@ -25,31 +38,47 @@ func split(options *metainternalversion.ListOptions) (*metainternalversion.ListO
 		wanted.ResourceVersion, wanted.ResourceVersionMatch = options.ResourceVersion, options.ResourceVersionMatch
 	}
 	if wanted.FieldSelector == nil {
-		return wanted, validation.DefaultWindow, nil
+		return &asked{images: wanted, window: validation.DefaultWindow}, nil
 	}
-	since := ""
-	for _, requirement := range wanted.FieldSelector.Requirements() {
-		if requirement.Field != sinceField {
-			continue
-		}
-		if requirement.Operator == selection.NotEquals || since != "" && since != requirement.Value {
-			return nil, 0, apierrors.NewBadRequest("the field selector since is one duration, such as since=720h")
-		}
-		since = requirement.Value
+	since, err := valueOf(wanted.FieldSelector, sinceField, "since is one duration, such as since=720h")
+	if err != nil {
+		return nil, err
+	}
+	deleted, err := valueOf(wanted.FieldSelector, deletedField, "deleted is deleted=true or deleted=false")
+	if err != nil {
+		return nil, err
+	}
+	if deleted != "" && deleted != "true" && deleted != "false" {
+		return nil, apierrors.NewBadRequest("the field selector deleted is deleted=true or deleted=false")
 	}
 	window, err := validation.Window(since)
 	if err != nil {
-		return nil, 0, apierrors.NewBadRequest(fmt.Sprintf("the field selector since=%s %v", since, err))
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the field selector since=%s %v", since, err))
 	}
 	rest, err := wanted.FieldSelector.Transform(func(field, value string) (string, string, error) {
-		if field == sinceField {
+		if field == sinceField || field == deletedField {
 			return "", "", nil // which drops it
 		}
 		return field, value, nil
 	})
 	if err != nil {
-		return nil, 0, apierrors.NewBadRequest(fmt.Sprintf("the field selector of reports: %v", err))
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the field selector of reports: %v", err))
 	}
 	wanted.FieldSelector = rest
-	return wanted, window, nil
+	return &asked{images: wanted, window: window, deleted: deleted == "true"}, nil
+}
+
+// valueOf returns the one value that a selector requires of a field, "" if it requires none.
+func valueOf(selector fields.Selector, field, rule string) (string, error) {
+	found := ""
+	for _, requirement := range selector.Requirements() {
+		if requirement.Field != field {
+			continue
+		}
+		if requirement.Operator == selection.NotEquals || found != "" && found != requirement.Value {
+			return "", apierrors.NewBadRequest("the field selector " + rule)
+		}
+		found = requirement.Value
+	}
+	return found, nil
 }

@@ -103,13 +103,17 @@ func (r *reports) Get(ctx context.Context, name string, options *metav1.GetOptio
 	return report, nil
 }
 
-// List returns reports without what only single ones have, in the pages and with the selectors of Images.
+// List returns reports without what only single ones have: of the Images that exist, in the pages and with the selectors of
+// Images, or of deleted Images.
 func (r *reports) List(ctx context.Context, options *metainternalversion.ListOptions) (runtime.Object, error) {
-	wanted, window, err := split(options)
+	asked, err := split(options)
 	if err != nil {
 		return nil, err
 	}
-	object, err := r.images.List(ctx, wanted)
+	if asked.deleted {
+		return r.listDeleted(ctx, asked)
+	}
+	object, err := r.images.List(ctx, asked.images)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +121,7 @@ func (r *reports) List(ctx context.Context, options *metainternalversion.ListOpt
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.join(ctx, "", list.Items, window)
+	found, err := r.join(ctx, "", list.Items, asked.window)
 	if err != nil {
 		return nil, err
 	}

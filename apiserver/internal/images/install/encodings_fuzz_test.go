@@ -78,7 +78,7 @@ func FuzzFieldSelectors(f *testing.F) {
 		f.Add("Image", selector)
 		f.Add("ImageBuild", selector)
 	}
-	f.Add("ImageReport", "since=24h,metadata.name=web")
+	f.Add("ImageReport", "since=24h,deleted=true,metadata.name=web")
 	scheme := newScheme(f)
 	f.Fuzz(func(t *testing.T, kind, text string) {
 		selector, err := fields.ParseSelector(text)
@@ -92,7 +92,7 @@ func FuzzFieldSelectors(f *testing.F) {
 			return
 		}
 		for _, requirement := range converted.Requirements() {
-			if kind == "ImageReport" && requirement.Field == "since" {
+			if kind == "ImageReport" && (requirement.Field == "since" || requirement.Field == "deleted") {
 				continue // no field, but a question
 			}
 			if !strings.HasPrefix(requirement.Field, "metadata.") && !strings.HasPrefix(requirement.Field, "spec.") && !strings.HasPrefix(requirement.Field, "status.") {

@@ -27,9 +27,9 @@ var ImageBuildFieldLabels = []string{
 	"status.phase", "status.finished",
 }
 
-// ImageReportFieldLabels are the fields that reports can be selected by. The last one is no field: it says how long ago the
-// builds that count have finished at most.
-var ImageReportFieldLabels = []string{"metadata.name", "metadata.namespace", "since"}
+// ImageReportFieldLabels are the fields that reports can be selected by. The last two are no fields: since says how long ago
+// the builds that count have finished at most, and deleted selects deleted Images.
+var ImageReportFieldLabels = []string{"metadata.name", "metadata.namespace", "since", "deleted"}
 
 func addFieldLabels(scheme *runtime.Scheme) error {
 	for kind, labels := range map[string][]string{

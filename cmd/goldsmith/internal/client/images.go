@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 )
 
 // maxPage is how many items the server has on a page at most.
@@ -15,20 +17,37 @@ const maxPage = 500
 // ReadImage reads a subresource of an Image with query parameters, of which those that are empty are left out. It does not wait
 // for a server that says when to try again: people rather know why.
 func (c *Connection) ReadImage(ctx context.Context, image, subresource string, parameters map[string]string, into runtime.Object) error {
-	request := c.ImagesV1alpha1().RESTClient().Get().Namespace(c.Namespace).Resource("images").Name(image).SubResource(subresource).MaxRetries(0)
+	err := read(ctx, c.ImagesV1alpha1().RESTClient().Get().Namespace(c.Namespace).Resource("images").Name(image).SubResource(subresource), parameters, into)
+	switch {
+	case parameters["uid"] == "" && IsNotFound(err, "images", image):
+		return fmt.Errorf("no image named %s in namespace %s: one that was deleted is found with --uid, which `goldsmith history --deleted` lists", image, c.Namespace)
+	case err != nil:
+		return fmt.Errorf("read the %s of image %s: %w", subresource, image, err)
+	}
+	return nil
+}
+
+// ReadDeletedImages reads reports of deleted Images with query parameters, as ReadImage does: those of a name, unless it is
+// empty.
+func (c *Connection) ReadDeletedImages(ctx context.Context, name string, parameters map[string]string, into runtime.Object) error {
+	selected := fields.Set{"deleted": "true"}
+	if name != "" {
+		selected["metadata.name"] = name
+	}
+	request := c.ImagesV1alpha1().RESTClient().Get().Namespace(c.Namespace).Resource("imagereports").Param("fieldSelector", selected.String())
+	if err := read(ctx, request, parameters, into); err != nil {
+		return fmt.Errorf("list the deleted images of namespace %s: %w", c.Namespace, err)
+	}
+	return nil
+}
+
+func read(ctx context.Context, request *rest.Request, parameters map[string]string, into runtime.Object) error {
 	for name, value := range parameters {
 		if value != "" {
 			request.Param(name, value)
 		}
 	}
-	err := request.Do(ctx).Into(into)
-	switch {
-	case parameters["uid"] == "" && IsNotFound(err, "images", image):
-		return fmt.Errorf("no image named %s in namespace %s: one that was deleted is found with --uid", image, c.Namespace)
-	case err != nil:
-		return fmt.Errorf("read the %s of image %s: %w", subresource, image, err)
-	}
-	return nil
+	return request.MaxRetries(0).Do(ctx).Into(into)
 }
 
 // Pages reads up to so many items, or all of them if limit is 0, and returns how to ask for what follows: empty if nothing does.

@@ -5,10 +5,12 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,6 +30,7 @@ import (
 type options struct {
 	listing.Flags
 	outcome, trigger, user, since, until string
+	deleted                              bool
 }
 
 // NewCommand returns the verb.
@@ -35,24 +38,30 @@ func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
 	asked := &options{}
 	command := &cobra.Command{
-		Use:   "history IMAGE",
+		Use:   "history {IMAGE | --deleted [IMAGE]}",
 		Short: "List the builds of an image, newest first, including deleted builds",
 		Long: "List the builds of an image as they are recorded, newest first, including deleted builds and builds of earlier images of\n" +
-			"the name. The name and the UID of a deleted build find its log, and compare it with other builds.",
+			"the name. The name and the UID of a deleted build find its log, and compare it with other builds. With\n" +
+			"--deleted, list deleted images instead, the last deleted one first, whose UIDs find their builds with --uid.",
 		Example: "  goldsmith history debian\n" +
 			"  goldsmith history debian --outcome Failed --since 30d\n" +
-			"  goldsmith history debian --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
-		Args:              client.OneName("the name of an IMAGE", client.Image),
+			"  goldsmith history debian --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d\n" +
+			"  goldsmith history --deleted",
+		Args:              client.Names("one argument, the name of an IMAGE, or none with --deleted", 0, client.Image),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
-			if err := asked.Check(); err != nil {
+			if err := asked.check(command, args); err != nil {
 				return err
 			}
 			connection, err := flags.Connect(command.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			return run(command.Context(), connection, args[0], asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+			image := strings.Join(args, "") // one at most
+			if asked.deleted {
+				return runDeleted(command.Context(), connection, image, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+			}
+			return run(command.Context(), connection, image, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
 		},
 	}
 	flags.AddTo(command.Flags())
@@ -68,6 +77,18 @@ func (o *options) addTo(command *cobra.Command) {
 	set.StringVar(&o.user, "user", "", "only builds that this user asked for")
 	set.StringVar(&o.since, "since", "", "only builds that were created since: a duration before now, such as 7d or 36h, or a time (RFC 3339)")
 	set.StringVar(&o.until, "until", "", "only builds that were created before: a duration before now, or a time (RFC 3339)")
+	set.BoolVar(&o.deleted, "deleted", false, "list deleted images with their UIDs, instead of builds")
+}
+
+// check refuses flags that do not fit together.
+func (o *options) check(command *cobra.Command, args []string) error {
+	switch {
+	case !o.deleted && len(args) == 0:
+		return fmt.Errorf("give the name of an IMAGE, or --deleted: see `%s --help`", command.CommandPath())
+	case o.deleted && (o.UID != "" || o.outcome != "" || o.trigger != "" || o.user != "" || o.since != "" || o.until != ""):
+		return errors.New("--deleted lists images: --outcome, --trigger, --user, --since, --until and --uid select builds")
+	}
+	return o.Check()
 }
 
 func run(ctx context.Context, connection *client.Connection, image string, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
@@ -88,6 +109,26 @@ func run(ctx context.Context, connection *client.Connection, image string, asked
 		Names: names,
 	}
 	return builds.Show(ctx, connection, image, &asked.Flags, out, told)
+}
+
+// runDeleted lists deleted images: those of a name, unless it is empty.
+func runDeleted(ctx context.Context, connection *client.Connection, name string, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
+	images := listing.Records[v1alpha1.ImageReport]{
+		Read: connection.ReadDeletedImages,
+		NewPage: func() listing.Page[v1alpha1.ImageReport] {
+			page := &v1alpha1.ImageReportList{}
+			return listing.Page[v1alpha1.ImageReport]{Object: page, Items: &page.Items, Continue: &page.Continue}
+		},
+		None: "no deleted image is recorded in namespace " + connection.Namespace,
+		Print: func(images []v1alpha1.ImageReport, out io.Writer) error {
+			var rows [][]any
+			for i := range images {
+				rows = append(rows, []any{images[i].Name, deleted(images[i].DeletionTimestamp, clock.Now()), string(images[i].UID)})
+			}
+			return output.Table([]string{"Name", "Deleted", "UID"}, rows, out)
+		},
+	}
+	return images.Show(ctx, connection, name, &asked.Flags, out, told)
 }
 
 // names prints the names of builds as those that are there are named, so that they can be given to other programs.
@@ -144,7 +185,7 @@ func took(d *metav1.Duration) string {
 	return duration.HumanDuration(d.Duration)
 }
 
-// deleted is how long ago a build was deleted. A build that exists has none.
+// deleted is how long ago a build or an image was deleted. One that exists has none.
 func deleted(at *metav1.Time, now time.Time) string {
 	if at == nil {
 		return "<none>"

@@ -46,10 +46,12 @@ func (f *Flags) Check() error {
 	return nil
 }
 
-// Records describes records of an image. All fields but Parameters and Names are required.
+// Records describes records of an image. All fields but Parameters and Names are required, and one of Subresource and Read.
 type Records[Item any] struct {
 	// Subresource of the image that serves the records.
 	Subresource string
+	// Read reads a page of records that no subresource serves.
+	Read func(ctx context.Context, image string, parameters map[string]string, into runtime.Object) error
 	// Parameters of the query, beside those of the flags and of paging.
 	Parameters map[string]string
 	// NewPage returns an empty page.
@@ -71,12 +73,18 @@ type Page[Item any] struct {
 
 // Show reads records of an image and writes them to out. What only people read about them goes to told.
 func (r *Records[Item]) Show(ctx context.Context, connection *client.Connection, image string, flags *Flags, out, told io.Writer) error {
+	read := r.Read
+	if read == nil {
+		read = func(ctx context.Context, image string, parameters map[string]string, into runtime.Object) error {
+			return connection.ReadImage(ctx, image, r.Subresource, parameters, into)
+		}
+	}
 	page := r.NewPage()
 	items, next, err := client.Pages(flags.Limit, func(limit int, next string) ([]Item, string, error) {
 		page = r.NewPage()
 		parameters := map[string]string{"limit": strconv.Itoa(limit), "continue": next, "uid": flags.UID}
 		maps.Copy(parameters, r.Parameters)
-		err := connection.ReadImage(ctx, image, r.Subresource, parameters, page.Object)
+		err := read(ctx, image, parameters, page.Object)
 		return *page.Items, *page.Continue, err
 	})
 	switch {

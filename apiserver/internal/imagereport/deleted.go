@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagereport
+
+import (
+	"cmp"
+	"context"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/history"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/records"
+)
+
+// listDeleted returns reports of deleted Images, of which there are records only, the last deleted one first. A list without
+// a limit is a whole one, as that of every resource.
+func (r *reports) listDeleted(ctx context.Context, asked *asked) (runtime.Object, error) {
+	namespace, name, err := selectDeleted(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	list := &images.ImageReportList{Items: []images.ImageReport{}}
+	store, err := r.database.Store()
+	switch {
+	case err != nil:
+		return nil, history.Error(err, resource, name)
+	case store == nil:
+		history.WarnNoDatabase(ctx)
+		return list, nil
+	}
+	paging := records.Paging{Limit: int(min(cmp.Or(asked.images.Limit, records.MaxLimit), records.MaxLimit)), Continue: asked.images.Continue}
+	for {
+		page, err := store.DeletedImages(ctx, namespace, name, paging)
+		if err != nil {
+			return nil, history.Error(err, resource, name)
+		}
+		of := make([]images.Image, len(page.Items))
+		for i, image := range page.Items {
+			of[i].ObjectMeta = metav1.ObjectMeta{Namespace: image.Namespace, Name: image.Name, UID: image.UID}
+		}
+		reports, err := r.join(ctx, name, of, asked.window)
+		if err != nil {
+			return nil, err
+		}
+		for i := range reports {
+			reports[i].DeletionTimestamp = &metav1.Time{Time: page.Items[i].Deleted}
+		}
+		list.Items = append(list.Items, reports...)
+		if page.Continue == "" || asked.images.Limit > 0 {
+			list.Continue = page.Continue
+			return list, nil
+		}
+		paging.Continue = page.Continue
+	}
+}
+
+// selectDeleted returns the namespace and the name that deleted Images are selected by, empty for all. Nothing else is
+// recorded that they could be selected by.
+func selectDeleted(ctx context.Context, asked *asked) (namespace, name string, err error) {
+	if selector := asked.images.LabelSelector; selector != nil && !selector.Empty() {
+		return "", "", apierrors.NewBadRequest("labels of deleted images are not recorded: leave the label selector out")
+	}
+	namespace = apirequest.NamespaceValue(ctx)
+	selector := asked.images.FieldSelector
+	if name, err = valueOf(selector, "metadata.name", "metadata.name of deleted images is one name"); err != nil {
+		return "", "", err
+	}
+	only, err := valueOf(selector, "metadata.namespace", "metadata.namespace of deleted images is one namespace")
+	if err != nil {
+		return "", "", err
+	}
+	if namespace != "" && only != "" && namespace != only {
+		return "", "", apierrors.NewBadRequest("the field selector metadata.namespace of deleted images is another namespace than that of the request")
+	}
+	return cmp.Or(namespace, only), name, nil
+}
