@@ -85,6 +85,7 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	uid := s.deletesImage("web")
 	s.types("history", "--deleted", "image/web").matches(`^NAME +DELETED +UID\nweb +\d+s ago +` + uid + `\n$`)
 	s.types("history", "web", "--uid", uid, "--limit", "1").matches(`^NAME .*\nweb-8 +Failed `)
+	s.types("logs", "imagebuild/web-8").fails(exit.Failure, "\n  goldsmith logs imagebuild/web-8 --kubeconfig="+s.kubeconfig+" --uid ")
 	s.types("history", "--deleted", "nothing").tells("no deleted image is recorded in namespace default\n")
 }
 
@@ -110,6 +111,9 @@ func asksTheRecords(s *session) {
 	s.types("history", "web", "--since", "yesterday").fails(exit.Failure, "since")
 	s.types("history", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
 	s.types("history", "web", "--limit", "-1").fails(exit.Failure, "--limit must be 0")
+	s.types("logs", "web-3", "--tail=1").fails(exit.Failure, "build web-3 was deleted: ", "\n  goldsmith logs web-3 --kubeconfig="+s.kubeconfig+" --tail=1 --uid "+uid+"\n")
+	s.types("logs", "web-3", "--tail=1", "--uid", uid).says("mock builder: failed in step 1 of 1")
+	s.types("logs", "web-99").fails(exit.Failure, "no image or build named web-99 in namespace default")
 	s.types("diff", "web-3", "web-7").fails(exit.Failure, "no build named web-3 in namespace default")
 	s.types("diff", "web-3", "web-7", "--uid", uid).matches(`(?s)BUILD +web-3 +web-7\n.*phase +Failed \(BuilderFailed\) +Succeeded\n`)
 

@@ -121,3 +121,54 @@ func TestASubresourceOfAnImageIsReadOnce(t *testing.T) {
 		})
 	}
 }
+
+func TestADeletedBuildIsFoundInTheHistoryOfItsImage(t *testing.T) {
+	build := func(name, uid string) any { return map[string]any{"name": name, "uid": uid} }
+	deleted := func(uid string) any { return map[string]any{"metadata": map[string]any{"name": "old", "uid": uid}} }
+	answers := map[string]map[string]any{
+		"images/web/history?limit=500":                                               {"items": []any{build("web-12", "new"), build("web-11", "b")}, "continue": "next"},
+		"images/web/history?continue=next&limit=500":                                 {"items": []any{build("web-12", "earlier"), build("web-1", "a")}},
+		"images/old/history?limit=500&uid=x":                                         {"items": []any{build("old-2", "x2")}},
+		"images/old/history?limit=500&uid=y":                                         {"items": []any{build("old-2", "y2"), build("old-1", "y1")}},
+		"images/broken/history?limit=500":                                            nil,
+		"imagereports?fieldSelector=deleted%3Dtrue%2Cmetadata.name%3Dold&limit=500":  {"items": []any{deleted("x"), deleted("y")}},
+		"imagereports?fieldSelector=deleted%3Dtrue%2Cmetadata.name%3Dnone&limit=500": {"items": []any{}},
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+		out.Header().Set("Content-Type", "application/json")
+		asked := strings.TrimPrefix(in.URL.String(), "/apis/images.goldsmith.dev/v1alpha1/namespaces/team/")
+		answer, known := answers[asked]
+		image, _, _ := strings.Cut(strings.TrimPrefix(asked, "images/"), "/")
+		switch {
+		case answer != nil:
+			answer["apiVersion"], answer["kind"] = v1alpha1.SchemeGroupVersion.String(), "ImageHistory"
+			if strings.HasPrefix(asked, "imagereports") {
+				answer["kind"] = "ImageReportList"
+			}
+			_ = json.NewEncoder(out).Encode(answer) // the client has gone
+		case known:
+			http.Error(out, "broken", http.StatusInternalServerError)
+		default:
+			refusal := apierrors.NewNotFound(v1alpha1.Resource("images"), image).ErrStatus
+			refusal.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
+			out.WriteHeader(http.StatusNotFound)
+			_ = json.NewEncoder(out).Encode(refusal)
+		}
+	}))
+	defer server.Close()
+	connection := &Connection{
+		Interface: versioned.NewForConfigOrDie(&rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}),
+		Namespace: "team",
+	}
+	for name, want := range map[string]string{
+		"web-12": "new", "web-1": "a", "web-99": "", "old-2": "x2", "old-1": "y1", "old-3": "", "none-1": "", "web": "", "web-x": "", "-1": "", "broken-1": "error",
+	} {
+		got, err := connection.DeletedBuild(t.Context(), name)
+		if err != nil && want == "error" {
+			continue
+		}
+		if err != nil || string(got) != want {
+			t.Errorf("%s: got %q, error %v, want %q", name, got, err, want)
+		}
+	}
+}

@@ -15,11 +15,20 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
-// find returns the build that a name means: the build of that name, or else the newest build of the Image of that name. A kind
-// other than client.Either leaves no choice. It may wait for the first build of an Image that is not stalled. It tells the user which build
-// it chose.
-func find(ctx context.Context, connection *client.Connection, kind client.Kind, name string, wait bool, told io.Writer) (string, error) {
-	if kind != client.Image {
+// wanted is what the log of is asked for.
+type wanted struct {
+	name string
+	// kind of the object. client.Either is the build of the name, or else the Image.
+	kind client.Kind
+	// line is what the user typed: a deleted build is found by the same with its UID.
+	line string
+}
+
+// find returns the build that is meant: the build of the name, or the newest build of the Image of the name. It may wait for the
+// first build of an Image that is not stalled. It tells the user which build it chose.
+func (w *wanted) find(ctx context.Context, connection *client.Connection, wait bool, told io.Writer) (string, error) {
+	name := w.name
+	if w.kind != client.Image {
 		_, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
 		if err == nil {
 			return name, nil
@@ -28,15 +37,12 @@ func find(ctx context.Context, connection *client.Connection, kind client.Kind, 
 			return "", fmt.Errorf("look for build %s: %w", name, err)
 		}
 	}
-	if kind == client.ImageBuild {
-		return "", fmt.Errorf("no build named %s in namespace %s", name, connection.Namespace)
+	if w.kind == client.ImageBuild {
+		return "", w.missing(ctx, connection)
 	}
 	image, err := connection.ImagesV1alpha1().Images(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if client.IsNotFound(err, "images", name) {
-		if kind == client.Image {
-			return "", fmt.Errorf("no image named %s in namespace %s", name, connection.Namespace)
-		}
-		return "", fmt.Errorf("no image or build named %s in namespace %s", name, connection.Namespace)
+		return "", w.missing(ctx, connection)
 	}
 	if err != nil {
 		return "", fmt.Errorf("look for image %s: %w", name, err)
@@ -63,6 +69,20 @@ func find(ctx context.Context, connection *client.Connection, kind client.Kind, 
 	}
 	_, err = fmt.Fprintf(told, "the latest build of image %s is %s\n", name, build)
 	return build, err
+}
+
+// missing returns the error that nothing of the name exists. A deleted build has a record, and maybe an archived log.
+func (w *wanted) missing(ctx context.Context, connection *client.Connection) error {
+	what := map[client.Kind]string{client.Image: "image", client.ImageBuild: "build", client.Either: "image or build"}[w.kind]
+	err := fmt.Errorf("no %s named %s in namespace %s", what, w.name, connection.Namespace)
+	if w.kind == client.Image {
+		return err
+	}
+	uid, unknown := connection.DeletedBuild(ctx, w.name)
+	if unknown != nil || uid == "" {
+		return err // that nothing exists is the answer, whether the records can be read or not
+	}
+	return fmt.Errorf("build %s was deleted: its log, if it is archived, is shown by\n  %s --uid %s", w.name, w.line, uid)
 }
 
 // latestBuild returns the name of an Image's newest build, or "" if it has none. The Image's status may be behind, so

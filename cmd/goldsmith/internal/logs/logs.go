@@ -8,9 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/printers"
 
@@ -44,7 +47,8 @@ func NewCommand() *cobra.Command {
 			switch {
 			case err != nil:
 			case options.UID == "":
-				build, err = find(command.Context(), connection, kind, build, options.Follow, command.ErrOrStderr())
+				wanted := &wanted{name: build, kind: kind, line: lineOf(command, args)}
+				build, err = wanted.find(command.Context(), connection, options.Follow, command.ErrOrStderr())
 			case kind == client.Image:
 				err = fmt.Errorf("--uid is that of a build, and %s is an image", args[0])
 			}
@@ -61,6 +65,25 @@ func NewCommand() *cobra.Command {
 	connect.AddTo(command.Flags())
 	asked.addTo(command)
 	return command
+}
+
+// lineOf returns the command line of a command, as a shell takes it.
+func lineOf(command *cobra.Command, args []string) string {
+	words := append([]string{command.CommandPath()}, args...)
+	command.Flags().Visit(func(flag *pflag.Flag) {
+		words = append(words, "--"+flag.Name+"="+quoted(flag.Value.String()))
+	})
+	return strings.Join(words, " ")
+}
+
+// plain is a word that a shell leaves as it is.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]+$`)
+
+func quoted(word string) string {
+	if plain.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // Write copies the log of a build. With options.Follow it returns once the build has finished. A writer that escapes lets colours

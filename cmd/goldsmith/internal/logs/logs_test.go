@@ -87,7 +87,7 @@ func TestANameMeansABuildOrTheLatestBuildOfAnImage(t *testing.T) {
 			}
 			connection := &client.Connection{Interface: fake.NewClientset(objects...), Namespace: "team"}
 			var told bytes.Buffer
-			got, err := find(t.Context(), connection, cmp.Or(test.kind, client.Either), test.name, false, &told)
+			got, err := (&wanted{name: test.name, kind: cmp.Or(test.kind, client.Either)}).find(t.Context(), connection, false, &told)
 			if message, isError := strings.CutPrefix(test.want, "error: "); isError {
 				if err == nil || !strings.Contains(err.Error(), message) {
 					t.Errorf("got %q, error %v, want error %q", got, err, message)
@@ -115,7 +115,7 @@ func TestAStalledImageIsNotWaitedFor(t *testing.T) {
 	const want = "image fresh has no build and is stalled: BuilderNotFound: no builder is registered"
 	for _, wait := range []bool{false, true} {
 		connection := &client.Connection{Interface: fake.NewClientset(stall(image("fresh"), 2)), Namespace: "team"}
-		if build, err := find(t.Context(), connection, client.Either, "fresh", wait, io.Discard); err == nil || err.Error() != want {
+		if build, err := (&wanted{name: "fresh", kind: client.Either}).find(t.Context(), connection, wait, io.Discard); err == nil || err.Error() != want {
 			t.Errorf("wait %t: got %q, error %v, want error %q", wait, build, err, want)
 		}
 	}
@@ -140,7 +140,7 @@ func TestAStalledImageIsNotWaitedFor(t *testing.T) {
 				}
 				return true, &v1alpha1.ImageBuildList{Items: test.builds}, nil
 			})
-			got, err := find(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, client.Either, "fresh", true, io.Discard)
+			got, err := (&wanted{name: "fresh", kind: client.Either}).find(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, true, io.Discard)
 			if err != nil {
 				got = "error: " + err.Error()
 			}
@@ -159,7 +159,7 @@ func TestAnErrorOfAServerWithoutTheAPIIsReported(t *testing.T) {
 				return true, nil, apierrors.NewGenericServerResponse(http.StatusNotFound, "GET", action.GetResource().GroupResource(), "debian", "404 page not found", 0, true)
 			})
 			connection := &client.Connection{Interface: clients, Namespace: "team"}
-			_, err := find(t.Context(), connection, client.Either, "debian", false, io.Discard)
+			_, err := (&wanted{name: "debian", kind: client.Either}).find(t.Context(), connection, false, io.Discard)
 			if !notfound.API(err) || strings.Contains(err.Error(), "no image or build named") {
 				t.Errorf("got error %v, want the server's answer", err)
 			}
@@ -180,4 +180,17 @@ func build(image string, number int64) *v1alpha1.ImageBuild {
 	build.Spec.ImageRef = &v1alpha1.ImageReference{Name: image}
 	build.Spec.Number = &number
 	return build
+}
+
+func TestTheLineOfACommandIsWhatAShellTakes(t *testing.T) {
+	command := NewCommand()
+	(&cobra.Command{Use: "goldsmith"}).AddCommand(command)
+	args := []string{"-n", "team", "-f", "debian-1", "--kubeconfig", "it's mine/kubeconfig", "--tail=3"}
+	if err := command.ParseFlags(args); err != nil {
+		t.Fatal(err)
+	}
+	const want = `goldsmith logs debian-1 --follow=true --kubeconfig='it'\''s mine/kubeconfig' --namespace=team --tail=3`
+	if got := lineOf(command, command.Flags().Args()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 }

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// DeletedBuild returns the UID of the newest recorded build of a name, of an Image that exists or of a deleted one. It is empty if
+// there is no record, or if the name is not that of an Image's build, which ends with its number.
+func (c *Connection) DeletedBuild(ctx context.Context, name string) (types.UID, error) {
+	end := strings.LastIndex(name, "-")
+	if end < 1 {
+		return "", nil
+	}
+	if _, err := strconv.ParseUint(name[end+1:], 10, 63); err != nil {
+		return "", nil //nolint:nilerr // a build of no Image has any name
+	}
+	image := name[:end]
+	uid, err := c.recordedBuild(ctx, image, "", name)
+	if !IsNotFound(err, "images", image) {
+		return uid, err
+	}
+	deleted, _, err := Pages(0, func(limit int, next string) ([]v1alpha1.ImageReport, string, error) {
+		page := &v1alpha1.ImageReportList{}
+		err := c.ReadDeletedImages(ctx, image, map[string]string{"limit": strconv.Itoa(limit), "continue": next}, page)
+		return page.Items, page.Continue, err
+	})
+	if err != nil {
+		return "", err
+	}
+	for i := range deleted {
+		if uid, err := c.recordedBuild(ctx, image, deleted[i].UID, name); uid != "" || err != nil {
+			return uid, err
+		}
+	}
+	return "", nil
+}
+
+// recordedBuild returns the UID of the newest build of a name in the history of an Image, empty if there is none.
+func (c *Connection) recordedBuild(ctx context.Context, image string, of types.UID, name string) (types.UID, error) {
+	for next := ""; ; {
+		page := &v1alpha1.ImageHistory{}
+		request := c.ImagesV1alpha1().RESTClient().Get().Namespace(c.Namespace).Resource("images").Name(image).SubResource("history")
+		err := read(ctx, request, map[string]string{"limit": strconv.Itoa(maxPage), "continue": next, "uid": string(of)}, page)
+		if err != nil {
+			return "", err
+		}
+		for i := range page.Items {
+			if page.Items[i].Name == name {
+				return page.Items[i].UID, nil
+			}
+		}
+		if next = page.Continue; next == "" {
+			return "", nil
+		}
+	}
+}
