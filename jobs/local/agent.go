@@ -51,7 +51,8 @@ type Options struct {
 	Client kubernetes.Interface
 	// Builders are the programs that may run, by name.
 	Builders map[string]Builder
-	// Dir is where the agent keeps a directory for each pod, which it removes with the pod. One agent at a time uses it.
+	// Dir is where the agent keeps a directory for each pod, which it removes with the pod. It removes the output of an attempt that
+	// failed as soon as the attempt has ended. One agent at a time uses Dir.
 	// What else is there it does not touch.
 	Dir string
 	// Workers is how many processes run at the same time, at least 1. Further pods wait, the oldest first.

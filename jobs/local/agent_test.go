@@ -122,13 +122,59 @@ func TestAFailedBuilderFailsItsPodAndJob(t *testing.T) {
 	}
 }
 
+func TestTheOutputOfAFailedAttemptIsRemoved(t *testing.T) {
+	const (
+		output    = `mkdir -p "$GOLDSMITH_OUTPUT/d"; echo disk >"$GOLDSMITH_OUTPUT/d/image"; chmod 500 "$GOLDSMITH_OUTPUT/d"; echo made; `
+		succeeded = `echo '{"version":1,"outcome":"Succeeded"}' >"$GOLDSMITH_RESULT"; `
+	)
+	c := newCluster(t, map[string]string{
+		"good": output + succeeded, "late": succeeded + output + successScript,
+		"exit": output + succeeded + "exit 3", "no-result": output,
+		"says-so": output + `echo '{"version":1,"outcome":"Failed"}' >"$GOLDSMITH_RESULT"`,
+	})
+	late := c.run("late")
+	c.ready(late)
+	c.updatePod(late, func(pod *corev1.Pod) { pod.Spec.ActiveDeadlineSeconds = new(int64(1)) })
+	jobs := map[*batchv1.Job]bool{late: true, c.run("good"): true, c.run("exit"): false, c.run("no-result"): false, c.run("says-so"): false}
+	checkOutputs := func() {
+		t.Helper()
+		for job, stays := range jobs {
+			pod, err := c.pod(job)
+			c.Expect(err).NotTo(HaveOccurred())
+			c.Eventually(func() error { return c.agent.syncPod(t.Context(), refOf(pod)) }).Should(Succeed())
+			dir := podDir(filepath.Join(c.options.Dir, string(pod.UID)))
+			if stays {
+				c.Expect(filepath.Join(dir.output(), "d", "image")).To(BeAnExistingFile(), job.Name)
+			} else {
+				c.Expect(dir.output()).NotTo(BeAnExistingFile(), job.Name)
+			}
+			c.Expect(dir.result()).To(BeAnExistingFile(), job.Name)
+			c.Expect(c.log(pod, nil)).To(HavePrefix("made\n"), job.Name)
+		}
+	}
+	for job := range jobs {
+		c.finishedJob(job) // so the agent's cache has the end of the pod
+	}
+	checkOutputs()
+	c.Expect(c.stop()).To(Succeed())
+	for job, stays := range jobs { // as after a crash between the end of the attempt and the removal
+		pod, err := c.pod(job)
+		c.Expect(err).NotTo(HaveOccurred())
+		c.Expect(stays || os.MkdirAll(filepath.Join(c.options.Dir, string(pod.UID), "output", "d"), 0o700) == nil).To(BeTrue())
+	}
+	c.start()
+	c.finishedJob(c.run("good", func(job *batchv1.Job) { job.Name, job.UID = "after", "job-after" })) // the cache is synced
+	checkOutputs()
+}
+
 func TestABuilderGetsTheContractsVariablesAndNothingElse(t *testing.T) {
 	t.Setenv("LD_LIBRARY_PATH", "/nowhere")
 	c := newCluster(t, nil, func(o *Options) {
 		o.Builders = map[string]Builder{"env": {Path: "/bin/bash", Args: []string{"-c", `
 			while IFS= read -r -d '' entry; do echo "$entry"; done </proc/self/environ; echo "$0 $@"; pwd
 			for f in {0..200}; do [ -e /proc/$$/fd/$f ] && echo "fd $f"; done
-			shopt -s nullglob dotglob; echo "output" "$GOLDSMITH_OUTPUT"/*`, "zero", "one"}}}
+			shopt -s nullglob dotglob; echo "output" "$GOLDSMITH_OUTPUT"/*
+			echo '{"version":1,"outcome":"Succeeded"}' >"$GOLDSMITH_RESULT"`, "zero", "one"}}}
 	})
 	job := c.run("env", func(job *batchv1.Job) {
 		container := &job.Spec.Template.Spec.Containers[0]

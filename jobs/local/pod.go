@@ -38,7 +38,7 @@ func (a *Agent) syncPod(ctx context.Context, ref objectRef) error {
 		if pod.DeletionTimestamp != nil {
 			return a.deletePod(ctx, pod)
 		}
-		return nil
+		return a.removeFailedOutput(pod)
 	case r != nil:
 		r.observe(pod)
 		return nil
@@ -119,6 +119,22 @@ func (a *Agent) forgetPod(ref objectRef) error {
 	}
 	if err := dir.remove(); err != nil {
 		return fmt.Errorf("remove the files of pod %s: %w", ref, err)
+	}
+	return nil
+}
+
+// removeFailedOutput removes the output directory of a cached pod whose attempt failed. Nothing uses what the attempt left there,
+// while its log and result stay until the pod is deleted.
+func (a *Agent) removeFailedOutput(pod *corev1.Pod) error {
+	if _, failed := pod.Annotations[markFailed]; !failed {
+		return nil
+	}
+	dir, err := a.dirs.of(pod.UID)
+	if err != nil {
+		return err
+	}
+	if err := podDir(dir.output()).remove(); err != nil {
+		return fmt.Errorf("remove the output of pod %s: %w", refOf(pod), err)
 	}
 	return nil
 }

@@ -3,17 +3,31 @@
 package local
 
 import (
+	"encoding/json"
+
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// strip drops from cached objects what nobody will read: of those that have ended, nearly everything.
+// markFailed is an annotation that only cached pods have: those of attempts that failed.
+const markFailed = "failed"
+
+// strip drops from cached objects what nobody will read: of those that have ended, nearly everything. It leaves an object
+// that it has stripped as it is.
 func strip(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod:
 		o.ManagedFields = nil
-		if terminal(o) {
+		if terminal(o) && len(o.Spec.Containers) > 0 {
+			failed := attemptFailed(o)
 			o.Annotations = nil
+			if failed {
+				o.Annotations = map[string]string{markFailed: ""}
+			}
 			o.Spec = corev1.PodSpec{NodeName: o.Spec.NodeName}
 			o.Status.ContainerStatuses = nil
 		}
@@ -24,4 +38,22 @@ func strip(object any) (any, error) {
 		}
 	}
 	return object, nil
+}
+
+// attemptFailed reports whether the attempt of a pod that has ended failed. It agrees with jobs/state: a valid result counts even
+// if the pod exceeded its deadline, and without one an attempt fails even if its pod succeeded.
+func attemptFailed(pod *corev1.Pod) bool {
+	end := containerStatus(pod).State.Terminated
+	if end == nil || end.ExitCode != 0 {
+		return true
+	}
+	var input render.Input
+	if err := json.Unmarshal([]byte(pod.Annotations[v1alpha1.AnnotationInput]), &input); err != nil {
+		return true // no builder can have understood it
+	}
+	targets := make([]v1alpha1.Target, 0, len(input.Targets))
+	for _, target := range input.Targets {
+		targets = append(targets, v1alpha1.Target{Platform: target.Platform, Format: target.Format})
+	}
+	return result.Parse(end.Message, end.ExitCode, targets).Failure != nil
 }

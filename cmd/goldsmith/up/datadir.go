@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
 	"goldsmith.dev/goldsmith/jobs/local"
@@ -25,7 +26,7 @@ import (
 //	records.db   what was built: SQLite, with files of the same name and a suffix beside it
 //	records-*.db the same, for objects in a directory of files
 //	storage/     the objects: etcd, unless --files or --memory keep them elsewhere
-//	builds/      logs of builds and the files of running ones
+//	builds/      logs of builds, what successful ones made, and the files of running ones
 //	builds-*/    the same, for objects in a directory of files
 //	run/         with --memory, the files of builds, and what was built
 type dataDirectory struct {
@@ -120,6 +121,29 @@ func (d *dataDirectory) release() (err error) {
 		err = d.removeTemporary()
 	}
 	return errors.Join(err, d.lock.Close())
+}
+
+// usage returns how many bytes the directory occupies on its disk. It leaves out what it cannot read: a builder may leave
+// directories without permissions, and files are deleted meanwhile.
+func (d *dataDirectory) usage() (bytes int64) {
+	_ = filepath.WalkDir(d.path, func(_ string, entry fs.DirEntry, err error) error { // never fails
+		if err == nil {
+			bytes += blocksOf(entry)
+		}
+		return nil
+	})
+	return bytes
+}
+
+// blocksOf returns how many bytes a file occupies: fewer than its size if it has holes, more if its end was allocated ahead.
+func blocksOf(entry fs.DirEntry) int64 {
+	info, err := entry.Info()
+	if err != nil {
+		return 0
+	}
+	const blockSize = 512 // of stat(2), on every file system
+	stat, _ := info.Sys().(*syscall.Stat_t)
+	return stat.Blocks * blockSize
 }
 
 func (d *dataDirectory) join(elements ...string) string {

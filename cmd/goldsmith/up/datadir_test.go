@@ -49,6 +49,31 @@ func TestADataDirectoryHasOneUserAtATime(t *testing.T) {
 	release(t, claim(t, path, false))
 }
 
+func TestTheUsageIsWhatFilesOccupy(t *testing.T) {
+	directory := claim(t, t.TempDir(), false)
+	defer release(t, directory)
+	before := directory.usage()
+	builds := directory.join("builds", "output")
+	if err := os.MkdirAll(filepath.Join(builds, "closed"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(builds, "image"), make([]byte, 3<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(builds, "sparse"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(builds, "sparse"), 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(builds, "closed"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if grown := directory.usage() - before; grown < 3<<20 || grown > 4<<20 {
+		t.Errorf("3 MiB were written, and the usage grew by %d bytes", grown)
+	}
+}
+
 func TestTheTokenSurvivesARestartAndIsSecret(t *testing.T) {
 	path := t.TempDir()
 	first := claim(t, path, false)

@@ -113,15 +113,17 @@ func (s *system) start(ctx context.Context, listener net.Listener) error {
 	return s.announce(server, users)
 }
 
-// announce writes the kubeconfig and tells the user, and whoever called Run, that everything serves.
+// announce writes the kubeconfig and tells the user, and whoever called Run, that everything serves. The user also reads how much
+// the data directory occupies, because builds that are kept fill it.
 func (s *system) announce(server *builder.Running, users *users) error {
 	path := s.options.Kubeconfig
 	if err := writeKubeconfig(path, newKubeconfig(server.Address(), users.administratorToken, server.CertificateAuthority())); err != nil {
 		return err
 	}
 	s.announced = true
-	if _, err := fmt.Fprintf(s.options.Out, "ready\nkubeconfig: %s\n", path); err != nil {
-		return fmt.Errorf("write where the kubeconfig is: %w", err)
+	usage := fmt.Sprintf("%.1f MiB", float64(s.data.usage())/(1<<20))
+	if _, err := fmt.Fprintf(s.options.Out, "data: %s, %s\nready\nkubeconfig: %s\n", s.data.path, usage, path); err != nil {
+		return fmt.Errorf("write what is ready: %w", err)
 	}
 	if s.options.OnReady != nil {
 		s.options.OnReady(users.administratorConfig(server), path)

@@ -3,11 +3,13 @@
 package up
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -25,8 +27,8 @@ func TestServesOnEveryLoopbackAddress(t *testing.T) {
 		}
 		for _, memory := range []bool{true, false} {
 			ctx, stop := context.WithTimeout(t.Context(), patience)
-			ready := false
-			err := Run(ctx, Options{DataDirectory: t.TempDir(), Memory: memory, Listen: host, OnReady: func(config *rest.Config, _ string) {
+			ready, directory, out := false, t.TempDir(), &bytes.Buffer{}
+			err := Run(ctx, Options{DataDirectory: directory, Memory: memory, Listen: host, Out: out, OnReady: func(config *rest.Config, _ string) {
 				ready = true
 				if _, err := kubernetes.NewForConfigOrDie(config).Discovery().ServerVersion(); err != nil {
 					t.Errorf("%s: %v", host, err)
@@ -36,6 +38,9 @@ func TestServesOnEveryLoopbackAddress(t *testing.T) {
 			stop()
 			if err != nil || !ready {
 				t.Errorf("%s: ready: %t, error: %v", host, ready, err)
+			}
+			if want := `\Adata: ` + directory + `, [0-9]+\.[0-9] MiB\nready\nkubeconfig: ` + directory + `/kubeconfig\n\z`; !regexp.MustCompile(want).Match(out.Bytes()) {
+				t.Errorf("%s: it printed %q, want %s", host, out, want)
 			}
 		}
 	}
