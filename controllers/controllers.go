@@ -7,6 +7,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
@@ -62,6 +63,8 @@ type Options struct {
 	Metrics server.Options
 	// Queue limits how many builds are active. Defaults to no limits.
 	Queue queue.Limits
+	// BuildTTL is how long builds that were created directly are kept from their end. Defaults to 0, which keeps them.
+	BuildTTL time.Duration
 	// LogArchive is where logs are archived. Defaults to nowhere. It is the caller's to close.
 	LogArchive *archive.Store
 	// Records is the connection to the database that builds are recorded in. Defaults to none. It is the caller's to close.
@@ -161,10 +164,27 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 	if err := imagebuild.SetupWithManager(mgr, imagebuild.Options{Options: given, Metrics: builds, Queue: admissions}); err != nil {
 		return fmt.Errorf("controller of builds: %w", err)
 	}
+	if err := addExpiry(mgr, options, given, builds); err != nil {
+		return err
+	}
 	if err := addLogArchive(mgr, options, given); err != nil {
 		return err
 	}
 	return addRecords(mgr, options, given)
+}
+
+// addExpiry has builds that were created directly deleted, if they are not kept.
+func addExpiry(mgr manager.Manager, options Options, given reconciliation.Options, builds *metrics.Builds) error {
+	if options.BuildTTL == 0 {
+		return nil
+	}
+	err := imagebuild.SetupExpiryWithManager(mgr, imagebuild.ExpiryOptions{
+		Options: given, TTL: options.BuildTTL, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil, Metrics: builds,
+	})
+	if err != nil {
+		return fmt.Errorf("controller of expired builds: %w", err)
+	}
+	return nil
 }
 
 // addLogArchive has logs archived, if there is an archive.

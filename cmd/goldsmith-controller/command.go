@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
+	"goldsmith.dev/goldsmith/cmd/internal/retention"
 	"goldsmith.dev/goldsmith/controllers/certificates"
 )
 
@@ -26,6 +27,7 @@ type options struct {
 	limits     limits.Flags
 	logArchive logarchive.Flags
 	records    records.Flags
+	retention  retention.Flags
 
 	leaderElect          bool
 	leaderElectNamespace string
@@ -72,6 +74,7 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 	o.limits.AddTo(flags)
 	o.logArchive.AddTo(flags, "none")
 	o.records.AddTo(flags, "none")
+	o.retention.AddTo(flags)
 	flags.BoolVar(&o.leaderElect, "leader-elect", true,
 		"act only while holding a Lease, so that several of these processes can run; "+
 			"$POD_NAME, if set, is this process's name in it: started again under its name, it goes on without waiting")

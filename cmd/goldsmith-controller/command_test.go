@@ -41,6 +41,7 @@ func TestBadFlagsAreRefused(t *testing.T) {
 		"certificates for too short":       {[]string{"--certificate-validity=1m"}, "--certificate-validity must be at least 10m0s, not 1m0s"},
 		"builders that are not there":      {[]string{"--builders-directory", missing}, "--builders-directory: open " + missing},
 		"fewer builds than none":           {[]string{"--max-builds=-1"}, "--max-builds must be 0, which is no limit, or more, not -1"},
+		"builds that expire early":         {[]string{"--build-ttl=-1h"}, "--build-ttl must be 0, which keeps builds, or more, not -1h0m0s"},
 		"a database without an address":    {[]string{"--records", "sqlite://relative.db"}, "--records: open the records: invalid: "},
 		"a cluster that is not there":      {[]string{"--kubeconfig", missing}, "configure the connection to the cluster: stat " + missing},
 		"an address that is none":          {[]string{"--kubeconfig", kubeconfig(t), "--leader-elect=false", "--health-probe-bind-address=nowhere"}, "nowhere"},

@@ -39,6 +39,10 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	buildTTL, err := o.retention.Read()
+	if err != nil {
+		return err
+	}
 	logs, err := o.logArchive.Open(ctx)
 	if err != nil {
 		return err
@@ -68,6 +72,7 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 		Config:        config,
 		Builders:      builders,
 		Queue:         limits,
+		BuildTTL:      buildTTL,
 		Logger:        logger,
 		Election:      elect,
 		HealthAddress: o.healthAddress,

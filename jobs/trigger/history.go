@@ -65,9 +65,7 @@ func (o Observed) old(status *v1alpha1.ImageStatus) (old []*v1alpha1.ImageBuild,
 		if expires.IsZero() {
 			continue
 		}
-		if awaited := o.awaited(build); awaited.After(expires) {
-			expires = awaited
-		}
+		expires = afterAwaited(expires, build, o.LogsArchived, o.BuildsRecorded)
 		switch {
 		case !expires.After(o.Now):
 			old = append(old, build)
@@ -81,13 +79,30 @@ func (o Observed) old(status *v1alpha1.ImageStatus) (old []*v1alpha1.ImageBuild,
 // awaitLimit is how long a finished build is kept, at least, for its logs to be archived and for itself to be recorded.
 const awaitLimit = 24 * time.Hour
 
-// awaited is until when a finished build is kept for its logs and its record; zero if they do not keep it.
-func (o Observed) awaited(build *v1alpha1.ImageBuild) time.Time {
-	waits := o.LogsArchived && !LogSettled(build) || o.BuildsRecorded && !RecordSettled(build)
+// afterAwaited returns when a finished build that expires at a time may be deleted: not before its logs and its record are
+// settled, for which it is kept for awaitLimit.
+func afterAwaited(expires time.Time, build *v1alpha1.ImageBuild, logsArchived, buildsRecorded bool) time.Time {
+	waits := logsArchived && !LogSettled(build) || buildsRecorded && !RecordSettled(build)
 	if !waits || build.Status.CompletionTime == nil {
+		return expires
+	}
+	if limit := build.Status.CompletionTime.Add(awaitLimit); limit.After(expires) {
+		return limit
+	}
+	return expires
+}
+
+// DirectExpiry returns when a build that was created directly may be deleted, if such builds are kept for ttl. It is zero for a
+// build that has not finished, is under legal hold or is being deleted, and for a build of an Image: its history decides that.
+func DirectExpiry(build *v1alpha1.ImageBuild, ttl time.Duration, logsArchived, buildsRecorded bool) time.Time {
+	if build.Spec.ImageRef != nil || !build.Status.Finished || build.DeletionTimestamp != nil || v1alpha1.UnderLegalHold(build) {
 		return time.Time{}
 	}
-	return build.Status.CompletionTime.Add(awaitLimit)
+	expires := expiryOf(build, &metav1.Duration{Duration: ttl})
+	if expires.IsZero() {
+		return expires
+	}
+	return afterAwaited(expires, build, logsArchived, buildsRecorded)
 }
 
 // LogSettled says whether there is nothing left to archive of a build's logs: they are in the archive, or expired.

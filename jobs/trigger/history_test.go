@@ -253,3 +253,44 @@ func TestABuildWaitsToBeRecorded(t *testing.T) {
 		})
 	}
 }
+
+func TestBuildsThatWereCreatedDirectlyExpire(t *testing.T) {
+	const ttl = 2 * time.Hour
+	condition := func(kind, reason string) metav1.Condition {
+		return metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: reason}
+	}
+	for name, c := range map[string]struct {
+		change            func(*v1alpha1.ImageBuild)
+		archive, database bool
+		want              time.Duration // from its end; 0 is never
+	}{
+		"it is finished":          {want: ttl},
+		"it runs":                 {change: func(b *v1alpha1.ImageBuild) { b.Status.Finished = false }},
+		"it is being deleted":     {change: func(b *v1alpha1.ImageBuild) { b.DeletionTimestamp = &now }},
+		"it is held":              {change: func(b *v1alpha1.ImageBuild) { b.Labels = map[string]string{v1alpha1.LabelLegalHold: "true"} }},
+		"an image has it":         {change: func(b *v1alpha1.ImageBuild) { b.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian"} }},
+		"its log is not archived": {archive: true, want: awaitLimit},
+		"it is not recorded":      {database: true, want: awaitLimit},
+		"its log is lost": {archive: true, change: func(b *v1alpha1.ImageBuild) {
+			b.Status.Conditions = []metav1.Condition{condition(v1alpha1.BuildLogArchived, v1alpha1.ReasonLogExpired)}
+		}, want: ttl},
+		"it can never be recorded": {database: true, change: func(b *v1alpha1.ImageBuild) {
+			b.Status.Conditions = []metav1.Condition{condition(v1alpha1.BuildRecorded, v1alpha1.ReasonNotRecordable)}
+		}, want: ttl},
+	} {
+		t.Run(name, func(t *testing.T) {
+			build := newBuild(1, v1alpha1.BuildFailed, "A")
+			build.Spec.ImageRef, build.Status.CompletionTime = nil, &now
+			if c.change != nil {
+				c.change(&build)
+			}
+			var want time.Time
+			if c.want > 0 {
+				want = now.Add(c.want)
+			}
+			if got := DirectExpiry(&build, ttl, c.archive, c.database); !got.Equal(want) {
+				t.Errorf("it expires at %v, want %v", got, want)
+			}
+		})
+	}
+}

@@ -24,10 +24,15 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	if err != nil {
 		return err
 	}
+	buildTTL, err := s.options.Retention.Read()
+	if err != nil {
+		return err
+	}
 	running, err := controllers.New(ctx, controllers.Options{
 		Config:   config,
 		Builders: s.allowedBuilders(),
 		Queue:    limits,
+		BuildTTL: buildTTL,
 		Logger:   klog.Background(),
 
 		LogArchive: s.logs,

@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
+	"goldsmith.dev/goldsmith/cmd/internal/retention"
 )
 
 // Options say how to run. The zero value of each is its default.
@@ -36,6 +37,8 @@ type Options struct {
 	// Limits are how many builds are admitted at a time; no limits by default: those that no worker is free for have a Job
 	// that waits.
 	Limits limits.Flags
+	// Retention is how long builds that were created directly are kept; for ever by default.
+	Retention retention.Flags
 	// Memory keeps nothing: DataDirectory has the kubeconfig and the files of builds while it runs, and none of
 	// them afterwards. Objects and builds that were kept there without Memory are left alone.
 	Memory bool
@@ -89,6 +92,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 		"loopback address to listen on, as host or host:port; without a port the one used before, or else a free one")
 	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "how many builds run at a time")
 	o.Limits.AddTo(flags)
+	o.Retention.AddTo(flags)
 	flags.BoolVar(&o.Memory, "memory", false, "keep nothing: while it runs, the data directory has the kubeconfig and the files of builds, and then none of them")
 	flags.StringVar(&o.Files, "files", "", "directory in which objects are kept as YAML files, for people to read, edit and put under version control, instead of in the data directory")
 	o.LogArchive.AddTo(flags, "file://DATA-DIR/logs; with --memory mem://")
@@ -121,6 +125,9 @@ func (o *Options) complete() (err error) {
 		return errTooFewWorkers
 	}
 	if _, err := o.Limits.Read(); err != nil {
+		return err
+	}
+	if _, err := o.Retention.Read(); err != nil {
 		return err
 	}
 	if o.Files != "" {

@@ -12,9 +12,16 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/internal/retention"
 )
 
 func TestServesOnEveryLoopbackAddress(t *testing.T) {
@@ -98,6 +105,26 @@ func TestAMemoryRunLeavesWhatIsKeptAlone(t *testing.T) {
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, error: %v", left, err)
 	}
+}
+
+func TestABuildThatWasCreatedDirectlyIsDeletedAfterItsTTL(t *testing.T) {
+	options := Options{DataDirectory: t.TempDir(), Memory: true, Retention: retention.Flags{BuildTTL: time.Nanosecond}}
+	withSystem(t, options, func(ctx context.Context, client versioned.Interface) {
+		build := finish(ctx, t, client, mockName, []v1alpha1.Parameter{{Name: "duration", Value: "0s"}})
+		builds := client.ImagesV1alpha1().ImageBuilds(build.Namespace)
+		changes, err := builds.Watch(ctx, metav1.SingleObject(metav1.ObjectMeta{Name: build.Name, ResourceVersion: build.ResourceVersion}))
+		if err != nil {
+			t.Errorf("watching a build: %v", err)
+			return
+		}
+		defer changes.Stop()
+		for event := range changes.ResultChan() {
+			if event.Type == watch.Deleted {
+				return
+			}
+		}
+		t.Errorf("it was not deleted: %v", ctx.Err())
+	})
 }
 
 func TestZeroWorkersAreRefused(t *testing.T) {

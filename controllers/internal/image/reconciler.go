@@ -172,20 +172,10 @@ func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, old []*v1
 		case err != nil:
 			return fmt.Errorf("deleting old build %s: %w", build.Name, err)
 		default:
-			r.countPruned(build)
+			r.Metrics.Pruned(build, r.LogsArchived, r.BuildsRecorded)
 		}
 	}
 	return nil
-}
-
-// countPruned counts a build that went before what it waited for.
-func (r *reconciler) countPruned(build *v1alpha1.ImageBuild) {
-	if r.LogsArchived && !trigger.LogSettled(build) {
-		r.Metrics.PrunedUnarchived()
-	}
-	if r.BuildsRecorded && !trigger.RecordSettled(build) {
-		r.Metrics.PrunedUnrecorded()
-	}
 }
 
 func number(build *v1alpha1.ImageBuild) int64 {

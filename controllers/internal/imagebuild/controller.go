@@ -2,7 +2,7 @@
 
 // Package imagebuild drives each ImageBuild through its attempts: it stores what jobs/state decides and does what the
 // stored status calls for. It decides nothing by itself, and nothing from memory: after a crash at any step it goes on
-// from what the API holds.
+// from what the API holds. A second controller deletes finished builds that belong to no Image.
 package imagebuild
 
 import (

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // Builds counts builds and attempts as their ends are stored. It counts what this process stores: the sum over all
@@ -83,11 +84,15 @@ func (b *Builds) Stored(before *v1alpha1.ImageBuildStatus, build *v1alpha1.Image
 	}
 }
 
-// PrunedUnarchived counts a build whose logs were lost with it.
-func (b *Builds) PrunedUnarchived() { b.unarchived.Inc() }
-
-// PrunedUnrecorded counts a build that no record tells of as it ended.
-func (b *Builds) PrunedUnrecorded() { b.unrecorded.Inc() }
+// Pruned counts a build that was deleted before its logs were archived, or before it was recorded, where they are.
+func (b *Builds) Pruned(build *v1alpha1.ImageBuild, logsArchived, buildsRecorded bool) {
+	if logsArchived && !trigger.LogSettled(build) {
+		b.unarchived.Inc()
+	}
+	if buildsRecorded && !trigger.RecordSettled(build) {
+		b.unrecorded.Inc()
+	}
+}
 
 func failure(of *v1alpha1.BuildFailure) (class, reason string) {
 	if of == nil {
