@@ -60,7 +60,6 @@ func ExampleFiles() {
 	//   loanDays: 14
 	//   location: L 3
 	//   title: Solaris
-	// status: {}
 }
 
 // Several servers share an etcd, and clients do not care which of them they ask.

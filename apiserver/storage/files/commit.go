@@ -91,10 +91,6 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 	if other := d.paths[path]; other != nil && other != known {
 		return nil, fmt.Errorf("%s belongs to %s already", path, other.version.GetKey())
 	}
-	content, err := render(change.GetValue())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
 	_, actual, err := readFile(d.root, path)
 	if err != nil {
 		return nil, fmt.Errorf("look at the file of an object: %w", err)
@@ -105,10 +101,31 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 	if path == d.asked {
 		return []record{r}, nil // whoever edits it comes to it once this is answered
 	}
-	if known == nil && actual == "" || known != nil && actual == known.file {
-		r.File = digest(content)
+	if r.File, err = planFile(known, actual, change.GetValue()); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return []record{r}, nil
+}
+
+// planFile returns the digest of what an object's file will hold once a value is stored, or "" if the file stays because it was
+// edited. A file that shows nothing of the change stays as it was written, with its comments.
+func planFile(known *object, actual string, value []byte) (string, error) {
+	content, err := render(value)
+	switch {
+	case err != nil:
+		return "", err
+	case known == nil && actual == "":
+		return digest(content), nil
+	case known == nil || actual != known.file:
+		return "", nil
+	case actual == "" || known.base != nil:
+		return digest(content), nil
+	}
+	same, err := sameFile(known.version.GetValue(), value)
+	if same {
+		return actual, nil
+	}
+	return digest(content), err
 }
 
 // applyToFiles does to the files what was stored. A file that cannot be written is a file that is out of date, which the next
@@ -127,7 +144,7 @@ func (d *Directory) applyToFiles(r record) {
 		err = d.remove(stored)
 		delete(d.objects, r.Key)
 		delete(d.paths, stored.path)
-	case r.File != "":
+	case r.File != "" && r.File != before.file:
 		err = d.overwrite(stored, before)
 	}
 	if err != nil {

@@ -5,8 +5,8 @@
 //
 // In front of the files is package memory, with all that k8s.io/apiserver wants from an etcd. A write is first appended to
 // a journal, in the hidden directory .goldsmith-storage, and synced; then it is acknowledged as soon as its file is
-// written, too. The journal has what is not in the files: revisions, managed fields, and each object as the server
-// stored it last, so that an edit from outside is always an edit *of* something.
+// written, too. The journal has what is not in the files: revisions, what the server sets in metadata, the status, and each object as
+// the server stored it last, so that an edit from outside is always an edit *of* something.
 //
 // An edit from outside (a file that is changed, made or removed, while the server runs or while it does not) becomes a
 // request to the API, with all its validation, admission and deletion semantics: see Directory.Attach. Until such an edit
@@ -18,8 +18,10 @@ package files
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,10 +52,17 @@ func WithCompactionInterval(interval time.Duration) Option {
 	return func(d *Directory) { d.options = append(d.options, memory.WithCompactionInterval(interval)) }
 }
 
+// WithIgnored has version control ignore the files below these directories of the tree, such as "core/pods". A directory that has
+// a .gitignore already keeps that.
+func WithIgnored(directories ...string) Option {
+	return func(d *Directory) { d.ignored = append(d.ignored, directories...) }
+}
+
 // Directory is a directory of objects that is in use.
 type Directory struct {
 	root    string
 	options []memory.Option
+	ignored []string // directories
 	lock    *os.File
 	memory  *memory.Server
 
@@ -131,6 +140,9 @@ func (d *Directory) load(state string) (err error) {
 	if d.journal, err = openJournal(filepath.Join(state, "journal"), d.replay); err != nil {
 		return err
 	}
+	if err := d.ignore(); err != nil {
+		return err
+	}
 	interrupted := d.closed == 0
 	if !interrupted {
 		d.reserved = d.closed
@@ -144,6 +156,29 @@ func (d *Directory) load(state string) (err error) {
 		}
 	}
 	return d.tidy()
+}
+
+// ignore writes what version control ignores, unless somebody has written that already.
+func (d *Directory) ignore() error {
+	if len(d.ignored) == 0 {
+		return nil
+	}
+	var lines strings.Builder
+	for _, directory := range d.ignored {
+		fmt.Fprintf(&lines, "/%s/\n", directory)
+	}
+	file, err := os.OpenFile(filepath.Join(d.root, ".gitignore"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // as any file that is committed
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("keep objects out of version control: %w", err)
+	}
+	_, err = file.WriteString(lines.String())
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("keep objects out of version control: %w", err)
+	}
+	return nil
 }
 
 // replay takes over a record of the journal.

@@ -3,6 +3,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,7 +124,6 @@ kind: ConfigMap
 metadata:
   name: a
   namespace: default
-  uid: uid-of-a
 `))
 	put(t, client, "/registry/batch/jobs/default/j", `{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"j","namespace":"default"}}`)
 	g.Expect(filepath.Join(root, "batch", "jobs", "default", "j.yaml")).To(BeARegularFile())
@@ -139,6 +139,72 @@ metadata:
 	g.Expect(err).To(MatchError(ContainSubstring("encoded as protobuf")))
 	_, err = client.Put(t.Context(), "/registry/elsewhere", valueOf("x", ""))
 	g.Expect(err).To(MatchError(ContainSubstring("is an object, but not in")), "it would be lost")
+}
+
+func TestAFileIsNotWrittenForWhatItDoesNotShow(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	root := t.TempDir()
+	directory, client, stop := start(t, root)
+	value := func(data, generation, phase string) string {
+		return fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"default","uid":"u","creationTimestamp":"2026-03-01T12:00:00Z",`+
+			`"generation":%s},"data":{"value":%q},"status":{"phase":%q}}`, generation, data, phase)
+	}
+	put(t, client, keyOf("a"), value("one", "1", "Pending"))
+	g.Expect(read(t, fileOf(root, "a"))).To(Equal("apiVersion: v1\ndata:\n  value: one\nkind: ConfigMap\nmetadata:\n  name: a\n  namespace: default\n"))
+	written := "# why\n" + read(t, fileOf(root, "a"))
+	write(t, fileOf(root, "a"), written)
+	lookTwice(t, directory, &answering{patch: func(string) { t.Error("a comment is no edit") }})
+	put(t, client, keyOf("a"), value("one", "1", "Running"))
+	g.Expect(read(t, fileOf(root, "a"))).To(Equal(written))
+	killed := snapshot(t, root) // right after the write
+	stop()
+	for _, root := range []string{root, killed} {
+		directory, client, stop = start(t, root)
+		_, edited, err := directory.read(aPath)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(edited).To(BeFalse())
+		put(t, client, keyOf("a"), value("one", "2", "Ended"))
+		g.Expect(read(t, fileOf(root, "a"))).To(Equal(written))
+		put(t, client, keyOf("a"), value("two", "3", "Ended"))
+		g.Expect(read(t, fileOf(root, "a"))).To(ContainSubstring("value: two"))
+		stop()
+	}
+}
+
+// TestAFileThatShowsMoreIsWrittenAgain has a directory as earlier versions left it: their files had the status and the UID.
+func TestAFileThatShowsMoreIsWrittenAgain(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	root := t.TempDir()
+	client, stop := open(t, root)
+	put(t, client, keyOf("a"), strings.Replace(valueOf("a", "one"), `"data"`, `"status":{"phase":"Ended"},"data"`, 1))
+	stop()
+	now := read(t, fileOf(root, "a"))
+	earlier := now + "  uid: uid-of-a\nstatus:\n  phase: Ended\n"
+	write(t, fileOf(root, "a"), earlier)
+	write(t, journalOf(root), strings.ReplaceAll(read(t, journalOf(root)), digest([]byte(now)), digest([]byte(earlier))))
+	client, stop = open(t, root)
+	defer stop()
+	g.Expect(read(t, fileOf(root, "a"))).To(Equal(now))
+	objects, _ := stored(t, client)
+	g.Expect(objects[keyOf("a")]).To(ContainSubstring("Ended"))
+}
+
+func TestVersionControlIgnoresWhatItIsTold(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	root := t.TempDir()
+	ignore := filepath.Join(root, ".gitignore")
+	for _, own := range []string{"", "mine\n"} {
+		if own != "" {
+			g.Expect(os.WriteFile(ignore, []byte(own), 0o600)).To(Succeed())
+		}
+		directory, err := Start(root, WithIgnored("core/pods", "batch"))
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(directory.Stop()).To(Succeed())
+		g.Expect(read(t, ignore)).To(Equal(cmp.Or(own, "/core/pods/\n/batch/\n")))
+	}
 }
 
 func TestARestartChangesNothing(t *testing.T) {

@@ -15,9 +15,12 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// hiddenMetadata is what of an object's metadata is not in its file. The resource version would differ between two
-// histories of the same objects, and the managed fields are longer than what they manage; the journal has them.
-var hiddenMetadata = []string{"managedFields", "resourceVersion", "selfLink"}
+// hiddenMetadata is what of an object's metadata is not in its file: what the server sets. Files are for what people write, and
+// under version control they must change only if that does. The journal has the rest.
+var hiddenMetadata = []string{"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"}
+
+// hiddenStatus is the field of an object that is not in its file either: it changes while people change nothing.
+const hiddenStatus = "status"
 
 // render returns the file of an object that is stored as JSON: YAML, with its fields in the order of their names.
 func render(value []byte) ([]byte, error) {
@@ -61,10 +64,8 @@ func decode(value []byte) (map[string]any, error) {
 		for _, name := range hiddenMetadata {
 			delete(metadata, name)
 		}
-		if metadata["creationTimestamp"] == nil {
-			delete(metadata, "creationTimestamp")
-		}
 	}
+	delete(object, hiddenStatus)
 	return object, nil
 }
 
@@ -94,6 +95,16 @@ func parse(content []byte) (map[string]any, error) {
 		return nil, errors.New("the file is not an object")
 	}
 	return object, nil
+}
+
+// sameFile says whether the files of two versions of a stored object are the same.
+func sameFile(before, after []byte) (bool, error) {
+	shownBefore, err := decode(before)
+	if err != nil {
+		return false, err
+	}
+	shownAfter, err := decode(after)
+	return err == nil && reflect.DeepEqual(shownBefore, shownAfter), err
 }
 
 // sameObject says whether a text means the same as the file of a stored object would.

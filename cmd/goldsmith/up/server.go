@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
@@ -56,6 +57,9 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 	return running, running.WaitReady(ctx)
 }
 
+// madeByBuilds are the directories of --files whose objects builds make. Committed, they would name owners that another clone lacks.
+var madeByBuilds = []string{"batch/jobs", "core/pods", v1alpha1.GroupName + "/imagebuilds"}
+
 func (s *system) storage() builder.StorageBackend {
 	interval := s.options.CompactionInterval
 	if interval == 0 {
@@ -65,7 +69,7 @@ func (s *system) storage() builder.StorageBackend {
 	case s.options.Memory:
 		return builder.Memory(memory.WithCompactionInterval(interval))
 	case s.options.Files != "":
-		return builder.Files(s.options.Files, files.WithCompactionInterval(interval))
+		return builder.Files(s.options.Files, files.WithCompactionInterval(interval), files.WithIgnored(madeByBuilds...))
 	}
 	return builder.EmbeddedEtcd(s.data.join("storage"), etcd.WithCompactionInterval(interval))
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -124,6 +125,55 @@ func TestABuildThatWasCreatedDirectlyIsDeletedAfterItsTTL(t *testing.T) {
 			}
 		}
 		t.Errorf("it was not deleted: %v", ctx.Err())
+	})
+}
+
+func TestABuildLeavesVersionControlClean(t *testing.T) {
+	objects := t.TempDir()
+	git := func(ctx context.Context, arguments ...string) string {
+		t.Helper()
+		command := exec.CommandContext(ctx, "git", append([]string{"-C", objects, "-c", "user.name=x", "-c", "user.email=x@example.com"}, arguments...)...)
+		output, err := command.CombinedOutput()
+		if err != nil {
+			t.Errorf("git %s: %v: %s", arguments, err, output)
+		}
+		return string(output)
+	}
+	git(t.Context(), "init", "--quiet")
+	withSystem(t, Options{DataDirectory: t.TempDir(), Files: objects}, func(ctx context.Context, client versioned.Interface) {
+		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Spec: v1alpha1.ImageSpec{
+			BuildInputs: v1alpha1.BuildInputs{
+				Builder: v1alpha1.Builder{Name: mockName}, Base: v1alpha1.Base{Reference: "debian:bookworm"}, Parameters: []v1alpha1.Parameter{{Name: "duration", Value: "0s"}},
+				Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
+			},
+			Suspend: new(true),
+		}}
+		images := client.ImagesV1alpha1().Images("default")
+		image, err := images.Create(ctx, image, metav1.CreateOptions{})
+		if err != nil {
+			t.Errorf("creating an image: %v", err)
+			return
+		}
+		git(ctx, "add", ".")
+		git(ctx, "commit", "--quiet", "--message", "as it was written")
+		changes, err := images.Watch(ctx, metav1.SingleObject(image.ObjectMeta))
+		if err != nil {
+			t.Errorf("watching an image: %v", err)
+			return
+		}
+		defer changes.Stop()
+		if _, err := images.Instantiate(ctx, image.Name, &v1alpha1.BuildRequest{}, metav1.CreateOptions{}); err != nil {
+			t.Errorf("requesting a build: %v", err)
+			return
+		}
+		for event := range changes.ResultChan() {
+			if built, ok := event.Object.(*v1alpha1.Image); ok && built.Status.LatestSuccessful != nil {
+				break
+			}
+		}
+		if status := git(ctx, "status", "--porcelain"); status != "" || ctx.Err() != nil {
+			t.Errorf("git status after a build: %v\n%s%s", ctx.Err(), status, git(ctx, "diff"))
+		}
 	})
 }
 
