@@ -31,8 +31,21 @@ type Build struct {
 	Retention *time.Duration `json:"retention,omitempty"`
 	// Held says that a legal hold keeps its logs, whatever the retention.
 	Held bool `json:"held,omitempty"`
+	// ImageSettings are what the Image set last, for a build that outlives it; nil without an Image.
+	ImageSettings *ImageSettings `json:"imageSettings,omitempty"`
 	// Expired is when Sweep found that the retention was over. PutBuild never takes it back.
 	Expired *time.Time `json:"expired,omitempty"`
+}
+
+// ImageSettings are what an Image sets for the logs of its builds.
+type ImageSettings struct {
+	// Held says that a legal hold of the Image keeps the logs.
+	Held bool `json:"held,omitempty"`
+	// RetentionSucceeded and RetentionFailed are how long logs are kept, by how the build ended; nil is for ever.
+	RetentionSucceeded *time.Duration `json:"retentionSucceeded,omitempty"`
+	RetentionFailed    *time.Duration `json:"retentionFailed,omitempty"`
+	// MaxBytes is how much of a log is kept.
+	MaxBytes int64 `json:"maxBytes,omitempty"`
 }
 
 // PutBuild stores what the archive is to know of a build. It writes nothing if nothing has changed. A build that is

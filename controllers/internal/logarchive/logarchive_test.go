@@ -218,7 +218,7 @@ func TestTheJobOfACancelledBuildGoesOnceItsLogIsArchived(t *testing.T) {
 
 func TestTheRecordFollowsWhatTheImageSays(t *testing.T) {
 	w := newFixture(t, "mem://")
-	w.run()
+	stop := w.run()
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "debian"}}
 	images := w.client.ImagesV1alpha1().Images(namespace)
 	image, err := images.Create(t.Context(), image, metav1.CreateOptions{})
@@ -240,9 +240,26 @@ func TestTheRecordFollowsWhatTheImageSays(t *testing.T) {
 	w.Expect(err).NotTo(HaveOccurred())
 	w.Eventually(w.record(build)).Should(And(HaveField("Retention", HaveValue(Equal(time.Hour))), HaveField("Held", true)))
 	image.Labels = nil
-	_, err = images.Update(t.Context(), image, metav1.UpdateOptions{})
+	image, err = images.Update(t.Context(), image, metav1.UpdateOptions{})
 	w.Expect(err).NotTo(HaveOccurred())
 	w.Eventually(w.record(build)).Should(HaveField("Held", false))
+
+	// A build that outlives its Image keeps what that set last, also if another process archives the rest of its log.
+	image.Labels = map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}
+	image, err = images.Update(t.Context(), image, metav1.UpdateOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	orphan, log := w.start("debian-2", func(build *v1alpha1.ImageBuild) {
+		build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian", UID: uid(image)}
+	})
+	log.write(linesFrom(1, 1))
+	w.Eventually(w.record(orphan)).Should(And(HaveField("Retention", HaveValue(Equal(time.Minute))), HaveField("Held", true)))
+	stop()
+	w.Expect(images.Delete(t.Context(), "debian", metav1.DeleteOptions{})).To(Succeed())
+	w.run()
+	w.end("debian-2")
+	w.finish("debian-2", v1alpha1.BuildSucceeded)
+	w.Eventually(w.condition("debian-2")).Should(Equal("True/Archived"))
+	w.Expect(w.record(orphan)()).To(And(HaveField("Retention", HaveValue(Equal(time.Hour))), HaveField("Held", true)))
 }
 
 func TestOldLogsAreDeletedAndTheirBuildsSaySo(t *testing.T) {

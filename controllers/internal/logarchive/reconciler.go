@@ -51,12 +51,11 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 }
 
 func (r *reconciler) reconcile(ctx context.Context, build *v1alpha1.ImageBuild) error {
-	record, limit, err := r.record(ctx, build)
-	if err != nil {
-		return err
-	}
 	settled := trigger.LogSettled(build)
-	err = r.archive(ctx, build, record, limit, settled)
+	record, limit, err := r.record(ctx, build)
+	if err == nil {
+		err = r.archive(ctx, build, record, limit, settled)
+	}
 	failure := archiveError{}
 	switch {
 	case settled && err == nil:

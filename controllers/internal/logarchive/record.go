@@ -4,6 +4,7 @@ package logarchive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/archive"
 )
 
@@ -31,36 +33,72 @@ func (r *reconciler) record(ctx context.Context, build *v1alpha1.ImageBuild) (ar
 		return record, limit, nil
 	}
 	record.Image, record.ImageUID = of.Name, of.UID
-	image := &v1alpha1.Image{}
-	err := r.cache.Get(ctx, types.NamespacedName{Namespace: build.Namespace, Name: of.Name}, image)
-	switch {
-	case apierrors.IsNotFound(err) || err == nil && image.UID != of.UID:
-		return record, limit, nil // its builds go, too
-	case err != nil:
-		return record, limit, fmt.Errorf("getting image %s: %w", of.Name, err)
+	image, err := r.image(ctx, build.Namespace, of)
+	if err != nil {
+		return record, limit, err
 	}
-	image = image.DeepCopy()
-	v1alpha1.SetObjectDefaults_Image(image)
-	record.Held = record.Held || v1alpha1.UnderLegalHold(image)
-	record.Retention = retention(image.Spec.History, record)
-	limit.MaxBytes = image.Spec.History.LogMaxBytes.Value()
+	if image == nil {
+		if record.ImageSettings, err = r.lastSettings(ctx, record); err != nil {
+			return record, limit, err
+		}
+	} else {
+		record.ImageSettings = settingsOf(image)
+	}
+	if settings := record.ImageSettings; settings != nil {
+		record.Held = record.Held || settings.Held
+		record.Retention = settings.RetentionFailed // one that is deleted while it runs has not succeeded
+		if record.Succeeded {
+			record.Retention = settings.RetentionSucceeded
+		}
+		limit.MaxBytes = settings.MaxBytes
+	}
 	return record, limit, nil
 }
 
-// retention is how long the logs of a build are kept once it has finished; nil is for ever. One that is deleted while it
-// runs has not succeeded.
-func retention(history *v1alpha1.HistoryLimits, record archive.Build) *time.Duration {
-	if history.LogRetention == nil {
-		return nil
+// image is the Image of a build with its defaults, nil if it was deleted. The API decides that: the cache may not have it yet.
+func (r *reconciler) image(ctx context.Context, namespace string, of *v1alpha1.ImageReference) (*v1alpha1.Image, error) {
+	image := &v1alpha1.Image{}
+	err := r.cache.Get(ctx, types.NamespacedName{Namespace: namespace, Name: of.Name}, image)
+	if apierrors.IsNotFound(err) || err == nil && image.UID != of.UID {
+		image, err = r.Client.ImagesV1alpha1().Images(namespace).Get(ctx, of.Name, metav1.GetOptions{})
 	}
-	limit := history.LogRetention.Failed
-	if record.Succeeded {
-		limit = history.LogRetention.Succeeded
+	switch {
+	case notfound.Object(err) || err == nil && image.UID != of.UID:
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("getting image %s: %w", of.Name, err)
 	}
+	image = image.DeepCopy()
+	v1alpha1.SetObjectDefaults_Image(image)
+	return image, nil
+}
+
+// lastSettings are what a deleted Image set last, as the archive has them; nil if it has no record of the build.
+func (r *reconciler) lastSettings(ctx context.Context, record archive.Build) (*archive.ImageSettings, error) {
+	last, err := r.Archive.GetBuild(ctx, record.Namespace, record.UID)
+	switch {
+	case errors.Is(err, archive.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, archiveError{err}
+	}
+	return last.ImageSettings, nil
+}
+
+// settingsOf are what an Image sets for the logs of its builds.
+func settingsOf(image *v1alpha1.Image) *archive.ImageSettings {
+	settings := &archive.ImageSettings{Held: v1alpha1.UnderLegalHold(image), MaxBytes: image.Spec.History.LogMaxBytes.Value()}
+	if retention := image.Spec.History.LogRetention; retention != nil {
+		settings.RetentionSucceeded, settings.RetentionFailed = durationOf(retention.Succeeded), durationOf(retention.Failed)
+	}
+	return settings
+}
+
+func durationOf(limit *metav1.Duration) *time.Duration {
 	if limit == nil {
 		return nil
 	}
-	return new(limit.Duration)
+	return &limit.Duration
 }
 
 func timeOf(t *metav1.Time) *time.Time {
