@@ -32,6 +32,7 @@ func reportUnreachable(config *rest.Config) {
 
 type reporting struct{ http.RoundTripper }
 
+// RoundTrip replaces the error of a refused connection.
 func (r reporting) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := r.RoundTripper.RoundTrip(request)
 	if utilnet.IsConnectionRefused(err) {
