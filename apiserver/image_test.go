@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	restclient "k8s.io/client-go/rest"
 
 	apply "goldsmith.dev/goldsmith/apis/generated/applyconfiguration/images/v1alpha1"
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
@@ -211,6 +212,28 @@ var _ = Describe("An Image", func() {
 		_, err = client.ImagesV1alpha1().ImageBuilds(namespace).Create(ctx, build, metav1.CreateOptions{})
 		Expect(fieldsOf(err)).To(ConsistOf("spec.inputs.template.queueName"))
 	})
+	DescribeTable("with a value of the wrong type says where and what it must be",
+		func(ctx SpecContext, spec, fault string) {
+			create(ctx, newImage("debian"))
+			resource := func(request *restclient.Request) *restclient.Request {
+				return request.Namespace(namespace).Resource("images")
+			}
+			rest := client.ImagesV1alpha1().RESTClient()
+			object := []byte(`{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"Image","metadata":{"name":"debian"},"spec":` + spec + `}`)
+			for how, request := range map[string]*restclient.Request{
+				"create":          resource(rest.Post()).Body(object),
+				"create, as YAML": resource(rest.Post()).SetHeader("Content-Type", "application/yaml").Body(object),
+				"update":          resource(rest.Put()).Name("debian").Body(object),
+				"merge patch":     resource(rest.Patch(types.MergePatchType)).Name("debian").Body([]byte(`{"spec":` + spec + `}`)),
+			} {
+				err := request.Do(ctx).Error()
+				Expect(err).To(MatchError(And(ContainSubstring(fault), Not(ContainSubstring("Go ")))), how)
+			}
+		},
+		Entry("a duration", `{"timeouts":{"run":"1d"}}`, `spec.timeouts.run: unknown unit "d"; use h, m or s`),
+		Entry("a number", `{"builder":{"name":5}}`, "spec.builder.name: "),
+		Entry("an object", `{"targets":"linux/amd64"}`, "spec.targets: "),
+	)
 
 	It("warns of a source without files", func(ctx SpecContext) {
 		image := newImage("debian")

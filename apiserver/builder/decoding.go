@@ -5,6 +5,7 @@ package builder
 import (
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -35,8 +36,14 @@ type explainingSerializer struct {
 // Decode reads the object of a request.
 func (e explainingSerializer) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
 	object, kind, err := e.Serializer.Decode(data, defaults, into)
-	if err == nil || kind == nil {
-		return object, kind, err
+	if err == nil {
+		return object, kind, nil
+	}
+	if kind == nil {
+		return object, nil, NameWrongTypes(err, data, &metav1.TypeMeta{}) // nothing but these fields was read
+	}
+	if example, unknown := e.scheme.New(*kind); unknown == nil {
+		err = NameWrongTypes(err, data, example)
 	}
 	return object, kind, nameRenamed(err, renamedFields(e.scheme, *kind))
 }

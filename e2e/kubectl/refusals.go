@@ -37,6 +37,15 @@ func describeRefusals(s *shell) {
 			}
 		})
 
+		DescribeTable("for a value of the wrong type is told where and what it must be", func(ctx SpecContext, args ...string) {
+			wrong := manifest("web") + "  timeouts: {run: 1d}\n"
+			Expect(s.Fail(ctx, wrong, append(args, "-f", "-")...)).To(And(
+				ContainSubstring(`spec.timeouts.run: unknown unit "d"; use h, m or s`), Not(ContainSubstring("Go struct"))))
+		},
+			Entry("created", "create"),
+			Entry("applied", "apply"),
+		)
+
 		It("because a build is a record is told so", func(ctx SpecContext) {
 			s.build(ctx, "web")
 			Expect(s.Fail(ctx, "", "patch", "imgb", "web-1", "--type=merge", "-p", `{"spec":{"number":7}}`)).To(And(

@@ -144,13 +144,13 @@ func (r *reader) add(place string, content []byte) error {
 	}
 	var kind metav1.TypeMeta
 	if err := json.Unmarshal(asJSON, &kind); err != nil {
-		return fmt.Errorf("it is no object: %w", err)
+		return fmt.Errorf("it is no object: %w", builder.NameWrongTypes(err, asJSON, &kind))
 	}
 	switch gvk := kind.GroupVersionKind(); {
 	case kind.Kind == "" || kind.APIVersion == "":
 		return errors.New("it is no object: it has no apiVersion or no kind")
 	case gvk == v1alpha1.Kind("Image"):
-		return r.addImage(place, content)
+		return r.addImage(place, content, asJSON)
 	case gvk == corev1.SchemeGroupVersion.WithKind("List"):
 		return r.addItems(place, asJSON)
 	case gvk.Kind == "Image" && (gvk.Group == v1alpha1.GroupName || gvk.Group == ""): // no version of ours, or a group that was forgotten
@@ -161,10 +161,10 @@ func (r *reader) add(place string, content []byte) error {
 	return err
 }
 
-func (r *reader) addImage(place string, content []byte) error {
+func (r *reader) addImage(place string, content, asJSON []byte) error {
 	image := &v1alpha1.Image{}
 	if _, _, err := r.decoder.Decode(content, nil, image); err != nil {
-		return builder.NameRenamedFields(err, image)
+		return builder.NameRenamedFields(builder.NameWrongTypes(err, asJSON, image), image)
 	}
 	if image.Name == "" {
 		return errors.New("metadata.name: Required value: a plan is of an image with a name")

@@ -61,12 +61,13 @@ func TestReadsTheImagesOfAFile(t *testing.T) {
 		{name: "another version", content: strings.Replace(debian, "v1alpha1", "v1", 1), err: "document 1 of stdin: its kind is Image of images.goldsmith.dev/v1: only"},
 		{name: "no group", content: strings.Replace(debian, "images.goldsmith.dev/", "", 1), err: "document 1 of stdin: its kind is Image of v1alpha1: only"},
 		{name: "no kind", content: "a: b\n", err: "document 1 of stdin: it is no object: it has no apiVersion or no kind"},
-		{name: "no object", content: "- a\n", err: "document 1 of stdin: it is no object: "},
+		{name: "no object", content: "- a\n", err: "document 1 of stdin: it is no object: must be an object, not a list"},
 		{name: "no YAML", content: "a: [\n", err: "document 1 of stdin: "},
 		{name: "an unknown field", content: strings.Replace(debian, "builder:", "bilder:", 1), err: `document 1 of stdin: strict decoding error: unknown field "spec.bilder"`},
 		{name: "a renamed field", content: strings.Replace(debian, "builder:", "retry: {on: [Timeout]}, builder:", 1),
 			err: `unknown field "spec.retry.true": use "spec.retry.classes"`},
-		{name: "a field of another type", content: strings.Replace(debian, "{name: mock}", "mock", 1), err: "document 1 of stdin: "},
+		{name: "a field of another type", content: strings.Replace(debian, "{name: mock}", "mock", 1),
+			err: "document 1 of stdin: spec.builder: must be an object, not a string"},
 		{name: "no name", content: "apiVersion: images.goldsmith.dev/v1alpha1\nkind: Image\n", err: "document 1 of stdin: metadata.name: Required value"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

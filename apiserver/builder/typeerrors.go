@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	apiresource "k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/yaml"
+)
+
+// maxTypeFaults is how many values of the wrong type one error names.
+const maxTypeFaults = 10
+
+// NameWrongTypes replaces the error of a decoder that did not read JSON or YAML into an object of this type. The new error names
+// the path of each value of the wrong type, and what the field must be. Any other error stays as it is.
+func NameWrongTypes(err error, data []byte, object any) error {
+	if err == nil || runtime.IsStrictDecodingError(err) {
+		return err
+	}
+	asJSON, invalid := yaml.YAMLToJSON(data)
+	if invalid != nil {
+		return err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(asJSON))
+	decoder.UseNumber() // no number is rounded
+	var value any
+	if decoder.Decode(&value) != nil {
+		return err
+	}
+	check := &typeCheck{}
+	check.value(reflect.TypeOf(object), value, nil)
+	if len(check.faults) == 0 {
+		return err
+	}
+	return errors.New(strings.Join(check.faults, "; "))
+}
+
+// typeCheck compares JSON with the types that it is read into.
+type typeCheck struct {
+	faults []string
+}
+
+func (c *typeCheck) fault(path *field.Path, text string) {
+	if path != nil {
+		text = path.String() + ": " + text
+	}
+	if len(c.faults) < maxTypeFaults {
+		c.faults = append(c.faults, text)
+	}
+}
+
+// expect reports a value that is not of the JSON type that the field needs.
+func (c *typeCheck) expect(met bool, path *field.Path, form string, value any) bool {
+	if !met {
+		c.fault(path, "must be "+form+", not "+jsonType(value))
+	}
+	return met
+}
+
+func (c *typeCheck) value(kind reflect.Type, value any, path *field.Path) {
+	for kind.Kind() == reflect.Pointer {
+		kind = kind.Elem()
+	}
+	if value == nil || kind.Kind() == reflect.Interface {
+		return
+	}
+	if leaf, ok := reflect.New(kind).Interface().(json.Unmarshaler); ok {
+		c.leaf(leaf, value, path)
+		return
+	}
+	switch kind.Kind() {
+	case reflect.Struct:
+		if object, ok := value.(map[string]any); c.expect(ok, path, "an object", value) {
+			c.fields(kind, object, path)
+		}
+	case reflect.Map:
+		if object, ok := value.(map[string]any); c.expect(ok, path, "an object", value) {
+			for _, key := range slices.Sorted(maps.Keys(object)) {
+				c.value(kind.Elem(), object[key], path.Key(key))
+			}
+		}
+	case reflect.Slice:
+		if kind.Elem().Kind() == reflect.Uint8 {
+			_, ok := value.(string)
+			c.expect(ok, path, "a string of base64", value)
+			return
+		}
+		if list, ok := value.([]any); c.expect(ok, path, "a list", value) {
+			for i := range list {
+				c.value(kind.Elem(), list[i], path.Index(i))
+			}
+		}
+	case reflect.String:
+		_, ok := value.(string)
+		c.expect(ok, path, "a string", value)
+	case reflect.Bool:
+		_, ok := value.(bool)
+		c.expect(ok, path, "true or false", value)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		number, ok := value.(json.Number)
+		if !c.expect(ok, path, "a whole number", value) {
+			return
+		}
+		if _, err := strconv.ParseInt(number.String(), 10, kind.Bits()); err != nil {
+			c.fault(path, "must be a whole number of "+strconv.Itoa(kind.Bits())+" bits, not "+number.String())
+		}
+	}
+}
+
+// fields checks the fields of a struct by their names in JSON. Fields that the struct does not have are the strict decoder's to report.
+func (c *typeCheck) fields(kind reflect.Type, object map[string]any, path *field.Path) {
+	for i := range kind.NumField() {
+		member := kind.Field(i)
+		name, options, _ := strings.Cut(member.Tag.Get("json"), ",")
+		switch {
+		case name == "-":
+		case name == "" && (member.Anonymous || strings.Contains(options, "inline")):
+			c.value(member.Type, object, path)
+		default:
+			if value, found := object[name]; found {
+				c.value(member.Type, value, path.Child(name))
+			}
+		}
+	}
+}
+
+// leaf checks a value that its type reads itself.
+func (c *typeCheck) leaf(leaf json.Unmarshaler, value any, path *field.Path) {
+	form, isText := "", true
+	switch leaf.(type) {
+	case *metav1.Duration:
+		form = "a duration such as 1h30m"
+	case *metav1.Time, *metav1.MicroTime:
+		form = "a time such as 2030-01-02T03:04:05Z"
+	case *apiresource.Quantity:
+		form, isText = "a quantity such as 500m or 4Gi", false
+	case *intstr.IntOrString:
+		form, isText = "a whole number or a string", false
+	}
+	text, ok := value.(string)
+	if isText && form != "" && !c.expect(ok, path, form, value) {
+		return
+	}
+	encoded, err := json.Marshal(value)
+	if err == nil {
+		err = leaf.UnmarshalJSON(encoded)
+	}
+	if err == nil {
+		return
+	}
+	switch _, isDuration := leaf.(*metav1.Duration); {
+	case isDuration:
+		c.fault(path, durationProblem(err))
+	case form == "":
+		c.fault(path, err.Error())
+	case ok:
+		c.fault(path, "must be "+form+", not "+strconv.Quote(text))
+	default:
+		c.expect(false, path, form, value)
+	}
+}
+
+// durationProblem returns what time.ParseDuration found, and the remedy. The path shows where the text is, so it is not repeated.
+func durationProblem(err error) string {
+	problem, _, found := strings.Cut(strings.TrimPrefix(err.Error(), "time: "), " in duration ")
+	if found {
+		return problem + "; use h, m or s"
+	}
+	return problem + "; use a form such as 1h30m"
+}
+
+// jsonType returns the JSON type of a value, with its article.
+func jsonType(value any) string {
+	switch value.(type) {
+	case map[string]any:
+		return "an object"
+	case []any:
+		return "a list"
+	case string:
+		return "a string"
+	case json.Number:
+		return "a number"
+	default:
+		return "true or false"
+	}
+}
