@@ -212,6 +212,7 @@ var _ = Describe("An Image", func() {
 		_, err = client.ImagesV1alpha1().ImageBuilds(namespace).Create(ctx, build, metav1.CreateOptions{})
 		Expect(fieldsOf(err)).To(ConsistOf("spec.inputs.template.queueName"))
 	})
+
 	DescribeTable("with a value of the wrong type says where and what it must be",
 		func(ctx SpecContext, spec, fault string) {
 			create(ctx, newImage("debian"))

@@ -196,8 +196,9 @@ func (i *instantiation) dryRun(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if i.refuse(image) != nil || i.known(image) >= 0 || dryrun.IsDryRun(i.options.DryRun) {
-		return nil // allocate has the answer
+	refused := i.refuse(image)
+	if refused != nil || i.known(image) >= 0 || dryrun.IsDryRun(i.options.DryRun) {
+		return refused // or nil: allocate has the answer
 	}
 	if err := i.check(image); err != nil {
 		return err

@@ -230,7 +230,7 @@ func (w *environment) checkQueueTimeout(build *v1alpha1.ImageBuild) {
 	switch {
 	case w.now.Before(deadline.Add(-longestTurnBack)): // a later attempt waits anew, by a clock that may have been turned back
 		w.broken("%s ended with QueueTimeout too early", build.Name)
-	case w.peace && !(external(build) && w.queueGone) && deadline.After(w.truth.endedAt.Add(time.Hour)):
+	case w.peace && (!external(build) || !w.queueGone) && deadline.After(w.truth.endedAt.Add(time.Hour)):
 		w.broken("%s starved", build.Name)
 	}
 }

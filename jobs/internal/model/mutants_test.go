@@ -16,32 +16,32 @@ import (
 type mutant uint8
 
 const (
-	sound           mutant = iota
-	actsFirst              // creates the Job before the intent is stored
-	adoptsNothing          // takes a Job of its own, which an earlier process made, for an error
-	adoptsStrangers        // takes any Job of the right name for its own
-	trustsAnyPod           // does not look at the UID of a pod
-	actsOnOldNews          // does not read the build again before it creates a Job
-	asksAnew               // names each request for a build anew
-	asksBlindly            // does not look whether there is a build that the cache does not have
-	asksUnconfirmed        // does not look whether the Image still is what was decided on
-	reservesNothing        // forgets which builds it has admitted and not seen started
-	opensEarly             // admits builds before the cache has caught up
-	forgetsUnsure          // takes a write without an answer for one that was not made
-	skipsOutcome           // starts the next attempt without storing the outcome of the one before
-	retriesForever         // knows no limit of retries
-	dropsErrors            // does not come back to what went wrong
-	supersedesAll          // cancels superseded builds even if they have started
-	prunesAll              // deletes all that has finished
-	decidesUnseen          // ends attempts and deletes Jobs for what its caches have
-	countsAll              // counts one-off builds like any other
-	leavesDeleted          // ignores a deleted build that a finalizer keeps
-	leavesOrphans          // ignores a pod that its Job has left behind
-	trustsKubelets         // waits for the end of a container for any time
-	trustsKueue            // waits for any time until Kueue admits another attempt
-	prunesHeld             // ignores legal holds
-	outlivesRestores       // goes on after a restore with what it has seen before
-	comparesClocks         // decides by the times of a node and of the API server whether a pod ended because it was deleted
+	sound            mutant = iota
+	actsFirst               // creates the Job before the intent is stored
+	adoptsNothing           // takes a Job of its own, which an earlier process made, for an error
+	adoptsStrangers         // takes any Job of the right name for its own
+	trustsAnyPod            // does not look at the UID of a pod
+	actsOnOldNews           // does not read the build again before it creates a Job
+	asksAnew                // names each request for a build anew
+	asksBlindly             // does not look whether there is a build that the cache does not have
+	asksUnconfirmed         // does not look whether the Image still is what was decided on
+	reservesNothing         // forgets which builds it has admitted and not seen started
+	opensEarly              // admits builds before the cache has caught up
+	forgetsUnsure           // takes a write without an answer for one that was not made
+	skipsOutcome            // starts the next attempt without storing the outcome of the one before
+	retriesForever          // knows no limit of retries
+	dropsErrors             // does not come back to what went wrong
+	supersedesAll           // cancels superseded builds even if they have started
+	prunesAll               // deletes all that has finished
+	decidesUnseen           // ends attempts and deletes Jobs for what its caches have
+	countsAll               // counts one-off builds like any other
+	leavesDeleted           // ignores a deleted build that a finalizer keeps
+	leavesOrphans           // ignores a pod that its Job has left behind
+	trustsKubelets          // waits for the end of a container for any time
+	trustsKueue             // waits for any time until Kueue admits another attempt
+	prunesHeld              // ignores legal holds
+	outlivesRestores        // goes on after a restore with what it has seen before
+	comparesClocks          // decides by the times of a node and of the API server whether a pod ended because it was deleted
 	mutants
 )
 

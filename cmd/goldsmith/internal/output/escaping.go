@@ -91,8 +91,8 @@ func (e *Escaping) append(escaped []byte, character rune, encoded []byte) []byte
 		return append(escaped, encoded...)
 	case character == utf8.RuneError && len(encoded) == 1:
 		return fmt.Appendf(escaped, `\x%02x`, encoded[0])
-	case unicode.IsControl(character) && character < utf8.RuneSelf:
-		return append(escaped, '^', byte(character)^toggled)
+	case unicode.IsControl(character) && len(encoded) == 1:
+		return append(escaped, '^', encoded[0]^toggled)
 	case unicode.IsControl(character), unicode.Is(unicode.Bidi_Control, character):
 		return fmt.Appendf(escaped, `\u%04x`, character)
 	}
