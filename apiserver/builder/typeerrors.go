@@ -76,7 +76,7 @@ func (c *typeCheck) value(kind reflect.Type, value any, path *field.Path) {
 	if value == nil || kind.Kind() == reflect.Interface {
 		return
 	}
-	if leaf, ok := reflect.New(kind).Interface().(json.Unmarshaler); ok {
+	if leaf, ok := reflect.TypeAssert[json.Unmarshaler](reflect.New(kind)); ok {
 		c.leaf(leaf, value, path)
 		return
 	}
@@ -121,8 +121,7 @@ func (c *typeCheck) value(kind reflect.Type, value any, path *field.Path) {
 
 // fields checks the fields of a struct by their names in JSON. Fields that the struct does not have are the strict decoder's to report.
 func (c *typeCheck) fields(kind reflect.Type, object map[string]any, path *field.Path) {
-	for i := range kind.NumField() {
-		member := kind.Field(i)
+	for member := range kind.Fields() {
 		name, options, _ := strings.Cut(member.Tag.Get("json"), ",")
 		switch {
 		case name == "-":
