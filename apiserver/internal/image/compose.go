@@ -47,7 +47,7 @@ func rerunBuild(image *images.Image, number int64, earlier *images.ImageBuild, p
 		build.Spec.Trigger.Parameters = snapshot.Spec.Trigger.Parameters
 	}
 	build.Spec.Inputs = snapshot.Spec.Inputs
-	build.Spec.Pinned = pinned
+	build.Spec.Pinned = pinned.DeepCopy()
 	build.Spec.Timeouts = snapshot.Spec.Timeouts
 	build.Spec.Retry = snapshot.Spec.Retry
 	return build

@@ -121,6 +121,7 @@ func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtim
 	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
 	build.Status.Finished = build.Status.Phase.Finished()
 	keepBaseDigest(build.Status.Resolved, stored.Status.Resolved)
+	keepStopTimes(build.Status.Attempts, stored.Status.Attempts)
 	if beginsAnew(build.Status.Attempts, stored.Status.Attempts) {
 		build.Status.Progress, build.Status.Stages = nil, nil // of the pod before
 		return
@@ -138,6 +139,15 @@ func keepBaseDigest(resolved, stored *images.ResolvedInputs) {
 	with.BaseDigest = stored.BaseDigest
 	if equality.Semantic.DeepEqual(&with, stored) {
 		*resolved = with
+	}
+}
+
+// keepStopTimes keeps what is immutable where a client left it out, as one that is older than the field does.
+func keepStopTimes(attempts, stored []images.BuildAttempt) {
+	for i := range min(len(attempts), len(stored)) {
+		if attempts[i].StopTime == nil {
+			attempts[i].StopTime = stored[i].StopTime
+		}
 	}
 }
 

@@ -183,3 +183,14 @@ func TestAStatusKeepsTheDigestOfTheBase(t *testing.T) {
 		})
 	}
 }
+
+// TestAStatusKeepsWhenAnAttemptIsToEnd writes a status as clients do that know no stopTime.
+func TestAStatusKeepsWhenAnAttemptIsToEnd(t *testing.T) {
+	stopped := metav1.Now()
+	stored := &images.ImageBuild{Status: images.ImageBuildStatus{Attempts: []images.BuildAttempt{{Number: 1, StopTime: &stopped}}}}
+	build := &images.ImageBuild{Status: images.ImageBuildStatus{Attempts: []images.BuildAttempt{{Number: 1}, {Number: 2}}}}
+	newStatusStrategy(runtime.NewScheme()).PrepareForUpdate(t.Context(), build, stored)
+	if got := build.Status.Attempts; got[0].StopTime == nil || got[1].StopTime != nil {
+		t.Errorf("the attempts are %+v", got)
+	}
+}
