@@ -4,6 +4,7 @@ package imagebuild
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -27,6 +28,10 @@ import (
 
 // conflicts is how often in a row a build is looked at again at once because it had changed meanwhile.
 const conflicts = 5
+
+// maxSteps is how many steps one reconciliation takes. It needs a few. An API server that is older than this controller drops fields that
+// it does not know, and the step that sets one would be repeated without end.
+const maxSteps = 30
 
 // longestLook is the longest time between two looks at a build under way.
 const longestLook = 10 * time.Minute
@@ -106,7 +111,7 @@ func (r *reconciler) latest(ctx context.Context, key types.NamespacedName) (*v1a
 
 func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, seen observation) (ctrl.Result, error) {
 	v1alpha1.SetObjectDefaults_ImageBuild(build) // it has them, unless it was stored before there was such a field
-	for {
+	for range maxSteps {
 		observed, stale, err := r.observe(ctx, build, &seen)
 		if err != nil {
 			return ctrl.Result{}, err
@@ -136,6 +141,7 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 			return ctrl.Result{RequeueAfter: nextLook(build, decision.After)}, nil
 		}
 	}
+	return ctrl.Result{}, errors.New("the status is not stored as it is written: the API server may be older than this controller")
 }
 
 // nextLook is when to look again although nothing was seen to change; 0 is never. A build under way is looked at now and
