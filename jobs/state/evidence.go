@@ -289,7 +289,8 @@ func disruptionOf(pod *corev1.Pod) *v1alpha1.BuildFailure {
 }
 
 // endedByDeletion reports whether the container of a deleted pod ended after its kubelet knew of the deletion. The deletion request
-// increments the pod's generation, and the kubelet reports the end with the generation that it knew. Times decide nothing: that of
+// increments the pod's generation, and the kubelet reports the end with the generation that it knew. If it reports none, a pod that is
+// deleted counts as ended by that: then the build gets another attempt. Times decide nothing: that of
 // the end is the node's, that of the deletion is the API server's, and the kubelet's final delete request moves the latter.
 func endedByDeletion(pod *corev1.Pod) bool {
 	return pod.Status.ObservedGeneration == 0 || pod.Status.ObservedGeneration == pod.Generation

@@ -68,10 +68,14 @@ func (t *transition) suspendedBy() string {
 	return fmt.Sprintf("Job %s is suspended: resume it", t.attempt().JobName)
 }
 
-// heldAgain reports whether Kueue holds a build that was admitted before: its container has started, or an attempt has ended.
+// heldAgain reports whether Kueue holds a build that was admitted before: its container has started, or an attempt has ended. Once
+// the container was seen to start, the condition PodReady has changed since the attempt began.
 func (t *transition) heldAgain() bool {
-	ready := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady)
-	return t.attempt() != nil && (t.attempt().Number > 1 || ready != nil && ready.Reason == v1alpha1.ReasonWaitingForKueue)
+	ready, attempt := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady), t.attempt()
+	if attempt == nil || ready == nil {
+		return attempt != nil && attempt.Number > 1
+	}
+	return attempt.Number > 1 || ready.Reason == v1alpha1.ReasonWaitingForKueue || ready.LastTransitionTime.After(attempt.StartTime.Time)
 }
 
 func (t *transition) queueTimeout(why string) *v1alpha1.BuildFailure {

@@ -289,6 +289,27 @@ func TestTheQueueTimeoutBeginsAnewOnceAContainerHasStarted(t *testing.T) {
 	}
 }
 
+func TestTheQueueTimeoutBeginsAnewEachTimeThatKueueHoldsABuild(t *testing.T) {
+	w := kueues(v1alpha1.BuildStarting).job(resumed).pod(corev1.PodRunning, running())
+	store := func(after time.Duration) v1alpha1.ImageBuildStatus {
+		w.Now = t0.Add(after)
+		w.Build.Status = Next(w.Observed).Status
+		return w.Build.Status
+	}
+	const before = v1alpha1.DefaultQueueTimeout - 30*time.Minute
+	store(time.Minute) // it runs
+	w.job(suspended).Pod, w.Living = nil, nil
+	store(before)
+	w.Build.Status.QueuedTime = new(metav1.NewTime(t0))
+	w.job(resumed)
+	store(before + time.Hour) // admitted again, and suspended before its container starts
+	w.job(suspended)
+	store(before + time.Hour + time.Minute)
+	if got := store(before + time.Hour + 2*time.Minute); got.Phase != v1alpha1.BuildQueued {
+		t.Errorf("it has waited for a minute: phase %s, %+v", got.Phase, got.Failure)
+	}
+}
+
 func TestNobodyAsksWhyASuspendedJobHasNoPod(t *testing.T) {
 	w := kueues(v1alpha1.BuildStarting).job(suspended)
 	if w.NeedsRefusal() {

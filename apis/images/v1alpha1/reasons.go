@@ -265,6 +265,8 @@ func (r FailureReason) Failure(format string, args ...any) *BuildFailure {
 const (
 	// EventBuildCreated is recorded on an Image when a build of it was started.
 	EventBuildCreated = "BuildCreated"
+	// EventBuildRefused is recorded on an Image when the API server refuses a build of it, for a quota or a limit of the operator.
+	EventBuildRefused = "BuildRefused"
 	// EventSucceeded is recorded on an ImageBuild that succeeded.
 	EventSucceeded = "Succeeded"
 	// EventRetrying is recorded on an ImageBuild whose attempt failed and gets another.

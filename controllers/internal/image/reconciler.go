@@ -64,12 +64,13 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear,
 	})
 	status := decision.Status
-	var refused error // by a quota, say: what is known is written all the same, and old builds go, for which it may wait
+	var refused error // by a quota or by the operator's limits: what is known is written all the same, and old builds are pruned
 	if decision.Request != nil {
 		answer, gone, err := r.ask(ctx, image, builds, decision)
 		switch {
-		case apierrors.IsForbidden(err):
+		case apierrors.IsForbidden(err) || apierrors.IsInvalid(err):
 			refused = err
+			r.Events.Event(image, corev1.EventTypeWarning, v1alpha1.EventBuildRefused, v1alpha1.CutMessage(err.Error()))
 		case err != nil:
 			return 0, err
 		case answer:

@@ -112,13 +112,16 @@ func TestABuildThatWasDeletedIsNotAskedForAgain(t *testing.T) {
 	w.Expect(w.image("debian").Status.LastAttempted.Number).To(BeEquivalentTo(1))
 }
 
-func TestWhileARequestIsForbiddenTheStatusIsWritten(t *testing.T) {
+func TestWhileARequestIsRefusedTheStatusIsWritten(t *testing.T) {
 	w := newFixture(t).start()
 	w.create("debian")
-	w.refuse.Store(http.StatusForbidden)
-	_, err := w.reconcile()
-	w.Expect(err).To(MatchError(ContainSubstring("asking for a build")))
-	w.Expect(w.image("debian").Status.ObservedGeneration).To(BeEquivalentTo(1))
+	for _, code := range []int32{http.StatusForbidden, http.StatusUnprocessableEntity} {
+		w.refuse.Store(code)
+		_, err := w.reconcile()
+		w.Expect(err).To(MatchError(ContainSubstring("asking for a build")))
+		w.Expect(w.warnings()).To(ConsistOf(HavePrefix("Warning BuildRefused asking for a build")))
+		w.Expect(w.image("debian").Status.ObservedGeneration).To(BeEquivalentTo(1))
+	}
 	w.refuse.Store(0)
 	w.settle(v1alpha1.BuildSucceeded)
 	w.Expect(w.builds("debian")).To(HaveLen(1))

@@ -38,10 +38,7 @@ func (p Policy) Image(image, stored *images.Image) field.ErrorList {
 	if !equality.Semantic.DeepEqual(image.Spec.Parameters, stored.Spec.Parameters) {
 		errs = append(errs, p.Parameters(image.Spec.Parameters, spec.Child("parameters"))...)
 	}
-	if stored.Spec.History == nil || !equality.Semantic.DeepEqual(image.Spec.History, stored.Spec.History) {
-		errs = append(errs, p.history(image.Spec.History, spec.Child("history"))...)
-	}
-	return errs
+	return append(errs, p.history(image.Spec.History, stored.Spec.History, spec.Child("history"))...)
 }
 
 // DirectImageBuild holds a build that somebody creates to the policy.
@@ -70,17 +67,33 @@ func (p Policy) Parameters(parameters []images.Parameter, path *field.Path) fiel
 	return validateParametersSize(parameters, p.MaxParametersBytes, path)
 }
 
-func (p Policy) history(history *images.HistoryLimits, path *field.Path) field.ErrorList {
+func (p Policy) history(history, stored *images.HistoryLimits, path *field.Path) field.ErrorList {
+	isNew := stored == nil
+	if isNew {
+		stored = &images.HistoryLimits{}
+	}
 	if history == nil {
 		history = &images.HistoryLimits{}
 	}
-	errs := p.count(history.Succeeded, path.Child("succeeded"))
-	errs = append(errs, p.count(history.Failed, path.Child("failed"))...)
-	errs = append(errs, allowedRetention(history.LogRetention, p.MaxLogRetention, path.Child("logRetention"))...)
-	if size := history.LogMaxBytes; size != nil && p.MaxLogBytes > 0 && size.CmpInt64(p.MaxLogBytes) > 0 {
-		errs = append(errs, field.Invalid(path.Child("logMaxBytes"), size.String(), allowed(resource.NewQuantity(p.MaxLogBytes, resource.BinarySI))))
+	var errs field.ErrorList
+	check := func(now, before any, found field.ErrorList) {
+		if isNew || !equality.Semantic.DeepEqual(now, before) {
+			errs = append(errs, found...)
+		}
 	}
-	return append(errs, allowedRetention(history.RecordRetention, p.MaxRecordRetention, path.Child("recordRetention"))...)
+	check(history.Succeeded, stored.Succeeded, p.count(history.Succeeded, path.Child("succeeded")))
+	check(history.Failed, stored.Failed, p.count(history.Failed, path.Child("failed")))
+	check(history.LogRetention, stored.LogRetention, allowedRetention(history.LogRetention, p.MaxLogRetention, path.Child("logRetention")))
+	check(history.LogMaxBytes, stored.LogMaxBytes, p.size(history.LogMaxBytes, path.Child("logMaxBytes")))
+	check(history.RecordRetention, stored.RecordRetention, allowedRetention(history.RecordRetention, p.MaxRecordRetention, path.Child("recordRetention")))
+	return errs
+}
+
+func (p Policy) size(size *resource.Quantity, path *field.Path) field.ErrorList {
+	if size == nil || p.MaxLogBytes == 0 || size.CmpInt64(p.MaxLogBytes) <= 0 {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, size.String(), allowed(resource.NewQuantity(p.MaxLogBytes, resource.BinarySI)))}
 }
 
 func (p Policy) count(kept *int32, path *field.Path) field.ErrorList {

@@ -41,6 +41,9 @@ func TestPolicy(t *testing.T) {
 			expectPaths(t, policy.Image(image, nil), test.want)
 			expectPaths(t, policy.Image(image, image.DeepCopy()), nil)                      // what it had stays
 			expectPaths(t, policy.Image(image, allowed(func(*images.Image) {})), test.want) // another is not
+			changed := image.DeepCopy()
+			changed.Spec.History.Failed = new(int32(1))
+			expectPaths(t, policy.Image(changed, image), nil) // nor do the other fields count
 		})
 	}
 	expectPaths(t, Policy{Kueue: true}.Image(allowed(func(i *images.Image) { i.Spec.Template = &images.BuildTemplate{QueueName: "q"} }), nil), nil)

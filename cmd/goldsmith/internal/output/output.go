@@ -62,6 +62,9 @@ func (f *Format) Type() string {
 // Print writes an object, or a list of them, in the format, which must not be empty. Of a list, a name is written for each item;
 // what has no name is an error then. The kinds are filled in, which a typed client leaves out.
 func (f *Format) Print(object runtime.Object, out io.Writer) error {
+	if escaping, ok := out.(*Escaping); ok && !printers.IsTerminal(escaping.out) {
+		out = escaping.out // programs read it: nothing in it may change
+	}
 	var printer printers.ResourcePrinter
 	switch *f {
 	case JSON:

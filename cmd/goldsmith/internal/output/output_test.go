@@ -123,3 +123,16 @@ func TestPrintingNeedsAFormatAndAKindThatIsKnown(t *testing.T) {
 		t.Error("of a Pod without a kind: no error")
 	}
 }
+
+func TestObjectsForProgramsAreNotEscaped(t *testing.T) {
+	note := &v1alpha1.ImageNote{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, NoteRecord: v1alpha1.NoteRecord{Text: "a\u202eb"}}
+	for _, format := range []Format{JSON, YAML} {
+		var out, escaped bytes.Buffer
+		if err := format.Print(note, &out); err != nil {
+			t.Fatal(err)
+		}
+		if err := format.Print(note, NewEscaping(&escaped)); err != nil || escaped.String() != out.String() {
+			t.Errorf("%s: %q, not %q: %v", format, &escaped, &out, err)
+		}
+	}
+}
