@@ -64,6 +64,7 @@ func (s served) impersonal(r reply) metav1.Status {
 	}
 	names = append(names, path.Base(s.apiVersion), "VERSION", s.resource, "OBJECTS", s.kind, "KIND", strings.ToLower(s.kind), "KIND")
 	general := func(text string) string {
+		text = strings.ReplaceAll(text, wrongLabels, "metadata.labels: must be an object, not a list") // a documented difference
 		return strings.NewReplacer(names...).Replace(particulars.ReplaceAllString(text, "…"))
 	}
 	status := r.status()
@@ -80,6 +81,9 @@ func (s served) impersonal(r reply) metav1.Status {
 	}
 	return status
 }
+
+// wrongLabels is how a built-in resource names labels that are a list. Ours name the path in JSON and the form.
+const wrongLabels = "json: cannot unmarshal array into Go struct field ObjectMeta.metadata.labels of type map[string]string"
 
 func describeRefusals(w *fixture) {
 	// exchange sends the same request for a ConfigMap and for an Image.

@@ -5,6 +5,7 @@ package kubectl
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"slices"
@@ -15,7 +16,9 @@ import (
 	"k8s.io/component-base/cli"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	"k8s.io/kubectl/pkg/cmd/util"
+	"k8s.io/kubectl/pkg/scheme"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
@@ -44,6 +47,10 @@ func run(args []string) error {
 		}
 		_, err := os.Stat(client.DefaultKubeconfig)
 		missing = errors.Is(err, os.ErrNotExist) && !namesKubeconfig(args)
+	}
+	// With a dry run on the client, apply merges a change into the stored object by the Go type of the kind, and fails without it.
+	if err := v1alpha1.AddToScheme(scheme.Scheme); err != nil {
+		return fmt.Errorf("have kubectl know images and builds: %w", err)
 	}
 	command := kubectl.NewDefaultKubectlCommand()
 	if missing && needsServer(command, args) {
