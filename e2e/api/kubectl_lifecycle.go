@@ -93,7 +93,11 @@ func describeKubectlLifecycle(w *fixture) {
 	DescribeTable("What kubectl can do with some kinds only is refused, and changes nothing:", func(ctx SpecContext, args ...string) {
 		w.create(ctx, "web")
 		before := w.observedImage(ctx, "web")
-		Expect(s.Fail(ctx, "", args...)).To(Or(ContainSubstring("Image"), ContainSubstring("the server could not find the requested resource")))
+		Expect(s.Fail(ctx, "", args...)).To(Or(
+			ContainSubstring("Image"),
+			ContainSubstring("the server could not find the requested resource"),
+			ContainSubstring("is not supported"),
+		))
 		Expect(w.getImage(ctx, "web")).To(Equal(before))
 	},
 		Entry(nil, "scale", "image/web", "--replicas=2"),
