@@ -96,7 +96,7 @@ func describeKubectlLifecycle(w *fixture) {
 		Expect(s.Fail(ctx, "", args...)).To(Or(
 			ContainSubstring("Image"),
 			ContainSubstring("the server could not find the requested resource"),
-			ContainSubstring("is not supported"),
+			ContainSubstring(`"web" restarting is not supported`),
 		))
 		Expect(w.getImage(ctx, "web")).To(Equal(before))
 	},

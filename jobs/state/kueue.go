@@ -71,11 +71,13 @@ func (t *transition) suspendedBy() string {
 // heldAgain reports whether Kueue holds a build that was admitted before: its container has started, or an attempt has ended. Once
 // the container was seen to start, the condition PodReady has changed since the attempt began.
 func (t *transition) heldAgain() bool {
-	ready, attempt := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady), t.attempt()
-	if attempt == nil || ready == nil {
-		return attempt != nil && attempt.Number > 1
+	attempt := t.attempt()
+	if attempt == nil {
+		return false
 	}
-	return attempt.Number > 1 || ready.Reason == v1alpha1.ReasonWaitingForKueue || ready.LastTransitionTime.After(attempt.StartTime.Time)
+	ready := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady)
+	return attempt.Number > 1 || ready != nil &&
+		(ready.Reason == v1alpha1.ReasonWaitingForKueue || ready.LastTransitionTime.After(attempt.StartTime.Time))
 }
 
 func (t *transition) queueTimeout(why string) *v1alpha1.BuildFailure {
