@@ -14,7 +14,7 @@ import (
 // bothHaveTheArchiveThatWasChosen: what the controller writes is what the API server reads.
 func bothHaveTheArchiveThatWasChosen(t *testing.T, built installation) {
 	for _, each := range workloads(built.objects) {
-		expected := built.has(archiveS3) && each.name != "goldsmith-etcd" && each.name != postgres
+		expected := built.has(archiveS3) && each.kind.Kind == "Deployment"
 		container := each.template.Spec.Containers[0]
 		flags := slices.DeleteFunc(slices.Clone(container.Args), func(argument string) bool { return !strings.HasPrefix(argument, "--log-archive") })
 		if !expected {

@@ -26,6 +26,7 @@ const (
 	externalEtcd = "external-etcd"
 	singleNode   = "single-node"
 	etcdHA       = "etcd-ha"
+	etcdBackup   = "etcd-backup"
 	certManager  = "cert-manager"
 	monitoring   = "monitoring"
 	archiveS3    = "archive-s3"
@@ -73,7 +74,7 @@ func installations(t *testing.T) []installation {
 	for _, entry := range entries {
 		all = append(all, installation{name: "overlays/" + entry.Name(), objects: build(t, tree, "kustomize/overlays/"+entry.Name())})
 	}
-	for _, etcd := range [][]string{nil, {singleNode}, {etcdHA}, {externalEtcd}, {singleNode, externalEtcd}} {
+	for _, etcd := range [][]string{nil, {singleNode, etcdBackup}, {etcdHA, etcdBackup}, {externalEtcd}, {singleNode, externalEtcd}} {
 		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}, {archiveS3, namespaced}, {recordsExternal}, {recordsPostgres},
 			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal, kueue}} {
 			components := slices.Concat(rest, etcd)
@@ -88,7 +89,7 @@ func installations(t *testing.T) []installation {
 	if production < 0 || len(all) < 3+45 {
 		t.Fatalf("found %d installations", len(all))
 	}
-	all[production].components = []string{etcdHA, certManager, monitoring}
+	all[production].components = []string{etcdHA, etcdBackup, certManager, monitoring}
 	return all
 }
 
@@ -182,6 +183,7 @@ func TestInstallations(t *testing.T) {
 		"OnlyTheRoleOfBuildsCreatesJobs":                onlyTheRoleOfBuildsCreatesJobs,
 		"TheAPIIsCritical":                              theAPIIsCritical,
 		"TheExpectedPodsRun":                            theExpectedPodsRun,
+		"ARestoredMemberIsThatOfTheStatefulSet":         aRestoredMemberIsThatOfTheStatefulSet,
 		"PodsMeetTheRestrictedStandard":                 podsMeetTheRestrictedStandard,
 		"ContainersAreConfined":                         containersAreConfined,
 		"ContainersAreProbed":                           containersAreProbed,

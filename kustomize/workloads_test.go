@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/pod-security-admission/api"
@@ -32,6 +33,9 @@ func workloads(objects []object) []workload {
 			found = append(found, workload{each, *value.Spec.Replicas, value.Spec.Selector.MatchLabels, value.Spec.Template})
 		case *appsv1.StatefulSet:
 			found = append(found, workload{each, *value.Spec.Replicas, value.Spec.Selector.MatchLabels, value.Spec.Template})
+		case *batchv1.CronJob: // without a pod most of the time
+			template := value.Spec.JobTemplate.Spec.Template
+			found = append(found, workload{each, 0, template.Labels, template})
 		}
 	}
 	return found
@@ -64,12 +68,46 @@ func theExpectedPodsRun(t *testing.T, built installation) {
 	if built.has(recordsPostgres) {
 		want["goldsmith-postgres"] = 1
 	}
+	if built.has(etcdBackup) || built.name == "overlays/kind" {
+		want["goldsmith-etcd-backup"], want["goldsmith-etcd-restore"] = 0, 0
+	}
 	have := map[string]int32{}
 	for _, each := range workloads(built.objects) {
 		have[each.name] = each.replicas
 	}
 	if !maps.Equal(have, want) {
 		t.Errorf("replicas are %v, want %v", have, want)
+	}
+}
+
+// aRestoredMemberIsThatOfTheStatefulSet: what etcdutl restores is what the first member of the StatefulSet would have begun with, and
+// only a person restores.
+func aRestoredMemberIsThatOfTheStatefulSet(t *testing.T, built installation) {
+	all := workloads(built.objects)
+	restore := slices.IndexFunc(all, func(w workload) bool { return w.name == "goldsmith-etcd-restore" })
+	if restore < 0 {
+		return
+	}
+	if suspended := all[restore].value.(*batchv1.CronJob).Spec.Suspend; suspended == nil || !*suspended {
+		t.Error("restores begin by themselves")
+	}
+	etcd := all[slices.IndexFunc(all, func(w workload) bool { return w.name == "goldsmith-etcd" })]
+	container := etcd.template.Spec.Containers[0]
+	if image := all[restore].template.Spec.Containers[0].Image; image != container.Image {
+		t.Errorf("etcdutl is of %s, and etcd of %s", image, container.Image)
+	}
+	args := strings.ReplaceAll(strings.Join(container.Args, "\n"), "$(POD_NAME)", "goldsmith-etcd-0")
+	for _, arg := range all[restore].template.Spec.Containers[0].Args {
+		name, value, isFlag := strings.Cut(arg, "=")
+		switch {
+		case !isFlag || name == "--bump-revision":
+		case name == "--initial-cluster":
+			if want := "goldsmith-etcd-0=https://goldsmith-etcd-0.goldsmith-etcd.goldsmith-system.svc:2380"; value != want {
+				t.Errorf("%s is %s, want %s", name, value, want)
+			}
+		case !strings.Contains(args, arg):
+			t.Errorf("the member does not have %s: %v", arg, container.Args)
+		}
 	}
 }
 
@@ -113,6 +151,9 @@ func containersAreConfined(t *testing.T, built installation) {
 
 func containersAreProbed(t *testing.T, built installation) {
 	for _, each := range workloads(built.objects) {
+		if each.kind.Kind == "CronJob" {
+			continue // its containers end
+		}
 		for _, container := range each.template.Spec.Containers {
 			for name, probe := range map[string]*corev1.Probe{
 				"startup": container.StartupProbe, "readiness": container.ReadinessProbe, "liveness": container.LivenessProbe,

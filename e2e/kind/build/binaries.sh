@@ -45,6 +45,7 @@ declare_programs() {
 
   program kind "sigs.k8s.io/kind@v$KIND" sigs.k8s.io/kind
   program etcd "go.etcd.io/etcd/server/v3@v$ETCD" go.etcd.io/etcd/server/v3
+  for name in etcdctl etcdutl; do program "$name" "go.etcd.io/etcd/$name/v3@v$ETCD" "go.etcd.io/etcd/$name/v3"; done
   program coredns "github.com/coredns/coredns@v$COREDNS" github.com/coredns/coredns
   program crictl "sigs.k8s.io/cri-tools@v$CRICTL" sigs.k8s.io/cri-tools/cmd/crictl \
     "LDFLAGS=-X sigs.k8s.io/cri-tools/pkg/version.Version=v$CRICTL"

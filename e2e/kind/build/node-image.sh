@@ -6,7 +6,7 @@
 # shellcheck source=binaries.sh
 source "$(dirname "${BASH_SOURCE[0]}")/binaries.sh"
 
-node_programs=(kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubeadm kubectl kubelet pause etcd coredns
+node_programs=(kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubeadm kubectl kubelet pause etcd etcdctl etcdutl coredns
   local-path-provisioner containerd ctr containerd-shim-runc-v2 crictl host-local loopback ptp portmap)
 
 built_node_image() {
