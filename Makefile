@@ -141,8 +141,9 @@ stress: $(if $(filter ./e2e/suite,$(PACKAGE)),build $(if $(E2E_KUBECONFIG),,imag
 	  CGO_ENABLED=$(if $(filter -race --race,$(FLAGS)),1,0) go run ./e2e/stress -spec="$$SPEC" -labels="$$LABELS" -n=$(N) -load=$(LOAD) -package=$(PACKAGE) -- $(FLAGS)
 
 .PHONY: chaos
-chaos: build ## Kill, freeze and restore `goldsmith up` while people build and delete: make chaos DURATION=30m SEED=7
-	go run ./e2e/chaos -program=bin/goldsmith -duration=$(or $(DURATION),5m) $(if $(SEED),-seed=$(SEED))
+chaos: $(if $(filter kind,$(TARGET)),images,build) ## Faults while people build and delete, of `goldsmith up` or in kind: make chaos TARGET=kind DURATION=30m SEED=7
+	go run ./e2e/chaos $(if $(filter kind,$(TARGET)),-version=$(VERSION),-program=bin/goldsmith) \
+	  -duration=$(or $(DURATION),5m) $(if $(SEED),-seed=$(SEED))
 
 .PHONY: bench-cluster
 bench-cluster: ## Measure builds and the API in the cluster that kubectl points at; figures in bin/bench-cluster.txt.

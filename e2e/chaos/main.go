@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Program chaos runs `goldsmith up` while users build, people delete what they should not, and the server crashes, freezes or is
-// restored from a backup. Afterwards it checks what must be true whatever happened.
+// Program chaos has users build, and people delete what they should not, while what they build with crashes, freezes, is cut off or
+// is restored from a backup: `goldsmith up`, or Goldsmith in a kind cluster that the program makes. Afterwards it checks what must be
+// true whatever happened.
 //
-// The schedule depends on the seed and the duration only. What a step chooses among the objects that exist depends on what
-// exists at that moment.
+// The schedule depends on the target, the seed and the duration only. What a step chooses among the objects that exist depends on what
+// exists at that moment. A process that was frozen sees its clock jump forward. No clock jumps backward: processes share the clock of
+// the machine, because namespaces of time have only the monotonic clock and that of the boot (time_namespaces(7)).
 package main
 
 import (
@@ -15,7 +17,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -23,6 +25,7 @@ import (
 func main() {
 	var o options
 	flag.StringVar(&o.program, "program", "bin/goldsmith", "goldsmith to run")
+	flag.StringVar(&o.version, "version", "", "tag of the container images to run in a kind cluster instead")
 	flag.DurationVar(&o.duration, "duration", 5*time.Minute, "how long to interfere")
 	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "seed of the schedule (default random)")
 	flag.Parse()
@@ -36,54 +39,45 @@ func main() {
 }
 
 type options struct {
-	program  string
-	duration time.Duration
-	seed     uint64
+	program, version string
+	duration         time.Duration
+	seed             uint64
 }
 
-// patience is how long everything may take to end once nobody interferes any more.
-const patience = 5 * time.Minute
+// start starts what users build with.
+func (o options) start(ctx context.Context) (target, error) {
+	if o.version != "" {
+		return newCluster(ctx, o.version)
+	}
+	return newServer(ctx, o.program)
+}
 
 func (o options) run(ctx context.Context) (err error) {
 	fmt.Printf("seed %d, for %s\n", o.seed, o.duration)
-	directory, err := os.MkdirTemp("", "goldsmith-chaos-")
+	t, err := o.start(ctx)
 	if err != nil {
-		return fmt.Errorf("make a directory: %w", err)
-	}
-	program, err := filepath.Abs(o.program)
-	if err != nil {
-		return fmt.Errorf("find the program: %w", err)
-	}
-	s := &server{program: program, directory: directory}
-	if err := s.start(ctx); err != nil {
-		return errors.Join(err, s.kill())
+		return err
 	}
 	defer func() {
-		err = errors.Join(err, s.kill())
-		if err == nil {
-			err = os.RemoveAll(directory)
-		} else {
-			err = fmt.Errorf("%w; the data directory is kept in %s", err, directory)
-		}
+		err = errors.Join(err, t.end(context.WithoutCancel(ctx), err != nil))
 	}()
-	users, observer := newUsers(s), newObserver(s)
+	users, observer := newUsers(t.reach()), newObserver(t.reach())
 	observing, stopObserving := context.WithCancel(ctx)
 	observed := make(chan struct{})
 	go func() {
 		defer close(observed)
 		observer.run(observing)
 	}()
-	users.follow(ctx, plan(o.seed, o.duration), observer)
-	users.printCounts()
-	settled := s.resume(ctx)
+	o.interfere(ctx, t, users, observer)
+	settled := t.resume(ctx)
 	if settled == nil {
-		settled = users.settle(ctx)
+		settled = users.settle(ctx, t.patience())
 	}
 	stopObserving()
 	<-observed
 	violations := observer.violations()
 	if settled == nil {
-		final, err := checkEnd(ctx, s)
+		final, err := checkEnd(ctx, t.reach())
 		settled, violations = err, append(violations, final...)
 	}
 	fmt.Printf("%d builds, %d pods and %d restorations were observed\n", observer.builds(), observer.pods(), observer.restorations())
@@ -94,4 +88,27 @@ func (o options) run(ctx context.Context) (err error) {
 		settled = errors.Join(settled, fmt.Errorf("%d violations; repeat the schedule with -seed=%d -duration=%s", len(violations), o.seed, o.duration))
 	}
 	return settled
+}
+
+// interfere has users act, and faults happen beside them, until the schedule has ended.
+func (o options) interfere(ctx context.Context, t target, users *users, observer *observer) {
+	usersPace, faultsPace := t.paces()
+	userSteps, faultSteps := plan(o.seed, o.duration, usersPace, faultsPace)
+	start, faults := time.Now(), outcomes{}
+	var both sync.WaitGroup
+	both.Go(func() {
+		follow(ctx, start, userSteps, users.actions, func(taken step, err error) { users.counts.count(taken.action, err) })
+	})
+	both.Go(func() {
+		follow(ctx, start, faultSteps, t.faults(), func(taken step, err error) {
+			fmt.Printf("%8s %s, over at %s\n", taken.at.Round(100*time.Millisecond), taken.action, time.Since(start).Round(100*time.Millisecond))
+			faults.count(taken.action, err)
+			if err != nil && !errors.Is(err, errNothing) && ctx.Err() == nil {
+				observer.violate("%s: %v", taken.action, err)
+			}
+		})
+	})
+	both.Wait()
+	users.counts.print()
+	faults.print()
 }

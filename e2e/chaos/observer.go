@@ -18,18 +18,15 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// observeEvery is the interval of observations.
-const observeEvery = 100 * time.Millisecond
-
-// observer compares what a server has with what it had before:
+// observer compares what an API has with what it had before:
 //
 //   - Attempts are numbered from 1, and one begins after the outcome of the one before it.
 //   - The end of a build or of an attempt is written once.
-//   - At most one container of a build runs.
+//   - At most one container of a build runs, apart from one on a node that is recorded as lost.
 //
 // After a restoration from a backup it forgets what it has seen.
 type observer struct {
-	server *server
+	api *api
 
 	mutex    sync.Mutex
 	epoch    int64 // how often the server was restored
@@ -40,8 +37,8 @@ type observer struct {
 	problems []string
 }
 
-func newObserver(s *server) *observer {
-	return &observer{server: s, seen: map[types.UID]v1alpha1.ImageBuildStatus{}, jobs: map[types.UID]types.UID{}, known: map[types.UID]bool{}}
+func newObserver(reached *api) *observer {
+	return &observer{api: reached, seen: map[types.UID]v1alpha1.ImageBuildStatus{}, jobs: map[types.UID]types.UID{}, known: map[types.UID]bool{}}
 }
 
 func (o *observer) violate(format string, arguments ...any) {
@@ -74,31 +71,32 @@ func (o *observer) pods() int {
 	return o.podCount
 }
 
-func (o *observer) restorations() int64 { return o.server.restored.Load() }
+func (o *observer) restorations() int64 { return o.api.restored.Load() }
 
-// run observes until ctx is done. A server that does not answer is observed again later.
+// run observes until ctx is done. An API that does not answer is observed again later.
 func (o *observer) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		o.observe(ctx)
 		select {
-		case <-time.After(observeEvery):
+		case <-time.After(o.api.observeEvery):
 		case <-ctx.Done():
 		}
 	}
 }
 
 func (o *observer) observe(ctx context.Context) {
-	epoch := o.server.restored.Load()
-	builds, err := o.server.images.ImagesV1alpha1().ImageBuilds(namespace).List(ctx, metav1.ListOptions{})
+	epoch := o.api.restored.Load()
+	// Pods first: a pod that follows a lost one is there only after the loss was recorded.
+	pods, err := o.api.kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return
 	}
-	jobs, err := o.server.kube.BatchV1().Jobs(namespace).List(ctx, metav1.ListOptions{})
+	jobs, err := o.api.kube.BatchV1().Jobs(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return
 	}
-	pods, err := o.server.kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
-	if err != nil || o.server.restored.Load() != epoch {
+	builds, err := o.api.images.ImagesV1alpha1().ImageBuilds(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil || o.api.restored.Load() != epoch {
 		return // some of it may be of before the restoration, some of after it
 	}
 	o.mutex.Lock()
@@ -107,15 +105,21 @@ func (o *observer) observe(ctx context.Context) {
 		clear(o.seen)
 		o.epoch = epoch
 	}
+	lost := map[types.UID]bool{}
 	for i := range builds.Items {
 		o.observeBuild(&builds.Items[i])
+		for _, attempt := range builds.Items[i].Status.Attempts {
+			if attempt.Failure != nil && attempt.Failure.Reason == v1alpha1.ReasonNodeLost {
+				lost[attempt.PodUID] = true
+			}
+		}
 	}
 	for i := range jobs.Items {
 		if owner := metav1.GetControllerOf(&jobs.Items[i]); owner != nil {
 			o.jobs[jobs.Items[i].UID] = owner.UID
 		}
 	}
-	o.observePods(pods.Items)
+	o.observePods(pods.Items, lost)
 }
 
 func (o *observer) observeBuild(build *v1alpha1.ImageBuild) {
@@ -154,7 +158,7 @@ func ending(status v1alpha1.ImageBuildStatus) v1alpha1.ImageBuildStatus {
 	return status
 }
 
-func (o *observer) observePods(pods []corev1.Pod) {
+func (o *observer) observePods(pods []corev1.Pod, lost map[types.UID]bool) {
 	running := map[types.UID]string{}
 	for i := range pods {
 		pod := &pods[i]
@@ -163,7 +167,7 @@ func (o *observer) observePods(pods []corev1.Pod) {
 			o.podCount++
 		}
 		build := o.jobs[types.UID(pod.Labels["batch.kubernetes.io/controller-uid"])]
-		if build == "" || !podRuns(pod) {
+		if build == "" || lost[pod.UID] || !podRuns(pod) {
 			continue
 		}
 		if other, found := running[build]; found {

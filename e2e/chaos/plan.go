@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -18,7 +17,7 @@ type step struct {
 	pick uint64
 }
 
-// Actions of users, who build; of people who change or delete what they should not; and faults of the server.
+// Actions of users, who build, and of people who change or delete what they should not.
 const (
 	createImage  = "create an image"
 	changeImage  = "change an image"
@@ -35,37 +34,45 @@ const (
 	deletePod    = "delete a pod"
 	deleteJob    = "delete a Job"
 	orphanPod    = "delete a Job, but not its pod"
-	killServer   = "kill the server"
-	freezeServer = "freeze the server"
-	backUp       = "back up"
-	restore      = "restore the last backup"
 )
 
-// weights are how often an action happens, relative to the others of its map. Those of users and of faults follow each other at
-// random intervals with these means.
-var (
-	userMean    = 150 * time.Millisecond
-	userWeights = map[string]int{
-		createImage: 12, changeImage: 20, deleteImage: 1, orphanBuilds: 1, requestBuild: 20, rerunBuild: 6, cancelBuild: 8, promoteBuild: 4,
-		deleteBuild: 6, holdBuild: 3, addFinalizer: 4, removeHolds: 1, deletePod: 8, deleteJob: 6, orphanPod: 8,
-	}
-	faultMean    = 8 * time.Second
-	faultWeights = map[string]int{killServer: 6, freezeServer: 3, backUp: 3, restore: 2}
+// Faults. Each kind of target has some of them.
+const (
+	backUp         = "back up"
+	restore        = "restore the last backup"
+	killServer     = "kill the server"
+	freezeServer   = "freeze the server"
+	killAPIServer  = "kill an API server"
+	killEtcd       = "kill etcd"
+	killController = "kill a controller"
+	killBuilder    = "kill a builder"
+	deleteServer   = "delete a pod of Goldsmith"
+	cutPod         = "cut a pod of Goldsmith off the network"
+	cutWorker      = "cut a worker off the network"
+	freezeWorker   = "freeze a worker"
+	restartWorker  = "restart a worker"
 )
 
-// plan is the schedule of a seed.
-func plan(seed uint64, duration time.Duration) []step {
-	all := slices.Concat(
-		stream(rand.New(rand.NewPCG(seed, 1)), duration, userMean, userWeights),
-		stream(rand.New(rand.NewPCG(seed, 2)), duration, faultMean, faultWeights),
-	)
-	slices.SortStableFunc(all, func(a, b step) int { return cmp.Compare(a.at, b.at) })
-	return all
+// pace is how often what happens: an action happens at random intervals with this mean, and is each time drawn by the weights.
+type pace struct {
+	mean    time.Duration
+	weights map[string]int
 }
 
-func stream(r *rand.Rand, duration, mean time.Duration, weights map[string]int) []step {
+// userWeights are how often users do something, relative to each other.
+var userWeights = map[string]int{
+	createImage: 12, changeImage: 20, deleteImage: 1, orphanBuilds: 1, requestBuild: 20, rerunBuild: 6, cancelBuild: 8, promoteBuild: 4,
+	deleteBuild: 6, holdBuild: 3, addFinalizer: 4, removeHolds: 1, deletePod: 8, deleteJob: 6, orphanPod: 8,
+}
+
+// plan is the schedule of a seed for the users, and for the faults beside them.
+func plan(seed uint64, duration time.Duration, users, faults pace) (userSteps, faultSteps []step) {
+	return stream(rand.New(rand.NewPCG(seed, 1)), duration, users), stream(rand.New(rand.NewPCG(seed, 2)), duration, faults)
+}
+
+func stream(r *rand.Rand, duration time.Duration, p pace) []step {
 	var choices []string
-	for action, weight := range weights {
+	for action, weight := range p.weights {
 		for range weight {
 			choices = append(choices, action)
 		}
@@ -73,7 +80,7 @@ func stream(r *rand.Rand, duration, mean time.Duration, weights map[string]int) 
 	slices.Sort(choices) // the order of a map differs from run to run
 	var steps []step
 	for at := time.Duration(0); ; {
-		at += time.Duration(-math.Log(1-r.Float64()) * float64(mean))
+		at += time.Duration(-math.Log(1-r.Float64()) * float64(p.mean))
 		if at >= duration {
 			return steps
 		}

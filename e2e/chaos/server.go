@@ -8,17 +8,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
-	"sync/atomic"
 	"syscall"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-
-	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 )
 
 // builders is how many builds run at a time.
@@ -26,17 +22,62 @@ const builders = 4
 
 // server is a `goldsmith up` that is killed, frozen and restored.
 type server struct {
+	api
 	program, directory string
 
 	running  *exec.Cmd // nil if none is
 	output   bytes.Buffer
 	data     string // the data directory
 	backedUp bool   // there is a backup
-	restored atomic.Int64
+}
 
-	config *rest.Config
-	images versioned.Interface
-	kube   kubernetes.Interface
+// newServer starts one in a directory of its own.
+func newServer(ctx context.Context, program string) (*server, error) {
+	directory, err := os.MkdirTemp("", "goldsmith-chaos-")
+	if err != nil {
+		return nil, fmt.Errorf("make a directory: %w", err)
+	}
+	if program, err = filepath.Abs(program); err != nil {
+		return nil, fmt.Errorf("find the program: %w", err)
+	}
+	s := &server{api: api{observeEvery: 100 * time.Millisecond, recorded: true}, program: program, directory: directory}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.kill())
+	}
+	return s, nil
+}
+
+func (s *server) reach() *api { return &s.api }
+
+func (s *server) paces() (users, faults pace) {
+	return pace{150 * time.Millisecond, userWeights},
+		pace{8 * time.Second, map[string]int{killServer: 6, freezeServer: 3, backUp: 3, restore: 2}}
+}
+
+func (s *server) faults() map[string]action {
+	return map[string]action{
+		killServer: func(ctx context.Context, _ uint64) error { return s.restart(ctx) },
+		freezeServer: func(ctx context.Context, pick uint64) error {
+			return s.freeze(ctx, time.Duration(pick%5000)*time.Millisecond)
+		},
+		backUp:  func(ctx context.Context, _ uint64) error { return s.backUp(ctx) },
+		restore: func(ctx context.Context, _ uint64) error { return s.restore(ctx) },
+	}
+}
+
+// patience is how long everything may take to end once nobody interferes any more.
+func (s *server) patience() time.Duration { return 5 * time.Minute }
+
+// end ends the server. Its data directory is kept for whoever looks for a cause.
+func (s *server) end(_ context.Context, keep bool) error {
+	if err := s.kill(); err != nil {
+		return err
+	}
+	if keep {
+		fmt.Println("the data directory is kept in", s.directory)
+		return nil
+	}
+	return os.RemoveAll(s.directory)
 }
 
 func (s *server) backup() string     { return filepath.Join(s.directory, "backup.tar.gz") }
@@ -71,22 +112,16 @@ func (s *server) start(ctx context.Context) error {
 	return s.connect()
 }
 
-// connect is repeated after each start: a kubeconfig that was written anew may be another.
-func (s *server) connect() (err error) {
-	if s.config, err = clientcmd.BuildConfigFromFlags("", s.kubeconfig()); err != nil {
+// connect does nothing after the first start: address, token and certificate are in the data directory and in backups.
+func (s *server) connect() error {
+	if s.images != nil {
+		return nil
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", s.kubeconfig())
+	if err != nil {
 		return fmt.Errorf("read the kubeconfig: %w", err)
 	}
-	s.config.QPS = -1
-	s.config.Timeout = 10 * time.Second
-	s.config.WarningHandler = rest.NoWarnings{}
-	if s.images != nil {
-		return nil // address, token and certificate are in the data directory and in backups
-	}
-	if s.images, err = versioned.NewForConfig(s.config); err != nil {
-		return err
-	}
-	s.kube, err = kubernetes.NewForConfig(s.config)
-	return err
+	return s.api.connect(config)
 }
 
 // kill ends the server as a crash does.

@@ -30,24 +30,18 @@ const (
 	quietPolls = 5
 )
 
-// users are all who do something with the server, one after the other.
+// users are all who do something with the API, one after the other.
 type users struct {
-	*server
-	actions map[string]func(ctx context.Context, pick uint64) error
-	counts  map[string]map[string]int // of outcomes, by action
+	*api
+	actions map[string]action
+	counts  outcomes
 }
 
-func newUsers(s *server) *users {
-	u := &users{server: s, counts: map[string]map[string]int{}}
-	u.actions = map[string]func(context.Context, uint64) error{
+func newUsers(reached *api) *users {
+	u := &users{api: reached, counts: outcomes{}}
+	u.actions = map[string]action{
 		createImage: u.createImage, changeImage: u.changeImage, requestBuild: u.requestBuild, promoteBuild: u.promote, holdBuild: u.hold,
 		removeHolds: func(ctx context.Context, _ uint64) error { return u.removeFinalizers(ctx) },
-		killServer:  func(ctx context.Context, _ uint64) error { return s.restart(ctx) },
-		freezeServer: func(ctx context.Context, pick uint64) error {
-			return s.freeze(ctx, time.Duration(pick%5000)*time.Millisecond)
-		},
-		backUp:  func(ctx context.Context, _ uint64) error { return s.backUp(ctx) },
-		restore: func(ctx context.Context, _ uint64) error { return s.restore(ctx) },
 		deleteImage: func(ctx context.Context, pick uint64) error {
 			return u.deleteImage(ctx, pick, metav1.DeletePropagationBackground)
 		},
@@ -79,30 +73,25 @@ func newUsers(s *server) *users {
 	return u
 }
 
-// follow takes the steps. Steps that a slow server delays follow each other at once.
-func (u *users) follow(ctx context.Context, steps []step, observer *observer) {
-	start := time.Now()
+// follow takes the steps. Steps that are delayed follow each other at once.
+func follow(ctx context.Context, start time.Time, steps []step, actions map[string]action, done func(step, error)) {
 	for _, step := range steps {
 		select {
 		case <-time.After(time.Until(start.Add(step.at))):
 		case <-ctx.Done():
 			return
 		}
-		if faultWeights[step.action] > 0 {
-			fmt.Printf("%8s %s\n", step.at.Round(100*time.Millisecond), step.action)
-		}
-		err := u.actions[step.action](ctx, step.pick)
-		u.count(step.action, err)
-		if faultWeights[step.action] > 0 && err != nil && ctx.Err() == nil {
-			observer.violate("%s: %v", step.action, err)
-		}
+		done(step, actions[step.action](ctx, step.pick))
 	}
 }
 
 // errNothing is for a step that found no object to choose.
 var errNothing = errors.New("nothing to choose")
 
-func (u *users) count(action string, err error) {
+// outcomes are the numbers of outcomes of each action.
+type outcomes map[string]map[string]int
+
+func (o outcomes) count(action string, err error) {
 	outcome := "done"
 	switch {
 	case errors.Is(err, errNothing):
@@ -112,17 +101,17 @@ func (u *users) count(action string, err error) {
 	case err != nil:
 		outcome = "failed"
 	}
-	if u.counts[action] == nil {
-		u.counts[action] = map[string]int{}
+	if o[action] == nil {
+		o[action] = map[string]int{}
 	}
-	u.counts[action][outcome]++
+	o[action][outcome]++
 }
 
-func (u *users) printCounts() {
-	for _, action := range slices.Sorted(maps.Keys(u.counts)) {
+func (o outcomes) print() {
+	for _, action := range slices.Sorted(maps.Keys(o)) {
 		var parts []string
-		for _, outcome := range slices.Sorted(maps.Keys(u.counts[action])) {
-			parts = append(parts, fmt.Sprintf("%s %d", outcome, u.counts[action][outcome]))
+		for _, outcome := range slices.Sorted(maps.Keys(o[action])) {
+			parts = append(parts, fmt.Sprintf("%s %d", outcome, o[action][outcome]))
 		}
 		fmt.Printf("%-45s %s\n", action, strings.Join(parts, ", "))
 	}
@@ -277,7 +266,7 @@ func (u *users) deleteJob(ctx context.Context, pick uint64, propagation metav1.D
 }
 
 // settle removes what holds builds, and waits until every build has finished and every Job and pod with it.
-func (u *users) settle(ctx context.Context) error {
+func (u *users) settle(ctx context.Context, patience time.Duration) error {
 	var waitsFor string
 	quiet := 0 // polls in a row: the end of one build may start another
 	err := wait.PollUntilContextTimeout(ctx, time.Second, patience, true, func(ctx context.Context) (bool, error) {
@@ -309,13 +298,24 @@ func (u *users) unfinished(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	jobs, err := u.kube.BatchV1().Jobs(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return "", err
+	}
 	pods, err := u.kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return "", err
 	}
+	exist := map[types.UID]bool{}
 	for _, build := range builds.Items {
-		if !build.Status.Finished || build.DeletionTimestamp != nil || !recorded(&build) {
+		exist[build.UID] = true
+		if !build.Status.Finished || build.DeletionTimestamp != nil || u.recorded && !recorded(&build) {
 			return fmt.Sprintf("build %s: %s %+v", build.Name, build.Status.Phase, build.Status.Conditions), nil
+		}
+	}
+	for _, job := range jobs.Items {
+		if owner := metav1.GetControllerOf(&job); owner != nil && !exist[owner.UID] {
+			return fmt.Sprintf("Job %s of build %s, which does not exist", job.Name, owner.Name), nil // the garbage collector deletes it
 		}
 	}
 	for _, pod := range pods.Items {
