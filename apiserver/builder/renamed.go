@@ -4,18 +4,14 @@ package builder
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apiserver/pkg/registry/rest"
 )
 
 // FieldRenamer is a versioned type with fields that had another name. Stored objects are read with their former names. A
@@ -130,29 +126,4 @@ func renameStored(scheme *runtime.Scheme, data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("rename fields of a stored object: %w", err)
 	}
 	return renamed, nil
-}
-
-// applyInfo completes the error of a server-side apply that sets a field by its former name: such a request passes no
-// decoder.
-type applyInfo struct {
-	rest.UpdatedObjectInfo
-	renamed map[string]string
-}
-
-// UpdatedObject applies the request to the stored object.
-func (i applyInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
-	object, err := i.UpdatedObjectInfo.UpdatedObject(ctx, old)
-	if err == nil {
-		return object, nil
-	}
-	var status apierrors.APIStatus
-	if errors.As(err, &status) {
-		return object, err
-	}
-	for former, current := range i.renamed {
-		if strings.Contains(err.Error(), "."+former+": field not declared in schema") {
-			return object, apierrors.NewBadRequest(fmt.Sprintf("%v: use %q", err, current))
-		}
-	}
-	return object, err
 }

@@ -44,7 +44,7 @@ type Resource struct {
 type Store struct {
 	*genericregistry.Store
 	statusStrategy         DefaultStatusStrategy
-	renamed                map[string]string
+	patches                patchInfo
 	shortNames, categories []string
 }
 
@@ -97,20 +97,24 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	if err := store.CompleteWithOptions(options); err != nil {
 		return nil, fmt.Errorf("store %s: %w", resource.Resource, err)
 	}
+	patches, err := newPatchInfo(scope.Scheme, example)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", resource.Resource, err)
+	}
 	ordinary.main = resource.Strategy
 	return &Store{
 		Store:          store,
 		statusStrategy: DefaultStatusStrategy{ordinary},
 		shortNames:     resource.ShortNames,
 		categories:     resource.Categories,
-		renamed:        renamedFieldsOfResource(scope.Scheme, example),
+		patches:        patches,
 	}, nil
 }
 
 // Update changes an object, or creates it where server-side apply does.
 func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return s.Store.Update(ctx, name, applyInfo{object, s.renamed}, createValidation, updateValidation, forceAllowCreate, options)
+	return s.Store.Update(ctx, name, s.patches.of(object), createValidation, updateValidation, forceAllowCreate, options)
 }
 
 // WithCreateStrategy returns a store of the same objects that creates them by other rules. Only s closes the storage.
@@ -145,12 +149,13 @@ func (s *Store) Status(strategy rest.RESTUpdateStrategy) *StatusStore {
 	if resets, ok := strategy.(rest.ResetFieldsStrategy); ok {
 		status.ResetFieldsStrategy = resets
 	}
-	return &StatusStore{store: &status}
+	return &StatusStore{store: &status, patches: s.patches}
 }
 
 // StatusStore serves get, update and patch of a stored object under another strategy, as the status subresource does.
 type StatusStore struct {
-	store *genericregistry.Store
+	store   *genericregistry.Store
+	patches patchInfo
 }
 
 var (
@@ -173,7 +178,7 @@ func (s *StatusStore) Get(ctx context.Context, name string, options *metav1.GetO
 // Update changes the object as the strategy allows. It never creates one.
 func (s *StatusStore) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return s.store.Update(ctx, name, object, createValidation, updateValidation, false, options)
+	return s.store.Update(ctx, name, s.patches.of(object), createValidation, updateValidation, false, options)
 }
 
 // GetResetFields returns the fields that server-side apply through this subresource does not own.

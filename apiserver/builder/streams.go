@@ -19,7 +19,7 @@ func handlerChain(streamed []string, forwarded sets.Set[string]) func(http.Handl
 		own := config.Authorization.Authorizer
 		config.Authorization.Authorizer = authorizedBefore(forwarded, own)
 		defer func() { config.Authorization.Authorizer = own }() // for everything but this chain
-		chain := genericapiserver.DefaultBuildHandlerChain(endStreams(api, streamed, config.DrainedNotify()), config)
+		chain := genericapiserver.DefaultBuildHandlerChain(endStreams(keepPatches(api), streamed, config.DrainedNotify()), config)
 		return moveClients(chain, config.ShutdownInitiatedNotify())
 	}
 }

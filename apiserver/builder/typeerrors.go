@@ -88,6 +88,9 @@ func (c *typeCheck) value(kind reflect.Type, value any, path *field.Path) {
 	case reflect.Map:
 		if object, ok := value.(map[string]any); c.expect(ok, path, "an object", value) {
 			for _, key := range slices.Sorted(maps.Keys(object)) {
+				if strings.HasPrefix(key, "$") {
+					continue // a directive of a strategic merge patch
+				}
 				c.value(kind.Elem(), object[key], path.Key(key))
 			}
 		}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
+)
+
+// objectPatches are the patches that have the form of an object, with some of its fields.
+var objectPatches = []string{string(types.MergePatchType), string(types.StrategicMergePatchType), string(types.ApplyYAMLPatchType)}
+
+// patchKey is the key of a patch in the context of its request.
+type patchKey struct{}
+
+// keepPatches keeps the text of a patch in the context of its request. Library code decodes and applies patches, and its errors show
+// Go types. With the text, the error can name the fields instead.
+func keepPatches(api http.Handler) http.Handler {
+	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		media, _, err := mime.ParseMediaType(request.Header.Get("Content-Type"))
+		if err == nil && request.Method == http.MethodPatch && slices.Contains(objectPatches, media) {
+			patch := &bytes.Buffer{}
+			request = request.WithContext(context.WithValue(request.Context(), patchKey{}, patch))
+			request.Body = struct {
+				io.Reader
+				io.Closer
+			}{io.TeeReader(request.Body, patch), request.Body}
+		}
+		api.ServeHTTP(writer, request)
+	})
+}
+
+// patchInfo explains the errors of a patch.
+type patchInfo struct {
+	rest.UpdatedObjectInfo
+	scheme *runtime.Scheme
+	// kind is the kind of the patched object.
+	kind    string
+	renamed map[string]string
+}
+
+// newPatchInfo returns what is the same for all patches of objects like the example.
+func newPatchInfo(scheme *runtime.Scheme, example runtime.Object) (patchInfo, error) {
+	kinds, _, err := scheme.ObjectKinds(example)
+	if err != nil {
+		return patchInfo{}, err
+	}
+	return patchInfo{scheme: scheme, kind: kinds[0].Kind, renamed: renamedFieldsOfResource(scheme, example)}, nil
+}
+
+// of returns how a request changes an object.
+func (i patchInfo) of(request rest.UpdatedObjectInfo) patchInfo {
+	i.UpdatedObjectInfo = request
+	return i
+}
+
+// UpdatedObject applies the request to the stored object.
+func (i patchInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
+	object, err := i.UpdatedObjectInfo.UpdatedObject(ctx, old)
+	if err == nil {
+		return object, nil
+	}
+	if named := i.nameWrongTypes(ctx, err); named != nil {
+		return object, named
+	}
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		return object, err
+	}
+	// Server-side apply passes no decoder, which would name a field that was renamed.
+	for former, current := range i.renamed {
+		if strings.Contains(err.Error(), "."+former+": field not declared in schema") {
+			return object, apierrors.NewBadRequest(fmt.Sprintf("%v: use %q", err, current))
+		}
+	}
+	return object, err
+}
+
+// nameWrongTypes returns the error that a created object with such values gets; nil if the patch has no value of the wrong type. A patch
+// that was refused as invalid stays so, as for the kinds of Kubernetes.
+func (i patchInfo) nameWrongTypes(ctx context.Context, err error) error {
+	patch, kept := ctx.Value(patchKey{}).(*bytes.Buffer)
+	request, known := apirequest.RequestInfoFrom(ctx)
+	if !kept || !known {
+		return nil
+	}
+	for _, version := range i.scheme.PrioritizedVersionsForGroup(request.APIGroup) {
+		if version.Version != request.APIVersion {
+			continue
+		}
+		example, unknown := i.scheme.New(version.WithKind(i.kind))
+		if unknown != nil {
+			return nil
+		}
+		if named := NameWrongTypes(err, patch.Bytes(), example); named != err { //nolint:errorlint // the same error says that there is nothing to name
+			explained := apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v", i.kind, version.Version, i.kind, named))
+			if apierrors.IsInvalid(err) {
+				explained.ErrStatus.Code, explained.ErrStatus.Reason = http.StatusUnprocessableEntity, metav1.StatusReasonInvalid
+			}
+			return explained
+		}
+	}
+	return nil
+}
