@@ -162,7 +162,6 @@ func describeRefusals(w *fixture) {
 		Entry("a patch by force that applies nothing", patch(mergePatch, object+"?force=true", `{}`), 422),
 		Entry("a merge patch that is no JSON", patch(mergePatch, object, `{"metadata":`), 400),
 		Entry("a merge patch that is a list", patch(mergePatch, object, `[]`), 400),
-		Entry("a merge patch with labels of another type", patch(mergePatch, object, `{"metadata":{"labels":["a"]}}`), 422),
 		Entry("a strategic merge patch that is no JSON", patch(strategicPatch, object, `{"metadata":`), 400),
 		Entry("a strategic merge patch with an unknown directive", patch(strategicPatch, object, `{"metadata":{"$patch":"shake"}}`), 500),
 		Entry("a JSON patch that is no list", patch(jsonPatch, object, `{}`), 400),
