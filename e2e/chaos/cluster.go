@@ -25,9 +25,9 @@ import (
 const (
 	// clusterName is that of the kind cluster, which the program makes and removes.
 	clusterName = "goldsmith-chaos"
-	// nodeIsLost is after how long Kubernetes gives up the pods of a node that does not answer: its controller manager waits 50 s, and
-	// deletes the pods of builds 30 s later at most.
-	nodeIsLost = 90 * time.Second
+	// nodeIsLost is how long a node does not answer so that Kubernetes gives up its pods: the controller manager waits 50 s, and the
+	// pods of builds tolerate that for 60 s more. What is left is for the next attempts to start.
+	nodeIsLost = 150 * time.Second
 )
 
 // inCluster is Goldsmith in a kind cluster with two workers.
@@ -45,6 +45,10 @@ func newCluster(ctx context.Context, version string) (*inCluster, error) {
 		return nil, err
 	}
 	c := &inCluster{api: api{observeEvery: time.Second / 2}, kind: made}
+	// One that a violation has left has builds of another schedule.
+	if err := made.Destroy(ctx); err != nil {
+		return nil, err
+	}
 	if err := c.install(ctx, version); err != nil {
 		return nil, errors.Join(err, c.end(context.WithoutCancel(ctx), false))
 	}
@@ -82,7 +86,7 @@ func (c *inCluster) install(ctx context.Context, version string) error {
 func (c *inCluster) reach() *api { return &c.api }
 
 func (c *inCluster) paces() (users, faults pace) {
-	return pace{time.Second, userWeights}, pace{10 * time.Second, map[string]int{
+	return pace{time.Second, userWeights}, pace{20 * time.Second, map[string]int{
 		killAPIServer: 3, killEtcd: 3, killController: 3, killBuilder: 3, deleteServer: 3, cutPod: 5, cutWorker: 3, freezeWorker: 3, restartWorker: 1,
 		backUp: 3, restore: 2,
 	}}
@@ -98,31 +102,55 @@ func (c *inCluster) faults() map[string]action {
 		cutPod:         c.cutPod,
 		cutWorker:      c.cutWorker,
 		freezeWorker:   c.freezeWorker,
-		restartWorker: func(ctx context.Context, pick uint64) error {
-			return c.environment.Nodes.Restart(ctx, choose(c.environment.Nodes.Workers(), pick))
-		},
-		backUp:  func(ctx context.Context, _ uint64) error { return c.backUp(ctx) },
-		restore: func(ctx context.Context, _ uint64) error { return c.restore(ctx) },
+		restartWorker:  c.restartWorker,
+		backUp:         func(ctx context.Context, _ uint64) error { return c.backUp(ctx) },
+		restore:        func(ctx context.Context, _ uint64) error { return c.restore(ctx) },
 	}
 }
 
 // resume waits until everything that Kubernetes and Goldsmith need has come back.
 func (c *inCluster) resume(ctx context.Context) error {
-	err := wait.PollUntilContextTimeout(ctx, time.Second, c.patience(), true, func(ctx context.Context) (bool, error) {
-		nodes, err := c.kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return false, nil
-		}
-		return !slices.ContainsFunc(nodes.Items, func(node corev1.Node) bool {
-			return !slices.ContainsFunc(node.Status.Conditions, func(condition corev1.NodeCondition) bool {
-				return condition.Type == corev1.NodeReady && condition.Status == corev1.ConditionTrue
-			})
-		}), nil
-	})
-	if err != nil {
+	ctx, stop := context.WithTimeout(ctx, c.patience())
+	defer stop()
+	if err := until(ctx, c.nodesAreReady); err != nil {
 		return fmt.Errorf("wait for the nodes: %w", err)
 	}
-	return c.environment.WaitReady(ctx)
+	// A container that was killed often starts again only after minutes, and a rollout is not waited for that long.
+	if err := until(ctx, c.environment.WaitReady); err != nil {
+		return fmt.Errorf("wait for Goldsmith: %w", err)
+	}
+	return nil
+}
+
+func (c *inCluster) nodesAreReady(ctx context.Context) error {
+	nodes, err := c.kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, node := range nodes.Items {
+		if !slices.ContainsFunc(node.Status.Conditions, func(condition corev1.NodeCondition) bool {
+			return condition.Type == corev1.NodeReady && condition.Status == corev1.ConditionTrue
+		}) {
+			return fmt.Errorf("node %s is not ready", node.Name)
+		}
+	}
+	return nil
+}
+
+// until repeats a function until it succeeds. If it never does, the error is the last one before ctx was done.
+func until(ctx context.Context, succeeds func(context.Context) error) error {
+	var last error
+	err := wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
+		err := succeeds(ctx)
+		if err != nil && (last == nil || ctx.Err() == nil) {
+			last = err
+		}
+		return err == nil, nil
+	})
+	if err != nil {
+		return errors.Join(err, last)
+	}
+	return nil
 }
 
 // patience has room for a lost node, and for the back-off of containers that ended often.
@@ -239,7 +267,11 @@ func period(pick uint64) time.Duration {
 
 func (c *inCluster) freezeWorker(ctx context.Context, pick uint64) error {
 	worker := choose(c.environment.Nodes.Workers(), pick)
-	if err := c.environment.Nodes.Pause(ctx, worker); err != nil {
+	// Again, if need be: runc gives up if a process of the node is busy in the kernel for too long
+	// (https://github.com/opencontainers/runc/pull/4388).
+	pausing, stop := context.WithTimeout(ctx, time.Minute)
+	defer stop()
+	if err := until(pausing, func(ctx context.Context) error { return c.environment.Nodes.Pause(ctx, worker) }); err != nil {
 		return err
 	}
 	select {
@@ -247,4 +279,18 @@ func (c *inCluster) freezeWorker(ctx context.Context, pick uint64) error {
 	case <-ctx.Done():
 	}
 	return c.environment.Nodes.Unpause(context.WithoutCancel(ctx), worker)
+}
+
+// restartWorker returns once containers of the worker can be killed again.
+func (c *inCluster) restartWorker(ctx context.Context, pick uint64) error {
+	worker := choose(c.environment.Nodes.Workers(), pick)
+	if err := c.environment.Nodes.Restart(ctx, worker); err != nil {
+		return err
+	}
+	ctx, stop := context.WithTimeout(ctx, time.Minute)
+	defer stop()
+	return until(ctx, func(ctx context.Context) error {
+		_, err := c.environment.Nodes.Run(ctx, worker, "crictl", "ps")
+		return err
+	})
 }

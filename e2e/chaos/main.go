@@ -59,7 +59,8 @@ func (o options) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		err = errors.Join(err, t.end(context.WithoutCancel(ctx), err != nil))
+		interrupted := ctx.Err() != nil
+		err = errors.Join(err, t.end(context.WithoutCancel(ctx), err != nil && !interrupted))
 	}()
 	users, observer := newUsers(t.reach()), newObserver(t.reach())
 	observing, stopObserving := context.WithCancel(ctx)
@@ -85,7 +86,7 @@ func (o options) run(ctx context.Context) (err error) {
 		fmt.Println("violated:", violation)
 	}
 	if len(violations) > 0 {
-		settled = errors.Join(settled, fmt.Errorf("%d violations; repeat the schedule with -seed=%d -duration=%s", len(violations), o.seed, o.duration))
+		settled = errors.Join(settled, fmt.Errorf("%d violations; repeat the schedule with the same target, -seed=%d and -duration=%s", len(violations), o.seed, o.duration))
 	}
 	return settled
 }

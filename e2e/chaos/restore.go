@@ -21,12 +21,13 @@ func (c *inCluster) backUp(ctx context.Context) error {
 	if err := c.resume(ctx); err != nil {
 		return err
 	}
-	c.backedUp = true
-	return c.kubectl(ctx,
+	err := c.kubectl(ctx,
 		"delete job/backup --ignore-not-found",
 		"create job backup --from=cronjob/goldsmith-etcd-backup",
 		"wait job/backup --for=condition=Complete --timeout=5m",
 	)
+	c.backedUp = c.backedUp || err == nil // a backup that fails leaves the last one
+	return err
 }
 
 func (c *inCluster) restore(ctx context.Context) error {
