@@ -14,7 +14,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
@@ -27,6 +29,8 @@ type edited struct {
 	root   string
 	lines  *lineLog
 	client typedcorev1.ConfigMapInterface
+	// config is how all of the API is reached.
+	config *rest.Config
 	stop   func()
 }
 
@@ -60,7 +64,7 @@ func (e *edited) start() {
 	e.t.Helper()
 	e.lines = &lineLog{}
 	running, stop := start(e.t, storing(builder.Files(e.root)).WithConnProvider(builder.InMemoryConnections()).WithWriter(e.lines))
-	e.client, e.stop = configMapsOf(e.t, running), stop
+	e.client, e.config, e.stop = configMapsOf(e.t, running), running.ClientConfig(), stop
 }
 
 func (e *edited) path(name string) string {
@@ -144,7 +148,9 @@ func TestANewFileIsANewObject(t *testing.T) {
 	e := startEdited(t)
 	e.write("new", "apiVersion: v1\nkind: ConfigMap\ndata: {value: one}\n")
 	e.Eventually(e.data("new")).Should(Equal(value("one")))
-	e.Eventually(func() string { return e.inFile("new")().Name }).Should(Equal("new"), "the file has what the server completed")
+	e.replace("new", "one", "two")
+	e.Eventually(e.data("new")).Should(Equal(value("two")))
+	e.Expect(e.read("new")).To(Equal("apiVersion: v1\nkind: ConfigMap\ndata: {value: two}\n"), "it stays without what the server completed")
 }
 
 func TestARemovedFileIsADeletedObject(t *testing.T) {
@@ -293,9 +299,11 @@ func TestManyFilesAtOnce(t *testing.T) {
 		}
 		e.Eventually(e.data(name(i))).Should(Equal(want), name(i))
 	}
-	e.Eventually(func() string {
-		content, _ := os.ReadFile(inOther) // polled
-		return string(content)
-	}).Should(ContainSubstring("namespace: other"))
+	client, err := kubernetes.NewForConfig(e.config)
+	e.Expect(err).NotTo(HaveOccurred())
+	e.Eventually(func() error {
+		_, err := client.CoreV1().ConfigMaps("other").Get(t.Context(), "x", metav1.GetOptions{})
+		return err
+	}).Should(Succeed())
 	e.Expect(e.lines.String()).To(BeEmpty())
 }

@@ -99,6 +99,15 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 		Key: key, Revision: revision, Created: change.GetCreateRevision(), Version: change.GetVersion(), Value: string(change.GetValue()),
 	}
 	if path == d.asked {
+		same := false
+		if known != nil {
+			if same, err = sameFile(known.version.GetValue(), change.GetValue()); err != nil {
+				return nil, fmt.Errorf("%s: %w", path, err)
+			}
+		}
+		if !same {
+			d.answers++
+		}
 		return []record{r}, nil // whoever edits it comes to it once this is answered
 	}
 	if r.File, err = planFile(known, actual, change.GetValue()); err != nil {
@@ -118,7 +127,7 @@ func planFile(known *object, actual string, value []byte) (string, error) {
 		return digest(content), nil
 	case known == nil || actual != known.file:
 		return "", nil
-	case actual == "" || known.base != nil:
+	case actual == "" || known.base != nil && !known.partial:
 		return digest(content), nil
 	}
 	same, err := sameFile(known.version.GetValue(), value)
@@ -162,7 +171,7 @@ func (d *Directory) overwrite(stored *object, before object) error {
 		err = nil
 	}
 	// The journal says that the file was written.
-	stored.file, stored.base = before.file, before.base
+	stored.file, stored.base, stored.partial = before.file, before.base, false
 	if stored.base == nil && before.version != nil {
 		stored.base = before.version.GetValue()
 	}
@@ -194,7 +203,7 @@ func (d *Directory) write(stored *object, expected string) error {
 	if err := writeFile(d.root, path, content, unchanged); err != nil {
 		return err
 	}
-	stored.file, stored.base = digest(content), nil
+	stored.file, stored.base, stored.partial = digest(content), nil, false
 	return nil
 }
 
@@ -238,7 +247,7 @@ func (d *Directory) tidy() error {
 		}
 		records = append(records, r)
 		if stored.base != nil {
-			records = append(records, record{Key: key, File: stored.file, Value: string(stored.base)})
+			records = append(records, record{Key: key, File: stored.file, Value: string(stored.base), Partial: stored.partial})
 		}
 	}
 	records = append(records, record{Reserved: d.reserved}) // last: it says that the write before it is complete

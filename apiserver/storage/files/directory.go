@@ -72,6 +72,7 @@ type Directory struct {
 	records  int      // in the journal
 	owed     []record // what has to be in the journal before anything else
 	asked    string   // the path of the edit that is a request right now
+	answers  int      // how often what its file shows was stored meanwhile
 	reserved int64    // no revision above it was given out
 	closed   int64    // the last revision, if the directory was left in good order
 	last     int64    // the revision of the last stored object
@@ -89,6 +90,8 @@ type object struct {
 	file string
 	// base is the value that the file was written from, if that is no longer the stored one.
 	base []byte
+	// partial is whether the file is as somebody wrote it, without the defaults that are stored. Base is then what it says.
+	partial bool
 	// before is what the file held before the last write or deletion, which a crash may have kept from it.
 	before string
 }
@@ -196,7 +199,7 @@ func (d *Directory) replay(r record) {
 		d.objects[r.Key] = stored
 	}
 	if r.Revision == 0 {
-		stored.file, stored.before, stored.base = r.File, r.File, nil
+		stored.file, stored.before, stored.base, stored.partial = r.File, r.File, nil, r.Partial
 		if r.Value != "" {
 			stored.base = []byte(r.Value)
 		}
@@ -205,10 +208,13 @@ func (d *Directory) replay(r record) {
 	d.last = r.Revision
 	stored.before = stored.file
 	switch {
+	case stored.partial && r.File == stored.file: // it shows nothing of the change
 	case r.File != "" || r.Deleted:
-		stored.file, stored.base = r.File, nil
+		stored.file, stored.base, stored.partial = r.File, nil, false
 	case stored.base == nil && stored.version.GetVersion() != 0:
 		stored.base = stored.version.GetValue() // the file was being edited, and kept as it was
+	default:
+		stored.partial = false // so was this one
 	}
 	stored.version = &mvccpb.KeyValue{
 		Key: []byte(r.Key), Value: []byte(r.Value), ModRevision: r.Revision, CreateRevision: r.Created, Version: r.Version,

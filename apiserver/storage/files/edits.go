@@ -193,6 +193,8 @@ type edit struct {
 	file    string           // the digest, empty if the file was removed
 	base    []byte           // what was edited, nil if the file is new
 	stored  *mvccpb.KeyValue // the object, nil if the file is new
+	// whole is whether nothing but defaults was stored that the file did not show when it was edited.
+	whole bool
 }
 
 func (e edit) rank() int {
@@ -224,16 +226,17 @@ func (e *editor) read(path string) (edit, bool) {
 
 // do has the API take an edit over, and says whether it did.
 func (e *editor) do(ctx context.Context, edit edit) bool {
-	e.directory.asks(edit.path)
+	e.directory.asks(edit)
 	err := e.request(ctx, edit)
-	e.directory.asks("")
-	switch {
-	case err == nil: // also at the end: what is accepted is not asked for again
+	if err == nil { // also at the end: what is accepted is not asked for again
 		delete(e.refused, edit.path)
 		if err := e.directory.settle(edit); err != nil {
 			e.report(fmt.Sprintf("%s: the edit is accepted, but the file is not rewritten: %v", edit.path, err))
 		}
 		return true
+	}
+	e.directory.isAnswered()
+	switch {
 	case ctx.Err() != nil:
 		return false
 	case undecided(err):
@@ -250,11 +253,25 @@ func (e *editor) do(ctx context.Context, edit edit) bool {
 	return false
 }
 
-// asks notes which edit is a request right now, none if the path is empty.
-func (d *Directory) asks(path string) {
+// asks notes which edit is a request right now.
+func (d *Directory) asks(edit edit) {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	d.asked = path
+	d.asked, d.answers = edit.path, 0
+	if stored := d.paths[edit.path]; stored != nil && edit.stored != nil {
+		if same, err := sameFile(edit.stored.GetValue(), stored.version.GetValue()); err != nil || !same {
+			d.answers++ // somebody has changed the object since the file was read
+		}
+	} else if stored != nil {
+		d.answers++
+	}
+}
+
+// isAnswered notes that no edit is a request any more.
+func (d *Directory) isAnswered() {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	d.asked = ""
 }
 
 // refuse reports what is wrong with a file and what happens now, once.

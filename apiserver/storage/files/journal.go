@@ -23,7 +23,7 @@ type journal struct {
 
 // record is a line of the journal. It says one of five things: that an object was stored, that one was deleted (Deleted),
 // what an object's file is known to hold (a Key without a Revision; Value is then what the file was written from, if that
-// is not what is stored), which revisions may have been given out (Reserved), and which was the last one when the storage
+// is not what is stored, or what it says, if it is Partial), which revisions may have been given out (Reserved), and which was the last one when the storage
 // was stopped in good order (Closed).
 type record struct {
 	Key      string `json:"key,omitempty"`
@@ -33,6 +33,7 @@ type record struct {
 	Value    string `json:"value,omitempty"`
 	Deleted  bool   `json:"deleted,omitempty"`
 	File     string `json:"file,omitempty"` // the digest of what the object's file holds once the record is true
+	Partial  bool   `json:"partial,omitempty"`
 	Reserved int64  `json:"reserved,omitempty"`
 	Closed   int64  `json:"closed,omitempty"`
 }

@@ -88,6 +88,72 @@ func TestAFileThatIsSavedAgainWhileItsObjectIsMadeTakesNothingAway(t *testing.T)
 	g.Expect(patches).To(ConsistOf(And(ContainSubstring("two"), Not(ContainSubstring("null")))))
 }
 
+// defaulted is a stored object with a field that its file left out.
+func defaulted(value, phase string) string {
+	return strings.Replace(valueOf("a", value), `"data":{`, `"status":{"phase":"`+phase+`"},"data":{"size":"small",`, 1)
+}
+
+func TestAFileStaysWithoutTheDefaultsThatItLeavesOut(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	root := t.TempDir()
+	directory, client, stop := start(t, root)
+	written := "# why\n" + fmt.Sprintf(aText, "one")
+	write(t, fileOf(root, "a"), written)
+	lookTwice(t, directory, &answering{
+		create: func() { put(t, client, keyOf("a"), defaulted("one", "Pending")) },
+		patch:  func(patch string) { t.Errorf("what is left out is taken away: %s", patch) },
+	})
+	g.Expect(read(t, fileOf(root, "a"))).To(Equal(written))
+	for i := range 2 * slack { // the journal is rewritten meanwhile
+		put(t, client, keyOf("a"), defaulted("one", fmt.Sprint(i)))
+	}
+	killed := snapshot(t, root) // right after a write
+	stop()
+	for _, root := range []string{root, killed} {
+		directory, client, stop = start(t, root)
+		g.Expect(read(t, fileOf(root, "a"))).To(Equal(written))
+		edited := strings.Replace(written, "one", "two", 1)
+		write(t, fileOf(root, "a"), edited)
+		var patches []string
+		lookTwice(t, directory, &answering{patch: func(patch string) {
+			patches = append(patches, patch)
+			put(t, client, keyOf("a"), defaulted("two", "Pending"))
+		}})
+		g.Expect(patches).To(HaveExactElements(MatchJSON(`{"data":{"value":"two"},"metadata":{"name":"a","namespace":"default"}}`)))
+		put(t, client, keyOf("a"), defaulted("two", "Ended"))
+		g.Expect(read(t, fileOf(root, "a"))).To(Equal(edited))
+		put(t, client, keyOf("a"), defaulted("three", "Ended"))
+		g.Expect(read(t, fileOf(root, "a"))).To(And(ContainSubstring("value: three"), ContainSubstring("size: small")))
+		stop()
+	}
+}
+
+func TestAFileShowsWhatWasChangedWhileItsEditWasAccepted(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	root := t.TempDir()
+	directory, client, stop := start(t, root)
+	defer stop()
+	write(t, fileOf(root, "a"), fmt.Sprintf(aText, "one"))
+	lookTwice(t, directory, &answering{create: func() {
+		put(t, client, keyOf("a"), valueOf("a", "one"))
+		put(t, client, keyOf("a"), defaulted("one", "Pending"))
+	}})
+	g.Expect(read(t, fileOf(root, "a"))).To(ContainSubstring("size: small"))
+
+	edited := strings.Replace(read(t, fileOf(root, "a")), "one", "two", 1)
+	e := &editor{directory: directory, report: func(line string) { t.Log(line) }, due: map[string]time.Time{aPath: {}}, refused: map[string]refusal{}}
+	write(t, fileOf(root, "a"), edited)
+	found, _ := e.read(aPath)
+	put(t, client, keyOf("a"), strings.Replace(defaulted("one", "Pending"), "small", "large", 1)) // after the file was read
+	e.client = &answering{patch: func(string) {
+		put(t, client, keyOf("a"), strings.Replace(defaulted("two", "Pending"), "small", "large", 1))
+	}}
+	g.Expect(e.do(t.Context(), found)).To(BeTrue())
+	g.Expect(read(t, fileOf(root, "a"))).To(And(ContainSubstring("value: two"), ContainSubstring("size: large")))
+}
+
 func TestAnEditThatIsTakenBackWhileItIsAcceptedIsAnotherEdit(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)

@@ -33,7 +33,7 @@ func (d *Directory) finish(stored *object, interrupted bool) error {
 		}
 		return nil
 	}
-	outdated := actual == stored.file && !sameObject(content, stored.version.GetValue())
+	outdated := actual == stored.file && !stored.partial && !sameObject(content, stored.version.GetValue())
 	if outdated || interrupted && actual == stored.before && actual != stored.file {
 		return d.rewrite(stored, actual)
 	}
@@ -68,10 +68,12 @@ func (d *Directory) sweep() error {
 }
 
 // settle makes a file what the server has stored. accepted is the edit that the API has taken over, or what the server
-// knows of the file anyway. If the file was edited again, that is an edit of what was accepted.
+// knows of the file anyway. If the file was edited again, that is an edit of what was accepted. A file that says everything stays as it
+// was written: what else is stored are defaults.
 func (d *Directory) settle(accepted edit) error {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
+	d.asked = ""
 	path, stored := accepted.path, d.paths[accepted.path]
 	content, actual, err := readFile(d.root, path)
 	if err != nil {
@@ -85,7 +87,7 @@ func (d *Directory) settle(accepted edit) error {
 		if err != nil {
 			return err
 		}
-		stored.file, stored.base = accepted.file, base
+		stored.file, stored.base, stored.partial = accepted.file, base, false
 		return d.append(record{Key: string(stored.version.GetKey()), File: stored.file, Value: string(base)})
 	}
 	if stored == nil {
@@ -94,10 +96,21 @@ func (d *Directory) settle(accepted edit) error {
 		}
 		return removeFile(d.root, path) // created and deleted again
 	}
-	if actual == "" || !sameObject(content, stored.version.GetValue()) {
+	if actual == "" {
 		return d.rewrite(stored, actual)
 	}
-	stored.file, stored.base = actual, nil
+	if !sameObject(content, stored.version.GetValue()) {
+		if !accepted.whole || d.answers > 1 {
+			return d.rewrite(stored, actual)
+		}
+		base, err := yaml.YAMLToJSON(accepted.content)
+		if err != nil {
+			return err
+		}
+		stored.file, stored.base, stored.partial = actual, base, true
+		return d.append(record{Key: string(stored.version.GetKey()), File: actual, Value: string(base), Partial: true})
+	}
+	stored.file, stored.base, stored.partial = actual, nil, false
 	return d.append(record{Key: string(stored.version.GetKey()), File: stored.file})
 }
 
@@ -106,7 +119,7 @@ func (d *Directory) restore(path string) error {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	stored := d.paths[path]
-	if stored == nil || stored.base == nil && stored.file != "" {
+	if stored == nil || stored.partial || stored.base == nil && stored.file != "" {
 		return nil
 	}
 	_, actual, err := readFile(d.root, path)
@@ -124,11 +137,12 @@ func (d *Directory) read(path string) (found edit, edited bool, err error) {
 	if err != nil {
 		return edit{}, false, err
 	}
-	found = edit{path: path, content: content, file: file}
+	found = edit{path: path, content: content, file: file, whole: true}
 	known := ""
 	if stored := d.paths[path]; stored != nil {
 		known = stored.file
 		found.stored, found.base = stored.version, stored.base
+		found.whole = known != "" && (stored.base == nil || stored.partial)
 		switch {
 		case found.base != nil:
 		case known == "":

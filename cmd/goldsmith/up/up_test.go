@@ -5,6 +5,7 @@ package up
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -140,41 +141,66 @@ func TestABuildLeavesVersionControlClean(t *testing.T) {
 		return string(output)
 	}
 	git(t.Context(), "init", "--quiet")
-	withSystem(t, Options{DataDirectory: t.TempDir(), Files: objects}, func(ctx context.Context, client versioned.Interface) {
-		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Spec: v1alpha1.ImageSpec{
-			BuildInputs: v1alpha1.BuildInputs{
-				Builder: v1alpha1.Builder{Name: mockName}, Base: v1alpha1.Base{Reference: "debian:bookworm"}, Parameters: []v1alpha1.Parameter{{Name: "duration", Value: "0s"}},
-				Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
-			},
-			Suspend: new(true),
-		}}
-		images := client.ImagesV1alpha1().Images("default")
-		image, err := images.Create(ctx, image, metav1.CreateOptions{})
-		if err != nil {
-			t.Errorf("creating an image: %v", err)
-			return
-		}
-		git(ctx, "add", ".")
-		git(ctx, "commit", "--quiet", "--message", "as it was written")
-		changes, err := images.Watch(ctx, metav1.SingleObject(image.ObjectMeta))
-		if err != nil {
-			t.Errorf("watching an image: %v", err)
-			return
-		}
-		defer changes.Stop()
-		if _, err := images.Instantiate(ctx, image.Name, &v1alpha1.BuildRequest{}, metav1.CreateOptions{}); err != nil {
-			t.Errorf("requesting a build: %v", err)
-			return
-		}
-		for event := range changes.ResultChan() {
-			if built, ok := event.Object.(*v1alpha1.Image); ok && built.Status.LatestSuccessful != nil {
-				break
+	file := filepath.Join(objects, "images.goldsmith.dev", "images", "default", "debian.yaml")
+	const written = `# The defaults are left out.
+apiVersion: images.goldsmith.dev/v1alpha1
+kind: Image
+metadata:
+  name: debian
+spec:
+  builder: {name: mock}
+  base: {reference: debian:bookworm}
+  targets:
+  - {platform: linux/amd64, format: raw}
+  parameters:
+  - {name: duration, value: 0s}
+  timeouts: {run: 1h}
+`
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(written), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	data := t.TempDir()
+	for _, build := range []string{"debian-1", "debian-2"} { // with a restart between
+		withSystem(t, Options{DataDirectory: data, Files: objects}, func(ctx context.Context, client versioned.Interface) {
+			images := client.ImagesV1alpha1().Images("default")
+			changes, err := images.Watch(ctx, metav1.SingleObject(metav1.ObjectMeta{Name: "debian"}))
+			if err != nil {
+				t.Errorf("watching an image: %v", err)
+				return
 			}
-		}
-		if status := git(ctx, "status", "--porcelain"); status != "" || ctx.Err() != nil {
-			t.Errorf("git status after a build: %v\n%s%s", ctx.Err(), status, git(ctx, "diff"))
-		}
-	})
+			defer changes.Stop()
+			requested := build == "debian-1" // it is built because it is new
+			for event := range changes.ResultChan() {
+				image, ok := event.Object.(*v1alpha1.Image)
+				if !ok {
+					continue
+				}
+				if image.Spec.RunPolicy == "" || image.Spec.Timeouts.Run.Duration != time.Hour {
+					t.Errorf("the image has no defaults: %+v", image.Spec)
+				}
+				if !requested {
+					if _, err := images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{}, metav1.CreateOptions{}); err != nil {
+						t.Errorf("requesting a build: %v", err)
+						return
+					}
+					requested = true
+				}
+				if latest := image.Status.LatestSuccessful; latest != nil && latest.Name == build {
+					break
+				}
+			}
+			if content, err := os.ReadFile(file); err != nil || string(content) != written {
+				t.Errorf("%s was rewritten: %v\n%s", file, err, content)
+			}
+			if build == "debian-1" {
+				git(ctx, "add", ".")
+				git(ctx, "commit", "--quiet", "--message", "with what the server has written")
+			}
+			if status := git(ctx, "status", "--porcelain"); status != "" || ctx.Err() != nil {
+				t.Errorf("git status after %s: %v\n%s%s", build, ctx.Err(), status, git(ctx, "diff"))
+			}
+		})
+	}
 }
 
 func TestZeroWorkersAreRefused(t *testing.T) {
