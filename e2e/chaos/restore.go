@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,8 +58,10 @@ func (c *inCluster) restore(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("give etcd an empty volume: %w", err)
 	}
+	if err := c.startRestoration(ctx); err != nil {
+		return err
+	}
 	err = c.kubectl(ctx,
-		"create job restore --from=cronjob/goldsmith-etcd-restore",
 		"wait job/restore --for=condition=Complete --timeout=5m",
 		"delete job/restore",
 		"scale statefulset/goldsmith-etcd --replicas=1",
@@ -70,6 +74,20 @@ func (c *inCluster) restore(ctx context.Context) error {
 		return err
 	}
 	return c.resume(ctx)
+}
+
+// startRestoration creates the Job, with revisions that are above those of every earlier restoration.
+func (c *inCluster) startRestoration(ctx context.Context) error {
+	template, err := c.kube.BatchV1().CronJobs(cluster.Namespace).Get(ctx, "goldsmith-etcd-restore", metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("read how to restore: %w", err)
+	}
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "restore"}, Spec: template.Spec.JobTemplate.Spec}
+	job.Spec.Template.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "BUMP_REVISION", Value: fmt.Sprint(time.Now().UnixMilli())}}
+	if _, err := c.kube.BatchV1().Jobs(cluster.Namespace).Create(ctx, job, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	return nil
 }
 
 // kubectl runs commands, one after the other. A selector is the last argument of a command, and may have spaces.

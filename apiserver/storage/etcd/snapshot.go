@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/snapshot"
@@ -16,13 +17,8 @@ import (
 	"go.uber.org/zap"
 )
 
-const (
-	// endpointName is the file of a data directory that holds the endpoint of its server: the socket may be elsewhere.
-	endpointName = "endpoint"
-	// revisionBump is how far Restore raises the revision. etcd's documentation gives this number for a snapshot of which
-	// nobody knows how many writes followed it.
-	revisionBump = 1_000_000_000
-)
+// endpointName is the file of a data directory that holds the endpoint of its server: the socket may be elsewhere.
+const endpointName = "endpoint"
 
 // Save writes a snapshot of a data directory to a new file with mode 0600. A server of this or another process may use the
 // directory meanwhile: the snapshot is the state at one revision.
@@ -50,10 +46,13 @@ func Save(ctx context.Context, directory, file string) (err error) {
 	return err
 }
 
-// Restore makes a data directory from a snapshot. The directory must not hold a member of etcd yet. Resource versions
-// continue far above those of the snapshot, and every older one counts as compacted: a client that has seen a version that
+// Restore makes a data directory from a snapshot at a time, which is now. The directory must not hold a member of etcd yet. Resource
+// versions continue far above those of the snapshot, and every older one counts as compacted: a client that has seen a version that
 // was written after the snapshot lists anew instead of waiting for that version.
-func Restore(directory, file string) error {
+//
+// They are raised by the time in milliseconds. So they are also above the versions that were written after an earlier restoration of the
+// same snapshot, for as long as there were fewer than a thousand writes a second.
+func Restore(directory, file string, at time.Time) error {
 	err := restore.NewV3(zap.NewNop()).Restore(restore.RestoreConfig{
 		SnapshotPath:        file,
 		Name:                memberName,
@@ -61,7 +60,7 @@ func Restore(directory, file string) error {
 		PeerURLs:            []string{peerURL},
 		InitialCluster:      memberName + "=" + peerURL,
 		InitialClusterToken: "etcd-cluster",
-		RevisionBump:        revisionBump,
+		RevisionBump:        uint64(at.UnixMilli()), //nolint:gosec // it is after 1970
 		MarkCompacted:       true,
 	})
 	if err != nil {

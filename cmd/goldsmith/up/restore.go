@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -175,7 +176,7 @@ func (r *restoration) restoreStorage(directory string) error {
 	if err := os.Mkdir(storage, 0o700); err != nil {
 		return err
 	}
-	if err := etcd.Restore(storage, snapshot); err != nil {
+	if err := etcd.Restore(storage, snapshot, time.Now()); err != nil {
 		return err
 	}
 	return os.Remove(snapshot)
