@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -98,21 +99,21 @@ func (i patchInfo) nameWrongTypes(ctx context.Context, err error) error {
 	if !kept || !known {
 		return nil
 	}
-	for _, version := range i.scheme.PrioritizedVersionsForGroup(request.APIGroup) {
-		if version.Version != request.APIVersion {
-			continue
-		}
-		example, unknown := i.scheme.New(version.WithKind(i.kind))
-		if unknown != nil {
-			return nil
-		}
-		if named := NameWrongTypes(err, patch.Bytes(), example); named != err { //nolint:errorlint // the same error says that there is nothing to name
-			explained := apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v", i.kind, version.Version, i.kind, named))
-			if apierrors.IsInvalid(err) {
-				explained.ErrStatus.Code, explained.ErrStatus.Reason = http.StatusUnprocessableEntity, metav1.StatusReasonInvalid
-			}
-			return explained
-		}
+	version := schema.GroupVersion{Group: request.APIGroup, Version: request.APIVersion}
+	if !i.scheme.Recognizes(version.WithKind(i.kind)) {
+		return nil
 	}
-	return nil
+	example, failure := i.scheme.New(version.WithKind(i.kind))
+	if failure != nil {
+		return failure
+	}
+	named := NameWrongTypes(err, patch.Bytes(), example)
+	if named == err { //nolint:errorlint // the same error says that there is nothing to name
+		return nil
+	}
+	explained := apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v", i.kind, version.Version, i.kind, named))
+	if apierrors.IsInvalid(err) {
+		explained.ErrStatus.Code, explained.ErrStatus.Reason = http.StatusUnprocessableEntity, metav1.StatusReasonInvalid
+	}
+	return explained
 }
