@@ -75,11 +75,15 @@ func (i patchInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runti
 	if err == nil {
 		return object, nil
 	}
-	if named := i.nameWrongTypes(ctx, err); named != nil {
-		return object, named
-	}
 	var status apierrors.APIStatus
-	if errors.As(err, &status) {
+	isStatus := errors.As(err, &status)
+	// Admission and the decoder of a patch have errors of their own, which stay.
+	if !isStatus || apierrors.IsInvalid(err) || apierrors.IsConflict(err) {
+		if named := i.nameWrongTypes(ctx, err); named != nil {
+			return object, named
+		}
+	}
+	if isStatus {
 		return object, err
 	}
 	// Server-side apply passes no decoder, which would name a field that was renamed.
