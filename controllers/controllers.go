@@ -102,12 +102,7 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 		// Several managers in one process, in tests, have controllers of the same names.
 		Controller: config.Controller{SkipNameValidation: new(true)},
 	}
-	if options.Election != nil {
-		if err := options.Election.AddTo(&settings, options.Config, component, options.Outages); err != nil {
-			return nil, err
-		}
-	}
-	mgr, err := ctrl.NewManager(options.Config, settings)
+	mgr, err := options.Election.NewManager(options.Config, settings, component, options.Outages)
 	if err != nil {
 		return nil, fmt.Errorf("making the manager: %w", err)
 	}
@@ -163,6 +158,9 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 	}
 	if err := imagebuild.SetupWithManager(mgr, imagebuild.Options{Options: given, Metrics: builds, Queue: admissions}); err != nil {
 		return fmt.Errorf("controller of builds: %w", err)
+	}
+	if err := imagebuild.SetupOrphansWithManager(mgr, given); err != nil {
+		return fmt.Errorf("controller of orphaned Jobs: %w", err)
 	}
 	if err := addExpiry(mgr, options, given, builds); err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/klog/v2/textlogger"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -182,6 +183,28 @@ func TestOneProcessActsAndTheNextTakesOver(t *testing.T) {
 	first.stop()
 	g.Eventually(holder(t, server), patience).Should(Equal("second"), "the lease lasts longer than that unless it is given up")
 	g.Eventually(second.log.String, patience).Should(ContainSubstring("Starting workers"))
+}
+
+// A process that was frozen finds its lease taken. It is not to act beside its successor until the renew deadline.
+func TestAProcessWhoseLeaseWasTakenEnds(t *testing.T) {
+	g := NewWithT(t)
+	server := cluster(t)
+	p := start(t, server, "first")
+	g.Eventually(holder(t, server), patience).Should(Equal("first"))
+
+	leases := kubernetes.NewForConfigOrDie(server.Config("test")).CoordinationV1().Leases(namespace)
+	g.Expect(retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		taken, err := leases.Get(t.Context(), lease, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		taken.Spec.HolderIdentity = new("second")
+		_, err = leases.Update(t.Context(), taken, metav1.UpdateOptions{})
+		return err
+	})).To(Succeed())
+	g.Eventually(p.ended, patience).Should(Receive(MatchError(ContainSubstring(`another holder now ("second")`))))
+	p.ended <- nil
+	g.Expect(holder(t, server)()).To(Equal("second"))
 }
 
 func TestAProcessThatStartsAgainUnderItsNameDoesNotWait(t *testing.T) {

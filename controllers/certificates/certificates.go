@@ -83,12 +83,7 @@ func Run(ctx context.Context, options Options) error {
 		Metrics:        server.Options{BindAddress: "0"},
 		Logger:         options.Logger,
 	}
-	if options.Election != nil {
-		if err := options.Election.AddTo(&settings, options.Config, lease, options.Outages); err != nil {
-			return err
-		}
-	}
-	mgr, err := ctrl.NewManager(options.Config, settings)
+	mgr, err := options.Election.NewManager(options.Config, settings, lease, options.Outages)
 	if err != nil {
 		return fmt.Errorf("making the manager of certificates: %w", err)
 	}

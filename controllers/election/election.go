@@ -48,22 +48,31 @@ func UniqueIdentity() (string, error) {
 	return host + "_" + string(uuid.NewUUID()), nil
 }
 
-// AddTo has a manager act only while it holds the lease of that name. The process must end as soon as the manager has.
-// The monitor sees the requests that config makes.
-func (o Options) AddTo(manager *ctrl.Options, config *rest.Config, lease string, monitor *outages.Monitor) error {
-	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, o.Namespace, lease,
+// NewManager makes a manager that acts only while it holds the lease of that name. Without an election, which is nil, it always acts.
+// The process must end as soon as the manager has, and the manager ends with an error when another process holds the lease that it
+// held. The monitor sees the requests that config makes.
+func (o *Options) NewManager(config *rest.Config, settings ctrl.Options, lease string, monitor *outages.Monitor) (ctrl.Manager, error) {
+	if o == nil {
+		return ctrl.NewManager(config, settings)
+	}
+	kept, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, o.Namespace, lease,
 		resourcelock.ResourceLockConfig{Identity: o.Identity}, config, 2*requestTimeout)
 	if err != nil {
-		return fmt.Errorf("election by Lease %s/%s: %w", o.Namespace, lease, err)
+		return nil, fmt.Errorf("election by Lease %s/%s: %w", o.Namespace, lease, err)
 	}
-	manager.Logger = quiet.Demote(manager.Logger, isLogged(monitor))
-	manager.LeaderElection = true
-	manager.LeaderElectionResourceLockInterface = lock
-	manager.LeaderElectionReleaseOnCancel = true
-	manager.LeaseDuration = new(leaseDuration)
-	manager.RenewDeadline = new(renewDeadline)
-	manager.RetryPeriod = new(retryPeriod)
-	return nil
+	lock := newLock(kept)
+	settings.Logger = quiet.Demote(settings.Logger, isLogged(monitor))
+	settings.LeaderElection = true
+	settings.LeaderElectionResourceLockInterface = lock
+	settings.LeaderElectionReleaseOnCancel = true
+	settings.LeaseDuration = new(leaseDuration)
+	settings.RenewDeadline = new(renewDeadline)
+	settings.RetryPeriod = new(retryPeriod)
+	mgr, err := ctrl.NewManager(config, settings)
+	if err != nil {
+		return nil, err
+	}
+	return mgr, mgr.Add(lock)
 }
 
 // isLogged picks failed tries, of which there is one every few seconds while the API is unavailable, while the log says anyway

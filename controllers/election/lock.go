@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package election
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+)
+
+// lock is a Lease, and ends the manager that led once another process has it. The elector of client-go asks for a lease that it has
+// lost until the renew deadline, and the manager acts meanwhile: a process that was frozen would go on beside its successor.
+type lock struct {
+	resourcelock.Interface
+	held atomic.Bool
+	// taken gets the identity of the process that has the lease that this process held.
+	taken chan string
+}
+
+var (
+	_ resourcelock.Interface         = &lock{}
+	_ manager.LeaderElectionRunnable = &lock{}
+)
+
+func newLock(lease resourcelock.Interface) *lock {
+	return &lock{Interface: lease, taken: make(chan string, 1)}
+}
+
+// Create makes the Lease.
+func (l *lock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.wrote(record, l.Interface.Create(ctx, record))
+}
+
+// Update takes, renews or releases the lease.
+func (l *lock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.wrote(record, l.Interface.Update(ctx, record))
+}
+
+func (l *lock) wrote(record resourcelock.LeaderElectionRecord, err error) error {
+	if err == nil {
+		l.held.Store(record.HolderIdentity == l.Identity())
+	}
+	return err
+}
+
+// Get reads the Lease.
+func (l *lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	record, raw, err := l.Interface.Get(ctx)
+	if err == nil && l.held.Load() && record.HolderIdentity != l.Identity() {
+		select {
+		case l.taken <- record.HolderIdentity:
+		default: // known already
+		}
+	}
+	return record, raw, err
+}
+
+// Start returns an error once the lease is lost, and otherwise none when ctx is done.
+func (l *lock) Start(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case holder := <-l.taken:
+		return fmt.Errorf("lease %s of this process expired, as when it is frozen, and has another holder now (%q): this process starts anew", l.Describe(), holder)
+	}
+}
+
+// NeedLeaderElection is false: what is waited for is the end of the leadership.
+func (*lock) NeedLeaderElection() bool { return false }
