@@ -58,6 +58,12 @@ func (r *reconciler) observeAttempt(ctx context.Context, observed *state.Observe
 	if err != nil {
 		return err
 	}
+	if seen.live && observed.Job == nil && len(pods) > 0 {
+		// The request that makes the Job may be another process's, or one whose response was lost, and was carried out after the first look.
+		if observed.Job, err = r.job(ctx, observed.Build.Namespace, attempt.JobName, seen); err != nil {
+			return err
+		}
+	}
 	owner := attempt.JobUID
 	if owner == "" && observed.Job != nil {
 		owner = observed.Job.UID

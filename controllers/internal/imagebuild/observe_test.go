@@ -24,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
@@ -88,7 +89,7 @@ func TestRefusalIsAskedOfTheEvents(t *testing.T) {
 	}
 }
 
-// stored is a cache that has one Job, and one pod of it perhaps.
+// stored is a cache that has one Job perhaps, and one pod of it perhaps.
 type stored struct {
 	cache.Cache
 	job  *batchv1.Job
@@ -96,6 +97,9 @@ type stored struct {
 }
 
 func (s stored) Get(_ context.Context, _ client.ObjectKey, object client.Object, _ ...client.GetOption) error {
+	if s.job == nil {
+		return apierrors.NewNotFound(schema.GroupResource{}, "")
+	}
 	s.job.DeepCopyInto(object.(*batchv1.Job))
 	return nil
 }
@@ -143,6 +147,24 @@ func TestAnAttemptEndsForWhatTheAPIHas(t *testing.T) {
 	}
 }
 
+// TestAJobThatIsMadeMeanwhileKeepsItsPod has another process make the Job, and Kubernetes its pod, after this process has looked for the
+// Job and before it looks for pods.
+func TestAJobThatIsMadeMeanwhileKeepsItsPod(t *testing.T) {
+	job, build, pod := running()
+	build.Status.Phase, build.Status.Conditions = v1alpha1.BuildStarting, nil
+	build.Status.Attempts[0] = v1alpha1.BuildAttempt{Number: 1, StartTime: metav1.Now(), JobName: job.Name}
+	api := &api{t: t, build: build, job: job, pods: []corev1.Pod{pod}, lateJob: true}
+	reconciler := api.reconciler(t, stored{})
+	reconciler.Builders.Registered = map[string]inputs.Builder{build.Spec.Inputs.Builder.Name: {Image: "builder"}}
+	_, err := reconciler.proceed(t.Context(), build.DeepCopy(), observation{})
+	if !apierrors.IsConflict(err) || api.deleted != "" {
+		t.Fatalf("got %v, and %q is deleted; want the conflict of a status that is stored", err, api.deleted)
+	}
+	if got := api.written.Status.Attempts[0]; got.JobUID != job.UID || got.Outcome != "" {
+		t.Errorf("the attempt is %+v, want it to go on with the Job", got)
+	}
+}
+
 // running is a build whose first attempt runs, with its Job and pod.
 func running() (*batchv1.Job, *v1alpha1.ImageBuild, corev1.Pod) {
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1", UID: "build-uid", ResourceVersion: "7"}}
@@ -172,6 +194,7 @@ type api struct {
 	job     *batchv1.Job
 	pods    []corev1.Pod
 	noJob   bool
+	lateJob bool // it is made after pods were asked for
 	written *v1alpha1.ImageBuild
 	deleted string // the path of what was deleted
 }
@@ -191,8 +214,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(r.URL.Path, "/imagebuilds/web-1"):
 		answer = a.build
 	case strings.HasSuffix(r.URL.Path, "/pods"):
-		answer = &corev1.PodList{Items: a.pods}
-	case a.noJob:
+		answer, a.lateJob = &corev1.PodList{Items: a.pods}, false
+	case a.noJob, a.lateJob:
 		code = http.StatusNotFound
 	}
 	w.Header().Set("Content-Type", "application/json")
