@@ -5,6 +5,7 @@ package apiserver_test
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"regexp"
 	"strings"
 
@@ -240,6 +241,30 @@ var _ = Describe("An Image", func() {
 		Entry("a number", `{"builder":{"name":5}}`, "spec.builder.name: "),
 		Entry("an object", `{"targets":"linux/amd64"}`, "spec.targets: "),
 	)
+
+	It("of the wrong type in a patch gets the code that a built-in resource gives", func(ctx SpecContext) {
+		create(ctx, newImage("debian"))
+		for patch, want := range map[string]struct {
+			kind        types.PatchType
+			subresource string
+			code        int
+			message     string
+		}{
+			`{"metadata":{"labels":["a"]}}`:     {types.MergePatchType, "", http.StatusUnprocessableEntity, "metadata.labels: must be an object, not a list"},
+			`{"status":{"buildCounter":"one"}}`: {types.MergePatchType, "status", http.StatusUnprocessableEntity, "status.buildCounter: "},
+			`[]`:                                {types.MergePatchType, "", http.StatusBadRequest, "cannot unmarshal array"},
+			`{"metadata":{"$patch":"shake"}}`:   {types.StrategicMergePatchType, "", http.StatusInternalServerError, "shake"},
+			`{"spec":{"$retainKeys":["builder"],"builder":{"name":5}}}`: {types.StrategicMergePatchType, "", http.StatusUnprocessableEntity, "spec.builder.name: "},
+		} {
+			request := client.ImagesV1alpha1().RESTClient().Patch(want.kind).Namespace(namespace).Resource("images").Name("debian").Body([]byte(patch))
+			if want.subresource != "" {
+				request = request.SubResource(want.subresource)
+			}
+			err := request.Do(ctx).Error()
+			Expect(err).To(MatchError(ContainSubstring(want.message)), patch)
+			Expect(err).To(HaveField("ErrStatus.Code", Equal(int32(want.code))), patch)
+		}
+	})
 
 	It("warns of a source without files", func(ctx SpecContext) {
 		image := newImage("debian")
