@@ -111,9 +111,11 @@ func keptRather(pod, other *corev1.Pod) bool {
 // ours says whether a Job belongs to the build's current attempt. Once a UID is recorded only that Job does.
 func (t *transition) ours(job *batchv1.Job) bool {
 	attempt := t.attempt()
-	if attempt == nil || attempt.JobUID != "" && attempt.JobUID != job.UID {
-		return false
-	}
+	return attempt != nil && (attempt.JobUID == "" || attempt.JobUID == job.UID) && t.madeFor(attempt, job)
+}
+
+// madeFor says whether a Job was made for an attempt. There are two if the first was deleted before its UID was recorded.
+func (t *transition) madeFor(attempt *v1alpha1.BuildAttempt, job *batchv1.Job) bool {
 	owner, number, ok := render.Attempt(job)
 	return ok && owner == t.Build.UID && number == attempt.Number
 }

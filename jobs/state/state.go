@@ -277,8 +277,12 @@ func (t *transition) discard() {
 // jobMayRun reports whether the attempt's Job could still run something. A Job whose container has ended is kept: its pod
 // holds the log, and the Job's own status only lags behind.
 func (t *transition) jobMayRun() bool {
-	if t.Job == nil || !t.ours(t.Job) || t.Job.DeletionTimestamp != nil || finished(t.Job) {
+	attempt := t.attempt()
+	if t.Job == nil || attempt == nil || !t.madeFor(attempt, t.Job) || t.Job.DeletionTimestamp != nil || finished(t.Job) {
 		return false
+	}
+	if !t.ours(t.Job) {
+		return true
 	}
 	if t.Pod == nil && hasCondition(t.Job, batchv1.JobFailureTarget, batchv1.JobSuccessCriteriaMet) {
 		return false // it makes no other

@@ -35,7 +35,7 @@ func (w *environment) lookAtSomething(kind kind, a, b int) {
 	if which := fault(b / 1024 % 8); which < serverCrash {
 		w.faults.rare = which
 	}
-	if b/48%4 == 0 {
+	if b/48%4 == 0 || len(w.late) > 0 {
 		w.faults.interject = 1 + b/192%3
 	}
 	if w.tracing {

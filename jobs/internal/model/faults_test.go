@@ -97,11 +97,18 @@ func (w *environment) request() {
 		return
 	}
 	w.faults.interject--
-	if w.faults.interject > 0 || w.next >= len(w.events) || !w.events[w.next].outside() {
+	if w.faults.interject > 0 {
 		return
 	}
-	w.faults.interjected = true
-	w.step()
+	if len(w.late) > 0 { // what is made between two requests may be worked on before the second
+		w.faults.interjected = true
+		w.arrive(w.next)
+		w.workOnEverything(0, w.next)
+	}
+	if w.next < len(w.events) && w.events[w.next].outside() {
+		w.faults.interjected = true
+		w.step()
+	}
 }
 
 // requestTimeout is after which time kube-apiserver gives up a request: --request-timeout.

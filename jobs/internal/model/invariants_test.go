@@ -9,6 +9,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -293,7 +294,7 @@ func (w *environment) checkDeletion(build *v1alpha1.ImageBuild, job *batchv1.Job
 		return
 	}
 	for _, pod := range w.pods.all {
-		if pod.UID == lastAttempt(build).PodUID && pod.DeletionTimestamp == nil && hasRun(pod) {
+		if pod.UID == lastAttempt(build).PodUID && metav1.IsControlledBy(pod, job) && pod.DeletionTimestamp == nil && hasRun(pod) {
 			w.broken("the Job of %s is deleted, whose builder has ended", build.Name)
 		}
 	}

@@ -42,13 +42,14 @@ const (
 	prunesHeld              // ignores legal holds
 	outlivesRestores        // goes on after a restore with what it has seen before
 	comparesClocks          // decides by the times of a node and of the API server whether a pod ended because it was deleted
+	looksOnce               // takes a Job for gone that is made while its pods are asked for
 	mutants
 )
 
 var mutantNames = [...]string{
 	"sound", "acts first", "adopts nothing", "adopts strangers", "trusts any pod", "acts on old news", "asks anew", "asks blindly", "asks unconfirmed",
 	"reserves nothing", "opens early", "forgets unsure", "skips outcome", "retries forever", "drops errors", "supersedes all", "prunes all", "decides unseen", "counts all",
-	"leaves deleted", "leaves orphans", "trusts kubelets", "trusts Kueue", "prunes held", "outlives restores", "compares clocks",
+	"leaves deleted", "leaves orphans", "trusts kubelets", "trusts Kueue", "prunes held", "outlives restores", "compares clocks", "looks once",
 }
 
 // mutate is what a mutant stores instead.

@@ -50,6 +50,9 @@ func (p *process) observe(build *v1alpha1.ImageBuild, seen *observation) (observ
 	}
 	observed.Job = p.job(build, attempt, seen)
 	pods := p.attemptPods(attempt, seen)
+	if seen.live && observed.Job == nil && len(pods) > 0 && p.mutant != looksOnce {
+		observed.Job = p.job(build, attempt, seen)
+	}
 	owner := attempt.JobUID
 	if owner == "" && observed.Job != nil {
 		owner = observed.Job.UID

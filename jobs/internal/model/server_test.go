@@ -13,6 +13,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/state"
 )
 
 // What the API answers. Of errTimeout nobody knows what became of the request.
@@ -237,6 +238,11 @@ func (w *environment) deleteAbandonedPod(name string, uid types.UID) error {
 	pod, ok := w.pods.get(name)
 	if !ok || pod.UID != uid {
 		return errNotFound
+	}
+	for _, job := range w.jobs.all {
+		if metav1.IsControlledBy(pod, job) && job.DeletionTimestamp == nil && !jobOver(job) && !state.Failing(job) {
+			w.broken("pod %s is deleted as one that was left behind, and its Job goes on", name)
+		}
 	}
 	w.deletePod(pod, "")
 	return nil
