@@ -125,16 +125,21 @@ func planFile(known *object, actual string, value []byte) (string, error) {
 		return "", err
 	case known == nil && actual == "":
 		return digest(content), nil
-	case known == nil || actual != known.file:
+	case known == nil || actual != known.file && !known.partial:
 		return "", nil
-	case actual == "" || known.base != nil && !known.partial:
+	case actual == known.file && (actual == "" || known.base != nil && !known.partial):
 		return digest(content), nil
 	}
 	same, err := sameFile(known.version.GetValue(), value)
-	if same {
-		return actual, nil
+	switch {
+	case err != nil:
+		return "", err
+	case same:
+		return known.file, nil
+	case actual != known.file:
+		return "", nil
 	}
-	return digest(content), err
+	return digest(content), nil
 }
 
 // applyToFiles does to the files what was stored. A file that cannot be written is a file that is out of date, which the next

@@ -129,6 +129,37 @@ func TestAFileStaysWithoutTheDefaultsThatItLeavesOut(t *testing.T) {
 	}
 }
 
+func TestAFileThatIsSavedAgainWhileItsEditIsAcceptedStaysWithoutDefaults(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(t *testing.T, client *clientv3.Client){
+		"and nothing else is written":      func(*testing.T, *clientv3.Client) {},
+		"and a controller writes a status": func(t *testing.T, client *clientv3.Client) { put(t, client, keyOf("a"), defaulted("one", "Ended")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			directory, client, stop := start(t, root)
+			defer stop()
+			e := &editor{directory: directory, report: func(line string) { t.Log(line) }, due: map[string]time.Time{}, refused: map[string]refusal{}}
+			e.client = &answering{
+				create: func() {
+					put(t, client, keyOf("a"), defaulted("one", "Pending"))
+					write(t, fileOf(root, "a"), fmt.Sprintf(aText, "two"))
+				},
+				patch: func(string) { put(t, client, keyOf("a"), defaulted("two", "Pending")) },
+			}
+			write(t, fileOf(root, "a"), fmt.Sprintf(aText, "one"))
+			e.due[aPath] = time.Time{}
+			e.look(t.Context())
+			change(t, client)
+			e.due[aPath] = time.Time{}
+			e.look(t.Context())
+			if got := read(t, fileOf(root, "a")); got != fmt.Sprintf(aText, "two") {
+				t.Errorf("the file is now %s", got)
+			}
+		})
+	}
+}
+
 func TestAFileShowsWhatWasChangedWhileItsEditWasAccepted(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)

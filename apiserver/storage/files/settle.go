@@ -79,16 +79,12 @@ func (d *Directory) settle(accepted edit) error {
 	if err != nil {
 		return err
 	}
+	partial := accepted.whole && d.answers <= 1
 	if actual != accepted.file {
 		if stored == nil || accepted.file == "" {
 			return nil
 		}
-		base, err := yaml.YAMLToJSON(accepted.content)
-		if err != nil {
-			return err
-		}
-		stored.file, stored.base, stored.partial = accepted.file, base, false
-		return d.append(record{Key: string(stored.version.GetKey()), File: stored.file, Value: string(base)})
+		return d.keep(stored, accepted, partial)
 	}
 	if stored == nil {
 		if actual == "" {
@@ -100,18 +96,23 @@ func (d *Directory) settle(accepted edit) error {
 		return d.rewrite(stored, actual)
 	}
 	if !sameObject(content, stored.version.GetValue()) {
-		if !accepted.whole || d.answers > 1 {
+		if !partial {
 			return d.rewrite(stored, actual)
 		}
-		base, err := yaml.YAMLToJSON(accepted.content)
-		if err != nil {
-			return err
-		}
-		stored.file, stored.base, stored.partial = actual, base, true
-		return d.append(record{Key: string(stored.version.GetKey()), File: actual, Value: string(base), Partial: true})
+		return d.keep(stored, accepted, partial)
 	}
 	stored.file, stored.base, stored.partial = actual, nil, false
 	return d.append(record{Key: string(stored.version.GetKey()), File: stored.file})
+}
+
+// keep notes that an object's file held the accepted edit, and what that was.
+func (d *Directory) keep(stored *object, accepted edit, partial bool) error {
+	base, err := yaml.YAMLToJSON(accepted.content)
+	if err != nil {
+		return err
+	}
+	stored.file, stored.base, stored.partial = accepted.file, base, partial
+	return d.append(record{Key: string(stored.version.GetKey()), File: stored.file, Value: string(base), Partial: partial})
 }
 
 // restore makes a file that holds what the server knows what is stored, if that changed while the file was being edited.
