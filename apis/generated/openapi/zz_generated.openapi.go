@@ -182,7 +182,7 @@ func schema_goldsmith_apis_images_v1alpha1_Artifact(ref common.ReferenceCallback
 				Properties: map[string]spec.Schema{
 					"target": {
 						SchemaProps: spec.SchemaProps{
-							Description: "target is the platform and the format, joined by a slash: linux/amd64/raw.",
+							Description: "target is the platform and the format, joined by a slash, such as linux/amd64/raw.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -190,7 +190,7 @@ func schema_goldsmith_apis_images_v1alpha1_Artifact(ref common.ReferenceCallback
 					},
 					"digest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "digest of the artifact's content: \"sha256:\" and 64 hex digits.",
+							Description: "digest is the digest of the artifact's content: \"sha256:\" and 64 hex digits.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -206,7 +206,7 @@ func schema_goldsmith_apis_images_v1alpha1_Artifact(ref common.ReferenceCallback
 					},
 					"mediaType": {
 						SchemaProps: spec.SchemaProps{
-							Description: "mediaType of the artifact, derived from its format.",
+							Description: "mediaType is the media type of the artifact. It follows from the format.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -223,12 +223,12 @@ func schema_goldsmith_apis_images_v1alpha1_ArtifactChange(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ArtifactChange is how an artifact differs between two builds.",
+				Description: "ArtifactChange is the difference of one artifact between two builds.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"target": {
 						SchemaProps: spec.SchemaProps{
-							Description: "target is platform and format of the artifact, with a slash between them.",
+							Description: "target is the platform and the format of the artifact, joined by a slash.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -236,14 +236,14 @@ func schema_goldsmith_apis_images_v1alpha1_ArtifactChange(ref common.ReferenceCa
 					},
 					"from": {
 						SchemaProps: spec.SchemaProps{
-							Description: "from is the digest that it had. Empty if there was none.",
+							Description: "from is the digest of the artifact in the build to compare with. It is empty if that build has no such artifact.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"to": {
 						SchemaProps: spec.SchemaProps{
-							Description: "to is the digest that it has. Empty if there is none.",
+							Description: "to is the digest of the artifact in the build itself. It is empty if that build has no such artifact.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -259,12 +259,12 @@ func schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "AttemptedBuild is a build of an Image's own inputs, with the digest of what went into it. A one-off build is none.",
+				Description: "AttemptedBuild identifies a build of an Image's own inputs, with the digest of these inputs. It is never a one-off build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"number": {
 						SchemaProps: spec.SchemaProps{
-							Description: "number of the build.",
+							Description: "number is the number of the build.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -272,14 +272,14 @@ func schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref common.ReferenceCa
 					},
 					"inputsDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inputsDigest is the digest of the resolved inputs. Empty if they did not resolve.",
+							Description: "inputsDigest is the digest of the resolved inputs. It is empty if the inputs could not be resolved.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"baseDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "baseDigest is the digest of the base Image among them. Empty if the base is none, or they did not resolve.",
+							Description: "baseDigest is the digest of the base Image. It is empty if the base is not an Image, or if the inputs could not be resolved.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -295,18 +295,18 @@ func schema_goldsmith_apis_images_v1alpha1_Backoff(ref common.ReferenceCallback)
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Backoff is a wait that doubles with each failure. It is made up to a fifth longer, by a part that depends on the build and the attempt only, so that builds which failed together are not tried again together.",
+				Description: "Backoff sets a delay that doubles with each failure. Up to a fifth of the delay is added, so that builds that failed together are not retried together. The addition depends only on the build and the attempt.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"initial": {
 						SchemaProps: spec.SchemaProps{
-							Description: "initial is the wait after the first failure. 0s to 1h. Defaults to 10s.",
+							Description: "initial is the delay after the first failure. 0s to 1h. Defaults to 10s.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"max": {
 						SchemaProps: spec.SchemaProps{
-							Description: "max is the longest wait. Not less than initial, at most 24h. Defaults to 5m, or to initial where that is longer.",
+							Description: "max is the longest delay, before the addition of up to a fifth. At least initial, at most 24h. Defaults to 5m, or to initial if initial is longer.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -322,19 +322,19 @@ func schema_goldsmith_apis_images_v1alpha1_Base(ref common.ReferenceCallback) co
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Base is what an image starts from: exactly one of reference or imageRef.",
+				Description: "Base selects what an image starts from. Exactly one of reference and imageRef is set.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"reference": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reference of the base in the builder's terms, such as debian:bookworm. 1 to 512 characters without spaces.",
+							Description: "reference names the base in the terms of the builder, such as debian:bookworm. 1 to 512 characters without spaces.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"imageRef": {
 						SchemaProps: spec.SchemaProps{
-							Description: "imageRef names another Image of the namespace to start from. Its digest is one of the inputs: when it moves, this Image is built again. Images may not be based on each other in a circle.",
+							Description: "imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when it changes, this Image is built again. The server refuses Images that are based on each other in a cycle.",
 							Ref:         ref(v1alpha1.BaseImageReference{}.OpenAPIModelName()),
 						},
 					},
@@ -350,12 +350,12 @@ func schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref common.Referen
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BaseImageReference names what another Image has made.",
+				Description: "BaseImageReference selects a build of another Image.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name of the Image.",
+							Description: "name is the name of the Image.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -363,7 +363,7 @@ func schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref common.Referen
 					},
 					"channel": {
 						SchemaProps: spec.SchemaProps{
-							Description: "channel of that Image whose build is the base, a DNS label of at most 63 characters. Defaults to none: its latest successful build.",
+							Description: "channel selects the build that this channel of the Image names. It is a DNS label of at most 63 characters. Defaults to empty, which selects the latest successful build of the Image.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -384,7 +384,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"number": {
 						SchemaProps: spec.SchemaProps{
-							Description: "number of the attempt, from 1.",
+							Description: "number is the number of the attempt, starting at 1.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -392,7 +392,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 					},
 					"jobName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "jobName is the name of the attempt's Job. It is recorded before the Job is created.",
+							Description: "jobName is the name of the attempt's Job. The controller sets it before it creates the Job.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -400,47 +400,47 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 					},
 					"jobUID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "jobUID is the UID of that Job. A Job of the same name with another UID is not this attempt's.",
+							Description: "jobUID is the UID of the attempt's Job. A Job of the same name with another UID does not belong to this attempt. It is empty until the controller has observed the Job.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"podName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "podName is the name of the Job's pod.",
+							Description: "podName is the name of the Job's pod. It is empty until the controller has observed the pod.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"podUID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "podUID is the UID of that pod. What another pod says is refused.",
+							Description: "podUID is the UID of the Job's pod. The report subresource refuses reports of any other pod. It is empty until the controller has observed the pod.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"nodeName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "nodeName is where the pod runs.",
+							Description: "nodeName is the name of the node that the pod runs on. It is empty until the pod is scheduled.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"startTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startTime is when the attempt was decided on.",
+							Description: "startTime is when the controller decided to start the attempt.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"completionTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "completionTime is when its outcome was decided.",
+							Description: "completionTime is when the controller decided the outcome. It is empty until then.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"outcome": {
 						SchemaProps: spec.SchemaProps{
-							Description: "outcome is how the attempt ended: Succeeded, Failed, Disrupted or Cancelled. Empty while it goes on.\n\nPossible enum values:\n - `\"Cancelled\"` is an attempt that was told to end.\n - `\"Disrupted\"` is an attempt whose pod or node went away.\n - `\"Failed\"` is an attempt that failed by itself.\n - `\"Succeeded\"` is an attempt that made every artifact.",
+							Description: "outcome is the result of the attempt: Succeeded, Failed, Disrupted or Cancelled. It is empty while the attempt continues.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled or deleted during the attempt.\n - `\"Disrupted\"` means that the attempt's pod, Job or node was lost.\n - `\"Failed\"` means that the attempt failed.\n - `\"Succeeded\"` means that the attempt made every artifact.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Cancelled", "Disrupted", "Failed", "Succeeded"},
@@ -448,13 +448,13 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 					},
 					"failure": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failure says why it did not succeed. Set with the outcomes Failed and Disrupted.",
+							Description: "failure reports why the attempt did not succeed. It is set for the outcomes Failed and Disrupted.",
 							Ref:         ref(v1alpha1.BuildFailure{}.OpenAPIModelName()),
 						},
 					},
 					"stopTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "stopTime is when the controller decided to stop the attempt, because the build was cancelled or deleted. A node that does not confirm the end of the pod within 2 minutes and 30 seconds is waited for no longer: the pod and its Job are deleted. Empty for an attempt that was not stopped.",
+							Description: "stopTime is when the controller decided to stop the attempt, because the build was cancelled or deleted. The controller then waits up to 2 minutes and 30 seconds for the node to confirm the end of the pod. After that it deletes the pod and its Job. It is empty for an attempt that was not stopped.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -471,12 +471,12 @@ func schema_goldsmith_apis_images_v1alpha1_BuildFailure(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildFailure says why a build or an attempt failed.",
+				Description: "BuildFailure reports why a build or an attempt failed.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"class": {
 						SchemaProps: spec.SchemaProps{
-							Description: "class of the failure. It decides whether there is another attempt.\n\nPossible enum values:\n - `\"Cancelled\"` is a build that somebody cancelled.\n - `\"Config\"` is a failure of what the build was told to use.\n - `\"Infrastructure\"` is a failure of the machinery.\n - `\"Registry\"` is a failure to get the builder's image.\n - `\"Timeout\"` is the end of one of the build's timeouts.\n - `\"User\"` is a failure of what is being built.",
+							Description: "class is the class of the failure. It decides whether the failure is retried.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -493,14 +493,14 @@ func schema_goldsmith_apis_images_v1alpha1_BuildFailure(ref common.ReferenceCall
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message for people: what happened to which object and what to do.",
+							Description: "message describes for a human reader what failed, for which object, and what to do next.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"exitCode": {
 						SchemaProps: spec.SchemaProps{
-							Description: "exitCode of the builder, if it ran and ended.",
+							Description: "exitCode is the exit code of the builder. It is empty if the builder did not run, or did not exit.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -523,26 +523,26 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildInputs is what goes into an image.",
+				Description: "BuildInputs describes what an image is built from.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"builder": {
 						SchemaProps: spec.SchemaProps{
-							Description: "builder is what makes the image.",
+							Description: "builder sets the builder that makes the image.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.Builder{}.OpenAPIModelName()),
 						},
 					},
 					"base": {
 						SchemaProps: spec.SchemaProps{
-							Description: "base is what the image starts from.",
+							Description: "base sets what the image starts from.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.Base{}.OpenAPIModelName()),
 						},
 					},
 					"source": {
 						SchemaProps: spec.SchemaProps{
-							Description: "source holds files for the builder, at most 64 KiB in all: the size of the canonical JSON object of names and contents, without HTML escaping.",
+							Description: "source provides files for the builder, of at most 64 KiB in total. The limit applies to the canonical JSON object of names and contents, without HTML escaping. Defaults to no files.",
 							Ref:         ref(v1alpha1.Source{}.OpenAPIModelName()),
 						},
 					},
@@ -556,7 +556,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "parameters are handed to the builder as they are. Their meaning is the builder's. At most 64, and 64 KiB in all: the size of the canonical JSON object of names and values, without HTML escaping.",
+							Description: "parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning. At most 64 parameters, and 64 KiB in total. The limit in bytes applies to the canonical JSON object of names and values, without HTML escaping. Defaults to none.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -578,7 +578,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "targets are the artifacts to make, one for each platform and format. 1 to 16, each pair once.",
+							Description: "targets lists the artifacts to build, one for each platform and format. 1 to 16 targets. Each combination of platform and format is unique.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -591,7 +591,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 					},
 					"template": {
 						SchemaProps: spec.SchemaProps{
-							Description: "template says how the pods of builds are made: service account, resources, nodes and environment variables. It counts as an input: a change of it makes a build due.",
+							Description: "template configures the pods of builds: service account, resources, nodes and environment variables. A change of the template makes a build due, except for a change of queueName. Defaults to none.",
 							Ref:         ref(v1alpha1.BuildTemplate{}.OpenAPIModelName()),
 						},
 					},
@@ -608,39 +608,39 @@ func schema_goldsmith_apis_images_v1alpha1_BuildProgress(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildProgress is how far the builder says it is.",
+				Description: "BuildProgress is a report of the builder about its progress.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"stage": {
 						SchemaProps: spec.SchemaProps{
-							Description: "stage that the builder is in, as it calls it.",
+							Description: "stage is the builder's name for its current stage.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"percent": {
 						SchemaProps: spec.SchemaProps{
-							Description: "percent of the whole build that is done, 0 to 100.",
+							Description: "percent is the completed part of the whole build, 0 to 100. It is empty if the builder did not report a percentage.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message for people.",
+							Description: "message describes the progress for a human reader.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"time": {
 						SchemaProps: spec.SchemaProps{
-							Description: "time is when the server stored this.",
+							Description: "time is when the server stored the report.",
 							Ref:         ref(metav1.MicroTime{}.OpenAPIModelName()),
 						},
 					},
 					"attempt": {
 						SchemaProps: spec.SchemaProps{
-							Description: "attempt whose builder said so.",
+							Description: "attempt is the number of the attempt whose builder sent the report.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -659,12 +659,12 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildRecord is what the records database keeps of a build.",
+				Description: "BuildRecord is the record of a build in the records database.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name of the build.",
+							Description: "name is the name of the build.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -672,7 +672,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid of the build. With it the build's log and its difference to others can be asked for once it is deleted.",
+							Description: "uid is the UID of the build. After the build is deleted, name and UID still find its log and its differences to other builds.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -680,14 +680,14 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"number": {
 						SchemaProps: spec.SchemaProps{
-							Description: "number of the build among those of its Image.",
+							Description: "number is the number of the build among the builds of its Image.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"phase": {
 						SchemaProps: spec.SchemaProps{
-							Description: "phase of the build as it was recorded last.\n\nPossible enum values:\n - `\"Cancelled\"` is final.\n - `\"Cancelling\"` is a build that was told to end. Next: Cancelled, or Succeeded if it had finished first.\n - `\"Failed\"` is final.\n - `\"Pending\"` is a build that no controller has looked at. Next: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` is a build that waits for its turn. Next: Starting, Failed, Cancelled.\n - `\"Retrying\"` is a build between two attempts. Next: Starting, Failed, Cancelled.\n - `\"Running\"` is a build whose container runs. Next: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` is a build whose attempt has a Job, or is about to have one, and no running container. Next: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` is final.",
+							Description: "phase is the last recorded phase of the build.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. The attempt may not have a Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
@@ -695,7 +695,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger is what started the build.\n\nPossible enum values:\n - `\"BaseChange\"` is a build for another base: the Image that this one is based on has moved.\n - `\"Created\"` is the first build of an Image.\n - `\"Manual\"` is a build that somebody asked for.\n - `\"Rerun\"` is a build of what an earlier build was made from.\n - `\"Schedule\"` is a build at a time of the schedule.\n - `\"SpecChange\"` is a build for inputs that differ from those of the last attempted build.",
+							Description: "trigger is what started the build.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because the build that base.imageRef selects has changed.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
@@ -703,84 +703,84 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message for people of what started it.",
+							Description: "message explains the trigger for a human reader.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"requestedBy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestedBy is the user who asked for it.",
+							Description: "requestedBy is the user who requested the build.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"attempts": {
 						SchemaProps: spec.SchemaProps{
-							Description: "attempts is how many it has had.",
+							Description: "attempts is the number of attempts at the build.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"failure": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failure is why it failed or was cancelled: class, reason and message.",
+							Description: "failure reports why the build failed or was cancelled: class, reason and message. It is empty otherwise.",
 							Ref:         ref(v1alpha1.BuildFailure{}.OpenAPIModelName()),
 						},
 					},
 					"creationTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "creationTime is when it was created.",
+							Description: "creationTime is when the build was created.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"startTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startTime is when its first attempt was decided on.",
+							Description: "startTime is when the controller decided to start the first attempt. It is empty if no attempt was started.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"completionTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "completionTime is when it finished.",
+							Description: "completionTime is when the build finished. It is empty if the build has not finished.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"duration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "duration from its start to its completion. None unless there are both.",
+							Description: "duration is the time from the start of the build to its completion. It is empty unless the build has started and finished.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"queueTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queueTime is how long it waited for its start. None unless it has started.",
+							Description: "queueTime is how long the build waited before it started. It is empty if the build has not started.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"deletionTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "deletionTime is when it was seen to be gone. None while it is there.",
+							Description: "deletionTime is when the controller recorded the deletion of the build. It is empty while the build exists.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"legalHold": {
 						SchemaProps: spec.SchemaProps{
-							Description: "legalHold says that the build itself is under legal hold.",
+							Description: "legalHold is true if the build itself is under legal hold.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"oneOff": {
 						SchemaProps: spec.SchemaProps{
-							Description: "oneOff is true if the build does not count for its Image: it was made from other inputs than the Image's own.",
+							Description: "oneOff is true if the build uses other inputs than the Image's own. A one-off build does not count for its Image.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"imageUID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "imageUID is the UID of the Image that the build belongs to. A build of an earlier Image of the same name has another one than metadata.uid of the history.",
+							Description: "imageUID is the UID of the Image that the build belongs to. It differs from metadata.uid of the history if the build belongs to an earlier Image of the same name.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -798,7 +798,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildReport says how far a builder is. It is created at the build's report subresource from inside the pod of the build's current attempt, with the token that is mounted there, and answered with what was stored. The server stores at most one report a second for a build: sooner ones get 429 with Retry-After. Before the pod is recorded the answer is 503 with Retry-After, and any other pod's is 403.",
+				Description: "BuildReport reports the progress of a builder. The builder creates it at the report subresource of the build, which returns the stored report. The request must use the token that is mounted in the pod of the current attempt. The server stores at most one report of a build each second.\n\nThe server answers 429 with Retry-After to a report that is too early. It answers 503 with Retry-After until the controller has recorded the pod. It answers 403 to any other pod.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -817,28 +817,28 @@ func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallb
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. The name, if given, is the build's.",
+							Description: "Standard object's metadata. The name is optional. If it is set, it must be the name of the build.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
 					},
 					"stage": {
 						SchemaProps: spec.SchemaProps{
-							Description: "stage that the builder is in, at most 63 printable characters. A new one ends the one before; one that was left is not entered again. Defaults to the stage of the report before.",
+							Description: "stage is the current stage of the builder, at most 63 printable characters. A new stage completes the previous stage. A builder cannot enter a completed stage again. Defaults to the stage of the previous report.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"percent": {
 						SchemaProps: spec.SchemaProps{
-							Description: "percent of the whole build that is done, 0 to 100.",
+							Description: "percent is the completed part of the whole build, 0 to 100.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message for people: one line of printable characters, at most 1024.",
+							Description: "message describes the progress for a human reader. One line of at most 1024 printable characters.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -855,7 +855,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildRequest asks for a build of an Image. It is created at the Image's instantiate subresource, which answers with the ImageBuild.",
+				Description: "BuildRequest requests a build of an Image. It is created at the instantiate subresource of the Image, which returns the new ImageBuild.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -874,21 +874,21 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. The name, if given, is the Image's.",
+							Description: "Standard object's metadata. The name is optional. If it is set, it must be the name of the Image.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
 					},
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestID is the requester's name for this request, 1 to 128 printable characters. The same requestID is answered with the same build, as long as it is among the last 32. Names that begin with \"schedule:\", or are a digest with a number, are those of builds that start by themselves: parameters are refused with them, and reruns. Defaults to a random one, with which a request that is sent twice makes two builds.",
+							Description: "requestID is the requester's ID for this request. At most 128 printable characters. If one of the last 32 requests had the same ID, the server returns the build of that request. IDs of the forms schedule:<time> and sha256:<digest>:<number> are reserved for triggers. The server refuses them for reruns and for requests with parameters. Defaults to a random ID; a repeated request then creates a second build.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason is what the build is said to be started by: Created, SpecChange, BaseChange, Schedule or Manual. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` is a build for another base: the Image that this one is based on has moved.\n - `\"Created\"` is the first build of an Image.\n - `\"Manual\"` is a build that somebody asked for.\n - `\"Rerun\"` is a build of what an earlier build was made from.\n - `\"Schedule\"` is a build at a time of the schedule.\n - `\"SpecChange\"` is a build for inputs that differ from those of the last attempted build.",
+							Description: "reason is recorded as what started the build: Created, SpecChange, BaseChange, Schedule or Manual. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because the build that base.imageRef selects has changed.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
@@ -896,7 +896,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message for people: one line of printable characters, at most 1024.",
+							Description: "message explains the request for a human reader. One line of at most 1024 printable characters.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -908,7 +908,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "changes since the last attempted build, at most 32.",
+							Description: "changes lists how the inputs differ from those of the last attempted build, at most 32 differences.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -929,7 +929,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "parameters for this build only: each replaces the Image's parameter of its name, or is added. Together with the Image's they are within the limits of an Image. If they change the Image's own parameters, the build is one-off and does not count for the Image.",
+							Description: "parameters lists parameters for this build only. Each parameter replaces the Image's parameter of the same name, or is added. The limits of an Image apply to all parameters together. If they differ from the Image's own parameters, the build is one-off, and does not count for the Image.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -952,12 +952,12 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref common.Referen
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildRequestRecord remembers the number that a request for a build was given.",
+				Description: "BuildRequestRecord is a processed request for a build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestID is the name the requester gave to the request.",
+							Description: "requestID is the ID that the requester chose.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -965,7 +965,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref common.Referen
 					},
 					"number": {
 						SchemaProps: spec.SchemaProps{
-							Description: "number of the build.",
+							Description: "number is the number of the build.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -973,7 +973,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref common.Referen
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid of the build, filled in by the controller. A record with a uid whose build does not exist any more speaks of a build that was deleted; one without a uid may speak of a build still to be created.",
+							Description: "uid is the UID of the build. The controller sets it when it has observed the build. If it is set and the build does not exist, the build was deleted. If it is empty, the build may still be created.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -989,12 +989,12 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStage(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildStage is a stage of a build that its builder told of.",
+				Description: "BuildStage is a stage of a build that the builder reported.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name of the stage.",
+							Description: "name is the name of the stage.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -1002,13 +1002,13 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStage(ref common.ReferenceCallba
 					},
 					"startTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startTime is when the builder said that it is in this stage.",
+							Description: "startTime is when the builder reported the start of the stage.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"completionTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "completionTime is when it said that it is in the next one, or when the attempt ended.",
+							Description: "completionTime is when the builder reported the next stage, or when the attempt ended. It is empty for the current stage.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -1025,18 +1025,18 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildStats are figures of builds that finished in a window of time. Except for oneOffs, they are figures of the builds that count for the Image.",
+				Description: "BuildStats contains statistics of builds that finished within a time window. All fields except oneOffs leave out one-off builds.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"window": {
 						SchemaProps: spec.SchemaProps{
-							Description: "window is how long ago the builds have finished at most.",
+							Description: "window is the length of the time window, which ends now.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"builds": {
 						SchemaProps: spec.SchemaProps{
-							Description: "builds is how many have finished: the sum of succeeded, failed and cancelled.",
+							Description: "builds is the number of finished builds: the sum of succeeded, failed and cancelled.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -1044,7 +1044,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 					},
 					"succeeded": {
 						SchemaProps: spec.SchemaProps{
-							Description: "succeeded is how many of them succeeded.",
+							Description: "succeeded is the number of builds that succeeded.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -1052,7 +1052,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 					},
 					"failed": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failed is how many of them failed.",
+							Description: "failed is the number of builds that failed.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -1060,7 +1060,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 					},
 					"cancelled": {
 						SchemaProps: spec.SchemaProps{
-							Description: "cancelled is how many of them were cancelled.",
+							Description: "cancelled is the number of builds that were cancelled.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -1068,7 +1068,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 					},
 					"retried": {
 						SchemaProps: spec.SchemaProps{
-							Description: "retried is how many of them had more than one attempt, whatever became of them.",
+							Description: "retried is the number of finished builds with more than one attempt, whatever their result.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -1076,20 +1076,20 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 					},
 					"successRate": {
 						SchemaProps: spec.SchemaProps{
-							Description: "successRate is how many of each 100 that succeeded or failed succeeded, 0 to 100, rounded down. None if there were no such builds.",
+							Description: "successRate is the percentage of successful builds among the builds that succeeded or failed. 0 to 100, rounded down. It is empty if no build succeeded or failed.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"durations": {
 						SchemaProps: spec.SchemaProps{
-							Description: "durations of the builds that succeeded, from start to completion. None if there were none.",
+							Description: "durations contains percentiles of the time from start to completion of successful builds. It is empty if no build succeeded.",
 							Ref:         ref(v1alpha1.DurationPercentiles{}.OpenAPIModelName()),
 						},
 					},
 					"queueTimes": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queueTimes of the builds that started: how long each waited for it. None if there were none.",
+							Description: "queueTimes contains percentiles of the time that builds waited before they started. It is empty if no build started.",
 							Ref:         ref(v1alpha1.DurationPercentiles{}.OpenAPIModelName()),
 						},
 					},
@@ -1103,7 +1103,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "failures is how many have failed by the class of the failure. Classes without any are not in it.",
+							Description: "failures lists the number of failed builds by failure class. Classes without failures are omitted.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1116,7 +1116,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 					},
 					"recoveries": {
 						SchemaProps: spec.SchemaProps{
-							Description: "recoveries is how often a build succeeded after one or more had failed.",
+							Description: "recoveries is the number of times that a build succeeded after one or more builds had failed.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -1124,13 +1124,13 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 					},
 					"meanTimeToRecovery": {
 						SchemaProps: spec.SchemaProps{
-							Description: "meanTimeToRecovery is the mean of the times that this took, from the end of the first build that failed to the end of the next one that succeeded. What failed before the window is not seen, and cancelled builds do not count. None if there were no recoveries.",
+							Description: "meanTimeToRecovery is the mean time from the end of the first failed build to the end of the next successful build. Failures before the window and cancelled builds do not count. It is empty if there were no recoveries.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"oneOffs": {
 						SchemaProps: spec.SchemaProps{
-							Description: "oneOffs is how many one-off builds have finished. No other figure counts them.",
+							Description: "oneOffs is the number of one-off builds that finished. No other field counts them.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -1149,25 +1149,25 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildTemplate says how the pods of builds are made: where they run, with how much, and what else they are told. The rest of a pod is not negotiable: it always meets the restricted Pod Security Standard, mounts no service-account token unless the operator lets its builder report, and has no volumes besides those of the builder contract. A build whose pod the namespace forbids all the same (admission, a LimitRange, a missing service account) fails with PodForbidden and what the API server said. As JSON, without HTML escaping, a template is at most 32 KiB.\n\nA server on one machine runs builders as processes of its own: builds with env fail there with BuilderNotRunnable, because a variable could make a builder run something else, and of the other fields only priorityClassName has an effect: on the order in which builds run.",
+				Description: "BuildTemplate configures the pods of builds: service account, resources, nodes and environment variables. As JSON without HTML escaping, a template has at most 32 KiB.\n\nGoldsmith sets all other fields of a pod. Every pod meets the restricted Pod Security Standard, and has no volumes besides those of the builder contract. A pod mounts no service-account token, unless the operator lets its builder report progress. Admission, a LimitRange or a missing service account can still forbid the pod. The build then fails with PodForbidden, and with the message of the API server.\n\nA server on one machine runs builders as its own processes. On such a server, builds with env fail with BuilderNotRunnable, because a variable could make a builder run another program. Of the other fields, only priorityClassName has an effect: it ranks waiting builds.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"serviceAccountName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "serviceAccountName is the service account of the namespace that the pod runs as: its imagePullSecrets are used, and what admission ties to it. No token of it is mounted, unless the operator lets the builder report. A DNS subdomain of at most 253 characters. Defaults to the namespace's service account \"default\".",
+							Description: "serviceAccountName is the service account that the pod runs as. The pod uses its imagePullSecrets, and admission can depend on it. The pod mounts no token of the service account, unless the operator lets the builder report progress. A DNS subdomain of at most 253 characters. Defaults to the service account \"default\" of the namespace.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"resources": {
 						SchemaProps: spec.SchemaProps{
-							Description: "resources are what the builder's container requests, and may use at most. Quantities are not negative, and no request is above its limit. claims are refused. Defaults to what a LimitRange of the namespace sets, or to none.",
+							Description: "resources sets the requests and limits of the builder's container. Quantities are not negative, and no request exceeds its limit. The server refuses claims. Defaults to the values that a LimitRange of the namespace sets, or to none.",
 							Ref:         ref(v1.ResourceRequirements{}.OpenAPIModelName()),
 						},
 					},
 					"nodeSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "nodeSelector holds the labels that a node must have to run the pod. At most 64.",
+							Description: "nodeSelector sets the labels that a node needs to run the pod, at most 64. Defaults to none.",
 							Type:        []string{"object"},
 							AdditionalProperties: &spec.SchemaOrBool{
 								Allows: true,
@@ -1187,7 +1187,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "tolerations of the pod, at most 50. Goldsmith adds its own: of not-ready and unreachable nodes, with effect NoExecute, for 60 seconds. One listed here that covers the same taint replaces it.",
+							Description: "tolerations sets the tolerations of the pod, at most 50. Goldsmith adds tolerations of the not-ready and unreachable taints, with effect NoExecute, for 60 seconds. A toleration in this list that covers the same taint replaces the added toleration.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1200,20 +1200,20 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					},
 					"affinity": {
 						SchemaProps: spec.SchemaProps{
-							Description: "affinity says to which nodes, and near or far from which other pods, the pod is scheduled.",
+							Description: "affinity sets the scheduling constraints of the pod, relative to nodes and to other pods. Defaults to none.",
 							Ref:         ref(v1.Affinity{}.OpenAPIModelName()),
 						},
 					},
 					"runtimeClassName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "runtimeClassName is the RuntimeClass that the pod runs with, a DNS subdomain of at most 253 characters. Defaults to that of the cluster.",
+							Description: "runtimeClassName is the RuntimeClass of the pod, a DNS subdomain of at most 253 characters. Defaults to the default of the cluster.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"priorityClassName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "priorityClassName is the PriorityClass that the pod is scheduled with, a DNS subdomain of at most 253 characters. Defaults to that of the cluster.",
+							Description: "priorityClassName is the PriorityClass of the pod, a DNS subdomain of at most 253 characters. Its value also ranks waiting builds of the namespace. Defaults to the default of the cluster.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1230,7 +1230,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "env are environment variables for the builder, at most 100. Each has a value of at most 4096 bytes, or takes it from a key of a Secret or a ConfigMap of the namespace. Names are at most 253 characters and do not begin with GOLDSMITH_. Whoever may read the log may read what a builder prints of them.",
+							Description: "env lists environment variables for the builder, at most 100. Each variable has a value of at most 4096 bytes, or refers to a key of a Secret or a ConfigMap of the namespace. Names have at most 253 characters, and do not begin with GOLDSMITH_. Builders can print variables: the values are then visible to users who can read the log.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1243,7 +1243,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					},
 					"queueName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queueName is the LocalQueue of Kueue that the build's Jobs are submitted to, a DNS subdomain of at most 63 characters: it becomes a label's value. Then Kueue decides when the Jobs start, whatever Goldsmith's own limits are. Once its Job runs, the build counts for these limits. The server refuses queueName unless its operator has turned Kueue on. Defaults to none. It does not count as an input.",
+							Description: "queueName is the Kueue LocalQueue that the build's Jobs are submitted to. It is a DNS subdomain of at most 63 characters, because it becomes the value of a label. Kueue then decides when the Jobs start; the limits of Goldsmith do not delay these Jobs. A build whose Job runs counts towards these limits. The server refuses queueName unless the operator has enabled Kueue. queueName is not an input: no build becomes due when it changes. Defaults to none.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1260,24 +1260,24 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildTimeouts bound the phases of a build.",
+				Description: "BuildTimeouts limits the duration of each phase of a build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"start": {
 						SchemaProps: spec.SchemaProps{
-							Description: "start is how long an attempt may take from its Job's creation until its container has started: scheduling, quota, pulling the image. Then the build fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.",
+							Description: "start is the longest time from the creation of an attempt's Job until its container has started. That time includes quota, scheduling and pulling the container image. After it, the build fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"run": {
 						SchemaProps: spec.SchemaProps{
-							Description: "run is how long the pod of an attempt may run, counted from the pod's start time. Then the build fails with RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.",
+							Description: "run is the longest time that the pod of an attempt can run, counted from the pod's start time. After it, the build fails with RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"queue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queue is how long a build may wait for its first attempt, and each time that Kueue holds it later. Then the build fails with QueueTimeout. 1s to 720h, in whole seconds. Defaults to 24h.",
+							Description: "queue is the longest time that a build waits for its first attempt. The limit applies again to each later wait, when Kueue has suspended the Job. After it, the build fails with QueueTimeout. 1s to 720h, in whole seconds. Defaults to 24h.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1293,12 +1293,12 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildTrigger says why there is a build.",
+				Description: "BuildTrigger records why a build was started.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason is what started the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` is a build for another base: the Image that this one is based on has moved.\n - `\"Created\"` is the first build of an Image.\n - `\"Manual\"` is a build that somebody asked for.\n - `\"Rerun\"` is a build of what an earlier build was made from.\n - `\"Schedule\"` is a build at a time of the schedule.\n - `\"SpecChange\"` is a build for inputs that differ from those of the last attempted build.",
+							Description: "reason is what started the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because the build that base.imageRef selects has changed.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -1307,21 +1307,21 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message for people.",
+							Description: "message explains the reason for a human reader.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"requestedBy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestedBy is the authenticated user who made the request.",
+							Description: "requestedBy is the authenticated user who requested the build.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestID is the requester's name for the request. Empty for builds created directly.",
+							Description: "requestID is the ID that the requester chose. It is empty for a build that was created directly.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1333,7 +1333,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "changes since the last attempted build.",
+							Description: "changes lists how the inputs differ from those of the last attempted build, at most 32 differences.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1346,7 +1346,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 					},
 					"rerunOf": {
 						SchemaProps: spec.SchemaProps{
-							Description: "rerunOf is the name of the build that this is a rerun of.",
+							Description: "rerunOf is the name of the build that this build repeats. It is empty unless reason is Rerun.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1361,7 +1361,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "parameters are those that the request set for this build only. They are among the build's inputs.",
+							Description: "parameters lists the parameters that the request set for this build only. They are included in the build's inputs.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1385,19 +1385,19 @@ func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback)
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Builder names what makes an image: exactly one of name or image.",
+				Description: "Builder selects what makes an image. Exactly one of name and image is set.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name of a builder that the operator of the server registered, a DNS label of at most 63 characters. \"mock\" is always there.",
+							Description: "name selects a builder that the operator of the server registered. It is a DNS label of at most 63 characters. The builder \"mock\" is always registered.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"image": {
 						SchemaProps: spec.SchemaProps{
-							Description: "image is the reference of a container image that follows the builder contract, 1 to 512 characters without spaces. Whether builders may be given this way is the operator's choice; where they may not, builds fail with BuilderNotAllowed.",
+							Description: "image is the reference of a container image that follows the builder contract. 1 to 512 characters without spaces. The operator decides whether builders can be set by image. Where that is not allowed, builds fail with BuilderNotAllowed.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1409,7 +1409,7 @@ func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback)
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "command replaces the entry point of image. Only together with image. At most 64 elements.",
+							Description: "command replaces the entry point of image. It is only valid together with image. At most 64 elements. Defaults to the entry point of image.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1431,7 +1431,7 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "CancelRequest asks for a build to be cancelled. It is created at the build's cancel subresource, which answers with the ImageBuild. A build that has finished stays as it is.",
+				Description: "CancelRequest requests the cancellation of a build. It is created at the cancel subresource of the build, which returns the ImageBuild. It does not change a finished build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -1450,21 +1450,21 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref common.ReferenceCal
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. The name, if given, is the build's.",
+							Description: "Standard object's metadata. The name is optional. If it is set, it must be the name of the build.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason for people: one line of printable characters, at most 1024.",
+							Description: "reason explains the cancellation for a human reader. One line of at most 1024 printable characters.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"supersededBy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "supersededBy is the name of a newer build of the same Image that makes this one unnecessary. Such a request cancels a build only while it is Pending or Queued, with the reason Superseded.",
+							Description: "supersededBy is the name of a newer build of the same Image that makes this build unnecessary. If it is set, the server cancels the build only while it is Pending or Queued, with the reason Superseded.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1486,27 +1486,27 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref common.ReferenceC
 				Properties: map[string]spec.Schema{
 					"time": {
 						SchemaProps: spec.SchemaProps{
-							Description: "time of the request.",
+							Description: "time is when the server received the request.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"by": {
 						SchemaProps: spec.SchemaProps{
-							Description: "by is the authenticated user who made it.",
+							Description: "by is the authenticated user who made the request.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason given by that user.",
+							Description: "reason is the reason that this user gave.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"supersededBy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "supersededBy is the name of the newer build of the Image for whose sake this one was cancelled while it waited.",
+							Description: "supersededBy is the name of the newer build of the Image that made this build unnecessary while it waited. It is empty for every other cancellation.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1524,12 +1524,12 @@ func schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ComparedBuild is one of two builds that are compared.",
+				Description: "ComparedBuild is one of the two compared builds.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name of the build.",
+							Description: "name is the name of the build.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -1537,7 +1537,7 @@ func schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref common.ReferenceCal
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid of the build.",
+							Description: "uid is the UID of the build.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -1545,7 +1545,7 @@ func schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref common.ReferenceCal
 					},
 					"phase": {
 						SchemaProps: spec.SchemaProps{
-							Description: "phase of the build.\n\nPossible enum values:\n - `\"Cancelled\"` is final.\n - `\"Cancelling\"` is a build that was told to end. Next: Cancelled, or Succeeded if it had finished first.\n - `\"Failed\"` is final.\n - `\"Pending\"` is a build that no controller has looked at. Next: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` is a build that waits for its turn. Next: Starting, Failed, Cancelled.\n - `\"Retrying\"` is a build between two attempts. Next: Starting, Failed, Cancelled.\n - `\"Running\"` is a build whose container runs. Next: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` is a build whose attempt has a Job, or is about to have one, and no running container. Next: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` is final.",
+							Description: "phase is the phase of the build.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. The attempt may not have a Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
@@ -1553,28 +1553,28 @@ func schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref common.ReferenceCal
 					},
 					"inputsDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inputsDigest of what its inputs resolved to. Empty if they were not resolved.",
+							Description: "inputsDigest is the digest of the build's resolved inputs. It is empty if the inputs were not resolved.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"attempts": {
 						SchemaProps: spec.SchemaProps{
-							Description: "attempts is how many it has had.",
+							Description: "attempts is the number of attempts at the build.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"failure": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failure is why it failed.",
+							Description: "failure is the reason why the build failed or was cancelled. It is empty otherwise.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"duration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "duration from its start to its completion. None while it has not finished, or if it never started.",
+							Description: "duration is the time from the start of the build to its completion. It is empty if the build has not finished, or never started.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1591,12 +1591,12 @@ func schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref common.Referen
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ConfigMapReference names a ConfigMap of the same namespace.",
+				Description: "ConfigMapReference selects a ConfigMap of the same namespace.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name of the ConfigMap, a DNS subdomain of at most 253 characters.",
+							Description: "name is the name of the ConfigMap, a DNS subdomain of at most 253 characters.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -1613,18 +1613,18 @@ func schema_goldsmith_apis_images_v1alpha1_DurationPercentiles(ref common.Refere
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "DurationPercentiles say how durations are spread. Each is one that there was.",
+				Description: "DurationPercentiles contains percentiles of durations. Each percentile is a measured duration: the server does not interpolate.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"p50": {
 						SchemaProps: spec.SchemaProps{
-							Description: "p50 is what half of them were not longer than.",
+							Description: "p50 is the median: half of the durations are not longer.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"p90": {
 						SchemaProps: spec.SchemaProps{
-							Description: "p90 is what nine of ten were not longer than.",
+							Description: "p90 is the 90th percentile: nine of ten durations are not longer.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1641,12 +1641,12 @@ func schema_goldsmith_apis_images_v1alpha1_FailureCount(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "FailureCount is how many builds failed with a class of failure.",
+				Description: "FailureCount is the number of builds that failed with one failure class.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"class": {
 						SchemaProps: spec.SchemaProps{
-							Description: "class of the failure.\n\nPossible enum values:\n - `\"Cancelled\"` is a build that somebody cancelled.\n - `\"Config\"` is a failure of what the build was told to use.\n - `\"Infrastructure\"` is a failure of the machinery.\n - `\"Registry\"` is a failure to get the builder's image.\n - `\"Timeout\"` is the end of one of the build's timeouts.\n - `\"User\"` is a failure of what is being built.",
+							Description: "class is the failure class.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -1655,7 +1655,7 @@ func schema_goldsmith_apis_images_v1alpha1_FailureCount(ref common.ReferenceCall
 					},
 					"builds": {
 						SchemaProps: spec.SchemaProps{
-							Description: "builds is how many.",
+							Description: "builds is the number of builds.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -1672,44 +1672,44 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "HistoryLimits say how many finished builds of an image are kept, and for how long, with their Jobs, pods and logs. The oldest go first; the latest successful build and the builds of channels are always kept.",
+				Description: "HistoryLimits sets how many finished builds of an Image are kept, with their Jobs, pods and logs, and for how long. The oldest builds are deleted first. The latest successful build and the builds of channels are always kept.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"succeeded": {
 						SchemaProps: spec.SchemaProps{
-							Description: "succeeded is how many successful builds are kept. 1 to 1000. Defaults to 3.",
+							Description: "succeeded is the number of successful builds to keep. 1 to 1000. Defaults to 3.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"failed": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failed is how many failed and cancelled builds are kept. 0 to 1000. Defaults to 3.",
+							Description: "failed is the number of failed and cancelled builds to keep. 0 to 1000. Defaults to 3.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"ttl": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ttl is how long finished builds are kept, counted from their completion. Defaults to no limit.",
+							Description: "ttl sets how long finished builds are kept, counted from their completion. Defaults to no limit.",
 							Ref:         ref(v1alpha1.HistoryTTL{}.OpenAPIModelName()),
 						},
 					},
 					"logRetention": {
 						SchemaProps: spec.SchemaProps{
-							Description: "logRetention is how long the archived logs of finished builds are kept, counted from their completion, whether the builds themselves are still there or not. It means nothing where no archive is configured. Defaults to no limit.",
+							Description: "logRetention sets how long the archived logs of finished builds are kept, counted from the completion of the build. It applies to existing and deleted builds. It has no effect without a log archive. Defaults to no limit.",
 							Ref:         ref(v1alpha1.HistoryTTL{}.OpenAPIModelName()),
 						},
 					},
 					"logMaxBytes": {
 						SchemaProps: spec.SchemaProps{
-							Description: "logMaxBytes is how much of one attempt's log is archived, 64Ki to 1Ti. Of a longer log the first half of it and the last half are kept; where it was cut, a line says so. Defaults to 1Gi.",
+							Description: "logMaxBytes is the maximum size of the archived log of one attempt. Of a longer log, the archive keeps the beginning and the end, half of the limit each. A line marks where the log was cut. 64Ki to 1Ti. Defaults to 1Gi.",
 							Ref:         ref(resource.Quantity{}.OpenAPIModelName()),
 						},
 					},
 					"recordRetention": {
 						SchemaProps: spec.SchemaProps{
-							Description: "recordRetention is how long the records of finished builds are kept, counted from their completion. The record of a build that is still there is kept whatever this says. It means nothing where no database of records is configured. Defaults to no limit.",
+							Description: "recordRetention sets how long the records of finished builds are kept, counted from the completion of the build. The record of an existing build is always kept. It has no effect without a records database. Defaults to no limit.",
 							Ref:         ref(v1alpha1.HistoryTTL{}.OpenAPIModelName()),
 						},
 					},
@@ -1725,18 +1725,18 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "HistoryTTL says how long finished builds, their archived logs, or their records, are kept.",
+				Description: "HistoryTTL sets how long finished builds, their archived logs or their records are kept.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"succeeded": {
 						SchemaProps: spec.SchemaProps{
-							Description: "succeeded is how long those of successful builds are kept. 1m to 87600h. Defaults to no limit.",
+							Description: "succeeded applies to successful builds. 1m to 87600h. Defaults to no limit.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"failed": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failed is how long those of failed and cancelled builds are kept. 1m to 87600h. Defaults to no limit.",
+							Description: "failed applies to failed and cancelled builds. 1m to 87600h. Defaults to no limit.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1752,7 +1752,7 @@ func schema_goldsmith_apis_images_v1alpha1_Image(ref common.ReferenceCallback) c
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Image is a golden image that should exist. Whenever its inputs change, Goldsmith builds it and keeps the outcome in its status. Names are DNS labels of at most 45 characters, so that every name derived from one is a legal label value.",
+				Description: "Image declares a golden image that should exist. Goldsmith builds the image whenever its inputs change, and reports the result in status. The name is a DNS label of at most 45 characters, so that every name derived from it is a valid label value.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -1778,14 +1778,14 @@ func schema_goldsmith_apis_images_v1alpha1_Image(ref common.ReferenceCallback) c
 					},
 					"spec": {
 						SchemaProps: spec.SchemaProps{
-							Description: "spec is the image that should exist.",
+							Description: "spec describes the image that should exist.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ImageSpec{}.OpenAPIModelName()),
 						},
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "status is what is known about it. It is written by the controller and ignored on writes to the image itself.",
+							Description: "status reports the observed state of the Image. The controller and the subresources set it. The server ignores it in writes to the Image itself.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ImageStatus{}.OpenAPIModelName()),
 						},
@@ -1803,7 +1803,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageBuild is one build. Builds of an Image are named <image>-<number> and come from its instantiate subresource; one created directly is a build of its own, with a name of at most 55 characters.",
+				Description: "ImageBuild is one build. The builds of an Image are named <image>-<number>. The instantiate subresource of the Image and the rerun subresource of a build create them. A build that a user creates directly belongs to no Image. Its name has at most 55 characters.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -1829,14 +1829,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref common.ReferenceCallba
 					},
 					"spec": {
 						SchemaProps: spec.SchemaProps{
-							Description: "spec is the record of what was asked for. It cannot be changed.",
+							Description: "spec records what the build was asked to make. It is immutable, except for cancelRequested.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ImageBuildSpec{}.OpenAPIModelName()),
 						},
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "status is how the build goes. It is written by the controller and ignored on writes to the build itself.",
+							Description: "status reports the progress and the result of the build. The controller sets it. The server ignores it in writes to the build itself.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ImageBuildStatus{}.OpenAPIModelName()),
 						},
@@ -1854,7 +1854,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageBuildDiff says how two builds of a namespace differ: what went in, and what came out. It is what the diff subresource of a build answers, and is stored nowhere.",
+				Description: "ImageBuildDiff lists the differences between two builds of a namespace: their inputs and their artifacts. The diff subresource of a build returns it. It is not stored.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -1873,14 +1873,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref common.ReferenceCa
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. The name is that of the build.",
+							Description: "Standard object's metadata. The name is the name of the build.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
 					},
 					"from": {
 						SchemaProps: spec.SchemaProps{
-							Description: "from is the build that this one is compared with.",
+							Description: "from is the build to compare with.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ComparedBuild{}.OpenAPIModelName()),
 						},
@@ -1899,7 +1899,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref common.ReferenceCa
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "inputs that differ, by path, as far as they were resolved. At most 32: the last then says how many more there are. Values are shortened to 128 characters, and files are shown as a digest and a size.",
+							Description: "inputs lists the inputs that differ, sorted by path. If the inputs of a build were not resolved, its ConfigMap files and base digest count as empty. At most 32 items: if there are more differences, the last item reports how many. Values are shortened to 128 characters. A file is shown as its digest and size.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1920,7 +1920,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref common.ReferenceCa
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "artifacts that differ, by target.",
+							Description: "artifacts lists the artifacts that differ, sorted by target.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1963,7 +1963,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiffOptions(ref common.Refe
 					},
 					"with": {
 						SchemaProps: spec.SchemaProps{
-							Description: "with is the name of the build, of the same namespace, to compare with. Required.",
+							Description: "with is the name of the build to compare with, in the same namespace. Required.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -1971,14 +1971,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiffOptions(ref common.Refe
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid of the build itself, at most 63 letters, digits and hyphens. Where there is a database of records, a build that is there no more is compared by its name together with this. A build of the same name and another uid is not the one that is meant. Defaults to the build of this name that is there now.",
+							Description: "uid is the UID of the build itself, at most 63 letters, digits and hyphens. With a records database, name and UID also find a deleted build. A build of the same name with another UID does not match. Defaults to the UID of the existing build of this name.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"withUID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "withUID is the uid of the build to compare with, in the same way.",
+							Description: "withUID is the UID of the build to compare with, in the same form as uid. Defaults to the UID of the existing build of that name.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2020,7 +2020,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildList(ref common.ReferenceCa
 					},
 					"items": {
 						SchemaProps: spec.SchemaProps{
-							Description: "items is the list of builds.",
+							Description: "items lists the builds.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2063,48 +2063,48 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					},
 					"attempt": {
 						SchemaProps: spec.SchemaProps{
-							Description: "attempt whose log is asked for, from 1. Defaults to the current attempt; with follow, to the current one and all that come after it, one after the other. The logs of earlier attempts are asked for by their numbers.",
+							Description: "attempt is the number of the attempt whose log is returned, starting at 1. Defaults to the current attempt. With follow, it defaults to the current attempt and all later attempts, one after the other.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"follow": {
 						SchemaProps: spec.SchemaProps{
-							Description: "follow keeps the log open until the build has finished; with attempt, until that attempt has ended. Defaults to false.",
+							Description: "follow keeps the log open until the build has finished. If attempt is set, follow keeps the log open until that attempt has ended. Defaults to false.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"tailLines": {
 						SchemaProps: spec.SchemaProps{
-							Description: "tailLines is how many lines from the end are shown. Not negative. Defaults to all. With follow it counts from the end of the first log; all of those after it is shown.",
+							Description: "tailLines is the number of lines to return, counted from the end of the log. With follow, it applies to the first log only; later logs are returned in full. 0 or more. Defaults to all lines.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"sinceTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "sinceTime leaves out lines before this time (RFC 3339).",
+							Description: "sinceTime omits lines before this RFC 3339 time. Defaults to no limit.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"timestamps": {
 						SchemaProps: spec.SchemaProps{
-							Description: "timestamps puts the time (RFC 3339) at the beginning of each line. Defaults to false.",
+							Description: "timestamps adds an RFC 3339 time to the beginning of each line. Defaults to false.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"limitBytes": {
 						SchemaProps: spec.SchemaProps{
-							Description: "limitBytes ends the log after this many bytes. At least 1. Defaults to no limit.",
+							Description: "limitBytes is the number of bytes after which the log ends. 1 or more. Defaults to no limit.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid of the build, at most 63 letters, digits and hyphens. Where there is an archive of logs, that of a build that is there no more is asked for by the build's name together with this. A build of the same name and another uid is not the one that is meant. Defaults to the build of this name that is there now.",
+							Description: "uid is the UID of the build, at most 63 letters, digits and hyphens. With a log archive, name and UID also find the log of a deleted build. A build of the same name with another UID does not match. Defaults to the UID of the existing build of this name.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2121,76 +2121,76 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageBuildSpec is the record of what was asked for. It cannot be changed but for cancelRequested, which only the cancel subresource sets.",
+				Description: "ImageBuildSpec records what the build was asked to make. It is immutable, except for cancelRequested, which only the cancel subresource sets.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"imageRef": {
 						SchemaProps: spec.SchemaProps{
-							Description: "imageRef is the Image that this is a build of. Set by the server; a build created directly has none.",
+							Description: "imageRef is the Image that the build belongs to. The server sets it. It is empty for a build that was created directly.",
 							Ref:         ref(v1alpha1.ImageReference{}.OpenAPIModelName()),
 						},
 					},
 					"number": {
 						SchemaProps: spec.SchemaProps{
-							Description: "number of the build among those of its Image, from 1. Set by the server; a build created directly has none.",
+							Description: "number is the number of the build among the builds of its Image, starting at 1. The server sets it. It is empty for a build that was created directly.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"imageGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "imageGeneration is the generation of the Image whose spec was taken. Set by the server.",
+							Description: "imageGeneration is the generation of the Image whose spec was copied. The server sets it. It is empty for a build that was created directly.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger says why there is this build and who asked for it. Set by the server.",
+							Description: "trigger records why the build was started, and by whom. The server sets it.",
 							Ref:         ref(v1alpha1.BuildTrigger{}.OpenAPIModelName()),
 						},
 					},
 					"inputs": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inputs are what goes into the image: the Image's spec as it was.",
+							Description: "inputs describes what the image is built from. The server copies it from the spec of the Image.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.BuildInputs{}.OpenAPIModelName()),
 						},
 					},
 					"timeouts": {
 						SchemaProps: spec.SchemaProps{
-							Description: "timeouts bound the phases of the build. Defaults to the defaults of its fields.",
+							Description: "timeouts limits the duration of each phase of the build. Defaults to the defaults of its fields.",
 							Ref:         ref(v1alpha1.BuildTimeouts{}.OpenAPIModelName()),
 						},
 					},
 					"retry": {
 						SchemaProps: spec.SchemaProps{
-							Description: "retry says which failures get another attempt, how many, and when. Defaults to the defaults of its fields.",
+							Description: "retry sets which failures are retried, how often, and after which delay. Defaults to the defaults of its fields.",
 							Ref:         ref(v1alpha1.RetryPolicy{}.OpenAPIModelName()),
 						},
 					},
 					"cancelRequested": {
 						SchemaProps: spec.SchemaProps{
-							Description: "cancelRequested is set once the cancel subresource was called.",
+							Description: "cancelRequested records the request to cancel the build. Only the cancel subresource sets it. It is empty until then.",
 							Ref:         ref(v1alpha1.CancelRequested{}.OpenAPIModelName()),
 						},
 					},
 					"pinned": {
 						SchemaProps: spec.SchemaProps{
-							Description: "pinned is what the inputs resolve to, whatever they would resolve to now: that of the build that this is a rerun of. Set by the server; only a rerun has it.",
+							Description: "pinned contains what the inputs of an earlier build resolved to. The build uses these values instead of resolving its inputs. The server sets it for reruns. It is empty for all other builds.",
 							Ref:         ref(v1alpha1.PinnedInputs{}.OpenAPIModelName()),
 						},
 					},
 					"priority": {
 						SchemaProps: spec.SchemaProps{
-							Description: "priority among the builds of the namespace that wait: the value of the PriorityClass that inputs.template names, as it was when the build was created. Set by the server. Defaults to 0.",
+							Description: "priority ranks the build among the waiting builds of the namespace; higher values go first. The server sets it to the value of the PriorityClass that inputs.template names, when the build is created. Defaults to 0.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"runPolicy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "runPolicy of the Image as it was: which builds of the Image this one waits for. Set by the server; a build created directly has none.\n\nPossible enum values:\n - `\"Parallel\"` runs the builds of an image side by side.\n - `\"Serial\"` runs the builds of an image one after the other, in the order of their numbers.\n - `\"SerialLatestOnly\"` does the same, and of the builds that wait keeps only the newest: the others are cancelled with the reason Superseded.",
+							Description: "runPolicy is the runPolicy of the Image when the build was created. It sets which builds of the Image this build waits for. The server sets it. It is empty for a build that was created directly.\n\nPossible enum values:\n - `\"Parallel\"` runs the builds of an Image at the same time.\n - `\"Serial\"` runs the builds of an Image one after the other, in the order of their numbers.\n - `\"SerialLatestOnly\"` runs builds one after the other, and keeps only the newest waiting build. The other waiting builds are cancelled with the reason Superseded.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Parallel", "Serial", "SerialLatestOnly"},
@@ -2198,7 +2198,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 					},
 					"oneOff": {
 						SchemaProps: spec.SchemaProps{
-							Description: "oneOff is true if the build is made from other inputs than the Image's own. Such a build does not count for its Image: it never becomes status.latestSuccessful, but a channel can name it. The server decides it when the build is created, for a rerun and for a request with parameters; other builds have none. Defaults to false.",
+							Description: "oneOff is true if the build uses other inputs than the Image's own. A one-off build never becomes status.latestSuccessful of the Image, but a channel can name it. The server sets it at creation, for reruns and for requests with parameters. It is empty for all other builds, which are not one-off.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -2216,12 +2216,12 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageBuildStatus is how a build goes.",
+				Description: "ImageBuildStatus reports the progress and the result of a build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"phase": {
 						SchemaProps: spec.SchemaProps{
-							Description: "phase is where the build stands. The server sets Pending on creation.\n\nPossible enum values:\n - `\"Cancelled\"` is final.\n - `\"Cancelling\"` is a build that was told to end. Next: Cancelled, or Succeeded if it had finished first.\n - `\"Failed\"` is final.\n - `\"Pending\"` is a build that no controller has looked at. Next: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` is a build that waits for its turn. Next: Starting, Failed, Cancelled.\n - `\"Retrying\"` is a build between two attempts. Next: Starting, Failed, Cancelled.\n - `\"Running\"` is a build whose container runs. Next: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` is a build whose attempt has a Job, or is about to have one, and no running container. Next: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` is final.",
+							Description: "phase is the current phase of the build. The server sets Pending on creation. The controller sets all other phases.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. The attempt may not have a Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
@@ -2229,7 +2229,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 					},
 					"finished": {
 						SchemaProps: spec.SchemaProps{
-							Description: "finished is true once phase is Succeeded, Failed or Cancelled. It can be selected by.",
+							Description: "finished is true when phase is Succeeded, Failed or Cancelled. Field selectors support it.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -2246,7 +2246,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions: Admitted, PodReady, Succeeded and Finished; after the end also LogArchived and Recorded, where there is an archive and a database.",
+							Description: "conditions contains the types Admitted, PodReady, Succeeded and Finished. A finished build also has LogArchived if there is a log archive, and Recorded if there is a records database. The controller sets them.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2259,31 +2259,31 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 					},
 					"resolved": {
 						SchemaProps: spec.SchemaProps{
-							Description: "resolved is what the inputs resolved to. Written once.",
+							Description: "resolved records what the inputs resolved to. The controller sets it once.",
 							Ref:         ref(v1alpha1.ResolvedInputs{}.OpenAPIModelName()),
 						},
 					},
 					"queuedTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queuedTime is when the build began to wait for its turn.",
+							Description: "queuedTime is when the build began to wait for admission.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"startTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startTime is when the first attempt was decided on. Every successful build has one.",
+							Description: "startTime is when the controller decided to start the first attempt. Every successful build has a startTime.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"completionTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "completionTime is when the build finished. Every finished build has one, and no other.",
+							Description: "completionTime is when the build finished. It is set if and only if the build is finished.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"currentAttempt": {
 						SchemaProps: spec.SchemaProps{
-							Description: "currentAttempt is the number of the newest attempt, from 1; 0 before the first. The last of attempts has it.",
+							Description: "currentAttempt is the number of the newest attempt, starting at 1. That attempt is the last item of attempts. 0 before the first attempt.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -2298,7 +2298,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "attempts at this build, oldest first. At most 20; at least one while the phase is Starting, Running, Retrying or Cancelling, and of a build that succeeded.",
+							Description: "attempts lists the attempts at this build, oldest first, at most 20. A build that is Starting, Running, Retrying, Cancelling or Succeeded has at least one attempt.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2319,7 +2319,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "artifacts are what the build made, one for each target. Set once the phase is Succeeded.",
+							Description: "artifacts lists what the build made, one artifact for each target. It is empty until phase is Succeeded.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2332,13 +2332,13 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 					},
 					"failure": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failure says why the build failed or was cancelled. Set once the phase is Failed or Cancelled.",
+							Description: "failure reports why the build failed or was cancelled. It is empty until phase is Failed or Cancelled.",
 							Ref:         ref(v1alpha1.BuildFailure{}.OpenAPIModelName()),
 						},
 					},
 					"progress": {
 						SchemaProps: spec.SchemaProps{
-							Description: "progress is what the builder of the current attempt reported last. Only the report subresource sets it; the next attempt begins without.",
+							Description: "progress is the last report of the current attempt's builder. Only the report subresource sets it. It is cleared when the next attempt starts, or when Kueue suspends the current attempt.",
 							Ref:         ref(v1alpha1.BuildProgress{}.OpenAPIModelName()),
 						},
 					},
@@ -2352,7 +2352,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "stages that the builder of the current attempt reported, in the order of their beginnings. At most 32.",
+							Description: "stages lists the stages that the current attempt's builder reported, in the order of their start, at most 32. Only the report subresource adds stages.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2375,12 +2375,12 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChange(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageChange is one difference between a generation of an Image's spec and the one before.",
+				Description: "ImageChange is one difference between two successive generations of an Image's spec.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"generation": {
 						SchemaProps: spec.SchemaProps{
-							Description: "generation of the Image that has it.",
+							Description: "generation is the generation of the Image that contains the change.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -2388,20 +2388,20 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChange(ref common.ReferenceCallb
 					},
 					"time": {
 						SchemaProps: spec.SchemaProps{
-							Description: "time of the change.",
+							Description: "time is when the change was made.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"user": {
 						SchemaProps: spec.SchemaProps{
-							Description: "user who made it.",
+							Description: "user is the user who made the change.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"path": {
 						SchemaProps: spec.SchemaProps{
-							Description: "path of the field below spec, such as parameters[edition] or triggers.schedule.cron. At most 100 of a generation: the last then says how many more there are.",
+							Description: "path is the path of the field below spec, such as parameters[edition] or triggers.schedule.cron. At most 100 paths are recorded for a generation. If there are more differences, the last path reports how many.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -2409,14 +2409,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChange(ref common.ReferenceCallb
 					},
 					"from": {
 						SchemaProps: spec.SchemaProps{
-							Description: "from is the value before, shortened to 128 characters, or a digest and a size of a file; empty if there was none.",
+							Description: "from is the old value, shortened to 128 characters, or the digest and size of a file. It is empty if the field was not set before.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"to": {
 						SchemaProps: spec.SchemaProps{
-							Description: "to is the value after, in the same way; empty if there is none.",
+							Description: "to is the new value, in the same form as from. It is empty if the field is not set now.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2434,7 +2434,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChanges(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageChanges is a page of what was changed in the spec of an Image, the newest first. It is what the changes subresource of an Image answers. Changes are recorded as well as may be: one that was made while the records database was away for long may be missing.",
+				Description: "ImageChanges is a page of the changes to the spec of an Image, newest first. The changes subresource of the Image returns it. It is no audit log: changes can be missing that were made while the records database was unavailable.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2465,7 +2465,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChanges(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "items are the changes, those of the newest generation first. Empty where there are no records.",
+							Description: "items lists the changes, newest generation first. It is empty if there are no records.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2478,7 +2478,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChanges(ref common.ReferenceCall
 					},
 					"continue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "continue is what to ask for the next page with. Empty if there is none.",
+							Description: "continue is the token to request the next page with. It is empty on the last page.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2496,12 +2496,12 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageChannel is a name for a successful build of an Image.",
+				Description: "ImageChannel is a named successful build of an Image.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name of the channel, a DNS label of at most 63 characters, such as stable.",
+							Description: "name is the name of the channel, such as stable. It is a DNS label of at most 63 characters.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -2509,7 +2509,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 					},
 					"build": {
 						SchemaProps: spec.SchemaProps{
-							Description: "build is the name of the build. It is never pruned while the channel names it.",
+							Description: "build is the name of the build. A build is never pruned while a channel names it.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -2517,20 +2517,20 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 					},
 					"digest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "digest of what the build made, as it counts for Images that are based on it: its artifact's, or, of several, one of them all. Set by the server.",
+							Description: "digest identifies what the build made. Images that are based on this channel are built again when it changes. It is the digest of the artifact, or one digest over all artifacts if there are several. The server sets it.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"time": {
 						SchemaProps: spec.SchemaProps{
-							Description: "time is when the channel was moved to this build. Set by the server.",
+							Description: "time is when the channel was moved to this build. The server sets it.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"by": {
 						SchemaProps: spec.SchemaProps{
-							Description: "by is the authenticated user who moved it. Set by the server.",
+							Description: "by is the authenticated user who moved the channel. The server sets it.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2548,7 +2548,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageChannels are the names that an Image has for its successful builds. They are read and replaced as a whole at the Image's channels subresource. With metadata.resourceVersion they are replaced only if the Image is still that one.",
+				Description: "ImageChannels is the list of an Image's channels, which name successful builds. The channels subresource of an Image reads it, and replaces it as a whole. An update with metadata.resourceVersion fails with a conflict if the Image has changed since.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2567,7 +2567,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref common.ReferenceCal
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata: name, namespace, uid and resourceVersion of the Image.",
+							Description: "Standard object's metadata: name, namespace, uid, resourceVersion and creationTimestamp of the Image.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
@@ -2582,7 +2582,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref common.ReferenceCal
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "channels by name, at most 16. In an update name and build are what counts; a channel that is left out is removed, and one whose build stays keeps its time.",
+							Description: "channels lists the channels, at most 16. An update sets name and build of each; the server sets the other fields. The server removes every channel that an update omits. A channel whose build is unchanged keeps its time.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2605,12 +2605,12 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHealth(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageHealth is how well an Image does, in one number. How it is computed is written in docs/history.md.",
+				Description: "ImageHealth rates the builds of an Image in one number. docs/history.md describes the formula.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"score": {
 						SchemaProps: spec.SchemaProps{
-							Description: "score from 0, where every build fails, to 100, where every build succeeds at the first attempt.",
+							Description: "score is a number from 0 to 100. 0 means that every build fails; 100 means that every build succeeds at the first attempt.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -2618,7 +2618,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHealth(ref common.ReferenceCallb
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message for people: what the score is made of.",
+							Description: "message explains for a human reader how the score is composed.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2634,7 +2634,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageHistory is a page of the builds of an Image, the newest first, whether they are still there or not. It is what the history subresource of an Image answers, and is read from the records database.",
+				Description: "ImageHistory is a page of the builds of an Image, newest first, including deleted builds. The history subresource of an Image reads it from the records database.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2665,7 +2665,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "items are the builds, by the time of their creation. Empty where there are no records.",
+							Description: "items lists the builds, sorted by creation time, newest first. It is empty if there are no records.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2678,7 +2678,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref common.ReferenceCall
 					},
 					"continue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "continue is what to ask for the next page with. Empty if there is none. Builds that are created meanwhile are on none of the following pages.",
+							Description: "continue is the token to request the next page with. It is empty on the last page. The following pages do not include builds that are created in the meantime.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2696,7 +2696,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref common.Refere
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageHistoryOptions are the query parameters of an Image's history subresource. Builds that are wanted fit all of them.",
+				Description: "ImageHistoryOptions are the query parameters of an Image's history subresource. The history contains the builds that match all of them.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2715,56 +2715,56 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref common.Refere
 					},
 					"limit": {
 						SchemaProps: spec.SchemaProps{
-							Description: "limit is how many builds are on a page, 1 to 500. Defaults to 100.",
+							Description: "limit is the number of builds on a page, 1 to 500. Defaults to 100.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"continue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "continue is that of the page before; the other parameters, but for limit, have to be those of that page. Defaults to the first page.",
+							Description: "continue is the continue token of the previous page. All other parameters except limit must be the same as for that page. Defaults to the first page.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"outcome": {
 						SchemaProps: spec.SchemaProps{
-							Description: "outcome is the phase of the builds, such as Succeeded, Failed or Cancelled. Defaults to all.",
+							Description: "outcome selects builds by phase, such as Succeeded, Failed or Cancelled. Defaults to all phases.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger is what started the builds: Created, SpecChange, BaseChange, Schedule, Manual or Rerun. Defaults to all.",
+							Description: "trigger selects builds by what started them: Created, SpecChange, BaseChange, Schedule, Manual or Rerun. Defaults to all triggers.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"user": {
 						SchemaProps: spec.SchemaProps{
-							Description: "user who asked for the builds, at most 256 characters. Defaults to all.",
+							Description: "user selects builds by the user who requested them, at most 256 characters. Defaults to all users.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"since": {
 						SchemaProps: spec.SchemaProps{
-							Description: "since is the earliest creation of the builds: a duration before now, such as 7d or 36h, or a time (RFC 3339). Defaults to no limit.",
+							Description: "since selects builds that were created at this time or later. It is a duration before now, such as 7d or 36h, or an RFC 3339 time. Defaults to no limit.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"until": {
 						SchemaProps: spec.SchemaProps{
-							Description: "until is what the builds were created before: a duration before now, or a time (RFC 3339). Defaults to no limit.",
+							Description: "until selects builds that were created before this time. It is a duration before now, such as 7d or 36h, or an RFC 3339 time. Defaults to no limit.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid of the Image, at most 63 letters, digits and hyphens. The history of an Image that is there no more is asked for by its name together with this. Defaults to the Image of this name that is there now.",
+							Description: "uid is the UID of the Image, at most 63 letters, digits and hyphens. Name and UID together also find a deleted Image. Defaults to the UID of the existing Image of this name.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2798,21 +2798,21 @@ func schema_goldsmith_apis_images_v1alpha1_ImageJournalOptions(ref common.Refere
 					},
 					"limit": {
 						SchemaProps: spec.SchemaProps{
-							Description: "limit is how many items are on a page, 1 to 500. Defaults to 100.",
+							Description: "limit is the number of items on a page, 1 to 500. Defaults to 100.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"continue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "continue is that of the page before. Defaults to the first page.",
+							Description: "continue is the continue token of the previous page. Defaults to the first page.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid of the Image, as that of ImageHistoryOptions.",
+							Description: "uid is the UID of the Image, at most 63 letters, digits and hyphens. Name and UID together also find a deleted Image. Defaults to the UID of the existing Image of this name.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2827,7 +2827,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageList(ref common.ReferenceCallbac
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageList is a list of images.",
+				Description: "ImageList is a list of Images.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2853,7 +2853,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageList(ref common.ReferenceCallbac
 					},
 					"items": {
 						SchemaProps: spec.SchemaProps{
-							Description: "items is the list of images.",
+							Description: "items lists the Images.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2877,7 +2877,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageNote(ref common.ReferenceCallbac
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageNote is what somebody noted about an Image. It is created at the Image's notes subresource, which answers with the note as it is recorded. Notes are kept in the records database only, at most 1000 of an Image, and cannot be changed.",
+				Description: "ImageNote is a note that a user wrote about an Image. Users create it at the notes subresource of the Image, which returns the recorded note. The records database stores at most 1000 notes for each Image. Notes cannot be changed.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2896,34 +2896,34 @@ func schema_goldsmith_apis_images_v1alpha1_ImageNote(ref common.ReferenceCallbac
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. The name, if given, is the Image's.",
+							Description: "Standard object's metadata. The name is optional. If it is set, it must be the name of the Image.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
 					},
 					"id": {
 						SchemaProps: spec.SchemaProps{
-							Description: "id is the author's name for the note, 1 to 128 printable characters, unique for its Image. The same id again is answered with the same note, as it was sent first. Defaults to a random one, with which a note that is sent twice is there twice.",
+							Description: "id is the author's ID for the note, unique for its Image. 1 to 128 printable characters. If a note with this id exists, the server returns that note unchanged. Defaults to a random ID; a repeated request then records a second note.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"time": {
 						SchemaProps: spec.SchemaProps{
-							Description: "time of the note. Set by the server.",
+							Description: "time is when the note was recorded. The server sets it.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"author": {
 						SchemaProps: spec.SchemaProps{
-							Description: "author is the authenticated user who wrote it. Set by the server.",
+							Description: "author is the authenticated user who wrote the note. The server sets it.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"text": {
 						SchemaProps: spec.SchemaProps{
-							Description: "text of the note, 1 to 4096 bytes: printable characters, tabs and line ends.",
+							Description: "text is the text of the note. 1 to 4096 bytes: printable characters, tabs and line ends.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -2942,7 +2942,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageNoteList(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageNoteList is a page of the notes about an Image, the newest first. It is what the notes subresource of an Image answers.",
+				Description: "ImageNoteList is a page of the notes about an Image, newest first. The notes subresource of the Image returns it.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2961,14 +2961,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageNoteList(ref common.ReferenceCal
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard list metadata. With its continue the next page is asked for.",
+							Description: "Standard list metadata. Its continue token requests the next page.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ListMeta{}.OpenAPIModelName()),
 						},
 					},
 					"items": {
 						SchemaProps: spec.SchemaProps{
-							Description: "items are the notes. Empty where there are no records.",
+							Description: "items lists the notes. It is empty if there are no records.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2992,7 +2992,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlan(ref common.ReferenceCallbac
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImagePlan says what would happen to an Image: whether it would be built now, why or why not, and with which Job. It is stored nowhere. Create one for an Image as it would be applied, of metadata.name; an Image as it is has one at its plan subresource. Nothing is started by asking.",
+				Description: "ImagePlan reports whether an Image would be built now, why or why not, and with which Job. It is not stored, and it starts no build. To plan an Image before it is applied, create an ImagePlan with the Image's name and spec. To plan an existing Image, get its plan subresource.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3011,21 +3011,21 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlan(ref common.ReferenceCallbac
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. The name is that of the Image, which need not exist.",
+							Description: "Standard object's metadata. The name is the name of the Image. The Image does not need to exist.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
 					},
 					"spec": {
 						SchemaProps: spec.SchemaProps{
-							Description: "spec of the Image that is planned.",
+							Description: "spec is the spec of the planned Image.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ImageSpec{}.OpenAPIModelName()),
 						},
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "status is the answer. It is ignored in requests.",
+							Description: "status is the result of the plan. The server sets it, and ignores it in requests.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ImagePlanStatus{}.OpenAPIModelName()),
 						},
@@ -3043,26 +3043,26 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref common.ReferenceC
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImagePlanStatus is what would happen.",
+				Description: "ImagePlanStatus is the result of a plan.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"build": {
 						SchemaProps: spec.SchemaProps{
-							Description: "build says whether a build would be started now.",
+							Description: "build is true if a build would start now.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason in one word: that of the trigger where there would be a build, otherwise why there would be none, as the reason of a failure or of a condition.",
+							Description: "reason is the reason of the trigger if a build would start. Otherwise it is why no build would start: the reason of a failure or of a condition.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message for people: why, or why not and what to do.",
+							Description: "message explains the result for a human reader. If no build would start, it also describes what to do next.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3074,7 +3074,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref common.ReferenceC
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "changes of the inputs since the last attempted build, as far as that build is still there.",
+							Description: "changes lists how the inputs differ from those of the last attempted build. It is empty if that build is deleted.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3087,34 +3087,34 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref common.ReferenceC
 					},
 					"inputsDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inputsDigest is the digest of the inputs as they resolve now. Empty if they do not.",
+							Description: "inputsDigest is the digest of the inputs as they resolve now. It is empty if the inputs cannot be resolved.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"baseDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "baseDigest is the digest of the base Image among them.",
+							Description: "baseDigest is the digest of the base Image. It is empty if the base is not an Image, or if the inputs cannot be resolved.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"buildName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "buildName is the name that the next build would get.",
+							Description: "buildName is the name of the next build.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"job": {
 						SchemaProps: spec.SchemaProps{
-							Description: "job is the batch/v1 Job of its first attempt, as it would be created: of a build that is due or that somebody asks for. Its name and its owner's UID are those of a build with an empty UID. Empty if the inputs do not resolve.",
+							Description: "job is the batch/v1 Job that would be created for the first attempt of the next build. It is set even if no build would start by itself. The real Job has another name and another owner UID, because both depend on the UID of the build. It is empty if the inputs cannot be resolved.",
 							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
 						},
 					},
 					"nextScheduleTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "nextScheduleTime is when the schedule would start the next build.",
+							Description: "nextScheduleTime is when the schedule would start the next build. It is empty if the schedule would start none.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -3130,12 +3130,12 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReference(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageReference names an Image of the same namespace.",
+				Description: "ImageReference identifies an Image of the same namespace.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name of the Image.",
+							Description: "name is the name of the Image.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -3143,7 +3143,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReference(ref common.ReferenceCa
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid of the Image. An Image of the same name with another uid is another Image.",
+							Description: "uid is the UID of the Image. It distinguishes the Image from earlier and later Images of the same name.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -3160,7 +3160,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageReport is how the Image of the same name has done in the last 30 days, or in the window that the field selector since=DURATION of a list asks for: 1m to 87600h. It is joined from the Image and the records database when it is asked for, and stored nowhere, so it cannot be watched. It looks the same to everybody: who may get a report needs no right to the subresources history, changes and notes of the Image for what it has of them. The field selector deleted=true of a list asks for the deleted Images of which there are records instead, the last deleted one first.",
+				Description: "ImageReport reports how the builds of the Image of the same name have performed in a time window. The window is the last 30 days. The field selector since=DURATION of a list sets another window, of 1m to 87600h. The field selector deleted=true of a list returns the deleted Images with records instead, last deleted first.\n\nThe server computes each report from the Image and the records database. Reports are not stored, and cannot be watched. A user who can get a report also sees its history, changes and notes, without needing permissions for these subresources.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3179,20 +3179,20 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallb
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. Name, namespace, uid, labels and creationTimestamp are those of the Image. Of a deleted Image there are name, namespace and uid, and deletionTimestamp is when its deletion was recorded.",
+							Description: "Standard object's metadata: name, namespace, uid, labels and creationTimestamp of the Image. For a deleted Image, it contains name, namespace, uid, and deletionTimestamp, which is when the deletion was recorded.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
 					},
 					"stats": {
 						SchemaProps: spec.SchemaProps{
-							Description: "stats of the builds that finished in the window. None where there are no records of the Image.",
+							Description: "stats contains the statistics of the builds that finished in the window. It is empty if there are no records of the Image.",
 							Ref:         ref(v1alpha1.BuildStats{}.OpenAPIModelName()),
 						},
 					},
 					"health": {
 						SchemaProps: spec.SchemaProps{
-							Description: "health in one number. None where no build has succeeded or failed in the window.",
+							Description: "health summarizes the statistics in one number. It is empty if no build succeeded or failed in the window.",
 							Ref:         ref(v1alpha1.ImageHealth{}.OpenAPIModelName()),
 						},
 					},
@@ -3203,7 +3203,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "history is the newest 20 builds, the newest first. Not in lists.",
+							Description: "history lists the newest 20 builds, newest first. It is empty in lists.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3221,7 +3221,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "changes is the newest 20 changes of the spec, the newest first. Not in lists.",
+							Description: "changes lists the newest 20 changes of the spec, newest first. It is empty in lists.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3239,7 +3239,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "notes is the newest 20 notes, the newest first. Not in lists.",
+							Description: "notes lists the newest 20 notes, newest first. It is empty in lists.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3288,7 +3288,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReportList(ref common.ReferenceC
 					},
 					"items": {
 						SchemaProps: spec.SchemaProps{
-							Description: "items is the list of reports, by namespace and name.",
+							Description: "items lists the reports, sorted by namespace and name.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3312,26 +3312,26 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageSpec is the image that should exist.",
+				Description: "ImageSpec describes the image that should exist.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"builder": {
 						SchemaProps: spec.SchemaProps{
-							Description: "builder is what makes the image.",
+							Description: "builder sets the builder that makes the image.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.Builder{}.OpenAPIModelName()),
 						},
 					},
 					"base": {
 						SchemaProps: spec.SchemaProps{
-							Description: "base is what the image starts from.",
+							Description: "base sets what the image starts from.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.Base{}.OpenAPIModelName()),
 						},
 					},
 					"source": {
 						SchemaProps: spec.SchemaProps{
-							Description: "source holds files for the builder, at most 64 KiB in all: the size of the canonical JSON object of names and contents, without HTML escaping.",
+							Description: "source provides files for the builder, of at most 64 KiB in total. The limit applies to the canonical JSON object of names and contents, without HTML escaping. Defaults to no files.",
 							Ref:         ref(v1alpha1.Source{}.OpenAPIModelName()),
 						},
 					},
@@ -3345,7 +3345,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "parameters are handed to the builder as they are. Their meaning is the builder's. At most 64, and 64 KiB in all: the size of the canonical JSON object of names and values, without HTML escaping.",
+							Description: "parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning. At most 64 parameters, and 64 KiB in total. The limit in bytes applies to the canonical JSON object of names and values, without HTML escaping. Defaults to none.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3367,7 +3367,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "targets are the artifacts to make, one for each platform and format. 1 to 16, each pair once.",
+							Description: "targets lists the artifacts to build, one for each platform and format. 1 to 16 targets. Each combination of platform and format is unique.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3380,19 +3380,19 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 					},
 					"template": {
 						SchemaProps: spec.SchemaProps{
-							Description: "template says how the pods of builds are made: service account, resources, nodes and environment variables. It counts as an input: a change of it makes a build due.",
+							Description: "template configures the pods of builds: service account, resources, nodes and environment variables. A change of the template makes a build due, except for a change of queueName. Defaults to none.",
 							Ref:         ref(v1alpha1.BuildTemplate{}.OpenAPIModelName()),
 						},
 					},
 					"triggers": {
 						SchemaProps: spec.SchemaProps{
-							Description: "triggers say what starts a build without anybody asking for one. Defaults to the defaults of its fields.",
+							Description: "triggers sets which events start a build without a request. Defaults to the defaults of its fields.",
 							Ref:         ref(v1alpha1.Triggers{}.OpenAPIModelName()),
 						},
 					},
 					"runPolicy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "runPolicy says what happens when a build is due while another one of this image is not finished. Serial, the default, lets it wait until that one has finished; SerialLatestOnly does too, and cancels builds that wait before it with the reason Superseded; Parallel runs it beside.\n\nPossible enum values:\n - `\"Parallel\"` runs the builds of an image side by side.\n - `\"Serial\"` runs the builds of an image one after the other, in the order of their numbers.\n - `\"SerialLatestOnly\"` does the same, and of the builds that wait keeps only the newest: the others are cancelled with the reason Superseded.",
+							Description: "runPolicy sets what happens when a build is due while an earlier build of this Image is unfinished. Serial makes the new build wait until the earlier build has finished. SerialLatestOnly does the same, and cancels older waiting builds with the reason Superseded. A one-off build is never cancelled this way, and never causes such a cancellation. Parallel runs builds at the same time. Defaults to Serial.\n\nPossible enum values:\n - `\"Parallel\"` runs the builds of an Image at the same time.\n - `\"Serial\"` runs the builds of an Image one after the other, in the order of their numbers.\n - `\"SerialLatestOnly\"` runs builds one after the other, and keeps only the newest waiting build. The other waiting builds are cancelled with the reason Superseded.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Parallel", "Serial", "SerialLatestOnly"},
@@ -3400,26 +3400,26 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 					},
 					"suspend": {
 						SchemaProps: spec.SchemaProps{
-							Description: "suspend stops all triggers while true. Builds that exist go on, and builds can still be requested. Defaults to false.",
+							Description: "suspend stops all triggers while it is true. Existing builds continue, and users can still request builds. Defaults to false.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"timeouts": {
 						SchemaProps: spec.SchemaProps{
-							Description: "timeouts bound the phases of each build. Defaults to the defaults of its fields.",
+							Description: "timeouts limits the duration of each phase of a build. Defaults to the defaults of its fields.",
 							Ref:         ref(v1alpha1.BuildTimeouts{}.OpenAPIModelName()),
 						},
 					},
 					"retry": {
 						SchemaProps: spec.SchemaProps{
-							Description: "retry says which failures get another attempt, how many, and when. Defaults to the defaults of its fields.",
+							Description: "retry sets which failures are retried, how often, and after which delay. Defaults to the defaults of its fields.",
 							Ref:         ref(v1alpha1.RetryPolicy{}.OpenAPIModelName()),
 						},
 					},
 					"history": {
 						SchemaProps: spec.SchemaProps{
-							Description: "history says how many finished builds are kept. Defaults to the defaults of its fields.",
+							Description: "history sets how many finished builds are kept, and for how long. Defaults to the defaults of its fields.",
 							Ref:         ref(v1alpha1.HistoryLimits{}.OpenAPIModelName()),
 						},
 					},
@@ -3436,7 +3436,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStats(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageStats are figures of the builds of an Image that finished in a window of time. They are what the stats subresource of an Image answers, and are computed from the records database.",
+				Description: "ImageStats contains statistics of the builds of an Image that finished within a time window. The stats subresource of an Image computes it from the records database.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3462,13 +3462,13 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStats(ref common.ReferenceCallba
 					},
 					"stats": {
 						SchemaProps: spec.SchemaProps{
-							Description: "stats of the builds. None where there are no records of the Image.",
+							Description: "stats contains the statistics of the builds. It is empty if there are no records of the Image.",
 							Ref:         ref(v1alpha1.BuildStats{}.OpenAPIModelName()),
 						},
 					},
 					"health": {
 						SchemaProps: spec.SchemaProps{
-							Description: "health in one number, from these figures. None where no build has succeeded or failed in the window.",
+							Description: "health summarizes the statistics in one number. It is empty if no build succeeded or failed in the window.",
 							Ref:         ref(v1alpha1.ImageHealth{}.OpenAPIModelName()),
 						},
 					},
@@ -3503,14 +3503,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatsOptions(ref common.Referenc
 					},
 					"since": {
 						SchemaProps: spec.SchemaProps{
-							Description: "since is how long ago the builds have finished at most, as a duration such as 7d or 36h: 1m to 3650d. Defaults to 30d.",
+							Description: "since is the length of the time window before now, a duration such as 7d or 36h. 1m to 3650d. Defaults to 30d.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid of the Image, as that of ImageHistoryOptions.",
+							Description: "uid is the UID of the Image, at most 63 letters, digits and hyphens. Name and UID together also find a deleted Image. Defaults to the UID of the existing Image of this name.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3525,40 +3525,40 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageStatus is what is known about an image.",
+				Description: "ImageStatus reports the observed state of an Image.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"observedGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "observedGeneration is the generation of the spec that this status speaks of.",
+							Description: "observedGeneration is the generation of the Image that this status reports on. The controller sets it.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"buildCounter": {
 						SchemaProps: spec.SchemaProps{
-							Description: "buildCounter is the highest number given to a build of this image. Only the instantiate subresource moves it.",
+							Description: "buildCounter is the highest number of all builds of this Image. Only the subresources that create builds, instantiate and rerun, set it.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"inputsDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inputsDigest is the digest of the inputs as they resolve now: \"sha256:\" and 64 hex digits.",
+							Description: "inputsDigest is the digest of the inputs as they resolve now: \"sha256:\" and 64 hex digits. The controller sets it. It is empty while the inputs cannot be resolved.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"activeBuilds": {
 						SchemaProps: spec.SchemaProps{
-							Description: "activeBuilds is the number of builds that hold a slot: starting, running, retrying or being cancelled.",
+							Description: "activeBuilds is the number of builds that are starting, running, retrying or being cancelled. Each of them occupies a slot. The controller sets it.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"queuedBuilds": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queuedBuilds is the number of builds that wait.",
+							Description: "queuedBuilds is the number of builds that wait to be admitted. The controller sets it.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -3573,7 +3573,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "recentRequests are the last 32 requests for a build. They make requests idempotent: the same requestID is answered with the same build. Only the instantiate subresource adds to them; the controller fills in uid.",
+							Description: "recentRequests lists the last 32 requests for a build. It makes requests idempotent: a repeated requestID returns the same build. Only the subresources instantiate and rerun add requests. The controller sets the uid of each request when it has observed the build.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3586,19 +3586,19 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"lastAttempted": {
 						SchemaProps: spec.SchemaProps{
-							Description: "lastAttempted is the newest build that is not one-off. It outlives that build: it is what a change of inputs is measured against.",
+							Description: "lastAttempted is the newest build that is not one-off. The controller compares the inputs with this build to detect changes, including after the build is deleted. The controller sets it.",
 							Ref:         ref(v1alpha1.AttemptedBuild{}.OpenAPIModelName()),
 						},
 					},
 					"latestBuild": {
 						SchemaProps: spec.SchemaProps{
-							Description: "latestBuild is the build with the highest number.",
+							Description: "latestBuild is the build with the highest number. The controller sets it.",
 							Ref:         ref(v1alpha1.LatestBuild{}.OpenAPIModelName()),
 						},
 					},
 					"latestSuccessful": {
 						SchemaProps: spec.SchemaProps{
-							Description: "latestSuccessful is the successful build with the highest number that is not one-off, and what it made.",
+							Description: "latestSuccessful is the newest successful build, with its artifacts. One-off builds do not count. The controller sets it. It is empty until such a build has succeeded.",
 							Ref:         ref(v1alpha1.SuccessfulBuild{}.OpenAPIModelName()),
 						},
 					},
@@ -3614,7 +3614,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions: Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive.",
+							Description: "conditions contains the types Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive. The controller sets them.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3635,7 +3635,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "channels are names for successful builds. Only the channels subresource changes them.",
+							Description: "channels lists named successful builds, at most 16. Only the channels subresource sets them.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3648,26 +3648,26 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"lastScheduleTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "lastScheduleTime is the last time of the schedule that was dealt with: by a build, or because none was due.",
+							Description: "lastScheduleTime is the last scheduled time that the controller processed, whether it started a build or not. The controller sets it. It is empty until the controller has processed a scheduled time.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"nextScheduleTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "nextScheduleTime is when the schedule starts the next build, jitter included. Empty while the schedule is not active.",
+							Description: "nextScheduleTime is when the schedule starts the next build, including jitter. The controller sets it. It is empty while the schedule is not active.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"consecutiveFailures": {
 						SchemaProps: spec.SchemaProps{
-							Description: "consecutiveFailures is how many builds of the spec as it is have failed since the last one that succeeded. Cancelled builds and one-off builds do not count.",
+							Description: "consecutiveFailures is the number of builds of the current spec that have failed since the last success. Cancelled builds and one-off builds do not count. The controller sets it.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"countedBuild": {
 						SchemaProps: spec.SchemaProps{
-							Description: "countedBuild is the number up to which finished builds are counted in consecutiveFailures.",
+							Description: "countedBuild is the number of the last finished build that consecutiveFailures takes into account. The controller sets it.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -3684,12 +3684,12 @@ func schema_goldsmith_apis_images_v1alpha1_InlineSource(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "InlineSource holds files.",
+				Description: "InlineSource contains files.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"files": {
 						SchemaProps: spec.SchemaProps{
-							Description: "files by name. A name is a relative path of letters, digits, '-', '_', '.' and '/', with no element \"..\". The content is text. At most 64 KiB in all, as said of source.",
+							Description: "files maps the name of each file to its content. A name is a relative path of letters, digits, '-', '_', '.' and '/', without the element \"..\". The content is text. At most 64 KiB in total, as described for source.",
 							Type:        []string{"object"},
 							AdditionalProperties: &spec.SchemaOrBool{
 								Allows: true,
@@ -3718,7 +3718,7 @@ func schema_goldsmith_apis_images_v1alpha1_InputChange(ref common.ReferenceCallb
 				Properties: map[string]spec.Schema{
 					"path": {
 						SchemaProps: spec.SchemaProps{
-							Description: "path of the field, such as parameters[edition]. 1 to 512 characters.",
+							Description: "path is the path of the field, such as parameters[edition]. 1 to 512 characters.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -3726,14 +3726,14 @@ func schema_goldsmith_apis_images_v1alpha1_InputChange(ref common.ReferenceCallb
 					},
 					"from": {
 						SchemaProps: spec.SchemaProps{
-							Description: "from is the value before, shortened to 128 characters; empty if there was none.",
+							Description: "from is the old value, shortened to 128 characters. It is empty if the field was not set before.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"to": {
 						SchemaProps: spec.SchemaProps{
-							Description: "to is the value after, shortened to 128 characters; empty if there is none.",
+							Description: "to is the new value, shortened to 128 characters. It is empty if the field is not set now.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3749,12 +3749,12 @@ func schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "LatestBuild is the build with the highest number.",
+				Description: "LatestBuild is the newest build of an Image, which has the highest number.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name of the build.",
+							Description: "name is the name of the build.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -3762,7 +3762,7 @@ func schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref common.ReferenceCallb
 					},
 					"number": {
 						SchemaProps: spec.SchemaProps{
-							Description: "number of the build.",
+							Description: "number is the number of the build.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -3770,7 +3770,7 @@ func schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref common.ReferenceCallb
 					},
 					"phase": {
 						SchemaProps: spec.SchemaProps{
-							Description: "phase of the build when this status was written.\n\nPossible enum values:\n - `\"Cancelled\"` is final.\n - `\"Cancelling\"` is a build that was told to end. Next: Cancelled, or Succeeded if it had finished first.\n - `\"Failed\"` is final.\n - `\"Pending\"` is a build that no controller has looked at. Next: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` is a build that waits for its turn. Next: Starting, Failed, Cancelled.\n - `\"Retrying\"` is a build between two attempts. Next: Starting, Failed, Cancelled.\n - `\"Running\"` is a build whose container runs. Next: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` is a build whose attempt has a Job, or is about to have one, and no running container. Next: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` is final.",
+							Description: "phase is the phase of the build when the controller wrote this status.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. The attempt may not have a Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
@@ -3787,32 +3787,32 @@ func schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "NoteRecord is what the records database keeps of a note.",
+				Description: "NoteRecord is the record of a note in the records database.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"id": {
 						SchemaProps: spec.SchemaProps{
-							Description: "id is the author's name for the note, 1 to 128 printable characters, unique for its Image. The same id again is answered with the same note, as it was sent first. Defaults to a random one, with which a note that is sent twice is there twice.",
+							Description: "id is the author's ID for the note, unique for its Image. 1 to 128 printable characters. If a note with this id exists, the server returns that note unchanged. Defaults to a random ID; a repeated request then records a second note.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"time": {
 						SchemaProps: spec.SchemaProps{
-							Description: "time of the note. Set by the server.",
+							Description: "time is when the note was recorded. The server sets it.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"author": {
 						SchemaProps: spec.SchemaProps{
-							Description: "author is the authenticated user who wrote it. Set by the server.",
+							Description: "author is the authenticated user who wrote the note. The server sets it.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"text": {
 						SchemaProps: spec.SchemaProps{
-							Description: "text of the note, 1 to 4096 bytes: printable characters, tabs and line ends.",
+							Description: "text is the text of the note. 1 to 4096 bytes: printable characters, tabs and line ends.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -3836,7 +3836,7 @@ func schema_goldsmith_apis_images_v1alpha1_Parameter(ref common.ReferenceCallbac
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name of the parameter: letters, digits, '-', '_' and '.', 1 to 63 characters.",
+							Description: "name is the name of the parameter. 1 to 63 letters, digits, '-', '_' and '.'.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -3844,7 +3844,7 @@ func schema_goldsmith_apis_images_v1alpha1_Parameter(ref common.ReferenceCallbac
 					},
 					"value": {
 						SchemaProps: spec.SchemaProps{
-							Description: "value of the parameter, at most 4096 bytes. Defaults to the empty string.",
+							Description: "value is the value of the parameter, at most 4096 bytes. Defaults to the empty string.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3860,19 +3860,19 @@ func schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "PinnedInputs is what the inputs of an earlier build resolved to.",
+				Description: "PinnedInputs records what the inputs of an earlier build resolved to.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"baseDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "baseDigest is the digest of the base Image: \"sha256:\" and 64 hex digits. Empty if the base is none.",
+							Description: "baseDigest is the digest of the base Image: \"sha256:\" and 64 hex digits. It is empty if the base is not an Image.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"files": {
 						SchemaProps: spec.SchemaProps{
-							Description: "files by name, as they were in the ConfigMap. Empty where the source is inline or there is none.",
+							Description: "files maps the name of each file of the ConfigMap to its content. It is empty if the source is inline, or if there is no source.",
 							Type:        []string{"object"},
 							AdditionalProperties: &spec.SchemaOrBool{
 								Allows: true,
@@ -3895,7 +3895,7 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuild(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "QueuedBuild is an ImageBuild of the same name that waits for its turn, with its place in the order. It is computed when it is asked for, and stored nowhere.",
+				Description: "QueuedBuild is the queue position of the ImageBuild of the same name. The server computes it for each request. It is not stored.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3914,14 +3914,14 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuild(ref common.ReferenceCallb
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. Name, namespace, uid and labels are those of the build.",
+							Description: "Standard object's metadata: name, namespace, uid and labels of the build.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "status is where the build stands in the queue.",
+							Description: "status reports the position of the build in the queue.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.QueuedBuildStatus{}.OpenAPIModelName()),
 						},
@@ -3938,7 +3938,7 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuildList(ref common.ReferenceC
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "QueuedBuildList is a list of builds that wait.",
+				Description: "QueuedBuildList is a list of waiting builds.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3964,7 +3964,7 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuildList(ref common.ReferenceC
 					},
 					"items": {
 						SchemaProps: spec.SchemaProps{
-							Description: "items is the list of builds, by namespace and name.",
+							Description: "items lists the builds, sorted by namespace and name.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3988,12 +3988,12 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref common.Referenc
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "QueuedBuildStatus is where a build stands in the queue.",
+				Description: "QueuedBuildStatus reports the position of a build in the queue.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"position": {
 						SchemaProps: spec.SchemaProps{
-							Description: "position in the order in which builds of all namespaces would be admitted, from 1, as things are now. 0 for a build that waits for Kueue, which decides its order.",
+							Description: "position is the current place of the build in the queue of all namespaces, starting at 1. It is 0 for a build that waits for Kueue, because Kueue decides the order of such builds.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -4001,34 +4001,34 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref common.Referenc
 					},
 					"imageName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "imageName is the name of the Image that it is a build of. Empty for a build created directly.",
+							Description: "imageName is the name of the Image that the build belongs to. It is empty for a build that was created directly.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"priority": {
 						SchemaProps: spec.SchemaProps{
-							Description: "priority among the builds of the namespace.",
+							Description: "priority ranks the build among the waiting builds of its namespace; higher values go first.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message says what the build waits for.",
+							Description: "message describes for a human reader what the build waits for.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"queuedTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queuedTime is when it began to wait.",
+							Description: "queuedTime is when the build began to wait.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"estimatedStartTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "estimatedStartTime is when it would start if the builds before it took as long as the last successful builds of their Images. Empty where nothing is known.",
+							Description: "estimatedStartTime is the estimated start of the build. It assumes that each earlier build takes as long as the last successful build of its Image. It is empty if there is no estimate.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -4045,7 +4045,7 @@ func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RerunRequest asks for another build of what a build of an Image was made from: its inputs, and what they resolved to. It is created at the build's rerun subresource, which answers with the new ImageBuild. The Image must still exist.",
+				Description: "RerunRequest requests a new build with the inputs of an earlier build, and with what these inputs resolved to. It is created at the rerun subresource of the earlier build, which returns the new ImageBuild. The Image must still exist.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -4064,21 +4064,21 @@ func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCall
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. The name and the uid, if given, are the build's. With its uid a deleted build is found, where builds are recorded. A build of the same name and another uid is not the one that is meant.",
+							Description: "Standard object's metadata. The name and the uid are optional. If they are set, they must be those of the build. With a records database, the uid also finds a deleted build. A build of the same name with another uid does not match.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
 					},
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestID is the requester's name for this request, as that of a BuildRequest.",
+							Description: "requestID is the requester's ID for this request, in the same form as requestID of a BuildRequest.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message for people: one line of printable characters, at most 1024.",
+							Description: "message explains the request for a human reader. One line of at most 1024 printable characters.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4095,7 +4095,7 @@ func schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ResolvedInputs is what the inputs of a build resolved to.",
+				Description: "ResolvedInputs records what the inputs of a build resolved to.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"inputsDigest": {
@@ -4108,7 +4108,7 @@ func schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref common.ReferenceCa
 					},
 					"files": {
 						SchemaProps: spec.SchemaProps{
-							Description: "files by name, as they were in the ConfigMap. Empty where the source is inline or there is none.",
+							Description: "files maps the name of each file of the ConfigMap to its content. It is empty if the source is inline, or if there is no source.",
 							Type:        []string{"object"},
 							AdditionalProperties: &spec.SchemaOrBool{
 								Allows: true,
@@ -4123,7 +4123,7 @@ func schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref common.ReferenceCa
 					},
 					"baseDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "baseDigest is the digest of the base Image: \"sha256:\" and 64 hex digits. Empty where the base is a reference.",
+							Description: "baseDigest is the digest of the base Image: \"sha256:\" and 64 hex digits. It is empty if the base is not an Image.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4139,12 +4139,12 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RetryPolicy says which failures get another attempt. A disruption (the pod or its node went away) gets another attempt at once and counts neither against limit nor against classes; the tenth fails the build.",
+				Description: "RetryPolicy sets which failures are retried. A disruption is the loss of the pod, its Job or its node. After a disruption the next attempt starts at once, independent of limit and classes. The tenth disruption fails the build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"limit": {
 						SchemaProps: spec.SchemaProps{
-							Description: "limit is how many further attempts a build gets. 0 to 10. Defaults to 2.",
+							Description: "limit is the maximum number of attempts after the first. 0 to 10; 0 disables retries. Defaults to 2.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -4156,7 +4156,7 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "classes lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout, each at most once. Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.",
+							Description: "classes lists the failure classes that are retried: User, Config, Infrastructure, Registry or Timeout. Each class appears at most once. An empty list means the default; to disable retries, set limit to 0. Defaults to Infrastructure and Registry.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4171,7 +4171,7 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 					},
 					"backoff": {
 						SchemaProps: spec.SchemaProps{
-							Description: "backoff is the wait between the end of an attempt and the start of the next. Defaults to the defaults of its fields.",
+							Description: "backoff sets the delay between the end of an attempt and the start of the next attempt. Defaults to the defaults of its fields.",
 							Ref:         ref(v1alpha1.Backoff{}.OpenAPIModelName()),
 						},
 					},
@@ -4187,12 +4187,12 @@ func schema_goldsmith_apis_images_v1alpha1_Schedule(ref common.ReferenceCallback
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Schedule says at which times a build is started. After an absence of the controller at most one missed start is made up for: the last one.",
+				Description: "Schedule sets the times at which builds start. If the controller was unavailable at several of these times, only the last missed build is started.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"cron": {
 						SchemaProps: spec.SchemaProps{
-							Description: "cron is when, as five fields: minute, hour, day of the month, month, day of the week, with names, lists, ranges and steps, or one of @hourly, @daily, @weekly, @monthly and @yearly. The time zone is timeZone's: TZ= is refused.",
+							Description: "cron sets the times as five fields: minute, hour, day of the month, month, day of the week. Names, lists, ranges and steps are allowed. Also allowed are @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The server refuses TZ= and CRON_TZ=: timeZone sets the time zone.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -4200,14 +4200,14 @@ func schema_goldsmith_apis_images_v1alpha1_Schedule(ref common.ReferenceCallback
 					},
 					"timeZone": {
 						SchemaProps: spec.SchemaProps{
-							Description: "timeZone is the name of a time zone of the IANA database, such as Europe/Berlin. A time that a change to daylight-saving time leaves out is skipped, and one that comes twice starts one build. Defaults to UTC.",
+							Description: "timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. A time that the change to daylight-saving time skips is skipped. A time that occurs twice starts one build. Defaults to UTC.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"mode": {
 						SchemaProps: spec.SchemaProps{
-							Description: "mode says whether there is a build each time. Always, the default, builds each time; IfChanged only if the inputs differ from those of the last attempted build.\n\nPossible enum values:\n - `\"Always\"` builds each time.\n - `\"IfChanged\"` builds if the inputs differ from those of the last attempted build.",
+							Description: "mode sets whether each scheduled time starts a build. Always starts a build each time. IfChanged starts a build only if the inputs differ from those of the last attempted build. Defaults to Always.\n\nPossible enum values:\n - `\"Always\"` starts a build each time.\n - `\"IfChanged\"` starts a build only if the inputs differ from those of the last attempted build.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Always", "IfChanged"},
@@ -4215,13 +4215,13 @@ func schema_goldsmith_apis_images_v1alpha1_Schedule(ref common.ReferenceCallback
 					},
 					"jitter": {
 						SchemaProps: spec.SchemaProps{
-							Description: "jitter delays each start by up to this long, so that images of the same schedule do not start together. The delay depends on the Image and the time only. 0s to 24h. Defaults to 0s.",
+							Description: "jitter is the longest delay of each start, so that Images with the same schedule do not start together. The delay depends only on the Image and the scheduled time. 0s to 24h. Defaults to 0s.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"startingDeadline": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startingDeadline is how late a start may be made up for, counted from the jittered time. 1s to 168h. Defaults to no limit.",
+							Description: "startingDeadline is how late a missed build can still start, counted from the scheduled time plus the delay of jitter. 1s to 168h. Defaults to no limit.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -4238,18 +4238,18 @@ func schema_goldsmith_apis_images_v1alpha1_Source(ref common.ReferenceCallback) 
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Source holds files for the builder. At most one of its fields is set.",
+				Description: "Source provides files for the builder. At most one of its fields is set.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"inline": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inline holds the files themselves.",
+							Description: "inline contains the files themselves.",
 							Ref:         ref(v1alpha1.InlineSource{}.OpenAPIModelName()),
 						},
 					},
 					"configMapRef": {
 						SchemaProps: spec.SchemaProps{
-							Description: "configMapRef names a ConfigMap whose data are the files. Its content is copied into each build.",
+							Description: "configMapRef selects a ConfigMap whose data are the files. The controller copies the files into each build.",
 							Ref:         ref(v1alpha1.ConfigMapReference{}.OpenAPIModelName()),
 						},
 					},
@@ -4265,12 +4265,12 @@ func schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref common.ReferenceC
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "SuccessfulBuild is a build that succeeded, and what it made.",
+				Description: "SuccessfulBuild is a successful build with its artifacts.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name of the build.",
+							Description: "name is the name of the build.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -4278,7 +4278,7 @@ func schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref common.ReferenceC
 					},
 					"number": {
 						SchemaProps: spec.SchemaProps{
-							Description: "number of the build.",
+							Description: "number is the number of the build.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -4286,7 +4286,7 @@ func schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref common.ReferenceC
 					},
 					"inputsDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inputsDigest is the digest of the inputs it was made from.",
+							Description: "inputsDigest is the digest of the resolved inputs of the build.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -4294,7 +4294,7 @@ func schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref common.ReferenceC
 					},
 					"completionTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "completionTime is when it finished.",
+							Description: "completionTime is when the build finished.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -4308,7 +4308,7 @@ func schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref common.ReferenceC
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "artifacts are what it made, one for each target.",
+							Description: "artifacts lists what the build made, one artifact for each target.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4332,12 +4332,12 @@ func schema_goldsmith_apis_images_v1alpha1_Target(ref common.ReferenceCallback) 
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Target is one artifact to make.",
+				Description: "Target is one artifact to build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"platform": {
 						SchemaProps: spec.SchemaProps{
-							Description: "platform is os/architecture, or os/architecture/variant, such as linux/amd64. In lower case, at most 63 characters.",
+							Description: "platform is os/architecture or os/architecture/variant, such as linux/amd64. Lower case, at most 63 characters.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -4345,7 +4345,7 @@ func schema_goldsmith_apis_images_v1alpha1_Target(ref common.ReferenceCallback) 
 					},
 					"format": {
 						SchemaProps: spec.SchemaProps{
-							Description: "format of the artifact: raw, qcow2, vmdk, iso or oci.\n\nPossible enum values:\n - `\"iso\"` is an ISO 9660 image.\n - `\"oci\"` is an OCI image.\n - `\"qcow2\"` is a QEMU copy-on-write disk.\n - `\"raw\"` is a disk as it is, byte for byte.\n - `\"vmdk\"` is a VMware disk.",
+							Description: "format is the file format of the artifact: raw, qcow2, vmdk, iso or oci.\n\nPossible enum values:\n - `\"iso\"` is an ISO 9660 image.\n - `\"oci\"` is an OCI image.\n - `\"qcow2\"` is a QEMU copy-on-write disk image.\n - `\"raw\"` is an unformatted disk image, byte for byte.\n - `\"vmdk\"` is a VMware disk image.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -4363,32 +4363,32 @@ func schema_goldsmith_apis_images_v1alpha1_Triggers(ref common.ReferenceCallback
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Triggers say what starts a build without anybody asking for one.",
+				Description: "Triggers sets which events start a build without a request.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"onSpecChange": {
 						SchemaProps: spec.SchemaProps{
-							Description: "onSpecChange starts a build when nothing was built yet, and whenever the resolved inputs differ from those of the last attempted build in more than the base Image. Defaults to true.",
+							Description: "onSpecChange starts the first build, and a build whenever the resolved inputs differ from those of the last attempted build. A difference in the base Image alone does not count. Defaults to true.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"onBaseChange": {
 						SchemaProps: spec.SchemaProps{
-							Description: "onBaseChange starts a build when the build that base.imageRef stands for has changed. Defaults to true.",
+							Description: "onBaseChange starts a build when the build that base.imageRef selects has changed. Defaults to true.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"schedule": {
 						SchemaProps: spec.SchemaProps{
-							Description: "schedule starts builds at times of the day. Defaults to none.",
+							Description: "schedule starts builds at fixed times. Defaults to none.",
 							Ref:         ref(v1alpha1.Schedule{}.OpenAPIModelName()),
 						},
 					},
 					"disableAfterFailures": {
 						SchemaProps: spec.SchemaProps{
-							Description: "disableAfterFailures is how many builds in a row may fail before schedule and onBaseChange start no more. A change of the spec or a build that succeeds, such as a requested one, starts them again. 0 to 1000; 0 is never. Defaults to 5.",
+							Description: "disableAfterFailures is the number of consecutive failures after which schedule and onBaseChange stop starting builds. A change of the spec or a successful build, such as a requested one, enables them again. 0 to 1000; 0 disables the limit. Defaults to 5.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},

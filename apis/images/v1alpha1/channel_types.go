@@ -8,16 +8,17 @@ import (
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageChannels are the names that an Image has for its successful builds. They are read and replaced as a whole at the
-// Image's channels subresource. With metadata.resourceVersion they are replaced only if the Image is still that one.
+// ImageChannels is the list of an Image's channels, which name successful builds. The channels subresource of an Image
+// reads it, and replaces it as a whole. An update with metadata.resourceVersion fails with a conflict if the Image has
+// changed since.
 type ImageChannels struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object's metadata: name, namespace, uid and resourceVersion of the Image.
+	// Standard object's metadata: name, namespace, uid, resourceVersion and creationTimestamp of the Image.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// channels by name, at most 16. In an update name and build are what counts; a channel that is left out is removed,
-	// and one whose build stays keeps its time.
+	// channels lists the channels, at most 16. An update sets name and build of each; the server sets the other fields.
+	// The server removes every channel that an update omits. A channel whose build is unchanged keeps its time.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

@@ -20,165 +20,170 @@ import (
 // +genclient:method=CreateNote,verb=create,subresource=notes,input=ImageNote,result=ImageNote
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// Image is a golden image that should exist. Whenever its inputs change, Goldsmith builds it and keeps the
-// outcome in its status. Names are DNS labels of at most 45 characters, so that every name derived from one
-// is a legal label value.
+// Image declares a golden image that should exist. Goldsmith builds the image whenever its inputs change, and reports
+// the result in status. The name is a DNS label of at most 45 characters, so that every name derived from it is a valid
+// label value.
 type Image struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// spec is the image that should exist.
+	// spec describes the image that should exist.
 	Spec ImageSpec `json:"spec" protobuf:"bytes,2,opt,name=spec"`
-	// status is what is known about it. It is written by the controller and ignored on writes to the image itself.
+	// status reports the observed state of the Image. The controller and the subresources set it. The server ignores it
+	// in writes to the Image itself.
 	// +optional
 	Status ImageStatus `json:"status,omitempty" protobuf:"bytes,3,opt,name=status"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageList is a list of images.
+// ImageList is a list of Images.
 type ImageList struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard list metadata.
 	// +optional
 	metav1.ListMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// items is the list of images.
+	// items lists the Images.
 	Items []Image `json:"items" protobuf:"bytes,2,rep,name=items"`
 }
 
-// ImageSpec is the image that should exist.
+// ImageSpec describes the image that should exist.
 type ImageSpec struct {
-	// What goes into the image. A change here, or in what it refers to, is what makes a build due.
+	// The inputs of a build. A build becomes due when an input, or an object that an input refers to, changes.
 	BuildInputs `json:",inline" protobuf:"bytes,1,opt,name=buildInputs"`
 
-	// triggers say what starts a build without anybody asking for one. Defaults to the defaults of its fields.
+	// triggers sets which events start a build without a request. Defaults to the defaults of its fields.
 	// +optional
 	Triggers *Triggers `json:"triggers,omitempty" protobuf:"bytes,2,opt,name=triggers"`
-	// runPolicy says what happens when a build is due while another one of this image is not finished.
-	// Serial, the default, lets it wait until that one has finished; SerialLatestOnly does too, and cancels builds that
-	// wait before it with the reason Superseded; Parallel runs it beside.
+	// runPolicy sets what happens when a build is due while an earlier build of this Image is unfinished. Serial makes
+	// the new build wait until the earlier build has finished. SerialLatestOnly does the same, and cancels older waiting
+	// builds with the reason Superseded. A one-off build is never cancelled this way, and never causes such a
+	// cancellation. Parallel runs builds at the same time. Defaults to Serial.
 	// +optional
 	RunPolicy RunPolicy `json:"runPolicy,omitempty" protobuf:"bytes,3,opt,name=runPolicy,casttype=RunPolicy"`
-	// suspend stops all triggers while true. Builds that exist go on, and builds can still be requested.
+	// suspend stops all triggers while it is true. Existing builds continue, and users can still request builds.
 	// Defaults to false.
 	// +optional
 	Suspend *bool `json:"suspend,omitempty" protobuf:"varint,4,opt,name=suspend"`
-	// timeouts bound the phases of each build. Defaults to the defaults of its fields.
+	// timeouts limits the duration of each phase of a build. Defaults to the defaults of its fields.
 	// +optional
 	Timeouts *BuildTimeouts `json:"timeouts,omitempty" protobuf:"bytes,5,opt,name=timeouts"`
-	// retry says which failures get another attempt, how many, and when. Defaults to the defaults of its fields.
+	// retry sets which failures are retried, how often, and after which delay. Defaults to the defaults of its fields.
 	// +optional
 	Retry *RetryPolicy `json:"retry,omitempty" protobuf:"bytes,6,opt,name=retry"`
-	// history says how many finished builds are kept. Defaults to the defaults of its fields.
+	// history sets how many finished builds are kept, and for how long. Defaults to the defaults of its fields.
 	// +optional
 	History *HistoryLimits `json:"history,omitempty" protobuf:"bytes,7,opt,name=history"`
 }
 
-// BuildInputs is what goes into an image.
+// BuildInputs describes what an image is built from.
 type BuildInputs struct {
-	// builder is what makes the image.
+	// builder sets the builder that makes the image.
 	Builder Builder `json:"builder" protobuf:"bytes,1,opt,name=builder"`
-	// base is what the image starts from.
+	// base sets what the image starts from.
 	Base Base `json:"base" protobuf:"bytes,2,opt,name=base"`
-	// source holds files for the builder, at most 64 KiB in all: the size of the canonical JSON object of names
-	// and contents, without HTML escaping.
+	// source provides files for the builder, of at most 64 KiB in total. The limit applies to the canonical JSON object
+	// of names and contents, without HTML escaping. Defaults to no files.
 	// +optional
 	Source *Source `json:"source,omitempty" protobuf:"bytes,3,opt,name=source"`
-	// parameters are handed to the builder as they are. Their meaning is the builder's. At most 64, and 64 KiB in all:
-	// the size of the canonical JSON object of names and values, without HTML escaping.
+	// parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning.
+	// At most 64 parameters, and 64 KiB in total. The limit in bytes applies to the canonical JSON object of names and
+	// values, without HTML escaping. Defaults to none.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	Parameters []Parameter `json:"parameters,omitempty" protobuf:"bytes,4,rep,name=parameters"`
-	// targets are the artifacts to make, one for each platform and format. 1 to 16, each pair once.
+	// targets lists the artifacts to build, one for each platform and format. 1 to 16 targets. Each combination of
+	// platform and format is unique.
 	// +listType=map
 	// +listMapKey=platform
 	// +listMapKey=format
 	Targets []Target `json:"targets" protobuf:"bytes,5,rep,name=targets"`
-	// template says how the pods of builds are made: service account, resources, nodes and environment variables.
-	// It counts as an input: a change of it makes a build due.
+	// template configures the pods of builds: service account, resources, nodes and environment variables. A change of
+	// the template makes a build due, except for a change of queueName. Defaults to none.
 	// +optional
 	Template *BuildTemplate `json:"template,omitempty" protobuf:"bytes,6,opt,name=template"`
 }
 
-// Builder names what makes an image: exactly one of name or image.
+// Builder selects what makes an image. Exactly one of name and image is set.
 type Builder struct {
-	// name of a builder that the operator of the server registered, a DNS label of at most 63 characters. "mock" is always there.
+	// name selects a builder that the operator of the server registered. It is a DNS label of at most 63 characters. The
+	// builder "mock" is always registered.
 	// +optional
 	Name string `json:"name,omitempty" protobuf:"bytes,1,opt,name=name"`
-	// image is the reference of a container image that follows the builder contract, 1 to 512 characters without
-	// spaces. Whether builders may be given this way is the operator's choice; where they may not, builds fail with
+	// image is the reference of a container image that follows the builder contract. 1 to 512 characters without spaces.
+	// The operator decides whether builders can be set by image. Where that is not allowed, builds fail with
 	// BuilderNotAllowed.
 	// +optional
 	Image string `json:"image,omitempty" protobuf:"bytes,2,opt,name=image"`
-	// command replaces the entry point of image. Only together with image. At most 64 elements.
+	// command replaces the entry point of image. It is only valid together with image. At most 64 elements. Defaults to
+	// the entry point of image.
 	// +optional
 	// +listType=atomic
 	Command []string `json:"command,omitempty" protobuf:"bytes,3,rep,name=command"`
 }
 
-// Base is what an image starts from: exactly one of reference or imageRef.
+// Base selects what an image starts from. Exactly one of reference and imageRef is set.
 type Base struct {
-	// reference of the base in the builder's terms, such as debian:bookworm. 1 to 512 characters without spaces.
+	// reference names the base in the terms of the builder, such as debian:bookworm. 1 to 512 characters without spaces.
 	// +optional
 	Reference string `json:"reference,omitempty" protobuf:"bytes,1,opt,name=reference"`
-	// imageRef names another Image of the namespace to start from. Its digest is one of the inputs: when it moves, this
-	// Image is built again. Images may not be based on each other in a circle.
+	// imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when it
+	// changes, this Image is built again. The server refuses Images that are based on each other in a cycle.
 	// +optional
 	ImageRef *BaseImageReference `json:"imageRef,omitempty" protobuf:"bytes,2,opt,name=imageRef"`
 }
 
-// BaseImageReference names what another Image has made.
+// BaseImageReference selects a build of another Image.
 type BaseImageReference struct {
-	// name of the Image.
+	// name is the name of the Image.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
-	// channel of that Image whose build is the base, a DNS label of at most 63 characters. Defaults to none: its latest
-	// successful build.
+	// channel selects the build that this channel of the Image names. It is a DNS label of at most 63 characters.
+	// Defaults to empty, which selects the latest successful build of the Image.
 	// +optional
 	Channel string `json:"channel,omitempty" protobuf:"bytes,2,opt,name=channel"`
 }
 
-// Source holds files for the builder. At most one of its fields is set.
+// Source provides files for the builder. At most one of its fields is set.
 type Source struct {
-	// inline holds the files themselves.
+	// inline contains the files themselves.
 	// +optional
 	Inline *InlineSource `json:"inline,omitempty" protobuf:"bytes,1,opt,name=inline"`
-	// configMapRef names a ConfigMap whose data are the files. Its content is copied into each build.
+	// configMapRef selects a ConfigMap whose data are the files. The controller copies the files into each build.
 	// +optional
 	ConfigMapRef *ConfigMapReference `json:"configMapRef,omitempty" protobuf:"bytes,2,opt,name=configMapRef"`
 }
 
-// InlineSource holds files.
+// InlineSource contains files.
 type InlineSource struct {
-	// files by name. A name is a relative path of letters, digits, '-', '_', '.' and '/', with no element "..".
-	// The content is text. At most 64 KiB in all, as said of source.
+	// files maps the name of each file to its content. A name is a relative path of letters, digits, '-', '_', '.' and
+	// '/', without the element "..". The content is text. At most 64 KiB in total, as described for source.
 	Files map[string]string `json:"files" protobuf:"bytes,1,rep,name=files"`
 }
 
-// ConfigMapReference names a ConfigMap of the same namespace.
+// ConfigMapReference selects a ConfigMap of the same namespace.
 type ConfigMapReference struct {
-	// name of the ConfigMap, a DNS subdomain of at most 253 characters.
+	// name is the name of the ConfigMap, a DNS subdomain of at most 253 characters.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 }
 
 // Parameter is a named value for the builder.
 type Parameter struct {
-	// name of the parameter: letters, digits, '-', '_' and '.', 1 to 63 characters.
+	// name is the name of the parameter. 1 to 63 letters, digits, '-', '_' and '.'.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
-	// value of the parameter, at most 4096 bytes. Defaults to the empty string.
+	// value is the value of the parameter, at most 4096 bytes. Defaults to the empty string.
 	// +optional
 	Value string `json:"value,omitempty" protobuf:"bytes,2,opt,name=value"`
 }
 
-// Target is one artifact to make.
+// Target is one artifact to build.
 type Target struct {
-	// platform is os/architecture, or os/architecture/variant, such as linux/amd64. In lower case, at most 63
-	// characters.
+	// platform is os/architecture or os/architecture/variant, such as linux/amd64. Lower case, at most 63 characters.
 	Platform string `json:"platform" protobuf:"bytes,1,opt,name=platform"`
-	// format of the artifact: raw, qcow2, vmdk, iso or oci.
+	// format is the file format of the artifact: raw, qcow2, vmdk, iso or oci.
 	Format ArtifactFormat `json:"format" protobuf:"bytes,2,opt,name=format,casttype=ArtifactFormat"`
 }
 
@@ -187,11 +192,11 @@ type Target struct {
 type ArtifactFormat string
 
 const (
-	// ArtifactFormatRaw is a disk as it is, byte for byte.
+	// ArtifactFormatRaw is an unformatted disk image, byte for byte.
 	ArtifactFormatRaw ArtifactFormat = "raw"
-	// ArtifactFormatQCOW2 is a QEMU copy-on-write disk.
+	// ArtifactFormatQCOW2 is a QEMU copy-on-write disk image.
 	ArtifactFormatQCOW2 ArtifactFormat = "qcow2"
-	// ArtifactFormatVMDK is a VMware disk.
+	// ArtifactFormatVMDK is a VMware disk image.
 	ArtifactFormatVMDK ArtifactFormat = "vmdk"
 	// ArtifactFormatISO is an ISO 9660 image.
 	ArtifactFormatISO ArtifactFormat = "iso"
@@ -199,280 +204,294 @@ const (
 	ArtifactFormatOCI ArtifactFormat = "oci"
 )
 
-// Triggers say what starts a build without anybody asking for one.
+// Triggers sets which events start a build without a request.
 type Triggers struct {
-	// onSpecChange starts a build when nothing was built yet, and whenever the resolved inputs differ from those
-	// of the last attempted build in more than the base Image. Defaults to true.
+	// onSpecChange starts the first build, and a build whenever the resolved inputs differ from those of the last
+	// attempted build. A difference in the base Image alone does not count. Defaults to true.
 	// +optional
 	OnSpecChange *bool `json:"onSpecChange,omitempty" protobuf:"varint,1,opt,name=onSpecChange"`
-	// onBaseChange starts a build when the build that base.imageRef stands for has changed. Defaults to true.
+	// onBaseChange starts a build when the build that base.imageRef selects has changed. Defaults to true.
 	// +optional
 	OnBaseChange *bool `json:"onBaseChange,omitempty" protobuf:"varint,2,opt,name=onBaseChange"`
-	// schedule starts builds at times of the day. Defaults to none.
+	// schedule starts builds at fixed times. Defaults to none.
 	// +optional
 	Schedule *Schedule `json:"schedule,omitempty" protobuf:"bytes,3,opt,name=schedule"`
-	// disableAfterFailures is how many builds in a row may fail before schedule and onBaseChange start no more. A change
-	// of the spec or a build that succeeds, such as a requested one, starts them again. 0 to 1000; 0 is never.
-	// Defaults to 5.
+	// disableAfterFailures is the number of consecutive failures after which schedule and onBaseChange stop starting
+	// builds. A change of the spec or a successful build, such as a requested one, enables them again. 0 to 1000; 0
+	// disables the limit. Defaults to 5.
 	// +optional
 	DisableAfterFailures *int32 `json:"disableAfterFailures,omitempty" protobuf:"varint,4,opt,name=disableAfterFailures"`
 }
 
-// Schedule says at which times a build is started. After an absence of the controller at most one missed start is made
-// up for: the last one.
+// Schedule sets the times at which builds start. If the controller was unavailable at several of these times, only the
+// last missed build is started.
 type Schedule struct {
-	// cron is when, as five fields: minute, hour, day of the month, month, day of the week, with names, lists, ranges
-	// and steps, or one of @hourly, @daily, @weekly, @monthly and @yearly. The time zone is timeZone's: TZ= is refused.
+	// cron sets the times as five fields: minute, hour, day of the month, month, day of the week. Names, lists, ranges
+	// and steps are allowed. Also allowed are @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The
+	// server refuses TZ= and CRON_TZ=: timeZone sets the time zone.
 	Cron string `json:"cron" protobuf:"bytes,1,opt,name=cron"`
-	// timeZone is the name of a time zone of the IANA database, such as Europe/Berlin. A time that a change to
-	// daylight-saving time leaves out is skipped, and one that comes twice starts one build. Defaults to UTC.
+	// timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. A time that the change to
+	// daylight-saving time skips is skipped. A time that occurs twice starts one build. Defaults to UTC.
 	// +optional
 	TimeZone string `json:"timeZone,omitempty" protobuf:"bytes,2,opt,name=timeZone"`
-	// mode says whether there is a build each time. Always, the default, builds each time; IfChanged only if the inputs
-	// differ from those of the last attempted build.
+	// mode sets whether each scheduled time starts a build. Always starts a build each time. IfChanged starts a build
+	// only if the inputs differ from those of the last attempted build. Defaults to Always.
 	// +optional
 	Mode ScheduleMode `json:"mode,omitempty" protobuf:"bytes,3,opt,name=mode,casttype=ScheduleMode"`
-	// jitter delays each start by up to this long, so that images of the same schedule do not start together. The delay
-	// depends on the Image and the time only. 0s to 24h. Defaults to 0s.
+	// jitter is the longest delay of each start, so that Images with the same schedule do not start together. The delay
+	// depends only on the Image and the scheduled time. 0s to 24h. Defaults to 0s.
 	// +optional
 	Jitter *metav1.Duration `json:"jitter,omitempty" protobuf:"bytes,4,opt,name=jitter"`
-	// startingDeadline is how late a start may be made up for, counted from the jittered time. 1s to 168h. Defaults to no limit.
+	// startingDeadline is how late a missed build can still start, counted from the scheduled time plus the delay of
+	// jitter. 1s to 168h. Defaults to no limit.
 	// +optional
 	StartingDeadline *metav1.Duration `json:"startingDeadline,omitempty" protobuf:"bytes,5,opt,name=startingDeadline"`
 }
 
-// ScheduleMode says whether there is a build at each time of a schedule.
+// ScheduleMode sets whether each time of a schedule starts a build.
 // +enum
 type ScheduleMode string
 
 const (
-	// ScheduleAlways builds each time.
+	// ScheduleAlways starts a build each time.
 	ScheduleAlways ScheduleMode = "Always"
-	// ScheduleIfChanged builds if the inputs differ from those of the last attempted build.
+	// ScheduleIfChanged starts a build only if the inputs differ from those of the last attempted build.
 	ScheduleIfChanged ScheduleMode = "IfChanged"
 )
 
-// RunPolicy says how builds of one image follow each other.
+// RunPolicy sets how the builds of one Image follow each other.
 // +enum
 type RunPolicy string
 
 const (
-	// RunPolicySerial runs the builds of an image one after the other, in the order of their numbers.
+	// RunPolicySerial runs the builds of an Image one after the other, in the order of their numbers.
 	RunPolicySerial RunPolicy = "Serial"
-	// RunPolicySerialLatestOnly does the same, and of the builds that wait keeps only the newest: the others are
-	// cancelled with the reason Superseded.
+	// RunPolicySerialLatestOnly runs builds one after the other, and keeps only the newest waiting build. The other
+	// waiting builds are cancelled with the reason Superseded.
 	RunPolicySerialLatestOnly RunPolicy = "SerialLatestOnly"
-	// RunPolicyParallel runs the builds of an image side by side.
+	// RunPolicyParallel runs the builds of an Image at the same time.
 	RunPolicyParallel RunPolicy = "Parallel"
 )
 
-// BuildTimeouts bound the phases of a build.
+// BuildTimeouts limits the duration of each phase of a build.
 type BuildTimeouts struct {
-	// start is how long an attempt may take from its Job's creation until its container has started: scheduling,
-	// quota, pulling the image. Then the build fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole
-	// seconds. Defaults to 10m.
+	// start is the longest time from the creation of an attempt's Job until its container has started. That time
+	// includes quota, scheduling and pulling the container image. After it, the build fails with StartTimeout or
+	// ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.
 	// +optional
 	Start *metav1.Duration `json:"start,omitempty" protobuf:"bytes,1,opt,name=start"`
-	// run is how long the pod of an attempt may run, counted from the pod's start time. Then the build fails with
-	// RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.
+	// run is the longest time that the pod of an attempt can run, counted from the pod's start time. After it, the build
+	// fails with RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.
 	// +optional
 	Run *metav1.Duration `json:"run,omitempty" protobuf:"bytes,2,opt,name=run"`
-	// queue is how long a build may wait for its first attempt, and each time that Kueue holds it later. Then the build fails with
-	// QueueTimeout. 1s to 720h, in whole seconds. Defaults to 24h.
+	// queue is the longest time that a build waits for its first attempt. The limit applies again to each later wait,
+	// when Kueue has suspended the Job. After it, the build fails with QueueTimeout. 1s to 720h, in whole seconds.
+	// Defaults to 24h.
 	// +optional
 	Queue *metav1.Duration `json:"queue,omitempty" protobuf:"bytes,3,opt,name=queue"`
 }
 
-// RetryPolicy says which failures get another attempt. A disruption (the pod or its node went away) gets another
-// attempt at once and counts neither against limit nor against classes; the tenth fails the build.
+// RetryPolicy sets which failures are retried. A disruption is the loss of the pod, its Job or its node. After a
+// disruption the next attempt starts at once, independent of limit and classes. The tenth disruption fails the build.
 type RetryPolicy struct {
-	// limit is how many further attempts a build gets. 0 to 10. Defaults to 2.
+	// limit is the maximum number of attempts after the first. 0 to 10; 0 disables retries. Defaults to 2.
 	// +optional
 	Limit *int32 `json:"limit,omitempty" protobuf:"varint,1,opt,name=limit"`
-	// classes lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout,
-	// each at most once.
-	// Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.
+	// classes lists the failure classes that are retried: User, Config, Infrastructure, Registry or Timeout. Each class
+	// appears at most once. An empty list means the default; to disable retries, set limit to 0. Defaults to
+	// Infrastructure and Registry.
 	// +optional
 	// +listType=set
 	Classes []FailureClass `json:"classes,omitempty" protobuf:"bytes,2,rep,name=classes,casttype=FailureClass"`
-	// backoff is the wait between the end of an attempt and the start of the next. Defaults to the defaults of its
-	// fields.
+	// backoff sets the delay between the end of an attempt and the start of the next attempt. Defaults to the defaults
+	// of its fields.
 	// +optional
 	Backoff *Backoff `json:"backoff,omitempty" protobuf:"bytes,3,opt,name=backoff"`
 }
 
-// Backoff is a wait that doubles with each failure. It is made up to a fifth longer, by a part that depends on the build
-// and the attempt only, so that builds which failed together are not tried again together.
+// Backoff sets a delay that doubles with each failure. Up to a fifth of the delay is added, so that builds that failed
+// together are not retried together. The addition depends only on the build and the attempt.
 type Backoff struct {
-	// initial is the wait after the first failure. 0s to 1h. Defaults to 10s.
+	// initial is the delay after the first failure. 0s to 1h. Defaults to 10s.
 	// +optional
 	Initial *metav1.Duration `json:"initial,omitempty" protobuf:"bytes,1,opt,name=initial"`
-	// max is the longest wait. Not less than initial, at most 24h. Defaults to 5m, or to initial where that is longer.
+	// max is the longest delay, before the addition of up to a fifth. At least initial, at most 24h. Defaults to 5m, or
+	// to initial if initial is longer.
 	// +optional
 	Max *metav1.Duration `json:"max,omitempty" protobuf:"bytes,2,opt,name=max"`
 }
 
-// HistoryLimits say how many finished builds of an image are kept, and for how long, with their Jobs, pods and logs. The
-// oldest go first; the latest successful build and the builds of channels are always kept.
+// HistoryLimits sets how many finished builds of an Image are kept, with their Jobs, pods and logs, and for how long.
+// The oldest builds are deleted first. The latest successful build and the builds of channels are always kept.
 type HistoryLimits struct {
-	// succeeded is how many successful builds are kept. 1 to 1000. Defaults to 3.
+	// succeeded is the number of successful builds to keep. 1 to 1000. Defaults to 3.
 	// +optional
 	Succeeded *int32 `json:"succeeded,omitempty" protobuf:"varint,1,opt,name=succeeded"`
-	// failed is how many failed and cancelled builds are kept. 0 to 1000. Defaults to 3.
+	// failed is the number of failed and cancelled builds to keep. 0 to 1000. Defaults to 3.
 	// +optional
 	Failed *int32 `json:"failed,omitempty" protobuf:"varint,2,opt,name=failed"`
-	// ttl is how long finished builds are kept, counted from their completion. Defaults to no limit.
+	// ttl sets how long finished builds are kept, counted from their completion. Defaults to no limit.
 	// +optional
 	TTL *HistoryTTL `json:"ttl,omitempty" protobuf:"bytes,3,opt,name=ttl"`
-	// logRetention is how long the archived logs of finished builds are kept, counted from their completion, whether the
-	// builds themselves are still there or not. It means nothing where no archive is configured. Defaults to no limit.
+	// logRetention sets how long the archived logs of finished builds are kept, counted from the completion of the
+	// build. It applies to existing and deleted builds. It has no effect without a log archive. Defaults to no limit.
 	// +optional
 	LogRetention *HistoryTTL `json:"logRetention,omitempty" protobuf:"bytes,4,opt,name=logRetention"`
-	// logMaxBytes is how much of one attempt's log is archived, 64Ki to 1Ti. Of a longer log the first half of it and the
-	// last half are kept; where it was cut, a line says so. Defaults to 1Gi.
+	// logMaxBytes is the maximum size of the archived log of one attempt. Of a longer log, the archive keeps the
+	// beginning and the end, half of the limit each. A line marks where the log was cut. 64Ki to 1Ti. Defaults to 1Gi.
 	// +optional
 	LogMaxBytes *resource.Quantity `json:"logMaxBytes,omitempty" protobuf:"bytes,5,opt,name=logMaxBytes"`
-	// recordRetention is how long the records of finished builds are kept, counted from their completion. The record of a
-	// build that is still there is kept whatever this says. It means nothing where no database of records is configured.
-	// Defaults to no limit.
+	// recordRetention sets how long the records of finished builds are kept, counted from the completion of the build.
+	// The record of an existing build is always kept. It has no effect without a records database. Defaults to no limit.
 	// +optional
 	RecordRetention *HistoryTTL `json:"recordRetention,omitempty" protobuf:"bytes,6,opt,name=recordRetention"`
 }
 
-// HistoryTTL says how long finished builds, their archived logs, or their records, are kept.
+// HistoryTTL sets how long finished builds, their archived logs or their records are kept.
 type HistoryTTL struct {
-	// succeeded is how long those of successful builds are kept. 1m to 87600h. Defaults to no limit.
+	// succeeded applies to successful builds. 1m to 87600h. Defaults to no limit.
 	// +optional
 	Succeeded *metav1.Duration `json:"succeeded,omitempty" protobuf:"bytes,1,opt,name=succeeded"`
-	// failed is how long those of failed and cancelled builds are kept. 1m to 87600h. Defaults to no limit.
+	// failed applies to failed and cancelled builds. 1m to 87600h. Defaults to no limit.
 	// +optional
 	Failed *metav1.Duration `json:"failed,omitempty" protobuf:"bytes,2,opt,name=failed"`
 }
 
-// ImageStatus is what is known about an image.
+// ImageStatus reports the observed state of an Image.
 type ImageStatus struct {
-	// observedGeneration is the generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the Image that this status reports on. The controller sets it.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty" protobuf:"varint,1,opt,name=observedGeneration"`
-	// buildCounter is the highest number given to a build of this image. Only the instantiate subresource moves it.
+	// buildCounter is the highest number of all builds of this Image. Only the subresources that create builds,
+	// instantiate and rerun, set it.
 	// +optional
 	BuildCounter int64 `json:"buildCounter,omitempty" protobuf:"varint,2,opt,name=buildCounter"`
-	// inputsDigest is the digest of the inputs as they resolve now: "sha256:" and 64 hex digits.
+	// inputsDigest is the digest of the inputs as they resolve now: "sha256:" and 64 hex digits. The controller sets it.
+	// It is empty while the inputs cannot be resolved.
 	// +optional
 	InputsDigest string `json:"inputsDigest,omitempty" protobuf:"bytes,3,opt,name=inputsDigest"`
-	// activeBuilds is the number of builds that hold a slot: starting, running, retrying or being cancelled.
+	// activeBuilds is the number of builds that are starting, running, retrying or being cancelled. Each of them
+	// occupies a slot. The controller sets it.
 	// +optional
 	ActiveBuilds int32 `json:"activeBuilds,omitempty" protobuf:"varint,4,opt,name=activeBuilds"`
-	// queuedBuilds is the number of builds that wait.
+	// queuedBuilds is the number of builds that wait to be admitted. The controller sets it.
 	// +optional
 	QueuedBuilds int32 `json:"queuedBuilds,omitempty" protobuf:"varint,5,opt,name=queuedBuilds"`
-	// recentRequests are the last 32 requests for a build. They make requests idempotent: the same requestID is
-	// answered with the same build. Only the instantiate subresource adds to them; the controller fills in uid.
+	// recentRequests lists the last 32 requests for a build. It makes requests idempotent: a repeated requestID returns
+	// the same build. Only the subresources instantiate and rerun add requests. The controller sets the uid of each
+	// request when it has observed the build.
 	// +optional
 	// +listType=map
 	// +listMapKey=requestID
 	RecentRequests []BuildRequestRecord `json:"recentRequests,omitempty" protobuf:"bytes,6,rep,name=recentRequests"`
-	// lastAttempted is the newest build that is not one-off. It outlives that build: it is what a change
-	// of inputs is measured against.
+	// lastAttempted is the newest build that is not one-off. The controller compares the inputs with this build to
+	// detect changes, including after the build is deleted. The controller sets it.
 	// +optional
 	LastAttempted *AttemptedBuild `json:"lastAttempted,omitempty" protobuf:"bytes,7,opt,name=lastAttempted"`
-	// latestBuild is the build with the highest number.
+	// latestBuild is the build with the highest number. The controller sets it.
 	// +optional
 	LatestBuild *LatestBuild `json:"latestBuild,omitempty" protobuf:"bytes,8,opt,name=latestBuild"`
-	// latestSuccessful is the successful build with the highest number that is not one-off, and what it made.
+	// latestSuccessful is the newest successful build, with its artifacts. One-off builds do not count. The controller
+	// sets it. It is empty until such a build has succeeded.
 	// +optional
 	LatestSuccessful *SuccessfulBuild `json:"latestSuccessful,omitempty" protobuf:"bytes,9,opt,name=latestSuccessful"`
-	// conditions: Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive.
+	// conditions contains the types Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive. The
+	// controller sets them.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type" protobuf:"bytes,10,rep,name=conditions"`
-	// channels are names for successful builds. Only the channels subresource changes them.
+	// channels lists named successful builds, at most 16. Only the channels subresource sets them.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	Channels []ImageChannel `json:"channels,omitempty" protobuf:"bytes,11,rep,name=channels"`
-	// lastScheduleTime is the last time of the schedule that was dealt with: by a build, or because none was due.
+	// lastScheduleTime is the last scheduled time that the controller processed, whether it started a build or not. The
+	// controller sets it. It is empty until the controller has processed a scheduled time.
 	// +optional
 	LastScheduleTime *metav1.Time `json:"lastScheduleTime,omitempty" protobuf:"bytes,12,opt,name=lastScheduleTime"`
-	// nextScheduleTime is when the schedule starts the next build, jitter included. Empty while the schedule is not active.
+	// nextScheduleTime is when the schedule starts the next build, including jitter. The controller sets it. It is empty
+	// while the schedule is not active.
 	// +optional
 	NextScheduleTime *metav1.Time `json:"nextScheduleTime,omitempty" protobuf:"bytes,13,opt,name=nextScheduleTime"`
-	// consecutiveFailures is how many builds of the spec as it is have failed since the last one that succeeded.
-	// Cancelled builds and one-off builds do not count.
+	// consecutiveFailures is the number of builds of the current spec that have failed since the last success. Cancelled
+	// builds and one-off builds do not count. The controller sets it.
 	// +optional
 	ConsecutiveFailures int32 `json:"consecutiveFailures,omitempty" protobuf:"varint,14,opt,name=consecutiveFailures"`
-	// countedBuild is the number up to which finished builds are counted in consecutiveFailures.
+	// countedBuild is the number of the last finished build that consecutiveFailures takes into account. The controller
+	// sets it.
 	// +optional
 	CountedBuild int64 `json:"countedBuild,omitempty" protobuf:"varint,15,opt,name=countedBuild"`
 }
 
-// ImageChannel is a name for a successful build of an Image.
+// ImageChannel is a named successful build of an Image.
 type ImageChannel struct {
-	// name of the channel, a DNS label of at most 63 characters, such as stable.
+	// name is the name of the channel, such as stable. It is a DNS label of at most 63 characters.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
-	// build is the name of the build. It is never pruned while the channel names it.
+	// build is the name of the build. A build is never pruned while a channel names it.
 	Build string `json:"build" protobuf:"bytes,2,opt,name=build"`
-	// digest of what the build made, as it counts for Images that are based on it: its artifact's, or, of several, one of
-	// them all. Set by the server.
+	// digest identifies what the build made. Images that are based on this channel are built again when it changes. It
+	// is the digest of the artifact, or one digest over all artifacts if there are several. The server sets it.
 	// +optional
 	Digest string `json:"digest,omitempty" protobuf:"bytes,3,opt,name=digest"`
-	// time is when the channel was moved to this build. Set by the server.
+	// time is when the channel was moved to this build. The server sets it.
 	// +optional
 	Time metav1.Time `json:"time,omitempty" protobuf:"bytes,4,opt,name=time"`
-	// by is the authenticated user who moved it. Set by the server.
+	// by is the authenticated user who moved the channel. The server sets it.
 	// +optional
 	By string `json:"by,omitempty" protobuf:"bytes,5,opt,name=by"`
 }
 
-// BuildRequestRecord remembers the number that a request for a build was given.
+// BuildRequestRecord is a processed request for a build.
 type BuildRequestRecord struct {
-	// requestID is the name the requester gave to the request.
+	// requestID is the ID that the requester chose.
 	RequestID string `json:"requestID" protobuf:"bytes,1,opt,name=requestID"`
-	// number of the build.
+	// number is the number of the build.
 	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
-	// uid of the build, filled in by the controller. A record with a uid whose build does not exist any more
-	// speaks of a build that was deleted; one without a uid may speak of a build still to be created.
+	// uid is the UID of the build. The controller sets it when it has observed the build. If it is set and the build
+	// does not exist, the build was deleted. If it is empty, the build may still be created.
 	// +optional
 	UID types.UID `json:"uid,omitempty" protobuf:"bytes,3,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
 }
 
-// AttemptedBuild is a build of an Image's own inputs, with the digest of what went into it. A one-off build is none.
+// AttemptedBuild identifies a build of an Image's own inputs, with the digest of these inputs. It is never a one-off
+// build.
 type AttemptedBuild struct {
-	// number of the build.
+	// number is the number of the build.
 	Number int64 `json:"number" protobuf:"varint,1,opt,name=number"`
-	// inputsDigest is the digest of the resolved inputs. Empty if they did not resolve.
+	// inputsDigest is the digest of the resolved inputs. It is empty if the inputs could not be resolved.
 	// +optional
 	InputsDigest string `json:"inputsDigest,omitempty" protobuf:"bytes,2,opt,name=inputsDigest"`
-	// baseDigest is the digest of the base Image among them. Empty if the base is none, or they did not resolve.
+	// baseDigest is the digest of the base Image. It is empty if the base is not an Image, or if the inputs could not be
+	// resolved.
 	// +optional
 	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,3,opt,name=baseDigest"`
 }
 
-// LatestBuild is the build with the highest number.
+// LatestBuild is the newest build of an Image, which has the highest number.
 type LatestBuild struct {
-	// name of the build.
+	// name is the name of the build.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
-	// number of the build.
+	// number is the number of the build.
 	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
-	// phase of the build when this status was written.
+	// phase is the phase of the build when the controller wrote this status.
 	// +optional
 	Phase BuildPhase `json:"phase,omitempty" protobuf:"bytes,3,opt,name=phase,casttype=BuildPhase"`
 }
 
-// SuccessfulBuild is a build that succeeded, and what it made.
+// SuccessfulBuild is a successful build with its artifacts.
 type SuccessfulBuild struct {
-	// name of the build.
+	// name is the name of the build.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
-	// number of the build.
+	// number is the number of the build.
 	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
-	// inputsDigest is the digest of the inputs it was made from.
+	// inputsDigest is the digest of the resolved inputs of the build.
 	InputsDigest string `json:"inputsDigest" protobuf:"bytes,3,opt,name=inputsDigest"`
-	// completionTime is when it finished.
+	// completionTime is when the build finished.
 	CompletionTime metav1.Time `json:"completionTime" protobuf:"bytes,4,opt,name=completionTime"`
-	// artifacts are what it made, one for each target.
+	// artifacts lists what the build made, one artifact for each target.
 	// +listType=map
 	// +listMapKey=target
 	Artifacts []Artifact `json:"artifacts" protobuf:"bytes,5,rep,name=artifacts"`
@@ -480,12 +499,12 @@ type SuccessfulBuild struct {
 
 // Artifact is what a build made for one target.
 type Artifact struct {
-	// target is the platform and the format, joined by a slash: linux/amd64/raw.
+	// target is the platform and the format, joined by a slash, such as linux/amd64/raw.
 	Target string `json:"target" protobuf:"bytes,1,opt,name=target"`
-	// digest of the artifact's content: "sha256:" and 64 hex digits.
+	// digest is the digest of the artifact's content: "sha256:" and 64 hex digits.
 	Digest string `json:"digest" protobuf:"bytes,2,opt,name=digest"`
 	// sizeBytes is the size of the artifact in bytes.
 	SizeBytes int64 `json:"sizeBytes" protobuf:"varint,3,opt,name=sizeBytes"`
-	// mediaType of the artifact, derived from its format.
+	// mediaType is the media type of the artifact. It follows from the format.
 	MediaType string `json:"mediaType" protobuf:"bytes,4,opt,name=mediaType"`
 }

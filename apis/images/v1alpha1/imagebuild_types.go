@@ -13,17 +13,19 @@ import (
 // +genclient:method=Report,verb=create,subresource=report,input=BuildReport,result=BuildReport
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageBuild is one build. Builds of an Image are named <image>-<number> and come from its instantiate
-// subresource; one created directly is a build of its own, with a name of at most 55 characters.
+// ImageBuild is one build. The builds of an Image are named <image>-<number>. The instantiate subresource of the Image
+// and the rerun subresource of a build create them. A build that a user creates directly belongs to no Image. Its name
+// has at most 55 characters.
 type ImageBuild struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// spec is the record of what was asked for. It cannot be changed.
+	// spec records what the build was asked to make. It is immutable, except for cancelRequested.
 	Spec ImageBuildSpec `json:"spec" protobuf:"bytes,2,opt,name=spec"`
-	// status is how the build goes. It is written by the controller and ignored on writes to the build itself.
+	// status reports the progress and the result of the build. The controller sets it. The server ignores it in writes
+	// to the build itself.
 	// +optional
 	Status ImageBuildStatus `json:"status,omitempty" protobuf:"bytes,3,opt,name=status"`
 }
@@ -37,113 +39,118 @@ type ImageBuildList struct {
 	// +optional
 	metav1.ListMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// items is the list of builds.
+	// items lists the builds.
 	Items []ImageBuild `json:"items" protobuf:"bytes,2,rep,name=items"`
 }
 
-// ImageBuildSpec is the record of what was asked for. It cannot be changed but for cancelRequested, which only the
+// ImageBuildSpec records what the build was asked to make. It is immutable, except for cancelRequested, which only the
 // cancel subresource sets.
 type ImageBuildSpec struct {
-	// imageRef is the Image that this is a build of. Set by the server; a build created directly has none.
+	// imageRef is the Image that the build belongs to. The server sets it. It is empty for a build that was created
+	// directly.
 	// +optional
 	ImageRef *ImageReference `json:"imageRef,omitempty" protobuf:"bytes,1,opt,name=imageRef"`
-	// number of the build among those of its Image, from 1. Set by the server; a build created directly has none.
+	// number is the number of the build among the builds of its Image, starting at 1. The server sets it. It is empty
+	// for a build that was created directly.
 	// +optional
 	Number *int64 `json:"number,omitempty" protobuf:"varint,2,opt,name=number"`
-	// imageGeneration is the generation of the Image whose spec was taken. Set by the server.
+	// imageGeneration is the generation of the Image whose spec was copied. The server sets it. It is empty for a build
+	// that was created directly.
 	// +optional
 	ImageGeneration *int64 `json:"imageGeneration,omitempty" protobuf:"varint,3,opt,name=imageGeneration"`
-	// trigger says why there is this build and who asked for it. Set by the server.
+	// trigger records why the build was started, and by whom. The server sets it.
 	// +optional
 	Trigger *BuildTrigger `json:"trigger,omitempty" protobuf:"bytes,4,opt,name=trigger"`
-	// inputs are what goes into the image: the Image's spec as it was.
+	// inputs describes what the image is built from. The server copies it from the spec of the Image.
 	Inputs BuildInputs `json:"inputs" protobuf:"bytes,5,opt,name=inputs"`
-	// timeouts bound the phases of the build. Defaults to the defaults of its fields.
+	// timeouts limits the duration of each phase of the build. Defaults to the defaults of its fields.
 	// +optional
 	Timeouts *BuildTimeouts `json:"timeouts,omitempty" protobuf:"bytes,6,opt,name=timeouts"`
-	// retry says which failures get another attempt, how many, and when. Defaults to the defaults of its fields.
+	// retry sets which failures are retried, how often, and after which delay. Defaults to the defaults of its fields.
 	// +optional
 	Retry *RetryPolicy `json:"retry,omitempty" protobuf:"bytes,7,opt,name=retry"`
-	// cancelRequested is set once the cancel subresource was called.
+	// cancelRequested records the request to cancel the build. Only the cancel subresource sets it. It is empty until
+	// then.
 	// +optional
 	CancelRequested *CancelRequested `json:"cancelRequested,omitempty" protobuf:"bytes,8,opt,name=cancelRequested"`
-	// pinned is what the inputs resolve to, whatever they would resolve to now: that of the build that this is a rerun
-	// of. Set by the server; only a rerun has it.
+	// pinned contains what the inputs of an earlier build resolved to. The build uses these values instead of resolving
+	// its inputs. The server sets it for reruns. It is empty for all other builds.
 	// +optional
 	Pinned *PinnedInputs `json:"pinned,omitempty" protobuf:"bytes,9,opt,name=pinned"`
-	// priority among the builds of the namespace that wait: the value of the PriorityClass that inputs.template names, as
-	// it was when the build was created. Set by the server. Defaults to 0.
+	// priority ranks the build among the waiting builds of the namespace; higher values go first. The server sets it to
+	// the value of the PriorityClass that inputs.template names, when the build is created. Defaults to 0.
 	// +optional
 	Priority *int32 `json:"priority,omitempty" protobuf:"varint,10,opt,name=priority"`
-	// runPolicy of the Image as it was: which builds of the Image this one waits for. Set by the server; a build created
-	// directly has none.
+	// runPolicy is the runPolicy of the Image when the build was created. It sets which builds of the Image this build
+	// waits for. The server sets it. It is empty for a build that was created directly.
 	// +optional
 	RunPolicy RunPolicy `json:"runPolicy,omitempty" protobuf:"bytes,11,opt,name=runPolicy,casttype=RunPolicy"`
-	// oneOff is true if the build is made from other inputs than the Image's own. Such a build does not count for its Image:
-	// it never becomes status.latestSuccessful, but a channel can name it. The server decides it when the build is created,
-	// for a rerun and for a request with parameters; other builds have none. Defaults to false.
+	// oneOff is true if the build uses other inputs than the Image's own. A one-off build never becomes
+	// status.latestSuccessful of the Image, but a channel can name it. The server sets it at creation, for reruns and
+	// for requests with parameters. It is empty for all other builds, which are not one-off.
 	// +optional
 	OneOff *bool `json:"oneOff,omitempty" protobuf:"varint,12,opt,name=oneOff"`
 }
 
-// PinnedInputs is what the inputs of an earlier build resolved to.
+// PinnedInputs records what the inputs of an earlier build resolved to.
 type PinnedInputs struct {
-	// baseDigest is the digest of the base Image: "sha256:" and 64 hex digits. Empty if the base is none.
+	// baseDigest is the digest of the base Image: "sha256:" and 64 hex digits. It is empty if the base is not an Image.
 	// +optional
 	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,1,opt,name=baseDigest"`
-	// files by name, as they were in the ConfigMap. Empty where the source is inline or there is none.
+	// files maps the name of each file of the ConfigMap to its content. It is empty if the source is inline, or if there
+	// is no source.
 	// +optional
 	Files map[string]string `json:"files,omitempty" protobuf:"bytes,2,rep,name=files"`
 }
 
-// ImageReference names an Image of the same namespace.
+// ImageReference identifies an Image of the same namespace.
 type ImageReference struct {
-	// name of the Image.
+	// name is the name of the Image.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
-	// uid of the Image. An Image of the same name with another uid is another Image.
+	// uid is the UID of the Image. It distinguishes the Image from earlier and later Images of the same name.
 	UID types.UID `json:"uid" protobuf:"bytes,2,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
 }
 
-// TriggerReason says what started a build.
+// TriggerReason is what started a build.
 // +enum
 type TriggerReason string
 
 const (
-	// TriggerCreated is the first build of an Image.
+	// TriggerCreated starts the first build of an Image.
 	TriggerCreated TriggerReason = "Created"
-	// TriggerSpecChange is a build for inputs that differ from those of the last attempted build.
+	// TriggerSpecChange starts a build because the inputs differ from those of the last attempted build.
 	TriggerSpecChange TriggerReason = "SpecChange"
-	// TriggerManual is a build that somebody asked for.
+	// TriggerManual starts a build because a user requested it.
 	TriggerManual TriggerReason = "Manual"
-	// TriggerBaseChange is a build for another base: the Image that this one is based on has moved.
+	// TriggerBaseChange starts a build because the build that base.imageRef selects has changed.
 	TriggerBaseChange TriggerReason = "BaseChange"
-	// TriggerSchedule is a build at a time of the schedule.
+	// TriggerSchedule starts a build at a time of the schedule.
 	TriggerSchedule TriggerReason = "Schedule"
-	// TriggerRerun is a build of what an earlier build was made from.
+	// TriggerRerun repeats an earlier build with the same resolved inputs.
 	TriggerRerun TriggerReason = "Rerun"
 )
 
-// BuildTrigger says why there is a build.
+// BuildTrigger records why a build was started.
 type BuildTrigger struct {
 	// reason is what started the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.
 	Reason TriggerReason `json:"reason" protobuf:"bytes,1,opt,name=reason,casttype=TriggerReason"`
-	// message for people.
+	// message explains the reason for a human reader.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,2,opt,name=message"`
-	// requestedBy is the authenticated user who made the request.
+	// requestedBy is the authenticated user who requested the build.
 	// +optional
 	RequestedBy string `json:"requestedBy,omitempty" protobuf:"bytes,3,opt,name=requestedBy"`
-	// requestID is the requester's name for the request. Empty for builds created directly.
+	// requestID is the ID that the requester chose. It is empty for a build that was created directly.
 	// +optional
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,4,opt,name=requestID"`
-	// changes since the last attempted build.
+	// changes lists how the inputs differ from those of the last attempted build, at most 32 differences.
 	// +optional
 	// +listType=atomic
 	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
-	// rerunOf is the name of the build that this is a rerun of.
+	// rerunOf is the name of the build that this build repeats. It is empty unless reason is Rerun.
 	// +optional
 	RerunOf string `json:"rerunOf,omitempty" protobuf:"bytes,6,opt,name=rerunOf"`
-	// parameters are those that the request set for this build only. They are among the build's inputs.
+	// parameters lists the parameters that the request set for this build only. They are included in the build's inputs.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -152,54 +159,58 @@ type BuildTrigger struct {
 
 // InputChange is one difference between the inputs of two builds.
 type InputChange struct {
-	// path of the field, such as parameters[edition]. 1 to 512 characters.
+	// path is the path of the field, such as parameters[edition]. 1 to 512 characters.
 	Path string `json:"path" protobuf:"bytes,1,opt,name=path"`
-	// from is the value before, shortened to 128 characters; empty if there was none.
+	// from is the old value, shortened to 128 characters. It is empty if the field was not set before.
 	// +optional
 	From string `json:"from,omitempty" protobuf:"bytes,2,opt,name=from"`
-	// to is the value after, shortened to 128 characters; empty if there is none.
+	// to is the new value, shortened to 128 characters. It is empty if the field is not set now.
 	// +optional
 	To string `json:"to,omitempty" protobuf:"bytes,3,opt,name=to"`
 }
 
 // CancelRequested records a request to cancel a build.
 type CancelRequested struct {
-	// time of the request.
+	// time is when the server received the request.
 	Time metav1.Time `json:"time" protobuf:"bytes,1,opt,name=time"`
-	// by is the authenticated user who made it.
+	// by is the authenticated user who made the request.
 	// +optional
 	By string `json:"by,omitempty" protobuf:"bytes,2,opt,name=by"`
-	// reason given by that user.
+	// reason is the reason that this user gave.
 	// +optional
 	Reason string `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason"`
-	// supersededBy is the name of the newer build of the Image for whose sake this one was cancelled while it waited.
+	// supersededBy is the name of the newer build of the Image that made this build unnecessary while it waited. It is
+	// empty for every other cancellation.
 	// +optional
 	SupersededBy string `json:"supersededBy,omitempty" protobuf:"bytes,4,opt,name=supersededBy"`
 }
 
-// BuildPhase is where a build stands. The server refuses transitions that are not listed at each phase.
+// BuildPhase is the phase of a build. The server refuses transitions to phases that are not listed as next phases.
 // +enum
 type BuildPhase string
 
 const (
-	// BuildPending is a build that no controller has looked at. Next: Queued, Starting, Failed, Cancelled.
+	// BuildPending means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed,
+	// Cancelled.
 	BuildPending BuildPhase = "Pending"
-	// BuildQueued is a build that waits for its turn. Next: Starting, Failed, Cancelled.
+	// BuildQueued means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.
 	BuildQueued BuildPhase = "Queued"
-	// BuildStarting is a build whose attempt has a Job, or is about to have one, and no running container.
-	// Next: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.
+	// BuildStarting means that the container of the current attempt has not started. The attempt may not have a Job yet.
+	// Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.
 	BuildStarting BuildPhase = "Starting"
-	// BuildRunning is a build whose container runs. Next: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.
+	// BuildRunning means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed,
+	// Retrying, Cancelling, Cancelled.
 	BuildRunning BuildPhase = "Running"
-	// BuildRetrying is a build between two attempts. Next: Starting, Failed, Cancelled.
+	// BuildRetrying means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.
 	BuildRetrying BuildPhase = "Retrying"
-	// BuildCancelling is a build that was told to end. Next: Cancelled, or Succeeded if it had finished first.
+	// BuildCancelling means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the
+	// attempt had already succeeded.
 	BuildCancelling BuildPhase = "Cancelling"
-	// BuildSucceeded is final.
+	// BuildSucceeded means that the build made every artifact. This phase is final.
 	BuildSucceeded BuildPhase = "Succeeded"
-	// BuildFailed is final.
+	// BuildFailed means that the build failed. This phase is final.
 	BuildFailed BuildPhase = "Failed"
-	// BuildCancelled is final.
+	// BuildCancelled means that the build was cancelled. This phase is final.
 	BuildCancelled BuildPhase = "Cancelled"
 )
 
@@ -213,162 +224,172 @@ func (p BuildPhase) Active() bool {
 	return p == BuildStarting || p == BuildRunning || p == BuildRetrying || p == BuildCancelling
 }
 
-// ImageBuildStatus is how a build goes.
+// ImageBuildStatus reports the progress and the result of a build.
 type ImageBuildStatus struct {
-	// phase is where the build stands. The server sets Pending on creation.
+	// phase is the current phase of the build. The server sets Pending on creation. The controller sets all other
+	// phases.
 	// +optional
 	Phase BuildPhase `json:"phase,omitempty" protobuf:"bytes,1,opt,name=phase,casttype=BuildPhase"`
-	// finished is true once phase is Succeeded, Failed or Cancelled. It can be selected by.
+	// finished is true when phase is Succeeded, Failed or Cancelled. Field selectors support it.
 	// +optional
 	Finished bool `json:"finished,omitempty" protobuf:"varint,2,opt,name=finished"`
-	// conditions: Admitted, PodReady, Succeeded and Finished; after the end also LogArchived and Recorded, where there is an archive and a database.
+	// conditions contains the types Admitted, PodReady, Succeeded and Finished. A finished build also has LogArchived if
+	// there is a log archive, and Recorded if there is a records database. The controller sets them.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type" protobuf:"bytes,3,rep,name=conditions"`
-	// resolved is what the inputs resolved to. Written once.
+	// resolved records what the inputs resolved to. The controller sets it once.
 	// +optional
 	Resolved *ResolvedInputs `json:"resolved,omitempty" protobuf:"bytes,4,opt,name=resolved"`
-	// queuedTime is when the build began to wait for its turn.
+	// queuedTime is when the build began to wait for admission.
 	// +optional
 	QueuedTime *metav1.Time `json:"queuedTime,omitempty" protobuf:"bytes,5,opt,name=queuedTime"`
-	// startTime is when the first attempt was decided on. Every successful build has one.
+	// startTime is when the controller decided to start the first attempt. Every successful build has a startTime.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty" protobuf:"bytes,6,opt,name=startTime"`
-	// completionTime is when the build finished. Every finished build has one, and no other.
+	// completionTime is when the build finished. It is set if and only if the build is finished.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty" protobuf:"bytes,7,opt,name=completionTime"`
-	// currentAttempt is the number of the newest attempt, from 1; 0 before the first. The last of attempts has it.
+	// currentAttempt is the number of the newest attempt, starting at 1. That attempt is the last item of attempts. 0
+	// before the first attempt.
 	// +optional
 	CurrentAttempt int32 `json:"currentAttempt,omitempty" protobuf:"varint,8,opt,name=currentAttempt"`
-	// attempts at this build, oldest first. At most 20; at least one while the phase is Starting, Running, Retrying or
-	// Cancelling, and of a build that succeeded.
+	// attempts lists the attempts at this build, oldest first, at most 20. A build that is Starting, Running, Retrying,
+	// Cancelling or Succeeded has at least one attempt.
 	// +optional
 	// +listType=map
 	// +listMapKey=number
 	Attempts []BuildAttempt `json:"attempts,omitempty" protobuf:"bytes,9,rep,name=attempts"`
-	// artifacts are what the build made, one for each target. Set once the phase is Succeeded.
+	// artifacts lists what the build made, one artifact for each target. It is empty until phase is Succeeded.
 	// +optional
 	// +listType=map
 	// +listMapKey=target
 	Artifacts []Artifact `json:"artifacts,omitempty" protobuf:"bytes,10,rep,name=artifacts"`
-	// failure says why the build failed or was cancelled. Set once the phase is Failed or Cancelled.
+	// failure reports why the build failed or was cancelled. It is empty until phase is Failed or Cancelled.
 	// +optional
 	Failure *BuildFailure `json:"failure,omitempty" protobuf:"bytes,11,opt,name=failure"`
-	// progress is what the builder of the current attempt reported last. Only the report subresource sets it; the next
-	// attempt begins without.
+	// progress is the last report of the current attempt's builder. Only the report subresource sets it. It is cleared
+	// when the next attempt starts, or when Kueue suspends the current attempt.
 	// +optional
 	Progress *BuildProgress `json:"progress,omitempty" protobuf:"bytes,12,opt,name=progress"`
-	// stages that the builder of the current attempt reported, in the order of their beginnings. At most 32.
+	// stages lists the stages that the current attempt's builder reported, in the order of their start, at most 32. Only
+	// the report subresource adds stages.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	Stages []BuildStage `json:"stages,omitempty" protobuf:"bytes,13,rep,name=stages"`
 }
 
-// BuildProgress is how far the builder says it is.
+// BuildProgress is a report of the builder about its progress.
 type BuildProgress struct {
-	// stage that the builder is in, as it calls it.
+	// stage is the builder's name for its current stage.
 	// +optional
 	Stage string `json:"stage,omitempty" protobuf:"bytes,1,opt,name=stage"`
-	// percent of the whole build that is done, 0 to 100.
+	// percent is the completed part of the whole build, 0 to 100. It is empty if the builder did not report a
+	// percentage.
 	// +optional
 	Percent *int32 `json:"percent,omitempty" protobuf:"varint,2,opt,name=percent"`
-	// message for people.
+	// message describes the progress for a human reader.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
-	// time is when the server stored this.
+	// time is when the server stored the report.
 	Time metav1.MicroTime `json:"time" protobuf:"bytes,4,opt,name=time"`
-	// attempt whose builder said so.
+	// attempt is the number of the attempt whose builder sent the report.
 	Attempt int32 `json:"attempt" protobuf:"varint,5,opt,name=attempt"`
 }
 
-// BuildStage is a stage of a build that its builder told of.
+// BuildStage is a stage of a build that the builder reported.
 type BuildStage struct {
-	// name of the stage.
+	// name is the name of the stage.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
-	// startTime is when the builder said that it is in this stage.
+	// startTime is when the builder reported the start of the stage.
 	StartTime metav1.Time `json:"startTime" protobuf:"bytes,2,opt,name=startTime"`
-	// completionTime is when it said that it is in the next one, or when the attempt ended.
+	// completionTime is when the builder reported the next stage, or when the attempt ended. It is empty for the current
+	// stage.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty" protobuf:"bytes,3,opt,name=completionTime"`
 }
 
-// ResolvedInputs is what the inputs of a build resolved to.
+// ResolvedInputs records what the inputs of a build resolved to.
 type ResolvedInputs struct {
 	// inputsDigest is the digest of the resolved inputs: "sha256:" and 64 hex digits.
 	InputsDigest string `json:"inputsDigest" protobuf:"bytes,1,opt,name=inputsDigest"`
-	// files by name, as they were in the ConfigMap. Empty where the source is inline or there is none.
+	// files maps the name of each file of the ConfigMap to its content. It is empty if the source is inline, or if there
+	// is no source.
 	// +optional
 	Files map[string]string `json:"files,omitempty" protobuf:"bytes,2,rep,name=files"`
-	// baseDigest is the digest of the base Image: "sha256:" and 64 hex digits. Empty where the base is a reference.
+	// baseDigest is the digest of the base Image: "sha256:" and 64 hex digits. It is empty if the base is not an Image.
 	// +optional
 	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,3,opt,name=baseDigest"`
 }
 
-// AttemptOutcome is how an attempt ended.
+// AttemptOutcome is the result of an attempt.
 // +enum
 type AttemptOutcome string
 
 const (
-	// AttemptSucceeded is an attempt that made every artifact.
+	// AttemptSucceeded means that the attempt made every artifact.
 	AttemptSucceeded AttemptOutcome = "Succeeded"
-	// AttemptFailed is an attempt that failed by itself.
+	// AttemptFailed means that the attempt failed.
 	AttemptFailed AttemptOutcome = "Failed"
-	// AttemptDisrupted is an attempt whose pod or node went away.
+	// AttemptDisrupted means that the attempt's pod, Job or node was lost.
 	AttemptDisrupted AttemptOutcome = "Disrupted"
-	// AttemptCancelled is an attempt that was told to end.
+	// AttemptCancelled means that the build was cancelled or deleted during the attempt.
 	AttemptCancelled AttemptOutcome = "Cancelled"
 )
 
 // BuildAttempt is one attempt at a build: one Job with one pod.
 type BuildAttempt struct {
-	// number of the attempt, from 1.
+	// number is the number of the attempt, starting at 1.
 	Number int32 `json:"number" protobuf:"varint,1,opt,name=number"`
-	// jobName is the name of the attempt's Job. It is recorded before the Job is created.
+	// jobName is the name of the attempt's Job. The controller sets it before it creates the Job.
 	JobName string `json:"jobName" protobuf:"bytes,2,opt,name=jobName"`
-	// jobUID is the UID of that Job. A Job of the same name with another UID is not this attempt's.
+	// jobUID is the UID of the attempt's Job. A Job of the same name with another UID does not belong to this attempt.
+	// It is empty until the controller has observed the Job.
 	// +optional
 	JobUID types.UID `json:"jobUID,omitempty" protobuf:"bytes,3,opt,name=jobUID,casttype=k8s.io/apimachinery/pkg/types.UID"`
-	// podName is the name of the Job's pod.
+	// podName is the name of the Job's pod. It is empty until the controller has observed the pod.
 	// +optional
 	PodName string `json:"podName,omitempty" protobuf:"bytes,4,opt,name=podName"`
-	// podUID is the UID of that pod. What another pod says is refused.
+	// podUID is the UID of the Job's pod. The report subresource refuses reports of any other pod. It is empty until the
+	// controller has observed the pod.
 	// +optional
 	PodUID types.UID `json:"podUID,omitempty" protobuf:"bytes,5,opt,name=podUID,casttype=k8s.io/apimachinery/pkg/types.UID"`
-	// nodeName is where the pod runs.
+	// nodeName is the name of the node that the pod runs on. It is empty until the pod is scheduled.
 	// +optional
 	NodeName string `json:"nodeName,omitempty" protobuf:"bytes,6,opt,name=nodeName"`
-	// startTime is when the attempt was decided on.
+	// startTime is when the controller decided to start the attempt.
 	StartTime metav1.Time `json:"startTime" protobuf:"bytes,7,opt,name=startTime"`
-	// completionTime is when its outcome was decided.
+	// completionTime is when the controller decided the outcome. It is empty until then.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty" protobuf:"bytes,8,opt,name=completionTime"`
-	// outcome is how the attempt ended: Succeeded, Failed, Disrupted or Cancelled. Empty while it goes on.
+	// outcome is the result of the attempt: Succeeded, Failed, Disrupted or Cancelled. It is empty while the attempt
+	// continues.
 	// +optional
 	Outcome AttemptOutcome `json:"outcome,omitempty" protobuf:"bytes,9,opt,name=outcome,casttype=AttemptOutcome"`
-	// failure says why it did not succeed. Set with the outcomes Failed and Disrupted.
+	// failure reports why the attempt did not succeed. It is set for the outcomes Failed and Disrupted.
 	// +optional
 	Failure *BuildFailure `json:"failure,omitempty" protobuf:"bytes,10,opt,name=failure"`
-	// stopTime is when the controller decided to stop the attempt, because the build was cancelled or deleted. A node that does not
-	// confirm the end of the pod within 2 minutes and 30 seconds is waited for no longer: the pod and its Job are deleted. Empty for
-	// an attempt that was not stopped.
+	// stopTime is when the controller decided to stop the attempt, because the build was cancelled or deleted. The
+	// controller then waits up to 2 minutes and 30 seconds for the node to confirm the end of the pod. After that it
+	// deletes the pod and its Job. It is empty for an attempt that was not stopped.
 	// +optional
 	StopTime *metav1.Time `json:"stopTime,omitempty" protobuf:"bytes,11,opt,name=stopTime"`
 }
 
-// BuildFailure says why a build or an attempt failed.
+// BuildFailure reports why a build or an attempt failed.
 type BuildFailure struct {
-	// class of the failure. It decides whether there is another attempt.
+	// class is the class of the failure. It decides whether the failure is retried.
 	Class FailureClass `json:"class" protobuf:"bytes,1,opt,name=class,casttype=FailureClass"`
 	// reason is one of the documented reasons of the class.
 	Reason FailureReason `json:"reason" protobuf:"bytes,2,opt,name=reason,casttype=FailureReason"`
-	// message for people: what happened to which object and what to do.
+	// message describes for a human reader what failed, for which object, and what to do next.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
-	// exitCode of the builder, if it ran and ended.
+	// exitCode is the exit code of the builder. It is empty if the builder did not run, or did not exit.
 	// +optional
 	ExitCode *int32 `json:"exitCode,omitempty" protobuf:"varint,4,opt,name=exitCode"`
 	// logTail is the end of the attempt's log, at most 2 KiB.

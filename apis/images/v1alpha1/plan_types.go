@@ -11,52 +11,54 @@ import (
 // +genclient:onlyVerbs=create
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImagePlan says what would happen to an Image: whether it would be built now, why or why not, and with which Job. It is
-// stored nowhere. Create one for an Image as it would be applied, of metadata.name; an Image as it is has one at its
-// plan subresource. Nothing is started by asking.
+// ImagePlan reports whether an Image would be built now, why or why not, and with which Job. It is not stored, and it
+// starts no build. To plan an Image before it is applied, create an ImagePlan with the Image's name and spec. To plan an
+// existing Image, get its plan subresource.
 type ImagePlan struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object's metadata. The name is that of the Image, which need not exist.
+	// Standard object's metadata. The name is the name of the Image. The Image does not need to exist.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// spec of the Image that is planned.
+	// spec is the spec of the planned Image.
 	Spec ImageSpec `json:"spec" protobuf:"bytes,2,opt,name=spec"`
-	// status is the answer. It is ignored in requests.
+	// status is the result of the plan. The server sets it, and ignores it in requests.
 	// +optional
 	Status ImagePlanStatus `json:"status,omitempty" protobuf:"bytes,3,opt,name=status"`
 }
 
-// ImagePlanStatus is what would happen.
+// ImagePlanStatus is the result of a plan.
 type ImagePlanStatus struct {
-	// build says whether a build would be started now.
+	// build is true if a build would start now.
 	// +optional
 	Build bool `json:"build,omitempty" protobuf:"varint,1,opt,name=build"`
-	// reason in one word: that of the trigger where there would be a build, otherwise why there would be none, as the
-	// reason of a failure or of a condition.
+	// reason is the reason of the trigger if a build would start. Otherwise it is why no build would start: the reason
+	// of a failure or of a condition.
 	// +optional
 	Reason string `json:"reason,omitempty" protobuf:"bytes,2,opt,name=reason"`
-	// message for people: why, or why not and what to do.
+	// message explains the result for a human reader. If no build would start, it also describes what to do next.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
-	// changes of the inputs since the last attempted build, as far as that build is still there.
+	// changes lists how the inputs differ from those of the last attempted build. It is empty if that build is deleted.
 	// +optional
 	// +listType=atomic
 	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,4,rep,name=changes"`
-	// inputsDigest is the digest of the inputs as they resolve now. Empty if they do not.
+	// inputsDigest is the digest of the inputs as they resolve now. It is empty if the inputs cannot be resolved.
 	// +optional
 	InputsDigest string `json:"inputsDigest,omitempty" protobuf:"bytes,5,opt,name=inputsDigest"`
-	// baseDigest is the digest of the base Image among them.
+	// baseDigest is the digest of the base Image. It is empty if the base is not an Image, or if the inputs cannot be
+	// resolved.
 	// +optional
 	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,6,opt,name=baseDigest"`
-	// buildName is the name that the next build would get.
+	// buildName is the name of the next build.
 	// +optional
 	BuildName string `json:"buildName,omitempty" protobuf:"bytes,7,opt,name=buildName"`
-	// job is the batch/v1 Job of its first attempt, as it would be created: of a build that is due or that somebody asks
-	// for. Its name and its owner's UID are those of a build with an empty UID. Empty if the inputs do not resolve.
+	// job is the batch/v1 Job that would be created for the first attempt of the next build. It is set even if no build
+	// would start by itself. The real Job has another name and another owner UID, because both depend on the UID of the
+	// build. It is empty if the inputs cannot be resolved.
 	// +optional
 	Job *runtime.RawExtension `json:"job,omitempty" protobuf:"bytes,8,opt,name=job"`
-	// nextScheduleTime is when the schedule would start the next build.
+	// nextScheduleTime is when the schedule would start the next build. It is empty if the schedule would start none.
 	// +optional
 	NextScheduleTime *metav1.Time `json:"nextScheduleTime,omitempty" protobuf:"bytes,9,opt,name=nextScheduleTime"`
 }

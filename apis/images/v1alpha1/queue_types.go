@@ -10,51 +10,51 @@ import (
 // +genclient:onlyVerbs=get,list
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// QueuedBuild is an ImageBuild of the same name that waits for its turn, with its place in the order. It is computed
-// when it is asked for, and stored nowhere.
+// QueuedBuild is the queue position of the ImageBuild of the same name. The server computes it for each request. It is
+// not stored.
 type QueuedBuild struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object's metadata. Name, namespace, uid and labels are those of the build.
+	// Standard object's metadata: name, namespace, uid and labels of the build.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// status is where the build stands in the queue.
+	// status reports the position of the build in the queue.
 	// +optional
 	Status QueuedBuildStatus `json:"status,omitempty" protobuf:"bytes,2,opt,name=status"`
 }
 
-// QueuedBuildStatus is where a build stands in the queue.
+// QueuedBuildStatus reports the position of a build in the queue.
 type QueuedBuildStatus struct {
-	// position in the order in which builds of all namespaces would be admitted, from 1, as things are now. 0 for a build that waits
-	// for Kueue, which decides its order.
+	// position is the current place of the build in the queue of all namespaces, starting at 1. It is 0 for a build that
+	// waits for Kueue, because Kueue decides the order of such builds.
 	Position int32 `json:"position" protobuf:"varint,1,opt,name=position"`
-	// imageName is the name of the Image that it is a build of. Empty for a build created directly.
+	// imageName is the name of the Image that the build belongs to. It is empty for a build that was created directly.
 	// +optional
 	ImageName string `json:"imageName,omitempty" protobuf:"bytes,2,opt,name=imageName"`
-	// priority among the builds of the namespace.
+	// priority ranks the build among the waiting builds of its namespace; higher values go first.
 	// +optional
 	Priority int32 `json:"priority,omitempty" protobuf:"varint,3,opt,name=priority"`
-	// message says what the build waits for.
+	// message describes for a human reader what the build waits for.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,4,opt,name=message"`
-	// queuedTime is when it began to wait.
+	// queuedTime is when the build began to wait.
 	// +optional
 	QueuedTime *metav1.Time `json:"queuedTime,omitempty" protobuf:"bytes,5,opt,name=queuedTime"`
-	// estimatedStartTime is when it would start if the builds before it took as long as the last successful builds of
-	// their Images. Empty where nothing is known.
+	// estimatedStartTime is the estimated start of the build. It assumes that each earlier build takes as long as the
+	// last successful build of its Image. It is empty if there is no estimate.
 	// +optional
 	EstimatedStartTime *metav1.Time `json:"estimatedStartTime,omitempty" protobuf:"bytes,6,opt,name=estimatedStartTime"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// QueuedBuildList is a list of builds that wait.
+// QueuedBuildList is a list of waiting builds.
 type QueuedBuildList struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard list metadata.
 	// +optional
 	metav1.ListMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// items is the list of builds, by namespace and name.
+	// items lists the builds, sorted by namespace and name.
 	Items []QueuedBuild `json:"items" protobuf:"bytes,2,rep,name=items"`
 }

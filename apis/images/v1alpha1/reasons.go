@@ -16,222 +16,234 @@ const (
 	ImageUpToDate = "UpToDate"
 	// ImageBuilding is True when a build is queued or running.
 	ImageBuilding = "Building"
-	// ImageInputsResolved is False when something the Image refers to is missing; the message names it.
+	// ImageInputsResolved is False when an object that the Image refers to is missing. The message names the object.
 	ImageInputsResolved = "InputsResolved"
-	// ImageStalled is True when the Image will not progress without a person (kstatus).
+	// ImageStalled is True when the Image makes no progress until a person acts (kstatus).
 	ImageStalled = "Stalled"
-	// ImageScheduleActive is True when the schedule starts builds, and False when there is none, it is suspended, or too
-	// many builds in a row have failed.
+	// ImageScheduleActive is True when the schedule starts builds. It is False without a schedule, while the schedule is
+	// suspended, and after too many consecutive failures.
 	ImageScheduleActive = "ScheduleActive"
 )
 
 // Condition types of an ImageBuild.
 const (
-	// BuildAdmitted is True once it was the build's turn.
+	// BuildAdmitted is True after the build was admitted.
 	BuildAdmitted = "Admitted"
-	// BuildPodReady is True once the container of the current attempt has started. While False its reason says what
-	// the build waits for.
+	// BuildPodReady is True after the container of the current attempt has started. While it is False, its reason is
+	// what the build waits for.
 	BuildPodReady = "PodReady"
-	// BuildConditionSucceeded is True or False once the build has finished, and Unknown before.
+	// BuildConditionSucceeded is True or False after the build has finished, and Unknown before.
 	BuildConditionSucceeded = "Succeeded"
-	// BuildConditionFinished is True once the build has finished.
+	// BuildConditionFinished is True after the build has finished.
 	BuildConditionFinished = "Finished"
-	// BuildLogArchived is there once the build has finished, if there is an archive of logs. It is True when what there was
-	// to keep of the logs of all attempts is in the archive, and False while it is not, or is no more.
+	// BuildLogArchived exists on finished builds if there is a log archive. It is True when the archive contains the
+	// logs of all attempts, as far as they could be read. It is False before, and after the archived log has expired.
 	BuildLogArchived = "LogArchived"
-	// BuildRecorded is there once the build has finished, if there is a database of records. It is True when the database has
-	// the build as it ended, and False while it has not.
+	// BuildRecorded exists on finished builds if there is a records database. It is True when the database contains the
+	// final state of the build, and False before.
 	BuildRecorded = "Recorded"
 )
 
 // Reasons of an Image's conditions, besides the reasons of failures.
 const (
-	// ReasonBuildSucceeded : the last finished build succeeded.
+	// ReasonBuildSucceeded means that the last finished build succeeded.
 	ReasonBuildSucceeded = "BuildSucceeded"
-	// ReasonBuildFailed : the last finished build failed.
+	// ReasonBuildFailed means that the last finished build failed.
 	ReasonBuildFailed = "BuildFailed"
-	// ReasonBuildCancelled : the last finished build was cancelled.
+	// ReasonBuildCancelled means that the last finished build was cancelled.
 	ReasonBuildCancelled = "BuildCancelled"
-	// ReasonNeverBuilt : no build has finished.
+	// ReasonNeverBuilt means that no build has finished.
 	ReasonNeverBuilt = "NeverBuilt"
-	// ReasonInputsChanged : the inputs differ from those of the latest successful build.
+	// ReasonInputsChanged means that the inputs differ from those of the latest successful build.
 	ReasonInputsChanged = "InputsChanged"
-	// ReasonInputsUnchanged : the inputs are those of the latest successful build.
+	// ReasonInputsUnchanged means that the inputs are those of the latest successful build.
 	ReasonInputsUnchanged = "InputsUnchanged"
-	// ReasonInputsNotResolved : the inputs cannot be resolved now; see InputsResolved.
+	// ReasonInputsNotResolved means that the inputs cannot be resolved now. The condition InputsResolved reports the
+	// cause.
 	ReasonInputsNotResolved = "InputsNotResolved"
-	// ReasonResolved : everything the Image refers to is there.
+	// ReasonResolved means that every object that the Image refers to exists.
 	ReasonResolved = "Resolved"
-	// ReasonBuildActive : a build is starting, running, retrying or being cancelled.
+	// ReasonBuildActive means that a build is starting, running, retrying or being cancelled.
 	ReasonBuildActive = "BuildActive"
-	// ReasonBuildQueued : a build waits for its turn.
+	// ReasonBuildQueued means that a build waits to be admitted.
 	ReasonBuildQueued = "BuildQueued"
-	// ReasonIdle : no build is queued or running.
+	// ReasonIdle means that no build is queued or running.
 	ReasonIdle = "Idle"
-	// ReasonProgressing : nothing keeps the Image from progressing.
+	// ReasonProgressing means that nothing blocks the Image.
 	ReasonProgressing = "Progressing"
-	// ReasonSuspended : the inputs have changed, and the triggers are suspended or off.
+	// ReasonSuspended means that the inputs have changed while the triggers are suspended or disabled. On ScheduleActive
+	// it means that the Image is suspended.
 	ReasonSuspended = "Suspended"
-	// ReasonNoSchedule : the Image has no schedule.
+	// ReasonNoSchedule means that the Image has no schedule.
 	ReasonNoSchedule = "NoSchedule"
-	// ReasonScheduled : the schedule starts builds.
+	// ReasonScheduled means that the schedule starts builds.
 	ReasonScheduled = "Scheduled"
-	// ReasonTooManyFailures : triggers.disableAfterFailures builds in a row have failed.
+	// ReasonTooManyFailures means that triggers.disableAfterFailures consecutive builds have failed.
 	ReasonTooManyFailures = "TooManyFailures"
 )
 
 // Reasons of an ImageBuild's conditions, besides the reasons of failures. While a build waits they are what WHY shows.
 const (
-	// ReasonSucceeded : the build made every artifact.
+	// ReasonSucceeded means that the build made every artifact.
 	ReasonSucceeded = "Succeeded"
-	// ReasonInProgress : the build has not finished.
+	// ReasonInProgress means that the build has not finished.
 	ReasonInProgress = "InProgress"
-	// ReasonAdmitted : it was the build's turn.
+	// ReasonAdmitted means that the build was admitted.
 	ReasonAdmitted = "Admitted"
-	// ReasonContainerStarted : the builder runs or has run.
+	// ReasonContainerStarted means that the builder runs or has run.
 	ReasonContainerStarted = "ContainerStarted"
-	// ReasonWaitingForSlot : an earlier build of the Image has not finished, or the namespace or the cluster runs as many
-	// builds as it may. The message says which.
+	// ReasonWaitingForSlot means that an earlier build of the Image is unfinished, or that the namespace or the cluster
+	// has reached its limit of builds. The message names the cause.
 	ReasonWaitingForSlot = "WaitingForSlot"
-	// ReasonWaitingForKueue : Kueue has not admitted the Job, or has suspended it again.
+	// ReasonWaitingForKueue means that Kueue has not admitted the Job, or has suspended it again.
 	ReasonWaitingForKueue = "WaitingForKueue"
-	// ReasonWaitingForPod : the Job has no pod yet, or its container is not there yet; the message says what is known.
+	// ReasonWaitingForPod means that the Job has no pod yet, or that the pod's container does not exist yet. The message
+	// describes the known cause.
 	ReasonWaitingForPod = "WaitingForPod"
-	// ReasonUnschedulable : no node takes the pod now.
+	// ReasonUnschedulable means that no node can run the pod now.
 	ReasonUnschedulable = "Unschedulable"
-	// ReasonQuotaExceeded : a ResourceQuota of the namespace has no room for the pod now.
+	// ReasonQuotaExceeded means that a ResourceQuota of the namespace has no room for the pod now.
 	ReasonQuotaExceeded = "QuotaExceeded"
-	// ReasonImagePulling : the builder's image is being pulled.
+	// ReasonImagePulling means that the node pulls the builder's container image.
 	ReasonImagePulling = "ImagePulling"
-	// ReasonBackingOff : the next attempt waits for its backoff.
+	// ReasonBackingOff means that the next attempt waits for its backoff.
 	ReasonBackingOff = "BackingOff"
 )
 
 // Reasons of an ImageBuild's condition LogArchived.
 const (
-	// ReasonLogArchived : the log of each attempt is in the archive.
+	// ReasonLogArchived means that the archive contains the complete log of each attempt.
 	ReasonLogArchived = "Archived"
-	// ReasonLogArchivedInPart : of some attempt's log only what was read before its pod went is in the archive, or none.
+	// ReasonLogArchivedInPart means that the archive lacks the end of an attempt's log, or all of it. The pod was lost
+	// before the controller had read that part.
 	ReasonLogArchivedInPart = "ArchivedInPart"
-	// ReasonNoLog : no attempt has written a log.
+	// ReasonNoLog means that no attempt has written a log.
 	ReasonNoLog = "NoLog"
-	// ReasonArchiveUnavailable : the archive cannot be written to now. The message says why; it is tried again.
+	// ReasonArchiveUnavailable means that the archive cannot be written to now. The message names the cause. The
+	// controller tries again.
 	ReasonArchiveUnavailable = "ArchiveUnavailable"
-	// ReasonLogExpired : the archived log was deleted, because of history.logRetention.
+	// ReasonLogExpired means that the archived log was deleted according to history.logRetention.
 	ReasonLogExpired = "LogExpired"
 )
 
 // Reasons of an ImageBuild's condition Recorded.
 const (
-	// ReasonRecorded : the database has the build as it ended.
+	// ReasonRecorded means that the database contains the final state of the build.
 	ReasonRecorded = "Recorded"
-	// ReasonRecordsUnavailable : the database cannot be written to now. The message says why; it is tried again.
+	// ReasonRecordsUnavailable means that the database cannot be written to now. The message names the cause. The
+	// controller tries again.
 	ReasonRecordsUnavailable = "RecordsUnavailable"
-	// ReasonNotRecordable : the database does not take this build, whose message says why. It is not tried again.
+	// ReasonNotRecordable means that the database refuses the build. The message names the cause. The controller does
+	// not try again until the build changes.
 	ReasonNotRecordable = "NotRecordable"
 )
 
-// FailureClass groups the reasons of failures by who can help.
+// FailureClass groups the reasons of failures by who can correct them.
 // +enum
 type FailureClass string
 
 const (
-	// FailureUser is a failure of what is being built.
+	// FailureUser is a failure of the content that is built.
 	FailureUser FailureClass = "User"
-	// FailureConfig is a failure of what the build was told to use.
+	// FailureConfig is a failure of the configuration of the build.
 	FailureConfig FailureClass = "Config"
-	// FailureInfrastructure is a failure of the machinery.
+	// FailureInfrastructure is a failure of the infrastructure that runs the build.
 	FailureInfrastructure FailureClass = "Infrastructure"
-	// FailureRegistry is a failure to get the builder's image.
+	// FailureRegistry is a failure to pull the builder's container image.
 	FailureRegistry FailureClass = "Registry"
-	// FailureTimeout is the end of one of the build's timeouts.
+	// FailureTimeout means that the build exceeded one of its timeouts.
 	FailureTimeout FailureClass = "Timeout"
-	// FailureCancelled is a build that somebody cancelled.
+	// FailureCancelled means that the build was cancelled.
 	FailureCancelled FailureClass = "Cancelled"
 )
 
-// FailureReason says what went wrong. Each reason belongs to one class.
+// FailureReason is the cause of a failure. Each reason belongs to one class.
 type FailureReason string
 
 // Reasons of class User.
 const (
-	// ReasonBuilderFailed : the builder said so, by its result or its exit code.
+	// ReasonBuilderFailed means that the builder reported a failure, by its result or its exit code.
 	ReasonBuilderFailed FailureReason = "BuilderFailed"
-	// ReasonOOMKilled : the builder ran out of memory.
+	// ReasonOOMKilled means that the builder ran out of memory.
 	ReasonOOMKilled FailureReason = "OOMKilled"
 )
 
 // Reasons of class Config.
 const (
-	// ReasonBuilderNotFound : no builder of this name is registered.
+	// ReasonBuilderNotFound means that no builder of this name is registered.
 	ReasonBuilderNotFound FailureReason = "BuilderNotFound"
-	// ReasonBuilderNotAllowed : builders given by image are not allowed here.
+	// ReasonBuilderNotAllowed means that the operator does not allow builders that are set by image.
 	ReasonBuilderNotAllowed FailureReason = "BuilderNotAllowed"
-	// ReasonBuilderNotRunnable : the builder's container could not be started, or a Secret, ConfigMap or key of its env is missing.
+	// ReasonBuilderNotRunnable means that the builder's container could not be started, or that a Secret, ConfigMap or
+	// key of its env is missing.
 	ReasonBuilderNotRunnable FailureReason = "BuilderNotRunnable"
-	// ReasonSourceNotFound : the ConfigMap is missing, or holds something other than text.
+	// ReasonSourceNotFound means that the ConfigMap is missing, or contains data other than text.
 	ReasonSourceNotFound FailureReason = "SourceNotFound"
-	// ReasonSourceTooLarge : the files are more than 64 KiB.
+	// ReasonSourceTooLarge means that the files have more than 64 KiB.
 	ReasonSourceTooLarge FailureReason = "SourceTooLarge"
-	// ReasonBaseNotFound : the Image that base.imageRef names is missing, has no such channel, or was never built.
+	// ReasonBaseNotFound means that the Image that base.imageRef names is missing, has no such channel, or was never
+	// built.
 	ReasonBaseNotFound FailureReason = "BaseNotFound"
-	// ReasonNoResult : the builder ended with exit code 0 and left no result.
+	// ReasonNoResult means that the builder exited with code 0 without a result.
 	ReasonNoResult FailureReason = "NoResult"
-	// ReasonInvalidResult : the builder's result does not keep the contract.
+	// ReasonInvalidResult means that the builder's result violates the builder contract.
 	ReasonInvalidResult FailureReason = "InvalidResult"
-	// ReasonJobConflict : a Job of the attempt's name exists and is not ours.
+	// ReasonJobConflict means that a Job of the attempt's name exists and does not belong to the build.
 	ReasonJobConflict FailureReason = "JobConflict"
-	// ReasonJobRejected : the Job was refused on creation, for another reason than a quota.
+	// ReasonJobRejected means that the API server refused to create the Job, for a reason other than a quota.
 	ReasonJobRejected FailureReason = "JobRejected"
-	// ReasonPodForbidden : the namespace forbids the Job's pod (Pod Security, LimitRange, another admission), or lacks what it names.
+	// ReasonPodForbidden means that the namespace forbids the Job's pod, or lacks an object that the pod names. Pod
+	// Security, a LimitRange or another admission plugin can forbid a pod.
 	ReasonPodForbidden FailureReason = "PodForbidden"
-	// ReasonInvalidImageName : the builder's image is not a valid reference.
+	// ReasonInvalidImageName means that the builder's image is not a valid reference.
 	ReasonInvalidImageName FailureReason = "InvalidImageName"
 )
 
 // Reasons of class Infrastructure.
 const (
-	// ReasonBuilderTempFail : the builder said that trying again may help (exit code 75, or by its result).
+	// ReasonBuilderTempFail means that the builder reported a temporary failure, by exit code 75 or by its result.
 	ReasonBuilderTempFail FailureReason = "BuilderTempFail"
-	// ReasonEvicted : the pod was evicted. A disruption.
+	// ReasonEvicted means that the pod was evicted. It is a disruption.
 	ReasonEvicted FailureReason = "Evicted"
-	// ReasonPreempted : the pod gave way to a more important one. A disruption.
+	// ReasonPreempted means that the pod was preempted by a pod of higher priority. It is a disruption.
 	ReasonPreempted FailureReason = "Preempted"
-	// ReasonNodeLost : the pod's node went away, or lost the container, as when it is restarted. A disruption.
+	// ReasonNodeLost means that the pod's node was lost, or that the node lost the container, for example in a restart.
+	// It is a disruption.
 	ReasonNodeLost FailureReason = "NodeLost"
-	// ReasonNodeShutdown : the pod's node was shut down. A disruption.
+	// ReasonNodeShutdown means that the pod's node was shut down. It is a disruption.
 	ReasonNodeShutdown FailureReason = "NodeShutdown"
-	// ReasonNodeRejected : the node did not take the pod.
+	// ReasonNodeRejected means that the node rejected the pod.
 	ReasonNodeRejected FailureReason = "NodeRejected"
-	// ReasonPodDeleted : somebody deleted the pod. A disruption.
+	// ReasonPodDeleted means that the pod was deleted. It is a disruption.
 	ReasonPodDeleted FailureReason = "PodDeleted"
-	// ReasonJobDeleted : somebody deleted the Job. A disruption.
+	// ReasonJobDeleted means that the Job was deleted. It is a disruption.
 	ReasonJobDeleted FailureReason = "JobDeleted"
-	// ReasonProcessLost : the builder's process ended with the server that ran it. A disruption.
+	// ReasonProcessLost means that the builder's process ended together with the server that ran it. It is a disruption.
 	ReasonProcessLost FailureReason = "ProcessLost"
 )
 
 // Reasons of class Registry.
 const (
-	// ReasonImagePullFailed : the builder's image could not be pulled in time.
+	// ReasonImagePullFailed means that the builder's image could not be pulled within timeouts.start.
 	ReasonImagePullFailed FailureReason = "ImagePullFailed"
 )
 
 // Reasons of class Timeout.
 const (
-	// ReasonQueueTimeout : it was not the build's turn within timeouts.queue.
+	// ReasonQueueTimeout means that the build was not admitted within timeouts.queue.
 	ReasonQueueTimeout FailureReason = "QueueTimeout"
-	// ReasonStartTimeout : no container started within timeouts.start.
+	// ReasonStartTimeout means that no container started within timeouts.start.
 	ReasonStartTimeout FailureReason = "StartTimeout"
-	// ReasonRunTimeout : the build ran longer than timeouts.run.
+	// ReasonRunTimeout means that the build ran longer than timeouts.run.
 	ReasonRunTimeout FailureReason = "RunTimeout"
 )
 
 // Reasons of class Cancelled.
 const (
-	// ReasonCancelRequested : somebody asked for it.
+	// ReasonCancelRequested means that a user cancelled the build, or deleted it while a finalizer kept it.
 	ReasonCancelRequested FailureReason = "CancelRequested"
-	// ReasonSuperseded : a newer build of the Image made it unnecessary while it waited (runPolicy SerialLatestOnly).
+	// ReasonSuperseded means that a newer build of the Image made the build unnecessary while it waited (runPolicy
+	// SerialLatestOnly).
 	ReasonSuperseded FailureReason = "Superseded"
 )
 
@@ -263,18 +275,20 @@ func (r FailureReason) Failure(format string, args ...any) *BuildFailure {
 
 // Reasons of events, besides the reasons of failures.
 const (
-	// EventBuildCreated is recorded on an Image when a build of it was started.
+	// EventBuildCreated is recorded on an Image when a build of it is created.
 	EventBuildCreated = "BuildCreated"
-	// EventBuildRefused is recorded on an Image when the API server refuses a build of it, for a quota or a limit of the operator.
+	// EventBuildRefused is recorded on an Image when the API server refuses a build of it, because of a quota or a limit
+	// of the operator.
 	EventBuildRefused = "BuildRefused"
 	// EventSucceeded is recorded on an ImageBuild that succeeded.
 	EventSucceeded = "Succeeded"
-	// EventRetrying is recorded on an ImageBuild whose attempt failed and gets another.
+	// EventRetrying is recorded on an ImageBuild when an attempt has failed and is retried.
 	EventRetrying = "Retrying"
-	// EventScheduleDisabled is recorded on an Image whose schedule and base start no more builds after too many failures.
+	// EventScheduleDisabled is recorded on an Image when schedule and onBaseChange stop starting builds after too many
+	// failures.
 	EventScheduleDisabled = "ScheduleDisabled"
-	// EventStalled is recorded on an Image when its condition Stalled becomes True, or is True for another cause. The message
-	// begins with the condition's reason.
+	// EventStalled is recorded on an Image when its condition Stalled becomes True, or when its cause changes. The
+	// message begins with the condition's reason.
 	EventStalled = "Stalled"
 )
 
@@ -292,19 +306,19 @@ const (
 	ManagedBy = "goldsmith"
 	// AnnotationInput is the builder's input, on pods.
 	AnnotationInput = GroupName + "/input"
-	// AnnotationQueueWeight is the weight of a Namespace's share of the queue, a whole number from 1 to 1000. On
-	// Namespaces, by whoever may change them. Defaults to 1.
+	// AnnotationQueueWeight is the weight of a Namespace's share of the queue, a whole number from 1 to 1000. Users with
+	// permission to update the Namespace set it. Defaults to 1.
 	AnnotationQueueWeight = GroupName + "/queue-weight"
-	// AnnotationMaxBuilds is how many builds of a Namespace may be active at the same time, a whole number from 0 to
-	// 100000. On Namespaces, by whoever may change them. Defaults to what the operator set for all of them.
+	// AnnotationMaxBuilds is the maximum number of active builds of a Namespace, a whole number from 0 to 100000. Users
+	// with permission to update the Namespace set it. Defaults to the limit that the operator set for all namespaces.
 	AnnotationMaxBuilds = GroupName + "/max-builds"
-	// LabelKueueQueue is the label by which Kueue finds the Jobs of its queues.
+	// LabelKueueQueue is the label that assigns a Job to a queue of Kueue.
 	LabelKueueQueue = "kueue.x-k8s.io/queue-name"
-	// LabelLegalHold with the value "true", on an ImageBuild or on an Image, keeps that finished build, or those of that
-	// image, their archived logs and their records, whatever the image's history says. It does not keep anybody from deleting
-	// the builds.
+	// LabelLegalHold with the value "true" puts an ImageBuild, or all builds of an Image, under legal hold. Finished
+	// builds under legal hold, their archived logs and their records are kept, whatever the Image's history sets. Users
+	// can still delete the builds.
 	LabelLegalHold = GroupName + "/legal-hold"
-	// LegalHold is the value of LabelLegalHold that counts.
+	// LegalHold is the value of LabelLegalHold that sets a legal hold.
 	LegalHold = "true"
 )
 

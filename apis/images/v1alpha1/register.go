@@ -8,14 +8,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// GroupName is the API group of Image and ImageBuild.
+// GroupName is the API group of Goldsmith.
 const GroupName = "images.goldsmith.dev"
 
 // SchemeGroupVersion is the group and version of this package's types.
 var SchemeGroupVersion = schema.GroupVersion{Group: GroupName, Version: "v1alpha1"}
 
 var (
-	// SchemeBuilder collects what AddToScheme does.
+	// SchemeBuilder collects the functions that AddToScheme runs.
 	SchemeBuilder = runtime.NewSchemeBuilder(addKnownTypes, addDefaultingFuncs)
 	// AddToScheme adds this package's types and their defaults to a scheme.
 	AddToScheme = SchemeBuilder.AddToScheme

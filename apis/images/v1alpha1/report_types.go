@@ -10,33 +10,36 @@ import (
 // +genclient:onlyVerbs=get,list
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageReport is how the Image of the same name has done in the last 30 days, or in the window that the field selector
-// since=DURATION of a list asks for: 1m to 87600h. It is joined from the Image and the records database when it is asked for,
-// and stored nowhere, so it cannot be watched. It looks the same to everybody: who may get a report needs no right to the
-// subresources history, changes and notes of the Image for what it has of them. The field selector deleted=true of a list asks
-// for the deleted Images of which there are records instead, the last deleted one first.
+// ImageReport reports how the builds of the Image of the same name have performed in a time window. The window is the
+// last 30 days. The field selector since=DURATION of a list sets another window, of 1m to 87600h. The field selector
+// deleted=true of a list returns the deleted Images with records instead, last deleted first.
+//
+// The server computes each report from the Image and the records database. Reports are not stored, and cannot be
+// watched. A user who can get a report also sees its history, changes and notes, without needing permissions for these
+// subresources.
 type ImageReport struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object's metadata. Name, namespace, uid, labels and creationTimestamp are those of the Image. Of a deleted Image
-	// there are name, namespace and uid, and deletionTimestamp is when its deletion was recorded.
+	// Standard object's metadata: name, namespace, uid, labels and creationTimestamp of the Image. For a deleted Image,
+	// it contains name, namespace, uid, and deletionTimestamp, which is when the deletion was recorded.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// stats of the builds that finished in the window. None where there are no records of the Image.
+	// stats contains the statistics of the builds that finished in the window. It is empty if there are no records of
+	// the Image.
 	// +optional
 	Stats *BuildStats `json:"stats,omitempty" protobuf:"bytes,2,opt,name=stats"`
-	// health in one number. None where no build has succeeded or failed in the window.
+	// health summarizes the statistics in one number. It is empty if no build succeeded or failed in the window.
 	// +optional
 	Health *ImageHealth `json:"health,omitempty" protobuf:"bytes,3,opt,name=health"`
-	// history is the newest 20 builds, the newest first. Not in lists.
+	// history lists the newest 20 builds, newest first. It is empty in lists.
 	// +optional
 	// +listType=atomic
 	History []BuildRecord `json:"history,omitempty" protobuf:"bytes,4,rep,name=history"`
-	// changes is the newest 20 changes of the spec, the newest first. Not in lists.
+	// changes lists the newest 20 changes of the spec, newest first. It is empty in lists.
 	// +optional
 	// +listType=atomic
 	Changes []ImageChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
-	// notes is the newest 20 notes, the newest first. Not in lists.
+	// notes lists the newest 20 notes, newest first. It is empty in lists.
 	// +optional
 	// +listType=atomic
 	Notes []NoteRecord `json:"notes,omitempty" protobuf:"bytes,6,rep,name=notes"`
@@ -51,6 +54,6 @@ type ImageReportList struct {
 	// +optional
 	metav1.ListMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// items is the list of reports, by namespace and name.
+	// items lists the reports, sorted by namespace and name.
 	Items []ImageReport `json:"items" protobuf:"bytes,2,rep,name=items"`
 }

@@ -8,34 +8,34 @@ import (
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// BuildRequest asks for a build of an Image. It is created at the Image's instantiate subresource, which answers
-// with the ImageBuild.
+// BuildRequest requests a build of an Image. It is created at the instantiate subresource of the Image, which returns
+// the new ImageBuild.
 type BuildRequest struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object's metadata. The name, if given, is the Image's.
+	// Standard object's metadata. The name is optional. If it is set, it must be the name of the Image.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// requestID is the requester's name for this request, 1 to 128 printable characters. The same requestID is
-	// answered with the same build, as long as it is among the last 32. Names that begin with "schedule:", or are a
-	// digest with a number, are those of builds that start by themselves: parameters are refused with them, and reruns.
-	// Defaults to a random one, with which a request that is sent twice makes two builds.
+	// requestID is the requester's ID for this request. At most 128 printable characters. If one of the last 32 requests
+	// had the same ID, the server returns the build of that request. IDs of the forms schedule:<time> and
+	// sha256:<digest>:<number> are reserved for triggers. The server refuses them for reruns and for requests with
+	// parameters. Defaults to a random ID; a repeated request then creates a second build.
 	// +optional
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
-	// reason is what the build is said to be started by: Created, SpecChange, BaseChange, Schedule or Manual. Defaults to
+	// reason is recorded as what started the build: Created, SpecChange, BaseChange, Schedule or Manual. Defaults to
 	// Manual.
 	// +optional
 	Reason TriggerReason `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason,casttype=TriggerReason"`
-	// message for people: one line of printable characters, at most 1024.
+	// message explains the request for a human reader. One line of at most 1024 printable characters.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,4,opt,name=message"`
-	// changes since the last attempted build, at most 32.
+	// changes lists how the inputs differ from those of the last attempted build, at most 32 differences.
 	// +optional
 	// +listType=atomic
 	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
-	// parameters for this build only: each replaces the Image's parameter of its name, or is added. Together with the
-	// Image's they are within the limits of an Image. If they change the Image's own parameters, the build is one-off and does
-	// not count for the Image.
+	// parameters lists parameters for this build only. Each parameter replaces the Image's parameter of the same name,
+	// or is added. The limits of an Image apply to all parameters together. If they differ from the Image's own
+	// parameters, the build is one-off, and does not count for the Image.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -44,62 +44,65 @@ type BuildRequest struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// RerunRequest asks for another build of what a build of an Image was made from: its inputs, and what they resolved to.
-// It is created at the build's rerun subresource, which answers with the new ImageBuild. The Image must still exist.
+// RerunRequest requests a new build with the inputs of an earlier build, and with what these inputs resolved to. It is
+// created at the rerun subresource of the earlier build, which returns the new ImageBuild. The Image must still exist.
 type RerunRequest struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object's metadata. The name and the uid, if given, are the build's. With its uid a deleted build is found, where
-	// builds are recorded. A build of the same name and another uid is not the one that is meant.
+	// Standard object's metadata. The name and the uid are optional. If they are set, they must be those of the build.
+	// With a records database, the uid also finds a deleted build. A build of the same name with another uid does not
+	// match.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// requestID is the requester's name for this request, as that of a BuildRequest.
+	// requestID is the requester's ID for this request, in the same form as requestID of a BuildRequest.
 	// +optional
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
-	// message for people: one line of printable characters, at most 1024.
+	// message explains the request for a human reader. One line of at most 1024 printable characters.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// BuildReport says how far a builder is. It is created at the build's report subresource from inside the pod of the
-// build's current attempt, with the token that is mounted there, and answered with what was stored. The server stores at
-// most one report a second for a build: sooner ones get 429 with Retry-After. Before the pod is recorded the answer is
-// 503 with Retry-After, and any other pod's is 403.
+// BuildReport reports the progress of a builder. The builder creates it at the report subresource of the build, which
+// returns the stored report. The request must use the token that is mounted in the pod of the current attempt. The
+// server stores at most one report of a build each second.
+//
+// The server answers 429 with Retry-After to a report that is too early. It answers 503 with Retry-After until the
+// controller has recorded the pod. It answers 403 to any other pod.
 type BuildReport struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object's metadata. The name, if given, is the build's.
+	// Standard object's metadata. The name is optional. If it is set, it must be the name of the build.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// stage that the builder is in, at most 63 printable characters. A new one ends the one before; one that was left is
-	// not entered again. Defaults to the stage of the report before.
+	// stage is the current stage of the builder, at most 63 printable characters. A new stage completes the previous
+	// stage. A builder cannot enter a completed stage again. Defaults to the stage of the previous report.
 	// +optional
 	Stage string `json:"stage,omitempty" protobuf:"bytes,2,opt,name=stage"`
-	// percent of the whole build that is done, 0 to 100.
+	// percent is the completed part of the whole build, 0 to 100.
 	// +optional
 	Percent *int32 `json:"percent,omitempty" protobuf:"varint,3,opt,name=percent"`
-	// message for people: one line of printable characters, at most 1024.
+	// message describes the progress for a human reader. One line of at most 1024 printable characters.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,4,opt,name=message"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// CancelRequest asks for a build to be cancelled. It is created at the build's cancel subresource, which answers
-// with the ImageBuild. A build that has finished stays as it is.
+// CancelRequest requests the cancellation of a build. It is created at the cancel subresource of the build, which
+// returns the ImageBuild. It does not change a finished build.
 type CancelRequest struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object's metadata. The name, if given, is the build's.
+	// Standard object's metadata. The name is optional. If it is set, it must be the name of the build.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// reason for people: one line of printable characters, at most 1024.
+	// reason explains the cancellation for a human reader. One line of at most 1024 printable characters.
 	// +optional
 	Reason string `json:"reason,omitempty" protobuf:"bytes,2,opt,name=reason"`
-	// supersededBy is the name of a newer build of the same Image that makes this one unnecessary. Such a request cancels
-	// a build only while it is Pending or Queued, with the reason Superseded.
+	// supersededBy is the name of a newer build of the same Image that makes this build unnecessary. If it is set, the
+	// server cancels the build only while it is Pending or Queued, with the reason Superseded.
 	// +optional
 	SupersededBy string `json:"supersededBy,omitempty" protobuf:"bytes,3,opt,name=supersededBy"`
 }
@@ -111,30 +114,30 @@ type CancelRequest struct {
 type ImageBuildLogOptions struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// attempt whose log is asked for, from 1. Defaults to the current attempt; with follow, to the current one and
-	// all that come after it, one after the other. The logs of earlier attempts are asked for by their numbers.
+	// attempt is the number of the attempt whose log is returned, starting at 1. Defaults to the current attempt. With
+	// follow, it defaults to the current attempt and all later attempts, one after the other.
 	// +optional
 	Attempt *int32 `json:"attempt,omitempty" protobuf:"varint,1,opt,name=attempt"`
-	// follow keeps the log open until the build has finished; with attempt, until that attempt has ended. Defaults to
-	// false.
+	// follow keeps the log open until the build has finished. If attempt is set, follow keeps the log open until that
+	// attempt has ended. Defaults to false.
 	// +optional
 	Follow bool `json:"follow,omitempty" protobuf:"varint,2,opt,name=follow"`
-	// tailLines is how many lines from the end are shown. Not negative. Defaults to all. With follow it counts from
-	// the end of the first log; all of those after it is shown.
+	// tailLines is the number of lines to return, counted from the end of the log. With follow, it applies to the first
+	// log only; later logs are returned in full. 0 or more. Defaults to all lines.
 	// +optional
 	TailLines *int64 `json:"tailLines,omitempty" protobuf:"varint,3,opt,name=tailLines"`
-	// sinceTime leaves out lines before this time (RFC 3339).
+	// sinceTime omits lines before this RFC 3339 time. Defaults to no limit.
 	// +optional
 	SinceTime *metav1.Time `json:"sinceTime,omitempty" protobuf:"bytes,4,opt,name=sinceTime"`
-	// timestamps puts the time (RFC 3339) at the beginning of each line. Defaults to false.
+	// timestamps adds an RFC 3339 time to the beginning of each line. Defaults to false.
 	// +optional
 	Timestamps bool `json:"timestamps,omitempty" protobuf:"varint,5,opt,name=timestamps"`
-	// limitBytes ends the log after this many bytes. At least 1. Defaults to no limit.
+	// limitBytes is the number of bytes after which the log ends. 1 or more. Defaults to no limit.
 	// +optional
 	LimitBytes *int64 `json:"limitBytes,omitempty" protobuf:"varint,6,opt,name=limitBytes"`
-	// uid of the build, at most 63 letters, digits and hyphens. Where there is an archive of logs, that of a build that is
-	// there no more is asked for by the build's name together with this. A build of the same name and another uid is not
-	// the one that is meant. Defaults to the build of this name that is there now.
+	// uid is the UID of the build, at most 63 letters, digits and hyphens. With a log archive, name and UID also find
+	// the log of a deleted build. A build of the same name with another UID does not match. Defaults to the UID of the
+	// existing build of this name.
 	// +optional
 	UID string `json:"uid,omitempty" protobuf:"bytes,7,opt,name=uid"`
 }

@@ -6,58 +6,62 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// BuildTemplate says how the pods of builds are made: where they run, with how much, and what else they are told. The
-// rest of a pod is not negotiable: it always meets the restricted Pod Security Standard, mounts no service-account
-// token unless the operator lets its builder report, and has no volumes besides those of the builder contract. A build
-// whose pod the namespace forbids all the same (admission, a LimitRange, a missing service account) fails with
-// PodForbidden and what the API server said.
-// As JSON, without HTML escaping, a template is at most 32 KiB.
+// BuildTemplate configures the pods of builds: service account, resources, nodes and environment variables. As JSON
+// without HTML escaping, a template has at most 32 KiB.
 //
-// A server on one machine runs builders as processes of its own: builds with env fail there with BuilderNotRunnable,
-// because a variable could make a builder run something else, and of the other fields only priorityClassName has an
-// effect: on the order in which builds run.
+// Goldsmith sets all other fields of a pod. Every pod meets the restricted Pod Security Standard, and has no volumes
+// besides those of the builder contract. A pod mounts no service-account token, unless the operator lets its builder
+// report progress. Admission, a LimitRange or a missing service account can still forbid the pod. The build then fails
+// with PodForbidden, and with the message of the API server.
+//
+// A server on one machine runs builders as its own processes. On such a server, builds with env fail with
+// BuilderNotRunnable, because a variable could make a builder run another program. Of the other fields, only
+// priorityClassName has an effect: it ranks waiting builds.
 type BuildTemplate struct {
-	// serviceAccountName is the service account of the namespace that the pod runs as: its imagePullSecrets are used,
-	// and what admission ties to it. No token of it is mounted, unless the operator lets the builder report. A DNS
-	// subdomain of at most 253 characters. Defaults to the namespace's service account "default".
+	// serviceAccountName is the service account that the pod runs as. The pod uses its imagePullSecrets, and admission
+	// can depend on it. The pod mounts no token of the service account, unless the operator lets the builder report
+	// progress. A DNS subdomain of at most 253 characters. Defaults to the service account "default" of the namespace.
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty" protobuf:"bytes,1,opt,name=serviceAccountName"`
-	// resources are what the builder's container requests, and may use at most. Quantities are not negative, and no
-	// request is above its limit. claims are refused. Defaults to what a LimitRange of the namespace sets, or to none.
+	// resources sets the requests and limits of the builder's container. Quantities are not negative, and no request
+	// exceeds its limit. The server refuses claims. Defaults to the values that a LimitRange of the namespace sets, or
+	// to none.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty" protobuf:"bytes,2,opt,name=resources"`
-	// nodeSelector holds the labels that a node must have to run the pod. At most 64.
+	// nodeSelector sets the labels that a node needs to run the pod, at most 64. Defaults to none.
 	// +optional
 	NodeSelector map[string]string `json:"nodeSelector,omitempty" protobuf:"bytes,3,rep,name=nodeSelector"`
-	// tolerations of the pod, at most 50. Goldsmith adds its own: of not-ready and unreachable nodes, with effect
-	// NoExecute, for 60 seconds. One listed here that covers the same taint replaces it.
+	// tolerations sets the tolerations of the pod, at most 50. Goldsmith adds tolerations of the not-ready and
+	// unreachable taints, with effect NoExecute, for 60 seconds. A toleration in this list that covers the same taint
+	// replaces the added toleration.
 	// +optional
 	// +listType=atomic
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty" protobuf:"bytes,4,rep,name=tolerations"`
-	// affinity says to which nodes, and near or far from which other pods, the pod is scheduled.
+	// affinity sets the scheduling constraints of the pod, relative to nodes and to other pods. Defaults to none.
 	// +optional
 	Affinity *corev1.Affinity `json:"affinity,omitempty" protobuf:"bytes,5,opt,name=affinity"`
-	// runtimeClassName is the RuntimeClass that the pod runs with, a DNS subdomain of at most 253 characters. Defaults
-	// to that of the cluster.
+	// runtimeClassName is the RuntimeClass of the pod, a DNS subdomain of at most 253 characters. Defaults to the
+	// default of the cluster.
 	// +optional
 	RuntimeClassName string `json:"runtimeClassName,omitempty" protobuf:"bytes,6,opt,name=runtimeClassName"`
-	// priorityClassName is the PriorityClass that the pod is scheduled with, a DNS subdomain of at most 253 characters.
-	// Defaults to that of the cluster.
+	// priorityClassName is the PriorityClass of the pod, a DNS subdomain of at most 253 characters. Its value also ranks
+	// waiting builds of the namespace. Defaults to the default of the cluster.
 	// +optional
 	PriorityClassName string `json:"priorityClassName,omitempty" protobuf:"bytes,7,opt,name=priorityClassName"`
-	// env are environment variables for the builder, at most 100. Each has a value of at most 4096 bytes, or takes it
-	// from a key of a Secret or a ConfigMap of the namespace. Names are at most 253 characters and do not begin with
-	// GOLDSMITH_. Whoever may read the log may read what a builder prints of them.
+	// env lists environment variables for the builder, at most 100. Each variable has a value of at most 4096 bytes, or
+	// refers to a key of a Secret or a ConfigMap of the namespace. Names have at most 253 characters, and do not begin
+	// with GOLDSMITH_. Builders can print variables: the values are then visible to users who can read the log.
 	// +optional
 	// +patchMergeKey=name
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
 	Env []corev1.EnvVar `json:"env,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,8,rep,name=env"`
-	// queueName is the LocalQueue of Kueue that the build's Jobs are submitted to, a DNS subdomain of at most 63
-	// characters: it becomes a label's value. Then Kueue decides when the Jobs start, whatever Goldsmith's own limits are. Once
-	// its Job runs, the build counts for these limits. The server refuses queueName unless its operator has turned Kueue on.
-	// Defaults to none. It does not count as an input.
+	// queueName is the Kueue LocalQueue that the build's Jobs are submitted to. It is a DNS subdomain of at most 63
+	// characters, because it becomes the value of a label. Kueue then decides when the Jobs start; the limits of
+	// Goldsmith do not delay these Jobs. A build whose Job runs counts towards these limits. The server refuses
+	// queueName unless the operator has enabled Kueue. queueName is not an input: no build becomes due when it changes.
+	// Defaults to none.
 	// +optional
 	QueueName string `json:"queueName,omitempty" protobuf:"bytes,9,opt,name=queueName"`
 }

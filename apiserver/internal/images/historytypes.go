@@ -11,7 +11,8 @@ import (
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageHistory is a page of the builds of an Image, the newest first, whether they are still there or not.
+// ImageHistory is a page of the builds of an Image, newest first, including deleted builds. The history subresource
+// of an Image reads it from the records database.
 type ImageHistory struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -20,7 +21,7 @@ type ImageHistory struct {
 	Continue string
 }
 
-// BuildRecord is what the records database keeps of a build.
+// BuildRecord is the record of a build in the records database.
 type BuildRecord struct {
 	Name           string
 	UID            types.UID
@@ -44,7 +45,8 @@ type BuildRecord struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageStats are figures of the builds of an Image that finished in a window of time.
+// ImageStats contains statistics of the builds of an Image that finished within a time window. The stats subresource
+// of an Image computes it from the records database.
 type ImageStats struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -53,7 +55,8 @@ type ImageStats struct {
 	Health *ImageHealth
 }
 
-// BuildStats are figures of builds that finished in a window of time.
+// BuildStats contains statistics of builds that finished within a time window. All fields except oneOffs leave out
+// one-off builds.
 type BuildStats struct {
 	Window             metav1.Duration
 	Builds             int64
@@ -70,19 +73,20 @@ type BuildStats struct {
 	OneOffs            int64
 }
 
-// DurationPercentiles say how durations are spread.
+// DurationPercentiles contains percentiles of durations. Each percentile is a measured duration: the server does not
+// interpolate.
 type DurationPercentiles struct {
 	P50 metav1.Duration
 	P90 metav1.Duration
 }
 
-// FailureCount is how many builds failed with a class of failure.
+// FailureCount is the number of builds that failed with one failure class.
 type FailureCount struct {
 	Class  v1alpha1.FailureClass
 	Builds int64
 }
 
-// ImageHealth is how well an Image does, in one number.
+// ImageHealth rates the builds of an Image in one number. docs/history.md describes the formula.
 type ImageHealth struct {
 	Score   int32
 	Message string
@@ -90,7 +94,8 @@ type ImageHealth struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageNote is what somebody noted about an Image.
+// ImageNote is a note that a user wrote about an Image. Users create it at the notes subresource of the Image, which
+// returns the recorded note. The records database stores at most 1000 notes for each Image. Notes cannot be changed.
 type ImageNote struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -98,7 +103,7 @@ type ImageNote struct {
 	NoteRecord
 }
 
-// NoteRecord is what the records database keeps of a note.
+// NoteRecord is the record of a note in the records database.
 type NoteRecord struct {
 	ID     string
 	Time   *metav1.Time
@@ -108,7 +113,7 @@ type NoteRecord struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageNoteList is a page of the notes about an Image, the newest first.
+// ImageNoteList is a page of the notes about an Image, newest first. The notes subresource of the Image returns it.
 type ImageNoteList struct {
 	metav1.TypeMeta
 	metav1.ListMeta
@@ -118,7 +123,8 @@ type ImageNoteList struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageChanges is a page of what was changed in the spec of an Image, the newest first.
+// ImageChanges is a page of the changes to the spec of an Image, newest first. The changes subresource of the Image
+// returns it. It is no audit log: changes can be missing that were made while the records database was unavailable.
 type ImageChanges struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -127,7 +133,7 @@ type ImageChanges struct {
 	Continue string
 }
 
-// ImageChange is one difference between a generation of an Image's spec and the one before.
+// ImageChange is one difference between two successive generations of an Image's spec.
 type ImageChange struct {
 	Generation int64
 	Time       *metav1.Time
@@ -139,7 +145,8 @@ type ImageChange struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageHistoryOptions are the query parameters of an Image's history subresource.
+// ImageHistoryOptions are the query parameters of an Image's history subresource. The history contains the builds
+// that match all of them.
 type ImageHistoryOptions struct {
 	metav1.TypeMeta
 
@@ -176,7 +183,9 @@ type ImageJournalOptions struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageReport is how the Image of the same name has done in a window of time.
+// ImageReport reports how the builds of the Image of the same name have performed in a time window. The window is the
+// last 30 days. The field selector since=DURATION of a list sets another window, of 1m to 87600h. The field selector
+// deleted=true of a list returns the deleted Images with records instead, last deleted first.
 type ImageReport struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta

@@ -11,8 +11,9 @@ import (
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageBuild is one build. Builds of an Image are named <image>-<number> and come from its instantiate
-// subresource; one created directly is a build of its own, with a name of at most 55 characters.
+// ImageBuild is one build. The builds of an Image are named <image>-<number>. The instantiate subresource of the
+// Image and the rerun subresource of a build create them. A build that a user creates directly belongs to no Image.
+// Its name has at most 55 characters.
 type ImageBuild struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -31,8 +32,8 @@ type ImageBuildList struct {
 	Items []ImageBuild
 }
 
-// ImageBuildSpec is the record of what was asked for. It cannot be changed but for cancelRequested, which only the
-// cancel subresource sets.
+// ImageBuildSpec records what the build was asked to make. It is immutable, except for cancelRequested, which only
+// the cancel subresource sets.
 type ImageBuildSpec struct {
 	ImageRef        *ImageReference
 	Number          *int64
@@ -48,19 +49,19 @@ type ImageBuildSpec struct {
 	OneOff          *bool
 }
 
-// PinnedInputs is what the inputs of an earlier build resolved to.
+// PinnedInputs records what the inputs of an earlier build resolved to.
 type PinnedInputs struct {
 	BaseDigest string
 	Files      map[string]string
 }
 
-// ImageReference names an Image of the same namespace.
+// ImageReference identifies an Image of the same namespace.
 type ImageReference struct {
 	Name string
 	UID  types.UID
 }
 
-// BuildTrigger says why there is a build.
+// BuildTrigger records why a build was started.
 type BuildTrigger struct {
 	Reason      v1alpha1.TriggerReason
 	Message     string
@@ -86,7 +87,7 @@ type CancelRequested struct {
 	SupersededBy string
 }
 
-// ImageBuildStatus is how a build goes.
+// ImageBuildStatus reports the progress and the result of a build.
 type ImageBuildStatus struct {
 	Phase          v1alpha1.BuildPhase
 	Finished       bool
@@ -103,7 +104,7 @@ type ImageBuildStatus struct {
 	Stages         []BuildStage
 }
 
-// BuildProgress is how far the builder says it is.
+// BuildProgress is a report of the builder about its progress.
 type BuildProgress struct {
 	Stage   string
 	Percent *int32
@@ -112,14 +113,14 @@ type BuildProgress struct {
 	Attempt int32
 }
 
-// BuildStage is a stage of a build that its builder told of.
+// BuildStage is a stage of a build that the builder reported.
 type BuildStage struct {
 	Name           string
 	StartTime      metav1.Time
 	CompletionTime *metav1.Time
 }
 
-// ResolvedInputs is what the inputs of a build resolved to.
+// ResolvedInputs records what the inputs of a build resolved to.
 type ResolvedInputs struct {
 	InputsDigest string
 	Files        map[string]string
@@ -141,7 +142,7 @@ type BuildAttempt struct {
 	StopTime       *metav1.Time
 }
 
-// BuildFailure says why a build or an attempt failed.
+// BuildFailure reports why a build or an attempt failed.
 type BuildFailure struct {
 	Class    v1alpha1.FailureClass
 	Reason   v1alpha1.FailureReason

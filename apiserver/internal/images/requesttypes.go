@@ -12,8 +12,8 @@ import (
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// BuildRequest asks for a build of an Image. It is created at the Image's instantiate subresource, which answers
-// with the ImageBuild.
+// BuildRequest requests a build of an Image. It is created at the instantiate subresource of the Image, which returns
+// the new ImageBuild.
 type BuildRequest struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -27,8 +27,9 @@ type BuildRequest struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// RerunRequest asks for another build of what a build of an Image was made from: its inputs, and what they resolved to.
-// It is created at the build's rerun subresource, which answers with the new ImageBuild. The Image must still exist.
+// RerunRequest requests a new build with the inputs of an earlier build, and with what these inputs resolved to. It
+// is created at the rerun subresource of the earlier build, which returns the new ImageBuild. The Image must still
+// exist.
 type RerunRequest struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -39,8 +40,9 @@ type RerunRequest struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// BuildReport says how far a builder is. It is created at the build's report subresource from inside the pod of the
-// build's current attempt.
+// BuildReport reports the progress of a builder. The builder creates it at the report subresource of the build, which
+// returns the stored report. The request must use the token that is mounted in the pod of the current attempt. The
+// server stores at most one report of a build each second.
 type BuildReport struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -52,7 +54,9 @@ type BuildReport struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageChannels are the names that an Image has for its successful builds.
+// ImageChannels is the list of an Image's channels, which name successful builds. The channels subresource of an
+// Image reads it, and replaces it as a whole. An update with metadata.resourceVersion fails with a conflict if the
+// Image has changed since.
 type ImageChannels struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -62,7 +66,9 @@ type ImageChannels struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImagePlan says what would happen to an Image: whether it would be built now, why or why not, and with which Job.
+// ImagePlan reports whether an Image would be built now, why or why not, and with which Job. It is not stored, and it
+// starts no build. To plan an Image before it is applied, create an ImagePlan with the Image's name and spec. To plan
+// an existing Image, get its plan subresource.
 type ImagePlan struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -71,7 +77,7 @@ type ImagePlan struct {
 	Status ImagePlanStatus
 }
 
-// ImagePlanStatus is what would happen.
+// ImagePlanStatus is the result of a plan.
 type ImagePlanStatus struct {
 	Build            bool
 	Reason           string
@@ -86,7 +92,8 @@ type ImagePlanStatus struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// QueuedBuild is an ImageBuild of the same name that waits for its turn, with its place in the order.
+// QueuedBuild is the queue position of the ImageBuild of the same name. The server computes it for each request. It
+// is not stored.
 type QueuedBuild struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -94,7 +101,7 @@ type QueuedBuild struct {
 	Status QueuedBuildStatus
 }
 
-// QueuedBuildStatus is where a build stands in the queue.
+// QueuedBuildStatus reports the position of a build in the queue.
 type QueuedBuildStatus struct {
 	Position           int32
 	ImageName          string
@@ -106,7 +113,7 @@ type QueuedBuildStatus struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// QueuedBuildList is a list of builds that wait.
+// QueuedBuildList is a list of waiting builds.
 type QueuedBuildList struct {
 	metav1.TypeMeta
 	metav1.ListMeta
@@ -116,8 +123,8 @@ type QueuedBuildList struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// CancelRequest asks for a build to be cancelled. It is created at the build's cancel subresource, which answers
-// with the ImageBuild. A build that has finished stays as it is.
+// CancelRequest requests the cancellation of a build. It is created at the cancel subresource of the build, which
+// returns the ImageBuild. It does not change a finished build.
 type CancelRequest struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -143,7 +150,8 @@ type ImageBuildLogOptions struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageBuildDiff says how two builds differ.
+// ImageBuildDiff lists the differences between two builds of a namespace: their inputs and their artifacts. The diff
+// subresource of a build returns it. It is not stored.
 type ImageBuildDiff struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -154,7 +162,7 @@ type ImageBuildDiff struct {
 	Artifacts []ArtifactChange
 }
 
-// ComparedBuild is one of two builds that are compared.
+// ComparedBuild is one of the two compared builds.
 type ComparedBuild struct {
 	Name         string
 	UID          types.UID
@@ -165,7 +173,7 @@ type ComparedBuild struct {
 	Duration     *metav1.Duration
 }
 
-// ArtifactChange is how an artifact differs between two builds.
+// ArtifactChange is the difference of one artifact between two builds.
 type ArtifactChange struct {
 	Target string
 	From   string

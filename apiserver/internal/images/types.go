@@ -13,9 +13,9 @@ import (
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// Image is a golden image that should exist. Whenever its inputs change, Goldsmith builds it and keeps the
-// outcome in its status. Names are DNS labels of at most 45 characters, so that every name derived from one
-// is a legal label value.
+// Image declares a golden image that should exist. Goldsmith builds the image whenever its inputs change, and reports
+// the result in status. The name is a DNS label of at most 45 characters, so that every name derived from it is a
+// valid label value.
 type Image struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -26,7 +26,7 @@ type Image struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageList is a list of images.
+// ImageList is a list of Images.
 type ImageList struct {
 	metav1.TypeMeta
 	metav1.ListMeta
@@ -34,7 +34,7 @@ type ImageList struct {
 	Items []Image
 }
 
-// ImageSpec is the image that should exist.
+// ImageSpec describes the image that should exist.
 type ImageSpec struct {
 	BuildInputs
 
@@ -46,7 +46,7 @@ type ImageSpec struct {
 	History   *HistoryLimits
 }
 
-// BuildInputs is what goes into an image.
+// BuildInputs describes what an image is built from.
 type BuildInputs struct {
 	Builder    Builder
 	Base       Base
@@ -56,37 +56,37 @@ type BuildInputs struct {
 	Template   *BuildTemplate
 }
 
-// Builder names what makes an image: exactly one of name or image.
+// Builder selects what makes an image. Exactly one of name and image is set.
 type Builder struct {
 	Name    string
 	Image   string
 	Command []string
 }
 
-// Base is what an image starts from.
+// Base selects what an image starts from. Exactly one of reference and imageRef is set.
 type Base struct {
 	Reference string
 	ImageRef  *BaseImageReference
 }
 
-// BaseImageReference names what another Image has made.
+// BaseImageReference selects a build of another Image.
 type BaseImageReference struct {
 	Name    string
 	Channel string
 }
 
-// Source holds files for the builder. At most one of its fields is set.
+// Source provides files for the builder. At most one of its fields is set.
 type Source struct {
 	Inline       *InlineSource
 	ConfigMapRef *ConfigMapReference
 }
 
-// InlineSource holds files.
+// InlineSource contains files.
 type InlineSource struct {
 	Files map[string]string
 }
 
-// ConfigMapReference names a ConfigMap of the same namespace.
+// ConfigMapReference selects a ConfigMap of the same namespace.
 type ConfigMapReference struct {
 	Name string
 }
@@ -97,13 +97,14 @@ type Parameter struct {
 	Value string
 }
 
-// Target is one artifact to make.
+// Target is one artifact to build.
 type Target struct {
 	Platform string
 	Format   v1alpha1.ArtifactFormat
 }
 
-// BuildTemplate says how the pods of builds are made.
+// BuildTemplate configures the pods of builds: service account, resources, nodes and environment variables. As JSON
+// without HTML escaping, a template has at most 32 KiB.
 type BuildTemplate struct {
 	ServiceAccountName string
 	Resources          *corev1.ResourceRequirements
@@ -116,7 +117,7 @@ type BuildTemplate struct {
 	QueueName          string
 }
 
-// Triggers say what starts a build without anybody asking for one.
+// Triggers sets which events start a build without a request.
 type Triggers struct {
 	OnSpecChange         *bool
 	OnBaseChange         *bool
@@ -124,7 +125,8 @@ type Triggers struct {
 	DisableAfterFailures *int32
 }
 
-// Schedule says at which times a build is started.
+// Schedule sets the times at which builds start. If the controller was unavailable at several of these times, only
+// the last missed build is started.
 type Schedule struct {
 	Cron             string
 	TimeZone         string
@@ -133,29 +135,30 @@ type Schedule struct {
 	StartingDeadline *metav1.Duration
 }
 
-// BuildTimeouts bound the phases of a build.
+// BuildTimeouts limits the duration of each phase of a build.
 type BuildTimeouts struct {
 	Start *metav1.Duration
 	Run   *metav1.Duration
 	Queue *metav1.Duration
 }
 
-// RetryPolicy says which failures get another attempt. A disruption (the pod or its node went away) gets another
-// attempt at once and counts neither against limit nor against classes; the tenth fails the build.
+// RetryPolicy sets which failures are retried. A disruption is the loss of the pod, its Job or its node. After a
+// disruption the next attempt starts at once, independent of limit and classes. The tenth disruption fails the build.
 type RetryPolicy struct {
 	Limit   *int32
 	Classes []v1alpha1.FailureClass
 	Backoff *Backoff
 }
 
-// Backoff is a wait that doubles with each failure.
+// Backoff sets a delay that doubles with each failure. Up to a fifth of the delay is added, so that builds that
+// failed together are not retried together. The addition depends only on the build and the attempt.
 type Backoff struct {
 	Initial *metav1.Duration
 	Max     *metav1.Duration
 }
 
-// HistoryLimits say how many finished builds of an image are kept, and for how long, with their Jobs, pods and logs. The
-// oldest go first; the latest successful build and the builds of channels are always kept.
+// HistoryLimits sets how many finished builds of an Image are kept, with their Jobs, pods and logs, and for how long.
+// The oldest builds are deleted first. The latest successful build and the builds of channels are always kept.
 type HistoryLimits struct {
 	Succeeded *int32
 	Failed    *int32
@@ -167,13 +170,13 @@ type HistoryLimits struct {
 	RecordRetention *HistoryTTL
 }
 
-// HistoryTTL says how long finished builds, their archived logs, or their records, are kept.
+// HistoryTTL sets how long finished builds, their archived logs or their records are kept.
 type HistoryTTL struct {
 	Succeeded *metav1.Duration
 	Failed    *metav1.Duration
 }
 
-// ImageStatus is what is known about an image.
+// ImageStatus reports the observed state of an Image.
 type ImageStatus struct {
 	ObservedGeneration  int64
 	BuildCounter        int64
@@ -192,7 +195,7 @@ type ImageStatus struct {
 	CountedBuild        int64
 }
 
-// ImageChannel is a name for a successful build of an Image.
+// ImageChannel is a named successful build of an Image.
 type ImageChannel struct {
 	Name   string
 	Build  string
@@ -201,28 +204,29 @@ type ImageChannel struct {
 	By     string
 }
 
-// BuildRequestRecord remembers the number that a request for a build was given.
+// BuildRequestRecord is a processed request for a build.
 type BuildRequestRecord struct {
 	RequestID string
 	Number    int64
 	UID       types.UID
 }
 
-// AttemptedBuild is a build and the digest of what went into it.
+// AttemptedBuild identifies a build of an Image's own inputs, with the digest of these inputs. It is never a one-off
+// build.
 type AttemptedBuild struct {
 	Number       int64
 	InputsDigest string
 	BaseDigest   string
 }
 
-// LatestBuild is the build with the highest number.
+// LatestBuild is the newest build of an Image, which has the highest number.
 type LatestBuild struct {
 	Name   string
 	Number int64
 	Phase  v1alpha1.BuildPhase
 }
 
-// SuccessfulBuild is a build that succeeded, and what it made.
+// SuccessfulBuild is a successful build with its artifacts.
 type SuccessfulBuild struct {
 	Name           string
 	Number         int64

@@ -9,13 +9,13 @@ package v1alpha1
 //
 // Artifact is what a build made for one target.
 type ArtifactApplyConfiguration struct {
-	// target is the platform and the format, joined by a slash: linux/amd64/raw.
+	// target is the platform and the format, joined by a slash, such as linux/amd64/raw.
 	Target *string `json:"target,omitempty"`
-	// digest of the artifact's content: "sha256:" and 64 hex digits.
+	// digest is the digest of the artifact's content: "sha256:" and 64 hex digits.
 	Digest *string `json:"digest,omitempty"`
 	// sizeBytes is the size of the artifact in bytes.
 	SizeBytes *int64 `json:"sizeBytes,omitempty"`
-	// mediaType of the artifact, derived from its format.
+	// mediaType is the media type of the artifact. It follows from the format.
 	MediaType *string `json:"mediaType,omitempty"`
 }
 

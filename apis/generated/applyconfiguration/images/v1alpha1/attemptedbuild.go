@@ -7,13 +7,15 @@ package v1alpha1
 // AttemptedBuildApplyConfiguration represents a declarative configuration of the AttemptedBuild type for use
 // with apply.
 //
-// AttemptedBuild is a build of an Image's own inputs, with the digest of what went into it. A one-off build is none.
+// AttemptedBuild identifies a build of an Image's own inputs, with the digest of these inputs. It is never a one-off
+// build.
 type AttemptedBuildApplyConfiguration struct {
-	// number of the build.
+	// number is the number of the build.
 	Number *int64 `json:"number,omitempty"`
-	// inputsDigest is the digest of the resolved inputs. Empty if they did not resolve.
+	// inputsDigest is the digest of the resolved inputs. It is empty if the inputs could not be resolved.
 	InputsDigest *string `json:"inputsDigest,omitempty"`
-	// baseDigest is the digest of the base Image among them. Empty if the base is none, or they did not resolve.
+	// baseDigest is the digest of the base Image. It is empty if the base is not an Image, or if the inputs could not be
+	// resolved.
 	BaseDigest *string `json:"baseDigest,omitempty"`
 }
 

@@ -11,12 +11,13 @@ import (
 // BackoffApplyConfiguration represents a declarative configuration of the Backoff type for use
 // with apply.
 //
-// Backoff is a wait that doubles with each failure. It is made up to a fifth longer, by a part that depends on the build
-// and the attempt only, so that builds which failed together are not tried again together.
+// Backoff sets a delay that doubles with each failure. Up to a fifth of the delay is added, so that builds that failed
+// together are not retried together. The addition depends only on the build and the attempt.
 type BackoffApplyConfiguration struct {
-	// initial is the wait after the first failure. 0s to 1h. Defaults to 10s.
+	// initial is the delay after the first failure. 0s to 1h. Defaults to 10s.
 	Initial *v1.Duration `json:"initial,omitempty"`
-	// max is the longest wait. Not less than initial, at most 24h. Defaults to 5m, or to initial where that is longer.
+	// max is the longest delay, before the addition of up to a fifth. At least initial, at most 24h. Defaults to 5m, or
+	// to initial if initial is longer.
 	Max *v1.Duration `json:"max,omitempty"`
 }
 

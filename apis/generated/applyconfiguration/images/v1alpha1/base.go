@@ -7,12 +7,12 @@ package v1alpha1
 // BaseApplyConfiguration represents a declarative configuration of the Base type for use
 // with apply.
 //
-// Base is what an image starts from: exactly one of reference or imageRef.
+// Base selects what an image starts from. Exactly one of reference and imageRef is set.
 type BaseApplyConfiguration struct {
-	// reference of the base in the builder's terms, such as debian:bookworm. 1 to 512 characters without spaces.
+	// reference names the base in the terms of the builder, such as debian:bookworm. 1 to 512 characters without spaces.
 	Reference *string `json:"reference,omitempty"`
-	// imageRef names another Image of the namespace to start from. Its digest is one of the inputs: when it moves, this
-	// Image is built again. Images may not be based on each other in a circle.
+	// imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when it
+	// changes, this Image is built again. The server refuses Images that are based on each other in a cycle.
 	ImageRef *BaseImageReferenceApplyConfiguration `json:"imageRef,omitempty"`
 }
 

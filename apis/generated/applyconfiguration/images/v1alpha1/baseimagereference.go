@@ -7,12 +7,12 @@ package v1alpha1
 // BaseImageReferenceApplyConfiguration represents a declarative configuration of the BaseImageReference type for use
 // with apply.
 //
-// BaseImageReference names what another Image has made.
+// BaseImageReference selects a build of another Image.
 type BaseImageReferenceApplyConfiguration struct {
-	// name of the Image.
+	// name is the name of the Image.
 	Name *string `json:"name,omitempty"`
-	// channel of that Image whose build is the base, a DNS label of at most 63 characters. Defaults to none: its latest
-	// successful build.
+	// channel selects the build that this channel of the Image names. It is a DNS label of at most 63 characters.
+	// Defaults to empty, which selects the latest successful build of the Image.
 	Channel *string `json:"channel,omitempty"`
 }
 

@@ -15,29 +15,32 @@ import (
 //
 // BuildAttempt is one attempt at a build: one Job with one pod.
 type BuildAttemptApplyConfiguration struct {
-	// number of the attempt, from 1.
+	// number is the number of the attempt, starting at 1.
 	Number *int32 `json:"number,omitempty"`
-	// jobName is the name of the attempt's Job. It is recorded before the Job is created.
+	// jobName is the name of the attempt's Job. The controller sets it before it creates the Job.
 	JobName *string `json:"jobName,omitempty"`
-	// jobUID is the UID of that Job. A Job of the same name with another UID is not this attempt's.
+	// jobUID is the UID of the attempt's Job. A Job of the same name with another UID does not belong to this attempt.
+	// It is empty until the controller has observed the Job.
 	JobUID *types.UID `json:"jobUID,omitempty"`
-	// podName is the name of the Job's pod.
+	// podName is the name of the Job's pod. It is empty until the controller has observed the pod.
 	PodName *string `json:"podName,omitempty"`
-	// podUID is the UID of that pod. What another pod says is refused.
+	// podUID is the UID of the Job's pod. The report subresource refuses reports of any other pod. It is empty until the
+	// controller has observed the pod.
 	PodUID *types.UID `json:"podUID,omitempty"`
-	// nodeName is where the pod runs.
+	// nodeName is the name of the node that the pod runs on. It is empty until the pod is scheduled.
 	NodeName *string `json:"nodeName,omitempty"`
-	// startTime is when the attempt was decided on.
+	// startTime is when the controller decided to start the attempt.
 	StartTime *v1.Time `json:"startTime,omitempty"`
-	// completionTime is when its outcome was decided.
+	// completionTime is when the controller decided the outcome. It is empty until then.
 	CompletionTime *v1.Time `json:"completionTime,omitempty"`
-	// outcome is how the attempt ended: Succeeded, Failed, Disrupted or Cancelled. Empty while it goes on.
+	// outcome is the result of the attempt: Succeeded, Failed, Disrupted or Cancelled. It is empty while the attempt
+	// continues.
 	Outcome *imagesv1alpha1.AttemptOutcome `json:"outcome,omitempty"`
-	// failure says why it did not succeed. Set with the outcomes Failed and Disrupted.
+	// failure reports why the attempt did not succeed. It is set for the outcomes Failed and Disrupted.
 	Failure *BuildFailureApplyConfiguration `json:"failure,omitempty"`
-	// stopTime is when the controller decided to stop the attempt, because the build was cancelled or deleted. A node that does not
-	// confirm the end of the pod within 2 minutes and 30 seconds is waited for no longer: the pod and its Job are deleted. Empty for
-	// an attempt that was not stopped.
+	// stopTime is when the controller decided to stop the attempt, because the build was cancelled or deleted. The
+	// controller then waits up to 2 minutes and 30 seconds for the node to confirm the end of the pod. After that it
+	// deletes the pod and its Job. It is empty for an attempt that was not stopped.
 	StopTime *v1.Time `json:"stopTime,omitempty"`
 }
 

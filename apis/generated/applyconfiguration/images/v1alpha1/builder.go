@@ -7,15 +7,17 @@ package v1alpha1
 // BuilderApplyConfiguration represents a declarative configuration of the Builder type for use
 // with apply.
 //
-// Builder names what makes an image: exactly one of name or image.
+// Builder selects what makes an image. Exactly one of name and image is set.
 type BuilderApplyConfiguration struct {
-	// name of a builder that the operator of the server registered, a DNS label of at most 63 characters. "mock" is always there.
+	// name selects a builder that the operator of the server registered. It is a DNS label of at most 63 characters. The
+	// builder "mock" is always registered.
 	Name *string `json:"name,omitempty"`
-	// image is the reference of a container image that follows the builder contract, 1 to 512 characters without
-	// spaces. Whether builders may be given this way is the operator's choice; where they may not, builds fail with
+	// image is the reference of a container image that follows the builder contract. 1 to 512 characters without spaces.
+	// The operator decides whether builders can be set by image. Where that is not allowed, builds fail with
 	// BuilderNotAllowed.
 	Image *string `json:"image,omitempty"`
-	// command replaces the entry point of image. Only together with image. At most 64 elements.
+	// command replaces the entry point of image. It is only valid together with image. At most 64 elements. Defaults to
+	// the entry point of image.
 	Command []string `json:"command,omitempty"`
 }
 

@@ -11,15 +11,15 @@ import (
 // BuildFailureApplyConfiguration represents a declarative configuration of the BuildFailure type for use
 // with apply.
 //
-// BuildFailure says why a build or an attempt failed.
+// BuildFailure reports why a build or an attempt failed.
 type BuildFailureApplyConfiguration struct {
-	// class of the failure. It decides whether there is another attempt.
+	// class is the class of the failure. It decides whether the failure is retried.
 	Class *imagesv1alpha1.FailureClass `json:"class,omitempty"`
 	// reason is one of the documented reasons of the class.
 	Reason *imagesv1alpha1.FailureReason `json:"reason,omitempty"`
-	// message for people: what happened to which object and what to do.
+	// message describes for a human reader what failed, for which object, and what to do next.
 	Message *string `json:"message,omitempty"`
-	// exitCode of the builder, if it ran and ended.
+	// exitCode is the exit code of the builder. It is empty if the builder did not run, or did not exit.
 	ExitCode *int32 `json:"exitCode,omitempty"`
 	// logTail is the end of the attempt's log, at most 2 KiB.
 	LogTail *string `json:"logTail,omitempty"`

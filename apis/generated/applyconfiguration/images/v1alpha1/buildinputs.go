@@ -7,22 +7,24 @@ package v1alpha1
 // BuildInputsApplyConfiguration represents a declarative configuration of the BuildInputs type for use
 // with apply.
 //
-// BuildInputs is what goes into an image.
+// BuildInputs describes what an image is built from.
 type BuildInputsApplyConfiguration struct {
-	// builder is what makes the image.
+	// builder sets the builder that makes the image.
 	Builder *BuilderApplyConfiguration `json:"builder,omitempty"`
-	// base is what the image starts from.
+	// base sets what the image starts from.
 	Base *BaseApplyConfiguration `json:"base,omitempty"`
-	// source holds files for the builder, at most 64 KiB in all: the size of the canonical JSON object of names
-	// and contents, without HTML escaping.
+	// source provides files for the builder, of at most 64 KiB in total. The limit applies to the canonical JSON object
+	// of names and contents, without HTML escaping. Defaults to no files.
 	Source *SourceApplyConfiguration `json:"source,omitempty"`
-	// parameters are handed to the builder as they are. Their meaning is the builder's. At most 64, and 64 KiB in all:
-	// the size of the canonical JSON object of names and values, without HTML escaping.
+	// parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning.
+	// At most 64 parameters, and 64 KiB in total. The limit in bytes applies to the canonical JSON object of names and
+	// values, without HTML escaping. Defaults to none.
 	Parameters []ParameterApplyConfiguration `json:"parameters,omitempty"`
-	// targets are the artifacts to make, one for each platform and format. 1 to 16, each pair once.
+	// targets lists the artifacts to build, one for each platform and format. 1 to 16 targets. Each combination of
+	// platform and format is unique.
 	Targets []TargetApplyConfiguration `json:"targets,omitempty"`
-	// template says how the pods of builds are made: service account, resources, nodes and environment variables.
-	// It counts as an input: a change of it makes a build due.
+	// template configures the pods of builds: service account, resources, nodes and environment variables. A change of
+	// the template makes a build due, except for a change of queueName. Defaults to none.
 	Template *BuildTemplateApplyConfiguration `json:"template,omitempty"`
 }
 

@@ -11,17 +11,18 @@ import (
 // BuildProgressApplyConfiguration represents a declarative configuration of the BuildProgress type for use
 // with apply.
 //
-// BuildProgress is how far the builder says it is.
+// BuildProgress is a report of the builder about its progress.
 type BuildProgressApplyConfiguration struct {
-	// stage that the builder is in, as it calls it.
+	// stage is the builder's name for its current stage.
 	Stage *string `json:"stage,omitempty"`
-	// percent of the whole build that is done, 0 to 100.
+	// percent is the completed part of the whole build, 0 to 100. It is empty if the builder did not report a
+	// percentage.
 	Percent *int32 `json:"percent,omitempty"`
-	// message for people.
+	// message describes the progress for a human reader.
 	Message *string `json:"message,omitempty"`
-	// time is when the server stored this.
+	// time is when the server stored the report.
 	Time *v1.MicroTime `json:"time,omitempty"`
-	// attempt whose builder said so.
+	// attempt is the number of the attempt whose builder sent the report.
 	Attempt *int32 `json:"attempt,omitempty"`
 }
 

@@ -11,14 +11,14 @@ import (
 // BuildRequestRecordApplyConfiguration represents a declarative configuration of the BuildRequestRecord type for use
 // with apply.
 //
-// BuildRequestRecord remembers the number that a request for a build was given.
+// BuildRequestRecord is a processed request for a build.
 type BuildRequestRecordApplyConfiguration struct {
-	// requestID is the name the requester gave to the request.
+	// requestID is the ID that the requester chose.
 	RequestID *string `json:"requestID,omitempty"`
-	// number of the build.
+	// number is the number of the build.
 	Number *int64 `json:"number,omitempty"`
-	// uid of the build, filled in by the controller. A record with a uid whose build does not exist any more
-	// speaks of a build that was deleted; one without a uid may speak of a build still to be created.
+	// uid is the UID of the build. The controller sets it when it has observed the build. If it is set and the build
+	// does not exist, the build was deleted. If it is empty, the build may still be created.
 	UID *types.UID `json:"uid,omitempty"`
 }
 

@@ -11,13 +11,14 @@ import (
 // BuildStageApplyConfiguration represents a declarative configuration of the BuildStage type for use
 // with apply.
 //
-// BuildStage is a stage of a build that its builder told of.
+// BuildStage is a stage of a build that the builder reported.
 type BuildStageApplyConfiguration struct {
-	// name of the stage.
+	// name is the name of the stage.
 	Name *string `json:"name,omitempty"`
-	// startTime is when the builder said that it is in this stage.
+	// startTime is when the builder reported the start of the stage.
 	StartTime *v1.Time `json:"startTime,omitempty"`
-	// completionTime is when it said that it is in the next one, or when the attempt ended.
+	// completionTime is when the builder reported the next stage, or when the attempt ended. It is empty for the current
+	// stage.
 	CompletionTime *v1.Time `json:"completionTime,omitempty"`
 }
 

@@ -11,17 +11,18 @@ import (
 // BuildTimeoutsApplyConfiguration represents a declarative configuration of the BuildTimeouts type for use
 // with apply.
 //
-// BuildTimeouts bound the phases of a build.
+// BuildTimeouts limits the duration of each phase of a build.
 type BuildTimeoutsApplyConfiguration struct {
-	// start is how long an attempt may take from its Job's creation until its container has started: scheduling,
-	// quota, pulling the image. Then the build fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole
-	// seconds. Defaults to 10m.
+	// start is the longest time from the creation of an attempt's Job until its container has started. That time
+	// includes quota, scheduling and pulling the container image. After it, the build fails with StartTimeout or
+	// ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.
 	Start *v1.Duration `json:"start,omitempty"`
-	// run is how long the pod of an attempt may run, counted from the pod's start time. Then the build fails with
-	// RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.
+	// run is the longest time that the pod of an attempt can run, counted from the pod's start time. After it, the build
+	// fails with RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.
 	Run *v1.Duration `json:"run,omitempty"`
-	// queue is how long a build may wait for its first attempt, and each time that Kueue holds it later. Then the build fails with
-	// QueueTimeout. 1s to 720h, in whole seconds. Defaults to 24h.
+	// queue is the longest time that a build waits for its first attempt. The limit applies again to each later wait,
+	// when Kueue has suspended the Job. After it, the build fails with QueueTimeout. 1s to 720h, in whole seconds.
+	// Defaults to 24h.
 	Queue *v1.Duration `json:"queue,omitempty"`
 }
 

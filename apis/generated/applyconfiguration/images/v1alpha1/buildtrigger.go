@@ -11,21 +11,21 @@ import (
 // BuildTriggerApplyConfiguration represents a declarative configuration of the BuildTrigger type for use
 // with apply.
 //
-// BuildTrigger says why there is a build.
+// BuildTrigger records why a build was started.
 type BuildTriggerApplyConfiguration struct {
 	// reason is what started the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.
 	Reason *imagesv1alpha1.TriggerReason `json:"reason,omitempty"`
-	// message for people.
+	// message explains the reason for a human reader.
 	Message *string `json:"message,omitempty"`
-	// requestedBy is the authenticated user who made the request.
+	// requestedBy is the authenticated user who requested the build.
 	RequestedBy *string `json:"requestedBy,omitempty"`
-	// requestID is the requester's name for the request. Empty for builds created directly.
+	// requestID is the ID that the requester chose. It is empty for a build that was created directly.
 	RequestID *string `json:"requestID,omitempty"`
-	// changes since the last attempted build.
+	// changes lists how the inputs differ from those of the last attempted build, at most 32 differences.
 	Changes []InputChangeApplyConfiguration `json:"changes,omitempty"`
-	// rerunOf is the name of the build that this is a rerun of.
+	// rerunOf is the name of the build that this build repeats. It is empty unless reason is Rerun.
 	RerunOf *string `json:"rerunOf,omitempty"`
-	// parameters are those that the request set for this build only. They are among the build's inputs.
+	// parameters lists the parameters that the request set for this build only. They are included in the build's inputs.
 	Parameters []ParameterApplyConfiguration `json:"parameters,omitempty"`
 }
 

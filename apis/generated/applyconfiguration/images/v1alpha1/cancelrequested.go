@@ -13,13 +13,14 @@ import (
 //
 // CancelRequested records a request to cancel a build.
 type CancelRequestedApplyConfiguration struct {
-	// time of the request.
+	// time is when the server received the request.
 	Time *v1.Time `json:"time,omitempty"`
-	// by is the authenticated user who made it.
+	// by is the authenticated user who made the request.
 	By *string `json:"by,omitempty"`
-	// reason given by that user.
+	// reason is the reason that this user gave.
 	Reason *string `json:"reason,omitempty"`
-	// supersededBy is the name of the newer build of the Image for whose sake this one was cancelled while it waited.
+	// supersededBy is the name of the newer build of the Image that made this build unnecessary while it waited. It is
+	// empty for every other cancellation.
 	SupersededBy *string `json:"supersededBy,omitempty"`
 }
 

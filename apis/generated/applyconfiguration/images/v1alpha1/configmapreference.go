@@ -7,9 +7,9 @@ package v1alpha1
 // ConfigMapReferenceApplyConfiguration represents a declarative configuration of the ConfigMapReference type for use
 // with apply.
 //
-// ConfigMapReference names a ConfigMap of the same namespace.
+// ConfigMapReference selects a ConfigMap of the same namespace.
 type ConfigMapReferenceApplyConfiguration struct {
-	// name of the ConfigMap, a DNS subdomain of at most 253 characters.
+	// name is the name of the ConfigMap, a DNS subdomain of at most 253 characters.
 	Name *string `json:"name,omitempty"`
 }
 

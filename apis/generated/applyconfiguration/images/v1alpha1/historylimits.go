@@ -11,24 +11,23 @@ import (
 // HistoryLimitsApplyConfiguration represents a declarative configuration of the HistoryLimits type for use
 // with apply.
 //
-// HistoryLimits say how many finished builds of an image are kept, and for how long, with their Jobs, pods and logs. The
-// oldest go first; the latest successful build and the builds of channels are always kept.
+// HistoryLimits sets how many finished builds of an Image are kept, with their Jobs, pods and logs, and for how long.
+// The oldest builds are deleted first. The latest successful build and the builds of channels are always kept.
 type HistoryLimitsApplyConfiguration struct {
-	// succeeded is how many successful builds are kept. 1 to 1000. Defaults to 3.
+	// succeeded is the number of successful builds to keep. 1 to 1000. Defaults to 3.
 	Succeeded *int32 `json:"succeeded,omitempty"`
-	// failed is how many failed and cancelled builds are kept. 0 to 1000. Defaults to 3.
+	// failed is the number of failed and cancelled builds to keep. 0 to 1000. Defaults to 3.
 	Failed *int32 `json:"failed,omitempty"`
-	// ttl is how long finished builds are kept, counted from their completion. Defaults to no limit.
+	// ttl sets how long finished builds are kept, counted from their completion. Defaults to no limit.
 	TTL *HistoryTTLApplyConfiguration `json:"ttl,omitempty"`
-	// logRetention is how long the archived logs of finished builds are kept, counted from their completion, whether the
-	// builds themselves are still there or not. It means nothing where no archive is configured. Defaults to no limit.
+	// logRetention sets how long the archived logs of finished builds are kept, counted from the completion of the
+	// build. It applies to existing and deleted builds. It has no effect without a log archive. Defaults to no limit.
 	LogRetention *HistoryTTLApplyConfiguration `json:"logRetention,omitempty"`
-	// logMaxBytes is how much of one attempt's log is archived, 64Ki to 1Ti. Of a longer log the first half of it and the
-	// last half are kept; where it was cut, a line says so. Defaults to 1Gi.
+	// logMaxBytes is the maximum size of the archived log of one attempt. Of a longer log, the archive keeps the
+	// beginning and the end, half of the limit each. A line marks where the log was cut. 64Ki to 1Ti. Defaults to 1Gi.
 	LogMaxBytes *resource.Quantity `json:"logMaxBytes,omitempty"`
-	// recordRetention is how long the records of finished builds are kept, counted from their completion. The record of a
-	// build that is still there is kept whatever this says. It means nothing where no database of records is configured.
-	// Defaults to no limit.
+	// recordRetention sets how long the records of finished builds are kept, counted from the completion of the build.
+	// The record of an existing build is always kept. It has no effect without a records database. Defaults to no limit.
 	RecordRetention *HistoryTTLApplyConfiguration `json:"recordRetention,omitempty"`
 }
 

@@ -11,11 +11,11 @@ import (
 // HistoryTTLApplyConfiguration represents a declarative configuration of the HistoryTTL type for use
 // with apply.
 //
-// HistoryTTL says how long finished builds, their archived logs, or their records, are kept.
+// HistoryTTL sets how long finished builds, their archived logs or their records are kept.
 type HistoryTTLApplyConfiguration struct {
-	// succeeded is how long those of successful builds are kept. 1m to 87600h. Defaults to no limit.
+	// succeeded applies to successful builds. 1m to 87600h. Defaults to no limit.
 	Succeeded *v1.Duration `json:"succeeded,omitempty"`
-	// failed is how long those of failed and cancelled builds are kept. 1m to 87600h. Defaults to no limit.
+	// failed applies to failed and cancelled builds. 1m to 87600h. Defaults to no limit.
 	Failed *v1.Duration `json:"failed,omitempty"`
 }
 

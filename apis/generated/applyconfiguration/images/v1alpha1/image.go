@@ -16,16 +16,17 @@ import (
 // ImageApplyConfiguration represents a declarative configuration of the Image type for use
 // with apply.
 //
-// Image is a golden image that should exist. Whenever its inputs change, Goldsmith builds it and keeps the
-// outcome in its status. Names are DNS labels of at most 45 characters, so that every name derived from one
-// is a legal label value.
+// Image declares a golden image that should exist. Goldsmith builds the image whenever its inputs change, and reports
+// the result in status. The name is a DNS label of at most 45 characters, so that every name derived from it is a valid
+// label value.
 type ImageApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object's metadata.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
-	// spec is the image that should exist.
+	// spec describes the image that should exist.
 	Spec *ImageSpecApplyConfiguration `json:"spec,omitempty"`
-	// status is what is known about it. It is written by the controller and ignored on writes to the image itself.
+	// status reports the observed state of the Image. The controller and the subresources set it. The server ignores it
+	// in writes to the Image itself.
 	Status *ImageStatusApplyConfiguration `json:"status,omitempty"`
 }
 

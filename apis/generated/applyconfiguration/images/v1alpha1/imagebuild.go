@@ -16,15 +16,17 @@ import (
 // ImageBuildApplyConfiguration represents a declarative configuration of the ImageBuild type for use
 // with apply.
 //
-// ImageBuild is one build. Builds of an Image are named <image>-<number> and come from its instantiate
-// subresource; one created directly is a build of its own, with a name of at most 55 characters.
+// ImageBuild is one build. The builds of an Image are named <image>-<number>. The instantiate subresource of the Image
+// and the rerun subresource of a build create them. A build that a user creates directly belongs to no Image. Its name
+// has at most 55 characters.
 type ImageBuildApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object's metadata.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
-	// spec is the record of what was asked for. It cannot be changed.
+	// spec records what the build was asked to make. It is immutable, except for cancelRequested.
 	Spec *ImageBuildSpecApplyConfiguration `json:"spec,omitempty"`
-	// status is how the build goes. It is written by the controller and ignored on writes to the build itself.
+	// status reports the progress and the result of the build. The controller sets it. The server ignores it in writes
+	// to the build itself.
 	Status *ImageBuildStatusApplyConfiguration `json:"status,omitempty"`
 }
 

@@ -11,37 +11,41 @@ import (
 // ImageBuildSpecApplyConfiguration represents a declarative configuration of the ImageBuildSpec type for use
 // with apply.
 //
-// ImageBuildSpec is the record of what was asked for. It cannot be changed but for cancelRequested, which only the
+// ImageBuildSpec records what the build was asked to make. It is immutable, except for cancelRequested, which only the
 // cancel subresource sets.
 type ImageBuildSpecApplyConfiguration struct {
-	// imageRef is the Image that this is a build of. Set by the server; a build created directly has none.
+	// imageRef is the Image that the build belongs to. The server sets it. It is empty for a build that was created
+	// directly.
 	ImageRef *ImageReferenceApplyConfiguration `json:"imageRef,omitempty"`
-	// number of the build among those of its Image, from 1. Set by the server; a build created directly has none.
+	// number is the number of the build among the builds of its Image, starting at 1. The server sets it. It is empty
+	// for a build that was created directly.
 	Number *int64 `json:"number,omitempty"`
-	// imageGeneration is the generation of the Image whose spec was taken. Set by the server.
+	// imageGeneration is the generation of the Image whose spec was copied. The server sets it. It is empty for a build
+	// that was created directly.
 	ImageGeneration *int64 `json:"imageGeneration,omitempty"`
-	// trigger says why there is this build and who asked for it. Set by the server.
+	// trigger records why the build was started, and by whom. The server sets it.
 	Trigger *BuildTriggerApplyConfiguration `json:"trigger,omitempty"`
-	// inputs are what goes into the image: the Image's spec as it was.
+	// inputs describes what the image is built from. The server copies it from the spec of the Image.
 	Inputs *BuildInputsApplyConfiguration `json:"inputs,omitempty"`
-	// timeouts bound the phases of the build. Defaults to the defaults of its fields.
+	// timeouts limits the duration of each phase of the build. Defaults to the defaults of its fields.
 	Timeouts *BuildTimeoutsApplyConfiguration `json:"timeouts,omitempty"`
-	// retry says which failures get another attempt, how many, and when. Defaults to the defaults of its fields.
+	// retry sets which failures are retried, how often, and after which delay. Defaults to the defaults of its fields.
 	Retry *RetryPolicyApplyConfiguration `json:"retry,omitempty"`
-	// cancelRequested is set once the cancel subresource was called.
+	// cancelRequested records the request to cancel the build. Only the cancel subresource sets it. It is empty until
+	// then.
 	CancelRequested *CancelRequestedApplyConfiguration `json:"cancelRequested,omitempty"`
-	// pinned is what the inputs resolve to, whatever they would resolve to now: that of the build that this is a rerun
-	// of. Set by the server; only a rerun has it.
+	// pinned contains what the inputs of an earlier build resolved to. The build uses these values instead of resolving
+	// its inputs. The server sets it for reruns. It is empty for all other builds.
 	Pinned *PinnedInputsApplyConfiguration `json:"pinned,omitempty"`
-	// priority among the builds of the namespace that wait: the value of the PriorityClass that inputs.template names, as
-	// it was when the build was created. Set by the server. Defaults to 0.
+	// priority ranks the build among the waiting builds of the namespace; higher values go first. The server sets it to
+	// the value of the PriorityClass that inputs.template names, when the build is created. Defaults to 0.
 	Priority *int32 `json:"priority,omitempty"`
-	// runPolicy of the Image as it was: which builds of the Image this one waits for. Set by the server; a build created
-	// directly has none.
+	// runPolicy is the runPolicy of the Image when the build was created. It sets which builds of the Image this build
+	// waits for. The server sets it. It is empty for a build that was created directly.
 	RunPolicy *imagesv1alpha1.RunPolicy `json:"runPolicy,omitempty"`
-	// oneOff is true if the build is made from other inputs than the Image's own. Such a build does not count for its Image:
-	// it never becomes status.latestSuccessful, but a channel can name it. The server decides it when the build is created,
-	// for a rerun and for a request with parameters; other builds have none. Defaults to false.
+	// oneOff is true if the build uses other inputs than the Image's own. A one-off build never becomes
+	// status.latestSuccessful of the Image, but a channel can name it. The server sets it at creation, for reruns and
+	// for requests with parameters. It is empty for all other builds, which are not one-off.
 	OneOff *bool `json:"oneOff,omitempty"`
 }
 

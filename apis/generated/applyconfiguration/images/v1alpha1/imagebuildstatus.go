@@ -13,35 +13,39 @@ import (
 // ImageBuildStatusApplyConfiguration represents a declarative configuration of the ImageBuildStatus type for use
 // with apply.
 //
-// ImageBuildStatus is how a build goes.
+// ImageBuildStatus reports the progress and the result of a build.
 type ImageBuildStatusApplyConfiguration struct {
-	// phase is where the build stands. The server sets Pending on creation.
+	// phase is the current phase of the build. The server sets Pending on creation. The controller sets all other
+	// phases.
 	Phase *imagesv1alpha1.BuildPhase `json:"phase,omitempty"`
-	// finished is true once phase is Succeeded, Failed or Cancelled. It can be selected by.
+	// finished is true when phase is Succeeded, Failed or Cancelled. Field selectors support it.
 	Finished *bool `json:"finished,omitempty"`
-	// conditions: Admitted, PodReady, Succeeded and Finished; after the end also LogArchived and Recorded, where there is an archive and a database.
+	// conditions contains the types Admitted, PodReady, Succeeded and Finished. A finished build also has LogArchived if
+	// there is a log archive, and Recorded if there is a records database. The controller sets them.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
-	// resolved is what the inputs resolved to. Written once.
+	// resolved records what the inputs resolved to. The controller sets it once.
 	Resolved *ResolvedInputsApplyConfiguration `json:"resolved,omitempty"`
-	// queuedTime is when the build began to wait for its turn.
+	// queuedTime is when the build began to wait for admission.
 	QueuedTime *metav1.Time `json:"queuedTime,omitempty"`
-	// startTime is when the first attempt was decided on. Every successful build has one.
+	// startTime is when the controller decided to start the first attempt. Every successful build has a startTime.
 	StartTime *metav1.Time `json:"startTime,omitempty"`
-	// completionTime is when the build finished. Every finished build has one, and no other.
+	// completionTime is when the build finished. It is set if and only if the build is finished.
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
-	// currentAttempt is the number of the newest attempt, from 1; 0 before the first. The last of attempts has it.
+	// currentAttempt is the number of the newest attempt, starting at 1. That attempt is the last item of attempts. 0
+	// before the first attempt.
 	CurrentAttempt *int32 `json:"currentAttempt,omitempty"`
-	// attempts at this build, oldest first. At most 20; at least one while the phase is Starting, Running, Retrying or
-	// Cancelling, and of a build that succeeded.
+	// attempts lists the attempts at this build, oldest first, at most 20. A build that is Starting, Running, Retrying,
+	// Cancelling or Succeeded has at least one attempt.
 	Attempts []BuildAttemptApplyConfiguration `json:"attempts,omitempty"`
-	// artifacts are what the build made, one for each target. Set once the phase is Succeeded.
+	// artifacts lists what the build made, one artifact for each target. It is empty until phase is Succeeded.
 	Artifacts []ArtifactApplyConfiguration `json:"artifacts,omitempty"`
-	// failure says why the build failed or was cancelled. Set once the phase is Failed or Cancelled.
+	// failure reports why the build failed or was cancelled. It is empty until phase is Failed or Cancelled.
 	Failure *BuildFailureApplyConfiguration `json:"failure,omitempty"`
-	// progress is what the builder of the current attempt reported last. Only the report subresource sets it; the next
-	// attempt begins without.
+	// progress is the last report of the current attempt's builder. Only the report subresource sets it. It is cleared
+	// when the next attempt starts, or when Kueue suspends the current attempt.
 	Progress *BuildProgressApplyConfiguration `json:"progress,omitempty"`
-	// stages that the builder of the current attempt reported, in the order of their beginnings. At most 32.
+	// stages lists the stages that the current attempt's builder reported, in the order of their start, at most 32. Only
+	// the report subresource adds stages.
 	Stages []BuildStageApplyConfiguration `json:"stages,omitempty"`
 }
 

@@ -11,18 +11,18 @@ import (
 // ImageChannelApplyConfiguration represents a declarative configuration of the ImageChannel type for use
 // with apply.
 //
-// ImageChannel is a name for a successful build of an Image.
+// ImageChannel is a named successful build of an Image.
 type ImageChannelApplyConfiguration struct {
-	// name of the channel, a DNS label of at most 63 characters, such as stable.
+	// name is the name of the channel, such as stable. It is a DNS label of at most 63 characters.
 	Name *string `json:"name,omitempty"`
-	// build is the name of the build. It is never pruned while the channel names it.
+	// build is the name of the build. A build is never pruned while a channel names it.
 	Build *string `json:"build,omitempty"`
-	// digest of what the build made, as it counts for Images that are based on it: its artifact's, or, of several, one of
-	// them all. Set by the server.
+	// digest identifies what the build made. Images that are based on this channel are built again when it changes. It
+	// is the digest of the artifact, or one digest over all artifacts if there are several. The server sets it.
 	Digest *string `json:"digest,omitempty"`
-	// time is when the channel was moved to this build. Set by the server.
+	// time is when the channel was moved to this build. The server sets it.
 	Time *v1.Time `json:"time,omitempty"`
-	// by is the authenticated user who moved it. Set by the server.
+	// by is the authenticated user who moved the channel. The server sets it.
 	By *string `json:"by,omitempty"`
 }
 

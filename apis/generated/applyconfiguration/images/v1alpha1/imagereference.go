@@ -11,11 +11,11 @@ import (
 // ImageReferenceApplyConfiguration represents a declarative configuration of the ImageReference type for use
 // with apply.
 //
-// ImageReference names an Image of the same namespace.
+// ImageReference identifies an Image of the same namespace.
 type ImageReferenceApplyConfiguration struct {
-	// name of the Image.
+	// name is the name of the Image.
 	Name *string `json:"name,omitempty"`
-	// uid of the Image. An Image of the same name with another uid is another Image.
+	// uid is the UID of the Image. It distinguishes the Image from earlier and later Images of the same name.
 	UID *types.UID `json:"uid,omitempty"`
 }
 

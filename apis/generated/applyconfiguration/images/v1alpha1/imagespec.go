@@ -11,24 +11,25 @@ import (
 // ImageSpecApplyConfiguration represents a declarative configuration of the ImageSpec type for use
 // with apply.
 //
-// ImageSpec is the image that should exist.
+// ImageSpec describes the image that should exist.
 type ImageSpecApplyConfiguration struct {
-	// What goes into the image. A change here, or in what it refers to, is what makes a build due.
+	// The inputs of a build. A build becomes due when an input, or an object that an input refers to, changes.
 	BuildInputsApplyConfiguration `json:""`
-	// triggers say what starts a build without anybody asking for one. Defaults to the defaults of its fields.
+	// triggers sets which events start a build without a request. Defaults to the defaults of its fields.
 	Triggers *TriggersApplyConfiguration `json:"triggers,omitempty"`
-	// runPolicy says what happens when a build is due while another one of this image is not finished.
-	// Serial, the default, lets it wait until that one has finished; SerialLatestOnly does too, and cancels builds that
-	// wait before it with the reason Superseded; Parallel runs it beside.
+	// runPolicy sets what happens when a build is due while an earlier build of this Image is unfinished. Serial makes
+	// the new build wait until the earlier build has finished. SerialLatestOnly does the same, and cancels older waiting
+	// builds with the reason Superseded. A one-off build is never cancelled this way, and never causes such a
+	// cancellation. Parallel runs builds at the same time. Defaults to Serial.
 	RunPolicy *imagesv1alpha1.RunPolicy `json:"runPolicy,omitempty"`
-	// suspend stops all triggers while true. Builds that exist go on, and builds can still be requested.
+	// suspend stops all triggers while it is true. Existing builds continue, and users can still request builds.
 	// Defaults to false.
 	Suspend *bool `json:"suspend,omitempty"`
-	// timeouts bound the phases of each build. Defaults to the defaults of its fields.
+	// timeouts limits the duration of each phase of a build. Defaults to the defaults of its fields.
 	Timeouts *BuildTimeoutsApplyConfiguration `json:"timeouts,omitempty"`
-	// retry says which failures get another attempt, how many, and when. Defaults to the defaults of its fields.
+	// retry sets which failures are retried, how often, and after which delay. Defaults to the defaults of its fields.
 	Retry *RetryPolicyApplyConfiguration `json:"retry,omitempty"`
-	// history says how many finished builds are kept. Defaults to the defaults of its fields.
+	// history sets how many finished builds are kept, and for how long. Defaults to the defaults of its fields.
 	History *HistoryLimitsApplyConfiguration `json:"history,omitempty"`
 }
 

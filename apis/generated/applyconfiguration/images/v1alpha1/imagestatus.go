@@ -12,40 +12,49 @@ import (
 // ImageStatusApplyConfiguration represents a declarative configuration of the ImageStatus type for use
 // with apply.
 //
-// ImageStatus is what is known about an image.
+// ImageStatus reports the observed state of an Image.
 type ImageStatusApplyConfiguration struct {
-	// observedGeneration is the generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the Image that this status reports on. The controller sets it.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// buildCounter is the highest number given to a build of this image. Only the instantiate subresource moves it.
+	// buildCounter is the highest number of all builds of this Image. Only the subresources that create builds,
+	// instantiate and rerun, set it.
 	BuildCounter *int64 `json:"buildCounter,omitempty"`
-	// inputsDigest is the digest of the inputs as they resolve now: "sha256:" and 64 hex digits.
+	// inputsDigest is the digest of the inputs as they resolve now: "sha256:" and 64 hex digits. The controller sets it.
+	// It is empty while the inputs cannot be resolved.
 	InputsDigest *string `json:"inputsDigest,omitempty"`
-	// activeBuilds is the number of builds that hold a slot: starting, running, retrying or being cancelled.
+	// activeBuilds is the number of builds that are starting, running, retrying or being cancelled. Each of them
+	// occupies a slot. The controller sets it.
 	ActiveBuilds *int32 `json:"activeBuilds,omitempty"`
-	// queuedBuilds is the number of builds that wait.
+	// queuedBuilds is the number of builds that wait to be admitted. The controller sets it.
 	QueuedBuilds *int32 `json:"queuedBuilds,omitempty"`
-	// recentRequests are the last 32 requests for a build. They make requests idempotent: the same requestID is
-	// answered with the same build. Only the instantiate subresource adds to them; the controller fills in uid.
+	// recentRequests lists the last 32 requests for a build. It makes requests idempotent: a repeated requestID returns
+	// the same build. Only the subresources instantiate and rerun add requests. The controller sets the uid of each
+	// request when it has observed the build.
 	RecentRequests []BuildRequestRecordApplyConfiguration `json:"recentRequests,omitempty"`
-	// lastAttempted is the newest build that is not one-off. It outlives that build: it is what a change
-	// of inputs is measured against.
+	// lastAttempted is the newest build that is not one-off. The controller compares the inputs with this build to
+	// detect changes, including after the build is deleted. The controller sets it.
 	LastAttempted *AttemptedBuildApplyConfiguration `json:"lastAttempted,omitempty"`
-	// latestBuild is the build with the highest number.
+	// latestBuild is the build with the highest number. The controller sets it.
 	LatestBuild *LatestBuildApplyConfiguration `json:"latestBuild,omitempty"`
-	// latestSuccessful is the successful build with the highest number that is not one-off, and what it made.
+	// latestSuccessful is the newest successful build, with its artifacts. One-off builds do not count. The controller
+	// sets it. It is empty until such a build has succeeded.
 	LatestSuccessful *SuccessfulBuildApplyConfiguration `json:"latestSuccessful,omitempty"`
-	// conditions: Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive.
+	// conditions contains the types Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive. The
+	// controller sets them.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
-	// channels are names for successful builds. Only the channels subresource changes them.
+	// channels lists named successful builds, at most 16. Only the channels subresource sets them.
 	Channels []ImageChannelApplyConfiguration `json:"channels,omitempty"`
-	// lastScheduleTime is the last time of the schedule that was dealt with: by a build, or because none was due.
+	// lastScheduleTime is the last scheduled time that the controller processed, whether it started a build or not. The
+	// controller sets it. It is empty until the controller has processed a scheduled time.
 	LastScheduleTime *metav1.Time `json:"lastScheduleTime,omitempty"`
-	// nextScheduleTime is when the schedule starts the next build, jitter included. Empty while the schedule is not active.
+	// nextScheduleTime is when the schedule starts the next build, including jitter. The controller sets it. It is empty
+	// while the schedule is not active.
 	NextScheduleTime *metav1.Time `json:"nextScheduleTime,omitempty"`
-	// consecutiveFailures is how many builds of the spec as it is have failed since the last one that succeeded.
-	// Cancelled builds and one-off builds do not count.
+	// consecutiveFailures is the number of builds of the current spec that have failed since the last success. Cancelled
+	// builds and one-off builds do not count. The controller sets it.
 	ConsecutiveFailures *int32 `json:"consecutiveFailures,omitempty"`
-	// countedBuild is the number up to which finished builds are counted in consecutiveFailures.
+	// countedBuild is the number of the last finished build that consecutiveFailures takes into account. The controller
+	// sets it.
 	CountedBuild *int64 `json:"countedBuild,omitempty"`
 }
 

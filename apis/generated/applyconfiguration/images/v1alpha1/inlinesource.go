@@ -7,10 +7,10 @@ package v1alpha1
 // InlineSourceApplyConfiguration represents a declarative configuration of the InlineSource type for use
 // with apply.
 //
-// InlineSource holds files.
+// InlineSource contains files.
 type InlineSourceApplyConfiguration struct {
-	// files by name. A name is a relative path of letters, digits, '-', '_', '.' and '/', with no element "..".
-	// The content is text. At most 64 KiB in all, as said of source.
+	// files maps the name of each file to its content. A name is a relative path of letters, digits, '-', '_', '.' and
+	// '/', without the element "..". The content is text. At most 64 KiB in total, as described for source.
 	Files map[string]string `json:"files,omitempty"`
 }
 

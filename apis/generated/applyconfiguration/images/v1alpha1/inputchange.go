@@ -9,11 +9,11 @@ package v1alpha1
 //
 // InputChange is one difference between the inputs of two builds.
 type InputChangeApplyConfiguration struct {
-	// path of the field, such as parameters[edition]. 1 to 512 characters.
+	// path is the path of the field, such as parameters[edition]. 1 to 512 characters.
 	Path *string `json:"path,omitempty"`
-	// from is the value before, shortened to 128 characters; empty if there was none.
+	// from is the old value, shortened to 128 characters. It is empty if the field was not set before.
 	From *string `json:"from,omitempty"`
-	// to is the value after, shortened to 128 characters; empty if there is none.
+	// to is the new value, shortened to 128 characters. It is empty if the field is not set now.
 	To *string `json:"to,omitempty"`
 }
 

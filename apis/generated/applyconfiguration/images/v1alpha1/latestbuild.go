@@ -11,13 +11,13 @@ import (
 // LatestBuildApplyConfiguration represents a declarative configuration of the LatestBuild type for use
 // with apply.
 //
-// LatestBuild is the build with the highest number.
+// LatestBuild is the newest build of an Image, which has the highest number.
 type LatestBuildApplyConfiguration struct {
-	// name of the build.
+	// name is the name of the build.
 	Name *string `json:"name,omitempty"`
-	// number of the build.
+	// number is the number of the build.
 	Number *int64 `json:"number,omitempty"`
-	// phase of the build when this status was written.
+	// phase is the phase of the build when the controller wrote this status.
 	Phase *imagesv1alpha1.BuildPhase `json:"phase,omitempty"`
 }
 

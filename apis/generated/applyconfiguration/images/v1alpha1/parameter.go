@@ -9,9 +9,9 @@ package v1alpha1
 //
 // Parameter is a named value for the builder.
 type ParameterApplyConfiguration struct {
-	// name of the parameter: letters, digits, '-', '_' and '.', 1 to 63 characters.
+	// name is the name of the parameter. 1 to 63 letters, digits, '-', '_' and '.'.
 	Name *string `json:"name,omitempty"`
-	// value of the parameter, at most 4096 bytes. Defaults to the empty string.
+	// value is the value of the parameter, at most 4096 bytes. Defaults to the empty string.
 	Value *string `json:"value,omitempty"`
 }
 

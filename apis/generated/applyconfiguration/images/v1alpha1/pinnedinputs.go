@@ -7,11 +7,12 @@ package v1alpha1
 // PinnedInputsApplyConfiguration represents a declarative configuration of the PinnedInputs type for use
 // with apply.
 //
-// PinnedInputs is what the inputs of an earlier build resolved to.
+// PinnedInputs records what the inputs of an earlier build resolved to.
 type PinnedInputsApplyConfiguration struct {
-	// baseDigest is the digest of the base Image: "sha256:" and 64 hex digits. Empty if the base is none.
+	// baseDigest is the digest of the base Image: "sha256:" and 64 hex digits. It is empty if the base is not an Image.
 	BaseDigest *string `json:"baseDigest,omitempty"`
-	// files by name, as they were in the ConfigMap. Empty where the source is inline or there is none.
+	// files maps the name of each file of the ConfigMap to its content. It is empty if the source is inline, or if there
+	// is no source.
 	Files map[string]string `json:"files,omitempty"`
 }
 

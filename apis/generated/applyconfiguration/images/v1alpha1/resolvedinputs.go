@@ -7,13 +7,14 @@ package v1alpha1
 // ResolvedInputsApplyConfiguration represents a declarative configuration of the ResolvedInputs type for use
 // with apply.
 //
-// ResolvedInputs is what the inputs of a build resolved to.
+// ResolvedInputs records what the inputs of a build resolved to.
 type ResolvedInputsApplyConfiguration struct {
 	// inputsDigest is the digest of the resolved inputs: "sha256:" and 64 hex digits.
 	InputsDigest *string `json:"inputsDigest,omitempty"`
-	// files by name, as they were in the ConfigMap. Empty where the source is inline or there is none.
+	// files maps the name of each file of the ConfigMap to its content. It is empty if the source is inline, or if there
+	// is no source.
 	Files map[string]string `json:"files,omitempty"`
-	// baseDigest is the digest of the base Image: "sha256:" and 64 hex digits. Empty where the base is a reference.
+	// baseDigest is the digest of the base Image: "sha256:" and 64 hex digits. It is empty if the base is not an Image.
 	BaseDigest *string `json:"baseDigest,omitempty"`
 }
 

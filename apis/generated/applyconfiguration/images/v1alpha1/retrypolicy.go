@@ -11,17 +11,17 @@ import (
 // RetryPolicyApplyConfiguration represents a declarative configuration of the RetryPolicy type for use
 // with apply.
 //
-// RetryPolicy says which failures get another attempt. A disruption (the pod or its node went away) gets another
-// attempt at once and counts neither against limit nor against classes; the tenth fails the build.
+// RetryPolicy sets which failures are retried. A disruption is the loss of the pod, its Job or its node. After a
+// disruption the next attempt starts at once, independent of limit and classes. The tenth disruption fails the build.
 type RetryPolicyApplyConfiguration struct {
-	// limit is how many further attempts a build gets. 0 to 10. Defaults to 2.
+	// limit is the maximum number of attempts after the first. 0 to 10; 0 disables retries. Defaults to 2.
 	Limit *int32 `json:"limit,omitempty"`
-	// classes lists the classes of failures that get another attempt: User, Config, Infrastructure, Registry or Timeout,
-	// each at most once.
-	// Defaults to Infrastructure and Registry, also when empty; limit 0 is how nothing is retried.
+	// classes lists the failure classes that are retried: User, Config, Infrastructure, Registry or Timeout. Each class
+	// appears at most once. An empty list means the default; to disable retries, set limit to 0. Defaults to
+	// Infrastructure and Registry.
 	Classes []imagesv1alpha1.FailureClass `json:"classes,omitempty"`
-	// backoff is the wait between the end of an attempt and the start of the next. Defaults to the defaults of its
-	// fields.
+	// backoff sets the delay between the end of an attempt and the start of the next attempt. Defaults to the defaults
+	// of its fields.
 	Backoff *BackoffApplyConfiguration `json:"backoff,omitempty"`
 }
 

@@ -12,22 +12,24 @@ import (
 // ScheduleApplyConfiguration represents a declarative configuration of the Schedule type for use
 // with apply.
 //
-// Schedule says at which times a build is started. After an absence of the controller at most one missed start is made
-// up for: the last one.
+// Schedule sets the times at which builds start. If the controller was unavailable at several of these times, only the
+// last missed build is started.
 type ScheduleApplyConfiguration struct {
-	// cron is when, as five fields: minute, hour, day of the month, month, day of the week, with names, lists, ranges
-	// and steps, or one of @hourly, @daily, @weekly, @monthly and @yearly. The time zone is timeZone's: TZ= is refused.
+	// cron sets the times as five fields: minute, hour, day of the month, month, day of the week. Names, lists, ranges
+	// and steps are allowed. Also allowed are @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The
+	// server refuses TZ= and CRON_TZ=: timeZone sets the time zone.
 	Cron *string `json:"cron,omitempty"`
-	// timeZone is the name of a time zone of the IANA database, such as Europe/Berlin. A time that a change to
-	// daylight-saving time leaves out is skipped, and one that comes twice starts one build. Defaults to UTC.
+	// timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. A time that the change to
+	// daylight-saving time skips is skipped. A time that occurs twice starts one build. Defaults to UTC.
 	TimeZone *string `json:"timeZone,omitempty"`
-	// mode says whether there is a build each time. Always, the default, builds each time; IfChanged only if the inputs
-	// differ from those of the last attempted build.
+	// mode sets whether each scheduled time starts a build. Always starts a build each time. IfChanged starts a build
+	// only if the inputs differ from those of the last attempted build. Defaults to Always.
 	Mode *imagesv1alpha1.ScheduleMode `json:"mode,omitempty"`
-	// jitter delays each start by up to this long, so that images of the same schedule do not start together. The delay
-	// depends on the Image and the time only. 0s to 24h. Defaults to 0s.
+	// jitter is the longest delay of each start, so that Images with the same schedule do not start together. The delay
+	// depends only on the Image and the scheduled time. 0s to 24h. Defaults to 0s.
 	Jitter *v1.Duration `json:"jitter,omitempty"`
-	// startingDeadline is how late a start may be made up for, counted from the jittered time. 1s to 168h. Defaults to no limit.
+	// startingDeadline is how late a missed build can still start, counted from the scheduled time plus the delay of
+	// jitter. 1s to 168h. Defaults to no limit.
 	StartingDeadline *v1.Duration `json:"startingDeadline,omitempty"`
 }
 

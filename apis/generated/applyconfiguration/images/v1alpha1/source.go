@@ -7,11 +7,11 @@ package v1alpha1
 // SourceApplyConfiguration represents a declarative configuration of the Source type for use
 // with apply.
 //
-// Source holds files for the builder. At most one of its fields is set.
+// Source provides files for the builder. At most one of its fields is set.
 type SourceApplyConfiguration struct {
-	// inline holds the files themselves.
+	// inline contains the files themselves.
 	Inline *InlineSourceApplyConfiguration `json:"inline,omitempty"`
-	// configMapRef names a ConfigMap whose data are the files. Its content is copied into each build.
+	// configMapRef selects a ConfigMap whose data are the files. The controller copies the files into each build.
 	ConfigMapRef *ConfigMapReferenceApplyConfiguration `json:"configMapRef,omitempty"`
 }
 

@@ -11,17 +11,17 @@ import (
 // SuccessfulBuildApplyConfiguration represents a declarative configuration of the SuccessfulBuild type for use
 // with apply.
 //
-// SuccessfulBuild is a build that succeeded, and what it made.
+// SuccessfulBuild is a successful build with its artifacts.
 type SuccessfulBuildApplyConfiguration struct {
-	// name of the build.
+	// name is the name of the build.
 	Name *string `json:"name,omitempty"`
-	// number of the build.
+	// number is the number of the build.
 	Number *int64 `json:"number,omitempty"`
-	// inputsDigest is the digest of the inputs it was made from.
+	// inputsDigest is the digest of the resolved inputs of the build.
 	InputsDigest *string `json:"inputsDigest,omitempty"`
-	// completionTime is when it finished.
+	// completionTime is when the build finished.
 	CompletionTime *v1.Time `json:"completionTime,omitempty"`
-	// artifacts are what it made, one for each target.
+	// artifacts lists what the build made, one artifact for each target.
 	Artifacts []ArtifactApplyConfiguration `json:"artifacts,omitempty"`
 }
 

@@ -11,12 +11,11 @@ import (
 // TargetApplyConfiguration represents a declarative configuration of the Target type for use
 // with apply.
 //
-// Target is one artifact to make.
+// Target is one artifact to build.
 type TargetApplyConfiguration struct {
-	// platform is os/architecture, or os/architecture/variant, such as linux/amd64. In lower case, at most 63
-	// characters.
+	// platform is os/architecture or os/architecture/variant, such as linux/amd64. Lower case, at most 63 characters.
 	Platform *string `json:"platform,omitempty"`
-	// format of the artifact: raw, qcow2, vmdk, iso or oci.
+	// format is the file format of the artifact: raw, qcow2, vmdk, iso or oci.
 	Format *imagesv1alpha1.ArtifactFormat `json:"format,omitempty"`
 }
 

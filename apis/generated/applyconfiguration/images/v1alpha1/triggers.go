@@ -7,18 +7,18 @@ package v1alpha1
 // TriggersApplyConfiguration represents a declarative configuration of the Triggers type for use
 // with apply.
 //
-// Triggers say what starts a build without anybody asking for one.
+// Triggers sets which events start a build without a request.
 type TriggersApplyConfiguration struct {
-	// onSpecChange starts a build when nothing was built yet, and whenever the resolved inputs differ from those
-	// of the last attempted build in more than the base Image. Defaults to true.
+	// onSpecChange starts the first build, and a build whenever the resolved inputs differ from those of the last
+	// attempted build. A difference in the base Image alone does not count. Defaults to true.
 	OnSpecChange *bool `json:"onSpecChange,omitempty"`
-	// onBaseChange starts a build when the build that base.imageRef stands for has changed. Defaults to true.
+	// onBaseChange starts a build when the build that base.imageRef selects has changed. Defaults to true.
 	OnBaseChange *bool `json:"onBaseChange,omitempty"`
-	// schedule starts builds at times of the day. Defaults to none.
+	// schedule starts builds at fixed times. Defaults to none.
 	Schedule *ScheduleApplyConfiguration `json:"schedule,omitempty"`
-	// disableAfterFailures is how many builds in a row may fail before schedule and onBaseChange start no more. A change
-	// of the spec or a build that succeeds, such as a requested one, starts them again. 0 to 1000; 0 is never.
-	// Defaults to 5.
+	// disableAfterFailures is the number of consecutive failures after which schedule and onBaseChange stop starting
+	// builds. A change of the spec or a successful build, such as a requested one, enables them again. 0 to 1000; 0
+	// disables the limit. Defaults to 5.
 	DisableAfterFailures *int32 `json:"disableAfterFailures,omitempty"`
 }
 
