@@ -361,7 +361,7 @@ var _ = Describe("Discovery", func() {
 		for name, want := range map[string]struct{ short, singular string }{"images": {"img", "image"}, "imagebuilds": {"imgb", "imagebuild"}} {
 			Expect(resources[name].ShortNames).To(ConsistOf(want.short))
 			Expect(resources[name].SingularName).To(Equal(want.singular))
-			Expect(resources[name].Categories).To(ConsistOf("goldsmith"))
+			Expect(resources[name].Categories).To(ConsistOf("goldsmith", "all"))
 		}
 		Expect(resources).To(And(HaveKey("images/status"), HaveKey("images/instantiate"), HaveKey("images/channels"),
 			HaveKey("images/history"), HaveKey("images/stats"), HaveKey("images/notes"), HaveKey("images/changes"), HaveKey("imagereports"),

@@ -520,7 +520,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			build := server.built(ctx, image, 1, v1alpha1.BuildSucceeded)
 			server.away.Store(true)
 			DeferCleanup(func() { server.away.Store(false) })
-			expectAway := func(err error) {
+			expectUnavailable := func(err error) {
 				GinkgoHelper()
 				Expect(apierrors.IsServiceUnavailable(err)).To(BeTrue(), "%v", err)
 				Expect(err).To(MatchError(ContainSubstring("connection refused")))
@@ -532,13 +532,13 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 				"history": &v1alpha1.ImageHistory{}, "stats": &v1alpha1.ImageStats{}, "notes": &v1alpha1.ImageNoteList{}, "changes": &v1alpha1.ImageChanges{},
 			} {
 				once := server.RESTClient().Get().Namespace(namespace).Resource("images").Name("web").SubResource(subresource).MaxRetries(0)
-				expectAway(once.Do(ctx).Into(into))
+				expectUnavailable(once.Do(ctx).Into(into))
 			}
 			for _, path := range [][]string{{"imagereports"}, {"imagereports", "web"}, {"imagebuilds", build.Name, "diff"}} {
 				asked := server.RESTClient().Get().Namespace(namespace).Resource(path[0]).Suffix(path[1:]...).MaxRetries(0)
-				expectAway(asked.Param("with", build.Name).Param("withUID", string(build.UID)).Param("uid", string(build.UID)).Do(ctx).Error())
+				expectUnavailable(asked.Param("with", build.Name).Param("withUID", string(build.UID)).Param("uid", string(build.UID)).Do(ctx).Error())
 			}
-			expectAway(server.RESTClient().Post().Namespace(namespace).Resource("images").Name("web").SubResource("notes").MaxRetries(0).
+			expectUnavailable(server.RESTClient().Post().Namespace(namespace).Resource("images").Name("web").SubResource("notes").MaxRetries(0).
 				Body(&v1alpha1.ImageNote{NoteRecord: v1alpha1.NoteRecord{Text: "x"}}).Do(ctx).Error())
 
 			_, err := server.Images(namespace).Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"suspend":true}}`), metav1.PatchOptions{})

@@ -15,9 +15,7 @@ import (
 	"time"
 
 	"gocloud.dev/blob"
-	_ "gocloud.dev/blob/azureblob" // azblob://
 	"gocloud.dev/blob/fileblob"
-	_ "gocloud.dev/blob/gcsblob" // gs://
 	_ "gocloud.dev/blob/memblob" // mem://
 	_ "gocloud.dev/blob/s3blob"  // s3://
 	"k8s.io/utils/clock"
@@ -53,8 +51,8 @@ type Store struct {
 //
 //	file:///directory                     made if it is missing, with mode 0700
 //	s3://bucket?region=…&endpoint=…       credentials and the rest as the AWS SDK finds them, as in AWS_*
-//	gs://bucket                           application default credentials
-//	azblob://container                    AZURE_STORAGE_*
+//	gs://bucket                           application default credentials; in programs that import archive/clouds
+//	azblob://container                    AZURE_STORAGE_*; in programs that import archive/clouds
 //	mem://                                each has its own, and it is gone with the process
 //
 // The object stores take the query parameters of gocloud.dev, and prefix=a/folder/. Open does not ask the store
@@ -118,10 +116,14 @@ func openService(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 		return nil, fmt.Errorf("unknown scheme %q; %s", u.Scheme, allowed)
 	}
 	if u.User != nil {
-		return nil, errors.New("credentials do not belong into the URL")
+		return nil, errors.New("credentials do not belong in the URL")
 	}
 	if (u.Host == "") != (u.Scheme == "mem") || strings.Trim(u.Path, "/") != "" {
 		return nil, errors.New("the URL names a bucket and no path; prefix=a/folder/ in its query can be one")
+	}
+	if !reads(u.Scheme) {
+		return nil, fmt.Errorf("this program does not read %s:// archives: use s3:// or file://, or run goldsmith-apiserver and "+
+			"goldsmith-controller, which read every cloud", u.Scheme)
 	}
 	u.RawQuery = u.Query().Encode() // without quotes and spaces, which would end it in the text of an error
 	b, err := blob.DefaultURLMux().OpenBucketURL(ctx, u)
@@ -129,6 +131,16 @@ func openService(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 		return nil, errors.New(withoutValues(oneLine(err.Error()), u))
 	}
 	return b, nil
+}
+
+// Reads reports whether this program has the client of the service that a URL names: see archive/clouds.
+func Reads(address string) bool {
+	scheme, _, _ := strings.Cut(address, "://")
+	return reads(scheme)
+}
+
+func reads(scheme string) bool {
+	return blob.DefaultURLMux().ValidBucketScheme(scheme)
 }
 
 // location is the URL without what may be secret.

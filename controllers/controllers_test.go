@@ -133,7 +133,7 @@ func refuseImages(status int) func(apitest.Call) int {
 	}
 }
 
-func TestAnAPIThatIsAwayIsWaitedFor(t *testing.T) {
+func TestTheControllersWaitForAnUnavailableAPI(t *testing.T) {
 	g := NewWithT(t)
 	server := cluster(t)
 	server.Refuse(refuseImages(http.StatusServiceUnavailable))

@@ -123,7 +123,7 @@ func layer(t *testing.T, tree filesys.FileSystem, components []string) (folder s
 	}
 	text.WriteString("configMapGenerator:\n")
 	for component, literals := range map[string]string{
-		externalEtcd: `"servers=https://etcd.test:2379"`,
+		externalEtcd: `"servers=https://etcd.example.com:2379"`,
 		archiveS3:    `"url=s3://logs?region=test", "ca.crt=of the authority"`,
 	} {
 		if slices.Contains(components, component) {

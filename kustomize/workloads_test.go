@@ -212,13 +212,13 @@ func TestImagesOfALayerReachTheRegisteredBuilders(t *testing.T) {
 	text := `resources: [../../kustomize/overlays/kind]
 images:
   - {name: goldsmith-apiserver, newTag: v9}
-  - {name: mock-builder, newName: registry.test/mock-builder, newTag: v9}
+  - {name: mock-builder, newName: registry.example.com/mock-builder, newTag: v9}
 `
 	if err := tree.WriteFile("layers/images/kustomization.yaml", []byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	built := installation{objects: build(t, tree, "layers/images")}
-	if image := builders(t, built)["mock"]; image != "registry.test/mock-builder:v9" {
+	if image := builders(t, built)["mock"]; image != "registry.example.com/mock-builder:v9" {
 		t.Errorf("the mock builder is %s", image)
 	}
 	index := slices.IndexFunc(workloads(built.objects), func(w workload) bool { return w.name == "goldsmith-apiserver" })

@@ -44,7 +44,7 @@ func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
 
 	streamed := []string{"log"} // not cut at the request timeout, and ended with the server
 	config.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(sets.NewString("watch"), sets.NewString(streamed...))
-	config.BuildHandlerChainFunc = handlerChain(streamed, o.forwardedGroups())
+	config.BuildHandlerChainFunc = handlerChain(streamed, o.forwardedGroups(), o.server.landing)
 
 	recommended := *o.Recommended
 	recommended.Etcd = nil // applied with an encoding per resource

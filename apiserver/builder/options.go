@@ -92,6 +92,9 @@ func (o *Options) Validate() error {
 	if len(o.server.tokens)+len(o.server.guests) > 0 && o.server.delegated {
 		failures = append(failures, errors.New("a server with delegated authentication takes no bearer tokens of its own"))
 	}
+	if o.server.landing != nil && o.server.delegated {
+		failures = append(failures, errors.New("a server with delegated authentication has no landing page"))
+	}
 	if o.server.listener != nil && o.server.connProvider != nil {
 		failures = append(failures, errors.New("a server has either a listener or a conn provider"))
 	}

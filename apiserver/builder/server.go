@@ -39,6 +39,7 @@ type Server struct {
 	tokens    []bearerToken
 	guests    []guests
 	delegated bool
+	landing   []byte // nil if browsers get no page
 
 	certificateFile      string
 	keyFile              string
@@ -197,6 +198,13 @@ func (s *Server) WithGuests(tokens authenticator.Token, rights authorizer.Author
 // API server.
 func (s *Server) WithDelegatedAuth() *Server {
 	s.delegated = true
+	return s
+}
+
+// WithLandingPage shows an HTML page to browsers that open "/" without credentials, instead of the error that API clients get.
+// Everybody who reaches the server can read it. It is for a standalone server: that of a cluster is not opened in browsers.
+func (s *Server) WithLandingPage(html []byte) *Server {
+	s.landing = html
 	return s
 }
 

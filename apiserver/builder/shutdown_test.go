@@ -62,7 +62,7 @@ func TestAServerThatIsToStopSendsItsClientsElsewhereFirst(t *testing.T) {
 	g.Expect(kept.opened).To(BeNumerically(">", 1), "the client still keeps its connection")
 	g.Expect(ended).To(BeEmpty(), "the log ended before everything else")
 
-	g.Eventually(ended).WithTimeout(patience).Should(Receive(BeNil()))
+	g.Eventually(ended).WithTimeout(patience).Should(Receive(HaveOccurred()), "a log that was broken off must not look whole")
 	g.Eventually(stopped).WithTimeout(patience).Should(BeClosed())
 }
 

@@ -13,19 +13,22 @@ import (
 )
 
 // handlerChain is the generic server's own, with an end that clients and streams can live with, and without a second look
-// at what was authorized before it was forwarded: see authorizedBefore.
-func handlerChain(streamed []string, forwarded sets.Set[string]) func(http.Handler, *genericapiserver.Config) http.Handler {
+// at what was authorized before it was forwarded: see authorizedBefore. Browsers get the landing page, if there is one.
+func handlerChain(streamed []string, forwarded sets.Set[string], landing []byte) func(http.Handler, *genericapiserver.Config) http.Handler {
 	return func(api http.Handler, config *genericapiserver.Config) http.Handler {
 		own := config.Authorization.Authorizer
 		config.Authorization.Authorizer = authorizedBefore(forwarded, own)
 		defer func() { config.Authorization.Authorizer = own }() // for everything but this chain
 		chain := genericapiserver.DefaultBuildHandlerChain(endStreams(keepPatches(api), streamed, config.DrainedNotify()), config)
+		if landing != nil {
+			chain = greetBrowsers(landing, chain)
+		}
 		return moveClients(chain, config.ShutdownInitiatedNotify())
 	}
 }
 
-// endStreams ends streamed subresources, such as a followed log, when everything else has ended. The generic server
-// does so for watches only.
+// endStreams breaks off streamed subresources, such as a followed log, when everything else has ended. The generic server
+// ends watches only. A client sees an error, and not the end of the stream, so that it can tell a log that is whole.
 func endStreams(api http.Handler, streamed []string, drained <-chan struct{}) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		info, found := apirequest.RequestInfoFrom(request.Context())
@@ -43,6 +46,9 @@ func endStreams(api http.Handler, streamed []string, drained <-chan struct{}) ht
 			}
 		}()
 		api.ServeHTTP(writer, request.WithContext(ctx))
+		if ctx.Err() != nil && request.Context().Err() == nil {
+			panic(http.ErrAbortHandler)
+		}
 	})
 }
 

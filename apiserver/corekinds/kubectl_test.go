@@ -143,6 +143,18 @@ spec:
 		Expect(err).NotTo(HaveOccurred(), output)
 	})
 
+	It("tells users who they are and what they can do", func() {
+		output, err := kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.groups}")
+		Expect(err).NotTo(HaveOccurred(), output)
+		Expect(output).To(ContainSubstring("system:masters"))
+		output, err = kubectl("auth", "can-i", "create", "jobs")
+		Expect(err).NotTo(HaveOccurred(), output)
+		Expect(output).To(Equal("yes\n"))
+		output, err = kubectl("auth", "can-i", "--list")
+		Expect(err).NotTo(HaveOccurred(), output)
+		Expect(output).To(MatchRegexp(`\*\.\* +\[\] +\[\] +\[\*\]\n`))
+	})
+
 	It("prints logs", func() {
 		output, err := kubectl("apply", "-f", file)
 		Expect(err).NotTo(HaveOccurred(), output)

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
@@ -33,6 +35,7 @@ func OpenAPIDefinitions(reference common.ReferenceCallback) map[string]common.Op
 		corev1.Event{}, corev1.EventList{},
 		batchv1.Job{}, batchv1.JobList{},
 		schedulingv1.PriorityClass{}, schedulingv1.PriorityClassList{},
+		authenticationv1.SelfSubjectReview{}, authorizationv1.SelfSubjectAccessReview{}, authorizationv1.SelfSubjectRulesReview{},
 		metav1.APIGroup{}, metav1.APIGroupList{}, metav1.APIResourceList{}, metav1.APIVersions{},
 		metav1.DeleteOptions{}, metav1.Patch{}, metav1.Status{}, metav1.WatchEvent{},
 		version.Info{},

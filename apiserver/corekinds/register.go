@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package corekinds serves the few Kubernetes kinds that a build touches, for a server that runs without a cluster:
-// Namespaces, ConfigMaps, Pods and their logs, Events, Jobs, and PriorityClasses. They behave as a kube-apiserver's do, as
-// far as kubectl and controllers can see. Nothing here acts on them: package jobs/local runs the Jobs. It must never be part
-// of a server behind the aggregation layer, where the cluster serves these kinds.
+// Namespaces, ConfigMaps, Pods and their logs, Events, Jobs, and PriorityClasses; and the reviews that tell users who they are
+// and what they can do. They behave as a kube-apiserver's do, as far as kubectl and controllers can see. Nothing here acts on
+// them: package jobs/local runs the Jobs. It must never be part of a server behind the aggregation layer, where the cluster
+// serves these kinds.
 package corekinds
 
 import (
@@ -29,7 +30,7 @@ import (
 // Register adds the core kinds to a server. logs is asked for every pod log. The namespace "default" exists once the
 // server is ready.
 func Register(server *builder.Server, logs LogOpener) *builder.Server {
-	return server.
+	return registerReviews(server).
 		WithScheme(Install).
 		WithOpenAPI("", "", OpenAPIDefinitions).
 		WithResource(corev1.SchemeGroupVersion, "namespaces", namespaceStorage).
@@ -58,6 +59,7 @@ func Install(scheme *runtime.Scheme) error {
 		&batchv1.Job{}, &batchv1.JobList{})
 	scheme.AddKnownTypes(schema.GroupVersion{Group: schedulingv1.GroupName, Version: runtime.APIVersionInternal},
 		&schedulingv1.PriorityClass{}, &schedulingv1.PriorityClassList{})
+	installReviews(scheme)
 	addDefaults(scheme)
 	if err := scheme.AddConversionFunc((*url.Values)(nil), (*corev1.PodLogOptions)(nil), convertLogOptions); err != nil {
 		return fmt.Errorf("register the options of pod logs: %w", err)

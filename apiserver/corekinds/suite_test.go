@@ -14,7 +14,9 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/client-go/kubernetes"
 	restclient "k8s.io/client-go/rest"
 
@@ -42,7 +44,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	server := builder.New("core-kinds-test").
 		WithStorage(builder.Memory()).
 		WithConnProvider(builder.InMemoryConnections()).
-		WithBearerToken("secret", &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}})
+		WithBearerToken("secret", &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}}).
+		WithGuests(authenticator.TokenFunc(visitors), authorizer.AuthorizerFunc(rightsOfVisitors))
 	options, err := corekinds.Register(server, podLogs).ToServerOptions()
 	Expect(err).NotTo(HaveOccurred())
 	serving, stop := context.WithCancel(context.Background())

@@ -3,6 +3,7 @@
 package inputs
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -34,21 +35,43 @@ func (b Builders) Lookup(builder v1alpha1.Builder) (Builder, *v1alpha1.BuildFail
 	if builder.Image != "" {
 		if !b.AllowImages {
 			return Builder{}, v1alpha1.ReasonBuilderNotAllowed.Failure(
-				"builder.image %q is not allowed here: the operator allows only builders by name (%s)", builder.Image, b.names())
+				"builder.image %q is not allowed here: the operator allows only builders by name (%s)", builder.Image, b.names(shownNames))
 		}
 		return Builder{Image: builder.Image, Command: slices.Clone(builder.Command)}, nil
 	}
 	registered, ok := b.Registered[builder.Name]
 	if !ok {
-		return Builder{}, v1alpha1.ReasonBuilderNotFound.Failure(
-			"no builder is registered as %q: name one of those that are (%s), or have the operator register it", builder.Name, b.names())
+		return Builder{}, b.notFound(builder.Name)
 	}
 	return registered, nil
 }
 
-func (b Builders) names() string {
-	if len(b.Registered) == 0 {
-		return "there are none"
+// shownNames is how many characters of registered names the message about a builder's image shows.
+const shownNames = 60
+
+// maxLookupMessage is how long the message about an unknown builder is at most: that of a condition.
+const maxLookupMessage = 200
+
+// notFound reports a name that nobody registered, those that are registered, and how to register one.
+func (b Builders) notFound(name string) *v1alpha1.BuildFailure {
+	problem := fmt.Sprintf("no builder is registered as %.63q: use ", name)
+	const remedy = "; or register it: goldsmith up --builder, or ConfigMap goldsmith-builders"
+	return v1alpha1.ReasonBuilderNotFound.Failure("%s", problem+b.names(maxLookupMessage-len(problem)-len(remedy))+remedy)
+}
+
+// names lists the registered builders, sorted, and only counts those that have no room.
+func (b Builders) names(room int) string {
+	names := slices.Sorted(maps.Keys(b.Registered))
+	if len(names) == 0 {
+		return "another, but there is none"
 	}
-	return strings.Join(slices.Sorted(maps.Keys(b.Registered)), ", ")
+	if all := strings.Join(names, ", "); len(all) <= room {
+		return all
+	}
+	for shown := len(names) - 1; shown > 0; shown-- {
+		if list := fmt.Sprintf("%s or %d more", strings.Join(names[:shown], ", "), len(names)-shown); len(list) <= room {
+			return list
+		}
+	}
+	return fmt.Sprintf("one of %d others", len(names))
 }

@@ -3,6 +3,7 @@
 package inputs
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -15,6 +16,10 @@ func TestLookup(t *testing.T) {
 	registered := map[string]Builder{
 		"mock":    {Image: "goldsmith.dev/mock"},
 		"debuild": {Image: "example.com/debuild:1", Command: []string{"/debuild"}, Reports: true},
+	}
+	many, long := map[string]Builder{}, strings.Repeat("a", 100)
+	for i := 10; i < 100; i++ {
+		many[fmt.Sprintf("builder-%d", i)] = Builder{}
 	}
 	tests := []struct {
 		name        string
@@ -35,13 +40,27 @@ func TestLookup(t *testing.T) {
 			builders:    Builders{Registered: registered},
 			ask:         v1alpha1.Builder{Name: "packer"},
 			wantReason:  v1alpha1.ReasonBuilderNotFound,
-			wantMessage: `"packer": name one of those that are (debuild, mock)`,
+			wantMessage: `"packer": use debuild, mock; or register it: goldsmith up --builder, or ConfigMap goldsmith-builders`,
 		},
 		{
 			name:        "without registered builders the message says so",
 			ask:         v1alpha1.Builder{Name: "packer"},
 			wantReason:  v1alpha1.ReasonBuilderNotFound,
-			wantMessage: "(there are none)",
+			wantMessage: "use another, but there is none; or register it",
+		},
+		{
+			name:        "of many registered ones, those that have no room are counted",
+			builders:    Builders{Registered: many},
+			ask:         v1alpha1.Builder{Name: "packer"},
+			wantReason:  v1alpha1.ReasonBuilderNotFound,
+			wantMessage: `"packer": use builder-10, builder-11, builder-12, builder-13, builder-14, builder-15 or 84 more; or register it`,
+		},
+		{
+			name:        "a long name leaves room for the number only",
+			builders:    Builders{Registered: map[string]Builder{long + "1": {}, long + "2": {}}},
+			ask:         v1alpha1.Builder{Name: long},
+			wantReason:  v1alpha1.ReasonBuilderNotFound,
+			wantMessage: `": use one of 2 others; or register it: goldsmith up --builder, or ConfigMap goldsmith-builders`,
 		},
 		{
 			name:       "no name at all is an unknown name",
@@ -72,6 +91,9 @@ func TestLookup(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			got, failure := tt.builders.Lookup(tt.ask)
 			checkFailure(t, failure, tt.wantReason, tt.wantMessage)
+			if failure != nil && len(failure.Message) > 200 {
+				t.Errorf("the message has %d characters: %s", len(failure.Message), failure.Message)
+			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("unexpected builder (-want +got):\n%s", diff)
 			}

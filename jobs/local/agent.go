@@ -212,6 +212,9 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	return nil
 }
 
+// Running returns how many pods have a process that runs or is being started.
+func (a *Agent) Running() int { return a.workers.busy() }
+
 // begin starts the informers and, once they have synced, everything else. wait waits for all of it to end.
 func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))

@@ -432,6 +432,7 @@ func TestPodsWaitForAWorker(t *testing.T) {
 	})
 	c.Expect(conditionOf(pod, corev1.PodScheduled)).To(And(HaveField("Reason", "Unschedulable"), HaveField("Message", "1 of 1 workers are busy")))
 	c.Expect(pod.Status.Phase).To(Equal(corev1.PodPending))
+	c.Expect(c.agent.Running()).To(Equal(1), "those that wait do not run")
 	_, err := c.agent.OpenLog(t.Context(), pod, nil)
 	c.Expect(err).To(MatchError(ContainSubstring("is waiting to start")))
 	c.deletePod(third, 30) // it never ran, so it goes at once

@@ -49,6 +49,13 @@ func (w *workers) acquire(ref objectRef, created time.Time) bool {
 	return false
 }
 
+// busy returns how many workers run a process.
+func (w *workers) busy() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.total - w.free - len(w.granted)
+}
+
 // waits says whether a pod waits.
 func (w *workers) waits(uid types.UID) bool {
 	w.mu.Lock()

@@ -336,7 +336,7 @@ type warnings []string
 
 func (w *warnings) AddWarning(_, text string) { *w = append(*w, text) }
 
-func TestAnArchiveThatIsAwayIsNoLogThatIsGone(t *testing.T) {
+func TestAnUnavailableArchiveDoesNotReportALostLog(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "logs")
 	w := newArchiveFixture(t, "file://"+directory)
 	w.text, w.terminated, w.attempt.Outcome = stamped(3), true, v1alpha1.AttemptSucceeded

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	checkName     = "records"
-	checkNameAway = "records-away"
+	checkName            = "records"
+	checkNameUnavailable = "records-unavailable"
 )
 
 // Connection is a database that may be unavailable. *records.Connection is one.
@@ -109,17 +109,17 @@ func (d *Database) problem() error {
 	return d.connection.Err()
 }
 
-// Check is what /readyz shows of the database. Without it most of the API works, so it fails nothing: in the list of
-// /readyz?verbose it is called records-away then, and only /readyz/records itself, which not everybody may ask, fails and
-// says why.
+// Check returns the database's check of /readyz. Most of the API works without the database, so /readyz reports ready while
+// the database is unavailable: /readyz?verbose then lists records-unavailable. Only /readyz/records fails, with the cause,
+// because not every user has permission to get it.
 func (d *Database) Check() healthz.HealthChecker { return check{d} }
 
 type check struct{ database *Database }
 
-// Name returns "records-away" while the database is unavailable.
+// Name returns "records-unavailable" while the database is unavailable.
 func (c check) Name() string {
 	if c.database.problem() != nil {
-		return checkNameAway
+		return checkNameUnavailable
 	}
 	return checkName
 }

@@ -25,7 +25,7 @@ import (
 
 const patience = time.Minute
 
-var errAway = errors.New("nobody answers")
+var errUnavailable = errors.New("nobody answers")
 
 // switched is a database that is there or not, as a test says.
 type switched struct {
@@ -104,10 +104,10 @@ func TestADatabaseIsFoundOnce(t *testing.T) {
 	found := 0
 	database := NewDatabase(func() (Connection, error) {
 		found++
-		return nil, errAway
+		return nil, errUnavailable
 	})
 	for range 2 {
-		if err := database.Prepare(); !errors.Is(err, errAway) {
+		if err := database.Prepare(); !errors.Is(err, errUnavailable) {
 			t.Errorf("got error %v", err)
 		}
 	}
@@ -130,10 +130,10 @@ func TestReadyzReportsTheDatabase(t *testing.T) {
 	g.Expect(get("/readyz?verbose")).To(And(HavePrefix("OK "), ContainSubstring("[+]records ok")))
 	g.Expect(get("/readyz/records")).To(Equal("OK ok"))
 
-	database.set(nil, errAway)
-	g.Expect(get("/readyz/records")).To(And(HavePrefix("Internal Server Error "), ContainSubstring(errAway.Error())))
+	database.set(nil, errUnavailable)
+	g.Expect(get("/readyz/records")).To(And(HavePrefix("Internal Server Error "), ContainSubstring(errUnavailable.Error())))
 	g.Expect(get("/readyz")).To(Equal("OK ok"), "the server is ready without it")
-	g.Expect(get("/readyz?verbose")).To(And(HavePrefix("OK "), ContainSubstring("[+]records-away ok")))
+	g.Expect(get("/readyz?verbose")).To(And(HavePrefix("OK "), ContainSubstring("[+]records-unavailable ok")))
 
 	database.set(openStore(t), nil)
 	g.Expect(get("/readyz/records")).To(Equal("OK ok"))
@@ -148,7 +148,7 @@ func TestAnOutageIsLoggedOnce(t *testing.T) {
 		defer close(done)
 		watched.Watch(klog.NewContext(t.Context(), logger))
 	}()
-	for _, err := range []error{nil, errAway, errAway, nil, nil, errAway} {
+	for _, err := range []error{nil, errUnavailable, errUnavailable, nil, nil, errUnavailable} {
 		database.set(nil, err)
 		database.checks <- struct{}{}
 		database.checks <- struct{}{} // the first one is reported by now
@@ -160,9 +160,9 @@ func TestAnOutageIsLoggedOnce(t *testing.T) {
 }
 
 func TestErrorsOfTheDatabase(t *testing.T) {
-	away := Error(errAway, "images/history", "web")
+	away := Error(errUnavailable, "images/history", "web")
 	seconds, again := apierrors.SuggestsClientDelay(away)
-	if !apierrors.IsServiceUnavailable(away) || !again || seconds != retryAfter || !strings.Contains(away.Error(), errAway.Error()) {
+	if !apierrors.IsServiceUnavailable(away) || !again || seconds != retryAfter || !strings.Contains(away.Error(), errUnavailable.Error()) {
 		t.Errorf("got %v, to be tried again after %d s", away, seconds)
 	}
 	store := openStore(t)

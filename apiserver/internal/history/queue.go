@@ -61,9 +61,9 @@ func NewQueue(database *Database, clocked clock.Clock) *Queue {
 	}
 	return &Queue{
 		database: database, clock: clocked, edits: make(chan Edit, queueLength), closed: make(chan struct{}),
-		recorded: counter("recorded_total", "Edits of images that were recorded."),
+		recorded: counter("recorded_total", "Number of recorded changes of images."),
 		dropped: counter("dropped_total",
-			"Edits of images that are not recorded, because the database of records was away for too long, or refused them."),
+			"Number of changes of images that were not recorded, because the records database was unavailable for too long, or refused them."),
 	}
 }
 

@@ -70,10 +70,10 @@ func TestEditsAreRecordedInTheBackground(t *testing.T) {
 	g.Expect(testutil.ToFloat64(queue.dropped)).To(BeZero())
 }
 
-func TestEditsWaitForADatabaseThatIsAway(t *testing.T) {
+func TestEditsWaitForADatabaseThatIsUnavailable(t *testing.T) {
 	g := NewWithT(t)
 	clock := testingclock.NewFakeClock(noon)
-	database := &switched{err: errAway}
+	database := &switched{err: errUnavailable}
 	queue := NewQueue(prepared(t, database.find), clock)
 	stop := run(t, queue)
 	defer stop()
@@ -124,7 +124,7 @@ func TestWhatWaitsIsWrittenWhenTheServerStops(t *testing.T) {
 	g := NewWithT(t)
 	clock := testingclock.NewFakeClock(noon)
 	store := openStore(t)
-	database := &switched{err: errAway}
+	database := &switched{err: errUnavailable}
 	queue := NewQueue(prepared(t, database.find), clock)
 	stop := run(t, queue)
 	for generation := range 3 {
@@ -139,7 +139,7 @@ func TestWhatWaitsIsWrittenWhenTheServerStops(t *testing.T) {
 
 func TestWhatCannotBeWrittenThenIsCounted(t *testing.T) {
 	g := NewWithT(t)
-	database := &switched{err: errAway}
+	database := &switched{err: errUnavailable}
 	queue := NewQueue(prepared(t, database.find), testingclock.NewFakeClock(noon))
 	stop := run(t, queue)
 	for generation := range 3 {

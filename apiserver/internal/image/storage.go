@@ -58,7 +58,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 		Resource:   images.Resource("images"),
 		Singular:   "image",
 		ShortNames: []string{"img"},
-		Categories: []string{"goldsmith"},
+		Categories: []string{"goldsmith", "all"},
 		Strategy:   newStrategy(scope.Scheme, options, bases),
 		Table:      newTable(options.Clock),
 		Attributes: attributes,

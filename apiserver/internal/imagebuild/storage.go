@@ -85,7 +85,7 @@ func newStore(scope *builder.Scope, options Options, ranks *ranks) (*Store, erro
 		Resource:   images.Resource("imagebuilds"),
 		Singular:   "imagebuild",
 		ShortNames: []string{"imgb"},
-		Categories: []string{"goldsmith"},
+		Categories: []string{"goldsmith", "all"},
 		Strategy:   direct,
 		Table:      newTable(options.Clock),
 		Attributes: attributes,

@@ -35,12 +35,12 @@ func mount(t *testing.T, files map[string]string) string {
 }
 
 func TestABuilderIsAFileOfAMountedConfigMap(t *testing.T) {
-	directory := mount(t, map[string]string{"mock": "mock-builder:v1\n", "disk": " registry.example:5000/disk@sha256:abc ", ".hidden": "x y"})
+	directory := mount(t, map[string]string{"mock": "mock-builder:v1\n", "disk": " registry.example.com:5000/disk@sha256:abc ", ".hidden": "x y"})
 	builders, err := read(directory)
 	if err != nil {
 		t.Fatal(err)
 	}
-	expected := map[string]inputs.Builder{"mock": {Image: "mock-builder:v1"}, "disk": {Image: "registry.example:5000/disk@sha256:abc"}}
+	expected := map[string]inputs.Builder{"mock": {Image: "mock-builder:v1"}, "disk": {Image: "registry.example.com:5000/disk@sha256:abc"}}
 	if !reflect.DeepEqual(builders, expected) {
 		t.Errorf("read %v", builders)
 	}

@@ -7,6 +7,7 @@ package logarchive
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -27,8 +28,19 @@ type Flags struct {
 
 // AddTo adds the flag. The default is for people: what an empty URL stands for.
 func (f *Flags) AddTo(flags *pflag.FlagSet, defaults string) {
-	flags.StringVar(&f.URL, flag, "", "where logs are archived, so that they outlive their pods: "+
-		"file:///directory, s3://bucket?region=REGION, gs://bucket, azblob://container, or none; credentials are found as the cloud's own tools find them (default "+defaults+")")
+	flags.StringVar(&f.URL, flag, "", "archive that keeps logs of builds after their pods are deleted: "+
+		"file:///directory, s3://bucket?region=REGION"+clouds()+", or none; the credentials are those that the cloud's own tools find (default "+defaults+")")
+}
+
+// clouds returns the URLs of the services that only some programs have the clients of: see archive/clouds.
+func clouds() string {
+	var text strings.Builder
+	for _, address := range []string{"gs://bucket", "azblob://container"} {
+		if archive.Reads(address) {
+			text.WriteString(", " + address)
+		}
+	}
+	return text.String()
 }
 
 // Open opens the archive; nil where there is none. Whoever opens it closes it.

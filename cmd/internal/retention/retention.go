@@ -22,7 +22,7 @@ type Flags struct {
 // AddTo adds the flags.
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.BuildTTL, buildTTL, 0,
-		"how long finished builds that were created directly, not by an image, are kept; 0 keeps them until somebody deletes them")
+		"time that finished builds without an image are kept; 0 keeps them until a user deletes them")
 }
 
 // Read returns how long builds are kept, or says why that makes no sense.

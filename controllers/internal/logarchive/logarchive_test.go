@@ -166,7 +166,7 @@ func TestALogThatIsSilentToAnotherProcessIsGivenUp(t *testing.T) {
 	w.Expect(w.archived(build)).To(Equal(linesFrom(1, 10)))
 }
 
-func TestAnArchiveThatIsAwayHoldsNothingUp(t *testing.T) {
+func TestAnUnavailableArchiveHoldsNothingUp(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "logs")
 	w := newFixture(t, "file://"+directory)
 	w.Expect(os.RemoveAll(directory)).To(Succeed())

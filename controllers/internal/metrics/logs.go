@@ -32,15 +32,15 @@ func NewLogs(registerer prometheus.Registerer, builds client.Reader, elected <-c
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "goldsmith_log_archive_" + name, Help: help})
 	}
 	l := &Logs{
-		Up:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "goldsmith_log_archive_up", Help: "Whether the archive of logs answers."}),
-		Bytes:  counter("bytes_total", "Bytes of logs that were archived, before they were compressed."),
-		Errors: counter("errors_total", "Errors of the archive of logs. What failed is tried again."),
-		Swept:  counter("swept_total", "Builds whose archived logs were deleted because of their retention."),
+		Up:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "goldsmith_log_archive_up", Help: "1 if the log archive is available, 0 if it is not."}),
+		Bytes:  counter("bytes_total", "Number of archived bytes of logs, before compression."),
+		Errors: counter("errors_total", "Number of errors of the log archive. The controller retries failed operations."),
+		Swept:  counter("swept_total", "Number of builds whose archived logs were deleted according to their retention."),
 	}
 	backlog := &backlog{
 		builds: builds, elected: elected, clock: clock, settled: trigger.LogSettled,
-		pending: prometheus.NewDesc("goldsmith_log_archive_pending", "Finished builds whose logs are not archived yet.", nil, nil),
-		lag:     prometheus.NewDesc("goldsmith_log_archive_lag_seconds", "How long the oldest of them has been finished; 0 if there is none.", nil, nil),
+		pending: prometheus.NewDesc("goldsmith_log_archive_pending", "Number of finished builds whose logs are not archived yet.", nil, nil),
+		lag:     prometheus.NewDesc("goldsmith_log_archive_lag_seconds", "Time since the end of the oldest finished build whose logs are not archived yet; 0 if there is none.", nil, nil),
 	}
 	var failures []error
 	for _, collector := range []prometheus.Collector{l.Up, l.Bytes, l.Errors, l.Swept, backlog} {

@@ -32,24 +32,24 @@ func NewBuilds(registerer prometheus.Registerer) (*Builds, error) {
 	b := &Builds{
 		finished: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "goldsmith_builds_finished_total",
-			Help: "Builds that finished, by phase, by class and reason of the failure where they did not succeed, and by whether they are one-off.",
+			Help: "Number of finished builds, by phase, by class and reason of the failure, and by whether the build is one-off.",
 		}, []string{"phase", "class", "reason", "one_off"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "goldsmith_build_duration_seconds",
-			Help:    "How long finished builds took, from the start of their first attempt, by phase.",
+			Help:    "Duration of finished builds, from the start of their first attempt, by phase.",
 			Buckets: []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400},
 		}, []string{"phase"}),
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "goldsmith_build_attempts_finished_total",
-			Help: "Attempts at builds that ended, by outcome, and by reason where they did not succeed.",
+			Help: "Number of finished attempts, by outcome, and by reason of the failure.",
 		}, []string{"outcome", "reason"}),
 		unarchived: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "goldsmith_builds_pruned_unarchived_total",
-			Help: "Builds that were pruned although their logs were not archived, a day after their end.",
+			Help: "Number of builds that were pruned one day after their end, before their logs were archived.",
 		}),
 		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "goldsmith_builds_pruned_unrecorded_total",
-			Help: "Builds that were pruned although they were not recorded, a day after their end.",
+			Help: "Number of builds that were pruned one day after their end, before they were recorded.",
 		}),
 	}
 	err := errors.Join(registerer.Register(b.finished), registerer.Register(b.duration), registerer.Register(b.attempts),

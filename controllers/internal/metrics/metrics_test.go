@@ -48,12 +48,12 @@ func TestAnEndIsCountedOnceWhenItIsStored(t *testing.T) {
 	builds.Stored(starting, &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{OneOff: new(true)}, Status: *succeeded})
 
 	expected := `
-# HELP goldsmith_build_attempts_finished_total Attempts at builds that ended, by outcome, and by reason where they did not succeed.
+# HELP goldsmith_build_attempts_finished_total Number of finished attempts, by outcome, and by reason of the failure.
 # TYPE goldsmith_build_attempts_finished_total counter
 goldsmith_build_attempts_finished_total{outcome="Disrupted",reason="Evicted"} 1
 goldsmith_build_attempts_finished_total{outcome="Failed",reason="OOMKilled"} 1
 goldsmith_build_attempts_finished_total{outcome="Succeeded",reason=""} 2
-# HELP goldsmith_builds_finished_total Builds that finished, by phase, by class and reason of the failure where they did not succeed, and by whether they are one-off.
+# HELP goldsmith_builds_finished_total Number of finished builds, by phase, by class and reason of the failure, and by whether the build is one-off.
 # TYPE goldsmith_builds_finished_total counter
 goldsmith_builds_finished_total{class="",one_off="false",phase="Succeeded",reason=""} 1
 goldsmith_builds_finished_total{class="",one_off="true",phase="Succeeded",reason=""} 1
@@ -92,7 +92,7 @@ func TestUnfinishedBuildsAreCountedByPhaseInTheElectedProcess(t *testing.T) {
 	}
 	close(elected)
 	expected := `
-# HELP goldsmith_builds_unfinished Builds that have not finished, by phase.
+# HELP goldsmith_builds_unfinished Number of unfinished builds, by phase.
 # TYPE goldsmith_builds_unfinished gauge
 goldsmith_builds_unfinished{phase="Cancelling"} 0
 goldsmith_builds_unfinished{phase="Pending"} 0
@@ -135,10 +135,10 @@ func TestTheLogsThatAreNotArchivedAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	expected := `
-# HELP goldsmith_log_archive_lag_seconds How long the oldest of them has been finished; 0 if there is none.
+# HELP goldsmith_log_archive_lag_seconds Time since the end of the oldest finished build whose logs are not archived yet; 0 if there is none.
 # TYPE goldsmith_log_archive_lag_seconds gauge
 goldsmith_log_archive_lag_seconds 1800
-# HELP goldsmith_log_archive_pending Finished builds whose logs are not archived yet.
+# HELP goldsmith_log_archive_pending Number of finished builds whose logs are not archived yet.
 # TYPE goldsmith_log_archive_pending gauge
 goldsmith_log_archive_pending 2
 `
@@ -180,10 +180,10 @@ func TestTheBuildsThatAreNotRecordedAreCounted(t *testing.T) {
 	}
 	close(elected)
 	expected := `
-# HELP goldsmith_records_lag_seconds How long the oldest of them has been finished; 0 if there is none.
+# HELP goldsmith_records_lag_seconds Time since the end of the oldest finished build that is not recorded yet; 0 if there is none.
 # TYPE goldsmith_records_lag_seconds gauge
 goldsmith_records_lag_seconds 3600
-# HELP goldsmith_records_pending Finished builds that are not recorded yet.
+# HELP goldsmith_records_pending Number of finished builds that are not recorded yet.
 # TYPE goldsmith_records_pending gauge
 goldsmith_records_pending 2
 `

@@ -23,7 +23,7 @@ type phases struct {
 // was elected has values, so that a sum counts each build once.
 func RegisterPhases(registerer prometheus.Registerer, builds client.Reader, elected <-chan struct{}) error {
 	err := registerer.Register(&phases{builds: builds, elected: elected, gauge: prometheus.NewDesc(
-		"goldsmith_builds_unfinished", "Builds that have not finished, by phase.", []string{"phase"}, nil)})
+		"goldsmith_builds_unfinished", "Number of unfinished builds, by phase.", []string{"phase"}, nil)})
 	if err != nil {
 		return fmt.Errorf("registering the gauge of builds: %w", err)
 	}

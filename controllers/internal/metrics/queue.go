@@ -21,11 +21,11 @@ func NewQueue(registerer prometheus.Registerer) (*Queue, error) {
 	q := &Queue{
 		builds: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "goldsmith_queue_builds",
-			Help: "Builds that wait for their turn.",
+			Help: "Number of builds that wait to be admitted.",
 		}),
 		wait: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "goldsmith_queue_wait_seconds",
-			Help:    "How long builds waited for their turn, from their creation until their first attempt was stored.",
+			Help:    "Time that builds waited to be admitted, from their creation until the start of their first attempt was stored.",
 			Buckets: []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400},
 		}),
 	}

@@ -23,7 +23,7 @@ func TestTheQueueHasALengthAndWaits(t *testing.T) {
 	queue.Admitted(90 * time.Second)
 	queue.Admitted(-time.Second) // a clock went back
 	expected := `
-# HELP goldsmith_queue_builds Builds that wait for their turn.
+# HELP goldsmith_queue_builds Number of builds that wait to be admitted.
 # TYPE goldsmith_queue_builds gauge
 goldsmith_queue_builds 7
 `

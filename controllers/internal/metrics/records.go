@@ -47,20 +47,20 @@ func NewRecords(registerer prometheus.Registerer, builds client.Reader, elected 
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "goldsmith_records_" + name, Help: help})
 	}
 	r := &Records{
-		Up: gauge("up", "Whether the database of records answers."),
+		Up: gauge("up", "1 if the records database is available, 0 if it is not."),
 		Written: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "goldsmith_records_written_total",
-			Help: "What was written to the database of records: states of builds and of images, and deletions.",
+			Help: "Number of writes to the records database, by kind: build, image or deletion.",
 		}, []string{"kind"}),
-		Errors:        counter("errors_total", "Errors of the database of records. What failed is tried again."),
-		Expired:       counter("expired_total", "Records of builds that were deleted because of their retention."),
-		Forgotten:     counter("forgotten_total", "Builds that were deleted while too many others waited to be recorded, and whose last state is not."),
-		SchemaVersion: gauge("schema_version", "The version that the database of records is migrated to; 0 until it has answered."),
+		Errors:        counter("errors_total", "Number of errors of the records database. The controller retries failed operations."),
+		Expired:       counter("expired_total", "Number of build records that were deleted according to their retention."),
+		Forgotten:     counter("forgotten_total", "Number of deleted builds whose last state was not recorded, because too many other builds waited to be recorded."),
+		SchemaVersion: gauge("schema_version", "Schema version of the records database; 0 until the database has answered."),
 	}
 	backlog := &backlog{
 		builds: builds, elected: elected, clock: clock, settled: trigger.RecordSettled,
-		pending: prometheus.NewDesc("goldsmith_records_pending", "Finished builds that are not recorded yet.", nil, nil),
-		lag:     prometheus.NewDesc("goldsmith_records_lag_seconds", "How long the oldest of them has been finished; 0 if there is none.", nil, nil),
+		pending: prometheus.NewDesc("goldsmith_records_pending", "Number of finished builds that are not recorded yet.", nil, nil),
+		lag:     prometheus.NewDesc("goldsmith_records_lag_seconds", "Time since the end of the oldest finished build that is not recorded yet; 0 if there is none.", nil, nil),
 	}
 	var failures []error
 	for _, collector := range []prometheus.Collector{r.Up, r.Written, r.Errors, r.Expired, r.Forgotten, r.SchemaVersion, backlog} {

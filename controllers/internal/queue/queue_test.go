@@ -235,7 +235,7 @@ func TestTheQueueIsMeasured(t *testing.T) {
 	w.expectNext("first")
 	w.queue.Stored(w.enter(first, v1alpha1.BuildStarting))
 	expected := `
-# HELP goldsmith_queue_builds Builds that wait for their turn.
+# HELP goldsmith_queue_builds Number of builds that wait to be admitted.
 # TYPE goldsmith_queue_builds gauge
 goldsmith_queue_builds 1
 `

@@ -45,8 +45,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// errAway is what a database says that does not answer.
-var errAway = errors.New("nobody answers")
+// errUnavailable is the error of a database that does not answer.
+var errUnavailable = errors.New("nobody answers")
 
 // faulty is a database that can be unavailable, that can refuse to be written to, and that counts what it is told.
 type faulty struct {
@@ -74,7 +74,7 @@ func (f *faulty) open(ctx context.Context) (*database.Store, error) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	if f.missing {
-		return nil, errAway
+		return nil, errUnavailable
 	}
 	return database.Open(ctx, f.address, database.Options{Clock: f.clock})
 }
@@ -90,7 +90,7 @@ func (f *faulty) fault(builds ...*v1alpha1.ImageBuild) error {
 	defer f.lock.Unlock()
 	switch {
 	case f.away:
-		return errAway
+		return errUnavailable
 	case f.full:
 		return errors.New("the disk is full")
 	}
@@ -107,7 +107,7 @@ func (f *faulty) SchemaVersion(ctx context.Context) (int64, error) {
 	away := f.away
 	f.lock.Unlock()
 	if away {
-		return 0, errAway
+		return 0, errUnavailable
 	}
 	return f.Store.SchemaVersion(ctx)
 }

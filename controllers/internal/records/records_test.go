@@ -70,7 +70,7 @@ func TestRecordsFollowAnAPIThatWasRestoredFromABackup(t *testing.T) {
 	w.Eventually(w.undeleted(database.Images)).Should(Equal([]types.UID{image.UID}))
 }
 
-func TestADatabaseThatIsAwayHoldsNothingUp(t *testing.T) {
+func TestAnUnavailableDatabaseHoldsNothingUp(t *testing.T) {
 	for name, missing := range map[string]bool{"from the beginning": true, "later": false} {
 		t.Run(name, func(t *testing.T) {
 			w := newFixture(t)
@@ -85,7 +85,7 @@ func TestADatabaseThatIsAwayHoldsNothingUp(t *testing.T) {
 			w.Eventually(w.condition("once")).Should(Equal("False/RecordsUnavailable"))
 			stored, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "once", metav1.GetOptions{})
 			w.Expect(err).NotTo(HaveOccurred())
-			w.Expect(meta.FindStatusCondition(stored.Status.Conditions, v1alpha1.BuildRecorded).Message).To(ContainSubstring(errAway.Error()))
+			w.Expect(meta.FindStatusCondition(stored.Status.Conditions, v1alpha1.BuildRecorded).Message).To(ContainSubstring(errUnavailable.Error()))
 			w.Eventually(w.up).Should(Equal(0.0))
 			w.Expect(w.recorded(build)()).To(BeNil())
 
@@ -332,7 +332,7 @@ func says(build *v1alpha1.ImageBuild, condition string) {
 	meta.SetStatusCondition(&build.Status.Conditions, metav1.Condition{Type: condition, Status: metav1.ConditionTrue})
 }
 
-func TestAnotherReasonWhyTheDatabaseIsAwayIsNews(t *testing.T) {
+func TestAChangedCauseOfAnUnavailableDatabaseIsReported(t *testing.T) {
 	g := NewWithT(t)
 	m := newMemory()
 	says := func(why string) []bool {

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package corekinds
+
+import (
+	"context"
+	"errors"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+)
+
+// registerReviews adds the resources by which users learn who they are and what they can do: `kubectl auth whoami` and
+// `kubectl auth can-i` create them.
+func registerReviews(server *builder.Server) *builder.Server {
+	return server.
+		WithResource(authenticationv1.SchemeGroupVersion, "selfsubjectreviews", selfSubjectReviews).
+		WithResource(authorizationv1.SchemeGroupVersion, "selfsubjectaccessreviews", selfSubjectAccessReviews).
+		WithResource(authorizationv1.SchemeGroupVersion, "selfsubjectrulesreviews", selfSubjectRulesReviews)
+}
+
+// installReviews registers the reviews that are served, and not the other kinds of their groups.
+func installReviews(scheme *runtime.Scheme) {
+	for version, kinds := range map[schema.GroupVersion][]runtime.Object{
+		authenticationv1.SchemeGroupVersion: {&authenticationv1.SelfSubjectReview{}},
+		authorizationv1.SchemeGroupVersion:  {&authorizationv1.SelfSubjectAccessReview{}, &authorizationv1.SelfSubjectRulesReview{}},
+	} {
+		scheme.AddKnownTypes(version, kinds...)
+		scheme.AddKnownTypes(schema.GroupVersion{Group: version.Group, Version: runtime.APIVersionInternal}, kinds...)
+		metav1.AddToGroupVersion(scheme, version)
+	}
+}
+
+// review serves a kind of review. Reviews are about a user, and so belong to no namespace.
+type review[T runtime.Object] struct {
+	*builder.CreateOnlyHandler[T]
+}
+
+// NamespaceScoped says no.
+func (review[T]) NamespaceScoped() bool { return false }
+
+// newReview makes the handler of a kind. answer fills in the status of a request, for the user who makes the request.
+func newReview[T runtime.Object](scope *builder.Scope, singular string, empty func() T, answer func(context.Context, user.Info, T) error) builder.Storages {
+	return builder.Storages{"": review[T]{builder.NewCreateOnly(scope, builder.CreateOnly[T]{
+		New:      empty,
+		Singular: singular,
+		Answer: func(ctx context.Context, request T) (runtime.Object, error) {
+			info, ok := apirequest.UserFrom(ctx)
+			if !ok {
+				return nil, apierrors.NewInternalError(errors.New("the request has no user"))
+			}
+			return request, answer(ctx, info, request)
+		},
+	})}}
+}
+
+func selfSubjectReviews(scope *builder.Scope) (builder.Storages, error) {
+	empty := func() *authenticationv1.SelfSubjectReview { return &authenticationv1.SelfSubjectReview{} }
+	return newReview(scope, "selfsubjectreview", empty, func(_ context.Context, info user.Info, request *authenticationv1.SelfSubjectReview) error {
+		request.Status.UserInfo = authenticationv1.UserInfo{Username: info.GetName(), UID: info.GetUID(), Groups: info.GetGroups()}
+		for key, values := range info.GetExtra() {
+			if request.Status.UserInfo.Extra == nil {
+				request.Status.UserInfo.Extra = map[string]authenticationv1.ExtraValue{}
+			}
+			request.Status.UserInfo.Extra[key] = values
+		}
+		return nil
+	}), nil
+}
+
+func selfSubjectAccessReviews(scope *builder.Scope) (builder.Storages, error) {
+	empty := func() *authorizationv1.SelfSubjectAccessReview { return &authorizationv1.SelfSubjectAccessReview{} }
+	return newReview(scope, "selfsubjectaccessreview", empty, func(ctx context.Context, info user.Info, request *authorizationv1.SelfSubjectAccessReview) error {
+		asked, failures := accessAsked(info, request.Spec)
+		if len(failures) > 0 {
+			kind := authorizationv1.SchemeGroupVersion.WithKind("SelfSubjectAccessReview").GroupKind()
+			return apierrors.NewInvalid(kind, "", failures)
+		}
+		decision, reason, err := scope.Authorizer.Authorize(ctx, asked)
+		request.Status = authorizationv1.SubjectAccessReviewStatus{
+			Allowed: decision == authorizer.DecisionAllow, Denied: decision == authorizer.DecisionDeny, Reason: reason,
+		}
+		if err != nil {
+			request.Status.EvaluationError = err.Error()
+		}
+		return nil
+	}), nil
+}
+
+// accessAsked returns what a user asks about. The selectors of a request are left out: nobody has rights that depend on them.
+func accessAsked(info user.Info, spec authorizationv1.SelfSubjectAccessReviewSpec) (authorizer.Attributes, field.ErrorList) {
+	resource, path := spec.ResourceAttributes, spec.NonResourceAttributes
+	switch {
+	case resource != nil && path != nil:
+		return nil, field.ErrorList{field.Invalid(field.NewPath("spec", "nonResourceAttributes"), path, "cannot be specified in combination with resourceAttributes")}
+	case resource != nil:
+		return authorizer.AttributesRecord{
+			User: info, Verb: resource.Verb, Namespace: resource.Namespace, APIGroup: resource.Group, APIVersion: resource.Version,
+			Resource: resource.Resource, Subresource: resource.Subresource, Name: resource.Name, ResourceRequest: true,
+		}, nil
+	case path != nil:
+		return authorizer.AttributesRecord{User: info, Verb: path.Verb, Path: path.Path}, nil
+	}
+	return nil, field.ErrorList{field.Required(field.NewPath("spec"), "exactly one of resourceAttributes and nonResourceAttributes must be specified")}
+}
+
+func selfSubjectRulesReviews(scope *builder.Scope) (builder.Storages, error) {
+	empty := func() *authorizationv1.SelfSubjectRulesReview { return &authorizationv1.SelfSubjectRulesReview{} }
+	return newReview(scope, "selfsubjectrulesreview", empty, func(ctx context.Context, info user.Info, request *authorizationv1.SelfSubjectRulesReview) error {
+		if request.Spec.Namespace == "" {
+			return apierrors.NewBadRequest("no namespace on request")
+		}
+		request.Status = rulesOf(ctx, scope.Authorizer, info, request.Spec.Namespace)
+		return nil
+	}), nil
+}
+
+// rulesOf returns the rules of a user. The users of a standalone server can do everything; those of others are functions, which
+// cannot be listed.
+func rulesOf(ctx context.Context, rights authorizer.UnconditionalAuthorizer, info user.Info, namespace string) authorizationv1.SubjectRulesReviewStatus {
+	const all = "*" // verbs, groups, resources or paths
+	status := authorizationv1.SubjectRulesReviewStatus{ResourceRules: []authorizationv1.ResourceRule{}, NonResourceRules: []authorizationv1.NonResourceRule{}}
+	allows := func(asked authorizer.AttributesRecord) bool {
+		asked.User, asked.Verb = info, all
+		decision, _, err := rights.Authorize(ctx, asked)
+		return err == nil && decision == authorizer.DecisionAllow
+	}
+	if !allows(authorizer.AttributesRecord{Namespace: namespace, APIGroup: all, APIVersion: all, Resource: all, ResourceRequest: true}) ||
+		!allows(authorizer.AttributesRecord{Path: all}) {
+		status.Incomplete, status.EvaluationError = true, "the rules of this user cannot be listed"
+		return status
+	}
+	everything := []string{all}
+	status.ResourceRules = append(status.ResourceRules, authorizationv1.ResourceRule{Verbs: everything, APIGroups: everything, Resources: everything})
+	status.NonResourceRules = append(status.NonResourceRules, authorizationv1.NonResourceRule{Verbs: everything, NonResourceURLs: everything})
+	return status
+}
