@@ -41,6 +41,8 @@ var layers = slices.Concat([]layer{
 	{"controllers", append([]string{"controllers", "apis", "archive", "jobs/podlog"}, pureFunctions...)},
 	{"e2e", []string{"e2e", "apis"}},
 	{"kustomize", nil}, // manifests and their tests, which know only what a cluster would
+	{"examples", nil},  // manifests, which a program can carry
+	{"docs", nil},      // the page of reasons, which a program can carry
 	{"cmd", []string{""}},
 })
 
@@ -125,6 +127,22 @@ func TestImportsOfThePublicTypesAreKubernetesTypes(t *testing.T) {
 	}
 	if !found {
 		t.Error("found no public types to look at")
+	}
+}
+
+// TestOnlyProgramsOfClustersHaveTheClientsOfEveryCloud holds docs/decisions/programs.md: people compile goldsmith themselves.
+func TestOnlyProgramsOfClustersHaveTheClientsOfEveryCloud(t *testing.T) {
+	for program, want := range map[string]bool{"goldsmith": false, "goldsmith-apiserver": true, "goldsmith-controller": true} {
+		command := exec.CommandContext(t.Context(), "go", "list", "-deps", "./"+program)
+		out, err := command.Output()
+		if err != nil {
+			t.Fatalf("list what %s is made of: %v", program, err)
+		}
+		for _, client := range []string{"gocloud.dev/blob/gcsblob", "gocloud.dev/blob/azureblob"} {
+			if has := slices.Contains(strings.Fields(string(out)), client); has != want {
+				t.Errorf("%s has %s: %t, want %t", program, client, has, want)
+			}
+		}
 	}
 }
 

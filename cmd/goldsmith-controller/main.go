@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	_ "goldsmith.dev/goldsmith/archive/clouds" // log archives of every cloud
 )
 
 // version is set by the linker.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"goldsmith.dev/goldsmith/apis/constants"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 )
 
 const (
@@ -77,6 +78,21 @@ func TestEveryReasonOfTheAPIIsInTheDocs(t *testing.T) {
 	for name, reason := range reasons {
 		if !regexp.MustCompile(`\b` + reason + `\b`).MatchString(rows) {
 			t.Errorf("docs/reasons.md has no row for %s (%s)", reason, name)
+		}
+	}
+}
+
+// TestEveryCommandAndExitCodeIsInTheDocs holds that docs/cli.md has a row for each.
+func TestEveryCommandAndExitCodeIsInTheDocs(t *testing.T) {
+	page := read(t, filepath.Join(repository, "docs", "cli.md"))
+	for _, command := range newRootCommand().Commands() {
+		if row := "\n| `" + command.Name() + "` |"; !command.Hidden && !strings.Contains(page, row) {
+			t.Errorf("docs/cli.md has no row for the command %s", command.Name())
+		}
+	}
+	for _, code := range []int{exit.Success, exit.Failure, exit.BuildFailed, exit.BuildCancelled, exit.Interrupted} {
+		if !strings.Contains(page, fmt.Sprintf("\n| %d |", code)) {
+			t.Errorf("docs/cli.md has no row for the exit code %d", code)
 		}
 	}
 }

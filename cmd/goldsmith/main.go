@@ -55,8 +55,9 @@ func execute(ctx context.Context, root *cobra.Command) int {
 	if unreachable, ok := errors.AsType[*client.UnreachableError](err); ok {
 		err = unreachable // the names of the request and its address around it only hide what to do
 	}
+	err = explainUnknownVerb(root, err)
 	code := exit.Code(ctx, err)
-	if err != nil && code != exit.Interrupted {
+	if err != nil && code != exit.Interrupted && !exit.Shown(err) {
 		root.PrintErrln("Error:", err)
 	}
 	return code

@@ -10,20 +10,26 @@ import (
 	"github.com/spf13/cobra"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/build"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/buildinfo"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/cancel"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/changes"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/demo"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/diff"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/explain"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/firstimage"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/history"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubectl"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/logs"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/notes"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/plan"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/promote"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/queue"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/rerun"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/stats"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/suspend"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/watch"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 )
@@ -42,12 +48,18 @@ func newRootCommand() *cobra.Command {
 	if client.IsPlugin(os.Args[0]) {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl goldsmith"}
 	}
+	root.DisableSuggestions = true // explainUnknownVerb makes them
+	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
+		return fmt.Errorf("%w: see `%s --help`", err, command.CommandPath())
+	})
+	root.PersistentFlags().Bool(output.NoColor, false, "no colours; $NO_COLOR does the same")
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.AddCommand(
 		up.NewCommand(),
 		up.NewBackupCommand(),
 		up.NewRestoreCommand(),
 		demo.NewCommand(),
+		firstimage.NewCommand(),
 		build.NewCommand(),
 		rerun.NewCommand(),
 		diff.NewCommand(),
@@ -61,22 +73,18 @@ func newRootCommand() *cobra.Command {
 		queue.NewCommand(),
 		plan.NewCommand(),
 		promote.NewCommand(),
+		suspend.NewCommand(),
+		suspend.NewResumeCommand(),
+		explain.NewCommand(),
 		kubectl.NewCommand(),
-		newVersionCommand(root),
+		buildinfo.NewCommand(root.Version),
 	)
-	return root
-}
-
-func newVersionCommand(root *cobra.Command) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(command.OutOrStdout(), "%s %s\n", root.Name(), root.Version)
-			return err
-		},
+	for _, verb := range root.Commands() {
+		if err := completion.Flags(verb); err != nil {
+			panic(err) // only of flags that the verb has
+		}
 	}
+	return root
 }
 
 // versionOrModule is the version given by the linker, or else that of the module, as `go install` leaves it.

@@ -33,9 +33,23 @@ func TestEveryShellHasACompletion(t *testing.T) {
 
 func TestVerbsOfImagesAndBuildsCompleteNames(t *testing.T) {
 	for _, verb := range newRootCommand().Commands() {
-		takesNames := strings.Contains(verb.Use, "IMAGE") || strings.Contains(verb.Use, "BUILD") || strings.Contains(verb.Use, "NAME")
+		takesNames := strings.Contains(verb.Use, "IMAGE") || strings.Contains(verb.Use, "BUILD") || strings.Contains(verb.Use, "NAME") ||
+			strings.Contains(verb.Use, "REASON") || verb.Name() == "kubectl"
 		if takesNames != (verb.ValidArgsFunction != nil) {
 			t.Errorf("%s: takes names: %t, completes names: %t", verb.Name(), takesNames, !takesNames)
+		}
+	}
+}
+
+func TestFlagsWithListableValuesCompleteThem(t *testing.T) {
+	for _, verb := range newRootCommand().Commands() {
+		for _, name := range []string{"namespace", "context", "output", "from"} {
+			if _, completes := verb.GetFlagCompletionFunc(name); verb.Flags().Lookup(name) != nil && !completes {
+				t.Errorf("%s --%s is not completed", verb.Name(), name)
+			}
+		}
+		if flag := verb.Flags().Lookup("data-dir"); flag != nil && flag.Annotations[cobra.BashCompSubdirsInDir] == nil {
+			t.Errorf("%s --data-dir does not complete directories", verb.Name())
 		}
 	}
 }
@@ -69,6 +83,40 @@ func TestAnErrorIsOnStderrAndOneIsTheCode(t *testing.T) {
 	}
 }
 
+func TestFlagsOfTheServerAreTakenBeforeTheVerbToo(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("KUBECONFIG", "")
+	for line, want := range map[string]string{
+		"--kubeconfig missing history web":               "kubeconfig missing does not exist: correct --kubeconfig",
+		"--kubeconfig=missing -n team --context c queue": "kubeconfig missing does not exist: correct --kubeconfig",
+		"-n team queue --kubeconfig missing":             "kubeconfig missing does not exist: correct --kubeconfig",
+		"-n team up":                                     "unknown shorthand flag: 'n' in -n",
+		"--namespace team demo":                          "unknown flag: --namespace",
+		"--context c backup a":                           "unknown flag: --context",
+		"--context c restore a":                          "unknown flag: --context",
+		"--namespace team init web":                      "unknown flag: --namespace",
+		"--kubeconfig missing version":                   "unknown flag: --kubeconfig",
+	} {
+		root, complaints := newRootCommand(), &bytes.Buffer{}
+		root.SetErr(complaints)
+		root.SetArgs(strings.Fields(line))
+		if code := execute(t.Context(), root); code != exit.Failure || !strings.HasPrefix(complaints.String(), "Error: "+want) {
+			t.Errorf("goldsmith %s: got exit code %d and %q, want %q", line, code, complaints, want)
+		}
+	}
+}
+
+func TestKubectlGetsEveryArgumentIncludingThoseBeforeTheVerb(t *testing.T) {
+	root := newRootCommand()
+	found, args, err := root.Find(strings.Fields("--kubeconfig file -n team kubectl get images -A -o wide"))
+	if err != nil || found.Name() != "kubectl" || !found.DisableFlagParsing {
+		t.Fatalf("got %s, error %v", found.Name(), err)
+	}
+	if want := strings.Fields("--kubeconfig file -n team get images -A -o wide"); !slices.Equal(args, want) {
+		t.Errorf("got %q, want %q", args, want)
+	}
+}
+
 func TestAServerThatIsDownIsNamedWithTheNextStep(t *testing.T) {
 	t.Chdir(t.TempDir())
 	const kubeconfig = `{"apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "s"}}],
@@ -81,6 +129,7 @@ func TestAServerThatIsDownIsNamedWithTheNextStep(t *testing.T) {
 		"build image/web", "rerun imagebuild/web-1", "diff imagebuild/web-1 imagebuild/web-2", "history image/web", "stats image/web",
 		"notes image/web", "notes image/web text", "changes image/web", "cancel imagebuild/web-1", "logs image/web", "logs imagebuild/web-1 --uid a",
 		"watch", "watch image/web", "queue", "plan image/web", "plan -f -", "promote imagebuild/web-1 stable",
+		"suspend image/web", "resume image/web",
 	} {
 		root, complaints := newRootCommand(), &bytes.Buffer{}
 		root.SetIn(strings.NewReader(web + "---\n" + web))
@@ -88,6 +137,28 @@ func TestAServerThatIsDownIsNamedWithTheNextStep(t *testing.T) {
 		root.SetArgs(strings.Fields(line))
 		code := execute(t.Context(), root)
 		if want := `Error: cannot reach the server at http://127.0.0.1:1; is "goldsmith up" running?` + "\n"; code != exit.Failure || complaints.String() != want {
+			t.Errorf("%s: got exit code %d and %q, want %q", line, code, complaints, want)
+		}
+	}
+}
+
+func TestWhatIsMistypedIsExplained(t *testing.T) {
+	for line, want := range map[string]string{
+		"buld":               "unknown verb \"buld\": did you mean `goldsmith build`? If not, see `goldsmith --help`\n",
+		"histroy web":        "unknown verb \"histroy\": did you mean `goldsmith history`? If not, see `goldsmith --help`\n",
+		"frobnicate":         "unknown verb \"frobnicate\": see `goldsmith --help`\n",
+		"get images -n team": "unknown verb \"get\": kubectl has it: use `goldsmith kubectl get ...`\n",
+		"apply -f web.yaml":  "unknown verb \"apply\": kubectl has it: use `goldsmith kubectl apply ...`\n",
+		"queue web":          "unknown command \"web\" for \"goldsmith queue\": see `goldsmith queue --help`\n",
+		"build --folow web":  "unknown flag: --folow: see `goldsmith build --help`\n",
+		"build web -x":       "unknown shorthand flag: 'x' in -x: see `goldsmith build --help`\n",
+		"plan web -o":        "flag needs an argument: 'o' in -o: see `goldsmith plan --help`\n",
+		"--bogus":            "unknown flag: --bogus: see `goldsmith --help`\n",
+	} {
+		root, complaints := newRootCommand(), &bytes.Buffer{}
+		root.SetErr(complaints)
+		root.SetArgs(strings.Fields(line))
+		if code := execute(t.Context(), root); code != exit.Failure || complaints.String() != "Error: "+want {
 			t.Errorf("%s: got exit code %d and %q, want %q", line, code, complaints, want)
 		}
 	}

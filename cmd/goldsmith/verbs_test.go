@@ -51,7 +51,7 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("build", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
 
 	first, again := &v1alpha1.ImageBuild{}, &v1alpha1.ImageBuild{}
-	s.types("rerun", "web-3", "--wait").fails(exit.BuildFailed, "build web-4: Failed")
+	s.types("rerun", "web-3", "-f").fails(exit.BuildFailed, "• attempt 1 of build web-4\n✗ build web-4 failed after ")
 	s.types("rerun", "web-1", "--wait", "-o", "json").reads(again)
 	s.types("diff", "web-1", "web-3").matches(`(?s)BUILD +web-1 +web-3\nparameters\[failAt\] +- +1\nphase +Succeeded +Failed \(BuilderFailed\)\n.*artifacts\[linux/amd64/raw\] +sha256:[0-9a-f]{12} +-\n`)
 	s.types("build", "web", "--request-id", "nightly", "-o", "json").reads(first)
@@ -77,6 +77,11 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("promote", "web-3", "stable").fails(exit.Failure, "channels[0].build", "Failed")
 	s.types("__complete", "promote", "web-2", "").says("stable\tweb-7\n")
 
+	s.types("suspend", "web").says("image web suspended\n")
+	s.types("suspend", "web").says("image web was suspended already\n")
+	s.types("resume", "web", "-o", "yaml").says("kind: Image\n", "suspend: false\n")
+	s.types("suspend", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
+
 	asksTheRecords(s)
 
 	s.types("watch", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
@@ -99,7 +104,9 @@ func asksTheRecords(s *session) {
 	if err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Delete(s.ctx, "web-3", metav1.DeleteOptions{}); err != nil {
 		s.t.Fatal(err)
 	}
-	s.types("history", "web").matches(`(?s)^NAME +PHASE +WHY .*\nweb-7 +Succeeded .*\nweb-3 +Failed +BuilderFailed +Manual .*` + uid + `\n.*web-1 +Succeeded`)
+	s.types("history", "web").matches(`(?s)^NAME +PHASE +WHY +TRIGGER +TOOK +AGE *\nweb-7 +Succeeded .*\nweb-3 +Failed +BuilderFailed +Manual .*\n.*web-1 +Succeeded`)
+	s.types("history", "web", "-o", "wide").matches(`(?s)^NAME .* DELETED +UID *\nweb-7 +Succeeded .*\nweb-3 +Failed +BuilderFailed +Manual .*` + uid + `\n.*web-1 +Succeeded`)
+	s.types("history", "web", "--outcome", "cancelled", "-o", "custom-columns=BUILD:.name,UID:.uid").matches(`^BUILD +UID\nweb-6 +[0-9a-f-]{36}\n$`)
 	s.types("history", "web", "--outcome", "Cancelled").matches(`^NAME .*\nweb-6 +Cancelled +CancelRequested .*\n$`)
 	s.types("history", "web", "--limit", "1").matches(`^NAME .*\nweb-7 .*\n$`)
 	history := &v1alpha1.ImageHistory{}
@@ -108,6 +115,7 @@ func asksTheRecords(s *session) {
 	}
 	s.types("history", "web", "--outcome", "Cancelled", "-o", "name").says("imagebuild.images.goldsmith.dev/web-6\n")
 	s.types("history", "web", "--trigger", "Schedule").tells("no such build of image web is recorded\n")
+	s.types("__complete", "history", "web", "--outcome", "f").says("Failed\n")
 	s.types("history", "web", "--since", "yesterday").fails(exit.Failure, "since")
 	s.types("history", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
 	s.types("history", "web", "--limit", "-1").fails(exit.Failure, "--limit must be 0")

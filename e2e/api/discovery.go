@@ -26,7 +26,7 @@ func expectedResources() []metav1.APIResource {
 	all := metav1.Verbs{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
 	change, create := metav1.Verbs{"get", "patch", "update"}, metav1.Verbs{"create"}
 	return []metav1.APIResource{
-		{Name: "imagebuilds", SingularName: "imagebuild", Kind: "ImageBuild", ShortNames: []string{"imgb"}, Categories: []string{"goldsmith"}, Namespaced: true, Verbs: all},
+		{Name: "imagebuilds", SingularName: "imagebuild", Kind: "ImageBuild", ShortNames: []string{"imgb"}, Categories: []string{"goldsmith", "all"}, Namespaced: true, Verbs: all},
 		{Name: "imagebuilds/cancel", Kind: "CancelRequest", Namespaced: true, Verbs: create},
 		{Name: "imagebuilds/diff", Kind: "ImageBuildDiff", Namespaced: true, Verbs: metav1.Verbs{"get"}},
 		{Name: "imagebuilds/log", Kind: "ImageBuild", Namespaced: true, Verbs: metav1.Verbs{"get"}},
@@ -35,7 +35,7 @@ func expectedResources() []metav1.APIResource {
 		{Name: "imagebuilds/status", Kind: "ImageBuild", Namespaced: true, Verbs: change},
 		{Name: "imageplans", SingularName: "imageplan", Kind: "ImagePlan", Namespaced: true, Verbs: create},
 		{Name: "imagereports", SingularName: "imagereport", Kind: "ImageReport", ShortNames: []string{"imgr"}, Namespaced: true, Verbs: metav1.Verbs{"get", "list"}},
-		{Name: "images", SingularName: "image", Kind: "Image", ShortNames: []string{"img"}, Categories: []string{"goldsmith"}, Namespaced: true, Verbs: all},
+		{Name: "images", SingularName: "image", Kind: "Image", ShortNames: []string{"img"}, Categories: []string{"goldsmith", "all"}, Namespaced: true, Verbs: all},
 		{Name: "images/changes", Kind: "ImageChanges", Namespaced: true, Verbs: metav1.Verbs{"get"}},
 		{Name: "images/channels", Kind: "ImageChannels", Namespaced: true, Verbs: change},
 		{Name: "images/history", Kind: "ImageHistory", Namespaced: true, Verbs: metav1.Verbs{"get"}},

@@ -75,14 +75,14 @@ func describeKubectlReleases(w *fixture) {
 					Expect(explained).NotTo(ContainSubstring("<no description>"))
 				}
 			}
-			Expect(kubectl.Run(ctx, "", "explain", "img.spec.builder.name")).To(ContainSubstring("name of a builder"))
+			Expect(kubectl.Run(ctx, "", "explain", "img.spec.builder.name")).To(ContainSubstring("name selects a builder"))
 		})
 
 		It("finds resources, short names and the category", func(ctx SpecContext) {
 			kubectl := w.kubectl(minor)
 			w.create(ctx, "web")
 			Expect(strings.Fields(kubectl.Run(ctx, "", "api-resources", "--api-group=images.goldsmith.dev", "--no-headers", "--output=wide"))).To(And(
-				ContainElements("images", "img", "Image", "imagebuilds", "imgb", "ImageBuild", "goldsmith"),
+				ContainElements("images", "img", "Image", "imagebuilds", "imgb", "ImageBuild", "goldsmith,all"),
 				ContainElement("create,delete,deletecollection,get,list,patch,update,watch")))
 			Expect(kubectl.Run(ctx, "", "api-versions")).To(ContainSubstring("images.goldsmith.dev/v1alpha1\n"))
 			for _, name := range []string{"img", "images.v1alpha1.images.goldsmith.dev", "goldsmith"} {

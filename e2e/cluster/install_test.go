@@ -12,7 +12,7 @@ import (
 )
 
 func TestWhatIsInstalledIsWhatTheEnvironmentSays(t *testing.T) {
-	archive := &LogArchive{URL: "s3://logs?endpoint=https://s3.test", AccessKeyID: "somebody", SecretAccessKey: "some=secret", Authority: "one line\nand another\n"}
+	archive := &LogArchive{URL: "s3://logs?endpoint=https://s3.example.com", AccessKeyID: "somebody", SecretAccessKey: "some=secret", Authority: "one line\nand another\n"}
 	encoded := base64.StdEncoding.EncodeToString([]byte(archive.SecretAccessKey))
 	records := &Records{Image: "goldsmith/postgres:v7", Password: "'a' \"b\" $c"}
 	password := base64.StdEncoding.EncodeToString([]byte(records.Password))
@@ -28,7 +28,7 @@ func TestWhatIsInstalledIsWhatTheEnvironmentSays(t *testing.T) {
 		"queues of Kueue":      {Environment{Kueue: true}, map[string]int{"--kueue\n": 1}},
 		"another compaction":   {Environment{Compaction: 5e9}, map[string]int{"--etcd-compaction-interval=5s": 1}},
 		"an archive of logs": {Environment{LogArchive: archive}, map[string]int{
-			"--log-archive=$(GOLDSMITH_LOG_ARCHIVE)": 2, "url: s3://logs?endpoint=https://s3.test": 1, "    and another\n": 1,
+			"--log-archive=$(GOLDSMITH_LOG_ARCHIVE)": 2, "url: s3://logs?endpoint=https://s3.example.com": 1, "    and another\n": 1,
 			"AWS_SECRET_ACCESS_KEY: " + encoded: 1, "secretRef:\n            name: goldsmith-log-archive-": 2,
 		}},
 		"a database of records": {Environment{Records: records}, map[string]int{

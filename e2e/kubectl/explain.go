@@ -18,10 +18,10 @@ func describeExplain(s *shell) {
 		It("tells what a field means", func(ctx SpecContext) {
 			Expect(s.Run(ctx, "", "explain", "image.spec.builder")).To(And(
 				ContainSubstring("FIELD: builder <Builder>"),
-				MatchRegexp(`(?m)^  name\t<string>\n    name of a builder that the operator`),
+				MatchRegexp(`(?m)^  name\t<string>\n    name selects a builder that the operator`),
 				MatchRegexp(`(?m)^  image\t<string>`), MatchRegexp(`(?m)^  command\t<\[\]string>`)))
 			Expect(s.Run(ctx, "", "explain", "image.spec.timeouts.run")).To(And(ContainSubstring("FIELD: run <string>"), ContainSubstring("Defaults to 1h")))
-			Expect(s.Run(ctx, "", "explain", "imagebuild.status.phase")).To(ContainSubstring("where the build stands"))
+			Expect(s.Run(ctx, "", "explain", "imagebuild.status.phase")).To(ContainSubstring("phase is the current phase of the build"))
 			Expect(s.Fail(ctx, "", "explain", "image.spec.colour")).To(ContainSubstring("colour"))
 		})
 

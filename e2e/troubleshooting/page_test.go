@@ -17,16 +17,16 @@ import (
 
 // elsewhere are the lines of the page that specs of other suites provoke.
 var elsewhere = map[string]string{
-	"namespaces-do-not-end": "Faults An API that is unavailable for five minutes is waited for, although a worker and the garbage collector are lost meanwhile",
-	"builder-not-found":     "Builds An image whose builder cannot be used is stalled until that is changed nobody registered it",
-	"builder-not-allowed":   "Builds An image whose builder cannot be used is stalled until that is changed it is an image of its own",
-	"waiting-for-slot":      "Builds An image that is changed while it is built lets that build go on with what it was given, and the next one wait",
-	"unschedulable":         "Builds in a cluster A build that no node takes says so, and is cancelled at once",
-	"image-pull":            "Builds in a cluster A build whose builder's image cannot be pulled waits for it until it should have started",
-	"quota":                 "Builds in a cluster A build in a namespace whose quota is used up waits, and goes on when there is more",
-	"pod-forbidden":         "Builds in a cluster A build in a namespace with a LimitRange that its template is over fails with what that says",
-	"log-archive-away":      "Archive of logs that does not answer holds no build up, and has every log once it answers",
-	"records-away":          "Records database that does not answer holds no build up, and has every one once it answers",
+	"namespaces-do-not-end":   "Faults An API that is unavailable for five minutes is waited for, although a worker and the garbage collector are lost meanwhile",
+	"builder-not-found":       "Builds An image whose builder cannot be used is stalled until that is changed nobody registered it",
+	"builder-not-allowed":     "Builds An image whose builder cannot be used is stalled until that is changed it is an image of its own",
+	"waiting-for-slot":        "Builds An image that is changed while it is built lets that build go on with what it was given, and the next one wait",
+	"unschedulable":           "Builds in a cluster A build that no node takes says so, and is cancelled at once",
+	"image-pull":              "Builds in a cluster A build whose builder's image cannot be pulled waits for it until it should have started",
+	"quota":                   "Builds in a cluster A build in a namespace whose quota is used up waits, and goes on when there is more",
+	"pod-forbidden":           "Builds in a cluster A build in a namespace with a LimitRange that its template is over fails with what that says",
+	"log-archive-unavailable": "Archive of logs that does not answer holds no build up, and has every log once it answers",
+	"records-unavailable":     "Records database that does not answer holds no build up, and has every one once it answers",
 }
 
 // TestEveryLineOfThePageIsProvoked compares the page with the specs, without running any.

@@ -40,11 +40,11 @@ func NewBackupCommand() *cobra.Command {
 	var directory string
 	command := &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Write a backup of a data directory to a file, also while it is in use",
-		Long: "Write a backup of a data directory to a file, also while `goldsmith up` uses it: objects, records, archived logs,\n" +
-			"logs of builds, and the server's token and certificate. `goldsmith restore` makes a data directory from it.\n" +
-			"The backup holds neither what builders wrote to their output directories, nor what other flags of `goldsmith up`\n" +
-			"keep elsewhere. Everybody who can read the file can use the server: its mode is 0600.",
+		Short: "Write a backup of a data directory, also while a server uses it",
+		Long: "Write a backup of a data directory, also while `goldsmith up` uses it: objects, records, archived logs,\n" +
+			"logs of builds, and the server's token and certificate. `goldsmith restore` restores it.\n" +
+			"The backup holds neither the output directories of builders, nor data that other flags of `goldsmith up` keep\n" +
+			"elsewhere. Users who can read the file can use the server, so its mode is 0600.",
 		Example: "  goldsmith backup goldsmith.tar.gz\n  goldsmith backup --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
@@ -55,7 +55,7 @@ func NewBackupCommand() *cobra.Command {
 			return err
 		},
 	}
-	command.Flags().StringVar(&directory, "data-dir", defaultDataDirectory, "data directory to back up")
+	command.Flags().StringVar(&directory, "data-dir", DefaultDataDirectory, "data directory to back up")
 	return command
 }
 

@@ -174,6 +174,12 @@ func withSystem(t *testing.T, options Options, use func(ctx context.Context, cli
 // finish runs a build of a builder to its end.
 func finish(ctx context.Context, t *testing.T, client versioned.Interface, builder string, parameters []v1alpha1.Parameter) *v1alpha1.ImageBuild {
 	t.Helper()
+	return follow(ctx, t, client, builder, parameters, func(build *v1alpha1.ImageBuild) bool { return build.Status.Finished })
+}
+
+// follow runs a build of a builder until it is as wanted.
+func follow(ctx context.Context, t *testing.T, client versioned.Interface, builder string, parameters []v1alpha1.Parameter, wanted func(*v1alpha1.ImageBuild) bool) *v1alpha1.ImageBuild {
+	t.Helper()
 	builds := client.ImagesV1alpha1().ImageBuilds("default")
 	build, err := builds.Create(ctx, &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "once"}, Spec: v1alpha1.ImageBuildSpec{Inputs: v1alpha1.BuildInputs{
 		Builder: v1alpha1.Builder{Name: builder}, Base: v1alpha1.Base{Reference: "debian:bookworm"}, Parameters: parameters,
@@ -193,7 +199,7 @@ func finish(ctx context.Context, t *testing.T, client versioned.Interface, build
 		if changed, ok := event.Object.(*v1alpha1.ImageBuild); ok {
 			build = changed
 		}
-		if build.Status.Finished {
+		if wanted(build) {
 			break
 		}
 	}

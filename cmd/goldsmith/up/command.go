@@ -21,14 +21,15 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "up",
 		Short: "Serve Goldsmith on this machine until Ctrl-C",
-		Long: "Serve Goldsmith on this machine until Ctrl-C: its API, its controllers, and builders as local processes.\n" +
-			"Everything is kept in the data directory and is there again after a restart.",
-		Args: cobra.NoArgs,
+		Long: "Serve the API on this machine until Ctrl-C, run the controllers, and run builders as local processes.\n" +
+			"The data directory holds all data, which survives a restart.",
+		Example: "  goldsmith up\n  goldsmith up --builder shell=/path/to/builder.sh",
+		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if options.Workers < 1 { // in Options, 0 is the default
 				return errTooFewWorkers
 			}
-			options.Out = command.OutOrStdout()
+			options.Out, options.Notices = command.OutOrStdout(), command.ErrOrStderr()
 			log, err := NewLog(io.Discard, verbosity)
 			if err != nil {
 				return err
@@ -43,7 +44,7 @@ func NewCommand() *cobra.Command {
 	}
 	options.addTo(command.Flags())
 	command.Flags().IntVarP(&verbosity, "v", "v", 0,
-		"show on stderr what the server's parts log, up to this verbosity; without it they log to DATA-DIR/up.log")
+		"verbosity of the server's logs on stderr; without this flag the server logs to DATA-DIR/up.log")
 	return command
 }
 

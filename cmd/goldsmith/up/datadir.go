@@ -20,6 +20,7 @@ import (
 // dataDirectory is a claimed data directory. What is in it:
 //
 //	kubeconfig   for clients
+//	kubeconfigs/ those of people with a name of their own
 //	lock         held while a process uses the directory
 //	up.log       what the libraries logged since the last start
 //	server/      token, address and certificate, so that a kubeconfig is good for longer than one run
@@ -172,14 +173,24 @@ func (d *dataDirectory) remember(name, value string) error {
 	return nil
 }
 
-// token returns the bearer token of this data directory's kubeconfigs.
+// token returns the bearer token of the administrator's kubeconfigs.
 func (d *dataDirectory) token() (string, error) {
-	token, err := d.recall("token")
+	return d.tokenOf("token")
+}
+
+// userToken returns the bearer token of a person's kubeconfig.
+func (d *dataDirectory) userToken(name string) (string, error) {
+	return d.tokenOf(filepath.Join("users", name))
+}
+
+// tokenOf returns the token that is remembered under a name, or else makes it.
+func (d *dataDirectory) tokenOf(name string) (string, error) {
+	token, err := d.recall(name)
 	if token != "" || err != nil {
 		return token, err
 	}
 	token = newToken()
-	return token, d.remember("token", token)
+	return token, d.remember(name, token)
 }
 
 // newToken returns 128 random bits or more.

@@ -54,8 +54,13 @@ type Options struct {
 	// Builders are the executables that builds may name, as name=/absolute/path. "mock" is always there.
 	Builders []string
 
+	// Users are the names of people with the administrator's rights and a kubeconfig of their own, DataDirectory/kubeconfigs/NAME.
+	Users []string
+
 	// Out is where the lines for a user go; nowhere by default.
 	Out io.Writer
+	// Notices is where a line goes when a stop begins; nowhere by default. It is not Out, because nobody may read that any more.
+	Notices io.Writer
 	// Log is written to DataDirectory/up.log while the server runs. With Memory, or if it is nil, nothing is written there.
 	Log *Log
 	// OnReady is called once everything serves, with a configuration for privileged clients and the kubeconfig's path.
@@ -74,10 +79,10 @@ const (
 	SuperviseCommand   = "supervise"
 )
 
-const (
-	defaultDataDirectory = ".goldsmith"
-	defaultListen        = "127.0.0.1"
-)
+// DefaultDataDirectory is the data directory that a server uses by default, relative to the working directory.
+const DefaultDataDirectory = ".goldsmith"
+
+const defaultListen = "127.0.0.1"
 
 var (
 	errTooFewWorkers  = errors.New("--workers must be at least 1")
@@ -86,25 +91,26 @@ var (
 
 // addTo adds the flags for what a user may say.
 func (o *Options) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&o.DataDirectory, "data-dir", defaultDataDirectory, "directory that holds everything that survives a restart")
+	flags.StringVar(&o.DataDirectory, "data-dir", DefaultDataDirectory, "directory of all data that survives a restart")
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig to write (default DATA-DIR/kubeconfig)")
 	flags.StringVar(&o.Listen, "listen", defaultListen,
-		"loopback address to listen on, as host or host:port; without a port the one used before, or else a free one")
-	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "how many builds run at a time")
+		"loopback address, as host or host:port; without a port: the port last used with the data directory, or else a free port")
+	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "number of builds that run at a time")
 	o.Limits.AddTo(flags)
 	o.Retention.AddTo(flags)
-	flags.BoolVar(&o.Memory, "memory", false, "keep nothing: while it runs, the data directory has the kubeconfig and the files of builds, and then none of them")
-	flags.StringVar(&o.Files, "files", "", "directory in which objects are kept as YAML files, for people to read, edit and put under version control, instead of in the data directory")
+	flags.BoolVar(&o.Memory, "memory", false, "no data survives a stop; the data directory holds the kubeconfig and the files of builds only while the server runs")
+	flags.StringVar(&o.Files, "files", "", "directory of objects as YAML files, to read, edit and put under version control, instead of in the data directory")
 	o.LogArchive.AddTo(flags, "file://DATA-DIR/logs; with --memory mem://")
 	o.Records.AddTo(flags, "sqlite://DATA-DIR/records.db; with --memory a temporary file")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
-		"an executable that builds may name, as name=/absolute/path; repeatable; \"mock\" is always there")
+		"executable that builds can name, as name=/absolute/path; repeatable; \"mock\" is always registered")
+	flags.StringArrayVar(&o.Users, "user", nil, "name of a user with a kubeconfig of their own, DATA-DIR/kubeconfigs/NAME; repeatable")
 }
 
 // complete fills in the defaults and makes paths absolute.
 func (o *Options) complete() (err error) {
 	if o.DataDirectory == "" {
-		o.DataDirectory = defaultDataDirectory
+		o.DataDirectory = DefaultDataDirectory
 	}
 	if o.DataDirectory, err = filepath.Abs(o.DataDirectory); err != nil {
 		return fmt.Errorf("find the data directory: %w", err)
@@ -138,6 +144,9 @@ func (o *Options) complete() (err error) {
 			return fmt.Errorf("find the directory of files: %w", err)
 		}
 	}
+	if err := checkUserNames(o.Users); err != nil {
+		return err
+	}
 	switch {
 	case o.LogArchive.URL != "":
 	case o.Memory:
@@ -147,6 +156,9 @@ func (o *Options) complete() (err error) {
 	}
 	if o.Out == nil {
 		o.Out = io.Discard
+	}
+	if o.Notices == nil {
+		o.Notices = io.Discard
 	}
 	if o.Executable == "" {
 		if o.Executable, err = os.Executable(); err != nil {

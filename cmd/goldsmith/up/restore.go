@@ -26,9 +26,9 @@ func NewRestoreCommand() *cobra.Command {
 	var directory string
 	command := &cobra.Command{
 		Use:   "restore FILE",
-		Short: "Make a data directory from a backup",
-		Long: "Make a data directory from a file that `goldsmith backup` wrote. `goldsmith up` then continues from the backup:\n" +
-			"builds that were running get their next attempt, and builds that were made later are lost.",
+		Short: "Restore a data directory from a backup",
+		Long: "Restore a data directory from a file of `goldsmith backup`. `goldsmith up` then continues from the backup:\n" +
+			"builds that were running get their next attempt, and builds that were created later are lost.",
 		Example: "  goldsmith restore goldsmith.tar.gz\n  goldsmith restore --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
@@ -39,7 +39,7 @@ func NewRestoreCommand() *cobra.Command {
 			return err
 		},
 	}
-	command.Flags().StringVar(&directory, "data-dir", defaultDataDirectory, "data directory to make; it must be empty or not exist")
+	command.Flags().StringVar(&directory, "data-dir", DefaultDataDirectory, "data directory to restore; it must be empty or not exist")
 	return command
 }
 

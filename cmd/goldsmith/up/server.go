@@ -4,6 +4,7 @@ package up
 
 import (
 	"context"
+	_ "embed" // for the landing page
 	"errors"
 	"net"
 
@@ -22,6 +23,11 @@ import (
 
 const serverName = "goldsmith"
 
+// landingPage tells somebody who opens the server's address in a browser what to do instead. Everybody on this machine can read it.
+//
+//go:embed landing.html
+var landingPage []byte
+
 // describeServer describes the API server: what it serves, not yet where and to whom.
 func describeServer(allowed inputs.Builders, limited limits.Flags, archived *archive.Store, recorded *records.Connection, logs corekinds.LogOpener) *builder.Server {
 	options := apiserver.Options{
@@ -36,7 +42,8 @@ func describeServer(allowed inputs.Builders, limited limits.Flags, archived *arc
 
 // startServer starts the API server with its storage, and returns once it is ready.
 func (s *system) startServer(ctx context.Context, listener net.Listener, users *users, logs corekinds.LogOpener) (*builder.Running, error) {
-	server := users.admit(describeServer(s.allowedBuilders(), s.options.Limits, s.logs, s.records, logs)).WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out)
+	server := users.admit(describeServer(s.allowedBuilders(), s.options.Limits, s.logs, s.records, logs)).
+		WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out).WithLandingPage(landingPage)
 	if !s.options.Memory {
 		server.WithCertificateDirectory(s.data.join("server"))
 	}

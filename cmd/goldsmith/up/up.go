@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/archive"
@@ -30,6 +32,11 @@ func Run(ctx context.Context, options Options) (err error) {
 	}
 	if err := checkKubeconfig(options.Kubeconfig); err != nil {
 		return err
+	}
+	for _, name := range options.Users {
+		if err := checkKubeconfig(filepath.Join(options.DataDirectory, "kubeconfigs", name)); err != nil {
+			return err
+		}
 	}
 	data, err := claimDataDirectory(options.DataDirectory, options.Memory, options.Files)
 	if err != nil {
@@ -63,7 +70,7 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
-	running := &system{options: options, data: data, builders: builders, logs: logs, records: history, components: newComponents()}
+	running := &system{options: options, data: data, builders: builders, logs: logs, records: history, components: newComponents(), agent: &agentLogs{}}
 	starting, started := running.components.whileRunning(ctx)
 	err = running.start(starting, listener)
 	if starting.Err() != nil {
@@ -72,6 +79,9 @@ func Run(ctx context.Context, options Options) (err error) {
 	started()
 	if err == nil {
 		running.components.wait(ctx)
+	}
+	if ctx.Err() != nil {
+		running.announceStop()
 	}
 	return errors.Join(err, running.stop())
 }
@@ -84,24 +94,24 @@ type system struct {
 	logs       *archive.Store      // nil if logs are not archived
 	records    *records.Connection // nil if builds are not recorded
 	components *components
+	agent      *agentLogs
 	announced  bool
 }
 
 // start starts one part after the other, each once those that it uses are ready.
 func (s *system) start(ctx context.Context, listener net.Listener) error {
-	logs := &agentLogs{}
 	users, err := s.newUsers()
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	server, err := s.startServer(ctx, listener, users, logs)
+	server, err := s.startServer(ctx, listener, users, s.agent)
 	if err != nil {
 		return err
 	}
 	if err := s.data.remember("address", listener.Addr().String()); err != nil {
 		return err
 	}
-	if err := s.startAgent(ctx, server.ClientConfig(), users.builders.reporting(server), logs); err != nil {
+	if err := s.startAgent(ctx, server.ClientConfig(), users.builders.reporting(server), s.agent); err != nil {
 		return err
 	}
 	if err := s.startCollector(ctx, server.ClientConfig()); err != nil {
@@ -113,16 +123,24 @@ func (s *system) start(ctx context.Context, listener net.Listener) error {
 	return s.announce(server, users)
 }
 
-// announce writes the kubeconfig and tells the user, and whoever called Run, that everything serves. The user also reads how much
-// the data directory occupies, because builds that are kept fill it.
+// announce writes the kubeconfig and tells the user, and the caller of Run, that everything serves. The user also reads how much
+// the data directory occupies, because builds that are kept fill it. The line with the kubeconfig is the last one: programs that
+// start a server read up to it.
 func (s *system) announce(server *builder.Running, users *users) error {
 	path := s.options.Kubeconfig
 	if err := writeKubeconfig(path, newKubeconfig(server.Address(), users.administratorToken, server.CertificateAuthority())); err != nil {
 		return err
 	}
 	s.announced = true
+	if err := users.writeKubeconfigs(s.data, server); err != nil {
+		return err
+	}
+	var people strings.Builder
+	for _, name := range s.options.Users {
+		fmt.Fprintf(&people, "kubeconfig of %s: %s\n", name, s.data.kubeconfigOf(name))
+	}
 	usage := fmt.Sprintf("%.1f MiB", float64(s.data.usage())/(1<<20))
-	if _, err := fmt.Fprintf(s.options.Out, "data: %s, %s\nready\nkubeconfig: %s\n", s.data.path, usage, path); err != nil {
+	if _, err := fmt.Fprintf(s.options.Out, "data: %s, %s\nready\n%s%skubeconfig: %s\n", s.data.path, usage, nextSteps(path), &people, path); err != nil {
 		return fmt.Errorf("write what is ready: %w", err)
 	}
 	if s.options.OnReady != nil {
@@ -135,8 +153,14 @@ func (s *system) announce(server *builder.Running, users *users) error {
 func (s *system) stop() error {
 	err := s.components.stop()
 	if s.options.Memory && s.announced {
-		if removal := os.Remove(s.options.Kubeconfig); !errors.Is(removal, fs.ErrNotExist) {
-			err = errors.Join(err, removal)
+		paths := []string{s.options.Kubeconfig}
+		for _, name := range s.options.Users {
+			paths = append(paths, s.data.kubeconfigOf(name))
+		}
+		for _, path := range paths {
+			if removal := os.Remove(path); !errors.Is(removal, fs.ErrNotExist) {
+				err = errors.Join(err, removal)
+			}
 		}
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -36,21 +37,74 @@ func TestServesOnEveryLoopbackAddress(t *testing.T) {
 		}
 		for _, memory := range []bool{true, false} {
 			ctx, stop := context.WithTimeout(t.Context(), patience)
-			ready, directory, out := false, t.TempDir(), &bytes.Buffer{}
-			err := Run(ctx, Options{DataDirectory: directory, Memory: memory, Listen: host, Out: out, OnReady: func(config *rest.Config, _ string) {
+			ready, directory, out, notices := false, t.TempDir(), &bytes.Buffer{}, &bytes.Buffer{}
+			err := Run(ctx, Options{DataDirectory: directory, Memory: memory, Listen: host, Out: out, Notices: notices, OnReady: func(config *rest.Config, _ string) {
+				defer stop()
 				ready = true
 				if _, err := kubernetes.NewForConfigOrDie(config).Discovery().ServerVersion(); err != nil {
 					t.Errorf("%s: %v", host, err)
 				}
-				stop()
+				checkLandingPage(ctx, t, config)
+				long := []v1alpha1.Parameter{{Name: "duration", Value: "1h"}}
+				if build := follow(ctx, t, versioned.NewForConfigOrDie(config), mockName, long, isRunning); !isRunning(build) {
+					t.Errorf("%s: the build is %s", host, build.Status.Phase)
+				}
 			}})
 			stop()
 			if err != nil || !ready {
 				t.Errorf("%s: ready: %t, error: %v", host, ready, err)
 			}
-			if want := `\Adata: ` + directory + `, [0-9]+\.[0-9] MiB\nready\nkubeconfig: ` + directory + `/kubeconfig\n\z`; !regexp.MustCompile(want).Match(out.Bytes()) {
+			path := directory + "/kubeconfig"
+			want := `\Adata: ` + directory + `, [0-9]+\.[0-9] MiB\nready\nIn a second terminal:\n  export KUBECONFIG=` + path + `\n(  goldsmith .*\n)+kubeconfig: ` + path + `\n\z`
+			if !regexp.MustCompile(want).Match(out.Bytes()) {
 				t.Errorf("%s: it printed %q, want %s", host, out, want)
 			}
+			if want := stopNotice(1, memory) + "\n"; notices.String() != want {
+				t.Errorf("%s: it noticed %q, want %q", host, notices, want)
+			}
+		}
+	}
+}
+
+// checkLandingPage opens a server's address as a browser does. The page is the same on every server, so there is no secret in it.
+func checkLandingPage(ctx context.Context, t *testing.T, config *rest.Config) {
+	t.Helper()
+	client, err := rest.HTTPClientFor(rest.AnonymousClientConfig(config))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, config.Host+"/", nil)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	request.Header.Set("Accept", "text/html")
+	response, err := client.Do(request)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	page, err := io.ReadAll(response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil || response.StatusCode != http.StatusOK || !bytes.Equal(page, landingPage) {
+		t.Errorf("a browser gets %s and %q: %v", response.Status, page, err)
+	}
+}
+
+func isRunning(build *v1alpha1.ImageBuild) bool { return build.Status.Phase == v1alpha1.BuildRunning }
+
+func TestAStopTellsWhatBecomesOfRunningBuilds(t *testing.T) {
+	for _, test := range []struct {
+		running int
+		memory  bool
+		want    string
+	}{
+		{0, true, "stopping: no build is running. "},
+		{1, true, "stopping: ending 1 running build, which --memory does not keep. "},
+		{2, false, `stopping: ending 2 running builds, which the next "goldsmith up" starts again. `},
+	} {
+		if got := stopNotice(test.running, test.memory); got != test.want+"Press Ctrl-C again to stop at once." {
+			t.Errorf("%d builds: got %q", test.running, got)
 		}
 	}
 }

@@ -3,7 +3,10 @@
 package up
 
 import (
+	"fmt"
 	"net/http"
+	"regexp"
+	"strings"
 
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -12,7 +15,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 )
 
-// The names of the server's users besides builders. Both may do everything; by their names it can be told who did what.
+// The names of the server's users besides builders and the people of --user. All may do everything; by their names it can be told who did
+// what.
 const (
 	administratorName = "goldsmith-admin"
 	controllerName    = "goldsmith-controller"
@@ -21,7 +25,8 @@ const (
 // users are those who may talk to the server, with their tokens.
 type users struct {
 	administratorToken string
-	controllerToken    string // of this run only
+	controllerToken    string            // of this run only
+	people             map[string]string // token by name
 	builders           *builderTokens
 }
 
@@ -30,13 +35,61 @@ func (s *system) newUsers() (*users, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &users{administratorToken: token, controllerToken: newToken(), builders: newBuilderTokens()}, nil
+	people := map[string]string{}
+	for _, name := range s.options.Users {
+		if people[name], err = s.data.userToken(name); err != nil {
+			return nil, err
+		}
+	}
+	return &users{administratorToken: token, controllerToken: newToken(), people: people, builders: newBuilderTokens()}, nil
+}
+
+// userName is what a person's name consists of. It is also the name of two files.
+var userName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$`)
+
+// reservedNames are what the names of the server's own users begin with.
+const reservedNames = "goldsmith-"
+
+// checkUserNames refuses names of people that are no file names, that the server itself uses, or that are given twice.
+func checkUserNames(names []string) error {
+	seen := map[string]bool{}
+	for _, name := range names {
+		folded := strings.ToLower(name) // the files of two names are the same on some file systems
+		switch {
+		case strings.HasPrefix(folded, reservedNames), strings.HasPrefix(folded, "system:"):
+			return fmt.Errorf("--user %q: names that begin with %s or system: are reserved for the server: choose another name", name, reservedNames)
+		case !userName.MatchString(name):
+			return fmt.Errorf("--user %q: must be 1 to 63 letters, digits and ._@-, and begin with a letter or a digit, such as ann or ann@example.com", name)
+		case seen[folded]:
+			return fmt.Errorf("--user %q: the name is given twice", name)
+		}
+		seen[folded] = true
+	}
+	return nil
+}
+
+// kubeconfigOf returns the path of a person's kubeconfig.
+func (d *dataDirectory) kubeconfigOf(name string) string {
+	return d.join("kubeconfigs", name)
+}
+
+// writeKubeconfigs writes the kubeconfigs of people.
+func (u *users) writeKubeconfigs(data *dataDirectory, server *builder.Running) error {
+	for name, token := range u.people {
+		if err := writeKubeconfig(data.kubeconfigOf(name), newKubeconfig(server.Address(), token, server.CertificateAuthority())); err != nil {
+			return fmt.Errorf("user %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // admit lets the users, and nobody else, into a server.
 func (u *users) admit(server *builder.Server) *builder.Server {
 	privileged := func(name string) user.Info {
 		return &user.DefaultInfo{Name: name, Groups: []string{user.SystemPrivilegedGroup}}
+	}
+	for name, token := range u.people {
+		server = server.WithBearerToken(token, privileged(name))
 	}
 	return server.
 		WithBearerToken(u.administratorToken, privileged(administratorName)).

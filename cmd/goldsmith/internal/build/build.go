@@ -6,7 +6,6 @@ package build
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/request"
 )
 
@@ -46,7 +46,7 @@ func NewCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return run(command.Context(), connection, args[0], parameters, &asked.Flags, command.OutOrStdout())
+			return run(command.Context(), connection, args[0], parameters, &asked.Flags, follow.OptionsOf(command))
 		},
 	}
 	flags.AddTo(command.Flags())
@@ -56,14 +56,14 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-func run(ctx context.Context, connection *client.Connection, image string, parameters []v1alpha1.Parameter, asked *request.Flags, out io.Writer) error {
+func run(ctx context.Context, connection *client.Connection, image string, parameters []v1alpha1.Parameter, asked *request.Flags, show follow.Options) error {
 	wanted := &v1alpha1.BuildRequest{RequestID: asked.ID, Message: asked.Message, Parameters: parameters}
 	build, err := connection.ImagesV1alpha1().Images(connection.Namespace).Instantiate(ctx, image, wanted, metav1.CreateOptions{})
 	if client.IsNotFound(err, "images", image) {
-		return fmt.Errorf("no image named %s in namespace %s", image, connection.Namespace)
+		return connection.NotFound(ctx, client.Image, image)
 	}
 	if err != nil {
 		return fmt.Errorf("build image %s: %w", image, err)
 	}
-	return asked.Show(ctx, connection, build, out)
+	return asked.Show(ctx, connection, build, show)
 }

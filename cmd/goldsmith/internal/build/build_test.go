@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/request"
 )
 
@@ -57,7 +58,7 @@ func TestTheRequestIsWhatWasAskedFor(t *testing.T) {
 	})
 	parameters := []v1alpha1.Parameter{{Name: "edition", Value: "13"}}
 	var out bytes.Buffer
-	err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian", parameters, &request.Flags{ID: "nightly", Message: "why"}, &out)
+	err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian", parameters, &request.Flags{ID: "nightly", Message: "why"}, follow.Options{Out: &out})
 	if err != nil || out.String() != "debian-7\n" {
 		t.Errorf("got %q, error %v", &out, err)
 	}
@@ -77,7 +78,7 @@ func TestWhatTheServerRefusesIsSaid(t *testing.T) {
 	} {
 		clients := fake.NewClientset()
 		clients.PrependReactor("create", "images/instantiate", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, test.answer })
-		err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian", nil, &request.Flags{}, io.Discard)
+		err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian", nil, &request.Flags{}, follow.Options{Out: io.Discard})
 		if err == nil || err.Error() != test.want {
 			t.Errorf("got %v, want %q", err, test.want)
 		}
@@ -92,7 +93,7 @@ func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
 		"a b":                    "takes one argument, the name of an IMAGE, and got 2",
 		"debian --parameter x":   "--parameter must be NAME=VALUE",
 		"debian -f -o json":      "use --wait instead of -f",
-		"debian -o table":        "it must be json, yaml or name",
+		"debian -o table":        "it must be json, yaml, name, wide, ",
 		"debian --no-such":       "unknown flag",
 		"debian --parameter x=1": client.ErrNoKubeconfig.Error(),
 	} {

@@ -42,7 +42,7 @@ func run(ctx context.Context, connection *client.Connection, name, reason string
 	builds := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace)
 	build, err := builds.Cancel(ctx, name, &v1alpha1.CancelRequest{Reason: reason}, metav1.CreateOptions{})
 	if client.IsNotFound(err, "imagebuilds", name) {
-		return fmt.Errorf("no build named %s in namespace %s", name, connection.Namespace)
+		return connection.NotFound(ctx, client.ImageBuild, name)
 	}
 	if err != nil {
 		return fmt.Errorf("cancel build %s: %w", name, err)

@@ -13,7 +13,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
@@ -63,9 +62,9 @@ func (f *Flags) Connect(warnings io.Writer) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	loaded, err := rules.Load()
+	loaded, err := load(rules, f.Context)
 	if err != nil {
-		return nil, fmt.Errorf("load the kubeconfig: %w", err)
+		return nil, err
 	}
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: f.Context}
 	overrides.Context.Namespace = f.Namespace
@@ -73,14 +72,14 @@ func (f *Flags) Connect(warnings io.Writer) (*Connection, error) {
 	chosen := clientcmd.NewNonInteractiveClientConfig(*loaded, f.Context, overrides, rules)
 	config, err := chosen.ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("read the kubeconfig: %w", err)
+		return nil, fmt.Errorf("read kubeconfig %s: %w", nameOf(rules), err)
 	}
 	namespace, _, err := chosen.Namespace()
 	if err != nil {
-		return nil, fmt.Errorf("read the namespace of the kubeconfig: %w", err)
+		return nil, fmt.Errorf("read the namespace of kubeconfig %s: %w", nameOf(rules), err)
 	}
 	if !IsPlugin(os.Args[0]) {
-		reportUnreachable(config)
+		reportConnection(config, nameOf(rules))
 	}
 	config.WarningHandler = rest.NewWarningWriter(warnings, rest.WarningWriterOptions{Deduplicate: true})
 	clients, err := versioned.NewForConfig(config)
@@ -93,31 +92,21 @@ func (f *Flags) Connect(warnings io.Writer) (*Connection, error) {
 // loadingRules chooses the kubeconfig: the flag, the environment (a list of files), the working directory's; or kubectl's
 // own choice for its plugin.
 func (f *Flags) loadingRules(plugin bool, environment string) (*clientcmd.ClientConfigLoadingRules, error) {
-	switch {
-	case plugin:
+	if plugin {
 		rules := clientcmd.NewDefaultClientConfigLoadingRules()
 		rules.ExplicitPath = f.Kubeconfig
 		return rules, nil
+	}
+	if err := MissingKubeconfig(f.Kubeconfig, environment); err != nil {
+		return nil, err
+	}
+	switch {
 	case f.Kubeconfig != "":
 		return &clientcmd.ClientConfigLoadingRules{ExplicitPath: f.Kubeconfig}, nil
 	case environment != "":
-		files := filepath.SplitList(environment)
-		if !slices.ContainsFunc(files, exists) {
-			return nil, fmt.Errorf("no kubeconfig that $%s names exists: %s: correct the variable, or name a kubeconfig with --kubeconfig",
-				clientcmd.RecommendedConfigPathEnvVar, environment)
-		}
-		return &clientcmd.ClientConfigLoadingRules{Precedence: files}, nil
-	}
-	if _, err := os.Stat(DefaultKubeconfig); errors.Is(err, os.ErrNotExist) {
-		return nil, ErrNoKubeconfig
+		return &clientcmd.ClientConfigLoadingRules{Precedence: filepath.SplitList(environment)}, nil
 	}
 	return &clientcmd.ClientConfigLoadingRules{ExplicitPath: DefaultKubeconfig}, nil
-}
-
-// exists also reports true for a file that cannot be examined: loading that file returns the cause.
-func exists(file string) bool {
-	_, err := os.Stat(file)
-	return !errors.Is(err, os.ErrNotExist)
 }
 
 // IsPlugin says whether a program's name is that of the kubectl plugin.

@@ -33,6 +33,9 @@ func TestKubeconfigIsChosenByFlagThenEnvironmentThenDirectory(t *testing.T) {
 			if test.environment != "" {
 				write(t, "b", "apiVersion: v1\nkind: Config\n") // one file of the list is enough
 			}
+			if test.flag != "" {
+				write(t, test.flag, "apiVersion: v1\nkind: Config\n")
+			}
 			flags := Flags{Kubeconfig: test.flag}
 			rules, err := flags.loadingRules(false, test.environment)
 			if !errors.Is(err, test.err) {
@@ -79,6 +82,41 @@ func TestTheHomeDirectorysKubeconfigIsNeverUsedSilently(t *testing.T) {
 	t.Setenv("KUBECONFIG", missing)
 	if _, err := (&Flags{}).Connect(io.Discard); err == nil || !strings.Contains(err.Error(), "no kubeconfig that $KUBECONFIG names exists: "+missing) {
 		t.Errorf("with a $KUBECONFIG that is missing: got error %v", err)
+	}
+}
+
+func TestAKubeconfigThatCannotBeUsedIsNamedWithTheNextStep(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("KUBECONFIG", "")
+	write(t, "good", kubeconfig("https://here", "team"))
+	write(t, "no-yaml", "a: [\n")
+	write(t, "text", "hello\n")
+	write(t, "empty", "")
+	write(t, "no-current", strings.Replace(kubeconfig("https://here", "team"), `"current-context": "c"`, `"current-context": ""`, 1))
+	write(t, "no-server", strings.Replace(kubeconfig("https://here", "team"), `"cluster": "s"`, `"cluster": "other"`, 1))
+	for _, test := range []struct {
+		file, context, want string
+	}{
+		{"missing", "", "kubeconfig missing does not exist: correct --kubeconfig, or start a server with `goldsmith up`"},
+		{"no-yaml", "", "read kubeconfig no-yaml: yaml: line 1: "},
+		{"no-yaml", "", ": correct the file, or name another one with --kubeconfig"},
+		{"text", "", "read kubeconfig text: "},
+		{"empty", "", "kubeconfig empty has no context: name the kubeconfig of a server with --kubeconfig"},
+		{"no-current", "", "kubeconfig no-current has no current-context: name one of its contexts with --context: c"},
+		{"good", "other", "kubeconfig good has no context other: name one of its contexts with --context: c"},
+		{"no-server", "", `read kubeconfig no-server: `},
+	} {
+		_, err := (&Flags{Kubeconfig: test.file, Context: test.context}).Connect(io.Discard)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got error %v, want %q", test.file, err, test.want)
+		}
+	}
+	if _, err := (&Flags{Kubeconfig: "no-current", Context: "c"}).Connect(io.Discard); err != nil {
+		t.Errorf("with a context that exists: got error %v", err)
+	}
+	t.Setenv("KUBECONFIG", "missing:text")
+	if _, err := (&Flags{}).Connect(io.Discard); err == nil || !strings.Contains(err.Error(), "read kubeconfig text: ") {
+		t.Errorf("from $KUBECONFIG: got error %v", err)
 	}
 }
 

@@ -20,7 +20,7 @@ func (c *Connection) ReadImage(ctx context.Context, image, subresource string, p
 	err := read(ctx, c.ImagesV1alpha1().RESTClient().Get().Namespace(c.Namespace).Resource("images").Name(image).SubResource(subresource), parameters, into)
 	switch {
 	case parameters["uid"] == "" && IsNotFound(err, "images", image):
-		return fmt.Errorf("no image named %s in namespace %s: one that was deleted is found with --uid, which `goldsmith history --deleted` lists", image, c.Namespace)
+		return c.notFound(ctx, Image, image, "one that was deleted is found with --uid, which `goldsmith history --deleted` lists")
 	case err != nil:
 		return fmt.Errorf("read the %s of image %s: %w", subresource, image, err)
 	}

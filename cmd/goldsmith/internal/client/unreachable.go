@@ -3,21 +3,40 @@
 package client
 
 import (
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"strconv"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
 )
 
-// UnreachableError reports a server that refuses connections, and what to do about it.
+// UnreachableError reports a server that no connection can be made to, and what to do about it.
 type UnreachableError struct {
 	Server string
-	Err    error
+	// Kubeconfig is the file that names the server.
+	Kubeconfig string
+	Err        error
 }
 
-// Error names the server and the next step, which users need more than the cause.
+// Error names the server, the cause unless the server refuses connections, and the next step.
 func (e *UnreachableError) Error() string {
-	return "cannot reach the server at " + e.Server + `; is "goldsmith up" running?`
+	switch {
+	case utilnet.IsConnectionRefused(e.Err):
+		return "cannot reach the server at " + e.Server + `; is "goldsmith up" running?`
+	case isUntrusted(e.Err):
+		return fmt.Sprintf(`cannot trust the server at %s: %v; replace %s by the kubeconfig that "goldsmith up" of this server wrote`, e.Server, e.Err, e.Kubeconfig)
+	default:
+		return fmt.Sprintf("cannot reach the server at %s: %v; correct the server in %s, or name another kubeconfig with --kubeconfig", e.Server, e.Err, e.Kubeconfig)
+	}
 }
 
 // Unwrap returns the cause.
@@ -25,18 +44,56 @@ func (e *UnreachableError) Unwrap() error {
 	return e.Err
 }
 
-// reportUnreachable lets every request of a client end with an UnreachableError if the server refuses the connection.
-func reportUnreachable(config *rest.Config) {
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return reporting{next} })
+// reportConnection lets every request of a client that gets no connection end with an UnreachableError. If the server refuses the
+// credentials, its message names the kubeconfig that has them.
+func reportConnection(config *rest.Config, kubeconfig string) {
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return reporting{next, kubeconfig} })
 }
 
-type reporting struct{ http.RoundTripper }
+type reporting struct {
+	http.RoundTripper
+	kubeconfig string
+}
 
-// RoundTrip replaces the error of a refused connection.
+// RoundTrip replaces the error of a connection that cannot be made, and the message of refused credentials.
 func (r reporting) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := r.RoundTripper.RoundTrip(request)
-	if utilnet.IsConnectionRefused(err) {
-		err = &UnreachableError{Server: request.URL.Scheme + "://" + request.URL.Host, Err: err}
+	server := request.URL.Scheme + "://" + request.URL.Host
+	switch {
+	case err != nil && request.Context().Err() == nil && isUnreachable(err):
+		err = &UnreachableError{Server: server, Kubeconfig: r.kubeconfig, Err: err}
+	case err == nil && response.StatusCode == http.StatusUnauthorized:
+		err = replaceBody(response, apierrors.NewUnauthorized(fmt.Sprintf(
+			`the server at %s does not accept the credentials in %s; use the kubeconfig that "goldsmith up" wrote last`, server, r.kubeconfig)))
 	}
 	return response, err
+}
+
+// isUnreachable reports whether no connection was made, for a reason that people can mend.
+func isUnreachable(err error) bool {
+	dial, failed := errors.AsType[*net.OpError](err)
+	timeout, ok := errors.AsType[net.Error](err)
+	return failed && dial.Op == "dial" || ok && timeout.Timeout() || isUntrusted(err)
+}
+
+func isUntrusted(err error) bool {
+	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok
+}
+
+// replaceBody answers with a Status instead. The status code stays: a plugin for credentials looks at it.
+func replaceBody(response *http.Response, refusal *apierrors.StatusError) error {
+	status := refusal.Status()
+	status.APIVersion, status.Kind = "v1", "Status"
+	body, err := json.Marshal(&status)
+	if err != nil {
+		return fmt.Errorf("encode the refusal of the credentials: %w", err)
+	}
+	if err := response.Body.Close(); err != nil {
+		return fmt.Errorf("close the answer of the server: %w", err)
+	}
+	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	response.Header.Set("Content-Type", runtime.ContentTypeJSON)
+	response.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return nil
 }

@@ -31,6 +31,11 @@ func (c *Connection) WaitForBuild(ctx context.Context, selector fields.Selector,
 
 // WaitUntilFinished returns a build once it has finished. One that is not there any more is ErrBuildDeleted.
 func (c *Connection) WaitUntilFinished(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
+	return c.ObserveUntilFinished(ctx, name, func(*v1alpha1.ImageBuild) {})
+}
+
+// ObserveUntilFinished is WaitUntilFinished with a call for each state of the build that the watch returns, the last one included.
+func (c *Connection) ObserveUntilFinished(ctx context.Context, name string, observe func(*v1alpha1.ImageBuild)) (*v1alpha1.ImageBuild, error) {
 	selector := fields.OneTermEqualSelector("metadata.name", name)
 	exists := func(store cache.Store) (bool, error) {
 		if len(store.ListKeys()) == 0 {
@@ -38,7 +43,10 @@ func (c *Connection) WaitUntilFinished(ctx context.Context, name string) (*v1alp
 		}
 		return false, nil
 	}
-	build, err := c.wait(ctx, selector, exists, func(build *v1alpha1.ImageBuild) bool { return build.Status.Finished })
+	build, err := c.wait(ctx, selector, exists, func(build *v1alpha1.ImageBuild) bool {
+		observe(build)
+		return build.Status.Finished
+	})
 	if err != nil {
 		return nil, fmt.Errorf("wait for build %s: %w", name, err)
 	}

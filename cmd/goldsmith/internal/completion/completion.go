@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package completion completes the names of objects in a shell. It prints nothing else: without a server there are no names.
+// Package completion completes the names of objects, and the values of flags, in a shell. It prints nothing else: without a server there are no names.
 package completion
 
 import (
 	"context"
-	"io"
 	"strings"
 	"time"
 
@@ -65,22 +64,17 @@ func complete(flags *client.Flags, listers ...lister) cobra.CompletionFunc {
 		if len(args) >= len(listers) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		connection, err := flags.Connect(io.Discard)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		ctx, cancel := context.WithTimeout(command.Context(), patience)
-		defer cancel()
-		names, err := listers[len(args)](ctx, connection, args)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		var fitting []string
-		for _, name := range names {
-			if strings.HasPrefix(name, begun) {
-				fitting = append(fitting, name)
-			}
-		}
-		return fitting, cobra.ShellCompDirectiveNoFileComp
+		return value(flags, listers[len(args)])(command, args, begun)
 	}
+}
+
+// beginningWith returns the names that begin with what was typed.
+func beginningWith(begun string, names []string) []string {
+	var fitting []string
+	for _, name := range names {
+		if strings.HasPrefix(name, begun) {
+			fitting = append(fitting, name)
+		}
+	}
+	return fitting
 }

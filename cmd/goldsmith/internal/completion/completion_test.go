@@ -41,11 +41,37 @@ func TestCompletesNames(t *testing.T) {
 		{"promote debian-1 stable ", ""},
 		{"images -n nowhere ", ""},
 		{"images -n forbidden ", ""},
+		{"images -n ", "other team"},
+		{"images --namespace te", "team"},
+		{"images --namespace=te", "team"},
+		{"images debian -n te", "team"},
+		{"images --context ", "c d"},
+		{"images --context d", "d"},
+		{"images --kubeconfig missing --context ", ""},
+		{"images --kubeconfig missing -n ", ""},
+		{"images --build debian-", "debian-1 debian-2 debian-3"},
+		{"images alpine --build o", "once"},
 	} {
 		got, told := completed(t, test.line)
 		if got != test.want || told != "" {
 			t.Errorf("%q: got %q (%s), want %q", test.line, got, told, test.want)
 		}
+	}
+}
+
+func TestAVerbMayCompleteItsFlagsItself(t *testing.T) {
+	verb := &cobra.Command{Use: "verb"}
+	(&client.Flags{}).AddTo(verb.Flags())
+	own := cobra.FixedCompletions([]string{"own"}, cobra.ShellCompDirectiveNoFileComp)
+	if err := verb.RegisterFlagCompletionFunc("namespace", own); err != nil {
+		t.Fatal(err)
+	}
+	if err := Flags(verb); err != nil {
+		t.Fatal(err)
+	}
+	complete, _ := verb.GetFlagCompletionFunc("namespace")
+	if names, _ := complete(verb, nil, ""); len(names) != 1 || names[0] != "own" {
+		t.Errorf("got %q", names)
 	}
 }
 
@@ -72,6 +98,13 @@ func completed(t *testing.T, line string) (names, told string) {
 		flags := &client.Flags{}
 		verb := &cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}, ValidArgsFunction: complete(flags)}
 		flags.AddTo(verb.Flags())
+		verb.Flags().String("build", "", "")
+		if err := verb.RegisterFlagCompletionFunc("build", ImageBuild(flags)); err != nil {
+			t.Fatal(err)
+		}
+		if err := Flags(verb); err != nil {
+			t.Fatal(err)
+		}
 		root.AddCommand(verb)
 	}
 	var out, complaints bytes.Buffer
@@ -134,6 +167,10 @@ func serve(t *testing.T) {
 	mux.HandleFunc("GET /apis/images.goldsmith.dev/v1alpha1/namespaces/forbidden/images", func(writer http.ResponseWriter, _ *http.Request) {
 		http.Error(writer, "no", http.StatusForbidden)
 	})
+	mux.HandleFunc("GET /api/v1/namespaces", func(writer http.ResponseWriter, _ *http.Request) {
+		writer.Header().Set("Content-Type", "application/json")
+		_, _ = writer.Write([]byte(`{"kind":"NamespaceList","apiVersion":"v1","items":[{"metadata":{"name":"other"}},{"metadata":{"name":"team"}}]}`))
+	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	path := filepath.Join(t.TempDir(), "kubeconfig")
@@ -154,7 +191,7 @@ func build(name, image string, phase v1alpha1.BuildPhase) v1alpha1.ImageBuild {
 
 func kubeconfig(server string) string {
 	return `{"apiVersion": "v1", "kind": "Config", "current-context": "c", "clusters": [{"name": "s", "cluster": {"server": "` + server + `"}}],
-"contexts": [{"name": "c", "context": {"cluster": "s", "namespace": "team"}}]}`
+"contexts": [{"name": "d", "context": {"cluster": "s"}}, {"name": "c", "context": {"cluster": "s", "namespace": "team"}}]}`
 }
 
 func write(t *testing.T, path, content string) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package demo is the verb that shows what Goldsmith does: it types the commands of a first session, and fails where one
-// of them does. It must never touch anything but its own data directory.
+// Package demo is the verb that shows what Goldsmith does: it types the commands of a first session, and fails if a command
+// fails. It never touches anything but its own data directory.
 package demo
 
 import (
@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
+	"goldsmith.dev/goldsmith/examples"
 )
 
 const (
@@ -43,7 +44,7 @@ var steps = [][]string{
 
 type options struct {
 	dataDirectory string
-	examples      string
+	keep          bool
 }
 
 // NewCommand returns the verb.
@@ -52,28 +53,41 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "demo",
 		Short: "Start a server, build the examples, show the result, stop",
-		Args:  cobra.NoArgs,
+		Long: "Start a server, build the examples, show each command and its output, and stop the server.\n" +
+			"With --keep the server continues until Ctrl-C, and its data directory is kept.",
+		Example: "  goldsmith demo\n" +
+			"  goldsmith demo --keep",
+		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return run(command.Context(), asked, command.OutOrStdout(), command.ErrOrStderr())
 		},
 	}
-	command.Flags().StringVar(&asked.dataDirectory, "data-dir", "", "data directory to use and to keep (default a temporary one)")
-	command.Flags().StringVar(&asked.examples, "examples", "examples", "directory of the examples to build")
+	command.Flags().StringVar(&asked.dataDirectory, "data-dir", "",
+		"data directory to use and to keep (default a temporary directory; with --keep ./"+up.DefaultDataDirectory+")")
+	command.Flags().BoolVar(&asked.keep, "keep", false, "keep the server running until Ctrl-C, and keep its data directory")
 	return command
 }
 
 func run(ctx context.Context, asked *options, out, complaints io.Writer) (err error) {
-	if _, err := os.Stat(filepath.Join(asked.examples, "debian.yaml")); err != nil {
-		return fmt.Errorf("the demo builds the examples: run it where they are, or name their directory with --examples: %w", err)
+	temporary, err := os.MkdirTemp("", "goldsmith-demo-")
+	if err != nil {
+		return fmt.Errorf("make a temporary directory: %w", err)
 	}
-	if asked.dataDirectory == "" {
-		if asked.dataDirectory, err = os.MkdirTemp("", "goldsmith-demo-"); err != nil {
-			return fmt.Errorf("make a data directory: %w", err)
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(asked.dataDirectory)) }()
+	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
+	manifests := filepath.Join(temporary, "examples")
+	if err := os.Mkdir(manifests, 0o700); err != nil {
+		return fmt.Errorf("make a directory for the examples: %w", err)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the demo took longer than %s", limit))
-	defer cancel()
+	if err := examples.Write(manifests); err != nil {
+		return err
+	}
+	switch {
+	case asked.dataDirectory != "":
+	case asked.keep:
+		asked.dataDirectory = up.DefaultDataDirectory
+	default:
+		asked.dataDirectory = filepath.Join(temporary, "data")
+	}
 
 	started := time.Now()
 	narrator := &narrator{out: out, complaints: complaints}
@@ -82,12 +96,15 @@ func run(ctx context.Context, asked *options, out, complaints io.Writer) (err er
 	if err != nil {
 		return err
 	}
-	narrator.environment = append(os.Environ(), "KUBECONFIG="+server.kubeconfig)
-	narrator.line("$ export KUBECONFIG=%s", server.kubeconfig)
-	for _, step := range steps {
-		if err := narrator.run(ctx, replaced(step, examplesWord, asked.examples)); err != nil {
-			return errors.Join(err, context.Cause(ctx), server.stop())
-		}
+	if err := narrator.session(ctx, server, manifests); err != nil {
+		return errors.Join(err, server.stop())
+	}
+	if asked.keep {
+		narrator.line("\nThe demo took %s, and its server continues until Ctrl-C. In a second terminal:\n\n"+
+			"  export KUBECONFIG=%s\n"+
+			"  goldsmith kubectl get images\n"+
+			"  goldsmith build debian --follow", time.Since(started).Round(time.Second/10), server.kubeconfig)
+		return errors.Join(narrator.err, server.wait())
 	}
 	narrator.line("\n$ kill -INT %%1")
 	if err := server.stop(); err != nil {
@@ -137,6 +154,11 @@ func (s *server) stop() error {
 	return <-s.ended
 }
 
+// wait returns once the server has ended, which it also does when the context that it was started with is done.
+func (s *server) wait() error {
+	return <-s.ended
+}
+
 // narrator shows commands and runs them.
 type narrator struct {
 	out, complaints io.Writer
@@ -148,6 +170,20 @@ func (n *narrator) line(format string, args ...any) {
 	if _, err := fmt.Fprintf(n.out, format+"\n", args...); err != nil && n.err == nil {
 		n.err = err
 	}
+}
+
+// session runs the steps with a server, within the limit.
+func (n *narrator) session(ctx context.Context, server *server, manifests string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the demo took longer than %s", limit))
+	defer cancel()
+	n.environment = append(os.Environ(), "KUBECONFIG="+server.kubeconfig)
+	n.line("$ export KUBECONFIG=%s", server.kubeconfig)
+	for _, step := range steps {
+		if err := n.run(ctx, replaced(step, examplesWord, manifests)); err != nil {
+			return errors.Join(err, context.Cause(ctx))
+		}
+	}
+	return n.err
 }
 
 // run runs this program with arguments.

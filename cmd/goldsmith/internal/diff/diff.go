@@ -28,7 +28,7 @@ func NewCommand() *cobra.Command {
 		Use:   "diff BUILD BUILD",
 		Short: "Show what is different between two builds: what went in, and what came out",
 		Long: "Show what is different between two builds: what went in, and what came out. A build that was deleted is found by its\n" +
-			"name together with its UID, which `goldsmith history` shows, where builds are recorded.",
+			"name together with its UID, which `goldsmith history -o wide` shows, where builds are recorded.",
 		Example: "  goldsmith diff debian-3 debian-5\n" +
 			"  goldsmith diff debian-1 debian-5 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
 		Args:              client.Names("the names of two BUILDs, the older one first", 2, client.ImageBuild, client.ImageBuild),
@@ -65,13 +65,13 @@ func run(ctx context.Context, connection *client.Connection, from, to compared, 
 	err := request.Do(ctx).Into(difference)
 	for _, build := range []compared{from, to} {
 		if build.uid == "" && client.IsNotFound(err, "imagebuilds", build.name) {
-			return fmt.Errorf("no build named %s in namespace %s", build.name, connection.Namespace)
+			return connection.NotFound(ctx, client.ImageBuild, build.name)
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("compare build %s with %s: %w", to.name, from.name, err)
 	}
-	if format != "" {
+	if format.ForPrograms() {
 		return format.Print(difference, out)
 	}
 	return describe(difference, out)

@@ -20,7 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
-func TestADatabaseThatIsAwayIsAskedOnce(t *testing.T) {
+func TestAnUnavailableDatabaseIsAskedOnce(t *testing.T) {
 	asked := 0
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
 		asked++

@@ -34,6 +34,8 @@ const Help = `Exit codes:
 type Error struct {
 	Code int
 	Err  error
+	// Shown is true if the user was shown the error before the verb ended.
+	Shown bool
 }
 
 // Error is the text of the error in it.
@@ -44,6 +46,12 @@ func (e *Error) Error() string {
 // Unwrap is the error in it.
 func (e *Error) Unwrap() error {
 	return e.Err
+}
+
+// Shown reports whether the user was shown an error before the verb ended.
+func Shown(err error) bool {
+	own, ok := errors.AsType[*Error](err)
+	return ok && own.Shown
 }
 
 // Code is the exit code of a program that ends with an error, or with nil. ctx is done once it was told to end.

@@ -26,25 +26,28 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// options are what somebody wants to know. What builds have to fit is the server's to judge.
+// options are what somebody wants to know. The server validates all but outcome and trigger.
 type options struct {
 	listing.Flags
-	outcome, trigger, user, since, until string
-	deleted                              bool
+	outcome, trigger   choice
+	user, since, until string
+	deleted            bool
 }
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
-	asked := &options{}
+	asked := &options{outcome: outcomes(), trigger: triggers()}
 	command := &cobra.Command{
 		Use:   "history {IMAGE | --deleted [IMAGE]}",
 		Short: "List the builds of an image, newest first, including deleted builds",
 		Long: "List the builds of an image as they are recorded, newest first, including deleted builds and builds of earlier images of\n" +
-			"the name. The name and the UID of a deleted build find its log, and compare it with other builds. With\n" +
-			"--deleted, list deleted images instead, the last deleted one first, whose UIDs find their builds with --uid.",
+			"the name. The name and the UID of a deleted build, which -o wide shows, find its log, and compare it with\n" +
+			"other builds. With --deleted, list deleted images instead, the last deleted one first, whose UIDs find their builds\n" +
+			"with --uid.",
 		Example: "  goldsmith history debian\n" +
-			"  goldsmith history debian --outcome Failed --since 30d\n" +
+			"  goldsmith history debian --outcome failed --since 30d\n" +
+			"  goldsmith history debian -o wide\n" +
 			"  goldsmith history debian --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d\n" +
 			"  goldsmith history --deleted",
 		Args:              client.Names("one argument, the name of an IMAGE, or none with --deleted", 0, client.Image),
@@ -72,8 +75,8 @@ func NewCommand() *cobra.Command {
 func (o *options) addTo(command *cobra.Command) {
 	o.AddTo(command, "builds", "metadata.uid of the image, including deleted images")
 	set := command.Flags()
-	set.StringVar(&o.outcome, "outcome", "", "only builds in this phase, such as Succeeded, Failed or Cancelled")
-	set.StringVar(&o.trigger, "trigger", "", "only builds that were started by this: Created, SpecChange, BaseChange, Schedule, Manual or Rerun")
+	o.outcome.addTo(command, "outcome", "only builds in this phase, in any case")
+	o.trigger.addTo(command, "trigger", "only builds that were started by this, in any case")
 	set.StringVar(&o.user, "user", "", "only builds that this user asked for")
 	set.StringVar(&o.since, "since", "", "only builds that were created since: a duration before now, such as 7d or 36h, or a time (RFC 3339)")
 	set.StringVar(&o.until, "until", "", "only builds that were created before: a duration before now, or a time (RFC 3339)")
@@ -85,7 +88,7 @@ func (o *options) check(command *cobra.Command, args []string) error {
 	switch {
 	case !o.deleted && len(args) == 0:
 		return fmt.Errorf("give the name of an IMAGE, or --deleted: see `%s --help`", command.CommandPath())
-	case o.deleted && (o.UID != "" || o.outcome != "" || o.trigger != "" || o.user != "" || o.since != "" || o.until != ""):
+	case o.deleted && (o.UID != "" || o.outcome.chosen != "" || o.trigger.chosen != "" || o.user != "" || o.since != "" || o.until != ""):
 		return errors.New("--deleted lists images: --outcome, --trigger, --user, --since, --until and --uid select builds")
 	}
 	return o.Check()
@@ -96,7 +99,7 @@ func run(ctx context.Context, connection *client.Connection, image string, asked
 	builds := listing.Records[v1alpha1.BuildRecord]{
 		Subresource: "history",
 		Parameters: map[string]string{
-			"outcome": asked.outcome, "trigger": asked.trigger, "user": asked.user, "since": asked.since, "until": asked.until,
+			"outcome": asked.outcome.chosen, "trigger": asked.trigger.chosen, "user": asked.user, "since": asked.since, "until": asked.until,
 		},
 		NewPage: func() listing.Page[v1alpha1.BuildRecord] {
 			page = &v1alpha1.ImageHistory{}
@@ -104,7 +107,7 @@ func run(ctx context.Context, connection *client.Connection, image string, asked
 		},
 		None: fmt.Sprintf("no such build of image %s is recorded", image),
 		Print: func(builds []v1alpha1.BuildRecord, out io.Writer) error {
-			return table(builds, page.UID, clock.Now(), out)
+			return table(builds, page.UID, asked.Format == output.Wide, clock.Now(), out)
 		},
 		Names: names,
 	}
@@ -141,10 +144,16 @@ func names(builds []v1alpha1.BuildRecord, out io.Writer) error {
 	return format.Print(list, out)
 }
 
-// table prints builds as kubectl prints its tables. Where builds of an earlier image of the name are among them, a column has
-// the UID of each earlier image.
-func table(builds []v1alpha1.BuildRecord, image types.UID, now time.Time, out io.Writer) error {
-	earlier := slices.ContainsFunc(builds, func(build v1alpha1.BuildRecord) bool { return build.ImageUID != image })
+// narrow are the columns that fit 80 characters, and wide the columns that -o wide adds.
+var (
+	narrow = []string{"Name", "Phase", "Why", "Trigger", "Took", "Age"}
+	wide   = []string{"Attempts", "Waited", "OneOff", "By", "Deleted", "UID"}
+)
+
+// table prints builds as kubectl prints its tables. If builds of an earlier image of the name are among them, the last of all columns
+// has the UID of each earlier image.
+func table(builds []v1alpha1.BuildRecord, image types.UID, all bool, now time.Time, out io.Writer) error {
+	earlier := all && slices.ContainsFunc(builds, func(build v1alpha1.BuildRecord) bool { return build.ImageUID != image })
 	var rows [][]any
 	for i := range builds {
 		build := &builds[i]
@@ -152,9 +161,10 @@ func table(builds []v1alpha1.BuildRecord, image types.UID, now time.Time, out io
 		if build.Failure != nil {
 			why = string(build.Failure.Reason)
 		}
-		row := []any{
-			build.Name, string(build.Phase), or(why), or(string(build.Trigger)), strconv.FormatBool(build.OneOff), or(output.OneLine(build.RequestedBy)), build.Attempts,
-			took(build.QueueTime), took(build.Duration), age(build.CreationTime, now), deleted(build.DeletionTime, now), string(build.UID),
+		row := []any{build.Name, string(build.Phase), or(why), or(string(build.Trigger)), took(build.Duration), age(build.CreationTime, now)}
+		if all {
+			row = append(row, build.Attempts, took(build.QueueTime), strconv.FormatBool(build.OneOff), or(output.OneLine(build.RequestedBy)),
+				deleted(build.DeletionTime, now), string(build.UID))
 		}
 		switch {
 		case earlier && build.ImageUID != image:
@@ -164,7 +174,10 @@ func table(builds []v1alpha1.BuildRecord, image types.UID, now time.Time, out io
 		}
 		rows = append(rows, row)
 	}
-	columns := []string{"Name", "Phase", "Why", "Trigger", "OneOff", "By", "Attempts", "Waited", "Took", "Age", "Deleted", "UID"}
+	columns := narrow
+	if all {
+		columns = slices.Concat(narrow, wide)
+	}
 	if earlier {
 		columns = append(columns, "Earlier image")
 	}

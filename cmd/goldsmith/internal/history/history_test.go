@@ -36,29 +36,56 @@ func TestBuildsAreATable(t *testing.T) {
 		},
 		{Name: "web-1", UID: "a", Phase: v1alpha1.BuildSucceeded, Trigger: v1alpha1.TriggerCreated, Attempts: 1, QueueTime: lasting(0), Duration: lasting(time.Second)},
 	}
+	for all, want := range map[bool][][]string{
+		false: {
+			{"NAME", "PHASE", "WHY", "TRIGGER", "TOOK", "AGE"},
+			{"web-3", "Running", "<none>", "<none>", "<none>", "60s"},
+			{"web-2", "Failed", "OOMKilled", "Manual", "4m", "3h"},
+			{"web-1", "Succeeded", "<none>", "Created", "1s", "<unknown>"},
+		},
+		true: {
+			{"NAME", "PHASE", "WHY", "TRIGGER", "TOOK", "AGE", "ATTEMPTS", "WAITED", "ONEOFF", "BY", "DELETED", "UID"},
+			{"web-3", "Running", "<none>", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "<none>", "c"},
+			{"web-2", "Failed", "OOMKilled", "Manual", "4m", "3h", "3", "5s", "true", "jane", "[31m", "120m", "ago", "b"},
+			{"web-1", "Succeeded", "<none>", "Created", "1s", "<unknown>", "1", "0s", "false", "<none>", "<none>", "a"},
+		},
+	} {
+		var out strings.Builder
+		if err := table(builds, "", all, now, &out); err != nil {
+			t.Fatal(err)
+		}
+		var got [][]string
+		for line := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {
+			got = append(got, strings.Fields(line))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("wide %t: %s", all, diff)
+		}
+	}
+}
+
+func TestBuildsFitATerminalOf80Columns(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	builds := []v1alpha1.BuildRecord{{
+		Name: "debian-1234", UID: "4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d", ImageUID: "earlier", Phase: v1alpha1.BuildCancelling, Trigger: v1alpha1.TriggerSpecChange,
+		RequestedBy: "system:serviceaccount:goldsmith:controller", Failure: &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonBuilderNotRunnable},
+		CreationTime: &metav1.Time{Time: now.Add(-100 * time.Hour)}, Duration: &metav1.Duration{Duration: 95 * time.Minute},
+	}}
 	var out strings.Builder
-	if err := table(builds, "", now, &out); err != nil {
+	if err := table(builds, "image", false, now, &out); err != nil {
 		t.Fatal(err)
 	}
-	want := [][]string{
-		{"NAME", "PHASE", "WHY", "TRIGGER", "ONEOFF", "BY", "ATTEMPTS", "WAITED", "TOOK", "AGE", "DELETED", "UID"},
-		{"web-3", "Running", "<none>", "<none>", "false", "<none>", "0", "<none>", "<none>", "60s", "<none>", "c"},
-		{"web-2", "Failed", "OOMKilled", "Manual", "true", "jane", "[31m", "3", "5s", "4m", "3h", "120m", "ago", "b"},
-		{"web-1", "Succeeded", "<none>", "Created", "false", "<none>", "1", "0s", "1s", "<unknown>", "<none>", "a"},
-	}
-	var got [][]string
-	for line := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {
-		got = append(got, strings.Fields(line))
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
+	for line := range strings.SplitSeq(strings.TrimSuffix(out.String(), "\n"), "\n") {
+		if len(line) > 80 {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
 	}
 }
 
 func TestBuildsOfAnEarlierImageOfTheNameAreMarked(t *testing.T) {
 	builds := []v1alpha1.BuildRecord{{Name: "web-1", UID: "b", ImageUID: "new"}, {Name: "web-1", UID: "a", ImageUID: "old"}}
 	var out strings.Builder
-	if err := table(builds, "new", time.Now(), &out); err != nil {
+	if err := table(builds, "new", true, time.Now(), &out); err != nil {
 		t.Fatal(err)
 	}
 	var last []string
@@ -74,14 +101,18 @@ func TestFlagsOfBuildsAndOfDeletedImagesExcludeEachOther(t *testing.T) {
 	t.Chdir(t.TempDir()) // no kubeconfig
 	t.Setenv("KUBECONFIG", "")
 	for line, want := range map[string]string{
-		"":                      "give the name of an IMAGE, or --deleted",
-		"a b":                   "takes one argument, the name of an IMAGE, or none with --deleted, and got 2",
-		"--deleted --uid a":     "--deleted lists images",
-		"--deleted --since 24h": "--deleted lists images",
-		"--deleted --limit -1":  "--limit must be 0",
-		"--deleted":             client.ErrNoKubeconfig.Error(),
-		"--deleted web":         client.ErrNoKubeconfig.Error(),
-		"web":                   client.ErrNoKubeconfig.Error(),
+		"":                           "give the name of an IMAGE, or --deleted",
+		"a b":                        "takes one argument, the name of an IMAGE, or none with --deleted, and got 2",
+		"--deleted --uid a":          "--deleted lists images",
+		"--deleted --since 24h":      "--deleted lists images",
+		"--deleted --outcome a":      `invalid argument "a" for "--outcome" flag: it must be Succeeded, Failed, `,
+		"--deleted --outcome failed": "--deleted lists images",
+		"web --trigger rerun":        client.ErrNoKubeconfig.Error(),
+		"web --trigger cron":         "it must be Created, SpecChange, BaseChange, Schedule, Manual or Rerun",
+		"--deleted --limit -1":       "--limit must be 0",
+		"--deleted":                  client.ErrNoKubeconfig.Error(),
+		"--deleted web":              client.ErrNoKubeconfig.Error(),
+		"web":                        client.ErrNoKubeconfig.Error(),
 	} {
 		command := NewCommand()
 		command.SilenceUsage, command.SilenceErrors = true, true

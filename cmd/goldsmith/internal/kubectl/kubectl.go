@@ -4,7 +4,6 @@
 package kubectl
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -28,10 +27,19 @@ func NewCommand() *cobra.Command {
 		Use:                "kubectl ...",
 		Short:              "kubectl, for the server of `goldsmith up`",
 		DisableFlagParsing: true, // every argument is kubectl's
+		ValidArgsFunction: func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+			return complete(command.Context(), args, begun)
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			return run(args)
 		},
 	}
+}
+
+// Has reports whether kubectl has a verb.
+func Has(verb string) bool {
+	command, _, err := kubectl.NewKubectlCommand(kubectl.KubectlOptions{}).Find([]string{verb})
+	return err == nil && command.HasParent()
 }
 
 // run becomes kubectl: where that fails, it ends the process with kubectl's own message and exit code.
@@ -39,32 +47,51 @@ func run(args []string) error {
 	signal.Reset() // kubectl ends by its signals as it always does
 	plugin := client.IsPlugin(os.Args[0])
 	os.Args = append([]string{"kubectl"}, args...)
-	missing := false
-	if !plugin && os.Getenv(clientcmd.RecommendedConfigPathEnvVar) == "" {
-		// Also when it is missing: kubectl would go on to ~/.kube/config.
-		if err := os.Setenv(clientcmd.RecommendedConfigPathEnvVar, client.DefaultKubeconfig); err != nil {
+	var missing error
+	if !plugin {
+		missing = client.MissingKubeconfig(kubeconfigOf(args), os.Getenv(clientcmd.RecommendedConfigPathEnvVar))
+		if err := chooseKubeconfig(); err != nil {
 			return err
 		}
-		_, err := os.Stat(client.DefaultKubeconfig)
-		missing = errors.Is(err, os.ErrNotExist) && !namesKubeconfig(args)
+		util.BehaviorOnFatal(func(message string, code int) {
+			report(os.Stderr, message)
+			os.Exit(code)
+		})
 	}
 	// With a dry run on the client, apply merges a change into the stored object by the Go type of the kind, and fails without it.
 	if err := v1alpha1.AddToScheme(scheme.Scheme); err != nil {
 		return fmt.Errorf("have kubectl know images and builds: %w", err)
 	}
 	command := kubectl.NewDefaultKubectlCommand()
-	if missing && needsServer(command, args) {
-		return client.ErrNoKubeconfig
+	if missing != nil && needsServer(command, args) {
+		return missing
 	}
 	util.CheckErr(cli.RunNoErrOutput(command))
 	return nil
 }
 
-// namesKubeconfig says whether the arguments have kubectl's own flag.
-func namesKubeconfig(args []string) bool {
-	return slices.ContainsFunc(flagsOf(args), func(arg string) bool {
-		return arg == "--kubeconfig" || strings.HasPrefix(arg, "--kubeconfig=")
-	})
+// chooseKubeconfig lets kubectl use the kubeconfig of the working directory unless $KUBECONFIG names another one. It does so even if the file
+// does not exist: kubectl would go on to ~/.kube/config.
+func chooseKubeconfig() error {
+	if os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != "" {
+		return nil
+	}
+	return os.Setenv(clientcmd.RecommendedConfigPathEnvVar, client.DefaultKubeconfig)
+}
+
+// kubeconfigOf returns the value of kubectl's own flag among its arguments, "" without it.
+func kubeconfigOf(args []string) string {
+	const flag = "--kubeconfig"
+	given, value := flagsOf(args), ""
+	for i, arg := range given {
+		if arg == flag && i+1 < len(given) {
+			value = given[i+1]
+		}
+		if named, ok := strings.CutPrefix(arg, flag+"="); ok {
+			value = named
+		}
+	}
+	return value
 }
 
 // withoutServer are the commands of kubectl that have no use for a server.

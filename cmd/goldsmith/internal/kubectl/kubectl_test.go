@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 )
 
@@ -37,14 +38,74 @@ func TestOnlyCommandsThatTalkToAServerNeedAKubeconfig(t *testing.T) {
 }
 
 func TestFindsTheKubeconfigFlagAmongKubectlsArguments(t *testing.T) {
-	for line, want := range map[string]bool{
-		"--kubeconfig f get pods":       true,
-		"get pods --kubeconfig=f":       true,
-		"get pods":                      false,
-		"exec pod -- tool --kubeconfig": false,
+	for line, want := range map[string]string{
+		"--kubeconfig f get pods":       "f",
+		"get pods --kubeconfig=f":       "f",
+		"get pods --kubeconfig":         "",
+		"get pods":                      "",
+		"exec pod -- tool --kubeconfig": "",
 	} {
-		if got := namesKubeconfig(strings.Fields(line)); got != want {
-			t.Errorf("kubectl %s: got %v, want %v", line, got, want)
+		if got := kubeconfigOf(strings.Fields(line)); got != want {
+			t.Errorf("kubectl %s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestMessagesOfKubectlAreFollowedByTheNextStep(t *testing.T) {
+	for message, want := range map[string]string{
+		"The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?":   `hint: is "goldsmith up" running?`,
+		"The connection to the server localhost:8080 was refused - did you specify the right host or port": "hint: the kubeconfig names no server",
+		"Unable to connect to the server: dial tcp: lookup nowhere: no such host":                          "hint: correct the server in the kubeconfig",
+		"Unable to connect to the server: tls: x509: certificate signed by unknown authority":              `hint: use the kubeconfig that "goldsmith up"`,
+		"error: You must be logged in to the server (Unauthorized)":                                        "hint: the server does not accept the credentials",
+		"Error in configuration: context was not found for specified context: a":                           "hint: `goldsmith kubectl config get-contexts`",
+		`error: no matches for kind "Images" in version "images.goldsmith.dev/v1alpha1"`:                   "kind Image of apiVersion images.goldsmith.dev/v1alpha1",
+		"error: error validating data: failed to check CRD: failed to list CRDs: not found\n":              "hint: the server has no such kind or version",
+		`error: the server doesn't have a resource type "imags"`:                                           "hint: `goldsmith kubectl api-resources`",
+		"Error from server (NotFound): images \"a\" not found":                                             "",
+	} {
+		var out strings.Builder
+		report(&out, message)
+		line, next, _ := strings.Cut(out.String(), "\n")
+		if line != strings.TrimSuffix(message, "\n") || !strings.Contains(next, want) || (next == "") != (want == "") || !strings.HasSuffix(out.String(), "\n") {
+			t.Errorf("got %q, want %q after %q", next, want, message)
+		}
+	}
+	var out strings.Builder
+	if report(&out, ""); out.String() != "" {
+		t.Errorf("got %q for no message", out.String())
+	}
+}
+
+func TestKnowsTheVerbsOfKubectl(t *testing.T) {
+	for verb, want := range map[string]bool{"get": true, "describe": true, "apply": true, "delete": true, "edit": true, "buld": false, "": false} {
+		if got := Has(verb); got != want {
+			t.Errorf("%q: got %v, want %v", verb, got, want)
+		}
+	}
+}
+
+func TestKubectlCompletesItsArguments(t *testing.T) {
+	t.Chdir(t.TempDir()) // no kubeconfig
+	t.Setenv("KUBECONFIG", "missing")
+	for _, test := range []struct {
+		args        []string
+		begun, want string
+		directive   cobra.ShellCompDirective
+	}{
+		{nil, "descr", "describe", cobra.ShellCompDirectiveNoFileComp},
+		{[]string{"config"}, "use-con", "use-context", cobra.ShellCompDirectiveNoFileComp},
+		{[]string{"get", "pods"}, "--all-names", "--all-namespaces", cobra.ShellCompDirectiveNoFileComp},
+		{[]string{"get", "-o"}, "jso", "json", cobra.ShellCompDirectiveNoFileComp},
+	} {
+		got, directive := complete(t.Context(), test.args, test.begun)
+		var names []string
+		for _, line := range got {
+			name, _, _ := strings.Cut(line, "\t")
+			names = append(names, name)
+		}
+		if len(names) == 0 || names[0] != test.want || directive != test.directive {
+			t.Errorf("%q %q: got %q and directive %d, want %q", test.args, test.begun, names, directive, test.want)
 		}
 	}
 }

@@ -27,7 +27,7 @@ type Flags struct {
 	UID string
 	// Limit is how many records are shown at most; 0 is no limit.
 	Limit int
-	// Format is how they are printed for programs; empty for people.
+	// Format is how they are printed.
 	Format output.Format
 }
 
@@ -92,7 +92,7 @@ func (r *Records[Item]) Show(ctx context.Context, connection *client.Connection,
 		return err
 	case flags.Format == output.Name && r.Names != nil:
 		return r.Names(items, out)
-	case flags.Format != "":
+	case flags.Format.ForPrograms():
 		if items == nil {
 			items = []Item{} // not null, for programs
 		}

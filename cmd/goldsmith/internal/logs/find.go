@@ -73,14 +73,12 @@ func (w *wanted) find(ctx context.Context, connection *client.Connection, wait b
 
 // missing returns the error that nothing of the name exists. A deleted build has a record, and maybe an archived log.
 func (w *wanted) missing(ctx context.Context, connection *client.Connection) error {
-	what := map[client.Kind]string{client.Image: "image", client.ImageBuild: "build", client.Either: "image or build"}[w.kind]
-	err := fmt.Errorf("no %s named %s in namespace %s", what, w.name, connection.Namespace)
 	if w.kind == client.Image {
-		return err
+		return connection.NotFound(ctx, w.kind, w.name)
 	}
 	uid, unknown := connection.DeletedBuild(ctx, w.name)
 	if unknown != nil || uid == "" {
-		return err // that nothing exists is the answer, whether the records can be read or not
+		return connection.NotFound(ctx, w.kind, w.name) // that nothing exists is the answer, whether the records can be read or not
 	}
 	return fmt.Errorf("build %s was deleted: its log, if it is archived, is shown by\n  %s --uid %s", w.name, w.line, uid)
 }

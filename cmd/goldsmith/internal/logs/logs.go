@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +21,9 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
 )
 
 // NewCommand returns the verb.
@@ -32,10 +34,12 @@ func NewCommand() *cobra.Command {
 		Annotations:       map[string]string{output.Unescaped: ""},
 		Use:               "logs NAME",
 		Short:             "Show the log of a build, or of an image's latest build",
+		Long:              "Show the log of a build, or of an image's latest build. Without --attempt it is that of the current attempt.",
+		Example:           "  goldsmith logs debian -f\n  goldsmith logs debian-7 --since 10m --timestamps",
 		Args:              client.OneName("the NAME of a build or an image", client.Either),
 		ValidArgsFunction: completion.ImagesAndImageBuilds(connect),
 		RunE: func(command *cobra.Command, args []string) error {
-			options, err := asked.options(command.Flags().Changed)
+			options, err := asked.options(command.Flags().Changed, time.Now())
 			if err != nil {
 				return err
 			}
@@ -59,7 +63,10 @@ func NewCommand() *cobra.Command {
 			if printers.IsTerminal(out) && !asked.raw {
 				out = output.NewEscaping(out)
 			}
-			return Write(command.Context(), connection, build, options, out)
+			if options.Follow && options.UID == "" {
+				return followed(command, connection, build, options, out)
+			}
+			return write(command.Context(), connection, build, options, out)
 		},
 	}
 	connect.AddTo(command.Flags())
@@ -71,24 +78,21 @@ func NewCommand() *cobra.Command {
 func lineOf(command *cobra.Command, args []string) string {
 	words := append([]string{command.CommandPath()}, args...)
 	command.Flags().Visit(func(flag *pflag.Flag) {
-		words = append(words, "--"+flag.Name+"="+quoted(flag.Value.String()))
+		words = append(words, "--"+flag.Name+"="+shellword.Quote(flag.Value.String()))
 	})
 	return strings.Join(words, " ")
 }
 
-// plain is a word that a shell leaves as it is.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]+$`)
-
-func quoted(word string) string {
-	if plain.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+// followed shows the log of a build as it is written, until the build has finished.
+func followed(command *cobra.Command, connection *client.Connection, build string, options *v1alpha1.ImageBuildLogOptions, out io.Writer) error {
+	show := follow.OptionsOf(command)
+	show.Log, show.Out, show.NeedsLog = *options, out, true
+	_, err := follow.Build(command.Context(), connection, build, show)
+	return err
 }
 
-// Write copies the log of a build. With options.Follow it returns once the build has finished. A writer that escapes lets colours
-// through.
-func Write(ctx context.Context, connection *client.Connection, build string, options *v1alpha1.ImageBuildLogOptions, out io.Writer) error {
+// write copies the log of a build, or of a deleted build. A writer that escapes lets colours through.
+func write(ctx context.Context, connection *client.Connection, build string, options *v1alpha1.ImageBuildLogOptions, out io.Writer) error {
 	stream, err := connection.ImagesV1alpha1().RESTClient().Get().
 		Namespace(connection.Namespace).Resource("imagebuilds").Name(build).SubResource("log").
 		VersionedParams(options, scheme.ParameterCodec).
@@ -111,6 +115,7 @@ func Write(ctx context.Context, connection *client.Connection, build string, opt
 type flags struct {
 	follow     bool
 	tail       int64
+	since      string
 	sinceTime  string
 	timestamps bool
 	limitBytes int64
@@ -123,16 +128,18 @@ func (f *flags) addTo(command *cobra.Command) {
 	set := command.Flags()
 	set.BoolVarP(&f.follow, "follow", "f", false, "go on until the build has finished; waits for an image's first build, unless the image is stalled")
 	set.Int64Var(&f.tail, "tail", 0, "show only this many lines from the end; all by default")
+	set.StringVar(&f.since, "since", "", "leave out lines that are older than this, such as 10m, 2h or 7d, or before this time (RFC 3339)")
 	set.StringVar(&f.sinceTime, "since-time", "", "leave out lines before this time (RFC 3339)")
 	set.BoolVar(&f.timestamps, "timestamps", false, "put the time at the beginning of each line")
 	set.Int64Var(&f.limitBytes, "limit-bytes", 0, "end after this many bytes; no limit by default")
 	set.Int32Var(&f.attempt, "attempt", 0, "show this attempt, from 1; the current one by default")
 	set.BoolVar(&f.raw, "raw", false, "send control characters of the log to the terminal, which obeys them")
 	set.StringVar(&f.uid, "uid", "", "metadata.uid of the build NAME whose archived log is shown, including deleted builds")
+	command.MarkFlagsMutuallyExclusive("since", "since-time")
 }
 
 // options are what the flags ask the server for. What was not given is left to the server; it judges the rest.
-func (f *flags) options(given func(flag string) bool) (*v1alpha1.ImageBuildLogOptions, error) {
+func (f *flags) options(given func(flag string) bool, now time.Time) (*v1alpha1.ImageBuildLogOptions, error) {
 	options := &v1alpha1.ImageBuildLogOptions{Follow: f.follow, Timestamps: f.timestamps, UID: f.uid}
 	if given("tail") {
 		options.TailLines = &f.tail
@@ -143,6 +150,13 @@ func (f *flags) options(given func(flag string) bool) (*v1alpha1.ImageBuildLogOp
 	if given("attempt") {
 		options.Attempt = &f.attempt
 	}
+	if given("since") {
+		since, err := sinceTime(f.since, now)
+		if err != nil {
+			return nil, err
+		}
+		options.SinceTime = &metav1.Time{Time: since}
+	}
 	if given("since-time") {
 		since, err := time.Parse(time.RFC3339, f.sinceTime)
 		if err != nil {
@@ -151,4 +165,21 @@ func (f *flags) options(given func(flag string) bool) (*v1alpha1.ImageBuildLogOp
 		options.SinceTime = &metav1.Time{Time: since}
 	}
 	return options, nil
+}
+
+// sinceTime returns the time that --since means: so long before now, or the time itself.
+func sinceTime(value string, now time.Time) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, value); err == nil {
+		return at, nil
+	}
+	age, err := time.ParseDuration(value)
+	if days, found := strings.CutSuffix(value, "d"); found {
+		var count int64
+		count, err = strconv.ParseInt(days, 10, 16)
+		age = time.Duration(count) * 24 * time.Hour
+	}
+	if err != nil || age <= 0 {
+		return time.Time{}, fmt.Errorf("--since must be a duration such as 10m, 2h or 7d, or a time such as 2006-01-02T15:04:05Z, and not %q", value)
+	}
+	return now.Add(-age), nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -34,6 +35,13 @@ func TestFlagsBecomeQueryParametersOnlyIfGiven(t *testing.T) {
 		"--timestamps --attempt 2":          "attempt=2&timestamps=true",
 		"--since-time 2026-01-02T03:04:05Z": "sinceTime=2026-01-02T03%3A04%3A05Z",
 		"--since-time yesterday":            "error: --since-time",
+		"--since 10m":                       "sinceTime=2026-01-02T11%3A50%3A00Z",
+		"--since 2d":                        "sinceTime=2025-12-31T12%3A00%3A00Z",
+		"--since 2026-01-02T03:04:05Z":      "sinceTime=2026-01-02T03%3A04%3A05Z",
+		"--since yesterday":                 "error: --since must be a duration",
+		"--since 0s":                        "error: --since must be a duration",
+		"--since=-1h":                       "error: --since must be a duration",
+		"--since=-1d":                       "error: --since must be a duration",
 	} {
 		asked := &flags{}
 		command := &cobra.Command{}
@@ -41,7 +49,7 @@ func TestFlagsBecomeQueryParametersOnlyIfGiven(t *testing.T) {
 		if err := command.ParseFlags(strings.Fields(line)); err != nil {
 			t.Fatal(err)
 		}
-		options, err := asked.options(command.Flags().Changed)
+		options, err := asked.options(command.Flags().Changed, time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))
 		if message, isError := strings.CutPrefix(want, "error: "); isError {
 			if err == nil || !strings.Contains(err.Error(), message) {
 				t.Errorf("%q: got error %v, want %q", line, err, message)

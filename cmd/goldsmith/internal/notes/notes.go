@@ -100,10 +100,10 @@ func add(ctx context.Context, connection *client.Connection, image, text string,
 		Namespace(connection.Namespace).Resource("images").Name(image).SubResource("notes").MaxRetries(0).Body(note).Do(ctx).Into(recorded)
 	switch {
 	case client.IsNotFound(err, "images", image):
-		return fmt.Errorf("no image named %s in namespace %s", image, connection.Namespace)
+		return connection.NotFound(ctx, client.Image, image)
 	case err != nil:
 		return fmt.Errorf("note something about image %s: %w", image, err)
-	case asked.Format != "":
+	case asked.Format.ForPrograms():
 		return asked.Format.Print(recorded, out)
 	}
 	return describe([]v1alpha1.ImageNote{*recorded}, out)

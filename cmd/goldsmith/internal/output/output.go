@@ -13,40 +13,83 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/printers"
+	"k8s.io/kubectl/pkg/cmd/get"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 )
 
-// The formats of the flag. Without one, a verb prints what people read.
+// The formats of the flag. Without one, a verb prints what people read, and with Wide more of it.
 const (
 	JSON = "json"
 	YAML = "yaml"
 	Name = "name"
+	Wide = "wide"
 )
 
-var formats = []string{JSON, YAML, Name}
+var (
+	formats = []string{JSON, YAML, Name, Wide}
+	// templates are the beginnings of formats that end with a template, as those of kubectl do.
+	templates = []string{"jsonpath=", "go-template=", "custom-columns="}
+)
 
-// Format is the value of the flag: JSON, YAML, Name or, by default, empty.
+// Format is the value of the flag: JSON, YAML, Name, Wide, a template or, by default, empty.
 type Format string
+
+// ForPrograms reports whether Print prints the format. Any other output is for people.
+func (f *Format) ForPrograms() bool {
+	return *f != "" && *f != Wide
+}
+
+// Structured reports whether the format shows the contents of objects, and not only their names.
+func (f *Format) Structured() bool {
+	return f.ForPrograms() && *f != Name
+}
 
 // AddTo adds the flag to a verb.
 func (f *Format) AddTo(command *cobra.Command) {
-	command.Flags().VarP(f, "output", "o", "print it for programs")
-	err := command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	command.Flags().VarP(f, "output", "o", "output format; templates are those of kubectl")
+	err := command.RegisterFlagCompletionFunc("output", completeFormat)
 	if err != nil {
 		panic(err) // there is such a flag: the line above adds it
 	}
 }
 
-// Set refuses what is no format.
-func (f *Format) Set(value string) error {
-	if !slices.Contains(formats, value) {
-		return fmt.Errorf("it must be %s, %s or %s", JSON, YAML, Name)
+// completeFormat completes a format. The shell adds no space after the beginning of a template.
+func completeFormat(_ *cobra.Command, _ []string, begun string) (fitting []string, directive cobra.ShellCompDirective) {
+	directive = cobra.ShellCompDirectiveNoFileComp
+	for _, format := range slices.Concat(formats, templates) {
+		if strings.HasPrefix(format, begun) {
+			fitting = append(fitting, format)
+		}
 	}
-	*f = Format(value)
+	if len(fitting) == 1 && slices.Contains(templates, fitting[0]) {
+		directive |= cobra.ShellCompDirectiveNoSpace
+	}
+	return fitting, directive
+}
+
+// Set refuses unknown formats and invalid templates.
+func (f *Format) Set(value string) error {
+	template := slices.ContainsFunc(templates, func(beginning string) bool { return strings.HasPrefix(value, beginning) })
+	if !template && !slices.Contains(formats, value) {
+		return fmt.Errorf("it must be %s, jsonpath=TEMPLATE, go-template=TEMPLATE or custom-columns=COLUMNS", strings.Join(formats, ", "))
+	}
+	format := Format(value)
+	if _, err := format.printer(); err != nil {
+		return err
+	}
+	*f = format
 	return nil
+}
+
+// printer returns the printer that kubectl uses for the format.
+func (f *Format) printer() (printers.ResourcePrinter, error) {
+	flags := get.NewGetPrintFlags()
+	*flags.OutputFormat = string(*f)
+	return flags.ToPrinter()
 }
 
 // String is the format.
@@ -56,25 +99,21 @@ func (f *Format) String() string {
 
 // Type is the formats, for the usage of the flag.
 func (f *Format) Type() string {
-	return strings.Join(formats, "|")
+	return strings.Join(slices.Concat(formats, templates), "|")
 }
 
-// Print writes an object, or a list of them, in the format, which must not be empty. Of a list, a name is written for each item;
-// what has no name is an error then. The kinds are filled in, which a typed client leaves out.
+// Print writes an object, or a list of objects, in the format, which must be for programs. Of a list, Name writes the name of each
+// item, and fails for an item without a name. Print fills in the kinds, which a typed client leaves out.
 func (f *Format) Print(object runtime.Object, out io.Writer) error {
 	if escaping, ok := out.(*Escaping); ok && !printers.IsTerminal(escaping.out) {
 		out = escaping.out // programs read it: nothing in it may change
 	}
-	var printer printers.ResourcePrinter
-	switch *f {
-	case JSON:
-		printer = &printers.JSONPrinter{}
-	case YAML:
-		printer = &printers.YAMLPrinter{}
-	case Name:
-		printer = printers.ResourcePrinterFunc(printName)
-	default:
-		return fmt.Errorf("print %T: there is no format %q", object, *f)
+	if !f.ForPrograms() {
+		return fmt.Errorf("print %T: format %q is not for programs", object, *f)
+	}
+	printer, err := f.printer()
+	if err != nil {
+		return fmt.Errorf("print %T: %w", object, err)
 	}
 	object = object.DeepCopyObject()
 	if isList(object) {
@@ -82,13 +121,43 @@ func (f *Format) Print(object runtime.Object, out io.Writer) error {
 			return fmt.Errorf("print %T: %w", object, err)
 		}
 		if *f == Name {
-			return meta.EachListItem(object, func(item runtime.Object) error { return printer.PrintObj(item, out) })
+			return meta.EachListItem(object, func(item runtime.Object) error { return printName(item, out) })
 		}
 	}
 	if err := setKind(object); err != nil {
 		return fmt.Errorf("print %T: %w", object, err)
 	}
-	return (&printers.OmitManagedFieldsPrinter{Delegate: printer}).PrintObj(object, out)
+	if *f == Name {
+		return printName(object, out)
+	}
+	if _, columns := printer.(*get.CustomColumnsPrinter); columns {
+		if object, err = untyped(object); err != nil {
+			return fmt.Errorf("print %T: %w", object, err)
+		}
+	}
+	return printer.PrintObj(object, out)
+}
+
+// untyped returns the object as JSON fields, which columns name. If the object has items, such as the builds of a history, it returns
+// a list of them, which are objects or not.
+func untyped(object runtime.Object) (runtime.Object, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, err
+	}
+	items, isList := content["items"].([]any)
+	if !isList {
+		return &unstructured.Unstructured{Object: content}, nil
+	}
+	list := &unstructured.UnstructuredList{}
+	for _, item := range items {
+		fields, isObject := item.(map[string]any)
+		if !isObject {
+			return nil, fmt.Errorf("an item is a %T", item)
+		}
+		list.Items = append(list.Items, unstructured.Unstructured{Object: fields})
+	}
+	return list, nil
 }
 
 // isList says whether something is a list of objects. The history of an image, say, has items that are none.

@@ -4,9 +4,11 @@ package output
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -74,6 +76,14 @@ items:
 kind: ImageHistory
 metadata: {}
 `},
+		{"jsonpath={.items[*].metadata.name}", queued, "debian-1 debian-2"},
+		{"jsonpath={.kind}/{.metadata.name}", channels, "ImageChannels/debian"},
+		{"go-template={{range .items}}{{.status.position}},{{end}}", queued, "1,2,"},
+		{"custom-columns=NAME:.metadata.name,KIND:.kind,AT:.status.position", queued, "NAME       KIND          AT\ndebian-1   QueuedBuild   1\ndebian-2   QueuedBuild   2\n"},
+		{"custom-columns=NAME:.metadata.name", channels, "NAME\ndebian\n"},
+		{"custom-columns=NAME:.metadata.name", mixed, "NAME\ndebian\n"},
+		{"custom-columns=NAME:.name,UID:.uid", &v1alpha1.ImageHistory{Items: []v1alpha1.BuildRecord{{Name: "debian-1", UID: "a"}}}, "NAME       UID\ndebian-1   a\n"},
+		{"custom-columns=NAME:.name", &v1alpha1.ImageHistory{Items: []v1alpha1.BuildRecord{}}, "NAME\n"},
 	} {
 		var out bytes.Buffer
 		if err := test.format.Print(test.object, &out); err != nil || out.String() != test.want {
@@ -86,16 +96,32 @@ metadata: {}
 }
 
 func TestWhatIsNoFormatIsRefused(t *testing.T) {
-	for _, text := range []string{"", "wide", "JSON", "table"} {
+	for _, text := range []string{"", "JSON", "table", "jsonpath", "jsonpath=", "jsonpath={.a", "go-template={{", "custom-columns=", "custom-columns=NAME"} {
 		format := Format(YAML)
 		if err := format.Set(text); err == nil || format != YAML {
 			t.Errorf("%q: got %q, error %v", text, format, err)
 		}
 	}
-	for _, text := range formats {
+	for _, text := range append([]string{"jsonpath={.a}", "go-template={{.a}}", "custom-columns=A:.a"}, formats...) {
 		format := Format("")
 		if err := format.Set(text); err != nil || string(format) != text {
 			t.Errorf("%q: got %q, error %v", text, format, err)
+		}
+	}
+}
+
+func TestFormatsAreCompleted(t *testing.T) {
+	for begun, want := range map[string]struct {
+		formats   []string
+		directive cobra.ShellCompDirective
+	}{
+		"":    {[]string{"json", "yaml", "name", "wide", "jsonpath=", "go-template=", "custom-columns="}, cobra.ShellCompDirectiveNoFileComp},
+		"js":  {[]string{"json", "jsonpath="}, cobra.ShellCompDirectiveNoFileComp},
+		"cus": {[]string{"custom-columns="}, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace},
+		"t":   {nil, cobra.ShellCompDirectiveNoFileComp},
+	} {
+		if formats, directive := completeFormat(nil, nil, begun); !slices.Equal(formats, want.formats) || directive != want.directive {
+			t.Errorf("%q: got %q, %d, want %q, %d", begun, formats, directive, want.formats, want.directive)
 		}
 	}
 }
@@ -115,9 +141,11 @@ func TestWhatHasNoNameIsNotPrintedAsOne(t *testing.T) {
 }
 
 func TestPrintingNeedsAFormatAndAKindThatIsKnown(t *testing.T) {
-	none, yaml := Format(""), Format(YAML)
-	if err := none.Print(&v1alpha1.Image{}, &bytes.Buffer{}); err == nil {
-		t.Error("without a format: no error")
+	yaml := Format(YAML)
+	for _, format := range []Format{"", Wide} {
+		if err := format.Print(&v1alpha1.Image{}, &bytes.Buffer{}); err == nil {
+			t.Errorf("format %q: no error", format)
+		}
 	}
 	if err := yaml.Print(&corev1.Pod{}, &bytes.Buffer{}); err == nil {
 		t.Error("of a Pod without a kind: no error")

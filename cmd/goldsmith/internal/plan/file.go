@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/cli-runtime/pkg/resource"
@@ -148,17 +149,40 @@ func (r *reader) add(place string, content []byte) error {
 	}
 	switch gvk := kind.GroupVersionKind(); {
 	case kind.Kind == "" || kind.APIVersion == "":
-		return errors.New("it is no object: it has no apiVersion or no kind")
+		return fmt.Errorf("it is no object: it has %s; those of an Image are %s", missing(kind), wantedType)
 	case gvk == v1alpha1.Kind("Image"):
 		return r.addImage(place, content, asJSON)
 	case gvk == corev1.SchemeGroupVersion.WithKind("List"):
 		return r.addItems(place, asJSON)
-	case gvk.Kind == "Image" && (gvk.Group == v1alpha1.GroupName || gvk.Group == ""): // no version of ours, or a group that was forgotten
-		return fmt.Errorf("its kind is Image of %s: only an Image of %s has a plan", kind.APIVersion, v1alpha1.SchemeGroupVersion)
+	case meansImage(gvk):
+		return fmt.Errorf("its kind is %s of %s: only an Image of %s has a plan: write %s",
+			kind.Kind, kind.APIVersion, v1alpha1.SchemeGroupVersion, wantedType)
 	}
 	_, err = fmt.Fprintf(r.told, "%s is ignored: its kind is %s of %s, and only an Image of %s has a plan\n",
 		place, kind.Kind, kind.APIVersion, v1alpha1.SchemeGroupVersion)
 	return err
+}
+
+// wantedType is how a file begins that has an Image.
+const wantedType = "apiVersion: " + v1alpha1.GroupName + "/v1alpha1 and kind: Image"
+
+// missing returns what an object lacks.
+func missing(kind metav1.TypeMeta) string {
+	switch {
+	case kind.Kind != "":
+		return "no apiVersion"
+	case kind.APIVersion != "":
+		return "no kind"
+	default:
+		return "no apiVersion and no kind"
+	}
+}
+
+// meansImage reports whether somebody means an Image of ours: its version does not exist, the group was forgotten, or the kind is written
+// as the name of the resource.
+func meansImage(gvk schema.GroupVersionKind) bool {
+	kind := strings.ToLower(gvk.Kind)
+	return (kind == "image" || kind == "images") && (gvk.Group == v1alpha1.GroupName || gvk.Group == "")
 }
 
 func (r *reader) addImage(place string, content, asJSON []byte) error {

@@ -74,12 +74,12 @@ func NewCommand() *cobra.Command {
 func ofImage(ctx context.Context, connection *client.Connection, name string, format output.Format, out io.Writer) error {
 	plan, err := connection.ImagesV1alpha1().Images(connection.Namespace).GetPlan(ctx, name, metav1.GetOptions{})
 	if client.IsNotFound(err, "images", name) {
-		return fmt.Errorf("no image named %s in namespace %s", name, connection.Namespace)
+		return connection.NotFound(ctx, client.Image, name)
 	}
 	if err != nil {
 		return fmt.Errorf("plan image %s: %w", name, err)
 	}
-	if format != "" {
+	if format.ForPrograms() {
 		return format.Print(plan, out)
 	}
 	return describe(plan, out)
@@ -106,7 +106,7 @@ func ofDocuments(ctx context.Context, connection *client.Connection, namespace s
 // show prints plans. For programs, those of several documents are a list, as they are for kubectl.
 func show(plans []*v1alpha1.ImagePlan, several bool, format output.Format, out io.Writer) error {
 	switch {
-	case format == "":
+	case !format.ForPrograms():
 		for i, plan := range plans {
 			if i > 0 {
 				if _, err := fmt.Fprintln(out); err != nil {

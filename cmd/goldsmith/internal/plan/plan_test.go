@@ -96,6 +96,7 @@ func TestPlansAnImageAsItIs(t *testing.T) {
 		want   string
 	}{
 		{want: "image debian would be built now, as debian-8\n"},
+		{format: output.Wide, want: "image debian would be built now, as debian-8\n"},
 		{format: output.JSON, want: `"kind": "ImagePlan"`},
 		{format: output.Name, want: "imageplan.images.goldsmith.dev/debian\n"},
 		{answer: apierrors.NewNotFound(v1alpha1.Resource("images"), "debian"), want: "error: no image named debian in namespace team"},
@@ -129,7 +130,7 @@ func TestAnImageAndAFileExcludeEachOther(t *testing.T) {
 		"a b":               "takes one argument, the name of an IMAGE, or none with -f FILE, and got 2",
 		"-f missing.yaml":   "find the files of images: stat missing.yaml: no such file",
 		"-f .":              "there is no Image in .",
-		"debian -o wide":    "it must be json, yaml or name",
+		"debian -o table":   "it must be json, yaml, name, wide, ",
 		"debian -o json -f": "flag needs an argument",
 		"debian":            client.ErrNoKubeconfig.Error(),
 	} {

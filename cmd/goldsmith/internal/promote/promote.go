@@ -46,6 +46,9 @@ func NewCommand() *cobra.Command {
 	}
 	flags.AddTo(command.Flags())
 	command.Flags().StringVar(&from, "from", "", `only if the channel names this build now; "" if there is to be no such channel yet`)
+	if err := command.RegisterFlagCompletionFunc("from", completion.ImageBuild(flags)); err != nil {
+		panic(err) // there is such a flag: the line above adds it
+	}
 	return command
 }
 
@@ -62,7 +65,7 @@ func run(ctx context.Context, connection *client.Connection, wanted *move, out i
 	build, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Get(ctx, wanted.build, metav1.GetOptions{})
 	switch {
 	case client.IsNotFound(err, "imagebuilds", wanted.build):
-		return fmt.Errorf("no build named %s in namespace %s", wanted.build, connection.Namespace)
+		return connection.NotFound(ctx, client.ImageBuild, wanted.build)
 	case err != nil:
 		return fmt.Errorf("look for build %s: %w", wanted.build, err)
 	case build.Spec.ImageRef == nil:

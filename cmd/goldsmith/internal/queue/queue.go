@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/utils/clock"
 
@@ -23,8 +23,8 @@ import (
 )
 
 type options struct {
-	allNamespaces bool
-	format        output.Format
+	client.Selection
+	format output.Format
 }
 
 // NewCommand returns the verb.
@@ -37,6 +37,8 @@ func NewCommand() *cobra.Command {
 		Long: "List the queued builds, in the order in which they would start if nothing changes.\n" +
 			"POSITION counts the builds of all namespaces. STARTS is estimated from how long builds of the same images took.\n" +
 			"Builds that wait for Kueue come last, without a position: Kueue decides their order.",
+		Example: "  goldsmith queue --all-namespaces\n" +
+			"  goldsmith queue -l images.goldsmith.dev/image=debian",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			connection, err := flags.Connect(command.ErrOrStderr())
@@ -47,17 +49,18 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().BoolVarP(&asked.allNamespaces, "all-namespaces", "A", false, "show the builds of all namespaces")
+	asked.AddTo(command.Flags())
 	asked.format.AddTo(command)
 	return command
 }
 
 func run(ctx context.Context, connection *client.Connection, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
-	namespace := connection.Namespace
-	if asked.allNamespaces {
-		namespace = metav1.NamespaceAll
+	selected, err := asked.Options(fields.Everything())
+	if err != nil {
+		return err
 	}
-	builds, err := connection.ImagesV1alpha1().QueuedBuilds(namespace).List(ctx, metav1.ListOptions{})
+	namespace := asked.Namespace(connection)
+	builds, err := connection.ImagesV1alpha1().QueuedBuilds(namespace).List(ctx, selected)
 	if err != nil {
 		return fmt.Errorf("list the builds that wait: %w", err)
 	}
@@ -74,11 +77,13 @@ func run(ctx context.Context, connection *client.Connection, asked *options, clo
 		return cmp.Compare(last(a.Status.Position), last(b.Status.Position))
 	})
 	switch {
-	case asked.format != "":
+	case asked.format.ForPrograms():
 		return asked.format.Print(builds, out)
 	case len(builds.Items) > 0:
-		return table(builds.Items, asked.allNamespaces, clock.Now(), out)
-	case asked.allNamespaces:
+		return table(builds.Items, asked.AllNamespaces, clock.Now(), out)
+	case asked.Labels != "" || asked.Fields != "":
+		_, err = fmt.Fprintln(told, "no such build waits")
+	case asked.AllNamespaces:
 		_, err = fmt.Fprintln(told, "no build waits")
 	default:
 		_, err = fmt.Fprintf(told, "no build waits in namespace %s\n", namespace)

@@ -55,7 +55,7 @@ POSITION   NAME       IMAGE    PRIORITY   WAITING   STARTS      WHY
 2          debian-7   debian   100        90s       in 5m       an earlier build of the image has not finished
 10         alpine-1   alpine   0          60m       <unknown>   the namespace runs as many builds as it may (2)
 `},
-		{name: "all namespaces", namespace: "team", asked: options{allNamespaces: true}, builds: waiters(), out: `
+		{name: "all namespaces", namespace: "team", asked: options{Selection: client.Selection{AllNamespaces: true}}, builds: waiters(), out: `
 POSITION   NAMESPACE   NAME       IMAGE    PRIORITY   WAITING   STARTS      WHY
 1          other       once       <none>   0          2m        now         the cluster runs as many builds as it may (8)
 2          team        debian-7   debian   100        90s       in 5m       an earlier build of the image has not finished
@@ -65,8 +65,9 @@ POSITION   NAMESPACE   NAME       IMAGE    PRIORITY   WAITING   STARTS      WHY
 queuedbuild.images.goldsmith.dev/debian-7
 queuedbuild.images.goldsmith.dev/alpine-1
 `},
+		{name: "no build with a label", namespace: "team", asked: options{Selection: client.Selection{Labels: "a=b"}}, builds: waiters(), told: "no such build waits\n"},
 		{name: "nothing in a namespace", namespace: "empty", builds: waiters(), told: "no build waits in namespace empty\n"},
-		{name: "nothing at all", namespace: "team", asked: options{allNamespaces: true}, told: "no build waits\n"},
+		{name: "nothing at all", namespace: "team", asked: options{Selection: client.Selection{AllNamespaces: true}}, told: "no build waits\n"},
 		{name: "nothing for programs", namespace: "empty", asked: options{format: output.YAML}, out: `
 apiVersion: images.goldsmith.dev/v1alpha1
 items: []
@@ -103,9 +104,10 @@ func TestNothingElseIsTaken(t *testing.T) {
 	t.Chdir(t.TempDir()) // no kubeconfig
 	t.Setenv("KUBECONFIG", "")
 	for line, want := range map[string]string{
-		"debian":  `unknown command "debian"`,
-		"-o wide": "it must be json, yaml or name",
-		"":        client.ErrNoKubeconfig.Error(),
+		"-l a=b --field-selector metadata.name=a": client.ErrNoKubeconfig.Error(),
+		"debian":   `unknown command "debian"`,
+		"-o table": "it must be json, yaml, name, wide, ",
+		"":         client.ErrNoKubeconfig.Error(),
 	} {
 		command := NewCommand()
 		command.SilenceUsage, command.SilenceErrors = true, true

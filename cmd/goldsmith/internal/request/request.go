@@ -15,7 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/logs"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
@@ -43,16 +43,18 @@ func (f *Flags) AddTo(command *cobra.Command) {
 
 // Check refuses flags that exclude each other. It is called before a build is started.
 func (f *Flags) Check() error {
-	if f.follow && (f.format == output.JSON || f.format == output.YAML) {
+	if f.follow && f.format.Structured() {
 		return fmt.Errorf("-o %s and -f would mix the build with its log: use --wait instead of -f", f.format)
 	}
 	return nil
 }
 
 // Show prints a build that was started. With -f and --wait it returns once the build has finished, and with an error
-// and its exit code unless the build succeeded; what -o prints for programs is then the finished build.
-func (f *Flags) Show(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, out io.Writer) error {
-	structured := f.format == output.JSON || f.format == output.YAML
+// and its exit code unless the build succeeded; what -o prints for programs is then the finished build. options are for -f, and
+// everything but the progress of the build is written to their Out.
+func (f *Flags) Show(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, options follow.Options) error {
+	out := options.Out
+	structured := f.format.Structured()
 	waits := f.follow || f.wait
 	if !structured || !waits {
 		if err := f.print(build, out); err != nil {
@@ -63,9 +65,11 @@ func (f *Flags) Show(ctx context.Context, connection *client.Connection, build *
 		return nil
 	}
 	if f.follow {
-		if err := logs.Write(ctx, connection, build.Name, &v1alpha1.ImageBuildLogOptions{Follow: true}, out); err != nil {
+		finished, err := follow.Build(ctx, connection, build.Name, options)
+		if err != nil {
 			return err
 		}
+		return outcome(finished, true)
 	}
 	finished, err := connection.WaitUntilFinished(ctx, build.Name)
 	if err != nil {
@@ -74,19 +78,20 @@ func (f *Flags) Show(ctx context.Context, connection *client.Connection, build *
 	if structured {
 		err = f.print(finished, out)
 	}
-	return errors.Join(err, outcome(finished))
+	return errors.Join(err, outcome(finished, false))
 }
 
 func (f *Flags) print(build *v1alpha1.ImageBuild, out io.Writer) error {
-	if f.format == "" {
+	if !f.format.ForPrograms() {
 		_, err := fmt.Fprintln(out, build.Name)
 		return err
 	}
 	return f.format.Print(build, out)
 }
 
-// outcome is an error for every finished build that did not succeed, with the exit code that says how it ended.
-func outcome(build *v1alpha1.ImageBuild) error {
+// outcome is an error for every finished build that did not succeed, with the exit code that says how it ended. shown reports
+// whether the user was shown how it ended.
+func outcome(build *v1alpha1.ImageBuild, shown bool) error {
 	code := exit.BuildFailed
 	switch build.Status.Phase {
 	case v1alpha1.BuildSucceeded:
@@ -98,5 +103,5 @@ func outcome(build *v1alpha1.ImageBuild) error {
 	if failure := build.Status.Failure; failure != nil {
 		err = fmt.Errorf("%w: %s/%s: %s", err, failure.Class, failure.Reason, failure.Message)
 	}
-	return &exit.Error{Code: code, Err: err}
+	return &exit.Error{Code: code, Err: err, Shown: shown}
 }

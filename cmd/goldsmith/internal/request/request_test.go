@@ -23,6 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 )
 
 // patience is how long a test waits for what must come.
@@ -39,9 +40,13 @@ func TestABuildIsShownAsAsked(t *testing.T) {
 		"--wait --output json":  `"phase": "Succeeded"`,
 		"--wait --output=yaml":  "phase: Succeeded",
 		"--message m --wait -o": "error: flag needs an argument",
-		"-o wide":               "error: it must be json, yaml or name",
-		"-f -o json":            "error: -o json and -f would mix the build with its log: use --wait",
-		"-f -o yaml":            "error: -o yaml and -f would mix the build with its log: use --wait",
+		"-o wide":               "debian-1\n",
+		"-o table":              "error: it must be json, yaml, name, wide, jsonpath=TEMPLATE",
+		"-o jsonpath={.kind}":   "ImageBuild",
+		"-f -o jsonpath={.a}":   "error: -o jsonpath={.a} and -f would mix the build with its log: use --wait",
+		"--wait -o go-template={{.status.phase}}": "Succeeded",
+		"-f -o json": "error: -o json and -f would mix the build with its log: use --wait",
+		"-f -o yaml": "error: -o yaml and -f would mix the build with its log: use --wait",
 	} {
 		t.Run(line, func(t *testing.T) {
 			flags, err := parsed(line)
@@ -51,7 +56,7 @@ func TestABuildIsShownAsAsked(t *testing.T) {
 			var out bytes.Buffer
 			if err == nil {
 				connection := &client.Connection{Interface: fake.NewClientset(build(v1alpha1.BuildSucceeded)), Namespace: "team"}
-				err = flags.Show(limited(t), connection, build(v1alpha1.BuildPending), &out)
+				err = flags.Show(limited(t), connection, build(v1alpha1.BuildPending), follow.Options{Out: &out})
 			}
 			if message, isError := strings.CutPrefix(want, "error: "); isError {
 				if err == nil || !strings.Contains(err.Error(), message) {
@@ -62,7 +67,7 @@ func TestABuildIsShownAsAsked(t *testing.T) {
 			if err != nil || !strings.Contains(out.String(), want) || strings.HasSuffix(want, "\n") && out.String() != want {
 				t.Errorf("got %q, error %v, want %q", &out, err, want)
 			}
-			if strings.Contains(line, "json") && !json.Valid(out.Bytes()) {
+			if strings.HasSuffix(line, "json") && !json.Valid(out.Bytes()) {
 				t.Errorf("no JSON: %s", &out)
 			}
 		})
@@ -88,7 +93,7 @@ func TestWaitingEndsWithTheOutcomeOfTheBuild(t *testing.T) {
 			}
 			var out bytes.Buffer
 			connection := &client.Connection{Interface: fake.NewClientset(test.build), Namespace: "team"}
-			err = flags.Show(limited(t), connection, build(v1alpha1.BuildPending), &out)
+			err = flags.Show(limited(t), connection, build(v1alpha1.BuildPending), follow.Options{Out: &out})
 			if code := exit.Code(t.Context(), err); code != test.code {
 				t.Errorf("%s, %s: got exit code %d, want %d", test.build.Status.Phase, line, code, test.code)
 			}
@@ -108,7 +113,7 @@ func TestABuildThatIsNotThereAnyMoreIsNotWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	connection := &client.Connection{Interface: fake.NewClientset(), Namespace: "team"}
-	err = flags.Show(limited(t), connection, build(v1alpha1.BuildPending), io.Discard)
+	err = flags.Show(limited(t), connection, build(v1alpha1.BuildPending), follow.Options{Out: io.Discard})
 	if !errors.Is(err, client.ErrBuildDeleted) || exit.Code(t.Context(), err) != exit.Failure {
 		t.Errorf("got error %v", err)
 	}
@@ -121,7 +126,9 @@ func TestFollowShowsTheNameThenTheLogThenTheOutcome(t *testing.T) {
 		case request.URL.Path == path+"/debian-1/log" && request.URL.Query().Get("follow") == "true":
 			_, _ = io.WriteString(writer, "the log\n")
 		case request.URL.Path == path && request.URL.Query().Get("watch") == "":
-			list := &v1alpha1.ImageBuildList{Items: []v1alpha1.ImageBuild{*build(v1alpha1.BuildCancelled)}}
+			cancelled := build(v1alpha1.BuildCancelled)
+			cancelled.Status.CurrentAttempt = 1
+			list := &v1alpha1.ImageBuildList{Items: []v1alpha1.ImageBuild{*cancelled}}
 			list.APIVersion, list.Kind = v1alpha1.SchemeGroupVersion.String(), "ImageBuildList"
 			writer.Header().Set("Content-Type", "application/json")
 			_ = json.NewEncoder(writer).Encode(list)
@@ -140,13 +147,13 @@ func TestFollowShowsTheNameThenTheLogThenTheOutcome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	err = flags.Show(limited(t), &client.Connection{Interface: clients, Namespace: "team"}, build(v1alpha1.BuildPending), &out)
-	if code := exit.Code(t.Context(), err); code != exit.BuildCancelled {
+	var out, told bytes.Buffer
+	err = flags.Show(limited(t), &client.Connection{Interface: clients, Namespace: "team"}, build(v1alpha1.BuildPending), follow.Options{Out: &out, Told: &told})
+	if code := exit.Code(t.Context(), err); code != exit.BuildCancelled || !exit.Shown(err) {
 		t.Errorf("got error %v, exit code %d", err, code)
 	}
-	if out.String() != "debian-1\nthe log\n" {
-		t.Errorf("got %q", &out)
+	if out.String() != "debian-1\nthe log\n" || told.String() != "• attempt 1 of build debian-1\n✗ build debian-1 was cancelled\n" {
+		t.Errorf("got %q and %q", &out, &told)
 	}
 }
 

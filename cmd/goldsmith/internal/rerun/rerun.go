@@ -6,7 +6,6 @@ package rerun
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/request"
 )
 
@@ -33,7 +33,7 @@ func NewCommand() *cobra.Command {
 		Short: "Build again what a build was made from, and print the new build's name",
 		Long: "Build again what a build was made from, and print the new build's name. Its inputs are those of the old build,\n" +
 			"as they resolved then, whatever became of the image, its base and its files since. A deleted build is found by its name\n" +
-			"together with its UID, which `goldsmith history` shows, where builds are recorded.\n\n" + exit.Help,
+			"together with its UID, which `goldsmith history -o wide` shows, where builds are recorded.\n\n" + exit.Help,
 		Example: "  goldsmith rerun debian-3 --wait\n" +
 			"  goldsmith rerun debian-1 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
 		Args:              client.OneName("the name of a BUILD", client.ImageBuild),
@@ -46,7 +46,7 @@ func NewCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return run(command.Context(), connection, args[0], asked, command.OutOrStdout())
+			return run(command.Context(), connection, args[0], asked, follow.OptionsOf(command))
 		},
 	}
 	flags.AddTo(command.Flags())
@@ -55,14 +55,14 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-func run(ctx context.Context, connection *client.Connection, name string, asked *options, out io.Writer) error {
+func run(ctx context.Context, connection *client.Connection, name string, asked *options, show follow.Options) error {
 	wanted := &v1alpha1.RerunRequest{ObjectMeta: metav1.ObjectMeta{UID: types.UID(asked.uid)}, RequestID: asked.ID, Message: asked.Message}
 	build, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Rerun(ctx, name, wanted, metav1.CreateOptions{})
 	if asked.uid == "" && client.IsNotFound(err, "imagebuilds", name) {
-		return fmt.Errorf("no build named %s in namespace %s", name, connection.Namespace)
+		return connection.NotFound(ctx, client.ImageBuild, name)
 	}
 	if err != nil {
 		return fmt.Errorf("rerun build %s: %w", name, err)
 	}
-	return asked.Show(ctx, connection, build, out)
+	return asked.Show(ctx, connection, build, show)
 }

@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/request"
 )
 
@@ -31,7 +32,7 @@ func TestTheRequestIsWhatWasAskedFor(t *testing.T) {
 		return true, &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-7"}}, nil
 	})
 	var out bytes.Buffer
-	err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian-2", &options{Flags: request.Flags{ID: "again", Message: "why"}, uid: "a"}, &out)
+	err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian-2", &options{Flags: request.Flags{ID: "again", Message: "why"}, uid: "a"}, follow.Options{Out: &out})
 	if err != nil || out.String() != "debian-7\n" {
 		t.Errorf("got %q, error %v", &out, err)
 	}
@@ -51,7 +52,7 @@ func TestWhatTheServerRefusesIsSaid(t *testing.T) {
 	} {
 		clients := fake.NewClientset()
 		clients.PrependReactor("create", "imagebuilds/rerun", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, test.answer })
-		err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian-2", &options{}, io.Discard)
+		err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian-2", &options{}, follow.Options{Out: io.Discard})
 		if err == nil || err.Error() != test.want {
 			t.Errorf("got %v, want %q", err, test.want)
 		}

@@ -59,7 +59,7 @@ func run(ctx context.Context, connection *client.Connection, image string, asked
 		return err
 	}
 	switch {
-	case asked.format != "":
+	case asked.format.ForPrograms():
 		return asked.format.Print(stats, out)
 	case stats.Stats == nil:
 		_, err := fmt.Fprintf(told, "no build of image %s is recorded\n", image)

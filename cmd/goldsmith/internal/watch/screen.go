@@ -10,12 +10,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/kubectl/pkg/util/term"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
@@ -33,7 +35,8 @@ type size struct{ width, height int }
 // screen is a table on a terminal that is redrawn where it is.
 type screen struct {
 	out       io.Writer
-	namespace string
+	namespace string // empty for all
+	style     output.Style
 	size      func() size
 
 	columns []metav1.TableColumnDefinition
@@ -42,14 +45,15 @@ type screen struct {
 
 	page    *bytes.Buffer // where the table is laid out
 	aligned flusher       // writes to it, and remembers the widths of columns, so that they do not jump
+	dropped int           // how many of the least important columns do not fit
 
 	drawn int  // lines that were written last
 	on    size // what they were written on
 }
 
-func newScreen(out io.Writer, namespace string) *screen {
+func newScreen(out io.Writer, namespace string, style output.Style) *screen {
 	page := &bytes.Buffer{}
-	return &screen{out: out, namespace: namespace, page: page, aligned: printers.GetNewTabWriter(page), size: func() size {
+	return &screen{out: out, namespace: namespace, style: style, page: page, aligned: printers.GetNewTabWriter(page), size: func() size {
 		if found := (term.TTY{Out: out}).GetSize(); found != nil && found.Width > 0 && found.Height > 0 {
 			return size{int(found.Width), int(found.Height)}
 		}
@@ -107,17 +111,16 @@ func (s *screen) draw() error {
 // lines are the table as it fits: the header, the newest builds, and what there is to say about the rest. The last line
 // of the terminal is the cursor's.
 func (s *screen) lines(fits size) ([]string, error) {
-	s.page.Reset()
 	builds := slices.SortedFunc(maps.Values(s.builds), byAge)
-	if err := printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(tableOf(s.columns, builds), s.aligned); err != nil {
-		return nil, fmt.Errorf("lay out the table of builds: %w", err)
-	}
-	if err := s.aligned.Flush(); err != nil {
-		return nil, fmt.Errorf("lay out the table of builds: %w", err)
-	}
 	header, rows := "no builds in namespace "+s.namespace, []string(nil)
+	if s.namespace == metav1.NamespaceAll {
+		header = "no builds"
+	}
 	if len(builds) > 0 {
-		all := strings.Split(strings.TrimSuffix(s.page.String(), "\n"), "\n")
+		all, err := s.layOut(builds, fits.width)
+		if err != nil {
+			return nil, err
+		}
 		header, rows = all[0], all[1:]
 	}
 	var notes []string
@@ -131,11 +134,51 @@ func (s *screen) lines(fits size) ([]string, error) {
 	}
 	shown := slices.Concat([]string{header}, rows, notes)
 	for i := range shown {
-		if runes := []rune(shown[i]); len(runes) > fits.width {
-			shown[i] = string(runes[:fits.width])
+		shown[i] = cut(shown[i], fits.width)
+		if 0 < i && i <= len(rows) {
+			shown[i] = s.coloured(header, shown[i])
 		}
 	}
 	return shown, nil
+}
+
+// layOut returns the lines of the table, without the columns that do not fit: those stay away until the terminal has another width.
+func (s *screen) layOut(builds []row, width int) ([]string, error) {
+	if width != s.on.width {
+		s.dropped, s.aligned = 0, printers.GetNewTabWriter(s.page)
+	}
+	for {
+		s.page.Reset()
+		columns, narrowed, more := without(s.columns, builds, s.dropped)
+		if err := printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(tableOf(columns, narrowed), s.aligned); err != nil {
+			return nil, fmt.Errorf("lay out the table of builds: %w", err)
+		}
+		if err := s.aligned.Flush(); err != nil {
+			return nil, fmt.Errorf("lay out the table of builds: %w", err)
+		}
+		lines := strings.Split(strings.TrimSuffix(s.page.String(), "\n"), "\n")
+		tooWide := func(line string) bool { return utf8.RuneCountInString(strings.TrimRight(line, " ")) > width }
+		if !more || !slices.ContainsFunc(lines, tooWide) {
+			return lines, nil
+		}
+		s.dropped++
+		s.aligned = printers.GetNewTabWriter(s.page)
+	}
+}
+
+// coloured returns a row with its phase in a colour, if that is how the build ended.
+func (s *screen) coloured(header, row string) string {
+	begin, end := phaseIn(header, row)
+	phase := row[begin:end]
+	switch v1alpha1.BuildPhase(phase) {
+	case v1alpha1.BuildSucceeded:
+		phase = s.style.Good(phase)
+	case v1alpha1.BuildFailed:
+		phase = s.style.Bad(phase)
+	case v1alpha1.BuildCancelled:
+		phase = s.style.Faint(phase)
+	}
+	return row[:begin] + phase + row[end:]
 }
 
 // byAge puts older builds first, and of those of the same second the one with the lower number.

@@ -9,9 +9,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 var columns = []metav1.TableColumnDefinition{{Name: "Name"}, {Name: "Phase"}}
@@ -19,7 +22,7 @@ var columns = []metav1.TableColumnDefinition{{Name: "Name"}, {Name: "Phase"}}
 // drawn is a screen and what it has written since it was looked at last.
 func drawn(fits *size) (*screen, func() string) {
 	var out bytes.Buffer
-	screen := newScreen(&out, "team")
+	screen := newScreen(&out, "team", output.Style{})
 	screen.size = func() size { return *fits }
 	return screen, func() string {
 		defer out.Reset()
@@ -72,7 +75,7 @@ func TestTheTableFitsTheTerminal(t *testing.T) {
 		builds = append(builds, build(number+1, "Running"))
 	}
 	for height := 1; height <= 24; height++ {
-		fits := &size{12, height}
+		fits := &size{13, height}
 		screen, written := drawn(fits)
 		if err := screen.replace(columns, builds); err != nil {
 			t.Fatal(err)
@@ -92,9 +95,53 @@ func TestTheTableFitsTheTerminal(t *testing.T) {
 			t.Errorf("height %d: the newest shown is %q", height, newest)
 		}
 		for _, line := range lines {
-			if len(line) > fits.width {
+			if utf8.RuneCountInString(line) > fits.width {
 				t.Errorf("%q is wider than %d", line, fits.width)
 			}
+		}
+	}
+}
+
+func TestANarrowTerminalHasTheImportantColumns(t *testing.T) {
+	var columns []metav1.TableColumnDefinition
+	for _, name := range []string{"Name", "Image", "Phase", "Why", "Progress", "Attempt", "Duration", "Age"} {
+		columns = append(columns, metav1.TableColumnDefinition{Name: name, Type: "string"})
+	}
+	failed := row{cells: []any{"debian-1", "debian", "Failed", "OOMKilled", "50%", 3, "4m", "5m"}}
+	fits := &size{}
+	screen, written := drawn(fits)
+	for _, test := range []struct {
+		width int
+		want  string
+	}{
+		{80, "NAME IMAGE PHASE WHY PROGRESS ATTEMPT DURATION AGE"},
+		{68, "NAME IMAGE PHASE WHY PROGRESS DURATION AGE"},
+		{50, "NAME IMAGE PHASE WHY AGE"},
+		{30, "NAME PHASE WHY"},
+		{17, "NAME PHASE"},
+		{80, "NAME IMAGE PHASE WHY PROGRESS ATTEMPT DURATION AGE"},
+	} {
+		fits.width, fits.height = test.width, 24
+		if err := screen.replace(columns, []row{failed}); err != nil {
+			t.Fatal(err)
+		}
+		header, _, _ := strings.Cut(strings.TrimPrefix(written(), "\x1b[H\x1b[2J"), "\n")
+		if got := strings.Join(strings.Fields(header), " "); got != test.want {
+			t.Errorf("width %d: got %q, want %q", test.width, got, test.want)
+		}
+	}
+}
+
+func TestThePhaseOfARowIsFound(t *testing.T) {
+	for _, test := range []struct{ header, row, want string }{
+		{"NAME   PHASE    WHY", "a-1    Failed   <none>", "Failed"},
+		{"NAME   PHASE", "ä-1    Failed", "Failed"},
+		{"NAME   PHASE", "a-1    Fai…", "Fai…"},
+		{"NAME   PHASE", "a-1  …", ""},
+		{"NAME   WHY", "a-1    Failed", ""},
+	} {
+		if begin, end := phaseIn(test.header, test.row); test.row[begin:end] != test.want {
+			t.Errorf("%q: got %q, want %q", test.row, test.row[begin:end], test.want)
 		}
 	}
 }
@@ -110,7 +157,7 @@ func TestAnotherSizeClearsTheTerminal(t *testing.T) {
 	if err := screen.change(build(1, "Failed")); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := written(), "\x1b[H\x1b[2JNAME      \ndebian-1  \n"; got != want {
+	if got, want := written(), "\x1b[H\x1b[2JNAME     …\ndebian-1 …\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -44,11 +44,12 @@ type row struct {
 	cells []any
 }
 
-// source is the server's table of the builds that a field selector selects.
+// source is the server's table of the builds that the options select. With the builds of all namespaces, it has a column for the
+// namespace.
 type source struct {
 	tables    rest.Interface
-	namespace string
-	selector  fields.Selector
+	namespace string // empty for all
+	selected  metav1.ListOptions
 	clock     clock.Clock
 	// refresh is how often the whole table is read. 0: only when a watch of it ends.
 	refresh time.Duration
@@ -98,7 +99,7 @@ func refused(err error) bool {
 }
 
 func (s *source) request(options metav1.ListOptions) *rest.Request {
-	options.FieldSelector = s.selector.String()
+	options.LabelSelector, options.FieldSelector = s.selected.LabelSelector, s.selected.FieldSelector
 	return s.tables.Get().Namespace(s.namespace).Resource("imagebuilds").VersionedParams(&options, scheme.ParameterCodec)
 }
 
@@ -111,11 +112,15 @@ func (s *source) list(ctx context.Context) (*metav1.Table, error) {
 }
 
 func (s *source) show(table *metav1.Table, view view) error {
-	builds, err := rowsOf(table)
+	builds, err := s.rowsOf(table)
 	if err != nil {
 		return err
 	}
-	return view.replace(table.ColumnDefinitions, builds)
+	columns := table.ColumnDefinitions
+	if s.namespace == metav1.NamespaceAll {
+		columns = slices.Insert(slices.Clone(columns), 0, metav1.TableColumnDefinition{Name: namespaceColumn, Type: "string"})
+	}
+	return view.replace(columns, builds)
 }
 
 // watch shows changes until the server ends the watch, or the whole table is due again.
@@ -142,7 +147,7 @@ func (s *source) watch(ctx context.Context, version string, view view) error {
 				s.pause(ctx)
 				return nil
 			}
-			if err := pass(event, view); err != nil {
+			if err := s.pass(event, view); err != nil {
 				return err
 			}
 		}
@@ -150,7 +155,7 @@ func (s *source) watch(ctx context.Context, version string, view view) error {
 }
 
 // pass shows one event.
-func pass(event watch.Event, view view) error {
+func (s *source) pass(event watch.Event, view view) error {
 	if event.Type == watch.Error {
 		return fmt.Errorf("watch builds: %w", apierrors.FromObject(event.Object))
 	}
@@ -158,7 +163,7 @@ func pass(event watch.Event, view view) error {
 	if !ok {
 		return fmt.Errorf("a watch of builds as tables brought a %T", event.Object)
 	}
-	builds, err := rowsOf(table)
+	builds, err := s.rowsOf(table)
 	if err != nil {
 		return err
 	}
@@ -174,12 +179,15 @@ func pass(event watch.Event, view view) error {
 	return nil
 }
 
-func rowsOf(table *metav1.Table) ([]row, error) {
+func (s *source) rowsOf(table *metav1.Table) ([]row, error) {
 	var rows []row
 	for _, line := range table.Rows {
 		read := row{cells: line.Cells}
 		if err := json.Unmarshal(line.Object.Raw, &read.PartialObjectMetadata); err != nil {
 			return nil, fmt.Errorf("read the metadata of a build in a table: %w", err)
+		}
+		if s.namespace == metav1.NamespaceAll {
+			read.cells = slices.Insert(slices.Clone(read.cells), 0, any(read.Namespace))
 		}
 		rows = append(rows, read)
 	}

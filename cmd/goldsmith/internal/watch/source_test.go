@@ -16,12 +16,12 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 // server answers one request after the other as a script says. A request that the script does not foresee stops the
@@ -122,7 +122,7 @@ func played(t *testing.T, refresh time.Duration, script ...step) (out, told stri
 		if failure != nil {
 			t.Fatal(failure)
 		}
-		source := &source{tables: tables, namespace: "team", selector: fields.OneTermEqualSelector("spec.imageRef.name", "debian"),
+		source := &source{tables: tables, namespace: "team", selected: metav1.ListOptions{FieldSelector: "spec.imageRef.name=debian", LabelSelector: "a=b"},
 			clock: clock.RealClock{}, refresh: refresh}
 		var written, complaints bytes.Buffer
 		began := time.Now()
@@ -149,10 +149,24 @@ debian-3   Pending     1
 	if err != nil || out != want || told != "" {
 		t.Errorf("got error %v, told %q, and\n%s\nwant\n%s", err, told, out, want)
 	}
-	for i, part := range []string{"fieldSelector=spec.imageRef.name%3Ddebian", "resourceVersion=7"} {
+	for i, part := range []string{"fieldSelector=spec.imageRef.name%3Ddebian&labelSelector=a%3Db", "resourceVersion=7"} {
 		if !strings.Contains(asked[i], part) {
 			t.Errorf("request %d is %q: no %q", i, asked[i], part)
 		}
+	}
+}
+
+func TestBuildsOfAllNamespacesHaveTheirNamespace(t *testing.T) {
+	read := &metav1.Table{}
+	if err := json.Unmarshal([]byte(strings.ReplaceAll(table("7", "debian-1 Failed 3"), `"metadata":{"name"`, `"metadata":{"namespace":"team","name"`)), read); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := (&source{}).show(read, newLines(&out, io.Discard)); err != nil {
+		t.Fatal(err)
+	}
+	if want := "NAMESPACE   NAME       PHASE    ATTEMPT\nteam        debian-1   Failed   1\n"; out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", &out, want)
 	}
 }
 
@@ -228,7 +242,7 @@ func TestAFailureToWriteEndsIt(t *testing.T) {
 	if err := newLines(full{}, io.Discard).replace(columns, []row{one}); err == nil {
 		t.Error("lines: no error")
 	}
-	if err := newScreen(full{}, "team").replace(columns, []row{one}); err == nil {
+	if err := newScreen(full{}, "team", output.Style{}).replace(columns, []row{one}); err == nil {
 		t.Error("screen: no error")
 	}
 }

@@ -6,12 +6,12 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
@@ -22,15 +22,22 @@ import (
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
+	selection := &client.Selection{}
 	command := &cobra.Command{
 		Annotations: map[string]string{output.Unescaped: ""}, // it draws on the terminal
 		Use:         "watch [IMAGE]",
 		Short:       "Show builds as they go, until Ctrl-C",
 		Long: "Show builds as they go, until Ctrl-C: those of an IMAGE, or all of the namespace. On a terminal it is a table that\n" +
-			"is kept up to date, newest builds last, and as many of them as fit. Anywhere else a line is written for every change.",
+			"is kept up to date, newest builds last. It leaves out older builds, and the least important columns, if they do not fit.\n" +
+			"Anywhere else a line is written for every change.",
+		Example: "  goldsmith watch debian\n" +
+			"  goldsmith watch --all-namespaces --field-selector status.finished=false",
 		Args:              client.Names("at most one argument, the name of an IMAGE", 0, client.Image),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
+			if selection.AllNamespaces && len(args) > 0 {
+				return errors.New("an IMAGE is in one namespace: leave out --all-namespaces, or the IMAGE")
+			}
 			connection, err := flags.Connect(command.ErrOrStderr())
 			if err != nil {
 				return err
@@ -41,20 +48,25 @@ func NewCommand() *cobra.Command {
 					return err
 				}
 			}
+			selected, err := selection.Options(selector)
+			if err != nil {
+				return err
+			}
 			tables, err := connection.Tables()
 			if err != nil {
 				return err
 			}
 			out := command.OutOrStdout()
-			source := &source{tables: tables, namespace: connection.Namespace, selector: selector, clock: clock.RealClock{}}
-			if printers.IsTerminal(out) {
+			source := &source{tables: tables, namespace: selection.Namespace(connection), selected: selected, clock: clock.RealClock{}}
+			if style := output.StyleOf(command, out); style.Rewrites {
 				source.refresh = refresh
-				return source.follow(command.Context(), newScreen(out, connection.Namespace))
+				return source.follow(command.Context(), newScreen(out, source.namespace, style))
 			}
 			return source.follow(command.Context(), newLines(out, command.ErrOrStderr()))
 		},
 	}
 	flags.AddTo(command.Flags())
+	selection.AddTo(command.Flags())
 	return command
 }
 
@@ -62,7 +74,7 @@ func NewCommand() *cobra.Command {
 func buildsOf(ctx context.Context, connection *client.Connection, name string) (fields.Selector, error) {
 	_, err := connection.ImagesV1alpha1().Images(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if client.IsNotFound(err, "images", name) {
-		return nil, fmt.Errorf("no image named %s in namespace %s", name, connection.Namespace)
+		return nil, connection.NotFound(ctx, client.Image, name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look for image %s: %w", name, err)

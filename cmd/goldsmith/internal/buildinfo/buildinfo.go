@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package buildinfo is the verb that prints the version of the program, and what it was built with.
+package buildinfo
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+)
+
+// kubernetes is the module of Kubernetes whose version stands for those of all: v0.37.2 is of Kubernetes v1.37.2.
+const kubernetes = "k8s.io/apiserver"
+
+// information is what -o prints for programs.
+type information struct {
+	Version           string `json:"version"`
+	GoVersion         string `json:"goVersion"`
+	Platform          string `json:"platform"`
+	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
+	APIGroupVersion   string `json:"apiGroupVersion"`
+}
+
+// NewCommand returns the verb, for a program of this version.
+func NewCommand(version string) *cobra.Command {
+	format := ""
+	command := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Long: "Print the version. With -o, also print the versions of Go and Kubernetes that the program was built with, the platform,\n" +
+			"and the group and version of the API. No server is needed.",
+		Example: "  goldsmith version\n" +
+			"  goldsmith version -o yaml",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			out := command.OutOrStdout()
+			if format == "" {
+				_, err := fmt.Fprintf(out, "%s %s\n", command.Root().Name(), version)
+				return err
+			}
+			build, _ := debug.ReadBuildInfo() // nil without module support: then there is no version of Kubernetes
+			return informationOf(version, build).print(format, out)
+		},
+	}
+	command.Flags().StringVarP(&format, "output", "o", "", "format for programs: json or yaml")
+	err := command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{output.JSON, output.YAML}, cobra.ShellCompDirectiveNoFileComp))
+	if err != nil {
+		panic(err) // there is such a flag: the line above adds it
+	}
+	return command
+}
+
+func informationOf(version string, build *debug.BuildInfo) *information {
+	known := &information{
+		Version: version, GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		APIGroupVersion: v1alpha1.SchemeGroupVersion.String(),
+	}
+	if build == nil {
+		return known
+	}
+	for _, module := range build.Deps {
+		if minor, found := strings.CutPrefix(module.Version, "v0."); found && module.Path == kubernetes {
+			known.KubernetesVersion = "v1." + minor
+		}
+	}
+	return known
+}
+
+func (i *information) print(format string, out io.Writer) error {
+	var text []byte
+	var err error
+	switch format {
+	case output.JSON:
+		text, err = json.MarshalIndent(i, "", "    ")
+		text = append(text, '\n')
+	case output.YAML:
+		text, err = yaml.Marshal(i)
+	default:
+		return fmt.Errorf("-o must be %s or %s, and not %q", output.JSON, output.YAML, format)
+	}
+	if err != nil {
+		return fmt.Errorf("encode the version as %s: %w", format, err)
+	}
+	_, err = out.Write(text)
+	return err
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+)
+
+const (
+	// elsewherePatience is how long an error waits for the namespaces that it names.
+	elsewherePatience = 2 * time.Second
+	// maxElsewhere is how many namespaces an error names.
+	maxElsewhere = 3
+)
+
+// NotFound returns the error for an Image or a build that does not exist in the namespace of the connection. It names other namespaces
+// that have one of the name, if the user can list them.
+func (c *Connection) NotFound(ctx context.Context, kind Kind, name string) error {
+	return c.notFound(ctx, kind, name, "")
+}
+
+// notFound is NotFound with another next step, for an object that no other namespace has.
+func (c *Connection) notFound(ctx context.Context, kind Kind, name, otherwise string) error {
+	what := map[Kind]string{Image: "image", ImageBuild: "build", Either: "image or build"}[kind]
+	err := fmt.Errorf("no %s named %s in namespace %s", what, name, c.Namespace)
+	switch found := c.elsewhere(ctx, kind, name); len(found) {
+	case 0:
+		if otherwise != "" {
+			return fmt.Errorf("%w: %s", err, otherwise)
+		}
+		return err
+	case 1:
+		return fmt.Errorf("%w: namespace %s has one; name that namespace with -n %[2]s", err, found[0])
+	default:
+		more := ""
+		if len(found) > maxElsewhere {
+			found, more = found[:maxElsewhere], " and others"
+		}
+		return fmt.Errorf("%w: the namespaces %s%s have one; name one of them with -n", err, strings.Join(found, ", "), more)
+	}
+}
+
+// elsewhere returns other namespaces with an object of the name, sorted, and at most one more than an error names. It returns none if the
+// user cannot list across namespaces, or if the server fails.
+func (c *Connection) elsewhere(ctx context.Context, kind Kind, name string) []string {
+	ctx, cancel := context.WithTimeout(ctx, elsewherePatience)
+	defer cancel()
+	options := metav1.ListOptions{
+		FieldSelector: fields.OneTermEqualSelector("metadata.name", name).String(),
+		Limit:         maxElsewhere + 2, // the namespace of the connection may be among them if somebody creates the object now
+	}
+	var found []string
+	add := func(object *metav1.ObjectMeta) {
+		if object.Name == name && object.Namespace != c.Namespace {
+			found = append(found, object.Namespace)
+		}
+	}
+	if kind != ImageBuild {
+		if list, err := c.ImagesV1alpha1().Images(metav1.NamespaceAll).List(ctx, options); err == nil {
+			for i := range list.Items {
+				add(&list.Items[i].ObjectMeta)
+			}
+		}
+	}
+	if kind != Image {
+		if list, err := c.ImagesV1alpha1().ImageBuilds(metav1.NamespaceAll).List(ctx, options); err == nil {
+			for i := range list.Items {
+				add(&list.Items[i].ObjectMeta)
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}

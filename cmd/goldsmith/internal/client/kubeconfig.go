@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// MissingKubeconfig returns an error if no kubeconfig exists where a verb takes it from: the file of --kubeconfig, one of those that
+// $KUBECONFIG lists, or that of the working directory. The first of these that is not empty counts.
+func MissingKubeconfig(flag, environment string) error {
+	switch {
+	case flag != "" && !exists(flag):
+		return fmt.Errorf("kubeconfig %s does not exist: correct --kubeconfig, or start a server with `goldsmith up`, which prints the path of its kubeconfig", flag)
+	case flag != "":
+		return nil
+	case environment != "" && !slices.ContainsFunc(filepath.SplitList(environment), exists):
+		return fmt.Errorf("no kubeconfig that $%s names exists: %s: correct the variable, or name a kubeconfig with --kubeconfig",
+			clientcmd.RecommendedConfigPathEnvVar, environment)
+	case environment == "" && !exists(DefaultKubeconfig):
+		return ErrNoKubeconfig
+	}
+	return nil
+}
+
+// exists also reports true for a file that cannot be examined: loading that file returns the cause.
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// nameOf returns the files that rules load, for people.
+func nameOf(rules *clientcmd.ClientConfigLoadingRules) string {
+	if rules.ExplicitPath != "" {
+		return rules.ExplicitPath
+	}
+	return strings.Join(slices.DeleteFunc(slices.Clone(rules.Precedence), func(file string) bool { return !exists(file) }), string(filepath.ListSeparator))
+}
+
+// load reads a kubeconfig that has the context, or a current one if that is empty.
+func load(rules *clientcmd.ClientConfigLoadingRules, context string) (*clientcmdapi.Config, error) {
+	loaded, err := rules.Load()
+	if err != nil {
+		return nil, unreadable(rules, err)
+	}
+	if context == "" {
+		context = loaded.CurrentContext
+	}
+	names := strings.Join(slices.Sorted(maps.Keys(loaded.Contexts)), ", ")
+	_, found := loaded.Contexts[context]
+	switch {
+	case names == "":
+		return nil, fmt.Errorf("kubeconfig %s has no context: name the kubeconfig of a server with --kubeconfig; `goldsmith up` prints the path of its own", nameOf(rules))
+	case context == "":
+		return nil, fmt.Errorf("kubeconfig %s has no current-context: name one of its contexts with --context: %s", nameOf(rules), names)
+	case !found:
+		return nil, fmt.Errorf("kubeconfig %s has no context %s: name one of its contexts with --context: %s", nameOf(rules), context, names)
+	}
+	return loaded, nil
+}
+
+// Contexts returns the names of the contexts that the kubeconfig of the flags has, sorted.
+func (f *Flags) Contexts() ([]string, error) {
+	rules, err := f.loadingRules(IsPlugin(os.Args[0]), os.Getenv(clientcmd.RecommendedConfigPathEnvVar))
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := rules.Load()
+	if err != nil {
+		return nil, unreadable(rules, err)
+	}
+	return slices.Sorted(maps.Keys(loaded.Contexts)), nil
+}
+
+// unreadable names the file that cannot be loaded, and the cause without the words that clientcmd puts around it.
+func unreadable(rules *clientcmd.ClientConfigLoadingRules, err error) error {
+	for _, file := range rules.GetLoadingPrecedence() {
+		if _, cause := clientcmd.LoadFromFile(file); cause != nil && !errors.Is(cause, fs.ErrNotExist) {
+			return fmt.Errorf("read kubeconfig %s: %w: correct the file, or name another one with --kubeconfig; `goldsmith up` prints the path of its own", file, cause)
+		}
+	}
+	return fmt.Errorf("read kubeconfig %s: %w", nameOf(rules), err)
+}

@@ -1,0 +1,31 @@
+#!/bin/sh
+# A builder: it reads $GOLDSMITH_INPUT, makes a file for each target in $GOLDSMITH_OUTPUT, and reports in $GOLDSMITH_RESULT.
+# Everything that it prints is the log of the build.
+set -eu
+export PATH=/usr/bin:/bin
+
+# build TARGET FILE: replace this with what makes your image. The first command that fails ends the build.
+build() {
+  echo "making $1"
+  for second in 1 2 3; do
+    sleep 1
+    echo "working, $second of 3"
+  done
+  { echo "$1"; cat "$GOLDSMITH_INPUT"; } >"$2"
+}
+
+fail() {
+  printf '{"version":1,"outcome":"Failed","failure":{"reason":"%s","message":"%s"}}' "$1" "$2" >"$GOLDSMITH_RESULT"
+  exit 1
+}
+grep -q '"version":1}$' "$GOLDSMITH_INPUT" || fail UnknownVersion "the input is not of version 1"
+targets=$(sed 's/.*"targets":\[\([^]]*\)\].*/\1/' "$GOLDSMITH_INPUT" | tr '{},' '\n\n\n' | sed -n 's/^"name":"\(.*\)"$/\1/p')
+artifacts=
+for target in $targets; do
+  file=$GOLDSMITH_OUTPUT/$(echo "$target" | tr / -)
+  build "$target" "$file"
+  digest=$(sha256sum "$file" | cut -d ' ' -f 1)
+  size=$(wc -c <"$file" | tr -d ' ')
+  artifacts="$artifacts${artifacts:+,}{\"target\":\"$target\",\"digest\":\"sha256:$digest\",\"sizeBytes\":$size}"
+done
+printf '{"version":1,"outcome":"Succeeded","artifacts":[%s]}' "$artifacts" >"$GOLDSMITH_RESULT"

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package firstimage is the verb that writes a user's first image to a file, and on request a builder of the user's own.
+package firstimage
+
+import (
+	"bytes"
+	_ "embed" // for the two files
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// defaultName is the name of an image that the user did not name.
+const defaultName = "first"
+
+//go:embed image.yaml
+var imageTemplate string
+
+//go:embed builder.sh
+var builderScript []byte
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	shell := false
+	command := &cobra.Command{
+		Use:   "init [IMAGE]",
+		Short: "Write a first image to a file, and say what to do next",
+		Long: "Write an image to IMAGE.yaml in the working directory, and say what to do next. Files that exist are not overwritten.\n" +
+			"With --shell, also write a builder to IMAGE-builder.sh: a shell script to put your own steps in.",
+		Example: "  goldsmith init web\n" +
+			"  goldsmith init web --shell",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(command *cobra.Command, args []string) error {
+			name := defaultName
+			if len(args) > 0 {
+				name = args[0]
+			}
+			return write(name, shell, command.OutOrStdout())
+		},
+	}
+	command.Flags().BoolVar(&shell, "shell", false, "also write a builder as a shell script, IMAGE-builder.sh")
+	return command
+}
+
+// first is what the template of the image is filled in with.
+type first struct {
+	Name     string
+	Manifest string // name of the image's file
+	Script   string // path of the builder's file; empty: the image has the builder mock
+}
+
+func write(name string, shell bool, out io.Writer) error {
+	if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
+		return fmt.Errorf("%q cannot be the name of an image: %s", name, strings.Join(problems, "; "))
+	}
+	image := &first{Name: name, Manifest: name + ".yaml"}
+	if shell {
+		script, err := filepath.Abs(name + "-builder.sh") // a builder is registered by its absolute path
+		if err != nil {
+			return fmt.Errorf("find the working directory: %w", err)
+		}
+		image.Script = script
+	}
+	manifest, err := image.manifest()
+	if err != nil {
+		return err
+	}
+	if shell {
+		if err := create(image.Script, builderScript, 0o755); err != nil {
+			return err
+		}
+	}
+	if err := create(image.Manifest, manifest, 0o644); err != nil {
+		if shell {
+			err = errors.Join(err, os.Remove(image.Script)) // all of it or nothing, so that the command can be repeated
+		}
+		return err
+	}
+	_, err = io.WriteString(out, image.nextSteps())
+	return err
+}
+
+func (f *first) manifest() ([]byte, error) {
+	parsed, err := template.New(f.Manifest).Parse(imageTemplate)
+	if err != nil {
+		return nil, fmt.Errorf("parse the template of %s: %w", f.Manifest, err)
+	}
+	var manifest bytes.Buffer
+	if err := parsed.Execute(&manifest, f); err != nil {
+		return nil, fmt.Errorf("fill in the template of %s: %w", f.Manifest, err)
+	}
+	return manifest.Bytes(), nil
+}
+
+// create writes a file that must not exist.
+func create(path string, content []byte, mode fs.FileMode) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists and is not overwritten: choose another name, or delete the file", filepath.Base(path))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	return errors.Join(err, file.Close())
+}
+
+func (f *first) nextSteps() string {
+	var text strings.Builder
+	server := "goldsmith up"
+	fmt.Fprintf(&text, "wrote %s: an image named %s\n", f.Manifest, f.Name)
+	if f.Script != "" {
+		fmt.Fprintf(&text, "wrote %s: its builder\n", filepath.Base(f.Script))
+		server += fmt.Sprintf(` --builder %s="$PWD/%s"`, f.Name, filepath.Base(f.Script))
+	}
+	fmt.Fprintf(&text, `
+In one terminal, start a server, unless one runs with this builder:
+
+  %s
+
+In a second terminal, in this directory, see what would be built, have it built, and follow the build:
+
+  goldsmith plan -f %s
+  goldsmith kubectl apply -f %[2]s
+  goldsmith logs %[3]s -f
+  goldsmith kubectl describe image %[3]s
+`, server, f.Manifest, f.Name)
+	return text.String()
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package firstimage
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+func TestAFileIsNeverOverwritten(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("web.yaml", []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := &bytes.Buffer{}
+	err := write("web", true, out)
+	if err == nil || !strings.Contains(err.Error(), "web.yaml exists and is not overwritten") || out.Len() > 0 {
+		t.Errorf("got %v and %q", err, out)
+	}
+	if left, _ := filepath.Glob("*"); len(left) != 1 {
+		t.Errorf("there are %v, want what was there before", left)
+	}
+	if content, _ := os.ReadFile("web.yaml"); string(content) != "mine" {
+		t.Errorf("the file is now %q", content)
+	}
+}
+
+func TestAnImageHasTheNameOfAnImage(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"", "../web", "Web", "a.b"} {
+		if err := write(name, false, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "cannot be the name of an image") {
+			t.Errorf("%q: got %v", name, err)
+		}
+	}
+	if left, _ := filepath.Glob("*"); len(left) > 0 {
+		t.Errorf("there are %v", left)
+	}
+}
+
+// The script says "sleep" where a user's own steps would take time; here it has a sleep that takes none.
+func TestTheShellBuilderKeepsTheContract(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := write("web", true, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	script, err := os.ReadFile("web-builder.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(script, []byte("sleep 1\n")) {
+		t.Fatal("the script has no sleep to leave out")
+	}
+	if err := os.WriteFile("web-builder.sh", bytes.ReplaceAll(script, []byte("sleep 1\n"), []byte(":\n")), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const input = `{"attempt":1,"base":{"reference":"debian:bookworm"},"build":{"name":"web-1","namespace":"team","uid":"a"},"files":{},` +
+		`"parameters":{},"targets":[{"format":"raw","name":"linux/amd64/raw","platform":"linux/amd64"}],"version":1}`
+	for path, content := range map[string]string{"input": input, "result": ""} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir("output", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	builder := exec.CommandContext(t.Context(), "./web-builder.sh")
+	builder.Env = []string{render.EnvInput + "=input", render.EnvOutput + "=output", render.EnvResult + "=result"}
+	log, err := builder.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, log)
+	}
+	written, err := os.ReadFile("result")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed := result.Parse(string(written), 0, []v1alpha1.Target{{Platform: "linux/amd64", Format: "raw"}})
+	if parsed.Failure != nil || len(parsed.Artifacts) != 1 {
+		t.Errorf("the result is %s: %+v", written, parsed)
+	}
+}

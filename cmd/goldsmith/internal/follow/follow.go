@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package follow shows how a build continues until it has finished: a line for each phase, the log of each attempt, and the outcome.
+// The log is written to the output, and everything else beside it, so that a program can read the log alone.
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/printers"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
+)
+
+// tick is how often the last line of a terminal is rewritten, so that the elapsed time continues.
+const tick = time.Second
+
+// Options set what is shown, and where.
+type Options struct {
+	// Log selects the log, as the subresource does. Its Follow is ignored. With Attempt, only that attempt is followed.
+	Log v1alpha1.ImageBuildLogOptions
+	// NeedsLog makes it an error that the log of the last attempt is gone.
+	NeedsLog bool
+	// Out is where the log is written.
+	Out io.Writer
+	// Told is where everything else is written. Defaults to nowhere.
+	Told io.Writer
+	// Style of what is written to Told.
+	Style output.Style
+	// Program is what users call this program, and Connection the flags by which it finds the server. Messages that name a next
+	// command have both.
+	Program, Connection string
+	// Clock defaults to the real one.
+	Clock clock.WithTicker
+}
+
+// OptionsOf returns the options of a command that follows a build.
+func OptionsOf(command *cobra.Command) Options {
+	told := command.ErrOrStderr()
+	return Options{
+		Out: command.OutOrStdout(), Told: output.Colours(told), Style: output.StyleOf(command, told),
+		Program: command.Root().DisplayName(), Connection: connectionFlags(command),
+	}
+}
+
+// connectionFlags returns the flags that the user named the server with, for the next command.
+func connectionFlags(command *cobra.Command) string {
+	var text strings.Builder
+	for _, name := range []string{"kubeconfig", "context", "namespace"} {
+		if flag := command.Flags().Lookup(name); flag != nil && flag.Changed {
+			text.WriteString(" --" + name + "=" + shellword.Quote(flag.Value.String()))
+		}
+	}
+	return text.String()
+}
+
+// Build shows how a build continues, and returns it once it has finished and its log was written; with Log.Attempt, once the log of
+// that attempt was written, and then the build may be unfinished. It outlives restarts of the server. If ctx is done before, it
+// tells that the build continues.
+func Build(ctx context.Context, connection *client.Connection, name string, options Options) (*v1alpha1.ImageBuild, error) {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	if options.Told == nil {
+		options.Told = io.Discard
+	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	f := &follower{
+		Options: options, connection: connection, name: name, terminal: printers.IsTerminal(output.Terminal(options.Out)),
+		observed: make(chan *v1alpha1.ImageBuild), ended: make(chan error, 1),
+		chunks: make(chan []byte), broken: make(chan error), logEnded: make(chan error, 1),
+	}
+	if escaping, ok := options.Out.(*output.Escaping); ok {
+		f.escaping = escaping.ForLog()
+		f.Out = f.escaping
+	}
+	go func() {
+		_, err := connection.ObserveUntilFinished(watching, name, func(build *v1alpha1.ImageBuild) {
+			select {
+			case f.observed <- build:
+			case <-watching.Done():
+			}
+		})
+		f.ended <- err
+	}()
+	err := f.run(watching)
+	if ctx.Err() != nil {
+		_, _ = io.WriteString(f.Told, f.interrupted()) // that the user ended the command is the error
+		return nil, ctx.Err()
+	}
+	return f.build, err
+}
+
+// follower is a single loop over what happens: only the loop writes.
+type follower struct {
+	Options
+	connection *client.Connection
+	name       string
+	escaping   *output.Escaping // Out, if it escapes
+	terminal   bool             // Out is a terminal, and so Told writes to the same lines
+
+	observed chan *v1alpha1.ImageBuild // each state of the build that the watch returns
+	ended    chan error                // the end of the watch: nil once the build has finished
+	chunks   chan []byte               // of the log that is read now
+	broken   chan error                // the log broke off, and is opened again
+	logEnded chan error                // the end of the log of an attempt
+
+	build    *v1alpha1.ImageBuild // as it was observed last; nil before
+	shown    v1alpha1.BuildPhase  // the phase that was shown last
+	attempt  int32                // the attempt whose log was opened last; 0 before the first
+	reading  bool                 // that log is being read
+	gone     *goneError           // that log is gone
+	endShown bool                 // the end of that attempt was shown
+	lost     bool                 // that log broke off, and nothing has come since
+	midLine  bool                 // the last byte of the log is not the end of a line
+	drawn    int                  // how many characters the last line of the terminal has that is to be rewritten
+}
+
+func (f *follower) run(ctx context.Context) error {
+	ticker := f.Clock.NewTicker(tick)
+	defer ticker.Stop()
+	finished := false
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return errors.Join(f.erase(), ctx.Err())
+		case f.build = <-f.observed:
+			err = f.advance(ctx)
+		case err = <-f.ended:
+			finished = true
+		case chunk := <-f.chunks:
+			err = f.writeLog(chunk)
+		case trouble := <-f.broken:
+			err = f.tellOfTrouble(trouble)
+		case err = <-f.logEnded:
+			err = f.endLog(ctx, err)
+		case <-ticker.C():
+		}
+		if err != nil {
+			return errors.Join(f.erase(), err)
+		}
+		switch {
+		case f.reading:
+		case f.Log.Attempt != nil && f.attempt > 0:
+			return errors.Join(f.erase(), f.missingLog())
+		case finished && f.attempt >= f.build.Status.CurrentAttempt:
+			return errors.Join(f.tell(outcomeLines(f.Style, f.build)), f.missingLog())
+		}
+		if err := f.draw(); err != nil {
+			return err
+		}
+	}
+}
+
+// advance shows what has become of the build, and opens the log of the next attempt that there is. While a log is read, everything
+// else waits for its end.
+func (f *follower) advance(ctx context.Context) error {
+	if f.reading || f.build == nil {
+		return nil
+	}
+	status := &f.build.Status
+	for i := range status.Attempts {
+		attempt := &status.Attempts[i]
+		last := status.Finished && attempt.Number == status.CurrentAttempt // its failure is that of the build
+		if attempt.Number == f.attempt && attempt.Failure != nil && !last && !f.endShown {
+			f.endShown = true
+			if err := f.tell(attemptEndLines(f.Style, attempt)); err != nil {
+				return err
+			}
+		}
+	}
+	if next, ok := f.nextAttempt(); ok {
+		return f.openLog(ctx, next)
+	}
+	if status.Phase == f.shown {
+		return nil
+	}
+	f.shown = status.Phase
+	return f.tell(phaseLines(f.Style, f.build))
+}
+
+// nextAttempt returns the attempt whose log is shown next, and false if there is none yet. The first one is that which the user named,
+// or else the current one.
+func (f *follower) nextAttempt() (int32, bool) {
+	next := f.attempt + 1
+	switch {
+	case f.Log.Attempt != nil:
+		return *f.Log.Attempt, f.attempt == 0
+	case f.attempt == 0:
+		next = max(next, f.build.Status.CurrentAttempt)
+	}
+	return next, f.build.Status.CurrentAttempt >= next
+}
+
+func (f *follower) openLog(ctx context.Context, attempt int32) error {
+	log := &attemptLog{
+		connection: f.connection, build: f.name, options: f.Log, clock: f.Clock, chunks: f.chunks, broken: f.broken,
+	}
+	log.options.Attempt, log.options.Follow = &attempt, true
+	if f.attempt > 0 {
+		log.options.TailLines = nil // they are counted from the end of the first log
+	}
+	f.attempt, f.reading, f.gone, f.endShown, f.shown = attempt, true, nil, false, f.build.Status.Phase
+	go func() { f.logEnded <- log.read(ctx) }()
+	if attempt > f.build.Status.CurrentAttempt {
+		return nil // the server says that there is no such attempt
+	}
+	return f.tell([]string{attemptLine(f.Style, f.build, attempt)})
+}
+
+// endLog takes the end of a log. A log that is gone is told of; the build continues.
+func (f *follower) endLog(ctx context.Context, err error) error {
+	f.reading, f.lost = false, false
+	if gone, ok := errors.AsType[*goneError](err); ok {
+		f.gone = gone
+		if err = nil; !f.NeedsLog || !f.build.Status.Finished {
+			err = f.tell([]string{goneLine(f.Style, gone)})
+		}
+	}
+	if f.escaping != nil {
+		err = errors.Join(err, f.escaping.Flush())
+	}
+	if err != nil {
+		return err
+	}
+	return f.advance(ctx)
+}
+
+// missingLog returns that the log which was asked for is gone, if it is.
+func (f *follower) missingLog() error {
+	if f.gone == nil || !f.NeedsLog {
+		return nil
+	}
+	return fmt.Errorf("read the log of build %s: %w", f.name, f.gone)
+}
+
+func (f *follower) writeLog(chunk []byte) error {
+	f.lost = false
+	if err := f.erase(); err != nil {
+		return err
+	}
+	if _, err := f.Out.Write(chunk); err != nil {
+		return fmt.Errorf("write the log: %w", err)
+	}
+	f.midLine = chunk[len(chunk)-1] != '\n'
+	return nil
+}
+
+// tellOfTrouble tells of the first failure in a row.
+func (f *follower) tellOfTrouble(trouble error) error {
+	if f.lost {
+		return nil
+	}
+	f.lost = true
+	return f.tell([]string{troubleLine(f.Style, trouble)})
+}
+
+// tell writes lines that are not of the log.
+func (f *follower) tell(lines []string) error {
+	if err := f.erase(); err != nil {
+		return err
+	}
+	if f.terminal && f.midLine && len(lines) > 0 {
+		f.midLine = false
+		lines = append([]string{""}, lines...)
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintln(f.Told, line); err != nil {
+			return fmt.Errorf("write how build %s continues: %w", f.name, err)
+		}
+	}
+	return nil
+}
+
+// interrupted is what a user reads who stops following a build that has not finished.
+func (f *follower) interrupted() string {
+	if f.build == nil || f.build.Status.Finished {
+		return ""
+	}
+	return fmt.Sprintf("\nbuild %s continues. To cancel it:\n  %s cancel %[1]s%[3]s\nTo follow it again:\n  %[2]s logs %[1]s -f%[3]s\n",
+		f.name, f.Program, f.Connection)
+}

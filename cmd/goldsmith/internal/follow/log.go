@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+)
+
+const (
+	// again is how long after a failure the log is opened again.
+	again = time.Second
+	// chunkBytes is the most that is read of a log at once.
+	chunkBytes = 32 << 10
+)
+
+// attemptLog reads the log of one attempt to its end.
+type attemptLog struct {
+	connection *client.Connection
+	build      string
+	options    v1alpha1.ImageBuildLogOptions
+	clock      clock.Clock
+	chunks     chan<- []byte
+	broken     chan<- error
+	// sent is how many bytes of the log were sent. The log of an attempt only grows, so one that is opened again begins with them.
+	sent int64
+}
+
+// read returns once all of the log was sent. A log that ends without an error is whole: a server that stops breaks it off, and then it
+// is opened again. The error is a goneError if the log is not kept any more.
+func (l *attemptLog) read(ctx context.Context) error {
+	for {
+		err := l.copy(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			return nil
+		case apierrors.IsGone(err):
+			return &goneError{err}
+		case !temporary(err), l.sent > 0 && l.options.TailLines != nil: // nobody knows which lines were added
+			return fmt.Errorf("read the log of build %s: %w", l.build, err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case l.broken <- err:
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-l.clock.After(again):
+		}
+	}
+}
+
+// copy opens the log, and sends what was not sent before.
+func (l *attemptLog) copy(ctx context.Context) (err error) {
+	stream, err := l.connection.ImagesV1alpha1().RESTClient().Get().
+		Namespace(l.connection.Namespace).Resource("imagebuilds").Name(l.build).SubResource("log").
+		VersionedParams(&l.options, scheme.ParameterCodec).
+		Stream(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stream.Close()) }()
+	if _, err := io.CopyN(io.Discard, stream, l.sent); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil // the middle of a long log is not archived
+		}
+		return err
+	}
+	for {
+		chunk := make([]byte, chunkBytes)
+		n, err := stream.Read(chunk)
+		if n > 0 {
+			select {
+			case l.chunks <- chunk[:n]:
+				l.sent += int64(n)
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// goneError reports that the log of an attempt is not kept any more.
+type goneError struct{ error }
+
+// Unwrap returns what the server says.
+func (g *goneError) Unwrap() error { return g.error }
+
+// temporary reports whether it may help to ask again: a server that restarts refuses connections, breaks them, or says so.
+func temporary(err error) bool {
+	var answer apierrors.APIStatus
+	if !errors.As(err, &answer) {
+		return true
+	}
+	return apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err)
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kubectl
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// hints are the next steps after messages of kubectl, which knows nothing of `goldsmith up`. The first part of a message that
+// matches counts.
+var hints = []struct{ part, next string }{
+	{"localhost:8080 was refused", "the kubeconfig names no server: name that of a server with --kubeconfig or $KUBECONFIG"},
+	{"was refused", `is "goldsmith up" running?`},
+	{"certificate signed by unknown authority", "use the kubeconfig that \"goldsmith up\" of this server wrote"},
+	{"Unable to connect to the server", "correct the server in the kubeconfig, or name another kubeconfig with --kubeconfig"},
+	{"You must be logged in to the server", "the server does not accept the credentials in the kubeconfig: use the kubeconfig that \"goldsmith up\" wrote last"},
+	{"context was not found", "`goldsmith kubectl config get-contexts` lists the contexts"},
+	{"no matches for kind", unknownKind},
+	{"failed to check CRD", unknownKind}, // kubectl validates a kind that the server does not have
+	{"the server doesn't have a resource type", "`goldsmith kubectl api-resources` lists the resources"},
+}
+
+const unknownKind = "the server has no such kind or version: `goldsmith kubectl api-resources` lists them, such as kind Image of apiVersion " +
+	v1alpha1.GroupName + "/v1alpha1"
+
+// hint returns the next step after a message of kubectl, or "".
+func hint(message string) string {
+	for _, known := range hints {
+		if strings.Contains(message, known.part) {
+			return known.next
+		}
+	}
+	return ""
+}
+
+// report writes a message of kubectl as kubectl does, and the next step below it.
+func report(out io.Writer, message string) {
+	if message == "" {
+		return
+	}
+	lines := strings.TrimSuffix(message, "\n") + "\n"
+	if next := hint(message); next != "" {
+		lines += "hint: " + next + "\n"
+	}
+	_, _ = fmt.Fprint(out, lines) // the process ends with kubectl's exit code either way
+}

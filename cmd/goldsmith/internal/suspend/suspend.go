@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package suspend is the two verbs that stop the triggers of an Image, and start them again.
+package suspend
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+)
+
+// change is what a verb does to an Image.
+type change struct {
+	verb    string // what the user asks for
+	done    string // what became of the Image
+	suspend bool   // the value of spec.suspend
+}
+
+// NewCommand returns the verb that stops the triggers.
+func NewCommand() *cobra.Command {
+	command := newCommand(&change{verb: "suspend", done: "suspended", suspend: true})
+	command.Short = "Suspend an image, so that its triggers start no builds"
+	command.Long = "Suspend an image: a change of the image, its base or its schedule starts no builds until `goldsmith resume`.\n" +
+		"Builds that exist continue, and `goldsmith build` still starts builds. The command sets spec.suspend and nothing else."
+	command.Example = "  goldsmith suspend debian\n" +
+		"  goldsmith suspend debian -o yaml"
+	return command
+}
+
+// NewResumeCommand returns the verb that starts the triggers again.
+func NewResumeCommand() *cobra.Command {
+	command := newCommand(&change{verb: "resume", done: "resumed"})
+	command.Short = "Resume a suspended image, so that its triggers start builds"
+	command.Long = "Resume an image that is suspended. If its inputs changed meanwhile, a build starts now. Times of its schedule that\n" +
+		"passed meanwhile start no builds. The command sets spec.suspend to false and changes nothing else."
+	command.Example = "  goldsmith resume debian\n" +
+		"  goldsmith resume debian -o name"
+	return command
+}
+
+func newCommand(wanted *change) *cobra.Command {
+	flags := &client.Flags{}
+	var format output.Format
+	command := &cobra.Command{
+		Use:               wanted.verb + " IMAGE",
+		Args:              client.OneName("the name of an IMAGE", client.Image),
+		ValidArgsFunction: completion.Images(flags),
+		RunE: func(command *cobra.Command, args []string) error {
+			connection, err := flags.Connect(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return wanted.run(command.Context(), connection, args[0], format, command.OutOrStdout())
+		},
+	}
+	flags.AddTo(command.Flags())
+	format.AddTo(command)
+	return command
+}
+
+func (c *change) run(ctx context.Context, connection *client.Connection, name string, format output.Format, out io.Writer) error {
+	image, changed, err := c.apply(ctx, connection, name)
+	switch {
+	case client.IsNotFound(err, "images", name):
+		return connection.NotFound(ctx, client.Image, name)
+	case err != nil:
+		return fmt.Errorf("%s image %s: %w", c.verb, name, err)
+	case format != "":
+		return format.Print(image, out)
+	case changed:
+		_, err = fmt.Fprintf(out, "image %s %s\n", name, c.done)
+	case c.suspend:
+		_, err = fmt.Fprintf(out, "image %s was suspended already\n", name)
+	default:
+		_, err = fmt.Fprintf(out, "image %s was not suspended\n", name)
+	}
+	return err
+}
+
+// apply sets spec.suspend unless it has the value already. The patch has no other field, so that it cannot undo a change that
+// somebody else makes at the same time.
+func (c *change) apply(ctx context.Context, connection *client.Connection, name string) (image *v1alpha1.Image, changed bool, err error) {
+	images := connection.ImagesV1alpha1().Images(connection.Namespace)
+	image, err = images.Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, false, err
+	}
+	if suspended := image.Spec.Suspend != nil && *image.Spec.Suspend; suspended == c.suspend {
+		return image, false, nil
+	}
+	patch := fmt.Appendf(nil, `{"spec":{"suspend":%t}}`, c.suspend)
+	image, err = images.Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
+	return image, true, err
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package watch
+
+import (
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	namespaceColumn = "Namespace"
+	phaseColumn     = "Phase"
+	// ellipsis ends a text that is cut.
+	ellipsis = "…"
+)
+
+// dispensable returns the columns that a narrow terminal can do without, the least important one first.
+func dispensable() []string {
+	return []string{"Attempt", "Progress", "Duration", "Age", "Image", "Why"}
+}
+
+// without returns columns and builds without so many of the least important columns, and whether there are more such columns.
+func without(columns []metav1.TableColumnDefinition, builds []row, dropped int) (left []metav1.TableColumnDefinition, narrowed []row, more bool) {
+	order := dispensable()
+	var kept []int
+	for i, column := range columns {
+		if !slices.Contains(order[:dropped], column.Name) {
+			left, kept = append(left, column), append(kept, i)
+		}
+	}
+	for _, build := range builds {
+		cells := make([]any, 0, len(kept))
+		for _, i := range kept {
+			if i < len(build.cells) {
+				cells = append(cells, build.cells[i])
+			}
+		}
+		build.cells = cells
+		narrowed = append(narrowed, build)
+	}
+	return left, narrowed, dropped < len(order)
+}
+
+// cut returns a line of at most so many characters, which ends with an ellipsis if it was longer.
+func cut(line string, width int) string {
+	runes := []rune(line)
+	if len(runes) <= width {
+		return line
+	}
+	return string(runes[:max(0, width-1)]) + ellipsis
+}
+
+// phaseIn returns where the phase begins and ends in a row under a header, in bytes: twice the same where there is none.
+func phaseIn(header, row string) (begin, end int) {
+	column := strings.Index(header, " "+strings.ToUpper(phaseColumn))
+	if column < 0 {
+		return 0, 0
+	}
+	at, runes := 0, 0
+	for i := range row {
+		if runes == column+1 {
+			at = i
+			break
+		}
+		runes++
+	}
+	if at == 0 {
+		return 0, 0
+	}
+	text, _, _ := strings.Cut(row[at:], " ")
+	return at, at + len(text)
+}

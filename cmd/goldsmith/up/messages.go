@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
+)
+
+// nextSteps returns the commands with which a new user goes on in a second terminal, in whichever directory that is.
+func nextSteps(kubeconfig string) string {
+	return `In a second terminal:
+  export KUBECONFIG=` + shellword.Quote(kubeconfig) + `
+  goldsmith init web                    # write web.yaml, an image to start from
+  goldsmith kubectl apply -f web.yaml   # create the image; its first build starts
+  goldsmith build web -f                # build it again and follow the log
+`
+}
+
+// announceStop tells the user what the stop does to running builds.
+func (s *system) announceStop() {
+	running := 0
+	if agent := s.agent.agent.Load(); agent != nil {
+		running = agent.Running()
+	}
+	// Without a receiver of SIGPIPE, a terminal or a pipe that is closed would end the process here, before its parts have stopped.
+	closed := make(chan os.Signal, 1)
+	signal.Notify(closed, syscall.SIGPIPE)
+	defer signal.Stop(closed)
+	_, _ = fmt.Fprintln(s.options.Notices, stopNotice(running, s.options.Memory)) // a notice that nobody can read is no failure
+}
+
+// stopNotice returns what a stop does to the builds that run.
+func stopNotice(running int, memory bool) string {
+	builds := fmt.Sprintf("ending %d running builds", running)
+	if running == 1 {
+		builds = "ending 1 running build"
+	}
+	next := `, which the next "goldsmith up" starts again`
+	switch {
+	case running == 0:
+		builds, next = "no build is running", ""
+	case memory:
+		next = ", which --memory does not keep"
+	}
+	return "stopping: " + builds + next + ". Press Ctrl-C again to stop at once."
+}
