@@ -10,7 +10,9 @@ BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 
 # One way to compile for everything but the race detector, and no path of this clone in it: what one clone has compiled serves
 # the next.
-export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
+# Without debug information, which no program here ships, compiling takes a quarter less.
+no_debug_information := -gcflags=all=-dwarf=false
+export GOFLAGS := $(filter-out -trimpath $(no_debug_information),$(shell go env GOFLAGS)) -trimpath $(no_debug_information)
 export CGO_ENABLED := 0
 
 # Outside of the clone. The version of each tool is in the name of its file or folder, so clones at other versions may share it.
@@ -66,7 +68,7 @@ demo: build ## Start everything, build the examples, show the result, stop.
 ##@ Use it in a cluster
 
 .PHONY: kind-up
-kind-up: images bin/install/kustomization.yaml ## A kind cluster with Goldsmith in it; needs neither a registry nor Docker on this machine.
+kind-up: images bin/install/kustomization.yaml ## Create a kind cluster with Goldsmith; needs no registry, installs Docker if it is missing.
 	$(kind) up $(CLUSTER)
 	$(kind) load $(CLUSTER) $(tagged)
 	@tools=$$($(kind) tools) && kubectl="$$tools/kubectl --context kind-$(CLUSTER)" && \
@@ -75,11 +77,11 @@ kind-up: images bin/install/kustomization.yaml ## A kind cluster with Goldsmith 
 	echo "try: kubectl apply -f examples/ && kubectl get imgb -w"
 
 .PHONY: kind-down
-kind-down: ## Remove that cluster.
+kind-down: ## Delete the cluster of kind-up.
 	$(kind) down $(CLUSTER)
 
 .PHONY: images
-images: ## Build the container images that a cluster runs; needs Docker and no registry.
+images: ## Build the container images for a cluster; needs Docker, but no registry.
 	@e2e/kind/docker/start
 	$(call compile,bin/images/,$(addprefix ./cmd/,$(IMAGES)))
 	@for image in $(IMAGES); do \
@@ -89,7 +91,7 @@ images: ## Build the container images that a cluster runs; needs Docker and no r
 	done
 
 .PHONY: push
-push: ## Push those images to REGISTRY, and have kustomize/overlays/default name them.
+push: ## Push the container images to REGISTRY, and write their names into kustomize/overlays/default.
 	@test -n "$(REGISTRY)" || { echo "which registry? make images push REGISTRY=registry.example.com/goldsmith"; exit 1; }
 	@for image in $(IMAGES); do \
 	  docker tag $$image:$(VERSION) $(REGISTRY)/$$image:$(VERSION) && docker push $(REGISTRY)/$$image:$(VERSION) && \
@@ -109,7 +111,7 @@ bin/install/kustomization.yaml: .FORCE
 ##@ Develop
 
 .PHONY: test
-test: $(if $(filter ./...,$(PACKAGES)),build) ## Run every test that needs no Docker, with the race detector where there are goroutines.
+test: $(if $(filter ./...,$(PACKAGES)),build) ## Run all tests that need no Docker, with the race detector where there are goroutines.
 	.ci/test '$(FLAGS)' $(PACKAGES)
 
 .PHONY: e2e
@@ -119,7 +121,7 @@ e2e: build images ## Run the end-to-end suites on a kind cluster of their own: m
 	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
 
 .PHONY: e2e-docs
-e2e-docs: ## Run what the docs say about clusters, on one that make kind-up makes.
+e2e-docs: ## Run the commands of the docs that need a cluster, on a cluster of make kind-up.
 	@mkdir -p bin/docs bin/reports/e2e-docs && export KUBECONFIG=$(CURDIR)/bin/docs/kubeconfig && \
 	trap '$(kind) down goldsmith-docs' EXIT && \
 	$(MAKE) --no-print-directory kind-up CLUSTER=goldsmith-docs && tools=$$($(kind) tools) && \
@@ -127,11 +129,15 @@ e2e-docs: ## Run what the docs say about clusters, on one that make kind-up make
 	  -tags e2e -count=1 -vet=off -timeout 40m $(FLAGS) ./cmd/goldsmith -run '^TestEveryClusterCommand'
 
 .PHONY: tilt-ci
-tilt-ci: ## The loop of `tilt up` as a check, on a kind cluster of its own.
+tilt-ci: ## Run the loop of `tilt up` once, as a check, on a kind cluster of its own.
 	e2e/tilt/ci
 
+.PHONY: recording
+recording: build ## Record docs/recording/session.json: docs/recording.cast, and docs/recording.svg for the README.
+	cd docs/recording && go run . -program $(CURDIR)/bin/goldsmith
+
 .PHONY: timings
-timings: ## Show where the time of the last runs went, from their JUnit reports: make timings FLAGS='-packages -markdown'
+timings: ## Show how long the last runs took, from their JUnit reports: make timings FLAGS='-packages -markdown'
 	@go run ./e2e/timings $(FLAGS)
 
 .PHONY: stress
@@ -141,12 +147,12 @@ stress: $(if $(filter ./e2e/suite,$(PACKAGE)),build $(if $(E2E_KUBECONFIG),,imag
 	  CGO_ENABLED=$(if $(filter -race --race,$(FLAGS)),1,0) go run ./e2e/stress -spec="$$SPEC" -labels="$$LABELS" -n=$(N) -load=$(LOAD) -package=$(PACKAGE) -- $(FLAGS)
 
 .PHONY: chaos
-chaos: $(if $(filter kind,$(TARGET)),images,build) ## Faults while people build and delete, of `goldsmith up` or in kind: make chaos TARGET=kind DURATION=30m SEED=7
+chaos: $(if $(filter kind,$(TARGET)),images,build) ## Inject faults into `goldsmith up` or a kind cluster while users build and delete: make chaos TARGET=kind DURATION=30m SEED=7
 	go run ./e2e/chaos $(if $(filter kind,$(TARGET)),-version=$(VERSION),-program=bin/goldsmith) \
 	  -duration=$(or $(DURATION),5m) $(if $(SEED),-seed=$(SEED))
 
 .PHONY: bench-cluster
-bench-cluster: ## Measure builds and the API in the cluster that kubectl points at; figures in bin/bench-cluster.txt.
+bench-cluster: ## Measure builds and the API in the current cluster of kubectl; figures in bin/bench-cluster.txt.
 	@mkdir -p bin
 	go test -tags e2e -run '^$$' -bench . -benchtime 1x -timeout 60m -v $(FLAGS) ./e2e/bench | tee bin/bench-cluster.txt
 
@@ -157,25 +163,25 @@ bench: $(benchstat) ## Run the benchmarks; figures in bin/bench.txt.
 	$(benchstat) bin/bench.txt
 
 .PHONY: fuzz
-fuzz: ## Fuzz whatever reads what others write, each for FUZZTIME; what it finds is kept in testdata/fuzz.
+fuzz: ## Fuzz every parser, each for FUZZTIME; testdata/fuzz keeps the failing inputs.
 	@for target in $$(grep --recursive --only-matching --include='*_test.go' '^func Fuzz[A-Za-z]*' apis apiserver archive cmd controllers jobs records | \
 	  sed -E 's#/[^/]*:func #:#' | sort); do \
 	  echo "$$target"; go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) "./$${target%:*}"; \
 	done
 
 .PHONY: generate
-generate: ## Regenerate everything that is generated.
+generate: ## Regenerate all generated files.
 	TOOLS=$(TOOLS) apis/generate.sh
 	go test -count=1 ./cmd/goldsmith/up -run '^TestOpenAPI' -update
 	go run ./apis/reference apis/generated/openapi/v3.json > docs/reference/images-v1alpha1.md
 
 .PHONY: verify
-verify: verify-generated verify-imports verify-tidy lint ## Run all the checks below.
+verify: verify-generated verify-imports verify-tidy lint verify-recording ## Run all checks below.
 
 ##@ Checks
 
 .PHONY: verify-generated
-verify-generated: ## Generated code is fresh (in a copy: this tree stays as it is).
+verify-generated: ## Check that generated files are fresh; works in a copy of this tree.
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
 	git ls-files -z --cached --others --exclude-standard | \
 	  while IFS= read -r -d '' file; do if [ -e "$$file" ]; then printf '%s\0' "$$file"; fi; done | \
@@ -186,19 +192,23 @@ verify-generated: ## Generated code is fresh (in a copy: this tree stays as it i
 	done
 
 .PHONY: verify-imports
-verify-imports: ## Imports run one way.
+verify-imports: ## Check that imports run one way.
 	go test -count=1 ./cmd -run '^TestImports'
 
 .PHONY: verify-tidy
-verify-tidy: ## go.mod and go.sum are tidy.
+verify-tidy: ## Check that go.mod and go.sum are tidy.
 	go mod tidy -diff
 
+.PHONY: verify-recording
+verify-recording: $(golangci_lint) ## Check the module that records the docs, which ./... does not include.
+	cd docs/recording && go mod tidy -diff && $(golangci_lint) run ./... && go test -vet=off ./...
+
 .PHONY: vet
-vet: ## go vet, which is part of lint
+vet: ## Run go vet, which is part of lint.
 	go vet -tags e2e ./...
 
 .PHONY: lint
-lint: $(golangci_lint) ## golangci-lint, with go vet, and shellcheck
+lint: $(golangci_lint) ## Run golangci-lint, with go vet, and shellcheck.
 	$(golangci_lint) run ./...
 	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: apt-get install shellcheck"; exit 1; }
 	shellcheck --external-sources $$(grep --recursive --files-with-matches --max-count=1 '^#!.*bash\|^# shellcheck shell=bash' .ci apis e2e)
@@ -206,7 +216,7 @@ lint: $(golangci_lint) ## golangci-lint, with go vet, and shellcheck
 ##@ Clean
 
 .PHONY: clean
-clean: ## Remove what was built; tools and data (.goldsmith) stay.
+clean: ## Delete bin; tools and data (.goldsmith) stay.
 	rm -rf bin
 
 $(golangci_lint):
@@ -216,9 +226,11 @@ $(benchstat):
 	$(call install,golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION))
 
 # compile DIRECTORY PACKAGE...: static programs that know their version, and that of Kubernetes that they are made of.
+# GOGC=400 lets the compiler use more memory and collect garbage less often.
 define compile
 	@kubernetes=$$(go list -m -f '{{.Version}}' k8s.io/component-base | sed s/^v0/v1/) && minor=$${kubernetes#v1.} && \
-	version=k8s.io/component-base/version && set -x && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) \
+	version=k8s.io/component-base/version && set -x && \
+	  CGO_ENABLED=0 GOGC=400 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) \
 	  -X $$version.gitVersion=$$kubernetes -X $$version.gitMajor=1 -X $$version.gitMinor=$${minor%.*}" -o $(1) $(2)
 endef
 
