@@ -98,7 +98,7 @@ func describeKubectlLifecycle(w *fixture) {
 			ContainSubstring("the server could not find the requested resource"),
 			ContainSubstring(`"web" restarting is not supported`),
 		))
-		Expect(w.getImage(ctx, "web")).To(Equal(before))
+		Expect(w.getImage(ctx, "web")).To(BeComparableTo(before))
 	},
 		Entry(nil, "scale", "image/web", "--replicas=2"),
 		Entry(nil, "rollout", "status", "image/web"),

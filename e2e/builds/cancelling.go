@@ -74,7 +74,7 @@ func describeCancelling(w *fixture) {
 			w.Succeeded(ctx, "done")
 			before := w.Settled(ctx, "done")
 
-			Expect(w.Cancel(ctx, "done", "too late")).To(Equal(before))
+			Expect(w.Cancel(ctx, "done", "too late")).To(BeComparableTo(before))
 			Expect(w.Finished(ctx, "done").ResourceVersion).To(Equal(before.ResourceVersion))
 		})
 

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/brief"
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
@@ -77,7 +78,7 @@ func (w *fixture) waitForImage(ctx context.Context, name string, wanted ...types
 		var err error
 		image, err = w.Images().Get(ctx, name, metav1.GetOptions{})
 		return image, err
-	}).Should(And(append(wanted, observed())...))
+	}).Should(And(append(wanted, observed())...), func() string { return brief.Object(image) })
 	return image
 }
 

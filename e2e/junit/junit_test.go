@@ -30,7 +30,8 @@ func TestSuitesAreReadByTheFolderOfTheirTarget(t *testing.T) {
 		<testcase name="TestOne" time="0.5"/>
 		<testcase name="TestTwo" time="1"><failure message="Failed">two.go:2: wrong</failure></testcase>
 	</testsuite></testsuites>`)
-	write("e2e/lanes/first.xml", `<testsuites><testsuite name="first"><testcase name="[It] panics"><error message="a panic"/></testcase></testsuite></testsuites>`)
+	write("e2e/lanes/first.xml", `<testsuites><testsuite name="first"><testcase name="[It] panics"><error message="a panic"/>
+		<properties><property name="kept" value="&#34;bin/e2e/panics&#34;"/></properties></testcase></testsuite></testsuites>`)
 	write("e2e/lanes/second.xml", `<testsuites><testsuite name="second"><testcase name="[It] not run"><skipped message="skipped"/></testcase></testsuite></testsuites>`)
 	write("stress.tsv", "no report")
 	write("loose.xml", "of no target")
@@ -40,13 +41,15 @@ func TestSuitesAreReadByTheFolderOfTheirTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string][]junit.Suite{
-		"test": {{Name: "a", Seconds: 1.5, Timestamp: "2026-01-02T03:04:05Z", Cases: []junit.Case{
+		"test": {{Name: "a", Report: filepath.Join(folder, "test/go.xml"), Seconds: 1.5, Timestamp: "2026-01-02T03:04:05Z", Cases: []junit.Case{
 			{Name: "TestOne", Seconds: 0.5},
 			{Name: "TestTwo", Seconds: 1, Failure: &junit.Message{Short: "Failed", Full: "two.go:2: wrong"}},
 		}}},
 		"e2e": {
-			{Name: "first", Cases: []junit.Case{{Name: "[It] panics", Error: &junit.Message{Short: "a panic"}}}},
-			{Name: "second", Cases: []junit.Case{{Name: "[It] not run", Skipped: &junit.Message{Short: "skipped"}}}},
+			{Name: "first", Report: filepath.Join(folder, "e2e/lanes/first.xml"), Cases: []junit.Case{{
+				Name: "[It] panics", Error: &junit.Message{Short: "a panic"}, Properties: []junit.Property{{Name: "kept", Value: `"bin/e2e/panics"`}},
+			}}},
+			{Name: "second", Report: filepath.Join(folder, "e2e/lanes/second.xml"), Cases: []junit.Case{{Name: "[It] not run", Skipped: &junit.Message{Short: "skipped"}}}},
 		},
 	}
 	if diff := cmp.Diff(want, targets); diff != "" {

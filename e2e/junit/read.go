@@ -21,6 +21,8 @@ type Suite struct {
 	Seconds   float64 `xml:"time,attr"`
 	Timestamp string  `xml:"timestamp,attr"`
 	Cases     []Case  `xml:"testcase"`
+	// Report is the file that the suite was read from.
+	Report string `xml:"-"`
 }
 
 // Case is the result of one test, spec or set-up node.
@@ -32,6 +34,14 @@ type Case struct {
 	Error   *Message `xml:"error"`
 	// Output is the timeline of a Ginkgo spec.
 	Output string `xml:"system-err"`
+	// Properties are the report entries of a Ginkgo spec.
+	Properties []Property `xml:"properties>property"`
+}
+
+// Property is a report entry by its name. The value is JSON.
+type Property struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
 }
 
 // Message is a reason, in short and in full.
@@ -84,6 +94,9 @@ func ReadFile(path string) ([]Suite, error) {
 	suites, err := Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("read JUnit report %s: %w", path, err)
+	}
+	for i := range suites {
+		suites[i].Report = path
 	}
 	return suites, nil
 }

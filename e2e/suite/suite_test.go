@@ -33,6 +33,7 @@ import (
 
 	"goldsmith.dev/goldsmith/e2e/api"
 	"goldsmith.dev/goldsmith/e2e/archive"
+	"goldsmith.dev/goldsmith/e2e/brief"
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/deadline"
@@ -55,6 +56,7 @@ var apart = Label("apart")
 
 func TestEndToEnd(t *testing.T) {
 	RegisterFailHandler(Fail)
+	brief.Register()
 	repetitions, err := strconv.Atoi(setting("E2E_REPEAT", "1"))
 	if err != nil {
 		t.Fatalf("read E2E_REPEAT: %v", err)

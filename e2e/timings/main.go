@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Program timings shows where the time of test runs goes, from the JUnit reports that they left below bin/reports:
-// a table of the targets of make, the slowest specs, and the specs that failed.
+// a table of the targets of make, and the slowest specs. It ends with why specs failed.
 package main
 
 import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"goldsmith.dev/goldsmith/e2e/junit"
 )
@@ -20,14 +23,20 @@ func main() {
 	folder := flag.String("reports", "bin/reports", "folder with one folder of JUnit reports for each target")
 	packages := flag.Bool("packages", false, "add a table of packages")
 	markdown := flag.Bool("markdown", false, "write the tables as Markdown")
+	lines := flag.Int("lines", 40, "limit the reasons of failures to so many lines; 0 is no limit")
 	flag.Parse()
-	if err := run(os.Stdout, *folder, *packages, *markdown); err != nil {
+	if err := write(os.Stdout, *folder, options{*packages, *markdown, *lines}); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out io.Writer, folder string, packages, markdown bool) error {
+type options struct {
+	packages, markdown bool
+	lines              int
+}
+
+func write(out io.Writer, folder string, o options) error {
 	suites, err := junit.ReadTargets(folder)
 	if err != nil {
 		return err
@@ -39,24 +48,32 @@ func run(out io.Writer, folder string, packages, markdown bool) error {
 	if err != nil {
 		return err
 	}
-	targets := readTargets(suites, directory)
-	tables := []table{tableOfTargets(targets)}
-	if failed := tableOfFailed(targets); len(failed.rows) > 0 {
-		tables = append(tables, failed)
+	outputs, err := readOutputs(folder, slices.Collect(maps.Keys(suites)))
+	if err != nil {
+		return err
 	}
-	tables = append(tables, tableOfSlowest(targets, slowest))
-	if packages {
+	targets := readTargets(suites, outputs, newRepository(directory))
+	tables := []table{tableOfTargets(targets), tableOfSlowest(targets, slowest)}
+	if o.packages {
 		tables = append(tables, tableOfPackages(targets))
 	}
 	for number, table := range tables {
 		if number > 0 {
 			_, _ = fmt.Fprintln(out)
 		}
-		if markdown {
+		if o.markdown {
 			table.writeMarkdown(out)
 		} else {
 			table.writeText(out)
 		}
 	}
+	failures := linesOfFailures(targets, o.lines)
+	if len(failures) == 0 {
+		return nil
+	}
+	if o.markdown {
+		failures = slices.Concat([]string{"```"}, failures, []string{"```"})
+	}
+	_, _ = fmt.Fprintf(out, "\n%s\n", strings.Join(failures, "\n"))
 	return nil
 }

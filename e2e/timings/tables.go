@@ -12,13 +12,12 @@ import (
 	"text/tabwriter"
 )
 
-// Text output cuts cells to this many characters, those of reasons to more. Markdown has all of them.
-const widest, widestReason = 110, 400
+// Text output cuts cells to this many characters. Markdown has all of them.
+const widest = 110
 
 type table struct {
 	header []string
 	rows   [][]string
-	widest int // of a cell; 0 is the constant
 }
 
 func tableOfTargets(targets []target) table {
@@ -29,7 +28,7 @@ func tableOfTargets(targets []target) table {
 			if node.spec {
 				specs++
 			}
-			if node.failure != "" {
+			if node.failure != nil {
 				failed++
 			}
 			seconds += node.seconds
@@ -103,22 +102,12 @@ func tableOfPackages(targets []target) table {
 	return t
 }
 
-func tableOfFailed(targets []target) table {
-	t := table{header: []string{"target", "package", "failed specs", "reason"}, widest: widestReason}
-	for _, node := range nodesOf(targets) {
-		if node.failure != "" {
-			t.rows = append(t.rows, []string{node.target, node.pkg, node.name, node.failure})
-		}
-	}
-	return t
-}
-
 func (t table) writeText(out io.Writer) {
 	writer := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, row := range slices.Concat([][]string{t.header}, t.rows) {
 		cells := make([]string, len(row))
 		for i, cell := range row {
-			cells[i] = cut(strings.ReplaceAll(cell, "\t", " "), cmp.Or(t.widest, widest))
+			cells[i] = cut(strings.ReplaceAll(cell, "\t", " "), widest)
 		}
 		_, _ = fmt.Fprintln(writer, strings.Join(cells, "\t"))
 	}

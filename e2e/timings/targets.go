@@ -13,13 +13,11 @@ import (
 	"goldsmith.dev/goldsmith/e2e/junit"
 )
 
-const module = "goldsmith.dev/goldsmith/"
-
 // ofMake is the name of the suite that .ci/run writes for each target, with one case: the target as a whole.
 const ofMake = "make"
 
-// order is that of the proof loop. Other targets follow by name.
-var order = []string{"verify", "test", "demo", "e2e", "e2e-docs", "tilt-ci"}
+// order is that of .ci/run and of .ci/full. Other targets follow by name. The reports of gate are those of the specs labelled gate.
+var order = []string{"verify", "test", "demo", "gate", "test-all", "e2e", "e2e-docs", "tilt-ci", "chaos"}
 
 // target is one run of a target of make.
 type target struct {
@@ -36,14 +34,14 @@ type node struct {
 	name    string
 	seconds float64
 	spec    bool
-	failure string // in one line; empty if it passed
+	failure *failure // nil if it passed
 }
 
-// readTargets interprets reports, which may name packages by their folder below a directory.
-func readTargets(reports map[string][]junit.Suite, directory string) []target {
+// readTargets interprets reports, and the output of targets that was kept.
+func readTargets(reports map[string][]junit.Suite, outputs map[string]output, r repository) []target {
 	var targets []target
 	for _, name := range slices.SortedFunc(maps.Keys(reports), compareTargets) {
-		targets = append(targets, readTarget(name, reports[name], directory))
+		targets = append(targets, readTarget(name, reports[name], outputs[name], r))
 	}
 	return targets
 }
@@ -58,7 +56,7 @@ func compareTargets(a, b string) int {
 	return cmp.Or(cmp.Compare(position(a), position(b)), strings.Compare(a, b))
 }
 
-func readTarget(name string, suites []junit.Suite, directory string) target {
+func readTarget(name string, suites []junit.Suite, printed output, r repository) target {
 	t := target{name: name, result: "passed", seconds: wallClock(suites)}
 	var whole *junit.Suite
 	var tests []junit.Suite
@@ -69,9 +67,12 @@ func readTarget(name string, suites []junit.Suite, directory string) target {
 			tests = append(tests, suite)
 		}
 	}
-	t.nodes = readNodes(tests, directory)
-	if slices.ContainsFunc(t.nodes, func(n node) bool { return n.failure != "" }) {
-		t.result = "failed"
+	t.nodes = readNodes(tests, r)
+	for _, node := range t.nodes {
+		if node.failure != nil {
+			t.result = "failed"
+			printed.addCompileErrors(node.pkg, node.failure)
+		}
 	}
 	if whole == nil {
 		return t
@@ -83,7 +84,7 @@ func readTarget(name string, suites []junit.Suite, directory string) target {
 			t.result = result.Skipped.Short
 		case result.Failed() != nil && t.result != "failed": // something else than a spec
 			t.result = "failed"
-			t.nodes = append(t.nodes, node{name: "make " + name, failure: inOneLine(result.Failed())})
+			t.nodes = append(t.nodes, node{name: "make " + name + ": " + result.Failed().Short, failure: printed.failure(r)})
 		}
 	}
 	return t
@@ -118,50 +119,60 @@ type key struct{ pkg, test string }
 // "[DeferCleanup (Suite)]".
 var ginkgoName = regexp.MustCompile(`(?s)^\[([A-Z][\w ()]*)\] ?(.*)$`)
 
-func readNodes(suites []junit.Suite, directory string) []node {
-	tests := map[key]junit.Case{}
+// run is the result of a test, and the report that has it.
+type run struct {
+	junit.Case
+	report string
+}
+
+func readNodes(suites []junit.Suite, r repository) []node {
+	tests := map[key]run{}
 	for _, suite := range suites {
 		for _, test := range suite.Cases {
-			if name := (key{packageOf(suite, directory), test.Name}); !ginkgoName.MatchString(test.Name) {
+			if suite.Seconds == 0 { // go test took the result from its cache, with the seconds of an earlier run
+				test.Seconds = 0
+			}
+			if name := (key{r.packageOf(suite), test.Name}); !ginkgoName.MatchString(test.Name) {
+				result := run{test, suite.Report}
 				if other, ok := tests[name]; ok {
-					test = bothRuns(test, other)
+					result = bothRuns(result, other)
 				}
-				tests[name] = test
+				tests[name] = result
 			}
 		}
 	}
 	children, failed := map[key]float64{}, map[key]bool{} // of tests: seconds of what runs inside, and whether any of it failed
 	within := map[key]bool{}
-	contains := func(parent key, seconds float64, failure *junit.Message) {
+	contains := func(parent key, seconds float64, fails bool) {
 		children[parent] += seconds
 		within[parent] = true
-		failed[parent] = failed[parent] || failure != nil
+		failed[parent] = failed[parent] || fails
 	}
 
 	var nodes []node
 	for _, suite := range suites {
-		pkg := packageOf(suite, directory)
+		pkg := r.packageOf(suite)
 		ginkgo := slices.ContainsFunc(suite.Cases, func(c junit.Case) bool { return ginkgoName.MatchString(c.Name) })
 		if ginkgo {
-			var failure *junit.Message
+			anyFailed := false
 			for _, spec := range suite.Cases {
 				match := ginkgoName.FindStringSubmatch(spec.Name)
 				if match == nil || spec.Skipped != nil {
 					continue
 				}
-				n := node{pkg: pkg, name: spec.Name, seconds: spec.Seconds, failure: inOneLine(spec.Failed())}
+				n := node{pkg: pkg, name: spec.Name, seconds: spec.Seconds, failure: r.failureOfSpec(run{spec, suite.Report})}
 				if n.spec = match[1] == "It"; n.spec {
 					n.name = match[2]
 				}
-				failure = cmp.Or(failure, spec.Failed())
+				anyFailed = anyFailed || n.failure != nil
 				nodes = append(nodes, n)
 			}
-			contains(key{pkg, suite.Name}, suite.Seconds, failure)
+			contains(key{pkg, suite.Name}, suite.Seconds, anyFailed)
 			continue
 		}
 		for _, test := range suite.Cases {
 			if parent, ok := parentOf(key{pkg, test.Name}, tests); ok {
-				contains(parent, test.Seconds, test.Failed())
+				contains(parent, tests[key{pkg, test.Name}].Seconds, test.Failed() != nil)
 			}
 		}
 	}
@@ -171,7 +182,11 @@ func readNodes(suites []junit.Suite, directory string) []node {
 		}
 		n := node{pkg: name.pkg, name: name.test, seconds: max(0, test.Seconds-children[name]), spec: !within[name]}
 		if !failed[name] { // else what failed inside is reported
-			n.failure = inOneLine(test.Failed())
+			n.failure = r.failureOfTest(name.pkg, test)
+		}
+		_, whole := tests[key{name.pkg, wholePackage}]
+		if n.failure != nil && len(n.failure.message) == 0 && whole { // the test ran when its package ended: the package has the reason
+			n.failure = nil
 		}
 		nodes = append(nodes, n)
 	}
@@ -181,9 +196,15 @@ func readNodes(suites []junit.Suite, directory string) []node {
 	return nodes
 }
 
+// wholePackage is the test that gotestsum reports where a package failed as a whole: it does not compile, or it exited.
+const wholePackage = "TestMain"
+
 // bothRuns returns the result of a test that ran twice, for example with the race detector and without it. It failed if either did.
-func bothRuns(a, b junit.Case) junit.Case {
-	both := junit.Case{Name: a.Name, Seconds: a.Seconds + b.Seconds, Failure: cmp.Or(a.Failed(), b.Failed())}
+func bothRuns(a, b run) run {
+	both := run{junit.Case{Name: a.Name, Seconds: a.Seconds + b.Seconds, Failure: cmp.Or(a.Failed(), b.Failed())}, a.report}
+	if a.Failed() == nil {
+		both.report = b.report
+	}
 	if a.Skipped != nil && b.Skipped != nil {
 		both.Skipped = a.Skipped
 	}
@@ -191,7 +212,7 @@ func bothRuns(a, b junit.Case) junit.Case {
 }
 
 // parentOf returns the test that a subtest runs in. The name of a subtest may have slashes of its own.
-func parentOf(test key, tests map[key]junit.Case) (key, bool) {
+func parentOf(test key, tests map[key]run) (key, bool) {
 	for name := test.test; ; {
 		slash := strings.LastIndexByte(name, '/')
 		if slash < 0 {
@@ -202,27 +223,4 @@ func parentOf(test key, tests map[key]junit.Case) (key, bool) {
 			return key{test.pkg, name}, true
 		}
 	}
-}
-
-// packageOf returns a suite's package, relative to the module.
-func packageOf(suite junit.Suite, directory string) string {
-	pkg := cmp.Or(suite.Package, suite.Name)
-	pkg = strings.TrimPrefix(pkg, strings.TrimSuffix(directory, "/")+"/")
-	return strings.TrimPrefix(pkg, module)
-}
-
-// inOneLine returns why something failed, or "" if it did not. gotestsum has a test's output instead of a message.
-func inOneLine(failure *junit.Message) string {
-	if failure == nil {
-		return ""
-	}
-	if message := strings.Join(strings.Fields(failure.Short), " "); message != "" && message != "Failed" {
-		return message
-	}
-	for line := range strings.Lines(failure.Full) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "=== ") {
-			return line
-		}
-	}
-	return "failed"
 }

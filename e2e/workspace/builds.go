@@ -18,6 +18,7 @@ import (
 
 	client "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/brief"
 )
 
 // CreateImage creates an Image.
@@ -91,7 +92,7 @@ func (w *Workspace) WaitForBuild(ctx context.Context, name string, wanted types.
 			return build, StopTrying("the build has finished: " + wanted.FailureMessage(build))
 		}
 		return build, nil
-	}).Should(wanted)
+	}).Should(wanted, func() string { return brief.Object(build) })
 	return build
 }
 
@@ -118,7 +119,7 @@ func (w *Workspace) Settled(ctx context.Context, name string) *v1alpha1.ImageBui
 		archived := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildLogArchived)
 		recorded := meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildRecorded)
 		return build.Status.Finished && (archived || !w.options.Archived) && (recorded || !w.options.Recorded), err
-	}).Should(BeTrue())
+	}).Should(BeTrue(), func() string { return brief.Object(build) })
 	return build
 }
 
@@ -138,7 +139,7 @@ func (w *Workspace) WaitForCondition(ctx context.Context, name, conditionType st
 			return fmt.Sprintf("none, in phase %s", build.Status.Phase), nil
 		}
 		return fmt.Sprintf("%s/%s", condition.Status, condition.Reason), nil
-	}).Should(BeElementOf(wanted))
+	}).Should(BeElementOf(wanted), func() string { return brief.Object(build) })
 	Expect(build.Status.Finished).To(BeTrue(), "a running build does not have the condition %s", conditionType)
 	return build
 }

@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 	"goldsmith.dev/goldsmith/e2e/api"
 	"goldsmith.dev/goldsmith/e2e/archive"
+	"goldsmith.dev/goldsmith/e2e/brief"
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/deadline"
@@ -44,6 +45,7 @@ const (
 // with etcd and against a server with files.
 func TestBehaviour(t *testing.T) {
 	gomega.RegisterFailHandler(ginkgo.Fail)
+	brief.Register()
 	f := &fixture{}
 	ginkgo.SynchronizedBeforeSuite(func(ctx ginkgo.SpecContext) []byte {
 		f.build(ctx)
