@@ -59,6 +59,29 @@ func TestEachKindOfFailureNamesItsPlaceItsMessageAndItsDump(t *testing.T) {
 	}
 }
 
+func TestCompileErrorsAreThoseOfThePackageOrOfAnImportedOne(t *testing.T) {
+	const failed = "FAIL\tp [build failed]"
+	printed := newOutput("output.log", "# p\n./p/a.go:1:2: undefined: x\nq/b.go:3:4: undefined: y\np/sub/c.go:5:6: undefined: z\nq/b.go:3:4: undefined: y\n")
+	for _, test := range []struct {
+		name, pkg, message, place string
+		want                      []string
+	}{
+		{"of the package", "p", failed, "p/a.go:1", []string{"./p/a.go:1:2: undefined: x"}},
+		{"of an imported package", "main", failed, "p/a.go:1",
+			[]string{"./p/a.go:1:2: undefined: x", "q/b.go:3:4: undefined: y", "p/sub/c.go:5:6: undefined: z"}},
+		{"of no package that compiles", "p", "wrong", "", []string{"wrong"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := &failure{message: []string{test.message}}
+			printed.addCompileErrors(test.pkg, f)
+			if f.place != test.place || !slices.Equal(f.message, test.want) {
+				t.Errorf("%s: %q", f.place, f.message)
+			}
+			output{}.addCompileErrors(test.pkg, &failure{message: []string{test.message}}) // a target whose output is not kept
+		})
+	}
+}
+
 func TestTheFailuresOfARunThatPassesAreNoLines(t *testing.T) {
 	if lines := linesOfFailures([]target{{name: "test", nodes: []node{{name: "TestA", spec: true}}}}, 40); len(lines) > 0 {
 		t.Error(lines)
