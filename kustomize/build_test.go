@@ -34,6 +34,7 @@ const (
 
 	recordsExternal = "records-external"
 	recordsPostgres = "records-postgres"
+	recordsSQLite   = "records-sqlite"
 	kueue           = "kueue"
 	namespaced      = "namespaced"
 )
@@ -75,7 +76,7 @@ func installations(t *testing.T) []installation {
 		all = append(all, installation{name: "overlays/" + entry.Name(), objects: build(t, tree, "kustomize/overlays/"+entry.Name())})
 	}
 	for _, etcd := range [][]string{nil, {singleNode, etcdBackup}, {etcdHA, etcdBackup}, {externalEtcd}, {singleNode, externalEtcd}} {
-		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}, {archiveS3, namespaced}, {recordsExternal}, {recordsPostgres},
+		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}, {archiveS3, namespaced}, {recordsExternal}, {recordsPostgres}, {recordsSQLite},
 			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal, kueue}} {
 			components := slices.Concat(rest, etcd)
 			all = append(all, installation{
@@ -86,7 +87,7 @@ func installations(t *testing.T) []installation {
 		}
 	}
 	production := slices.IndexFunc(all, func(i installation) bool { return i.name == "overlays/production" })
-	if production < 0 || len(all) < 3+45 {
+	if production < 0 || len(all) < 3+50 {
 		t.Fatalf("found %d installations", len(all))
 	}
 	all[production].components = []string{etcdHA, etcdBackup, certManager, monitoring}

@@ -36,6 +36,13 @@ func bothHaveTheDatabaseThatWasChosen(t *testing.T, built installation) {
 			if password == nil || password.ValueFrom == nil || password.ValueFrom.SecretKeyRef == nil || password.ValueFrom.SecretKeyRef.Name != "goldsmith-records" {
 				t.Errorf("%s has the password %+v", each, password)
 			}
+		case ours && built.has(recordsSQLite):
+			mounted := slices.ContainsFunc(container.VolumeMounts, func(mount corev1.VolumeMount) bool {
+				return address != nil && strings.HasPrefix(address.Value, "sqlite://"+mount.MountPath+"/")
+			})
+			if !mounted || password != nil {
+				t.Errorf("%s has the database %+v and the volumes %+v", each, address, container.VolumeMounts)
+			}
 		case address != nil || password != nil:
 			t.Errorf("%s has the database %+v and the password %+v", each, address, password)
 		}

@@ -75,7 +75,7 @@ func describePages(w *fixture) {
 			Entry("by fields", metav1.ListOptions{FieldSelector: "spec.suspend=true"}),
 		)
 
-		It("is of one moment, whatever changes between its pages", func(ctx SpecContext) {
+		It("is of one moment, whatever changes between its pages", Label("gate"), func(ctx SpecContext) {
 			w.retryExpired(ctx, func() error {
 				first := w.list(ctx, metav1.ListOptions{Limit: 2})
 				remaining := names(w.list(ctx, metav1.ListOptions{ResourceVersion: first.ResourceVersion, ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan}))[2:]

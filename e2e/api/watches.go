@@ -19,7 +19,7 @@ import (
 
 func describeWatches(w *fixture) {
 	Describe("a watch", func() {
-		It("goes on where a list ended: nothing is lost, and nothing comes twice", func(ctx SpecContext) {
+		It("goes on where a list ended: nothing is lost, and nothing comes twice", Label("gate"), func(ctx SpecContext) {
 			w.create(ctx, "old", labelled(step, "1"))
 			list := w.list(ctx, metav1.ListOptions{})
 			w.create(ctx, "new", labelled(step, "1"))

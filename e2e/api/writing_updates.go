@@ -134,7 +134,7 @@ func describeUpdates(w *fixture) {
 			Expect(lost).To(And(HaveLen(writers-1), HaveEach(Satisfy(apierrors.IsConflict))))
 		})
 
-		It("none loses what it has counted where each tries again", func(ctx SpecContext) {
+		It("none loses what it has counted where each tries again", Label("gate"), func(ctx SpecContext) {
 			w.create(ctx, "web")
 			Expect(atOnce(func(int) error {
 				for {

@@ -21,7 +21,7 @@ func describeCancelling(w *fixture) {
 	}
 
 	Describe("A build that is cancelled", func() {
-		It("while its builder runs tells it to end, and keeps its log", func(ctx SpecContext) {
+		It("while its builder runs tells it to end, and keeps its log", Label("gate"), func(ctx SpecContext) {
 			w.CreateImage(ctx, workspace.NewImage("web", longer))
 			w.running(ctx, "web-1")
 

@@ -44,7 +44,7 @@ func describeDeletion(w *fixture) {
 				return image, ignoreNotFound(err)
 			}).Should(HaveField("UID", BeEmpty()))
 		},
-			Entry("in the background", metav1.DeletePropagationBackground),
+			Entry("in the background", Label("gate"), metav1.DeletePropagationBackground),
 			Entry("in the foreground", metav1.DeletePropagationForeground),
 		)
 
@@ -88,7 +88,7 @@ func describeDeletion(w *fixture) {
 		w.WaitForDeletion(ctx, "web-2")
 	})
 
-	It("A namespace that is deleted while builds run ends, with all that is in it", func(ctx SpecContext) {
+	It("A namespace that is deleted while builds run ends, with all that is in it", Label("gate"), func(ctx SpecContext) {
 		buildAndQueue(ctx)
 		w.CreateBuild(ctx, workspace.NewBuild("once", longer))
 		w.running(ctx, "once")

@@ -44,7 +44,7 @@ func describeDisruptions(w *fixture) {
 		},
 		Entry("its Job is deleted", deleteJob, "JobDeleted"),
 		Entry("its Job is deleted, and leaves the pod behind", orphanPod, "JobDeleted"),
-		Entry("its pod is deleted", deletePod, "PodDeleted"),
+		Entry("its pod is deleted", Label("gate"), deletePod, "PodDeleted"),
 	)
 
 	It("A finished build is not disturbed by what happens to its Job", func(ctx SpecContext) {

@@ -17,7 +17,7 @@ import (
 
 func describeImages(w *fixture) {
 	Describe("An image that is applied", func() {
-		It("is built, once", func(ctx SpecContext) {
+		It("is built, once", Label("gate"), func(ctx SpecContext) {
 			created := w.CreateImage(ctx, workspace.NewImage("web"))
 			build := w.Succeeded(ctx, "web-1")
 
@@ -39,7 +39,7 @@ func describeImages(w *fixture) {
 			Expect(w.buildNames(ctx)).To(ConsistOf("web-1"))
 		})
 
-		It("gets the artifacts that its builder has reported, one for each target", func(ctx SpecContext) {
+		It("gets the artifacts that its builder has reported, one for each target", Label("gate"), func(ctx SpecContext) {
 			image := workspace.NewImage("web")
 			image.Spec.Targets = append(image.Spec.Targets, v1alpha1.Target{Platform: "linux/arm64/v8", Format: v1alpha1.ArtifactFormatOCI})
 			w.CreateImage(ctx, image)
@@ -57,7 +57,7 @@ func describeImages(w *fixture) {
 			}
 		})
 
-		It("leaves a Job and a pod, owned by the build and the Job", func(ctx SpecContext) {
+		It("leaves a Job and a pod, owned by the build and the Job", Label("gate"), func(ctx SpecContext) {
 			w.CreateImage(ctx, workspace.NewImage("web"))
 			build := w.Succeeded(ctx, "web-1")
 			attempt := build.Status.Attempts[0]
@@ -80,7 +80,7 @@ func describeImages(w *fixture) {
 			}).Should(Equal(int32(1)))
 		})
 
-		It("leaves events and a log", func(ctx SpecContext) {
+		It("leaves events and a log", Label("gate"), func(ctx SpecContext) {
 			w.CreateImage(ctx, workspace.NewImage("web"))
 			build := w.Succeeded(ctx, "web-1")
 
@@ -93,7 +93,7 @@ func describeImages(w *fixture) {
 
 func describeFailedImages(w *fixture) {
 	Describe("An image whose build failed", func() {
-		It("is not built again for the same inputs, and is once they are changed", func(ctx SpecContext) {
+		It("is not built again for the same inputs, and is once they are changed", Label("gate"), func(ctx SpecContext) {
 			w.CreateImage(ctx, workspace.NewImage("web", "failAt=1", "failReason=NoSuchPackage"))
 			build := w.WaitForBuild(ctx, "web-1", failedWith("User/BuilderFailed"))
 			Expect(build.Status.Failure.Message).To(ContainSubstring("NoSuchPackage"))

@@ -19,7 +19,7 @@ import (
 
 func describeLogs(w *fixture) {
 	Describe("The log of a build", func() {
-		It("is followed from before there is one to the end of the last attempt, and can be read of each", func(ctx SpecContext) {
+		It("is followed from before there is one to the end of the last attempt, and can be read of each", Label("gate"), func(ctx SpecContext) {
 			image := workspace.NewImage("web", longer)
 			image.Spec.Retry = &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: duration(0)}}
 			w.CreateImage(ctx, image)

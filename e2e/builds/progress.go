@@ -13,7 +13,7 @@ import (
 )
 
 func describeProgress(w *fixture) {
-	It("A builder's reports show how far it is, and nobody else's do", func(ctx SpecContext) {
+	It("A builder's reports show how far it is, and nobody else's do", Label("gate"), func(ctx SpecContext) {
 		w.CreateBuild(ctx, workspace.NewBuild("once", "steps=3", w.lasting(6e9)))
 		running := w.WaitForBuild(ctx, "once", HaveField("Status.Progress", And(Not(BeNil()), HaveField("Stage", Not(BeEmpty())), HaveField("Percent", HaveValue(BeNumerically("<", 100))))))
 		Expect(running.Status.Stages).NotTo(BeEmpty())

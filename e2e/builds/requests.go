@@ -35,7 +35,7 @@ func describeRequests(w *fixture) {
 			Expect(w.buildNames(ctx)).To(ConsistOf("web-1"))
 		})
 
-		It("says who asked for it, and why", func(ctx SpecContext) {
+		It("says who asked for it, and why", Label("gate"), func(ctx SpecContext) {
 			w.CreateImage(ctx, onRequest())
 			build, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{Message: "new kernel"}, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())

@@ -29,7 +29,7 @@ func describeRetries(w *fixture) {
 			Expect(next.StartTime.Time).NotTo(BeTemporally("<", failed.CompletionTime.Time))
 			w.waitForEvents(ctx, "ImageBuild", "once", ConsistOf(HavePrefix("Warning Retrying attempt 1 ended with BuilderTempFail"), HavePrefix("Normal Succeeded")))
 		},
-			Entry("by its result", "retryable=true"),
+			Entry("by its result", Label("gate"), "retryable=true"),
 			Entry("by its exit code", "exitCode=75"),
 			Entry("by its exit code alone", "exitCode=75", "result=none"),
 		)

@@ -40,7 +40,7 @@ func (w *fixture) changeSource(ctx context.Context, change func(*corev1.ConfigMa
 
 func describeSources(w *fixture) {
 	Describe("An image made from a ConfigMap", func() {
-		It("is built again when its content changes, and keeps what each build was made from", func(ctx SpecContext) {
+		It("is built again when its content changes, and keeps what each build was made from", Label("gate"), func(ctx SpecContext) {
 			w.createSource(ctx, &corev1.ConfigMap{Data: map[string]string{"motd": "hello"}})
 			w.CreateImage(ctx, fromConfigMap())
 			first := w.waitForImage(ctx, "site", built(1))

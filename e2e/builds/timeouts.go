@@ -14,7 +14,7 @@ import (
 )
 
 func describeTimeouts(w *fixture) {
-	It("A build that runs too long is told to end, and its log stays", func(ctx SpecContext) {
+	It("A build that runs too long is told to end, and its log stays", Label("gate"), func(ctx SpecContext) {
 		run := w.environment.BuilderStart + time.Second
 		build := workspace.NewBuild("once", longer)
 		build.Spec.Timeouts = &v1alpha1.BuildTimeouts{Run: duration(run)}

@@ -51,7 +51,7 @@ func (e Environment) WaitReady(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, deadline.Rollout.Deadline())
 	defer stop()
 	parts := []string{"statefulset/" + Etcd, "deployment/" + APIServer, "deployment/" + Controller}
-	if e.Records != nil {
+	if e.Records != nil && e.Records.Image != "" {
 		parts = append(parts, "statefulset/"+Postgres)
 	}
 	for _, part := range parts {

@@ -35,6 +35,9 @@ func TestWhatIsInstalledIsWhatTheEnvironmentSays(t *testing.T) {
 			"image: goldsmith/postgres:v7\n": 1, "name: GOLDSMITH_RECORDS_DSN\n": 2, "name: PGPASSWORD\n": 2, "  password: " + password: 1,
 			"secretName: goldsmith-records-": 1, "name: goldsmith-records-": 2 + 1, "node-role.kubernetes.io/control-plane: \"\"": 1,
 		}},
+		"a file of records": {Environment{Records: &Records{}}, map[string]int{
+			"value: sqlite:///var/lib/goldsmith/records/records.db\n": 2, "claimName: goldsmith-records\n": 2, "PGPASSWORD": 0,
+		}},
 		"all of it": {Environment{LogArchive: archive, Records: records, Compaction: 5e9, Builders: map[string]string{"other": "other:v1"}}, map[string]int{
 			"--log-archive": 2, "--etcd-compaction-interval=5s": 1, "other: other:v1": 1, "GOLDSMITH_RECORDS_DSN": 2, ":v9\n": 3,
 		}},

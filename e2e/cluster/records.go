@@ -22,7 +22,7 @@ const onControlPlane = `[{"op": "add", "path": "/spec/template/spec/nodeSelector
 
 // Records are a database that builds are recorded in, which is part of the installation.
 type Records struct {
-	// Image is the container image of PostgreSQL. It is on the control plane's node already.
+	// Image is the container image of PostgreSQL. It is on the control plane's node already. Default: SQLite, in a cluster of one node.
 	Image string
 	// Password is that of the database's user.
 	Password string
@@ -31,6 +31,10 @@ type Records struct {
 // addTo adds to a kustomization the component that brings the database along, and the Secret of its user.
 func (r *Records) addTo(k *kustomization) {
 	if r == nil {
+		return
+	}
+	if r.Image == "" {
+		k.components = append(k.components, "records-sqlite")
 		return
 	}
 	name, tag, _ := strings.Cut(r.Image, ":")

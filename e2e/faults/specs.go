@@ -37,7 +37,7 @@ func Specs(environment func() cluster.Environment) {
 				builds.SucceededAtOnce(ctx)
 			},
 			Entry("the pod of the leading controller is deleted", deleteLeader),
-			Entry("the leading controller is killed", killLeader),
+			Entry("the leading controller is killed", Label("gate"), killLeader),
 			Entry("one of the API servers is killed", killAnAPIServer),
 			Entry("both API servers are killed", killBothAPIServers),
 			Entry("etcd is killed", killEtcd),

@@ -23,7 +23,7 @@ func describeApply(s *shell) {
 			Expect(s.field(ctx, "imgb/web-2", ".spec.trigger.changes[*].path")).To(Equal("parameters[edition]"))
 		})
 
-		It("on the server's side tracks who owns which field", func(ctx SpecContext) {
+		It("on the server's side tracks who owns which field", Label("gate"), func(ctx SpecContext) {
 			s.Run(ctx, manifest("web"), "apply", "--server-side", "--field-manager=one", "-f", "-")
 			other := `{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"Image","metadata":{"name":"web"},
 				"spec":{"base":{"reference":"debian:trixie"},"parameters":[{"name":"edition","value":"b"}]}}`

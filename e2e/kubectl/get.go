@@ -29,7 +29,7 @@ func describeGet(s *shell) {
 			Expect(wide[1]).To(ContainElements("Created", digest))
 		})
 
-		It("shows why a build failed", func(ctx SpecContext) {
+		It("shows why a build failed", Label("gate"), func(ctx SpecContext) {
 			s.Run(ctx, manifest("web", "failAt: 1"), "apply", "-f", "-")
 			s.waitFor(ctx, "condition=Stalled", "image/web")
 			Expect(rows(s.Run(ctx, "", "get", "imgb", "web-1"))[1][:4]).To(Equal([]string{"web-1", "web", "Failed", "BuilderFailed"}))

@@ -15,7 +15,7 @@ import (
 )
 
 func describeHistory(w *fixture) {
-	It("are the history of their image, although they were pruned, and although it was deleted", func(ctx SpecContext) {
+	It("are the history of their image, although they were pruned, and although it was deleted", Label("gate"), func(ctx SpecContext) {
 		image := w.CreateImage(ctx, cluster.NewImage("web", "edition=1"))
 		first := w.recorded(ctx, "web-1", "True/Recorded")
 		w.ChangeImage(ctx, "web", func(image *v1alpha1.Image) {

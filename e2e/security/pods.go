@@ -13,7 +13,7 @@ import (
 )
 
 func describePods(w *cluster.Workspace) {
-	It("The pod of a build has no token but the one that it reports with, and no more than restricted pods may have", func(ctx SpecContext) {
+	It("The pod of a build has no token but the one that it reports with, and no more than restricted pods may have", Label("gate"), func(ctx SpecContext) {
 		w.CreateBuild(ctx, workspace.NewBuild("once"))
 		build := w.Succeeded(ctx, "once") // the namespace enforces the standard
 		pod, err := w.Kube.CoreV1().Pods(w.Namespace).Get(ctx, build.Status.Attempts[0].PodName, metav1.GetOptions{})

@@ -65,13 +65,13 @@ func describeRoles(w *cluster.Workspace) {
 		}
 		Expect(may(ctx, who, "use", "serviceaccounts")).To(Equal(roles[column] == "admin"), "%s use serviceaccounts", who.name)
 	},
-		Entry("nobody", 0),
-		Entry("view", 1),
-		Entry("edit", 2),
+		Entry("nobody", Label("gate"), 0),
+		Entry("view", Label("gate"), 1),
+		Entry("edit", Label("gate"), 2),
 		Entry("admin", 3),
 	)
 
-	It("What a role may not do is refused, and what it may is done", func(ctx SpecContext) {
+	It("What a role may not do is refused, and what it may is done", Label("gate"), func(ctx SpecContext) {
 		nobody, viewer, editor := newUser(ctx, w, "nobody"), newUser(ctx, w, "some-view", "view"), newUser(ctx, w, "some-edit", "edit")
 		image := cluster.NewImage("web")
 

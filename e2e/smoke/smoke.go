@@ -21,7 +21,7 @@ func Specs(environment func() cluster.Environment) {
 			buildOne(ctx, w)
 		})
 
-		It("Goldsmith is installed, again with no change, builds, and is removed with all that belonged to it", Label("installation"), func(ctx SpecContext) {
+		It("Goldsmith is installed, again with no change, builds, and is removed with all that belonged to it", Label("gate", "installation"), func(ctx SpecContext) {
 			e := environment()
 			Expect(e.Uninstall(ctx)).To(Succeed())
 			eventuallyNothingIsLeft(ctx, e, nil)

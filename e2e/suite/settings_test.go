@@ -32,7 +32,12 @@ const repository = "../.."
 // images are the names of the container images of an installation.
 var images = []string{"goldsmith-apiserver", "goldsmith-controller", "mock-builder"}
 
-func clusterName() string { return setting("E2E_CLUSTER", "goldsmith-e2e") }
+func clusterName() string {
+	if small() {
+		return setting("E2E_CLUSTER", "goldsmith-gate")
+	}
+	return setting("E2E_CLUSTER", "goldsmith-e2e")
+}
 
 func version() string {
 	GinkgoHelper()
@@ -43,8 +48,11 @@ func version() string {
 
 func newKind() *kind.Cluster {
 	GinkgoHelper()
-	// The faults suite needs a worker to lose, and the security suite what kube-apiserver was asked.
-	made, err := kind.New(clusterName(), kind.Options{Workers: 2, Audit: true, Progress: GinkgoWriter})
+	options := kind.Options{Progress: GinkgoWriter}
+	if !small() {
+		options.Workers, options.Audit = 2, true // the faults suite loses a worker, and the security suite reads the audit log
+	}
+	made, err := kind.New(clusterName(), options)
 	Expect(err).NotTo(HaveOccurred())
 	return made
 }
@@ -82,7 +90,7 @@ type common struct {
 // startArchive makes an archive of logs be in the cluster, where something may be installed.
 func startArchive(ctx context.Context) *cluster.LogArchive {
 	GinkgoHelper()
-	if !mayInstall() {
+	if !mayInstall() || small() {
 		return nil
 	}
 	bucket, err := newKind().InstallS3(ctx)
@@ -95,6 +103,9 @@ func loadDatabase(ctx context.Context) *cluster.Records {
 	GinkgoHelper()
 	if !mayInstall() {
 		return nil
+	}
+	if small() {
+		return &cluster.Records{}
 	}
 	image, err := newKind().LoadPostgres(ctx)
 	Expect(err).NotTo(HaveOccurred())
@@ -115,7 +126,7 @@ func fillIn(ctx context.Context, environment *cluster.Environment, given common)
 		Builders:   builds.ClusterBuilders(),
 		LogArchive: given.LogArchive,
 		Records:    given.Records,
-		Kueue:      true,
+		Kueue:      !small(),
 		Compaction: compaction,
 		Artifacts:  inRepository(setting("E2E_ARTIFACTS", "bin/e2e")),
 		Patience:   deadline.Step.Deadline(),
@@ -177,11 +188,18 @@ func madeForRun() bool { return os.Getenv("E2E_KUBECONFIG") == "" }
 
 // mayInstall reports whether the cluster is made for this run, or any but the specs that leave an installation as it is are to be run.
 func mayInstall() bool {
-	if madeForRun() {
-		return true
-	}
-	others := []Labels{{"builds"}, {"archive"}, {"records"}, {"api"}, {"security"}, {"faults"}, {"upgrade", "installation"}, {"smoke", "installation"}}
-	return slices.ContainsFunc(others, func(labels Labels) bool { return labels.MatchesLabelFilter(GinkgoLabelFilter()) })
+	return madeForRun() || !small() || selected(Labels{"gate"}, Labels{"smoke", "installation"})
+}
+
+// small reports whether the specs of the gate and of smoke are all that is to be run. One node is enough for them, without Kueue,
+// an archive of logs, or PostgreSQL, each of which takes minutes to build.
+func small() bool {
+	return !selected(Labels{"builds"}, Labels{"archive"}, Labels{"records"}, Labels{"api"}, Labels{"security"}, Labels{"faults"}, Labels{"upgrade", "installation"})
+}
+
+// selected reports whether any spec with just these labels is to be run.
+func selected(specs ...Labels) bool {
+	return slices.ContainsFunc(specs, func(labels Labels) bool { return labels.MatchesLabelFilter(GinkgoLabelFilter()) })
 }
 
 func setting(name, byDefault string) string {

@@ -6,7 +6,7 @@
 // What it works with comes from the environment:
 //
 //	E2E_VERSION     the tag of the container images
-//	E2E_CLUSTER     the name of the kind cluster (goldsmith-e2e)
+//	E2E_CLUSTER     the name of the kind cluster (goldsmith-e2e; goldsmith-gate, of one node, if only specs of gate or smoke are run)
 //	E2E_KUBECONFIG  that cluster, which exists and has the images, as its administrator. Without it the cluster is made, and
 //	                removed at the end
 //	E2E_OVERLAY     the overlay to install (kustomize/overlays/kind)
@@ -14,12 +14,12 @@
 //	E2E_ARTIFACTS   the folder for what is kept of failed specs (bin/e2e)
 //	E2E_REPEAT      how often each spec runs (1): see `make stress`
 //
-// Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade. Those labelled
-// installation install or remove Goldsmith. With a filter that leaves smoke alone without those, as "smoke && !installation",
+// Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade. At most 40 of
+// all suites are labelled gate: they show each promise of a cluster once. Those labelled installation install or remove Goldsmith. With a filter that leaves smoke alone without those, as "smoke && !installation",
 // an installation must be there, on any cluster that E2E_KUBECONFIG names, and it is left as it is.
 //
 // Goldsmith is installed with an archive of logs, in an S3 server of the cluster, and with a database of records, which is that
-// of the component records-postgres.
+// of the component records-postgres. For the specs of gate and smoke alone it has no archive, and records-sqlite.
 package suite_test
 
 import (
@@ -69,7 +69,7 @@ func TestEndToEnd(t *testing.T) {
 		started := common{Kubeconfig: kubeconfig, LogArchive: startArchive(ctx), Records: loadDatabase(ctx), Factor: deadline.Factor()}
 		fillIn(ctx, environment, started)
 		installOnce(ctx, *environment)
-		if (Labels{"api"}).MatchesLabelFilter(GinkgoLabelFilter()) {
+		if selected(Labels{"api"}) {
 			olderKubectls(ctx, kubeconfig) // before several processes want them at once
 		}
 		text, err := json.Marshal(started)
@@ -109,7 +109,7 @@ func TestEndToEnd(t *testing.T) {
 				semantics.Config, semantics.Kubectl = environment.Config, environment.Kubectl
 				semantics.Patience, semantics.Disposable = deadline.Step.Deadline(), environment.Disposable
 				semantics.Archived, semantics.Recorded = environment.LogArchive != nil, environment.Records != nil
-				if semantics.OlderKubectls == nil {
+				if semantics.OlderKubectls == nil && selected(Labels{"api"}) {
 					semantics.OlderKubectls = olderKubectls(ctx, environment.Kubeconfig)
 				}
 			})
