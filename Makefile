@@ -33,7 +33,7 @@ PACKAGES ?= ./...
 FLAGS ?=
 # How long to fuzz each target.
 FUZZTIME ?= 30s
-# Which of the end-to-end suites, as a filter of labels: smoke, builds, archive, records, api, security, faults, upgrade; all by default.
+# Which of the end-to-end specs, as a filter of labels: gate, smoke, builds, archive, records, api, security, faults, upgrade; all by default.
 LABELS ?=
 # Which specs to repeat, by a regular expression for their text, how often, and on how many CPUs to put load meanwhile:
 # make stress SPEC='A build that fails' N=20 PACKAGE=./cmd/goldsmith/up/behaviour
@@ -111,13 +111,18 @@ bin/install/kustomization.yaml: .FORCE
 ##@ Develop
 
 .PHONY: test
-test: $(if $(filter ./...,$(PACKAGES)),build) ## Run all tests that need no Docker, with the race detector where there are goroutines.
-	.ci/test '$(FLAGS)' $(PACKAGES)
+test: ## Run the tests, long ones with fewer points; needs Go, make and git alone. Unchanged packages come from the test cache.
+	@rm -rf bin/reports/test && mkdir -p bin/reports/test
+	@JUNIT_REPORTS=$(CURDIR)/bin/reports/test go tool gotestsum --format=standard-quiet --junitfile=bin/reports/test/go.xml -- \
+	  -short -vet=off -ldflags=-w -timeout=20m $(FLAGS) $(PACKAGES)
+
+.PHONY: test-all
+test-all: ## Run all tests in full, with the race detector where there are goroutines; needs a C compiler and PostgreSQL.
+	.ci/test-all '$(FLAGS)' $(PACKAGES)
 
 .PHONY: e2e
-e2e: build images ## Run the end-to-end suites on a kind cluster of their own: make e2e LABELS=smoke
-	@e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare # no spec waits for a compiler, or works beside one
-	@rm -rf bin/reports/e2e
+e2e: build images ## Run the end-to-end suites on kind clusters of their own, or those of some labels: make e2e LABELS=gate
+	@$(if $(filter gate smoke,$(LABELS)),,e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare) # no spec waits for a compiler
 	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
 
 .PHONY: e2e-docs

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Remembers which targets of make have passed on which tree and node image, with the JUnit reports of each. Sourced by .ci/run.
+# Remembers which targets of make have passed on which tree and node image, with the JUnit reports of each. Sourced by targets.
 
 passed=${XDG_CACHE_HOME:-$HOME/.cache}/goldsmith/passed
 

@@ -16,6 +16,9 @@ import (
 	"goldsmith.dev/goldsmith/e2e/terminal"
 )
 
+// OlderKubectl is the label of specs that need Environment.OlderKubectls.
+const OlderKubectl = "older-kubectl"
+
 // newest is the release of Kubernetes that Goldsmith is built with.
 const newest = "1.37"
 
@@ -57,7 +60,7 @@ func scanLines(from io.Reader) <-chan string {
 }
 
 func describeKubectlReleases(w *fixture) {
-	It("an older kubectl is what it says it is", func(ctx SpecContext) {
+	It("an older kubectl is what it says it is", Label(OlderKubectl), func(ctx SpecContext) {
 		for minor := range w.environment.OlderKubectls {
 			Expect(w.kubectl(minor).Run(ctx, "", "version", "--client")).To(ContainSubstring("Client Version: v" + minor + "."))
 		}
@@ -178,7 +181,7 @@ func describeKubectlReleases(w *fixture) {
 		})
 	},
 		Entry(newest, newest),
-		Entry("1.36", "1.36"),
-		Entry("1.35", "1.35"),
+		Entry("1.36", Label(OlderKubectl), "1.36"),
+		Entry("1.35", Label(OlderKubectl), "1.35"),
 	)
 }

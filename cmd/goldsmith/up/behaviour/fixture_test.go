@@ -24,9 +24,10 @@ import (
 
 // fixture is what all processes of a run know: the programs, and the servers of the first process. Its fields travel as JSON.
 type fixture struct {
-	// Executable is the real program. The children of a server, and kubectl, are that: kubectl keeps state in its packages.
+	// Executable is this program. The children of a server, and kubectl, are processes of it: see TestMain.
 	Executable string
-	// OlderKubectls are the paths of kubectl of the releases before the one that the program has in it, by minor version.
+	// OlderKubectls are the paths of kubectl of the releases before the one that the program has in it, by minor version. There are
+	// none with -short.
 	OlderKubectls map[string]string
 	// Factor is how many times longer work takes than on an idle machine: see deadline.Factor.
 	Factor float64
@@ -43,14 +44,9 @@ type server struct {
 // olderReleases are the minor releases whose kubectl the specs need.
 const olderReleases = 2
 
-func (f *fixture) build(ctx ginkgo.SpecContext) {
+func (f *fixture) buildOlderKubectls(ctx ginkgo.SpecContext) {
 	ginkgo.GinkgoHelper()
-	f.Executable = filepath.Join(ginkgo.GinkgoT().TempDir(), "goldsmith")
-	// With the flags of `make build`, whose compiled packages are used again.
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", f.Executable, "goldsmith.dev/goldsmith/cmd/goldsmith")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	output, err := build.CombinedOutput()
-	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "%s", output)
+	var err error
 	f.OlderKubectls, err = api.BuildOlderKubectls(ctx, "../../../../e2e/api/kubectls", ginkgo.GinkgoWriter)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	gomega.Expect(f.OlderKubectls).To(gomega.HaveLen(olderReleases))

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package behaviour_test runs the specs of behaviour against `goldsmith up`, one server for each way to store objects. The servers
-// run in Ginkgo's first process, with the race detector if it is built in; the specs run in all processes.
+// run in Ginkgo's first process, with the race detector if it is built in; the specs run in all processes. With -short there is one
+// server, with objects in memory, and one kubectl.
 package behaviour_test
 
 import (
 	"encoding/json"
 	"io"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/onsi/gomega"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	verbs "goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubectl"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 	"goldsmith.dev/goldsmith/e2e/api"
 	"goldsmith.dev/goldsmith/e2e/archive"
@@ -41,6 +44,22 @@ const (
 	inFiles  = "--files"
 )
 
+// TestMain lets the test binary stand in for the goldsmith executable: for the children of a server, and for kubectl, which keeps state
+// in its packages. So the test cache knows everything that the specs depend on.
+func TestMain(m *testing.M) {
+	if code, ok := up.RunChild(os.Args); ok {
+		os.Exit(code)
+	}
+	if verb := verbs.NewCommand(); len(os.Args) > 1 && os.Args[1] == verb.Name() {
+		verb.SetArgs(os.Args[2:])
+		if err := verb.Execute(); err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
 // TestBehaviour runs all specs against a server that stores objects in memory, and those that the storage can fail against a server
 // with etcd and against a server with files.
 func TestBehaviour(t *testing.T) {
@@ -48,11 +67,16 @@ func TestBehaviour(t *testing.T) {
 	brief.Register()
 	f := &fixture{}
 	ginkgo.SynchronizedBeforeSuite(func(ctx ginkgo.SpecContext) []byte {
-		f.build(ctx)
+		var err error
+		f.Executable, err = os.Executable()
+		gomega.Expect(err).NotTo(gomega.HaveOccurred())
 		builder.QuietLogs(io.Discard) // once: the log is the process's, and what a stopped server leaves behind may still use it
 		f.start(inMemory, func(string) up.Options { return up.Options{Memory: true} })
-		f.start(inEtcd, func(string) up.Options { return up.Options{} })
-		f.start(inFiles, func(directory string) up.Options { return up.Options{Files: filepath.Join(directory, "objects")} })
+		if !testing.Short() {
+			f.buildOlderKubectls(ctx)
+			f.start(inEtcd, func(string) up.Options { return up.Options{} })
+			f.start(inFiles, func(directory string) up.Options { return up.Options{Files: filepath.Join(directory, "objects")} })
+		}
 		f.Factor = deadline.Factor()
 		text, err := json.Marshal(f)
 		gomega.Expect(err).NotTo(gomega.HaveOccurred())
@@ -83,7 +107,12 @@ func TestBehaviour(t *testing.T) {
 		})
 		api.Specs(f.api(inMemory))
 	})
-	ginkgo.Describe("goldsmith up", func() { api.StorageSpecs(f.api(inEtcd)) })
-	ginkgo.Describe("goldsmith up --files", func() { api.StorageSpecs(f.api(inFiles)) })
-	ginkgo.RunSpecs(t, "goldsmith up")
+	configuration, _ := ginkgo.GinkgoConfiguration()
+	if testing.Short() {
+		configuration.LabelFilter = "!" + api.OlderKubectl
+	} else {
+		ginkgo.Describe("goldsmith up", func() { api.StorageSpecs(f.api(inEtcd)) })
+		ginkgo.Describe("goldsmith up --files", func() { api.StorageSpecs(f.api(inFiles)) })
+	}
+	ginkgo.RunSpecs(t, "goldsmith up", configuration)
 }
