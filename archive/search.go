@@ -42,16 +42,3 @@ func SkipPast(log *bufio.Reader, mark []byte) (int64, error) {
 		}
 	}
 }
-
-// BeginLength is how much of a log's beginning IsBeginning looks at, in bytes.
-const BeginLength = len("2006-01-02T15:04:05")
-
-// IsBeginning says whether a timestamped log can begin like this: with a timestamp, or with nothing. A kubelet that does not
-// have a log any more says so in the place of the log, without one.
-func IsBeginning(text []byte) bool {
-	if len(text) < BeginLength {
-		return len(text) == 0
-	}
-	_, err := time.Parse("2006-01-02T15:04:05", string(text[:BeginLength]))
-	return err == nil
-}

@@ -4,6 +4,7 @@ package archive
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"time"
 )
@@ -83,6 +84,33 @@ func StripTimestamps(r io.Reader) io.Reader {
 	return newLineReader(r, func(_ time.Time, stamped bool) (line, stamp bool) { return true, !stamped })
 }
 
+// StampedLines gives the lines of r that begin with a timestamp, with or without it, and leaves out all others. Where the last
+// line is left out, the end of r is the error that the caller names. Otherwise errors are those of r. Memory does not grow with
+// the length of a line.
+func StampedLines(r io.Reader, timestamps bool, end error) io.Reader {
+	l := &stampedLines{last: true, end: end}
+	l.lines = newLineReader(r, func(_ time.Time, stamped bool) (line, stamp bool) {
+		l.last = stamped
+		return stamped, timestamps
+	})
+	return l
+}
+
+type stampedLines struct {
+	lines *lineReader
+	last  bool // the last line is stamped
+	end   error
+}
+
+// Read implements io.Reader.
+func (l *stampedLines) Read(p []byte) (int, error) {
+	n, err := l.lines.Read(p)
+	if errors.Is(err, io.EOF) && !l.last {
+		err = l.end
+	}
+	return n, err
+}
+
 // A choice says of a line whether it is given, and whether with its timestamp, if it is stamped with one.
 type choice func(t time.Time, stamped bool) (line, stamp bool)
 
@@ -104,20 +132,23 @@ func newLineReader(r io.Reader, choose choice) *lineReader {
 	return &lineReader{r: r, choose: choose, buffer: make([]byte, 0, 32<<10)}
 }
 
-// Read implements io.Reader.
-func (l *lineReader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	for len(l.out) == 0 {
-		if !l.next() {
+// Read gives as many lines as there are in the buffer: a caller may flush each piece.
+func (l *lineReader) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		switch {
+		case len(l.out) > 0:
+			copied := copy(p[n:], l.out)
+			l.out = l.out[copied:]
+			n += copied
+		case l.next():
+		case n > 0:
+			return n, nil
+		default:
 			if err := l.fill(); err != nil {
 				return 0, err
 			}
 		}
 	}
-	n := copy(p, l.out)
-	l.out = l.out[n:]
 	return n, nil
 }
 

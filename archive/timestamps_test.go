@@ -45,6 +45,31 @@ func TestStripTimestampsIsWhatANaiveOneIs(t *testing.T) {
 	}
 }
 
+func TestStampedLinesAreWhatANaiveReaderChooses(t *testing.T) {
+	unstamped := errors.New("the last line has no timestamp")
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 31))
+		stream := randomStream(r, r.IntN(60), true)
+		var with, without []byte
+		var end error
+		for _, line := range naiveLines(stream) {
+			end = unstamped
+			if line.stamp > 0 {
+				with, without, end = append(with, line.text...), append(without, line.text[line.stamp:]...), nil
+			}
+		}
+		for timestamps, want := range map[bool][]byte{true: with, false: without} {
+			for name, slow := range map[string]func(io.Reader) io.Reader{"one byte": iotest.OneByteReader, "half": iotest.HalfReader} {
+				got, err := io.ReadAll(slow(StampedLines(slow(bytes.NewReader(stream)), timestamps, unstamped)))
+				same(t, fmt.Sprintf("seed %d, %s", seed, name), got, want)
+				if !errors.Is(err, end) {
+					t.Errorf("seed %d, %s: the end is %v, want %v", seed, name, err, end)
+				}
+			}
+		}
+	}
+}
+
 func TestStripTimestampsAtTheEdges(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                                      "",

@@ -29,6 +29,7 @@ var layers = slices.Concat([]layer{
 	{"apis/images", []string{"apis/images"}},
 	{"apis", []string{"apis"}},
 }, pureLayers(), []layer{
+	{"jobs/podlog", []string{"jobs", "apis", "archive"}}, // its lines are the archive's: each has a timestamp
 	{"jobs", []string{"jobs", "apis"}},
 	{"apiserver/storage", []string{"apiserver/storage"}},                      // libraries of their own, which know no resource
 	{"apiserver/builder", []string{"apiserver/builder", "apiserver/storage"}}, // a library of its own, which knows no resource

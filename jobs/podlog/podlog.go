@@ -6,6 +6,7 @@ package podlog
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
+	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -20,10 +22,33 @@ import (
 // has.
 const endingPoll, endingLimit = 200 * time.Millisecond, 10 * time.Second
 
+// ErrKubelet is the end of a log that the kubelet ended with an error of its own. The log may go on after it.
+var ErrKubelet = errors.New("the kubelet ended the log with an error")
+
 // Open opens the log of the builder's container in a pod. The caller closes it.
+//
+// The kubelet writes its own errors into the log: "rpc error: code = NotFound ..." comes after the lines, or in their place, once
+// the container is removed. Only the timestamps tell these errors from the builder's lines, so Open always asks for timestamps. It
+// leaves out lines that have none, and ErrKubelet is the end of a log that ends with one. With SinceTime, that may also be the
+// rest of a long line: the kubelet leaves out the timestamp with the beginning of the line, and the archive leaves out such a rest, too.
+//
+// An error after an unfinished line stays, because it cannot be told from the rest of that line: the kubelet joins the pieces of
+// a line, and only the first has a timestamp. A runtime writes a piece only of a line longer than 16 KiB, or at the end of a container.
+//
+// The kubelet would count the timestamps in LimitBytes: callers limit what they read.
 func Open(ctx context.Context, pods typedcorev1.PodInterface, pod string, options corev1.PodLogOptions) (io.ReadCloser, error) {
-	options.Container = render.ContainerName
-	return pods.GetLogs(pod, &options).Stream(ctx)
+	timestamps := options.Timestamps
+	options.Container, options.Timestamps = render.ContainerName, true
+	log, err := pods.GetLogs(pod, &options).Stream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return stampedLog{Reader: archive.StampedLines(log, timestamps, ErrKubelet), Closer: log}, nil
+}
+
+type stampedLog struct {
+	io.Reader
+	io.Closer
 }
 
 // AwaitEnd waits after the end of a log until ended reports that the container has ended, too: a pod reports that a moment

@@ -3,7 +3,6 @@
 package buildlog
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -95,24 +94,20 @@ func (l *archivedLogs) sealed(ctx context.Context, name archive.Attempt) *archiv
 	return summary
 }
 
-// fromPod reads the log of the attempt's pod, with its timestamps: what begins without one is none. A log that is followed goes on
-// in the archive where its pod does not.
+// fromPod reads the log of the attempt's pod. A log that is followed goes on in the archive where its pod does not, and is
+// found there by its timestamps.
 func (l *archivedLogs) fromPod(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
+	if !options.Follow {
+		return l.pods.Open(ctx, build, attempt, options)
+	}
 	stamped := options
 	stamped.Timestamps = true
 	log, err := l.pods.Open(ctx, build, attempt, stamped)
 	if err != nil {
 		return nil, err
 	}
-	if options.Follow {
-		log = &handover{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log}
-		return withTimestamps(log, options.Timestamps), nil
-	}
-	buffered := bufio.NewReaderSize(log, handoverBuffer)
-	if begin, _ := buffered.Peek(archive.BeginLength); !archive.IsBeginning(begin) { // its error comes with what is read
-		return nil, errors.Join(ErrGone, log.Close())
-	}
-	return withTimestamps(limited{Reader: buffered, Closer: log}, options.Timestamps), nil
+	log = &handover{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log}
+	return withTimestamps(log, options.Timestamps), nil
 }
 
 // open reads the log from the archive.

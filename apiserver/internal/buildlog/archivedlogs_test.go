@@ -31,6 +31,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/jobs/podlog"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -40,10 +41,10 @@ type cluster struct {
 	text       string
 	terminated bool
 	gone       bool
-	removed    bool // the node says so in the place of the log
 	// cutAt is where every reader is cut off: with an error, or as if that were the end. Negative is nowhere.
 	cutAt   int
 	cleanly bool
+	kubelet string // what the kubelet writes there
 	more    chan struct{}
 }
 
@@ -85,16 +86,9 @@ func (c *cluster) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 func (c *cluster) serveLog(out http.ResponseWriter, in *http.Request) {
 	query := in.URL.Query()
 	follow, at := query.Get("follow") == "true", -1
-	c.lock.Lock()
-	removed := c.removed
-	c.lock.Unlock()
-	if removed {
-		_, _ = io.WriteString(out, "unable to retrieve container logs for containerd://0123")
-		return
-	}
 	for {
 		c.lock.Lock()
-		text, ended, more := c.text, c.terminated, c.more
+		text, ended, more, kubelet := c.text, c.terminated, c.more, c.kubelet
 		cut := c.cutAt >= 0 && c.cutAt <= len(text)
 		if cut {
 			text = text[:c.cutAt]
@@ -111,6 +105,9 @@ func (c *cluster) serveLog(out http.ResponseWriter, in *http.Request) {
 		}
 		_, _ = io.WriteString(out, piece)
 		_ = http.NewResponseController(out).Flush()
+		if cut {
+			_, _ = io.WriteString(out, kubelet)
+		}
 		if cut && !c.cleanly {
 			panic(http.ErrAbortHandler)
 		}
@@ -287,12 +284,60 @@ func TestWhatANodeSaysInThePlaceOfALogIsNone(t *testing.T) {
 				w.text, w.terminated = stamped(7), true
 				fromPod, err := w.read(t.Context(), options)
 				w.Expect(err).NotTo(HaveOccurred())
-				w.change(func() { w.removed = true })
+				w.change(func() {
+					w.cutAt, w.cleanly, w.kubelet = 0, true, "unable to retrieve container logs for containerd://0123"
+				})
 				w.Expect(w.archived(t.Context(), stamped(7), &archive.Seal{})).To(Succeed())
 				w.Expect(w.read(t.Context(), options)).To(Equal(fromPod))
 			})
 		}
 	}
+}
+
+func TestWhatTheKubeletWritesIntoALogIsNotRead(t *testing.T) {
+	const notFound = `rpc error: code = NotFound desc = an error occurred when try to find container "abc": not found`
+	all := stamped(4)
+	lines := strings.SplitAfter(all, "\n")
+	for at := range lines {
+		for i, text := range []string{notFound, "\n" + notFound, notFound + "\n", "\n" + notFound + "\n"} {
+			t.Run(fmt.Sprintf("text %d after %d lines", i, at), func(t *testing.T) {
+				w := newArchiveFixture(t, "mem://")
+				w.text, w.cutAt, w.cleanly, w.kubelet = all, len(strings.Join(lines[:at], "")), true, text
+				w.Expect(w.archived(t.Context(), all, &archive.Seal{})).To(Succeed())
+				first := all[:w.cutAt]
+				if at == 0 {
+					first = all // the archive's
+				}
+				for timestamps, want := range map[bool]string{true: first, false: plain(first)} {
+					got, err := w.read(t.Context(), corev1.PodLogOptions{Timestamps: timestamps})
+					w.Expect(got).To(Equal(want))
+					if at > 0 {
+						w.Expect(err).To(MatchError(podlog.ErrKubelet))
+					}
+				}
+				w.Expect(w.read(t.Context(), corev1.PodLogOptions{Follow: true})).To(Equal(plain(all)))
+				w.Expect(w.read(t.Context(), corev1.PodLogOptions{Follow: true, Timestamps: true})).To(Equal(all))
+
+				got, err := w.readWithoutArchive(t.Context(), images.ImageBuildLogOptions{LimitBytes: new(int64(30))})
+				if at == 0 {
+					w.Expect(apierrors.IsGone(err)).To(BeTrue(), "%v", err)
+				} else {
+					w.Expect(got).To(Equal(plain(first)[:min(30, len(plain(first)))]))
+				}
+			})
+		}
+	}
+}
+
+// readWithoutArchive reads as the API does.
+func (w *archiveFixture) readWithoutArchive(ctx context.Context, options images.ImageBuildLogOptions) (string, error) {
+	answer := &logResponse{logs: w.logs.pods, build: w.build, options: &options}
+	log, _, _, err := answer.InputStream(ctx, "", "")
+	if err != nil {
+		return "", err
+	}
+	text, _ := io.ReadAll(log) // the API drops an error after the first line
+	return string(text), log.Close()
 }
 
 func TestAFollowedLogEndsWithItsContainer(t *testing.T) {

@@ -49,7 +49,7 @@ type handover struct {
 // Read reads what comes next. It waits for it.
 func (h *handover) Read(buffer []byte) (int, error) {
 	for {
-		n, err := h.read(buffer)
+		n, err := h.log.Read(buffer)
 		h.offset += int64(n)
 		if h.archived == nil {
 			h.mark = append(h.mark, buffer[:n]...)
@@ -66,18 +66,6 @@ func (h *handover) Read(buffer []byte) (int, error) {
 			return 0, err
 		}
 	}
-}
-
-// read reads the log, unless what a pod gives is none: the kubelet says in its place that it does not have it any more.
-func (h *handover) read(buffer []byte) (int, error) {
-	if h.archived != nil || h.offset > 0 || len(buffer) < archive.BeginLength {
-		return h.log.Read(buffer)
-	}
-	n, err := io.ReadAtLeast(h.log, buffer, archive.BeginLength)
-	if !archive.IsBeginning(buffer[:n]) {
-		return 0, ErrGone
-	}
-	return n, err
 }
 
 // Close ends the reading.

@@ -3,7 +3,9 @@
 package buildlog
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -22,7 +24,8 @@ type podLogs struct {
 	client kubernetes.Interface
 }
 
-// Open reads the log of the attempt's pod. Another pod of the same name is not read.
+// Open reads the log of the attempt's pod. Another pod of the same name is not read. The log of a pod whose node answers with an
+// error instead is gone. A follower finds that out as it reads: its first line may be long in coming.
 func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	if attempt.PodName == "" {
 		return nil, ErrGone // of a build that only the archive knows
@@ -45,8 +48,14 @@ func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *im
 		return nil, ErrGone
 	case err != nil:
 		return nil, fmt.Errorf("reading the log of pod %s/%s: %w", build.Namespace, attempt.PodName, err)
+	case options.Follow:
+		return log, nil
 	}
-	return log, nil
+	buffered := bufio.NewReader(log)
+	if _, err := buffered.Peek(1); errors.Is(err, podlog.ErrKubelet) { // any other error comes again with the first Read
+		return nil, errors.Join(ErrGone, log.Close())
+	}
+	return limited{Reader: buffered, Closer: log}, nil
 }
 
 // ended says whether the container of the attempt's pod has ended. The error is ErrGone if the pod is gone, or goes.

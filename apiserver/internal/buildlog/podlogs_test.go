@@ -9,7 +9,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -42,6 +44,9 @@ func TestPodLogs(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			client := fake.NewClientset()
+			client.PrependReactor("get", "pods/log", func(clienttesting.Action) (bool, runtime.Object, error) {
+				return true, &runtime.Unknown{Raw: []byte(stamped(1))}, nil
+			})
 			for _, pod := range test.pods {
 				if err := client.Tracker().Add(pod); err != nil {
 					t.Fatal(err)
@@ -56,7 +61,7 @@ func TestPodLogs(t *testing.T) {
 				return
 			}
 			text, err := io.ReadAll(log)
-			if err != nil || string(text) != "fake logs" {
+			if err != nil || string(text) != plain(stamped(1)) {
 				t.Errorf("read %q, %v", text, err)
 			}
 			if err := log.Close(); err != nil {

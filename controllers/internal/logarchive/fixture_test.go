@@ -138,11 +138,19 @@ type podLog struct {
 	ended   bool
 	from    int           // what is before is not kept any more
 	breakAt int           // the next reader that gets there is cut off; 0 is none
+	cut     *cut          // nil is none
 	silent  bool          // nobody is told anything more
 	failing bool          // nobody can read it
-	removed bool          // the node has removed it, and says so in its place
 	more    chan struct{} // closed and replaced when there is more to read
 	readers int
+}
+
+// cut is where the kubelet ends a log with an error that it writes into it: for the first reader who gets there, or for all.
+type cut struct {
+	at     int
+	text   string
+	before func() // what happens before
+	forAll bool
 }
 
 func (l *podLog) change(change func()) {
@@ -159,6 +167,20 @@ func (l *podLog) String() string {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	return string(l.text)
+}
+
+// takeCut is the cut of a reader who gets there; nil if there is none.
+func (l *podLog) takeCut() *cut {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	taken := l.cut
+	if taken == nil || taken.at > len(l.text) {
+		return nil
+	}
+	if !taken.forAll {
+		l.cut = nil
+	}
+	return taken
 }
 
 // next is what there is after an offset, whether the log ends there, and what is closed when there is more.
@@ -190,18 +212,19 @@ func (w *fixture) serveLog(out http.ResponseWriter, in *http.Request, pod string
 		return
 	}
 	log.lock.Lock()
-	at, failing, removed := log.from, log.failing, log.removed
+	at, failing := log.from, log.failing
 	log.readers++
 	log.lock.Unlock()
 	if failing {
 		http.Error(out, "the node does not answer", http.StatusBadGateway)
 		return
 	}
-	if removed {
-		_, _ = io.WriteString(out, "unable to retrieve container logs for containerd://0123") // the client has gone
-		return
-	}
 	for {
+		if cut := log.takeCut(); cut != nil {
+			cut.before()
+			_, _ = io.WriteString(out, log.String()[at:cut.at]+cut.text) // the client has gone
+			return
+		}
 		text, ended, broken, more := log.next(at)
 		at += len(text)
 		_, _ = out.Write(text) // the client has gone
@@ -325,10 +348,10 @@ func (w *fixture) archived(build *v1alpha1.ImageBuild) string {
 	return string(text)
 }
 
-// deletePod deletes the pod of the build once.
-func (w *fixture) deletePod() {
+// deletePod deletes the pod of a build.
+func (w *fixture) deletePod(build string) {
 	w.t.Helper()
-	w.Expect(w.kube.CoreV1().Pods(namespace).Delete(w.t.Context(), "once-pod", metav1.DeleteOptions{})).To(Succeed())
+	w.Expect(w.kube.CoreV1().Pods(namespace).Delete(w.t.Context(), build+"-pod", metav1.DeleteOptions{})).To(Succeed())
 }
 
 func (w *fixture) record(build *v1alpha1.ImageBuild) func() (archive.Build, error) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func TestALogIsArchivedWhileItIsWrittenAndTheBuildSaysSoAtItsEnd(t *testing.T) {
 	build, log := w.start("once")
 	log.write(linesFrom(1, 10))
 	w.Eventually(func() string { return w.archived(build) }).Should(Equal(linesFrom(1, 10)), "before its end")
-	log.write(linesFrom(11, 20) + "a line without its end")
+	log.write(linesFrom(11, 20) + "2026-03-01T12:00:01Z a line without its end")
 	w.Eventually(func() string { return w.archived(build) }).Should(HaveSuffix("without its end"))
 	w.Expect(w.condition("once")()).To(BeEmpty())
 	w.end("once")
@@ -76,7 +77,7 @@ func TestWhatIsReadWhenTheProcessEndsIsStored(t *testing.T) {
 	}
 	stop()
 	log.write(linesFrom(50, 60))
-	w.deletePod()
+	w.deletePod("once")
 	w.run()
 	w.finish("once", v1alpha1.BuildFailed)
 	w.Eventually(w.condition("once")).Should(Equal("True/ArchivedInPart"))
@@ -120,9 +121,9 @@ func TestANodeThatKeepsOnlyTheEndOfALog(t *testing.T) {
 
 func TestAPodThatIsGoneOrLost(t *testing.T) {
 	for name, lose := range map[string]func(w *fixture, log *podLog){
-		"deleted": func(w *fixture, log *podLog) { w.deletePod(); log.change(func() { log.ended = true }) },
+		"deleted": func(w *fixture, log *podLog) { w.deletePod("once"); log.change(func() { log.ended = true }) },
 		"deleted, and cut off": func(w *fixture, log *podLog) {
-			w.deletePod()
+			w.deletePod("once")
 			log.change(func() { log.breakAt = len(log.text) + 1 })
 			log.write("?\n")
 		},
@@ -147,6 +148,41 @@ func TestAPodThatIsGoneOrLost(t *testing.T) {
 			}).Should(Equal("True/ArchivedInPart"))
 			w.Expect(strings.TrimRight(w.archived(build), "?")).To(Equal(linesFrom(1, 10)))
 		})
+	}
+}
+
+func TestWhatTheKubeletWritesIntoALogIsNotArchived(t *testing.T) {
+	const notFound = `rpc error: code = NotFound desc = an error occurred when try to find container "abc": not found`
+	all := linesFrom(1, 3)
+	w := newFixture(t, "mem://")
+	w.run()
+	for what, c := range map[string]struct {
+		before func(build string)
+		forAll bool
+		want   string
+	}{
+		"an ended container": {w.end, false, "True/Archived"},
+		"a removed log":      {w.end, true, "True/ArchivedInPart"},
+		"a deleted pod":      {w.deletePod, false, "True/ArchivedInPart"},
+	} {
+		for lines := range 4 {
+			for i, text := range []string{notFound, "\n" + notFound, notFound + "\n", "\n" + notFound + "\n"} {
+				what := fmt.Sprintf("%s, text %d after %d lines", what, i, lines)
+				name := strings.NewReplacer(" ", "-", ",", "").Replace(what)
+				before := linesFrom(1, lines)
+				build, log := w.start(name)
+				log.change(func() {
+					log.text = []byte(all)
+					log.cut = &cut{at: len(before), text: text, before: sync.OnceFunc(func() { c.before(name) }), forAll: c.forAll}
+				})
+				w.finish(name, v1alpha1.BuildFailed)
+				w.Eventually(w.condition(name)).Should(Equal(c.want), what)
+				if c.want == "True/Archived" {
+					before = all
+				}
+				w.Expect(w.archived(build)).To(Equal(before), what)
+			}
+		}
 	}
 }
 
@@ -299,7 +335,7 @@ func TestALogOfABuildThatIsDeletedEndsInTheArchive(t *testing.T) {
 				stop()
 			}
 			w.Expect(w.client.ImagesV1alpha1().ImageBuilds(namespace).Delete(t.Context(), "once", metav1.DeleteOptions{})).To(Succeed())
-			w.deletePod()
+			w.deletePod("once")
 			log.change(func() { log.ended = true })
 			if !seen {
 				w.run()

@@ -3,7 +3,6 @@
 package logarchive
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +51,6 @@ type stream struct {
 var (
 	errSilent = errors.New("the pod has been silent since its attempt ended")
 	errMoved  = errors.New("the log has ended before its container")
-	errNoLog  = errors.New("the node does not have the log any more")
 )
 
 // run reads the log to its end, and seals it.
@@ -75,14 +73,17 @@ func (s *stream) run(ctx context.Context) error {
 		}
 		ended := state.Ended(pod)
 		err = s.read(ctx, w, !ended)
-		if err == nil && ended {
+		failed := errors.Is(err, podlog.ErrKubelet)
+		switch {
+		case err == nil && ended:
 			return s.seal(ctx, w, "")
-		}
-		if errors.Is(err, errNoLog) {
+		case failed && ended:
 			return s.seal(ctx, w, gone)
-		}
-		if err == nil {
-			err = s.awaitEnd(ctx)
+		case err == nil, failed:
+			// After an error of the kubelet, too, the node may have the whole log once the container has ended.
+			if waited := s.awaitEnd(ctx); err == nil || waited == nil {
+				err = waited
+			}
 		}
 		if err != nil && !errors.Is(err, errMoved) {
 			if s.isLost(ctx, err) {
@@ -157,37 +158,24 @@ func (s *stream) read(ctx context.Context, w *archive.Writer, follow bool) error
 	return s.copy(ctx, w, follow, skip)
 }
 
-// open opens the pod's log, whose end is that of ctx, too. What is read is counted. The error of a Read is errNoLog if the node
-// says something else instead of the log.
-func (s *stream) open(ctx context.Context, follow bool, progress *progress) (*stampedLog, error) {
+// open opens the pod's log, whose end is that of ctx, too. What is read is counted.
+func (s *stream) open(ctx context.Context, follow bool, progress *progress) (*countedLog, error) {
 	log, err := podlog.Open(ctx, s.Kube.CoreV1().Pods(s.build.Namespace), s.pod, corev1.PodLogOptions{Follow: follow, Timestamps: true})
 	if err != nil {
 		return nil, fmt.Errorf("reading the log of pod %s: %w", s.pod, err)
 	}
-	return &stampedLog{Closer: log, reader: bufio.NewReaderSize(log, window), progress: progress}, nil
+	return &countedLog{ReadCloser: log, progress: progress}, nil
 }
 
-// stampedLog is a log with timestamps.
-type stampedLog struct {
-	io.Closer
-	reader   *bufio.Reader
+// countedLog is a log whose reader counts.
+type countedLog struct {
+	io.ReadCloser
 	progress *progress
-	begun    bool
 }
 
-// Read reads the log, unless what comes is none: the kubelet says in its place that it does not have it any more.
-func (l *stampedLog) Read(buffer []byte) (int, error) {
-	if !l.begun {
-		begin, err := l.reader.Peek(archive.BeginLength)
-		if !archive.IsBeginning(begin) {
-			return 0, errNoLog
-		}
-		if err != nil {
-			return 0, err
-		}
-		l.begun = true
-	}
-	n, err := l.reader.Read(buffer)
+// Read reads the log.
+func (l *countedLog) Read(buffer []byte) (int, error) {
+	n, err := l.ReadCloser.Read(buffer)
 	l.progress.read.Add(int64(n))
 	return n, err
 }
