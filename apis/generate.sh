@@ -29,7 +29,6 @@ install k8s.io/code-generator "$(version k8s.io/apimachinery)" \
   go-to-protobuf go-to-protobuf/protoc-gen-gogo
 install golang.org/x/tools "$(version golang.org/x/tools)" goimports
 install k8s.io/kube-openapi "$(version k8s.io/kube-openapi)" openapi-gen
-command -v protoc >/dev/null || { echo "protoc is missing: apt-get install protobuf-compiler" >&2; exit 1; }
 
 find apis apiserver/internal/images -name 'zz_generated.*' -delete
 find apis/images -name 'generated.p*' -delete
@@ -40,7 +39,8 @@ defaulter-gen --go-header-file $header --output-file zz_generated.defaults.go $t
 conversion-gen --go-header-file $header --output-file zz_generated.conversion.go $hub/v1alpha1
 
 # Protobuf. go-to-protobuf wants every package below one folder, under its import path: links to where they are.
-protos=$(mktemp -d); schema=$(mktemp); trap 'rm -rf "$protos" "$schema"' EXIT
+protos=$(mktemp -d); compiler=$(mktemp -d); schema=$(mktemp); trap 'rm -rf "$protos" "$compiler" "$schema"' EXIT
+go build -o "$compiler" ./apis/protoc
 mkdir -p "$protos/${module%/*}" "$protos/k8s.io" "$protos/github.com/gogo"
 ln -s "$PWD" "$protos/$module"
 folder() { go mod download -json "$@" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p'; } # of a module, which may not be there yet
@@ -50,7 +50,7 @@ ln -s "$(folder "$gogo@$(go -C "$generator" list -m -f '{{.Version}}' $gogo)")" 
 for library in k8s.io/{api,apimachinery}; do
   ln -s "$(folder "$library@$(version "$library")")" "$protos/$library"
 done
-go-to-protobuf --go-header-file $header --output-dir "$protos" \
+PATH=$compiler:$PATH go-to-protobuf --go-header-file $header --output-dir "$protos" \
   --proto-import "$protos/github.com/gogo/protobuf/protobuf" --packages $types \
   --apimachinery-packages "$(printf -- '-k8s.io/%s,' \
     apimachinery/pkg/{util/intstr,api/resource,runtime/schema,runtime,apis/meta/v1} api/core/v1 | sed 's/,$//')"
