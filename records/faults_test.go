@@ -49,6 +49,7 @@ func everythingIsThereOnce(ctx context.Context, g *WithT, store *records.Store, 
 
 func ownPostgres(t *testing.T) (*postgres, string) {
 	t.Helper()
+	needPostgres(t)
 	g := NewWithT(t)
 	server, err := newPostgres(t.Context())
 	t.Cleanup(func() { g.Expect(server.remove()).To(Succeed()) })
@@ -116,8 +117,7 @@ func TestAServerThatCrashesInATransactionLosesNothingAndRepeatsNothing(t *testin
 
 func TestACommitWhoseAnswerIsLostIsNotRepeated(t *testing.T) {
 	g, ctx := NewWithT(t), t.Context()
-	address, err := shared.newDatabase(ctx)
-	g.Expect(err).NotTo(HaveOccurred())
+	address := newPostgresDatabase(t)
 	proxy := newProxy(t, shared.folder)
 	store := openStore(t, strings.Replace(address, shared.folder, proxy.folder, 1), records.Options{Timeout: faultTimeout})
 
@@ -147,8 +147,7 @@ func TestACommitWhoseAnswerIsLostIsNotRepeated(t *testing.T) {
 
 func TestDroppedConnectionsAreReplaced(t *testing.T) {
 	g, ctx := NewWithT(t), t.Context()
-	address, err := shared.newDatabase(ctx)
-	g.Expect(err).NotTo(HaveOccurred())
+	address := newPostgresDatabase(t)
 	store := openStore(t, address, records.Options{})
 	for i := range 5 {
 		g.Expect(shared.do(ctx, "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '"+databaseOf(address)+"'")).To(Succeed())
@@ -165,13 +164,12 @@ func databaseOf(address string) string { return address[strings.LastIndex(addres
 func TestADatabaseThatDoesNotAnswerIsNotWaitedForLongerThanAllowed(t *testing.T) {
 	t.Run("PostgreSQL", func(t *testing.T) {
 		g, ctx := NewWithT(t), t.Context()
-		address, err := shared.newDatabase(ctx)
-		g.Expect(err).NotTo(HaveOccurred())
+		address := newPostgresDatabase(t)
 		store := openStore(t, address, records.Options{Timeout: faultTimeout})
 		store.SetTimeout(300 * time.Millisecond)
 		blockade := newBlockade(ctx, g, "pgx", address, "LOCK TABLE artifacts, builds IN ACCESS EXCLUSIVE MODE")
 		g.Expect(store.PutBuild(ctx, someBuilds(0, 1)[0])).To(MatchError(context.DeadlineExceeded))
-		_, err = store.History(ctx, records.Query{})
+		_, err := store.History(ctx, records.Query{})
 		g.Expect(err).To(MatchError(context.DeadlineExceeded))
 		_, err = store.ImageStats(ctx, records.ImageStatsQuery{})
 		g.Expect(err).To(MatchError(context.DeadlineExceeded))
@@ -221,7 +219,7 @@ func TestAQueryIsEndedOnceItsTimeIsUp(t *testing.T) {
 }
 
 func TestTwoWritersAtTheSameTimeEndWithTheNewest(t *testing.T) {
-	for name, newAddress := range databases {
+	for name, newAddress := range databases() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, ctx := NewWithT(t), t.Context()

@@ -4,6 +4,7 @@ package records_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,7 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// shared is the PostgreSQL server of all tests that do no harm to it.
+// shared is the PostgreSQL server of all tests that do no harm to it. There is none with -short: see needPostgres.
 var shared *postgres
 
 // These make this program open the database that they name, and nothing else, or write to it without end.
@@ -50,6 +51,9 @@ func writeWithoutEnd(address string) int {
 }
 
 func run(m *testing.M) int {
+	if flag.Parse(); testing.Short() {
+		return m.Run()
+	}
 	var err error
 	shared, err = newPostgres(context.Background(), "fsync=off")
 	defer func() {
@@ -77,19 +81,37 @@ func openAndClose(address string) int {
 }
 
 // databases are those that everything here has to be true of. Each function returns the address of an empty one.
-var databases = map[string]func(testing.TB) string{
-	"SQLite": func(t testing.TB) string { return "sqlite://" + filepath.Join(t.TempDir(), "records.db") },
-	"PostgreSQL": func(t testing.TB) string {
-		address, err := shared.newDatabase(t.Context())
-		NewWithT(t).Expect(err).NotTo(HaveOccurred())
-		return address
-	},
+func databases() map[string]func(testing.TB) string {
+	all := map[string]func(testing.TB) string{
+		"SQLite":     func(t testing.TB) string { return "sqlite://" + filepath.Join(t.TempDir(), "records.db") },
+		"PostgreSQL": newPostgresDatabase,
+	}
+	if testing.Short() {
+		delete(all, "PostgreSQL")
+	}
+	return all
+}
+
+func newPostgresDatabase(t testing.TB) string {
+	t.Helper()
+	needPostgres(t)
+	address, err := shared.newDatabase(t.Context())
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return address
+}
+
+// needPostgres is called by each test of PostgreSQL alone: tests with -short need nothing but Go.
+func needPostgres(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs PostgreSQL: run it without -short")
+	}
 }
 
 // onEach runs a test on an empty store of each kind.
 func onEach(t *testing.T, options records.Options, test func(*WithT, context.Context, *records.Store)) {
 	t.Helper()
-	for name, newAddress := range databases {
+	for name, newAddress := range databases() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)

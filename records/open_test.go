@@ -25,7 +25,7 @@ import (
 )
 
 func TestANewDatabaseIsMigratedAndOpensAgain(t *testing.T) {
-	for name, newAddress := range databases {
+	for name, newAddress := range databases() {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			address := newAddress(t)
@@ -92,6 +92,7 @@ func TestAddressesThatAreNoneAreRefusedWithoutThePassword(t *testing.T) {
 }
 
 func TestWhatCannotBeConnectedToSaysWhyWithoutThePassword(t *testing.T) {
+	needPostgres(t)
 	g := NewWithT(t)
 	g.Expect(shared.do(t.Context(), "postgres", "DROP ROLE IF EXISTS guarded; CREATE ROLE guarded LOGIN PASSWORD 'right'")).To(Succeed())
 	host := "host=" + shared.folder
@@ -123,7 +124,7 @@ func TestWhatCannotBeConnectedToSaysWhyWithoutThePassword(t *testing.T) {
 
 func TestADatabaseThatIsNewerIsRefused(t *testing.T) {
 	newer := next(t, "ALTER TABLE notes ADD COLUMN mood TEXT;")
-	for name, newAddress := range databases {
+	for name, newAddress := range databases() {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			address := newAddress(t)
@@ -140,7 +141,7 @@ func TestADatabaseThatIsNewerIsRefused(t *testing.T) {
 
 func TestOfAMigrationThatFailsHalfWayNothingIsApplied(t *testing.T) {
 	broken := next(t, "ALTER TABLE notes ADD COLUMN mood TEXT; CREATE TABLE moods (mood TEXT); UPDATE notes SET body = ''; INSERT INTO nowhere VALUES (1);")
-	for name, newAddress := range databases {
+	for name, newAddress := range databases() {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			address := newAddress(t)
@@ -172,7 +173,7 @@ func TestOneOffBuildsAreKnownAmongTheRecordsOfAnOlderVersion(t *testing.T) {
 	quoting := newBuild(debian, 1, 10)
 	quoting.Spec.Trigger.Message = `"parameters":[`
 	quoting.Spec.Inputs.Parameters = override.Spec.Trigger.Parameters
-	for name, newAddress := range databases {
+	for name, newAddress := range databases() {
 		t.Run(name, func(t *testing.T) {
 			g, ctx := NewWithT(t), t.Context()
 			address := newAddress(t)
@@ -197,7 +198,7 @@ func TestOneOffBuildsAreKnownAmongTheRecordsOfAnOlderVersion(t *testing.T) {
 
 func TestAServerThatGoesAwayWhileItIsMigratedIsWorthTryingAgain(t *testing.T) {
 	g := NewWithT(t)
-	address := databases["PostgreSQL"](t)
+	address := newPostgresDatabase(t)
 	for name, statement := range map[string]string{
 		"restarted": "SELECT pg_terminate_backend(pg_backend_pid());",
 		"cancelled": "SELECT pg_cancel_backend(pg_backend_pid());",
@@ -211,18 +212,17 @@ func TestAServerThatGoesAwayWhileItIsMigratedIsWorthTryingAgain(t *testing.T) {
 
 func TestATableOfSomebodyElseIsLeftAlone(t *testing.T) {
 	g := NewWithT(t)
-	address, err := shared.newDatabase(t.Context())
-	g.Expect(err).NotTo(HaveOccurred())
+	address := newPostgresDatabase(t)
 	database := address[strings.LastIndex(address, "=")+1:]
 	g.Expect(shared.do(t.Context(), database, "CREATE TABLE builds (mine INT)")).To(Succeed())
-	_, err = records.Open(t.Context(), address, records.Options{})
+	_, err := records.Open(t.Context(), address, records.Options{})
 	g.Expect(err).To(MatchError(ContainSubstring(`relation "builds" already exists`)))
 	g.Expect(shared.do(t.Context(), database, "INSERT INTO builds VALUES (1)")).To(Succeed())
 	g.Expect(shared.do(t.Context(), database, "SELECT 1 FROM images")).NotTo(Succeed())
 }
 
 func TestManyMayOpenANewDatabaseAtTheSameTime(t *testing.T) {
-	for name, newAddress := range databases {
+	for name, newAddress := range databases() {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			address := newAddress(t)
@@ -258,7 +258,7 @@ func TestWhoComesSecondWaitsForTheMigrationsOfTheFirst(t *testing.T) {
 	newer := next(t, "ALTER TABLE notes ADD COLUMN mood TEXT;")
 	t.Run("PostgreSQL", func(t *testing.T) {
 		g, ctx := NewWithT(t), t.Context()
-		address := databases["PostgreSQL"](t)
+		address := newPostgresDatabase(t)
 		store, err := records.Open(ctx, address, records.Options{})
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(store.Close()).To(Succeed())

@@ -34,6 +34,8 @@ const (
 	// detector makes each several times slower, and no two share anything: under it, a tenth of them are played.
 	schedules    = 100_000 / slowdown
 	leastReached = 100 / (slowdown * slowdown)
+	// shortSchedules are played with -short. They reach each thing that is counted at least once.
+	shortSchedules = 5_000
 	// mutantSchedules is within how many schedules each mutant has to be found.
 	mutantSchedules = 20_000
 )
@@ -73,13 +75,17 @@ func TestSchedules(t *testing.T) {
 		return
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // environments are many and small
-	cover, lengths, found := playAll(schedules, sound)
+	n, least := schedules, leastReached
+	if testing.Short() {
+		n, least = shortSchedules, 1
+	}
+	cover, lengths, found := playAll(n, sound)
 	if found != nil {
 		t.Fatal(explain(*found.schedule, found.broken))
 	}
 	slices.Sort(lengths)
 	t.Logf("%d schedules of %d events in the median, %d events in all", len(lengths), lengths[len(lengths)/2], cover.events)
-	for _, group := range cover.report(t, leastReached) {
+	for _, group := range cover.report(t, least) {
 		t.Log(group)
 		for _, rare := range group.rare {
 			t.Error(rare)
