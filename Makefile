@@ -239,9 +239,10 @@ define compile
 	  -X $$version.gitVersion=$$kubernetes -X $$version.gitMajor=1 -X $$version.gitMinor=$${minor%.*}" -o $(1) $(2)
 endef
 
-# install PACKAGE@VERSION as the target: a file with the version in its name is there once and for all.
+# install PACKAGE@VERSION as the target: a file with the version in its name is there once and for all. The flags are those of
+# every target, so that the standard library is compiled once for all of them.
 define install
 	@mkdir -p $(TOOLS)
 	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && \
-	echo "installing $(1)" && GOBIN=$$directory GOFLAGS=-mod=mod go install $(1) && mv "$$directory"/* $@
+	echo "installing $(1)" && GOBIN=$$directory GOFLAGS="$$GOFLAGS -mod=mod" GOGC=400 go install -ldflags='-s -w' $(1) && mv "$$directory"/* $@
 endef

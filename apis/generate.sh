@@ -9,19 +9,22 @@ types=$module/apis/images/v1alpha1
 hub=$module/apiserver/internal/images
 out=apis/generated
 header=apis/boilerplate.go.txt
+export GOGC=${GOGC:-400} # the compiler and the generators use more memory and a quarter less time
 tools=$(mkdir -p "${TOOLS:-.tools}" && cd "${TOOLS:-.tools}" && pwd)
 
 version() { go list -m -f '{{.Version}}' "$1"; }
 install() { # install MODULE VERSION COMMAND...: puts these commands on PATH, from a folder that has their version in its name
-  local folder=$tools/${1##*/}-$2 command scratch
+  local folder=$tools/${1##*/}-$2 command scratch missing=()
   mkdir -p "$folder"
   for command in "${@:3}"; do
-    if [ -x "$folder/${command##*/}" ]; then continue; fi
-    scratch=$(mktemp -d "$folder/.XXXXXX")
-    GOBIN=$scratch GOFLAGS=-mod=mod go install "$1/cmd/$command@$2"
-    mv "$scratch/${command##*/}" "$folder" # at once: an interruption leaves no part of a command
-    rmdir "$scratch"
+    if [ ! -x "$folder/${command##*/}" ]; then missing+=("$1/cmd/$command@$2"); fi
   done
+  if [ ${#missing[@]} -gt 0 ]; then
+    scratch=$(mktemp -d "$folder/.XXXXXX")
+    GOBIN=$scratch GOFLAGS="${GOFLAGS:-} -mod=mod" go install -ldflags='-s -w' "${missing[@]}"
+    mv "$scratch"/* "$folder" # by rename: an interruption leaves no part of a command
+    rmdir "$scratch"
+  fi
   PATH=$folder:$PATH
 }
 install k8s.io/code-generator "$(version k8s.io/apimachinery)" \
