@@ -30,7 +30,7 @@ func main() {
 	})
 	output := flag.String("gogo_out", "", "the `folder` to write Go files to")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: protoc -I FOLDER... --gogo_out=FOLDER FILE")
+		fmt.Fprintln(os.Stderr, "usage: protoc -I FOLDER... --gogo_out=FOLDER FILE")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
