@@ -47,6 +47,8 @@ GENERATED := apis apiserver/internal/images apiserver/example docs/reference
 kind := e2e/kind/cluster
 tagged = $(addsuffix :$(VERSION),$(IMAGES))
 golangci_lint := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+# GOGC=400 collects garbage less often. Without a limit golangci-lint would use 17 GiB instead of 8 GiB.
+lint := GOGC=400 GOMEMLIMIT=8GiB $(golangci_lint)
 benchstat := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 
 ##@ Use
@@ -206,7 +208,7 @@ verify-tidy: ## Check that go.mod and go.sum are tidy.
 
 .PHONY: verify-recording
 verify-recording: $(golangci_lint) ## Check the module that records the docs, which ./... does not include.
-	cd docs/recording && go mod tidy -diff && $(golangci_lint) run ./... && go test -vet=off ./...
+	cd docs/recording && go mod tidy -diff && $(lint) run ./... && go test -vet=off ./...
 
 .PHONY: vet
 vet: ## Run go vet, which is part of lint.
@@ -214,7 +216,7 @@ vet: ## Run go vet, which is part of lint.
 
 .PHONY: lint
 lint: $(golangci_lint) ## Run golangci-lint, with go vet, and shellcheck.
-	$(golangci_lint) run ./...
+	$(lint) run ./...
 	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: apt-get install shellcheck"; exit 1; }
 	shellcheck --external-sources $$(grep --recursive --files-with-matches --max-count=1 '^#!.*bash\|^# shellcheck shell=bash' .ci apis e2e)
 
