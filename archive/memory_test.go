@@ -19,9 +19,12 @@ import (
 const memoryLimit = 24 << 20
 
 func TestMemoryDoesNotGrowWithTheLog(t *testing.T) {
-	const pieces = 64
+	pieces := 64 // of 256 MiB in all
+	if testing.Short() {
+		pieces = 16
+	}
 	s := open(t, "file://"+t.TempDir(), Options{})
-	piece := bytes.Repeat(realLog(5000), 10)[:4<<20] // of 256 MiB in all
+	piece := bytes.Repeat(realLog(5000), 10)[:4<<20]
 	before := heap()
 	check := func(what string) {
 		t.Helper()
@@ -58,7 +61,11 @@ func TestMemoryDoesNotGrowWithTheLog(t *testing.T) {
 }
 
 func TestALogOf2GiBKeepsItsHeadAndItsTail(t *testing.T) {
-	const size, kept = 2 << 30, 64 << 20
+	const kept = 64 << 20
+	size := int64(2 << 30)
+	if testing.Short() {
+		size = 4 * kept
+	}
 	s := open(t, "file://"+t.TempDir(), Options{})
 	piece := bytes.Repeat([]byte("0123456789abcde\n"), 4<<20/16)
 	before := heap()
