@@ -53,6 +53,7 @@ func Scheme() (*runtime.Scheme, error) {
 func Options() cache.Options {
 	ours := labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy})
 	return cache.Options{
+		NewInformer:              newInformer,
 		DefaultTransform:         strip,
 		DefaultWatchErrorHandler: watchEnded,
 		ByObject: map[client.Object]cache.ByObject{

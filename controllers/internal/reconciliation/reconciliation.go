@@ -31,8 +31,8 @@ import (
 const (
 	// staleRetry is when an object is looked at again after what was read turned out to be older than what is stored.
 	staleRetry = 50 * time.Millisecond
-	// unavailableRetry is when an object is looked at again while the API is unavailable.
-	unavailableRetry = 2 * time.Second
+	// UnavailableRetry is the interval at which a request to an unavailable API is repeated.
+	UnavailableRetry = 2 * time.Second
 	// firstRetry and lastRetry are the first and the longest pause before an object with an error is looked at again:
 	// what an error was due to may be over long before it comes back as an event.
 	firstRetry = 5 * time.Millisecond
@@ -100,8 +100,8 @@ func Result(kind string, request ctrl.Request, result ctrl.Result, err error) (c
 		return result, nil
 	case apierrors.IsConflict(err):
 		return ctrl.Result{RequeueAfter: staleRetry}, nil
-	case unavailable(err):
-		return ctrl.Result{RequeueAfter: unavailableRetry}, nil
+	case Unavailable(err):
+		return ctrl.Result{RequeueAfter: UnavailableRetry}, nil
 	case apierrors.IsNotFound(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return ctrl.Result{}, nil
 	default:
@@ -109,8 +109,8 @@ func Result(kind string, request ctrl.Request, result ctrl.Result, err error) (c
 	}
 }
 
-// unavailable says whether nobody answered for an API. Without its APIService an API answers 404 for every object.
-func unavailable(err error) bool {
+// Unavailable says whether nobody answered for an API. Without its APIService an API answers 404 for every object.
+func Unavailable(err error) bool {
 	return apierrors.IsServiceUnavailable(err) || utilnet.IsConnectionRefused(err) ||
 		notfound.API(err)
 }

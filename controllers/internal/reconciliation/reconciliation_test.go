@@ -70,9 +70,9 @@ func TestAnErrorBecomesAResult(t *testing.T) {
 		"conflict":            {err: apierrors.NewConflict(images, "a", errors.New("older")), after: staleRetry},
 		"gone":                {err: apierrors.NewNotFound(images, "a")},
 		"namespace going":     {err: terminating},
-		"API without server":  {err: apierrors.NewGenericServerResponse(http.StatusServiceUnavailable, "put", images, "a", "", 0, true), after: unavailableRetry},
-		"API without service": {err: apierrors.NewGenericServerResponse(http.StatusNotFound, "put", images, "a", "404 page not found", 0, true), after: unavailableRetry},
-		"nobody listens":      {err: fmt.Errorf("dial: %w", syscall.ECONNREFUSED), after: unavailableRetry},
+		"API without server":  {err: apierrors.NewGenericServerResponse(http.StatusServiceUnavailable, "put", images, "a", "", 0, true), after: UnavailableRetry},
+		"API without service": {err: apierrors.NewGenericServerResponse(http.StatusNotFound, "put", images, "a", "404 page not found", 0, true), after: UnavailableRetry},
+		"nobody listens":      {err: fmt.Errorf("dial: %w", syscall.ECONNREFUSED), after: UnavailableRetry},
 		"anything else":       {err: errors.New("broken"), failed: true},
 	} {
 		t.Run(name, func(t *testing.T) {
