@@ -46,7 +46,7 @@ type History struct {
 }
 
 // Record watches images, builds, Jobs and pods of the workspace's namespace until the present spec ends, over every
-// outage. Call it before anything is created there.
+// outage. Call it before anything is created there. The report of a spec that fails has the whole history.
 func (w *Workspace) Record() *History {
 	h := &History{
 		namespace: w.Namespace, start: time.Now(),
@@ -62,6 +62,9 @@ func (w *Workspace) Record() *History {
 	DeferCleanup(func() {
 		stop()
 		watching.Wait()
+		if CurrentSpecReport().Failed() {
+			AddReportEntry("history", h.String(), ReportEntryVisibilityFailureOrVerbose)
+		}
 	})
 	return h
 }
@@ -160,17 +163,65 @@ func add[T object](h *History, versions map[types.UID][]T, o T) {
 
 func last[T any](versions []T) T { return versions[len(versions)-1] }
 
+// Unfinished has a line for each build that has not finished: its phase, the reasons of its conditions, and the Job and the pods of
+// its attempt.
+func (h *History) Unfinished() string {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	var lines []string
+	for _, versions := range h.builds {
+		build := last(versions)
+		if _, gone := h.gone[build.UID]; gone || build.Status.Finished {
+			continue
+		}
+		var line strings.Builder
+		fmt.Fprintf(&line, "build %s is %s:", build.Name, cmp.Or(build.Status.Phase, v1alpha1.BuildPending))
+		for _, condition := range build.Status.Conditions {
+			fmt.Fprintf(&line, " %s=%s/%s", condition.Type, condition.Status, condition.Reason)
+		}
+		if attempts := build.Status.Attempts; len(attempts) > 0 {
+			h.describeAttempt(&line, last(attempts))
+		}
+		lines = append(lines, line.String())
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// describeAttempt writes the conditions of an attempt's Job and the phases of its pods.
+func (h *History) describeAttempt(line *strings.Builder, attempt v1alpha1.BuildAttempt) {
+	fmt.Fprintf(line, "; attempt %d, Job %s:", attempt.Number, attempt.JobName)
+	for uid, versions := range h.jobs {
+		if job := last(versions); job.Name == attempt.JobName {
+			for _, condition := range job.Status.Conditions {
+				fmt.Fprintf(line, " %s=%s", condition.Type, condition.Status)
+			}
+			line.WriteString(h.deletion(uid))
+		}
+	}
+	for uid, versions := range h.pods {
+		if pod := last(versions); pod.Labels[batchv1.JobNameLabel] == attempt.JobName {
+			fmt.Fprintf(line, "; pod %s: %s%s", pod.Name, pod.Status.Phase, h.deletion(uid))
+		}
+	}
+}
+
+// deletion tells when an object was found to be deleted, if it was.
+func (h *History) deletion(uid types.UID) string {
+	at, gone := h.gone[uid]
+	if !gone {
+		return ""
+	}
+	return fmt.Sprintf(" (gone %s after the start)", at.Sub(h.start).Round(1e6))
+}
+
 // String has a line for each version of an object.
 func (h *History) String() string {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	var lines []string
 	line := func(uid types.UID, format string, arguments ...any) {
-		text := fmt.Sprintf(format, arguments...)
-		if at, gone := h.gone[uid]; gone {
-			text += fmt.Sprintf(" (gone %s after the start)", at.Sub(h.start).Round(1e6))
-		}
-		lines = append(lines, text)
+		lines = append(lines, fmt.Sprintf(format, arguments...)+h.deletion(uid))
 	}
 	for uid, versions := range h.images {
 		line(uid, "image %s %+v", last(versions).Name, last(versions).Status)

@@ -9,37 +9,26 @@ import (
 	"strconv"
 
 	"github.com/google/go-cmp/cmp"
-	. "github.com/onsi/ginkgo/v2"
-	. "github.com/onsi/gomega"
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Check expects that all that must be true of every build has been true so far, whatever has failed meanwhile. Call it
-// when every build should have finished. It holds for specs that delete no build, Job or pod themselves, with images that
-// keep the record of every build.
+// Violations returns what has not been true of every build so far, whatever has failed meanwhile, and nothing if all was. Call it
+// when every build should have finished. It holds for specs that delete no build, Job or pod themselves, with images that keep the
+// record of every build.
 //
 //   - No build is lost: none disappears, every one that an Image counted is there and finished, every Image was built.
 //   - None is built twice: no two builds of an Image from the same inputs follow each other, unless a person asked.
 //   - Attempts are numbered from 1; one is stored, and its Job created, after the outcome of the one before it.
-//   - There is at most one Job for an attempt, at most one pod for a Job but for what Kubernetes
-//     takes away again itself, and none of them is anybody else's.
+//   - There is at most one Job for an attempt, at most one pod of a Job that counts or may still run, and none of them is
+//     anybody else's.
 //   - No Job is deleted under a build that needs it.
 //   - The end of a build or of an attempt is written once, and what has become of its log and its record afterwards.
 //   - What a build has made is what the builder of its last attempt has reported.
-func (h *History) Check() {
-	GinkgoHelper()
-	violations := h.Violations()
-	if len(violations) > 0 {
-		AddReportEntry("history", h.String(), ReportEntryVisibilityFailureOrVerbose)
-	}
-	Expect(violations).To(BeEmpty())
-}
-
-// Violations says, in words, what of the above has not been true; none if all was.
 func (h *History) Violations() []string {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
@@ -225,8 +214,7 @@ func mayDelete(attempt v1alpha1.BuildAttempt) bool {
 	return attempt.Outcome == v1alpha1.AttemptCancelled || attempt.Failure.Reason == v1alpha1.ReasonNodeLost
 }
 
-// checkPods: each has its Job, and is the only one of it, but for what Kubernetes itself took for surplus: after a crash
-// of kube-apiserver it may make a pod twice, and then deletes one.
+// checkPods checks that each pod has its Job, and that of each Job at most one pod counts or may still run.
 func (c *checker) checkPods() {
 	recorded := map[types.UID]bool{}
 	for _, versions := range c.builds {
@@ -234,7 +222,7 @@ func (c *checker) checkPods() {
 			recorded[attempt.PodUID] = true
 		}
 	}
-	of := map[types.UID]string{}
+	of := map[types.UID]*corev1.Pod{}
 	for uid, versions := range c.pods {
 		pod := last(versions)
 		owner := metav1.GetControllerOf(pod)
@@ -242,12 +230,19 @@ func (c *checker) checkPods() {
 			c.violated("pod %s without its Job", pod.Name)
 			continue
 		}
-		if c.isGone(uid) && !recorded[uid] {
+		if !recorded[uid] && (c.isGone(uid) || ends(pod)) {
 			continue
 		}
-		if other, known := of[owner.UID]; known {
-			c.violated("Job %s has two pods: %s and %s", owner.Name, other, pod.Name)
+		if other := of[owner.UID]; other != nil {
+			c.violated("Job %s has two pods: %s (%s) and %s (%s)", owner.Name, other.Name, other.Status.Phase, pod.Name, pod.Status.Phase)
 		}
-		of[owner.UID] = pod.Name
+		of[owner.UID] = pod
 	}
+}
+
+// ends reports whether a pod has ended or is being deleted. Kubernetes may create a surplus pod of a Job if kube-apiserver is killed:
+// kube-controller-manager gets no response to the request that creates the first pod, and creates another pod before it watches pods
+// again, which may be a minute later. It deletes the surplus pod only if that pod still runs when it sees both.
+func ends(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }

@@ -100,6 +100,44 @@ func TestWhatBecomesOfALogAndARecordIsKnownAfterTheEnd(t *testing.T) {
 	}
 }
 
+// Kubernetes may create a surplus pod of a Job if kube-apiserver is killed.
+func TestASurplusPodThatEndsIsNoViolation(t *testing.T) {
+	for name, end := range map[string]func(h *History, pod *corev1.Pod){
+		"it has succeeded":    func(_ *History, pod *corev1.Pod) { pod.Status.Phase = corev1.PodSucceeded },
+		"it has failed":       func(_ *History, pod *corev1.Pod) { pod.Status.Phase = corev1.PodFailed },
+		"it is being deleted": func(_ *History, pod *corev1.Pod) { pod.DeletionTimestamp = new(at(9)) },
+		"it is deleted":       func(h *History, pod *corev1.Pod) { h.gone[pod.UID] = noon },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory()
+			surplus := newPod("pod-3", "job-2", "sha256:other")
+			add(h, h.pods, surplus)
+			end(h, surplus)
+			if violations := h.Violations(); len(violations) > 0 {
+				t.Error(violations)
+			}
+		})
+	}
+}
+
+func TestAnUnfinishedBuildIsDescribedInALine(t *testing.T) {
+	h := newHistory()
+	if text := h.Unfinished(); text != "" {
+		t.Errorf("without an unfinished build: %s", text)
+	}
+	h.builds["build"] = h.builds["build"][:1]
+	build := last(h.builds["build"])
+	build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildPodReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonContainerStarted}}
+	last(h.jobs["job-1"]).Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}}
+	pod := last(h.pods["pod-1"])
+	pod.Labels, pod.Status.Phase = map[string]string{batchv1.JobNameLabel: "web-1-1"}, corev1.PodSucceeded
+	h.gone["pod-1"] = noon.Add(time.Second)
+	want := "build web-1 is Running: PodReady=True/ContainerStarted; attempt 1, Job web-1-1: Complete=True; pod pod-1: Succeeded (gone 1s after the start)"
+	if text := h.Unfinished(); text != want {
+		t.Errorf("got  %s\nwant %s", text, want)
+	}
+}
+
 func TestWhatMustNotBeIsAViolation(t *testing.T) {
 	// another adds a version of the build.
 	another := func(h *History, change func(*v1alpha1.ImageBuild)) {
@@ -147,7 +185,7 @@ func TestWhatMustNotBeIsAViolation(t *testing.T) {
 		"Job web-1-2 was deleted":                 func(h *History) { h.gone["job-2"] = noon },
 		"Job web-1-1 without its build":           func(h *History) { last(h.jobs["job-1"]).OwnerReferences = nil },
 		"pod stray without its Job":               func(h *History) { add(h, h.pods, newPod("stray", "none", "")) },
-		"has two pods":                            func(h *History) { add(h, h.pods, newPod("pod-3", "job-2", "sha256:good")) },
+		"has two pods":                            func(h *History) { add(h, h.pods, newPod("pod-3", "job-2", "sha256:good")) }, // pod-3 may run
 		"the result of pod pod-2: invalid charac": func(h *History) { last(h.pods["pod-2"]).Status.ContainerStatuses[0].State.Terminated.Message = "?" },
 	} {
 		t.Run(want, func(t *testing.T) {

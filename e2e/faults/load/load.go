@@ -66,8 +66,8 @@ func (l *Load) Running(ctx context.Context, atLeast int) {
 // all was as it must always be meanwhile. It returns the builds.
 func (l *Load) Succeeded(ctx context.Context) []v1alpha1.ImageBuild {
 	GinkgoHelper()
-	l.workspace.Eventually(ctx, l.unsettled).Should(BeEmpty())
-	Eventually(ctx, l.history.Violations).WithTimeout(deadline.HistoryCatchesUp.Deadline()).Should(BeEmpty(), l.history.String)
+	l.workspace.Eventually(ctx, l.unsettled).Should(BeEmpty(), l.history.Unfinished)
+	Eventually(ctx, l.history.Violations).WithTimeout(deadline.HistoryCatchesUp.Deadline()).Should(BeEmpty(), "violations in the recorded history")
 	builds, err := l.workspace.Builds().List(ctx, metav1.ListOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(builds.Items).To(HaveLen(Builds))
@@ -85,7 +85,7 @@ func (l *Load) SucceededAtOnce(ctx context.Context) {
 	}
 }
 
-// unsettled has the latest build of each image whose build has not finished.
+// unsettled has the name of each image whose build has not finished, and the phase that the image's status reports.
 func (l *Load) unsettled(ctx context.Context) ([]string, error) {
 	images, err := l.workspace.Images().List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -96,9 +96,11 @@ func (l *Load) unsettled(ctx context.Context) ([]string, error) {
 	}
 	var unsettled []string
 	for _, image := range images.Items {
-		latest := image.Status.LatestBuild
-		if latest == nil || !latest.Phase.Finished() {
-			unsettled = append(unsettled, fmt.Sprintf("%s: %+v", image.Name, latest))
+		switch latest := image.Status.LatestBuild; {
+		case latest == nil:
+			unsettled = append(unsettled, fmt.Sprintf("image %s reports no build", image.Name))
+		case !latest.Phase.Finished():
+			unsettled = append(unsettled, fmt.Sprintf("image %s reports build %s: %s", image.Name, latest.Name, latest.Phase))
 		}
 	}
 	return unsettled, nil
