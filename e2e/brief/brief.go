@@ -26,7 +26,7 @@ func Register() {
 		if structure := reflect.ValueOf(value); !ok && structure.Kind() == reflect.Struct { // in a list
 			pointer := reflect.New(structure.Type())
 			pointer.Elem().Set(structure)
-			o, ok = pointer.Interface().(object)
+			o, ok = reflect.TypeAssert[object](pointer)
 		}
 		if !ok || !reflect.ValueOf(o).Elem().FieldByName("Status").IsValid() {
 			return "", false
