@@ -23,6 +23,9 @@ const (
 
 // TestFromNothingToAServedKind does what the page says, block by block, beside a checkout, and then looks at what is there.
 func TestFromNothingToAServedKind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles a server of its own, again and again: run it without -short")
+	}
 	r := newReader(t)
 	defer r.stopServer(t)
 	for _, block := range r.blocks(t) {
