@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -171,11 +172,7 @@ func newReader(t *testing.T) *reader {
 	t.Helper()
 	directory := t.TempDir()
 	program := filepath.Join(directory, "bin", "goldsmith")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	newProgram(t, program)
 	if err := os.CopyFS(filepath.Join(directory, "examples"), os.DirFS(filepath.Join(repository, "examples"))); err != nil {
 		t.Fatal(err)
 	}
@@ -183,6 +180,24 @@ func newReader(t *testing.T) *reader {
 		"PATH=" + filepath.Dir(program) + string(filepath.ListSeparator) + os.Getenv("PATH"),
 		"HOME=" + directory,
 	}}
+}
+
+// newProgram builds what `make build` does. With -short it links to the test binary, which TestMain lets stand in for it: building
+// takes a third of the test, and go test would not know on what it depends.
+func newProgram(t *testing.T, path string) {
+	t.Helper()
+	if testing.Short() {
+		binary, err := os.Executable()
+		if err := errors.Join(err, os.Mkdir(filepath.Dir(path), 0o755), os.Symlink(binary, path)); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 }
 
 // follow does what a block says. A block without a language is a picture, and TestEveryClusterCommandOfTheDocsWorks follows

@@ -5,13 +5,19 @@ package main
 import (
 	"io"
 	"os"
+	"path/filepath"
 	"testing"
 
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 )
 
-// TestMain lets the test binary stand in for the executable where a server starts its children from it.
+// TestMain lets the test binary stand in for the executable where a server starts its children from it, and where its name is
+// that of the program or of the plugin.
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "goldsmith" || client.IsPlugin(os.Args[0]) {
+		main()
+	}
 	if code, ok := up.RunChild(os.Args); ok {
 		os.Exit(code)
 	}

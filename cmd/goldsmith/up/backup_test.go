@@ -29,7 +29,7 @@ const laterBuilds = 50
 // TestABackupUnderLoadIsRestored backs the real program up while builds run and wait, lets more builds follow, and restores.
 func TestABackupUnderLoadIsRestored(t *testing.T) {
 	t.Parallel() // it waits more than it computes
-	program := buildProgram(t)
+	program := executable(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
 	data, restored := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "restored")

@@ -58,7 +58,7 @@ func newBench(b *testing.B, watched ...string) *bench {
 	b.Helper()
 	directory := b.TempDir()
 	flags := []string{"--memory", "--builder", idleName + "=" + writeIdleBuilder(b, directory)}
-	server := startBench(b, buildProgram(b), filepath.Join(directory, "data"), flags, watched...)
+	server := startBench(b, executable(b), filepath.Join(directory, "data"), flags, watched...)
 	b.Cleanup(func() { server.terminate(b) })
 	return server
 }
@@ -263,7 +263,7 @@ func BenchmarkMemory(b *testing.B) {
 	for b.Loop() {
 		directory := b.TempDir()
 		flags := []string{"--builder", idleName + "=" + writeIdleBuilder(b, directory)}
-		program, data := buildProgram(b), filepath.Join(directory, "data")
+		program, data := executable(b), filepath.Join(directory, "data")
 		server := startBench(b, program, data, flags, buildKind)
 		empty := server.liveHeap(b)
 		server.run(b, buildKind, "build", count, server.createBuild)
@@ -434,7 +434,7 @@ func (s *bench) sum(b *testing.B, path string, pattern *regexp.Regexp) (sum floa
 
 // BenchmarkReady starts the server on a new data directory, and again on the same, and says what it takes when idle.
 func BenchmarkReady(b *testing.B) {
-	program := buildProgram(b)
+	program := executable(b)
 	for b.Loop() {
 		data := b.TempDir()
 		for _, state := range []string{"new", "again"} {

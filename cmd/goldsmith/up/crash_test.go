@@ -58,7 +58,7 @@ var crashCases = []life{
 // got it and once after, without them learning that it did; then it starts new ones. With -short it stops them at each fourth
 // write. The lives begin with different writes, so that together they have crashes at all.
 func TestACrashAtAnyWriteLosesNothing(t *testing.T) {
-	program := buildProgram(t)
+	program := executable(t)
 	step, lives := int64(1), int64(0)
 	if testing.Short() {
 		step = 4
@@ -129,9 +129,9 @@ type laboratory struct {
 	kube   kubernetes.Interface
 }
 
-func newLaboratory(t *testing.T, executable string) *laboratory {
+func newLaboratory(t *testing.T, program string) *laboratory {
 	t.Helper()
-	options := Options{DataDirectory: t.TempDir(), Memory: true, Executable: executable}
+	options := Options{DataDirectory: t.TempDir(), Memory: true, Executable: program}
 	if err := options.complete(); err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ const killedBuilds = 20
 
 // TestSIGKILLUnderTwentyBuildsLosesNothing kills the real program, again and again, while it works.
 func TestSIGKILLUnderTwentyBuildsLosesNothing(t *testing.T) {
-	program := buildProgram(t)
+	program := executable(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
 	data := t.TempDir()
@@ -97,9 +97,17 @@ func newMockImages() []v1alpha1.Image {
 	return images
 }
 
-// buildProgram builds what a user would run, with the flags of `make build`.
-func buildProgram(t testing.TB) string {
+// executable is what a user would run, built with the flags of `make build`. With -short it is the test binary, because linking
+// takes longer than most tests, and go test would not know on what it depends.
+func executable(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		path, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
 	program := filepath.Join(t.TempDir(), "goldsmith")
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "goldsmith.dev/goldsmith/cmd/goldsmith")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -47,7 +47,7 @@ func measureFollowers(b *testing.B, size int) {
 	if err := os.WriteFile(path, fmt.Appendf(nil, printingBuilder, size), 0o700); err != nil {
 		b.Fatal(err)
 	}
-	server := startBench(b, buildProgram(b), filepath.Join(directory, "data"), []string{"--memory", "--builder", "printing=" + path})
+	server := startBench(b, executable(b), filepath.Join(directory, "data"), []string{"--memory", "--builder", "printing=" + path})
 	defer server.terminate(b)
 	server.inputs.Builder.Name = "printing"
 	if err := server.createBuild("once"); err != nil {

@@ -3,20 +3,30 @@
 package up
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"io"
 	"os"
+	"os/signal"
+	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 // processLog is what the libraries in the test's process log.
 var processLog *Log
 
-// TestMain lets the test binary stand in for the goldsmith executable where a server starts its children from it.
+// TestMain lets the test binary stand in for the goldsmith executable where a server starts its children from it, and
+// for that of executable.
 func TestMain(m *testing.M) {
 	if code, ok := RunChild(os.Args); ok {
 		os.Exit(code)
+	}
+	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") { // go test passes flags only
+		os.Exit(runVerb())
 	}
 	// The tests that run in parallel wait more than they compute.
 	flag.Parse()
@@ -26,4 +36,16 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	os.Exit(m.Run())
+}
+
+// runVerb runs the verbs of this package as cmd/goldsmith does, and returns the exit code.
+func runVerb() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := &cobra.Command{Use: "goldsmith", SilenceUsage: true}
+	root.AddCommand(NewCommand(), NewBackupCommand(), NewRestoreCommand())
+	if root.ExecuteContext(ctx) != nil {
+		return 1
+	}
+	return 0
 }
