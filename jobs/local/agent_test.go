@@ -163,8 +163,15 @@ func TestTheOutputOfAFailedAttemptIsRemoved(t *testing.T) {
 		c.Expect(stays || os.MkdirAll(filepath.Join(c.options.Dir, string(pod.UID), "output", "d"), 0o700) == nil).To(BeTrue())
 	}
 	c.start()
-	c.finishedJob(c.run("good", func(job *batchv1.Job) { job.Name, job.UID = "after", "job-after" })) // the cache is synced
+	after := c.run("good", func(job *batchv1.Job) { job.Name, job.UID = "after", "job-after" })
+	c.finishedJob(after) // the cache is synced
 	checkOutputs()
+	jobs[after] = true
+	for job, stays := range jobs { // the test's directory is removed, also by a user who is not root
+		pod, err := c.pod(job)
+		c.Expect(err).NotTo(HaveOccurred())
+		c.Expect(!stays || os.Chmod(filepath.Join(c.options.Dir, string(pod.UID), "output", "d"), 0o700) == nil).To(BeTrue())
+	}
 }
 
 func TestABuilderGetsTheContractsVariablesAndNothingElse(t *testing.T) {

@@ -172,7 +172,8 @@ func TestInMemoryBuildsHaveADirectoryOfTheirOwnThatGoesAway(t *testing.T) {
 	kept := claim(t, path, false)
 	release(t, kept)
 	killed := claim(t, path, true)
-	if err := errors.Join(os.MkdirAll(filepath.Join(killed.builds, "uid", "output", "readonly"), 0o500), killed.lock.Close()); err != nil {
+	output := filepath.Join(killed.builds, "uid", "output")
+	if err := errors.Join(os.MkdirAll(output, 0o700), os.Mkdir(filepath.Join(output, "readonly"), 0o500), killed.lock.Close()); err != nil {
 		t.Fatal(err)
 	}
 	theirs := filepath.Join(path, "run", "somebody-elses")
