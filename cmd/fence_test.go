@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -133,6 +135,7 @@ func TestImportsOfThePublicTypesAreKubernetesTypes(t *testing.T) {
 
 // TestOnlyProgramsOfClustersHaveTheClientsOfEveryCloud holds docs/decisions/programs.md: people compile goldsmith themselves.
 func TestOnlyProgramsOfClustersHaveTheClientsOfEveryCloud(t *testing.T) {
+	openFolders(t)
 	for program, want := range map[string]bool{"goldsmith": false, "goldsmith-apiserver": true, "goldsmith-controller": true} {
 		command := exec.CommandContext(t.Context(), "go", "list", "-deps", "./"+program)
 		out, err := command.Output()
@@ -149,6 +152,7 @@ func TestOnlyProgramsOfClustersHaveTheClientsOfEveryCloud(t *testing.T) {
 
 func listPackages(t *testing.T) []listedPackage {
 	t.Helper()
+	openFolders(t)
 	command := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
 	command.Dir = ".."
 	var complaints bytes.Buffer
@@ -168,6 +172,19 @@ func listPackages(t *testing.T) []listedPackage {
 			t.Fatalf("read the list of packages: %v", err)
 		}
 		packages = append(packages, pkg)
+	}
+}
+
+// openFolders opens each folder of the layers. go test takes no result from its cache after a change of an entry of a folder that a
+// test opens. It does not know what go list reads.
+func openFolders(t *testing.T) {
+	t.Helper()
+	for _, layer := range layers {
+		top, _, _ := strings.Cut(layer.folder, "/")
+		err := filepath.WalkDir(filepath.Join("..", top), func(_ string, _ fs.DirEntry, err error) error { return err })
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
