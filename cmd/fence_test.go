@@ -153,8 +153,7 @@ func TestOnlyProgramsOfClustersHaveTheClientsOfEveryCloud(t *testing.T) {
 func listPackages(t *testing.T) []listedPackage {
 	t.Helper()
 	openFolders(t)
-	command := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
-	command.Dir = ".."
+	command := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", module+"...")
 	var complaints bytes.Buffer
 	command.Stderr = &complaints
 	out, err := command.Output()
