@@ -194,7 +194,10 @@ func mayInstall() bool {
 // small reports whether the specs of the gate and of smoke are all that is to be run. One node is enough for them, without Kueue,
 // an archive of logs, or PostgreSQL, each of which takes minutes to build.
 func small() bool {
-	return !selected(Labels{"builds"}, Labels{"archive"}, Labels{"records"}, Labels{"api"}, Labels{"security"}, Labels{"faults"}, Labels{"upgrade", "installation"})
+	// As the other specs are labelled: the filter of the second cluster is apart, alone or with others.
+	return !selected(Labels{"builds"}, Labels{"archive"}, Labels{"archive", "faults"}, Labels{"records"}, Labels{"records", "faults"}, Labels{"api"},
+		Labels{"security"}, Labels{"faults", "apart"}, Labels{"faults", "troubleshooting"}, Labels{"upgrade", "installation"},
+		Labels{"upgrade", "installation", "apart"})
 }
 
 // selected reports whether any spec with just these labels is to be run.
