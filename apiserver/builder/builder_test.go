@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"net"
 	"net/http"
@@ -44,6 +45,10 @@ var sharedCertificate genericoptions.CertKey
 
 func TestMain(m *testing.M) {
 	builder.QuietLogs(io.Discard)
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		must(parallel.Value.Set("8")) // most tests wait: for a lease, a back-off, a deadline
+	}
 	os.Exit(run(m))
 }
 

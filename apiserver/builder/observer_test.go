@@ -3,6 +3,7 @@
 package builder_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,11 +15,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// An observer lists objects and watches them from there on. Each change of a spec counts the generation up by one, so a
-// watch that missed a change left a generation out.
+// An observer lists objects and watches them from there on. A server ends a watch whose client is slow, so the observer resumes it
+// where it ended. Each change of a spec counts the generation up by one, so a watch that missed a change left a generation out.
 type observer struct {
 	mutex       sync.Mutex
 	generations map[string]int64
@@ -34,8 +37,11 @@ func observe(t *testing.T, objects client.WithWatch, list client.ObjectList) *ob
 		o.generations[object.(client.Object).GetName()] = object.(client.Object).GetGeneration()
 		return nil
 	})).To(Succeed())
-	from := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}}
-	watcher, err := objects.Watch(t.Context(), list, from)
+	watcher, err := watchtools.NewRetryWatcherWithContext(t.Context(), list.GetResourceVersion(), &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return objects.Watch(ctx, list, &client.ListOptions{Raw: &options})
+		},
+	})
 	g.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(watcher.Stop)
 	go func() {
