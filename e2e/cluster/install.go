@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -44,6 +45,17 @@ func (e Environment) Uninstall(ctx context.Context) error {
 		return fmt.Errorf("removing %s: %w", e.Overlay, err)
 	}
 	return nil
+}
+
+// Discard is Uninstall without the time that servers have to end: a namespace waits for half of it, twice.
+func (e Environment) Discard(ctx context.Context) error {
+	if err := errors.Join(
+		e.kubectl(ctx, "--namespace="+Namespace, "delete", "deployments,statefulsets", "--all", "--cascade=foreground", "--wait=false"),
+		e.kubectl(ctx, "--namespace="+Namespace, "delete", "pods", "--all", "--grace-period=1"),
+	); err != nil {
+		return err
+	}
+	return e.Uninstall(ctx)
 }
 
 // WaitReady waits until every part of the installation is rolled out, as last applied, and its API answers.

@@ -23,7 +23,7 @@ func Specs(environment func() cluster.Environment) {
 
 		It("Goldsmith is installed, again with no change, builds, and is removed with all that belonged to it", Label("gate", "installation"), func(ctx SpecContext) {
 			e := environment()
-			Expect(e.Uninstall(ctx)).To(Succeed())
+			Expect(e.Discard(ctx)).To(Succeed())
 			eventuallyNothingIsLeft(ctx, e, nil)
 			before, err := e.Inventory(ctx)
 			Expect(err).NotTo(HaveOccurred())

@@ -47,7 +47,7 @@ func ClusterSpecs(environment func() cluster.Environment) {
 				}
 				earlier, err := before.prepare(ctx, present, GinkgoT().TempDir())
 				Expect(err).NotTo(HaveOccurred())
-				Expect(present.Uninstall(ctx)).To(Succeed())
+				Expect(present.Discard(ctx)).To(Succeed())
 				Expect(earlier.Install(ctx)).To(Succeed())
 			})
 
