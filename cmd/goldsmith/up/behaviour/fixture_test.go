@@ -24,7 +24,8 @@ import (
 
 // fixture is what all processes of a run know: the programs, and the servers of the first process. Its fields travel as JSON.
 type fixture struct {
-	// Executable is this program. The children of a server, and kubectl, are processes of it: see TestMain.
+	// Executable is the goldsmith program, or with -short this test binary: see TestMain. The children of a server, and kubectl, are
+	// processes of it. With the race detector built in, kubectl would say so on stderr.
 	Executable string
 	// OlderKubectls are the paths of kubectl of the releases before the one that the program has in it, by minor version. There are
 	// none with -short.
@@ -44,9 +45,14 @@ type server struct {
 // olderReleases are the minor releases whose kubectl the specs need.
 const olderReleases = 2
 
-func (f *fixture) buildOlderKubectls(ctx ginkgo.SpecContext) {
+func (f *fixture) build(ctx ginkgo.SpecContext) {
 	ginkgo.GinkgoHelper()
-	var err error
+	f.Executable = filepath.Join(ginkgo.GinkgoT().TempDir(), "goldsmith")
+	// With the flags of `make build`, whose compiled packages are used again.
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", f.Executable, "../..")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	output, err := build.CombinedOutput()
+	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "%s", output)
 	f.OlderKubectls, err = api.BuildOlderKubectls(ctx, "../../../../e2e/api/kubectls", ginkgo.GinkgoWriter)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	gomega.Expect(f.OlderKubectls).To(gomega.HaveLen(olderReleases))

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package behaviour_test runs the specs of behaviour against `goldsmith up`, one server for each way to store objects. The servers
-// run in Ginkgo's first process, with the race detector if it is built in; the specs run in all processes. With -short there is one
-// server, with objects in memory, and one kubectl.
+// run in the first of four processes, with the race detector if it is built in; the specs run in all of them. With -short there is
+// one server, with objects in memory, and one kubectl.
 package behaviour_test
 
 import (
 	"encoding/json"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +27,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/deadline"
+	"goldsmith.dev/goldsmith/e2e/junit"
 	"goldsmith.dev/goldsmith/e2e/kubectl"
 	"goldsmith.dev/goldsmith/e2e/records"
 )
@@ -35,6 +38,8 @@ const (
 	workers = 24
 	// compaction is so short that specs meet the end of what can be watched from.
 	compaction = 2 * time.Second
+	// lastWords is the part of the time of go test that Ginkgo has to report what did not end in time.
+	lastWords = time.Minute
 )
 
 // The servers, by the flags of `goldsmith up`.
@@ -44,8 +49,11 @@ const (
 	inFiles  = "--files"
 )
 
-// TestMain lets the test binary stand in for the goldsmith executable: for the children of a server, and for kubectl, which keeps state
-// in its packages. So the test cache knows everything that the specs depend on.
+// directoryVariable names the directory of this package in the environment: Ginkgo starts its processes in that of the test binary.
+const directoryVariable = "BEHAVIOUR_DIRECTORY"
+
+// TestMain lets the test binary stand in for the goldsmith executable with -short: for the children of a server, and for kubectl, which
+// keeps state in its packages. So the test cache knows everything that the specs depend on.
 func TestMain(m *testing.M) {
 	if code, ok := up.RunChild(os.Args); ok {
 		os.Exit(code)
@@ -57,26 +65,37 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if directory := os.Getenv(directoryVariable); directory != "" {
+		if err := os.Chdir(directory); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(m.Run())
 }
 
 // TestBehaviour runs all specs against a server that stores objects in memory, and those that the storage can fail against a server
 // with etcd and against a server with files.
 func TestBehaviour(t *testing.T) {
+	configuration, _ := ginkgo.GinkgoConfiguration()
+	if configuration.ParallelTotal == 1 {
+		runInProcesses(t)
+		return
+	}
 	gomega.RegisterFailHandler(ginkgo.Fail)
 	brief.Register()
 	f := &fixture{}
 	ginkgo.SynchronizedBeforeSuite(func(ctx ginkgo.SpecContext) []byte {
-		var err error
-		f.Executable, err = os.Executable()
-		gomega.Expect(err).NotTo(gomega.HaveOccurred())
 		builder.QuietLogs(io.Discard) // once: the log is the process's, and what a stopped server leaves behind may still use it
-		f.start(inMemory, func(string) up.Options { return up.Options{Memory: true} })
-		if !testing.Short() {
-			f.buildOlderKubectls(ctx)
+		if testing.Short() {
+			var err error
+			f.Executable, err = os.Executable()
+			gomega.Expect(err).NotTo(gomega.HaveOccurred())
+		} else {
+			f.build(ctx)
 			f.start(inEtcd, func(string) up.Options { return up.Options{} })
 			f.start(inFiles, func(directory string) up.Options { return up.Options{Files: filepath.Join(directory, "objects")} })
 		}
+		f.start(inMemory, func(string) up.Options { return up.Options{Memory: true} })
 		f.Factor = deadline.Factor()
 		text, err := json.Marshal(f)
 		gomega.Expect(err).NotTo(gomega.HaveOccurred())
@@ -107,12 +126,43 @@ func TestBehaviour(t *testing.T) {
 		})
 		api.Specs(f.api(inMemory))
 	})
-	configuration, _ := ginkgo.GinkgoConfiguration()
 	if testing.Short() {
 		configuration.LabelFilter = "!" + api.OlderKubectl
 	} else {
 		ginkgo.Describe("goldsmith up", func() { api.StorageSpecs(f.api(inEtcd)) })
 		ginkgo.Describe("goldsmith up --files", func() { api.StorageSpecs(f.api(inFiles)) })
 	}
+	ginkgo.ReportAfterSuite("JUnit", junit.WriteSuite(t))
 	ginkgo.RunSpecs(t, "goldsmith up", configuration)
+}
+
+// runInProcesses lets Ginkgo run this test in four processes of this test binary, because most specs wait most of the time. It passes
+// on -short, and flags of Ginkgo in the form -ginkgo.focus=text.
+func runInProcesses(t *testing.T) {
+	t.Helper()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"tool", "ginkgo", "run", "--procs=4", "--keep-going", "--succinct", "--no-color"}
+	if end, ok := t.Deadline(); ok {
+		args = append(args, "--timeout="+time.Until(end.Add(-lastWords)).String())
+	}
+	args = append(args, binary, "--", "-test.run=^"+t.Name()+"$")
+	for _, arg := range os.Args[1:] {
+		if name := strings.TrimLeft(arg, "-"); strings.HasPrefix(name, "test.short") || strings.HasPrefix(name, "ginkgo.") {
+			args = append(args, arg)
+		}
+	}
+	command := exec.CommandContext(t.Context(), "go", args...)
+	command.Env = append(os.Environ(), directoryVariable+"="+directory)
+	output, err := command.CombinedOutput()
+	t.Logf("%s", output)
+	if err != nil {
+		t.Errorf("ginkgo run: %v", err)
+	}
 }
