@@ -117,7 +117,7 @@ test: ## Run the tests, long ones with fewer points; needs Go, make and git alon
 	@rm -rf bin/reports/test && mkdir -p bin/reports/test
 	@GOGC=400 JUNIT_REPORTS=$(CURDIR)/bin/reports/test go tool gotestsum --format=standard-quiet --junitfile=bin/reports/test/go.xml -- \
 	  -short -vet=off -ldflags='-s -w' -timeout=20m -p $$(($$(nproc) * 2)) $(FLAGS) \
-	  $(if $(filter ./...,$(PACKAGES)),./cmd/goldsmith/up/behaviour ./cmd/goldsmith) $(PACKAGES) # the longest first; most wait more than they compute
+	  $(if $(filter ./...,$(PACKAGES)),./cmd/goldsmith/up/behaviour ./cmd/goldsmith ./cmd/goldsmith/up) $(PACKAGES) # the longest first; most wait more than they compute
 
 .PHONY: test-all
 test-all: ## Run all tests in full, with the race detector where there are goroutines; needs a C compiler and PostgreSQL.
