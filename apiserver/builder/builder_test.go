@@ -39,16 +39,13 @@ const token = "the-token-of-the-test"
 
 var admin = &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}}
 
-// sharedCertificate is what servers of these tests serve with, unless a test gives them another one. That each server made its own
-// took a quarter of the CPU time.
+// sharedCertificate is the serving certificate of each server whose test sets none. Generating a certificate for each server took a
+// quarter of the CPU time of these tests.
 var sharedCertificate genericoptions.CertKey
 
 func TestMain(m *testing.M) {
 	builder.QuietLogs(io.Discard)
-	flag.Parse()
-	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
-		must(parallel.Value.Set("8")) // most tests wait: for a lease, a back-off, a deadline
-	}
+	must(flag.Set("test.parallel", "8")) // the default: most tests wait for a lease, a back-off or a deadline
 	os.Exit(run(m))
 }
 

@@ -24,7 +24,7 @@ const (
 // TestFromNothingToAServedKind does what the page says, block by block, beside a checkout, and then looks at what is there.
 func TestFromNothingToAServedKind(t *testing.T) {
 	if testing.Short() {
-		t.Skip("compiles a server of its own, again and again: run it without -short")
+		t.Skip("compiles servers for minutes: make test-all runs it, and .ci/full each night")
 	}
 	r := newReader(t)
 	defer r.stopServer(t)

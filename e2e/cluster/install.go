@@ -47,7 +47,7 @@ func (e Environment) Uninstall(ctx context.Context) error {
 	return nil
 }
 
-// Discard is Uninstall without the time that servers have to end: a namespace waits for half of it, twice.
+// Discard is Uninstall without the grace periods of the pods. It is for specs that need an empty cluster and do not test the removal.
 func (e Environment) Discard(ctx context.Context) error {
 	if err := errors.Join(
 		e.kubectl(ctx, "--namespace="+Namespace, "delete", "deployments,statefulsets", "--all", "--cascade=foreground", "--wait=false"),

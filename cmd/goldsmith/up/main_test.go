@@ -28,10 +28,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") { // go test passes flags only
 		os.Exit(runVerb())
 	}
-	// The tests that run in parallel wait more than they compute.
-	flag.Parse()
 	var err error
 	processLog, err = NewLog(io.Discard, 0)
+	// The default: tests that run in parallel wait more than they compute.
 	if err := errors.Join(err, flag.Set("test.parallel", "6")); err != nil {
 		panic(err)
 	}

@@ -25,7 +25,7 @@ import (
 // fixture is what all processes of a run know: the programs, and the servers of the first process. Its fields travel as JSON.
 type fixture struct {
 	// Executable is the goldsmith program, or with -short this test binary: see TestMain. The children of a server, and kubectl, are
-	// processes of it. With the race detector built in, kubectl would say so on stderr.
+	// processes of it. A kubectl with the race detector writes a line to stderr, where specs expect none: so the program has none.
 	Executable string
 	// OlderKubectls are the paths of kubectl of the releases before the one that the program has in it, by minor version. There are
 	// none with -short.

@@ -38,8 +38,8 @@ const (
 	workers = 24
 	// compaction is so short that specs meet the end of what can be watched from.
 	compaction = 2 * time.Second
-	// lastWords is the part of the time of go test that Ginkgo has to report what did not end in time.
-	lastWords = time.Minute
+	// reportTime is how long before the timeout of go test Ginkgo stops the specs, to report those that did not end.
+	reportTime = time.Minute
 )
 
 // The servers, by the flags of `goldsmith up`.
@@ -49,7 +49,8 @@ const (
 	inFiles  = "--files"
 )
 
-// directoryVariable names the directory of this package in the environment: Ginkgo starts its processes in that of the test binary.
+// directoryVariable is the environment variable with the directory of this package. Ginkgo starts its processes in the directory of
+// the test binary.
 const directoryVariable = "BEHAVIOUR_DIRECTORY"
 
 // TestMain lets the test binary stand in for the goldsmith executable with -short: for the children of a server, and for kubectl, which
@@ -150,7 +151,7 @@ func runInProcesses(t *testing.T) {
 	}
 	args := []string{"tool", "ginkgo", "run", "--procs=4", "--keep-going", "--succinct", "--no-color"}
 	if end, ok := t.Deadline(); ok {
-		args = append(args, "--timeout="+time.Until(end.Add(-lastWords)).String())
+		args = append(args, "--timeout="+time.Until(end.Add(-reportTime)).String())
 	}
 	args = append(args, binary, "--", "-test.run=^"+t.Name()+"$")
 	for _, arg := range os.Args[1:] {
