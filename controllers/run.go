@@ -19,22 +19,30 @@ import (
 // cacheLimit is how long controllers that are to stop may take to fill their caches first.
 const cacheLimit = time.Second
 
-// Run runs the controllers until ctx is done. A manager does not hear of that until its caches are full, which may be
-// never where the server is unavailable: then it is left behind, and does nothing.
+// Run runs the controllers until ctx is done. A manager is not stopped before its caches are full: until then it would not end, and
+// keep a CPU busy. If the server stays unavailable, Run leaves the manager behind, and it ends as soon as its caches are full.
 func Run(ctx context.Context, controllers manager.Manager) error {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
-	go func() { ended <- controllers.Start(ctx) }()
+	go func() {
+		defer stop()
+		ended <- controllers.Start(running)
+	}()
 	select {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
 	}
+	full := make(chan struct{})
+	go func() {
+		defer close(full)
+		controllers.GetCache().WaitForCacheSync(running)
+		stop()
+	}()
 	limit := time.NewTimer(cacheLimit)
 	defer limit.Stop()
 	select {
-	case err := <-ended:
-		return err
-	case <-controllers.Elected(): // its caches are full
+	case <-full:
 		return <-ended
 	case <-limit.C:
 		return nil
