@@ -46,9 +46,13 @@ func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
 	config.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(sets.NewString("watch"), sets.NewString(streamed...))
 	config.BuildHandlerChainFunc = handlerChain(streamed, o.forwardedGroups(), o.server.landing)
 
+	err := o.secure(&config.Config)
+	if err != nil {
+		return nil, fmt.Errorf("apply the options for serving: %w", err)
+	}
 	recommended := *o.Recommended
-	recommended.Etcd = nil // applied with an encoding per resource
-	var err error
+	recommended.SecureServing = nil // applied
+	recommended.Etcd = nil          // applied with an encoding per resource
 	if recommended.Admission, err = admissionFor(recommended.Admission, recommended.CoreAPI); err != nil {
 		return nil, err
 	}

@@ -24,11 +24,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/registry/rest"
-	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/kubernetes"
 	restclient "k8s.io/client-go/rest"
 	certutil "k8s.io/client-go/util/cert"
-	"k8s.io/client-go/util/keyutil"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
@@ -39,26 +37,10 @@ const token = "the-token-of-the-test"
 
 var admin = &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}}
 
-// sharedCertificate is the serving certificate of each server whose test sets none. Generating a certificate for each server took a
-// quarter of the CPU time of these tests.
-var sharedCertificate genericoptions.CertKey
-
 func TestMain(m *testing.M) {
 	builder.QuietLogs(io.Discard)
 	must(flag.Set("test.parallel", "8")) // the default: most tests wait for a lease, a back-off or a deadline
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	directory, err := os.MkdirTemp("", "builder-")
-	must(err)
-	defer func() { must(os.RemoveAll(directory)) }()
-	content, key, err := certutil.GenerateSelfSignedCertKey("localhost", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
-	must(err)
-	sharedCertificate.CertFile, sharedCertificate.KeyFile = filepath.Join(directory, "apiserver.crt"), filepath.Join(directory, "apiserver.key")
-	must(certutil.WriteCert(sharedCertificate.CertFile, content))
-	must(keyutil.WriteKey(sharedCertificate.KeyFile, key))
-	return m.Run()
+	os.Exit(m.Run())
 }
 
 // endlessLogs are logs of one line that go on until their context ends.
@@ -91,9 +73,6 @@ func start(t *testing.T, server *builder.Server) (*builder.Running, func()) {
 func startOptions(t *testing.T, options *builder.Options) (*builder.Running, func()) {
 	t.Helper()
 	g := NewWithT(t)
-	if given := &options.Recommended.SecureServing.ServerCert; given.CertDirectory == "" && given.CertKey.CertFile == "" {
-		given.CertKey = sharedCertificate
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	running, err := options.Start(ctx)
 	if err != nil {

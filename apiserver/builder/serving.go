@@ -3,8 +3,12 @@
 package builder
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +19,8 @@ import (
 	"strconv"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/uuid"
+	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	certutil "k8s.io/client-go/util/cert"
 	"k8s.io/client-go/util/keyutil"
@@ -22,6 +28,16 @@ import (
 
 // renewBefore is how long before its end the server replaces a certificate of its own.
 const renewBefore = 30 * 24 * time.Hour
+
+const (
+	// servingLifetime is that of a serving certificate of the server's own.
+	servingLifetime = 365 * 24 * time.Hour
+	// loopbackLifetime is that of the certificate for the connection of a server to itself. It exists in memory only, and ends with its
+	// authority, after ten years.
+	loopbackLifetime = 10 * 365 * 24 * time.Hour
+	// clockSkew is how far the clock of a client may be behind.
+	clockSkew = time.Hour
+)
 
 // prepareServing opens the listener, and finds or makes the serving certificate. It returns the PEM bundle with which
 // clients verify it.
@@ -88,7 +104,7 @@ func servingHosts(bindAddress net.IP) []string {
 // there and used again as long as they are valid for these hosts.
 func ownCertificate(directory string, hosts []string, now time.Time) (certificate, key []byte, err error) {
 	if directory == "" {
-		return generateCertificate(hosts)
+		return generateCertificate(hosts, servingLifetime)
 	}
 	certificateFile := filepath.Join(directory, "apiserver.crt")
 	keyFile := filepath.Join(directory, "apiserver.key")
@@ -99,7 +115,7 @@ func ownCertificate(directory string, hosts []string, now time.Time) (certificat
 	if usable(certificate, key, hosts, now) {
 		return certificate, key, nil
 	}
-	if certificate, key, err = generateCertificate(hosts); err != nil {
+	if certificate, key, err = generateCertificate(hosts, servingLifetime); err != nil {
 		return nil, nil, err
 	}
 	if err := os.MkdirAll(directory, 0o700); err != nil {
@@ -126,20 +142,74 @@ func readPair(certificateFile, keyFile string) (certificate, key []byte, err err
 	return certificate, key, nil
 }
 
-func generateCertificate(hosts []string) (certificate, key []byte, err error) {
-	options := certutil.SelfSignedCertKeyOptions{Host: hosts[0]}
-	for _, host := range hosts[1:] {
-		if ip := net.ParseIP(host); ip != nil {
-			options.AlternateIPs = append(options.AlternateIPs, ip)
-		} else {
-			options.AlternateDNS = append(options.AlternateDNS, host)
-		}
-	}
-	certificate, key, err = certutil.GenerateSelfSignedCertKeyWithOptions(options)
+// generateCertificate makes an authority, a certificate of it for these hosts, and the certificate's key. The certificate comes first in
+// the bundle. Keys are ECDSA: certutil.GenerateSelfSignedCertKey makes RSA keys, which took half of the CPU time of a start.
+func generateCertificate(hosts []string, lifetime time.Duration) (certificate, key []byte, err error) {
+	certificate, key, err = signedByItsOwnAuthority(hosts, time.Now().Add(-clockSkew), lifetime)
 	if err != nil {
-		return nil, nil, fmt.Errorf("make a serving certificate: %w", err)
+		return nil, nil, fmt.Errorf("make a certificate for %s: %w", hosts[0], err)
 	}
 	return certificate, key, nil
+}
+
+func signedByItsOwnAuthority(hosts []string, notBefore time.Time, lifetime time.Duration) (certificate, key []byte, err error) {
+	authorityKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	authority, err := certutil.NewSelfSignedCACert(certutil.Config{CommonName: hosts[0] + "-ca", NotBefore: notBefore}, authorityKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	template := &x509.Certificate{
+		Subject:     pkix.Name{CommonName: hosts[0]},
+		NotBefore:   notBefore,
+		NotAfter:    notBefore.Add(lifetime),
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	for _, host := range hosts {
+		if ip := net.ParseIP(host); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, host)
+		}
+	}
+	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	leaf, err := x509.CreateCertificate(rand.Reader, template, authority, signer.Public(), authorityKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	certificate, err = certutil.EncodeCertificates(&x509.Certificate{Raw: leaf}, authority)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err = keyutil.MarshalPrivateKeyToPEM(signer)
+	return certificate, key, err
+}
+
+// secure applies the options for serving to a configuration, and adds the privileged connection of the server to itself. It stands in
+// for SecureServingOptionsWithLoopback.ApplyToConfig, which makes two RSA keys for that connection.
+func (o *Options) secure(config *genericapiserver.Config) error {
+	if err := o.Recommended.SecureServing.SecureServingOptions.ApplyTo(&config.SecureServing); err != nil {
+		return err
+	}
+	const name = genericapiserver.LoopbackClientServerNameOverride
+	certificate, key, err := generateCertificate([]string{name}, loopbackLifetime)
+	if err != nil {
+		return err
+	}
+	content, err := dynamiccertificates.NewStaticSNICertKeyContent("self-signed loopback", certificate, key, name)
+	if err != nil {
+		return err
+	}
+	// The first certificate for a name is served.
+	config.SecureServing.SNICerts = append([]dynamiccertificates.SNICertKeyContentProvider{content}, config.SecureServing.SNICerts...)
+	config.LoopbackClientConfig, err = config.SecureServing.NewLoopbackClientConfig(string(uuid.NewUUID()), certificate)
+	return err
 }
 
 // usable says whether a kept certificate belongs to its key, names all hosts and is good for a while.
