@@ -9,9 +9,9 @@ declare -A path recipe # by name; a path names the version and a digest of the r
 
 # program NAME MODULE@VERSION PACKAGE [VARIABLE=VALUE...]
 program() {
-  local name=$1
+  local name=$1 IFS=$'\n'
   shift
-  recipe[$name]=$(printf '%s\n' "$@")
+  recipe[$name]="$*"
   path[$name]=$cache/bin/$name-${1#*@}-$(digest "$kind_directory/build/go-binary" "$@")
 }
 

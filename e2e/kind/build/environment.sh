@@ -36,13 +36,18 @@ step() {
   fi
 }
 
-# digest WORD...: eight digits that change when a word does, or a file that a word names.
+# digest WORD...: eight digits that change when a word does, or a text file that a word names. The shell does what it can without
+# starting programs: a script needs some thirty digests before it does anything.
 digest() {
-  local word
+  local word text=
   for word in "$@"; do
-    printf '%s\n' "$word"
-    if [[ -f $word ]]; then cat "$word"; fi
-  done | sed "s#$kind_directory##g;s#$cache##g" | sha256sum | cut -c1-8
+    text+=$'\n'$word
+    if [[ -f $word ]]; then text+=$'\n'$(<"$word"); fi
+  done
+  text=${text#?}
+  text=${text//"$kind_directory"/}
+  text=$(sha256sum <<<"${text//"$cache"/}")
+  echo "${text:0:8}"
 }
 
 # install_packages PROGRAM PACKAGE...: Debian packages, if the program that they bring is not there.
