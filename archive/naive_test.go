@@ -15,9 +15,17 @@ import (
 	"time"
 )
 
+// seeds is a quarter of all random streams with -short, because each is read dozens of times.
+func seeds(all uint64) uint64 {
+	if testing.Short() {
+		return all / 4
+	}
+	return all
+}
+
 func TestAReaderGivesWhatANaiveOneGives(t *testing.T) {
 	each(t, Options{}, func(t *testing.T, s *Store) {
-		for seed := range uint64(40) {
+		for seed := range seeds(40) {
 			r := rand.New(rand.NewPCG(seed, 1))
 			stream := randomStream(r, 1+r.IntN(60), false)
 			if len(stream) == 0 {
@@ -77,7 +85,7 @@ func afterTheLastJump(stream []byte) []byte {
 
 func TestALimitKeepsTheHeadAndTheTail(t *testing.T) {
 	each(t, Options{}, func(t *testing.T, s *Store) {
-		for seed := range uint64(12) {
+		for seed := range seeds(12) {
 			r := rand.New(rand.NewPCG(seed, 20))
 			limit := Limit{MaxBytes: int64(16<<10 + r.IntN(1000))}
 			stream := lines(r, 1+r.IntN(60<<10))
