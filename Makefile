@@ -150,7 +150,7 @@ timings: ## Show how long the last runs took, from their JUnit reports: make tim
 
 .PHONY: stress
 stress: $(if $(filter ./e2e/suite,$(PACKAGE)),build $(if $(E2E_KUBECONFIG),,images)) ## Repeat specs under load: make stress SPEC='text of a spec' N=20
-	$(if $(filter ./e2e/suite,$(PACKAGE)),@e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare)
+	$(if $(filter ./e2e/suite,$(PACKAGE)),@e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare && e2e/api/kubectls >/dev/null) # no compiler beside the load
 	@SPEC=$${SPEC:-} LABELS=$${LABELS:-}; E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' \
 	  CGO_ENABLED=$(if $(filter -race --race,$(FLAGS)),1,0) go run ./e2e/stress -spec="$$SPEC" -labels="$$LABELS" -n=$(N) -load=$(LOAD) -package=$(PACKAGE) -- $(FLAGS)
 

@@ -51,7 +51,7 @@ func (c *checkout) bash(t *testing.T, script string) (out, complaints string, er
 	var stdout, stderr strings.Builder
 	command := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
 	command.Dir, command.Stdout, command.Stderr = c.directory, &stdout, &stderr
-	command.Env = append(os.Environ(), "PATH="+c.fakes+":"+os.Getenv("PATH"), "XDG_CACHE_HOME="+c.cache, "KIND_NODE=build")
+	command.Env = append(os.Environ(), "PATH="+c.fakes+":"+os.Getenv("PATH"), "XDG_CACHE_HOME="+c.cache, "TMPDIR="+c.fakes, "KIND_NODE=build")
 	err = command.Run()
 	return stdout.String(), stderr.String(), err
 }

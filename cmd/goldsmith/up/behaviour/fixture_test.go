@@ -121,7 +121,7 @@ func (f *fixture) commands(name, program string, first ...string) func(ctx conte
 	s := f.Servers[name]
 	return func(ctx context.Context, args ...string) *exec.Cmd {
 		command := exec.CommandContext(ctx, program, slices.Concat(first, args)...)
-		command.Env = append(os.Environ(), "KUBECONFIG="+s.Kubeconfig, "HOME="+s.Home)
+		command.Env = append(os.Environ(), "KUBECONFIG="+s.Kubeconfig, "HOME="+s.Home, "TMPDIR="+filepath.Dir(s.Home)) // kubectl edit leaves files
 		return command
 	}
 }
