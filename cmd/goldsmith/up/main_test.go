@@ -37,12 +37,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// runVerb runs a verb of this package as cmd/goldsmith does, or one of the tests, and returns the exit code.
+// runVerb runs the verbs of this package as cmd/goldsmith does, and returns the exit code.
 func runVerb() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := &cobra.Command{Use: "goldsmith", SilenceUsage: true}
-	root.AddCommand(NewCommand(), NewBackupCommand(), NewRestoreCommand(), newUpWithoutAgent())
+	root.AddCommand(NewCommand(), NewBackupCommand(), NewRestoreCommand())
 	if root.ExecuteContext(ctx) != nil {
 		return 1
 	}

@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
@@ -111,38 +110,21 @@ func TestAStopTellsWhatBecomesOfRunningBuilds(t *testing.T) {
 }
 
 func TestAComponentThatEndsWhileTheOthersStartIsReported(t *testing.T) {
-	test, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, test, upWithoutAgent, t.TempDir()).CombinedOutput()
-	if err == nil || !bytes.Contains(out, []byte("agent: ")) || !bytes.Contains(out, []byte("gone: no such file")) {
-		t.Errorf("got error %v, want what is wrong with the agent: %s", err, out)
-	}
-	if bytes.Contains(out, []byte("it is ready")) {
-		t.Errorf("it said that it is ready: %s", out)
+	err := Run(ctx, Options{
+		DataDirectory: t.TempDir(),
+		Memory:        true,
+		Executable:    filepath.Join(t.TempDir(), "gone"),
+		WrapTransport: neverLists,
+		OnReady:       func(*rest.Config, string) { t.Error("it said that it is ready") },
+	})
+	if err == nil || !strings.Contains(err.Error(), "agent: ") || !strings.Contains(err.Error(), "gone: no such file") {
+		t.Errorf("got error %v, want what is wrong with the agent", err)
 	}
 	if ctx.Err() != nil {
 		t.Error("it hung")
 	}
-}
-
-// upWithoutAgent is the verb up where the agent fails while the controllers wait for objects that they never get. It needs a process
-// of its own: a manager that is stopped before its caches are full keeps a CPU busy until its process ends.
-const upWithoutAgent = "up-without-agent"
-
-func newUpWithoutAgent() *cobra.Command {
-	return &cobra.Command{Use: upWithoutAgent + " DATA-DIR", Args: cobra.ExactArgs(1), RunE: func(command *cobra.Command, args []string) error {
-		return Run(command.Context(), Options{
-			DataDirectory: args[0],
-			Memory:        true,
-			Executable:    filepath.Join(args[0], "gone"),
-			WrapTransport: neverLists,
-			OnReady:       func(*rest.Config, string) { command.PrintErrln("it is ready") },
-		})
-	}}
 }
 
 // neverLists lets a client see which resources there are, and no object.
