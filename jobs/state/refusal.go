@@ -80,9 +80,10 @@ func (o Observed) NeedsRefusal() bool {
 var quotaMessages = []string{"exceeded quota: ", "status unknown for quota: "}
 
 // What they say when they refuse something now that they may take later, although nobody changes it: they have just
-// started, or know nothing yet of a role.
+// started, know nothing yet of a role, or lack the service account that Kubernetes itself creates in each namespace.
 var passingMessages = []string{
 	"not yet ready to handle request", "there was an error enforcing limit ranges", "because it is being terminated", " cannot create resource ",
+	`serviceaccount "default" not found`,
 }
 
 // What they say when they refuse something for good: admission, a webhook, an admission policy, validation.

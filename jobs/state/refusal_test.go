@@ -21,6 +21,7 @@ const (
 	uncountedQuota = `pods "debian-1-abc1234-x2x4x" is forbidden: status unknown for quota: builds, resources: pods`
 	undemanding    = `pods "debian-1-abc1234-x2x4x" is forbidden: failed quota: builds: must specify limits.cpu for: builder`
 	noAccount      = `pods "debian-1-abc1234-x2x4x" is forbidden: error looking up service account team/builder: serviceaccount "builder" not found`
+	noDefault      = `pods "debian-1-abc1234-x2x4x" is forbidden: error looking up service account team/default: serviceaccount "default" not found`
 	noPriority     = `pods "debian-1-abc1234-x2x4x" is forbidden: no PriorityClass with name low was found`
 	noRuntime      = `pods "debian-1-abc1234-x2x4x" is forbidden: pod rejected: RuntimeClass "kata" not found`
 	insecure       = `pods "debian-1-abc1234-x2x4x" is forbidden: violates PodSecurity "restricted:latest": hostPort (container "proxy" uses hostPort 80)`
@@ -49,6 +50,7 @@ func TestWhyTheJobHasNoPod(t *testing.T) {
 		"a quota of what the pod leaves out":     {refused: undemanding, reason: v1alpha1.ReasonPodForbidden},
 		"no such service account yet":            {refused: noAccount, why: v1alpha1.ReasonWaitingForPod},
 		"no such service account":                {refused: noAccount, after: 12 * time.Second, reason: v1alpha1.ReasonPodForbidden},
+		"no default service account yet":         {refused: noDefault, after: 9 * time.Minute, why: v1alpha1.ReasonWaitingForPod},
 		"no such PriorityClass yet":              {refused: noPriority, why: v1alpha1.ReasonWaitingForPod},
 		"no such PriorityClass":                  {refused: noPriority, after: 12 * time.Second, reason: v1alpha1.ReasonPodForbidden},
 		"no such RuntimeClass yet":               {refused: noRuntime, why: v1alpha1.ReasonWaitingForPod},
