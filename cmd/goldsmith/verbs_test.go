@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -172,7 +173,7 @@ func (s *session) changesRetryLimit(image string, limit int) {
 	}
 }
 
-// deletesImage deletes an image, and returns once that is recorded.
+// deletesImage deletes an image, and returns once its builds are deleted and its deletion is recorded.
 func (s *session) deletesImage(name string) (uid string) {
 	s.t.Helper()
 	connection := s.connect()
@@ -185,12 +186,15 @@ func (s *session) deletesImage(name string) (uid string) {
 		s.t.Fatal(err)
 	}
 	for {
-		shown := s.types("history", "--deleted")
-		if shown.run(); strings.Contains(shown.out, string(image.UID)) {
-			return string(image.UID)
+		builds, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).List(s.ctx, metav1.ListOptions{})
+		if err != nil {
+			s.t.Fatalf("list the builds of the deleted image %s: %v", name, err)
 		}
-		if s.ctx.Err() != nil {
-			s.t.Fatalf("the deletion is not recorded: %s%s", shown.out, shown.complaints)
+		shown := s.types("history", "--deleted")
+		shown.run()
+		remain := slices.ContainsFunc(builds.Items, func(build v1alpha1.ImageBuild) bool { return metav1.IsControlledBy(&build, image) })
+		if !remain && strings.Contains(shown.out, string(image.UID)) {
+			return string(image.UID)
 		}
 	}
 }
