@@ -116,7 +116,7 @@ bin/install/kustomization.yaml: .FORCE
 test: ## Run the tests, long ones with fewer points; needs Go, make and git alone. Unchanged packages come from the test cache.
 	@rm -rf bin/reports/test && mkdir -p bin/reports/test
 	@GOGC=400 JUNIT_REPORTS=$(CURDIR)/bin/reports/test go tool gotestsum --format=standard-quiet --junitfile=bin/reports/test/go.xml -- \
-	  -short -vet=off -ldflags='-s -w' -timeout=20m -p $$(($$(nproc) * 3)) $(FLAGS) \
+	  -short -vet=off -ldflags='-s -w' -timeout=20m -p $$(($$(nproc) * 2)) $(FLAGS) \
 	  $(if $(filter ./...,$(PACKAGES)),./cmd/goldsmith/up/behaviour ./cmd/goldsmith ./cmd/goldsmith/up) $(PACKAGES) # the longest first; most wait more than they compute
 
 .PHONY: test-all
