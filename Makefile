@@ -45,6 +45,8 @@ PACKAGE ?= ./e2e/suite
 GENERATED := apis apiserver/internal/images apiserver/example docs/reference
 
 kind := e2e/kind/cluster
+# Compiles what specs install into a cluster, so that no spec waits for it.
+prepare := e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare
 tagged = $(addsuffix :$(VERSION),$(IMAGES))
 golangci_lint := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 # GOGC=400 collects garbage less often. Without a limit golangci-lint would use 17 GiB instead of 8 GiB.
@@ -125,7 +127,7 @@ test-all: ## Run all tests in full, with the race detector where there are gorou
 
 .PHONY: e2e
 e2e: build images ## Run the end-to-end suites on kind clusters of their own, or those of some labels: make e2e LABELS=gate
-	@$(if $(filter gate smoke,$(LABELS)),,e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare) # no spec waits for a compiler
+	@$(if $(filter gate smoke,$(LABELS)),,$(prepare))
 	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
 
 .PHONY: e2e-docs
@@ -150,7 +152,7 @@ timings: ## Show how long the last runs took, from their JUnit reports: make tim
 
 .PHONY: stress
 stress: $(if $(filter ./e2e/suite,$(PACKAGE)),build $(if $(E2E_KUBECONFIG),,images)) ## Repeat specs under load: make stress SPEC='text of a spec' N=20
-	$(if $(filter ./e2e/suite,$(PACKAGE)),@e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare && e2e/api/kubectls >/dev/null) # no compiler beside the load
+	$(if $(filter ./e2e/suite,$(PACKAGE)),@$(prepare) && e2e/api/kubectls >/dev/null) # no compiler beside the load
 	@SPEC=$${SPEC:-} LABELS=$${LABELS:-}; E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' \
 	  CGO_ENABLED=$(if $(filter -race --race,$(FLAGS)),1,0) go run ./e2e/stress -spec="$$SPEC" -labels="$$LABELS" -n=$(N) -load=$(LOAD) -package=$(PACKAGE) -- $(FLAGS)
 

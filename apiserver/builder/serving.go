@@ -143,8 +143,7 @@ func readPair(certificateFile, keyFile string) (certificate, key []byte, err err
 }
 
 // generateCertificate makes an authority, a certificate of it for these hosts, and the certificate's key. The certificate comes first in
-// the bundle. Keys are ECDSA: certutil.GenerateSelfSignedCertKey makes RSA keys, which took most of the
-// CPU time of a start.
+// the bundle. Keys are ECDSA: certutil.GenerateSelfSignedCertKey makes RSA keys, which took most of the CPU time of a start.
 func generateCertificate(hosts []string, lifetime time.Duration) (certificate, key []byte, err error) {
 	certificate, key, err = signedByItsOwnAuthority(hosts, time.Now().Add(-clockSkew), lifetime)
 	if err != nil {

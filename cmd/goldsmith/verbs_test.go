@@ -186,12 +186,12 @@ func (s *session) deletesImage(name string) (uid string) {
 		s.t.Fatal(err)
 	}
 	for {
-		builds, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).List(s.ctx, metav1.ListOptions{})
-		if err != nil {
-			s.t.Fatalf("list the builds of the deleted image %s: %v", name, err)
-		}
 		shown := s.types("history", "--deleted")
 		shown.run()
+		builds, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).List(s.ctx, metav1.ListOptions{})
+		if err != nil {
+			s.t.Fatalf("list the builds of the deleted image %s: %v; its deletion may not be recorded: %s%s", name, err, shown.out, shown.complaints)
+		}
 		remain := slices.ContainsFunc(builds.Items, func(build v1alpha1.ImageBuild) bool { return metav1.IsControlledBy(&build, image) })
 		if !remain && strings.Contains(shown.out, string(image.UID)) {
 			return string(image.UID)
