@@ -47,12 +47,13 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 
 	s.types("build", "web", "--request-id", "nightly", "--wait", "-o", "name").says("imagebuild.images.goldsmith.dev/web-2\n")
 	s.types("build", "web", "--request-id", "nightly", "-f").says("web-2\n", "step 1/1")
-	s.types("build", "web", "--parameter", "failAt=1", "--wait").fails(exit.BuildFailed, "Error: build web-3: Failed: User/BuilderFailed")
+	s.types("build", "web", "--parameter", "failAt=1", "--wait").fails(exit.BuildFailed, "✗ build web-3 failed after ", ": User/BuilderFailed: ", "\n  next: read the log: goldsmith logs web-3 --kubeconfig="+s.kubeconfig)
 	s.types("build", "web", "--parameter", "Not A Name=1").fails(exit.Failure, "parameters")
 	s.types("build", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
 
 	first, again := &v1alpha1.ImageBuild{}, &v1alpha1.ImageBuild{}
-	s.types("rerun", "web-3", "-f").fails(exit.BuildFailed, "• attempt 1 of build web-4\n✗ build web-4 failed after ")
+	s.types("rerun", "web-3", "-f").fails(exit.BuildFailed, "• build web-4, attempt 1 of 3\n✗ build web-4 failed after ")
+	s.types("logs", "web-4", "-f").fails(exit.BuildFailed, "✗ build web-4 failed after ")
 	s.types("rerun", "web-1", "--wait", "-o", "json").reads(again)
 	s.types("diff", "web-1", "web-3").matches(`(?s)BUILD +web-1 +web-3\nparameters\[failAt\] +- +1\nphase +Succeeded +Failed \(BuilderFailed\)\n.*artifacts\[linux/amd64/raw\] +sha256:[0-9a-f]{12} +-\n`)
 	s.types("build", "web", "--request-id", "nightly", "-o", "json").reads(first)
@@ -67,7 +68,7 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("queue", "-A", "-o", "name").says("queuedbuild.images.goldsmith.dev/web-7\n")
 	s.types("__complete", "cancel", "web-").says("web-6\t", "web-7\t")
 	s.types("cancel", "web-6").says("web-6 is being cancelled\n")
-	s.types("build", "web", "--request-id", "slow", "--wait").fails(exit.BuildCancelled, "build web-6: Cancelled")
+	s.types("build", "web", "--request-id", "slow", "--wait").fails(exit.BuildCancelled, "✗ build web-6 was cancelled after ")
 	s.types("build", "web", "--request-id", "next", "--wait").says("web-7\n")
 	s.types("queue").tells("no build waits in namespace default\n")
 
@@ -147,7 +148,7 @@ func asksTheRecords(s *session) {
 	s.changesRetryLimit("web", 7)
 	s.types("changes", "web", "-o", "yaml").says("kind: ImageChanges\n", "path: retry.limit\n")
 	s.types("changes", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
-	s.types("rerun", "web-3", "--uid", uid, "--message", "after it was deleted", "--wait").fails(exit.BuildFailed, "build web-8: Failed")
+	s.types("rerun", "web-3", "--uid", uid, "--message", "after it was deleted", "--wait").fails(exit.BuildFailed, "✗ build web-8 failed after ")
 	s.types("rerun", "web-3", "--uid", "a").fails(exit.Failure, `there is no imagebuild "web-3" with the uid a, nor a record of one`)
 }
 

@@ -29,12 +29,8 @@ func (c *Connection) WaitForBuild(ctx context.Context, selector fields.Selector,
 	return c.wait(ctx, selector, nil, wanted)
 }
 
-// WaitUntilFinished returns a build once it has finished. One that is not there any more is ErrBuildDeleted.
-func (c *Connection) WaitUntilFinished(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
-	return c.ObserveUntilFinished(ctx, name, func(*v1alpha1.ImageBuild) {})
-}
-
-// ObserveUntilFinished is WaitUntilFinished with a call for each state of the build that the watch returns, the last one included.
+// ObserveUntilFinished returns a build once it has finished, after a call for each state of the build that the watch returns, the last
+// one included. The error is ErrBuildDeleted if the build does not exist any more.
 func (c *Connection) ObserveUntilFinished(ctx context.Context, name string, observe func(*v1alpha1.ImageBuild)) (*v1alpha1.ImageBuild, error) {
 	selector := fields.OneTermEqualSelector("metadata.name", name)
 	exists := func(store cache.Store) (bool, error) {

@@ -98,18 +98,13 @@ func describe(difference *v1alpha1.ImageBuildDiff, out io.Writer) error {
 	line("attempts", strconv.Itoa(int(from.Attempts)), strconv.Itoa(int(to.Attempts)))
 	line("duration", text(from.Duration), text(to.Duration))
 	for _, change := range difference.Artifacts {
-		line("artifacts["+change.Target+"]", short(change.From), short(change.To))
+		line("artifacts["+change.Target+"]", output.ShortDigest(change.From), output.ShortDigest(change.To))
 	}
 	if err := lines.Flush(); err != nil || len(difference.Inputs) > 0 {
 		return err
 	}
 	_, err := fmt.Fprintln(out, "their inputs are the same")
 	return err
-}
-
-// short is as much of a digest as people compare.
-func short(digest string) string {
-	return digest[:min(len(digest), len("sha256:")+12)]
 }
 
 func outcome(build *v1alpha1.ComparedBuild) string {

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// Success is a verb that did what it was asked to; with --wait or -f also that the build succeeded.
+	// Success is a verb that did what it was asked to; if it waited for a build, the build succeeded, too.
 	Success = 0
 	// Failure is everything else that went wrong.
 	Failure = 1

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 	"goldsmith.dev/goldsmith/docs"
 )
@@ -86,6 +87,18 @@ func describe(entries []entry, asked string, out io.Writer) error {
 		return unknown(entries, reason)
 	}
 	return lines.Flush()
+}
+
+// Remedy returns what to do about a failure, as one line. It is empty if there is nothing to do.
+func Remedy(failure *v1alpha1.BuildFailure) string {
+	entries := parse(docs.Reasons())
+	i := slices.IndexFunc(entries, func(of entry) bool {
+		return of.reason == string(failure.Reason) && of.reporter == ofFailure+string(failure.Class)
+	})
+	if i < 0 {
+		return ""
+	}
+	return entries[i].remedy
 }
 
 // unknown returns the error that nothing is known about a reason, with those of similar names.

@@ -15,6 +15,9 @@ type entry struct {
 // failures is the section whose subsections are the classes of failures.
 const failures = "Why a build failed"
 
+// ofFailure and a class name the reporter of a failure.
+const ofFailure = "a build that failed, class "
+
 var (
 	// links are Markdown's links: their text, and where they lead, without the place in the page.
 	links = regexp.MustCompile(`\[([^\]]*)\]\(([^)#]*)[^)]*\)`)
@@ -67,7 +70,7 @@ func entriesOf(head, row []string, class, retry string) []entry {
 		}
 	}
 	if class != "" {
-		of.reporter = "a build that failed, class " + class
+		of.reporter = ofFailure + class
 	}
 	var entries []entry
 	for reason := range strings.SplitSeq(reasons, ", ") {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package follow shows how a build continues until it has finished: a line for each phase, the log of each attempt, and the outcome.
-// The log is written to the output, and everything else beside it, so that a program can read the log alone.
+// The log is written to the output, and everything else beside it, so that a program can read the log alone. The outcome also
+// decides the exit code of the verb.
 package follow
 
 import (
@@ -18,6 +19,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
 )
@@ -29,8 +31,10 @@ const tick = time.Second
 type Options struct {
 	// Log selects the log, as the subresource does. Its Follow is ignored. With Attempt, only that attempt is followed.
 	Log v1alpha1.ImageBuildLogOptions
-	// NeedsLog makes it an error that the log of the last attempt is gone.
+	// NeedsLog makes it an error that the log of the last attempt is not kept any more.
 	NeedsLog bool
+	// WithoutLog shows everything but the log.
+	WithoutLog bool
 	// Out is where the log is written.
 	Out io.Writer
 	// Told is where everything else is written. Defaults to nowhere.
@@ -102,6 +106,18 @@ func Build(ctx context.Context, connection *client.Connection, name string, opti
 	return f.build, err
 }
 
+// Outcome returns an error for a finished build that did not succeed, with its exit code. Build has shown the outcome.
+func Outcome(build *v1alpha1.ImageBuild) error {
+	code := exit.BuildFailed
+	switch build.Status.Phase {
+	case v1alpha1.BuildSucceeded:
+		return nil
+	case v1alpha1.BuildCancelled:
+		code = exit.BuildCancelled
+	}
+	return &exit.Error{Code: code, Err: fmt.Errorf("build %s: %s", build.Name, build.Status.Phase), Shown: true}
+}
+
 // follower is a single loop over what happens: only the loop writes.
 type follower struct {
 	Options
@@ -120,8 +136,10 @@ type follower struct {
 	shown    v1alpha1.BuildPhase  // the phase that was shown last
 	attempt  int32                // the attempt whose log was opened last; 0 before the first
 	reading  bool                 // that log is being read
-	gone     *goneError           // that log is gone
+	gone     *goneError           // that log is not kept any more
 	endShown bool                 // the end of that attempt was shown
+	reason   string               // why the build waits, as it was shown last
+	ticked   string               // why the build waited at the last tick
 	lost     bool                 // that log broke off, and nothing has come since
 	midLine  bool                 // the last byte of the log is not the end of a line
 	drawn    int                  // how many characters the last line of the terminal has that is to be rewritten
@@ -137,7 +155,7 @@ func (f *follower) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return errors.Join(f.erase(), ctx.Err())
 		case f.build = <-f.observed:
-			err = f.advance(ctx)
+			err = errors.Join(f.advance(ctx), f.tellWhy())
 		case err = <-f.ended:
 			finished = true
 		case chunk := <-f.chunks:
@@ -147,6 +165,7 @@ func (f *follower) run(ctx context.Context) error {
 		case err = <-f.logEnded:
 			err = f.endLog(ctx, err)
 		case <-ticker.C():
+			err = f.tellWhyStill()
 		}
 		if err != nil {
 			return errors.Join(f.erase(), err)
@@ -156,7 +175,7 @@ func (f *follower) run(ctx context.Context) error {
 		case f.Log.Attempt != nil && f.attempt > 0:
 			return errors.Join(f.erase(), f.missingLog())
 		case finished && f.attempt >= f.build.Status.CurrentAttempt:
-			return errors.Join(f.tell(outcomeLines(f.Style, f.build)), f.missingLog())
+			return errors.Join(f.tell(f.outcomeLines()), f.missingLog())
 		}
 		if err := f.draw(); err != nil {
 			return err
@@ -191,6 +210,32 @@ func (f *follower) advance(ctx context.Context) error {
 	return f.tell(phaseLines(f.Style, f.build))
 }
 
+// tellWhy tells why a queued build waits, and each change of it.
+func (f *follower) tellWhy() error {
+	reason := waiting(f.build)
+	if reason == "" {
+		f.reason = ""
+	}
+	if reason == f.reason || f.build.Status.Phase != v1alpha1.BuildQueued {
+		return nil
+	}
+	f.reason = reason
+	return f.tell([]string{waitingLine(f.Style, reason)})
+}
+
+// tellWhyStill tells why a build waits that was admitted. Each attempt waits a moment for its pod: only a wait that lasts from one tick
+// to the next is told.
+func (f *follower) tellWhyStill() error {
+	reason := waiting(f.build)
+	lasts := reason == f.ticked
+	f.ticked = reason
+	if reason == "" || !lasts || reason == f.reason {
+		return nil
+	}
+	f.reason = reason
+	return f.tell([]string{waitingLine(f.Style, reason)})
+}
+
 // nextAttempt returns the attempt whose log is shown next, and false if there is none yet. The first one is that which the user named,
 // or else the current one.
 func (f *follower) nextAttempt() (int32, bool) {
@@ -212,15 +257,21 @@ func (f *follower) openLog(ctx context.Context, attempt int32) error {
 	if f.attempt > 0 {
 		log.options.TailLines = nil // they are counted from the end of the first log
 	}
-	f.attempt, f.reading, f.gone, f.endShown, f.shown = attempt, true, nil, false, f.build.Status.Phase
-	go func() { f.logEnded <- log.read(ctx) }()
-	if attempt > f.build.Status.CurrentAttempt {
-		return nil // the server says that there is no such attempt
+	known := f.endShown // the user has read how the attempt before ended
+	f.attempt, f.reading, f.gone, f.endShown, f.shown = attempt, !f.WithoutLog, nil, false, f.build.Status.Phase
+	if attempt <= f.build.Status.CurrentAttempt { // otherwise the server answers that there is no such attempt
+		if err := f.tell([]string{attemptLine(f.Style, f.build, attempt, known)}); err != nil {
+			return err
+		}
 	}
-	return f.tell([]string{attemptLine(f.Style, f.build, attempt)})
+	if f.WithoutLog {
+		return f.advance(ctx)
+	}
+	go func() { f.logEnded <- log.read(ctx) }()
+	return nil
 }
 
-// endLog takes the end of a log. A log that is gone is told of; the build continues.
+// endLog takes the end of a log. If the log is not kept any more, the user is told, and the build continues.
 func (f *follower) endLog(ctx context.Context, err error) error {
 	f.reading, f.lost = false, false
 	if gone, ok := errors.AsType[*goneError](err); ok {
@@ -238,7 +289,7 @@ func (f *follower) endLog(ctx context.Context, err error) error {
 	return f.advance(ctx)
 }
 
-// missingLog returns that the log which was asked for is gone, if it is.
+// missingLog returns an error if the log is needed and not kept any more.
 func (f *follower) missingLog() error {
 	if f.gone == nil || !f.NeedsLog {
 		return nil

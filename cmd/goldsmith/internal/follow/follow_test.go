@@ -32,6 +32,7 @@ const patience = 20 * time.Second
 var start = metav1.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
+	const next = "  next: read the log: goldsmith logs debian-1. If the message names a memory limit, raise spec.template.resources.limits.memory\n"
 	for name, test := range map[string]struct {
 		build     *v1alpha1.ImageBuild
 		log       map[string]string // of each attempt
@@ -40,11 +41,12 @@ func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
 	}{
 		"a success": {
 			build: finished(v1alpha1.BuildSucceeded, ended(1, v1alpha1.AttemptSucceeded)), log: map[string]string{"1": "one\n"}, out: "one\n",
-			told: "• attempt 1 of build debian-1\n✓ build debian-1 succeeded after 90s\n  linux/amd64/raw  sha256:abc  12MiB\n",
+			told: "• build debian-1, attempt 1\n✓ build debian-1 succeeded in 90s: linux/amd64/raw sha256:0123456789ab (12 MiB)\n",
 		},
 		"a failure of the last of two attempts": {
 			build: finished(v1alpha1.BuildFailed, ended(1, v1alpha1.AttemptFailed), ended(2, v1alpha1.AttemptFailed)), log: map[string]string{"2": "two"}, out: "two",
-			told: "• attempt 2 of build debian-1\n✗ build debian-1 failed after 90s and 2 attempts: User/BuilderFailed: no disk\n",
+			told: "• build debian-1, attempt 2, 3s after User/BuilderFailed: no space\n" +
+				"✗ build debian-1 failed after 90s and 2 attempts: User/BuilderFailed: no disk\n" + next,
 		},
 		"a build that was cancelled while it waited": {
 			build: finished(v1alpha1.BuildCancelled), told: "✗ build debian-1 was cancelled after 90s, as alice requested: too late\n",
@@ -52,11 +54,15 @@ func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
 		"an attempt that is asked for": {
 			build: finished(v1alpha1.BuildFailed, ended(1, v1alpha1.AttemptFailed), ended(2, v1alpha1.AttemptFailed)), log: map[string]string{"1": "one\n"}, out: "one\n",
 			options: Options{Log: v1alpha1.ImageBuildLogOptions{Attempt: new(int32(1))}},
-			told:    "• attempt 1 of build debian-1\n✗ attempt 1 failed after 60s: User/BuilderFailed: no space\n",
+			told:    "• build debian-1, attempt 1\n✗ attempt 1 failed after 60s: User/BuilderFailed: no space\n",
 		},
 		"a log that is gone": {
 			build: finished(v1alpha1.BuildFailed, ended(1, v1alpha1.AttemptFailed)),
-			told:  "• attempt 1 of build debian-1\n• no log: the log is gone\n✗ build debian-1 failed after 90s: User/BuilderFailed: no disk\n",
+			told:  "• build debian-1, attempt 1\n• no log: the log is gone\n✗ build debian-1 failed after 90s: User/BuilderFailed: no disk\n" + next,
+		},
+		"no log": {
+			build: finished(v1alpha1.BuildSucceeded, ended(1, v1alpha1.AttemptDisrupted), ended(2, v1alpha1.AttemptSucceeded)), options: Options{WithoutLog: true},
+			told: "• build debian-1, attempt 2\n✓ build debian-1 succeeded in 90s and 2 attempts: linux/amd64/raw sha256:0123456789ab (12 MiB)\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,7 +76,7 @@ func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
 				return http.StatusOK
 			}
 			var out, told bytes.Buffer
-			test.options.Out, test.options.Told = &out, &told
+			test.options.Out, test.options.Told, test.options.Program = &out, &told, "goldsmith"
 			build, err := Build(limited(t), server.connection(), "debian-1", test.options)
 			if err != nil || build.Status.Phase != test.build.Status.Phase {
 				t.Errorf("got build %v, error %v", build, err)
@@ -103,10 +109,12 @@ func TestAnAttemptThatDoesNotExistIsAnError(t *testing.T) {
 // TestEveryPhaseHasALine follows a build from the queue to its end, through an attempt that fails and a log that breaks off.
 func TestEveryPhaseHasALine(t *testing.T) {
 	queued := build(v1alpha1.BuildQueued)
-	queued.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildAdmitted, Status: metav1.ConditionFalse, Reason: "Waiting", Message: "one build is ahead"}}
+	queued.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildAdmitted, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonWaitingForSlot, Message: "one build is ahead"}}
 	running := build(v1alpha1.BuildRunning, v1alpha1.BuildAttempt{Number: 1, StartTime: start})
+	running.Spec.Retry = &v1alpha1.RetryPolicy{Limit: new(int32(2))}
 	retrying := build(v1alpha1.BuildRetrying, ended(1, v1alpha1.AttemptFailed))
-	again := build(v1alpha1.BuildRunning, ended(1, v1alpha1.AttemptFailed), v1alpha1.BuildAttempt{Number: 2, StartTime: start})
+	again := build(v1alpha1.BuildRunning, ended(1, v1alpha1.AttemptFailed), v1alpha1.BuildAttempt{Number: 2, StartTime: started(2)})
+	retrying.Spec, again.Spec = running.Spec, running.Spec
 	cancelling := build(v1alpha1.BuildCancelling, again.Status.Attempts...)
 	cancelling.Spec.CancelRequested = &v1alpha1.CancelRequested{By: "alice"}
 	cancelled := finished(v1alpha1.BuildCancelled, ended(1, v1alpha1.AttemptFailed), ended(2, v1alpha1.AttemptCancelled))
@@ -130,7 +138,7 @@ func TestEveryPhaseHasALine(t *testing.T) {
 		return http.StatusOK
 	}
 	out, told := &bytes.Buffer{}, &telling{told: map[string]func(){
-		"• queued: one build is ahead\n": func() { server.changes <- running },
+		"• queued: WaitingForSlot: one build is ahead\n": func() { server.changes <- running },
 	}}
 	_, err := Build(limited(t), server.connection(), "debian-1", Options{Out: out, Told: told, Clock: impatient{testclock.NewFakeClock(start.Time)}})
 	if err != nil {
@@ -141,14 +149,12 @@ func TestEveryPhaseHasALine(t *testing.T) {
 	}
 	lines := strings.Split(told.String(), "\n")
 	for i, want := range []string{
-		"• queued: one build is ahead", "• attempt 1 of build debian-1", "✗ the log broke off: ", "✗ attempt 1 failed after 60s: User/BuilderFailed: no space",
+		"• queued: WaitingForSlot: one build is ahead", "• build debian-1, attempt 1 of 3", "✗ the log broke off: ",
+		"✗ attempt 1 failed after 60s: User/BuilderFailed: no space", "• waiting for attempt 2 of 3", "• build debian-1, attempt 2 of 3, 3s after BuilderFailed",
 	} {
 		if i >= len(lines) || !strings.HasPrefix(lines[i], want) {
 			t.Fatalf("line %d is not %q:\n%s", i, want, told)
 		}
-	}
-	if want := "• attempt 2 of build debian-1\n"; !strings.Contains(told.String(), want) {
-		t.Errorf("no %q in\n%s", want, told)
 	}
 	if want := "✗ build debian-1 was cancelled after 90s and 2 attempts, as alice requested: too late\n"; !strings.HasSuffix(told.String(), want) {
 		t.Errorf("the last line is not %q:\n%s", want, told)
@@ -203,6 +209,37 @@ func TestTheLastLineIsRewrittenBeforeAnythingElseIsWritten(t *testing.T) {
 	const line, blank = "• Running  0s", "\r             \r"
 	if want := line + blank + line + blank + "half a line" + "\na line\n"; screen.String() != want {
 		t.Errorf("got %q, want %q", &screen, want)
+	}
+}
+
+// TestAWaitIsToldOnceItLasts watches an attempt whose container image is pulled slowly, and whose Kueue suspends it later.
+func TestAWaitIsToldOnceItLasts(t *testing.T) {
+	var told bytes.Buffer
+	f := &follower{Options: Options{Out: io.Discard, Told: &told}, reading: true}
+	becomes := func(phase v1alpha1.BuildPhase, condition, reason, message string) func() error {
+		return func() error {
+			f.build = build(phase, v1alpha1.BuildAttempt{Number: 1, StartTime: start})
+			if condition != "" {
+				f.build.Status.Conditions = []metav1.Condition{{Type: condition, Status: metav1.ConditionFalse, Reason: reason, Message: message}}
+			}
+			return f.tellWhy()
+		}
+	}
+	tick := f.tellWhyStill
+	for _, step := range []func() error{
+		tick, tick,
+		becomes(v1alpha1.BuildStarting, v1alpha1.BuildPodReady, v1alpha1.ReasonWaitingForPod, ""), tick,
+		becomes(v1alpha1.BuildStarting, v1alpha1.BuildPodReady, v1alpha1.ReasonImagePulling, "not found"), tick, tick, tick,
+		becomes(v1alpha1.BuildRunning, "", "", ""), tick, tick,
+		becomes(v1alpha1.BuildRunning, v1alpha1.BuildAdmitted, v1alpha1.ReasonWaitingForKueue, ""), tick, tick,
+		becomes(v1alpha1.BuildRetrying, v1alpha1.BuildPodReady, v1alpha1.ReasonBackingOff, "of two"), tick, tick,
+	} {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := "• starting: ImagePulling: not found\n• running: WaitingForKueue\n"; told.String() != want {
+		t.Errorf("got %q, want %q", &told, want)
 	}
 }
 
@@ -326,7 +363,7 @@ func finished(phase v1alpha1.BuildPhase, attempts ...v1alpha1.BuildAttempt) *v1a
 	build.Status.StartTime, build.Status.CompletionTime = &start, new(metav1.NewTime(start.Add(90*time.Second)))
 	switch phase {
 	case v1alpha1.BuildSucceeded:
-		build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:abc", SizeBytes: 12 << 20}}
+		build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:0123456789abcdef", SizeBytes: 12 << 20}}
 	case v1alpha1.BuildCancelled:
 		build.Spec.CancelRequested = &v1alpha1.CancelRequested{By: "alice", Reason: "too late"}
 	default:
@@ -335,8 +372,14 @@ func finished(phase v1alpha1.BuildPhase, attempts ...v1alpha1.BuildAttempt) *v1a
 	return build
 }
 
+// started is when an attempt started: three seconds after the end of the attempt before, which took a minute.
+func started(number int32) metav1.Time {
+	return metav1.NewTime(start.Add(time.Duration(number-1) * 63 * time.Second))
+}
+
 func ended(number int32, outcome v1alpha1.AttemptOutcome) v1alpha1.BuildAttempt {
-	attempt := v1alpha1.BuildAttempt{Number: number, StartTime: start, CompletionTime: new(metav1.NewTime(start.Add(time.Minute))), Outcome: outcome}
+	from := started(number)
+	attempt := v1alpha1.BuildAttempt{Number: number, StartTime: from, CompletionTime: new(metav1.NewTime(from.Add(time.Minute))), Outcome: outcome}
 	if outcome == v1alpha1.AttemptFailed {
 		attempt.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "no space"}
 	}

@@ -5,17 +5,20 @@ package follow
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/dustin/go-humanize"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/kubectl/pkg/util/term"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/explain"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
@@ -25,15 +28,12 @@ const (
 	step = "•"
 )
 
-// phaseLines describe the phase of a build that has not finished and no log that is being read. A phase that the attempts tell of
-// has no line.
+// phaseLines describe the phase of a build that has not finished and no log that is being read. Most phases have no line, because
+// conditions and attempts tell more.
 func phaseLines(style output.Style, build *v1alpha1.ImageBuild) []string {
-	status := &build.Status
-	switch status.Phase {
-	case v1alpha1.BuildQueued:
-		return []string{style.Faint(step) + " queued" + because(status.Conditions, v1alpha1.BuildAdmitted)}
+	switch build.Status.Phase {
 	case v1alpha1.BuildRetrying:
-		return []string{fmt.Sprintf("%s waiting for attempt %d", style.Faint(step), status.CurrentAttempt+1)}
+		return []string{fmt.Sprintf("%s waiting for attempt %s", style.Faint(step), of(build, build.Status.CurrentAttempt+1))}
 	case v1alpha1.BuildCancelling:
 		return []string{style.Faint(step) + " cancelling" + requestedBy(build)}
 	default:
@@ -41,13 +41,33 @@ func phaseLines(style output.Style, build *v1alpha1.ImageBuild) []string {
 	}
 }
 
-// because is the message of a condition that is not true.
-func because(conditions []metav1.Condition, name string) string {
-	condition := meta.FindStatusCondition(conditions, name)
-	if condition == nil || condition.Status == metav1.ConditionTrue || condition.Message == "" {
+// waiting returns why the builder of a build does not run yet: the phase, and reason and message of the condition that holds it back.
+// It is empty if nothing does. A build that waits for its next attempt has a line of its own.
+func waiting(build *v1alpha1.ImageBuild) string {
+	if build == nil {
 		return ""
 	}
-	return ": " + output.OneLine(condition.Message)
+	switch build.Status.Phase {
+	case v1alpha1.BuildPending, v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning:
+	default:
+		return ""
+	}
+	for _, name := range []string{v1alpha1.BuildAdmitted, v1alpha1.BuildPodReady} {
+		condition := meta.FindStatusCondition(build.Status.Conditions, name)
+		if condition == nil || condition.Status != metav1.ConditionFalse {
+			continue
+		}
+		reason := strings.ToLower(string(build.Status.Phase)) + ": " + condition.Reason
+		if condition.Message != "" {
+			reason += ": " + output.OneLine(condition.Message)
+		}
+		return reason
+	}
+	return ""
+}
+
+func waitingLine(style output.Style, reason string) string {
+	return style.Faint(step) + " " + reason
 }
 
 func requestedBy(build *v1alpha1.ImageBuild) string {
@@ -65,9 +85,35 @@ func requestedBy(build *v1alpha1.ImageBuild) string {
 	return text
 }
 
-// attemptLine is the header of an attempt's log.
-func attemptLine(style output.Style, build *v1alpha1.ImageBuild, number int32) string {
-	return fmt.Sprintf("%s attempt %d of build %s", style.Faint(step), number, build.Name)
+// attemptLine is the header of an attempt. It repeats how the attempt before ended, without the message if the user knows it.
+func attemptLine(style output.Style, build *v1alpha1.ImageBuild, number int32, known bool) string {
+	line := fmt.Sprintf("%s build %s, attempt %s", style.Faint(step), build.Name, of(build, number))
+	attempts := build.Status.Attempts
+	this := slices.IndexFunc(attempts, func(a v1alpha1.BuildAttempt) bool { return a.Number == number })
+	if this < 1 || attempts[this-1].Failure == nil || attempts[this-1].CompletionTime == nil {
+		return line
+	}
+	before := &attempts[this-1]
+	line += fmt.Sprintf(", %s after ", took(*before.CompletionTime, attempts[this].StartTime))
+	if known {
+		return line + string(before.Failure.Reason)
+	}
+	return line + failure(before.Failure)
+}
+
+// of returns the number of an attempt, and how many there are at most. Disrupted attempts do not count against the limit.
+func of(build *v1alpha1.ImageBuild, number int32) string {
+	retry := build.Spec.Retry
+	if retry == nil || retry.Limit == nil {
+		return strconv.Itoa(int(number))
+	}
+	limit := 1 + *retry.Limit
+	for i := range build.Status.Attempts {
+		if build.Status.Attempts[i].Outcome == v1alpha1.AttemptDisrupted {
+			limit++
+		}
+	}
+	return fmt.Sprintf("%d of %d", number, max(number, limit))
 }
 
 func attemptEndLines(style output.Style, attempt *v1alpha1.BuildAttempt) []string {
@@ -88,33 +134,54 @@ func troubleLine(style output.Style, trouble error) string {
 	return fmt.Sprintf("%s the log broke off: %s: opening it again", style.Bad(bad), output.OneLine(trouble.Error()))
 }
 
-// outcomeLines tell how a build finished, and what it made.
-func outcomeLines(style output.Style, build *v1alpha1.ImageBuild) []string {
-	status := &build.Status
-	after := ""
+// outcomeLines tell how a build finished, what it made, and what to do if it failed.
+func (f *follower) outcomeLines() []string {
+	status := &f.build.Status
+	time := ""
 	if status.StartTime != nil && status.CompletionTime != nil {
-		after = " after " + took(*status.StartTime, *status.CompletionTime)
+		time = took(*status.StartTime, *status.CompletionTime)
+		if len(status.Attempts) > 1 {
+			time += fmt.Sprintf(" and %d attempts", len(status.Attempts))
+		}
 	}
-	if len(status.Attempts) > 1 {
-		after += fmt.Sprintf(" and %d attempts", len(status.Attempts))
+	joined := func(word, text string) string {
+		if text == "" {
+			return ""
+		}
+		return word + text
 	}
+	line := "build " + f.build.Name
 	switch status.Phase {
 	case v1alpha1.BuildSucceeded:
-		lines := []string{fmt.Sprintf("%s build %s succeeded%s", style.Good(good), build.Name, after)}
+		var made []string
 		for _, artifact := range status.Artifacts {
-			size := resource.NewQuantity(artifact.SizeBytes, resource.BinarySI)
-			lines = append(lines, fmt.Sprintf("  %s  %s  %sB", artifact.Target, artifact.Digest, size))
+			size := humanize.IBytes(uint64(max(0, artifact.SizeBytes))) //nolint:gosec // not negative
+			made = append(made, fmt.Sprintf("%s %s (%s)", artifact.Target, output.ShortDigest(artifact.Digest), size))
 		}
-		return lines
+		line += " succeeded" + joined(" in ", time) + joined(": ", strings.Join(made, ", "))
+		return []string{f.Style.Good(good) + " " + line}
 	case v1alpha1.BuildCancelled:
-		return []string{fmt.Sprintf("%s build %s was cancelled%s%s", style.Bad(bad), build.Name, after, requestedBy(build))}
-	default:
-		line := fmt.Sprintf("%s build %s failed%s", style.Bad(bad), build.Name, after)
-		if status.Failure != nil {
-			line += ": " + failure(status.Failure)
-		}
-		return []string{line}
+		return []string{f.Style.Bad(bad) + " " + line + " was cancelled" + joined(" after ", time) + requestedBy(f.build)}
 	}
+	line += " failed" + joined(" after ", time)
+	if status.Failure == nil {
+		return []string{f.Style.Bad(bad) + " " + line}
+	}
+	lines := []string{f.Style.Bad(bad) + " " + line + ": " + failure(status.Failure)}
+	if next := f.next(); next != "" {
+		lines = append(lines, next)
+	}
+	return lines
+}
+
+// next tells what to do about a build that failed, as the page of reasons does. It is empty if there is nothing to do.
+func (f *follower) next() string {
+	remedy := explain.Remedy(f.build.Status.Failure)
+	if remedy == "" {
+		return ""
+	}
+	log := fmt.Sprintf("%s logs %s%s", f.Program, f.build.Name, f.Connection)
+	return "  next: " + strings.ReplaceAll(remedy, "goldsmith logs BUILD", log)
 }
 
 func failure(failure *v1alpha1.BuildFailure) string {

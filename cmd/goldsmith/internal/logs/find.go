@@ -6,10 +6,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
@@ -21,8 +23,12 @@ type wanted struct {
 	// kind of the object. client.Either is the build of the name, or else the Image.
 	kind client.Kind
 	// line is what the user typed: a deleted build is found by the same with its UID.
-	line string
+	line  string
+	clock clock.WithDelayedExecution
 }
+
+// sourceGrace is how long a missing source may be created after its Image, as one `kubectl apply` of both does.
+const sourceGrace = 10 * time.Second
 
 // find returns the build that is meant: the build of the name, or the newest build of the Image of the name. It may wait for the
 // first build of an Image that is not stalled. It tells the user which build it chose.
@@ -57,13 +63,16 @@ func (w *wanted) find(ctx context.Context, connection *client.Connection, wait b
 		}
 	}
 	if build == "" && !wait {
+		if cause := unresolved(image); cause != "" {
+			return "", fmt.Errorf("image %s has no build yet: %s", name, cause)
+		}
 		return "", fmt.Errorf("image %s has no build yet: use -f to wait for one", name)
 	}
 	if build == "" {
 		if _, err := fmt.Fprintf(told, "waiting for the first build of image %s\n", name); err != nil {
 			return "", err
 		}
-		if build, err = firstBuild(ctx, connection, image); err != nil {
+		if build, err = w.firstBuild(ctx, connection, image, told); err != nil {
 			return "", err
 		}
 	}
@@ -99,12 +108,13 @@ func latestBuild(ctx context.Context, connection *client.Connection, image *v1al
 	return name, nil
 }
 
-// firstBuild waits until an Image has a build, or until it stalls, because then no build starts.
-func firstBuild(ctx context.Context, connection *client.Connection, image *v1alpha1.Image) (string, error) {
+// firstBuild waits until an Image has a build. It tells why the inputs do not resolve, and each change of it. The error is why no build
+// starts until somebody changes something.
+func (w *wanted) firstBuild(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, told io.Writer) (string, error) {
 	waiting, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	go func() {
-		if err := waitUntilStalled(waiting, connection, image); err != nil {
+		if err := w.waitUntilStalled(waiting, connection, image, told); err != nil {
 			stop(err)
 		}
 	}()
@@ -118,10 +128,36 @@ func firstBuild(ctx context.Context, connection *client.Connection, image *v1alp
 	return build.Name, nil
 }
 
-// waitUntilStalled returns why an Image stalled. It returns nil if the Image has stalled because of a build, which the watch of
-// builds returns.
-func waitUntilStalled(ctx context.Context, connection *client.Connection, image *v1alpha1.Image) error {
-	observed, err := connection.WaitForImage(ctx, image.Name, func(image *v1alpha1.Image) bool { return stalled(image) != nil })
+// waitUntilStalled returns why no build of an Image starts. It returns nil if the Image has stalled because of a build, which the watch
+// of builds returns.
+func (w *wanted) waitUntilStalled(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, told io.Writer) error {
+	waiting, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var grace clock.Timer // until the cause is final
+	cause := ""
+	observed, err := connection.WaitForImage(waiting, image.Name, func(image *v1alpha1.Image) bool {
+		if now := unresolved(image); now != cause {
+			cause = now
+			if grace != nil {
+				grace.Stop()
+				grace = nil
+			}
+			if cause != "" {
+				_, _ = fmt.Fprintln(told, cause) // that it cannot be told does not end the wait
+			}
+			if final(image) {
+				failure := fmt.Errorf("image %s has no build: %s", image.Name, now)
+				grace = w.clock.AfterFunc(sourceGrace, func() { stop(failure) })
+			}
+		}
+		return stalled(image) != nil
+	})
+	if grace != nil {
+		grace.Stop()
+	}
+	if ctx.Err() == nil && waiting.Err() != nil {
+		return context.Cause(waiting)
+	}
 	if err != nil {
 		return err
 	}
@@ -131,13 +167,44 @@ func waitUntilStalled(ctx context.Context, connection *client.Connection, image 
 	return stalled(observed)
 }
 
-// stalled returns why no build of an Image starts; nil if one may, or if the controller has not reconciled the spec.
+// stalled returns why no build of an Image starts until somebody changes something; nil if one may, or if the controller has not
+// reconciled the spec.
 func stalled(image *v1alpha1.Image) error {
-	condition := meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImageStalled)
-	if condition == nil || condition.Status != metav1.ConditionTrue || condition.ObservedGeneration != image.Generation {
+	condition := current(image, v1alpha1.ImageStalled)
+	switch {
+	case condition == nil:
+		return nil
+	case condition.Status == metav1.ConditionTrue:
+		return fmt.Errorf("image %s has no build and is stalled: %s: %s", image.Name, condition.Reason, condition.Message)
+	case condition.Reason == v1alpha1.ReasonSuspended:
+		return fmt.Errorf("image %s has no build, because its triggers are off: `goldsmith build %[1]s` starts one, `goldsmith resume %[1]s` resumes a suspended image",
+			image.Name)
+	}
+	return nil
+}
+
+// unresolved returns why the inputs of an Image do not resolve, or "".
+func unresolved(image *v1alpha1.Image) string {
+	condition := current(image, v1alpha1.ImageInputsResolved)
+	if condition == nil || condition.Status != metav1.ConditionFalse {
+		return ""
+	}
+	return condition.Reason + ": " + condition.Message
+}
+
+// final reports whether inputs that do not resolve cannot resolve by themselves. A base that is an Image may be built meanwhile.
+func final(image *v1alpha1.Image) bool {
+	condition := current(image, v1alpha1.ImageInputsResolved)
+	return condition != nil && condition.Status == metav1.ConditionFalse && condition.Reason != string(v1alpha1.ReasonBaseNotFound)
+}
+
+// current returns a condition of an Image if it is that of the present spec; otherwise nil.
+func current(image *v1alpha1.Image, name string) *metav1.Condition {
+	condition := meta.FindStatusCondition(image.Status.Conditions, name)
+	if condition == nil || condition.ObservedGeneration != image.Generation {
 		return nil
 	}
-	return fmt.Errorf("image %s has no build and is stalled: %s: %s", image.Name, condition.Reason, condition.Message)
+	return condition
 }
 
 func buildsOf(image *v1alpha1.Image) fields.Selector {

@@ -16,11 +16,13 @@ import (
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/printers"
+	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
@@ -31,10 +33,11 @@ func NewCommand() *cobra.Command {
 	connect := &client.Flags{}
 	asked := &flags{}
 	command := &cobra.Command{
-		Annotations:       map[string]string{output.Unescaped: ""},
-		Use:               "logs NAME",
-		Short:             "Show the log of a build, or of an image's latest build",
-		Long:              "Show the log of a build, or of an image's latest build. Without --attempt it is that of the current attempt.",
+		Annotations: map[string]string{output.Unescaped: ""},
+		Use:         "logs NAME",
+		Short:       "Show the log of a build, or of an image's latest build",
+		Long: "Show the log of a build, or of an image's latest build. Without --attempt it is that of the current attempt.\n" +
+			"-f shows on stderr why the build waits, each attempt, and the outcome.\n\n" + exit.Help,
 		Example:           "  goldsmith logs debian -f\n  goldsmith logs debian-7 --since 10m --timestamps",
 		Args:              client.OneName("the NAME of a build or an image", client.Either),
 		ValidArgsFunction: completion.ImagesAndImageBuilds(connect),
@@ -51,7 +54,7 @@ func NewCommand() *cobra.Command {
 			switch {
 			case err != nil:
 			case options.UID == "":
-				wanted := &wanted{name: build, kind: kind, line: lineOf(command, args)}
+				wanted := &wanted{name: build, kind: kind, line: lineOf(command, args), clock: clock.RealClock{}}
 				build, err = wanted.find(command.Context(), connection, options.Follow, command.ErrOrStderr())
 			case kind == client.Image:
 				err = fmt.Errorf("--uid is that of a build, and %s is an image", args[0])
@@ -83,12 +86,16 @@ func lineOf(command *cobra.Command, args []string) string {
 	return strings.Join(words, " ")
 }
 
-// followed shows the log of a build as it is written, until the build has finished.
+// followed shows the log of a build as it is written, until the build has finished. The error has the exit code of the outcome, unless
+// one attempt is followed, because the build may continue after it.
 func followed(command *cobra.Command, connection *client.Connection, build string, options *v1alpha1.ImageBuildLogOptions, out io.Writer) error {
 	show := follow.OptionsOf(command)
 	show.Log, show.Out, show.NeedsLog = *options, out, true
-	_, err := follow.Build(command.Context(), connection, build, show)
-	return err
+	finished, err := follow.Build(command.Context(), connection, build, show)
+	if err != nil || options.Attempt != nil {
+		return err
+	}
+	return follow.Outcome(finished)
 }
 
 // write copies the log of a build, or of a deleted build. A writer that escapes lets colours through.
@@ -126,7 +133,7 @@ type flags struct {
 
 func (f *flags) addTo(command *cobra.Command) {
 	set := command.Flags()
-	set.BoolVarP(&f.follow, "follow", "f", false, "go on until the build has finished; waits for an image's first build, unless the image is stalled")
+	set.BoolVarP(&f.follow, "follow", "f", false, "continue until the build has finished; waits for the first build of an image")
 	set.Int64Var(&f.tail, "tail", 0, "show only this many lines from the end; all by default")
 	set.StringVar(&f.since, "since", "", "leave out lines that are older than this, such as 10m, 2h or 7d, or before this time (RFC 3339)")
 	set.StringVar(&f.sinceTime, "since-time", "", "leave out lines before this time (RFC 3339)")

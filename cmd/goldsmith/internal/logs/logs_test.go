@@ -18,6 +18,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/utils/clock"
+	testclock "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
@@ -127,11 +129,29 @@ func TestAStalledImageIsNotWaitedFor(t *testing.T) {
 			t.Errorf("wait %t: got %q, error %v, want error %q", wait, build, err, want)
 		}
 	}
+	condition := func(name, reason string) v1alpha1.Image {
+		image := image("fresh")
+		image.Generation = 2
+		image.Status.Conditions = []metav1.Condition{{
+			Type: name, Status: metav1.ConditionFalse, ObservedGeneration: 2, Reason: reason, Message: "it is missing",
+		}}
+		return *image
+	}
 	for name, test := range map[string]struct {
 		images []v1alpha1.Image
 		builds []v1alpha1.ImageBuild
 		want   string
+		told   string
 	}{
+		"has no source": {
+			images: []v1alpha1.Image{condition(v1alpha1.ImageInputsResolved, "SourceNotFound")}, told: "SourceNotFound: it is missing\n",
+			want: "error: wait for a build of image fresh: image fresh has no build: SourceNotFound: it is missing",
+		},
+		"is suspended": {
+			images: []v1alpha1.Image{condition(v1alpha1.ImageStalled, v1alpha1.ReasonSuspended)},
+			want: "error: wait for a build of image fresh: image fresh has no build, because its triggers are off: " +
+				"`goldsmith build fresh` starts one, `goldsmith resume fresh` resumes a suspended image",
+		},
 		"stalls":                          {images: []v1alpha1.Image{*stall(image("fresh"), 2)}, want: "error: wait for a build of image fresh: " + want},
 		"is deleted":                      {want: "error: wait for a build of image fresh: fresh: the image was deleted"},
 		"stalls because its build failed": {images: []v1alpha1.Image{*stall(image("fresh"), 2)}, builds: []v1alpha1.ImageBuild{*build("fresh", 1)}, want: "fresh-1"},
@@ -148,15 +168,24 @@ func TestAStalledImageIsNotWaitedFor(t *testing.T) {
 				}
 				return true, &v1alpha1.ImageBuildList{Items: test.builds}, nil
 			})
-			got, err := (&wanted{name: "fresh", kind: client.Either}).find(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, true, io.Discard)
+			wanted, told := &wanted{name: "fresh", kind: client.Either, clock: impatient{testclock.NewFakeClock(time.Now())}}, &bytes.Buffer{}
+			got, err := wanted.find(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, true, told)
 			if err != nil {
 				got = "error: " + err.Error()
 			}
-			if got != test.want {
-				t.Errorf("got %q, want %q", got, test.want)
+			if got != test.want || !strings.Contains(told.String(), test.told) {
+				t.Errorf("got %q, told %q, want %q, told %q", got, told, test.want, test.told)
 			}
 		})
 	}
+}
+
+// impatient is a clock whose delays are over at once.
+type impatient struct{ *testclock.FakeClock }
+
+func (i impatient) AfterFunc(_ time.Duration, f func()) clock.Timer {
+	go f()
+	return i.NewTimer(0)
 }
 
 func TestAnErrorOfAServerWithoutTheAPIIsReported(t *testing.T) {

@@ -198,3 +198,8 @@ func OneLine(text string) string {
 		return r
 	}, text)
 }
+
+// ShortDigest returns as much of a digest as people compare: its algorithm and 12 hex digits.
+func ShortDigest(digest string) string {
+	return digest[:min(len(digest), len("sha256:")+12)]
+}

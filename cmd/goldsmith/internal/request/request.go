@@ -14,7 +14,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
@@ -64,21 +63,15 @@ func (f *Flags) Show(ctx context.Context, connection *client.Connection, build *
 	if !waits {
 		return nil
 	}
-	if f.follow {
-		finished, err := follow.Build(ctx, connection, build.Name, options)
-		if err != nil {
-			return err
-		}
-		return outcome(finished, true)
-	}
-	finished, err := connection.WaitUntilFinished(ctx, build.Name)
+	options.WithoutLog = !f.follow
+	finished, err := follow.Build(ctx, connection, build.Name, options)
 	if err != nil {
 		return err
 	}
 	if structured {
 		err = f.print(finished, out)
 	}
-	return errors.Join(err, outcome(finished, false))
+	return errors.Join(err, follow.Outcome(finished))
 }
 
 func (f *Flags) print(build *v1alpha1.ImageBuild, out io.Writer) error {
@@ -87,21 +80,4 @@ func (f *Flags) print(build *v1alpha1.ImageBuild, out io.Writer) error {
 		return err
 	}
 	return f.format.Print(build, out)
-}
-
-// outcome is an error for every finished build that did not succeed, with the exit code that says how it ended. shown reports
-// whether the user was shown how it ended.
-func outcome(build *v1alpha1.ImageBuild, shown bool) error {
-	code := exit.BuildFailed
-	switch build.Status.Phase {
-	case v1alpha1.BuildSucceeded:
-		return nil
-	case v1alpha1.BuildCancelled:
-		code = exit.BuildCancelled
-	}
-	err := fmt.Errorf("build %s: %s", build.Name, build.Status.Phase)
-	if failure := build.Status.Failure; failure != nil {
-		err = fmt.Errorf("%w: %s/%s: %s", err, failure.Class, failure.Reason, failure.Message)
-	}
-	return &exit.Error{Code: code, Err: err, Shown: shown}
 }
