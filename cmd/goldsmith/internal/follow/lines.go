@@ -155,7 +155,7 @@ func (f *follower) outcomeLines() []string {
 	case v1alpha1.BuildSucceeded:
 		var made []string
 		for _, artifact := range status.Artifacts {
-			size := humanize.IBytes(uint64(max(0, artifact.SizeBytes))) //nolint:gosec // not negative
+			size := humanize.IBytes(uint64(max(0, artifact.SizeBytes)))
 			made = append(made, fmt.Sprintf("%s %s (%s)", artifact.Target, output.ShortDigest(artifact.Digest), size))
 		}
 		line += " succeeded" + joined(" in ", time) + joined(": ", strings.Join(made, ", "))
