@@ -26,6 +26,8 @@ func TestReadyzAsksTheChecksOfTheServer(t *testing.T) {
 	})
 	running, _ := start(t, library(builder.Memory()).WithReadyzCheck(shelves))
 	g.Expect(withToken.asking(t, running, "/readyz?verbose")()).To(And(HavePrefix("200 "), ContainSubstring("[+]shelves ok")))
+	g.Expect((caller{}).asking(t, running, "/readyz")()).To(Equal("200 ok"), "a load balancer has no token")
+	g.Expect((caller{}).asking(t, running, "/readyz/shelves")()).To(HavePrefix("401 "))
 	empty.Store(true)
 	g.Expect(withToken.asking(t, running, "/readyz")()).To(And(HavePrefix("500 "), ContainSubstring("[-]shelves failed: reason withheld")))
 	g.Expect(withToken.asking(t, running, "/readyz/shelves")()).To(And(HavePrefix("500 "), ContainSubstring("somebody has taken all the books")))

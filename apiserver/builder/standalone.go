@@ -10,6 +10,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	admissionmetrics "k8s.io/apiserver/pkg/admission/metrics"
 	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
+	"k8s.io/apiserver/pkg/apis/apiserver"
+	"k8s.io/apiserver/pkg/authentication/request/anonymous"
+	"k8s.io/apiserver/pkg/authentication/request/union"
+	"k8s.io/apiserver/pkg/authorization/path"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -18,8 +22,13 @@ import (
 // protect gives a standalone server its own authentication, authorization and admission. Without them the generic
 // server would let everybody do everything.
 func (o *Options) protect(config *genericapiserver.RecommendedConfig) error {
-	config.Authentication.Authenticator = tokenAuthenticator(o.server.tokens, o.server.guests)
-	config.Authorization.Authorizer = rightsOf(o.server.guests)
+	config.Authentication.Authenticator = union.NewFailOnError(
+		tokenAuthenticator(o.server.tokens, o.server.guests), anonymous.NewAuthenticator(anonymousPaths()))
+	probes, err := path.NewAuthorizer(probePaths())
+	if err != nil {
+		return fmt.Errorf("let everybody probe the server: %w", err)
+	}
+	config.Authorization.Authorizer = rightsOf(probes, o.server.guests)
 	if !o.servesNamespaces() {
 		return nil
 	}
@@ -39,6 +48,20 @@ func (o *Options) protect(config *genericapiserver.RecommendedConfig) error {
 	}
 	config.AdmissionControl = admissionmetrics.WithControllerMetrics(plugin, lifecycle.PluginName)
 	return nil
+}
+
+// probePaths returns the paths that answer without a token, as those of kube-apiserver do: supervisors and load balancers have none.
+// Their checks, such as /readyz/etcd, need one.
+func probePaths() []string {
+	return []string{"/healthz", "/livez", "/readyz"}
+}
+
+func anonymousPaths() []apiserver.AnonymousAuthCondition {
+	var conditions []apiserver.AnonymousAuthCondition
+	for _, probe := range probePaths() {
+		conditions = append(conditions, apiserver.AnonymousAuthCondition{Path: probe})
+	}
+	return conditions
 }
 
 // servesNamespaces says whether namespaces exist on this server, so that other objects can be held to theirs.

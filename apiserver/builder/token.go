@@ -25,7 +25,7 @@ func newBearerToken(token string, info user.Info) bearerToken {
 	return bearerToken{digest: sha256.Sum256([]byte(token)), user: info}
 }
 
-// tokenAuthenticator lets the holders of the tokens in, and guests, and nobody else.
+// tokenAuthenticator authenticates the holders of the tokens, and guests.
 func tokenAuthenticator(tokens []bearerToken, invited []guests) authenticator.Request {
 	check := authenticator.TokenFunc(func(ctx context.Context, presented string) (*authenticator.Response, bool, error) {
 		digest := sha256.Sum256([]byte(presented))
@@ -44,12 +44,16 @@ func tokenAuthenticator(tokens []bearerToken, invited []guests) authenticator.Re
 	return group.NewAuthenticatedGroupAdder(bearertoken.New(check))
 }
 
-// rightsOf lets members of system:masters do everything, guests what their rights allow, and others nothing.
-func rightsOf(invited []guests) authorizer.Authorizer {
+// rightsOf allows members of system:masters everything, guests what their rights allow, and everybody else the probes.
+func rightsOf(probes authorizer.Authorizer, invited []guests) authorizer.Authorizer {
 	privileged := authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)
+	allowing := []authorizer.Authorizer{probes}
+	for _, guests := range invited {
+		allowing = append(allowing, guests.rights)
+	}
 	return authorizer.AuthorizerFunc(func(ctx context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
-		for _, guests := range invited {
-			if decision, reason, err := guests.rights.Authorize(ctx, attributes); decision == authorizer.DecisionAllow {
+		for _, rights := range allowing {
+			if decision, reason, err := rights.Authorize(ctx, attributes); decision == authorizer.DecisionAllow {
 				return decision, reason, err
 			}
 		}
