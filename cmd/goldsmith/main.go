@@ -42,6 +42,7 @@ func execute(ctx context.Context, root *cobra.Command) int {
 	if !printers.IsTerminal(root.OutOrStdout()) { // commands recognize a terminal by its file
 		root.SetOut(out)
 	}
+	addCompletionCommand(root)
 	root.SetErr(output.NewEscaping(root.ErrOrStderr()))
 	root.PersistentPreRun = func(command *cobra.Command, _ []string) {
 		if _, unescaped := command.Annotations[output.Unescaped]; !unescaped {

@@ -52,33 +52,37 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return fmt.Errorf("%w: see `%s --help`", err, command.CommandPath())
 	})
-	root.PersistentFlags().Bool(output.NoColor, false, "no colours; $NO_COLOR does the same")
+	root.PersistentFlags().Bool(output.NoColor, false, "output without colours, as with $NO_COLOR")
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	root.AddCommand(
-		up.NewCommand(),
-		up.NewBackupCommand(),
-		up.NewRestoreCommand(),
-		demo.NewCommand(),
-		firstimage.NewCommand(),
-		build.NewCommand(),
-		rerun.NewCommand(),
-		diff.NewCommand(),
-		history.NewCommand(),
-		stats.NewCommand(),
-		notes.NewCommand(),
-		changes.NewCommand(),
-		cancel.NewCommand(),
+	addGroup(root, "Start", up.NewCommand(), demo.NewCommand(), firstimage.NewCommand())
+	addGroup(root, "Look",
 		logs.NewCommand(),
 		watch.NewCommand(),
 		queue.NewCommand(),
 		plan.NewCommand(),
+		diff.NewCommand(),
+		history.NewCommand(),
+		stats.NewCommand(),
+		changes.NewCommand(),
+		notes.NewCommand(),
+		explain.NewCommand(),
+	)
+	addGroup(root, "Act",
+		build.NewCommand(),
+		rerun.NewCommand(),
+		cancel.NewCommand(),
 		promote.NewCommand(),
 		suspend.NewCommand(),
 		suspend.NewResumeCommand(),
-		explain.NewCommand(),
+	)
+	addGroup(root, operate,
 		kubectl.NewCommand(),
+		up.NewBackupCommand(),
+		up.NewRestoreCommand(),
 		buildinfo.NewCommand(root.Version),
 	)
+	root.SetHelpCommandGroupID(operate)
+	wrapHelp(root)
 	for _, verb := range root.Commands() {
 		if err := completion.Flags(verb); err != nil {
 			panic(err) // only of flags that the verb has

@@ -6,15 +6,74 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
+
+// oneLine is a Short: a verb and its objects, without a period.
+var oneLine = regexp.MustCompile(`^[A-Z][a-z]+ [^.;]+$`)
+
+func TestEveryVerbHasAGroupALineAndTwoExamples(t *testing.T) {
+	root := newRootCommand()
+	addCompletionCommand(root)
+	for _, verb := range root.Commands() {
+		if verb.GroupID == "" {
+			t.Errorf("%s has no group", verb.Name())
+		}
+		if !oneLine.MatchString(verb.Short) || len(verb.Short) > 72 {
+			t.Errorf("%s: %q is no line of at most 72 characters that begins with a verb", verb.Name(), verb.Short)
+		}
+		examples := 0
+		for example := range strings.Lines(verb.Example) {
+			if !strings.HasPrefix(example, "  ") || !strings.Contains(example, "goldsmith "+verb.Name()) {
+				t.Errorf("%s: got the example %q", verb.Name(), example)
+			}
+			command, args, err := root.Find(strings.Fields(strings.TrimPrefix(example, "  goldsmith ")))
+			if err == nil && command.Name() == verb.Name() {
+				err = command.ParseFlags(args)
+			}
+			if err != nil && verb.Name() != "completion" { // those are lines of a shell
+				t.Errorf("%s: the example %q: %v", verb.Name(), example, err)
+			}
+			examples++
+		}
+		if examples < 2 {
+			t.Errorf("%s has %d examples", verb.Name(), examples)
+		}
+	}
+}
+
+func TestHelpFits100Columns(t *testing.T) {
+	lines, all := [][]string{{}}, newRootCommand()
+	addCompletionCommand(all)
+	for _, verb := range all.Commands() {
+		lines = append(lines, []string{verb.Name()})
+		for _, child := range verb.Commands() {
+			lines = append(lines, []string{verb.Name(), child.Name()})
+		}
+	}
+	for _, line := range lines {
+		root, out := newRootCommand(), &bytes.Buffer{}
+		root.SetOut(out)
+		root.SetArgs(append([]string{"help"}, line...))
+		if code := execute(t.Context(), root); code != exit.Success || !strings.Contains(out.String(), "--no-color") {
+			t.Errorf("goldsmith help %s: got exit code %d and %s", line, code, out)
+		}
+		for text := range strings.Lines(out.String()) {
+			if width := utf8.RuneCountInString(strings.TrimSuffix(text, "\n")); width > helpWidth {
+				t.Errorf("goldsmith help %s: %d columns: %s", line, width, text)
+			}
+		}
+	}
+}
 
 func TestEveryShellHasACompletion(t *testing.T) {
 	for shell, want := range map[string]string{

@@ -40,11 +40,12 @@ func NewBackupCommand() *cobra.Command {
 	var directory string
 	command := &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Write a backup of a data directory, also while a server uses it",
-		Long: "Write a backup of a data directory, also while `goldsmith up` uses it: objects, records, archived logs,\n" +
-			"logs of builds, and the server's token and certificate. `goldsmith restore` restores it.\n" +
-			"The backup holds neither the output directories of builders, nor data that other flags of `goldsmith up` keep\n" +
-			"elsewhere. Users who can read the file can use the server, so its mode is 0600.",
+		Short: "Back up a data directory, even while a server uses it",
+		Long: "Write a backup of a data directory to FILE, even while `goldsmith up` uses the directory. The backup " +
+			"holds objects, records, archived logs, logs of builds, and the server's token and certificate. It " +
+			"holds neither the output directories of builders nor data that flags of `goldsmith up` keep " +
+			"elsewhere. Users who can read FILE can use the server, so its mode is 0600. `goldsmith restore` " +
+			"restores it.",
 		Example: "  goldsmith backup goldsmith.tar.gz\n  goldsmith backup --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {

@@ -21,7 +21,7 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "up",
 		Short: "Serve Goldsmith on this machine until Ctrl-C",
-		Long: "Serve the API on this machine until Ctrl-C, run the controllers, and run builders as local processes.\n" +
+		Long: "Serve the API on this machine until Ctrl-C, run the controllers, and run builders as local processes. " +
 			"The data directory holds all data, which survives a restart.",
 		Example: "  goldsmith up\n  goldsmith up --builder shell=/path/to/builder.sh",
 		Args:    cobra.NoArgs,

@@ -94,17 +94,17 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.DataDirectory, "data-dir", DefaultDataDirectory, "directory of all data that survives a restart")
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig to write (default DATA-DIR/kubeconfig)")
 	flags.StringVar(&o.Listen, "listen", defaultListen,
-		"loopback address, as host or host:port; without a port: the port last used with the data directory, or else a free port")
+		"loopback `address`, as host or host:port; without a port, the port last used with the data directory, or else a free port")
 	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "number of builds that run at a time")
 	o.Limits.AddTo(flags)
 	o.Retention.AddTo(flags)
-	flags.BoolVar(&o.Memory, "memory", false, "no data survives a stop; the data directory holds the kubeconfig and the files of builds only while the server runs")
+	flags.BoolVar(&o.Memory, "memory", false, "data in memory only, which a stop deletes; the data directory holds the kubeconfig and the files of builds meanwhile")
 	flags.StringVar(&o.Files, "files", "", "directory of objects as YAML files, to read, edit and put under version control, instead of in the data directory")
 	o.LogArchive.AddTo(flags, "file://DATA-DIR/logs; with --memory mem://")
 	o.Records.AddTo(flags, "sqlite://DATA-DIR/records.db; with --memory a temporary file")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
-		"executable that builds can name, as name=/absolute/path; repeatable; \"mock\" is always registered")
-	flags.StringArrayVar(&o.Users, "user", nil, "name of a user with a kubeconfig of their own, DATA-DIR/kubeconfigs/NAME; repeatable")
+		"executable that builds can name, as `NAME=/absolute/path`; repeatable; \"mock\" is always registered")
+	flags.StringArrayVar(&o.Users, "user", nil, "`name` of a user with a kubeconfig of their own, DATA-DIR/kubeconfigs/NAME; repeatable")
 }
 
 // complete fills in the defaults and makes paths absolute.

@@ -27,7 +27,7 @@ func NewRestoreCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Restore a data directory from a backup",
-		Long: "Restore a data directory from a file of `goldsmith backup`. `goldsmith up` then continues from the backup:\n" +
+		Long: "Restore a data directory from a file of `goldsmith backup`. `goldsmith up` continues from the backup: " +
 			"builds that were running get their next attempt, and builds that were created later are lost.",
 		Example: "  goldsmith restore goldsmith.tar.gz\n  goldsmith restore --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),

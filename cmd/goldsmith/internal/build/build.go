@@ -29,9 +29,11 @@ func NewCommand() *cobra.Command {
 	asked := &options{}
 	command := &cobra.Command{
 		Use:   "build IMAGE",
-		Short: "Build an image now, and print the build's name",
-		Long: "Build an image now, whether its inputs changed or not, and print the build's name.\n" +
-			"With --parameter the build has other parameters than the image, which stays as it is.\n\n" + exit.Help,
+		Short: "Build an image now, and print the name of the build",
+		Long: "Build an image now, even if its inputs did not change, and print the name of the build. " +
+			"With --parameter, the build has other parameters than the image. The image does not change.\n\n" + exit.Help,
+		Example: "  goldsmith build debian --follow\n" +
+			"  goldsmith build debian --parameter suite=trixie --message 'try the next release' --wait",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -52,7 +54,7 @@ func NewCommand() *cobra.Command {
 	flags.AddTo(command.Flags())
 	asked.AddTo(command)
 	command.Flags().StringArrayVar(&asked.parameters, "parameter", nil,
-		"parameter for this build only, as NAME=VALUE, instead of the image's or besides them; can be given again")
+		"parameter of this build only, as `NAME=VALUE`; repeatable")
 	return command
 }
 

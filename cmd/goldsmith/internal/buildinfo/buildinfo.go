@@ -35,9 +35,9 @@ func NewCommand(version string) *cobra.Command {
 	format := ""
 	command := &cobra.Command{
 		Use:   "version",
-		Short: "Print the version",
-		Long: "Print the version. With -o, also print the versions of Go and Kubernetes that the program was built with, the platform,\n" +
-			"and the group and version of the API. No server is needed.",
+		Short: "Print the version of goldsmith",
+		Long: "Print the version. With -o, also print the versions of Go and Kubernetes that goldsmith was built " +
+			"with, the platform, and the group and version of the API. The command needs no server.",
 		Example: "  goldsmith version\n" +
 			"  goldsmith version -o yaml",
 		Args: cobra.NoArgs,
@@ -51,7 +51,7 @@ func NewCommand(version string) *cobra.Command {
 			return informationOf(version, build).print(format, out)
 		},
 	}
-	command.Flags().StringVarP(&format, "output", "o", "", "format for programs: json or yaml")
+	command.Flags().StringVarP(&format, "output", "o", "", "output `format`: json or yaml")
 	err := command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{output.JSON, output.YAML}, cobra.ShellCompDirectiveNoFileComp))
 	if err != nil {
 		panic(err) // there is such a flag: the line above adds it

@@ -26,10 +26,11 @@ func NewCommand() *cobra.Command {
 	asked := &listing.Flags{}
 	command := &cobra.Command{
 		Use:   "changes IMAGE",
-		Short: "Show who changed which field of an image's spec from what to what, and when",
-		Long: "Show who changed which field of an image's spec from what to what, and when, the newest first. Changes are recorded as\n" +
-			"well as may be: one that was made while the database was away for long may be missing.",
-		Example:           "  goldsmith changes debian",
+		Short: "List the changes of an image's spec, with user and time",
+		Long: "List the changes of an image's spec, newest first: the field, its old and its new value, the user and " +
+			"the time. Changes that were made while the database was unavailable can be missing.",
+		Example: "  goldsmith changes debian\n" +
+			"  goldsmith changes debian --limit 0 -o json",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {

@@ -42,9 +42,9 @@ type Flags struct {
 // AddTo adds the flags to a verb.
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
 	flags.StringVar(&f.Kubeconfig, "kubeconfig", f.Kubeconfig,
-		"kubeconfig of the server; $KUBECONFIG and then ./"+DefaultKubeconfig+" by default")
-	flags.StringVar(&f.Context, "context", f.Context, "context of the kubeconfig; its current one by default")
-	flags.StringVarP(&f.Namespace, "namespace", "n", f.Namespace, "namespace; that of the context by default")
+		"kubeconfig of the server (default $KUBECONFIG, or else ./"+DefaultKubeconfig+")")
+	flags.StringVar(&f.Context, "context", f.Context, "context of the kubeconfig (default its current context)")
+	flags.StringVarP(&f.Namespace, "namespace", "n", f.Namespace, "namespace (default that of the context)")
 }
 
 // Connection is a client and the namespace it is to be used in.

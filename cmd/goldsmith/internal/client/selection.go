@@ -20,7 +20,7 @@ type Selection struct {
 
 // AddTo adds the flags to a verb that lists builds.
 func (s *Selection) AddTo(flags *pflag.FlagSet) {
-	flags.BoolVarP(&s.AllNamespaces, "all-namespaces", "A", s.AllNamespaces, "show the builds of all namespaces")
+	flags.BoolVarP(&s.AllNamespaces, "all-namespaces", "A", s.AllNamespaces, "builds of all namespaces")
 	flags.StringVarP(&s.Labels, "selector", "l", s.Labels, "label selector of the builds, such as key1=value1,key2!=value2")
 	flags.StringVar(&s.Fields, "field-selector", s.Fields, "field selector of the builds, such as metadata.name=NAME")
 }

@@ -35,7 +35,13 @@ func ImageBuilds(flags *client.Flags) cobra.CompletionFunc {
 	return complete(flags, buildsThat(fields.Everything()))
 }
 
-// UnfinishedImageBuilds completes one argument, a build that goes on.
+// TwoImageBuilds completes two arguments, both of them builds.
+func TwoImageBuilds(flags *client.Flags) cobra.CompletionFunc {
+	all := buildsThat(fields.Everything())
+	return complete(flags, all, all)
+}
+
+// UnfinishedImageBuilds completes one argument, a build that has not finished.
 func UnfinishedImageBuilds(flags *client.Flags) cobra.CompletionFunc {
 	return complete(flags, buildsThat(fields.OneTermEqualSelector("status.finished", "false")))
 }

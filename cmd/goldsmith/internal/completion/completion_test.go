@@ -31,6 +31,10 @@ func TestCompletesNames(t *testing.T) {
 		{"images debian ", ""},
 		{"images x", ""},
 		{"builds ", "debian-1 debian-2 debian-3 once"},
+		{"builds once ", ""},
+		{"two debian-", "debian-1 debian-2 debian-3"},
+		{"two debian-1 o", "once"},
+		{"two debian-1 once ", ""},
 		{"unfinished debian", "debian-3"},
 		{"both d", "debian debian-1 debian-2 debian-3"},
 		{"promote ", "debian-1 once"},
@@ -93,7 +97,7 @@ func completed(t *testing.T, line string) (names, told string) {
 	t.Helper()
 	root := &cobra.Command{Use: "goldsmith"}
 	for name, complete := range map[string]func(*client.Flags) cobra.CompletionFunc{
-		"images": Images, "builds": ImageBuilds, "unfinished": UnfinishedImageBuilds, "both": ImagesAndImageBuilds, "promote": ImageBuildAndChannel,
+		"images": Images, "builds": ImageBuilds, "two": TwoImageBuilds, "unfinished": UnfinishedImageBuilds, "both": ImagesAndImageBuilds, "promote": ImageBuildAndChannel,
 	} {
 		flags := &client.Flags{}
 		verb := &cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}, ValidArgsFunction: complete(flags)}

@@ -52,9 +52,9 @@ func NewCommand() *cobra.Command {
 	asked := &options{}
 	command := &cobra.Command{
 		Use:   "demo",
-		Short: "Start a server, build the examples, show the result, stop",
-		Long: "Start a server, build the examples, show each command and its output, and stop the server.\n" +
-			"With --keep the server continues until Ctrl-C, and its data directory is kept.",
+		Short: "Start a server, build the examples, show the results, and stop",
+		Long: "Start a server, build the examples, show each command and its output, and stop the server. " +
+			"With --keep, the server runs until Ctrl-C, and its data directory is kept.",
 		Example: "  goldsmith demo\n" +
 			"  goldsmith demo --keep",
 		Args: cobra.NoArgs,
@@ -63,8 +63,8 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&asked.dataDirectory, "data-dir", "",
-		"data directory to use and to keep (default a temporary directory; with --keep ./"+up.DefaultDataDirectory+")")
-	command.Flags().BoolVar(&asked.keep, "keep", false, "keep the server running until Ctrl-C, and keep its data directory")
+		"data directory, which is kept (default a temporary directory; with --keep ./"+up.DefaultDataDirectory+")")
+	command.Flags().BoolVar(&asked.keep, "keep", false, "server that runs until Ctrl-C, and a data directory that is kept")
 	return command
 }
 

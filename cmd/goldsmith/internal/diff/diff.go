@@ -26,13 +26,13 @@ func NewCommand() *cobra.Command {
 	var from, to compared
 	command := &cobra.Command{
 		Use:   "diff BUILD BUILD",
-		Short: "Show what is different between two builds: what went in, and what came out",
-		Long: "Show what is different between two builds: what went in, and what came out. A build that was deleted is found by its\n" +
-			"name together with its UID, which `goldsmith history -o wide` shows, where builds are recorded.",
+		Short: "Compare the inputs and the results of two builds",
+		Long: "Compare two builds: list the inputs that differ, then the results of both. A deleted build is found " +
+			"by its name and its UID, if builds are recorded: `goldsmith history IMAGE -o wide` shows the UID.",
 		Example: "  goldsmith diff debian-3 debian-5\n" +
 			"  goldsmith diff debian-1 debian-5 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
 		Args:              client.Names("the names of two BUILDs, the older one first", 2, client.ImageBuild, client.ImageBuild),
-		ValidArgsFunction: completion.ImageBuilds(flags),
+		ValidArgsFunction: completion.TwoImageBuilds(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			connection, err := flags.Connect(command.ErrOrStderr())
 			if err != nil {

@@ -25,8 +25,9 @@ func NewCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain [REASON]",
 		Short: "Explain the reason of a failure, a condition or an event",
-		Long: "Explain the reason of a failure, a condition or an event: what it means, whether there is another attempt, and what to do.\n" +
-			"Upper and lower case do not matter. CLASS/REASON is taken, too. Without a REASON, list all of them. No server is needed.",
+		Long: "Explain the reason of a failure, a condition or an event: its meaning, whether the build is retried, " +
+			"and what to do. REASON can be in any case, and can be CLASS/REASON. Without a REASON, list all " +
+			"reasons. The command needs no server.",
 		Example: "  goldsmith explain OOMKilled\n" +
 			"  goldsmith explain",
 		Args: cobra.MaximumNArgs(1),

@@ -41,10 +41,11 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "history {IMAGE | --deleted [IMAGE]}",
 		Short: "List the builds of an image, newest first, including deleted builds",
-		Long: "List the builds of an image as they are recorded, newest first, including deleted builds and builds of earlier images of\n" +
-			"the name. The name and the UID of a deleted build, which -o wide shows, find its log, and compare it with\n" +
-			"other builds. With --deleted, list deleted images instead, the last deleted one first, whose UIDs find their builds\n" +
-			"with --uid.",
+		Long: "List the recorded builds of an image, newest first, including deleted builds and builds of earlier " +
+			"images of the same name. A build that was deleted before it had finished has the phase Deleted. " +
+			"-o wide also shows users and UIDs. `logs`, `diff` and `rerun` find a deleted build by its name and " +
+			"its UID. With --deleted, list deleted images, last deleted first. The UID of a deleted image finds " +
+			"its builds with --uid.",
 		Example: "  goldsmith history debian\n" +
 			"  goldsmith history debian --outcome failed --since 30d\n" +
 			"  goldsmith history debian -o wide\n" +
@@ -75,12 +76,12 @@ func NewCommand() *cobra.Command {
 func (o *options) addTo(command *cobra.Command) {
 	o.AddTo(command, "builds", "metadata.uid of the image, including deleted images")
 	set := command.Flags()
-	o.outcome.addTo(command, "outcome", "only builds in this phase, in any case")
-	o.trigger.addTo(command, "trigger", "only builds that were started by this, in any case")
-	set.StringVar(&o.user, "user", "", "only builds that this user asked for")
-	set.StringVar(&o.since, "since", "", "only builds that were created since: a duration before now, such as 7d or 36h, or a time (RFC 3339)")
-	set.StringVar(&o.until, "until", "", "only builds that were created before: a duration before now, or a time (RFC 3339)")
-	set.BoolVar(&o.deleted, "deleted", false, "list deleted images with their UIDs, instead of builds")
+	o.outcome.addTo(command, "outcome", "`phase` of the builds, in any case")
+	o.trigger.addTo(command, "trigger", "`trigger` of the builds, in any case")
+	set.StringVar(&o.user, "user", "", "`user` who requested the builds")
+	set.StringVar(&o.since, "since", "", "earliest creation `time` of the builds: a duration before now, such as 7d or 36h, or a time (RFC 3339)")
+	set.StringVar(&o.until, "until", "", "latest creation `time` of the builds: a duration before now, or a time (RFC 3339)")
+	set.BoolVar(&o.deleted, "deleted", false, "deleted images with their UIDs instead of builds")
 }
 
 // check refuses flags that do not fit together.
@@ -161,7 +162,7 @@ func table(builds []v1alpha1.BuildRecord, image types.UID, all bool, now time.Ti
 		if build.Failure != nil {
 			why = string(build.Failure.Reason)
 		}
-		row := []any{build.Name, string(build.Phase), or(why), or(string(build.Trigger)), took(build.Duration), age(build.CreationTime, now)}
+		row := []any{build.Name, phase(build), or(why), or(string(build.Trigger)), took(build.Duration), age(build.CreationTime, now)}
 		if all {
 			row = append(row, build.Attempts, took(build.QueueTime), strconv.FormatBool(build.OneOff), or(output.OneLine(build.RequestedBy)),
 				deleted(build.DeletionTime, now), string(build.UID))
@@ -182,6 +183,14 @@ func table(builds []v1alpha1.BuildRecord, image types.UID, all bool, now time.Ti
 		columns = append(columns, "Earlier image")
 	}
 	return output.Table(columns, rows, out)
+}
+
+// phase returns the phase of a build. A build that was deleted before it had finished is in none.
+func phase(build *v1alpha1.BuildRecord) string {
+	if build.DeletionTime != nil && !build.Phase.Finished() {
+		return "Deleted"
+	}
+	return string(build.Phase)
 }
 
 func or(text string) string {

@@ -29,6 +29,7 @@ func TestBuildsAreATable(t *testing.T) {
 	before := func(d time.Duration) *metav1.Time { return &metav1.Time{Time: now.Add(-d)} }
 	lasting := func(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
 	builds := []v1alpha1.BuildRecord{
+		{Name: "web-4", UID: "d", Phase: v1alpha1.BuildStarting, CreationTime: before(time.Minute), DeletionTime: before(time.Second)},
 		{Name: "web-3", UID: "c", Phase: v1alpha1.BuildRunning, CreationTime: before(time.Minute)},
 		{
 			Name: "web-2", UID: "b", Phase: v1alpha1.BuildFailed, Trigger: v1alpha1.TriggerManual, RequestedBy: "jane\x1b[31m", Attempts: 3, OneOff: true,
@@ -39,12 +40,14 @@ func TestBuildsAreATable(t *testing.T) {
 	for all, want := range map[bool][][]string{
 		false: {
 			{"NAME", "PHASE", "WHY", "TRIGGER", "TOOK", "AGE"},
+			{"web-4", "Deleted", "<none>", "<none>", "<none>", "60s"},
 			{"web-3", "Running", "<none>", "<none>", "<none>", "60s"},
 			{"web-2", "Failed", "OOMKilled", "Manual", "4m", "3h"},
 			{"web-1", "Succeeded", "<none>", "Created", "1s", "<unknown>"},
 		},
 		true: {
 			{"NAME", "PHASE", "WHY", "TRIGGER", "TOOK", "AGE", "ATTEMPTS", "WAITED", "ONEOFF", "BY", "DELETED", "UID"},
+			{"web-4", "Deleted", "<none>", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "1s", "ago", "d"},
 			{"web-3", "Running", "<none>", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "<none>", "c"},
 			{"web-2", "Failed", "OOMKilled", "Manual", "4m", "3h", "3", "5s", "true", "jane", "[31m", "120m", "ago", "b"},
 			{"web-1", "Succeeded", "<none>", "Created", "1s", "<unknown>", "1", "0s", "false", "<none>", "<none>", "a"},

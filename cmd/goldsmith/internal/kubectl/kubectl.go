@@ -24,8 +24,12 @@ import (
 // NewCommand returns the verb. kubectl's own commands are only made when it runs.
 func NewCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:                "kubectl ...",
-		Short:              "kubectl, for the server of `goldsmith up`",
+		Use:   "kubectl ...",
+		Short: "Run kubectl against the server of `goldsmith up`",
+		Long: "Run kubectl against the server of `goldsmith up`. All arguments are those of kubectl, and the exit " +
+			"code is that of kubectl. No installed kubectl is needed.",
+		Example: "  goldsmith kubectl get images,imagebuilds\n" +
+			"  goldsmith kubectl apply -f debian.yaml",
 		DisableFlagParsing: true, // every argument is kubectl's
 		ValidArgsFunction: func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 			return complete(command.Context(), args, begun)

@@ -34,7 +34,7 @@ type Flags struct {
 // AddTo adds the flags to a verb that lists such records, in the plural. The usage is that of --uid.
 func (f *Flags) AddTo(command *cobra.Command, records, usage string) {
 	command.Flags().StringVar(&f.UID, "uid", "", usage)
-	command.Flags().IntVar(&f.Limit, "limit", defaultLimit, "show at most this many "+records+"; 0 is no limit")
+	command.Flags().IntVar(&f.Limit, "limit", defaultLimit, "maximum number of "+records+"; 0 is no limit")
 	f.Format.AddTo(command)
 }
 

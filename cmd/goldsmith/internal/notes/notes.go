@@ -31,9 +31,10 @@ func NewCommand() *cobra.Command {
 	asked := &options{}
 	command := &cobra.Command{
 		Use:   "notes IMAGE [TEXT | -]",
-		Short: "Show what was noted about an image, or note something",
-		Long: "Show what was noted about an image, the newest first; or, with a TEXT of at most 4096 bytes, note that. A TEXT of -\n" +
-			"reads standard input. Notes are kept with the records of builds, carry the name of who wrote them, and cannot be changed.",
+		Short: "List the notes about an image, or add a note",
+		Long: "List the notes about an image, newest first. With a TEXT of at most 4096 bytes, add a note. The TEXT - " +
+			"reads the note from stdin. A note names its author and cannot be changed. Notes are kept with the " +
+			"records of builds.",
 		Example: "  goldsmith notes debian\n" +
 			"  goldsmith notes debian 'edition 7 was withdrawn: CVE-2026-0001'\n" +
 			"  goldsmith notes debian - <withdrawal.txt",
@@ -62,7 +63,7 @@ func NewCommand() *cobra.Command {
 	}
 	flags.AddTo(command.Flags())
 	asked.AddTo(command, "notes", "metadata.uid of the image whose notes are shown, including deleted images")
-	command.Flags().StringVar(&asked.id, "id", "", "a name of your own for the note: sent again, it is the same note; a random one by default")
+	command.Flags().StringVar(&asked.id, "id", "", "name of the note; a repeated request returns the same note (default a random name)")
 	return command
 }
 

@@ -50,7 +50,7 @@ func (f *Format) Structured() bool {
 
 // AddTo adds the flag to a verb.
 func (f *Format) AddTo(command *cobra.Command) {
-	command.Flags().VarP(f, "output", "o", "output format; templates are those of kubectl")
+	command.Flags().VarP(f, "output", "o", "output format: "+strings.Join(formats, ", ")+", or a template of kubectl")
 	err := command.RegisterFlagCompletionFunc("output", completeFormat)
 	if err != nil {
 		panic(err) // there is such a flag: the line above adds it
@@ -97,9 +97,9 @@ func (f *Format) String() string {
 	return string(*f)
 }
 
-// Type is the formats, for the usage of the flag.
+// Type returns what the usage of the flag calls its value.
 func (f *Format) Type() string {
-	return strings.Join(slices.Concat(formats, templates), "|")
+	return "format"
 }
 
 // Print writes an object, or a list of objects, in the format, which must be for programs. Of a list, Name writes the name of each

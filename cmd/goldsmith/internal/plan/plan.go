@@ -32,10 +32,11 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "plan {IMAGE | -f FILE...}",
 		Short: "Show whether an image would be built now, why, and with which Job",
-		Long: "Show whether an image would be built now, why or why not, what has changed since the last build, and the Job\n" +
-			"that would run: of an IMAGE as it is, or of every Image in FILEs as it would be applied. A FILE may be a directory, and have\n" +
-			"objects of other kinds, which are ignored with a note. Nothing is started or stored.\n" +
-			"The exit code is 0 whether the image would be built or not: programs find that in status.build of -o json.",
+		Long: "Show whether an image would be built now and why, what has changed since its last build, and the " +
+			"Job that would run. The plan is of an IMAGE as it exists, or of every Image in FILE as it would be " +
+			"applied. FILE can be a directory. Objects of other kinds are ignored with a notice. The command " +
+			"starts and stores nothing. " +
+			"The exit code is 0 whether the image would be built or not. Programs read status.build of -o json.",
 		Example: "  goldsmith plan debian\n" +
 			"  goldsmith plan -f debian.yaml -f alpine.yaml\n" +
 			"  goldsmith plan -f manifests/\n" +
@@ -65,7 +66,7 @@ func NewCommand() *cobra.Command {
 	}
 	flags.AddTo(command.Flags())
 	command.Flags().StringSliceVarP(&asked.files, "filename", "f", nil,
-		"file or directory with Images as they would be applied, in YAML or JSON; - is stdin; can be given again")
+		"`file` or directory of Images as they would be applied, in YAML or JSON; - is stdin; repeatable")
 	asked.format.AddTo(command)
 	return command
 }

@@ -25,9 +25,10 @@ func NewCommand() *cobra.Command {
 	var from string
 	command := &cobra.Command{
 		Use:   "promote BUILD CHANNEL",
-		Short: "Move a channel of the build's image to the build",
-		Long: "Move a channel of the build's image to the build, which must have succeeded. A channel that the image does not\n" +
-			"have yet is made. If somebody else moves it at the same time, it stays where it was moved to, and this fails.",
+		Short: "Move a channel of an image to a build",
+		Long: "Move a channel of an image to a build of the image. The build must have succeeded. A channel that " +
+			"does not exist yet is created. If another user moves the channel at the same time, this command " +
+			"fails and does not move the channel.",
 		Example: "  goldsmith promote debian-7 stable\n" +
 			"  goldsmith promote debian-7 stable --from debian-5",
 		Args:              client.Names("two arguments, the name of a BUILD and that of a CHANNEL", 2, client.ImageBuild, client.Text),
@@ -45,7 +46,7 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().StringVar(&from, "from", "", `only if the channel names this build now; "" if there is to be no such channel yet`)
+	command.Flags().StringVar(&from, "from", "", `build that the channel must name before; "" if the channel must not exist yet`)
 	if err := command.RegisterFlagCompletionFunc("from", completion.ImageBuild(flags)); err != nil {
 		panic(err) // there is such a flag: the line above adds it
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package rerun is the verb that builds again what a build was made from.
+// Package rerun is the verb that builds an Image again from the inputs of an earlier build.
 package rerun
 
 import (
@@ -30,10 +30,11 @@ func NewCommand() *cobra.Command {
 	asked := &options{}
 	command := &cobra.Command{
 		Use:   "rerun BUILD",
-		Short: "Build again what a build was made from, and print the new build's name",
-		Long: "Build again what a build was made from, and print the new build's name. Its inputs are those of the old build,\n" +
-			"as they resolved then, whatever became of the image, its base and its files since. A deleted build is found by its name\n" +
-			"together with its UID, which `goldsmith history -o wide` shows, where builds are recorded.\n\n" + exit.Help,
+		Short: "Build an image again from the inputs of an earlier build",
+		Long: "Build an image again from the inputs of an earlier build, and print the name of the new build. " +
+			"The new build has the inputs that the earlier build resolved, even if the image, its base or its " +
+			"files have changed since. A deleted build is found by its name and its UID, if builds are recorded: " +
+			"`goldsmith history IMAGE -o wide` shows the UID.\n\n" + exit.Help,
 		Example: "  goldsmith rerun debian-3 --wait\n" +
 			"  goldsmith rerun debian-1 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
 		Args:              client.OneName("the name of a BUILD", client.ImageBuild),

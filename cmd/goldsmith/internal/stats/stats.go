@@ -32,10 +32,11 @@ func NewCommand() *cobra.Command {
 	asked := &options{}
 	command := &cobra.Command{
 		Use:   "stats IMAGE",
-		Short: "Show how the builds of an image have done: success, durations, failures, and recovery",
-		Long: "Show figures of the builds of an image that finished in the last 30 days, or in another window, including\n" +
-			"deleted builds. `goldsmith kubectl get imagereports` shows those of all images.",
-		Example:           "  goldsmith stats debian\n  goldsmith stats debian --since 7d",
+		Short: "Show success, durations, failures and recovery of an image's builds",
+		Long: "Show statistics of the builds of an image that finished in the last 30 days, or in another time " +
+			"window, including deleted builds. `goldsmith kubectl get imagereports` shows them for all images.",
+		Example: "  goldsmith stats debian\n" +
+			"  goldsmith stats debian --since 7d",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -47,7 +48,7 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().StringVar(&asked.since, "since", "", "only builds that finished in this time before now, such as 7d or 36h; 30d by default")
+	command.Flags().StringVar(&asked.since, "since", "", "length of the time window before now, such as 7d or 36h (default 30d)")
 	command.Flags().StringVar(&asked.uid, "uid", "", "metadata.uid of the image, including deleted images")
 	asked.format.AddTo(command)
 	return command

@@ -29,8 +29,9 @@ type change struct {
 func NewCommand() *cobra.Command {
 	command := newCommand(&change{verb: "suspend", done: "suspended", suspend: true})
 	command.Short = "Suspend an image, so that its triggers start no builds"
-	command.Long = "Suspend an image: a change of the image, its base or its schedule starts no builds until `goldsmith resume`.\n" +
-		"Builds that exist continue, and `goldsmith build` still starts builds. The command sets spec.suspend and nothing else."
+	command.Long = "Suspend an image. Until `goldsmith resume`, a change of the image, its base or its schedule starts no " +
+		"builds. Builds that exist continue, and `goldsmith build` still starts builds. The command sets " +
+		"spec.suspend and nothing else."
 	command.Example = "  goldsmith suspend debian\n" +
 		"  goldsmith suspend debian -o yaml"
 	return command
@@ -40,8 +41,8 @@ func NewCommand() *cobra.Command {
 func NewResumeCommand() *cobra.Command {
 	command := newCommand(&change{verb: "resume", done: "resumed"})
 	command.Short = "Resume a suspended image, so that its triggers start builds"
-	command.Long = "Resume an image that is suspended. If its inputs changed meanwhile, a build starts now. Times of its schedule that\n" +
-		"passed meanwhile start no builds. The command sets spec.suspend to false and changes nothing else."
+	command.Long = "Resume a suspended image. If its inputs changed meanwhile, a build starts now. Times of its schedule " +
+		"that passed meanwhile start no builds. The command sets spec.suspend to false and nothing else."
 	command.Example = "  goldsmith resume debian\n" +
 		"  goldsmith resume debian -o name"
 	return command

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package watch is the verb that shows builds as they go: a table that is redrawn in place on a terminal, and lines
-// anywhere else. The server makes its rows, so that its columns are those of kubectl.
+// Package watch is the verb that shows builds as they change: a table that is redrawn in place on a terminal, and
+// lines anywhere else. The server makes its rows, so that its columns are those of kubectl.
 package watch
 
 import (
@@ -26,10 +26,10 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Annotations: map[string]string{output.Unescaped: ""}, // it draws on the terminal
 		Use:         "watch [IMAGE]",
-		Short:       "Show builds as they go, until Ctrl-C",
-		Long: "Show builds as they go, until Ctrl-C: those of an IMAGE, or all of the namespace. On a terminal it is a table that\n" +
-			"is kept up to date, newest builds last. It leaves out older builds, and the least important columns, if they do not fit.\n" +
-			"Anywhere else a line is written for every change.",
+		Short:       "Watch the builds of a namespace or an image, until Ctrl-C",
+		Long: "Watch the builds of a namespace, of all namespaces or of an IMAGE, until Ctrl-C. On a terminal, the " +
+			"command updates a table, newest builds last. Older builds and less important columns are left out if " +
+			"they do not fit. On any other output, each change is a line.",
 		Example: "  goldsmith watch debian\n" +
 			"  goldsmith watch --all-namespaces --field-selector status.finished=false",
 		Args:              client.Names("at most one argument, the name of an IMAGE", 0, client.Image),
