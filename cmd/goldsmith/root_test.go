@@ -206,6 +206,11 @@ func TestWhatIsMistypedIsExplained(t *testing.T) {
 		"buld":               "unknown verb \"buld\": did you mean `goldsmith build`? If not, see `goldsmith --help`\n",
 		"histroy web":        "unknown verb \"histroy\": did you mean `goldsmith history`? If not, see `goldsmith --help`\n",
 		"frobnicate":         "unknown verb \"frobnicate\": see `goldsmith --help`\n",
+		"list":               "unknown verb \"list\": use `goldsmith kubectl get images` or `goldsmith history IMAGE`\n",
+		"retry web-1":        "unknown verb \"retry\": use `goldsmith rerun BUILD` or `goldsmith build IMAGE`\n",
+		"stop web-1":         "unknown verb \"stop\": use `goldsmith cancel BUILD` or `goldsmith suspend IMAGE`\n",
+		"run web":            "unknown verb \"run\": use `goldsmith build IMAGE`\n",
+		"events":             "unknown verb \"events\": kubectl has it: use `goldsmith kubectl events ...`\n",
 		"get images -n team": "unknown verb \"get\": kubectl has it: use `goldsmith kubectl get ...`\n",
 		"apply -f web.yaml":  "unknown verb \"apply\": kubectl has it: use `goldsmith kubectl apply ...`\n",
 		"queue web":          "unknown command \"web\" for \"goldsmith queue\": see `goldsmith queue --help`\n",
@@ -219,6 +224,24 @@ func TestWhatIsMistypedIsExplained(t *testing.T) {
 		root.SetArgs(strings.Fields(line))
 		if code := execute(t.Context(), root); code != exit.Failure || complaints.String() != "Error: "+want {
 			t.Errorf("%s: got exit code %d and %q, want %q", line, code, complaints, want)
+		}
+	}
+}
+
+func TestSynonymsOfVerbsAreCommandLines(t *testing.T) {
+	root := newRootCommand()
+	for synonym, lines := range synonyms {
+		if _, _, err := root.Find([]string{synonym}); err == nil {
+			t.Errorf("%s is a verb", synonym)
+		}
+		for _, line := range lines {
+			command, args, err := root.Find(strings.Fields(line))
+			if err == nil && command.Args != nil {
+				err = errors.Join(command.ParseFlags(args), command.Args(command, command.Flags().Args()))
+			}
+			if err != nil {
+				t.Errorf("%s: goldsmith %s: %v", synonym, line, err)
+			}
 		}
 	}
 }

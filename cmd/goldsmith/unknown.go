@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -11,6 +10,22 @@ import (
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubectl"
 )
+
+// synonyms are verbs of other tools, with the command lines that do here what they do there. All other verbs of kubectl are kubectl's.
+var synonyms = map[string][]string{
+	"create":  {"init IMAGE", "kubectl create -f FILE"},
+	"list":    {"kubectl get images", "history IMAGE"},
+	"ls":      {"kubectl get images", "history IMAGE"},
+	"pause":   {"suspend IMAGE"},
+	"retry":   {"rerun BUILD", "build IMAGE"},
+	"run":     {"build IMAGE"},
+	"start":   {"build IMAGE", "up"},
+	"stop":    {"cancel BUILD", "suspend IMAGE"},
+	"tail":    {"logs NAME --follow"},
+	"top":     {"watch", "stats IMAGE"},
+	"trigger": {"build IMAGE"},
+	"unpause": {"resume IMAGE"},
+}
 
 // explainUnknownVerb adds the verb that is meant, or the help that lists all, to cobra's error for an unknown verb. It passes on all other
 // errors.
@@ -26,16 +41,16 @@ func explainUnknownVerb(root *cobra.Command, err error) error {
 	if parent != root.CommandPath() {
 		return fmt.Errorf("%w: %s", err, help)
 	}
+	lines := func(of []string) string { return "`" + parent + " " + strings.Join(of, "` or `"+parent+" ") + "`" }
+	if known := synonyms[verb]; len(known) > 0 {
+		return fmt.Errorf("unknown verb %q: use %s", verb, lines(known))
+	}
 	if kubectl.Has(verb) {
 		return fmt.Errorf("unknown verb %q: kubectl has it: use `%s kubectl %[1]s ...`", verb, parent)
 	}
 	root.SuggestionsMinimumDistance = 2
-	var similar []string
-	for _, name := range root.SuggestionsFor(verb) {
-		similar = append(similar, fmt.Sprintf("`%s %s`", parent, name))
+	if similar := root.SuggestionsFor(verb); len(similar) > 0 {
+		help = fmt.Sprintf("did you mean %s? If not, %s", lines(similar), help)
 	}
-	if len(similar) > 0 {
-		help = fmt.Sprintf("did you mean %s? If not, %s", strings.Join(similar, " or "), help)
-	}
-	return errors.New(fmt.Sprintf("unknown verb %q: ", verb) + help)
+	return fmt.Errorf("unknown verb %q: %s", verb, help)
 }
