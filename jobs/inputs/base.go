@@ -3,7 +3,6 @@
 package inputs
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -25,7 +24,7 @@ func baseDigest(ref v1alpha1.BaseImageReference, image *v1alpha1.Image) (string,
 	}
 	if digest == "" {
 		return "", v1alpha1.ReasonBaseNotFound.Failure(
-			"base.imageRef.name: Image %q was never built: have it built first, or change base.imageRef", ref.Name)
+			"base.imageRef.name: Image %q has no artifacts yet: build it first, or change base.imageRef", ref.Name)
 	}
 	return digest, nil
 }
@@ -38,12 +37,12 @@ func channelDigest(ref v1alpha1.BaseImageReference, channels []v1alpha1.ImageCha
 		}
 		names = append(names, channel.Name)
 	}
-	there := "it has none"
+	there := "none"
 	if len(names) > 0 {
 		slices.Sort(names)
-		there = fmt.Sprintf("it has %s", strings.Join(names, ", "))
+		there = strings.Join(names, ", ")
 	}
 	return "", v1alpha1.ReasonBaseNotFound.Failure(
-		"base.imageRef.channel: Image %q has no channel %q (%s): promote one of its builds, or change base.imageRef",
+		"base.imageRef.channel: Image %q has no channel %q (channels: %s): promote one of its builds, or change base.imageRef",
 		ref.Name, ref.Channel, there)
 }

@@ -56,19 +56,19 @@ func TestResolveABaseImage(t *testing.T) {
 		},
 		"never built": {
 			image:   without(func(i *v1alpha1.Image) { i.Status.LatestSuccessful = nil }),
-			message: `base.imageRef.name: Image "debian" was never built: have it built first`,
+			message: `base.imageRef.name: Image "debian" has no artifacts yet: build it first`,
 		},
 		"a success of nothing": {
 			image:   without(func(i *v1alpha1.Image) { i.Status.LatestSuccessful.Artifacts = nil }),
-			message: `Image "debian" was never built`,
+			message: `Image "debian" has no artifacts yet`,
 		},
 		"no such channel": {
 			channel: "nightly", image: builtImage(),
-			message: `base.imageRef.channel: Image "debian" has no channel "nightly" (it has empty, stable, testing): promote one of its builds`,
+			message: `base.imageRef.channel: Image "debian" has no channel "nightly" (channels: empty, stable, testing): promote one of its builds`,
 		},
 		"no channels at all": {
 			channel: "stable", image: without(func(i *v1alpha1.Image) { i.Status.Channels = nil }),
-			message: `base.imageRef.channel: Image "debian" has no channel "stable" (it has none)`,
+			message: `base.imageRef.channel: Image "debian" has no channel "stable" (channels: none)`,
 		},
 		"a channel of nothing": {channel: "empty", image: builtImage(), message: `Image "debian" has no channel "empty"`},
 	} {

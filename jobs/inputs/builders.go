@@ -17,8 +17,8 @@ type Builder struct {
 	Image string
 	// Command replaces the entry point of the image. Optional.
 	Command []string
-	// Reports says that the builder reports its progress, and so needs a token for the API. Only a registered builder's
-	// operator says so; one given by its image does not get any.
+	// Reports is whether the builder reports its progress, for which it needs a token for the API. The operator sets it for a
+	// registered builder. A builder that is given by its image gets no token.
 	Reports bool
 }
 
@@ -26,7 +26,7 @@ type Builder struct {
 type Builders struct {
 	// Registered are the builders by name.
 	Registered map[string]Builder
-	// AllowImages says whether a build may also name a container image of its own.
+	// AllowImages is whether a build may also name a container image of its own.
 	AllowImages bool
 }
 
@@ -35,7 +35,7 @@ func (b Builders) Lookup(builder v1alpha1.Builder) (Builder, *v1alpha1.BuildFail
 	if builder.Image != "" {
 		if !b.AllowImages {
 			return Builder{}, v1alpha1.ReasonBuilderNotAllowed.Failure(
-				"builder.image %q is not allowed here: the operator allows only builders by name (%s)", builder.Image, b.names(shownNames))
+				"builder.image %q is not allowed on this server: use a registered builder (%s)", builder.Image, b.names(shownNames))
 		}
 		return Builder{Image: builder.Image, Command: slices.Clone(builder.Command)}, nil
 	}
@@ -49,21 +49,25 @@ func (b Builders) Lookup(builder v1alpha1.Builder) (Builder, *v1alpha1.BuildFail
 // shownNames is how many characters of registered names the message about a builder's image shows.
 const shownNames = 60
 
-// maxLookupMessage is how long the message about an unknown builder is at most: that of a condition.
+// maxLookupMessage is the maximum length of the message about an unknown builder.
 const maxLookupMessage = 200
 
-// notFound reports a name that nobody registered, those that are registered, and how to register one.
+// notFound reports an unknown name, the registered builders, and how to register one.
 func (b Builders) notFound(name string) *v1alpha1.BuildFailure {
-	problem := fmt.Sprintf("no builder is registered as %.63q: use ", name)
-	const remedy = "; or register it: goldsmith up --builder, or ConfigMap goldsmith-builders"
-	return v1alpha1.ReasonBuilderNotFound.Failure("%s", problem+b.names(maxLookupMessage-len(problem)-len(remedy))+remedy)
+	problem := fmt.Sprintf("no builder is registered as %.63q: ", name)
+	const remedy = "register it: goldsmith up --builder, or ConfigMap goldsmith-builders"
+	if len(b.Registered) > 0 {
+		room := maxLookupMessage - len(problem) - len(remedy) - len("use ; or ")
+		problem += "use " + b.names(room) + "; or "
+	}
+	return v1alpha1.ReasonBuilderNotFound.Failure("%s", problem+remedy)
 }
 
-// names lists the registered builders, sorted, and only counts those that have no room.
+// names lists the registered builders, sorted. Builders for which there is no room are only counted.
 func (b Builders) names(room int) string {
 	names := slices.Sorted(maps.Keys(b.Registered))
 	if len(names) == 0 {
-		return "another, but there is none"
+		return "none is registered"
 	}
 	if all := strings.Join(names, ", "); len(all) <= room {
 		return all
@@ -73,5 +77,5 @@ func (b Builders) names(room int) string {
 			return list
 		}
 	}
-	return fmt.Sprintf("one of %d others", len(names))
+	return fmt.Sprintf("one of %d builders", len(names))
 }

@@ -46,7 +46,7 @@ func TestLookup(t *testing.T) {
 			name:        "without registered builders the message says so",
 			ask:         v1alpha1.Builder{Name: "packer"},
 			wantReason:  v1alpha1.ReasonBuilderNotFound,
-			wantMessage: "use another, but there is none; or register it",
+			wantMessage: `no builder is registered as "packer": register it: goldsmith up`,
 		},
 		{
 			name:        "of many registered ones, those that have no room are counted",
@@ -60,7 +60,7 @@ func TestLookup(t *testing.T) {
 			builders:    Builders{Registered: map[string]Builder{long + "1": {}, long + "2": {}}},
 			ask:         v1alpha1.Builder{Name: long},
 			wantReason:  v1alpha1.ReasonBuilderNotFound,
-			wantMessage: `": use one of 2 others; or register it: goldsmith up --builder, or ConfigMap goldsmith-builders`,
+			wantMessage: `": use one of 2 builders; or register it: goldsmith up --builder, or ConfigMap goldsmith-builders`,
 		},
 		{
 			name:       "no name at all is an unknown name",
@@ -72,7 +72,7 @@ func TestLookup(t *testing.T) {
 			builders:    Builders{Registered: registered},
 			ask:         v1alpha1.Builder{Image: "goldsmith.dev/mock"},
 			wantReason:  v1alpha1.ReasonBuilderNotAllowed,
-			wantMessage: `"goldsmith.dev/mock" is not allowed here`,
+			wantMessage: `"goldsmith.dev/mock" is not allowed on this server: use a registered builder (debuild, mock)`,
 		},
 		{
 			name:     "the image of a registered builder does not make a token of it",

@@ -34,7 +34,7 @@ func Resolve(inputs v1alpha1.BuildInputs, found Found) (*v1alpha1.ResolvedInputs
 	files := Files(inputs, resolved)
 	if size := SourceBytes(files); size > MaxSourceBytes {
 		return nil, v1alpha1.ReasonSourceTooLarge.Failure(
-			"%s holds %d bytes of files, as JSON, and %d are the limit: make it smaller",
+			"%s has %d bytes of files as JSON, more than the limit of %d: make the files smaller",
 			sourceName(found.ConfigMap), size, MaxSourceBytes)
 	}
 	if inputs.Base.ImageRef != nil {
@@ -56,16 +56,16 @@ func configMapFiles(name string, configMap *corev1.ConfigMap) (map[string]string
 	}
 	if keys := slices.Sorted(maps.Keys(configMap.BinaryData)); len(keys) > 0 {
 		return nil, v1alpha1.ReasonSourceNotFound.Failure(
-			"%s holds %q as binaryData, and files are text: move it to data, or remove it", sourceName(configMap), keys[0])
+			"%s has the key %q in binaryData, but files must be text: move the key to data, or remove it", sourceName(configMap), keys[0])
 	}
 	for _, key := range slices.Sorted(maps.Keys(configMap.Data)) {
 		if err := ValidFileName(key); err != nil {
 			return nil, v1alpha1.ReasonSourceNotFound.Failure(
-				"%s has the key %q, which is no file name (%v): rename it", sourceName(configMap), key, err)
+				"%s has the key %q, which is not a valid file name (%v): rename it", sourceName(configMap), key, err)
 		}
 		if !utf8.ValidString(configMap.Data[key]) {
 			return nil, v1alpha1.ReasonSourceNotFound.Failure(
-				"%s holds %q, which is not UTF-8, and files are text: convert it, or remove it", sourceName(configMap), key)
+				"%s has the key %q, whose value is not UTF-8: convert the value, or remove the key", sourceName(configMap), key)
 		}
 	}
 	return maps.Clone(configMap.Data), nil

@@ -57,14 +57,14 @@ func TestResolve(t *testing.T) {
 			source:      fromConfigMap,
 			configMap:   configMap(map[string]string{"a": "b"}, map[string][]byte{"logo.png": {0xff}}),
 			wantReason:  v1alpha1.ReasonSourceNotFound,
-			wantMessage: `ConfigMap team/setup holds "logo.png" as binaryData`,
+			wantMessage: `ConfigMap team/setup has the key "logo.png" in binaryData`,
 		},
 		{
 			name:        "text that is not UTF-8 is refused",
 			source:      fromConfigMap,
 			configMap:   configMap(map[string]string{"latin1.txt": "caf\xe9"}, nil),
 			wantReason:  v1alpha1.ReasonSourceNotFound,
-			wantMessage: `ConfigMap team/setup holds "latin1.txt", which is not UTF-8`,
+			wantMessage: `ConfigMap team/setup has the key "latin1.txt", whose value is not UTF-8`,
 		},
 		{
 			name:        "a key that is no file name is refused",
@@ -84,7 +84,7 @@ func TestResolve(t *testing.T) {
 			source:      fromConfigMap,
 			configMap:   configMap(map[string]string{"f": strings.Repeat("x", fits+1)}, nil),
 			wantReason:  v1alpha1.ReasonSourceTooLarge,
-			wantMessage: "ConfigMap team/setup holds 65537 bytes of files, as JSON, and 65536 are the limit",
+			wantMessage: "ConfigMap team/setup has 65537 bytes of files as JSON, more than the limit of 65536",
 		},
 		{
 			name:        "the limit counts what JSON escapes",
@@ -103,7 +103,7 @@ func TestResolve(t *testing.T) {
 			name:        "inline files have the same limit",
 			source:      &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"f": strings.Repeat("x", fits+1)}}},
 			wantReason:  v1alpha1.ReasonSourceTooLarge,
-			wantMessage: "source.inline holds 65537 bytes",
+			wantMessage: "source.inline has 65537 bytes",
 		},
 	}
 	for _, tt := range tests {

@@ -25,25 +25,25 @@ func Image(name string) string {
 func (a *Agent) builderFor(pod *corev1.Pod) (builder Builder, refusal string) {
 	spec := &pod.Spec
 	if len(spec.Containers) != 1 || len(spec.InitContainers) > 0 || len(spec.EphemeralContainers) > 0 {
-		return Builder{}, a.refuse(pod, "a pod of other than one container is refused")
+		return Builder{}, a.refuse(pod, "a pod must have exactly one container")
 	}
 	container := &spec.Containers[0]
 	switch name, ok := strings.CutPrefix(container.Image, imagePrefix); {
 	case len(container.Command) > 0:
-		return Builder{}, a.refuse(pod, "the container's command is refused")
+		return Builder{}, a.refuse(pod, "the container must not set command")
 	case len(container.Args) > 0:
-		return Builder{}, a.refuse(pod, "the container's args are refused")
+		return Builder{}, a.refuse(pod, "the container must not set args")
 	case spec.RestartPolicy != corev1.RestartPolicyNever:
-		return Builder{}, a.refuse(pod, fmt.Sprintf("restartPolicy %s is refused", spec.RestartPolicy))
+		return Builder{}, a.refuse(pod, fmt.Sprintf("restartPolicy must be Never, not %s", spec.RestartPolicy))
 	case slices.ContainsFunc(container.Env, foreign):
 		variable := container.Env[slices.IndexFunc(container.Env, foreign)].Name
-		return Builder{}, a.refuse(pod, fmt.Sprintf("the variable %s is refused, because it could make them run something else", variable))
+		return Builder{}, a.refuse(pod, fmt.Sprintf("the container must not set the variable %s, which could make a builder run other programs", variable))
 	case ok:
 		if builder, registered := a.builders[name]; registered {
 			return builder, ""
 		}
 	}
-	return Builder{}, a.refuse(pod, fmt.Sprintf("the image %q is none of theirs", container.Image))
+	return Builder{}, a.refuse(pod, fmt.Sprintf("the image %q is not the image of a registered builder", container.Image))
 }
 
 // foreign says that a variable is not the builder contract's, which is given its value here. Of any other nobody knows

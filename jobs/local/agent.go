@@ -293,7 +293,7 @@ func (a *Agent) work(ctx context.Context, kind string, queue workqueue.TypedRate
 		}
 		if err := sync(ctx, ref); err != nil {
 			if ctx.Err() == nil {
-				a.logger.V(1).Info("will be tried again", "kind", kind, "object", ref.String(), "error", err.Error())
+				a.logger.V(1).Info("Reconciling failed, will retry", "kind", kind, "object", ref.String(), "error", err.Error())
 			}
 			queue.AddRateLimited(ref)
 		} else {
@@ -338,7 +338,7 @@ func (a *Agent) stopBuilders(endWrites context.CancelFunc) {
 	}
 	endWrites()
 	if err := a.processes.Close(); err != nil {
-		a.logger.Error(err, "The supervisor did not end as it should")
+		a.logger.Error(err, "The supervisor did not end cleanly")
 	}
 	<-done
 }

@@ -208,19 +208,19 @@ func TestWhatIsNotARegisteredBuilderIsNotRun(t *testing.T) {
 	ran := filepath.Join(t.TempDir(), "ran")
 	c := newCluster(t, map[string]string{"mock": "touch " + ran, "debos": "touch " + ran})
 	for name, adapt := range map[string]func(*corev1.PodSpec){
-		"the container's command is refused": func(s *corev1.PodSpec) { s.Containers[0].Command = []string{"sh", "-c", "touch " + ran} },
-		"the container's args are refused":   func(s *corev1.PodSpec) { s.Containers[0].Args = []string{"x"} },
-		"the variable LD_PRELOAD is refused, because it could make them run something else": func(s *corev1.PodSpec) {
+		"the container must not set command": func(s *corev1.PodSpec) { s.Containers[0].Command = []string{"sh", "-c", "touch " + ran} },
+		"the container must not set args":    func(s *corev1.PodSpec) { s.Containers[0].Args = []string{"x"} },
+		"the container must not set the variable LD_PRELOAD, which could make a builder run other programs": func(s *corev1.PodSpec) {
 			s.Containers[0].Env = []corev1.EnvVar{{Name: "GOLDSMITH_RESULT", Value: "x"}, {Name: "LD_PRELOAD", Value: "/evil.so"}}
 		},
-		`the image "busybox" is none of theirs`:   func(s *corev1.PodSpec) { s.Containers[0].Image = "busybox" },
-		`builders/other" is none of theirs`:       func(s *corev1.PodSpec) { s.Containers[0].Image = Image("other") },
-		`builders/mock:latest" is none of theirs`: func(s *corev1.PodSpec) { s.Containers[0].Image += ":latest" },
-		`"mock" is none of theirs`:                func(s *corev1.PodSpec) { s.Containers[0].Image = "mock" },
-		"a pod of other than one container is refused": func(s *corev1.PodSpec) {
+		`the image "busybox" is not the image of a registered builder`:   func(s *corev1.PodSpec) { s.Containers[0].Image = "busybox" },
+		`builders/other" is not the image of a registered builder`:       func(s *corev1.PodSpec) { s.Containers[0].Image = Image("other") },
+		`builders/mock:latest" is not the image of a registered builder`: func(s *corev1.PodSpec) { s.Containers[0].Image += ":latest" },
+		`"mock" is not the image of a registered builder`:                func(s *corev1.PodSpec) { s.Containers[0].Image = "mock" },
+		"a pod must have exactly one container": func(s *corev1.PodSpec) {
 			s.Containers = append(s.Containers, corev1.Container{Name: "b", Image: Image("mock")})
 		},
-		"a pod of other than one  container is refused": func(s *corev1.PodSpec) { s.InitContainers = []corev1.Container{{Name: "b", Image: Image("mock")}} },
+		"a pod must have exactly one  container": func(s *corev1.PodSpec) { s.InitContainers = []corev1.Container{{Name: "b", Image: Image("mock")}} },
 	} {
 		name = strings.ReplaceAll(name, "  ", " ")
 		job := c.run("mock", func(job *batchv1.Job) {

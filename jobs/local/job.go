@@ -157,7 +157,7 @@ func (a *Agent) adoptPod(ctx context.Context, job *batchv1.Job) error {
 	}
 	if pod == nil {
 		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), reasonPodNameTaken,
-			fmt.Sprintf("Job %s/%s: a pod %s exists and is not the Job's", job.Namespace, job.Name, podName(job))))
+			fmt.Sprintf("Job %s/%s: pod %s exists but does not belong to the Job", job.Namespace, job.Name, podName(job))))
 	}
 	a.setCreated(job.UID)
 	return nil

@@ -20,7 +20,7 @@ const (
 	messageDeadline        = "Pod was active on the node longer than the specified deadline"
 	// reasonProcessLost is the reason of the pod and of its DisruptionTarget condition.
 	reasonProcessLost = "ProcessLost"
-	messageLost       = "The server that ran the builder ended, and the builder with it"
+	messageLost       = "The server that ran the builder ended, which also ended the builder"
 	// reasonUnknown is a kubelet's for a container that it cannot find any more.
 	reasonUnknown = "ContainerStatusUnknown"
 	// reasonStartError is a runtime's for a container that it could not start.

@@ -149,7 +149,7 @@ func (r *run) finish() {
 		return
 	}
 	if err := r.dir.remove(); err != nil {
-		r.agent.logger.Error(err, "The files of a pod that is gone cannot be removed", "pod", r.ref.String())
+		r.agent.logger.Error(err, "The files of a deleted pod cannot be removed", "pod", r.ref.String())
 	}
 }
 
@@ -305,7 +305,7 @@ func (r *run) store(change func(*corev1.Pod)) {
 			}
 			return
 		}
-		a.logger.Info("A status will be written again", "pod", r.ref.String(), "error", err.Error())
+		a.logger.Info("Writing a status failed, will retry", "pod", r.ref.String(), "error", err.Error())
 		select {
 		case <-a.writes.Done():
 			return

@@ -150,7 +150,7 @@ func TestParametersAndWhatBecomesOfTheBuild(t *testing.T) {
 		},
 		{
 			name: "exitCode of a success", parameters: params{"exitCode": "3"}, wantExit: 3, wantTook: time.Second,
-			wantClass: user, wantReason: v1alpha1.ReasonBuilderFailed, wantMessage: "says Succeeded",
+			wantClass: user, wantReason: v1alpha1.ReasonBuilderFailed, wantMessage: "outcome Succeeded",
 		},
 		{
 			name: "exitCode 75 without a result", parameters: params{"exitCode": "75", "result": "none"}, wantExit: 75, wantTook: time.Second,

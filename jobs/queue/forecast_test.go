@@ -50,7 +50,7 @@ func TestAForecastPlaysTheQueueThrough(t *testing.T) {
 	places := q.Forecast(epoch.Add(time.Minute), lasting(map[string]time.Duration{"running": 10 * time.Minute, "b-1": 2 * time.Minute, "b-2": 5 * time.Minute}))
 	// b-1 takes the free slot; when it is done, b has nothing active and goes again; a-1 is next when b-2 is done.
 	expectPlaces(t, places, "b-1 1m0s", "b-2 3m0s", "a-1 8m0s")
-	if why := places[1].Why; why != "it is about to start" {
+	if why := places[1].Why; why != "the build is about to start" {
 		t.Errorf("while there is a slot it waits for %q", why)
 	}
 }
@@ -89,7 +89,7 @@ func TestWhatIsNeverAdmittedComesLast(t *testing.T) {
 	q.Set(waiting("b", "free", time.Minute))
 	places := q.Forecast(epoch, lasting(map[string]time.Duration{"free": time.Minute}))
 	expectPlaces(t, places, "free 0s", "old ?", "young ?")
-	if why := places[1].Why; why != "the namespace runs as many builds as it may (0)" {
+	if why := places[1].Why; why != "the namespace has reached its limit of active builds (0)" {
 		t.Errorf("it waits for %q", why)
 	}
 }

@@ -4,7 +4,7 @@ package queue
 
 import "fmt"
 
-// Why says what a build waits for. It is empty for a build that does not wait.
+// Why returns what a build waits for. It is empty for a build that does not wait.
 func (q *Queue) Why(key Key) string {
 	build, ok := q.builds[key]
 	if !ok || build.State == Active {
@@ -14,13 +14,13 @@ func (q *Queue) Why(key Key) string {
 		return "an earlier build of the image has not finished"
 	}
 	if build.External {
-		return "it is about to start"
+		return "the build is about to start"
 	}
 	if limit, limited := q.limitOf(build.namespace); limited && build.namespace.active >= limit {
-		return fmt.Sprintf("the namespace runs as many builds as it may (%d)", limit)
+		return fmt.Sprintf("the namespace has reached its limit of active builds (%d)", limit)
 	}
 	if q.full() {
-		return fmt.Sprintf("the cluster runs as many builds as it may (%d)", q.limits.Builds)
+		return fmt.Sprintf("the cluster has reached its limit of active builds (%d)", q.limits.Builds)
 	}
-	return "it is about to start"
+	return "the build is about to start"
 }

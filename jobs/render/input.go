@@ -130,7 +130,7 @@ func encodeInput(build *v1alpha1.ImageBuild, attempt int32) (string, error) {
 		return "", err
 	}
 	if len(encoded) > MaxInputBytes {
-		return "", fmt.Errorf("the builder's input is %d bytes of JSON, and %d are the limit: use smaller parameters or files",
+		return "", fmt.Errorf("the builder's input is %d bytes of JSON, more than the limit of %d: use smaller parameters or files",
 			len(encoded), MaxInputBytes)
 	}
 	return string(encoded), nil

@@ -327,7 +327,7 @@ func TestJobIsRefused(t *testing.T) {
 		{"before the base is resolved", unseen, mockBuilder, `the digest of the base Image "debian" was not resolved`},
 		{"without an image", bareBuild(), inputs.Builder{}, "render Job team/once-7c5a508: the builder has no image"},
 		{"before the files are resolved", unresolved, mockBuilder, `the files of ConfigMap "setup" were not resolved`},
-		{"where the input is too large", tooLarge, mockBuilder, "245760 are the limit"},
+		{"where the input is too large", tooLarge, mockBuilder, "more than the limit of 245760"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -43,7 +43,7 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target) Outcome {
 		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "left an invalid result: "+err.Error()))
 	}
 	if exitCode != 0 {
-		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "left a result that says Succeeded"))
+		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "left a result with outcome Succeeded"))
 	}
 	return Outcome{Artifacts: artifacts}
 }
@@ -78,7 +78,7 @@ func decode(text string) (*message, error) {
 	case decoded.Outcome != OutcomeSucceeded && decoded.Outcome != OutcomeFailed:
 		return nil, fmt.Errorf("its outcome is %q, neither %s nor %s", decoded.Outcome, OutcomeSucceeded, OutcomeFailed)
 	case decoded.Outcome == OutcomeSucceeded && decoded.Failure != nil && *decoded.Failure != Failure{}:
-		return nil, errors.New("its outcome is Succeeded, and yet there is a failure")
+		return nil, errors.New("its outcome is Succeeded, but it has a failure")
 	}
 	return decoded, nil
 }
@@ -132,7 +132,7 @@ func judgeExit(exitCode int32, onZero v1alpha1.FailureReason, left string) *v1al
 	case ExitTempFail:
 		reason = v1alpha1.ReasonBuilderTempFail
 	}
-	return failure(exitCode, reason, v1alpha1.CutMessage(fmt.Sprintf("The builder ended with %s and %s", exitText(exitCode), left)))
+	return failure(exitCode, reason, v1alpha1.CutMessage(fmt.Sprintf("the builder ended with %s and %s", exitText(exitCode), left)))
 }
 
 // judgeFailure judges a builder that says itself that it failed.
@@ -157,7 +157,7 @@ func failureText(exitCode int32, said *Failure) string {
 	reason, message := v1alpha1.CutMessage(said.Reason), v1alpha1.CutMessage(said.Message)
 	switch {
 	case reason == "" && message == "":
-		return fmt.Sprintf("The builder ended with %s and says that it failed, but not why", exitText(exitCode))
+		return fmt.Sprintf("the builder ended with %s and reported a failure without reason and message", exitText(exitCode))
 	case reason == "":
 		return message
 	case message == "":

@@ -149,7 +149,7 @@ func (t *transition) gatherEvidence() evidence {
 		return evidence{}
 	case !t.ours(t.Job):
 		return evidence{failure: v1alpha1.ReasonJobConflict.Failure(
-			"a Job named %s exists and does not belong to this build: delete it or let it be, and build again", attempt.JobName)}
+			"Job %s exists but does not belong to this build: build again; the other Job can stay", attempt.JobName)}
 	case t.Pod == nil && attempt.PodUID != "":
 		return evidence{failure: v1alpha1.ReasonPodDeleted.Failure("pod %s was deleted", attempt.PodName)}
 	case t.Pod == nil:
@@ -167,7 +167,7 @@ func (t *transition) deletedJob() *v1alpha1.BuildFailure {
 	case t.Job == nil:
 		return nil
 	case attempt.JobUID != "" && attempt.JobUID != t.Job.UID:
-		return v1alpha1.ReasonJobDeleted.Failure("Job %s was deleted and another one has its name", attempt.JobName)
+		return v1alpha1.ReasonJobDeleted.Failure("Job %s was deleted, and a new Job has its name", attempt.JobName)
 	case t.Job.DeletionTimestamp != nil && t.ours(t.Job):
 		return v1alpha1.ReasonJobDeleted.Failure("Job %s is being deleted", attempt.JobName)
 	}
@@ -181,7 +181,7 @@ func (t *transition) missingPodEvidence() evidence {
 		seen = t.refusedPod(t.Refused)
 	}
 	if finished(t.Job) && seen.failure == nil {
-		return evidence{failure: v1alpha1.ReasonPodDeleted.Failure("Job %s has ended and its pod is gone", t.attempt().JobName)}
+		return evidence{failure: v1alpha1.ReasonPodDeleted.Failure("Job %s ended, but its pod was deleted before the result was read", t.attempt().JobName)}
 	}
 	return seen
 }
@@ -221,9 +221,9 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	}
 	switch reason := pod.Status.Reason; {
 	case reason == "DeadlineExceeded" && !hasStarted(pod):
-		return v1alpha1.ReasonStartTimeout.Failure("the pod's deadline of %s passed before its container started", t.Build.Spec.Timeouts.Run.Duration)
+		return v1alpha1.ReasonStartTimeout.Failure("the pod's deadline of %s (timeouts.run) passed before its container started", t.Build.Spec.Timeouts.Run.Duration)
 	case reason == "DeadlineExceeded":
-		return withExitCode(v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s", t.Build.Spec.Timeouts.Run.Duration), end)
+		return withExitCode(v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s: raise timeouts.run, or make the build faster", t.Build.Spec.Timeouts.Run.Duration), end)
 	case reason == "Evicted":
 		return v1alpha1.ReasonEvicted.Failure("%s", pod.Status.Message)
 	case reason == "NodeShutdown" || reason == "Shutdown" || reason == "Terminated":
@@ -235,9 +235,9 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	case end == nil:
 		return v1alpha1.ReasonNodeRejected.Failure("the pod failed before its container started: %s", strings.TrimSpace(reason+" "+pod.Status.Message))
 	case end.Reason == "OOMKilled":
-		return withExitCode(v1alpha1.ReasonOOMKilled.Failure("the builder ran out of memory"), end)
+		return withExitCode(v1alpha1.ReasonOOMKilled.Failure("the builder ran out of memory: raise template.resources.limits.memory"), end)
 	case end.Reason == "ContainerStatusUnknown" || end.Reason == "Unknown": // the kubelet's and containerd's, as after a reboot
-		return v1alpha1.ReasonNodeLost.Failure("node %s has lost the builder's container, as when it is restarted: %s", pod.Spec.NodeName, cmp.Or(end.Message, end.Reason))
+		return v1alpha1.ReasonNodeLost.Failure("node %s lost the builder's container, for example by a restart: %s", pod.Spec.NodeName, cmp.Or(end.Message, end.Reason))
 	case slices.Contains([]string{"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}, end.Reason):
 		return withExitCode(v1alpha1.ReasonBuilderNotRunnable.Failure("%s: %s", end.Reason, end.Message), end)
 	}

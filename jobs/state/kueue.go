@@ -48,7 +48,7 @@ func (t *transition) hold() {
 	t.record()
 	attempt := t.attempt()
 	if attempt.PodUID != "" {
-		t.wait(startDelay{v1alpha1.ReasonWaitingForKueue, "the container had started, and ended when the Job was suspended"})
+		t.wait(startDelay{v1alpha1.ReasonWaitingForKueue, "the container ended when the Job was suspended: a new pod starts once the Job is resumed"})
 		t.status.Progress, t.status.Stages = nil, nil
 	}
 	attempt.PodName, attempt.PodUID, attempt.NodeName = "", "", ""
@@ -81,7 +81,7 @@ func (t *transition) heldAgain() bool {
 }
 
 func (t *transition) queueTimeout(why string) *v1alpha1.BuildFailure {
-	return v1alpha1.ReasonQueueTimeout.Failure("the build waited longer than %s: %s", t.Build.Spec.Timeouts.Queue.Duration, why)
+	return v1alpha1.ReasonQueueTimeout.Failure("the build was not admitted within %s: %s", t.Build.Spec.Timeouts.Queue.Duration, why)
 }
 
 // suspended says whether the attempt's Job is suspended. One that has failed will not be resumed.

@@ -67,7 +67,7 @@ func TestRetryingSaysExactlyWhenTheNextAttemptStarts(t *testing.T) {
 		w.recorded().job().pod(corev1.PodFailed, exited(75, ""))
 		status := Next(w.Observed).Status
 		message := meta.FindStatusCondition(status.Conditions, v1alpha1.BuildPodReady).Message
-		_, told, _ := strings.Cut(message, "The next one starts at ")
+		_, told, _ := strings.Cut(message, "The next attempt starts at ")
 		at, err := time.Parse(time.RFC3339, told)
 		if err != nil || status.Phase != v1alpha1.BuildRetrying {
 			t.Fatalf("phase %s, message %q: %v", status.Phase, message, err)

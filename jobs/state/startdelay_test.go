@@ -111,7 +111,7 @@ func TestHowAPodWasEnded(t *testing.T) {
 		"preempted by an old kubelet":   {[]func(*corev1.Pod){exited(143, ""), podReason("Preempting")}, v1alpha1.ReasonPreempted, ""},
 		"its node does not answer":      {[]func(*corev1.Pod){disrupted("DeletionByTaintManager")}, v1alpha1.ReasonNodeLost, ""},
 		"its node was removed":          {[]func(*corev1.Pod){disrupted("DeletionByPodGC")}, v1alpha1.ReasonNodeLost, ""},
-		"its node was restarted":        {[]func(*corev1.Pod){exitedFor(255, "Unknown", "")}, v1alpha1.ReasonNodeLost, "node node has lost"},
+		"its node was restarted":        {[]func(*corev1.Pod){exitedFor(255, "Unknown", "")}, v1alpha1.ReasonNodeLost, "node node lost"},
 		"its container is nowhere":      {[]func(*corev1.Pod){exitedFor(137, "ContainerStatusUnknown", "could not be located")}, v1alpha1.ReasonNodeLost, "could not be located"},
 		"its node is shut down":         {[]func(*corev1.Pod){exited(143, ""), podReason("Terminated"), disrupted(kubelet)}, v1alpha1.ReasonNodeShutdown, ""},
 		"its node was shutting down":    {[]func(*corev1.Pod){podReason("NodeShutdown")}, v1alpha1.ReasonNodeShutdown, ""},
@@ -146,12 +146,12 @@ func TestABuilderThatWasKilledMayHaveExceededItsMemoryLimit(t *testing.T) {
 	}{
 		"killed, with a limit": {
 			137, corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")},
-			"The builder ended with exit code 137 (signal 9) and left no result; it may have exceeded its memory limit of 64Mi",
+			"the builder ended with exit code 137 (signal 9) and left no result; it may have exceeded its memory limit of 64Mi",
 		},
-		"killed, without one": {137, nil, "The builder ended with exit code 137 (signal 9) and left no result"},
+		"killed, without one": {137, nil, "the builder ended with exit code 137 (signal 9) and left no result"},
 		"not killed": {
 			1, corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")},
-			"The builder ended with exit code 1 and left no result",
+			"the builder ended with exit code 1 and left no result",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

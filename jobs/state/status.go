@@ -60,7 +60,7 @@ func (t *transition) run() {
 
 // runTimeout is the failure of an attempt whose container should have ended, and whose node does not report that it has.
 func (t *transition) runTimeout() *v1alpha1.BuildFailure {
-	return v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s, and node %s did not confirm the end of pod %s",
+	return v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s, and node %s did not confirm the end of pod %s: check the node",
 		t.Build.Spec.Timeouts.Run.Duration, t.Pod.Spec.NodeName, t.Pod.Name)
 }
 
@@ -102,7 +102,7 @@ func (t *transition) fail(f *v1alpha1.BuildFailure) {
 	}
 	t.status.Phase = v1alpha1.BuildRetrying
 	next := nextAttemptTime(t.Build, t.status.Attempts)
-	t.condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, v1alpha1.ReasonBackingOff, fmt.Sprintf("attempt %d ended with %s: %s. The next one starts at %s",
+	t.condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, v1alpha1.ReasonBackingOff, fmt.Sprintf("attempt %d ended with %s: %s. The next attempt starts at %s",
 		t.attempt().Number, f.Reason, f.Message, next.UTC().Format(exactTime)))
 }
 

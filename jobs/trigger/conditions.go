@@ -12,8 +12,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// notAgain follows what a build ended with.
-const notAgain = ". It is not built again for the same inputs: change them, or ask for a build"
+// notAgain follows the ending of a build that did not succeed.
+const notAgain = ". The same inputs are not built again: change the inputs, or ask for a build"
 
 // conditions sets the conditions of an Image's status.
 type conditions struct {
@@ -119,7 +119,7 @@ func (c conditions) setUpToDate() {
 	latest := c.status.LatestSuccessful
 	switch {
 	case c.status.InputsDigest == "":
-		c.set(v1alpha1.ImageUpToDate, metav1.ConditionUnknown, v1alpha1.ReasonInputsNotResolved, "see the condition InputsResolved")
+		c.set(v1alpha1.ImageUpToDate, metav1.ConditionUnknown, v1alpha1.ReasonInputsNotResolved, "the inputs cannot be resolved: see the condition InputsResolved")
 	case latest == nil:
 		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, v1alpha1.ReasonNeverBuilt, "no build has succeeded yet")
 	case latest.InputsDigest == c.status.InputsDigest:
@@ -173,7 +173,7 @@ func (c conditions) setStalled(s schedule, due bool) {
 	case c.Unresolved != nil, s.active() && (changed(c.status) || c.Image.Spec.Triggers.Schedule.Mode == v1alpha1.ScheduleAlways):
 		progressing() // by what is missing, or at the next time of the schedule
 	case changed(c.status):
-		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonSuspended, "the inputs have changed, and the triggers are suspended or off")
+		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonSuspended, "the inputs have changed, but the image is suspended or its triggers are off: resume it, or ask for a build")
 	case last == nil && c.status.LastAttempted != nil && c.stallsByBuildThatIsGone():
 	case last != nil && last.Status.Failure != nil:
 		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, string(last.Status.Failure.Reason),

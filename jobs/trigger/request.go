@@ -63,14 +63,14 @@ func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 // change names what has changed since the last attempted build.
 func (o Observed) change(attempted *v1alpha1.AttemptedBuild) (v1alpha1.TriggerReason, string) {
 	if attempted == nil {
-		return v1alpha1.TriggerCreated, "nothing was built yet"
+		return v1alpha1.TriggerCreated, "the image was never built"
 	}
 	spec, build := o.Image.Spec.BuildInputs, BuildName(o.Image.Name, attempted.Number)
 	moved := spec.Base.ImageRef != nil && attempted.BaseDigest != "" && attempted.BaseDigest != o.Resolved.BaseDigest
 	onlyBase := moved && inputs.Digest(spec, inputs.Files(spec, o.Resolved), attempted.BaseDigest) == attempted.InputsDigest
 	switch {
 	case onlyBase, moved && !*o.Image.Spec.Triggers.OnSpecChange && o.followsBase():
-		return v1alpha1.TriggerBaseChange, fmt.Sprintf("the base, image %s, has moved since build %s", baseName(spec.Base.ImageRef), build)
+		return v1alpha1.TriggerBaseChange, fmt.Sprintf("the base (image %s) has changed since build %s", baseName(spec.Base.ImageRef), build)
 	default:
 		return v1alpha1.TriggerSpecChange, "the inputs differ from those of build " + build
 	}
@@ -94,7 +94,7 @@ func (o Observed) prevented(reason v1alpha1.TriggerReason, status *v1alpha1.Imag
 	case reason == v1alpha1.TriggerBaseChange && !*triggers.OnBaseChange:
 		return prevention{v1alpha1.ReasonSuspended, "triggers.onBaseChange is false: ask for a build"}
 	case reason == v1alpha1.TriggerBaseChange && o.tooManyFailures(status):
-		return prevention{v1alpha1.ReasonTooManyFailures, fmt.Sprintf("%d builds in a row have failed: change the spec, or ask for a build that succeeds", status.ConsecutiveFailures)}
+		return prevention{v1alpha1.ReasonTooManyFailures, fmt.Sprintf("%d consecutive builds failed: change the spec, or ask for a build that succeeds", status.ConsecutiveFailures)}
 	case (reason == v1alpha1.TriggerCreated || reason == v1alpha1.TriggerSpecChange) && !*triggers.OnSpecChange:
 		return prevention{v1alpha1.ReasonSuspended, "triggers.onSpecChange is false: ask for a build"}
 	}
@@ -102,13 +102,13 @@ func (o Observed) prevented(reason v1alpha1.TriggerReason, status *v1alpha1.Imag
 }
 
 func (s schedule) ask(d *Decision) {
-	d.Reason, d.Message = string(v1alpha1.TriggerSchedule), "it was time at "+s.due.In(s.times.zone).Format(time.RFC3339)
+	d.Reason, d.Message = string(v1alpha1.TriggerSchedule), "the schedule was due at "+s.due.In(s.times.zone).Format(time.RFC3339)
 	d.start = s.due
 	d.Request = &v1alpha1.BuildRequest{RequestID: scheduleRequestID(s.due), Reason: v1alpha1.TriggerSchedule, Message: d.Message, Changes: d.Changes}
 }
 
 func waitFor(d *Decision, pending *v1alpha1.ImageBuild) {
-	d.Reason, d.Message = v1alpha1.ReasonBuildQueued, fmt.Sprintf("build %s has not resolved its inputs yet, and may be the one", pending.Name)
+	d.Reason, d.Message = v1alpha1.ReasonBuildQueued, fmt.Sprintf("build %s may already build these inputs: it has not resolved its inputs yet", pending.Name)
 }
 
 // changed says whether the inputs resolve, and differ from those of the last attempted build.

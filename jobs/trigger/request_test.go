@@ -58,24 +58,24 @@ func TestWhatABuildIsDueFor(t *testing.T) {
 		why     string
 		message string
 	}{
-		"never built":                               {based(onImage(), "one"), v1alpha1.TriggerCreated, "", "nothing was built yet"},
+		"never built":                               {based(onImage(), "one"), v1alpha1.TriggerCreated, "", "the image was never built"},
 		"never built, suspended":                    {based(onImage(suspend), "one"), "", v1alpha1.ReasonSuspended, "spec.suspend is true"},
 		"never built, onSpecChange off":             {based(onImage(noSpec), "one"), "", v1alpha1.ReasonSuspended, "triggers.onSpecChange is false"},
 		"unchanged":                                 {based(onImage(), "one", before), "", v1alpha1.ReasonInputsUnchanged, "debian-1"},
 		"unchanged, suspended":                      {based(onImage(suspend), "one", before), "", v1alpha1.ReasonInputsUnchanged, "debian-1"},
-		"the base moved":                            {based(onImage(), "two", before), v1alpha1.TriggerBaseChange, "", "base, channel stable, has moved since build debian-1"},
-		"the base moved, onSpecChange off":          {based(onImage(noSpec), "two", before), v1alpha1.TriggerBaseChange, "", "has moved"},
+		"the base moved":                            {based(onImage(), "two", before), v1alpha1.TriggerBaseChange, "", "base, channel stable) has changed since build debian-1"},
+		"the base moved, onSpecChange off":          {based(onImage(noSpec), "two", before), v1alpha1.TriggerBaseChange, "", "has changed since"},
 		"the base moved, onBaseChange off":          {based(onImage(noBase), "two", before), "", v1alpha1.ReasonSuspended, "triggers.onBaseChange is false"},
 		"the base moved, suspended":                 {based(onImage(suspend), "two", before), "", v1alpha1.ReasonSuspended, "spec.suspend is true"},
-		"the base moved, too many failures":         {based(onImage(failing), "two", before), "", v1alpha1.ReasonTooManyFailures, "5 builds in a row"},
+		"the base moved, too many failures":         {based(onImage(failing), "two", before), "", v1alpha1.ReasonTooManyFailures, "5 consecutive builds"},
 		"the spec changed":                          {based(onImage(edited), "one", before), v1alpha1.TriggerSpecChange, "", "differ from those of build debian-1"},
 		"the spec changed, onBaseChange off":        {based(onImage(edited, noBase), "one", before), v1alpha1.TriggerSpecChange, "", "differ"},
 		"the spec changed, onSpecChange off":        {based(onImage(edited, noSpec), "one", before), "", v1alpha1.ReasonSuspended, "triggers.onSpecChange is false"},
 		"both changed":                              {based(onImage(edited), "two", before), v1alpha1.TriggerSpecChange, "", "differ"},
-		"both changed, onSpecChange off":            {based(onImage(edited, noSpec), "two", before), v1alpha1.TriggerBaseChange, "", "has moved"},
+		"both changed, onSpecChange off":            {based(onImage(edited, noSpec), "two", before), v1alpha1.TriggerBaseChange, "", "has changed since"},
 		"both changed, onSpecChange and onBase off": {based(onImage(edited, noSpec, noBase), "two", before), "", v1alpha1.ReasonSuspended, "triggers.onSpecChange is false"},
 		"a build that may be the one":               {based(onImage(), "two", before, waiting), "", v1alpha1.ReasonBuildQueued, "debian-2"},
-		"a build with parameters of its own waits":  {based(onImage(), "two", before, override), v1alpha1.TriggerBaseChange, "", "has moved"},
+		"a build with parameters of its own waits":  {based(onImage(), "two", before, override), v1alpha1.TriggerBaseChange, "", "has changed since"},
 		"a base that is missing":                    {unresolved(onImage(), v1alpha1.ReasonBaseNotFound, true), "", string(v1alpha1.ReasonBaseNotFound), "it is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -62,7 +62,7 @@ func activity(o Observed, status *v1alpha1.ImageStatus) schedule {
 	switch {
 	case o.tooManyFailures(status) && !o.suspended() && (given != nil || o.followsBase()):
 		return schedule{reason: v1alpha1.ReasonTooManyFailures, message: fmt.Sprintf(
-			"%d builds in a row have failed, so neither schedule nor base start any more: change the spec, or ask for a build that succeeds", failures)}
+			"%d consecutive builds failed, so schedule and base start no more builds: change the spec, or ask for a build that succeeds", failures)}
 	case given == nil:
 		return schedule{reason: v1alpha1.ReasonNoSchedule}
 	case o.suspended():

@@ -88,7 +88,7 @@ func TestTheOrderIsComputedFromWhatIsStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const cluster, earlier = "the cluster runs as many builds as it may (1)", "an earlier build of the image has not finished"
+	const cluster, earlier = "the cluster has reached its limit of active builds (1)", "an earlier build of the image has not finished"
 	after := func(d time.Duration) *metav1.Time { return ago(-d) }
 	want := []*images.QueuedBuild{
 		{Status: images.QueuedBuildStatus{Position: 1, ImageName: "web", Message: earlier, QueuedTime: ago(3 * time.Minute), EstimatedStartTime: after(6 * time.Minute)}},
@@ -118,7 +118,7 @@ func TestNamespacesHaveTheirShareOfTheOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if queued[0].Name != "db-1" || queued[1].Status.Message != "the namespace runs as many builds as it may (0)" || queued[1].Status.EstimatedStartTime != nil {
+		if queued[0].Name != "db-1" || queued[1].Status.Message != "the namespace has reached its limit of active builds (0)" || queued[1].Status.EstimatedStartTime != nil {
 			t.Errorf("the order is %+v, %+v", queued[0], queued[1])
 		}
 	}
@@ -161,11 +161,11 @@ func TestTable(t *testing.T) {
 		return images.QueuedBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: name}, Status: status}
 	}
 	tabletest.Golden(t, newTable(testingclock.NewFakePassiveClock(now)), &images.QueuedBuildList{Items: []images.QueuedBuild{
-		queued("web-4", images.QueuedBuildStatus{Position: 1, ImageName: "web", QueuedTime: ago(3 * time.Minute), EstimatedStartTime: ago(time.Second), Message: "it is about to start"}),
+		queued("web-4", images.QueuedBuildStatus{Position: 1, ImageName: "web", QueuedTime: ago(3 * time.Minute), EstimatedStartTime: ago(time.Second), Message: "the build is about to start"}),
 		queued("db-2", images.QueuedBuildStatus{Position: 12, ImageName: "db", Priority: 1000, QueuedTime: ago(2 * time.Hour), EstimatedStartTime: ago(-16 * time.Minute),
-			Message: "the cluster runs as many builds as it may (1)"}),
+			Message: "the cluster has reached its limit of active builds (1)"}),
 		queued("held", images.QueuedBuildStatus{Message: "Kueue has not admitted Job held-1 to queue builds"}),
-		queued("direct", images.QueuedBuildStatus{Position: 13, Message: "the namespace runs as many builds as it may (0)"}),
+		queued("direct", images.QueuedBuildStatus{Position: 13, Message: "the namespace has reached its limit of active builds (0)"}),
 	}})
 }
 

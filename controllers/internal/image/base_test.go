@@ -76,7 +76,7 @@ func TestAChainIsBuiltInOrder(t *testing.T) {
 	w.Expect(err).NotTo(HaveOccurred())
 	w.Expect(build.Spec.Trigger.Changes).To(HaveLen(1))
 	w.Expect(build.Spec.Trigger.Changes[0].Path).To(Equal("base.digest"))
-	w.Expect(build.Spec.Trigger.Message).To(ContainSubstring("b, has moved since build c-1"))
+	w.Expect(build.Spec.Trigger.Message).To(ContainSubstring("b) has changed since build c-1"))
 }
 
 func TestWhatChangesInTwoWaysEndsUpToDate(t *testing.T) {

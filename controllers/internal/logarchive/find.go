@@ -117,7 +117,7 @@ func endOfAnchor(log io.Reader, anchor []byte) (int64, error) {
 
 // gap is a line that says that there is one. It ends the line before, if that one has no end.
 func gap(anchor []byte, now time.Time) []byte {
-	line := fmt.Appendf(nil, "%s [goldsmith: a part of the log is missing here: its node did not keep it until it was read]\n", now.UTC().Format(time.RFC3339Nano))
+	line := fmt.Appendf(nil, "%s [goldsmith: a part of the log is missing here: the node deleted it before it was read]\n", now.UTC().Format(time.RFC3339Nano))
 	if !bytes.HasSuffix(anchor, []byte{'\n'}) {
 		line = append([]byte{'\n'}, line...)
 	}

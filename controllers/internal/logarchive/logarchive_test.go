@@ -111,7 +111,7 @@ func TestANodeThatKeepsOnlyTheEndOfALog(t *testing.T) {
 				w.Expect(text).To(Equal(linesFrom(0, 100)))
 				return
 			}
-			before, after, found := strings.Cut(text, "[goldsmith: a part of the log is missing here: its node did not keep it until it was read]\n")
+			before, after, found := strings.Cut(text, "[goldsmith: a part of the log is missing here: the node deleted it before it was read]\n")
 			w.Expect(found).To(BeTrue(), text)
 			w.Expect(before).To(HavePrefix(linesFrom(0, 50)))
 			w.Expect(after).To(Equal(linesFrom(61, 100)))

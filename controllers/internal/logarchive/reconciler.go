@@ -148,7 +148,7 @@ func (r *reconciler) verdict(ctx context.Context, build *v1alpha1.ImageBuild) (m
 func unavailable(failure archiveError) metav1.Condition {
 	return metav1.Condition{
 		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonArchiveUnavailable,
-		Message: failure.Error() + "; it is tried again, and meanwhile the pod has the log",
+		Message: failure.Error() + "; the controller retries, and the pod keeps the log meanwhile",
 	}
 }
 

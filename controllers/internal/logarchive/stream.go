@@ -26,8 +26,8 @@ import (
 // lastFlush is how long it may take to store what was read when this process ends.
 const lastFlush = 5 * time.Second
 
-// gone is why the log of a pod that is gone is there in part.
-const gone = "its pod was gone before it could be seen that this is all of it"
+// gone is why the log of a deleted pod counts as incomplete.
+const gone = "the pod's log became unavailable before its end was confirmed"
 
 // stream reads the log of one attempt into the archive.
 type stream struct {
@@ -98,7 +98,7 @@ func (s *stream) run(ctx context.Context) error {
 // seal says that there is no more. why says why the log is there in part; empty if it is whole.
 func (s *stream) seal(ctx context.Context, w *archive.Writer, why string) error {
 	if why == "" && s.missing {
-		why = "a part of the log was gone before it was read"
+		why = "the node deleted a part of the log before it was read"
 	}
 	if _, err := w.Seal(ctx, archive.Seal{InPart: why != "", Why: why}); err != nil {
 		return archiveError{err}

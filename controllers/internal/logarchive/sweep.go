@@ -69,7 +69,7 @@ func (s *sweeper) found(ctx context.Context, record archive.Build) error {
 	}
 	return s.say(ctx, build, metav1.Condition{
 		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonLogExpired, Message: fmt.Sprintf(
-			"deleted at %s: history.logRetention keeps it for %s", record.Expired.UTC().Format(time.RFC3339), ptr.Deref(record.Retention, 0)),
+			"the log was deleted at %s: history.logRetention is %s", record.Expired.UTC().Format(time.RFC3339), ptr.Deref(record.Retention, 0)),
 	})
 }
 

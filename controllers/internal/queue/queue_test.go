@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
-const clusterIsFull = "the cluster runs as many builds as it may (1)"
+const clusterIsFull = "the cluster has reached its limit of active builds (1)"
 
 func TestTheNextBuildIsLookedAtWhenASlotBecomesFree(t *testing.T) {
 	w := newFixture(t)
@@ -90,7 +90,7 @@ func TestNothingIsAdmittedBeforeTheCacheHasWhatWasStored(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the API was not asked for the builds")
 	}
-	w.expectTurn(build, false, "it is about to start")
+	w.expectTurn(build, false, "the build is about to start")
 	w.expectNone()
 	w.enter(build, v1alpha1.BuildStarting) // version 2
 	w.synced()
@@ -194,7 +194,7 @@ func TestNamespacesSayWhatTheyMayHave(t *testing.T) {
 	paused := w.create("a", "paused", 0)
 	w.start(queue.Limits{PerNamespace: 1}, nil)
 	w.synced()
-	w.expectTurn(paused, false, "the namespace runs as many builds as it may (0)")
+	w.expectTurn(paused, false, "the namespace has reached its limit of active builds (0)")
 	w.annotate(map[string]string{v1alpha1.AnnotationMaxBuilds: "2"})
 	w.expectNext("paused")
 	w.create("a", "beside", time.Second)
@@ -203,7 +203,7 @@ func TestNamespacesSayWhatTheyMayHave(t *testing.T) {
 	third := w.create("a", "third", 2*time.Second)
 	w.eventually("back to the limit of all namespaces", func() bool {
 		_, why := w.queue.Admission(w.ctx, third)
-		return why == "the namespace runs as many builds as it may (1)"
+		return why == "the namespace has reached its limit of active builds (1)"
 	})
 }
 

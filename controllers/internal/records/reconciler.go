@@ -226,7 +226,7 @@ func (r *reconciler) refused(ctx context.Context, asked request, failure error) 
 // sayUnavailable says of a build that has finished, and is not recorded, that the database cannot be written to.
 func (r *reconciler) sayUnavailable(ctx context.Context, asked request, why error) error {
 	return r.sayOf(ctx, asked, metav1.Condition{
-		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRecordsUnavailable, Message: why.Error() + "; it is tried again, and meanwhile the build is kept",
+		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRecordsUnavailable, Message: why.Error() + "; the controller retries, and keeps the build meanwhile",
 	})
 }
 

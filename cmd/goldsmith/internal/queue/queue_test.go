@@ -34,11 +34,11 @@ func queued(namespace, name string, status v1alpha1.QueuedBuildStatus) *v1alpha1
 func waiters() []runtime.Object {
 	return []runtime.Object{
 		queued("team", "alpine-1", v1alpha1.QueuedBuildStatus{Position: 10, ImageName: "alpine",
-			Message: "the namespace runs as many builds as it may (2)"}),
+			Message: "the namespace has reached its limit of active builds (2)"}),
 		queued("team", "debian-7", v1alpha1.QueuedBuildStatus{Position: 2, ImageName: "debian", Priority: 100, QueuedTime: ago(90 * time.Second),
 			EstimatedStartTime: ago(-5 * time.Minute), Message: "an earlier build of the image has not finished"}),
 		queued("other", "once", v1alpha1.QueuedBuildStatus{Position: 1, QueuedTime: ago(2 * time.Minute), EstimatedStartTime: ago(time.Second),
-			Message: "the cluster runs as many builds as it may (8)"}),
+			Message: "the cluster has reached its limit of active builds (8)"}),
 	}
 }
 
@@ -53,13 +53,13 @@ func TestShowsTheQueueInItsOrder(t *testing.T) {
 		{name: "a namespace", namespace: "team", builds: waiters(), out: `
 POSITION   NAME       IMAGE    PRIORITY   WAITING   STARTS      WHY
 2          debian-7   debian   100        90s       in 5m       an earlier build of the image has not finished
-10         alpine-1   alpine   0          60m       <unknown>   the namespace runs as many builds as it may (2)
+10         alpine-1   alpine   0          60m       <unknown>   the namespace has reached its limit of active builds (2)
 `},
 		{name: "all namespaces", namespace: "team", asked: options{Selection: client.Selection{AllNamespaces: true}}, builds: waiters(), out: `
 POSITION   NAMESPACE   NAME       IMAGE    PRIORITY   WAITING   STARTS      WHY
-1          other       once       <none>   0          2m        now         the cluster runs as many builds as it may (8)
+1          other       once       <none>   0          2m        now         the cluster has reached its limit of active builds (8)
 2          team        debian-7   debian   100        90s       in 5m       an earlier build of the image has not finished
-10         team        alpine-1   alpine   0          60m       <unknown>   the namespace runs as many builds as it may (2)
+10         team        alpine-1   alpine   0          60m       <unknown>   the namespace has reached its limit of active builds (2)
 `},
 		{name: "names", namespace: "team", asked: options{format: output.Name}, builds: waiters(), out: `
 queuedbuild.images.goldsmith.dev/debian-7
