@@ -117,7 +117,7 @@ var _ = Describe("The status of a build", func() {
 	It("is final once the build has finished, but for the condition LogArchived", func(ctx SpecContext) {
 		write(ctx, builds, startAttempt(1))
 		write(ctx, builds, succeed(1))
-		refuse(ctx, builds, "from Succeeded to Failed; allowed after Succeeded: nothing", setPhase(v1alpha1.BuildFailed))
+		refuse(ctx, builds, "from Succeeded to Failed; allowed after Succeeded: none", setPhase(v1alpha1.BuildFailed))
 		refuse(ctx, builds, "is final", func(status *v1alpha1.ImageBuildStatus) { status.Artifacts[0].SizeBytes++ })
 		refuse(ctx, builds, "is final", func(status *v1alpha1.ImageBuildStatus) { status.Attempts[0].NodeName = "another" })
 		write(ctx, builds, func(*v1alpha1.ImageBuildStatus) {})

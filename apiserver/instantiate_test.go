@@ -160,7 +160,7 @@ var _ = Describe("Instantiating an Image", func() {
 		Expect(builds.Delete(ctx, build.Name, metav1.DeleteOptions{})).To(Succeed())
 		_, err = images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
 		Expect(apierrors.IsGone(err)).To(BeTrue(), "%v", err)
-		Expect(err).To(MatchError(ContainSubstring(`request "first" made imagebuild "debian-1", which was deleted`)))
+		Expect(err).To(MatchError(ContainSubstring(`request "first" created imagebuild "debian-1", which was deleted`)))
 
 		_, err = builds.Create(ctx, newBuild("debian-1"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())

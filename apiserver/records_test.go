@@ -381,7 +381,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			_, err = rerun("web-9", recorded.UID)
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 			_, err = rerun(recorded.Name, "another")
-			Expect(err).To(MatchError(ContainSubstring("with the uid another, nor a record of one")))
+			Expect(err).To(MatchError(ContainSubstring("with UID another does not exist and has no record")))
 
 			Expect(server.Images(namespace).Delete(ctx, "web", metav1.DeleteOptions{})).To(Succeed())
 			_, err = rerun(recorded.Name, recorded.UID)
@@ -603,6 +603,6 @@ var _ = Describe("Without a database of records", func() {
 		gone := client.ImagesV1alpha1().RESTClient().Get().Namespace(namespace).Resource("images").Name("web").SubResource("history").Param("uid", "another").Do(ctx).Error()
 		Expect(apierrors.IsNotFound(gone)).To(BeTrue(), "%v", gone)
 		_, err = buildsIn(namespace).Rerun(ctx, "web-1", &v1alpha1.RerunRequest{ObjectMeta: metav1.ObjectMeta{UID: "another"}}, metav1.CreateOptions{})
-		Expect(err).To(MatchError(ContainSubstring("nor a record of one")))
+		Expect(err).To(MatchError(ContainSubstring("does not exist and has no record")))
 	})
 })

@@ -180,7 +180,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		write(ctx, builds, startAttempt(2), bindPod(2, "p2"))
 		_, err = report(ctx, "p1", v1alpha1.BuildReport{Stage: "a"})
 		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
-		Expect(err).To(MatchError(ContainSubstring("pod pod-p1 is that of attempt 1, which has ended: the current one is attempt 2")))
+		Expect(err).To(MatchError(ContainSubstring("pod pod-p1 belongs to attempt 1, which has ended: the current attempt is 2")))
 		_, err = report(ctx, "p2", v1alpha1.BuildReport{Stage: "a"})
 		Expect(err).NotTo(HaveOccurred())
 

@@ -168,7 +168,7 @@ var _ = Describe("Rerunning a build", func() {
 		_, err = rerun(ctx, "once", "again")
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 		Expect(fieldsOf(err)).To(ConsistOf("metadata.name"))
-		Expect(err).To(MatchError(ContainSubstring("create it again")))
+		Expect(err).To(MatchError(ContainSubstring("create an ImageBuild with the same inputs")))
 	})
 
 	It("refuses a build whose Image is gone, or is another one by now", func(ctx SpecContext) {

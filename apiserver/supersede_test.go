@@ -71,7 +71,7 @@ var _ = Describe("Superseding a build", func() {
 			GinkgoHelper()
 			_, err := supersede(ctx, "debian-1", by)
 			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
-			Expect(err).To(MatchError(ContainSubstring("build " + by + ", which is to supersede it, is being cancelled or deleted itself")))
+			Expect(err).To(MatchError(ContainSubstring("build " + by + " cannot supersede it, because that build is being cancelled or deleted")))
 			build, err := builds.Get(ctx, "debian-1", metav1.GetOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(build.Spec.CancelRequested).To(BeNil())
@@ -106,7 +106,7 @@ var _ = Describe("Superseding a build", func() {
 		}
 		_, err := supersede(ctx, "once", "debian-3")
 		Expect(fieldsOf(err)).To(ConsistOf("supersededBy"))
-		Expect(err).To(MatchError(ContainSubstring("a build of no Image")))
+		Expect(err).To(MatchError(ContainSubstring("not a build of an Image")))
 	})
 })
 

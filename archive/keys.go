@@ -58,7 +58,7 @@ func (a Attempt) prefix() (string, error) {
 }
 
 // errBadName is for what cannot be a part of a key. A uid may come from a request.
-var errBadName = errors.New("no name of a log")
+var errBadName = errors.New("invalid name of a log")
 
 // buildPrefix of a build's keys.
 func buildPrefix(namespace string, build types.UID) (string, error) {

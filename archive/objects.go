@@ -81,7 +81,7 @@ func (b *bucket) putFile(ctx context.Context, key string, content []byte) error 
 		ContentType: "application/octet-stream",
 		BeforeWrite: func(as func(any) bool) error {
 			if !as(&file) {
-				return errors.New("this is no file")
+				return errors.New("not a file")
 			}
 			return nil
 		},
@@ -134,7 +134,7 @@ func (b *bucket) read(ctx context.Context, key string, buffer []byte) ([]byte, e
 	}
 	defer func() { _ = r.Close() }()
 	if r.Size() > maxObject {
-		return buffer, fmt.Errorf("it has %d bytes, and at most %d are ours", r.Size(), maxObject)
+		return buffer, fmt.Errorf("it has %d bytes, more than the limit of %d", r.Size(), maxObject)
 	}
 	content := bytes.NewBuffer(buffer)
 	if r.Size() > 0 {
@@ -142,7 +142,7 @@ func (b *bucket) read(ctx context.Context, key string, buffer []byte) ([]byte, e
 	}
 	n, err := content.ReadFrom(io.LimitReader(r, maxObject))
 	if err == nil && r.Size() > 0 && n != r.Size() {
-		err = fmt.Errorf("%w: %d of %d bytes came", io.ErrUnexpectedEOF, n, r.Size())
+		err = fmt.Errorf("%w: received %d of %d bytes", io.ErrUnexpectedEOF, n, r.Size())
 	}
 	return content.Bytes(), err
 }

@@ -60,7 +60,7 @@ type Store struct {
 func Open(ctx context.Context, address string, options Options) (*Store, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, errors.New("open the log archive: this is no URL; " + allowed)
+		return nil, errors.New("open the log archive: not a URL; " + allowed)
 	}
 	if options.Timeout <= 0 {
 		options.Timeout = defaultTimeout
@@ -119,7 +119,7 @@ func openService(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 		return nil, errors.New("credentials do not belong in the URL")
 	}
 	if (u.Host == "") != (u.Scheme == "mem") || strings.Trim(u.Path, "/") != "" {
-		return nil, errors.New("the URL names a bucket and no path; prefix=a/folder/ in its query can be one")
+		return nil, errors.New("the URL must name a bucket without a path; set a folder with ?prefix=a/folder/")
 	}
 	if !reads(u.Scheme) {
 		return nil, fmt.Errorf("this program does not read %s:// archives: use s3:// or file://, or run goldsmith-apiserver and "+

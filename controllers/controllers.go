@@ -104,7 +104,7 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 	}
 	mgr, err := options.Election.NewManager(options.Config, settings, component, options.Outages)
 	if err != nil {
-		return nil, fmt.Errorf("making the manager: %w", err)
+		return nil, fmt.Errorf("create the manager: %w", err)
 	}
 	if err := addChecks(mgr, options.Outages); err != nil {
 		return nil, err
@@ -114,14 +114,14 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 	}
 	client, err := versioned.NewForConfigAndClient(options.Config, mgr.GetHTTPClient())
 	if err != nil {
-		return nil, fmt.Errorf("making the client for images: %w", err)
+		return nil, fmt.Errorf("create the client for images: %w", err)
 	}
 	if err := restoration.AddTo(ctx, mgr, client); err != nil {
-		return nil, fmt.Errorf("adding the check for a restoration: %w", err)
+		return nil, fmt.Errorf("add the check for a restoration: %w", err)
 	}
 	kube, err := kubernetes.NewForConfigAndClient(options.Config, mgr.GetHTTPClient())
 	if err != nil {
-		return nil, fmt.Errorf("making the client for Jobs: %w", err)
+		return nil, fmt.Errorf("create the client for Jobs: %w", err)
 	}
 	events, err := recordEvents(mgr, kube, scheme)
 	if err != nil {
@@ -228,7 +228,7 @@ func recordEvents(mgr manager.Manager, kube kubernetes.Interface, scheme *runtim
 		return nil
 	}))
 	if err != nil {
-		return nil, fmt.Errorf("recording events: %w", err)
+		return nil, fmt.Errorf("record events: %w", err)
 	}
 	return broadcaster.NewRecorder(scheme, corev1.EventSource{Component: component}), nil
 }

@@ -202,7 +202,7 @@ func TestAProcessWhoseLeaseWasTakenEnds(t *testing.T) {
 		_, err = leases.Update(t.Context(), taken, metav1.UpdateOptions{})
 		return err
 	})).To(Succeed())
-	g.Eventually(p.ended, patience).Should(Receive(MatchError(ContainSubstring(`another holder now ("second")`))))
+	g.Eventually(p.ended, patience).Should(Receive(MatchError(ContainSubstring(`"second" holds it now`))))
 	p.ended <- nil
 	g.Expect(holder(t, server)()).To(Equal("second"))
 }

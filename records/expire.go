@@ -108,7 +108,7 @@ func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
 
 func (r Retention) check() error {
 	if r.Succeeded < 0 || r.Failed < 0 || r.Outcomes < 0 {
-		return fmt.Errorf("%w: records cannot be kept for less than no time", ErrInvalid)
+		return fmt.Errorf("%w: a retention must not be negative", ErrInvalid)
 	}
 	return nil
 }

@@ -58,10 +58,10 @@ type Outcome struct {
 // AddNote records a note about an Image, which needs no record of its own yet, and returns it as it is recorded. Of two
 // notes with the same ID the first counts. Errors: ErrInvalid, also where there are MaxNotes.
 func (s *Store) AddNote(ctx context.Context, image ImageKey, note Note) (*Note, error) {
-	operation := fmt.Sprintf("note something about image %s/%s", image.Namespace, image.Name)
+	operation := fmt.Sprintf("add a note to image %s/%s", image.Namespace, image.Name)
 	if note.Author == "" || note.Text == "" || len(note.Text) > MaxNote || len(note.ID) > maxIndexed {
-		return nil, fmt.Errorf("%s: %w: it needs an author, 1 to %d bytes of text, which is %d long, and an ID of at most %d",
-			operation, ErrInvalid, MaxNote, len(note.Text), maxIndexed)
+		return nil, fmt.Errorf("%s: %w: a note needs an author, an ID of at most %d bytes, and 1 to %d bytes of text, not %d",
+			operation, ErrInvalid, maxIndexed, MaxNote, len(note.Text))
 	}
 	if note.ID == "" {
 		note.ID = string(uuid.NewUUID())
@@ -85,7 +85,7 @@ func (s *Store) AddNote(ctx context.Context, image ImageKey, note Note) (*Note, 
 		}
 		recorded, err = collect(ctx, tx, scanNote, "SELECT id, written, author, body FROM notes WHERE image_uid = $1 AND id = $2", string(image.UID), note.ID)
 		if err == nil && len(recorded) == 0 {
-			return fmt.Errorf("%w: there are %d notes about it, as many as are kept: write on elsewhere, such as where your team keeps its documents", ErrInvalid, MaxNotes)
+			return fmt.Errorf("%w: the image has %d notes, which is the maximum: keep further notes elsewhere", ErrInvalid, MaxNotes)
 		}
 		return err
 	})

@@ -91,7 +91,7 @@ func TestThereAreOnlySoManyNotes(t *testing.T) {
 		}
 		g.Expect(refused).To(HaveLen(cap(errs) - 2))
 		g.Expect(refused).To(HaveEach(MatchError(records.ErrInvalid)))
-		g.Expect(refused[0]).To(MatchError(ContainSubstring("there are 1000 notes about it")))
+		g.Expect(refused[0]).To(MatchError(ContainSubstring("the image has 1000 notes")))
 		g.Expect(store.AddNote(ctx, debian, records.Note{ID: first.ID, Author: "jane", Text: "again"})).To(Equal(first), "it is there")
 		_, err = store.AddNote(ctx, records.ImageKey{Namespace: "team", Name: "ubuntu", UID: "image-ubuntu"}, records.Note{Author: "jane", Text: "hello"})
 		g.Expect(err).NotTo(HaveOccurred(), "another image")

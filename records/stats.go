@@ -108,7 +108,7 @@ func (s *Store) ImageStats(ctx context.Context, query ImageStatsQuery) (*Page[Im
 		matching.add("namespace = ?", query.Namespace)
 	}
 	if len(query.Images) > MaxLimit {
-		return nil, fmt.Errorf("%w: reports on %d images are asked for, and may be on %d", ErrInvalid, len(query.Images), MaxLimit)
+		return nil, fmt.Errorf("%w: a report covers at most %d images, not %d", ErrInvalid, MaxLimit, len(query.Images))
 	}
 	if len(query.Images) > 0 {
 		var uids []any

@@ -27,7 +27,7 @@ var (
 	ErrNewer = errors.New("the database is newer than this program")
 	// ErrMigration is a database that refuses a migration: opening it again does not help. A server that went away while it
 	// was migrated, or lets nobody in, is none.
-	ErrMigration = errors.New("the database does not take a migration")
+	ErrMigration = errors.New("the database refuses the migration")
 )
 
 // Options of a Store. The zero value is valid.
@@ -128,7 +128,7 @@ func (s *Store) tidy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	if _, err := s.write.ExecContext(ctx, s.dialect.tidy); err != nil {
-		return fmt.Errorf("tidy the database up: %w", withCause(ctx, err))
+		return fmt.Errorf("clean up the database: %w", withCause(ctx, err))
 	}
 	return nil
 }

@@ -105,7 +105,7 @@ func (s *startup) healthCheck(name string) healthz.HealthChecker {
 		s.mutex.Lock()
 		defer s.mutex.Unlock()
 		if _, missing := s.missing[name]; missing {
-			return errors.New("the server waits for it, and its log says why")
+			return errors.New("the server waits for this dependency: see the log of the server")
 		}
 		return nil
 	})

@@ -58,7 +58,7 @@ func (r *CreateOnlyHandler[T]) GetSingularName() string { return r.resource.Sing
 func (r *CreateOnlyHandler[T]) Create(ctx context.Context, object runtime.Object, admit rest.ValidateObjectFunc, _ *metav1.CreateOptions) (runtime.Object, error) {
 	request, ok := object.(T)
 	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("a %s is expected, not a %T", r.resource.Singular, object))
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the request takes a %s, not a %T", r.resource.Singular, object))
 	}
 	if err := r.validate(ctx, request); err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ func (s *Scope) Lock(ctx context.Context, name string) (*Lock, error) {
 
 // busy says that a lock cannot be had now.
 func busy(name string, err error) error {
-	return Unavailable(fmt.Sprintf("taking the lock %q: %v; try again", name, err), metav1.StatusDetails{RetryAfterSeconds: 1})
+	return Unavailable(fmt.Sprintf("take the lock %q: %v; try again", name, err), metav1.StatusDetails{RetryAfterSeconds: 1})
 }
 
 // localLocks are locks of this process. The zero value has none.

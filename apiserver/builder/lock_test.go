@@ -90,7 +90,7 @@ func TestALockThatIsHeldIsA503(t *testing.T) {
 			defer cancel()
 			_, err = scopes[1].Lock(briefly, "books/a")
 			g.Expect(apierrors.IsServiceUnavailable(err)).To(BeTrue(), "%v", err)
-			g.Expect(err).To(MatchError(ContainSubstring(`taking the lock "books/a"`)))
+			g.Expect(err).To(MatchError(ContainSubstring(`take the lock "books/a"`)))
 			seconds, retry := apierrors.SuggestsClientDelay(err)
 			g.Expect(retry).To(BeTrue())
 			g.Expect(seconds).To(Equal(1))

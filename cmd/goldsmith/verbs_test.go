@@ -149,7 +149,7 @@ func asksTheRecords(s *session) {
 	s.types("changes", "web", "-o", "yaml").says("kind: ImageChanges\n", "path: retry.limit\n")
 	s.types("changes", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
 	s.types("rerun", "web-3", "--uid", uid, "--message", "after it was deleted", "--wait").fails(exit.BuildFailed, "✗ build web-8 failed after ")
-	s.types("rerun", "web-3", "--uid", "a").fails(exit.Failure, `there is no imagebuild "web-3" with the uid a, nor a record of one`)
+	s.types("rerun", "web-3", "--uid", "a").fails(exit.Failure, `imagebuild "web-3" with UID a does not exist and has no record`)
 }
 
 // changesRetryLimit changes a field of an image that is no input, and returns once that is recorded.

@@ -74,7 +74,7 @@ func Run(ctx context.Context, options Options) error {
 	options.Config = options.Outages.Watch(options.Config)
 	scheme := runtime.NewScheme()
 	if err := corev1.AddToScheme(scheme); err != nil {
-		return fmt.Errorf("registering Secrets: %w", err)
+		return fmt.Errorf("register Secrets: %w", err)
 	}
 	settings := ctrl.Options{
 		Scheme:         scheme,
@@ -85,7 +85,7 @@ func Run(ctx context.Context, options Options) error {
 	}
 	mgr, err := options.Election.NewManager(options.Config, settings, lease, options.Outages)
 	if err != nil {
-		return fmt.Errorf("making the manager of certificates: %w", err)
+		return fmt.Errorf("create the manager of certificates: %w", err)
 	}
 	secrets := &secrets{client: mgr.GetClient(), namespace: options.Namespace}
 	for _, certificate := range all(options.Namespace) {
@@ -141,7 +141,7 @@ func mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 // start runs the manager until ctx is done.
 func start(ctx context.Context, mgr manager.Manager) error {
 	if err := mgr.Start(ctx); err != nil {
-		return fmt.Errorf("making certificates: %w", err)
+		return fmt.Errorf("create certificates: %w", err)
 	}
 	return nil
 }

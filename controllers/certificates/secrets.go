@@ -65,7 +65,7 @@ func (s *secrets) ensure(ctx context.Context, name string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("making Secret %s/%s: %w", s.namespace, name, err)
+		return fmt.Errorf("create Secret %s/%s: %w", s.namespace, name, err)
 	}
 	return nil
 }

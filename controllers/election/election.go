@@ -43,7 +43,7 @@ type Options struct {
 func UniqueIdentity() (string, error) {
 	host, err := os.Hostname()
 	if err != nil {
-		return "", fmt.Errorf("making an identity for the election: %w", err)
+		return "", fmt.Errorf("create an identity for the election: %w", err)
 	}
 	return host + "_" + string(uuid.NewUUID()), nil
 }

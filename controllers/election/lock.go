@@ -64,7 +64,7 @@ func (l *lock) Start(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case holder := <-l.taken:
-		return fmt.Errorf("lease %s of this process expired, as when it is frozen, and has another holder now (%q): this process starts anew", l.Describe(), holder)
+		return fmt.Errorf("lease %s of this process expired, for example because the process was frozen, and %q holds it now: this process restarts", l.Describe(), holder)
 	}
 }
 

@@ -110,6 +110,6 @@ func describeRerunRequests(w *fixture) {
 		w.CreateBuild(ctx, workspace.NewBuild("once"))
 		w.Succeeded(ctx, "once")
 		_, err := w.Builds().Rerun(ctx, "once", &v1alpha1.RerunRequest{}, metav1.CreateOptions{})
-		Expect(err).To(MatchError(ContainSubstring("create it again")))
+		Expect(err).To(MatchError(ContainSubstring("create an ImageBuild with the same inputs")))
 	})
 }

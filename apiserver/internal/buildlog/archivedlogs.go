@@ -40,7 +40,7 @@ type expiredError struct {
 
 // Error says when, and why.
 func (e *expiredError) Error() string {
-	return fmt.Sprintf("it was deleted at %s: history.logRetention kept it for %s", e.At.UTC().Format(time.RFC3339), e.Retention)
+	return fmt.Sprintf("it was deleted at %s, because history.logRetention is %s", e.At.UTC().Format(time.RFC3339), e.Retention)
 }
 
 // unavailableError says that a log may be in the archive, which does not answer.
@@ -123,7 +123,7 @@ func (l *archivedLogs) open(ctx context.Context, build *images.ImageBuild, attem
 // once it is whole.
 func (l *archivedLogs) show(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions, log *archive.Reader) io.ReadCloser {
 	if summary := log.Summary(); summary != nil && summary.InPart {
-		warning.AddWarning(ctx, "", fmt.Sprintf("the log of attempt %d is there in part: %s", attempt.Number, summary.Why))
+		warning.AddWarning(ctx, "", fmt.Sprintf("the log of attempt %d is incomplete: %s", attempt.Number, summary.Why))
 	}
 	if options.Follow {
 		return withTimestamps(&handover{ctx: ctx, logs: l, build: build, attempt: attempt, options: options, log: log, archived: log}, options.Timestamps)
@@ -187,7 +187,7 @@ func (l *archivedLogs) deleted(ctx context.Context, namespace, name string, uid 
 
 func noSuchBuild(name string, uid types.UID) error {
 	err := apierrors.NewNotFound(images.Resource("imagebuilds"), name)
-	err.ErrStatus.Message = fmt.Sprintf("there is no imagebuild %q with the uid %s, nor a log of it in the archive", name, uid)
+	err.ErrStatus.Message = fmt.Sprintf("imagebuild %q with UID %s does not exist, and the archive has no log of it", name, uid)
 	return err
 }
 

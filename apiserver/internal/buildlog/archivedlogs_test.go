@@ -361,7 +361,7 @@ func TestWhatIsSaidOfALogThatCannotBeRead(t *testing.T) {
 	for _, w.attempt.Outcome = range []v1alpha1.AttemptOutcome{v1alpha1.AttemptFailed, ""} { // the archive is asked first, and last
 		said := &warnings{}
 		w.Expect(w.read(warning.WithWarningRecorder(t.Context(), said), corev1.PodLogOptions{})).To(Equal(plain(stamped(3))))
-		w.Expect(*said).To(ConsistOf("the log of attempt 1 is there in part: its node was lost"))
+		w.Expect(*said).To(ConsistOf("the log of attempt 1 is incomplete: its node was lost"))
 	}
 	w.Expect(w.store.PutBuild(t.Context(), archive.Build{
 		Namespace: "default", Name: "once", UID: w.build.UID, Finished: new(w.clock.Now()), Retention: new(time.Hour),
@@ -374,7 +374,7 @@ func TestWhatIsSaidOfALogThatCannotBeRead(t *testing.T) {
 	w.Expect(errors.As(err, &expired)).To(BeTrue(), "%v", err)
 	said := logError(err, w.build, w.attempt)
 	w.Expect(apierrors.IsGone(said)).To(BeTrue())
-	w.Expect(said).To(MatchError(ContainSubstring("was deleted at 2026-03-01T15:00:00Z: history.logRetention kept it for 1h0m0s")))
+	w.Expect(said).To(MatchError(ContainSubstring("was deleted at 2026-03-01T15:00:00Z, because history.logRetention is 1h0m0s")))
 }
 
 type warnings []string

@@ -105,7 +105,7 @@ func (f *follower) endLog(reason error) error {
 	f.log = nil
 	f.number++
 	if err := log.Close(); err != nil {
-		return fmt.Errorf("closing the log of attempt %d of imagebuild %s: %w", f.number-1, f.build.Name, err)
+		return fmt.Errorf("close the log of attempt %d of imagebuild %s: %w", f.number-1, f.build.Name, err)
 	}
 	return nil
 }
@@ -198,7 +198,7 @@ func (f *follower) watch() error {
 		ResourceVersion: f.build.ResourceVersion,
 	})
 	if err != nil {
-		return fmt.Errorf("watching imagebuild %s: %w", f.build.Name, err)
+		return fmt.Errorf("watch imagebuild %s: %w", f.build.Name, err)
 	}
 	f.changes = changes
 	return nil
@@ -217,7 +217,7 @@ func (f *follower) refresh() error {
 		f.deleted = true
 		return nil
 	case err != nil:
-		return fmt.Errorf("following imagebuild %s: %w", f.build.Name, err)
+		return fmt.Errorf("follow imagebuild %s: %w", f.build.Name, err)
 	}
 	return f.see(build)
 }
@@ -228,7 +228,7 @@ func (f *follower) see(object runtime.Object) error {
 	}
 	build, err := stored.Build(object)
 	if err != nil {
-		return fmt.Errorf("following imagebuild %s: %w", f.build.Name, err)
+		return fmt.Errorf("follow imagebuild %s: %w", f.build.Name, err)
 	}
 	if build.UID != f.build.UID {
 		f.deleted = true // another build has its name

@@ -87,9 +87,9 @@ func (h *handover) goOn(end error) error {
 	}
 	if err := h.cross(); err != nil {
 		if errors.Is(end, io.EOF) {
-			return fmt.Errorf("going on in the archive: %w", err)
+			return fmt.Errorf("continue in the archive: %w", err)
 		}
-		return errors.Join(end, fmt.Errorf("going on in the archive: %w", err))
+		return errors.Join(end, fmt.Errorf("continue in the archive: %w", err))
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func (h *handover) find() (io.ReadCloser, *archive.Reader, error) {
 		}
 		from = archive.Position{Since: archive.Timestamp(mark)}
 		if from.Since.IsZero() {
-			return nil, nil, errors.New("the line that was read last is too long to be found again")
+			return nil, nil, errors.New("the last line from the pod is too long to be found in the archive")
 		}
 	}
 	log, err := h.logs.archive.Reader(h.ctx, name, from)
@@ -155,7 +155,7 @@ func (h *handover) awaitMore() error {
 		return io.EOF
 	}
 	if h.waited += archivePoll; h.waited > archiveLimit {
-		return errors.New("the log does not go on in the archive")
+		return errors.New("the log does not continue in the archive")
 	}
 	select {
 	case <-h.ctx.Done():

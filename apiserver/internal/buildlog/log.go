@@ -33,7 +33,7 @@ var (
 	// ErrNotStarted says that an attempt has not written a log, because its container has not started.
 	ErrNotStarted = errors.New("no container has started")
 	// ErrGone says that an attempt's log is not kept any more.
-	ErrGone = errors.New("the log is gone")
+	ErrGone = errors.New("the log is no longer available")
 )
 
 // Source reads the logs of attempts.
@@ -240,12 +240,12 @@ func logError(err error, build *images.ImageBuild, attempt *images.BuildAttempt)
 	case errors.As(err, &away):
 		return unavailable(err, build)
 	case errors.As(err, &expired):
-		why = fmt.Sprintf("the log of imagebuild %q is gone: %v", build.Name, expired)
+		why = fmt.Sprintf("the log of imagebuild %q is no longer available: %v", build.Name, expired)
 	case errors.Is(err, ErrGone):
-		why = fmt.Sprintf("the log of attempt %d of imagebuild %q is gone: it went with its pod %s, which was deleted %s, and is in no archive; "+
-			"status.failure keeps why a build failed, and another build writes another log", attempt.Number, build.Name, attempt.PodName, whenDeleted(attempt))
+		why = fmt.Sprintf("the log of attempt %d of imagebuild %q is no longer available: pod %s was deleted %s, and no archive has the log; "+
+			"see status.failure for the cause of a failure, or build again", attempt.Number, build.Name, attempt.PodName, whenDeleted(attempt))
 	default:
-		return apierrors.NewInternalError(fmt.Errorf("reading the log of attempt %d of imagebuild %s: %w", attempt.Number, build.Name, err))
+		return apierrors.NewInternalError(fmt.Errorf("read the log of attempt %d of imagebuild %s: %w", attempt.Number, build.Name, err))
 	}
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status: metav1.StatusFailure, Code: http.StatusGone, Reason: metav1.StatusReasonGone, Message: why, Details: logDetails(build, ""),

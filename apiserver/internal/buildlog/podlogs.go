@@ -36,7 +36,7 @@ func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *im
 	case apierrors.IsNotFound(err):
 		return nil, ErrGone
 	case err != nil:
-		return nil, fmt.Errorf("getting pod %s/%s: %w", build.Namespace, attempt.PodName, err)
+		return nil, fmt.Errorf("get pod %s/%s: %w", build.Namespace, attempt.PodName, err)
 	case pod.UID != attempt.PodUID:
 		return nil, ErrGone
 	case !started(pod):
@@ -47,7 +47,7 @@ func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *im
 	case apierrors.IsNotFound(err):
 		return nil, ErrGone
 	case err != nil:
-		return nil, fmt.Errorf("reading the log of pod %s/%s: %w", build.Namespace, attempt.PodName, err)
+		return nil, fmt.Errorf("read the log of pod %s/%s: %w", build.Namespace, attempt.PodName, err)
 	case options.Follow:
 		return log, nil
 	}
@@ -65,7 +65,7 @@ func (l podLogs) ended(ctx context.Context, build *images.ImageBuild, attempt *i
 	case apierrors.IsNotFound(err):
 		return false, ErrGone
 	case err != nil:
-		return false, fmt.Errorf("getting pod %s/%s: %w", build.Namespace, attempt.PodName, err)
+		return false, fmt.Errorf("get pod %s/%s: %w", build.Namespace, attempt.PodName, err)
 	case pod.UID != attempt.PodUID:
 		return false, ErrGone
 	}

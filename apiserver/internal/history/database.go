@@ -59,7 +59,7 @@ func (d *Database) Prepare() error {
 			return
 		}
 		if d.connection, d.findErr = d.find(); d.findErr != nil {
-			d.findErr = fmt.Errorf("finding the database of records: %w", d.findErr)
+			d.findErr = fmt.Errorf("find the database of records: %w", d.findErr)
 		}
 	})
 	return d.findErr

@@ -168,7 +168,7 @@ func TestErrorsOfTheDatabase(t *testing.T) {
 	store := openStore(t)
 	_, err := store.Notes(t.Context(), "uid", records.Paging{Limit: -1})
 	late := Error(fmt.Errorf("counting: %w", context.DeadlineExceeded), "images/stats", "web")
-	if !apierrors.IsServiceUnavailable(late) || !strings.Contains(late.Error(), "ask about less time") {
+	if !apierrors.IsServiceUnavailable(late) || !strings.Contains(late.Error(), "shorten the time range") {
 		t.Errorf("a question that takes too long: %v", late)
 	}
 	if invalid := Error(err, "images/notes", "web"); !apierrors.IsBadRequest(invalid) {

@@ -28,7 +28,7 @@ func Error(err error, resource, name string) error {
 	}
 	says := "does not answer now, try again"
 	if errors.Is(err, context.DeadlineExceeded) {
-		says = "did not answer in time, try again, or ask about less time with since"
+		says = "did not answer in time, try again, or shorten the time range with since"
 	}
 	return builder.Unavailable(fmt.Sprintf("%s of %q: the database of records %s: %v", resource, name, says, err), metav1.StatusDetails{
 		Group: images.SchemeGroupVersion.Group, Kind: resource, Name: name, RetryAfterSeconds: retryAfter,
@@ -38,14 +38,14 @@ func Error(err error, resource, name string) error {
 
 // WarnNoDatabase tells the client that there is nothing because there is no database.
 func WarnNoDatabase(ctx context.Context) {
-	warning.AddWarning(ctx, "", "this server has no database of records: --records names one")
+	warning.AddWarning(ctx, "", "this server has no database of records: configure one with --records")
 }
 
 // NoDatabaseError refuses what cannot be done without a database.
 func NoDatabaseError(resource, name, verb string) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status: metav1.StatusFailure, Code: http.StatusMethodNotAllowed, Reason: metav1.StatusReasonMethodNotAllowed,
-		Message: fmt.Sprintf("%s of %q cannot be %s: this server has no database of records to keep it in; --records names one", resource, name, verb),
+		Message: fmt.Sprintf("%s of %q cannot be %s: this server has no database of records; configure one with --records", resource, name, verb),
 		Details: &metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: resource, Name: name},
 	}}
 }

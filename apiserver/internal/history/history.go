@@ -82,10 +82,10 @@ func startOf(options *images.ImageHistoryOptions, now time.Time) (*historyStart,
 			err = json.Unmarshal(text, start)
 		}
 		if err != nil || start.Continue == "" {
-			return nil, errors.New("continue is not that of a page of a history")
+			return nil, errors.New("continue is not a token of a history: list again without continue")
 		}
 		if start.Asked != asked {
-			return nil, errors.New("continue is that of a page with another since or until")
+			return nil, errors.New("continue belongs to a list with other values of since or until: repeat those values")
 		}
 		return start, nil
 	}
@@ -108,7 +108,7 @@ func (s *historyStart) next(page string) (string, error) {
 	}
 	text, err := json.Marshal(historyStart{Since: s.Since, Until: s.Until, Asked: s.Asked, Continue: page})
 	if err != nil {
-		return "", apierrors.NewInternalError(fmt.Errorf("ending a page of a history: %w", err))
+		return "", apierrors.NewInternalError(fmt.Errorf("end a page of a history: %w", err))
 	}
 	return base64.RawURLEncoding.EncodeToString(text), nil
 }

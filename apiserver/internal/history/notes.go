@@ -107,7 +107,7 @@ func (r *recorded) addNote(ctx context.Context, name string, note *images.ImageN
 	case err != nil:
 		return nil, Error(err, notesResource, name)
 	case recorded.Author != wanted.Author: // whose note is for those who may read it
-		return nil, apierrors.NewConflict(images.Resource(notesResource), name, errors.New("somebody else's note has this id"))
+		return nil, apierrors.NewConflict(images.Resource(notesResource), name, errors.New("the id belongs to a note of another user: choose a new id"))
 	}
 	return noteOf(subject, recorded), nil
 }

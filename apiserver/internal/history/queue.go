@@ -73,7 +73,7 @@ func (q *Queue) Register(registerer prometheus.Registerer) error {
 	for _, counter := range []prometheus.Counter{q.recorded, q.dropped} {
 		err := registerer.Register(counter)
 		if already := (prometheus.AlreadyRegisteredError{}); err != nil && !errors.As(err, &already) {
-			return fmt.Errorf("registering the metrics of recorded changes: %w", err)
+			return fmt.Errorf("register the metrics of recorded changes: %w", err)
 		}
 	}
 	return nil

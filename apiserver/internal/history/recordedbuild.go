@@ -39,6 +39,6 @@ func RecordedBuild(ctx context.Context, database *Database, resource, name strin
 
 func noSuchBuild(name string, uid types.UID) error {
 	err := apierrors.NewNotFound(images.Resource("imagebuilds"), name)
-	err.ErrStatus.Message = fmt.Sprintf("there is no imagebuild %q with the uid %s, nor a record of one", name, uid)
+	err.ErrStatus.Message = fmt.Sprintf("imagebuild %q with UID %s does not exist and has no record", name, uid)
 	return err
 }

@@ -46,13 +46,13 @@ func specChanges(before, after *v1alpha1.ImageSpec) ([]v1alpha1.InputChange, err
 func flattened(spec *v1alpha1.ImageSpec) (map[string]inputs.Value, error) {
 	text, err := json.Marshal(spec)
 	if err != nil {
-		return nil, fmt.Errorf("comparing specs: %w", err)
+		return nil, fmt.Errorf("compare specs: %w", err)
 	}
 	var fields map[string]any
 	decoder := json.NewDecoder(strings.NewReader(string(text)))
 	decoder.UseNumber() // as they are written
 	if err := decoder.Decode(&fields); err != nil {
-		return nil, fmt.Errorf("comparing specs: %w", err)
+		return nil, fmt.Errorf("compare specs: %w", err)
 	}
 	values := map[string]inputs.Value{}
 	flatten("", fields, values)

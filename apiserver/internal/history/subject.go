@@ -98,6 +98,6 @@ func metaOf(namespace, name string, uid types.UID) metav1.ObjectMeta {
 
 func noSuchImage(name string, uid types.UID) error {
 	err := apierrors.NewNotFound(images.Resource("images"), name)
-	err.ErrStatus.Message = fmt.Sprintf("there is no image %q with the uid %s, nor a record of one", name, uid)
+	err.ErrStatus.Message = fmt.Sprintf("image %q with UID %s does not exist and has no record", name, uid)
 	return err
 }

@@ -186,7 +186,7 @@ func (p *promotion) successful(ctx context.Context, image *images.Image, name st
 	case apierrors.IsNotFound(err):
 		return nil, "there is no such build: name one of the Image that succeeded", nil
 	case err != nil:
-		return nil, "", fmt.Errorf("setting the channels of image %s: reading imagebuild %s: %w", p.image, name, err)
+		return nil, "", fmt.Errorf("set the channels of image %s: read imagebuild %s: %w", p.image, name, err)
 	case build.Spec.ImageRef == nil || build.Spec.ImageRef.UID != image.UID:
 		return nil, fmt.Sprintf("is not a build of Image %s", image.Name), nil
 	case build.Status.Phase != v1alpha1.BuildSucceeded:

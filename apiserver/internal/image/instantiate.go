@@ -88,7 +88,7 @@ func (r *instantiateREST) checkParameters(image *images.Image, request *images.B
 func (r *instantiateREST) rerun(ctx context.Context, earlier *images.ImageBuild, request *images.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	public, err := convert.PublicImageBuild(earlier)
 	if err != nil {
-		return nil, apierrors.NewInternalError(fmt.Errorf("rerunning imagebuild %s: %w", earlier.Name, err))
+		return nil, apierrors.NewInternalError(fmt.Errorf("rerun imagebuild %s: %w", earlier.Name, err))
 	}
 	pinned := convert.HubPinnedInputs(inputs.Pinned(public))
 	build, err := r.run(ctx, &instantiation{
@@ -266,7 +266,7 @@ func gone(image *images.Image, record images.BuildRequestRecord) error {
 		Status: metav1.StatusFailure,
 		Code:   http.StatusGone,
 		Reason: metav1.StatusReasonGone,
-		Message: fmt.Sprintf("request %q made imagebuild %q, which was deleted since: ask for another build with another requestID",
+		Message: fmt.Sprintf("request %q created imagebuild %q, which was deleted: use a new requestID for a new build",
 			record.RequestID, trigger.BuildName(image.Name, record.Number)),
 		Details: &metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: "imagebuilds", Name: trigger.BuildName(image.Name, record.Number), UID: record.UID},
 	}}

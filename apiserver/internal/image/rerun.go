@@ -49,7 +49,7 @@ func (r *instantiateREST) rerunBuildOf(ctx context.Context, name string, request
 	}
 	if build.Spec.ImageRef == nil {
 		return nil, apierrors.NewInvalid(images.Kind("RerunRequest"), name, field.ErrorList{
-			field.Invalid(field.NewPath("metadata", "name"), name, "was created directly, as a build of no Image: create it again, under another name"),
+			field.Invalid(field.NewPath("metadata", "name"), name, "is not a build of an Image: create an ImageBuild with the same inputs and a new name"),
 		})
 	}
 	return r.rerun(ctx, build, request, options)
@@ -70,7 +70,7 @@ func (r *instantiateREST) earlier(ctx context.Context, name string, uid types.UI
 	}
 	build, err = convert.HubImageBuild(recorded)
 	if err != nil {
-		return nil, apierrors.NewInternalError(fmt.Errorf("rerunning imagebuild %s: %w", name, err))
+		return nil, apierrors.NewInternalError(fmt.Errorf("rerun imagebuild %s: %w", name, err))
 	}
 	return build, nil
 }

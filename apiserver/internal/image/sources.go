@@ -30,7 +30,7 @@ type Sources struct {
 func newSources(scope *builder.Scope, images rest.Getter) (*Sources, error) {
 	client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
 	if err != nil {
-		return nil, fmt.Errorf("reading ConfigMaps: %w", err)
+		return nil, fmt.Errorf("read ConfigMaps: %w", err)
 	}
 	return &Sources{configMaps: client.CoreV1(), images: images}, nil
 }
@@ -42,7 +42,7 @@ func (s *Sources) ConfigMap(ctx context.Context, namespace, name string) (*corev
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
-		return nil, apierrors.NewInternalError(fmt.Errorf("reading ConfigMap %s/%s: %w", namespace, name, err))
+		return nil, apierrors.NewInternalError(fmt.Errorf("read ConfigMap %s/%s: %w", namespace, name, err))
 	}
 	return configMap, nil
 }

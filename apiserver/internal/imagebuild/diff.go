@@ -58,7 +58,7 @@ func (d *differ) compare(ctx context.Context, name string, options *images.Image
 	}
 	answer, err := convert.HubImageBuildDiff(difference(from, to))
 	if err != nil {
-		return nil, apierrors.NewInternalError(fmt.Errorf("comparing imagebuilds %s and %s: %w", from.Name, to.Name, err))
+		return nil, apierrors.NewInternalError(fmt.Errorf("compare imagebuilds %s and %s: %w", from.Name, to.Name, err))
 	}
 	return answer, nil
 }
@@ -69,11 +69,11 @@ func (d *differ) mayCompare(ctx context.Context, name string) error {
 	allowed, err := d.scope.UserMayGet(ctx, resource, "diff", apirequest.NamespaceValue(ctx), name)
 	switch {
 	case err != nil:
-		return apierrors.NewInternalError(fmt.Errorf("asking whether %s may compare with imagebuild %s: %w", user, name, err))
+		return apierrors.NewInternalError(fmt.Errorf("check whether %s may compare with imagebuild %s: %w", user, name, err))
 	case allowed:
 		return nil
 	}
-	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q may not get the difference to it", user))
+	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q may not compare with this build", user))
 }
 
 // read reads the build that is meant: the one that is there or, by its UID, the record of one that was deleted.
@@ -87,7 +87,7 @@ func (d *differ) read(ctx context.Context, name string, uid types.UID) (*v1alpha
 	}
 	build, err := convert.PublicImageBuild(existing)
 	if err != nil {
-		return nil, apierrors.NewInternalError(fmt.Errorf("comparing imagebuild %s: %w", name, err))
+		return nil, apierrors.NewInternalError(fmt.Errorf("compare imagebuild %s: %w", name, err))
 	}
 	return build, nil
 }

@@ -51,11 +51,11 @@ func (r *ranks) value(ctx context.Context, class string) (int32, error) {
 	case apierrors.IsNotFound(err):
 		return 0, nil
 	case err != nil:
-		return 0, fmt.Errorf("reading priority class %s: %w", class, err)
+		return 0, fmt.Errorf("read priority class %s: %w", class, err)
 	}
 	return found.Value, nil
 }
 
 func unranked(build *images.ImageBuild, err error) error {
-	return builder.Unavailable(fmt.Sprintf("creating imagebuild %s: %v; try again", build.Name, err), metav1.StatusDetails{RetryAfterSeconds: 1})
+	return builder.Unavailable(fmt.Sprintf("create imagebuild %s: %v; try again", build.Name, err), metav1.StatusDetails{RetryAfterSeconds: 1})
 }

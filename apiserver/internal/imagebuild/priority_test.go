@@ -55,7 +55,7 @@ func TestAPriorityThatCannotBeReadIsA503(t *testing.T) {
 	build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-1"}}
 	build.Spec.Inputs.Template = &images.BuildTemplate{PriorityClassName: "urgent"}
 	_, err := (&ranks{client: client}).begin(t.Context(), build, nil)
-	if !apierrors.IsServiceUnavailable(err) || !strings.Contains(err.Error(), "creating imagebuild debian-1: reading priority class urgent: no answer") {
+	if !apierrors.IsServiceUnavailable(err) || !strings.Contains(err.Error(), "create imagebuild debian-1: read priority class urgent: no answer") {
 		t.Errorf("got %v", err)
 	}
 	if seconds, retry := apierrors.SuggestsClientDelay(err); !retry || seconds != 1 {

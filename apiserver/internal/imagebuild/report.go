@@ -117,7 +117,7 @@ func reportedAttempt(build *images.ImageBuild, pod types.UID) (int32, error) {
 	}
 	for _, earlier := range attempts[:len(attempts)-1] {
 		if earlier.PodUID == pod {
-			return 0, mayNotReport(build.Name, fmt.Sprintf("pod %s is that of attempt %d, which has ended: the current one is attempt %d",
+			return 0, mayNotReport(build.Name, fmt.Sprintf("pod %s belongs to attempt %d, which has ended: the current attempt is %d",
 				earlier.PodName, earlier.Number, build.Status.CurrentAttempt))
 		}
 	}
@@ -128,7 +128,7 @@ func reportedAttempt(build *images.ImageBuild, pod types.UID) (int32, error) {
 		return current.Number, nil
 	case current.PodUID == pod:
 		return 0, apierrors.NewConflict(images.Resource("imagebuilds"), build.Name,
-			fmt.Errorf("attempt %d has ended: nothing more is reported of it", current.Number))
+			fmt.Errorf("attempt %d has ended and takes no more reports", current.Number))
 	case current.PodUID == "" && goesOn:
 		return 0, notRecordedYet(build.Name, current.Number)
 	}
@@ -137,7 +137,7 @@ func reportedAttempt(build *images.ImageBuild, pod types.UID) (int32, error) {
 
 // notOwnBuild is the one answer about a build of another pod and about a build that does not exist.
 func notOwnBuild(build string) error {
-	return mayNotReport(build, "only the build's own pod may report: with the token that is mounted there, which is bound to it")
+	return mayNotReport(build, "only the build's own pod may report: use the token that is mounted in the pod")
 }
 
 func mayNotReport(build, why string) error {

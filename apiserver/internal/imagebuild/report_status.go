@@ -60,7 +60,7 @@ func takeReport(build *images.ImageBuild, attempt int32, report *images.BuildRep
 			return nil
 		}
 		if now.Sub(last.Time.Time).Abs() < reportInterval {
-			return apierrors.NewTooManyRequests(fmt.Sprintf("imagebuild %q was reported on less than %v ago: send what is new then", build.Name, reportInterval), reportAgain)
+			return apierrors.NewTooManyRequests(fmt.Sprintf("the last report of imagebuild %q is less than %v old: combine reports and send them later", build.Name, reportInterval), reportAgain)
 		}
 	}
 	if errs := enterStage(status, next.Stage, now); len(errs) > 0 {
@@ -78,8 +78,8 @@ func enterStage(status *images.ImageBuildStatus, name string, now time.Time) fie
 	}
 	path, at := field.NewPath("stage"), metav1.NewTime(now).Rfc3339Copy()
 	if slices.ContainsFunc(status.Stages, func(stage images.BuildStage) bool { return stage.Name == name }) {
-		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("this stage was left for %q, and one that was left is not entered again: "+
-			"give it another name", status.Stages[last].Name))}
+		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("this stage ended when stage %q began, and a stage cannot be entered again: "+
+			"use a new name", status.Stages[last].Name))}
 	}
 	if len(status.Stages) >= maxStages {
 		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("an attempt has at most %d stages: say more in the message", maxStages))}

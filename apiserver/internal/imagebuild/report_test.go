@@ -44,8 +44,8 @@ func TestWhoMayReport(t *testing.T) {
 	}{
 		"the current attempt's pod":                  {v1alpha1.BuildRunning, []images.BuildAttempt{first, second}, "second", 0, ""},
 		"the current attempt's pod, which is to end": {v1alpha1.BuildCancelling, []images.BuildAttempt{first, second}, "second", 0, ""},
-		"an earlier attempt's pod":                   {v1alpha1.BuildRunning, []images.BuildAttempt{first, second}, "first", 403, "pod pod-1 is that of attempt 1, which has ended: the current one is attempt 2"},
-		"an earlier one's, before the pod is known":  {v1alpha1.BuildStarting, []images.BuildAttempt{first, unbound}, "first", 403, "that of attempt 1, which has ended"},
+		"an earlier attempt's pod":                   {v1alpha1.BuildRunning, []images.BuildAttempt{first, second}, "first", 403, "pod pod-1 belongs to attempt 1, which has ended: the current attempt is 2"},
+		"an earlier one's, before the pod is known":  {v1alpha1.BuildStarting, []images.BuildAttempt{first, unbound}, "first", 403, "belongs to attempt 1, which has ended"},
 		"a stranger's pod":                           {v1alpha1.BuildRunning, []images.BuildAttempt{first, second}, "stranger", 403, "only the build's own pod may report"},
 		"a pod that is not recorded yet":             {v1alpha1.BuildStarting, []images.BuildAttempt{first, unbound}, "second", 503, "the pod of attempt 2 of imagebuild \"once\" is not recorded yet"},
 		"a pod that Kueue has taken back":            {v1alpha1.BuildQueued, []images.BuildAttempt{unbound}, "second", 503, "not recorded yet"},
@@ -135,11 +135,11 @@ func TestWhatAReportChanges(t *testing.T) {
 		},
 		"too soon": {
 			progress: reported(2, "a", nil, "", 999*time.Millisecond), report: images.BuildReport{Stage: "b"},
-			code: 429, message: "less than 1s ago",
+			code: 429, message: "less than 1s old",
 		},
 		"too soon, by a clock that is late": {
 			progress: reported(2, "a", nil, "", -900*time.Millisecond), report: images.BuildReport{Stage: "b"},
-			code: 429, message: "less than 1s ago",
+			code: 429, message: "less than 1s old",
 		},
 		"after the clock was set back": {
 			progress: reported(2, "a", nil, "", -time.Hour), report: images.BuildReport{Message: "m"},
@@ -148,7 +148,7 @@ func TestWhatAReportChanges(t *testing.T) {
 		"of a stage that was left": {
 			progress: reported(2, "b", nil, "", time.Minute), stages: []images.BuildStage{stage("a", time.Hour, time.Minute), stage("b", time.Minute)},
 			report: images.BuildReport{Stage: "a"},
-			code:   422, message: `stage: Invalid value: "a": this stage was left for "b"`,
+			code:   422, message: `stage: Invalid value: "a": this stage ended when stage "b" began`,
 		},
 		"of one stage too many": {
 			progress: reported(2, "s31", nil, "", time.Minute), stages: full, report: images.BuildReport{Stage: "more"},

@@ -51,7 +51,7 @@ func Provide(scope *builder.Scope, options Options) (*Store, builder.Storages, e
 	}
 	client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading logs of pods and priority classes: %w", err)
+		return nil, nil, fmt.Errorf("read logs of pods and priority classes: %w", err)
 	}
 	logs, err := buildlog.New(buildlog.Options{Source: options.Logs, Archive: options.Archive}, client)
 	if err != nil {

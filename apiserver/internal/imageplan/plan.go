@@ -64,7 +64,7 @@ func (p *planner) refuse(given *images.Image, hidden *v1alpha1.BuildFailure) (*i
 func (p *planner) describe(given *images.Image, decide func(image *v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error)) (*images.ImagePlan, error) {
 	image, err := convert.PublicImage(given.DeepCopy()) // a copy: the storage shares what it returns
 	if err != nil {
-		return nil, fmt.Errorf("planning image %s: %w", given.Name, err)
+		return nil, fmt.Errorf("plan image %s: %w", given.Name, err)
 	}
 	v1alpha1.SetObjectDefaults_Image(image) // it has them, unless it was stored before there was such a field
 	status, err := decide(image)
@@ -78,7 +78,7 @@ func (p *planner) describe(given *images.Image, decide func(image *v1alpha1.Imag
 	}
 	answer, err := convert.HubImagePlan(plan)
 	if err != nil {
-		return nil, fmt.Errorf("planning image %s: %w", given.Name, err)
+		return nil, fmt.Errorf("plan image %s: %w", given.Name, err)
 	}
 	return answer, nil
 }

@@ -72,7 +72,7 @@ func (p *planner) mayNotGet(ctx context.Context, resource schema.GroupVersionRes
 	allowed, err := p.scope.UserMayGet(ctx, resource, "", namespace, name)
 	switch {
 	case err != nil:
-		return nil, apierrors.NewInternalError(fmt.Errorf("asking whether %s may get %s %s/%s: %w", user, resource.Resource, namespace, name, err))
+		return nil, apierrors.NewInternalError(fmt.Errorf("check whether %s may get %s %s/%s: %w", user, resource.Resource, namespace, name, err))
 	case allowed:
 		return nil, nil
 	}
@@ -95,7 +95,7 @@ func (p *planner) buildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alph
 	}
 	list, err := convert.PublicImageBuilds(found)
 	if err != nil {
-		return nil, fmt.Errorf("listing builds of image %s: %w", image.Name, err)
+		return nil, fmt.Errorf("list builds of image %s: %w", image.Name, err)
 	}
 	slices.SortFunc(list.Items, func(a, b v1alpha1.ImageBuild) int {
 		return cmp.Compare(ptr.Deref(a.Spec.Number, 0), ptr.Deref(b.Spec.Number, 0))

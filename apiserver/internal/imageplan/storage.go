@@ -46,7 +46,7 @@ func NewPlans(scope *builder.Scope, from *image.Store, builds *imagebuild.Store,
 	if options.Builders != nil {
 		var err error
 		if planner.builders, err = options.Builders(); err != nil {
-			return nil, fmt.Errorf("reading builders: %w", err)
+			return nil, fmt.Errorf("read builders: %w", err)
 		}
 	}
 	handler := builder.NewCreateOnly(scope, builder.CreateOnly[*images.ImagePlan]{

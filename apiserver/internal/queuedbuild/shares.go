@@ -56,7 +56,7 @@ func (s *shares) refresh(ctx context.Context) {
 	defer cancel()
 	list, err := s.namespaces.List(ctx, metav1.ListOptions{ResourceVersion: "0"}) // from a cache
 	if err != nil {
-		klog.FromContext(ctx).V(2).Info("the queue is shown without what Namespaces say", "err", err)
+		klog.FromContext(ctx).V(2).Info("the queue is shown without the settings of Namespaces", "err", err)
 		return
 	}
 	known := map[string]queue.Share{}

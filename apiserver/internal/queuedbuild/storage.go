@@ -38,7 +38,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (b
 	}
 	client, err := metadata.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
 	if err != nil {
-		return nil, fmt.Errorf("reading Namespaces: %w", err)
+		return nil, fmt.Errorf("read Namespaces: %w", err)
 	}
 	forecaster := &forecaster{
 		stored: func(ctx context.Context) (*images.ImageBuildList, error) { return storedBuilds(ctx, builds) },
@@ -47,7 +47,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (b
 	}
 	if options.Limits != nil {
 		if forecaster.limits, err = options.Limits(); err != nil {
-			return nil, fmt.Errorf("reading limits: %w", err)
+			return nil, fmt.Errorf("read limits: %w", err)
 		}
 	}
 	return builder.Storages{"": builder.NewReadOnly(builder.ReadOnly[*images.QueuedBuild]{

@@ -82,7 +82,7 @@ func (p *plugin) check(ctx context.Context, attributes admission.Attributes, wan
 			continue
 		}
 		if err != nil {
-			return apierrors.NewInternalError(fmt.Errorf("asking whether %s may %s %s %q: %w",
+			return apierrors.NewInternalError(fmt.Errorf("check whether %s may %s %s %q: %w",
 				userName(attributes), access.verb, access.resource, access.name, err))
 		}
 		missing = append(missing, access.denied(attributes))

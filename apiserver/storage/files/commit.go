@@ -74,10 +74,10 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 	place, isObject := placeOf(change)
 	if change.GetVersion() == 0 || change.GetLease() != 0 || !isObject {
 		if bytes.HasPrefix(change.GetValue(), []byte("k8s\x00")) && change.GetLease() == 0 {
-			return nil, fmt.Errorf("%s is encoded as protobuf, and files hold only what is encoded as JSON", key)
+			return nil, fmt.Errorf("%s is encoded as protobuf, but files can store only JSON", key)
 		}
 		if bytes.HasPrefix(change.GetValue(), []byte("k8s:enc:")) && change.GetLease() == 0 {
-			return nil, fmt.Errorf("%s is encrypted, and files hold only what can be read", key)
+			return nil, fmt.Errorf("%s is encrypted, but files can store only plain JSON", key)
 		}
 		if change.GetLease() == 0 && !isObject && headOf(change).isObject() {
 			return nil, fmt.Errorf("%s is an object, but not in /<prefix>/[<group>/]<resource>/[<namespace>/]<name>", key)
@@ -162,7 +162,7 @@ func (d *Directory) applyToFiles(r record) {
 		err = d.overwrite(stored, before)
 	}
 	if err != nil {
-		d.report(fmt.Sprintf("%s: this is stored, but its file does not show it: %v", stored.path, err))
+		d.report(fmt.Sprintf("%s: the object is stored, but its file is not up to date: %v", stored.path, err))
 	}
 }
 

@@ -37,7 +37,7 @@ func (d *Directory) Attach(ctx context.Context, loopback *restclient.Config, rep
 	loopback.UserAgent = "files"
 	client, err := dynamic.NewForConfig(loopback)
 	if err != nil {
-		report(fmt.Sprintf("edits of the files in %s are not seen: %v", d.root, err))
+		report(fmt.Sprintf("the server does not notice edits of the files in %s: %v", d.root, err))
 		return
 	}
 	d.mutex.Lock()
@@ -46,7 +46,7 @@ func (d *Directory) Attach(ctx context.Context, loopback *restclient.Config, rep
 	e := &editor{directory: d, client: client, report: report, due: map[string]time.Time{}, refused: map[string]refusal{}}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
-		report(fmt.Sprintf("edits of the files in %s are seen at the next start only: %v", d.root, err))
+		report(fmt.Sprintf("the server notices edits of the files in %s only when it starts: %v", d.root, err))
 		e.scan(".")
 		e.look(ctx)
 		return
@@ -241,14 +241,14 @@ func (e *editor) do(ctx context.Context, edit edit) bool {
 		return false
 	case undecided(err):
 		e.due[edit.path] = time.Now().Add(again)
-		e.refuse(edit.path, edit.file, err.Error(), "this is tried again")
+		e.refuse(edit.path, edit.file, err.Error(), "the server tries again")
 	case edit.file == "":
-		e.refuse(edit.path, edit.file, err.Error(), "the file is written again, because the object is still there")
+		e.refuse(edit.path, edit.file, err.Error(), "the server writes the file again, because the object still exists")
 		if err := e.directory.settle(edit); err != nil {
 			e.report(fmt.Sprintf("%s: %v", edit.path, err))
 		}
 	default:
-		e.refuse(edit.path, edit.file, err.Error(), "the file stays as it is and the object as it was: correct the file, or restore it")
+		e.refuse(edit.path, edit.file, err.Error(), "the object is unchanged: correct the file, or restore it")
 	}
 	return false
 }

@@ -95,7 +95,7 @@ func (j *journal) append(records ...record) error {
 	if err != nil {
 		err = fmt.Errorf("write the journal %s: %w", j.path, err)
 		if undo := errors.Join(j.file.Truncate(j.size), j.file.Sync()); undo != nil {
-			j.broken = fmt.Errorf("%w; nothing is stored any more before a restart, because that could not be undone: %w", err, undo)
+			j.broken = fmt.Errorf("%w; the server stores nothing until it is restarted, because the write could not be undone: %w", err, undo)
 		}
 		return err
 	}
@@ -114,7 +114,7 @@ func (j *journal) inPlace() error {
 		return fmt.Errorf("look at the journal %s: %w", j.path, err)
 	}
 	if !os.SameFile(opened, named) {
-		return fmt.Errorf("the journal %s is another file: nothing is stored any more before a restart", j.path)
+		return fmt.Errorf("the journal %s was replaced: the server stores nothing until it is restarted", j.path)
 	}
 	return nil
 }

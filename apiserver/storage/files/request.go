@@ -106,7 +106,7 @@ func check(object *unstructured.Unstructured, place place) (version string, err 
 		return "", errors.New("apiVersion and kind: both are required")
 	}
 	if group.Group != place.group {
-		return "", fmt.Errorf("apiVersion: %s does not belong into the directory of the group %q", object.GetAPIVersion(), place.group)
+		return "", fmt.Errorf("apiVersion: %s does not belong in the directory of the group %q", object.GetAPIVersion(), place.group)
 	}
 	if metadata, present := object.Object["metadata"]; present {
 		if _, isObject := metadata.(map[string]any); !isObject {
@@ -125,7 +125,7 @@ func check(object *unstructured.Unstructured, place place) (version string, err 
 		object.SetNamespace(place.namespace)
 	}
 	if object.GetNamespace() != place.namespace {
-		return "", fmt.Errorf("metadata.namespace: %q does not belong into the directory of %q", object.GetNamespace(), place.namespace)
+		return "", fmt.Errorf("metadata.namespace: %q does not belong in the directory of %q", object.GetNamespace(), place.namespace)
 	}
 	return group.Version, nil
 }

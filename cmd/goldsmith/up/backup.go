@@ -66,7 +66,7 @@ func Backup(ctx context.Context, directory, file string) (err error) {
 		return fmt.Errorf("find the data directory: %w", err)
 	}
 	if _, err := os.Stat(filepath.Join(directory, "lock")); err != nil {
-		return fmt.Errorf("back up %s, which is no data directory of `goldsmith up`: name one with --data-dir: %w", directory, err)
+		return fmt.Errorf("back up %s, which is not a data directory of `goldsmith up`: set --data-dir: %w", directory, err)
 	}
 	// Without a running server, none may start meanwhile. A running server holds the lock itself.
 	lock, err := filelock.Take(filepath.Join(directory, "lock"))

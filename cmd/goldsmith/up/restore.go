@@ -44,7 +44,7 @@ func NewRestoreCommand() *cobra.Command {
 }
 
 // errNoBackup is for a file that Backup did not write, or not completely.
-var errNoBackup = errors.New("this is no complete backup of Goldsmith")
+var errNoBackup = errors.New("not a complete backup of Goldsmith")
 
 // Restore makes a data directory from a backup. It makes all of it or nothing.
 func Restore(ctx context.Context, directory, file string) (err error) {
@@ -153,7 +153,7 @@ func (r *restoration) restore(ctx context.Context, name string) error {
 		return r.logs.Import(ctx, key, content)
 	}
 	if name != snapshotName && !restorable(name) {
-		return fmt.Errorf("%w: no backup holds a file of this name", errNoBackup)
+		return fmt.Errorf("%w: a backup has no file of this name", errNoBackup)
 	}
 	if err := r.top.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err

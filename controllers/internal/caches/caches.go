@@ -40,11 +40,11 @@ func Scheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1.AddToScheme, batchv1.AddToScheme, metav1.AddMetaToScheme} {
 		if err := add(scheme); err != nil {
-			return nil, fmt.Errorf("registering the controllers' kinds: %w", err)
+			return nil, fmt.Errorf("register the controllers' kinds: %w", err)
 		}
 	}
 	if err := apiutil.AddToProtobufScheme(v1alpha1.AddToScheme); err != nil {
-		return nil, fmt.Errorf("registering the kinds that have protobuf: %w", err)
+		return nil, fmt.Errorf("register the kinds that have protobuf: %w", err)
 	}
 	return scheme, nil
 }
@@ -76,7 +76,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&corev1.Pod{}, PodsByJob, jobName},
 	} {
 		if err := indexer.IndexField(ctx, index.kind, index.name, index.values); err != nil {
-			return fmt.Errorf("indexing %T by %s: %w", index.kind, index.name, err)
+			return fmt.Errorf("index %T by %s: %w", index.kind, index.name, err)
 		}
 	}
 	return nil

@@ -33,7 +33,7 @@ func (r *reconciler) ask(ctx context.Context, image *v1alpha1.Image, builds []v1
 	case apierrors.IsGone(err):
 		return false, decision.Gone(live.Status.RecentRequests), nil
 	case err != nil:
-		return false, v1alpha1.ImageStatus{}, fmt.Errorf("asking for a build: %w", err)
+		return false, v1alpha1.ImageStatus{}, fmt.Errorf("request a build: %w", err)
 	}
 	r.Events.Eventf(image, corev1.EventTypeNormal, v1alpha1.EventBuildCreated, "build %s: %s", build.Name, decision.Message)
 	return true, v1alpha1.ImageStatus{}, nil
@@ -57,7 +57,7 @@ func (r *reconciler) confirm(ctx context.Context, image *v1alpha1.Image, inputsD
 	now, err := r.sources(resolution.Stored(r.Client)).Of(ctx, image.Namespace, image.Spec.BuildInputs)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("resolving inputs: %w", err)
+		return nil, fmt.Errorf("resolve inputs: %w", err)
 	case now.Resolved == nil || now.Resolved.InputsDigest != inputsDigest:
 		return nil, conflict("a build is due for an older version of its base")
 	}

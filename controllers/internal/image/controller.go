@@ -147,7 +147,7 @@ func (r *reconciler) imagesBy(ctx context.Context, index string, object client.O
 	err := r.cache.List(ctx, images, client.InNamespace(object.GetNamespace()), client.UnsafeDisableDeepCopy,
 		client.MatchingFields{index: object.GetName()})
 	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "looking for images that refer to an object", "index", index, "object", client.ObjectKeyFromObject(object))
+		ctrl.LoggerFrom(ctx).Error(err, "cannot list the images that refer to an object", "index", index, "object", client.ObjectKeyFromObject(object))
 		return nil
 	}
 	requests := make([]reconcile.Request, len(images.Items))

@@ -53,11 +53,11 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time.Duration, error) {
 	builds, err := r.builds(ctx, image)
 	if err != nil {
-		return 0, fmt.Errorf("listing builds: %w", err)
+		return 0, fmt.Errorf("list builds: %w", err)
 	}
 	now, err := r.sources(resolution.Cached(r.cache)).Of(ctx, image.Namespace, image.Spec.BuildInputs)
 	if err != nil {
-		return 0, fmt.Errorf("resolving inputs: %w", err)
+		return 0, fmt.Errorf("resolve inputs: %w", err)
 	}
 	decision := trigger.Next(trigger.Observed{
 		Image: image, Builds: builds, LogsArchived: r.LogsArchived, BuildsRecorded: r.BuildsRecorded, Now: r.Clock.Now(),
@@ -115,7 +115,7 @@ func (r *reconciler) store(ctx context.Context, image *v1alpha1.Image, status v1
 	next := image.DeepCopy()
 	next.Status = status
 	if _, err := r.Client.ImagesV1alpha1().Images(image.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{}); err != nil {
-		return fmt.Errorf("writing status: %w", err)
+		return fmt.Errorf("write status: %w", err)
 	}
 	if disabled {
 		r.Events.Eventf(image, corev1.EventTypeWarning, v1alpha1.EventScheduleDisabled, "%d consecutive builds failed, so schedule and base start no more builds", status.ConsecutiveFailures)
@@ -145,7 +145,7 @@ func (r *reconciler) supersede(ctx context.Context, image *v1alpha1.Image, decis
 		request := &v1alpha1.CancelRequest{SupersededBy: decision.SupersededBy}
 		_, err := r.Client.ImagesV1alpha1().ImageBuilds(image.Namespace).Cancel(ctx, build.Name, request, metav1.CreateOptions{})
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-			return fmt.Errorf("cancelling build %s, superseded by %s: %w", build.Name, decision.SupersededBy, err)
+			return fmt.Errorf("cancel build %s, superseded by %s: %w", build.Name, decision.SupersededBy, err)
 		}
 	}
 	return nil
@@ -171,7 +171,7 @@ func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, old []*v1
 		switch {
 		case apierrors.IsNotFound(err):
 		case err != nil:
-			return fmt.Errorf("deleting old build %s: %w", build.Name, err)
+			return fmt.Errorf("delete old build %s: %w", build.Name, err)
 		default:
 			r.Metrics.Pruned(build, r.LogsArchived, r.BuildsRecorded)
 		}

@@ -118,8 +118,8 @@ func TestWhileARequestIsRefusedTheStatusIsWritten(t *testing.T) {
 	for _, code := range []int32{http.StatusForbidden, http.StatusUnprocessableEntity} {
 		w.refuse.Store(code)
 		_, err := w.reconcile()
-		w.Expect(err).To(MatchError(ContainSubstring("asking for a build")))
-		w.Expect(w.warnings()).To(ConsistOf(HavePrefix("Warning BuildRefused asking for a build")))
+		w.Expect(err).To(MatchError(ContainSubstring("request a build")))
+		w.Expect(w.warnings()).To(ConsistOf(HavePrefix("Warning BuildRefused request a build")))
 		w.Expect(w.image("debian").Status.ObservedGeneration).To(BeEquivalentTo(1))
 	}
 	w.refuse.Store(0)

@@ -82,14 +82,14 @@ func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observe
 	}
 	events, err := r.Kube.CoreV1().Events(job.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.uid=" + string(job.UID)})
 	if err != nil {
-		return fmt.Errorf("listing events of Job %s: %w", job.Name, err)
+		return fmt.Errorf("list events of Job %s: %w", job.Name, err)
 	}
 	observed.Refused = state.Refusal(events.Items)
 	if observed.Refused != "" {
 		// It may have a pod meanwhile, which neither the cache nor an event tells of yet.
 		pods, err := r.Kube.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job.UID)})
 		if err != nil {
-			return fmt.Errorf("listing pods of Job %s: %w", job.Name, err)
+			return fmt.Errorf("list pods of Job %s: %w", job.Name, err)
 		}
 		if len(pods.Items) > 0 {
 			observed.Refused = ""
@@ -147,7 +147,7 @@ func (r *reconciler) pods(ctx context.Context, build *v1alpha1.ImageBuild, attem
 			client.MatchingLabelsSelector{Selector: selector})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listing pods of Job %s: %w", attempt.JobName, err)
+		return nil, fmt.Errorf("list pods of Job %s: %w", attempt.JobName, err)
 	}
 	pods := make([]*corev1.Pod, len(list.Items))
 	for i := range list.Items {

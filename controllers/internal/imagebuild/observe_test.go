@@ -40,8 +40,8 @@ func TestRefusalIsAskedOfTheEvents(t *testing.T) {
 		"nobody says why":            {events: `{"items":[]}`, asked: 1},
 		"an event says why":          {events: refused, pods: `{"items":[]}`, want: "no", asked: 2},
 		"there is a pod after all":   {events: refused, pods: `{"items":[{"metadata":{"name":"pod"}}]}`, asked: 2},
-		"nobody may read the events": {events: "", want: "listing events of Job web-1-abc", asked: 1},
-		"nobody may read the pods":   {events: refused, pods: "", want: "listing pods of Job web-1-abc", asked: 2},
+		"nobody may read the events": {events: "", want: "list events of Job web-1-abc", asked: 1},
+		"nobody may read the pods":   {events: refused, pods: "", want: "list pods of Job web-1-abc", asked: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := 0

@@ -70,7 +70,7 @@ func (o *orphans) collect(ctx context.Context, job *batchv1.Job) error {
 	case notfound.Object(err) || err == nil && build.UID != owner.UID:
 		return reconciliation.DeleteJob(ctx, o.Kube, job)
 	case err != nil:
-		return fmt.Errorf("looking for the build %s: %w", owner.Name, err)
+		return fmt.Errorf("find the build %s: %w", owner.Name, err)
 	}
 	return nil
 }

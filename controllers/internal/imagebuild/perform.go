@@ -70,7 +70,7 @@ func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, 
 func (r *reconciler) deletePod(ctx context.Context, pod *corev1.Pod) error {
 	err := r.Kube.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("deleting pod %s: %w", pod.Name, err)
+		return fmt.Errorf("delete pod %s: %w", pod.Name, err)
 	}
 	return nil
 }

@@ -141,7 +141,7 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 			return ctrl.Result{RequeueAfter: nextLook(build, decision.After)}, nil
 		}
 	}
-	return ctrl.Result{}, errors.New("the status is not stored as it is written: the API server may be older than this controller")
+	return ctrl.Result{}, errors.New("the API server drops fields of the status: it may be older than this controller")
 }
 
 // nextLook is when to look again although nothing was seen to change; 0 is never. A build under way is looked at now and

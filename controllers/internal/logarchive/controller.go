@@ -58,10 +58,10 @@ func SetupWithManager(manager ctrl.Manager, options Options) error {
 	options.patience = cmp.Or(options.patience, defaultPatience)
 	r := &reconciler{Options: options, cache: manager.GetCache(), streams: newStreams(options)}
 	if err := manager.Add(r.streams); err != nil {
-		return fmt.Errorf("adding the streams of logs: %w", err)
+		return fmt.Errorf("add the log streams: %w", err)
 	}
 	if err := manager.Add(&sweeper{reconciler: r}); err != nil {
-		return fmt.Errorf("adding what deletes old logs: %w", err)
+		return fmt.Errorf("add the deletion of old logs: %w", err)
 	}
 	return ctrl.NewControllerManagedBy(manager).
 		Named("logarchive").
@@ -85,7 +85,7 @@ func (r *reconciler) imageEvents() handler.EventHandler {
 			err := r.cache.List(ctx, builds, client.InNamespace(after.Namespace), client.UnsafeDisableDeepCopy,
 				client.MatchingFields{caches.BuildsByImage: string(after.UID)})
 			if err != nil {
-				ctrl.LoggerFrom(ctx).Error(err, "looking for builds of an image", "image", client.ObjectKeyFromObject(after))
+				ctrl.LoggerFrom(ctx).Error(err, "cannot list the builds of an image", "image", client.ObjectKeyFromObject(after))
 				return
 			}
 			for i := range builds.Items {

@@ -72,7 +72,7 @@ func (s *stream) search(ctx context.Context, w *archive.Writer, anchor []byte, p
 }
 
 // errNotThere says that a log does not have what is stored. It comes with how much of the log was read.
-var errNotThere = errors.New("what is stored is not in the log")
+var errNotThere = errors.New("the pod's log does not contain the stored log")
 
 // endsAt checks that what is stored is the beginning of the log.
 func endsAt(log io.Reader, anchor []byte, offset int64) (int64, error) {
@@ -89,7 +89,7 @@ func endsAt(log io.Reader, anchor []byte, offset int64) (int64, error) {
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return read, errNotThere
 	}
-	return 0, fmt.Errorf("reading a log: %w", err)
+	return 0, fmt.Errorf("read a log: %w", err)
 }
 
 // lastLine is the end of the anchor, from the beginning of its last whole line on, whose timestamp there is only once; nil if

@@ -66,7 +66,7 @@ func (r *reconciler) image(ctx context.Context, namespace string, of *v1alpha1.I
 	case notfound.Object(err) || err == nil && image.UID != of.UID:
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("getting image %s: %w", of.Name, err)
+		return nil, fmt.Errorf("get image %s: %w", of.Name, err)
 	}
 	image = image.DeepCopy()
 	v1alpha1.SetObjectDefaults_Image(image)

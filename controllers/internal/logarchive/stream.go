@@ -50,7 +50,7 @@ type stream struct {
 
 var (
 	errSilent = errors.New("the pod has been silent since its attempt ended")
-	errMoved  = errors.New("the log has ended before its container")
+	errMoved  = errors.New("the log ended before its container")
 )
 
 // run reads the log to its end, and seals it.
@@ -124,7 +124,7 @@ func (s *stream) getPod(ctx context.Context) (*corev1.Pod, error) {
 	case notfound.Object(err):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("getting pod %s: %w", s.pod, err)
+		return nil, fmt.Errorf("get pod %s: %w", s.pod, err)
 	case pod.UID != s.attempt.Pod:
 		return nil, nil
 	}
@@ -162,7 +162,7 @@ func (s *stream) read(ctx context.Context, w *archive.Writer, follow bool) error
 func (s *stream) open(ctx context.Context, follow bool, progress *progress) (*countedLog, error) {
 	log, err := podlog.Open(ctx, s.Kube.CoreV1().Pods(s.build.Namespace), s.pod, corev1.PodLogOptions{Follow: follow, Timestamps: true})
 	if err != nil {
-		return nil, fmt.Errorf("reading the log of pod %s: %w", s.pod, err)
+		return nil, fmt.Errorf("read the log of pod %s: %w", s.pod, err)
 	}
 	return &countedLog{ReadCloser: log, progress: progress}, nil
 }
@@ -227,7 +227,7 @@ func endOf(err error) error {
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
-	return fmt.Errorf("reading a log: %w", err)
+	return fmt.Errorf("read a log: %w", err)
 }
 
 // lastFlush stores what was read before this process ended, or the log broke off.

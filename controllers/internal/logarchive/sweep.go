@@ -41,7 +41,7 @@ func (s *sweeper) ping(ctx context.Context) {
 	up := 1.0
 	if err := s.Archive.Ping(ctx); err != nil && ctx.Err() == nil {
 		up = 0
-		ctrl.LoggerFrom(ctx).Error(err, "the archive of logs does not answer")
+		ctrl.LoggerFrom(ctx).Error(err, "the log archive does not answer")
 	}
 	s.Metrics.Up.Set(up)
 }
@@ -52,7 +52,7 @@ func (s *sweeper) sweep(ctx context.Context) {
 	s.Metrics.Swept.Add(float64(swept))
 	if err != nil && ctx.Err() == nil {
 		s.Metrics.Errors.Inc()
-		ctrl.LoggerFrom(ctx).Error(err, "deleting old logs")
+		ctrl.LoggerFrom(ctx).Error(err, "cannot delete expired logs")
 	}
 }
 
@@ -80,7 +80,7 @@ func (r *reconciler) live(ctx context.Context, record archive.Build) (*v1alpha1.
 	case notfound.Object(err):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("getting build %s/%s: %w", record.Namespace, record.Name, err)
+		return nil, fmt.Errorf("get build %s/%s: %w", record.Namespace, record.Name, err)
 	case build.UID != record.UID:
 		return nil, nil
 	}

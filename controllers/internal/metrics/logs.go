@@ -47,7 +47,7 @@ func NewLogs(registerer prometheus.Registerer, builds client.Reader, elected <-c
 		failures = append(failures, registerer.Register(collector))
 	}
 	if err := errors.Join(failures...); err != nil {
-		return nil, fmt.Errorf("registering the metrics of the archive of logs: %w", err)
+		return nil, fmt.Errorf("register the metrics of the archive of logs: %w", err)
 	}
 	return l, nil
 }

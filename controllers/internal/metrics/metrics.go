@@ -55,7 +55,7 @@ func NewBuilds(registerer prometheus.Registerer) (*Builds, error) {
 	err := errors.Join(registerer.Register(b.finished), registerer.Register(b.duration), registerer.Register(b.attempts),
 		registerer.Register(b.unarchived), registerer.Register(b.unrecorded))
 	if err != nil {
-		return nil, fmt.Errorf("registering the metrics of builds: %w", err)
+		return nil, fmt.Errorf("register the metrics of builds: %w", err)
 	}
 	// A rate needs a first value.
 	b.finished.WithLabelValues(string(v1alpha1.BuildSucceeded), "", "", "false")

@@ -25,7 +25,7 @@ func RegisterPhases(registerer prometheus.Registerer, builds client.Reader, elec
 	err := registerer.Register(&phases{builds: builds, elected: elected, gauge: prometheus.NewDesc(
 		"goldsmith_builds_unfinished", "Number of unfinished builds, by phase.", []string{"phase"}, nil)})
 	if err != nil {
-		return fmt.Errorf("registering the gauge of builds: %w", err)
+		return fmt.Errorf("register the gauge of builds: %w", err)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func NewQueue(registerer prometheus.Registerer) (*Queue, error) {
 		}),
 	}
 	if err := errors.Join(registerer.Register(q.builds), registerer.Register(q.wait)); err != nil {
-		return nil, fmt.Errorf("registering the metrics of the queue: %w", err)
+		return nil, fmt.Errorf("register the metrics of the queue: %w", err)
 	}
 	return q, nil
 }

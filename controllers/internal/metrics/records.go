@@ -67,7 +67,7 @@ func NewRecords(registerer prometheus.Registerer, builds client.Reader, elected 
 		failures = append(failures, registerer.Register(collector))
 	}
 	if err := errors.Join(failures...); err != nil {
-		return nil, fmt.Errorf("registering the metrics of the database of records: %w", err)
+		return nil, fmt.Errorf("register the metrics of the database of records: %w", err)
 	}
 	for _, kind := range []string{RecordedBuild, RecordedImage, RecordedDeletion} {
 		r.Written.WithLabelValues(kind) // a rate needs a first value

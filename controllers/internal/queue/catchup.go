@@ -39,7 +39,7 @@ func (q *Queue) catchUp(ctx context.Context) error {
 		return err == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("reading the builds that have not finished: %w", err)
+		return fmt.Errorf("read the builds that have not finished: %w", err)
 	}
 	return wait.PollUntilContextCancel(ctx, catchUpPause, true, func(ctx context.Context) (bool, error) {
 		behind = slices.DeleteFunc(behind, func(build metav1.PartialObjectMetadata) bool { return q.caughtUp(ctx, &build) })

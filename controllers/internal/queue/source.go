@@ -30,7 +30,7 @@ func (q *Queue) String() string { return "queue of builds" }
 func Prepare(ctx context.Context, of cache.Cache) error {
 	for _, kind := range []client.Object{&v1alpha1.ImageBuild{}, namespaces()} {
 		if _, err := of.GetInformer(ctx, kind, cache.BlockUntilSynced(false)); err != nil {
-			return fmt.Errorf("keeping %T for the queue: %w", kind, err)
+			return fmt.Errorf("keep %T for the queue: %w", kind, err)
 		}
 	}
 	return nil
@@ -48,7 +48,7 @@ func (q *Queue) WaitForSync(ctx context.Context) error {
 	select {
 	case err := <-q.synced:
 		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("filling the queue: %w", err)
+			return fmt.Errorf("fill the queue: %w", err)
 		}
 		return nil
 	case <-ctx.Done():
@@ -144,7 +144,7 @@ func (q *Queue) observeNamespace(ctx context.Context, namespace *metav1.PartialO
 		delete(q.complaints, namespace.Name)
 	case q.complaints[namespace.Name] != err.Error():
 		q.complaints[namespace.Name] = err.Error()
-		ctrl.LoggerFrom(ctx).Info("a namespace's share of the queue is not what it says", "namespace", namespace.Name, "err", err.Error())
+		ctrl.LoggerFrom(ctx).Info("a namespace has invalid settings for its share of the queue", "namespace", namespace.Name, "err", err.Error())
 	}
 	q.ledger.SetNamespace(namespace.Name, share)
 	q.admit(queue.Key{})

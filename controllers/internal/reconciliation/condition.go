@@ -27,7 +27,7 @@ func (o *Options) Say(ctx context.Context, build *v1alpha1.ImageBuild, condition
 	next := build.DeepCopy()
 	meta.SetStatusCondition(&next.Status.Conditions, condition)
 	if _, err := o.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{}); err != nil {
-		return fmt.Errorf("writing condition %s: %w", condition.Type, err)
+		return fmt.Errorf("write condition %s: %w", condition.Type, err)
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func DeleteJob(ctx context.Context, kube kubernetes.Interface, job *batchv1.Job)
 		Preconditions: metav1.NewUIDPreconditions(string(job.UID)), PropagationPolicy: &background,
 	})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("deleting Job %s: %w", job.Name, err)
+		return fmt.Errorf("delete Job %s: %w", job.Name, err)
 	}
 	return nil
 }

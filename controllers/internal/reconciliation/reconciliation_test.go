@@ -78,7 +78,7 @@ func TestAnErrorBecomesAResult(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := test.err
 			if err != nil {
-				err = fmt.Errorf("writing status: %w", err)
+				err = fmt.Errorf("write status: %w", err)
 			}
 			request := ctrl.Request{}
 			request.Namespace, request.Name = "default", "a"
@@ -86,7 +86,7 @@ func TestAnErrorBecomesAResult(t *testing.T) {
 			if failed := err != nil; failed != test.failed || result.RequeueAfter != test.after {
 				t.Errorf("got %v and error %v", result, err)
 			}
-			if err != nil && err.Error() != "Image default/a: writing status: broken" {
+			if err != nil && err.Error() != "Image default/a: write status: broken" {
 				t.Errorf("the error is %q", err)
 			}
 		})

@@ -74,7 +74,7 @@ func SetupWithManager(manager ctrl.Manager, options Options) error {
 	}
 	r := &reconciler{Options: options, cache: manager.GetCache(), memory: newMemory(), ready: make(chan struct{})}
 	if err := manager.Add(&keeper{reconciler: r}); err != nil {
-		return fmt.Errorf("adding what looks after the database: %w", err)
+		return fmt.Errorf("add the keeper of the database: %w", err)
 	}
 	return builder.TypedControllerManagedBy[request](manager).
 		Named("records").

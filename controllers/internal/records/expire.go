@@ -27,7 +27,7 @@ func (k *keeper) sweep(ctx context.Context, store Store) {
 	}
 	if err != nil && ctx.Err() == nil {
 		k.Metrics.Errors.Inc()
-		ctrl.LoggerFrom(ctx).Error(err, "deleting old records")
+		ctrl.LoggerFrom(ctx).Error(err, "cannot delete expired records")
 	}
 }
 

@@ -89,7 +89,7 @@ func (r *reconciler) lost(ctx context.Context, why error) {
 	r.Metrics.Up.Set(0)
 	first, news := r.memory.down(why)
 	if news {
-		ctrl.LoggerFrom(ctx).Error(why, "nothing is recorded now: builds go on, and are recorded later")
+		ctrl.LoggerFrom(ctx).Error(why, "the database of records is unavailable: builds continue and are recorded later")
 	}
 	if first {
 		r.resync(ctx)
@@ -100,7 +100,7 @@ func (r *reconciler) lost(ctx context.Context, why error) {
 func (r *reconciler) resync(ctx context.Context) {
 	images, builds, err := r.everything(ctx)
 	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "looking for what is to be recorded")
+		ctrl.LoggerFrom(ctx).Error(err, "cannot list the objects to record")
 		return // each object comes again with its next change
 	}
 	for _, image := range images {
@@ -124,10 +124,10 @@ func (r *reconciler) enqueue(object client.Object) {
 func (r *reconciler) everything(ctx context.Context) ([]*v1alpha1.Image, []*v1alpha1.ImageBuild, error) {
 	images, builds := &v1alpha1.ImageList{}, &v1alpha1.ImageBuildList{}
 	if err := r.cache.List(ctx, images, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, nil, fmt.Errorf("listing images: %w", err)
+		return nil, nil, fmt.Errorf("list images: %w", err)
 	}
 	if err := r.cache.List(ctx, builds, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, nil, fmt.Errorf("listing builds: %w", err)
+		return nil, nil, fmt.Errorf("list builds: %w", err)
 	}
 	return pointers(images.Items), pointers(builds.Items), nil
 }
@@ -266,7 +266,7 @@ func (k *keeper) stored(ctx context.Context, kind database.Kind) (sets.Set[types
 		if kind == database.Images {
 			list, err := api.Images(metav1.NamespaceAll).List(ctx, options)
 			if err != nil {
-				return nil, fmt.Errorf("listing images: %w", err)
+				return nil, fmt.Errorf("list images: %w", err)
 			}
 			for i := range list.Items {
 				uids.Insert(list.Items[i].UID)
@@ -275,7 +275,7 @@ func (k *keeper) stored(ctx context.Context, kind database.Kind) (sets.Set[types
 		} else {
 			list, err := api.ImageBuilds(metav1.NamespaceAll).List(ctx, options)
 			if err != nil {
-				return nil, fmt.Errorf("listing builds: %w", err)
+				return nil, fmt.Errorf("list builds: %w", err)
 			}
 			for i := range list.Items {
 				uids.Insert(list.Items[i].UID)

@@ -217,7 +217,7 @@ func (r *reconciler) writeDeletion(ctx context.Context, store Store, asked reque
 
 // refused says that the database does not take a build. It is not tried again, until there is news of the build.
 func (r *reconciler) refused(ctx context.Context, asked request, failure error) error {
-	ctrl.LoggerFrom(ctx).Error(failure, "the database does not take a record", "kind", asked.kind, "object", asked.name)
+	ctrl.LoggerFrom(ctx).Error(failure, "the database refuses a record", "kind", asked.kind, "object", asked.name)
 	return r.sayOf(ctx, asked, metav1.Condition{
 		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotRecordable, Message: failure.Error(),
 	})

@@ -79,7 +79,7 @@ func (s Sources) configMap(ctx context.Context, namespace string, source *v1alph
 	case apierrors.IsNotFound(err):
 		return nil, true, nil
 	case err != nil:
-		return nil, false, fmt.Errorf("reading ConfigMap %s/%s: %w", namespace, source.ConfigMapRef.Name, err)
+		return nil, false, fmt.Errorf("read ConfigMap %s/%s: %w", namespace, source.ConfigMapRef.Name, err)
 	}
 	return configMap, false, nil
 }
@@ -94,7 +94,7 @@ func (s Sources) base(ctx context.Context, namespace string, ref *v1alpha1.BaseI
 	case notfound.Object(err):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("reading base image %s/%s: %w", namespace, ref.Name, err)
+		return nil, fmt.Errorf("read base image %s/%s: %w", namespace, ref.Name, err)
 	}
 	return image, nil
 }

@@ -99,7 +99,7 @@ func (g *guard) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case which := <-g.wentBack:
-			return fmt.Errorf("%s: the storage of the API was restored from a backup, and this process starts anew", which)
+			return fmt.Errorf("%s: the storage of the API was restored from a backup, and this process restarts", which)
 		case <-g.ticks:
 		}
 		version, err := g.version(ctx)
@@ -107,7 +107,7 @@ func (g *guard) Start(ctx context.Context) error {
 		case err != nil:
 			ctrl.LoggerFrom(ctx).V(1).Info("the resource version of the API cannot be read", "error", err.Error())
 		case version < highest:
-			return fmt.Errorf("the resource version of the API was %d and is %d: its storage was restored from a backup, and this process starts anew", highest, version)
+			return fmt.Errorf("the resource version of the API was %d and is %d: its storage was restored from a backup, and this process restarts", highest, version)
 		default:
 			highest = version
 		}

@@ -36,7 +36,7 @@ func addFieldLabels(scheme *runtime.Scheme) error {
 		"Image": ImageFieldLabels, "ImageBuild": ImageBuildFieldLabels, "ImageReport": ImageReportFieldLabels,
 	} {
 		if err := scheme.AddFieldLabelConversionFunc(v1alpha1.Kind(kind), fieldLabels(labels)); err != nil {
-			return fmt.Errorf("registering field selectors of %s: %w", kind, err)
+			return fmt.Errorf("register field selectors of %s: %w", kind, err)
 		}
 	}
 	return nil

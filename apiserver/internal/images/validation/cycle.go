@@ -33,7 +33,7 @@ func BaseCycle(image *images.Image, get func(name string) (*images.Image, error)
 		case apierrors.IsNotFound(err):
 			return nil
 		case err != nil:
-			return field.ErrorList{field.InternalError(baseName, fmt.Errorf("reading image %s, which this one would be based on: %w", next.Name, err))}
+			return field.ErrorList{field.InternalError(baseName, fmt.Errorf("read image %s of the chain of bases: %w", next.Name, err))}
 		}
 		next = base.Spec.Base.ImageRef
 	}
@@ -42,5 +42,5 @@ func BaseCycle(image *images.Image, get func(name string) (*images.Image, error)
 
 func cycleError(name string, chain []string) *field.Error {
 	return field.Invalid(baseName, name,
-		fmt.Sprintf("Images cannot be based on each other in a circle: %s; base one of them on something else", strings.Join(chain, " → ")))
+		fmt.Sprintf("Images cannot be based on each other in a cycle: %s; change the base of one of these Images", strings.Join(chain, " → ")))
 }

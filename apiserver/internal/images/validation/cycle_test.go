@@ -36,7 +36,7 @@ func TestBaseCycle(t *testing.T) {
 		"a circle of two":     {map[string]string{"b": "a"}, "b", "a → b → a;"},
 		"a circle of three":   {map[string]string{"b": "c", "c": "a", "a": "x"}, "b", "a → b → c → a;"},
 		"a circle of others":  {map[string]string{"b": "c", "c": "b"}, "b", ""},
-		"an unreadable image": {map[string]string{"b": "broken"}, "b", "reading image broken"},
+		"an unreadable image": {map[string]string{"b": "broken"}, "b", "read image broken"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			imageOf := func(name, base string) *images.Image {

@@ -20,7 +20,7 @@ const (
 	maxEnvValueBytes = 4096
 )
 
-const onlyKeys = "is not available to builders: use value, secretKeyRef or configMapKeyRef; what a builder may know of its build is in the file that $GOLDSMITH_INPUT names"
+const onlyKeys = "is not available to builders: use value, secretKeyRef or configMapKeyRef; the file that $GOLDSMITH_INPUT names describes the build"
 
 func validateEnv(env []corev1.EnvVar, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
@@ -59,7 +59,7 @@ func validateEnvName(name string, path *field.Path) field.ErrorList {
 	case len(name) > maxEnvName:
 		return field.ErrorList{field.TooLong(path, name, maxEnvName)}
 	case strings.HasPrefix(name, render.EnvPrefix):
-		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("must not begin with %s: those names are the builder contract's", render.EnvPrefix))}
+		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("must not begin with %s, which is reserved for the builder contract", render.EnvPrefix))}
 	}
 	return validateNames(validation.IsEnvVarName(name), name, path)
 }

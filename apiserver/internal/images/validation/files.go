@@ -21,7 +21,7 @@ func validateFiles(files map[string]string, path *field.Path) field.ErrorList {
 	}
 	if size := inputs.SourceBytes(files); size > inputs.MaxSourceBytes {
 		errs = append(errs, field.Invalid(path, fmt.Sprintf("%d bytes", size),
-			fmt.Sprintf("must be at most %d bytes of JSON in all: let the builder fetch what is larger", inputs.MaxSourceBytes)))
+			fmt.Sprintf("must be at most %d bytes of JSON in all: let the builder fetch larger files", inputs.MaxSourceBytes)))
 	}
 	return errs
 }

@@ -77,7 +77,7 @@ func ImageNote(note *images.ImageNote, image string) field.ErrorList {
 	text := field.NewPath("text")
 	switch {
 	case strings.TrimSpace(note.Text) == "":
-		errs = append(errs, field.Required(text, "say what is to be noted"))
+		errs = append(errs, field.Required(text, "must be the text of the note"))
 	case len(note.Text) > maxNoteBytes:
 		errs = append(errs, field.TooLong(text, note.Text, maxNoteBytes))
 	case !printable(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(note.Text)):

@@ -94,7 +94,7 @@ func validateSuccessfulBuild(build *images.SuccessfulBuild, path *field.Path) fi
 	errs = append(errs, validateNumber(build.Number, path.Child("number"))...)
 	errs = append(errs, validateRequiredDigest(build.InputsDigest, path.Child("inputsDigest"))...)
 	if build.CompletionTime.IsZero() {
-		errs = append(errs, field.Required(path.Child("completionTime"), "a successful build has one"))
+		errs = append(errs, field.Required(path.Child("completionTime"), "a successful build has a completion time"))
 	}
 	return append(errs, validateArtifacts(build.Artifacts, path.Child("artifacts"))...)
 }

@@ -55,7 +55,7 @@ func RankedImageBuild(build *images.ImageBuild) field.ErrorList {
 func InstantiatedImageBuild(build *images.ImageBuild) field.ErrorList {
 	errs := validateMetadata(&build.ObjectMeta, validation.DNS1123LabelMaxLength)
 	if build.Spec.ImageRef == nil {
-		errs = append(errs, field.Required(spec.Child("imageRef"), "a build of an Image names it"))
+		errs = append(errs, field.Required(spec.Child("imageRef"), "a build of an Image names the Image"))
 	}
 	if build.Spec.Number == nil {
 		errs = append(errs, field.Required(spec.Child("number"), "a build of an Image has a number"))

@@ -97,13 +97,13 @@ func validateCurrentAttempt(current *images.ImageBuildStatus) field.ErrorList {
 	outcome, path := current.Attempts[last].Outcome, attempts.Index(last).Child("outcome")
 	switch {
 	case outcome == "" && current.Phase.Finished():
-		return field.ErrorList{field.Required(path, "a finished build has no attempt that goes on: say how the attempt ended")}
+		return field.ErrorList{field.Required(path, "a finished build has no unfinished attempt: set the outcome of the attempt")}
 	case !speaksOfOne || slices.Contains(allowed, outcome):
 		return nil
 	case outcome == "":
 		return field.ErrorList{field.Required(path, fmt.Sprintf("a build is %s once its last attempt has ended: must be one of %v", current.Phase, allowed))}
 	case allowed[0] == "":
-		return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("a build that is %s has an attempt that goes on: add another one, or change the phase", current.Phase))}
+		return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("a build that is %s has an unfinished attempt: add a new attempt, or change the phase", current.Phase))}
 	}
 	return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("the last attempt of a build that is %s must have one of the outcomes %v", current.Phase, allowed))}
 }
@@ -121,18 +121,18 @@ func validateEnd(current *images.ImageBuildStatus) field.ErrorList {
 	}
 	switch {
 	case succeeded && current.Failure != nil:
-		errs = append(errs, field.Forbidden(status.Child("failure"), "a build that succeeded has none"))
+		errs = append(errs, field.Forbidden(status.Child("failure"), "a build that succeeded has no failure"))
 	case finished && !succeeded && current.Failure == nil:
 		errs = append(errs, field.Required(status.Child("failure"), "say why the build failed or was cancelled"))
 	}
 	switch {
 	case finished && current.CompletionTime.IsZero():
-		errs = append(errs, field.Required(status.Child("completionTime"), "a finished build has one"))
+		errs = append(errs, field.Required(status.Child("completionTime"), "a finished build has a completion time"))
 	case !finished && current.CompletionTime != nil:
-		errs = append(errs, field.Forbidden(status.Child("completionTime"), "only a finished build has one"))
+		errs = append(errs, field.Forbidden(status.Child("completionTime"), "only a finished build has a completion time"))
 	}
 	if succeeded && current.StartTime.IsZero() {
-		errs = append(errs, field.Required(status.Child("startTime"), "a build that succeeded has one: when its first attempt was decided on"))
+		errs = append(errs, field.Required(status.Child("startTime"), "a build that succeeded has the start time of its first attempt"))
 	}
 	return errs
 }
@@ -173,16 +173,16 @@ func validateAttempt(attempt *images.BuildAttempt, index int, path *field.Path) 
 		errs = append(errs, field.Required(path.Child("podUID"), "podName and podUID are recorded together"))
 	}
 	if attempt.StartTime.IsZero() {
-		errs = append(errs, field.Required(path.Child("startTime"), "an attempt has one from the beginning"))
+		errs = append(errs, field.Required(path.Child("startTime"), "an attempt has a start time from the beginning"))
 	}
 	switch {
 	case attempt.Outcome != "":
 		errs = append(errs, validateEnum(attempt.Outcome, attemptOutcomes, path.Child("outcome"))...)
 		if attempt.CompletionTime.IsZero() {
-			errs = append(errs, field.Required(path.Child("completionTime"), "an attempt with an outcome has one"))
+			errs = append(errs, field.Required(path.Child("completionTime"), "an attempt with an outcome has a completion time"))
 		}
 	case attempt.CompletionTime != nil:
-		errs = append(errs, field.Forbidden(path.Child("completionTime"), "only an attempt with an outcome has one"))
+		errs = append(errs, field.Forbidden(path.Child("completionTime"), "only an attempt with an outcome has a completion time"))
 	}
 	if attempt.Failure == nil && (attempt.Outcome == v1alpha1.AttemptFailed || attempt.Outcome == v1alpha1.AttemptDisrupted) {
 		errs = append(errs, field.Required(path.Child("failure"), "say why the attempt did not succeed"))
@@ -222,7 +222,7 @@ func validateFailure(failure *images.BuildFailure, path *field.Path) field.Error
 	var errs field.ErrorList
 	switch class := failure.Reason.Class(); {
 	case class == "":
-		errs = append(errs, field.Invalid(path.Child("reason"), failure.Reason, "is none of the API's reasons"))
+		errs = append(errs, field.Invalid(path.Child("reason"), failure.Reason, "is not a reason of this API"))
 	case class != failure.Class:
 		errs = append(errs, field.Invalid(path.Child("class"), failure.Class, fmt.Sprintf("must be %s, the class of %s", class, failure.Reason)))
 	}

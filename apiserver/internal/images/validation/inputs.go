@@ -178,7 +178,7 @@ func validateParametersSize(parameters []images.Parameter, limit int, path *fiel
 		return nil
 	}
 	return field.ErrorList{field.Invalid(path, fmt.Sprintf("%d bytes", len(encoded)),
-		fmt.Sprintf("must be at most %d bytes of JSON in all: move what is larger to files, or let the builder fetch it", limit))}
+		fmt.Sprintf("must be at most %d bytes of JSON in all: move large values to files, or let the builder fetch them", limit))}
 }
 
 func validateTargets(targets []images.Target, path *field.Path) field.ErrorList {

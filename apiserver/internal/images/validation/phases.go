@@ -49,11 +49,11 @@ func validatePhaseChange(from, to v1alpha1.BuildPhase, path *field.Path) field.E
 	if from == to || slices.Contains(nextPhases[from], to) {
 		return nil
 	}
-	allowed := "nothing, it is final"
+	allowed := "none, the phase is final"
 	if next := nextPhases[from]; len(next) > 0 {
 		allowed = strings.Join(asStrings(next), ", ")
 	}
-	return field.ErrorList{field.Invalid(path, to, fmt.Sprintf("a build does not go from %s to %s; allowed after %s: %s", from, to, from, allowed))}
+	return field.ErrorList{field.Invalid(path, to, fmt.Sprintf("the phase cannot change from %s to %s; allowed after %s: %s", from, to, from, allowed))}
 }
 
 func asStrings[T ~string](values []T) []string {

@@ -75,7 +75,7 @@ func validateHugePages(resources *corev1.ResourceRequirements, path *field.Path)
 	if !slices.ContainsFunc(names, hugePages) || slices.Contains(names, corev1.ResourceCPU) || slices.Contains(names, corev1.ResourceMemory) {
 		return nil
 	}
-	return field.ErrorList{field.Invalid(path, field.OmitValueType{}, "huge pages need cpu or memory besides")}
+	return field.ErrorList{field.Invalid(path, field.OmitValueType{}, "huge pages also need cpu or memory")}
 }
 
 // overcommitted says whether nodes may promise more of a resource than they have.

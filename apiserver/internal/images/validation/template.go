@@ -95,7 +95,7 @@ func validateToleration(toleration *corev1.Toleration, path *field.Path) field.E
 	case toleration.Key != "":
 		errs = append(errs, metav1validation.ValidateLabelName(toleration.Key, path.Child("key"))...)
 	case toleration.Operator != corev1.TolerationOpExists:
-		errs = append(errs, field.Invalid(path.Child("operator"), toleration.Operator, "must be Exists where there is no key, which tolerates every taint"))
+		errs = append(errs, field.Invalid(path.Child("operator"), toleration.Operator, "must be Exists if key is empty, which tolerates every taint"))
 	}
 	switch toleration.Operator {
 	case corev1.TolerationOpEqual, "":
