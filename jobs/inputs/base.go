@@ -9,7 +9,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// baseDigest is the digest of what a base Image made: that of its channel, or of its latest success.
+// baseDigest is the digest of a base Image's artifacts: those of its channel, or of its latest successful build.
 func baseDigest(ref v1alpha1.BaseImageReference, image *v1alpha1.Image) (string, *v1alpha1.BuildFailure) {
 	if image == nil {
 		return "", v1alpha1.ReasonBaseNotFound.Failure(

@@ -14,15 +14,15 @@ import (
 // MaxShownRunes is how many characters of a value, or of a name in a path, a change shows.
 const MaxShownRunes = 128
 
-// Value is what is compared at a path, and what is shown of it. The zero value is that of something that is not there.
+// Value is the compared value at a path, and its shown text. The zero value stands for a missing value.
 type Value struct{ exact, shown string }
 
-// ValueOf is a value that is shown as another text than the one that is compared. The shown text is shortened.
+// ValueOf is a value whose shown text differs from the compared text. The shown text is shortened.
 func ValueOf(exact, shown string) Value {
 	return Value{exact: exact, shown: shorten(shown)}
 }
 
-// TextValue is a value that is shown as it is, shortened. The empty text is shown as "".
+// TextValue is a value that is shown as it is compared, but shortened. The empty text is shown as "".
 func TextValue(text string) Value {
 	if text == "" {
 		return Value{shown: `""`}
@@ -40,7 +40,7 @@ func ShortDigest(text string) string {
 	return DigestBytes([]byte(text))[:len("sha256:")+12]
 }
 
-// Changes tells at which paths two sets of values differ, in the order of compare. The text of a path is what is shown of it.
+// Changes returns the paths at which two sets of values differ, in the order of compare. text returns the shown text of a path.
 //
 // Compare of structured-merge-diff does not replace it, because that returns paths without values. The inputs would still have
 // to be flattened to get the values.
@@ -56,7 +56,7 @@ func Changes[P comparable](from, to map[P]Value, compare func(a, b P) int, text 
 	return changes
 }
 
-// LimitChanges is at most so many changes: of more, the last tells how many are left out.
+// LimitChanges returns at most limit changes. If there are more, the last one reports how many are left out.
 func LimitChanges(changes []v1alpha1.InputChange, limit int) []v1alpha1.InputChange {
 	if len(changes) <= limit {
 		return changes

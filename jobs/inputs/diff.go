@@ -10,19 +10,19 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// maxChanges is how many changes Diff tells.
+// maxChanges is how many changes Diff returns at most.
 const maxChanges = 32
 
-// Snapshot is what went into an image at one time.
+// Snapshot is the inputs of an image at one time.
 type Snapshot struct {
 	Inputs v1alpha1.BuildInputs
 	// Files are the files by name, wherever they came from.
 	Files map[string]string
-	// BaseDigest is the digest of the Image that base.imageRef names. Empty if the base is none, or was not resolved.
+	// BaseDigest is the digest of the Image that base.imageRef names. It is empty if the base is not an Image, or was not resolved.
 	BaseDigest string
 }
 
-// Taken is the snapshot of what inputs resolved to; nil where they did not.
+// Taken is the snapshot of inputs and of their resolution, which is nil if they did not resolve.
 func Taken(inputs v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) Snapshot {
 	taken := Snapshot{Inputs: inputs, Files: Files(inputs, resolved)}
 	if resolved != nil {
@@ -31,10 +31,10 @@ func Taken(inputs v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) Snaps
 	return taken
 }
 
-// Diff tells how two snapshots differ, sorted by path; that only the order of environment variables differs comes last.
-// Values are shortened to 128 characters, and files are shown as a short digest and their size. Of more than 32 changes
-// the last tells how many are left out. What does not count for Digest is no difference, but for the base's channel,
-// which is why its digest may have changed.
+// Diff returns how two snapshots differ, sorted by path. A change of only the order of environment variables comes last. Values are
+// shortened to 128 characters, and files are shown as a short digest and their size. If there are more than 32 changes, the last one
+// reports how many are left out. Fields that Digest ignores are no differences, except the channel of the base, because it may be
+// the cause of a changed digest.
 func Diff(before, after Snapshot) []v1alpha1.InputChange {
 	changes := Changes(before.values(), after.values(), path.compare, path.String)
 	return LimitChanges(append(changes, envOrder(before.Inputs.Template, after.Inputs.Template)...), maxChanges)
@@ -78,7 +78,7 @@ func (s Snapshot) values() map[path]Value {
 	return values
 }
 
-// builderText is a builder in one line; one by image looks like none by name.
+// builderText is a builder in one line. A builder by image cannot be confused with a builder by name.
 func builderText(builder v1alpha1.Builder) string {
 	if builder.Image == "" {
 		return builder.Name

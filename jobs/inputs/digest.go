@@ -14,8 +14,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// The digest's document. Fields are in the order of their JSON names, so that it is canonical. A field added later
-// must be left out where it is empty: a digest that changes by itself rebuilds every image.
+// digested is the document that Digest hashes. Fields are in the order of their JSON names, so that it is canonical. A field that is
+// added later must be omitted if empty, because a changed digest rebuilds every image.
 type digested struct {
 	Base       digestedBase      `json:"base"`
 	Builder    digestedBuilder   `json:"builder"`
@@ -25,8 +25,8 @@ type digested struct {
 	Template   any               `json:"template,omitempty"`
 }
 
-// digestedBase is a base as it counts: a reference, or an Image by name and the digest of what it made. Which channel or
-// build stands for that digest does not count.
+// digestedBase is a base as Digest counts it: a reference, or the name of an Image and the digest of its artifacts. Digest ignores
+// which channel or build has these artifacts.
 type digestedBase struct {
 	Digest    string `json:"digest,omitempty"`
 	Image     string `json:"image,omitempty"`
@@ -44,9 +44,9 @@ type digestedTarget struct {
 	Platform string                  `json:"platform"`
 }
 
-// Digest identifies what goes into an image: "sha256:" and 64 hex digits, over canonical JSON. The order of
-// parameters and targets does not count, files count by content, wherever they come from, and a template that says
-// nothing is none. baseDigest is the digest of the Image that base.imageRef names; it counts only where there is one.
+// Digest identifies the inputs of an image: "sha256:" and 64 hex digits, over canonical JSON. It ignores the order of parameters and
+// targets, the origin of files, and an empty template. baseDigest is the digest of the Image that base.imageRef names, and counts only
+// if base.imageRef is set.
 func Digest(inputs v1alpha1.BuildInputs, files map[string]string, baseDigest string) string {
 	document := digested{
 		Base:       digestedBase{Reference: inputs.Base.Reference},
@@ -77,8 +77,8 @@ func DigestBytes(content []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// ArtifactsDigest is the digest of what a build made, as it counts for Images that are based on it: that of its artifact
-// or, of several, one of them all, whatever their order. Empty if there are none.
+// ArtifactsDigest is the digest of a build's artifacts, which Images that are based on the build count as an input. For several
+// artifacts, it is a digest over all of them, in any order. It is empty if there are none.
 func ArtifactsDigest(artifacts []v1alpha1.Artifact) string {
 	switch len(artifacts) {
 	case 0:
@@ -114,7 +114,7 @@ func CanonicalJSON(value any) ([]byte, error) {
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
 }
 
-// mustCanonicalJSON is for values made of strings and numbers: encoding those cannot fail.
+// mustCanonicalJSON is for values of strings and numbers, whose encoding cannot fail.
 func mustCanonicalJSON(value any) []byte {
 	encoded, err := CanonicalJSON(value)
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// MaxSourceBytes is how much SourceBytes may be.
+// MaxSourceBytes is the limit of SourceBytes.
 const MaxSourceBytes = 64 << 10
 
 // maxFileNameBytes is the longest file name, the limit of most systems for a path within a directory.
 const maxFileNameBytes = 1024
 
-// Files are the files of a build, by name: those that were resolved, or those that are inline.
+// Files are the files of a build by name, either resolved from a ConfigMap or inline.
 func Files(inputs v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) map[string]string {
 	source := inputs.Source
 	switch {
@@ -33,7 +33,7 @@ func Files(inputs v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) map[s
 	return nil
 }
 
-// SourceBytes is the size of files as the limit counts it: that of the canonical JSON object of names and contents.
+// SourceBytes is the size of files for the limit: the size of the canonical JSON object of names and contents.
 func SourceBytes(files map[string]string) int {
 	if len(files) == 0 {
 		return len("{}")
@@ -41,8 +41,8 @@ func SourceBytes(files map[string]string) int {
 	return len(mustCanonicalJSON(files))
 }
 
-// ValidFileName says what is wrong with the name of a file, nil if nothing is. A name is a relative path of letters,
-// digits, '-', '_', '.' and '/', at most 1024 characters long, whose elements are neither empty nor "." or "..".
+// ValidFileName returns why the name of a file is invalid, or nil. A valid name is a relative path of letters, digits, '-', '_', '.'
+// and '/', at most 1024 characters long, whose elements are neither empty nor "." or "..".
 func ValidFileName(name string) error {
 	if name == "" {
 		return errors.New("must not be empty")

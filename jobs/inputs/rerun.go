@@ -11,26 +11,25 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Pinned is what a rerun of a build takes over: what the build's inputs resolved to. Nil if they never did; then those
-// of the rerun are resolved anew.
+// Pinned returns the resolved inputs of a build for its rerun. It is nil if they never resolved, and the rerun then resolves its
+// inputs itself.
 func Pinned(build *v1alpha1.ImageBuild) *v1alpha1.PinnedInputs {
 	if resolved := build.Status.Resolved; resolved != nil {
 		return &v1alpha1.PinnedInputs{BaseDigest: resolved.BaseDigest, Files: maps.Clone(resolved.Files)}
 	}
-	return build.Spec.Pinned.DeepCopy() // a rerun that nobody has looked at yet
+	return build.Spec.Pinned.DeepCopy() // a rerun that was not reconciled yet
 }
 
-// ResolvePinned says what the inputs of a rerun resolve to, whatever they would resolve to now: the same as those of the
-// build that it is a rerun of, digest and all.
+// ResolvePinned returns what the inputs of a rerun resolve to: the same files and digests as for the earlier build.
 func ResolvePinned(inputs v1alpha1.BuildInputs, pinned *v1alpha1.PinnedInputs) *v1alpha1.ResolvedInputs {
 	resolved := &v1alpha1.ResolvedInputs{BaseDigest: pinned.BaseDigest, Files: maps.Clone(pinned.Files)}
 	resolved.InputsDigest = Digest(inputs, Files(inputs, resolved), resolved.BaseDigest)
 	return resolved
 }
 
-// OneOff decides whether a new build is made from other inputs than its Image's own, so that it does not count for the Image.
-// resolved is what the Image's own inputs resolve to now, nil if they do not resolve. It is needed for pinned inputs only:
-// others resolve later, and as the Image's own if they refer to the same.
+// OneOff reports whether a new build has other inputs than its Image, so that it does not count for the Image. resolved is what the
+// Image's own inputs resolve to now, or nil if they do not resolve. It matters only for pinned inputs: other inputs resolve later, and
+// like the Image's own if they have the same references.
 func OneOff(build *v1alpha1.ImageBuildSpec, own v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) bool {
 	if build.Pinned == nil {
 		return !sameReferences(build.Inputs, own) || Digest(build.Inputs, Files(build.Inputs, nil), "") != Digest(own, Files(own, nil), "")
@@ -38,7 +37,7 @@ func OneOff(build *v1alpha1.ImageBuildSpec, own v1alpha1.BuildInputs, resolved *
 	return resolved == nil || ResolvePinned(build.Inputs, build.Pinned).InputsDigest != resolved.InputsDigest
 }
 
-// sameReferences reports whether two inputs refer to the same ConfigMap and to the same base.
+// sameReferences reports whether two inputs have the same ConfigMap and the same base.
 func sameReferences(a, b v1alpha1.BuildInputs) bool {
 	return configMapName(a.Source) == configMapName(b.Source) && equality.Semantic.DeepEqual(a.Base, b.Base)
 }
@@ -50,8 +49,8 @@ func configMapName(source *v1alpha1.Source) string {
 	return source.ConfigMapRef.Name
 }
 
-// WithParameters are parameters with some of them set for one build: an override replaces the parameter of its name, or
-// is added at the end. Neither argument is changed.
+// WithParameters returns parameters with the overrides of one build. An override replaces the parameter of its name, or is added at
+// the end. Neither argument is changed.
 func WithParameters(parameters, overrides []v1alpha1.Parameter) []v1alpha1.Parameter {
 	all := slices.Clone(parameters)
 	for _, override := range overrides {

@@ -12,16 +12,16 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Found is what inputs refer to, as it was found. Nothing of it is changed.
+// Found are the objects that inputs refer to. Resolve does not change them.
 type Found struct {
-	// ConfigMap is the one that source.configMapRef names; nil if there is none of that name.
+	// ConfigMap is the ConfigMap that source.configMapRef names. It is nil if it does not exist.
 	ConfigMap *corev1.ConfigMap
-	// Base is the Image that base.imageRef names; nil if there is none of that name.
+	// Base is the Image that base.imageRef names. It is nil if it does not exist.
 	Base *v1alpha1.Image
 }
 
-// Resolve says what inputs resolve to, with what was found of what they refer to. The failure is SourceNotFound,
-// SourceTooLarge or BaseNotFound, and its message says what to do.
+// Resolve resolves inputs with the objects that they refer to. The failure is SourceNotFound, SourceTooLarge or BaseNotFound, and its
+// message has the remedy.
 func Resolve(inputs v1alpha1.BuildInputs, found Found) (*v1alpha1.ResolvedInputs, *v1alpha1.BuildFailure) {
 	resolved := &v1alpha1.ResolvedInputs{}
 	if inputs.Source != nil && inputs.Source.ConfigMapRef != nil {
@@ -48,7 +48,7 @@ func Resolve(inputs v1alpha1.BuildInputs, found Found) (*v1alpha1.ResolvedInputs
 	return resolved, nil
 }
 
-// configMapFiles are the files of a ConfigMap: a copy, because a ConfigMap from a cache is shared.
+// configMapFiles returns a copy of the files of a ConfigMap, because a ConfigMap from a cache is shared.
 func configMapFiles(name string, configMap *corev1.ConfigMap) (map[string]string, *v1alpha1.BuildFailure) {
 	if configMap == nil {
 		return nil, v1alpha1.ReasonSourceNotFound.Failure(

@@ -15,10 +15,9 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// digestedTemplate is a template as it counts: nil if it says nothing, and without what says nothing. What decides
-// whether a build can succeed counts as well as what changes an artifact: more memory is how a build that ran out of it
-// is mended, and a change of inputs is what starts another one. queueName does neither: another queue is no reason to
-// build again.
+// digestedTemplate is a template as Digest counts it, without empty fields. It is nil for an empty template. Fields count if they can
+// change an artifact or decide whether a build succeeds: raising the memory of a failed build must start a new build. queueName does
+// not count, because a new queue is no reason to build again.
 func digestedTemplate(template *v1alpha1.BuildTemplate) any {
 	if template == nil {
 		return nil
@@ -38,8 +37,8 @@ func digestedTemplate(template *v1alpha1.BuildTemplate) any {
 	return document
 }
 
-// plain is a value as maps, lists and strings, whose keys are sorted where it is encoded: the fields of the types of
-// k8s.io/api are in no order that could be relied on.
+// plain is a value as maps, lists and strings, whose keys are sorted when it is encoded. The order of the fields in the types of
+// k8s.io/api is not stable.
 func plain(value any) any {
 	decoder := json.NewDecoder(bytes.NewReader(mustCanonicalJSON(value)))
 	decoder.UseNumber()
@@ -50,7 +49,7 @@ func plain(value any) any {
 	return document
 }
 
-// templateValues are the parts of a template that Diff tells apart: those that count.
+// templateValues are the fields of a template that Diff compares: those that Digest counts.
 func templateValues(template *v1alpha1.BuildTemplate) map[path]Value {
 	values := map[path]Value{}
 	if template == nil {
@@ -94,7 +93,7 @@ func shownAsJSON(value any) Value {
 	return TextValue(string(mustCanonicalJSON(plain(value))))
 }
 
-// envText is the value of a variable, or where it comes from: what a Secret holds is not shown.
+// envText is the value of a variable, or the key that it comes from. The contents of Secrets are not shown.
 func envText(variable corev1.EnvVar) string {
 	switch source := variable.ValueFrom; {
 	case source == nil && variable.Value == "":
@@ -117,8 +116,8 @@ func keyText(kind, name, key string, optional *bool) string {
 	return text
 }
 
-// envOrder tells that the variables are the same and come in another order, which counts: a value may use those before
-// it, as $(NAME).
+// envOrder returns a change if the variables are the same but their order differs. The order counts, because a value may use the
+// variables before it as $(NAME).
 func envOrder(before, after *v1alpha1.BuildTemplate) []v1alpha1.InputChange {
 	from, to := envNames(before), envNames(after)
 	if slices.Equal(from, to) || !slices.Equal(slices.Sorted(slices.Values(from)), slices.Sorted(slices.Values(to))) {

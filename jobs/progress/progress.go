@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// The environment variables of the builder contract that say how to report. None of them is set where a builder does
-// not report.
+// The environment variables of the builder contract for reporting progress. None is set for a builder that does not report.
 const (
 	envURL   = "GOLDSMITH_REPORT_URL"   // where reports are sent to
 	envToken = "GOLDSMITH_REPORT_TOKEN" // the file with the token
@@ -23,7 +22,7 @@ const (
 	maxWait = 30 * time.Second
 	// closeLimit bounds how long the last report may take.
 	closeLimit = 500 * time.Millisecond
-	// maxPercent is all of it.
+	// maxPercent is the percentage of a complete build.
 	maxPercent = 100
 )
 
@@ -50,15 +49,15 @@ type report struct {
 	Message    string `json:"message,omitempty"`
 }
 
-// verdict is what became of a report.
+// verdict is the server's answer to a report.
 type verdict struct {
 	again bool          // it may be taken later
 	after time.Duration // not before; 0 is up to the client
 	never bool          // no report of this builder will be taken
 }
 
-// New makes a client out of the builder's environment, which getenv looks up. Where that does not say how to report, or
-// not properly, the client does nothing.
+// New creates a client from the builder's environment, which getenv reads. If the variables for reporting are missing or invalid,
+// the client does nothing.
 func New(getenv func(string) string) *Client {
 	sender, ok := newSender(getenv)
 	if !ok {
@@ -74,11 +73,11 @@ func start(send func(context.Context, report) verdict) *Client {
 	return c
 }
 
-// Report says that the builder is in a stage, of at most 63 characters, and has done so many percent of the whole build. An
-// empty stage is the one before; below 0, the percentage is not known, and above 100 it is 100. The message is for people
-// and may be empty. A stage that was left cannot be entered again, and there may be 32.
+// Report reports the stage that the builder is in, of at most 63 characters, and the percentage of the whole build. An empty stage
+// means the stage of the last report. A percentage below 0 is unknown, and a percentage above 100 counts as 100. The message is for
+// people and may be empty. A stage cannot be entered again, and a build has at most 32 stages.
 //
-// It returns at once. Reports are sent one second apart at least, so not every one is: of those that wait, the newest.
+// Report returns at once. Reports are sent at least one second apart, and of several waiting reports only the newest is sent.
 func (c *Client) Report(stage string, percent int, message string) {
 	if c == nil {
 		return
@@ -94,8 +93,7 @@ func (c *Client) Report(stage string, percent int, message string) {
 	c.signal()
 }
 
-// Close sends the newest report, if it has not been sent, and ends the client: within half a second, whatever the server
-// does. What is reported later is not sent.
+// Close sends the newest report, if it was not sent yet, and ends the client within half a second. Later reports are not sent.
 func (c *Client) Close() {
 	if c == nil {
 		return
@@ -134,7 +132,8 @@ func (c *Client) run(ctx context.Context) {
 	}
 }
 
-// deliver sends the report that waits, if one does. It waits on if the server may take it later, and is not outdated.
+// deliver sends the waiting report, if there is one. If the server may accept it later, the report waits again, unless there is a
+// newer one.
 func (c *Client) deliver(ctx context.Context) verdict {
 	c.mu.Lock()
 	next := c.pending
@@ -153,7 +152,7 @@ func (c *Client) deliver(ctx context.Context) verdict {
 	return said
 }
 
-// signal wakes run up, unless it is going to look anyway.
+// signal wakes run up, unless run is awake already.
 func (c *Client) signal() {
 	select {
 	case c.newer <- struct{}{}:

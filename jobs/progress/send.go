@@ -46,7 +46,7 @@ func newSender(getenv func(string) string) (*sender, bool) {
 	}
 	s.client = &http.Client{
 		Timeout: requestLimit,
-		// No proxy: whoever asks for a build may set one, and the token is none of its business.
+		// No proxy: a user who requests a build could set one, and it would see the token.
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}},
 	}
 	return s, true
@@ -72,13 +72,13 @@ func (s *sender) send(ctx context.Context, report report) verdict {
 	if err != nil {
 		return verdict{again: true}
 	}
-	// What else the answer says makes no difference.
+	// The rest of the answer is ignored.
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxAnswer))
 	_ = response.Body.Close()
 	return judge(response)
 }
 
-// judge says what an answer means for this report and for those to come.
+// judge returns what an answer means for this report and for later reports.
 func judge(response *http.Response) verdict {
 	code := response.StatusCode
 	switch {

@@ -13,25 +13,25 @@ import (
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-// Patience is how long a build waits before it goes ahead of younger ones of its namespace whatever their priority.
+// Patience is how long a build waits before it precedes younger builds of its namespace, whatever their priority.
 const Patience = time.Hour
 
 // Key names a build.
 type Key = types.NamespacedName
 
-// State is where a build stands with the queue.
+// State is the state of a build in the queue.
 type State uint8
 
 const (
 	// Waiting is a build that may be admitted.
 	Waiting State = iota
-	// Resting is a build that waits and is passed over for now. Those of its Image that come after it still do.
+	// Resting is a build that waits and is skipped for now. Later builds of its Image still wait for it.
 	Resting
 	// Active is a build that was admitted and has not finished.
 	Active
 )
 
-// Build is what the queue knows of a build.
+// Build is a build in the queue.
 type Build struct {
 	Key
 	// Image is the UID of its Image; empty for a build created directly.
@@ -42,16 +42,16 @@ type Build struct {
 	Since time.Time
 	// Priority among the builds of its namespace that wait.
 	Priority int32
-	// State is where it stands.
+	// State of the build.
 	State State
 	// Serial is true if it waits for the other builds of its Image.
 	Serial bool
-	// External is true as long as Kueue decides when its Job starts: until then it counts in no limit.
+	// External is true as long as Kueue decides when the build's Job starts. Such a build counts in no limit.
 	External bool
 }
 
-// Of is what the queue has to know of a build as it is stored. It returns false if the build has no part in it: it has
-// finished, or it waits and will not start any more, being cancelled or deleted.
+// Of returns a stored build for the queue. It returns false for a build that does not belong in the queue: it has finished, or it
+// was cancelled or deleted before it started.
 func Of(build *v1alpha1.ImageBuild) (Build, bool) {
 	view := Build{
 		Key:   Key{Namespace: build.Namespace, Name: build.Name},
@@ -72,7 +72,7 @@ func Of(build *v1alpha1.ImageBuild) (Build, bool) {
 	view.External = external(build)
 	if ref := build.Spec.ImageRef; ref != nil {
 		view.Image = ref.UID
-		view.Serial = build.Spec.RunPolicy != v1alpha1.RunPolicyParallel // stored before there were others, it says nothing
+		view.Serial = build.Spec.RunPolicy != v1alpha1.RunPolicyParallel // empty in builds of older versions, which were serial
 		if build.Spec.Number != nil {
 			view.Number = *build.Spec.Number
 		}
@@ -80,8 +80,8 @@ func Of(build *v1alpha1.ImageBuild) (Build, bool) {
 	return view, true
 }
 
-// external reports whether Kueue decides when the build starts. A build whose Job was resumed counts like any other, whoever
-// resumed the Job.
+// external reports whether Kueue decides when the build starts. A build whose Job was resumed, by Kueue or a user, counts like any
+// other build.
 func external(build *v1alpha1.ImageBuild) bool {
 	template, status := build.Spec.Inputs.Template, &build.Status
 	if template == nil || template.QueueName == "" {
@@ -92,12 +92,12 @@ func external(build *v1alpha1.ImageBuild) bool {
 	return state.Waits(build) || status.Phase == v1alpha1.BuildQueued || notSeen
 }
 
-// waitedLonger says whether one build has waited longer than another.
+// waitedLonger reports whether one build has waited longer than another.
 func waitedLonger(a, b *Build) bool {
 	return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name)) < 0
 }
 
-// before says whether one build of a namespace goes before another as long as neither has waited too long.
+// before reports whether one build of a namespace precedes another, as long as neither has waited for longer than Patience.
 func before(a, b *Build) bool {
 	if a.Priority != b.Priority {
 		return a.Priority > b.Priority
@@ -105,7 +105,7 @@ func before(a, b *Build) bool {
 	return waitedLonger(a, b)
 }
 
-// numbered says whether one build of an Image goes before another.
+// numbered reports whether one build of an Image precedes another.
 func numbered(a, b *Build) bool {
 	if a.Number != b.Number {
 		return a.Number < b.Number

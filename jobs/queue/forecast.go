@@ -8,32 +8,31 @@ import (
 	"time"
 )
 
-// assumed is how long a build is taken to last where nothing at all is known: it gives an order, and no times.
+// assumed is the duration of every build if no duration is known. The forecast then has an order, but no times.
 const assumed = time.Minute
 
-// Expectation is what is known of how long builds last.
+// Expectation is the known durations of builds.
 type Expectation struct {
 	// Started is when an active build was admitted.
 	Started func(key Key) time.Time
-	// Lasts is how long a build will last, or false if nothing is known of it: then it is taken to last as long as the
-	// others do on average.
+	// Lasts is how long a build will last, or false if that is unknown. The forecast then uses the average of the other builds.
 	Lasts func(key Key) (time.Duration, bool)
 }
 
-// Place is where a build stands in the order.
+// Place is the place of a build in the order.
 type Place struct {
 	Key
 	// Position from 1.
 	Position int
-	// Start is when it would start; zero if that cannot be told.
+	// Start is when the build would start. It is zero if that is unknown.
 	Start time.Time
-	// Why is what it waits for now.
+	// Why is what the build waits for now.
 	Why string
 }
 
-// Forecast plays through the admission of all builds that wait, in that order, as if none were added. It uses up the queue.
-// An active build that lasts longer than expected is taken to end now. Builds that would never be admitted, such as those
-// of a namespace that may run none, come last, without a time.
+// Forecast simulates the admission of all waiting builds, as if no build were added. The queue cannot be used afterwards. An active
+// build that lasts longer than expected is assumed to end now. Builds that would never be admitted, for example because the limit of
+// their namespace is 0, come last and have no time.
 func (q *Queue) Forecast(now time.Time, expected Expectation) []Place {
 	play := &play{queue: q, now: now, expected: expected, why: q.reasons()}
 	play.average, play.known = q.averageOf(expected)
@@ -87,7 +86,7 @@ func (p *play) add(key Key, start time.Time) {
 	p.places = append(p.places, Place{Key: key, Position: len(p.places) + 1, Start: start, Why: p.why[key]})
 }
 
-// end has an active build end in its time, but not in the past.
+// end schedules the end of an active build, which is never in the past.
 func (p *play) end(key Key, started time.Time) {
 	lasts, ok := p.expected.Lasts(key)
 	if !ok {
@@ -130,7 +129,7 @@ func (q *Queue) reasons() map[Key]string {
 	return reasons
 }
 
-// averageOf is how long the builds last of which that is known, and whether there are any.
+// averageOf is the average of the known durations, and whether any is known.
 func (q *Queue) averageOf(expected Expectation) (time.Duration, bool) {
 	sum, count := time.Duration(0), time.Duration(0)
 	for key := range q.builds {

@@ -4,7 +4,7 @@ package queue
 
 import "container/heap"
 
-// indexedHeap is a heap whose elements know their places in it, so that one of them can be moved or removed.
+// indexedHeap is a heap whose elements know their places, so that an element can be moved or removed.
 type indexedHeap[T any] struct {
 	elements []T
 	before   func(a, b T) bool
@@ -22,7 +22,7 @@ func (h *indexedHeap[T]) top() (first T, ok bool) {
 	return h.elements[0], true
 }
 
-// settle has an element in the heap or not, and in its right place.
+// settle adds, moves or removes an element. wanted is whether the element is in the heap.
 func (h *indexedHeap[T]) settle(element T, wanted bool) {
 	switch at := *h.place(element); {
 	case at > 0 && wanted:

@@ -11,21 +11,20 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Ledger is a queue whose builds are known from a cache, which is older than what is stored. A build that was admitted
-// holds its slot from that moment, until a newer version of it is known or it is released: so limits hold, although
-// neither the write that starts the build nor the news of it have arrived. It is not safe for use by several goroutines
-// at the same time.
+// Ledger is a queue whose builds come from a cache, which may be older than the stored objects. An admitted build holds its slot until
+// a newer version of the build is known, or the build is released. So limits hold before the write that starts the build is done and
+// the cache has it. A Ledger is not safe for concurrent use.
 type Ledger struct {
 	queue  *Queue
 	builds map[Key]*record
 }
 
-// record is what is known of a build beyond its place in the queue.
+// record is what the ledger knows of a build beyond its place in the queue.
 type record struct {
 	uid     types.UID
 	version string // the newest one known
 	held    bool   // admitted, and not known to be stored
-	unsure  bool   // a write that starts it may still arrive, although it seemed to fail
+	unsure  bool   // a write that starts it may still arrive after it seemed to fail
 }
 
 // NewLedger makes an empty ledger.
@@ -33,14 +32,14 @@ func NewLedger(limits Limits) *Ledger {
 	return &Ledger{queue: New(limits), builds: map[Key]*record{}}
 }
 
-// SetNamespace says what a namespace may have.
+// SetNamespace sets the share of a namespace.
 func (l *Ledger) SetNamespace(name string, share Share) { l.queue.SetNamespace(name, share) }
 
 // Waiting is how many builds wait.
 func (l *Ledger) Waiting() int { return l.queue.Waiting() }
 
-// Observe takes a build as the cache has it, and says whether that ended the hold of a slot. It has to be told of each, in
-// the order in which the cache changes.
+// Observe takes a build from the cache, and reports whether that released a held slot. It must be called for each change of the cache,
+// in their order.
 func (l *Ledger) Observe(build *v1alpha1.ImageBuild) (settled bool) {
 	key := keyOf(build)
 	known := l.builds[key]
@@ -63,8 +62,8 @@ func (l *Ledger) Observe(build *v1alpha1.ImageBuild) (settled bool) {
 	return held && !known.held
 }
 
-// Learn takes a build as it was read from the API or written to it, and says whether that ended the hold of a slot. It
-// is nothing if the cache has not brought the build, or has said that it is gone: then the cache knows better.
+// Learn takes a build that was read from the API or written to it, and reports whether that released a held slot. It does nothing if
+// the cache does not have the build yet, or has reported its deletion.
 func (l *Ledger) Learn(build *v1alpha1.ImageBuild) (settled bool) {
 	known := l.builds[keyOf(build)]
 	if known == nil || known.uid != build.UID || !newer(build.ResourceVersion, known.version) {
@@ -74,7 +73,7 @@ func (l *Ledger) Learn(build *v1alpha1.ImageBuild) (settled bool) {
 	if view, takesPart := Of(build); takesPart {
 		l.update(known, build, view)
 	} else {
-		*known = record{uid: known.uid, version: build.ResourceVersion} // kept until the cache says so, too
+		*known = record{uid: known.uid, version: build.ResourceVersion} // kept until the cache has the same version
 		l.queue.Remove(keyOf(build))
 	}
 	return held
@@ -85,12 +84,12 @@ func (l *Ledger) update(known *record, build *v1alpha1.ImageBuild, view Build) {
 	if known.uid == build.UID && known.version == build.ResourceVersion {
 		return
 	}
-	// Whoever wants to start the build from an older version will be refused.
+	// A write that starts the build from an older version will be refused.
 	*known = record{uid: build.UID, version: build.ResourceVersion}
 	l.queue.Set(view)
 }
 
-// Forget takes a build that the cache says is gone.
+// Forget removes a build whose deletion the cache has reported.
 func (l *Ledger) Forget(key Key, uid types.UID) {
 	if known := l.builds[key]; known != nil && known.uid == uid {
 		delete(l.builds, key)
@@ -98,13 +97,13 @@ func (l *Ledger) Forget(key Key, uid types.UID) {
 	}
 }
 
-// Knows says whether the ledger has a build, in this or a newer version.
+// Knows reports whether the ledger has a build, in this or a newer version.
 func (l *Ledger) Knows(key Key, uid types.UID, version string) bool {
 	known := l.builds[key]
 	return known != nil && known.uid == uid && !newer(version, known.version)
 }
 
-// Has says whether the cache has brought a build, and not said that it is gone.
+// Has reports whether the cache has a build.
 func (l *Ledger) Has(key Key, uid types.UID) bool {
 	known := l.builds[key]
 	return known != nil && known.uid == uid
@@ -123,7 +122,7 @@ func (l *Ledger) Admit(now time.Time) (admitted []Key) {
 	}
 }
 
-// Admission says whether a build was admitted and if not, what it waits for.
+// Admission returns whether a build was admitted and, if not, what it waits for.
 func (l *Ledger) Admission(key Key) (admitted bool, why string) {
 	build, ok := l.queue.Find(key)
 	if ok && build.State == Active {
@@ -140,7 +139,7 @@ func (l *Ledger) MarkUncertain(key Key) {
 	}
 }
 
-// Release takes the slot from a build that was not started and is not about to be. It is passed over until it is woken.
+// Release takes the slot from a build that was not started and is not about to be. The build is skipped until Wake is called.
 func (l *Ledger) Release(key Key) {
 	known := l.builds[key]
 	if known == nil || !known.held || known.unsure {
@@ -150,7 +149,7 @@ func (l *Ledger) Release(key Key) {
 	l.set(key, Resting)
 }
 
-// Wake has a build that was released wait for its admission again.
+// Wake lets a released build wait for its admission again.
 func (l *Ledger) Wake(key Key) {
 	if build, ok := l.queue.Find(key); ok && build.State == Resting {
 		l.set(key, Waiting)
@@ -167,7 +166,7 @@ func keyOf(build *v1alpha1.ImageBuild) Key {
 	return Key{Namespace: build.Namespace, Name: build.Name}
 }
 
-// newer says whether one version is known to be newer than another.
+// newer reports whether one version is known to be newer than another.
 func newer(version, than string) bool {
 	order, err := resourceversion.CompareResourceVersion(version, than)
 	return err == nil && order > 0

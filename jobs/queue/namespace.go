@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Share is what a namespace may have of the queue.
+// Share is the share of a namespace in the queue.
 type Share struct {
 	// Weight of the namespace among all. Less than 1 counts as 1.
 	Weight int
-	// MaxBuilds is how many of its builds may be active; 0 stops them all. nil leaves it to Limits.PerNamespace.
+	// MaxBuilds is how many builds of the namespace may be active. 0 stops them all, and nil means Limits.PerNamespace.
 	MaxBuilds *int
 }
 
@@ -21,7 +21,7 @@ type namespace struct {
 	share  Share
 	builds int // of any state
 	active int // of those that count
-	// Those that could be admitted if there were no limits, in the order of rank and of age.
+	// The builds that could be admitted without limits, in the order of rank and of age.
 	ranked, aged indexedHeap[*entry]
 	place        int // among the contenders
 }
@@ -34,7 +34,7 @@ func newNamespace(name string) *namespace {
 	}
 }
 
-// SetNamespace says what a namespace may have. The zero value of Share is what a namespace has that nothing was said of.
+// SetNamespace sets the share of a namespace. The default is the zero value of Share.
 func (q *Queue) SetNamespace(name string, share Share) {
 	known := q.namespace(name)
 	known.share = share
@@ -42,7 +42,7 @@ func (q *Queue) SetNamespace(name string, share Share) {
 	q.forget(known)
 }
 
-// next is the build that goes next. There must be one.
+// next is the next build of the namespace. There must be one.
 func (n *namespace) next(now time.Time) *entry {
 	if oldest, ok := n.aged.top(); ok && now.Sub(oldest.Since) > Patience {
 		return oldest
@@ -53,7 +53,7 @@ func (n *namespace) next(now time.Time) *entry {
 
 func (n *namespace) weight() int { return max(1, n.share.Weight) }
 
-// contends says whether a namespace has a build to admit, and may run one more.
+// contends reports whether a namespace has a build to admit, and may run one more.
 func (q *Queue) contends(n *namespace) bool {
 	limit, limited := q.limitOf(n)
 	return n.aged.Len() > 0 && (!limited || n.active < limit)
@@ -67,7 +67,7 @@ func (q *Queue) limitOf(n *namespace) (int, bool) {
 	return q.limits.PerNamespace, q.limits.PerNamespace > 0
 }
 
-// fairer says which of two namespaces goes next: active/weight, without dividing.
+// fairer reports whether namespace a is next before b: by active/weight, without dividing.
 func fairer(a, b *namespace) bool {
 	if mine, other := a.active*b.weight(), b.active*a.weight(); mine != other {
 		return mine < other
@@ -89,7 +89,7 @@ func (q *Queue) namespace(name string) *namespace {
 	return known
 }
 
-// forget drops a namespace of which there is nothing to know.
+// forget drops a namespace without builds and with the default share.
 func (q *Queue) forget(n *namespace) {
 	if n.builds == 0 && n.share == (Share{}) {
 		delete(q.namespaces, n.name)

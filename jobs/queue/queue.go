@@ -26,7 +26,7 @@ type Queue struct {
 	namespaces map[string]*namespace
 	// contenders are the namespaces that have a build to admit and may run one more.
 	contenders indexedHeap[*namespace]
-	// external are builds to admit that no limit is about.
+	// external are the builds to admit to which no limit applies.
 	external indexedHeap[*entry]
 }
 
@@ -57,7 +57,7 @@ func New(limits Limits) *Queue {
 	}
 }
 
-// Set adds a build, or has it be as it is now.
+// Set adds or replaces a build.
 func (q *Queue) Set(build Build) {
 	if known, ok := q.builds[build.Key]; ok {
 		if known.Build == build {
@@ -84,7 +84,7 @@ func (q *Queue) Set(build Build) {
 	})
 }
 
-// Remove takes a build out. One that is not there is nothing.
+// Remove removes a build, if the queue has it.
 func (q *Queue) Remove(key Key) {
 	removed, ok := q.builds[key]
 	if !ok {
@@ -121,7 +121,7 @@ func (q *Queue) Find(key Key) (Build, bool) {
 // Waiting is how many builds wait.
 func (q *Queue) Waiting() int { return q.waiting }
 
-// Next is the build to be admitted next, if one can be. It stays the next one until it is set to Active.
+// Next returns the build to admit next, if one can be admitted. It returns the same build until that build is set to Active.
 func (q *Queue) Next(now time.Time) (Key, bool) {
 	if next, ok := q.external.top(); ok {
 		return next.Key, true
@@ -138,7 +138,7 @@ func (q *Queue) Next(now time.Time) (Key, bool) {
 
 func (q *Queue) full() bool { return q.limits.Builds > 0 && q.active >= q.limits.Builds }
 
-// count adds an active build to what limits it, or takes it away.
+// count adds an active build to the counters of its limits, or subtracts it.
 func (q *Queue) count(build *entry, by int) {
 	if build.image != nil {
 		build.image.active += by
@@ -149,8 +149,8 @@ func (q *Queue) count(build *entry, by int) {
 	}
 }
 
-// change makes a change to a build, and then puts in order whatever it may have an effect on: the build itself, the
-// one that was first among those of its Image, and the one that is now.
+// change changes a build, and then updates the heaps for the builds that this may affect: the build itself, and the builds of its
+// Image that were and are first.
 func (q *Queue) change(build *entry, change func()) {
 	concerned := []*entry{build}
 	addFirst := func() {
@@ -176,10 +176,10 @@ func (q *Queue) change(build *entry, change func()) {
 	q.contenders.settle(build.namespace, q.contends(build.namespace))
 }
 
-// ready says whether the build could be admitted if there were no limits.
+// ready reports whether the build could be admitted without limits.
 func (e *entry) ready() bool { return e.State == Waiting && !e.behind() }
 
-// behind says whether the build waits for another one of its Image.
+// behind reports whether the build waits for another build of its Image.
 func (e *entry) behind() bool {
 	if !e.Serial || e.image == nil {
 		return false

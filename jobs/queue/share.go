@@ -16,8 +16,7 @@ const (
 	maxBuilds = 100_000
 )
 
-// ShareOf is what the annotations of a Namespace say that it may have. One that says nothing sensible counts as not there;
-// the error names it.
+// ShareOf returns the share that the annotations of a Namespace set. It ignores an invalid annotation, which the error names.
 func ShareOf(annotations map[string]string) (Share, error) {
 	weight, errWeight := annotation(annotations, v1alpha1.AnnotationQueueWeight, 1, maxWeight)
 	builds, errBuilds := annotation(annotations, v1alpha1.AnnotationMaxBuilds, 0, maxBuilds)
@@ -28,7 +27,7 @@ func ShareOf(annotations map[string]string) (Share, error) {
 	return share, errors.Join(errWeight, errBuilds)
 }
 
-// annotation is nil where there is none, and where it is not a whole number between two others.
+// annotation returns the whole number in an annotation. It is nil if the annotation is missing, invalid or out of range.
 func annotation(annotations map[string]string, name string, least, most int) (*int, error) {
 	text, ok := annotations[name]
 	if !ok {

@@ -16,7 +16,7 @@ import (
 
 // The environment variables of the builder contract.
 const (
-	// EnvPrefix begins the names of the contract's variables, and of nobody else's.
+	// EnvPrefix is the prefix of the contract's variables, which no other variable has.
 	EnvPrefix = "GOLDSMITH_"
 	// EnvInput is the path of the file with the Input.
 	EnvInput = "GOLDSMITH_INPUT"
@@ -24,8 +24,8 @@ const (
 	EnvOutput = "GOLDSMITH_OUTPUT"
 	// EnvResult is the path of the file that the builder writes its result to.
 	EnvResult = "GOLDSMITH_RESULT"
-	// EnvReportURL is where a builder that reports its progress posts its reports. This and the next two are there only
-	// for builders that the operator registered as reporting.
+	// EnvReportURL is the URL to which a builder posts its reports. This variable and the next two are set only for builders
+	// that the operator registered as reporting.
 	EnvReportURL = "GOLDSMITH_REPORT_URL"
 	// EnvReportToken is the path of the file with the bearer token for it. It is replaced now and then: read it each time.
 	EnvReportToken = "GOLDSMITH_REPORT_TOKEN"
@@ -36,12 +36,12 @@ const (
 const (
 	// InputVersion is the version of Input.
 	InputVersion = 1
-	// MaxInputBytes is how long an input may be: the annotations of a pod together stop at 256 KiB, of which 16 KiB are
-	// left to others.
+	// MaxInputBytes is the maximum length of an input. The annotations of a pod are limited to 256 KiB together, and 16 KiB
+	// of them stay free.
 	MaxInputBytes = 240 << 10
 )
 
-// Input is what a builder is told, as canonical JSON in the file that $GOLDSMITH_INPUT names. Fields are in the order of
+// Input is the input of a builder, as canonical JSON in the file that $GOLDSMITH_INPUT names. Fields are in the order of
 // their JSON names, so that it is canonical.
 type Input struct {
 	// Attempt is the number of the attempt, from 1.
@@ -60,9 +60,9 @@ type Input struct {
 	Version int `json:"version"`
 }
 
-// InputBase is what an image starts from: a reference, or another Image of the namespace and what that made.
+// InputBase is the base of an image: a reference, or another Image of the namespace and the digest of its artifacts.
 type InputBase struct {
-	// Digest of what the Image made, or of several artifacts together. Empty for a reference.
+	// Digest of the Image's artifact, or of several artifacts together. Empty for a reference.
 	Digest string `json:"digest,omitempty"`
 	// Image is the name of the Image. Empty for a reference.
 	Image string `json:"image,omitempty"`

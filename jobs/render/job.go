@@ -27,8 +27,8 @@ const (
 
 var buildKind = v1alpha1.Kind("ImageBuild")
 
-// JobName is the name of the Job of one attempt: at most 63 characters, the same for the same build and attempt, and
-// another for a build of the same name with another UID.
+// JobName is the name of the Job of one attempt, of at most 63 characters. It depends on the name and UID of the build, and on the
+// attempt.
 func JobName(build *v1alpha1.ImageBuild, attempt int32) string {
 	sum := sha256.Sum256([]byte(string(build.UID) + "/" + strconv.Itoa(int(attempt))))
 	name := build.Name
@@ -60,8 +60,8 @@ func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*ba
 			Labels:          jobLabels(build, attempt),
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(build, buildKind)},
 		},
-		// One pod and no more: attempts are counted by the build. The deadline is the pod's, because a Job's deletes its
-		// pods, log and all. No ttlSecondsAfterFinished: it would race with the reading of the outcome.
+		// One pod only: the build counts the attempts. The pod has the deadline, because the deadline of a Job deletes its
+		// pods with their logs. There is no ttlSecondsAfterFinished, which could delete the Job before its outcome is read.
 		Spec: batchv1.JobSpec{
 			Completions:  new(int32(1)),
 			Parallelism:  new(int32(1)),
@@ -94,8 +94,8 @@ func jobLabels(build *v1alpha1.ImageBuild, attempt int32) map[string]string {
 	return labels
 }
 
-// Attempt says which attempt of which build a Job belongs to. It is not ok for a Job that no ImageBuild controls, or
-// that does not say which attempt it is.
+// Attempt returns the build and the attempt that a Job belongs to. ok is false for a Job that no ImageBuild controls, or without a
+// valid attempt label.
 func Attempt(job *batchv1.Job) (buildUID types.UID, attempt int32, ok bool) {
 	owner := metav1.GetControllerOf(job)
 	if owner == nil || owner.Kind != buildKind.Kind {

@@ -23,21 +23,21 @@ const (
 	inputFile = "input.json"
 	outputDir = "/goldsmith/output"
 	tempDir   = "/tmp"
-	// resultPath is where the kubelet has the termination message by default: it is writable for every user, also where
-	// the root file system is not.
+	// resultPath is the kubelet's default path of the termination message. Every user can write to it, even if the root file
+	// system is read-only.
 	resultPath = corev1.TerminationMessagePathDefault
 )
 
 const (
-	// builderUser is the user "nonroot" of distroless images. It makes images that would run as root run all the same.
+	// builderUser is the user "nonroot" of distroless images. With it, images whose default user is root can run, too.
 	builderUser = 65532
 )
 
 // GracePeriod is how long a builder has from SIGTERM to SIGKILL.
 const GracePeriod = 30 * time.Second
 
-// podSpec is a pod that meets the restricted Pod Security Standard, whatever the template says. The defaults of what it
-// leaves out are the namespace's and the cluster's.
+// podSpec is a pod that meets the restricted Pod Security Standard, whatever the template sets. The namespace and the cluster set the
+// defaults of the other fields.
 func podSpec(build *v1alpha1.ImageBuild, builder inputs.Builder) corev1.PodSpec {
 	template := build.Spec.Inputs.Template
 	if template == nil {
@@ -103,7 +103,7 @@ func container(builder inputs.Builder, template *v1alpha1.BuildTemplate) corev1.
 	}
 }
 
-// wholeSeconds is a duration in seconds, at least 1: a pod refuses a deadline of 0.
+// wholeSeconds is a duration in seconds, at least 1, because a deadline of 0 is invalid.
 func wholeSeconds(duration time.Duration) int64 {
 	return max(1, int64((duration+time.Second-1)/time.Second))
 }

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// reportDir is where a builder that reports its progress finds what it needs for that.
+	// reportDir is the directory with the token and the certificate for reporting progress.
 	reportDir  = "/goldsmith/report"
 	tokenFile  = "token"
 	caFile     = "ca.crt"
@@ -25,8 +25,8 @@ const (
 	inClusterServer = "https://kubernetes.default.svc"
 )
 
-// addReports gives the builder a token of its own pod, for the API server's default audience: the server learns from it
-// which pod reports. It is the only token that the pod has.
+// addReports gives the builder a token of its own pod, for the API server's default audience. The token tells the server which pod
+// reports. It is the only token that the pod has.
 func addReports(pod *corev1.PodSpec, build *v1alpha1.ImageBuild) {
 	pod.Volumes = append(pod.Volumes, corev1.Volume{Name: reportName, VolumeSource: corev1.VolumeSource{
 		Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{

@@ -13,7 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// lostNodeSeconds is how long a pod stays bound to a node that is not heard of.
+// lostNodeSeconds is how long a pod stays bound to a node that does not respond.
 const lostNodeSeconds = 60
 
 // contractVariables come before the template's, whose values may refer to them.
@@ -25,7 +25,7 @@ func contractVariables() []corev1.EnvVar {
 	}
 }
 
-// templateVariables are the template's but for those that are the contract's.
+// templateVariables are the template's variables, without those whose names the contract reserves.
 func templateVariables(template *v1alpha1.BuildTemplate) (variables []corev1.EnvVar) {
 	for i := range template.Env {
 		if !strings.HasPrefix(template.Env[i].Name, EnvPrefix) {
@@ -42,8 +42,8 @@ func resources(template *v1alpha1.BuildTemplate) corev1.ResourceRequirements {
 	return *template.Resources.DeepCopy()
 }
 
-// tolerations are those of lost nodes, which end sooner than Kubernetes' own, and then the template's. One of the
-// template's that covers a lost node replaces ours: of two that cover a taint, the shorter one would win.
+// tolerations are the tolerations of lost nodes, which end sooner than the defaults of Kubernetes, and then those of the template. A
+// toleration of the template that covers a lost node replaces ours, because the shorter of two tolerations would win.
 func tolerations(template *v1alpha1.BuildTemplate) []corev1.Toleration {
 	var all []corev1.Toleration
 	for _, key := range []string{corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable} {

@@ -9,14 +9,14 @@ import (
 const (
 	// Version of the contract.
 	Version = 1
-	// MaxBytes is how long a message may be. The kubelet cuts what is longer.
+	// MaxBytes is the maximum length of a message. The kubelet cuts a longer message.
 	MaxBytes = 4096
-	// ExitTempFail is the exit code with which a builder says that trying again may help (EX_TEMPFAIL of sysexits.h).
+	// ExitTempFail is the exit code with which a builder reports that another attempt may help (EX_TEMPFAIL of sysexits.h).
 	ExitTempFail = 75
 
-	// OutcomeSucceeded says that every artifact was made.
+	// OutcomeSucceeded means that the builder made every artifact.
 	OutcomeSucceeded = "Succeeded"
-	// OutcomeFailed says that something went wrong.
+	// OutcomeFailed means that the builder failed.
 	OutcomeFailed = "Failed"
 )
 
@@ -26,23 +26,23 @@ type Result struct {
 	Version int `json:"version"`
 	// Outcome is Succeeded or Failed.
 	Outcome string `json:"outcome"`
-	// Failure says why the outcome is Failed. Nil if it is Succeeded.
+	// Failure is why the outcome is Failed. It is nil if the outcome is Succeeded.
 	Failure *Failure `json:"failure,omitempty"`
-	// Artifacts are what was made, one for each target, if the outcome is Succeeded.
+	// Artifacts are the artifacts, one for each target, if the outcome is Succeeded.
 	Artifacts []Artifact `json:"artifacts,omitempty"`
 }
 
-// Failure says why a builder failed.
+// Failure is why a builder failed.
 type Failure struct {
-	// Reason is one word of the builder's own.
+	// Reason is a word that the builder chooses.
 	Reason string `json:"reason,omitempty"`
 	// Message for people.
 	Message string `json:"message,omitempty"`
-	// Retryable says that trying again may help.
+	// Retryable is whether another attempt may help.
 	Retryable bool `json:"retryable,omitempty"`
 }
 
-// Artifact is what was made for one target.
+// Artifact is the artifact of one target.
 type Artifact struct {
 	// Target is the target's name, as the input gives it: platform/format.
 	Target string `json:"target"`

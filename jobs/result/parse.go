@@ -15,18 +15,18 @@ import (
 
 var digestPattern = regexp.MustCompile(`\Asha256:[0-9a-f]{64}\z`)
 
-// ValidDigest says whether a text is "sha256:" and 64 lower-case hex digits.
+// ValidDigest reports whether a text is "sha256:" and 64 lower-case hex digits.
 func ValidDigest(text string) bool { return digestPattern.MatchString(text) }
 
-// Outcome is what became of a builder: either artifacts, one for each target and in their order, or a failure.
+// Outcome is the outcome of a builder: either artifacts, one for each target and in their order, or a failure.
 type Outcome struct {
 	Artifacts []v1alpha1.Artifact
 	Failure   *v1alpha1.BuildFailure
 }
 
-// Parse judges a builder that has ended by the message it left and its exit code. Where the two disagree, the failure
-// wins. A message that breaks the contract is InvalidResult if the exit code is 0; otherwise the exit code judges.
-// Fields that the contract does not name are ignored. The exit code is always set in a failure.
+// Parse judges a builder that has ended by its message and its exit code. If only one of the two is a failure, the outcome is a
+// failure. A message that violates the contract is InvalidResult if the exit code is 0. Otherwise the exit code decides. Unknown fields
+// are ignored. A failure always has the exit code.
 func Parse(message string, exitCode int32, targets []v1alpha1.Target) Outcome {
 	if strings.TrimSpace(message) == "" {
 		return failed(judgeExit(exitCode, v1alpha1.ReasonNoResult, "left no result"))
@@ -52,7 +52,7 @@ func failed(failure *v1alpha1.BuildFailure) Outcome {
 	return Outcome{Failure: failure}
 }
 
-// message is a Result in which a missing size can be told from 0.
+// message is a Result that distinguishes a missing size from 0.
 type message struct {
 	Result
 	Artifacts []struct {
@@ -83,7 +83,7 @@ func decode(text string) (*message, error) {
 	return decoded, nil
 }
 
-// artifacts are those of the message, in the order of the targets.
+// artifacts returns the artifacts of the message, in the order of the targets.
 func (m *message) artifacts(targets []v1alpha1.Target) ([]v1alpha1.Artifact, error) {
 	formats := make(map[string]v1alpha1.ArtifactFormat, len(targets))
 	for _, target := range targets {
@@ -123,7 +123,7 @@ func (m *message) artifacts(targets []v1alpha1.Target) ([]v1alpha1.Artifact, err
 	return artifacts, nil
 }
 
-// judgeExit judges by the exit code; onZero is the reason where that is 0.
+// judgeExit judges by the exit code. onZero is the reason if the exit code is 0.
 func judgeExit(exitCode int32, onZero v1alpha1.FailureReason, left string) *v1alpha1.BuildFailure {
 	reason := v1alpha1.ReasonBuilderFailed
 	switch exitCode {
@@ -135,7 +135,7 @@ func judgeExit(exitCode int32, onZero v1alpha1.FailureReason, left string) *v1al
 	return failure(exitCode, reason, v1alpha1.CutMessage(fmt.Sprintf("the builder ended with %s and %s", exitText(exitCode), left)))
 }
 
-// judgeFailure judges a builder that says itself that it failed.
+// judgeFailure judges a builder that reports a failure itself.
 func judgeFailure(exitCode int32, said *Failure) *v1alpha1.BuildFailure {
 	if said == nil {
 		said = &Failure{}
@@ -166,7 +166,7 @@ func failureText(exitCode int32, said *Failure) string {
 	return v1alpha1.CutMessage(reason + ": " + message)
 }
 
-// exitText is an exit code for people: above 128 it is that of a signal.
+// exitText is the text of an exit code. An exit code above 128 stands for a signal.
 func exitText(exitCode int32) string {
 	const signalBase, lastSignal = 128, 64
 	if exitCode > signalBase && exitCode <= signalBase+lastSignal {

@@ -19,15 +19,15 @@ import (
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// evidence is what the attempt's Job and pod say. At most one of succeeded and failure is set.
+// evidence is what the attempt's Job and pod report. At most one of succeeded and failure is set.
 type evidence struct {
 	succeeded []v1alpha1.Artifact
 	failure   *v1alpha1.BuildFailure
 	started   bool
-	orphaned  bool // the Job is deleted, and a pod of it may run
-	suspended bool // the Job is: its pod goes away, or does not come
+	orphaned  bool // the Job is deleted, and one of its pods may run
+	suspended bool // the Job is suspended: its pod is being deleted, or is not created
 	delay     startDelay
-	passing   bool // what is waited for may end, or become a failure, without anything being seen to change
+	passing   bool // the delay may end, or become a failure, without an observable change
 }
 
 // PodLabels select the pods of an attempt, also those that their Job has left behind.
@@ -40,8 +40,8 @@ func PodLabels(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) label
 	}
 }
 
-// FindPod finds the pod of an attempt among those that PodLabels select: the one that is recorded, and before one is, a pod
-// of the attempt's Job.
+// FindPod finds the pod of an attempt among the pods that PodLabels select: the recorded pod or, if no pod is recorded yet, a
+// pod of the attempt's Job.
 func FindPod(attempt *v1alpha1.BuildAttempt, job types.UID, pods []*corev1.Pod) *corev1.Pod {
 	var found *corev1.Pod
 	for _, pod := range pods {
@@ -66,8 +66,8 @@ func jobOf(pod *corev1.Pod) types.UID {
 	return types.UID(pod.Labels[batchv1.ControllerUidLabel])
 }
 
-// FindLiving finds a pod that has not ended among those that PodLabels select: first one that nobody has deleted, then the one that
-// was deleted last, and at last one whose node is lost.
+// FindLiving finds a pod that has not ended among the pods that PodLabels select. It prefers a pod that is not being deleted, then
+// the pod that was deleted last, then a pod whose node is lost.
 func FindLiving(pods []*corev1.Pod) *corev1.Pod {
 	rank := func(pod *corev1.Pod) int {
 		switch {
@@ -90,14 +90,15 @@ func FindLiving(pods []*corev1.Pod) *corev1.Pod {
 	return found
 }
 
-// onLostNode reports whether a pod is being deleted because its node is lost, which cannot confirm its end.
+// onLostNode reports whether a pod is being deleted because its node is lost. A lost node cannot confirm the end of a pod.
 func onLostNode(pod *corev1.Pod) bool {
 	disruption := disruptionOf(pod)
 	return pod.DeletionTimestamp != nil && disruption != nil && disruption.Reason == v1alpha1.ReasonNodeLost
 }
 
-// keptRather says whether a Job keeps this pod rather than the other. It has two where its controller made one without
-// learning of it, as when kube-apiserver is killed; then it deletes the one that has not started, or else the newer.
+// keptRather reports whether a Job keeps this pod and deletes the other. A Job has two pods if the Job controller created one
+// without seeing the response, for example when kube-apiserver is killed. The Job controller then deletes the pod that has not
+// started, otherwise the newer pod.
 func keptRather(pod, other *corev1.Pod) bool {
 	switch {
 	case (pod.DeletionTimestamp == nil) != (other.DeletionTimestamp == nil):
@@ -108,26 +109,27 @@ func keptRather(pod, other *corev1.Pod) bool {
 	return pod.CreationTimestamp.Before(&other.CreationTimestamp)
 }
 
-// ours says whether a Job belongs to the build's current attempt. Once a UID is recorded only that Job does.
+// ours reports whether a Job belongs to the build's current attempt. Once a UID is recorded, only the Job with this UID does.
 func (t *transition) ours(job *batchv1.Job) bool {
 	attempt := t.attempt()
 	return attempt != nil && (attempt.JobUID == "" || attempt.JobUID == job.UID) && t.madeFor(attempt, job)
 }
 
-// madeFor says whether a Job was made for an attempt. There are two if the first was deleted before its UID was recorded.
+// madeFor reports whether a Job was made for an attempt. An attempt has two Jobs if the first was deleted before its UID was
+// recorded.
 func (t *transition) madeFor(attempt *v1alpha1.BuildAttempt, job *batchv1.Job) bool {
 	owner, number, ok := render.Attempt(job)
 	return ok && owner == t.Build.UID && number == attempt.Number
 }
 
-// gatherEvidence reads the attempt's Job and pod, the pod first: a container that has ended with a good result is final, and
-// the Job only says so later.
+// gatherEvidence reads the attempt's Job and pod, the pod first: a container that ended with a valid result is final, and the
+// Job reports the end later.
 func (t *transition) gatherEvidence() evidence {
 	attempt := t.attempt()
 	if t.Pod != nil {
 		seen, excused := t.podEvidence(t.Pod), t.deletedBySuspension() && (t.suspended() || t.resumed())
 		if seen.failure != nil && seen.failure.Reason == v1alpha1.ReasonPodDeleted {
-			seen.failure = cmp.Or(t.deletedJob(), seen.failure) // with which it goes
+			seen.failure = cmp.Or(t.deletedJob(), seen.failure) // the Job's deletion deletes the pod
 		}
 		if seen.succeeded != nil || seen.failure != nil && !excused {
 			return seen
@@ -158,7 +160,8 @@ func (t *transition) gatherEvidence() evidence {
 	return t.podEvidence(t.Pod)
 }
 
-// deletedJob is the failure of an attempt whose Job is gone or going; nil while it is there, or was never seen.
+// deletedJob is the failure of an attempt whose Job is deleted or being deleted. It is nil while the Job exists, and if the Job
+// was never seen.
 func (t *transition) deletedJob() *v1alpha1.BuildFailure {
 	attempt := t.attempt()
 	switch {
@@ -174,7 +177,7 @@ func (t *transition) deletedJob() *v1alpha1.BuildFailure {
 	return nil
 }
 
-// missingPodEvidence says why the attempt's Job has no pod.
+// missingPodEvidence returns why the attempt's Job has no pod.
 func (t *transition) missingPodEvidence() evidence {
 	seen := evidence{delay: podNotStarted, passing: true}
 	if t.Refused != "" {
@@ -211,7 +214,7 @@ func (t *transition) podEvidence(pod *corev1.Pod) evidence {
 	return t.startDelayOf(pod)
 }
 
-// classify says why a pod that has ended did not succeed.
+// classify returns the failure of a pod that has ended.
 func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTerminated) *v1alpha1.BuildFailure {
 	if disruption := disruptionOf(pod); disruption != nil {
 		return disruption
@@ -271,7 +274,7 @@ func disruptionOf(pod *corev1.Pod) *v1alpha1.BuildFailure {
 	if condition == nil {
 		return nil
 	}
-	reason := v1alpha1.ReasonEvicted // by the Eviction API, as when a node is drained; by a kubelet; by whoever comes next
+	reason := v1alpha1.ReasonEvicted // by the Eviction API, by a kubelet, or by a cause that is not known here
 	switch condition.Reason {
 	case string(v1alpha1.ReasonProcessLost):
 		reason = v1alpha1.ReasonProcessLost
@@ -291,9 +294,9 @@ func disruptionOf(pod *corev1.Pod) *v1alpha1.BuildFailure {
 }
 
 // endedByDeletion reports whether the container of a deleted pod ended after its kubelet knew of the deletion. The deletion request
-// increments the pod's generation, and the kubelet reports the end with the generation that it knew. If it reports none, a pod that is
-// deleted counts as ended by that: then the build gets another attempt. Times decide nothing: that of
-// the end is the node's, that of the deletion is the API server's, and the kubelet's final delete request moves the latter.
+// increments the pod's generation, and the kubelet reports the end with the generation that it knew. If the kubelet reports no
+// generation, the deletion counts as the cause, and the build gets another attempt. Times cannot decide this: the node sets the time
+// of the end, the API server sets the time of the deletion, and the kubelet's final delete request changes the latter.
 func endedByDeletion(pod *corev1.Pod) bool {
 	return pod.Status.ObservedGeneration == 0 || pod.Status.ObservedGeneration == pod.Generation
 }
@@ -323,8 +326,8 @@ func containerWaiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
 	return nil
 }
 
-// hasStarted says whether the container has run, if only for a moment. One that could not be started has ended at a time
-// and begun in 1970.
+// hasStarted reports whether the container has run, even briefly. A container that could not be started has a time of its end, but
+// its start is in 1970.
 func hasStarted(pod *corev1.Pod) bool {
 	status := container(pod)
 	if status == nil {
@@ -342,14 +345,14 @@ func container(pod *corev1.Pod) *corev1.ContainerStatus {
 	return nil
 }
 
-// Ended says whether a pod has news that may end its attempt: its container has ended, or the pod has.
+// Ended reports whether a pod's container, or the pod itself, has ended.
 func Ended(pod *corev1.Pod) bool { return terminal(pod) || terminated(pod) != nil }
 
 func finished(job *batchv1.Job) bool {
 	return hasCondition(job, batchv1.JobComplete, batchv1.JobFailed)
 }
 
-// Failing says whether the Job has failed, or will once its pod is really gone.
+// Failing reports whether the Job has failed, or will fail once its pod is deleted.
 func Failing(job *batchv1.Job) bool {
 	return hasCondition(job, batchv1.JobFailureTarget, batchv1.JobFailed)
 }

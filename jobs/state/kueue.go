@@ -14,11 +14,12 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// A suspended Job has no pod. Kueue has the Jobs of its queues created suspended, resumes one when it admits it, and
-// suspends it again to make room for another; then the Job's pod is deleted, and the Job makes another one once it is
-// resumed. All of that is one attempt: its build is Queued in between.
+// A suspended Job has no pod. Jobs of Kueue's queues are created suspended, and Kueue resumes a Job when it admits the Job. Kueue
+// may suspend the Job again to make room for another Job: the pod is then deleted, and the Job creates a new pod once it is
+// resumed. All of this is one attempt, and its build is Queued while the Job is suspended.
 
-// await watches over an attempt whose Job was suspended. What has ended passes by Starting, as the phase table has it.
+// await watches an attempt whose Job was suspended. If the attempt has ended, the phase is Starting in between, because the phase
+// table requires it.
 func (t *transition) await() {
 	evidence := t.gatherEvidence()
 	switch {
@@ -42,8 +43,7 @@ func (t *transition) await() {
 	}
 }
 
-// hold lets the attempt wait until its Job is resumed. Its pod is forgotten, with what that reported: another one takes
-// its place and begins anew.
+// hold lets the attempt wait until its Job is resumed. It drops the recorded pod and its reports, because a new pod replaces it.
 func (t *transition) hold() {
 	t.record()
 	attempt := t.attempt()
@@ -60,7 +60,7 @@ func (t *transition) hold() {
 	t.after = t.queueTimeLeft()
 }
 
-// suspendedBy says what a build with a suspended Job waits for.
+// suspendedBy returns what a build with a suspended Job waits for.
 func (t *transition) suspendedBy() string {
 	if template := t.Build.Spec.Inputs.Template; template != nil && template.QueueName != "" {
 		return fmt.Sprintf("Kueue has not admitted Job %s to queue %s", t.attempt().JobName, template.QueueName)
@@ -68,8 +68,8 @@ func (t *transition) suspendedBy() string {
 	return fmt.Sprintf("Job %s is suspended: resume it", t.attempt().JobName)
 }
 
-// heldAgain reports whether Kueue holds a build that was admitted before: its container has started, or an attempt has ended. Once
-// the container was seen to start, the condition PodReady has changed since the attempt began.
+// heldAgain reports whether Kueue holds a build that was admitted before: its container has started, or an attempt has ended. If the
+// container has started, the condition PodReady has changed since the attempt began.
 func (t *transition) heldAgain() bool {
 	attempt := t.attempt()
 	if attempt == nil {
@@ -84,15 +84,15 @@ func (t *transition) queueTimeout(why string) *v1alpha1.BuildFailure {
 	return v1alpha1.ReasonQueueTimeout.Failure("the build was not admitted within %s: %s", t.Build.Spec.Timeouts.Queue.Duration, why)
 }
 
-// suspended says whether the attempt's Job is suspended. One that has failed will not be resumed.
+// suspended reports whether the attempt's Job is suspended. A failed Job does not count, because it is never resumed.
 func (t *transition) suspended() bool {
 	return t.Job != nil && t.Job.Spec.Suspend != nil && *t.Job.Spec.Suspend && t.Job.DeletionTimestamp == nil &&
 		!finished(t.Job) && !Failing(t.Job) && t.ours(t.Job)
 }
 
-// resumed says whether the attempt's Job was suspended and resumed since the container was seen to start: nobody looked
-// meanwhile. Job and condition have whole seconds; in the same one it counts, and if it was not so, the Job's failure is
-// seen next.
+// resumed reports whether the attempt's Job was suspended and resumed, unobserved, since the container was seen to start. The times
+// of the Job and of the condition are whole seconds, so equal times count as resumed. If the Job was not resumed, a later
+// observation has the Job's failure.
 func (t *transition) resumed() bool {
 	ready := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady)
 	return ready != nil && ready.Status == metav1.ConditionTrue && t.Job != nil && t.Job.DeletionTimestamp == nil &&
@@ -102,20 +102,20 @@ func (t *transition) resumed() bool {
 		})
 }
 
-// deletedBySuspension says whether the pod is being deleted because its Job is, or was, suspended, and not because somebody
-// wants the attempt to end: that fails the Job.
+// deletedBySuspension reports whether the pod is being deleted because its Job is, or was, suspended. Any other deletion of the pod
+// fails the Job.
 func (t *transition) deletedBySuspension() bool {
 	return t.Pod != nil && t.Pod.DeletionTimestamp != nil && t.Job != nil && !Failing(t.Job) &&
 		(t.suspended() || t.wasSuspended())
 }
 
-// wasSuspended says whether the Job is, or ever was, suspended.
+// wasSuspended reports whether the Job is, or ever was, suspended.
 func (t *transition) wasSuspended() bool {
 	return t.Job != nil && slices.ContainsFunc(t.Job.Status.Conditions, func(c batchv1.JobCondition) bool { return c.Type == batchv1.JobSuspended })
 }
 
-// replaced says whether the pod is one that its Job replaces by another after it was suspended. It may have succeeded
-// before it was told to end; nothing else that it says counts.
+// replaced reports whether the Job replaces the pod, because the Job was suspended and resumed. Of a replaced pod, only a success
+// from before its deletion counts.
 func (t *transition) replaced() bool {
 	return t.attempt().PodUID == "" && t.deletedBySuspension() && !t.suspended() && t.podEvidence(t.Pod).succeeded == nil
 }

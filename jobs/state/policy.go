@@ -14,11 +14,11 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// maxDisruptions is how many disrupted attempts end a build.
+// maxDisruptions is the number of disrupted attempts after which a build fails.
 const maxDisruptions = 10
 
-// disruption says whether an attempt is not to blame: its pod, or what that ran on, went away. Then the next attempt
-// starts at once and is not counted.
+// disruption reports whether the attempt lost its pod, Job or node. After a disruption the next attempt starts at once, and the
+// disrupted attempt does not count against the retry limit.
 func disruption(reason v1alpha1.FailureReason) bool {
 	switch reason {
 	case v1alpha1.ReasonEvicted, v1alpha1.ReasonPreempted, v1alpha1.ReasonNodeLost, v1alpha1.ReasonNodeShutdown,
@@ -42,7 +42,7 @@ func nextAttemptTime(build *v1alpha1.ImageBuild, attempts []v1alpha1.BuildAttemp
 	return last.CompletionTime.Add(wait + jitter(build.UID, last.Number, wait/5) + rounding)
 }
 
-// jitter is up to limit, in milliseconds, and always the same for an attempt: it is computed again after a restart.
+// jitter returns a duration of whole milliseconds up to limit. It is the same for an attempt each time, also after a restart.
 func jitter(build types.UID, attempt int32, limit time.Duration) time.Duration {
 	sum := sha256.Sum256([]byte(string(build) + "/" + strconv.Itoa(int(attempt)) + "/backoff"))
 	share := time.Duration(binary.BigEndian.Uint64(sum[:]) % uint64(limit+1)) //nolint:gosec // a backoff is not negative
@@ -60,7 +60,7 @@ func backoff(policy *v1alpha1.Backoff, failures int) time.Duration {
 	return min(wait, policy.Max.Duration)
 }
 
-// another says whether the attempts that were made leave room for another one. The last of them has just ended.
+// another reports whether the build gets another attempt, after the last attempt has ended.
 func another(policy *v1alpha1.RetryPolicy, attempts []v1alpha1.BuildAttempt) bool {
 	last := attempts[len(attempts)-1]
 	if last.Outcome == v1alpha1.AttemptDisrupted {

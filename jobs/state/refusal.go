@@ -13,26 +13,26 @@ import (
 )
 
 const (
-	// firstLook is how old an attempt is before it matters that its Job has no pod, and lastLook the longest time between
-	// two looks at why: each asks the API.
+	// firstLook is the age of an attempt from which a missing pod matters. lastLook is the longest interval between two
+	// requests for the cause.
 	firstLook = 3 * time.Second
 	lastLook  = time.Minute
-	// patience is how old an attempt is before something that its pod names and that does not exist fails it: what is
-	// applied together arrives in any order.
+	// patience is how long an attempt waits for missing objects that its pod names, because objects that are applied together
+	// arrive in any order.
 	patience = 10 * time.Second
 )
 
-// Reasons of the events with which the Job controller says that it made a pod, or why it did not.
+// Reasons of the events with which the Job controller reports that it created a pod, or why it did not.
 const (
 	eventPodCreated = "SuccessfulCreate"
 	eventPodRefused = "FailedCreate"
 )
 
-// Refusal is why a Job has no pod, in the API server's words, as the events about the Job have it. Empty if they do not
-// say so, or if a pod was created since.
+// Refusal returns the API server's reason for refusing a Job's pod, from the events of the Job. It is empty if no event has a
+// reason, or if a pod was created later.
 //
-// A pod that admission forbids leaves no other trace: the Job's status knows nothing of it, and the Job controller just
-// tries again. It names each try's pod anew, so that events differ; from the tenth on they are combined.
+// A forbidden pod leaves no other trace: the Job's status does not mention it, and the Job controller just tries again. Each try
+// has a new pod name, so the events differ. From the tenth event on, they are combined.
 func Refusal(events []corev1.Event) string {
 	var created, refused time.Time
 	message := ""
@@ -53,7 +53,7 @@ func Refusal(events []corev1.Event) string {
 	return strings.TrimPrefix(message, "Error creating: ")
 }
 
-// lastSeen is when an event happened, if several times for the last time. Its recorder decides which field says so.
+// lastSeen returns the time of the last occurrence of an event. Which field contains it depends on the event's recorder.
 func lastSeen(event *corev1.Event) time.Time {
 	last := event.CreationTimestamp.Time
 	for _, at := range []time.Time{event.FirstTimestamp.Time, event.LastTimestamp.Time, event.EventTime.Time} {
@@ -67,7 +67,7 @@ func lastSeen(event *corev1.Event) time.Time {
 	return last
 }
 
-// NeedsRefusal says whether to find out why the attempt's Job has no pod.
+// NeedsRefusal reports whether Next needs to know why the attempt's Job has no pod.
 func (o Observed) NeedsRefusal() bool {
 	t := transition{Observed: o, status: &o.Build.Status}
 	if o.Build.Status.Phase != v1alpha1.BuildStarting || o.Pod != nil || o.Job == nil || o.Job.DeletionTimestamp != nil || !t.ours(o.Job) || t.suspended() {
@@ -76,21 +76,21 @@ func (o Observed) NeedsRefusal() bool {
 	return t.attempt().PodUID == "" && (finished(o.Job) || t.age() >= firstLook)
 }
 
-// What API servers say of a quota that has no room, or has not been counted yet.
+// quotaMessages are parts of an API server's message about a quota that is exhausted, or has not been counted yet.
 var quotaMessages = []string{"exceeded quota: ", "status unknown for quota: "}
 
-// What they say when they refuse something now that they may take later, although nobody changes it: they have just
-// started, know nothing yet of a role, or lack the service account that Kubernetes itself creates in each namespace.
+// passingMessages are parts of the messages of temporary refusals: the API server has just started, does not know a role yet, or
+// lacks the service account that Kubernetes creates in each namespace.
 var passingMessages = []string{
 	"not yet ready to handle request", "there was an error enforcing limit ranges", "because it is being terminated", " cannot create resource ",
 	`serviceaccount "default" not found`,
 }
 
-// What they say when they refuse something for good: admission, a webhook, an admission policy, validation.
+// finalMessages are parts of the messages of final refusals: by admission, a webhook, an admission policy, or validation.
 var finalMessages = []string{" is forbidden: ", " denied the request", " denied request: ", " is invalid: "}
 
-// refusedPod is what follows from the refusal of a pod. What is not known to be final is waited out: it may be an API
-// server that is overloaded, or a webhook that does not answer.
+// refusedPod returns the evidence of a refused pod. A refusal that is not known to be final is a delay: the API server may be
+// overloaded, or a webhook may not answer.
 func (t *transition) refusedPod(message string) evidence {
 	switch {
 	case contains(message, quotaMessages):
@@ -101,7 +101,7 @@ func (t *transition) refusedPod(message string) evidence {
 	return evidence{failure: v1alpha1.ReasonPodForbidden.Failure("%s", message)}
 }
 
-// refusedJob is what follows from the refusal of the attempt's Job.
+// refusedJob returns the evidence of the attempt's refused Job.
 func (t *transition) refusedJob(message string) evidence {
 	switch {
 	case contains(message, quotaMessages):
@@ -112,12 +112,12 @@ func (t *transition) refusedJob(message string) evidence {
 	return evidence{failure: v1alpha1.ReasonJobRejected.Failure("Job %s was refused: %s", t.attempt().JobName, message)}
 }
 
-// mayAppear says that something named in a message does not exist, and that it is early enough to wait for it.
+// mayAppear reports whether a message names a missing object, and the attempt is young enough to wait for the object.
 func (t *transition) mayAppear(message string) bool {
 	return t.age() < patience && contains(message, []string{" not found", "no PriorityClass with name ", "couldn't find key "})
 }
 
-// withoutName leaves out which pod was forbidden: each try names it anew, and a message that stays is not written again.
+// withoutName removes the pod's name from a message. Each try has a new name, and a changed message would cost a write.
 func withoutName(message string) string {
 	if _, why, found := strings.Cut(message, " is forbidden: "); found {
 		return why
@@ -129,10 +129,10 @@ func contains(message string, parts []string) bool {
 	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(message, part) })
 }
 
-// age is for how long the attempt could have started its container.
+// age is the time since the attempt could start its container.
 func (t *transition) age() time.Duration { return t.Now.Sub(t.begun()) }
 
-// untilNextObservation is when to find out again what keeps an attempt of some age: sooner while it is young.
+// untilNextObservation is the time until the next request for the cause of a delay. It grows with the age of the attempt.
 func untilNextObservation(age time.Duration) time.Duration {
 	next := firstLook
 	for next <= age {

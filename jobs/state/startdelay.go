@@ -11,7 +11,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// startDelay is why the container of an attempt has not started yet, as the condition PodReady reports it.
+// startDelay is the reason and message with which the condition PodReady reports why a container has not started.
 type startDelay struct {
 	reason, message string
 }
@@ -22,7 +22,7 @@ var (
 	imageNotPulled  = startDelay{v1alpha1.ReasonImagePulling, "the builder's image is being pulled"}
 )
 
-// awaitStart lets the attempt wait. Once it has waited for a while, its status says why.
+// awaitStart lets the attempt wait. After startDelayGrace, the status reports the delay.
 func (t *transition) awaitStart(e evidence) {
 	t.after = t.startTimeLeft()
 	if e.passing {
@@ -36,7 +36,7 @@ func (t *transition) awaitStart(e evidence) {
 	t.wait(e.delay)
 }
 
-// startDelayOf says why a pod's container has not started.
+// startDelayOf returns why a pod's container has not started.
 func (t *transition) startDelayOf(pod *corev1.Pod) evidence {
 	if unscheduled := podCondition(pod, corev1.PodScheduled, corev1.ConditionFalse); unscheduled != nil {
 		return evidence{delay: startDelay{v1alpha1.ReasonUnschedulable, unscheduled.Message}}
@@ -50,7 +50,7 @@ func (t *transition) startDelayOf(pod *corev1.Pod) evidence {
 	case "InvalidImageName":
 		return evidence{failure: v1alpha1.ReasonInvalidImageName.Failure("%s", state.Message)}
 	case "CreateContainerConfigError":
-		// A kubelet that has not read a Secret or a ConfigMap yet says so too, and tries again.
+		// A kubelet that has not read a Secret or a ConfigMap yet reports the same reason, and tries again.
 		if contains(state.Message, []string{"failed to sync "}) || t.mayAppear(state.Message) {
 			return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, told}, passing: true}
 		}
@@ -67,8 +67,7 @@ func (t *transition) startDelayOf(pod *corev1.Pod) evidence {
 	return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, told}} // such as CreateContainerError: the kubelet tries again
 }
 
-// startTimeout is the failure of an attempt whose container did not start in time. The last thing that kept it from
-// starting says which.
+// startTimeout returns the failure of an attempt whose container did not start in time. The last delay decides which failure.
 func (t *transition) startTimeout(last startDelay) *v1alpha1.BuildFailure {
 	limit := t.Build.Spec.Timeouts.Start.Duration
 	if t.Pod != nil {
@@ -82,7 +81,7 @@ func (t *transition) startTimeout(last startDelay) *v1alpha1.BuildFailure {
 	return v1alpha1.ReasonStartTimeout.Failure("no container started within %s: %s: %s", limit, last.reason, last.message)
 }
 
-// pullFailing says that the image cannot be pulled, or not be used once it is there. Kubelets go on trying.
+// pullFailing reports whether the image cannot be pulled, or was pulled and cannot be used. Kubelets keep trying.
 func pullFailing(state *corev1.ContainerStateWaiting) bool {
 	return slices.Contains([]string{
 		"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed", "ImageInspectError", "ErrImageNeverPull",

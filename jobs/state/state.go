@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package state is the state machine of a build: from what is stored and what is seen it says what to store next,
-// or, once there is nothing to store, what to do next. It is pure: it reads no clock, calls no API and keeps nothing.
+// Package state is the state machine of a build. From the stored status and an observation it decides which status to store next
+// or, if the status is up to date, which action to take. It is pure: it reads no clock, calls no API and keeps no state.
 //
-// Intent comes before effect: an action is returned only for a build whose stored status already calls for it. So a
-// caller stores Status, asks again, and acts when Status has nothing new; a crash between any two steps loses nothing.
+// Intent comes before effect: Next returns an action only if the stored status already calls for it. A caller stores Status and
+// calls Next again, until Status is unchanged. Then it performs Action. A crash between two steps loses nothing.
 package state
 
 import (
@@ -19,46 +19,46 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-// startDelayGrace is how long an attempt waits before its status says what for: most pods start sooner, and a write for
-// each of them would tell nobody anything.
+// startDelayGrace is how long an attempt waits before its status reports the delay. Most pods start sooner, and their builds are
+// spared a write.
 const startDelayGrace = 2 * time.Second
 
-// rounding is how much earlier than it was a stored time may say that something happened.
+// rounding is by how much a stored time may be too early.
 const rounding = time.Second
 
 // Observed is what is known about a build at a point in time.
 type Observed struct {
 	// Build as it is stored, with its defaults.
 	Build *v1alpha1.ImageBuild
-	// Resolved is what the inputs resolve to, for a rerun what they are pinned to, and Unresolved why they do not. One of
-	// them is needed as long as nothing is stored in status.resolved; later Unresolved only says that the builder is gone.
+	// Resolved is what the inputs resolve to, or what a rerun pins them to. Unresolved is why they do not resolve. One of the two
+	// is required while status.resolved is empty. Later, Unresolved only reports that the builder is no longer registered.
 	Resolved   *v1alpha1.ResolvedInputs
 	Unresolved *v1alpha1.BuildFailure
-	// Admission says whether the build may start. It is read only where Waits.
+	// Admission is whether the build may start. It is read only if Waits returns true.
 	Admission Admission
-	// Job has the name of the current attempt's Job. Nil means that there is none.
+	// Job is the Job with the name that the current attempt recorded. It is nil if there is none.
 	Job *batchv1.Job
-	// Pod is the current attempt's pod as FindPod says: what it reports decides the attempt. Nil means that there is none.
+	// Pod is the current attempt's pod, from FindPod. Its status decides the attempt. It is nil if there is none.
 	Pod *corev1.Pod
-	// Living is a pod of the current attempt that has not ended, as FindLiving says. Nil means that there is none.
+	// Living is a pod of the current attempt that has not ended, from FindLiving. It is nil if there is none.
 	Living *corev1.Pod
 	// Rejected is why the API refused the attempt's Job, if it did.
 	Rejected string
-	// Refused is why the Job has no pod, as Refusal says; it is looked at only where NeedsRefusal. Empty if nobody says so.
+	// Refused is why the Job has no pod, from Refusal. It is read only if NeedsRefusal returns true, and may be empty.
 	Refused string
 	// Now is the present time.
 	Now time.Time
 }
 
-// Admission says whether a build may start.
+// Admission is the queue's decision whether a build may start.
 type Admission struct {
 	// Admitted is true if the build may start.
 	Admitted bool
-	// Message tells people what a build that may not start waits for. A new message costs a write.
+	// Message is what a build that may not start waits for. Each new message costs a write.
 	Message string
 }
 
-// Waits says whether a build waits for its admission: no attempt was decided on. One that Kueue lets wait has an attempt.
+// Waits reports whether a build waits for its admission and has no attempt yet. A build that waits for Kueue has an attempt.
 func Waits(build *v1alpha1.ImageBuild) bool {
 	switch build.Status.Phase {
 	case v1alpha1.BuildPending, "":
@@ -69,7 +69,7 @@ func Waits(build *v1alpha1.ImageBuild) bool {
 	return false
 }
 
-// goesOn says whether the newest attempt has no outcome yet.
+// goesOn reports whether the newest attempt has no outcome yet.
 func goesOn(status *v1alpha1.ImageBuildStatus) bool {
 	last := len(status.Attempts) - 1
 	return last >= 0 && status.Attempts[last].Outcome == ""
@@ -79,31 +79,31 @@ func goesOn(status *v1alpha1.ImageBuildStatus) bool {
 type Action string
 
 const (
-	// NoAction : there is nothing to do.
+	// NoAction means that there is nothing to do.
 	NoAction Action = ""
 	// CreateJob creates the current attempt's Job.
 	CreateJob Action = "CreateJob"
 	// DeleteJob deletes the current attempt's Job, with its pod.
 	DeleteJob Action = "DeleteJob"
-	// DeletePod deletes a pod of the current attempt that its Job will not take along, as when its Job was deleted with
+	// DeletePod deletes a pod of the current attempt that is not deleted with its Job, for example because the Job was deleted with
 	// propagationPolicy Orphan.
 	DeletePod Action = "DeletePod"
 	// StopPod lowers the pod's deadline, so that it ends and its log stays.
 	StopPod Action = "StopPod"
 )
 
-// Decision is what to store next or, if Status is what is stored already, what to do.
+// Decision is the status to store or, if that status is stored already, the action to take.
 type Decision struct {
 	// Status to be stored.
 	Status v1alpha1.ImageBuildStatus
 	// Action to take once Status is stored.
 	Action Action
-	// After is when to look again though nothing was seen to change. 0 means not before something is.
+	// After is when to reconcile again without an observed change. 0 means never.
 	After time.Duration
 }
 
-// NeedsConfirmation reports whether the decision counts only if Job and pods were read from the API. Caches may be behind, and may
-// differ in age. From them a build may run, or succeed by what its recorded pod reports, which is final.
+// NeedsConfirmation reports whether the decision requires that Job and pods were read from the API. Caches may be outdated and may
+// differ in age. They suffice to report that a build runs, or that it succeeded, because a success of the recorded pod is final.
 func (d *Decision) NeedsConfirmation(build *v1alpha1.ImageBuild) bool {
 	switch d.Action {
 	case CreateJob, DeleteJob, DeletePod:
@@ -119,7 +119,7 @@ func (d *Decision) NeedsConfirmation(build *v1alpha1.ImageBuild) bool {
 		before[last].Outcome == "" && after[last].Outcome != "" && after[last].Outcome != v1alpha1.AttemptSucceeded
 }
 
-// Next says what comes next for a build.
+// Next decides the next step of a build.
 func Next(o Observed) Decision {
 	next := transition{Observed: o, status: o.Build.Status.DeepCopy()}
 	next.forgetStrangers()
@@ -150,7 +150,7 @@ type transition struct {
 	after  time.Duration
 }
 
-// forgetStrangers makes nothing of a pod whose Job is not the attempt's, nor of one that its Job has replaced.
+// forgetStrangers ignores a pod whose Job is not the attempt's Job, and a pod that its Job has replaced.
 func (t *transition) forgetStrangers() {
 	attempt := t.attempt()
 	if attempt == nil || attempt.JobUID == "" && (t.Job == nil || !t.ours(t.Job)) || t.replaced() {
@@ -179,7 +179,7 @@ func (t *transition) admit() {
 	}
 }
 
-// follow watches over an attempt that is starting or running.
+// follow handles an attempt that is starting or running.
 func (t *transition) follow() {
 	evidence := t.gatherEvidence()
 	switch {
@@ -209,7 +209,7 @@ func (t *transition) follow() {
 	}
 }
 
-// retry starts the next attempt when its backoff is over and nothing can start any more of the one before.
+// retry starts the next attempt when its backoff is over and the previous attempt can start no more pods.
 func (t *transition) retry() {
 	t.discard()
 	switch {
@@ -224,13 +224,13 @@ func (t *transition) retry() {
 	}
 }
 
-// mustEnd reports whether somebody has cancelled or deleted the build. A finalizer can keep a deleted build for any time: until
-// it ends it holds its queue slot.
+// mustEnd reports whether the build was cancelled or deleted. A finalizer can keep a deleted build for any time, and the build
+// holds its queue slot until it ends.
 func (t *transition) mustEnd() bool {
 	return t.Build.Spec.CancelRequested != nil || t.Build.DeletionTimestamp != nil
 }
 
-// cancel sees a build that was told to end to its end.
+// cancel ends the current attempt of a cancelled build, and then the build.
 func (t *transition) cancel() {
 	evidence := t.gatherEvidence()
 	if evidence.succeeded != nil {
@@ -256,12 +256,12 @@ func (t *transition) mayBeStopped() bool {
 		t.Job != nil && t.ours(t.Job) && t.Job.DeletionTimestamp == nil && !t.suspended()
 }
 
-// tidy removes what could still run for a build that has finished.
+// tidy deletes the Job and pods that could still run for a finished build.
 func (t *transition) tidy() {
 	t.discard()
 }
 
-// discard deletes what could still run of the current attempt: its Job, or a pod that no Job will take along. While such a pod is
+// discard deletes the Job of the current attempt if it could still run a pod, or else a pod without a Job. While such a pod is
 // being deleted, discard waits for its end.
 func (t *transition) discard() {
 	switch {
@@ -274,8 +274,8 @@ func (t *transition) discard() {
 	}
 }
 
-// jobMayRun reports whether the attempt's Job could still run something. A Job whose container has ended is kept: its pod
-// holds the log, and the Job's own status only lags behind.
+// jobMayRun reports whether the attempt's Job could still run a pod. A Job whose container has ended is kept: its pod has the log,
+// and only the Job's status is outdated.
 func (t *transition) jobMayRun() bool {
 	attempt := t.attempt()
 	if t.Job == nil || attempt == nil || !t.madeFor(attempt, t.Job) || t.Job.DeletionTimestamp != nil || finished(t.Job) {
@@ -285,19 +285,19 @@ func (t *transition) jobMayRun() bool {
 		return true
 	}
 	if t.Pod == nil && hasCondition(t.Job, batchv1.JobFailureTarget, batchv1.JobSuccessCriteriaMet) {
-		return false // it makes no other
+		return false // the Job creates no other pod
 	}
 	return t.Pod == nil || !Ended(t.Pod) || t.deletedBySuspension()
 }
 
-// confirmationTime is how much longer than its grace period a pod may take to end before its node counts as unable to confirm that.
-// A node that is lost is reported earlier: it is not ready after 50 seconds, and the pod tolerates that for 60.
+// confirmationTime is how much longer than its grace period a pod may take to end before its node counts as unable to confirm the end.
+// The loss of a node is reported earlier: the node is not ready after 50 seconds, and the pod tolerates this for 60 seconds.
 const confirmationTime = 2 * time.Minute
 
 // lives reports whether a pod of the attempt may run, and its node may still confirm its end.
 func (t *transition) lives() bool { return t.Living != nil && t.livingTimeLeft() > 0 }
 
-// livingTimeLeft is how long to wait for the end of the pod that lives. It is counted from what the API server has recorded.
+// livingTimeLeft is how long to wait for the end of the living pod. It is counted from the deletion that the API server recorded.
 func (t *transition) livingTimeLeft() time.Duration {
 	switch {
 	case t.Living.DeletionTimestamp == nil:
@@ -308,7 +308,7 @@ func (t *transition) livingTimeLeft() time.Duration {
 	return t.Living.DeletionTimestamp.Add(confirmationTime).Sub(t.Now)
 }
 
-// runTimeLeft is how long to wait for the end of the container that runs. Its pod's deadline ends it earlier, if its node works.
+// runTimeLeft is how long to wait for the end of the running container. If the node works, the pod's deadline ends it earlier.
 func (t *transition) runTimeLeft() time.Duration {
 	since := t.Now
 	if ready := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady); ready != nil && ready.Status == metav1.ConditionTrue {
@@ -334,8 +334,8 @@ func (t *transition) startTimeLeft() time.Duration {
 	return t.begun().Add(t.Build.Spec.Timeouts.Start.Duration + rounding).Sub(t.Now)
 }
 
-// begun is since when the attempt could start its container: since it was decided on or, if that was later, since Kueue
-// admitted its Job.
+// begun is when the attempt could start its container: when the attempt was recorded or, if that was later, when Kueue admitted
+// its Job.
 func (t *transition) begun() time.Time {
 	decided := t.attempt().StartTime.Time
 	admitted := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildAdmitted)
@@ -343,15 +343,15 @@ func (t *transition) begun() time.Time {
 	if admitted != nil && admitted.Status == metav1.ConditionTrue && admitted.LastTransitionTime.After(begun) {
 		begun = admitted.LastTransitionTime.Time
 	}
-	// Its controller says when a Job was resumed, also where nobody saw that it was suspended.
+	// status.startTime of a Job is when it was resumed, even if this controller did not see that it was suspended.
 	if t.wasSuspended() && t.ours(t.Job) && t.Job.Status.StartTime != nil && t.Job.Status.StartTime.After(begun) {
 		begun = t.Job.Status.StartTime.Time
 	}
 	return begun
 }
 
-// queueTimeLeft is how long the build may still wait: in all until its first attempt starts, and anew each time that Kueue holds it
-// later.
+// queueTimeLeft is how long the build may still wait. The time until the first attempt counts as a whole, and each later wait for
+// Kueue counts by itself.
 func (t *transition) queueTimeLeft() time.Duration {
 	since := t.Build.CreationTimestamp.Time
 	if t.status.QueuedTime != nil {

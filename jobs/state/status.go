@@ -27,7 +27,7 @@ func (t *transition) queue() {
 	t.after = t.queueTimeLeft()
 }
 
-// start records the intent of an attempt: from here on its Job may exist.
+// start records the intent of an attempt, whose Job may exist from now on.
 func (t *transition) start(number int32) {
 	t.status.Phase = v1alpha1.BuildStarting
 	t.status.CurrentAttempt = number
@@ -45,7 +45,7 @@ func (t *transition) start(number int32) {
 	t.unfinished()
 }
 
-// wait has the condition PodReady say why the container has not started yet.
+// wait reports in the condition PodReady why the container has not started yet.
 func (t *transition) wait(delay startDelay) {
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, delay.reason, v1alpha1.CutMessage(delay.message))
 }
@@ -58,14 +58,14 @@ func (t *transition) run() {
 	t.after = t.runTimeLeft()
 }
 
-// runTimeout is the failure of an attempt whose container should have ended, and whose node does not report that it has.
+// runTimeout returns the failure of an attempt whose container should have ended, but whose node does not report the end.
 func (t *transition) runTimeout() *v1alpha1.BuildFailure {
 	return v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s, and node %s did not confirm the end of pod %s: check the node",
 		t.Build.Spec.Timeouts.Run.Duration, t.Pod.Spec.NodeName, t.Pod.Name)
 }
 
-// record binds the attempt to the Job that was seen, and to its pod once the container has started: before, there is no
-// log that could be lost with it. What another Job or pod says is refused from now on.
+// record binds the attempt to the observed Job, and to its pod once the container has started. A pod that has not started has no
+// log to lose. The attempt ignores any other Job or pod from now on.
 func (t *transition) record() {
 	attempt := t.attempt()
 	if t.Job != nil && attempt.JobUID == "" && t.ours(t.Job) {
@@ -77,7 +77,7 @@ func (t *transition) record() {
 	if hasStarted(t.Pod) {
 		attempt.PodName, attempt.PodUID = t.Pod.Name, t.Pod.UID
 	}
-	if attempt.NodeName == "" || attempt.PodUID != "" { // until then another of the Job's pods may have been seen
+	if attempt.NodeName == "" || attempt.PodUID != "" { // before, the recorded node may be that of another pod of the Job
 		attempt.NodeName = t.Pod.Spec.NodeName
 	}
 }
@@ -89,7 +89,7 @@ func (t *transition) succeed(artifacts []v1alpha1.Artifact) {
 	t.finish(v1alpha1.BuildSucceeded, nil)
 }
 
-// fail ends the attempt, and the build unless there is another attempt to come.
+// fail ends the attempt. It also ends the build, unless the build gets another attempt.
 func (t *transition) fail(f *v1alpha1.BuildFailure) {
 	outcome := v1alpha1.AttemptFailed
 	if disruption(f.Reason) {
@@ -125,13 +125,13 @@ func (t *transition) enter(phase v1alpha1.BuildPhase) {
 	t.status.Phase = phase
 }
 
-// stop has the attempt end.
+// stop begins to end the attempt.
 func (t *transition) stop() {
 	t.enter(v1alpha1.BuildCancelling)
 	t.recordStop()
 }
 
-// recordStop records since when the attempt is to end: its node has only so long to confirm the end.
+// recordStop records when the stop of the attempt began. From then on the node has a limited time to confirm the end.
 func (t *transition) recordStop() {
 	if attempt := t.attempt(); attempt.StopTime == nil {
 		attempt.StopTime = t.now()
@@ -168,7 +168,7 @@ func (t *transition) finish(phase v1alpha1.BuildPhase, f *v1alpha1.BuildFailure)
 	reason, message, succeeded := v1alpha1.ReasonSucceeded, "", metav1.ConditionTrue
 	if f != nil {
 		reason, message, succeeded = string(f.Reason), f.Message, metav1.ConditionFalse
-		// A build that has ended waits for nothing any more.
+		// A finished build does not wait: its conditions report the failure instead of the former delay.
 		for _, kind := range []string{v1alpha1.BuildAdmitted, v1alpha1.BuildPodReady} {
 			if meta.IsStatusConditionFalse(t.status.Conditions, kind) {
 				t.condition(kind, metav1.ConditionFalse, reason, message)
@@ -191,7 +191,7 @@ func (t *transition) condition(kind string, status metav1.ConditionStatus, reaso
 	})
 }
 
-// now is the present time in the seconds that the API keeps.
+// now is the current time in whole seconds, as the API stores it.
 func (t *transition) now() *metav1.Time {
 	now := metav1.NewTime(t.Now.Truncate(time.Second))
 	return &now

@@ -21,7 +21,7 @@ type conditions struct {
 	status *v1alpha1.ImageStatus
 }
 
-// setConditions sets them all. due says that a build is.
+// setConditions sets all conditions. due is whether a build is due.
 func setConditions(o Observed, status *v1alpha1.ImageStatus, s schedule, due bool) {
 	c := conditions{Observed: o, status: status}
 	c.setInputsResolved()
@@ -39,7 +39,7 @@ func (c conditions) set(kind string, status metav1.ConditionStatus, reason, mess
 	})
 }
 
-// keep leaves a condition as it is: what it says still holds, of this generation too. It returns false if there is none.
+// keep keeps a condition, which also holds for this generation. It returns false if the condition does not exist.
 func (c conditions) keep(kind string) bool {
 	stands := meta.FindStatusCondition(c.status.Conditions, kind)
 	if stands == nil {
@@ -57,7 +57,7 @@ func (c conditions) setInputsResolved() {
 	c.set(v1alpha1.ImageInputsResolved, metav1.ConditionTrue, v1alpha1.ReasonResolved, "")
 }
 
-// lastFinished is the newest finished build that counts, nil if there is none or it was deleted.
+// lastFinished is the newest finished build that counts. It is nil if there is none, or if that build was deleted.
 func (c conditions) lastFinished() *v1alpha1.ImageBuild {
 	last := newest(c.Builds, finishedAndCounts)
 	if attempted := c.status.LastAttempted; last != nil && attempted != nil && attempted.Number > number(last) && c.deleted(attempted.Number) {
@@ -66,7 +66,7 @@ func (c conditions) lastFinished() *v1alpha1.ImageBuild {
 	return last
 }
 
-// deleted reports whether the last attempted build, of a number, was seen and deleted since. It may have finished before.
+// deleted reports whether the last attempted build was seen and later deleted. It may have finished before its deletion.
 func (c conditions) deleted(attempted int64) bool {
 	latest := c.status.LatestBuild
 	if latest.Number == attempted {
@@ -79,7 +79,7 @@ func finishedAndCounts(build *v1alpha1.ImageBuild) bool {
 	return build.Status.Finished && build.Counts()
 }
 
-// lastAttempted is the last attempted build if it has finished, nil if it is gone.
+// lastAttempted is the last attempted build if it has finished. It is nil if that build was deleted.
 func (c conditions) lastAttempted() *v1alpha1.ImageBuild {
 	last := newest(c.Builds, finishedAndCounts)
 	if attempted := c.status.LastAttempted; last != nil && attempted != nil && attempted.Number > number(last) {
@@ -140,7 +140,7 @@ func (c conditions) setBuilding() {
 	}
 }
 
-// setScheduleActive also says since when the schedule is the one that it is: earlier times are not missed.
+// setScheduleActive also sets since when the schedule is active in this form. Times before that are not missed.
 func (c conditions) setScheduleActive(s schedule) {
 	if !s.active() {
 		c.set(v1alpha1.ImageScheduleActive, metav1.ConditionFalse, s.reason, s.message)
@@ -150,14 +150,14 @@ func (c conditions) setScheduleActive(s schedule) {
 	meta.FindStatusCondition(c.status.Conditions, v1alpha1.ImageScheduleActive).LastTransitionTime = metav1.NewTime(s.since)
 }
 
-// saysDisabled says whether a status says that too many builds in a row have failed.
+// saysDisabled reports whether the condition ScheduleActive reports too many failures.
 func saysDisabled(status *v1alpha1.ImageStatus) bool {
 	said := meta.FindStatusCondition(status.Conditions, v1alpha1.ImageScheduleActive)
 	return said != nil && said.Reason == v1alpha1.ReasonTooManyFailures
 }
 
-// setStalled says whether a person is needed: to make the inputs resolve, to change them after a failed build, or to
-// mend what has failed too often.
+// setStalled sets whether the Image needs a user: because its inputs do not resolve, its last build failed, or too many builds
+// failed.
 func (c conditions) setStalled(s schedule, due bool) {
 	last := c.lastAttempted()
 	progressing := func() { c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonProgressing, "") }
@@ -171,7 +171,7 @@ func (c conditions) setStalled(s schedule, due bool) {
 	case s.reason == v1alpha1.ReasonTooManyFailures:
 		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, s.reason, s.message)
 	case c.Unresolved != nil, s.active() && (changed(c.status) || c.Image.Spec.Triggers.Schedule.Mode == v1alpha1.ScheduleAlways):
-		progressing() // by what is missing, or at the next time of the schedule
+		progressing() // once the missing object appears, or at the next time of the schedule
 	case changed(c.status):
 		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonSuspended, "the inputs have changed, but the image is suspended or its triggers are off: resume it, or ask for a build")
 	case last == nil && c.status.LastAttempted != nil && c.stallsByBuildThatIsGone():
@@ -183,8 +183,8 @@ func (c conditions) setStalled(s schedule, due bool) {
 	}
 }
 
-// stallsByBuildThatIsGone says that the last attempted build failed, if that is what Ready still says of it. Its inputs
-// are still those of the Image.
+// stallsByBuildThatIsGone sets Stalled if the last attempted build was deleted, and Ready still reports that it did not succeed. Its
+// inputs are still those of the Image.
 func (c conditions) stallsByBuildThatIsGone() bool {
 	ready := meta.FindStatusCondition(c.status.Conditions, v1alpha1.ImageReady)
 	if ready.Reason != v1alpha1.ReasonBuildFailed && ready.Reason != v1alpha1.ReasonBuildCancelled {
@@ -198,7 +198,7 @@ func (c conditions) stallsByBuildThatIsGone() bool {
 	return true
 }
 
-// ending says how a build that did not succeed ended.
+// ending describes how a build ended that did not succeed.
 func ending(build *v1alpha1.ImageBuild) string {
 	return fmt.Sprintf("build %s ended with %s: %s", build.Name, build.Status.Failure.Reason, build.Status.Failure.Message)
 }

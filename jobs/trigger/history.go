@@ -12,8 +12,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// superseded are the builds that need not run, because a newer one of the Image's own inputs waits as well. A build with an
-// attempt stays. A one-off build neither supersedes nor is superseded, because no other build is made from its inputs.
+// superseded returns the builds that need not run, because a newer build of the Image's own inputs also waits. A build with an
+// attempt is not superseded. A one-off build neither supersedes nor is superseded, because no other build has its inputs.
 func superseded(o Observed) (older []*v1alpha1.ImageBuild, newest string) {
 	if o.Image.Spec.RunPolicy != v1alpha1.RunPolicySerialLatestOnly {
 		return nil, ""
@@ -36,8 +36,8 @@ func superseded(o Observed) (older []*v1alpha1.ImageBuild, newest string) {
 	return older, newest
 }
 
-// old are the finished builds over the limits, and those older than is wanted, the newest first; and when the next one
-// will be.
+// old returns the finished builds to delete, the newest first: those over the limits of the history, and those that are too old.
+// expiry is when the next build becomes too old.
 func (o Observed) old(status *v1alpha1.ImageStatus) (old []*v1alpha1.ImageBuild, expiry time.Time) {
 	history := o.Image.Spec.History
 	succeeded, failed := *history.Succeeded, *history.Failed
@@ -76,11 +76,11 @@ func (o Observed) old(status *v1alpha1.ImageStatus) (old []*v1alpha1.ImageBuild,
 	return old, expiry
 }
 
-// awaitLimit is how long a finished build is kept, at least, for its logs to be archived and for itself to be recorded.
+// awaitLimit is how long a finished build is kept at least, if its logs are not archived or the build is not recorded.
 const awaitLimit = 24 * time.Hour
 
-// afterAwaited returns when a finished build that expires at a time may be deleted: not before its logs and its record are
-// settled, for which it is kept for awaitLimit.
+// afterAwaited returns when a finished build that expires at a time may be deleted. If its logs or its record are not settled, the
+// build is kept for awaitLimit.
 func afterAwaited(expires time.Time, build *v1alpha1.ImageBuild, logsArchived, buildsRecorded bool) time.Time {
 	waits := logsArchived && !LogSettled(build) || buildsRecorded && !RecordSettled(build)
 	if !waits || build.Status.CompletionTime == nil {
@@ -93,7 +93,7 @@ func afterAwaited(expires time.Time, build *v1alpha1.ImageBuild, logsArchived, b
 }
 
 // DirectExpiry returns when a build that was created directly may be deleted, if such builds are kept for ttl. It is zero for a
-// build that has not finished, is under legal hold or is being deleted, and for a build of an Image: its history decides that.
+// build that has not finished, is under legal hold or is being deleted. It is also zero for a build of an Image, whose history decides.
 func DirectExpiry(build *v1alpha1.ImageBuild, ttl time.Duration, logsArchived, buildsRecorded bool) time.Time {
 	if build.Spec.ImageRef != nil || !build.Status.Finished || build.DeletionTimestamp != nil || v1alpha1.UnderLegalHold(build) {
 		return time.Time{}
@@ -105,19 +105,19 @@ func DirectExpiry(build *v1alpha1.ImageBuild, ttl time.Duration, logsArchived, b
 	return afterAwaited(expires, build, logsArchived, buildsRecorded)
 }
 
-// LogSettled says whether there is nothing left to archive of a build's logs: they are in the archive, or expired.
+// LogSettled reports whether a build's logs are archived or expired, so that none is left to archive.
 func LogSettled(build *v1alpha1.ImageBuild) bool {
 	archived := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildLogArchived)
 	return archived != nil && (archived.Status == metav1.ConditionTrue || archived.Reason == v1alpha1.ReasonLogExpired)
 }
 
-// RecordSettled says whether there is nothing left to record of a build's end: the database has it, or never takes it.
+// RecordSettled reports whether the database has recorded a build's final state, or refuses it for good.
 func RecordSettled(build *v1alpha1.ImageBuild) bool {
 	recorded := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildRecorded)
 	return recorded != nil && (recorded.Status == metav1.ConditionTrue || recorded.Reason == v1alpha1.ReasonNotRecordable)
 }
 
-// expiryOf is when a build has been kept long enough; zero if it never has.
+// expiryOf is when a build has been kept for limit. It is zero if there is no limit.
 func expiryOf(build *v1alpha1.ImageBuild, limit *metav1.Duration) time.Time {
 	if limit == nil || build.Status.CompletionTime == nil {
 		return time.Time{}
@@ -125,9 +125,9 @@ func expiryOf(build *v1alpha1.ImageBuild, limit *metav1.Duration) time.Time {
 	return build.Status.CompletionTime.Add(limit.Duration)
 }
 
-// kept says whether a finished build stays, however old it is: the latest successful one, one that a channel names, and
-// one that the status still has to take in. Among these is one whose UID is not recorded: asked for again it would be
-// built again.
+// kept reports whether a finished build is kept at any age: the latest successful build, a build of a channel, and a build that the
+// status does not count yet. A build whose request has no UID recorded is also kept, because the same request would otherwise
+// build again.
 func kept(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) bool {
 	n := number(build)
 	return build.DeletionTimestamp != nil || n > status.CountedBuild ||

@@ -10,13 +10,12 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// decide says whether a build is due, and why or why not. In the status it moves lastScheduleTime over a time at which
-// none is wanted. One build at a time: a time of the schedule goes first, because its build is made from what has
-// changed, too.
+// decide decides whether a build is due, and why. In the status it advances lastScheduleTime past a time that needs no build. It
+// requests one build at a time. A time of the schedule comes first, because its build also has the changed inputs.
 func (o Observed) decide(d *Decision, status *v1alpha1.ImageStatus, s schedule) {
 	switch {
 	case o.Unresolved != nil:
-		// A time of the schedule waits for the inputs, unless the next one comes first or its deadline passes.
+		// A time of the schedule waits for the inputs until the next time comes, or its deadline passes.
 		d.Reason, d.Message = string(o.Unresolved.Reason), o.Unresolved.Message
 		return
 	case !s.due.IsZero() && o.Image.Spec.Triggers.Schedule.Mode == v1alpha1.ScheduleIfChanged:
@@ -37,7 +36,7 @@ func (o Observed) decide(d *Decision, status *v1alpha1.ImageStatus, s schedule) 
 	o.decideChange(d, status)
 }
 
-// decideChange says whether a build is due because the inputs have changed.
+// decideChange decides whether a build is due because the inputs have changed.
 func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 	attempted := status.LastAttempted
 	if !changed(status) {
@@ -60,7 +59,7 @@ func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 	}
 }
 
-// change names what has changed since the last attempted build.
+// change returns why the inputs differ from those of the last attempted build.
 func (o Observed) change(attempted *v1alpha1.AttemptedBuild) (v1alpha1.TriggerReason, string) {
 	if attempted == nil {
 		return v1alpha1.TriggerCreated, "the image was never built"
@@ -83,7 +82,7 @@ func baseName(ref *v1alpha1.BaseImageReference) string {
 	return ref.Name + ", channel " + ref.Channel
 }
 
-// prevention is why there is no build although the inputs have changed.
+// prevention is why changed inputs start no build.
 type prevention struct{ reason, message string }
 
 func (o Observed) prevented(reason v1alpha1.TriggerReason, status *v1alpha1.ImageStatus) prevention {
@@ -111,12 +110,12 @@ func waitFor(d *Decision, pending *v1alpha1.ImageBuild) {
 	d.Reason, d.Message = v1alpha1.ReasonBuildQueued, fmt.Sprintf("build %s may already build these inputs: it has not resolved its inputs yet", pending.Name)
 }
 
-// changed says whether the inputs resolve, and differ from those of the last attempted build.
+// changed reports whether the inputs resolve, and differ from those of the last attempted build.
 func changed(status *v1alpha1.ImageStatus) bool {
 	return status.InputsDigest != "" && (status.LastAttempted == nil || status.LastAttempted.InputsDigest != status.InputsDigest)
 }
 
-// changes since the last attempted build, as far as it is still there.
+// changes returns the changes since the last attempted build, if that build still exists.
 func (o Observed) changes(status *v1alpha1.ImageStatus) []v1alpha1.InputChange {
 	if status.LastAttempted == nil || !changed(status) {
 		return nil
@@ -129,8 +128,8 @@ func (o Observed) changes(status *v1alpha1.ImageStatus) []v1alpha1.InputChange {
 	return nil
 }
 
-// requestID names the request for a build of these inputs after the last attempted build: asked for again after a
-// crash it is the same build, and going back to earlier inputs is another one.
+// requestID identifies the request for a build of these inputs after the last attempted build. After a crash, the repeated request
+// gets the same build. A return to earlier inputs is a new request.
 func requestID(digest string, attempted *v1alpha1.AttemptedBuild) string {
 	after := int64(0)
 	if attempted != nil {

@@ -14,15 +14,15 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// schedule is where an Image's schedule stands.
+// schedule is the state of an Image's schedule.
 type schedule struct {
 	times Times
-	// reason and message of the condition ScheduleActive, and since when it has said so.
+	// reason and message of the condition ScheduleActive, and since when it has them.
 	reason, message string
 	since           time.Time
-	// due is the time of the schedule whose start has come and was not dealt with; zero if there is none.
+	// due is the time of the schedule that has come and has no build yet. It is zero if there is none.
 	due time.Time
-	// next is when the start after that comes; zero if the schedule is not active.
+	// next is the start after due. It is zero if the schedule is not active.
 	next time.Time
 }
 
@@ -30,8 +30,8 @@ func (s schedule) active() bool {
 	return s.reason == v1alpha1.ReasonScheduled
 }
 
-// nextSchedule says where the schedule stands. In the status it sets nextScheduleTime, and moves lastScheduleTime over a
-// time that has its build or is too late for one.
+// nextSchedule returns the state of the schedule. In the status it sets nextScheduleTime, and advances lastScheduleTime past a time
+// that has its build, or whose deadline has passed.
 func nextSchedule(o Observed, status *v1alpha1.ImageStatus) schedule {
 	s := activity(o, status)
 	status.NextScheduleTime = nil
@@ -39,7 +39,7 @@ func nextSchedule(o Observed, status *v1alpha1.ImageStatus) schedule {
 		return s
 	}
 	if last := status.LastScheduleTime; s.since.Equal(o.Now.Truncate(time.Second)) && last != nil && last.After(o.Now) {
-		status.LastScheduleTime = nil // of a clock that was wrong: a new schedule does not wait for it
+		status.LastScheduleTime = nil // the clock was wrong, and a new schedule does not wait for that time
 	}
 	baseline := s.since
 	if last := status.LastScheduleTime; last != nil && last.After(baseline) {
@@ -56,7 +56,7 @@ func nextSchedule(o Observed, status *v1alpha1.ImageStatus) schedule {
 	return s
 }
 
-// activity says whether the schedule starts builds, and since when.
+// activity returns whether the schedule starts builds, and since when.
 func activity(o Observed, status *v1alpha1.ImageStatus) schedule {
 	given, failures := o.Image.Spec.Triggers.Schedule, status.ConsecutiveFailures
 	switch {
@@ -72,7 +72,7 @@ func activity(o Observed, status *v1alpha1.ImageStatus) schedule {
 	if err != nil { // it was valid when it was stored
 		return schedule{reason: v1alpha1.ReasonNoSchedule, message: "triggers.schedule." + err.Error()}
 	}
-	// All that the times depend on is said: that they are others now is seen by it.
+	// The message names everything that the times depend on, so a changed message means changed times.
 	s := schedule{
 		times: times, since: o.Now.Truncate(time.Second),
 		reason: v1alpha1.ReasonScheduled, message: fmt.Sprintf("builds start at %q in %s", given.Cron, given.TimeZone),
@@ -84,8 +84,8 @@ func activity(o Observed, status *v1alpha1.ImageStatus) schedule {
 	return s
 }
 
-// starts finds the last time of a schedule after a baseline whose start has come, zero if there is none, and when the
-// next start comes. A clock that was turned back is before the baseline: nothing is due until it is there again.
+// starts finds the last time of a schedule after a baseline whose start has come, and the next start. due is zero if there is none.
+// If the clock was turned back before the baseline, no build is due until the clock reaches the baseline again.
 func (o Observed) starts(times Times, baseline time.Time) (due, next time.Time) {
 	from := baseline
 	if o.Now.After(from) {
@@ -93,7 +93,7 @@ func (o Observed) starts(times Times, baseline time.Time) (due, next time.Time) 
 	}
 	last, found := times.Last(baseline, o.Now)
 	if found && o.start(times, last).After(o.Now) {
-		// Its jitter has not passed. That of the one before has, because it never reaches over the next time.
+		// The jitter of last has not passed. The jitter of the time before has, because it ends before the next time.
 		next = o.start(times, last)
 		due, _ = times.Last(baseline, last.Add(-time.Second))
 		return due, next
@@ -104,8 +104,8 @@ func (o Observed) starts(times Times, baseline time.Time) (due, next time.Time) 
 	return last, next
 }
 
-// start is when the build for a time of the schedule starts: up to the jitter later, but before the next time. It
-// depends on the Image and the time only.
+// start is when the build for a time of the schedule starts: at most the jitter later, and before the next time. It depends only on
+// the Image and the time.
 func (o Observed) start(times Times, at time.Time) time.Time {
 	jitter := o.Image.Spec.Triggers.Schedule.Jitter.Duration
 	if following := times.Next(at); !following.IsZero() {
@@ -117,13 +117,13 @@ func (o Observed) start(times Times, at time.Time) time.Time {
 	return at.Add(time.Duration(share) * time.Second) //nolint:gosec // share is at most the jitter
 }
 
-// tooLate says whether the starting deadline of a time of the schedule has passed.
+// tooLate reports whether the starting deadline of a time of the schedule has passed.
 func (o Observed) tooLate(times Times, at time.Time) bool {
 	deadline := o.Image.Spec.Triggers.Schedule.StartingDeadline
 	return deadline != nil && o.Now.Sub(o.start(times, at)) > deadline.Duration
 }
 
-// answered says whether there is the build for a time of the schedule.
+// answered reports whether a time of the schedule has its build.
 func (o Observed) answered(at time.Time) bool {
 	for i := range o.Builds {
 		if trigger := o.Builds[i].Spec.Trigger; trigger != nil && trigger.RequestID == scheduleRequestID(at) {
@@ -133,8 +133,8 @@ func (o Observed) answered(at time.Time) bool {
 	return false
 }
 
-// scheduleRequestID names the request for a build at a time of the schedule. Asked for again after a crash, by any
-// controller, it is the same build.
+// scheduleRequestID identifies the request for a build at a time of the schedule. After a crash, the repeated request of any
+// controller gets the same build.
 func scheduleRequestID(at time.Time) string {
 	return "schedule:" + at.UTC().Format(time.RFC3339)
 }

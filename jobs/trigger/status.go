@@ -8,8 +8,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// nextStatus is what the status of an Image should say of its builds and inputs. What builds that are gone have left in
-// it stays. Schedule and conditions are still to be set.
+// nextStatus returns the status of an Image with the fields about its builds and inputs. It keeps the results of deleted builds. It
+// does not set the schedule and the conditions.
 func nextStatus(o Observed) v1alpha1.ImageStatus {
 	status := *o.Image.Status.DeepCopy()
 	if status.ObservedGeneration != o.Image.Generation {
@@ -22,7 +22,7 @@ func nextStatus(o Observed) v1alpha1.ImageStatus {
 	}
 	status.ActiveBuilds, status.QueuedBuilds = 0, 0
 	if o.latestIsOneOff() {
-		status.LatestSuccessful = nil // an older version counted it: what counts is found among the builds
+		status.LatestSuccessful = nil // an older version counted it: the builds that count are counted below
 	}
 	for i := range o.Builds {
 		count(&status, &o.Builds[i])
@@ -40,7 +40,7 @@ func (o Observed) latestIsOneOff() bool {
 	})
 }
 
-// count takes one build into account. Builds come in the order of their numbers.
+// count adds one build to the status. The builds are passed in the order of their numbers.
 func count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) {
 	n := number(build)
 	switch {
@@ -75,9 +75,8 @@ func count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) {
 	}
 }
 
-// countFailures counts builds that have finished, each once and in the order of their numbers: up to the first that has
-// not, because what comes after it may end before it. A one-off build is passed over. A failure counts only if it says
-// something of the spec as it is.
+// countFailures counts finished builds, each once and in the order of their numbers. It stops at the first unfinished build, because
+// later builds may end earlier. It skips one-off builds. A failure counts only if the build has the current spec.
 func countFailures(o Observed, status *v1alpha1.ImageStatus) {
 	for i := range o.Builds {
 		build := &o.Builds[i]

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // the same zones everywhere: neither images nor machines need to have any
+	_ "time/tzdata" // the same time zones everywhere, even where the machine or image has none
 
 	"github.com/robfig/cron/v3"
 )
 
 const (
-	// searchYears is how far cron.Schedule.Next looks ahead.
+	// searchYears is how many years ahead cron.Schedule.Next searches.
 	searchYears = 5
 	// longestGap is the longest time between two times of any schedule in years: 29 February around 2100, on one day
 	// of the week.
@@ -28,11 +28,11 @@ const (
 	FieldTimeZone = "timeZone"
 )
 
-// ScheduleError says which field of a schedule is wrong, and what is wrong with it.
+// ScheduleError describes an invalid field of a schedule.
 type ScheduleError struct {
 	// Field is FieldCron or FieldTimeZone.
 	Field string
-	// Problem is what is wrong with its value, without the value.
+	// Problem describes why the value is invalid, without the value.
 	Problem string
 }
 
@@ -41,16 +41,17 @@ func (e *ScheduleError) Error() string {
 	return e.Field + ": " + e.Problem
 }
 
-// Times are the times of a schedule: whole minutes of the clock on the wall in its time zone. One that a change to
-// daylight-saving time leaves out is none, and of one that comes twice only the first counts.
+// Times are the times of a schedule: whole minutes of local time in its time zone. A time that daylight-saving time skips does not
+// occur, and a time that occurs twice counts once, the first time.
 type Times struct {
-	wall *cron.SpecSchedule // in UTC, which leaves out nothing and repeats nothing
+	wall *cron.SpecSchedule // in UTC, which neither skips nor repeats a time
 	zone *time.Location
 }
 
 // ParseSchedule reads the times of a schedule: five cron fields, or one of @hourly, @daily, @midnight, @weekly,
-// @monthly, @yearly and @annually, and the name of a time zone of the IANA database. The error is a *ScheduleError:
-// fields that are wrong or longer than 256 characters, a time zone among them, @every, a schedule that never comes, a time zone that does not exist.
+// @monthly, @yearly and @annually, and the name of a time zone of the IANA database. The error is a *ScheduleError.
+// It refuses fields that are invalid or longer than 256 characters, a time zone in the fields, @every, a schedule without any time,
+// and an unknown time zone.
 func ParseSchedule(expression, timeZone string) (Times, error) {
 	wall, err := parseCron(expression)
 	if err != nil {
@@ -70,9 +71,9 @@ func parseCron(expression string) (*cron.SpecSchedule, error) {
 	case len(expression) > maxCron:
 		return nil, fmt.Errorf("must be no more than %d characters", maxCron)
 	case strings.Contains(expression, "TZ="):
-		return nil, errors.New("must not name a time zone: that is what timeZone is for")
+		return nil, errors.New("must not name a time zone: set timeZone instead")
 	case strings.HasPrefix(expression, "@every"):
-		return nil, errors.New("must not be an interval (@every): say at which times, such as */15 * * * *")
+		return nil, errors.New("must not be an interval (@every): list times instead, such as */15 * * * *")
 	}
 	for field := range strings.FieldsSeq(expression) {
 		if field[0] == ',' || field[len(field)-1] == ',' || strings.Contains(field, ",,") {
@@ -89,7 +90,7 @@ func parseCron(expression string) (*cron.SpecSchedule, error) {
 	}
 	wall.Location = time.UTC
 	if wall.Next(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() { // two leap years follow
-		return nil, errors.New("never comes: there is no such day in any year")
+		return nil, errors.New("has no time: no year has such a day")
 	}
 	return wall, nil
 }
@@ -99,16 +100,16 @@ func parseTimeZone(name string) (*time.Location, error) {
 	case "":
 		return nil, errors.New("must not be empty")
 	case "Local":
-		return nil, errors.New("must be the name of a time zone such as Europe/Berlin: Local is another one on each machine")
+		return nil, errors.New("must be the name of a time zone such as Europe/Berlin: Local differs between machines")
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
-		return nil, errors.New("is no time zone of the IANA database, such as Europe/Berlin")
+		return nil, errors.New("must be a time zone of the IANA database, such as Europe/Berlin")
 	}
 	return zone, nil
 }
 
-// Next is the first time after another one, in UTC.
+// Next returns the first time of the schedule after a point in time, in UTC.
 func (t Times) Next(after time.Time) time.Time {
 	for wall := onTheWall(after, t.zone); ; {
 		wall = t.nextOnTheWall(wall)
@@ -121,7 +122,7 @@ func (t Times) Next(after time.Time) time.Time {
 	}
 }
 
-// nextOnTheWall looks further ahead than cron does. It returns the zero time only where nothing comes in a life.
+// nextOnTheWall searches further ahead than cron does. It returns the zero time if no time comes within longestGap years.
 func (t Times) nextOnTheWall(after time.Time) time.Time {
 	for years := 0; years < longestGap; years += searchYears {
 		from := after
@@ -135,8 +136,8 @@ func (t Times) nextOnTheWall(after time.Time) time.Time {
 	return time.Time{}
 }
 
-// Last is the last time after one and not after another, in UTC. It returns false if there is none. However long the
-// time between the two is, it costs some forty steps.
+// Last returns the last time of the schedule after one point in time and not after another, in UTC. It returns false if there is
+// none. It takes about forty steps, even for long intervals.
 func (t Times) Last(after, until time.Time) (time.Time, bool) {
 	last := t.Next(after)
 	if last.IsZero() || last.After(until) {
@@ -153,13 +154,13 @@ func (t Times) Last(after, until time.Time) (time.Time, bool) {
 	return last, true
 }
 
-// onTheWall is what a clock shows in a zone, as a time in UTC.
+// onTheWall is the local time in a zone, as a time in UTC.
 func onTheWall(at time.Time, zone *time.Location) time.Time {
 	local := at.In(zone)
 	return time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), 0, time.UTC)
 }
 
-// firstAt is when a clock in a zone shows a time first. It returns false if it never does.
+// firstAt is when a local time first occurs in a zone. It returns false if it never occurs.
 func firstAt(wall time.Time, zone *time.Location) (first time.Time, exists bool) {
 	around := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, zone)
 	start, end := around.ZoneBounds()

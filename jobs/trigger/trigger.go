@@ -10,56 +10,55 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Observed is what is known about an Image. Nothing in it is changed.
+// Observed is the known state of an Image. Next does not change it.
 type Observed struct {
 	// Image with its defaults, and the status that is stored.
 	Image *v1alpha1.Image
 	// Builds of the Image, in the order of their numbers.
 	Builds []v1alpha1.ImageBuild
-	// Resolved is what its inputs resolve to; nil if they do not.
+	// Resolved is what the inputs resolve to. It is nil if they do not resolve.
 	Resolved *v1alpha1.ResolvedInputs
-	// Unresolved is why they do not; nil if they do.
+	// Unresolved is why the inputs do not resolve. It is nil if they do.
 	Unresolved *v1alpha1.BuildFailure
-	// MayAppear is true if what is missing may still come without anybody changing the Image.
+	// MayAppear is true if the missing object may still appear without a change of the Image.
 	MayAppear bool
-	// LogsArchived is whether logs are archived: a finished build waits for that before it is pruned, for a day.
+	// LogsArchived is whether logs are archived. Before it is pruned, a finished build waits up to a day for its logs.
 	LogsArchived bool
-	// BuildsRecorded is whether builds are recorded in a database, for which a finished build waits in the same way.
+	// BuildsRecorded is whether builds are recorded in a database. Before it is pruned, a finished build waits up to a day for this.
 	BuildsRecorded bool
-	// Now is the time.
+	// Now is the current time.
 	Now time.Time
 }
 
-// Decision is what follows from what is known.
+// Decision is the result of Next.
 type Decision struct {
-	// Request is the build that is due; nil if none is. Asked for again, after a crash, it is the same request.
+	// Request is the request for the build that is due. It is nil if none is due. After a crash, Next returns the same request.
 	Request *v1alpha1.BuildRequest
-	// Reason in one word: that of the trigger where a build is due, otherwise why none is, as the reason of a failure or
-	// of a condition.
+	// Reason is the reason of the trigger if a build is due. Otherwise it is the reason of the failure or condition that prevents a
+	// build.
 	Reason string
-	// Message for people: why, or why not and what to do.
+	// Message describes why a build is due, or why not and what to do.
 	Message string
-	// Changes of the inputs since the last attempted build, as far as that one is still there.
+	// Changes of the inputs since the last attempted build, if that build still exists.
 	Changes []v1alpha1.InputChange
-	// Status is what the status should say. It says nothing of the request: what follows from that one's build, or from
-	// that it was deleted (Gone), comes with the next decision.
+	// Status is the status to store. It does not include the effects of Request: the next decision, or Gone, has them.
 	Status v1alpha1.ImageStatus
-	// Disabled is true if this status is the first to say that too many builds in a row have failed.
+	// Disabled is true if this status is the first to report too many consecutive failures.
 	Disabled bool
-	// After is when to look again although nothing happened; 0 is never.
+	// After is when to reconcile again without an event. 0 means never.
 	After time.Duration
-	// Supersede are the builds that need not run, because SupersededBy waits as well.
+	// Supersede are the builds that need not run, because SupersededBy also waits.
 	Supersede []*v1alpha1.ImageBuild
-	// SupersededBy is the name of the newest build that waits. Empty if Supersede is.
+	// SupersededBy is the name of the newest build that waits. It is empty if Supersede is empty.
 	SupersededBy string
-	// Prune are the finished builds that are too many or too old. They may go once Status is stored: it counts them.
+	// Prune are the finished builds that are too many or too old. They may be deleted once Status, which counts them, is stored.
 	Prune []*v1alpha1.ImageBuild
 
-	baseDigest string    // of what Request is for
-	start      time.Time // of the schedule, that Request is for
+	baseDigest string    // of the base that Request builds on
+	start      time.Time // of the schedule that Request answers
 }
 
-// Next decides.
+// Next decides whether a build is due, and what the Image's status reports.
 func Next(o Observed) Decision {
 	status := nextStatus(o)
 	schedule := nextSchedule(o, &status)
@@ -75,7 +74,7 @@ func Next(o Observed) Decision {
 	return d
 }
 
-// after is how long it takes until the first of some times; 0 if there is none.
+// after is the time until the first of some times, or 0 if there is none.
 func (o Observed) after(times ...time.Time) (after time.Duration) {
 	for _, next := range times {
 		if in := max(next.Sub(o.Now), time.Millisecond); !next.IsZero() && (after == 0 || in < after) {
@@ -85,9 +84,8 @@ func (o Observed) after(times ...time.Time) (after time.Duration) {
 	return after
 }
 
-// Gone is what the status should say instead once the request was answered with that its build was deleted. Whoever
-// deleted it did not want it: it is not built again for the same inputs, or the same time. records are the Image's
-// requests as they are stored.
+// Gone returns the status to store if the server answers the request that its build was deleted. A deleted build is not built again
+// for the same inputs, or the same time of the schedule. records are the Image's stored requests.
 func (d Decision) Gone(records []v1alpha1.BuildRequestRecord) v1alpha1.ImageStatus {
 	status := *d.Status.DeepCopy()
 	if !d.start.IsZero() {
@@ -102,8 +100,8 @@ func (d Decision) Gone(records []v1alpha1.BuildRequestRecord) v1alpha1.ImageStat
 	return status
 }
 
-// pending finds a build of the Image's own inputs that has not resolved them yet: it may turn out to be the one that
-// seems to be due.
+// pending finds a build of the Image's own inputs that has not resolved them yet. It may turn out to have the inputs for which a
+// build seems due.
 func (o Observed) pending() *v1alpha1.ImageBuild {
 	for i := range o.Builds {
 		if build := &o.Builds[i]; build.Status.Resolved == nil && !build.Status.Finished && build.Counts() {
@@ -117,18 +115,18 @@ func (o Observed) suspended() bool {
 	return *o.Image.Spec.Suspend
 }
 
-// followsBase says whether builds start when the base moves, but for suspend and failures.
+// followsBase reports whether a changed base starts builds. It ignores suspend and failures.
 func (o Observed) followsBase() bool {
 	return o.Image.Spec.Base.ImageRef != nil && *o.Image.Spec.Triggers.OnBaseChange
 }
 
-// tooManyFailures says whether so many builds in a row have failed that schedule and base start no more.
+// tooManyFailures reports whether so many consecutive builds failed that schedule and base start no more builds.
 func (o Observed) tooManyFailures(status *v1alpha1.ImageStatus) bool {
 	limit := *o.Image.Spec.Triggers.DisableAfterFailures
 	return limit > 0 && status.ConsecutiveFailures >= limit
 }
 
-// stored is a time as the API keeps it: in whole seconds.
+// stored is a time in whole seconds, as the API stores it.
 func stored(at time.Time) *metav1.Time {
 	kept := metav1.NewTime(at.UTC().Truncate(time.Second))
 	return &kept
