@@ -81,7 +81,7 @@ func (s *Store) putBuild(ctx context.Context, key string, build Build) error {
 	return s.putJSON(ctx, key, build)
 }
 
-// Equal says whether two builds say the same. Times are compared as times, not as clocks and zones.
+// Equal reports whether two builds say the same. Times are compared as times, not as clocks and zones.
 func (b Build) Equal(other Build) bool {
 	same := func(a, b *time.Time) bool { return (a == nil) == (b == nil) && (a == nil || a.Equal(*b)) }
 	if !same(b.Finished, other.Finished) || !same(b.Expired, other.Expired) {

@@ -68,7 +68,7 @@ func buildPrefix(namespace string, build types.UID) (string, error) {
 	return root + namespace + "/" + string(build) + "/", nil
 }
 
-// isSegment says whether s can be one segment of a key, in every store and on every file system.
+// isSegment reports whether s can be one segment of a key, in every store and on every file system.
 func isSegment(s string) bool {
 	if s == "" || len(s) > 128 || s[0] == '.' || s[len(s)-1] == '.' {
 		return false
@@ -140,13 +140,13 @@ func (s spans) from(i int) int64 {
 	return max(s[i].start, s[i-1].end)
 }
 
-// isWithin says whether a chunk has all bytes of one of s.
+// isWithin reports whether a chunk has all bytes of one of s.
 func (s spans) isWithin(chunk span) bool {
 	i := sort.Search(len(s), func(i int) bool { return s[i].start >= chunk.start })
 	return i < len(s) && s[i].end <= chunk.end
 }
 
-// hasGap says whether bytes before the end are missing.
+// hasGap reports whether bytes before the end are missing.
 func (s spans) hasGap() bool {
 	for i := range s {
 		if s.gap(i) > 0 {

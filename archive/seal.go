@@ -77,7 +77,7 @@ func (l *stored) readSeal(ctx context.Context) (*Summary, error) {
 	return &summary, nil
 }
 
-// isSound says whether the chunks can be.
+// isSound reports whether the chunks can be.
 func (s *Summary) isSound() bool {
 	chunks := s.spans()
 	for i, chunk := range chunks {

@@ -118,7 +118,7 @@ func (s *Store) expire(ctx context.Context, prefix string) (found *Build, over b
 	return &build, over, nil
 }
 
-// isOver says whether a build's logs are to be deleted. What is expired stays so, but a hold stops what is not deleted yet.
+// isOver reports whether a build's logs are to be deleted. What is expired stays so, but a hold stops what is not deleted yet.
 func (b Build) isOver(now time.Time) bool {
 	if b.Held {
 		return false

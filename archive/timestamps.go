@@ -152,7 +152,7 @@ func (l *lineReader) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// next looks at the next piece of what was read: the beginning of a line, or more of it. It says whether there was one.
+// next looks at the next piece of what was read: the beginning of a line, or more of it. It reports whether there was one.
 func (l *lineReader) next() bool {
 	rest := l.buffer[l.at:]
 	if len(rest) == 0 {

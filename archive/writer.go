@@ -54,7 +54,7 @@ func (l layout) end(start int64) int64 {
 	return l.head + ((start-l.head)/l.chunk+1)*l.chunk
 }
 
-// isCut says whether a chunk is too old to stay in a stream of that length.
+// isCut reports whether a chunk is too old to stay in a stream of that length.
 func (l layout) isCut(chunk span, length int64) bool {
 	return l.head >= 0 && chunk.start >= l.head && chunk.start < length-l.tail && chunk.end < length
 }
@@ -134,7 +134,7 @@ func (w *Writer) Offset() int64 { return w.durable }
 // Accepted is the end of what Write has taken, stored or not. It is never less than Offset.
 func (w *Writer) Accepted() int64 { return w.start + int64(len(w.buffer)) }
 
-// Sealed says whether the log is whole: nothing can be written to it.
+// Sealed reports whether the log is whole: nothing can be written to it.
 func (w *Writer) Sealed() bool { return w.summary != nil }
 
 // Tail reads the end of what is stored, up to Offset, to find the place in a stream again: at least the last 64 KiB,

@@ -94,7 +94,7 @@ type history struct {
 	count    int
 }
 
-// add says whether a build has become active.
+// add reports whether a build has become active.
 func (h *history) add(build *v1alpha1.ImageBuild, limit int) (started bool) {
 	image, number := build.Spec.ImageRef.Name, *build.Spec.Number
 	switch phase := build.Status.Phase; {

@@ -38,9 +38,9 @@ type dialect struct {
 	locker func() (lock.SessionLocker, error)
 	// tidy, if there is one, is a statement that keeps queries fast: what the database does not do by itself.
 	tidy string
-	// transient says whether a write that failed may well succeed if it is tried again at once.
+	// transient reports whether a write that failed may well succeed if it is tried again at once.
 	transient func(error) bool
-	// refuses says whether the database answered, and that what it was asked is wrong. All else may pass.
+	// refuses reports whether the database answered, and that what it was asked is wrong. All else may pass.
 	refuses func(error) bool
 }
 

@@ -52,7 +52,7 @@ func (p Paging) limit() (int, error) {
 	return p.Limit + 1, nil
 }
 
-// after reads the key of the last item of the page before into pointers, and says whether there was one.
+// after reads the key of the last item of the page before into pointers, and reports whether there was one.
 func (p Paging) after(question string, key ...any) (bool, error) {
 	if p.Continue == "" {
 		return false, nil

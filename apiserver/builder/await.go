@@ -72,7 +72,7 @@ func newStartup(server string, dependencies []dependency, out io.Writer) *startu
 	return startup
 }
 
-// check asks every dependency and says whether all of them answer. It writes what is wrong, once.
+// check asks every dependency and reports whether all of them answer. It writes what is wrong, once.
 func (s *startup) check(ctx context.Context) bool {
 	complete := true
 	for _, dependency := range s.dependencies {
@@ -86,7 +86,7 @@ func (s *startup) check(ctx context.Context) bool {
 	return complete
 }
 
-// note remembers the outcome of a check and says whether it is a failure that was not known before.
+// note remembers the outcome of a check and reports whether it is a failure that was not known before.
 func (s *startup) note(name string, err error) bool {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

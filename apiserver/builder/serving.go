@@ -212,7 +212,7 @@ func (o *Options) secure(config *genericapiserver.Config) error {
 	return err
 }
 
-// usable says whether a kept certificate belongs to its key, names all hosts and is good for a while.
+// usable reports whether a kept certificate belongs to its key, names all hosts and is good for a while.
 func usable(certificate, key []byte, hosts []string, now time.Time) bool {
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {

@@ -80,7 +80,7 @@ func lockIn(ctx context.Context, client *clientv3.Client, key string) (*concurre
 	return session, nil
 }
 
-// causeOf says why ctx ended, if that is why something failed.
+// causeOf returns why ctx ended, if that is why something failed.
 func causeOf(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -64,7 +64,7 @@ func anonymousPaths() []apiserver.AnonymousAuthCondition {
 	return conditions
 }
 
-// servesNamespaces says whether namespaces exist on this server, so that other objects can be held to theirs.
+// servesNamespaces reports whether namespaces exist on this server, so that other objects can be held to theirs.
 func (o *Options) servesNamespaces() bool {
 	return slices.ContainsFunc(o.server.resources, func(resource resource) bool {
 		return resource.name == "namespaces" && resource.group == ""

@@ -72,7 +72,7 @@ func (s DefaultStrategy) NamespaceScoped() bool {
 	return namespaced(s.example)
 }
 
-// namespaced says whether objects of a type are in namespaces: they are, unless it says no.
+// namespaced reports whether objects of a type are in namespaces: they are, unless it says no.
 func namespaced(example runtime.Object) bool {
 	scoper, ok := example.(rest.Scoper)
 	return !ok || scoper.NamespaceScoped()

@@ -55,13 +55,13 @@ type Canonicalizer interface {
 	Canonicalize()
 }
 
-// CreateOnUpdateAllower is a type that says whether a PUT or an apply creates what is not there. The default: an apply
+// CreateOnUpdateAllower is a type that reports whether a PUT or an apply creates what is not there. The default: an apply
 // does, a PUT does not.
 type CreateOnUpdateAllower interface {
 	AllowCreateOnUpdate() bool
 }
 
-// UnconditionalUpdateAllower is a type that says whether a PUT without a resourceVersion overwrites. The default: it does.
+// UnconditionalUpdateAllower is a type that reports whether a PUT without a resourceVersion overwrites. The default: it does.
 type UnconditionalUpdateAllower interface {
 	AllowUnconditionalUpdate() bool
 }

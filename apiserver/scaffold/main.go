@@ -39,7 +39,7 @@ func newCommand() *cobra.Command {
 	return command
 }
 
-// asVetTool says whether the arguments are those that go vet gives its tool: a question about it, or a package.
+// asVetTool reports whether the arguments are those that go vet gives its tool: a question about it, or a package.
 func asVetTool(arguments []string) bool {
 	if len(arguments) == 0 {
 		return false

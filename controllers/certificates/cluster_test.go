@@ -56,7 +56,7 @@ func change(ctx context.Context, name string, how func(data map[string][]byte)) 
 	return before
 }
 
-// filled says whether a Secret has a key and a certificate that its own authority verifies.
+// filled reports whether a Secret has a key and a certificate that its own authority verifies.
 func filled(ctx context.Context, name string) (bool, error) {
 	secret, err := client.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {

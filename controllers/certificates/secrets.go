@@ -25,7 +25,7 @@ const prepareRetry = 2 * time.Second
 
 var apiServiceKind = schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}
 
-// secrets sees to it that there are Secrets to fill: cert-controller itself makes none.
+// secrets ensures that there are Secrets to fill: cert-controller itself makes none.
 type secrets struct {
 	client    client.Client
 	namespace string

@@ -102,7 +102,7 @@ func (e Environment) WaitAvailable(ctx context.Context) error {
 	return nil
 }
 
-// available is the condition of an APIService that says whether it can be used, and what it says.
+// available is the condition of an APIService that reports whether it can be used, and what it says.
 func available(apiService *unstructured.Unstructured) (status corev1.ConditionStatus, said string) {
 	conditions, _, _ := unstructured.NestedSlice(apiService.Object, "status", "conditions")
 	for _, entry := range conditions {

@@ -201,7 +201,7 @@ func (c *checker) checkJob(job *batchv1.Job, attempts map[string]types.UID) {
 	}
 }
 
-// mayDelete says whether the controller may have deleted the Job of an attempt: one that never ran has no log to lose, and
+// mayDelete reports whether the controller may have deleted the Job of an attempt: one that never ran has no log to lose, and
 // one on a lost node could go on beside the next.
 func mayDelete(attempt v1alpha1.BuildAttempt) bool {
 	if attempt.Failure == nil {

@@ -36,7 +36,7 @@ var rarelyUsed = map[string]map[string]string{
 	},
 }
 
-// isRare says whether a right may be without use. Whoever watches lists where the server cannot stream what there is.
+// isRare reports whether a right may be without use. Whoever watches lists where the server cannot stream what there is.
 func isRare(account, right string, calls []string) bool {
 	_, rarely := rarelyUsed[account][right]
 	verb, resource, _ := strings.Cut(right, " ")

@@ -112,7 +112,7 @@ func describeRoles(w *cluster.Workspace) {
 	})
 }
 
-// may says whether a user may do this to all objects of the resource in the namespace.
+// may reports whether a user may do this to all objects of the resource in the namespace.
 func may(ctx context.Context, who user, verb, resource string) bool {
 	GinkgoHelper()
 	group := v1alpha1.GroupName

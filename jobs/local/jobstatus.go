@@ -24,7 +24,7 @@ const (
 	messageBackoffLimit = "Job has reached the specified backoff limit"
 )
 
-// finished says whether the Job has ended, one way or the other.
+// finished reports whether the Job has ended, one way or the other.
 func finished(job *batchv1.Job) bool {
 	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
 		return (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue

@@ -88,7 +88,7 @@ func (d podDir) prepare(input string) (log *os.File, err error) {
 	return log, marker.Close()
 }
 
-// isOurs says whether a directory has what prepare makes.
+// isOurs reports whether a directory has what prepare makes.
 func (d podDir) isOurs() bool {
 	if info, err := os.Lstat(string(d)); err != nil || !info.IsDir() {
 		return false
@@ -109,7 +109,7 @@ func IsKept(path string) bool {
 	return uidPattern.MatchString(string(d)) && slices.Contains([]string{d.input(), d.log(), d.result(), d.marker()}, filepath.Join(dir, name))
 }
 
-// wasStarted says whether the pod's process may have been started.
+// wasStarted reports whether the pod's process may have been started.
 func (d podDir) wasStarted() (bool, error) {
 	_, err := os.Lstat(d.marker())
 	if errors.Is(err, fs.ErrNotExist) {

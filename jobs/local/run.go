@@ -81,7 +81,7 @@ func (r *run) remove() bool {
 	return !r.over
 }
 
-// abort has the process killed if it still runs, and says whether it did.
+// abort has the process killed if it still runs, and reports whether it did.
 func (r *run) abort() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

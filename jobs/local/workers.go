@@ -56,7 +56,7 @@ func (w *workers) busy() int {
 	return w.total - w.free - len(w.granted)
 }
 
-// waits says whether a pod waits.
+// waits reports whether a pod waits.
 func (w *workers) waits(uid types.UID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

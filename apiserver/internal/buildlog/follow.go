@@ -156,12 +156,12 @@ func (f *follower) current() *images.BuildAttempt {
 	return attemptOf(f.build, f.number)
 }
 
-// more says whether another attempt's log follows, or may follow.
+// more reports whether another attempt's log follows, or may follow.
 func (f *follower) more() bool {
 	return !f.only && (!f.over() || f.number < f.build.Status.CurrentAttempt)
 }
 
-// over says whether the build will not change any more.
+// over reports whether the build will not change any more.
 func (f *follower) over() bool {
 	return f.deleted || f.build.Status.Phase.Finished()
 }

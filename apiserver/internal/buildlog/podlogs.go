@@ -58,7 +58,7 @@ func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *im
 	return limited{Reader: buffered, Closer: log}, nil
 }
 
-// ended says whether the container of the attempt's pod has ended. The error is ErrGone if the pod is gone, or goes.
+// ended reports whether the container of the attempt's pod has ended. The error is ErrGone if the pod is gone, or goes.
 func (l podLogs) ended(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt) (bool, error) {
 	pod, err := l.client.CoreV1().Pods(build.Namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})
 	switch {
@@ -80,7 +80,7 @@ func (l podLogs) ended(ctx context.Context, build *images.ImageBuild, attempt *i
 	return false, nil
 }
 
-// started says whether the builder's container runs or has run. Asking for the log of one that has not is an error.
+// started reports whether the builder's container runs or has run. Asking for the log of one that has not is an error.
 func started(pod *corev1.Pod) bool {
 	for _, status := range pod.Status.ContainerStatuses {
 		if status.Name == render.ContainerName {

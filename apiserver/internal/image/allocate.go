@@ -45,7 +45,7 @@ func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Imag
 	return image, record, err
 }
 
-// refuse says why the Image that there is gets no build by this request.
+// refuse returns why the Image that there is gets no build by this request.
 func (i *instantiation) refuse(image *images.Image) error {
 	conflict := func(why string) error {
 		return apierrors.NewConflict(images.Resource("images"), image.Name, errors.New(why))

@@ -34,7 +34,7 @@ type lock interface {
 	Unlock()
 }
 
-// setsBase says whether a write makes another Image the base of this one. old is nil for a creation.
+// setsBase reports whether a write makes another Image the base of this one. old is nil for a creation.
 func setsBase(image, old *images.Image) bool {
 	base := image.Spec.Base.ImageRef
 	return base != nil && (old == nil || old.Spec.Base.ImageRef == nil || old.Spec.Base.ImageRef.Name != base.Name)

@@ -104,7 +104,7 @@ func (r *instantiateREST) rerun(ctx context.Context, earlier *images.ImageBuild,
 	return build, err
 }
 
-// isMissing says whether an error is that there is no Image of a name.
+// isMissing reports whether an error is that there is no Image of a name.
 func isMissing(err error, name string) bool {
 	var status *apierrors.StatusError
 	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
@@ -221,7 +221,7 @@ func (i *instantiation) find(ctx context.Context, image *images.Image, record im
 	return i.builds.GetBuild(on(ctx, "imagebuilds", name), name)
 }
 
-// ours says whether a build is the one that this request asked for.
+// ours reports whether a build is the one that this request asked for.
 func (i *instantiation) ours(build *images.ImageBuild, image *images.Image, record images.BuildRequestRecord) bool {
 	ref, number, started := build.Spec.ImageRef, build.Spec.Number, build.Spec.Trigger
 	return ref != nil && ref.UID == image.UID && number != nil && *number == record.Number &&

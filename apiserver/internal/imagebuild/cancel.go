@@ -68,7 +68,7 @@ func (c *canceller) cancel(ctx context.Context, name string, request *images.Can
 	return build, err
 }
 
-// waits says whether nothing was begun for a build yet.
+// waits reports whether nothing was begun for a build yet.
 func waits(build *images.ImageBuild) bool {
 	phase := build.Status.Phase
 	return (phase == v1alpha1.BuildPending || phase == v1alpha1.BuildQueued) && len(build.Status.Attempts) == 0

@@ -151,7 +151,7 @@ func keepStopTimes(attempts, stored []images.BuildAttempt) {
 	}
 }
 
-// beginsAnew says whether another pod is to report: that of another attempt, or of the same one, which has lost its pod
+// beginsAnew reports whether another pod is to report: that of another attempt, or of the same one, which has lost its pod
 // because its Job was suspended.
 func beginsAnew(written, stored []images.BuildAttempt) bool {
 	last := len(stored) - 1

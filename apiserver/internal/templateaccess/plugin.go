@@ -48,7 +48,7 @@ func (p *plugin) SetUnconditionalAuthorizer(authorizer authorizer.UnconditionalA
 	p.authorizer = authorizer
 }
 
-// ValidateInitialization says whether the plugin has what it needs.
+// ValidateInitialization reports whether the plugin has what it needs.
 func (p *plugin) ValidateInitialization() error {
 	if p.authorizer == nil {
 		return errors.New("it needs an authorizer")
@@ -93,7 +93,7 @@ func written(attributes admission.Attributes) (*images.BuildInputs, *field.Path)
 	return nil, nil
 }
 
-// decidedAnew says whether the requester of a build decides what the template's account runs: a spec of before, which
+// decidedAnew reports whether the requester of a build decides what the template's account runs: a spec of before, which
 // the Image may not have any more, or other parameters.
 func decidedAnew(trigger *images.BuildTrigger) bool {
 	return trigger != nil && (trigger.RerunOf != "" || len(trigger.Parameters) > 0)

@@ -55,7 +55,7 @@ func (d *Directory) append(records ...record) error {
 	return nil
 }
 
-// reserve sees to it that no revision is given out twice, also if it is for nothing that is stored.
+// reserve ensures that no revision is given out twice, also if it is for nothing that is stored.
 func (d *Directory) reserve(revision int64) error {
 	if revision <= d.reserved {
 		return nil

@@ -224,7 +224,7 @@ func (e *editor) read(path string) (edit, bool) {
 	return found, edited
 }
 
-// do has the API take an edit over, and says whether it did.
+// do has the API take an edit over, and reports whether it did.
 func (e *editor) do(ctx context.Context, edit edit) bool {
 	e.directory.asks(edit)
 	err := e.request(ctx, edit)

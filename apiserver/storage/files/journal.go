@@ -103,7 +103,7 @@ func (j *journal) append(records ...record) error {
 	return nil
 }
 
-// inPlace says whether the open file is the one that the next start will read.
+// inPlace reports whether the open file is the one that the next start will read.
 func (j *journal) inPlace() error {
 	opened, err := j.file.Stat()
 	if err != nil {

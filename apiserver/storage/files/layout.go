@@ -23,7 +23,7 @@ type place struct {
 }
 
 // placeOfKey understands the keys of objects: a prefix, and then the place, in which the group and the namespace may be
-// missing. The object's API version says whether it has a group.
+// missing. The object's API version reports whether it has a group.
 func placeOfKey(key, apiVersion string) (place, bool) {
 	parts := strings.Split(strings.TrimPrefix(key, "/"), "/")[1:]
 	var p place
@@ -80,7 +80,7 @@ func fileName(name string) string {
 	return "~" + name[:min(len(name), longestName-len(sum)-1)] + sum + extension
 }
 
-// holdsObject says whether a path, relative to the directory, may be that of an object's file: it is a .yaml file, and
+// holdsObject reports whether a path, relative to the directory, may be that of an object's file: it is a .yaml file, and
 // neither it nor a directory above it is hidden.
 func holdsObject(path string) bool {
 	return strings.HasSuffix(path, extension) && !hidden(path)

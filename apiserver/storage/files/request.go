@@ -99,7 +99,7 @@ func inVersion(ctx context.Context, client dynamic.ResourceInterface, name strin
 	return shown(value)
 }
 
-// check says whether an object belongs into its file, completes its name and namespace, and returns its version.
+// check reports whether an object belongs in its file, completes its name and namespace, and returns its version.
 func check(object *unstructured.Unstructured, place place) (version string, err error) {
 	group, err := schema.ParseGroupVersion(object.GetAPIVersion())
 	if err != nil || group.Version == "" || object.GetKind() == "" {
@@ -139,7 +139,7 @@ func explain(err error) error {
 	return err
 }
 
-// undecided says whether an edit was neither accepted nor refused for what it is.
+// undecided reports whether an edit was neither accepted nor refused for what it is.
 func undecided(err error) bool {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {

@@ -97,7 +97,7 @@ func parse(content []byte) (map[string]any, error) {
 	return object, nil
 }
 
-// sameFile says whether the files of two versions of a stored object are the same.
+// sameFile reports whether the files of two versions of a stored object are the same.
 func sameFile(before, after []byte) (bool, error) {
 	shownBefore, err := decode(before)
 	if err != nil {
@@ -107,7 +107,7 @@ func sameFile(before, after []byte) (bool, error) {
 	return err == nil && reflect.DeepEqual(shownBefore, shownAfter), err
 }
 
-// sameObject says whether a text means the same as the file of a stored object would.
+// sameObject reports whether a text means the same as the file of a stored object would.
 func sameObject(content, value []byte) bool {
 	rendered, err := render(value)
 	if err != nil || bytes.Equal(content, rendered) {

@@ -109,7 +109,7 @@ func checkOverlaps(operations []*pb.RequestOp) error {
 	return nil
 }
 
-// inRange says whether a key is in [first, end), with the ends that ascend knows.
+// inRange reports whether a key is in [first, end), with the ends that ascend knows.
 func inRange(key, first, end string) bool {
 	if end == "" {
 		return key == first

@@ -35,7 +35,7 @@ func checkRange(request *pb.RangeRequest) error {
 	return nil
 }
 
-// checkRevision says whether a revision can be read. Zero and less mean the current one.
+// checkRevision reports whether a revision can be read. Zero and less mean the current one.
 func (s *store) checkRevision(revision int64) error {
 	switch {
 	case revision > s.revision:

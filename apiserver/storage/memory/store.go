@@ -116,7 +116,7 @@ func (s *store) ascend(key, end []byte, visit func(*history) bool) {
 	}
 }
 
-// openEnd says whether the end of a range is that of all keys.
+// openEnd reports whether the end of a range is that of all keys.
 func openEnd(end []byte) bool { return len(end) == 1 && end[0] == 0 }
 
 // commit makes changes one revision: first in the journal, then for everybody. Only whoever holds writing calls it.

@@ -96,7 +96,7 @@ func (s *store) remove(request *pb.DeleteRangeRequest) ([]*mvccpb.KeyValue, *pb.
 	return changes, answer
 }
 
-// holds says whether a comparison is true of a key's current version, which is nil if there is none.
+// holds reports whether a comparison is true of a key's current version, which is nil if there is none.
 func holds(comparison *pb.Compare, version *mvccpb.KeyValue) bool {
 	var order int
 	switch comparison.GetTarget() {

@@ -88,7 +88,7 @@ func (h *recording) add(event watch.Event) {
 	}
 }
 
-// isSettled says whether there is nothing left to be written.
+// isSettled reports whether there is nothing left to be written.
 func (h *recording) isSettled() bool {
 	if h.image == nil || h.image.Status.LatestBuild == nil || !meta.IsStatusConditionFalse(h.image.Status.Conditions, v1alpha1.ImageBuilding) {
 		return false

@@ -64,7 +64,7 @@ func (r *reconciler) confirm(ctx context.Context, image *v1alpha1.Image, inputsD
 	return live, nil
 }
 
-// unseenBuild says whether there is a build that the cache does not have yet: it may be the one that seems to be due,
+// unseenBuild reports whether there is a build that the cache does not have yet: it may be the one that seems to be due,
 // and looking at the Image again when it is seen will tell.
 func (r *reconciler) unseenBuild(ctx context.Context, live *v1alpha1.Image, builds []v1alpha1.ImageBuild, status v1alpha1.ImageStatus) (bool, error) {
 	known := status.CountedBuild

@@ -30,7 +30,7 @@ type reconciler struct {
 	streams *streams
 }
 
-// Reconcile sees to it that each log of a build gets into the archive, and says so at the end.
+// Reconcile ensures that each log of a build gets into the archive, and says so at the end.
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	build := &v1alpha1.ImageBuild{}
 	err := r.cache.Get(ctx, request.NamespacedName, build)

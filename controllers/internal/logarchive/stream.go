@@ -106,7 +106,7 @@ func (s *stream) seal(ctx context.Context, w *archive.Writer, why string) error 
 	return nil
 }
 
-// isLost says whether to give up a pod's log for an error of the pod's.
+// isLost reports whether to give up a pod's log for an error of the pod's.
 func (s *stream) isLost(ctx context.Context, err error) bool {
 	if ctx.Err() != nil || errors.As(err, &archiveError{}) {
 		return false

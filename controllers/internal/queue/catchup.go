@@ -63,7 +63,7 @@ func (q *Queue) unfinished(ctx context.Context) (builds []metav1.PartialObjectMe
 	}
 }
 
-// caughtUp says whether the queue knows a build in this version or a newer one, or that it has finished or is gone.
+// caughtUp reports whether the queue knows a build in this version or a newer one, or that it has finished or is gone.
 func (q *Queue) caughtUp(ctx context.Context, build *metav1.PartialObjectMetadata) bool {
 	key := client.ObjectKeyFromObject(build)
 	q.mutex.Lock()

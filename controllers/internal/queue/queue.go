@@ -63,7 +63,7 @@ func New(options Options) *Queue {
 	}
 }
 
-// Admission says whether a waiting build may start and if not, what it waits for. A build that may start holds its slot
+// Admission reports whether a waiting build may start and if not, what it waits for. A build that may start holds its slot
 // until its start is stored or the slot is released.
 func (q *Queue) Admission(ctx context.Context, build *v1alpha1.ImageBuild) (admitted bool, why string) {
 	key := client.ObjectKeyFromObject(build)
@@ -137,7 +137,7 @@ func (q *Queue) observeCached(ctx context.Context, key queue.Key) {
 	}
 }
 
-// refused says whether the API has refused a request, rather than that nobody knows what became of it.
+// refused reports whether the API has refused a request, rather than that nobody knows what became of it.
 func refused(err error) bool {
 	const first, last = 400, 500
 	var status apierrors.APIStatus

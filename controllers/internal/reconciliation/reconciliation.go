@@ -109,7 +109,7 @@ func Result(kind string, request ctrl.Request, result ctrl.Result, err error) (c
 	}
 }
 
-// Unavailable says whether nobody answered for an API. Without its APIService an API answers 404 for every object.
+// Unavailable reports whether nobody answered for an API. Without its APIService an API answers 404 for every object.
 func Unavailable(err error) bool {
 	return apierrors.IsServiceUnavailable(err) || utilnet.IsConnectionRefused(err) ||
 		notfound.API(err)

@@ -75,7 +75,7 @@ func (m *memory) wrote(uid types.UID, version string) {
 	m.written[uid] = version
 }
 
-// has says whether that was written last of an object.
+// has reports whether that was written last of an object.
 func (m *memory) has(uid types.UID, version string) bool {
 	m.lock.Lock()
 	defer m.lock.Unlock()

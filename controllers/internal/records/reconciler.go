@@ -90,7 +90,7 @@ func (r *reconciler) write(ctx context.Context, store Store, asked request) erro
 	return r.say(ctx, build, metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRecorded})
 }
 
-// find gets an object from the cache, and says whether it is there, and not another one of its name.
+// find gets an object from the cache, and reports whether it is there, and not another one of its name.
 func (r *reconciler) find(ctx context.Context, asked request, object client.Object) (bool, error) {
 	err := r.cache.Get(ctx, asked.name, object)
 	if apierrors.IsNotFound(err) {

@@ -170,7 +170,7 @@ func (p *process) store(build *v1alpha1.ImageBuild, status v1alpha1.ImageBuildSt
 	return stored, nil
 }
 
-// admission says whether a build may start.
+// admission reports whether a build may start.
 func (p *process) admission(build *v1alpha1.ImageBuild) state.Admission {
 	key := keyFor(build)
 	if !p.ledger.Has(key, build.UID) {

@@ -139,7 +139,7 @@ func (w *environment) broken(format string, args ...any) {
 	panic(violation{fmt.Sprintf(format, args...)})
 }
 
-// active says whether a build has an attempt and goes on.
+// active reports whether a build has an attempt and goes on.
 func active(build *v1alpha1.ImageBuild) bool {
 	return !build.Status.Phase.Finished() && len(build.Status.Attempts) > 0
 }

@@ -86,7 +86,7 @@ func (w *environment) write(point string, do func() error) error {
 	return do()
 }
 
-// rarely says whether a write comes so seldom that faults have to be aimed at it.
+// rarely reports whether a write comes so seldom that faults have to be aimed at it.
 func rarely(point string) bool {
 	return point == "build superseded" || point == "build pruned" || point == "pod stopped" || point == "pod deleted" || point == "Succeeded"
 }

@@ -126,7 +126,7 @@ func (p *process) ask(image *v1alpha1.Image, builds []v1alpha1.ImageBuild, decis
 	return true, v1alpha1.ImageStatus{}, nil
 }
 
-// unseenBuild says whether there is a build that the cache does not have yet.
+// unseenBuild reports whether there is a build that the cache does not have yet.
 func (p *process) unseenBuild(live *v1alpha1.Image, builds []v1alpha1.ImageBuild, status v1alpha1.ImageStatus) bool {
 	known := status.CountedBuild
 	if status.LastAttempted != nil {

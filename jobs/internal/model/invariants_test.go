@@ -135,7 +135,7 @@ func (w *environment) runningPod(job string) *corev1.Pod {
 	return nil
 }
 
-// hangs says whether the kubelet of an attempt's pod does nothing any more.
+// hangs reports whether the kubelet of an attempt's pod does nothing any more.
 func (w *environment) hangs(attempt *v1alpha1.BuildAttempt) bool {
 	pod := w.truth.pods[attempt.PodUID]
 	return pod != nil && pod.node == nodeHangs

@@ -71,7 +71,7 @@ type event struct {
 
 func (e event) String() string { return fmt.Sprintf("%s (%d, %d)", kindNames[e.kind], e.a, e.b) }
 
-// outside says whether the event happens outside of the controllers.
+// outside reports whether the event happens outside of the controllers.
 func (e event) outside() bool { return e.kind >= workOnJob && e.kind <= workOnAll }
 
 // schedule is an environment to begin with, and what happens in it.

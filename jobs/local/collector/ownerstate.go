@@ -84,19 +84,19 @@ func orphaningDependents(n node) bool {
 	return n.DeletionTimestamp != nil && slices.Contains(n.Finalizers, metav1.FinalizerOrphanDependents)
 }
 
-// waits says whether n is being deleted and its dependents come first.
+// waits reports whether n is being deleted and its dependents come first.
 func waits(n node) bool {
 	return deletingDependents(n) || orphaningDependents(n)
 }
 
-// blocks says whether the dependent holds up the foreground deletion of its owner.
+// blocks reports whether the dependent holds up the foreground deletion of its owner.
 func blocks(dependent node, owner types.UID) bool {
 	return slices.ContainsFunc(dependent.OwnerReferences, func(reference metav1.OwnerReference) bool {
 		return reference.UID == owner && ptr.Deref(reference.BlockOwnerDeletion, false)
 	})
 }
 
-// staysWith says whether the dependent, which refers to the owner, would be collected if the owner went now.
+// staysWith reports whether the dependent, which refers to the owner, would be collected if the owner went now.
 func staysWith(dependent node, _ types.UID) bool {
 	return dependent.DeletionTimestamp == nil
 }

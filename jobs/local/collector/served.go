@@ -24,7 +24,7 @@ func (r resource) can(verbs ...string) bool {
 	return !slices.ContainsFunc(verbs, func(verb string) bool { return !slices.Contains(r.verbs, verb) })
 }
 
-// watched says whether the collector keeps the resource's objects in memory.
+// watched reports whether the collector keeps the resource's objects in memory.
 // Events are many, own nothing and are owned by nothing: they only go with their namespace.
 func (r resource) watched() bool {
 	isEvent := r.Resource == "events" && (r.Group == "" || r.Group == "events.k8s.io")

@@ -25,7 +25,7 @@ func awaitAnyExit() (int, error) {
 	return waitid(unix.P_ALL, 0, 0)
 }
 
-// hasExited says whether the child of that pid is a zombie.
+// hasExited reports whether the child of that pid is a zombie.
 func hasExited(pid int) bool {
 	ended, err := waitid(unix.P_PID, pid, unix.WNOHANG)
 	return err == nil && ended == pid

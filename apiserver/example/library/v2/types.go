@@ -109,7 +109,7 @@ type LoanRequestSpec struct {
 
 // LoanRequestStatus is the answer.
 type LoanRequestStatus struct {
-	// granted says whether the book may be borrowed.
+	// granted reports whether the book may be borrowed.
 	Granted bool `json:"granted"`
 	// reason says why not.
 	// +optional

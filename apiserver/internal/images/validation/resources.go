@@ -78,10 +78,10 @@ func validateHugePages(resources *corev1.ResourceRequirements, path *field.Path)
 	return field.ErrorList{field.Invalid(path, field.OmitValueType{}, "huge pages also need cpu or memory")}
 }
 
-// overcommitted says whether nodes may promise more of a resource than they have.
+// overcommitted reports whether nodes may promise more of a resource than they have.
 func overcommitted(name corev1.ResourceName) bool { return !extended(name) && !hugePages(name) }
 
-// extended says whether a resource is none of Kubernetes' own.
+// extended reports whether a resource is none of Kubernetes' own.
 func extended(name corev1.ResourceName) bool {
 	return strings.Contains(string(name), "/") && !strings.Contains(string(name), corev1.ResourceDefaultNamespacePrefix)
 }

@@ -28,7 +28,7 @@ type Options struct {
 	Plural string
 	// ShortName is what kubectl accepts instead. Optional.
 	ShortName string
-	// Namespaced says whether objects are in namespaces.
+	// Namespaced reports whether objects are in namespaces.
 	Namespaced bool
 	// Directory is the one to write into, in a module that uses the builder.
 	Directory string

@@ -45,7 +45,7 @@ type structType struct {
 	kind                           bool   // has an apiVersion and a kind, or ought to
 }
 
-// list says whether the kind is a list of objects.
+// list reports whether the kind is a list of objects.
 func (s *structType) list() bool {
 	return s.listMeta != nil || strings.HasSuffix(s.name, "List") && s.field("Items") != nil
 }
@@ -72,7 +72,7 @@ type field struct {
 	path     string // such as Widget.spec.size
 }
 
-// exported says whether the field can be part of JSON.
+// exported reports whether the field can be part of JSON.
 func (f *field) exported() bool {
 	return ast.IsExported(f.name) && f.json.name != "-"
 }
@@ -82,13 +82,13 @@ func (f *field) pointer() bool {
 	return pointer
 }
 
-// structValue says whether the field holds a struct, and no pointer to one.
+// structValue reports whether the field holds a struct, and no pointer to one.
 func (f *field) structValue() bool {
 	_, structure := f.typ.Underlying().(*types.Struct)
 	return structure
 }
 
-// metadata says whether the field is TypeMeta, ObjectMeta or ListMeta, for which there are rules of their own.
+// metadata reports whether the field is TypeMeta, ObjectMeta or ListMeta, for which there are rules of their own.
 func (f *field) metadata() bool {
 	return f.embedded && (isMeta(f.typ, "TypeMeta") || isMeta(f.typ, "ObjectMeta") || isMeta(f.typ, "ListMeta"))
 }
@@ -118,13 +118,13 @@ func parseTag(node *ast.Field) jsonTag {
 	return tag
 }
 
-// mayBeAbsent says whether a zero value is left out of JSON.
+// mayBeAbsent reports whether a zero value is left out of JSON.
 func (t jsonTag) mayBeAbsent() bool { return t.omitempty || t.omitzero }
 
 // markers are the comment lines that begin with +, without it.
 type markers []string
 
-// has says whether one of the markers is there, with or without a value.
+// has reports whether one of the markers is there, with or without a value.
 func (m markers) has(names ...string) bool {
 	for _, marker := range m {
 		name, _, _ := strings.Cut(marker, "=")
@@ -154,7 +154,7 @@ func (m markers) required() bool {
 	return m.has("required", "k8s:required", "kubebuilder:validation:Required")
 }
 
-// kindMarker says whether the markers are those of an object kind.
+// kindMarker reports whether the markers are those of an object kind.
 func (m markers) kindMarker() bool {
 	return m.has("genclient") || slices.Contains(m.with("kubebuilder:object:root"), "true") || m.deepCopyObject()
 }
@@ -170,7 +170,7 @@ func (m markers) deepCopyObject() bool {
 
 const metaPackage = "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// isMeta says whether a type is one of metav1.
+// isMeta reports whether a type is one of metav1.
 func isMeta(t types.Type, name string) bool { return isNamed(t, metaPackage, name) }
 
 func isNamed(t types.Type, path, name string) bool {
@@ -196,7 +196,7 @@ func element(t types.Type) (result types.Type, steps string) {
 	}
 }
 
-// marshals says whether a type writes its JSON itself, so that its fields say nothing about it.
+// marshals reports whether a type writes its JSON itself, so that its fields say nothing about it.
 func marshals(t types.Type) bool {
 	for _, method := range []string{"MarshalJSON", "MarshalText"} {
 		object, _, _ := types.LookupFieldOrMethod(t, true, nil, method)

@@ -51,7 +51,7 @@ var conditions = rule{
 	},
 }
 
-// likeCondition says whether a type has what every condition has.
+// likeCondition reports whether a type has what every condition has.
 func likeCondition(t types.Type) bool {
 	fields, ok := t.Underlying().(*types.Struct)
 	if !ok {

@@ -32,7 +32,7 @@ var deepCopy = rule{
 	},
 }
 
-// packageMarked says whether the package's own comments have one of the markers.
+// packageMarked reports whether the package's own comments have one of the markers.
 func (a *api) packageMarked(names ...string) bool {
 	for _, file := range a.files {
 		for _, group := range file.Comments {

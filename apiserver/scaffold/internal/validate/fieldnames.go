@@ -63,7 +63,7 @@ func jsonName(name string) string {
 	return strings.ToLower(first) + name[len(first):]
 }
 
-// sameWords says whether a name in JSON is the Go name but for the case of its beginning. Where an abbreviation at the
+// sameWords reports whether a name in JSON is the Go name but for the case of its beginning. Where an abbreviation at the
 // beginning ends cannot always be told: the XYZRange may be an xyzRange or an xyZRange.
 func sameWords(name, goName string) bool {
 	for end := 1; end <= len(goName); end++ {

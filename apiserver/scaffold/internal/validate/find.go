@@ -31,7 +31,7 @@ func find(pass *analysis.Pass) *api {
 	return found
 }
 
-// hub says whether the package holds a group's internal version, which has no JSON.
+// hub reports whether the package holds a group's internal version, which has no JSON.
 func (a *api) hub() bool {
 	internal := false
 	for _, file := range a.files {
@@ -180,7 +180,7 @@ func markUsed(a *api, all []*structType) {
 	}
 }
 
-// isKind says whether a struct is an object kind or a list of one. What is like one but part of another, such as a pod
+// isKind reports whether a struct is an object kind or a list of one. What is like one but part of another, such as a pod
 // template, is not.
 func isKind(s *structType, all []*structType) bool {
 	if !ast.IsExported(s.name) {
@@ -252,7 +252,7 @@ func pathName(field *field) string {
 	return field.name
 }
 
-// marked says whether the package is marked as one of an API.
+// marked reports whether the package is marked as one of an API.
 func (a *api) marked() bool {
 	for _, file := range a.files {
 		for _, group := range file.Comments {

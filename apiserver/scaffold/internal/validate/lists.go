@@ -29,12 +29,12 @@ var lists = rule{
 	},
 }
 
-// listLike says whether a kind is called a list, although it has nothing of one.
+// listLike reports whether a kind is called a list, although it has nothing of one.
 func (s *structType) listLike() bool {
 	return s.objectMeta == nil && strings.HasSuffix(s.name, "List") && len(s.name) > len("List")
 }
 
-// listed says whether objects of a kind can be listed. What can only be created, and what is no resource of its own,
+// listed reports whether objects of a kind can be listed. What can only be created, and what is no resource of its own,
 // cannot: markers of clients say so or, where the package has none, a name as those of Kubernetes have.
 func (s *structType) listed(clients bool) bool {
 	if s.objectMeta == nil || s.markers.has("genclient:noVerbs") {

@@ -22,7 +22,7 @@ var objectMeta = rule{
 	},
 }
 
-// persistent says whether a kind is one of objects with names. Options and requests are not, and need no metadata.
+// persistent reports whether a kind is one of objects with names. Options and requests are not, and need no metadata.
 func (s *structType) persistent() bool {
 	root := s.markers.has("genclient")
 	for _, value := range s.markers.with("kubebuilder:object:root") {
