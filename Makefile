@@ -186,7 +186,7 @@ generate: ## Regenerate all generated files.
 	go run ./apis/reference apis/generated/openapi/v3.json > docs/reference/images-v1alpha1.md
 
 .PHONY: verify
-verify: verify-generated verify-imports verify-tidy lint verify-recording ## Run all checks below.
+verify: verify-generated verify-imports verify-tidy lint verify-docs verify-recording ## Run all checks below.
 
 ##@ Checks
 
@@ -208,6 +208,12 @@ verify-imports: ## Check that imports run one way.
 .PHONY: verify-tidy
 verify-tidy: ## Check that go.mod and go.sum are tidy.
 	go mod tidy -diff
+
+.PHONY: verify-docs
+verify-docs: ## Check the links and the spelling of all pages.
+	@hunspell -d en_GB -l </dev/null 2>/dev/null || \
+	  { echo "hunspell with British English is missing: apt-get install hunspell hunspell-en-gb"; exit 1; }
+	go test -count=1 -vet=off -ldflags='-s -w' ./docs
 
 .PHONY: verify-recording
 verify-recording: $(golangci_lint) ## Check the module that records the docs, which ./... does not include.
