@@ -134,6 +134,7 @@ func read(t *testing.T, page string) string {
 type block struct {
 	line           int
 	language, text string
+	output         string // what a page shows of the output of its commands: a block of the language output after it
 }
 
 func blocksOf(t *testing.T, page string) (blocks []block) {
@@ -153,6 +154,17 @@ func blocksOf(t *testing.T, page string) (blocks []block) {
 	}
 	if open {
 		t.Fatalf("%s: the last block is not closed", page)
+	}
+	for i := 1; i < len(blocks); i++ {
+		if blocks[i].language != "output" {
+			continue
+		}
+		if blocks[i-1].language != "sh" || blocks[i-1].output != "" {
+			t.Fatalf("%s:%d: nothing compares this output", page, blocks[i].line)
+		}
+		blocks[i-1].output = blocks[i].text
+		blocks = slices.Delete(blocks, i, i+1)
+		i--
 	}
 	return blocks
 }
@@ -206,9 +218,11 @@ func (r *reader) follow(ctx context.Context, t *testing.T, block block) {
 	t.Helper()
 	switch {
 	case block.language == "sh" && strings.HasPrefix(block.text, "goldsmith up"):
-		r.startServer(ctx, t, strings.Fields(block.text))
+		r.compare(t, block, r.startServer(ctx, t, strings.Fields(block.text)))
+	case block.language == "sh" && block.output != "":
+		r.compare(t, block, r.run(ctx, t, block.text, ""))
 	case block.language == "sh":
-		r.run(ctx, t, block.text, "")
+		r.run(ctx, t, "set -x\n"+block.text, "")
 	case block.language == "yaml":
 		r.run(ctx, t, "goldsmith kubectl apply --dry-run=server --validate=strict -f -", block.text)
 	case block.language != "" && !slices.Contains(clusterLanguages, block.language):
@@ -218,14 +232,14 @@ func (r *reader) follow(ctx context.Context, t *testing.T, block block) {
 
 // run runs commands in a new shell; each of them must succeed. What make would do is what CI does: here it only has to
 // know the target. A kubectl of the reader's own is the one in goldsmith, because there may be no other.
-func (r *reader) run(ctx context.Context, t *testing.T, commands, input string) {
+func (r *reader) run(ctx context.Context, t *testing.T, commands, input string) (output string) {
 	t.Helper()
 	checkout, err := filepath.Abs(repository)
 	if err != nil {
 		t.Fatal(err)
 	}
 	script := "make() { command make --dry-run --directory='" + checkout + "' \"$@\" >/dev/null; }\n" +
-		"kubectl() { goldsmith kubectl \"$@\"; }\nset -x\n" + commands
+		"kubectl() { goldsmith kubectl \"$@\"; }\n" + commands
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
 	shell.Dir, shell.Env, shell.Stdin = r.directory, r.environment, strings.NewReader(input)
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -235,10 +249,79 @@ func (r *reader) run(ctx context.Context, t *testing.T, commands, input string) 
 	if err != nil {
 		t.Errorf("%v (%v)", err, context.Cause(ctx))
 	}
+	return string(out)
 }
 
-// startServer returns once the server is ready. One that runs already is stopped first, as a reader would.
-func (r *reader) startServer(ctx context.Context, t *testing.T, words []string) {
+// masks replace what differs between two runs of the docs.
+var masks = []struct {
+	pattern *regexp.Regexp
+	mask    string
+}{
+	{regexp.MustCompile(`sha256:[0-9a-f]+`), "DIGEST"},
+	{regexp.MustCompile(`[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}`), "UID"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*Z?`), "TIME"},
+	{regexp.MustCompile(`\b(\d+(\.\d+)?(ms|[dhms]))+\b`), "DURATION"},
+	{regexp.MustCompile(`\b[\d.]+ ?[KMG]?i?B\b`), "SIZE"},
+	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
+	{regexp.MustCompile(`\b([a-z]+)-\d+\b`), "$1-NUMBER"}, // builds of an image: another page may build it more often
+	{regexp.MustCompile(` +`), " "},                       // columns are as wide as their longest value
+	{regexp.MustCompile(` \n`), "\n"},
+}
+
+// omitted is a line of a page that stands for any number of lines.
+const omitted = "…"
+
+// compare holds that commands write what the page shows, apart from what is masked or omitted.
+func (r *reader) compare(t *testing.T, block block, output string) {
+	t.Helper()
+	if block.output == "" {
+		return
+	}
+	shown, output := masked(block.output), masked(strings.ReplaceAll(output, r.directory, "/home/me"))
+	if !showsOutput(shown, output) {
+		t.Errorf("the page shows\n%s\nand the commands write\n%s", shown, output)
+	}
+}
+
+func masked(text string) string {
+	for _, m := range masks {
+		text = m.pattern.ReplaceAllString(text, m.mask)
+	}
+	return text
+}
+
+func showsOutput(shown, output string) bool {
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(shown), "\n"+omitted+"\n", "\n(.*\n)*")
+	return regexp.MustCompile("^" + pattern + "$").MatchString(output)
+}
+
+func TestShownOutputIsCompared(t *testing.T) {
+	const written = "NAME       DURATION   AGE\n" +
+		"debian-1   3s         14s\n" +
+		"debian-2   4m10s      9s \n" +
+		"  linux/amd64/raw  sha256:5893be153290  183B\n"
+	for name, c := range map[string]struct {
+		shown string
+		want  bool
+	}{
+		"other times, digests and numbers": {"NAME DURATION AGE\ndebian-7 8s 1h\ndebian-8 500ms 2d\n  linux/amd64/raw sha256:00 1.5KiB\n", true},
+		"lines are omitted":                {"NAME DURATION AGE\n…\n  linux/amd64/raw sha256:00 1B\n", true},
+		"no line is omitted":               {"NAME DURATION AGE\n…\ndebian-1 1s 1s\ndebian-2 1s 1s\n  linux/amd64/raw sha256:00 1B\n", true},
+		"another image":                    {"NAME DURATION AGE\n…\nweb-2 1s 1s\n  linux/amd64/raw sha256:00 1B\n", false},
+		"a column is missing":              {"NAME AGE\n…\n  linux/amd64/raw sha256:00 1B\n", false},
+		"a line is missing":                {"NAME DURATION AGE\ndebian-1 3s 14s\n  linux/amd64/raw sha256:00 1B\n", false},
+		"no digest":                        {"NAME DURATION AGE\n…\n  linux/amd64/raw none 1B\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := showsOutput(masked(c.shown), masked(written)); got != c.want {
+				t.Errorf("got %t, want %t", got, c.want)
+			}
+		})
+	}
+}
+
+// startServer returns what the server prints until it is ready. One that runs already is stopped first, as a reader would.
+func (r *reader) startServer(ctx context.Context, t *testing.T, words []string) (output string) {
 	t.Helper()
 	r.stopServer(t)
 	server := exec.CommandContext(ctx, filepath.Join(r.directory, "bin", words[0]), words[1:]...)
@@ -253,12 +336,14 @@ func (r *reader) startServer(ctx context.Context, t *testing.T, words []string) 
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		t.Log(lines.Text())
+		output += lines.Text() + "\n"
 		if strings.HasPrefix(lines.Text(), "kubeconfig: ") { // the last line that it prints
 			r.server = server
-			return
+			return output
 		}
 	}
 	t.Fatalf("the server was never ready: %v", server.Wait())
+	return ""
 }
 
 // stopServer is Ctrl-C.
