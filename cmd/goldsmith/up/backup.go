@@ -84,7 +84,7 @@ func Backup(ctx context.Context, directory, file string) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	partial := filepath.Join(scratch, "backup")
-	if err := writeBackup(ctx, directory, scratch, partial); err != nil {
+	if err := errors.Join(keepOutOfGit(scratch), writeBackup(ctx, directory, scratch, partial)); err != nil {
 		return fmt.Errorf("back up %s: %w", directory, err)
 	}
 	if err := os.Rename(partial, file); err != nil {

@@ -21,6 +21,7 @@ import (
 //
 //	kubeconfig   for clients
 //	kubeconfigs/ those of people with a name of their own
+//	.gitignore   keeps all of it out of version control: kubeconfigs and server/ hold keys
 //	lock         held while a process uses the directory
 //	up.log       what the libraries logged since the last start
 //	server/      token, address and certificate, so that a kubeconfig is good for longer than one run
@@ -58,10 +59,26 @@ func claimDataDirectory(path string, memory bool, files string) (*dataDirectory,
 		return nil, fmt.Errorf("claim the data directory: %w", err)
 	}
 	directory := &dataDirectory{path: path, memory: memory, lock: lock}
-	if err := directory.prepareBuilds(files); err != nil {
+	if err := errors.Join(keepOutOfGit(path), directory.prepareBuilds(files)); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return directory, nil
+}
+
+// keepOutOfGit lets Git ignore a directory with keys, unless somebody has written a .gitignore there already.
+func keepOutOfGit(directory string) error {
+	file, err := os.OpenFile(filepath.Join(directory, ".gitignore"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		_, err = file.WriteString("*\n")
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("keep %s out of version control: %w", directory, err)
+	}
+	return nil
 }
 
 // prepareBuilds chooses the agent's directory. An agent removes what is of pods that its API does not have: in memory mode it

@@ -49,6 +49,25 @@ func TestADataDirectoryHasOneUserAtATime(t *testing.T) {
 	release(t, claim(t, path, false))
 }
 
+func TestGitIgnoresADataDirectoryUnlessItsOwnerDecidesOtherwise(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	ignore := filepath.Join(path, ".gitignore")
+	for _, test := range []struct{ found, want string }{{"", "*\n"}, {"/run/\n", "/run/\n"}, {"", "*\n"}} {
+		if test.found != "" {
+			if err := os.WriteFile(ignore, []byte(test.found), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		release(t, claim(t, path, false))
+		if got, err := os.ReadFile(ignore); err != nil || string(got) != test.want {
+			t.Errorf("after %q: got %q, want %q: %v", test.found, got, test.want, err)
+		}
+		if err := os.Remove(ignore); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestTheUsageIsWhatFilesOccupy(t *testing.T) {
 	directory := claim(t, t.TempDir(), false)
 	defer release(t, directory)

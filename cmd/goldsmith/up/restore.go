@@ -75,7 +75,7 @@ func Restore(ctx context.Context, directory, file string) (err error) {
 			err = errors.Join(err, os.RemoveAll(partial))
 		}
 	}()
-	if err := readBackup(ctx, in, partial); err != nil {
+	if err := errors.Join(keepOutOfGit(partial), readBackup(ctx, in, partial)); err != nil {
 		return fmt.Errorf("restore %s: %w", file, err)
 	}
 	if err := os.Rename(partial, directory); err != nil {
