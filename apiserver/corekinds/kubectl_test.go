@@ -80,6 +80,17 @@ metadata:
 spec:
   containers: [{name: main, image: image}]
 `
+	const definition = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: colours.example.com
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {kind: Colour, plural: colours}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+`
 	var file string
 
 	BeforeEach(func() {
@@ -120,6 +131,30 @@ spec:
 		Expect(os.WriteFile(file, []byte(unknown), 0o600)).To(Succeed())
 		_, err := kubectl("apply", "-f", file)
 		Expect(err).To(MatchError(ContainSubstring(`unknown field "nonsense"`)))
+	})
+
+	It("names a kind that the server lacks", func() {
+		Expect(os.WriteFile(file, []byte(strings.Replace(manifest, "kind: Job", "kind: Jobb", 1)), 0o600)).To(Succeed())
+		_, err := kubectl("apply", "-f", file)
+		Expect(err).To(MatchError(ContainSubstring(`no matches for kind "Jobb" in version "batch/v1"`)))
+	})
+
+	It("finds no custom resource definitions, and adds none", func() {
+		for arguments, expected := range map[string]string{
+			"get crd": "No resources found\n", "get crds -o name": "", "explain crd.spec.names.plural": "plural <string>",
+			"api-resources --api-group=apiextensions.k8s.io --no-headers -o wide": "CustomResourceDefinition   get,list,watch",
+		} {
+			output, err := kubectl(strings.Fields(arguments)...)
+			Expect(err).NotTo(HaveOccurred(), output)
+			Expect(output).To(ContainSubstring(expected), arguments)
+		}
+		_, err := kubectl("get", "crd", "colours.example.com")
+		Expect(err).To(MatchError(`Error from server (NotFound): customresourcedefinitions.apiextensions.k8s.io "colours.example.com" not found`))
+		Expect(os.WriteFile(file, []byte(definition), 0o600)).To(Succeed())
+		for _, verb := range []string{"create", "apply"} {
+			_, err = kubectl(verb, "-f", file)
+			Expect(err).To(MatchError(ContainSubstring("the server does not allow this method on the requested resource")))
+		}
 	})
 
 	DescribeTable("explains", func(path, expected string) {

@@ -25,7 +25,7 @@ import (
 // namespaceStorage serves namespaces. Deleting one marks it as terminating; it goes when whoever empties namespaces
 // has removed the last of spec.finalizers through the subresource finalize.
 func namespaceStorage(scope *builder.Scope) (builder.Storages, error) {
-	strategy := builder.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)
+	strategy := clusterStrategy{builder.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)}
 	store, err := builder.NewStore(scope, builder.Resource{
 		New:           func() runtime.Object { return &corev1.Namespace{} },
 		NewList:       func() runtime.Object { return &corev1.NamespaceList{} },
@@ -128,11 +128,8 @@ func (r namespaceREST) terminate(ctx context.Context, name string, validate rest
 }
 
 type namespaceStrategy struct {
-	builder.DefaultStrategy
+	clusterStrategy
 }
-
-// NamespaceScoped says no: namespaces are not in one.
-func (namespaceStrategy) NamespaceScoped() bool { return false }
 
 // PrepareForCreate has the namespace wait, when it is deleted, until its content is gone.
 func (namespaceStrategy) PrepareForCreate(_ context.Context, object runtime.Object) {
@@ -173,11 +170,8 @@ func (namespaceStatusStrategy) NamespaceScoped() bool { return false }
 
 // namespaceFinalizeStrategy changes spec.finalizers and nothing else.
 type namespaceFinalizeStrategy struct {
-	builder.DefaultStrategy
+	clusterStrategy
 }
-
-// NamespaceScoped says no, as for the namespace itself.
-func (namespaceFinalizeStrategy) NamespaceScoped() bool { return false }
 
 // PrepareForUpdate keeps the status.
 func (namespaceFinalizeStrategy) PrepareForUpdate(_ context.Context, object, old runtime.Object) {

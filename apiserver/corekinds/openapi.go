@@ -11,6 +11,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -35,6 +36,7 @@ func OpenAPIDefinitions(reference common.ReferenceCallback) map[string]common.Op
 		corev1.Event{}, corev1.EventList{},
 		batchv1.Job{}, batchv1.JobList{},
 		schedulingv1.PriorityClass{}, schedulingv1.PriorityClassList{},
+		apiextensionsv1.CustomResourceDefinition{}, apiextensionsv1.CustomResourceDefinitionList{},
 		authenticationv1.SelfSubjectReview{}, authorizationv1.SelfSubjectAccessReview{}, authorizationv1.SelfSubjectRulesReview{},
 		metav1.APIGroup{}, metav1.APIGroupList{}, metav1.APIResourceList{}, metav1.APIVersions{},
 		metav1.DeleteOptions{}, metav1.Patch{}, metav1.Status{}, metav1.WatchEvent{},

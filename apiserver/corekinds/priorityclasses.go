@@ -28,7 +28,7 @@ func priorityClassStorage(scope *builder.Scope) (builder.Storages, error) {
 		Resource:   schedulingv1.SchemeGroupVersion.WithResource("priorityclasses").GroupResource(),
 		Singular:   "priorityclass",
 		ShortNames: []string{"pc"},
-		Strategy:   priorityClassStrategy{builder.NewDefaultStrategy(scope.Scheme, schedulingv1.SchemeGroupVersion)},
+		Strategy:   priorityClassStrategy{clusterStrategy{builder.NewDefaultStrategy(scope.Scheme, schedulingv1.SchemeGroupVersion)}},
 		Table:      priorityClassTable,
 		Attributes: attributes(priorityClassFields),
 	})
@@ -47,11 +47,8 @@ func defaultPriorityClass(class *schedulingv1.PriorityClass) {
 }
 
 type priorityClassStrategy struct {
-	builder.DefaultStrategy
+	clusterStrategy
 }
-
-// NamespaceScoped says no.
-func (priorityClassStrategy) NamespaceScoped() bool { return false }
 
 // Validate checks the name and the value.
 func (priorityClassStrategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package corekinds serves the few Kubernetes kinds that a build touches, for a server that runs without a cluster:
-// Namespaces, ConfigMaps, Pods and their logs, Events, Jobs, and PriorityClasses; and the reviews that tell users who they are
-// and what they can do. They behave as a kube-apiserver's do, as far as kubectl and controllers can see. Nothing here acts on
-// them: package jobs/local runs the Jobs. It must never be part of a server behind the aggregation layer, where the cluster
-// serves these kinds.
+// Namespaces, ConfigMaps, Pods and their logs, Events, Jobs, and PriorityClasses; the reviews that tell users who they are
+// and what they can do; and an empty list of CustomResourceDefinitions, which kubectl reads. They behave as a kube-apiserver's
+// do, as far as kubectl and controllers can see. Nothing here acts on them: package jobs/local runs the Jobs. It must never be
+// part of a server behind the aggregation layer, where the cluster serves these kinds.
 package corekinds
 
 import (
@@ -16,6 +16,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -39,6 +40,7 @@ func Register(server *builder.Server, logs LogOpener) *builder.Server {
 		WithResource(corev1.SchemeGroupVersion, "pods", podStorage(logs)).
 		WithResource(batchv1.SchemeGroupVersion, "jobs", jobStorage).
 		WithResource(schedulingv1.SchemeGroupVersion, "priorityclasses", priorityClassStorage).
+		WithResource(apiextensionsv1.SchemeGroupVersion, "customresourcedefinitions", customResourceDefinitionStorage).
 		WithPostStartHook("corekinds-default-namespace", ensureDefaultNamespace)
 }
 
@@ -60,6 +62,7 @@ func Install(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(schema.GroupVersion{Group: schedulingv1.GroupName, Version: runtime.APIVersionInternal},
 		&schedulingv1.PriorityClass{}, &schedulingv1.PriorityClassList{})
 	installReviews(scheme)
+	installCustomResourceDefinitions(scheme)
 	addDefaults(scheme)
 	if err := scheme.AddConversionFunc((*url.Values)(nil), (*corev1.PodLogOptions)(nil), convertLogOptions); err != nil {
 		return fmt.Errorf("register the options of pod logs: %w", err)
@@ -84,3 +87,11 @@ func ensureDefaultNamespace(hook genericapiserver.PostStartHookContext) error {
 	}
 	return err
 }
+
+// clusterStrategy is the default strategy for objects in no namespace.
+type clusterStrategy struct {
+	builder.DefaultStrategy
+}
+
+// NamespaceScoped says no.
+func (clusterStrategy) NamespaceScoped() bool { return false }

@@ -20,7 +20,7 @@ var hints = []struct{ part, next string }{
 	{"You must be logged in to the server", "the server does not accept the credentials in the kubeconfig: use the kubeconfig that \"goldsmith up\" wrote last"},
 	{"context was not found", "`goldsmith kubectl config get-contexts` lists the contexts"},
 	{"no matches for kind", unknownKind},
-	{"failed to check CRD", unknownKind}, // kubectl validates a kind that the server does not have
+	{"failed to check CRD", unknownKind}, // for users of a cluster who cannot list its CustomResourceDefinitions
 	{"the server doesn't have a resource type", "`goldsmith kubectl api-resources` lists the resources"},
 }
 

@@ -60,7 +60,7 @@ func TestMessagesOfKubectlAreFollowedByTheNextStep(t *testing.T) {
 		"error: You must be logged in to the server (Unauthorized)":                                        "hint: the server does not accept the credentials",
 		"Error in configuration: context was not found for specified context: a":                           "hint: `goldsmith kubectl config get-contexts`",
 		`error: no matches for kind "Images" in version "images.goldsmith.dev/v1alpha1"`:                   "kind Image of apiVersion images.goldsmith.dev/v1alpha1",
-		"error: error validating data: failed to check CRD: failed to list CRDs: not found\n":              "hint: the server has no such kind or version",
+		"error: error validating data: failed to check CRD: failed to list CRDs: forbidden\n":              "hint: the server has no such kind or version",
 		`error: the server doesn't have a resource type "imags"`:                                           "hint: `goldsmith kubectl api-resources`",
 		"Error from server (NotFound): images \"a\" not found":                                             "",
 	} {
