@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
+	"goldsmith.dev/goldsmith/cmd/internal/duration"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
@@ -86,8 +87,8 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 		"make the serving certificates and CAs of Goldsmith's parts, keep them in Secrets and the APIService, and replace them before they expire")
 	flags.StringVar(&o.certificateDirectory, "certificate-directory", "",
 		"directory with tls.crt and tls.key for /metrics, read again when they change; by default a certificate is made that nobody can verify")
-	flags.DurationVar(&o.certificateValidity, "certificate-validity", 365*24*time.Hour,
-		"how long serving certificates are valid; they are replaced when a third of it is left")
+	duration.Var(flags, &o.certificateValidity, "certificate-validity", 365*24*time.Hour,
+		"how long serving certificates are valid, such as 90d; they are replaced when a third of it is left")
 	flags.IntVarP(&o.verbosity, "v", "v", 0, "verbosity of the log on stderr")
 }
 

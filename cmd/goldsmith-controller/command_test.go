@@ -42,6 +42,8 @@ func TestBadFlagsAreRefused(t *testing.T) {
 		"builders that are not there":      {[]string{"--builders-directory", missing}, "--builders-directory: open " + missing},
 		"fewer builds than none":           {[]string{"--max-builds=-1"}, "--max-builds must be 0, which is no limit, or more, not -1"},
 		"builds that expire early":         {[]string{"--build-ttl=-1h"}, "--build-ttl must be 0, which keeps builds, or more, not -1h0m0s"},
+		"builds that are kept for weeks":   {[]string{"--build-ttl=2w"}, `"--build-ttl" flag: must be a duration such as 90s, 30m, 2h or 7d`},
+		"certificates for weeks":           {[]string{"--certificate-validity=2w"}, `"--certificate-validity" flag: must be a duration such as`},
 		"a database without an address":    {[]string{"--records", "sqlite://relative.db"}, "--records: open the records: invalid: "},
 		"a cluster that is not there":      {[]string{"--kubeconfig", missing}, "configure the connection to the cluster: stat " + missing},
 		"an address that is none":          {[]string{"--kubeconfig", kubeconfig(t), "--leader-elect=false", "--health-probe-bind-address=nowhere"}, "nowhere"},

@@ -114,6 +114,7 @@ func TestParametersAndWhatBecomesOfTheBuild(t *testing.T) {
 	}{
 		{name: "by default it succeeds in a second", wantTook: time.Second},
 		{name: "duration", parameters: params{"duration": "1h30m"}, wantTook: 90 * time.Minute},
+		{name: "days", parameters: params{"duration": "1d12h"}, wantTook: 36 * time.Hour},
 		{name: "no duration", parameters: params{"duration": "0s"}},
 		{name: "no steps", parameters: params{"steps": "0"}, wantTook: time.Second},
 		{name: "no steps and no duration", parameters: params{"steps": "0", "duration": "0"}},

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // The values of the parameter result.
@@ -149,7 +151,7 @@ func (p *parser) duration(name string, attempt int32, byDefault time.Duration) t
 	durations := strings.Split(p.parameters[name], ",")
 	values := make([]time.Duration, len(durations))
 	for i, text := range durations {
-		value, err := time.ParseDuration(text)
+		value, err := v1alpha1.ParseDuration(text)
 		if err != nil || value < 0 || value > maxDuration {
 			p.problem(name, fmt.Sprintf("a duration from 0s to %v, such as 1m30s, or one for each attempt, such as 1m30s,0s", maxDuration))
 			return byDefault

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"goldsmith.dev/goldsmith/apiserver"
+	"goldsmith.dev/goldsmith/cmd/internal/duration"
 )
 
 const (
@@ -35,8 +36,8 @@ type Flags struct {
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.kueue, "kueue", false, "allow spec.template.queueName: Kueue runs in the cluster and admits the Jobs of such builds, whatever --max-builds is")
 	flags.StringVar(&f.logBytes, maxLogBytes, "", "the largest spec.history.logMaxBytes, such as 256Mi; every Image has to set it then if that is less than the default of 1Gi; no limit by default")
-	flags.DurationVar(&f.logRetention, maxLogRetention, 0, "the longest spec.history.logRetention, such as 720h, which every Image then has to set; 0 is no limit")
-	flags.DurationVar(&f.recordRetention, maxRecordRetention, 0, "the longest spec.history.recordRetention, which every Image then has to set; 0 is no limit")
+	duration.Var(flags, &f.logRetention, maxLogRetention, 0, "the longest spec.history.logRetention, such as 30d, which every Image then has to set; 0 is no limit")
+	duration.Var(flags, &f.recordRetention, maxRecordRetention, 0, "the longest spec.history.recordRetention, which every Image then has to set; 0 is no limit")
 	flags.Int32Var(&f.history, maxHistory, 0, "the largest spec.history.succeeded and spec.history.failed, which every Image has to set then if that is less than the default of 3; 0 is no limit but the 1000 of the API")
 	flags.IntVar(&f.parametersBytes, maxParametersBytes, 0, "how many bytes of JSON the parameters of an Image or a build may have; 0 is no limit but the 64 KiB of the API")
 }

@@ -27,8 +27,8 @@ func TestFlags(t *testing.T) {
 	if got, err := read(t); err != nil || got != (apiserver.Policy{}) {
 		t.Errorf("by default: %+v, %v", got, err)
 	}
-	want := apiserver.Policy{Kueue: true, MaxLogBytes: 1 << 20, MaxLogRetention: time.Hour, MaxRecordRetention: 2 * time.Hour, MaxHistory: 5, MaxParametersBytes: 100}
-	got, err := read(t, "--kueue", "--max-log-bytes=1Mi", "--max-log-retention=1h", "--max-record-retention=2h", "--max-history=5", "--max-parameters-bytes=100")
+	want := apiserver.Policy{Kueue: true, MaxLogBytes: 1 << 20, MaxLogRetention: 30 * 24 * time.Hour, MaxRecordRetention: 2 * time.Hour, MaxHistory: 5, MaxParametersBytes: 100}
+	got, err := read(t, "--kueue", "--max-log-bytes=1Mi", "--max-log-retention=30d", "--max-record-retention=2h", "--max-history=5", "--max-parameters-bytes=100")
 	if err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}

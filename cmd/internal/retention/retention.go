@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"goldsmith.dev/goldsmith/cmd/internal/duration"
 )
 
 const buildTTL = "build-ttl"
@@ -21,8 +23,8 @@ type Flags struct {
 
 // AddTo adds the flags.
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
-	flags.DurationVar(&f.BuildTTL, buildTTL, 0,
-		"time that finished builds without an image are kept; 0 keeps them until a user deletes them")
+	duration.Var(flags, &f.BuildTTL, buildTTL, 0,
+		"time that finished builds without an image are kept, such as 7d; 0 keeps them until a user deletes them")
 }
 
 // Read returns how long builds are kept, or says why that makes no sense.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -91,7 +90,7 @@ func Moment(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if ago, err := parseDuration(text); err == nil {
+	if ago, err := v1alpha1.ParseDuration(text); err == nil {
 		if ago < 0 || ago > maxWindow {
 			return time.Time{}, fmt.Errorf("must be between 0s and %dd", int(maxWindow.Hours())/24)
 		}
@@ -109,7 +108,7 @@ func Window(text string) (time.Duration, error) {
 	if text == "" {
 		return DefaultWindow, nil
 	}
-	window, err := parseDuration(text)
+	window, err := v1alpha1.ParseDuration(text)
 	if err != nil {
 		return 0, errors.New("must be a duration, such as 7d or 36h")
 	}
@@ -132,14 +131,4 @@ func validateUID(uid string, path *field.Path, of string) field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(path, uid, "must be the metadata.uid of "+of+": at most 63 letters, digits and hyphens")}
-}
-
-// parseDuration reads a duration as Go does, or a number of days, such as 7d.
-func parseDuration(text string) (time.Duration, error) {
-	number, found := strings.CutSuffix(text, "d")
-	if !found {
-		return time.ParseDuration(text)
-	}
-	days, err := strconv.ParseUint(number, 10, 16) // 65535 days are no overflow, and more than any limit
-	return time.Duration(days) * 24 * time.Hour, err
 }

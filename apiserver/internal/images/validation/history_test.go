@@ -60,9 +60,9 @@ func TestEveryPhaseAndTriggerCanBeAskedFor(t *testing.T) {
 
 func TestImageStatsOptions(t *testing.T) {
 	for since, want := range map[string][]string{
-		"": nil, "1m": nil, "720h": nil, "87600h": nil, "7d": nil, "3650d": nil,
+		"": nil, "1m": nil, "720h": nil, "87600h": nil, "7d": nil, "1d2h": nil, "3650d": nil,
 		"59s": {"since"}, "87600h1s": {"since"}, "-1h": {"since"}, "2030-01-01T00:00:00Z": {"since"}, "0d": {"since"}, "3651d": {"since"},
-		"d": {"since"}, "-1d": {"since"}, "1.5d": {"since"}, "65536d": {"since"}, "1d2h": {"since"},
+		"d": {"since"}, "-1d": {"since"}, "1.5d": {"since"}, "65536d": {"since"}, "2h1d": {"since"},
 	} {
 		expectPaths(t, ImageStatsOptions(&images.ImageStatsOptions{Since: since}), want)
 	}

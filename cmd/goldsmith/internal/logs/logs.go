@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -179,12 +178,7 @@ func sinceTime(value string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, value); err == nil {
 		return at, nil
 	}
-	age, err := time.ParseDuration(value)
-	if days, found := strings.CutSuffix(value, "d"); found {
-		var count int64
-		count, err = strconv.ParseInt(days, 10, 16)
-		age = time.Duration(count) * 24 * time.Hour
-	}
+	age, err := v1alpha1.ParseDuration(value)
 	if err != nil || age <= 0 {
 		return time.Time{}, fmt.Errorf("--since must be a duration such as 10m, 2h or 7d, or a time such as 2006-01-02T15:04:05Z, and not %q", value)
 	}

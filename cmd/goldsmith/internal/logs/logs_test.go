@@ -39,6 +39,7 @@ func TestFlagsBecomeQueryParametersOnlyIfGiven(t *testing.T) {
 		"--since-time yesterday":            "error: --since-time",
 		"--since 10m":                       "sinceTime=2026-01-02T11%3A50%3A00Z",
 		"--since 2d":                        "sinceTime=2025-12-31T12%3A00%3A00Z",
+		"--since 1d12h":                     "sinceTime=2026-01-01T00%3A00%3A00Z",
 		"--since 2026-01-02T03:04:05Z":      "sinceTime=2026-01-02T03%3A04%3A05Z",
 		"--since yesterday":                 "error: --since must be a duration",
 		"--since 0s":                        "error: --since must be a duration",
