@@ -29,6 +29,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/queue"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/rerun"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/stats"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/status"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/suspend"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/watch"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
@@ -58,6 +59,7 @@ func newRootCommand() *cobra.Command {
 	addGroup(root, "Look",
 		logs.NewCommand(),
 		watch.NewCommand(),
+		status.NewCommand(),
 		queue.NewCommand(),
 		plan.NewCommand(),
 		diff.NewCommand(),

@@ -65,6 +65,7 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("build", "web", "--request-id", "next").says("web-7\n")
 	s.waits("web-6", v1alpha1.BuildRunning)
 	s.types("queue").matches(`(?s)POSITION +NAME +IMAGE +PRIORITY +WAITING +STARTS +WHY\n1 +web-7 +web +0 .*an earlier build of the image has not finished`)
+	s.types("status").says("✓ nothing needs attention: 1 image, 1 ready, 1 building, 1 queued\n")
 	s.types("queue", "-A", "-o", "name").says("queuedbuild.images.goldsmith.dev/web-7\n")
 	s.types("__complete", "cancel", "web-").says("web-6\t", "web-7\t")
 	s.types("cancel", "web-6").says("web-6 is being cancelled\n")
@@ -81,7 +82,9 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 
 	s.types("suspend", "web").says("image web suspended\n")
 	s.types("suspend", "web").says("image web was suspended already\n")
+	s.types("status").says("• image default/web  Suspended\n", "\n1 image, 1 ready, 0 building, 0 queued\n")
 	s.types("resume", "web", "-o", "yaml").says("kind: Image\n", "suspend: false\n")
+	s.types("status").says("✓ 1 image is ready; no build waits\n")
 	s.types("suspend", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
 
 	asksTheRecords(s)

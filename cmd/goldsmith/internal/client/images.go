@@ -5,10 +5,15 @@ package client
 import (
 	"context"
 	"fmt"
+	"io"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // maxPage is how many items the server has on a page at most.
@@ -48,6 +53,58 @@ func read(ctx context.Context, request *rest.Request, parameters map[string]stri
 		}
 	}
 	return request.MaxRetries(0).Do(ctx).Into(into)
+}
+
+// ListImages lists the Images of a namespace, or of all namespaces.
+func (c *Connection) ListImages(ctx context.Context, namespace string) ([]v1alpha1.Image, error) {
+	images, _, err := Pages(0, func(limit int, next string) ([]v1alpha1.Image, string, error) {
+		page, err := c.ImagesV1alpha1().Images(namespace).List(ctx, metav1.ListOptions{Limit: int64(limit), Continue: next})
+		if err != nil {
+			return nil, "", err
+		}
+		return page.Items, page.Continue, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the images of %s: %w", nameOfScope(namespace), err)
+	}
+	return images, nil
+}
+
+// ListAllImages lists the Images of all namespaces, and returns metav1.NamespaceAll. If the user can list those of the connection's
+// namespace only, it lists those, returns that namespace and tells the user so.
+func (c *Connection) ListAllImages(ctx context.Context, told io.Writer) (images []v1alpha1.Image, namespace string, err error) {
+	images, err = c.ListImages(ctx, metav1.NamespaceAll)
+	if !apierrors.IsForbidden(err) {
+		return images, metav1.NamespaceAll, err
+	}
+	if _, err := fmt.Fprintf(told, "you cannot list the images of all namespaces: this is namespace %s only\n", c.Namespace); err != nil {
+		return nil, "", err
+	}
+	images, err = c.ListImages(ctx, c.Namespace)
+	return images, c.Namespace, err
+}
+
+// ListBuilds lists the builds of a namespace, or of all namespaces, that a field selector selects.
+func (c *Connection) ListBuilds(ctx context.Context, namespace string, selector fields.Selector) ([]v1alpha1.ImageBuild, error) {
+	builds, _, err := Pages(0, func(limit int, next string) ([]v1alpha1.ImageBuild, string, error) {
+		options := metav1.ListOptions{FieldSelector: selector.String(), Limit: int64(limit), Continue: next}
+		page, err := c.ImagesV1alpha1().ImageBuilds(namespace).List(ctx, options)
+		if err != nil {
+			return nil, "", err
+		}
+		return page.Items, page.Continue, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the builds of %s: %w", nameOfScope(namespace), err)
+	}
+	return builds, nil
+}
+
+func nameOfScope(namespace string) string {
+	if namespace == metav1.NamespaceAll {
+		return "all namespaces"
+	}
+	return "namespace " + namespace
 }
 
 // Pages reads up to so many items, or all of them if limit is 0, and returns how to ask for what follows: empty if nothing does.

@@ -15,9 +15,13 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
+	clienttesting "k8s.io/client-go/testing"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
@@ -174,5 +178,35 @@ func TestADeletedBuildIsFoundInTheHistoryOfItsImage(t *testing.T) {
 		if err != nil || string(got) != want {
 			t.Errorf("%s: got %q, error %v, want %q", name, got, err, want)
 		}
+	}
+}
+
+func TestImagesAndBuildsAreListedPageByPage(t *testing.T) {
+	clients := fake.NewClientset()
+	var asked []string
+	clients.PrependReactor("list", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		options := action.(clienttesting.ListActionImpl).ListOptions
+		asked = append(asked, fmt.Sprintf("%s %s %d %s", action.GetNamespace(), options.FieldSelector, options.Limit, options.Continue))
+		page := metav1.ListMeta{}
+		if options.Continue == "" {
+			page.Continue = "second"
+		}
+		if action.GetResource().Resource == "images" {
+			return true, &v1alpha1.ImageList{ListMeta: page, Items: make([]v1alpha1.Image, 1)}, nil
+		}
+		return true, &v1alpha1.ImageBuildList{ListMeta: page, Items: make([]v1alpha1.ImageBuild, 1)}, nil
+	})
+	connection := &Connection{Interface: clients, Namespace: "team"}
+	images, namespace, err := connection.ListAllImages(t.Context(), t.Output())
+	if err != nil || len(images) != 2 || namespace != metav1.NamespaceAll {
+		t.Errorf("got %d images of namespace %q, error %v", len(images), namespace, err)
+	}
+	builds, err := connection.ListBuilds(t.Context(), "other", fields.OneTermEqualSelector("status.finished", "false"))
+	if err != nil || len(builds) != 2 {
+		t.Errorf("got %d builds, error %v", len(builds), err)
+	}
+	want := []string{"  500 ", "  500 second", "other status.finished=false 500 ", "other status.finished=false 500 second"}
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
 	}
 }

@@ -22,20 +22,14 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-const (
-	good = "✓"
-	bad  = "✗"
-	step = "•"
-)
-
 // phaseLines describe the phase of a build that has not finished and no log that is being read. Most phases have no line, because
 // conditions and attempts tell more.
 func phaseLines(style output.Style, build *v1alpha1.ImageBuild) []string {
 	switch build.Status.Phase {
 	case v1alpha1.BuildRetrying:
-		return []string{fmt.Sprintf("%s waiting for attempt %s", style.Faint(step), of(build, build.Status.CurrentAttempt+1))}
+		return []string{fmt.Sprintf("%s waiting for attempt %s", style.Faint(output.Step), of(build, build.Status.CurrentAttempt+1))}
 	case v1alpha1.BuildCancelling:
-		return []string{style.Faint(step) + " cancelling" + requestedBy(build)}
+		return []string{style.Faint(output.Step) + " cancelling" + requestedBy(build)}
 	default:
 		return nil
 	}
@@ -67,7 +61,7 @@ func waiting(build *v1alpha1.ImageBuild) string {
 }
 
 func waitingLine(style output.Style, reason string) string {
-	return style.Faint(step) + " " + reason
+	return style.Faint(output.Step) + " " + reason
 }
 
 func requestedBy(build *v1alpha1.ImageBuild) string {
@@ -87,7 +81,7 @@ func requestedBy(build *v1alpha1.ImageBuild) string {
 
 // attemptLine is the header of an attempt. It repeats how the attempt before ended, without the message if the user knows it.
 func attemptLine(style output.Style, build *v1alpha1.ImageBuild, number int32, known bool) string {
-	line := fmt.Sprintf("%s build %s, attempt %s", style.Faint(step), build.Name, of(build, number))
+	line := fmt.Sprintf("%s build %s, attempt %s", style.Faint(output.Step), build.Name, of(build, number))
 	attempts := build.Status.Attempts
 	this := slices.IndexFunc(attempts, func(a v1alpha1.BuildAttempt) bool { return a.Number == number })
 	if this < 1 || attempts[this-1].Failure == nil || attempts[this-1].CompletionTime == nil {
@@ -117,7 +111,7 @@ func of(build *v1alpha1.ImageBuild, number int32) string {
 }
 
 func attemptEndLines(style output.Style, attempt *v1alpha1.BuildAttempt) []string {
-	ended := fmt.Sprintf("%s attempt %d %s", style.Bad(bad), attempt.Number, strings.ToLower(string(attempt.Outcome)))
+	ended := fmt.Sprintf("%s attempt %d %s", style.Bad(output.Failure), attempt.Number, strings.ToLower(string(attempt.Outcome)))
 	if attempt.CompletionTime != nil {
 		ended += " after " + took(attempt.StartTime, *attempt.CompletionTime)
 	}
@@ -126,12 +120,12 @@ func attemptEndLines(style output.Style, attempt *v1alpha1.BuildAttempt) []strin
 
 // goneLine tells that an attempt has no log any more.
 func goneLine(style output.Style, gone error) string {
-	return style.Faint(step) + " no log: " + output.OneLine(gone.Error())
+	return style.Faint(output.Step) + " no log: " + output.OneLine(gone.Error())
 }
 
 // troubleLine tells that the log broke off.
 func troubleLine(style output.Style, trouble error) string {
-	return fmt.Sprintf("%s the log broke off: %s: opening it again", style.Bad(bad), output.OneLine(trouble.Error()))
+	return fmt.Sprintf("%s the log broke off: %s: opening it again", style.Bad(output.Failure), output.OneLine(trouble.Error()))
 }
 
 // outcomeLines tell how a build finished, what it made, and what to do if it failed.
@@ -159,15 +153,15 @@ func (f *follower) outcomeLines() []string {
 			made = append(made, fmt.Sprintf("%s %s (%s)", artifact.Target, output.ShortDigest(artifact.Digest), size))
 		}
 		line += " succeeded" + joined(" in ", time) + joined(": ", strings.Join(made, ", "))
-		return []string{f.Style.Good(good) + " " + line}
+		return []string{f.Style.Good(output.Success) + " " + line}
 	case v1alpha1.BuildCancelled:
-		return []string{f.Style.Bad(bad) + " " + line + " was cancelled" + joined(" after ", time) + requestedBy(f.build)}
+		return []string{f.Style.Bad(output.Failure) + " " + line + " was cancelled" + joined(" after ", time) + requestedBy(f.build)}
 	}
 	line += " failed" + joined(" after ", time)
 	if status.Failure == nil {
-		return []string{f.Style.Bad(bad) + " " + line}
+		return []string{f.Style.Bad(output.Failure) + " " + line}
 	}
-	lines := []string{f.Style.Bad(bad) + " " + line + ": " + failure(status.Failure)}
+	lines := []string{f.Style.Bad(output.Failure) + " " + line + ": " + failure(status.Failure)}
 	if next := f.next(); next != "" {
 		lines = append(lines, next)
 	}
@@ -242,7 +236,7 @@ func width(out io.Writer) int {
 // statusLine is the last line of a terminal, shorter than its width.
 func statusLine(build *v1alpha1.ImageBuild, now time.Time, width int) string {
 	status := &build.Status
-	line := step + " " + string(status.Phase)
+	line := output.Step + " " + string(status.Phase)
 	since := build.CreationTimestamp
 	if status.StartTime != nil {
 		since = *status.StartTime
@@ -261,8 +255,5 @@ func statusLine(build *v1alpha1.ImageBuild, now time.Time, width int) string {
 			}
 		}
 	}
-	if runes := []rune(line); len(runes) >= width {
-		line = string(runes[:max(0, width-2)]) + "…"
-	}
-	return line
+	return output.Cut(line, width-1)
 }

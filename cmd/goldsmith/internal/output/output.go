@@ -203,3 +203,12 @@ func OneLine(text string) string {
 func ShortDigest(digest string) string {
 	return digest[:min(len(digest), len("sha256:")+12)]
 }
+
+// Cut returns a line of at most so many characters, which ends with an ellipsis if it was longer.
+func Cut(line string, width int) string {
+	runes := []rune(line)
+	if len(runes) <= width {
+		return line
+	}
+	return string(runes[:max(0, width-1)]) + "…"
+}

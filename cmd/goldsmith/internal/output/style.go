@@ -13,6 +13,13 @@ import (
 // NoColor is the name of the flag that turns colours off, for every verb. The variable NO_COLOR does the same (https://no-color.org).
 const NoColor = "no-color"
 
+// The marks at the beginning of lines for people.
+const (
+	Success = "✓"
+	Failure = "✗"
+	Step    = "•"
+)
+
 // Style is how text for people is written to a certain output: with colours, on a terminal whose last line can be rewritten, or plain.
 // Its zero value is plain.
 type Style struct {

@@ -12,8 +12,6 @@ import (
 const (
 	namespaceColumn = "Namespace"
 	phaseColumn     = "Phase"
-	// ellipsis ends a text that is cut.
-	ellipsis = "…"
 )
 
 // dispensable returns the columns that a narrow terminal can do without, the least important one first.
@@ -41,15 +39,6 @@ func without(columns []metav1.TableColumnDefinition, builds []row, dropped int) 
 		narrowed = append(narrowed, build)
 	}
 	return left, narrowed, dropped < len(order)
-}
-
-// cut returns a line of at most so many characters, which ends with an ellipsis if it was longer.
-func cut(line string, width int) string {
-	runes := []rune(line)
-	if len(runes) <= width {
-		return line
-	}
-	return string(runes[:max(0, width-1)]) + ellipsis
 }
 
 // phaseIn returns where the phase begins and ends in a row under a header, in bytes: twice the same where there is none.

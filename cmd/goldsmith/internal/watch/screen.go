@@ -134,7 +134,7 @@ func (s *screen) lines(fits size) ([]string, error) {
 	}
 	shown := slices.Concat([]string{header}, rows, notes)
 	for i := range shown {
-		shown[i] = cut(shown[i], fits.width)
+		shown[i] = output.Cut(shown[i], fits.width)
 		if 0 < i && i <= len(rows) {
 			shown[i] = s.coloured(header, shown[i])
 		}

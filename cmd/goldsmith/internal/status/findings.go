@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+const (
+	// longWait is how long a build waits without needing attention: half of the default of timeouts.start.
+	longWait = 5 * time.Minute
+	// unreported is how long the controller may take to report on a new Image.
+	unreported = time.Minute
+)
+
+// severity orders findings: a lower one is worse.
+type severity int
+
+const (
+	stalled severity = iota
+	notReady
+	retrying
+	waiting
+	suspended
+)
+
+// broken reports whether an image cannot be used, or does not progress.
+func (s severity) broken() bool {
+	return s <= notReady
+}
+
+// finding is an image or a build that needs attention.
+type finding struct {
+	severity              severity
+	kind, namespace, name string
+	reason, message       string
+	since                 time.Time // zero if unknown
+	object                runtime.Object
+}
+
+// findings returns what needs attention, worst first, and of the same severity the oldest first.
+func findings(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, now time.Time) []finding {
+	var found []finding
+	for i := range images {
+		if of := ofImage(&images[i], now); of != nil {
+			of.kind, of.namespace, of.name, of.object = "image", images[i].Namespace, images[i].Name, &images[i]
+			found = append(found, *of)
+		}
+	}
+	for i := range builds {
+		if of := ofBuild(&builds[i], now); of != nil {
+			of.kind, of.namespace, of.name, of.object = "build", builds[i].Namespace, builds[i].Name, &builds[i]
+			found = append(found, *of)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b finding) int {
+		return cmp.Or(cmp.Compare(a.severity, b.severity), a.since.Compare(b.since), cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
+	})
+	return found
+}
+
+// ofImage returns why an Image needs attention, nil if it does not. A first build that continues is no reason.
+func ofImage(image *v1alpha1.Image, now time.Time) *finding {
+	conditions := image.Status.Conditions
+	if condition := meta.FindStatusCondition(conditions, v1alpha1.ImageStalled); condition != nil && condition.Status == metav1.ConditionTrue {
+		return because(stalled, condition)
+	}
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ImageReady)
+	isSuspended := image.Spec.Suspend != nil && *image.Spec.Suspend
+	switch {
+	case ready == nil && now.Sub(image.CreationTimestamp.Time) > unreported:
+		return &finding{
+			severity: notReady, reason: "no status", since: image.CreationTimestamp.Time,
+			message: "the controller has not reported on the image: see whether it runs",
+		}
+	case ready == nil:
+		return nil
+	case ready.Status == metav1.ConditionTrue && isSuspended:
+		return &finding{severity: suspended, reason: v1alpha1.ReasonSuspended, message: "no trigger starts a build"}
+	case ready.Status == metav1.ConditionTrue:
+		return nil
+	case ready.Reason == v1alpha1.ReasonNeverBuilt && isSuspended:
+		return &finding{severity: suspended, reason: v1alpha1.ReasonSuspended, message: "no trigger starts a build, and " + ready.Message}
+	case ready.Reason == v1alpha1.ReasonNeverBuilt && meta.IsStatusConditionTrue(conditions, v1alpha1.ImageBuilding):
+		return nil
+	}
+	if resolved := meta.FindStatusCondition(conditions, v1alpha1.ImageInputsResolved); resolved != nil && resolved.Status == metav1.ConditionFalse {
+		return because(notReady, resolved)
+	}
+	return because(notReady, ready)
+}
+
+func because(severity severity, condition *metav1.Condition) *finding {
+	return &finding{severity: severity, reason: condition.Reason, message: condition.Message, since: condition.LastTransitionTime.Time}
+}
+
+func isReady(image *v1alpha1.Image) bool {
+	return meta.IsStatusConditionTrue(image.Status.Conditions, v1alpha1.ImageReady)
+}
+
+// ofBuild returns why an unfinished build needs attention, nil if it does not.
+func ofBuild(build *v1alpha1.ImageBuild, now time.Time) *finding {
+	if of := ofRetry(build); of != nil {
+		return of
+	}
+	kind, since := v1alpha1.BuildAdmitted, build.Status.QueuedTime
+	switch build.Status.Phase {
+	case v1alpha1.BuildPending, v1alpha1.BuildQueued, "":
+	case v1alpha1.BuildStarting:
+		kind, since = v1alpha1.BuildPodReady, build.Status.StartTime
+	default:
+		return nil
+	}
+	if since == nil {
+		since = &build.CreationTimestamp
+	}
+	if now.Sub(since.Time) <= longWait {
+		return nil
+	}
+	of := &finding{severity: waiting, reason: string(build.Status.Phase), since: since.Time}
+	if condition := meta.FindStatusCondition(build.Status.Conditions, kind); condition != nil && condition.Status != metav1.ConditionTrue {
+		of.reason, of.message = condition.Reason, condition.Message
+	}
+	return of
+}
+
+// ofRetry returns why the attempt before the current one, or before the next one, did not succeed. It returns nil for a build that is
+// not retried.
+func ofRetry(build *v1alpha1.ImageBuild) *finding {
+	attempts := build.Status.Attempts
+	for i := range slices.Backward(attempts) {
+		attempt := &attempts[i]
+		if attempt.Failure == nil {
+			continue
+		}
+		of := &finding{severity: retrying, reason: string(attempt.Failure.Reason)}
+		if attempt.CompletionTime != nil {
+			of.since = attempt.CompletionTime.Time
+		}
+		of.message = fmt.Sprintf("attempt %d failed: %s", attempt.Number, attempt.Failure.Message)
+		backoff := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildPodReady)
+		if build.Status.Phase == v1alpha1.BuildRetrying && backoff != nil && backoff.Message != "" {
+			of.message = backoff.Message
+		}
+		return of
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package status is the verb that lists the images and builds that need attention.
+package status
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+)
+
+type options struct {
+	// namespace restricts the list; empty for all namespaces.
+	namespace string
+	format    output.Format
+	style     output.Style
+}
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	flags := &client.Flags{}
+	asked := &options{}
+	command := &cobra.Command{
+		Use:   "status",
+		Short: "List the images and builds that need attention, worst first",
+		Long: "List the images and builds of all namespaces that need attention, worst first: images that are stalled or not ready,\n" +
+			"builds that are retried, builds that have waited for more than 5 minutes, and suspended images. The last line counts\n" +
+			"images and unfinished builds. -o json and the like print the listed objects. `goldsmith show` tells more about one of them.",
+		Example: "  goldsmith status\n" +
+			"  goldsmith status -n team -o wide",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			connection, err := flags.Connect(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			asked.namespace, asked.style = flags.Namespace, output.StyleOf(command, command.OutOrStdout())
+			return run(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+		},
+	}
+	flags.AddTo(command.Flags())
+	command.Flags().Lookup("namespace").Usage = "namespace; all namespaces by default"
+	asked.format.AddTo(command)
+	return command
+}
+
+func run(ctx context.Context, connection *client.Connection, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
+	images, namespace, err := list(ctx, connection, asked.namespace, told)
+	if err != nil {
+		return err
+	}
+	builds, err := connection.ListBuilds(ctx, namespace, fields.OneTermEqualSelector("status.finished", "false"))
+	if err != nil {
+		return err
+	}
+	now := clock.Now()
+	found := findings(images, builds, now)
+	switch {
+	case asked.format.ForPrograms():
+		return asked.format.Print(objects(found), out)
+	case asked.format == output.Wide:
+		if err := table(found, now, out); err != nil {
+			return err
+		}
+	default:
+		out = output.Colours(out)
+		if err := describe(found, asked, namespace == metav1.NamespaceAll, now, out); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintln(out, summary(images, builds, len(found), namespace, asked.style))
+	return err
+}
+
+func list(ctx context.Context, connection *client.Connection, namespace string, told io.Writer) ([]v1alpha1.Image, string, error) {
+	if namespace == "" {
+		return connection.ListAllImages(ctx, told)
+	}
+	images, err := connection.ListImages(ctx, namespace)
+	return images, namespace, err
+}
+
+// objects returns the listed Images and ImageBuilds as one list.
+func objects(found []finding) *corev1.List {
+	list := &corev1.List{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"}, Items: []runtime.RawExtension{}}
+	for i := range found {
+		list.Items = append(list.Items, runtime.RawExtension{Object: found[i].object})
+	}
+	return list
+}
+
+// table writes each finding as a row, with the whole message.
+func table(found []finding, now time.Time, out io.Writer) error {
+	if len(found) == 0 {
+		return nil
+	}
+	var rows [][]any
+	for i := range found {
+		of := &found[i]
+		rows = append(rows, []any{of.namespace, of.kind, of.name, of.reason, orNone(of.ago(now)), orNone(output.OneLine(of.message))})
+	}
+	return output.Table([]string{"Namespace", "Kind", "Name", "Reason", "Since", "Message"}, rows, out)
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "<none>"
+	}
+	return text
+}
+
+const (
+	// width is how many characters a line has at most.
+	width = 80
+	// most is how many findings fit a terminal of 24 lines, with two lines each and the summary.
+	most = 10
+	// indent is what a message begins with.
+	indent = "  "
+)
+
+// describe writes two lines for each finding: the object with its reason, and below it the message, cut.
+func describe(found []finding, asked *options, namespaces bool, now time.Time, out io.Writer) error {
+	shown := found[:min(len(found), most)]
+	longest := 0
+	for i := range shown {
+		longest = max(longest, len(shown[i].title(namespaces)))
+	}
+	for i := range shown {
+		of := &shown[i]
+		mark := asked.style.Faint(output.Step)
+		if of.severity.broken() {
+			mark = asked.style.Bad(output.Failure)
+		}
+		rest := "  " + of.reason
+		if ago := of.ago(now); ago != "" {
+			rest += ", " + ago
+		}
+		title := output.Cut(of.title(namespaces), width-len(indent)-len(rest))
+		if _, err := fmt.Fprintf(out, "%s %-*s%s\n", mark, min(longest, width/2), title, rest); err != nil {
+			return err
+		}
+		if of.message == "" {
+			continue
+		}
+		if _, err := fmt.Fprintln(out, indent+asked.style.Faint(output.Cut(output.OneLine(of.message), width-len(indent)))); err != nil {
+			return err
+		}
+	}
+	if more := len(found) - len(shown); more > 0 {
+		_, err := fmt.Fprintf(out, "and %d more: -o wide shows all\n", more)
+		return err
+	}
+	return nil
+}
+
+// title is what a line begins with.
+func (f *finding) title(namespaces bool) string {
+	if namespaces {
+		return f.kind + " " + f.namespace + "/" + f.name
+	}
+	return f.kind + " " + f.name
+}
+
+// ago is how long ago a finding began; empty if that is unknown.
+func (f *finding) ago(now time.Time) string {
+	if f.since.IsZero() {
+		return ""
+	}
+	return duration.HumanDuration(now.Sub(f.since))
+}
+
+// summary counts images and unfinished builds.
+func summary(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, found int, namespace string, style output.Style) string {
+	ready, building, starting, queued := 0, 0, 0, 0
+	for i := range images {
+		if isReady(&images[i]) {
+			ready++
+		}
+	}
+	for i := range builds {
+		switch builds[i].Status.Phase {
+		case v1alpha1.BuildPending, v1alpha1.BuildQueued, "":
+			queued++
+		case v1alpha1.BuildStarting:
+			starting++
+		default:
+			building++
+		}
+	}
+	good := ""
+	switch {
+	case found > 0:
+	case len(images) == 0 && len(builds) == 0 && namespace != metav1.NamespaceAll:
+		return "there is no image in namespace " + namespace
+	case len(images) == 0 && len(builds) == 0:
+		return "there is no image yet: `goldsmith init NAME` writes a first one"
+	case ready == len(images) && len(builds) == 0:
+		return fmt.Sprintf("%s %s; no build waits", style.Good(output.Success), areReady(ready))
+	default:
+		good = style.Good(output.Success) + " nothing needs attention: "
+	}
+	begun := ""
+	if starting > 0 {
+		begun = fmt.Sprintf(", %d starting", starting)
+	}
+	return fmt.Sprintf("%s%s, %d ready, %d building%s, %d queued", good, counted(len(images), "image"), ready, building, begun, queued)
+}
+
+func areReady(images int) string {
+	if images == 1 {
+		return "1 image is ready"
+	}
+	return fmt.Sprintf("%d images are ready", images)
+}
+
+func counted(count int, noun string) string {
+	if count == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", count, noun)
+}

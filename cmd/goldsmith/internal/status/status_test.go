@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
+	testingclock "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+)
+
+var noon = time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC)
+
+func ago(d time.Duration) *metav1.Time {
+	return &metav1.Time{Time: noon.Add(-d)}
+}
+
+// condition is one that has been so for some minutes.
+func condition(kind string, status metav1.ConditionStatus, reason, message string, minutes int) metav1.Condition {
+	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message, LastTransitionTime: *ago(time.Duration(minutes) * time.Minute)}
+}
+
+func image(namespace, name string, conditions ...metav1.Condition) *v1alpha1.Image {
+	return &v1alpha1.Image{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: *ago(time.Hour)},
+		Status:     v1alpha1.ImageStatus{Conditions: conditions},
+	}
+}
+
+func suspendedImage(image *v1alpha1.Image) *v1alpha1.Image {
+	image.Spec.Suspend = new(true)
+	return image
+}
+
+func ready(status metav1.ConditionStatus, reason, message string) metav1.Condition {
+	return condition(v1alpha1.ImageReady, status, reason, message, 30)
+}
+
+func good(name string) *v1alpha1.Image {
+	return image("team", name, ready(metav1.ConditionTrue, v1alpha1.ReasonBuildSucceeded, "build "+name+"-1 succeeded"))
+}
+
+func build(namespace, name string, status v1alpha1.ImageBuildStatus) *v1alpha1.ImageBuild {
+	return &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: *ago(time.Hour)}, Status: status}
+}
+
+// troubled has one of each that needs attention, in no order, and objects that need none.
+func troubled() []runtime.Object {
+	unready := ready(metav1.ConditionFalse, v1alpha1.ReasonNeverBuilt, "no build has finished yet")
+	failed := v1alpha1.BuildAttempt{Number: 1, CompletionTime: ago(9 * time.Minute), Outcome: v1alpha1.AttemptFailed,
+		Failure: &v1alpha1.BuildFailure{Class: v1alpha1.FailureRegistry, Reason: v1alpha1.ReasonImagePullFailed, Message: "not found"}}
+	backingOff := condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, v1alpha1.ReasonBackingOff, "attempt 1 ended. The next one starts at 12:01", 1)
+	waits := func(kind, reason, message string) []metav1.Condition {
+		return []metav1.Condition{condition(kind, metav1.ConditionFalse, reason, message, 1)}
+	}
+	fresh := image("team", "fresh")
+	fresh.CreationTimestamp = *ago(time.Second)
+	return []runtime.Object{
+		suspendedImage(image("team", "paused", unready)),
+		suspendedImage(good("resting")),
+		image("team", "based", unready, condition(v1alpha1.ImageInputsResolved, metav1.ConditionFalse, string(v1alpha1.ReasonBaseNotFound), "image base was never built", 2)),
+		image("team", "first", unready, condition(v1alpha1.ImageBuilding, metav1.ConditionTrue, v1alpha1.ReasonBuildActive, "", 2)),
+		image("team", "again", ready(metav1.ConditionFalse, v1alpha1.ReasonBuildFailed, "build again-1 ended with OOMKilled: "+strings.Repeat("long ", 20)),
+			condition(v1alpha1.ImageBuilding, metav1.ConditionTrue, v1alpha1.ReasonBuildActive, "", 2)),
+		image("ateam", "misspelt", unready, condition(v1alpha1.ImageStalled, metav1.ConditionTrue, string(v1alpha1.ReasonBuilderNotFound), "no builder is registered\x1b[2J as \"shel\"", 1)),
+		image("team", "broken", good("").Status.Conditions[0], condition(v1alpha1.ImageStalled, metav1.ConditionTrue, v1alpha1.ReasonTooManyFailures, "5 builds in a row have failed", 50)),
+		image("team", "unseen"), fresh, good("web"),
+		build("team", "retried-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRetrying, Attempts: []v1alpha1.BuildAttempt{failed}, Conditions: []metav1.Condition{backingOff}}),
+		build("team", "retries-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Attempts: []v1alpha1.BuildAttempt{failed, {Number: 2}}}),
+		build("team", "queued-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildQueued, QueuedTime: ago(6 * time.Minute),
+			Conditions: waits(v1alpha1.BuildAdmitted, v1alpha1.ReasonWaitingForSlot, "the namespace runs as many builds as it may (0)")}),
+		build("team", "starts-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildStarting, StartTime: ago(7 * time.Minute), QueuedTime: ago(time.Hour),
+			Conditions: waits(v1alpha1.BuildPodReady, v1alpha1.ReasonUnschedulable, "no node fits")}),
+		build("team", "seconds-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildStarting, StartTime: ago(5 * time.Minute), QueuedTime: ago(time.Hour)}),
+		build("team", "ignored-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildPending}),
+		build("team", "first-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, StartTime: ago(time.Hour)}),
+	}
+}
+
+func TestListsWhatNeedsAttentionWorstFirst(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		asked   options
+		objects []runtime.Object
+		want    string
+	}{
+		{name: "as text of ten objects", objects: troubled(), want: `
+✗ image team/broken     TooManyFailures, 50m
+  5 builds in a row have failed
+✗ image ateam/misspelt  BuilderNotFound, 60s
+  no builder is registered [2J as "shel"
+✗ image team/unseen     no status, 60m
+  the controller has not reported on the image: see whether it runs
+✗ image team/again      BuildFailed, 30m
+  build again-1 ended with OOMKilled: long long long long long long long long l…
+✗ image team/based      BaseNotFound, 2m
+  image base was never built
+• build team/retried-1  ImagePullFailed, 9m
+  attempt 1 ended. The next one starts at 12:01
+• build team/retries-1  ImagePullFailed, 9m
+  attempt 1 failed: not found
+• build team/ignored-1  Pending, 60m
+• build team/starts-1   Unschedulable, 7m
+  no node fits
+• build team/queued-1   WaitingForSlot, 6m
+  the namespace runs as many builds as it may (0)
+and 2 more: -o wide shows all
+10 images, 3 ready, 3 building, 2 starting, 2 queued
+`},
+		{name: "as a table of all", asked: options{format: output.Wide, namespace: "team"}, objects: troubled(), want: `
+NAMESPACE   KIND    NAME        REASON            SINCE    MESSAGE
+team        image   broken      TooManyFailures   50m      5 builds in a row have failed
+team        image   unseen      no status         60m      the controller has not reported on the image: see whether it runs
+team        image   again       BuildFailed       30m      build again-1 ended with OOMKilled: ` + strings.Repeat("long ", 20) + `
+team        image   based       BaseNotFound      2m       image base was never built
+team        build   retried-1   ImagePullFailed   9m       attempt 1 ended. The next one starts at 12:01
+team        build   retries-1   ImagePullFailed   9m       attempt 1 failed: not found
+team        build   ignored-1   Pending           60m      <none>
+team        build   starts-1    Unschedulable     7m       no node fits
+team        build   queued-1    WaitingForSlot    6m       the namespace runs as many builds as it may (0)
+team        image   paused      Suspended         <none>   no trigger starts a build, and no build has finished yet
+team        image   resting     Suspended         <none>   no trigger starts a build
+9 images, 3 ready, 3 building, 2 starting, 2 queued
+`},
+		{name: "of a namespace", asked: options{namespace: "ateam"}, objects: troubled(), want: `
+✗ image misspelt  BuilderNotFound, 60s
+  no builder is registered [2J as "shel"
+1 image, 0 ready, 0 building, 0 queued
+`},
+		{name: "names", asked: options{format: output.Name, namespace: "ateam"}, objects: troubled(), want: "image.images.goldsmith.dev/misspelt\n"},
+		{name: "nothing, all ready", objects: []runtime.Object{good("a"), good("b")}, want: "✓ 2 images are ready; no build waits\n"},
+		{name: "nothing, one ready", objects: []runtime.Object{good("a")}, want: "✓ 1 image is ready; no build waits\n"},
+		{name: "nothing, a build runs", objects: []runtime.Object{good("a"), build("team", "a-2", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning})},
+			want: "✓ nothing needs attention: 1 image, 1 ready, 1 building, 0 queued\n"},
+		{name: "no image", want: "there is no image yet: `goldsmith init NAME` writes a first one\n"},
+		{name: "no image in a namespace", asked: options{namespace: "none"}, objects: troubled(), want: "there is no image in namespace none\n"},
+		{name: "nothing, as a table", asked: options{format: output.Wide}, objects: []runtime.Object{good("a")}, want: "✓ 1 image is ready; no build waits\n"},
+		{name: "nothing for programs", asked: options{format: output.YAML}, objects: []runtime.Object{good("a")}, want: "apiVersion: v1\nitems: []\nkind: List\nmetadata: {}\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var out, told bytes.Buffer
+			connection := &client.Connection{Interface: fake.NewClientset(test.objects...), Namespace: "team"}
+			if err := run(t.Context(), connection, &test.asked, testingclock.NewFakePassiveClock(noon), &out, &told); err != nil || told.Len() > 0 {
+				t.Fatalf("error %v (%s)", err, &told)
+			}
+			if diff := cmp.Diff(strings.TrimPrefix(test.want, "\n"), out.String()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestALineFitsEightyCharacters(t *testing.T) {
+	name, namespace := strings.Repeat("n", 45), strings.Repeat("s", 63)
+	stalled := image(namespace, name, condition(v1alpha1.ImageStalled, metav1.ConditionTrue, string(v1alpha1.ReasonBuilderNotRunnable), strings.Repeat("ü", 200), 9))
+	var out bytes.Buffer
+	connection := &client.Connection{Interface: fake.NewClientset(stalled, good("web")), Namespace: "team"}
+	if err := run(t.Context(), connection, &options{}, testingclock.NewFakePassiveClock(noon), &out, t.Output()); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if length := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); length > width {
+			t.Errorf("%d characters: %s", length, line)
+		}
+	}
+	if !strings.Contains(out.String(), "…  BuilderNotRunnable, 9m\n") {
+		t.Errorf("the reason is cut:\n%s", &out)
+	}
+}
+
+func TestOnlyUnfinishedBuildsAreRead(t *testing.T) {
+	clients := fake.NewClientset()
+	clients.PrependReactor("list", "imagebuilds", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		if selector := action.(clienttesting.ListAction).GetListRestrictions().Fields.String(); selector != "status.finished=false" || action.GetNamespace() != "" {
+			t.Errorf("the builds of namespace %q are selected by %q", action.GetNamespace(), selector)
+		}
+		return true, nil, errors.New("broken")
+	})
+	err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, &options{}, testingclock.NewFakePassiveClock(noon), t.Output(), t.Output())
+	if err == nil || err.Error() != "list the builds of all namespaces: broken" {
+		t.Errorf("got error %v", err)
+	}
+}
+
+func TestAUserOfOneNamespaceGetsItsStatus(t *testing.T) {
+	clients := fake.NewClientset(troubled()...)
+	clients.PrependReactor("list", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		if action.GetNamespace() != metav1.NamespaceAll {
+			return false, nil, nil
+		}
+		return true, nil, apierrors.NewForbidden(v1alpha1.Resource(action.GetResource().Resource), "", errors.New("no"))
+	})
+	var out, told bytes.Buffer
+	err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "ateam"}, &options{}, testingclock.NewFakePassiveClock(noon), &out, &told)
+	if err != nil || told.String() != "you cannot list the images of all namespaces: this is namespace ateam only\n" ||
+		!strings.HasPrefix(out.String(), "✗ image misspelt  ") {
+		t.Errorf("got error %v, %q and\n%s", err, &told, &out)
+	}
+}
+
+func TestNothingElseIsTaken(t *testing.T) {
+	t.Chdir(t.TempDir()) // no kubeconfig
+	t.Setenv("KUBECONFIG", "")
+	for line, want := range map[string]string{
+		"debian":          `unknown command "debian"`,
+		"-o table":        "it must be json, yaml, name, wide, ",
+		"-n team -o wide": client.ErrNoKubeconfig.Error(),
+	} {
+		command := NewCommand()
+		command.SilenceUsage, command.SilenceErrors = true, true
+		command.SetArgs(strings.Fields(line))
+		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("status %s: got error %v, want %q", line, err, want)
+		}
+	}
+}
