@@ -28,6 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/promote"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/queue"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/rerun"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/show"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/stats"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/status"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/suspend"
@@ -60,6 +61,7 @@ func newRootCommand() *cobra.Command {
 		logs.NewCommand(),
 		watch.NewCommand(),
 		status.NewCommand(),
+		show.NewCommand(),
 		queue.NewCommand(),
 		plan.NewCommand(),
 		diff.NewCommand(),

@@ -48,6 +48,9 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("build", "web", "--request-id", "nightly", "--wait", "-o", "name").says("imagebuild.images.goldsmith.dev/web-2\n")
 	s.types("build", "web", "--request-id", "nightly", "-f").says("web-2\n", "step 1/1")
 	s.types("build", "web", "--parameter", "failAt=1", "--wait").fails(exit.BuildFailed, "✗ build web-3 failed after ", ": User/BuilderFailed: ", "\n  next: read the log: goldsmith logs web-3 --kubeconfig="+s.kubeconfig)
+	s.types("show", "web").matches(`(?s)^✗ build web-3 failed after .*: User/BuilderFailed: .* changed +parameters\[failAt\] +none → 1\n +since +web-2\n +log .*failed in step 1 of 1, .*\n +next +goldsmith logs web-3 --kubeconfig=`)
+	s.types("show", "web-2", "-o", "name").says("imagebuild.images.goldsmith.dev/web-2\n")
+	s.types("__complete", "show", "web").says("web\timage\n", "web-3\tFailed\n")
 	s.types("build", "web", "--parameter", "Not A Name=1").fails(exit.Failure, "parameters")
 	s.types("build", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
 
@@ -126,6 +129,8 @@ func asksTheRecords(s *session) {
 	s.types("history", "web", "--limit", "-1").fails(exit.Failure, "--limit must be 0")
 	s.types("logs", "web-3", "--tail=1").fails(exit.Failure, "build web-3 was deleted: ", "\n  goldsmith logs web-3 --kubeconfig="+s.kubeconfig+" --tail=1 --uid "+uid+"\n")
 	s.types("logs", "web-3", "--tail=1", "--uid", uid).says("mock builder: failed in step 1 of 1")
+	s.types("show", "web-3").matches(`(?s)^build web-3 was deleted; its record:\nNAME .*\nweb-3 +Failed +BuilderFailed .*\nUser/BuilderFailed: .*: goldsmith logs web-3 --kubeconfig=\S+ --uid ` + uid + `\n$`)
+	s.types("show", "web-99").fails(exit.Failure, "no image or build named web-99 in namespace default")
 	s.types("logs", "web-99").fails(exit.Failure, "no image or build named web-99 in namespace default")
 	s.types("diff", "web-3", "web-7").fails(exit.Failure, "no build named web-3 in namespace default")
 	s.types("diff", "web-3", "web-7", "--uid", uid).matches(`(?s)BUILD +web-3 +web-7\n.*phase +Failed \(BuilderFailed\) +Succeeded\n`)

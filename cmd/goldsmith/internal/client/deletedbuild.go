@@ -12,20 +12,20 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// DeletedBuild returns the UID of the newest recorded build of a name, of an Image that exists or of a deleted one. It is empty if
-// there is no record, or if the name is not that of an Image's build, which ends with its number.
-func (c *Connection) DeletedBuild(ctx context.Context, name string) (types.UID, error) {
+// DeletedBuild returns the newest record of a build of a name, of an Image that exists or of a deleted one. It is nil if there is no
+// record, or if the name is not that of an Image's build, which ends with its number.
+func (c *Connection) DeletedBuild(ctx context.Context, name string) (*v1alpha1.BuildRecord, error) {
 	end := strings.LastIndex(name, "-")
 	if end < 1 {
-		return "", nil
+		return nil, nil
 	}
 	if _, err := strconv.ParseUint(name[end+1:], 10, 63); err != nil {
-		return "", nil //nolint:nilerr // a build of no Image has any name
+		return nil, nil //nolint:nilerr // a build of no Image has any name
 	}
 	image := name[:end]
-	uid, err := c.recordedBuild(ctx, image, "", name)
+	build, err := c.recordedBuild(ctx, image, "", name)
 	if !IsNotFound(err, "images", image) {
-		return uid, err
+		return build, err
 	}
 	deleted, _, err := Pages(0, func(limit int, next string) ([]v1alpha1.ImageReport, string, error) {
 		page := &v1alpha1.ImageReportList{}
@@ -33,32 +33,32 @@ func (c *Connection) DeletedBuild(ctx context.Context, name string) (types.UID, 
 		return page.Items, page.Continue, err
 	})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	for i := range deleted {
-		if uid, err := c.recordedBuild(ctx, image, deleted[i].UID, name); uid != "" || err != nil {
-			return uid, err
+		if build, err := c.recordedBuild(ctx, image, deleted[i].UID, name); build != nil || err != nil {
+			return build, err
 		}
 	}
-	return "", nil
+	return nil, nil
 }
 
-// recordedBuild returns the UID of the newest build of a name in the history of an Image, empty if there is none.
-func (c *Connection) recordedBuild(ctx context.Context, image string, of types.UID, name string) (types.UID, error) {
+// recordedBuild returns the newest build of a name in the history of an Image, nil if there is none.
+func (c *Connection) recordedBuild(ctx context.Context, image string, of types.UID, name string) (*v1alpha1.BuildRecord, error) {
 	for next := ""; ; {
 		page := &v1alpha1.ImageHistory{}
 		request := c.ImagesV1alpha1().RESTClient().Get().Namespace(c.Namespace).Resource("images").Name(image).SubResource("history")
 		err := read(ctx, request, map[string]string{"limit": strconv.Itoa(maxPage), "continue": next, "uid": string(of)}, page)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		for i := range page.Items {
 			if page.Items[i].Name == name {
-				return page.Items[i].UID, nil
+				return &page.Items[i], nil
 			}
 		}
 		if next = page.Continue; next == "" {
-			return "", nil
+			return nil, nil
 		}
 	}
 }

@@ -175,8 +175,8 @@ func TestADeletedBuildIsFoundInTheHistoryOfItsImage(t *testing.T) {
 		if err != nil && want == "error" {
 			continue
 		}
-		if err != nil || string(got) != want {
-			t.Errorf("%s: got %q, error %v, want %q", name, got, err, want)
+		if err != nil || (got == nil) != (want == "") || got != nil && string(got.UID) != want {
+			t.Errorf("%s: got %v, error %v, want %q", name, got, err, want)
 		}
 	}
 }

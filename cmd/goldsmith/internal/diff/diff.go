@@ -53,16 +53,7 @@ func NewCommand() *cobra.Command {
 type compared struct{ name, uid string }
 
 func run(ctx context.Context, connection *client.Connection, from, to compared, format output.Format, out io.Writer) error {
-	difference := &v1alpha1.ImageBuildDiff{}
-	request := connection.ImagesV1alpha1().RESTClient().Get().
-		Namespace(connection.Namespace).Resource("imagebuilds").Name(to.name).SubResource("diff").Param("with", from.name).
-		MaxRetries(0) // a database that is unavailable says when to try again: people rather know why
-	for parameter, uid := range map[string]string{"uid": to.uid, "withUID": from.uid} {
-		if uid != "" {
-			request.Param(parameter, uid)
-		}
-	}
-	err := request.Do(ctx).Into(difference)
+	difference, err := connection.ReadDiff(ctx, to.name, map[string]string{"with": from.name, "uid": to.uid, "withUID": from.uid})
 	for _, build := range []compared{from, to} {
 		if build.uid == "" && client.IsNotFound(err, "imagebuilds", build.name) {
 			return connection.NotFound(ctx, client.ImageBuild, build.name)

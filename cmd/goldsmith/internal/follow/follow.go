@@ -53,12 +53,12 @@ func OptionsOf(command *cobra.Command) Options {
 	told := command.ErrOrStderr()
 	return Options{
 		Out: command.OutOrStdout(), Told: output.Colours(told), Style: output.StyleOf(command, told),
-		Program: command.Root().DisplayName(), Connection: connectionFlags(command),
+		Program: command.Root().DisplayName(), Connection: ConnectionFlags(command),
 	}
 }
 
-// connectionFlags returns the flags that the user named the server with, for the next command.
-func connectionFlags(command *cobra.Command) string {
+// ConnectionFlags returns the flags that the user named the server with, for the next command.
+func ConnectionFlags(command *cobra.Command) string {
 	var text strings.Builder
 	for _, name := range []string{"kubeconfig", "context", "namespace"} {
 		if flag := command.Flags().Lookup(name); flag != nil && flag.Changed {

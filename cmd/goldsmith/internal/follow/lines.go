@@ -46,24 +46,36 @@ func waiting(build *v1alpha1.ImageBuild) string {
 	default:
 		return ""
 	}
+	condition := WaitsFor(build)
+	if condition == nil {
+		return ""
+	}
+	reason := strings.ToLower(string(build.Status.Phase)) + ": " + condition.Reason
+	if condition.Message != "" {
+		reason += ": " + output.OneLine(condition.Message)
+	}
+	return reason
+}
+
+// WaitsFor returns the condition that holds an unfinished build back, or nil.
+func WaitsFor(build *v1alpha1.ImageBuild) *metav1.Condition {
+	if build.Status.Finished {
+		return nil
+	}
 	for _, name := range []string{v1alpha1.BuildAdmitted, v1alpha1.BuildPodReady} {
 		condition := meta.FindStatusCondition(build.Status.Conditions, name)
-		if condition == nil || condition.Status != metav1.ConditionFalse {
-			continue
+		if condition != nil && condition.Status != metav1.ConditionTrue {
+			return condition
 		}
-		reason := strings.ToLower(string(build.Status.Phase)) + ": " + condition.Reason
-		if condition.Message != "" {
-			reason += ": " + output.OneLine(condition.Message)
-		}
-		return reason
 	}
-	return ""
+	return nil
 }
 
 func waitingLine(style output.Style, reason string) string {
 	return style.Faint(output.Step) + " " + reason
 }
 
+// requestedBy returns who cancelled a build, and why.
 func requestedBy(build *v1alpha1.ImageBuild) string {
 	request := build.Spec.CancelRequested
 	if request == nil {
@@ -88,11 +100,11 @@ func attemptLine(style output.Style, build *v1alpha1.ImageBuild, number int32, k
 		return line
 	}
 	before := &attempts[this-1]
-	line += fmt.Sprintf(", %s after ", took(*before.CompletionTime, attempts[this].StartTime))
+	line += fmt.Sprintf(", %s after ", Took(*before.CompletionTime, attempts[this].StartTime))
 	if known {
 		return line + string(before.Failure.Reason)
 	}
-	return line + failure(before.Failure)
+	return line + Failure(before.Failure)
 }
 
 // of returns the number of an attempt, and how many there are at most. Disrupted attempts do not count against the limit.
@@ -113,9 +125,9 @@ func of(build *v1alpha1.ImageBuild, number int32) string {
 func attemptEndLines(style output.Style, attempt *v1alpha1.BuildAttempt) []string {
 	ended := fmt.Sprintf("%s attempt %d %s", style.Bad(output.Failure), attempt.Number, strings.ToLower(string(attempt.Outcome)))
 	if attempt.CompletionTime != nil {
-		ended += " after " + took(attempt.StartTime, *attempt.CompletionTime)
+		ended += " after " + Took(attempt.StartTime, *attempt.CompletionTime)
 	}
-	return []string{ended + ": " + failure(attempt.Failure)}
+	return []string{ended + ": " + Failure(attempt.Failure)}
 }
 
 // goneLine tells that an attempt has no log any more.
@@ -130,55 +142,68 @@ func troubleLine(style output.Style, trouble error) string {
 
 // outcomeLines tell how a build finished, what it made, and what to do if it failed.
 func (f *follower) outcomeLines() []string {
-	status := &f.build.Status
-	time := ""
-	if status.StartTime != nil && status.CompletionTime != nil {
-		time = took(*status.StartTime, *status.CompletionTime)
-		if len(status.Attempts) > 1 {
-			time += fmt.Sprintf(" and %d attempts", len(status.Attempts))
-		}
+	line := Headline(f.Style, f.build)
+	if made := Artifacts(f.build, output.ShortDigest); len(made) > 0 {
+		line += ": " + strings.Join(made, ", ")
 	}
-	joined := func(word, text string) string {
-		if text == "" {
-			return ""
-		}
-		return word + text
-	}
-	line := "build " + f.build.Name
-	switch status.Phase {
-	case v1alpha1.BuildSucceeded:
-		var made []string
-		for _, artifact := range status.Artifacts {
-			size := humanize.IBytes(uint64(max(0, artifact.SizeBytes)))
-			made = append(made, fmt.Sprintf("%s %s (%s)", artifact.Target, output.ShortDigest(artifact.Digest), size))
-		}
-		line += " succeeded" + joined(" in ", time) + joined(": ", strings.Join(made, ", "))
-		return []string{f.Style.Good(output.Success) + " " + line}
-	case v1alpha1.BuildCancelled:
-		return []string{f.Style.Bad(output.Failure) + " " + line + " was cancelled" + joined(" after ", time) + requestedBy(f.build)}
-	}
-	line += " failed" + joined(" after ", time)
-	if status.Failure == nil {
-		return []string{f.Style.Bad(output.Failure) + " " + line}
-	}
-	lines := []string{f.Style.Bad(output.Failure) + " " + line + ": " + failure(status.Failure)}
-	if next := f.next(); next != "" {
-		lines = append(lines, next)
+	lines := []string{line}
+	if f.build.Status.Phase == v1alpha1.BuildFailed {
+		lines = append(lines, f.next()...)
 	}
 	return lines
 }
 
-// next tells what to do about a build that failed, as the page of reasons does. It is empty if there is nothing to do.
-func (f *follower) next() string {
-	remedy := explain.Remedy(f.build.Status.Failure)
-	if remedy == "" {
-		return ""
+// Headline returns a line that tells how a build finished.
+func Headline(style output.Style, build *v1alpha1.ImageBuild) string {
+	status := &build.Status
+	joined := func(word string) string {
+		if status.StartTime == nil || status.CompletionTime == nil {
+			return ""
+		}
+		text := word + Took(*status.StartTime, *status.CompletionTime)
+		if len(status.Attempts) > 1 {
+			text += fmt.Sprintf(" and %d attempts", len(status.Attempts))
+		}
+		return text
 	}
-	log := fmt.Sprintf("%s logs %s%s", f.Program, f.build.Name, f.Connection)
-	return "  next: " + strings.ReplaceAll(remedy, "goldsmith logs BUILD", log)
+	switch status.Phase {
+	case v1alpha1.BuildSucceeded:
+		return fmt.Sprintf("%s build %s succeeded%s", style.Good(output.Success), build.Name, joined(" in "))
+	case v1alpha1.BuildCancelled:
+		return fmt.Sprintf("%s build %s was cancelled%s%s", style.Bad(output.Failure), build.Name, joined(" after "), requestedBy(build))
+	}
+	line := fmt.Sprintf("%s build %s failed%s", style.Bad(output.Failure), build.Name, joined(" after "))
+	if status.Failure != nil {
+		line += ": " + Failure(status.Failure)
+	}
+	return line
 }
 
-func failure(failure *v1alpha1.BuildFailure) string {
+// Artifacts describe what a build made: target, digest and size. digest formats the digest.
+func Artifacts(build *v1alpha1.ImageBuild, digest func(string) string) []string {
+	var made []string
+	for _, artifact := range build.Status.Artifacts {
+		size := humanize.IBytes(uint64(max(0, artifact.SizeBytes)))
+		made = append(made, fmt.Sprintf("%s %s (%s)", artifact.Target, digest(artifact.Digest), size))
+	}
+	return made
+}
+
+// next tells what to do about a build that failed, as the page of reasons does. It is empty if there is nothing to do.
+func (f *follower) next() []string {
+	if f.build.Status.Failure == nil {
+		return nil
+	}
+	remedy := explain.Remedy(f.build.Status.Failure)
+	if remedy == "" {
+		return nil
+	}
+	log := fmt.Sprintf("%s logs %s%s", f.Program, f.build.Name, f.Connection)
+	return []string{"  next: " + strings.ReplaceAll(remedy, "goldsmith logs BUILD", log)}
+}
+
+// Failure returns the class, the reason and the message of a failure.
+func Failure(failure *v1alpha1.BuildFailure) string {
 	text := fmt.Sprintf("%s/%s", failure.Class, failure.Reason)
 	if failure.Message != "" {
 		text += ": " + output.OneLine(failure.Message)
@@ -186,7 +211,8 @@ func failure(failure *v1alpha1.BuildFailure) string {
 	return text
 }
 
-func took(from, to metav1.Time) string {
+// Took returns the time between two times, for people.
+func Took(from, to metav1.Time) string {
 	return duration.HumanDuration(to.Sub(from.Time))
 }
 

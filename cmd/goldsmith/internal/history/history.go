@@ -108,7 +108,7 @@ func run(ctx context.Context, connection *client.Connection, image string, asked
 		},
 		None: fmt.Sprintf("no such build of image %s is recorded", image),
 		Print: func(builds []v1alpha1.BuildRecord, out io.Writer) error {
-			return table(builds, page.UID, asked.Format == output.Wide, clock.Now(), out)
+			return Table(builds, page.UID, asked.Format == output.Wide, clock.Now(), out)
 		},
 		Names: names,
 	}
@@ -151,9 +151,9 @@ var (
 	wide   = []string{"Attempts", "Waited", "OneOff", "By", "Deleted", "UID"}
 )
 
-// table prints builds as kubectl prints its tables. If builds of an earlier image of the name are among them, the last of all columns
+// Table prints builds as kubectl prints its tables. If builds of an earlier image of the name are among them, the last of all columns
 // has the UID of each earlier image.
-func table(builds []v1alpha1.BuildRecord, image types.UID, all bool, now time.Time, out io.Writer) error {
+func Table(builds []v1alpha1.BuildRecord, image types.UID, all bool, now time.Time, out io.Writer) error {
 	earlier := all && slices.ContainsFunc(builds, func(build v1alpha1.BuildRecord) bool { return build.ImageUID != image })
 	var rows [][]any
 	for i := range builds {

@@ -54,7 +54,7 @@ func TestBuildsAreATable(t *testing.T) {
 		},
 	} {
 		var out strings.Builder
-		if err := table(builds, "", all, now, &out); err != nil {
+		if err := Table(builds, "", all, now, &out); err != nil {
 			t.Fatal(err)
 		}
 		var got [][]string
@@ -75,7 +75,7 @@ func TestBuildsFitATerminalOf80Columns(t *testing.T) {
 		CreationTime: &metav1.Time{Time: now.Add(-100 * time.Hour)}, Duration: &metav1.Duration{Duration: 95 * time.Minute},
 	}}
 	var out strings.Builder
-	if err := table(builds, "image", false, now, &out); err != nil {
+	if err := Table(builds, "image", false, now, &out); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.SplitSeq(strings.TrimSuffix(out.String(), "\n"), "\n") {
@@ -88,7 +88,7 @@ func TestBuildsFitATerminalOf80Columns(t *testing.T) {
 func TestBuildsOfAnEarlierImageOfTheNameAreMarked(t *testing.T) {
 	builds := []v1alpha1.BuildRecord{{Name: "web-1", UID: "b", ImageUID: "new"}, {Name: "web-1", UID: "a", ImageUID: "old"}}
 	var out strings.Builder
-	if err := table(builds, "new", true, time.Now(), &out); err != nil {
+	if err := Table(builds, "new", true, time.Now(), &out); err != nil {
 		t.Fatal(err)
 	}
 	var last []string

@@ -6,11 +6,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -53,22 +52,22 @@ func (w *wanted) find(ctx context.Context, connection *client.Connection, wait b
 	if err != nil {
 		return "", fmt.Errorf("look for image %s: %w", name, err)
 	}
-	build, err := latestBuild(ctx, connection, image)
+	build, err := connection.NewestBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
 	if err != nil {
 		return "", err
 	}
-	if build == "" {
-		if err := stalled(image); err != nil {
+	if build == nil {
+		if err := client.StalledWithoutBuild(image); err != nil {
 			return "", err
 		}
 	}
-	if build == "" && !wait {
+	if build == nil && !wait {
 		if cause := unresolved(image); cause != "" {
 			return "", fmt.Errorf("image %s has no build yet: %s", name, cause)
 		}
 		return "", fmt.Errorf("image %s has no build yet: use -f to wait for one", name)
 	}
-	if build == "" {
+	if build == nil {
 		if _, err := fmt.Fprintf(told, "waiting for the first build of image %s\n", name); err != nil {
 			return "", err
 		}
@@ -76,8 +75,8 @@ func (w *wanted) find(ctx context.Context, connection *client.Connection, wait b
 			return "", err
 		}
 	}
-	_, err = fmt.Fprintf(told, "the latest build of image %s is %s\n", name, build)
-	return build, err
+	_, err = fmt.Fprintf(told, "the latest build of image %s is %s\n", name, build.Name)
+	return build.Name, err
 }
 
 // missing returns the error that nothing of the name exists. A deleted build has a record, and maybe an archived log.
@@ -85,32 +84,16 @@ func (w *wanted) missing(ctx context.Context, connection *client.Connection) err
 	if w.kind == client.Image {
 		return connection.NotFound(ctx, w.kind, w.name)
 	}
-	uid, unknown := connection.DeletedBuild(ctx, w.name)
-	if unknown != nil || uid == "" {
+	build, unknown := connection.DeletedBuild(ctx, w.name)
+	if unknown != nil || build == nil {
 		return connection.NotFound(ctx, w.kind, w.name) // that nothing exists is the answer, whether the records can be read or not
 	}
-	return fmt.Errorf("build %s was deleted: its log, if it is archived, is shown by\n  %s --uid %s", w.name, w.line, uid)
-}
-
-// latestBuild returns the name of an Image's newest build, or "" if it has none. The Image's status may be behind, so
-// that the builds themselves are asked.
-func latestBuild(ctx context.Context, connection *client.Connection, image *v1alpha1.Image) (string, error) {
-	builds, err := connection.ImagesV1alpha1().ImageBuilds(image.Namespace).List(ctx, metav1.ListOptions{FieldSelector: buildsOf(image).String()})
-	if err != nil {
-		return "", fmt.Errorf("list the builds of image %s: %w", image.Name, err)
-	}
-	name, highest := "", int64(0)
-	for _, build := range builds.Items {
-		if number := build.Spec.Number; number != nil && *number > highest {
-			name, highest = build.Name, *number
-		}
-	}
-	return name, nil
+	return fmt.Errorf("build %s was deleted: its log, if it is archived, is shown by\n  %s --uid %s", w.name, w.line, build.UID)
 }
 
 // firstBuild waits until an Image has a build. It tells why the inputs do not resolve, and each change of it. The error is why no build
 // starts until somebody changes something.
-func (w *wanted) firstBuild(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, told io.Writer) (string, error) {
+func (w *wanted) firstBuild(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, told io.Writer) (*v1alpha1.ImageBuild, error) {
 	waiting, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	go func() {
@@ -118,14 +101,14 @@ func (w *wanted) firstBuild(ctx context.Context, connection *client.Connection, 
 			stop(err)
 		}
 	}()
-	build, err := connection.WaitForBuild(waiting, buildsOf(image), func(*v1alpha1.ImageBuild) bool { return true })
+	build, err := connection.WaitForBuild(waiting, client.BuildsOf(image.UID), func(*v1alpha1.ImageBuild) bool { return true })
 	if ctx.Err() == nil && waiting.Err() != nil {
 		err = context.Cause(waiting)
 	}
 	if err != nil {
-		return "", fmt.Errorf("wait for a build of image %s: %w", image.Name, err)
+		return nil, fmt.Errorf("wait for a build of image %s: %w", image.Name, err)
 	}
-	return build.Name, nil
+	return build, nil
 }
 
 // waitUntilStalled returns why no build of an Image starts. It returns nil if the Image has stalled because of a build, which the watch
@@ -150,7 +133,7 @@ func (w *wanted) waitUntilStalled(ctx context.Context, connection *client.Connec
 				grace = w.clock.AfterFunc(sourceGrace, func() { stop(failure) })
 			}
 		}
-		return stalled(image) != nil
+		return client.StalledWithoutBuild(image) != nil
 	})
 	if grace != nil {
 		grace.Stop()
@@ -161,31 +144,15 @@ func (w *wanted) waitUntilStalled(ctx context.Context, connection *client.Connec
 	if err != nil {
 		return err
 	}
-	if build, err := latestBuild(ctx, connection, observed); err != nil || build != "" {
+	if build, err := connection.NewestBuild(ctx, observed.Namespace, observed.UID, math.MaxInt64); err != nil || build != nil {
 		return err
 	}
-	return stalled(observed)
-}
-
-// stalled returns why no build of an Image starts until somebody changes something; nil if one may, or if the controller has not
-// reconciled the spec.
-func stalled(image *v1alpha1.Image) error {
-	condition := current(image, v1alpha1.ImageStalled)
-	switch {
-	case condition == nil:
-		return nil
-	case condition.Status == metav1.ConditionTrue:
-		return fmt.Errorf("image %s has no build and is stalled: %s: %s", image.Name, condition.Reason, condition.Message)
-	case condition.Reason == v1alpha1.ReasonSuspended:
-		return fmt.Errorf("image %s has no build, because its triggers are off: `goldsmith build %[1]s` starts one, `goldsmith resume %[1]s` resumes a suspended image",
-			image.Name)
-	}
-	return nil
+	return client.StalledWithoutBuild(observed)
 }
 
 // unresolved returns why the inputs of an Image do not resolve, or "".
 func unresolved(image *v1alpha1.Image) string {
-	condition := current(image, v1alpha1.ImageInputsResolved)
+	condition := client.CurrentCondition(image, v1alpha1.ImageInputsResolved)
 	if condition == nil || condition.Status != metav1.ConditionFalse {
 		return ""
 	}
@@ -194,19 +161,6 @@ func unresolved(image *v1alpha1.Image) string {
 
 // final reports whether inputs that do not resolve cannot resolve by themselves. A base that is an Image may be built meanwhile.
 func final(image *v1alpha1.Image) bool {
-	condition := current(image, v1alpha1.ImageInputsResolved)
+	condition := client.CurrentCondition(image, v1alpha1.ImageInputsResolved)
 	return condition != nil && condition.Status == metav1.ConditionFalse && condition.Reason != string(v1alpha1.ReasonBaseNotFound)
-}
-
-// current returns a condition of an Image if it is that of the present spec; otherwise nil.
-func current(image *v1alpha1.Image, name string) *metav1.Condition {
-	condition := meta.FindStatusCondition(image.Status.Conditions, name)
-	if condition == nil || condition.ObservedGeneration != image.Generation {
-		return nil
-	}
-	return condition
-}
-
-func buildsOf(image *v1alpha1.Image) fields.Selector {
-	return fields.OneTermEqualSelector("spec.imageRef.uid", string(image.UID))
 }

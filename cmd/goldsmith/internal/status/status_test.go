@@ -54,8 +54,8 @@ func good(name string) *v1alpha1.Image {
 	return image("team", name, ready(metav1.ConditionTrue, v1alpha1.ReasonBuildSucceeded, "build "+name+"-1 succeeded"))
 }
 
-func build(namespace, name string, status v1alpha1.ImageBuildStatus) *v1alpha1.ImageBuild {
-	return &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: *ago(time.Hour)}, Status: status}
+func build(name string, status v1alpha1.ImageBuildStatus) *v1alpha1.ImageBuild {
+	return &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name, CreationTimestamp: *ago(time.Hour)}, Status: status}
 }
 
 // troubled has one of each that needs attention, in no order, and objects that need none.
@@ -79,15 +79,15 @@ func troubled() []runtime.Object {
 		image("ateam", "misspelt", unready, condition(v1alpha1.ImageStalled, metav1.ConditionTrue, string(v1alpha1.ReasonBuilderNotFound), "no builder is registered\x1b[2J as \"shel\"", 1)),
 		image("team", "broken", good("").Status.Conditions[0], condition(v1alpha1.ImageStalled, metav1.ConditionTrue, v1alpha1.ReasonTooManyFailures, "5 builds in a row have failed", 50)),
 		image("team", "unseen"), fresh, good("web"),
-		build("team", "retried-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRetrying, Attempts: []v1alpha1.BuildAttempt{failed}, Conditions: []metav1.Condition{backingOff}}),
-		build("team", "retries-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Attempts: []v1alpha1.BuildAttempt{failed, {Number: 2}}}),
-		build("team", "queued-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildQueued, QueuedTime: ago(6 * time.Minute),
+		build("retried-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRetrying, Attempts: []v1alpha1.BuildAttempt{failed}, Conditions: []metav1.Condition{backingOff}}),
+		build("retries-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Attempts: []v1alpha1.BuildAttempt{failed, {Number: 2}}}),
+		build("queued-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildQueued, QueuedTime: ago(6 * time.Minute),
 			Conditions: waits(v1alpha1.BuildAdmitted, v1alpha1.ReasonWaitingForSlot, "the namespace runs as many builds as it may (0)")}),
-		build("team", "starts-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildStarting, StartTime: ago(7 * time.Minute), QueuedTime: ago(time.Hour),
+		build("starts-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildStarting, StartTime: ago(7 * time.Minute), QueuedTime: ago(time.Hour),
 			Conditions: waits(v1alpha1.BuildPodReady, v1alpha1.ReasonUnschedulable, "no node fits")}),
-		build("team", "seconds-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildStarting, StartTime: ago(5 * time.Minute), QueuedTime: ago(time.Hour)}),
-		build("team", "ignored-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildPending}),
-		build("team", "first-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, StartTime: ago(time.Hour)}),
+		build("seconds-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildStarting, StartTime: ago(5 * time.Minute), QueuedTime: ago(time.Hour)}),
+		build("ignored-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildPending}),
+		build("first-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, StartTime: ago(time.Hour)}),
 	}
 }
 
@@ -144,7 +144,7 @@ team        image   resting     Suspended         <none>   no trigger starts a b
 		{name: "names", asked: options{format: output.Name, namespace: "ateam"}, objects: troubled(), want: "image.images.goldsmith.dev/misspelt\n"},
 		{name: "nothing, all ready", objects: []runtime.Object{good("a"), good("b")}, want: "✓ 2 images are ready; no build waits\n"},
 		{name: "nothing, one ready", objects: []runtime.Object{good("a")}, want: "✓ 1 image is ready; no build waits\n"},
-		{name: "nothing, a build runs", objects: []runtime.Object{good("a"), build("team", "a-2", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning})},
+		{name: "nothing, a build runs", objects: []runtime.Object{good("a"), build("a-2", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning})},
 			want: "✓ nothing needs attention: 1 image, 1 ready, 1 building, 0 queued\n"},
 		{name: "no image", want: "there is no image yet: `goldsmith init NAME` writes a first one\n"},
 		{name: "no image in a namespace", asked: options{namespace: "none"}, objects: troubled(), want: "there is no image in namespace none\n"},

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// BuildsOf selects the builds of an Image.
+func BuildsOf(image types.UID) fields.Selector {
+	return fields.OneTermEqualSelector("spec.imageRef.uid", string(image))
+}
+
+// NewestBuild returns an Image's newest build of a lower number than the given one, nil if there is none. The Image's status may be
+// behind, so that it asks for the builds themselves.
+func (c *Connection) NewestBuild(ctx context.Context, namespace string, image types.UID, below int64) (*v1alpha1.ImageBuild, error) {
+	builds, err := c.ListBuilds(ctx, namespace, BuildsOf(image))
+	if err != nil {
+		return nil, err
+	}
+	var newest *v1alpha1.ImageBuild
+	for i := range builds {
+		number := builds[i].Spec.Number
+		if number != nil && *number < below && (newest == nil || *number > *newest.Spec.Number) {
+			newest = &builds[i]
+		}
+	}
+	return newest, nil
+}
+
+// StalledWithoutBuild returns why no build of an Image starts until somebody changes something; nil if one may, or if the controller
+// has not reconciled the spec.
+func StalledWithoutBuild(image *v1alpha1.Image) error {
+	condition := CurrentCondition(image, v1alpha1.ImageStalled)
+	switch {
+	case condition == nil:
+		return nil
+	case condition.Status == metav1.ConditionTrue:
+		return fmt.Errorf("image %s has no build and is stalled: %s: %s", image.Name, condition.Reason, condition.Message)
+	case condition.Reason == v1alpha1.ReasonSuspended:
+		return fmt.Errorf("image %s has no build, because its triggers are off: `goldsmith build %[1]s` starts one, `goldsmith resume %[1]s` resumes a suspended image",
+			image.Name)
+	}
+	return nil
+}
+
+// CurrentCondition returns a condition of an Image; nil if it is missing, or that of an earlier generation.
+func CurrentCondition(image *v1alpha1.Image, name string) *metav1.Condition {
+	condition := meta.FindStatusCondition(image.Status.Conditions, name)
+	if condition == nil || condition.ObservedGeneration != image.Generation {
+		return nil
+	}
+	return condition
+}
+
+// ReadDiff reads what is different between a build and another one, with query parameters, of which those that are empty are left
+// out. It does not wait for a database that is unavailable.
+func (c *Connection) ReadDiff(ctx context.Context, build string, parameters map[string]string) (*v1alpha1.ImageBuildDiff, error) {
+	difference := &v1alpha1.ImageBuildDiff{}
+	request := c.ImagesV1alpha1().RESTClient().Get().Namespace(c.Namespace).Resource("imagebuilds").Name(build).SubResource("diff")
+	if err := read(ctx, request, parameters, difference); err != nil {
+		return nil, err
+	}
+	return difference, nil
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package show
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+)
+
+const (
+	// tailLines is how many lines of a log are shown.
+	tailLines = 5
+	// tailBytes limits these lines.
+	tailBytes = 4 << 10
+	// maxChanges is how many changed inputs are shown.
+	maxChanges = 5
+)
+
+// page is what is told about a build.
+type page struct {
+	build *v1alpha1.ImageBuild
+	asked *options
+
+	previous string   // the build that it is compared with; empty if there is none
+	changes  []string // its inputs that differ from those of that build
+	failed   int32    // the attempt whose log is shown; 0 if no attempt failed
+	log      []string
+}
+
+// compare finds out which inputs changed since the build before. Without that build they are those that the trigger names. An error is
+// a line: the rest of the page does not need it.
+func (p *page) compare(ctx context.Context, connection *client.Connection) {
+	changed, err := p.changedInputs(ctx, connection)
+	if err != nil {
+		p.changes = []string{"unknown: " + err.Error()}
+		return
+	}
+	p.changes = output.Changes(changed[:min(len(changed), maxChanges)])
+	if more := len(changed) - maxChanges; more > 0 {
+		p.changes = append(p.changes, fmt.Sprintf("and %d more", more))
+	}
+}
+
+func (p *page) changedInputs(ctx context.Context, connection *client.Connection) ([]v1alpha1.InputChange, error) {
+	spec := &p.build.Spec
+	if spec.ImageRef == nil || spec.Number == nil {
+		return nil, nil
+	}
+	before, err := connection.NewestBuild(ctx, p.build.Namespace, spec.ImageRef.UID, *spec.Number)
+	switch {
+	case err != nil:
+		return nil, err
+	case before == nil && spec.Trigger == nil:
+		return nil, nil
+	case before == nil:
+		return spec.Trigger.Changes, nil
+	}
+	difference, err := connection.ReadDiff(ctx, p.build.Name, map[string]string{"with": before.Name, "withUID": string(before.UID), "uid": string(p.build.UID)})
+	if err != nil {
+		return nil, fmt.Errorf("compare it with %s: %w", before.Name, err)
+	}
+	p.previous = before.Name
+	return difference.Inputs, nil
+}
+
+// readLog reads the end of the last failed attempt's log: from the status, or else from the log itself. That there is no log is a line.
+func (p *page) readLog(ctx context.Context, connection *client.Connection) {
+	attempts := p.build.Status.Attempts
+	for i := range slices.Backward(attempts) {
+		attempt := &attempts[i]
+		if attempt.Failure == nil {
+			continue
+		}
+		p.failed = attempt.Number
+		tail := attempt.Failure.LogTail
+		switch {
+		case tail != "":
+		case attempt.PodUID == "":
+			tail = "no log: the builder has not started"
+		default:
+			tail = readTail(ctx, connection, p.build, attempt.Number)
+		}
+		p.log = strings.Split(strings.TrimSpace(tail), "\n")
+		p.log = p.log[max(0, len(p.log)-tailLines):]
+		return
+	}
+}
+
+// readTail returns the last lines of an attempt's log, or a line that there is none.
+func readTail(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, attempt int32) string {
+	options := &v1alpha1.ImageBuildLogOptions{Attempt: &attempt, TailLines: new(int64(tailLines)), LimitBytes: new(int64(tailBytes))}
+	stream, err := connection.ImagesV1alpha1().RESTClient().Get().
+		Namespace(build.Namespace).Resource("imagebuilds").Name(build.Name).SubResource("log").
+		VersionedParams(options, scheme.ParameterCodec).MaxRetries(0).Stream(ctx)
+	if err != nil {
+		return "no log: " + err.Error()
+	}
+	tail, err := io.ReadAll(stream)
+	if err = errors.Join(err, stream.Close()); err != nil {
+		return "no log: " + err.Error()
+	}
+	return cmp.Or(string(tail), "the attempt has written no log")
+}
+
+// write writes the page: a headline, and below it what there is to tell, aligned.
+func (p *page) write(out io.Writer) error {
+	headline, artifacts := p.headline()
+	if _, err := fmt.Fprintln(out, headline); err != nil {
+		return err
+	}
+	lines := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)
+	if p.build.Spec.ImageRef != nil {
+		output.Labelled(lines, "image", p.build.Spec.ImageRef.Name)
+	}
+	output.Labelled(lines, "why", p.cause())
+	output.Labelled(lines, "requested", p.request())
+	output.Labelled(lines, "waits for", p.obstacle())
+	output.Labelled(lines, "progress", p.progress())
+	switch {
+	case len(p.changes) > 0:
+		output.Labelled(lines, "changed", p.changes...)
+		output.Labelled(lines, "since", p.previous)
+	case p.previous != "":
+		output.Labelled(lines, "changed", "no input since "+p.previous)
+	}
+	if failed := p.failedAttempt(); failed != nil && (!p.build.Status.Finished || len(p.build.Status.Attempts) > 1) {
+		output.Labelled(lines, fmt.Sprintf("attempt %d", failed.Number), follow.Failure(failed.Failure))
+	}
+	output.Labelled(lines, "log", p.log...)
+	output.Labelled(lines, "artifacts", artifacts...)
+	output.Labelled(lines, "next", p.next())
+	return lines.Flush()
+}
+
+// headline returns how the build ended, with its artifacts, or what it does now.
+func (p *page) headline() (line string, artifacts []string) {
+	status, style := &p.build.Status, p.asked.style
+	if status.Finished {
+		return follow.Headline(style, p.build), follow.Artifacts(p.build, func(digest string) string { return digest })
+	}
+	line = fmt.Sprintf("%s build %s is %s", style.Faint(output.Step), p.build.Name, cmp.Or(status.Phase, v1alpha1.BuildPending))
+	if status.CurrentAttempt > 1 {
+		line += fmt.Sprintf(", attempt %d", status.CurrentAttempt)
+	}
+	if status.StartTime != nil {
+		line += fmt.Sprintf(", started %s ago", p.ago(*status.StartTime))
+	}
+	return line, nil
+}
+
+func (p *page) ago(time metav1.Time) string {
+	return duration.HumanDuration(p.asked.clock.Now().Sub(time.Time))
+}
+
+// cause returns what started the build.
+func (p *page) cause() string {
+	trigger := p.build.Spec.Trigger
+	if trigger == nil {
+		return ""
+	}
+	text := string(trigger.Reason)
+	if trigger.RerunOf != "" {
+		text += " of " + trigger.RerunOf
+	}
+	if trigger.Message != "" {
+		text += ": " + trigger.Message
+	}
+	return text
+}
+
+// request returns who asked for the build, and when.
+func (p *page) request() string {
+	text := p.ago(p.build.CreationTimestamp) + " ago"
+	if trigger := p.build.Spec.Trigger; trigger != nil && trigger.RequestedBy != "" {
+		text += " by " + trigger.RequestedBy
+	}
+	return text
+}
+
+func (p *page) obstacle() string {
+	condition := follow.WaitsFor(p.build)
+	if condition == nil {
+		return ""
+	}
+	text := condition.Reason
+	if condition.Message != "" {
+		text += ": " + condition.Message
+	}
+	return text
+}
+
+// progress returns the last report of an unfinished build's builder.
+func (p *page) progress() string {
+	progress := p.build.Status.Progress
+	if progress == nil || p.build.Status.Finished {
+		return ""
+	}
+	var parts []string
+	if progress.Percent != nil {
+		parts = append(parts, fmt.Sprintf("%d%%", *progress.Percent))
+	}
+	for _, text := range []string{progress.Stage, progress.Message} {
+		if text != "" {
+			parts = append(parts, text)
+		}
+	}
+	return strings.Join(parts, "  ")
+}
+
+// failedAttempt returns the attempt whose log is shown, nil if no attempt failed.
+func (p *page) failedAttempt() *v1alpha1.BuildAttempt {
+	for i := range p.build.Status.Attempts {
+		if attempt := &p.build.Status.Attempts[i]; attempt.Number == p.failed {
+			return attempt
+		}
+	}
+	return nil
+}
+
+// next returns the command that helps most.
+func (p *page) next() string {
+	status, name := &p.build.Status, p.build.Name
+	verb := func(words string) string { return p.asked.program + " " + words + p.asked.connection }
+	switch status.Phase {
+	case v1alpha1.BuildSucceeded:
+		if p.build.Spec.ImageRef == nil {
+			return verb("logs " + name)
+		}
+		return verb("promote " + name + " CHANNEL")
+	case v1alpha1.BuildCancelled:
+		if request := p.build.Spec.CancelRequested; request != nil && request.SupersededBy != "" {
+			return verb("show " + request.SupersededBy)
+		}
+		return verb("rerun " + name)
+	case v1alpha1.BuildFailed:
+		if status.Failure == nil {
+			return verb("logs " + name)
+		}
+		explain := p.asked.program + " explain " + string(status.Failure.Reason)
+		switch status.Failure.Class {
+		case v1alpha1.FailureUser:
+			return verb("logs "+name) + ", or " + explain
+		case v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry, v1alpha1.FailureTimeout:
+			return explain + ", then " + verb("rerun "+name)
+		}
+		return explain
+	case v1alpha1.BuildQueued:
+		return verb("queue")
+	}
+	if waits := follow.WaitsFor(p.build); waits != nil && status.Phase == v1alpha1.BuildStarting {
+		return p.asked.program + " explain " + waits.Reason
+	}
+	return verb("logs " + name + " -f")
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package show is the verb that tells about one build: how it ended or what it waits for, why it ran, and what to do next.
+package show
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/history"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+)
+
+type options struct {
+	kind   client.Kind
+	name   string
+	format output.Format
+	style  output.Style
+	// program is what users call this program, and connection the flags by which it finds the server, for the next step.
+	program, connection string
+	clock               clock.PassiveClock
+}
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	flags := &client.Flags{}
+	asked := &options{clock: clock.RealClock{}}
+	command := &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show a build: its outcome, its cause, and the next step",
+		Long: "Show a build, or an image's latest build: how it ended or what it waits for, why it ran, which inputs changed since\n" +
+			"the build before, the end of a failed attempt's log, its artifacts, and the next step. Of a deleted build, show its\n" +
+			"record, where builds are recorded.",
+		Example: "  goldsmith show debian-7\n" +
+			"  goldsmith show debian",
+		Args:              client.OneName("the NAME of a build or an image", client.Either),
+		ValidArgsFunction: completion.ImagesAndImageBuilds(flags),
+		RunE: func(command *cobra.Command, args []string) (err error) {
+			if asked.kind, asked.name, err = client.SplitName(args[0]); err != nil {
+				return err
+			}
+			connection, err := flags.Connect(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			asked.style = output.StyleOf(command, command.OutOrStdout())
+			asked.program, asked.connection = command.Root().DisplayName(), follow.ConnectionFlags(command)
+			return run(command.Context(), connection, asked, command.OutOrStdout())
+		},
+	}
+	flags.AddTo(command.Flags())
+	asked.format.AddTo(command)
+	return command
+}
+
+func run(ctx context.Context, connection *client.Connection, asked *options, out io.Writer) error {
+	build, err := find(ctx, connection, asked)
+	if err != nil {
+		return err
+	}
+	if build == nil {
+		return deleted(ctx, connection, asked, out)
+	}
+	if asked.format.ForPrograms() {
+		return asked.format.Print(build, out)
+	}
+	page := &page{build: build, asked: asked}
+	page.compare(ctx, connection)
+	page.readLog(ctx, connection)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return page.write(output.Colours(out))
+}
+
+// find returns the build of the name, or the newest build of the Image of the name. It returns nil if neither exists.
+func find(ctx context.Context, connection *client.Connection, asked *options) (*v1alpha1.ImageBuild, error) {
+	if asked.kind != client.Image {
+		build, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Get(ctx, asked.name, metav1.GetOptions{})
+		switch {
+		case err == nil:
+			return build, nil
+		case !client.IsNotFound(err, "imagebuilds", asked.name):
+			return nil, fmt.Errorf("look for build %s: %w", asked.name, err)
+		case asked.kind == client.ImageBuild:
+			return nil, nil
+		}
+	}
+	image, err := connection.ImagesV1alpha1().Images(connection.Namespace).Get(ctx, asked.name, metav1.GetOptions{})
+	switch {
+	case client.IsNotFound(err, "images", asked.name):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look for image %s: %w", asked.name, err)
+	}
+	build, err := connection.NewestBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
+	switch {
+	case build != nil || err != nil:
+		return build, err
+	case client.StalledWithoutBuild(image) != nil:
+		return nil, client.StalledWithoutBuild(image)
+	}
+	return nil, fmt.Errorf("image %s has no build yet: `%s plan %s%s` tells what would start one", image.Name, asked.program, image.Name, asked.connection)
+}
+
+// deleted shows the record of a deleted build. Without a record, nothing of the name exists.
+func deleted(ctx context.Context, connection *client.Connection, asked *options, out io.Writer) error {
+	if asked.kind == client.Image {
+		return connection.NotFound(ctx, asked.kind, asked.name)
+	}
+	record, unknown := connection.DeletedBuild(ctx, asked.name)
+	if unknown != nil || record == nil {
+		return connection.NotFound(ctx, asked.kind, asked.name) // that nothing exists is the answer, whether the records can be read or not
+	}
+	image := asked.name[:strings.LastIndex(asked.name, "-")]
+	if asked.format.ForPrograms() {
+		return fmt.Errorf("build %s was deleted: `%s history %s%s -o %s` prints its record", asked.name, asked.program, image, asked.connection, output.JSON)
+	}
+	if _, err := fmt.Fprintf(out, "build %s was deleted; its record:\n", asked.name); err != nil {
+		return err
+	}
+	if err := history.Table([]v1alpha1.BuildRecord{*record}, record.ImageUID, false, asked.clock.Now(), out); err != nil {
+		return err
+	}
+	if record.Failure != nil && record.Failure.Message != "" {
+		if _, err := fmt.Fprintln(out, output.OneLine(follow.Failure(record.Failure))); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(out, "its log, if it is archived: %s logs %s%s --uid %s\n", asked.program, asked.name, asked.connection, record.UID)
+	return err
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package show
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	testingclock "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+)
+
+var noon = time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC)
+
+func ago(d time.Duration) *metav1.Time {
+	return &metav1.Time{Time: noon.Add(-d)}
+}
+
+// build is a build of image web, in a phase.
+func build(number int64, phase v1alpha1.BuildPhase, change func(*v1alpha1.ImageBuild)) *v1alpha1.ImageBuild {
+	build := &v1alpha1.ImageBuild{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: fmt.Sprintf("web-%d", number), CreationTimestamp: *ago(5 * time.Minute)},
+		Spec: v1alpha1.ImageBuildSpec{
+			ImageRef: &v1alpha1.ImageReference{Name: "web", UID: "web-uid"}, Number: &number,
+			Trigger: &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, Message: "after the release", RequestedBy: "ann"},
+		},
+		Status: v1alpha1.ImageBuildStatus{Phase: phase, Finished: phase.Finished()},
+	}
+	if build.Status.Finished {
+		build.Status.StartTime, build.Status.CompletionTime = ago(4*time.Minute), ago(2*time.Minute)
+	}
+	change(build)
+	return build
+}
+
+func failure(class v1alpha1.FailureClass, reason v1alpha1.FailureReason, tail string) *v1alpha1.BuildFailure {
+	return &v1alpha1.BuildFailure{Class: class, Reason: reason, Message: "no\x1bdisk", LogTail: tail}
+}
+
+// failed has a build fail in its second attempt.
+func failed(failure *v1alpha1.BuildFailure) func(*v1alpha1.ImageBuild) {
+	return func(build *v1alpha1.ImageBuild) {
+		build.Status.Failure, build.Status.CurrentAttempt = failure, 2
+		build.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1, Failure: failure}, {Number: 2, PodUID: "pod", Failure: failure}}
+	}
+}
+
+func waits(kind, reason, message string) []metav1.Condition {
+	return []metav1.Condition{{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: message}}
+}
+
+func TestABuildIsAPage(t *testing.T) {
+	changes := []v1alpha1.InputChange{{Path: "parameters[a]", From: "1", To: "2"}, {Path: "base"}, {Path: "c"}, {Path: "d"}, {Path: "e"}, {Path: "f"}, {Path: "g"}}
+	lastLines := "one\ntwo\nthree\nfour\nE: no disk \x1b[31m\nmaking room\n"
+	for _, test := range []struct {
+		name  string
+		build *v1alpha1.ImageBuild
+		also  answers
+		want  string
+	}{
+		{
+			"failed", build(2, v1alpha1.BuildFailed, failed(failure(v1alpha1.FailureUser, v1alpha1.ReasonBuilderFailed, lastLines))),
+			answers{"imagebuilds/web-2/diff?with=web-1": &v1alpha1.ImageBuildDiff{Inputs: changes}}, `
+✗ build web-2 failed after 2m and 2 attempts: User/BuilderFailed: no disk
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  changed     parameters[a]   1    → 2
+              base            none → none
+              c               none → none
+              d               none → none
+              e               none → none
+              and 2 more
+  since       web-1
+  attempt 2   User/BuilderFailed: no disk
+  log         two
+              three
+              four
+              E: no disk  [31m
+              making room
+  next        goldsmith logs web-2, or goldsmith explain BuilderFailed
+`,
+		},
+		{
+			"failed with a log elsewhere", build(2, v1alpha1.BuildFailed, failed(failure(v1alpha1.FailureRegistry, v1alpha1.ReasonImagePullFailed, ""))),
+			answers{
+				"imagebuilds/web-2/diff?with=web-1":                           &v1alpha1.ImageBuildDiff{},
+				"imagebuilds/web-2/log?attempt=2&limitBytes=4096&tailLines=5": "the last\nlines\n",
+			}, `
+✗ build web-2 failed after 2m and 2 attempts: Registry/ImagePullFailed: no disk
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  changed     no input since web-1
+  attempt 2   Registry/ImagePullFailed: no disk
+  log         the last
+              lines
+  next        goldsmith explain ImagePullFailed, then goldsmith rerun web-2
+`,
+		},
+		{
+			"failed where nothing else can be read", build(2, v1alpha1.BuildFailed, failed(failure(v1alpha1.FailureConfig, v1alpha1.ReasonNoResult, ""))), nil, `
+✗ build web-2 failed after 2m and 2 attempts: Config/NoResult: no disk
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  changed     unknown: compare it with web-1: imagebuilds.images.goldsmith.dev "web-2" not found
+  attempt 2   Config/NoResult: no disk
+  log         no log: imagebuilds.images.goldsmith.dev "web-2" not found
+  next        goldsmith explain NoResult
+`,
+		},
+		{
+			"the first one, before any attempt", build(1, v1alpha1.BuildFailed, func(build *v1alpha1.ImageBuild) {
+				build.Status.Failure, build.Status.StartTime = failure(v1alpha1.FailureTimeout, v1alpha1.ReasonQueueTimeout, ""), nil
+				build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerSpecChange, Changes: changes[:1]}
+			}), nil, `
+✗ build web-1 failed: Timeout/QueueTimeout: no disk
+  image       web
+  why         SpecChange
+  requested   5m ago
+  changed     parameters[a]   1 → 2
+  next        goldsmith explain QueueTimeout, then goldsmith rerun web-1
+`,
+		},
+		{
+			"succeeded", build(1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
+				build.Spec.Trigger.Reason, build.Spec.Trigger.RerunOf = v1alpha1.TriggerRerun, "web-0"
+				build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:abc", SizeBytes: 12 << 20}, {Target: "linux/arm64/raw", Digest: "sha256:def"}}
+			}), nil, `
+✓ build web-1 succeeded in 2m
+  image       web
+  why         Rerun of web-0: after the release
+  requested   5m ago by ann
+  artifacts   linux/amd64/raw sha256:abc (12 MiB)
+              linux/arm64/raw sha256:def (0 B)
+  next        goldsmith promote web-1 CHANNEL
+`,
+		},
+		{
+			"cancelled", build(1, v1alpha1.BuildCancelled, func(build *v1alpha1.ImageBuild) {
+				build.Spec.CancelRequested = &v1alpha1.CancelRequested{By: "bob", Reason: "too late"}
+			}), nil, `
+✗ build web-1 was cancelled after 2m, as bob requested: too late
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  next        goldsmith rerun web-1
+`,
+		},
+		{
+			"superseded, of no image", build(1, v1alpha1.BuildCancelled, func(build *v1alpha1.ImageBuild) {
+				build.Spec.CancelRequested = &v1alpha1.CancelRequested{SupersededBy: "web-2"}
+				build.Spec.ImageRef, build.Spec.Trigger = nil, nil
+			}), nil, `
+✗ build web-1 was cancelled after 2m
+  requested   5m ago
+  next        goldsmith show web-2
+`,
+		},
+		{
+			"queued", build(1, v1alpha1.BuildQueued, func(build *v1alpha1.ImageBuild) {
+				build.Status.Conditions = waits(v1alpha1.BuildAdmitted, v1alpha1.ReasonWaitingForSlot, "the namespace runs as many builds as it may (2)")
+			}), nil, `
+• build web-1 is Queued
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  waits for   WaitingForSlot: the namespace runs as many builds as it may (2)
+  next        goldsmith queue
+`,
+		},
+		{
+			"starting again", build(1, v1alpha1.BuildStarting, func(build *v1alpha1.ImageBuild) {
+				build.Status.StartTime, build.Status.CurrentAttempt = ago(4*time.Minute), 2
+				build.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1, Failure: failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonNodeLost, "")}, {Number: 2}}
+				build.Status.Conditions = waits(v1alpha1.BuildPodReady, v1alpha1.ReasonUnschedulable, "no node fits")
+			}), nil, `
+• build web-1 is Starting, attempt 2, started 4m ago
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  waits for   Unschedulable: no node fits
+  attempt 1   Infrastructure/NodeLost: no disk
+  log         no log: the builder has not started
+  next        goldsmith explain Unschedulable
+`,
+		},
+		{
+			"running", build(1, v1alpha1.BuildRunning, func(build *v1alpha1.ImageBuild) {
+				build.Status.StartTime, build.Status.CurrentAttempt = ago(4*time.Minute), 1
+				build.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1}}
+				build.Status.Progress = &v1alpha1.BuildProgress{Percent: new(int32(40)), Stage: "packages", Message: "installing vim"}
+			}), nil, `
+• build web-1 is Running, started 4m ago
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  progress    40%  packages  installing vim
+  next        goldsmith logs web-1 -f
+`,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			before := build(1, v1alpha1.BuildSucceeded, func(*v1alpha1.ImageBuild) {})
+			builds := []v1alpha1.ImageBuild{*before, *test.build}
+			connection := serve(t, answers{
+				"imagebuilds/" + test.build.Name:                                  test.build,
+				"imagebuilds?fieldSelector=spec.imageRef.uid%3Dweb-uid&limit=500": &v1alpha1.ImageBuildList{Items: builds},
+			}, test.also)
+			if got := shown(t, connection, &options{kind: client.Either, name: test.build.Name}); got != strings.TrimPrefix(test.want, "\n") {
+				t.Error(cmp.Diff(strings.TrimPrefix(test.want, "\n"), got))
+			}
+		})
+	}
+}
+
+func TestABuildIsFoundByItsNameOrThatOfItsImage(t *testing.T) {
+	image := func(name string, conditions ...metav1.Condition) *v1alpha1.Image {
+		return &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name, UID: "web-uid"}, Status: v1alpha1.ImageStatus{Conditions: conditions}}
+	}
+	stalled := metav1.Condition{Type: v1alpha1.ImageStalled, Status: metav1.ConditionTrue, Reason: "BuilderNotFound", Message: "no builder"}
+	none := image("new")
+	none.UID = "new-uid"
+	misspelt := image("misspelt", stalled)
+	misspelt.UID = "new-uid"
+	nothing := func(*v1alpha1.ImageBuild) {}
+	lost := failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonNodeLost, "")
+	connection := serve(t, answers{
+		"images/web": image("web"), "images/new": none, "images/misspelt": misspelt,
+		"imagebuilds/web-3": build(3, v1alpha1.BuildRunning, nothing),
+		"imagebuilds?fieldSelector=spec.imageRef.uid%3Dweb-uid&limit=500": &v1alpha1.ImageBuildList{Items: []v1alpha1.ImageBuild{
+			*build(3, v1alpha1.BuildRunning, nothing), *build(10, v1alpha1.BuildRunning, nothing), *build(9, v1alpha1.BuildRunning, nothing)}},
+		"imagebuilds?fieldSelector=spec.imageRef.uid%3Dnew-uid&limit=500": &v1alpha1.ImageBuildList{},
+		"images/web/history?limit=500": &v1alpha1.ImageHistory{Items: []v1alpha1.BuildRecord{{
+			Name: "web-2", UID: "old-uid", Phase: v1alpha1.BuildFailed, Trigger: v1alpha1.TriggerManual, Failure: lost, CreationTime: ago(time.Hour)}}},
+		"imagereports?fieldSelector=deleted%3Dtrue%2Cmetadata.name%3Dgone&limit=500": &v1alpha1.ImageReportList{},
+	})
+	for _, test := range []struct {
+		kind   client.Kind
+		name   string
+		format output.Format
+		want   string
+	}{
+		{client.Either, "web", output.Name, "imagebuild.images.goldsmith.dev/web-10\n"},
+		{client.Image, "web", output.Name, "imagebuild.images.goldsmith.dev/web-10\n"},
+		{client.Either, "web-3", output.Name, "imagebuild.images.goldsmith.dev/web-3\n"},
+		{client.ImageBuild, "web-3", output.Name, "imagebuild.images.goldsmith.dev/web-3\n"},
+		{client.Either, "new", "", "error: image new has no build yet: `goldsmith plan new -n team` tells what would start one"},
+		{client.Either, "misspelt", "", "error: image misspelt has no build and is stalled: BuilderNotFound: no builder"},
+		{client.ImageBuild, "web", "", "error: no build named web in namespace team"},
+		{client.Image, "web-2", "", "error: no image named web-2 in namespace team"},
+		{client.Either, "gone-1", "", "error: no image or build named gone-1 in namespace team"},
+		{client.Either, "web-2", "", `build web-2 was deleted; its record:
+NAME    PHASE    WHY        TRIGGER   TOOK     AGE
+web-2   Failed   NodeLost   Manual    <none>   60m
+Infrastructure/NodeLost: no disk
+its log, if it is archived: goldsmith logs web-2 -n team --uid old-uid
+`},
+		{client.ImageBuild, "web-2", output.YAML, "error: build web-2 was deleted: `goldsmith history web -n team -o json` prints its record"},
+	} {
+		got := shown(t, connection, &options{kind: test.kind, name: test.name, format: test.format, connection: " -n team"})
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s %s: %s", test.kind, test.name, diff)
+		}
+	}
+}
+
+func TestOneNameIsTaken(t *testing.T) {
+	t.Chdir(t.TempDir()) // no kubeconfig
+	t.Setenv("KUBECONFIG", "")
+	for line, want := range map[string]string{
+		"":             "takes one argument, the NAME of a build or an image, and got 0",
+		"web-1 web-2":  "takes one argument, the NAME of a build or an image, and got 2",
+		"pod/web-1":    "pod/web-1 names no object",
+		"web -o table": "it must be json, yaml, name",
+		"image/web":    client.ErrNoKubeconfig.Error(),
+	} {
+		command := NewCommand()
+		command.SilenceUsage, command.SilenceErrors = true, true
+		command.SetArgs(strings.Fields(line))
+		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("show %s: got error %v, want %q", line, err, want)
+		}
+	}
+}
+
+// shown is what the verb writes, or its error.
+func shown(t *testing.T, connection *client.Connection, asked *options) string {
+	t.Helper()
+	var out bytes.Buffer
+	asked.clock, asked.program = testingclock.NewFakePassiveClock(noon), "goldsmith"
+	if err := run(t.Context(), connection, asked, &out); err != nil {
+		return "error: " + err.Error()
+	}
+	return out.String()
+}
+
+// answers are what a server answers, by the path below the namespace and the query.
+type answers map[string]any
+
+// serve starts a server with these answers, to which nothing else exists.
+func serve(t *testing.T, all ...answers) *client.Connection {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+		asked := strings.TrimPrefix(in.URL.String(), "/apis/images.goldsmith.dev/v1alpha1/namespaces/team/")
+		for _, some := range all {
+			switch answer := some[asked].(type) {
+			case string:
+				_, _ = out.Write([]byte(answer))
+				return
+			case runtime.Object:
+				answer.GetObjectKind().SetGroupVersionKind(v1alpha1.Kind(strings.TrimPrefix(fmt.Sprintf("%T", answer), "*v1alpha1.")))
+				out.Header().Set("Content-Type", "application/json")
+				_ = json.NewEncoder(out).Encode(answer)
+				return
+			}
+		}
+		resource, rest, _ := strings.Cut(strings.Split(asked, "?")[0], "/")
+		name, _, _ := strings.Cut(rest, "/")
+		refusal := apierrors.NewNotFound(v1alpha1.Resource(resource), name).ErrStatus
+		refusal.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
+		out.Header().Set("Content-Type", "application/json")
+		out.WriteHeader(http.StatusNotFound)
+		_ = json.NewEncoder(out).Encode(refusal)
+	}))
+	t.Cleanup(server.Close)
+	return &client.Connection{
+		Interface: versioned.NewForConfigOrDie(&rest.Config{Host: server.URL, QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}),
+		Namespace: "team",
+	}
+}
