@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 const (
@@ -141,8 +143,16 @@ func (s *Server) config(directory string, client url.URL, memory bool) *embed.Co
 	// A single member needs no history for followers, so little of the log has to stay in memory.
 	config.SnapshotCount = 5000
 	config.SnapshotCatchUpEntries = 100
-	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
+	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(fatalLogger(os.Stderr))
 	return config
+}
+
+// fatalLogger logs only why etcd ends this process, as it does when the disk is full: no error reports that.
+func fatalLogger(out io.Writer) *zap.Logger {
+	encoder := zapcore.NewConsoleEncoder(zapcore.EncoderConfig{
+		NameKey: "name", MessageKey: "message", ConsoleSeparator: ": ", LineEnding: zapcore.DefaultLineEnding,
+	})
+	return zap.New(zapcore.NewCore(encoder, zapcore.AddSync(out), zapcore.FatalLevel)).Named("Error: etcd ends this process")
 }
 
 func (s *Server) waitReady(ctx context.Context) error {
