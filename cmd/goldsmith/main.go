@@ -49,12 +49,15 @@ func execute(ctx context.Context, root *cobra.Command) int {
 			command.SetOut(output.NewEscaping(command.OutOrStdout()))
 		}
 	}
-	err := root.ExecuteContext(ctx)
+	verb, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		err = out.Err()
 	}
 	if unreachable, ok := errors.AsType[*client.UnreachableError](err); ok {
 		err = unreachable // the names of the request and its address around it only hide what to do
+	}
+	if other, ok := errors.AsType[*client.OtherKindError](err); ok {
+		err = other.Of(verb)
 	}
 	err = explainUnknownVerb(root, err)
 	code := exit.Code(ctx, err)

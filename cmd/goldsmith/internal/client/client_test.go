@@ -99,7 +99,7 @@ func TestAKubeconfigThatCannotBeUsedIsNamedWithTheNextStep(t *testing.T) {
 	}{
 		{"missing", "", "kubeconfig missing does not exist: correct --kubeconfig, or start a server with `goldsmith up`"},
 		{"no-yaml", "", "read kubeconfig no-yaml: yaml: line 1: "},
-		{"no-yaml", "", ": correct the file, or name another one with --kubeconfig"},
+		{"no-yaml", "", ": correct the file, or name another kubeconfig with --kubeconfig"},
 		{"text", "", "read kubeconfig text: "},
 		{"empty", "", "kubeconfig empty has no context: name the kubeconfig of a server with --kubeconfig"},
 		{"no-current", "", "kubeconfig no-current has no current-context: name one of its contexts with --context: c"},

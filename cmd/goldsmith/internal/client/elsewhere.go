@@ -14,22 +14,26 @@ import (
 )
 
 const (
-	// elsewherePatience is how long an error waits for the namespaces that it names.
-	elsewherePatience = 2 * time.Second
+	// patience is how long an error waits for the objects that it names.
+	patience = 2 * time.Second
 	// maxElsewhere is how many namespaces an error names.
 	maxElsewhere = 3
 )
 
-// NotFound returns the error for an Image or a build that does not exist in the namespace of the connection. It names other namespaces
-// that have one of the name, if the user can list them.
+// NotFound returns the error for an Image or a build that does not exist in the namespace of the connection. It is an OtherKindError if an
+// object of the other kind has the name. Otherwise it names the other namespaces that have such an object, if the user can list them.
 func (c *Connection) NotFound(ctx context.Context, kind Kind, name string) error {
 	return c.notFound(ctx, kind, name, "")
 }
 
 // notFound is NotFound with another next step, for an object that no other namespace has.
 func (c *Connection) notFound(ctx context.Context, kind Kind, name, otherwise string) error {
-	what := map[Kind]string{Image: "image", ImageBuild: "build", Either: "image or build"}[kind]
-	err := fmt.Errorf("no %s named %s in namespace %s", what, name, c.Namespace)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := c.otherKind(ctx, kind, name); err != nil {
+		return err
+	}
+	err := fmt.Errorf("no %s named %s in namespace %s", nouns[kind], name, c.Namespace)
 	switch found := c.elsewhere(ctx, kind, name); len(found) {
 	case 0:
 		if otherwise != "" {
@@ -50,8 +54,6 @@ func (c *Connection) notFound(ctx context.Context, kind Kind, name, otherwise st
 // elsewhere returns other namespaces with an object of the name, sorted, and at most one more than an error names. It returns none if the
 // user cannot list across namespaces, or if the server fails.
 func (c *Connection) elsewhere(ctx context.Context, kind Kind, name string) []string {
-	ctx, cancel := context.WithTimeout(ctx, elsewherePatience)
-	defer cancel()
 	options := metav1.ListOptions{
 		FieldSelector: fields.OneTermEqualSelector("metadata.name", name).String(),
 		Limit:         maxElsewhere + 2, // the namespace of the connection may be among them if somebody creates the object now

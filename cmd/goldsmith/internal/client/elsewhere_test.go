@@ -44,7 +44,7 @@ func TestAnObjectThatIsMissingIsLookedForInOtherNamespaces(t *testing.T) {
 			t.Errorf("got %q, want %q", err, test.want)
 		}
 		for _, action := range clients.Actions() {
-			if listed := action.(clienttesting.ListAction); listed.GetListRestrictions().Fields.String() != "metadata.name="+test.name {
+			if listed, ok := action.(clienttesting.ListAction); ok && listed.GetListRestrictions().Fields.String() != "metadata.name="+test.name {
 				t.Errorf("%s: listed %v", test.name, listed.GetListRestrictions())
 			}
 		}

@@ -80,7 +80,7 @@ func TestASubresourceOfAnImageIsReadOnce(t *testing.T) {
 		"of an image by its UID":  {"a-uid", nil, ""},
 		"no such image":           {"", apierrors.NewNotFound(v1alpha1.Resource("images"), "web"), "no image named web in namespace team: one that was deleted is found with --uid"},
 		"no such image, by UID":   {"a-uid", apierrors.NewNotFound(v1alpha1.Resource("images"), "web"), `read the history of image web: images.images.goldsmith.dev "web" not found`},
-		"a database that is away": {"", unavailable, "read the history of image web: the database does not answer"},
+		"a database that is down": {"", unavailable, "read the history of image web: the database does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked []string
@@ -99,7 +99,7 @@ func TestASubresourceOfAnImageIsReadOnce(t *testing.T) {
 					answer = refusal
 					out.WriteHeader(int(test.refuse.ErrStatus.Code))
 				}
-				_ = json.NewEncoder(out).Encode(answer) // the client has gone
+				_ = json.NewEncoder(out).Encode(answer) // the client closed the connection
 			}))
 			defer server.Close()
 			connection := &Connection{
@@ -120,8 +120,8 @@ func TestASubresourceOfAnImageIsReadOnce(t *testing.T) {
 				want += "&uid=" + test.uid
 			}
 			wants := []string{want}
-			if test.refuse != nil && test.uid == "" && apierrors.IsNotFound(test.refuse) { // other namespaces are looked at as well
-				wants = append(wants, "/apis/images.goldsmith.dev/v1alpha1/images?fieldSelector=metadata.name%3Dweb&limit=5")
+			if test.refuse != nil && test.uid == "" && apierrors.IsNotFound(test.refuse) { // a build of the name, and other namespaces, are searched as well
+				wants = append(wants, "/apis/images.goldsmith.dev/v1alpha1/namespaces/team/imagebuilds/web", "/apis/images.goldsmith.dev/v1alpha1/images?fieldSelector=metadata.name%3Dweb&limit=5")
 			}
 			if !slices.Equal(asked, wants) {
 				t.Errorf("asked %q", asked)
@@ -153,7 +153,7 @@ func TestADeletedBuildIsFoundInTheHistoryOfItsImage(t *testing.T) {
 			if strings.HasPrefix(asked, "imagereports") {
 				answer["kind"] = "ImageReportList"
 			}
-			_ = json.NewEncoder(out).Encode(answer) // the client has gone
+			_ = json.NewEncoder(out).Encode(answer) // the client closed the connection
 		case known:
 			http.Error(out, "broken", http.StatusInternalServerError)
 		default:

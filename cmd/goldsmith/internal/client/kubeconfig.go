@@ -86,7 +86,7 @@ func (f *Flags) Contexts() ([]string, error) {
 func unreadable(rules *clientcmd.ClientConfigLoadingRules, err error) error {
 	for _, file := range rules.GetLoadingPrecedence() {
 		if _, cause := clientcmd.LoadFromFile(file); cause != nil && !errors.Is(cause, fs.ErrNotExist) {
-			return fmt.Errorf("read kubeconfig %s: %w: correct the file, or name another one with --kubeconfig; `goldsmith up` prints the path of its own", file, cause)
+			return fmt.Errorf("read kubeconfig %s: %w: correct the file, or name another kubeconfig with --kubeconfig; `goldsmith up` prints the path of its own", file, cause)
 		}
 	}
 	return fmt.Errorf("read kubeconfig %s: %w", nameOf(rules), err)

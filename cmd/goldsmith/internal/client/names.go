@@ -26,6 +26,13 @@ const (
 	Text Kind = ""
 )
 
+var (
+	// nouns are the kinds for people.
+	nouns = map[Kind]string{Image: "image", ImageBuild: "build", Either: "image or build"}
+	// articles are the kinds for people, with their articles.
+	articles = map[Kind]string{Image: "an image", ImageBuild: "a build"}
+)
+
 // kinds are the names of resources that may stand before a name, as kubectl takes them.
 var kinds = map[string]Kind{
 	"image": Image, "images": Image, "img": Image,
@@ -59,7 +66,7 @@ func Names(what string, least int, each ...Kind) cobra.PositionalArgs {
 			switch {
 			case kind == Either:
 			case found != Either && found != kind:
-				return fmt.Errorf("`%s` takes %s, and got %s: see `%[1]s --help`", command.CommandPath(), what, args[i])
+				return fmt.Errorf("%s is %s, and %s takes %s: see `%s --help`", args[i], articles[found], command.Name(), articles[kind], command.CommandPath())
 			default:
 				args[i] = name
 			}

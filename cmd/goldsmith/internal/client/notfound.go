@@ -3,14 +3,22 @@
 package client
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"slices"
 
+	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
 )
 
-// IsNotFound says whether the server told that it has no such object. A 404 may also be about another object that the
+// IsNotFound reports whether the server answered that it has no such object. A 404 may also be about another object that the
 // request needs, or come from a server that does not have the API.
 func IsNotFound(err error, resource, name string) bool {
 	var status apierrors.APIStatus
@@ -19,4 +27,105 @@ func IsNotFound(err error, resource, name string) bool {
 	}
 	missing := status.Status().Details
 	return missing != nil && missing.Kind == resource && missing.Name == name
+}
+
+// OtherKindError reports a name of an Image where a verb takes a build, or the name of a build where it takes an Image.
+type OtherKindError struct {
+	Name, Namespace string
+	// Wanted is the kind that the verb takes: Image or ImageBuild.
+	Wanted Kind
+	// Instead is the latest build of the Image, or the Image of the build. It is empty if there is none.
+	Instead string
+}
+
+// Error is the message without a verb.
+func (e *OtherKindError) Error() string {
+	return fmt.Sprintf("no %s named %s in namespace %s: there is %s of this name: %s",
+		nouns[e.Wanted], e.Name, e.Namespace, articles[e.other()], e.instead())
+}
+
+// Of returns the error for the verb that got the name. It ends with the command line that the user may mean.
+func (e *OtherKindError) Of(verb *cobra.Command) error {
+	args := slices.Clone(verb.Flags().Args())
+	i := slices.Index(args, e.Name)
+	if i < 0 {
+		return e
+	}
+	err := fmt.Errorf("%s is %s, and %s takes %s: %s", e.Name, articles[e.other()], verb.Name(), articles[e.Wanted], e.instead())
+	if e.Instead == "" {
+		return err
+	}
+	args[i] = e.Instead
+	line := verb.CommandPath()
+	for _, arg := range args {
+		line += " " + shellword.Quote(arg)
+	}
+	for _, name := range []string{"kubeconfig", "context", "namespace"} {
+		if flag := verb.Flags().Lookup(name); flag != nil && flag.Changed {
+			line += " --" + name + " " + shellword.Quote(flag.Value.String())
+		}
+	}
+	return fmt.Errorf("%w: %s", err, line)
+}
+
+// other returns the kind that the name is of.
+func (e *OtherKindError) other() Kind {
+	if e.Wanted == Image {
+		return ImageBuild
+	}
+	return Image
+}
+
+func (e *OtherKindError) instead() string {
+	switch {
+	case e.Instead == "":
+		return "it has no " + nouns[e.Wanted]
+	case e.Wanted == Image:
+		return "its image is " + e.Instead
+	}
+	return "its latest is " + e.Instead
+}
+
+// otherKind returns the OtherKindError for a name that no object of the kind has. It returns nil if no object of the other kind has the
+// name, or if the server fails.
+func (c *Connection) otherKind(ctx context.Context, wanted Kind, name string) error {
+	found := &OtherKindError{Name: name, Namespace: c.Namespace, Wanted: wanted}
+	switch wanted {
+	case Image:
+		build, err := c.ImagesV1alpha1().ImageBuilds(c.Namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return nil
+		}
+		if build.Spec.ImageRef != nil {
+			found.Instead = build.Spec.ImageRef.Name
+		}
+	case ImageBuild:
+		image, err := c.ImagesV1alpha1().Images(c.Namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return nil
+		}
+		if found.Instead, err = c.LatestBuild(ctx, image); err != nil {
+			return nil
+		}
+	default:
+		return nil
+	}
+	return found
+}
+
+// LatestBuild returns the name of the newest build of an Image that exists, "" if none does. The Image's status can be behind, or name a
+// deleted build.
+func (c *Connection) LatestBuild(ctx context.Context, image *v1alpha1.Image) (string, error) {
+	selected := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("spec.imageRef.uid", string(image.UID)).String()}
+	builds, err := c.ImagesV1alpha1().ImageBuilds(image.Namespace).List(ctx, selected)
+	if err != nil {
+		return "", fmt.Errorf("list the builds of image %s: %w", image.Name, err)
+	}
+	name, highest := "", int64(0)
+	for i := range builds.Items {
+		if number := builds.Items[i].Spec.Number; number != nil && *number > highest {
+			name, highest = builds.Items[i].Name, *number
+		}
+	}
+	return name, nil
 }

@@ -5,10 +5,14 @@ package client
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
@@ -29,6 +33,58 @@ func TestOnlyTheObjectItselfIsNotFound(t *testing.T) {
 	} {
 		if got := IsNotFound(test.err, "images", "debian"); got != test.want {
 			t.Errorf("%s: got %v", test.name, got)
+		}
+	}
+}
+
+func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
+	build := func(name, image string, number int64) *v1alpha1.ImageBuild {
+		build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name}}
+		if image != "" {
+			build.Spec = v1alpha1.ImageBuildSpec{ImageRef: &v1alpha1.ImageReference{Name: image}, Number: &number}
+		}
+		return build
+	}
+	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web"}}
+	builds := []*v1alpha1.ImageBuild{build("web-9", "web", 9), build("web-10", "web", 10), build("once", "", 0)}
+	for _, test := range []struct {
+		kind       Kind
+		fresh      bool // the image has no build
+		line, want string
+	}{
+		{kind: ImageBuild, line: "web", want: "web is an image, and verb takes a build: its latest is web-10: goldsmith verb web-10"},
+		{kind: ImageBuild, line: "web -n team", want: "web is an image, and verb takes a build: its latest is web-10: goldsmith verb web-10 --namespace team"},
+		{kind: ImageBuild, line: "web web", want: "web is an image, and verb takes a build: its latest is web-10: goldsmith verb web-10 web"},
+		{kind: ImageBuild, line: "web", fresh: true, want: "web is an image, and verb takes a build: it has no build"},
+		{kind: Image, line: "web-9 it's --context=c", want: `web-9 is a build, and verb takes an image: its image is web: goldsmith verb web 'it'\''s' --context c`},
+		{kind: Image, line: "once", want: "once is a build, and verb takes an image: it has no image"},
+		{kind: ImageBuild, line: "imagebuild/web", want: "no build named web in namespace team: there is an image of this name: its latest is web-10"},
+		{kind: Image, line: "nothing", want: "no image named nothing in namespace team"},
+	} {
+		clients := fake.NewClientset(image)
+		for _, build := range builds {
+			if test.fresh {
+				break
+			}
+			if err := clients.Tracker().Add(build); err != nil {
+				t.Fatal(err)
+			}
+		}
+		connection := &Connection{Interface: clients, Namespace: "team"}
+		flags := &Flags{}
+		verb := &cobra.Command{Use: "verb", SilenceErrors: true, SilenceUsage: true, RunE: func(command *cobra.Command, args []string) error {
+			return connection.NotFound(command.Context(), test.kind, strings.TrimPrefix(args[0], "imagebuild/"))
+		}}
+		flags.AddTo(verb.Flags())
+		root := &cobra.Command{Use: "goldsmith"}
+		root.AddCommand(verb)
+		root.SetArgs(append([]string{"verb"}, strings.Fields(test.line)...))
+		err := root.ExecuteContext(t.Context())
+		if other, ok := errors.AsType[*OtherKindError](err); ok {
+			err = other.Of(verb)
+		}
+		if err == nil || err.Error() != test.want {
+			t.Errorf("%s: got %v, want %s", test.line, err, test.want)
 		}
 	}
 }

@@ -92,7 +92,7 @@ func TestOneImageIsTaken(t *testing.T) {
 		for line, want := range map[string]string{
 			"":                 "takes one argument, the name of an IMAGE, and got 0",
 			"web debian":       "takes one argument, the name of an IMAGE, and got 2",
-			"imagebuild/web-1": "takes one argument, the name of an IMAGE, and got imagebuild/web-1",
+			"imagebuild/web-1": "imagebuild/web-1 is a build, and ",
 			"web -o table":     "it must be json, yaml, name",
 			"image/web":        client.ErrNoKubeconfig.Error(),
 		} {
