@@ -74,12 +74,16 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("cancel", "web-6").says("web-6 is being cancelled\n")
 	s.types("build", "web", "--request-id", "slow", "--wait").fails(exit.BuildCancelled, "✗ build web-6 was cancelled after ")
 	s.types("build", "web", "--request-id", "next", "--wait").says("web-7\n")
-	s.types("queue").tells("no build waits in namespace default\n")
+	s.types("queue").tells("no build is queued in namespace default\n")
+
+	s.types("cancel", "web").fails(exit.Failure, "Error: web is an image, and cancel takes a build: its latest is web-7: goldsmith cancel web-7 --kubeconfig ")
+	s.types("build", "web-7").fails(exit.Failure, "Error: web-7 is a build, and build takes an image: its image is web: goldsmith build web --kubeconfig ")
+	s.types("history", "web-7").fails(exit.Failure, "Error: web-7 is a build, and history takes an image: its image is web: goldsmith history web")
 
 	s.types("promote", "web-2", "stable").says("channel stable of image web: none → web-2\n")
 	s.types("promote", "web-7", "stable", "--from", "web-2").says("channel stable of image web: web-2 → web-7\n")
 	s.types("promote", "web-7", "stable").says("channel stable of image web is web-7 already\n")
-	s.types("promote", "web-5", "stable", "--from", "web-2").fails(exit.Failure, "it is not web-2 but web-7, moved there by ")
+	s.types("promote", "web-5", "stable", "--from", "web-2").fails(exit.Failure, "the channel does not name web-2 but web-7, moved by ")
 	s.types("promote", "web-3", "stable").fails(exit.Failure, "channels[0].build", "Failed")
 	s.types("__complete", "promote", "web-2", "").says("stable\tweb-7\n")
 
@@ -142,7 +146,7 @@ func asksTheRecords(s *session) {
 		s.t.Errorf("the statistics are %+v", stats.Stats)
 	}
 
-	s.types("notes", "web").tells("nothing was noted about image web\n")
+	s.types("notes", "web").tells("no note is recorded about image web\n")
 	s.types("notes", "web", "two lines\nof it", "--id", "first").matches(`(?s)^20\S+Z  \S+\n    two lines\n    of it\n$`)
 	s.types("notes", "web", "something else", "--id", "first").says("    two lines\n")
 	s.types("notes", "web", "another'; DROP TABLE notes; --").says("    another'; DROP TABLE notes; --\n")
@@ -151,7 +155,7 @@ func asksTheRecords(s *session) {
 	s.types("notes", "web", "-").given("\n").fails(exit.Failure, "text")
 	s.types("notes", "web", strings.Repeat("long", 1025)).fails(exit.Failure, "text")
 	s.types("notes", "nothing", "something").fails(exit.Failure, "no image named nothing in namespace default")
-	s.types("notes", "web", "something", "--uid", uid).fails(exit.Failure, "--uid is for showing notes")
+	s.types("notes", "web", "something", "--uid", uid).fails(exit.Failure, "--uid lists notes")
 
 	s.changesRetryLimit("web", 7)
 	s.types("changes", "web", "-o", "yaml").says("kind: ImageChanges\n", "path: retry.limit\n")

@@ -84,7 +84,7 @@ func (f *Flags) Connect(warnings io.Writer) (*Connection, error) {
 	config.WarningHandler = rest.NewWarningWriter(warnings, rest.WarningWriterOptions{Deduplicate: true})
 	clients, err := versioned.NewForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("make a client: %w", err)
+		return nil, fmt.Errorf("create a client: %w", err)
 	}
 	return &Connection{Interface: clients, Namespace: namespace, Config: config}, nil
 }

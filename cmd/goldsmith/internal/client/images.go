@@ -25,7 +25,7 @@ func (c *Connection) ReadImage(ctx context.Context, image, subresource string, p
 	err := read(ctx, c.ImagesV1alpha1().RESTClient().Get().Namespace(c.Namespace).Resource("images").Name(image).SubResource(subresource), parameters, into)
 	switch {
 	case parameters["uid"] == "" && IsNotFound(err, "images", image):
-		return c.notFound(ctx, Image, image, "one that was deleted is found with --uid, which `goldsmith history --deleted` lists")
+		return c.notFound(ctx, Image, image, "--uid finds a deleted image, and `goldsmith history --deleted` lists the UIDs")
 	case err != nil:
 		return fmt.Errorf("read the %s of image %s: %w", subresource, image, err)
 	}

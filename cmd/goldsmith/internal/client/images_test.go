@@ -78,7 +78,7 @@ func TestASubresourceOfAnImageIsReadOnce(t *testing.T) {
 	}{
 		"an answer":               {"", nil, ""},
 		"of an image by its UID":  {"a-uid", nil, ""},
-		"no such image":           {"", apierrors.NewNotFound(v1alpha1.Resource("images"), "web"), "no image named web in namespace team: one that was deleted is found with --uid"},
+		"no such image":           {"", apierrors.NewNotFound(v1alpha1.Resource("images"), "web"), "no image named web in namespace team: --uid finds a deleted image"},
 		"no such image, by UID":   {"a-uid", apierrors.NewNotFound(v1alpha1.Resource("images"), "web"), `read the history of image web: images.images.goldsmith.dev "web" not found`},
 		"a database that is down": {"", unavailable, "read the history of image web: the database does not answer"},
 	} {

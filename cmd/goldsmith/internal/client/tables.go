@@ -32,7 +32,7 @@ func (c *Connection) Tables() (rest.Interface, error) {
 	config.AcceptContentTypes, config.ContentType = tableType, runtime.ContentTypeJSON
 	tables, err := rest.RESTClientFor(config)
 	if err != nil {
-		return nil, fmt.Errorf("make a client for tables: %w", err)
+		return nil, fmt.Errorf("create a client for tables: %w", err)
 	}
 	return tables, nil
 }

@@ -94,7 +94,7 @@ func describe(difference *v1alpha1.ImageBuildDiff, out io.Writer) error {
 	if err := lines.Flush(); err != nil || len(difference.Inputs) > 0 {
 		return err
 	}
-	_, err := fmt.Fprintln(out, "their inputs are the same")
+	_, err := fmt.Fprintln(out, "the inputs of both builds are the same")
 	return err
 }
 

@@ -66,7 +66,7 @@ func TestADifferenceIsATable(t *testing.T) {
 		},
 		"nothing": {
 			v1alpha1.ImageBuildDiff{From: v1alpha1.ComparedBuild{Name: "a", Phase: v1alpha1.BuildRunning}, To: v1alpha1.ComparedBuild{Name: "b", Phase: v1alpha1.BuildRunning}},
-			[]string{"BUILD      a         b", "phase      Running   Running", "attempts   0         0", "duration   -         -", "their inputs are the same"},
+			[]string{"BUILD      a         b", "phase      Running   Running", "attempts   0         0", "duration   -         -", "the inputs of both builds are the same"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -52,7 +52,7 @@ func NewCommand() *cobra.Command {
 				return show(command.Context(), connection, args[0], &asked.Flags, command.OutOrStdout(), command.ErrOrStderr())
 			}
 			if asked.UID != "" {
-				return errors.New("--uid is for showing notes: nothing is noted about an image that was deleted")
+				return errors.New("--uid lists notes: a note cannot be added to a deleted image")
 			}
 			text, err := textOf(args[1], command.InOrStdin())
 			if err != nil {
@@ -74,7 +74,7 @@ func show(ctx context.Context, connection *client.Connection, image string, aske
 			page := &v1alpha1.ImageNoteList{}
 			return listing.Page[v1alpha1.ImageNote]{Object: page, Items: &page.Items, Continue: &page.Continue}
 		},
-		None:  fmt.Sprintf("nothing was noted about image %s", image),
+		None:  fmt.Sprintf("no note is recorded about image %s", image),
 		Print: describe,
 	}
 	return notes.Show(ctx, connection, image, asked, out, told)
@@ -103,7 +103,7 @@ func add(ctx context.Context, connection *client.Connection, image, text string,
 	case client.IsNotFound(err, "images", image):
 		return connection.NotFound(ctx, client.Image, image)
 	case err != nil:
-		return fmt.Errorf("note something about image %s: %w", image, err)
+		return fmt.Errorf("add a note about image %s: %w", image, err)
 	case asked.Format.ForPrograms():
 		return asked.Format.Print(recorded, out)
 	}

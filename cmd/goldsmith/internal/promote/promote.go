@@ -56,7 +56,7 @@ func NewCommand() *cobra.Command {
 // move is what is asked for.
 type move struct {
 	build, channel string
-	// from is the build that the channel must name: nil for the one that it names when it is first looked at, empty for none.
+	// from is the build that the channel must name: nil for the build that it names at first, empty for none.
 	from *string
 	// image that the build is of.
 	image string
@@ -68,7 +68,7 @@ func run(ctx context.Context, connection *client.Connection, wanted *move, out i
 	case client.IsNotFound(err, "imagebuilds", wanted.build):
 		return connection.NotFound(ctx, client.ImageBuild, wanted.build)
 	case err != nil:
-		return fmt.Errorf("look for build %s: %w", wanted.build, err)
+		return fmt.Errorf("get build %s: %w", wanted.build, err)
 	case build.Spec.ImageRef == nil:
 		return fmt.Errorf("build %s was created without an image: only builds of an image have channels", wanted.build)
 	}
@@ -103,10 +103,10 @@ func (m *move) try(ctx context.Context, connection *client.Connection) (moved bo
 	}
 	if m.from == nil {
 		seen := current.Build
-		m.from = &seen // whoever moves it from here on is told of
+		m.from = &seen // a move by another user from here on is reported
 	}
 	if current.Build != *m.from {
-		return false, fmt.Errorf("it is not %s but %s", named(*m.from), whoMoved(current))
+		return false, fmt.Errorf("the channel does not name %s but %s", named(*m.from), whoMoved(current))
 	}
 	current.Build = m.build
 	_, err = images.UpdateChannels(ctx, m.image, channels, metav1.UpdateOptions{})
@@ -132,11 +132,11 @@ func named(build string) string {
 	return build
 }
 
-// whoMoved says which build a channel names, and since when and by whom.
+// whoMoved returns the build that a channel names, the user who moved the channel, and the time.
 func whoMoved(channel *v1alpha1.ImageChannel) string {
 	text := named(channel.Build)
 	if channel.By != "" {
-		text += ", moved there by " + channel.By
+		text += ", moved by " + channel.By
 	}
 	if !channel.Time.IsZero() {
 		text += " at " + channel.Time.UTC().Format(time.RFC3339)

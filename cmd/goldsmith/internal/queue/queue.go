@@ -62,7 +62,7 @@ func run(ctx context.Context, connection *client.Connection, asked *options, clo
 	namespace := asked.Namespace(connection)
 	builds, err := connection.ImagesV1alpha1().QueuedBuilds(namespace).List(ctx, selected)
 	if err != nil {
-		return fmt.Errorf("list the builds that wait: %w", err)
+		return fmt.Errorf("list the queued builds: %w", err)
 	}
 	if builds.Items == nil {
 		builds.Items = []v1alpha1.QueuedBuild{} // not null, for programs
@@ -82,11 +82,11 @@ func run(ctx context.Context, connection *client.Connection, asked *options, clo
 	case len(builds.Items) > 0:
 		return table(builds.Items, asked.AllNamespaces, clock.Now(), out)
 	case asked.Labels != "" || asked.Fields != "":
-		_, err = fmt.Fprintln(told, "no such build waits")
+		_, err = fmt.Fprintln(told, "no such build is queued")
 	case asked.AllNamespaces:
-		_, err = fmt.Fprintln(told, "no build waits")
+		_, err = fmt.Fprintln(told, "no build is queued")
 	default:
-		_, err = fmt.Fprintf(told, "no build waits in namespace %s\n", namespace)
+		_, err = fmt.Fprintf(told, "no build is queued in namespace %s\n", namespace)
 	}
 	return err
 }

@@ -65,9 +65,9 @@ POSITION   NAMESPACE   NAME       IMAGE    PRIORITY   WAITING   STARTS      WHY
 queuedbuild.images.goldsmith.dev/debian-7
 queuedbuild.images.goldsmith.dev/alpine-1
 `},
-		{name: "no build with a label", namespace: "team", asked: options{Selection: client.Selection{Labels: "a=b"}}, builds: waiters(), told: "no such build waits\n"},
-		{name: "nothing in a namespace", namespace: "empty", builds: waiters(), told: "no build waits in namespace empty\n"},
-		{name: "nothing at all", namespace: "team", asked: options{Selection: client.Selection{AllNamespaces: true}}, told: "no build waits\n"},
+		{name: "no build with a label", namespace: "team", asked: options{Selection: client.Selection{Labels: "a=b"}}, builds: waiters(), told: "no such build is queued\n"},
+		{name: "nothing in a namespace", namespace: "empty", builds: waiters(), told: "no build is queued in namespace empty\n"},
+		{name: "nothing at all", namespace: "team", asked: options{Selection: client.Selection{AllNamespaces: true}}, told: "no build is queued\n"},
 		{name: "nothing for programs", namespace: "empty", asked: options{format: output.YAML}, out: `
 apiVersion: images.goldsmith.dev/v1alpha1
 items: []
@@ -95,7 +95,7 @@ func TestWhatTheServerRefusesIsSaid(t *testing.T) {
 		return true, nil, errors.New("forbidden")
 	})
 	err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, &options{}, testingclock.NewFakePassiveClock(noon), &bytes.Buffer{}, &bytes.Buffer{})
-	if err == nil || err.Error() != "list the builds that wait: forbidden" {
+	if err == nil || err.Error() != "list the queued builds: forbidden" {
 		t.Errorf("got error %v", err)
 	}
 }

@@ -161,7 +161,7 @@ func (s *source) pass(event watch.Event, view view) error {
 	}
 	table, ok := event.Object.(*metav1.Table)
 	if !ok {
-		return fmt.Errorf("a watch of builds as tables brought a %T", event.Object)
+		return fmt.Errorf("the watch of builds returned a %T", event.Object)
 	}
 	builds, err := s.rowsOf(table)
 	if err != nil {

@@ -77,7 +77,7 @@ func buildsOf(ctx context.Context, connection *client.Connection, name string) (
 		return nil, connection.NotFound(ctx, client.Image, name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look for image %s: %w", name, err)
+		return nil, fmt.Errorf("get image %s: %w", name, err)
 	}
 	return fields.OneTermEqualSelector("spec.imageRef.name", name), nil
 }
