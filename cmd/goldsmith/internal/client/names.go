@@ -3,7 +3,9 @@
 package client
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -66,13 +68,35 @@ func Names(what string, least int, each ...Kind) cobra.PositionalArgs {
 			switch {
 			case kind == Either:
 			case found != Either && found != kind:
-				return fmt.Errorf("%s is %s, and %s takes %s: see `%s --help`", args[i], articles[found], command.Name(), articles[kind], command.CommandPath())
+				err := fmt.Errorf("%s is %s, and %s takes %s: see `%s --help`", args[i], articles[found], command.Name(), articles[kind], command.CommandPath())
+				if other := otherKindOf(command, kind, name); other != nil {
+					args[i], err = name, other
+				}
+				return err
 			default:
 				args[i] = name
 			}
 		}
 		return nil
 	}
+}
+
+// otherKindOf returns the OtherKindError for a name that a verb got. It returns nil if no object of the other kind has the name, or if the
+// server of the verb's flags cannot be asked.
+func otherKindOf(command *cobra.Command, wanted Kind, name string) error {
+	flags := &Flags{}
+	for flag, value := range map[string]*string{"kubeconfig": &flags.Kubeconfig, "context": &flags.Context, "namespace": &flags.Namespace} {
+		if given := command.Flags().Lookup(flag); given != nil {
+			*value = given.Value.String()
+		}
+	}
+	connection, err := flags.Connect(io.Discard)
+	if err != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(command.Context(), patience)
+	defer cancel()
+	return connection.otherKind(ctx, wanted, name)
 }
 
 // SplitName splits an argument such as image/NAME, which may have the API group as well. Of a name alone the kind is Either.

@@ -11,6 +11,8 @@ import (
 )
 
 func TestArgumentsAreNamesOfTheirKinds(t *testing.T) {
+	t.Chdir(t.TempDir()) // no kubeconfig
+	t.Setenv("KUBECONFIG", "")
 	const fqn = ".images.goldsmith.dev/"
 	for _, test := range []struct {
 		least     int
