@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package controllers puts Goldsmith's controllers together: one manager, its caches, and what they share. What each
-// controller does is in the folder of its name.
+// Package controllers assembles Goldsmith's controllers: one manager, its caches, and their shared dependencies. Each
+// controller has a package of its own.
 package controllers
 
 import (
@@ -51,29 +51,29 @@ type Options struct {
 	Builders inputs.Builders
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
-	// Logger takes what goes wrong. Defaults to none.
+	// Logger of the controllers. Defaults to none.
 	Logger logr.Logger
-	// Election has only one of several processes act. Defaults to none: this is the only one.
+	// Election elects one of several processes, which alone acts. Defaults to none, for a single process.
 	Election *election.Options
 	// HealthAddress serves /healthz and /readyz, as host:port. Defaults to none.
 	HealthAddress string
-	// Waiting says what is waited for. Defaults to one of its own.
+	// Outages logs which APIs are unavailable. Defaults to a monitor of the controllers' own.
 	Outages *outages.Monitor
-	// Metrics says where /metrics, with the metrics of controller-runtime's registry, is served. Defaults to nowhere.
+	// Metrics is where /metrics serves the metrics of controller-runtime's registry. Defaults to nowhere.
 	Metrics server.Options
 	// Queue limits how many builds are active. Defaults to no limits.
 	Queue queue.Limits
 	// BuildTTL is how long builds that were created directly are kept from their end. Defaults to 0, which keeps them.
 	BuildTTL time.Duration
-	// LogArchive is where logs are archived. Defaults to nowhere. It is the caller's to close.
+	// LogArchive is where logs are archived. Defaults to nowhere. The caller closes it.
 	LogArchive *archive.Store
-	// Records is the connection to the database that builds are recorded in. Defaults to none. It is the caller's to close.
+	// Records is the connection to the database that builds are recorded in. Defaults to none. The caller closes it.
 	Records *records.Connection
-	// Registerer takes the metrics of builds. Defaults to one that nobody reads.
+	// Registerer takes the metrics of builds. Defaults to a registry that is not served.
 	Registerer prometheus.Registerer
 }
 
-// New puts the controllers together. Start of the manager runs them until its context ends.
+// New assembles the controllers. Start of the manager runs them until its context ends.
 func New(ctx context.Context, options Options) (manager.Manager, error) {
 	scheme, err := caches.Scheme()
 	if err != nil {
@@ -171,7 +171,7 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 	return addRecords(mgr, options, given)
 }
 
-// addExpiry has builds that were created directly deleted, if they are not kept.
+// addExpiry adds the controller that deletes builds that were created directly, if they are not kept.
 func addExpiry(mgr manager.Manager, options Options, given reconciliation.Options, builds *metrics.Builds) error {
 	if options.BuildTTL == 0 {
 		return nil
@@ -185,7 +185,7 @@ func addExpiry(mgr manager.Manager, options Options, given reconciliation.Option
 	return nil
 }
 
-// addLogArchive has logs archived, if there is an archive.
+// addLogArchive adds the controller that archives logs, if there is an archive.
 func addLogArchive(mgr manager.Manager, options Options, given reconciliation.Options) error {
 	if options.LogArchive == nil {
 		return nil
@@ -201,7 +201,7 @@ func addLogArchive(mgr manager.Manager, options Options, given reconciliation.Op
 	return nil
 }
 
-// addRecords has builds recorded, if there is a database.
+// addRecords adds the controller that records builds, if there is a database.
 func addRecords(mgr manager.Manager, options Options, given reconciliation.Options) error {
 	if options.Records == nil {
 		return nil
@@ -217,7 +217,7 @@ func addRecords(mgr manager.Manager, options Options, given reconciliation.Optio
 	return nil
 }
 
-// recordEvents records core/v1 events, which are the ones that kubectl describe shows, as long as the manager runs.
+// recordEvents records core/v1 events, which kubectl describe shows, as long as the manager runs.
 func recordEvents(mgr manager.Manager, kube kubernetes.Interface, scheme *runtime.Scheme) (record.EventRecorder, error) {
 	broadcaster := record.NewBroadcaster()
 	err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {

@@ -16,11 +16,11 @@ import (
 	"goldsmith.dev/goldsmith/controllers/outages"
 )
 
-// cacheLimit is how long controllers that are to stop may take to fill their caches first.
+// cacheLimit is how long stopping controllers may take to fill their caches first.
 const cacheLimit = time.Second
 
-// Run runs the controllers until ctx is done. A manager is not stopped before its caches are full: until then it would not end, and
-// keep a CPU busy. If the server stays unavailable, Run leaves the manager behind, and it ends as soon as its caches are full.
+// Run runs the controllers until ctx is done. It stops a manager only once its caches are full, because before that the manager would
+// not end and would keep a CPU busy. If the server stays unavailable, Run returns earlier, and the manager ends once its caches are full.
 func Run(ctx context.Context, controllers manager.Manager) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
@@ -49,7 +49,7 @@ func Run(ctx context.Context, controllers manager.Manager) error {
 	}
 }
 
-// addChecks has a manager be healthy while it runs, and ready once its caches are full.
+// addChecks adds the health checks of a manager: it is healthy while it runs, and ready once its caches are full.
 func addChecks(mgr manager.Manager, monitor *outages.Monitor) error {
 	full := &cachesCheck{monitor: monitor}
 	return errors.Join(
@@ -71,7 +71,7 @@ func (c *cachesCheck) Start(context.Context) error {
 	return nil
 }
 
-// NeedLeaderElection says no: a process that waits to be elected is ready, too.
+// NeedLeaderElection is false: a process that waits to be elected is ready, too.
 func (c *cachesCheck) NeedLeaderElection() bool {
 	return false
 }

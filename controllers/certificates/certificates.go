@@ -36,40 +36,40 @@ import (
 )
 
 const (
-	// lease is the name of the Lease that says who makes certificates.
+	// lease is the name of the Lease whose holder creates certificates.
 	lease = "goldsmith-certificates"
 	// fieldOwner of the APIService's bundle.
 	fieldOwner = "goldsmith-controller"
 	// authorityValidity is how long an authority is valid.
 	authorityValidity = 10 * 365 * 24 * time.Hour
-	// maxCheckInterval is the longest time between two looks at the certificates.
+	// maxCheckInterval is the longest time between two checks of the certificates.
 	maxCheckInterval = 12 * time.Hour
 )
 
-// MinValidity is the shortest validity of a certificate: it must get to those who serve it while the one before is valid,
-// and a kubelet may take a minute or two to update a mounted Secret.
+// MinValidity is the shortest validity of a certificate. A new certificate must reach its server while the old one is valid, and a
+// kubelet may take a minute or two to update a mounted Secret.
 const MinValidity = 10 * time.Minute
 
 // Options say where certificates are kept and for how long they are valid. All are required, but for Election.
 type Options struct {
 	// Config reaches the cluster.
 	Config *rest.Config
-	// Namespace of the Secrets and of what they are for.
+	// Namespace of the Secrets, and of the Services that their certificates are for.
 	Namespace string
 	// Validity of the certificates, at least MinValidity. They are replaced when a third of it is left.
 	Validity time.Duration
-	// Directory is where ControllerSecret is mounted: the process ends with an error when it is not there some minutes
-	// after it was filled.
+	// Directory is where ControllerSecret is mounted. The process ends with an error if the certificate is missing there some
+	// minutes after the Secret was filled.
 	Directory string
-	// Election has only one of several processes make certificates. Defaults to none: this is the only one.
+	// Election elects one of several processes, which alone creates certificates. Defaults to none, for a single process.
 	Election *election.Options
-	// Waiting says what is waited for.
+	// Outages logs which APIs are unavailable.
 	Outages *outages.Monitor
-	// Logger takes what happens.
+	// Logger of this package.
 	Logger logr.Logger
 }
 
-// Run makes certificates until ctx is done.
+// Run creates and replaces certificates until ctx is done.
 func Run(ctx context.Context, options Options) error {
 	options.Config = options.Outages.Watch(options.Config)
 	scheme := runtime.NewScheme()
@@ -103,8 +103,8 @@ func Run(ctx context.Context, options Options) error {
 	return start(ctx, mgr)
 }
 
-// rotator makes one certificate. It looks for a file of that certificate in its own process, to know that it has got
-// around; of these only this process's own is mounted here, which stands for all of them.
+// rotator creates and replaces one certificate. cert-controller expects the certificate as a mounted file, to know that it has been
+// distributed. Only this process's own certificate is mounted here, so it stands for all of them.
 func (o Options) rotator(certificate certificate) *rotator.CertRotator {
 	lookahead := o.Validity / 3
 	made := &rotator.CertRotator{
@@ -130,7 +130,7 @@ func (o Options) rotator(certificate certificate) *rotator.CertRotator {
 	return made
 }
 
-// mapper knows the resources that are used, so that no server has to be asked.
+// mapper has the resources that are used, so that no discovery request is needed.
 func mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{corev1.SchemeGroupVersion, apiServiceKind.GroupVersion()})
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Secret"), meta.RESTScopeNamespace)

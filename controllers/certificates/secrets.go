@@ -20,19 +20,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 )
 
-// prepareRetry is how often it is tried to reach what certificates are kept in.
+// prepareRetry is the interval at which prepare tries to reach the APIs.
 const prepareRetry = 2 * time.Second
 
 var apiServiceKind = schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}
 
-// secrets ensures that there are Secrets to fill: cert-controller itself makes none.
+// secrets ensures that the Secrets exist, because cert-controller does not create them.
 type secrets struct {
 	client    client.Client
 	namespace string
 	names     []string
 }
 
-// addTo makes a Secret again when it was deleted.
+// addTo adds the controller that creates deleted Secrets again.
 func (s *secrets) addTo(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("certificate-secrets").
@@ -49,12 +49,12 @@ func (s *secrets) addTo(mgr ctrl.Manager) error {
 	return nil
 }
 
-// Reconcile makes the Secret.
+// Reconcile creates the Secret.
 func (s *secrets) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	return ctrl.Result{}, s.ensure(ctx, request.Name)
 }
 
-// ensure makes an empty Secret where there is none. A namespace that is going needs none.
+// ensure creates an empty Secret if it does not exist. A namespace that terminates needs none.
 func (s *secrets) ensure(ctx context.Context, name string) error {
 	err := s.client.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
 		Namespace: s.namespace,
@@ -70,8 +70,8 @@ func (s *secrets) ensure(ctx context.Context, name string) error {
 	return nil
 }
 
-// prepare waits until what certificates are kept in can be reached, and there is a Secret for each. cert-controller
-// would give up. Package outages logs what is wrong meanwhile.
+// prepare waits until Secrets and APIServices can be listed and each certificate has a Secret. cert-controller would give up.
+// Package outages logs the cause meanwhile.
 func (s *secrets) prepare(ctx context.Context, reader client.Reader) error {
 	return wait.PollUntilContextCancel(ctx, prepareRetry, true, func(ctx context.Context) (bool, error) {
 		err := s.prepareOnce(ctx, reader)

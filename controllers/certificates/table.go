@@ -14,19 +14,19 @@ import (
 const (
 	// APIServerSecret is goldsmith-apiserver's.
 	APIServerSecret = "goldsmith-apiserver-tls"
-	// EtcdSecret is etcd's, for its clients and its peers: all of them present it, and all verify it.
+	// EtcdSecret is etcd's, for its clients and its peers: all of them present and verify this certificate.
 	EtcdSecret = "goldsmith-etcd-tls"
 	// ControllerSecret is that of this process, for its metrics.
 	ControllerSecret = "goldsmith-controller-tls"
 )
 
-// certificate is one that is made and kept valid.
+// certificate is a certificate that this package creates and keeps valid.
 type certificate struct {
 	secret string
 	// names that it is valid for, the first one as its common name.
 	names  []string
 	usages []x509.ExtKeyUsage
-	// apiService gets the authority as its bundle; none if empty.
+	// apiService is the APIService that gets the authority as its bundle. It may be empty.
 	apiService string
 }
 
@@ -50,7 +50,7 @@ func all(namespace string) []certificate {
 	}
 }
 
-// serviceNames are the names that a Service is reached by, in its namespace and from elsewhere.
+// serviceNames are the DNS names of a Service, in its namespace and from other namespaces.
 func serviceNames(service, namespace string) []string {
 	return []string{
 		fmt.Sprintf("%s.%s.svc", service, namespace),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package election has one of several processes act: the process that holds a Lease.
+// Package election elects one of several processes, which alone acts: the process that holds a Lease.
 package election
 
 import (
@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	// leaseDuration is how long a lease holds that nobody renews: after the holder's node is lost, another process goes
-	// on after this time. A holder that is told to stop gives its lease up at once.
+	// leaseDuration is how long a lease is valid without renewal. After the holder's node is lost, another process takes over
+	// after this time. A holder that stops gives its lease up at once.
 	leaseDuration = time.Minute
-	// renewDeadline is for how long the API may be unavailable before the holder gives up and ends: longer than a
-	// kube-apiserver takes to restart.
+	// renewDeadline is how long the API may be unavailable before the holder ends. It is longer than a kube-apiserver takes to
+	// restart.
 	renewDeadline = 45 * time.Second
-	// retryPeriod is how often the lease is renewed, or asked for.
+	// retryPeriod is the interval at which a process renews or requests the lease.
 	retryPeriod = 2 * time.Second
 	// requestTimeout keeps a request that hangs from using up the renew deadline.
 	requestTimeout = 10 * time.Second
@@ -34,8 +34,8 @@ const (
 type Options struct {
 	// Namespace of the Lease.
 	Namespace string
-	// Identity of this process, which no other process has at the same time. One that starts again under its identity
-	// goes on with the lease that it had.
+	// Identity of this process, which no other process has at the same time. A process that restarts with its identity
+	// continues with its lease.
 	Identity string
 }
 
@@ -48,9 +48,9 @@ func UniqueIdentity() (string, error) {
 	return host + "_" + string(uuid.NewUUID()), nil
 }
 
-// NewManager makes a manager that acts only while it holds the lease of that name. Without an election, which is nil, it always acts.
-// The process must end as soon as the manager has, and the manager ends with an error when another process holds the lease that it
-// held. The monitor sees the requests that config makes.
+// NewManager creates a manager that acts only while it holds the lease of that name. Without an election, that is with nil Options, it
+// always acts. If another process takes the lease, the manager ends with an error. The process must end as soon as the manager does.
+// The monitor sees the requests of config.
 func (o *Options) NewManager(config *rest.Config, settings ctrl.Options, lease string, monitor *outages.Monitor) (ctrl.Manager, error) {
 	if o == nil {
 		return ctrl.NewManager(config, settings)
@@ -75,8 +75,8 @@ func (o *Options) NewManager(config *rest.Config, settings ctrl.Options, lease s
 	return mgr, mgr.Add(lock)
 }
 
-// isLogged picks failed tries, of which there is one every few seconds while the API is unavailable, while the log says anyway
-// what is waited for. That the lease is lost ends the manager with an error.
+// isLogged picks the lines about failed tries. There is one every few seconds while the API is unavailable, and package outages logs the
+// outage anyway. The loss of the lease ends the manager with an error.
 func isLogged(monitor *outages.Monitor) func(quiet.Line) bool {
 	const loggerName = "leaderelection" // the name that a manager gives to the log of its election
 	return func(line quiet.Line) bool {

@@ -11,12 +11,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
-// lock is a Lease, and ends the manager that led once another process has it. The elector of client-go asks for a lease that it has
-// lost until the renew deadline, and the manager acts meanwhile: a process that was frozen would go on beside its successor.
+// lock is a Lease that ends the manager once another process holds it. The elector of client-go requests a lost lease until the renew
+// deadline, and the manager acts meanwhile: a process that was frozen would act beside its successor.
 type lock struct {
 	resourcelock.Interface
 	held atomic.Bool
-	// taken gets the identity of the process that has the lease that this process held.
+	// taken gets the identity of the process that took the lease from this process.
 	taken chan string
 }
 
@@ -29,7 +29,7 @@ func newLock(lease resourcelock.Interface) *lock {
 	return &lock{Interface: lease, taken: make(chan string, 1)}
 }
 
-// Create makes the Lease.
+// Create creates the Lease.
 func (l *lock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
 	return l.wrote(record, l.Interface.Create(ctx, record))
 }
@@ -58,7 +58,7 @@ func (l *lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []b
 	return record, raw, err
 }
 
-// Start returns an error once the lease is lost, and otherwise none when ctx is done.
+// Start returns an error once the lease is lost, or nil when ctx is done.
 func (l *lock) Start(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -68,5 +68,5 @@ func (l *lock) Start(ctx context.Context) error {
 	}
 }
 
-// NeedLeaderElection is false: what is waited for is the end of the leadership.
+// NeedLeaderElection is false: Start waits for the end of the leadership.
 func (*lock) NeedLeaderElection() bool { return false }

@@ -16,7 +16,7 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// repeatAfter is when a reason that has not changed is said again.
+// repeatAfter is the interval at which an unchanged reason is logged again.
 const repeatAfter = time.Minute
 
 // Monitor knows which APIs are unavailable or refuse access, and why.
@@ -25,9 +25,9 @@ type Monitor struct {
 	clock  clock.PassiveClock
 
 	mutex sync.Mutex
-	// reasons are why the last request for a resource failed, for those that did.
+	// reasons are why the last request for a resource failed. Only resources whose last request failed are in it.
 	reasons map[schema.GroupVersionResource]string
-	// said is when the reasons of an API were last said. An API is in it until it has answered for all its resources.
+	// said is when each reason of an API was last logged. An API is in it until it has answered for all its resources.
 	said map[schema.GroupVersion]map[string]time.Time
 }
 

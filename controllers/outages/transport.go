@@ -22,7 +22,7 @@ import (
 // maxReasonBytes of an answer are read for its reason.
 const maxReasonBytes = 4096
 
-// logs are a node's to give, and no API is unavailable for it.
+// logs come from a node, so their failure does not mean that an API is unavailable.
 const logs = "log"
 
 // Watch returns the configuration of a client whose requests the monitor sees.
@@ -71,8 +71,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// failure is the reason of an answer that says that the API is unavailable, or that we may not read, or not write what is
-// only ours. Other refusals are about a single object, and for whoever asked.
+// failure is the reason of an answer which means that the API is unavailable, or that it forbids reading, or writing our own
+// objects. Other refusals are about a single object, and the caller handles them.
 func (t *transport) failure(asked *request.RequestInfo, response *http.Response) string {
 	reading := asked.Verb == "get" || asked.Verb == "list" || asked.Verb == "watch"
 	ours := asked.Resource == "leases" || asked.Resource == "secrets" || asked.Resource == "apiservices"
@@ -95,8 +95,8 @@ func (t *transport) failure(asked *request.RequestInfo, response *http.Response)
 	}
 }
 
-// read reads the API's own status from an answer or, if it has none, its text, and leaves the answer as it was. What a
-// proxy could not reach, and why, is in its text.
+// read reads the API's own status from an answer or, if it has none, its text, and leaves the answer unchanged. The text of a proxy
+// has the cause why the proxy cannot reach the server.
 func (t *transport) read(response *http.Response) (status *metav1.Status, text string) {
 	start, err := io.ReadAll(io.LimitReader(response.Body, maxReasonBytes))
 	left := io.Reader(response.Body)
@@ -121,7 +121,7 @@ type body struct {
 	io.Closer
 }
 
-// failedReader goes on failing where reading failed before.
+// failedReader repeats the error with which reading failed before.
 type failedReader struct {
 	err error
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package quiet filters lines that libraries repeat out of a log.
+// Package quiet keeps lines that libraries repeat out of a log.
 package quiet
 
 import "github.com/go-logr/logr"
 
-// Verbosity is the one at which demoted lines are logged.
+// Verbosity is the verbosity at which demoted lines are logged.
 const Verbosity = 2
 
-// Line is one that is about to be logged.
+// Line is a line that is about to be logged.
 type Line struct {
-	// Name of the logger, without those of the loggers that it was made from.
+	// Name of the logger, without the names of its parents.
 	Name string
 	// Message of the line.
 	Message string
-	// Error is true if it is logged as one.
+	// Error is true if the line is logged as an error.
 	Error bool
 }
 

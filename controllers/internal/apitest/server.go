@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package apitest serves objects of any kind over HTTP, for tests of controllers: Images and ImageBuilds, and the kinds that a
-// cluster has. It answers get, list, watch, create, update and delete, in JSON, with resource versions and conflicts. It
-// validates nothing.
+// Package apitest serves objects of any kind over HTTP, for tests of controllers: Images, ImageBuilds, and the kinds of a cluster. It
+// answers get, list, watch, create, update and delete, in JSON, with resource versions and conflicts. It validates nothing.
 //
 // The fakes of client-go and controller-runtime do not fit. Neither has the rest.Config that caches take, and the fake
 // clientset of client-go does not answer an outdated write with a conflict, which reconciliation.Say relies on.
@@ -79,7 +78,7 @@ func New(kinds ...schema.GroupVersionKind) *Server {
 	return s
 }
 
-// Close ends the server and all watches, those too that clients still begin.
+// Close ends the server and all watches, including watches that clients still begin.
 func (s *Server) Close() {
 	close(s.closed)
 	s.http.Close()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package caches configures what the controllers keep in memory: which objects, which of their fields, and the indexes of them.
-// It talks to no API.
+// Package caches configures the caches of the controllers: which objects, which of their fields, and the indexes. It sends no
+// requests.
 package caches
 
 import (
@@ -30,12 +30,12 @@ const (
 	ImagesByConfigMap = "spec.source.configMapRef.name"
 	// ImagesByBase finds the Images that are based on an Image by its name.
 	ImagesByBase = "spec.base.imageRef.name"
-	// PodsByJob finds the pods of a Job by its name, also those that it has left behind.
+	// PodsByJob finds the pods of a Job by its name, including pods whose Job was deleted.
 	PodsByJob = "metadata.labels.job-name"
 )
 
-// Scheme holds the kinds that the controllers read. Controllers read them all as protobuf: controller-runtime has to be told
-// so of kinds that are not its own.
+// Scheme has the kinds that the controllers read. Controllers read them all as protobuf, which controller-runtime does not do by
+// itself for kinds other than its own.
 func Scheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1.AddToScheme, batchv1.AddToScheme, metav1.AddMetaToScheme} {
@@ -49,7 +49,7 @@ func Scheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-// Options keep Images and ImageBuilds, and of Jobs and pods only ours.
+// Options cache Images and ImageBuilds, and only the Jobs and pods of builds.
 func Options() cache.Options {
 	ours := labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy})
 	return cache.Options{
@@ -112,12 +112,12 @@ func jobName(object client.Object) []string {
 	return nil
 }
 
-// watchEnded is quiet: watches end all the time, and package outages logs what keeps one from starting again.
+// watchEnded logs at a high verbosity: watches end all the time, and package outages logs why a watch cannot start again.
 func watchEnded(ctx context.Context, watch *toolscache.Reflector, err error) {
 	klog.FromContext(ctx).V(2).Info("watch ended", "type", watch.TypeDescription(), "err", err)
 }
 
-// strip drops what no controller reads: managed fields everywhere, and what Jobs and pods tell their builder.
+// strip drops fields that no controller reads: managed fields everywhere, and the builder's input in Jobs and pods.
 func strip(object any) (any, error) {
 	if accessor, ok := object.(metav1.Object); ok {
 		accessor.SetManagedFields(nil)

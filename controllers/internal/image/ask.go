@@ -18,8 +18,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// ask asks for the build that is due. It returns true if that, or a build that is not seen yet, will come back as an
-// event, and otherwise what the status should say: the build was deleted.
+// ask requests the build that is due. It returns true if an event of the build, or of a build that the cache lacks, will follow.
+// Otherwise the build was deleted, and ask returns the status to store.
 func (r *reconciler) ask(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild, decision trigger.Decision) (bool, v1alpha1.ImageStatus, error) {
 	live, err := r.confirm(ctx, image, decision.Status.InputsDigest)
 	if err != nil {
@@ -39,8 +39,8 @@ func (r *reconciler) ask(ctx context.Context, image *v1alpha1.Image, builds []v1
 	return true, v1alpha1.ImageStatus{}, nil
 }
 
-// confirm returns the Image as it is stored if that is what was decided on, base and all. Otherwise it is a conflict, and
-// the cache will have caught up when the Image is looked at again.
+// confirm returns the stored Image if the decision was based on it and on its current base. Otherwise it returns a conflict, and the
+// Image is reconciled again with a newer cache.
 func (r *reconciler) confirm(ctx context.Context, image *v1alpha1.Image, inputsDigest string) (*v1alpha1.Image, error) {
 	conflict := func(text string) error {
 		return apierrors.NewConflict(v1alpha1.Resource("images"), image.Name, errors.New(text))
@@ -50,7 +50,7 @@ func (r *reconciler) confirm(ctx context.Context, image *v1alpha1.Image, inputsD
 	case err != nil:
 		return nil, err
 	case live.UID != image.UID || live.ResourceVersion != image.ResourceVersion:
-		return nil, conflict("a build is due for an older version of it")
+		return nil, conflict("the decision is based on an older version")
 	case image.Spec.Base.ImageRef == nil:
 		return live, nil
 	}
@@ -59,13 +59,13 @@ func (r *reconciler) confirm(ctx context.Context, image *v1alpha1.Image, inputsD
 	case err != nil:
 		return nil, fmt.Errorf("resolve inputs: %w", err)
 	case now.Resolved == nil || now.Resolved.InputsDigest != inputsDigest:
-		return nil, conflict("a build is due for an older version of its base")
+		return nil, conflict("the decision is based on an older version of its base")
 	}
 	return live, nil
 }
 
-// unseenBuild reports whether there is a build that the cache does not have yet: it may be the one that seems to be due,
-// and looking at the Image again when it is seen will tell.
+// unseenBuild reports whether a build exists that the cache does not have yet. It may be the build that seems to be due. The Image is
+// reconciled again when the cache has it.
 func (r *reconciler) unseenBuild(ctx context.Context, live *v1alpha1.Image, builds []v1alpha1.ImageBuild, status v1alpha1.ImageStatus) (bool, error) {
 	known := status.CountedBuild
 	if status.LastAttempted != nil {

@@ -27,23 +27,23 @@ import (
 )
 
 const (
-	// workers is how many Images are looked at at the same time.
+	// workers is how many Images are reconciled at the same time.
 	workers = 4
-	// settle is how long the news of a build that goes on may wait to get into its Image's status: phases that
-	// follow each other more quickly cost one write.
+	// settle is how long a change of an unfinished build may wait until it is in its Image's status. Faster changes of the
+	// phase cost one write together.
 	settle = 100 * time.Millisecond
-	// recheck is when an Image is looked at again after anything in it has changed: hardly ever is there something to mend.
+	// recheck is when an Image is reconciled again after a change, in case the last decision used outdated objects.
 	recheck = time.Minute
 )
 
 // Options of the controller. All but LogsArchived and BuildsRecorded are required.
 type Options struct {
 	reconciliation.Options
-	// LogsArchived is whether logs are archived: a finished build waits for that before it is pruned, for a day.
+	// LogsArchived is whether logs are archived. Before it is pruned, a finished build waits up to a day for its logs.
 	LogsArchived bool
-	// BuildsRecorded is whether builds are recorded in a database, for which a finished build waits in the same way.
+	// BuildsRecorded is whether builds are recorded in a database. Before it is pruned, a finished build waits up to a day for this.
 	BuildsRecorded bool
-	// Metrics counts what was pruned too early.
+	// Metrics counts builds that were pruned too early.
 	Metrics *metrics.Builds
 }
 
@@ -52,7 +52,7 @@ func SetupWithManager(manager ctrl.Manager, options Options) error {
 	r := &reconciler{Options: options, cache: manager.GetCache()}
 	return ctrl.NewControllerManagedBy(manager).
 		Named("image").
-		// Status has two writers, this controller and instantiate; both make a build known, and that is watched.
+		// Changes of the status are not watched: its writers are this controller and instantiate, and builds are watched.
 		For(&v1alpha1.Image{}, builder.WithPredicates(reconciliation.SpecChanged())).
 		Watches(&v1alpha1.Image{}, r.baseEvents()).
 		Watches(&v1alpha1.ImageBuild{}, buildEvents()).
@@ -63,7 +63,7 @@ func SetupWithManager(manager ctrl.Manager, options Options) error {
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
-// buildEvents looks at an Image at once when one of its builds has finished or is gone, otherwise after a moment.
+// buildEvents reconciles an Image at once when one of its builds has finished or was deleted, otherwise after a moment.
 func buildEvents() handler.EventHandler {
 	enqueue := func(object client.Object, q queue, after time.Duration) {
 		if build, ok := object.(*v1alpha1.ImageBuild); ok && build.Spec.ImageRef != nil {
@@ -87,7 +87,7 @@ func buildEvents() handler.EventHandler {
 	}
 }
 
-// news is what an Image says of a build, or has to know of it. A builder's reports are not among that.
+// news is the state of a build that matters to its Image. A builder's progress reports do not matter.
 type news struct {
 	uid                           types.UID
 	phase                         v1alpha1.BuildPhase
@@ -104,9 +104,9 @@ func newsOf(build *v1alpha1.ImageBuild) news {
 	}
 }
 
-// baseEvents looks at the Images that are based on one that has moved: what it made last, or what its channels name, is
-// another build. It looks at that Image itself, too, when a channel or a hold has left one of its builds, and a minute after
-// anything in it has changed: what was decided on may have been an older version, and what was written last be wrong.
+// baseEvents reconciles the Images that are based on a changed Image: one whose latest successful build or channels have changed. It
+// also reconciles the changed Image itself when its channels or its legal hold have changed, and a minute after any change, because the
+// last decision may have used an older version.
 func (r *reconciler) baseEvents() handler.EventHandler {
 	enqueue := func(ctx context.Context, base client.Object, q queue) {
 		for _, request := range r.imagesBy(ctx, caches.ImagesByBase, base) {

@@ -25,8 +25,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// longestLook is the longest time between two looks at an Image that has something to come: what waits does not notice
-// that the clock was set, or that the machine slept.
+// longestLook is the longest time until an Image with a pending event is reconciled again. A timer does not notice that the clock was
+// set, or that the machine slept.
 const longestLook = 10 * time.Minute
 
 type reconciler struct {
@@ -34,8 +34,8 @@ type reconciler struct {
 	cache client.Reader
 }
 
-// Reconcile asks for a build if one is due; otherwise it brings status and history up to date. The build that it asked
-// for comes back as an event.
+// Reconcile requests a build if one is due. Otherwise it brings the status and the history up to date. An event of the requested build
+// follows.
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	image := &v1alpha1.Image{}
 	if err := r.cache.Get(ctx, request.NamespacedName, image); err != nil {
@@ -44,12 +44,12 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if image.DeletionTimestamp != nil {
 		return ctrl.Result{}, nil
 	}
-	v1alpha1.SetObjectDefaults_Image(image) // it has them, unless it was stored before there was such a field
+	v1alpha1.SetObjectDefaults_Image(image) // of fields that were added after the Image was stored
 	after, err := r.reconcile(ctx, image)
 	return reconciliation.Result("Image", request, ctrl.Result{RequeueAfter: min(after, longestLook)}, err)
 }
 
-// reconcile returns after which time to look again although nothing happened; 0 is never.
+// reconcile returns when to reconcile again without an event. 0 means never.
 func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time.Duration, error) {
 	builds, err := r.builds(ctx, image)
 	if err != nil {
@@ -64,7 +64,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear,
 	})
 	status := decision.Status
-	var refused error // by a quota or by the operator's limits: what is known is written all the same, and old builds are pruned
+	var refused error // by a quota or a limit of the operator: the status is still written, and old builds are pruned
 	if decision.Request != nil {
 		answer, gone, err := r.ask(ctx, image, builds, decision)
 		switch {
@@ -85,8 +85,8 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 	return decision.After, errors.Join(refused, r.supersede(ctx, image, decision), r.prune(ctx, image, decision.Prune))
 }
 
-// soon is when to look again at an Image whose build will come back as an event: unless it is deleted before the cache has
-// it.
+// soon is when to reconcile an Image again whose requested build should follow as an event. No event follows if the build is deleted
+// before the cache has it.
 func soon(after time.Duration) time.Duration {
 	if after > 0 && after < time.Minute {
 		return after
@@ -98,7 +98,7 @@ func (r *reconciler) sources(bases resolution.Bases) resolution.Sources {
 	return resolution.Sources{Kube: r.Kube, Bases: bases, Builders: r.Builders}
 }
 
-// builds are the Image's own, in the order of their numbers. They are shared with the cache and must not be changed.
+// builds returns the Image's builds in the order of their numbers. They are shared with the cache and must not be changed.
 func (r *reconciler) builds(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
 	list := &v1alpha1.ImageBuildList{}
 	err := r.cache.List(ctx, list, client.InNamespace(image.Namespace), client.UnsafeDisableDeepCopy,
@@ -107,7 +107,7 @@ func (r *reconciler) builds(ctx context.Context, image *v1alpha1.Image) ([]v1alp
 	return list.Items, err
 }
 
-// store writes the status if it says something new, and records events when it disables the schedule or stalls the Image.
+// store writes the status if it has changed, and records events when it disables the schedule or stalls the Image.
 func (r *reconciler) store(ctx context.Context, image *v1alpha1.Image, status v1alpha1.ImageStatus, disabled bool) error {
 	if equality.Semantic.DeepEqual(&status, &image.Status) {
 		return nil
@@ -139,7 +139,7 @@ func newlyStalled(stored, next []metav1.Condition) *metav1.Condition {
 	return stalled
 }
 
-// supersede cancels builds that wait for nothing. One that has started meanwhile, or has finished, is left alone.
+// supersede cancels superseded builds. It ignores a build that has started or finished meanwhile.
 func (r *reconciler) supersede(ctx context.Context, image *v1alpha1.Image, decision trigger.Decision) error {
 	for _, build := range decision.Supersede {
 		request := &v1alpha1.CancelRequest{SupersededBy: decision.SupersededBy}
@@ -151,8 +151,8 @@ func (r *reconciler) supersede(ctx context.Context, image *v1alpha1.Image, decis
 	return nil
 }
 
-// prune deletes old builds, but for those that channels have come to name, or that are held, since the Image was read. One
-// that has changed itself is looked at again before it goes.
+// prune deletes old builds. It skips a build if the Image as it is stored now has a channel for it or is under legal hold. The deletion
+// of a build that has changed is a conflict, and the Image is reconciled again.
 func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, old []*v1alpha1.ImageBuild) error {
 	for _, build := range old {
 		live, err := r.Client.ImagesV1alpha1().Images(image.Namespace).Get(ctx, image.Name, metav1.GetOptions{})

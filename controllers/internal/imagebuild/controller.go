@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package imagebuild drives each ImageBuild through its attempts: it stores what jobs/state decides and does what the
-// stored status calls for. It decides nothing by itself, and nothing from memory: after a crash at any step it goes on
-// from what the API holds. A second controller deletes finished builds that belong to no Image.
+// Package imagebuild drives each ImageBuild through its attempts. It stores the status that jobs/state decides, and performs the
+// actions that the stored status calls for. It makes no decisions of its own and keeps no state that matters: after a crash at any
+// step it continues from the stored objects. A second controller deletes finished builds that were created directly.
 package imagebuild
 
 import (
@@ -30,16 +30,16 @@ import (
 )
 
 const (
-	// workers is how many builds are looked at at the same time.
+	// workers is how many builds are reconciled at the same time.
 	workers = 8
-	// settle is how long the news of a container that has started may wait: one that ends sooner costs one write less.
+	// settle is how long the start of a container may wait for its write. A container that ends sooner saves a write.
 	settle = 50 * time.Millisecond
 )
 
 // Options of the controller. All are required.
 type Options struct {
 	reconciliation.Options
-	// Metrics counts what ended.
+	// Metrics counts builds and attempts that ended.
 	Metrics *metrics.Builds
 	// Queue admits builds.
 	Queue *queue.Queue
@@ -52,7 +52,7 @@ func SetupWithManager(manager ctrl.Manager, options Options) error {
 	}}
 	return ctrl.NewControllerManagedBy(manager).
 		Named("imagebuild").
-		// Only this controller writes status, and it goes on by itself after each write.
+		// Changes of the status are not watched: this controller continues by itself after each of its writes.
 		For(&v1alpha1.ImageBuild{}, builder.WithPredicates(reconciliation.SpecChanged())).
 		Owns(&batchv1.Job{}, builder.WithPredicates(jobNews())).
 		Watches(&corev1.Pod{}, podEvents()).
@@ -61,9 +61,9 @@ func SetupWithManager(manager ctrl.Manager, options Options) error {
 		Complete(r)
 }
 
-// jobNews leaves out what a Job has to say while all is well: the pod says it sooner. That a Job is there is known to
-// whoever created it, and a Job that was there before is looked for when its build is. Kueue lets one go on, or holds it
-// up, by its spec.suspend.
+// jobNews passes only the events of a Job that its pod does not report sooner: deletion, failure, and a change of spec.suspend by
+// Kueue. The creation of a Job is known, because this controller creates it. A Job that exists before is read when its build is
+// reconciled.
 func jobNews() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
@@ -77,8 +77,8 @@ func jobNews() predicate.Predicate {
 
 func suspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.Spec.Suspend }
 
-// podEvents looks at the build that a pod was made for: at once when the pod has ended or is going, after a moment when
-// its container has started or it waits for something. The reconciler checks whether the pod is the build's.
+// podEvents reconciles the build of a pod: at once when the pod has ended or is being deleted, after a moment when its container has
+// started or the pod waits. The reconciler checks whether the pod belongs to the build.
 func podEvents() handler.EventHandler {
 	enqueue := func(object client.Object, q workQueue) {
 		pod, ok := object.(*corev1.Pod)

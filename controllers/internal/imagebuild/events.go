@@ -11,7 +11,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// recordEvent says what happened to a build: its end, and each attempt that failed before.
+// recordEvent records an event for the end of a build, and for each failed attempt before it.
 func (r *reconciler) recordEvent(before, after *v1alpha1.ImageBuild) {
 	if before.Status.Phase == after.Status.Phase {
 		return

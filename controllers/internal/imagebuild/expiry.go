@@ -27,11 +27,11 @@ type ExpiryOptions struct {
 	reconciliation.Options
 	// TTL is how long a build is kept from its end.
 	TTL time.Duration
-	// LogsArchived is whether logs are archived: a finished build waits for that before it is deleted, for a day.
+	// LogsArchived is whether logs are archived. Before it is deleted, a finished build waits up to a day for its logs.
 	LogsArchived bool
-	// BuildsRecorded is whether builds are recorded in a database, for which a finished build waits in the same way.
+	// BuildsRecorded is whether builds are recorded in a database. Before it is deleted, a finished build waits up to a day for this.
 	BuildsRecorded bool
-	// Metrics counts what was deleted too early.
+	// Metrics counts builds that were deleted too early.
 	Metrics *metrics.Builds
 }
 
@@ -54,7 +54,7 @@ type expirer struct {
 	cache client.Reader
 }
 
-// Reconcile deletes a build that was kept long enough.
+// Reconcile deletes a build whose TTL has passed.
 func (e *expirer) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	build := &v1alpha1.ImageBuild{}
 	if err := e.cache.Get(ctx, request.NamespacedName, build); err != nil {
@@ -65,8 +65,7 @@ func (e *expirer) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 }
 
 // expire returns when to reconcile the build again, at the latest after longestLook: a timer does not notice that the clock was set,
-// or that the machine slept. 0 is never. The deletion fails if the build is not as it was decided on: it may be under legal
-// hold by now.
+// or that the machine slept. 0 means never. The deletion fails if the build has changed since, because it may be under legal hold now.
 func (e *expirer) expire(ctx context.Context, build *v1alpha1.ImageBuild) (time.Duration, error) {
 	expires := trigger.DirectExpiry(build, e.TTL, e.LogsArchived, e.BuildsRecorded)
 	if expires.IsZero() {

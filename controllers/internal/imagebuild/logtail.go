@@ -19,7 +19,7 @@ import (
 const (
 	// logTailBytes is how much of the end of a failed attempt's log is kept in its status.
 	logTailBytes = 2 << 10
-	// logTailLines is how many lines of the log are looked at for it.
+	// logTailLines is how many lines of the log are read for the tail.
 	logTailLines = 40
 	// logTailTimeout is how long reading them may take. The kubelet of a busy node answers late, and one that does not answer
 	// must not hold up the build.

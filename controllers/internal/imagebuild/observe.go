@@ -17,8 +17,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-// observe collects what the state machine asks for, from the caches or, if the observation is live, from the API. If the API has
-// a newer version of the build, observe returns that version instead.
+// observe collects the input of the state machine, from the caches or, if the observation is live, from the API. If the API has a
+// newer version of the build, observe returns that version instead.
 func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, seen *observation) (observed state.Observed, stale *v1alpha1.ImageBuild, err error) {
 	observed = state.Observed{Build: build, Rejected: seen.rejected, Now: r.Clock.Now()}
 	if state.Waits(build) {
@@ -59,7 +59,7 @@ func (r *reconciler) observeAttempt(ctx context.Context, observed *state.Observe
 		return err
 	}
 	if seen.live && observed.Job == nil && len(pods) > 0 {
-		// The request that makes the Job may be another process's, or one whose response was lost, and was carried out after the first look.
+		// The Job may have been created after the first read: by another process, or by a request whose response was lost.
 		if observed.Job, err = r.job(ctx, observed.Build.Namespace, attempt.JobName, seen); err != nil {
 			return err
 		}
@@ -72,8 +72,8 @@ func (r *reconciler) observeAttempt(ctx context.Context, observed *state.Observe
 	return nil
 }
 
-// observeRefusal finds out why the attempt's Job has no pod. Events are nothing that a cache is kept of: they are many,
-// and hardly ever asked for.
+// observeRefusal finds out why the attempt's Job has no pod. It reads events from the API, because they are too many for a cache and
+// rarely needed.
 func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observed, seen *observation) error {
 	job := observed.Job
 	if seen.lookedAt == job.UID {
@@ -86,7 +86,7 @@ func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observe
 	}
 	observed.Refused = state.Refusal(events.Items)
 	if observed.Refused != "" {
-		// It may have a pod meanwhile, which neither the cache nor an event tells of yet.
+		// The Job may have a pod that neither the cache nor an event shows yet.
 		pods, err := r.Kube.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job.UID)})
 		if err != nil {
 			return fmt.Errorf("list pods of Job %s: %w", job.Name, err)
@@ -99,8 +99,8 @@ func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observe
 	return nil
 }
 
-// observeUnstarted collects what is asked about a build that has not started. What its inputs resolved to is stored once;
-// that its builder is gone counts until then.
+// observeUnstarted collects the input of the state machine for a build that has not started. Once the inputs are resolved and stored,
+// only the builder is looked up again, because it may no longer be registered.
 func (r *reconciler) observeUnstarted(ctx context.Context, observed *state.Observed) error {
 	build := observed.Build
 	if build.Status.Resolved != nil {

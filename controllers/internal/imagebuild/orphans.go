@@ -18,12 +18,12 @@ import (
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 )
 
-// orphanWorkers is how many Jobs are looked at at the same time.
+// orphanWorkers is how many Jobs are reconciled at the same time.
 const orphanWorkers = 2
 
-// SetupOrphansWithManager adds the controller that deletes the Jobs of builds that do not exist. Kubernetes' garbage collector does that,
-// too, but keeps some of them after etcd was restored from a backup: it lists the builds anew, takes a build that was created since
-// for the one of the same name that is gone, and never looks for the Jobs of that one.
+// SetupOrphansWithManager adds the controller that deletes the Jobs of builds that do not exist. The garbage collector of Kubernetes does
+// this, too, but keeps some of these Jobs after etcd was restored from a backup. It then lists the builds again, confuses a new build with
+// the lost build of the same name, and never processes the Jobs of the lost build.
 func SetupOrphansWithManager(manager ctrl.Manager, options reconciliation.Options) error {
 	ofBuilds := predicate.NewPredicateFuncs(func(object client.Object) bool { return buildOf(object) != nil })
 	return ctrl.NewControllerManagedBy(manager).

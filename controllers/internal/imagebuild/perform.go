@@ -22,7 +22,7 @@ import (
 // stopDeadline ends a running pod at once: its deadline is counted from its start.
 const stopDeadline = 1
 
-// perform does what the stored status calls for. It returns true if it learned something that has to be decided on.
+// perform performs the action that the stored status calls for. It returns true if the result requires a new decision.
 func (r *reconciler) perform(ctx context.Context, build *v1alpha1.ImageBuild, observed state.Observed, action state.Action, seen *observation) (bool, error) {
 	switch action {
 	case state.CreateJob:
@@ -54,19 +54,19 @@ func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, 
 	case apierrors.IsAlreadyExists(err):
 		seen.job, err = jobs.Get(ctx, job.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
-			seen.job, err = nil, nil // deleted meanwhile: what follows is decided anew
+			seen.job, err = nil, nil // deleted meanwhile, which requires a new decision
 		}
 		return err == nil, err
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return false, err
-	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err): // the last is a webhook's, if it says no more
+	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err): // a webhook's refusal without a code is a bad request
 		seen.reject(err)
 		return true, nil
 	}
 	return false, err
 }
 
-// deletePod deletes a pod, but not another pod of its name. One that no longer exists is no error.
+// deletePod deletes a pod, but not another pod of its name. A pod that does not exist is no error.
 func (r *reconciler) deletePod(ctx context.Context, pod *corev1.Pod) error {
 	err := r.Kube.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))})
 	if err != nil && !apierrors.IsNotFound(err) {
@@ -75,7 +75,7 @@ func (r *reconciler) deletePod(ctx context.Context, pod *corev1.Pod) error {
 	return nil
 }
 
-// stopPod lowers the pod's deadline: the builder is told to end, and the pod stays with its log.
+// stopPod lowers the pod's deadline, which ends the builder and keeps the pod with its log.
 func (r *reconciler) stopPod(ctx context.Context, pod *corev1.Pod) error {
 	if deadline := pod.Spec.ActiveDeadlineSeconds; deadline != nil && *deadline <= stopDeadline {
 		return nil

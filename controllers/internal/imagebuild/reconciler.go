@@ -26,23 +26,23 @@ import (
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-// conflicts is how often in a row a build is looked at again at once because it had changed meanwhile.
+// conflicts is how many consecutive conflicts are repeated at once.
 const conflicts = 5
 
-// maxSteps is how many steps one reconciliation takes. It needs a few. An API server that is older than this controller drops fields that
-// it does not know, and the step that sets one would be repeated without end.
+// maxSteps is the maximum number of steps of one reconciliation, which needs only a few. An API server that is older than this controller
+// drops unknown fields, and the step that sets such a field would be repeated without end.
 const maxSteps = 30
 
-// longestLook is the longest time between two looks at a build under way.
+// longestLook is the longest time until an active build is reconciled again.
 const longestLook = 10 * time.Minute
 
 type reconciler struct {
 	Options
 	cache cache.Cache
-	// sources are where what builds refer to is read.
+	// sources read the objects that builds refer to.
 	sources resolution.Sources
-	// written are the builds as they were written last, until the cache has them: without them each look between the
-	// two would end in a conflict. What is written is still checked against what is stored.
+	// written are the builds as last written, until the cache has them. Without them, each reconciliation in between would end in a
+	// conflict. The API still checks each write against the stored version.
 	written sync.Map // of types.NamespacedName to *v1alpha1.ImageBuild
 }
 
@@ -50,7 +50,7 @@ type reconciler struct {
 type observation struct {
 	// fresh is true once the build was read from, or written to, the API itself and not the cache.
 	fresh bool
-	// job is a Job that was there when it was to be created.
+	// job is the Job that existed when the controller tried to create it.
 	job      *batchv1.Job
 	rejected string
 	// refused is why the Job of UID lookedAt has no pod.
@@ -58,9 +58,9 @@ type observation struct {
 	refused  string
 	// begun is true once this reconciliation has stored the current attempt: it has neither Job nor pods yet.
 	begun bool
-	// live has everything read from the API. It is set before an attempt begins or ends, and before anything is created or deleted:
-	// the caches of a process that was frozen, or whose API servers are not equally new, may differ in age. That of builds may
-	// know the end of a build, while that of pods lacks the pod that ended. Its log would be deleted with the Job.
+	// live is true if everything is read from the API. It is set before an attempt begins or ends, and before an object is created or
+	// deleted. The caches of a process that was frozen, or whose API servers differ in age, may differ in age. The cache of builds may
+	// have a newer state than the cache of pods, which may lack the pod that ended. Its log would be deleted with the Job.
 	live bool
 }
 
@@ -69,10 +69,10 @@ func (o *observation) mayDecide(decision *state.Decision, build *v1alpha1.ImageB
 	return o.live || o.begun && decision.Action == state.CreateJob || !decision.NeedsConfirmation(build)
 }
 
-// reject notes why there can be no Job. The build's status reports it, so it is no error of the reconciliation.
+// reject notes why the Job cannot be created. The build's status reports this, so it is no error of the reconciliation.
 func (o *observation) reject(err error) { o.rejected = err.Error() }
 
-// Reconcile stores what is decided until there is nothing to store, then acts.
+// Reconcile stores the decided status until it is up to date, and then performs the action.
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	build, err := r.latest(ctx, request.NamespacedName)
 	if err != nil {
@@ -80,7 +80,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	result, err := r.proceed(ctx, build, observation{})
 	for again := 0; apierrors.IsConflict(err) && again < conflicts; again++ {
-		// Somebody else has written, as the builder of a build does that runs: what is stored now is looked at at once.
+		// Another client has written, for example the builder with a report. The stored build is reconciled at once.
 		r.written.Delete(request.NamespacedName)
 		if build, err = r.Client.ImagesV1alpha1().ImageBuilds(request.Namespace).Get(ctx, request.Name, metav1.GetOptions{}); err == nil {
 			result, err = r.proceed(ctx, build, observation{fresh: true})
@@ -92,7 +92,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	return reconciliation.Result("ImageBuild", request, result, err)
 }
 
-// latest is the build as the cache has it, or as it was written if the cache does not have that yet.
+// latest returns the build from the cache, or the last written version if the cache does not have it yet.
 func (r *reconciler) latest(ctx context.Context, key types.NamespacedName) (*v1alpha1.ImageBuild, error) {
 	build := &v1alpha1.ImageBuild{}
 	err := r.cache.Get(ctx, key, build)
@@ -110,7 +110,7 @@ func (r *reconciler) latest(ctx context.Context, key types.NamespacedName) (*v1a
 }
 
 func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, seen observation) (ctrl.Result, error) {
-	v1alpha1.SetObjectDefaults_ImageBuild(build) // it has them, unless it was stored before there was such a field
+	v1alpha1.SetObjectDefaults_ImageBuild(build) // of fields that were added after the build was stored
 	for range maxSteps {
 		observed, stale, err := r.observe(ctx, build, &seen)
 		if err != nil {
@@ -144,8 +144,8 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 	return ctrl.Result{}, errors.New("the API server drops fields of the status: it may be older than this controller")
 }
 
-// nextLook is when to look again although nothing was seen to change; 0 is never. A build under way is looked at now and
-// then all the same: a Job that was only ever read from the API, and went before the cache had it, leaves no event.
+// nextLook is when to reconcile again without an event. 0 means never. An active build is always reconciled again after longestLook,
+// because a Job that was deleted before the cache had it leaves no event.
 func nextLook(build *v1alpha1.ImageBuild, after time.Duration) time.Duration {
 	if build.Status.Finished || len(build.Status.Attempts) == 0 || after > 0 && after < longestLook {
 		return after
@@ -153,7 +153,7 @@ func nextLook(build *v1alpha1.ImageBuild, after time.Duration) time.Duration {
 	return longestLook
 }
 
-// store writes the status and says what happened.
+// store writes the status, and records events and metrics.
 func (r *reconciler) store(ctx context.Context, build *v1alpha1.ImageBuild, pod *corev1.Pod, status v1alpha1.ImageBuildStatus) (*v1alpha1.ImageBuild, error) {
 	r.addLogTail(ctx, build, pod, &status)
 	next := build.DeepCopy()

@@ -31,11 +31,11 @@ import (
 )
 
 const (
-	// workers is how many builds are looked at at the same time. Streams are not counted.
+	// workers is how many builds are reconciled at the same time. Streams are not counted.
 	workers = 8
 	// maxStreams is how many logs are read at the same time; the others wait. Each may take some 2 MiB of memory.
 	maxStreams = 256
-	// defaultFlushInterval is how much of a log may be lost with its node.
+	// defaultFlushInterval is how often a log is stored: losing a node loses at most this time of its log.
 	defaultFlushInterval = 2 * time.Second
 	// defaultPatience is how long a pod whose attempt has ended may be silent, or not answer, before its log counts as lost.
 	defaultPatience = 30 * time.Second
@@ -72,7 +72,7 @@ func SetupWithManager(manager ctrl.Manager, options Options) error {
 		Complete(r)
 }
 
-// imageEvents looks at the builds of an Image whose hold, or whose history, has changed.
+// imageEvents reconciles the builds of an Image whose legal hold or history has changed.
 func (r *reconciler) imageEvents() handler.EventHandler {
 	return handler.Funcs{
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q workQueue) {

@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// anchorLength is how much of the end of what is stored is looked for in the pod's log.
+	// anchorLength is the maximum length of the anchor: the end of the stored log, which is searched in the pod's log.
 	anchorLength = 4 << 10
-	// window is how much of the pod's log is looked at, at a time.
+	// window is how much of the pod's log is searched at a time.
 	window = 64 << 10
 )
 
-// find says how much of the pod's log is stored already. It gives up a log that is silent after its attempt has ended.
+// find returns how much of the pod's log is stored already. It gives up a log that is silent after its attempt has ended.
 func (s *stream) find(ctx context.Context, w *archive.Writer) (skip int64, err error) {
 	anchor, err := w.Tail(ctx)
 	if err != nil {
@@ -43,8 +43,8 @@ func (s *stream) find(ctx context.Context, w *archive.Writer) (skip int64, err e
 	return skip, err
 }
 
-// search looks for the anchor, the end of what is stored. A node keeps only the end of a long log: the anchor may be anywhere in
-// it. If it is not in there, all that there is comes after it, and a line says so.
+// search finds the anchor, the end of the stored log, in the pod's log. A node keeps only the end of a long log, so the anchor may be
+// anywhere in it. If the anchor is missing, the whole pod's log comes after it, and search writes a line that reports the gap.
 func (s *stream) search(ctx context.Context, w *archive.Writer, anchor []byte, progress *progress) (skip int64, err error) {
 	offset := w.Offset()
 	for _, look := range []func(io.Reader) (int64, error){
@@ -61,7 +61,7 @@ func (s *stream) search(ctx context.Context, w *archive.Writer, anchor []byte, p
 			return skip, err
 		}
 		if skip == 0 {
-			return 0, nil // there is nothing that could be missing
+			return 0, nil // the pod's log is empty
 		}
 	}
 	s.missing = true
@@ -71,10 +71,10 @@ func (s *stream) search(ctx context.Context, w *archive.Writer, anchor []byte, p
 	return 0, nil
 }
 
-// errNotThere says that a log does not have what is stored. It comes with how much of the log was read.
+// errNotThere means that a log does not contain the anchor. It is returned with the number of bytes that were read.
 var errNotThere = errors.New("the pod's log does not contain the stored log")
 
-// endsAt checks that what is stored is the beginning of the log.
+// endsAt checks that the stored log is the beginning of the pod's log.
 func endsAt(log io.Reader, anchor []byte, offset int64) (int64, error) {
 	read, err := io.CopyN(io.Discard, log, offset-int64(len(anchor)))
 	if err == nil {
@@ -92,8 +92,8 @@ func endsAt(log io.Reader, anchor []byte, offset int64) (int64, error) {
 	return 0, fmt.Errorf("read a log: %w", err)
 }
 
-// lastLine is the end of the anchor, from the beginning of its last whole line on, whose timestamp there is only once; nil if
-// it has none.
+// lastLine is the end of the anchor from the beginning of its last whole line, whose timestamp is unique. It is nil if there is no such
+// line.
 func lastLine(anchor []byte) []byte {
 	end := bytes.LastIndexByte(anchor, '\n')
 	begin := bytes.LastIndexByte(anchor[:max(end, 0)], '\n') + 1
@@ -106,7 +106,7 @@ func lastLine(anchor []byte) []byte {
 // endOfAnchor finds where the anchor ends in the log.
 func endOfAnchor(log io.Reader, anchor []byte) (int64, error) {
 	if anchor == nil {
-		return 1, errNotThere // whatever there is
+		return 1, errNotThere // any length but 0
 	}
 	read, err := archive.SkipPast(bufio.NewReaderSize(log, window), anchor)
 	if errors.Is(err, archive.ErrNotFound) {
@@ -115,7 +115,7 @@ func endOfAnchor(log io.Reader, anchor []byte) (int64, error) {
 	return read, err
 }
 
-// gap is a line that says that there is one. It ends the line before, if that one has no end.
+// gap is a line that reports a gap. It begins with a line end if the line before has none.
 func gap(anchor []byte, now time.Time) []byte {
 	line := fmt.Appendf(nil, "%s [goldsmith: a part of the log is missing here: the node deleted it before it was read]\n", now.UTC().Format(time.RFC3339Nano))
 	if !bytes.HasSuffix(anchor, []byte{'\n'}) {

@@ -30,7 +30,7 @@ type reconciler struct {
 	streams *streams
 }
 
-// Reconcile ensures that each log of a build gets into the archive, and says so at the end.
+// Reconcile archives each log of a build, and reports the result in the condition LogArchived.
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	build := &v1alpha1.ImageBuild{}
 	err := r.cache.Get(ctx, request.NamespacedName, build)
@@ -61,7 +61,7 @@ func (r *reconciler) reconcile(ctx context.Context, build *v1alpha1.ImageBuild) 
 	case settled && err == nil:
 		return r.release(ctx, build)
 	case errors.Is(err, errGoesOn):
-		return nil // the end of a stream is an event
+		return nil // the end of the stream triggers the next reconciliation
 	case !build.Status.Finished || settled || err != nil && !errors.As(err, &failure):
 		return err
 	case err != nil:
@@ -78,11 +78,11 @@ func (r *reconciler) reconcile(ctx context.Context, build *v1alpha1.ImageBuild) 
 	return nil
 }
 
-// errGoesOn says that some log is not whole in the archive yet.
+// errGoesOn means that a stream still reads a log.
 var errGoesOn = errors.New("a log is being archived")
 
-// archive has the archive know of a build that has a log, and a stream read each one that it has not whole. What failed comes
-// before what goes on.
+// archive stores the record of a build that has a log, and starts a stream for each log that is not complete in the archive. Errors
+// take precedence over errGoesOn.
 func (r *reconciler) archive(ctx context.Context, build *v1alpha1.ImageBuild, record archive.Build, limit archive.Limit, settled bool) error {
 	var failures []error
 	goesOn := false
@@ -114,7 +114,7 @@ func (r *reconciler) archive(ctx context.Context, build *v1alpha1.ImageBuild, re
 	return errors.Join(failures...)
 }
 
-// verdict is what became of the logs of a build that has finished.
+// verdict returns the condition LogArchived of a finished build whose streams have ended.
 func (r *reconciler) verdict(ctx context.Context, build *v1alpha1.ImageBuild) (metav1.Condition, error) {
 	logs, partial := 0, []string(nil)
 	for i := range build.Status.Attempts {
@@ -144,7 +144,7 @@ func (r *reconciler) verdict(ctx context.Context, build *v1alpha1.ImageBuild) (m
 	return condition, nil
 }
 
-// unavailable says that the archive cannot be written to.
+// unavailable returns the condition LogArchived for an archive that cannot be written to.
 func unavailable(failure archiveError) metav1.Condition {
 	return metav1.Condition{
 		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonArchiveUnavailable,
@@ -157,7 +157,7 @@ func (r *reconciler) say(ctx context.Context, build *v1alpha1.ImageBuild, condit
 	return r.Say(ctx, build, condition)
 }
 
-// release deletes the Job of a build that was cancelled, with its pod: their log is in the archive.
+// release deletes the Job of a cancelled build with its pod, because the log is in the archive.
 func (r *reconciler) release(ctx context.Context, build *v1alpha1.ImageBuild) error {
 	if build.Status.Phase != v1alpha1.BuildCancelled || len(build.Status.Attempts) == 0 {
 		return nil
@@ -171,13 +171,13 @@ func (r *reconciler) release(ctx context.Context, build *v1alpha1.ImageBuild) er
 	return reconciliation.DeleteJob(ctx, r.Kube, job)
 }
 
-// key is what the archive calls the log of an attempt.
+// key names the log of an attempt in the archive.
 func key(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) archive.Attempt {
 	return archive.Attempt{Namespace: build.Namespace, Build: build.UID, Number: attempt.Number, Pod: attempt.PodUID}
 }
 
-// archiveError is an error of the archive, and not of what it archives.
+// archiveError is an error of the archive, and not of the API or a pod.
 type archiveError struct{ error }
 
-// Unwrap returns what the archive says.
+// Unwrap returns the error of the archive.
 func (e archiveError) Unwrap() error { return e.error }

@@ -17,8 +17,8 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 )
 
-// record is what the archive is to know of a build, and how much of each of its logs is kept. The archive has no record of
-// a build without a log.
+// record returns the archive's record of a build, and the size limit of each of its logs. The archive has no record of a build without
+// a log.
 func (r *reconciler) record(ctx context.Context, build *v1alpha1.ImageBuild) (archive.Build, archive.Limit, error) {
 	record := archive.Build{
 		Namespace: build.Namespace, Name: build.Name, UID: build.UID,
@@ -46,7 +46,7 @@ func (r *reconciler) record(ctx context.Context, build *v1alpha1.ImageBuild) (ar
 	}
 	if settings := record.ImageSettings; settings != nil {
 		record.Held = record.Held || settings.Held
-		record.Retention = settings.RetentionFailed // one that is deleted while it runs has not succeeded
+		record.Retention = settings.RetentionFailed // also for a build that is deleted while it runs
 		if record.Succeeded {
 			record.Retention = settings.RetentionSucceeded
 		}
@@ -55,7 +55,8 @@ func (r *reconciler) record(ctx context.Context, build *v1alpha1.ImageBuild) (ar
 	return record, limit, nil
 }
 
-// image is the Image of a build with its defaults, nil if it was deleted. The API decides that: the cache may not have it yet.
+// image returns the Image of a build with its defaults. It is nil if the Image was deleted. The API decides this, because the cache may
+// not have the Image yet.
 func (r *reconciler) image(ctx context.Context, namespace string, of *v1alpha1.ImageReference) (*v1alpha1.Image, error) {
 	image := &v1alpha1.Image{}
 	err := r.cache.Get(ctx, types.NamespacedName{Namespace: namespace, Name: of.Name}, image)
@@ -73,7 +74,7 @@ func (r *reconciler) image(ctx context.Context, namespace string, of *v1alpha1.I
 	return image, nil
 }
 
-// lastSettings are what a deleted Image set last, as the archive has them; nil if it has no record of the build.
+// lastSettings returns the last settings of a deleted Image from the archive. They are nil if the archive has no record of the build.
 func (r *reconciler) lastSettings(ctx context.Context, record archive.Build) (*archive.ImageSettings, error) {
 	last, err := r.Archive.GetBuild(ctx, record.Namespace, record.UID)
 	switch {
@@ -85,7 +86,7 @@ func (r *reconciler) lastSettings(ctx context.Context, record archive.Build) (*a
 	return last.ImageSettings, nil
 }
 
-// settingsOf are what an Image sets for the logs of its builds.
+// settingsOf returns the settings of an Image for the logs of its builds.
 func settingsOf(image *v1alpha1.Image) *archive.ImageSettings {
 	settings := &archive.ImageSettings{Held: v1alpha1.UnderLegalHold(image), MaxBytes: image.Spec.History.LogMaxBytes.Value()}
 	if retention := image.Spec.History.LogRetention; retention != nil {

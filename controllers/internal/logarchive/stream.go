@@ -23,7 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-// lastFlush is how long it may take to store what was read when this process ends.
+// lastFlush is how long a stream may take at its end to store the rest of what it has read.
 const lastFlush = 5 * time.Second
 
 // gone is why the log of a deleted pod counts as incomplete.
@@ -37,13 +37,13 @@ type stream struct {
 	limit   archive.Limit
 	pod     string
 
-	// over is whether the attempt's outcome is decided: a pod that is silent then, or does not answer, has been lost.
+	// over is whether the attempt's outcome is decided. A pod that is silent or does not answer after that counts as lost.
 	over atomic.Bool
-	// failingSince is when the pod's log began to fail; zero if it does not. Missing is whether it turned out to have a gap.
+	// failingSince is since when reading the pod's log fails. It is zero if reading works. missing is whether the log has a gap.
 	failingSince time.Time
 	missing      bool
 
-	// What follows is its owner's.
+	// streams owns the following fields.
 	running, whole bool
 	err            error
 }
@@ -65,7 +65,7 @@ func (s *stream) run(ctx context.Context) error {
 	for {
 		pod, err := s.getPod(ctx)
 		if err != nil {
-			s.failingSince = time.Time{} // while the API is unavailable nobody knows about the pod
+			s.failingSince = time.Time{} // while the API is unavailable, the state of the pod is unknown
 			return err
 		}
 		if pod == nil {
@@ -80,7 +80,7 @@ func (s *stream) run(ctx context.Context) error {
 		case failed && ended:
 			return s.seal(ctx, w, gone)
 		case err == nil, failed:
-			// After an error of the kubelet, too, the node may have the whole log once the container has ended.
+			// Even after an error of the kubelet, the node may have the whole log once the container has ended.
 			if waited := s.awaitEnd(ctx); err == nil || waited == nil {
 				err = waited
 			}
@@ -95,7 +95,7 @@ func (s *stream) run(ctx context.Context) error {
 	}
 }
 
-// seal says that there is no more. why says why the log is there in part; empty if it is whole.
+// seal marks the log as ended. why is why the log is incomplete, and empty if it is complete.
 func (s *stream) seal(ctx context.Context, w *archive.Writer, why string) error {
 	if why == "" && s.missing {
 		why = "the node deleted a part of the log before it was read"
@@ -106,7 +106,7 @@ func (s *stream) seal(ctx context.Context, w *archive.Writer, why string) error 
 	return nil
 }
 
-// isLost reports whether to give up a pod's log for an error of the pod's.
+// isLost reports whether to give up a pod's log because of an error of the pod.
 func (s *stream) isLost(ctx context.Context, err error) bool {
 	if ctx.Err() != nil || errors.As(err, &archiveError{}) {
 		return false
@@ -117,7 +117,7 @@ func (s *stream) isLost(ctx context.Context, err error) bool {
 	return s.over.Load() && (errors.Is(err, errSilent) || s.Clock.Since(s.failingSince) >= s.patience)
 }
 
-// getPod returns the attempt's pod, nil if it is gone.
+// getPod returns the attempt's pod, or nil if it was deleted.
 func (s *stream) getPod(ctx context.Context) (*corev1.Pod, error) {
 	pod, err := s.Kube.CoreV1().Pods(s.build.Namespace).Get(ctx, s.pod, metav1.GetOptions{})
 	switch {
@@ -131,7 +131,7 @@ func (s *stream) getPod(ctx context.Context) (*corev1.Pod, error) {
 	return pod, nil
 }
 
-// awaitEnd waits until the pod says that its container has ended, which it does a moment after its log.
+// awaitEnd waits until the pod reports the end of its container, which it does a moment after the end of the log.
 func (s *stream) awaitEnd(ctx context.Context) error {
 	err := podlog.AwaitEnd(ctx, func(ctx context.Context) (bool, error) {
 		pod, err := s.getPod(ctx)
@@ -143,7 +143,7 @@ func (s *stream) awaitEnd(ctx context.Context) error {
 	return err
 }
 
-// read stores what the pod's log has more than the archive, and what comes if it is to be followed.
+// read stores the part of the pod's log that the archive does not have. If follow is true, it also stores what the pod writes later.
 func (s *stream) read(ctx context.Context, w *archive.Writer, follow bool) error {
 	if w.Accepted() == 0 {
 		return s.copy(ctx, w, follow, 0)
@@ -158,7 +158,7 @@ func (s *stream) read(ctx context.Context, w *archive.Writer, follow bool) error
 	return s.copy(ctx, w, follow, skip)
 }
 
-// open opens the pod's log, whose end is that of ctx, too. What is read is counted.
+// open opens the pod's log until ctx is done. It counts the bytes that are read.
 func (s *stream) open(ctx context.Context, follow bool, progress *progress) (*countedLog, error) {
 	log, err := podlog.Open(ctx, s.Kube.CoreV1().Pods(s.build.Namespace), s.pod, corev1.PodLogOptions{Follow: follow, Timestamps: true})
 	if err != nil {
@@ -167,7 +167,7 @@ func (s *stream) open(ctx context.Context, follow bool, progress *progress) (*co
 	return &countedLog{ReadCloser: log, progress: progress}, nil
 }
 
-// countedLog is a log whose reader counts.
+// countedLog counts the bytes that are read from a log.
 type countedLog struct {
 	io.ReadCloser
 	progress *progress
@@ -180,7 +180,7 @@ func (l *countedLog) Read(buffer []byte) (int, error) {
 	return n, err
 }
 
-// copy stores the pod's log after its first bytes. Every other second it makes durable what has come.
+// copy stores the pod's log without its first skip bytes. Every other second it flushes them to the archive.
 func (s *stream) copy(ctx context.Context, w *archive.Writer, follow bool, skip int64) error {
 	group, reading := errgroup.WithContext(ctx)
 	progress := &progress{}
@@ -230,7 +230,7 @@ func endOf(err error) error {
 	return fmt.Errorf("read a log: %w", err)
 }
 
-// lastFlush stores what was read before this process ended, or the log broke off.
+// lastFlush stores the bytes that were read before the process ended or the log failed.
 func (s *stream) lastFlush(ctx context.Context, w *archive.Writer, err error) error {
 	if errors.As(err, &archiveError{}) {
 		return nil
@@ -243,7 +243,7 @@ func (s *stream) lastFlush(ctx context.Context, w *archive.Writer, err error) er
 	return nil
 }
 
-// flush makes durable what has come, every other second, until all was read.
+// flush calls flush every other second until done is closed. It returns errSilent if the log of an ended attempt is silent.
 func (s *stream) flush(ctx context.Context, done <-chan struct{}, progress *progress, flush func() error) error {
 	ticker := time.NewTicker(s.flushInterval)
 	defer ticker.Stop()
@@ -269,5 +269,5 @@ func (s *stream) flush(ctx context.Context, done <-chan struct{}, progress *prog
 	}
 }
 
-// progress counts what was read of a log.
+// progress counts the bytes that were read of a log.
 type progress struct{ read atomic.Int64 }

@@ -15,15 +15,14 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 )
 
-// streams are the logs that are read, at most one stream for each attempt. What is known here is known from the archive:
-// after a restart it is found out again.
+// streams reads logs, with at most one stream for each attempt. Its state comes from the archive, and is read again after a restart.
 type streams struct {
 	Options
-	// ended has the builds of which a stream has ended.
+	// ended gets the build of each stream that has ended.
 	ended chan event.GenericEvent
 	slots chan struct{}
 
-	// ctx is that of all streams.
+	// ctx is the context of all streams.
 	ctx     context.Context
 	stop    context.CancelFunc
 	reading sync.WaitGroup
@@ -32,7 +31,7 @@ type streams struct {
 	known map[types.UID]*known
 }
 
-// known is what is known of a build's logs.
+// known is the state of a build's logs.
 type known struct {
 	record  archive.Build // as it was stored last
 	streams map[archive.Attempt]*stream
@@ -46,17 +45,17 @@ func newStreams(options Options) *streams {
 	}
 }
 
-// Start waits for the end of the manager, then ends all streams, and waits until they have stored what they have.
+// Start waits for the end of the manager, then ends all streams, and waits until they have stored what they have read.
 func (s *streams) Start(ctx context.Context) error {
 	<-ctx.Done()
-	s.lock.Lock() // none is started from here on
+	s.lock.Lock() // no stream starts from here on
 	s.stop()
 	s.lock.Unlock()
 	s.reading.Wait()
 	return nil
 }
 
-// put stores a record, unless that is what was stored last.
+// put stores a record, unless it equals the record that was stored last.
 func (s *streams) put(ctx context.Context, record archive.Build) error {
 	s.lock.Lock()
 	build := s.known[record.UID]
@@ -78,8 +77,8 @@ func (s *streams) put(ctx context.Context, record archive.Build) error {
 	return nil
 }
 
-// see starts a stream for an attempt's log unless it is whole. The error is that of the stream before, once; errGoesOn while
-// one reads.
+// see starts a stream for an attempt's log, unless the log is complete. It returns the error of the last stream once, and errGoesOn
+// while a stream reads.
 func (s *streams) see(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, limit archive.Limit) error {
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -108,7 +107,7 @@ func (s *streams) see(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt
 	return errGoesOn
 }
 
-// start has a stream run until its log is whole, it fails, or all streams end.
+// start runs a stream until its log is complete, it fails, or all streams end.
 func (s *streams) start(of *stream) {
 	if s.ctx.Err() != nil {
 		return
@@ -138,14 +137,14 @@ func (s *streams) run(ctx context.Context, of *stream) error {
 	return of.run(ctx)
 }
 
-// forget drops what is known of a build.
+// forget drops the state of a build.
 func (s *streams) forget(uid types.UID) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	delete(s.known, uid)
 }
 
-// abandoned are the known builds of this name that are there no more, but for those that are read to the end yet.
+// abandoned returns the known builds of this name that no longer exist, except those whose logs a stream still reads.
 func (s *streams) abandoned(name types.NamespacedName, now *v1alpha1.ImageBuild) []archive.Build {
 	s.lock.Lock()
 	defer s.lock.Unlock()

@@ -19,18 +19,18 @@ import (
 )
 
 const (
-	// sweepInterval is how often logs are deleted that were kept long enough.
+	// sweepInterval is how often expired logs are deleted.
 	sweepInterval = time.Hour
-	// pingInterval is how often the archive is asked whether it answers.
+	// pingInterval is how often the archive is checked.
 	pingInterval = 30 * time.Second
 	// jitter keeps several installations that share a store from sweeping at the same time.
 	jitter = 0.1
 )
 
-// sweeper deletes old logs, and ends those of builds that were deleted while nobody looked.
+// sweeper deletes expired logs, and seals the logs of builds whose deletion was not observed.
 type sweeper struct{ *reconciler }
 
-// Start sweeps, and asks the archive how it is, until ctx is done.
+// Start sweeps the archive, and checks whether it answers, until ctx is done.
 func (s *sweeper) Start(ctx context.Context) error {
 	go wait.UntilWithContext(ctx, s.ping, pingInterval)
 	wait.JitterUntilWithContext(ctx, s.sweep, sweepInterval, jitter, true)
@@ -46,7 +46,7 @@ func (s *sweeper) ping(ctx context.Context) {
 	s.Metrics.Up.Set(up)
 }
 
-// sweep goes on after an error: what failed is tried again the next time.
+// sweep deletes expired logs. A failed deletion is tried again the next time.
 func (s *sweeper) sweep(ctx context.Context) {
 	swept, err := s.Archive.Sweep(ctx, s.found)
 	s.Metrics.Swept.Add(float64(swept))
@@ -56,7 +56,7 @@ func (s *sweeper) sweep(ctx context.Context) {
 	}
 }
 
-// found says of a build that its logs are deleted, or ends those of one that is gone and that nobody saw finish.
+// found reports in a build that its logs were deleted. If a deleted build was not seen to finish, found seals its logs.
 func (s *sweeper) found(ctx context.Context, record archive.Build) error {
 	build, err := s.live(ctx, record)
 	switch {
@@ -73,7 +73,7 @@ func (s *sweeper) found(ctx context.Context, record archive.Build) error {
 	})
 }
 
-// live is the build that a record is of, nil if it is there no more.
+// live returns the build of a record. It is nil if the build no longer exists.
 func (r *reconciler) live(ctx context.Context, record archive.Build) (*v1alpha1.ImageBuild, error) {
 	build, err := r.Client.ImagesV1alpha1().ImageBuilds(record.Namespace).Get(ctx, record.Name, metav1.GetOptions{})
 	switch {
@@ -87,7 +87,7 @@ func (r *reconciler) live(ctx context.Context, record archive.Build) (*v1alpha1.
 	return build, nil
 }
 
-// abandon ends the logs of builds of this name that are there no more.
+// abandon seals the logs of builds of this name that no longer exist.
 func (r *reconciler) abandon(ctx context.Context, name types.NamespacedName, now *v1alpha1.ImageBuild) error {
 	for _, record := range r.streams.abandoned(name, now) {
 		if err := r.finish(ctx, record); err != nil {
@@ -98,7 +98,7 @@ func (r *reconciler) abandon(ctx context.Context, name types.NamespacedName, now
 	return nil
 }
 
-// finish seals what there is of the logs of a build that is there no more. If nobody saw its end, that is now.
+// finish seals the logs of a build that no longer exists. If its end was not observed, it counts as finished now.
 func (r *reconciler) finish(ctx context.Context, record archive.Build) error {
 	attempts, err := r.Archive.Attempts(ctx, record.Namespace, record.UID)
 	if err != nil {

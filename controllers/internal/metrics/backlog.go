@@ -13,13 +13,13 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// backlog counts the finished builds for which something is still to be done, in a cache of builds.
+// backlog counts the finished builds that are not archived or recorded yet, in a cache of builds.
 type backlog struct {
 	builds  client.Reader
 	elected <-chan struct{}
 	clock   clock.PassiveClock
-	settled func(*v1alpha1.ImageBuild) bool // nothing is to be done
-	// how many they are, and how many seconds the oldest of them has been finished
+	settled func(*v1alpha1.ImageBuild) bool // the build is not in the backlog
+	// how many builds are in the backlog, and how many seconds ago the oldest of them finished
 	pending, lag *prometheus.Desc
 }
 

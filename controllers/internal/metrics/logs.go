@@ -17,16 +17,16 @@ import (
 type Logs struct {
 	// Up is 1 while the archive answers, 0 while it does not.
 	Up prometheus.Gauge
-	// Bytes counts what was read of logs to be archived, before it is compressed.
+	// Bytes counts the bytes of logs that were read for the archive, before compression.
 	Bytes prometheus.Counter
-	// Errors counts what the archive answered with an error.
+	// Errors counts the requests that the archive answered with an error.
 	Errors prometheus.Counter
 	// Swept counts builds whose archived logs were deleted because of their retention.
 	Swept prometheus.Counter
 }
 
-// NewLogs registers the metrics of the archive. The finished builds whose logs are not archived are counted in a cache of
-// builds whenever somebody asks, by the process that was elected.
+// NewLogs registers the metrics of the archive. The elected process counts the finished builds whose logs are not archived in a cache
+// of builds, at each scrape.
 func NewLogs(registerer prometheus.Registerer, builds client.Reader, elected <-chan struct{}, clock clock.PassiveClock) (*Logs, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "goldsmith_log_archive_" + name, Help: help})

@@ -23,7 +23,7 @@ type Builds struct {
 	finished *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	attempts *prometheus.CounterVec
-	// pruned before their logs were archived, and before they were recorded
+	// builds pruned before their logs were archived, and before they were recorded
 	unarchived, unrecorded prometheus.Counter
 }
 
@@ -57,13 +57,13 @@ func NewBuilds(registerer prometheus.Registerer) (*Builds, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register the metrics of builds: %w", err)
 	}
-	// A rate needs a first value.
+	// rate() needs a first value.
 	b.finished.WithLabelValues(string(v1alpha1.BuildSucceeded), "", "", "false")
 	b.attempts.WithLabelValues(string(v1alpha1.AttemptSucceeded), "")
 	return b, nil
 }
 
-// Stored counts what ended between a status of a build and the one that has just been stored.
+// Stored counts the build and the attempts that ended between a former status and the status that was just stored.
 func (b *Builds) Stored(before *v1alpha1.ImageBuildStatus, build *v1alpha1.ImageBuild) {
 	after := &build.Status
 	for i := range after.Attempts {
@@ -84,7 +84,7 @@ func (b *Builds) Stored(before *v1alpha1.ImageBuildStatus, build *v1alpha1.Image
 	}
 }
 
-// Pruned counts a build that was deleted before its logs were archived, or before it was recorded, where they are.
+// Pruned counts a build that was deleted before its logs were archived, or before it was recorded, if these are configured.
 func (b *Builds) Pruned(build *v1alpha1.ImageBuild, logsArchived, buildsRecorded bool) {
 	if logsArchived && !trigger.LogSettled(build) {
 		b.unarchived.Inc()

@@ -12,7 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// phases counts the builds that there are.
+// phases counts the unfinished builds.
 type phases struct {
 	builds  client.Reader
 	elected <-chan struct{}

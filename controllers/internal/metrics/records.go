@@ -13,7 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// What a label of Records.Written says.
+// The values of the label of Records.Written.
 const (
 	RecordedBuild    = "build"
 	RecordedImage    = "image"
@@ -24,21 +24,20 @@ const (
 type Records struct {
 	// Up is 1 while the database answers, 0 while it does not.
 	Up prometheus.Gauge
-	// Written counts what was written to the database, by what it is: RecordedBuild, RecordedImage or RecordedDeletion.
+	// Written counts the records written to the database by type: RecordedBuild, RecordedImage or RecordedDeletion.
 	Written *prometheus.CounterVec
-	// Errors counts what the database answered with an error.
+	// Errors counts the requests that the database answered with an error.
 	Errors prometheus.Counter
 	// Expired counts records of builds that were deleted because of their retention.
 	Expired prometheus.Counter
-	// Forgotten counts builds that were deleted while too many others waited for the database, so that their last state
-	// was not recorded.
+	// Forgotten counts deleted objects whose last state was not recorded, because too many deletions waited for the database.
 	Forgotten prometheus.Counter
 	// SchemaVersion is the version that the database is migrated to; 0 until it has answered.
 	SchemaVersion prometheus.Gauge
 }
 
-// NewRecords registers the metrics of the database of records. The finished builds that are not recorded are counted in a
-// cache of builds whenever somebody asks, by the process that was elected.
+// NewRecords registers the metrics of the database of records. The elected process counts the finished builds that are not recorded
+// in a cache of builds, at each scrape.
 func NewRecords(registerer prometheus.Registerer, builds client.Reader, elected <-chan struct{}, clock clock.PassiveClock) (*Records, error) {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "goldsmith_records_" + name, Help: help})

@@ -22,13 +22,13 @@ import (
 const (
 	// page is how many builds are read at a time.
 	page = 500
-	// catchUpPause is between two looks at what the cache has, and catchUpRetry between two attempts to read.
+	// catchUpPause is the interval between two checks of the cache, and catchUpRetry the interval between two reads of the API.
 	catchUpPause = 20 * time.Millisecond
 	catchUpRetry = 2 * time.Second
 )
 
-// catchUp waits until the cache has every unfinished build as it was stored when this began. Before that the process that
-// was elected earlier may have started builds of which the cache of this one does not tell yet.
+// catchUp waits until the cache has every unfinished build as it was stored when catchUp began. The previously elected process may have
+// started builds that the cache of this process does not have yet.
 func (q *Queue) catchUp(ctx context.Context) error {
 	var behind []metav1.PartialObjectMetadata
 	err := wait.PollUntilContextCancel(ctx, catchUpRetry, true, func(ctx context.Context) (bool, error) {
@@ -47,7 +47,7 @@ func (q *Queue) catchUp(ctx context.Context) error {
 	})
 }
 
-// unfinished are the builds that have not finished, as they are stored.
+// unfinished reads the builds that have not finished from the API.
 func (q *Queue) unfinished(ctx context.Context) (builds []metav1.PartialObjectMetadata, err error) {
 	list := &metav1.PartialObjectMetadataList{}
 	for {
@@ -63,7 +63,7 @@ func (q *Queue) unfinished(ctx context.Context) (builds []metav1.PartialObjectMe
 	}
 }
 
-// caughtUp reports whether the queue knows a build in this version or a newer one, or that it has finished or is gone.
+// caughtUp reports whether the queue has a build in this version or a newer one, or the build has finished or was deleted.
 func (q *Queue) caughtUp(ctx context.Context, build *metav1.PartialObjectMetadata) bool {
 	key := client.ObjectKeyFromObject(build)
 	q.mutex.Lock()
@@ -74,7 +74,7 @@ func (q *Queue) caughtUp(ctx context.Context, build *metav1.PartialObjectMetadat
 	}
 	cached := &v1alpha1.ImageBuild{}
 	if err := q.Cache.Get(ctx, key, cached); err == nil && cached.UID == build.UID {
-		// One that takes part is on its way to the queue.
+		// A build that belongs in the queue will be observed soon.
 		_, takesPart := queue.Of(cached)
 		order, err := resourceversion.CompareResourceVersion(cached.ResourceVersion, build.ResourceVersion)
 		return !takesPart && err == nil && order >= 0

@@ -23,7 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
-// Options of a queue. All are required, but for limits, of which there may be none.
+// Options of a queue. All but Limits are required.
 type Options struct {
 	// Limits are how many builds may be active.
 	Limits queue.Limits
@@ -40,16 +40,16 @@ type Options struct {
 // Queue admits builds. It is a source of the controller that starts them, and may be used once that source has synced.
 type Queue struct {
 	Options
-	synced chan error // has the outcome of filling the ledger
+	synced chan error // the outcome of filling the ledger
 
 	mutex sync.Mutex
-	// ledger is what is known of the builds.
+	// ledger has the builds.
 	ledger *queue.Ledger
-	// open is true once the ledger is full: before that nothing is admitted.
+	// open is true once the ledger is full. Before that, no build is admitted.
 	open bool
 	// due takes the builds that may start.
 	due workqueue.TypedRateLimitingInterface[reconcile.Request]
-	// complaints are what was wrong with the annotations of Namespaces, by name.
+	// complaints are the logged problems of the annotations of Namespaces, by name.
 	complaints map[string]string
 }
 
@@ -72,7 +72,7 @@ func (q *Queue) Admission(ctx context.Context, build *v1alpha1.ImageBuild) (admi
 	if !q.ledger.Has(key, build.UID) {
 		q.observeCached(ctx, key)
 		if !q.ledger.Has(key, build.UID) {
-			return false, "" // it, or one of its name before it, is still to come or to go: then it is looked at again
+			return false, "" // the cache is behind: the build is reconciled again once the cache has it, or no longer has its predecessor
 		}
 	}
 	q.measure(build, q.ledger.Learn(build))
@@ -89,14 +89,14 @@ func (q *Queue) Stored(build *v1alpha1.ImageBuild) {
 	q.admit(queue.Key{})
 }
 
-// measure counts how long a build has waited whose hold of a slot has ended, as it was started.
+// measure counts how long a build has waited, when its start has been stored.
 func (q *Queue) measure(build *v1alpha1.ImageBuild, settled bool) {
 	if settled && build.Status.StartTime != nil {
 		q.Metrics.Admitted(build.Status.StartTime.Sub(build.CreationTimestamp.Time))
 	}
 }
 
-// NotStored takes the error of a write of a build's status. Unless the API has refused it, it may still arrive.
+// NotStored takes the error of a write of a build's status. Unless the API refused the write, it may still be stored.
 func (q *Queue) NotStored(key queue.Key, err error) {
 	if refused(err) {
 		return
@@ -106,7 +106,7 @@ func (q *Queue) NotStored(key queue.Key, err error) {
 	q.ledger.MarkUncertain(key)
 }
 
-// Release takes the slot from a build that could not be started. Others go first until its admission is asked for again.
+// Release takes the slot from a build that could not be started. Other builds precede it until Admission is called for it again.
 func (q *Queue) Release(key queue.Key) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -114,8 +114,7 @@ func (q *Queue) Release(key queue.Key) {
 	q.admit(queue.Key{})
 }
 
-// admit admits what can be admitted, and has each of these builds looked at, except for one that is being looked at. The
-// mutex is held.
+// admit admits the builds that can be admitted, and enqueues them, except the build that is being reconciled. The mutex is held.
 func (q *Queue) admit(except queue.Key) {
 	if !q.open {
 		return
@@ -128,8 +127,7 @@ func (q *Queue) admit(except queue.Key) {
 	q.Metrics.Waiting(q.ledger.Waiting())
 }
 
-// observeCached takes a build from the cache whose news have not arrived: what comes of it later still will. The mutex is
-// held.
+// observeCached takes a build from the cache before its event arrives. The event is handled later. The mutex is held.
 func (q *Queue) observeCached(ctx context.Context, key queue.Key) {
 	build := &v1alpha1.ImageBuild{}
 	if err := q.Cache.Get(ctx, key, build); err == nil {
@@ -137,7 +135,7 @@ func (q *Queue) observeCached(ctx context.Context, key queue.Key) {
 	}
 }
 
-// refused reports whether the API has refused a request, rather than that nobody knows what became of it.
+// refused reports whether the API has refused a request, so that its outcome is known.
 func refused(err error) bool {
 	const first, last = 400, 500
 	var status apierrors.APIStatus

@@ -23,10 +23,10 @@ import (
 
 var _ source.SyncingSource = &Queue{}
 
-// String is what the source is called in the log.
+// String is the name of the source in the log.
 func (q *Queue) String() string { return "queue of builds" }
 
-// Prepare has the cache keep what the queue needs before the queue starts: a process that waits to be elected knows it.
+// Prepare starts to cache the objects of the queue before the queue starts, so that a process that waits to be elected has them.
 func Prepare(ctx context.Context, of cache.Cache) error {
 	for _, kind := range []client.Object{&v1alpha1.ImageBuild{}, namespaces()} {
 		if _, err := of.GetInformer(ctx, kind, cache.BlockUntilSynced(false)); err != nil {
@@ -43,7 +43,7 @@ func (q *Queue) Start(ctx context.Context, due workqueue.TypedRateLimitingInterf
 	return nil
 }
 
-// WaitForSync returns once the queue knows every build and what Namespaces say, and has admitted what can be.
+// WaitForSync returns once the queue has every build and the settings of Namespaces, and has admitted the builds that it can.
 func (q *Queue) WaitForSync(ctx context.Context) error {
 	select {
 	case err := <-q.synced:
@@ -134,7 +134,7 @@ func (q *Queue) namespaceEvents(ctx context.Context) toolscache.ResourceEventHan
 	}
 }
 
-// observeNamespace takes what a Namespace says, and says once what is wrong with it.
+// observeNamespace takes the settings of a Namespace, and logs each problem of them once.
 func (q *Queue) observeNamespace(ctx context.Context, namespace *metav1.PartialObjectMetadata) {
 	share, err := queue.ShareOf(namespace.Annotations)
 	q.mutex.Lock()

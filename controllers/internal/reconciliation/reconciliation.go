@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package reconciliation has what the reconcilers share: their options, the writing of a condition, the deletion of a Job, and
-// the result of a reconciliation that ends with an error.
+// Package reconciliation has the shared parts of the reconcilers: their options, writing a condition, deleting a Job, and the
+// result of a reconciliation that ends with an error.
 package reconciliation
 
 import (
@@ -29,12 +29,12 @@ import (
 )
 
 const (
-	// staleRetry is when an object is looked at again after what was read turned out to be older than what is stored.
+	// staleRetry is when an object is reconciled again after a conflict.
 	staleRetry = 50 * time.Millisecond
 	// UnavailableRetry is the interval at which a request to an unavailable API is repeated.
 	UnavailableRetry = 2 * time.Second
-	// firstRetry and lastRetry are the first and the longest pause before an object with an error is looked at again:
-	// what an error was due to may be over long before it comes back as an event.
+	// firstRetry and lastRetry are the first and the longest pause before an object with an error is reconciled again. The
+	// cause of an error may end without an event of the object.
 	firstRetry = 5 * time.Millisecond
 	lastRetry  = 30 * time.Second
 	// cacheSyncTimeout is how long caches may take to fill once the manager has filled them.
@@ -47,9 +47,9 @@ type Options struct {
 	Client versioned.Interface
 	// Kube reaches ConfigMaps, Jobs, pods and their logs.
 	Kube kubernetes.Interface
-	// Builders are what the operator allows.
+	// Builders are the builders that the operator allows.
 	Builders inputs.Builders
-	// Events records what happened to an object.
+	// Events records events.
 	Events record.EventRecorder
 	// Clock tells the time.
 	Clock clock.PassiveClock
@@ -69,8 +69,8 @@ func SettingsOf[request comparable](workers int) controller.TypedOptions[request
 	}
 }
 
-// SpecChanged lets through what changes the spec of an object, and another object of the same name, which comes as a change
-// where the watch missed the deletion.
+// SpecChanged passes changes of an object's spec. It also passes a new object of the same name, which comes as a change if the watch
+// missed the deletion of the former object.
 func SpecChanged() predicate.Predicate {
 	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
@@ -79,7 +79,7 @@ func SpecChanged() predicate.Predicate {
 	})
 }
 
-// DeleteJob deletes a Job and its pods, which would stay by default, but not another Job of its name. One that is gone is no error.
+// DeleteJob deletes a Job and its pods, which would stay by default, but not another Job of its name. A missing Job is no error.
 func DeleteJob(ctx context.Context, kube kubernetes.Interface, job *batchv1.Job) error {
 	background := metav1.DeletePropagationBackground
 	err := kube.BatchV1().Jobs(job.Namespace).Delete(ctx, job.Name, metav1.DeleteOptions{
@@ -109,7 +109,7 @@ func Result(kind string, request ctrl.Request, result ctrl.Result, err error) (c
 	}
 }
 
-// Unavailable reports whether nobody answered for an API. Without its APIService an API answers 404 for every object.
+// Unavailable reports whether an API is unavailable. Without its APIService, an API answers 404 for every object.
 func Unavailable(err error) bool {
 	return apierrors.IsServiceUnavailable(err) || utilnet.IsConnectionRefused(err) ||
 		notfound.API(err)

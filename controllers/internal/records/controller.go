@@ -31,13 +31,13 @@ import (
 const (
 	// workers is how many objects are written at the same time. A database has few connections.
 	workers = 4
-	// settle is how long the news of an object that goes on may wait: those that follow each other cost one write.
+	// settle is how long a change of an unfinished object may wait. Changes within this time cost one write together.
 	settle = time.Second
-	// sweepInterval is how often records are deleted that were kept long enough.
+	// sweepInterval is how often expired records are deleted.
 	sweepInterval = time.Hour
 )
 
-// Store is what is used of the database; *records.Store of the package of that name is one.
+// Store is the part of records.Store that the controller uses.
 type Store interface {
 	SchemaVersion(ctx context.Context) (int64, error)
 	PutImage(ctx context.Context, image *v1alpha1.Image) error
@@ -53,7 +53,7 @@ type Store interface {
 
 var _ Store = (*database.Store)(nil)
 
-// Connection is the connection to the database. The name is for those that pass one on: they need no other use of the records.
+// Connection is the connection to the database. With this name, a caller that only passes it on need not import package records.
 type Connection = database.Connection
 
 // Options of the controller. All are required.
@@ -61,7 +61,7 @@ type Options struct {
 	reconciliation.Options
 	// Database is the connection to the database.
 	Database *Connection
-	// Metrics measure it.
+	// Metrics of the database.
 	Metrics *metrics.Records
 
 	store func(*database.Store) Store // replaced by tests
@@ -85,7 +85,7 @@ func SetupWithManager(manager ctrl.Manager, options Options) error {
 		Complete(r)
 }
 
-// request names an object. One of the same name with another UID is another object.
+// request identifies an object by its name and UID.
 type request struct {
 	kind database.Kind
 	name types.NamespacedName
@@ -94,7 +94,7 @@ type request struct {
 
 type workQueue = workqueue.TypedRateLimitingInterface[request]
 
-// requestOf is false for what is neither an Image nor a build.
+// requestOf returns the request for an object. It returns false if the object is neither an Image nor a build.
 func requestOf(object client.Object) (request, bool) {
 	asked := request{name: client.ObjectKeyFromObject(object), uid: object.GetUID()}
 	switch object.(type) {
@@ -108,7 +108,7 @@ func requestOf(object client.Object) (request, bool) {
 	return asked, true
 }
 
-// events looks at an object at once where it has ended or is gone, otherwise after a moment.
+// events reconciles an object at once if it has finished or was deleted, otherwise after a moment.
 func (r *reconciler) events() handler.TypedEventHandler[client.Object, request] {
 	seen := func(object client.Object, q workQueue) {
 		asked, ok := requestOf(object)
@@ -139,7 +139,7 @@ func (r *reconciler) events() handler.TypedEventHandler[client.Object, request] 
 	}
 }
 
-// takeQueue keeps the queue, for what is to be looked at without an event.
+// takeQueue keeps the queue, to reconcile objects without an event.
 func (r *reconciler) takeQueue(_ context.Context, queue workQueue) error {
 	r.queue = queue
 	close(r.ready)

@@ -12,7 +12,7 @@ import (
 	database "goldsmith.dev/goldsmith/records"
 )
 
-// sweep deletes the records that were kept long enough, every hour. What fails is tried again the next time.
+// sweep deletes expired records every hour. A failed deletion is tried again the next time.
 func (k *keeper) sweep(ctx context.Context, store Store) {
 	now := k.Clock.Now()
 	if since := now.Sub(k.swept); since >= 0 && since < sweepInterval {
@@ -31,8 +31,8 @@ func (k *keeper) sweep(ctx context.Context, store Store) {
 	}
 }
 
-// rulesOf are what Images say of their records, and what is held. Without a limit in the Image there is none. The database has
-// what Images that are gone said last.
+// rulesOf returns the retention of each Image, and the objects under legal hold. An Image without a limit has no rule. The database has
+// the last rules of deleted Images.
 func rulesOf(images []*v1alpha1.Image, builds []*v1alpha1.ImageBuild) database.Rules {
 	rules := database.Rules{Images: map[types.UID]database.Retention{}, Held: map[types.UID]bool{}}
 	for _, image := range images {

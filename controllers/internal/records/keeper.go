@@ -21,13 +21,13 @@ import (
 )
 
 const (
-	// batch is how many builds are written at once when all are.
+	// batch is how many builds catchUp writes at once.
 	batch = 100
-	// page is how many objects the API is asked for at once.
+	// page is how many objects are listed in one request.
 	page = 500
 )
 
-// keeper looks after the database: whether it answers, what it lacks, and what it has kept long enough.
+// keeper checks whether the database answers, writes missing records, and deletes expired records.
 type keeper struct {
 	*reconciler
 	swept time.Time
@@ -44,7 +44,7 @@ func (k *keeper) Start(ctx context.Context) error {
 	return nil
 }
 
-// keep takes the result of a check of the database. After an outage everything is written before the database counts as up.
+// keep takes the result of a check of the database. After an outage, keep writes every object before the database counts as up.
 func (k *keeper) keep(ctx context.Context, err error) {
 	var store Store
 	if err == nil {
@@ -69,7 +69,8 @@ func (k *keeper) keep(ctx context.Context, err error) {
 	}
 }
 
-// answering returns the database once it has answered with its version, which a newer program may migrate at any time.
+// answering returns the database if it answers with its version. The version is read each time, because a newer program may migrate the
+// database.
 func (k *keeper) answering(ctx context.Context) (Store, error) {
 	opened, err := k.Database.Store()
 	if err != nil {
@@ -84,7 +85,7 @@ func (k *keeper) answering(ctx context.Context) (Store, error) {
 	return store, nil
 }
 
-// lost says that the database is unavailable, and has the builds say so that wait for it.
+// lost records that the database is unavailable. When an outage begins, it reconciles every object, so that builds report the outage.
 func (r *reconciler) lost(ctx context.Context, why error) {
 	r.Metrics.Up.Set(0)
 	first, news := r.memory.down(why)
@@ -96,12 +97,12 @@ func (r *reconciler) lost(ctx context.Context, why error) {
 	}
 }
 
-// resync enqueues each object, and each one that is gone and not recorded as such.
+// resync enqueues each object, and each deleted object whose deletion is not recorded.
 func (r *reconciler) resync(ctx context.Context) {
 	images, builds, err := r.everything(ctx)
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "cannot list the objects to record")
-		return // each object comes again with its next change
+		return // each object is reconciled again with its next change
 	}
 	for _, image := range images {
 		r.enqueue(image)
@@ -120,7 +121,7 @@ func (r *reconciler) enqueue(object client.Object) {
 	}
 }
 
-// everything is all that is in the cache. It is shared with the cache and must not be changed.
+// everything returns all objects in the cache. They are shared with the cache and must not be changed.
 func (r *reconciler) everything(ctx context.Context) ([]*v1alpha1.Image, []*v1alpha1.ImageBuild, error) {
 	images, builds := &v1alpha1.ImageList{}, &v1alpha1.ImageBuildList{}
 	if err := r.cache.List(ctx, images, client.UnsafeDisableDeepCopy); err != nil {
@@ -140,7 +141,8 @@ func pointers[T any](items []T) []*T {
 	return all
 }
 
-// catchUp writes everything there is, and what is gone. What the database refuses is left out: it is looked at by itself.
+// catchUp writes every object, and every deletion that was missed. It skips objects that the database refuses, which are reconciled by
+// themselves.
 func (k *keeper) catchUp(ctx context.Context, store Store) error {
 	k.memory.forgetWritten()
 	images, builds, err := k.everything(ctx)
@@ -177,7 +179,7 @@ func (k *keeper) catchUp(ctx context.Context, store Store) error {
 	return nil
 }
 
-// versions are the resource versions of objects, by UID.
+// versions returns the resource versions of objects by UID.
 func versions[T client.Object](objects []T) map[types.UID]string {
 	all := make(map[types.UID]string, len(objects))
 	for _, object := range objects {
@@ -207,8 +209,8 @@ func (k *keeper) writeBuilds(ctx context.Context, store Store, builds []*v1alpha
 	return nil
 }
 
-// writeMissing writes of objects that they are gone: the database knows of no deletion, and neither the cache nor the API has
-// them. The API is asked after the database: another process may know of what this one has not seen yet.
+// writeMissing writes the missed deletions: of objects that neither the cache nor the API has, and whose deletion is not recorded. It
+// reads the API after the database, because another process may have recorded objects that this process has not seen yet.
 func (k *keeper) writeMissing(ctx context.Context, store Store, kind database.Kind, cached sets.Set[types.UID]) error {
 	var missing []types.UID
 	for paging := (database.Paging{Limit: database.MaxLimit}); ; {
@@ -239,7 +241,7 @@ func (k *keeper) writeMissing(ctx context.Context, store Store, kind database.Ki
 	}
 	seen := k.seenGone()
 	for _, uid := range missing {
-		if stored.Has(uid) || seen.Has(uid) { // one that was seen to go comes by itself, with its time
+		if stored.Has(uid) || seen.Has(uid) { // an observed deletion is written by its own reconciliation, with its time
 			continue
 		}
 		if err := deleted(ctx, uid, k.Clock.Now()); err != nil {
@@ -258,7 +260,7 @@ func (k *keeper) seenGone() sets.Set[types.UID] {
 	return seen
 }
 
-// stored are the UIDs of the objects that the API has.
+// stored lists the UIDs of the objects that the API has.
 func (k *keeper) stored(ctx context.Context, kind database.Kind) (sets.Set[types.UID], error) {
 	uids := sets.New[types.UID]()
 	api := k.Client.ImagesV1alpha1()

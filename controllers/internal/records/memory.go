@@ -12,44 +12,44 @@ import (
 	database "goldsmith.dev/goldsmith/records"
 )
 
-// maxGone is how many objects that are gone are remembered while that cannot be recorded. An object that is remembered as it was
-// takes a few KiB. What is recorded but for its deletion takes less, can be found by comparing, and has half of the room.
+// maxGone is how many deleted objects are remembered while their deletion cannot be recorded. An object with its last state takes a few
+// KiB. A deletion without the last state takes less and can be found by comparing, so these get only half of the room.
 const maxGone = 10_000
 
-// memory saves writes and keeps what the API has no more. Everything works without it: what it does not know is written, and
-// what is gone is found by comparing.
+// memory saves writes, and keeps deleted objects. The controller works without it: unknown objects are written again, and deletions are
+// found by comparing.
 type memory struct {
 	lock sync.Mutex
 	// store is the database while it is up; nil while it is not.
 	store Store
-	// outage is why the database is not up; nil until it was looked at for the first time.
+	// outage is why the database is not up. It is nil until the first check.
 	outage error
-	// written is what was written last of each object.
+	// written is the last written version of each object.
 	written map[types.UID]string
-	// outcomes are those that were written last, by Image.
+	// outcomes are the last written outcomes by Image.
 	outcomes map[types.UID]database.Outcome
 	// gone are objects whose deletion is to be recorded.
 	gone map[request]deletion
 }
 
-// deletion is when an object was deleted, and what it was last.
+// deletion is when an object was deleted, and its last state.
 type deletion struct {
 	at   time.Time
-	last client.Object // as it was last, if that is to be recorded
+	last client.Object // the last state, if it is not recorded yet
 }
 
 func newMemory() *memory {
 	return &memory{written: map[types.UID]string{}, outcomes: map[types.UID]database.Outcome{}, gone: map[request]deletion{}}
 }
 
-// database returns the database while it is up, or why it is not: nil until that is known.
+// database returns the database while it is up, or else the outage. Both are nil before the first check.
 func (m *memory) database() (Store, error) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	return m.store, m.outage
 }
 
-// up says that the database is there. It returns false if that was known.
+// up records that the database is up. It returns false if the database was up before.
 func (m *memory) up(store Store) (changed bool) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
@@ -68,35 +68,35 @@ func (m *memory) down(why error) (first, news bool) {
 	return first, news
 }
 
-// wrote remembers what was written of an object.
+// wrote remembers the written version of an object.
 func (m *memory) wrote(uid types.UID, version string) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	m.written[uid] = version
 }
 
-// has reports whether that was written last of an object.
+// has reports whether version is the last written version of an object.
 func (m *memory) has(uid types.UID, version string) bool {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	return m.written[uid] == version
 }
 
-// cameTo remembers the outcome that was written of an Image.
+// cameTo remembers the written outcome of an Image.
 func (m *memory) cameTo(uid types.UID, outcome database.Outcome) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	m.outcomes[uid] = outcome
 }
 
-// lastOutcome is the outcome that was written last of an Image.
+// lastOutcome returns the last written outcome of an Image.
 func (m *memory) lastOutcome(uid types.UID) database.Outcome {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	return m.outcomes[uid]
 }
 
-// forgetWritten drops what is known of the database: it may be another one now.
+// forgetWritten drops the written versions, because the database may have been replaced.
 func (m *memory) forgetWritten() {
 	m.lock.Lock()
 	defer m.lock.Unlock()
@@ -104,7 +104,7 @@ func (m *memory) forgetWritten() {
 	clear(m.outcomes)
 }
 
-// addDeletion remembers an object that is deleted. It returns false if there are too many already.
+// addDeletion remembers a deleted object. It returns false if there are too many already.
 func (m *memory) addDeletion(object request, end deletion) bool {
 	m.lock.Lock()
 	defer m.lock.Unlock()
@@ -119,7 +119,7 @@ func (m *memory) addDeletion(object request, end deletion) bool {
 	return true
 }
 
-// deletionOf returns what is known of the deletion of an object: the zero value for one that is not known to be deleted.
+// deletionOf returns the deletion of an object, or the zero value if it is unknown.
 func (m *memory) deletionOf(object request) deletion {
 	m.lock.Lock()
 	defer m.lock.Unlock()

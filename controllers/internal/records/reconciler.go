@@ -28,7 +28,7 @@ type reconciler struct {
 	cache  client.Reader
 	memory *memory
 
-	ready chan struct{} // closed once there is the queue
+	ready chan struct{} // closed once queue is set
 	queue workQueue
 }
 
@@ -61,14 +61,14 @@ func (r *reconciler) record(ctx context.Context, store Store, asked request) err
 		return r.refused(ctx, asked, failure)
 	}
 	said := r.sayUnavailable(ctx, asked, failure)
-	if _, outage := store.SchemaVersion(ctx); outage != nil { // not only this object: nothing is tried until it is back
+	if _, outage := store.SchemaVersion(ctx); outage != nil { // for every object: no write is tried until the database answers
 		r.lost(ctx, outage)
 		return said
 	}
 	return errors.Join(failure, said)
 }
 
-// write writes what there is of an object, or that it is gone.
+// write writes an object, or its deletion.
 func (r *reconciler) write(ctx context.Context, store Store, asked request) error {
 	image, build := &v1alpha1.Image{}, &v1alpha1.ImageBuild{}
 	object := client.Object(build)
@@ -90,7 +90,7 @@ func (r *reconciler) write(ctx context.Context, store Store, asked request) erro
 	return r.say(ctx, build, metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRecorded})
 }
 
-// find gets an object from the cache, and reports whether it is there, and not another one of its name.
+// find gets an object from the cache, and reports whether the cache has the object with this name and UID.
 func (r *reconciler) find(ctx context.Context, asked request, object client.Object) (bool, error) {
 	err := r.cache.Get(ctx, asked.name, object)
 	if apierrors.IsNotFound(err) {
@@ -112,7 +112,7 @@ func (r *reconciler) writeBuild(ctx context.Context, store Store, build *v1alpha
 	return nil
 }
 
-// writeImage writes what the database keeps of an Image, which changes less often than its status, and what came of it.
+// writeImage writes the record of an Image, which changes less often than its status, and the outcome of reconciling it.
 func (r *reconciler) writeImage(ctx context.Context, store Store, image *v1alpha1.Image) error {
 	if version := imageVersion(image); !r.memory.has(image.UID, version) {
 		if err := store.PutImage(ctx, image); err != nil {
@@ -132,9 +132,8 @@ func (r *reconciler) writeImage(ctx context.Context, store Store, image *v1alpha
 	return nil
 }
 
-// buildVersion is another one whenever there is something new to write of a build. Its resource version is not that: it also
-// grows when the build is deleted, when this controller itself says that the build is recorded, and with the progress that
-// nobody asks for later.
+// buildVersion changes whenever the record of a build has to be written again. The resource version does not fit: it also changes with
+// the deletion of the build, with the condition Recorded, and with progress reports, which are not recorded.
 func buildVersion(build *v1alpha1.ImageBuild) string {
 	status := build.Status
 	status.Progress = nil
@@ -143,7 +142,7 @@ func buildVersion(build *v1alpha1.ImageBuild) string {
 	})
 	hash := sha256.New()
 	if err := json.NewEncoder(hash).Encode([]any{build.Spec, status, v1alpha1.UnderLegalHold(build)}); err != nil {
-		return build.ResourceVersion // which costs a write more
+		return build.ResourceVersion // which costs an extra write
 	}
 	return string(hash.Sum(nil))
 }
@@ -158,12 +157,12 @@ func versionOf(object client.Object) string {
 	return ""
 }
 
-// imageVersion is another one whenever there is something new to write of an Image itself.
+// imageVersion changes whenever the record of an Image has to be written again.
 func imageVersion(image *v1alpha1.Image) string {
 	return fmt.Sprintf("%d/%t", image.Generation, v1alpha1.UnderLegalHold(image))
 }
 
-// outcomeOf is what came of reconciling an Image: what it does not progress without, or how its last build ended.
+// outcomeOf is the outcome of reconciling an Image: why it is stalled or its inputs do not resolve, or how its last build ended.
 func outcomeOf(image *v1alpha1.Image) (database.Outcome, bool) {
 	said := meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImageStalled)
 	if said == nil || said.Status != metav1.ConditionTrue {
@@ -178,8 +177,8 @@ func outcomeOf(image *v1alpha1.Image) (database.Outcome, bool) {
 	return database.Outcome{Time: said.LastTransitionTime.Time, Reason: said.Reason, Message: said.Message}, true
 }
 
-// rememberDeletion remembers an object that is deleted, with its last state unless that is recorded already. The last state of
-// an Image also sets how long its records are kept.
+// rememberDeletion remembers a deleted object, with its last state unless that is recorded already. The last state of an Image also
+// sets how long its records are kept.
 func (r *reconciler) rememberDeletion(asked request, object client.Object) {
 	end := deletion{at: r.Clock.Now()}
 	if !r.memory.has(object.GetUID(), versionOf(object)) {
@@ -190,7 +189,7 @@ func (r *reconciler) rememberDeletion(asked request, object client.Object) {
 	}
 }
 
-// writeDeletion writes that an object is gone, and what it was last.
+// writeDeletion writes the deletion of an object, and its last state.
 func (r *reconciler) writeDeletion(ctx context.Context, store Store, asked request) error {
 	end := r.memory.deletionOf(asked)
 	var err error
@@ -215,7 +214,7 @@ func (r *reconciler) writeDeletion(ctx context.Context, store Store, asked reque
 	return nil
 }
 
-// refused says that the database does not take a build. It is not tried again, until there is news of the build.
+// refused reports in a build that the database refuses it. The write is tried again only when the build changes.
 func (r *reconciler) refused(ctx context.Context, asked request, failure error) error {
 	ctrl.LoggerFrom(ctx).Error(failure, "the database refuses a record", "kind", asked.kind, "object", asked.name)
 	return r.sayOf(ctx, asked, metav1.Condition{
@@ -223,14 +222,14 @@ func (r *reconciler) refused(ctx context.Context, asked request, failure error) 
 	})
 }
 
-// sayUnavailable says of a build that has finished, and is not recorded, that the database cannot be written to.
+// sayUnavailable reports in a finished, unrecorded build that the database cannot be written to.
 func (r *reconciler) sayUnavailable(ctx context.Context, asked request, why error) error {
 	return r.sayOf(ctx, asked, metav1.Condition{
 		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRecordsUnavailable, Message: why.Error() + "; the controller retries, and keeps the build meanwhile",
 	})
 }
 
-// sayOf says something of a build that has finished and is not recorded, and nothing of anything else.
+// sayOf writes a condition of a finished, unrecorded build. It does nothing for other objects.
 func (r *reconciler) sayOf(ctx context.Context, asked request, condition metav1.Condition) error {
 	if asked.kind != database.Builds {
 		return nil
@@ -248,8 +247,8 @@ func (r *reconciler) say(ctx context.Context, build *v1alpha1.ImageBuild, condit
 	return r.Say(ctx, build, condition)
 }
 
-// databaseError is an error of the database, and not of what is recorded in it.
+// databaseError is an error of the database, and not of the API.
 type databaseError struct{ error }
 
-// Unwrap returns what the database says.
+// Unwrap returns the error of the database.
 func (e databaseError) Unwrap() error { return e.error }

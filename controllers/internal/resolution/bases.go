@@ -16,8 +16,7 @@ import (
 // Bases reads the Image of a name. The error is NotFound if there is none.
 type Bases func(ctx context.Context, namespace, name string) (*v1alpha1.Image, error)
 
-// Cached reads what a cache has, which may be older than what is stored: good enough to see whether there is something
-// to do.
+// Cached reads a cache, which may be older than the stored objects. It suffices to see whether a build is due.
 func Cached(cache client.Reader) Bases {
 	return func(ctx context.Context, namespace, name string) (*v1alpha1.Image, error) {
 		image := &v1alpha1.Image{}
@@ -25,7 +24,7 @@ func Cached(cache client.Reader) Bases {
 	}
 }
 
-// Stored reads what is stored: what a build is made from.
+// Stored reads the stored objects, from which a build is made.
 func Stored(images versioned.Interface) Bases {
 	return func(ctx context.Context, namespace, name string) (*v1alpha1.Image, error) {
 		return images.ImagesV1alpha1().Images(namespace).Get(ctx, name, metav1.GetOptions{})

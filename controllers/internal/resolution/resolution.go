@@ -20,25 +20,25 @@ import (
 
 // Resolution is what inputs resolve to, or why they do not.
 type Resolution struct {
-	// Resolved inputs; nil if they do not resolve.
+	// Resolved inputs. It is nil if the inputs do not resolve.
 	Resolved *v1alpha1.ResolvedInputs
-	// Unresolved is why; nil if they do.
+	// Unresolved is why the inputs do not resolve. It is nil if they do.
 	Unresolved *v1alpha1.BuildFailure
-	// MayAppear is true if what is missing may still come without anybody changing the inputs.
+	// MayAppear is true if the missing object may still appear without a change of the inputs.
 	MayAppear bool
 }
 
-// Sources are where what inputs refer to is read. All are required.
+// Sources read the objects that inputs refer to. All are required.
 type Sources struct {
 	// Kube reads ConfigMaps.
 	Kube kubernetes.Interface
-	// Bases reads Images that others are based on.
+	// Bases reads base Images.
 	Bases Bases
 	// Builders are what the operator allows.
 	Builders inputs.Builders
 }
 
-// Of resolves inputs. An error says nothing about them: it is one of the API.
+// Of resolves inputs. An error is an error of the API, and not of the inputs.
 func (s Sources) Of(ctx context.Context, namespace string, given v1alpha1.BuildInputs) (Resolution, error) {
 	if _, notAllowed := s.Builders.Lookup(given.Builder); notAllowed != nil {
 		return Resolution{Unresolved: notAllowed}, nil
@@ -52,12 +52,12 @@ func (s Sources) Of(ctx context.Context, namespace string, given v1alpha1.BuildI
 		return Resolution{}, err
 	}
 	resolved, unresolved := inputs.Resolve(given, inputs.Found{ConfigMap: configMap, Base: base})
-	// A ConfigMap that is missing is what inputs fail with first, and a base that has made nothing yet may always do so.
+	// A missing ConfigMap is the first failure of inputs. A base without artifacts may always get some.
 	mayAppear := missing || unresolved != nil && unresolved.Reason == v1alpha1.ReasonBaseNotFound
 	return Resolution{Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear}, nil
 }
 
-// OfBuild resolves the inputs of a build: those that a rerun took over are what they were. An error is as that of Of.
+// OfBuild resolves the inputs of a build. The pinned inputs of a rerun are not resolved again. Errors are those of Of.
 func (s Sources) OfBuild(ctx context.Context, build *v1alpha1.ImageBuild) (Resolution, error) {
 	given := build.Spec.Inputs
 	if build.Spec.Pinned == nil {
@@ -69,7 +69,7 @@ func (s Sources) OfBuild(ctx context.Context, build *v1alpha1.ImageBuild) (Resol
 	return Resolution{Resolved: inputs.ResolvePinned(given, build.Spec.Pinned)}, nil
 }
 
-// configMap reads the one that a source names, if it names one.
+// configMap reads the ConfigMap that a source names, if it names one.
 func (s Sources) configMap(ctx context.Context, namespace string, source *v1alpha1.Source) (configMap *corev1.ConfigMap, missing bool, err error) {
 	if source == nil || source.ConfigMapRef == nil {
 		return nil, false, nil
@@ -84,7 +84,7 @@ func (s Sources) configMap(ctx context.Context, namespace string, source *v1alph
 	return configMap, false, nil
 }
 
-// base reads the Image that inputs are based on, nil if they are based on none or there is none of that name.
+// base reads the base Image of inputs. It is nil if the base is not an Image, or the Image does not exist.
 func (s Sources) base(ctx context.Context, namespace string, ref *v1alpha1.BaseImageReference) (*v1alpha1.Image, error) {
 	if ref == nil {
 		return nil, nil

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package restoration ends the process when the storage of the API was restored from a backup. Caches, the queue and the records
-// compare resource versions: what they have seen may not exist any more, and what exists may look older to them. A new process has
-// seen nothing.
+// compare resource versions. After a restoration, objects that they have seen may not exist, and existing objects may look older. A
+// new process has no such state.
 //
-// A restore that raises the revision of etcd has watchers list anew, and restored objects have the resource versions of before: the
-// cache sees an object go back. A restore that does not raise it has lists go back.
+// If the restoration raises the revision of etcd, watchers list again, and the cache gets objects with older resource versions. If the
+// restoration does not raise the revision, lists have older resource versions.
 package restoration
 
 import (
@@ -67,11 +67,11 @@ type guard struct {
 	version func(context.Context) (int64, error)
 	ticks   <-chan time.Time
 	stop    func()
-	// wentBack gets an object that has an older resource version than it had.
+	// wentBack gets an object whose resource version has decreased.
 	wentBack chan string
 }
 
-// changed is told of each change in the caches.
+// changed is called for each change in the caches.
 func (g *guard) changed(was, is any) {
 	before, err := meta.Accessor(was)
 	if err != nil {
@@ -91,7 +91,7 @@ func (g *guard) changed(was, is any) {
 	}
 }
 
-// Start returns an error once a resource version is less than it was, and otherwise none when ctx is done.
+// Start returns an error once a resource version has decreased, or nil when ctx is done.
 func (g *guard) Start(ctx context.Context) error {
 	defer g.stop()
 	for highest := int64(0); ; {
