@@ -266,7 +266,7 @@ var masks = []struct {
 	{regexp.MustCompile(`\b(in DURATION|now)\b`), "SOON"},
 	{regexp.MustCompile(`\b[0-9a-f]{12}\b`), "DIGEST"},
 	{regexp.MustCompile(`\b([a-z]+)-\d+(-[0-9a-f]{7})?\b`), "$1-NUMBER"}, // builds of an image, and their Jobs: another page may build it more often
-	{regexp.MustCompile(` +`), " "},                       // columns are as wide as their longest value
+	{regexp.MustCompile(` +`), " "},                                      // columns are as wide as their longest value
 	{regexp.MustCompile(` \n`), "\n"},
 }
 

@@ -145,6 +145,14 @@ func (w *watched) Write(text []byte) (int, error) {
 // apply creates an Image and returns once its first build has succeeded.
 func (s *session) apply(manifest string) {
 	s.t.Helper()
+	image := s.create(manifest)
+	s.types("logs", image.Name, "-f").says("step 1/1")
+	s.waits(image.Name+"-1", v1alpha1.BuildSucceeded)
+}
+
+// create creates an Image.
+func (s *session) create(manifest string) *v1alpha1.Image {
+	s.t.Helper()
 	image := &v1alpha1.Image{}
 	if err := yaml.UnmarshalStrict([]byte(manifest), image); err != nil {
 		s.t.Fatal(err)
@@ -153,8 +161,7 @@ func (s *session) apply(manifest string) {
 	if _, err := connection.ImagesV1alpha1().Images(connection.Namespace).Create(s.ctx, image, metav1.CreateOptions{}); err != nil {
 		s.t.Fatal(err)
 	}
-	s.types("logs", image.Name, "-f").says("step 1/1")
-	s.waits(image.Name+"-1", v1alpha1.BuildSucceeded)
+	return image
 }
 
 // waits returns once a build is in a phase.

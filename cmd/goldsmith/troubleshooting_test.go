@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
+	"goldsmith.dev/goldsmith/records"
+)
+
+var (
+	// symptomRow is a row of docs/troubleshooting.md for one machine: its anchor, and what a user sees.
+	symptomRow = regexp.MustCompile(`(?m)^\| <a id="up-([a-z-]+)"></a>(.*?) \|`)
+	codeOfRow  = regexp.MustCompile("`([^`]+)`")
+	// placeholder is a name in capitals that stands for any text.
+	placeholder = regexp.MustCompile(`\b(ADDRESS|BUILD|DATA-DIR|FILE|IMAGE|NAME)\b`)
+)
+
+// TestEverySymptomOfOneMachineIsShown provokes each row of docs/troubleshooting.md for one machine. The expected messages are only on
+// that page.
+func TestEverySymptomOfOneMachineIsShown(t *testing.T) {
+	provoked := provokers(t)
+	for _, row := range symptomRow.FindAllStringSubmatch(read(t, filepath.Join(repository, "docs", "troubleshooting.md")), -1) {
+		t.Run(row[1], func(t *testing.T) {
+			provoke := provoked[row[1]]
+			if provoke == nil {
+				t.Fatal("nothing provokes this row")
+			}
+			delete(provoked, row[1])
+			output, messages := provoke(t), 0
+			for _, span := range codeOfRow.FindAllStringSubmatch(row[2], -1) {
+				if strings.HasPrefix(span[1], "goldsmith ") {
+					continue // the command that shows it
+				}
+				messages++
+				if pattern := placeholder.ReplaceAllString(regexp.QuoteMeta(span[1]), ".+"); !regexp.MustCompile(pattern).MatchString(output) {
+					t.Errorf("no %q in\n%s", span[1], output)
+				}
+			}
+			if messages == 0 {
+				t.Error("the row shows no message")
+			}
+		})
+	}
+	for name := range provoked {
+		t.Errorf("docs/troubleshooting.md has no row up-%s", name)
+	}
+}
+
+// provokers return what a user sees of each row.
+func provokers(t *testing.T) map[string]func(*testing.T) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	s := &session{t: t, ctx: ctx, kubeconfig: serve(ctx, t)}
+	return map[string]func(*testing.T) string{
+		"not-running": func(t *testing.T) string {
+			return complaintOf(t, writeKubeconfig(t, "https://127.0.0.1:1"), "queue") // nobody listens on port 1
+		},
+		"no-kubeconfig":      func(t *testing.T) string { return complaintOf(t, "", "queue") },
+		"no-such-kubeconfig": func(t *testing.T) string { return complaintOf(t, filepath.Join(t.TempDir(), "kubeconfig"), "queue") },
+		"wrong-kubeconfig": func(t *testing.T) string {
+			server := httptest.NewUnstartedServer(http.NotFoundHandler())
+			server.Config.ErrorLog = log.New(io.Discard, "", 0) // it reports that the client refuses its certificate
+			server.StartTLS()
+			defer server.Close()
+			return complaintOf(t, writeKubeconfig(t, server.URL), "queue")
+		},
+		"data-directory-in-use": func(t *testing.T) string {
+			directory := t.TempDir()
+			lock, err := filelock.Take(filepath.Join(directory, "lock"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := lock.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			return complaintOf(t, "", "up", "--data-dir", directory)
+		},
+		"port-in-use": func(t *testing.T) string {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := listener.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			return complaintOf(t, "", "up", "--data-dir", t.TempDir(), "--listen", listener.Addr().String())
+		},
+		"builder-not-executable": func(t *testing.T) string {
+			return complaintOf(t, "", "up", "--data-dir", t.TempDir(), "--builder", "packer="+writeKubeconfig(t, ""))
+		},
+		"builder-not-found": func(*testing.T) string {
+			follow := s.types("logs", s.create(strings.NewReplacer("web", "other", "mock", "packer").Replace(web)).Name, "-f")
+			follow.fails(exit.Failure)
+			return follow.complaints
+		},
+		"build-failed": func(*testing.T) string {
+			s.apply(web)
+			build := s.types("build", "web", "--parameter", "failAt=1", "--wait")
+			build.fails(exit.BuildFailed)
+			return build.complaints
+		},
+		"build-waits": func(*testing.T) string {
+			s.types("build", "web", "--parameter", "duration=1h").says("web-3\n")
+			s.types("build", "web").says("web-4\n")
+			queue := s.types("queue")
+			queue.says()
+			s.types("cancel", "web-4").says()
+			s.types("cancel", "web-3").says()
+			s.waits("web-3", v1alpha1.BuildCancelled)
+			return queue.out
+		},
+		// No test fills a disk. TestOnlyWhyTheProcessEndsIsLogged of apiserver/storage/etcd holds that this is printed.
+		"disk-full": func(t *testing.T) string {
+			return read(t, filepath.Join(repository, "apiserver", "storage", "etcd", "etcd.go")) + syscall.ENOSPC.Error()
+		},
+		"newer-data": func(t *testing.T) string {
+			directory := t.TempDir()
+			file := filepath.Join(directory, "records.db")
+			store, err := records.Open(t.Context(), "sqlite://"+file, records.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
+			}
+			database, err := sql.Open("sqlite", file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = database.ExecContext(t.Context(), "INSERT INTO goldsmith_records_version (version_id, is_applied) VALUES (99, 1)")
+			if err := errors.Join(err, database.Close()); err != nil {
+				t.Fatal(err)
+			}
+			return complaintOf(t, "", "up", "--data-dir", directory)
+		},
+	}
+}
+
+// complaintOf runs the program in a directory of its own, where it must fail, and returns what it writes on stderr.
+func complaintOf(t *testing.T, kubeconfig string, arguments ...string) string {
+	t.Helper()
+	directory := t.TempDir()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(directory, "goldsmith") // TestMain lets the test binary stand in for it
+	if err := os.Symlink(binary, program); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), program, arguments...)
+	command.Dir, command.Env = directory, []string{"HOME=" + directory, "KUBECONFIG=" + kubeconfig}
+	_, err = command.Output()
+	var failed *exec.ExitError
+	if !errors.As(err, &failed) || failed.ExitCode() != exit.Failure {
+		t.Fatalf("goldsmith %s: got %v", strings.Join(arguments, " "), err)
+	}
+	return string(failed.Stderr)
+}
+
+// writeKubeconfig returns a file that names a server.
+func writeKubeconfig(t *testing.T, server string) string {
+	t.Helper()
+	named := func(kind string, of any) []any { return []any{map[string]any{"name": "up", kind: of}} }
+	text, err := json.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "Config", "current-context": "up",
+		"contexts": named("context", map[string]string{"cluster": "up"}),
+		"clusters": named("cluster", map[string]string{"server": server}),
+	})
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := errors.Join(err, os.WriteFile(file, text, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
