@@ -11,7 +11,7 @@ import (
 
 const sqliteScheme = "sqlite:"
 
-// sqliteFile returns the path that an address such as sqlite:///path/file.db names, and whether it is one of SQLite's.
+// sqliteFile returns the path in an address such as sqlite:///path/file.db, and whether it is an address of SQLite.
 func sqliteFile(address string) (path string, isSQLite bool, err error) {
 	if !strings.HasPrefix(address, sqliteScheme) {
 		return "", false, nil

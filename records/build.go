@@ -23,21 +23,21 @@ const (
 	buildColumns = "uid, namespace, name, image_uid, image_name, number, trigger_reason, trigger_message, requested_by, phase, class, reason, " +
 		"message, attempts, created, queued, started, completed, duration, queue_time, hold, finished, resource_version, one_off"
 	attemptColumns = "build_uid, number, job_name, pod_name, node_name, started, completed, duration, outcome, class, reason, message, exit_code"
-	// newer is when a write replaces what is recorded: a build's resource version only grows, unless the objects are restored
-	// from a backup, of which Restored tells. The same version replaces where the hold differs, so that a repetition puts right
-	// what an older one did. A finished build may become an unfinished one: a backup may be older than its end.
+	// newer is when a write replaces the recorded build. A build's resource version only grows, unless the objects are restored from a
+	// backup, which Restored handles. The same version replaces the record if the legal hold differs, so that a repetition corrects an
+	// older write. A finished build may become unfinished, because a backup may be older than its end.
 	newer = `WHERE excluded.resource_version > builds.resource_version
 		OR excluded.resource_version = builds.resource_version AND excluded.hold <> builds.hold`
 )
 
-// PutBuild records a build as it is now, with its attempts and artifacts, in one transaction. What is older than what is
-// recorded changes nothing, but that a legal hold is taken over: no build loses one because of an old message.
+// PutBuild records a build with its attempts and artifacts, in one transaction. A version that is older than the recorded one changes
+// nothing, except that its legal hold is recorded: no build loses a legal hold because of an old message.
 func (s *Store) PutBuild(ctx context.Context, build *v1alpha1.ImageBuild) error {
 	return s.putBuilds(ctx, fmt.Sprintf("record build %s/%s", build.Namespace, build.Name), []*v1alpha1.ImageBuild{build})
 }
 
-// PutBuilds does what PutBuild does for many builds, such as all there are: 100 in each transaction. Where it fails the
-// ones before are recorded; all can be given again.
+// PutBuilds records many builds as PutBuild does, 100 in each transaction. If it fails, the builds of earlier transactions are
+// recorded, and the call can be repeated.
 func (s *Store) PutBuilds(ctx context.Context, builds []*v1alpha1.ImageBuild) error {
 	for some := range slices.Chunk(builds, batch) {
 		if err := s.putBuilds(ctx, fmt.Sprintf("record %d builds", len(some)), some); err != nil {
@@ -47,8 +47,8 @@ func (s *Store) PutBuilds(ctx context.Context, builds []*v1alpha1.ImageBuild) er
 	return nil
 }
 
-// BuildDeleted records that a build is gone since a time, or since now if it is zero. The first time counts. Of a build
-// that is not recorded nothing is.
+// BuildDeleted records when a build was deleted, or now if the time is zero. The first recorded time counts. It does nothing for a build
+// that is not recorded.
 func (s *Store) BuildDeleted(ctx context.Context, uid types.UID, at time.Time) error {
 	return s.deleted(ctx, "builds", uid, at)
 }
@@ -93,12 +93,12 @@ func (s *Store) putBuilds(ctx context.Context, operation string, builds []*v1alp
 	})
 }
 
-// supersedes is what newer says, of two builds in the same batch.
+// supersedes is the condition newer, for two builds of one batch.
 func supersedes(build, other *v1alpha1.ImageBuild) bool {
 	return version(build) > version(other)
 }
 
-// upsertBuilds returns the builds that were newer than what was recorded.
+// upsertBuilds writes builds, and returns those that were newer than the recorded versions.
 func upsertBuilds(ctx context.Context, tx database, builds map[string]*v1alpha1.ImageBuild, uids []string) ([]*v1alpha1.ImageBuild, error) {
 	var rows [][]any
 	for _, uid := range uids {
@@ -126,7 +126,7 @@ func fromExcluded(columns string) string {
 	return strings.Join(set, ", ")
 }
 
-// hold takes over legal holds, also of builds that are older than what is recorded.
+// hold records legal holds, even if the recorded builds are newer.
 func hold(ctx context.Context, tx database, uids []string) error {
 	if len(uids) == 0 {
 		return nil
@@ -165,7 +165,7 @@ func buildRow(build *v1alpha1.ImageBuild) []any {
 	}
 }
 
-// putParts replaces what builds have beside their rows.
+// putParts replaces the attempts and artifacts of builds.
 func putParts(ctx context.Context, tx database, builds []*v1alpha1.ImageBuild) error {
 	var uids []string
 	var documents, attempts, artifacts [][]any

@@ -69,7 +69,7 @@ func connect(ctx context.Context, address string, open Opener, clocked clock.Clo
 	return c, nil
 }
 
-// isPermanent is false for a database of a newer program: the older program may be one that somebody went back to.
+// isPermanent is false for a database of a newer program, because this older program may run after a rollback.
 func isPermanent(err error) bool { return errors.Is(err, ErrInvalid) || errors.Is(err, ErrMigration) }
 
 // NewConnection returns a Connection to the database that open opens, without waiting for the first attempt. A clock that
@@ -141,8 +141,8 @@ func (c *Connection) Err() error {
 	return c.err
 }
 
-// Watch calls observe now and after every check, with what Err returns then, until ctx is done. While observe runs, several
-// checks count as one.
+// Watch calls observe now and after every check, with the current result of Err, until ctx is done. Several checks while observe runs
+// count as one.
 func (c *Connection) Watch(ctx context.Context, observe func(context.Context, error)) {
 	for ctx.Err() == nil {
 		next := c.nextCheck() // before Err: no check between both is missed

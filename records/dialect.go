@@ -26,21 +26,21 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Everything in which the two databases differ is in this file.
+// This file has all differences between the two databases.
 type dialect struct {
 	goose goose.Dialect
-	// text is the type of text. Its order is that of its bytes, whatever the locale: an upgrade of the C library changes
-	// the order of locales under the feet of indexes.
+	// text is the type of text. It is ordered by bytes, whatever the locale: an upgrade of the C library may change the order of a
+	// locale, which would break indexes.
 	text string
 	// rowsPerStatement: over a network each statement costs a round trip, within a process only its parsing.
 	rowsPerStatement int
 	// locker, if not nil, keeps two processes from migrating at the same time.
 	locker func() (lock.SessionLocker, error)
-	// tidy, if there is one, is a statement that keeps queries fast: what the database does not do by itself.
+	// tidy is a statement that keeps queries fast, if the database does not do so by itself.
 	tidy string
-	// transient reports whether a write that failed may well succeed if it is tried again at once.
+	// transient reports whether a failed write may succeed if it is repeated at once.
 	transient func(error) bool
-	// refuses reports whether the database answered, and that what it was asked is wrong. All else may pass.
+	// refuses reports whether the database answered that the request is wrong. All other errors may be temporary.
 	refuses func(error) bool
 }
 
@@ -65,7 +65,7 @@ func postgresDialect() dialect {
 		},
 		transient: func(err error) bool {
 			if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-				// Serialization failure, deadlock, and a server that drops its connections to shut down or after a crash.
+				// Serialization failure, deadlock, and a server that closes its connections to shut down or after a crash.
 				return slices.Contains([]string{"40001", "40P01", "57P01", "57P02"}, refused.Code)
 			}
 			return pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE)
@@ -86,8 +86,8 @@ func sqliteDialect() dialect {
 		goose:            goose.DialectSQLite3,
 		text:             "TEXT", // compared by its bytes unless told otherwise
 		rowsPerStatement: 10,
-		// Look at every table, and only at as much of it as needed, for which index is the best. And empty the write-ahead log:
-		// while there is always somebody who reads, it only grows.
+		// Analyze every table, as far as needed to choose the best index. And empty the write-ahead log, which only grows while there is
+		// always a reader.
 		tidy: "PRAGMA optimize(0x10002); PRAGMA wal_checkpoint(TRUNCATE)",
 		transient: func(err error) bool {
 			refused, ok := errors.AsType[*sqlite.Error](err)
@@ -108,7 +108,7 @@ func sqliteDialect() dialect {
 func openPostgres(address string, timeout time.Duration) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
-		// What the parser says may quote a part of the password.
+		// The parser's error may quote a part of the password.
 		return nil, fmt.Errorf("%w: the address of the database is neither sqlite:///path, nor a valid postgres:// URL, nor a libpq keyword string "+
 			"(in a URL the special characters of a password are percent-encoded)", ErrInvalid)
 	}
@@ -125,10 +125,10 @@ func openPostgres(address string, timeout time.Duration) (*sql.DB, error) {
 	return pool, nil
 }
 
-// A connector keeps what it connects with, which has the password in it, out of its errors.
+// A connector keeps its connection string, which has the password, out of its errors.
 type connector struct{ driver.Connector }
 
-// Connect does as the driver does.
+// Connect connects with the driver.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	connection, err := c.Connector.Connect(ctx)
 	if refused, ok := errors.AsType[*pgconn.ConnectError](err); ok {
@@ -145,7 +145,7 @@ type connectError struct {
 func (e connectError) Error() string { return e.text }
 func (e connectError) Unwrap() error { return e.cause }
 
-// openSQLite returns a pool of one connection to write with, and one of connections that cannot write.
+// openSQLite returns a pool of one connection for writing, and a pool of read-only connections.
 func openSQLite(path string, timeout time.Duration) (write, read *sql.DB, err error) {
 	if err := createFile(path); err != nil {
 		return nil, nil, fmt.Errorf("create the database: %w", err)
@@ -178,8 +178,8 @@ func sqliteName(path string, timeout time.Duration, more ...string) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: parameters.Encode()}).String()
 }
 
-// createFile makes an empty database that nobody else may read. One that is there is left as it is, and is not opened:
-// closing it would drop the locks that another store of this process has on it.
+// createFile creates an empty database that only its owner may read. It does not open an existing file, because closing the file would
+// drop the locks that another store of this process has on it.
 func createFile(path string) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -191,9 +191,9 @@ func createFile(path string) error {
 	return file.Close()
 }
 
-// lockFile waits for the lock that one opens and migrates a SQLite database under. SQLite has none that is held across
-// transactions. The file stays: whoever removed it could remove the lock of another. apiserver/storage/filelock takes such
-// a lock without waiting, but records may import only itself and apis.
+// lockFile waits for the lock under which a SQLite database is opened and migrated. SQLite has no lock that is held across
+// transactions. The file stays, because removing it could remove the lock of another process. apiserver/storage/filelock takes such a
+// lock without waiting, but records may import only itself and apis.
 func lockFile(ctx context.Context, path string) (unlock func() error, err error) {
 	file, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

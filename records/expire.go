@@ -14,19 +14,19 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Retention says how long records are kept. Only those of what is gone are ever deleted: as long as there is an object,
-// there is its record.
+// Retention is how long records are kept. Only records of deleted objects are ever deleted: the record of an object exists as long as
+// the object.
 type Retention struct {
 	// Succeeded is for builds that succeeded, counted from their completion. Defaults to forever.
 	Succeeded time.Duration
-	// Failed is for builds that failed or were cancelled, counted from their completion, and for those that were deleted
-	// before they had finished, counted from then. Defaults to forever.
+	// Failed is for builds that failed or were cancelled, counted from their completion. It is also for builds that were deleted
+	// before they finished, counted from their deletion. Defaults to forever.
 	Failed time.Duration
 	// Outcomes is for all outcomes of reconciling an Image but the last one. Defaults to forever.
 	Outcomes time.Duration
 }
 
-// RetentionOf is what an Image says of its records. What came of reconciling it is kept for as long as any of its builds.
+// RetentionOf returns the retention that an Image sets. Outcomes of reconciling the Image are kept as long as any of its builds.
 func RetentionOf(image *v1alpha1.Image) Retention {
 	history := image.Spec.History
 	if history == nil || history.RecordRetention == nil {
@@ -50,29 +50,28 @@ func lengthOf(limit *metav1.Duration) time.Duration {
 	return limit.Duration
 }
 
-// Rules say what Expire deletes.
+// Rules are the retention rules of Expire.
 type Rules struct {
-	// Default is for builds of their own, and for Images that have no rules.
+	// Default is for builds without an Image, and for Images without rules.
 	Default Retention
-	// Images that there are have rules of their own, by UID. Those that are gone have the ones that PutImage recorded last.
+	// Images has the rules of existing Images by UID. Deleted Images have the rules that PutImage recorded last.
 	Images map[types.UID]Retention
-	// Held are UIDs of Images and of builds that are kept whatever these rules say, besides those that are recorded as
-	// under legal hold. That of an Image keeps its builds.
+	// Held are the UIDs of Images and builds that are kept regardless of these rules, in addition to those that are recorded as
+	// under legal hold. The UID of an Image also keeps its builds.
 	Held map[types.UID]bool
 }
 
-// Expired is how many records were deleted.
+// Expired is the number of deleted records.
 type Expired struct {
 	Builds   int64
 	Outcomes int64
-	// Images that were gone for as long as their builds are kept and have none left, with their notes and changes.
+	// Images that were deleted, have no builds left, and whose retention has passed, with their notes and changes.
 	Images int64
 }
 
-// Expire deletes what was kept long enough, in transactions of at most 100 builds. The record of an Image that is gone goes
-// with its journals once no build of it is left, if neither those that succeeded nor the others are to be kept forever. A
-// legal hold that it was under when it went lasts. Where Expire fails, what it says is deleted; it can be called again.
-// Errors: ErrInvalid for rules with durations less than zero.
+// Expire deletes expired records, in transactions of at most 100 builds. It deletes the record of a deleted Image, with its journals,
+// once no build is left, if both limits are set. A legal hold at the time of deletion lasts. If Expire fails, the returned
+// counts are of the records that are deleted, and the call can be repeated. Errors: ErrInvalid for rules with negative durations.
 func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
 	var expired Expired
 	for uid, retention := range rules.Images {
@@ -83,7 +82,7 @@ func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
 	if err := rules.Default.check(); err != nil {
 		return expired, err
 	}
-	if err := s.expireImage(ctx, rules, kept{}, &expired); err != nil { // builds of their own
+	if err := s.expireImage(ctx, rules, kept{}, &expired); err != nil { // builds without an Image
 		return expired, err
 	}
 	for last, more := "", true; more; {
@@ -113,7 +112,7 @@ func (r Retention) check() error {
 	return nil
 }
 
-// kept is an Image whose records there are, and the rules that it had last.
+// kept is an Image with records, and its last rules.
 type kept struct {
 	uid           string
 	held, deleted bool
@@ -138,7 +137,7 @@ func (r Rules) of(image kept) Retention {
 	return r.Default
 }
 
-// expireImage deletes what is old of one Image, or, without a UID, of the builds that have none.
+// expireImage deletes the expired records of one Image or, without a UID, of the builds without an Image.
 func (s *Store) expireImage(ctx context.Context, rules Rules, image kept, expired *Expired) error {
 	uid, retention := image.uid, rules.of(image)
 	for _, old := range []struct {
@@ -172,7 +171,7 @@ func (s *Store) before(keep time.Duration) int64 {
 	return s.clock.Now().Add(-keep).UnixMicro()
 }
 
-// expireBuilds deletes the builds that a condition is true of, the oldest first, one batch after the other.
+// expireBuilds deletes the builds that match a condition, the oldest first, in batches.
 func (s *Store) expireBuilds(ctx context.Context, rules Rules, image, condition, since string, before int64, expired *int64) error {
 	type row struct {
 		uid   string
@@ -181,7 +180,7 @@ func (s *Store) expireBuilds(ctx context.Context, rules Rules, image, condition,
 	text := "SELECT uid, " + since + " FROM builds WHERE image_uid = $1 AND hold = 0 AND deleted IS NOT NULL AND " + condition +
 		" AND (" + since + ", uid) > ($3, $4) ORDER BY " + since + ", uid LIMIT $5"
 	for last := (row{since: math.MinInt64}); ; {
-		// Read without a lock: mostly there is nothing to do.
+		// Read without a lock, because mostly there is nothing to delete.
 		found, err := fetch(ctx, s, fmt.Sprintf("read which builds of image %q to expire", image), func(scan scanner) (r row, err error) {
 			return r, scan(&r.uid, &r.since)
 		}, text, image, before, last.since, last.uid, batch)
@@ -207,7 +206,7 @@ func (s *Store) expireBuilds(ctx context.Context, rules Rules, image, condition,
 	}
 }
 
-// expireOutcomes deletes old outcomes, but not the last one: it is what the next is compared with.
+// expireOutcomes deletes old outcomes except the last one, with which the next outcome is compared.
 func (s *Store) expireOutcomes(ctx context.Context, image string, before int64, expired *int64) error {
 	const old = " FROM outcomes WHERE image_uid = $1 AND seen < $2 AND position < (SELECT MAX(position) FROM outcomes WHERE image_uid = $1)"
 	found, err := fetch(ctx, s, "read which outcomes of image "+image+" to expire", func(scan scanner) (position int64, err error) {
@@ -219,13 +218,13 @@ func (s *Store) expireOutcomes(ctx context.Context, image string, before int64, 
 	return s.deleteUnheld(ctx, "expire outcomes of image", image, expired, "DELETE"+old, image, before)
 }
 
-// expireRecord deletes the record of an Image that is gone, with its journals, once no build of it is left.
+// expireRecord deletes the record of a deleted Image, with its journals, once none of its builds is left.
 func (s *Store) expireRecord(ctx context.Context, image string, before int64, expired *int64) error {
 	return s.deleteUnheld(ctx, "expire image", image, expired,
 		"DELETE FROM images WHERE uid = $1 AND deleted < $2 AND NOT EXISTS (SELECT 1 FROM builds WHERE image_uid = $1)", image, before)
 }
 
-// deleteUnheld runs a deletion and counts, unless the Image has come under legal hold since it was looked at.
+// deleteUnheld runs a deletion and counts it, unless the Image has come under legal hold meanwhile.
 func (s *Store) deleteUnheld(ctx context.Context, operation, image string, expired *int64, statement string, args ...any) error {
 	var count int64
 	err := s.change(ctx, operation+" "+image, func(ctx context.Context, tx database) error {

@@ -17,17 +17,17 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Query says which builds are wanted. Every field that is set has to fit; the zero value is for all builds.
+// Query selects builds. A build must match every field that is set. The zero value selects all builds.
 type Query struct {
 	// Namespace of the builds.
 	Namespace string
-	// Image is the name of their Image, whichever Image has had it. It needs Namespace.
+	// Image is the name of their Image, including earlier Images of the same name. It requires Namespace.
 	Image string
 	// ImageUID is the UID of their Image.
 	ImageUID types.UID
 	// Outcome is the phase that they are in.
 	Outcome v1alpha1.BuildPhase
-	// Trigger is what started them.
+	// Trigger is the trigger that started them.
 	Trigger v1alpha1.TriggerReason
 	// User who requested them.
 	User string
@@ -37,19 +37,19 @@ type Query struct {
 	Node string
 	// Since is the earliest time of their creation.
 	Since time.Time
-	// Until is the time that they were created before.
+	// Until is the time before which they were created.
 	Until time.Time
 	Paging
 }
 
-// Entry is a build in the history. Times that there are not are zero.
+// Entry is a build in the history. Missing times are zero.
 type Entry struct {
 	Namespace      string
 	Name           string
 	UID            types.UID
-	Image          string    // empty: a build of its own
-	ImageUID       types.UID // empty: a build of its own
-	Number         int64     // 0: a build of its own
+	Image          string    // empty: a build without an Image
+	ImageUID       types.UID // empty: a build without an Image
+	Number         int64     // 0: a build without an Image
 	Trigger        v1alpha1.TriggerReason
 	TriggerMessage string
 	RequestedBy    string // its first 1024 bytes
@@ -62,14 +62,14 @@ type Entry struct {
 	Queued         time.Time
 	Started        time.Time
 	Completed      time.Time
-	Duration       time.Duration // from Started to Completed; 0 unless there are both
+	Duration       time.Duration // from Started to Completed; 0 unless both are set
 	QueueTime      time.Duration // from Queued, or else Created, to Started; 0 unless it has started
 	Held           bool          // under legal hold
-	Deleted        time.Time     // when the object was seen to be gone
+	Deleted        time.Time     // when the deletion of the object was observed
 	OneOff         bool          // it does not count for its Image
 }
 
-// Record is all that is known of a build.
+// Record is the complete record of a build.
 type Record struct {
 	Entry
 	Spec   v1alpha1.ImageBuildSpec
@@ -79,8 +79,8 @@ type Record struct {
 const entryColumns = "b.namespace, b.name, b.uid, b.image_name, b.image_uid, b.number, b.trigger_reason, b.trigger_message, b.requested_by, b.phase, " +
 	"b.class, b.reason, b.message, b.attempts, b.created, b.queued, b.started, b.completed, b.duration, b.queue_time, b.hold, b.deleted, b.one_off"
 
-// History returns builds, the newest first: by the time of creation, then by number. Builds created later than the first
-// page was read are on none of the following ones. Errors: ErrInvalid for a page that is none.
+// History returns builds, the newest first, by the time of creation and then by number. Builds that are created after the first page was
+// read are on no later page. Errors: ErrInvalid for an invalid page.
 func (s *Store) History(ctx context.Context, query Query) (*Page[Entry], error) {
 	limit, err := query.limit()
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *Store) History(ctx context.Context, query Query) (*Page[Entry], error) 
 	return pageOf(entries, limit, question("history", asked), func(e Entry) []any { return []any{microsOrZero(e.Created), e.Number, e.UID} })
 }
 
-// add adds what fits the query as conditions on builds b.
+// add adds the query as conditions on builds b.
 func (q Query) add(matching *conditions) {
 	for _, c := range []struct{ condition, value string }{
 		{"b.namespace = ?", q.Namespace},
@@ -134,12 +134,12 @@ func (q Query) add(matching *conditions) {
 	}
 }
 
-// Build returns all that is known of the build with a UID. Errors: ErrNotFound, also if it is of another namespace.
+// Build returns the record of the build with a UID. Errors: ErrNotFound, also for a build of another namespace.
 func (s *Store) Build(ctx context.Context, namespace string, uid types.UID) (*Record, error) {
 	return s.build(ctx, fmt.Sprintf("read the record of build %s of namespace %s", uid, namespace), "b.uid = $2", namespace, string(uid))
 }
 
-// BuildNamed returns all that is known of the build with a name, the newest if there were several. Errors: ErrNotFound.
+// BuildNamed returns the record of the build with a name, the newest if there were several. Errors: ErrNotFound.
 func (s *Store) BuildNamed(ctx context.Context, namespace, name string) (*Record, error) {
 	return s.build(ctx, fmt.Sprintf("read the record of build %s/%s", namespace, name), "b.name = $2", namespace, name)
 }
@@ -180,7 +180,7 @@ func scanRecord(scan scanner) (*Record, error) {
 	return record, nil
 }
 
-// readFormerRetry reads the classes of a spec that was recorded when their field was named on.
+// readFormerRetry reads the retry classes of a spec that was recorded when the field was named "on".
 func readFormerRetry(spec []byte, retry *v1alpha1.RetryPolicy) error {
 	if retry == nil || len(retry.Classes) > 0 {
 		return nil
@@ -213,19 +213,18 @@ func scanEntryAnd(scan scanner, more ...any) (Entry, error) {
 	return e, err
 }
 
-// Kind is what Undeleted looks for.
+// Kind is a kind of recorded objects.
 type Kind string
 
-// What there are records of.
+// The kinds of recorded objects.
 const (
 	Images Kind = "images"
 	Builds Kind = "builds"
 )
 
-// Restored prepares the records for objects that may have been restored from a backup. Live are the resource versions of all
-// objects that exist. A greater version that is recorded is of an object as it was before the restoration: the next write
-// replaces it. No deletion is recorded of an object that exists. Where nothing was restored it changes nothing. Errors:
-// ErrInvalid for another kind.
+// Restored prepares the records for objects that may have been restored from a backup. live has the resource versions of all existing
+// objects. If a greater version is recorded, it is from before the restoration, and the next write replaces it. Restored removes
+// recorded deletions of existing objects. Without a restoration it changes nothing. Errors: ErrInvalid for an unknown kind.
 func (s *Store) Restored(ctx context.Context, kind Kind, live map[types.UID]string) error {
 	if kind != Images && kind != Builds {
 		return fmt.Errorf("%w: there are no records of %q", ErrInvalid, kind)
@@ -251,8 +250,9 @@ func (s *Store) Restored(ctx context.Context, kind Kind, live map[types.UID]stri
 	return nil
 }
 
-// Undeleted returns, in the order of their UIDs, the UIDs of which no deletion is recorded. Whoever was away compares them
-// with what there is, and calls BuildDeleted or ImageDeleted. Errors: ErrInvalid for another kind, or a page that is none.
+// Undeleted returns the UIDs of the records without a recorded deletion, in the order of UIDs. After an outage, the caller compares them
+// with the existing objects, and calls BuildDeleted or ImageDeleted for the others. Errors: ErrInvalid for an unknown kind, or an
+// invalid page.
 func (s *Store) Undeleted(ctx context.Context, kind Kind, paging Paging) (*Page[types.UID], error) {
 	limit, err := paging.limit()
 	if err != nil {

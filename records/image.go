@@ -17,7 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// ImageKey says which Image something belongs to. One of the same name with another UID is another Image.
+// ImageKey identifies an Image by its name and UID.
 type ImageKey struct {
 	Namespace string
 	Name      string
@@ -26,8 +26,8 @@ type ImageKey struct {
 
 const imageColumns = "uid, namespace, name, generation, resource_version, created, hold, keep_succeeded, keep_failed"
 
-// PutImage records an Image, with its legal hold and how long it has its records kept: Expire goes by both once it is gone.
-// An older version than the recorded one changes nothing, but that a legal hold is taken over. Errors: ErrInvalid.
+// PutImage records an Image, with its legal hold and the retention of its records. Expire uses both once the Image is deleted. A version
+// that is older than the recorded one changes nothing, except that its legal hold is recorded. Errors: ErrInvalid.
 func (s *Store) PutImage(ctx context.Context, image *v1alpha1.Image) error {
 	key := ImageKey{Namespace: image.Namespace, Name: image.Name, UID: image.UID}
 	keep := RetentionOf(image)
@@ -49,8 +49,8 @@ func (s *Store) PutImage(ctx context.Context, image *v1alpha1.Image) error {
 	})
 }
 
-// ImageDeleted records that an Image is gone since a time, or since now if it is zero. The first time counts. Of an Image
-// that is not recorded nothing is.
+// ImageDeleted records when an Image was deleted, or now if the time is zero. The first recorded time counts. It does nothing for an
+// Image that is not recorded.
 func (s *Store) ImageDeleted(ctx context.Context, uid types.UID, at time.Time) error {
 	return s.deleted(ctx, "images", uid, at)
 }
@@ -61,8 +61,8 @@ type DeletedImage struct {
 	Deleted time.Time
 }
 
-// DeletedImages returns the Images whose deletion is recorded, the last deleted one first: those of a namespace and of a name,
-// unless they are empty. Errors: ErrInvalid for a page that is none.
+// DeletedImages returns the Images whose deletion is recorded, the last deleted one first. It selects a namespace and a name, unless
+// they are empty. Errors: ErrInvalid for an invalid page.
 func (s *Store) DeletedImages(ctx context.Context, namespace, name string, paging Paging) (*Page[DeletedImage], error) {
 	limit, err := paging.limit()
 	if err != nil {
@@ -116,7 +116,7 @@ func (k ImageKey) check() error {
 	return nil
 }
 
-// know makes sure that there is a record of each Image that something is about to belong to.
+// know ensures that each Image has a record, before records that belong to the Image are written.
 func know(ctx context.Context, tx database, images ...ImageKey) error {
 	slices.SortFunc(images, func(a, b ImageKey) int { return strings.Compare(string(a.UID), string(b.UID)) }) // two writers cannot wait for each other
 	images = slices.CompactFunc(images, func(a, b ImageKey) bool { return a.UID == b.UID })
@@ -135,20 +135,21 @@ func know(ctx context.Context, tx database, images ...ImageKey) error {
 	return err
 }
 
-// lockImage keeps everybody else who does from going on until the end of the transaction: the next one sees what this one wrote.
+// lockImage locks the record of an Image until the end of the transaction. The next transaction with this lock sees the writes of this
+// one.
 func lockImage(ctx context.Context, tx database, image types.UID) error {
 	_, err := execute(ctx, tx, "UPDATE images SET hold = hold WHERE uid = $1", string(image))
 	return err
 }
 
-// lockUnheld keeps everybody else from writing the record of an Image until the end of the transaction. It returns whether
-// there is one that is not under legal hold.
+// lockUnheld prevents other writes of the record of an Image until the end of the transaction. It returns whether the record exists and
+// is not under legal hold.
 func lockUnheld(ctx context.Context, tx database, uid string) (unheld bool, err error) {
 	count, err := execute(ctx, tx, "UPDATE images SET hold = hold WHERE uid = $1 AND hold = 0", uid)
 	return count > 0, err
 }
 
-// version is that of an object as a number, by which of two the newer is known; 0 if it has none.
+// version is the resource version of an object as a number, to compare versions. It is 0 if the object has none.
 func version(object metav1.Object) int64 { return number(object.GetResourceVersion()) }
 
 func number(resourceVersion string) int64 {

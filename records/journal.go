@@ -14,21 +14,21 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Limits of notes: nobody but Expire deletes one, and that only with its Image.
+// Limits of notes. Only Expire deletes notes, together with the record of their Image.
 const (
-	// MaxNote is how long one may be, in bytes.
+	// MaxNote is the maximum length of a note, in bytes.
 	MaxNote = 4096
-	// MaxNotes is how many there may be about an Image.
+	// MaxNotes is the maximum number of notes of an Image.
 	MaxNotes = 1000
 )
 
-// Note is what somebody noted about an Image.
+// Note is a user's note about an Image.
 type Note struct {
-	// ID by which a repeated note is known, unique for its Image, at most 1024 bytes. Defaults to a new one.
+	// ID identifies a repeated note. It is unique for its Image and has at most 1024 bytes. Defaults to a new ID.
 	ID string
 	// Time of the note. Defaults to now.
 	Time time.Time
-	// Author is who wrote it. Required.
+	// Author is the user who wrote the note. Required.
 	Author string
 	// Text of the note, 1 to MaxNote bytes.
 	Text string
@@ -36,18 +36,18 @@ type Note struct {
 
 // Change is a difference between one generation of an Image and the one before.
 type Change struct {
-	// Generation of the Image that has it.
+	// Generation of the Image that has the change.
 	Generation int64
 	// Time of the change.
 	Time time.Time
-	// User who made it.
+	// User who made the change.
 	User string
 	v1alpha1.InputChange
 }
 
-// Outcome is what came of reconciling an Image.
+// Outcome is the outcome of reconciling an Image.
 type Outcome struct {
-	// Time that it was first seen. Defaults to now.
+	// Time at which the outcome was first observed. Defaults to now.
 	Time time.Time
 	// Reason in one word.
 	Reason string
@@ -55,8 +55,8 @@ type Outcome struct {
 	Message string
 }
 
-// AddNote records a note about an Image, which needs no record of its own yet, and returns it as it is recorded. Of two
-// notes with the same ID the first counts. Errors: ErrInvalid, also where there are MaxNotes.
+// AddNote records a note about an Image, and returns the recorded note. The Image need not be recorded. Of two notes with the same ID, the
+// first counts. Errors: ErrInvalid, also if the Image has MaxNotes.
 func (s *Store) AddNote(ctx context.Context, image ImageKey, note Note) (*Note, error) {
 	operation := fmt.Sprintf("add a note to image %s/%s", image.Namespace, image.Name)
 	if note.Author == "" || note.Text == "" || len(note.Text) > MaxNote || len(note.ID) > maxIndexed {
@@ -95,7 +95,7 @@ func (s *Store) AddNote(ctx context.Context, image ImageKey, note Note) (*Note, 
 	return &recorded[0], nil
 }
 
-// Notes returns the notes about an Image, the newest first. Errors: ErrInvalid for a page that is none.
+// Notes returns the notes about an Image, the newest first. Errors: ErrInvalid for an invalid page.
 func (s *Store) Notes(ctx context.Context, image types.UID, paging Paging) (*Page[Note], error) {
 	var written int64
 	var id string
@@ -106,8 +106,8 @@ func (s *Store) Notes(ctx context.Context, image types.UID, paging Paging) (*Pag
 	})
 }
 
-// AddChanges records what was changed in a generation of an Image, which needs no record of its own yet. A path that is
-// recorded for the generation stays as it is. Errors: ErrInvalid.
+// AddChanges records the changes in a generation of an Image. The Image need not be recorded. A path that is recorded for the generation
+// is not changed. Errors: ErrInvalid.
 func (s *Store) AddChanges(ctx context.Context, image ImageKey, generation int64, at time.Time, user string, changes []v1alpha1.InputChange) error {
 	operation := fmt.Sprintf("record the changes of generation %d of image %s/%s", generation, image.Namespace, image.Name)
 	return s.change(ctx, operation, func(ctx context.Context, tx database) error {
@@ -128,8 +128,7 @@ func (s *Store) AddChanges(ctx context.Context, image ImageKey, generation int64
 	})
 }
 
-// Changes returns what was changed of an Image, the newest generation first, in the order of paths. Errors: ErrInvalid for
-// a page that is none.
+// Changes returns the changes of an Image, the newest generation first, in the order of paths. Errors: ErrInvalid for an invalid page.
 func (s *Store) Changes(ctx context.Context, image types.UID, paging Paging) (*Page[Change], error) {
 	var backwards int64
 	var path string
@@ -140,8 +139,8 @@ func (s *Store) Changes(ctx context.Context, image types.UID, paging Paging) (*P
 	})
 }
 
-// AddOutcome records what came of reconciling an Image, if its reason or message is another than that recorded last. The
-// Image needs no record of its own yet. Errors: ErrInvalid.
+// AddOutcome records an outcome of reconciling an Image, if its reason or message differs from the last recorded outcome. The Image need
+// not be recorded. Errors: ErrInvalid.
 func (s *Store) AddOutcome(ctx context.Context, image ImageKey, outcome Outcome) error {
 	if outcome.Time.IsZero() {
 		outcome.Time = s.clock.Now()
@@ -177,7 +176,7 @@ func (s *Store) AddOutcome(ctx context.Context, image ImageKey, outcome Outcome)
 	})
 }
 
-// Outcomes returns what came of reconciling an Image, the last first. Errors: ErrInvalid for a page that is none.
+// Outcomes returns the outcomes of reconciling an Image, the last first. Errors: ErrInvalid for an invalid page.
 func (s *Store) Outcomes(ctx context.Context, image types.UID, paging Paging) (*Page[Outcome], error) {
 	var position int64
 	page, err := readJournal(ctx, s, "read the outcomes", image, paging, scanOutcome, journal[placedOutcome]{
@@ -195,10 +194,10 @@ func (s *Store) Outcomes(ctx context.Context, image types.UID, paging Paging) (*
 	return outcomes, nil
 }
 
-// A journal is a table of what there is to tell about Images.
+// A journal is a table of items about Images: notes, changes or outcomes.
 type journal[T any] struct {
 	columns, table, order string
-	last                  []any // where the key of the last item of the page before goes
+	last                  []any // pointers to the key of the last item of the previous page
 	after                 string
 	key                   func(T) []any
 }

@@ -17,10 +17,10 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// versionTable names the versions that a database has been migrated to.
+// versionTable is the table with the versions to which a database was migrated.
 const versionTable = "goldsmith_records_version"
 
-// migrations returns the steps that are in a folder, each a file of SQL named by its number.
+// migrations returns the steps in a folder. Each step is a file of SQL, named by its number.
 func migrations(folder fs.FS, text string) ([]*goose.Migration, error) {
 	names, err := fs.Glob(folder, "*.sql")
 	if err != nil {
@@ -45,7 +45,7 @@ func migrations(folder fs.FS, text string) ([]*goose.Migration, error) {
 	return steps, nil
 }
 
-// newProvider returns what migrates a database, each step in a transaction and all of them under the dialect's lock.
+// newProvider returns the provider that migrates a database: each step in a transaction, all steps under the dialect's lock.
 func newProvider(db *sql.DB, d dialect, folder fs.FS) (*goose.Provider, error) {
 	steps, err := migrations(folder, d.text)
 	if err != nil {
@@ -64,7 +64,7 @@ func newProvider(db *sql.DB, d dialect, folder fs.FS) (*goose.Provider, error) {
 	return goose.NewProvider(d.goose, db, nil, options...)
 }
 
-// migrate brings a database to the version of this program. One that is newer is refused, and stays as it is.
+// migrate migrates a database to the version of this program. It refuses a newer database and does not change it.
 func migrate(ctx context.Context, provider *goose.Provider) error {
 	_, upErr := provider.Up(ctx)
 	current, target, err := provider.GetVersions(ctx)

@@ -12,36 +12,36 @@ import (
 
 // Limits of pages.
 const (
-	// DefaultLimit is how many items a page has, unless asked otherwise.
+	// DefaultLimit is the default number of items of a page.
 	DefaultLimit = 100
-	// MaxLimit is how many it may have.
+	// MaxLimit is the maximum number of items of a page.
 	MaxLimit = 500
 )
 
-// Paging says which part of an answer is wanted.
+// Paging selects a page of an answer.
 type Paging struct {
-	// Limit is how many items, 1 to MaxLimit. Defaults to DefaultLimit.
+	// Limit is the number of items, 1 to MaxLimit. Defaults to DefaultLimit.
 	Limit int
-	// Continue is that of the page before. Defaults to the first page.
+	// Continue is the field Continue of the previous page. Defaults to the first page.
 	Continue string
 }
 
-// Page is a part of an answer.
+// Page is a page of an answer.
 type Page[T any] struct {
 	// Items in the order of the answer.
 	Items []T
-	// Continue is for asking for the next page, and empty if there is none. Nothing is to be read from it; it is only good
-	// for the same question. What is written meanwhile makes no item come twice or be left out.
+	// Continue is the opaque token for the next page of the same query. It is empty if there is no next page. Writes between two pages
+	// neither repeat nor skip items.
 	Continue string
 }
 
-// A token is what Continue is made of: what was asked, and the key of the last item.
+// A token is the content of Continue: a hash of the query, and the key of the last item.
 type token struct {
 	Question string            `json:"q"`
 	Key      []json.RawMessage `json:"k"`
 }
 
-// limit returns how many rows to read, one more than are wanted.
+// limit returns the number of rows to read, one more than the limit of the page.
 func (p Paging) limit() (int, error) {
 	switch {
 	case p.Limit == 0:
@@ -52,7 +52,7 @@ func (p Paging) limit() (int, error) {
 	return p.Limit + 1, nil
 }
 
-// after reads the key of the last item of the page before into pointers, and reports whether there was one.
+// after reads the key of the last item of the previous page into pointers, and reports whether there was a previous page.
 func (p Paging) after(question string, key ...any) (bool, error) {
 	if p.Continue == "" {
 		return false, nil
@@ -71,7 +71,7 @@ func (p Paging) after(question string, key ...any) (bool, error) {
 	return true, nil
 }
 
-// question is a short name for what was asked, but for the page.
+// question is a hash of the query without its page.
 func question(parts ...any) string {
 	encoded, err := json.Marshal(parts)
 	if err != nil {
@@ -81,7 +81,7 @@ func question(parts ...any) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// pageOf makes a page of the rows that were read.
+// pageOf returns a page of the rows that were read.
 func pageOf[T any](rows []T, limit int, question string, key func(T) []any) (*Page[T], error) {
 	if len(rows) < limit {
 		return &Page[T]{Items: rows}, nil

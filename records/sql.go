@@ -22,7 +22,7 @@ type database interface {
 
 type scanner func(columns ...any) error
 
-// change runs a transaction, and once more if it failed for a reason that does not last: all writes can be repeated.
+// change runs a transaction, and repeats it once after a temporary error, because all writes can be repeated.
 func (s *Store) change(ctx context.Context, operation string, f func(context.Context, database) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -42,13 +42,13 @@ func (s *Store) transact(ctx context.Context, f func(context.Context, database) 
 		return err
 	}
 	if err := f(ctx, tx); err != nil {
-		_ = tx.Rollback() // a connection that is gone, and a disk that is full, have done so already
+		_ = tx.Rollback() // a lost connection, and a full disk, have rolled back already
 		return err
 	}
 	return tx.Commit()
 }
 
-// withCause adds that the time was up, where a driver only says that it was interrupted.
+// withCause adds the error of ctx, if a driver only reports an interruption.
 func withCause(ctx context.Context, err error) error {
 	if ctx.Err() == nil || errors.Is(err, ctx.Err()) {
 		return err
@@ -56,7 +56,7 @@ func withCause(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", ctx.Err(), err)
 }
 
-// fetch reads all rows that a query outside of transactions returns.
+// fetch reads all rows of a query outside of transactions.
 func fetch[T any](ctx context.Context, s *Store, operation string, read func(scanner) (T, error), query string, args ...any) ([]T, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -95,7 +95,7 @@ func execute(ctx context.Context, db database, statement string, args ...any) (i
 	return result.RowsAffected()
 }
 
-// storable replaces what a database refuses in text. All that is written or looked for comes through here.
+// storable replaces characters of a text that a database refuses. All text that is written or searched passes through it.
 func storable(args []any) []any {
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {
@@ -105,10 +105,10 @@ func storable(args []any) []any {
 	return args
 }
 
-// maxIndexed is how many bytes of a text are kept where an index is over it: PostgreSQL refuses rows of an index over 2704.
+// maxIndexed is the maximum length of indexed text, in bytes. PostgreSQL refuses index rows of more than 2704 bytes.
 const maxIndexed = 1024
 
-// indexable shortens what Kubernetes has no limit for, such as the names of users.
+// indexable shortens text for which Kubernetes has no limit, such as the names of users.
 func indexable(text string) string {
 	if len(text) <= maxIndexed {
 		return text
@@ -131,7 +131,7 @@ func insertion(table, columns string, rows [][]any) (string, []any) {
 	return statement.String(), args
 }
 
-// placeholders returns n of them, the first after so many others.
+// placeholders returns n placeholders, numbered after the given number of earlier ones.
 func placeholders(after, n int) string {
 	names := make([]string, n)
 	for i := range names {
@@ -140,7 +140,7 @@ func placeholders(after, n int) string {
 	return strings.Join(names, ", ")
 }
 
-// conditions of a query, all of which hold, and its arguments.
+// conditions are the conditions of a query, joined by AND, and its arguments.
 type conditions struct {
 	all  []string
 	args []any
@@ -183,7 +183,7 @@ func boolean(b bool) int64 {
 	return 0
 }
 
-// micros is a time as it is stored, nil for none.
+// micros is the stored form of a time, or nil for the zero time.
 func micros(t time.Time) any {
 	if t.IsZero() {
 		return nil
@@ -191,7 +191,7 @@ func micros(t time.Time) any {
 	return t.UnixMicro()
 }
 
-// microsOrZero is a time that there always is.
+// microsOrZero is the stored form of a required time.
 func microsOrZero(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -206,7 +206,7 @@ func timeOf(t *metav1.Time) time.Time {
 	return t.Time
 }
 
-// elapsed is a duration as it is stored: nil unless there are both times, and never less than zero.
+// elapsed is the stored form of a duration. It is nil unless both times are set, and never negative.
 func elapsed(from, to time.Time) any {
 	if from.IsZero() || to.IsZero() {
 		return nil

@@ -15,46 +15,46 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// statistics are tables of figures by Image, made of a table "done" of finished builds. That one is materialized: SQLite
-// would look for the builds four times.
+// statistics are tables of figures by Image, computed from a table "done" of finished builds. That table is materialized, because
+// SQLite would otherwise select the builds four times.
 //
 //go:embed stats.sql
 var statistics string
 
-// Window is a stretch of time. Builds count where they have finished.
+// Window is a time range. Builds count in the window in which they finished.
 type Window struct {
-	// Since is its begin. Defaults to no limit.
+	// Since is the begin of the window. Defaults to no limit.
 	Since time.Time
-	// Until is its end, which is not in it. Defaults to no limit.
+	// Until is the end of the window, exclusive. Defaults to no limit.
 	Until time.Time
 }
 
-// Stats are figures of builds that have finished.
+// Stats are figures of finished builds.
 type Stats struct {
 	// Builds that have finished: the sum of the next three.
 	Builds    int64
 	Succeeded int64
 	Failed    int64
 	Cancelled int64
-	// Retried is how many of them had more than one attempt.
+	// Retried is the number of builds with more than one attempt.
 	Retried int64
-	// OneOffs is how many one-off builds have finished, which no other figure counts.
+	// OneOffs is the number of finished one-off builds, which no other figure counts.
 	OneOffs int64
-	// Failures is how many have failed by the class of their failure. Classes without any are not in it.
+	// Failures is the number of failed builds by the class of their failure. Classes without failures are omitted.
 	Failures map[v1alpha1.FailureClass]int64
-	// Duration of those that succeeded, from start to completion.
+	// Duration of the builds that succeeded, from start to completion.
 	Duration Percentiles
-	// QueueTime of those that started: how long they waited for it.
+	// QueueTime of the builds that started: the time until their start.
 	QueueTime Percentiles
-	// Recoveries is how often an Image was built again after its builds had failed.
+	// Recoveries is how often a build succeeded after failed builds of its Image.
 	Recoveries int64
-	// TimeToRecovery is the mean of the times that this took, from the end of the first build that failed to the end of
-	// the next one that succeeded. What failed before the window is not seen; cancelled builds change nothing.
+	// TimeToRecovery is the mean time from the end of the first failed build to the end of the next build that succeeded. Failures
+	// before the window and cancelled builds do not count.
 	TimeToRecovery time.Duration
 }
 
-// Percentiles are of the durations of Count builds: half of them took no longer than P50, nine of ten no longer than P90.
-// Both are durations that there were, to the microsecond, and 0 where Count is.
+// Percentiles are percentiles of the durations of Count builds: half of the builds took no longer than P50, and nine of ten no longer
+// than P90. Both are durations of actual builds, to the microsecond. They are 0 if Count is 0.
 type Percentiles struct {
 	Count int64
 	P50   time.Duration
@@ -64,18 +64,18 @@ type Percentiles struct {
 // ImageStats are the Stats of one Image.
 type ImageStats struct {
 	Image ImageKey
-	// Deleted is when the Image was seen to be gone, zero if it was not.
+	// Deleted is when the deletion of the Image was observed. It is zero if the Image was not deleted.
 	Deleted time.Time
 	Stats
 }
 
-// ImageStatsQuery says of which Images Stats are wanted.
+// ImageStatsQuery selects Images for ImageStats.
 type ImageStatsQuery struct {
 	// Namespace of the Images. Defaults to all.
 	Namespace string
-	// Images are the UIDs of those that are wanted, at most MaxLimit. Defaults to all.
+	// Images are the UIDs of the Images, at most MaxLimit. Defaults to all.
 	Images []types.UID
-	// Deleted says that Images which are gone are wanted as well.
+	// Deleted is whether deleted Images are included.
 	Deleted bool
 	Window
 	Paging
@@ -88,9 +88,9 @@ func failureClasses() []v1alpha1.FailureClass {
 	}
 }
 
-// ImageStats returns the figures of each Image that there is a record of, in the order of namespace and name, with one query
-// for a page. Images without builds in the window are among them. Errors: ErrInvalid for a page that is none,
-// context.DeadlineExceeded where more builds finished in the window than can be counted in time: a shorter one helps.
+// ImageStats returns the figures of each recorded Image, in the order of namespace and name, with one query for a page. It includes Images
+// without builds in the window. Errors: ErrInvalid for an invalid page, and context.DeadlineExceeded if more builds finished in the
+// window than can be counted in time, which a shorter window avoids.
 func (s *Store) ImageStats(ctx context.Context, query ImageStatsQuery) (*Page[ImageStats], error) {
 	limit, err := query.limit()
 	if err != nil {
@@ -148,7 +148,7 @@ func (w Window) add(matching *conditions) {
 	}
 }
 
-// countedColumns are those that statistics need of a build, and no more: all builds of a window are held at once.
+// countedColumns are the columns of a build that statistics need. They are few, because all builds of a window are in memory at once.
 const countedColumns = "b.uid, b.image_uid, b.number, b.phase, b.class, b.attempts, b.completed, b.duration, b.queue_time, b.one_off"
 
 const figureTables = ` FROM page
@@ -158,7 +158,7 @@ const figureTables = ` FROM page
 	LEFT JOIN waits ON waits.image_uid = page.uid
 	LEFT JOIN recoveries ON recoveries.image_uid = page.uid`
 
-// figureColumns are those that scanImageStats reads after the ones of the Image.
+// figureColumns are the columns that scanImageStats reads after the columns of the Image.
 func figureColumns() string {
 	columns := []string{
 		"counts.builds", "counts.succeeded", "counts.failed", "counts.cancelled", "counts.retried", "one_offs.count", "durations.count", "durations.p50", "durations.p90",

@@ -14,28 +14,28 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// DefaultTimeout is how long one call may take, unless Options say otherwise.
+// DefaultTimeout is the default of Options.Timeout.
 const DefaultTimeout = 10 * time.Second
 
-// Errors that tell what to do. Every other error is the database's: it failed, or is unavailable.
+// Errors that a caller may handle. Every other error means that the database failed or is unavailable.
 var (
-	// ErrInvalid is what was asked for wrongly: asking again does not help.
+	// ErrInvalid means that the request is invalid. Repeating it does not help.
 	ErrInvalid = errors.New("invalid")
-	// ErrNotFound is a record that is not there.
+	// ErrNotFound means that the record does not exist.
 	ErrNotFound = errors.New("not found")
-	// ErrNewer is a database that a newer version of this program has migrated.
+	// ErrNewer means that a newer version of this program has migrated the database.
 	ErrNewer = errors.New("the database is newer than this program")
-	// ErrMigration is a database that refuses a migration: opening it again does not help. A server that went away while it
-	// was migrated, or lets nobody in, is none.
+	// ErrMigration means that the database refuses a migration. Opening it again does not help. It is not returned if the server
+	// is lost during the migration, or refuses the login.
 	ErrMigration = errors.New("the database refuses the migration")
 )
 
 // Options of a Store. The zero value is valid.
 type Options struct {
-	// Clock tells the time of what is recorded without one, and what is old. Defaults to the machine's.
+	// Clock is the clock for records without a time and for expiry. Defaults to the machine's clock.
 	Clock clock.PassiveClock
-	// Timeout of each call, or, where a call works in batches, of each batch; it also bounds each attempt to connect. What
-	// a caller's context allows may be less. Defaults to DefaultTimeout.
+	// Timeout of each call or, if a call works in batches, of each batch. It also bounds each attempt to connect. The caller's
+	// context may end a call earlier. Defaults to DefaultTimeout.
 	Timeout time.Duration
 }
 
@@ -43,24 +43,24 @@ type Options struct {
 type Store struct {
 	dialect dialect
 	write   *sql.DB
-	read    *sql.DB // the same as write, but for SQLite
+	read    *sql.DB // the same as write, except for SQLite
 	clock   clock.PassiveClock
 	timeout time.Duration
 }
 
 // Open opens the database at an address, and migrates it to the version of this program if it is older. The address is
 // sqlite:///path/file.db, whose file is created with mode 0600 if there is none, or a postgres:// URL or libpq keyword
-// string, whose database has to be there. A migration that fails leaves nothing behind. Errors: ErrInvalid for an address
-// that is none, ErrNewer for a database of a newer program, ErrMigration for one that does not take a migration. Any other is
-// worth trying again. No error shows a password.
+// string, whose database has to exist. A failed migration leaves no changes. Errors: ErrInvalid for an invalid address, ErrNewer for a
+// database of a newer program, ErrMigration for a database that refuses a migration. After any other error, Open may be repeated. No
+// error shows a password.
 //
-// Beside a SQLite database there is a file with the suffix .lock, and while it is open those of SQLite. Only processes of
-// one machine may open it, and not on a network file system.
+// Beside a SQLite database there is a file with the suffix .lock and, while the database is open, the files of SQLite. Only processes of
+// one machine may open the database, and it must not be on a network file system.
 func Open(ctx context.Context, address string, options Options) (*Store, error) {
 	return open(ctx, address, options, nil)
 }
 
-// open does as Open says; other migrations than this program's are for tests.
+// open is Open with other migrations, for tests.
 func open(ctx context.Context, address string, options Options, folder fs.FS) (*Store, error) {
 	store := &Store{timeout: cmp.Or(options.Timeout, DefaultTimeout), clock: options.Clock}
 	if store.clock == nil {
@@ -120,7 +120,7 @@ func (s *Store) migrate(ctx context.Context, folder fs.FS) error {
 	return err
 }
 
-// tidy does what keeps queries fast.
+// tidy runs the statement that keeps queries fast.
 func (s *Store) tidy(ctx context.Context) error {
 	if s.dialect.tidy == "" {
 		return nil
@@ -139,7 +139,7 @@ func (s *Store) Close() error {
 	if s.read != nil && s.read != s.write {
 		errs = append(errs, s.read.Close())
 	}
-	if s.write != nil { // the last to close a SQLite database tidies up, which needs one that may write
+	if s.write != nil { // the last connection of a SQLite database cleans up, and has to be writable
 		errs = append(errs, s.write.Close())
 	}
 	return errors.Join(errs...)
