@@ -15,41 +15,41 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Build is what the archive knows of a build: enough to keep and to find its logs once the object is gone.
+// Build is the archive's record of a build, with which its logs are kept and found after the object is deleted.
 type Build struct {
 	Namespace string    `json:"namespace"`
 	Name      string    `json:"name"`
 	UID       types.UID `json:"uid"`
-	// Image and ImageUID are the Image's that asked for it; empty for a build of its own.
+	// Image and ImageUID are the name and UID of the build's Image. They are empty for a build without an Image.
 	Image    string    `json:"image,omitempty"`
 	ImageUID types.UID `json:"imageUID,omitempty"`
-	// Finished is when; nil while it runs.
+	// Finished is when the build finished. It is nil while the build runs.
 	Finished *time.Time `json:"finished,omitempty"`
-	// Succeeded says how it finished.
+	// Succeeded is whether the build succeeded.
 	Succeeded bool `json:"succeeded,omitempty"`
-	// Retention is how long after Finished its logs are kept; nil is for ever.
+	// Retention is how long after Finished the logs are kept. Nil keeps them forever.
 	Retention *time.Duration `json:"retention,omitempty"`
-	// Held says that a legal hold keeps its logs, whatever the retention.
+	// Held is whether a legal hold keeps the logs, whatever the retention.
 	Held bool `json:"held,omitempty"`
-	// ImageSettings are what the Image set last, for a build that outlives it; nil without an Image.
+	// ImageSettings are the last settings of the Image, for a build that outlives the Image. It is nil without an Image.
 	ImageSettings *ImageSettings `json:"imageSettings,omitempty"`
-	// Expired is when Sweep found that the retention was over. PutBuild never takes it back.
+	// Expired is when Sweep found that the retention was over. PutBuild never clears it.
 	Expired *time.Time `json:"expired,omitempty"`
 }
 
 // ImageSettings are what an Image sets for the logs of its builds.
 type ImageSettings struct {
-	// Held says that a legal hold of the Image keeps the logs.
+	// Held is whether a legal hold of the Image keeps the logs.
 	Held bool `json:"held,omitempty"`
-	// RetentionSucceeded and RetentionFailed are how long logs are kept, by how the build ended; nil is for ever.
+	// RetentionSucceeded and RetentionFailed are how long logs are kept, by the outcome of the build. Nil keeps them forever.
 	RetentionSucceeded *time.Duration `json:"retentionSucceeded,omitempty"`
 	RetentionFailed    *time.Duration `json:"retentionFailed,omitempty"`
-	// MaxBytes is how much of a log is kept.
+	// MaxBytes is the maximum size of a log.
 	MaxBytes int64 `json:"maxBytes,omitempty"`
 }
 
-// PutBuild stores what the archive is to know of a build. It writes nothing if nothing has changed. A build that is
-// expired stays so, whatever Expired says here.
+// PutBuild stores the record of a build. It writes nothing if the record has not changed. An expired build stays expired, whatever
+// build.Expired is.
 func (s *Store) PutBuild(ctx context.Context, build Build) error {
 	key, err := buildKey(build.Namespace, build.UID)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Store) PutBuild(ctx context.Context, build Build) error {
 	return s.putBuild(ctx, key, build)
 }
 
-// putBuild is PutBuild, for who has the lock.
+// putBuild is PutBuild for a caller that has the lock.
 func (s *Store) putBuild(ctx context.Context, key string, build Build) error {
 	var before Build
 	switch err := s.getJSON(ctx, key, &before); {
@@ -81,7 +81,7 @@ func (s *Store) putBuild(ctx context.Context, key string, build Build) error {
 	return s.putJSON(ctx, key, build)
 }
 
-// Equal reports whether two builds say the same. Times are compared as times, not as clocks and zones.
+// Equal reports whether two records are equal. Times are equal if they are the same instant.
 func (b Build) Equal(other Build) bool {
 	same := func(a, b *time.Time) bool { return (a == nil) == (b == nil) && (a == nil || a.Equal(*b)) }
 	if !same(b.Finished, other.Finished) || !same(b.Expired, other.Expired) {
@@ -91,7 +91,7 @@ func (b Build) Equal(other Build) bool {
 	return equality.Semantic.DeepEqual(b, other)
 }
 
-// GetBuild reads what PutBuild stored; ErrNotFound if there is nothing.
+// GetBuild reads the record of a build. Errors: ErrNotFound if there is none.
 func (s *Store) GetBuild(ctx context.Context, namespace string, uid types.UID) (*Build, error) {
 	key, err := buildKey(namespace, uid)
 	if err != nil {
@@ -109,7 +109,7 @@ func buildKey(namespace string, uid types.UID) (string, error) {
 	return prefix + buildName, err
 }
 
-// Attempts are those of a build that the archive has something of, in order. None is no error.
+// Attempts lists the attempts of a build of which the archive has a log, in order. It is no error if there are none.
 func (s *Store) Attempts(ctx context.Context, namespace string, build types.UID) ([]Attempt, error) {
 	prefix, err := buildPrefix(namespace, build)
 	if err != nil {

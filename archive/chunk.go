@@ -12,7 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// codecs are the encoders and decoders that nobody uses right now.
+// codecs are pools of unused encoders and decoders.
 type codecs struct{ encoders, decoders sync.Pool }
 
 // encode compresses one chunk.
@@ -30,7 +30,7 @@ func (c *codecs) encode(content []byte) ([]byte, error) {
 	return encoder.EncodeAll(content, nil), nil
 }
 
-// decode appends what was compressed to buffer: at most a chunk, whatever it says of itself.
+// decode appends the decompressed content to buffer. It decodes at most one chunk, whatever size the header has.
 func (c *codecs) decode(compressed, buffer []byte) ([]byte, error) {
 	decoder, ok := c.decoders.Get().(*zstd.Decoder)
 	if !ok {
@@ -45,16 +45,16 @@ func (c *codecs) decode(compressed, buffer []byte) ([]byte, error) {
 	return decoder.DecodeAll(compressed, buffer)
 }
 
-// errDamaged is what a chunk is that is not what its name says.
+// errDamaged means that a chunk's content does not match its name.
 var errDamaged = errors.New("the chunk is damaged")
 
-// stored is what the archive has of one attempt.
+// stored is the stored log of one attempt.
 type stored struct {
 	s       *Store
 	attempt Attempt
 	prefix  string
 
-	compressed, content []byte // of the chunk that was read last
+	compressed, content []byte // of the last chunk that was read
 }
 
 func (s *Store) stored(attempt Attempt) (stored, error) {
@@ -62,7 +62,7 @@ func (s *Store) stored(attempt Attempt) (stored, error) {
 	return stored{s: s, attempt: attempt, prefix: prefix}, err
 }
 
-// list finds all chunks, and what else there is below the prefix. Chunks may be covered by others.
+// list finds all chunks and all other objects below the prefix. A chunk may be covered by other chunks.
 func (l *stored) list(ctx context.Context) (chunks []span, others []string, err error) {
 	err = l.s.list(ctx, l.prefix, "", func(e entry) {
 		name := strings.TrimPrefix(e.key, l.prefix)
@@ -75,8 +75,8 @@ func (l *stored) list(ctx context.Context) (chunks []span, others []string, err 
 	return chunks, others, err
 }
 
-// spans lists the chunks that count. A list of a store that is written to is no snapshot, and may miss a chunk that is
-// replaced meanwhile: a gap is believed if a second list has one too.
+// spans lists the chunks that other chunks do not cover. A list is no snapshot of the store, and may miss a chunk that is replaced
+// meanwhile. So a gap counts only if a second list also has a gap.
 func (l *stored) spans(ctx context.Context) (spans, error) {
 	for again := false; ; again = true {
 		chunks, _, err := l.list(ctx)
@@ -95,7 +95,7 @@ func (l *stored) put(ctx context.Context, chunk span, content []byte) (int64, er
 	return int64(len(compressed)), l.s.put(ctx, l.prefix+chunk.name(), compressed)
 }
 
-// get reads one chunk. The content holds until the next call.
+// get reads one chunk. The content is valid until the next call.
 func (l *stored) get(ctx context.Context, chunk span) ([]byte, error) {
 	key := l.prefix + chunk.name()
 	var err error

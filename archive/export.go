@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Export calls each with every object of the archive, for Import into another. Writers may go on meanwhile: of each attempt
-// the seal comes first, and every chunk that it counts on exists since before the seal.
+// Export calls each with every object of the archive, for Import into another archive. Writers may continue meanwhile: the seal of an
+// attempt is exported first, and all chunks of the seal exist before the seal.
 func (s *Store) Export(ctx context.Context, each func(key string, content []byte) error) error {
 	var keys []string
 	if err := s.list(ctx, root, "", func(e entry) { keys = append(keys, e.key) }); err != nil {
@@ -68,7 +68,7 @@ func (s *Store) exportAttempt(ctx context.Context, folder string, each func(key 
 	return nil
 }
 
-// export returns whether the object is still there.
+// export returns whether the object still exists.
 func (s *Store) export(ctx context.Context, key string, each func(key string, content []byte) error) (there bool, err error) {
 	content, err := s.get(ctx, key, nil)
 	if errors.Is(err, ErrNotFound) {
@@ -80,7 +80,7 @@ func (s *Store) export(ctx context.Context, key string, each func(key string, co
 	return true, each(key, content)
 }
 
-// Import stores one object of another archive's Export. It refuses a key that no object of an archive has.
+// Import stores one object of another archive's Export. It refuses an invalid key.
 func (s *Store) Import(ctx context.Context, key string, content []byte) error {
 	if !isObject(key) {
 		return failed("import", key, errBadName)
@@ -88,7 +88,7 @@ func (s *Store) Import(ctx context.Context, key string, content []byte) error {
 	return s.put(ctx, key, content)
 }
 
-// isObject reports whether a key is that of a chunk, a seal or a build: a directory may hold temporary files as well.
+// isObject reports whether a key belongs to a chunk, a seal or a build. A directory may also have temporary files.
 func isObject(key string) bool {
 	segments := strings.Split(key, "/")
 	if !strings.HasPrefix(key, root) || len(segments) < 4 || slices.ContainsFunc(segments, func(s string) bool { return !isSegment(s) }) {

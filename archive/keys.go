@@ -15,16 +15,16 @@ import (
 )
 
 const (
-	// root holds everything; another layout would get another one.
+	// root is the prefix of all keys. A new layout would get a new root.
 	root = "v1/"
-	// chunkSize is the most that a chunk holds, uncompressed.
+	// chunkSize is the maximum size of a chunk, uncompressed.
 	chunkSize = 1 << 20
-	// chunkSuffix ends a chunk's key.
+	// chunkSuffix is the suffix of a chunk's key.
 	chunkSuffix = ".zst"
-	// sealName and buildName end the keys of a Summary and of a Build.
+	// sealName and buildName are the last parts of the keys of a Summary and of a Build.
 	sealName  = "seal.json"
 	buildName = "build.json"
-	// offsetDigits make the order of keys the order of offsets.
+	// offsetDigits is the number of digits with which keys sort by offset.
 	offsetDigits = 20
 )
 
@@ -57,7 +57,7 @@ func (a Attempt) prefix() (string, error) {
 	return fmt.Sprintf("%s%d-%s/", prefix, a.Number, a.Pod), nil
 }
 
-// errBadName is for what cannot be a part of a key. A uid may come from a request.
+// errBadName means that a name cannot be a part of a key. A UID may come from a request.
 var errBadName = errors.New("invalid name of a log")
 
 // buildPrefix of a build's keys.
@@ -96,7 +96,7 @@ func (s span) name() string {
 	return fmt.Sprintf("%0*d-%0*d%s", offsetDigits, s.start, offsetDigits, s.end, chunkSuffix)
 }
 
-// parseSpan reads a chunk's name. Anything else is not ours, or a temporary file.
+// parseSpan reads a chunk's name. Other files are temporary or do not belong to the archive.
 func parseSpan(name string) (span, bool) {
 	digits, found := strings.CutSuffix(name, chunkSuffix)
 	if !found || len(digits) != 2*offsetDigits+1 || digits[offsetDigits] != '-' {
@@ -111,10 +111,10 @@ func parseSpan(name string) (span, bool) {
 	return s, true
 }
 
-// spans are chunks in order. Of none are all bytes in another one, so starts and ends both grow.
+// spans are chunks in order. No chunk is within another chunk, so both starts and ends increase.
 type spans []span
 
-// newSpans sorts chunks, and leaves out those that others cover.
+// newSpans sorts chunks, and leaves out chunks that other chunks cover.
 func newSpans(all []span) spans {
 	slices.SortFunc(all, func(a, b span) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end))
@@ -127,12 +127,12 @@ func newSpans(all []span) spans {
 	})
 }
 
-// at finds the chunk with the byte at offset, or else the next one after it; len(s) if there is none.
+// at finds the chunk with the byte at offset, or else the next chunk. It returns len(s) if there is none.
 func (s spans) at(offset int64) int {
 	return sort.Search(len(s), func(i int) bool { return s[i].end > offset })
 }
 
-// from is the first byte of a chunk that the one before it does not have.
+// from is the first byte of a chunk that the previous chunk does not have.
 func (s spans) from(i int) int64 {
 	if i == 0 {
 		return s[0].start

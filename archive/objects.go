@@ -21,15 +21,15 @@ import (
 	"gocloud.dev/gcerrors"
 )
 
-// ErrNotFound is what there is no log, or no build, for.
+// ErrNotFound means that the archive has no such log or build.
 var ErrNotFound = errors.New("not in the log archive")
 
 const (
-	// maxObject is the most that is read of one object: more than any that we write.
+	// maxObject is the maximum size of an object that is read. The archive writes no larger objects.
 	maxObject = 16 << 20
-	// uploadBuffer is what a service's client may buffer of one upload, where it takes a number. A chunk fits.
+	// uploadBuffer is how much of an upload a service's client may buffer, if the client can be configured. A chunk fits.
 	uploadBuffer = 2 << 20
-	// maxErrorText is the most of a service's error that is told, in bytes.
+	// maxErrorText is the maximum length of a service's error, in bytes.
 	maxErrorText = 1024
 )
 
@@ -37,11 +37,11 @@ const (
 type objects interface {
 	// put stores content, durably and as a whole.
 	put(ctx context.Context, key string, content []byte) error
-	// get appends an object's content to buffer; ErrNotFound if there is none.
+	// get appends an object's content to buffer. Errors: ErrNotFound if there is no such object.
 	get(ctx context.Context, key string, buffer []byte) ([]byte, error)
-	// list calls each with what is below a prefix, in order. With a delimiter only up to it.
+	// list calls each with every key below a prefix, in order. A delimiter ends the keys.
 	list(ctx context.Context, prefix, delimiter string, each func(entry)) error
-	// remove deletes an object. It is no error if there is none.
+	// remove deletes an object. A missing object is no error.
 	remove(ctx context.Context, key string) error
 	ping(ctx context.Context) error
 	close() error
@@ -50,7 +50,7 @@ type objects interface {
 // entry of a list.
 type entry struct {
 	key      string
-	modified time.Time // zero for what ends with the delimiter
+	modified time.Time // zero for a key that ends with the delimiter
 }
 
 // bucket is objects in a gocloud bucket.
@@ -72,7 +72,7 @@ func (b *bucket) put(ctx context.Context, key string, content []byte) error {
 	}))
 }
 
-// putFile writes a file so that it is whole or not there, even after the machine lost its power.
+// putFile writes a file atomically and durably: after a power failure the file is complete, or does not exist.
 func (b *bucket) putFile(ctx context.Context, key string, content []byte) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -105,7 +105,7 @@ func (b *bucket) putFile(ctx context.Context, key string, content []byte) error 
 	return b.syncDirectories(key)
 }
 
-// syncDirectories makes a file's name durable, and those of the directories that may have been made for it.
+// syncDirectories makes the name of a file durable, and the names of the directories that may have been created for it.
 func (b *bucket) syncDirectories(key string) error {
 	for folder := path.Dir(key); ; folder = path.Dir(folder) {
 		d, err := os.Open(filepath.Join(b.directory, filepath.FromSlash(folder)))
@@ -138,7 +138,7 @@ func (b *bucket) read(ctx context.Context, key string, buffer []byte) ([]byte, e
 	}
 	content := bytes.NewBuffer(buffer)
 	if r.Size() > 0 {
-		content.Grow(int(r.Size()) + bytes.MinRead) // which ReadFrom wants to have left at the end
+		content.Grow(int(r.Size()) + bytes.MinRead) // the free space that ReadFrom requires at the end
 	}
 	n, err := content.ReadFrom(io.LimitReader(r, maxObject))
 	if err == nil && r.Size() > 0 && n != r.Size() {
@@ -160,8 +160,8 @@ func (b *bucket) list(ctx context.Context, prefix, delimiter string, each func(e
 	return nil
 }
 
-// listFiles is list in a directory. fileblob would read all of it again for each page, fail when a file goes meanwhile,
-// and leave out what it may not read.
+// listFiles is list in a directory. fileblob would read the whole directory for each page, fail if a file is deleted meanwhile, and
+// leave out unreadable files.
 func (b *bucket) listFiles(ctx context.Context, prefix, delimiter string, each func(entry)) error {
 	last := ""
 	top := filepath.Join(b.directory, filepath.FromSlash(prefix))
@@ -193,7 +193,7 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// page lists up to 1000 entries, and gives the next page's token.
+// page lists up to 1000 entries, and returns the token of the next page.
 func (b *bucket) page(ctx context.Context, token []byte, prefix, delimiter string, each func(entry)) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
@@ -224,7 +224,7 @@ func (b *bucket) ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
 	if b.directory != "" {
-		_, err := os.ReadDir(b.directory) // a list of fileblob does not mind that it is missing
+		_, err := os.ReadDir(b.directory) // fileblob lists a missing directory without an error
 		return failed("list", "", err)
 	}
 	_, _, err := b.ListPage(ctx, blob.FirstPageToken, 1, &blob.ListOptions{Prefix: root, Delimiter: "/"})
@@ -233,7 +233,7 @@ func (b *bucket) ping(ctx context.Context) error {
 
 func (b *bucket) close() error { return failed("close", "", b.Close()) }
 
-// storeError is a store's error. It does not unwrap: what a service says may hold the query of a URL, and with it keys.
+// storeError is a store's error. It does not unwrap, because a service's error may contain the query of a URL, and with it credentials.
 type storeError struct {
 	operation, key string
 	err            error
@@ -252,7 +252,7 @@ func (e *storeError) Error() string {
 	return fmt.Sprintf("log archive: %s %q: %s", e.operation, e.key, oneLine(e.err.Error()))
 }
 
-// Is finds what a caller may want to tell apart: ErrNotFound, an end of the context or of the time limit, ENOSPC.
+// Is finds the errors that callers handle: ErrNotFound, an end of the context or of the time limit, and ENOSPC.
 func (e *storeError) Is(target error) bool {
 	if target == ErrNotFound {
 		return gcerrors.Code(e.err) == gcerrors.NotFound
@@ -260,7 +260,7 @@ func (e *storeError) Is(target error) bool {
 	return errors.Is(e.err, target)
 }
 
-// oneLine makes a service's error one line, without queries and credentials of URLs.
+// oneLine returns a service's error in one line, without queries and credentials of URLs.
 func oneLine(text string) string {
 	text = regexp.MustCompile(`://[^/@\s"]*@`).ReplaceAllString(text, "://")
 	text = regexp.MustCompile(`(://[^\s?"]*)\?[^\s"]*`).ReplaceAllString(text, "$1")

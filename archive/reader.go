@@ -11,31 +11,31 @@ import (
 	"time"
 )
 
-// Position is where a Reader begins: at the latest of what is given. The zero value is the beginning.
+// Position is where a Reader begins: at the latest position of its fields. The zero value is the beginning of the log.
 type Position struct {
 	// Offset in the stream, in bytes. At the end and after it there is nothing to read.
 	Offset int64
-	// Since leaves out lines whose timestamp is before it, as pods/log does. A line without a timestamp, or the rest of
-	// one that Offset is in, belongs to the line before it, and is left out where reading begins with it. Where the
-	// clock of the node jumped back, lines before the jump may be missed.
+	// Since leaves out lines whose timestamp is before it, like pods/log. A line without a timestamp, or the rest of a line in
+	// which Offset is, belongs to the previous line, and is left out if reading begins with it. If the clock of the node jumped
+	// back, lines before the jump may be missing.
 	Since time.Time
-	// TailLines begins that many lines before the end, as it is now. Nil is all of them, zero is none.
+	// TailLines begins so many lines before the current end. Nil means all lines, and zero means none.
 	TailLines *int64
 }
 
-// Reader reads an attempt's timestamped stream, as far as it is stored now. Where the limit has cut the middle out, one
-// line says so:
+// Reader reads an attempt's timestamped stream, as far as it is stored now. If the limit has cut the middle of the log, one
+// line reports this:
 //
-//	<timestamp of what follows> [goldsmith: 123456 bytes of the log are not kept: history.logMaxBytes]
+//	<timestamp of the next line> [goldsmith: 123456 bytes of the log are not kept: history.logMaxBytes]
 //
-// A line that the limit has cut in two ends before it, and goes on after it with the same timestamp as that line.
+// A line that the limit has cut ends before this line, and continues after it with the same timestamp.
 //
-// It is ErrNotFound if the archive has nothing of the attempt. It holds one chunk in memory. ctx ends it.
+// Errors: ErrNotFound if the archive has no log of the attempt. The Reader keeps one chunk in memory, and ends with ctx.
 func (s *Store) Reader(ctx context.Context, attempt Attempt, from Position) (*Reader, error) {
 	return s.reader(ctx, attempt, nil, from)
 }
 
-// SealedReader reads as Reader does a log whose Summary the caller has: it is not read again.
+// SealedReader is Reader for a log whose Summary the caller has, so that it is not read again.
 func (s *Store) SealedReader(ctx context.Context, attempt Attempt, summary *Summary, from Position) (*Reader, error) {
 	return s.reader(ctx, attempt, summary, from)
 }
@@ -64,7 +64,7 @@ func (s *Store) reader(ctx context.Context, attempt Attempt, summary *Summary, f
 	return r, nil
 }
 
-// since chooses lines by their time.
+// since selects lines by their time.
 func since(t time.Time) choice {
 	chosen := false
 	return func(of time.Time, stamped bool) (line, stamp bool) {
@@ -83,14 +83,14 @@ type Reader struct {
 	spans   spans
 	summary *Summary // nil until it is sealed
 
-	offset int64     // of what raw gives next, after notice
-	notice []byte    // what the stream does not have: that something was cut
-	body   []byte    // what is left of the chunk that was read last
-	begins bool      // as far as is known, a line begins with what raw gives next
-	stamp  time.Time // the last one of the last chunk that had one
+	offset int64     // of the next bytes of raw, after notice
+	notice []byte    // a line that is not in the stream: it reports a cut
+	body   []byte    // the rest of the last chunk that was read
+	begins bool      // a line probably begins with the next bytes of raw
+	stamp  time.Time // the last timestamp that was read
 }
 
-// rawReader is a reader before lines are chosen.
+// rawReader is a Reader before lines are selected.
 type rawReader struct{ *Reader }
 
 func (r rawReader) Read(p []byte) (int, error) { return r.raw(p) }
@@ -98,21 +98,21 @@ func (r rawReader) Read(p []byte) (int, error) { return r.raw(p) }
 // Read implements io.Reader.
 func (r *Reader) Read(p []byte) (int, error) { return r.out(p) }
 
-// Offset in the stream, once Read has said io.EOF: where it goes on if the log is not sealed.
+// Offset is the offset in the stream once Read has returned io.EOF. An unsealed log continues there.
 func (r *Reader) Offset() int64 { return r.offset }
 
-// Summary of the log, as far as the Reader has seen; nil if it has not seen it sealed. If it is there when Read says io.EOF,
-// nothing comes after that.
+// Summary is the Summary of the log, or nil if the Reader has not seen the seal. If it is set when Read returns io.EOF, the log is
+// complete.
 func (r *Reader) Summary() *Summary { return r.summary }
 
-// Close implements io.Closer. Nothing is open between two calls.
+// Close implements io.Closer. No resource is open between two calls.
 func (r *Reader) Close() error {
 	r.out = func([]byte) (int, error) { return 0, errors.New("read a log that is closed") }
 	r.body, r.notice, r.content, r.compressed = nil, nil, nil, nil
 	return nil
 }
 
-// load finds out what is stored now.
+// load reads the list of stored chunks and the seal.
 func (r *Reader) load() error {
 	summary, err := r.readSeal(r.ctx)
 	if err != nil {
@@ -128,7 +128,7 @@ func (r *Reader) load() error {
 
 func (r *Reader) seal(summary *Summary) { r.summary, r.spans = summary, summary.spans() }
 
-// raw reads the stream, with notices of what was cut.
+// raw reads the stream, with lines that report cuts.
 func (r *Reader) raw(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -149,7 +149,7 @@ func (r *Reader) raw(p []byte) (int, error) {
 	return n, nil
 }
 
-// fill reads the next chunk. What seems to be the end is looked for once more.
+// fill reads the next chunk. At the end of the known chunks, it lists them again.
 func (r *Reader) fill() error {
 	if r.summary == nil && r.spans.at(r.offset) == len(r.spans) {
 		if err := r.load(); err != nil {
@@ -165,8 +165,8 @@ func (r *Reader) fill() error {
 	})
 }
 
-// listing runs f, and runs it again with a new list while a chunk of the last one is gone: a writer replaces chunks, and
-// deletes those that the limit cuts.
+// listing runs f, and repeats it with a new list if a listed chunk was deleted meanwhile: a writer replaces chunks, and deletes chunks
+// that the limit cuts.
 func (r *Reader) listing(f func() error) error {
 	for {
 		err := f()
@@ -183,7 +183,7 @@ func (r *Reader) listing(f func() error) error {
 	}
 }
 
-// read reads a chunk. What is sealed does not change, but a writer that does not know may have replaced it by a longer one.
+// read reads a chunk. A sealed log does not change, but a writer that has not seen the seal may have replaced a chunk by a longer one.
 func (r *Reader) read(chunk span) ([]byte, error) {
 	for in := chunk; ; {
 		content, err := r.get(r.ctx, in)
@@ -205,7 +205,7 @@ func (r *Reader) read(chunk span) ([]byte, error) {
 	}
 }
 
-// fillFrom reads a chunk that has the next byte, or else the first that is left after what was cut.
+// fillFrom reads the chunk with the next byte or, if that byte was cut, the first chunk after the cut.
 func (r *Reader) fillFrom(chunk span) error {
 	content, err := r.read(chunk)
 	if err != nil {
@@ -222,7 +222,7 @@ func (r *Reader) fillFrom(chunk span) error {
 	return nil
 }
 
-// setNotice says that bytes before content are not kept.
+// setNotice sets a notice that bytes before content are not kept.
 func (r *Reader) setNotice(content []byte, bytes int64) {
 	if !r.begins {
 		r.notice = append(r.notice[:0], '\n')

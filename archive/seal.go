@@ -13,46 +13,46 @@ import (
 	"time"
 )
 
-// Seal is what the writer knows of the end of a log.
+// Seal is the writer's knowledge about the end of a log.
 type Seal struct {
-	// InPart says that the end of the log, or a piece of it, could not be read: the pod or the node was gone. What
-	// the limit cut does not count.
+	// InPart is whether the end of the log, or a part of it, could not be read because the pod or the node was lost. Bytes that
+	// the limit cut do not count.
 	InPart bool
-	// Why says why, for people. Empty if it is whole.
+	// Why is why the log is incomplete, for people. It is empty if the log is complete.
 	Why string
 }
 
 // Summary of a sealed log.
 type Summary struct {
-	// Bytes of the whole timestamped stream, with what was cut.
+	// Bytes of the whole timestamped stream, including cut bytes.
 	Bytes int64 `json:"bytes"`
-	// Cut is how many of them are not kept, for the limit.
+	// Cut is the number of bytes that are not kept because of the limit.
 	Cut int64 `json:"cut,omitempty"`
-	// Stored is how many bytes the chunks take in the store, compressed.
+	// Stored is the compressed size of the chunks in the store.
 	Stored int64 `json:"stored"`
-	// First and Last are the timestamps of the first and of the last line that is kept and has one. Zero if none has.
-	// The clock of a node may jump: Last can be before First.
+	// First and Last are the timestamps of the first and the last kept line with a timestamp. They are zero if no line has one.
+	// The clock of a node may jump, so Last can be before First.
 	First time.Time `json:"first,omitzero"`
 	Last  time.Time `json:"last,omitzero"`
-	// Digest of what is kept, in order: sha256:<hex>.
+	// Digest of the kept bytes, in order: sha256:<hex>.
 	Digest string `json:"digest"`
-	// InPart and Why are the Seal's.
+	// InPart and Why are from the Seal.
 	InPart bool   `json:"inPart,omitempty"`
 	Why    string `json:"why,omitempty"`
-	// Sealed is when.
+	// Sealed is when the log was sealed.
 	Sealed time.Time `json:"sealed"`
-	// Chunks are what is kept, in order. A gap between two is what was cut.
+	// Chunks are the kept chunks, in order. A gap between two chunks was cut.
 	Chunks []Chunk `json:"chunks,omitempty"`
 }
 
-// Chunk is one object of a log, with the bytes [Start, End) of the stream. It begins where the one before it ends, or
-// after a gap; where two have the same bytes, those of the first count.
+// Chunk is one object of a log, with the bytes [Start, End) of the stream. It begins at the end of the previous chunk, or after a gap. If
+// two chunks overlap, the bytes of the first count.
 type Chunk struct {
 	Start int64 `json:"start"`
 	End   int64 `json:"end"`
 }
 
-// Summary of an attempt's log; nil while it is not sealed.
+// Summary returns the Summary of an attempt's log. It is nil if the log is not sealed.
 func (s *Store) Summary(ctx context.Context, attempt Attempt) (*Summary, error) {
 	l, err := s.stored(attempt)
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *Store) Summary(ctx context.Context, attempt Attempt) (*Summary, error) 
 	return l.readSeal(ctx)
 }
 
-// readSeal reads seal.json; nil if there is none.
+// readSeal reads seal.json. It returns nil if there is none.
 func (l *stored) readSeal(ctx context.Context) (*Summary, error) {
 	var summary Summary
 	err := l.s.getJSON(ctx, l.prefix+sealName, &summary)
@@ -77,7 +77,7 @@ func (l *stored) readSeal(ctx context.Context) (*Summary, error) {
 	return &summary, nil
 }
 
-// isSound reports whether the chunks can be.
+// isSound reports whether the chunks are plausible.
 func (s *Summary) isSound() bool {
 	chunks := s.spans()
 	for i, chunk := range chunks {
@@ -88,8 +88,8 @@ func (s *Summary) isSound() bool {
 	return s.Bytes == chunks.end()
 }
 
-// Seal makes what was written durable, reads all of it back, and says that the log is whole; then it deletes garbage.
-// A log is sealed once: what is sealed already stays, and its Summary is the answer. After an error it may be called again.
+// Seal flushes the log, reads it back, and marks it as complete. Then it deletes garbage. A log is sealed once: if it is sealed
+// already, Seal returns the existing Summary. After an error, Seal may be called again.
 func (w *Writer) Seal(ctx context.Context, seal Seal) (Summary, error) {
 	summary, err := w.readSeal(ctx) // another writer may have been faster
 	if err != nil {
@@ -116,7 +116,7 @@ func (w *Writer) writeSeal(ctx context.Context, seal Seal) (*Summary, error) {
 	if found.end() < w.durable {
 		return nil, fmt.Errorf("seal the log of %s: it ends at %d in the store, and %d bytes were written", w.attempt, found.end(), w.durable)
 	}
-	// Another writer may be late, and write what is cut already.
+	// A slower writer may write bytes that are cut already.
 	found = slices.DeleteFunc(found, func(chunk span) bool { return w.isCut(chunk, found.end()) })
 	summary := &Summary{InPart: seal.InPart, Why: seal.Why}
 	if err := w.readBack(ctx, found, summary); err != nil {
@@ -150,7 +150,7 @@ func (w *Writer) readBack(ctx context.Context, found spans, summary *Summary) er
 	return nil
 }
 
-// sweep deletes what does not belong to the sealed log.
+// sweep deletes objects that do not belong to the sealed log.
 func (w *Writer) sweep(ctx context.Context) error {
 	chunks, others, err := w.list(ctx)
 	if err != nil {
@@ -158,7 +158,7 @@ func (w *Writer) sweep(ctx context.Context) error {
 	}
 	sealed := w.summary.spans()
 	for _, chunk := range chunks {
-		if !sealed.isWithin(chunk) { // else it is one, or another writer is about to replace one by it
+		if !sealed.isWithin(chunk) { // else it belongs to the log, or another writer is about to replace a chunk of the log by it
 			others = append(others, chunk.name())
 		}
 	}
@@ -182,7 +182,7 @@ func (s *Summary) spans() spans {
 	return kept
 }
 
-// getJSON reads an object of ours.
+// getJSON reads a JSON object.
 func (s *Store) getJSON(ctx context.Context, key string, value any) error {
 	content, err := s.get(ctx, key, nil)
 	if err != nil {
@@ -194,7 +194,7 @@ func (s *Store) getJSON(ctx context.Context, key string, value any) error {
 	return nil
 }
 
-// putJSON writes one.
+// putJSON writes a JSON object.
 func (s *Store) putJSON(ctx context.Context, key string, value any) error {
 	content, err := json.Marshal(value)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Timestamp reads the timestamp that a line of a log begins with. It is zero if there is none.
+// Timestamp returns the timestamp at the beginning of a line. It is zero if there is none.
 func Timestamp(line []byte) time.Time {
 	t, _, ok := parseTimestamp(line)
 	if !ok {
@@ -20,8 +20,8 @@ func Timestamp(line []byte) time.Time {
 	return t
 }
 
-// SkipPast reads up to the end of the first occurrence of mark, which must be shorter than the reader's buffer. It returns how
-// many bytes that was, or all that there was and ErrNotFound.
+// SkipPast reads up to the end of the first occurrence of mark, which must be shorter than the reader's buffer. It returns the number of
+// bytes read, and ErrNotFound if mark does not occur.
 func SkipPast(log *bufio.Reader, mark []byte) (int64, error) {
 	for read := int64(0); ; {
 		window, err := log.Peek(log.Size())

@@ -28,7 +28,7 @@ func (r *Reader) seek(from Position) error {
 	return nil
 }
 
-// findTime finds a line that all lines since t come after, close before them: a chunk's first line with a timestamp.
+// findTime finds a line shortly before all lines since t: the first line with a timestamp of a chunk.
 func (r *Reader) findTime(t time.Time) (int64, error) {
 	var offset int64
 	low, high := 0, len(r.spans) // the first line of low is before t, unless low is 0; that of high is not
@@ -47,8 +47,7 @@ func (r *Reader) findTime(t time.Time) (int64, error) {
 	return offset, nil
 }
 
-// firstLine finds the first line with a timestamp that begins in the chunks [low, high): in most in the first of them.
-// found is high if there is none.
+// firstLine finds the first line with a timestamp that begins in the chunks [low, high). found is its chunk, or high if there is none.
 func (r *Reader) firstLine(low, high int) (stamp time.Time, at int64, found int, err error) {
 	for found = low; found < high; found++ {
 		content, err := r.chunk(found)
@@ -64,7 +63,7 @@ func (r *Reader) firstLine(low, high int) (stamp time.Time, at int64, found int,
 	return time.Time{}, 0, high, nil
 }
 
-// findTail finds where the last lines begin. A notice of what was cut is a line too.
+// findTail finds where the last lines begin. A line that reports a cut counts, too.
 func (r *Reader) findTail(lines int64) (int64, error) {
 	end := r.spans.end()
 	if lines <= 0 {
@@ -95,7 +94,7 @@ func (r *Reader) findTail(lines int64) (int64, error) {
 	return 0, nil
 }
 
-// lastLines goes back line by line, and counts down. It gives where the last one begins that it counted.
+// lastLines counts down lines from the end. It returns where the last counted line begins.
 func lastLines(content []byte, lines *int64) int {
 	at := len(content)
 	for *lines > 0 {
@@ -107,7 +106,7 @@ func lastLines(content []byte, lines *int64) int {
 	return at + 1
 }
 
-// chunk is the content of one, without what the one before it has.
+// chunk is the content of a chunk, without the bytes that the previous chunk has.
 func (r *Reader) chunk(i int) ([]byte, error) {
 	chunk := r.spans[i]
 	content, err := r.read(chunk)

@@ -24,16 +24,16 @@ import (
 const (
 	// defaultTimeout of one operation of the store.
 	defaultTimeout = time.Minute
-	// stripes of the locks of builds: builds that share one wait for each other.
+	// stripes is the number of locks for builds. Builds that share a lock wait for each other.
 	stripes = 64
 )
 
 // Options of a Store. The zero value has the defaults.
 type Options struct {
-	// Clock says what is expired, and when a log was sealed. The system's by default.
+	// Clock is the clock for expiry and for the time of seals. Defaults to the system's clock.
 	Clock clock.PassiveClock
-	// Timeout of one operation of the store, such as to read or to write one chunk. One minute by default. A
-	// directory's operations cannot be interrupted: there it is looked at between them.
+	// Timeout of one operation of the store, such as reading or writing one chunk. Defaults to one minute. Operations on a
+	// directory cannot be interrupted, so the timeout is checked between them.
 	Timeout time.Duration
 }
 
@@ -43,20 +43,20 @@ type Store struct {
 	location string
 	clock    clock.PassiveClock
 	codecs   codecs
-	// builds has a lock for the build.json of some builds each.
+	// builds has the locks for build.json. Each lock is for several builds.
 	builds [stripes]chan struct{}
 }
 
 // Open opens the archive at a URL:
 //
-//	file:///directory                     made if it is missing, with mode 0700
-//	s3://bucket?region=…&endpoint=…       credentials and the rest as the AWS SDK finds them, as in AWS_*
+//	file:///directory                     created with mode 0700 if it is missing
+//	s3://bucket?region=…&endpoint=…       credentials and other settings from the AWS SDK, such as AWS_*
 //	gs://bucket                           application default credentials; in programs that import archive/clouds
 //	azblob://container                    AZURE_STORAGE_*; in programs that import archive/clouds
-//	mem://                                each has its own, and it is gone with the process
+//	mem://                                in memory, separate for each Store
 //
-// The object stores take the query parameters of gocloud.dev, and prefix=a/folder/. Open does not ask the store
-// anything: Ping does. Errors name the scheme, and never the query or the credentials in it.
+// The object stores take the query parameters of gocloud.dev, and prefix=a/folder/. Open sends no request to the store:
+// Ping does. Errors name the scheme, and never the query or the credentials in it.
 func Open(ctx context.Context, address string, options Options) (*Store, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -88,10 +88,10 @@ func newStore(o objects, location string, options Options) *Store {
 	return s
 }
 
-// allowed is what a URL can be.
+// allowed lists the allowed URLs.
 const allowed = "allowed are file:///directory, s3://bucket, gs://bucket and azblob://container"
 
-// openDirectory makes a directory an archive's.
+// openDirectory opens a directory, and creates it if it is missing.
 func openDirectory(u *url.URL) (string, *blob.Bucket, error) {
 	if u.Host != "" && u.Host != "localhost" || !filepath.IsAbs(u.Path) {
 		return "", nil, errors.New("a file URL has an absolute path and no host: file:///directory")
@@ -125,7 +125,7 @@ func openService(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 		return nil, fmt.Errorf("this program does not read %s:// archives: use s3:// or file://, or run goldsmith-apiserver and "+
 			"goldsmith-controller, which read every cloud", u.Scheme)
 	}
-	u.RawQuery = u.Query().Encode() // without quotes and spaces, which would end it in the text of an error
+	u.RawQuery = u.Query().Encode() // without quotes and spaces, which would end the query in the text of an error
 	b, err := blob.DefaultURLMux().OpenBucketURL(ctx, u)
 	if err != nil {
 		return nil, errors.New(withoutValues(oneLine(err.Error()), u))
@@ -133,7 +133,7 @@ func openService(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 	return b, nil
 }
 
-// Reads reports whether this program has the client of the service that a URL names: see archive/clouds.
+// Reads reports whether this program has a client for the service of a URL: see archive/clouds.
 func Reads(address string) bool {
 	scheme, _, _ := strings.Cut(address, "://")
 	return reads(scheme)
@@ -143,12 +143,12 @@ func reads(scheme string) bool {
 	return blob.DefaultURLMux().ValidBucketScheme(scheme)
 }
 
-// location is the URL without what may be secret.
+// location is the URL without its possibly secret parts.
 func location(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// withoutValues takes the values of a URL's query out of a text, the longest first: one may be in another.
+// withoutValues removes the values of a URL's query from a text, the longest first, because a value may contain another value.
 func withoutValues(text string, u *url.URL) string {
 	values := slices.Concat(slices.Collect(maps.Values(u.Query()))...)
 	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
@@ -166,10 +166,10 @@ func (s *Store) String() string { return s.location }
 // Close ends the use of the archive. Writers and readers fail afterwards.
 func (s *Store) Close() error { return s.close() }
 
-// Ping asks for one page of one entry. It is nil when the archive answers.
+// Ping lists one entry. It returns nil if the archive answers.
 func (s *Store) Ping(ctx context.Context) error { return s.ping(ctx) }
 
-// lockBuild keeps others of this process from a build's build.json until unlock.
+// lockBuild locks a build's build.json within this process until unlock is called.
 func (s *Store) lockBuild(ctx context.Context, key string) (unlock func(), err error) {
 	lock := s.builds[stripe(key)]
 	select {

@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	// sweepers is how many builds are looked at at a time.
+	// sweepers is how many builds are swept at the same time.
 	sweepers = 8
 	// temporaryFor is how long a temporary file of a directory may be in use.
 	temporaryFor = 24 * time.Hour
 )
 
-// Sweep deletes the logs of builds whose retention is over, unless they are held: Finished + Retention is before now. It
-// marks the build as expired, calls found, and then deletes the objects of its attempts; build.json stays, and says when. So
-// found may be called again for the same build, after a crash or an error; while it fails, the objects stay.
+// Sweep deletes the logs of builds whose retention has passed since they finished, unless they are held. It marks the build as expired,
+// calls found, and then deletes the objects of its attempts. build.json stays, with the time of the expiry. After a crash or an error,
+// found may be called again for the same build. While found fails, the objects stay.
 //
-// It calls found, which may be nil, for each build as well that has logs and has not finished: somebody may know that it is
-// gone. Up to 8 calls run at a time.
+// Sweep also calls found, which may be nil, for each build with logs that has not finished, because its object may be deleted. Up to 8
+// calls run at the same time.
 //
-// deleted is how many builds it deleted logs of. After an error it goes on with the next build; err joins them all.
+// deleted is the number of builds whose logs were deleted. After an error Sweep continues with the next build. err joins all errors.
 func (s *Store) Sweep(ctx context.Context, found func(context.Context, Build) error) (deleted int, err error) {
 	builds, temporary, err := s.withLogs(ctx)
 	if err != nil {
@@ -55,8 +55,8 @@ func (s *Store) Sweep(ctx context.Context, found func(context.Context, Build) er
 	return deleted, errors.Join(failures...)
 }
 
-// withLogs lists the prefixes of all builds of which there is more than a build.json, and temporary files that a crash
-// left. One list of all is the cheapest: builds whose logs are gone cost nothing else.
+// withLogs lists the prefixes of all builds that have more objects than build.json, and temporary files of crashed writers. One list of
+// all objects is the cheapest, because builds without logs then cost no further request.
 func (s *Store) withLogs(ctx context.Context) (builds, temporary []string, err error) {
 	oldest := s.clock.Now().Add(-temporaryFor)
 	err = s.list(ctx, root, "", func(e entry) {
@@ -93,7 +93,7 @@ func (s *Store) sweepBuild(ctx context.Context, prefix string, found func(contex
 	return s.deleteLogs(ctx, prefix)
 }
 
-// expire returns a build, nil if there is none, and marks it as expired if its logs are to be deleted.
+// expire returns a build, or nil if there is no record of it, and marks it as expired if its logs are to be deleted.
 func (s *Store) expire(ctx context.Context, prefix string) (found *Build, over bool, err error) {
 	unlock, err := s.lockBuild(ctx, prefix+buildName)
 	if err != nil {
@@ -118,7 +118,8 @@ func (s *Store) expire(ctx context.Context, prefix string) (found *Build, over b
 	return &build, over, nil
 }
 
-// isOver reports whether a build's logs are to be deleted. What is expired stays so, but a hold stops what is not deleted yet.
+// isOver reports whether a build's logs are to be deleted. An expired build stays expired, but a legal hold keeps the logs that are not
+// deleted yet.
 func (b Build) isOver(now time.Time) bool {
 	if b.Held {
 		return false
@@ -126,7 +127,7 @@ func (b Build) isOver(now time.Time) bool {
 	return b.Expired != nil || b.Finished != nil && b.Retention != nil && b.Finished.Add(*b.Retention).Before(now)
 }
 
-// deleteLogs deletes all objects of a build but its build.json, unless a hold came meanwhile.
+// deleteLogs deletes all objects of a build except build.json, unless the build has come under legal hold meanwhile.
 func (s *Store) deleteLogs(ctx context.Context, prefix string) (bool, error) {
 	unlock, err := s.lockBuild(ctx, prefix+buildName)
 	if err != nil {

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// maxTimestamp is the longest that an RFC 3339 timestamp can be: nine digits of a second, and a zone.
+// maxTimestamp is the maximum length of an RFC 3339 timestamp, with nanoseconds and a zone.
 const maxTimestamp = len("2006-01-02T15:04:05.000000000-07:00")
 
-// parseTimestamp reads the timestamp that a line begins with. n is its length with the space after it.
+// parseTimestamp reads the timestamp at the beginning of a line. n is its length, including the space after it.
 func parseTimestamp(line []byte) (t time.Time, n int, ok bool) {
 	if len(line) == 0 || line[0] < '0' || line[0] > '9' {
-		return time.Time{}, 0, false // most of what has none
+		return time.Time{}, 0, false // most lines without a timestamp
 	}
 	end := bytes.IndexByte(line[:min(len(line), maxTimestamp+1)], ' ')
 	if end < 0 {
@@ -25,7 +25,7 @@ func parseTimestamp(line []byte) (t time.Time, n int, ok bool) {
 	return t, end + 1, err == nil
 }
 
-// firstTimestamp finds the first line in content that has one. begins says that a line begins with content.
+// firstTimestamp finds the first line in content with a timestamp. begins is whether a line begins with content.
 func firstTimestamp(content []byte, begins bool) (t time.Time, at int, ok bool) {
 	for at = 0; ; {
 		if begins {
@@ -41,7 +41,7 @@ func firstTimestamp(content []byte, begins bool) (t time.Time, at int, ok bool) 
 	}
 }
 
-// lastTimestamp finds the last line in content that has one.
+// lastTimestamp finds the last line in content with a timestamp.
 func lastTimestamp(content []byte, begins bool) (time.Time, bool) {
 	for len(content) > 0 {
 		at := bytes.LastIndexByte(content, '\n')
@@ -55,11 +55,11 @@ func lastTimestamp(content []byte, begins bool) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// stamps finds the first and the last timestamp of a stream that comes in pieces.
+// stamps finds the first and the last timestamp of a stream that is written in pieces.
 type stamps struct {
 	first, last time.Time
 	inLine      bool   // buffer does not begin a line
-	buffer      []byte // the beginning of a line that goes on in the next piece, as long as it may be a timestamp's
+	buffer      []byte // the beginning of a line that continues in the next piece, as long as it may be a timestamp
 }
 
 func (s *stamps) add(piece []byte) {
@@ -78,15 +78,15 @@ func (s *stamps) add(piece []byte) {
 	s.buffer = append(s.buffer[:0], rest...)
 }
 
-// StripTimestamps gives what r gives, without the timestamp that a line begins with, and the space after it. A line
-// that begins with none is given as it is. Memory does not grow with the length of a line. Errors are those of r.
+// StripTimestamps returns the lines of r without their timestamps and the space after them. A line without a timestamp is not changed.
+// Memory does not grow with the length of a line. Errors are those of r.
 func StripTimestamps(r io.Reader) io.Reader {
 	return newLineReader(r, func(_ time.Time, stamped bool) (line, stamp bool) { return true, !stamped })
 }
 
-// StampedLines gives the lines of r that begin with a timestamp, with or without it, and leaves out all others. Where the last
-// line is left out, the end of r is the error that the caller names. Otherwise errors are those of r. Memory does not grow with
-// the length of a line.
+// StampedLines returns the lines of r that begin with a timestamp, with or without the timestamp, and leaves out all other lines. If the
+// last line is left out, the reader ends with the error end. Otherwise errors are those of r. Memory does not grow with the length of a
+// line.
 func StampedLines(r io.Reader, timestamps bool, end error) io.Reader {
 	l := &stampedLines{last: true, end: end}
 	l.lines = newLineReader(r, func(_ time.Time, stamped bool) (line, stamp bool) {
@@ -111,20 +111,20 @@ func (l *stampedLines) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A choice says of a line whether it is given, and whether with its timestamp, if it is stamped with one.
+// A choice decides whether a line is returned, and whether with its timestamp, if the line has one.
 type choice func(t time.Time, stamped bool) (line, stamp bool)
 
-// lineReader gives those lines of a reader, and those timestamps, that are chosen.
+// lineReader returns the lines and timestamps of a reader that a choice selects.
 type lineReader struct {
 	r      io.Reader
 	choose choice
 
-	buffer []byte // what was read and not looked at is buffer[at:]
+	buffer []byte // buffer[at:] was read, but not processed yet
 	at     int
-	out    []byte // what to give next; a part of buffer
-	err    error  // what r ended with
+	out    []byte // the bytes to return next, a part of buffer
+	err    error  // the error or io.EOF with which r ended
 
-	begun  bool // a line has begun, and was chosen or not
+	begun  bool // a line has begun, and a choice was made
 	chosen bool
 }
 
@@ -132,7 +132,7 @@ func newLineReader(r io.Reader, choose choice) *lineReader {
 	return &lineReader{r: r, choose: choose, buffer: make([]byte, 0, 32<<10)}
 }
 
-// Read gives as many lines as there are in the buffer: a caller may flush each piece.
+// Read returns as many lines as the buffer has, because a caller may flush each piece.
 func (l *lineReader) Read(p []byte) (n int, err error) {
 	for n < len(p) {
 		switch {
@@ -152,7 +152,7 @@ func (l *lineReader) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// next looks at the next piece of what was read: the beginning of a line, or more of it. It reports whether there was one.
+// next processes the next piece of the buffer: the beginning of a line, or its continuation. It reports whether there was one.
 func (l *lineReader) next() bool {
 	rest := l.buffer[l.at:]
 	if len(rest) == 0 {
@@ -174,7 +174,7 @@ func (l *lineReader) next() bool {
 	return true
 }
 
-// begin chooses the line that rest begins with, once there is enough of it.
+// begin makes the choice for the line at the beginning of rest, once rest is long enough.
 func (l *lineReader) begin(rest []byte) bool {
 	t, n, stamped := parseTimestamp(rest)
 	if !stamped && len(rest) <= maxTimestamp && l.err == nil && bytes.IndexByte(rest, '\n') < 0 {
@@ -191,11 +191,11 @@ func (l *lineReader) begin(rest []byte) bool {
 	return true
 }
 
-// fill reads more. What r ended with is said once all before it was given.
+// fill reads more. The end of r is reported once all bytes before it were returned.
 func (l *lineReader) fill() error {
 	if l.err != nil {
 		err := l.err
-		l.err = nil // a reader of a log that grows goes on after its end
+		l.err = nil // a reader of a growing log continues after its end
 		return err
 	}
 	kept := copy(l.buffer[:cap(l.buffer)], l.buffer[l.at:])

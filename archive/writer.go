@@ -10,28 +10,28 @@ import (
 )
 
 const (
-	// minLimit is the least that a limit can be, in bytes.
+	// minLimit is the minimum limit in bytes.
 	minLimit = 1 << 10
-	// tailLength is how much of the end of what is stored Tail gives at least, in bytes.
+	// tailLength is how much of the end of the stored log Tail returns at least, in bytes.
 	tailLength = 64 << 10
 )
 
-// ErrSealed is what a sealed log answers to a Write. Flush too may find out that another writer has sealed it.
+// ErrSealed means that the log is sealed, and takes no writes. Flush, too, may find that another writer has sealed the log.
 var ErrSealed = errors.New("the log is sealed")
 
-// Limit of what is kept of an attempt's log.
+// Limit is the limit of an attempt's log.
 type Limit struct {
-	// MaxBytes of the stream, uncompressed: its first half stays, and of what follows the last half, in whole chunks,
-	// each up to a sixteenth of MaxBytes and at most 1 MiB long. Zero and less is without a limit; less than 1 KiB
+	// MaxBytes is the maximum size of the uncompressed stream. Half of it is for the beginning of the stream, and half for the
+	// end, in whole chunks of at most a sixteenth of MaxBytes and at most 1 MiB. Zero or less means no limit. Less than 1 KiB
 	// counts as 1 KiB.
 	MaxBytes int64
 }
 
-// layout is where chunks begin and end. It depends on the limit alone, so that all writers of a stream have the same.
+// layout is where chunks begin and end. It depends only on the limit, so all writers of a stream have the same layout.
 type layout struct {
-	head  int64 // the end of what always stays; negative without a limit
-	tail  int64 // how much of what follows stays
-	chunk int64 // the longest chunk
+	head  int64 // the end of the part that is never cut; negative without a limit
+	tail  int64 // how much of the part after head stays
+	chunk int64 // the maximum size of a chunk
 }
 
 func newLayout(limit Limit) layout {
@@ -59,21 +59,22 @@ func (l layout) isCut(chunk span, length int64) bool {
 	return l.head >= 0 && chunk.start >= l.head && chunk.start < length-l.tail && chunk.end < length
 }
 
-// Writer stores one attempt's stream as it comes. It is not safe for concurrent use. Several writers of the same
-// stream do each other no harm. It holds at most one chunk in memory, and there is nothing to close.
+// Writer stores one attempt's stream while it is written. It is not safe for concurrent use, but several writers of the same stream do
+// not conflict. It keeps at most one chunk in memory, and need not be closed.
 type Writer struct {
 	stored
 	layout
 
 	start   int64  // the offset of the chunk that grows
 	buffer  []byte // its content
-	durable int64  // the end of what is stored
+	durable int64  // the end of the stored log
 	tails   []span // stored chunks that the limit may cut, in order
 	garbage []span // stored chunks that are to be deleted
 	summary *Summary
 }
 
-// Writer goes on after what is stored of an attempt. What was stored stays as it is; of limits the last counts.
+// Writer returns a writer that continues after the stored log of an attempt. Stored bytes do not change. If writers have different limits,
+// the last limit counts.
 func (s *Store) Writer(ctx context.Context, attempt Attempt, limit Limit) (*Writer, error) {
 	stored, err := s.stored(attempt)
 	if err != nil {
@@ -91,7 +92,7 @@ func (s *Store) Writer(ctx context.Context, attempt Attempt, limit Limit) (*Writ
 	return w, w.resume(ctx)
 }
 
-// resume finds what is stored.
+// resume finds the end of the stored log.
 func (w *Writer) resume(ctx context.Context) error {
 	all, _, err := w.list(ctx)
 	if err != nil {
@@ -128,17 +129,17 @@ func (w *Writer) keep(chunks ...span) {
 	}
 }
 
-// Offset is the end of what is stored, durably.
+// Offset is the end of the durably stored log.
 func (w *Writer) Offset() int64 { return w.durable }
 
-// Accepted is the end of what Write has taken, stored or not. It is never less than Offset.
+// Accepted is the end of the bytes that Write has taken, whether stored or not. It is never less than Offset.
 func (w *Writer) Accepted() int64 { return w.start + int64(len(w.buffer)) }
 
-// Sealed reports whether the log is whole: nothing can be written to it.
+// Sealed reports whether the log is sealed, so that it takes no writes.
 func (w *Writer) Sealed() bool { return w.summary != nil }
 
-// Tail reads the end of what is stored, up to Offset, to find the place in a stream again: at least the last 64 KiB,
-// if there are that many in one piece, and less than 2 MiB.
+// Tail reads the end of the stored log, up to Offset, to find its place in a stream. It returns at least the last 64 KiB, if so many are
+// stored without a gap, and less than 2 MiB.
 func (w *Writer) Tail(ctx context.Context) ([]byte, error) {
 	found, err := w.spans(ctx)
 	if err != nil {
@@ -149,7 +150,7 @@ func (w *Writer) Tail(ctx context.Context) ([]byte, error) {
 	for end := w.durable; end > 0 && len(tail) < tailLength; {
 		i := found.at(end - 1)
 		if i == len(found) || found[i].start >= end {
-			break // the limit has cut what was there
+			break // the limit has cut the bytes before
 		}
 		content, err := w.get(ctx, found[i])
 		if err != nil {
@@ -161,8 +162,8 @@ func (w *Writer) Tail(ctx context.Context) ([]byte, error) {
 	return tail, nil
 }
 
-// Write takes p. It stores a chunk when it is full and more comes; Flush stores the rest. After an error a part of p
-// may have been taken: Accepted says up to where. What was taken is not lost, and the next call tries to store it again.
+// Write takes p. It stores a full chunk when more bytes follow, and Flush stores the rest. After an error, a part of p may have been
+// taken, up to Accepted. Taken bytes are not lost, and the next call tries to store them again.
 func (w *Writer) Write(ctx context.Context, p []byte) error {
 	if w.Sealed() {
 		return fmt.Errorf("write the log of %s: %w", w.attempt, ErrSealed)
@@ -182,7 +183,7 @@ func (w *Writer) Write(ctx context.Context, p []byte) error {
 	return nil
 }
 
-// Flush makes all that was written durable. After an error it may be called again.
+// Flush makes all written bytes durable. After an error it may be called again.
 func (w *Writer) Flush(ctx context.Context) error {
 	if w.Sealed() {
 		return nil
@@ -190,8 +191,8 @@ func (w *Writer) Flush(ctx context.Context) error {
 	return w.store(ctx)
 }
 
-// store puts the chunk that grows, and deletes what is not needed any more. While that cannot be deleted nothing more is
-// put: a store that lets nobody delete must not be filled.
+// store stores the growing chunk, and deletes chunks that are not needed any more. While these cannot be deleted, it stores no further
+// chunk, because a store without permission to delete must not fill up.
 func (w *Writer) store(ctx context.Context) error {
 	if err := w.clean(ctx); err != nil {
 		return err
@@ -212,7 +213,7 @@ func (w *Writer) store(ctx context.Context) error {
 	return w.clean(ctx)
 }
 
-// cut makes garbage of what the limit does not keep, unless another writer has sealed the log with it.
+// cut marks chunks over the limit as garbage, unless another writer has sealed the log with them.
 func (w *Writer) cut(ctx context.Context) error {
 	if len(w.tails) == 0 || !w.isCut(w.tails[0], w.durable) {
 		return nil
@@ -231,7 +232,7 @@ func (w *Writer) cut(ctx context.Context) error {
 	return nil
 }
 
-// finish leaves it at what is sealed.
+// finish takes the state of a sealed log.
 func (w *Writer) finish(summary *Summary) {
 	w.summary = summary
 	w.start, w.durable, w.buffer, w.tails, w.garbage = summary.Bytes, summary.Bytes, nil, nil, nil

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package clouds lets a program open log archives in Google Cloud Storage (gs://) and Azure Blob Storage (azblob://). A program
-// imports it for that effect alone. The clients of these services are hundreds of packages, so `goldsmith`, which people compile
-// themselves, does without them: see docs/decisions/programs.md.
+// imports it only for this effect. The clients of these services are hundreds of packages, so `goldsmith`, which users compile
+// themselves, does not have them: see docs/decisions/programs.md.
 package clouds
 
 import (
