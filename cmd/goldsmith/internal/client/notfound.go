@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -56,16 +57,16 @@ func (e *OtherKindError) Of(verb *cobra.Command) error {
 		return err
 	}
 	args[i] = e.Instead
-	line := verb.CommandPath()
+	words := []string{verb.CommandPath()}
 	for _, arg := range args {
-		line += " " + shellword.Quote(arg)
+		words = append(words, shellword.Quote(arg))
 	}
 	for _, name := range []string{"kubeconfig", "context", "namespace"} {
 		if flag := verb.Flags().Lookup(name); flag != nil && flag.Changed {
-			line += " --" + name + " " + shellword.Quote(flag.Value.String())
+			words = append(words, "--"+name, shellword.Quote(flag.Value.String()))
 		}
 	}
-	return fmt.Errorf("%w: %s", err, line)
+	return fmt.Errorf("%w: %s", err, strings.Join(words, " "))
 }
 
 // other returns the kind that the name is of.
@@ -93,24 +94,22 @@ func (c *Connection) otherKind(ctx context.Context, wanted Kind, name string) er
 	switch wanted {
 	case Image:
 		build, err := c.ImagesV1alpha1().ImageBuilds(c.Namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return nil
-		}
-		if build.Spec.ImageRef != nil {
+		if err == nil && build.Spec.ImageRef != nil {
 			found.Instead = build.Spec.ImageRef.Name
+		}
+		if err == nil {
+			return found
 		}
 	case ImageBuild:
 		image, err := c.ImagesV1alpha1().Images(c.Namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return nil
+		if err == nil {
+			found.Instead, err = c.LatestBuild(ctx, image)
 		}
-		if found.Instead, err = c.LatestBuild(ctx, image); err != nil {
-			return nil
+		if err == nil {
+			return found
 		}
-	default:
-		return nil
 	}
-	return found
+	return nil
 }
 
 // LatestBuild returns the name of the newest build of an Image that exists, "" if none does. The Image's status can be behind, or name a
