@@ -10,27 +10,58 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 )
 
-func configMapStorage(scope *builder.Scope) (builder.Storages, error) {
-	store, err := builder.NewStore(scope, builder.Resource{
-		New:        func() runtime.Object { return &corev1.ConfigMap{} },
-		NewList:    func() runtime.Object { return &corev1.ConfigMapList{} },
-		Resource:   corev1.Resource("configmaps"),
-		Singular:   "configmap",
-		ShortNames: []string{"cm"},
-		Strategy:   configMapStrategy{builder.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)},
-		Table:      configMapTable,
-	})
-	if err != nil {
-		return nil, err
+// ComputedConfigMap is a ConfigMap that is made when a client gets it, and stored nowhere. No list has it, and nobody can change it.
+type ComputedConfigMap struct {
+	types.NamespacedName
+	// Make returns the content: data and annotations.
+	Make func() *corev1.ConfigMap
+}
+
+func configMapStorage(computed []ComputedConfigMap) builder.Provider {
+	return func(scope *builder.Scope) (builder.Storages, error) {
+		store, err := builder.NewStore(scope, builder.Resource{
+			New:        func() runtime.Object { return &corev1.ConfigMap{} },
+			NewList:    func() runtime.Object { return &corev1.ConfigMapList{} },
+			Resource:   corev1.Resource("configmaps"),
+			Singular:   "configmap",
+			ShortNames: []string{"cm"},
+			Strategy:   configMapStrategy{builder.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)},
+			Table:      configMapTable,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return builder.Storages{"": &configMaps{Store: store, computed: computed}}, nil
 	}
-	return builder.Storages{"": store}, nil
+}
+
+// configMaps are those that are stored, and those that are computed.
+type configMaps struct {
+	*builder.Store
+	computed []ComputedConfigMap
+}
+
+// Get returns a ConfigMap.
+func (c *configMaps) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
+	asked := types.NamespacedName{Namespace: apirequest.NamespaceValue(ctx), Name: name}
+	for _, computed := range c.computed {
+		if computed.NamespacedName == asked {
+			made := computed.Make()
+			made.Namespace, made.Name = asked.Namespace, asked.Name
+			return made, nil
+		}
+	}
+	return c.Store.Get(ctx, name, options)
 }
 
 type configMapStrategy struct {

@@ -30,6 +30,22 @@ var _ = Describe("config maps", func() {
 		return created
 	}
 
+	It("computes a ConfigMap that nobody stored and nobody can change", func(ctx SpecContext) {
+		computed := client.CoreV1().ConfigMaps("nowhere")
+		got, err := computed.Get(ctx, "computed", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(got.Namespace + "/" + got.Name).To(Equal("nowhere/computed"))
+		Expect(got.Data).To(Equal(map[string]string{"made": "now"}))
+		_, err = computed.Update(ctx, got, metav1.UpdateOptions{})
+		Expect(err).To(MatchError(apierrors.IsNotFound, "IsNotFound"))
+		Expect(computed.Delete(ctx, "computed", metav1.DeleteOptions{})).To(MatchError(apierrors.IsNotFound, "IsNotFound"))
+		list, err := computed.List(ctx, metav1.ListOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(list.Items).To(BeEmpty())
+		_, err = configMaps.Get(ctx, "computed", metav1.GetOptions{})
+		Expect(err).To(MatchError(apierrors.IsNotFound, "IsNotFound"))
+	})
+
 	It("creates, reads, updates and deletes", func(ctx SpecContext) {
 		created := create(ctx, "a", map[string]string{"k": "v"})
 		created.Data["k"] = "w"

@@ -28,14 +28,14 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 )
 
-// Register adds the core kinds to a server. logs is asked for every pod log. The namespace "default" exists once the
-// server is ready.
-func Register(server *builder.Server, logs LogOpener) *builder.Server {
+// Register adds the core kinds to a server. logs is asked for every pod log. The server answers with the computed ConfigMaps
+// whether their namespaces exist or not. The namespace "default" exists once the server is ready.
+func Register(server *builder.Server, logs LogOpener, computed ...ComputedConfigMap) *builder.Server {
 	return registerReviews(server).
 		WithScheme(Install).
 		WithOpenAPI("", "", OpenAPIDefinitions).
 		WithResource(corev1.SchemeGroupVersion, "namespaces", namespaceStorage).
-		WithResource(corev1.SchemeGroupVersion, "configmaps", configMapStorage).
+		WithResource(corev1.SchemeGroupVersion, "configmaps", configMapStorage(computed)).
 		WithResource(corev1.SchemeGroupVersion, "events", eventStorage).
 		WithResource(corev1.SchemeGroupVersion, "pods", podStorage(logs)).
 		WithResource(batchv1.SchemeGroupVersion, "jobs", jobStorage).

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/build"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/builders"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/buildinfo"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/cancel"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/changes"
@@ -76,6 +77,7 @@ func newRootCommand() *cobra.Command {
 		rerun.NewCommand(),
 		cancel.NewCommand(),
 		promote.NewCommand(),
+		builders.NewCommand(),
 		suspend.NewCommand(),
 		suspend.NewResumeCommand(),
 	)

@@ -45,6 +45,8 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("plan", "-f", "-").given(strings.Replace(web, "bookworm", "trixie", 1)).says("web would be built now, as web-2\n", "debian:bookworm → debian:trixie")
 	s.types("plan", "-f", "-", "-o", "json").given(strings.Replace(web, "debian:bookworm", "", 1)).fails(exit.Failure, "document 1 of stdin: plan image web: ", "spec.base")
 
+	s.types("builders").matches(`^NAME +KIND +RUNS +REPORTS +IMAGES +BUILDER\nmock +executable +yes +yes +1 +/\S+ mock-builder\n$`)
+
 	s.types("build", "web", "--request-id", "nightly", "--wait", "-o", "name").says("imagebuild.images.goldsmith.dev/web-2\n")
 	s.types("build", "web", "--request-id", "nightly", "-f").says("web-2\n", "step 1/1")
 	s.types("build", "web", "--parameter", "failAt=1", "--wait").fails(exit.BuildFailed, "✗ build web-3 failed after ", ": User/BuilderFailed: ", "\n  next: read the log: goldsmith logs web-3 --kubeconfig="+s.kubeconfig)

@@ -4,11 +4,19 @@ package up
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"goldsmith.dev/goldsmith/apiserver/corekinds"
+	registered "goldsmith.dev/goldsmith/cmd/internal/builders"
 )
 
 // mockName is the builder that is always there.
@@ -51,4 +59,24 @@ func checkExecutable(path string) error {
 		return fmt.Errorf("%s is not an executable file", path)
 	}
 	return nil
+}
+
+// buildersConfigMap tells clients which builders are registered, where an installation in a cluster has its list. An executable may
+// have changed since the start.
+func (s *system) buildersConfigMap() corekinds.ComputedConfigMap {
+	return corekinds.ComputedConfigMap{
+		NamespacedName: types.NamespacedName{Namespace: registered.Namespace, Name: registered.ConfigMap},
+		Make: func() *corev1.ConfigMap {
+			local := s.localBuilders()
+			made := &corev1.ConfigMap{Data: map[string]string{}}
+			metav1.SetMetaDataAnnotation(&made.ObjectMeta, registered.AnnotationReporting, strings.Join(slices.Sorted(maps.Keys(local)), ","))
+			for name, builder := range local {
+				made.Data[name] = strings.Join(append([]string{builder.Path}, builder.Args...), " ")
+				if err := checkExecutable(builder.Path); err != nil {
+					metav1.SetMetaDataAnnotation(&made.ObjectMeta, registered.AnnotationProblem+name, err.Error())
+				}
+			}
+			return made
+		},
+	}
 }

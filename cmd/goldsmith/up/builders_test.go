@@ -3,6 +3,7 @@
 package up
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,5 +44,26 @@ func TestBuildersAreExecutablesWithNames(t *testing.T) {
 		if err != nil || len(builders) != len(test.pairs) {
 			t.Errorf("%q: got %v, error %v", test.pairs, builders, err)
 		}
+	}
+}
+
+func TestTheListOfBuildersTellsWhichExecutablesCanRun(t *testing.T) {
+	tool := filepath.Join(t.TempDir(), "tool")
+	if err := os.WriteFile(tool, nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	running := &system{options: Options{Executable: tool}, builders: map[string]string{"shell": tool, "gone": tool + "-gone"}}
+	made := running.buildersConfigMap().Make()
+	for name, want := range map[string]string{"mock": tool + " " + MockBuilderCommand, "shell": tool, "gone": tool + "-gone"} {
+		if got := made.Data[name]; got != want {
+			t.Errorf("builder %s: %q, want %q", name, got, want)
+		}
+	}
+	want := map[string]string{
+		"images.goldsmith.dev/reporting-builders": "gone,mock,shell",
+		"problem.images.goldsmith.dev/gone":       "stat " + tool + "-gone: no such file or directory",
+	}
+	if len(made.Data) != 3 || !maps.Equal(made.Annotations, want) {
+		t.Errorf("got %v", made)
 	}
 }

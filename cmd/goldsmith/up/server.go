@@ -29,7 +29,8 @@ const serverName = "goldsmith"
 var landingPage []byte
 
 // describeServer describes the API server: what it serves, not yet where and to whom.
-func describeServer(allowed inputs.Builders, limited limits.Flags, archived *archive.Store, recorded *records.Connection, logs corekinds.LogOpener) *builder.Server {
+func describeServer(allowed inputs.Builders, limited limits.Flags, archived *archive.Store, recorded *records.Connection, logs corekinds.LogOpener,
+	computed ...corekinds.ComputedConfigMap) *builder.Server {
 	options := apiserver.Options{
 		Builders:   func() (inputs.Builders, error) { return allowed, nil },
 		Local:      true,
@@ -37,12 +38,12 @@ func describeServer(allowed inputs.Builders, limited limits.Flags, archived *arc
 		LogArchive: func() (*archive.Store, error) { return archived, nil },
 		Records:    apiserver.ConnectRecords(func(context.Context) (*records.Connection, error) { return recorded, nil }),
 	}
-	return corekinds.Register(apiserver.Register(builder.New(serverName), options), logs)
+	return corekinds.Register(apiserver.Register(builder.New(serverName), options), logs, computed...)
 }
 
 // startServer starts the API server with its storage, and returns once it is ready.
 func (s *system) startServer(ctx context.Context, listener net.Listener, users *users, logs corekinds.LogOpener) (*builder.Running, error) {
-	server := users.admit(describeServer(s.allowedBuilders(), s.options.Limits, s.logs, s.records, logs)).
+	server := users.admit(describeServer(s.allowedBuilders(), s.options.Limits, s.logs, s.records, logs, s.buildersConfigMap())).
 		WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out).WithLandingPage(landingPage)
 	if !s.options.Memory {
 		server.WithCertificateDirectory(s.data.join("server"))

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package builders is the verb that lists the registered builders, and the images that use them.
+package builders
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/kubernetes"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+)
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	flags := &client.Flags{}
+	command := &cobra.Command{
+		Use:   "builders",
+		Short: "List the registered builders, and how many images use each",
+		Long: "List the builders that images can name, and those that images name although nobody registered them. RUNS is whether\n" +
+			"the builder can run: of an executable, whether it is there and executable; of a container image, only a node knows.\n" +
+			"In a cluster you need the permission to get Deployments and ConfigMaps in namespace goldsmith-system.",
+		Example: "  goldsmith builders\n" +
+			"  goldsmith builders -n team",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			connection, err := flags.Connect(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			cluster, err := kubernetes.NewForConfig(connection.Config)
+			if err != nil {
+				return fmt.Errorf("make a client: %w", err)
+			}
+			return run(command.Context(), connection, cluster, flags.Namespace, command.OutOrStdout(), command.ErrOrStderr())
+		},
+	}
+	flags.AddTo(command.Flags())
+	command.Flags().Lookup("namespace").Usage = "namespace of the images that count; all namespaces by default"
+	return command
+}
+
+func run(ctx context.Context, connection *client.Connection, cluster kubernetes.Interface, namespace string, out, told io.Writer) error {
+	registered, err := read(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	images, err := list(ctx, connection, namespace, told)
+	if err != nil {
+		return err
+	}
+	return output.Table([]string{"Name", "Kind", "Runs", "Reports", "Images", "Builder"}, rows(registered, images), out)
+}
+
+func list(ctx context.Context, connection *client.Connection, namespace string, told io.Writer) ([]v1alpha1.Image, error) {
+	if namespace != "" {
+		return connection.ListImages(ctx, namespace)
+	}
+	images, _, err := connection.ListAllImages(ctx, told)
+	return images, err
+}
+
+const none = "<none>"
+
+// rows are the registered builders, then the names that images use and nobody registered, then the container images that images use.
+func rows(registered *registry, images []v1alpha1.Image) [][]any {
+	byName, byImage := map[string][]string{}, map[string][]string{}
+	for i := range images {
+		builder, user := &images[i].Spec.Builder, images[i].Namespace+"/"+images[i].Name
+		if builder.Image != "" {
+			byImage[builder.Image] = append(byImage[builder.Image], user)
+		} else {
+			byName[builder.Name] = append(byName[builder.Name], user)
+		}
+	}
+	var rows [][]any
+	for _, name := range slices.Sorted(maps.Keys(registered.builders)) {
+		builder := registered.builders[name]
+		rows = append(rows, []any{name, builder.kind(), builder.runs(), yes(builder.reports), len(byName[name]), cmp.Or(builder.problem, builder.source)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		if _, known := registered.builders[name]; !known {
+			rows = append(rows, []any{name, none, "no", "no", len(byName[name]), "not registered; used by " + users(byName[name])})
+		}
+	}
+	for _, image := range slices.Sorted(maps.Keys(byImage)) {
+		runs, text := unknown, image
+		if !registered.allowsImages {
+			runs, text = "no", image+": not allowed here; used by "+users(byImage[image])
+		}
+		rows = append(rows, []any{none, kindImage, runs, "no", len(byImage[image]), text})
+	}
+	return rows
+}
+
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
+}
+
+// users names the first of the images that use a builder.
+func users(images []string) string {
+	const named = 2
+	if more := len(images) - named; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(images[:named], ", "), more)
+	}
+	return strings.Join(images, ", ")
+}
