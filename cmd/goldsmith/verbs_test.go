@@ -73,6 +73,7 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("status").says("✓ nothing needs attention: 1 image, 1 ready, 1 building, 1 queued\n")
 	s.types("queue", "-A", "-o", "name").says("queuedbuild.images.goldsmith.dev/web-7\n")
 	s.types("__complete", "cancel", "web-").says("web-6\t", "web-7\t")
+	s.types("__complete", "diff", "web-2", "web-").says("web-6\t", "web-7\t")
 	s.types("cancel", "web-6").says("web-6 is being cancelled\n")
 	s.types("build", "web", "--request-id", "slow", "--wait").fails(exit.BuildCancelled, "✗ build web-6 was cancelled after ")
 	s.types("build", "web", "--request-id", "next", "--wait").says("web-7\n")
