@@ -31,7 +31,7 @@ const (
 	maxChanges = 5
 )
 
-// page is what is told about a build.
+// page is the text about a build.
 type page struct {
 	build *v1alpha1.ImageBuild
 	asked *options

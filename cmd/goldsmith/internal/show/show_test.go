@@ -266,6 +266,7 @@ func TestABuildIsFoundByItsNameOrThatOfItsImage(t *testing.T) {
 		{client.ImageBuild, "web", "", "error: no build named web in namespace team"},
 		{client.Image, "web-2", "", "error: no image named web-2 in namespace team"},
 		{client.Either, "gone-1", "", "error: no image or build named gone-1 in namespace team"},
+		{client.Either, "unrecorded-1", "", "error: no image or build named unrecorded-1 in namespace team"},
 		{client.Either, "web-2", "", `build web-2 was deleted; its record:
 NAME    PHASE    WHY        TRIGGER   TOOK     AGE
 web-2   Failed   NodeLost   Manual    <none>   60m
