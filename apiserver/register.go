@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package apiserver is Goldsmith's API: which resources a server of it serves.
+// Package apiserver defines the resources of Goldsmith's API server.
 //
-// This is the one place where a resource is registered, and where it gets the stores of others. How a server is assembled
-// and run is package builder's, and what a resource does is that of its own folder.
+// Resources are registered only here, and get the stores of other resources here. Package builder assembles and runs a server. Each
+// resource has a package of its own in internal.
 //
-// A subresource is served by the folder of its resource in internal, in a file of its own name, but for these:
+// The package of a resource also serves its subresources, each in a file of its name, except for these:
 //
 //	imagebuilds/log                          buildlog
 //	images/history, stats, changes, notes    history
@@ -42,33 +42,33 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// Options are what the resources need besides a server.
+// Options are the options of the resources.
 type Options struct {
 	// Logs is where builds' logs are read. Defaults to the pods of the cluster that the server works for or, standalone,
 	// of the server itself.
 	Logs buildlog.Source
-	// LogArchive opens what has the logs that their pods do not have any more; nil is none. It is called once, before the
-	// server serves, and the archive is the caller's to close. Defaults to none.
+	// LogArchive opens the archive with the logs of deleted pods. It is called once, before the server serves, and the caller closes
+	// the archive. If it is nil or returns nil, there is no archive.
 	LogArchive func() (*archive.Store, error)
 	// Records finds the connection to the database of records; nil is none. It is called once, before the server serves, and
 	// the caller closes the connection. ConnectRecords makes such a function. Defaults to none.
 	Records func() (history.Connection, error)
-	// Builders reads which builders the operator allows, for plans and warnings: those that the controllers are told of. It is called
+	// Builders reads the builders that the operator allows, for plans and warnings. They are the same as for the controllers. It is called
 	// once, before the server serves. Defaults to none.
 	Builders func() (inputs.Builders, error)
 	// Local is true if builds run as processes of the server's machine. Images with fields that only pods of a cluster follow get
 	// warnings then.
 	Local bool
-	// Queue says how many builds may be active, for their order: those limits that the controllers are told of. It is called
-	// once, before the server serves. Defaults to no limits.
+	// Queue reads the limits of active builds, which determine the order of queued builds. They are the same as for the controllers. It is
+	// called once, before the server serves. Defaults to no limits.
 	Queue func() (queue.Limits, error)
-	// Policy reads what the operator allows. It is called once, before the server serves. Defaults to everything but Kueue.
+	// Policy reads the policy of the operator. It is called once, before the server serves. Defaults to allowing everything but Kueue.
 	Policy func() (Policy, error)
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
 }
 
-// Policy is what the operator of a server allows, within the limits of the API.
+// Policy is the operator's policy for a server, within the limits of the API.
 type Policy = validation.Policy
 
 // ConnectRecords returns the function of Options.Records that opens a connection for the life of the process. If open returns nil,
@@ -90,7 +90,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 	return server.
 		WithScheme(install.Install).
 		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).
-		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last one: it counts what the others have let through
+		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last plugin: it counts the objects that the other plugins have admitted
 		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).
 		WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans", "imagereports", "queuedbuilds"},
 			func(scope *builder.Scope) (map[string]builder.Storages, error) {
@@ -107,7 +107,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 		WithReadyzCheck(database.Check())
 }
 
-// provide makes the resources. Each gets the stores of others that it uses.
+// provide creates the resources. Each gets the stores of the other resources that it uses.
 func provide(scope *builder.Scope, options Options, database *history.Database, edits *history.Queue) (map[string]builder.Storages, error) {
 	setup, err := readSetup(&options)
 	if err != nil {
@@ -147,7 +147,7 @@ func provide(scope *builder.Scope, options Options, database *history.Database, 
 	}, nil
 }
 
-// readSetup reads what Images are warned by. The options keep what was read, because each function is called once.
+// readSetup reads the settings that warnings about Images are based on. The options keep the values, because each function is called once.
 func readSetup(options *Options) (validation.Setup, error) {
 	setup := validation.Setup{Local: options.Local}
 	if options.Builders != nil {

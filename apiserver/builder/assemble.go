@@ -17,7 +17,7 @@ import (
 	"k8s.io/kube-openapi/pkg/common"
 )
 
-// assemble makes the generic server and installs the resources.
+// assemble creates the generic server and installs the resources.
 func (o *Options) assemble() (*genericapiserver.GenericAPIServer, error) {
 	config, err := o.config()
 	if err != nil {
@@ -42,7 +42,7 @@ func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
 	}
 	o.describe(config)
 
-	streamed := []string{"log"} // not cut at the request timeout, and ended with the server
+	streamed := []string{"log"} // exempt from the request timeout, and ended with the server
 	config.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(sets.NewString("watch"), sets.NewString(streamed...))
 	config.BuildHandlerChainFunc = handlerChain(streamed, o.forwardedGroups(), o.server.landing)
 
@@ -76,7 +76,7 @@ func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
 		if err := etcd.ApplyWithStorageFactoryTo(encoding, &config.Config); err != nil {
 			return nil, fmt.Errorf("connect the storage: %w", err)
 		}
-		// A restart does not bring a storage back: it makes the server not ready, and leaves it alive.
+		// A restart does not repair the storage. So a failed storage makes the server not ready, but it stays alive.
 		config.LivezChecks = slices.DeleteFunc(config.LivezChecks, func(check healthz.HealthChecker) bool { return check.Name() == etcdCheck })
 	}
 	if provider := o.server.connProvider; provider != nil {
@@ -100,7 +100,7 @@ func (o *Options) describe(config *genericapiserver.RecommendedConfig) {
 	config.OpenAPIV3Config.Info.Title, config.OpenAPIV3Config.Info.Version = o.server.title, o.server.version
 }
 
-// mergedDefinitions joins several sets of definitions; of two for the same type, the first one counts.
+// mergedDefinitions joins several sets of definitions. Of two definitions of a type, the first one counts.
 func mergedDefinitions(sources []common.GetOpenAPIDefinitions) common.GetOpenAPIDefinitions {
 	return func(reference common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 		merged := map[string]common.OpenAPIDefinition{}
@@ -115,8 +115,7 @@ func mergedDefinitions(sources []common.GetOpenAPIDefinitions) common.GetOpenAPI
 	}
 }
 
-// install makes the handlers of every resource and adds them to the server, group by group, and then the hooks
-// and checks.
+// install creates the handlers of every resource and adds them to the server, group by group. Then it adds the hooks and checks.
 func (o *Options) install(server *genericapiserver.GenericAPIServer, config *genericapiserver.RecommendedConfig) error {
 	scope := &Scope{
 		Scheme:      o.scheme,

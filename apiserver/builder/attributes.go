@@ -12,7 +12,7 @@ import (
 	"k8s.io/apiserver/pkg/storage"
 )
 
-// attributesOf returns what objects can be selected by: labels, name, namespace, and what their type adds.
+// attributesOf returns the attributes by which objects can be selected: labels, name, namespace, and the fields that their type adds.
 func attributesOf(example runtime.Object, namespaceScoped bool) storage.AttrFunc {
 	ordinary := storage.DefaultClusterScopedAttr
 	if namespaceScoped {

@@ -19,11 +19,11 @@ import (
 	"k8s.io/apiserver/pkg/server/healthz"
 )
 
-// awaitInterval is how often a server that cannot start yet looks again.
+// awaitInterval is the interval at which a server that cannot start yet checks its dependencies.
 const awaitInterval = time.Second
 
-// await returns once everything that the server depends on answers. If that takes a while, it serves the health
-// endpoints meanwhile: /livez is green, because a restart would not help, and /readyz names what is missing.
+// await returns once all dependencies of the server answer. If that takes a while, it serves the health endpoints meanwhile: /livez is
+// green, because a restart would not help, and /readyz names the missing dependencies.
 func (o *Options) await(ctx context.Context) error {
 	dependencies, err := o.dependencies()
 	if err != nil || len(dependencies) == 0 {
@@ -33,7 +33,7 @@ func (o *Options) await(ctx context.Context) error {
 	complete := make(chan struct{})
 	go func() {
 		defer close(complete)
-		// The only error is that ctx is done, which is looked at below.
+		// The only error is that ctx is done, which is handled below.
 		_ = wait.PollUntilContextCancel(ctx, awaitInterval, true, func(ctx context.Context) (bool, error) {
 			return startup.check(ctx), nil
 		})
@@ -72,14 +72,14 @@ func newStartup(server string, dependencies []dependency, out io.Writer) *startu
 	return startup
 }
 
-// check asks every dependency and reports whether all of them answer. It writes what is wrong, once.
+// check checks every dependency and reports whether all of them answer. It writes each problem once.
 func (s *startup) check(ctx context.Context) bool {
 	complete := true
 	for _, dependency := range s.dependencies {
 		err := dependency.check(ctx)
 		complete = complete && err == nil
 		if s.note(dependency.name, err) && ctx.Err() == nil {
-			// A log that cannot be written has nowhere to say so.
+			// A failure to write the log cannot be reported anywhere.
 			_, _ = fmt.Fprintf(s.out, "%s waits for %s: %v\n", s.server, dependency.name, err)
 		}
 	}
@@ -99,7 +99,7 @@ func (s *startup) note(name string, err error) bool {
 	return known != err.Error()
 }
 
-// healthCheck is what /readyz shows of a dependency. What is wrong with it is in the log: the endpoint is everybody's.
+// healthCheck is the check of a dependency in /readyz. The endpoint is public, so the cause of a failure is only in the log.
 func (s *startup) healthCheck(name string) healthz.HealthChecker {
 	return healthz.NamedCheck(name, func(*http.Request) error {
 		s.mutex.Lock()
@@ -111,8 +111,8 @@ func (s *startup) healthCheck(name string) healthz.HealthChecker {
 	})
 }
 
-// startupHandler answers the health endpoints. To everything else it says that the server is not available: never that
-// something was not found, from which a garbage collector would conclude that it is gone.
+// startupHandler answers the health endpoints. Every other request gets 503 and never 404, from which a garbage collector would conclude
+// that an object was deleted.
 func (o *Options) startupHandler(startup *startup) http.Handler {
 	mux := http.NewServeMux()
 	checks := []healthz.HealthChecker{healthz.PingHealthz}
@@ -120,7 +120,7 @@ func (o *Options) startupHandler(startup *startup) http.Handler {
 	for _, dependency := range startup.dependencies {
 		checks = append(checks, startup.healthCheck(dependency.name))
 	}
-	// Ready is what comes after: whoever is sent here before would be sent away.
+	// The server is not ready before it has started, so that no load balancer sends requests here.
 	checks = append(checks, healthz.NamedCheck("start", func(*http.Request) error { return errors.New("the server has not started yet") }))
 	healthz.InstallHandler(mux, checks...)
 	healthz.InstallReadyzHandler(mux, checks...)
@@ -135,7 +135,7 @@ func (o *Options) startupHandler(startup *startup) http.Handler {
 func (o *Options) serveHealth(startup *startup) (stop func() error, err error) {
 	listener, ok := lend(o.Recommended.SecureServing.Listener)
 	if !ok {
-		return func() error { return nil }, nil // connections within the process: nobody probes those
+		return func() error { return nil }, nil // connections within the process are not probed
 	}
 	serving := *o.Recommended.SecureServing.SecureServingOptions
 	serving.Listener = listener

@@ -13,7 +13,7 @@ import (
 type ConnProvider interface {
 	// Listen is called once, by the server.
 	Listen() (net.Listener, error)
-	// DialContext connects a client, as rest.Config.Dial does. There is one server, whatever the address.
+	// DialContext connects a client, as rest.Config.Dial does. It ignores the address, because there is one server.
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -27,17 +27,17 @@ type inMemory struct {
 	listener *bufconn.Listener
 }
 
-// Listen returns the one end of the connections.
+// Listen returns the listener of the connections.
 func (p *inMemory) Listen() (net.Listener, error) {
 	return tcpAddressed{p.listener}, nil
 }
 
-// DialContext opens a connection, whatever address is asked for.
+// DialContext opens a connection, whatever the address.
 func (p *inMemory) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
 	return p.listener.DialContext(ctx)
 }
 
-// tcpAddressed gives a listener an IP and a port, which the generic server wants for the URLs that it hands out.
+// tcpAddressed gives a listener an IP and a port, which the generic server requires for its URLs.
 type tcpAddressed struct {
 	net.Listener
 }

@@ -13,25 +13,25 @@ import (
 	"k8s.io/apiserver/pkg/warning"
 )
 
-// CreateOnly describes a resource that answers what is created, and stores it nowhere, as a SubjectAccessReview does.
+// CreateOnly describes a resource whose objects are answered at creation and not stored, such as a SubjectAccessReview.
 // T is a pointer to the internal type, which may be a rest.Scoper, Validator and Warner.
 type CreateOnly[T runtime.Object] struct {
 	// New returns an empty internal object.
 	New func() T
 	// Singular is the singular name.
 	Singular string
-	// Answer returns what the client gets: most often the request with a status. The request is valid, and admission has
-	// let it in. An error without a status of its own, such as package errors of apimachinery makes, becomes a 500.
+	// Answer returns the answer to the client, usually the request with a status. The request is valid and admitted. An error without
+	// an API status becomes a 500.
 	Answer func(ctx context.Context, request T) (runtime.Object, error)
 }
 
-// CreateOnlyHandler serves such a resource.
+// CreateOnlyHandler serves a resource described by CreateOnly.
 type CreateOnlyHandler[T runtime.Object] struct {
 	resource CreateOnly[T]
 	scheme   *runtime.Scheme
 }
 
-// NewCreateOnly makes the handler. It needs no storage.
+// NewCreateOnly creates the handler. It needs no storage.
 func NewCreateOnly[T runtime.Object](scope *Scope, resource CreateOnly[T]) *CreateOnlyHandler[T] {
 	return &CreateOnlyHandler[T]{resource: resource, scheme: scope.Scheme}
 }
@@ -48,10 +48,10 @@ func (r *CreateOnlyHandler[T]) New() runtime.Object { return r.resource.New() }
 // Destroy has nothing to close.
 func (r *CreateOnlyHandler[T]) Destroy() {}
 
-// NamespaceScoped is what the type says.
+// NamespaceScoped returns whether the objects of the type are in namespaces.
 func (r *CreateOnlyHandler[T]) NamespaceScoped() bool { return namespaced(r.resource.New()) }
 
-// GetSingularName is what kubectl accepts besides the resource's name.
+// GetSingularName returns the singular name, which kubectl also accepts.
 func (r *CreateOnlyHandler[T]) GetSingularName() string { return r.resource.Singular }
 
 // Create answers a request. With or without dry run, nothing is stored.

@@ -10,13 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// explainingSerializers are serializers of requests whose errors a user understands who does not know the Go types.
+// explainingSerializers are serializers of requests whose errors name the fields of objects instead of Go types.
 type explainingSerializers struct {
 	runtime.NegotiatedSerializer
 	scheme *runtime.Scheme
 }
 
-// SupportedMediaTypes returns the serializers. Those of text explain their errors.
+// SupportedMediaTypes returns the serializers. The serializers of text formats explain their errors.
 func (e explainingSerializers) SupportedMediaTypes() []runtime.SerializerInfo {
 	infos := slices.Clone(e.NegotiatedSerializer.SupportedMediaTypes())
 	for i, info := range infos {

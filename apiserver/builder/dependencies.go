@@ -24,23 +24,23 @@ import (
 // etcdCheck is the name of the library's own check of etcd, which a running server has.
 const etcdCheck = "etcd"
 
-// authenticationConfigMap, in kube-system, is where a kube-apiserver says whom to trust. The library reads it when a
-// server is assembled.
+// authenticationConfigMap, in kube-system, has the authorities that a kube-apiserver trusts. The library reads it when a server is
+// assembled.
 const authenticationConfigMap = "extension-apiserver-authentication"
 
-// authorizationCheck is whether the kube-apiserver answers who may do what.
+// authorizationCheck is the check whether the kube-apiserver answers SubjectAccessReviews.
 const authorizationCheck = "delegated-authorization"
 
-// askTimeout bounds one question to a dependency.
+// askTimeout bounds one request to a dependency.
 const askTimeout = 5 * time.Second
 
-// A dependency is something outside of the process without which no server can be assembled.
+// A dependency is a service outside of the process that is required to assemble a server.
 type dependency struct {
 	name  string
 	check func(ctx context.Context) error
 }
 
-// dependencies returns what this server needs to be there before it is assembled. An error is a mistake in the options.
+// dependencies returns the dependencies of this server. An error is a mistake in the options.
 func (o *Options) dependencies() ([]dependency, error) {
 	var dependencies []dependency
 	if _, external := o.server.storage.(externalEtcd); external {
@@ -83,8 +83,8 @@ func connect(kubeconfig string) (kubernetes.Interface, error) {
 	return client, nil
 }
 
-// askAboutAnybody asks the cluster what will be asked for every request, and takes any answer: that there is one is
-// what matters. Without the right to ask, a server would be ready and answer 500.
+// askAboutAnybody sends the cluster a review as for every request, and accepts any answer. Without permission to create reviews, a server
+// would be ready and answer 500.
 func askAboutAnybody(ctx context.Context, client kubernetes.Interface) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -96,7 +96,7 @@ func askAboutAnybody(ctx context.Context, client kubernetes.Interface) error {
 	return err
 }
 
-// askEtcd reads from etcd. It connects by itself first, because the library's client does not say why it cannot.
+// askEtcd reads from etcd. It connects by itself first, because the library's client does not report why it cannot connect.
 func (o *Options) askEtcd(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -111,7 +111,7 @@ func (o *Options) askEtcd(ctx context.Context) error {
 	return errors.Join(prober.Probe(ctx), prober.Close())
 }
 
-// dialAny connects to one of the servers, or says what is wrong with each of them.
+// dialAny connects to one of the servers, or returns the error of each server.
 func dialAny(ctx context.Context, transport storagebackend.TransportConfig) error {
 	var failures []error
 	for _, server := range transport.ServerList {
@@ -143,7 +143,7 @@ func dial(ctx context.Context, server string, transport storagebackend.Transport
 	}
 }
 
-// clientTLS reads the certificates anew each time: they may be what is waited for.
+// clientTLS reads the certificates each time, because the server may be waiting for them.
 func clientTLS(transport storagebackend.TransportConfig) (*tls.Config, error) {
 	config := &tls.Config{}
 	if transport.TrustedCAFile != "" {

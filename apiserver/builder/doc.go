@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package builder assembles a Kubernetes API server out of resources, a storage and a way to authenticate.
-// It is a library of its own: it knows no resource, and it must never learn of one.
+// Package builder assembles a Kubernetes API server from resources, a storage and a way to authenticate.
+// It is a library of its own, and must not know any resource.
 //
 // A server is described by a chain of With… calls, one line per resource:
 //
@@ -40,27 +40,27 @@
 //		return builder.Storages{"": store, "status": store.Status(nil)}, nil
 //	}
 //
-// What is particular about a Widget are methods of the internal type: Validate, Warnings, PrepareForCreate, TableCells
-// and so on (see Validator and what is around it). Where they do not suffice, Resource.Strategy is a strategy that embeds
-// DefaultStrategy, and Resource.Table another table.
+// Methods of the internal type implement the behavior of Widgets: Validate, Warnings, PrepareForCreate, TableCells and so on (see
+// Validator and the interfaces below it). If they do not suffice, set Resource.Strategy to a strategy that embeds DefaultStrategy, or set
+// Resource.Table.
 //
 // A resource can be served in several versions (WithResource) that convert to the same internal type, and is stored in
 // one of them (WithStorageVersion).
 //
-// What is not stored is a handler: NewReadOnly for what is computed, NewCreateOnly for what is answered, and for
-// everything else, subresources among it, interfaces of k8s.io/apiserver/pkg/registry/rest. Resources whose handlers use
-// the stores of one another are provided together (WithResources). A server of handlers needs no storage.
+// A resource that is not stored is a handler: NewReadOnly for computed objects, NewCreateOnly for objects that are answered at creation.
+// Other handlers, including subresources, implement interfaces of k8s.io/apiserver/pkg/registry/rest. Resources whose handlers use the
+// stores of each other are provided together (WithResources). A server without stored resources needs no storage.
 //
-// Package apiserver/example has a whole API, in two versions.
+// Package apiserver/example has a complete API in two versions.
 //
 // A server writes one line, to its writer, once it serves. The Kubernetes libraries log through klog, which belongs to
 // the process: main functions silence it with QuietLogs.
 //
-// A server runs in one of two modes. Standalone, it authenticates bearer tokens (WithBearerToken) and lets only
-// members of system:masters in, and users that come and go to what they may do (WithGuests). Delegated
-// (WithDelegatedAuth), it asks the kube-apiserver that its kubeconfig names, as an aggregated API server does. A server
-// with neither refuses to start: there is no mode that lets everybody in.
+// A server runs in one of two modes. A standalone server authenticates bearer tokens (WithBearerToken). It authorizes members of
+// system:masters for every request, and guests by their rights (WithGuests). A server with delegated authentication (WithDelegatedAuth)
+// asks the kube-apiserver of its kubeconfig, like every aggregated API server. A server without a mode refuses to start: no mode admits
+// everybody.
 //
-// A server whose etcd or kube-apiserver does not answer when it starts waits for it. Meanwhile it listens: /livez is
-// green, /readyz names what is missing, its writer gets one line that says why, and everything else is a 503.
+// A server whose etcd or kube-apiserver does not answer at the start waits for it. Meanwhile it listens: /livez is green, /readyz names
+// the missing dependencies, its writer gets one line with the cause, and every other request gets a 503.
 package builder

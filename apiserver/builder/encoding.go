@@ -16,23 +16,23 @@ import (
 // resourceEncoding is a storage factory that stores every resource in its group's storage version: as protobuf if its Go
 // type can, as the built-in Kubernetes types do, and in the configured media type (JSON) otherwise.
 type resourceEncoding struct {
-	serverstorage.StorageFactory // the backends, the same for every resource
+	serverstorage.StorageFactory // the backends, which all resources share
 
 	config    storagebackend.Config
 	mediaType string
-	readable  bool // everything is JSON, whatever else it could be
+	readable  bool // every object is stored as JSON, even if its type supports protobuf
 	stored    []schema.GroupVersion
 	scheme    *runtime.Scheme
 	codecs    serializer.CodecFactory
 }
 
-// protobufMessage is what the generated protobuf code of k8s.io/api types has.
+// protobufMessage has the methods of the generated protobuf code of k8s.io/api types.
 type protobufMessage interface {
 	Marshal() ([]byte, error)
 	Unmarshal(data []byte) error
 }
 
-// NewConfig returns where and how a resource is stored.
+// NewConfig returns the storage configuration of a resource.
 func (f *resourceEncoding) NewConfig(resource schema.GroupResource, example runtime.Object) (*storagebackend.ConfigForResource, error) {
 	version, err := f.storageVersion(resource, example)
 	if err != nil {
@@ -57,8 +57,8 @@ func (f *resourceEncoding) NewConfig(resource schema.GroupResource, example runt
 	return config, nil
 }
 
-// storageVersion returns the first version that has the kind: of those that the description names, the last one before
-// the others, and then in the order of the scheme.
+// storageVersion returns the first version with the kind. It tries the versions that the description names, the last one first, and then
+// the versions in the order of the scheme.
 func (f *resourceEncoding) storageVersion(resource schema.GroupResource, example runtime.Object) (schema.GroupVersion, error) {
 	kinds, _, err := f.scheme.ObjectKinds(example)
 	if err != nil {
@@ -74,7 +74,7 @@ func (f *resourceEncoding) storageVersion(resource schema.GroupResource, example
 	return schema.GroupVersion{}, fmt.Errorf("find the storage version of %s: no version of its group has the kind %s", resource, kinds[0].Kind)
 }
 
-// ResourcePrefix returns where in the storage a resource's objects are, so that groups cannot collide.
+// ResourcePrefix returns the prefix of a resource's keys, which differs between groups.
 func (f *resourceEncoding) ResourcePrefix(resource schema.GroupResource) string {
 	if resource.Group == "" {
 		return resource.Resource

@@ -30,10 +30,10 @@ func (o *Options) forwardedGroups() sets.Set[string] {
 	return groups
 }
 
-// forwardedUser is somebody whom the kube-apiserver authenticated before it forwarded the request.
+// forwardedUser is a user whom the kube-apiserver authenticated before it forwarded the request.
 type forwardedUser struct{ user.Info }
 
-// markForwarded has users known for what they are whose request came with the proxy certificate of the kube-apiserver.
+// markForwarded marks users whose request came with the proxy certificate of the kube-apiserver.
 func markForwarded(info *genericapiserver.AuthenticationInfo) {
 	headers := info.RequestHeaderConfig
 	if headers == nil {
@@ -44,8 +44,8 @@ func markForwarded(info *genericapiserver.AuthenticationInfo) {
 	info.Authenticator = union.New(mark(group.NewAuthenticatedGroupAdder(proxy)), info.Authenticator)
 }
 
-// knowsProxy has a server be ready only once it knows the authority of the kube-apiserver's proxy certificate, which the library
-// reads after it has begun to serve. Until then it takes whatever is forwarded for a request of system:anonymous, and refuses it.
+// knowsProxy delays the readiness of a server until it has the authority of the kube-apiserver's proxy certificate, which the library
+// reads after it has begun to serve. Until then the server treats forwarded requests as requests of system:anonymous, and refuses them.
 func knowsProxy(info *genericapiserver.AuthenticationInfo) []healthz.HealthChecker {
 	headers := info.RequestHeaderConfig
 	if headers == nil {
@@ -70,12 +70,12 @@ func mark(proxy authenticator.Request) authenticator.Request {
 	})
 }
 
-// authorizedBefore lets a forwarded request for one of these API groups through. The kube-apiserver has authorized it as
-// one for the same path, verb and user before it forwarded it; to ask it once more, for each new name, costs as much as
-// the request itself. Whatever did not come through the kube-apiserver it is asked about.
+// authorizedBefore authorizes forwarded requests for the given API groups. The kube-apiserver has authorized a request with the same path,
+// verb and user before it forwarded it. To ask it again, for each new name, would cost as much as the request itself. For requests that
+// were not forwarded, the kube-apiserver is asked.
 //
-// This holds for the attributes of a request only, never for what else a server asks, such as whether a patch may create:
-// those questions the kube-apiserver has not answered yet.
+// This applies only to the attributes of the request itself. Other checks of a server, such as whether a patch may create an object, are
+// sent to the kube-apiserver, which has not decided them yet.
 func authorizedBefore(groups sets.Set[string], others authorizer.UnconditionalAuthorizer) authorizer.Authorizer {
 	return authorizer.AuthorizerFunc(func(ctx context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
 		if _, forwarded := attributes.GetUser().(forwardedUser); forwarded && attributes.IsResourceRequest() && groups.Has(attributes.GetAPIGroup()) {

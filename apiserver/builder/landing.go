@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// greetBrowsers answers a browser that has no credentials and asks for "/" with a page. Every other request goes to next.
+// greetBrowsers answers the request of a browser without credentials for "/" with a page. It passes every other request to next.
 func greetBrowsers(page []byte, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		if !fromBrowser(request) {
@@ -19,12 +19,12 @@ func greetBrowsers(page []byte, next http.Handler) http.Handler {
 		header.Set("Content-Type", "text/html; charset=utf-8")
 		header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Cache-Control", "no-store") // clients with other headers get another answer
-		_, _ = writer.Write(page)               // a browser that closed its connection reads no error either
+		header.Set("Cache-Control", "no-store") // the answer depends on the headers
+		_, _ = writer.Write(page)               // a browser that closed its connection cannot read an error
 	})
 }
 
-// fromBrowser reports whether a request is that of a person who opened the server's address. API clients never accept HTML.
+// fromBrowser reports whether a request comes from a user who opened the server's address in a browser. API clients never accept HTML.
 func fromBrowser(request *http.Request) bool {
 	reads := request.Method == http.MethodGet || request.Method == http.MethodHead
 	return reads && request.URL.Path == "/" && request.Header.Get("Authorization") == "" && acceptsHTML(request.Header.Values("Accept"))

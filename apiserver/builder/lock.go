@@ -11,29 +11,29 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// lockPatience is how long a lock is waited for.
+// lockPatience is how long a request waits for a lock.
 const lockPatience = 5 * time.Second
 
-// Lock is the exclusive right to something.
+// Lock is a held lock.
 type Lock struct {
 	lost    <-chan struct{}
 	release func()
 }
 
-// Lost is closed when the lock is lost while it is held, as when the storage has not heard of this server for a while.
-// Who still writes must stop. It is nil where a lock cannot be lost.
+// Lost is closed when the lock is lost while it is held, for example because the storage has not heard from this server for a while. The
+// holder must then stop its writes. It is nil if the lock cannot be lost.
 func (l *Lock) Lost() <-chan struct{} { return l.lost }
 
 // Unlock gives the lock back. It is called once.
 func (l *Lock) Unlock() { l.release() }
 
-// Lock takes the lock of a name, which is one for all servers that share a storage. It is for a rule about several
-// objects, which no single write can hold: take it, check, write, unlock. What cannot break the rule needs no lock.
-// A lock that cannot be had within 5 seconds is an error with status 503 and Retry-After.
+// Lock takes the lock of a name, which all servers with the same storage share. It protects a rule about several objects, which a single
+// write cannot enforce: lock, check, write, unlock. A write that cannot break the rule needs no lock. If the lock is not free within 5
+// seconds, the error has status 503 and Retry-After.
 func (s *Scope) Lock(ctx context.Context, name string) (*Lock, error) {
 	patient, cancel := context.WithTimeoutCause(ctx, lockPatience, fmt.Errorf("it was not free within %s", lockPatience))
 	defer cancel()
-	// Requests of this server wait here, so that in the storage one of them waits for those of other servers.
+	// Requests of this server wait here, so that only one of them at a time waits in the storage for other servers.
 	lock, err := s.locks.lock(patient, name)
 	if err != nil {
 		return nil, busy(name, err)
@@ -52,7 +52,7 @@ func (s *Scope) Lock(ctx context.Context, name string) (*Lock, error) {
 	}}, nil
 }
 
-// busy says that a lock cannot be had now.
+// busy returns the error of a lock that is not free.
 func busy(name string, err error) error {
 	return Unavailable(fmt.Sprintf("take the lock %q: %v; try again", name, err), metav1.StatusDetails{RetryAfterSeconds: 1})
 }
@@ -60,12 +60,12 @@ func busy(name string, err error) error {
 // localLocks are locks of this process. The zero value has none.
 type localLocks struct {
 	mutex sync.Mutex
-	names map[string]*localLock // those that somebody holds or waits for
+	names map[string]*localLock // the locks that are held or waited for
 }
 
 type localLock struct {
 	held  chan struct{} // holds one element while the lock is held
-	users int           // who holds it or waits for it
+	users int           // how many requests hold the lock or wait for it
 }
 
 func (l *localLocks) lock(ctx context.Context, name string) (*Lock, error) {

@@ -15,8 +15,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// QuietLogs has the Kubernetes libraries of this process write errors only, one line each, to out. Without it they
-// write about ordinary events to standard error. It is for main functions and tests: the setting is the process's.
+// QuietLogs makes the Kubernetes libraries of this process log only errors, one line each, to out. Without it they log ordinary events to
+// standard error. It is for main functions and tests, because the setting is global to the process.
 func QuietLogs(out io.Writer) {
 	klog.SetLogger(logr.New(&errorSink{out: &lockedWriter{out: out}}))
 }
@@ -31,13 +31,13 @@ type errorSink struct {
 // Init has nothing to prepare.
 func (s *errorSink) Init(logr.RuntimeInfo) {}
 
-// Enabled says that nothing but errors is of interest, at any verbosity.
+// Enabled is false: no information is logged, at any verbosity.
 func (s *errorSink) Enabled(int) bool { return false }
 
-// Info drops what is no error.
+// Info drops information.
 func (s *errorSink) Info(int, string, ...any) {}
 
-// Error writes an error. That somebody's context ended is no error of the server: it is how informers stop.
+// Error writes an error. It drops the end of a context, which is no error of the server: informers stop by it.
 func (s *errorSink) Error(err error, message string, values ...any) {
 	if errors.Is(err, context.Canceled) {
 		return
@@ -51,7 +51,7 @@ func (s *errorSink) Error(err error, message string, values ...any) {
 	for i := 0; i+1 < len(all); i += 2 {
 		fmt.Fprintf(&line, " %v=%v", all[i], all[i+1])
 	}
-	// A log that cannot be written has nowhere to say so.
+	// A failure to write the log cannot be reported anywhere.
 	_, _ = fmt.Fprintln(s.out, line.String())
 }
 

@@ -10,9 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// encodings are those that clients can choose from: without protobuf where a Go type of these versions has none. Otherwise
-// whoever prefers it is answered with an error after the deed: the namespace controller, for one, does, and no namespace
-// would ever end.
+// encodings are the encodings that clients can choose. Protobuf is not among them if a Go type of these versions has no protobuf code.
+// Otherwise a client that prefers protobuf would get an error after its request was executed. The namespace controller is such a client,
+// and no namespace would be deleted.
 func encodings(scheme *runtime.Scheme, versions []schema.GroupVersion, all runtime.NegotiatedSerializer) runtime.NegotiatedSerializer {
 	message := reflect.TypeFor[protobufMessage]()
 	for _, version := range versions {
@@ -29,7 +29,7 @@ type withoutProtobuf struct {
 	runtime.NegotiatedSerializer
 }
 
-// SupportedMediaTypes are the others.
+// SupportedMediaTypes returns the other encodings.
 func (w withoutProtobuf) SupportedMediaTypes() []runtime.SerializerInfo {
 	return slices.DeleteFunc(slices.Clone(w.NegotiatedSerializer.SupportedMediaTypes()), func(info runtime.SerializerInfo) bool {
 		return info.MediaType == runtime.ContentTypeProtobuf

@@ -13,10 +13,10 @@ import (
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 )
 
-// storagePrefix is the root of all keys in etcd, as kube-apiserver's.
+// storagePrefix is the root of all keys in etcd, like that of kube-apiserver.
 const storagePrefix = "/registry"
 
-// Options are a described server with everything that can still be adjusted, by flags for instance, before it starts.
+// Options are a described server with the settings that can be changed before it starts, for example by flags.
 type Options struct {
 	// Recommended are the generic server's own options. Parts that the server's mode does not use are nil.
 	Recommended *genericoptions.RecommendedOptions
@@ -28,7 +28,7 @@ type Options struct {
 	codecs serializer.CodecFactory
 }
 
-// ToServerOptions returns the options of the described server, or what is wrong with the description.
+// ToServerOptions returns the options of the described server, or the errors of the description.
 func (s *Server) ToServerOptions() (*Options, error) {
 	if s.descriptionErr != nil {
 		return nil, fmt.Errorf("describe server %s: %w", s.name, s.descriptionErr)
@@ -60,10 +60,10 @@ func (s *Server) recommendedOptions() *genericoptions.RecommendedOptions {
 	serving.ServerCert.CertKey.CertFile = s.certificateFile
 	serving.ServerCert.CertKey.KeyFile = s.keyFile
 	serving.ServerCert.CertDirectory = s.certificateDirectory
-	options.EgressSelector = nil // there is no network between the server and what it asks that it could choose
+	options.EgressSelector = nil // the server has no choice of networks for its requests
 	if !s.delegated {
-		// Standalone there is no kube-apiserver to ask: authentication, authorization and admission are our own,
-		// and priority and fairness has no objects that configure it.
+		// A standalone server has no kube-apiserver: authentication, authorization and admission are our own, and no objects
+		// configure priority and fairness.
 		options.Authentication = nil
 		options.Authorization = nil
 		options.CoreAPI = nil
@@ -79,7 +79,7 @@ func (s *Server) recommendedOptions() *genericoptions.RecommendedOptions {
 	return options
 }
 
-// Validate returns everything that is wrong with the options.
+// Validate returns all errors of the options.
 func (o *Options) Validate() error {
 	recommended := *o.Recommended
 	if _, external := o.server.storage.(externalEtcd); !external {

@@ -54,7 +54,7 @@ type patchInfo struct {
 	renamed map[string]string
 }
 
-// newPatchInfo returns what is the same for all patches of objects like the example.
+// newPatchInfo returns the patchInfo for all patches of objects like the example.
 func newPatchInfo(scheme *runtime.Scheme, example runtime.Object) (patchInfo, error) {
 	kinds, _, err := scheme.ObjectKinds(example)
 	if err != nil {

@@ -21,9 +21,9 @@ import (
 	"k8s.io/apiserver/pkg/storage"
 )
 
-// ReadOnly describes a resource whose objects are computed when they are asked for, and stored nowhere: clients can get
-// and list them, with label and field selectors. T is a pointer to the internal type, which may be a rest.Scoper, Tabular
-// and FieldSelectable. There is nothing to watch, and a list has neither resource version nor pages.
+// ReadOnly describes a resource whose objects are computed for each request and not stored. Clients can get and list them, with label and
+// field selectors. T is a pointer to the internal type, which may be a rest.Scoper, Tabular and FieldSelectable. The resource has no
+// watch, and its lists have neither resource version nor pages.
 type ReadOnly[T runtime.Object] struct {
 	// New and NewList return empty internal objects.
 	New     func() T
@@ -31,16 +31,16 @@ type ReadOnly[T runtime.Object] struct {
 	// Resource is the plural name with its group, Singular the singular name.
 	Resource schema.GroupResource
 	Singular string
-	// ShortNames are what kubectl accepts instead of the name. Optional.
+	// ShortNames are names that kubectl accepts instead of the resource's name. Optional.
 	ShortNames []string
 	// Table makes the columns that kubectl get prints. Optional: the type's own (see Tabular), or NAME and AGE.
 	Table rest.TableConvertor
-	// Objects returns all objects, of all namespaces, in any order. They are not changed. ctx is the request's, with its
-	// user and namespace.
+	// Objects returns all objects of all namespaces, in any order. The handler does not change them. ctx is the context of the request,
+	// with its user and namespace.
 	Objects func(ctx context.Context) ([]T, error)
 }
 
-// ReadOnlyHandler serves such a resource.
+// ReadOnlyHandler serves a resource described by ReadOnly.
 type ReadOnlyHandler[T runtime.Object] struct {
 	rest.TableConvertor
 	resource   ReadOnly[T]
@@ -48,7 +48,7 @@ type ReadOnlyHandler[T runtime.Object] struct {
 	attributes storage.AttrFunc
 }
 
-// NewReadOnly makes the handler. It needs no storage.
+// NewReadOnly creates the handler. It needs no storage.
 func NewReadOnly[T runtime.Object](resource ReadOnly[T]) *ReadOnlyHandler[T] {
 	example := resource.New()
 	if resource.Table == nil {
@@ -79,16 +79,16 @@ func (r *ReadOnlyHandler[T]) NewList() runtime.Object { return r.resource.NewLis
 // Destroy has nothing to close.
 func (r *ReadOnlyHandler[T]) Destroy() {}
 
-// NamespaceScoped is what the type says.
+// NamespaceScoped returns whether the objects of the type are in namespaces.
 func (r *ReadOnlyHandler[T]) NamespaceScoped() bool { return r.namespaced }
 
-// GetSingularName is what kubectl accepts besides the resource's name.
+// GetSingularName returns the singular name, which kubectl also accepts.
 func (r *ReadOnlyHandler[T]) GetSingularName() string { return r.resource.Singular }
 
-// ShortNames are what kubectl accepts instead of the resource's name.
+// ShortNames returns the names that kubectl accepts instead of the resource's name.
 func (r *ReadOnlyHandler[T]) ShortNames() []string { return r.resource.ShortNames }
 
-// Get returns the object of a name, in the namespace of the request.
+// Get returns the object with a name, in the namespace of the request.
 func (r *ReadOnlyHandler[T]) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
 	found, err := r.find(ctx, labels.Everything(), fields.OneTermEqualSelector(metav1.ObjectNameField, name))
 	if err != nil {
@@ -100,7 +100,7 @@ func (r *ReadOnlyHandler[T]) Get(ctx context.Context, name string, _ *metav1.Get
 	return found[0], nil
 }
 
-// List returns the objects that are asked for, by namespace and name.
+// List returns the selected objects, sorted by namespace and name.
 func (r *ReadOnlyHandler[T]) List(ctx context.Context, options *metainternalversion.ListOptions) (runtime.Object, error) {
 	label, field := labels.Everything(), fields.Everything()
 	if options != nil && options.LabelSelector != nil {

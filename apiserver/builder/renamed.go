@@ -14,8 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// FieldRenamer is a versioned type with fields that had another name. Stored objects are read with their former names. A
-// request that uses a former name gets the error or the warning of an unknown field, with the current name.
+// FieldRenamer is a versioned type with renamed fields. Stored objects may have the former names. A request with a former name gets the
+// error or the warning of an unknown field, with the current name.
 type FieldRenamer interface {
 	// RenamedFields returns the current path of each former path, such as spec.tags for spec.keywords. Both have the same parent.
 	RenamedFields() map[string]string
@@ -46,7 +46,7 @@ func renamedFieldsOfResource(scheme *runtime.Scheme, example runtime.Object) map
 	return renamed
 }
 
-// NameRenamedFields completes the error of a strict decoder that read an object with fields under their former names.
+// NameRenamedFields adds the current names to the error of a strict decoder about former names of fields.
 func NameRenamedFields(err error, object FieldRenamer) error {
 	return nameRenamed(err, object.RenamedFields())
 }

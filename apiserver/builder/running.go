@@ -24,9 +24,8 @@ type Running struct {
 	err       error
 }
 
-// Start brings up the storage and the server. It returns once the server listens and has what it depends on, which it
-// waits for, and serves until ctx is done: then it finishes running requests, ends watches and streams, and stops the
-// storage last.
+// Start starts the storage and the server. It waits for the dependencies of the server, and returns once the server listens. The server
+// serves until ctx is done. Then it finishes running requests, ends watches and streams, and stops the storage last.
 func (o *Options) Start(ctx context.Context) (*Running, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -44,7 +43,7 @@ func (o *Options) Start(ctx context.Context) (*Running, error) {
 	return running, nil
 }
 
-// open opens the listener, waits for what the server depends on, and assembles the server.
+// open opens the listener, waits for the dependencies of the server, and assembles the server.
 func (o *Options) open(ctx context.Context) (_ *Running, err error) {
 	authority, err := o.prepareServing()
 	if err != nil {
@@ -78,8 +77,8 @@ func (r *Running) Address() string { return r.loopback.Host }
 // CertificateAuthority is the PEM bundle with which clients verify the server: certificate-authority-data of a kubeconfig.
 func (r *Running) CertificateAuthority() []byte { return r.authority }
 
-// ClientConfig returns a configuration for privileged clients in this process. They are not rate-limited, unless the
-// caller sets a limit, and nothing is compressed on the way. Every caller gets its own copy.
+// ClientConfig returns a configuration for privileged clients in this process. It has no rate limit, unless the caller sets one, and no
+// compression. Every caller gets its own copy.
 func (r *Running) ClientConfig() *restclient.Config {
 	config := restclient.CopyConfig(r.loopback)
 	config.DisableCompression = true
@@ -107,7 +106,7 @@ func (r *Running) Wait() error {
 	return r.err
 }
 
-// run serves until ctx is done. It ends in an orderly way even if the storage does not.
+// run serves until ctx is done. It shuts the server down gracefully even if the storage fails.
 func (r *Running) run(ctx context.Context, stopStorage func() error) {
 	defer close(r.stopped)
 	var failures []error
@@ -122,8 +121,8 @@ func (r *Running) run(ctx context.Context, stopStorage func() error) {
 	}
 }
 
-// watchReadiness asks the server itself, because the generic server has no other way to tell. It asks less and less
-// often, because each answer that names a failed check is also in the log.
+// watchReadiness requests /readyz from the server, because the generic server has no other way to learn when it is ready. The intervals
+// grow, because each answer with a failed check is also logged.
 func (r *Running) watchReadiness(ctx context.Context) {
 	const first, last = 10 * time.Millisecond, 5 * time.Second
 	config := r.ClientConfig()

@@ -17,27 +17,27 @@ import (
 // Storages are the handlers of one resource, by subresource: "" is the resource itself, "status", "log" and so on.
 type Storages map[string]rest.Storage
 
-// Provider makes the handlers of one resource. It is called once per server, before any request.
-// It may start nothing: what it opens is closed through the Destroy method of the storages.
+// Provider creates the handlers of one resource. It is called once per server, before any request. It must not start anything, and the
+// Destroy methods of the storages close everything that it opens.
 type Provider func(scope *Scope) (Storages, error)
 
-// GroupProvider makes the handlers of several resources, by their names. It is called as a Provider is.
+// GroupProvider creates the handlers of several resources by their names. It is called like a Provider.
 type GroupProvider func(scope *Scope) (map[string]Storages, error)
 
-// Scope is what a Provider may use of the server that it provides for.
+// Scope is the part of the server that a Provider may use.
 type Scope struct {
 	// Scheme knows every type that the server's install functions registered.
 	Scheme *runtime.Scheme
 
-	// RESTOptions says where and how a resource is stored. It is nil on a server without storage.
+	// RESTOptions returns the storage options of a resource. It is nil on a server without storage.
 	RESTOptions generic.RESTOptionsGetter
 
-	// Admission is what a handler must ask before it creates or changes an object behind another resource's URL.
-	// It is nil when the server has no admission.
+	// Admission must admit an object that a handler creates or changes at the URL of another resource. It is nil if the server has no
+	// admission.
 	Admission admission.Interface
 
-	// Authorizer says who may do what, on this server or, with delegated authentication, in its whole cluster. It is asked
-	// before a user is told what only the server itself was allowed to read.
+	// Authorizer decides permissions on this server or, with delegated authentication, in its whole cluster. A handler must ask it before
+	// it shows a user data that it read with the server's own permissions.
 	Authorizer authorizer.UnconditionalAuthorizer
 
 	// Loopback is a privileged connection to the server itself. It works once the server runs, so not in a Provider.
@@ -49,10 +49,10 @@ type Scope struct {
 
 	provided    map[*GroupProvider]map[string]Storages
 	locks       localLocks
-	sharedLocks *sharedLocks // nil if nobody else uses the storage
+	sharedLocks *sharedLocks // nil if no other server uses the storage
 }
 
-// provide returns the handlers that a group provider makes of one of its resources. It calls the provider once.
+// provide returns the handlers of one resource of a group provider. It calls the provider once.
 func (s *Scope) provide(provider *GroupProvider, name string) (Storages, error) {
 	storages, known := s.provided[provider]
 	if !known {

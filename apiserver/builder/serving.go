@@ -30,17 +30,17 @@ import (
 const renewBefore = 30 * 24 * time.Hour
 
 const (
-	// servingLifetime is that of a serving certificate of the server's own.
+	// servingLifetime is the lifetime of a self-signed serving certificate.
 	servingLifetime = 365 * 24 * time.Hour
-	// loopbackLifetime is that of the certificate for the connection of a server to itself. It exists in memory only, and ends with its
-	// authority, after ten years.
+	// loopbackLifetime is the lifetime of the certificate for the connection of a server to itself. The certificate exists only in memory,
+	// and expires with its authority after ten years.
 	loopbackLifetime = 10 * 365 * 24 * time.Hour
 	// clockSkew is how far the clock of a client may be behind.
 	clockSkew = time.Hour
 )
 
-// prepareServing opens the listener, and finds or makes the serving certificate. It returns the PEM bundle with which
-// clients verify it.
+// prepareServing opens the listener, and reads or creates the serving certificate. It returns the PEM bundle with which clients verify the
+// certificate.
 func (o *Options) prepareServing() (authority []byte, err error) {
 	serving := o.Recommended.SecureServing
 	switch {
@@ -81,7 +81,7 @@ func (o *Options) prepareCertificate() ([]byte, error) {
 	return certificate, nil
 }
 
-// servingAddress is the address that the server listens on: that of its listener, where it has one already.
+// servingAddress is the address that the server listens on, which is that of an open listener if there is one.
 func (o *Options) servingAddress() net.IP {
 	if listener := o.Recommended.SecureServing.Listener; listener != nil {
 		if address, ok := listener.Addr().(*net.TCPAddr); ok {
@@ -91,7 +91,7 @@ func (o *Options) servingAddress() net.IP {
 	return o.Recommended.SecureServing.BindAddress
 }
 
-// servingHosts are the names and addresses that clients may call the server by. The first one is its common name.
+// servingHosts are the names and addresses of the server for clients. The first is the common name of the certificate.
 func servingHosts(bindAddress net.IP) []string {
 	hosts := []string{"localhost", "127.0.0.1", "::1"}
 	if own := bindAddress.String(); !bindAddress.IsUnspecified() && !slices.Contains(hosts, own) {
@@ -121,7 +121,7 @@ func ownCertificate(directory string, hosts []string, now time.Time) (certificat
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make the certificate directory: %w", err)
 	}
-	// The key first: a crash in between leaves a pair that does not match, which is made anew.
+	// The key first: a crash in between leaves a pair that does not match, which is replaced.
 	if err := keyutil.WriteKey(keyFile, key); err != nil {
 		return nil, nil, fmt.Errorf("keep the serving key: %w", err)
 	}
@@ -131,7 +131,7 @@ func ownCertificate(directory string, hosts []string, now time.Time) (certificat
 	return certificate, key, nil
 }
 
-// readPair reads a certificate and its key. What is missing is empty.
+// readPair reads a certificate and its key. A missing file is empty.
 func readPair(certificateFile, keyFile string) (certificate, key []byte, err error) {
 	if certificate, err = os.ReadFile(certificateFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("read the serving certificate: %w", err)
@@ -142,8 +142,8 @@ func readPair(certificateFile, keyFile string) (certificate, key []byte, err err
 	return certificate, key, nil
 }
 
-// generateCertificate makes an authority, a certificate of it for these hosts, and the certificate's key. The certificate comes first in
-// the bundle. Keys are ECDSA: certutil.GenerateSelfSignedCertKey makes RSA keys, which took most of the CPU time of a start.
+// generateCertificate creates an authority, a certificate for the hosts, and its key. The certificate is first in the bundle. Keys are
+// ECDSA: certutil.GenerateSelfSignedCertKey creates RSA keys, which took most of the CPU time of a start.
 func generateCertificate(hosts []string, lifetime time.Duration) (certificate, key []byte, err error) {
 	certificate, key, err = signedByItsOwnAuthority(hosts, time.Now().Add(-clockSkew), lifetime)
 	if err != nil {
@@ -191,8 +191,8 @@ func signedByItsOwnAuthority(hosts []string, notBefore time.Time, lifetime time.
 	return certificate, key, err
 }
 
-// secure applies the options for serving to a configuration, and adds the privileged connection of the server to itself. It stands in
-// for SecureServingOptionsWithLoopback.ApplyToConfig, which makes two RSA keys for that connection.
+// secure applies the options for serving to a configuration, and adds the privileged connection of the server to itself. It replaces
+// SecureServingOptionsWithLoopback.ApplyToConfig, which creates two RSA keys for that connection.
 func (o *Options) secure(config *genericapiserver.Config) error {
 	if err := o.Recommended.SecureServing.SecureServingOptions.ApplyTo(&config.SecureServing); err != nil {
 		return err
@@ -212,7 +212,7 @@ func (o *Options) secure(config *genericapiserver.Config) error {
 	return err
 }
 
-// usable reports whether a kept certificate belongs to its key, names all hosts and is good for a while.
+// usable reports whether a stored certificate belongs to its key, has all hosts and does not expire soon.
 func usable(certificate, key []byte, hosts []string, now time.Time) bool {
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {

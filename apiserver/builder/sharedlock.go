@@ -17,23 +17,23 @@ import (
 )
 
 const (
-	// sharedLockTTL is how long a lock outlives a server that is gone, in seconds.
+	// sharedLockTTL is how long a lock outlives a lost server, in seconds.
 	sharedLockTTL = 10
-	// tidyPatience is how long a lock is given back. Then it expires.
+	// tidyPatience is how long unlocking may take. After that the lock expires.
 	tidyPatience = time.Second
-	// lockDirectory is below the prefix of the storage. No resource can have that name.
+	// lockDirectory is below the prefix of the storage. No resource can have this name.
 	lockDirectory = ".locks"
 )
 
 // sharedLocks are locks in an etcd, for all servers that use it with the same prefix.
 //
-// Each lock has a connection of its own: locks are for rare writes, and so nothing has to be kept open or closed.
+// Each lock opens a connection of its own, because locks are rare.
 type sharedLocks struct {
 	storage storagebackend.Config
 }
 
-// sharedLocks returns the locks in the server's storage, or nil if the storage is this server's alone, as every one in
-// this process is.
+// sharedLocks returns the locks in the server's storage. It returns nil if only this server uses the storage, as with every storage in this
+// process.
 func (o *Options) sharedLocks() *sharedLocks {
 	if _, external := o.server.storage.(externalEtcd); !external {
 		return nil
@@ -46,7 +46,7 @@ func (l *sharedLocks) lock(ctx context.Context, name string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What the library does once its context is done has no deadline of its own.
+	// The library's cleanup after the end of its context has no deadline.
 	giveUp := time.AfterFunc(lockPatience+tidyPatience, disconnect)
 	session, err := lockIn(ctx, client, path.Join(l.storage.Prefix, lockDirectory, name))
 	giveUp.Stop()
@@ -55,7 +55,7 @@ func (l *sharedLocks) lock(ctx context.Context, name string) (*Lock, error) {
 		return nil, fmt.Errorf("lock in etcd: %w", err)
 	}
 	return &Lock{lost: session.Done(), release: func() {
-		// Whoever unlocks is done with its work, and does not wait for an etcd that is gone.
+		// The holder has finished its work, and does not wait for an unavailable etcd.
 		giveUp := time.AfterFunc(tidyPatience, disconnect)
 		defer giveUp.Stop()
 		// A lease that cannot be revoked expires, and the lock with it.
@@ -64,7 +64,7 @@ func (l *sharedLocks) lock(ctx context.Context, name string) (*Lock, error) {
 	}}, nil
 }
 
-// lockIn returns the session that holds the lock: the lock ends with it.
+// lockIn returns the session that holds the lock. The lock ends with the session.
 func lockIn(ctx context.Context, client *clientv3.Client, key string) (*concurrency.Session, error) {
 	lease, err := client.Grant(ctx, sharedLockTTL)
 	if err != nil {
@@ -80,7 +80,7 @@ func lockIn(ctx context.Context, client *clientv3.Client, key string) (*concurre
 	return session, nil
 }
 
-// causeOf returns why ctx ended, if that is why something failed.
+// causeOf returns the cause of the end of ctx, if that is the reason of the error.
 func causeOf(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -88,7 +88,7 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// connect opens a connection as the storage's own are. The certificates are read anew each time.
+// connect opens a connection with the options of the storage. It reads the certificates each time.
 func (l *sharedLocks) connect() (*clientv3.Client, func(), error) {
 	transport := l.storage.Transport
 	var secured *tls.Config
@@ -103,6 +103,6 @@ func (l *sharedLocks) connect() (*clientv3.Client, func(), error) {
 		return nil, nil, fmt.Errorf("connect to etcd: %w", err)
 	}
 	return client, func() {
-		_ = client.Close() // it ends with what it was opened for
+		_ = client.Close() // the connection is for this lock only
 	}, nil
 }

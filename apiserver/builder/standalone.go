@@ -19,8 +19,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// protect gives a standalone server its own authentication, authorization and admission. Without them the generic
-// server would let everybody do everything.
+// protect gives a standalone server its own authentication, authorization and admission. Without them the generic server would allow
+// every request.
 func (o *Options) protect(config *genericapiserver.RecommendedConfig) error {
 	config.Authentication.Authenticator = union.NewFailOnError(
 		tokenAuthenticator(o.server.tokens, o.server.guests), anonymous.NewAuthenticator(anonymousPaths()))
@@ -64,7 +64,7 @@ func anonymousPaths() []apiserver.AnonymousAuthCondition {
 	return conditions
 }
 
-// servesNamespaces reports whether namespaces exist on this server, so that other objects can be held to theirs.
+// servesNamespaces reports whether this server has Namespaces, so that admission can require the namespace of other objects.
 func (o *Options) servesNamespaces() bool {
 	return slices.ContainsFunc(o.server.resources, func(resource resource) bool {
 		return resource.name == "namespaces" && resource.group == ""

@@ -17,32 +17,32 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/storage/memory"
 )
 
-// StorageBackend is where a server keeps its objects: something that speaks the etcd v3 protocol.
+// StorageBackend is where a server stores its objects: a server of the etcd v3 protocol.
 type StorageBackend interface {
-	// Start brings the backend up and writes into config how to reach it. The returned function stops it; the server
-	// calls it after its own last request. A backend that is already in use is an error, not a wait.
+	// Start starts the backend and writes its address into config. The returned function stops it, and the server calls it after its
+	// last request. If another process uses the backend, Start fails and does not wait.
 	Start(ctx context.Context, config *storagebackend.Config) (stop func() error, err error)
 }
 
-// ExternalEtcd stores objects in a running etcd cluster. Its servers are URLs; without any, the server's command takes
-// them (and the certificates) from its etcd flags.
+// ExternalEtcd stores objects in a running etcd cluster with these URLs. Without URLs, the etcd flags of the server's command set them and
+// the certificates.
 func ExternalEtcd(servers ...string) StorageBackend {
 	return externalEtcd{servers: servers}
 }
 
-// EmbeddedEtcd stores objects in an etcd inside this process, which keeps its data in a directory. The directory
-// belongs to one server at a time.
+// EmbeddedEtcd stores objects in an etcd inside this process, with its data in a directory. Only one server at a time can use the
+// directory.
 func EmbeddedEtcd(directory string, options ...etcd.Option) StorageBackend {
 	return embeddedEtcd{directory: directory, options: options}
 }
 
-// Memory stores objects in the memory of this process, without an etcd, and forgets them when the server stops.
+// Memory stores objects in the memory of this process, without an etcd. They are lost when the server stops.
 func Memory(options ...memory.Option) StorageBackend {
 	return inProcess{options: options}
 }
 
-// Files stores objects in the files of a directory, where people can read and edit them: see package files. The directory
-// belongs to one server at a time.
+// Files stores objects in the files of a directory, where people can read and edit them: see package files. Only one server at a time can
+// use the directory.
 func Files(directory string, options ...files.Option) StorageBackend {
 	return &inFiles{directory: directory, options: options}
 }
@@ -52,9 +52,9 @@ type readable interface {
 	Readable()
 }
 
-// attachable is a storage that uses the API which is above it.
+// attachable is a storage that uses the API of its server.
 type attachable interface {
-	// Attach is called once the server is ready, and returns when ctx is done, at the latest. Lines for people go to report.
+	// Attach is called once the server is ready, and returns when ctx is done, at the latest. report gets lines for people.
 	Attach(ctx context.Context, loopback *restclient.Config, report func(string))
 }
 
@@ -62,7 +62,7 @@ type externalEtcd struct {
 	servers []string
 }
 
-// Start has nothing to do: the servers are in the options already, where flags can change them.
+// Start does nothing: the servers are in the options already, where flags can change them.
 func (b externalEtcd) Start(context.Context, *storagebackend.Config) (func() error, error) {
 	return func() error { return nil }, nil
 }
@@ -72,7 +72,7 @@ type embeddedEtcd struct {
 	options   []etcd.Option
 }
 
-// Start starts the etcd, and has the server use it.
+// Start starts the etcd, and configures the server to use it.
 func (b embeddedEtcd) Start(ctx context.Context, config *storagebackend.Config) (func() error, error) {
 	if b.directory == "" {
 		return nil, errors.New("an embedded etcd needs a directory")
@@ -90,7 +90,7 @@ type inProcess struct {
 	options []memory.Option
 }
 
-// Start starts the storage, and has the server use it.
+// Start starts the storage, and configures the server to use it.
 func (b inProcess) Start(_ context.Context, config *storagebackend.Config) (func() error, error) {
 	server := memory.Start(b.options...)
 	useInProcess(config, server)
@@ -106,7 +106,7 @@ type inFiles struct {
 	running   *files.Directory
 }
 
-// Start takes the directory, and has the server use it.
+// Start takes the directory, and configures the server to use it.
 func (b *inFiles) Start(_ context.Context, config *storagebackend.Config) (func() error, error) {
 	running, err := files.Start(b.directory, b.options...)
 	if err != nil {
@@ -117,22 +117,22 @@ func (b *inFiles) Start(_ context.Context, config *storagebackend.Config) (func(
 	return running.Stop, nil
 }
 
-// Readable has objects stored as JSON.
+// Readable makes the server store objects as JSON.
 func (b *inFiles) Readable() {}
 
-// Attach takes edits of the files to the API.
+// Attach sends edits of the files to the API.
 func (b *inFiles) Attach(ctx context.Context, loopback *restclient.Config, report func(string)) {
 	b.running.Attach(ctx, loopback, report)
 }
 
-// useInProcess has the server reach its storage without a network.
+// useInProcess connects the server to its storage without a network.
 func useInProcess(config *storagebackend.Config, server *memory.Server) {
 	config.Transport.ServerList = []string{server.Endpoint()}
 	config.Transport.EgressLookup = func(egressselector.NetworkContext) (utilnet.DialFunc, error) { return server.Dial, nil }
 	config.CompactionInterval = min(config.CompactionInterval, server.CompactionInterval())
 }
 
-// startStorage brings the storage backend up. A server without one has nothing to stop either.
+// startStorage starts the storage backend, if there is one.
 func (o *Options) startStorage(ctx context.Context) (stop func() error, err error) {
 	if o.server.storage == nil {
 		return func() error { return nil }, nil
@@ -140,8 +140,7 @@ func (o *Options) startStorage(ctx context.Context) (stop func() error, err erro
 	return o.server.storage.Start(ctx, &o.Recommended.Etcd.StorageConfig)
 }
 
-// attach gives the storage the API that is above it, if it wants that, as soon as it is ready. The returned function ends
-// that, and then stops the storage.
+// attach calls Attach of an attachable storage once the server is ready. The returned function ends this, and then stops the storage.
 func (o *Options) attach(ctx context.Context, running *Running, stop func() error) func() error {
 	storage, ok := o.server.storage.(attachable)
 	if !ok {
@@ -155,7 +154,7 @@ func (o *Options) attach(ctx context.Context, running *Running, stop func() erro
 			return
 		}
 		storage.Attach(ctx, running.ClientConfig(), func(line string) {
-			// A log that cannot be written has nowhere to say so.
+			// A failure to write the log cannot be reported anywhere.
 			_, _ = fmt.Fprintf(o.server.out, "%s: %s\n", o.server.name, line)
 		})
 	}()

@@ -16,31 +16,31 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// Resource describes a stored resource. Optional fields say so.
+// Resource describes a stored resource. All fields are required unless they are marked as optional.
 type Resource struct {
-	// New and NewList return empty internal objects. What their type says of itself counts where a field below is not
-	// set: see Validator and its like.
+	// New and NewList return empty internal objects. The methods of their type apply if a field below is not set: see Validator and the
+	// interfaces below it.
 	New, NewList func() runtime.Object
 	// Resource is the plural name with its group, Singular the singular name.
 	Resource schema.GroupResource
 	Singular string
-	// Strategy decides what is accepted. If it has a GetResetFields method, server-side apply respects it.
+	// Strategy decides which objects are accepted. If it has a GetResetFields method, server-side apply respects it.
 	// Optional: DefaultStrategy, for every version that has the kind.
 	Strategy Strategy
 	// Table makes the columns that kubectl get prints. Optional: the type's own (see Tabular), or NAME and AGE.
 	Table rest.TableConvertor
-	// ShortNames and Categories are what kubectl accepts instead of the name. Optional.
+	// ShortNames and Categories are names that kubectl accepts instead of the resource's name. Optional.
 	ShortNames, Categories []string
 	// Attributes returns the labels and selectable fields of an object. Optional: name, namespace and the type's own
 	// (see FieldSelectable) are selectable.
 	Attributes storage.AttrFunc
-	// TTLSeconds is how long an object lives after it was written last, in seconds. Optional: for ever.
+	// TTLSeconds is how long an object lives after its last write, in seconds. Optional: without it, objects live forever.
 	TTLSeconds uint64
-	// ReturnDeleted makes a deletion answer with the deleted object instead of a Status. Optional.
+	// ReturnDeleted makes a deletion return the deleted object instead of a Status. Optional.
 	ReturnDeleted bool
 }
 
-// Store is a stored resource: every verb, from the generic registry.
+// Store is a stored resource with every verb of the generic registry.
 type Store struct {
 	*genericregistry.Store
 	statusStrategy         DefaultStatusStrategy
@@ -53,8 +53,8 @@ var (
 	_ rest.CategoriesProvider = &Store{}
 )
 
-// NewStore makes a store in the server's storage. There must be one per resource: a GroupProvider gives it to another resource
-// that needs it.
+// NewStore creates a store in the server's storage. Each resource has one store, which a GroupProvider passes to other resources that
+// need it.
 func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	if scope.RESTOptions == nil {
 		return nil, fmt.Errorf("store %s: the server has no storage", resource.Resource)
@@ -111,34 +111,34 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	}, nil
 }
 
-// Update changes an object, or creates it where server-side apply does.
+// Update changes an object, or creates it if server-side apply does.
 func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	return s.Store.Update(ctx, name, s.patches.of(object), createValidation, updateValidation, forceAllowCreate, options)
 }
 
-// WithCreateStrategy returns a store of the same objects that creates them by other rules. Only s closes the storage.
+// WithCreateStrategy returns a store of the same objects with another strategy for creation. Only s closes the storage.
 func (s *Store) WithCreateStrategy(strategy rest.RESTCreateStrategy) *genericregistry.Store {
 	store := *s.Store
 	store.CreateStrategy = strategy
 	return &store
 }
 
-// WithUpdateStrategy returns a store of the same objects that changes them by other rules. Only s closes the storage.
+// WithUpdateStrategy returns a store of the same objects with another strategy for updates. Only s closes the storage.
 func (s *Store) WithUpdateStrategy(strategy rest.RESTUpdateStrategy) *genericregistry.Store {
 	store := *s.Store
 	store.UpdateStrategy = strategy
 	return &store
 }
 
-// ShortNames returns the names that kubectl accepts instead of the resource's.
+// ShortNames returns the names that kubectl accepts instead of the resource's name.
 func (s *Store) ShortNames() []string { return s.shortNames }
 
 // Categories returns the groups of resources, such as "all", that the resource belongs to.
 func (s *Store) Categories() []string { return s.categories }
 
-// Status returns the status subresource of the store, or another one that updates the same object under a strategy of
-// its own. Without a strategy, it is DefaultStatusStrategy, for every version that has the kind.
+// Status returns a subresource that updates the same objects with a strategy of its own, such as status. The default strategy is
+// DefaultStatusStrategy, for every version that has the kind.
 func (s *Store) Status(strategy rest.RESTUpdateStrategy) *StatusStore {
 	if strategy == nil {
 		strategy = s.statusStrategy
@@ -152,7 +152,7 @@ func (s *Store) Status(strategy rest.RESTUpdateStrategy) *StatusStore {
 	return &StatusStore{store: &status, patches: s.patches}
 }
 
-// StatusStore serves get, update and patch of a stored object under another strategy, as the status subresource does.
+// StatusStore serves get, update and patch of a stored object with another strategy, like the status subresource.
 type StatusStore struct {
 	store   *genericregistry.Store
 	patches patchInfo
@@ -167,7 +167,7 @@ var (
 // New returns an empty object.
 func (s *StatusStore) New() runtime.Object { return s.store.New() }
 
-// Destroy does nothing: the storage is the main resource's, which closes it.
+// Destroy does nothing, because the main resource closes the storage.
 func (s *StatusStore) Destroy() {}
 
 // Get returns the whole object.
@@ -175,7 +175,7 @@ func (s *StatusStore) Get(ctx context.Context, name string, options *metav1.GetO
 	return s.store.Get(ctx, name, options)
 }
 
-// Update changes the object as the strategy allows. It never creates one.
+// Update changes the object as the strategy allows. It never creates an object.
 func (s *StatusStore) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	return s.store.Update(ctx, name, s.patches.of(object), createValidation, updateValidation, false, options)

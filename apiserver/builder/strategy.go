@@ -18,26 +18,25 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// Strategy is what a stored resource does at creation, update and deletion.
+// Strategy is the behavior of a stored resource at creation, update and deletion.
 type Strategy interface {
 	rest.RESTCreateStrategy
 	rest.RESTUpdateStrategy
 	rest.RESTDeleteStrategy
 }
 
-// DefaultStrategy is the strategy of an ordinary namespaced resource: it allows nothing unusual, and objects with a
-// Status field do not take their status from clients of the main resource. Where an object's type has a method for it,
-// such as Validate, it does what the method says: see Validator and its like.
+// DefaultStrategy is the strategy of an ordinary namespaced resource. Clients of the main resource cannot write the status. Methods of an
+// object's type, such as Validate, extend the strategy: see Validator and the interfaces below it.
 //
-// A resource without a strategy has this one. To write another, embed it and override what differs.
+// A resource without a strategy has this one. To write another strategy, embed it and override methods.
 //
 // Objects with a Spec field have a generation, which grows when the spec changes.
 type DefaultStrategy struct {
 	runtime.ObjectTyper
 	names.NameGenerator
 	versions []schema.GroupVersion
-	example  runtime.Object // nil if embedded: only the store's own strategies know the type before they have an object
-	main     rest.Scoper    // of a status: the strategy of the resource itself, whose scope it has
+	example  runtime.Object // nil if embedded: only the default strategies of a store know the type without an object
+	main     rest.Scoper    // of a status strategy: the strategy of the resource, which determines the scope
 }
 
 var _ Strategy = DefaultStrategy{}
@@ -64,7 +63,7 @@ func strategyFor(scheme *runtime.Scheme, example runtime.Object) (DefaultStrateg
 	return strategy, nil
 }
 
-// NamespaceScoped says yes, unless the type of the store says no. Override it for a cluster-scoped resource.
+// NamespaceScoped is true, unless the type of the store is not. Override it for a cluster-scoped resource.
 func (s DefaultStrategy) NamespaceScoped() bool {
 	if s.main != nil {
 		return s.main.NamespaceScoped()
@@ -72,26 +71,26 @@ func (s DefaultStrategy) NamespaceScoped() bool {
 	return namespaced(s.example)
 }
 
-// namespaced reports whether objects of a type are in namespaces: they are, unless it says no.
+// namespaced reports whether objects of a type are in namespaces, which is the default.
 func namespaced(example runtime.Object) bool {
 	scoper, ok := example.(rest.Scoper)
 	return !ok || scoper.NamespaceScoped()
 }
 
-// AllowCreateOnUpdate says no, unless the type of the store says yes: a PUT does not create.
+// AllowCreateOnUpdate is false, unless the type of the store allows it: a PUT does not create an object.
 func (s DefaultStrategy) AllowCreateOnUpdate(context.Context) bool {
 	allower, ok := s.example.(CreateOnUpdateAllower)
 	return ok && allower.AllowCreateOnUpdate()
 }
 
-// AllowUnconditionalUpdate says yes, as almost every Kubernetes resource, unless the type of the store says no: a PUT
-// without a resourceVersion overwrites.
+// AllowUnconditionalUpdate is true, as for almost every Kubernetes resource, unless the type of the store forbids it: a PUT without a
+// resourceVersion overwrites the object.
 func (s DefaultStrategy) AllowUnconditionalUpdate(context.Context) bool {
 	allower, ok := s.example.(UnconditionalUpdateAllower)
 	return !ok || allower.AllowUnconditionalUpdate()
 }
 
-// PrepareForCreate drops the status, asks the object, and sets generation 1.
+// PrepareForCreate drops the status, calls PrepareForCreate of the object, and sets generation 1.
 func (DefaultStrategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	if status, found := topLevelField(object, "Status"); found {
 		status.SetZero()
@@ -104,7 +103,7 @@ func (DefaultStrategy) PrepareForCreate(ctx context.Context, object runtime.Obje
 	}
 }
 
-// PrepareForUpdate keeps the stored status, asks the object, and counts the generation up if the spec changes.
+// PrepareForUpdate keeps the stored status, calls PrepareForUpdate of the object, and increments the generation if the spec changes.
 func (DefaultStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	keepField(object, old, "Status")
 	if preparer, ok := object.(UpdatePreparer); ok {
@@ -114,7 +113,7 @@ func (DefaultStrategy) PrepareForUpdate(ctx context.Context, object, old runtime
 	if !found {
 		return
 	}
-	if _, ok := object.(Canonicalizer); ok { // as it will be stored
+	if _, ok := object.(Canonicalizer); ok { // in the form in which it is stored
 		canonical := object.DeepCopyObject()
 		canonical.(Canonicalizer).Canonicalize()
 		spec, _ = topLevelField(canonical, "Spec")
@@ -125,8 +124,8 @@ func (DefaultStrategy) PrepareForUpdate(ctx context.Context, object, old runtime
 	}
 }
 
-// Validate checks the name, which must be a DNS subdomain, and asks the object. The rest of the metadata is validated by the
-// server besides. Who overrides Validate says something about ValidateUpdate as well, which does not call it.
+// Validate checks the name, which must be a DNS subdomain, and calls Validate of the object. The server validates the rest of the metadata.
+// A strategy that overrides Validate should also override ValidateUpdate, which does not call it.
 func (DefaultStrategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
 	var errs field.ErrorList
 	if accessor, err := meta.Accessor(object); err == nil {
@@ -140,7 +139,7 @@ func (DefaultStrategy) Validate(ctx context.Context, object runtime.Object) fiel
 	return errs
 }
 
-// ValidateUpdate asks the object: what is wrong with it, and what is wrong with the change.
+// ValidateUpdate calls Validate and ValidateUpdate of the object.
 func (DefaultStrategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
 	var errs field.ErrorList
 	if validator, ok := object.(Validator); ok {
@@ -152,7 +151,7 @@ func (DefaultStrategy) ValidateUpdate(ctx context.Context, object, old runtime.O
 	return errs
 }
 
-// WarningsOnCreate asks the object.
+// WarningsOnCreate calls Warnings of the object.
 func (DefaultStrategy) WarningsOnCreate(ctx context.Context, object runtime.Object) []string {
 	if warner, ok := object.(Warner); ok {
 		return warner.Warnings(ctx)
@@ -160,7 +159,7 @@ func (DefaultStrategy) WarningsOnCreate(ctx context.Context, object runtime.Obje
 	return nil
 }
 
-// WarningsOnUpdate asks the object.
+// WarningsOnUpdate calls Warnings of the object.
 func (DefaultStrategy) WarningsOnUpdate(ctx context.Context, object, _ runtime.Object) []string {
 	if warner, ok := object.(Warner); ok {
 		return warner.Warnings(ctx)
@@ -168,20 +167,19 @@ func (DefaultStrategy) WarningsOnUpdate(ctx context.Context, object, _ runtime.O
 	return nil
 }
 
-// Canonicalize asks the object.
+// Canonicalize calls Canonicalize of the object.
 func (DefaultStrategy) Canonicalize(object runtime.Object) {
 	if canonicalizer, ok := object.(Canonicalizer); ok {
 		canonicalizer.Canonicalize()
 	}
 }
 
-// GetResetFields says that writers of the main resource cannot own the status.
+// GetResetFields returns the status, which writers of the main resource cannot own.
 func (s DefaultStrategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
 	return resetFields(s.versions, "status")
 }
 
-// DefaultStatusStrategy is the update strategy of a status subresource: only the status changes.
-// Embed it and override what differs.
+// DefaultStatusStrategy is the update strategy of a status subresource: only the status changes. Embed it to override methods.
 type DefaultStatusStrategy struct {
 	DefaultStrategy
 }
@@ -202,10 +200,10 @@ func (DefaultStatusStrategy) PrepareForUpdate(_ context.Context, object, old run
 	setManagedFields(object, managedFields)
 }
 
-// AllowCreateOnUpdate says no: a status is that of an object which is there.
+// AllowCreateOnUpdate is false: a status requires an existing object.
 func (DefaultStatusStrategy) AllowCreateOnUpdate(context.Context) bool { return false }
 
-// ValidateUpdate asks the object what is wrong with the change of its status; the rest has been validated before.
+// ValidateUpdate calls ValidateStatusUpdate of the object. The rest of the object was validated before.
 func (DefaultStatusStrategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
 	if validator, ok := object.(StatusUpdateValidator); ok {
 		return validator.ValidateStatusUpdate(ctx, old)
@@ -213,12 +211,12 @@ func (DefaultStatusStrategy) ValidateUpdate(ctx context.Context, object, old run
 	return nil
 }
 
-// WarningsOnUpdate returns none: who writes the status cannot change the rest.
+// WarningsOnUpdate returns none, because a writer of the status cannot change the spec.
 func (DefaultStatusStrategy) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
 	return nil
 }
 
-// GetResetFields says that writers of the status own neither spec nor metadata.
+// GetResetFields returns spec and metadata, which writers of the status cannot own.
 func (s DefaultStatusStrategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
 	return resetFields(s.versions, "spec", "metadata")
 }

@@ -19,7 +19,7 @@ func NewTable[T runtime.Object](columns []metav1.TableColumnDefinition, cells fu
 	return Table[T]{columns: columns, cells: cells}
 }
 
-// tableFor returns the table that a type makes itself, or NAME and AGE.
+// tableFor returns the table of a Tabular type, or NAME and AGE.
 func tableFor(resource schema.GroupResource, example runtime.Object) rest.TableConvertor {
 	tabular, ok := example.(Tabular)
 	if !ok {

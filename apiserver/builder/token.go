@@ -15,7 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 )
 
-// bearerToken keeps only a digest of the token, so that the token itself is in no dump and no log.
+// bearerToken keeps only a digest of the token, so that no dump or log contains the token.
 type bearerToken struct {
 	digest [sha256.Size]byte
 	user   user.Info
@@ -44,7 +44,7 @@ func tokenAuthenticator(tokens []bearerToken, invited []guests) authenticator.Re
 	return group.NewAuthenticatedGroupAdder(bearertoken.New(check))
 }
 
-// rightsOf allows members of system:masters everything, guests what their rights allow, and everybody else the probes.
+// rightsOf authorizes members of system:masters for every request, guests by their rights, and everybody for the probes.
 func rightsOf(probes authorizer.Authorizer, invited []guests) authorizer.Authorizer {
 	privileged := authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)
 	allowing := []authorizer.Authorizer{probes}

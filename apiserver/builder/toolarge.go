@@ -20,12 +20,12 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// explainingOptions make every storage an explainingStorage.
+// explainingOptions wraps every storage in an explainingStorage.
 type explainingOptions struct {
 	generic.RESTOptionsGetter
 }
 
-// GetRESTOptions returns how a resource is stored.
+// GetRESTOptions returns the storage options of a resource.
 func (o explainingOptions) GetRESTOptions(resource schema.GroupResource, example runtime.Object) (generic.RESTOptions, error) {
 	options, err := o.RESTOptionsGetter.GetRESTOptions(resource, example)
 	if err != nil {
@@ -41,8 +41,8 @@ func (o explainingOptions) GetRESTOptions(resource schema.GroupResource, example
 	return options, nil
 }
 
-// explainingStorage is a storage whose errors tell an object that is too large from a mistake of the server. Every
-// write of a resource and of its subresources goes through it.
+// explainingStorage is a storage that reports too large objects as an error of the client, and not of the server. Every write of a resource
+// and its subresources passes through it.
 type explainingStorage struct {
 	storage.Interface
 }
@@ -58,11 +58,11 @@ func (s explainingStorage) GuaranteedUpdate(ctx context.Context, key string, des
 	return explainTooLarge(s.Interface.GuaranteedUpdate(ctx, key, destination, ignoreNotFound, preconditions, update, cached))
 }
 
-// tooLargeError says that an object does not fit into etcd. To a client it is a 413; to the generic server's handlers
-// it still is etcd's own error, which has them try once more without managed fields.
+// tooLargeError means that an object is too large for etcd. Clients get a 413. The generic server's handlers still recognize etcd's own error,
+// and try again without managed fields.
 type tooLargeError struct{}
 
-// etcdTooLarge is etcd's message, by which the handlers know the error.
+// etcdTooLarge is etcd's message, by which the handlers recognize the error.
 const etcdTooLarge = "etcdserver: request is too large"
 
 func (tooLargeError) Error() string { return etcdTooLarge }
@@ -75,7 +75,7 @@ func (tooLargeError) Status() metav1.Status {
 	return apierrors.NewRequestEntityTooLargeError("the object is too large to be stored").Status()
 }
 
-// explainTooLarge turns what etcd and its client answer to an object that is too large into a tooLargeError.
+// explainTooLarge turns the errors of etcd and its client for a too large object into a tooLargeError.
 func explainTooLarge(err error) error {
 	if err == nil {
 		return nil

@@ -61,7 +61,7 @@ func (c *typeCheck) fault(path *field.Path, text string) {
 	}
 }
 
-// expect reports a value that is not of the JSON type that the field needs.
+// expect reports a value whose JSON type does not fit the field.
 func (c *typeCheck) expect(met bool, path *field.Path, form string, value any) bool {
 	if !met {
 		c.fault(path, "must be "+form+", not "+jsonType(value))
@@ -122,7 +122,7 @@ func (c *typeCheck) value(kind reflect.Type, value any, path *field.Path) {
 	}
 }
 
-// fields checks the fields of a struct by their names in JSON. Fields that the struct does not have are the strict decoder's to report.
+// fields checks the fields of a struct by their names in JSON. The strict decoder reports unknown fields.
 func (c *typeCheck) fields(kind reflect.Type, object map[string]any, path *field.Path) {
 	for member := range kind.Fields() {
 		name, options, _ := strings.Cut(member.Tag.Get("json"), ",")
@@ -138,7 +138,7 @@ func (c *typeCheck) fields(kind reflect.Type, object map[string]any, path *field
 	}
 }
 
-// leaf checks a value that its type reads itself.
+// leaf checks a value whose type decodes itself.
 func (c *typeCheck) leaf(leaf json.Unmarshaler, value any, path *field.Path) {
 	form, isText := "", true
 	switch leaf.(type) {
@@ -174,7 +174,7 @@ func (c *typeCheck) leaf(leaf json.Unmarshaler, value any, path *field.Path) {
 	}
 }
 
-// durationProblem returns what time.ParseDuration found, and the remedy. The path shows where the text is, so it is not repeated.
+// durationProblem returns the error of time.ParseDuration without the text, and the remedy. The path of the field shows where the text is.
 func durationProblem(err error) string {
 	problem, _, found := strings.Cut(strings.TrimPrefix(err.Error(), "time: "), " in duration ")
 	if found {

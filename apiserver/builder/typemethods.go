@@ -11,72 +11,71 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// An internal type may have any of the methods below, and rest.Scoper's NamespaceScoped. DefaultStrategy, NewStore and
-// the handlers look for them, so that a simple type needs no strategy of its own. With one, CreateOnUpdateAllower and
-// UnconditionalUpdateAllower are not asked, and NamespaceScoped must agree with it.
+// An internal type may have any of the methods below, and rest.Scoper's NamespaceScoped. DefaultStrategy, NewStore and the handlers call them,
+// so a simple type needs no strategy of its own. If a resource has a strategy, CreateOnUpdateAllower and UnconditionalUpdateAllower are
+// ignored, and NamespaceScoped must agree with the strategy.
 
-// CreatePreparer is a type that completes or cleans an object before it is created: what a client may not set is reset,
-// what only the server knows is set. The status is empty by then.
+// CreatePreparer is a type that prepares an object before it is created: it resets fields that clients may not set, and sets the fields of
+// the server. The status is empty by then.
 type CreatePreparer interface {
 	PrepareForCreate(ctx context.Context)
 }
 
-// UpdatePreparer is a type that completes or cleans an object before it is changed. It has the stored status by then.
-// old is the stored object, of the same type, and must not be changed.
+// UpdatePreparer is a type that prepares an object before it is changed. The object has the stored status by then. old is the stored object,
+// of the same type, and must not be changed.
 type UpdatePreparer interface {
 	PrepareForUpdate(ctx context.Context, old runtime.Object)
 }
 
-// Validator is a type that says what is wrong with an object that is created or changed. It changes nothing. A stored
-// object's name is checked besides, and so is the rest of its metadata.
+// Validator is a type that validates a created or changed object. It must not change the object. The name and the other metadata of a stored
+// object are validated separately.
 type Validator interface {
 	Validate(ctx context.Context) field.ErrorList
 }
 
-// UpdateValidator is a type that says what is wrong with a change, besides what Validate finds.
+// UpdateValidator is a type that validates a change, in addition to Validate.
 type UpdateValidator interface {
 	ValidateUpdate(ctx context.Context, old runtime.Object) field.ErrorList
 }
 
-// StatusUpdateValidator is a type that says what is wrong with a change of the status.
+// StatusUpdateValidator is a type that validates a change of the status.
 type StatusUpdateValidator interface {
 	ValidateStatusUpdate(ctx context.Context, old runtime.Object) field.ErrorList
 }
 
-// Warner is a type that tells the client about an object that is valid and yet not what it should be. A warning is one
-// line, best below 120 characters.
+// Warner is a type that warns the client about a valid object with questionable fields. A warning is one line, preferably below 120
+// characters.
 type Warner interface {
 	Warnings(ctx context.Context) []string
 }
 
-// Canonicalizer is a type that puts an object into the form in which it is stored, such as with a list in order. It may be
-// asked before the object is validated.
+// Canonicalizer is a type that converts an object into its stored form, for example by sorting a list. It may be called before the object is
+// validated.
 type Canonicalizer interface {
 	Canonicalize()
 }
 
-// CreateOnUpdateAllower is a type that reports whether a PUT or an apply creates what is not there. The default: an apply
-// does, a PUT does not.
+// CreateOnUpdateAllower is a type that reports whether a PUT or an apply creates a missing object. By default, only an apply does.
 type CreateOnUpdateAllower interface {
 	AllowCreateOnUpdate() bool
 }
 
-// UnconditionalUpdateAllower is a type that reports whether a PUT without a resourceVersion overwrites. The default: it does.
+// UnconditionalUpdateAllower is a type that reports whether a PUT without a resourceVersion overwrites the object. By default, it does.
 type UnconditionalUpdateAllower interface {
 	AllowUnconditionalUpdate() bool
 }
 
-// FieldSelectable is a type whose objects can be selected by more than name and namespace. Each served version maps its
-// own labels to these ones, through the scheme's AddFieldLabelConversionFunc.
+// FieldSelectable is a type whose objects can be selected by more fields than name and namespace. Each served version maps its field labels to
+// these fields, through the scheme's AddFieldLabelConversionFunc.
 type FieldSelectable interface {
 	// SelectableFields returns a new set at each call, with the same keys for all objects.
 	SelectableFields() fields.Set
 }
 
-// Tabular is a type that says what kubectl get prints.
+// Tabular is a type that defines the columns of kubectl get.
 type Tabular interface {
-	// TableColumns are the same for all objects; they may be asked of an empty one.
+	// TableColumns are the same for all objects, and are also read from an empty object.
 	TableColumns() []metav1.TableColumnDefinition
-	// TableCells are the object's values of these columns: strings, numbers or booleans.
+	// TableCells are the values of an object for these columns: strings, numbers or booleans.
 	TableCells() []any
 }

@@ -11,7 +11,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 )
 
-// UserName returns the name of the user who makes a request, "" if nobody does.
+// UserName returns the name of the user of a request, or "" if there is none.
 func UserName(ctx context.Context) string {
 	user, ok := apirequest.UserFrom(ctx)
 	if !ok {
@@ -20,8 +20,8 @@ func UserName(ctx context.Context) string {
 	return user.GetName()
 }
 
-// UserMayGet asks the Authorizer whether the user who makes a request may get an object, or a subresource of the object. The subresource
-// is "" for the object itself. An error means that there is no answer.
+// UserMayGet asks the Authorizer whether the user of a request may get an object, or a subresource of the object. The subresource is "" for
+// the object itself. An error means that there is no decision.
 func (s *Scope) UserMayGet(ctx context.Context, resource schema.GroupVersionResource, subresource, namespace, name string) (bool, error) {
 	user, ok := apirequest.UserFrom(ctx)
 	if !ok {

@@ -70,6 +70,7 @@ func newRootCommand() *cobra.Command {
 		stats.NewCommand(),
 		changes.NewCommand(),
 		notes.NewCommand(),
+		builders.NewCommand(),
 		explain.NewCommand(),
 	)
 	addGroup(root, "Act",
@@ -77,7 +78,6 @@ func newRootCommand() *cobra.Command {
 		rerun.NewCommand(),
 		cancel.NewCommand(),
 		promote.NewCommand(),
-		builders.NewCommand(),
 		suspend.NewCommand(),
 		suspend.NewResumeCommand(),
 	)
