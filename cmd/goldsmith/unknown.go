@@ -13,18 +13,19 @@ import (
 
 // synonyms are verbs of other tools, with the command lines that do here what they do there. All other verbs of kubectl are kubectl's.
 var synonyms = map[string][]string{
-	"create":  {"init IMAGE", "kubectl create -f FILE"},
-	"list":    {"kubectl get images", "history IMAGE"},
-	"ls":      {"kubectl get images", "history IMAGE"},
-	"pause":   {"suspend IMAGE"},
-	"retry":   {"rerun BUILD", "build IMAGE"},
-	"run":     {"build IMAGE"},
-	"start":   {"build IMAGE", "up"},
-	"stop":    {"cancel BUILD", "suspend IMAGE"},
-	"tail":    {"logs NAME --follow"},
-	"top":     {"watch", "stats IMAGE"},
-	"trigger": {"build IMAGE"},
-	"unpause": {"resume IMAGE"},
+	"create":   {"init IMAGE", "kubectl create -f FILE"},
+	"describe": {"show NAME", "kubectl describe image IMAGE"},
+	"list":     {"kubectl get images", "history IMAGE"},
+	"ls":       {"kubectl get images", "history IMAGE"},
+	"pause":    {"suspend IMAGE"},
+	"retry":    {"rerun BUILD", "build IMAGE"},
+	"run":      {"build IMAGE"},
+	"start":    {"build IMAGE", "up"},
+	"stop":     {"cancel BUILD", "suspend IMAGE"},
+	"tail":     {"logs NAME --follow"},
+	"top":      {"watch", "stats IMAGE"},
+	"trigger":  {"build IMAGE"},
+	"unpause":  {"resume IMAGE"},
 }
 
 // explainUnknownVerb adds the verb that is meant, or the help that lists all, to cobra's error for an unknown verb. It passes on all other

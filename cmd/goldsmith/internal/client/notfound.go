@@ -6,15 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
 )
@@ -102,29 +101,16 @@ func (c *Connection) otherKind(ctx context.Context, wanted Kind, name string) er
 		}
 	case ImageBuild:
 		image, err := c.ImagesV1alpha1().Images(c.Namespace).Get(ctx, name, metav1.GetOptions{})
-		if err == nil {
-			found.Instead, err = c.LatestBuild(ctx, image)
+		if err != nil {
+			return nil
+		}
+		newest, err := c.NewestBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
+		if newest != nil {
+			found.Instead = newest.Name
 		}
 		if err == nil {
 			return found
 		}
 	}
 	return nil
-}
-
-// LatestBuild returns the name of the newest build of an Image that exists, "" if none does. The Image's status can be behind, or name a
-// deleted build.
-func (c *Connection) LatestBuild(ctx context.Context, image *v1alpha1.Image) (string, error) {
-	selected := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("spec.imageRef.uid", string(image.UID)).String()}
-	builds, err := c.ImagesV1alpha1().ImageBuilds(image.Namespace).List(ctx, selected)
-	if err != nil {
-		return "", fmt.Errorf("list the builds of image %s: %w", image.Name, err)
-	}
-	name, highest := "", int64(0)
-	for i := range builds.Items {
-		if number := builds.Items[i].Spec.Number; number != nil && *number > highest {
-			name, highest = builds.Items[i].Name, *number
-		}
-	}
-	return name, nil
 }

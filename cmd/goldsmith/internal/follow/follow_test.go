@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,11 +151,14 @@ func TestEveryPhaseHasALine(t *testing.T) {
 	lines := strings.Split(told.String(), "\n")
 	for i, want := range []string{
 		"• queued: WaitingForSlot: one build is ahead", "• build debian-1, attempt 1 of 3", "✗ the log broke off: ",
-		"✗ attempt 1 failed after 60s: User/BuilderFailed: no space", "• waiting for attempt 2 of 3", "• build debian-1, attempt 2 of 3, 3s after BuilderFailed",
+		"✗ attempt 1 failed after 60s: User/BuilderFailed: no space",
 	} {
 		if i >= len(lines) || !strings.HasPrefix(lines[i], want) {
 			t.Fatalf("line %d is not %q:\n%s", i, want, told)
 		}
+	}
+	if want := "• build debian-1, attempt 2 of 3, 3s after BuilderFailed\n"; !strings.Contains(told.String(), want) {
+		t.Errorf("no %q in\n%s", want, told)
 	}
 	if want := "✗ build debian-1 was cancelled after 90s and 2 attempts, as alice requested: too late\n"; !strings.HasSuffix(told.String(), want) {
 		t.Errorf("the last line is not %q:\n%s", want, told)
@@ -237,6 +241,11 @@ func TestAWaitIsToldOnceItLasts(t *testing.T) {
 		if err := step(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	retrying := build(v1alpha1.BuildRetrying, ended(1, v1alpha1.AttemptDisrupted))
+	retrying.Spec.Retry = &v1alpha1.RetryPolicy{Limit: new(int32(2))}
+	if lines := phaseLines(output.Style{}, retrying); !slices.Equal(lines, []string{"• waiting for attempt 2 of 4"}) {
+		t.Errorf("a disrupted attempt counts against the limit: %q", lines)
 	}
 	if want := "• starting: ImagePulling: not found\n• running: WaitingForKueue\n"; told.String() != want {
 		t.Errorf("got %q, want %q", &told, want)
