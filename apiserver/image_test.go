@@ -237,7 +237,8 @@ var _ = Describe("An Image", func() {
 				Expect(err).To(MatchError(MatchRegexp(`^Image in version "v1alpha1" cannot be handled as a Image: (.*; )?%s`, regexp.QuoteMeta(fault))), how)
 			}
 		},
-		Entry("a duration", `{"timeouts":{"run":"1d"}}`, `spec.timeouts.run: unknown unit "d"; use h, m or s`),
+		Entry("a duration", `{"timeouts":{"run":"2w"}}`, "spec.timeouts.run: must be a duration such as 90s, 30m, 2h or 7d"),
+		Entry("a duration without a unit", `{"history":{"ttl":{"failed":90}}}`, "spec.history.ttl.failed: must be a duration such as 90s, 30m, 2h or 7d"),
 		Entry("a number", `{"builder":{"name":5}}`, "spec.builder.name: "),
 		Entry("an object", `{"targets":"linux/amd64"}`, "spec.targets: "),
 	)

@@ -8,7 +8,6 @@ import (
 	"math"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -43,7 +42,7 @@ func newRetention(succeeded, failed time.Duration) Retention {
 	return retention
 }
 
-func lengthOf(limit *metav1.Duration) time.Duration {
+func lengthOf(limit *v1alpha1.Duration) time.Duration {
 	if limit == nil {
 		return 0
 	}

@@ -151,7 +151,7 @@ func TestExpireTakesAnImageOnceItsBuildsAreGone(t *testing.T) {
 func TestAnImageThatIsGoneHasTheRulesThatItHadLast(t *testing.T) {
 	clock := clocktesting.NewFakePassiveClock(tenDays)
 	keep := func(succeeded, failed time.Duration) *v1alpha1.HistoryTTL {
-		return &v1alpha1.HistoryTTL{Succeeded: &metav1.Duration{Duration: succeeded}, Failed: &metav1.Duration{Duration: failed}}
+		return &v1alpha1.HistoryTTL{Succeeded: &v1alpha1.Duration{Duration: succeeded}, Failed: &v1alpha1.Duration{Duration: failed}}
 	}
 	onEach(t, records.Options{Clock: clock}, func(g *WithT, ctx context.Context, store *records.Store) {
 		put := func(name, version string, held bool, limits *v1alpha1.HistoryTTL) {
@@ -176,7 +176,7 @@ func TestAnImageThatIsGoneHasTheRulesThatItHadLast(t *testing.T) {
 		put("shortened", "1", false, nil) // older
 		put("unlimited", "1", false, keep(day, day))
 		put("unlimited", "2", false, nil)
-		put("partly", "1", false, &v1alpha1.HistoryTTL{Failed: &metav1.Duration{Duration: day}})
+		put("partly", "1", false, &v1alpha1.HistoryTTL{Failed: &v1alpha1.Duration{Duration: day}})
 		put("held", "2", false, keep(day, day))
 		put("held", "1", true, nil) // older, but nobody loses a hold
 		put("released", "1", true, keep(day, day))
@@ -241,7 +241,7 @@ func TestRulesThatMakeNoSenseAreRefused(t *testing.T) {
 		_, err = store.Expire(ctx, records.Rules{Images: map[types.UID]records.Retention{"x": {Outcomes: -1}}})
 		g.Expect(err).To(MatchError(records.ErrInvalid))
 		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "x", UID: "x"}}
-		image.Spec.History = &v1alpha1.HistoryLimits{RecordRetention: &v1alpha1.HistoryTTL{Failed: &metav1.Duration{Duration: -1}}}
+		image.Spec.History = &v1alpha1.HistoryLimits{RecordRetention: &v1alpha1.HistoryTTL{Failed: &v1alpha1.Duration{Duration: -1}}}
 		g.Expect(store.PutImage(ctx, image)).To(MatchError(records.ErrInvalid))
 	})
 }

@@ -124,6 +124,9 @@ func writeType(page *strings.Builder, name string, schema spec.Schema, users []s
 	if len(users) > 0 {
 		fmt.Fprintf(page, "\nUsed by: %s.\n", links(users))
 	}
+	if len(schema.Properties) == 0 {
+		return // a type that is a string
+	}
 	page.WriteString("\n| field | type | required | description |\n|---|---|---|---|\n")
 	for _, field := range fields(schema) {
 		required := ""

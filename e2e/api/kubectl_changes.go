@@ -4,11 +4,13 @@ package api
 
 import (
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/terminal"
 )
 
@@ -84,6 +86,22 @@ func describeKubectlChanges(w *fixture) {
 			Expect(w.getImage(ctx, "web").Labels).To(Equal(map[string]string{"a": "x", "c": "x"}))
 			Expect(s.Run(ctx, "", "apply", "view-last-applied", "image", "web", "-o", "json")).To(ContainSubstring(`"a": "x"`))
 		})
+
+		DescribeTable("reads days, and changes nothing the second time", func(ctx SpecContext, flags ...string) {
+			manifest := strings.Replace(plainImage("web"), "spec:", "spec:\n  timeouts: {run: 7d}\n  history: {ttl: {failed: 1d12h}}", 1)
+			flags = append(flags, "-f", "-")
+			s.Run(ctx, manifest, append([]string{"apply"}, flags...)...)
+			applied := w.observedImage(ctx, "web")
+			Expect(applied.Spec.Timeouts.Run).To(HaveValue(Equal(v1alpha1.Duration{Duration: 7 * 24 * time.Hour})))
+			Expect(applied.Spec.History.TTL.Failed).To(HaveValue(Equal(v1alpha1.Duration{Duration: 36 * time.Hour})))
+			Expect(s.Run(ctx, "", "get", "image", "web", "-o", "jsonpath={.spec.timeouts.run}")).To(Equal("168h0m0s"))
+			s.Run(ctx, manifest, append([]string{"apply"}, flags...)...)
+			Expect(w.getImage(ctx, "web")).To(BeComparableTo(applied))
+			Expect(s.Run(ctx, manifest, append([]string{"diff"}, flags...)...)).To(BeEmpty())
+		},
+			Entry("on the client"),
+			Entry("on the server", "--server-side"),
+		)
 
 		It("moves on to the server's side", func(ctx SpecContext) {
 			s.Run(ctx, plainImage("web", "labels: {a: x, b: x}"), "apply", "-f", "-")

@@ -25,8 +25,8 @@ func setting(parameters ...string) func(*v1alpha1.Image) {
 	return func(image *v1alpha1.Image) { workspace.SetParameters(&image.Spec.BuildInputs, parameters...) }
 }
 
-func duration(d time.Duration) *metav1.Duration {
-	return &metav1.Duration{Duration: d}
+func duration(d time.Duration) *v1alpha1.Duration {
+	return &v1alpha1.Duration{Duration: d}
 }
 
 // inPhase matches a build in this phase.

@@ -141,7 +141,7 @@ func (u *users) createImage(ctx context.Context, pick uint64) error {
 			Parameters: parameters(pick >> 8),
 		},
 		RunPolicy: policies[pick>>16%3],
-		Retry:     &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: &metav1.Duration{Duration: time.Second}}},
+		Retry:     &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: &v1alpha1.Duration{Duration: time.Second}}},
 	}}
 	if base := imageName(pick >> 24); pick>>32%3 == 0 && base != image.Name {
 		image.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: base}}

@@ -38,9 +38,9 @@ func describeRefusals(s *shell) {
 		})
 
 		DescribeTable("for a value of the wrong type is told where and what it must be", func(ctx SpecContext, args ...string) {
-			wrong := manifest("web") + "  timeouts: {run: 1d}\n"
+			wrong := manifest("web") + "  timeouts: {run: 2w}\n"
 			Expect(s.Fail(ctx, wrong, append(args, "-f", "-")...)).To(And(
-				ContainSubstring(`spec.timeouts.run: unknown unit "d"; use h, m or s`), Not(ContainSubstring("Go struct"))))
+				ContainSubstring("spec.timeouts.run: must be a duration such as 90s, 30m, 2h or 7d"), Not(ContainSubstring("Go struct"))))
 		},
 			Entry("created", "create"),
 			Entry("applied", "apply"),

@@ -144,7 +144,7 @@ func doEverything(ctx context.Context, w *cluster.Workspace) {
 	forbidden.Spec.Inputs.Template = &v1alpha1.BuildTemplate{PriorityClassName: "none"}
 	nowhere := workspace.NewBuild("nowhere")
 	nowhere.Spec.Inputs.Template = &v1alpha1.BuildTemplate{NodeSelector: map[string]string{"example.com/node": "nowhere"}}
-	nowhere.Spec.Timeouts = &v1alpha1.BuildTimeouts{Start: &metav1.Duration{Duration: 5 * time.Second}}
+	nowhere.Spec.Timeouts = &v1alpha1.BuildTimeouts{Start: &v1alpha1.Duration{Duration: 5 * time.Second}}
 	builds := []*v1alpha1.ImageBuild{workspace.NewBuild("failing", "failAt=1"), workspace.NewBuild("disturbed", "duration=10m"), forbidden, nowhere}
 	for _, build := range builds {
 		w.CreateBuild(ctx, build)

@@ -52,5 +52,5 @@ func SetParameters(inputs *v1alpha1.BuildInputs, parameters ...string) {
 }
 
 func retryAtOnce() *v1alpha1.RetryPolicy {
-	return &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: &metav1.Duration{}}}
+	return &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: &v1alpha1.Duration{}}}
 }

@@ -49,7 +49,7 @@ func fullBuild() *v1alpha1.ImageBuild {
 	build.Name = "debian-7"
 	build.UID = "0b5c1a52-0000-4000-8000-000000000007"
 	build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian", UID: "0b5c1a52-0000-4000-8000-0000000000ff"}
-	build.Spec.Timeouts = &v1alpha1.BuildTimeouts{Run: &metav1.Duration{Duration: 90 * time.Minute}}
+	build.Spec.Timeouts = &v1alpha1.BuildTimeouts{Run: &v1alpha1.Duration{Duration: 90 * time.Minute}}
 	build.Spec.Inputs.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "setup"}}
 	build.Spec.Inputs.Parameters = []v1alpha1.Parameter{{Name: "locale", Value: "en"}, {Name: "edition", Value: "<minimal> & \"small\""}}
 	build.Spec.Inputs.Targets = []v1alpha1.Target{
@@ -276,7 +276,7 @@ func TestAttemptOfAStrangersJobIsNotOK(t *testing.T) {
 func TestDeadlineIsInWholeSeconds(t *testing.T) {
 	for run, want := range map[time.Duration]int64{0: 1, time.Millisecond: 1, time.Second: 1, 1500 * time.Millisecond: 2, time.Hour: 3600} {
 		build := bareBuild()
-		build.Spec.Timeouts = &v1alpha1.BuildTimeouts{Run: &metav1.Duration{Duration: run}}
+		build.Spec.Timeouts = &v1alpha1.BuildTimeouts{Run: &v1alpha1.Duration{Duration: run}}
 		if got := *mustRender(t, build, 1, mockBuilder).Spec.Template.Spec.ActiveDeadlineSeconds; got != want {
 			t.Errorf("timeouts.run %v becomes %d s, want %d", run, got, want)
 		}

@@ -225,7 +225,7 @@ func TestASuspensionThatNobodySawIsNoFailure(t *testing.T) {
 
 func TestTheStartTimeoutCountsFromKueuesAdmission(t *testing.T) {
 	w := held(1)
-	w.Build.Spec.Timeouts.Start = &metav1.Duration{Duration: time.Minute}
+	w.Build.Spec.Timeouts.Start = &v1alpha1.Duration{Duration: time.Minute}
 	w.Now = t0.Add(time.Hour)
 	if decision := Next(w.job(suspended).Observed); decision.Status.Phase != v1alpha1.BuildQueued {
 		t.Fatalf("phase %s while it waits", decision.Status.Phase)
@@ -242,7 +242,7 @@ func TestTheStartTimeoutCountsFromKueuesAdmission(t *testing.T) {
 }
 
 func TestWhatKueueMakesABuildWaitCountsForItsQueueTimeout(t *testing.T) {
-	limit := &metav1.Duration{Duration: time.Minute}
+	limit := &v1alpha1.Duration{Duration: time.Minute}
 	w := held(1).job(suspended)
 	w.Build.Spec.Timeouts.Queue = limit
 	w.Build.Spec.Retry.Classes = []v1alpha1.FailureClass{v1alpha1.FailureTimeout}

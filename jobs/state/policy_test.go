@@ -10,7 +10,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -19,8 +18,8 @@ import (
 func TestBackoffDoublesUpToItsLimit(t *testing.T) {
 	policy := func(initial, longest int) *v1alpha1.Backoff {
 		return &v1alpha1.Backoff{
-			Initial: &metav1.Duration{Duration: time.Duration(initial) * time.Second},
-			Max:     &metav1.Duration{Duration: time.Duration(longest) * time.Second},
+			Initial: &v1alpha1.Duration{Duration: time.Duration(initial) * time.Second},
+			Max:     &v1alpha1.Duration{Duration: time.Duration(longest) * time.Second},
 		}
 	}
 	for failures, want := range map[int]int{1: 10, 2: 20, 3: 40, 4: 60, 5: 60, 10: 60} {
@@ -94,8 +93,8 @@ func TestRetryingSaysExactlyWhenTheNextAttemptStarts(t *testing.T) {
 
 func TestWithoutABackoffTheNextAttemptStartsAtOnce(t *testing.T) {
 	w := given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodFailed, exited(75, ""))
-	w.Build.Spec.Retry.Backoff.Initial = &metav1.Duration{Duration: 0}
-	w.Build.Spec.Retry.Backoff.Max = &metav1.Duration{Duration: 0}
+	w.Build.Spec.Retry.Backoff.Initial = &v1alpha1.Duration{Duration: 0}
+	w.Build.Spec.Retry.Backoff.Max = &v1alpha1.Duration{Duration: 0}
 	w.Build.Status = Next(w.Observed).Status
 	w.Job, w.Pod = nil, nil
 	if decision := Next(w.Observed); decision.Status.Phase != v1alpha1.BuildStarting {

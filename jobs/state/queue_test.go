@@ -18,7 +18,7 @@ import (
 func waits(phase v1alpha1.BuildPhase) *scenario {
 	w := given(phase)
 	w.Build.Status.Resolved = resolved
-	w.Build.Spec.Timeouts.Queue = &metav1.Duration{Duration: time.Minute}
+	w.Build.Spec.Timeouts.Queue = &v1alpha1.Duration{Duration: time.Minute}
 	w.Admission.Message = "the namespace runs 4 builds, as many as it may"
 	if phase == v1alpha1.BuildQueued {
 		w.Build.Status.QueuedTime = &metav1.Time{Time: t0}

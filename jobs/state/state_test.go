@@ -218,7 +218,7 @@ func TestNext(t *testing.T) {
 		cancelled  = v1alpha1.BuildCancelled
 	)
 	quick := func(w *scenario) { // short enough for the clock of the cases to pass it
-		w.Build.Spec.Timeouts.Start = &metav1.Duration{Duration: 9 * time.Second}
+		w.Build.Spec.Timeouts.Start = &v1alpha1.Duration{Duration: 9 * time.Second}
 	}
 	disruptions := func(n int32) func(*scenario) {
 		return func(w *scenario) {
@@ -512,7 +512,7 @@ func TestWhatWasCancelledBeforeItStartedWasAttempted(t *testing.T) {
 
 func TestTimeoutsAreNotCutShortByTheSecondsOfStoredTimes(t *testing.T) {
 	w := given(v1alpha1.BuildStarting).job()
-	w.Build.Spec.Timeouts.Start = &metav1.Duration{Duration: time.Second}
+	w.Build.Spec.Timeouts.Start = &v1alpha1.Duration{Duration: time.Second}
 	w.Now = t0.Add(1900 * time.Millisecond) // the attempt may have started at t0 + 999 ms
 	if got := Next(w.Observed).Status.Phase; got != v1alpha1.BuildStarting {
 		t.Errorf("phase %s", got)

@@ -98,7 +98,7 @@ func DirectExpiry(build *v1alpha1.ImageBuild, ttl time.Duration, logsArchived, b
 	if build.Spec.ImageRef != nil || !build.Status.Finished || build.DeletionTimestamp != nil || v1alpha1.UnderLegalHold(build) {
 		return time.Time{}
 	}
-	expires := expiryOf(build, &metav1.Duration{Duration: ttl})
+	expires := expiryOf(build, &v1alpha1.Duration{Duration: ttl})
 	if expires.IsZero() {
 		return expires
 	}
@@ -118,7 +118,7 @@ func RecordSettled(build *v1alpha1.ImageBuild) bool {
 }
 
 // expiryOf is when a build has been kept for limit. It is zero if there is no limit.
-func expiryOf(build *v1alpha1.ImageBuild, limit *metav1.Duration) time.Time {
+func expiryOf(build *v1alpha1.ImageBuild, limit *v1alpha1.Duration) time.Time {
 	if limit == nil || build.Status.CompletionTime == nil {
 		return time.Time{}
 	}

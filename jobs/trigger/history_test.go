@@ -96,7 +96,7 @@ func TestHistoryKeepsTheNewestAndWhatIsNeeded(t *testing.T) {
 func TestHistoryKeepsForSomeTime(t *testing.T) {
 	image := limited(10, 10)
 	image.Spec.History.TTL = &v1alpha1.HistoryTTL{
-		Succeeded: &metav1.Duration{Duration: 48 * time.Hour}, Failed: &metav1.Duration{Duration: time.Hour},
+		Succeeded: &v1alpha1.Duration{Duration: 48 * time.Hour}, Failed: &v1alpha1.Duration{Duration: time.Hour},
 	}
 	ended := func(build v1alpha1.ImageBuild, ago time.Duration) v1alpha1.ImageBuild {
 		build.Status.CompletionTime = &metav1.Time{Time: now.Add(-ago)}

@@ -58,7 +58,7 @@ func TestTimesBeforeTheScheduleAreNotMissed(t *testing.T) {
 	w.expect()
 	w.at("2026-03-04T21:00:00Z").settle()
 	w.expect("2026-03-04T21:00:00Z")
-	w.Image.Spec.Triggers.Schedule.Jitter, w.Image.Generation = &metav1.Duration{Duration: time.Minute}, 7
+	w.Image.Spec.Triggers.Schedule.Jitter, w.Image.Generation = &v1alpha1.Duration{Duration: time.Minute}, 7
 	w.at("2026-03-06T12:00:00Z").settle() // the times are the same
 	w.expect("2026-03-05T21:00:00Z")
 }
@@ -124,7 +124,7 @@ func TestAClockThatJumpsStartsNothingTwice(t *testing.T) {
 
 func TestStartsAreLateByTheJitter(t *testing.T) {
 	image := newImage()
-	image.Spec.Triggers.Schedule = &v1alpha1.Schedule{Jitter: &metav1.Duration{Duration: 10 * time.Minute}}
+	image.Spec.Triggers.Schedule = &v1alpha1.Schedule{Jitter: &v1alpha1.Duration{Duration: 10 * time.Minute}}
 	hourly, minutely := parse(t, "0 * * * *", "UTC"), parse(t, "* * * * *", "UTC")
 	moment, different := at(t, "2026-03-01T12:00:00Z"), map[time.Duration]bool{}
 	for i := range 100 {
@@ -146,7 +146,7 @@ func TestStartsAreLateByTheJitter(t *testing.T) {
 
 func TestAStartWithJitterIsWaitedFor(t *testing.T) {
 	w := scheduled(t, func(s *v1alpha1.Schedule) {
-		s.Cron, s.Jitter = "0 * * * *", &metav1.Duration{Duration: 50 * time.Minute}
+		s.Cron, s.Jitter = "0 * * * *", &v1alpha1.Duration{Duration: 50 * time.Minute}
 	})
 	times := parse(t, "0 * * * *", "UTC")
 	one, two := at(t, "2026-03-01T13:00:00Z"), at(t, "2026-03-01T14:00:00Z")
@@ -169,7 +169,7 @@ func TestAStartWithJitterIsWaitedFor(t *testing.T) {
 
 func TestAStartThatIsTooLateIsNone(t *testing.T) {
 	late := func(s *v1alpha1.Schedule) {
-		s.StartingDeadline, s.Jitter = &metav1.Duration{Duration: time.Hour}, &metav1.Duration{Duration: 3 * time.Hour}
+		s.StartingDeadline, s.Jitter = &v1alpha1.Duration{Duration: time.Hour}, &v1alpha1.Duration{Duration: 3 * time.Hour}
 	}
 	w := scheduled(t, late)
 	start := w.start(parse(t, "30 3 * * *", "UTC"), at(t, "2026-03-02T03:30:00Z"))

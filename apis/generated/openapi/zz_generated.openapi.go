@@ -45,6 +45,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.CancelRequested{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref),
 		v1alpha1.ComparedBuild{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref),
 		v1alpha1.ConfigMapReference{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref),
+		v1alpha1.Duration{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Duration(ref),
 		v1alpha1.DurationPercentiles{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_DurationPercentiles(ref),
 		v1alpha1.FailureCount{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_FailureCount(ref),
 		v1alpha1.HistoryLimits{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref),
@@ -301,20 +302,20 @@ func schema_goldsmith_apis_images_v1alpha1_Backoff(ref common.ReferenceCallback)
 					"initial": {
 						SchemaProps: spec.SchemaProps{
 							Description: "initial is the delay after the first failure. 0s to 1h. Defaults to 10s.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"max": {
 						SchemaProps: spec.SchemaProps{
 							Description: "max is the longest delay, before the addition of up to a fifth. At least initial, at most 24h. Defaults to 5m, or to initial if initial is longer.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 				},
 			},
 		},
 		Dependencies: []string{
-			metav1.Duration{}.OpenAPIModelName()},
+			v1alpha1.Duration{}.OpenAPIModelName()},
 	}
 }
 
@@ -1266,26 +1267,26 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref common.ReferenceCal
 					"start": {
 						SchemaProps: spec.SchemaProps{
 							Description: "start is the longest time from the creation of an attempt's Job until its container has started. That time includes quota, scheduling and pulling the container image. After it, the build fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"run": {
 						SchemaProps: spec.SchemaProps{
-							Description: "run is the longest time that the pod of an attempt can run, counted from the pod's start time. After it, the build fails with RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							Description: "run is the longest time that the pod of an attempt can run, counted from the pod's start time. After it, the build fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.",
+							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"queue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queue is the longest time that a build waits for its first attempt. The limit applies again to each later wait, when Kueue has suspended the Job. After it, the build fails with QueueTimeout. 1s to 720h, in whole seconds. Defaults to 24h.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							Description: "queue is the longest time that a build waits for its first attempt. The limit applies again to each later wait, when Kueue has suspended the Job. After it, the build fails with QueueTimeout. 1s to 30d, in whole seconds. Defaults to 24h.",
+							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 				},
 			},
 		},
 		Dependencies: []string{
-			metav1.Duration{}.OpenAPIModelName()},
+			v1alpha1.Duration{}.OpenAPIModelName()},
 	}
 }
 
@@ -1609,6 +1610,18 @@ func schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref common.Referen
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_Duration(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Duration is a length of time in days, hours, minutes and seconds, such as 7d, 1d12h, 1h30m or 90s. The server stores and returns it without days: 7d becomes 168h0m0s.",
+				Type:        v1alpha1.Duration{}.OpenAPISchemaType(),
+				Format:      v1alpha1.Duration{}.OpenAPISchemaFormat(),
+			},
+		},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_DurationPercentiles(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -1730,21 +1743,21 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref common.ReferenceCallba
 				Properties: map[string]spec.Schema{
 					"succeeded": {
 						SchemaProps: spec.SchemaProps{
-							Description: "succeeded applies to successful builds. 1m to 87600h. Defaults to no limit.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							Description: "succeeded applies to successful builds. 1m to 3650d. Defaults to no limit.",
+							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"failed": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failed applies to failed and cancelled builds. 1m to 87600h. Defaults to no limit.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							Description: "failed applies to failed and cancelled builds. 1m to 3650d. Defaults to no limit.",
+							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 				},
 			},
 		},
 		Dependencies: []string{
-			metav1.Duration{}.OpenAPIModelName()},
+			v1alpha1.Duration{}.OpenAPIModelName()},
 	}
 }
 
@@ -3160,7 +3173,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageReport reports how the builds of the Image of the same name have performed in a time window. The window is the last 30 days. The field selector since=DURATION of a list sets another window, of 1m to 87600h. The field selector deleted=true of a list returns the deleted Images with records instead, last deleted first.\n\nThe server computes each report from the Image and the records database. Reports are not stored, and cannot be watched. A user who can get a report also sees its history, changes and notes, without needing permissions for these subresources.",
+				Description: "ImageReport reports how the builds of the Image of the same name have performed in a time window. The window is the last 30 days. The field selector since=DURATION of a list sets another window, of 1m to 3650d. The field selector deleted=true of a list returns the deleted Images with records instead, last deleted first.\n\nThe server computes each report from the Image and the records database. Reports are not stored, and cannot be watched. A user who can get a report also sees its history, changes and notes, without needing permissions for these subresources.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -4216,13 +4229,13 @@ func schema_goldsmith_apis_images_v1alpha1_Schedule(ref common.ReferenceCallback
 					"jitter": {
 						SchemaProps: spec.SchemaProps{
 							Description: "jitter is the longest delay of each start, so that Images with the same schedule do not start together. The delay depends only on the Image and the scheduled time. 0s to 24h. Defaults to 0s.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"startingDeadline": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startingDeadline is how late a missed build can still start, counted from the scheduled time plus the delay of jitter. 1s to 168h. Defaults to no limit.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							Description: "startingDeadline is how late a missed build can still start, counted from the scheduled time plus the delay of jitter. 1s to 7d. Defaults to no limit.",
+							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 				},
@@ -4230,7 +4243,7 @@ func schema_goldsmith_apis_images_v1alpha1_Schedule(ref common.ReferenceCallback
 			},
 		},
 		Dependencies: []string{
-			metav1.Duration{}.OpenAPIModelName()},
+			v1alpha1.Duration{}.OpenAPIModelName()},
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Defaults of the fields they are named after.
@@ -69,14 +68,14 @@ func SetDefaults_Schedule(schedule *Schedule) {
 	if schedule.Mode == "" {
 		schedule.Mode = ScheduleAlways
 	}
-	setDefault(&schedule.Jitter, metav1.Duration{})
+	setDefault(&schedule.Jitter, Duration{})
 }
 
 // SetDefaults_BuildTimeouts sets queue, start and run.
 func SetDefaults_BuildTimeouts(timeouts *BuildTimeouts) {
-	setDefault(&timeouts.Queue, metav1.Duration{Duration: DefaultQueueTimeout})
-	setDefault(&timeouts.Start, metav1.Duration{Duration: DefaultStartTimeout})
-	setDefault(&timeouts.Run, metav1.Duration{Duration: DefaultRunTimeout})
+	setDefault(&timeouts.Queue, Duration{Duration: DefaultQueueTimeout})
+	setDefault(&timeouts.Start, Duration{Duration: DefaultStartTimeout})
+	setDefault(&timeouts.Run, Duration{Duration: DefaultRunTimeout})
 }
 
 // SetDefaults_RetryPolicy sets limit, classes and backoff.
@@ -92,8 +91,8 @@ func SetDefaults_RetryPolicy(retry *RetryPolicy) {
 
 // SetDefaults_Backoff sets initial and max.
 func SetDefaults_Backoff(backoff *Backoff) {
-	setDefault(&backoff.Initial, metav1.Duration{Duration: DefaultBackoffInitial})
-	setDefault(&backoff.Max, metav1.Duration{Duration: max(DefaultBackoffMax, backoff.Initial.Duration)})
+	setDefault(&backoff.Initial, Duration{Duration: DefaultBackoffInitial})
+	setDefault(&backoff.Max, Duration{Duration: max(DefaultBackoffMax, backoff.Initial.Duration)})
 }
 
 // SetDefaults_HistoryLimits sets succeeded, failed and logMaxBytes.

@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"strconv"
@@ -38,3 +39,39 @@ func ParseDuration(text string) (time.Duration, error) {
 	}
 	return duration + others, nil
 }
+
+// Duration is a length of time in days, hours, minutes and seconds, such as 7d, 1d12h, 1h30m or 90s. The server stores
+// and returns it without days: 7d becomes 168h0m0s.
+type Duration struct {
+	// The same protobuf message as metav1.Duration, which does not read days.
+	time.Duration `protobuf:"varint,1,opt,name=duration,casttype=time.Duration"`
+}
+
+// UnmarshalJSON reads a string by ParseDuration.
+func (d *Duration) UnmarshalJSON(data []byte) error {
+	var text string
+	if json.Unmarshal(data, &text) != nil {
+		return errNoDuration
+	}
+	duration, err := ParseDuration(text)
+	if err == nil {
+		d.Duration = duration
+	}
+	return err
+}
+
+// MarshalJSON writes the same string as metav1.Duration.
+func (d Duration) MarshalJSON() ([]byte, error) {
+	return json.Marshal(d.Duration.String())
+}
+
+// ToUnstructured returns what MarshalJSON writes, for server-side apply.
+func (d Duration) ToUnstructured() any {
+	return d.Duration.String()
+}
+
+// OpenAPISchemaType returns the type of the schema, for the generator of OpenAPI.
+func (Duration) OpenAPISchemaType() []string { return []string{"string"} }
+
+// OpenAPISchemaFormat returns no format, as that of metav1.Duration.
+func (Duration) OpenAPISchemaFormat() string { return "" }

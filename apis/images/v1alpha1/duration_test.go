@@ -3,9 +3,13 @@
 package v1alpha1
 
 import (
+	"bytes"
+	"encoding/json"
 	"math"
 	"testing"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 func TestDurationsCanHaveDays(t *testing.T) {
@@ -24,6 +28,30 @@ func TestDurationsCanHaveDays(t *testing.T) {
 	} {
 		if got, err := ParseDuration(text); err == nil || got != 0 {
 			t.Errorf("%q: got %s, want an error", text, got)
+		}
+	}
+}
+
+func TestDurationsAreReadWithDaysAndWrittenAsKubernetesDoes(t *testing.T) {
+	for _, text := range []string{"7d", "168h", "168h0m0s"} {
+		var read Duration
+		if err := json.Unmarshal([]byte(`"`+text+`"`), &read); err != nil || read.Duration != 7*day {
+			t.Errorf("%s: got %s: %v", text, read, err)
+		}
+		kubernetes := metav1.Duration{Duration: read.Duration}
+		want, errWant := json.Marshal(kubernetes)
+		if got, err := json.Marshal(read); err != nil || errWant != nil || !bytes.Equal(got, want) || read.ToUnstructured() != kubernetes.ToUnstructured() {
+			t.Errorf("%s: got %s, want %s: %v", text, got, want, err)
+		}
+		want, errWant = kubernetes.Marshal()
+		if got, err := read.Marshal(); err != nil || errWant != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: got %x, want %x: %v", text, got, want, err)
+		}
+	}
+	for _, data := range []string{`"2w"`, `""`, `90`, `{}`, `null`} {
+		read := Duration{Duration: time.Hour}
+		if err := read.UnmarshalJSON([]byte(data)); err == nil || err.Error() != "must be a duration such as 90s, 30m, 2h or 7d" || read.Duration != time.Hour {
+			t.Errorf("%s: got %s, %v", data, read, err)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	math_bits "math/bits"
 	reflect "reflect"
 	strings "strings"
+	time "time"
 
 	k8s_io_apimachinery_pkg_types "k8s.io/apimachinery/pkg/types"
 )
@@ -70,6 +71,8 @@ func (m *CancelRequested) Reset() { *m = CancelRequested{} }
 func (m *ComparedBuild) Reset() { *m = ComparedBuild{} }
 
 func (m *ConfigMapReference) Reset() { *m = ConfigMapReference{} }
+
+func (m *Duration) Reset() { *m = Duration{} }
 
 func (m *DurationPercentiles) Reset() { *m = DurationPercentiles{} }
 
@@ -1664,6 +1667,32 @@ func (m *ConfigMapReference) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	i = encodeVarintGenerated(dAtA, i, uint64(len(m.Name)))
 	i--
 	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *Duration) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Duration) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Duration) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	i = encodeVarintGenerated(dAtA, i, uint64(m.Duration))
+	i--
+	dAtA[i] = 0x8
 	return len(dAtA) - i, nil
 }
 
@@ -5085,6 +5114,16 @@ func (m *ConfigMapReference) Size() (n int) {
 	return n
 }
 
+func (m *Duration) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	n += 1 + sovGenerated(uint64(m.Duration))
+	return n
+}
+
 func (m *DurationPercentiles) Size() (n int) {
 	if m == nil {
 		return 0
@@ -6164,8 +6203,8 @@ func (this *Backoff) String() string {
 		return "nil"
 	}
 	s := strings.Join([]string{`&Backoff{`,
-		`Initial:` + strings.Replace(fmt.Sprintf("%v", this.Initial), "Duration", "v1.Duration", 1) + `,`,
-		`Max:` + strings.Replace(fmt.Sprintf("%v", this.Max), "Duration", "v1.Duration", 1) + `,`,
+		`Initial:` + strings.Replace(this.Initial.String(), "Duration", "Duration", 1) + `,`,
+		`Max:` + strings.Replace(this.Max.String(), "Duration", "Duration", 1) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -6424,9 +6463,9 @@ func (this *BuildTimeouts) String() string {
 		return "nil"
 	}
 	s := strings.Join([]string{`&BuildTimeouts{`,
-		`Start:` + strings.Replace(fmt.Sprintf("%v", this.Start), "Duration", "v1.Duration", 1) + `,`,
-		`Run:` + strings.Replace(fmt.Sprintf("%v", this.Run), "Duration", "v1.Duration", 1) + `,`,
-		`Queue:` + strings.Replace(fmt.Sprintf("%v", this.Queue), "Duration", "v1.Duration", 1) + `,`,
+		`Start:` + strings.Replace(this.Start.String(), "Duration", "Duration", 1) + `,`,
+		`Run:` + strings.Replace(this.Run.String(), "Duration", "Duration", 1) + `,`,
+		`Queue:` + strings.Replace(this.Queue.String(), "Duration", "Duration", 1) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -6520,6 +6559,16 @@ func (this *ConfigMapReference) String() string {
 	}, "")
 	return s
 }
+func (this *Duration) String() string {
+	if this == nil {
+		return "nil"
+	}
+	s := strings.Join([]string{`&Duration{`,
+		`Duration:` + fmt.Sprintf("%v", this.Duration) + `,`,
+		`}`,
+	}, "")
+	return s
+}
 func (this *DurationPercentiles) String() string {
 	if this == nil {
 		return "nil"
@@ -6562,8 +6611,8 @@ func (this *HistoryTTL) String() string {
 		return "nil"
 	}
 	s := strings.Join([]string{`&HistoryTTL{`,
-		`Succeeded:` + strings.Replace(fmt.Sprintf("%v", this.Succeeded), "Duration", "v1.Duration", 1) + `,`,
-		`Failed:` + strings.Replace(fmt.Sprintf("%v", this.Failed), "Duration", "v1.Duration", 1) + `,`,
+		`Succeeded:` + strings.Replace(this.Succeeded.String(), "Duration", "Duration", 1) + `,`,
+		`Failed:` + strings.Replace(this.Failed.String(), "Duration", "Duration", 1) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -7240,8 +7289,8 @@ func (this *Schedule) String() string {
 		`Cron:` + fmt.Sprintf("%v", this.Cron) + `,`,
 		`TimeZone:` + fmt.Sprintf("%v", this.TimeZone) + `,`,
 		`Mode:` + fmt.Sprintf("%v", this.Mode) + `,`,
-		`Jitter:` + strings.Replace(fmt.Sprintf("%v", this.Jitter), "Duration", "v1.Duration", 1) + `,`,
-		`StartingDeadline:` + strings.Replace(fmt.Sprintf("%v", this.StartingDeadline), "Duration", "v1.Duration", 1) + `,`,
+		`Jitter:` + strings.Replace(this.Jitter.String(), "Duration", "Duration", 1) + `,`,
+		`StartingDeadline:` + strings.Replace(this.StartingDeadline.String(), "Duration", "Duration", 1) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -7811,7 +7860,7 @@ func (m *Backoff) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if m.Initial == nil {
-				m.Initial = &v1.Duration{}
+				m.Initial = &Duration{}
 			}
 			if err := m.Initial.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
@@ -7847,7 +7896,7 @@ func (m *Backoff) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if m.Max == nil {
-				m.Max = &v1.Duration{}
+				m.Max = &Duration{}
 			}
 			if err := m.Max.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
@@ -11332,7 +11381,7 @@ func (m *BuildTimeouts) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if m.Start == nil {
-				m.Start = &v1.Duration{}
+				m.Start = &Duration{}
 			}
 			if err := m.Start.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
@@ -11368,7 +11417,7 @@ func (m *BuildTimeouts) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if m.Run == nil {
-				m.Run = &v1.Duration{}
+				m.Run = &Duration{}
 			}
 			if err := m.Run.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
@@ -11404,7 +11453,7 @@ func (m *BuildTimeouts) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if m.Queue == nil {
-				m.Queue = &v1.Duration{}
+				m.Queue = &Duration{}
 			}
 			if err := m.Queue.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
@@ -12528,6 +12577,75 @@ func (m *ConfigMapReference) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+func (m *Duration) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowGenerated
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Duration: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Duration: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Duration", wireType)
+			}
+			m.Duration = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Duration |= time.Duration(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipGenerated(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
 func (m *DurationPercentiles) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -13038,7 +13156,7 @@ func (m *HistoryTTL) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if m.Succeeded == nil {
-				m.Succeeded = &v1.Duration{}
+				m.Succeeded = &Duration{}
 			}
 			if err := m.Succeeded.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
@@ -13074,7 +13192,7 @@ func (m *HistoryTTL) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if m.Failed == nil {
-				m.Failed = &v1.Duration{}
+				m.Failed = &Duration{}
 			}
 			if err := m.Failed.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
@@ -20817,7 +20935,7 @@ func (m *Schedule) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if m.Jitter == nil {
-				m.Jitter = &v1.Duration{}
+				m.Jitter = &Duration{}
 			}
 			if err := m.Jitter.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
@@ -20853,7 +20971,7 @@ func (m *Schedule) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if m.StartingDeadline == nil {
-				m.StartingDeadline = &v1.Duration{}
+				m.StartingDeadline = &Duration{}
 			}
 			if err := m.StartingDeadline.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err

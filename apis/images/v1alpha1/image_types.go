@@ -241,11 +241,11 @@ type Schedule struct {
 	// jitter is the longest delay of each start, so that Images with the same schedule do not start together. The delay
 	// depends only on the Image and the scheduled time. 0s to 24h. Defaults to 0s.
 	// +optional
-	Jitter *metav1.Duration `json:"jitter,omitempty" protobuf:"bytes,4,opt,name=jitter"`
+	Jitter *Duration `json:"jitter,omitempty" protobuf:"bytes,4,opt,name=jitter"`
 	// startingDeadline is how late a missed build can still start, counted from the scheduled time plus the delay of
-	// jitter. 1s to 168h. Defaults to no limit.
+	// jitter. 1s to 7d. Defaults to no limit.
 	// +optional
-	StartingDeadline *metav1.Duration `json:"startingDeadline,omitempty" protobuf:"bytes,5,opt,name=startingDeadline"`
+	StartingDeadline *Duration `json:"startingDeadline,omitempty" protobuf:"bytes,5,opt,name=startingDeadline"`
 }
 
 // ScheduleMode sets whether each time of a schedule starts a build.
@@ -279,16 +279,16 @@ type BuildTimeouts struct {
 	// includes quota, scheduling and pulling the container image. After it, the build fails with StartTimeout or
 	// ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.
 	// +optional
-	Start *metav1.Duration `json:"start,omitempty" protobuf:"bytes,1,opt,name=start"`
+	Start *Duration `json:"start,omitempty" protobuf:"bytes,1,opt,name=start"`
 	// run is the longest time that the pod of an attempt can run, counted from the pod's start time. After it, the build
-	// fails with RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.
+	// fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.
 	// +optional
-	Run *metav1.Duration `json:"run,omitempty" protobuf:"bytes,2,opt,name=run"`
+	Run *Duration `json:"run,omitempty" protobuf:"bytes,2,opt,name=run"`
 	// queue is the longest time that a build waits for its first attempt. The limit applies again to each later wait,
-	// when Kueue has suspended the Job. After it, the build fails with QueueTimeout. 1s to 720h, in whole seconds.
+	// when Kueue has suspended the Job. After it, the build fails with QueueTimeout. 1s to 30d, in whole seconds.
 	// Defaults to 24h.
 	// +optional
-	Queue *metav1.Duration `json:"queue,omitempty" protobuf:"bytes,3,opt,name=queue"`
+	Queue *Duration `json:"queue,omitempty" protobuf:"bytes,3,opt,name=queue"`
 }
 
 // RetryPolicy sets which failures are retried. A disruption is the loss of the pod, its Job or its node. After a
@@ -314,11 +314,11 @@ type RetryPolicy struct {
 type Backoff struct {
 	// initial is the delay after the first failure. 0s to 1h. Defaults to 10s.
 	// +optional
-	Initial *metav1.Duration `json:"initial,omitempty" protobuf:"bytes,1,opt,name=initial"`
+	Initial *Duration `json:"initial,omitempty" protobuf:"bytes,1,opt,name=initial"`
 	// max is the longest delay, before the addition of up to a fifth. At least initial, at most 24h. Defaults to 5m, or
 	// to initial if initial is longer.
 	// +optional
-	Max *metav1.Duration `json:"max,omitempty" protobuf:"bytes,2,opt,name=max"`
+	Max *Duration `json:"max,omitempty" protobuf:"bytes,2,opt,name=max"`
 }
 
 // HistoryLimits sets how many finished builds of an Image are kept, with their Jobs, pods and logs, and for how long.
@@ -349,12 +349,12 @@ type HistoryLimits struct {
 
 // HistoryTTL sets how long finished builds, their archived logs or their records are kept.
 type HistoryTTL struct {
-	// succeeded applies to successful builds. 1m to 87600h. Defaults to no limit.
+	// succeeded applies to successful builds. 1m to 3650d. Defaults to no limit.
 	// +optional
-	Succeeded *metav1.Duration `json:"succeeded,omitempty" protobuf:"bytes,1,opt,name=succeeded"`
-	// failed applies to failed and cancelled builds. 1m to 87600h. Defaults to no limit.
+	Succeeded *Duration `json:"succeeded,omitempty" protobuf:"bytes,1,opt,name=succeeded"`
+	// failed applies to failed and cancelled builds. 1m to 3650d. Defaults to no limit.
 	// +optional
-	Failed *metav1.Duration `json:"failed,omitempty" protobuf:"bytes,2,opt,name=failed"`
+	Failed *Duration `json:"failed,omitempty" protobuf:"bytes,2,opt,name=failed"`
 }
 
 // ImageStatus reports the observed state of an Image.

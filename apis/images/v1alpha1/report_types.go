@@ -11,7 +11,7 @@ import (
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // ImageReport reports how the builds of the Image of the same name have performed in a time window. The window is the
-// last 30 days. The field selector since=DURATION of a list sets another window, of 1m to 87600h. The field selector
+// last 30 days. The field selector since=DURATION of a list sets another window, of 1m to 3650d. The field selector
 // deleted=true of a list returns the deleted Images with records instead, last deleted first.
 //
 // The server computes each report from the Image and the records database. Reports are not stored, and cannot be

@@ -128,6 +128,11 @@ func (in ConfigMapReference) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Duration) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.Duration"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in DurationPercentiles) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.DurationPercentiles"
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -40,7 +39,7 @@ func fullSpec() *v1alpha1.ImageSpec {
 		Triggers:  &v1alpha1.Triggers{OnSpecChange: new(true), Schedule: &v1alpha1.Schedule{Cron: "@daily"}},
 		RunPolicy: v1alpha1.RunPolicySerial,
 		Suspend:   new(false),
-		Timeouts:  &v1alpha1.BuildTimeouts{Run: &metav1.Duration{Duration: time.Hour}},
+		Timeouts:  &v1alpha1.BuildTimeouts{Run: &v1alpha1.Duration{Duration: time.Hour}},
 		Retry:     &v1alpha1.RetryPolicy{Limit: new(int32(2)), Classes: []v1alpha1.FailureClass{v1alpha1.FailureRegistry}},
 		History:   &v1alpha1.HistoryLimits{Succeeded: new(int32(3))},
 	}

@@ -207,7 +207,7 @@ func (l *laboratory) live(t *testing.T, life life, crash *crash) bool {
 			Targets:    []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 			Parameters: life.parameters,
 		},
-		Retry: &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: &metav1.Duration{}, Max: &metav1.Duration{}}},
+		Retry: &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: &v1alpha1.Duration{}, Max: &v1alpha1.Duration{}}},
 	}}
 	if _, err := l.images.ImagesV1alpha1().Images(namespace).Create(ctx, image, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)

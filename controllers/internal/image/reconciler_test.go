@@ -175,7 +175,7 @@ func TestOnlyTheNewestOfTheBuildsThatWaitStays(t *testing.T) {
 func TestOldBuildsGoButForThoseOfChannels(t *testing.T) {
 	w := newFixture(t).start()
 	w.create("debian", func(image *v1alpha1.Image) {
-		image.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(1)), TTL: &v1alpha1.HistoryTTL{Succeeded: &metav1.Duration{Duration: 5 * time.Minute}}}
+		image.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(1)), TTL: &v1alpha1.HistoryTTL{Succeeded: &v1alpha1.Duration{Duration: 5 * time.Minute}}}
 	})
 	for _, value := range []string{"one", "two", "three"} {
 		w.edit("debian", withParameter(value))

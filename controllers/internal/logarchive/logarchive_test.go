@@ -270,7 +270,7 @@ func TestTheRecordFollowsWhatTheImageSays(t *testing.T) {
 
 	image.Labels = map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}
 	image.Spec.History = &v1alpha1.HistoryLimits{LogRetention: &v1alpha1.HistoryTTL{
-		Succeeded: &metav1.Duration{Duration: time.Hour}, Failed: &metav1.Duration{Duration: time.Minute},
+		Succeeded: &v1alpha1.Duration{Duration: time.Hour}, Failed: &v1alpha1.Duration{Duration: time.Minute},
 	}}
 	image, err = images.Update(t.Context(), image, metav1.UpdateOptions{})
 	w.Expect(err).NotTo(HaveOccurred())

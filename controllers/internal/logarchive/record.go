@@ -95,7 +95,7 @@ func settingsOf(image *v1alpha1.Image) *archive.ImageSettings {
 	return settings
 }
 
-func durationOf(limit *metav1.Duration) *time.Duration {
+func durationOf(limit *v1alpha1.Duration) *time.Duration {
 	if limit == nil {
 		return nil
 	}

@@ -349,7 +349,7 @@ func TestAChangedCauseOfAnUnavailableDatabaseIsReported(t *testing.T) {
 func TestRecordsExpireAsTheImageSaysButNotUnderHold(t *testing.T) {
 	w := newFixture(t)
 	limits := &v1alpha1.HistoryLimits{RecordRetention: &v1alpha1.HistoryTTL{
-		Succeeded: &metav1.Duration{Duration: 48 * time.Hour}, Failed: &metav1.Duration{Duration: time.Hour},
+		Succeeded: &v1alpha1.Duration{Duration: 48 * time.Hour}, Failed: &v1alpha1.Duration{Duration: time.Hour},
 	}}
 	limited := func(image *v1alpha1.Image) { image.Spec.History = limits }
 	held := func(object metav1.Object) {
@@ -394,7 +394,7 @@ func TestAnImageThatIsDeletedBeforeItsHoldIsRecordedKeepsItsRecords(t *testing.T
 	w := newFixture(t)
 	w.run()
 	limited := func(image *v1alpha1.Image) {
-		image.Spec.History = &v1alpha1.HistoryLimits{RecordRetention: &v1alpha1.HistoryTTL{Failed: &metav1.Duration{Duration: time.Hour}}}
+		image.Spec.History = &v1alpha1.HistoryLimits{RecordRetention: &v1alpha1.HistoryTTL{Failed: &v1alpha1.Duration{Duration: time.Hour}}}
 	}
 	evidence := w.build("evidence-1", w.image("evidence", limited), w.ended(v1alpha1.BuildFailed))
 	other := w.build("other-1", w.image("other", limited), w.ended(v1alpha1.BuildFailed))
@@ -423,14 +423,14 @@ func TestAnImageThatIsDeletedBeforeItsHoldIsRecordedKeepsItsRecords(t *testing.T
 
 func TestRulesSayWhatImagesSay(t *testing.T) {
 	g := NewWithT(t)
-	hour := &metav1.Duration{Duration: time.Hour}
+	hour := &v1alpha1.Duration{Duration: time.Hour}
 	images := []*v1alpha1.Image{
 		{ObjectMeta: metav1.ObjectMeta{UID: "none"}},
 		{ObjectMeta: metav1.ObjectMeta{UID: "failed"}, Spec: v1alpha1.ImageSpec{History: &v1alpha1.HistoryLimits{RecordRetention: &v1alpha1.HistoryTTL{Failed: hour}}}},
 		{
 			ObjectMeta: metav1.ObjectMeta{UID: "both", Labels: map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}},
 			Spec: v1alpha1.ImageSpec{History: &v1alpha1.HistoryLimits{RecordRetention: &v1alpha1.HistoryTTL{
-				Failed: hour, Succeeded: &metav1.Duration{Duration: 2 * time.Hour},
+				Failed: hour, Succeeded: &v1alpha1.Duration{Duration: 2 * time.Hour},
 			}}},
 		},
 	}

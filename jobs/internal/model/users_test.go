@@ -38,21 +38,21 @@ func (w *environment) createImage(name, namespace string, settings uint32) {
 	if bit(6) && bit(7) {
 		spec.Triggers.Schedule = &v1alpha1.Schedule{Cron: "0 * * * *", Mode: v1alpha1.ScheduleAlways}
 		if bit(8) {
-			spec.Triggers.Schedule.Mode, spec.Triggers.Schedule.Jitter = v1alpha1.ScheduleIfChanged, &metav1.Duration{Duration: time.Minute}
+			spec.Triggers.Schedule.Mode, spec.Triggers.Schedule.Jitter = v1alpha1.ScheduleIfChanged, &v1alpha1.Duration{Duration: time.Minute}
 		}
 		if bit(9) {
-			spec.Triggers.Schedule.StartingDeadline = &metav1.Duration{Duration: time.Minute}
+			spec.Triggers.Schedule.StartingDeadline = &v1alpha1.Duration{Duration: time.Minute}
 		}
 		w.truth.scheduledAt[name] = w.now
 	} else {
 		delete(w.truth.scheduledAt, name)
 	}
 	spec.Triggers.OnSpecChange = new(!bit(10) || !bit(11) || !bit(6))
-	spec.Timeouts = &v1alpha1.BuildTimeouts{Start: &metav1.Duration{Duration: time.Minute}, Queue: &metav1.Duration{Duration: 10 * time.Minute}}
+	spec.Timeouts = &v1alpha1.BuildTimeouts{Start: &v1alpha1.Duration{Duration: time.Minute}, Queue: &v1alpha1.Duration{Duration: 10 * time.Minute}}
 	if bit(12) {
 		spec.Timeouts.Queue.Duration = 24 * time.Hour
 	}
-	spec.Retry = &v1alpha1.RetryPolicy{Limit: new(two(13)), Backoff: &v1alpha1.Backoff{Initial: &metav1.Duration{Duration: 10 * time.Second}, Max: &metav1.Duration{Duration: 20 * time.Second}}}
+	spec.Retry = &v1alpha1.RetryPolicy{Limit: new(two(13)), Backoff: &v1alpha1.Backoff{Initial: &v1alpha1.Duration{Duration: 10 * time.Second}, Max: &v1alpha1.Duration{Duration: 20 * time.Second}}}
 	if bit(15) {
 		spec.Retry.Classes = []v1alpha1.FailureClass{v1alpha1.FailureUser, v1alpha1.FailureInfrastructure, v1alpha1.FailureTimeout}
 	}
@@ -61,7 +61,7 @@ func (w *environment) createImage(name, namespace string, settings uint32) {
 	}
 	spec.History = &v1alpha1.HistoryLimits{Succeeded: new(1 + two(17)), Failed: new(two(19))}
 	if bit(21) {
-		spec.History.TTL = &v1alpha1.HistoryTTL{Succeeded: &metav1.Duration{Duration: time.Hour}, Failed: &metav1.Duration{Duration: time.Minute}}
+		spec.History.TTL = &v1alpha1.HistoryTTL{Succeeded: &v1alpha1.Duration{Duration: time.Hour}, Failed: &v1alpha1.Duration{Duration: time.Minute}}
 	}
 	v1alpha1.SetObjectDefaults_Image(image)
 	put(w, &w.images, image)

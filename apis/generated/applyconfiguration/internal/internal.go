@@ -104,10 +104,10 @@ var schemaYAML = typed.YAMLObject(`types:
     fields:
     - name: initial
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        namedType: dev.goldsmith.images.v1alpha1.Duration
     - name: max
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        namedType: dev.goldsmith.images.v1alpha1.Duration
 - name: dev.goldsmith.images.v1alpha1.Base
   map:
     fields:
@@ -310,13 +310,13 @@ var schemaYAML = typed.YAMLObject(`types:
     fields:
     - name: queue
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        namedType: dev.goldsmith.images.v1alpha1.Duration
     - name: run
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        namedType: dev.goldsmith.images.v1alpha1.Duration
     - name: start
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        namedType: dev.goldsmith.images.v1alpha1.Duration
 - name: dev.goldsmith.images.v1alpha1.BuildTrigger
   map:
     fields:
@@ -387,6 +387,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+- name: dev.goldsmith.images.v1alpha1.Duration
+  scalar: string
 - name: dev.goldsmith.images.v1alpha1.HistoryLimits
   map:
     fields:
@@ -413,10 +415,10 @@ var schemaYAML = typed.YAMLObject(`types:
     fields:
     - name: failed
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        namedType: dev.goldsmith.images.v1alpha1.Duration
     - name: succeeded
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        namedType: dev.goldsmith.images.v1alpha1.Duration
 - name: dev.goldsmith.images.v1alpha1.ImageBuildSpec
   map:
     fields:
@@ -760,13 +762,13 @@ var schemaYAML = typed.YAMLObject(`types:
       default: ""
     - name: jitter
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        namedType: dev.goldsmith.images.v1alpha1.Duration
     - name: mode
       type:
         scalar: string
     - name: startingDeadline
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        namedType: dev.goldsmith.images.v1alpha1.Duration
     - name: timeZone
       type:
         scalar: string
@@ -1163,8 +1165,6 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
-- name: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
-  scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1
   map:
     elementType:

@@ -67,7 +67,7 @@ var manifests = []string{
 	`{KIND "ImageBuild","status":{"phase":"Failed","completionTime":"2030-01-02T03:04:06Z","failure":END}}`,
 
 	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"runPolicy":"SerialLatestOnly","triggers":{"onBaseChange":false,"disableAfterFailures":-1,"schedule":` +
-		`{"cron":"*/5 0-6,22 * JAN-MAR mon","timeZone":"Europe/Berlin","mode":"IfChanged","jitter":"1h","startingDeadline":"1s"}},"timeouts":{"queue":"721h"},"history":{"ttl":{"succeeded":"1s"}}}}`,
+		`{"cron":"*/5 0-6,22 * JAN-MAR mon","timeZone":"Europe/Berlin","mode":"IfChanged","jitter":"1h","startingDeadline":"1d1s"}},"timeouts":{"queue":"721h"},"history":{"ttl":{"succeeded":"1s"}}}}`,
 	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"triggers":{"schedule":{"cron":"@every 1s","timeZone":"../../etc/passwd"}}}}`,
 	`{KIND "Image","metadata":{"name":"a"},"spec":{"builder":{"name":"mock"},"base":{"imageRef":{"name":"a","channel":"-"}},"targets":[{"platform":"linux/amd64","format":"raw"}]},` +
 		`"status":{"channels":[{},{"name":"stable","build":"a-1"}],"consecutiveFailures":-1,"countedBuild":-1,"lastScheduleTime":null,"lastAttempted":{"number":1,"baseDigest":"x"}}}`,

@@ -124,7 +124,7 @@ func TestDefaultsAreIdempotent(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	scheme := newScheme(t)
-	duration := func(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
+	duration := func(d time.Duration) *v1alpha1.Duration { return &v1alpha1.Duration{Duration: d} }
 	timeouts := &v1alpha1.BuildTimeouts{Queue: duration(24 * time.Hour), Start: duration(10 * time.Minute), Run: duration(time.Hour)}
 	retry := &v1alpha1.RetryPolicy{
 		Limit: new(int32(2)), Classes: []v1alpha1.FailureClass{v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry},

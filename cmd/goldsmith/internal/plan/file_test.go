@@ -77,6 +77,9 @@ func TestReadsTheImagesOfAFile(t *testing.T) {
 			err: `unknown field "spec.retry.true": use "spec.retry.classes"`},
 		{name: "a field of another type", content: strings.Replace(debian, "{name: mock}", "mock", 1),
 			err: "document 1 of stdin: spec.builder: must be an object, not a string"},
+		{name: "a duration of days", content: strings.Replace(debian, "builder:", "timeouts: {run: 7d}, builder:", 1), want: []string{"document 1 of stdin: debian"}},
+		{name: "a duration of weeks", content: strings.Replace(debian, "builder:", "timeouts: {run: 2w}, builder:", 1),
+			err: "document 1 of stdin: spec.timeouts.run: must be a duration such as 90s, 30m, 2h or 7d"},
 		{name: "no name", content: "apiVersion: images.goldsmith.dev/v1alpha1\nkind: Image\n", err: "document 1 of stdin: metadata.name: Required value"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

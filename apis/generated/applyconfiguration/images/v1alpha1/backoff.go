@@ -5,7 +5,7 @@
 package v1alpha1
 
 import (
-	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // BackoffApplyConfiguration represents a declarative configuration of the Backoff type for use
@@ -15,10 +15,10 @@ import (
 // together are not retried together. The addition depends only on the build and the attempt.
 type BackoffApplyConfiguration struct {
 	// initial is the delay after the first failure. 0s to 1h. Defaults to 10s.
-	Initial *v1.Duration `json:"initial,omitempty"`
+	Initial *imagesv1alpha1.Duration `json:"initial,omitempty"`
 	// max is the longest delay, before the addition of up to a fifth. At least initial, at most 24h. Defaults to 5m, or
 	// to initial if initial is longer.
-	Max *v1.Duration `json:"max,omitempty"`
+	Max *imagesv1alpha1.Duration `json:"max,omitempty"`
 }
 
 // BackoffApplyConfiguration constructs a declarative configuration of the Backoff type for use with
@@ -30,7 +30,7 @@ func Backoff() *BackoffApplyConfiguration {
 // WithInitial sets the Initial field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Initial field is set to the value of the last call.
-func (b *BackoffApplyConfiguration) WithInitial(value v1.Duration) *BackoffApplyConfiguration {
+func (b *BackoffApplyConfiguration) WithInitial(value imagesv1alpha1.Duration) *BackoffApplyConfiguration {
 	b.Initial = &value
 	return b
 }
@@ -38,7 +38,7 @@ func (b *BackoffApplyConfiguration) WithInitial(value v1.Duration) *BackoffApply
 // WithMax sets the Max field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Max field is set to the value of the last call.
-func (b *BackoffApplyConfiguration) WithMax(value v1.Duration) *BackoffApplyConfiguration {
+func (b *BackoffApplyConfiguration) WithMax(value imagesv1alpha1.Duration) *BackoffApplyConfiguration {
 	b.Max = &value
 	return b
 }

@@ -5,7 +5,7 @@
 package v1alpha1
 
 import (
-	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // BuildTimeoutsApplyConfiguration represents a declarative configuration of the BuildTimeouts type for use
@@ -16,14 +16,14 @@ type BuildTimeoutsApplyConfiguration struct {
 	// start is the longest time from the creation of an attempt's Job until its container has started. That time
 	// includes quota, scheduling and pulling the container image. After it, the build fails with StartTimeout or
 	// ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.
-	Start *v1.Duration `json:"start,omitempty"`
+	Start *imagesv1alpha1.Duration `json:"start,omitempty"`
 	// run is the longest time that the pod of an attempt can run, counted from the pod's start time. After it, the build
-	// fails with RunTimeout. 1s to 168h, in whole seconds. Defaults to 1h.
-	Run *v1.Duration `json:"run,omitempty"`
+	// fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.
+	Run *imagesv1alpha1.Duration `json:"run,omitempty"`
 	// queue is the longest time that a build waits for its first attempt. The limit applies again to each later wait,
-	// when Kueue has suspended the Job. After it, the build fails with QueueTimeout. 1s to 720h, in whole seconds.
+	// when Kueue has suspended the Job. After it, the build fails with QueueTimeout. 1s to 30d, in whole seconds.
 	// Defaults to 24h.
-	Queue *v1.Duration `json:"queue,omitempty"`
+	Queue *imagesv1alpha1.Duration `json:"queue,omitempty"`
 }
 
 // BuildTimeoutsApplyConfiguration constructs a declarative configuration of the BuildTimeouts type for use with
@@ -35,7 +35,7 @@ func BuildTimeouts() *BuildTimeoutsApplyConfiguration {
 // WithStart sets the Start field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Start field is set to the value of the last call.
-func (b *BuildTimeoutsApplyConfiguration) WithStart(value v1.Duration) *BuildTimeoutsApplyConfiguration {
+func (b *BuildTimeoutsApplyConfiguration) WithStart(value imagesv1alpha1.Duration) *BuildTimeoutsApplyConfiguration {
 	b.Start = &value
 	return b
 }
@@ -43,7 +43,7 @@ func (b *BuildTimeoutsApplyConfiguration) WithStart(value v1.Duration) *BuildTim
 // WithRun sets the Run field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Run field is set to the value of the last call.
-func (b *BuildTimeoutsApplyConfiguration) WithRun(value v1.Duration) *BuildTimeoutsApplyConfiguration {
+func (b *BuildTimeoutsApplyConfiguration) WithRun(value imagesv1alpha1.Duration) *BuildTimeoutsApplyConfiguration {
 	b.Run = &value
 	return b
 }
@@ -51,7 +51,7 @@ func (b *BuildTimeoutsApplyConfiguration) WithRun(value v1.Duration) *BuildTimeo
 // WithQueue sets the Queue field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Queue field is set to the value of the last call.
-func (b *BuildTimeoutsApplyConfiguration) WithQueue(value v1.Duration) *BuildTimeoutsApplyConfiguration {
+func (b *BuildTimeoutsApplyConfiguration) WithQueue(value imagesv1alpha1.Duration) *BuildTimeoutsApplyConfiguration {
 	b.Queue = &value
 	return b
 }

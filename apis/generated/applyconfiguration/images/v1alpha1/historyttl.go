@@ -5,7 +5,7 @@
 package v1alpha1
 
 import (
-	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // HistoryTTLApplyConfiguration represents a declarative configuration of the HistoryTTL type for use
@@ -13,10 +13,10 @@ import (
 //
 // HistoryTTL sets how long finished builds, their archived logs or their records are kept.
 type HistoryTTLApplyConfiguration struct {
-	// succeeded applies to successful builds. 1m to 87600h. Defaults to no limit.
-	Succeeded *v1.Duration `json:"succeeded,omitempty"`
-	// failed applies to failed and cancelled builds. 1m to 87600h. Defaults to no limit.
-	Failed *v1.Duration `json:"failed,omitempty"`
+	// succeeded applies to successful builds. 1m to 3650d. Defaults to no limit.
+	Succeeded *imagesv1alpha1.Duration `json:"succeeded,omitempty"`
+	// failed applies to failed and cancelled builds. 1m to 3650d. Defaults to no limit.
+	Failed *imagesv1alpha1.Duration `json:"failed,omitempty"`
 }
 
 // HistoryTTLApplyConfiguration constructs a declarative configuration of the HistoryTTL type for use with
@@ -28,7 +28,7 @@ func HistoryTTL() *HistoryTTLApplyConfiguration {
 // WithSucceeded sets the Succeeded field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Succeeded field is set to the value of the last call.
-func (b *HistoryTTLApplyConfiguration) WithSucceeded(value v1.Duration) *HistoryTTLApplyConfiguration {
+func (b *HistoryTTLApplyConfiguration) WithSucceeded(value imagesv1alpha1.Duration) *HistoryTTLApplyConfiguration {
 	b.Succeeded = &value
 	return b
 }
@@ -36,7 +36,7 @@ func (b *HistoryTTLApplyConfiguration) WithSucceeded(value v1.Duration) *History
 // WithFailed sets the Failed field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Failed field is set to the value of the last call.
-func (b *HistoryTTLApplyConfiguration) WithFailed(value v1.Duration) *HistoryTTLApplyConfiguration {
+func (b *HistoryTTLApplyConfiguration) WithFailed(value imagesv1alpha1.Duration) *HistoryTTLApplyConfiguration {
 	b.Failed = &value
 	return b
 }

@@ -6,7 +6,6 @@ package v1alpha1
 
 import (
 	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // ScheduleApplyConfiguration represents a declarative configuration of the Schedule type for use
@@ -27,10 +26,10 @@ type ScheduleApplyConfiguration struct {
 	Mode *imagesv1alpha1.ScheduleMode `json:"mode,omitempty"`
 	// jitter is the longest delay of each start, so that Images with the same schedule do not start together. The delay
 	// depends only on the Image and the scheduled time. 0s to 24h. Defaults to 0s.
-	Jitter *v1.Duration `json:"jitter,omitempty"`
+	Jitter *imagesv1alpha1.Duration `json:"jitter,omitempty"`
 	// startingDeadline is how late a missed build can still start, counted from the scheduled time plus the delay of
-	// jitter. 1s to 168h. Defaults to no limit.
-	StartingDeadline *v1.Duration `json:"startingDeadline,omitempty"`
+	// jitter. 1s to 7d. Defaults to no limit.
+	StartingDeadline *imagesv1alpha1.Duration `json:"startingDeadline,omitempty"`
 }
 
 // ScheduleApplyConfiguration constructs a declarative configuration of the Schedule type for use with
@@ -66,7 +65,7 @@ func (b *ScheduleApplyConfiguration) WithMode(value imagesv1alpha1.ScheduleMode)
 // WithJitter sets the Jitter field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Jitter field is set to the value of the last call.
-func (b *ScheduleApplyConfiguration) WithJitter(value v1.Duration) *ScheduleApplyConfiguration {
+func (b *ScheduleApplyConfiguration) WithJitter(value imagesv1alpha1.Duration) *ScheduleApplyConfiguration {
 	b.Jitter = &value
 	return b
 }
@@ -74,7 +73,7 @@ func (b *ScheduleApplyConfiguration) WithJitter(value v1.Duration) *ScheduleAppl
 // WithStartingDeadline sets the StartingDeadline field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the StartingDeadline field is set to the value of the last call.
-func (b *ScheduleApplyConfiguration) WithStartingDeadline(value v1.Duration) *ScheduleApplyConfiguration {
+func (b *ScheduleApplyConfiguration) WithStartingDeadline(value imagesv1alpha1.Duration) *ScheduleApplyConfiguration {
 	b.StartingDeadline = &value
 	return b
 }
