@@ -125,7 +125,7 @@ func (o *Options) startupHandler(startup *startup) http.Handler {
 	healthz.InstallHandler(mux, checks...)
 	healthz.InstallReadyzHandler(mux, checks...)
 	mux.HandleFunc("/", func(writer http.ResponseWriter, request *http.Request) {
-		err := Unavailable(startup.server+" has not started yet: /readyz says what it waits for", metav1.StatusDetails{RetryAfterSeconds: 1})
+		err := Unavailable(startup.server+" has not started yet: /readyz lists the missing dependencies", metav1.StatusDetails{RetryAfterSeconds: 1})
 		responsewriters.ErrorNegotiated(err, o.codecs, schema.GroupVersion{}, writer, request)
 	})
 	return mux

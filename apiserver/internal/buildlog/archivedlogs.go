@@ -24,33 +24,33 @@ import (
 )
 
 const (
-	// retryArchive is when to ask again for a log while the archive does not answer, in seconds.
+	// retryArchive is when a client should request a log again while the archive is unavailable, in seconds.
 	retryArchive = 10
-	// archiveAnswer is how long the archive may take to say whether it has a log, before its pod is asked.
+	// archiveAnswer is how long the archive may take to answer whether it has a log, before the log is read from its pod.
 	archiveAnswer = time.Second
 )
 
-// expiredError says that an attempt's log was archived, and deleted because it was kept long enough.
+// expiredError means that an attempt's log was archived, and deleted after its retention.
 type expiredError struct {
-	// At is when.
+	// At is when the log was deleted.
 	At time.Time
-	// Retention is how long it was to be kept.
+	// Retention is how long the log was kept.
 	Retention time.Duration
 }
 
-// Error says when, and why.
+// Error returns when and why the log was deleted.
 func (e *expiredError) Error() string {
 	return fmt.Sprintf("it was deleted at %s, because history.logRetention is %s", e.At.UTC().Format(time.RFC3339), e.Retention)
 }
 
-// unavailableError says that a log may be in the archive, which does not answer.
+// unavailableError means that a log may be in the archive, which is unavailable.
 type unavailableError struct{ error }
 
-// Unwrap returns what the archive said.
+// Unwrap returns the error of the archive.
 func (e *unavailableError) Unwrap() error { return e.error }
 
-// archivedLogs reads a log from its pod while that is there, and from the archive once it is whole in there, or its pod
-// does not give it any more.
+// archivedLogs reads a log from the archive if the archive has the complete log, and otherwise from its pod. If the pod's log is not
+// available, it reads the incomplete log from the archive.
 type archivedLogs struct {
 	pods    podLogs
 	archive *archive.Store
@@ -60,7 +60,7 @@ type archivedLogs struct {
 func (l *archivedLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	name := archivedName(build, attempt)
 	if attempt.Outcome != "" {
-		// The pod may have only the end of it; and while the archive does not answer the pod may have it.
+		// Prefer the archive, because the pod may have only the end of the log. If the archive does not answer, the pod may have the log.
 		if summary := l.sealed(ctx, name); summary != nil {
 			log, err := l.archive.SealedReader(ctx, name, summary, position(options))
 			if err != nil {
@@ -83,7 +83,7 @@ func (l *archivedLogs) Open(ctx context.Context, build *images.ImageBuild, attem
 	return nil, cmp.Or(l.expired(ctx, build), err)
 }
 
-// sealed is the summary of a log, if the archive says at once that it has all of it.
+// sealed returns the summary of a log, if the archive answers soon that it has the complete log.
 func (l *archivedLogs) sealed(ctx context.Context, name archive.Attempt) *archive.Summary {
 	ctx, cancel := context.WithTimeout(ctx, archiveAnswer)
 	defer cancel()
@@ -94,8 +94,8 @@ func (l *archivedLogs) sealed(ctx context.Context, name archive.Attempt) *archiv
 	return summary
 }
 
-// fromPod reads the log of the attempt's pod. A log that is followed goes on in the archive where its pod does not, and is
-// found there by its timestamps.
+// fromPod reads the log of the attempt's pod. If the pod is lost, a followed log continues in the archive, at the place that its
+// timestamps mark.
 func (l *archivedLogs) fromPod(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	if !options.Follow {
 		return l.pods.Open(ctx, build, attempt, options)
@@ -119,8 +119,8 @@ func (l *archivedLogs) open(ctx context.Context, build *images.ImageBuild, attem
 	return l.show(ctx, build, attempt, options, log), nil
 }
 
-// show makes what the archive has what was asked for. Where it is there in part a warning says why. What is followed ends
-// once it is whole.
+// show applies the options of a request to an archived log. A warning reports why a log is incomplete. A followed log ends once it is
+// sealed.
 func (l *archivedLogs) show(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions, log *archive.Reader) io.ReadCloser {
 	if summary := log.Summary(); summary != nil && summary.InPart {
 		warning.AddWarning(ctx, "", fmt.Sprintf("the log of attempt %d is incomplete: %s", attempt.Number, summary.Why))
@@ -131,7 +131,7 @@ func (l *archivedLogs) show(ctx context.Context, build *images.ImageBuild, attem
 	return withTimestamps(log, options.Timestamps)
 }
 
-// position is where a log begins in the archive.
+// position is where reading a log begins in the archive.
 func position(options corev1.PodLogOptions) archive.Position {
 	from := archive.Position{TailLines: options.TailLines}
 	if options.SinceTime != nil {
@@ -140,7 +140,7 @@ func position(options corev1.PodLogOptions) archive.Position {
 	return from
 }
 
-// expired is an error that says so, if the log was deleted because it was kept long enough.
+// expired returns an expiredError if the log was deleted after its retention.
 func (l *archivedLogs) expired(ctx context.Context, build *images.ImageBuild) error {
 	record, err := l.archive.GetBuild(ctx, build.Namespace, build.UID)
 	switch {
@@ -154,8 +154,7 @@ func (l *archivedLogs) expired(ctx context.Context, build *images.ImageBuild) er
 	return &expiredError{At: *record.Expired, Retention: ptr.Deref(record.Retention, 0)}
 }
 
-// deleted is what is left of a build that is there no more: its attempts that have a log. The error is NotFound if there is
-// nothing.
+// deleted returns a deleted build as far as the archive has it: its attempts with a log. The error is NotFound if there is no log.
 func (l *archivedLogs) deleted(ctx context.Context, namespace, name string, uid types.UID) (*images.ImageBuild, error) {
 	record, err := l.archive.GetBuild(ctx, namespace, uid)
 	if errors.Is(err, archive.ErrNotFound) || err == nil && record.Name != name {
@@ -191,7 +190,7 @@ func noSuchBuild(name string, uid types.UID) error {
 	return err
 }
 
-// unavailable says that the archive does not answer, and when to try again.
+// unavailable returns the error for an unavailable archive, with the time of the next try.
 func unavailable(err error, build *images.ImageBuild) error {
 	details := logDetails(build, "")
 	details.RetryAfterSeconds = retryArchive
@@ -202,7 +201,7 @@ func archivedName(build *images.ImageBuild, attempt *images.BuildAttempt) archiv
 	return archive.Attempt{Namespace: build.Namespace, Build: build.UID, Number: attempt.Number, Pod: attempt.PodUID}
 }
 
-// withTimestamps drops the timestamps of a log unless they are wanted.
+// withTimestamps drops the timestamps of a log unless they are requested.
 func withTimestamps(log io.ReadCloser, wanted bool) io.ReadCloser {
 	if wanted {
 		return log

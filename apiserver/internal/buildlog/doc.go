@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package buildlog serves the logs of builds: those of one attempt or, followed, of all attempts one after the other.
+// Package buildlog serves the logs of builds: the log of one attempt or, if it is followed, the logs of all attempts in order.
 //
-// A log that is whole in the archive is read there, and any other from the pod of its attempt. A follower whose pod is lost is
-// switched to the archive without noticing: see handover.
+// A log that is complete in the archive is read there, and every other log is read from the pod of its attempt. A follower whose pod is
+// lost is switched to the archive without noticing: see handover.
 package buildlog

@@ -20,9 +20,9 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 )
 
-// follower reads the logs of a build's attempts one after the other, as they come. Between them it waits for the build
-// to change; it never asks twice for what it can be told. It ends when the build has finished and every log was read,
-// or when its context is done. Like every reader, it is not safe for concurrent use.
+// follower reads the logs of a build's attempts in order while they are written. Between two attempts it watches the build, without
+// polling. It ends when the build has finished and every log was read, or when its context is done. Like every reader, it is not safe for
+// concurrent use.
 type follower struct {
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -30,17 +30,17 @@ type follower struct {
 	logs    Source
 	options corev1.PodLogOptions
 
-	build   *images.ImageBuild // as it was seen last
+	build   *images.ImageBuild // the last observed version
 	deleted bool
-	changes watch.Interface // nil until there is something to wait for
+	changes watch.Interface // nil until the follower waits
 
 	number  int32         // the attempt whose log is read now, or next
-	only    bool          // its log is all that was asked for
+	only    bool          // only the log of this attempt was requested
 	log     io.ReadCloser // nil between two attempts
 	started bool          // a log was opened
 }
 
-// follow opens a follower. It fails at once if all there is to read is gone.
+// follow opens a follower. It fails at once if no requested log is available any more.
 func (l *logResponse) follow(ctx context.Context) (io.ReadCloser, error) {
 	ctx, stop := context.WithCancel(ctx)
 	f := &follower{
@@ -64,7 +64,7 @@ func (l *logResponse) follow(ctx context.Context) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// Read reads what comes next of the logs.
+// Read reads the next bytes of the logs.
 func (f *follower) Read(buffer []byte) (int, error) {
 	for {
 		if f.log == nil {
@@ -82,7 +82,7 @@ func (f *follower) Read(buffer []byte) (int, error) {
 	}
 }
 
-// Close ends the reading. What waits in Read is ended by the context.
+// Close closes the current log. The context ends a Read that waits.
 func (f *follower) Close() error {
 	f.stop()
 	if f.changes != nil {
@@ -94,8 +94,7 @@ func (f *follower) Close() error {
 	return f.log.Close()
 }
 
-// endLog is the end of one log, and not yet of what is followed: a log that breaks off, because its node went away for
-// instance, is followed by that of the next attempt.
+// endLog ends the current log. A log that breaks off, for example because its node is lost, is followed by the log of the next attempt.
 func (f *follower) endLog(reason error) error {
 	if !errors.Is(reason, io.EOF) {
 		utilruntime.HandleErrorWithContext(f.ctx, reason, "A followed log broke off",
@@ -110,7 +109,7 @@ func (f *follower) endLog(reason error) error {
 	return nil
 }
 
-// next opens the next log that there is, as soon as there is one. The error is io.EOF when there will be none.
+// next opens the next log as soon as it exists. The error is io.EOF if there will be no further log.
 func (f *follower) next() error {
 	for {
 		attempt := f.current()
@@ -136,7 +135,7 @@ func (f *follower) next() error {
 	}
 }
 
-// open opens the log of an attempt. That there is none yet, or none any more, is an error only if nothing else follows.
+// open opens the log of an attempt. A log that does not exist yet, or any more, is an error only if no other log follows.
 func (f *follower) open(attempt *images.BuildAttempt) (opened bool, err error) {
 	log, err := f.logs.Open(f.ctx, f.build, attempt, f.options)
 	switch {
@@ -148,7 +147,7 @@ func (f *follower) open(attempt *images.BuildAttempt) (opened bool, err error) {
 		return false, logError(err, f.build, attempt)
 	}
 	f.log, f.started = log, true
-	f.options.TailLines = nil // counts from the end of the first log; what comes later is new altogether
+	f.options.TailLines = nil // counts from the end of the first log; later logs are read from their beginning
 	return true, nil
 }
 
@@ -191,7 +190,7 @@ func (f *follower) wait() error {
 	}
 }
 
-// watch starts to watch the build from where it was seen last.
+// watch starts to watch the build from its last observed version.
 func (f *follower) watch() error {
 	changes, err := f.builds.Watch(f.ctx, &internalversion.ListOptions{
 		FieldSelector:   fields.OneTermEqualSelector("metadata.name", f.build.Name),
@@ -204,7 +203,7 @@ func (f *follower) watch() error {
 	return nil
 }
 
-// refresh looks at the build anew, because the watch has ended before it did.
+// refresh reads the build again, because the watch ended before the build.
 func (f *follower) refresh() error {
 	if err := f.ctx.Err(); err != nil {
 		return err
@@ -224,7 +223,7 @@ func (f *follower) refresh() error {
 
 func (f *follower) see(object runtime.Object) error {
 	if shared, ok := object.(runtime.CacheableObject); ok {
-		object = shared.GetObject() // several watch the same build
+		object = shared.GetObject() // the object is shared between watchers
 	}
 	build, err := stored.Build(object)
 	if err != nil {

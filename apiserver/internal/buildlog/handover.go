@@ -21,15 +21,15 @@ import (
 )
 
 const (
-	// handoverMark is how much of the end of what was read from a pod is looked for in the archive.
+	// handoverMark is the maximum length of mark, the end of the pod's log that is searched in the archive.
 	handoverMark   = 4 << 10
 	handoverBuffer = 64 << 10
-	// archivePoll and archiveLimit are how often the archive is asked for more of a log, and for how long without any.
+	// archivePoll and archiveLimit are how often the archive is read for more of a log, and for how long without a result.
 	archivePoll, archiveLimit = 500 * time.Millisecond, time.Minute
 )
 
-// handover is a log that is followed, with timestamps: from its pod and, where the pod does not give it to its end, from
-// there on from the archive.
+// handover is a followed log with timestamps. It reads the log from its pod and, if the pod is lost before the end of the log, reads the
+// rest from the archive.
 type handover struct {
 	ctx     context.Context
 	logs    *archivedLogs
@@ -37,16 +37,16 @@ type handover struct {
 	attempt *images.BuildAttempt
 	options corev1.PodLogOptions
 
-	log io.ReadCloser // that is read now
-	// mark is the end of what was read from the pod, and offset how much that was.
+	log io.ReadCloser // the current log, of the pod or the archive
+	// mark is the end of the bytes that were read from the pod, and offset is their number.
 	mark   []byte
 	offset int64
-	// archived is what log reads once it is the archive's, and waited for how long nothing came from there.
+	// archived is the archived log that log reads after the handover, and waited is for how long it had no more bytes.
 	archived *archive.Reader
 	waited   time.Duration
 }
 
-// Read reads what comes next. It waits for it.
+// Read reads the next bytes, and waits for them.
 func (h *handover) Read(buffer []byte) (int, error) {
 	for {
 		n, err := h.log.Read(buffer)
@@ -57,7 +57,7 @@ func (h *handover) Read(buffer []byte) (int, error) {
 		}
 		if n > 0 {
 			h.waited = 0
-			return n, nil // what comes with the last bytes comes again
+			return n, nil // the next Read returns the error again
 		}
 		if err == nil {
 			continue
@@ -68,10 +68,10 @@ func (h *handover) Read(buffer []byte) (int, error) {
 	}
 }
 
-// Close ends the reading.
+// Close closes the current log.
 func (h *handover) Close() error { return h.log.Close() }
 
-// goOn is what comes after the end of what is read now: the end of all, or the archive.
+// goOn continues after the end of the current log: with the archive, or the end of the whole log.
 func (h *handover) goOn(end error) error {
 	if h.ctx.Err() != nil {
 		return end
@@ -94,7 +94,7 @@ func (h *handover) goOn(end error) error {
 	return nil
 }
 
-// isWhole waits until the pod says that its container has ended, which it does a moment after its log.
+// isWhole waits until the pod reports the end of its container, which it does a moment after the end of the log.
 func (h *handover) isWhole() bool {
 	err := podlog.AwaitEnd(h.ctx, func(ctx context.Context) (bool, error) {
 		return h.logs.pods.ended(ctx, h.build, h.attempt)
@@ -102,9 +102,9 @@ func (h *handover) isWhole() bool {
 	return err == nil
 }
 
-// cross goes over to the archive, at the place where the pod's log has ended.
+// cross continues in the archive, at the place where the pod's log ended.
 func (h *handover) cross() error {
-	if err := h.log.Close(); err != nil { // it has ended, so nothing of it is lost
+	if err := h.log.Close(); err != nil { // the log has ended, so no bytes are lost
 		klog.FromContext(h.ctx).V(2).Info("closing the log of a pod failed", "namespace", h.build.Namespace, "imagebuild", h.build.Name, "attempt", h.attempt.Number, "err", err)
 	}
 	return wait.PollUntilContextTimeout(h.ctx, archivePoll, archiveLimit, true, func(context.Context) (bool, error) {
@@ -120,7 +120,7 @@ func (h *handover) cross() error {
 	})
 }
 
-// find opens the archived log, and what reads it, where the pod's has ended. ErrNotFound if the archive does not have it yet.
+// find opens the archived log at the place where the pod's log ended. Errors: ErrNotFound if the archive does not have this place yet.
 func (h *handover) find() (io.ReadCloser, *archive.Reader, error) {
 	name, from, mark := archivedName(h.build, h.attempt), position(h.options), h.mark
 	switch {

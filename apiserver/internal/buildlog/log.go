@@ -30,42 +30,41 @@ import (
 )
 
 var (
-	// ErrNotStarted says that an attempt has not written a log, because its container has not started.
+	// ErrNotStarted means that an attempt has not written a log, because its container has not started.
 	ErrNotStarted = errors.New("no container has started")
-	// ErrGone says that an attempt's log is not kept any more.
+	// ErrGone means that an attempt's log is no longer available.
 	ErrGone = errors.New("the log is no longer available")
 )
 
 // Source reads the logs of attempts.
 type Source interface {
-	// Open returns the log of an attempt whose pod is recorded. With options.Follow it ends when the attempt's container
-	// has ended, and at the latest when ctx is done. The error is, or wraps, ErrNotStarted or ErrGone where
-	// that is so. The caller closes the log.
+	// Open returns the log of an attempt whose pod is recorded. With options.Follow it ends when the attempt's container has ended, and at
+	// the latest when ctx is done. Errors: ErrNotStarted and ErrGone, possibly wrapped. The caller closes the log.
 	Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error)
 }
 
-// builds is what the log needs of the resource's storage.
+// builds is the part of the resource's storage that the log needs.
 type builds interface {
 	rest.Getter
 	rest.Watcher
 }
 
-// Options say where logs are read.
+// Options set where logs are read.
 type Options struct {
 	// Source is where logs are read. Defaults to the pods of the client's cluster.
 	Source Source
-	// Archive opens what has the logs that their pods do not have any more; nil is none. Defaults to none. Not with Source.
+	// Archive opens the archive with the logs of deleted pods. If it is nil or returns nil, there is no archive. It excludes Source.
 	Archive func() (*archive.Store, error)
 }
 
 // Logs reads the logs of builds.
 type Logs struct {
 	source Source
-	// archived is source where there is an archive; nil where there is none.
+	// archived is source if there is an archive, otherwise nil.
 	archived *archivedLogs
 }
 
-// New reads logs where the options say.
+// New returns the logs that the options configure.
 func New(options Options, client kubernetes.Interface) (*Logs, error) {
 	if options.Source != nil {
 		return &Logs{source: options.Source}, nil
@@ -82,7 +81,7 @@ func New(options Options, client kubernetes.Interface) (*Logs, error) {
 	return &Logs{source: archived, archived: archived}, nil
 }
 
-// Subresource returns the log subresource of builds. Its answer is text, and no object.
+// Subresource returns the log subresource of builds. Its answer is text, not an object.
 func (l *Logs) Subresource(of builds) TextView {
 	r := &reader{builds: of, logs: l.source, archived: l.archived}
 	return TextView{subresource.NewView("the log of imagebuild %s takes ImageBuildLogOptions", &images.ImageBuild{}, "", r.get)}
@@ -93,10 +92,10 @@ type TextView struct {
 	*subresource.View[images.ImageBuildLogOptions, *images.ImageBuildLogOptions]
 }
 
-// ProducesMIMETypes says that the answer is text.
+// ProducesMIMETypes returns the media type of text.
 func (TextView) ProducesMIMETypes(string) []string { return []string{"text/plain"} }
 
-// reader finds the log that a request asks for.
+// reader finds the requested log.
 type reader struct {
 	builds   builds
 	logs     Source
@@ -120,7 +119,7 @@ func (r *reader) get(ctx context.Context, name string, options *images.ImageBuil
 	}}, nil
 }
 
-// find finds the build that is meant: the one that is there, or what is left of one that was deleted.
+// find finds the requested build: the existing build, or a deleted build as far as the archive has it.
 func (r *reader) find(ctx context.Context, name string, uid types.UID) (*images.ImageBuild, error) {
 	build, err := stored.GetBuild(ctx, r.builds, name)
 	switch {
@@ -134,7 +133,7 @@ func (r *reader) find(ctx context.Context, name string, uid types.UID) (*images.
 	return r.archived.deleted(ctx, apirequest.NamespaceValue(ctx), name, uid)
 }
 
-// logResponse is a log that is read once the server asks for it.
+// logResponse is a log that is opened when the server calls InputStream.
 type logResponse struct {
 	builds  builds
 	logs    Source
@@ -151,7 +150,7 @@ func (l *logResponse) GetObjectKind() schema.ObjectKind { return schema.EmptyObj
 // DeepCopyObject returns the same log: it is read once.
 func (l *logResponse) DeepCopyObject() runtime.Object { return l }
 
-// InputStream opens the log. Every piece of it is flushed to the client as it comes.
+// InputStream opens the log. Every piece is flushed to the client at once.
 func (l *logResponse) InputStream(ctx context.Context, _, _ string) (stream io.ReadCloser, flush bool, contentType string, err error) {
 	ctx = apirequest.WithNamespace(ctx, l.build.Namespace)
 	if l.options.Follow {
@@ -173,7 +172,7 @@ type limited struct {
 	io.Closer
 }
 
-// read opens what there is of one attempt's log.
+// read opens the available log of one attempt.
 func (l *logResponse) read(ctx context.Context) (io.ReadCloser, error) {
 	number := l.build.Status.CurrentAttempt
 	if l.options.Attempt != nil {
@@ -193,7 +192,7 @@ func (l *logResponse) read(ctx context.Context) (io.ReadCloser, error) {
 	return stream, nil
 }
 
-// nothing is the log of an attempt, nil if there was none, that has not written any. A warning says why.
+// nothing is the empty log of an attempt that has not written any, or of a build without attempts (nil). A warning reports the cause.
 func (l *logResponse) nothing(attempt *images.BuildAttempt) io.ReadCloser {
 	if attempt == nil {
 		l.warn(fmt.Sprintf("imagebuild %s has no log: no attempt was started", l.build.Name))

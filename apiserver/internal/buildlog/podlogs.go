@@ -24,11 +24,11 @@ type podLogs struct {
 	client kubernetes.Interface
 }
 
-// Open reads the log of the attempt's pod. Another pod of the same name is not read. The log of a pod whose node answers with an
-// error instead is gone. A follower finds that out as it reads: its first line may be long in coming.
+// Open reads the log of the attempt's pod, but not of another pod of the same name. If the node answers with an error instead of the log,
+// the error is ErrGone. A follower gets this error while it reads, because the first line may take long.
 func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	if attempt.PodName == "" {
-		return nil, ErrGone // of a build that only the archive knows
+		return nil, ErrGone // the build is only in the archive
 	}
 	pods := l.client.CoreV1().Pods(build.Namespace)
 	pod, err := pods.Get(ctx, attempt.PodName, metav1.GetOptions{})
@@ -58,7 +58,7 @@ func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *im
 	return limited{Reader: buffered, Closer: log}, nil
 }
 
-// ended reports whether the container of the attempt's pod has ended. The error is ErrGone if the pod is gone, or goes.
+// ended reports whether the container of the attempt's pod has ended. The error is ErrGone if the pod is deleted or being deleted.
 func (l podLogs) ended(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt) (bool, error) {
 	pod, err := l.client.CoreV1().Pods(build.Namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})
 	switch {
@@ -80,7 +80,7 @@ func (l podLogs) ended(ctx context.Context, build *images.ImageBuild, attempt *i
 	return false, nil
 }
 
-// started reports whether the builder's container runs or has run. Asking for the log of one that has not is an error.
+// started reports whether the builder's container runs or has run. Otherwise requesting its log is an error.
 func started(pod *corev1.Pod) bool {
 	for _, status := range pod.Status.ContainerStatuses {
 		if status.Name == render.ContainerName {

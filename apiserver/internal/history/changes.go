@@ -17,7 +17,7 @@ import (
 
 const changesResource = "images/changes"
 
-// changesView returns the changes subresource: who changed which field of the spec of an Image, and when.
+// changesView returns the changes subresource, which lists the changes of an Image's spec with their field, user and time.
 func (r *recorded) changesView() *subresource.View[images.ImageJournalOptions, *images.ImageJournalOptions] {
 	return subresource.NewView("images/changes of %s takes ImageJournalOptions", &images.ImageChanges{}, v1alpha1.ImageChanges{}, r.changes)
 }
@@ -40,7 +40,7 @@ func (r *recorded) changes(ctx context.Context, name string, options *images.Ima
 	return answer, nil
 }
 
-// openJournal finds what the options of a request for notes or changes ask for. The store is nil if there is no database.
+// openJournal finds the Image of a request for notes or changes, and the page. The store is nil if there is no database.
 func (r *recorded) openJournal(ctx context.Context, resource, name string, options *images.ImageJournalOptions) (*records.Store, *subject, records.Paging, error) {
 	if err := subresource.Invalid(images.Kind("ImageJournalOptions"), name, validation.ImageJournalOptions(options)); err != nil {
 		return nil, nil, records.Paging{}, err

@@ -95,7 +95,7 @@ func percentiles(of records.Percentiles) *images.DurationPercentiles {
 	return &images.DurationPercentiles{P50: metav1.Duration{Duration: of.P50}, P90: metav1.Duration{Duration: of.P90}}
 }
 
-// timeOf is none for the zero time.
+// timeOf is nil for the zero time.
 func timeOf(t time.Time) *metav1.Time {
 	if t.IsZero() {
 		return nil

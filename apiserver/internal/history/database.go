@@ -32,10 +32,10 @@ type Connection interface {
 
 var _ Connection = (*records.Connection)(nil)
 
-// Connect returns the connection as NewDatabase finds it; nil, which is no database, if the pointer is nil.
+// Connect returns the connection for NewDatabase. It is nil, which means no database, if the pointer is nil.
 func Connect(connection *records.Connection) Connection {
 	if connection == nil {
-		return nil // a pointer that is nil would be a Connection that is not
+		return nil // a nil pointer in a Connection is not nil
 	}
 	return connection
 }
@@ -52,7 +52,7 @@ type Database struct {
 // NewDatabase returns the database that find finds when Prepare is called. If find is nil or returns nil, there is none.
 func NewDatabase(find func() (Connection, error)) *Database { return &Database{find: find} }
 
-// Prepare finds the database, the first time that it is called. Whether the database answers does not matter.
+// Prepare finds the database when it is called for the first time. The database need not answer.
 func (d *Database) Prepare() error {
 	d.once.Do(func() {
 		if d.find == nil {
@@ -65,10 +65,10 @@ func (d *Database) Prepare() error {
 	return d.findErr
 }
 
-// None says that there is no database. It is to be asked after Prepare.
+// None reports whether there is no database. Call it after Prepare.
 func (d *Database) None() bool { return d.connection == nil }
 
-// Store returns the open database; nil, without an error, if there is to be none. It is to be called after Prepare.
+// Store returns the open database. It is nil, without an error, if no database is configured. Call it after Prepare.
 func (d *Database) Store() (*records.Store, error) {
 	if d.None() {
 		return nil, nil
@@ -124,7 +124,7 @@ func (c check) Name() string {
 	return checkName
 }
 
-// Check fails where nothing else is asked for.
+// Check fails only for a request of /readyz/records.
 func (c check) Check(request *http.Request) error {
 	if path.Base(request.URL.Path) == checkName {
 		return c.database.problem()

@@ -17,25 +17,25 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// Edits has what is changed in the specs of Images recorded. It is told of what is written already, so it cannot fail.
+// Edits records the changes of Images' specs. It gets changes that are stored already, so it cannot fail.
 type Edits struct {
 	queue *Queue // nil if nothing is recorded
 	clock clock.PassiveClock
 }
 
-// NewEdits takes edits to a queue; nil is nowhere.
+// NewEdits adds edits to a queue. If the queue is nil, edits are not recorded.
 func NewEdits(queue *Queue, clock clock.PassiveClock) *Edits {
 	return &Edits{queue: queue, clock: clock}
 }
 
-// Close has what is still to be recorded written.
+// Close writes the edits that wait.
 func (e *Edits) Close() {
 	if e.queue != nil {
 		e.queue.Close()
 	}
 }
 
-// Take takes down how a spec was changed.
+// Take records the change of a spec.
 func (e *Edits) Take(ctx context.Context, before *images.Image, object runtime.Object) {
 	after, err := stored.Image(object)
 	if e.queue == nil || before == nil || err != nil || before.Generation == after.Generation {

@@ -17,11 +17,12 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// retryAfter is when to ask again while the database does not answer, in seconds. kubectl does so ten times before it says why.
+// retryAfter is when a client should try again while the database is unavailable, in seconds. kubectl tries ten times before it reports
+// the error.
 const retryAfter = 1
 
-// Error turns what the database says into an answer for the client: a bad request where that was wrong, otherwise 503 and
-// when to try again. The resource is that of the request, such as images/history.
+// Error turns an error of the database into an error for the client: a bad request if the request is invalid, otherwise 503 with the time
+// of the next try. The resource is the resource of the request, such as images/history.
 func Error(err error, resource, name string) error {
 	if errors.Is(err, records.ErrInvalid) {
 		return apierrors.NewBadRequest(fmt.Sprintf("%s of %q: %v", resource, name, err))
@@ -36,12 +37,12 @@ func Error(err error, resource, name string) error {
 	})
 }
 
-// WarnNoDatabase tells the client that there is nothing because there is no database.
+// WarnNoDatabase warns the client that the answer is empty because there is no database.
 func WarnNoDatabase(ctx context.Context) {
 	warning.AddWarning(ctx, "", "this server has no database of records: configure one with --records")
 }
 
-// NoDatabaseError refuses what cannot be done without a database.
+// NoDatabaseError is the error of a request that requires a database.
 func NoDatabaseError(resource, name, verb string) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status: metav1.StatusFailure, Code: http.StatusMethodNotAllowed, Reason: metav1.StatusReasonMethodNotAllowed,

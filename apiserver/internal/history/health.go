@@ -13,17 +13,17 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
-// What a score is made of. docs/history.md says the same.
+// The weights of a score. docs/history.md documents them.
 const (
 	pointsForSuccesses     = 60
 	pointsForFirstAttempts = 10
 	pointsForTheLast       = 30
 )
 
-// Health is how well an Image does, from its figures and its condition Ready. It is nil where no build has succeeded or failed.
+// Health rates an Image, from its figures and its condition Ready. It is nil if no build has succeeded or failed.
 //
-// The score is 60·R + 10·R·F + 30·L, rounded down. R is the part that succeeded of all builds that succeeded or failed, F the
-// part that had one attempt of all that finished, and L is 1 if the last one succeeded, 0 if it failed, and otherwise R.
+// The score is 60·R + 10·R·F + 30·L, rounded down. R is the share of builds that succeeded, of all builds that succeeded or failed. F is the
+// share of builds with one attempt, of all finished builds. L is 1 if the last build succeeded, 0 if it failed, and otherwise R.
 func Health(stats *images.BuildStats, conditions []metav1.Condition) *images.ImageHealth {
 	judged := stats.Succeeded + stats.Failed
 	if judged == 0 {
@@ -44,7 +44,7 @@ func Health(stats *images.BuildStats, conditions []metav1.Condition) *images.Ima
 	if stats.Retried > 0 {
 		said = append(said, fmt.Sprintf("%d of %d had more than one attempt", stats.Retried, stats.Builds))
 	}
-	score := int32(points / (judged * stats.Builds)) //nolint:gosec // at most 100, the sum of what points there are for
+	score := int32(points / (judged * stats.Builds)) //nolint:gosec // at most 100, the sum of the weights
 	return &images.ImageHealth{Score: score, Message: strings.Join(said, "; ")}
 }
 

@@ -23,7 +23,7 @@ import (
 
 const historyResource = "images/history"
 
-// historyView returns the history subresource: the builds of an Image, whether they are still there or not.
+// historyView returns the history subresource: the builds of an Image, including deleted builds.
 func (r *recorded) historyView() *subresource.View[images.ImageHistoryOptions, *images.ImageHistoryOptions] {
 	return subresource.NewView("the history of image %s takes ImageHistoryOptions", &images.ImageHistory{}, v1alpha1.ImageHistory{}, r.history)
 }
@@ -50,7 +50,7 @@ func (r *recorded) history(ctx context.Context, name string, options *images.Ima
 	if store == nil {
 		return answer, nil
 	}
-	// Without a UID, builds of earlier Images of the name are shown as well: a user who may read the history reads it by the name.
+	// Without a UID, the history includes builds of earlier Images of the name, because permissions are by name.
 	page, err := store.History(ctx, records.Query{
 		Namespace: subject.Namespace, Image: name, ImageUID: types.UID(options.UID), Outcome: v1alpha1.BuildPhase(options.Outcome), Trigger: v1alpha1.TriggerReason(options.Trigger),
 		User: options.User, Since: from.Since, Until: from.Until, Paging: records.Paging{Limit: int(options.Limit), Continue: from.Continue},
@@ -63,8 +63,8 @@ func (r *recorded) history(ctx context.Context, name string, options *images.Ima
 	return answer, err
 }
 
-// historyStart is where a page of a history begins. What continue is made of has it: durations are before the time at which
-// the first page was asked for, so that all pages are of the same question.
+// historyStart is where a page of a history begins. Continue contains it: durations count from the time of the request for the first page,
+// so that all pages have the same time range.
 type historyStart struct {
 	Since    time.Time `json:"since,omitzero"`
 	Until    time.Time `json:"until,omitzero"`
@@ -72,7 +72,7 @@ type historyStart struct {
 	Continue string    `json:"continue"`
 }
 
-// startOf is where the options say. They are valid.
+// startOf returns the start that valid options set.
 func startOf(options *images.ImageHistoryOptions, now time.Time) (*historyStart, error) {
 	asked := [2]string{options.Since, options.Until}
 	start := &historyStart{Asked: asked}
@@ -101,7 +101,7 @@ func startOf(options *images.ImageHistoryOptions, now time.Time) (*historyStart,
 	return start, nil
 }
 
-// next is the continue of a page; empty if it is the last one.
+// next returns the continue of a page, which is empty for the last page.
 func (s *historyStart) next(page string) (string, error) {
 	if page == "" {
 		return "", nil

@@ -11,8 +11,7 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// ImageStats returns the figures of one Image, whether it is still there or not; nil if there is no record of it in the
-// namespace.
+// ImageStats returns the figures of one Image, which may be deleted. They are nil if the namespace has no record of the Image.
 func ImageStats(ctx context.Context, store *records.Store, namespace string, uid types.UID, window records.Window) (*records.ImageStats, error) {
 	found, err := ImageStatsByUID(ctx, store, namespace, []types.UID{uid}, window)
 	if err != nil {
@@ -21,7 +20,7 @@ func ImageStats(ctx context.Context, store *records.Store, namespace string, uid
 	return found[uid], nil
 }
 
-// ImageStatsByUID returns the figures of Images of a namespace, or of all, by UID. Those that there is no record of are not in it.
+// ImageStatsByUID returns the figures of Images of one or all namespaces, by UID. Images without a record are missing.
 func ImageStatsByUID(ctx context.Context, store *records.Store, namespace string, uids []types.UID, window records.Window) (map[types.UID]*records.ImageStats, error) {
 	stats := map[types.UID]*records.ImageStats{}
 	for some := range slices.Chunk(uids, records.MaxLimit) {

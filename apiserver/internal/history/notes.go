@@ -23,7 +23,7 @@ import (
 
 const notesResource = "images/notes"
 
-// notesREST is the notes subresource: what people noted about an Image. Notes are in the database only.
+// notesREST is the notes subresource: users' notes about an Image. Notes are only in the database.
 type notesREST struct {
 	*subresource.View[images.ImageJournalOptions, *images.ImageJournalOptions]
 	create *subresource.Action[images.ImageNote, *images.ImageNote]
@@ -42,7 +42,7 @@ func newNotesREST(r *recorded) *notesREST {
 	}
 }
 
-// ProducesObject says that notes are read as a list, and created one by one.
+// ProducesObject returns the types of the answers: notes are read as a list, and created one by one.
 func (n *notesREST) ProducesObject(verb string) any {
 	if verb == http.MethodGet {
 		return n.View.ProducesObject(verb)
@@ -76,7 +76,7 @@ func (r *recorded) notes(ctx context.Context, name string, options *images.Image
 	return answer, nil
 }
 
-// checkNote refuses notes that are invalid, and sets what the server sets: admission judges that, too.
+// checkNote refuses invalid notes, and sets the fields of the server before admission.
 func (r *recorded) checkNote(ctx context.Context, name string, note *images.ImageNote) error {
 	if err := subresource.Invalid(images.Kind("ImageNote"), name, validation.ImageNote(note, name)); err != nil {
 		return err
@@ -85,7 +85,7 @@ func (r *recorded) checkNote(ctx context.Context, name string, note *images.Imag
 	return nil
 }
 
-// addNote records a note of the user who asks, and returns it as it is recorded: of two with the same id the first counts.
+// addNote records a note of the user of the request, and returns the recorded note. Of two notes with the same id, the first counts.
 func (r *recorded) addNote(ctx context.Context, name string, note *images.ImageNote, options *metav1.CreateOptions) (runtime.Object, error) {
 	wanted := &records.Note{ID: note.ID, Time: note.Time.Time, Author: note.Author, Text: note.Text}
 	store, err := r.database.Store()
@@ -106,7 +106,7 @@ func (r *recorded) addNote(ctx context.Context, name string, note *images.ImageN
 	switch {
 	case err != nil:
 		return nil, Error(err, notesResource, name)
-	case recorded.Author != wanted.Author: // whose note is for those who may read it
+	case recorded.Author != wanted.Author: // the error does not name the author, whom the user may not be permitted to see
 		return nil, apierrors.NewConflict(images.Resource(notesResource), name, errors.New("the id belongs to a note of another user: choose a new id"))
 	}
 	return noteOf(subject, recorded), nil

@@ -18,17 +18,17 @@ import (
 )
 
 const (
-	// queueLength is how many edits may wait for the database.
+	// queueLength is the maximum number of edits that wait for the database.
 	queueLength = 1000
-	// retryInterval is when an edit is written again that could not be written.
+	// retryInterval is the interval between two tries to write an edit.
 	retryInterval = 10 * time.Second
-	// maxFailures is how often an edit may fail although the database answers.
+	// maxFailures is how often writing an edit may fail while the database answers.
 	maxFailures = 3
-	// drainTimeout is how long a server that stops may take to write what still waits.
+	// drainTimeout is how long a stopping server may take to write the edits that wait.
 	drainTimeout = 3 * time.Second
 )
 
-// Edit is what somebody changed in a generation of an Image.
+// Edit is a user's change of an Image, in one generation.
 type Edit struct {
 	Image      records.ImageKey
 	Generation int64
@@ -37,8 +37,8 @@ type Edit struct {
 	Changes    []v1alpha1.InputChange
 }
 
-// Queue takes edits to the database in the background, as well as may be: no edit of an Image waits for the database or
-// fails because of it. While the database is unavailable a thousand edits wait; more than those are dropped, and counted.
+// Queue writes edits to the database in the background. A user's edit of an Image never waits for the database, or fails because of it.
+// While the database is unavailable, up to a thousand edits wait. Further edits are dropped and counted.
 type Queue struct {
 	database *Database
 	clock    clock.Clock
@@ -51,7 +51,7 @@ type Queue struct {
 	closed  chan struct{}
 }
 
-// NewQueue makes a queue. The clock says when to try again; nil is the real one.
+// NewQueue creates a queue. The clock is for the intervals between tries, and defaults to the real clock.
 func NewQueue(database *Database, clocked clock.Clock) *Queue {
 	if clocked == nil {
 		clocked = clock.RealClock{}
@@ -67,8 +67,8 @@ func NewQueue(database *Database, clocked clock.Clock) *Queue {
 	}
 }
 
-// Register registers the counters. It is to be called before Run. Where those of another server of the process are
-// registered, what they count is not seen: a process has one server, but for tests.
+// Register registers the counters. Call it before Run. If another server of the process has registered its counters, the counters of this
+// queue are not exposed. Only tests have several servers in one process.
 func (q *Queue) Register(registerer prometheus.Registerer) error {
 	for _, counter := range []prometheus.Counter{q.recorded, q.dropped} {
 		err := registerer.Register(counter)
@@ -79,7 +79,7 @@ func (q *Queue) Register(registerer prometheus.Registerer) error {
 	return nil
 }
 
-// Add has an edit recorded, and returns at once.
+// Add queues an edit, and returns at once.
 func (q *Queue) Add(ctx context.Context, edit Edit) {
 	if q.database.None() {
 		return
@@ -91,8 +91,8 @@ func (q *Queue) Add(ctx context.Context, edit Edit) {
 	}
 }
 
-// Run records what is added, in its order, until Close is called. Of ctx it takes the values only: requests that are still
-// served when a server begins to stop add edits, too.
+// Run writes the queued edits in order until Close is called. It uses only the values of ctx, because requests that are served while the
+// server stops also add edits.
 func (q *Queue) Run(ctx context.Context) {
 	q.running.Lock()
 	defer q.running.Unlock()
@@ -118,8 +118,8 @@ func (q *Queue) Run(ctx context.Context) {
 	}
 }
 
-// Close ends Run, and tries once more to write what waits, for a few seconds at most. What it cannot write is counted. It is
-// to be called when no request adds edits any more, while the database is open.
+// Close ends Run, and tries once more to write the edits that wait, for a few seconds at most. It counts the edits that it cannot write. Call
+// it when no request adds edits any more, while the database is open.
 func (q *Queue) Close() {
 	q.once.Do(func() { close(q.closed) })
 	q.running.Lock()
@@ -127,7 +127,7 @@ func (q *Queue) Close() {
 	q.drain(context.Background())
 }
 
-// record writes an edit or drops it. It returns false if ctx was done before either.
+// record writes an edit or drops it. It returns false if ctx was done before.
 func (q *Queue) record(ctx context.Context, edit Edit) bool {
 	for failures := 0; ; {
 		err := q.write(ctx, edit)
@@ -136,7 +136,7 @@ func (q *Queue) record(ctx context.Context, edit Edit) bool {
 			return true
 		case ctx.Err() != nil:
 			return false
-		case q.database.ping(ctx) == nil: // so it is this edit
+		case q.database.ping(ctx) == nil: // the database answers, so this edit is the cause
 			failures++
 		}
 		if errors.Is(err, records.ErrInvalid) || failures == maxFailures {
@@ -163,7 +163,7 @@ func (q *Queue) write(ctx context.Context, edit Edit) error {
 	return nil
 }
 
-// drain writes what waits, without trying twice.
+// drain tries once to write each edit that waits.
 func (q *Queue) drain(ctx context.Context, first ...Edit) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()

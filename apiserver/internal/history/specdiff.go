@@ -17,15 +17,15 @@ import (
 )
 
 const (
-	// maxSpecChanges is how many changes of one edit are told.
+	// maxSpecChanges is the maximum number of changes of one edit.
 	maxSpecChanges = 100
 
 	filesPath = "source.inline.files"
 )
 
-// specChanges tells how two specs differ, sorted by path: of every field, whether it counts as an input or not. Values are
-// shortened to 128 characters, and files are shown as a short digest and their size. Of more than 100 changes the last tells
-// how many are left out. Lists whose elements have names are compared by these; that only their order differs comes last.
+// specChanges returns the differences of two specs, sorted by path, of every field. Values are shortened to 128 characters, and files are
+// shown as a short digest and their size. If there are more than 100 changes, the last one reports how many are left out. Lists of named
+// elements are compared by name, and a change of only their order comes last.
 func specChanges(before, after *v1alpha1.ImageSpec) ([]v1alpha1.InputChange, error) {
 	from, err := flattened(before)
 	if err != nil {
@@ -50,7 +50,7 @@ func flattened(spec *v1alpha1.ImageSpec) (map[string]inputs.Value, error) {
 	}
 	var fields map[string]any
 	decoder := json.NewDecoder(strings.NewReader(string(text)))
-	decoder.UseNumber() // as they are written
+	decoder.UseNumber() // keeps numbers as they are written
 	if err := decoder.Decode(&fields); err != nil {
 		return nil, fmt.Errorf("compare specs: %w", err)
 	}
@@ -61,7 +61,7 @@ func flattened(spec *v1alpha1.ImageSpec) (map[string]inputs.Value, error) {
 
 func flatten(path string, value any, into map[string]inputs.Value) {
 	switch value := value.(type) {
-	case nil: // a list that is not there
+	case nil: // a missing list
 	case map[string]any:
 		if len(value) == 0 && path != "" {
 			into[path] = inputs.TextValue("{}") // such as an affinity without terms
@@ -78,7 +78,7 @@ func flatten(path string, value any, into map[string]inputs.Value) {
 	}
 }
 
-// flattenList has elements with names under their names, others under their places; a list of texts or numbers is one value.
+// flattenList flattens named elements under their names, and other elements under their indexes. A list of strings or numbers is one value.
 func flattenList(path string, list []any, into map[string]inputs.Value) {
 	if !slices.ContainsFunc(list, isObject) {
 		text, err := json.Marshal(list)
@@ -111,7 +111,7 @@ func isObject(value any) bool {
 	return ok
 }
 
-// named is the name of a list's element and what it has besides: its name, or platform and format of a target.
+// named returns the name of a list's element, and its other fields. The name of a target is its platform and format.
 func named(object map[string]any) (name string, rest map[string]any) {
 	rest = maps.Clone(object)
 	if text, ok := object["name"].(string); ok {
@@ -130,7 +130,7 @@ func named(object map[string]any) (name string, rest map[string]any) {
 
 var fieldName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
 
-// joined is the path of a member: that of a map's key is in brackets, where it does not look like a field.
+// joined is the path of a member. A key of a map is in brackets if it does not look like a field.
 func joined(path, name string) string {
 	switch {
 	case path == "":
@@ -148,7 +148,7 @@ func shownText(path, text string) inputs.Value {
 	return inputs.TextValue(text)
 }
 
-// inBrackets is a name as a path has it. Of a long one a digest is the end, so that two that begin alike stay two.
+// inBrackets is a name in a path. A long name ends with a digest, so that names with the same beginning stay different.
 func inBrackets(name string) string {
 	if utf8.RuneCountInString(name) > inputs.MaxShownRunes {
 		digest := strings.TrimPrefix(inputs.ShortDigest(name), "sha256:")

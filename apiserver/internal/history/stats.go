@@ -24,7 +24,7 @@ func (r *recorded) statsView() *subresource.View[images.ImageStatsOptions, *imag
 	return subresource.NewView("the figures of image %s take ImageStatsOptions", &images.ImageStats{}, v1alpha1.ImageStats{}, r.stats)
 }
 
-// stats returns the figures of an Image. Where there is no record of it there are none.
+// stats returns the figures of an Image. They are empty if the Image has no record.
 func (r *recorded) stats(ctx context.Context, name string, options *images.ImageStatsOptions) (runtime.Object, error) {
 	if err := subresource.Invalid(images.Kind("ImageStatsOptions"), name, validation.ImageStatsOptions(options)); err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func (r *recorded) stats(ctx context.Context, name string, options *images.Image
 	return answer, nil
 }
 
-// conditions are those of the Image, if it is still there.
+// conditions are the conditions of the Image, if it exists.
 func (s *subject) conditions() []metav1.Condition {
 	if s.image == nil {
 		return nil

@@ -25,24 +25,24 @@ func Subresources(images rest.Getter, database *Database, clock clock.PassiveClo
 	return builder.Storages{"history": r.historyView(), "stats": r.statsView(), "changes": r.changesView(), "notes": newNotesREST(r)}
 }
 
-// recorded is what the subresources that read the records have in common.
+// recorded is the common part of the subresources that read the records.
 type recorded struct {
 	images   rest.Getter
 	database *Database
 	clock    clock.PassiveClock
 }
 
-// subject is the Image that records are asked of.
+// subject is the Image whose records are requested.
 type subject struct {
 	metav1.ObjectMeta               // name, namespace and uid
-	image             *images.Image // nil if it is there no more
+	image             *images.Image // nil if it was deleted
 }
 
 func (s *subject) key() records.ImageKey {
 	return records.ImageKey{Namespace: s.Namespace, Name: s.Name, UID: s.UID}
 }
 
-// open returns the open database, nil if there is none, of which a warning tells.
+// open returns the open database. If there is none, it returns nil and adds a warning.
 func (r *recorded) open(ctx context.Context, resource, name string) (*records.Store, error) {
 	store, err := r.database.Store()
 	if err != nil {
@@ -54,8 +54,7 @@ func (r *recorded) open(ctx context.Context, resource, name string) (*records.St
 	return store, nil
 }
 
-// find finds the Image that is meant: the one that is there or, by its UID, one that is not any more and of which there is
-// a record.
+// find finds the requested Image: the existing Image or, by its UID, the record of a deleted one.
 func (r *recorded) find(ctx context.Context, store *records.Store, resource, name string, uid types.UID) (*subject, error) {
 	object, err := r.images.Get(ctx, name, &metav1.GetOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
@@ -79,7 +78,7 @@ func (r *recorded) find(ctx context.Context, store *records.Store, resource, nam
 	return r.deleted(ctx, store, resource, name, uid)
 }
 
-// deleted finds the record of an Image that is gone. It is asked for by its name as well, because rights are given by name.
+// deleted finds the record of a deleted Image. The name must match, too, because permissions are by name.
 func (r *recorded) deleted(ctx context.Context, store *records.Store, resource, name string, uid types.UID) (*subject, error) {
 	namespace := apirequest.NamespaceValue(ctx)
 	figures, err := ImageStats(ctx, store, namespace, uid, records.Window{Since: r.clock.Now()})

@@ -17,12 +17,11 @@ import (
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// maxRecentRequests is how many requests an Image remembers.
+// maxRecentRequests is the maximum of an Image's recent requests.
 const maxRecentRequests = 32
 
-// allocate gives the request its number: the recorded one, or the next one that is free, which it records. taken is a
-// number that was recorded for this request and turned out to be somebody else's build; 0 if there is none.
-// The Image it returns is the one that the record was written to, so its spec and the number belong together.
+// allocate gives the request its number: the recorded number, or the next free number, which it records. taken is a number that was recorded
+// for this request and belongs to another build, or 0. The returned Image has the record, so its spec and the number belong together.
 func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Image, images.BuildRequestRecord, error) {
 	var record images.BuildRequestRecord
 	write := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {
@@ -45,7 +44,7 @@ func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Imag
 	return image, record, err
 }
 
-// refuse returns why the Image that there is gets no build by this request.
+// refuse returns why the existing Image gets no build by this request.
 func (i *instantiation) refuse(image *images.Image) error {
 	conflict := func(why string) error {
 		return apierrors.NewConflict(images.Resource("images"), image.Name, errors.New(why))
@@ -59,14 +58,14 @@ func (i *instantiation) refuse(image *images.Image) error {
 	return nil
 }
 
-// known is the index of the request among those that the Image remembers, or -1.
+// known is the index of the request among the Image's recent requests, or -1.
 func (i *instantiation) known(image *images.Image) int {
 	return slices.IndexFunc(image.Status.RecentRequests, func(record images.BuildRequestRecord) bool {
 		return record.RequestID == i.requestID
 	})
 }
 
-// record finds the request among those that the Image remembers, or adds it.
+// record finds the request among the Image's recent requests, or adds it.
 func (i *instantiation) record(ctx context.Context, image *images.Image, taken int64) (images.BuildRequestRecord, error) {
 	status := &image.Status
 	known := i.known(image)
@@ -93,7 +92,7 @@ func (i *instantiation) record(ctx context.Context, image *images.Image, taken i
 	return record, nil
 }
 
-// nextFree is the lowest number above the counter whose name nobody has taken.
+// nextFree is the lowest number above the counter whose build name is free.
 func (i *instantiation) nextFree(ctx context.Context, image *images.Image) (int64, error) {
 	for number := image.Status.BuildCounter + 1; ; number++ {
 		name := trigger.BuildName(image.Name, number)

@@ -20,9 +20,9 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 )
 
-// bases keeps Images from being based on each other in a cycle. That is a rule about several objects, so the writes
-// that can break it, which set or change a base, follow each other: each one checks and writes under a lock that is one
-// for the namespace on all servers. All others take no lock and read nothing.
+// bases prevents cycles of Images that are based on each other. This rule is about several objects, so the writes that set or change a base
+// are serialized: each checks and writes under a lock of the namespace, which all servers share. Other writes take no lock and read no
+// other Images.
 type bases struct {
 	images *genericregistry.Store
 	lock   func(ctx context.Context, name string) (lock, error)
@@ -34,13 +34,13 @@ type lock interface {
 	Unlock()
 }
 
-// setsBase reports whether a write makes another Image the base of this one. old is nil for a creation.
+// setsBase reports whether a write sets another Image as the base. old is nil for a creation.
 func setsBase(image, old *images.Image) bool {
 	base := image.Spec.Base.ImageRef
 	return base != nil && (old == nil || old.Spec.Base.ImageRef == nil || old.Spec.Base.ImageRef.Name != base.Name)
 }
 
-// validate refuses what would close a cycle. The images it looks at are as they are now: the write holds the lock.
+// validate refuses a base that would close a cycle. The other Images cannot change meanwhile, because the write holds the lock.
 func (b *bases) validate(ctx context.Context, image, old *images.Image) field.ErrorList {
 	if !setsBase(image, old) {
 		return nil
@@ -69,8 +69,8 @@ func (b *bases) beginUpdate(ctx context.Context, object, old runtime.Object, _ *
 	return b.begin(ctx, object, existing)
 }
 
-// begin takes the lock, unless an earlier try of the same write did. The store's own end of an update comes before it is
-// written, so it is not the end of the lock.
+// begin takes the lock, unless an earlier try of the same write did. The lock outlasts the store's hooks for an update, which end before the
+// write.
 func (b *bases) begin(ctx context.Context, object runtime.Object, old *images.Image) (genericregistry.FinishFunc, error) {
 	image, err := stored.Image(object)
 	if err != nil {
@@ -92,9 +92,9 @@ func notYet(context.Context, bool) {}
 
 type writingKey struct{}
 
-// writing is a write of an Image from its beginning to its end, with the lock that it may have taken.
+// writing is a write of an Image from its beginning to its end, with its lock, if it took one.
 type writing struct {
-	before *images.Image // what the last try of an update found stored
+	before *images.Image // the stored Image, at the last try of an update
 	lock   lock
 	abort  context.CancelCauseFunc
 }
@@ -127,7 +127,7 @@ func (w *writing) end() {
 	}
 }
 
-// explain says that a write failed because its lock was lost, if it did.
+// explain returns the loss of the lock as the error of a write, if that is the cause.
 func (w *writing) explain(ctx context.Context, err error) error {
 	var lost *apierrors.StatusError
 	if err != nil && errors.As(context.Cause(ctx), &lost) {

@@ -59,8 +59,7 @@ func (r *channelsREST) Get(ctx context.Context, name string, options *metav1.Get
 	return channelsOf(object)
 }
 
-// Update replaces the channels of an Image. One that is new, or names another build than before, must name a build of
-// this Image that succeeded.
+// Update replaces the channels of an Image. A new or changed channel must name a successful build of this Image.
 func (r *channelsREST) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, _ rest.ValidateObjectFunc,
 	validate rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	promotion := &promotion{requested: object, builds: r.builds, clock: r.clock, image: name}
@@ -86,7 +85,7 @@ func (r *channelsREST) Update(ctx context.Context, name string, object rest.Upda
 	return channels, false, err
 }
 
-// channelsOf is what clients see of an Image at its channels subresource.
+// channelsOf is the representation of an Image at its channels subresource.
 func channelsOf(object runtime.Object) (runtime.Object, error) {
 	image, err := stored.Image(object)
 	if err != nil {
@@ -101,7 +100,7 @@ func channelsOf(object runtime.Object) (runtime.Object, error) {
 	}, nil
 }
 
-// promotion turns a change of an ImageChannels into one of the Image.
+// promotion turns a change of an ImageChannels into a change of the Image.
 type promotion struct {
 	requested rest.UpdatedObjectInfo
 	builds    *imagebuild.Store
@@ -111,10 +110,10 @@ type promotion struct {
 
 var _ rest.UpdatedObjectInfo = &promotion{}
 
-// Preconditions are those of the request.
+// Preconditions returns the preconditions of the request.
 func (p *promotion) Preconditions() *metav1.Preconditions { return p.requested.Preconditions() }
 
-// UpdatedObject returns the stored Image with the channels that the request asks for.
+// UpdatedObject returns the stored Image with the requested channels.
 func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
 	existing, err := stored.Image(old)
 	if err != nil {
@@ -145,8 +144,7 @@ func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runt
 	return image, nil
 }
 
-// resolve fills in what the server knows of each channel. One that stays as it was is kept whole, though its build may
-// be gone.
+// resolve sets the fields of each channel that the server owns. An unchanged channel keeps its fields, even if its build was deleted.
 func (p *promotion) resolve(ctx context.Context, image *images.Image, wanted []images.ImageChannel) ([]images.ImageChannel, error) {
 	var (
 		channels []images.ImageChannel
@@ -179,7 +177,7 @@ func (p *promotion) resolve(ctx context.Context, image *images.Image, wanted []i
 	return channels, nil
 }
 
-// successful returns a build of the Image that succeeded, or what is wrong with the one of that name.
+// successful returns a successful build of the Image, or the problem with the build of this name.
 func (p *promotion) successful(ctx context.Context, image *images.Image, name string) (*images.ImageBuild, string, error) {
 	build, err := p.builds.GetBuild(on(ctx, "imagebuilds", name), name)
 	switch {
@@ -197,7 +195,7 @@ func (p *promotion) successful(ctx context.Context, image *images.Image, name st
 	return build, "", nil
 }
 
-// digestOf is the digest of artifacts as it counts for Images that are based on them.
+// digestOf is the digest of artifacts that Images based on them count as an input.
 func digestOf(artifacts []images.Artifact) string {
 	return inputs.ArtifactsDigest(convert.PublicArtifacts(artifacts))
 }

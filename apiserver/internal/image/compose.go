@@ -14,8 +14,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// newBuild is a build of the Image as it is, with the request's parameters. The request's ID, who asked for it, and the
-// build's priority are filled in when it is created.
+// newBuild is a build of the current Image with the request's parameters. The request's ID, the user and the priority are set when the build
+// is created.
 func newBuild(image *images.Image, number int64, request *images.BuildRequest) *images.ImageBuild {
 	snapshot := image.DeepCopy()
 	build := emptyBuild(image, number)
@@ -33,7 +33,7 @@ func newBuild(image *images.Image, number int64, request *images.BuildRequest) *
 	return build
 }
 
-// rerunBuild is a build of what an earlier one was made from, and of what that resolved to.
+// rerunBuild is a build with the inputs of an earlier build, and with what they resolved to.
 func rerunBuild(image *images.Image, number int64, earlier *images.ImageBuild, pinned *images.PinnedInputs, request *images.RerunRequest) *images.ImageBuild {
 	snapshot := earlier.DeepCopy()
 	build := emptyBuild(image, number)
@@ -53,7 +53,7 @@ func rerunBuild(image *images.Image, number int64, earlier *images.ImageBuild, p
 	return build
 }
 
-// emptyBuild is what all builds of an Image have in common.
+// emptyBuild is the common part of all builds of an Image.
 func emptyBuild(image *images.Image, number int64) *images.ImageBuild {
 	return &images.ImageBuild{
 		ObjectMeta: metav1.ObjectMeta{

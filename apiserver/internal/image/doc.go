@@ -3,6 +3,6 @@
 // Package image serves the resource images and its subresources status, instantiate and channels, and the subresource rerun of
 // builds. Package history serves the subresources history, stats, changes and notes of images, and package imageplan plan.
 //
-// It gives numbers to builds, in one place and once per request. It never decides that a build is due; that is the
-// controller's or a person's.
+// It is the only place that gives numbers to builds, once per request. It never decides that a build is due: the controller or a
+// user does.
 package image

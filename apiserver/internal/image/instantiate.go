@@ -36,13 +36,13 @@ import (
 // instantiateREST is the instantiate subresource: it gives a request for a build a number, once, and creates the build.
 // It does that for reruns too, which are requested at a build.
 //
-// The number is recorded in the Image before the build is created. So whatever happens in between, and on however many
-// replicas the request arrives, the same request finds the same number and with it the same build.
+// The number is recorded in the Image before the build is created. So a repeated request finds the same number and the same build, even
+// after a crash or on another replica.
 type instantiateREST struct {
 	*subresource.Action[images.BuildRequest, *images.BuildRequest]
 	images  *genericregistry.Store
 	builds  *imagebuild.Store
-	records *history.Database // of builds that are rerun after they were deleted
+	records *history.Database // for reruns of deleted builds
 	sources *Sources
 	scope   *builder.Scope
 	policy  validation.Policy
@@ -84,7 +84,7 @@ func (r *instantiateREST) checkParameters(image *images.Image, request *images.B
 	return apierrors.NewInvalid(images.Kind("BuildRequest"), image.Name, errs)
 }
 
-// rerun returns the build of a request to run an earlier build of an Image again. That Image must still be there.
+// rerun returns the build of a request to run an earlier build of an Image again. The Image must exist.
 func (r *instantiateREST) rerun(ctx context.Context, earlier *images.ImageBuild, request *images.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	public, err := convert.PublicImageBuild(earlier)
 	if err != nil {
@@ -104,7 +104,7 @@ func (r *instantiateREST) rerun(ctx context.Context, earlier *images.ImageBuild,
 	return build, err
 }
 
-// isMissing reports whether an error is that there is no Image of a name.
+// isMissing reports whether an error means that an Image does not exist.
 func isMissing(err error, name string) bool {
 	var status *apierrors.StatusError
 	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
@@ -114,14 +114,14 @@ func isMissing(err error, name string) bool {
 	return details != nil && details.Kind == "images" && details.Name == name
 }
 
-// orphaned says that the Image of a build was deleted.
+// orphaned returns the error for a build whose Image was deleted.
 func orphaned(build *images.ImageBuild) error {
 	err := apierrors.NewNotFound(images.Resource("images"), build.Spec.ImageRef.Name)
 	err.ErrStatus.Message += fmt.Sprintf(": imagebuild %q cannot be rerun without its Image: create an ImageBuild with its inputs instead", build.Name)
 	return err
 }
 
-// instantiation is one request on its way to its build.
+// instantiation is the processing of one request.
 type instantiation struct {
 	images  *genericregistry.Store
 	builds  *imagebuild.Store
@@ -130,7 +130,7 @@ type instantiation struct {
 	scheme  *runtime.Scheme
 
 	image     string
-	uid       types.UID // of the Image, if it has to be a certain one
+	uid       types.UID // the required UID of the Image, or empty
 	requestID string
 	options   *metav1.CreateOptions
 	check     func(image *images.Image) error                            // refuses a request before it gets a number
@@ -150,7 +150,7 @@ func (i *instantiation) run(ctx context.Context) (runtime.Object, error) {
 	if err := i.dryRun(ctx); err != nil {
 		return nil, err
 	}
-	var taken int64 // a number of ours whose name is somebody else's
+	var taken int64 // a number of this request whose name another build has
 	for {
 		image, record, err := i.allocate(ctx, taken)
 		if err != nil {
@@ -163,7 +163,7 @@ func (i *instantiation) run(ctx context.Context) (runtime.Object, error) {
 		case apierrors.IsNotFound(err):
 			build, err = i.create(ctx, image, record, i.options)
 			if apierrors.IsAlreadyExists(err) {
-				continue // somebody was faster: we, on another replica, or a stranger
+				continue // another request was faster: a repetition on another replica, or a creation by a user
 			}
 			return asObject(build, err)
 		case err != nil:
@@ -185,8 +185,8 @@ func asObject(build *images.ImageBuild, err error) (runtime.Object, error) {
 	return build, nil
 }
 
-// dryRun creates the build of a new request as a dry run, admission included. So a request that is refused takes no number: a
-// number is never given back.
+// dryRun creates the build of a new request as a dry run, including admission. So a refused request takes no number. A number is never
+// returned.
 func (i *instantiation) dryRun(ctx context.Context) error {
 	object, err := i.images.Get(on(ctx, "images", i.image), i.image, &metav1.GetOptions{})
 	if err != nil {
@@ -211,7 +211,7 @@ func (i *instantiation) dryRun(ctx context.Context) error {
 	options.DryRun = []string{metav1.DryRunAll}
 	_, err = i.create(ctx, image, images.BuildRequestRecord{RequestID: i.requestID, Number: number}, options)
 	if apierrors.IsAlreadyExists(err) {
-		return nil // the name was taken in between: allocate looks for another number
+		return nil // the name was taken in between: allocate finds another number
 	}
 	return err
 }
@@ -249,7 +249,7 @@ func (i *instantiation) create(ctx context.Context, image *images.Image, record 
 	return i.builds.CreateInstantiated(ctx, build, rest.AdmissionToValidateObjectFunc(i.admit, attributes, interfaces), options)
 }
 
-// on makes the storage speak of a resource in its errors: the request came in for another one.
+// on sets the resource that the storage names in its errors, because the request is for another resource.
 func on(ctx context.Context, resource, name string) context.Context {
 	info, ok := apirequest.RequestInfoFrom(ctx)
 	if !ok {
@@ -260,7 +260,7 @@ func on(ctx context.Context, resource, name string) context.Context {
 	return apirequest.WithRequestInfo(ctx, &other)
 }
 
-// gone says that the build of a request was deleted.
+// gone returns the error for a request whose build was deleted.
 func gone(image *images.Image, record images.BuildRequestRecord) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status: metav1.StatusFailure,

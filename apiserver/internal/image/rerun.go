@@ -30,12 +30,11 @@ type rerunREST struct {
 
 var _ rest.SubresourceObjectMetaPreserver = rerunREST{}
 
-// PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate keeps the uid of a request, which is the build's, as that of a Binding
-// is the pod's.
+// PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate keeps the uid of a request, which is the uid of the build, as the uid of a Binding
+// is that of the pod.
 func (rerunREST) PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate() bool { return true }
 
-// Rerun returns the subresource rerun of builds: it asks the Image of a build, which alone gives numbers to builds, for another
-// one like it.
+// Rerun returns the subresource rerun of builds. It instantiates the Image of the build, because only instantiate gives numbers to builds.
 func (s *Store) Rerun() rest.Storage {
 	return rerunREST{subresource.NewAction("rerunning imagebuild %s takes a RerunRequest", v1alpha1.ImageBuild{},
 		subresource.Valid(images.Kind("RerunRequest"), validation.RerunRequest), s.instantiate.rerunBuildOf)}
@@ -55,7 +54,7 @@ func (r *instantiateREST) rerunBuildOf(ctx context.Context, name string, request
 	return r.rerun(ctx, build, request, options)
 }
 
-// earlier returns the build that is meant: the one that exists or, by its UID, the record of one that was deleted.
+// earlier returns the requested build: the existing build or, by its UID, the record of a deleted build.
 func (r *instantiateREST) earlier(ctx context.Context, name string, uid types.UID) (*images.ImageBuild, error) {
 	build, err := r.builds.GetBuild(ctx, name)
 	switch {

@@ -21,7 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// Sources reads what inputs refer to, with the rights of the server.
+// Sources reads the objects that inputs refer to, with the permissions of the server.
 type Sources struct {
 	configMaps typedcorev1.ConfigMapsGetter
 	images     rest.Getter
@@ -35,7 +35,7 @@ func newSources(scope *builder.Scope, images rest.Getter) (*Sources, error) {
 	return &Sources{configMaps: client.CoreV1(), images: images}, nil
 }
 
-// ConfigMap reads a ConfigMap, nil if there is none.
+// ConfigMap reads a ConfigMap. It is nil if it does not exist.
 func (s *Sources) ConfigMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error) {
 	configMap, err := s.configMaps.ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
 	switch {
@@ -47,7 +47,7 @@ func (s *Sources) ConfigMap(ctx context.Context, namespace, name string) (*corev
 	return configMap, nil
 }
 
-// Base reads the Image that another is based on, nil if there is none.
+// Base reads a base Image. It is nil if it does not exist.
 func (s *Sources) Base(ctx context.Context, name string) (*v1alpha1.Image, error) {
 	found, err := stored.GetImage(ctx, s.images, name)
 	switch {
@@ -59,7 +59,7 @@ func (s *Sources) Base(ctx context.Context, name string) (*v1alpha1.Image, error
 	return convert.PublicImage(found)
 }
 
-// resolve returns what the inputs of an Image resolve to now, nil if they do not resolve.
+// resolve returns what the inputs of an Image resolve to now. It is nil if they do not resolve.
 func (s *Sources) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1.ResolvedInputs, error) {
 	given, found := image.Spec.BuildInputs, inputs.Found{}
 	var err error

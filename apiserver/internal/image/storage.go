@@ -25,21 +25,21 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 )
 
-// Options are what the resource needs besides a server.
+// Options are the options of the resource.
 type Options struct {
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
-	// Records are what is read by history, stats, notes and changes, and by reruns of deleted builds. Defaults to none.
+	// Records is the database for history, stats, notes, changes, and reruns of deleted builds. Defaults to none.
 	Records *history.Database
-	// Edits takes what is changed of specs to the records. Defaults to nowhere.
+	// Edits records the changes of specs. Defaults to none.
 	Edits *history.Queue
-	// Policy is what the operator allows. Defaults to everything but Kueue.
+	// Policy is the operator's policy. Defaults to allowing everything but Kueue.
 	Policy validation.Policy
-	// Setup is what warnings are based on. Its Records are set by Provide.
+	// Setup are the settings that warnings are based on. Provide sets its Records.
 	Setup validation.Setup
 }
 
-// Provide makes the resource and its subresources, except for plan.
+// Provide creates the resource and its subresources, except plan.
 func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*Store, builder.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
@@ -87,13 +87,13 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 // Store is the resource images.
 type Store struct {
 	*builder.Store
-	// Sources is what the inputs of Images are resolved with.
+	// Sources resolves the inputs of Images.
 	Sources     *Sources
 	instantiate *instantiateREST
 	edits       *history.Edits
 }
 
-// Destroy has what is still to be recorded written, and closes the storage.
+// Destroy writes the edits that are not recorded yet, and closes the storage.
 func (s *Store) Destroy() {
 	s.edits.Close()
 	s.Store.Destroy()
@@ -107,8 +107,8 @@ func (s *Store) Create(ctx context.Context, object runtime.Object, validate rest
 	return created, writing.explain(ctx, err)
 }
 
-// Update changes an Image, or creates it where server-side apply does. It locks as Create does if the base changes. What was
-// changed is recorded.
+// Update changes an Image, or creates it if server-side apply does. If the base changes, it takes the lock as Create does. It records the
+// change.
 func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	ctx, writing := startWriting(ctx)

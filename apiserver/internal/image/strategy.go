@@ -44,12 +44,12 @@ func (s strategy) ValidateUpdate(ctx context.Context, object, old runtime.Object
 	return s.bases.validate(ctx, image, stored)
 }
 
-// WarningsOnCreate tells of what has no effect.
+// WarningsOnCreate warns about fields without effect.
 func (s strategy) WarningsOnCreate(_ context.Context, object runtime.Object) []string {
 	return s.setup.ImageWarnings(object.(*images.Image))
 }
 
-// WarningsOnUpdate tells of what has no effect.
+// WarningsOnUpdate warns about fields without effect.
 func (s strategy) WarningsOnUpdate(ctx context.Context, object, _ runtime.Object) []string {
 	return s.WarningsOnCreate(ctx, object)
 }
@@ -63,9 +63,8 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 	return statusStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
-// PrepareForUpdate keeps everything but the status, and of the status what is other subresources': the channels, and
-// instantiate's counter and recorded requests, in which only uids may be filled in. A build that was counted stays so:
-// a controller that is older than the field does not know of it.
+// PrepareForUpdate keeps everything but the status. In the status it keeps the fields of other subresources: the channels, and the counter and
+// requests of instantiate, in which only uids may be added. countedBuild never decreases, because an older controller does not know it.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
 	image, stored := object.(*images.Image), old.(*images.Image)
@@ -111,7 +110,7 @@ func newAllocationStrategy(scheme *runtime.Scheme) allocationStrategy {
 	return allocationStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
-// channelsStrategy is that of the channels subresource, which changes nothing else of the status.
+// channelsStrategy is the strategy of the channels subresource, which changes only the channels.
 type channelsStrategy struct {
 	builder.DefaultStatusStrategy
 }

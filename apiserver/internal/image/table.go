@@ -53,7 +53,7 @@ func conditionStatus(image *images.Image, kind string) string {
 	return string(condition.Status)
 }
 
-// reason returns why a person should look at the Image: the reason of the first condition that reports a problem.
+// reason returns the reason of the first condition that reports a problem of the Image.
 func reason(image *images.Image) string {
 	for _, usual := range []struct{ kind, reason string }{
 		{v1alpha1.ImageStalled, v1alpha1.ReasonProgressing},
@@ -88,7 +88,7 @@ func lastFailure(image *images.Image) string {
 	return ready.Message
 }
 
-// next is how long it is until the schedule starts a build. One that is late is due now.
+// next is the time until the schedule starts a build. A late build is due now.
 func next(clock clock.PassiveClock, image *images.Image) string {
 	at := image.Status.NextScheduleTime
 	if at.IsZero() {

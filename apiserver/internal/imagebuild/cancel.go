@@ -29,15 +29,15 @@ type canceller struct {
 }
 
 func newCancel(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[images.CancelRequest, *images.CancelRequest] {
-	// The default strategy counts the generation up and lets the spec change, as only this subresource may.
+	// The default strategy increments the generation and allows changes of the spec, which only this subresource makes.
 	store := builds.WithUpdateStrategy(builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion))
 	c := &canceller{builds: store, clock: clock}
 	return subresource.NewAction("cancelling imagebuild %s takes a CancelRequest", v1alpha1.ImageBuild{},
 		subresource.Valid(images.Kind("CancelRequest"), validation.CancelRequest), c.cancel)
 }
 
-// cancel asks for the build to be cancelled and returns it. A build that has finished, or is being cancelled already,
-// is returned as it is; so is one that has started, if another one was to supersede it.
+// cancel requests the cancellation of a build and returns the build. A build that has finished, or is being cancelled already, is not
+// changed. If the request is to supersede the build, a started build is not changed either.
 func (c *canceller) cancel(ctx context.Context, name string, request *images.CancelRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	cancel := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {
 		existing, err := stored.Build(old)
@@ -68,14 +68,14 @@ func (c *canceller) cancel(ctx context.Context, name string, request *images.Can
 	return build, err
 }
 
-// waits reports whether nothing was begun for a build yet.
+// waits reports whether a build has no attempt yet.
 func waits(build *images.ImageBuild) bool {
 	phase := build.Status.Phase
 	return (phase == v1alpha1.BuildPending || phase == v1alpha1.BuildQueued) && len(build.Status.Attempts) == 0
 }
 
-// checkNewer refuses to have a build superseded by anything but a newer build of its Image. If that one is not going to
-// be built either it is a Conflict: who asked has not seen it yet.
+// checkNewer refuses a request unless the superseding build is a newer build of the same Image. If that build is being cancelled or deleted,
+// the error is a Conflict, because the client has not seen this yet.
 func (c *canceller) checkNewer(ctx context.Context, build *images.ImageBuild, name string) error {
 	invalid := func(problem string) error {
 		return apierrors.NewInvalid(images.Kind("CancelRequest"), build.Name, field.ErrorList{

@@ -28,7 +28,7 @@ import (
 
 const diffResource = "imagebuilds/diff"
 
-// differ serves the diff subresource: it compares a build with another. Either may be one that is there no more.
+// differ serves the diff subresource: it compares two builds, either of which may be deleted.
 type differ struct {
 	builds  rest.Getter
 	records *history.Database
@@ -40,7 +40,7 @@ func newDiff(builds rest.Getter, records *history.Database, scope *builder.Scope
 	return subresource.NewView("the difference of imagebuild %s takes ImageBuildDiffOptions", &images.ImageBuildDiff{}, v1alpha1.ImageBuildDiff{}, d.compare)
 }
 
-// compare compares a build with the one that the options name. Whoever asks may compare both.
+// compare compares a build with the build that the options name, if the user has permission for both.
 func (d *differ) compare(ctx context.Context, name string, options *images.ImageBuildDiffOptions) (runtime.Object, error) {
 	if err := subresource.Invalid(images.Kind("ImageBuildDiffOptions"), name, validation.ImageBuildDiffOptions(options)); err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (d *differ) compare(ctx context.Context, name string, options *images.Image
 	return answer, nil
 }
 
-// mayCompare refuses whoever has the right for the build that the request is of, and not for the other one.
+// mayCompare refuses a user without permission for the other build. Permission for the build of the request was checked before.
 func (d *differ) mayCompare(ctx context.Context, name string) error {
 	user, resource := builder.UserName(ctx), v1alpha1.SchemeGroupVersion.WithResource("imagebuilds")
 	allowed, err := d.scope.UserMayGet(ctx, resource, "diff", apirequest.NamespaceValue(ctx), name)
@@ -76,7 +76,7 @@ func (d *differ) mayCompare(ctx context.Context, name string) error {
 	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q may not compare with this build", user))
 }
 
-// read reads the build that is meant: the one that is there or, by its UID, the record of one that was deleted.
+// read reads a build: the existing build or, by its UID, the record of a deleted build.
 func (d *differ) read(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
 	existing, err := stored.GetBuild(ctx, d.builds, name)
 	switch {

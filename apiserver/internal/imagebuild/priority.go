@@ -19,13 +19,13 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 )
 
-// ranks give builds their priority when they are created: the value of the PriorityClass that the template names.
+// ranks set the priority of new builds: the value of the PriorityClass that the template names.
 type ranks struct {
 	client kubernetes.Interface
 }
 
-// begin sets the priority of a new build. A class that does not exist counts as 0, and one that cannot be read makes the
-// request fail, so that no build gets another place in the queue than its class would give it.
+// begin sets the priority of a new build. A class that does not exist counts as 0. If the class cannot be read, the request fails, so that no
+// build gets a wrong queue position.
 func (r *ranks) begin(ctx context.Context, object runtime.Object, _ *metav1.CreateOptions) (genericregistry.FinishFunc, error) {
 	build, err := stored.Build(object)
 	if err != nil {
@@ -34,7 +34,7 @@ func (r *ranks) begin(ctx context.Context, object runtime.Object, _ *metav1.Crea
 	if errs := validation.RankedImageBuild(build); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(images.Kind("ImageBuild"), build.Name, errs)
 	}
-	// What is no name is no class's: it is not asked for, and validation refuses it next.
+	// An invalid name is not looked up. Validation refuses it next.
 	if template := build.Spec.Inputs.Template; template != nil && len(utilvalidation.IsDNS1123Subdomain(template.PriorityClassName)) == 0 {
 		value, err := r.value(ctx, template.PriorityClassName)
 		if err != nil {

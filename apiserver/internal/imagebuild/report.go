@@ -23,11 +23,11 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 )
 
-// reportAgain is after how many seconds a report that comes too soon should be sent again.
+// reportAgain is when a builder should repeat a report that was sent too early, in seconds.
 const reportAgain = 1
 
-// reporter serves the report subresource: it stores how far the builder of the current attempt says it is. Who asks is
-// known by the pod that their token is bound to, whatever account it is of.
+// reporter serves the report subresource: it stores the progress that the builder of the current attempt reports. It identifies the client by
+// the pod that its token is bound to, whatever its service account.
 type reporter struct {
 	builds *genericregistry.Store
 	clock  clock.PassiveClock
@@ -39,8 +39,8 @@ func newReport(builds *builder.Store, scheme *runtime.Scheme, clock clock.Passiv
 	return subresource.NewAction("reporting on imagebuild %s takes a BuildReport", v1alpha1.BuildReport{}, checkReport, r.report)
 }
 
-// checkReport refuses reports that come from no pod of the namespace, or are invalid. It reads nothing: a pod learns nothing about
-// other namespaces.
+// checkReport refuses invalid reports, and reports that do not come from a pod of the namespace. It reads no objects, so a pod learns nothing
+// about other namespaces.
 func checkReport(ctx context.Context, name string, report *images.BuildReport) error {
 	if podOfUser(ctx) == "" || namespaceOfUser(ctx) != apirequest.NamespaceValue(ctx) {
 		return notOwnBuild(name)
@@ -48,8 +48,7 @@ func checkReport(ctx context.Context, name string, report *images.BuildReport) e
 	return subresource.Invalid(images.Kind("BuildReport"), name, validateReport(report, name))
 }
 
-// report stores a report of the current attempt's pod and returns it with its stage. One that says nothing new is not
-// written.
+// report stores a report of the current attempt's pod and returns it with its stage. An unchanged report is not written.
 func (r *reporter) report(ctx context.Context, name string, report *images.BuildReport, options *metav1.CreateOptions) (runtime.Object, error) {
 	pod := podOfUser(ctx)
 	write := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
@@ -84,7 +83,7 @@ func (r *reporter) report(ctx context.Context, name string, report *images.Build
 	}, nil
 }
 
-// podOfUser is the pod that the user's token is bound to, or none.
+// podOfUser returns the pod that the user's token is bound to, if it is bound to one.
 func podOfUser(ctx context.Context) types.UID {
 	user, ok := apirequest.UserFrom(ctx)
 	if !ok {
@@ -96,7 +95,7 @@ func podOfUser(ctx context.Context) types.UID {
 	return ""
 }
 
-// namespaceOfUser is the namespace of the user's service account, which is that of its pod; empty for another user.
+// namespaceOfUser is the namespace of the user's service account and its pod. It is empty for any other user.
 func namespaceOfUser(ctx context.Context) string {
 	user, ok := apirequest.UserFrom(ctx)
 	if !ok {
@@ -109,7 +108,7 @@ func namespaceOfUser(ctx context.Context) string {
 	return namespace
 }
 
-// reportedAttempt is the attempt that a pod reports for: the current one, while it goes on.
+// reportedAttempt is the attempt of a reporting pod, which must be the current attempt without an outcome.
 func reportedAttempt(build *images.ImageBuild, pod types.UID) (int32, error) {
 	attempts := build.Status.Attempts
 	if len(attempts) == 0 {
@@ -135,7 +134,7 @@ func reportedAttempt(build *images.ImageBuild, pod types.UID) (int32, error) {
 	return 0, notOwnBuild(build.Name)
 }
 
-// notOwnBuild is the one answer about a build of another pod and about a build that does not exist.
+// notOwnBuild is the same answer for a build of another pod and for a missing build.
 func notOwnBuild(build string) error {
 	return mayNotReport(build, "only the build's own pod may report: use the token that is mounted in the pod")
 }
@@ -144,13 +143,13 @@ func mayNotReport(build, why string) error {
 	return apierrors.NewForbidden(images.Resource("imagebuilds/report"), build, fmt.Errorf("%s", why))
 }
 
-// notRecordedYet is the answer to a builder that is faster than the controller, which has not seen its pod.
+// notRecordedYet is the answer to a builder whose pod the controller has not recorded yet.
 func notRecordedYet(build string, attempt int32) error {
 	return builder.Unavailable(fmt.Sprintf("the pod of attempt %d of imagebuild %q is not recorded yet: report again", attempt, build),
 		metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: "imagebuilds", Name: build, RetryAfterSeconds: reportAgain})
 }
 
-// reportStrategy lets progress and stages change, and nothing else.
+// reportStrategy allows only changes of progress and stages.
 type reportStrategy struct {
 	builder.DefaultStatusStrategy
 }

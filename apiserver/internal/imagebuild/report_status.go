@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// reportInterval is how far apart the reports of a build are that are stored.
+	// reportInterval is the minimum time between two stored reports of a build.
 	reportInterval = time.Second
 
 	maxStages        = 32
@@ -27,7 +27,7 @@ const (
 	maxPercent       = 100
 )
 
-// validateReport checks what can be said of a report by itself.
+// validateReport checks a report without its build.
 func validateReport(report *images.BuildReport, build string) field.ErrorList {
 	var errs field.ErrorList
 	if report.Name != "" && report.Name != build {
@@ -41,8 +41,8 @@ func validateReport(report *images.BuildReport, build string) field.ErrorList {
 	return errs
 }
 
-// takeReport makes a report of an attempt the progress of its build. The build stays as it is where that is known
-// already, and it is an error where the last report was less than reportInterval ago, by whichever replica's clock.
+// takeReport sets the progress of a build from a report. It does not change the build if the report has no news. It is an error if the last
+// report is more recent than reportInterval, by the clocks of all replicas.
 func takeReport(build *images.ImageBuild, attempt int32, report *images.BuildReport, now time.Time) error {
 	status := &build.Status
 	if status.Progress == nil || status.Progress.Attempt != attempt {
@@ -70,7 +70,7 @@ func takeReport(build *images.ImageBuild, attempt int32, report *images.BuildRep
 	return nil
 }
 
-// enterStage ends the stage that a build is in, and begins another one, if it is another.
+// enterStage ends the current stage of a build and begins a new one, if the stage has changed.
 func enterStage(status *images.ImageBuildStatus, name string, now time.Time) field.ErrorList {
 	last := len(status.Stages) - 1
 	if name == "" || last >= 0 && status.Stages[last].Name == name {

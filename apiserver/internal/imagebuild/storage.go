@@ -23,22 +23,22 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 )
 
-// Options are what the resource needs besides a server.
+// Options are the options of the resource.
 type Options struct {
 	// Logs is where logs are read. Defaults to the pods of the cluster that the server works for or, standalone, of the
 	// server itself.
 	Logs buildlog.Source
-	// Archive opens what has the logs that their pods do not have any more; nil is none. Defaults to none. Not with Logs.
+	// Archive opens the archive with the logs of deleted pods. If it is nil or returns nil, there is no archive. It excludes Logs.
 	Archive func() (*archive.Store, error)
-	// Records have the builds that are there no more, to be compared. Defaults to none.
+	// Records has the records of deleted builds, which can be compared. Defaults to none.
 	Records *history.Database
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
-	// Policy is what the operator allows. Defaults to everything but Kueue.
+	// Policy is the operator's policy. Defaults to allowing everything but Kueue.
 	Policy validation.Policy
 }
 
-// Provide makes the resource and its subresources, except for rerun, which is the Image's to serve.
+// Provide creates the resource and its subresources, except rerun, which package image serves.
 func Provide(scope *builder.Scope, options Options) (*Store, builder.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
@@ -97,8 +97,8 @@ func newStore(scope *builder.Scope, options Options, ranks *ranks) (*Store, erro
 	return &Store{Store: store, instantiated: store.WithCreateStrategy(instantiatedStrategy{direct})}, nil
 }
 
-// CreateInstantiated creates a build of an Image. Unlike a build that is created directly, it has an imageRef and a
-// number, and says itself what triggered it, except for the user, who is that of ctx.
+// CreateInstantiated creates a build of an Image. Unlike a build that is created directly, it has an imageRef, a number and a trigger. The
+// user of the trigger is the user of ctx.
 func (s *Store) CreateInstantiated(ctx context.Context, build *images.ImageBuild, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (*images.ImageBuild, error) {
 	created, err := s.instantiated.Create(ctx, build, validate, options)
 	if err != nil {

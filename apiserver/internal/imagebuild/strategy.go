@@ -17,7 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 )
 
-// strategy is that of builds which are created directly, and of changes of any build.
+// strategy is the strategy for builds that are created directly, and for changes of any build.
 type strategy struct {
 	builder.DefaultStrategy
 	policy validation.Policy
@@ -40,13 +40,13 @@ func (s strategy) prepare(ctx context.Context, object runtime.Object) {
 	object.(*images.ImageBuild).Status.Phase = v1alpha1.BuildPending
 }
 
-// directTrigger is what the server knows about a build that somebody creates.
+// directTrigger is the trigger of a build that a user creates directly.
 func directTrigger(ctx context.Context) *images.BuildTrigger {
 	return &images.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: builder.UserName(ctx)}
 }
 
-// PrepareForUpdate keeps the status, and those fields of the spec that only the server sets where they are left out:
-// the manifest of a build can be applied again, or replaced by itself.
+// PrepareForUpdate keeps the status, and omitted fields of the spec that only the server sets. So the manifest of a build can be applied
+// again, or replaced by itself.
 func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
 	keep(&build.Spec.ImageRef, stored.Spec.ImageRef)
@@ -67,7 +67,7 @@ func keep[T any](value **T, stored *T) {
 	}
 }
 
-// Validate checks a build that somebody creates.
+// Validate checks a build that a user creates.
 func (s strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
 	build := object.(*images.ImageBuild)
 	return append(validation.DirectImageBuild(build, directTrigger(ctx)), s.policy.DirectImageBuild(build)...)
@@ -78,12 +78,12 @@ func (strategy) ValidateUpdate(_ context.Context, object, old runtime.Object) fi
 	return validation.ImageBuildUpdate(object.(*images.ImageBuild), old.(*images.ImageBuild))
 }
 
-// WarningsOnCreate tells of what has no effect.
+// WarningsOnCreate warns about fields without effect.
 func (strategy) WarningsOnCreate(_ context.Context, object runtime.Object) []string {
 	return validation.InputWarnings(&object.(*images.ImageBuild).Spec.Inputs, field.NewPath("spec", "inputs"))
 }
 
-// instantiatedStrategy is that of builds which the server creates for an Image.
+// instantiatedStrategy is the strategy for builds that the server creates for an Image.
 type instantiatedStrategy struct {
 	strategy
 }
@@ -102,7 +102,7 @@ func (s instantiatedStrategy) Validate(_ context.Context, object runtime.Object)
 	return append(validation.InstantiatedImageBuild(build), s.policy.InstantiatedImageBuild(build)...)
 }
 
-// WarningsOnCreate returns none: who asks for the build cannot change the Image.
+// WarningsOnCreate returns none, because the user of the request cannot change the Image.
 func (instantiatedStrategy) WarningsOnCreate(context.Context, runtime.Object) []string { return nil }
 
 // statusStrategy is that of the status subresource.
@@ -114,8 +114,8 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 	return statusStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
-// PrepareForUpdate keeps everything but the status, whose finished follows its phase, and of the status what is the
-// report subresource's: progress and stages.
+// PrepareForUpdate keeps everything but the status. In the status it sets finished from the phase, and keeps the fields of the report
+// subresource: progress and stages.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
 	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
@@ -123,14 +123,14 @@ func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtim
 	keepBaseDigest(build.Status.Resolved, stored.Status.Resolved)
 	keepStopTimes(build.Status.Attempts, stored.Status.Attempts)
 	if beginsAnew(build.Status.Attempts, stored.Status.Attempts) {
-		build.Status.Progress, build.Status.Stages = nil, nil // of the pod before
+		build.Status.Progress, build.Status.Stages = nil, nil // reports of the former pod
 		return
 	}
 	build.Status.Progress = endProgress(stored.Status.Progress, build.Status.Phase)
 	build.Status.Stages = endLast(stored.Status.Stages, build.Status.Stages)
 }
 
-// keepBaseDigest keeps what is immutable where a client left it out, as one that is older than the field does.
+// keepBaseDigest keeps the immutable base digest if the client omits it, because an older client does not know the field.
 func keepBaseDigest(resolved, stored *images.ResolvedInputs) {
 	if resolved == nil || stored == nil || resolved.BaseDigest != "" {
 		return
@@ -142,7 +142,7 @@ func keepBaseDigest(resolved, stored *images.ResolvedInputs) {
 	}
 }
 
-// keepStopTimes keeps what is immutable where a client left it out, as one that is older than the field does.
+// keepStopTimes keeps the immutable stop times if the client omits them, because an older client does not know the field.
 func keepStopTimes(attempts, stored []images.BuildAttempt) {
 	for i := range min(len(attempts), len(stored)) {
 		if attempts[i].StopTime == nil {
@@ -151,8 +151,7 @@ func keepStopTimes(attempts, stored []images.BuildAttempt) {
 	}
 }
 
-// beginsAnew reports whether another pod is to report: that of another attempt, or of the same one, which has lost its pod
-// because its Job was suspended.
+// beginsAnew reports whether a new pod is about to report: the pod of a new attempt, or a new pod of an attempt whose Job was suspended.
 func beginsAnew(written, stored []images.BuildAttempt) bool {
 	last := len(stored) - 1
 	if len(written) != len(stored) || last < 0 {
@@ -171,7 +170,7 @@ func endProgress(stored *images.BuildProgress, phase v1alpha1.BuildPhase) *image
 	return &progress
 }
 
-// endLast returns the stored stages, the last of which ends when the written ones say so, unless it has ended.
+// endLast returns the stored stages. If the last stage has not ended, it gets the end of the last written stage.
 func endLast(stored, written []images.BuildStage) []images.BuildStage {
 	last := len(stored) - 1
 	if last < 0 || stored[last].CompletionTime != nil || len(written) != len(stored) || written[last].Name != stored[last].Name {
@@ -182,7 +181,7 @@ func endLast(stored, written []images.BuildStage) []images.BuildStage {
 	return stages
 }
 
-// ValidateUpdate holds the phase table and what is final.
+// ValidateUpdate enforces the phase table, and protects final fields.
 func (statusStrategy) ValidateUpdate(_ context.Context, object, old runtime.Object) field.ErrorList {
 	return validation.ImageBuildStatusUpdate(object.(*images.ImageBuild), old.(*images.ImageBuild))
 }

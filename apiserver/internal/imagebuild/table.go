@@ -54,7 +54,7 @@ func imageName(build *images.ImageBuild) string {
 	return build.Spec.ImageRef.Name
 }
 
-// why says what an unfinished build waits for, or why a finished one failed.
+// why is what an unfinished build waits for, or why a finished build failed.
 func why(build *images.ImageBuild) string {
 	if build.Status.Failure != nil {
 		return string(build.Status.Failure.Reason)
@@ -70,11 +70,11 @@ func why(build *images.ImageBuild) string {
 	return ""
 }
 
-// progress is what the builder said last.
+// progress is the builder's last report.
 func progress(build *images.ImageBuild) string {
 	said := build.Status.Progress
 	switch {
-	case said == nil, build.Status.Phase == v1alpha1.BuildSucceeded: // of a build that failed it says how far it came
+	case said == nil, build.Status.Phase == v1alpha1.BuildSucceeded: // a failed build keeps its last progress
 		return ""
 	case said.Percent == nil:
 		return said.Stage

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package imageplan serves the resource imageplans, which can only be created, and the subresource plan of images: what
-// would happen to an Image, as it would be applied or as it is.
+// Package imageplan serves the resource imageplans, which can only be created, and the subresource plan of images. A plan reports whether
+// an Image, as it is or as it would be applied, would be built now.
 //
-// It decides nothing by itself: it reads what the controllers read, asks the functions that they ask, and writes nothing.
-// What the asking user may not read is not in the answer.
+// It makes no decisions of its own: it reads the same objects as the controllers and calls the same functions. It writes no objects. The
+// answer contains no data that the user has no permission to read.
 package imageplan

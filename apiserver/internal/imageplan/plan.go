@@ -24,11 +24,11 @@ import (
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// The reasons of plans that are no other object's.
+// The reasons that only plans have.
 const (
-	// reasonForbidden : the user may not read the Image, or what its inputs refer to.
+	// reasonForbidden means that the user may not read the Image, or an object that its inputs refer to.
 	reasonForbidden = "Forbidden"
-	// reasonDeleting : the Image is being deleted.
+	// reasonDeleting means that the Image is being deleted.
 	reasonDeleting = "Deleting"
 )
 
@@ -47,26 +47,25 @@ func sameSpec(image, stored *images.Image) bool {
 	return equality.Semantic.DeepEqual(image.Spec, stored.Spec)
 }
 
-// plan says what would happen to an Image, as it is given and with the status that is stored. Hidden is why the user may
-// not learn what its inputs are, nil if they may.
+// plan plans an Image with the given spec and the stored status. hidden is why the user may not know its inputs, or nil if the user may.
 func (p *planner) plan(ctx context.Context, given *images.Image, hidden *v1alpha1.BuildFailure) (*images.ImagePlan, error) {
 	return p.describe(given, func(image *v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error) { return p.status(ctx, image, hidden) })
 }
 
-// refuse says only why there is no plan, of an Image that the user may not get.
+// refuse returns a plan that contains only the reason of the refusal, for an Image that the user may not get.
 func (p *planner) refuse(given *images.Image, hidden *v1alpha1.BuildFailure) (*images.ImagePlan, error) {
 	return p.describe(given, func(*v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error) {
 		return &v1alpha1.ImagePlanStatus{Reason: string(hidden.Reason), Message: hidden.Message}, nil
 	})
 }
 
-// describe returns the plan of an Image, with its spec as it is given.
+// describe returns the plan of an Image with the given spec.
 func (p *planner) describe(given *images.Image, decide func(image *v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error)) (*images.ImagePlan, error) {
-	image, err := convert.PublicImage(given.DeepCopy()) // a copy: the storage shares what it returns
+	image, err := convert.PublicImage(given.DeepCopy()) // a copy, because the storage returns shared objects
 	if err != nil {
 		return nil, fmt.Errorf("plan image %s: %w", given.Name, err)
 	}
-	v1alpha1.SetObjectDefaults_Image(image) // it has them, unless it was stored before there was such a field
+	v1alpha1.SetObjectDefaults_Image(image) // of fields that were added after the Image was stored
 	status, err := decide(image)
 	if err != nil {
 		return nil, err
@@ -117,13 +116,13 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 	status.InputsDigest, status.BaseDigest = resolved.InputsDigest, resolved.BaseDigest
 	status.Job, err = p.job(image, number, resolved)
 	if err != nil {
-		// So it would fail once it is there: a plan is to say so before.
+		// The build would fail with this error, so the plan reports it before.
 		status.Message = fmt.Sprintf("%s; a build would fail: %v", status.Message, err)
 	}
 	return status, nil
 }
 
-// job is the Job of the first attempt at the next build.
+// job renders the Job of the first attempt of the next build.
 func (p *planner) job(image *v1alpha1.Image, number int64, resolved *v1alpha1.ResolvedInputs) (*runtime.RawExtension, error) {
 	builder, notAllowed := p.builders.Lookup(image.Spec.Builder)
 	if notAllowed != nil {

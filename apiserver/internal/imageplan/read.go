@@ -23,7 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// resolve resolves the inputs of an Image as the controllers do, as far as the user may read what they refer to.
+// resolve resolves the inputs of an Image as the controllers do, if the user may read the objects that they refer to.
 func (p *planner) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1.ResolvedInputs, *v1alpha1.BuildFailure, error) {
 	given, found := image.Spec.BuildInputs, inputs.Found{}
 	if _, notAllowed := p.builders.Lookup(given.Builder); notAllowed != nil {
@@ -54,19 +54,19 @@ func (p *planner) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1
 	return resolved, unresolved, nil
 }
 
-// What plans read with the rights of the server, and so only for those who may read it themselves.
+// The resources that plans read with the permissions of the server, and only for users with permission to read them.
 var (
 	configMaps   = corev1.SchemeGroupVersion.WithResource("configmaps")
 	storedImages = v1alpha1.SchemeGroupVersion.WithResource("images")
 )
 
-// mayNotGetBase says that the user may not get an Image that another is based on, or that one is: nil if they may.
+// mayNotGetBase returns a failure if the user may not get a base Image, or nil.
 func (p *planner) mayNotGetBase(ctx context.Context, namespace, name string) (*v1alpha1.BuildFailure, error) {
 	return p.mayNotGet(ctx, storedImages, namespace, name, "base.imageRef leads to, so there is no saying what the inputs are")
 }
 
-// mayNotGet says that the user may not get an object, of which the plan would tell: nil if they may. It does not say
-// whether there is one. role is what the plan needs it for.
+// mayNotGet returns a failure if the user may not get an object that the plan would reveal, or nil. The failure does not reveal whether the
+// object exists. role is what the plan needs the object for.
 func (p *planner) mayNotGet(ctx context.Context, resource schema.GroupVersionResource, namespace, name, role string) (*v1alpha1.BuildFailure, error) {
 	user := builder.UserName(ctx)
 	allowed, err := p.scope.UserMayGet(ctx, resource, "", namespace, name)
@@ -80,10 +80,10 @@ func (p *planner) mayNotGet(ctx context.Context, resource schema.GroupVersionRes
 		"user %q may not get %s %q in namespace %q, which %s; an administrator can grant it", user, resource.Resource, name, namespace, role)}, nil
 }
 
-// buildsOf are an Image's own, in the order of their numbers.
+// buildsOf returns an Image's builds in the order of their numbers.
 func (p *planner) buildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
 	if image.UID == "" {
-		return nil, nil // there is no such Image yet
+		return nil, nil // the Image does not exist yet
 	}
 	object, err := p.builds.List(ctx, &internalversion.ListOptions{FieldSelector: fields.OneTermEqualSelector("spec.imageRef.uid", string(image.UID))})
 	if err != nil {
@@ -103,7 +103,7 @@ func (p *planner) buildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alph
 	return list.Items, nil
 }
 
-// nextNumber is the lowest number above the counter whose name nobody has taken.
+// nextNumber is the lowest number above the counter whose build name is free.
 func (p *planner) nextNumber(ctx context.Context, image *v1alpha1.Image) (int64, error) {
 	for number := image.Status.BuildCounter + 1; ; number++ {
 		switch _, err := p.builds.GetBuild(ctx, trigger.BuildName(image.Name, number)); {

@@ -26,18 +26,18 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// Options are what plans need besides a server.
+// Options are the options of plans.
 type Options struct {
-	// Builders reads which builders the operator allows: those that the controllers are told of. It is called once, before
-	// the server serves. Defaults to none.
+	// Builders reads the builders that the operator allows, which are the same as for the controllers. It is called once, before the server
+	// serves. Defaults to none.
 	Builders func() (inputs.Builders, error)
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
-	// Policy is what the operator allows. Defaults to everything but Kueue.
+	// Policy is the operator's policy. Defaults to allowing everything but Kueue.
 	Policy validation.Policy
 }
 
-// NewPlans makes the resource imageplans.
+// NewPlans creates the resource imageplans.
 func NewPlans(scope *builder.Scope, from *image.Store, builds *imagebuild.Store, options Options) (*Plans, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
@@ -63,8 +63,8 @@ type Plans struct {
 	planner *planner
 }
 
-// answer plans an Image as it would be applied. For who may not get the Image of that name it is as if there were none,
-// and the plan only says why it says nothing.
+// answer plans an Image as it would be applied. If the user may not get the Image of this name, the plan is the same whether the Image exists or
+// not, and contains only the reason.
 func (p *planner) answer(ctx context.Context, plan *images.ImagePlan) (runtime.Object, error) {
 	if plan.Name == "" {
 		return nil, invalid("", field.ErrorList{field.Required(field.NewPath("metadata", "name"), "name the Image, which need not exist")})
@@ -96,8 +96,7 @@ func (p *planner) answer(ctx context.Context, plan *images.ImagePlan) (runtime.O
 	return p.plan(ctx, image, hidden)
 }
 
-// checkCycle refuses an Image whose base leads back to it. The search ends at an Image that the user may not get, and hidden
-// says so.
+// checkCycle refuses an Image whose base leads back to it. The search ends at an Image that the user may not get, which hidden reports.
 func (p *planner) checkCycle(ctx context.Context, image *images.Image) (hidden *v1alpha1.BuildFailure, errs field.ErrorList) {
 	errs = validation.BaseCycle(image, func(name string) (*images.Image, error) {
 		forbidden, err := p.mayNotGetBase(ctx, image.Namespace, name)
@@ -113,7 +112,7 @@ func (p *planner) checkCycle(ctx context.Context, image *images.Image) (hidden *
 	return hidden, errs
 }
 
-// applied is the Image as it would be if the plan's spec were applied. Stored is nil if there is none of that name.
+// applied is the Image as it would be if the plan's spec were applied. stored is nil if the Image does not exist.
 func (p *planner) applied(ctx context.Context, plan *images.ImagePlan, stored *images.Image) (*images.Image, field.ErrorList) {
 	image := &images.Image{ObjectMeta: metav1.ObjectMeta{Name: plan.Name, Namespace: apirequest.NamespaceValue(ctx), Generation: 1}, Spec: plan.Spec}
 	errs := append(validation.Image(image), p.policy.Image(image, nil)...)
@@ -148,7 +147,7 @@ type Subresource struct {
 // New returns an empty ImagePlan.
 func (s *Subresource) New() runtime.Object { return &images.ImagePlan{} }
 
-// Get plans an Image as it is.
+// Get plans the stored Image.
 func (s *Subresource) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
 	image, err := stored.GetImage(ctx, s.planner.images, name)
 	if err != nil {

@@ -16,10 +16,10 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// newest is how much of history, changes and notes a single report has.
+// newest is how many items of history, changes and notes a single report has.
 const newest = 20
 
-// join makes reports of Images, in their order. Without a database they say nothing.
+// join returns reports of Images, in their order. Without a database they have no figures.
 func (r *reports) join(ctx context.Context, name string, of []images.Image, window time.Duration) ([]images.ImageReport, error) {
 	store, err := r.database.Store()
 	if err != nil {
@@ -45,7 +45,7 @@ func (r *reports) join(ctx context.Context, name string, of []images.Image, wind
 	return reports, nil
 }
 
-// report is that of an Image of which there is a record, or nil.
+// report returns the report of a recorded Image, or nil.
 func report(image *images.Image, recorded *records.ImageStats, window time.Duration) images.ImageReport {
 	report := images.ImageReport{ObjectMeta: metav1.ObjectMeta{
 		Namespace: image.Namespace, Name: image.Name, UID: image.UID, Labels: maps.Clone(image.Labels), CreationTimestamp: image.CreationTimestamp,
@@ -57,7 +57,7 @@ func report(image *images.Image, recorded *records.ImageStats, window time.Durat
 	return report
 }
 
-// addJournals adds the newest of what is recorded of an Image.
+// addJournals adds the newest history, changes and notes of an Image.
 func (r *reports) addJournals(ctx context.Context, report *images.ImageReport) error {
 	store, err := r.database.Store()
 	if store == nil && err == nil {

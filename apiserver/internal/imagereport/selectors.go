@@ -14,22 +14,22 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 )
 
-// Fields of selectors that are no fields of reports.
+// Fields of selectors that reports do not have.
 const (
-	// sinceField says how long ago the builds that count have finished at most.
+	// sinceField is the maximum age of the builds that count, from their completion.
 	sinceField = "since"
 	// deletedField selects deleted Images instead of those that exist.
 	deletedField = "deleted"
 )
 
-// asked is what a list of reports is asked for.
+// asked is a request for a list of reports.
 type asked struct {
 	images  *metainternalversion.ListOptions // of the Images
 	window  time.Duration                    // of their statistics
-	deleted bool                             // whether deleted Images are asked for
+	deleted bool                             // whether deleted Images are requested
 }
 
-// split returns what is asked for by the options of a list.
+// split returns the request that the options of a list make.
 func split(options *metainternalversion.ListOptions) (*asked, error) {
 	wanted := &metainternalversion.ListOptions{}
 	if options != nil {
@@ -68,7 +68,7 @@ func split(options *metainternalversion.ListOptions) (*asked, error) {
 	return &asked{images: wanted, window: window, deleted: deleted == "true"}, nil
 }
 
-// valueOf returns the one value that a selector requires of a field, "" if it requires none.
+// valueOf returns the value that a selector requires of a field, or "" if it requires none.
 func valueOf(selector fields.Selector, field, rule string) (string, error) {
 	found := ""
 	for _, requirement := range selector.Requirements() {

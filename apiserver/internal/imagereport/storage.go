@@ -21,15 +21,15 @@ import (
 
 const resource = "imagereports"
 
-// Options are what the resource needs besides a server and its images.
+// Options are the options of the resource.
 type Options struct {
-	// Records are what is reported of. Defaults to none.
+	// Records is the database with the figures. Defaults to none.
 	Records *history.Database
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
 }
 
-// Provide makes the resource.
+// Provide creates the resource.
 func Provide(from *image.Store, options Options) (builder.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
@@ -73,13 +73,13 @@ func (r *reports) NewList() runtime.Object { return &images.ImageReportList{} }
 // Destroy has nothing to close.
 func (r *reports) Destroy() {}
 
-// NamespaceScoped is true: reports are where their Images are.
+// NamespaceScoped is true: reports are in the namespaces of their Images.
 func (r *reports) NamespaceScoped() bool { return true }
 
-// GetSingularName is what kubectl accepts besides the resource's name.
+// GetSingularName returns the singular name, which kubectl also accepts.
 func (r *reports) GetSingularName() string { return "imagereport" }
 
-// ShortNames are what kubectl accepts besides.
+// ShortNames returns the names that kubectl also accepts.
 func (r *reports) ShortNames() []string { return []string{"imgr"} }
 
 // Get returns the report of an Image, with the newest of its history, changes and notes.
@@ -103,8 +103,7 @@ func (r *reports) Get(ctx context.Context, name string, options *metav1.GetOptio
 	return report, nil
 }
 
-// List returns reports without what only single ones have: of the Images that exist, in the pages and with the selectors of
-// Images, or of deleted Images.
+// List returns reports without the fields of single reports: of existing Images, with the pages and selectors of Images, or of deleted Images.
 func (r *reports) List(ctx context.Context, options *metainternalversion.ListOptions) (runtime.Object, error) {
 	asked, err := split(options)
 	if err != nil {
@@ -125,7 +124,7 @@ func (r *reports) List(ctx context.Context, options *metainternalversion.ListOpt
 	if err != nil {
 		return nil, err
 	}
-	// Without a version: there is nothing to watch from it on, and the records have none.
+	// No resource version: the resource has no watch, and the records have no versions.
 	return &images.ImageReportList{
 		ListMeta: metav1.ListMeta{Continue: list.Continue, RemainingItemCount: list.RemainingItemCount},
 		Items:    found,

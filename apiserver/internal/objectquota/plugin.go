@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package objectquota is admission that holds namespaces to their object count quota, such as
-// count/images.images.goldsmith.dev: a kube-apiserver refuses only what it stores itself, so whoever stores other
-// objects has to. What is deleted, and what was there before the quota, kube-controller-manager counts.
+// Package objectquota is an admission plugin that enforces the object count quota of namespaces, such as
+// count/images.images.goldsmith.dev. A kube-apiserver enforces it only for objects that it stores itself. kube-controller-manager counts
+// deletions, and the objects that are older than the quota.
 package objectquota
 
 import (
@@ -22,10 +22,10 @@ import (
 // PluginName is the name of the plugin in the flags of the server.
 const PluginName = resourcequota.PluginName
 
-// evaluators is how many quotas are looked at, at a time.
+// evaluators is how many quotas are evaluated at the same time.
 const evaluators = 5
 
-// New makes the plugin. It has no configuration.
+// New creates the plugin. It has no configuration.
 func New(io.Reader) (admission.Interface, error) {
 	quota, err := resourcequota.NewResourceQuota(nil, evaluators)
 	if err != nil {
@@ -34,14 +34,14 @@ func New(io.Reader) (admission.Interface, error) {
 	return &plugin{quota}, nil
 }
 
-// plugin is the library's own, which counts objects of any resource. Only kube-apiserver knows of more than counts.
+// plugin is the plugin of the library, which counts objects of any resource. Only kube-apiserver supports more than counts.
 type plugin struct {
 	*resourcequota.QuotaAdmission
 }
 
 var _ initializer.WantsDrainedNotification = &plugin{}
 
-// Validate asks again where somebody else has counted meanwhile, which this server sees a moment later.
+// Validate repeats the evaluation after a conflict with another update of the quota, which this server sees a moment later.
 func (p *plugin) Validate(ctx context.Context, attributes admission.Attributes, interfaces admission.ObjectInterfaces) error {
 	const attempts, pause, growth = 5, 20 * time.Millisecond, 2
 	return retry.OnError(wait.Backoff{Steps: attempts, Duration: pause, Factor: growth}, apierrors.IsConflict, func() error {
@@ -49,7 +49,7 @@ func (p *plugin) Validate(ctx context.Context, attributes admission.Attributes, 
 	})
 }
 
-// SetDrainedNotification sets what ends the evaluation, which can be set up from then on.
+// SetDrainedNotification sets the channel that ends the evaluation, which can be set up from then on.
 func (p *plugin) SetDrainedNotification(drained <-chan struct{}) {
 	p.QuotaAdmission.SetDrainedNotification(drained)
 	p.SetQuotaConfiguration(generic.NewConfiguration(nil, nil))

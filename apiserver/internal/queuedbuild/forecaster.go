@@ -26,7 +26,7 @@ type forecaster struct {
 	clock  clock.PassiveClock
 }
 
-// builds are all that wait, with their places.
+// builds returns all waiting builds with their queue positions.
 func (f *forecaster) builds(ctx context.Context) ([]*images.QueuedBuild, error) {
 	list, err := f.stored(ctx)
 	if err != nil {
@@ -75,12 +75,12 @@ func (f *forecaster) builds(ctx context.Context) ([]*images.QueuedBuild, error) 
 	return queued, nil
 }
 
-// held reports whether the Job of a build is suspended: Kueue decides when it goes on, and in which order.
+// held reports whether the Job of a build is suspended. Then Kueue decides when and in which order Jobs are resumed.
 func held(build *images.ImageBuild) bool {
 	return build.Status.Phase == v1alpha1.BuildQueued && len(build.Status.Attempts) > 0 && build.Spec.CancelRequested == nil && build.DeletionTimestamp == nil
 }
 
-// whyHeld is what the build waits for, as its controller says.
+// whyHeld is what the build waits for, from its condition.
 func whyHeld(build *images.ImageBuild) string {
 	if admitted := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildAdmitted); admitted != nil {
 		return admitted.Message
@@ -129,7 +129,7 @@ func queuedBuild(build *images.ImageBuild, place *queue.Place) *images.QueuedBui
 		},
 	}
 	if queued.Status.QueuedTime == nil {
-		queued.Status.QueuedTime = &build.CreationTimestamp // nobody has looked at it yet
+		queued.Status.QueuedTime = &build.CreationTimestamp // the build was not reconciled yet
 	}
 	if build.Spec.ImageRef != nil {
 		queued.Status.ImageName = build.Spec.ImageRef.Name

@@ -17,15 +17,15 @@ import (
 )
 
 const (
-	// sharesAge is how old what the Namespaces say may be.
+	// sharesAge is the maximum age of the settings of Namespaces.
 	sharesAge = 3 * time.Second
-	// sharesTimeout is how long reading them may take: an answer without them is better than none.
+	// sharesTimeout is how long reading Namespaces may take. An answer without their settings is better than no answer.
 	sharesTimeout = 2 * time.Second
 )
 
 var namespaces = corev1.SchemeGroupVersion.WithResource("namespaces")
 
-// shares are what Namespaces say that they may have, read when they are asked for and kept for a while.
+// shares are the shares that Namespaces set. They are read on request and kept for a while.
 type shares struct {
 	namespaces lister
 	clock      clock.PassiveClock
@@ -40,7 +40,7 @@ type lister interface {
 	List(ctx context.Context, options metav1.ListOptions) (*metav1.PartialObjectMetadataList, error)
 }
 
-// get returns the shares by name. Where Namespaces cannot be read they are as they were, or those of all namespaces.
+// get returns the shares by name. If Namespaces cannot be read, it returns the last shares, or none, so that the defaults apply.
 func (s *shares) get(ctx context.Context) map[string]queue.Share {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -61,7 +61,7 @@ func (s *shares) refresh(ctx context.Context) {
 	}
 	known := map[string]queue.Share{}
 	for i := range list.Items {
-		// What makes no sense counts as not there, as for the controller, which says so.
+		// Invalid settings are ignored, as in the controller, which logs them.
 		if share, _ := queue.ShareOf(list.Items[i].Annotations); share != (queue.Share{}) {
 			known[list.Items[i].Name] = share
 		}

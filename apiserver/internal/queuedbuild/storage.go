@@ -22,16 +22,16 @@ import (
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
-// Options are what the resource needs besides a server and its builds.
+// Options are the options of the resource.
 type Options struct {
-	// Limits are how many builds may be active: those that the controllers are told of. It is called once, before the
-	// server serves. Defaults to no limits.
+	// Limits reads the limits of active builds, which are the same as for the controllers. It is called once, before the server serves.
+	// Defaults to no limits.
 	Limits func() (queue.Limits, error)
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
 }
 
-// Provide makes the resource.
+// Provide creates the resource.
 func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (builder.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
@@ -61,7 +61,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (b
 	})}, nil
 }
 
-// storedBuilds are the builds of all namespaces: the place of one depends on them all. The list must not be changed.
+// storedBuilds returns the builds of all namespaces, on which the position of each build depends. The list must not be changed.
 func storedBuilds(ctx context.Context, builds *imagebuild.Store) (*images.ImageBuildList, error) {
 	found, err := builds.List(apirequest.WithNamespace(ctx, metav1.NamespaceAll), &metainternalversion.ListOptions{})
 	if err != nil {

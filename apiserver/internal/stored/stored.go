@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package stored asserts the types of what the stores of Images and ImageBuilds return. It converts nothing: package
-// images/convert does.
+// Package stored asserts the types of the objects that the stores of Images and ImageBuilds return. Package images/convert converts
+// objects.
 package stored
 
 import (

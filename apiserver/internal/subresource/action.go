@@ -27,9 +27,9 @@ var (
 	_ rest.StorageMetadata = &Action[metav1.Status, *metav1.Status]{}
 )
 
-// NewAction makes an action. takes names what it takes, such as "cancelling imagebuild %s takes a CancelRequest", for a
-// client that sends another kind. answer is a value of the public type of the answer. check refuses requests before
-// admission, or completes them for it. run handles a request that admission has let in.
+// NewAction creates an action. takes is the error for a client that sends another kind, such as "cancelling imagebuild %s takes a
+// CancelRequest". answer is a value of the public type of the answer. check refuses or completes requests before admission. run handles an
+// admitted request.
 func NewAction[T any, P object[T]](takes string, answer any,
 	check func(ctx context.Context, name string, request P) error,
 	run func(ctx context.Context, name string, request P, options *metav1.CreateOptions) (runtime.Object, error),
@@ -40,7 +40,7 @@ func NewAction[T any, P object[T]](takes string, answer any,
 // New returns an empty request.
 func (a *Action[T, P]) New() runtime.Object { return P(new(T)) }
 
-// Create handles a request about the object of a name.
+// Create handles a request about the object with a name.
 func (a *Action[T, P]) Create(ctx context.Context, name string, object runtime.Object, admit rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
 	request, ok := object.(P)
 	if !ok {
@@ -57,14 +57,14 @@ func (a *Action[T, P]) Create(ctx context.Context, name string, object runtime.O
 	return a.run(ctx, name, request, options)
 }
 
-// Valid returns the check of an action whose requests are validated and nothing else.
+// Valid returns the check of an action whose requests are only validated.
 func Valid[P any](kind schema.GroupKind, validate func(request P, name string) field.ErrorList) func(context.Context, string, P) error {
 	return func(_ context.Context, name string, request P) error {
 		return Invalid(kind, name, validate(request, name))
 	}
 }
 
-// Invalid returns the error of a request in which errs are found, nil if there are none.
+// Invalid returns the error of a request with errs, or nil if there are none.
 func Invalid(kind schema.GroupKind, name string, errs field.ErrorList) error {
 	if len(errs) == 0 {
 		return nil

@@ -10,7 +10,7 @@ type object[T any] interface {
 	runtime.Object
 }
 
-// Base is what all subresources have in common. It is for embedding in one that is neither an Action nor a View.
+// Base is the common part of all subresources. Subresources that are neither an Action nor a View embed it.
 type Base struct {
 	// Answer is a value of the public type of the answer, for the OpenAPI document.
 	Answer any

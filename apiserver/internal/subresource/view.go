@@ -25,8 +25,8 @@ var (
 	_ rest.StorageMetadata   = &View[metav1.Status, *metav1.Status]{}
 )
 
-// NewView makes a view. takes names what it takes, such as "the figures of image %s take ImageStatsOptions". empty is an
-// empty object of the internal type of the answer, and answer a value of its public type.
+// NewView creates a view. takes is the error for other options, such as "the figures of image %s take ImageStatsOptions". empty is an empty
+// object of the internal type of the answer, and answer a value of its public type.
 func NewView[T any, P object[T]](takes string, empty runtime.Object, answer any,
 	get func(ctx context.Context, name string, options P) (runtime.Object, error),
 ) *View[T, P] {
@@ -41,7 +41,7 @@ func (v *View[T, P]) NewGetOptions() (options runtime.Object, subpath bool, subp
 	return P(new(T)), false, ""
 }
 
-// Get answers a request about the object of a name.
+// Get answers a request about the object with a name.
 func (v *View[T, P]) Get(ctx context.Context, name string, object runtime.Object) (runtime.Object, error) {
 	options, ok := object.(P)
 	if !ok {

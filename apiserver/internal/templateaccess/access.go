@@ -17,12 +17,12 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
-// defaultAccount is the service account that pods run as when they name none, so that naming it gives nobody anything.
+// defaultAccount is the service account of pods that name none, so that naming it grants no further permissions.
 const defaultAccount = "default"
 
 const configMaps = "configmaps"
 
-// access is what a user needs for one field of a template.
+// access is the permission that a user needs for one field of a template.
 type access struct {
 	field    *field.Path
 	verb     string
@@ -30,8 +30,8 @@ type access struct {
 	name     string
 }
 
-// wantedBy lists what inputs give their builds, each object once. An author gets what a ConfigMap has, in status.resolved.files or
-// in the log.
+// wantedBy lists the objects that inputs give their builds access to, each object once. An author can read the contents of a ConfigMap in
+// status.resolved.files or in the log.
 func wantedBy(inputs *images.BuildInputs, path *field.Path) []access {
 	var wanted []access
 	want := func(path *field.Path, verb, resource, name string) {
@@ -65,7 +65,7 @@ func wantedBy(inputs *images.BuildInputs, path *field.Path) []access {
 	return wanted
 }
 
-// check asks whether the user has all of it. The answer names everything that is missing.
+// check checks whether the user has all permissions. The error names all missing permissions.
 func (p *plugin) check(ctx context.Context, attributes admission.Attributes, wanted []access) error {
 	var missing []error
 	for _, access := range wanted {
@@ -93,7 +93,7 @@ func (p *plugin) check(ctx context.Context, attributes admission.Attributes, wan
 	return admission.NewForbidden(attributes, utilerrors.NewAggregate(missing))
 }
 
-// denied says what is missing, in the words of the role that an administrator would grant.
+// denied describes a missing permission as the rule of a role that an administrator can grant.
 func (a access) denied(attributes admission.Attributes) error {
 	return fmt.Errorf("%s: user %q may not %s %s %q in namespace %q; an administrator can grant it with a role that has "+
 		"apiGroups [\"\"], resources [%q], resourceNames [%q], verbs [%q]",

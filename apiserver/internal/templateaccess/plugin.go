@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package templateaccess is admission that holds users who write the inputs of builds to their own rights: builds run, through a
-// controller with more rights, as service accounts, with Secrets and with ConfigMaps that the writer may have no access to.
+// Package templateaccess is an admission plugin that limits the authors of inputs to their own permissions. The controller, which has more
+// permissions, runs builds with service accounts, Secrets and ConfigMaps that the author may have no access to.
 //
-// The files of a source are no more than named here. A user with the right to change a ConfigMap decides what the builds that take
-// their files from it run: that is a documented boundary.
+// The plugin checks only the name of a source's ConfigMap. A user with permission to change the ConfigMap decides what builds with its files
+// run, which is a documented boundary.
 //
-// It looks at every change of an Image's spec, not only at changes of the names: whoever changes the builder decides
-// what the account runs. What was written by somebody with the rights, and is not changed, may be built by anybody.
+// The plugin checks every change of an Image's spec, not only changes of names, because the author of a changed builder decides what the
+// service account runs. An unchanged spec of an author with the permissions may be built by every user who can request builds.
 package templateaccess
 
 import (
@@ -28,7 +28,7 @@ import (
 // PluginName is the name of the plugin in the flags of the server.
 const PluginName = "BuildTemplateAccess"
 
-// New makes the plugin. It has no configuration.
+// New creates the plugin. It has no configuration.
 func New(io.Reader) (admission.Interface, error) {
 	return &plugin{Handler: admission.NewHandler(admission.Create, admission.Update)}, nil
 }
@@ -43,12 +43,12 @@ var (
 	_ initializer.WantsUnconditionalAuthorizer = &plugin{}
 )
 
-// SetUnconditionalAuthorizer sets who is asked, which is the server's own authorizer.
+// SetUnconditionalAuthorizer sets the authorizer, which is the server's own.
 func (p *plugin) SetUnconditionalAuthorizer(authorizer authorizer.UnconditionalAuthorizer) {
 	p.authorizer = authorizer
 }
 
-// ValidateInitialization reports whether the plugin has what it needs.
+// ValidateInitialization reports whether the plugin has an authorizer.
 func (p *plugin) ValidateInitialization() error {
 	if p.authorizer == nil {
 		return errors.New("it needs an authorizer")
@@ -56,7 +56,7 @@ func (p *plugin) ValidateInitialization() error {
 	return nil
 }
 
-// Validate refuses what the user may not write. Dry runs are no exception, and a subresource writes no spec.
+// Validate refuses inputs for which the user lacks permissions, also in dry runs. It ignores subresources, which write no spec.
 func (p *plugin) Validate(ctx context.Context, attributes admission.Attributes, _ admission.ObjectInterfaces) error {
 	if attributes.GetResource().Group != images.SchemeGroupVersion.Group || attributes.GetSubresource() != "" {
 		return nil
@@ -67,24 +67,24 @@ func (p *plugin) Validate(ctx context.Context, attributes admission.Attributes, 
 	}
 	wanted := wantedBy(inputs, path)
 	if build, ok := attributes.GetObject().(*images.ImageBuild); ok && build.Spec.ImageRef != nil {
-		// Its Image names the ConfigMaps, and everybody who can get builds of the Image reads their files.
+		// The Image names the ConfigMaps, and every user who can get builds of the Image can read their files.
 		wanted = slices.DeleteFunc(wanted, func(access access) bool { return access.resource == configMaps })
 	}
 	return p.check(ctx, attributes, wanted)
 }
 
-// written returns the inputs that a request writes, and where they are; nil if it writes none.
+// written returns the inputs that a request writes, and their path. The inputs are nil if it writes none.
 func written(attributes admission.Attributes) (*images.BuildInputs, *field.Path) {
 	switch object := attributes.GetObject().(type) {
 	case *images.Image:
 		old, updated := attributes.GetOldObject().(*images.Image)
 		if updated && equality.Semantic.DeepEqual(old.Spec, object.Spec) {
-			return nil, nil // only its metadata changes, as when an owner or a finalizer goes
+			return nil, nil // only its metadata changes, for example when an owner or a finalizer is removed
 		}
 		return &object.Spec.BuildInputs, field.NewPath("spec")
 	case *images.ImageBuild:
-		// The build of an Image as it is is a copy of a spec that was checked when it was written. Only the server creates
-		// one: a direct creation with an imageRef was refused before. A build's spec does not change.
+		// The build of an unchanged Image has a copy of a spec that was checked when it was written. Only the server creates such
+		// a build: a direct creation with an imageRef was refused before. A build's spec does not change.
 		if attributes.GetOperation() != admission.Create || object.Spec.ImageRef != nil && !decidedAnew(object.Spec.Trigger) {
 			return nil, nil
 		}
@@ -93,8 +93,8 @@ func written(attributes admission.Attributes) (*images.BuildInputs, *field.Path)
 	return nil, nil
 }
 
-// decidedAnew reports whether the requester of a build decides what the template's account runs: a spec of before, which
-// the Image may not have any more, or other parameters.
+// decidedAnew reports whether the requester of a build decides what the template's account runs: by rerunning an earlier spec, or by setting
+// parameters.
 func decidedAnew(trigger *images.BuildTrigger) bool {
 	return trigger != nil && (trigger.RerunOf != "" || len(trigger.Parameters) > 0)
 }

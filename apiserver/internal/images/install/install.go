@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package install registers the API group with a scheme: the hub, every served version, and what lies between.
+// Package install registers the API group with a scheme: the hub, every served version, and their conversions.
 package install
 
 import (

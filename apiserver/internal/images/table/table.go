@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package table has what the columns that kubectl get prints have in common.
+// Package table has the common parts of the columns that kubectl get prints.
 package table
 
 import (

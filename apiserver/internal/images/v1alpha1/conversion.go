@@ -12,7 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Convert_url_Values_To_v1alpha1_ImageBuildLogOptions reads query parameters. The generated conversion knows no
+// Convert_url_Values_To_v1alpha1_ImageBuildLogOptions reads query parameters. The generated conversion does not support
 // pointers to 32-bit integers.
 func Convert_url_Values_To_v1alpha1_ImageBuildLogOptions(in *url.Values, out *v1alpha1.ImageBuildLogOptions, scope conversion.Scope) error {
 	if err := autoConvert_url_Values_To_v1alpha1_ImageBuildLogOptions(in, out, scope); err != nil {
@@ -31,18 +31,18 @@ func Convert_url_Values_To_v1alpha1_ImageBuildLogOptions(in *url.Values, out *v1
 	return nil
 }
 
-// Convert_url_Values_To_v1alpha1_ImageHistoryOptions reads query parameters. The generated conversion does not say which
-// one is no number.
+// Convert_url_Values_To_v1alpha1_ImageHistoryOptions reads query parameters. The errors of the generated conversion do not name
+// the invalid parameter.
 func Convert_url_Values_To_v1alpha1_ImageHistoryOptions(in *url.Values, out *v1alpha1.ImageHistoryOptions, scope conversion.Scope) error {
 	return named("limit", in, autoConvert_url_Values_To_v1alpha1_ImageHistoryOptions(in, out, scope))
 }
 
-// Convert_url_Values_To_v1alpha1_ImageJournalOptions does as that of ImageHistoryOptions.
+// Convert_url_Values_To_v1alpha1_ImageJournalOptions reads query parameters like the conversion of ImageHistoryOptions.
 func Convert_url_Values_To_v1alpha1_ImageJournalOptions(in *url.Values, out *v1alpha1.ImageJournalOptions, scope conversion.Scope) error {
 	return named("limit", in, autoConvert_url_Values_To_v1alpha1_ImageJournalOptions(in, out, scope))
 }
 
-// named says that the one parameter that is a number is none, if there is an error.
+// named adds the name of the only numeric parameter to an error.
 func named(parameter string, in *url.Values, err error) error {
 	if err == nil {
 		return nil

@@ -17,7 +17,7 @@ const (
 	required  = "requiredDuringSchedulingIgnoredDuringExecution"
 	preferred = "preferredDuringSchedulingIgnoredDuringExecution"
 
-	// nodeName is the one field of a node that it can be selected by.
+	// nodeName is the only field by which a node can be selected.
 	nodeName = "metadata.name"
 )
 

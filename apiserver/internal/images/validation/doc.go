@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package validation says what is a valid object of the hub, and which changes of one are.
+// Package validation validates objects of the hub, and their changes.
 //
-// Every limit that the public types document is held here, and every offending field is named in one answer.
-// The functions are pure: they read no clock, no storage and no user, and they change nothing.
-// Metadata is validated at creation only; at updates the registry does it by itself.
+// It enforces every limit that the public types document, and names all invalid fields in one answer. The functions are pure: they read no
+// clock, no storage and no user, and change no object. Metadata is validated only at creation, because the registry validates it at updates.
 package validation

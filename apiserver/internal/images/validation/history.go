@@ -23,7 +23,7 @@ const (
 
 	minWindow = time.Minute
 	maxWindow = 87600 * time.Hour
-	// DefaultWindow is how long ago the builds that statistics count have finished at most.
+	// DefaultWindow is the default of the time range of statistics.
 	DefaultWindow = 720 * time.Hour
 )
 
@@ -68,7 +68,7 @@ func ImageJournalOptions(options *images.ImageJournalOptions) field.ErrorList {
 	return append(validateLimit(options.Limit), validateUID(options.UID, field.NewPath("uid"), "an image")...)
 }
 
-// ImageNote validates a note about the named Image. An empty id is the server's to fill in.
+// ImageNote validates a note about the named Image. The server sets an empty id.
 func ImageNote(note *images.ImageNote, image string) field.ErrorList {
 	errs := validateRequestName(note.Name, image)
 	id := field.NewPath("id")
@@ -85,7 +85,7 @@ func ImageNote(note *images.ImageNote, image string) field.ErrorList {
 	return errs
 }
 
-// Moment reads a time: a duration before now, or a time as RFC 3339 has it. The zero time is that of an empty text.
+// Moment reads a time: a duration before now, or a time in RFC 3339. An empty text is the zero time.
 func Moment(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -97,13 +97,13 @@ func Moment(text string, now time.Time) (time.Time, error) {
 		return now.Add(-ago), nil
 	}
 	moment, err := time.Parse(time.RFC3339, text)
-	if year := moment.UTC().Year(); err != nil || year < 1 || year > 9999 { // which an offset can make of year 0 or 9999
+	if year := moment.UTC().Year(); err != nil || year < 1 || year > 9999 { // an offset can change the year 0 or 9999
 		return time.Time{}, errors.New("must be a duration before now, such as 7d or 36h, or a time, such as 2030-01-02T03:04:05Z")
 	}
 	return moment, nil
 }
 
-// Window reads how long ago the builds that count have finished at most: DefaultWindow if the text is empty.
+// Window reads the time range of statistics, which defaults to DefaultWindow.
 func Window(text string) (time.Duration, error) {
 	if text == "" {
 		return DefaultWindow, nil
@@ -125,7 +125,7 @@ func validateLimit(limit int64) field.ErrorList {
 	return field.ErrorList{field.Invalid(field.NewPath("limit"), limit, fmt.Sprintf("must be between 1 and %d, or 0, which stands for 100", maxHistoryLimit))}
 }
 
-// validateUID checks a UID that a parameter of a request has. of says what it is one of.
+// validateUID checks a UID in a parameter of a request. of names the object with this UID.
 func validateUID(uid string, path *field.Path, of string) field.ErrorList {
 	if uidForm.MatchString(uid) {
 		return nil

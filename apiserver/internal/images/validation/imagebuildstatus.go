@@ -30,8 +30,8 @@ var attemptOutcomes = []v1alpha1.AttemptOutcome{
 	v1alpha1.AttemptSucceeded, v1alpha1.AttemptFailed, v1alpha1.AttemptDisrupted, v1alpha1.AttemptCancelled,
 }
 
-// ImageBuildStatusUpdate validates a change of an ImageBuild's status. It holds what must be true of every build
-// whatever its controller does: phases follow the table, a final status stays, and attempts are only ever added.
+// ImageBuildStatusUpdate validates a change of an ImageBuild's status. It enforces rules that hold for every controller: phases follow the
+// table, a final status does not change, and attempts are only added.
 func ImageBuildStatusUpdate(build, old *images.ImageBuild) field.ErrorList {
 	current, stored := &build.Status, &old.Status
 	errs := validatePhaseChange(stored.Phase, current.Phase, status.Child("phase"))
@@ -73,8 +73,8 @@ func validateResolved(resolved, stored *images.ResolvedInputs, path *field.Path)
 	return append(errs, validateFiles(resolved.Files, path.Child("files"))...)
 }
 
-// currentOutcomes are the outcomes that the last attempt may have in a phase; the empty one is that of an attempt that
-// goes on. A phase without an entry says nothing of attempts.
+// currentOutcomes are the outcomes that the last attempt may have in a phase. An unfinished attempt has the empty outcome. A phase without an
+// entry has no rule for attempts.
 var currentOutcomes = map[v1alpha1.BuildPhase][]v1alpha1.AttemptOutcome{
 	v1alpha1.BuildStarting:   {""},
 	v1alpha1.BuildRunning:    {""},
@@ -83,8 +83,7 @@ var currentOutcomes = map[v1alpha1.BuildPhase][]v1alpha1.AttemptOutcome{
 	v1alpha1.BuildSucceeded:  {v1alpha1.AttemptSucceeded},
 }
 
-// validateCurrentAttempt checks that there is an attempt where the phase speaks of one, and that it stands as the phase
-// says.
+// validateCurrentAttempt checks that an attempt exists if the phase requires one, and that its outcome fits the phase.
 func validateCurrentAttempt(current *images.ImageBuildStatus) field.ErrorList {
 	attempts, last := status.Child("attempts"), len(current.Attempts)-1
 	allowed, speaksOfOne := currentOutcomes[current.Phase]
@@ -108,7 +107,7 @@ func validateCurrentAttempt(current *images.ImageBuildStatus) field.ErrorList {
 	return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("the last attempt of a build that is %s must have one of the outcomes %v", current.Phase, allowed))}
 }
 
-// validateEnd checks what comes with a final phase, and only with one.
+// validateEnd checks the fields that a final phase requires, and other phases forbid.
 func validateEnd(current *images.ImageBuildStatus) field.ErrorList {
 	errs := validateArtifacts(current.Artifacts, status.Child("artifacts"))
 	errs = append(errs, validateFailure(current.Failure, status.Child("failure"))...)
@@ -190,8 +189,8 @@ func validateAttempt(attempt *images.BuildAttempt, index int, path *field.Path) 
 	return append(errs, validateFailure(attempt.Failure, path.Child("failure"))...)
 }
 
-// validateAttemptUpdate checks a change of an attempt. Its pod stays the same, unless its Job was suspended: Kueue does
-// that, the pod goes, and the same attempt gets another one later.
+// validateAttemptUpdate checks a change of an attempt. Its pod stays the same, unless its Job was suspended, for example by Kueue. Then the pod
+// is deleted, and the attempt gets a new pod later.
 func validateAttemptUpdate(attempt, stored *images.BuildAttempt, suspended bool, path *field.Path) field.ErrorList {
 	if stored.Outcome != "" {
 		return immutable(attempt, stored, path, "is immutable: the attempt has its outcome")

@@ -100,7 +100,7 @@ func validateImageName(name string, path *field.Path) field.ErrorList {
 	return validateNames(validation.IsDNS1123Label(name), name, path)
 }
 
-// validateReference checks a reference of an image, whose syntax is its reader's business.
+// validateReference checks a reference of an image, without its syntax, which depends on the builder.
 func validateReference(reference string, path *field.Path) field.ErrorList {
 	if reference == "" {
 		return field.ErrorList{field.Required(path, "must be 1 to 512 characters without spaces")}
@@ -164,7 +164,7 @@ func validateParameters(parameters []images.Parameter, path *field.Path) field.E
 	return append(errs, validateParametersSize(parameters, maxParametersBytes, path)...)
 }
 
-// validateParametersSize keeps what a builder is told, of which files are the other large part, small enough to reach it.
+// validateParametersSize limits the size of parameters, so that the input of the builder, with its files, does not exceed its limit.
 func validateParametersSize(parameters []images.Parameter, limit int, path *field.Path) field.ErrorList {
 	values := make(map[string]string, len(parameters))
 	for _, parameter := range parameters {

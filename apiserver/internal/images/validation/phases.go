@@ -18,7 +18,7 @@ var phases = []v1alpha1.BuildPhase{
 	v1alpha1.BuildCancelling, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
 }
 
-// nextPhases is the phase table: what may follow a phase, besides the same phase again. Final phases have no entry.
+// nextPhases is the phase table: the phases that may follow a phase, other than itself. Final phases have no entry.
 var nextPhases = map[v1alpha1.BuildPhase][]v1alpha1.BuildPhase{
 	v1alpha1.BuildPending: {
 		v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,

@@ -29,7 +29,7 @@ const (
 	maxLogMaxBytes      = 1 << 40
 )
 
-// retryable are the classes that a policy may name: a cancelled build is never tried again.
+// retryable are the classes that a policy may name. A cancelled build is never retried.
 var retryable = []v1alpha1.FailureClass{
 	v1alpha1.FailureUser, v1alpha1.FailureConfig, v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry, v1alpha1.FailureTimeout,
 }

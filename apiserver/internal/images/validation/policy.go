@@ -14,22 +14,22 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
-// Policy is what the operator of a server allows, within the limits of the API. The zero value allows everything but Kueue.
+// Policy is the policy of a server's operator, within the limits of the API. The zero value allows everything but Kueue.
 type Policy struct {
 	// Kueue allows template.queueName.
 	Kueue bool
 	// MaxLogBytes is the largest history.logMaxBytes. 0 is no limit.
 	MaxLogBytes int64
 	// MaxLogRetention and MaxRecordRetention are the longest history.logRetention and history.recordRetention. 0 is no limit. An
-	// Image that sets none is refused where there is a limit: without one its logs and records are kept for ever.
+	// Image without a retention is refused if there is a limit, because its logs and records would be kept forever.
 	MaxLogRetention, MaxRecordRetention time.Duration
 	// MaxHistory is the largest history.succeeded and history.failed. 0 is no limit.
 	MaxHistory int32
-	// MaxParametersBytes is how many bytes of JSON the parameters have in all. 0 is no limit.
+	// MaxParametersBytes is the maximum size of all parameters as JSON, in bytes. 0 is no limit.
 	MaxParametersBytes int
 }
 
-// Image holds an Image to the policy. What it had before stays allowed: stored is nil for a new Image.
+// Image validates an Image by the policy. Unchanged values stay allowed. stored is nil for a new Image.
 func (p Policy) Image(image, stored *images.Image) field.ErrorList {
 	if stored == nil {
 		stored = &images.Image{}
@@ -41,12 +41,12 @@ func (p Policy) Image(image, stored *images.Image) field.ErrorList {
 	return append(errs, p.history(image.Spec.History, stored.Spec.History, spec.Child("history"))...)
 }
 
-// DirectImageBuild holds a build that somebody creates to the policy.
+// DirectImageBuild validates a build that a user creates by the policy.
 func (p Policy) DirectImageBuild(build *images.ImageBuild) field.ErrorList {
 	return append(p.InstantiatedImageBuild(build), p.Parameters(build.Spec.Inputs.Parameters, spec.Child("inputs", "parameters"))...)
 }
 
-// InstantiatedImageBuild holds a build that the server creates to the policy. Its Image may be older than the policy.
+// InstantiatedImageBuild validates a build that the server creates by the policy. Its Image may be older than the policy.
 func (p Policy) InstantiatedImageBuild(build *images.ImageBuild) field.ErrorList {
 	return p.queue(build.Spec.Inputs.Template, nil, spec.Child("inputs", "template"))
 }
@@ -59,7 +59,7 @@ func (p Policy) queue(template, stored *images.BuildTemplate, path *field.Path) 
 		"Kueue is turned off: remove the field, or ask the operator to start goldsmith-apiserver with --kueue")}
 }
 
-// Parameters holds parameters to the policy.
+// Parameters validates parameters by the policy.
 func (p Policy) Parameters(parameters []images.Parameter, path *field.Path) field.ErrorList {
 	if p.MaxParametersBytes == 0 {
 		return nil

@@ -25,12 +25,12 @@ const (
 	maxChannels      = 16
 )
 
-// triggerReasons are those that a BuildRequest may have: a rerun has a request of its own.
+// triggerReasons are the reasons that a BuildRequest may have. A rerun has a request of its own.
 var triggerReasons = []v1alpha1.TriggerReason{
 	v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange, v1alpha1.TriggerSchedule, v1alpha1.TriggerManual,
 }
 
-// BuildRequest validates a request for a build of the named Image. An empty requestID is the server's to fill in.
+// BuildRequest validates a request for a build of the named Image. The server sets an empty requestID.
 func BuildRequest(request *images.BuildRequest, image string) field.ErrorList {
 	errs := validateRequestName(request.Name, image)
 	errs = append(errs, validateRequestID(request.RequestID)...)
@@ -68,7 +68,7 @@ func MergedParameters(merged []images.Parameter) field.ErrorList {
 	return errs
 }
 
-// RerunRequest validates a request to run the named build again. An empty requestID is the server's to fill in.
+// RerunRequest validates a request to run the named build again. The server sets an empty requestID.
 func RerunRequest(request *images.RerunRequest, build string) field.ErrorList {
 	errs := validateRequestName(request.Name, build)
 	errs = append(errs, validateUID(string(request.UID), metadata.Child("uid"), "a build")...)
@@ -77,7 +77,7 @@ func RerunRequest(request *images.RerunRequest, build string) field.ErrorList {
 	return append(errs, Printable(request.Message, maxMessage, field.NewPath("message"))...)
 }
 
-// ImageChannels validates the channels that the named Image is to have. Whether their builds are there is not looked at.
+// ImageChannels validates the requested channels of the named Image. It does not check whether their builds exist.
 func ImageChannels(channels *images.ImageChannels, image string) field.ErrorList {
 	errs := validateRequestName(channels.Name, image)
 	path := field.NewPath("channels")
@@ -136,19 +136,18 @@ func ImageBuildDiffOptions(options *images.ImageBuildDiffOptions) field.ErrorLis
 	return append(errs, validateBuildName(options.With, path)...)
 }
 
-// uidForm is any UID that a server may give out. It names folders of an archive, too.
+// uidForm matches every UID that a server may assign. UIDs also name folders of the archive.
 var uidForm = regexp.MustCompile(`^[A-Za-z0-9-]{0,63}$`)
 
 func validateRequestID(id string) field.ErrorList {
 	return Printable(id, maxRequestID, field.NewPath("requestID"))
 }
 
-// reservedRequestID has the forms that jobs/trigger gives the requests for what an Image's inputs, or its schedule, call
-// for.
+// reservedRequestID matches the IDs that jobs/trigger gives the requests for an Image's changed inputs or schedule.
 var reservedRequestID = regexp.MustCompile(`^(schedule:|sha256:[0-9a-f]{64}:[0-9]+$)`)
 
-// validateUnreserved keeps a build of anything but the Image's own inputs from answering a request for one of those,
-// which would then never be built.
+// validateUnreserved refuses reserved IDs for builds with other inputs than the Image's own. Otherwise such a build would answer the reserved
+// request, and the Image's own inputs would never be built.
 func validateUnreserved(id string) field.ErrorList {
 	if !reservedRequestID.MatchString(id) {
 		return nil
@@ -164,8 +163,8 @@ func validateRequestName(name, want string) field.ErrorList {
 	return field.ErrorList{field.Invalid(metadata.Child("name"), name, "must be empty or the name in the URL, "+want)}
 }
 
-// Printable validates one line of text that others read in a terminal: no control characters, which a terminal obeys, and none that
-// change the direction of text, which hide what it says.
+// Printable validates one line of text that other users read in a terminal. It refuses control characters, which a terminal executes, and
+// characters that change the direction of text, which can disguise it.
 func Printable(text string, maxCharacters int, path *field.Path) field.ErrorList {
 	errs := validateText(text, maxCharacters, path)
 	if !printable(text) {

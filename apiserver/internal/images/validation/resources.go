@@ -81,7 +81,7 @@ func validateHugePages(resources *corev1.ResourceRequirements, path *field.Path)
 // overcommitted reports whether nodes may promise more of a resource than they have.
 func overcommitted(name corev1.ResourceName) bool { return !extended(name) && !hugePages(name) }
 
-// extended reports whether a resource is none of Kubernetes' own.
+// extended reports whether a resource is an extended resource, which Kubernetes does not define.
 func extended(name corev1.ResourceName) bool {
 	return strings.Contains(string(name), "/") && !strings.Contains(string(name), corev1.ResourceDefaultNamespacePrefix)
 }

@@ -24,8 +24,8 @@ const (
 	maxTolerations   = 50
 )
 
-// validateTemplate holds what pods hold of the same fields, as far as it does not depend on the cluster: so that a
-// mistake is told to whoever makes it, and not by the first build.
+// validateTemplate enforces the rules of pods for the same fields, as far as they do not depend on the cluster. So the author of a mistake
+// learns of it at once, and not from the first build.
 func validateTemplate(template *images.BuildTemplate, path *field.Path) field.ErrorList {
 	if template == nil {
 		return nil
@@ -58,7 +58,7 @@ func validateTemplateSize(template *images.BuildTemplate, path *field.Path) fiel
 		fmt.Sprintf("must be at most %d bytes of JSON in all", maxTemplateBytes))}
 }
 
-// validateObjectName checks the name of an object, which may be left out.
+// validateObjectName checks the optional name of an object.
 func validateObjectName(name string, path *field.Path) field.ErrorList {
 	if name == "" {
 		return nil

@@ -37,7 +37,7 @@ func validateTriggers(triggers *images.Triggers, path *field.Path) field.ErrorLi
 }
 
 func validateSchedule(schedule *images.Schedule, path *field.Path) field.ErrorList {
-	// Each alone, so that both are told of.
+	// Each field by itself, so that both errors are reported.
 	errs := validateTimes(schedule.Cron, v1alpha1.DefaultTimeZone, schedule.Cron, path.Child(trigger.FieldCron))
 	errs = append(errs, validateTimes("@daily", schedule.TimeZone, schedule.TimeZone, path.Child(trigger.FieldTimeZone))...)
 	errs = append(errs, validateEnum(schedule.Mode, scheduleModes, path.Child("mode"))...)
@@ -45,7 +45,7 @@ func validateSchedule(schedule *images.Schedule, path *field.Path) field.ErrorLi
 	return append(errs, validateDuration(schedule.StartingDeadline, time.Second, maxStartingDeadline, path.Child("startingDeadline"))...)
 }
 
-// validateTimes checks one field of a schedule: the other one is known to be good.
+// validateTimes checks one field of a schedule, with a valid value of the other field.
 func validateTimes(cron, timeZone, value string, path *field.Path) field.ErrorList {
 	_, err := trigger.ParseSchedule(cron, timeZone)
 	if err == nil {

@@ -14,9 +14,9 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// Setup is what the operator has set up, as far as fields of an Image have an effect only with it.
+// Setup is the part of a server's configuration without which some fields of an Image have no effect.
 type Setup struct {
-	// Builders are those that the operator allows; nil if the server does not know them.
+	// Builders are the builders that the operator allows. It is nil if the server does not know them.
 	Builders *inputs.Builders
 	// Local is true if builds run as processes of the server's machine, not as pods of a cluster.
 	Local bool
@@ -26,7 +26,7 @@ type Setup struct {
 	Records bool
 }
 
-// ImageWarnings tells of fields of a valid Image that are probably not what was meant, or that have no effect here.
+// ImageWarnings warns about fields of a valid Image that are probably mistakes, or have no effect on this server.
 func (s Setup) ImageWarnings(image *images.Image) []string {
 	path := field.NewPath("spec")
 	warnings := InputWarnings(&image.Spec.BuildInputs, path)
@@ -45,7 +45,7 @@ func (s Setup) ImageWarnings(image *images.Image) []string {
 	return warnings
 }
 
-// localWarnings tells of fields of a template that processes of one machine cannot follow.
+// localWarnings warns about fields of a template that have no effect on processes of this machine.
 func localWarnings(template *images.BuildTemplate, path *field.Path) []string {
 	const (
 		ignored    = "has no effect: builds run as processes of this machine"
@@ -74,7 +74,7 @@ func (s Setup) historyWarnings(history *images.HistoryLimits, path *field.Path) 
 	})
 }
 
-// effect is what is to be told of a field if it is set.
+// effect is the warning about a field if it is set.
 type effect struct {
 	set         bool
 	field, text string
@@ -90,7 +90,7 @@ func described(path *field.Path, effects []effect) []string {
 	return warnings
 }
 
-// InputWarnings tells of inputs that are valid but probably not what was meant.
+// InputWarnings warns about valid inputs that are probably mistakes.
 func InputWarnings(inputs *images.BuildInputs, path *field.Path) []string {
 	source := inputs.Source
 	switch {
@@ -106,7 +106,7 @@ func InputWarnings(inputs *images.BuildInputs, path *field.Path) []string {
 	return nil
 }
 
-// lendingWarnings tells of files that others may change, in a build that has more rights than they.
+// lendingWarnings warns about files that other users may change, in a build with more permissions than these users.
 func lendingWarnings(inputs *images.BuildInputs, path *field.Path) []string {
 	template := inputs.Template
 	if template == nil {
