@@ -567,7 +567,7 @@ func schema_apiserver_example_library_v2_LoanRequestStatus(ref common.ReferenceC
 				Properties: map[string]spec.Schema{
 					"granted": {
 						SchemaProps: spec.SchemaProps{
-							Description: "granted says whether the book may be borrowed.",
+							Description: "granted reports whether the book may be borrowed.",
 							Default:     false,
 							Type:        []string{"boolean"},
 							Format:      "",
