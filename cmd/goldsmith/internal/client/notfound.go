@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
 )
@@ -101,10 +102,10 @@ func (c *Connection) otherKind(ctx context.Context, wanted Kind, name string) er
 		}
 	case ImageBuild:
 		image, err := c.ImagesV1alpha1().Images(c.Namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return nil
+		var newest *v1alpha1.ImageBuild
+		if err == nil {
+			newest, err = c.NewestBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
 		}
-		newest, err := c.NewestBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
 		if newest != nil {
 			found.Instead = newest.Name
 		}

@@ -262,24 +262,24 @@ func width(out io.Writer) int {
 // statusLine is the last line of a terminal, shorter than its width.
 func statusLine(build *v1alpha1.ImageBuild, now time.Time, width int) string {
 	status := &build.Status
-	line := output.Step + " " + string(status.Phase)
+	parts := []string{output.Step + " " + string(status.Phase)}
 	since := build.CreationTimestamp
 	if status.StartTime != nil {
 		since = *status.StartTime
 	}
 	if !since.IsZero() {
-		line += "  " + duration.HumanDuration(now.Sub(since.Time))
+		parts = append(parts, duration.HumanDuration(now.Sub(since.Time)))
 	}
 	if progress := status.Progress; progress != nil {
 		if progress.Percent != nil {
 			filled := min(max(int(*progress.Percent), 0), 100) * barWidth / 100
-			line += fmt.Sprintf("  %s%s %d%%", strings.Repeat("█", filled), strings.Repeat("░", barWidth-filled), *progress.Percent)
+			parts = append(parts, fmt.Sprintf("%s%s %d%%", strings.Repeat("█", filled), strings.Repeat("░", barWidth-filled), *progress.Percent))
 		}
 		for _, text := range []string{progress.Stage, progress.Message} {
 			if text != "" {
-				line += "  " + output.OneLine(text)
+				parts = append(parts, output.OneLine(text))
 			}
 		}
 	}
-	return output.Cut(line, width-1)
+	return output.Cut(strings.Join(parts, "  "), width-1)
 }
