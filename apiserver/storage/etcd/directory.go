@@ -17,8 +17,8 @@ const (
 	socketName    = "etcd.sock"
 )
 
-// claim makes the data directory and locks it for as long as the server runs. The kernel drops the lock with the
-// process, however it ends.
+// claim creates the data directory and locks it while the server runs. The kernel releases the lock when the process ends, even if it is
+// killed.
 func (s *Server) claim(directory string) error {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
@@ -34,7 +34,7 @@ func (s *Server) claim(directory string) error {
 	return nil
 }
 
-// socketPath returns a path, short enough for a socket, in a directory that only this user can enter.
+// socketPath returns a path that is short enough for a socket, in a directory that only this user can enter.
 func (s *Server) socketPath(dataDirectory string) (string, error) {
 	directory := s.settings.socketDirectory
 	if directory == "" {

@@ -23,10 +23,10 @@ import (
 )
 
 const (
-	// DefaultCompactionInterval is how long old versions of objects are kept at least.
+	// DefaultCompactionInterval is the minimum time for which old versions of objects are kept.
 	DefaultCompactionInterval = 5 * time.Minute
 
-	// quotaBytes is the size at which the database stops accepting writes.
+	// quotaBytes is the size from which the database refuses writes.
 	quotaBytes = 4 << 30
 	memberName = "local"
 	// peerAddress names the only member. Nothing listens there and nothing connects to it.
@@ -36,7 +36,7 @@ const (
 	startTimeout = time.Minute
 )
 
-// ErrInUse says that another process (or another server of this process) has the data directory open.
+// ErrInUse means that another process (or another server of this process) uses the data directory.
 var ErrInUse = errors.New("the data directory is in use by another process")
 
 // Option adjusts an embedded etcd.
@@ -47,14 +47,14 @@ type settings struct {
 	socketDirectory    string
 }
 
-// WithCompactionInterval sets how long old versions are kept at least, 5 minutes by default. A client that resumes from
-// an older resourceVersion is answered 410 Gone.
+// WithCompactionInterval sets the minimum time for which old versions are kept, 5 minutes by default. A client that resumes from an older
+// resourceVersion gets 410 Gone.
 func WithCompactionInterval(interval time.Duration) Option {
 	return func(s *settings) { s.compactionInterval = interval }
 }
 
-// WithSocketDirectory sets where the client socket is made. Its mode becomes 0700. By default it is a directory inside
-// the data directory; where the path would be too long for a socket, a temporary directory is used instead.
+// WithSocketDirectory sets the directory of the client socket, whose mode becomes 0700. By default it is a directory inside the data
+// directory or, if the path would be too long for a socket, a temporary directory.
 func WithSocketDirectory(directory string) Option {
 	return func(s *settings) { s.socketDirectory = directory }
 }
@@ -67,8 +67,8 @@ type Server struct {
 	cleanup  []func() error
 }
 
-// Start runs etcd on a data directory and returns once it accepts writes. Without a directory it keeps its data in a
-// temporary one, does not sync it to disk, and removes it when it stops.
+// Start runs etcd on a data directory and returns once it accepts writes. Without a directory it uses a temporary one, does not sync it to
+// disk, and removes it when it stops.
 func Start(ctx context.Context, directory string, options ...Option) (_ *Server, err error) {
 	server := &Server{settings: settings{compactionInterval: DefaultCompactionInterval}}
 	for _, option := range options {
@@ -108,10 +108,10 @@ func Start(ctx context.Context, directory string, options ...Option) (_ *Server,
 // Endpoint is the URL that clients connect to.
 func (s *Server) Endpoint() string { return s.endpoint }
 
-// CompactionInterval is how long old versions are kept at least.
+// CompactionInterval is the minimum time for which old versions are kept.
 func (s *Server) CompactionInterval() time.Duration { return s.settings.compactionInterval }
 
-// Stop ends etcd, releases its data directory and removes what was temporary. A second call does nothing.
+// Stop ends etcd, releases its data directory and removes temporary files. A second call does nothing.
 func (s *Server) Stop() error {
 	if s.etcd != nil {
 		s.etcd.Close()
@@ -140,7 +140,7 @@ func (s *Server) config(directory string, client url.URL, memory bool) *embed.Co
 	config.AutoCompactionMode = embed.CompactorModePeriodic
 	config.AutoCompactionRetention = s.settings.compactionInterval.String()
 	config.UnsafeNoFsync = memory
-	// A single member needs no history for followers, so little of the log has to stay in memory.
+	// A single member needs no history for followers, so only a small part of the log has to stay in memory.
 	config.SnapshotCount = 5000
 	config.SnapshotCatchUpEntries = 100
 	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(fatalLogger(os.Stderr))

@@ -17,7 +17,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// endpointName is the file of a data directory that holds the endpoint of its server: the socket may be elsewhere.
+// endpointName is the file of a data directory with the endpoint of its server, whose socket may be elsewhere.
 const endpointName = "endpoint"
 
 // Save writes a snapshot of a data directory to a new file with mode 0600. A server of this or another process may use the
@@ -46,12 +46,12 @@ func Save(ctx context.Context, directory, file string) (err error) {
 	return err
 }
 
-// Restore makes a data directory from a snapshot at a time, which is now. The directory must not hold a member of etcd yet. Resource
-// versions continue far above those of the snapshot, and every older one counts as compacted: a client that has seen a version that
-// was written after the snapshot lists anew instead of waiting for that version.
+// Restore creates a data directory from a snapshot. now is the current time. The directory must not have a member of etcd yet. Resource
+// versions continue far above those of the snapshot, and every older version counts as compacted. So a client that has seen a version from
+// after the snapshot lists again instead of waiting for that version.
 //
-// They are raised by the time in milliseconds. So they are also above the versions that were written after an earlier restoration of the
-// same snapshot, for as long as there were fewer than a thousand writes a second.
+// Resource versions are raised by the time in milliseconds. So they also exceed the versions that were written after an earlier restoration of
+// the same snapshot, if there were fewer than a thousand writes a second.
 func Restore(directory, file string, at time.Time) error {
 	err := restore.NewV3(zap.NewNop()).Restore(restore.RestoreConfig{
 		SnapshotPath:        file,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package filelock gives a directory to one process at a time, by a lock on a file in it.
+// Package filelock reserves a directory for one process at a time, by a lock on a file in it.
 package filelock
 
 import (
@@ -14,8 +14,8 @@ import (
 // ErrHeld reports that another process, or another caller in this process, holds the lock.
 var ErrHeld = errors.New("the lock is held by another process")
 
-// Take locks a file, which it creates if there is none, and does not wait. Closing the returned file unlocks it. The kernel
-// drops the lock with the process, however the process ends.
+// Take locks a file without waiting, and creates the file if it does not exist. Closing the returned file unlocks it. The kernel releases the
+// lock when the process ends, even if it is killed.
 func Take(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

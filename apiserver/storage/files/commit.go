@@ -11,7 +11,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 )
 
-// Commit stores changes, as the memory asks for it. It returns once they are in the journal and in their files.
+// Commit stores changes for the memory storage. It returns once they are in the journal and in their files.
 func (d *Directory) Commit(revision int64, changes []*mvccpb.KeyValue) error {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
@@ -30,12 +30,12 @@ func (d *Directory) Commit(revision int64, changes []*mvccpb.KeyValue) error {
 		return err
 	}
 	d.reserved = max(d.reserved, revision)
-	for _, r := range records { // nothing can be refused from here on
+	for _, r := range records { // no change can be refused from here on
 		d.applyToFiles(r)
 	}
 	for _, change := range changes {
 		if stored := d.objects[string(change.GetKey())]; stored != nil {
-			stored.version = change // the memory has it anyway
+			stored.version = change // the memory storage has the same value
 		}
 	}
 	if err := d.tidy(); err != nil {
@@ -55,7 +55,7 @@ func (d *Directory) append(records ...record) error {
 	return nil
 }
 
-// reserve ensures that no revision is given out twice, also if it is for nothing that is stored.
+// reserve ensures that no revision is used twice, even if its change is not stored in the journal.
 func (d *Directory) reserve(revision int64) error {
 	if revision <= d.reserved {
 		return nil
@@ -108,7 +108,7 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 		if !same {
 			d.answers++
 		}
-		return []record{r}, nil // whoever edits it comes to it once this is answered
+		return []record{r}, nil // the editor handles the edit once this write is answered
 	}
 	if r.File, err = planFile(known, actual, change.GetValue()); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -116,8 +116,8 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 	return []record{r}, nil
 }
 
-// planFile returns the digest of what an object's file will hold once a value is stored, or "" if the file stays because it was
-// edited. A file that shows nothing of the change stays as it was written, with its comments.
+// planFile returns the digest of an object's file after a value is stored, or "" if the file was edited and is not changed. If the change is
+// not visible in the file, the file stays as it was written, with its comments.
 func planFile(known *object, actual string, value []byte) (string, error) {
 	content, err := render(value)
 	switch {
@@ -142,8 +142,7 @@ func planFile(known *object, actual string, value []byte) (string, error) {
 	return digest(content), nil
 }
 
-// applyToFiles does to the files what was stored. A file that cannot be written is a file that is out of date, which the next
-// write or the next start repairs.
+// applyToFiles applies stored changes to the files. A file that cannot be written is out of date until the next write or the next start.
 func (d *Directory) applyToFiles(r record) {
 	var before object
 	if known := d.objects[r.Key]; known != nil {
@@ -183,12 +182,12 @@ func (d *Directory) overwrite(stored *object, before object) error {
 	correction := record{Key: string(stored.version.GetKey()), File: stored.file, Value: string(stored.base)}
 	unwritten := d.append(correction)
 	if unwritten != nil {
-		d.owed = append(d.owed, correction) // nothing may be appended without it
+		d.owed = append(d.owed, correction) // must precede any other record
 	}
 	return errors.Join(err, unwritten)
 }
 
-// write makes an object's file what is stored, if it still is what is expected.
+// write writes the stored object to its file, if the file has the expected content.
 func (d *Directory) write(stored *object, expected string) error {
 	content, err := render(stored.version.GetValue())
 	if err != nil {
@@ -212,8 +211,7 @@ func (d *Directory) write(stored *object, expected string) error {
 	return nil
 }
 
-// remove removes a deleted object's file. What somebody wrote there meanwhile is kept, out of the way: it must not bring
-// the object back.
+// remove removes a deleted object's file. If the file was edited meanwhile, it is moved aside, so that it does not create the object again.
 func (d *Directory) remove(gone *object) error {
 	path := gone.path
 	_, actual, err := readFile(d.root, path)
@@ -239,7 +237,7 @@ func (d *Directory) remove(gone *object) error {
 	return errors.Join(syncOpened(directory), directory.Close())
 }
 
-// tidy rewrites the journal if most of it counts no more.
+// tidy rewrites the journal if most of its records are obsolete.
 func (d *Directory) tidy() error {
 	if d.records <= slack+2*len(d.objects) {
 		return nil
@@ -255,7 +253,7 @@ func (d *Directory) tidy() error {
 			records = append(records, record{Key: key, File: stored.file, Value: string(stored.base), Partial: stored.partial})
 		}
 	}
-	records = append(records, record{Reserved: d.reserved}) // last: it says that the write before it is complete
+	records = append(records, record{Reserved: d.reserved}) // last, because it marks the write before it as complete
 	if d.closed != 0 {
 		records = append(records, record{Closed: d.closed})
 	}
@@ -266,7 +264,7 @@ func (d *Directory) tidy() error {
 	return nil
 }
 
-// placeOf returns where an object is in the API. What is not an object has no place.
+// placeOf returns the place of an object in the API. A key that is not of an object has no place.
 func placeOf(version *mvccpb.KeyValue) (place, bool) {
 	head := headOf(version)
 	if !head.isObject() {

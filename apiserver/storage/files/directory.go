@@ -3,16 +3,15 @@
 // Package files is a storage for API servers whose objects are files that people can read, edit and put under version
 // control: one YAML file per object, <group or "core">/<resource>/[<namespace>/]<name>.yaml.
 //
-// In front of the files is package memory, with all that k8s.io/apiserver wants from an etcd. A write is first appended to
-// a journal, in the hidden directory .goldsmith-storage, and synced; then it is acknowledged as soon as its file is
-// written, too. The journal has what is not in the files: revisions, what the server sets in metadata, the status, and each object as
-// the server stored it last, so that an edit from outside is always an edit *of* something.
+// Package memory serves the objects, with the features of etcd that k8s.io/apiserver needs. A write is first appended to a journal, in the
+// hidden directory .goldsmith-storage, and synced. It is acknowledged once its file is written, too. The journal has the data that the files
+// lack: revisions, metadata that the server sets, the status, and each object as it was last stored, to which edits from outside are compared.
 //
-// An edit from outside (a file that is changed, made or removed, while the server runs or while it does not) becomes a
-// request to the API, with all its validation, admission and deletion semantics: see Directory.Attach. Until such an edit
-// is accepted, the server never overwrites the file; until it is accepted, the API shows the object without it.
+// An edit from outside is a file that is changed, created or removed, whether the server runs or not. It becomes a request to the API, with
+// validation, admission and deletion semantics: see Directory.Attach. Until the edit is accepted, the server never overwrites the file, and
+// the API shows the object without the edit.
 //
-// Objects with a time to live, as events are, stay in memory, as does everything that is no object.
+// Objects with a time to live, such as events, stay in memory, and so do keys that are not of objects.
 package files
 
 import (
@@ -32,28 +31,27 @@ import (
 )
 
 const (
-	// StateDirectory is the hidden directory, inside of the objects' one, that belongs to the server. It is no part of
-	// what should be under version control. Without it, the objects are created anew from their files: with new UIDs,
-	// and without a status.
+	// StateDirectory is the server's hidden directory inside the directory of objects. It should not be under version control. Without it,
+	// the objects are created again from their files, with new UIDs and without a status.
 	StateDirectory = ".goldsmith-storage"
 
-	// reservation is how many revisions are reserved at once for what is not in the journal.
+	// reservation is how many revisions are reserved at once for changes that are not in the journal.
 	reservation = 1000
-	// slack is how many records that count no more a journal has at least before it is rewritten.
+	// slack is the minimum number of obsolete records before a journal is rewritten.
 	slack = 250
 )
 
 // Option adjusts a directory.
 type Option func(*Directory)
 
-// WithCompactionInterval sets how long old versions are kept at least while the server runs, 5 minutes by default. A
-// client that resumes from an older resourceVersion, or from before a restart, is answered 410 Gone.
+// WithCompactionInterval sets the minimum time for which old versions are kept while the server runs, 5 minutes by default. A client that
+// resumes from an older resourceVersion, or from before a restart, gets 410 Gone.
 func WithCompactionInterval(interval time.Duration) Option {
 	return func(d *Directory) { d.options = append(d.options, memory.WithCompactionInterval(interval)) }
 }
 
-// WithIgnored has version control ignore the files below these directories of the tree, such as "core/pods". A directory that has
-// a .gitignore already keeps that.
+// WithIgnored makes version control ignore the files below these directories of the tree, such as "core/pods". An existing .gitignore is not
+// changed.
 func WithIgnored(directories ...string) Option {
 	return func(d *Directory) { d.ignored = append(d.ignored, directories...) }
 }
@@ -70,11 +68,11 @@ type Directory struct {
 	mutex    sync.Mutex
 	journal  *journal
 	records  int      // in the journal
-	owed     []record // what has to be in the journal before anything else
-	asked    string   // the path of the edit that is a request right now
-	answers  int      // how often what its file shows was stored meanwhile
-	reserved int64    // no revision above it was given out
-	closed   int64    // the last revision, if the directory was left in good order
+	owed     []record // the records that must precede any other record
+	asked    string   // the path of the edit whose request is in progress
+	answers  int      // how often a change that its file shows was stored meanwhile
+	reserved int64    // the highest revision that may be in use
+	closed   int64    // the last revision, if the directory was closed cleanly
 	last     int64    // the revision of the last stored object
 	objects  map[string]*object
 	paths    map[string]*object
@@ -85,19 +83,18 @@ type Directory struct {
 type object struct {
 	path    string
 	version *mvccpb.KeyValue // nil once it is deleted
-	// file is the digest of what the server knows that the file holds, empty for no file. A file that holds anything else
-	// was edited, and is not overwritten.
+	// file is the digest of the file as the server knows it, empty for no file. A file with any other content was edited, and is not
+	// overwritten.
 	file string
 	// base is the value that the file was written from, if that is no longer the stored one.
 	base []byte
-	// partial is whether the file is as somebody wrote it, without the defaults that are stored. Base is then what it says.
+	// partial is whether the file is as a user wrote it, without the stored defaults. base is then the content of the file.
 	partial bool
-	// before is what the file held before the last write or deletion, which a crash may have kept from it.
+	// before is the content of the file before the last write or deletion, which a crash may have interrupted.
 	before string
 }
 
-// Start takes a directory, which is made if need be, and serves its objects. A directory that is in use already is an
-// error, not a wait.
+// Start takes a directory, which it creates if necessary, and serves its objects. If the directory is in use, Start fails without waiting.
 func Start(root string, options ...Option) (_ *Directory, err error) {
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory: %w", err)
@@ -135,7 +132,7 @@ func Start(root string, options ...Option) (_ *Directory, err error) {
 	return d, nil
 }
 
-// load reads the journal, and finishes what a crash left unfinished.
+// load reads the journal, and finishes writes that a crash interrupted.
 func (d *Directory) load(state string) (err error) {
 	if err := os.WriteFile(filepath.Join(state, ".gitignore"), []byte("*\n"), 0o600); err != nil {
 		return fmt.Errorf("keep the state out of version control: %w", err)
@@ -161,7 +158,7 @@ func (d *Directory) load(state string) (err error) {
 	return d.tidy()
 }
 
-// ignore writes what version control ignores, unless somebody has written that already.
+// ignore writes .gitignore files, unless they exist.
 func (d *Directory) ignore() error {
 	if len(d.ignored) == 0 {
 		return nil
@@ -184,13 +181,13 @@ func (d *Directory) ignore() error {
 	return nil
 }
 
-// replay takes over a record of the journal.
+// replay applies a record of the journal.
 func (d *Directory) replay(r record) {
 	d.records++
 	d.closed = r.Closed
 	d.reserved = max(d.reserved, r.Reserved, r.Revision, r.Closed)
 	if r.Key == "" {
-		d.last = 0 // there is one write at a time: the one before is complete
+		d.last = 0 // writes are serialized, so the write before is complete
 		return
 	}
 	stored := d.objects[r.Key]
@@ -208,11 +205,11 @@ func (d *Directory) replay(r record) {
 	d.last = r.Revision
 	stored.before = stored.file
 	switch {
-	case stored.partial && r.File == stored.file: // it shows nothing of the change
+	case stored.partial && r.File == stored.file: // the change is not visible in the file
 	case r.File != "" || r.Deleted:
 		stored.file, stored.base, stored.partial = r.File, nil, false
 	case stored.base == nil && stored.version.GetVersion() != 0:
-		stored.base = stored.version.GetValue() // the file was being edited, and kept as it was
+		stored.base = stored.version.GetValue() // the file was being edited, and was not changed
 	default:
 		stored.partial = false // so was this one
 	}
@@ -228,7 +225,7 @@ func (d *Directory) replay(r record) {
 	}
 }
 
-// content is what the memory begins with. After a crash, revisions may have been given out that are in no record.
+// content is the initial content of the memory storage. After a crash, some used revisions may be missing in the records.
 func (d *Directory) content() memory.Content {
 	content := memory.Content{Revision: d.reserved}
 	for _, object := range d.objects {
@@ -240,7 +237,7 @@ func (d *Directory) content() memory.Content {
 // Server is the storage to connect to.
 func (d *Directory) Server() *memory.Server { return d.memory }
 
-// Stop ends all requests and leaves the directory to the next. It is called once.
+// Stop ends all requests and releases the directory. It is called once.
 func (d *Directory) Stop() error {
 	d.memory.Stop()
 	d.mutex.Lock()

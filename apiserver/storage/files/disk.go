@@ -16,14 +16,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrInUse says that another process (or another server of this process) has the directory.
+// ErrInUse means that another process (or another server of this process) uses the directory.
 var ErrInUse = errors.New("the directory is in use by another process")
 
-// temporaryPrefix begins the names of files that are being written. Its dot hides them from who looks for objects.
+// temporaryPrefix is the prefix of files that are being written. Its dot hides them from the search for objects.
 const temporaryPrefix = ".goldsmith-writes-"
 
-// openDirectory opens a directory of the tree for changes in it. It follows no symbolic link: each component is opened in
-// the one above, and has to be the directory that was seen there.
+// openDirectory opens a directory of the tree for changes in it. It follows no symbolic link: each component is opened in its parent, and has
+// to be the directory that was seen there.
 func openDirectory(tree, directory string) (*os.Root, error) {
 	opened, err := os.OpenRoot(tree)
 	if err != nil || directory == "." {
@@ -64,9 +64,8 @@ func openBelow(parent *os.Root, name string) (*os.Root, error) {
 	return below, nil
 }
 
-// writeFile replaces a file of the tree: after a crash it is the old one or the new one.
-//
-// Right before, it asks whether it still may.
+// writeFile replaces a file of the tree atomically: after a crash the file is the old or the new one. Immediately before, it calls a function
+// that may refuse the write.
 func writeFile(tree, path string, content []byte, may func() error) (err error) {
 	directory, err := openDirectory(tree, filepath.Dir(path))
 	if err != nil {
@@ -97,7 +96,7 @@ func writeFile(tree, path string, content []byte, may func() error) (err error) 
 	return syncOpened(directory)
 }
 
-// makeDirectory makes a directory of the tree, with those in between.
+// makeDirectory creates a directory of the tree with its parents.
 func makeDirectory(tree, directory string) (err error) {
 	if directory == "." {
 		return nil
@@ -124,7 +123,7 @@ func makeDirectory(tree, directory string) (err error) {
 	return existing.Close()
 }
 
-// removeFile removes a file of the tree, and the directories that are empty then.
+// removeFile removes a file of the tree, and its parent directories that become empty.
 func removeFile(tree, path string) error {
 	directory, err := openDirectory(tree, filepath.Dir(path))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -143,7 +142,7 @@ func removeFile(tree, path string) error {
 	return removeEmpty(tree, filepath.Dir(path))
 }
 
-// removeEmpty removes a directory of the tree if it is empty, and then those above.
+// removeEmpty removes a directory of the tree if it is empty, and then its empty parents.
 func removeEmpty(tree, directory string) error {
 	if directory == "." {
 		return nil
@@ -184,14 +183,14 @@ func syncDirectory(path string) error {
 	return errors.Join(syncOpened(directory), directory.Close())
 }
 
-// errEdited says that a file is not what it was.
+// errEdited means that a file has changed meanwhile.
 var errEdited = errors.New("it was edited meanwhile")
 
-// largestFile is the size in bytes of the largest file that is read: as YAML, an object of the largest size has room.
+// largestFile is the maximum size in bytes of a file that is read. It has room for the largest object as YAML.
 const largestFile = 16 << 20
 
-// readFile returns what a file holds, with its digest: both are empty if there is none. What is no file is not opened to
-// wait for, nor followed.
+// readFile returns the content of a file and its digest, which are both empty if the file does not exist. It does not follow links, or open
+// other files than regular ones, which might block.
 func readFile(tree, path string) (content []byte, sum string, err error) {
 	directory, err := openDirectory(tree, filepath.Dir(path))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {

@@ -20,17 +20,17 @@ import (
 )
 
 const (
-	// quiet is how long a file must not have changed to be read: editors write in pieces.
+	// quiet is how long a file must be unchanged before it is read, because editors write in pieces.
 	quiet = 100 * time.Millisecond
-	// missing is how long a file must be gone for its object to be deleted: some editors remove a file to write it anew.
+	// missing is how long a file must be missing before its object is deleted, because some editors remove a file before they write it.
 	missing = 500 * time.Millisecond
-	// again is when an edit is tried once more that could not be decided.
+	// again is the interval between two tries of an edit that was neither accepted nor refused.
 	again = time.Second
 )
 
-// Attach makes edits of the files requests to the API until ctx is done. Those that were made while no server ran come
-// first. An edit that is refused is reported in one line and stays in its file, which the server does not overwrite
-// before the edit is corrected or taken back. It is tried again after other edits, on which it may have depended.
+// Attach sends edits of the files as requests to the API until ctx is done, first the edits from before the start. It reports a refused edit
+// in one line. The edit stays in its file, which the server does not overwrite until the edit is corrected or reverted. It is tried again
+// after other edits, on which it may depend.
 func (d *Directory) Attach(ctx context.Context, loopback *restclient.Config, report func(string)) {
 	loopback = restclient.CopyConfig(loopback)
 	loopback.ContentType = "application/json"
@@ -65,11 +65,11 @@ type editor struct {
 	client    dynamic.Interface
 	watcher   *fsnotify.Watcher
 	report    func(string)
-	due       map[string]time.Time // when to look at a path
+	due       map[string]time.Time // when to read a path
 	refused   map[string]refusal
 }
 
-// refusal is what was said of an edit.
+// refusal is a reported refusal of an edit.
 type refusal struct {
 	file   string // the digest of the edited file
 	reason string
@@ -78,7 +78,7 @@ type refusal struct {
 func (e *editor) run(ctx context.Context) {
 	var soon <-chan time.Time
 	for {
-		if len(e.due) > 0 && soon == nil { // not anew with every event: a server that writes all the time makes many
+		if len(e.due) > 0 && soon == nil { // not restarted by each event: a busy server causes many
 			soon = time.After(quiet / 2)
 		}
 		select {
@@ -92,7 +92,7 @@ func (e *editor) run(ctx context.Context) {
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
 				e.report(fmt.Sprintf("watch %s: %v", e.directory.root, err))
 			}
-			e.scan(".") // something was missed
+			e.scan(".") // events were lost
 		case <-soon:
 			soon = nil
 			e.look(ctx)
@@ -117,13 +117,13 @@ func (e *editor) note(path string, event fsnotify.Event) {
 	}
 }
 
-// scan watches a directory and all below, and has a look at every file there, and at those that should be there.
+// scan watches a directory and its subdirectories, and schedules all files that exist or should exist there.
 func (e *editor) scan(directory string) {
 	e.expectBelow(directory, quiet)
 	root := e.directory.root
 	err := filepath.WalkDir(filepath.Join(root, directory), func(full string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // gone again
+			return nil // removed meanwhile
 		}
 		if err != nil {
 			return err
@@ -149,7 +149,7 @@ func (e *editor) scan(directory string) {
 	}
 }
 
-// expectBelow has a look at the files of all objects below a directory.
+// expectBelow schedules the files of all objects below a directory.
 func (e *editor) expectBelow(directory string, wait time.Duration) {
 	d := e.directory
 	d.mutex.Lock()
@@ -161,7 +161,7 @@ func (e *editor) expectBelow(directory string, wait time.Duration) {
 	}
 }
 
-// look deals with every path whose time has come: namespaces before what is in them, removals last.
+// look handles every path that is due: namespaces before their objects, removals last.
 func (e *editor) look(ctx context.Context) {
 	var ready []edit
 	now := time.Now()
@@ -186,14 +186,14 @@ func (e *editor) look(ctx context.Context) {
 	}
 }
 
-// edit is a file that holds something else than the server knows.
+// edit is a file whose content differs from the content that the server knows.
 type edit struct {
 	path    string
 	content []byte
 	file    string           // the digest, empty if the file was removed
 	base    []byte           // what was edited, nil if the file is new
 	stored  *mvccpb.KeyValue // the object, nil if the file is new
-	// whole is whether nothing but defaults was stored that the file did not show when it was edited.
+	// whole is whether the stored object has only defaults in addition to the file that was edited.
 	whole bool
 }
 
@@ -208,7 +208,7 @@ func (e edit) rank() int {
 	}
 }
 
-// read says what was edited in a file, if anything was.
+// read returns the edit of a file, if it was edited.
 func (e *editor) read(path string) (edit, bool) {
 	found, edited, err := e.directory.read(path)
 	if err != nil {
@@ -224,11 +224,11 @@ func (e *editor) read(path string) (edit, bool) {
 	return found, edited
 }
 
-// do has the API take an edit over, and reports whether it did.
+// do sends an edit to the API, and reports whether it was accepted.
 func (e *editor) do(ctx context.Context, edit edit) bool {
 	e.directory.asks(edit)
 	err := e.request(ctx, edit)
-	if err == nil { // also at the end: what is accepted is not asked for again
+	if err == nil { // also if ctx is done: an accepted edit is not sent again
 		delete(e.refused, edit.path)
 		if err := e.directory.settle(edit); err != nil {
 			e.report(fmt.Sprintf("%s: the edit is accepted, but the file is not rewritten: %v", edit.path, err))
@@ -253,28 +253,28 @@ func (e *editor) do(ctx context.Context, edit edit) bool {
 	return false
 }
 
-// asks notes which edit is a request right now.
+// asks notes the edit whose request is in progress.
 func (d *Directory) asks(edit edit) {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	d.asked, d.answers = edit.path, 0
 	if stored := d.paths[edit.path]; stored != nil && edit.stored != nil {
 		if same, err := sameFile(edit.stored.GetValue(), stored.version.GetValue()); err != nil || !same {
-			d.answers++ // somebody has changed the object since the file was read
+			d.answers++ // the object has changed since the file was read
 		}
 	} else if stored != nil {
 		d.answers++
 	}
 }
 
-// isAnswered notes that no edit is a request any more.
+// isAnswered notes that no request of an edit is in progress.
 func (d *Directory) isAnswered() {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	d.asked = ""
 }
 
-// refuse reports what is wrong with a file and what happens now, once.
+// refuse reports the problem of a file and its consequence, once.
 func (e *editor) refuse(path, file, reason, consequence string) {
 	said := refusal{file: file, reason: reason}
 	if e.refused[path] == said {

@@ -13,18 +13,21 @@ import (
 	"path/filepath"
 )
 
-// journal is a file of records, one JSON object per line. What is in it is stored; everything else follows from it.
+// journal is a file of records, one JSON object per line. It determines what is stored.
 type journal struct {
 	path   string
 	file   *os.File
 	size   int64 // where the next record begins
-	broken error // why nothing can be appended any more
+	broken error // why no record can be appended any more
 }
 
-// record is a line of the journal. It says one of five things: that an object was stored, that one was deleted (Deleted),
-// what an object's file is known to hold (a Key without a Revision; Value is then what the file was written from, if that
-// is not what is stored, or what it says, if it is Partial), which revisions may have been given out (Reserved), and which was the last one when the storage
-// was stopped in good order (Closed).
+// record is a line of the journal, of one of five types:
+//   - an object was stored;
+//   - an object was deleted (Deleted);
+//   - an object's file has a known content (a Key without a Revision); Value is then the value that the file was written from, if it is not
+//     the stored one, or the content of the file, if it is Partial;
+//   - revisions may be in use (Reserved);
+//   - the storage was stopped cleanly at a revision (Closed).
 type record struct {
 	Key      string `json:"key,omitempty"`
 	Revision int64  `json:"revision,omitempty"`
@@ -32,14 +35,14 @@ type record struct {
 	Version  int64  `json:"version,omitempty"`
 	Value    string `json:"value,omitempty"`
 	Deleted  bool   `json:"deleted,omitempty"`
-	File     string `json:"file,omitempty"` // the digest of what the object's file holds once the record is true
+	File     string `json:"file,omitempty"` // the digest of the object's file after the record is applied
 	Partial  bool   `json:"partial,omitempty"`
 	Reserved int64  `json:"reserved,omitempty"`
 	Closed   int64  `json:"closed,omitempty"`
 }
 
-// openJournal reads a journal, record by record, and opens it for more. A last record that was not written to its end was
-// never acknowledged: it is dropped.
+// openJournal reads a journal record by record, and opens it for appending. It drops an incomplete last record, which was never
+// acknowledged.
 func openJournal(path string, each func(record)) (*journal, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -68,7 +71,7 @@ func (j *journal) read(each func(record)) error {
 		var parsed record
 		if err := json.Unmarshal(line, &parsed); err != nil {
 			if _, err := lines.Peek(1); errors.Is(err, io.EOF) {
-				return nil // the machine stopped while it was written
+				return nil // the machine stopped during the write
 			}
 			return fmt.Errorf("line %d is damaged: %w", number, err)
 		}
@@ -77,7 +80,7 @@ func (j *journal) read(each func(record)) error {
 	}
 }
 
-// append adds records, and returns once they are on the disk: all of them, or with an error none.
+// append adds records, and returns once all are on the disk. After an error, none is.
 func (j *journal) append(records ...record) error {
 	if j.broken != nil {
 		return j.broken
@@ -103,7 +106,7 @@ func (j *journal) append(records ...record) error {
 	return nil
 }
 
-// inPlace reports whether the open file is the one that the next start will read.
+// inPlace returns an error if the open file is not the file that the next start will read.
 func (j *journal) inPlace() error {
 	opened, err := j.file.Stat()
 	if err != nil {
@@ -119,7 +122,7 @@ func (j *journal) inPlace() error {
 	return nil
 }
 
-// replace makes the journal anew, from the records that still count.
+// replace rewrites the journal with the records that still count.
 func (j *journal) replace(records []record) error {
 	content, err := encode(records)
 	if err != nil {

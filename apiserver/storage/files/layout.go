@@ -13,17 +13,17 @@ const (
 	// coreGroup is the directory of the group without a name.
 	coreGroup = "core"
 	extension = ".yaml"
-	// longestName is how long an object's name can be to be the name of a file as well.
+	// longestName is the maximum length of an object's name that can also be the name of a file.
 	longestName = 255 - len(extension)
 )
 
-// place is where an object is in the API, and so where its file is.
+// place is the place of an object in the API, which determines the path of its file.
 type place struct {
 	group, resource, namespace, name string
 }
 
-// placeOfKey understands the keys of objects: a prefix, and then the place, in which the group and the namespace may be
-// missing. The object's API version reports whether it has a group.
+// placeOfKey parses the keys of objects: a prefix, and then the place, in which the group and the namespace may be missing. The object's API
+// version determines whether it has a group.
 func placeOfKey(key, apiVersion string) (place, bool) {
 	parts := strings.Split(strings.TrimPrefix(key, "/"), "/")[1:]
 	var p place
@@ -36,7 +36,7 @@ func placeOfKey(key, apiVersion string) (place, bool) {
 	return p.fill(parts)
 }
 
-// placeOfFile understands the paths of files, relative to the directory.
+// placeOfFile parses the paths of files, relative to the directory.
 func placeOfFile(path string) (place, error) {
 	parts := strings.Split(filepath.ToSlash(strings.TrimSuffix(path, extension)), "/")
 	p := place{group: parts[0]}
@@ -61,7 +61,7 @@ func (p place) fill(parts []string) (place, bool) {
 	return p, true
 }
 
-// path is where the object's file is, relative to the directory.
+// path is the path of the object's file, relative to the directory.
 func (p place) path() string {
 	group := p.group
 	if group == "" {
@@ -70,8 +70,8 @@ func (p place) path() string {
 	return filepath.Join(group, p.resource, p.namespace, fileName(p.name))
 }
 
-// fileName is the name of an object's file. A name that no file can have is cut, and told from others by its digest; the
-// tilde is in no object's name.
+// fileName is the name of an object's file. A name that is too long for a file is cut, and ends with its digest after a tilde, which no
+// object's name contains.
 func fileName(name string) string {
 	if len(name) <= longestName && !strings.HasPrefix(name, ".") {
 		return name + extension
@@ -80,8 +80,8 @@ func fileName(name string) string {
 	return "~" + name[:min(len(name), longestName-len(sum)-1)] + sum + extension
 }
 
-// holdsObject reports whether a path, relative to the directory, may be that of an object's file: it is a .yaml file, and
-// neither it nor a directory above it is hidden.
+// holdsObject reports whether a path, relative to the directory, may belong to an object's file: a .yaml file that is not hidden, and is in no
+// hidden directory.
 func holdsObject(path string) bool {
 	return strings.HasSuffix(path, extension) && !hidden(path)
 }

@@ -21,8 +21,8 @@ import (
 // fieldManager owns the fields that are set by editing a file.
 const fieldManager = "files"
 
-// request asks the API for what an edit means: to create an object, to delete it, or to change in it what was changed in
-// its file, and nothing else. Misspelt fields are refused.
+// request sends an edit to the API: it creates an object, deletes it, or changes only the fields that were changed in its file. Unknown
+// fields are refused.
 func (e *editor) request(ctx context.Context, edit edit) error {
 	place, err := placeOfFile(edit.path)
 	if err != nil {
@@ -64,7 +64,7 @@ func (e *editor) request(ctx context.Context, edit edit) error {
 	return explain(err)
 }
 
-// delete deletes the object that was in a file: not one that was made under the same name since.
+// delete deletes the object of a file, but not a new object of the same name.
 func (e *editor) delete(ctx context.Context, place place, edit edit) error {
 	head := headOf(edit.stored)
 	place.name = head.Metadata.Name
@@ -130,8 +130,8 @@ func check(object *unstructured.Unstructured, place place) (version string, err 
 	return group.Version, nil
 }
 
-// explain makes an error of the API one that is understood next to a file. Its test for a 404 of a missing API is that of
-// apis/notfound, which the storages may not import.
+// explain turns an error of the API into an error about a file. Its test for a 404 of a missing API is the same as in apis/notfound, which the
+// storages may not import.
 func explain(err error) error {
 	if apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) {
 		return fmt.Errorf("the server has no such resource: %w", err)
@@ -139,18 +139,18 @@ func explain(err error) error {
 	return err
 }
 
-// undecided reports whether an edit was neither accepted nor refused for what it is.
+// undecided reports whether an edit was neither accepted nor refused because of its content.
 func undecided(err error) bool {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
-		// Neither the API nor a check of our own: the request did not get through.
+		// An error neither of the API nor of our own checks: the request did not reach the server.
 		var unreachable interface{ Timeout() bool }
 		return errors.As(err, &unreachable)
 	}
 	return status.Status().Code >= 500 || apierrors.IsTooManyRequests(err) || apierrors.IsTimeout(err)
 }
 
-// head is what a stored object says of itself first.
+// head is the beginning of a stored object: its version, kind, name and namespace.
 type head struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -160,7 +160,7 @@ type head struct {
 	} `json:"metadata"`
 }
 
-// headOf reads what an object says of itself; what is no object says nothing.
+// headOf reads the head of an object. It is empty for other values.
 func headOf(version *mvccpb.KeyValue) head {
 	var h head
 	if err := json.Unmarshal(version.GetValue(), &h); err != nil {

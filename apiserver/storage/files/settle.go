@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// finish does what a crash kept from being done, for one object. What remains different is an edit from outside.
-// interrupted says that the object's last write may not have come to its end.
+// finish completes the last write of an object that a crash may have interrupted. Any remaining difference is an edit from outside.
+// interrupted is whether the object's last write may be incomplete.
 func (d *Directory) finish(stored *object, interrupted bool) error {
 	key := string(stored.version.GetKey())
 	if stored.path == "" {
@@ -40,11 +40,11 @@ func (d *Directory) finish(stored *object, interrupted bool) error {
 	return nil
 }
 
-// rewrite makes an object's file what is stored, outside of a write of the object.
+// rewrite writes the stored object to its file, independent of a write of the object.
 func (d *Directory) rewrite(stored *object, actual string) error {
 	err := d.write(stored, actual)
 	if errors.Is(err, errEdited) {
-		return nil // that is seen, too
+		return nil // that edit is seen, too
 	}
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (d *Directory) rewrite(stored *object, actual string) error {
 	return d.append(record{Key: string(stored.version.GetKey()), File: stored.file})
 }
 
-// sweep removes what a crash left of files that were being written.
+// sweep removes temporary files that a crash left.
 func (d *Directory) sweep() error {
 	return filepath.WalkDir(d.root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
@@ -67,9 +67,9 @@ func (d *Directory) sweep() error {
 	})
 }
 
-// settle makes a file what the server has stored. accepted is the edit that the API has taken over, or what the server
-// knows of the file anyway. If the file was edited again, that is an edit of what was accepted. A file that says everything stays as it
-// was written: what else is stored are defaults.
+// settle writes the stored object to its file. accepted is the edit that the API has accepted, or the known content of the file. If the file was
+// edited again, that is a new edit of the accepted content. If the stored object has only defaults in addition to the file, the file stays as it
+// was written.
 func (d *Directory) settle(accepted edit) error {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
@@ -105,7 +105,7 @@ func (d *Directory) settle(accepted edit) error {
 	return d.append(record{Key: string(stored.version.GetKey()), File: stored.file})
 }
 
-// keep notes that an object's file held the accepted edit, and what that was.
+// keep notes the accepted edit as the content of an object's file.
 func (d *Directory) keep(stored *object, accepted edit, partial bool) error {
 	base, err := yaml.YAMLToJSON(accepted.content)
 	if err != nil {
@@ -115,7 +115,7 @@ func (d *Directory) keep(stored *object, accepted edit, partial bool) error {
 	return d.append(record{Key: string(stored.version.GetKey()), File: stored.file, Value: string(base), Partial: partial})
 }
 
-// restore makes a file that holds what the server knows what is stored, if that changed while the file was being edited.
+// restore writes the stored object to its file, if the object changed while the file was being edited, and the file has the known content.
 func (d *Directory) restore(path string) error {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
@@ -130,7 +130,7 @@ func (d *Directory) restore(path string) error {
 	return d.rewrite(stored, actual)
 }
 
-// read says what was edited in a file, if anything was. It is one look at the file and at what is known of it.
+// read returns the edit of a file, if it was edited. It compares the file with its known content.
 func (d *Directory) read(path string) (found edit, edited bool, err error) {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
@@ -147,7 +147,7 @@ func (d *Directory) read(path string) (found edit, edited bool, err error) {
 		switch {
 		case found.base != nil:
 		case known == "":
-			// The file was not written from anything: it says what should be there, and nothing of what should not.
+			// A new file has the fields that should be set, and none that should be removed.
 			head := headOf(stored.version)
 			found.base = fmt.Appendf(nil, `{"apiVersion":%q,"kind":%q}`, head.APIVersion, head.Kind)
 		default:

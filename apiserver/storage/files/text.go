@@ -15,11 +15,11 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// hiddenMetadata is what of an object's metadata is not in its file: what the server sets. Files are for what people write, and
-// under version control they must change only if that does. The journal has the rest.
+// hiddenMetadata are the fields of an object's metadata that are not in its file, because the server sets them. Files contain only what people
+// write, so that they change under version control only if people change them. The journal has the rest.
 var hiddenMetadata = []string{"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"}
 
-// hiddenStatus is the field of an object that is not in its file either: it changes while people change nothing.
+// hiddenStatus is another field that is not in the file of an object, because it changes without an edit of a user.
 const hiddenStatus = "status"
 
 // render returns the file of an object that is stored as JSON: YAML, with its fields in the order of their names.
@@ -39,7 +39,7 @@ func render(value []byte) ([]byte, error) {
 	return content, nil
 }
 
-// escape escapes the characters that JSON can have as they are, and YAML cannot. They are only in texts.
+// escape escapes the characters that JSON allows and YAML does not. They occur only in strings.
 func escape(value []byte) []byte {
 	var escaped []byte
 	for _, char := range string(value) {
@@ -69,13 +69,13 @@ func decode(value []byte) (map[string]any, error) {
 	return object, nil
 }
 
-// secondDocument is where another object would begin in the same file.
+// secondDocument matches the beginning of a second document in a file.
 var secondDocument = regexp.MustCompile(`(?m)^(---|\.\.\.)(\s|$)`)
 
-// beginning is what may be before an object: comments, directives and the marker of a document.
+// beginning matches the lines that may precede an object: comments, directives and the marker of a document.
 var beginning = regexp.MustCompile(`\A(?:[ \t]*(?:[#%].*)?\r?\n)*---(?:\s|$)`)
 
-// parse reads what somebody wrote.
+// parse reads a file that a user wrote.
 func parse(content []byte) (map[string]any, error) {
 	body := strings.TrimSpace(string(content))
 	if body == "" {
@@ -107,7 +107,7 @@ func sameFile(before, after []byte) (bool, error) {
 	return err == nil && reflect.DeepEqual(shownBefore, shownAfter), err
 }
 
-// sameObject reports whether a text means the same as the file of a stored object would.
+// sameObject reports whether a text is equivalent to the file of a stored object.
 func sameObject(content, value []byte) bool {
 	rendered, err := render(value)
 	if err != nil || bytes.Equal(content, rendered) {
@@ -121,7 +121,7 @@ func sameObject(content, value []byte) bool {
 	return err == nil && reflect.DeepEqual(written, stored)
 }
 
-// shown returns an object as its file would be read: whatever YAML does to it is no edit.
+// shown returns an object as it would be read from its file, so that the conversion to YAML does not count as an edit.
 func shown(value []byte) (map[string]any, error) {
 	content, err := render(value)
 	if err != nil {
@@ -130,7 +130,7 @@ func shown(value []byte) (map[string]any, error) {
 	return parse(content)
 }
 
-// mergePatch returns what turns one object into another (RFC 7386), empty if nothing does.
+// mergePatch returns the JSON merge patch (RFC 7386) from one object to another. It is empty if they are equal.
 func mergePatch(from, to map[string]any) map[string]any {
 	patch := map[string]any{}
 	for name := range from {

@@ -11,12 +11,12 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// unimplemented is the answer to what no API server asks.
+// unimplemented is the answer to requests that no API server makes.
 func unimplemented(what string) error {
 	return status.Errorf(codes.Unimplemented, "the in-process storage does not have %s", what)
 }
 
-// notStored is the answer to a write that the journal could not take.
+// notStored is the answer to a write that the journal refused.
 func notStored(err error) error {
 	return status.Errorf(codes.Internal, "store: %v", err)
 }
@@ -74,8 +74,7 @@ func checkPut(request *pb.PutRequest) error {
 	return nil
 }
 
-// checkOverlaps refuses operations of which one would have to see the effect of another: a key has one version per
-// revision.
+// checkOverlaps refuses operations that would depend on each other, because a key has one version per revision.
 func checkOverlaps(operations []*pb.RequestOp) error {
 	puts := map[string]bool{}
 	for _, operation := range operations {

@@ -10,7 +10,7 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 )
 
-// compact forgets what was replaced before a revision, which becomes the oldest that can be read.
+// compact drops versions that were replaced before a revision, which becomes the oldest readable revision.
 func (s *store) compact(request *pb.CompactionRequest) (*pb.CompactionResponse, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -24,7 +24,7 @@ func (s *store) compact(request *pb.CompactionRequest) (*pb.CompactionResponse, 
 		return nil, rpctypes.ErrGRPCFutureRev
 	}
 	s.compacted = revision
-	// A version was replaced if there is an event that did it: nobody has to look at all the keys.
+	// A replaced version has an event that replaced it, so not all keys have to be read.
 	replaced := sort.Search(len(s.log), func(i int) bool { return s.log[i].current.GetModRevision() > revision })
 	for _, event := range s.log[:replaced] {
 		s.trim(string(event.current.GetKey()), revision)
@@ -36,7 +36,7 @@ func (s *store) compact(request *pb.CompactionRequest) (*pb.CompactionResponse, 
 	return &pb.CompactionResponse{Header: s.header()}, nil
 }
 
-// trim drops the versions of a key that nobody can read any more, and the key if nothing is left of it.
+// trim drops the versions of a key that cannot be read any more, and the key if it has no versions left.
 func (s *store) trim(key string, revision int64) {
 	found, ok := s.keys.Get(&history{key: key})
 	if !ok {

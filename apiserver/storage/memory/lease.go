@@ -16,7 +16,7 @@ import (
 // maxTTL is the longest life of a lease, in seconds, as in etcd.
 const maxTTL = 9_000_000_000
 
-// lease is how long keys live.
+// lease limits the lifetime of keys.
 type lease struct {
 	seconds int64
 	expires time.Time
@@ -72,7 +72,7 @@ func (s *store) revokeWriting(id int64) (*pb.LeaseRevokeResponse, error) {
 	return &pb.LeaseRevokeResponse{Header: s.header()}, nil
 }
 
-// renew lets a lease live for its whole time again. The time of one that does not exist is 0.
+// renew restarts the time to live of a lease. It returns 0 for a lease that does not exist.
 func (s *store) renew(id int64) *pb.LeaseKeepAliveResponse {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -107,7 +107,7 @@ func (s *store) expire(ctx context.Context) {
 	}
 }
 
-// endLeases ends every lease whose time is over, and returns when the next one's is, zero for never.
+// endLeases ends every expired lease, and returns when the next lease expires, or zero for never.
 func (s *store) endLeases() (next time.Time) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -117,7 +117,7 @@ func (s *store) endLeases() (next time.Time) {
 			if _, err := s.revokeWriting(id); err == nil {
 				continue
 			}
-			lease.expires = now.Add(time.Second) // the journal could not take it: again later
+			lease.expires = now.Add(time.Second) // the journal refused the change: try again later
 		}
 		if next.IsZero() || lease.expires.Before(next) {
 			next = lease.expires

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package memory is a storage for API servers in the memory of their process. It has the versions, watches, leases and
-// compactions of etcd, and speaks its protocol, as far as k8s.io/apiserver uses it, so that everything above it is the
-// same as with an etcd; everything else it answers with Unimplemented.
+// Package memory is a storage for API servers in the memory of their process. It implements the part of etcd's protocol that
+// k8s.io/apiserver uses, with versions, watches, leases and compactions, so that the API server is the same as with an etcd. It answers all
+// other requests with Unimplemented.
 //
-// It has no socket: a client connects through Server.Dial. What must outlive the process goes through a Journal.
+// It has no socket: a client connects through Server.Dial. A Journal keeps the changes that must outlive the process.
 package memory
 
 import (
@@ -23,31 +23,30 @@ import (
 )
 
 const (
-	// DefaultCompactionInterval is how long old versions of objects are kept at least.
+	// DefaultCompactionInterval is the minimum time for which old versions of objects are kept.
 	DefaultCompactionInterval = 5 * time.Minute
 
-	// maxRequest is the size in bytes of the largest request, and maxMessage of what is read of it, both as in etcd.
+	// maxRequest is the maximum size of a request in bytes, and maxMessage the maximum that is read of it, both as in etcd.
 	maxRequest = 3 << 19
 	maxMessage = maxRequest + 1<<19
-	// connectionBuffer is how much of a connection can be under way, in bytes and in each direction.
+	// connectionBuffer is the size of a connection's buffer for each direction, in bytes.
 	connectionBuffer = 32 << 10
-	// minKeepalive is how often a client may ask whether the server is there, as in etcd.
+	// minKeepalive is the minimum interval of a client's keepalive pings, as in etcd.
 	minKeepalive = 5 * time.Second
 )
 
-// Journal makes changes outlive the process.
+// Journal stores changes that outlive the process.
 type Journal interface {
-	// Commit keeps what is about to become the given revision, in which every key occurs once. A change whose Version is
-	// 0 is a deletion; one with a lease, or without an object, needs no keeping, but its revision does: no revision
-	// may be given out twice. There is one call at a time, with rising revisions. After an error, the change is
-	// refused and the revision is not used.
+	// Commit stores the changes of the given revision, in which every key occurs once. A change whose Version is 0 is a deletion. A change
+	// with a lease, or without an object, need not be stored, but its revision must: no revision may be used twice. There is one call at a
+	// time, with increasing revisions. After an error, the change is refused and the revision is not used.
 	Commit(revision int64, changes []*mvccpb.KeyValue) error
 }
 
-// Content is what a server begins with.
+// Content is the initial content of a server.
 type Content struct {
-	// Revision is the last one that was given out, 0 for a storage that never had any. History begins after it: who
-	// watches from before has to list anew.
+	// Revision is the last used revision, or 0 for a new storage. History begins after it, so a client with an older revision has to list
+	// again.
 	Revision int64
 	// Keys are the current versions.
 	Keys []*mvccpb.KeyValue
@@ -63,18 +62,18 @@ type settings struct {
 	content            Content
 }
 
-// WithCompactionInterval sets how long old versions are kept at least, 5 minutes by default. The API server does the
-// compacting. A client that resumes from an older resourceVersion is answered 410 Gone.
+// WithCompactionInterval sets the minimum time for which old versions are kept, 5 minutes by default. The API server requests compactions. A
+// client that resumes from an older resourceVersion gets 410 Gone.
 func WithCompactionInterval(interval time.Duration) Option {
 	return func(s *settings) { s.compactionInterval = interval }
 }
 
-// WithClock sets the clock that leases go by, that of the system by default.
+// WithClock sets the clock for leases. The default is the system's clock.
 func WithClock(clock clock.WithTicker) Option {
 	return func(s *settings) { s.clock = clock }
 }
 
-// WithJournal has the server begin with what a journal knows, and tell it every change.
+// WithJournal sets the journal of every change, and the content with which the server begins.
 func WithJournal(journal Journal, content Content) Option {
 	return func(s *settings) { s.journal, s.content = journal, content }
 }
@@ -94,7 +93,7 @@ type Server struct {
 func Start(options ...Option) *Server {
 	s := &Server{
 		settings: settings{clock: clock.RealClock{}, compactionInterval: DefaultCompactionInterval},
-		name:     "memory-" + rand.Text(), // libraries know storages by their endpoint: no two may have the same
+		name:     "memory-" + rand.Text(), // libraries identify storages by their endpoint, so it has to be unique
 		listener: bufconn.Listen(connectionBuffer),
 		stopped:  make(chan struct{}, 2),
 	}
@@ -125,10 +124,10 @@ func Start(options ...Option) *Server {
 	return s
 }
 
-// Endpoint is the name of the server. Only its own Dial understands it.
+// Endpoint is the name of the server, which is valid only for its own Dial.
 func (s *Server) Endpoint() string { return "http://" + s.name }
 
-// CompactionInterval is how long old versions are kept at least.
+// CompactionInterval is the minimum time for which old versions are kept.
 func (s *Server) CompactionInterval() time.Duration { return s.settings.compactionInterval }
 
 // Dial connects to the server, for clients of its Endpoint.
@@ -143,14 +142,14 @@ func (s *Server) Dial(ctx context.Context, _, address string) (net.Conn, error) 
 	return connection, nil
 }
 
-// Revision is the last one given out.
+// Revision is the last used revision.
 func (s *Server) Revision() int64 {
 	s.store.mutex.RLock()
 	defer s.store.mutex.RUnlock()
 	return s.store.revision
 }
 
-// Stop ends all requests and watches, and forgets everything. It is called once.
+// Stop ends all requests and watches, and drops all objects. It is called once.
 func (s *Server) Stop() {
 	s.cancel()
 	s.grpc.Stop()

@@ -13,10 +13,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// version is the etcd whose protocol this is: clients look whether progress notifications can be relied on.
+// version is the version of etcd whose protocol is implemented. Clients check it for reliable progress notifications.
 const version = "3.7.0"
 
-// keyValues is etcd's service of that name.
+// keyValues is etcd's service KV.
 type keyValues struct {
 	pb.UnimplementedKVServer
 	store *store
@@ -30,7 +30,7 @@ func (k keyValues) Range(_ context.Context, request *pb.RangeRequest) (*pb.Range
 // rangeChunk is about how many bytes of a streamed range are sent at once.
 const rangeChunk = 1 << 20
 
-// RangeStream reads keys, and sends them in pieces: they are all of the same revision.
+// RangeStream reads keys of one revision, and sends them in pieces.
 func (k keyValues) RangeStream(request *pb.RangeRequest, stream grpc.ServerStreamingServer[pb.RangeStreamResponse]) error {
 	response, err := k.store.read(request)
 	if err != nil {
@@ -75,12 +75,12 @@ func (k keyValues) single(operation *pb.RequestOp) (*pb.ResponseOp, error) {
 	return response.GetResponses()[0], nil
 }
 
-// Txn does operations in one revision.
+// Txn executes operations in one revision.
 func (k keyValues) Txn(_ context.Context, request *pb.TxnRequest) (*pb.TxnResponse, error) {
 	return k.store.transact(request)
 }
 
-// Compact forgets old versions.
+// Compact drops old versions.
 func (k keyValues) Compact(_ context.Context, request *pb.CompactionRequest) (*pb.CompactionResponse, error) {
 	return k.store.compact(request)
 }
@@ -128,20 +128,20 @@ func (l leases) LeaseKeepAlive(stream grpc.BidiStreamingServer[pb.LeaseKeepAlive
 	}
 }
 
-// maintenance is etcd's service of that name.
+// maintenance is etcd's service Maintenance.
 type maintenance struct {
 	pb.UnimplementedMaintenanceServer
 	store *store
 }
 
-// Status says what this is, and how large.
+// Status returns the version and size of the storage.
 func (m maintenance) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse, error) {
 	m.store.mutex.RLock()
 	defer m.store.mutex.RUnlock()
 	return &pb.StatusResponse{Header: m.store.header(), Version: version, DbSize: m.store.bytes, DbSizeInUse: m.store.bytes}, nil
 }
 
-// refuseTooLarge refuses what etcd refuses for its size.
+// refuseTooLarge refuses requests that etcd refuses because of their size.
 func refuseTooLarge(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	if message, ok := request.(proto.Message); ok && proto.Size(message) > maxRequest {
 		return nil, rpctypes.ErrGRPCRequestTooLarge

@@ -14,14 +14,13 @@ import (
 
 // store keeps the versions of keys since the last compaction, and the order in which they came.
 //
-// A version is never changed once it is stored, so that responses share it. A deletion is a version too: one whose
-// Version is 0.
+// A stored version never changes, so responses share it. A deletion is a version whose field Version is 0.
 type store struct {
 	clock   clock.WithTicker
 	journal Journal
 
-	// writing is held for a whole write, mutex only while the write becomes visible: nobody waits for a journal to read.
-	// What mutex guards is changed with both held, so that whoever holds writing may read it without mutex.
+	// writing is held for a whole write, and mutex only while the write becomes visible, so that reads do not wait for the journal. The
+	// fields that mutex guards are changed only with both held, so the holder of writing may read them without mutex.
 	writing sync.Mutex
 	mutex   sync.RWMutex
 
@@ -33,22 +32,22 @@ type store struct {
 	bytes                  int64
 	watchers               map[*watcher]struct{}
 	leases                 map[int64]*lease
-	// leasesChanged wakes up who waits for the next lease to expire.
+	// leasesChanged wakes up the goroutine that waits for the next lease to expire.
 	leasesChanged chan struct{}
 }
 
-// history is what is still known of a key, oldest version first.
+// history are the versions of a key since the last compaction, oldest first.
 type history struct {
 	key      string
 	versions []*mvccpb.KeyValue
 }
 
-// event is a version with the one that it replaced, nil if there was none.
+// event is a version and the version that it replaced, which is nil if there was none.
 type event struct {
 	current, previous *mvccpb.KeyValue
 }
 
-// treeDegree is that of etcd's own index.
+// treeDegree is the degree of etcd's own index.
 const treeDegree = 32
 
 func newStore(clock clock.WithTicker, journal Journal, content Content) *store {
@@ -62,7 +61,7 @@ func newStore(clock clock.WithTicker, journal Journal, content Content) *store {
 		leasesChanged: make(chan struct{}, 1),
 	}
 	if content.Revision > 0 {
-		// A revision without events, so that the current one can be watched from: k8s.io/apiserver's compactor does.
+		// A revision without events, so that a watch can begin at the current revision, as k8s.io/apiserver's compactor does.
 		s.compacted, s.oldestEvent = s.revision, s.revision+1
 		s.revision++
 	}
@@ -92,7 +91,7 @@ func size(version *mvccpb.KeyValue) int64 {
 	return int64(len(version.GetKey()) + len(version.GetValue()))
 }
 
-// current returns what a key holds now, or nil.
+// current returns the current version of a key, or nil.
 func (s *store) current(key []byte) *mvccpb.KeyValue {
 	if found, ok := s.keys.Get(&history{key: string(key)}); ok {
 		return found.at(math.MaxInt64)
@@ -100,8 +99,8 @@ func (s *store) current(key []byte) *mvccpb.KeyValue {
 	return nil
 }
 
-// ascend calls visit for the keys of [key, end), in order, until it says false. An empty end is only the key itself, and
-// the end "\x00" is that of all keys.
+// ascend calls visit for the keys of [key, end), in order, until visit returns false. An empty end means only the key itself, and the end "\x00"
+// means all following keys.
 func (s *store) ascend(key, end []byte, visit func(*history) bool) {
 	first := &history{key: string(key)}
 	switch {
@@ -116,10 +115,10 @@ func (s *store) ascend(key, end []byte, visit func(*history) bool) {
 	}
 }
 
-// openEnd reports whether the end of a range is that of all keys.
+// openEnd reports whether a range has no end.
 func openEnd(end []byte) bool { return len(end) == 1 && end[0] == 0 }
 
-// commit makes changes one revision: first in the journal, then for everybody. Only whoever holds writing calls it.
+// commit stores changes as one revision: first in the journal, then visible for all readers. The caller holds writing.
 func (s *store) commit(changes []*mvccpb.KeyValue) error {
 	if len(changes) == 0 {
 		return nil

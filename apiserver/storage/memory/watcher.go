@@ -10,22 +10,20 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 )
 
-// A response is sent after this many events, or after this many bytes of them. The events of one revision are never torn
-// apart.
+// A response is sent after this many events, or after this many bytes of events. The events of one revision are never separated.
 const (
 	batch      = 1000
 	batchBytes = 4 << 20
 )
 
-// watcher is one watch of a range of keys. It holds no events, only how far it has come: a client that does not read
-// costs nothing.
+// watcher is one watch of a range of keys. It has no events, only its position, so a client that does not read costs no memory.
 type watcher struct {
 	id       int64
 	key, end []byte
 	start    int64 // no event before this revision is its own
 	previous bool  // events have the version before
 	progress bool  // an idle watch is told the revision from time to time
-	idle     bool  // nothing was sent since the last such time
+	idle     bool  // no response was sent since the last progress notification
 	pending  int64 // the oldest revision that may have an event for it, 0 if there is none
 	wake     chan<- struct{}
 }
@@ -41,7 +39,7 @@ func (w *watcher) matches(version *mvccpb.KeyValue) bool {
 	return bytes.Compare(key, w.key) >= 0 && (openEnd(w.end) || bytes.Compare(key, w.end) < 0)
 }
 
-// watch begins a watch at a revision, 0 for what comes next, and returns the current one.
+// watch begins a watch at a revision, or at the next revision if it is 0, and returns the current revision.
 func (s *store) watch(w *watcher) (revision int64, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -65,7 +63,7 @@ func (s *store) unwatch(w *watcher) {
 	delete(s.watchers, w)
 }
 
-// notify has the watches look that events are for. The caller holds the mutex.
+// notify wakes up the watches that events are for. The caller holds the mutex.
 func (s *store) notify(events []event) {
 	for w := range s.watchers {
 		if w.pending != 0 {
@@ -84,11 +82,11 @@ func (s *store) notify(events []event) {
 func signal(wake chan<- struct{}) {
 	select {
 	case wake <- struct{}{}:
-	default: // it looks anyway
+	default: // the watch is awake already
 	}
 }
 
-// found is what a watch has to be told: events, up to a revision, or that what it asks for was compacted.
+// found is the next response of a watch: events up to a revision, or an error because its revision was compacted.
 type found struct {
 	events    []*mvccpb.Event
 	revision  int64
@@ -96,7 +94,7 @@ type found struct {
 	more      bool
 }
 
-// collect returns what the watches of one client have to be told, all as of the same revision.
+// collect returns the next responses of the watches of one client, all as of the same revision.
 func (s *store) collect(watchers map[int64]*watcher) (revision int64, all map[int64]found) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// progressInterval is how often an idle watch that asked for it is told the revision.
+	// progressInterval is the interval of progress notifications for an idle watch that requested them.
 	progressInterval = time.Minute
-	// everyWatch is the identity of no watch: a progress notification with it is for all watches of a client.
+	// everyWatch is an ID that no watch has: a progress notification with this ID is for all watches of a client.
 	everyWatch = -1
 )
 
-// serveWatches serves all watches of one client: one goroutine receives, one sends, so that everything is in order.
+// serveWatches serves all watches of one client. One goroutine receives and one sends, so that responses are in order.
 func (s *store) serveWatches(stream grpc.BidiStreamingServer[pb.WatchRequest, pb.WatchResponse]) error {
 	requests := make(chan *pb.WatchRequest)
 	gone := make(chan struct{})
@@ -61,7 +61,7 @@ func (s *store) serveWatches(stream grpc.BidiStreamingServer[pb.WatchRequest, pb
 	}
 }
 
-// watchClient has the watches that share a stream.
+// watchClient are the watches that share a stream.
 type watchClient struct {
 	store    *store
 	stream   grpc.BidiStreamingServer[pb.WatchRequest, pb.WatchResponse]
@@ -134,8 +134,7 @@ func (c *watchClient) cancel(id int64) error {
 	return c.stream.Send(&pb.WatchResponse{Header: c.header(), WatchId: id, Canceled: true})
 }
 
-// tell sends what the watches have to be told, and returns the revision as of which they know everything. It is 0 if
-// there is more.
+// tell sends the next responses of the watches, and returns the revision up to which they are complete. It is 0 if there are more responses.
 func (c *watchClient) tell() (revision int64, err error) {
 	revision, all := c.store.collect(c.watchers)
 	for id, found := range all {
@@ -164,8 +163,8 @@ func (c *watchClient) tell() (revision int64, err error) {
 	return revision, nil
 }
 
-// report tells all watches at once the revision as of which they know everything. A watch that has not begun yet knows
-// of none, and then nothing is sent, as in etcd.
+// report sends all watches one notification of the revision up to which they are complete. If a watch has not begun yet, nothing is sent, as in
+// etcd.
 func (c *watchClient) report() error {
 	for {
 		revision, err := c.tell()
@@ -183,7 +182,7 @@ func (c *watchClient) report() error {
 	}
 }
 
-// reportIdle tells the revision to the watches that want to know and have not heard anything for a while.
+// reportIdle sends progress notifications to idle watches that requested them.
 func (c *watchClient) reportIdle() error {
 	revision, err := c.tell()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // maxOperations is how many operations a transaction can have, as in etcd.
 const maxOperations = 128
 
-// transact does the one or the other list of operations, depending on comparisons, in one revision.
+// transact executes one of two lists of operations in one revision, depending on comparisons.
 func (s *store) transact(request *pb.TxnRequest) (*pb.TxnResponse, error) {
 	if err := checkTransaction(request); err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func (s *store) transact(request *pb.TxnRequest) (*pb.TxnResponse, error) {
 	return response, nil
 }
 
-// operate does one operation of a transaction: it answers it, without a header yet, and returns what it changes.
+// operate executes one operation of a transaction. It returns the response, still without a header, and the changes.
 func (s *store) operate(operation *pb.RequestOp) ([]*mvccpb.KeyValue, *pb.ResponseOp, **pb.ResponseHeader, error) {
 	if request := operation.GetRequestRange(); request != nil {
 		if err := s.checkRevision(request.GetRevision()); err != nil {
