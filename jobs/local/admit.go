@@ -13,7 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-// imagePrefix is that of the images that stand for registered builders.
+// imagePrefix is the prefix of images that stand for registered builders.
 const imagePrefix = "goldsmith.local/builders/"
 
 // Image is the container image by which a Job names a registered builder.
@@ -21,7 +21,7 @@ func Image(name string) string {
 	return imagePrefix + name
 }
 
-// builderFor is the builder that a pod asks for; where it asks for anything else, refusal says why nothing is run.
+// builderFor returns the builder of a pod. If the pod requires anything else than a registered builder, refusal is why it is not run.
 func (a *Agent) builderFor(pod *corev1.Pod) (builder Builder, refusal string) {
 	spec := &pod.Spec
 	if len(spec.Containers) != 1 || len(spec.InitContainers) > 0 || len(spec.EphemeralContainers) > 0 {
@@ -46,8 +46,8 @@ func (a *Agent) builderFor(pod *corev1.Pod) (builder Builder, refusal string) {
 	return Builder{}, a.refuse(pod, fmt.Sprintf("the image %q is not the image of a registered builder", container.Image))
 }
 
-// foreign says that a variable is not the builder contract's, which is given its value here. Of any other nobody knows
-// what a program, its loader or its interpreter makes of it.
+// foreign reports whether a variable does not belong to the builder contract, whose values are set here. Any other variable may change how a
+// program, its loader or its interpreter behaves.
 func foreign(variable corev1.EnvVar) bool { return !strings.HasPrefix(variable.Name, render.EnvPrefix) }
 
 func (a *Agent) refuse(pod *corev1.Pod, what string) string {

@@ -30,7 +30,7 @@ import (
 )
 
 const (
-	// jobWorkers and podWorkers are how many objects are looked after at the same time.
+	// jobWorkers and podWorkers are how many objects are reconciled at the same time.
 	jobWorkers = 8
 	podWorkers = 4
 	// stopLimit is how long builders and their last writes may take when the agent stops.
@@ -52,20 +52,19 @@ type Options struct {
 	// Builders are the programs that may run, by name.
 	Builders map[string]Builder
 	// Dir is where the agent keeps a directory for each pod, which it removes with the pod. It removes the output of an attempt that
-	// failed as soon as the attempt has ended. One agent at a time uses Dir.
-	// What else is there it does not touch.
+	// failed as soon as the attempt has ended. Only one agent at a time may use Dir. The agent does not touch other files in Dir.
 	Dir string
 	// Workers is how many processes run at the same time, at least 1. Further pods wait, the oldest first.
 	Workers int
-	// NodeName is the node that the pods are said to run on. Default "local".
+	// NodeName is the node name of the pods. Default "local".
 	NodeName string
-	// Reporting lets builders report their progress. Default: none of them does.
+	// Reporting lets builders report their progress. Default: builders do not report.
 	Reporting *Reporting
 	// Supervisor is the command that calls process.Supervise, for instance {"/proc/self/exe", "supervise"}.
 	Supervisor []string
-	// Clock is read for the times in statuses and logs and for deadlines. Default: the real one.
+	// Clock is the clock for statuses, logs and deadlines. Default: the real clock.
 	Clock clock.WithTicker
-	// Logger gets what has no place in a status. Default: none.
+	// Logger gets the messages that have no place in a status. Default: none.
 	Logger logr.Logger
 }
 
@@ -83,14 +82,14 @@ type Agent struct {
 	workers  *workers
 	jobQueue workqueue.TypedRateLimitingInterface[objectRef]
 	podQueue workqueue.TypedRateLimitingInterface[objectRef]
-	// What is worth a write only if it lasts has queues of its own, so that it never holds up what is due.
+	// Changes that are written only if they last have queues of their own, so that they never delay urgent changes.
 	lateJobs workqueue.TypedRateLimitingInterface[objectRef]
 	latePods workqueue.TypedRateLimitingInterface[objectRef]
 	jobs     batchlisters.JobLister
 	pods     corelisters.PodLister
 	recorder record.EventRecorder
 
-	// Set by Run, before any object is looked at.
+	// Set by Run, before any object is reconciled.
 	processes *process.Supervisor
 	writes    context.Context // outlives Run's ctx by the time that last writes take
 	stopping  chan struct{}   // closed when builders are to end
@@ -103,7 +102,7 @@ type Agent struct {
 	active     sync.WaitGroup
 }
 
-// objectRef names one incarnation of a Job or pod.
+// objectRef identifies a Job or pod by its name and UID.
 type objectRef struct {
 	namespace, name string
 	uid             types.UID
@@ -111,7 +110,7 @@ type objectRef struct {
 
 func (r objectRef) String() string { return r.namespace + "/" + r.name }
 
-// New makes an agent that does nothing until Run.
+// New creates an agent that does nothing until Run.
 func New(o Options) (*Agent, error) {
 	switch {
 	case o.Client == nil:
@@ -164,9 +163,8 @@ func newQueue(c clock.WithTicker) workqueue.TypedRateLimitingInterface[objectRef
 	return workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[objectRef]{Clock: c})
 }
 
-// Run runs Jobs until ctx is done, then ends every process and returns nil. The pods of those processes stay as they
-// are: the next Run reports them as lost. It returns an error, at once, where the supervisor cannot start or ends. An
-// agent runs once.
+// Run runs Jobs until ctx is done, then ends every process and returns nil. The pods of those processes are not changed: the next Run reports
+// them as lost. If the supervisor cannot start, or ends, Run returns an error at once. An agent runs once.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	a.mu.Lock()
 	if a.running {
@@ -215,7 +213,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 // Running returns how many pods have a process that runs or is being started.
 func (a *Agent) Running() int { return a.workers.busy() }
 
-// begin starts the informers and, once they have synced, everything else. wait waits for all of it to end.
+// begin starts the informers and, once they have synced, the workers. wait waits until all have ended.
 func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: a.client.CoreV1().Events("")})
@@ -284,7 +282,7 @@ func (a *Agent) enqueuePod(object any) {
 	}
 }
 
-// work looks after one object after the other until the queue is shut down.
+// work reconciles the objects of a queue until the queue is shut down.
 func (a *Agent) work(ctx context.Context, kind string, queue workqueue.TypedRateLimitingInterface[objectRef], sync func(context.Context, objectRef) error) {
 	for {
 		ref, shutdown := queue.Get()
@@ -303,7 +301,7 @@ func (a *Agent) work(ctx context.Context, kind string, queue workqueue.TypedRate
 	}
 }
 
-// removeOrphanDirs removes the directories of pods that are gone.
+// removeOrphanDirs removes the directories of deleted pods.
 func (a *Agent) removeOrphanDirs() error {
 	pods, err := a.pods.List(labels.Everything())
 	if err != nil {
@@ -316,8 +314,7 @@ func (a *Agent) removeOrphanDirs() error {
 	return a.dirs.removeExcept(known)
 }
 
-// stopBuilders ends every process and waits for what is left to be written, both for a short time: the supervisor kills
-// what does not end.
+// stopBuilders ends every process and waits for the last writes, both for a limited time. The supervisor kills processes that do not end.
 func (a *Agent) stopBuilders(endWrites context.CancelFunc) {
 	a.mu.Lock()
 	a.stopped = true

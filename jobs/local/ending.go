@@ -9,7 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// ending is how far a process has been brought to its end.
+// ending is the progress of ending a process.
 type ending struct {
 	deadlineExceeded bool
 	asked            bool
@@ -17,8 +17,7 @@ type ending struct {
 	killAt           time.Time
 }
 
-// next decides, from the pod as it is now and when it was started, which signal is due, if any, and when to look again,
-// if ever.
+// next decides, from the current pod and the time of its start, which signal is due, if any, and when to call next again, if ever.
 func (e *ending) next(pod *corev1.Pod, started time.Time, kill bool, now time.Time) (due syscall.Signal, again time.Time) {
 	switch {
 	case e.killed:
@@ -48,14 +47,14 @@ func (e *ending) next(pod *corev1.Pod, started time.Time, kill bool, now time.Ti
 	return 0, e.killAt
 }
 
-// ask sets when to kill; a time that has been set may only come nearer.
+// ask sets the time to kill the process. A set time can only be replaced by an earlier one.
 func (e *ending) ask(killAt time.Time) {
 	if e.killAt.IsZero() || killAt.Before(e.killAt) {
 		e.killAt = killAt
 	}
 }
 
-// deadlineOf is when a pod has been active for too long: zero if never.
+// deadlineOf is when the active deadline of a pod passes. It is zero if there is no deadline.
 func deadlineOf(pod *corev1.Pod, started time.Time) time.Time {
 	if pod.Spec.ActiveDeadlineSeconds == nil {
 		return time.Time{}
@@ -77,7 +76,7 @@ func deletionGrace(pod *corev1.Pod) time.Duration {
 	return seconds(pod.DeletionGracePeriodSeconds)
 }
 
-// maxSeconds keeps a number of seconds within what a time.Duration can hold.
+// maxSeconds limits a number of seconds to the range of time.Duration.
 const maxSeconds = 1 << 32
 
 func seconds(n *int64) time.Duration {

@@ -19,18 +19,18 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
-// jobRecord is what the agent did for a Job, before its cache may show it.
+// jobRecord are the agent's changes of a Job that its cache may not have yet.
 type jobRecord struct {
-	created time.Time    // when its pod was created; zero: it was not, by this agent
+	created time.Time    // when this agent created its pod; zero if it did not
 	written *batchv1.Job // the Job as last written
 }
 
-// syncJob does what the Job controller does for a Job, and leaves to syncLateJob what can wait.
+// syncJob does the work of the Job controller for a Job, and leaves writes that can wait to syncLateJob.
 func (a *Agent) syncJob(ctx context.Context, ref objectRef) error {
 	return a.reconcileJob(ctx, ref, false)
 }
 
-// syncLateJob writes what syncJob has left, if it still is so.
+// syncLateJob writes the status that syncJob has postponed, if it has not changed again.
 func (a *Agent) syncLateJob(ctx context.Context, ref objectRef) error {
 	return a.reconcileJob(ctx, ref, true)
 }
@@ -70,7 +70,7 @@ func (a *Agent) reconcileJob(ctx context.Context, ref objectRef, late bool) erro
 	return a.createPod(ctx, job)
 }
 
-// podOf finds the Job's pod. That there is none although there was one is only believed if the server says so too.
+// podOf finds the Job's pod. If a pod that existed is missing in the cache, podOf asks the server.
 func (a *Agent) podOf(ctx context.Context, job *batchv1.Job, begun bool) (*corev1.Pod, error) {
 	pod, err := a.pods.Pods(job.Namespace).Get(podName(job))
 	if apierrors.IsNotFound(err) && begun {
@@ -88,7 +88,7 @@ func (a *Agent) podOf(ctx context.Context, job *batchv1.Job, begun bool) (*corev
 	return pod, nil
 }
 
-// followPod writes the Job's status as its pod's has it.
+// followPod writes the Job's status according to its pod.
 func (a *Agent) followPod(ctx context.Context, job *batchv1.Job, pod *corev1.Pod, record jobRecord, late bool) error {
 	status := jobStatus(job, pod, record.created, a.clock.Now())
 	switch {
@@ -101,8 +101,7 @@ func (a *Agent) followPod(ctx context.Context, job *batchv1.Job, pod *corev1.Pod
 	return a.writeJobStatus(ctx, job, status)
 }
 
-// canWait says that a status will probably have changed again soon: a pod that was created is about to run, and one that
-// has become ready may be about to end.
+// canWait reports whether a status will probably change again soon: a created pod is about to run, and a ready pod may be about to end.
 func canWait(job *batchv1.Job, status batchv1.JobStatus, pod *corev1.Pod) bool {
 	if terminal(pod) || pod.DeletionTimestamp != nil {
 		return false
@@ -140,7 +139,7 @@ func (a *Agent) createPod(ctx context.Context, job *batchv1.Job) error {
 		if !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 			a.recorder.Eventf(job, corev1.EventTypeWarning, "FailedCreate", "Error creating: %v", err)
 		}
-		if apierrors.IsInvalid(err) { // and always will be: a Job's template does not change
+		if apierrors.IsInvalid(err) { // and stays invalid, because a Job's template does not change
 			return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), reasonPodInvalid, err.Error()))
 		}
 		return err
@@ -149,7 +148,7 @@ func (a *Agent) createPod(ctx context.Context, job *batchv1.Job) error {
 	return nil
 }
 
-// adoptPod finds out whose pod has the name of the Job's: its own, created before a crash, or a stranger's.
+// adoptPod handles an existing pod with the name of the Job's pod: the Job's own pod, created before a crash, or another pod.
 func (a *Agent) adoptPod(ctx context.Context, job *batchv1.Job) error {
 	pod, err := a.podOf(ctx, job, true)
 	if err != nil {
@@ -183,7 +182,7 @@ func (a *Agent) dropJobRecord(uid types.UID) {
 	delete(a.jobRecords, uid)
 }
 
-// newer is the Job as last written where the cache does not show that yet.
+// newer is the last written Job if the cache does not have it yet.
 func newer(cached, written *batchv1.Job) *batchv1.Job {
 	if written == nil {
 		return cached
@@ -194,12 +193,12 @@ func newer(cached, written *batchv1.Job) *batchv1.Job {
 	return written
 }
 
-// controlledElsewhere says that the Job asks for another controller than that of batch/v1.
+// controlledElsewhere reports whether the Job requires another controller than the controller of batch/v1.
 func controlledElsewhere(job *batchv1.Job) bool {
 	return job.Spec.ManagedBy != nil && *job.Spec.ManagedBy != batchv1.JobControllerName
 }
 
-// unsupported names what the Job asks for and cannot have here.
+// unsupported names a field of the Job that this server does not support.
 func unsupported(job *batchv1.Job) string {
 	spec := &job.Spec
 	switch {
@@ -226,7 +225,7 @@ const (
 	podSuffixLetters = "bcdfghjklmnpqrstvwxz2456789"
 )
 
-// podName is the name of the Job's pod: the same for the same Job, so that after a crash no second one is created.
+// podName is the name of the Job's pod. It depends only on the Job, so that no second pod is created after a crash.
 func podName(job *batchv1.Job) string {
 	base := job.Name[:min(len(job.Name), maxPodNameBytes-podSuffixBytes-1)]
 	sum := sha256.Sum256([]byte(job.UID))

@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// reasonUnsupported is that of a Job that asks for what this server does not do.
+	// reasonUnsupported is the reason of a Job with fields that this server does not support.
 	reasonUnsupported = "NotSupported"
-	// reasonPodInvalid is that of a Job whose pod the server refuses as invalid.
+	// reasonPodInvalid is the reason of a Job whose pod the server refuses as invalid.
 	reasonPodInvalid = "PodInvalid"
-	// reasonPodNameTaken is that of a Job whose pod cannot be created because another has its name.
+	// reasonPodNameTaken is the reason of a Job whose pod cannot be created because another pod has its name.
 	reasonPodNameTaken = "PodNameTaken"
 
 	messageCompletions  = "Reached expected number of succeeded pods"
 	messageBackoffLimit = "Job has reached the specified backoff limit"
 )
 
-// finished reports whether the Job has ended, one way or the other.
+// finished reports whether the Job has succeeded or failed.
 func finished(job *batchv1.Job) bool {
 	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
 		return (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue
@@ -45,7 +45,7 @@ func jobStatus(job *batchv1.Job, pod *corev1.Pod, created, now time.Time) batchv
 		status.Failed = 1
 		fail(&status, now, batchv1.JobReasonBackoffLimitExceeded, failureMessage(job, pod))
 	case pod.DeletionTimestamp != nil:
-		// A pod that is being deleted counts as failed, but the Job has failed only when nothing of it runs.
+		// A pod that is being deleted counts as failed, but the Job has failed only when none of its processes runs.
 		status.Failed, status.Terminating = 1, new(int32(1))
 		addCondition(&status, now, batchv1.JobFailureTarget, batchv1.JobReasonBackoffLimitExceeded, failureMessage(job, nil))
 	default:
@@ -90,7 +90,7 @@ func fail(status *batchv1.JobStatus, now time.Time, reason, message string) {
 	addCondition(status, now, batchv1.JobFailed, reason, message)
 }
 
-// addCondition adds a condition that is True. One that is there already stays: it has the time and the first message.
+// addCondition adds a condition that is True. An existing condition is not changed, because it has the time and the first message.
 func addCondition(status *batchv1.JobStatus, now time.Time, kind batchv1.JobConditionType, reason, message string) {
 	if slices.ContainsFunc(status.Conditions, func(c batchv1.JobCondition) bool { return c.Type == kind }) {
 		return
@@ -101,11 +101,11 @@ func addCondition(status *batchv1.JobStatus, now time.Time, kind batchv1.JobCond
 	})
 }
 
-// failureMessage is the message of a Job that has failed with its pod, which may be gone.
+// failureMessage is the message of a Job that has failed with its pod, which may be deleted.
 func failureMessage(job *batchv1.Job, pod *corev1.Pod) string {
 	switch {
 	case pod != nil && (pod.Status.Reason == "" || pod.Status.Reason == reasonNotStarted) && pod.Status.Message != "":
-		return pod.Status.Message // it was not started: why is more than the Job controller would say
+		return pod.Status.Message // why the pod was not started, which the Job controller would not report
 	case job.Spec.BackoffLimit == nil || *job.Spec.BackoffLimit == 0:
 		return messageBackoffLimit
 	}

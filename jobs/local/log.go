@@ -18,7 +18,7 @@ import (
 )
 
 // OpenLog opens the log of a pod's container, stdout and stderr together. The caller closes it; reads also end with ctx.
-// Followed, it ends when the process has ended and everything was read.
+// A followed log ends when the process has ended and the whole log was read.
 //
 // The caller has checked that the options are in range. Errors are those of the API: BadRequest for a container that has
 // not started, for an unknown one and for a previous one, which there never is.
@@ -70,7 +70,7 @@ func (a *Agent) logOptions(options *corev1.PodLogOptions) crilog.Options {
 	return o
 }
 
-// logContainer names the container, or says why there can be no such log.
+// logContainer returns the name of the container, or why the requested log cannot exist.
 func logContainer(pod *corev1.Pod, options *corev1.PodLogOptions) (string, error) {
 	name := options.Container
 	if name == "" && len(pod.Spec.Containers) > 0 {

@@ -15,12 +15,11 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// unnoticedWait is how long a pod may wait for a worker, and a Job's counters lag behind, before it is written down:
-// most builds are shorter than the writes would be worth.
+// unnoticedWait is how long a pod may wait for a worker, and a Job's counters may be outdated, before this is written. Most builds end sooner,
+// so the writes are saved.
 const unnoticedWait = time.Second
 
-// syncPod does what a kubelet does for a pod of its node. A process is looked after by its run; this starts it, and
-// tells it what has changed.
+// syncPod does the work of a kubelet for a pod. It starts the run of the pod's process, and passes changes of the pod to it.
 func (a *Agent) syncPod(ctx context.Context, ref objectRef) error {
 	pod, err := a.pods.Pods(ref.namespace).Get(ref.name)
 	if apierrors.IsNotFound(err) || err == nil && pod.UID != ref.uid {
@@ -31,7 +30,7 @@ func (a *Agent) syncPod(ctx context.Context, ref objectRef) error {
 	}
 	switch r := a.runOf(ref); {
 	case terminal(pod) && r != nil && r.abort():
-		return nil // somebody else has ended the pod: the process is killed
+		return nil // another client has ended the pod: the process is killed
 	case terminal(pod):
 		a.dropRun(ref)
 		a.workers.abandon(ref.uid)
@@ -107,7 +106,7 @@ func notedNoFreeWorker(pod *corev1.Pod) bool {
 	})
 }
 
-// forgetPod ends what is left of a pod that is gone.
+// forgetPod ends the process of a deleted pod, and removes its files.
 func (a *Agent) forgetPod(ref objectRef) error {
 	a.workers.abandon(ref.uid)
 	if r := a.dropRun(ref); r != nil && r.remove() {
@@ -153,7 +152,7 @@ func (a *Agent) dropRun(ref objectRef) *run {
 	return r
 }
 
-// deletePod removes a pod that has no process, as a kubelet does in the end.
+// deletePod removes a pod without a process, like a kubelet at the end of a deletion.
 func (a *Agent) deletePod(ctx context.Context, pod *corev1.Pod) error {
 	err := a.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
 		GracePeriodSeconds: new(int64),
@@ -165,14 +164,13 @@ func (a *Agent) deletePod(ctx context.Context, pod *corev1.Pod) error {
 	return fmt.Errorf("delete pod %s: %w", refOf(pod), err)
 }
 
-// storeStatus writes the status of a pod. That the pod is gone, or has ended meanwhile, is no error.
+// storeStatus writes the status of a pod. It is no error if the pod was deleted, or has ended meanwhile.
 func (a *Agent) storeStatus(ctx context.Context, pod *corev1.Pod, change func(*corev1.Pod)) error {
 	_, err := a.updateStatus(ctx, pod, change)
 	return err
 }
 
-// updateStatus writes a change to the status of a pod and returns the pod as stored: nil where it is gone. One that has
-// ended already is left as it is.
+// updateStatus writes a change to the status of a pod and returns the stored pod, or nil if it was deleted. A pod that has ended is not changed.
 func (a *Agent) updateStatus(ctx context.Context, pod *corev1.Pod, change func(*corev1.Pod)) (*corev1.Pod, error) {
 	pods, uid := a.client.CoreV1().Pods(pod.Namespace), pod.UID
 	for {

@@ -20,13 +20,13 @@ import (
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// uidPattern is that of the UIDs that an API server gives.
+// uidPattern matches the UIDs that an API server assigns.
 var uidPattern = regexp.MustCompile(`\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\z`)
 
 // podDirs is the directory that has one directory for each pod, named by its UID.
 type podDirs string
 
-// podDir is the directory of one pod. The builder runs as the same user: nothing in it is trusted afterwards.
+// podDir is the directory of one pod. The builder runs as the same user, so its contents are not trusted afterwards.
 type podDir string
 
 func (d podDirs) create() error {
@@ -40,8 +40,8 @@ func (d podDirs) of(uid types.UID) (podDir, error) {
 	return "", fmt.Errorf("the UID %q cannot name a directory", uid)
 }
 
-// removeExcept removes the directories of all but the known pods, and nothing that cannot be told to be a pod's: the
-// directory may be shared.
+// removeExcept removes the directories of pods except the known ones. The parent directory may be shared, so it removes only directories that
+// belong to pods.
 func (d podDirs) removeExcept(known map[types.UID]bool) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil {
@@ -65,8 +65,8 @@ func (d podDir) marker() string { return filepath.Join(string(d), "started") }
 func (d podDir) reportToken() string { return filepath.Join(string(d), "report-token") }
 func (d podDir) reportCA() string    { return filepath.Join(string(d), "report-ca.crt") }
 
-// prepare makes everything the builder finds, an empty log, and last the marker that the process was started: what comes
-// after it may have run, so the pod is never started again. It fails where the marker is there already.
+// prepare creates the files for the builder, an empty log, and last the marker that the process was started. From then on the process may have
+// run, so the pod is never started again. prepare fails if the marker exists.
 func (d podDir) prepare(input string) (log *os.File, err error) {
 	if err := os.MkdirAll(d.output(), 0o700); err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (d podDir) prepare(input string) (log *os.File, err error) {
 	return log, marker.Close()
 }
 
-// isOurs reports whether a directory has what prepare makes.
+// isOurs reports whether a directory has the files that prepare creates.
 func (d podDir) isOurs() bool {
 	if info, err := os.Lstat(string(d)); err != nil || !info.IsDir() {
 		return false
@@ -101,8 +101,8 @@ func (d podDir) isOurs() bool {
 	return true
 }
 
-// IsKept reports whether a file belongs in a backup of the agent's directory, by its path there: what a log is read from,
-// and what says that the pod's process was started, so that it never is again. A builder's output and its token do not belong there.
+// IsKept reports whether a file belongs in a backup of the agent's directory, by its path there: logs, and the markers that prevent a second
+// start of a pod's process. A builder's output and its token do not belong there.
 func IsKept(path string) bool {
 	dir, name := filepath.Split(path)
 	d := podDir(filepath.Clean(dir))
@@ -145,8 +145,7 @@ func (d podDir) message() (string, error) {
 	return message, nil
 }
 
-// openRegular opens a file for reading that a builder may have replaced by anything: it follows no link, waits for no
-// other process and takes only a regular file.
+// openRegular opens a regular file for reading that a builder may have replaced. It follows no link, and does not wait for another process.
 func openRegular(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -162,12 +161,12 @@ func openRegular(path string) (*os.File, error) {
 	return f, nil
 }
 
-// RemoveDir removes the Dir of an agent that has ended, with everything that it and its builders left there.
+// RemoveDir removes the Dir of an agent that has ended, with all files of the agent and its builders.
 func RemoveDir(dir string) error {
 	return podDir(dir).remove()
 }
 
-// remove removes the directory, also where the builder left directories that may not be written to.
+// remove removes the directory, even if the builder left directories without write permission.
 func (d podDir) remove() error {
 	err := os.RemoveAll(string(d))
 	if !errors.Is(err, fs.ErrPermission) {

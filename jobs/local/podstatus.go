@@ -14,18 +14,18 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local/process"
 )
 
-// Reasons and messages, as the scheduler and the kubelet write them where they have any.
+// Reasons and messages. If the scheduler or the kubelet has one, it is the same.
 const (
 	reasonDeadlineExceeded = "DeadlineExceeded"
 	messageDeadline        = "Pod was active on the node longer than the specified deadline"
 	// reasonProcessLost is the reason of the pod and of its DisruptionTarget condition.
 	reasonProcessLost = "ProcessLost"
 	messageLost       = "The server that ran the builder ended, which also ended the builder"
-	// reasonUnknown is a kubelet's for a container that it cannot find any more.
+	// reasonUnknown is a kubelet's reason for a container that it cannot find any more.
 	reasonUnknown = "ContainerStatusUnknown"
-	// reasonStartError is a runtime's for a container that it could not start.
+	// reasonStartError is a runtime's reason for a container that it could not start.
 	reasonStartError = "StartError"
-	// reasonNotStarted is the reason of a pod whose process the machine had no room for.
+	// reasonNotStarted is the reason of a pod whose process was not started for lack of resources.
 	reasonNotStarted = "ProcessNotStarted"
 	exitStartError   = 128
 	exitLost         = 137
@@ -54,14 +54,14 @@ func ready(pod *corev1.Pod) bool {
 	})
 }
 
-// setBusy says that a pod waits for a worker.
+// setBusy reports that the pod waits for a worker.
 func setBusy(pod *corev1.Pod, workers int, now time.Time) {
 	pod.Status.Phase = corev1.PodPending
 	setCondition(pod, now, corev1.PodScheduled, corev1.ConditionFalse, corev1.PodReasonUnschedulable,
 		fmt.Sprintf("%d of %d workers are busy", workers, workers))
 }
 
-// setRunning says that the pod's process runs.
+// setRunning reports that the pod's process runs.
 func setRunning(pod *corev1.Pod, started time.Time) {
 	setStarted(pod, started)
 	pod.Status.Phase = corev1.PodRunning
@@ -90,7 +90,7 @@ type end struct {
 	deadlineExceeded bool
 }
 
-// setEnded says how the pod's process ended.
+// setEnded reports how the pod's process ended.
 func setEnded(pod *corev1.Pod, e end) {
 	setStarted(pod, e.started)
 	terminated := corev1.ContainerStateTerminated{
@@ -113,7 +113,7 @@ func setEnded(pod *corev1.Pod, e end) {
 	setTerminated(pod, phase, terminated)
 }
 
-// setLost says that nobody knows how the pod's process ended.
+// setLost reports that it is unknown how the pod's process ended.
 func setLost(pod *corev1.Pod, now time.Time) {
 	setStarted(pod, now)
 	pod.Status.Reason, pod.Status.Message = reasonProcessLost, messageLost
@@ -127,8 +127,8 @@ func setLost(pod *corev1.Pod, now time.Time) {
 	})
 }
 
-// setRejected says that the pod's process was not started for reasons that are not the builder's. As in a pod that a
-// kubelet rejects, the container stays without a state.
+// setRejected reports that the pod's process was not started for a reason that is not the builder's fault. The container has no state, as in a
+// pod that a kubelet rejects.
 func setRejected(pod *corev1.Pod, now time.Time, message string) {
 	setStarted(pod, now)
 	pod.Status.Phase = corev1.PodFailed
@@ -138,7 +138,7 @@ func setRejected(pod *corev1.Pod, now time.Time, message string) {
 	}
 }
 
-// setNotStarted says that the pod's process was not started, and never will be.
+// setNotStarted reports that the pod's process was not started, and never will be.
 func setNotStarted(pod *corev1.Pod, now time.Time, message string) {
 	setStarted(pod, now)
 	pod.Status.Message = message
@@ -170,7 +170,7 @@ func setTerminated(pod *corev1.Pod, phase corev1.PodPhase, terminated corev1.Con
 	}
 }
 
-// containerStatus is the status of the pod's first container, as it is or as it begins.
+// containerStatus is the current or initial status of the pod's first container.
 func containerStatus(pod *corev1.Pod) corev1.ContainerStatus {
 	container := &pod.Spec.Containers[0]
 	for _, status := range pod.Status.ContainerStatuses {

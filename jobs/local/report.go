@@ -15,18 +15,18 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-// Reporting is how builders report their progress: those whose Jobs say that they do.
+// Reporting lets builders report their progress, if their Jobs are for reporting builders.
 type Reporting struct {
 	// Server is the URL of the API server, such as https://127.0.0.1:6443.
 	Server string
 	// CertificateAuthority is the PEM bundle that the server is verified by.
 	CertificateAuthority []byte
-	// Grant makes the token of a pod's builder. It is revoked when the builder has ended.
+	// Grant creates the token of a pod's builder. The token is revoked when the builder has ended.
 	Grant func(pod *corev1.Pod) (token string, revoke func())
 }
 
-// prepareReport gives the builder of a pod what it needs to report, and returns the variables that say where it is: none
-// if it does not report. end is called when the builder has ended.
+// prepareReport writes the token and the certificate for a reporting builder, and returns the variables for reporting. There are none if the
+// builder does not report. The caller calls end when the builder has ended.
 func (a *Agent) prepareReport(pod *corev1.Pod, dir podDir) (environment []string, end func(), err error) {
 	path, reports := reportPath(pod)
 	if a.reporting == nil || !reports {
@@ -48,8 +48,8 @@ func (a *Agent) prepareReport(pod *corev1.Pod, dir podDir) (environment []string
 	}, revoke, nil
 }
 
-// reportPath is where the builder of a pod that says that it reports does so. The pod's own word is where a cluster's server
-// is, and it is never passed on.
+// reportPath is the URL path for the reports of a pod, from its variable for reporting. The host in that variable is the server of a cluster,
+// and is never passed on.
 func reportPath(pod *corev1.Pod) (path string, reports bool) {
 	build := pod.Labels[v1alpha1.LabelBuild]
 	reports = build != "" && slices.ContainsFunc(pod.Spec.Containers[0].Env, func(variable corev1.EnvVar) bool { return variable.Name == render.EnvReportURL })

@@ -22,10 +22,9 @@ import (
 )
 
 const (
-	// maxLogBytes is how long a pod's log may become; a last line says so where it is cut.
+	// maxLogBytes is the maximum size of a pod's log. A last line reports that the log was cut.
 	maxLogBytes = 64 << 20
-	// drainLimit is how long the log is read on after the builder's end, for the case that something it has left behind
-	// keeps the log open.
+	// drainLimit is how long the log is read after the builder's end, if a process that the builder left keeps the log open.
 	drainLimit = time.Second
 	// firstRetry and lastRetry bound the wait between two tries to write a status.
 	firstRetry = 20 * time.Millisecond
@@ -43,12 +42,12 @@ type run struct {
 	mu      sync.Mutex
 	pod     *corev1.Pod // the newest known
 	kill    bool        // the process is to end at once
-	removed bool        // the pod is gone
+	removed bool        // the pod was deleted
 	ended   bool        // the process has ended
-	over    bool        // nothing more is done with the pod's directory
+	over    bool        // the run does not use the pod's directory any more
 }
 
-// startRun starts the process of a pod that has a worker. The run gives the worker back.
+// startRun starts the process of a pod that has a worker. The run releases the worker.
 func (a *Agent) startRun(pod *corev1.Pod, builder Builder, dir podDir, log *os.File) {
 	r := &run{agent: a, ref: refOf(pod), dir: dir, feed: crilog.NewFeed(), changed: make(chan struct{}, 1), pod: pod}
 	a.mu.Lock()
@@ -61,7 +60,7 @@ func (a *Agent) startRun(pod *corev1.Pod, builder Builder, dir podDir, log *os.F
 	a.active.Go(func() { r.execute(builder, log) })
 }
 
-// observe tells the run what the pod is like now.
+// observe passes the current pod to the run.
 func (r *run) observe(pod *corev1.Pod) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,7 +71,7 @@ func (r *run) observe(pod *corev1.Pod) {
 	r.notify()
 }
 
-// remove tells the run that the pod is gone. It reports false if the run is over, so that the caller has to clean up.
+// remove tells the run that the pod was deleted. It returns false if the run is over, so that the caller has to clean up.
 func (r *run) remove() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -81,7 +80,7 @@ func (r *run) remove() bool {
 	return !r.over
 }
 
-// abort has the process killed if it still runs, and reports whether it did.
+// abort kills the process, and reports whether it still ran.
 func (r *run) abort() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -137,7 +136,7 @@ func (r *run) execute(builder Builder, log *os.File) {
 	r.store(func(pod *corev1.Pod) { setEnded(pod, e) })
 }
 
-// finish ends the log, and removes the files of a pod that is gone.
+// finish ends the log, and removes the files of a deleted pod.
 func (r *run) finish() {
 	r.feed.Complete()
 	r.mu.Lock()
@@ -145,7 +144,7 @@ func (r *run) finish() {
 	removed := r.removed
 	r.mu.Unlock()
 	if !removed {
-		r.agent.podQueue.Add(r.ref) // what had to wait for the process's end
+		r.agent.podQueue.Add(r.ref) // for changes that waited for the process's end
 		return
 	}
 	if err := r.dir.remove(); err != nil {
@@ -153,8 +152,8 @@ func (r *run) finish() {
 	}
 }
 
-// launch starts the process with its output going to the log; logged is closed when all of it is there. endReports ends
-// what lets it report.
+// launch starts the process, and writes its output to the log. logged is closed when the log is complete. endReports revokes the permission to
+// report.
 func (r *run) launch(builder Builder, log *os.File) (running *process.Process, logged <-chan struct{}, endReports func(), err error) {
 	defer func() {
 		if err != nil {
@@ -181,7 +180,7 @@ func (r *run) launch(builder Builder, log *os.File) (running *process.Process, l
 			render.EnvResult + "=" + r.dir.result(),
 		}, reporting...),
 		Dir: r.dir.output(),
-	}, input, input) // one pipe for both, which keeps their order
+	}, input, input) // one pipe for both streams, which keeps their order
 	if err != nil {
 		endReports()
 		return nil, nil, nil, errors.Join(err, output.Close())
@@ -200,14 +199,14 @@ func (r *run) launch(builder Builder, log *os.File) (running *process.Process, l
 	return running, done, endReports, nil
 }
 
-// noRoom says that a process was not started because the machine has no room for another one, whichever it is.
+// noRoom reports whether a process was not started because the machine lacks resources for any further process.
 func noRoom(err error) bool {
 	return slices.ContainsFunc([]error{unix.EAGAIN, unix.EMFILE, unix.ENFILE, unix.ENOMEM}, func(errno error) bool {
 		return errors.Is(err, errno)
 	})
 }
 
-// pipe is one whose input blocks, as a program expects of its stdout, and whose output does not hold up a thread.
+// pipe creates a pipe whose input blocks, as a program expects of its stdout, and whose output does not block a thread.
 func pipe() (output, input *os.File, err error) {
 	var fds [2]int
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
@@ -232,8 +231,7 @@ func (r *run) copyLog(log, output *os.File) error {
 	return errors.Join(err, w.Close(), log.Close())
 }
 
-// guard waits for the process's end, and brings it about where the pod or the agent asks for it. stopped says that the
-// agent did.
+// guard waits for the process's end, and ends the process if the pod or the agent requires it. stopped is whether the agent did.
 func (r *run) guard(running *process.Process, started time.Time) (e ending, stopped bool) {
 	a, stopping := r.agent, r.agent.stopping
 	for {
@@ -254,7 +252,7 @@ func (r *run) guard(running *process.Process, started time.Time) (e ending, stop
 	}
 }
 
-// timer gives a channel that receives at that time, never if it is zero, and the function that stops it.
+// timer returns a channel that receives at a time, or never if the time is zero, and the function that stops the timer.
 func (a *Agent) timer(at time.Time) (stop func(), c <-chan time.Time) {
 	if at.IsZero() {
 		return func() {}, nil
@@ -290,7 +288,7 @@ func (r *run) signal(running *process.Process, due syscall.Signal) {
 	}
 }
 
-// store writes a change to the pod's status, until it is written, the pod is gone or the agent stops.
+// store tries to write a change to the pod's status until it succeeds, the pod is deleted, or the agent stops.
 func (r *run) store(change func(*corev1.Pod)) {
 	a := r.agent
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {

@@ -13,11 +13,11 @@ import (
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// markFailed is an annotation that only cached pods have: those of attempts that failed.
+// markFailed is an annotation that only cached pods of failed attempts have.
 const markFailed = "failed"
 
-// strip drops from cached objects what nobody will read: of those that have ended, nearly everything. It leaves an object
-// that it has stripped as it is.
+// strip drops the unused fields of cached objects, which are nearly all fields of an object that has ended. It does not change an object that is
+// stripped already.
 func strip(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod:
@@ -49,7 +49,7 @@ func attemptFailed(pod *corev1.Pod) bool {
 	}
 	var input render.Input
 	if err := json.Unmarshal([]byte(pod.Annotations[v1alpha1.AnnotationInput]), &input); err != nil {
-		return true // no builder can have understood it
+		return true // no builder can have read the input
 	}
 	targets := make([]v1alpha1.Target, 0, len(input.Targets))
 	for _, target := range input.Targets {

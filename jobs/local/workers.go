@@ -10,14 +10,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// workers hands out the right to run a process.
+// workers limits how many processes run at the same time.
 type workers struct {
 	total int
 	wake  func(objectRef)
 
 	mu      sync.Mutex
 	free    int
-	granted map[types.UID]bool // given to a waiting pod that has not come for it yet
+	granted map[types.UID]bool // assigned to a woken pod that has not acquired it yet
 	queue   []waiter
 }
 
@@ -26,12 +26,12 @@ type waiter struct {
 	created time.Time
 }
 
-// newWorkers has wake called with the next pod of the queue.
+// newWorkers returns workers that call wake with the next pod of the queue.
 func newWorkers(total int, wake func(objectRef)) *workers {
 	return &workers{total: total, free: total, wake: wake, granted: map[types.UID]bool{}}
 }
 
-// acquire takes a worker for a pod, or queues the pod: wake is called when the pod is the next one.
+// acquire takes a worker for a pod, or queues the pod. wake is called when a worker is free for it.
 func (w *workers) acquire(ref objectRef, created time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -63,14 +63,14 @@ func (w *workers) waits(uid types.UID) bool {
 	return w.find(uid) >= 0
 }
 
-// release gives a worker back: to the oldest of the queued pods.
+// release releases a worker, which the oldest queued pod gets.
 func (w *workers) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pass()
 }
 
-// abandon forgets a pod that is queued, or that was woken and will not come.
+// abandon removes a pod that is queued, or was woken and will not acquire its worker.
 func (w *workers) abandon(uid types.UID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mock is a builder that builds nothing: it keeps the builder contract, takes as long as it is told, and goes
-// wrong in every way it is told. It is for trying Goldsmith out, and for testing it.
+// Package mock is a builder that builds nothing. It follows the builder contract, takes a configured time, and fails in
+// configured ways. It is for trying Goldsmith, and for tests.
 //
 // What it makes for each target is a file with its own input, without build, attempt and the other targets. The same
 // inputs therefore give the same digests, and each target has a digest of its own. It knows nothing of Kubernetes, and
@@ -16,8 +16,8 @@
 //	lineBytes     how long each of these lines is, with its newline (as long as its text)
 //	failAt        the step in which it fails, after that step's lines
 //	failReason    the reason it gives (MockFailed)
-//	retryable     whether it says that trying again may help (false)
-//	failAttempts  how many attempts go wrong, from the first: the rest ignore failAt, exitCode, result and crash
+//	retryable     whether it reports that another attempt may help (false)
+//	failAttempts  how many attempts fail, from the first: the others ignore failAt, exitCode, result and crash
 //	              (all, where one of these is set; it fails in the first step where failAt is not set)
 //	exitCode      the exit code (0, or 1 where it fails)
 //	result        good, none, malformed, oversized or baddigest: what it leaves as its result (good)

@@ -41,7 +41,7 @@ func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Wri
 }
 
 func complain(stderr io.Writer, err error) {
-	// Where even the log cannot be written there is nobody left to tell.
+	// A failure to write the log cannot be reported anywhere.
 	_, _ = fmt.Fprintf(stderr, "mock builder: %v\n", err)
 }
 
@@ -53,7 +53,7 @@ type builder struct {
 	stderr     io.Writer
 	// told is closed when the builder is told to end; nil once it has answered.
 	told <-chan struct{}
-	// report tells how far it is.
+	// report reports the progress.
 	report func(stage string, percent int, message string)
 
 	behaviour behaviour
@@ -89,7 +89,7 @@ func (b *builder) run(inputPath string) int {
 	return b.finish(input.Targets, made)
 }
 
-// refuse ends a build that cannot go on, whatever it was told to do.
+// refuse ends a build that cannot continue, whatever its parameters.
 func (b *builder) refuse(reason string, err error) int {
 	complain(b.stderr, err)
 	b.leave(result.Result{Outcome: result.OutcomeFailed, Failure: &result.Failure{Reason: reason, Message: err.Error()}})

@@ -78,7 +78,7 @@ func writeFile(tree, path string, content []byte, may func() error) (err error) 
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	// O_EXCL: never through a link.
-	file, err := directory.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) // the mode of root decides who reads the objects
+	file, err := directory.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) // the mode of the root directory limits access to the objects
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -109,7 +109,7 @@ func makeDirectory(tree, directory string) (err error) {
 		return fmt.Errorf("make the directory of a file: %w", err)
 	}
 	defer func() { err = errors.Join(err, parent.Close()) }()
-	err = parent.Mkdir(filepath.Base(directory), 0o755) // the mode of root decides who reads the objects
+	err = parent.Mkdir(filepath.Base(directory), 0o755) // the mode of the root directory limits access to the objects
 	switch {
 	case err == nil:
 		return syncOpened(parent)

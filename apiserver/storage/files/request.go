@@ -150,7 +150,7 @@ func undecided(err error) bool {
 	return status.Status().Code >= 500 || apierrors.IsTooManyRequests(err) || apierrors.IsTimeout(err)
 }
 
-// head is the beginning of a stored object: its version, kind, name and namespace.
+// head is the version, kind, name and UID of a stored object.
 type head struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`

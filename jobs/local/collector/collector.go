@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package collector stands in for two controllers of kube-controller-manager where a server runs without one:
-// the garbage collector, which deletes what an owner left behind, and the namespace controller, which ends namespaces.
-// It works on object metadata alone and treats every served kind alike.
+// Package collector replaces two controllers of kube-controller-manager on a server without one: the garbage collector,
+// which deletes objects without owners, and the namespace controller, which empties terminating namespaces. It reads only the
+// metadata of objects and treats every served kind alike.
 //
-// It must never take anything but the server's own 404, or another UID under the same name, for an owner's absence,
-// and never delete or patch an object without naming the UID that it judged.
+// An owner counts as missing only if the server itself answers 404, or the name has another UID. Every deletion or patch must
+// name the UID of the object that was judged.
 package collector
 
 import (
@@ -46,7 +46,7 @@ type Options struct {
 	Clock clock.WithTicker
 }
 
-// Collector deletes objects whose owners are gone, carries out foreground and orphaning deletion, and ends namespaces.
+// Collector deletes objects whose owners do not exist, performs foreground and orphaning deletion, and empties terminating namespaces.
 type Collector struct {
 	options Options
 }
@@ -109,7 +109,7 @@ func newQueue[T comparable](name string, clock clock.WithTicker) workqueue.Typed
 		workqueue.TypedRateLimitingQueueConfig[T]{Name: name, Clock: clock})
 }
 
-// work does the queue's items one by one until the queue is shut down; an item that fails comes again, later each time.
+// work processes the items of the queue until the queue is shut down. It retries a failed item with backoff.
 func work[T comparable](ctx context.Context, queue workqueue.TypedRateLimitingInterface[T], do func(context.Context, T) error) {
 	logger := klog.FromContext(ctx)
 	for {

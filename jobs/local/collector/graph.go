@@ -36,8 +36,7 @@ type node struct {
 	*metav1.ObjectMeta
 }
 
-// subscriber hears of every object and of all that the collector could care about in it.
-// When it hears of a change, the graph holds that change already.
+// subscriber is called for every object, and for every change that matters to the collector. The graph has the change already.
 type subscriber interface {
 	added(n node)
 	changed(before, after node)

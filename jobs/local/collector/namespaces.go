@@ -21,15 +21,15 @@ import (
 )
 
 const (
-	// batchInterval gathers the many changes in an ending namespace into one look at it.
+	// batchInterval combines the many changes in a terminating namespace into one reconciliation.
 	batchInterval = 50 * time.Millisecond
-	// sweepInterval is how often objects that are not watched are looked for while something holds them.
+	// sweepInterval is how often unwatched objects of a terminating namespace are listed.
 	sweepInterval = time.Second
 )
 
 var namespaceResource = schema.GroupResource{Resource: "namespaces"}
 
-// namespaces empties each namespace that is being deleted, and then lets it go.
+// namespaces empties each terminating namespace, and then finalizes it.
 type namespaces struct {
 	client   corev1client.NamespaceInterface
 	metadata metadata.Interface
@@ -56,7 +56,7 @@ func (s *namespaces) added(n node)          { s.notice(n) }
 func (s *namespaces) changed(_, after node) { s.notice(after) }
 func (s *namespaces) gone(n node)           { s.notice(n) }
 
-// notice queues the namespace that n is, or is in, if it is ending.
+// notice queues the namespace that n is, or is in, if it terminates.
 func (s *namespaces) notice(n node) {
 	if n.id.resource == namespaceResource {
 		if n.DeletionTimestamp != nil {
@@ -72,7 +72,7 @@ func (s *namespaces) notice(n node) {
 
 // end brings the deletion of a namespace one step on. It can be repeated at any time.
 func (s *namespaces) end(ctx context.Context, name string) error {
-	// In this order: what the graph holds now cannot belong to a later namespace of the same name than the one read next.
+	// In this order, because objects that are in the graph now cannot belong to a later namespace of the same name.
 	objects := s.graph.inNamespace(name)
 	namespace, err := s.client.Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -104,7 +104,7 @@ func (s *namespaces) end(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if !watched { // nothing will tell when they are gone
+	if !watched { // no event reports their deletion
 		s.queue.AddAfter(name, lookAgain)
 	}
 	return nil
@@ -147,7 +147,7 @@ func (s *namespaces) delete(ctx context.Context, objects []node) error {
 	return errors.Join(failures...)
 }
 
-// finalize lets the namespace go. What its own metadata.finalizers hold is not ours to decide.
+// finalize removes the finalizer kubernetes of the namespace. Other controllers remove the entries of metadata.finalizers.
 func (s *namespaces) finalize(ctx context.Context, namespace *corev1.Namespace) error {
 	namespace, err := s.report(ctx, namespace, nil)
 	if err != nil {
@@ -162,7 +162,7 @@ func (s *namespaces) finalize(ctx context.Context, namespace *corev1.Namespace) 
 	return nil
 }
 
-// report writes into the namespace's conditions what still holds it, if that is news, and returns the namespace as it is then.
+// report writes the remaining objects and finalizers into the namespace's conditions, if they have changed, and returns the stored namespace.
 func (s *namespaces) report(ctx context.Context, namespace *corev1.Namespace, remaining []node) (*corev1.Namespace, error) {
 	reported := namespace.DeepCopy()
 	if !setRemaining(&reported.Status, remaining, metav1.NewTime(s.clock.Now())) {

@@ -18,10 +18,10 @@ import (
 	"k8s.io/utils/lru"
 )
 
-// absencesKept bounds the memory of owners known to be gone; one that fell out costs another GET.
+// absencesKept bounds the cache of missing owners. An owner that was evicted costs a further GET.
 const absencesKept = 4096
 
-// owners judges every object by its owners: it deletes what they left behind and holds those that wait for their dependents.
+// owners judges every object by its owners: it deletes objects without owners, and keeps owners that wait for their dependents.
 type owners struct {
 	metadata metadata.Interface
 	served   *served
@@ -104,7 +104,7 @@ func (o *owners) judge(ctx context.Context, id key) error {
 	case orphaningDependents(n):
 		return o.release(ctx, n, metav1.FinalizerOrphanDependents, staysWith)
 	case n.DeletionTimestamp != nil:
-		return nil // there is no way back from deletion: nothing left to decide
+		return nil // a deletion cannot be undone, so there is no decision left
 	case len(n.OwnerReferences) == 0:
 		return nil
 	default:
@@ -127,7 +127,7 @@ func (o *owners) release(ctx context.Context, n node, finalizer string, holds fu
 	return nil
 }
 
-// judgeOwned deletes n when no owner keeps it, and otherwise drops the references that mean nothing any more.
+// judgeOwned deletes n when no owner keeps it, and otherwise removes references to missing owners.
 func (o *owners) judgeOwned(ctx context.Context, n node) error {
 	var keep []metav1.OwnerReference
 	var kept, waitedFor bool
@@ -173,7 +173,7 @@ func (o *owners) deleteForWaitingOwner(ctx context.Context, n node) error {
 		return o.delete(ctx, n, chosenPropagation(n))
 	}
 	if slices.ContainsFunc(dependents, deletingDependents) {
-		// Owners and dependents that all wait may be a cycle, so this one stops holding its owners up.
+		// Owners and dependents that all wait may be a cycle, so this dependent stops blocking its owners.
 		unblocked := make([]metav1.OwnerReference, 0, len(n.OwnerReferences))
 		for _, reference := range n.OwnerReferences {
 			reference.BlockOwnerDeletion = new(false)
@@ -202,7 +202,7 @@ func (o *owners) delete(ctx context.Context, n node, propagation metav1.Deletion
 }
 
 // patch replaces one list of the metadata, of the very version that was judged, and returns the object as it is then.
-// An object that is gone is no failure.
+// A deleted object is no failure.
 func (o *owners) patch(ctx context.Context, n node, field string, list any) (node, error) {
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid":             n.UID,

@@ -17,20 +17,20 @@ import (
 type ownerState int
 
 const (
-	// ownerUnknown: nothing can be said, so the object must be left alone.
+	// ownerUnknown: the state is unknown, so the object must not be changed.
 	ownerUnknown ownerState = iota
 	// ownerPresent: the owner keeps the object.
 	ownerPresent
-	// ownerOrphaning: the owner is being deleted and lets the object go unharmed.
+	// ownerOrphaning: the owner is being deleted and orphans the object.
 	ownerOrphaning
-	// ownerDeletingDependents: the owner is being deleted and wants the object gone first.
+	// ownerDeletingDependents: the owner is being deleted after the object.
 	ownerDeletingDependents
 	// ownerGone: the server has no such owner.
 	ownerGone
 )
 
-// state finds out what an owner reference means. Presence is believed to the graph, which will tell when it ends;
-// absence only to the server.
+// state determines the state of an owner. An owner in the graph exists, and the graph will report its deletion. Only the server decides that an
+// owner does not exist.
 func (o *owners) state(ctx context.Context, n node, reference metav1.OwnerReference) (ownerState, error) {
 	r, ok := o.served.owner(reference)
 	if !ok || (r.namespaced && n.Namespace == "") {

@@ -19,8 +19,8 @@ const (
 	reasonContentRemoved   = "ContentRemoved"
 )
 
-// setRemaining says in the status what remains in an ending namespace, and which finalizers hold it.
-// It reports whether the status changed; conditions about nothing are not added.
+// setRemaining reports in the status which objects remain in a terminating namespace, and which finalizers keep it. It returns whether the status
+// changed. It adds no conditions without content.
 func setRemaining(status *corev1.NamespaceStatus, remaining []node, now metav1.Time) bool {
 	resources, finalizers := map[string]int{}, map[string]int{}
 	for _, n := range remaining {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package process starts builders through one supervisor process and ensures that none of them outlives its purpose.
+// Package process starts builders through one supervisor process, and ensures that no builder outlives its agent.
 //
 // A supervisor is the same binary, started once by its agent and bound to it by a socket. It starts builders, each in a
 // process group of its own, passes signals on to the group and reports how the builder ended. As a child subreaper it

@@ -25,9 +25,8 @@ const (
 	killLimit = 5 * time.Second
 )
 
-// Supervise is the supervisor's whole life: it serves the agent that started it until the agent closes the socket or
-// ends, then kills every process left and returns. It is to be called from a process started by NewSupervisor and from
-// nowhere else; that process should exit when it returns.
+// Supervise runs the supervisor: it serves the agent that started it until the agent closes the socket or ends, then kills all remaining
+// processes and returns. Only a process that NewSupervisor started may call it, and should exit when it returns.
 func Supervise() error {
 	// The parent-death signal follows the thread that started a process, so one thread starts them all and never ends.
 	runtime.LockOSThread()

@@ -19,7 +19,7 @@ import (
 // ErrEnded is returned for a command that the supervisor, having ended, can no longer start.
 var ErrEnded = errors.New("the supervisor process has ended")
 
-// Supervisor is the agent's hold on its supervisor process. It is safe for concurrent use.
+// Supervisor is the agent's connection to its supervisor process. It is safe for concurrent use.
 type Supervisor struct {
 	command *exec.Cmd
 	conn    *net.UnixConn
@@ -102,7 +102,7 @@ func (s *Supervisor) Start(c Command, stdout, stderr *os.File) (*Process, error)
 	return nil, &os.PathError{Op: "start", Path: c.Path, Err: err}
 }
 
-// hungUp says that there is no supervisor at the other end, or that it ended before it answered.
+// hungUp reports whether the supervisor ended before it answered.
 func hungUp(err error) bool {
 	for _, end := range []error{ErrEnded, net.ErrClosed, unix.EPIPE, unix.ECONNRESET} {
 		if errors.Is(err, end) {
@@ -117,7 +117,7 @@ func (s *Supervisor) Done() <-chan struct{} {
 	return s.done
 }
 
-// Err says, after Done, why the supervisor ended; nil after Close.
+// Err returns, after Done, why the supervisor ended. It is nil after Close.
 func (s *Supervisor) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
