@@ -34,7 +34,7 @@ type postgres struct {
 
 const startTimeout = time.Minute
 
-// newPostgres makes a server and starts it. Without the programs it fails: whoever tests records needs them.
+// newPostgres creates and starts a server. It fails without the programs of PostgreSQL, which tests of records require.
 func newPostgres(ctx context.Context, settings ...string) (_ *postgres, err error) {
 	p := &postgres{settings: settings}
 	if p.binaries, err = postgresBinaries(); err != nil {

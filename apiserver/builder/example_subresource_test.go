@@ -17,7 +17,7 @@ import (
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
-// desk is the subresource books/loans: whoever creates a loan request there gets a copy, as long as there is one.
+// desk is the subresource books/loans: a user who creates a loan request there gets a copy, as long as one is left.
 type desk struct {
 	status *builder.StatusStore
 }

@@ -21,7 +21,7 @@ import (
 )
 
 func describeApply(w *fixture) {
-	// wanted is what somebody wants of an Image of which nothing is built.
+	// wanted is an Image of a user that starts no builds.
 	wanted := func(reference string) *apply.ImageApplyConfiguration {
 		return apply.Image("web", w.Namespace).WithSpec(apply.ImageSpec().WithSuspend(true).
 			WithBuilder(apply.Builder().WithName("mock")).

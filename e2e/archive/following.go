@@ -22,11 +22,11 @@ func describeFollowing(w *fixture) {
 			w.showing(ctx, "once", "step 6/40")
 			build, err := w.Builds().Get(ctx, "once", metav1.GetOptions{})
 			Expect(err).NotTo(HaveOccurred())
-			// With the time to end that its pod has: it goes on writing until then.
+			// The builder keeps writing during the grace period of its pod.
 			Expect(w.Kube.CoreV1().Pods(w.Namespace).Delete(ctx, build.Status.Attempts[0].PodName, metav1.DeleteOptions{})).To(Succeed())
 
 			w.Finished(ctx, "once")
-			// All of it is there. Whether somebody has seen how the container ended, before its pod was gone, is another thing.
+			// The log is complete. It is still possible that no client saw how the container ended before its pod was deleted.
 			build = w.archived(ctx, "once", "True/Archived", "True/"+v1alpha1.ReasonLogArchivedInPart)
 			Expect(build.Status.Phase).To(Equal(v1alpha1.BuildSucceeded))
 			Expect(build.Status.Attempts).To(HaveLen(2))

@@ -15,7 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
-// onRequest is an image that is built only when somebody asks for it.
+// onRequest is an image that is built only on request.
 func onRequest() *v1alpha1.Image {
 	image := workspace.NewImage("web")
 	image.Spec.Triggers = &v1alpha1.Triggers{OnSpecChange: new(false)}

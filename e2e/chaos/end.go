@@ -56,7 +56,7 @@ func checkEnd(ctx context.Context, s *api) (violations []string, err error) {
 		if latest := image.Status.LatestSuccessful; latest != nil {
 			build := builds[latest.Name]
 			switch {
-			case build == nil: // somebody deleted it
+			case build == nil: // a user deleted it
 			case build.Status.Phase != v1alpha1.BuildSucceeded:
 				violated("the latest successful build of image %s, %s, is %s", image.Name, build.Name, build.Status.Phase)
 			case len(build.Status.Artifacts) != len(latest.Artifacts) || build.Status.Artifacts[0].Digest != latest.Artifacts[0].Digest:

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Program chaos has users build, and people delete what they should not, while what they build with crashes, freezes, is cut off or
-// is restored from a backup: `goldsmith up`, or Goldsmith in a kind cluster that the program makes. Afterwards it checks what must be
-// true whatever happened.
+// Program chaos simulates users who build, and who delete objects that they should keep, while the system under test crashes, freezes, loses
+// its network or is restored from a backup. The system is `goldsmith up`, or Goldsmith in a kind cluster that the program creates. At the
+// end the program checks the invariants.
 //
-// The schedule depends on the target, the seed and the duration only. What a step chooses among the objects that exist depends on what
-// exists at that moment. A process that was frozen sees its clock jump forward. No clock jumps backward: processes share the clock of
-// the machine, because namespaces of time have only the monotonic clock and that of the boot (time_namespaces(7)).
+// The schedule depends only on the target, the seed and the duration. Which objects a step chooses depends on the objects that exist at that
+// moment. A process that was frozen sees its clock jump forward. No clock jumps backward: processes share the clock of the machine, because
+// time namespaces have only the monotonic and the boot clock (time_namespaces(7)).
 package main
 
 import (
@@ -91,7 +91,7 @@ func (o options) run(ctx context.Context) (err error) {
 	return settled
 }
 
-// interfere has users act, and faults happen beside them, until the schedule has ended.
+// interfere runs the users and the faults until the schedule has ended.
 func (o options) interfere(ctx context.Context, t target, users *users, observer *observer) {
 	usersPace, faultsPace := t.paces()
 	userSteps, faultSteps := plan(o.seed, o.duration, usersPace, faultsPace)

@@ -65,10 +65,10 @@ func (s *server) faults() map[string]action {
 	}
 }
 
-// patience is how long everything may take to end once nobody interferes any more.
+// patience is how long all builds may take to end after the last fault.
 func (s *server) patience() time.Duration { return 5 * time.Minute }
 
-// end ends the server. Its data directory is kept for whoever looks for a cause.
+// end ends the server. It keeps the data directory for the analysis of failures.
 func (s *server) end(_ context.Context, keep bool) error {
 	if err := s.kill(); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (s *server) kill() error {
 		return nil
 	}
 	err := s.running.Process.Kill()
-	_ = s.running.Wait() // it says that it was killed
+	_ = s.running.Wait() // the error is that it was killed
 	s.running = nil
 	return err
 }

@@ -26,9 +26,9 @@ type target interface {
 	faults() map[string]action
 	// resume starts what a fault has left stopped.
 	resume(ctx context.Context) error
-	// patience is how long everything may take to end once nobody interferes any more.
+	// patience is how long all builds may take to end after the last fault.
 	patience() time.Duration
-	// end ends it, and removes what it has made unless that is to be kept.
+	// end ends the target, and removes its data unless they are to be kept.
 	end(ctx context.Context, keep bool) error
 }
 

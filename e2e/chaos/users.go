@@ -26,7 +26,7 @@ const (
 	finalizer = "chaos.goldsmith.dev/hold"
 	// names is how many images there are at most.
 	names = 12
-	// quietPolls is for how many polls, of a second each, everything has to have ended.
+	// quietPolls is the number of consecutive polls, one each second, in which all builds have to have ended.
 	quietPolls = 5
 )
 
@@ -285,7 +285,7 @@ func (u *users) settle(ctx context.Context, patience time.Duration) error {
 	return nil
 }
 
-// unfinished names something that has not ended; "" if everything has.
+// unfinished names an object that has not ended, or returns "".
 func (u *users) unfinished(ctx context.Context) (string, error) {
 	if err := u.removeFinalizers(ctx); err != nil {
 		return "", err

@@ -35,7 +35,7 @@ const (
 // Environment is a cluster, and what is to be installed there. It is a value: a copy with another Overlay or Version is
 // another installation on the same cluster.
 type Environment struct {
-	// Config reaches kube-apiserver as somebody who may do everything, without a limit on the rate of requests.
+	// Config reaches kube-apiserver as a user with all permissions, without a rate limit.
 	Config *rest.Config
 	// Kubeconfig is the path of a file that says the same.
 	Kubeconfig string
@@ -55,7 +55,7 @@ type Environment struct {
 	LogArchive *LogArchive
 	// Records are where builds are recorded. Defaults to nowhere.
 	Records *Records
-	// Kueue says that Images may name its queues.
+	// Kueue is whether Images may name its queues.
 	Kueue bool
 	// Compaction is how often Goldsmith's etcd forgets old versions of objects. Defaults to what the overlay says.
 	Compaction time.Duration
@@ -73,7 +73,7 @@ type Nodes interface {
 	ControlPlane() string
 	// Workers are the nodes that builds run on.
 	Workers() []string
-	// Pause freezes a node: nothing on it runs, and nobody hears of it.
+	// Pause freezes a node: its processes stop, and the node is unreachable.
 	Pause(ctx context.Context, node string) error
 	// Unpause lets a node go on.
 	Unpause(ctx context.Context, node string) error
@@ -93,7 +93,7 @@ func (e Environment) Goldsmith() versioned.Interface {
 	return versioned.NewForConfigOrDie(e.Config)
 }
 
-// As is a configuration for somebody else, by impersonation. The group of all authenticated users is added by the server.
+// As is a configuration for another user, by impersonation. The server adds the group of all authenticated users.
 func (e Environment) As(user string, groups ...string) *rest.Config {
 	config := rest.CopyConfig(e.Config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}

@@ -35,7 +35,7 @@ func (e Environment) Install(ctx context.Context) error {
 	return e.WaitReady(ctx)
 }
 
-// Uninstall deletes what the overlay has, and waits until it is gone. Where nothing is installed it does nothing.
+// Uninstall deletes the objects of the overlay, and waits until they are deleted. If nothing is installed, it does nothing.
 func (e Environment) Uninstall(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, deadline.Rollout.Deadline())
 	defer stop()
@@ -74,7 +74,7 @@ func (e Environment) WaitReady(ctx context.Context) error {
 	return e.WaitAvailable(ctx)
 }
 
-// WaitAvailable waits until kube-apiserver says that Goldsmith's API is available.
+// WaitAvailable waits until kube-apiserver reports that Goldsmith's API is available.
 func (e Environment) WaitAvailable(ctx context.Context) error {
 	cluster, err := resources.New(e.Config)
 	if err != nil {

@@ -214,7 +214,7 @@ func mayDelete(attempt v1alpha1.BuildAttempt) bool {
 	return attempt.Outcome == v1alpha1.AttemptCancelled || attempt.Failure.Reason == v1alpha1.ReasonNodeLost
 }
 
-// checkPods checks that each pod has its Job, and that of each Job at most one pod counts or may still run.
+// checkPods checks that each pod has its Job, and that at most one pod of each Job counts or may still run.
 func (c *checker) checkPods() {
 	recorded := map[types.UID]bool{}
 	for _, versions := range c.builds {

@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// comeAndGo are kinds that say what happens, or that are made anew all the time: no part of an inventory.
+// comeAndGo are kinds that report events, or that are created again all the time. They are not part of an inventory.
 var comeAndGo = []string{"events", "leases", "componentstatuses"}
 
 // Inventory are all objects of the cluster, each as "resource.group namespace/name", but for those that come and go by

@@ -16,7 +16,7 @@ import (
 // Postgres is the database of records that an installation brings along: a StatefulSet.
 const Postgres = "goldsmith-postgres"
 
-// onControlPlane has its pod run on the control plane's node, so that others can be lost.
+// onControlPlane schedules the pod to the control plane's node, so that other nodes can be lost.
 const onControlPlane = `[{"op": "add", "path": "/spec/template/spec/nodeSelector", "value": {"node-role.kubernetes.io/control-plane": ""}}, ` +
 	`{"op": "add", "path": "/spec/template/spec/tolerations", "value": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}]}]`
 

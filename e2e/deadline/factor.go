@@ -13,7 +13,7 @@ import (
 const (
 	// sample is the CPU time of the work that is measured.
 	sample = 200 * time.Millisecond
-	// least and most bound the factor. A wait of four times as long is one that nobody takes for slowness.
+	// least and most bound the factor. A wait of more than four times the deadline is not caused by a slow machine.
 	least, most = 1, 4
 )
 

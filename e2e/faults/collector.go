@@ -49,7 +49,7 @@ func waitForCollection(ctx context.Context, w *cluster.Workspace, owner schema.G
 
 // waitForCollectorWatches waits until the garbage collector watches Images and builds. One that does not yet, or not again because
 // kube-apiserver was lost in the spec before, asks for each owner by itself, and takes the 404 of an API that is not registered
-// for an Image or a build that is gone: it deletes the Jobs.
+// for a deleted Image or build: it deletes the Jobs.
 //
 // It asks for an orphan's owner without watching its kind, too. But of a deletion in the foreground it only hears by watching.
 func waitForCollectorWatches(ctx context.Context, w *cluster.Workspace) {

@@ -53,7 +53,7 @@ func killKubeAPIServer(ctx context.Context, w *cluster.Workspace) {
 	kill(ctx, w, *pod)
 }
 
-// unregister deletes the APIService, so that whoever asks for an owner is told 404, until even the garbage collector has
+// unregister deletes the APIService, so that requests for an owner are answered with 404, until even the garbage collector has
 // noticed that there is no such API. Then it applies the installation again.
 func unregister(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()

@@ -81,7 +81,7 @@ func describeOutage(w, ofLog *cluster.Workspace) {
 			case slices.Contains(lost, build.Name):
 				Expect(attempts).To(HaveLen(2), build.Name)
 			case attempts[0].NodeName == worker && attempts[0].Outcome == v1alpha1.AttemptDisrupted:
-				// It had succeeded when nobody could record that, and Kubernetes deleted the pod with all that it knew.
+				// The attempt succeeded while the success could not be recorded, and Kubernetes deleted the pod with its status.
 				Expect(attempts).To(HaveExactElements(HaveField("Failure.Reason", v1alpha1.ReasonPodDeleted), HaveField("Outcome", v1alpha1.AttemptSucceeded)), build.Name)
 			default:
 				Expect(attempts).To(HaveLen(1), build.Name)

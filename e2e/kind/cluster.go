@@ -17,7 +17,7 @@ import (
 	framework "sigs.k8s.io/e2e-framework/third_party/kind"
 )
 
-// Options say what a cluster is like.
+// Options configure a cluster.
 type Options struct {
 	// Workers is the number of nodes beside the control plane's. Default: 0, and the control plane runs pods too.
 	Workers int

@@ -13,7 +13,7 @@ import (
 type S3 struct {
 	// URL is the bucket's, as gocloud.dev reads it: s3://bucket?endpoint=…
 	URL string
-	// AccessKeyID and SecretAccessKey are those of somebody who may do everything there.
+	// AccessKeyID and SecretAccessKey are the credentials of an administrator.
 	AccessKeyID, SecretAccessKey string
 	// Authority is the certificate in PEM that the server's is verified by.
 	Authority string

@@ -16,9 +16,10 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-// describeDirectCalls: whoever reaches the pods of goldsmith-apiserver must prove who they are, as with kube-apiserver.
+// describeDirectCalls has the specs of direct calls to the pods of goldsmith-apiserver, whose callers must authenticate as with
+// kube-apiserver.
 func describeDirectCalls(w *cluster.Workspace) {
-	// What kube-apiserver says of the user of a request, and nobody else may.
+	// The headers with which only kube-apiserver may name the user of a request.
 	forged := func() http.Header {
 		return http.Header{"X-Remote-User": {"system:admin"}, "X-Remote-Group": {"system:masters"}, "X-Remote-Extra-Scopes": {"all"}}
 	}

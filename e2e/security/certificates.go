@@ -32,7 +32,7 @@ func newKey() *ecdsa.PrivateKey {
 	return key
 }
 
-// selfSigned is a certificate that nobody vouches for, for a client of this name and a server of these addresses.
+// selfSigned is a self-signed certificate for a client with this name and a server with these addresses.
 func selfSigned(name string, addresses ...net.IP) tls.Certificate {
 	GinkgoHelper()
 	key := newKey()

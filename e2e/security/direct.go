@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-// server is goldsmith-apiserver as somebody in the cluster's network sees it: not through kube-apiserver.
+// server is goldsmith-apiserver as a client in the cluster's network reaches it, without kube-apiserver.
 type server struct {
 	address string
 	roots   *x509.CertPool
@@ -41,7 +41,7 @@ func newServer(ctx context.Context, w *cluster.Workspace) server {
 	Expect(command.Start()).To(Succeed())
 	DeferCleanup(func() {
 		stop()
-		_ = command.Wait() // it says that it was stopped
+		_ = command.Wait() // the error is that it was stopped
 	})
 	line, err := bufio.NewReader(out).ReadString('\n')
 	Expect(err).NotTo(HaveOccurred())

@@ -21,7 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
-// rarelyUsed are rights that are needed only where something is the matter that no spec waits for, and when.
+// rarelyUsed are permissions that are needed only in situations that no spec creates, with the situation.
 var rarelyUsed = map[string]map[string]string{
 	cluster.APIServer: {
 		"get namespaces": "a namespace is newer than what the server knows of them",
@@ -36,7 +36,7 @@ var rarelyUsed = map[string]map[string]string{
 	},
 }
 
-// isRare reports whether a right may be without use. Whoever watches lists where the server cannot stream what there is.
+// isRare reports whether a permission may be unused. A client that watches lists objects only if the server cannot stream them.
 func isRare(account, right string, calls []string) bool {
 	_, rarely := rarelyUsed[account][right]
 	verb, resource, _ := strings.Cut(right, " ")

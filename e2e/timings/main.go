@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Program timings shows where the time of test runs goes, from the JUnit reports that they left below bin/reports:
-// a table of the targets of make, and the slowest specs. It ends with why specs failed.
+// Program timings shows how test runs spend their time, from their JUnit reports below bin/reports: a table of the targets of make, the
+// slowest specs, and the reasons of failures.
 package main
 
 import (

@@ -2,5 +2,5 @@
 
 // Package upgrade has the specs of an upgrade and of a new serving certificate: builds continue, and no request fails.
 //
-// It upgrades only from what a user can run: the manifests and the programs of the commit before.
+// It upgrades only from a state that a user can have: the manifests and the programs of the previous commit.
 package upgrade

@@ -26,7 +26,7 @@ import (
 const (
 	// every is the time between two requests of a probe.
 	every = 200 * time.Millisecond
-	// probed is the name of the Image that requests are about. It is suspended: nobody else writes to it.
+	// probed is the name of the Image in the requests. It is suspended, so no other client writes to it.
 	probed = "probe"
 )
 

@@ -57,7 +57,7 @@ func TestASnapshotIsRestoredWithGreaterRevisions(t *testing.T) {
 			if len(all.Kvs) != 1 || string(all.Kvs[0].Key) != "before" {
 				t.Errorf("restored %v", all.Kvs)
 			}
-			// Whoever waits for a revision from before the restoration, or from after an earlier one, has to list anew.
+			// A client that waits for a revision from before the restoration, or from after an earlier one, has to list again.
 			for _, seen := range []int64{3, rolledBack.Header.Revision + 1} {
 				watching, stop := context.WithTimeout(t.Context(), time.Minute)
 				watched := <-client.Watch(watching, "", clientv3.WithPrefix(), clientv3.WithRev(seen))

@@ -40,7 +40,7 @@ func open(t *testing.T, root string) (client *clientv3.Client, stop func()) {
 	return client, stop
 }
 
-// start is open, for whoever looks behind the protocol.
+// start is open, for tests that bypass the protocol.
 func start(t *testing.T, root string) (directory *Directory, client *clientv3.Client, stop func()) {
 	t.Helper()
 	directory, err := Start(root)

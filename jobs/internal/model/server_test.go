@@ -233,7 +233,7 @@ func (w *environment) deleteJob(name string, uid types.UID) error {
 	return nil
 }
 
-// deleteAbandonedPod deletes a pod that no Job will take along.
+// deleteAbandonedPod deletes a pod that is not deleted with a Job.
 func (w *environment) deleteAbandonedPod(name string, uid types.UID) error {
 	pod, ok := w.pods.get(name)
 	if !ok || pod.UID != uid {
