@@ -34,7 +34,7 @@ type Note struct {
 	Text string
 }
 
-// Change is a difference between one generation of an Image and the one before.
+// Change is a difference between a generation of an Image and the previous generation.
 type Change struct {
 	// Generation of the Image that has the change.
 	Generation int64

@@ -133,7 +133,7 @@ func (s *Store) tidy(ctx context.Context) error {
 	return nil
 }
 
-// Close ends every connection. Calls that go on fail.
+// Close ends every connection. Calls in progress fail.
 func (s *Store) Close() error {
 	var errs []error
 	if s.read != nil && s.read != s.write {

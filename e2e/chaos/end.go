@@ -11,7 +11,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// checkEnd says what is wrong once everything has ended:
+// checkEnd returns the violations of these invariants after all builds have ended:
 //
 //   - No build waits, and no pod or Job is left that belongs to no build.
 //   - The latest successful build of an Image exists, has succeeded, and has the digests that the Image reports.

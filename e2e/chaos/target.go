@@ -16,7 +16,7 @@ import (
 // action is something that happens. Pick chooses among the objects that exist, and how exactly it happens.
 type action func(ctx context.Context, pick uint64) error
 
-// target is what users build with, and what faults happen to.
+// target is the system under test.
 type target interface {
 	// reach is how its API is reached.
 	reach() *api

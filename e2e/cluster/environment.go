@@ -75,7 +75,7 @@ type Nodes interface {
 	Workers() []string
 	// Pause freezes a node: its processes stop, and the node is unreachable.
 	Pause(ctx context.Context, node string) error
-	// Unpause lets a node go on.
+	// Unpause resumes a node.
 	Unpause(ctx context.Context, node string) error
 	// Restart stops a node and starts it again.
 	Restart(ctx context.Context, node string) error

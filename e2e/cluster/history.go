@@ -32,7 +32,7 @@ const (
 	watchAtMost, listAtMost = 20 * time.Second, 10 * time.Second
 )
 
-// History is what was seen of the objects of a namespace, version by version, since Record was called. While an API does
+// History are the observed versions of the objects of a namespace since Record was called. While an API does
 // not answer nothing is seen of its objects; what has become of them is seen afterwards.
 type History struct {
 	namespace string
@@ -95,7 +95,7 @@ func follow[T object, L runtime.Object](ctx context.Context, h *History, version
 	}
 }
 
-// list adds what there is, and notes what there is no more. It returns the resource version to watch from.
+// list adds the existing objects, and notes the deleted objects. It returns the resource version to watch from.
 func list[T object, L runtime.Object](ctx context.Context, h *History, versions map[types.UID][]T, client lister[L]) (string, error) {
 	ctx, stop := context.WithTimeout(ctx, listAtMost)
 	defer stop()
@@ -150,7 +150,7 @@ func observe[T object, L runtime.Object](ctx context.Context, h *History, versio
 	}
 }
 
-// add keeps a version of an object, unless it is the one that was seen last.
+// add keeps a version of an object, unless it is the last observed version.
 func add[T object](h *History, versions map[types.UID][]T, o T) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()

@@ -100,7 +100,7 @@ func (c *checker) checkImage(image *v1alpha1.Image) {
 	}
 }
 
-// checkTransitions checks that each version of a build may follow the one before it.
+// checkTransitions checks that each version of a build may follow the previous version.
 func (c *checker) checkTransitions(versions []*v1alpha1.ImageBuild) {
 	for i, version := range versions {
 		for n, attempt := range version.Status.Attempts {

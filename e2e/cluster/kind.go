@@ -47,7 +47,7 @@ func (k kindNodes) Pause(ctx context.Context, node string) error {
 	return k.cluster.PauseNode(ctx, node)
 }
 
-// Unpause lets them go on.
+// Unpause resumes paused nodes.
 func (k kindNodes) Unpause(ctx context.Context, node string) error {
 	return k.cluster.UnpauseNode(ctx, node)
 }

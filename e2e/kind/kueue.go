@@ -16,7 +16,7 @@ func (c *Cluster) InstallKueue(ctx context.Context) error {
 }
 
 // RemoveKueue removes Kueue, and all objects of its kinds, in whatever state they are. Jobs that it holds stay suspended.
-// Where there is none it does nothing.
+// Without Kueue it does nothing.
 func (c *Cluster) RemoveKueue(ctx context.Context) error {
 	return c.kueue(ctx, "down")
 }

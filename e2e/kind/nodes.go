@@ -28,7 +28,7 @@ func (c *Cluster) PauseNode(ctx context.Context, node string) error {
 	return c.docker(ctx, "pause", node)
 }
 
-// UnpauseNode lets a paused node go on where it was.
+// UnpauseNode resumes a paused node.
 func (c *Cluster) UnpauseNode(ctx context.Context, node string) error {
 	return c.docker(ctx, "unpause", node)
 }

@@ -51,7 +51,7 @@ func newServer(ctx context.Context, w *cluster.Workspace) server {
 	return server{address: found[1], roots: roots}
 }
 
-// answer is what a call was answered with.
+// answer is the answer to a call.
 type answer struct {
 	code int
 	body string

@@ -18,7 +18,7 @@ import (
 // partOf selects the objects of an installation.
 const partOf = "app.kubernetes.io/part-of=" + cluster.PartOf
 
-// grantsOf are what our own roles grant a service account of ours, each as "verb resource.group".
+// grantsOf returns the permissions that our roles grant to one of our service accounts, each as "verb resource.group".
 func grantsOf(ctx context.Context, w *cluster.Workspace, account string) []string {
 	GinkgoHelper()
 	var grants []string

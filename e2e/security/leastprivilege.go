@@ -43,7 +43,7 @@ func isRare(account, right string, calls []string) bool {
 	return rarely || verb == "list" && slices.Contains(calls, "watch "+resource)
 }
 
-// auditEvent is what there is to know of a request to kube-apiserver.
+// auditEvent is the audit event of a request to kube-apiserver.
 type auditEvent struct {
 	RequestReceivedTimestamp metav1.MicroTime
 	Verb                     string
@@ -106,7 +106,7 @@ func callsOf(log, account string, since time.Time) (calls, forbidden []string) {
 	return slices.Compact(calls), slices.Compact(forbidden)
 }
 
-// countOfImages is what a quota calls the number of images in a namespace.
+// countOfImages is the name of the number of images in a quota.
 const countOfImages corev1.ResourceName = "count/images.images.goldsmith.dev"
 
 // limitImages has a quota that counts images, which our server does.

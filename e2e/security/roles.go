@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
-// rights are what the cluster's roles may do with what is ours: a row for each resource, a column for each role.
+// rights are the permissions of the cluster's roles for our resources: a row for each resource, and a column for each role.
 var rights = []struct{ resource, view, edit, admin string }{
 	{"images", reading, everything, everything},
 	{"imagebuilds", reading, everything, everything},

@@ -18,7 +18,7 @@ const outputFile = "output.log"
 // lastLines is how many lines of a target's output are shown if no spec failed.
 const lastLines = 15
 
-// output is what a target printed: its lines that are not empty, without colours.
+// output is the output of a target: its lines that are not empty, without colours.
 type output struct {
 	file  string
 	lines []string

@@ -3,7 +3,7 @@
 // Package mock is a builder that builds nothing. It follows the builder contract, takes a configured time, and fails in
 // configured ways. It is for trying Goldsmith, and for tests.
 //
-// What it makes for each target is a file with its own input, without build, attempt and the other targets. The same
+// The artifact of each target is a file with the input of the builder, without build, attempt and the other targets. The same
 // inputs therefore give the same digests, and each target has a digest of its own. It knows nothing of Kubernetes, and
 // talks to a network only where it is told to report its progress: that is its step, and how many of its steps are done.
 //

@@ -22,7 +22,7 @@ import (
 // has.
 const endingPoll, endingLimit = 200 * time.Millisecond, 10 * time.Second
 
-// ErrKubelet is the end of a log that the kubelet ended with an error of its own. The log may go on after it.
+// ErrKubelet is the end of a log that the kubelet ended with an error of its own. The log may continue after it.
 var ErrKubelet = errors.New("the kubelet ended the log with an error")
 
 // Open opens the log of the builder's container in a pod. The caller closes it.

@@ -150,7 +150,7 @@ type ending struct {
 	at time.Time
 }
 
-// endings is a heap of them. Those at the same time are in the order of their names.
+// endings is a heap of endings. Endings at the same time are in the order of their names.
 type endings []ending
 
 var _ heap.Interface = &endings{}

@@ -221,7 +221,7 @@ func (i *instantiation) find(ctx context.Context, image *images.Image, record im
 	return i.builds.GetBuild(on(ctx, "imagebuilds", name), name)
 }
 
-// ours reports whether a build is the one that this request asked for.
+// ours reports whether a build was created for this request.
 func (i *instantiation) ours(build *images.ImageBuild, image *images.Image, record images.BuildRequestRecord) bool {
 	ref, number, started := build.Spec.ImageRef, build.Spec.Number, build.Spec.Trigger
 	return ref != nil && ref.UID == image.UID && number != nil && *number == record.Number &&

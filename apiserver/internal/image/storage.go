@@ -99,7 +99,7 @@ func (s *Store) Destroy() {
 	s.Store.Destroy()
 }
 
-// Create creates an Image. If it is based on another one, it holds the lock of all such writes in the namespace.
+// Create creates an Image. If it is based on another Image, Create holds the lock of all such writes in the namespace.
 func (s *Store) Create(ctx context.Context, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
 	ctx, writing := startWriting(ctx)
 	defer writing.end()

@@ -27,7 +27,7 @@ func newStrategy(scheme *runtime.Scheme, policy validation.Policy) strategy {
 	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), policy}
 }
 
-// PrepareForCreate drops the status, starts the life of the build, and says who asked for it.
+// PrepareForCreate drops the status, sets the first phase, and sets the user of the trigger.
 func (s strategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.prepare(ctx, object)
 	if build := object.(*images.ImageBuild); build.Spec.Trigger == nil {
@@ -45,7 +45,7 @@ func directTrigger(ctx context.Context) *images.BuildTrigger {
 	return &images.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: builder.UserName(ctx)}
 }
 
-// PrepareForUpdate keeps the status, and omitted fields of the spec that only the server sets. So the manifest of a build can be applied
+// PrepareForUpdate keeps the status, and the omitted fields of the spec that only the server sets. So the manifest of a build can be applied
 // again, or replaced by itself.
 func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
@@ -88,7 +88,7 @@ type instantiatedStrategy struct {
 	strategy
 }
 
-// PrepareForCreate drops the status, starts the life of the build, and says who asked for it.
+// PrepareForCreate drops the status, sets the first phase, and sets the user of the trigger.
 func (s instantiatedStrategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.prepare(ctx, object)
 	if trigger := object.(*images.ImageBuild).Spec.Trigger; trigger != nil {

@@ -174,7 +174,7 @@ func (d *Directory) overwrite(stored *object, before object) error {
 	if errors.Is(err, errEdited) {
 		err = nil
 	}
-	// The journal says that the file was written.
+	// The journal has recorded the file as written.
 	stored.file, stored.base, stored.partial = before.file, before.base, false
 	if stored.base == nil && before.version != nil {
 		stored.base = before.version.GetValue()

@@ -110,7 +110,7 @@ func (s *namespaces) end(ctx context.Context, name string) error {
 	return nil
 }
 
-// list asks the server for everything in the namespace: the graph may lag, and does not hold every kind.
+// list lists all objects of the namespace on the server, because the graph may be outdated, and does not have every kind.
 func (s *namespaces) list(ctx context.Context, namespace string) ([]node, error) {
 	var found []node
 	for _, r := range s.served.inNamespaces() {

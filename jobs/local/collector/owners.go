@@ -113,7 +113,7 @@ func (o *owners) judge(ctx context.Context, id key) error {
 }
 
 // release removes the finalizer that makes n wait for its dependents, unless one of them still holds it.
-// What becomes of the dependents is decided when they are judged themselves.
+// The dependents are judged by themselves.
 func (o *owners) release(ctx context.Context, n node, finalizer string, holds func(dependent node, owner types.UID) bool) error {
 	for _, dependent := range o.graph.dependents(n.UID) {
 		if holds(dependent, n.UID) {

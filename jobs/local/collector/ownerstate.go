@@ -101,7 +101,7 @@ func staysWith(dependent node, _ types.UID) bool {
 	return dependent.DeletionTimestamp == nil
 }
 
-// chosenPropagation is what somebody already chose for the object by a finalizer, or else background.
+// chosenPropagation is the propagation that a finalizer of the object sets, or else background.
 func chosenPropagation(n node) metav1.DeletionPropagation {
 	switch {
 	case slices.Contains(n.Finalizers, metav1.FinalizerOrphanDependents):

@@ -35,7 +35,7 @@ type Exit struct {
 	Code int `json:"code,omitempty"`
 	// Signal is the signal that ended the process, or 0.
 	Signal syscall.Signal `json:"signal,omitempty"`
-	// Lost says that the supervisor ended first, so that neither Code nor Signal is known.
+	// Lost is whether the supervisor ended first, so that neither Code nor Signal is known.
 	Lost bool `json:"-"`
 }
 

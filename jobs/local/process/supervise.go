@@ -177,7 +177,7 @@ func (s *server) signal(id uint64, sig syscall.Signal) {
 	}
 }
 
-// reapAll collects children for ever: the started ones, which it reports, and the detached ones, which nobody asks for.
+// reapAll collects children forever: started processes, which it reports, and detached processes, which it does not report.
 func (s *server) reapAll() {
 	for {
 		pid, err := awaitAnyExit()
@@ -300,7 +300,7 @@ func kill(pid int, sig syscall.Signal) {
 	_ = unix.Kill(pid, sig)
 }
 
-// reply writes to the agent. That the agent is gone is noticed by serve.
+// reply writes to the agent. serve notices the end of the agent.
 func (s *server) reply(r reply) {
 	message, err := json.Marshal(r)
 	if err != nil {

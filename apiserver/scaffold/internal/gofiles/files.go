@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package gofiles renders templates of Go files and writes them: all of them or, if one of them is there already, none.
+// Package gofiles renders templates of Go files and writes them: all files or, if one of them exists, none.
 package gofiles
 
 import (
@@ -20,7 +20,7 @@ type File struct {
 	// Path is relative to the directory that is scaffolded into.
 	Path    string
 	Content []byte
-	// Replaces says that the file is there already, and is to be replaced.
+	// Replaces is whether the file exists, and is to be replaced.
 	Replaces bool
 }
 

@@ -20,7 +20,7 @@ const library = "goldsmith.dev/goldsmith"
 
 // Module is a Go module, seen from one of its directories.
 type Module struct {
-	// Directory is the one that is scaffolded into, and Package its import path.
+	// Directory is the directory of the scaffold, and Package its import path.
 	Directory, Package string
 
 	flags string // GOFLAGS
@@ -66,7 +66,7 @@ func FindModule(ctx context.Context, directory string) (*Module, error) {
 	return m, nil
 }
 
-// Version returns the version of another module that this one uses.
+// Version returns the version of another module that this module uses.
 func (m *Module) Version(ctx context.Context, other string) (string, error) {
 	return m.Go(ctx, "list", "-m", "-f", "{{.Version}}", other)
 }

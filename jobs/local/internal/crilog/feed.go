@@ -27,7 +27,7 @@ func (f *Feed) Notify() {
 	f.grown = make(chan struct{})
 }
 
-// Complete says that nothing follows. It may be called again.
+// Complete marks the log as complete. It may be called again.
 func (f *Feed) Complete() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -18,7 +18,7 @@ const timestampFormat = "2006-01-02T15:04:05.000000000Z07:00"
 // blockBytes is how much of a log is read at once.
 const blockBytes = 32 << 10
 
-// Options say which part of a log is read, and how.
+// Options set which part of a log is read, and how.
 type Options struct {
 	// Follow waits for more at the end of a log that is not complete.
 	Follow bool

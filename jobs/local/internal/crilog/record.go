@@ -2,7 +2,7 @@
 
 // Package crilog writes and reads container logs in the format of the Container Runtime Interface, as a kubelet does:
 // one record a line, "2006-01-02T15:04:05.999999999Z stdout F text", where F ends a line of the container and P is a
-// part of a line that goes on in the next record.
+// part of a line that continues in the next record.
 //
 // A log is read while it is written: Feed connects the two. The package must never block the writer for a reader, and
 // never trust a log's content, which a crash may have torn.
@@ -28,7 +28,7 @@ type Record struct {
 	Time time.Time
 	// Stream is where the text was written to: "stdout" or "stderr".
 	Stream string
-	// Partial says that the line goes on in the next record.
+	// Partial is whether the line continues in the next record.
 	Partial bool
 	// Text has no line end.
 	Text []byte
