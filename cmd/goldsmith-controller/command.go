@@ -78,17 +78,17 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 	o.retention.AddTo(flags)
 	flags.BoolVar(&o.leaderElect, "leader-elect", true,
 		"act only while holding a Lease, so that several of these processes can run; "+
-			"$POD_NAME, if set, is this process's name in it: started again under its name, it goes on without waiting")
+			"$POD_NAME, if set, identifies this process: after a restart it continues without waiting")
 	flags.StringVar(&o.leaderElectNamespace, "leader-elect-namespace", "", "namespace of the Leases, and of the Secrets with certificates; by default the namespace that this process runs in")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443",
-		"address of /metrics: TLS, and for whoever may get /metrics in this cluster; 0 turns it off")
+		"address of /metrics, with TLS, for users with permission to get /metrics in the cluster; 0 turns it off")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns it off")
 	flags.BoolVar(&o.certificates, "certificates", false,
-		"make the serving certificates and CAs of Goldsmith's parts, keep them in Secrets and the APIService, and replace them before they expire")
+		"create the serving certificates and CAs of Goldsmith's programs, store them in Secrets and the APIService, and replace them before they expire")
 	flags.StringVar(&o.certificateDirectory, "certificate-directory", "",
-		"directory with tls.crt and tls.key for /metrics, read again when they change; by default a certificate is made that nobody can verify")
+		"directory with tls.crt and tls.key for /metrics, read again when they change; by default a certificate is created that no client can verify")
 	duration.Var(flags, &o.certificateValidity, "certificate-validity", 365*24*time.Hour,
-		"how long serving certificates are valid, such as 90d; they are replaced when a third of it is left")
+		"how long serving certificates are valid, such as 90d; they are replaced when a third of that time is left")
 	flags.IntVarP(&o.verbosity, "v", "v", 0, "verbosity of the log on stderr")
 }
 

@@ -79,7 +79,7 @@ func validateImageBuildSpec(build *images.ImageBuildSpec) field.ErrorList {
 
 // ImageBuildUpdate validates a change of an ImageBuild through its main resource: its spec cannot be changed.
 func ImageBuildUpdate(build, old *images.ImageBuild) field.ErrorList {
-	const record = "is immutable: it records what was asked for; create another build instead"
+	const record = "is immutable, because it records the request: create a new build"
 	current, stored := &build.Spec, &old.Spec
 	inputs := spec.Child("inputs")
 
