@@ -100,7 +100,7 @@ func describeFailedImages(w *fixture) {
 			w.waitForImage(ctx, "web",
 				conditions("Ready=False/BuildFailed", "UpToDate=False/NeverBuilt", "Building=False/Idle", "Stalled=True/BuilderFailed"),
 				saying(v1alpha1.ImageReady, ContainSubstring("NoSuchPackage")),
-				saying(v1alpha1.ImageStalled, ContainSubstring("change them")))
+				saying(v1alpha1.ImageStalled, ContainSubstring("change the inputs")))
 			w.waitForEvents(ctx, "ImageBuild", "web-1", ConsistOf(And(HavePrefix("Warning BuilderFailed "), ContainSubstring("NoSuchPackage"))))
 			w.waitForEvents(ctx, "Image", "web", ContainElement(HavePrefix("Warning Stalled BuilderFailed: build web-1 ended with ")))
 
