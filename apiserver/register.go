@@ -53,14 +53,14 @@ type Options struct {
 	// Records finds the connection to the database of records; nil is none. It is called once, before the server serves, and
 	// the caller closes the connection. ConnectRecords makes such a function. Defaults to none.
 	Records func() (history.Connection, error)
-	// Builders reads the builders that the operator allows, for plans and warnings. They are the same as for the controllers. It is called
-	// once, before the server serves. Defaults to none.
+	// Builders reads the builders that the operator allows, for plans and warnings. They are the same as for the controllers. It
+	// is called once, before the server serves. Defaults to none.
 	Builders func() (inputs.Builders, error)
 	// Local is true if builds run as processes of the server's machine. Images with fields that only pods of a cluster follow get
 	// warnings then.
 	Local bool
-	// Queue reads the limits of active builds, which determine the order of queued builds. They are the same as for the controllers. It is
-	// called once, before the server serves. Defaults to no limits.
+	// Queue reads the limits of active builds, which determine the order of queued builds. They are the same as for the
+	// controllers. It is called once, before the server serves. Defaults to no limits.
 	Queue func() (queue.Limits, error)
 	// Policy reads the policy of the operator. It is called once, before the server serves. Defaults to allowing everything but Kueue.
 	Policy func() (Policy, error)
@@ -147,7 +147,8 @@ func provide(scope *builder.Scope, options Options, database *history.Database, 
 	}, nil
 }
 
-// readSetup reads the settings that warnings about Images are based on. The options keep the values, because each function is called once.
+// readSetup reads the settings that warnings about Images are based on. The options keep the values, because each function is
+// called once.
 func readSetup(options *Options) (validation.Setup, error) {
 	setup := validation.Setup{Local: options.Local}
 	if options.Builders != nil {

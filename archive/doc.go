@@ -10,7 +10,7 @@
 //	v1/<namespace>/<build uid>/<attempt>-<pod uid>/seal.json           the Summary, once the log is whole
 //	v1/<namespace>/<build uid>/build.json                              the Build
 //
-// A key names its content. A chunk that grows is written again under a new key before the old object is deleted. Of chunks that cover
-// the same bytes, the longest counts. So several writers of a stream do not conflict, and a crash between two steps leaves at most
-// garbage, which Seal and Sweep delete.
+// A key names its content. A chunk that grows is written again under a new key before the old object is deleted. Of chunks
+// that cover the same bytes, the longest counts. So several writers of a stream do not conflict, and a crash between two
+// steps leaves at most garbage, which Seal and Sweep delete.
 package archive

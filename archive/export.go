@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Export calls each with every object of the archive, for Import into another archive. Writers may continue meanwhile: the seal of an
-// attempt is exported first, and all chunks of the seal exist before the seal.
+// Export calls each with every object of the archive, for Import into another archive. Writers may continue meanwhile: the
+// seal of an attempt is exported first, and all chunks of the seal exist before the seal.
 func (s *Store) Export(ctx context.Context, each func(key string, content []byte) error) error {
 	var keys []string
 	if err := s.list(ctx, root, "", func(e entry) { keys = append(keys, e.key) }); err != nil {

@@ -233,7 +233,8 @@ func (b *bucket) ping(ctx context.Context) error {
 
 func (b *bucket) close() error { return failed("close", "", b.Close()) }
 
-// storeError is a store's error. It does not unwrap, because a service's error may contain the query of a URL, and with it credentials.
+// storeError is a store's error. It does not unwrap, because a service's error may contain the query of a URL, and with it
+// credentials.
 type storeError struct {
 	operation, key string
 	err            error

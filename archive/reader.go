@@ -165,8 +165,8 @@ func (r *Reader) fill() error {
 	})
 }
 
-// listing runs f, and repeats it with a new list if a listed chunk was deleted meanwhile: a writer replaces chunks, and deletes chunks
-// that the limit cuts.
+// listing runs f, and repeats it with a new list if a listed chunk was deleted meanwhile: a writer replaces chunks, and
+// deletes chunks that the limit cuts.
 func (r *Reader) listing(f func() error) error {
 	for {
 		err := f()
@@ -183,7 +183,8 @@ func (r *Reader) listing(f func() error) error {
 	}
 }
 
-// read reads a chunk. A sealed log does not change, but a writer that has not seen the seal may have replaced a chunk by a longer one.
+// read reads a chunk. A sealed log does not change, but a writer that has not seen the seal may have replaced a chunk by a
+// longer one.
 func (r *Reader) read(chunk span) ([]byte, error) {
 	for in := chunk; ; {
 		content, err := r.get(r.ctx, in)

@@ -45,8 +45,8 @@ type Summary struct {
 	Chunks []Chunk `json:"chunks,omitempty"`
 }
 
-// Chunk is one object of a log, with the bytes [Start, End) of the stream. It begins at the end of the previous chunk, or after a gap. If
-// two chunks overlap, the bytes of the first count.
+// Chunk is one object of a log, with the bytes [Start, End) of the stream. It begins at the end of the previous chunk, or
+// after a gap. If two chunks overlap, the bytes of the first count.
 type Chunk struct {
 	Start int64 `json:"start"`
 	End   int64 `json:"end"`

@@ -20,8 +20,8 @@ func Timestamp(line []byte) time.Time {
 	return t
 }
 
-// SkipPast reads up to the end of the first occurrence of mark, which must be shorter than the reader's buffer. It returns the number of
-// bytes read, and ErrNotFound if mark does not occur.
+// SkipPast reads up to the end of the first occurrence of mark, which must be shorter than the reader's buffer. It returns
+// the number of bytes read, and ErrNotFound if mark does not occur.
 func SkipPast(log *bufio.Reader, mark []byte) (int64, error) {
 	for read := int64(0); ; {
 		window, err := log.Peek(log.Size())

@@ -19,14 +19,15 @@ const (
 	temporaryFor = 24 * time.Hour
 )
 
-// Sweep deletes the logs of builds whose retention has passed since they finished, unless they are held. It marks the build as expired,
-// calls found, and then deletes the objects of its attempts. build.json stays, with the time of the expiry. After a crash or an error,
-// found may be called again for the same build. While found fails, the objects stay.
+// Sweep deletes the logs of builds whose retention has passed since they finished, unless they are held. It marks the build
+// as expired, calls found, and then deletes the objects of its attempts. build.json stays, with the time of the expiry. After
+// a crash or an error, found may be called again for the same build. While found fails, the objects stay.
 //
-// Sweep also calls found, which may be nil, for each build with logs that has not finished, because its object may be deleted. Up to 8
-// calls run at the same time.
+// Sweep also calls found, which may be nil, for each build with logs that has not finished, because its object may be
+// deleted. Up to 8 calls run at the same time.
 //
-// deleted is the number of builds whose logs were deleted. After an error Sweep continues with the next build. err joins all errors.
+// deleted is the number of builds whose logs were deleted. After an error Sweep continues with the next build. err joins all
+// errors.
 func (s *Store) Sweep(ctx context.Context, found func(context.Context, Build) error) (deleted int, err error) {
 	builds, temporary, err := s.withLogs(ctx)
 	if err != nil {
@@ -55,8 +56,8 @@ func (s *Store) Sweep(ctx context.Context, found func(context.Context, Build) er
 	return deleted, errors.Join(failures...)
 }
 
-// withLogs lists the prefixes of all builds that have more objects than build.json, and temporary files of crashed writers. One list of
-// all objects is the cheapest, because builds without logs then cost no further request.
+// withLogs lists the prefixes of all builds that have more objects than build.json, and temporary files of crashed writers.
+// One list of all objects is the cheapest, because builds without logs then cost no further request.
 func (s *Store) withLogs(ctx context.Context) (builds, temporary []string, err error) {
 	oldest := s.clock.Now().Add(-temporaryFor)
 	err = s.list(ctx, root, "", func(e entry) {
@@ -118,8 +119,8 @@ func (s *Store) expire(ctx context.Context, prefix string) (found *Build, over b
 	return &build, over, nil
 }
 
-// isOver reports whether a build's logs are to be deleted. An expired build stays expired, but a legal hold keeps the logs that are not
-// deleted yet.
+// isOver reports whether a build's logs are to be deleted. An expired build stays expired, but a legal hold keeps the logs
+// that are not deleted yet.
 func (b Build) isOver(now time.Time) bool {
 	if b.Held {
 		return false

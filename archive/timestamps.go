@@ -78,15 +78,15 @@ func (s *stamps) add(piece []byte) {
 	s.buffer = append(s.buffer[:0], rest...)
 }
 
-// StripTimestamps returns the lines of r without their timestamps and the space after them. A line without a timestamp is not changed.
-// Memory does not grow with the length of a line. Errors are those of r.
+// StripTimestamps returns the lines of r without their timestamps and the space after them. A line without a timestamp is not
+// changed. Memory does not grow with the length of a line. Errors are those of r.
 func StripTimestamps(r io.Reader) io.Reader {
 	return newLineReader(r, func(_ time.Time, stamped bool) (line, stamp bool) { return true, !stamped })
 }
 
-// StampedLines returns the lines of r that begin with a timestamp, with or without the timestamp, and leaves out all other lines. If the
-// last line is left out, the reader ends with the error end. Otherwise errors are those of r. Memory does not grow with the length of a
-// line.
+// StampedLines returns the lines of r that begin with a timestamp, with or without the timestamp, and leaves out all other
+// lines. If the last line is left out, the reader ends with the error end. Otherwise errors are those of r. Memory does not
+// grow with the length of a line.
 func StampedLines(r io.Reader, timestamps bool, end error) io.Reader {
 	l := &stampedLines{last: true, end: end}
 	l.lines = newLineReader(r, func(_ time.Time, stamped bool) (line, stamp bool) {

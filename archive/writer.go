@@ -59,8 +59,8 @@ func (l layout) isCut(chunk span, length int64) bool {
 	return l.head >= 0 && chunk.start >= l.head && chunk.start < length-l.tail && chunk.end < length
 }
 
-// Writer stores one attempt's stream while it is written. It is not safe for concurrent use, but several writers of the same stream do
-// not conflict. It keeps at most one chunk in memory, and need not be closed.
+// Writer stores one attempt's stream while it is written. It is not safe for concurrent use, but several writers of the same
+// stream do not conflict. It keeps at most one chunk in memory, and need not be closed.
 type Writer struct {
 	stored
 	layout
@@ -73,8 +73,8 @@ type Writer struct {
 	summary *Summary
 }
 
-// Writer returns a writer that continues after the stored log of an attempt. Stored bytes do not change. If writers have different limits,
-// the last limit counts.
+// Writer returns a writer that continues after the stored log of an attempt. Stored bytes do not change. If writers have
+// different limits, the last limit counts.
 func (s *Store) Writer(ctx context.Context, attempt Attempt, limit Limit) (*Writer, error) {
 	stored, err := s.stored(attempt)
 	if err != nil {
@@ -138,8 +138,8 @@ func (w *Writer) Accepted() int64 { return w.start + int64(len(w.buffer)) }
 // Sealed reports whether the log is sealed, so that it takes no writes.
 func (w *Writer) Sealed() bool { return w.summary != nil }
 
-// Tail reads the end of the stored log, up to Offset, to find its place in a stream. It returns at least the last 64 KiB, if so many are
-// stored without a gap, and less than 2 MiB.
+// Tail reads the end of the stored log, up to Offset, to find its place in a stream. It returns at least the last 64 KiB, if
+// so many are stored without a gap, and less than 2 MiB.
 func (w *Writer) Tail(ctx context.Context) ([]byte, error) {
 	found, err := w.spans(ctx)
 	if err != nil {
@@ -162,8 +162,8 @@ func (w *Writer) Tail(ctx context.Context) ([]byte, error) {
 	return tail, nil
 }
 
-// Write takes p. It stores a full chunk when more bytes follow, and Flush stores the rest. After an error, a part of p may have been
-// taken, up to Accepted. Taken bytes are not lost, and the next call tries to store them again.
+// Write takes p. It stores a full chunk when more bytes follow, and Flush stores the rest. After an error, a part of p may
+// have been taken, up to Accepted. Taken bytes are not lost, and the next call tries to store them again.
 func (w *Writer) Write(ctx context.Context, p []byte) error {
 	if w.Sealed() {
 		return fmt.Errorf("write the log of %s: %w", w.attempt, ErrSealed)
@@ -191,8 +191,8 @@ func (w *Writer) Flush(ctx context.Context) error {
 	return w.store(ctx)
 }
 
-// store stores the growing chunk, and deletes chunks that are not needed any more. While these cannot be deleted, it stores no further
-// chunk, because a store without permission to delete must not fill up.
+// store stores the growing chunk, and deletes chunks that are not needed any more. While these cannot be deleted, it stores
+// no further chunk, because a store without permission to delete must not fill up.
 func (w *Writer) store(ctx context.Context) error {
 	if err := w.clean(ctx); err != nil {
 		return err

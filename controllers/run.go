@@ -19,8 +19,9 @@ import (
 // cacheLimit is how long stopping controllers may take to fill their caches first.
 const cacheLimit = time.Second
 
-// Run runs the controllers until ctx is done. It stops a manager only once its caches are full, because before that the manager would
-// not end and would keep a CPU busy. If the server stays unavailable, Run returns earlier, and the manager ends once its caches are full.
+// Run runs the controllers until ctx is done. It stops a manager only once its caches are full, because before that the
+// manager would not end and would keep a CPU busy. If the server stays unavailable, Run returns earlier, and the manager ends
+// once its caches are full.
 func Run(ctx context.Context, controllers manager.Manager) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)

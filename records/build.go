@@ -30,8 +30,8 @@ const (
 		OR excluded.resource_version = builds.resource_version AND excluded.hold <> builds.hold`
 )
 
-// PutBuild records a build with its attempts and artifacts, in one transaction. A version that is older than the recorded one changes
-// nothing, except that its legal hold is recorded: no build loses a legal hold because of an old message.
+// PutBuild records a build with its attempts and artifacts, in one transaction. A version that is older than the recorded one
+// changes nothing, except that its legal hold is recorded: no build loses a legal hold because of an old message.
 func (s *Store) PutBuild(ctx context.Context, build *v1alpha1.ImageBuild) error {
 	return s.putBuilds(ctx, fmt.Sprintf("record build %s/%s", build.Namespace, build.Name), []*v1alpha1.ImageBuild{build})
 }
@@ -47,8 +47,8 @@ func (s *Store) PutBuilds(ctx context.Context, builds []*v1alpha1.ImageBuild) er
 	return nil
 }
 
-// BuildDeleted records when a build was deleted, or now if the time is zero. The first recorded time counts. It does nothing for a build
-// that is not recorded.
+// BuildDeleted records when a build was deleted, or now if the time is zero. The first recorded time counts. It does nothing
+// for a build that is not recorded.
 func (s *Store) BuildDeleted(ctx context.Context, uid types.UID, at time.Time) error {
 	return s.deleted(ctx, "builds", uid, at)
 }

@@ -141,8 +141,8 @@ func (c *Connection) Err() error {
 	return c.err
 }
 
-// Watch calls observe now and after every check, with the current result of Err, until ctx is done. Several checks while observe runs
-// count as one.
+// Watch calls observe now and after every check, with the current result of Err, until ctx is done. Several checks while
+// observe runs count as one.
 func (c *Connection) Watch(ctx context.Context, observe func(context.Context, error)) {
 	for ctx.Err() == nil {
 		next := c.nextCheck() // before Err: no check between both is missed

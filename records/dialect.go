@@ -178,8 +178,8 @@ func sqliteName(path string, timeout time.Duration, more ...string) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: parameters.Encode()}).String()
 }
 
-// createFile creates an empty database that only its owner may read. It does not open an existing file, because closing the file would
-// drop the locks that another store of this process has on it.
+// createFile creates an empty database that only its owner may read. It does not open an existing file, because closing the
+// file would drop the locks that another store of this process has on it.
 func createFile(path string) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -192,8 +192,8 @@ func createFile(path string) error {
 }
 
 // lockFile waits for the lock under which a SQLite database is opened and migrated. SQLite has no lock that is held across
-// transactions. The file stays, because removing it could remove the lock of another process. apiserver/storage/filelock takes such a
-// lock without waiting, but records may import only itself and apis.
+// transactions. The file stays, because removing it could remove the lock of another process. apiserver/storage/filelock
+// takes such a lock without waiting, but records may import only itself and apis.
 func lockFile(ctx context.Context, path string) (unlock func() error, err error) {
 	file, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Retention is how long records are kept. Only records of deleted objects are ever deleted: the record of an object exists as long as
-// the object.
+// Retention is how long records are kept. Only records of deleted objects are ever deleted: the record of an object exists as
+// long as the object.
 type Retention struct {
 	// Succeeded is for builds that succeeded, counted from their completion. Defaults to forever.
 	Succeeded time.Duration
@@ -68,9 +68,10 @@ type Expired struct {
 	Images int64
 }
 
-// Expire deletes expired records, in transactions of at most 100 builds. It deletes the record of a deleted Image, with its journals,
-// once no build is left, if both limits are set. A legal hold at the time of deletion lasts. If Expire fails, the returned
-// counts are of the records that are deleted, and the call can be repeated. Errors: ErrInvalid for rules with negative durations.
+// Expire deletes expired records, in transactions of at most 100 builds. It deletes the record of a deleted Image, with its
+// journals, once no build is left, if both limits are set. A legal hold at the time of deletion lasts. If Expire fails, the
+// returned counts are of the records that are deleted, and the call can be repeated. Errors: ErrInvalid for rules with
+// negative durations.
 func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
 	var expired Expired
 	for uid, retention := range rules.Images {

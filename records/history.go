@@ -79,8 +79,8 @@ type Record struct {
 const entryColumns = "b.namespace, b.name, b.uid, b.image_name, b.image_uid, b.number, b.trigger_reason, b.trigger_message, b.requested_by, b.phase, " +
 	"b.class, b.reason, b.message, b.attempts, b.created, b.queued, b.started, b.completed, b.duration, b.queue_time, b.hold, b.deleted, b.one_off"
 
-// History returns builds, the newest first, by the time of creation and then by number. Builds that are created after the first page was
-// read are on no later page. Errors: ErrInvalid for an invalid page.
+// History returns builds, the newest first, by the time of creation and then by number. Builds that are created after the
+// first page was read are on no later page. Errors: ErrInvalid for an invalid page.
 func (s *Store) History(ctx context.Context, query Query) (*Page[Entry], error) {
 	limit, err := query.limit()
 	if err != nil {
@@ -222,9 +222,10 @@ const (
 	Builds Kind = "builds"
 )
 
-// Restored prepares the records for objects that may have been restored from a backup. live has the resource versions of all existing
-// objects. If a greater version is recorded, it is from before the restoration, and the next write replaces it. Restored removes
-// recorded deletions of existing objects. Without a restoration it changes nothing. Errors: ErrInvalid for an unknown kind.
+// Restored prepares the records for objects that may have been restored from a backup. live has the resource versions of all
+// existing objects. If a greater version is recorded, it is from before the restoration, and the next write replaces it.
+// Restored removes recorded deletions of existing objects. Without a restoration it changes nothing. Errors: ErrInvalid for
+// an unknown kind.
 func (s *Store) Restored(ctx context.Context, kind Kind, live map[types.UID]string) error {
 	if kind != Images && kind != Builds {
 		return fmt.Errorf("%w: there are no records of %q", ErrInvalid, kind)
@@ -250,9 +251,9 @@ func (s *Store) Restored(ctx context.Context, kind Kind, live map[types.UID]stri
 	return nil
 }
 
-// Undeleted returns the UIDs of the records without a recorded deletion, in the order of UIDs. After an outage, the caller compares them
-// with the existing objects, and calls BuildDeleted or ImageDeleted for the others. Errors: ErrInvalid for an unknown kind, or an
-// invalid page.
+// Undeleted returns the UIDs of the records without a recorded deletion, in the order of UIDs. After an outage, the caller
+// compares them with the existing objects, and calls BuildDeleted or ImageDeleted for the others. Errors: ErrInvalid for an
+// unknown kind, or an invalid page.
 func (s *Store) Undeleted(ctx context.Context, kind Kind, paging Paging) (*Page[types.UID], error) {
 	limit, err := paging.limit()
 	if err != nil {

@@ -26,8 +26,9 @@ type ImageKey struct {
 
 const imageColumns = "uid, namespace, name, generation, resource_version, created, hold, keep_succeeded, keep_failed"
 
-// PutImage records an Image, with its legal hold and the retention of its records. Expire uses both once the Image is deleted. A version
-// that is older than the recorded one changes nothing, except that its legal hold is recorded. Errors: ErrInvalid.
+// PutImage records an Image, with its legal hold and the retention of its records. Expire uses both once the Image is
+// deleted. A version that is older than the recorded one changes nothing, except that its legal hold is recorded. Errors:
+// ErrInvalid.
 func (s *Store) PutImage(ctx context.Context, image *v1alpha1.Image) error {
 	key := ImageKey{Namespace: image.Namespace, Name: image.Name, UID: image.UID}
 	keep := RetentionOf(image)
@@ -49,8 +50,8 @@ func (s *Store) PutImage(ctx context.Context, image *v1alpha1.Image) error {
 	})
 }
 
-// ImageDeleted records when an Image was deleted, or now if the time is zero. The first recorded time counts. It does nothing for an
-// Image that is not recorded.
+// ImageDeleted records when an Image was deleted, or now if the time is zero. The first recorded time counts. It does nothing
+// for an Image that is not recorded.
 func (s *Store) ImageDeleted(ctx context.Context, uid types.UID, at time.Time) error {
 	return s.deleted(ctx, "images", uid, at)
 }
@@ -61,8 +62,8 @@ type DeletedImage struct {
 	Deleted time.Time
 }
 
-// DeletedImages returns the Images whose deletion is recorded, the last deleted one first. It selects a namespace and a name, unless
-// they are empty. Errors: ErrInvalid for an invalid page.
+// DeletedImages returns the Images whose deletion is recorded, the last deleted one first. It selects a namespace and a name,
+// unless they are empty. Errors: ErrInvalid for an invalid page.
 func (s *Store) DeletedImages(ctx context.Context, namespace, name string, paging Paging) (*Page[DeletedImage], error) {
 	limit, err := paging.limit()
 	if err != nil {
@@ -135,15 +136,15 @@ func know(ctx context.Context, tx database, images ...ImageKey) error {
 	return err
 }
 
-// lockImage locks the record of an Image until the end of the transaction. The next transaction with this lock sees the writes of this
-// one.
+// lockImage locks the record of an Image until the end of the transaction. The next transaction with this lock sees the
+// writes of this one.
 func lockImage(ctx context.Context, tx database, image types.UID) error {
 	_, err := execute(ctx, tx, "UPDATE images SET hold = hold WHERE uid = $1", string(image))
 	return err
 }
 
-// lockUnheld prevents other writes of the record of an Image until the end of the transaction. It returns whether the record exists and
-// is not under legal hold.
+// lockUnheld prevents other writes of the record of an Image until the end of the transaction. It returns whether the record
+// exists and is not under legal hold.
 func lockUnheld(ctx context.Context, tx database, uid string) (unheld bool, err error) {
 	count, err := execute(ctx, tx, "UPDATE images SET hold = hold WHERE uid = $1 AND hold = 0", uid)
 	return count > 0, err

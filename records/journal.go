@@ -55,8 +55,8 @@ type Outcome struct {
 	Message string
 }
 
-// AddNote records a note about an Image, and returns the recorded note. The Image need not be recorded. Of two notes with the same ID, the
-// first counts. Errors: ErrInvalid, also if the Image has MaxNotes.
+// AddNote records a note about an Image, and returns the recorded note. The Image need not be recorded. Of two notes with the
+// same ID, the first counts. Errors: ErrInvalid, also if the Image has MaxNotes.
 func (s *Store) AddNote(ctx context.Context, image ImageKey, note Note) (*Note, error) {
 	operation := fmt.Sprintf("add a note to image %s/%s", image.Namespace, image.Name)
 	if note.Author == "" || note.Text == "" || len(note.Text) > MaxNote || len(note.ID) > maxIndexed {
@@ -106,8 +106,8 @@ func (s *Store) Notes(ctx context.Context, image types.UID, paging Paging) (*Pag
 	})
 }
 
-// AddChanges records the changes in a generation of an Image. The Image need not be recorded. A path that is recorded for the generation
-// is not changed. Errors: ErrInvalid.
+// AddChanges records the changes in a generation of an Image. The Image need not be recorded. A path that is recorded for the
+// generation is not changed. Errors: ErrInvalid.
 func (s *Store) AddChanges(ctx context.Context, image ImageKey, generation int64, at time.Time, user string, changes []v1alpha1.InputChange) error {
 	operation := fmt.Sprintf("record the changes of generation %d of image %s/%s", generation, image.Namespace, image.Name)
 	return s.change(ctx, operation, func(ctx context.Context, tx database) error {
@@ -128,7 +128,8 @@ func (s *Store) AddChanges(ctx context.Context, image ImageKey, generation int64
 	})
 }
 
-// Changes returns the changes of an Image, the newest generation first, in the order of paths. Errors: ErrInvalid for an invalid page.
+// Changes returns the changes of an Image, the newest generation first, in the order of paths. Errors: ErrInvalid for an
+// invalid page.
 func (s *Store) Changes(ctx context.Context, image types.UID, paging Paging) (*Page[Change], error) {
 	var backwards int64
 	var path string
@@ -139,8 +140,8 @@ func (s *Store) Changes(ctx context.Context, image types.UID, paging Paging) (*P
 	})
 }
 
-// AddOutcome records an outcome of reconciling an Image, if its reason or message differs from the last recorded outcome. The Image need
-// not be recorded. Errors: ErrInvalid.
+// AddOutcome records an outcome of reconciling an Image, if its reason or message differs from the last recorded outcome. The
+// Image need not be recorded. Errors: ErrInvalid.
 func (s *Store) AddOutcome(ctx context.Context, image ImageKey, outcome Outcome) error {
 	if outcome.Time.IsZero() {
 		outcome.Time = s.clock.Now()

@@ -53,8 +53,8 @@ type Stats struct {
 	TimeToRecovery time.Duration
 }
 
-// Percentiles are percentiles of the durations of Count builds: half of the builds took no longer than P50, and nine of ten no longer
-// than P90. Both are durations of actual builds, to the microsecond. They are 0 if Count is 0.
+// Percentiles are percentiles of the durations of Count builds: half of the builds took no longer than P50, and nine of ten
+// no longer than P90. Both are durations of actual builds, to the microsecond. They are 0 if Count is 0.
 type Percentiles struct {
 	Count int64
 	P50   time.Duration
@@ -88,9 +88,9 @@ func failureClasses() []v1alpha1.FailureClass {
 	}
 }
 
-// ImageStats returns the figures of each recorded Image, in the order of namespace and name, with one query for a page. It includes Images
-// without builds in the window. Errors: ErrInvalid for an invalid page, and context.DeadlineExceeded if more builds finished in the
-// window than can be counted in time, which a shorter window avoids.
+// ImageStats returns the figures of each recorded Image, in the order of namespace and name, with one query for a page. It
+// includes Images without builds in the window. Errors: ErrInvalid for an invalid page, and context.DeadlineExceeded if more
+// builds finished in the window than can be counted in time, which a shorter window avoids.
 func (s *Store) ImageStats(ctx context.Context, query ImageStatsQuery) (*Page[ImageStats], error) {
 	limit, err := query.limit()
 	if err != nil {
@@ -148,7 +148,8 @@ func (w Window) add(matching *conditions) {
 	}
 }
 
-// countedColumns are the columns of a build that statistics need. They are few, because all builds of a window are in memory at once.
+// countedColumns are the columns of a build that statistics need. They are few, because all builds of a window are in memory
+// at once.
 const countedColumns = "b.uid, b.image_uid, b.number, b.phase, b.class, b.attempts, b.completed, b.duration, b.queue_time, b.one_off"
 
 const figureTables = ` FROM page

@@ -50,12 +50,12 @@ type Store struct {
 
 // Open opens the database at an address, and migrates it to the version of this program if it is older. The address is
 // sqlite:///path/file.db, whose file is created with mode 0600 if there is none, or a postgres:// URL or libpq keyword
-// string, whose database has to exist. A failed migration leaves no changes. Errors: ErrInvalid for an invalid address, ErrNewer for a
-// database of a newer program, ErrMigration for a database that refuses a migration. After any other error, Open may be repeated. No
-// error shows a password.
+// string, whose database has to exist. A failed migration leaves no changes. Errors: ErrInvalid for an invalid address,
+// ErrNewer for a database of a newer program, ErrMigration for a database that refuses a migration. After any other error,
+// Open may be repeated. No error shows a password.
 //
-// Beside a SQLite database there is a file with the suffix .lock and, while the database is open, the files of SQLite. Only processes of
-// one machine may open the database, and it must not be on a network file system.
+// Beside a SQLite database there is a file with the suffix .lock and, while the database is open, the files of SQLite. Only
+// processes of one machine may open the database, and it must not be on a network file system.
 func Open(ctx context.Context, address string, options Options) (*Store, error) {
 	return open(ctx, address, options, nil)
 }

@@ -15,8 +15,8 @@ import (
 	"k8s.io/client-go/discovery"
 )
 
-// admissionFor returns the admission options for the cluster. Clusters before Kubernetes 1.36 have no mutating policies, so it disables
-// their plugin. The plugin would wait for the policies, and every write would wait for the plugin.
+// admissionFor returns the admission options for the cluster. Clusters before Kubernetes 1.36 have no mutating policies, so
+// it disables their plugin. The plugin would wait for the policies, and every write would wait for the plugin.
 func admissionFor(options *genericoptions.AdmissionOptions, core *genericoptions.CoreAPIOptions) (*genericoptions.AdmissionOptions, error) {
 	if options == nil || slices.Contains(options.DisablePlugins, mutating.PluginName) {
 		return options, nil

@@ -12,7 +12,8 @@ import (
 	"k8s.io/apiserver/pkg/storage"
 )
 
-// attributesOf returns the attributes by which objects can be selected: labels, name, namespace, and the fields that their type adds.
+// attributesOf returns the attributes by which objects can be selected: labels, name, namespace, and the fields that their
+// type adds.
 func attributesOf(example runtime.Object, namespaceScoped bool) storage.AttrFunc {
 	ordinary := storage.DefaultClusterScopedAttr
 	if namespaceScoped {

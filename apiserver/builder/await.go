@@ -22,8 +22,8 @@ import (
 // awaitInterval is the interval at which a server that cannot start yet checks its dependencies.
 const awaitInterval = time.Second
 
-// await returns once all dependencies of the server answer. If that takes a while, it serves the health endpoints meanwhile: /livez is
-// green, because a restart would not help, and /readyz names the missing dependencies.
+// await returns once all dependencies of the server answer. If that takes a while, it serves the health endpoints meanwhile:
+// /livez is green, because a restart would not help, and /readyz names the missing dependencies.
 func (o *Options) await(ctx context.Context) error {
 	dependencies, err := o.dependencies()
 	if err != nil || len(dependencies) == 0 {
@@ -111,8 +111,8 @@ func (s *startup) healthCheck(name string) healthz.HealthChecker {
 	})
 }
 
-// startupHandler answers the health endpoints. Every other request gets 503 and never 404, from which a garbage collector would conclude
-// that an object was deleted.
+// startupHandler answers the health endpoints. Every other request gets 503 and never 404, from which a garbage collector
+// would conclude that an object was deleted.
 func (o *Options) startupHandler(startup *startup) http.Handler {
 	mux := http.NewServeMux()
 	checks := []healthz.HealthChecker{healthz.PingHealthz}

@@ -83,8 +83,8 @@ func connect(kubeconfig string) (kubernetes.Interface, error) {
 	return client, nil
 }
 
-// askAboutAnybody sends the cluster a review as for every request, and accepts any answer. Without permission to create reviews, a server
-// would be ready and answer 500.
+// askAboutAnybody sends the cluster a review as for every request, and accepts any answer. Without permission to create
+// reviews, a server would be ready and answer 500.
 func askAboutAnybody(ctx context.Context, client kubernetes.Interface) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

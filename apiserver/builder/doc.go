@@ -40,27 +40,28 @@
 //		return builder.Storages{"": store, "status": store.Status(nil)}, nil
 //	}
 //
-// Methods of the internal type implement the behavior of Widgets: Validate, Warnings, PrepareForCreate, TableCells and so on (see
-// Validator and the interfaces below it). If they do not suffice, set Resource.Strategy to a strategy that embeds DefaultStrategy, or set
-// Resource.Table.
+// Methods of the internal type implement the behavior of Widgets: Validate, Warnings, PrepareForCreate, TableCells and so on
+// (see Validator and the interfaces below it). If they do not suffice, set Resource.Strategy to a strategy that embeds
+// DefaultStrategy, or set Resource.Table.
 //
 // A resource can be served in several versions (WithResource) that convert to the same internal type, and is stored in
 // one of them (WithStorageVersion).
 //
-// A resource that is not stored is a handler: NewReadOnly for computed objects, NewCreateOnly for objects that are answered at creation.
-// Other handlers, including subresources, implement interfaces of k8s.io/apiserver/pkg/registry/rest. Resources whose handlers use the
-// stores of each other are provided together (WithResources). A server without stored resources needs no storage.
+// A resource that is not stored is a handler: NewReadOnly for computed objects, NewCreateOnly for objects that are answered
+// at creation. Other handlers, including subresources, implement interfaces of k8s.io/apiserver/pkg/registry/rest. Resources
+// whose handlers use the stores of each other are provided together (WithResources). A server without stored resources needs
+// no storage.
 //
 // Package apiserver/example has a complete API in two versions.
 //
 // A server writes one line, to its writer, once it serves. The Kubernetes libraries log through klog, which belongs to
 // the process: main functions silence it with QuietLogs.
 //
-// A server runs in one of two modes. A standalone server authenticates bearer tokens (WithBearerToken). It authorizes members of
-// system:masters for every request, and guests by their rights (WithGuests). A server with delegated authentication (WithDelegatedAuth)
-// asks the kube-apiserver of its kubeconfig, like every aggregated API server. A server without a mode refuses to start: no mode admits
-// everybody.
+// A server runs in one of two modes. A standalone server authenticates bearer tokens (WithBearerToken). It authorizes members
+// of system:masters for every request, and guests by their rights (WithGuests). A server with delegated authentication
+// (WithDelegatedAuth) asks the kube-apiserver of its kubeconfig, like every aggregated API server. A server without a mode
+// refuses to start: no mode admits everybody.
 //
-// A server whose etcd or kube-apiserver does not answer at the start waits for it. Meanwhile it listens: /livez is green, /readyz names
-// the missing dependencies, its writer gets one line with the cause, and every other request gets a 503.
+// A server whose etcd or kube-apiserver does not answer at the start waits for it. Meanwhile it listens: /livez is green,
+// /readyz names the missing dependencies, its writer gets one line with the cause, and every other request gets a 503.
 package builder

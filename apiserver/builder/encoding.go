@@ -57,8 +57,8 @@ func (f *resourceEncoding) NewConfig(resource schema.GroupResource, example runt
 	return config, nil
 }
 
-// storageVersion returns the first version with the kind. It tries the versions that the description names, the last one first, and then
-// the versions in the order of the scheme.
+// storageVersion returns the first version with the kind. It tries the versions that the description names, the last one
+// first, and then the versions in the order of the scheme.
 func (f *resourceEncoding) storageVersion(resource schema.GroupResource, example runtime.Object) (schema.GroupVersion, error) {
 	kinds, _, err := f.scheme.ObjectKinds(example)
 	if err != nil {

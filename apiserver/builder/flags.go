@@ -8,22 +8,22 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// runFlags are the library's flags about running a server that an aggregated server uses. goaway-chance is not among them: the aggregator
-// is the only client, and would lose connections without need.
+// runFlags are the library's flags about running a server that an aggregated server uses. goaway-chance is not among them:
+// the aggregator is the only client, and would lose connections without need.
 var runFlags = []string{
 	"max-requests-inflight", "max-mutating-requests-inflight", "request-timeout", "min-request-timeout",
 	"shutdown-delay-duration", "shutdown-watch-termination-grace-period",
 }
 
-// idleFlags are flags of the library that would have no effect here, or would break the server. All resources share one etcd, a resource's
-// Go type determines its encoding, the listener is our own, and the library no longer reads some flags.
+// idleFlags are flags of the library that would have no effect here, or would break the server. All resources share one etcd,
+// a resource's Go type determines its encoding, the listener is our own, and the library no longer reads some flags.
 var idleFlags = []string{
 	"etcd-servers-overrides", "storage-backend", "storage-media-type", "default-watch-cache-size",
 	"etcd-db-metric-poll-interval", "permit-port-sharing", "permit-address-sharing",
 }
 
-// AddFlags adds the flags of the options that the server's mode uses. A bearer token has no flag, because every user of the machine can
-// see arguments.
+// AddFlags adds the flags of the options that the server's mode uses. A bearer token has no flag, because every user of the
+// machine can see arguments.
 func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	recommended := o.Recommended
 	notIdle := func(name string) bool { return !slices.Contains(idleFlags, name) }

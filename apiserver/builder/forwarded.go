@@ -44,8 +44,9 @@ func markForwarded(info *genericapiserver.AuthenticationInfo) {
 	info.Authenticator = union.New(mark(group.NewAuthenticatedGroupAdder(proxy)), info.Authenticator)
 }
 
-// knowsProxy delays the readiness of a server until it has the authority of the kube-apiserver's proxy certificate, which the library
-// reads after it has begun to serve. Until then the server treats forwarded requests as requests of system:anonymous, and refuses them.
+// knowsProxy delays the readiness of a server until it has the authority of the kube-apiserver's proxy certificate, which the
+// library reads after it has begun to serve. Until then the server treats forwarded requests as requests of system:anonymous,
+// and refuses them.
 func knowsProxy(info *genericapiserver.AuthenticationInfo) []healthz.HealthChecker {
 	headers := info.RequestHeaderConfig
 	if headers == nil {
@@ -70,12 +71,12 @@ func mark(proxy authenticator.Request) authenticator.Request {
 	})
 }
 
-// authorizedBefore authorizes forwarded requests for the given API groups. The kube-apiserver has authorized a request with the same path,
-// verb and user before it forwarded it. To ask it again, for each new name, would cost as much as the request itself. For requests that
-// were not forwarded, the kube-apiserver is asked.
+// authorizedBefore authorizes forwarded requests for the given API groups. The kube-apiserver has authorized a request with
+// the same path, verb and user before it forwarded it. To ask it again, for each new name, would cost as much as the request
+// itself. For requests that were not forwarded, the kube-apiserver is asked.
 //
-// This applies only to the attributes of the request itself. Other checks of a server, such as whether a patch may create an object, are
-// sent to the kube-apiserver, which has not decided them yet.
+// This applies only to the attributes of the request itself. Other checks of a server, such as whether a patch may create an
+// object, are sent to the kube-apiserver, which has not decided them yet.
 func authorizedBefore(groups sets.Set[string], others authorizer.UnconditionalAuthorizer) authorizer.Authorizer {
 	return authorizer.AuthorizerFunc(func(ctx context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
 		if _, forwarded := attributes.GetUser().(forwardedUser); forwarded && attributes.IsResourceRequest() && groups.Has(attributes.GetAPIGroup()) {

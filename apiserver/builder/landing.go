@@ -24,7 +24,8 @@ func greetBrowsers(page []byte, next http.Handler) http.Handler {
 	})
 }
 
-// fromBrowser reports whether a request comes from a user who opened the server's address in a browser. API clients never accept HTML.
+// fromBrowser reports whether a request comes from a user who opened the server's address in a browser. API clients never
+// accept HTML.
 func fromBrowser(request *http.Request) bool {
 	reads := request.Method == http.MethodGet || request.Method == http.MethodHead
 	return reads && request.URL.Path == "/" && request.Header.Get("Authorization") == "" && acceptsHTML(request.Header.Values("Accept"))

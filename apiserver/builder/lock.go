@@ -20,16 +20,16 @@ type Lock struct {
 	release func()
 }
 
-// Lost is closed when the lock is lost while it is held, for example because the storage has not heard from this server for a while. The
-// holder must then stop its writes. It is nil if the lock cannot be lost.
+// Lost is closed when the lock is lost while it is held, for example because the storage has not heard from this server for a
+// while. The holder must then stop its writes. It is nil if the lock cannot be lost.
 func (l *Lock) Lost() <-chan struct{} { return l.lost }
 
 // Unlock gives the lock back. It is called once.
 func (l *Lock) Unlock() { l.release() }
 
-// Lock takes the lock of a name, which all servers with the same storage share. It protects a rule about several objects, which a single
-// write cannot enforce: lock, check, write, unlock. A write that cannot break the rule needs no lock. If the lock is not free within 5
-// seconds, the error has status 503 and Retry-After.
+// Lock takes the lock of a name, which all servers with the same storage share. It protects a rule about several objects,
+// which a single write cannot enforce: lock, check, write, unlock. A write that cannot break the rule needs no lock. If the
+// lock is not free within 5 seconds, the error has status 503 and Retry-After.
 func (s *Scope) Lock(ctx context.Context, name string) (*Lock, error) {
 	patient, cancel := context.WithTimeoutCause(ctx, lockPatience, fmt.Errorf("it was not free within %s", lockPatience))
 	defer cancel()

@@ -15,8 +15,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// QuietLogs makes the Kubernetes libraries of this process log only errors, one line each, to out. Without it they log ordinary events to
-// standard error. It is for main functions and tests, because the setting is global to the process.
+// QuietLogs makes the Kubernetes libraries of this process log only errors, one line each, to out. Without it they log
+// ordinary events to standard error. It is for main functions and tests, because the setting is global to the process.
 func QuietLogs(out io.Writer) {
 	klog.SetLogger(logr.New(&errorSink{out: &lockedWriter{out: out}}))
 }

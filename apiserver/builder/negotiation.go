@@ -10,9 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// encodings are the encodings that clients can choose. Protobuf is not among them if a Go type of these versions has no protobuf code.
-// Otherwise a client that prefers protobuf would get an error after its request was executed. The namespace controller is such a client,
-// and no namespace would be deleted.
+// encodings are the encodings that clients can choose. Protobuf is not among them if a Go type of these versions has no
+// protobuf code. Otherwise a client that prefers protobuf would get an error after its request was executed. The namespace
+// controller is such a client, and no namespace would be deleted.
 func encodings(scheme *runtime.Scheme, versions []schema.GroupVersion, all runtime.NegotiatedSerializer) runtime.NegotiatedSerializer {
 	message := reflect.TypeFor[protobufMessage]()
 	for _, version := range versions {

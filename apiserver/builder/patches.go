@@ -28,8 +28,8 @@ var objectPatches = []string{string(types.MergePatchType), string(types.Strategi
 // patchKey is the key of a patch in the context of its request.
 type patchKey struct{}
 
-// keepPatches keeps the text of a patch in the context of its request. Library code decodes and applies patches, and its errors show
-// Go types. With the text, the error can name the fields instead.
+// keepPatches keeps the text of a patch in the context of its request. Library code decodes and applies patches, and its
+// errors show Go types. With the text, the error can name the fields instead.
 func keepPatches(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		media, _, err := mime.ParseMediaType(request.Header.Get("Content-Type"))
@@ -95,8 +95,8 @@ func (i patchInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runti
 	return object, err
 }
 
-// nameWrongTypes returns the error that a created object with such values gets; nil if the patch has no value of the wrong type. A patch
-// that was refused as invalid stays so, as for the kinds of Kubernetes.
+// nameWrongTypes returns the error that a created object with such values gets; nil if the patch has no value of the wrong
+// type. A patch that was refused as invalid stays so, as for the kinds of Kubernetes.
 func (i patchInfo) nameWrongTypes(ctx context.Context, err error) error {
 	patch, kept := ctx.Value(patchKey{}).(*bytes.Buffer)
 	request, known := apirequest.RequestInfoFrom(ctx)

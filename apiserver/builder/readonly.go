@@ -21,9 +21,9 @@ import (
 	"k8s.io/apiserver/pkg/storage"
 )
 
-// ReadOnly describes a resource whose objects are computed for each request and not stored. Clients can get and list them, with label and
-// field selectors. T is a pointer to the internal type, which may be a rest.Scoper, Tabular and FieldSelectable. The resource has no
-// watch, and its lists have neither resource version nor pages.
+// ReadOnly describes a resource whose objects are computed for each request and not stored. Clients can get and list them,
+// with label and field selectors. T is a pointer to the internal type, which may be a rest.Scoper, Tabular and
+// FieldSelectable. The resource has no watch, and its lists have neither resource version nor pages.
 type ReadOnly[T runtime.Object] struct {
 	// New and NewList return empty internal objects.
 	New     func() T
@@ -35,8 +35,8 @@ type ReadOnly[T runtime.Object] struct {
 	ShortNames []string
 	// Table makes the columns that kubectl get prints. Optional: the type's own (see Tabular), or NAME and AGE.
 	Table rest.TableConvertor
-	// Objects returns all objects of all namespaces, in any order. The handler does not change them. ctx is the context of the request,
-	// with its user and namespace.
+	// Objects returns all objects of all namespaces, in any order. The handler does not change them. ctx is the context of the
+	// request, with its user and namespace.
 	Objects func(ctx context.Context) ([]T, error)
 }
 

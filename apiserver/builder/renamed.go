@@ -14,8 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// FieldRenamer is a versioned type with renamed fields. Stored objects may have the former names. A request with a former name gets the
-// error or the warning of an unknown field, with the current name.
+// FieldRenamer is a versioned type with renamed fields. Stored objects may have the former names. A request with a former
+// name gets the error or the warning of an unknown field, with the current name.
 type FieldRenamer interface {
 	// RenamedFields returns the current path of each former path, such as spec.tags for spec.keywords. Both have the same parent.
 	RenamedFields() map[string]string

@@ -24,8 +24,9 @@ type Running struct {
 	err       error
 }
 
-// Start starts the storage and the server. It waits for the dependencies of the server, and returns once the server listens. The server
-// serves until ctx is done. Then it finishes running requests, ends watches and streams, and stops the storage last.
+// Start starts the storage and the server. It waits for the dependencies of the server, and returns once the server listens.
+// The server serves until ctx is done. Then it finishes running requests, ends watches and streams, and stops the storage
+// last.
 func (o *Options) Start(ctx context.Context) (*Running, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -77,8 +78,8 @@ func (r *Running) Address() string { return r.loopback.Host }
 // CertificateAuthority is the PEM bundle with which clients verify the server: certificate-authority-data of a kubeconfig.
 func (r *Running) CertificateAuthority() []byte { return r.authority }
 
-// ClientConfig returns a configuration for privileged clients in this process. It has no rate limit, unless the caller sets one, and no
-// compression. Every caller gets its own copy.
+// ClientConfig returns a configuration for privileged clients in this process. It has no rate limit, unless the caller sets
+// one, and no compression. Every caller gets its own copy.
 func (r *Running) ClientConfig() *restclient.Config {
 	config := restclient.CopyConfig(r.loopback)
 	config.DisableCompression = true
@@ -121,8 +122,8 @@ func (r *Running) run(ctx context.Context, stopStorage func() error) {
 	}
 }
 
-// watchReadiness requests /readyz from the server, because the generic server has no other way to learn when it is ready. The intervals
-// grow, because each answer with a failed check is also logged.
+// watchReadiness requests /readyz from the server, because the generic server has no other way to learn when it is ready. The
+// intervals grow, because each answer with a failed check is also logged.
 func (r *Running) watchReadiness(ctx context.Context) {
 	const first, last = 10 * time.Millisecond, 5 * time.Second
 	config := r.ClientConfig()

@@ -17,8 +17,8 @@ import (
 // Storages are the handlers of one resource, by subresource: "" is the resource itself, "status", "log" and so on.
 type Storages map[string]rest.Storage
 
-// Provider creates the handlers of one resource. It is called once per server, before any request. It must not start anything, and the
-// Destroy methods of the storages close everything that it opens.
+// Provider creates the handlers of one resource. It is called once per server, before any request. It must not start
+// anything, and the Destroy methods of the storages close everything that it opens.
 type Provider func(scope *Scope) (Storages, error)
 
 // GroupProvider creates the handlers of several resources by their names. It is called like a Provider.
@@ -36,8 +36,8 @@ type Scope struct {
 	// admission.
 	Admission admission.Interface
 
-	// Authorizer decides permissions on this server or, with delegated authentication, in its whole cluster. A handler must ask it before
-	// it shows a user data that it read with the server's own permissions.
+	// Authorizer decides permissions on this server or, with delegated authentication, in its whole cluster. A handler must ask
+	// it before it shows a user data that it read with the server's own permissions.
 	Authorizer authorizer.UnconditionalAuthorizer
 
 	// Loopback is a privileged connection to the server itself. It works once the server runs, so not in a Provider.

@@ -21,8 +21,8 @@ import (
 	"k8s.io/kube-openapi/pkg/common"
 )
 
-// Server describes an API server. Its methods return the server itself, so that calls can be chained. ToServerOptions returns the errors
-// of the description.
+// Server describes an API server. Its methods return the server itself, so that calls can be chained. ToServerOptions returns
+// the errors of the description.
 type Server struct {
 	name      string
 	installs  []func(*runtime.Scheme) error
@@ -75,8 +75,8 @@ type hook struct {
 	run  genericapiserver.PostStartHookFunc
 }
 
-// New describes a server that has only a name, which appears in its command and its log. The server listens on a free port of the loopback
-// address and writes no lines.
+// New describes a server that has only a name, which appears in its command and its log. The server listens on a free port of
+// the loopback address and writes no lines.
 func New(name string) *Server {
 	return &Server{name: name, title: name, bindAddress: net.IPv4(127, 0, 0, 1), out: io.Discard}
 }
@@ -100,9 +100,9 @@ func (s *Server) WithOpenAPI(title, version string, definitions ...common.GetOpe
 	return s
 }
 
-// WithResource serves a resource under its plural name, in one or several versions of a group. The provider is called once, and its handlers
-// serve each version. Clients that name no version get the first version of the group. Every kind that the resource and its subresources
-// take must be registered in each version.
+// WithResource serves a resource under its plural name, in one or several versions of a group. The provider is called once,
+// and its handlers serve each version. Clients that name no version get the first version of the group. Every kind that the
+// resource and its subresources take must be registered in each version.
 func (s *Server) WithResource(version schema.GroupVersion, name string, provider Provider, also ...schema.GroupVersion) *Server {
 	return s.withResource(name, func(scope *Scope) (Storages, error) {
 		storages, err := provider(scope)
@@ -113,7 +113,8 @@ func (s *Server) WithResource(version schema.GroupVersion, name string, provider
 	}, append([]schema.GroupVersion{version}, also...))
 }
 
-// WithResources serves several resources of one provider, so that they can use the stores of each other. Otherwise it is like WithResource.
+// WithResources serves several resources of one provider, so that they can use the stores of each other. Otherwise it is like
+// WithResource.
 func (s *Server) WithResources(version schema.GroupVersion, names []string, provider GroupProvider, also ...schema.GroupVersion) *Server {
 	for _, name := range names {
 		s.withResource(name, func(scope *Scope) (Storages, error) { return scope.provide(&provider, name) }, append([]schema.GroupVersion{version}, also...))
@@ -141,9 +142,9 @@ func (s *Server) withResource(name string, provider Provider, versions []schema.
 	return s
 }
 
-// WithStorageVersion sets the version in which the objects of its group are stored. The default is the first version in the order of the
-// scheme. A kind that this version lacks is stored in the first version that has it. Objects are read in the version in which they were
-// written, so the storage version may change between two runs, and differ between two servers.
+// WithStorageVersion sets the version in which the objects of its group are stored. The default is the first version in the
+// order of the scheme. A kind that this version lacks is stored in the first version that has it. Objects are read in the
+// version in which they were written, so the storage version may change between two runs, and differ between two servers.
 func (s *Server) WithStorageVersion(version schema.GroupVersion) *Server {
 	s.stored = append(s.stored, version)
 	return s
@@ -162,15 +163,15 @@ func (s *Server) WithPostStartHook(name string, run genericapiserver.PostStartHo
 	return s
 }
 
-// WithReadyzCheck adds checks to /readyz, in addition to those of the library. Each has a unique name. While a check fails, the server is
-// not ready, and the log has the cause. Users with permission to get /readyz/NAME see it there.
+// WithReadyzCheck adds checks to /readyz, in addition to those of the library. Each has a unique name. While a check fails,
+// the server is not ready, and the log has the cause. Users with permission to get /readyz/NAME see it there.
 func (s *Server) WithReadyzCheck(checks ...healthz.HealthChecker) *Server {
 	s.checks = append(s.checks, checks...)
 	return s
 }
 
-// WithBearerToken authenticates the holder of a token as the given user. The user is authorized if it is a member of system:masters. The
-// server becomes a standalone server.
+// WithBearerToken authenticates the holder of a token as the given user. The user is authorized if it is a member of
+// system:masters. The server becomes a standalone server.
 func (s *Server) WithBearerToken(token string, info user.Info) *Server {
 	if token == "" || info == nil || info.GetName() == "" {
 		s.fail(errors.New("a bearer token needs a token and a user with a name"))
@@ -180,8 +181,9 @@ func (s *Server) WithBearerToken(token string, info user.Info) *Server {
 	return s
 }
 
-// WithGuests authenticates further users by tokens that may change while the server runs, and authorizes them by rights. If the decision of
-// rights is not DecisionAllow, only members of system:masters are authorized. Like WithBearerToken, it is for a standalone server.
+// WithGuests authenticates further users by tokens that may change while the server runs, and authorizes them by rights. If
+// the decision of rights is not DecisionAllow, only members of system:masters are authorized. Like WithBearerToken, it is for
+// a standalone server.
 func (s *Server) WithGuests(tokens authenticator.Token, rights authorizer.Authorizer) *Server {
 	if tokens == nil || rights == nil {
 		s.fail(errors.New("guests need tokens and rights"))
@@ -191,23 +193,23 @@ func (s *Server) WithGuests(tokens authenticator.Token, rights authorizer.Author
 	return s
 }
 
-// WithDelegatedAuth is the mode of an aggregated API server. A kube-apiserver authenticates and authorizes every request, and the server runs
-// the cluster's admission plugins. The command's kubeconfig flags name the kube-apiserver, which defaults to that of the cluster in which
-// the server runs.
+// WithDelegatedAuth is the mode of an aggregated API server. A kube-apiserver authenticates and authorizes every request, and
+// the server runs the cluster's admission plugins. The command's kubeconfig flags name the kube-apiserver, which defaults to
+// that of the cluster in which the server runs.
 func (s *Server) WithDelegatedAuth() *Server {
 	s.delegated = true
 	return s
 }
 
-// WithLandingPage shows an HTML page to browsers that open "/" without credentials, instead of the error that API clients get. The page is
-// public. It is for a standalone server, because users do not open the server of a cluster in a browser.
+// WithLandingPage shows an HTML page to browsers that open "/" without credentials, instead of the error that API clients
+// get. The page is public. It is for a standalone server, because users do not open the server of a cluster in a browser.
 func (s *Server) WithLandingPage(html []byte) *Server {
 	s.landing = html
 	return s
 }
 
-// WithAdmissionPlugin adds an admission plugin to those of the library, with a name for the server's flags. It is for plugins that enforce
-// permissions: a standalone server, whose users may do everything, runs none of them.
+// WithAdmissionPlugin adds an admission plugin to those of the library, with a name for the server's flags. It is for plugins
+// that enforce permissions: a standalone server, whose users may do everything, runs none of them.
 func (s *Server) WithAdmissionPlugin(name string, factory admission.Factory) *Server {
 	if slices.ContainsFunc(s.plugins, func(other plugin) bool { return other.name == name }) {
 		s.fail(fmt.Errorf("admission plugin %s is registered twice", name))
@@ -223,8 +225,8 @@ func (s *Server) WithCertificate(certificateFile, keyFile string) *Server {
 	return s
 }
 
-// WithCertificateDirectory keeps the server's self-signed certificate in a directory, so that clients trust it after a restart. Without it
-// and without WithCertificate, the server creates a new certificate in memory at each start.
+// WithCertificateDirectory keeps the server's self-signed certificate in a directory, so that clients trust it after a
+// restart. Without it and without WithCertificate, the server creates a new certificate in memory at each start.
 func (s *Server) WithCertificateDirectory(directory string) *Server {
 	s.certificateDirectory = directory
 	return s

@@ -32,15 +32,15 @@ const renewBefore = 30 * 24 * time.Hour
 const (
 	// servingLifetime is the lifetime of a self-signed serving certificate.
 	servingLifetime = 365 * 24 * time.Hour
-	// loopbackLifetime is the lifetime of the certificate for the connection of a server to itself. The certificate exists only in memory,
-	// and expires with its authority after ten years.
+	// loopbackLifetime is the lifetime of the certificate for the connection of a server to itself. The certificate exists only
+	// in memory, and expires with its authority after ten years.
 	loopbackLifetime = 10 * 365 * 24 * time.Hour
 	// clockSkew is how far the clock of a client may be behind.
 	clockSkew = time.Hour
 )
 
-// prepareServing opens the listener, and reads or creates the serving certificate. It returns the PEM bundle with which clients verify the
-// certificate.
+// prepareServing opens the listener, and reads or creates the serving certificate. It returns the PEM bundle with which
+// clients verify the certificate.
 func (o *Options) prepareServing() (authority []byte, err error) {
 	serving := o.Recommended.SecureServing
 	switch {
@@ -142,8 +142,8 @@ func readPair(certificateFile, keyFile string) (certificate, key []byte, err err
 	return certificate, key, nil
 }
 
-// generateCertificate creates an authority, a certificate for the hosts, and its key. The certificate is first in the bundle. Keys are
-// ECDSA: certutil.GenerateSelfSignedCertKey creates RSA keys, which took most of the CPU time of a start.
+// generateCertificate creates an authority, a certificate for the hosts, and its key. The certificate is first in the bundle.
+// Keys are ECDSA: certutil.GenerateSelfSignedCertKey creates RSA keys, which took most of the CPU time of a start.
 func generateCertificate(hosts []string, lifetime time.Duration) (certificate, key []byte, err error) {
 	certificate, key, err = signedByItsOwnAuthority(hosts, time.Now().Add(-clockSkew), lifetime)
 	if err != nil {
@@ -191,8 +191,8 @@ func signedByItsOwnAuthority(hosts []string, notBefore time.Time, lifetime time.
 	return certificate, key, err
 }
 
-// secure applies the options for serving to a configuration, and adds the privileged connection of the server to itself. It replaces
-// SecureServingOptionsWithLoopback.ApplyToConfig, which creates two RSA keys for that connection.
+// secure applies the options for serving to a configuration, and adds the privileged connection of the server to itself. It
+// replaces SecureServingOptionsWithLoopback.ApplyToConfig, which creates two RSA keys for that connection.
 func (o *Options) secure(config *genericapiserver.Config) error {
 	if err := o.Recommended.SecureServing.SecureServingOptions.ApplyTo(&config.SecureServing); err != nil {
 		return err

@@ -32,8 +32,8 @@ type sharedLocks struct {
 	storage storagebackend.Config
 }
 
-// sharedLocks returns the locks in the server's storage. It returns nil if only this server uses the storage, as with every storage in this
-// process.
+// sharedLocks returns the locks in the server's storage. It returns nil if only this server uses the storage, as with every
+// storage in this process.
 func (o *Options) sharedLocks() *sharedLocks {
 	if _, external := o.server.storage.(externalEtcd); !external {
 		return nil

@@ -19,8 +19,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// protect gives a standalone server its own authentication, authorization and admission. Without them the generic server would allow
-// every request.
+// protect gives a standalone server its own authentication, authorization and admission. Without them the generic server
+// would allow every request.
 func (o *Options) protect(config *genericapiserver.RecommendedConfig) error {
 	config.Authentication.Authenticator = union.NewFailOnError(
 		tokenAuthenticator(o.server.tokens, o.server.guests), anonymous.NewAuthenticator(anonymousPaths()))

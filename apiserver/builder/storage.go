@@ -24,8 +24,8 @@ type StorageBackend interface {
 	Start(ctx context.Context, config *storagebackend.Config) (stop func() error, err error)
 }
 
-// ExternalEtcd stores objects in a running etcd cluster with these URLs. Without URLs, the etcd flags of the server's command set them and
-// the certificates.
+// ExternalEtcd stores objects in a running etcd cluster with these URLs. Without URLs, the etcd flags of the server's command
+// set them and the certificates.
 func ExternalEtcd(servers ...string) StorageBackend {
 	return externalEtcd{servers: servers}
 }
@@ -41,8 +41,8 @@ func Memory(options ...memory.Option) StorageBackend {
 	return inProcess{options: options}
 }
 
-// Files stores objects in the files of a directory, where people can read and edit them: see package files. Only one server at a time can
-// use the directory.
+// Files stores objects in the files of a directory, where people can read and edit them: see package files. Only one server
+// at a time can use the directory.
 func Files(directory string, options ...files.Option) StorageBackend {
 	return &inFiles{directory: directory, options: options}
 }
@@ -140,7 +140,8 @@ func (o *Options) startStorage(ctx context.Context) (stop func() error, err erro
 	return o.server.storage.Start(ctx, &o.Recommended.Etcd.StorageConfig)
 }
 
-// attach calls Attach of an attachable storage once the server is ready. The returned function ends this, and then stops the storage.
+// attach calls Attach of an attachable storage once the server is ready. The returned function ends this, and then stops the
+// storage.
 func (o *Options) attach(ctx context.Context, running *Running, stop func() error) func() error {
 	storage, ok := o.server.storage.(attachable)
 	if !ok {

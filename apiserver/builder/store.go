@@ -18,8 +18,8 @@ import (
 
 // Resource describes a stored resource. All fields are required unless they are marked as optional.
 type Resource struct {
-	// New and NewList return empty internal objects. The methods of their type apply if a field below is not set: see Validator and the
-	// interfaces below it.
+	// New and NewList return empty internal objects. The methods of their type apply if a field below is not set: see Validator
+	// and the interfaces below it.
 	New, NewList func() runtime.Object
 	// Resource is the plural name with its group, Singular the singular name.
 	Resource schema.GroupResource
@@ -53,8 +53,8 @@ var (
 	_ rest.CategoriesProvider = &Store{}
 )
 
-// NewStore creates a store in the server's storage. Each resource has one store, which a GroupProvider passes to other resources that
-// need it.
+// NewStore creates a store in the server's storage. Each resource has one store, which a GroupProvider passes to other
+// resources that need it.
 func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	if scope.RESTOptions == nil {
 		return nil, fmt.Errorf("store %s: the server has no storage", resource.Resource)

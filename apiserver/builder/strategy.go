@@ -25,8 +25,8 @@ type Strategy interface {
 	rest.RESTDeleteStrategy
 }
 
-// DefaultStrategy is the strategy of an ordinary namespaced resource. Clients of the main resource cannot write the status. Methods of an
-// object's type, such as Validate, extend the strategy: see Validator and the interfaces below it.
+// DefaultStrategy is the strategy of an ordinary namespaced resource. Clients of the main resource cannot write the status.
+// Methods of an object's type, such as Validate, extend the strategy: see Validator and the interfaces below it.
 //
 // A resource without a strategy has this one. To write another strategy, embed it and override methods.
 //
@@ -83,8 +83,8 @@ func (s DefaultStrategy) AllowCreateOnUpdate(context.Context) bool {
 	return ok && allower.AllowCreateOnUpdate()
 }
 
-// AllowUnconditionalUpdate is true, as for almost every Kubernetes resource, unless the type of the store forbids it: a PUT without a
-// resourceVersion overwrites the object.
+// AllowUnconditionalUpdate is true, as for almost every Kubernetes resource, unless the type of the store forbids it: a PUT
+// without a resourceVersion overwrites the object.
 func (s DefaultStrategy) AllowUnconditionalUpdate(context.Context) bool {
 	allower, ok := s.example.(UnconditionalUpdateAllower)
 	return !ok || allower.AllowUnconditionalUpdate()
@@ -103,7 +103,8 @@ func (DefaultStrategy) PrepareForCreate(ctx context.Context, object runtime.Obje
 	}
 }
 
-// PrepareForUpdate keeps the stored status, calls PrepareForUpdate of the object, and increments the generation if the spec changes.
+// PrepareForUpdate keeps the stored status, calls PrepareForUpdate of the object, and increments the generation if the spec
+// changes.
 func (DefaultStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	keepField(object, old, "Status")
 	if preparer, ok := object.(UpdatePreparer); ok {
@@ -124,8 +125,8 @@ func (DefaultStrategy) PrepareForUpdate(ctx context.Context, object, old runtime
 	}
 }
 
-// Validate checks the name, which must be a DNS subdomain, and calls Validate of the object. The server validates the rest of the metadata.
-// A strategy that overrides Validate should also override ValidateUpdate, which does not call it.
+// Validate checks the name, which must be a DNS subdomain, and calls Validate of the object. The server validates the rest of
+// the metadata. A strategy that overrides Validate should also override ValidateUpdate, which does not call it.
 func (DefaultStrategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
 	var errs field.ErrorList
 	if accessor, err := meta.Accessor(object); err == nil {

@@ -12,8 +12,8 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 )
 
-// handlerChain is the generic server's handler chain with a graceful shutdown for clients and streams. It does not authorize forwarded
-// requests again: see authorizedBefore. Browsers get the landing page, if there is one.
+// handlerChain is the generic server's handler chain with a graceful shutdown for clients and streams. It does not authorize
+// forwarded requests again: see authorizedBefore. Browsers get the landing page, if there is one.
 func handlerChain(streamed []string, forwarded sets.Set[string], landing []byte) func(http.Handler, *genericapiserver.Config) http.Handler {
 	return func(api http.Handler, config *genericapiserver.Config) http.Handler {
 		own := config.Authorization.Authorizer
@@ -27,8 +27,8 @@ func handlerChain(streamed []string, forwarded sets.Set[string], landing []byte)
 	}
 }
 
-// endStreams aborts streamed subresources, such as a followed log, when all other requests have ended. The generic server ends only watches.
-// The client gets an error instead of the end of the stream, so that it knows that the log is incomplete.
+// endStreams aborts streamed subresources, such as a followed log, when all other requests have ended. The generic server
+// ends only watches. The client gets an error instead of the end of the stream, so that it knows that the log is incomplete.
 func endStreams(api http.Handler, streamed []string, drained <-chan struct{}) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		info, found := apirequest.RequestInfoFrom(request.Context())
@@ -52,9 +52,10 @@ func endStreams(api http.Handler, streamed []string, drained <-chan struct{}) ht
 	})
 }
 
-// moveClients makes clients open new connections, which go to another server, while a stopping server still answers. A client that keeps a
-// connection, such as an aggregator, would otherwise use it until the server has stopped. Over HTTP/2 the server sends a GOAWAY, which
-// loses requests that are sent at the same moment. Over HTTP/1.1 (--disable-http2-serving) no request is lost.
+// moveClients makes clients open new connections, which go to another server, while a stopping server still answers. A client
+// that keeps a connection, such as an aggregator, would otherwise use it until the server has stopped. Over HTTP/2 the server
+// sends a GOAWAY, which loses requests that are sent at the same moment. Over HTTP/1.1 (--disable-http2-serving) no request
+// is lost.
 func moveClients(chain http.Handler, stopping <-chan struct{}) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		select {

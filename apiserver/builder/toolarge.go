@@ -41,8 +41,8 @@ func (o explainingOptions) GetRESTOptions(resource schema.GroupResource, example
 	return options, nil
 }
 
-// explainingStorage is a storage that reports too large objects as an error of the client, and not of the server. Every write of a resource
-// and its subresources passes through it.
+// explainingStorage is a storage that reports too large objects as an error of the client, and not of the server. Every write
+// of a resource and its subresources passes through it.
 type explainingStorage struct {
 	storage.Interface
 }
@@ -58,8 +58,8 @@ func (s explainingStorage) GuaranteedUpdate(ctx context.Context, key string, des
 	return explainTooLarge(s.Interface.GuaranteedUpdate(ctx, key, destination, ignoreNotFound, preconditions, update, cached))
 }
 
-// tooLargeError means that an object is too large for etcd. Clients get a 413. The generic server's handlers still recognize etcd's own error,
-// and try again without managed fields.
+// tooLargeError means that an object is too large for etcd. Clients get a 413. The generic server's handlers still recognize
+// etcd's own error, and try again without managed fields.
 type tooLargeError struct{}
 
 // etcdTooLarge is etcd's message, by which the handlers recognize the error.

@@ -174,7 +174,8 @@ func (c *typeCheck) leaf(leaf json.Unmarshaler, value any, path *field.Path) {
 	}
 }
 
-// durationProblem returns the error of time.ParseDuration without the text, and the remedy. The path of the field shows where the text is.
+// durationProblem returns the error of time.ParseDuration without the text, and the remedy. The path of the field shows where
+// the text is.
 func durationProblem(err error) string {
 	problem, _, found := strings.Cut(strings.TrimPrefix(err.Error(), "time: "), " in duration ")
 	if found {

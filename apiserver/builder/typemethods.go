@@ -11,24 +11,24 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// An internal type may have any of the methods below, and rest.Scoper's NamespaceScoped. DefaultStrategy, NewStore and the handlers call them,
-// so a simple type needs no strategy of its own. If a resource has a strategy, CreateOnUpdateAllower and UnconditionalUpdateAllower are
-// ignored, and NamespaceScoped must agree with the strategy.
+// An internal type may have any of the methods below, and rest.Scoper's NamespaceScoped. DefaultStrategy, NewStore and the
+// handlers call them, so a simple type needs no strategy of its own. If a resource has a strategy, CreateOnUpdateAllower and
+// UnconditionalUpdateAllower are ignored, and NamespaceScoped must agree with the strategy.
 
-// CreatePreparer is a type that prepares an object before it is created: it resets fields that clients may not set, and sets the fields of
-// the server. The status is empty by then.
+// CreatePreparer is a type that prepares an object before it is created: it resets fields that clients may not set, and sets
+// the fields of the server. The status is empty by then.
 type CreatePreparer interface {
 	PrepareForCreate(ctx context.Context)
 }
 
-// UpdatePreparer is a type that prepares an object before it is changed. The object has the stored status by then. old is the stored object,
-// of the same type, and must not be changed.
+// UpdatePreparer is a type that prepares an object before it is changed. The object has the stored status by then. old is the
+// stored object, of the same type, and must not be changed.
 type UpdatePreparer interface {
 	PrepareForUpdate(ctx context.Context, old runtime.Object)
 }
 
-// Validator is a type that validates a created or changed object. It must not change the object. The name and the other metadata of a stored
-// object are validated separately.
+// Validator is a type that validates a created or changed object. It must not change the object. The name and the other
+// metadata of a stored object are validated separately.
 type Validator interface {
 	Validate(ctx context.Context) field.ErrorList
 }
@@ -49,8 +49,8 @@ type Warner interface {
 	Warnings(ctx context.Context) []string
 }
 
-// Canonicalizer is a type that converts an object into its stored form, for example by sorting a list. It may be called before the object is
-// validated.
+// Canonicalizer is a type that converts an object into its stored form, for example by sorting a list. It may be called
+// before the object is validated.
 type Canonicalizer interface {
 	Canonicalize()
 }
@@ -60,13 +60,14 @@ type CreateOnUpdateAllower interface {
 	AllowCreateOnUpdate() bool
 }
 
-// UnconditionalUpdateAllower is a type that reports whether a PUT without a resourceVersion overwrites the object. By default, it does.
+// UnconditionalUpdateAllower is a type that reports whether a PUT without a resourceVersion overwrites the object. By
+// default, it does.
 type UnconditionalUpdateAllower interface {
 	AllowUnconditionalUpdate() bool
 }
 
-// FieldSelectable is a type whose objects can be selected by more fields than name and namespace. Each served version maps its field labels to
-// these fields, through the scheme's AddFieldLabelConversionFunc.
+// FieldSelectable is a type whose objects can be selected by more fields than name and namespace. Each served version maps
+// its field labels to these fields, through the scheme's AddFieldLabelConversionFunc.
 type FieldSelectable interface {
 	// SelectableFields returns a new set at each call, with the same keys for all objects.
 	SelectableFields() fields.Set

@@ -20,8 +20,8 @@ func UserName(ctx context.Context) string {
 	return user.GetName()
 }
 
-// UserMayGet asks the Authorizer whether the user of a request may get an object, or a subresource of the object. The subresource is "" for
-// the object itself. An error means that there is no decision.
+// UserMayGet asks the Authorizer whether the user of a request may get an object, or a subresource of the object. The
+// subresource is "" for the object itself. An error means that there is no decision.
 func (s *Scope) UserMayGet(ctx context.Context, resource schema.GroupVersionResource, subresource, namespace, name string) (bool, error) {
 	user, ok := apirequest.UserFrom(ctx)
 	if !ok {

@@ -48,9 +48,9 @@ func UniqueIdentity() (string, error) {
 	return host + "_" + string(uuid.NewUUID()), nil
 }
 
-// NewManager creates a manager that acts only while it holds the lease of that name. Without an election, that is with nil Options, it
-// always acts. If another process takes the lease, the manager ends with an error. The process must end as soon as the manager does.
-// The monitor sees the requests of config.
+// NewManager creates a manager that acts only while it holds the lease of that name. Without an election, that is with nil
+// Options, it always acts. If another process takes the lease, the manager ends with an error. The process must end as soon
+// as the manager does. The monitor sees the requests of config.
 func (o *Options) NewManager(config *rest.Config, settings ctrl.Options, lease string, monitor *outages.Monitor) (ctrl.Manager, error) {
 	if o == nil {
 		return ctrl.NewManager(config, settings)
@@ -75,8 +75,8 @@ func (o *Options) NewManager(config *rest.Config, settings ctrl.Options, lease s
 	return mgr, mgr.Add(lock)
 }
 
-// isLogged picks the lines about failed tries. There is one every few seconds while the API is unavailable, and package outages logs the
-// outage anyway. The loss of the lease ends the manager with an error.
+// isLogged picks the lines about failed tries. There is one every few seconds while the API is unavailable, and package
+// outages logs the outage anyway. The loss of the lease ends the manager with an error.
 func isLogged(monitor *outages.Monitor) func(quiet.Line) bool {
 	const loggerName = "leaderelection" // the name that a manager gives to the log of its election
 	return func(line quiet.Line) bool {

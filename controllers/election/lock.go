@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
-// lock is a Lease that ends the manager once another process holds it. The elector of client-go requests a lost lease until the renew
-// deadline, and the manager acts meanwhile: a process that was frozen would act beside its successor.
+// lock is a Lease that ends the manager once another process holds it. The elector of client-go requests a lost lease until
+// the renew deadline, and the manager acts meanwhile: a process that was frozen would act beside its successor.
 type lock struct {
 	resourcelock.Interface
 	held atomic.Bool

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Program chaos simulates users who build, and who delete objects that they should keep, while the system under test crashes, freezes, loses
-// its network or is restored from a backup. The system is `goldsmith up`, or Goldsmith in a kind cluster that the program creates. At the
-// end the program checks the invariants.
+// Program chaos simulates users who build, and who delete objects that they should keep, while the system under test crashes,
+// freezes, loses its network or is restored from a backup. The system is `goldsmith up`, or Goldsmith in a kind cluster that
+// the program creates. At the end the program checks the invariants.
 //
-// The schedule depends only on the target, the seed and the duration. Which objects a step chooses depends on the objects that exist at that
-// moment. A process that was frozen sees its clock jump forward. No clock jumps backward: processes share the clock of the machine, because
-// time namespaces have only the monotonic and the boot clock (time_namespaces(7)).
+// The schedule depends only on the target, the seed and the duration. Which objects a step chooses depends on the objects
+// that exist at that moment. A process that was frozen sees its clock jump forward. No clock jumps backward: processes share
+// the clock of the machine, because time namespaces have only the monotonic and the boot clock (time_namespaces(7)).
 package main
 
 import (

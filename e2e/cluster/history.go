@@ -26,8 +26,8 @@ import (
 const (
 	// listAgain is the wait before objects are listed again where a watch has ended or an API does not answer.
 	listAgain = 250 * time.Millisecond
-	// watchAtMost is how long a watch is trusted: behind a server that is frozen it stays open and says nothing. listAtMost is how long
-	// one list may take: behind such a server it has no end. Neither depends on the machine: the timers of
+	// watchAtMost is how long a watch is trusted: behind a server that is frozen it stays open and says nothing. listAtMost is
+	// how long one list may take: behind such a server it has no end. Neither depends on the machine: the timers of
 	// deadline.HistoryCatchesUp are their sum.
 	watchAtMost, listAtMost = 20 * time.Second, 10 * time.Second
 )

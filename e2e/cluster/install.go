@@ -47,7 +47,8 @@ func (e Environment) Uninstall(ctx context.Context) error {
 	return nil
 }
 
-// Discard is Uninstall without the grace periods of the pods. It is for specs that need an empty cluster and do not test the removal.
+// Discard is Uninstall without the grace periods of the pods. It is for specs that need an empty cluster and do not test the
+// removal.
 func (e Environment) Discard(ctx context.Context) error {
 	if err := errors.Join(
 		e.kubectl(ctx, "--namespace="+Namespace, "delete", "deployments,statefulsets", "--all", "--cascade=foreground", "--wait=false"),
@@ -163,8 +164,8 @@ type kustomization struct {
 }
 
 // kustomization is the overlay with the container images of the version, with more builders, with an archive of logs, with a
-// database of records, with Kueue turned on, with the environment's interval of compaction, and with an etcd that does not wait for the disk if the cluster
-// is disposable.
+// database of records, with Kueue turned on, with the environment's interval of compaction, and with an etcd that does not
+// wait for the disk if the cluster is disposable.
 func (e Environment) kustomization(overlay string) *kustomization {
 	k := &kustomization{overlay: overlay, files: map[string]string{}}
 	for _, image := range []string{"goldsmith-apiserver", "goldsmith-controller", "mock-builder"} {

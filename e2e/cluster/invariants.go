@@ -240,9 +240,10 @@ func (c *checker) checkPods() {
 	}
 }
 
-// ends reports whether a pod has ended or is being deleted. Kubernetes may create a surplus pod of a Job if kube-apiserver is killed:
-// kube-controller-manager gets no response to the request that creates the first pod, and creates another pod before it watches pods
-// again, which may be a minute later. It deletes the surplus pod only if that pod still runs when it sees both.
+// ends reports whether a pod has ended or is being deleted. Kubernetes may create a surplus pod of a Job if kube-apiserver is
+// killed: kube-controller-manager gets no response to the request that creates the first pod, and creates another pod before
+// it watches pods again, which may be a minute later. It deletes the surplus pod only if that pod still runs when it sees
+// both.
 func ends(pod *corev1.Pod) bool {
 	return pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }

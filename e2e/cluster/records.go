@@ -22,7 +22,8 @@ const onControlPlane = `[{"op": "add", "path": "/spec/template/spec/nodeSelector
 
 // Records are a database that builds are recorded in, which is part of the installation.
 type Records struct {
-	// Image is the container image of PostgreSQL. It is on the control plane's node already. Default: SQLite, in a cluster of one node.
+	// Image is the container image of PostgreSQL. It is on the control plane's node already. Default: SQLite, in a cluster of
+	// one node.
 	Image string
 	// Password is that of the database's user.
 	Password string
@@ -54,9 +55,9 @@ func (e Environment) StopRecords(ctx context.Context) error { return e.stop(ctx,
 // StartRecords starts the database again, and returns when it serves. It may be called again.
 func (e Environment) StartRecords(ctx context.Context) error { return e.start(ctx, database) }
 
-// CrashRecords waits for a database that runs, and ends its processes at once, in the middle of whatever they do. The database comes
-// back by itself, in another pod. The pod is not deleted by force: the next one would then start beside processes that still run, and
-// two of them destroy the data that they share.
+// CrashRecords waits for a database that runs, and ends its processes at once, in the middle of whatever they do. The
+// database comes back by itself, in another pod. The pod is not deleted by force: the next one would then start beside
+// processes that still run, and two of them destroy the data that they share.
 func (e Environment) CrashRecords(ctx context.Context) error {
 	pods := e.Kube().CoreV1().Pods(Namespace)
 	err := wait.PollUntilContextTimeout(ctx, polling, deadline.Rollout.Deadline(), true, func(ctx context.Context) (bool, error) {

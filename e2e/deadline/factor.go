@@ -45,8 +45,8 @@ func Factor() float64 {
 	return measured()
 }
 
-// Adopt makes this process use the factor of another process. Processes that run specs of one suite side by side would else measure at
-// the same time, and so each other.
+// Adopt makes this process use the factor of another process. Processes that run specs of one suite side by side would else
+// measure at the same time, and so each other.
 func Adopt(factor float64) {
 	adopted.Store(math.Float64bits(bounded(factor)))
 }

@@ -2,8 +2,8 @@
 
 // Program stress repeats Ginkgo specs many times while a load generator keeps CPUs busy, and counts how often each failed.
 //
-// Specs of the end-to-end suite run in one run of the suite, on one cluster: E2E_REPEAT sets how often the suite defines each spec. Specs
-// of other suites run once in each run of their test binary, in four processes.
+// Specs of the end-to-end suite run in one run of the suite, on one cluster: E2E_REPEAT sets how often the suite defines each
+// spec. Specs of other suites run once in each run of their test binary, in four processes.
 //
 // Arguments after -- are flags of `ginkgo run` for the end-to-end suite, and of `ginkgo build` for any other.
 package main

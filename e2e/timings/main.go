@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Program timings shows how test runs spend their time, from their JUnit reports below bin/reports: a table of the targets of make, the
-// slowest specs, and the reasons of failures.
+// Program timings shows how test runs spend their time, from their JUnit reports below bin/reports: a table of the targets of
+// make, the slowest specs, and the reasons of failures.
 package main
 
 import (

@@ -31,10 +31,10 @@ func Taken(inputs v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) Snaps
 	return taken
 }
 
-// Diff returns how two snapshots differ, sorted by path. A change of only the order of environment variables comes last. Values are
-// shortened to 128 characters, and files are shown as a short digest and their size. If there are more than 32 changes, the last one
-// reports how many are left out. Fields that Digest ignores are no differences, except the channel of the base, because it may be
-// the cause of a changed digest.
+// Diff returns how two snapshots differ, sorted by path. A change of only the order of environment variables comes last.
+// Values are shortened to 128 characters, and files are shown as a short digest and their size. If there are more than 32
+// changes, the last one reports how many are left out. Fields that Digest ignores are no differences, except the channel of
+// the base, because it may be the cause of a changed digest.
 func Diff(before, after Snapshot) []v1alpha1.InputChange {
 	changes := Changes(before.values(), after.values(), path.compare, path.String)
 	return LimitChanges(append(changes, envOrder(before.Inputs.Template, after.Inputs.Template)...), maxChanges)

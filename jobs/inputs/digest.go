@@ -14,8 +14,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// digested is the document that Digest hashes. Fields are in the order of their JSON names, so that it is canonical. A field that is
-// added later must be omitted if empty, because a changed digest rebuilds every image.
+// digested is the document that Digest hashes. Fields are in the order of their JSON names, so that it is canonical. A field
+// that is added later must be omitted if empty, because a changed digest rebuilds every image.
 type digested struct {
 	Base       digestedBase      `json:"base"`
 	Builder    digestedBuilder   `json:"builder"`
@@ -44,9 +44,9 @@ type digestedTarget struct {
 	Platform string                  `json:"platform"`
 }
 
-// Digest identifies the inputs of an image: "sha256:" and 64 hex digits, over canonical JSON. It ignores the order of parameters and
-// targets, the origin of files, and an empty template. baseDigest is the digest of the Image that base.imageRef names, and counts only
-// if base.imageRef is set.
+// Digest identifies the inputs of an image: "sha256:" and 64 hex digits, over canonical JSON. It ignores the order of
+// parameters and targets, the origin of files, and an empty template. baseDigest is the digest of the Image that
+// base.imageRef names, and counts only if base.imageRef is set.
 func Digest(inputs v1alpha1.BuildInputs, files map[string]string, baseDigest string) string {
 	document := digested{
 		Base:       digestedBase{Reference: inputs.Base.Reference},

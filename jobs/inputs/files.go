@@ -41,8 +41,8 @@ func SourceBytes(files map[string]string) int {
 	return len(mustCanonicalJSON(files))
 }
 
-// ValidFileName returns why the name of a file is invalid, or nil. A valid name is a relative path of letters, digits, '-', '_', '.'
-// and '/', at most 1024 characters long, whose elements are neither empty nor "." or "..".
+// ValidFileName returns why the name of a file is invalid, or nil. A valid name is a relative path of letters, digits, '-',
+// '_', '.' and '/', at most 1024 characters long, whose elements are neither empty nor "." or "..".
 func ValidFileName(name string) error {
 	if name == "" {
 		return errors.New("must not be empty")

@@ -27,9 +27,9 @@ func ResolvePinned(inputs v1alpha1.BuildInputs, pinned *v1alpha1.PinnedInputs) *
 	return resolved
 }
 
-// OneOff reports whether a new build has other inputs than its Image, so that it does not count for the Image. resolved is what the
-// Image's own inputs resolve to now, or nil if they do not resolve. It matters only for pinned inputs: other inputs resolve later, and
-// like the Image's own if they have the same references.
+// OneOff reports whether a new build has other inputs than its Image, so that it does not count for the Image. resolved is
+// what the Image's own inputs resolve to now, or nil if they do not resolve. It matters only for pinned inputs: other inputs
+// resolve later, and like the Image's own if they have the same references.
 func OneOff(build *v1alpha1.ImageBuildSpec, own v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) bool {
 	if build.Pinned == nil {
 		return !sameReferences(build.Inputs, own) || Digest(build.Inputs, Files(build.Inputs, nil), "") != Digest(own, Files(own, nil), "")

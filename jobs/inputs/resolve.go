@@ -20,8 +20,8 @@ type Found struct {
 	Base *v1alpha1.Image
 }
 
-// Resolve resolves inputs with the objects that they refer to. The failure is SourceNotFound, SourceTooLarge or BaseNotFound, and its
-// message has the remedy.
+// Resolve resolves inputs with the objects that they refer to. The failure is SourceNotFound, SourceTooLarge or BaseNotFound,
+// and its message has the remedy.
 func Resolve(inputs v1alpha1.BuildInputs, found Found) (*v1alpha1.ResolvedInputs, *v1alpha1.BuildFailure) {
 	resolved := &v1alpha1.ResolvedInputs{}
 	if inputs.Source != nil && inputs.Source.ConfigMapRef != nil {

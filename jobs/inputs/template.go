@@ -15,9 +15,9 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// digestedTemplate is a template as Digest counts it, without empty fields. It is nil for an empty template. Fields count if they can
-// change an artifact or decide whether a build succeeds: raising the memory of a failed build must start a new build. queueName does
-// not count, because a new queue is no reason to build again.
+// digestedTemplate is a template as Digest counts it, without empty fields. It is nil for an empty template. Fields count if
+// they can change an artifact or decide whether a build succeeds: raising the memory of a failed build must start a new
+// build. queueName does not count, because a new queue is no reason to build again.
 func digestedTemplate(template *v1alpha1.BuildTemplate) any {
 	if template == nil {
 		return nil

@@ -21,7 +21,8 @@ func Image(name string) string {
 	return imagePrefix + name
 }
 
-// builderFor returns the builder of a pod. If the pod requires anything else than a registered builder, refusal is why it is not run.
+// builderFor returns the builder of a pod. If the pod requires anything else than a registered builder, refusal is why it is
+// not run.
 func (a *Agent) builderFor(pod *corev1.Pod) (builder Builder, refusal string) {
 	spec := &pod.Spec
 	if len(spec.Containers) != 1 || len(spec.InitContainers) > 0 || len(spec.EphemeralContainers) > 0 {
@@ -46,8 +47,8 @@ func (a *Agent) builderFor(pod *corev1.Pod) (builder Builder, refusal string) {
 	return Builder{}, a.refuse(pod, fmt.Sprintf("the image %q is not the image of a registered builder", container.Image))
 }
 
-// foreign reports whether a variable does not belong to the builder contract, whose values are set here. Any other variable may change how a
-// program, its loader or its interpreter behaves.
+// foreign reports whether a variable does not belong to the builder contract, whose values are set here. Any other variable
+// may change how a program, its loader or its interpreter behaves.
 func foreign(variable corev1.EnvVar) bool { return !strings.HasPrefix(variable.Name, render.EnvPrefix) }
 
 func (a *Agent) refuse(pod *corev1.Pod, what string) string {

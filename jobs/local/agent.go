@@ -163,8 +163,8 @@ func newQueue(c clock.WithTicker) workqueue.TypedRateLimitingInterface[objectRef
 	return workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[objectRef]{Clock: c})
 }
 
-// Run runs Jobs until ctx is done, then ends every process and returns nil. The pods of those processes are not changed: the next Run reports
-// them as lost. If the supervisor cannot start, or ends, Run returns an error at once. An agent runs once.
+// Run runs Jobs until ctx is done, then ends every process and returns nil. The pods of those processes are not changed: the
+// next Run reports them as lost. If the supervisor cannot start, or ends, Run returns an error at once. An agent runs once.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	a.mu.Lock()
 	if a.running {
@@ -314,7 +314,8 @@ func (a *Agent) removeOrphanDirs() error {
 	return a.dirs.removeExcept(known)
 }
 
-// stopBuilders ends every process and waits for the last writes, both for a limited time. The supervisor kills processes that do not end.
+// stopBuilders ends every process and waits for the last writes, both for a limited time. The supervisor kills processes that
+// do not end.
 func (a *Agent) stopBuilders(endWrites context.CancelFunc) {
 	a.mu.Lock()
 	a.stopped = true

@@ -101,7 +101,8 @@ func (a *Agent) followPod(ctx context.Context, job *batchv1.Job, pod *corev1.Pod
 	return a.writeJobStatus(ctx, job, status)
 }
 
-// canWait reports whether a status will probably change again soon: a created pod is about to run, and a ready pod may be about to end.
+// canWait reports whether a status will probably change again soon: a created pod is about to run, and a ready pod may be
+// about to end.
 func canWait(job *batchv1.Job, status batchv1.JobStatus, pod *corev1.Pod) bool {
 	if terminal(pod) || pod.DeletionTimestamp != nil {
 		return false

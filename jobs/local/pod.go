@@ -15,8 +15,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// unnoticedWait is how long a pod may wait for a worker, and a Job's counters may be outdated, before this is written. Most builds end sooner,
-// so the writes are saved.
+// unnoticedWait is how long a pod may wait for a worker, and a Job's counters may be outdated, before this is written. Most
+// builds end sooner, so the writes are saved.
 const unnoticedWait = time.Second
 
 // syncPod does the work of a kubelet for a pod. It starts the run of the pod's process, and passes changes of the pod to it.
@@ -170,7 +170,8 @@ func (a *Agent) storeStatus(ctx context.Context, pod *corev1.Pod, change func(*c
 	return err
 }
 
-// updateStatus writes a change to the status of a pod and returns the stored pod, or nil if it was deleted. A pod that has ended is not changed.
+// updateStatus writes a change to the status of a pod and returns the stored pod, or nil if it was deleted. A pod that has
+// ended is not changed.
 func (a *Agent) updateStatus(ctx context.Context, pod *corev1.Pod, change func(*corev1.Pod)) (*corev1.Pod, error) {
 	pods, uid := a.client.CoreV1().Pods(pod.Namespace), pod.UID
 	for {

@@ -40,8 +40,8 @@ func (d podDirs) of(uid types.UID) (podDir, error) {
 	return "", fmt.Errorf("the UID %q cannot name a directory", uid)
 }
 
-// removeExcept removes the directories of pods except the known ones. The parent directory may be shared, so it removes only directories that
-// belong to pods.
+// removeExcept removes the directories of pods except the known ones. The parent directory may be shared, so it removes only
+// directories that belong to pods.
 func (d podDirs) removeExcept(known map[types.UID]bool) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil {
@@ -65,8 +65,8 @@ func (d podDir) marker() string { return filepath.Join(string(d), "started") }
 func (d podDir) reportToken() string { return filepath.Join(string(d), "report-token") }
 func (d podDir) reportCA() string    { return filepath.Join(string(d), "report-ca.crt") }
 
-// prepare creates the files for the builder, an empty log, and last the marker that the process was started. From then on the process may have
-// run, so the pod is never started again. prepare fails if the marker exists.
+// prepare creates the files for the builder, an empty log, and last the marker that the process was started. From then on the
+// process may have run, so the pod is never started again. prepare fails if the marker exists.
 func (d podDir) prepare(input string) (log *os.File, err error) {
 	if err := os.MkdirAll(d.output(), 0o700); err != nil {
 		return nil, err
@@ -101,8 +101,8 @@ func (d podDir) isOurs() bool {
 	return true
 }
 
-// IsKept reports whether a file belongs in a backup of the agent's directory, by its path there: logs, and the markers that prevent a second
-// start of a pod's process. A builder's output and its token do not belong there.
+// IsKept reports whether a file belongs in a backup of the agent's directory, by its path there: logs, and the markers that
+// prevent a second start of a pod's process. A builder's output and its token do not belong there.
 func IsKept(path string) bool {
 	dir, name := filepath.Split(path)
 	d := podDir(filepath.Clean(dir))
@@ -145,7 +145,8 @@ func (d podDir) message() (string, error) {
 	return message, nil
 }
 
-// openRegular opens a regular file for reading that a builder may have replaced. It follows no link, and does not wait for another process.
+// openRegular opens a regular file for reading that a builder may have replaced. It follows no link, and does not wait for
+// another process.
 func openRegular(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {

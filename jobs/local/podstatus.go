@@ -127,8 +127,8 @@ func setLost(pod *corev1.Pod, now time.Time) {
 	})
 }
 
-// setRejected reports that the pod's process was not started for a reason that is not the builder's fault. The container has no state, as in a
-// pod that a kubelet rejects.
+// setRejected reports that the pod's process was not started for a reason that is not the builder's fault. The container has
+// no state, as in a pod that a kubelet rejects.
 func setRejected(pod *corev1.Pod, now time.Time, message string) {
 	setStarted(pod, now)
 	pod.Status.Phase = corev1.PodFailed

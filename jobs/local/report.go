@@ -25,8 +25,8 @@ type Reporting struct {
 	Grant func(pod *corev1.Pod) (token string, revoke func())
 }
 
-// prepareReport writes the token and the certificate for a reporting builder, and returns the variables for reporting. There are none if the
-// builder does not report. The caller calls end when the builder has ended.
+// prepareReport writes the token and the certificate for a reporting builder, and returns the variables for reporting. There
+// are none if the builder does not report. The caller calls end when the builder has ended.
 func (a *Agent) prepareReport(pod *corev1.Pod, dir podDir) (environment []string, end func(), err error) {
 	path, reports := reportPath(pod)
 	if a.reporting == nil || !reports {
@@ -48,8 +48,8 @@ func (a *Agent) prepareReport(pod *corev1.Pod, dir podDir) (environment []string
 	}, revoke, nil
 }
 
-// reportPath is the URL path for the reports of a pod, from its variable for reporting. The host in that variable is the server of a cluster,
-// and is never passed on.
+// reportPath is the URL path for the reports of a pod, from its variable for reporting. The host in that variable is the
+// server of a cluster, and is never passed on.
 func reportPath(pod *corev1.Pod) (path string, reports bool) {
 	build := pod.Labels[v1alpha1.LabelBuild]
 	reports = build != "" && slices.ContainsFunc(pod.Spec.Containers[0].Env, func(variable corev1.EnvVar) bool { return variable.Name == render.EnvReportURL })

@@ -152,8 +152,8 @@ func (r *run) finish() {
 	}
 }
 
-// launch starts the process, and writes its output to the log. logged is closed when the log is complete. endReports revokes the permission to
-// report.
+// launch starts the process, and writes its output to the log. logged is closed when the log is complete. endReports revokes
+// the permission to report.
 func (r *run) launch(builder Builder, log *os.File) (running *process.Process, logged <-chan struct{}, endReports func(), err error) {
 	defer func() {
 		if err != nil {

@@ -16,8 +16,8 @@ import (
 // markFailed is an annotation that only cached pods of failed attempts have.
 const markFailed = "failed"
 
-// strip drops the unused fields of cached objects, which are nearly all fields of an object that has ended. It does not change an object that is
-// stripped already.
+// strip drops the unused fields of cached objects, which are nearly all fields of an object that has ended. It does not
+// change an object that is stripped already.
 func strip(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod:

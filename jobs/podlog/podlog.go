@@ -27,13 +27,15 @@ var ErrKubelet = errors.New("the kubelet ended the log with an error")
 
 // Open opens the log of the builder's container in a pod. The caller closes it.
 //
-// The kubelet writes its own errors into the log: "rpc error: code = NotFound ..." comes after the lines, or in their place, once
-// the container is removed. Only the timestamps tell these errors from the builder's lines, so Open always asks for timestamps. It
-// leaves out lines that have none, and ErrKubelet is the end of a log that ends with one. With SinceTime, that may also be the
-// rest of a long line: the kubelet leaves out the timestamp with the beginning of the line, and the archive leaves out such a rest, too.
+// The kubelet writes its own errors into the log: "rpc error: code = NotFound ..." comes after the lines, or in their place,
+// once the container is removed. Only the timestamps tell these errors from the builder's lines, so Open always asks for
+// timestamps. It leaves out lines that have none, and ErrKubelet is the end of a log that ends with one. With SinceTime, that
+// may also be the rest of a long line: the kubelet leaves out the timestamp with the beginning of the line, and the archive
+// leaves out such a rest, too.
 //
-// An error after an unfinished line stays, because it cannot be told from the rest of that line: the kubelet joins the pieces of
-// a line, and only the first has a timestamp. A runtime writes a piece only of a line longer than 16 KiB, or at the end of a container.
+// An error after an unfinished line stays, because it cannot be told from the rest of that line: the kubelet joins the pieces
+// of a line, and only the first has a timestamp. A runtime writes a piece only of a line longer than 16 KiB, or at the end of
+// a container.
 //
 // The kubelet would count the timestamps in LimitBytes: callers limit what they read.
 func Open(ctx context.Context, pods typedcorev1.PodInterface, pod string, options corev1.PodLogOptions) (io.ReadCloser, error) {

@@ -30,9 +30,9 @@ type Place struct {
 	Why string
 }
 
-// Forecast simulates the admission of all waiting builds, as if no build were added. The queue cannot be used afterwards. An active
-// build that lasts longer than expected is assumed to end now. Builds that would never be admitted, for example because the limit of
-// their namespace is 0, come last and have no time.
+// Forecast simulates the admission of all waiting builds, as if no build were added. The queue cannot be used afterwards. An
+// active build that lasts longer than expected is assumed to end now. Builds that would never be admitted, for example
+// because the limit of their namespace is 0, come last and have no time.
 func (q *Queue) Forecast(now time.Time, expected Expectation) []Place {
 	play := &play{queue: q, now: now, expected: expected, why: q.reasons()}
 	play.average, play.known = q.averageOf(expected)

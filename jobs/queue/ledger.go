@@ -11,9 +11,9 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Ledger is a queue whose builds come from a cache, which may be older than the stored objects. An admitted build holds its slot until
-// a newer version of the build is known, or the build is released. So limits hold before the write that starts the build is done and
-// the cache has it. A Ledger is not safe for concurrent use.
+// Ledger is a queue whose builds come from a cache, which may be older than the stored objects. An admitted build holds its
+// slot until a newer version of the build is known, or the build is released. So limits hold before the write that starts the
+// build is done and the cache has it. A Ledger is not safe for concurrent use.
 type Ledger struct {
 	queue  *Queue
 	builds map[Key]*record
@@ -38,8 +38,8 @@ func (l *Ledger) SetNamespace(name string, share Share) { l.queue.SetNamespace(n
 // Waiting is how many builds wait.
 func (l *Ledger) Waiting() int { return l.queue.Waiting() }
 
-// Observe takes a build from the cache, and reports whether that released a held slot. It must be called for each change of the cache,
-// in their order.
+// Observe takes a build from the cache, and reports whether that released a held slot. It must be called for each change of
+// the cache, in their order.
 func (l *Ledger) Observe(build *v1alpha1.ImageBuild) (settled bool) {
 	key := keyOf(build)
 	known := l.builds[key]
@@ -62,8 +62,8 @@ func (l *Ledger) Observe(build *v1alpha1.ImageBuild) (settled bool) {
 	return held && !known.held
 }
 
-// Learn takes a build that was read from the API or written to it, and reports whether that released a held slot. It does nothing if
-// the cache does not have the build yet, or has reported its deletion.
+// Learn takes a build that was read from the API or written to it, and reports whether that released a held slot. It does
+// nothing if the cache does not have the build yet, or has reported its deletion.
 func (l *Ledger) Learn(build *v1alpha1.ImageBuild) (settled bool) {
 	known := l.builds[keyOf(build)]
 	if known == nil || known.uid != build.UID || !newer(build.ResourceVersion, known.version) {

@@ -36,8 +36,8 @@ const (
 // GracePeriod is how long a builder has from SIGTERM to SIGKILL.
 const GracePeriod = 30 * time.Second
 
-// podSpec is a pod that meets the restricted Pod Security Standard, whatever the template sets. The namespace and the cluster set the
-// defaults of the other fields.
+// podSpec is a pod that meets the restricted Pod Security Standard, whatever the template sets. The namespace and the cluster
+// set the defaults of the other fields.
 func podSpec(build *v1alpha1.ImageBuild, builder inputs.Builder) corev1.PodSpec {
 	template := build.Spec.Inputs.Template
 	if template == nil {

@@ -42,8 +42,9 @@ func resources(template *v1alpha1.BuildTemplate) corev1.ResourceRequirements {
 	return *template.Resources.DeepCopy()
 }
 
-// tolerations are the tolerations of lost nodes, which end sooner than the defaults of Kubernetes, and then those of the template. A
-// toleration of the template that covers a lost node replaces ours, because the shorter of two tolerations would win.
+// tolerations are the tolerations of lost nodes, which end sooner than the defaults of Kubernetes, and then those of the
+// template. A toleration of the template that covers a lost node replaces ours, because the shorter of two tolerations would
+// win.
 func tolerations(template *v1alpha1.BuildTemplate) []corev1.Toleration {
 	var all []corev1.Toleration
 	for _, key := range []string{corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable} {

@@ -24,9 +24,9 @@ type Outcome struct {
 	Failure   *v1alpha1.BuildFailure
 }
 
-// Parse judges a builder that has ended by its message and its exit code. If only one of the two is a failure, the outcome is a
-// failure. A message that violates the contract is InvalidResult if the exit code is 0. Otherwise the exit code decides. Unknown fields
-// are ignored. A failure always has the exit code.
+// Parse judges a builder that has ended by its message and its exit code. If only one of the two is a failure, the outcome is
+// a failure. A message that violates the contract is InvalidResult if the exit code is 0. Otherwise the exit code decides.
+// Unknown fields are ignored. A failure always has the exit code.
 func Parse(message string, exitCode int32, targets []v1alpha1.Target) Outcome {
 	if strings.TrimSpace(message) == "" {
 		return failed(judgeExit(exitCode, v1alpha1.ReasonNoResult, "left no result"))

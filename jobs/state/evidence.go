@@ -293,10 +293,11 @@ func disruptionOf(pod *corev1.Pod) *v1alpha1.BuildFailure {
 	return reason.Failure("pod %s: %s", pod.Name, cmp.Or(condition.Message, pod.Status.Message, condition.Reason))
 }
 
-// endedByDeletion reports whether the container of a deleted pod ended after its kubelet knew of the deletion. The deletion request
-// increments the pod's generation, and the kubelet reports the end with the generation that it knew. If the kubelet reports no
-// generation, the deletion counts as the cause, and the build gets another attempt. Times cannot decide this: the node sets the time
-// of the end, the API server sets the time of the deletion, and the kubelet's final delete request changes the latter.
+// endedByDeletion reports whether the container of a deleted pod ended after its kubelet knew of the deletion. The deletion
+// request increments the pod's generation, and the kubelet reports the end with the generation that it knew. If the kubelet
+// reports no generation, the deletion counts as the cause, and the build gets another attempt. Times cannot decide this: the
+// node sets the time of the end, the API server sets the time of the deletion, and the kubelet's final delete request changes
+// the latter.
 func endedByDeletion(pod *corev1.Pod) bool {
 	return pod.Status.ObservedGeneration == 0 || pod.Status.ObservedGeneration == pod.Generation
 }

@@ -68,8 +68,8 @@ func (t *transition) suspendedBy() string {
 	return fmt.Sprintf("Job %s is suspended: resume it", t.attempt().JobName)
 }
 
-// heldAgain reports whether Kueue holds a build that was admitted before: its container has started, or an attempt has ended. If the
-// container has started, the condition PodReady has changed since the attempt began.
+// heldAgain reports whether Kueue holds a build that was admitted before: its container has started, or an attempt has ended.
+// If the container has started, the condition PodReady has changed since the attempt began.
 func (t *transition) heldAgain() bool {
 	attempt := t.attempt()
 	if attempt == nil {

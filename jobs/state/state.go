@@ -290,8 +290,9 @@ func (t *transition) jobMayRun() bool {
 	return t.Pod == nil || !Ended(t.Pod) || t.deletedBySuspension()
 }
 
-// confirmationTime is how much longer than its grace period a pod may take to end before its node counts as unable to confirm the end.
-// The loss of a node is reported earlier: the node is not ready after 50 seconds, and the pod tolerates this for 60 seconds.
+// confirmationTime is how much longer than its grace period a pod may take to end before its node counts as unable to confirm
+// the end. The loss of a node is reported earlier: the node is not ready after 50 seconds, and the pod tolerates this for 60
+// seconds.
 const confirmationTime = 2 * time.Minute
 
 // lives reports whether a pod of the attempt may run, and its node may still confirm its end.

@@ -183,8 +183,8 @@ func (c conditions) setStalled(s schedule, due bool) {
 	}
 }
 
-// stallsByBuildThatIsGone sets Stalled if the last attempted build was deleted, and Ready still reports that it did not succeed. Its
-// inputs are still those of the Image.
+// stallsByBuildThatIsGone sets Stalled if the last attempted build was deleted, and Ready still reports that it did not
+// succeed. Its inputs are still those of the Image.
 func (c conditions) stallsByBuildThatIsGone() bool {
 	ready := meta.FindStatusCondition(c.status.Conditions, v1alpha1.ImageReady)
 	if ready.Reason != v1alpha1.ReasonBuildFailed && ready.Reason != v1alpha1.ReasonBuildCancelled {

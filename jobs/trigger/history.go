@@ -92,8 +92,9 @@ func afterAwaited(expires time.Time, build *v1alpha1.ImageBuild, logsArchived, b
 	return expires
 }
 
-// DirectExpiry returns when a build that was created directly may be deleted, if such builds are kept for ttl. It is zero for a
-// build that has not finished, is under legal hold or is being deleted. It is also zero for a build of an Image, whose history decides.
+// DirectExpiry returns when a build that was created directly may be deleted, if such builds are kept for ttl. It is zero for
+// a build that has not finished, is under legal hold or is being deleted. It is also zero for a build of an Image, whose
+// history decides.
 func DirectExpiry(build *v1alpha1.ImageBuild, ttl time.Duration, logsArchived, buildsRecorded bool) time.Time {
 	if build.Spec.ImageRef != nil || !build.Status.Finished || build.DeletionTimestamp != nil || v1alpha1.UnderLegalHold(build) {
 		return time.Time{}

@@ -75,8 +75,8 @@ func count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) {
 	}
 }
 
-// countFailures counts finished builds, each once and in the order of their numbers. It stops at the first unfinished build, because
-// later builds may end earlier. It skips one-off builds. A failure counts only if the build has the current spec.
+// countFailures counts finished builds, each once and in the order of their numbers. It stops at the first unfinished build,
+// because later builds may end earlier. It skips one-off builds. A failure counts only if the build has the current spec.
 func countFailures(o Observed, status *v1alpha1.ImageStatus) {
 	for i := range o.Builds {
 		build := &o.Builds[i]

@@ -49,8 +49,8 @@ type unavailableError struct{ error }
 // Unwrap returns the error of the archive.
 func (e *unavailableError) Unwrap() error { return e.error }
 
-// archivedLogs reads a log from the archive if the archive has the complete log, and otherwise from its pod. If the pod's log is not
-// available, it reads the incomplete log from the archive.
+// archivedLogs reads a log from the archive if the archive has the complete log, and otherwise from its pod. If the pod's log
+// is not available, it reads the incomplete log from the archive.
 type archivedLogs struct {
 	pods    podLogs
 	archive *archive.Store
@@ -119,8 +119,8 @@ func (l *archivedLogs) open(ctx context.Context, build *images.ImageBuild, attem
 	return l.show(ctx, build, attempt, options, log), nil
 }
 
-// show applies the options of a request to an archived log. A warning reports why a log is incomplete. A followed log ends once it is
-// sealed.
+// show applies the options of a request to an archived log. A warning reports why a log is incomplete. A followed log ends
+// once it is sealed.
 func (l *archivedLogs) show(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions, log *archive.Reader) io.ReadCloser {
 	if summary := log.Summary(); summary != nil && summary.InPart {
 		warning.AddWarning(ctx, "", fmt.Sprintf("the log of attempt %d is incomplete: %s", attempt.Number, summary.Why))

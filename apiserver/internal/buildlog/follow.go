@@ -20,9 +20,9 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 )
 
-// follower reads the logs of a build's attempts in order while they are written. Between two attempts it watches the build, without
-// polling. It ends when the build has finished and every log was read, or when its context is done. Like every reader, it is not safe for
-// concurrent use.
+// follower reads the logs of a build's attempts in order while they are written. Between two attempts it watches the build,
+// without polling. It ends when the build has finished and every log was read, or when its context is done. Like every
+// reader, it is not safe for concurrent use.
 type follower struct {
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -94,7 +94,8 @@ func (f *follower) Close() error {
 	return f.log.Close()
 }
 
-// endLog ends the current log. A log that breaks off, for example because its node is lost, is followed by the log of the next attempt.
+// endLog ends the current log. A log that breaks off, for example because its node is lost, is followed by the log of the
+// next attempt.
 func (f *follower) endLog(reason error) error {
 	if !errors.Is(reason, io.EOF) {
 		utilruntime.HandleErrorWithContext(f.ctx, reason, "A followed log broke off",

@@ -28,8 +28,8 @@ const (
 	archivePoll, archiveLimit = 500 * time.Millisecond, time.Minute
 )
 
-// handover is a followed log with timestamps. It reads the log from its pod and, if the pod is lost before the end of the log, reads the
-// rest from the archive.
+// handover is a followed log with timestamps. It reads the log from its pod and, if the pod is lost before the end of the
+// log, reads the rest from the archive.
 type handover struct {
 	ctx     context.Context
 	logs    *archivedLogs
@@ -120,7 +120,8 @@ func (h *handover) cross() error {
 	})
 }
 
-// find opens the archived log at the place where the pod's log ended. Errors: ErrNotFound if the archive does not have this place yet.
+// find opens the archived log at the place where the pod's log ended. Errors: ErrNotFound if the archive does not have this
+// place yet.
 func (h *handover) find() (io.ReadCloser, *archive.Reader, error) {
 	name, from, mark := archivedName(h.build, h.attempt), position(h.options), h.mark
 	switch {

@@ -38,8 +38,8 @@ var (
 
 // Source reads the logs of attempts.
 type Source interface {
-	// Open returns the log of an attempt whose pod is recorded. With options.Follow it ends when the attempt's container has ended, and at
-	// the latest when ctx is done. Errors: ErrNotStarted and ErrGone, possibly wrapped. The caller closes the log.
+	// Open returns the log of an attempt whose pod is recorded. With options.Follow it ends when the attempt's container has
+	// ended, and at the latest when ctx is done. Errors: ErrNotStarted and ErrGone, possibly wrapped. The caller closes the log.
 	Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error)
 }
 
@@ -192,7 +192,8 @@ func (l *logResponse) read(ctx context.Context) (io.ReadCloser, error) {
 	return stream, nil
 }
 
-// nothing is the empty log of an attempt that has not written any, or of a build without attempts (nil). A warning reports the cause.
+// nothing is the empty log of an attempt that has not written any, or of a build without attempts (nil). A warning reports
+// the cause.
 func (l *logResponse) nothing(attempt *images.BuildAttempt) io.ReadCloser {
 	if attempt == nil {
 		l.warn(fmt.Sprintf("imagebuild %s has no log: no attempt was started", l.build.Name))

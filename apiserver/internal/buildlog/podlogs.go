@@ -24,8 +24,8 @@ type podLogs struct {
 	client kubernetes.Interface
 }
 
-// Open reads the log of the attempt's pod, but not of another pod of the same name. If the node answers with an error instead of the log,
-// the error is ErrGone. A follower gets this error while it reads, because the first line may take long.
+// Open reads the log of the attempt's pod, but not of another pod of the same name. If the node answers with an error instead
+// of the log, the error is ErrGone. A follower gets this error while it reads, because the first line may take long.
 func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	if attempt.PodName == "" {
 		return nil, ErrGone // the build is only in the archive

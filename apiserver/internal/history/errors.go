@@ -17,12 +17,12 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// retryAfter is when a client should try again while the database is unavailable, in seconds. kubectl tries ten times before it reports
-// the error.
+// retryAfter is when a client should try again while the database is unavailable, in seconds. kubectl tries ten times before
+// it reports the error.
 const retryAfter = 1
 
-// Error turns an error of the database into an error for the client: a bad request if the request is invalid, otherwise 503 with the time
-// of the next try. The resource is the resource of the request, such as images/history.
+// Error turns an error of the database into an error for the client: a bad request if the request is invalid, otherwise 503
+// with the time of the next try. The resource is the resource of the request, such as images/history.
 func Error(err error, resource, name string) error {
 	if errors.Is(err, records.ErrInvalid) {
 		return apierrors.NewBadRequest(fmt.Sprintf("%s of %q: %v", resource, name, err))

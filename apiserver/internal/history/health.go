@@ -22,8 +22,9 @@ const (
 
 // Health rates an Image, from its figures and its condition Ready. It is nil if no build has succeeded or failed.
 //
-// The score is 60·R + 10·R·F + 30·L, rounded down. R is the share of builds that succeeded, of all builds that succeeded or failed. F is the
-// share of builds with one attempt, of all finished builds. L is 1 if the last build succeeded, 0 if it failed, and otherwise R.
+// The score is 60·R + 10·R·F + 30·L, rounded down. R is the share of builds that succeeded, of all builds that succeeded or
+// failed. F is the share of builds with one attempt, of all finished builds. L is 1 if the last build succeeded, 0 if it
+// failed, and otherwise R.
 func Health(stats *images.BuildStats, conditions []metav1.Condition) *images.ImageHealth {
 	judged := stats.Succeeded + stats.Failed
 	if judged == 0 {

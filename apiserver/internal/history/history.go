@@ -63,8 +63,8 @@ func (r *recorded) history(ctx context.Context, name string, options *images.Ima
 	return answer, err
 }
 
-// historyStart is where a page of a history begins. Continue contains it: durations count from the time of the request for the first page,
-// so that all pages have the same time range.
+// historyStart is where a page of a history begins. Continue contains it: durations count from the time of the request for
+// the first page, so that all pages have the same time range.
 type historyStart struct {
 	Since    time.Time `json:"since,omitzero"`
 	Until    time.Time `json:"until,omitzero"`

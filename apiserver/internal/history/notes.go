@@ -85,7 +85,8 @@ func (r *recorded) checkNote(ctx context.Context, name string, note *images.Imag
 	return nil
 }
 
-// addNote records a note of the user of the request, and returns the recorded note. Of two notes with the same id, the first counts.
+// addNote records a note of the user of the request, and returns the recorded note. Of two notes with the same id, the first
+// counts.
 func (r *recorded) addNote(ctx context.Context, name string, note *images.ImageNote, options *metav1.CreateOptions) (runtime.Object, error) {
 	wanted := &records.Note{ID: note.ID, Time: note.Time.Time, Author: note.Author, Text: note.Text}
 	store, err := r.database.Store()

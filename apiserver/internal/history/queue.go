@@ -37,8 +37,8 @@ type Edit struct {
 	Changes    []v1alpha1.InputChange
 }
 
-// Queue writes edits to the database in the background. A user's edit of an Image never waits for the database, or fails because of it.
-// While the database is unavailable, up to a thousand edits wait. Further edits are dropped and counted.
+// Queue writes edits to the database in the background. A user's edit of an Image never waits for the database, or fails
+// because of it. While the database is unavailable, up to a thousand edits wait. Further edits are dropped and counted.
 type Queue struct {
 	database *Database
 	clock    clock.Clock
@@ -67,8 +67,8 @@ func NewQueue(database *Database, clocked clock.Clock) *Queue {
 	}
 }
 
-// Register registers the counters. Call it before Run. If another server of the process has registered its counters, the counters of this
-// queue are not exposed. Only tests have several servers in one process.
+// Register registers the counters. Call it before Run. If another server of the process has registered its counters, the
+// counters of this queue are not exposed. Only tests have several servers in one process.
 func (q *Queue) Register(registerer prometheus.Registerer) error {
 	for _, counter := range []prometheus.Counter{q.recorded, q.dropped} {
 		err := registerer.Register(counter)
@@ -91,8 +91,8 @@ func (q *Queue) Add(ctx context.Context, edit Edit) {
 	}
 }
 
-// Run writes the queued edits in order until Close is called. It uses only the values of ctx, because requests that are served while the
-// server stops also add edits.
+// Run writes the queued edits in order until Close is called. It uses only the values of ctx, because requests that are
+// served while the server stops also add edits.
 func (q *Queue) Run(ctx context.Context) {
 	q.running.Lock()
 	defer q.running.Unlock()
@@ -118,8 +118,8 @@ func (q *Queue) Run(ctx context.Context) {
 	}
 }
 
-// Close ends Run, and tries once more to write the edits that wait, for a few seconds at most. It counts the edits that it cannot write. Call
-// it when no request adds edits any more, while the database is open.
+// Close ends Run, and tries once more to write the edits that wait, for a few seconds at most. It counts the edits that it
+// cannot write. Call it when no request adds edits any more, while the database is open.
 func (q *Queue) Close() {
 	q.once.Do(func() { close(q.closed) })
 	q.running.Lock()

@@ -16,8 +16,8 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// RecordedBuild reads the record of a build: its name, namespace and UID, its spec and its status. The name must match, too, because
-// permissions are by name. The resource is the resource of the request, such as imagebuilds/diff.
+// RecordedBuild reads the record of a build: its name, namespace and UID, its spec and its status. The name must match, too,
+// because permissions are by name. The resource is the resource of the request, such as imagebuilds/diff.
 func RecordedBuild(ctx context.Context, database *Database, resource, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
 	store, err := database.Store()
 	switch {

@@ -23,9 +23,9 @@ const (
 	filesPath = "source.inline.files"
 )
 
-// specChanges returns the differences of two specs, sorted by path, of every field. Values are shortened to 128 characters, and files are
-// shown as a short digest and their size. If there are more than 100 changes, the last one reports how many are left out. Lists of named
-// elements are compared by name, and a change of only their order comes last.
+// specChanges returns the differences of two specs, sorted by path, of every field. Values are shortened to 128 characters,
+// and files are shown as a short digest and their size. If there are more than 100 changes, the last one reports how many are
+// left out. Lists of named elements are compared by name, and a change of only their order comes last.
 func specChanges(before, after *v1alpha1.ImageSpec) ([]v1alpha1.InputChange, error) {
 	from, err := flattened(before)
 	if err != nil {
@@ -78,7 +78,8 @@ func flatten(path string, value any, into map[string]inputs.Value) {
 	}
 }
 
-// flattenList flattens named elements under their names, and other elements under their indexes. A list of strings or numbers is one value.
+// flattenList flattens named elements under their names, and other elements under their indexes. A list of strings or numbers
+// is one value.
 func flattenList(path string, list []any, into map[string]inputs.Value) {
 	if !slices.ContainsFunc(list, isObject) {
 		text, err := json.Marshal(list)

@@ -20,8 +20,9 @@ import (
 // maxRecentRequests is the maximum of an Image's recent requests.
 const maxRecentRequests = 32
 
-// allocate gives the request its number: the recorded number, or the next free number, which it records. taken is a number that was recorded
-// for this request and belongs to another build, or 0. The returned Image has the record, so its spec and the number belong together.
+// allocate gives the request its number: the recorded number, or the next free number, which it records. taken is a number
+// that was recorded for this request and belongs to another build, or 0. The returned Image has the record, so its spec and
+// the number belong together.
 func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Image, images.BuildRequestRecord, error) {
 	var record images.BuildRequestRecord
 	write := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {

@@ -20,9 +20,9 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 )
 
-// bases prevents cycles of Images that are based on each other. This rule is about several objects, so the writes that set or change a base
-// are serialized: each checks and writes under a lock of the namespace, which all servers share. Other writes take no lock and read no
-// other Images.
+// bases prevents cycles of Images that are based on each other. This rule is about several objects, so the writes that set or
+// change a base are serialized: each checks and writes under a lock of the namespace, which all servers share. Other writes
+// take no lock and read no other Images.
 type bases struct {
 	images *genericregistry.Store
 	lock   func(ctx context.Context, name string) (lock, error)
@@ -69,8 +69,8 @@ func (b *bases) beginUpdate(ctx context.Context, object, old runtime.Object, _ *
 	return b.begin(ctx, object, existing)
 }
 
-// begin takes the lock, unless an earlier try of the same write did. The lock outlasts the store's hooks for an update, which end before the
-// write.
+// begin takes the lock, unless an earlier try of the same write did. The lock outlasts the store's hooks for an update, which
+// end before the write.
 func (b *bases) begin(ctx context.Context, object runtime.Object, old *images.Image) (genericregistry.FinishFunc, error) {
 	image, err := stored.Image(object)
 	if err != nil {

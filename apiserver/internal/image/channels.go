@@ -144,7 +144,8 @@ func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runt
 	return image, nil
 }
 
-// resolve sets the fields of each channel that the server owns. An unchanged channel keeps its fields, even if its build was deleted.
+// resolve sets the fields of each channel that the server owns. An unchanged channel keeps its fields, even if its build was
+// deleted.
 func (p *promotion) resolve(ctx context.Context, image *images.Image, wanted []images.ImageChannel) ([]images.ImageChannel, error) {
 	var (
 		channels []images.ImageChannel

@@ -14,8 +14,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// newBuild is a build of the current Image with the request's parameters. The request's ID, the user and the priority are set when the build
-// is created.
+// newBuild is a build of the current Image with the request's parameters. The request's ID, the user and the priority are set
+// when the build is created.
 func newBuild(image *images.Image, number int64, request *images.BuildRequest) *images.ImageBuild {
 	snapshot := image.DeepCopy()
 	build := emptyBuild(image, number)

@@ -36,8 +36,8 @@ import (
 // instantiateREST is the instantiate subresource: it gives a request for a build a number, once, and creates the build.
 // It does that for reruns too, which are requested at a build.
 //
-// The number is recorded in the Image before the build is created. So a repeated request finds the same number and the same build, even
-// after a crash or on another replica.
+// The number is recorded in the Image before the build is created. So a repeated request finds the same number and the same
+// build, even after a crash or on another replica.
 type instantiateREST struct {
 	*subresource.Action[images.BuildRequest, *images.BuildRequest]
 	images  *genericregistry.Store
@@ -185,8 +185,8 @@ func asObject(build *images.ImageBuild, err error) (runtime.Object, error) {
 	return build, nil
 }
 
-// dryRun creates the build of a new request as a dry run, including admission. So a refused request takes no number. A number is never
-// returned.
+// dryRun creates the build of a new request as a dry run, including admission. So a refused request takes no number. A number
+// is never returned.
 func (i *instantiation) dryRun(ctx context.Context) error {
 	object, err := i.images.Get(on(ctx, "images", i.image), i.image, &metav1.GetOptions{})
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// judge sets whether a new build is one-off, if its request has parameters or is for a rerun. A rerun that counts gets the Image's current
-// generation, because it has the inputs of this generation.
+// judge sets whether a new build is one-off, if its request has parameters or is for a rerun. A rerun that counts gets the
+// Image's current generation, because it has the inputs of this generation.
 func (s *Sources) judge(ctx context.Context, build *images.ImageBuild, image *images.Image) error {
 	if build.Spec.Trigger.RerunOf == "" && len(build.Spec.Trigger.Parameters) == 0 {
 		return nil

@@ -30,11 +30,12 @@ type rerunREST struct {
 
 var _ rest.SubresourceObjectMetaPreserver = rerunREST{}
 
-// PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate keeps the uid of a request, which is the uid of the build, as the uid of a Binding
-// is that of the pod.
+// PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate keeps the uid of a request, which is the uid of the build, as the
+// uid of a Binding is that of the pod.
 func (rerunREST) PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate() bool { return true }
 
-// Rerun returns the subresource rerun of builds. It instantiates the Image of the build, because only instantiate gives numbers to builds.
+// Rerun returns the subresource rerun of builds. It instantiates the Image of the build, because only instantiate gives
+// numbers to builds.
 func (s *Store) Rerun() rest.Storage {
 	return rerunREST{subresource.NewAction("rerunning imagebuild %s takes a RerunRequest", v1alpha1.ImageBuild{},
 		subresource.Valid(images.Kind("RerunRequest"), validation.RerunRequest), s.instantiate.rerunBuildOf)}

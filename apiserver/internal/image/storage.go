@@ -107,8 +107,8 @@ func (s *Store) Create(ctx context.Context, object runtime.Object, validate rest
 	return created, writing.explain(ctx, err)
 }
 
-// Update changes an Image, or creates it if server-side apply does. If the base changes, it takes the lock as Create does. It records the
-// change.
+// Update changes an Image, or creates it if server-side apply does. If the base changes, it takes the lock as Create does. It
+// records the change.
 func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	ctx, writing := startWriting(ctx)

@@ -63,8 +63,9 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 	return statusStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
-// PrepareForUpdate keeps everything but the status. In the status it keeps the fields of other subresources: the channels, and the counter and
-// requests of instantiate, in which only uids may be added. countedBuild never decreases, because an older controller does not know it.
+// PrepareForUpdate keeps everything but the status. In the status it keeps the fields of other subresources: the channels,
+// and the counter and requests of instantiate, in which only uids may be added. countedBuild never decreases, because an
+// older controller does not know it.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
 	image, stored := object.(*images.Image), old.(*images.Image)

@@ -36,8 +36,8 @@ func newCancel(builds *builder.Store, scheme *runtime.Scheme, clock clock.Passiv
 		subresource.Valid(images.Kind("CancelRequest"), validation.CancelRequest), c.cancel)
 }
 
-// cancel requests the cancellation of a build and returns the build. A build that has finished, or is being cancelled already, is not
-// changed. If the request is to supersede the build, a started build is not changed either.
+// cancel requests the cancellation of a build and returns the build. A build that has finished, or is being cancelled
+// already, is not changed. If the request is to supersede the build, a started build is not changed either.
 func (c *canceller) cancel(ctx context.Context, name string, request *images.CancelRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	cancel := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {
 		existing, err := stored.Build(old)
@@ -74,8 +74,8 @@ func waits(build *images.ImageBuild) bool {
 	return (phase == v1alpha1.BuildPending || phase == v1alpha1.BuildQueued) && len(build.Status.Attempts) == 0
 }
 
-// checkNewer refuses a request unless the superseding build is a newer build of the same Image. If that build is being cancelled or deleted,
-// the error is a Conflict, because the client has not seen this yet.
+// checkNewer refuses a request unless the superseding build is a newer build of the same Image. If that build is being
+// cancelled or deleted, the error is a Conflict, because the client has not seen this yet.
 func (c *canceller) checkNewer(ctx context.Context, build *images.ImageBuild, name string) error {
 	invalid := func(problem string) error {
 		return apierrors.NewInvalid(images.Kind("CancelRequest"), build.Name, field.ErrorList{

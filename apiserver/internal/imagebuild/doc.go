@@ -3,6 +3,6 @@
 // Package imagebuild serves the resource imagebuilds and its subresources status, cancel, report and diff. It also sets the
 // priority of a build, from its PriorityClass. Package buildlog serves the subresource log, and package image rerun.
 //
-// It validates builds: the spec is a record that never changes, and the status follows the phase table for every writer. It never decides
-// the next step of a build, which the controller does.
+// It validates builds: the spec is a record that never changes, and the status follows the phase table for every writer. It
+// never decides the next step of a build, which the controller does.
 package imagebuild

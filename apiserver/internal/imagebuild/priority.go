@@ -24,8 +24,8 @@ type ranks struct {
 	client kubernetes.Interface
 }
 
-// begin sets the priority of a new build. A class that does not exist counts as 0. If the class cannot be read, the request fails, so that no
-// build gets a wrong queue position.
+// begin sets the priority of a new build. A class that does not exist counts as 0. If the class cannot be read, the request
+// fails, so that no build gets a wrong queue position.
 func (r *ranks) begin(ctx context.Context, object runtime.Object, _ *metav1.CreateOptions) (genericregistry.FinishFunc, error) {
 	build, err := stored.Build(object)
 	if err != nil {

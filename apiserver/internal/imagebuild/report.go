@@ -26,8 +26,8 @@ import (
 // reportAgain is when a builder should repeat a report that was sent too early, in seconds.
 const reportAgain = 1
 
-// reporter serves the report subresource: it stores the progress that the builder of the current attempt reports. It identifies the client by
-// the pod that its token is bound to, whatever its service account.
+// reporter serves the report subresource: it stores the progress that the builder of the current attempt reports. It
+// identifies the client by the pod that its token is bound to, whatever its service account.
 type reporter struct {
 	builds *genericregistry.Store
 	clock  clock.PassiveClock
@@ -39,8 +39,8 @@ func newReport(builds *builder.Store, scheme *runtime.Scheme, clock clock.Passiv
 	return subresource.NewAction("reporting on imagebuild %s takes a BuildReport", v1alpha1.BuildReport{}, checkReport, r.report)
 }
 
-// checkReport refuses invalid reports, and reports that do not come from a pod of the namespace. It reads no objects, so a pod learns nothing
-// about other namespaces.
+// checkReport refuses invalid reports, and reports that do not come from a pod of the namespace. It reads no objects, so a
+// pod learns nothing about other namespaces.
 func checkReport(ctx context.Context, name string, report *images.BuildReport) error {
 	if podOfUser(ctx) == "" || namespaceOfUser(ctx) != apirequest.NamespaceValue(ctx) {
 		return notOwnBuild(name)

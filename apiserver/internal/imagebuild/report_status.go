@@ -41,8 +41,8 @@ func validateReport(report *images.BuildReport, build string) field.ErrorList {
 	return errs
 }
 
-// takeReport sets the progress of a build from a report. It does not change the build if the report has no news. It is an error if the last
-// report is more recent than reportInterval, by the clocks of all replicas.
+// takeReport sets the progress of a build from a report. It does not change the build if the report has no news. It is an
+// error if the last report is more recent than reportInterval, by the clocks of all replicas.
 func takeReport(build *images.ImageBuild, attempt int32, report *images.BuildReport, now time.Time) error {
 	status := &build.Status
 	if status.Progress == nil || status.Progress.Attempt != attempt {

@@ -97,8 +97,8 @@ func newStore(scope *builder.Scope, options Options, ranks *ranks) (*Store, erro
 	return &Store{Store: store, instantiated: store.WithCreateStrategy(instantiatedStrategy{direct})}, nil
 }
 
-// CreateInstantiated creates a build of an Image. Unlike a build that is created directly, it has an imageRef, a number and a trigger. The
-// user of the trigger is the user of ctx.
+// CreateInstantiated creates a build of an Image. Unlike a build that is created directly, it has an imageRef, a number and a
+// trigger. The user of the trigger is the user of ctx.
 func (s *Store) CreateInstantiated(ctx context.Context, build *images.ImageBuild, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (*images.ImageBuild, error) {
 	created, err := s.instantiated.Create(ctx, build, validate, options)
 	if err != nil {

@@ -45,8 +45,8 @@ func directTrigger(ctx context.Context) *images.BuildTrigger {
 	return &images.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: builder.UserName(ctx)}
 }
 
-// PrepareForUpdate keeps the status, and the omitted fields of the spec that only the server sets. So the manifest of a build can be applied
-// again, or replaced by itself.
+// PrepareForUpdate keeps the status, and the omitted fields of the spec that only the server sets. So the manifest of a build
+// can be applied again, or replaced by itself.
 func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
 	keep(&build.Spec.ImageRef, stored.Spec.ImageRef)
@@ -114,8 +114,8 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 	return statusStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
-// PrepareForUpdate keeps everything but the status. In the status it sets finished from the phase, and keeps the fields of the report
-// subresource: progress and stages.
+// PrepareForUpdate keeps everything but the status. In the status it sets finished from the phase, and keeps the fields of
+// the report subresource: progress and stages.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
 	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
@@ -151,7 +151,8 @@ func keepStopTimes(attempts, stored []images.BuildAttempt) {
 	}
 }
 
-// beginsAnew reports whether a new pod is about to report: the pod of a new attempt, or a new pod of an attempt whose Job was suspended.
+// beginsAnew reports whether a new pod is about to report: the pod of a new attempt, or a new pod of an attempt whose Job was
+// suspended.
 func beginsAnew(written, stored []images.BuildAttempt) bool {
 	last := len(stored) - 1
 	if len(written) != len(stored) || last < 0 {

@@ -47,7 +47,8 @@ func sameSpec(image, stored *images.Image) bool {
 	return equality.Semantic.DeepEqual(image.Spec, stored.Spec)
 }
 
-// plan plans an Image with the given spec and the stored status. hidden is why the user may not know its inputs, or nil if the user may.
+// plan plans an Image with the given spec and the stored status. hidden is why the user may not know its inputs, or nil if
+// the user may.
 func (p *planner) plan(ctx context.Context, given *images.Image, hidden *v1alpha1.BuildFailure) (*images.ImagePlan, error) {
 	return p.describe(given, func(image *v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error) { return p.status(ctx, image, hidden) })
 }

@@ -65,8 +65,8 @@ func (p *planner) mayNotGetBase(ctx context.Context, namespace, name string) (*v
 	return p.mayNotGet(ctx, storedImages, namespace, name, "base.imageRef leads to, so there is no saying what the inputs are")
 }
 
-// mayNotGet returns a failure if the user may not get an object that the plan would reveal, or nil. The failure does not reveal whether the
-// object exists. role is what the plan needs the object for.
+// mayNotGet returns a failure if the user may not get an object that the plan would reveal, or nil. The failure does not
+// reveal whether the object exists. role is what the plan needs the object for.
 func (p *planner) mayNotGet(ctx context.Context, resource schema.GroupVersionResource, namespace, name, role string) (*v1alpha1.BuildFailure, error) {
 	user := builder.UserName(ctx)
 	allowed, err := p.scope.UserMayGet(ctx, resource, "", namespace, name)

@@ -28,8 +28,8 @@ import (
 
 // Options are the options of plans.
 type Options struct {
-	// Builders reads the builders that the operator allows, which are the same as for the controllers. It is called once, before the server
-	// serves. Defaults to none.
+	// Builders reads the builders that the operator allows, which are the same as for the controllers. It is called once, before
+	// the server serves. Defaults to none.
 	Builders func() (inputs.Builders, error)
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
@@ -63,8 +63,8 @@ type Plans struct {
 	planner *planner
 }
 
-// answer plans an Image as it would be applied. If the user may not get the Image of this name, the plan is the same whether the Image exists or
-// not, and contains only the reason.
+// answer plans an Image as it would be applied. If the user may not get the Image of this name, the plan is the same whether
+// the Image exists or not, and contains only the reason.
 func (p *planner) answer(ctx context.Context, plan *images.ImagePlan) (runtime.Object, error) {
 	if plan.Name == "" {
 		return nil, invalid("", field.ErrorList{field.Required(field.NewPath("metadata", "name"), "name the Image, which need not exist")})
@@ -96,7 +96,8 @@ func (p *planner) answer(ctx context.Context, plan *images.ImagePlan) (runtime.O
 	return p.plan(ctx, image, hidden)
 }
 
-// checkCycle refuses an Image whose base leads back to it. The search ends at an Image that the user may not get, which hidden reports.
+// checkCycle refuses an Image whose base leads back to it. The search ends at an Image that the user may not get, which
+// hidden reports.
 func (p *planner) checkCycle(ctx context.Context, image *images.Image) (hidden *v1alpha1.BuildFailure, errs field.ErrorList) {
 	errs = validation.BaseCycle(image, func(name string) (*images.Image, error) {
 		forbidden, err := p.mayNotGetBase(ctx, image.Namespace, name)

@@ -16,8 +16,8 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// listDeleted returns reports of deleted Images from their records, the last deleted one first. Without a limit the list is complete, as for
-// every resource.
+// listDeleted returns reports of deleted Images from their records, the last deleted one first. Without a limit the list is
+// complete, as for every resource.
 func (r *reports) listDeleted(ctx context.Context, asked *asked) (runtime.Object, error) {
 	namespace, name, err := selectDeleted(ctx, asked)
 	if err != nil {
@@ -58,7 +58,8 @@ func (r *reports) listDeleted(ctx context.Context, asked *asked) (runtime.Object
 	}
 }
 
-// selectDeleted returns the namespace and the name that select deleted Images, or "" for all. The records have no other fields for selectors.
+// selectDeleted returns the namespace and the name that select deleted Images, or "" for all. The records have no other
+// fields for selectors.
 func selectDeleted(ctx context.Context, asked *asked) (namespace, name string, err error) {
 	if selector := asked.images.LabelSelector; selector != nil && !selector.Empty() {
 		return "", "", apierrors.NewBadRequest("labels of deleted images are not recorded: leave the label selector out")

@@ -103,7 +103,8 @@ func (r *reports) Get(ctx context.Context, name string, options *metav1.GetOptio
 	return report, nil
 }
 
-// List returns reports without the fields of single reports: of existing Images, with the pages and selectors of Images, or of deleted Images.
+// List returns reports without the fields of single reports: of existing Images, with the pages and selectors of Images, or
+// of deleted Images.
 func (r *reports) List(ctx context.Context, options *metainternalversion.ListOptions) (runtime.Object, error) {
 	asked, err := split(options)
 	if err != nil {

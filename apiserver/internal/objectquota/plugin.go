@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package objectquota is an admission plugin that enforces the object count quota of namespaces, such as
-// count/images.images.goldsmith.dev. A kube-apiserver enforces it only for objects that it stores itself. kube-controller-manager counts
-// deletions, and the objects that are older than the quota.
+// count/images.images.goldsmith.dev. A kube-apiserver enforces it only for objects that it stores itself.
+// kube-controller-manager counts deletions, and the objects that are older than the quota.
 package objectquota
 
 import (

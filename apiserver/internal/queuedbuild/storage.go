@@ -24,8 +24,8 @@ import (
 
 // Options are the options of the resource.
 type Options struct {
-	// Limits reads the limits of active builds, which are the same as for the controllers. It is called once, before the server serves.
-	// Defaults to no limits.
+	// Limits reads the limits of active builds, which are the same as for the controllers. It is called once, before the server
+	// serves. Defaults to no limits.
 	Limits func() (queue.Limits, error)
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock

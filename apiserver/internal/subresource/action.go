@@ -27,9 +27,9 @@ var (
 	_ rest.StorageMetadata = &Action[metav1.Status, *metav1.Status]{}
 )
 
-// NewAction creates an action. takes is the error for a client that sends another kind, such as "cancelling imagebuild %s takes a
-// CancelRequest". answer is a value of the public type of the answer. check refuses or completes requests before admission. run handles an
-// admitted request.
+// NewAction creates an action. takes is the error for a client that sends another kind, such as "cancelling imagebuild %s
+// takes a CancelRequest". answer is a value of the public type of the answer. check refuses or completes requests before
+// admission. run handles an admitted request.
 func NewAction[T any, P object[T]](takes string, answer any,
 	check func(ctx context.Context, name string, request P) error,
 	run func(ctx context.Context, name string, request P, options *metav1.CreateOptions) (runtime.Object, error),

@@ -25,8 +25,8 @@ var (
 	_ rest.StorageMetadata   = &View[metav1.Status, *metav1.Status]{}
 )
 
-// NewView creates a view. takes is the error for other options, such as "the figures of image %s take ImageStatsOptions". empty is an empty
-// object of the internal type of the answer, and answer a value of its public type.
+// NewView creates a view. takes is the error for other options, such as "the figures of image %s take ImageStatsOptions".
+// empty is an empty object of the internal type of the answer, and answer a value of its public type.
 func NewView[T any, P object[T]](takes string, empty runtime.Object, answer any,
 	get func(ctx context.Context, name string, options P) (runtime.Object, error),
 ) *View[T, P] {

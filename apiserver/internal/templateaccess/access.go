@@ -30,8 +30,8 @@ type access struct {
 	name     string
 }
 
-// wantedBy lists the objects that inputs give their builds access to, each object once. An author can read the contents of a ConfigMap in
-// status.resolved.files or in the log.
+// wantedBy lists the objects that inputs give their builds access to, each object once. An author can read the contents of a
+// ConfigMap in status.resolved.files or in the log.
 func wantedBy(inputs *images.BuildInputs, path *field.Path) []access {
 	var wanted []access
 	want := func(path *field.Path, verb, resource, name string) {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package templateaccess is an admission plugin that limits the authors of inputs to their own permissions. The controller, which has more
-// permissions, runs builds with service accounts, Secrets and ConfigMaps that the author may have no access to.
+// Package templateaccess is an admission plugin that limits the authors of inputs to their own permissions. The controller,
+// which has more permissions, runs builds with service accounts, Secrets and ConfigMaps that the author may have no access
+// to.
 //
-// The plugin checks only the name of a source's ConfigMap. A user with permission to change the ConfigMap decides what builds with its files
-// run, which is a documented boundary.
+// The plugin checks only the name of a source's ConfigMap. A user with permission to change the ConfigMap decides what builds
+// with its files run, which is a documented boundary.
 //
-// The plugin checks every change of an Image's spec, not only changes of names, because the author of a changed builder decides what the
-// service account runs. An unchanged spec of an author with the permissions may be built by every user who can request builds.
+// The plugin checks every change of an Image's spec, not only changes of names, because the author of a changed builder
+// decides what the service account runs. An unchanged spec of an author with the permissions may be built by every user who
+// can request builds.
 package templateaccess
 
 import (
@@ -93,8 +95,8 @@ func written(attributes admission.Attributes) (*images.BuildInputs, *field.Path)
 	return nil, nil
 }
 
-// decidedAnew reports whether the requester of a build decides what the template's account runs: by rerunning an earlier spec, or by setting
-// parameters.
+// decidedAnew reports whether the requester of a build decides what the template's account runs: by rerunning an earlier
+// spec, or by setting parameters.
 func decidedAnew(trigger *images.BuildTrigger) bool {
 	return trigger != nil && (trigger.RerunOf != "" || len(trigger.Parameters) > 0)
 }

@@ -17,8 +17,8 @@ const (
 	socketName    = "etcd.sock"
 )
 
-// claim creates the data directory and locks it while the server runs. The kernel releases the lock when the process ends, even if it is
-// killed.
+// claim creates the data directory and locks it while the server runs. The kernel releases the lock when the process ends,
+// even if it is killed.
 func (s *Server) claim(directory string) error {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)

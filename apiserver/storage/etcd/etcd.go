@@ -47,14 +47,14 @@ type settings struct {
 	socketDirectory    string
 }
 
-// WithCompactionInterval sets the minimum time for which old versions are kept, 5 minutes by default. A client that resumes from an older
-// resourceVersion gets 410 Gone.
+// WithCompactionInterval sets the minimum time for which old versions are kept, 5 minutes by default. A client that resumes
+// from an older resourceVersion gets 410 Gone.
 func WithCompactionInterval(interval time.Duration) Option {
 	return func(s *settings) { s.compactionInterval = interval }
 }
 
-// WithSocketDirectory sets the directory of the client socket, whose mode becomes 0700. By default it is a directory inside the data
-// directory or, if the path would be too long for a socket, a temporary directory.
+// WithSocketDirectory sets the directory of the client socket, whose mode becomes 0700. By default it is a directory inside
+// the data directory or, if the path would be too long for a socket, a temporary directory.
 func WithSocketDirectory(directory string) Option {
 	return func(s *settings) { s.socketDirectory = directory }
 }
@@ -67,8 +67,8 @@ type Server struct {
 	cleanup  []func() error
 }
 
-// Start runs etcd on a data directory and returns once it accepts writes. Without a directory it uses a temporary one, does not sync it to
-// disk, and removes it when it stops.
+// Start runs etcd on a data directory and returns once it accepts writes. Without a directory it uses a temporary one, does
+// not sync it to disk, and removes it when it stops.
 func Start(ctx context.Context, directory string, options ...Option) (_ *Server, err error) {
 	server := &Server{settings: settings{compactionInterval: DefaultCompactionInterval}}
 	for _, option := range options {

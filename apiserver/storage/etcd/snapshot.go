@@ -46,12 +46,12 @@ func Save(ctx context.Context, directory, file string) (err error) {
 	return err
 }
 
-// Restore creates a data directory from a snapshot. now is the current time. The directory must not have a member of etcd yet. Resource
-// versions continue far above those of the snapshot, and every older version counts as compacted. So a client that has seen a version from
-// after the snapshot lists again instead of waiting for that version.
+// Restore creates a data directory from a snapshot. now is the current time. The directory must not have a member of etcd
+// yet. Resource versions continue far above those of the snapshot, and every older version counts as compacted. So a client
+// that has seen a version from after the snapshot lists again instead of waiting for that version.
 //
-// Resource versions are raised by the time in milliseconds. So they also exceed the versions that were written after an earlier restoration of
-// the same snapshot, if there were fewer than a thousand writes a second.
+// Resource versions are raised by the time in milliseconds. So they also exceed the versions that were written after an
+// earlier restoration of the same snapshot, if there were fewer than a thousand writes a second.
 func Restore(directory, file string, at time.Time) error {
 	err := restore.NewV3(zap.NewNop()).Restore(restore.RestoreConfig{
 		SnapshotPath:        file,

@@ -14,8 +14,8 @@ import (
 // ErrHeld reports that another process, or another caller in this process, holds the lock.
 var ErrHeld = errors.New("the lock is held by another process")
 
-// Take locks a file without waiting, and creates the file if it does not exist. Closing the returned file unlocks it. The kernel releases the
-// lock when the process ends, even if it is killed.
+// Take locks a file without waiting, and creates the file if it does not exist. Closing the returned file unlocks it. The
+// kernel releases the lock when the process ends, even if it is killed.
 func Take(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -116,8 +116,8 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 	return []record{r}, nil
 }
 
-// planFile returns the digest of an object's file after a value is stored, or "" if the file was edited and is not changed. If the change is
-// not visible in the file, the file stays as it was written, with its comments.
+// planFile returns the digest of an object's file after a value is stored, or "" if the file was edited and is not changed.
+// If the change is not visible in the file, the file stays as it was written, with its comments.
 func planFile(known *object, actual string, value []byte) (string, error) {
 	content, err := render(value)
 	switch {
@@ -142,7 +142,8 @@ func planFile(known *object, actual string, value []byte) (string, error) {
 	return digest(content), nil
 }
 
-// applyToFiles applies stored changes to the files. A file that cannot be written is out of date until the next write or the next start.
+// applyToFiles applies stored changes to the files. A file that cannot be written is out of date until the next write or the
+// next start.
 func (d *Directory) applyToFiles(r record) {
 	var before object
 	if known := d.objects[r.Key]; known != nil {
@@ -211,7 +212,8 @@ func (d *Directory) write(stored *object, expected string) error {
 	return nil
 }
 
-// remove removes a deleted object's file. If the file was edited meanwhile, it is moved aside, so that it does not create the object again.
+// remove removes a deleted object's file. If the file was edited meanwhile, it is moved aside, so that it does not create the
+// object again.
 func (d *Directory) remove(gone *object) error {
 	path := gone.path
 	_, actual, err := readFile(d.root, path)

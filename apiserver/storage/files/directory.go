@@ -3,13 +3,14 @@
 // Package files is a storage for API servers whose objects are files that people can read, edit and put under version
 // control: one YAML file per object, <group or "core">/<resource>/[<namespace>/]<name>.yaml.
 //
-// Package memory serves the objects, with the features of etcd that k8s.io/apiserver needs. A write is first appended to a journal, in the
-// hidden directory .goldsmith-storage, and synced. It is acknowledged once its file is written, too. The journal has the data that the files
-// lack: revisions, metadata that the server sets, the status, and each object as it was last stored, to which edits from outside are compared.
+// Package memory serves the objects, with the features of etcd that k8s.io/apiserver needs. A write is first appended to a
+// journal, in the hidden directory .goldsmith-storage, and synced. It is acknowledged once its file is written, too. The
+// journal has the data that the files lack: revisions, metadata that the server sets, the status, and each object as it was
+// last stored, to which edits from outside are compared.
 //
-// An edit from outside is a file that is changed, created or removed, whether the server runs or not. It becomes a request to the API, with
-// validation, admission and deletion semantics: see Directory.Attach. Until the edit is accepted, the server never overwrites the file, and
-// the API shows the object without the edit.
+// An edit from outside is a file that is changed, created or removed, whether the server runs or not. It becomes a request to
+// the API, with validation, admission and deletion semantics: see Directory.Attach. Until the edit is accepted, the server
+// never overwrites the file, and the API shows the object without the edit.
 //
 // Objects with a time to live, such as events, stay in memory, and so do keys that are not of objects.
 package files
@@ -31,8 +32,8 @@ import (
 )
 
 const (
-	// StateDirectory is the server's hidden directory inside the directory of objects. It should not be under version control. Without it,
-	// the objects are created again from their files, with new UIDs and without a status.
+	// StateDirectory is the server's hidden directory inside the directory of objects. It should not be under version control.
+	// Without it, the objects are created again from their files, with new UIDs and without a status.
 	StateDirectory = ".goldsmith-storage"
 
 	// reservation is how many revisions are reserved at once for changes that are not in the journal.
@@ -44,14 +45,14 @@ const (
 // Option adjusts a directory.
 type Option func(*Directory)
 
-// WithCompactionInterval sets the minimum time for which old versions are kept while the server runs, 5 minutes by default. A client that
-// resumes from an older resourceVersion, or from before a restart, gets 410 Gone.
+// WithCompactionInterval sets the minimum time for which old versions are kept while the server runs, 5 minutes by default. A
+// client that resumes from an older resourceVersion, or from before a restart, gets 410 Gone.
 func WithCompactionInterval(interval time.Duration) Option {
 	return func(d *Directory) { d.options = append(d.options, memory.WithCompactionInterval(interval)) }
 }
 
-// WithIgnored makes version control ignore the files below these directories of the tree, such as "core/pods". An existing .gitignore is not
-// changed.
+// WithIgnored makes version control ignore the files below these directories of the tree, such as "core/pods". An existing
+// .gitignore is not changed.
 func WithIgnored(directories ...string) Option {
 	return func(d *Directory) { d.ignored = append(d.ignored, directories...) }
 }
@@ -94,7 +95,8 @@ type object struct {
 	before string
 }
 
-// Start takes a directory, which it creates if necessary, and serves its objects. If the directory is in use, Start fails without waiting.
+// Start takes a directory, which it creates if necessary, and serves its objects. If the directory is in use, Start fails
+// without waiting.
 func Start(root string, options ...Option) (_ *Directory, err error) {
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory: %w", err)

@@ -22,8 +22,8 @@ var ErrInUse = errors.New("the directory is in use by another process")
 // temporaryPrefix is the prefix of files that are being written. Its dot hides them from the search for objects.
 const temporaryPrefix = ".goldsmith-writes-"
 
-// openDirectory opens a directory of the tree for changes in it. It follows no symbolic link: each component is opened in its parent, and has
-// to be the directory that was seen there.
+// openDirectory opens a directory of the tree for changes in it. It follows no symbolic link: each component is opened in its
+// parent, and has to be the directory that was seen there.
 func openDirectory(tree, directory string) (*os.Root, error) {
 	opened, err := os.OpenRoot(tree)
 	if err != nil || directory == "." {
@@ -64,8 +64,8 @@ func openBelow(parent *os.Root, name string) (*os.Root, error) {
 	return below, nil
 }
 
-// writeFile replaces a file of the tree atomically: after a crash the file is the old or the new one. Immediately before, it calls a function
-// that may refuse the write.
+// writeFile replaces a file of the tree atomically: after a crash the file is the old or the new one. Immediately before, it
+// calls a function that may refuse the write.
 func writeFile(tree, path string, content []byte, may func() error) (err error) {
 	directory, err := openDirectory(tree, filepath.Dir(path))
 	if err != nil {
@@ -189,8 +189,8 @@ var errEdited = errors.New("it was edited meanwhile")
 // largestFile is the maximum size in bytes of a file that is read. It has room for the largest object as YAML.
 const largestFile = 16 << 20
 
-// readFile returns the content of a file and its digest, which are both empty if the file does not exist. It does not follow links, or open
-// other files than regular ones, which might block.
+// readFile returns the content of a file and its digest, which are both empty if the file does not exist. It does not follow
+// links, or open other files than regular ones, which might block.
 func readFile(tree, path string) (content []byte, sum string, err error) {
 	directory, err := openDirectory(tree, filepath.Dir(path))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {

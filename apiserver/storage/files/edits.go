@@ -22,15 +22,16 @@ import (
 const (
 	// quiet is how long a file must be unchanged before it is read, because editors write in pieces.
 	quiet = 100 * time.Millisecond
-	// missing is how long a file must be missing before its object is deleted, because some editors remove a file before they write it.
+	// missing is how long a file must be missing before its object is deleted, because some editors remove a file before they
+	// write it.
 	missing = 500 * time.Millisecond
 	// again is the interval between two tries of an edit that was neither accepted nor refused.
 	again = time.Second
 )
 
-// Attach sends edits of the files as requests to the API until ctx is done, first the edits from before the start. It reports a refused edit
-// in one line. The edit stays in its file, which the server does not overwrite until the edit is corrected or reverted. It is tried again
-// after other edits, on which it may depend.
+// Attach sends edits of the files as requests to the API until ctx is done, first the edits from before the start. It reports
+// a refused edit in one line. The edit stays in its file, which the server does not overwrite until the edit is corrected or
+// reverted. It is tried again after other edits, on which it may depend.
 func (d *Directory) Attach(ctx context.Context, loopback *restclient.Config, report func(string)) {
 	loopback = restclient.CopyConfig(loopback)
 	loopback.ContentType = "application/json"

@@ -24,8 +24,8 @@ type journal struct {
 // record is a line of the journal, of one of five types:
 //   - an object was stored;
 //   - an object was deleted (Deleted);
-//   - an object's file has a known content (a Key without a Revision); Value is then the value that the file was written from, if it is not
-//     the stored one, or the content of the file, if it is Partial;
+//   - an object's file has a known content (a Key without a Revision); Value is then the value that the file was written
+//     from, if it is not the stored one, or the content of the file, if it is Partial;
 //   - revisions may be in use (Reserved);
 //   - the storage was stopped cleanly at a revision (Closed).
 type record struct {

@@ -22,8 +22,8 @@ type place struct {
 	group, resource, namespace, name string
 }
 
-// placeOfKey parses the keys of objects: a prefix, and then the place, in which the group and the namespace may be missing. The object's API
-// version determines whether it has a group.
+// placeOfKey parses the keys of objects: a prefix, and then the place, in which the group and the namespace may be missing.
+// The object's API version determines whether it has a group.
 func placeOfKey(key, apiVersion string) (place, bool) {
 	parts := strings.Split(strings.TrimPrefix(key, "/"), "/")[1:]
 	var p place
@@ -70,8 +70,8 @@ func (p place) path() string {
 	return filepath.Join(group, p.resource, p.namespace, fileName(p.name))
 }
 
-// fileName is the name of an object's file. A name that is too long for a file is cut, and ends with its digest after a tilde, which no
-// object's name contains.
+// fileName is the name of an object's file. A name that is too long for a file is cut, and ends with its digest after a
+// tilde, which no object's name contains.
 func fileName(name string) string {
 	if len(name) <= longestName && !strings.HasPrefix(name, ".") {
 		return name + extension
@@ -80,8 +80,8 @@ func fileName(name string) string {
 	return "~" + name[:min(len(name), longestName-len(sum)-1)] + sum + extension
 }
 
-// holdsObject reports whether a path, relative to the directory, may belong to an object's file: a .yaml file that is not hidden, and is in no
-// hidden directory.
+// holdsObject reports whether a path, relative to the directory, may belong to an object's file: a .yaml file that is not
+// hidden, and is in no hidden directory.
 func holdsObject(path string) bool {
 	return strings.HasSuffix(path, extension) && !hidden(path)
 }

@@ -21,8 +21,8 @@ import (
 // fieldManager owns the fields that are set by editing a file.
 const fieldManager = "files"
 
-// request sends an edit to the API: it creates an object, deletes it, or changes only the fields that were changed in its file. Unknown
-// fields are refused.
+// request sends an edit to the API: it creates an object, deletes it, or changes only the fields that were changed in its
+// file. Unknown fields are refused.
 func (e *editor) request(ctx context.Context, edit edit) error {
 	place, err := placeOfFile(edit.path)
 	if err != nil {
@@ -130,8 +130,8 @@ func check(object *unstructured.Unstructured, place place) (version string, err 
 	return group.Version, nil
 }
 
-// explain turns an error of the API into an error about a file. Its test for a 404 of a missing API is the same as in apis/notfound, which the
-// storages may not import.
+// explain turns an error of the API into an error about a file. Its test for a 404 of a missing API is the same as in
+// apis/notfound, which the storages may not import.
 func explain(err error) error {
 	if apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) {
 		return fmt.Errorf("the server has no such resource: %w", err)

@@ -67,9 +67,9 @@ func (d *Directory) sweep() error {
 	})
 }
 
-// settle writes the stored object to its file. accepted is the edit that the API has accepted, or the known content of the file. If the file was
-// edited again, that is a new edit of the accepted content. If the stored object has only defaults in addition to the file, the file stays as it
-// was written.
+// settle writes the stored object to its file. accepted is the edit that the API has accepted, or the known content of the
+// file. If the file was edited again, that is a new edit of the accepted content. If the stored object has only defaults in
+// addition to the file, the file stays as it was written.
 func (d *Directory) settle(accepted edit) error {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
@@ -115,7 +115,8 @@ func (d *Directory) keep(stored *object, accepted edit, partial bool) error {
 	return d.append(record{Key: string(stored.version.GetKey()), File: stored.file, Value: string(base), Partial: partial})
 }
 
-// restore writes the stored object to its file, if the object changed while the file was being edited, and the file has the known content.
+// restore writes the stored object to its file, if the object changed while the file was being edited, and the file has the
+// known content.
 func (d *Directory) restore(path string) error {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()

@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// hiddenMetadata are the fields of an object's metadata that are not in its file, because the server sets them. Files contain only what people
-// write, so that they change under version control only if people change them. The journal has the rest.
+// hiddenMetadata are the fields of an object's metadata that are not in its file, because the server sets them. Files contain
+// only what people write, so that they change under version control only if people change them. The journal has the rest.
 var hiddenMetadata = []string{"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"}
 
 // hiddenStatus is another field that is not in the file of an object, because it changes without an edit of a user.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package memory is a storage for API servers in the memory of their process. It implements the part of etcd's protocol that
-// k8s.io/apiserver uses, with versions, watches, leases and compactions, so that the API server is the same as with an etcd. It answers all
-// other requests with Unimplemented.
+// k8s.io/apiserver uses, with versions, watches, leases and compactions, so that the API server is the same as with an etcd.
+// It answers all other requests with Unimplemented.
 //
 // It has no socket: a client connects through Server.Dial. A Journal keeps the changes that must outlive the process.
 package memory
@@ -37,16 +37,17 @@ const (
 
 // Journal stores changes that outlive the process.
 type Journal interface {
-	// Commit stores the changes of the given revision, in which every key occurs once. A change whose Version is 0 is a deletion. A change
-	// with a lease, or without an object, need not be stored, but its revision must: no revision may be used twice. There is one call at a
-	// time, with increasing revisions. After an error, the change is refused and the revision is not used.
+	// Commit stores the changes of the given revision, in which every key occurs once. A change whose Version is 0 is a
+	// deletion. A change with a lease, or without an object, need not be stored, but its revision must: no revision may be used
+	// twice. There is one call at a time, with increasing revisions. After an error, the change is refused and the revision is
+	// not used.
 	Commit(revision int64, changes []*mvccpb.KeyValue) error
 }
 
 // Content is the initial content of a server.
 type Content struct {
-	// Revision is the last used revision, or 0 for a new storage. History begins after it, so a client with an older revision has to list
-	// again.
+	// Revision is the last used revision, or 0 for a new storage. History begins after it, so a client with an older revision
+	// has to list again.
 	Revision int64
 	// Keys are the current versions.
 	Keys []*mvccpb.KeyValue
@@ -62,8 +63,8 @@ type settings struct {
 	content            Content
 }
 
-// WithCompactionInterval sets the minimum time for which old versions are kept, 5 minutes by default. The API server requests compactions. A
-// client that resumes from an older resourceVersion gets 410 Gone.
+// WithCompactionInterval sets the minimum time for which old versions are kept, 5 minutes by default. The API server requests
+// compactions. A client that resumes from an older resourceVersion gets 410 Gone.
 func WithCompactionInterval(interval time.Duration) Option {
 	return func(s *settings) { s.compactionInterval = interval }
 }

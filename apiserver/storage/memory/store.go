@@ -19,8 +19,9 @@ type store struct {
 	clock   clock.WithTicker
 	journal Journal
 
-	// writing is held for a whole write, and mutex only while the write becomes visible, so that reads do not wait for the journal. The
-	// fields that mutex guards are changed only with both held, so the holder of writing may read them without mutex.
+	// writing is held for a whole write, and mutex only while the write becomes visible, so that reads do not wait for the
+	// journal. The fields that mutex guards are changed only with both held, so the holder of writing may read them without
+	// mutex.
 	writing sync.Mutex
 	mutex   sync.RWMutex
 
@@ -99,8 +100,8 @@ func (s *store) current(key []byte) *mvccpb.KeyValue {
 	return nil
 }
 
-// ascend calls visit for the keys of [key, end), in order, until visit returns false. An empty end means only the key itself, and the end "\x00"
-// means all following keys.
+// ascend calls visit for the keys of [key, end), in order, until visit returns false. An empty end means only the key itself,
+// and the end "\x00" means all following keys.
 func (s *store) ascend(key, end []byte, visit func(*history) bool) {
 	first := &history{key: string(key)}
 	switch {

@@ -134,7 +134,8 @@ func (c *watchClient) cancel(id int64) error {
 	return c.stream.Send(&pb.WatchResponse{Header: c.header(), WatchId: id, Canceled: true})
 }
 
-// tell sends the next responses of the watches, and returns the revision up to which they are complete. It is 0 if there are more responses.
+// tell sends the next responses of the watches, and returns the revision up to which they are complete. It is 0 if there are
+// more responses.
 func (c *watchClient) tell() (revision int64, err error) {
 	revision, all := c.store.collect(c.watchers)
 	for id, found := range all {
@@ -163,8 +164,8 @@ func (c *watchClient) tell() (revision int64, err error) {
 	return revision, nil
 }
 
-// report sends all watches one notification of the revision up to which they are complete. If a watch has not begun yet, nothing is sent, as in
-// etcd.
+// report sends all watches one notification of the revision up to which they are complete. If a watch has not begun yet,
+// nothing is sent, as in etcd.
 func (c *watchClient) report() error {
 	for {
 		revision, err := c.tell()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package apitest serves objects of any kind over HTTP, for tests of controllers: Images, ImageBuilds, and the kinds of a cluster. It
-// answers get, list, watch, create, update and delete, in JSON, with resource versions and conflicts. It validates nothing.
+// Package apitest serves objects of any kind over HTTP, for tests of controllers: Images, ImageBuilds, and the kinds of a
+// cluster. It answers get, list, watch, create, update and delete, in JSON, with resource versions and conflicts. It
+// validates nothing.
 //
 // The fakes of client-go and controller-runtime do not fit. Neither has the rest.Config that caches take, and the fake
 // clientset of client-go does not answer an outdated write with a conflict, which reconciliation.Say relies on.

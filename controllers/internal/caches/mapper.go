@@ -14,8 +14,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Mapper has the resources of the cached kinds. It sends no discovery request, because a server whose API is unavailable would answer
-// that the kind does not exist.
+// Mapper has the resources of the cached kinds. It sends no discovery request, because a server whose API is unavailable
+// would answer that the kind does not exist.
 func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.SchemeGroupVersion, batchv1.SchemeGroupVersion, corev1.SchemeGroupVersion})
 	for _, kind := range []schema.GroupVersionKind{

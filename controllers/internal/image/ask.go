@@ -39,8 +39,8 @@ func (r *reconciler) ask(ctx context.Context, image *v1alpha1.Image, builds []v1
 	return true, v1alpha1.ImageStatus{}, nil
 }
 
-// confirm returns the stored Image if the decision was based on it and on its current base. Otherwise it returns a conflict, and the
-// Image is reconciled again with a newer cache.
+// confirm returns the stored Image if the decision was based on it and on its current base. Otherwise it returns a conflict,
+// and the Image is reconciled again with a newer cache.
 func (r *reconciler) confirm(ctx context.Context, image *v1alpha1.Image, inputsDigest string) (*v1alpha1.Image, error) {
 	conflict := func(text string) error {
 		return apierrors.NewConflict(v1alpha1.Resource("images"), image.Name, errors.New(text))
@@ -64,8 +64,8 @@ func (r *reconciler) confirm(ctx context.Context, image *v1alpha1.Image, inputsD
 	return live, nil
 }
 
-// unseenBuild reports whether a build exists that the cache does not have yet. It may be the build that seems to be due. The Image is
-// reconciled again when the cache has it.
+// unseenBuild reports whether a build exists that the cache does not have yet. It may be the build that seems to be due. The
+// Image is reconciled again when the cache has it.
 func (r *reconciler) unseenBuild(ctx context.Context, live *v1alpha1.Image, builds []v1alpha1.ImageBuild, status v1alpha1.ImageStatus) (bool, error) {
 	known := status.CountedBuild
 	if status.LastAttempted != nil {

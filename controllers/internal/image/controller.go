@@ -104,9 +104,9 @@ func newsOf(build *v1alpha1.ImageBuild) news {
 	}
 }
 
-// baseEvents reconciles the Images that are based on a changed Image: one whose latest successful build or channels have changed. It
-// also reconciles the changed Image itself when its channels or its legal hold have changed, and a minute after any change, because the
-// last decision may have used an older version.
+// baseEvents reconciles the Images that are based on a changed Image: one whose latest successful build or channels have
+// changed. It also reconciles the changed Image itself when its channels or its legal hold have changed, and a minute after
+// any change, because the last decision may have used an older version.
 func (r *reconciler) baseEvents() handler.EventHandler {
 	enqueue := func(ctx context.Context, base client.Object, q queue) {
 		for _, request := range r.imagesBy(ctx, caches.ImagesByBase, base) {

@@ -25,8 +25,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// longestLook is the longest time until an Image with a pending event is reconciled again. A timer does not notice that the clock was
-// set, or that the machine slept.
+// longestLook is the longest time until an Image with a pending event is reconciled again. A timer does not notice that the
+// clock was set, or that the machine slept.
 const longestLook = 10 * time.Minute
 
 type reconciler struct {
@@ -34,8 +34,8 @@ type reconciler struct {
 	cache client.Reader
 }
 
-// Reconcile requests a build if one is due. Otherwise it brings the status and the history up to date. An event of the requested build
-// follows.
+// Reconcile requests a build if one is due. Otherwise it brings the status and the history up to date. An event of the
+// requested build follows.
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	image := &v1alpha1.Image{}
 	if err := r.cache.Get(ctx, request.NamespacedName, image); err != nil {
@@ -85,8 +85,8 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 	return decision.After, errors.Join(refused, r.supersede(ctx, image, decision), r.prune(ctx, image, decision.Prune))
 }
 
-// soon is when to reconcile an Image again whose requested build should follow as an event. No event follows if the build is deleted
-// before the cache has it.
+// soon is when to reconcile an Image again whose requested build should follow as an event. No event follows if the build is
+// deleted before the cache has it.
 func soon(after time.Duration) time.Duration {
 	if after > 0 && after < time.Minute {
 		return after
@@ -151,8 +151,8 @@ func (r *reconciler) supersede(ctx context.Context, image *v1alpha1.Image, decis
 	return nil
 }
 
-// prune deletes old builds. It skips a build if the Image as it is stored now has a channel for it or is under legal hold. The deletion
-// of a build that has changed is a conflict, and the Image is reconciled again.
+// prune deletes old builds. It skips a build if the Image as it is stored now has a channel for it or is under legal hold.
+// The deletion of a build that has changed is a conflict, and the Image is reconciled again.
 func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, old []*v1alpha1.ImageBuild) error {
 	for _, build := range old {
 		live, err := r.Client.ImagesV1alpha1().Images(image.Namespace).Get(ctx, image.Name, metav1.GetOptions{})

@@ -77,8 +77,8 @@ func jobNews() predicate.Predicate {
 
 func suspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.Spec.Suspend }
 
-// podEvents reconciles the build of a pod: at once when the pod has ended or is being deleted, after a moment when its container has
-// started or the pod waits. The reconciler checks whether the pod belongs to the build.
+// podEvents reconciles the build of a pod: at once when the pod has ended or is being deleted, after a moment when its
+// container has started or the pod waits. The reconciler checks whether the pod belongs to the build.
 func podEvents() handler.EventHandler {
 	enqueue := func(object client.Object, q workQueue) {
 		pod, ok := object.(*corev1.Pod)

@@ -35,8 +35,8 @@ type ExpiryOptions struct {
 	Metrics *metrics.Builds
 }
 
-// SetupExpiryWithManager adds the controller that deletes finished builds which were created directly. Those of an Image are deleted
-// by the controller of Images.
+// SetupExpiryWithManager adds the controller that deletes finished builds which were created directly. Those of an Image are
+// deleted by the controller of Images.
 func SetupExpiryWithManager(manager ctrl.Manager, options ExpiryOptions) error {
 	direct := predicate.NewPredicateFuncs(func(object client.Object) bool {
 		build, ok := object.(*v1alpha1.ImageBuild)
@@ -64,8 +64,9 @@ func (e *expirer) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 	return reconciliation.Result("ImageBuild", request, ctrl.Result{RequeueAfter: after}, err)
 }
 
-// expire returns when to reconcile the build again, at the latest after longestLook: a timer does not notice that the clock was set,
-// or that the machine slept. 0 means never. The deletion fails if the build has changed since, because it may be under legal hold now.
+// expire returns when to reconcile the build again, at the latest after longestLook: a timer does not notice that the clock
+// was set, or that the machine slept. 0 means never. The deletion fails if the build has changed since, because it may be
+// under legal hold now.
 func (e *expirer) expire(ctx context.Context, build *v1alpha1.ImageBuild) (time.Duration, error) {
 	expires := trigger.DirectExpiry(build, e.TTL, e.LogsArchived, e.BuildsRecorded)
 	if expires.IsZero() {

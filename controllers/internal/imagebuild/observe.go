@@ -72,8 +72,8 @@ func (r *reconciler) observeAttempt(ctx context.Context, observed *state.Observe
 	return nil
 }
 
-// observeRefusal finds out why the attempt's Job has no pod. It reads events from the API, because they are too many for a cache and
-// rarely needed.
+// observeRefusal finds out why the attempt's Job has no pod. It reads events from the API, because they are too many for a
+// cache and rarely needed.
 func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observed, seen *observation) error {
 	job := observed.Job
 	if seen.lookedAt == job.UID {
@@ -99,8 +99,8 @@ func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observe
 	return nil
 }
 
-// observeUnstarted collects the input of the state machine for a build that has not started. Once the inputs are resolved and stored,
-// only the builder is looked up again, because it may no longer be registered.
+// observeUnstarted collects the input of the state machine for a build that has not started. Once the inputs are resolved and
+// stored, only the builder is looked up again, because it may no longer be registered.
 func (r *reconciler) observeUnstarted(ctx context.Context, observed *state.Observed) error {
 	build := observed.Build
 	if build.Status.Resolved != nil {

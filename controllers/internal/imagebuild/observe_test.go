@@ -109,7 +109,8 @@ func (s stored) List(_ context.Context, list client.ObjectList, _ ...client.List
 	return nil
 }
 
-// TestAnAttemptEndsForWhatTheAPIHas has a cache that does not know yet that the Job no longer exists: it may have heard of the pod first.
+// TestAnAttemptEndsForWhatTheAPIHas has a cache that does not know yet that the Job no longer exists: it may have heard of
+// the pod first.
 func TestAnAttemptEndsForWhatTheAPIHas(t *testing.T) {
 	job, build, pod := running()
 	ended := *pod.DeepCopy()
@@ -147,8 +148,8 @@ func TestAnAttemptEndsForWhatTheAPIHas(t *testing.T) {
 	}
 }
 
-// TestAJobThatIsMadeMeanwhileKeepsItsPod has another process make the Job, and Kubernetes its pod, after this process has looked for the
-// Job and before it looks for pods.
+// TestAJobThatIsMadeMeanwhileKeepsItsPod has another process make the Job, and Kubernetes its pod, after this process has
+// looked for the Job and before it looks for pods.
 func TestAJobThatIsMadeMeanwhileKeepsItsPod(t *testing.T) {
 	job, build, pod := running()
 	build.Status.Phase, build.Status.Conditions = v1alpha1.BuildStarting, nil

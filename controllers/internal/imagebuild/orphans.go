@@ -21,9 +21,9 @@ import (
 // orphanWorkers is how many Jobs are reconciled at the same time.
 const orphanWorkers = 2
 
-// SetupOrphansWithManager adds the controller that deletes the Jobs of builds that do not exist. The garbage collector of Kubernetes does
-// this, too, but keeps some of these Jobs after etcd was restored from a backup. It then lists the builds again, confuses a new build with
-// the lost build of the same name, and never processes the Jobs of the lost build.
+// SetupOrphansWithManager adds the controller that deletes the Jobs of builds that do not exist. The garbage collector of
+// Kubernetes does this, too, but keeps some of these Jobs after etcd was restored from a backup. It then lists the builds
+// again, confuses a new build with the lost build of the same name, and never processes the Jobs of the lost build.
 func SetupOrphansWithManager(manager ctrl.Manager, options reconciliation.Options) error {
 	ofBuilds := predicate.NewPredicateFuncs(func(object client.Object) bool { return buildOf(object) != nil })
 	return ctrl.NewControllerManagedBy(manager).

@@ -29,8 +29,8 @@ import (
 // conflicts is how many consecutive conflicts are repeated at once.
 const conflicts = 5
 
-// maxSteps is the maximum number of steps of one reconciliation, which needs only a few. An API server that is older than this controller
-// drops unknown fields, and the step that sets such a field would be repeated without end.
+// maxSteps is the maximum number of steps of one reconciliation, which needs only a few. An API server that is older than
+// this controller drops unknown fields, and the step that sets such a field would be repeated without end.
 const maxSteps = 30
 
 // longestLook is the longest time until an active build is reconciled again.
@@ -144,8 +144,8 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 	return ctrl.Result{}, errors.New("the API server drops fields of the status: it may be older than this controller")
 }
 
-// nextLook is when to reconcile again without an event. 0 means never. An active build is always reconciled again after longestLook,
-// because a Job that was deleted before the cache had it leaves no event.
+// nextLook is when to reconcile again without an event. 0 means never. An active build is always reconciled again after
+// longestLook, because a Job that was deleted before the cache had it leaves no event.
 func nextLook(build *v1alpha1.ImageBuild, after time.Duration) time.Duration {
 	if build.Status.Finished || len(build.Status.Attempts) == 0 || after > 0 && after < longestLook {
 		return after

@@ -43,8 +43,9 @@ func (s *stream) find(ctx context.Context, w *archive.Writer) (skip int64, err e
 	return skip, err
 }
 
-// search finds the anchor, the end of the stored log, in the pod's log. A node keeps only the end of a long log, so the anchor may be
-// anywhere in it. If the anchor is missing, the whole pod's log comes after it, and search writes a line that reports the gap.
+// search finds the anchor, the end of the stored log, in the pod's log. A node keeps only the end of a long log, so the
+// anchor may be anywhere in it. If the anchor is missing, the whole pod's log comes after it, and search writes a line that
+// reports the gap.
 func (s *stream) search(ctx context.Context, w *archive.Writer, anchor []byte, progress *progress) (skip int64, err error) {
 	offset := w.Offset()
 	for _, look := range []func(io.Reader) (int64, error){
@@ -92,8 +93,8 @@ func endsAt(log io.Reader, anchor []byte, offset int64) (int64, error) {
 	return 0, fmt.Errorf("read a log: %w", err)
 }
 
-// lastLine is the end of the anchor from the beginning of its last whole line, whose timestamp is unique. It is nil if there is no such
-// line.
+// lastLine is the end of the anchor from the beginning of its last whole line, whose timestamp is unique. It is nil if there
+// is no such line.
 func lastLine(anchor []byte) []byte {
 	end := bytes.LastIndexByte(anchor, '\n')
 	begin := bytes.LastIndexByte(anchor[:max(end, 0)], '\n') + 1

@@ -17,8 +17,8 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 )
 
-// record returns the archive's record of a build, and the size limit of each of its logs. The archive has no record of a build without
-// a log.
+// record returns the archive's record of a build, and the size limit of each of its logs. The archive has no record of a
+// build without a log.
 func (r *reconciler) record(ctx context.Context, build *v1alpha1.ImageBuild) (archive.Build, archive.Limit, error) {
 	record := archive.Build{
 		Namespace: build.Namespace, Name: build.Name, UID: build.UID,
@@ -55,8 +55,8 @@ func (r *reconciler) record(ctx context.Context, build *v1alpha1.ImageBuild) (ar
 	return record, limit, nil
 }
 
-// image returns the Image of a build with its defaults. It is nil if the Image was deleted. The API decides this, because the cache may
-// not have the Image yet.
+// image returns the Image of a build with its defaults. It is nil if the Image was deleted. The API decides this, because the
+// cache may not have the Image yet.
 func (r *reconciler) image(ctx context.Context, namespace string, of *v1alpha1.ImageReference) (*v1alpha1.Image, error) {
 	image := &v1alpha1.Image{}
 	err := r.cache.Get(ctx, types.NamespacedName{Namespace: namespace, Name: of.Name}, image)
@@ -74,7 +74,8 @@ func (r *reconciler) image(ctx context.Context, namespace string, of *v1alpha1.I
 	return image, nil
 }
 
-// lastSettings returns the last settings of a deleted Image from the archive. They are nil if the archive has no record of the build.
+// lastSettings returns the last settings of a deleted Image from the archive. They are nil if the archive has no record of
+// the build.
 func (r *reconciler) lastSettings(ctx context.Context, record archive.Build) (*archive.ImageSettings, error) {
 	last, err := r.Archive.GetBuild(ctx, record.Namespace, record.UID)
 	switch {

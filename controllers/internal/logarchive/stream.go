@@ -143,7 +143,8 @@ func (s *stream) awaitEnd(ctx context.Context) error {
 	return err
 }
 
-// read stores the part of the pod's log that the archive does not have. If follow is true, it also stores what the pod writes later.
+// read stores the part of the pod's log that the archive does not have. If follow is true, it also stores what the pod writes
+// later.
 func (s *stream) read(ctx context.Context, w *archive.Writer, follow bool) error {
 	if w.Accepted() == 0 {
 		return s.copy(ctx, w, follow, 0)

@@ -15,7 +15,8 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 )
 
-// streams reads logs, with at most one stream for each attempt. Its state comes from the archive, and is read again after a restart.
+// streams reads logs, with at most one stream for each attempt. Its state comes from the archive, and is read again after a
+// restart.
 type streams struct {
 	Options
 	// ended gets the build of each stream that has ended.

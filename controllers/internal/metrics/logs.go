@@ -25,8 +25,8 @@ type Logs struct {
 	Swept prometheus.Counter
 }
 
-// NewLogs registers the metrics of the archive. The elected process counts the finished builds whose logs are not archived in a cache
-// of builds, at each scrape.
+// NewLogs registers the metrics of the archive. The elected process counts the finished builds whose logs are not archived in
+// a cache of builds, at each scrape.
 func NewLogs(registerer prometheus.Registerer, builds client.Reader, elected <-chan struct{}, clock clock.PassiveClock) (*Logs, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "goldsmith_log_archive_" + name, Help: help})

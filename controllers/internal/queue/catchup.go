@@ -27,8 +27,8 @@ const (
 	catchUpRetry = 2 * time.Second
 )
 
-// catchUp waits until the cache has every unfinished build as it was stored when catchUp began. The previously elected process may have
-// started builds that the cache of this process does not have yet.
+// catchUp waits until the cache has every unfinished build as it was stored when catchUp began. The previously elected
+// process may have started builds that the cache of this process does not have yet.
 func (q *Queue) catchUp(ctx context.Context) error {
 	var behind []metav1.PartialObjectMetadata
 	err := wait.PollUntilContextCancel(ctx, catchUpRetry, true, func(ctx context.Context) (bool, error) {

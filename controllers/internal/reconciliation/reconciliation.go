@@ -69,8 +69,8 @@ func SettingsOf[request comparable](workers int) controller.TypedOptions[request
 	}
 }
 
-// SpecChanged passes changes of an object's spec. It also passes a new object of the same name, which comes as a change if the watch
-// missed the deletion of the former object.
+// SpecChanged passes changes of an object's spec. It also passes a new object of the same name, which comes as a change if
+// the watch missed the deletion of the former object.
 func SpecChanged() predicate.Predicate {
 	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },

@@ -31,8 +31,8 @@ func (k *keeper) sweep(ctx context.Context, store Store) {
 	}
 }
 
-// rulesOf returns the retention of each Image, and the objects under legal hold. An Image without a limit has no rule. The database has
-// the last rules of deleted Images.
+// rulesOf returns the retention of each Image, and the objects under legal hold. An Image without a limit has no rule. The
+// database has the last rules of deleted Images.
 func rulesOf(images []*v1alpha1.Image, builds []*v1alpha1.ImageBuild) database.Rules {
 	rules := database.Rules{Images: map[types.UID]database.Retention{}, Held: map[types.UID]bool{}}
 	for _, image := range images {

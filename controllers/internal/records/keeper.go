@@ -69,8 +69,8 @@ func (k *keeper) keep(ctx context.Context, err error) {
 	}
 }
 
-// answering returns the database if it answers with its version. The version is read each time, because a newer program may migrate the
-// database.
+// answering returns the database if it answers with its version. The version is read each time, because a newer program may
+// migrate the database.
 func (k *keeper) answering(ctx context.Context) (Store, error) {
 	opened, err := k.Database.Store()
 	if err != nil {
@@ -85,7 +85,8 @@ func (k *keeper) answering(ctx context.Context) (Store, error) {
 	return store, nil
 }
 
-// lost records that the database is unavailable. When an outage begins, it reconciles every object, so that builds report the outage.
+// lost records that the database is unavailable. When an outage begins, it reconciles every object, so that builds report the
+// outage.
 func (r *reconciler) lost(ctx context.Context, why error) {
 	r.Metrics.Up.Set(0)
 	first, news := r.memory.down(why)
@@ -141,8 +142,8 @@ func pointers[T any](items []T) []*T {
 	return all
 }
 
-// catchUp writes every object, and every deletion that was missed. It skips objects that the database refuses, which are reconciled by
-// themselves.
+// catchUp writes every object, and every deletion that was missed. It skips objects that the database refuses, which are
+// reconciled by themselves.
 func (k *keeper) catchUp(ctx context.Context, store Store) error {
 	k.memory.forgetWritten()
 	images, builds, err := k.everything(ctx)
@@ -209,8 +210,9 @@ func (k *keeper) writeBuilds(ctx context.Context, store Store, builds []*v1alpha
 	return nil
 }
 
-// writeMissing writes the missed deletions: of objects that neither the cache nor the API has, and whose deletion is not recorded. It
-// reads the API after the database, because another process may have recorded objects that this process has not seen yet.
+// writeMissing writes the missed deletions: of objects that neither the cache nor the API has, and whose deletion is not
+// recorded. It reads the API after the database, because another process may have recorded objects that this process has not
+// seen yet.
 func (k *keeper) writeMissing(ctx context.Context, store Store, kind database.Kind, cached sets.Set[types.UID]) error {
 	var missing []types.UID
 	for paging := (database.Paging{Limit: database.MaxLimit}); ; {

@@ -12,12 +12,13 @@ import (
 	database "goldsmith.dev/goldsmith/records"
 )
 
-// maxGone is how many deleted objects are remembered while their deletion cannot be recorded. An object with its last state takes a few
-// KiB. A deletion without the last state takes less and can be found by comparing, so these get only half of the room.
+// maxGone is how many deleted objects are remembered while their deletion cannot be recorded. An object with its last state
+// takes a few KiB. A deletion without the last state takes less and can be found by comparing, so these get only half of the
+// room.
 const maxGone = 10_000
 
-// memory saves writes, and keeps deleted objects. The controller works without it: unknown objects are written again, and deletions are
-// found by comparing.
+// memory saves writes, and keeps deleted objects. The controller works without it: unknown objects are written again, and
+// deletions are found by comparing.
 type memory struct {
 	lock sync.Mutex
 	// store is the database while it is up; nil while it is not.

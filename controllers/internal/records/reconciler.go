@@ -32,8 +32,8 @@ type reconciler struct {
 	queue workQueue
 }
 
-// Reconcile records an object as it is now, or its deletion. While the database is unavailable it only reports that in the condition:
-// every object is reconciled again once the database answers.
+// Reconcile records an object as it is now, or its deletion. While the database is unavailable it only reports that in the
+// condition: every object is reconciled again once the database answers.
 func (r *reconciler) Reconcile(ctx context.Context, asked request) (ctrl.Result, error) {
 	store, outage := r.memory.database()
 	var err error
@@ -132,8 +132,8 @@ func (r *reconciler) writeImage(ctx context.Context, store Store, image *v1alpha
 	return nil
 }
 
-// buildVersion changes whenever the record of a build has to be written again. The resource version does not fit: it also changes with
-// the deletion of the build, with the condition Recorded, and with progress reports, which are not recorded.
+// buildVersion changes whenever the record of a build has to be written again. The resource version does not fit: it also
+// changes with the deletion of the build, with the condition Recorded, and with progress reports, which are not recorded.
 func buildVersion(build *v1alpha1.ImageBuild) string {
 	status := build.Status
 	status.Progress = nil

@@ -4,8 +4,8 @@
 // compare resource versions. After a restoration, objects that they have seen may not exist, and existing objects may look older. A
 // new process has no such state.
 //
-// If the restoration raises the revision of etcd, watchers list again, and the cache gets objects with older resource versions. If the
-// restoration does not raise the revision, lists have older resource versions.
+// If the restoration raises the revision of etcd, watchers list again, and the cache gets objects with older resource
+// versions. If the restoration does not raise the revision, lists have older resource versions.
 package restoration
 
 import (

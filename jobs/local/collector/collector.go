@@ -46,7 +46,8 @@ type Options struct {
 	Clock clock.WithTicker
 }
 
-// Collector deletes objects whose owners do not exist, performs foreground and orphaning deletion, and empties terminating namespaces.
+// Collector deletes objects whose owners do not exist, performs foreground and orphaning deletion, and empties terminating
+// namespaces.
 type Collector struct {
 	options Options
 }

@@ -162,7 +162,8 @@ func (s *namespaces) finalize(ctx context.Context, namespace *corev1.Namespace) 
 	return nil
 }
 
-// report writes the remaining objects and finalizers into the namespace's conditions, if they have changed, and returns the stored namespace.
+// report writes the remaining objects and finalizers into the namespace's conditions, if they have changed, and returns the
+// stored namespace.
 func (s *namespaces) report(ctx context.Context, namespace *corev1.Namespace, remaining []node) (*corev1.Namespace, error) {
 	reported := namespace.DeepCopy()
 	if !setRemaining(&reported.Status, remaining, metav1.NewTime(s.clock.Now())) {

@@ -29,8 +29,8 @@ const (
 	ownerGone
 )
 
-// state determines the state of an owner. An owner in the graph exists, and the graph will report its deletion. Only the server decides that an
-// owner does not exist.
+// state determines the state of an owner. An owner in the graph exists, and the graph will report its deletion. Only the
+// server decides that an owner does not exist.
 func (o *owners) state(ctx context.Context, n node, reference metav1.OwnerReference) (ownerState, error) {
 	r, ok := o.served.owner(reference)
 	if !ok || (r.namespaced && n.Namespace == "") {

@@ -19,8 +19,8 @@ const (
 	reasonContentRemoved   = "ContentRemoved"
 )
 
-// setRemaining reports in the status which objects remain in a terminating namespace, and which finalizers keep it. It returns whether the status
-// changed. It adds no conditions without content.
+// setRemaining reports in the status which objects remain in a terminating namespace, and which finalizers keep it. It
+// returns whether the status changed. It adds no conditions without content.
 func setRemaining(status *corev1.NamespaceStatus, remaining []node, now metav1.Time) bool {
 	resources, finalizers := map[string]int{}, map[string]int{}
 	for _, n := range remaining {

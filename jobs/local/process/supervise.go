@@ -25,8 +25,9 @@ const (
 	killLimit = 5 * time.Second
 )
 
-// Supervise runs the supervisor: it serves the agent that started it until the agent closes the socket or ends, then kills all remaining
-// processes and returns. Only a process that NewSupervisor started may call it, and should exit when it returns.
+// Supervise runs the supervisor: it serves the agent that started it until the agent closes the socket or ends, then kills
+// all remaining processes and returns. Only a process that NewSupervisor started may call it, and should exit when it
+// returns.
 func Supervise() error {
 	// The parent-death signal follows the thread that started a process, so one thread starts them all and never ends.
 	runtime.LockOSThread()

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package convert has the conversions between the hub and the public types that handlers call themselves. The pure functions of jobs/
-// take public types, because the controllers call them with these. Handlers have types of the hub.
+// Package convert has the conversions between the hub and the public types that handlers call themselves. The pure functions
+// of jobs/ take public types, because the controllers call them with these. Handlers have types of the hub.
 //
-// A function is named after its result: PublicImage returns a public type, and HubImagePlan a type of the hub. The results share memory
-// with the arguments, so a caller that changes a result copies it first.
+// A function is named after its result: PublicImage returns a public type, and HubImagePlan a type of the hub. The results
+// share memory with the arguments, so a caller that changes a result copies it first.
 package convert
 
 import (

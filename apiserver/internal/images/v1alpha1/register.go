@@ -27,8 +27,8 @@ var ImageBuildFieldLabels = []string{
 	"status.phase", "status.finished",
 }
 
-// ImageReportFieldLabels are the fields that reports can be selected by. Reports do not have the last two fields: since sets the time range
-// of the figures, and deleted selects deleted Images.
+// ImageReportFieldLabels are the fields that reports can be selected by. Reports do not have the last two fields: since sets
+// the time range of the figures, and deleted selects deleted Images.
 var ImageReportFieldLabels = []string{"metadata.name", "metadata.namespace", "since", "deleted"}
 
 func addFieldLabels(scheme *runtime.Scheme) error {

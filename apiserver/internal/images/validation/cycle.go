@@ -14,8 +14,8 @@ import (
 
 var baseName = spec.Child("base", "imageRef", "name")
 
-// BaseCycle refuses an Image whose base would close a cycle of Images, and names the whole cycle. get returns another Image of the namespace. A
-// missing Image ends the search, because objects are applied in any order.
+// BaseCycle refuses an Image whose base would close a cycle of Images, and names the whole cycle. get returns another Image
+// of the namespace. A missing Image ends the search, because objects are applied in any order.
 func BaseCycle(image *images.Image, get func(name string) (*images.Image, error)) field.ErrorList {
 	chain := []string{image.Name}
 	seen := map[string]bool{}

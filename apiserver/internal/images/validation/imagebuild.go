@@ -15,7 +15,8 @@ const maxDirectBuildName = 55
 
 const serverOwned = "is set by the server: leave it out, or create the build through the instantiate subresource of an Image"
 
-// DirectImageBuild validates an ImageBuild that a user creates, without an Image. Its trigger must be the trigger that the server has set.
+// DirectImageBuild validates an ImageBuild that a user creates, without an Image. Its trigger must be the trigger that the
+// server has set.
 func DirectImageBuild(build *images.ImageBuild, trigger *images.BuildTrigger) field.ErrorList {
 	errs := validateMetadata(&build.ObjectMeta, maxDirectBuildName)
 	if build.Spec.ImageRef != nil {

@@ -30,8 +30,8 @@ var attemptOutcomes = []v1alpha1.AttemptOutcome{
 	v1alpha1.AttemptSucceeded, v1alpha1.AttemptFailed, v1alpha1.AttemptDisrupted, v1alpha1.AttemptCancelled,
 }
 
-// ImageBuildStatusUpdate validates a change of an ImageBuild's status. It enforces rules that hold for every controller: phases follow the
-// table, a final status does not change, and attempts are only added.
+// ImageBuildStatusUpdate validates a change of an ImageBuild's status. It enforces rules that hold for every controller:
+// phases follow the table, a final status does not change, and attempts are only added.
 func ImageBuildStatusUpdate(build, old *images.ImageBuild) field.ErrorList {
 	current, stored := &build.Status, &old.Status
 	errs := validatePhaseChange(stored.Phase, current.Phase, status.Child("phase"))
@@ -73,8 +73,8 @@ func validateResolved(resolved, stored *images.ResolvedInputs, path *field.Path)
 	return append(errs, validateFiles(resolved.Files, path.Child("files"))...)
 }
 
-// currentOutcomes are the outcomes that the last attempt may have in a phase. An unfinished attempt has the empty outcome. A phase without an
-// entry has no rule for attempts.
+// currentOutcomes are the outcomes that the last attempt may have in a phase. An unfinished attempt has the empty outcome. A
+// phase without an entry has no rule for attempts.
 var currentOutcomes = map[v1alpha1.BuildPhase][]v1alpha1.AttemptOutcome{
 	v1alpha1.BuildStarting:   {""},
 	v1alpha1.BuildRunning:    {""},
@@ -189,8 +189,8 @@ func validateAttempt(attempt *images.BuildAttempt, index int, path *field.Path) 
 	return append(errs, validateFailure(attempt.Failure, path.Child("failure"))...)
 }
 
-// validateAttemptUpdate checks a change of an attempt. Its pod stays the same, unless its Job was suspended, for example by Kueue. Then the pod
-// is deleted, and the attempt gets a new pod later.
+// validateAttemptUpdate checks a change of an attempt. Its pod stays the same, unless its Job was suspended, for example by
+// Kueue. Then the pod is deleted, and the attempt gets a new pod later.
 func validateAttemptUpdate(attempt, stored *images.BuildAttempt, suspended bool, path *field.Path) field.ErrorList {
 	if stored.Outcome != "" {
 		return immutable(attempt, stored, path, "is immutable: the attempt has its outcome")

@@ -164,7 +164,8 @@ func validateParameters(parameters []images.Parameter, path *field.Path) field.E
 	return append(errs, validateParametersSize(parameters, maxParametersBytes, path)...)
 }
 
-// validateParametersSize limits the size of parameters, so that the input of the builder, with its files, does not exceed its limit.
+// validateParametersSize limits the size of parameters, so that the input of the builder, with its files, does not exceed its
+// limit.
 func validateParametersSize(parameters []images.Parameter, limit int, path *field.Path) field.ErrorList {
 	values := make(map[string]string, len(parameters))
 	for _, parameter := range parameters {

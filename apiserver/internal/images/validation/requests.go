@@ -146,8 +146,8 @@ func validateRequestID(id string) field.ErrorList {
 // reservedRequestID matches the IDs that jobs/trigger gives the requests for an Image's changed inputs or schedule.
 var reservedRequestID = regexp.MustCompile(`^(schedule:|sha256:[0-9a-f]{64}:[0-9]+$)`)
 
-// validateUnreserved refuses reserved IDs for builds with other inputs than the Image's own. Otherwise such a build would answer the reserved
-// request, and the Image's own inputs would never be built.
+// validateUnreserved refuses reserved IDs for builds with other inputs than the Image's own. Otherwise such a build would
+// answer the reserved request, and the Image's own inputs would never be built.
 func validateUnreserved(id string) field.ErrorList {
 	if !reservedRequestID.MatchString(id) {
 		return nil
@@ -163,8 +163,8 @@ func validateRequestName(name, want string) field.ErrorList {
 	return field.ErrorList{field.Invalid(metadata.Child("name"), name, "must be empty or the name in the URL, "+want)}
 }
 
-// Printable validates one line of text that other users read in a terminal. It refuses control characters, which a terminal executes, and
-// characters that change the direction of text, which can disguise it.
+// Printable validates one line of text that other users read in a terminal. It refuses control characters, which a terminal
+// executes, and characters that change the direction of text, which can disguise it.
 func Printable(text string, maxCharacters int, path *field.Path) field.ErrorList {
 	errs := validateText(text, maxCharacters, path)
 	if !printable(text) {

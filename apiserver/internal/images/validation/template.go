@@ -24,8 +24,8 @@ const (
 	maxTolerations   = 50
 )
 
-// validateTemplate enforces the rules of pods for the same fields, as far as they do not depend on the cluster. So the author of a mistake
-// learns of it at once, and not from the first build.
+// validateTemplate enforces the rules of pods for the same fields, as far as they do not depend on the cluster. So the author
+// of a mistake learns of it at once, and not from the first build.
 func validateTemplate(template *images.BuildTemplate, path *field.Path) field.ErrorList {
 	if template == nil {
 		return nil

@@ -7,8 +7,8 @@
 // A log is read while it is written: Feed connects the two. The package must never block the writer for a reader, and
 // never trust a log's content, which a crash may have torn.
 //
-// The reader of k8s.io/cri-client/pkg/logs does not fit. It counts records instead of lines, so that a tail cuts long lines; it does not
-// count an unfinished last line; and it needs a container runtime to find out that the container has ended.
+// The reader of k8s.io/cri-client/pkg/logs does not fit. It counts records instead of lines, so that a tail cuts long lines;
+// it does not count an unfinished last line; and it needs a container runtime to find out that the container has ended.
 package crilog
 
 import (
