@@ -49,7 +49,7 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 
 	s.types("build", "web", "--request-id", "nightly", "--wait", "-o", "name").says("imagebuild.images.goldsmith.dev/web-2\n")
 	s.types("build", "web", "--request-id", "nightly", "-f").says("web-2\n", "step 1/1")
-	s.types("build", "web", "--parameter", "failAt=1", "--wait").fails(exit.BuildFailed, "✗ build web-3 failed after ", ": User/BuilderFailed: ", "\n  next: read the log: goldsmith logs web-3 --kubeconfig="+s.kubeconfig)
+	s.types("build", "web", "--parameter", "failAt=1", "--wait").fails(exit.BuildFailed, "✗ build web-3 failed after ", ": User/BuilderFailed: ", "\n  next: correct the image or the builder; the log shows the cause: goldsmith logs web-3 --kubeconfig="+s.kubeconfig)
 	s.types("show", "web").matches(`(?s)^✗ build web-3 failed after .*: User/BuilderFailed: .* changed +parameters\[failAt\] +none → 1\n +since +web-2\n +log .*failed in step 1 of 1, .*\n +next +goldsmith logs web-3 --kubeconfig=`)
 	s.types("show", "web-2", "-o", "name").says("imagebuild.images.goldsmith.dev/web-2\n")
 	s.types("__complete", "show", "web").says("web\timage\n", "web-3\tFailed\n")

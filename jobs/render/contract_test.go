@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -92,17 +93,30 @@ func TestTheShellBuilderKeepsTheContract(t *testing.T) {
 			if outcome.Failure != nil {
 				t.Fatalf("%s\n%s", outcome.Failure.Message, message)
 			}
+			lasting := fieldsOf(t, input)
+			delete(lasting, "attempt")
+			delete(lasting, "build")
 			for _, artifact := range outcome.Artifacts {
 				made, err := os.ReadFile(filepath.Join(outputDir, strings.ReplaceAll(artifact.Target, "/", "-")))
 				if err != nil {
 					t.Fatal(err)
 				}
-				if string(made) != artifact.Target+"\n"+input || artifact.Digest != inputs.DigestBytes(made) || artifact.SizeBytes != int64(len(made)) {
+				target, rest, _ := strings.Cut(string(made), "\n")
+				if target != artifact.Target || !reflect.DeepEqual(fieldsOf(t, rest), lasting) || artifact.Digest != inputs.DigestBytes(made) || artifact.SizeBytes != int64(len(made)) {
 					t.Errorf("%+v does not say what was made", artifact)
 				}
 			}
 		})
 	}
+}
+
+func fieldsOf(t *testing.T, object string) map[string]any {
+	t.Helper()
+	fields := map[string]any{}
+	if err := json.Unmarshal([]byte(object), &fields); err != nil {
+		t.Fatal(err)
+	}
+	return fields
 }
 
 func TestTheShellBuilderRefusesAnotherVersion(t *testing.T) {

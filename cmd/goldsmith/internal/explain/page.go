@@ -5,6 +5,8 @@ package explain
 import (
 	"regexp"
 	"strings"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // entry is what the page of reasons has about a reason, in one of its tables.
@@ -69,7 +71,11 @@ func entriesOf(head, row []string, class, retry string) []entry {
 			of.reporter = column + " " + row[i]
 		}
 	}
-	if class != "" {
+	switch class {
+	case "":
+	case string(v1alpha1.FailureCancelled):
+		of.reporter = "a build that was cancelled"
+	default:
 		of.reporter = ofFailure + class
 	}
 	var entries []entry

@@ -1,21 +1,27 @@
 #!/bin/sh
-# A builder: it reads $GOLDSMITH_INPUT, makes a file for each target in $GOLDSMITH_OUTPUT, and reports in $GOLDSMITH_RESULT.
-# Everything that it prints is the log of the build.
+# A builder: it reads $GOLDSMITH_INPUT, makes a file for each target in $GOLDSMITH_OUTPUT, and writes its result to $GOLDSMITH_RESULT.
+# Everything that it prints is the log of the build. docs/builders.md of Goldsmith is the contract, with a function that reports progress.
 set -eu
 export PATH=/usr/bin:/bin
 
-# build TARGET FILE: replace this with what makes your image. The first command that fails ends the build.
+# build TARGET FILE: replace this with the commands that make your image. The first command that fails ends the build.
 build() {
   echo "making $1"
   for second in 1 2 3; do
     sleep 1
     echo "working, $second of 3"
   done
-  { echo "$1"; cat "$GOLDSMITH_INPUT"; } >"$2"
+  { echo "$1"; inputs; } >"$2"
 }
 
-fail() {
-  printf '{"version":1,"outcome":"Failed","failure":{"reason":"%s","message":"%s"}}' "$1" "$2" >"$GOLDSMITH_RESULT"
+# inputs prints the input without the build and the attempt: the same inputs make the same image.
+inputs() {
+  sed 's/"attempt":[0-9]*,//; s/"build":{[^}]*},//' "$GOLDSMITH_INPUT"
+}
+
+fail() { # reason message
+  message=$(printf %s "$2" | tr '[:cntrl:]' ' ' | sed 's/["\\]/\\&/g')
+  printf '{"version":1,"outcome":"Failed","failure":{"reason":"%s","message":"%s"}}' "$1" "$message" >"$GOLDSMITH_RESULT"
   exit 1
 }
 grep -q '"version":1}$' "$GOLDSMITH_INPUT" || fail UnknownVersion "the input is not of version 1"

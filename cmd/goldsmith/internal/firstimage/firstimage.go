@@ -118,23 +118,24 @@ func create(path string, content []byte, mode fs.FileMode) error {
 
 func (f *first) nextSteps() string {
 	var text strings.Builder
-	server := "goldsmith up"
+	server, first := "goldsmith up", "start a server, unless one runs"
 	fmt.Fprintf(&text, "wrote %s: an image named %s\n", f.Manifest, f.Name)
 	if f.Script != "" {
 		fmt.Fprintf(&text, "wrote %s: its builder\n", filepath.Base(f.Script))
+		first = "start a server that has this builder; end a server that runs without it first"
 		server += fmt.Sprintf(` --builder %s="$PWD/%s"`, f.Name, filepath.Base(f.Script))
 	}
 	fmt.Fprintf(&text, `
-In one terminal, start a server, unless one runs with this builder:
+In one terminal, %s:
 
   %s
 
 In a second terminal, in this directory, see what would be built, have it built, and follow the build:
 
   goldsmith plan -f %s
-  goldsmith kubectl apply -f %[2]s
-  goldsmith logs %[3]s -f
-  goldsmith kubectl describe image %[3]s
-`, server, f.Manifest, f.Name)
+  goldsmith kubectl apply -f %[3]s
+  goldsmith logs %[4]s -f
+  goldsmith kubectl describe image %[4]s
+`, first, server, f.Manifest, f.Name)
 	return text.String()
 }

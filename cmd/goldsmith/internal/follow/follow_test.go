@@ -33,7 +33,7 @@ const patience = 20 * time.Second
 var start = metav1.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
-	const next = "  next: read the log: goldsmith logs debian-1. If the message names a memory limit, raise spec.template.resources.limits.memory\n"
+	const next = "  next: correct the image or the builder; the log shows the cause: goldsmith logs debian-1. If the message names a memory limit, raise spec.template.resources.limits.memory\n"
 	for name, test := range map[string]struct {
 		build     *v1alpha1.ImageBuild
 		log       map[string]string // of each attempt
