@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -94,7 +96,11 @@ func until[T interface {
 	metav1.Object
 }](ctx context.Context, c *Connection, source *cache.ListWatch, example T, first watchtools.PreconditionFunc, deleted error, wanted func(T) bool) (T, error) {
 	var none T
-	selected := cache.ToListWatcherWithWatchListSemantics(source, c.Interface)
+	reached := &cache.ListWatch{
+		ListWithContextFunc:  retried(source.ListWithContextFunc),
+		WatchFuncWithContext: retried(source.WatchFuncWithContext),
+	}
+	selected := cache.ToListWatcherWithWatchListSemantics(reached, c.Interface)
 	last, err := watchtools.UntilWithSync(ctx, selected, example, first, func(event watch.Event) (bool, error) {
 		object, ok := event.Object.(T)
 		switch {
@@ -112,4 +118,35 @@ func until[T interface {
 		return none, err
 	}
 	return last.Object.(T), nil
+}
+
+// RetryInterval is how long after a failure a server that restarts is asked again.
+const RetryInterval = time.Second
+
+// retried repeats a request at a fixed interval while the server is unavailable. The backoff of client-go grows to a minute, and
+// cannot be configured (https://github.com/kubernetes/kubernetes/issues/136943).
+func retried[T any](request func(context.Context, metav1.ListOptions) (T, error)) func(context.Context, metav1.ListOptions) (T, error) {
+	return func(ctx context.Context, options metav1.ListOptions) (T, error) {
+		for {
+			answer, err := request(ctx, options)
+			if err == nil || !Temporary(err) {
+				return answer, err
+			}
+			select {
+			case <-ctx.Done():
+				return answer, ctx.Err()
+			case <-time.After(RetryInterval):
+			}
+		}
+	}
+}
+
+// Temporary reports whether it may help to repeat a request: a server that restarts refuses connections, breaks them, or reports that
+// it is unavailable.
+func Temporary(err error) bool {
+	var answer apierrors.APIStatus
+	if !errors.As(err, &answer) {
+		return true
+	}
+	return apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err)
 }

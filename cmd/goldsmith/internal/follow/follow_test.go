@@ -150,7 +150,7 @@ func TestEveryPhaseHasALine(t *testing.T) {
 	}
 	lines := strings.Split(told.String(), "\n")
 	for i, want := range []string{
-		"• queued: WaitingForSlot: one build is ahead", "• build debian-1, attempt 1 of 3", "✗ the log broke off: ",
+		"• queued: WaitingForSlot: one build is ahead", "• build debian-1, attempt 1 of 3", "• the connection to the server was lost: waiting for the server (",
 		"✗ attempt 1 failed after 60s: User/BuilderFailed: no space",
 	} {
 		if i >= len(lines) || !strings.HasPrefix(lines[i], want) {

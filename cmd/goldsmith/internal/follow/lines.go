@@ -137,7 +137,7 @@ func goneLine(style output.Style, gone error) string {
 
 // troubleLine tells that the log broke off.
 func troubleLine(style output.Style, trouble error) string {
-	return fmt.Sprintf("%s the log broke off: %s: opening it again", style.Bad(output.Failure), output.OneLine(trouble.Error()))
+	return fmt.Sprintf("%s the connection to the server was lost: waiting for the server (%s)", style.Faint(output.Step), output.OneLine(trouble.Error()))
 }
 
 // outcomeLines tell how a build finished, what it made, and what to do if it failed.

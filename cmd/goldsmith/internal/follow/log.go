@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
@@ -17,12 +16,8 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
-const (
-	// again is how long after a failure the log is opened again.
-	again = time.Second
-	// chunkBytes is the most that is read of a log at once.
-	chunkBytes = 32 << 10
-)
+// chunkBytes is the most that is read of a log at once.
+const chunkBytes = 32 << 10
 
 // attemptLog reads the log of one attempt to its end.
 type attemptLog struct {
@@ -48,7 +43,7 @@ func (l *attemptLog) read(ctx context.Context) error {
 			return nil
 		case apierrors.IsGone(err):
 			return &goneError{err}
-		case !temporary(err), l.sent > 0 && l.options.TailLines != nil: // nobody knows which lines were added
+		case !client.Temporary(err), l.sent > 0 && l.options.TailLines != nil: // nobody knows which lines were added
 			return fmt.Errorf("read the log of build %s: %w", l.build, err)
 		}
 		select {
@@ -59,7 +54,7 @@ func (l *attemptLog) read(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-l.clock.After(again):
+		case <-l.clock.After(client.RetryInterval):
 		}
 	}
 }
@@ -105,12 +100,3 @@ type goneError struct{ error }
 
 // Unwrap returns what the server says.
 func (g *goneError) Unwrap() error { return g.error }
-
-// temporary reports whether it may help to ask again: a server that restarts refuses connections, breaks them, or says so.
-func temporary(err error) bool {
-	var answer apierrors.APIStatus
-	if !errors.As(err, &answer) {
-		return true
-	}
-	return apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err)
-}

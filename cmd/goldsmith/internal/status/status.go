@@ -134,7 +134,7 @@ const (
 // describe writes two lines for each finding: the object with its reason, and below it the message, cut.
 func describe(found []finding, asked *options, namespaces bool, now time.Time, out io.Writer) error {
 	shown := found[:min(len(found), most)]
-	longest := 0
+	longest, cut := 0, false
 	for i := range shown {
 		longest = max(longest, len(shown[i].title(namespaces)))
 	}
@@ -155,15 +155,21 @@ func describe(found []finding, asked *options, namespaces bool, now time.Time, o
 		if of.message == "" {
 			continue
 		}
-		if _, err := fmt.Fprintln(out, indent+asked.style.Faint(output.Cut(output.OneLine(of.message), width-len(indent)))); err != nil {
+		message := output.OneLine(of.message)
+		line := output.Cut(message, width-len(indent))
+		cut = cut || line != message
+		if _, err := fmt.Fprintln(out, indent+asked.style.Faint(line)); err != nil {
 			return err
 		}
 	}
+	hint := ""
 	if more := len(found) - len(shown); more > 0 {
-		_, err := fmt.Fprintf(out, "and %d more: -o wide shows all\n", more)
-		return err
+		hint = fmt.Sprintf("and %d more: -o wide shows all\n", more)
+	} else if cut {
+		hint = "-o wide shows the whole messages\n"
 	}
-	return nil
+	_, err := io.WriteString(out, hint)
+	return err
 }
 
 // title is what a line begins with.
