@@ -52,6 +52,15 @@ func StalledWithoutBuild(image *v1alpha1.Image) error {
 	return nil
 }
 
+// Unresolved returns why the inputs of an Image do not resolve, or "".
+func Unresolved(image *v1alpha1.Image) string {
+	condition := CurrentCondition(image, v1alpha1.ImageInputsResolved)
+	if condition == nil || condition.Status != metav1.ConditionFalse {
+		return ""
+	}
+	return condition.Reason + ": " + condition.Message
+}
+
 // CurrentCondition returns a condition of an Image; nil if it is missing, or that of an earlier generation.
 func CurrentCondition(image *v1alpha1.Image, name string) *metav1.Condition {
 	condition := meta.FindStatusCondition(image.Status.Conditions, name)

@@ -62,7 +62,7 @@ func (w *wanted) find(ctx context.Context, connection *client.Connection, wait b
 		}
 	}
 	if build == nil && !wait {
-		if cause := unresolved(image); cause != "" {
+		if cause := client.Unresolved(image); cause != "" {
 			return "", fmt.Errorf("image %s has no build yet: %s", name, cause)
 		}
 		return "", fmt.Errorf("image %s has no build yet: use -f to wait for one", name)
@@ -119,7 +119,7 @@ func (w *wanted) waitUntilStalled(ctx context.Context, connection *client.Connec
 	var grace clock.Timer // until the cause is final
 	cause := ""
 	observed, err := connection.WaitForImage(waiting, image.Name, func(image *v1alpha1.Image) bool {
-		if now := unresolved(image); now != cause {
+		if now := client.Unresolved(image); now != cause {
 			cause = now
 			if grace != nil {
 				grace.Stop()
@@ -148,15 +148,6 @@ func (w *wanted) waitUntilStalled(ctx context.Context, connection *client.Connec
 		return err
 	}
 	return client.StalledWithoutBuild(observed)
-}
-
-// unresolved returns why the inputs of an Image do not resolve, or "".
-func unresolved(image *v1alpha1.Image) string {
-	condition := client.CurrentCondition(image, v1alpha1.ImageInputsResolved)
-	if condition == nil || condition.Status != metav1.ConditionFalse {
-		return ""
-	}
-	return condition.Reason + ": " + condition.Message
 }
 
 // final reports whether inputs that do not resolve cannot resolve by themselves. A base that is an Image may be built meanwhile.

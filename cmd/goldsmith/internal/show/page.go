@@ -252,13 +252,14 @@ func (p *page) next() string {
 			return verb("logs " + name)
 		}
 		explain := p.asked.program + " explain " + string(status.Failure.Reason)
-		switch status.Failure.Class {
-		case v1alpha1.FailureUser:
-			return verb("logs "+name) + ", or " + explain
-		case v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry, v1alpha1.FailureTimeout:
-			return explain + ", then " + verb("rerun "+name)
+		again := verb("rerun " + name) // with the settings of the failed build
+		if p.build.Spec.ImageRef != nil {
+			again = verb("build " + p.build.Spec.ImageRef.Name)
 		}
-		return explain
+		if status.Failure.Class == v1alpha1.FailureUser {
+			explain = verb("logs "+name) + ", or " + explain
+		}
+		return explain + "; then " + again
 	case v1alpha1.BuildQueued:
 		return verb("queue")
 	}

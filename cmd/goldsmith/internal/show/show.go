@@ -110,6 +110,8 @@ func find(ctx context.Context, connection *client.Connection, asked *options) (*
 		return build, err
 	case client.StalledWithoutBuild(image) != nil:
 		return nil, client.StalledWithoutBuild(image)
+	case client.Unresolved(image) != "":
+		return nil, fmt.Errorf("image %s has no build yet: %s", image.Name, client.Unresolved(image))
 	}
 	return nil, fmt.Errorf("image %s has no build yet: `%s plan %s%s` tells what would start one", image.Name, asked.program, image.Name, asked.connection)
 }

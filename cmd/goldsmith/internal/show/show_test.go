@@ -93,7 +93,7 @@ func TestABuildIsAPage(t *testing.T) {
               four
               E: no disk  [31m
               making room
-  next        goldsmith logs web-2, or goldsmith explain BuilderFailed
+  next        goldsmith logs web-2, or goldsmith explain BuilderFailed; then goldsmith build web
 `,
 		},
 		{
@@ -110,7 +110,7 @@ func TestABuildIsAPage(t *testing.T) {
   attempt 2   Registry/ImagePullFailed: no disk
   log         the last
               lines
-  next        goldsmith explain ImagePullFailed, then goldsmith rerun web-2
+  next        goldsmith explain ImagePullFailed; then goldsmith build web
 `,
 		},
 		{
@@ -122,7 +122,7 @@ func TestABuildIsAPage(t *testing.T) {
   changed     unknown: compare it with web-1: imagebuilds.images.goldsmith.dev "web-2" not found
   attempt 2   Config/NoResult: no disk
   log         no log: imagebuilds.images.goldsmith.dev "web-2" not found
-  next        goldsmith explain NoResult
+  next        goldsmith explain NoResult; then goldsmith build web
 `,
 		},
 		{
@@ -135,7 +135,7 @@ func TestABuildIsAPage(t *testing.T) {
   why         SpecChange
   requested   5m ago
   changed     parameters[a]   1 → 2
-  next        goldsmith explain QueueTimeout, then goldsmith rerun web-1
+  next        goldsmith explain QueueTimeout; then goldsmith build web
 `,
 		},
 		{
