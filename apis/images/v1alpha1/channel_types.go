@@ -8,17 +8,18 @@ import (
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageChannels is the list of an Image's channels, which name successful builds. The channels subresource of an Image
-// reads it, and replaces it as a whole. An update with metadata.resourceVersion fails with a conflict if the Image has
-// changed since.
+// ImageChannels lists the channels of an Image. A channel names a successful build. The channels subresource of an Image
+// returns the list, and replaces it as a whole. An update with metadata.resourceVersion fails with a conflict if the
+// Image has changed since that version.
 type ImageChannels struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata: name, namespace, uid, resourceVersion and creationTimestamp of the Image.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// channels lists the channels, at most 16. An update sets name and build of each; the server sets the other fields.
-	// The server removes every channel that an update omits. A channel whose build is unchanged keeps its time.
+	// channels lists the channels, at most 16. An update sets name and build of each channel, and the server sets the
+	// other fields. The server removes every channel that an update omits. If an update does not change the build of a
+	// channel, the channel keeps its other fields.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

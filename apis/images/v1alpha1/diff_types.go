@@ -10,20 +10,21 @@ import (
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // ImageBuildDiff lists the differences between two builds of a namespace: their inputs and their artifacts. The diff
-// subresource of a build returns it. It is not stored.
+// subresource of a build returns the ImageBuildDiff. The server does not store an ImageBuildDiff.
 type ImageBuildDiff struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object's metadata. The name is the name of the build.
+	// Standard object's metadata. The name is the name of the build in the field "to".
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// from is the build to compare with.
+	// from describes the build to compare with. The query parameter "with" sets the name of that build.
 	From ComparedBuild `json:"from" protobuf:"bytes,2,opt,name=from"`
-	// to is the build itself.
+	// to describes the build whose diff subresource returned this ImageBuildDiff.
 	To ComparedBuild `json:"to" protobuf:"bytes,3,opt,name=to"`
-	// inputs lists the inputs that differ, sorted by path. If the inputs of a build were not resolved, its ConfigMap
-	// files and base digest count as empty. At most 32 items: if there are more differences, the last item reports how
-	// many. Values are shortened to 128 characters. A file is shown as its digest and size.
+	// inputs lists the inputs that differ, sorted by path. If the inputs of a build were not resolved, the server
+	// compares as if its ConfigMap files and base digest were empty. The list has at most 32 items. If there are more
+	// differences, the last item reports the number of omitted differences. Values are shortened to 128 characters. The
+	// value of a file is its digest and size.
 	// +optional
 	// +listType=atomic
 	Inputs []InputChange `json:"inputs,omitempty" protobuf:"bytes,4,rep,name=inputs"`
@@ -34,7 +35,7 @@ type ImageBuildDiff struct {
 	Artifacts []ArtifactChange `json:"artifacts,omitempty" protobuf:"bytes,5,rep,name=artifacts"`
 }
 
-// ComparedBuild is one of the two compared builds.
+// ComparedBuild describes one of the two compared builds.
 type ComparedBuild struct {
 	// name is the name of the build.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
@@ -43,17 +44,18 @@ type ComparedBuild struct {
 	// phase is the phase of the build.
 	// +optional
 	Phase BuildPhase `json:"phase,omitempty" protobuf:"bytes,3,opt,name=phase,casttype=BuildPhase"`
-	// inputsDigest is the digest of the build's resolved inputs. It is empty if the inputs were not resolved.
+	// inputsDigest is the digest of the resolved inputs of the build. inputsDigest is empty if the inputs were not
+	// resolved.
 	// +optional
 	InputsDigest string `json:"inputsDigest,omitempty" protobuf:"bytes,4,opt,name=inputsDigest"`
 	// attempts is the number of attempts at the build.
 	// +optional
 	Attempts int32 `json:"attempts,omitempty" protobuf:"varint,5,opt,name=attempts"`
-	// failure is the reason why the build failed or was cancelled. It is empty otherwise.
+	// failure is the reason for which the build failed or was cancelled. failure is empty for any other build.
 	// +optional
 	Failure FailureReason `json:"failure,omitempty" protobuf:"bytes,6,opt,name=failure,casttype=FailureReason"`
-	// duration is the time from the start of the build to its completion. It is empty if the build has not finished, or
-	// never started.
+	// duration is the time from the start of the build to its completion. duration is empty if the build has not
+	// finished, or never started.
 	// +optional
 	Duration *metav1.Duration `json:"duration,omitempty" protobuf:"bytes,7,opt,name=duration"`
 }
@@ -62,10 +64,12 @@ type ComparedBuild struct {
 type ArtifactChange struct {
 	// target is the platform and the format of the artifact, joined by a slash.
 	Target string `json:"target" protobuf:"bytes,1,opt,name=target"`
-	// from is the digest of the artifact in the build to compare with. It is empty if that build has no such artifact.
+	// from is the digest of the artifact in the build that ImageBuildDiff.from describes. from is empty if that build
+	// has no such artifact.
 	// +optional
 	From string `json:"from,omitempty" protobuf:"bytes,2,opt,name=from"`
-	// to is the digest of the artifact in the build itself. It is empty if that build has no such artifact.
+	// to is the digest of the artifact in the build that ImageBuildDiff.to describes. to is empty if that build has no
+	// such artifact.
 	// +optional
 	To string `json:"to,omitempty" protobuf:"bytes,3,opt,name=to"`
 }
@@ -79,9 +83,9 @@ type ImageBuildDiffOptions struct {
 
 	// with is the name of the build to compare with, in the same namespace. Required.
 	With string `json:"with" protobuf:"bytes,1,opt,name=with"`
-	// uid is the UID of the build itself, at most 63 letters, digits and hyphens. With a records database, name and UID
-	// also find a deleted build. A build of the same name with another UID does not match. Defaults to the UID of the
-	// existing build of this name.
+	// uid is the UID of the build whose diff subresource is requested, at most 63 letters, digits and hyphens. With a
+	// records database, name and UID also find a deleted build. A build of the same name with another UID does not
+	// match. Defaults to the UID of the existing build of this name.
 	// +optional
 	UID string `json:"uid,omitempty" protobuf:"bytes,2,opt,name=uid"`
 	// withUID is the UID of the build to compare with, in the same form as uid. Defaults to the UID of the existing

@@ -10,18 +10,19 @@ import (
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // ImageHistory is a page of the builds of an Image, newest first, including deleted builds. The history subresource of
-// an Image reads it from the records database.
+// an Image reads the builds from the records database.
 type ImageHistory struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata: name, namespace and uid of the Image.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// items lists the builds, sorted by creation time, newest first. It is empty if there are no records.
+	// items lists the builds, sorted by creation time, newest first. items is empty if the database has no records of
+	// the Image.
 	// +listType=atomic
 	Items []BuildRecord `json:"items" protobuf:"bytes,2,rep,name=items"`
-	// continue is the token to request the next page with. It is empty on the last page. The following pages do not
-	// include builds that are created in the meantime.
+	// continue is the token to request the next page with. continue is empty on the last page. The next pages do not
+	// include builds that were created after the first page was returned.
 	// +optional
 	Continue string `json:"continue,omitempty" protobuf:"bytes,3,opt,name=continue"`
 }
@@ -39,7 +40,7 @@ type BuildRecord struct {
 	// phase is the last recorded phase of the build.
 	// +optional
 	Phase BuildPhase `json:"phase,omitempty" protobuf:"bytes,4,opt,name=phase,casttype=BuildPhase"`
-	// trigger is what started the build.
+	// trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.
 	// +optional
 	Trigger TriggerReason `json:"trigger,omitempty" protobuf:"bytes,5,opt,name=trigger,casttype=TriggerReason"`
 	// message explains the trigger for a human reader.
@@ -51,36 +52,42 @@ type BuildRecord struct {
 	// attempts is the number of attempts at the build.
 	// +optional
 	Attempts int32 `json:"attempts,omitempty" protobuf:"varint,8,opt,name=attempts"`
-	// failure reports why the build failed or was cancelled: class, reason and message. It is empty otherwise.
+	// failure contains class, reason and message of the failure or cancellation. failure is empty if the build neither
+	// failed nor was cancelled.
 	// +optional
 	Failure *BuildFailure `json:"failure,omitempty" protobuf:"bytes,9,opt,name=failure"`
-	// creationTime is when the build was created.
+	// creationTime is the time at which the build was created.
 	// +optional
 	CreationTime *metav1.Time `json:"creationTime,omitempty" protobuf:"bytes,10,opt,name=creationTime"`
-	// startTime is when the controller decided to start the first attempt. It is empty if no attempt was started.
+	// startTime is the time at which the controller decided to start the first attempt. startTime is empty if the
+	// controller started no attempt.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty" protobuf:"bytes,11,opt,name=startTime"`
-	// completionTime is when the build finished. It is empty if the build has not finished.
+	// completionTime is the time at which the build finished. completionTime is empty if the build has not finished.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty" protobuf:"bytes,12,opt,name=completionTime"`
-	// duration is the time from the start of the build to its completion. It is empty unless the build has started and
-	// finished.
+	// duration is the time from startTime to completionTime. duration is empty if startTime or completionTime is empty.
 	// +optional
 	Duration *metav1.Duration `json:"duration,omitempty" protobuf:"bytes,13,opt,name=duration"`
-	// queueTime is how long the build waited before it started. It is empty if the build has not started.
+	// queueTime is the time that the build waited before it started. queueTime is empty if the build has not started.
 	// +optional
 	QueueTime *metav1.Duration `json:"queueTime,omitempty" protobuf:"bytes,14,opt,name=queueTime"`
-	// deletionTime is when the controller recorded the deletion of the build. It is empty while the build exists.
+	// deletionTime is the time at which the controller recorded the deletion of the build. deletionTime is empty while
+	// the build exists.
 	// +optional
 	DeletionTime *metav1.Time `json:"deletionTime,omitempty" protobuf:"bytes,15,opt,name=deletionTime"`
-	// legalHold is true if the build itself is under legal hold.
+	// legalHold is true if the build has the label images.goldsmith.dev/legal-hold=true. Goldsmith keeps such a build,
+	// its archived logs and its record, regardless of spec.history of the Image. Users can still delete the build. A
+	// label of the Image, which has the same effect on all its builds, does not set legalHold.
 	// +optional
 	LegalHold bool `json:"legalHold,omitempty" protobuf:"varint,16,opt,name=legalHold"`
-	// oneOff is true if the build uses other inputs than the Image's own. A one-off build does not count for its Image.
+	// oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A
+	// one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.
+	// Statistics count one-off builds separately.
 	// +optional
 	OneOff bool `json:"oneOff,omitempty" protobuf:"varint,17,opt,name=oneOff"`
-	// imageUID is the UID of the Image that the build belongs to. It differs from metadata.uid of the history if the
-	// build belongs to an earlier Image of the same name.
+	// imageUID is the UID of the Image that the build belongs to. imageUID differs from metadata.uid of the history if
+	// the build belongs to an earlier Image of the same name.
 	// +optional
 	ImageUID types.UID `json:"imageUID,omitempty" protobuf:"bytes,18,opt,name=imageUID,casttype=k8s.io/apimachinery/pkg/types.UID"`
 }
@@ -88,23 +95,22 @@ type BuildRecord struct {
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // ImageStats contains statistics of the builds of an Image that finished within a time window. The stats subresource of
-// an Image computes it from the records database.
+// an Image computes the statistics from the records database.
 type ImageStats struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata: name, namespace and uid of the Image.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// stats contains the statistics of the builds. It is empty if there are no records of the Image.
+	// stats contains the statistics of the builds. stats is empty if the database has no records of the Image.
 	// +optional
 	Stats *BuildStats `json:"stats,omitempty" protobuf:"bytes,2,opt,name=stats"`
-	// health summarizes the statistics in one number. It is empty if no build succeeded or failed in the window.
+	// health rates the builds in one number. health is empty if no build succeeded or failed in the window.
 	// +optional
 	Health *ImageHealth `json:"health,omitempty" protobuf:"bytes,3,opt,name=health"`
 }
 
-// BuildStats contains statistics of builds that finished within a time window. All fields except oneOffs leave out
-// one-off builds.
+// BuildStats contains statistics of builds that finished within a time window. Only oneOffs counts one-off builds.
 type BuildStats struct {
 	// window is the length of the time window, which ends now.
 	Window metav1.Duration `json:"window" protobuf:"bytes,1,opt,name=window"`
@@ -116,18 +122,18 @@ type BuildStats struct {
 	Failed int64 `json:"failed" protobuf:"varint,4,opt,name=failed"`
 	// cancelled is the number of builds that were cancelled.
 	Cancelled int64 `json:"cancelled" protobuf:"varint,5,opt,name=cancelled"`
-	// retried is the number of finished builds with more than one attempt, whatever their result.
+	// retried is the number of succeeded, failed and cancelled builds with more than one attempt.
 	Retried int64 `json:"retried" protobuf:"varint,6,opt,name=retried"`
-	// successRate is the percentage of successful builds among the builds that succeeded or failed. 0 to 100, rounded
-	// down. It is empty if no build succeeded or failed.
+	// successRate is the percentage of successful builds among the builds that succeeded or failed: 0 to 100 percent,
+	// rounded down. successRate is empty if no build succeeded or failed.
 	// +optional
 	SuccessRate *int32 `json:"successRate,omitempty" protobuf:"varint,7,opt,name=successRate"`
-	// durations contains percentiles of the time from start to completion of successful builds. It is empty if no build
-	// succeeded.
+	// durations contains percentiles of the time from start to completion of successful builds. durations is empty if no
+	// build succeeded.
 	// +optional
 	Durations *DurationPercentiles `json:"durations,omitempty" protobuf:"bytes,8,opt,name=durations"`
-	// queueTimes contains percentiles of the time that builds waited before they started. It is empty if no build
-	// started.
+	// queueTimes contains percentiles of the time that builds waited before they started. queueTimes is empty if no
+	// build started.
 	// +optional
 	QueueTimes *DurationPercentiles `json:"queueTimes,omitempty" protobuf:"bytes,9,opt,name=queueTimes"`
 	// failures lists the number of failed builds by failure class. Classes without failures are omitted.
@@ -135,22 +141,23 @@ type BuildStats struct {
 	// +listType=map
 	// +listMapKey=class
 	Failures []FailureCount `json:"failures,omitempty" protobuf:"bytes,10,rep,name=failures"`
-	// recoveries is the number of times that a build succeeded after one or more builds had failed.
+	// recoveries is the number of times that a build succeeded after one or more failed builds.
 	Recoveries int64 `json:"recoveries" protobuf:"varint,11,opt,name=recoveries"`
-	// meanTimeToRecovery is the mean time from the end of the first failed build to the end of the next successful
-	// build. Failures before the window and cancelled builds do not count. It is empty if there were no recoveries.
+	// meanTimeToRecovery is the mean duration of the recoveries. Each recovery lasts from the end of the first failed
+	// build to the end of the next successful build. The server ignores cancelled builds, and failures before the
+	// window. meanTimeToRecovery is empty if recoveries is 0.
 	// +optional
 	MeanTimeToRecovery *metav1.Duration `json:"meanTimeToRecovery,omitempty" protobuf:"bytes,12,opt,name=meanTimeToRecovery"`
-	// oneOffs is the number of one-off builds that finished. No other field counts them.
+	// oneOffs is the number of one-off builds that finished. The other fields do not count one-off builds.
 	OneOffs int64 `json:"oneOffs" protobuf:"varint,13,opt,name=oneOffs"`
 }
 
-// DurationPercentiles contains percentiles of durations. Each percentile is a measured duration: the server does not
-// interpolate.
+// DurationPercentiles contains percentiles of durations. Each percentile is one of the measured durations: the server
+// does not interpolate.
 type DurationPercentiles struct {
-	// p50 is the median: half of the durations are not longer.
+	// p50 is the median: half of the durations are at most p50.
 	P50 metav1.Duration `json:"p50" protobuf:"bytes,1,opt,name=p50"`
-	// p90 is the 90th percentile: nine of ten durations are not longer.
+	// p90 is the 90th percentile: nine of ten durations are at most p90.
 	P90 metav1.Duration `json:"p90" protobuf:"bytes,2,opt,name=p90"`
 }
 
@@ -162,19 +169,21 @@ type FailureCount struct {
 	Builds int64 `json:"builds" protobuf:"varint,2,opt,name=builds"`
 }
 
-// ImageHealth rates the builds of an Image in one number. docs/history.md describes the formula.
+// ImageHealth rates the builds of an Image in one number.
 type ImageHealth struct {
-	// score is a number from 0 to 100. 0 means that every build fails; 100 means that every build succeeds at the first
-	// attempt.
+	// score is 60R + 10RF + 30L, rounded down: 0 to 100. R is the share of successful builds among the builds that
+	// succeeded or failed. F is the share of finished builds with one attempt. L is 1 if the last build succeeded, 0 if
+	// it failed, and R otherwise. A score of 100 means that every build succeeds at the first attempt. A score of 0
+	// means that every build fails.
 	Score int32 `json:"score" protobuf:"varint,1,opt,name=score"`
-	// message explains for a human reader how the score is composed.
+	// message explains the score for a human reader.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,2,opt,name=message"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageNote is a note that a user wrote about an Image. Users create it at the notes subresource of the Image, which
+// ImageNote is a note that a user wrote about an Image. Users create notes at the notes subresource of the Image, which
 // returns the recorded note. The records database stores at most 1000 notes for each Image. Notes cannot be changed.
 type ImageNote struct {
 	metav1.TypeMeta `json:",inline"`
@@ -189,11 +198,11 @@ type ImageNote struct {
 // NoteRecord is the record of a note in the records database.
 type NoteRecord struct {
 	// id is the author's ID for the note, unique for its Image. 1 to 128 printable characters. If a note with this id
-	// exists, the server returns that note unchanged. Defaults to a random ID; a repeated request then records a second
-	// note.
+	// exists, the server returns that note unchanged. Defaults to a random ID. A repeated request without an id records
+	// a second note.
 	// +optional
 	ID string `json:"id,omitempty" protobuf:"bytes,1,opt,name=id"`
-	// time is when the note was recorded. The server sets it.
+	// time is the time at which the note was recorded. The server sets it.
 	// +optional
 	Time *metav1.Time `json:"time,omitempty" protobuf:"bytes,2,opt,name=time"`
 	// author is the authenticated user who wrote the note. The server sets it.
@@ -208,50 +217,52 @@ type NoteRecord struct {
 // ImageNoteList is a page of the notes about an Image, newest first. The notes subresource of the Image returns it.
 type ImageNoteList struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard list metadata. Its continue token requests the next page.
+	// Standard list metadata. The continue token requests the next page.
 	// +optional
 	metav1.ListMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// items lists the notes. It is empty if there are no records.
+	// items lists the notes. items is empty if the database has no notes about the Image.
 	Items []ImageNote `json:"items" protobuf:"bytes,2,rep,name=items"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // ImageChanges is a page of the changes to the spec of an Image, newest first. The changes subresource of the Image
-// returns it. It is no audit log: changes can be missing that were made while the records database was unavailable.
+// returns the page. ImageChanges is not an audit log: changes that were made while the records database was unavailable
+// can be missing.
 type ImageChanges struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata: name, namespace and uid of the Image.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// items lists the changes, newest generation first. It is empty if there are no records.
+	// items lists the changes, newest generation first. items is empty if the database has no changes of the Image.
 	// +listType=atomic
 	Items []ImageChange `json:"items" protobuf:"bytes,2,rep,name=items"`
-	// continue is the token to request the next page with. It is empty on the last page.
+	// continue is the token to request the next page with. continue is empty on the last page.
 	// +optional
 	Continue string `json:"continue,omitempty" protobuf:"bytes,3,opt,name=continue"`
 }
 
 // ImageChange is one difference between two successive generations of an Image's spec.
 type ImageChange struct {
-	// generation is the generation of the Image that contains the change.
+	// generation is the newer of the two generations.
 	Generation int64 `json:"generation" protobuf:"varint,1,opt,name=generation"`
-	// time is when the change was made.
+	// time is the time at which the change was made.
 	// +optional
 	Time *metav1.Time `json:"time,omitempty" protobuf:"bytes,2,opt,name=time"`
 	// user is the user who made the change.
 	// +optional
 	User string `json:"user,omitempty" protobuf:"bytes,3,opt,name=user"`
-	// path is the path of the field below spec, such as parameters[edition] or triggers.schedule.cron. At most 100 paths
-	// are recorded for a generation. If there are more differences, the last path reports how many.
+	// path is the path of the field below spec, such as parameters[edition] or triggers.schedule.cron. The database
+	// records at most 100 paths for each generation. If there are more differences, the last path reports the number of
+	// omitted differences.
 	Path string `json:"path" protobuf:"bytes,4,opt,name=path"`
-	// from is the old value, shortened to 128 characters, or the digest and size of a file. It is empty if the field was
-	// not set before.
+	// from is the old value, shortened to 128 characters, or the digest and size of a file. from is empty if the field
+	// was not set before.
 	// +optional
 	From string `json:"from,omitempty" protobuf:"bytes,5,opt,name=from"`
-	// to is the new value, in the same form as from. It is empty if the field is not set now.
+	// to is the new value, in the same form as from. to is empty if the field is not set now.
 	// +optional
 	To string `json:"to,omitempty" protobuf:"bytes,6,opt,name=to"`
 }
@@ -260,7 +271,7 @@ type ImageChange struct {
 // +k8s:conversion-gen:explicit-from=net/url.Values
 
 // ImageHistoryOptions are the query parameters of an Image's history subresource. The history contains the builds that
-// match all of them.
+// match all parameters.
 type ImageHistoryOptions struct {
 	metav1.TypeMeta `json:",inline"`
 
@@ -274,19 +285,19 @@ type ImageHistoryOptions struct {
 	// outcome selects builds by phase, such as Succeeded, Failed or Cancelled. Defaults to all phases.
 	// +optional
 	Outcome string `json:"outcome,omitempty" protobuf:"bytes,3,opt,name=outcome"`
-	// trigger selects builds by what started them: Created, SpecChange, BaseChange, Schedule, Manual or Rerun. Defaults
-	// to all triggers.
+	// trigger selects builds by trigger reason: Created, SpecChange, BaseChange, Schedule, Manual or Rerun. Defaults to
+	// all reasons.
 	// +optional
 	Trigger string `json:"trigger,omitempty" protobuf:"bytes,4,opt,name=trigger"`
 	// user selects builds by the user who requested them, at most 256 characters. Defaults to all users.
 	// +optional
 	User string `json:"user,omitempty" protobuf:"bytes,5,opt,name=user"`
-	// since selects builds that were created at this time or later. It is a duration before now, such as 7d or 36h, or
-	// an RFC 3339 time. Defaults to no limit.
+	// since selects builds that were created at this time or later. The value is a duration before now, such as 7d or
+	// 36h, or an RFC 3339 time. Defaults to no limit.
 	// +optional
 	Since string `json:"since,omitempty" protobuf:"bytes,6,opt,name=since"`
-	// until selects builds that were created before this time. It is a duration before now, such as 7d or 36h, or an RFC
-	// 3339 time. Defaults to no limit.
+	// until selects builds that were created before this time. The value is a duration before now, such as 7d or 36h, or
+	// an RFC 3339 time. Defaults to no limit.
 	// +optional
 	Until string `json:"until,omitempty" protobuf:"bytes,7,opt,name=until"`
 	// uid is the UID of the Image, at most 63 letters, digits and hyphens. Name and UID together also find a deleted

@@ -31,8 +31,8 @@ type Image struct {
 
 	// spec describes the image that should exist.
 	Spec ImageSpec `json:"spec" protobuf:"bytes,2,opt,name=spec"`
-	// status reports the observed state of the Image. The controller and the subresources set it. The server ignores it
-	// in writes to the Image itself.
+	// status reports the observed state of the Image. The controller and the subresources set status. The server ignores
+	// status in requests that create or update the Image.
 	// +optional
 	Status ImageStatus `json:"status,omitempty" protobuf:"bytes,3,opt,name=status"`
 }
@@ -52,45 +52,49 @@ type ImageList struct {
 
 // ImageSpec describes the image that should exist.
 type ImageSpec struct {
-	// The inputs of a build. A build becomes due when an input, or an object that an input refers to, changes.
+	// The inputs of a build. By default, a build starts when an input, or an object that an input refers to, changes.
 	BuildInputs `json:",inline" protobuf:"bytes,1,opt,name=buildInputs"`
 
-	// triggers sets which events start a build without a request. Defaults to the defaults of its fields.
+	// triggers configures the events that start a build without a request. If triggers is empty, the defaults of its
+	// fields apply.
 	// +optional
 	Triggers *Triggers `json:"triggers,omitempty" protobuf:"bytes,2,opt,name=triggers"`
-	// runPolicy sets what happens when a build is due while an earlier build of this Image is unfinished. Serial makes
-	// the new build wait until the earlier build has finished. SerialLatestOnly does the same, and cancels older waiting
-	// builds with the reason Superseded. A one-off build is never cancelled this way, and never causes such a
-	// cancellation. Parallel runs builds at the same time. Defaults to Serial.
+	// runPolicy sets the order of the builds of this Image. Serial runs one build at a time, in the order of their
+	// numbers. SerialLatestOnly also runs one build at a time. When a newer build waits, SerialLatestOnly cancels older
+	// waiting builds with the reason Superseded. One-off builds are exempt: SerialLatestOnly does not cancel a one-off
+	// build, or cancel other builds because of a one-off build. Parallel runs builds at the same time. Defaults to
+	// Serial.
 	// +optional
 	RunPolicy RunPolicy `json:"runPolicy,omitempty" protobuf:"bytes,3,opt,name=runPolicy,casttype=RunPolicy"`
 	// suspend stops all triggers while it is true. Existing builds continue, and users can still request builds.
 	// Defaults to false.
 	// +optional
 	Suspend *bool `json:"suspend,omitempty" protobuf:"varint,4,opt,name=suspend"`
-	// timeouts limits the duration of each phase of a build. Defaults to the defaults of its fields.
+	// timeouts limits the wait, the start and the run of a build. If timeouts is empty, the defaults of its fields
+	// apply.
 	// +optional
 	Timeouts *BuildTimeouts `json:"timeouts,omitempty" protobuf:"bytes,5,opt,name=timeouts"`
-	// retry sets which failures are retried, how often, and after which delay. Defaults to the defaults of its fields.
+	// retry configures retries: the failure classes that are retried, the number of retries and the delay. If retry is
+	// empty, the defaults of its fields apply.
 	// +optional
 	Retry *RetryPolicy `json:"retry,omitempty" protobuf:"bytes,6,opt,name=retry"`
-	// history sets how many finished builds are kept, and for how long. Defaults to the defaults of its fields.
+	// history limits the number and the age of finished builds. If history is empty, the defaults of its fields apply.
 	// +optional
 	History *HistoryLimits `json:"history,omitempty" protobuf:"bytes,7,opt,name=history"`
 }
 
-// BuildInputs describes what an image is built from.
+// BuildInputs contains the inputs of a build.
 type BuildInputs struct {
-	// builder sets the builder that makes the image.
+	// builder selects the builder of the image.
 	Builder Builder `json:"builder" protobuf:"bytes,1,opt,name=builder"`
-	// base sets what the image starts from.
+	// base selects the base of the image.
 	Base Base `json:"base" protobuf:"bytes,2,opt,name=base"`
-	// source provides files for the builder, of at most 64 KiB in total. The limit applies to the canonical JSON object
-	// of names and contents, without HTML escaping. Defaults to no files.
+	// source provides files for the builder, of at most 64 KiB in total. The server measures the 64 KiB on the JSON
+	// encoding of names and contents, without HTML escaping. Defaults to no files.
 	// +optional
 	Source *Source `json:"source,omitempty" protobuf:"bytes,3,opt,name=source"`
 	// parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning.
-	// At most 64 parameters, and 64 KiB in total. The limit in bytes applies to the canonical JSON object of names and
+	// At most 64 parameters, and 64 KiB in total. The server measures the 64 KiB on the JSON encoding of names and
 	// values, without HTML escaping. Defaults to none.
 	// +optional
 	// +listType=map
@@ -103,36 +107,36 @@ type BuildInputs struct {
 	// +listMapKey=format
 	Targets []Target `json:"targets" protobuf:"bytes,5,rep,name=targets"`
 	// template configures the pods of builds: service account, resources, nodes and environment variables. A change of
-	// the template makes a build due, except for a change of queueName. Defaults to none.
+	// any field except queueName changes the inputs. Defaults to none.
 	// +optional
 	Template *BuildTemplate `json:"template,omitempty" protobuf:"bytes,6,opt,name=template"`
 }
 
-// Builder selects what makes an image. Exactly one of name and image is set.
+// Builder selects the builder of an image. Exactly one of name and image is set.
 type Builder struct {
-	// name selects a builder that the operator of the server registered. It is a DNS label of at most 63 characters. The
-	// builder "mock" is always registered.
+	// name selects a builder that the operator of the server registered. The name is a DNS label of at most 63
+	// characters. The builder "mock" is always registered.
 	// +optional
 	Name string `json:"name,omitempty" protobuf:"bytes,1,opt,name=name"`
 	// image is the reference of a container image that follows the builder contract. 1 to 512 characters without spaces.
-	// The operator decides whether builders can be set by image. Where that is not allowed, builds fail with
-	// BuilderNotAllowed.
+	// If the operator has not enabled builders by image, builds fail with BuilderNotAllowed.
 	// +optional
 	Image string `json:"image,omitempty" protobuf:"bytes,2,opt,name=image"`
-	// command replaces the entry point of image. It is only valid together with image. At most 64 elements. Defaults to
-	// the entry point of image.
+	// command replaces the entry point of image. A Builder without image cannot set command. At most 64 elements.
+	// Defaults to the entry point of image.
 	// +optional
 	// +listType=atomic
 	Command []string `json:"command,omitempty" protobuf:"bytes,3,rep,name=command"`
 }
 
-// Base selects what an image starts from. Exactly one of reference and imageRef is set.
+// Base selects the base of an image. Exactly one of reference and imageRef is set.
 type Base struct {
 	// reference names the base in the terms of the builder, such as debian:bookworm. 1 to 512 characters without spaces.
 	// +optional
 	Reference string `json:"reference,omitempty" protobuf:"bytes,1,opt,name=reference"`
-	// imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when it
-	// changes, this Image is built again. The server refuses Images that are based on each other in a cycle.
+	// imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when the digest
+	// changes, triggers.onBaseChange starts a build of this Image. The server refuses Images that are based on each
+	// other in a cycle.
 	// +optional
 	ImageRef *BaseImageReference `json:"imageRef,omitempty" protobuf:"bytes,2,opt,name=imageRef"`
 }
@@ -141,15 +145,15 @@ type Base struct {
 type BaseImageReference struct {
 	// name is the name of the Image.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
-	// channel selects the build that this channel of the Image names. It is a DNS label of at most 63 characters.
-	// Defaults to empty, which selects the latest successful build of the Image.
+	// channel selects the build that this channel of the Image names. The name of a channel is a DNS label of at most 63
+	// characters. Defaults to empty, which selects the latest successful build of the Image.
 	// +optional
 	Channel string `json:"channel,omitempty" protobuf:"bytes,2,opt,name=channel"`
 }
 
 // Source provides files for the builder. At most one of its fields is set.
 type Source struct {
-	// inline contains the files themselves.
+	// inline contains the files.
 	// +optional
 	Inline *InlineSource `json:"inline,omitempty" protobuf:"bytes,1,opt,name=inline"`
 	// configMapRef selects a ConfigMap whose data are the files. The controller copies the files into each build.
@@ -157,10 +161,11 @@ type Source struct {
 	ConfigMapRef *ConfigMapReference `json:"configMapRef,omitempty" protobuf:"bytes,2,opt,name=configMapRef"`
 }
 
-// InlineSource contains files.
+// InlineSource contains the files of a source.
 type InlineSource struct {
-	// files maps the name of each file to its content. A name is a relative path of letters, digits, '-', '_', '.' and
-	// '/', without the element "..". The content is text. At most 64 KiB in total, as described for source.
+	// files maps the name of each file to its text. A name is a relative path of letters, digits, '-', '_', '.' and '/',
+	// at most 1024 characters. No element of the path is empty, "." or "..". All files together have at most 64 KiB,
+	// measured as for source.
 	Files map[string]string `json:"files" protobuf:"bytes,1,rep,name=files"`
 }
 
@@ -204,125 +209,132 @@ const (
 	ArtifactFormatOCI ArtifactFormat = "oci"
 )
 
-// Triggers sets which events start a build without a request.
+// Triggers configures the events that start a build without a request.
 type Triggers struct {
-	// onSpecChange starts the first build, and a build whenever the resolved inputs differ from those of the last
-	// attempted build. A difference in the base Image alone does not count. Defaults to true.
+	// onSpecChange starts the first build. After that, onSpecChange starts a build when the resolved inputs differ from
+	// those of the last attempted build. If only the base Image differs, onSpecChange starts no build. Defaults to true.
 	// +optional
 	OnSpecChange *bool `json:"onSpecChange,omitempty" protobuf:"varint,1,opt,name=onSpecChange"`
-	// onBaseChange starts a build when the build that base.imageRef selects has changed. Defaults to true.
+	// onBaseChange starts a build when the digest that base.imageRef resolves to has changed. Defaults to true.
 	// +optional
 	OnBaseChange *bool `json:"onBaseChange,omitempty" protobuf:"varint,2,opt,name=onBaseChange"`
 	// schedule starts builds at fixed times. Defaults to none.
 	// +optional
 	Schedule *Schedule `json:"schedule,omitempty" protobuf:"bytes,3,opt,name=schedule"`
-	// disableAfterFailures is the number of consecutive failures after which schedule and onBaseChange stop starting
-	// builds. A change of the spec or a successful build, such as a requested one, enables them again. 0 to 1000; 0
-	// disables the limit. Defaults to 5.
+	// disableAfterFailures is the limit of consecutive failures. At this limit, schedule and onBaseChange start no more
+	// builds. A change of the spec, or a successful build that is not one-off, enables schedule and onBaseChange again.
+	// 0 to 1000; 0 disables the limit. Defaults to 5.
 	// +optional
 	DisableAfterFailures *int32 `json:"disableAfterFailures,omitempty" protobuf:"varint,4,opt,name=disableAfterFailures"`
 }
 
-// Schedule sets the times at which builds start. If the controller was unavailable at several of these times, only the
-// last missed build is started.
+// Schedule sets the times at which builds start. If the controller has missed several of these times, the controller
+// starts one build, for the last missed time.
 type Schedule struct {
 	// cron sets the times as five fields: minute, hour, day of the month, month, day of the week. Names, lists, ranges
-	// and steps are allowed. Also allowed are @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The
+	// and steps are allowed. cron also accepts @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The
 	// server refuses TZ= and CRON_TZ=: timeZone sets the time zone.
 	Cron string `json:"cron" protobuf:"bytes,1,opt,name=cron"`
-	// timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. A time that the change to
-	// daylight-saving time skips is skipped. A time that occurs twice starts one build. Defaults to UTC.
+	// timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. If the change to
+	// daylight-saving time skips a scheduled time, that time starts no build. A scheduled time that occurs twice starts
+	// one build. Defaults to UTC.
 	// +optional
 	TimeZone string `json:"timeZone,omitempty" protobuf:"bytes,2,opt,name=timeZone"`
-	// mode sets whether each scheduled time starts a build. Always starts a build each time. IfChanged starts a build
-	// only if the inputs differ from those of the last attempted build. Defaults to Always.
+	// mode is Always or IfChanged. Always starts a build at each scheduled time. IfChanged starts a build only if the
+	// inputs differ from those of the last attempted build. Defaults to Always.
 	// +optional
 	Mode ScheduleMode `json:"mode,omitempty" protobuf:"bytes,3,opt,name=mode,casttype=ScheduleMode"`
-	// jitter is the longest delay of each start, so that Images with the same schedule do not start together. The delay
-	// depends only on the Image and the scheduled time. 0s to 24h. Defaults to 0s.
+	// jitter is the longest delay between a scheduled time and the start of its build. With the delay, Images with the
+	// same schedule do not start together. The delay depends only on the Image and the scheduled time, and ends before
+	// the next scheduled time. 0s to 24h. Defaults to 0s.
 	// +optional
 	Jitter *Duration `json:"jitter,omitempty" protobuf:"bytes,4,opt,name=jitter"`
-	// startingDeadline is how late a missed build can still start, counted from the scheduled time plus the delay of
-	// jitter. 1s to 7d. Defaults to no limit.
+	// startingDeadline is the longest time that a missed build can start late. The time is counted from the scheduled
+	// time plus the delay of jitter. After startingDeadline, the controller skips the missed build. 1s to 7d. Defaults
+	// to no limit.
 	// +optional
 	StartingDeadline *Duration `json:"startingDeadline,omitempty" protobuf:"bytes,5,opt,name=startingDeadline"`
 }
 
-// ScheduleMode sets whether each time of a schedule starts a build.
+// ScheduleMode sets whether each scheduled time starts a build.
 // +enum
 type ScheduleMode string
 
 const (
-	// ScheduleAlways starts a build each time.
+	// ScheduleAlways starts a build at each scheduled time.
 	ScheduleAlways ScheduleMode = "Always"
 	// ScheduleIfChanged starts a build only if the inputs differ from those of the last attempted build.
 	ScheduleIfChanged ScheduleMode = "IfChanged"
 )
 
-// RunPolicy sets how the builds of one Image follow each other.
+// RunPolicy sets the order of the builds of one Image.
 // +enum
 type RunPolicy string
 
 const (
 	// RunPolicySerial runs the builds of an Image one after the other, in the order of their numbers.
 	RunPolicySerial RunPolicy = "Serial"
-	// RunPolicySerialLatestOnly runs builds one after the other, and keeps only the newest waiting build. The other
-	// waiting builds are cancelled with the reason Superseded.
+	// RunPolicySerialLatestOnly runs builds one after the other, and keeps only the newest waiting build. The controller
+	// cancels the other waiting builds with the reason Superseded, except one-off builds.
 	RunPolicySerialLatestOnly RunPolicy = "SerialLatestOnly"
 	// RunPolicyParallel runs the builds of an Image at the same time.
 	RunPolicyParallel RunPolicy = "Parallel"
 )
 
-// BuildTimeouts limits the duration of each phase of a build.
+// BuildTimeouts limits the wait of a build for its start, and the start and the run of each attempt.
 type BuildTimeouts struct {
-	// start is the longest time from the creation of an attempt's Job until its container has started. That time
-	// includes quota, scheduling and pulling the container image. After it, the build fails with StartTimeout or
-	// ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.
+	// start is the longest time from the creation of an attempt's Job to the start of its container. If Kueue admits the
+	// Job, the time is counted from the admission. The time includes quota, scheduling and pulling the container image.
+	// An attempt that exceeds start fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to
+	// 10m.
 	// +optional
 	Start *Duration `json:"start,omitempty" protobuf:"bytes,1,opt,name=start"`
-	// run is the longest time that the pod of an attempt can run, counted from the pod's start time. After it, the build
-	// fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.
+	// run is the longest time that the pod of an attempt can run, counted from the pod's start time. An attempt that
+	// exceeds run fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.
 	// +optional
 	Run *Duration `json:"run,omitempty" protobuf:"bytes,2,opt,name=run"`
-	// queue is the longest time that a build waits for its first attempt. The limit applies again to each later wait,
-	// when Kueue has suspended the Job. After it, the build fails with QueueTimeout. 1s to 30d, in whole seconds.
+	// queue is the longest time that a build waits for its first attempt. If Kueue suspends the Job, the limit applies
+	// again to each later wait. A build that exceeds queue fails with QueueTimeout. 1s to 30d, in whole seconds.
 	// Defaults to 24h.
 	// +optional
 	Queue *Duration `json:"queue,omitempty" protobuf:"bytes,3,opt,name=queue"`
 }
 
-// RetryPolicy sets which failures are retried. A disruption is the loss of the pod, its Job or its node. After a
-// disruption the next attempt starts at once, independent of limit and classes. The tenth disruption fails the build.
+// RetryPolicy configures the next attempt after a failure or a disruption. A disruption is the loss of the pod, its Job
+// or its node. After a disruption, the controller starts the next attempt without delay. The fields limit and classes do
+// not apply to disruptions. The tenth disruption fails the build.
 type RetryPolicy struct {
-	// limit is the maximum number of attempts after the first. 0 to 10; 0 disables retries. Defaults to 2.
+	// limit is the maximum number of retries after failures. 0 to 10; 0 disables retries. Defaults to 2.
 	// +optional
 	Limit *int32 `json:"limit,omitempty" protobuf:"varint,1,opt,name=limit"`
 	// classes lists the failure classes that are retried: User, Config, Infrastructure, Registry or Timeout. Each class
-	// appears at most once. An empty list means the default; to disable retries, set limit to 0. Defaults to
+	// appears at most once. An empty list selects the default. To disable retries, set limit to 0. Defaults to
 	// Infrastructure and Registry.
 	// +optional
 	// +listType=set
 	Classes []FailureClass `json:"classes,omitempty" protobuf:"bytes,2,rep,name=classes,casttype=FailureClass"`
-	// backoff sets the delay between the end of an attempt and the start of the next attempt. Defaults to the defaults
-	// of its fields.
+	// backoff sets the delay between the end of a failed attempt and the start of the next attempt. If backoff is empty,
+	// the defaults of its fields apply.
 	// +optional
 	Backoff *Backoff `json:"backoff,omitempty" protobuf:"bytes,3,opt,name=backoff"`
 }
 
-// Backoff sets a delay that doubles with each failure. Up to a fifth of the delay is added, so that builds that failed
-// together are not retried together. The addition depends only on the build and the attempt.
+// Backoff sets a delay that doubles with each failure. The controller adds up to 20% to each delay, so that builds that
+// failed together are not retried together. The added time depends only on the build and the attempt.
 type Backoff struct {
 	// initial is the delay after the first failure. 0s to 1h. Defaults to 10s.
 	// +optional
 	Initial *Duration `json:"initial,omitempty" protobuf:"bytes,1,opt,name=initial"`
-	// max is the longest delay, before the addition of up to a fifth. At least initial, at most 24h. Defaults to 5m, or
-	// to initial if initial is longer.
+	// max is the longest delay, without the added time. At least initial, at most 24h. Defaults to 5m, or to initial if
+	// initial is longer.
 	// +optional
 	Max *Duration `json:"max,omitempty" protobuf:"bytes,2,opt,name=max"`
 }
 
-// HistoryLimits sets how many finished builds of an Image are kept, with their Jobs, pods and logs, and for how long.
-// The oldest builds are deleted first. The latest successful build and the builds of channels are always kept.
+// HistoryLimits limits the number and the age of an Image's finished builds, with their Jobs, pods and logs. The
+// controller deletes the oldest builds first. The controller always keeps the latest successful build, the builds of
+// channels, and builds under legal hold. The label images.goldsmith.dev/legal-hold=true puts a build, or all builds of
+// an Image, under legal hold.
 type HistoryLimits struct {
 	// succeeded is the number of successful builds to keep. 1 to 1000. Defaults to 3.
 	// +optional
@@ -330,29 +342,34 @@ type HistoryLimits struct {
 	// failed is the number of failed and cancelled builds to keep. 0 to 1000. Defaults to 3.
 	// +optional
 	Failed *int32 `json:"failed,omitempty" protobuf:"varint,2,opt,name=failed"`
-	// ttl sets how long finished builds are kept, counted from their completion. Defaults to no limit.
+	// ttl limits the age of finished builds, counted from their completion. Defaults to no limit.
 	// +optional
 	TTL *HistoryTTL `json:"ttl,omitempty" protobuf:"bytes,3,opt,name=ttl"`
-	// logRetention sets how long the archived logs of finished builds are kept, counted from the completion of the
-	// build. It applies to existing and deleted builds. It has no effect without a log archive. Defaults to no limit.
+	// logRetention limits the age of the archived logs of finished builds, counted from the completion of the build. The
+	// limit applies to the logs of existing and deleted builds. Without a log archive, logRetention has no effect.
+	// Defaults to no limit.
 	// +optional
 	LogRetention *HistoryTTL `json:"logRetention,omitempty" protobuf:"bytes,4,opt,name=logRetention"`
-	// logMaxBytes is the maximum size of the archived log of one attempt. Of a longer log, the archive keeps the
-	// beginning and the end, half of the limit each. A line marks where the log was cut. 64Ki to 1Ti. Defaults to 1Gi.
+	// logMaxBytes is the maximum size of the archived log of one attempt. The archive cuts the middle of a longer log:
+	// it keeps the beginning and the end, half of the limit each. A line marks the cut. 64Ki to 1Ti. Defaults to 1Gi.
 	// +optional
 	LogMaxBytes *resource.Quantity `json:"logMaxBytes,omitempty" protobuf:"bytes,5,opt,name=logMaxBytes"`
-	// recordRetention sets how long the records of finished builds are kept, counted from the completion of the build.
-	// The record of an existing build is always kept. It has no effect without a records database. Defaults to no limit.
+	// recordRetention limits the age of the records of finished builds, counted from the completion of the build. The
+	// record of an existing build is always kept. Without a records database, recordRetention has no effect. Defaults to
+	// no limit.
 	// +optional
 	RecordRetention *HistoryTTL `json:"recordRetention,omitempty" protobuf:"bytes,6,opt,name=recordRetention"`
 }
 
-// HistoryTTL sets how long finished builds, their archived logs or their records are kept.
+// HistoryTTL limits the age of finished builds, of their archived logs or of their records. The field that uses this
+// type selects one of these three.
 type HistoryTTL struct {
-	// succeeded applies to successful builds. 1m to 3650d. Defaults to no limit.
+	// succeeded is the longest time that Goldsmith keeps successful builds, their logs or their records, depending on
+	// the field that uses this type. 1m to 3650d. Defaults to no limit.
 	// +optional
 	Succeeded *Duration `json:"succeeded,omitempty" protobuf:"bytes,1,opt,name=succeeded"`
-	// failed applies to failed and cancelled builds. 1m to 3650d. Defaults to no limit.
+	// failed is the longest time that Goldsmith keeps failed and cancelled builds, their logs or their records,
+	// depending on the field that uses this type. 1m to 3650d. Defaults to no limit.
 	// +optional
 	Failed *Duration `json:"failed,omitempty" protobuf:"bytes,2,opt,name=failed"`
 }
@@ -367,32 +384,33 @@ type ImageStatus struct {
 	// +optional
 	BuildCounter int64 `json:"buildCounter,omitempty" protobuf:"varint,2,opt,name=buildCounter"`
 	// inputsDigest is the digest of the inputs as they resolve now: "sha256:" and 64 hex digits. The controller sets it.
-	// It is empty while the inputs cannot be resolved.
+	// inputsDigest is empty while the inputs cannot be resolved.
 	// +optional
 	InputsDigest string `json:"inputsDigest,omitempty" protobuf:"bytes,3,opt,name=inputsDigest"`
-	// activeBuilds is the number of builds that are starting, running, retrying or being cancelled. Each of them
-	// occupies a slot. The controller sets it.
+	// activeBuilds is the number of builds that are starting, running, retrying or being cancelled. Each of these builds
+	// counts towards the limits on active builds. The controller sets it.
 	// +optional
 	ActiveBuilds int32 `json:"activeBuilds,omitempty" protobuf:"varint,4,opt,name=activeBuilds"`
 	// queuedBuilds is the number of builds that wait to be admitted. The controller sets it.
 	// +optional
 	QueuedBuilds int32 `json:"queuedBuilds,omitempty" protobuf:"varint,5,opt,name=queuedBuilds"`
-	// recentRequests lists the last 32 requests for a build. It makes requests idempotent: a repeated requestID returns
-	// the same build. Only the subresources instantiate and rerun add requests. The controller sets the uid of each
-	// request when it has observed the build.
+	// recentRequests lists the last 32 requests for a build. If a request repeats a requestID of the list, the server
+	// returns the existing build. Only the subresources instantiate and rerun add requests. The controller sets the uid
+	// of each request after observing the build.
 	// +optional
 	// +listType=map
 	// +listMapKey=requestID
 	RecentRequests []BuildRequestRecord `json:"recentRequests,omitempty" protobuf:"bytes,6,rep,name=recentRequests"`
-	// lastAttempted is the newest build that is not one-off. The controller compares the inputs with this build to
-	// detect changes, including after the build is deleted. The controller sets it.
+	// lastAttempted identifies the newest build that is not one-off, and has resolved its inputs or finished. The
+	// controller compares the current inputs with those of this build to detect changes, even after the build is
+	// deleted. The controller sets it.
 	// +optional
 	LastAttempted *AttemptedBuild `json:"lastAttempted,omitempty" protobuf:"bytes,7,opt,name=lastAttempted"`
 	// latestBuild is the build with the highest number. The controller sets it.
 	// +optional
 	LatestBuild *LatestBuild `json:"latestBuild,omitempty" protobuf:"bytes,8,opt,name=latestBuild"`
-	// latestSuccessful is the newest successful build, with its artifacts. One-off builds do not count. The controller
-	// sets it. It is empty until such a build has succeeded.
+	// latestSuccessful is the newest successful build that is not one-off, with its artifacts. The controller sets it.
+	// latestSuccessful is empty until such a build has succeeded.
 	// +optional
 	LatestSuccessful *SuccessfulBuild `json:"latestSuccessful,omitempty" protobuf:"bytes,9,opt,name=latestSuccessful"`
 	// conditions contains the types Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive. The
@@ -408,16 +426,16 @@ type ImageStatus struct {
 	// +listType=map
 	// +listMapKey=name
 	Channels []ImageChannel `json:"channels,omitempty" protobuf:"bytes,11,rep,name=channels"`
-	// lastScheduleTime is the last scheduled time that the controller processed, whether it started a build or not. The
-	// controller sets it. It is empty until the controller has processed a scheduled time.
+	// lastScheduleTime is the last scheduled time that the controller processed, with or without starting a build. The
+	// controller sets it. lastScheduleTime is empty until the controller has processed a scheduled time.
 	// +optional
 	LastScheduleTime *metav1.Time `json:"lastScheduleTime,omitempty" protobuf:"bytes,12,opt,name=lastScheduleTime"`
-	// nextScheduleTime is when the schedule starts the next build, including jitter. The controller sets it. It is empty
-	// while the schedule is not active.
+	// nextScheduleTime is the time at which the schedule starts the next build, including the delay of jitter. The
+	// controller sets it. nextScheduleTime is empty while the schedule is not active.
 	// +optional
 	NextScheduleTime *metav1.Time `json:"nextScheduleTime,omitempty" protobuf:"bytes,13,opt,name=nextScheduleTime"`
 	// consecutiveFailures is the number of builds of the current spec that have failed since the last success. Cancelled
-	// builds and one-off builds do not count. The controller sets it.
+	// builds and one-off builds are ignored. The controller sets it.
 	// +optional
 	ConsecutiveFailures int32 `json:"consecutiveFailures,omitempty" protobuf:"varint,14,opt,name=consecutiveFailures"`
 	// countedBuild is the number of the last finished build that consecutiveFailures takes into account. The controller
@@ -428,15 +446,16 @@ type ImageStatus struct {
 
 // ImageChannel is a named successful build of an Image.
 type ImageChannel struct {
-	// name is the name of the channel, such as stable. It is a DNS label of at most 63 characters.
+	// name is the name of the channel, such as stable. The name is a DNS label of at most 63 characters.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
-	// build is the name of the build. A build is never pruned while a channel names it.
+	// build is the name of the build. The controller never prunes a build that a channel names.
 	Build string `json:"build" protobuf:"bytes,2,opt,name=build"`
-	// digest identifies what the build made. Images that are based on this channel are built again when it changes. It
-	// is the digest of the artifact, or one digest over all artifacts if there are several. The server sets it.
+	// digest identifies the artifacts of the build: the digest of its artifact, or one digest over all artifacts if
+	// there are several. When digest changes, triggers.onBaseChange starts builds of the Images that are based on this
+	// channel. The server sets it.
 	// +optional
 	Digest string `json:"digest,omitempty" protobuf:"bytes,3,opt,name=digest"`
-	// time is when the channel was moved to this build. The server sets it.
+	// time is the time at which the channel was moved to this build. The server sets it.
 	// +optional
 	Time metav1.Time `json:"time,omitempty" protobuf:"bytes,4,opt,name=time"`
 	// by is the authenticated user who moved the channel. The server sets it.
@@ -446,37 +465,37 @@ type ImageChannel struct {
 
 // BuildRequestRecord is a processed request for a build.
 type BuildRequestRecord struct {
-	// requestID is the ID that the requester chose.
+	// requestID is the ID of the request.
 	RequestID string `json:"requestID" protobuf:"bytes,1,opt,name=requestID"`
 	// number is the number of the build.
 	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
-	// uid is the UID of the build. The controller sets it when it has observed the build. If it is set and the build
-	// does not exist, the build was deleted. If it is empty, the build may still be created.
+	// uid is the UID of the build. The controller sets it after observing the build. If uid is set and the build does
+	// not exist, the build was deleted. If uid is empty, the server may still create the build.
 	// +optional
 	UID types.UID `json:"uid,omitempty" protobuf:"bytes,3,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
 }
 
-// AttemptedBuild identifies a build of an Image's own inputs, with the digest of these inputs. It is never a one-off
-// build.
+// AttemptedBuild identifies a build that is not one-off, with the digest of its resolved inputs.
 type AttemptedBuild struct {
 	// number is the number of the build.
 	Number int64 `json:"number" protobuf:"varint,1,opt,name=number"`
-	// inputsDigest is the digest of the resolved inputs. It is empty if the inputs could not be resolved.
+	// inputsDigest is the digest of the resolved inputs of the build. inputsDigest is empty if the inputs could not be
+	// resolved.
 	// +optional
 	InputsDigest string `json:"inputsDigest,omitempty" protobuf:"bytes,2,opt,name=inputsDigest"`
-	// baseDigest is the digest of the base Image. It is empty if the base is not an Image, or if the inputs could not be
-	// resolved.
+	// baseDigest is the digest that base.imageRef resolved to. baseDigest is empty if the base is not an Image, or if
+	// the inputs could not be resolved.
 	// +optional
 	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,3,opt,name=baseDigest"`
 }
 
-// LatestBuild is the newest build of an Image, which has the highest number.
+// LatestBuild identifies the build of an Image with the highest number.
 type LatestBuild struct {
 	// name is the name of the build.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// number is the number of the build.
 	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
-	// phase is the phase of the build when the controller wrote this status.
+	// phase is the phase of the build at the time of the last status update.
 	// +optional
 	Phase BuildPhase `json:"phase,omitempty" protobuf:"bytes,3,opt,name=phase,casttype=BuildPhase"`
 }
@@ -489,15 +508,15 @@ type SuccessfulBuild struct {
 	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
 	// inputsDigest is the digest of the resolved inputs of the build.
 	InputsDigest string `json:"inputsDigest" protobuf:"bytes,3,opt,name=inputsDigest"`
-	// completionTime is when the build finished.
+	// completionTime is the time at which the build finished.
 	CompletionTime metav1.Time `json:"completionTime" protobuf:"bytes,4,opt,name=completionTime"`
-	// artifacts lists what the build made, one artifact for each target.
+	// artifacts lists the artifacts of the build, one for each target.
 	// +listType=map
 	// +listMapKey=target
 	Artifacts []Artifact `json:"artifacts" protobuf:"bytes,5,rep,name=artifacts"`
 }
 
-// Artifact is what a build made for one target.
+// Artifact is an output of a build for one target.
 type Artifact struct {
 	// target is the platform and the format, joined by a slash, such as linux/amd64/raw.
 	Target string `json:"target" protobuf:"bytes,1,opt,name=target"`
@@ -505,6 +524,6 @@ type Artifact struct {
 	Digest string `json:"digest" protobuf:"bytes,2,opt,name=digest"`
 	// sizeBytes is the size of the artifact in bytes.
 	SizeBytes int64 `json:"sizeBytes" protobuf:"varint,3,opt,name=sizeBytes"`
-	// mediaType is the media type of the artifact. It follows from the format.
+	// mediaType is the media type of the artifact, which depends on its format.
 	MediaType string `json:"mediaType" protobuf:"bytes,4,opt,name=mediaType"`
 }

@@ -11,9 +11,9 @@ import (
 // +genclient:onlyVerbs=create
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImagePlan reports whether an Image would be built now, why or why not, and with which Job. It is not stored, and it
-// starts no build. To plan an Image before it is applied, create an ImagePlan with the Image's name and spec. To plan an
-// existing Image, get its plan subresource.
+// ImagePlan reports whether a build of an Image would start now, with the reason and the Job of the build. The server
+// does not store an ImagePlan, and starts no build. To plan an Image before it is applied, create an ImagePlan with the
+// Image's name and spec. To plan an existing Image, get its plan subresource.
 type ImagePlan struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name is the name of the Image. The Image does not need to exist.
@@ -32,33 +32,37 @@ type ImagePlanStatus struct {
 	// build is true if a build would start now.
 	// +optional
 	Build bool `json:"build,omitempty" protobuf:"varint,1,opt,name=build"`
-	// reason is the reason of the trigger if a build would start. Otherwise it is why no build would start: the reason
-	// of a failure or of a condition.
+	// reason is the trigger reason if a build would start. Otherwise, reason is the reason of the failure or condition
+	// that prevents a build, or Deleting for an Image that is being deleted.
 	// +optional
 	Reason string `json:"reason,omitempty" protobuf:"bytes,2,opt,name=reason"`
-	// message explains the result for a human reader. If no build would start, it also describes what to do next.
+	// message explains the result for a human reader. If no build would start, message also describes the next step.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
-	// changes lists how the inputs differ from those of the last attempted build. It is empty if that build is deleted.
+	// changes lists the differences from the inputs of the last attempted build. changes is empty if that build is
+	// deleted.
 	// +optional
 	// +listType=atomic
 	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,4,rep,name=changes"`
-	// inputsDigest is the digest of the inputs as they resolve now. It is empty if the inputs cannot be resolved.
-	// +optional
-	InputsDigest string `json:"inputsDigest,omitempty" protobuf:"bytes,5,opt,name=inputsDigest"`
-	// baseDigest is the digest of the base Image. It is empty if the base is not an Image, or if the inputs cannot be
+	// inputsDigest is the digest of the inputs as they resolve now. inputsDigest is empty if the inputs cannot be
 	// resolved.
 	// +optional
+	InputsDigest string `json:"inputsDigest,omitempty" protobuf:"bytes,5,opt,name=inputsDigest"`
+	// baseDigest is the digest that base.imageRef resolves to now. baseDigest is empty if the base is not an Image, or
+	// if the inputs cannot be resolved.
+	// +optional
 	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,6,opt,name=baseDigest"`
-	// buildName is the name of the next build.
+	// buildName is the name of the next build. buildName is empty if the Image is being deleted, or if the user does not
+	// have permission to get the Image.
 	// +optional
 	BuildName string `json:"buildName,omitempty" protobuf:"bytes,7,opt,name=buildName"`
-	// job is the batch/v1 Job that would be created for the first attempt of the next build. It is set even if no build
-	// would start by itself. The real Job has another name and another owner UID, because both depend on the UID of the
-	// build. It is empty if the inputs cannot be resolved.
+	// job is the batch/v1 Job for the first attempt of the next build. job is set even if only a request would start
+	// that build. The real Job has another name and another owner UID, because both depend on the UID of the build. job
+	// is empty if the inputs cannot be resolved, or if the build would fail before its first attempt.
 	// +optional
 	Job *runtime.RawExtension `json:"job,omitempty" protobuf:"bytes,8,opt,name=job"`
-	// nextScheduleTime is when the schedule would start the next build. It is empty if the schedule would start none.
+	// nextScheduleTime is the time at which the schedule would start the next build. nextScheduleTime is empty if the
+	// schedule would start no build.
 	// +optional
 	NextScheduleTime *metav1.Time `json:"nextScheduleTime,omitempty" protobuf:"bytes,9,opt,name=nextScheduleTime"`
 }

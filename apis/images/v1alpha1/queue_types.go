@@ -10,8 +10,8 @@ import (
 // +genclient:onlyVerbs=get,list
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// QueuedBuild is the queue position of the ImageBuild of the same name. The server computes it for each request. It is
-// not stored.
+// QueuedBuild reports the queue position of the ImageBuild of the same name. The server computes a QueuedBuild for each
+// request, and does not store it.
 type QueuedBuild struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata: name, namespace, uid and labels of the build.
@@ -25,23 +25,24 @@ type QueuedBuild struct {
 
 // QueuedBuildStatus reports the position of a build in the queue.
 type QueuedBuildStatus struct {
-	// position is the current place of the build in the queue of all namespaces, starting at 1. It is 0 for a build that
-	// waits for Kueue, because Kueue decides the order of such builds.
+	// position is the current position of the build in the queue of all namespaces, starting at 1. position is 0 for a
+	// build that waits for Kueue, because Kueue decides the order of such builds.
 	Position int32 `json:"position" protobuf:"varint,1,opt,name=position"`
-	// imageName is the name of the Image that the build belongs to. It is empty for a build that was created directly.
+	// imageName is the name of the Image that the build belongs to. imageName is empty for a build that was created
+	// directly.
 	// +optional
 	ImageName string `json:"imageName,omitempty" protobuf:"bytes,2,opt,name=imageName"`
 	// priority ranks the build among the waiting builds of its namespace; higher values go first.
 	// +optional
 	Priority int32 `json:"priority,omitempty" protobuf:"varint,3,opt,name=priority"`
-	// message describes for a human reader what the build waits for.
+	// message explains for a human reader why the build waits.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,4,opt,name=message"`
-	// queuedTime is when the build began to wait.
+	// queuedTime is the time at which the build began to wait.
 	// +optional
 	QueuedTime *metav1.Time `json:"queuedTime,omitempty" protobuf:"bytes,5,opt,name=queuedTime"`
-	// estimatedStartTime is the estimated start of the build. It assumes that each earlier build takes as long as the
-	// last successful build of its Image. It is empty if there is no estimate.
+	// estimatedStartTime is the estimated start of the build. The estimate assumes that each earlier build takes as long
+	// as the last successful build of its Image. estimatedStartTime is empty if there is no estimate.
 	// +optional
 	EstimatedStartTime *metav1.Time `json:"estimatedStartTime,omitempty" protobuf:"bytes,6,opt,name=estimatedStartTime"`
 }

@@ -10,36 +10,37 @@ import (
 // +genclient:onlyVerbs=get,list
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageReport reports how the builds of the Image of the same name have performed in a time window. The window is the
-// last 30 days. The field selector since=DURATION of a list sets another window, of 1m to 3650d. The field selector
-// deleted=true of a list returns the deleted Images with records instead, last deleted first.
+// ImageReport contains statistics and the newest records of the Image of the same name. The statistics cover the last 30
+// days. The field selector since=DURATION of a list sets another time window, from 1m to 3650d. With the field selector
+// deleted=true, a list contains only deleted Images that have records, last deleted first.
 //
-// The server computes each report from the Image and the records database. Reports are not stored, and cannot be
-// watched. A user who can get a report also sees its history, changes and notes, without needing permissions for these
+// The server computes each report from the Image and the records database. The server does not store reports, and
+// reports cannot be watched. A report also shows history, changes and notes to a user without permissions for these
 // subresources.
 type ImageReport struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata: name, namespace, uid, labels and creationTimestamp of the Image. For a deleted Image,
-	// it contains name, namespace, uid, and deletionTimestamp, which is when the deletion was recorded.
+	// metadata contains name, namespace, uid and deletionTimestamp. deletionTimestamp is the time at which the deletion
+	// was recorded.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// stats contains the statistics of the builds that finished in the window. It is empty if there are no records of
-	// the Image.
+	// stats contains the statistics of the builds that finished in the window. stats is empty if the database has no
+	// records of the Image.
 	// +optional
 	Stats *BuildStats `json:"stats,omitempty" protobuf:"bytes,2,opt,name=stats"`
-	// health summarizes the statistics in one number. It is empty if no build succeeded or failed in the window.
+	// health rates the builds in one number. health is empty if no build succeeded or failed in the window.
 	// +optional
 	Health *ImageHealth `json:"health,omitempty" protobuf:"bytes,3,opt,name=health"`
-	// history lists the newest 20 builds, newest first. It is empty in lists.
+	// history lists the newest 20 builds, newest first. history is empty in lists.
 	// +optional
 	// +listType=atomic
 	History []BuildRecord `json:"history,omitempty" protobuf:"bytes,4,rep,name=history"`
-	// changes lists the newest 20 changes of the spec, newest first. It is empty in lists.
+	// changes lists the newest 20 changes of the spec, newest first. changes is empty in lists.
 	// +optional
 	// +listType=atomic
 	Changes []ImageChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
-	// notes lists the newest 20 notes, newest first. It is empty in lists.
+	// notes lists the newest 20 notes, newest first. notes is empty in lists.
 	// +optional
 	// +listType=atomic
 	Notes []NoteRecord `json:"notes,omitempty" protobuf:"bytes,6,rep,name=notes"`

@@ -8,34 +8,35 @@ import (
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// BuildRequest requests a build of an Image. It is created at the instantiate subresource of the Image, which returns
-// the new ImageBuild.
+// BuildRequest requests a build of an Image. Users create a BuildRequest at the instantiate subresource of the Image,
+// which returns the new ImageBuild.
 type BuildRequest struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name is optional. If it is set, it must be the name of the Image.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// requestID is the requester's ID for this request. At most 128 printable characters. If one of the last 32 requests
-	// had the same ID, the server returns the build of that request. IDs of the forms schedule:<time> and
-	// sha256:<digest>:<number> are reserved for triggers. The server refuses them for reruns and for requests with
-	// parameters. Defaults to a random ID; a repeated request then creates a second build.
+	// requestID is the requester's ID for this request, at most 128 printable characters. If one of the last 32 requests
+	// had the same ID, the server returns the existing build. The IDs schedule:<time> and sha256:<digest>:<number> are
+	// reserved for triggers. The server refuses reserved IDs for reruns and for requests with parameters. Defaults to a
+	// random ID. A repeated request without an ID creates a second build.
 	// +optional
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
-	// reason is recorded as what started the build: Created, SpecChange, BaseChange, Schedule or Manual. Defaults to
+	// reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. Defaults to
 	// Manual.
 	// +optional
 	Reason TriggerReason `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason,casttype=TriggerReason"`
 	// message explains the request for a human reader. One line of at most 1024 printable characters.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,4,opt,name=message"`
-	// changes lists how the inputs differ from those of the last attempted build, at most 32 differences.
+	// changes lists the differences from the inputs of the last attempted build, at most 32.
 	// +optional
 	// +listType=atomic
 	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
 	// parameters lists parameters for this build only. Each parameter replaces the Image's parameter of the same name,
-	// or is added. The limits of an Image apply to all parameters together. If they differ from the Image's own
-	// parameters, the build is one-off, and does not count for the Image.
+	// or is added to the Image's parameters. The limits of an Image apply to the resulting parameters. If the resulting
+	// parameters differ from the Image's parameters, the build is one-off. A one-off build does not change
+	// latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -44,8 +45,8 @@ type BuildRequest struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// RerunRequest requests a new build with the inputs of an earlier build, and with what these inputs resolved to. It is
-// created at the rerun subresource of the earlier build, which returns the new ImageBuild. The Image must still exist.
+// RerunRequest requests a new build with the resolved inputs of an earlier build. Users create a RerunRequest at the
+// rerun subresource of the earlier build, which returns the new ImageBuild. The Image must still exist.
 type RerunRequest struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name and the uid are optional. If they are set, they must be those of the build.
@@ -64,12 +65,13 @@ type RerunRequest struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// BuildReport reports the progress of a builder. The builder creates it at the report subresource of the build, which
-// returns the stored report. The request must use the token that is mounted in the pod of the current attempt. The
-// server stores at most one report of a build each second.
+// BuildReport reports the progress of a builder. The builder creates a BuildReport at the report subresource of the
+// build, which returns the stored report. The request must use the token that is mounted in the pod of the current
+// attempt. The server stores at most one report of a build each second.
 //
-// The server answers 429 with Retry-After to a report that is too early. It answers 503 with Retry-After until the
-// controller has recorded the pod. It answers 403 to any other pod.
+// The server answers 429 with Retry-After to a report that is too early. Until the controller has recorded the pod of
+// the current attempt, the server answers 503 with Retry-After. After the attempt has ended, the server answers 409. The
+// server answers 403 to reports of any other pod.
 type BuildReport struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name is optional. If it is set, it must be the name of the build.
@@ -80,7 +82,7 @@ type BuildReport struct {
 	// stage. A builder cannot enter a completed stage again. Defaults to the stage of the previous report.
 	// +optional
 	Stage string `json:"stage,omitempty" protobuf:"bytes,2,opt,name=stage"`
-	// percent is the completed part of the whole build, 0 to 100.
+	// percent is the completed part of the whole build, 0 to 100 percent.
 	// +optional
 	Percent *int32 `json:"percent,omitempty" protobuf:"varint,3,opt,name=percent"`
 	// message describes the progress for a human reader. One line of at most 1024 printable characters.
@@ -90,8 +92,8 @@ type BuildReport struct {
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// CancelRequest requests the cancellation of a build. It is created at the cancel subresource of the build, which
-// returns the ImageBuild. It does not change a finished build.
+// CancelRequest requests the cancellation of a build. Users create a CancelRequest at the cancel subresource of the
+// build, which returns the ImageBuild. A CancelRequest does not change a finished build.
 type CancelRequest struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name is optional. If it is set, it must be the name of the build.
@@ -101,8 +103,9 @@ type CancelRequest struct {
 	// reason explains the cancellation for a human reader. One line of at most 1024 printable characters.
 	// +optional
 	Reason string `json:"reason,omitempty" protobuf:"bytes,2,opt,name=reason"`
-	// supersededBy is the name of a newer build of the same Image that makes this build unnecessary. If it is set, the
-	// server cancels the build only while it is Pending or Queued, with the reason Superseded.
+	// supersededBy is the name of a newer build of the same Image that makes this build unnecessary. With supersededBy,
+	// the server cancels this build only while its phase is Pending or Queued. The reason of the cancellation is
+	// Superseded.
 	// +optional
 	SupersededBy string `json:"supersededBy,omitempty" protobuf:"bytes,3,opt,name=supersededBy"`
 }
@@ -115,15 +118,15 @@ type ImageBuildLogOptions struct {
 	metav1.TypeMeta `json:",inline"`
 
 	// attempt is the number of the attempt whose log is returned, starting at 1. Defaults to the current attempt. With
-	// follow, it defaults to the current attempt and all later attempts, one after the other.
+	// follow, the default includes all later attempts, one after the other.
 	// +optional
 	Attempt *int32 `json:"attempt,omitempty" protobuf:"varint,1,opt,name=attempt"`
 	// follow keeps the log open until the build has finished. If attempt is set, follow keeps the log open until that
 	// attempt has ended. Defaults to false.
 	// +optional
 	Follow bool `json:"follow,omitempty" protobuf:"varint,2,opt,name=follow"`
-	// tailLines is the number of lines to return, counted from the end of the log. With follow, it applies to the first
-	// log only; later logs are returned in full. 0 or more. Defaults to all lines.
+	// tailLines is the number of lines to return, counted from the end of the log. With follow, tailLines applies to the
+	// first log only. The server returns later logs in full. 0 or more. Defaults to all lines.
 	// +optional
 	TailLines *int64 `json:"tailLines,omitempty" protobuf:"varint,3,opt,name=tailLines"`
 	// sinceTime omits lines before this RFC 3339 time. Defaults to no limit.
@@ -132,7 +135,7 @@ type ImageBuildLogOptions struct {
 	// timestamps adds an RFC 3339 time to the beginning of each line. Defaults to false.
 	// +optional
 	Timestamps bool `json:"timestamps,omitempty" protobuf:"varint,5,opt,name=timestamps"`
-	// limitBytes is the number of bytes after which the log ends. 1 or more. Defaults to no limit.
+	// limitBytes is the maximum number of bytes to return. 1 or more. Defaults to no limit.
 	// +optional
 	LimitBytes *int64 `json:"limitBytes,omitempty" protobuf:"varint,6,opt,name=limitBytes"`
 	// uid is the UID of the build, at most 63 letters, digits and hyphens. With a log archive, name and UID also find
