@@ -178,7 +178,7 @@ func schema_goldsmith_apis_images_v1alpha1_Artifact(ref common.ReferenceCallback
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Artifact is what a build made for one target.",
+				Description: "Artifact is an output of a build for one target.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"target": {
@@ -207,7 +207,7 @@ func schema_goldsmith_apis_images_v1alpha1_Artifact(ref common.ReferenceCallback
 					},
 					"mediaType": {
 						SchemaProps: spec.SchemaProps{
-							Description: "mediaType is the media type of the artifact. It follows from the format.",
+							Description: "mediaType is the media type of the artifact, which depends on its format.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -237,14 +237,14 @@ func schema_goldsmith_apis_images_v1alpha1_ArtifactChange(ref common.ReferenceCa
 					},
 					"from": {
 						SchemaProps: spec.SchemaProps{
-							Description: "from is the digest of the artifact in the build to compare with. It is empty if that build has no such artifact.",
+							Description: "from is the digest of the artifact in the build that ImageBuildDiff.from describes. from is empty if that build has no such artifact.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"to": {
 						SchemaProps: spec.SchemaProps{
-							Description: "to is the digest of the artifact in the build itself. It is empty if that build has no such artifact.",
+							Description: "to is the digest of the artifact in the build that ImageBuildDiff.to describes. to is empty if that build has no such artifact.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -260,7 +260,7 @@ func schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "AttemptedBuild identifies a build of an Image's own inputs, with the digest of these inputs. It is never a one-off build.",
+				Description: "AttemptedBuild identifies a build that is not one-off, with the digest of its resolved inputs.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"number": {
@@ -273,14 +273,14 @@ func schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref common.ReferenceCa
 					},
 					"inputsDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inputsDigest is the digest of the resolved inputs. It is empty if the inputs could not be resolved.",
+							Description: "inputsDigest is the digest of the resolved inputs of the build. inputsDigest is empty if the inputs could not be resolved.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"baseDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "baseDigest is the digest of the base Image. It is empty if the base is not an Image, or if the inputs could not be resolved.",
+							Description: "baseDigest is the digest that base.imageRef resolved to. baseDigest is empty if the base is not an Image, or if the inputs could not be resolved.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -296,7 +296,7 @@ func schema_goldsmith_apis_images_v1alpha1_Backoff(ref common.ReferenceCallback)
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Backoff sets a delay that doubles with each failure. Up to a fifth of the delay is added, so that builds that failed together are not retried together. The addition depends only on the build and the attempt.",
+				Description: "Backoff sets a delay that doubles with each failure. The controller adds up to 20% to each delay, so that builds that failed together are not retried together. The added time depends only on the build and the attempt.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"initial": {
@@ -307,7 +307,7 @@ func schema_goldsmith_apis_images_v1alpha1_Backoff(ref common.ReferenceCallback)
 					},
 					"max": {
 						SchemaProps: spec.SchemaProps{
-							Description: "max is the longest delay, before the addition of up to a fifth. At least initial, at most 24h. Defaults to 5m, or to initial if initial is longer.",
+							Description: "max is the longest delay, without the added time. At least initial, at most 24h. Defaults to 5m, or to initial if initial is longer.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -323,7 +323,7 @@ func schema_goldsmith_apis_images_v1alpha1_Base(ref common.ReferenceCallback) co
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Base selects what an image starts from. Exactly one of reference and imageRef is set.",
+				Description: "Base selects the base of an image. Exactly one of reference and imageRef is set.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"reference": {
@@ -335,7 +335,7 @@ func schema_goldsmith_apis_images_v1alpha1_Base(ref common.ReferenceCallback) co
 					},
 					"imageRef": {
 						SchemaProps: spec.SchemaProps{
-							Description: "imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when it changes, this Image is built again. The server refuses Images that are based on each other in a cycle.",
+							Description: "imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when the digest changes, triggers.onBaseChange starts a build of this Image. The server refuses Images that are based on each other in a cycle.",
 							Ref:         ref(v1alpha1.BaseImageReference{}.OpenAPIModelName()),
 						},
 					},
@@ -364,7 +364,7 @@ func schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref common.Referen
 					},
 					"channel": {
 						SchemaProps: spec.SchemaProps{
-							Description: "channel selects the build that this channel of the Image names. It is a DNS label of at most 63 characters. Defaults to empty, which selects the latest successful build of the Image.",
+							Description: "channel selects the build that this channel of the Image names. The name of a channel is a DNS label of at most 63 characters. Defaults to empty, which selects the latest successful build of the Image.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -380,7 +380,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildAttempt is one attempt at a build: one Job with one pod.",
+				Description: "BuildAttempt is one attempt at a build: one Job with one pod. The controller sets all fields.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"number": {
@@ -393,7 +393,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 					},
 					"jobName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "jobName is the name of the attempt's Job. The controller sets it before it creates the Job.",
+							Description: "jobName is the name of the attempt's Job. The controller sets jobName before creating the Job.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -401,47 +401,47 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 					},
 					"jobUID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "jobUID is the UID of the attempt's Job. A Job of the same name with another UID does not belong to this attempt. It is empty until the controller has observed the Job.",
+							Description: "jobUID is the UID of the attempt's Job. A Job of the same name with another UID does not belong to this attempt. jobUID is empty until the controller has observed the Job.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"podName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "podName is the name of the Job's pod. It is empty until the controller has observed the pod.",
+							Description: "podName is the name of the Job's pod. podName is empty until the controller has observed the pod.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"podUID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "podUID is the UID of the Job's pod. The report subresource refuses reports of any other pod. It is empty until the controller has observed the pod.",
+							Description: "podUID is the UID of the Job's pod. The report subresource refuses reports of any other pod. podUID is empty until the controller has observed the pod.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"nodeName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "nodeName is the name of the node that the pod runs on. It is empty until the pod is scheduled.",
+							Description: "nodeName is the name of the node that the pod runs on. nodeName is empty until the pod is scheduled.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"startTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startTime is when the controller decided to start the attempt.",
+							Description: "startTime is the time at which the controller decided to start the attempt.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"completionTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "completionTime is when the controller decided the outcome. It is empty until then.",
+							Description: "completionTime is the time at which the controller decided the outcome. completionTime is empty until then.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"outcome": {
 						SchemaProps: spec.SchemaProps{
-							Description: "outcome is the result of the attempt: Succeeded, Failed, Disrupted or Cancelled. It is empty while the attempt continues.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled or deleted during the attempt.\n - `\"Disrupted\"` means that the attempt's pod, Job or node was lost.\n - `\"Failed\"` means that the attempt failed.\n - `\"Succeeded\"` means that the attempt made every artifact.",
+							Description: "outcome is the result of the attempt: Succeeded, Failed, Disrupted or Cancelled. outcome is empty while the attempt continues.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled or deleted during the attempt.\n - `\"Disrupted\"` means that the attempt's pod, Job or node was lost.\n - `\"Failed\"` means that the attempt failed.\n - `\"Succeeded\"` means that the attempt made every artifact.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Cancelled", "Disrupted", "Failed", "Succeeded"},
@@ -449,13 +449,13 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 					},
 					"failure": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failure reports why the attempt did not succeed. It is set for the outcomes Failed and Disrupted.",
+							Description: "failure describes the failure or the disruption of the attempt. failure is empty if outcome is neither Failed nor Disrupted.",
 							Ref:         ref(v1alpha1.BuildFailure{}.OpenAPIModelName()),
 						},
 					},
 					"stopTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "stopTime is when the controller decided to stop the attempt, because the build was cancelled or deleted. The controller then waits up to 2 minutes and 30 seconds for the node to confirm the end of the pod. After that it deletes the pod and its Job. It is empty for an attempt that was not stopped.",
+							Description: "stopTime is the time at which the controller decided to stop the attempt, because the build was cancelled or deleted. The controller waits up to 2 minutes and 30 seconds for the node to confirm the end of the pod. Without this confirmation, the controller then deletes the pod and the Job. stopTime is empty if the attempt was not stopped.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -472,12 +472,12 @@ func schema_goldsmith_apis_images_v1alpha1_BuildFailure(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildFailure reports why a build or an attempt failed.",
+				Description: "BuildFailure describes the failure of a build or an attempt.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"class": {
 						SchemaProps: spec.SchemaProps{
-							Description: "class is the class of the failure. It decides whether the failure is retried.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
+							Description: "class is the class of the failure. The retry policy lists the classes that are retried.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -494,14 +494,14 @@ func schema_goldsmith_apis_images_v1alpha1_BuildFailure(ref common.ReferenceCall
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message describes for a human reader what failed, for which object, and what to do next.",
+							Description: "message describes the failure for a human reader: the failed operation, the object and the next step.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"exitCode": {
 						SchemaProps: spec.SchemaProps{
-							Description: "exitCode is the exit code of the builder. It is empty if the builder did not run, or did not exit.",
+							Description: "exitCode is the exit code of the builder. exitCode is empty if the builder did not run, or did not exit.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -524,26 +524,26 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildInputs describes what an image is built from.",
+				Description: "BuildInputs contains the inputs of a build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"builder": {
 						SchemaProps: spec.SchemaProps{
-							Description: "builder sets the builder that makes the image.",
+							Description: "builder selects the builder of the image.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.Builder{}.OpenAPIModelName()),
 						},
 					},
 					"base": {
 						SchemaProps: spec.SchemaProps{
-							Description: "base sets what the image starts from.",
+							Description: "base selects the base of the image.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.Base{}.OpenAPIModelName()),
 						},
 					},
 					"source": {
 						SchemaProps: spec.SchemaProps{
-							Description: "source provides files for the builder, of at most 64 KiB in total. The limit applies to the canonical JSON object of names and contents, without HTML escaping. Defaults to no files.",
+							Description: "source provides files for the builder, of at most 64 KiB in total. The server measures the 64 KiB on the JSON encoding of names and contents, without HTML escaping. Defaults to no files.",
 							Ref:         ref(v1alpha1.Source{}.OpenAPIModelName()),
 						},
 					},
@@ -557,7 +557,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning. At most 64 parameters, and 64 KiB in total. The limit in bytes applies to the canonical JSON object of names and values, without HTML escaping. Defaults to none.",
+							Description: "parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning. At most 64 parameters, and 64 KiB in total. The server measures the 64 KiB on the JSON encoding of names and values, without HTML escaping. Defaults to none.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -592,7 +592,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 					},
 					"template": {
 						SchemaProps: spec.SchemaProps{
-							Description: "template configures the pods of builds: service account, resources, nodes and environment variables. A change of the template makes a build due, except for a change of queueName. Defaults to none.",
+							Description: "template configures the pods of builds: service account, resources, nodes and environment variables. A change of any field except queueName changes the inputs. Defaults to none.",
 							Ref:         ref(v1alpha1.BuildTemplate{}.OpenAPIModelName()),
 						},
 					},
@@ -621,7 +621,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildProgress(ref common.ReferenceCal
 					},
 					"percent": {
 						SchemaProps: spec.SchemaProps{
-							Description: "percent is the completed part of the whole build, 0 to 100. It is empty if the builder did not report a percentage.",
+							Description: "percent is the completed part of the whole build, 0 to 100 percent. percent is empty if the builder did not report a percentage.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -635,7 +635,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildProgress(ref common.ReferenceCal
 					},
 					"time": {
 						SchemaProps: spec.SchemaProps{
-							Description: "time is when the server stored the report.",
+							Description: "time is the time at which the server stored the report.",
 							Ref:         ref(metav1.MicroTime{}.OpenAPIModelName()),
 						},
 					},
@@ -696,7 +696,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger is what started the build.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because the build that base.imageRef selects has changed.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
+							Description: "trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because the digest that base.imageRef resolves to has changed.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
@@ -725,63 +725,63 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"failure": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failure reports why the build failed or was cancelled: class, reason and message. It is empty otherwise.",
+							Description: "failure contains class, reason and message of the failure or cancellation. failure is empty if the build neither failed nor was cancelled.",
 							Ref:         ref(v1alpha1.BuildFailure{}.OpenAPIModelName()),
 						},
 					},
 					"creationTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "creationTime is when the build was created.",
+							Description: "creationTime is the time at which the build was created.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"startTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startTime is when the controller decided to start the first attempt. It is empty if no attempt was started.",
+							Description: "startTime is the time at which the controller decided to start the first attempt. startTime is empty if the controller started no attempt.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"completionTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "completionTime is when the build finished. It is empty if the build has not finished.",
+							Description: "completionTime is the time at which the build finished. completionTime is empty if the build has not finished.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"duration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "duration is the time from the start of the build to its completion. It is empty unless the build has started and finished.",
+							Description: "duration is the time from startTime to completionTime. duration is empty if startTime or completionTime is empty.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"queueTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queueTime is how long the build waited before it started. It is empty if the build has not started.",
+							Description: "queueTime is the time that the build waited before it started. queueTime is empty if the build has not started.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"deletionTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "deletionTime is when the controller recorded the deletion of the build. It is empty while the build exists.",
+							Description: "deletionTime is the time at which the controller recorded the deletion of the build. deletionTime is empty while the build exists.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"legalHold": {
 						SchemaProps: spec.SchemaProps{
-							Description: "legalHold is true if the build itself is under legal hold.",
+							Description: "legalHold is true if the build has the label images.goldsmith.dev/legal-hold=true. Goldsmith keeps such a build, its archived logs and its record, regardless of spec.history of the Image. Users can still delete the build. A label of the Image, which has the same effect on all its builds, does not set legalHold.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"oneOff": {
 						SchemaProps: spec.SchemaProps{
-							Description: "oneOff is true if the build uses other inputs than the Image's own. A one-off build does not count for its Image.",
+							Description: "oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image. Statistics count one-off builds separately.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"imageUID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "imageUID is the UID of the Image that the build belongs to. It differs from metadata.uid of the history if the build belongs to an earlier Image of the same name.",
+							Description: "imageUID is the UID of the Image that the build belongs to. imageUID differs from metadata.uid of the history if the build belongs to an earlier Image of the same name.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -799,7 +799,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildReport reports the progress of a builder. The builder creates it at the report subresource of the build, which returns the stored report. The request must use the token that is mounted in the pod of the current attempt. The server stores at most one report of a build each second.\n\nThe server answers 429 with Retry-After to a report that is too early. It answers 503 with Retry-After until the controller has recorded the pod. It answers 403 to any other pod.",
+				Description: "BuildReport reports the progress of a builder. The builder creates a BuildReport at the report subresource of the build, which returns the stored report. The request must use the token that is mounted in the pod of the current attempt. The server stores at most one report of a build each second.\n\nThe server answers 429 with Retry-After to a report that is too early. Until the controller has recorded the pod of the current attempt, the server answers 503 with Retry-After. After the attempt has ended, the server answers 409. The server answers 403 to reports of any other pod.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -832,7 +832,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallb
 					},
 					"percent": {
 						SchemaProps: spec.SchemaProps{
-							Description: "percent is the completed part of the whole build, 0 to 100.",
+							Description: "percent is the completed part of the whole build, 0 to 100 percent.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -856,7 +856,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildRequest requests a build of an Image. It is created at the instantiate subresource of the Image, which returns the new ImageBuild.",
+				Description: "BuildRequest requests a build of an Image. Users create a BuildRequest at the instantiate subresource of the Image, which returns the new ImageBuild.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -882,14 +882,14 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestID is the requester's ID for this request. At most 128 printable characters. If one of the last 32 requests had the same ID, the server returns the build of that request. IDs of the forms schedule:<time> and sha256:<digest>:<number> are reserved for triggers. The server refuses them for reruns and for requests with parameters. Defaults to a random ID; a repeated request then creates a second build.",
+							Description: "requestID is the requester's ID for this request, at most 128 printable characters. If one of the last 32 requests had the same ID, the server returns the existing build. The IDs schedule:<time> and sha256:<digest>:<number> are reserved for triggers. The server refuses reserved IDs for reruns and for requests with parameters. Defaults to a random ID. A repeated request without an ID creates a second build.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason is recorded as what started the build: Created, SpecChange, BaseChange, Schedule or Manual. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because the build that base.imageRef selects has changed.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
+							Description: "reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because the digest that base.imageRef resolves to has changed.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
@@ -909,7 +909,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "changes lists how the inputs differ from those of the last attempted build, at most 32 differences.",
+							Description: "changes lists the differences from the inputs of the last attempted build, at most 32.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -930,7 +930,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "parameters lists parameters for this build only. Each parameter replaces the Image's parameter of the same name, or is added. The limits of an Image apply to all parameters together. If they differ from the Image's own parameters, the build is one-off, and does not count for the Image.",
+							Description: "parameters lists parameters for this build only. Each parameter replaces the Image's parameter of the same name, or is added to the Image's parameters. The limits of an Image apply to the resulting parameters. If the resulting parameters differ from the Image's parameters, the build is one-off. A one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -958,7 +958,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref common.Referen
 				Properties: map[string]spec.Schema{
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestID is the ID that the requester chose.",
+							Description: "requestID is the ID of the request.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -974,7 +974,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref common.Referen
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid is the UID of the build. The controller sets it when it has observed the build. If it is set and the build does not exist, the build was deleted. If it is empty, the build may still be created.",
+							Description: "uid is the UID of the build. The controller sets it after observing the build. If uid is set and the build does not exist, the build was deleted. If uid is empty, the server may still create the build.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1003,13 +1003,13 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStage(ref common.ReferenceCallba
 					},
 					"startTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startTime is when the builder reported the start of the stage.",
+							Description: "startTime is the time at which the builder reported the start of the stage.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"completionTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "completionTime is when the builder reported the next stage, or when the attempt ended. It is empty for the current stage.",
+							Description: "completionTime is the time at which the builder reported the next stage, or the attempt ended. completionTime is empty for the current stage.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -1026,7 +1026,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildStats contains statistics of builds that finished within a time window. All fields except oneOffs leave out one-off builds.",
+				Description: "BuildStats contains statistics of builds that finished within a time window. Only oneOffs counts one-off builds.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"window": {
@@ -1069,7 +1069,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 					},
 					"retried": {
 						SchemaProps: spec.SchemaProps{
-							Description: "retried is the number of finished builds with more than one attempt, whatever their result.",
+							Description: "retried is the number of succeeded, failed and cancelled builds with more than one attempt.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -1077,20 +1077,20 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 					},
 					"successRate": {
 						SchemaProps: spec.SchemaProps{
-							Description: "successRate is the percentage of successful builds among the builds that succeeded or failed. 0 to 100, rounded down. It is empty if no build succeeded or failed.",
+							Description: "successRate is the percentage of successful builds among the builds that succeeded or failed: 0 to 100 percent, rounded down. successRate is empty if no build succeeded or failed.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"durations": {
 						SchemaProps: spec.SchemaProps{
-							Description: "durations contains percentiles of the time from start to completion of successful builds. It is empty if no build succeeded.",
+							Description: "durations contains percentiles of the time from start to completion of successful builds. durations is empty if no build succeeded.",
 							Ref:         ref(v1alpha1.DurationPercentiles{}.OpenAPIModelName()),
 						},
 					},
 					"queueTimes": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queueTimes contains percentiles of the time that builds waited before they started. It is empty if no build started.",
+							Description: "queueTimes contains percentiles of the time that builds waited before they started. queueTimes is empty if no build started.",
 							Ref:         ref(v1alpha1.DurationPercentiles{}.OpenAPIModelName()),
 						},
 					},
@@ -1117,7 +1117,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 					},
 					"recoveries": {
 						SchemaProps: spec.SchemaProps{
-							Description: "recoveries is the number of times that a build succeeded after one or more builds had failed.",
+							Description: "recoveries is the number of times that a build succeeded after one or more failed builds.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -1125,13 +1125,13 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 					},
 					"meanTimeToRecovery": {
 						SchemaProps: spec.SchemaProps{
-							Description: "meanTimeToRecovery is the mean time from the end of the first failed build to the end of the next successful build. Failures before the window and cancelled builds do not count. It is empty if there were no recoveries.",
+							Description: "meanTimeToRecovery is the mean duration of the recoveries. Each recovery lasts from the end of the first failed build to the end of the next successful build. The server ignores cancelled builds, and failures before the window. meanTimeToRecovery is empty if recoveries is 0.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"oneOffs": {
 						SchemaProps: spec.SchemaProps{
-							Description: "oneOffs is the number of one-off builds that finished. No other field counts them.",
+							Description: "oneOffs is the number of one-off builds that finished. The other fields do not count one-off builds.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -1150,12 +1150,12 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildTemplate configures the pods of builds: service account, resources, nodes and environment variables. As JSON without HTML escaping, a template has at most 32 KiB.\n\nGoldsmith sets all other fields of a pod. Every pod meets the restricted Pod Security Standard, and has no volumes besides those of the builder contract. A pod mounts no service-account token, unless the operator lets its builder report progress. Admission, a LimitRange or a missing service account can still forbid the pod. The build then fails with PodForbidden, and with the message of the API server.\n\nA server on one machine runs builders as its own processes. On such a server, builds with env fail with BuilderNotRunnable, because a variable could make a builder run another program. Of the other fields, only priorityClassName has an effect: it ranks waiting builds.",
+				Description: "BuildTemplate configures the pods of builds: service account, resources, nodes and environment variables. A template has at most 32 KiB, measured on its JSON encoding without HTML escaping.\n\nGoldsmith sets all other fields of a pod. Every pod meets the restricted Pod Security Standard, and has only the volumes of the builder contract. A pod mounts a token only if the operator lets the builder of the pod report progress. Admission, a LimitRange or a missing service account can still forbid the pod. The build then fails with PodForbidden, and with the message of the API server.\n\nA server on one machine runs builders as its own processes. On such a server, builds with env fail with BuilderNotRunnable, because a variable could make a builder run another program. priorityClassName ranks waiting builds. The server ignores the other fields.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"serviceAccountName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "serviceAccountName is the service account that the pod runs as. The pod uses its imagePullSecrets, and admission can depend on it. The pod mounts no token of the service account, unless the operator lets the builder report progress. A DNS subdomain of at most 253 characters. Defaults to the service account \"default\" of the namespace.",
+							Description: "serviceAccountName is the service account that the pod runs as. The pod uses the imagePullSecrets of the service account, and admission can depend on the service account. A pod mounts a token only if the operator lets the builder of the pod report progress. A DNS subdomain of at most 253 characters. Defaults to the service account \"default\" of the namespace.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1207,14 +1207,14 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					},
 					"runtimeClassName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "runtimeClassName is the RuntimeClass of the pod, a DNS subdomain of at most 253 characters. Defaults to the default of the cluster.",
+							Description: "runtimeClassName is the RuntimeClass of the pod, a DNS subdomain of at most 253 characters. Defaults to the default container runtime of the cluster.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"priorityClassName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "priorityClassName is the PriorityClass of the pod, a DNS subdomain of at most 253 characters. Its value also ranks waiting builds of the namespace. Defaults to the default of the cluster.",
+							Description: "priorityClassName is the PriorityClass of the pod, a DNS subdomain of at most 253 characters. The value of the PriorityClass also ranks waiting builds of the namespace. Defaults to the default PriorityClass of the cluster.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1244,7 +1244,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					},
 					"queueName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queueName is the Kueue LocalQueue that the build's Jobs are submitted to. It is a DNS subdomain of at most 63 characters, because it becomes the value of a label. Kueue then decides when the Jobs start; the limits of Goldsmith do not delay these Jobs. A build whose Job runs counts towards these limits. The server refuses queueName unless the operator has enabled Kueue. queueName is not an input: no build becomes due when it changes. Defaults to none.",
+							Description: "queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63 characters, because the name becomes the value of a label. Kueue then decides when the Jobs start: the limits on active builds do not delay these Jobs. A build whose Job runs counts towards these limits. The server refuses queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts no build. Defaults to none.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1261,24 +1261,24 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildTimeouts limits the duration of each phase of a build.",
+				Description: "BuildTimeouts limits the wait of a build for its start, and the start and the run of each attempt.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"start": {
 						SchemaProps: spec.SchemaProps{
-							Description: "start is the longest time from the creation of an attempt's Job until its container has started. That time includes quota, scheduling and pulling the container image. After it, the build fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.",
+							Description: "start is the longest time from the creation of an attempt's Job to the start of its container. If Kueue admits the Job, the time is counted from the admission. The time includes quota, scheduling and pulling the container image. An attempt that exceeds start fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"run": {
 						SchemaProps: spec.SchemaProps{
-							Description: "run is the longest time that the pod of an attempt can run, counted from the pod's start time. After it, the build fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.",
+							Description: "run is the longest time that the pod of an attempt can run, counted from the pod's start time. An attempt that exceeds run fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"queue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queue is the longest time that a build waits for its first attempt. The limit applies again to each later wait, when Kueue has suspended the Job. After it, the build fails with QueueTimeout. 1s to 30d, in whole seconds. Defaults to 24h.",
+							Description: "queue is the longest time that a build waits for its first attempt. If Kueue suspends the Job, the limit applies again to each later wait. A build that exceeds queue fails with QueueTimeout. 1s to 30d, in whole seconds. Defaults to 24h.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1294,12 +1294,12 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildTrigger records why a build was started.",
+				Description: "BuildTrigger records why a build was created, and by whom.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason is what started the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because the build that base.imageRef selects has changed.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
+							Description: "reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because the digest that base.imageRef resolves to has changed.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -1322,7 +1322,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 					},
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestID is the ID that the requester chose. It is empty for a build that was created directly.",
+							Description: "requestID is the ID of the request. requestID is empty for a build that was created directly.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1334,7 +1334,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "changes lists how the inputs differ from those of the last attempted build, at most 32 differences.",
+							Description: "changes lists the differences from the inputs of the last attempted build, at most 32.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1347,7 +1347,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 					},
 					"rerunOf": {
 						SchemaProps: spec.SchemaProps{
-							Description: "rerunOf is the name of the build that this build repeats. It is empty unless reason is Rerun.",
+							Description: "rerunOf is the name of the build that this build repeats. rerunOf is set only if reason is Rerun.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1362,7 +1362,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "parameters lists the parameters that the request set for this build only. They are included in the build's inputs.",
+							Description: "parameters lists the parameters that the request set for this build only. inputs.parameters of the build includes these parameters.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1386,19 +1386,19 @@ func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback)
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Builder selects what makes an image. Exactly one of name and image is set.",
+				Description: "Builder selects the builder of an image. Exactly one of name and image is set.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name selects a builder that the operator of the server registered. It is a DNS label of at most 63 characters. The builder \"mock\" is always registered.",
+							Description: "name selects a builder that the operator of the server registered. The name is a DNS label of at most 63 characters. The builder \"mock\" is always registered.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"image": {
 						SchemaProps: spec.SchemaProps{
-							Description: "image is the reference of a container image that follows the builder contract. 1 to 512 characters without spaces. The operator decides whether builders can be set by image. Where that is not allowed, builds fail with BuilderNotAllowed.",
+							Description: "image is the reference of a container image that follows the builder contract. 1 to 512 characters without spaces. If the operator has not enabled builders by image, builds fail with BuilderNotAllowed.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1410,7 +1410,7 @@ func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback)
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "command replaces the entry point of image. It is only valid together with image. At most 64 elements. Defaults to the entry point of image.",
+							Description: "command replaces the entry point of image. A Builder without image cannot set command. At most 64 elements. Defaults to the entry point of image.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1432,7 +1432,7 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "CancelRequest requests the cancellation of a build. It is created at the cancel subresource of the build, which returns the ImageBuild. It does not change a finished build.",
+				Description: "CancelRequest requests the cancellation of a build. Users create a CancelRequest at the cancel subresource of the build, which returns the ImageBuild. A CancelRequest does not change a finished build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -1465,7 +1465,7 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref common.ReferenceCal
 					},
 					"supersededBy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "supersededBy is the name of a newer build of the same Image that makes this build unnecessary. If it is set, the server cancels the build only while it is Pending or Queued, with the reason Superseded.",
+							Description: "supersededBy is the name of a newer build of the same Image that makes this build unnecessary. With supersededBy, the server cancels this build only while its phase is Pending or Queued. The reason of the cancellation is Superseded.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1487,7 +1487,7 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref common.ReferenceC
 				Properties: map[string]spec.Schema{
 					"time": {
 						SchemaProps: spec.SchemaProps{
-							Description: "time is when the server received the request.",
+							Description: "time is the time at which the server received the request.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -1507,7 +1507,7 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref common.ReferenceC
 					},
 					"supersededBy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "supersededBy is the name of the newer build of the Image that made this build unnecessary while it waited. It is empty for every other cancellation.",
+							Description: "supersededBy is the name of a newer build of the Image. That build made this build unnecessary while this build waited. supersededBy is empty for every other cancellation.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1525,7 +1525,7 @@ func schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ComparedBuild is one of the two compared builds.",
+				Description: "ComparedBuild describes one of the two compared builds.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
@@ -1554,7 +1554,7 @@ func schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref common.ReferenceCal
 					},
 					"inputsDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inputsDigest is the digest of the build's resolved inputs. It is empty if the inputs were not resolved.",
+							Description: "inputsDigest is the digest of the resolved inputs of the build. inputsDigest is empty if the inputs were not resolved.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1568,14 +1568,14 @@ func schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref common.ReferenceCal
 					},
 					"failure": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failure is the reason why the build failed or was cancelled. It is empty otherwise.",
+							Description: "failure is the reason for which the build failed or was cancelled. failure is empty for any other build.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"duration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "duration is the time from the start of the build to its completion. It is empty if the build has not finished, or never started.",
+							Description: "duration is the time from the start of the build to its completion. duration is empty if the build has not finished, or never started.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1626,18 +1626,18 @@ func schema_goldsmith_apis_images_v1alpha1_DurationPercentiles(ref common.Refere
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "DurationPercentiles contains percentiles of durations. Each percentile is a measured duration: the server does not interpolate.",
+				Description: "DurationPercentiles contains percentiles of durations. Each percentile is one of the measured durations: the server does not interpolate.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"p50": {
 						SchemaProps: spec.SchemaProps{
-							Description: "p50 is the median: half of the durations are not longer.",
+							Description: "p50 is the median: half of the durations are at most p50.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"p90": {
 						SchemaProps: spec.SchemaProps{
-							Description: "p90 is the 90th percentile: nine of ten durations are not longer.",
+							Description: "p90 is the 90th percentile: nine of ten durations are at most p90.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1685,7 +1685,7 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "HistoryLimits sets how many finished builds of an Image are kept, with their Jobs, pods and logs, and for how long. The oldest builds are deleted first. The latest successful build and the builds of channels are always kept.",
+				Description: "HistoryLimits limits the number and the age of an Image's finished builds, with their Jobs, pods and logs. The controller deletes the oldest builds first. The controller always keeps the latest successful build, the builds of channels, and builds under legal hold. The label images.goldsmith.dev/legal-hold=true puts a build, or all builds of an Image, under legal hold.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"succeeded": {
@@ -1704,25 +1704,25 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCal
 					},
 					"ttl": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ttl sets how long finished builds are kept, counted from their completion. Defaults to no limit.",
+							Description: "ttl limits the age of finished builds, counted from their completion. Defaults to no limit.",
 							Ref:         ref(v1alpha1.HistoryTTL{}.OpenAPIModelName()),
 						},
 					},
 					"logRetention": {
 						SchemaProps: spec.SchemaProps{
-							Description: "logRetention sets how long the archived logs of finished builds are kept, counted from the completion of the build. It applies to existing and deleted builds. It has no effect without a log archive. Defaults to no limit.",
+							Description: "logRetention limits the age of the archived logs of finished builds, counted from the completion of the build. The limit applies to the logs of existing and deleted builds. Without a log archive, logRetention has no effect. Defaults to no limit.",
 							Ref:         ref(v1alpha1.HistoryTTL{}.OpenAPIModelName()),
 						},
 					},
 					"logMaxBytes": {
 						SchemaProps: spec.SchemaProps{
-							Description: "logMaxBytes is the maximum size of the archived log of one attempt. Of a longer log, the archive keeps the beginning and the end, half of the limit each. A line marks where the log was cut. 64Ki to 1Ti. Defaults to 1Gi.",
+							Description: "logMaxBytes is the maximum size of the archived log of one attempt. The archive cuts the middle of a longer log: it keeps the beginning and the end, half of the limit each. A line marks the cut. 64Ki to 1Ti. Defaults to 1Gi.",
 							Ref:         ref(resource.Quantity{}.OpenAPIModelName()),
 						},
 					},
 					"recordRetention": {
 						SchemaProps: spec.SchemaProps{
-							Description: "recordRetention sets how long the records of finished builds are kept, counted from the completion of the build. The record of an existing build is always kept. It has no effect without a records database. Defaults to no limit.",
+							Description: "recordRetention limits the age of the records of finished builds, counted from the completion of the build. The record of an existing build is always kept. Without a records database, recordRetention has no effect. Defaults to no limit.",
 							Ref:         ref(v1alpha1.HistoryTTL{}.OpenAPIModelName()),
 						},
 					},
@@ -1738,18 +1738,18 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "HistoryTTL sets how long finished builds, their archived logs or their records are kept.",
+				Description: "HistoryTTL limits the age of finished builds, of their archived logs or of their records. The field that uses this type selects one of these three.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"succeeded": {
 						SchemaProps: spec.SchemaProps{
-							Description: "succeeded applies to successful builds. 1m to 3650d. Defaults to no limit.",
+							Description: "succeeded is the longest time that Goldsmith keeps successful builds, their logs or their records, depending on the field that uses this type. 1m to 3650d. Defaults to no limit.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"failed": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failed applies to failed and cancelled builds. 1m to 3650d. Defaults to no limit.",
+							Description: "failed is the longest time that Goldsmith keeps failed and cancelled builds, their logs or their records, depending on the field that uses this type. 1m to 3650d. Defaults to no limit.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1798,7 +1798,7 @@ func schema_goldsmith_apis_images_v1alpha1_Image(ref common.ReferenceCallback) c
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "status reports the observed state of the Image. The controller and the subresources set it. The server ignores it in writes to the Image itself.",
+							Description: "status reports the observed state of the Image. The controller and the subresources set status. The server ignores status in requests that create or update the Image.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ImageStatus{}.OpenAPIModelName()),
 						},
@@ -1816,7 +1816,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageBuild is one build. The builds of an Image are named <image>-<number>. The instantiate subresource of the Image and the rerun subresource of a build create them. A build that a user creates directly belongs to no Image. Its name has at most 55 characters.",
+				Description: "ImageBuild is one build. The instantiate subresource of an Image, and the rerun subresource of a build, create builds of an Image with the name <image>-<number>. A build that a user creates directly belongs to no Image. The name of such a build has at most 55 characters.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -1842,14 +1842,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref common.ReferenceCallba
 					},
 					"spec": {
 						SchemaProps: spec.SchemaProps{
-							Description: "spec records what the build was asked to make. It is immutable, except for cancelRequested.",
+							Description: "spec records the requested inputs and settings of the build. spec is immutable, except for cancelRequested.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ImageBuildSpec{}.OpenAPIModelName()),
 						},
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "status reports the progress and the result of the build. The controller sets it. The server ignores it in writes to the build itself.",
+							Description: "status reports the progress and the result of the build. The controller and the report subresource set status. The server ignores status in requests that create or update the build.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ImageBuildStatus{}.OpenAPIModelName()),
 						},
@@ -1867,7 +1867,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageBuildDiff lists the differences between two builds of a namespace: their inputs and their artifacts. The diff subresource of a build returns it. It is not stored.",
+				Description: "ImageBuildDiff lists the differences between two builds of a namespace: their inputs and their artifacts. The diff subresource of a build returns the ImageBuildDiff. The server does not store an ImageBuildDiff.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -1886,21 +1886,21 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref common.ReferenceCa
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. The name is the name of the build.",
+							Description: "Standard object's metadata. The name is the name of the build in the field \"to\".",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
 					},
 					"from": {
 						SchemaProps: spec.SchemaProps{
-							Description: "from is the build to compare with.",
+							Description: "from describes the build to compare with. The query parameter \"with\" sets the name of that build.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ComparedBuild{}.OpenAPIModelName()),
 						},
 					},
 					"to": {
 						SchemaProps: spec.SchemaProps{
-							Description: "to is the build itself.",
+							Description: "to describes the build whose diff subresource returned this ImageBuildDiff.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ComparedBuild{}.OpenAPIModelName()),
 						},
@@ -1912,7 +1912,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref common.ReferenceCa
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "inputs lists the inputs that differ, sorted by path. If the inputs of a build were not resolved, its ConfigMap files and base digest count as empty. At most 32 items: if there are more differences, the last item reports how many. Values are shortened to 128 characters. A file is shown as its digest and size.",
+							Description: "inputs lists the inputs that differ, sorted by path. If the inputs of a build were not resolved, the server compares as if its ConfigMap files and base digest were empty. The list has at most 32 items. If there are more differences, the last item reports the number of omitted differences. Values are shortened to 128 characters. The value of a file is its digest and size.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1984,7 +1984,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiffOptions(ref common.Refe
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid is the UID of the build itself, at most 63 letters, digits and hyphens. With a records database, name and UID also find a deleted build. A build of the same name with another UID does not match. Defaults to the UID of the existing build of this name.",
+							Description: "uid is the UID of the build whose diff subresource is requested, at most 63 letters, digits and hyphens. With a records database, name and UID also find a deleted build. A build of the same name with another UID does not match. Defaults to the UID of the existing build of this name.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2076,7 +2076,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					},
 					"attempt": {
 						SchemaProps: spec.SchemaProps{
-							Description: "attempt is the number of the attempt whose log is returned, starting at 1. Defaults to the current attempt. With follow, it defaults to the current attempt and all later attempts, one after the other.",
+							Description: "attempt is the number of the attempt whose log is returned, starting at 1. Defaults to the current attempt. With follow, the default includes all later attempts, one after the other.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -2090,7 +2090,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					},
 					"tailLines": {
 						SchemaProps: spec.SchemaProps{
-							Description: "tailLines is the number of lines to return, counted from the end of the log. With follow, it applies to the first log only; later logs are returned in full. 0 or more. Defaults to all lines.",
+							Description: "tailLines is the number of lines to return, counted from the end of the log. With follow, tailLines applies to the first log only. The server returns later logs in full. 0 or more. Defaults to all lines.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -2110,7 +2110,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					},
 					"limitBytes": {
 						SchemaProps: spec.SchemaProps{
-							Description: "limitBytes is the number of bytes after which the log ends. 1 or more. Defaults to no limit.",
+							Description: "limitBytes is the maximum number of bytes to return. 1 or more. Defaults to no limit.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -2134,76 +2134,76 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageBuildSpec records what the build was asked to make. It is immutable, except for cancelRequested, which only the cancel subresource sets.",
+				Description: "ImageBuildSpec records the requested inputs and settings of the build. The spec is immutable, except for cancelRequested, which only the cancel subresource sets.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"imageRef": {
 						SchemaProps: spec.SchemaProps{
-							Description: "imageRef is the Image that the build belongs to. The server sets it. It is empty for a build that was created directly.",
+							Description: "imageRef identifies the Image that the build belongs to. The server sets it. imageRef is empty for a build that was created directly.",
 							Ref:         ref(v1alpha1.ImageReference{}.OpenAPIModelName()),
 						},
 					},
 					"number": {
 						SchemaProps: spec.SchemaProps{
-							Description: "number is the number of the build among the builds of its Image, starting at 1. The server sets it. It is empty for a build that was created directly.",
+							Description: "number is the number of the build among the builds of its Image, starting at 1. The server sets it. number is empty for a build that was created directly.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"imageGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "imageGeneration is the generation of the Image whose spec was copied. The server sets it. It is empty for a build that was created directly.",
+							Description: "imageGeneration is the generation of the Image that the inputs were copied from. The server sets it. imageGeneration is empty for a build that was created directly.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger records why the build was started, and by whom. The server sets it.",
+							Description: "trigger records why the build was created, and by whom. The server sets it.",
 							Ref:         ref(v1alpha1.BuildTrigger{}.OpenAPIModelName()),
 						},
 					},
 					"inputs": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inputs describes what the image is built from. The server copies it from the spec of the Image.",
+							Description: "inputs contains the inputs of the build. The server copies the inputs from the spec of the Image or, for a rerun, from the earlier build. For a build that is created directly, the user sets the inputs.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.BuildInputs{}.OpenAPIModelName()),
 						},
 					},
 					"timeouts": {
 						SchemaProps: spec.SchemaProps{
-							Description: "timeouts limits the duration of each phase of the build. Defaults to the defaults of its fields.",
+							Description: "timeouts limits the wait, the start and the run of the build. If timeouts is empty, the defaults of its fields apply.",
 							Ref:         ref(v1alpha1.BuildTimeouts{}.OpenAPIModelName()),
 						},
 					},
 					"retry": {
 						SchemaProps: spec.SchemaProps{
-							Description: "retry sets which failures are retried, how often, and after which delay. Defaults to the defaults of its fields.",
+							Description: "retry configures retries: the failure classes that are retried, the number of retries and the delay. If retry is empty, the defaults of its fields apply.",
 							Ref:         ref(v1alpha1.RetryPolicy{}.OpenAPIModelName()),
 						},
 					},
 					"cancelRequested": {
 						SchemaProps: spec.SchemaProps{
-							Description: "cancelRequested records the request to cancel the build. Only the cancel subresource sets it. It is empty until then.",
+							Description: "cancelRequested records the request to cancel the build. Only the cancel subresource sets it. cancelRequested is empty if there was no such request.",
 							Ref:         ref(v1alpha1.CancelRequested{}.OpenAPIModelName()),
 						},
 					},
 					"pinned": {
 						SchemaProps: spec.SchemaProps{
-							Description: "pinned contains what the inputs of an earlier build resolved to. The build uses these values instead of resolving its inputs. The server sets it for reruns. It is empty for all other builds.",
+							Description: "pinned contains the resolved inputs of an earlier build. The build uses these values instead of resolving its inputs. The server sets it for reruns. pinned is empty for all other builds, and if the earlier build had not resolved its inputs.",
 							Ref:         ref(v1alpha1.PinnedInputs{}.OpenAPIModelName()),
 						},
 					},
 					"priority": {
 						SchemaProps: spec.SchemaProps{
-							Description: "priority ranks the build among the waiting builds of the namespace; higher values go first. The server sets it to the value of the PriorityClass that inputs.template names, when the build is created. Defaults to 0.",
+							Description: "priority ranks the build among the waiting builds of the namespace; higher values go first. When the build is created, the server sets priority to the value of the PriorityClass that inputs.template names. Defaults to 0.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"runPolicy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "runPolicy is the runPolicy of the Image when the build was created. It sets which builds of the Image this build waits for. The server sets it. It is empty for a build that was created directly.\n\nPossible enum values:\n - `\"Parallel\"` runs the builds of an Image at the same time.\n - `\"Serial\"` runs the builds of an Image one after the other, in the order of their numbers.\n - `\"SerialLatestOnly\"` runs builds one after the other, and keeps only the newest waiting build. The other waiting builds are cancelled with the reason Superseded.",
+							Description: "runPolicy is the runPolicy of the Image when the build was created. The build waits for earlier builds of the Image as runPolicy requires. The server sets it. runPolicy is empty for a build that was created directly.\n\nPossible enum values:\n - `\"Parallel\"` runs the builds of an Image at the same time.\n - `\"Serial\"` runs the builds of an Image one after the other, in the order of their numbers.\n - `\"SerialLatestOnly\"` runs builds one after the other, and keeps only the newest waiting build. The controller cancels the other waiting builds with the reason Superseded, except one-off builds.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Parallel", "Serial", "SerialLatestOnly"},
@@ -2211,7 +2211,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 					},
 					"oneOff": {
 						SchemaProps: spec.SchemaProps{
-							Description: "oneOff is true if the build uses other inputs than the Image's own. A one-off build never becomes status.latestSuccessful of the Image, but a channel can name it. The server sets it at creation, for reruns and for requests with parameters. It is empty for all other builds, which are not one-off.",
+							Description: "oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image. A channel can name a one-off build. The server sets oneOff for reruns and for requests with parameters. oneOff is empty for all other builds, which are not one-off.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -2229,7 +2229,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageBuildStatus reports the progress and the result of a build.",
+				Description: "ImageBuildStatus reports the progress and the result of a build. The controller sets every field for which no other writer is named.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"phase": {
@@ -2272,31 +2272,31 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 					},
 					"resolved": {
 						SchemaProps: spec.SchemaProps{
-							Description: "resolved records what the inputs resolved to. The controller sets it once.",
+							Description: "resolved contains the resolved inputs of the build. The controller sets it once.",
 							Ref:         ref(v1alpha1.ResolvedInputs{}.OpenAPIModelName()),
 						},
 					},
 					"queuedTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queuedTime is when the build began to wait for admission.",
+							Description: "queuedTime is the time at which the build began to wait for admission.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"startTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startTime is when the controller decided to start the first attempt. Every successful build has a startTime.",
+							Description: "startTime is the time at which the controller decided to start the first attempt. Every successful build has a startTime.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"completionTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "completionTime is when the build finished. It is set if and only if the build is finished.",
+							Description: "completionTime is the time at which the build finished. completionTime is empty until then.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"currentAttempt": {
 						SchemaProps: spec.SchemaProps{
-							Description: "currentAttempt is the number of the newest attempt, starting at 1. That attempt is the last item of attempts. 0 before the first attempt.",
+							Description: "currentAttempt is the number of the newest attempt, starting at 1. That attempt is the last item of attempts. currentAttempt is 0 before the first attempt.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -2332,7 +2332,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "artifacts lists what the build made, one artifact for each target. It is empty until phase is Succeeded.",
+							Description: "artifacts lists the artifacts of the build, one for each target. artifacts is empty until phase is Succeeded.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2345,13 +2345,13 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 					},
 					"failure": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failure reports why the build failed or was cancelled. It is empty until phase is Failed or Cancelled.",
+							Description: "failure describes the failure or cancellation of the build. failure is empty until phase is Failed or Cancelled.",
 							Ref:         ref(v1alpha1.BuildFailure{}.OpenAPIModelName()),
 						},
 					},
 					"progress": {
 						SchemaProps: spec.SchemaProps{
-							Description: "progress is the last report of the current attempt's builder. Only the report subresource sets it. It is cleared when the next attempt starts, or when Kueue suspends the current attempt.",
+							Description: "progress is the last report of the current attempt's builder. Only the report subresource sets progress. The controller clears progress when the next attempt starts, or when Kueue suspends the current attempt.",
 							Ref:         ref(v1alpha1.BuildProgress{}.OpenAPIModelName()),
 						},
 					},
@@ -2393,7 +2393,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChange(ref common.ReferenceCallb
 				Properties: map[string]spec.Schema{
 					"generation": {
 						SchemaProps: spec.SchemaProps{
-							Description: "generation is the generation of the Image that contains the change.",
+							Description: "generation is the newer of the two generations.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -2401,7 +2401,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChange(ref common.ReferenceCallb
 					},
 					"time": {
 						SchemaProps: spec.SchemaProps{
-							Description: "time is when the change was made.",
+							Description: "time is the time at which the change was made.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -2414,7 +2414,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChange(ref common.ReferenceCallb
 					},
 					"path": {
 						SchemaProps: spec.SchemaProps{
-							Description: "path is the path of the field below spec, such as parameters[edition] or triggers.schedule.cron. At most 100 paths are recorded for a generation. If there are more differences, the last path reports how many.",
+							Description: "path is the path of the field below spec, such as parameters[edition] or triggers.schedule.cron. The database records at most 100 paths for each generation. If there are more differences, the last path reports the number of omitted differences.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -2422,14 +2422,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChange(ref common.ReferenceCallb
 					},
 					"from": {
 						SchemaProps: spec.SchemaProps{
-							Description: "from is the old value, shortened to 128 characters, or the digest and size of a file. It is empty if the field was not set before.",
+							Description: "from is the old value, shortened to 128 characters, or the digest and size of a file. from is empty if the field was not set before.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"to": {
 						SchemaProps: spec.SchemaProps{
-							Description: "to is the new value, in the same form as from. It is empty if the field is not set now.",
+							Description: "to is the new value, in the same form as from. to is empty if the field is not set now.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2447,7 +2447,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChanges(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageChanges is a page of the changes to the spec of an Image, newest first. The changes subresource of the Image returns it. It is no audit log: changes can be missing that were made while the records database was unavailable.",
+				Description: "ImageChanges is a page of the changes to the spec of an Image, newest first. The changes subresource of the Image returns the page. ImageChanges is not an audit log: changes that were made while the records database was unavailable can be missing.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2478,7 +2478,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChanges(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "items lists the changes, newest generation first. It is empty if there are no records.",
+							Description: "items lists the changes, newest generation first. items is empty if the database has no changes of the Image.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2491,7 +2491,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChanges(ref common.ReferenceCall
 					},
 					"continue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "continue is the token to request the next page with. It is empty on the last page.",
+							Description: "continue is the token to request the next page with. continue is empty on the last page.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2514,7 +2514,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "name is the name of the channel, such as stable. It is a DNS label of at most 63 characters.",
+							Description: "name is the name of the channel, such as stable. The name is a DNS label of at most 63 characters.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -2522,7 +2522,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 					},
 					"build": {
 						SchemaProps: spec.SchemaProps{
-							Description: "build is the name of the build. A build is never pruned while a channel names it.",
+							Description: "build is the name of the build. The controller never prunes a build that a channel names.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -2530,14 +2530,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 					},
 					"digest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "digest identifies what the build made. Images that are based on this channel are built again when it changes. It is the digest of the artifact, or one digest over all artifacts if there are several. The server sets it.",
+							Description: "digest identifies the artifacts of the build: the digest of its artifact, or one digest over all artifacts if there are several. When digest changes, triggers.onBaseChange starts builds of the Images that are based on this channel. The server sets it.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"time": {
 						SchemaProps: spec.SchemaProps{
-							Description: "time is when the channel was moved to this build. The server sets it.",
+							Description: "time is the time at which the channel was moved to this build. The server sets it.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -2561,7 +2561,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageChannels is the list of an Image's channels, which name successful builds. The channels subresource of an Image reads it, and replaces it as a whole. An update with metadata.resourceVersion fails with a conflict if the Image has changed since.",
+				Description: "ImageChannels lists the channels of an Image. A channel names a successful build. The channels subresource of an Image returns the list, and replaces it as a whole. An update with metadata.resourceVersion fails with a conflict if the Image has changed since that version.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2595,7 +2595,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref common.ReferenceCal
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "channels lists the channels, at most 16. An update sets name and build of each; the server sets the other fields. The server removes every channel that an update omits. A channel whose build is unchanged keeps its time.",
+							Description: "channels lists the channels, at most 16. An update sets name and build of each channel, and the server sets the other fields. The server removes every channel that an update omits. If an update does not change the build of a channel, the channel keeps its other fields.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2618,12 +2618,12 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHealth(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageHealth rates the builds of an Image in one number. docs/history.md describes the formula.",
+				Description: "ImageHealth rates the builds of an Image in one number.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"score": {
 						SchemaProps: spec.SchemaProps{
-							Description: "score is a number from 0 to 100. 0 means that every build fails; 100 means that every build succeeds at the first attempt.",
+							Description: "score is 60R + 10RF + 30L, rounded down: 0 to 100. R is the share of successful builds among the builds that succeeded or failed. F is the share of finished builds with one attempt. L is 1 if the last build succeeded, 0 if it failed, and R otherwise. A score of 100 means that every build succeeds at the first attempt. A score of 0 means that every build fails.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -2631,7 +2631,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHealth(ref common.ReferenceCallb
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message explains for a human reader how the score is composed.",
+							Description: "message explains the score for a human reader.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2647,7 +2647,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageHistory is a page of the builds of an Image, newest first, including deleted builds. The history subresource of an Image reads it from the records database.",
+				Description: "ImageHistory is a page of the builds of an Image, newest first, including deleted builds. The history subresource of an Image reads the builds from the records database.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2678,7 +2678,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "items lists the builds, sorted by creation time, newest first. It is empty if there are no records.",
+							Description: "items lists the builds, sorted by creation time, newest first. items is empty if the database has no records of the Image.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2691,7 +2691,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref common.ReferenceCall
 					},
 					"continue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "continue is the token to request the next page with. It is empty on the last page. The following pages do not include builds that are created in the meantime.",
+							Description: "continue is the token to request the next page with. continue is empty on the last page. The next pages do not include builds that were created after the first page was returned.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2709,7 +2709,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref common.Refere
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageHistoryOptions are the query parameters of an Image's history subresource. The history contains the builds that match all of them.",
+				Description: "ImageHistoryOptions are the query parameters of an Image's history subresource. The history contains the builds that match all parameters.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2749,7 +2749,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref common.Refere
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger selects builds by what started them: Created, SpecChange, BaseChange, Schedule, Manual or Rerun. Defaults to all triggers.",
+							Description: "trigger selects builds by trigger reason: Created, SpecChange, BaseChange, Schedule, Manual or Rerun. Defaults to all reasons.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2763,14 +2763,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref common.Refere
 					},
 					"since": {
 						SchemaProps: spec.SchemaProps{
-							Description: "since selects builds that were created at this time or later. It is a duration before now, such as 7d or 36h, or an RFC 3339 time. Defaults to no limit.",
+							Description: "since selects builds that were created at this time or later. The value is a duration before now, such as 7d or 36h, or an RFC 3339 time. Defaults to no limit.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"until": {
 						SchemaProps: spec.SchemaProps{
-							Description: "until selects builds that were created before this time. It is a duration before now, such as 7d or 36h, or an RFC 3339 time. Defaults to no limit.",
+							Description: "until selects builds that were created before this time. The value is a duration before now, such as 7d or 36h, or an RFC 3339 time. Defaults to no limit.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2890,7 +2890,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageNote(ref common.ReferenceCallbac
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageNote is a note that a user wrote about an Image. Users create it at the notes subresource of the Image, which returns the recorded note. The records database stores at most 1000 notes for each Image. Notes cannot be changed.",
+				Description: "ImageNote is a note that a user wrote about an Image. Users create notes at the notes subresource of the Image, which returns the recorded note. The records database stores at most 1000 notes for each Image. Notes cannot be changed.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2916,14 +2916,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageNote(ref common.ReferenceCallbac
 					},
 					"id": {
 						SchemaProps: spec.SchemaProps{
-							Description: "id is the author's ID for the note, unique for its Image. 1 to 128 printable characters. If a note with this id exists, the server returns that note unchanged. Defaults to a random ID; a repeated request then records a second note.",
+							Description: "id is the author's ID for the note, unique for its Image. 1 to 128 printable characters. If a note with this id exists, the server returns that note unchanged. Defaults to a random ID. A repeated request without an id records a second note.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"time": {
 						SchemaProps: spec.SchemaProps{
-							Description: "time is when the note was recorded. The server sets it.",
+							Description: "time is the time at which the note was recorded. The server sets it.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -2974,14 +2974,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageNoteList(ref common.ReferenceCal
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard list metadata. Its continue token requests the next page.",
+							Description: "Standard list metadata. The continue token requests the next page.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ListMeta{}.OpenAPIModelName()),
 						},
 					},
 					"items": {
 						SchemaProps: spec.SchemaProps{
-							Description: "items lists the notes. It is empty if there are no records.",
+							Description: "items lists the notes. items is empty if the database has no notes about the Image.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3005,7 +3005,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlan(ref common.ReferenceCallbac
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImagePlan reports whether an Image would be built now, why or why not, and with which Job. It is not stored, and it starts no build. To plan an Image before it is applied, create an ImagePlan with the Image's name and spec. To plan an existing Image, get its plan subresource.",
+				Description: "ImagePlan reports whether a build of an Image would start now, with the reason and the Job of the build. The server does not store an ImagePlan, and starts no build. To plan an Image before it is applied, create an ImagePlan with the Image's name and spec. To plan an existing Image, get its plan subresource.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3068,14 +3068,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref common.ReferenceC
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason is the reason of the trigger if a build would start. Otherwise it is why no build would start: the reason of a failure or of a condition.",
+							Description: "reason is the trigger reason if a build would start. Otherwise, reason is the reason of the failure or condition that prevents a build, or Deleting for an Image that is being deleted.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message explains the result for a human reader. If no build would start, it also describes what to do next.",
+							Description: "message explains the result for a human reader. If no build would start, message also describes the next step.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3087,7 +3087,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref common.ReferenceC
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "changes lists how the inputs differ from those of the last attempted build. It is empty if that build is deleted.",
+							Description: "changes lists the differences from the inputs of the last attempted build. changes is empty if that build is deleted.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3100,34 +3100,34 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref common.ReferenceC
 					},
 					"inputsDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inputsDigest is the digest of the inputs as they resolve now. It is empty if the inputs cannot be resolved.",
+							Description: "inputsDigest is the digest of the inputs as they resolve now. inputsDigest is empty if the inputs cannot be resolved.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"baseDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "baseDigest is the digest of the base Image. It is empty if the base is not an Image, or if the inputs cannot be resolved.",
+							Description: "baseDigest is the digest that base.imageRef resolves to now. baseDigest is empty if the base is not an Image, or if the inputs cannot be resolved.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"buildName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "buildName is the name of the next build.",
+							Description: "buildName is the name of the next build. buildName is empty if the Image is being deleted, or if the user does not have permission to get the Image.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"job": {
 						SchemaProps: spec.SchemaProps{
-							Description: "job is the batch/v1 Job that would be created for the first attempt of the next build. It is set even if no build would start by itself. The real Job has another name and another owner UID, because both depend on the UID of the build. It is empty if the inputs cannot be resolved.",
+							Description: "job is the batch/v1 Job for the first attempt of the next build. job is set even if only a request would start that build. The real Job has another name and another owner UID, because both depend on the UID of the build. job is empty if the inputs cannot be resolved, or if the build would fail before its first attempt.",
 							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
 						},
 					},
 					"nextScheduleTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "nextScheduleTime is when the schedule would start the next build. It is empty if the schedule would start none.",
+							Description: "nextScheduleTime is the time at which the schedule would start the next build. nextScheduleTime is empty if the schedule would start no build.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -3156,7 +3156,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReference(ref common.ReferenceCa
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid is the UID of the Image. It distinguishes the Image from earlier and later Images of the same name.",
+							Description: "uid is the UID of the Image. The UID distinguishes the Image from earlier and later Images of the same name.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -3173,7 +3173,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageReport reports how the builds of the Image of the same name have performed in a time window. The window is the last 30 days. The field selector since=DURATION of a list sets another window, of 1m to 3650d. The field selector deleted=true of a list returns the deleted Images with records instead, last deleted first.\n\nThe server computes each report from the Image and the records database. Reports are not stored, and cannot be watched. A user who can get a report also sees its history, changes and notes, without needing permissions for these subresources.",
+				Description: "ImageReport contains statistics and the newest records of the Image of the same name. The statistics cover the last 30 days. The field selector since=DURATION of a list sets another time window, from 1m to 3650d. With the field selector deleted=true, a list contains only deleted Images that have records, last deleted first.\n\nThe server computes each report from the Image and the records database. The server does not store reports, and reports cannot be watched. A report also shows history, changes and notes to a user without permissions for these subresources.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3192,20 +3192,20 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallb
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata: name, namespace, uid, labels and creationTimestamp of the Image. For a deleted Image, it contains name, namespace, uid, and deletionTimestamp, which is when the deletion was recorded.",
+							Description: "Standard object's metadata: name, namespace, uid, labels and creationTimestamp of the Image. For a deleted Image, metadata contains name, namespace, uid and deletionTimestamp. deletionTimestamp is the time at which the deletion was recorded.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
 					},
 					"stats": {
 						SchemaProps: spec.SchemaProps{
-							Description: "stats contains the statistics of the builds that finished in the window. It is empty if there are no records of the Image.",
+							Description: "stats contains the statistics of the builds that finished in the window. stats is empty if the database has no records of the Image.",
 							Ref:         ref(v1alpha1.BuildStats{}.OpenAPIModelName()),
 						},
 					},
 					"health": {
 						SchemaProps: spec.SchemaProps{
-							Description: "health summarizes the statistics in one number. It is empty if no build succeeded or failed in the window.",
+							Description: "health rates the builds in one number. health is empty if no build succeeded or failed in the window.",
 							Ref:         ref(v1alpha1.ImageHealth{}.OpenAPIModelName()),
 						},
 					},
@@ -3216,7 +3216,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "history lists the newest 20 builds, newest first. It is empty in lists.",
+							Description: "history lists the newest 20 builds, newest first. history is empty in lists.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3234,7 +3234,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "changes lists the newest 20 changes of the spec, newest first. It is empty in lists.",
+							Description: "changes lists the newest 20 changes of the spec, newest first. changes is empty in lists.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3252,7 +3252,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "notes lists the newest 20 notes, newest first. It is empty in lists.",
+							Description: "notes lists the newest 20 notes, newest first. notes is empty in lists.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3330,21 +3330,21 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 				Properties: map[string]spec.Schema{
 					"builder": {
 						SchemaProps: spec.SchemaProps{
-							Description: "builder sets the builder that makes the image.",
+							Description: "builder selects the builder of the image.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.Builder{}.OpenAPIModelName()),
 						},
 					},
 					"base": {
 						SchemaProps: spec.SchemaProps{
-							Description: "base sets what the image starts from.",
+							Description: "base selects the base of the image.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.Base{}.OpenAPIModelName()),
 						},
 					},
 					"source": {
 						SchemaProps: spec.SchemaProps{
-							Description: "source provides files for the builder, of at most 64 KiB in total. The limit applies to the canonical JSON object of names and contents, without HTML escaping. Defaults to no files.",
+							Description: "source provides files for the builder, of at most 64 KiB in total. The server measures the 64 KiB on the JSON encoding of names and contents, without HTML escaping. Defaults to no files.",
 							Ref:         ref(v1alpha1.Source{}.OpenAPIModelName()),
 						},
 					},
@@ -3358,7 +3358,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning. At most 64 parameters, and 64 KiB in total. The limit in bytes applies to the canonical JSON object of names and values, without HTML escaping. Defaults to none.",
+							Description: "parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning. At most 64 parameters, and 64 KiB in total. The server measures the 64 KiB on the JSON encoding of names and values, without HTML escaping. Defaults to none.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3393,19 +3393,19 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 					},
 					"template": {
 						SchemaProps: spec.SchemaProps{
-							Description: "template configures the pods of builds: service account, resources, nodes and environment variables. A change of the template makes a build due, except for a change of queueName. Defaults to none.",
+							Description: "template configures the pods of builds: service account, resources, nodes and environment variables. A change of any field except queueName changes the inputs. Defaults to none.",
 							Ref:         ref(v1alpha1.BuildTemplate{}.OpenAPIModelName()),
 						},
 					},
 					"triggers": {
 						SchemaProps: spec.SchemaProps{
-							Description: "triggers sets which events start a build without a request. Defaults to the defaults of its fields.",
+							Description: "triggers configures the events that start a build without a request. If triggers is empty, the defaults of its fields apply.",
 							Ref:         ref(v1alpha1.Triggers{}.OpenAPIModelName()),
 						},
 					},
 					"runPolicy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "runPolicy sets what happens when a build is due while an earlier build of this Image is unfinished. Serial makes the new build wait until the earlier build has finished. SerialLatestOnly does the same, and cancels older waiting builds with the reason Superseded. A one-off build is never cancelled this way, and never causes such a cancellation. Parallel runs builds at the same time. Defaults to Serial.\n\nPossible enum values:\n - `\"Parallel\"` runs the builds of an Image at the same time.\n - `\"Serial\"` runs the builds of an Image one after the other, in the order of their numbers.\n - `\"SerialLatestOnly\"` runs builds one after the other, and keeps only the newest waiting build. The other waiting builds are cancelled with the reason Superseded.",
+							Description: "runPolicy sets the order of the builds of this Image. Serial runs one build at a time, in the order of their numbers. SerialLatestOnly also runs one build at a time. When a newer build waits, SerialLatestOnly cancels older waiting builds with the reason Superseded. One-off builds are exempt: SerialLatestOnly does not cancel a one-off build, or cancel other builds because of a one-off build. Parallel runs builds at the same time. Defaults to Serial.\n\nPossible enum values:\n - `\"Parallel\"` runs the builds of an Image at the same time.\n - `\"Serial\"` runs the builds of an Image one after the other, in the order of their numbers.\n - `\"SerialLatestOnly\"` runs builds one after the other, and keeps only the newest waiting build. The controller cancels the other waiting builds with the reason Superseded, except one-off builds.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Parallel", "Serial", "SerialLatestOnly"},
@@ -3420,19 +3420,19 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 					},
 					"timeouts": {
 						SchemaProps: spec.SchemaProps{
-							Description: "timeouts limits the duration of each phase of a build. Defaults to the defaults of its fields.",
+							Description: "timeouts limits the wait, the start and the run of a build. If timeouts is empty, the defaults of its fields apply.",
 							Ref:         ref(v1alpha1.BuildTimeouts{}.OpenAPIModelName()),
 						},
 					},
 					"retry": {
 						SchemaProps: spec.SchemaProps{
-							Description: "retry sets which failures are retried, how often, and after which delay. Defaults to the defaults of its fields.",
+							Description: "retry configures retries: the failure classes that are retried, the number of retries and the delay. If retry is empty, the defaults of its fields apply.",
 							Ref:         ref(v1alpha1.RetryPolicy{}.OpenAPIModelName()),
 						},
 					},
 					"history": {
 						SchemaProps: spec.SchemaProps{
-							Description: "history sets how many finished builds are kept, and for how long. Defaults to the defaults of its fields.",
+							Description: "history limits the number and the age of finished builds. If history is empty, the defaults of its fields apply.",
 							Ref:         ref(v1alpha1.HistoryLimits{}.OpenAPIModelName()),
 						},
 					},
@@ -3449,7 +3449,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStats(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageStats contains statistics of the builds of an Image that finished within a time window. The stats subresource of an Image computes it from the records database.",
+				Description: "ImageStats contains statistics of the builds of an Image that finished within a time window. The stats subresource of an Image computes the statistics from the records database.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3475,13 +3475,13 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStats(ref common.ReferenceCallba
 					},
 					"stats": {
 						SchemaProps: spec.SchemaProps{
-							Description: "stats contains the statistics of the builds. It is empty if there are no records of the Image.",
+							Description: "stats contains the statistics of the builds. stats is empty if the database has no records of the Image.",
 							Ref:         ref(v1alpha1.BuildStats{}.OpenAPIModelName()),
 						},
 					},
 					"health": {
 						SchemaProps: spec.SchemaProps{
-							Description: "health summarizes the statistics in one number. It is empty if no build succeeded or failed in the window.",
+							Description: "health rates the builds in one number. health is empty if no build succeeded or failed in the window.",
 							Ref:         ref(v1alpha1.ImageHealth{}.OpenAPIModelName()),
 						},
 					},
@@ -3557,14 +3557,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"inputsDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inputsDigest is the digest of the inputs as they resolve now: \"sha256:\" and 64 hex digits. The controller sets it. It is empty while the inputs cannot be resolved.",
+							Description: "inputsDigest is the digest of the inputs as they resolve now: \"sha256:\" and 64 hex digits. The controller sets it. inputsDigest is empty while the inputs cannot be resolved.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"activeBuilds": {
 						SchemaProps: spec.SchemaProps{
-							Description: "activeBuilds is the number of builds that are starting, running, retrying or being cancelled. Each of them occupies a slot. The controller sets it.",
+							Description: "activeBuilds is the number of builds that are starting, running, retrying or being cancelled. Each of these builds counts towards the limits on active builds. The controller sets it.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -3586,7 +3586,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "recentRequests lists the last 32 requests for a build. It makes requests idempotent: a repeated requestID returns the same build. Only the subresources instantiate and rerun add requests. The controller sets the uid of each request when it has observed the build.",
+							Description: "recentRequests lists the last 32 requests for a build. If a request repeats a requestID of the list, the server returns the existing build. Only the subresources instantiate and rerun add requests. The controller sets the uid of each request after observing the build.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3599,7 +3599,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"lastAttempted": {
 						SchemaProps: spec.SchemaProps{
-							Description: "lastAttempted is the newest build that is not one-off. The controller compares the inputs with this build to detect changes, including after the build is deleted. The controller sets it.",
+							Description: "lastAttempted identifies the newest build that is not one-off, and has resolved its inputs or finished. The controller compares the current inputs with those of this build to detect changes, even after the build is deleted. The controller sets it.",
 							Ref:         ref(v1alpha1.AttemptedBuild{}.OpenAPIModelName()),
 						},
 					},
@@ -3611,7 +3611,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"latestSuccessful": {
 						SchemaProps: spec.SchemaProps{
-							Description: "latestSuccessful is the newest successful build, with its artifacts. One-off builds do not count. The controller sets it. It is empty until such a build has succeeded.",
+							Description: "latestSuccessful is the newest successful build that is not one-off, with its artifacts. The controller sets it. latestSuccessful is empty until such a build has succeeded.",
 							Ref:         ref(v1alpha1.SuccessfulBuild{}.OpenAPIModelName()),
 						},
 					},
@@ -3661,19 +3661,19 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"lastScheduleTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "lastScheduleTime is the last scheduled time that the controller processed, whether it started a build or not. The controller sets it. It is empty until the controller has processed a scheduled time.",
+							Description: "lastScheduleTime is the last scheduled time that the controller processed, with or without starting a build. The controller sets it. lastScheduleTime is empty until the controller has processed a scheduled time.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"nextScheduleTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "nextScheduleTime is when the schedule starts the next build, including jitter. The controller sets it. It is empty while the schedule is not active.",
+							Description: "nextScheduleTime is the time at which the schedule starts the next build, including the delay of jitter. The controller sets it. nextScheduleTime is empty while the schedule is not active.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"consecutiveFailures": {
 						SchemaProps: spec.SchemaProps{
-							Description: "consecutiveFailures is the number of builds of the current spec that have failed since the last success. Cancelled builds and one-off builds do not count. The controller sets it.",
+							Description: "consecutiveFailures is the number of builds of the current spec that have failed since the last success. Cancelled builds and one-off builds are ignored. The controller sets it.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -3697,12 +3697,12 @@ func schema_goldsmith_apis_images_v1alpha1_InlineSource(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "InlineSource contains files.",
+				Description: "InlineSource contains the files of a source.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"files": {
 						SchemaProps: spec.SchemaProps{
-							Description: "files maps the name of each file to its content. A name is a relative path of letters, digits, '-', '_', '.' and '/', without the element \"..\". The content is text. At most 64 KiB in total, as described for source.",
+							Description: "files maps the name of each file to its text. A name is a relative path of letters, digits, '-', '_', '.' and '/', at most 1024 characters. No element of the path is empty, \".\" or \"..\". All files together have at most 64 KiB, measured as for source.",
 							Type:        []string{"object"},
 							AdditionalProperties: &spec.SchemaOrBool{
 								Allows: true,
@@ -3739,14 +3739,14 @@ func schema_goldsmith_apis_images_v1alpha1_InputChange(ref common.ReferenceCallb
 					},
 					"from": {
 						SchemaProps: spec.SchemaProps{
-							Description: "from is the old value, shortened to 128 characters. It is empty if the field was not set before.",
+							Description: "from is the old value, shortened to 128 characters. from is empty if the field was not set before.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"to": {
 						SchemaProps: spec.SchemaProps{
-							Description: "to is the new value, shortened to 128 characters. It is empty if the field is not set now.",
+							Description: "to is the new value, shortened to 128 characters. to is empty if the field is not set now.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3762,7 +3762,7 @@ func schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "LatestBuild is the newest build of an Image, which has the highest number.",
+				Description: "LatestBuild identifies the build of an Image with the highest number.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
@@ -3783,7 +3783,7 @@ func schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref common.ReferenceCallb
 					},
 					"phase": {
 						SchemaProps: spec.SchemaProps{
-							Description: "phase is the phase of the build when the controller wrote this status.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. The attempt may not have a Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
+							Description: "phase is the phase of the build at the time of the last status update.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. The attempt may not have a Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
@@ -3805,14 +3805,14 @@ func schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref common.ReferenceCallba
 				Properties: map[string]spec.Schema{
 					"id": {
 						SchemaProps: spec.SchemaProps{
-							Description: "id is the author's ID for the note, unique for its Image. 1 to 128 printable characters. If a note with this id exists, the server returns that note unchanged. Defaults to a random ID; a repeated request then records a second note.",
+							Description: "id is the author's ID for the note, unique for its Image. 1 to 128 printable characters. If a note with this id exists, the server returns that note unchanged. Defaults to a random ID. A repeated request without an id records a second note.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"time": {
 						SchemaProps: spec.SchemaProps{
-							Description: "time is when the note was recorded. The server sets it.",
+							Description: "time is the time at which the note was recorded. The server sets it.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -3873,19 +3873,19 @@ func schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "PinnedInputs records what the inputs of an earlier build resolved to.",
+				Description: "PinnedInputs contains the resolved inputs of an earlier build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"baseDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "baseDigest is the digest of the base Image: \"sha256:\" and 64 hex digits. It is empty if the base is not an Image.",
+							Description: "baseDigest is the digest that base.imageRef resolved to: \"sha256:\" and 64 hex digits. baseDigest is empty if the base is not an Image.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"files": {
 						SchemaProps: spec.SchemaProps{
-							Description: "files maps the name of each file of the ConfigMap to its content. It is empty if the source is inline, or if there is no source.",
+							Description: "files maps the name of each file of the ConfigMap to its content. files is empty if the source is inline, or if there is no source.",
 							Type:        []string{"object"},
 							AdditionalProperties: &spec.SchemaOrBool{
 								Allows: true,
@@ -3908,7 +3908,7 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuild(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "QueuedBuild is the queue position of the ImageBuild of the same name. The server computes it for each request. It is not stored.",
+				Description: "QueuedBuild reports the queue position of the ImageBuild of the same name. The server computes a QueuedBuild for each request, and does not store it.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -4006,7 +4006,7 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref common.Referenc
 				Properties: map[string]spec.Schema{
 					"position": {
 						SchemaProps: spec.SchemaProps{
-							Description: "position is the current place of the build in the queue of all namespaces, starting at 1. It is 0 for a build that waits for Kueue, because Kueue decides the order of such builds.",
+							Description: "position is the current position of the build in the queue of all namespaces, starting at 1. position is 0 for a build that waits for Kueue, because Kueue decides the order of such builds.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -4014,7 +4014,7 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref common.Referenc
 					},
 					"imageName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "imageName is the name of the Image that the build belongs to. It is empty for a build that was created directly.",
+							Description: "imageName is the name of the Image that the build belongs to. imageName is empty for a build that was created directly.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4028,20 +4028,20 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref common.Referenc
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message describes for a human reader what the build waits for.",
+							Description: "message explains for a human reader why the build waits.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"queuedTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queuedTime is when the build began to wait.",
+							Description: "queuedTime is the time at which the build began to wait.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"estimatedStartTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "estimatedStartTime is the estimated start of the build. It assumes that each earlier build takes as long as the last successful build of its Image. It is empty if there is no estimate.",
+							Description: "estimatedStartTime is the estimated start of the build. The estimate assumes that each earlier build takes as long as the last successful build of its Image. estimatedStartTime is empty if there is no estimate.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -4058,7 +4058,7 @@ func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCall
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RerunRequest requests a new build with the inputs of an earlier build, and with what these inputs resolved to. It is created at the rerun subresource of the earlier build, which returns the new ImageBuild. The Image must still exist.",
+				Description: "RerunRequest requests a new build with the resolved inputs of an earlier build. Users create a RerunRequest at the rerun subresource of the earlier build, which returns the new ImageBuild. The Image must still exist.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -4108,7 +4108,7 @@ func schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ResolvedInputs records what the inputs of a build resolved to.",
+				Description: "ResolvedInputs contains the resolved inputs of a build. To resolve the inputs, the controller reads the ConfigMap and the base Image that the inputs refer to.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"inputsDigest": {
@@ -4121,7 +4121,7 @@ func schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref common.ReferenceCa
 					},
 					"files": {
 						SchemaProps: spec.SchemaProps{
-							Description: "files maps the name of each file of the ConfigMap to its content. It is empty if the source is inline, or if there is no source.",
+							Description: "files maps the name of each file of the ConfigMap to its content. files is empty if the source is inline, or if there is no source.",
 							Type:        []string{"object"},
 							AdditionalProperties: &spec.SchemaOrBool{
 								Allows: true,
@@ -4136,7 +4136,7 @@ func schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref common.ReferenceCa
 					},
 					"baseDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "baseDigest is the digest of the base Image: \"sha256:\" and 64 hex digits. It is empty if the base is not an Image.",
+							Description: "baseDigest is the digest that base.imageRef resolved to: \"sha256:\" and 64 hex digits. baseDigest is empty if the base is not an Image.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4152,12 +4152,12 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RetryPolicy sets which failures are retried. A disruption is the loss of the pod, its Job or its node. After a disruption the next attempt starts at once, independent of limit and classes. The tenth disruption fails the build.",
+				Description: "RetryPolicy configures the next attempt after a failure or a disruption. A disruption is the loss of the pod, its Job or its node. After a disruption, the controller starts the next attempt without delay. The fields limit and classes do not apply to disruptions. The tenth disruption fails the build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"limit": {
 						SchemaProps: spec.SchemaProps{
-							Description: "limit is the maximum number of attempts after the first. 0 to 10; 0 disables retries. Defaults to 2.",
+							Description: "limit is the maximum number of retries after failures. 0 to 10; 0 disables retries. Defaults to 2.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -4169,7 +4169,7 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "classes lists the failure classes that are retried: User, Config, Infrastructure, Registry or Timeout. Each class appears at most once. An empty list means the default; to disable retries, set limit to 0. Defaults to Infrastructure and Registry.",
+							Description: "classes lists the failure classes that are retried: User, Config, Infrastructure, Registry or Timeout. Each class appears at most once. An empty list selects the default. To disable retries, set limit to 0. Defaults to Infrastructure and Registry.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4184,7 +4184,7 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 					},
 					"backoff": {
 						SchemaProps: spec.SchemaProps{
-							Description: "backoff sets the delay between the end of an attempt and the start of the next attempt. Defaults to the defaults of its fields.",
+							Description: "backoff sets the delay between the end of a failed attempt and the start of the next attempt. If backoff is empty, the defaults of its fields apply.",
 							Ref:         ref(v1alpha1.Backoff{}.OpenAPIModelName()),
 						},
 					},
@@ -4200,12 +4200,12 @@ func schema_goldsmith_apis_images_v1alpha1_Schedule(ref common.ReferenceCallback
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Schedule sets the times at which builds start. If the controller was unavailable at several of these times, only the last missed build is started.",
+				Description: "Schedule sets the times at which builds start. If the controller has missed several of these times, the controller starts one build, for the last missed time.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"cron": {
 						SchemaProps: spec.SchemaProps{
-							Description: "cron sets the times as five fields: minute, hour, day of the month, month, day of the week. Names, lists, ranges and steps are allowed. Also allowed are @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The server refuses TZ= and CRON_TZ=: timeZone sets the time zone.",
+							Description: "cron sets the times as five fields: minute, hour, day of the month, month, day of the week. Names, lists, ranges and steps are allowed. cron also accepts @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The server refuses TZ= and CRON_TZ=: timeZone sets the time zone.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -4213,14 +4213,14 @@ func schema_goldsmith_apis_images_v1alpha1_Schedule(ref common.ReferenceCallback
 					},
 					"timeZone": {
 						SchemaProps: spec.SchemaProps{
-							Description: "timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. A time that the change to daylight-saving time skips is skipped. A time that occurs twice starts one build. Defaults to UTC.",
+							Description: "timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. If the change to daylight-saving time skips a scheduled time, that time starts no build. A scheduled time that occurs twice starts one build. Defaults to UTC.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"mode": {
 						SchemaProps: spec.SchemaProps{
-							Description: "mode sets whether each scheduled time starts a build. Always starts a build each time. IfChanged starts a build only if the inputs differ from those of the last attempted build. Defaults to Always.\n\nPossible enum values:\n - `\"Always\"` starts a build each time.\n - `\"IfChanged\"` starts a build only if the inputs differ from those of the last attempted build.",
+							Description: "mode is Always or IfChanged. Always starts a build at each scheduled time. IfChanged starts a build only if the inputs differ from those of the last attempted build. Defaults to Always.\n\nPossible enum values:\n - `\"Always\"` starts a build at each scheduled time.\n - `\"IfChanged\"` starts a build only if the inputs differ from those of the last attempted build.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Always", "IfChanged"},
@@ -4228,13 +4228,13 @@ func schema_goldsmith_apis_images_v1alpha1_Schedule(ref common.ReferenceCallback
 					},
 					"jitter": {
 						SchemaProps: spec.SchemaProps{
-							Description: "jitter is the longest delay of each start, so that Images with the same schedule do not start together. The delay depends only on the Image and the scheduled time. 0s to 24h. Defaults to 0s.",
+							Description: "jitter is the longest delay between a scheduled time and the start of its build. With the delay, Images with the same schedule do not start together. The delay depends only on the Image and the scheduled time, and ends before the next scheduled time. 0s to 24h. Defaults to 0s.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"startingDeadline": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startingDeadline is how late a missed build can still start, counted from the scheduled time plus the delay of jitter. 1s to 7d. Defaults to no limit.",
+							Description: "startingDeadline is the longest time that a missed build can start late. The time is counted from the scheduled time plus the delay of jitter. After startingDeadline, the controller skips the missed build. 1s to 7d. Defaults to no limit.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -4256,7 +4256,7 @@ func schema_goldsmith_apis_images_v1alpha1_Source(ref common.ReferenceCallback) 
 				Properties: map[string]spec.Schema{
 					"inline": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inline contains the files themselves.",
+							Description: "inline contains the files.",
 							Ref:         ref(v1alpha1.InlineSource{}.OpenAPIModelName()),
 						},
 					},
@@ -4307,7 +4307,7 @@ func schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref common.ReferenceC
 					},
 					"completionTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "completionTime is when the build finished.",
+							Description: "completionTime is the time at which the build finished.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -4321,7 +4321,7 @@ func schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref common.ReferenceC
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "artifacts lists what the build made, one artifact for each target.",
+							Description: "artifacts lists the artifacts of the build, one for each target.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4376,19 +4376,19 @@ func schema_goldsmith_apis_images_v1alpha1_Triggers(ref common.ReferenceCallback
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Triggers sets which events start a build without a request.",
+				Description: "Triggers configures the events that start a build without a request.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"onSpecChange": {
 						SchemaProps: spec.SchemaProps{
-							Description: "onSpecChange starts the first build, and a build whenever the resolved inputs differ from those of the last attempted build. A difference in the base Image alone does not count. Defaults to true.",
+							Description: "onSpecChange starts the first build. After that, onSpecChange starts a build when the resolved inputs differ from those of the last attempted build. If only the base Image differs, onSpecChange starts no build. Defaults to true.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"onBaseChange": {
 						SchemaProps: spec.SchemaProps{
-							Description: "onBaseChange starts a build when the build that base.imageRef selects has changed. Defaults to true.",
+							Description: "onBaseChange starts a build when the digest that base.imageRef resolves to has changed. Defaults to true.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -4401,7 +4401,7 @@ func schema_goldsmith_apis_images_v1alpha1_Triggers(ref common.ReferenceCallback
 					},
 					"disableAfterFailures": {
 						SchemaProps: spec.SchemaProps{
-							Description: "disableAfterFailures is the number of consecutive failures after which schedule and onBaseChange stop starting builds. A change of the spec or a successful build, such as a requested one, enables them again. 0 to 1000; 0 disables the limit. Defaults to 5.",
+							Description: "disableAfterFailures is the limit of consecutive failures. At this limit, schedule and onBaseChange start no more builds. A change of the spec, or a successful build that is not one-off, enables schedule and onBaseChange again. 0 to 1000; 0 disables the limit. Defaults to 5.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},

@@ -7,7 +7,7 @@ package v1alpha1
 // ArtifactApplyConfiguration represents a declarative configuration of the Artifact type for use
 // with apply.
 //
-// Artifact is what a build made for one target.
+// Artifact is an output of a build for one target.
 type ArtifactApplyConfiguration struct {
 	// target is the platform and the format, joined by a slash, such as linux/amd64/raw.
 	Target *string `json:"target,omitempty"`
@@ -15,7 +15,7 @@ type ArtifactApplyConfiguration struct {
 	Digest *string `json:"digest,omitempty"`
 	// sizeBytes is the size of the artifact in bytes.
 	SizeBytes *int64 `json:"sizeBytes,omitempty"`
-	// mediaType is the media type of the artifact. It follows from the format.
+	// mediaType is the media type of the artifact, which depends on its format.
 	MediaType *string `json:"mediaType,omitempty"`
 }
 

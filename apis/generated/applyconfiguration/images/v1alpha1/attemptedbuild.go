@@ -7,15 +7,15 @@ package v1alpha1
 // AttemptedBuildApplyConfiguration represents a declarative configuration of the AttemptedBuild type for use
 // with apply.
 //
-// AttemptedBuild identifies a build of an Image's own inputs, with the digest of these inputs. It is never a one-off
-// build.
+// AttemptedBuild identifies a build that is not one-off, with the digest of its resolved inputs.
 type AttemptedBuildApplyConfiguration struct {
 	// number is the number of the build.
 	Number *int64 `json:"number,omitempty"`
-	// inputsDigest is the digest of the resolved inputs. It is empty if the inputs could not be resolved.
-	InputsDigest *string `json:"inputsDigest,omitempty"`
-	// baseDigest is the digest of the base Image. It is empty if the base is not an Image, or if the inputs could not be
+	// inputsDigest is the digest of the resolved inputs of the build. inputsDigest is empty if the inputs could not be
 	// resolved.
+	InputsDigest *string `json:"inputsDigest,omitempty"`
+	// baseDigest is the digest that base.imageRef resolved to. baseDigest is empty if the base is not an Image, or if
+	// the inputs could not be resolved.
 	BaseDigest *string `json:"baseDigest,omitempty"`
 }
 

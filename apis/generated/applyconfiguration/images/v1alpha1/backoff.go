@@ -11,13 +11,13 @@ import (
 // BackoffApplyConfiguration represents a declarative configuration of the Backoff type for use
 // with apply.
 //
-// Backoff sets a delay that doubles with each failure. Up to a fifth of the delay is added, so that builds that failed
-// together are not retried together. The addition depends only on the build and the attempt.
+// Backoff sets a delay that doubles with each failure. The controller adds up to 20% to each delay, so that builds that
+// failed together are not retried together. The added time depends only on the build and the attempt.
 type BackoffApplyConfiguration struct {
 	// initial is the delay after the first failure. 0s to 1h. Defaults to 10s.
 	Initial *imagesv1alpha1.Duration `json:"initial,omitempty"`
-	// max is the longest delay, before the addition of up to a fifth. At least initial, at most 24h. Defaults to 5m, or
-	// to initial if initial is longer.
+	// max is the longest delay, without the added time. At least initial, at most 24h. Defaults to 5m, or to initial if
+	// initial is longer.
 	Max *imagesv1alpha1.Duration `json:"max,omitempty"`
 }
 

@@ -7,12 +7,13 @@ package v1alpha1
 // BaseApplyConfiguration represents a declarative configuration of the Base type for use
 // with apply.
 //
-// Base selects what an image starts from. Exactly one of reference and imageRef is set.
+// Base selects the base of an image. Exactly one of reference and imageRef is set.
 type BaseApplyConfiguration struct {
 	// reference names the base in the terms of the builder, such as debian:bookworm. 1 to 512 characters without spaces.
 	Reference *string `json:"reference,omitempty"`
-	// imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when it
-	// changes, this Image is built again. The server refuses Images that are based on each other in a cycle.
+	// imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when the digest
+	// changes, triggers.onBaseChange starts a build of this Image. The server refuses Images that are based on each
+	// other in a cycle.
 	ImageRef *BaseImageReferenceApplyConfiguration `json:"imageRef,omitempty"`
 }
 

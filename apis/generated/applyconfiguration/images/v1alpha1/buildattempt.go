@@ -13,34 +13,36 @@ import (
 // BuildAttemptApplyConfiguration represents a declarative configuration of the BuildAttempt type for use
 // with apply.
 //
-// BuildAttempt is one attempt at a build: one Job with one pod.
+// BuildAttempt is one attempt at a build: one Job with one pod. The controller sets all fields.
 type BuildAttemptApplyConfiguration struct {
 	// number is the number of the attempt, starting at 1.
 	Number *int32 `json:"number,omitempty"`
-	// jobName is the name of the attempt's Job. The controller sets it before it creates the Job.
+	// jobName is the name of the attempt's Job. The controller sets jobName before creating the Job.
 	JobName *string `json:"jobName,omitempty"`
 	// jobUID is the UID of the attempt's Job. A Job of the same name with another UID does not belong to this attempt.
-	// It is empty until the controller has observed the Job.
+	// jobUID is empty until the controller has observed the Job.
 	JobUID *types.UID `json:"jobUID,omitempty"`
-	// podName is the name of the Job's pod. It is empty until the controller has observed the pod.
+	// podName is the name of the Job's pod. podName is empty until the controller has observed the pod.
 	PodName *string `json:"podName,omitempty"`
-	// podUID is the UID of the Job's pod. The report subresource refuses reports of any other pod. It is empty until the
-	// controller has observed the pod.
+	// podUID is the UID of the Job's pod. The report subresource refuses reports of any other pod. podUID is empty until
+	// the controller has observed the pod.
 	PodUID *types.UID `json:"podUID,omitempty"`
-	// nodeName is the name of the node that the pod runs on. It is empty until the pod is scheduled.
+	// nodeName is the name of the node that the pod runs on. nodeName is empty until the pod is scheduled.
 	NodeName *string `json:"nodeName,omitempty"`
-	// startTime is when the controller decided to start the attempt.
+	// startTime is the time at which the controller decided to start the attempt.
 	StartTime *v1.Time `json:"startTime,omitempty"`
-	// completionTime is when the controller decided the outcome. It is empty until then.
+	// completionTime is the time at which the controller decided the outcome. completionTime is empty until then.
 	CompletionTime *v1.Time `json:"completionTime,omitempty"`
-	// outcome is the result of the attempt: Succeeded, Failed, Disrupted or Cancelled. It is empty while the attempt
-	// continues.
+	// outcome is the result of the attempt: Succeeded, Failed, Disrupted or Cancelled. outcome is empty while the
+	// attempt continues.
 	Outcome *imagesv1alpha1.AttemptOutcome `json:"outcome,omitempty"`
-	// failure reports why the attempt did not succeed. It is set for the outcomes Failed and Disrupted.
+	// failure describes the failure or the disruption of the attempt. failure is empty if outcome is neither Failed nor
+	// Disrupted.
 	Failure *BuildFailureApplyConfiguration `json:"failure,omitempty"`
-	// stopTime is when the controller decided to stop the attempt, because the build was cancelled or deleted. The
-	// controller then waits up to 2 minutes and 30 seconds for the node to confirm the end of the pod. After that it
-	// deletes the pod and its Job. It is empty for an attempt that was not stopped.
+	// stopTime is the time at which the controller decided to stop the attempt, because the build was cancelled or
+	// deleted. The controller waits up to 2 minutes and 30 seconds for the node to confirm the end of the pod. Without
+	// this confirmation, the controller then deletes the pod and the Job. stopTime is empty if the attempt was not
+	// stopped.
 	StopTime *v1.Time `json:"stopTime,omitempty"`
 }
 

@@ -7,17 +7,16 @@ package v1alpha1
 // BuilderApplyConfiguration represents a declarative configuration of the Builder type for use
 // with apply.
 //
-// Builder selects what makes an image. Exactly one of name and image is set.
+// Builder selects the builder of an image. Exactly one of name and image is set.
 type BuilderApplyConfiguration struct {
-	// name selects a builder that the operator of the server registered. It is a DNS label of at most 63 characters. The
-	// builder "mock" is always registered.
+	// name selects a builder that the operator of the server registered. The name is a DNS label of at most 63
+	// characters. The builder "mock" is always registered.
 	Name *string `json:"name,omitempty"`
 	// image is the reference of a container image that follows the builder contract. 1 to 512 characters without spaces.
-	// The operator decides whether builders can be set by image. Where that is not allowed, builds fail with
-	// BuilderNotAllowed.
+	// If the operator has not enabled builders by image, builds fail with BuilderNotAllowed.
 	Image *string `json:"image,omitempty"`
-	// command replaces the entry point of image. It is only valid together with image. At most 64 elements. Defaults to
-	// the entry point of image.
+	// command replaces the entry point of image. A Builder without image cannot set command. At most 64 elements.
+	// Defaults to the entry point of image.
 	Command []string `json:"command,omitempty"`
 }
 

@@ -11,15 +11,15 @@ import (
 // BuildFailureApplyConfiguration represents a declarative configuration of the BuildFailure type for use
 // with apply.
 //
-// BuildFailure reports why a build or an attempt failed.
+// BuildFailure describes the failure of a build or an attempt.
 type BuildFailureApplyConfiguration struct {
-	// class is the class of the failure. It decides whether the failure is retried.
+	// class is the class of the failure. The retry policy lists the classes that are retried.
 	Class *imagesv1alpha1.FailureClass `json:"class,omitempty"`
 	// reason is one of the documented reasons of the class.
 	Reason *imagesv1alpha1.FailureReason `json:"reason,omitempty"`
-	// message describes for a human reader what failed, for which object, and what to do next.
+	// message describes the failure for a human reader: the failed operation, the object and the next step.
 	Message *string `json:"message,omitempty"`
-	// exitCode is the exit code of the builder. It is empty if the builder did not run, or did not exit.
+	// exitCode is the exit code of the builder. exitCode is empty if the builder did not run, or did not exit.
 	ExitCode *int32 `json:"exitCode,omitempty"`
 	// logTail is the end of the attempt's log, at most 2 KiB.
 	LogTail *string `json:"logTail,omitempty"`

@@ -7,24 +7,24 @@ package v1alpha1
 // BuildInputsApplyConfiguration represents a declarative configuration of the BuildInputs type for use
 // with apply.
 //
-// BuildInputs describes what an image is built from.
+// BuildInputs contains the inputs of a build.
 type BuildInputsApplyConfiguration struct {
-	// builder sets the builder that makes the image.
+	// builder selects the builder of the image.
 	Builder *BuilderApplyConfiguration `json:"builder,omitempty"`
-	// base sets what the image starts from.
+	// base selects the base of the image.
 	Base *BaseApplyConfiguration `json:"base,omitempty"`
-	// source provides files for the builder, of at most 64 KiB in total. The limit applies to the canonical JSON object
-	// of names and contents, without HTML escaping. Defaults to no files.
+	// source provides files for the builder, of at most 64 KiB in total. The server measures the 64 KiB on the JSON
+	// encoding of names and contents, without HTML escaping. Defaults to no files.
 	Source *SourceApplyConfiguration `json:"source,omitempty"`
 	// parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning.
-	// At most 64 parameters, and 64 KiB in total. The limit in bytes applies to the canonical JSON object of names and
+	// At most 64 parameters, and 64 KiB in total. The server measures the 64 KiB on the JSON encoding of names and
 	// values, without HTML escaping. Defaults to none.
 	Parameters []ParameterApplyConfiguration `json:"parameters,omitempty"`
 	// targets lists the artifacts to build, one for each platform and format. 1 to 16 targets. Each combination of
 	// platform and format is unique.
 	Targets []TargetApplyConfiguration `json:"targets,omitempty"`
 	// template configures the pods of builds: service account, resources, nodes and environment variables. A change of
-	// the template makes a build due, except for a change of queueName. Defaults to none.
+	// any field except queueName changes the inputs. Defaults to none.
 	Template *BuildTemplateApplyConfiguration `json:"template,omitempty"`
 }
 

@@ -15,12 +15,12 @@ import (
 type BuildProgressApplyConfiguration struct {
 	// stage is the builder's name for its current stage.
 	Stage *string `json:"stage,omitempty"`
-	// percent is the completed part of the whole build, 0 to 100. It is empty if the builder did not report a
-	// percentage.
+	// percent is the completed part of the whole build, 0 to 100 percent. percent is empty if the builder did not report
+	// a percentage.
 	Percent *int32 `json:"percent,omitempty"`
 	// message describes the progress for a human reader.
 	Message *string `json:"message,omitempty"`
-	// time is when the server stored the report.
+	// time is the time at which the server stored the report.
 	Time *v1.MicroTime `json:"time,omitempty"`
 	// attempt is the number of the attempt whose builder sent the report.
 	Attempt *int32 `json:"attempt,omitempty"`

@@ -13,12 +13,12 @@ import (
 //
 // BuildRequestRecord is a processed request for a build.
 type BuildRequestRecordApplyConfiguration struct {
-	// requestID is the ID that the requester chose.
+	// requestID is the ID of the request.
 	RequestID *string `json:"requestID,omitempty"`
 	// number is the number of the build.
 	Number *int64 `json:"number,omitempty"`
-	// uid is the UID of the build. The controller sets it when it has observed the build. If it is set and the build
-	// does not exist, the build was deleted. If it is empty, the build may still be created.
+	// uid is the UID of the build. The controller sets it after observing the build. If uid is set and the build does
+	// not exist, the build was deleted. If uid is empty, the server may still create the build.
 	UID *types.UID `json:"uid,omitempty"`
 }
 

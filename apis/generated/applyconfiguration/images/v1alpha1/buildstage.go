@@ -15,10 +15,10 @@ import (
 type BuildStageApplyConfiguration struct {
 	// name is the name of the stage.
 	Name *string `json:"name,omitempty"`
-	// startTime is when the builder reported the start of the stage.
+	// startTime is the time at which the builder reported the start of the stage.
 	StartTime *v1.Time `json:"startTime,omitempty"`
-	// completionTime is when the builder reported the next stage, or when the attempt ended. It is empty for the current
-	// stage.
+	// completionTime is the time at which the builder reported the next stage, or the attempt ended. completionTime is
+	// empty for the current stage.
 	CompletionTime *v1.Time `json:"completionTime,omitempty"`
 }
 

@@ -11,21 +11,22 @@ import (
 // BuildTemplateApplyConfiguration represents a declarative configuration of the BuildTemplate type for use
 // with apply.
 //
-// BuildTemplate configures the pods of builds: service account, resources, nodes and environment variables. As JSON
-// without HTML escaping, a template has at most 32 KiB.
+// BuildTemplate configures the pods of builds: service account, resources, nodes and environment variables. A template
+// has at most 32 KiB, measured on its JSON encoding without HTML escaping.
 //
-// Goldsmith sets all other fields of a pod. Every pod meets the restricted Pod Security Standard, and has no volumes
-// besides those of the builder contract. A pod mounts no service-account token, unless the operator lets its builder
-// report progress. Admission, a LimitRange or a missing service account can still forbid the pod. The build then fails
-// with PodForbidden, and with the message of the API server.
+// Goldsmith sets all other fields of a pod. Every pod meets the restricted Pod Security Standard, and has only the
+// volumes of the builder contract. A pod mounts a token only if the operator lets the builder of the pod report
+// progress. Admission, a LimitRange or a missing service account can still forbid the pod. The build then fails with
+// PodForbidden, and with the message of the API server.
 //
 // A server on one machine runs builders as its own processes. On such a server, builds with env fail with
-// BuilderNotRunnable, because a variable could make a builder run another program. Of the other fields, only
-// priorityClassName has an effect: it ranks waiting builds.
+// BuilderNotRunnable, because a variable could make a builder run another program. priorityClassName ranks waiting
+// builds. The server ignores the other fields.
 type BuildTemplateApplyConfiguration struct {
-	// serviceAccountName is the service account that the pod runs as. The pod uses its imagePullSecrets, and admission
-	// can depend on it. The pod mounts no token of the service account, unless the operator lets the builder report
-	// progress. A DNS subdomain of at most 253 characters. Defaults to the service account "default" of the namespace.
+	// serviceAccountName is the service account that the pod runs as. The pod uses the imagePullSecrets of the service
+	// account, and admission can depend on the service account. A pod mounts a token only if the operator lets the
+	// builder of the pod report progress. A DNS subdomain of at most 253 characters. Defaults to the service account
+	// "default" of the namespace.
 	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
 	// resources sets the requests and limits of the builder's container. Quantities are not negative, and no request
 	// exceeds its limit. The server refuses claims. Defaults to the values that a LimitRange of the namespace sets, or
@@ -40,19 +41,19 @@ type BuildTemplateApplyConfiguration struct {
 	// affinity sets the scheduling constraints of the pod, relative to nodes and to other pods. Defaults to none.
 	Affinity *v1.AffinityApplyConfiguration `json:"affinity,omitempty"`
 	// runtimeClassName is the RuntimeClass of the pod, a DNS subdomain of at most 253 characters. Defaults to the
-	// default of the cluster.
+	// default container runtime of the cluster.
 	RuntimeClassName *string `json:"runtimeClassName,omitempty"`
-	// priorityClassName is the PriorityClass of the pod, a DNS subdomain of at most 253 characters. Its value also ranks
-	// waiting builds of the namespace. Defaults to the default of the cluster.
+	// priorityClassName is the PriorityClass of the pod, a DNS subdomain of at most 253 characters. The value of the
+	// PriorityClass also ranks waiting builds of the namespace. Defaults to the default PriorityClass of the cluster.
 	PriorityClassName *string `json:"priorityClassName,omitempty"`
 	// env lists environment variables for the builder, at most 100. Each variable has a value of at most 4096 bytes, or
 	// refers to a key of a Secret or a ConfigMap of the namespace. Names have at most 253 characters, and do not begin
 	// with GOLDSMITH_. Builders can print variables: the values are then visible to users who can read the log.
 	Env []v1.EnvVarApplyConfiguration `json:"env,omitempty"`
-	// queueName is the Kueue LocalQueue that the build's Jobs are submitted to. It is a DNS subdomain of at most 63
-	// characters, because it becomes the value of a label. Kueue then decides when the Jobs start; the limits of
-	// Goldsmith do not delay these Jobs. A build whose Job runs counts towards these limits. The server refuses
-	// queueName unless the operator has enabled Kueue. queueName is not an input: no build becomes due when it changes.
+	// queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63
+	// characters, because the name becomes the value of a label. Kueue then decides when the Jobs start: the limits on
+	// active builds do not delay these Jobs. A build whose Job runs counts towards these limits. The server refuses
+	// queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts no build.
 	// Defaults to none.
 	QueueName *string `json:"queueName,omitempty"`
 }

@@ -11,17 +11,18 @@ import (
 // BuildTimeoutsApplyConfiguration represents a declarative configuration of the BuildTimeouts type for use
 // with apply.
 //
-// BuildTimeouts limits the duration of each phase of a build.
+// BuildTimeouts limits the wait of a build for its start, and the start and the run of each attempt.
 type BuildTimeoutsApplyConfiguration struct {
-	// start is the longest time from the creation of an attempt's Job until its container has started. That time
-	// includes quota, scheduling and pulling the container image. After it, the build fails with StartTimeout or
-	// ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.
+	// start is the longest time from the creation of an attempt's Job to the start of its container. If Kueue admits the
+	// Job, the time is counted from the admission. The time includes quota, scheduling and pulling the container image.
+	// An attempt that exceeds start fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to
+	// 10m.
 	Start *imagesv1alpha1.Duration `json:"start,omitempty"`
-	// run is the longest time that the pod of an attempt can run, counted from the pod's start time. After it, the build
-	// fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.
+	// run is the longest time that the pod of an attempt can run, counted from the pod's start time. An attempt that
+	// exceeds run fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.
 	Run *imagesv1alpha1.Duration `json:"run,omitempty"`
-	// queue is the longest time that a build waits for its first attempt. The limit applies again to each later wait,
-	// when Kueue has suspended the Job. After it, the build fails with QueueTimeout. 1s to 30d, in whole seconds.
+	// queue is the longest time that a build waits for its first attempt. If Kueue suspends the Job, the limit applies
+	// again to each later wait. A build that exceeds queue fails with QueueTimeout. 1s to 30d, in whole seconds.
 	// Defaults to 24h.
 	Queue *imagesv1alpha1.Duration `json:"queue,omitempty"`
 }

@@ -11,21 +11,22 @@ import (
 // BuildTriggerApplyConfiguration represents a declarative configuration of the BuildTrigger type for use
 // with apply.
 //
-// BuildTrigger records why a build was started.
+// BuildTrigger records why a build was created, and by whom.
 type BuildTriggerApplyConfiguration struct {
-	// reason is what started the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.
+	// reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.
 	Reason *imagesv1alpha1.TriggerReason `json:"reason,omitempty"`
 	// message explains the reason for a human reader.
 	Message *string `json:"message,omitempty"`
 	// requestedBy is the authenticated user who requested the build.
 	RequestedBy *string `json:"requestedBy,omitempty"`
-	// requestID is the ID that the requester chose. It is empty for a build that was created directly.
+	// requestID is the ID of the request. requestID is empty for a build that was created directly.
 	RequestID *string `json:"requestID,omitempty"`
-	// changes lists how the inputs differ from those of the last attempted build, at most 32 differences.
+	// changes lists the differences from the inputs of the last attempted build, at most 32.
 	Changes []InputChangeApplyConfiguration `json:"changes,omitempty"`
-	// rerunOf is the name of the build that this build repeats. It is empty unless reason is Rerun.
+	// rerunOf is the name of the build that this build repeats. rerunOf is set only if reason is Rerun.
 	RerunOf *string `json:"rerunOf,omitempty"`
-	// parameters lists the parameters that the request set for this build only. They are included in the build's inputs.
+	// parameters lists the parameters that the request set for this build only. inputs.parameters of the build includes
+	// these parameters.
 	Parameters []ParameterApplyConfiguration `json:"parameters,omitempty"`
 }
 

@@ -13,14 +13,14 @@ import (
 //
 // CancelRequested records a request to cancel a build.
 type CancelRequestedApplyConfiguration struct {
-	// time is when the server received the request.
+	// time is the time at which the server received the request.
 	Time *v1.Time `json:"time,omitempty"`
 	// by is the authenticated user who made the request.
 	By *string `json:"by,omitempty"`
 	// reason is the reason that this user gave.
 	Reason *string `json:"reason,omitempty"`
-	// supersededBy is the name of the newer build of the Image that made this build unnecessary while it waited. It is
-	// empty for every other cancellation.
+	// supersededBy is the name of a newer build of the Image. That build made this build unnecessary while this build
+	// waited. supersededBy is empty for every other cancellation.
 	SupersededBy *string `json:"supersededBy,omitempty"`
 }
 

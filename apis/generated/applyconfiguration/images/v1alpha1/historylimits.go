@@ -11,23 +11,27 @@ import (
 // HistoryLimitsApplyConfiguration represents a declarative configuration of the HistoryLimits type for use
 // with apply.
 //
-// HistoryLimits sets how many finished builds of an Image are kept, with their Jobs, pods and logs, and for how long.
-// The oldest builds are deleted first. The latest successful build and the builds of channels are always kept.
+// HistoryLimits limits the number and the age of an Image's finished builds, with their Jobs, pods and logs. The
+// controller deletes the oldest builds first. The controller always keeps the latest successful build, the builds of
+// channels, and builds under legal hold. The label images.goldsmith.dev/legal-hold=true puts a build, or all builds of
+// an Image, under legal hold.
 type HistoryLimitsApplyConfiguration struct {
 	// succeeded is the number of successful builds to keep. 1 to 1000. Defaults to 3.
 	Succeeded *int32 `json:"succeeded,omitempty"`
 	// failed is the number of failed and cancelled builds to keep. 0 to 1000. Defaults to 3.
 	Failed *int32 `json:"failed,omitempty"`
-	// ttl sets how long finished builds are kept, counted from their completion. Defaults to no limit.
+	// ttl limits the age of finished builds, counted from their completion. Defaults to no limit.
 	TTL *HistoryTTLApplyConfiguration `json:"ttl,omitempty"`
-	// logRetention sets how long the archived logs of finished builds are kept, counted from the completion of the
-	// build. It applies to existing and deleted builds. It has no effect without a log archive. Defaults to no limit.
+	// logRetention limits the age of the archived logs of finished builds, counted from the completion of the build. The
+	// limit applies to the logs of existing and deleted builds. Without a log archive, logRetention has no effect.
+	// Defaults to no limit.
 	LogRetention *HistoryTTLApplyConfiguration `json:"logRetention,omitempty"`
-	// logMaxBytes is the maximum size of the archived log of one attempt. Of a longer log, the archive keeps the
-	// beginning and the end, half of the limit each. A line marks where the log was cut. 64Ki to 1Ti. Defaults to 1Gi.
+	// logMaxBytes is the maximum size of the archived log of one attempt. The archive cuts the middle of a longer log:
+	// it keeps the beginning and the end, half of the limit each. A line marks the cut. 64Ki to 1Ti. Defaults to 1Gi.
 	LogMaxBytes *resource.Quantity `json:"logMaxBytes,omitempty"`
-	// recordRetention sets how long the records of finished builds are kept, counted from the completion of the build.
-	// The record of an existing build is always kept. It has no effect without a records database. Defaults to no limit.
+	// recordRetention limits the age of the records of finished builds, counted from the completion of the build. The
+	// record of an existing build is always kept. Without a records database, recordRetention has no effect. Defaults to
+	// no limit.
 	RecordRetention *HistoryTTLApplyConfiguration `json:"recordRetention,omitempty"`
 }
 

@@ -11,11 +11,14 @@ import (
 // HistoryTTLApplyConfiguration represents a declarative configuration of the HistoryTTL type for use
 // with apply.
 //
-// HistoryTTL sets how long finished builds, their archived logs or their records are kept.
+// HistoryTTL limits the age of finished builds, of their archived logs or of their records. The field that uses this
+// type selects one of these three.
 type HistoryTTLApplyConfiguration struct {
-	// succeeded applies to successful builds. 1m to 3650d. Defaults to no limit.
+	// succeeded is the longest time that Goldsmith keeps successful builds, their logs or their records, depending on
+	// the field that uses this type. 1m to 3650d. Defaults to no limit.
 	Succeeded *imagesv1alpha1.Duration `json:"succeeded,omitempty"`
-	// failed applies to failed and cancelled builds. 1m to 3650d. Defaults to no limit.
+	// failed is the longest time that Goldsmith keeps failed and cancelled builds, their logs or their records,
+	// depending on the field that uses this type. 1m to 3650d. Defaults to no limit.
 	Failed *imagesv1alpha1.Duration `json:"failed,omitempty"`
 }
 

@@ -25,8 +25,8 @@ type ImageApplyConfiguration struct {
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec describes the image that should exist.
 	Spec *ImageSpecApplyConfiguration `json:"spec,omitempty"`
-	// status reports the observed state of the Image. The controller and the subresources set it. The server ignores it
-	// in writes to the Image itself.
+	// status reports the observed state of the Image. The controller and the subresources set status. The server ignores
+	// status in requests that create or update the Image.
 	Status *ImageStatusApplyConfiguration `json:"status,omitempty"`
 }
 

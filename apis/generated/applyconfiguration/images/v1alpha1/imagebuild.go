@@ -16,17 +16,17 @@ import (
 // ImageBuildApplyConfiguration represents a declarative configuration of the ImageBuild type for use
 // with apply.
 //
-// ImageBuild is one build. The builds of an Image are named <image>-<number>. The instantiate subresource of the Image
-// and the rerun subresource of a build create them. A build that a user creates directly belongs to no Image. Its name
-// has at most 55 characters.
+// ImageBuild is one build. The instantiate subresource of an Image, and the rerun subresource of a build, create builds
+// of an Image with the name <image>-<number>. A build that a user creates directly belongs to no Image. The name of such
+// a build has at most 55 characters.
 type ImageBuildApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object's metadata.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
-	// spec records what the build was asked to make. It is immutable, except for cancelRequested.
+	// spec records the requested inputs and settings of the build. spec is immutable, except for cancelRequested.
 	Spec *ImageBuildSpecApplyConfiguration `json:"spec,omitempty"`
-	// status reports the progress and the result of the build. The controller sets it. The server ignores it in writes
-	// to the build itself.
+	// status reports the progress and the result of the build. The controller and the report subresource set status. The
+	// server ignores status in requests that create or update the build.
 	Status *ImageBuildStatusApplyConfiguration `json:"status,omitempty"`
 }
 

@@ -11,41 +11,46 @@ import (
 // ImageBuildSpecApplyConfiguration represents a declarative configuration of the ImageBuildSpec type for use
 // with apply.
 //
-// ImageBuildSpec records what the build was asked to make. It is immutable, except for cancelRequested, which only the
-// cancel subresource sets.
+// ImageBuildSpec records the requested inputs and settings of the build. The spec is immutable, except for
+// cancelRequested, which only the cancel subresource sets.
 type ImageBuildSpecApplyConfiguration struct {
-	// imageRef is the Image that the build belongs to. The server sets it. It is empty for a build that was created
-	// directly.
+	// imageRef identifies the Image that the build belongs to. The server sets it. imageRef is empty for a build that
+	// was created directly.
 	ImageRef *ImageReferenceApplyConfiguration `json:"imageRef,omitempty"`
-	// number is the number of the build among the builds of its Image, starting at 1. The server sets it. It is empty
-	// for a build that was created directly.
+	// number is the number of the build among the builds of its Image, starting at 1. The server sets it. number is
+	// empty for a build that was created directly.
 	Number *int64 `json:"number,omitempty"`
-	// imageGeneration is the generation of the Image whose spec was copied. The server sets it. It is empty for a build
-	// that was created directly.
+	// imageGeneration is the generation of the Image that the inputs were copied from. The server sets it.
+	// imageGeneration is empty for a build that was created directly.
 	ImageGeneration *int64 `json:"imageGeneration,omitempty"`
-	// trigger records why the build was started, and by whom. The server sets it.
+	// trigger records why the build was created, and by whom. The server sets it.
 	Trigger *BuildTriggerApplyConfiguration `json:"trigger,omitempty"`
-	// inputs describes what the image is built from. The server copies it from the spec of the Image.
+	// inputs contains the inputs of the build. The server copies the inputs from the spec of the Image or, for a rerun,
+	// from the earlier build. For a build that is created directly, the user sets the inputs.
 	Inputs *BuildInputsApplyConfiguration `json:"inputs,omitempty"`
-	// timeouts limits the duration of each phase of the build. Defaults to the defaults of its fields.
+	// timeouts limits the wait, the start and the run of the build. If timeouts is empty, the defaults of its fields
+	// apply.
 	Timeouts *BuildTimeoutsApplyConfiguration `json:"timeouts,omitempty"`
-	// retry sets which failures are retried, how often, and after which delay. Defaults to the defaults of its fields.
+	// retry configures retries: the failure classes that are retried, the number of retries and the delay. If retry is
+	// empty, the defaults of its fields apply.
 	Retry *RetryPolicyApplyConfiguration `json:"retry,omitempty"`
-	// cancelRequested records the request to cancel the build. Only the cancel subresource sets it. It is empty until
-	// then.
+	// cancelRequested records the request to cancel the build. Only the cancel subresource sets it. cancelRequested is
+	// empty if there was no such request.
 	CancelRequested *CancelRequestedApplyConfiguration `json:"cancelRequested,omitempty"`
-	// pinned contains what the inputs of an earlier build resolved to. The build uses these values instead of resolving
-	// its inputs. The server sets it for reruns. It is empty for all other builds.
+	// pinned contains the resolved inputs of an earlier build. The build uses these values instead of resolving its
+	// inputs. The server sets it for reruns. pinned is empty for all other builds, and if the earlier build had not
+	// resolved its inputs.
 	Pinned *PinnedInputsApplyConfiguration `json:"pinned,omitempty"`
-	// priority ranks the build among the waiting builds of the namespace; higher values go first. The server sets it to
-	// the value of the PriorityClass that inputs.template names, when the build is created. Defaults to 0.
+	// priority ranks the build among the waiting builds of the namespace; higher values go first. When the build is
+	// created, the server sets priority to the value of the PriorityClass that inputs.template names. Defaults to 0.
 	Priority *int32 `json:"priority,omitempty"`
-	// runPolicy is the runPolicy of the Image when the build was created. It sets which builds of the Image this build
-	// waits for. The server sets it. It is empty for a build that was created directly.
+	// runPolicy is the runPolicy of the Image when the build was created. The build waits for earlier builds of the
+	// Image as runPolicy requires. The server sets it. runPolicy is empty for a build that was created directly.
 	RunPolicy *imagesv1alpha1.RunPolicy `json:"runPolicy,omitempty"`
-	// oneOff is true if the build uses other inputs than the Image's own. A one-off build never becomes
-	// status.latestSuccessful of the Image, but a channel can name it. The server sets it at creation, for reruns and
-	// for requests with parameters. It is empty for all other builds, which are not one-off.
+	// oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A
+	// one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.
+	// A channel can name a one-off build. The server sets oneOff for reruns and for requests with parameters. oneOff is
+	// empty for all other builds, which are not one-off.
 	OneOff *bool `json:"oneOff,omitempty"`
 }
 

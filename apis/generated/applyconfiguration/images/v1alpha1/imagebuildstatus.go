@@ -13,7 +13,8 @@ import (
 // ImageBuildStatusApplyConfiguration represents a declarative configuration of the ImageBuildStatus type for use
 // with apply.
 //
-// ImageBuildStatus reports the progress and the result of a build.
+// ImageBuildStatus reports the progress and the result of a build. The controller sets every field for which no other
+// writer is named.
 type ImageBuildStatusApplyConfiguration struct {
 	// phase is the current phase of the build. The server sets Pending on creation. The controller sets all other
 	// phases.
@@ -23,26 +24,27 @@ type ImageBuildStatusApplyConfiguration struct {
 	// conditions contains the types Admitted, PodReady, Succeeded and Finished. A finished build also has LogArchived if
 	// there is a log archive, and Recorded if there is a records database. The controller sets them.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
-	// resolved records what the inputs resolved to. The controller sets it once.
+	// resolved contains the resolved inputs of the build. The controller sets it once.
 	Resolved *ResolvedInputsApplyConfiguration `json:"resolved,omitempty"`
-	// queuedTime is when the build began to wait for admission.
+	// queuedTime is the time at which the build began to wait for admission.
 	QueuedTime *metav1.Time `json:"queuedTime,omitempty"`
-	// startTime is when the controller decided to start the first attempt. Every successful build has a startTime.
+	// startTime is the time at which the controller decided to start the first attempt. Every successful build has a
+	// startTime.
 	StartTime *metav1.Time `json:"startTime,omitempty"`
-	// completionTime is when the build finished. It is set if and only if the build is finished.
+	// completionTime is the time at which the build finished. completionTime is empty until then.
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
-	// currentAttempt is the number of the newest attempt, starting at 1. That attempt is the last item of attempts. 0
-	// before the first attempt.
+	// currentAttempt is the number of the newest attempt, starting at 1. That attempt is the last item of attempts.
+	// currentAttempt is 0 before the first attempt.
 	CurrentAttempt *int32 `json:"currentAttempt,omitempty"`
 	// attempts lists the attempts at this build, oldest first, at most 20. A build that is Starting, Running, Retrying,
 	// Cancelling or Succeeded has at least one attempt.
 	Attempts []BuildAttemptApplyConfiguration `json:"attempts,omitempty"`
-	// artifacts lists what the build made, one artifact for each target. It is empty until phase is Succeeded.
+	// artifacts lists the artifacts of the build, one for each target. artifacts is empty until phase is Succeeded.
 	Artifacts []ArtifactApplyConfiguration `json:"artifacts,omitempty"`
-	// failure reports why the build failed or was cancelled. It is empty until phase is Failed or Cancelled.
+	// failure describes the failure or cancellation of the build. failure is empty until phase is Failed or Cancelled.
 	Failure *BuildFailureApplyConfiguration `json:"failure,omitempty"`
-	// progress is the last report of the current attempt's builder. Only the report subresource sets it. It is cleared
-	// when the next attempt starts, or when Kueue suspends the current attempt.
+	// progress is the last report of the current attempt's builder. Only the report subresource sets progress. The
+	// controller clears progress when the next attempt starts, or when Kueue suspends the current attempt.
 	Progress *BuildProgressApplyConfiguration `json:"progress,omitempty"`
 	// stages lists the stages that the current attempt's builder reported, in the order of their start, at most 32. Only
 	// the report subresource adds stages.

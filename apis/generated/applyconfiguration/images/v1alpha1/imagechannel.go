@@ -13,14 +13,15 @@ import (
 //
 // ImageChannel is a named successful build of an Image.
 type ImageChannelApplyConfiguration struct {
-	// name is the name of the channel, such as stable. It is a DNS label of at most 63 characters.
+	// name is the name of the channel, such as stable. The name is a DNS label of at most 63 characters.
 	Name *string `json:"name,omitempty"`
-	// build is the name of the build. A build is never pruned while a channel names it.
+	// build is the name of the build. The controller never prunes a build that a channel names.
 	Build *string `json:"build,omitempty"`
-	// digest identifies what the build made. Images that are based on this channel are built again when it changes. It
-	// is the digest of the artifact, or one digest over all artifacts if there are several. The server sets it.
+	// digest identifies the artifacts of the build: the digest of its artifact, or one digest over all artifacts if
+	// there are several. When digest changes, triggers.onBaseChange starts builds of the Images that are based on this
+	// channel. The server sets it.
 	Digest *string `json:"digest,omitempty"`
-	// time is when the channel was moved to this build. The server sets it.
+	// time is the time at which the channel was moved to this build. The server sets it.
 	Time *v1.Time `json:"time,omitempty"`
 	// by is the authenticated user who moved the channel. The server sets it.
 	By *string `json:"by,omitempty"`

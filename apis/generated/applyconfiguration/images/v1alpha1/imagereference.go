@@ -15,7 +15,7 @@ import (
 type ImageReferenceApplyConfiguration struct {
 	// name is the name of the Image.
 	Name *string `json:"name,omitempty"`
-	// uid is the UID of the Image. It distinguishes the Image from earlier and later Images of the same name.
+	// uid is the UID of the Image. The UID distinguishes the Image from earlier and later Images of the same name.
 	UID *types.UID `json:"uid,omitempty"`
 }
 

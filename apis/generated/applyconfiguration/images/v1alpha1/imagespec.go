@@ -13,23 +13,27 @@ import (
 //
 // ImageSpec describes the image that should exist.
 type ImageSpecApplyConfiguration struct {
-	// The inputs of a build. A build becomes due when an input, or an object that an input refers to, changes.
+	// The inputs of a build. By default, a build starts when an input, or an object that an input refers to, changes.
 	BuildInputsApplyConfiguration `json:""`
-	// triggers sets which events start a build without a request. Defaults to the defaults of its fields.
+	// triggers configures the events that start a build without a request. If triggers is empty, the defaults of its
+	// fields apply.
 	Triggers *TriggersApplyConfiguration `json:"triggers,omitempty"`
-	// runPolicy sets what happens when a build is due while an earlier build of this Image is unfinished. Serial makes
-	// the new build wait until the earlier build has finished. SerialLatestOnly does the same, and cancels older waiting
-	// builds with the reason Superseded. A one-off build is never cancelled this way, and never causes such a
-	// cancellation. Parallel runs builds at the same time. Defaults to Serial.
+	// runPolicy sets the order of the builds of this Image. Serial runs one build at a time, in the order of their
+	// numbers. SerialLatestOnly also runs one build at a time. When a newer build waits, SerialLatestOnly cancels older
+	// waiting builds with the reason Superseded. One-off builds are exempt: SerialLatestOnly does not cancel a one-off
+	// build, or cancel other builds because of a one-off build. Parallel runs builds at the same time. Defaults to
+	// Serial.
 	RunPolicy *imagesv1alpha1.RunPolicy `json:"runPolicy,omitempty"`
 	// suspend stops all triggers while it is true. Existing builds continue, and users can still request builds.
 	// Defaults to false.
 	Suspend *bool `json:"suspend,omitempty"`
-	// timeouts limits the duration of each phase of a build. Defaults to the defaults of its fields.
+	// timeouts limits the wait, the start and the run of a build. If timeouts is empty, the defaults of its fields
+	// apply.
 	Timeouts *BuildTimeoutsApplyConfiguration `json:"timeouts,omitempty"`
-	// retry sets which failures are retried, how often, and after which delay. Defaults to the defaults of its fields.
+	// retry configures retries: the failure classes that are retried, the number of retries and the delay. If retry is
+	// empty, the defaults of its fields apply.
 	Retry *RetryPolicyApplyConfiguration `json:"retry,omitempty"`
-	// history sets how many finished builds are kept, and for how long. Defaults to the defaults of its fields.
+	// history limits the number and the age of finished builds. If history is empty, the defaults of its fields apply.
 	History *HistoryLimitsApplyConfiguration `json:"history,omitempty"`
 }
 

@@ -20,38 +20,39 @@ type ImageStatusApplyConfiguration struct {
 	// instantiate and rerun, set it.
 	BuildCounter *int64 `json:"buildCounter,omitempty"`
 	// inputsDigest is the digest of the inputs as they resolve now: "sha256:" and 64 hex digits. The controller sets it.
-	// It is empty while the inputs cannot be resolved.
+	// inputsDigest is empty while the inputs cannot be resolved.
 	InputsDigest *string `json:"inputsDigest,omitempty"`
-	// activeBuilds is the number of builds that are starting, running, retrying or being cancelled. Each of them
-	// occupies a slot. The controller sets it.
+	// activeBuilds is the number of builds that are starting, running, retrying or being cancelled. Each of these builds
+	// counts towards the limits on active builds. The controller sets it.
 	ActiveBuilds *int32 `json:"activeBuilds,omitempty"`
 	// queuedBuilds is the number of builds that wait to be admitted. The controller sets it.
 	QueuedBuilds *int32 `json:"queuedBuilds,omitempty"`
-	// recentRequests lists the last 32 requests for a build. It makes requests idempotent: a repeated requestID returns
-	// the same build. Only the subresources instantiate and rerun add requests. The controller sets the uid of each
-	// request when it has observed the build.
+	// recentRequests lists the last 32 requests for a build. If a request repeats a requestID of the list, the server
+	// returns the existing build. Only the subresources instantiate and rerun add requests. The controller sets the uid
+	// of each request after observing the build.
 	RecentRequests []BuildRequestRecordApplyConfiguration `json:"recentRequests,omitempty"`
-	// lastAttempted is the newest build that is not one-off. The controller compares the inputs with this build to
-	// detect changes, including after the build is deleted. The controller sets it.
+	// lastAttempted identifies the newest build that is not one-off, and has resolved its inputs or finished. The
+	// controller compares the current inputs with those of this build to detect changes, even after the build is
+	// deleted. The controller sets it.
 	LastAttempted *AttemptedBuildApplyConfiguration `json:"lastAttempted,omitempty"`
 	// latestBuild is the build with the highest number. The controller sets it.
 	LatestBuild *LatestBuildApplyConfiguration `json:"latestBuild,omitempty"`
-	// latestSuccessful is the newest successful build, with its artifacts. One-off builds do not count. The controller
-	// sets it. It is empty until such a build has succeeded.
+	// latestSuccessful is the newest successful build that is not one-off, with its artifacts. The controller sets it.
+	// latestSuccessful is empty until such a build has succeeded.
 	LatestSuccessful *SuccessfulBuildApplyConfiguration `json:"latestSuccessful,omitempty"`
 	// conditions contains the types Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive. The
 	// controller sets them.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// channels lists named successful builds, at most 16. Only the channels subresource sets them.
 	Channels []ImageChannelApplyConfiguration `json:"channels,omitempty"`
-	// lastScheduleTime is the last scheduled time that the controller processed, whether it started a build or not. The
-	// controller sets it. It is empty until the controller has processed a scheduled time.
+	// lastScheduleTime is the last scheduled time that the controller processed, with or without starting a build. The
+	// controller sets it. lastScheduleTime is empty until the controller has processed a scheduled time.
 	LastScheduleTime *metav1.Time `json:"lastScheduleTime,omitempty"`
-	// nextScheduleTime is when the schedule starts the next build, including jitter. The controller sets it. It is empty
-	// while the schedule is not active.
+	// nextScheduleTime is the time at which the schedule starts the next build, including the delay of jitter. The
+	// controller sets it. nextScheduleTime is empty while the schedule is not active.
 	NextScheduleTime *metav1.Time `json:"nextScheduleTime,omitempty"`
 	// consecutiveFailures is the number of builds of the current spec that have failed since the last success. Cancelled
-	// builds and one-off builds do not count. The controller sets it.
+	// builds and one-off builds are ignored. The controller sets it.
 	ConsecutiveFailures *int32 `json:"consecutiveFailures,omitempty"`
 	// countedBuild is the number of the last finished build that consecutiveFailures takes into account. The controller
 	// sets it.

@@ -7,10 +7,11 @@ package v1alpha1
 // InlineSourceApplyConfiguration represents a declarative configuration of the InlineSource type for use
 // with apply.
 //
-// InlineSource contains files.
+// InlineSource contains the files of a source.
 type InlineSourceApplyConfiguration struct {
-	// files maps the name of each file to its content. A name is a relative path of letters, digits, '-', '_', '.' and
-	// '/', without the element "..". The content is text. At most 64 KiB in total, as described for source.
+	// files maps the name of each file to its text. A name is a relative path of letters, digits, '-', '_', '.' and '/',
+	// at most 1024 characters. No element of the path is empty, "." or "..". All files together have at most 64 KiB,
+	// measured as for source.
 	Files map[string]string `json:"files,omitempty"`
 }
 

@@ -11,13 +11,13 @@ import (
 // LatestBuildApplyConfiguration represents a declarative configuration of the LatestBuild type for use
 // with apply.
 //
-// LatestBuild is the newest build of an Image, which has the highest number.
+// LatestBuild identifies the build of an Image with the highest number.
 type LatestBuildApplyConfiguration struct {
 	// name is the name of the build.
 	Name *string `json:"name,omitempty"`
 	// number is the number of the build.
 	Number *int64 `json:"number,omitempty"`
-	// phase is the phase of the build when the controller wrote this status.
+	// phase is the phase of the build at the time of the last status update.
 	Phase *imagesv1alpha1.BuildPhase `json:"phase,omitempty"`
 }
 

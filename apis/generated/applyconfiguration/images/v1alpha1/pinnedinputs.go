@@ -7,12 +7,13 @@ package v1alpha1
 // PinnedInputsApplyConfiguration represents a declarative configuration of the PinnedInputs type for use
 // with apply.
 //
-// PinnedInputs records what the inputs of an earlier build resolved to.
+// PinnedInputs contains the resolved inputs of an earlier build.
 type PinnedInputsApplyConfiguration struct {
-	// baseDigest is the digest of the base Image: "sha256:" and 64 hex digits. It is empty if the base is not an Image.
+	// baseDigest is the digest that base.imageRef resolved to: "sha256:" and 64 hex digits. baseDigest is empty if the
+	// base is not an Image.
 	BaseDigest *string `json:"baseDigest,omitempty"`
-	// files maps the name of each file of the ConfigMap to its content. It is empty if the source is inline, or if there
-	// is no source.
+	// files maps the name of each file of the ConfigMap to its content. files is empty if the source is inline, or if
+	// there is no source.
 	Files map[string]string `json:"files,omitempty"`
 }
 

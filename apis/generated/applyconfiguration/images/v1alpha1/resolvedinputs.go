@@ -7,14 +7,16 @@ package v1alpha1
 // ResolvedInputsApplyConfiguration represents a declarative configuration of the ResolvedInputs type for use
 // with apply.
 //
-// ResolvedInputs records what the inputs of a build resolved to.
+// ResolvedInputs contains the resolved inputs of a build. To resolve the inputs, the controller reads the ConfigMap and
+// the base Image that the inputs refer to.
 type ResolvedInputsApplyConfiguration struct {
 	// inputsDigest is the digest of the resolved inputs: "sha256:" and 64 hex digits.
 	InputsDigest *string `json:"inputsDigest,omitempty"`
-	// files maps the name of each file of the ConfigMap to its content. It is empty if the source is inline, or if there
-	// is no source.
+	// files maps the name of each file of the ConfigMap to its content. files is empty if the source is inline, or if
+	// there is no source.
 	Files map[string]string `json:"files,omitempty"`
-	// baseDigest is the digest of the base Image: "sha256:" and 64 hex digits. It is empty if the base is not an Image.
+	// baseDigest is the digest that base.imageRef resolved to: "sha256:" and 64 hex digits. baseDigest is empty if the
+	// base is not an Image.
 	BaseDigest *string `json:"baseDigest,omitempty"`
 }
 

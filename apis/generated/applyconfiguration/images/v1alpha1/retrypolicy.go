@@ -11,17 +11,18 @@ import (
 // RetryPolicyApplyConfiguration represents a declarative configuration of the RetryPolicy type for use
 // with apply.
 //
-// RetryPolicy sets which failures are retried. A disruption is the loss of the pod, its Job or its node. After a
-// disruption the next attempt starts at once, independent of limit and classes. The tenth disruption fails the build.
+// RetryPolicy configures the next attempt after a failure or a disruption. A disruption is the loss of the pod, its Job
+// or its node. After a disruption, the controller starts the next attempt without delay. The fields limit and classes do
+// not apply to disruptions. The tenth disruption fails the build.
 type RetryPolicyApplyConfiguration struct {
-	// limit is the maximum number of attempts after the first. 0 to 10; 0 disables retries. Defaults to 2.
+	// limit is the maximum number of retries after failures. 0 to 10; 0 disables retries. Defaults to 2.
 	Limit *int32 `json:"limit,omitempty"`
 	// classes lists the failure classes that are retried: User, Config, Infrastructure, Registry or Timeout. Each class
-	// appears at most once. An empty list means the default; to disable retries, set limit to 0. Defaults to
+	// appears at most once. An empty list selects the default. To disable retries, set limit to 0. Defaults to
 	// Infrastructure and Registry.
 	Classes []imagesv1alpha1.FailureClass `json:"classes,omitempty"`
-	// backoff sets the delay between the end of an attempt and the start of the next attempt. Defaults to the defaults
-	// of its fields.
+	// backoff sets the delay between the end of a failed attempt and the start of the next attempt. If backoff is empty,
+	// the defaults of its fields apply.
 	Backoff *BackoffApplyConfiguration `json:"backoff,omitempty"`
 }
 

@@ -11,24 +11,27 @@ import (
 // ScheduleApplyConfiguration represents a declarative configuration of the Schedule type for use
 // with apply.
 //
-// Schedule sets the times at which builds start. If the controller was unavailable at several of these times, only the
-// last missed build is started.
+// Schedule sets the times at which builds start. If the controller has missed several of these times, the controller
+// starts one build, for the last missed time.
 type ScheduleApplyConfiguration struct {
 	// cron sets the times as five fields: minute, hour, day of the month, month, day of the week. Names, lists, ranges
-	// and steps are allowed. Also allowed are @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The
+	// and steps are allowed. cron also accepts @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The
 	// server refuses TZ= and CRON_TZ=: timeZone sets the time zone.
 	Cron *string `json:"cron,omitempty"`
-	// timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. A time that the change to
-	// daylight-saving time skips is skipped. A time that occurs twice starts one build. Defaults to UTC.
+	// timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. If the change to
+	// daylight-saving time skips a scheduled time, that time starts no build. A scheduled time that occurs twice starts
+	// one build. Defaults to UTC.
 	TimeZone *string `json:"timeZone,omitempty"`
-	// mode sets whether each scheduled time starts a build. Always starts a build each time. IfChanged starts a build
-	// only if the inputs differ from those of the last attempted build. Defaults to Always.
+	// mode is Always or IfChanged. Always starts a build at each scheduled time. IfChanged starts a build only if the
+	// inputs differ from those of the last attempted build. Defaults to Always.
 	Mode *imagesv1alpha1.ScheduleMode `json:"mode,omitempty"`
-	// jitter is the longest delay of each start, so that Images with the same schedule do not start together. The delay
-	// depends only on the Image and the scheduled time. 0s to 24h. Defaults to 0s.
+	// jitter is the longest delay between a scheduled time and the start of its build. With the delay, Images with the
+	// same schedule do not start together. The delay depends only on the Image and the scheduled time, and ends before
+	// the next scheduled time. 0s to 24h. Defaults to 0s.
 	Jitter *imagesv1alpha1.Duration `json:"jitter,omitempty"`
-	// startingDeadline is how late a missed build can still start, counted from the scheduled time plus the delay of
-	// jitter. 1s to 7d. Defaults to no limit.
+	// startingDeadline is the longest time that a missed build can start late. The time is counted from the scheduled
+	// time plus the delay of jitter. After startingDeadline, the controller skips the missed build. 1s to 7d. Defaults
+	// to no limit.
 	StartingDeadline *imagesv1alpha1.Duration `json:"startingDeadline,omitempty"`
 }
 

@@ -9,7 +9,7 @@ package v1alpha1
 //
 // Source provides files for the builder. At most one of its fields is set.
 type SourceApplyConfiguration struct {
-	// inline contains the files themselves.
+	// inline contains the files.
 	Inline *InlineSourceApplyConfiguration `json:"inline,omitempty"`
 	// configMapRef selects a ConfigMap whose data are the files. The controller copies the files into each build.
 	ConfigMapRef *ConfigMapReferenceApplyConfiguration `json:"configMapRef,omitempty"`

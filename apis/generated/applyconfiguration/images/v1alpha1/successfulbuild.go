@@ -19,9 +19,9 @@ type SuccessfulBuildApplyConfiguration struct {
 	Number *int64 `json:"number,omitempty"`
 	// inputsDigest is the digest of the resolved inputs of the build.
 	InputsDigest *string `json:"inputsDigest,omitempty"`
-	// completionTime is when the build finished.
+	// completionTime is the time at which the build finished.
 	CompletionTime *v1.Time `json:"completionTime,omitempty"`
-	// artifacts lists what the build made, one artifact for each target.
+	// artifacts lists the artifacts of the build, one for each target.
 	Artifacts []ArtifactApplyConfiguration `json:"artifacts,omitempty"`
 }
 

@@ -7,18 +7,18 @@ package v1alpha1
 // TriggersApplyConfiguration represents a declarative configuration of the Triggers type for use
 // with apply.
 //
-// Triggers sets which events start a build without a request.
+// Triggers configures the events that start a build without a request.
 type TriggersApplyConfiguration struct {
-	// onSpecChange starts the first build, and a build whenever the resolved inputs differ from those of the last
-	// attempted build. A difference in the base Image alone does not count. Defaults to true.
+	// onSpecChange starts the first build. After that, onSpecChange starts a build when the resolved inputs differ from
+	// those of the last attempted build. If only the base Image differs, onSpecChange starts no build. Defaults to true.
 	OnSpecChange *bool `json:"onSpecChange,omitempty"`
-	// onBaseChange starts a build when the build that base.imageRef selects has changed. Defaults to true.
+	// onBaseChange starts a build when the digest that base.imageRef resolves to has changed. Defaults to true.
 	OnBaseChange *bool `json:"onBaseChange,omitempty"`
 	// schedule starts builds at fixed times. Defaults to none.
 	Schedule *ScheduleApplyConfiguration `json:"schedule,omitempty"`
-	// disableAfterFailures is the number of consecutive failures after which schedule and onBaseChange stop starting
-	// builds. A change of the spec or a successful build, such as a requested one, enables them again. 0 to 1000; 0
-	// disables the limit. Defaults to 5.
+	// disableAfterFailures is the limit of consecutive failures. At this limit, schedule and onBaseChange start no more
+	// builds. A change of the spec, or a successful build that is not one-off, enables schedule and onBaseChange again.
+	// 0 to 1000; 0 disables the limit. Defaults to 5.
 	DisableAfterFailures *int32 `json:"disableAfterFailures,omitempty"`
 }
 
