@@ -140,7 +140,7 @@ func (s *system) announce(server *builder.Running, users *users) error {
 		fmt.Fprintf(&people, "kubeconfig of %s: %s\n", name, s.data.kubeconfigOf(name))
 	}
 	usage := fmt.Sprintf("%.1f MiB", float64(s.data.usage())/(1<<20))
-	if _, err := fmt.Fprintf(s.options.Out, "data: %s, %s\nready: %s\n%s%skubeconfig: %s\n", s.data.path, usage, server.Address(), nextSteps(path), &people, path); err != nil {
+	if _, err := fmt.Fprintf(s.options.Out, "data: %s, %s\nready\nserver: %s\n%s%skubeconfig: %s\n", s.data.path, usage, server.Address(), nextSteps(path), &people, path); err != nil {
 		return fmt.Errorf("write what is ready: %w", err)
 	}
 	if s.options.OnReady != nil {

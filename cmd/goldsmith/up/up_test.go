@@ -55,7 +55,7 @@ func TestServesOnEveryLoopbackAddress(t *testing.T) {
 				t.Errorf("%s: ready: %t, error: %v", host, ready, err)
 			}
 			path := directory + "/kubeconfig"
-			want := `\Adata: ` + directory + `, [0-9]+\.[0-9] MiB\nready: https://127\.0\.0\.1:[0-9]+\nIn a second terminal:\n  export KUBECONFIG=` + path + `\n(  goldsmith .*\n)+kubeconfig: ` + path + `\n\z`
+			want := `\Adata: ` + directory + `, [0-9]+\.[0-9] MiB\nready\nserver: https://\S+:[0-9]+\nIn a second terminal:\n  export KUBECONFIG=` + path + `\n(  goldsmith .*\n)+kubeconfig: ` + path + `\n\z`
 			if !regexp.MustCompile(want).Match(out.Bytes()) {
 				t.Errorf("%s: it printed %q, want %s", host, out, want)
 			}
