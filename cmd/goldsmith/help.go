@@ -36,6 +36,7 @@ func addCompletionCommand(root *cobra.Command) {
 	for _, command := range root.Commands() {
 		if command.Name() == "completion" {
 			command.Short = "Print a completion script for a shell"
+			command.Long = command.Short + ". `goldsmith completion SHELL --help` shows how to load the script."
 			command.Example = "  source <(goldsmith completion bash)\n" +
 				"  goldsmith completion fish | source"
 		}

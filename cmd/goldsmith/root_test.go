@@ -31,6 +31,11 @@ func TestEveryVerbHasAGroupALineAndTwoExamples(t *testing.T) {
 		if !oneLine.MatchString(verb.Short) || len(verb.Short) > 72 {
 			t.Errorf("%s: %q is no line of at most 72 characters that begins with a verb", verb.Name(), verb.Short)
 		}
+		for paragraph := range strings.SplitSeq(strings.TrimSuffix(verb.Long, exit.Help), "\n\n") {
+			if strings.Contains(paragraph, "\n") {
+				t.Errorf("%s: a paragraph of the help has line breaks, which --help adds: %q", verb.Name(), paragraph)
+			}
+		}
 		examples := 0
 		for example := range strings.Lines(verb.Example) {
 			if !strings.HasPrefix(example, "  ") || !strings.Contains(example, "goldsmith "+verb.Name()) {
@@ -116,7 +121,7 @@ func TestFlagsWithListableValuesCompleteThem(t *testing.T) {
 func TestVerbsThatWaitTellTheirExitCodes(t *testing.T) {
 	var waiting []string
 	for _, verb := range newRootCommand().Commands() {
-		if verb.Flags().Lookup("wait") == nil {
+		if verb.Flags().Lookup("follow") == nil {
 			continue
 		}
 		waiting = append(waiting, verb.Name())
@@ -124,7 +129,7 @@ func TestVerbsThatWaitTellTheirExitCodes(t *testing.T) {
 			t.Errorf("%s --help has no exit codes", verb.Name())
 		}
 	}
-	if slices.Sort(waiting); !slices.Equal(waiting, []string{"build", "rerun"}) {
+	if slices.Sort(waiting); !slices.Equal(waiting, []string{"build", "logs", "rerun"}) {
 		t.Errorf("%v wait", waiting)
 	}
 }

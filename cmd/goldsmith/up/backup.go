@@ -42,10 +42,10 @@ func NewBackupCommand() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Back up a data directory, even while a server uses it",
 		Long: "Write a backup of a data directory to FILE, even while `goldsmith up` uses the directory. The backup " +
-			"holds objects, records, archived logs, logs of builds, and the server's token and certificate. It " +
-			"holds neither the output directories of builders nor data that flags of `goldsmith up` keep " +
-			"elsewhere. Users who can read FILE can use the server, so its mode is 0600. `goldsmith restore` " +
-			"restores it.",
+			"holds objects, records, archived logs, logs of builds, and the server's token and certificate. The " +
+			"backup omits the output directories of builders, and data that flags of `goldsmith up` store outside " +
+			"the data directory. FILE contains the server's token, so its mode is 0600. `goldsmith restore` " +
+			"restores the backup.",
 		Example: "  goldsmith backup goldsmith.tar.gz\n  goldsmith backup --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {

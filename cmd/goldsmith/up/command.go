@@ -22,7 +22,7 @@ func NewCommand() *cobra.Command {
 		Use:   "up",
 		Short: "Serve Goldsmith on this machine until Ctrl-C",
 		Long: "Serve the API on this machine until Ctrl-C, run the controllers, and run builders as local processes. " +
-			"The data directory holds all data, which survives a restart.",
+			"By default, the data directory holds all data. The data survives a restart.",
 		Example: "  goldsmith up\n  goldsmith up --builder shell=/path/to/builder.sh",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -44,7 +44,7 @@ func NewCommand() *cobra.Command {
 	}
 	options.addTo(command.Flags())
 	command.Flags().IntVarP(&verbosity, "v", "v", 0,
-		"verbosity of the server's logs on stderr; without this flag the server logs to DATA-DIR/up.log")
+		"verbosity of the server's logs on standard error; without this flag, the server logs to DATA-DIR/up.log")
 	return command
 }
 

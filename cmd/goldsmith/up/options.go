@@ -91,20 +91,22 @@ var (
 
 // addTo adds the flags for what a user may say.
 func (o *Options) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&o.DataDirectory, "data-dir", DefaultDataDirectory, "directory of all data that survives a restart")
+	flags.StringVar(&o.DataDirectory, "data-dir", DefaultDataDirectory, "directory for all data that survives a restart")
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig to write (default DATA-DIR/kubeconfig)")
 	flags.StringVar(&o.Listen, "listen", defaultListen,
-		"loopback `address`, as host or host:port; without a port, the port last used with the data directory, or else a free port")
-	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "number of builds that run at a time")
+		"loopback `address`, as host or host:port; default port: the last port of this data directory, or else a free port")
+	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "number of builders that run at a time")
 	o.Limits.AddTo(flags)
 	o.Retention.AddTo(flags)
-	flags.BoolVar(&o.Memory, "memory", false, "data in memory only, which a stop deletes; the data directory holds the kubeconfig and the files of builds meanwhile")
-	flags.StringVar(&o.Files, "files", "", "directory of objects as YAML files, to read, edit and put under version control, instead of in the data directory")
-	o.LogArchive.AddTo(flags, "file://DATA-DIR/logs; with --memory mem://")
-	o.Records.AddTo(flags, "sqlite://DATA-DIR/records.db; with --memory a temporary file")
+	flags.BoolVar(&o.Memory, "memory", false,
+		"storage of all data in memory, so that a stop deletes the data; while the server runs, the data directory holds the kubeconfig and the files of builds")
+	flags.StringVar(&o.Files, "files", "",
+		"directory that stores objects as YAML files instead of the data directory; for reading, editing and version control")
+	o.LogArchive.AddTo(flags, "file://DATA-DIR/logs; with --memory: mem://")
+	o.Records.AddTo(flags, "sqlite://DATA-DIR/records.db; with --memory: a temporary file")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
-		"executable that builds can name, as `NAME=/absolute/path`; repeatable; \"mock\" is always registered")
-	flags.StringArrayVar(&o.Users, "user", nil, "`name` of a user with a kubeconfig of their own, DATA-DIR/kubeconfigs/NAME; repeatable")
+		"executable to register as the builder NAME, in the form `NAME=/absolute/path`; repeatable; \"mock\" is always registered")
+	flags.StringArrayVar(&o.Users, "user", nil, "`name` of another user, whose kubeconfig is DATA-DIR/kubeconfigs/NAME; repeatable")
 }
 
 // complete fills in the defaults and makes paths absolute.

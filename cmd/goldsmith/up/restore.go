@@ -27,8 +27,8 @@ func NewRestoreCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Restore a data directory from a backup",
-		Long: "Restore a data directory from a file of `goldsmith backup`. `goldsmith up` continues from the backup: " +
-			"builds that were running get their next attempt, and builds that were created later are lost.",
+		Long: "Restore a data directory from a backup file. `goldsmith up` then continues from the backup. The controller " +
+			"starts the next attempt of each build that was running. Builds that were created after the backup are lost.",
 		Example: "  goldsmith restore goldsmith.tar.gz\n  goldsmith restore --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
@@ -39,7 +39,7 @@ func NewRestoreCommand() *cobra.Command {
 			return err
 		},
 	}
-	command.Flags().StringVar(&directory, "data-dir", DefaultDataDirectory, "data directory to restore; it must be empty or not exist")
+	command.Flags().StringVar(&directory, "data-dir", DefaultDataDirectory, "data directory to restore, which must be empty or not exist")
 	return command
 }
 

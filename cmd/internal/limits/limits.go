@@ -29,9 +29,9 @@ type Flags struct {
 
 // AddTo adds the flags.
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
-	flags.IntVar(&f.MaxBuilds, maxBuilds, 0, "number of builds that can be active at a time, from their first attempt until they have finished; 0 is no limit")
+	flags.IntVar(&f.MaxBuilds, maxBuilds, 0, "maximum number of active builds, from their first attempt until they have finished; 0 is no limit")
 	flags.IntVar(&f.MaxBuildsPerNamespace, maxBuildsPerNamespace, 0,
-		"number of builds of one namespace that can be active at a time, unless its annotation "+v1alpha1.AnnotationMaxBuilds+" sets another limit; 0 is no limit")
+		"maximum number of active builds of a namespace, unless its annotation "+v1alpha1.AnnotationMaxBuilds+" sets another limit; 0 is no limit")
 }
 
 // Read returns the limits, or says which flag makes no sense.

@@ -29,7 +29,7 @@ type Flags struct {
 // AddTo adds the flag. The default is for people: what an empty URL stands for.
 func (f *Flags) AddTo(flags *pflag.FlagSet, defaults string) {
 	flags.StringVar(&f.URL, flag, "", "archive that keeps logs of builds after their pods are deleted: "+
-		"file:///directory, s3://bucket?region=REGION"+clouds()+", or none; the credentials are those that the cloud's own tools find (default "+defaults+")")
+		"file:///directory, s3://bucket?region=REGION"+clouds()+", or none; credentials from the default credential chain of the cloud provider (default: "+defaults+")")
 }
 
 // clouds returns the URLs of the services that only some programs have the clients of: see archive/clouds.

@@ -31,8 +31,8 @@ type Flags struct {
 
 // AddTo adds the flag. The default is for people: what an empty address stands for.
 func (f *Flags) AddTo(flags *pflag.FlagSet, defaults string) {
-	flags.StringVar(&f.Address, flag, "", "database that records builds, including deleted builds: "+
-		"sqlite:///path/file.db, postgres://USER@HOST/DATABASE, or none; an address with a password belongs in $"+Variable+" instead (default $"+Variable+", or else "+defaults+")")
+	flags.StringVar(&f.Address, flag, "", "records database, which also has the records of deleted builds: "+
+		"sqlite:///path/file.db, postgres://USER@HOST/DATABASE, or none; use $"+Variable+" for an address with a password (default: $"+Variable+", or else "+defaults+")")
 }
 
 // Complete takes the address from the environment, if the flag has none, and otherwise the default.

@@ -24,7 +24,7 @@ type Flags struct {
 // AddTo adds the flags.
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
 	duration.Var(flags, &f.BuildTTL, buildTTL, 0,
-		"time that finished builds without an image are kept, such as 7d; 0 keeps them until a user deletes them")
+		"retention time of finished builds that belong to no image, such as 7d; 0 is no limit")
 }
 
 // Read returns how long builds are kept, or says why that makes no sense.

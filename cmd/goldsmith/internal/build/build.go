@@ -31,7 +31,7 @@ func NewCommand() *cobra.Command {
 		Use:   "build IMAGE",
 		Short: "Build an image now, and print the name of the build",
 		Long: "Build an image now, even if its inputs did not change, and print the name of the build. " +
-			"With --parameter, the build has other parameters than the image. The image does not change.\n\n" + exit.Help,
+			"--parameter replaces or adds a parameter of this build only. The image does not change.\n\n" + exit.Help,
 		Example: "  goldsmith build debian --follow\n" +
 			"  goldsmith build debian --parameter suite=trixie --message 'try the next release' --wait",
 		Args:              client.OneName("the name of an IMAGE", client.Image),

@@ -26,9 +26,10 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "builders",
 		Short: "List the registered builders, and how many images use each",
-		Long: "List the builders that images can name, and those that images name although nobody registered them. RUNS is whether\n" +
-			"the builder can run: of an executable, whether it is there and executable; of a container image, only a node knows.\n" +
-			"In a cluster you need the permission to get Deployments and ConfigMaps in namespace goldsmith-system.",
+		Long: "List the registered builders. The list also has builders that images name and the operator did not " +
+			"register. RUNS shows whether the builder can run. For an executable, the server checks that the file " +
+			"exists and is executable. For a container image, only a node can tell. In a cluster, the " +
+			"command needs permission to get Deployments and ConfigMaps in namespace goldsmith-system.",
 		Example: "  goldsmith builders\n" +
 			"  goldsmith builders -n team",
 		Args: cobra.NoArgs,
@@ -45,7 +46,7 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().Lookup("namespace").Usage = "namespace of the images that count; all namespaces by default"
+	command.Flags().Lookup("namespace").Usage = "namespace of the counted images (default: all namespaces)"
 	return command
 }
 

@@ -23,8 +23,8 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "cancel BUILD",
 		Short: "Cancel a build, and keep its log",
-		Long: "Cancel a build, whether it is queued or runs. The build stays, and so does its log. The command " +
-			"does not wait until the build has stopped.",
+		Long: "Cancel a queued or running build, and keep the build and its log. The command does not wait until the " +
+			"build has stopped.",
 		Example: "  goldsmith cancel debian-7\n" +
 			"  goldsmith cancel debian-7 --reason 'wrong base image'",
 		Args:              client.OneName("the name of a BUILD", client.ImageBuild),
@@ -38,7 +38,7 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().StringVar(&reason, "reason", "", "reason for the readers of the build, at most 1024 characters")
+	command.Flags().StringVar(&reason, "reason", "", "reason for the cancellation, at most 1024 characters")
 	return command
 }
 

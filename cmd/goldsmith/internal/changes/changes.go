@@ -28,7 +28,7 @@ func NewCommand() *cobra.Command {
 		Use:   "changes IMAGE",
 		Short: "List the changes of an image's spec, with user and time",
 		Long: "List the changes of an image's spec, newest first: the field, its old and its new value, the user and " +
-			"the time. Changes that were made while the database was unavailable can be missing.",
+			"the time. Changes from a time when the records database was unavailable can be missing.",
 		Example: "  goldsmith changes debian\n" +
 			"  goldsmith changes debian --limit 0 -o json",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
@@ -45,7 +45,7 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	asked.AddTo(command, "changes", "metadata.uid of the image, including deleted images")
+	asked.AddTo(command, "changes", "UID of the image or deleted image")
 	return command
 }
 

@@ -42,9 +42,9 @@ type Flags struct {
 // AddTo adds the flags to a verb.
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
 	flags.StringVar(&f.Kubeconfig, "kubeconfig", f.Kubeconfig,
-		"kubeconfig of the server (default $KUBECONFIG, or else ./"+DefaultKubeconfig+")")
-	flags.StringVar(&f.Context, "context", f.Context, "context of the kubeconfig (default its current context)")
-	flags.StringVarP(&f.Namespace, "namespace", "n", f.Namespace, "namespace (default that of the context)")
+		"kubeconfig of the server (default: $KUBECONFIG, or else ./"+DefaultKubeconfig+")")
+	flags.StringVar(&f.Context, "context", f.Context, "context of the kubeconfig (default: the current context)")
+	flags.StringVarP(&f.Namespace, "namespace", "n", f.Namespace, "namespace (default: the namespace of the context)")
 }
 
 // Connection is a client and the namespace it is to be used in.

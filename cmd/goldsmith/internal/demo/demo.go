@@ -54,7 +54,7 @@ func NewCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Start a server, build the examples, show the results, and stop",
 		Long: "Start a server, build the examples, show each command and its output, and stop the server. " +
-			"With --keep, the server runs until Ctrl-C, and its data directory is kept.",
+			"With --keep, the server runs until Ctrl-C, and the command keeps the data directory.",
 		Example: "  goldsmith demo\n" +
 			"  goldsmith demo --keep",
 		Args: cobra.NoArgs,
@@ -63,8 +63,8 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&asked.dataDirectory, "data-dir", "",
-		"data directory, which is kept (default a temporary directory; with --keep ./"+up.DefaultDataDirectory+")")
-	command.Flags().BoolVar(&asked.keep, "keep", false, "server that runs until Ctrl-C, and a data directory that is kept")
+		"data directory, which the command keeps (default: a temporary directory; with --keep: ./"+up.DefaultDataDirectory+")")
+	command.Flags().BoolVar(&asked.keep, "keep", false, "continued run until Ctrl-C, with the data directory kept")
 	return command
 }
 

@@ -27,8 +27,9 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "diff BUILD BUILD",
 		Short: "Compare the inputs and the results of two builds",
-		Long: "Compare two builds: list the inputs that differ, then the results of both. A deleted build is found " +
-			"by its name and its UID, if builds are recorded: `goldsmith history IMAGE -o wide` shows the UID.",
+		Long: "Compare two builds: list the inputs that differ, then the results of both builds. If the server has a " +
+			"records database, --uid and --second-uid also find deleted builds. `goldsmith history IMAGE -o wide` " +
+			"shows the UID.",
 		Example: "  goldsmith diff debian-3 debian-5\n" +
 			"  goldsmith diff debian-1 debian-5 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
 		Args:              client.Names("the names of two BUILDs, the older one first", 2, client.ImageBuild, client.ImageBuild),
@@ -43,8 +44,8 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().StringVar(&from.uid, "uid", "", "metadata.uid of the first BUILD, including deleted builds")
-	command.Flags().StringVar(&to.uid, "second-uid", "", "metadata.uid of the second BUILD, including deleted builds")
+	command.Flags().StringVar(&from.uid, "uid", "", "UID of the first build or deleted build")
+	command.Flags().StringVar(&to.uid, "second-uid", "", "UID of the second build or deleted build")
 	format.AddTo(command)
 	return command
 }

@@ -24,10 +24,10 @@ const (
 
 // Help is the codes for --help.
 const Help = `Exit codes:
-  0    success; with --wait or -f: the build succeeded
-  1    anything else went wrong
-  2    with --wait or -f: the build failed
-  3    with --wait or -f: the build was cancelled
+  0    success; if the command waits for the build: the build succeeded
+  1    any other error
+  2    if the command waits for the build: the build failed
+  3    if the command waits for the build: the build was cancelled
   130  interrupted by Ctrl-C`
 
 // Error is an error with an exit code of its own.

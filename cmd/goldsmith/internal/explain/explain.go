@@ -26,8 +26,8 @@ func NewCommand() *cobra.Command {
 		Use:   "explain [REASON]",
 		Short: "Explain the reason of a failure, a condition or an event",
 		Long: "Explain the reason of a failure, a condition or an event: its meaning, whether the build is retried, " +
-			"and what to do. REASON can be in any case, and can be CLASS/REASON. Without a REASON, list all " +
-			"reasons. The command needs no server.",
+			"and what to do. REASON is case-insensitive, and can also be CLASS/REASON. Without REASON, the command " +
+			"lists all reasons. The command needs no server.",
 		Example: "  goldsmith explain OOMKilled\n" +
 			"  goldsmith explain",
 		Args: cobra.MaximumNArgs(1),

@@ -35,8 +35,8 @@ func NewCommand() *cobra.Command {
 		Use:   "init [IMAGE]",
 		Short: "Write a first image to a file, and print the next steps",
 		Long: "Write an image to IMAGE.yaml in the working directory, and print the next steps. With --shell, also " +
-			"write a builder to IMAGE-builder.sh, a shell script for your own steps. The command overwrites no " +
-			"file.",
+			"write a builder to IMAGE-builder.sh, a shell script for your own steps. The command never overwrites " +
+			"a file.",
 		Example: "  goldsmith init web\n" +
 			"  goldsmith init web --shell",
 		Args:              cobra.MaximumNArgs(1),
@@ -49,7 +49,7 @@ func NewCommand() *cobra.Command {
 			return write(name, shell, command.OutOrStdout())
 		},
 	}
-	command.Flags().BoolVar(&shell, "shell", false, "builder besides the image, as the shell script IMAGE-builder.sh")
+	command.Flags().BoolVar(&shell, "shell", false, "additional builder script, IMAGE-builder.sh")
 	return command
 }
 

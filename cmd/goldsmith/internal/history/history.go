@@ -43,9 +43,9 @@ func NewCommand() *cobra.Command {
 		Short: "List the builds of an image, newest first, including deleted builds",
 		Long: "List the recorded builds of an image, newest first, including deleted builds and builds of earlier " +
 			"images of the same name. A build that was deleted before it had finished has the phase Deleted. " +
-			"-o wide also shows users and UIDs. `logs`, `diff` and `rerun` find a deleted build by its name and " +
-			"its UID. With --deleted, list deleted images, last deleted first. The UID of a deleted image finds " +
-			"its builds with --uid.",
+			"With -o wide, the command also shows users and UIDs. `logs`, `diff` and `rerun` find a deleted build " +
+			"by its name and its UID. With --deleted, list deleted images, newest deletion first. To list the " +
+			"builds of a deleted image, set --uid to the UID of the image.",
 		Example: "  goldsmith history debian\n" +
 			"  goldsmith history debian --outcome failed --since 30d\n" +
 			"  goldsmith history debian -o wide\n" +
@@ -74,14 +74,14 @@ func NewCommand() *cobra.Command {
 }
 
 func (o *options) addTo(command *cobra.Command) {
-	o.AddTo(command, "builds", "metadata.uid of the image, including deleted images")
+	o.AddTo(command, "builds or deleted images", "UID of the image or deleted image")
 	set := command.Flags()
-	o.outcome.addTo(command, "outcome", "`phase` of the builds, in any case")
-	o.trigger.addTo(command, "trigger", "`trigger` of the builds, in any case")
+	o.outcome.addTo(command, "outcome", "case-insensitive `phase` of the builds")
+	o.trigger.addTo(command, "trigger", "case-insensitive `trigger` of the builds")
 	set.StringVar(&o.user, "user", "", "`user` who requested the builds")
-	set.StringVar(&o.since, "since", "", "earliest creation `time` of the builds: a duration before now, such as 7d or 36h, or a time (RFC 3339)")
-	set.StringVar(&o.until, "until", "", "latest creation `time` of the builds: a duration before now, or a time (RFC 3339)")
-	set.BoolVar(&o.deleted, "deleted", false, "deleted images with their UIDs instead of builds")
+	set.StringVar(&o.since, "since", "", "earliest creation `time` of the builds, as an age such as 7d or 36h, or in RFC 3339")
+	set.StringVar(&o.until, "until", "", "latest creation `time` of the builds, as an age or in RFC 3339")
+	set.BoolVar(&o.deleted, "deleted", false, "list of deleted images with their UIDs, instead of builds")
 }
 
 // check refuses flags that do not fit together.

@@ -27,7 +27,7 @@ func NewCommand() *cobra.Command {
 		Use:   "kubectl ...",
 		Short: "Run kubectl against the server of `goldsmith up`",
 		Long: "Run kubectl against the server of `goldsmith up`. All arguments are those of kubectl, and the exit " +
-			"code is that of kubectl. No installed kubectl is needed.",
+			"code is the exit code of kubectl. The command does not need an installed kubectl.",
 		Example: "  goldsmith kubectl get images,imagebuilds\n" +
 			"  goldsmith kubectl apply -f debian.yaml",
 		DisableFlagParsing: true, // every argument is kubectl's

@@ -35,8 +35,10 @@ func NewCommand() *cobra.Command {
 		Annotations: map[string]string{output.Unescaped: ""},
 		Use:         "logs NAME",
 		Short:       "Show the log of a build, or of an image's latest build",
-		Long: "Show the log of a build, or of an image's latest build. Without --attempt it is that of the current attempt.\n" +
-			"-f shows on stderr why the build waits, each attempt, and the outcome.\n\n" + exit.Help,
+		Long: "Show the log of a build, or of an image's latest build. Without --attempt, the command shows the log of the " +
+			"current attempt. With -f, the command waits until the build has finished. If an image has no build yet, " +
+			"-f also waits for its first build. With -f, the command also prints why the build waits, each attempt " +
+			"and the outcome, to standard error.\n\n" + exit.Help,
 		Example:           "  goldsmith logs debian -f\n  goldsmith logs debian-7 --since 10m --timestamps",
 		Args:              client.OneName("the NAME of a build or an image", client.Either),
 		ValidArgsFunction: completion.ImagesAndImageBuilds(connect),
@@ -132,15 +134,15 @@ type flags struct {
 
 func (f *flags) addTo(command *cobra.Command) {
 	set := command.Flags()
-	set.BoolVarP(&f.follow, "follow", "f", false, "continue until the build has finished; waits for the first build of an image")
-	set.Int64Var(&f.tail, "tail", 0, "show only this many lines from the end; all by default")
-	set.StringVar(&f.since, "since", "", "leave out lines that are older than this, such as 10m, 2h or 7d, or before this time (RFC 3339)")
-	set.StringVar(&f.sinceTime, "since-time", "", "leave out lines before this time (RFC 3339)")
-	set.BoolVar(&f.timestamps, "timestamps", false, "put the time at the beginning of each line")
-	set.Int64Var(&f.limitBytes, "limit-bytes", 0, "end after this many bytes; no limit by default")
-	set.Int32Var(&f.attempt, "attempt", 0, "show this attempt, from 1; the current one by default")
-	set.BoolVar(&f.raw, "raw", false, "send control characters of the log to the terminal, which obeys them")
-	set.StringVar(&f.uid, "uid", "", "metadata.uid of the build NAME whose archived log is shown, including deleted builds")
+	set.BoolVarP(&f.follow, "follow", "f", false, "output of the log until the build has finished")
+	set.Int64Var(&f.tail, "tail", 0, "number of lines from the end (default: all lines)")
+	set.StringVar(&f.since, "since", "", "earliest time of the lines, as an age such as 10m, 2h or 7d, or in RFC 3339")
+	set.StringVar(&f.sinceTime, "since-time", "", "earliest time of the lines, in RFC 3339")
+	set.BoolVar(&f.timestamps, "timestamps", false, "timestamp before each line")
+	set.Int64Var(&f.limitBytes, "limit-bytes", 0, "maximum number of bytes (default: no limit)")
+	set.Int32Var(&f.attempt, "attempt", 0, "number of the attempt, from 1 (default: the current attempt)")
+	set.BoolVar(&f.raw, "raw", false, "log with its control characters, which the terminal obeys")
+	set.StringVar(&f.uid, "uid", "", "UID of the build, or of a deleted build with an archived log")
 	command.MarkFlagsMutuallyExclusive("since", "since-time")
 }
 

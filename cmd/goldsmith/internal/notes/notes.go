@@ -32,9 +32,9 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "notes IMAGE [TEXT | -]",
 		Short: "List the notes about an image, or add a note",
-		Long: "List the notes about an image, newest first. With a TEXT of at most 4096 bytes, add a note. The TEXT - " +
-			"reads the note from stdin. A note names its author and cannot be changed. Notes are kept with the " +
-			"records of builds.",
+		Long: "List the notes about an image, newest first. With TEXT, the command adds a note of at most 4096 bytes. " +
+			"If TEXT is -, the command reads the note from standard input. A note has the name of its author and " +
+			"cannot be changed. The records database stores the notes.",
 		Example: "  goldsmith notes debian\n" +
 			"  goldsmith notes debian 'edition 7 was withdrawn: CVE-2026-0001'\n" +
 			"  goldsmith notes debian - <withdrawal.txt",
@@ -62,8 +62,8 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	asked.AddTo(command, "notes", "metadata.uid of the image whose notes are shown, including deleted images")
-	command.Flags().StringVar(&asked.id, "id", "", "name of the note; a repeated request returns the same note (default a random name)")
+	asked.AddTo(command, "notes", "UID of the image or deleted image whose notes are listed")
+	command.Flags().StringVar(&asked.id, "id", "", "ID of the note; a repeated ID returns the existing note (default: a random ID)")
 	return command
 }
 

@@ -50,7 +50,7 @@ func (f *Format) Structured() bool {
 
 // AddTo adds the flag to a verb.
 func (f *Format) AddTo(command *cobra.Command) {
-	command.Flags().VarP(f, "output", "o", "output format: "+strings.Join(formats, ", ")+", or a template of kubectl")
+	command.Flags().VarP(f, "output", "o", "output format: "+strings.Join(formats, ", ")+", or a kubectl template")
 	err := command.RegisterFlagCompletionFunc("output", completeFormat)
 	if err != nil {
 		panic(err) // there is such a flag: the line above adds it

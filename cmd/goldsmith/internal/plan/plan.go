@@ -33,10 +33,10 @@ func NewCommand() *cobra.Command {
 		Use:   "plan {IMAGE | -f FILE...}",
 		Short: "Show whether an image would be built now, why, and with which Job",
 		Long: "Show whether an image would be built now and why, what has changed since its last build, and the " +
-			"Job that would run. The plan is of an IMAGE as it exists, or of every Image in FILE as it would be " +
-			"applied. FILE can be a directory. Objects of other kinds are ignored with a notice. The command " +
-			"starts and stores nothing. " +
-			"The exit code is 0 whether the image would be built or not. Programs read status.build of -o json.",
+			"Job that would run. With IMAGE, the command plans the existing image. With -f, it plans every Image " +
+			"in FILE as it would be applied. FILE can be a directory. The command ignores objects of other kinds, " +
+			"and prints a notice. The command starts no build and stores no object. The exit code is 0 whether or " +
+			"not the image would be built. In the output of -o json, status.build has the answer for programs.",
 		Example: "  goldsmith plan debian\n" +
 			"  goldsmith plan -f debian.yaml -f alpine.yaml\n" +
 			"  goldsmith plan -f manifests/\n" +
@@ -66,7 +66,7 @@ func NewCommand() *cobra.Command {
 	}
 	flags.AddTo(command.Flags())
 	command.Flags().StringSliceVarP(&asked.files, "filename", "f", nil,
-		"`file` or directory of Images as they would be applied, in YAML or JSON; - is stdin; repeatable")
+		"`file` or directory with Images in YAML or JSON; - is standard input; repeatable")
 	asked.format.AddTo(command)
 	return command
 }

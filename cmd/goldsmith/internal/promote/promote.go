@@ -26,9 +26,9 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "promote BUILD CHANNEL",
 		Short: "Move a channel of an image to a build",
-		Long: "Move a channel of an image to a build of the image. The build must have succeeded. A channel that " +
-			"does not exist yet is created. If another user moves the channel at the same time, this command " +
-			"fails and does not move the channel.",
+		Long: "Move a channel of an image to a build of the image. The build must have succeeded. The command creates " +
+			"a channel that does not exist. If another user moves the channel at the same time, the command fails " +
+			"and does not move the channel.",
 		Example: "  goldsmith promote debian-7 stable\n" +
 			"  goldsmith promote debian-7 stable --from debian-5",
 		Args:              client.Names("two arguments, the name of a BUILD and that of a CHANNEL", 2, client.ImageBuild, client.Text),
@@ -46,7 +46,7 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().StringVar(&from, "from", "", `build that the channel must name before; "" if the channel must not exist yet`)
+	command.Flags().StringVar(&from, "from", "", `build that the channel must currently name; "" requires that the channel does not exist`)
 	if err := command.RegisterFlagCompletionFunc("from", completion.ImageBuild(flags)); err != nil {
 		panic(err) // there is such a flag: the line above adds it
 	}

@@ -33,10 +33,10 @@ type Flags struct {
 // AddTo adds the flags to a verb.
 func (f *Flags) AddTo(command *cobra.Command) {
 	set := command.Flags()
-	set.StringVar(&f.Message, "message", "", "reason of the build for its readers, at most 1024 characters")
-	set.StringVar(&f.ID, "request-id", "", "name of the request; a repeated request returns the same build (default a random name)")
-	set.BoolVarP(&f.follow, "follow", "f", false, "log of the build, until the build has finished")
-	set.BoolVar(&f.wait, "wait", false, "return only after the build has finished")
+	set.StringVar(&f.Message, "message", "", "reason for the build, at most 1024 characters")
+	set.StringVar(&f.ID, "request-id", "", "ID of the request; a repeated ID returns the existing build (default: a random ID)")
+	set.BoolVarP(&f.follow, "follow", "f", false, "output of the log until the build has finished")
+	set.BoolVar(&f.wait, "wait", false, "wait until the build has finished")
 	f.format.AddTo(command)
 }
 

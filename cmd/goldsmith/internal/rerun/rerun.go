@@ -33,7 +33,7 @@ func NewCommand() *cobra.Command {
 		Short: "Build an image again from the inputs of an earlier build",
 		Long: "Build an image again from the inputs of an earlier build, and print the name of the new build. " +
 			"The new build has the inputs that the earlier build resolved, even if the image, its base or its " +
-			"files have changed since. A deleted build is found by its name and its UID, if builds are recorded: " +
+			"files have changed since. If the server has a records database, --uid also finds a deleted build. " +
 			"`goldsmith history IMAGE -o wide` shows the UID.\n\n" + exit.Help,
 		Example: "  goldsmith rerun debian-3 --wait\n" +
 			"  goldsmith rerun debian-1 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
@@ -52,7 +52,7 @@ func NewCommand() *cobra.Command {
 	}
 	flags.AddTo(command.Flags())
 	asked.AddTo(command)
-	command.Flags().StringVar(&asked.uid, "uid", "", "metadata.uid of the BUILD, including deleted builds")
+	command.Flags().StringVar(&asked.uid, "uid", "", "UID of the build or deleted build")
 	return command
 }
 

@@ -33,8 +33,8 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "stats IMAGE",
 		Short: "Show success, durations, failures and recovery of an image's builds",
-		Long: "Show statistics of the builds of an image that finished in the last 30 days, or in another time " +
-			"window, including deleted builds. `goldsmith kubectl get imagereports` shows them for all images.",
+		Long: "Show statistics of an image's builds that finished in the last 30 days, including deleted builds. --since " +
+			"sets another time window. `goldsmith kubectl get imagereports` shows the statistics of all images.",
 		Example: "  goldsmith stats debian\n" +
 			"  goldsmith stats debian --since 7d",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
@@ -48,8 +48,8 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().StringVar(&asked.since, "since", "", "length of the time window before now, such as 7d or 36h (default 30d)")
-	command.Flags().StringVar(&asked.uid, "uid", "", "metadata.uid of the image, including deleted images")
+	command.Flags().StringVar(&asked.since, "since", "", "length of the time window until now, such as 7d or 36h (default 30d)")
+	command.Flags().StringVar(&asked.uid, "uid", "", "UID of the image or deleted image")
 	asked.format.AddTo(command)
 	return command
 }

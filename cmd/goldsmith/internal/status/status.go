@@ -36,9 +36,11 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "status",
 		Short: "List the images and builds that need attention, worst first",
-		Long: "List the images and builds of all namespaces that need attention, worst first: images that are stalled or not ready,\n" +
-			"builds that are retried, builds that have waited for more than 5 minutes, and suspended images. The last line counts\n" +
-			"images and unfinished builds. -o json and the like print the listed objects. `goldsmith show` tells more about one of them.",
+		Long: "List the images and builds of all namespaces that need attention, worst first. These are images that are " +
+			"stalled or not ready, builds that are retried or have waited for more than 5 minutes, and suspended " +
+			"images. The last line counts images and unfinished builds. With -o wide, the command lists all of them " +
+			"with full messages. With another format, it prints the listed objects. `goldsmith show NAME` shows one " +
+			"of them in detail.",
 		Example: "  goldsmith status\n" +
 			"  goldsmith status -n team -o wide",
 		Args: cobra.NoArgs,
@@ -52,7 +54,7 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().Lookup("namespace").Usage = "namespace; all namespaces by default"
+	command.Flags().Lookup("namespace").Usage = "namespace (default: all namespaces)"
 	asked.format.AddTo(command)
 	return command
 }

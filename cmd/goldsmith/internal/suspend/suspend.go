@@ -29,9 +29,9 @@ type change struct {
 func NewCommand() *cobra.Command {
 	command := newCommand(&change{verb: "suspend", done: "suspended", suspend: true})
 	command.Short = "Suspend an image, so that its triggers start no builds"
-	command.Long = "Suspend an image. Until `goldsmith resume`, a change of the image, its base or its schedule starts no " +
-		"builds. Builds that exist continue, and `goldsmith build` still starts builds. The command sets " +
-		"spec.suspend and nothing else."
+	command.Long = "Suspend an image. Until `goldsmith resume`, neither a change of the image or its base nor the schedule " +
+		"starts builds. Existing builds continue, and `goldsmith build` still starts builds. The command sets " +
+		"spec.suspend to true and changes nothing else."
 	command.Example = "  goldsmith suspend debian\n" +
 		"  goldsmith suspend debian -o yaml"
 	return command
@@ -41,8 +41,9 @@ func NewCommand() *cobra.Command {
 func NewResumeCommand() *cobra.Command {
 	command := newCommand(&change{verb: "resume", done: "resumed"})
 	command.Short = "Resume a suspended image, so that its triggers start builds"
-	command.Long = "Resume a suspended image. If its inputs changed meanwhile, a build starts now. Times of its schedule " +
-		"that passed meanwhile start no builds. The command sets spec.suspend to false and nothing else."
+	command.Long = "Resume a suspended image. If the inputs of the image changed while it was suspended, a build starts now. " +
+		"Scheduled times that passed while the image was suspended start no builds. The command sets spec.suspend " +
+		"to false and changes nothing else."
 	command.Example = "  goldsmith resume debian\n" +
 		"  goldsmith resume debian -o name"
 	return command

@@ -28,8 +28,9 @@ func NewCommand() *cobra.Command {
 		Use:         "watch [IMAGE]",
 		Short:       "Watch the builds of a namespace or an image, until Ctrl-C",
 		Long: "Watch the builds of a namespace, of all namespaces or of an IMAGE, until Ctrl-C. On a terminal, the " +
-			"command updates a table, newest builds last. Older builds and less important columns are left out if " +
-			"they do not fit. On any other output, each change is a line.",
+			"command updates a table, newest builds last. If the table does not fit the terminal, the command omits " +
+			"older builds and the least important columns. If standard output is not a terminal, the command prints " +
+			"a line for each change.",
 		Example: "  goldsmith watch debian\n" +
 			"  goldsmith watch --all-namespaces --field-selector status.finished=false",
 		Args:              client.Names("at most one argument, the name of an IMAGE", 0, client.Image),
