@@ -21,10 +21,10 @@ func describeResults(w *fixture) {
 		Expect(w.Log(ctx, "bad", nil)).To(ContainSubstring("step 1/1"))
 	},
 		Entry("saying why", Label("gate"), "User/BuilderFailed", 3, "NoSuchPackage", "failAt=1", "exitCode=3", "failReason=NoSuchPackage"),
-		Entry("saying nothing", "User/BuilderFailed", 3, "left no result", "result=none", "exitCode=3"),
+		Entry("saying nothing", "User/BuilderFailed", 3, "no result: ", "result=none", "exitCode=3"),
 		Entry("saying it failed, with exit code 0", "User/BuilderFailed", 0, "NoSuchPackage", "failAt=1", "exitCode=0", "failReason=NoSuchPackage"),
 		Entry("saying it succeeded, with exit code 3", "User/BuilderFailed", 3, "Succeeded", "exitCode=3"),
-		Entry("without a result, with exit code 0", "Config/NoResult", 0, "left no result", "result=none"),
+		Entry("without a result, with exit code 0", "Config/NoResult", 0, "no result: ", "result=none"),
 		Entry("with a malformed result", Label("gate"), "Config/InvalidResult", 0, "not JSON", "result=malformed"),
 		Entry("with a malformed result and exit code 3", "User/BuilderFailed", 3, "not JSON", "result=malformed", "exitCode=3"),
 		Entry("with an oversized result", "Config/InvalidResult", 0, "4096 bytes", "result=oversized"),

@@ -151,11 +151,11 @@ func TestParametersAndWhatBecomesOfTheBuild(t *testing.T) {
 		},
 		{
 			name: "exitCode of a success", parameters: params{"exitCode": "3"}, wantExit: 3, wantTook: time.Second,
-			wantClass: user, wantReason: v1alpha1.ReasonBuilderFailed, wantMessage: "outcome Succeeded",
+			wantClass: user, wantReason: v1alpha1.ReasonBuilderFailed, wantMessage: "outcome is Succeeded",
 		},
 		{
 			name: "exitCode 75 without a result", parameters: params{"exitCode": "75", "result": "none"}, wantExit: 75, wantTook: time.Second,
-			wantClass: infrastructure, wantReason: v1alpha1.ReasonBuilderTempFail, wantMessage: "left no result",
+			wantClass: infrastructure, wantReason: v1alpha1.ReasonBuilderTempFail, wantMessage: "no result: ",
 		},
 		{
 			name: "exitCode 0 of a failure", parameters: params{"failAt": "1", "exitCode": "0"},
@@ -163,7 +163,7 @@ func TestParametersAndWhatBecomesOfTheBuild(t *testing.T) {
 		},
 		{
 			name: "result none", parameters: params{"result": "none"}, wantTook: time.Second,
-			wantClass: config, wantReason: v1alpha1.ReasonNoResult, wantMessage: "left no result",
+			wantClass: config, wantReason: v1alpha1.ReasonNoResult, wantMessage: "no result: ",
 		},
 		{
 			name: "result malformed", parameters: params{"result": "malformed"}, wantTook: time.Second,

@@ -120,10 +120,10 @@ func inputBase(build *v1alpha1.ImageBuild) InputBase {
 
 func encodeInput(build *v1alpha1.ImageBuild, attempt int32) (string, error) {
 	if source := build.Spec.Inputs.Source; source != nil && source.ConfigMapRef != nil && build.Status.Resolved == nil {
-		return "", fmt.Errorf("the files of ConfigMap %q were not resolved", source.ConfigMapRef.Name)
+		return "", fmt.Errorf("files of ConfigMap %q are not resolved: build again", source.ConfigMapRef.Name)
 	}
 	if image := build.Spec.Inputs.Base.ImageRef; image != nil && (build.Status.Resolved == nil || build.Status.Resolved.BaseDigest == "") {
-		return "", fmt.Errorf("the digest of the base Image %q was not resolved", image.Name)
+		return "", fmt.Errorf("digest of base Image %q is not resolved: build again", image.Name)
 	}
 	encoded, err := inputs.CanonicalJSON(newInput(build, attempt))
 	if err != nil {

@@ -323,10 +323,10 @@ func TestJobIsRefused(t *testing.T) {
 		builder inputs.Builder
 		want    string
 	}{
-		{"without the base's digest", baseless, mockBuilder, `the digest of the base Image "debian" was not resolved`},
-		{"before the base is resolved", unseen, mockBuilder, `the digest of the base Image "debian" was not resolved`},
+		{"without the base's digest", baseless, mockBuilder, `render Job team/once-7c5a508: digest of base Image "debian" is not resolved: build again`},
+		{"before the base is resolved", unseen, mockBuilder, `render Job team/once-7c5a508: digest of base Image "debian" is not resolved: build again`},
 		{"without an image", bareBuild(), inputs.Builder{}, "render Job team/once-7c5a508: the builder has no image"},
-		{"before the files are resolved", unresolved, mockBuilder, `the files of ConfigMap "setup" were not resolved`},
+		{"before the files are resolved", unresolved, mockBuilder, `files of ConfigMap "setup" are not resolved: build again`},
 		{"where the input is too large", tooLarge, mockBuilder, "more than the limit of 245760"},
 	}
 	for _, tt := range tests {

@@ -29,21 +29,21 @@ type Outcome struct {
 // Unknown fields are ignored. A failure always has the exit code.
 func Parse(message string, exitCode int32, targets []v1alpha1.Target) Outcome {
 	if strings.TrimSpace(message) == "" {
-		return failed(judgeExit(exitCode, v1alpha1.ReasonNoResult, "left no result"))
+		return failed(judgeExit(exitCode, v1alpha1.ReasonNoResult, "no result"))
 	}
 	result, err := decode(message)
 	if err != nil {
-		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "left an invalid result: "+err.Error()))
+		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "invalid result: "+err.Error()))
 	}
 	if result.Outcome == OutcomeFailed {
 		return failed(judgeFailure(exitCode, result.Failure))
 	}
 	artifacts, err := result.artifacts(targets)
 	if err != nil {
-		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "left an invalid result: "+err.Error()))
+		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "invalid result: "+err.Error()))
 	}
 	if exitCode != 0 {
-		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "left a result with outcome Succeeded"))
+		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "invalid result: outcome is Succeeded"))
 	}
 	return Outcome{Artifacts: artifacts}
 }
@@ -63,22 +63,22 @@ type message struct {
 
 func decode(text string) (*message, error) {
 	if len(text) > MaxBytes {
-		return nil, fmt.Errorf("it is longer than %d bytes", MaxBytes)
+		return nil, fmt.Errorf("longer than %d bytes", MaxBytes)
 	}
 	decoded := &message{}
 	if err := json.UnmarshalCaseSensitivePreserveInts([]byte(text), decoded); err != nil {
 		if len(text) == MaxBytes {
-			return nil, fmt.Errorf("it is not JSON, probably because it was cut at %d bytes", MaxBytes)
+			return nil, fmt.Errorf("not JSON, probably cut at %d bytes", MaxBytes)
 		}
-		return nil, fmt.Errorf("it is not JSON of the right types: %w", err)
+		return nil, fmt.Errorf("not JSON of the contract's types: %w", err)
 	}
 	switch {
 	case decoded.Version != Version:
-		return nil, fmt.Errorf("its version is %d, not %d", decoded.Version, Version)
+		return nil, fmt.Errorf("version is %d, must be %d", decoded.Version, Version)
 	case decoded.Outcome != OutcomeSucceeded && decoded.Outcome != OutcomeFailed:
-		return nil, fmt.Errorf("its outcome is %q, neither %s nor %s", decoded.Outcome, OutcomeSucceeded, OutcomeFailed)
+		return nil, fmt.Errorf("outcome is %q, must be %s or %s", decoded.Outcome, OutcomeSucceeded, OutcomeFailed)
 	case decoded.Outcome == OutcomeSucceeded && decoded.Failure != nil && *decoded.Failure != Failure{}:
-		return nil, errors.New("its outcome is Succeeded, but it has a failure")
+		return nil, errors.New("outcome is Succeeded, but failure is set")
 	}
 	return decoded, nil
 }
@@ -95,15 +95,15 @@ func (m *message) artifacts(targets []v1alpha1.Target) ([]v1alpha1.Artifact, err
 		_, twice := made[artifact.Target]
 		switch {
 		case !known:
-			return nil, fmt.Errorf("it has an artifact for %q, which is not a target", artifact.Target)
+			return nil, fmt.Errorf("artifact for %q, which is not a target of the build", artifact.Target)
 		case twice:
-			return nil, fmt.Errorf("it has two artifacts for %q", artifact.Target)
+			return nil, fmt.Errorf("two artifacts for %q", artifact.Target)
 		case !ValidDigest(artifact.Digest):
-			return nil, fmt.Errorf("the digest of %q is %q, not sha256: and 64 hex digits", artifact.Target, artifact.Digest)
+			return nil, fmt.Errorf("digest of artifact %q is %q, must be sha256: and 64 hex digits", artifact.Target, artifact.Digest)
 		case artifact.SizeBytes == nil:
-			return nil, fmt.Errorf("the artifact for %q has no sizeBytes", artifact.Target)
+			return nil, fmt.Errorf("artifact %q has no sizeBytes", artifact.Target)
 		case *artifact.SizeBytes < 0:
-			return nil, fmt.Errorf("the sizeBytes of %q is negative", artifact.Target)
+			return nil, fmt.Errorf("sizeBytes of artifact %q is negative", artifact.Target)
 		}
 		made[artifact.Target] = v1alpha1.Artifact{
 			Target:    artifact.Target,
@@ -116,15 +116,15 @@ func (m *message) artifacts(targets []v1alpha1.Target) ([]v1alpha1.Artifact, err
 	for _, target := range targets {
 		artifact, ok := made[TargetName(target)]
 		if !ok {
-			return nil, fmt.Errorf("it has no artifact for %q", TargetName(target))
+			return nil, fmt.Errorf("no artifact for target %q", TargetName(target))
 		}
 		artifacts = append(artifacts, artifact)
 	}
 	return artifacts, nil
 }
 
-// judgeExit judges by the exit code. onZero is the reason if the exit code is 0.
-func judgeExit(exitCode int32, onZero v1alpha1.FailureReason, left string) *v1alpha1.BuildFailure {
+// judgeExit judges by the exit code. onZero is the reason if the exit code is 0, and fault is the fault of the result.
+func judgeExit(exitCode int32, onZero v1alpha1.FailureReason, fault string) *v1alpha1.BuildFailure {
 	reason := v1alpha1.ReasonBuilderFailed
 	switch exitCode {
 	case 0:
@@ -132,7 +132,7 @@ func judgeExit(exitCode int32, onZero v1alpha1.FailureReason, left string) *v1al
 	case ExitTempFail:
 		reason = v1alpha1.ReasonBuilderTempFail
 	}
-	return failure(exitCode, reason, v1alpha1.CutMessage(fmt.Sprintf("the builder ended with %s and %s", exitText(exitCode), left)))
+	return failure(exitCode, reason, v1alpha1.CutMessage(fmt.Sprintf("%s: builder ended with %s", fault, exitText(exitCode))))
 }
 
 // judgeFailure judges a builder that reports a failure itself.
@@ -157,7 +157,7 @@ func failureText(exitCode int32, said *Failure) string {
 	reason, message := v1alpha1.CutMessage(said.Reason), v1alpha1.CutMessage(said.Message)
 	switch {
 	case reason == "" && message == "":
-		return fmt.Sprintf("the builder ended with %s and reported a failure without reason and message", exitText(exitCode))
+		return fmt.Sprintf("failure without reason and message: builder ended with %s", exitText(exitCode))
 	case reason == "":
 		return message
 	case message == "":

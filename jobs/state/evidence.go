@@ -222,21 +222,24 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	if pod.DeletionTimestamp != nil && (end == nil || endedByDeletion(pod)) {
 		return v1alpha1.ReasonPodDeleted.Failure("pod %s was deleted", pod.Name)
 	}
-	switch reason := pod.Status.Reason; {
+	reason, told := pod.Status.Reason, cmp.Or(pod.Status.Message, pod.Status.Reason)
+	switch {
 	case reason == "DeadlineExceeded" && !hasStarted(pod):
-		return v1alpha1.ReasonStartTimeout.Failure("the pod's deadline of %s (timeouts.run) passed before its container started", t.Build.Spec.Timeouts.Run.Duration)
+		return v1alpha1.ReasonStartTimeout.Failure("container did not start within the pod's deadline of %s (timeouts.run): see the events of pod %s",
+			t.Build.Spec.Timeouts.Run.Duration, pod.Name)
 	case reason == "DeadlineExceeded":
 		return withExitCode(v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s: raise timeouts.run, or make the build faster", t.Build.Spec.Timeouts.Run.Duration), end)
 	case reason == "Evicted":
-		return v1alpha1.ReasonEvicted.Failure("%s", pod.Status.Message)
+		return v1alpha1.ReasonEvicted.Failure("pod %s: %s", pod.Name, told)
 	case reason == "NodeShutdown" || reason == "Shutdown" || reason == "Terminated":
-		return v1alpha1.ReasonNodeShutdown.Failure("%s", pod.Status.Message)
+		return v1alpha1.ReasonNodeShutdown.Failure("pod %s: %s", pod.Name, told)
 	case reason == podPreempting:
-		return v1alpha1.ReasonPreempted.Failure("%s", pod.Status.Message)
+		return v1alpha1.ReasonPreempted.Failure("pod %s: %s", pod.Name, told)
 	case reason == "NodeLost":
-		return v1alpha1.ReasonNodeLost.Failure("%s", pod.Status.Message)
+		return v1alpha1.ReasonNodeLost.Failure("pod %s: %s", pod.Name, told)
 	case end == nil:
-		return v1alpha1.ReasonNodeRejected.Failure("the pod failed before its container started: %s", strings.TrimSpace(reason+" "+pod.Status.Message))
+		return v1alpha1.ReasonNodeRejected.Failure("pod %s failed before the container started: %s",
+			pod.Name, cmp.Or(strings.TrimSpace(reason+" "+pod.Status.Message), noReason))
 	case end.Reason == "OOMKilled":
 		return withExitCode(v1alpha1.ReasonOOMKilled.Failure("the builder ran out of memory: raise template.resources.limits.memory"), end)
 	case end.Reason == "ContainerStatusUnknown" || end.Reason == "Unknown": // the kubelet's and containerd's, as after a reboot
@@ -247,7 +250,7 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	if outcome := result.Parse(end.Message, end.ExitCode, t.Build.Spec.Inputs.Targets); outcome.Failure != nil {
 		return suspectMemory(outcome.Failure, pod)
 	}
-	return v1alpha1.ReasonNodeRejected.Failure("the pod failed after its container succeeded: %s", pod.Status.Message)
+	return v1alpha1.ReasonNodeRejected.Failure("pod %s failed after the container succeeded: %s", pod.Name, cmp.Or(told, noReason))
 }
 
 // suspectMemory names a likely cause in the failure of a builder that was killed and has a memory limit. The kernel kills a
@@ -267,6 +270,9 @@ func suspectMemory(killed *v1alpha1.BuildFailure, pod *corev1.Pod) *v1alpha1.Bui
 
 // podPreempting is the reason of a pod that its kubelet ended to make room for a critical one.
 const podPreempting = "Preempting"
+
+// noReason stands for the message of a kubelet that sent none.
+const noReason = "the kubelet sent no reason: see the events of the pod"
 
 // disruptionOf is the failure that a pod's DisruptionTarget condition stands for.
 func disruptionOf(pod *corev1.Pod) *v1alpha1.BuildFailure {

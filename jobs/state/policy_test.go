@@ -66,7 +66,7 @@ func TestRetryingSaysExactlyWhenTheNextAttemptStarts(t *testing.T) {
 		w.recorded().job().pod(corev1.PodFailed, exited(75, ""))
 		status := Next(w.Observed).Status
 		message := meta.FindStatusCondition(status.Conditions, v1alpha1.BuildPodReady).Message
-		_, told, _ := strings.Cut(message, "The next attempt starts at ")
+		told, _, _ := strings.Cut(strings.TrimPrefix(message, "next attempt starts at "), ": ")
 		at, err := time.Parse(time.RFC3339, told)
 		if err != nil || status.Phase != v1alpha1.BuildRetrying {
 			t.Fatalf("phase %s, message %q: %v", status.Phase, message, err)
@@ -88,6 +88,26 @@ func TestRetryingSaysExactlyWhenTheNextAttemptStarts(t *testing.T) {
 	}
 	if !fractions {
 		t.Error("every attempt starts at a whole second: those that failed together start together")
+	}
+}
+
+func TestTheLastOfTooManyDisruptionsNamesTheNextStep(t *testing.T) {
+	w := given(v1alpha1.BuildRunning)
+	for i := range int32(maxDisruptions - 1) {
+		w.ended(v1alpha1.AttemptDisrupted, v1alpha1.ReasonEvicted.Failure("evicted")).attempt(i + 2)
+	}
+	status := Next(w.recorded().job().pod(corev1.PodFailed, podReason("Evicted")).Observed).Status
+	want := "10 attempts were disrupted: see status.attempts, then build again: pod pod: the kubelet says so"
+	if status.Phase != v1alpha1.BuildFailed || status.Failure.Message != want {
+		t.Errorf("phase %s, failure %+v", status.Phase, status.Failure)
+	}
+}
+
+func TestALongFailureDoesNotCutTheTimeOfTheNextAttempt(t *testing.T) {
+	w := given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodFailed, exited(75, `{"version":1,"outcome":"Failed","failure":{"message":"`+strings.Repeat("x", 2000)+`"}}`))
+	message := meta.FindStatusCondition(Next(w.Observed).Status.Conditions, v1alpha1.BuildPodReady).Message
+	if !strings.HasPrefix(message, "next attempt starts at 20") || len(message) > v1alpha1.MaxMessageBytes {
+		t.Errorf("%d bytes: %s", len(message), message)
 	}
 }
 

@@ -3,6 +3,7 @@
 package state
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -48,7 +49,7 @@ func (t *transition) startDelayOf(pod *corev1.Pod) evidence {
 	told := fmt.Sprintf("%s: %s", state.Reason, state.Message)
 	switch state.Reason {
 	case "InvalidImageName":
-		return evidence{failure: v1alpha1.ReasonInvalidImageName.Failure("%s", state.Message)}
+		return evidence{failure: v1alpha1.ReasonInvalidImageName.Failure("check the builder's image reference: %s", cmp.Or(state.Message, state.Reason))}
 	case "CreateContainerConfigError":
 		// A kubelet that has not read a Secret or a ConfigMap yet reports the same reason, and tries again.
 		if contains(state.Message, []string{"failed to sync "}) || t.mayAppear(state.Message) {
@@ -72,13 +73,19 @@ func (t *transition) startTimeout(last startDelay) *v1alpha1.BuildFailure {
 	limit := t.Build.Spec.Timeouts.Start.Duration
 	if t.Pod != nil {
 		if state := containerWaiting(t.Pod); state != nil && pullFailing(state) {
-			return v1alpha1.ReasonImagePullFailed.Failure("the builder's image was not pulled within %s: %s", limit, state.Message)
+			return v1alpha1.ReasonImagePullFailed.Failure("builder image was not pulled within %s (timeouts.start): check the image reference and the registry credentials: %s",
+				limit, cmp.Or(state.Message, state.Reason))
 		}
 	}
 	if t.Pod == nil && last == podNotStarted || last.message == "" {
-		return v1alpha1.ReasonStartTimeout.Failure("no container started within %s: the Job has no pod", limit)
+		return v1alpha1.ReasonStartTimeout.Failure("no container started within %s (timeouts.start): the Job has no pod: see the events of the Job", limit)
 	}
-	return v1alpha1.ReasonStartTimeout.Failure("no container started within %s: %s: %s", limit, last.reason, last.message)
+	object := "Job"
+	if t.Pod != nil {
+		object = "pod"
+	}
+	return v1alpha1.ReasonStartTimeout.Failure("no container started within %s (timeouts.start): see the events of the %s: %s: %s",
+		limit, object, last.reason, last.message)
 }
 
 // pullFailing reports whether the image cannot be pulled, or was pulled and cannot be used. Kubelets keep trying.

@@ -97,13 +97,16 @@ func TestAMissingSecretIsLookedAtAgain(t *testing.T) {
 // How kubelets and controllers of 1.37 say that a pod was ended by somebody else than its builder.
 func TestHowAPodWasEnded(t *testing.T) {
 	kubelet := corev1.PodReasonTerminationByKubelet
+	untold := func(pod *corev1.Pod) { pod.Status.Message = "" }
 	for name, test := range map[string]struct {
 		pod    []func(*corev1.Pod)
 		want   v1alpha1.FailureReason
 		saying string
 	}{
 		"evicted by its kubelet":        {[]func(*corev1.Pod){exited(137, ""), podReason("Evicted"), disrupted(kubelet)}, v1alpha1.ReasonEvicted, "the kubelet says so"},
-		"evicted before it started":     {[]func(*corev1.Pod){podReason("Evicted")}, v1alpha1.ReasonEvicted, "the kubelet says so"},
+		"evicted without a message":     {[]func(*corev1.Pod){podReason("Evicted"), untold}, v1alpha1.ReasonEvicted, ": Evicted"},
+		"rejected without a reason":     {[]func(*corev1.Pod){podReason(""), untold}, v1alpha1.ReasonNodeRejected, "see the events of the pod"},
+		"evicted before it started":     {[]func(*corev1.Pod){podReason("Evicted")}, v1alpha1.ReasonEvicted, "pod pod: the kubelet says so"},
 		"drained":                       {[]func(*corev1.Pod){exited(143, ""), disrupted("EvictionByEvictionAPI")}, v1alpha1.ReasonEvicted, "EvictionByEvictionAPI"},
 		"its device was tainted":        {[]func(*corev1.Pod){exited(143, ""), disrupted("DeletionByDeviceTaintManager")}, v1alpha1.ReasonEvicted, ""},
 		"preempted by the scheduler":    {[]func(*corev1.Pod){exited(143, ""), disrupted("PreemptionByScheduler")}, v1alpha1.ReasonPreempted, ""},
@@ -146,12 +149,12 @@ func TestABuilderThatWasKilledMayHaveExceededItsMemoryLimit(t *testing.T) {
 	}{
 		"killed, with a limit": {
 			137, corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")},
-			"the builder ended with exit code 137 (signal 9) and left no result; it may have exceeded its memory limit of 64Mi",
+			"no result: builder ended with exit code 137 (signal 9); it may have exceeded its memory limit of 64Mi",
 		},
-		"killed, without one": {137, nil, "the builder ended with exit code 137 (signal 9) and left no result"},
+		"killed, without one": {137, nil, "no result: builder ended with exit code 137 (signal 9)"},
 		"not killed": {
 			1, corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")},
-			"the builder ended with exit code 1 and left no result",
+			"no result: builder ended with exit code 1",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

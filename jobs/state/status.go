@@ -97,13 +97,17 @@ func (t *transition) fail(f *v1alpha1.BuildFailure) {
 	}
 	t.endAttempt(outcome, f)
 	if !another(t.Build.Spec.Retry, t.status.Attempts) {
+		if outcome == v1alpha1.AttemptDisrupted {
+			f = f.Reason.Failure("%d attempts were disrupted: see status.attempts, then build again: %s", maxDisruptions, f.Message)
+		}
 		t.finish(v1alpha1.BuildFailed, f)
 		return
 	}
 	t.status.Phase = v1alpha1.BuildRetrying
 	next := nextAttemptTime(t.Build, t.status.Attempts)
-	t.condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, v1alpha1.ReasonBackingOff, fmt.Sprintf("attempt %d ended with %s: %s. The next attempt starts at %s",
-		t.attempt().Number, f.Reason, f.Message, next.UTC().Format(exactTime)))
+	t.condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, v1alpha1.ReasonBackingOff, v1alpha1.CutMessage(fmt.Sprintf(
+		"next attempt starts at %s: attempt %d ended with %s: %s",
+		next.UTC().Format(exactTime), t.attempt().Number, f.Reason, f.Message)))
 }
 
 func (t *transition) endAttempt(outcome v1alpha1.AttemptOutcome, f *v1alpha1.BuildFailure) {
