@@ -103,7 +103,7 @@ var _ = Describe("The status of a build", func() {
 	})
 
 	It("follows the phase table, and finished follows the phase", func(ctx SpecContext) {
-		refuse(ctx, builds, "from Pending to Running; allowed after Pending: Queued, Starting, Failed, Cancelled", setPhase(v1alpha1.BuildRunning))
+		refuse(ctx, builds, "from Pending to Running: set one of: Queued, Starting, Failed, Cancelled", setPhase(v1alpha1.BuildRunning))
 		write(ctx, builds, setPhase(v1alpha1.BuildQueued))
 		write(ctx, builds, startAttempt(1))
 		write(ctx, builds, setPhase(v1alpha1.BuildQueued)) // Kueue suspended the Job
@@ -117,7 +117,7 @@ var _ = Describe("The status of a build", func() {
 	It("is final once the build has finished, but for the condition LogArchived", func(ctx SpecContext) {
 		write(ctx, builds, startAttempt(1))
 		write(ctx, builds, succeed(1))
-		refuse(ctx, builds, "from Succeeded to Failed; allowed after Succeeded: none", setPhase(v1alpha1.BuildFailed))
+		refuse(ctx, builds, "from Succeeded to Failed: phase Succeeded is final", setPhase(v1alpha1.BuildFailed))
 		refuse(ctx, builds, "is final", func(status *v1alpha1.ImageBuildStatus) { status.Artifacts[0].SizeBytes++ })
 		refuse(ctx, builds, "is final", func(status *v1alpha1.ImageBuildStatus) { status.Attempts[0].NodeName = "another" })
 		write(ctx, builds, func(*v1alpha1.ImageBuildStatus) {})
@@ -136,7 +136,7 @@ var _ = Describe("The status of a build", func() {
 			endAttempt(1, v1alpha1.AttemptDisrupted)(status)
 			startAttempt(2)(status)
 		})
-		refuse(ctx, builds, "never removed", func(status *v1alpha1.ImageBuildStatus) {
+		refuse(ctx, builds, "keep all 1 stored attempts", func(status *v1alpha1.ImageBuildStatus) {
 			status.Attempts, status.CurrentAttempt = nil, 0
 		})
 		refuse(ctx, builds, "currentAttempt", func(status *v1alpha1.ImageBuildStatus) { status.CurrentAttempt = 2 })

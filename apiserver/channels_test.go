@@ -150,7 +150,7 @@ var _ = Describe("The channels of an Image", func() {
 		Expect(err).NotTo(HaveOccurred())
 		for build, message := range map[string]string{
 			"debian-3": "is Pending: only a build that Succeeded can have a channel",
-			"debian-9": "there is no such build",
+			"debian-9": "build not found",
 			"ubuntu-1": "is not a build of Image debian",
 			"once":     "is not a build of Image debian",
 		} {

@@ -71,7 +71,7 @@ var _ = Describe("Superseding a build", func() {
 			GinkgoHelper()
 			_, err := supersede(ctx, "debian-1", by)
 			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
-			Expect(err).To(MatchError(ContainSubstring("build " + by + " cannot supersede it, because that build is being cancelled or deleted")))
+			Expect(err).To(MatchError(ContainSubstring("superseding build " + by + " is being cancelled or deleted")))
 			build, err := builds.Get(ctx, "debian-1", metav1.GetOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(build.Spec.CancelRequested).To(BeNil())
@@ -92,11 +92,11 @@ var _ = Describe("Superseding a build", func() {
 
 	It("takes a newer build of the same Image", func(ctx SpecContext) {
 		for by, message := range map[string]string{
-			"debian-2": "must be a newer build of the Image than number 2",
-			"debian-1": "must be a newer build of the Image than number 2",
-			"debian-9": "there is no such build",
-			"ubuntu-3": "must be a build of the same Image, debian",
-			"once":     "must be a build of the same Image, debian",
+			"debian-2": "name a build with a number greater than 2",
+			"debian-1": "name a build with a number greater than 2",
+			"debian-9": "build not found",
+			"ubuntu-3": "must be a build of the same Image: name a newer build of Image debian",
+			"once":     "must be a build of the same Image: name a newer build of Image debian",
 			"A":        "must consist of lower case",
 		} {
 			_, err := supersede(ctx, "debian-2", by)

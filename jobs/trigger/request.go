@@ -93,7 +93,7 @@ func (o Observed) prevented(reason v1alpha1.TriggerReason, status *v1alpha1.Imag
 	case reason == v1alpha1.TriggerBaseChange && !*triggers.OnBaseChange:
 		return prevention{v1alpha1.ReasonSuspended, "triggers.onBaseChange is false: ask for a build"}
 	case reason == v1alpha1.TriggerBaseChange && o.tooManyFailures(status):
-		return prevention{v1alpha1.ReasonTooManyFailures, fmt.Sprintf("%d consecutive builds failed: change the spec, or ask for a build that succeeds", status.ConsecutiveFailures)}
+		return prevention{v1alpha1.ReasonTooManyFailures, o.failedTooOften(status)}
 	case (reason == v1alpha1.TriggerCreated || reason == v1alpha1.TriggerSpecChange) && !*triggers.OnSpecChange:
 		return prevention{v1alpha1.ReasonSuspended, "triggers.onSpecChange is false: ask for a build"}
 	}

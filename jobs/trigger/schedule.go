@@ -58,11 +58,10 @@ func nextSchedule(o Observed, status *v1alpha1.ImageStatus) schedule {
 
 // activity returns whether the schedule starts builds, and since when.
 func activity(o Observed, status *v1alpha1.ImageStatus) schedule {
-	given, failures := o.Image.Spec.Triggers.Schedule, status.ConsecutiveFailures
+	given := o.Image.Spec.Triggers.Schedule
 	switch {
 	case o.tooManyFailures(status) && !o.suspended() && (given != nil || o.followsBase()):
-		return schedule{reason: v1alpha1.ReasonTooManyFailures, message: fmt.Sprintf(
-			"%d consecutive builds failed, so schedule and base start no more builds: change the spec, or ask for a build that succeeds", failures)}
+		return schedule{reason: v1alpha1.ReasonTooManyFailures, message: o.failedTooOften(status)}
 	case given == nil:
 		return schedule{reason: v1alpha1.ReasonNoSchedule}
 	case o.suspended():

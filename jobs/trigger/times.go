@@ -67,9 +67,9 @@ func ParseSchedule(expression, timeZone string) (Times, error) {
 func parseCron(expression string) (*cron.SpecSchedule, error) {
 	switch {
 	case strings.TrimSpace(expression) == "":
-		return nil, errors.New("must not be empty")
+		return nil, errors.New("set the times, such as 0 3 * * *")
 	case len(expression) > maxCron:
-		return nil, fmt.Errorf("must be no more than %d characters", maxCron)
+		return nil, fmt.Errorf("must have at most %d characters", maxCron)
 	case strings.Contains(expression, "TZ="):
 		return nil, errors.New("must not name a time zone: set timeZone instead")
 	case strings.HasPrefix(expression, "@every"):
@@ -77,20 +77,20 @@ func parseCron(expression string) (*cron.SpecSchedule, error) {
 	}
 	for field := range strings.FieldsSeq(expression) {
 		if field[0] == ',' || field[len(field)-1] == ',' || strings.Contains(field, ",,") {
-			return nil, fmt.Errorf("has an empty element in the list %q", field)
+			return nil, fmt.Errorf("remove the empty element of the list %q", field)
 		}
 	}
 	parsed, err := cron.ParseStandard(expression)
 	if err != nil {
-		return nil, fmt.Errorf("is neither five fields (minute, hour, day of the month, month, day of the week) nor one of @hourly, @daily, @weekly, @monthly and @yearly: %w", err)
+		return nil, fmt.Errorf("must be five fields (minute, hour, day of the month, month, day of the week), @hourly, @daily, @weekly, @monthly or @yearly: %w", err)
 	}
 	wall, ok := parsed.(*cron.SpecSchedule)
 	if !ok {
-		return nil, fmt.Errorf("has no times: it is a %T", parsed)
+		return nil, fmt.Errorf("must list times, must not be %T", parsed)
 	}
 	wall.Location = time.UTC
 	if wall.Next(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() { // two leap years follow
-		return nil, errors.New("has no time: no year has such a day")
+		return nil, errors.New("matches no date: no year has such a day")
 	}
 	return wall, nil
 }
@@ -98,7 +98,7 @@ func parseCron(expression string) (*cron.SpecSchedule, error) {
 func parseTimeZone(name string) (*time.Location, error) {
 	switch name {
 	case "":
-		return nil, errors.New("must not be empty")
+		return nil, errors.New("set a time zone, such as Europe/Berlin")
 	case "Local":
 		return nil, errors.New("must be the name of a time zone such as Europe/Berlin: Local differs between machines")
 	}

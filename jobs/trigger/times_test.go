@@ -42,8 +42,8 @@ func following(t *testing.T, times Times, after string, count int) []string {
 
 func TestWrongSchedulesAreRefused(t *testing.T) {
 	for _, c := range []struct{ cron, zone, field, problem string }{
-		{"", "UTC", FieldCron, "must not be empty"},
-		{"   ", "UTC", FieldCron, "must not be empty"},
+		{"", "UTC", FieldCron, "set the times"},
+		{"   ", "UTC", FieldCron, "set the times"},
 		{"0 3 * *", "UTC", FieldCron, "expected exactly 5 fields, found 4"},
 		{"0 0 3 * * *", "UTC", FieldCron, "expected exactly 5 fields, found 6"},
 		{"60 3 * * *", "UTC", FieldCron, "above maximum (59)"},
@@ -63,10 +63,10 @@ func TestWrongSchedulesAreRefused(t *testing.T) {
 		{"TZ=Europe/Berlin 0 3 * * *", "UTC", FieldCron, "timeZone"},
 		{"CRON_TZ=Europe/Berlin 0 3 * * *", "UTC", FieldCron, "timeZone"},
 		{"TZ=UTC", "UTC", FieldCron, "timeZone"},
-		{"0 3 " + strings.Repeat("1,", 200) + "1 * *", "UTC", FieldCron, "no more than 256 characters"},
-		{"0 3 30 2 *", "UTC", FieldCron, "has no time"},
-		{"0 3 31 apr,jun,sep,nov *", "UTC", FieldCron, "has no time"},
-		{"0 3 * * *", "", FieldTimeZone, "must not be empty"},
+		{"0 3 " + strings.Repeat("1,", 200) + "1 * *", "UTC", FieldCron, "at most 256 characters"},
+		{"0 3 30 2 *", "UTC", FieldCron, "matches no date"},
+		{"0 3 31 apr,jun,sep,nov *", "UTC", FieldCron, "matches no date"},
+		{"0 3 * * *", "", FieldTimeZone, "set a time zone"},
 		{"0 3 * * *", "Local", FieldTimeZone, "Europe/Berlin"},
 		{"0 3 * * *", "Mars/Olympus", FieldTimeZone, "must be a time zone"},
 		{"0 3 * * *", "../etc/passwd", FieldTimeZone, "must be a time zone"},

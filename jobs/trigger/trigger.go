@@ -3,6 +3,7 @@
 package trigger
 
 import (
+	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -124,6 +125,12 @@ func (o Observed) followsBase() bool {
 func (o Observed) tooManyFailures(status *v1alpha1.ImageStatus) bool {
 	limit := *o.Image.Spec.Triggers.DisableAfterFailures
 	return limit > 0 && status.ConsecutiveFailures >= limit
+}
+
+// failedTooOften is the message of ReasonTooManyFailures.
+func (o Observed) failedTooOften(status *v1alpha1.ImageStatus) string {
+	return fmt.Sprintf("%d consecutive builds failed: triggers schedule and base are off: change the spec, or start a build that succeeds with \"goldsmith build %s\"",
+		status.ConsecutiveFailures, o.Image.Name)
 }
 
 // stored is a time in whole seconds, as the API stores it.

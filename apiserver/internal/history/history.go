@@ -82,7 +82,7 @@ func startOf(options *images.ImageHistoryOptions, now time.Time) (*historyStart,
 			err = json.Unmarshal(text, start)
 		}
 		if err != nil || start.Continue == "" {
-			return nil, errors.New("continue is not a token of a history: list again without continue")
+			return nil, errors.New("continue token is invalid: list again without continue")
 		}
 		if start.Asked != asked {
 			return nil, errors.New("continue belongs to a list with other values of since or until: repeat those values")

@@ -183,7 +183,7 @@ func (p *promotion) successful(ctx context.Context, image *images.Image, name st
 	build, err := p.builds.GetBuild(on(ctx, "imagebuilds", name), name)
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, "there is no such build: name one of the Image that succeeded", nil
+		return nil, "build not found: name a build of the Image that succeeded", nil
 	case err != nil:
 		return nil, "", fmt.Errorf("set the channels of image %s: read imagebuild %s: %w", p.image, name, err)
 	case build.Spec.ImageRef == nil || build.Spec.ImageRef.UID != image.UID:

@@ -83,21 +83,21 @@ func (c *canceller) checkNewer(ctx context.Context, build *images.ImageBuild, na
 		})
 	}
 	if build.Spec.ImageRef == nil || build.Spec.Number == nil {
-		return invalid(fmt.Sprintf("must be empty: %s is not a build of an Image, so no build can supersede it", build.Name))
+		return invalid(fmt.Sprintf("remove supersededBy: %s is not a build of an Image, and no build can supersede it", build.Name))
 	}
 	newer, err := stored.GetBuild(ctx, c.builds, name)
 	switch {
 	case apierrors.IsNotFound(err):
-		return invalid("there is no such build: name a newer build of the same Image")
+		return invalid("build not found: name a newer build of the same Image")
 	case err != nil:
 		return fmt.Errorf("cancel imagebuild %s: read imagebuild %s: %w", build.Name, name, err)
 	case newer.Spec.ImageRef == nil || newer.Spec.ImageRef.UID != build.Spec.ImageRef.UID:
-		return invalid(fmt.Sprintf("must be a build of the same Image, %s", build.Spec.ImageRef.Name))
+		return invalid(fmt.Sprintf("must be a build of the same Image: name a newer build of Image %s", build.Spec.ImageRef.Name))
 	case newer.Spec.Number == nil || *newer.Spec.Number <= *build.Spec.Number:
-		return invalid(fmt.Sprintf("must be a newer build of the Image than number %d", *build.Spec.Number))
+		return invalid(fmt.Sprintf("must be a newer build of the Image: name a build with a number greater than %d", *build.Spec.Number))
 	case newer.Spec.CancelRequested != nil, newer.DeletionTimestamp != nil, newer.Status.Phase == v1alpha1.BuildCancelled:
 		return apierrors.NewConflict(images.Resource("imagebuilds"), build.Name,
-			fmt.Errorf("build %s cannot supersede it, because that build is being cancelled or deleted: find the newest build and try again", name))
+			fmt.Errorf("superseding build %s is being cancelled or deleted: name the newest build of the Image, then try again", name))
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ const (
 func validateReport(report *images.BuildReport, build string) field.ErrorList {
 	var errs field.ErrorList
 	if report.Name != "" && report.Name != build {
-		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), report.Name, "must be empty or the name in the URL, "+build))
+		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), report.Name, "must be empty or "+build+", the name in the URL"))
 	}
 	errs = append(errs, validation.Printable(report.Stage, maxStageName, field.NewPath("stage"))...)
 	errs = append(errs, validation.Printable(report.Message, maxReportMessage, field.NewPath("message"))...)

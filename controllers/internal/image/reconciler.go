@@ -118,7 +118,8 @@ func (r *reconciler) store(ctx context.Context, image *v1alpha1.Image, status v1
 		return fmt.Errorf("write status: %w", err)
 	}
 	if disabled {
-		r.Events.Eventf(image, corev1.EventTypeWarning, v1alpha1.EventScheduleDisabled, "%d consecutive builds failed, so schedule and base start no more builds", status.ConsecutiveFailures)
+		active := meta.FindStatusCondition(status.Conditions, v1alpha1.ImageScheduleActive)
+		r.Events.Event(image, corev1.EventTypeWarning, v1alpha1.EventScheduleDisabled, active.Message)
 	}
 	if stalled := newlyStalled(image.Status.Conditions, status.Conditions); stalled != nil {
 		r.Events.Event(image, corev1.EventTypeWarning, v1alpha1.EventStalled, v1alpha1.CutMessage(stalled.Reason+": "+stalled.Message))

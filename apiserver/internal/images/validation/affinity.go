@@ -55,7 +55,7 @@ func validateNodeAffinity(affinity *corev1.NodeAffinity, path *field.Path) field
 	if selector := affinity.RequiredDuringSchedulingIgnoredDuringExecution; selector != nil {
 		terms := path.Child(required, "nodeSelectorTerms")
 		if len(selector.NodeSelectorTerms) == 0 {
-			errs = append(errs, field.Required(terms, "list at least one term: without any, no node is selected"))
+			errs = append(errs, field.Required(terms, "list at least one term: an empty list selects no node"))
 		}
 		for i := range selector.NodeSelectorTerms {
 			errs = append(errs, validateNodeTerm(&selector.NodeSelectorTerms[i], terms.Index(i))...)
@@ -104,7 +104,7 @@ func validateNodeField(expression *corev1.NodeSelectorRequirement, path *field.P
 			[]corev1.NodeSelectorOperator{corev1.NodeSelectorOpIn, corev1.NodeSelectorOpNotIn}))
 	}
 	if len(expression.Values) != 1 {
-		return append(errs, field.Required(path.Child("values"), "must be the name of one node"))
+		return append(errs, field.Required(path.Child("values"), "set the name of one node"))
 	}
 	return append(errs, validateNames(validation.IsDNS1123Subdomain(expression.Values[0]), expression.Values[0], path.Child("values").Index(0))...)
 }

@@ -20,7 +20,7 @@ const (
 	maxEnvValueBytes = 4096
 )
 
-const onlyKeys = "is not available to builders: use value, secretKeyRef or configMapKeyRef; the file that $GOLDSMITH_INPUT names describes the build"
+const onlyKeys = "use value, secretKeyRef or configMapKeyRef: this source is not available to builders; the file that $GOLDSMITH_INPUT names describes the build"
 
 func validateEnv(env []corev1.EnvVar, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
@@ -39,13 +39,13 @@ func validateEnv(env []corev1.EnvVar, path *field.Path) field.ErrorList {
 			errs = append(errs, field.TooLong(path.Child("value"), variable.Value, maxEnvValueBytes))
 		}
 		if strings.ContainsRune(variable.Value, 0) {
-			errs = append(errs, field.Invalid(path.Child("value"), variable.Value, "must not contain a NUL, which ends the value of an environment variable"))
+			errs = append(errs, field.Invalid(path.Child("value"), variable.Value, "remove the NUL: a NUL ends the value of an environment variable"))
 		}
 		if variable.ValueFrom == nil {
 			continue
 		}
 		if variable.Value != "" {
-			errs = append(errs, field.Invalid(path.Child("valueFrom"), field.OmitValueType{}, "value and valueFrom exclude each other: set one of them"))
+			errs = append(errs, field.Invalid(path.Child("valueFrom"), field.OmitValueType{}, "set either value or valueFrom"))
 		}
 		errs = append(errs, validateEnvSource(variable.ValueFrom, path.Child("valueFrom"))...)
 	}
@@ -55,11 +55,11 @@ func validateEnv(env []corev1.EnvVar, path *field.Path) field.ErrorList {
 func validateEnvName(name string, path *field.Path) field.ErrorList {
 	switch {
 	case name == "":
-		return field.ErrorList{field.Required(path, "name the variable")}
+		return field.ErrorList{field.Required(path, "set the name of the variable")}
 	case len(name) > maxEnvName:
 		return field.ErrorList{field.TooLong(path, name, maxEnvName)}
 	case strings.HasPrefix(name, render.EnvPrefix):
-		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("must not begin with %s, which is reserved for the builder contract", render.EnvPrefix))}
+		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("must not begin with %s: the builder contract reserves this prefix", render.EnvPrefix))}
 	}
 	return validateNames(validation.IsEnvVarName(name), name, path)
 }
@@ -83,7 +83,7 @@ func validateEnvSource(source *corev1.EnvVarSource, path *field.Path) field.Erro
 	}
 	switch {
 	case source.SecretKeyRef != nil && source.ConfigMapKeyRef != nil:
-		errs = append(errs, field.Invalid(path, field.OmitValueType{}, "secretKeyRef and configMapKeyRef exclude each other: set one of them"))
+		errs = append(errs, field.Invalid(path, field.OmitValueType{}, "set either secretKeyRef or configMapKeyRef"))
 	case len(errs) == 0 && source.SecretKeyRef == nil && source.ConfigMapKeyRef == nil:
 		errs = append(errs, field.Required(path, "set secretKeyRef or configMapKeyRef"))
 	}
@@ -94,12 +94,12 @@ func validateEnvSource(source *corev1.EnvVarSource, path *field.Path) field.Erro
 func validateKey(name, key string, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if name == "" {
-		errs = append(errs, field.Required(path.Child("name"), "name an object of the same namespace"))
+		errs = append(errs, field.Required(path.Child("name"), "set the name of an object of the same namespace"))
 	} else {
 		errs = append(errs, validateNames(validation.IsDNS1123Subdomain(name), name, path.Child("name"))...)
 	}
 	if key == "" {
-		return append(errs, field.Required(path.Child("key"), "name the key that holds the value"))
+		return append(errs, field.Required(path.Child("key"), "set the key that contains the value"))
 	}
 	return append(errs, validateNames(validation.IsConfigMapKey(key), key, path.Child("key"))...)
 }

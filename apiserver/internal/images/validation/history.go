@@ -76,11 +76,11 @@ func ImageNote(note *images.ImageNote, image string) field.ErrorList {
 	text := field.NewPath("text")
 	switch {
 	case strings.TrimSpace(note.Text) == "":
-		errs = append(errs, field.Required(text, "must be the text of the note"))
+		errs = append(errs, field.Required(text, "set the text of the note"))
 	case len(note.Text) > maxNoteBytes:
 		errs = append(errs, field.TooLong(text, note.Text, maxNoteBytes))
 	case !printable(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(note.Text)):
-		errs = append(errs, field.Invalid(text, note.Text, "must be printable lines: remove control characters, and those that change the direction of text"))
+		errs = append(errs, field.Invalid(text, note.Text, "must be printable lines: remove control characters and characters that change the direction of text"))
 	}
 	return errs
 }

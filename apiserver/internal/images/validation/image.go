@@ -44,7 +44,7 @@ func validateMetadata(meta *metav1.ObjectMeta, maxLength int) field.ErrorList {
 			return problems
 		}
 		problems = slices.DeleteFunc(problems, func(problem string) bool { return problem == validation.MaxLenError(validation.DNS1123LabelMaxLength) })
-		return append(problems, fmt.Sprintf("must be no more than %d characters: names of builds, Jobs and labels are derived from it", maxLength))
+		return append(problems, fmt.Sprintf("must have at most %d characters: names of builds, Jobs and labels derive from the name", maxLength))
 	}
 	return apivalidation.ValidateObjectMeta(meta, true, isName, metadata)
 }
@@ -94,7 +94,7 @@ func validateSuccessfulBuild(build *images.SuccessfulBuild, path *field.Path) fi
 	errs = append(errs, validateNumber(build.Number, path.Child("number"))...)
 	errs = append(errs, validateRequiredDigest(build.InputsDigest, path.Child("inputsDigest"))...)
 	if build.CompletionTime.IsZero() {
-		errs = append(errs, field.Required(path.Child("completionTime"), "a successful build has a completion time"))
+		errs = append(errs, field.Required(path.Child("completionTime"), "set completionTime of the successful build"))
 	}
 	return append(errs, validateArtifacts(build.Artifacts, path.Child("artifacts"))...)
 }
@@ -108,7 +108,7 @@ func validateArtifacts(artifacts []images.Artifact, path *field.Path) field.Erro
 	for i, artifact := range artifacts {
 		target := path.Index(i).Child("target")
 		if artifact.Target == "" {
-			errs = append(errs, field.Required(target, "must be platform/format, such as linux/amd64/raw"))
+			errs = append(errs, field.Required(target, "set platform/format, such as linux/amd64/raw"))
 		} else if seen[artifact.Target] {
 			errs = append(errs, field.Duplicate(target, artifact.Target))
 		}
@@ -116,7 +116,7 @@ func validateArtifacts(artifacts []images.Artifact, path *field.Path) field.Erro
 		errs = append(errs, validateRequiredDigest(artifact.Digest, path.Index(i).Child("digest"))...)
 		errs = append(errs, apivalidation.ValidateNonnegativeField(artifact.SizeBytes, path.Index(i).Child("sizeBytes"))...)
 		if artifact.MediaType == "" {
-			errs = append(errs, field.Required(path.Index(i).Child("mediaType"), "derive it from the target's format"))
+			errs = append(errs, field.Required(path.Index(i).Child("mediaType"), "set the media type of the target's format"))
 		}
 	}
 	return errs
@@ -124,7 +124,7 @@ func validateArtifacts(artifacts []images.Artifact, path *field.Path) field.Erro
 
 func validateBuildName(name string, path *field.Path) field.ErrorList {
 	if name == "" {
-		return field.ErrorList{field.Required(path, "name the build")}
+		return field.ErrorList{field.Required(path, "set the name of the build")}
 	}
 	return validateNames(apivalidation.NameIsDNSLabel(name, false), name, path)
 }
@@ -138,7 +138,7 @@ func validateNumber(number int64, path *field.Path) field.ErrorList {
 
 func validateRequiredDigest(value string, path *field.Path) field.ErrorList {
 	if value == "" {
-		return field.ErrorList{field.Required(path, "must be sha256: and 64 hex digits")}
+		return field.ErrorList{field.Required(path, "set sha256: and 64 hex digits")}
 	}
 	return validateDigest(value, path)
 }

@@ -289,9 +289,9 @@ func TestANameThatIsTooLongHasOneLimit(t *testing.T) {
 		name string
 		want []string
 	}{
-		{strings.Repeat("a", 46), []string{"no more than 45 characters"}},
-		{strings.Repeat("a", 200), []string{"no more than 45 characters"}},
-		{strings.Repeat("A", 200), []string{"lowercase", "no more than 45 characters"}},
+		{strings.Repeat("a", 46), []string{"at most 45 characters"}},
+		{strings.Repeat("a", 200), []string{"at most 45 characters"}},
+		{strings.Repeat("A", 200), []string{"lowercase", "at most 45 characters"}},
 	} {
 		image := validImage()
 		image.Name = test.name

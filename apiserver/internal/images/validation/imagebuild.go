@@ -13,7 +13,7 @@ import (
 // maxDirectBuildName is the longest name of an ImageBuild that is created directly, in characters.
 const maxDirectBuildName = 55
 
-const serverOwned = "is set by the server: leave it out, or create the build through the instantiate subresource of an Image"
+const serverOwned = "remove the field: the server sets it; to build an Image, use the Image's instantiate subresource"
 
 // DirectImageBuild validates an ImageBuild that a user creates, without an Image. Its trigger must be the trigger that the
 // server has set.
@@ -32,7 +32,7 @@ func DirectImageBuild(build *images.ImageBuild, trigger *images.BuildTrigger) fi
 		errs = append(errs, field.Forbidden(spec.Child("trigger"), serverOwned))
 	}
 	if build.Spec.Pinned != nil {
-		errs = append(errs, field.Forbidden(spec.Child("pinned"), "is set by the server: leave it out, or use the rerun subresource of a build"))
+		errs = append(errs, field.Forbidden(spec.Child("pinned"), "remove pinned: the server sets it; to repeat a build, use the build's rerun subresource"))
 	}
 	if build.Spec.RunPolicy != "" {
 		errs = append(errs, field.Forbidden(spec.Child("runPolicy"), serverOwned))
@@ -48,17 +48,17 @@ func RankedImageBuild(build *images.ImageBuild) field.ErrorList {
 	if build.Spec.Priority == nil {
 		return nil
 	}
-	return field.ErrorList{field.Forbidden(spec.Child("priority"), "is set by the server: leave it out, and name a PriorityClass in inputs.template")}
+	return field.ErrorList{field.Forbidden(spec.Child("priority"), "remove priority: the server sets it; to set a priority, name a PriorityClass in inputs.template")}
 }
 
 // InstantiatedImageBuild validates an ImageBuild that the server creates for an Image.
 func InstantiatedImageBuild(build *images.ImageBuild) field.ErrorList {
 	errs := validateMetadata(&build.ObjectMeta, validation.DNS1123LabelMaxLength)
 	if build.Spec.ImageRef == nil {
-		errs = append(errs, field.Required(spec.Child("imageRef"), "a build of an Image names the Image"))
+		errs = append(errs, field.Required(spec.Child("imageRef"), "set imageRef of a build of an Image"))
 	}
 	if build.Spec.Number == nil {
-		errs = append(errs, field.Required(spec.Child("number"), "a build of an Image has a number"))
+		errs = append(errs, field.Required(spec.Child("number"), "set number of a build of an Image"))
 	} else {
 		errs = append(errs, validateNumber(*build.Spec.Number, spec.Child("number"))...)
 	}
@@ -73,7 +73,7 @@ func validateImageBuildSpec(build *images.ImageBuildSpec) field.ErrorList {
 	errs = append(errs, validateTimeouts(build.Timeouts, spec.Child("timeouts"))...)
 	errs = append(errs, validateRetry(build.Retry, spec.Child("retry"))...)
 	if build.CancelRequested != nil {
-		errs = append(errs, field.Forbidden(spec.Child("cancelRequested"), "a new build cannot be cancelled: use the cancel subresource"))
+		errs = append(errs, field.Forbidden(spec.Child("cancelRequested"), "remove cancelRequested: to cancel a build, use the cancel subresource"))
 	}
 	return errs
 }

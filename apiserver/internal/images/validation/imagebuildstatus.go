@@ -37,7 +37,7 @@ func ImageBuildStatusUpdate(build, old *images.ImageBuild) field.ErrorList {
 	errs := validatePhaseChange(stored.Phase, current.Phase, status.Child("phase"))
 	if stored.Phase.Finished() {
 		if len(errs) == 0 && !equality.Semantic.DeepEqual(withoutAfterwards(current), withoutAfterwards(stored)) {
-			errs = append(errs, field.Forbidden(status, fmt.Sprintf("is final since the build is %s: only the conditions %s may change",
+			errs = append(errs, field.Forbidden(status, fmt.Sprintf("status is final in phase %s: change only the conditions %s",
 				stored.Phase, strings.Join(afterwards, " and "))))
 		}
 		return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
@@ -46,7 +46,7 @@ func ImageBuildStatusUpdate(build, old *images.ImageBuild) field.ErrorList {
 	errs = append(errs, validateAttempts(current, stored, status.Child("attempts"))...)
 	if n := len(current.Attempts); int(current.CurrentAttempt) != n {
 		errs = append(errs, field.Invalid(status.Child("currentAttempt"), current.CurrentAttempt,
-			fmt.Sprintf("must be the number of the last attempt, %d", n)))
+			fmt.Sprintf("must be %d, the number of the last attempt", n)))
 	}
 	errs = append(errs, validateCurrentAttempt(current)...)
 	errs = append(errs, validateEnd(current)...)
@@ -89,22 +89,22 @@ func validateCurrentAttempt(current *images.ImageBuildStatus) field.ErrorList {
 	allowed, speaksOfOne := currentOutcomes[current.Phase]
 	if last < 0 {
 		if speaksOfOne {
-			return field.ErrorList{field.Required(attempts, fmt.Sprintf("a build that is %s has an attempt: record it together with the phase", current.Phase))}
+			return field.ErrorList{field.Required(attempts, fmt.Sprintf("add the attempt of phase %s: the attempt and the phase are stored together", current.Phase))}
 		}
 		return nil
 	}
 	outcome, path := current.Attempts[last].Outcome, attempts.Index(last).Child("outcome")
 	switch {
 	case outcome == "" && current.Phase.Finished():
-		return field.ErrorList{field.Required(path, "a finished build has no unfinished attempt: set the outcome of the attempt")}
+		return field.ErrorList{field.Required(path, "set the outcome of the last attempt: the build has finished")}
 	case !speaksOfOne || slices.Contains(allowed, outcome):
 		return nil
 	case outcome == "":
-		return field.ErrorList{field.Required(path, fmt.Sprintf("a build is %s once its last attempt has ended: must be one of %v", current.Phase, allowed))}
+		return field.ErrorList{field.Required(path, fmt.Sprintf("set one of %v: in phase %s the last attempt has ended", allowed, current.Phase))}
 	case allowed[0] == "":
-		return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("a build that is %s has an unfinished attempt: add a new attempt, or change the phase", current.Phase))}
+		return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("add a new attempt, or change phase %s: this phase has an unfinished attempt", current.Phase))}
 	}
-	return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("the last attempt of a build that is %s must have one of the outcomes %v", current.Phase, allowed))}
+	return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("must be one of %v for the last attempt in phase %s", allowed, current.Phase))}
 }
 
 // validateEnd checks the fields that a final phase requires, and other phases forbid.
@@ -114,24 +114,24 @@ func validateEnd(current *images.ImageBuildStatus) field.ErrorList {
 	finished, succeeded := current.Phase.Finished(), current.Phase == v1alpha1.BuildSucceeded
 	switch {
 	case succeeded && len(current.Artifacts) == 0:
-		errs = append(errs, field.Required(status.Child("artifacts"), "list what the build made, one artifact for each target"))
+		errs = append(errs, field.Required(status.Child("artifacts"), "list one artifact for each target"))
 	case !succeeded && len(current.Artifacts) > 0:
-		errs = append(errs, field.Forbidden(status.Child("artifacts"), "only a build that succeeded has artifacts"))
+		errs = append(errs, field.Forbidden(status.Child("artifacts"), "remove artifacts: the build did not succeed"))
 	}
 	switch {
 	case succeeded && current.Failure != nil:
-		errs = append(errs, field.Forbidden(status.Child("failure"), "a build that succeeded has no failure"))
+		errs = append(errs, field.Forbidden(status.Child("failure"), "remove failure: the build succeeded"))
 	case finished && !succeeded && current.Failure == nil:
-		errs = append(errs, field.Required(status.Child("failure"), "say why the build failed or was cancelled"))
+		errs = append(errs, field.Required(status.Child("failure"), "set the failure of the build that failed or was cancelled"))
 	}
 	switch {
 	case finished && current.CompletionTime.IsZero():
-		errs = append(errs, field.Required(status.Child("completionTime"), "a finished build has a completion time"))
+		errs = append(errs, field.Required(status.Child("completionTime"), "set completionTime of the finished build"))
 	case !finished && current.CompletionTime != nil:
-		errs = append(errs, field.Forbidden(status.Child("completionTime"), "only a finished build has a completion time"))
+		errs = append(errs, field.Forbidden(status.Child("completionTime"), "remove completionTime: the build has not finished"))
 	}
 	if succeeded && current.StartTime.IsZero() {
-		errs = append(errs, field.Required(status.Child("startTime"), "a build that succeeded has the start time of its first attempt"))
+		errs = append(errs, field.Required(status.Child("startTime"), "set the start time of the first attempt"))
 	}
 	return errs
 }
@@ -140,7 +140,7 @@ func validateAttempts(build, before *images.ImageBuildStatus, path *field.Path) 
 	attempts, stored := build.Attempts, before.Attempts
 	suspended := build.Phase == v1alpha1.BuildQueued && before.Phase != v1alpha1.BuildQueued
 	if len(attempts) < len(stored) {
-		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("attempts are never removed: there were %d", len(stored)))}
+		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("keep all %d stored attempts", len(stored)))}
 	}
 	var errs field.ErrorList
 	if n := len(attempts); n > maxAttempts {
@@ -152,7 +152,7 @@ func validateAttempts(build, before *images.ImageBuildStatus, path *field.Path) 
 		}
 		errs = append(errs, validateAttempt(&attempts[i], i, path.Index(i))...)
 		if i > len(stored) || i > 0 && i == len(stored) && stored[i-1].Outcome == "" {
-			errs = append(errs, field.Forbidden(path.Index(i), "an attempt is added only after the outcome of the previous one was stored"))
+			errs = append(errs, field.Forbidden(path.Index(i), "store the outcome of the previous attempt before adding an attempt"))
 		}
 	}
 	return errs
@@ -161,30 +161,30 @@ func validateAttempts(build, before *images.ImageBuildStatus, path *field.Path) 
 func validateAttempt(attempt *images.BuildAttempt, index int, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if want := index + 1; int(attempt.Number) != want {
-		errs = append(errs, field.Invalid(path.Child("number"), attempt.Number, fmt.Sprintf("attempts are numbered from 1 without gaps: must be %d", want)))
+		errs = append(errs, field.Invalid(path.Child("number"), attempt.Number, fmt.Sprintf("must be %d: attempts are numbered from 1 without gaps", want)))
 	}
 	if attempt.JobName == "" {
-		errs = append(errs, field.Required(path.Child("jobName"), "record it before the Job is created"))
+		errs = append(errs, field.Required(path.Child("jobName"), "set jobName before the Job is created"))
 	} else {
 		errs = append(errs, validateNames(validation.IsDNS1123Label(attempt.JobName), attempt.JobName, path.Child("jobName"))...)
 	}
 	if (attempt.PodName == "") != (attempt.PodUID == "") {
-		errs = append(errs, field.Required(path.Child("podUID"), "podName and podUID are recorded together"))
+		errs = append(errs, field.Required(path.Child("podUID"), "set podName and podUID together"))
 	}
 	if attempt.StartTime.IsZero() {
-		errs = append(errs, field.Required(path.Child("startTime"), "an attempt has a start time from the beginning"))
+		errs = append(errs, field.Required(path.Child("startTime"), "set startTime with the new attempt"))
 	}
 	switch {
 	case attempt.Outcome != "":
 		errs = append(errs, validateEnum(attempt.Outcome, attemptOutcomes, path.Child("outcome"))...)
 		if attempt.CompletionTime.IsZero() {
-			errs = append(errs, field.Required(path.Child("completionTime"), "an attempt with an outcome has a completion time"))
+			errs = append(errs, field.Required(path.Child("completionTime"), "set completionTime of the attempt that has an outcome"))
 		}
 	case attempt.CompletionTime != nil:
-		errs = append(errs, field.Forbidden(path.Child("completionTime"), "only an attempt with an outcome has a completion time"))
+		errs = append(errs, field.Forbidden(path.Child("completionTime"), "remove completionTime: the attempt has no outcome"))
 	}
 	if attempt.Failure == nil && (attempt.Outcome == v1alpha1.AttemptFailed || attempt.Outcome == v1alpha1.AttemptDisrupted) {
-		errs = append(errs, field.Required(path.Child("failure"), "say why the attempt did not succeed"))
+		errs = append(errs, field.Required(path.Child("failure"), "set the failure of the attempt that did not succeed"))
 	}
 	return append(errs, validateFailure(attempt.Failure, path.Child("failure"))...)
 }
@@ -221,7 +221,7 @@ func validateFailure(failure *images.BuildFailure, path *field.Path) field.Error
 	var errs field.ErrorList
 	switch class := failure.Reason.Class(); {
 	case class == "":
-		errs = append(errs, field.Invalid(path.Child("reason"), failure.Reason, "is not a reason of this API"))
+		errs = append(errs, field.Invalid(path.Child("reason"), failure.Reason, "must be a reason of this API: see docs/reasons.md"))
 	case class != failure.Class:
 		errs = append(errs, field.Invalid(path.Child("class"), failure.Class, fmt.Sprintf("must be %s, the class of %s", class, failure.Reason)))
 	}

@@ -56,7 +56,7 @@ func validateBuilder(builder *images.Builder, path *field.Path) field.ErrorList 
 	case builder.Name == "" && builder.Image == "":
 		errs = append(errs, field.Required(path, "set either name (a builder that the operator registered) or image"))
 	case builder.Name != "" && builder.Image != "":
-		errs = append(errs, field.Invalid(path, field.OmitValueType{}, "name and image exclude each other: set one of them"))
+		errs = append(errs, field.Invalid(path, field.OmitValueType{}, "set either name or image"))
 	}
 	if builder.Name != "" {
 		errs = append(errs, validateNames(validation.IsDNS1123Label(builder.Name), builder.Name, path.Child("name"))...)
@@ -65,7 +65,7 @@ func validateBuilder(builder *images.Builder, path *field.Path) field.ErrorList 
 		errs = append(errs, validateReference(builder.Image, path.Child("image"))...)
 	}
 	if len(builder.Command) > 0 && builder.Image == "" {
-		errs = append(errs, field.Forbidden(path.Child("command"), "may be set only together with image"))
+		errs = append(errs, field.Forbidden(path.Child("command"), "remove command, or set image: only image takes a command"))
 	}
 	if n := len(builder.Command); n > maxCommandElements {
 		errs = append(errs, field.TooMany(path.Child("command"), n, maxCommandElements))
@@ -76,11 +76,11 @@ func validateBuilder(builder *images.Builder, path *field.Path) field.ErrorList 
 func validateBase(base *images.Base, path *field.Path) field.ErrorList {
 	switch {
 	case base.ImageRef == nil && base.Reference == "":
-		return field.ErrorList{field.Required(path.Child("reference"), "must be 1 to 512 characters without spaces, unless imageRef names another Image to start from")}
+		return field.ErrorList{field.Required(path.Child("reference"), "set a reference of 1 to 512 characters without spaces, or set imageRef")}
 	case base.ImageRef == nil:
 		return validateReference(base.Reference, path.Child("reference"))
 	case base.Reference != "":
-		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, "reference and imageRef exclude each other: set one of them")}
+		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, "set either reference or imageRef")}
 	}
 	errs := validateImageName(base.ImageRef.Name, path.Child("imageRef", "name"))
 	if channel := base.ImageRef.Channel; channel != "" {
@@ -93,7 +93,7 @@ func validateBase(base *images.Base, path *field.Path) field.ErrorList {
 func validateImageName(name string, path *field.Path) field.ErrorList {
 	switch {
 	case name == "":
-		return field.ErrorList{field.Required(path, "name an Image of the same namespace")}
+		return field.ErrorList{field.Required(path, "set the name of an Image of the same namespace")}
 	case len(name) > maxImageName:
 		return field.ErrorList{field.TooLong(path, name, maxImageName)}
 	}
@@ -103,7 +103,7 @@ func validateImageName(name string, path *field.Path) field.ErrorList {
 // validateReference checks a reference of an image, without its syntax, which depends on the builder.
 func validateReference(reference string, path *field.Path) field.ErrorList {
 	if reference == "" {
-		return field.ErrorList{field.Required(path, "must be 1 to 512 characters without spaces")}
+		return field.ErrorList{field.Required(path, "set 1 to 512 characters without spaces")}
 	}
 	var errs field.ErrorList
 	if utf8.RuneCountInString(reference) > maxReferenceLength {
@@ -122,7 +122,7 @@ func isSpaceOrControl(r rune) bool {
 func validateSource(source *images.Source, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if source.Inline != nil && source.ConfigMapRef != nil {
-		errs = append(errs, field.Invalid(path, field.OmitValueType{}, "inline and configMapRef exclude each other: set at most one of them"))
+		errs = append(errs, field.Invalid(path, field.OmitValueType{}, "set either inline or configMapRef"))
 	}
 	if source.Inline != nil {
 		errs = append(errs, validateFiles(source.Inline.Files, path.Child("inline", "files"))...)
@@ -130,7 +130,7 @@ func validateSource(source *images.Source, path *field.Path) field.ErrorList {
 	if ref := source.ConfigMapRef; ref != nil {
 		name := path.Child("configMapRef", "name")
 		if ref.Name == "" {
-			errs = append(errs, field.Required(name, "name a ConfigMap of the same namespace"))
+			errs = append(errs, field.Required(name, "set the name of a ConfigMap of the same namespace"))
 		} else {
 			errs = append(errs, validateNames(validation.IsDNS1123Subdomain(ref.Name), ref.Name, name)...)
 		}
@@ -148,7 +148,7 @@ func validateParameters(parameters []images.Parameter, path *field.Path) field.E
 		name := path.Index(i).Child("name")
 		switch {
 		case parameter.Name == "":
-			errs = append(errs, field.Required(name, "must be 1 to 63 letters, digits, '-', '_' or '.'"))
+			errs = append(errs, field.Required(name, "set 1 to 63 letters, digits, '-', '_' or '.'"))
 		case len(parameter.Name) > maxParameterName:
 			errs = append(errs, field.TooLong(name, parameter.Name, maxParameterName))
 		case !parameterName.MatchString(parameter.Name):
@@ -194,7 +194,7 @@ func validateTargets(targets []images.Target, path *field.Path) field.ErrorList 
 	for i, target := range targets {
 		switch {
 		case target.Platform == "":
-			errs = append(errs, field.Required(path.Index(i).Child("platform"), "must be os/architecture, such as linux/amd64"))
+			errs = append(errs, field.Required(path.Index(i).Child("platform"), "set os/architecture, such as linux/amd64"))
 		case len(target.Platform) > validation.DNS1123LabelMaxLength:
 			errs = append(errs, field.TooLong(path.Index(i).Child("platform"), target.Platform, validation.DNS1123LabelMaxLength))
 		case !platform.MatchString(target.Platform):
@@ -213,7 +213,7 @@ func validateTargets(targets []images.Target, path *field.Path) field.ErrorList 
 func validateEnum[T ~string](value T, supported []T, path *field.Path) field.ErrorList {
 	switch {
 	case value == "":
-		return field.ErrorList{field.Required(path, fmt.Sprintf("must be one of %v", supported))}
+		return field.ErrorList{field.Required(path, fmt.Sprintf("set one of %v", supported))}
 	case !slices.Contains(supported, value):
 		return field.ErrorList{field.NotSupported(path, value, supported)}
 	}

@@ -49,11 +49,11 @@ func validatePhaseChange(from, to v1alpha1.BuildPhase, path *field.Path) field.E
 	if from == to || slices.Contains(nextPhases[from], to) {
 		return nil
 	}
-	allowed := "none, the phase is final"
-	if next := nextPhases[from]; len(next) > 0 {
-		allowed = strings.Join(asStrings(next), ", ")
+	if len(nextPhases[from]) == 0 {
+		return field.ErrorList{field.Invalid(path, to, fmt.Sprintf("phase cannot change from %s to %s: phase %s is final", from, to, from))}
 	}
-	return field.ErrorList{field.Invalid(path, to, fmt.Sprintf("the phase cannot change from %s to %s; allowed after %s: %s", from, to, from, allowed))}
+	allowed := strings.Join(asStrings(nextPhases[from]), ", ")
+	return field.ErrorList{field.Invalid(path, to, fmt.Sprintf("phase cannot change from %s to %s: set one of: %s", from, to, allowed))}
 }
 
 func asStrings[T ~string](values []T) []string {

@@ -82,7 +82,7 @@ func validateBackoff(backoff *images.Backoff, path *field.Path) field.ErrorList 
 	errs = append(errs, validateDuration(backoff.Max, 0, maxBackoffMax, path.Child("max"))...)
 	if backoff.Initial != nil && backoff.Max != nil && backoff.Max.Duration < backoff.Initial.Duration {
 		errs = append(errs, field.Invalid(path.Child("max"), backoff.Max.Duration.String(),
-			fmt.Sprintf("must not be less than initial, which is %s", backoff.Initial.Duration)))
+			fmt.Sprintf("must be at least %s, the value of initial", backoff.Initial.Duration)))
 	}
 	return errs
 }

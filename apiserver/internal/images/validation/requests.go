@@ -48,7 +48,7 @@ func BuildRequest(request *images.BuildRequest, image string) field.ErrorList {
 	}
 	for i, change := range request.Changes {
 		if change.Path == "" {
-			errs = append(errs, field.Required(changes.Index(i).Child("path"), "name what has changed, such as parameters[edition]"))
+			errs = append(errs, field.Required(changes.Index(i).Child("path"), "set the path of the changed input, such as parameters[edition]"))
 		}
 		errs = append(errs, validateText(change.Path, maxChangePath, changes.Index(i).Child("path"))...)
 		errs = append(errs, validateText(change.From, maxChangeExcerpt, changes.Index(i).Child("from"))...)
@@ -89,7 +89,7 @@ func ImageChannels(channels *images.ImageChannels, image string) field.ErrorList
 		name := path.Index(i).Child("name")
 		switch {
 		case channel.Name == "":
-			errs = append(errs, field.Required(name, "name the channel, such as stable"))
+			errs = append(errs, field.Required(name, "set the name of the channel, such as stable"))
 		case seen[channel.Name]:
 			errs = append(errs, field.Duplicate(name, channel.Name))
 		default:
@@ -131,7 +131,7 @@ func ImageBuildDiffOptions(options *images.ImageBuildDiffOptions) field.ErrorLis
 	errs := validateUID(options.UID, field.NewPath("uid"), "a build")
 	errs = append(errs, validateUID(options.WithUID, field.NewPath("withUID"), "a build")...)
 	if options.With == "" {
-		return append(errs, field.Required(path, "name the build to compare with: ?with=NAME"))
+		return append(errs, field.Required(path, "set the build to compare with: ?with=NAME"))
 	}
 	return append(errs, validateBuildName(options.With, path)...)
 }
@@ -160,7 +160,7 @@ func validateRequestName(name, want string) field.ErrorList {
 	if name == "" || name == want {
 		return nil
 	}
-	return field.ErrorList{field.Invalid(metadata.Child("name"), name, "must be empty or the name in the URL, "+want)}
+	return field.ErrorList{field.Invalid(metadata.Child("name"), name, "must be empty or "+want+", the name in the URL")}
 }
 
 // Printable validates one line of text that other users read in a terminal. It refuses control characters, which a terminal
@@ -168,7 +168,7 @@ func validateRequestName(name, want string) field.ErrorList {
 func Printable(text string, maxCharacters int, path *field.Path) field.ErrorList {
 	errs := validateText(text, maxCharacters, path)
 	if !printable(text) {
-		errs = append(errs, field.Invalid(path, text, "must be one line of printable characters: remove control characters, and those that change the direction of text"))
+		errs = append(errs, field.Invalid(path, text, "must be one line of printable characters: remove control characters and characters that change the direction of text"))
 	}
 	return errs
 }

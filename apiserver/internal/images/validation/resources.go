@@ -25,15 +25,15 @@ func validateResources(resources *corev1.ResourceRequirements, path *field.Path)
 		limit, limited := resources.Limits[name]
 		switch {
 		case !limited && !overcommitted(name):
-			errs = append(errs, field.Invalid(path, request.String(), "must have a limit too: this resource cannot be overcommitted"))
+			errs = append(errs, field.Invalid(path, request.String(), "set a limit equal to the request: this resource cannot be overcommitted"))
 		case limited && !overcommitted(name) && request.Cmp(limit) != 0:
-			errs = append(errs, field.Invalid(path, request.String(), fmt.Sprintf("must be equal to the limit, which is %s: this resource cannot be overcommitted", limit.String())))
+			errs = append(errs, field.Invalid(path, request.String(), fmt.Sprintf("must be %s, the limit: this resource cannot be overcommitted", limit.String())))
 		case limited && request.Cmp(limit) > 0:
-			errs = append(errs, field.Invalid(path, request.String(), fmt.Sprintf("must not be above the limit, which is %s", limit.String())))
+			errs = append(errs, field.Invalid(path, request.String(), fmt.Sprintf("must be at most %s, the limit", limit.String())))
 		}
 	}
 	if len(resources.Claims) > 0 {
-		errs = append(errs, field.Forbidden(path.Child("claims"), "is not available to builders: their pods have no resource claims"))
+		errs = append(errs, field.Forbidden(path.Child("claims"), "remove claims: pods of builders have no resource claims"))
 	}
 	return append(errs, validateHugePages(resources, path)...)
 }
@@ -75,7 +75,7 @@ func validateHugePages(resources *corev1.ResourceRequirements, path *field.Path)
 	if !slices.ContainsFunc(names, hugePages) || slices.Contains(names, corev1.ResourceCPU) || slices.Contains(names, corev1.ResourceMemory) {
 		return nil
 	}
-	return field.ErrorList{field.Invalid(path, field.OmitValueType{}, "huge pages also need cpu or memory")}
+	return field.ErrorList{field.Invalid(path, field.OmitValueType{}, "set cpu or memory too: huge pages need one of the two")}
 }
 
 // overcommitted reports whether nodes may promise more of a resource than they have.

@@ -95,14 +95,14 @@ func validateToleration(toleration *corev1.Toleration, path *field.Path) field.E
 	case toleration.Key != "":
 		errs = append(errs, metav1validation.ValidateLabelName(toleration.Key, path.Child("key"))...)
 	case toleration.Operator != corev1.TolerationOpExists:
-		errs = append(errs, field.Invalid(path.Child("operator"), toleration.Operator, "must be Exists if key is empty, which tolerates every taint"))
+		errs = append(errs, field.Invalid(path.Child("operator"), toleration.Operator, "must be Exists if key is empty: an empty key tolerates every taint"))
 	}
 	switch toleration.Operator {
 	case corev1.TolerationOpEqual, "":
 		errs = append(errs, validateNames(validation.IsValidLabelValue(toleration.Value), toleration.Value, path.Child("value"))...)
 	case corev1.TolerationOpExists:
 		if toleration.Value != "" {
-			errs = append(errs, field.Invalid(path.Child("value"), toleration.Value, "must be empty where operator is Exists"))
+			errs = append(errs, field.Invalid(path.Child("value"), toleration.Value, "must be empty if operator is Exists"))
 		}
 	default:
 		errs = append(errs, field.NotSupported(path.Child("operator"), toleration.Operator,
@@ -113,7 +113,7 @@ func validateToleration(toleration *corev1.Toleration, path *field.Path) field.E
 	case toleration.Effect != "" && !slices.Contains(effects, toleration.Effect):
 		errs = append(errs, field.NotSupported(path.Child("effect"), toleration.Effect, effects))
 	case toleration.TolerationSeconds != nil && toleration.Effect != corev1.TaintEffectNoExecute:
-		errs = append(errs, field.Invalid(path.Child("effect"), toleration.Effect, "must be NoExecute where tolerationSeconds is set"))
+		errs = append(errs, field.Invalid(path.Child("effect"), toleration.Effect, "must be NoExecute if tolerationSeconds is set"))
 	}
 	return errs
 }
