@@ -59,6 +59,9 @@ func execute(ctx context.Context, root *cobra.Command) int {
 	if other, ok := errors.AsType[*client.OtherKindError](err); ok {
 		err = other.Of(verb)
 	}
+	if deleted, ok := errors.AsType[*client.DeletedBuildError](err); ok {
+		err = deleted.Of(verb)
+	}
 	err = explainUnknownVerb(root, err)
 	code := exit.Code(ctx, err)
 	if err != nil && code != exit.Interrupted && !exit.Shown(err) {

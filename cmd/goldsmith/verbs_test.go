@@ -141,7 +141,9 @@ func asksTheRecords(s *session) {
 	s.types("show", "web-3").matches(`(?s)^build web-3 was deleted; its record:\nNAME .*\nweb-3 +Failed +BuilderFailed .*\nUser/BuilderFailed: .*: goldsmith logs web-3 --kubeconfig=\S+ --uid ` + uid + `\n$`)
 	s.types("show", "web-99").fails(exit.Failure, "no image or build named web-99 in namespace default")
 	s.types("logs", "web-99").fails(exit.Failure, "no image or build named web-99 in namespace default")
-	s.types("diff", "web-3", "web-7").fails(exit.Failure, "no build named web-3 in namespace default")
+	s.types("diff", "web-3", "web-7").fails(exit.Failure, "build web-3 in namespace default was deleted: add --uid "+uid+"\n")
+	s.types("rerun", "web-3").fails(exit.Failure, "build web-3 in namespace default was deleted: add --uid "+uid+"\n")
+	s.types("cancel", "web-3").fails(exit.Failure, "build web-3 in namespace default was deleted\n")
 	s.types("diff", "web-3", "web-7", "--uid", uid).matches(`(?s)BUILD +web-3 +web-7\n.*phase +Failed \(BuilderFailed\) +Succeeded\n`)
 
 	s.types("stats", "web").matches(`(?s)^IMAGE +web\nwindow +30d\nbuilds +4: 4 succeeded, 0 failed, 0 cancelled; .*one-off +3 more.*success +100%\n.*health +\d+ of 100`)

@@ -25,10 +25,10 @@ func TestSaysWhatBecameOfTheBuild(t *testing.T) {
 		refusal error
 		want    string
 	}{
-		{answer: running, want: "debian-7 is being cancelled\n"},
-		{answer: finished, want: "debian-7 had finished already: Succeeded\n"},
-		{refusal: apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), "debian-7"), want: "error: no build named debian-7 in namespace team"},
-		{refusal: errors.New("reason: Too long"), want: "error: cancel build debian-7: reason: Too long"},
+		{answer: running, want: "once is being cancelled\n"},
+		{answer: finished, want: "once had finished already: Succeeded\n"},
+		{refusal: apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), "once"), want: "error: no build named once in namespace team"},
+		{refusal: errors.New("reason: Too long"), want: "error: cancel build once: reason: Too long"},
 	} {
 		clients := fake.NewClientset()
 		clients.PrependReactor("create", "imagebuilds/cancel", func(action clienttesting.Action) (bool, runtime.Object, error) {
@@ -38,7 +38,7 @@ func TestSaysWhatBecameOfTheBuild(t *testing.T) {
 			return true, test.answer, test.refusal
 		})
 		var out bytes.Buffer
-		err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian-7", "why", &out)
+		err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "once", "why", &out)
 		if message, isError := strings.CutPrefix(test.want, "error: "); isError {
 			if err == nil || err.Error() != message {
 				t.Errorf("got error %v, want %q", err, message)

@@ -4,17 +4,42 @@ package client
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// DeletedBuild returns the newest record of a build of a name, of an Image that exists or of a deleted one. It is nil if there is no
+// DeletedBuildError reports the name of a build that was deleted and has a record.
+type DeletedBuildError struct {
+	Namespace string
+	Record    *v1alpha1.BuildRecord
+}
+
+// Error is the message without a verb.
+func (e *DeletedBuildError) Error() string {
+	return fmt.Sprintf("build %s in namespace %s was deleted", e.Record.Name, e.Namespace)
+}
+
+// Of returns the error for the verb that got the name. If the verb finds deleted builds, the error ends with the flag that selects the
+// build: --uid of the verb's first argument, --second-uid of the second.
+func (e *DeletedBuildError) Of(verb *cobra.Command) error {
+	uids := []string{"uid", "second-uid"}
+	i := slices.Index(verb.Flags().Args(), e.Record.Name)
+	if i < 0 || i >= len(uids) || verb.Flags().Lookup(uids[i]) == nil {
+		return e
+	}
+	return fmt.Errorf("%w: add --%s %s", e, uids[i], e.Record.UID)
+}
+
+// deletedBuild returns the newest record of a build of a name, of an Image that exists or of a deleted one. It is nil if there is no
 // record, or if the name is not that of an Image's build, which ends with its number.
-func (c *Connection) DeletedBuild(ctx context.Context, name string) (*v1alpha1.BuildRecord, error) {
+func (c *Connection) deletedBuild(ctx context.Context, name string) (*v1alpha1.BuildRecord, error) {
 	end := strings.LastIndex(name, "-")
 	if end < 1 {
 		return nil, nil

@@ -21,13 +21,19 @@ const (
 )
 
 // NotFound returns the error for an Image or a build that does not exist in the namespace of the connection. It is an OtherKindError if an
-// object of the other kind has the name. Otherwise it names the other namespaces that have such an object, if the user can list them.
+// object of the other kind has the name, and a DeletedBuildError if a deleted build has it. Otherwise it names the other namespaces that have such an object, if the user can list them.
 func (c *Connection) NotFound(ctx context.Context, kind Kind, name string) error {
 	return c.notFound(ctx, kind, name, "")
 }
 
 // notFound is NotFound with another next step, for an object that no other namespace has.
 func (c *Connection) notFound(ctx context.Context, kind Kind, name, otherwise string) error {
+	if kind != Image {
+		// No record is an answer too, and so is a server that cannot read the records.
+		if build, unknown := c.deletedBuild(ctx, name); unknown == nil && build != nil {
+			return &DeletedBuildError{Namespace: c.Namespace, Record: build}
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := c.otherKind(ctx, kind, name); err != nil {

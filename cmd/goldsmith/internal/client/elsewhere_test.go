@@ -19,7 +19,7 @@ func TestAnObjectThatIsMissingIsLookedForInOtherNamespaces(t *testing.T) {
 	objects := []runtime.Object{
 		&v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "present"}},
 		&v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "web"}},
-		&v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "third", Name: "web-1"}},
+		&v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "third", Name: "once"}},
 		&v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "fourth", Name: "both"}},
 		&v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "fourth", Name: "both"}},
 		&v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "both"}},
@@ -32,10 +32,10 @@ func TestAnObjectThatIsMissingIsLookedForInOtherNamespaces(t *testing.T) {
 		name, want string
 	}{
 		{Image, "web", "no image named web in namespace team: namespace other has one; name that namespace with -n other"},
-		{ImageBuild, "web-1", "no build named web-1 in namespace team: namespace third has one; name that namespace with -n third"},
+		{ImageBuild, "once", "no build named once in namespace team: namespace third has one; name that namespace with -n third"},
 		{Either, "both", "no image or build named both in namespace team: the namespaces fourth, other have one; name one of them with -n"},
 		{Image, "many", "no image named many in namespace team: the namespaces a, b, c and others have one; name one of them with -n"},
-		{Image, "web-1", "no image named web-1 in namespace team"},
+		{Image, "once", "no image named once in namespace team"},
 		{ImageBuild, "web", "no build named web in namespace team"},
 		{Image, "present", "no image named present in namespace team"},
 	} {

@@ -165,18 +165,22 @@ func TestADeletedBuildIsFoundInTheHistoryOfItsImage(t *testing.T) {
 	}))
 	defer server.Close()
 	connection := &Connection{
-		Interface: versioned.NewForConfigOrDie(&rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}),
+		Interface: versioned.NewForConfigOrDie(&rest.Config{Host: server.URL, QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}),
 		Namespace: "team",
 	}
 	for name, want := range map[string]string{
 		"web-12": "new", "web-1": "a", "web-99": "", "old-2": "x2", "old-1": "y1", "old-3": "", "none-1": "", "web": "", "web-x": "", "-1": "", "broken-1": "error",
 	} {
-		got, err := connection.DeletedBuild(t.Context(), name)
+		got, err := connection.deletedBuild(t.Context(), name)
 		if err != nil && want == "error" {
 			continue
 		}
 		if err != nil || (got == nil) != (want == "") || got != nil && string(got.UID) != want {
 			t.Errorf("%s: got %v, error %v, want %q", name, got, err, want)
+		}
+		deleted, ok := errors.AsType[*DeletedBuildError](connection.NotFound(t.Context(), ImageBuild, name))
+		if ok != (want != "") || ok && string(deleted.Record.UID) != want {
+			t.Errorf("%s: the error is about %+v, want %q", name, deleted, want)
 		}
 	}
 }

@@ -37,6 +37,28 @@ func TestOnlyTheObjectItselfIsNotFound(t *testing.T) {
 	}
 }
 
+func TestADeletedBuildIsReportedWithTheFlagThatSelectsIt(t *testing.T) {
+	for line, want := range map[string]string{
+		"diff web-1 web-4": "build web-4 in namespace team was deleted: add --second-uid a-uid",
+		"diff web-4 web-5": "build web-4 in namespace team was deleted: add --uid a-uid",
+		"cancel web-4":     "build web-4 in namespace team was deleted",
+	} {
+		words := strings.Fields(line)
+		verb := &cobra.Command{Use: words[0]}
+		if words[0] == "diff" {
+			verb.Flags().String("uid", "", "")
+			verb.Flags().String("second-uid", "", "")
+		}
+		if err := verb.ParseFlags(words[1:]); err != nil {
+			t.Fatal(err)
+		}
+		err := &DeletedBuildError{Namespace: "team", Record: &v1alpha1.BuildRecord{Name: "web-4", UID: "a-uid"}}
+		if got := err.Of(verb).Error(); got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
 func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 	build := func(name, image string, number int64) *v1alpha1.ImageBuild {
 		build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name}}

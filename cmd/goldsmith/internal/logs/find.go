@@ -4,6 +4,7 @@ package logs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -81,14 +82,11 @@ func (w *wanted) find(ctx context.Context, connection *client.Connection, wait b
 
 // missing returns the error that nothing of the name exists. A deleted build has a record, and maybe an archived log.
 func (w *wanted) missing(ctx context.Context, connection *client.Connection) error {
-	if w.kind == client.Image {
-		return connection.NotFound(ctx, w.kind, w.name)
+	err := connection.NotFound(ctx, w.kind, w.name)
+	if deleted, ok := errors.AsType[*client.DeletedBuildError](err); ok {
+		return fmt.Errorf("build %s was deleted: for the archived log, run:\n  %s --uid %s", w.name, w.line, deleted.Record.UID)
 	}
-	build, unknown := connection.DeletedBuild(ctx, w.name)
-	if unknown != nil || build == nil {
-		return connection.NotFound(ctx, w.kind, w.name) // that nothing exists is the answer, whether the records can be read or not
-	}
-	return fmt.Errorf("build %s was deleted: its log, if it is archived, is shown by\n  %s --uid %s", w.name, w.line, build.UID)
+	return err
 }
 
 // firstBuild waits until an Image has a build. It tells why the inputs do not resolve, and each change of it. The error is why no build

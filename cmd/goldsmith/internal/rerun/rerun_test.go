@@ -46,13 +46,13 @@ func TestWhatTheServerRefusesIsSaid(t *testing.T) {
 		answer error
 		want   string
 	}{
-		{apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), "debian-2"), "no build named debian-2 in namespace team"},
-		{apierrors.NewNotFound(v1alpha1.Resource("images"), "debian"), `rerun build debian-2: images.images.goldsmith.dev "debian" not found`},
-		{errors.New("it has no image: create it again"), "rerun build debian-2: it has no image: create it again"},
+		{apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), "once"), "no build named once in namespace team"},
+		{apierrors.NewNotFound(v1alpha1.Resource("images"), "debian"), `rerun build once: images.images.goldsmith.dev "debian" not found`},
+		{errors.New("it has no image: create it again"), "rerun build once: it has no image: create it again"},
 	} {
 		clients := fake.NewClientset()
 		clients.PrependReactor("create", "imagebuilds/rerun", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, test.answer })
-		err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian-2", &options{}, follow.Options{Out: io.Discard})
+		err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "once", &options{}, follow.Options{Out: io.Discard})
 		if err == nil || err.Error() != test.want {
 			t.Errorf("got %v, want %q", err, test.want)
 		}

@@ -5,6 +5,7 @@ package show
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -118,16 +119,15 @@ func find(ctx context.Context, connection *client.Connection, asked *options) (*
 
 // deleted shows the record of a deleted build. Without a record, nothing of the name exists.
 func deleted(ctx context.Context, connection *client.Connection, asked *options, out io.Writer) error {
-	if asked.kind == client.Image {
-		return connection.NotFound(ctx, asked.kind, asked.name)
+	err := connection.NotFound(ctx, asked.kind, asked.name)
+	deleted, ok := errors.AsType[*client.DeletedBuildError](err)
+	if !ok {
+		return err
 	}
-	record, unknown := connection.DeletedBuild(ctx, asked.name)
-	if unknown != nil || record == nil {
-		return connection.NotFound(ctx, asked.kind, asked.name) // that nothing exists is the answer, whether the records can be read or not
-	}
+	record := deleted.Record
 	image := asked.name[:strings.LastIndex(asked.name, "-")]
 	if asked.format.ForPrograms() {
-		return fmt.Errorf("build %s was deleted: `%s history %s%s -o %s` prints its record", asked.name, asked.program, image, asked.connection, output.JSON)
+		return fmt.Errorf("build %s was deleted: to print the record, run `%s history %s%s -o %s`", asked.name, asked.program, image, asked.connection, output.JSON)
 	}
 	if _, err := fmt.Fprintf(out, "build %s was deleted; its record:\n", asked.name); err != nil {
 		return err
@@ -140,6 +140,6 @@ func deleted(ctx context.Context, connection *client.Connection, asked *options,
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(out, "its log, if it is archived: %s logs %s%s --uid %s\n", asked.program, asked.name, asked.connection, record.UID)
+	_, err = fmt.Fprintf(out, "its log, if it is archived: %s logs %s%s --uid %s\n", asked.program, asked.name, asked.connection, record.UID)
 	return err
 }

@@ -273,7 +273,7 @@ web-2   Failed   NodeLost   Manual    <none>   60m
 Infrastructure/NodeLost: no disk
 its log, if it is archived: goldsmith logs web-2 -n team --uid old-uid
 `},
-		{client.ImageBuild, "web-2", output.YAML, "error: build web-2 was deleted: `goldsmith history web -n team -o json` prints its record"},
+		{client.ImageBuild, "web-2", output.YAML, "error: build web-2 was deleted: to print the record, run `goldsmith history web -n team -o json`"},
 	} {
 		got := shown(t, connection, &options{kind: test.kind, name: test.name, format: test.format, connection: " -n team"})
 		if diff := cmp.Diff(test.want, got); diff != "" {
