@@ -46,7 +46,7 @@ func (c *codecs) decode(compressed, buffer []byte) ([]byte, error) {
 }
 
 // errDamaged means that a chunk's content does not match its name.
-var errDamaged = errors.New("the chunk is damaged")
+var errDamaged = errors.New("chunk is damaged")
 
 // stored is the stored log of one attempt.
 type stored struct {
@@ -110,7 +110,7 @@ func (l *stored) get(ctx context.Context, chunk span) ([]byte, error) {
 		return nil, fmt.Errorf("log archive: read %q: %w: %w", key, errDamaged, err)
 	}
 	if int64(len(content)) != chunk.end-chunk.start {
-		return nil, fmt.Errorf("log archive: read %q: %w: it has %d bytes", key, errDamaged, len(content))
+		return nil, fmt.Errorf("log archive: read %q: %w: size is %d bytes", key, errDamaged, len(content))
 	}
 	l.content = content
 	return content, nil

@@ -134,7 +134,7 @@ func (b *bucket) read(ctx context.Context, key string, buffer []byte) ([]byte, e
 	}
 	defer func() { _ = r.Close() }()
 	if r.Size() > maxObject {
-		return buffer, fmt.Errorf("it has %d bytes, more than the limit of %d", r.Size(), maxObject)
+		return buffer, fmt.Errorf("size is %d bytes, more than the limit of %d", r.Size(), maxObject)
 	}
 	content := bytes.NewBuffer(buffer)
 	if r.Size() > 0 {

@@ -69,7 +69,7 @@ func (l *stored) readSeal(ctx context.Context) (*Summary, error) {
 		return nil, nil
 	}
 	if err == nil && !summary.isSound() {
-		err = fmt.Errorf("log archive: read %q: it is damaged", l.prefix+sealName)
+		err = fmt.Errorf("log archive: read %q: file is damaged", l.prefix+sealName)
 	}
 	if err != nil {
 		return nil, err
@@ -114,7 +114,7 @@ func (w *Writer) writeSeal(ctx context.Context, seal Seal) (*Summary, error) {
 		return nil, err
 	}
 	if found.end() < w.durable {
-		return nil, fmt.Errorf("seal the log of %s: it ends at %d in the store, and %d bytes were written", w.attempt, found.end(), w.durable)
+		return nil, fmt.Errorf("complete the log of %s: the store has %d bytes, but %d bytes were written", w.attempt, found.end(), w.durable)
 	}
 	// A slower writer may write bytes that are cut already.
 	found = slices.DeleteFunc(found, func(chunk span) bool { return w.isCut(chunk, found.end()) })

@@ -94,14 +94,14 @@ const allowed = "allowed are file:///directory, s3://bucket, gs://bucket and azb
 // openDirectory opens a directory, and creates it if it is missing.
 func openDirectory(u *url.URL) (string, *blob.Bucket, error) {
 	if u.Host != "" && u.Host != "localhost" || !filepath.IsAbs(u.Path) {
-		return "", nil, errors.New("a file URL has an absolute path and no host: file:///directory")
+		return "", nil, errors.New("a file URL must have an absolute path and no host: file:///directory")
 	}
 	if u.RawQuery != "" || u.Fragment != "" {
-		return "", nil, errors.New("a file URL has no query and no fragment")
+		return "", nil, errors.New("remove the query and the fragment from the file URL")
 	}
 	directory := filepath.Clean(u.Path)
 	if err := os.MkdirAll(directory, 0o700); err != nil {
-		return "", nil, fmt.Errorf("make the directory: %w", err)
+		return "", nil, fmt.Errorf("create directory: %w", err)
 	}
 	// A temporary file beside its target is renamed within one file system. Attributes would be files of their own.
 	b, err := fileblob.OpenBucket(directory, &fileblob.Options{
@@ -116,10 +116,10 @@ func openService(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 		return nil, fmt.Errorf("unknown scheme %q; %s", u.Scheme, allowed)
 	}
 	if u.User != nil {
-		return nil, errors.New("credentials do not belong in the URL")
+		return nil, errors.New("remove the credentials from the URL")
 	}
 	if (u.Host == "") != (u.Scheme == "mem") || strings.Trim(u.Path, "/") != "" {
-		return nil, errors.New("the URL must name a bucket without a path; set a folder with ?prefix=a/folder/")
+		return nil, errors.New("the URL must name a bucket without a path: to set a folder, add ?prefix=a/folder/")
 	}
 	if !reads(u.Scheme) {
 		return nil, fmt.Errorf("this program does not read %s:// archives: use s3:// or file://, or run goldsmith-apiserver and "+

@@ -17,7 +17,7 @@ const (
 )
 
 // ErrSealed means that the log is sealed, and takes no writes. Flush, too, may find that another writer has sealed the log.
-var ErrSealed = errors.New("the log is sealed")
+var ErrSealed = errors.New("the log is complete, and takes no more lines")
 
 // Limit is the limit of an attempt's log.
 type Limit struct {

@@ -59,7 +59,7 @@ func (s *Store) putBuilds(ctx context.Context, operation string, builds []*v1alp
 	var images []ImageKey
 	for _, build := range builds {
 		if build.UID == "" || build.Namespace == "" || build.Name == "" {
-			return fmt.Errorf("%s: %w: a build has a namespace, a name and a UID", operation, ErrInvalid)
+			return fmt.Errorf("%s: %w: set the namespace, name and UID of the build", operation, ErrInvalid)
 		}
 		uid := string(build.UID)
 		if other := byUID[uid]; other == nil || supersedes(build, other) { // a statement may write a row but once
@@ -111,7 +111,7 @@ func upsertBuilds(ctx context.Context, tx database, builds map[string]*v1alpha1.
 			return nil, err
 		}
 		if builds[uid] == nil {
-			return nil, fmt.Errorf("%w: the UID %q of a build cannot be stored", ErrInvalid, uid)
+			return nil, fmt.Errorf("%w: UID %q of a build cannot be stored", ErrInvalid, uid)
 		}
 		return builds[uid], nil
 	}, statement+" ON CONFLICT (uid) DO UPDATE SET "+fromExcluded(buildColumns)+" "+newer+" RETURNING uid", args...)

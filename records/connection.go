@@ -20,7 +20,7 @@ const (
 	connectPatience = 10 * time.Second
 )
 
-var errNotOpenYet = errors.New("the database of records is not open yet: it has not answered, or is being migrated")
+var errNotOpenYet = errors.New("database of records is not open yet: the database does not answer, or is being migrated: try again")
 
 // Opener opens a database.
 type Opener func(context.Context) (*Store, error)

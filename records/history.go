@@ -87,7 +87,7 @@ func (s *Store) History(ctx context.Context, query Query) (*Page[Entry], error) 
 		return nil, err
 	}
 	if query.Image != "" && query.Namespace == "" {
-		return nil, fmt.Errorf("%w: the name of an image requires its namespace", ErrInvalid)
+		return nil, fmt.Errorf("%w: set the namespace of the image", ErrInvalid)
 	}
 	var matching conditions
 	query.add(&matching)

@@ -112,7 +112,7 @@ func (s *Store) deleted(ctx context.Context, table string, uid types.UID, at tim
 
 func (k ImageKey) check() error {
 	if k.Namespace == "" || k.Name == "" || k.UID == "" {
-		return fmt.Errorf("%w: an image has a namespace, a name and a UID", ErrInvalid)
+		return fmt.Errorf("%w: set the namespace, name and UID of the image", ErrInvalid)
 	}
 	return nil
 }

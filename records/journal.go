@@ -60,7 +60,7 @@ type Outcome struct {
 func (s *Store) AddNote(ctx context.Context, image ImageKey, note Note) (*Note, error) {
 	operation := fmt.Sprintf("add a note to image %s/%s", image.Namespace, image.Name)
 	if note.Author == "" || note.Text == "" || len(note.Text) > MaxNote || len(note.ID) > maxIndexed {
-		return nil, fmt.Errorf("%s: %w: a note needs an author, an ID of at most %d bytes, and 1 to %d bytes of text, not %d",
+		return nil, fmt.Errorf("%s: %w: set an author, an ID of at most %d bytes, and 1 to %d bytes of text, not %d",
 			operation, ErrInvalid, maxIndexed, MaxNote, len(note.Text))
 	}
 	if note.ID == "" {
@@ -85,7 +85,7 @@ func (s *Store) AddNote(ctx context.Context, image ImageKey, note Note) (*Note, 
 		}
 		recorded, err = collect(ctx, tx, scanNote, "SELECT id, written, author, body FROM notes WHERE image_uid = $1 AND id = $2", string(image.UID), note.ID)
 		if err == nil && len(recorded) == 0 {
-			return fmt.Errorf("%w: the image has %d notes, which is the maximum: keep further notes elsewhere", ErrInvalid, MaxNotes)
+			return fmt.Errorf("%w: the image has %d notes, the maximum: keep further notes elsewhere", ErrInvalid, MaxNotes)
 		}
 		return err
 	})

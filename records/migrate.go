@@ -70,12 +70,12 @@ func migrate(ctx context.Context, provider *goose.Provider) error {
 	current, target, err := provider.GetVersions(ctx)
 	switch {
 	case err == nil && current > target:
-		return fmt.Errorf("%w: it is at version %d, and this program knows versions up to %d: use the program that migrated it, or a newer one",
+		return fmt.Errorf("%w: database version is %d, but this program knows versions up to %d: use the program that migrated the database, or a newer program",
 			ErrNewer, current, target)
 	case upErr != nil:
 		var partial *goose.PartialError
 		if errors.As(upErr, &partial) && partial.Failed != nil {
-			return fmt.Errorf("migrate the database to version %d, of which nothing was applied: %w", partial.Failed.Source.Version, partial.Err)
+			return fmt.Errorf("migrate the database to version %d, without changes: %w", partial.Failed.Source.Version, partial.Err)
 		}
 		return fmt.Errorf("migrate the database: %w", upErr)
 	case err != nil:

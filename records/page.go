@@ -47,7 +47,7 @@ func (p Paging) limit() (int, error) {
 	case p.Limit == 0:
 		return DefaultLimit + 1, nil
 	case p.Limit < 0, p.Limit > MaxLimit:
-		return 0, fmt.Errorf("%w: limit is %d, and must be 1 to %d", ErrInvalid, p.Limit, MaxLimit)
+		return 0, fmt.Errorf("%w: limit is %d, must be 1 to %d", ErrInvalid, p.Limit, MaxLimit)
 	}
 	return p.Limit + 1, nil
 }
@@ -57,7 +57,7 @@ func (p Paging) after(question string, key ...any) (bool, error) {
 	if p.Continue == "" {
 		return false, nil
 	}
-	refused := fmt.Errorf("%w: continue does not belong to this query: repeat the query without continue", ErrInvalid)
+	refused := fmt.Errorf("%w: continue token is not of this query: repeat the query without continue", ErrInvalid)
 	var t token
 	decoded, err := base64.RawURLEncoding.DecodeString(p.Continue)
 	if err != nil || json.Unmarshal(decoded, &t) != nil || t.Question != question || len(t.Key) != len(key) {

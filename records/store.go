@@ -24,10 +24,10 @@ var (
 	// ErrNotFound means that the record does not exist.
 	ErrNotFound = errors.New("not found")
 	// ErrNewer means that a newer version of this program has migrated the database.
-	ErrNewer = errors.New("the database is newer than this program")
+	ErrNewer = errors.New("database is newer than this program")
 	// ErrMigration means that the database refuses a migration. Opening it again does not help. It is not returned if the server
 	// is lost during the migration, or refuses the login.
-	ErrMigration = errors.New("the database refuses the migration")
+	ErrMigration = errors.New("database refuses the migration")
 )
 
 // Options of a Store. The zero value is valid.

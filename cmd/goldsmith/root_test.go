@@ -142,7 +142,7 @@ func TestAnErrorIsOnStderrAndOneIsTheCode(t *testing.T) {
 	root.SetErr(complaints)
 	root.SetArgs([]string{"queue"})
 	code := execute(t.Context(), root)
-	if code != exit.Failure || out.Len() > 0 || !strings.HasPrefix(complaints.String(), "Error: there is no ./.goldsmith/kubeconfig") {
+	if code != exit.Failure || out.Len() > 0 || !strings.HasPrefix(complaints.String(), "Error: kubeconfig ./.goldsmith/kubeconfig does not exist") {
 		t.Errorf("got exit code %d, %q and %q", code, out, complaints)
 	}
 }

@@ -74,13 +74,13 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 	place, isObject := placeOf(change)
 	if change.GetVersion() == 0 || change.GetLease() != 0 || !isObject {
 		if bytes.HasPrefix(change.GetValue(), []byte("k8s\x00")) && change.GetLease() == 0 {
-			return nil, fmt.Errorf("%s is encoded as protobuf, but files can store only JSON", key)
+			return nil, fmt.Errorf("store %s: object is encoded as protobuf: files can store only JSON", key)
 		}
 		if bytes.HasPrefix(change.GetValue(), []byte("k8s:enc:")) && change.GetLease() == 0 {
-			return nil, fmt.Errorf("%s is encrypted, but files can store only plain JSON", key)
+			return nil, fmt.Errorf("store %s: object is encrypted: files can store only plain JSON", key)
 		}
 		if change.GetLease() == 0 && !isObject && headOf(change).isObject() {
-			return nil, fmt.Errorf("%s is an object, but not in /<prefix>/[<group>/]<resource>/[<namespace>/]<name>", key)
+			return nil, fmt.Errorf("store %s: key must be /<prefix>/[<group>/]<resource>/[<namespace>/]<name>", key)
 		}
 		if known == nil {
 			return nil, nil
@@ -89,11 +89,11 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 	}
 	path := place.path()
 	if other := d.paths[path]; other != nil && other != known {
-		return nil, fmt.Errorf("%s belongs to %s already", path, other.version.GetKey())
+		return nil, fmt.Errorf("store object in %s: the file belongs to %s", path, other.version.GetKey())
 	}
 	_, actual, err := readFile(d.root, path)
 	if err != nil {
-		return nil, fmt.Errorf("look at the file of an object: %w", err)
+		return nil, fmt.Errorf("read the file of %s: %w", key, err)
 	}
 	r := record{
 		Key: key, Revision: revision, Created: change.GetCreateRevision(), Version: change.GetVersion(), Value: string(change.GetValue()),

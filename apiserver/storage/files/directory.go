@@ -99,7 +99,7 @@ type object struct {
 // without waiting.
 func Start(root string, options ...Option) (_ *Directory, err error) {
 	if err := os.MkdirAll(root, 0o700); err != nil {
-		return nil, fmt.Errorf("make the directory: %w", err)
+		return nil, fmt.Errorf("create directory %s: %w", root, err)
 	}
 	if root, err = filepath.EvalSymlinks(root); err == nil {
 		root, err = filepath.Abs(root)
@@ -118,7 +118,7 @@ func Start(root string, options ...Option) (_ *Directory, err error) {
 		return nil, err
 	}
 	if err := os.Chmod(state, 0o700); err != nil {
-		return nil, fmt.Errorf("close the state to other users: %w", err)
+		return nil, fmt.Errorf("restrict %s to this user: %w", state, err)
 	}
 	d.lock, err = filelock.Take(filepath.Join(state, "lock"))
 	if errors.Is(err, filelock.ErrHeld) {

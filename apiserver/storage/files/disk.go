@@ -33,7 +33,7 @@ func openDirectory(tree, directory string) (*os.Root, error) {
 		below, err := openBelow(opened, component)
 		err = errors.Join(err, opened.Close())
 		if err != nil {
-			return nil, fmt.Errorf("open the directory %s: %w", directory, err)
+			return nil, fmt.Errorf("open directory %s: %w", directory, err)
 		}
 		opened = below
 	}
@@ -46,7 +46,7 @@ func openBelow(parent *os.Root, name string) (*os.Root, error) {
 	case err != nil:
 		return nil, err
 	case seen.Mode()&fs.ModeSymlink != 0:
-		return nil, fmt.Errorf("%s is a symbolic link, which the server does not follow: replace it by a directory", name)
+		return nil, fmt.Errorf("%s is a symbolic link, which the server does not follow: replace the link by a directory", name)
 	case !seen.IsDir():
 		return nil, &fs.PathError{Op: "open", Path: name, Err: unix.ENOTDIR}
 	}
@@ -56,7 +56,7 @@ func openBelow(parent *os.Root, name string) (*os.Root, error) {
 	}
 	opened, err := below.Stat(".")
 	if err == nil && !os.SameFile(seen, opened) {
-		err = fmt.Errorf("%s was replaced while the server opened it", name)
+		err = fmt.Errorf("%s was replaced while the server opened it: try again", name)
 	}
 	if err != nil {
 		return nil, errors.Join(err, below.Close())
@@ -106,7 +106,7 @@ func makeDirectory(tree, directory string) (err error) {
 	}
 	parent, err := openDirectory(tree, filepath.Dir(directory))
 	if err != nil {
-		return fmt.Errorf("make the directory of a file: %w", err)
+		return fmt.Errorf("create the directory of a file: %w", err)
 	}
 	defer func() { err = errors.Join(err, parent.Close()) }()
 	err = parent.Mkdir(filepath.Base(directory), 0o755) // the mode of the root directory limits access to the objects
@@ -114,11 +114,11 @@ func makeDirectory(tree, directory string) (err error) {
 	case err == nil:
 		return syncOpened(parent)
 	case !errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("make the directory of a file: %w", err)
+		return fmt.Errorf("create the directory of a file: %w", err)
 	}
 	existing, err := openDirectory(tree, directory)
 	if err != nil {
-		return fmt.Errorf("make the directory of a file: %w", err)
+		return fmt.Errorf("create the directory of a file: %w", err)
 	}
 	return existing.Close()
 }
@@ -184,7 +184,7 @@ func syncDirectory(path string) error {
 }
 
 // errEdited means that a file has changed meanwhile.
-var errEdited = errors.New("it was edited meanwhile")
+var errEdited = errors.New("file was edited meanwhile")
 
 // largestFile is the maximum size in bytes of a file that is read. It has room for the largest object as YAML.
 const largestFile = 16 << 20
@@ -223,7 +223,7 @@ func readFile(tree, path string) (content []byte, sum string, err error) {
 	}
 	content, err = io.ReadAll(io.LimitReader(file, largestFile+1))
 	if err == nil && len(content) > largestFile {
-		err = fmt.Errorf("%s has more than %d bytes", path, largestFile)
+		err = fmt.Errorf("%s has more than %d bytes, the limit of a file", path, largestFile)
 	}
 	if err != nil {
 		return nil, "", err

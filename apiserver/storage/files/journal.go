@@ -46,14 +46,14 @@ type record struct {
 func openJournal(path string, each func(record)) (*journal, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open the journal: %w", err)
+		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	j := &journal{path: path, file: file}
 	if err := j.read(each); err != nil {
-		return nil, errors.Join(fmt.Errorf("read the journal %s: %w", path, err), file.Close())
+		return nil, errors.Join(fmt.Errorf("read journal %s: %w", path, err), file.Close())
 	}
 	if err := errors.Join(file.Truncate(j.size), syncDirectory(filepath.Dir(path))); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the journal %s: %w", path, err), file.Close())
+		return nil, errors.Join(fmt.Errorf("open journal %s: %w", path, err), file.Close())
 	}
 	return j, nil
 }
@@ -73,7 +73,7 @@ func (j *journal) read(each func(record)) error {
 			if _, err := lines.Peek(1); errors.Is(err, io.EOF) {
 				return nil // the machine stopped during the write
 			}
-			return fmt.Errorf("line %d is damaged: %w", number, err)
+			return fmt.Errorf("line %d is damaged: %w: restore the directory from a backup", number, err)
 		}
 		each(parsed)
 		j.size += int64(len(line))
@@ -96,9 +96,9 @@ func (j *journal) append(records ...record) error {
 		err = j.file.Sync()
 	}
 	if err != nil {
-		err = fmt.Errorf("write the journal %s: %w", j.path, err)
+		err = fmt.Errorf("write journal %s: %w", j.path, err)
 		if undo := errors.Join(j.file.Truncate(j.size), j.file.Sync()); undo != nil {
-			j.broken = fmt.Errorf("%w; the server stores nothing until it is restarted, because the write could not be undone: %w", err, undo)
+			j.broken = fmt.Errorf("%w: restart the server, which stores nothing until then, because the write could not be undone: %w", err, undo)
 		}
 		return err
 	}
@@ -110,14 +110,14 @@ func (j *journal) append(records ...record) error {
 func (j *journal) inPlace() error {
 	opened, err := j.file.Stat()
 	if err != nil {
-		return fmt.Errorf("look at the journal %s: %w", j.path, err)
+		return fmt.Errorf("check journal %s: %w", j.path, err)
 	}
 	named, err := os.Lstat(j.path)
 	if err != nil {
-		return fmt.Errorf("look at the journal %s: %w", j.path, err)
+		return fmt.Errorf("check journal %s: %w", j.path, err)
 	}
 	if !os.SameFile(opened, named) {
-		return fmt.Errorf("the journal %s was replaced: the server stores nothing until it is restarted", j.path)
+		return fmt.Errorf("journal %s was replaced: restart the server, which stores nothing until then", j.path)
 	}
 	return nil
 }
@@ -129,11 +129,11 @@ func (j *journal) replace(records []record) error {
 		return err
 	}
 	if err := writeFile(filepath.Dir(j.path), filepath.Base(j.path), content, j.inPlace); err != nil {
-		return fmt.Errorf("rewrite the journal: %w", err)
+		return fmt.Errorf("rewrite journal %s: %w", j.path, err)
 	}
 	file, err := os.OpenFile(j.path, os.O_RDWR, 0o600)
 	if err != nil {
-		j.broken = fmt.Errorf("open the rewritten journal: %w", err)
+		j.broken = fmt.Errorf("open rewritten journal: %w", err)
 		return j.broken
 	}
 	old := j.file

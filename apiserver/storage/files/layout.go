@@ -45,7 +45,7 @@ func placeOfFile(path string) (place, error) {
 	}
 	p, ok := p.fill(parts[1:])
 	if !ok {
-		return place{}, errors.New("objects are in <group>/<resource>/<namespace>/<name>.yaml, or without the namespace if they have none")
+		return place{}, errors.New("path must be <group>/<resource>/<namespace>/<name>.yaml, without <namespace> for a cluster-scoped resource")
 	}
 	return p, nil
 }

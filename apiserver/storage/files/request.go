@@ -103,14 +103,14 @@ func inVersion(ctx context.Context, client dynamic.ResourceInterface, name strin
 func check(object *unstructured.Unstructured, place place) (version string, err error) {
 	group, err := schema.ParseGroupVersion(object.GetAPIVersion())
 	if err != nil || group.Version == "" || object.GetKind() == "" {
-		return "", errors.New("apiVersion and kind: both are required")
+		return "", errors.New("apiVersion and kind: set both")
 	}
 	if group.Group != place.group {
-		return "", fmt.Errorf("apiVersion: %s does not belong in the directory of the group %q", object.GetAPIVersion(), place.group)
+		return "", fmt.Errorf("apiVersion is %s, but the directory is of group %q: correct apiVersion, or move the file", object.GetAPIVersion(), place.group)
 	}
 	if metadata, present := object.Object["metadata"]; present {
 		if _, isObject := metadata.(map[string]any); !isObject {
-			return "", errors.New("metadata: not an object")
+			return "", errors.New("metadata: must be an object")
 		}
 	}
 	name := object.GetName()
@@ -119,13 +119,13 @@ func check(object *unstructured.Unstructured, place place) (version string, err 
 		object.SetName(name)
 	}
 	if fileName(name) != place.name+extension {
-		return "", fmt.Errorf("metadata.name: the file of %q is %s", name, fileName(name))
+		return "", fmt.Errorf("metadata.name is %q: rename the file to %s", name, fileName(name))
 	}
 	if object.GetNamespace() == "" && place.namespace != "" {
 		object.SetNamespace(place.namespace)
 	}
 	if object.GetNamespace() != place.namespace {
-		return "", fmt.Errorf("metadata.namespace: %q does not belong in the directory of %q", object.GetNamespace(), place.namespace)
+		return "", fmt.Errorf("metadata.namespace is %q, but the directory is of namespace %q: correct the namespace, or move the file", object.GetNamespace(), place.namespace)
 	}
 	return group.Version, nil
 }
@@ -134,7 +134,7 @@ func check(object *unstructured.Unstructured, place place) (version string, err 
 // apis/notfound, which the storages may not import.
 func explain(err error) error {
 	if apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) {
-		return fmt.Errorf("the server has no such resource: %w", err)
+		return fmt.Errorf("the server has no resource for the directory of the file: %w", err)
 	}
 	return err
 }

@@ -23,7 +23,7 @@ func (d *Directory) finish(stored *object, interrupted bool) error {
 	}
 	content, actual, err := readFile(d.root, stored.path)
 	if err != nil {
-		return fmt.Errorf("look at the file of an object: %w", err)
+		return fmt.Errorf("read the file of an object: %w", err)
 	}
 	if stored.version.GetVersion() == 0 {
 		delete(d.objects, key)
@@ -57,7 +57,7 @@ func (d *Directory) sweep() error {
 	return filepath.WalkDir(d.root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return fmt.Errorf("look at the directory: %w", err)
+			return fmt.Errorf("read the directory: %w", err)
 		case entry.IsDir() && entry.Name() == ".git":
 			return filepath.SkipDir
 		case strings.HasPrefix(entry.Name(), temporaryPrefix):

@@ -82,7 +82,7 @@ func parse(content []byte) (map[string]any, error) {
 		return nil, errors.New("the file is empty")
 	}
 	if secondDocument.MatchString(strings.TrimSuffix(beginning.ReplaceAllString(body, ""), "\n...")) {
-		return nil, errors.New("the file has more than one document; every object needs a file of its own")
+		return nil, errors.New("the file has more than one document: write each object to a separate file")
 	}
 	value, err := yaml.YAMLToJSONStrict(content)
 	if err != nil {
@@ -92,7 +92,7 @@ func parse(content []byte) (map[string]any, error) {
 	decoder.UseNumber()
 	var object map[string]any
 	if err := decoder.Decode(&object); err != nil || object == nil {
-		return nil, errors.New("the file is not an object")
+		return nil, errors.New("the file must contain one object")
 	}
 	return object, nil
 }

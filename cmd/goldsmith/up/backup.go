@@ -63,24 +63,24 @@ func NewBackupCommand() *cobra.Command {
 // Backup writes a backup of a data directory to a new file. A file of this name is replaced once the backup is complete.
 func Backup(ctx context.Context, directory, file string) (err error) {
 	if directory, err = filepath.Abs(directory); err != nil {
-		return fmt.Errorf("find the data directory: %w", err)
+		return fmt.Errorf("resolve --data-dir %s: %w", directory, err)
 	}
 	if _, err := os.Stat(filepath.Join(directory, "lock")); err != nil {
-		return fmt.Errorf("back up %s, which is not a data directory of `goldsmith up`: set --data-dir: %w", directory, err)
+		return fmt.Errorf("%s is not a data directory of `goldsmith up`: %w: set --data-dir", directory, err)
 	}
 	// Without a running server, none may start meanwhile. A running server holds the lock itself.
 	lock, err := filelock.Take(filepath.Join(directory, "lock"))
 	switch {
 	case errors.Is(err, filelock.ErrHeld):
 	case err != nil:
-		return fmt.Errorf("claim the data directory: %w", err)
+		return fmt.Errorf("lock data directory %s: %w", directory, err)
 	default:
 		defer func() { err = errors.Join(err, lock.Close()) }()
 	}
 	// Beside the file: the snapshots are as large as what they are of, and a temporary file system may be small.
 	scratch, err := os.MkdirTemp(filepath.Dir(file), "."+filepath.Base(file)+"-") // mode 0700
 	if err != nil {
-		return fmt.Errorf("make a directory for the backup: %w", err)
+		return fmt.Errorf("create a temporary directory for backup %s: %w", file, err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	partial := filepath.Join(scratch, "backup")
@@ -88,7 +88,7 @@ func Backup(ctx context.Context, directory, file string) (err error) {
 		return fmt.Errorf("back up %s: %w", directory, err)
 	}
 	if err := os.Rename(partial, file); err != nil {
-		return fmt.Errorf("put the backup in its place: %w", err)
+		return fmt.Errorf("rename backup to %s: %w", file, err)
 	}
 	return nil
 }

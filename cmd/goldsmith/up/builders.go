@@ -31,13 +31,13 @@ func parseBuilders(pairs []string) (map[string]string, error) {
 			return nil, fmt.Errorf("--builder %q: must be name=/absolute/path", pair)
 		}
 		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
-			return nil, fmt.Errorf("--builder %q: the name %q: %s", pair, name, strings.Join(problems, "; "))
+			return nil, fmt.Errorf("--builder %q: name %q: %s", pair, name, strings.Join(problems, "; "))
 		}
 		if name == mockName {
-			return nil, fmt.Errorf("--builder %q: %s is always there and cannot be replaced", pair, mockName)
+			return nil, fmt.Errorf("--builder %q: name %s is built in: choose another name", pair, mockName)
 		}
 		if _, twice := builders[name]; twice {
-			return nil, fmt.Errorf("--builder %q: %s is given twice", pair, name)
+			return nil, fmt.Errorf("--builder %q: name %s is set twice: choose another name", pair, name)
 		}
 		if err := checkExecutable(path); err != nil {
 			return nil, fmt.Errorf("--builder %q: %w", pair, err)
@@ -49,7 +49,7 @@ func parseBuilders(pairs []string) (map[string]string, error) {
 
 func checkExecutable(path string) error {
 	if !filepath.IsAbs(path) {
-		return fmt.Errorf("the path %q is not absolute", path)
+		return fmt.Errorf("path %q must be absolute", path)
 	}
 	info, err := os.Stat(path)
 	if err != nil {

@@ -49,14 +49,14 @@ const (
 // files is the directory of the objects, if that is not in this one.
 func claimDataDirectory(path string, memory bool, files string) (*dataDirectory, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data directory: %w", err)
+		return nil, fmt.Errorf("create data directory %s: %w", path, err)
 	}
 	lock, err := filelock.Take(filepath.Join(path, "lock"))
 	if errors.Is(err, filelock.ErrHeld) {
-		return nil, fmt.Errorf("the data directory %s is in use by another `goldsmith up`: stop that one, or choose another with --data-dir", path)
+		return nil, fmt.Errorf("data directory %s is in use by another `goldsmith up`: stop the other server, or set --data-dir to another directory", path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("claim the data directory: %w", err)
+		return nil, fmt.Errorf("lock data directory %s: %w", path, err)
 	}
 	directory := &dataDirectory{path: path, memory: memory, lock: lock}
 	if err := errors.Join(keepOutOfGit(path), directory.prepareBuilds(files)); err != nil {

@@ -33,14 +33,14 @@ func checkKubeconfig(path string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("check whether the kubeconfig may be overwritten: %w", err)
+		return fmt.Errorf("read existing kubeconfig %s: %w: set --kubeconfig to another file", path, err)
 	}
 	existing, err := clientcmd.Load(content)
 	if err != nil {
-		return fmt.Errorf("%s exists and is not a kubeconfig, so it is not overwritten: %w", path, err)
+		return fmt.Errorf("%s exists and is not a kubeconfig: %w: delete the file, or set --kubeconfig to another file", path, err)
 	}
 	if !onlyOurs(existing.Clusters) || !onlyOurs(existing.AuthInfos) || !onlyOurs(existing.Contexts) {
-		return fmt.Errorf("%s exists and has entries that Goldsmith did not write, so it is not overwritten: choose another file with --kubeconfig", path)
+		return fmt.Errorf("%s exists and has entries that Goldsmith did not write: set --kubeconfig to another file", path)
 	}
 	return nil
 }

@@ -23,15 +23,15 @@ func parseListen(text string) (netip.AddrPort, error) {
 	}
 	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("--listen %q: not an IP address, with or without a port", text)
+		return netip.AddrPort{}, fmt.Errorf("--listen %q: must be an IP address, with or without a port, such as 127.0.0.1:7443", text)
 	}
 	if !address.IsLoopback() {
 		return netip.AddrPort{}, fmt.Errorf(
-			"--listen %q: only a loopback address such as 127.0.0.1 is served, so that no other machine can reach it", text)
+			"--listen %q: must be a loopback address, such as 127.0.0.1, which other machines cannot reach", text)
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("--listen %q: the port must be a number from 0 to 65535", text)
+		return netip.AddrPort{}, fmt.Errorf("--listen %q: port must be a number from 0 to 65535", text)
 	}
 	return netip.AddrPortFrom(address, uint16(number)), nil
 }
@@ -48,7 +48,7 @@ func withPortOf(asked netip.AddrPort, before string) netip.AddrPort {
 func listen(address netip.AddrPort) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address.String())
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is in use by another process: end that one, or choose another address with --listen", address)
+		return nil, fmt.Errorf("%s is in use by another process: stop that process, or set --listen to another address", address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)

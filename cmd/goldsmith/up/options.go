@@ -85,8 +85,8 @@ const DefaultDataDirectory = ".goldsmith"
 const defaultListen = "127.0.0.1"
 
 var (
-	errTooFewWorkers  = errors.New("--workers must be at least 1")
-	errFilesAndMemory = errors.New("--files keeps objects and --memory does not: use one of them")
+	errTooFewWorkers  = errors.New("--workers must be 1 or greater")
+	errFilesAndMemory = errors.New("--files keeps objects, but --memory does not: omit one of the two")
 )
 
 // addTo adds the flags for what a user may say.

@@ -53,7 +53,7 @@ func Restore(ctx context.Context, directory, file string) (err error) {
 	case err != nil:
 		return fmt.Errorf("restore to %s: %w", directory, err)
 	case len(entries) > 0:
-		return fmt.Errorf("the data directory %s is not empty: move it away, or choose another with --data-dir", directory)
+		return fmt.Errorf("data directory %s is not empty: move it away, or set --data-dir to another directory", directory)
 	}
 	in, err := os.Open(file)
 	if err != nil {
@@ -139,7 +139,7 @@ func (r *restoration) readFormat() error {
 		return errors.Join(errNoBackup, err)
 	}
 	if string(format) != backupFormat {
-		return fmt.Errorf("the backup has the format %q, and this program reads %q: restore with the program that wrote the backup", format, backupFormat)
+		return fmt.Errorf("backup format is %q, but this program reads %q: restore with the program that wrote the backup", format, backupFormat)
 	}
 	return nil
 }
@@ -153,7 +153,7 @@ func (r *restoration) restore(ctx context.Context, name string) error {
 		return r.logs.Import(ctx, key, content)
 	}
 	if name != snapshotName && !restorable(name) {
-		return fmt.Errorf("%w: a backup has no file of this name", errNoBackup)
+		return fmt.Errorf("%w: unexpected file: a backup has no file of this name", errNoBackup)
 	}
 	if err := r.top.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err

@@ -264,7 +264,7 @@ func TestZeroWorkersAreRefused(t *testing.T) {
 		command.SetArgs([]string{"--workers", workers, "--data-dir", directory})
 		command.SilenceUsage, command.SilenceErrors = true, true
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		if err := command.ExecuteContext(ctx); err == nil || !strings.Contains(err.Error(), "--workers must be at least 1") {
+		if err := command.ExecuteContext(ctx); err == nil || !strings.Contains(err.Error(), "--workers must be 1 or greater") {
 			t.Errorf("--workers %s: got error %v", workers, err)
 		}
 		cancel()

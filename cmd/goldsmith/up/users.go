@@ -57,11 +57,11 @@ func checkUserNames(names []string) error {
 		folded := strings.ToLower(name) // the files of two names are the same on some file systems
 		switch {
 		case strings.HasPrefix(folded, reservedNames), strings.HasPrefix(folded, "system:"):
-			return fmt.Errorf("--user %q: names that begin with %s or system: are reserved for the server: choose another name", name, reservedNames)
+			return fmt.Errorf("--user %q: choose another name: names that begin with %s or system: are reserved for the server", name, reservedNames)
 		case !userName.MatchString(name):
 			return fmt.Errorf("--user %q: must be 1 to 63 letters, digits and ._@-, and begin with a letter or a digit, such as ann or ann@example.com", name)
 		case seen[folded]:
-			return fmt.Errorf("--user %q: the name is given twice", name)
+			return fmt.Errorf("--user %q: name is set twice: set each name once", name)
 		}
 		seen[folded] = true
 	}

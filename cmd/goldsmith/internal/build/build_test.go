@@ -31,10 +31,10 @@ func TestParametersAreNamesAndValues(t *testing.T) {
 		{written: nil},
 		{written: []string{"edition=12", "flags=a=b,c"}, want: []v1alpha1.Parameter{{Name: "edition", Value: "12"}, {Name: "flags", Value: "a=b,c"}}},
 		{written: []string{"empty="}, want: []v1alpha1.Parameter{{Name: "empty"}}},
-		{written: []string{"edition"}, err: `--parameter must be NAME=VALUE, such as edition=12, and is "edition"`},
-		{written: []string{"=12"}, err: `is "=12"`},
-		{written: []string{""}, err: `is ""`},
-		{written: []string{"a=1", "a=2"}, err: "--parameter a is given twice"},
+		{written: []string{"edition"}, err: `--parameter "edition": must be NAME=VALUE, such as edition=12`},
+		{written: []string{"=12"}, err: `"=12": must be`},
+		{written: []string{""}, err: `"": must be`},
+		{written: []string{"a=1", "a=2"}, err: `--parameter "a": name is set twice`},
 	} {
 		got, err := parseParameters(test.written)
 		if test.err != "" {
@@ -89,11 +89,11 @@ func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
 	t.Chdir(t.TempDir()) // no kubeconfig
 	t.Setenv("KUBECONFIG", "")
 	for line, want := range map[string]string{
-		"":                       "takes one argument, the name of an IMAGE, and got 0",
-		"a b":                    "takes one argument, the name of an IMAGE, and got 2",
-		"debian --parameter x":   "--parameter must be NAME=VALUE",
+		"":                       "takes one argument, the name of an IMAGE, but got 0",
+		"a b":                    "takes one argument, the name of an IMAGE, but got 2",
+		"debian --parameter x":   `--parameter "x": must be NAME=VALUE`,
 		"debian -f -o json":      "use --wait instead of -f",
-		"debian -o table":        "it must be json, yaml, name, wide, ",
+		"debian -o table":        "must be json, yaml, name, wide, ",
 		"debian --no-such":       "unknown flag",
 		"debian --parameter x=1": client.ErrNoKubeconfig.Error(),
 	} {

@@ -17,9 +17,9 @@ func parseParameters(written []string) ([]v1alpha1.Parameter, error) {
 		name, value, ok := strings.Cut(text, "=")
 		switch {
 		case !ok || name == "":
-			return nil, fmt.Errorf("--parameter must be NAME=VALUE, such as edition=12, and is %q", text)
+			return nil, fmt.Errorf("--parameter %q: must be NAME=VALUE, such as edition=12", text)
 		case seen[name]:
-			return nil, fmt.Errorf("--parameter %s is given twice: a parameter has one value", name)
+			return nil, fmt.Errorf("--parameter %q: name is set twice: set each parameter once", name)
 		}
 		seen[name] = true
 		parameters = append(parameters, v1alpha1.Parameter{Name: name, Value: value})

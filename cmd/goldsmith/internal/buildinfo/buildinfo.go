@@ -85,7 +85,7 @@ func (i *information) print(format string, out io.Writer) error {
 	case output.YAML:
 		text, err = yaml.Marshal(i)
 	default:
-		return fmt.Errorf("-o must be %s or %s, and not %q", output.JSON, output.YAML, format)
+		return fmt.Errorf("-o %q: must be %s or %s", format, output.JSON, output.YAML)
 	}
 	if err != nil {
 		return fmt.Errorf("encode the version as %s: %w", format, err)

@@ -39,7 +39,7 @@ func TestTheVersionIsPrintedForPeopleAndPrograms(t *testing.T) {
 	if out, err := typed(t, "version"); err != nil || out != "goldsmith v1.2.3\n" {
 		t.Errorf("got %q, error %v", out, err)
 	}
-	if _, err := typed(t, "version -o name"); err == nil || err.Error() != `-o must be json or yaml, and not "name"` {
+	if _, err := typed(t, "version -o name"); err == nil || err.Error() != `-o "name": must be json or yaml` {
 		t.Errorf("got error %v", err)
 	}
 	if out, err := typed(t, "__completeNoDesc version --output="); err != nil || !strings.HasPrefix(out, "json\nyaml\n") {

@@ -46,7 +46,7 @@ func StalledWithoutBuild(image *v1alpha1.Image) error {
 	case condition.Status == metav1.ConditionTrue:
 		return fmt.Errorf("image %s has no build and is stalled: %s: %s", image.Name, condition.Reason, condition.Message)
 	case condition.Reason == v1alpha1.ReasonSuspended:
-		return fmt.Errorf("image %s has no build, because its triggers are off: `goldsmith build %[1]s` starts one, `goldsmith resume %[1]s` resumes a suspended image",
+		return fmt.Errorf("image %s has no build, because its triggers are off: run `goldsmith build %[1]s`, or `goldsmith resume %[1]s` if the image is suspended",
 			image.Name)
 	}
 	return nil

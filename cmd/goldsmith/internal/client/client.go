@@ -29,7 +29,7 @@ const (
 )
 
 // ErrNoKubeconfig says what to do where nothing names a server.
-var ErrNoKubeconfig = errors.New("there is no ./" + DefaultKubeconfig +
+var ErrNoKubeconfig = errors.New("kubeconfig ./" + DefaultKubeconfig + " does not exist" +
 	": start a server with `goldsmith up` first, or name a kubeconfig with --kubeconfig or $KUBECONFIG")
 
 // Flags are what a user may say about the server to talk to.

@@ -80,7 +80,7 @@ func TestTheHomeDirectorysKubeconfigIsNeverUsedSilently(t *testing.T) {
 	}
 	missing := filepath.Join(home, "missing")
 	t.Setenv("KUBECONFIG", missing)
-	if _, err := (&Flags{}).Connect(io.Discard); err == nil || !strings.Contains(err.Error(), "no kubeconfig that $KUBECONFIG names exists: "+missing) {
+	if _, err := (&Flags{}).Connect(io.Discard); err == nil || !strings.Contains(err.Error(), "kubeconfig "+missing+" of $KUBECONFIG does not exist: ") {
 		t.Errorf("with a $KUBECONFIG that is missing: got error %v", err)
 	}
 }
@@ -99,11 +99,11 @@ func TestAKubeconfigThatCannotBeUsedIsNamedWithTheNextStep(t *testing.T) {
 	}{
 		{"missing", "", "kubeconfig missing does not exist: correct --kubeconfig, or start a server with `goldsmith up`"},
 		{"no-yaml", "", "read kubeconfig no-yaml: yaml: line 1: "},
-		{"no-yaml", "", ": correct the file, or name another kubeconfig with --kubeconfig"},
+		{"no-yaml", "", ": correct the file, or set --kubeconfig"},
 		{"text", "", "read kubeconfig text: "},
-		{"empty", "", "kubeconfig empty has no context: name the kubeconfig of a server with --kubeconfig"},
-		{"no-current", "", "kubeconfig no-current has no current-context: name one of its contexts with --context: c"},
-		{"good", "other", "kubeconfig good has no context other: name one of its contexts with --context: c"},
+		{"empty", "", "kubeconfig empty has no context: set --kubeconfig"},
+		{"no-current", "", "kubeconfig no-current has no current-context: set --context to one of: c"},
+		{"good", "other", "kubeconfig good has no context other: set --context to one of: c"},
 		{"no-server", "", `read kubeconfig no-server: `},
 	} {
 		_, err := (&Flags{Kubeconfig: test.file, Context: test.context}).Connect(io.Discard)

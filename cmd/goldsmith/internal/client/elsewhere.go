@@ -47,13 +47,13 @@ func (c *Connection) notFound(ctx context.Context, kind Kind, name, otherwise st
 		}
 		return err
 	case 1:
-		return fmt.Errorf("%w: namespace %s has one; name that namespace with -n %[2]s", err, found[0])
+		return fmt.Errorf("%w: found in namespace %s: add -n %[2]s", err, found[0])
 	default:
 		more := ""
 		if len(found) > maxElsewhere {
 			found, more = found[:maxElsewhere], " and others"
 		}
-		return fmt.Errorf("%w: the namespaces %s%s have one; name one of them with -n", err, strings.Join(found, ", "), more)
+		return fmt.Errorf("%w: found in namespaces %s%s: select a namespace with -n", err, strings.Join(found, ", "), more)
 	}
 }
 

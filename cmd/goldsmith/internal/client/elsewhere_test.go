@@ -31,10 +31,10 @@ func TestAnObjectThatIsMissingIsLookedForInOtherNamespaces(t *testing.T) {
 		kind       Kind
 		name, want string
 	}{
-		{Image, "web", "no image named web in namespace team: namespace other has one; name that namespace with -n other"},
-		{ImageBuild, "once", "no build named once in namespace team: namespace third has one; name that namespace with -n third"},
-		{Either, "both", "no image or build named both in namespace team: the namespaces fourth, other have one; name one of them with -n"},
-		{Image, "many", "no image named many in namespace team: the namespaces a, b, c and others have one; name one of them with -n"},
+		{Image, "web", "no image named web in namespace team: found in namespace other: add -n other"},
+		{ImageBuild, "once", "no build named once in namespace team: found in namespace third: add -n third"},
+		{Either, "both", "no image or build named both in namespace team: found in namespaces fourth, other: select a namespace with -n"},
+		{Image, "many", "no image named many in namespace team: found in namespaces a, b, c and others: select a namespace with -n"},
 		{Image, "once", "no image named once in namespace team"},
 		{ImageBuild, "web", "no build named web in namespace team"},
 		{Image, "present", "no image named present in namespace team"},

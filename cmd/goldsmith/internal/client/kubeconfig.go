@@ -25,8 +25,8 @@ func MissingKubeconfig(flag, environment string) error {
 	case flag != "":
 		return nil
 	case environment != "" && !slices.ContainsFunc(filepath.SplitList(environment), exists):
-		return fmt.Errorf("no kubeconfig that $%s names exists: %s: correct the variable, or name a kubeconfig with --kubeconfig",
-			clientcmd.RecommendedConfigPathEnvVar, environment)
+		return fmt.Errorf("kubeconfig %s of $%s does not exist: correct the variable, or set --kubeconfig",
+			environment, clientcmd.RecommendedConfigPathEnvVar)
 	case environment == "" && !exists(DefaultKubeconfig):
 		return ErrNoKubeconfig
 	}
@@ -60,11 +60,11 @@ func load(rules *clientcmd.ClientConfigLoadingRules, context string) (*clientcmd
 	_, found := loaded.Contexts[context]
 	switch {
 	case names == "":
-		return nil, fmt.Errorf("kubeconfig %s has no context: name the kubeconfig of a server with --kubeconfig; `goldsmith up` prints the path of its own", nameOf(rules))
+		return nil, fmt.Errorf("kubeconfig %s has no context: set --kubeconfig to the path that `goldsmith up` prints", nameOf(rules))
 	case context == "":
-		return nil, fmt.Errorf("kubeconfig %s has no current-context: name one of its contexts with --context: %s", nameOf(rules), names)
+		return nil, fmt.Errorf("kubeconfig %s has no current-context: set --context to one of: %s", nameOf(rules), names)
 	case !found:
-		return nil, fmt.Errorf("kubeconfig %s has no context %s: name one of its contexts with --context: %s", nameOf(rules), context, names)
+		return nil, fmt.Errorf("kubeconfig %s has no context %s: set --context to one of: %s", nameOf(rules), context, names)
 	}
 	return loaded, nil
 }
@@ -86,7 +86,7 @@ func (f *Flags) Contexts() ([]string, error) {
 func unreadable(rules *clientcmd.ClientConfigLoadingRules, err error) error {
 	for _, file := range rules.GetLoadingPrecedence() {
 		if _, cause := clientcmd.LoadFromFile(file); cause != nil && !errors.Is(cause, fs.ErrNotExist) {
-			return fmt.Errorf("read kubeconfig %s: %w: correct the file, or name another kubeconfig with --kubeconfig; `goldsmith up` prints the path of its own", file, cause)
+			return fmt.Errorf("read kubeconfig %s: %w: correct the file, or set --kubeconfig to the path that `goldsmith up` prints", file, cause)
 		}
 	}
 	return fmt.Errorf("read kubeconfig %s: %w", nameOf(rules), err)

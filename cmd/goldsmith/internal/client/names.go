@@ -52,10 +52,10 @@ func OneName(what string, kind Kind) cobra.PositionalArgs {
 func Names(what string, least int, each ...Kind) cobra.PositionalArgs {
 	return func(command *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > len(each) {
-			return fmt.Errorf("`%s` takes %s, and got %d: see `%[1]s --help`", command.CommandPath(), what, len(args))
+			return fmt.Errorf("`%s` takes %s, but got %d: see `%[1]s --help`", command.CommandPath(), what, len(args))
 		}
 		if slices.Contains(args, "") {
-			return fmt.Errorf("`%s` takes %s, and got an empty one: see `%[1]s --help`", command.CommandPath(), what)
+			return fmt.Errorf("`%s` takes %s, but got an empty argument: see `%[1]s --help`", command.CommandPath(), what)
 		}
 		for i, kind := range each[:len(args)] {
 			if kind == Text {
@@ -68,7 +68,7 @@ func Names(what string, least int, each ...Kind) cobra.PositionalArgs {
 			switch {
 			case kind == Either:
 			case found != Either && found != kind:
-				err := fmt.Errorf("%s is %s, and %s takes %s: see `%s --help`", args[i], articles[found], command.Name(), articles[kind], command.CommandPath())
+				err := fmt.Errorf("%s is %s, but %s takes %s: see `%s --help`", args[i], articles[found], command.Name(), articles[kind], command.CommandPath())
 				if other := otherKindOf(command, kind, name); other != nil {
 					args[i], err = name, other
 				}
@@ -110,7 +110,7 @@ func SplitName(argument string) (Kind, string, error) {
 	}
 	kind, known := kinds[strings.ToLower(resource)]
 	if !known || name == "" || strings.Contains(name, "/") {
-		return "", "", fmt.Errorf("%s names no object: use NAME, image/NAME or imagebuild/NAME", argument)
+		return "", "", fmt.Errorf("%q: must be NAME, image/NAME or imagebuild/NAME", argument)
 	}
 	return kind, name, nil
 }

@@ -52,7 +52,7 @@ func (e *OtherKindError) Of(verb *cobra.Command) error {
 	if i < 0 {
 		return e
 	}
-	err := fmt.Errorf("%s is %s, and %s takes %s: %s", e.Name, articles[e.other()], verb.Name(), articles[e.Wanted], e.instead())
+	err := fmt.Errorf("%s is %s, but %s takes %s: %s", e.Name, articles[e.other()], verb.Name(), articles[e.Wanted], e.instead())
 	if e.Instead == "" {
 		return err
 	}

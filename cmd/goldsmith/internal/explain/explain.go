@@ -112,7 +112,7 @@ func unknown(entries []entry, reason string) error {
 	if suggestions := similar.SuggestionsFor(reason); len(suggestions) > 0 {
 		hint = "did you mean " + strings.Join(suggestions, " or ") + "? "
 	}
-	return fmt.Errorf("no reason is named %q: %s`goldsmith explain` lists all reasons", reason, hint)
+	return fmt.Errorf("unknown reason %q: %s`goldsmith explain` lists all reasons", reason, hint)
 }
 
 // names returns each reason once, in the order of the page.

@@ -75,9 +75,9 @@ reported by  a build that waits
 meaning      it waits for an earlier build of the image, or room under a limit of the namespace or the cluster; the message says which
 what to do   wait, or raise a limit (docs/queueing.md)
 `,
-		"OMKilled": "error: no reason is named \"OMKilled\": did you mean OOMKilled? `goldsmith explain` lists all reasons",
-		"image":    "error: no reason is named \"image\": did you mean ImagePullFailed or ImagePulling? `goldsmith explain` lists all reasons",
-		"nothing":  "error: no reason is named \"nothing\": `goldsmith explain` lists all reasons",
+		"OMKilled": "error: unknown reason \"OMKilled\": did you mean OOMKilled? `goldsmith explain` lists all reasons",
+		"image":    "error: unknown reason \"image\": did you mean ImagePullFailed or ImagePulling? `goldsmith explain` lists all reasons",
+		"nothing":  "error: unknown reason \"nothing\": `goldsmith explain` lists all reasons",
 	} {
 		var out bytes.Buffer
 		command := NewCommand()

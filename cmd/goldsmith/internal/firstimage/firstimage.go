@@ -62,7 +62,7 @@ type first struct {
 
 func write(name string, shell bool, out io.Writer) error {
 	if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
-		return fmt.Errorf("%q cannot be the name of an image: %s", name, strings.Join(problems, "; "))
+		return fmt.Errorf("image name %q: %s", name, strings.Join(problems, "; "))
 	}
 	image := &first{Name: name, Manifest: name + ".yaml"}
 	if shell {
@@ -107,7 +107,7 @@ func (f *first) manifest() ([]byte, error) {
 func create(path string, content []byte, mode fs.FileMode) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists and is not overwritten: choose another name, or delete the file", filepath.Base(path))
+		return fmt.Errorf("%s exists: delete the file, or choose another name", filepath.Base(path))
 	}
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ func TestAFileIsNeverOverwritten(t *testing.T) {
 	}
 	out := &bytes.Buffer{}
 	err := write("web", true, out)
-	if err == nil || !strings.Contains(err.Error(), "web.yaml exists and is not overwritten") || out.Len() > 0 {
+	if err == nil || !strings.Contains(err.Error(), "web.yaml exists: delete the file") || out.Len() > 0 {
 		t.Errorf("got %v and %q", err, out)
 	}
 	if left, _ := filepath.Glob("*"); len(left) != 1 {
@@ -36,7 +36,7 @@ func TestAFileIsNeverOverwritten(t *testing.T) {
 func TestAnImageHasTheNameOfAnImage(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"", "../web", "Web", "a.b"} {
-		if err := write(name, false, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "cannot be the name of an image") {
+		if err := write(name, false, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "image name ") {
 			t.Errorf("%q: got %v", name, err)
 		}
 	}

@@ -57,7 +57,7 @@ func (c *choice) complete(_ *cobra.Command, _ []string, begun string) (fitting [
 func (c *choice) Set(text string) error {
 	i := slices.IndexFunc(c.values, func(value string) bool { return strings.EqualFold(value, text) })
 	if i < 0 {
-		return fmt.Errorf("it must be %s", c.list())
+		return fmt.Errorf("must be %s", c.list())
 	}
 	c.chosen = c.values[i]
 	return nil

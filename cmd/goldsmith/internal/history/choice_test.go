@@ -34,9 +34,9 @@ func TestChoicesAreThoseOfTheAPI(t *testing.T) {
 func TestAChoiceIsMadeInAnyCase(t *testing.T) {
 	for text, want := range map[string]string{
 		"Failed": "Failed", "failed": "Failed", "FAILED": "Failed",
-		"":     "error: it must be Succeeded, Failed, Cancelled, Pending, Queued, Starting, Running, Retrying or Cancelling",
-		"Good": "error: it must be Succeeded, Failed, Cancelled, Pending, Queued, Starting, Running, Retrying or Cancelling",
-		"Fail": "error: it must be Succeeded, Failed, ",
+		"":     "error: must be Succeeded, Failed, Cancelled, Pending, Queued, Starting, Running, Retrying or Cancelling",
+		"Good": "error: must be Succeeded, Failed, Cancelled, Pending, Queued, Starting, Running, Retrying or Cancelling",
+		"Fail": "error: must be Succeeded, Failed, ",
 	} {
 		outcome := outcomes()
 		err := outcome.Set(text)

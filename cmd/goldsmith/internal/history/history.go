@@ -88,9 +88,9 @@ func (o *options) addTo(command *cobra.Command) {
 func (o *options) check(command *cobra.Command, args []string) error {
 	switch {
 	case !o.deleted && len(args) == 0:
-		return fmt.Errorf("give the name of an IMAGE, or --deleted: see `%s --help`", command.CommandPath())
+		return fmt.Errorf("name an IMAGE, or set --deleted: see `%s --help`", command.CommandPath())
 	case o.deleted && (o.UID != "" || o.outcome.chosen != "" || o.trigger.chosen != "" || o.user != "" || o.since != "" || o.until != ""):
-		return errors.New("--deleted lists images: --outcome, --trigger, --user, --since, --until and --uid select builds")
+		return errors.New("--deleted lists images: omit --outcome, --trigger, --user, --since, --until and --uid, which select builds")
 	}
 	return o.Check()
 }

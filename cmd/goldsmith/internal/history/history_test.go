@@ -104,15 +104,15 @@ func TestFlagsOfBuildsAndOfDeletedImagesExcludeEachOther(t *testing.T) {
 	t.Chdir(t.TempDir()) // no kubeconfig
 	t.Setenv("KUBECONFIG", "")
 	for line, want := range map[string]string{
-		"":                           "give the name of an IMAGE, or --deleted",
-		"a b":                        "takes one argument, the name of an IMAGE, or none with --deleted, and got 2",
+		"":                           "name an IMAGE, or set --deleted",
+		"a b":                        "takes one argument, the name of an IMAGE, or none with --deleted, but got 2",
 		"--deleted --uid a":          "--deleted lists images",
 		"--deleted --since 24h":      "--deleted lists images",
-		"--deleted --outcome a":      `invalid argument "a" for "--outcome" flag: it must be Succeeded, Failed, `,
+		"--deleted --outcome a":      `invalid argument "a" for "--outcome" flag: must be Succeeded, Failed, `,
 		"--deleted --outcome failed": "--deleted lists images",
 		"web --trigger rerun":        client.ErrNoKubeconfig.Error(),
-		"web --trigger cron":         "it must be Created, SpecChange, BaseChange, Schedule, Manual or Rerun",
-		"--deleted --limit -1":       "--limit must be 0",
+		"web --trigger cron":         "must be Created, SpecChange, BaseChange, Schedule, Manual or Rerun",
+		"--deleted --limit -1":       "--limit -1: must be 0",
 		"--deleted":                  client.ErrNoKubeconfig.Error(),
 		"--deleted web":              client.ErrNoKubeconfig.Error(),
 		"web":                        client.ErrNoKubeconfig.Error(),

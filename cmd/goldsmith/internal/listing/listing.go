@@ -5,7 +5,6 @@ package listing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -41,7 +40,7 @@ func (f *Flags) AddTo(command *cobra.Command, records, usage string) {
 // Check refuses a limit that is none.
 func (f *Flags) Check() error {
 	if f.Limit < 0 {
-		return errors.New("--limit must be 0, which is no limit, or more")
+		return fmt.Errorf("--limit %d: must be 0 (no limit) or greater", f.Limit)
 	}
 	return nil
 }

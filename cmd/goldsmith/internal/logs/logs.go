@@ -58,7 +58,7 @@ func NewCommand() *cobra.Command {
 				wanted := &wanted{name: build, kind: kind, line: lineOf(command, args), clock: clock.RealClock{}}
 				build, err = wanted.find(command.Context(), connection, options.Follow, command.ErrOrStderr())
 			case kind == client.Image:
-				err = fmt.Errorf("--uid is that of a build, and %s is an image", args[0])
+				err = fmt.Errorf("--uid selects a build, but %s is an image: name a build, or omit --uid", args[0])
 			}
 			if err != nil {
 				return err
@@ -168,7 +168,7 @@ func (f *flags) options(given func(flag string) bool, now time.Time) (*v1alpha1.
 	if given("since-time") {
 		since, err := time.Parse(time.RFC3339, f.sinceTime)
 		if err != nil {
-			return nil, fmt.Errorf("--since-time must be a time such as 2006-01-02T15:04:05Z: %w", err)
+			return nil, fmt.Errorf("--since-time %q: must be a time, such as 2006-01-02T15:04:05Z", f.sinceTime)
 		}
 		options.SinceTime = &metav1.Time{Time: since}
 	}
@@ -182,7 +182,7 @@ func sinceTime(value string, now time.Time) (time.Time, error) {
 	}
 	age, err := v1alpha1.ParseDuration(value)
 	if err != nil || age <= 0 {
-		return time.Time{}, fmt.Errorf("--since must be a duration such as 10m, 2h or 7d, or a time such as 2006-01-02T15:04:05Z, and not %q", value)
+		return time.Time{}, fmt.Errorf("--since %q: must be a duration, such as 10m or 7d, or a time, such as 2006-01-02T15:04:05Z", value)
 	}
 	return now.Add(-age), nil
 }

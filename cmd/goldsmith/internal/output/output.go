@@ -75,7 +75,7 @@ func completeFormat(_ *cobra.Command, _ []string, begun string) (fitting []strin
 func (f *Format) Set(value string) error {
 	template := slices.ContainsFunc(templates, func(beginning string) bool { return strings.HasPrefix(value, beginning) })
 	if !template && !slices.Contains(formats, value) {
-		return fmt.Errorf("it must be %s, jsonpath=TEMPLATE, go-template=TEMPLATE or custom-columns=COLUMNS", strings.Join(formats, ", "))
+		return fmt.Errorf("must be %s, jsonpath=TEMPLATE, go-template=TEMPLATE or custom-columns=COLUMNS", strings.Join(formats, ", "))
 	}
 	format := Format(value)
 	if _, err := format.printer(); err != nil {
@@ -169,7 +169,7 @@ func printName(object runtime.Object, out io.Writer) error {
 	kind := object.GetObjectKind().GroupVersionKind()
 	named, err := meta.Accessor(object)
 	if err != nil || named.GetName() == "" {
-		return fmt.Errorf("%s has no name: use -o %s or -o %s", kind.Kind, JSON, YAML)
+		return fmt.Errorf("%s has no name to print: use -o %s or -o %s", kind.Kind, JSON, YAML)
 	}
 	only := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: named.GetName()}} // its items may be no objects
 	only.SetGroupVersionKind(kind)

@@ -134,7 +134,7 @@ func TestWhatHasNoNameIsNotPrintedAsOne(t *testing.T) {
 		&v1alpha1.ImageNoteList{Items: []v1alpha1.ImageNote{{}}},
 	} {
 		var out bytes.Buffer
-		if err := format.Print(object, &out); err == nil || !strings.HasSuffix(err.Error(), " has no name: use -o json or -o yaml") || out.Len() > 0 {
+		if err := format.Print(object, &out); err == nil || !strings.HasSuffix(err.Error(), " has no name to print: use -o json or -o yaml") || out.Len() > 0 {
 			t.Errorf("%T: got %q, error %v", object, &out, err)
 		}
 	}

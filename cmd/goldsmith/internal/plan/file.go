@@ -60,7 +60,7 @@ func read(names []string, stdin io.Reader, told io.Writer) ([]document, error) {
 		}
 	}
 	if len(r.documents) == 0 {
-		return nil, fmt.Errorf("there is no Image in %s", strings.Join(places, ", "))
+		return nil, fmt.Errorf("no Image in %s", strings.Join(places, ", "))
 	}
 	return r.documents, nil
 }
@@ -145,20 +145,20 @@ func (r *reader) add(place string, content []byte) error {
 	}
 	var kind metav1.TypeMeta
 	if err := json.Unmarshal(asJSON, &kind); err != nil {
-		return fmt.Errorf("it is no object: %w", builder.NameWrongTypes(err, asJSON, &kind))
+		return fmt.Errorf("not a Kubernetes object: %w", builder.NameWrongTypes(err, asJSON, &kind))
 	}
 	switch gvk := kind.GroupVersionKind(); {
 	case kind.Kind == "" || kind.APIVersion == "":
-		return fmt.Errorf("it is no object: it has %s; those of an Image are %s", missing(kind), wantedType)
+		return fmt.Errorf("not a Kubernetes object: %s: an Image has %s", missing(kind), wantedType)
 	case gvk == v1alpha1.Kind("Image"):
 		return r.addImage(place, content, asJSON)
 	case gvk == corev1.SchemeGroupVersion.WithKind("List"):
 		return r.addItems(place, asJSON)
 	case meansImage(gvk):
-		return fmt.Errorf("its kind is %s of %s: only an Image of %s has a plan: write %s",
-			kind.Kind, kind.APIVersion, v1alpha1.SchemeGroupVersion, wantedType)
+		return fmt.Errorf("kind %s of %s has no plan: write %s",
+			kind.Kind, kind.APIVersion, wantedType)
 	}
-	_, err = fmt.Fprintf(r.told, "%s is ignored: its kind is %s of %s, and only an Image of %s has a plan\n",
+	_, err = fmt.Fprintf(r.told, "%s is ignored: kind %s of %s has no plan: only an Image of %s has a plan\n",
 		place, kind.Kind, kind.APIVersion, v1alpha1.SchemeGroupVersion)
 	return err
 }
@@ -191,7 +191,7 @@ func (r *reader) addImage(place string, content, asJSON []byte) error {
 		return builder.NameRenamedFields(builder.NameWrongTypes(err, asJSON, image), image)
 	}
 	if image.Name == "" {
-		return errors.New("metadata.name: Required value: a plan is of an image with a name")
+		return errors.New("metadata.name: Required value: set the name of the image")
 	}
 	r.documents = append(r.documents, document{place: place, image: image})
 	return nil
@@ -203,7 +203,7 @@ func (r *reader) addItems(place string, asJSON []byte) error {
 		Items []json.RawMessage `json:"items"`
 	}
 	if err := json.Unmarshal(asJSON, &list); err != nil {
-		return fmt.Errorf("it is no List: %w", err)
+		return fmt.Errorf("not a List: %w", err)
 	}
 	for i, item := range list.Items {
 		if err := r.add(fmt.Sprintf("item %d of %s", i+1, place), item); err != nil {
@@ -221,7 +221,8 @@ func (d document) plan(ctx context.Context, connection *client.Connection, names
 	case target == "":
 		target = connection.Namespace
 	case namespace != "" && namespace != target:
-		return nil, fmt.Errorf("%s: image %s is of namespace %s, not of %s, which --namespace names", d.place, d.image.Name, target, namespace)
+		return nil, fmt.Errorf("%s: image %s: metadata.namespace is %s, but --namespace is %s: correct one of the two",
+			d.place, d.image.Name, target, namespace)
 	}
 	// What else an exported object's metadata has is of an object that exists.
 	wanted := &v1alpha1.ImagePlan{Spec: d.image.Spec, ObjectMeta: metav1.ObjectMeta{

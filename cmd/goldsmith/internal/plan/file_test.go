@@ -44,33 +44,33 @@ func TestReadsTheImagesOfAFile(t *testing.T) {
 			want: []string{"document 2 of stdin: debian", "document 3 of stdin: alpine"}},
 		{name: "a List", content: "apiVersion: v1\nkind: List\nitems:\n- " + alpine + "\n- {apiVersion: v1, kind: Secret}\n",
 			want: []string{"item 1 of document 1 of stdin: alpine"},
-			told: "item 2 of document 1 of stdin is ignored: its kind is Secret of v1, and only an Image of images.goldsmith.dev/v1alpha1 has a plan\n"},
+			told: "item 2 of document 1 of stdin is ignored: kind Secret of v1 has no plan: only an Image of images.goldsmith.dev/v1alpha1 has a plan\n"},
 		{name: "a List with an unknown field", content: "apiVersion: v1\nkind: List\nitems: [" + strings.Replace(alpine, `"spec"`, `"speck"`, 1) + "]\n",
 			err: `document 1 of stdin: item 1: strict decoding error: unknown field "speck"`},
-		{name: "a List that is none", content: "apiVersion: v1\nkind: List\nitems: 3\n", err: "document 1 of stdin: it is no List: "},
-		{name: "nothing", content: "", err: "there is no Image in stdin"},
-		{name: "nothing but comments", content: "# none\n---\n", err: "there is no Image in stdin"},
+		{name: "a List that is none", content: "apiVersion: v1\nkind: List\nitems: 3\n", err: "document 1 of stdin: not a List: "},
+		{name: "nothing", content: "", err: "no Image in stdin"},
+		{name: "nothing but comments", content: "# none\n---\n", err: "no Image in stdin"},
 		{name: "another kind", content: debian + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: files}\n---\n" + alpine,
 			want: []string{"document 1 of stdin: debian", "document 3 of stdin: alpine"},
-			told: "document 2 of stdin is ignored: its kind is ConfigMap of v1, and only an Image of images.goldsmith.dev/v1alpha1 has a plan\n"},
+			told: "document 2 of stdin is ignored: kind ConfigMap of v1 has no plan: only an Image of images.goldsmith.dev/v1alpha1 has a plan\n"},
 		{name: "another kind of ours", content: "apiVersion: images.goldsmith.dev/v1alpha1\nkind: ImageBuild\n",
-			told: "document 1 of stdin is ignored: its kind is ImageBuild of images.goldsmith.dev/v1alpha1, and only an Image of images.goldsmith.dev/v1alpha1 has a plan\n",
-			err:  "there is no Image in stdin"},
+			told: "document 1 of stdin is ignored: kind ImageBuild of images.goldsmith.dev/v1alpha1 has no plan: only an Image of images.goldsmith.dev/v1alpha1 has a plan\n",
+			err:  "no Image in stdin"},
 		{name: "an Image of others", content: debian + "---\napiVersion: image.openshift.io/v1\nkind: Image\n", want: []string{"document 1 of stdin: debian"},
-			told: "document 2 of stdin is ignored: its kind is Image of image.openshift.io/v1, and only an Image of images.goldsmith.dev/v1alpha1 has a plan\n"},
-		{name: "another version", content: strings.Replace(debian, "v1alpha1", "v1", 1), err: "document 1 of stdin: its kind is Image of images.goldsmith.dev/v1: only"},
-		{name: "no group", content: strings.Replace(debian, "images.goldsmith.dev/", "", 1), err: "document 1 of stdin: its kind is Image of v1alpha1: only"},
+			told: "document 2 of stdin is ignored: kind Image of image.openshift.io/v1 has no plan: only an Image of images.goldsmith.dev/v1alpha1 has a plan\n"},
+		{name: "another version", content: strings.Replace(debian, "v1alpha1", "v1", 1), err: "document 1 of stdin: kind Image of images.goldsmith.dev/v1 has no plan: write"},
+		{name: "no group", content: strings.Replace(debian, "images.goldsmith.dev/", "", 1), err: "document 1 of stdin: kind Image of v1alpha1 has no plan: write"},
 		{name: "another version and what to write", content: strings.Replace(debian, "v1alpha1", "v1", 1),
-			err: ": only an Image of images.goldsmith.dev/v1alpha1 has a plan: write apiVersion: images.goldsmith.dev/v1alpha1 and kind: Image"},
+			err: " has no plan: write apiVersion: images.goldsmith.dev/v1alpha1 and kind: Image"},
 		{name: "a kind in lower case", content: strings.Replace(debian, "kind: Image", "kind: image", 1),
-			err: "document 1 of stdin: its kind is image of images.goldsmith.dev/v1alpha1: only an Image of images.goldsmith.dev/v1alpha1 has a plan: write"},
+			err: "document 1 of stdin: kind image of images.goldsmith.dev/v1alpha1 has no plan: write"},
 		{name: "a kind in plural", content: strings.Replace(debian, "kind: Image", "kind: Images", 1),
-			err: "document 1 of stdin: its kind is Images of images.goldsmith.dev/v1alpha1: only an Image"},
+			err: "document 1 of stdin: kind Images of images.goldsmith.dev/v1alpha1 has no plan: write"},
 		{name: "no kind and no apiVersion", content: "a: b\n",
-			err: "document 1 of stdin: it is no object: it has no apiVersion and no kind; those of an Image are apiVersion: images.goldsmith.dev/v1alpha1 and kind: Image"},
-		{name: "no kind", content: strings.Replace(debian, "kind: Image\n", "", 1), err: "document 1 of stdin: it is no object: it has no kind; those of an Image are"},
-		{name: "no apiVersion", content: strings.Replace(debian, "apiVersion: images.goldsmith.dev/v1alpha1\n", "", 1), err: "document 1 of stdin: it is no object: it has no apiVersion; those of an Image are"},
-		{name: "no object", content: "- a\n", err: "document 1 of stdin: it is no object: must be an object, not a list"},
+			err: "document 1 of stdin: not a Kubernetes object: no apiVersion and no kind: an Image has apiVersion: images.goldsmith.dev/v1alpha1 and kind: Image"},
+		{name: "no kind", content: strings.Replace(debian, "kind: Image\n", "", 1), err: "document 1 of stdin: not a Kubernetes object: no kind: an Image has"},
+		{name: "no apiVersion", content: strings.Replace(debian, "apiVersion: images.goldsmith.dev/v1alpha1\n", "", 1), err: "document 1 of stdin: not a Kubernetes object: no apiVersion: an Image has"},
+		{name: "no object", content: "- a\n", err: "document 1 of stdin: not a Kubernetes object: must be an object, not a list"},
 		{name: "no YAML", content: "a: [\n", err: "document 1 of stdin: "},
 		{name: "an unknown field", content: strings.Replace(debian, "builder:", "bilder:", 1), err: `document 1 of stdin: strict decoding error: unknown field "spec.bilder"`},
 		{name: "a renamed field", content: strings.Replace(debian, "builder:", "retry: {on: [Timeout]}, builder:", 1),
@@ -118,7 +118,7 @@ func TestReadsFilesAndDirectoriesAsKubectlDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const told = "document 1 of dir/c.yml is ignored: its kind is Namespace of v1, and only an Image of images.goldsmith.dev/v1alpha1 has a plan\n"
+	const told = "document 1 of dir/c.yml is ignored: kind Namespace of v1 has no plan: only an Image of images.goldsmith.dev/v1alpha1 has a plan\n"
 	for _, test := range []struct {
 		names     []string
 		want      []string
@@ -128,7 +128,7 @@ func TestReadsFilesAndDirectoriesAsKubectlDoes(t *testing.T) {
 		{names: []string{"dir"}, want: []string{"document 1 of dir/a.json", "document 1 of dir/b.yaml"}, told: told},
 		{names: []string{"a.txt", "dir/", "-", "empty"}, told: told,
 			want: []string{"document 1 of a.txt", "document 1 of dir/a.json", "document 1 of dir/b.yaml", "document 1 of stdin"}},
-		{names: []string{"empty", "dir/c.yml"}, told: told, err: "there is no Image in empty, dir/c.yml"},
+		{names: []string{"empty", "dir/c.yml"}, told: told, err: "no Image in empty, dir/c.yml"},
 		{names: []string{"a.txt", "missing"}, err: "find the files of images: stat missing: no such file or directory"},
 	} {
 		var out strings.Builder
@@ -176,7 +176,7 @@ func TestPlansTheImagesOfAFile(t *testing.T) {
 		{name: "one that the server refuses", content: strings.Replace(debian, "debian", "bad", 1) + "---\n" + alpine, want: "other/alpine map[] ",
 			out: "image alpine would not be built now\n", err: "document 1 of stdin: plan image bad: spec.base: Required value"},
 		{name: "one of another namespace than asked for", content: debian + "---\n" + alpine, namespace: "team", want: "team/debian map[team:a] mock",
-			out: "image debian would not be built now\n", err: "document 2 of stdin: image alpine is of namespace other, not of team, which --namespace names"},
+			out: "image debian would not be built now\n", err: "document 2 of stdin: image alpine: metadata.namespace is other, but --namespace is team: correct one of the two"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			clients := fake.NewClientset()

@@ -45,7 +45,7 @@ func NewCommand() *cobra.Command {
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			if (len(asked.files) == 0) == (len(args) == 0) {
-				return errors.New("give either the name of an IMAGE or -f FILE: see `" + command.CommandPath() + " --help`")
+				return errors.New("set either IMAGE or -f FILE: see `" + command.CommandPath() + " --help`")
 			}
 			var documents []document
 			if len(asked.files) > 0 {

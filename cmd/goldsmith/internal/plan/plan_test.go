@@ -125,12 +125,12 @@ func TestAnImageAndAFileExcludeEachOther(t *testing.T) {
 	t.Chdir(t.TempDir()) // no kubeconfig
 	t.Setenv("KUBECONFIG", "")
 	for line, want := range map[string]string{
-		"":                  "give either the name of an IMAGE or -f FILE",
-		"debian -f -":       "give either the name of an IMAGE or -f FILE",
-		"a b":               "takes one argument, the name of an IMAGE, or none with -f FILE, and got 2",
+		"":                  "set either IMAGE or -f FILE",
+		"debian -f -":       "set either IMAGE or -f FILE",
+		"a b":               "takes one argument, the name of an IMAGE, or none with -f FILE, but got 2",
 		"-f missing.yaml":   "find the files of images: stat missing.yaml: no such file",
-		"-f .":              "there is no Image in .",
-		"debian -o table":   "it must be json, yaml, name, wide, ",
+		"-f .":              "no Image in .",
+		"debian -o table":   "must be json, yaml, name, wide, ",
 		"debian -o json -f": "flag needs an argument",
 		"debian":            client.ErrNoKubeconfig.Error(),
 	} {

@@ -70,7 +70,7 @@ func run(ctx context.Context, connection *client.Connection, wanted *move, out i
 	case err != nil:
 		return fmt.Errorf("get build %s: %w", wanted.build, err)
 	case build.Spec.ImageRef == nil:
-		return fmt.Errorf("build %s was created without an image: only builds of an image have channels", wanted.build)
+		return fmt.Errorf("build %s has no image: name a build of an image, because only images have channels", wanted.build)
 	}
 	wanted.image = build.Spec.ImageRef.Name
 	moved := false
@@ -106,7 +106,7 @@ func (m *move) try(ctx context.Context, connection *client.Connection) (moved bo
 		m.from = &seen // a move by another user from here on is reported
 	}
 	if current.Build != *m.from {
-		return false, fmt.Errorf("the channel does not name %s but %s", named(*m.from), whoMoved(current))
+		return false, fmt.Errorf("channel was expected to name %s, but names %s: check the channel, then promote again", named(*m.from), whoMoved(current))
 	}
 	current.Build = m.build
 	_, err = images.UpdateChannels(ctx, m.image, channels, metav1.UpdateOptions{})

@@ -82,17 +82,17 @@ func TestMovesAChannel(t *testing.T) {
 		{name: "from the build that was said", before: five, from: &five, want: "debian-5 → debian-7\n", updates: 1},
 		{name: "that was said to be new", from: &none, want: "none → debian-7\n", updates: 1},
 		{name: "from another build than was said", before: "debian-6", from: &five,
-			want: "error: move channel stable of image debian to debian-7: the channel does not name debian-5 but debian-6, moved by ann at 2026-05-01T12:00:00Z"},
-		{name: "that was said to be new and is not", before: five, from: &none, want: "error: the channel does not name none but debian-5"},
-		{name: "that was said to be and is not", from: &five, want: "error: the channel does not name debian-5 but none"},
+			want: "error: move channel stable of image debian to debian-7: channel was expected to name debian-5, but names debian-6, moved by ann at 2026-05-01T12:00:00Z"},
+		{name: "that was said to be new and is not", before: five, from: &none, want: "error: channel was expected to name none, but names debian-5"},
+		{name: "that was said to be and is not", from: &five, want: "error: channel was expected to name debian-5, but names none"},
 		{name: "of an Image that changes", before: five, meanwhile: []func(*image){touch, touch}, want: "debian-5 → debian-7\n", updates: 3},
 		{name: "of an Image that changes all the time", before: five, meanwhile: []func(*image){touch, touch, touch, touch, touch},
 			want: "error: it has changed", updates: 4},
 		{name: "that somebody else moves", before: five, meanwhile: []func(*image){moveTo("debian-6")},
-			want: "error: the channel does not name debian-5 but debian-6, moved by eve at 2026-05-01T12:00:00Z", updates: 1},
+			want: "error: channel was expected to name debian-5, but names debian-6, moved by eve at 2026-05-01T12:00:00Z", updates: 1},
 		{name: "that somebody else moves to the same", before: five, meanwhile: []func(*image){moveTo(seven)},
 			want: "channel stable of image debian is debian-7 already\n", updates: 1},
-		{name: "that somebody else removes", before: five, meanwhile: []func(*image){remove}, want: "error: the channel does not name debian-5 but none", updates: 1},
+		{name: "that somebody else removes", before: five, meanwhile: []func(*image){remove}, want: "error: channel was expected to name debian-5, but names none", updates: 1},
 		{name: "to a build that failed", before: five, refusal: errors.New("channels[0].build: Invalid value: it is Failed"),
 			want: "error: move channel stable of image debian to debian-7: channels[0].build: Invalid value: it is Failed", updates: 1},
 	} {
@@ -140,7 +140,7 @@ func TestOtherChannelsStayAsTheyAre(t *testing.T) {
 
 func TestOnlyBuildsOfAnImageArePromoted(t *testing.T) {
 	for name, want := range map[string]string{
-		"alone": "build alone was created without an image",
+		"alone": "build alone has no image",
 		"gone":  "no build named gone in namespace team",
 	} {
 		clients := fake.NewClientset(build("alone", ""))
@@ -158,7 +158,7 @@ func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
 		command := NewCommand()
 		command.SilenceUsage, command.SilenceErrors = true, true
 		command.SetArgs(args)
-		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "takes two arguments, the name of a BUILD and that of a CHANNEL, and got") {
+		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "takes two arguments, the name of a BUILD and that of a CHANNEL, but got") {
 			t.Errorf("promote %q: got error %v", args, err)
 		}
 	}

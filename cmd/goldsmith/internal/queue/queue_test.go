@@ -106,7 +106,7 @@ func TestNothingElseIsTaken(t *testing.T) {
 	for line, want := range map[string]string{
 		"-l a=b --field-selector metadata.name=a": client.ErrNoKubeconfig.Error(),
 		"debian":   `unknown command "debian"`,
-		"-o table": "it must be json, yaml, name, wide, ",
+		"-o table": "must be json, yaml, name, wide, ",
 		"":         client.ErrNoKubeconfig.Error(),
 	} {
 		command := NewCommand()

@@ -41,7 +41,7 @@ func TestABuildIsShownAsAsked(t *testing.T) {
 		"--wait --output=yaml":  "phase: Succeeded",
 		"--message m --wait -o": "error: flag needs an argument",
 		"-o wide":               "debian-1\n",
-		"-o table":              "error: it must be json, yaml, name, wide, jsonpath=TEMPLATE",
+		"-o table":              "error: must be json, yaml, name, wide, jsonpath=TEMPLATE",
 		"-o jsonpath={.kind}":   "ImageBuild",
 		"-f -o jsonpath={.a}":   "error: -o jsonpath={.a} and -f would mix the build with its log: use --wait",
 		"--wait -o go-template={{.status.phase}}": "Succeeded",

@@ -114,7 +114,7 @@ func find(ctx context.Context, connection *client.Connection, asked *options) (*
 	case client.Unresolved(image) != "":
 		return nil, fmt.Errorf("image %s has no build yet: %s", image.Name, client.Unresolved(image))
 	}
-	return nil, fmt.Errorf("image %s has no build yet: `%s plan %s%s` tells what would start one", image.Name, asked.program, image.Name, asked.connection)
+	return nil, fmt.Errorf("image %s has no build yet: to see what would start a build, run `%s plan %s%s`", image.Name, asked.program, image.Name, asked.connection)
 }
 
 // deleted shows the record of a deleted build. Without a record, nothing of the name exists.

@@ -261,7 +261,7 @@ func TestABuildIsFoundByItsNameOrThatOfItsImage(t *testing.T) {
 		{client.Image, "web", output.Name, "imagebuild.images.goldsmith.dev/web-10\n"},
 		{client.Either, "web-3", output.Name, "imagebuild.images.goldsmith.dev/web-3\n"},
 		{client.ImageBuild, "web-3", output.Name, "imagebuild.images.goldsmith.dev/web-3\n"},
-		{client.Either, "new", "", "error: image new has no build yet: `goldsmith plan new -n team` tells what would start one"},
+		{client.Either, "new", "", "error: image new has no build yet: to see what would start a build, run `goldsmith plan new -n team`"},
 		{client.Either, "misspelt", "", "error: image misspelt has no build and is stalled: BuilderNotFound: no builder"},
 		{client.ImageBuild, "web", "", "error: no build named web in namespace team: there is an image of this name: its latest is web-10"},
 		{client.Image, "web-2", "", "error: no image named web-2 in namespace team"},
@@ -286,10 +286,10 @@ func TestOneNameIsTaken(t *testing.T) {
 	t.Chdir(t.TempDir()) // no kubeconfig
 	t.Setenv("KUBECONFIG", "")
 	for line, want := range map[string]string{
-		"":             "takes one argument, the NAME of a build or an image, and got 0",
-		"web-1 web-2":  "takes one argument, the NAME of a build or an image, and got 2",
-		"pod/web-1":    "pod/web-1 names no object",
-		"web -o table": "it must be json, yaml, name",
+		"":             "takes one argument, the NAME of a build or an image, but got 0",
+		"web-1 web-2":  "takes one argument, the NAME of a build or an image, but got 2",
+		"pod/web-1":    "must be NAME",
+		"web -o table": "must be json, yaml, name",
 		"image/web":    client.ErrNoKubeconfig.Error(),
 	} {
 		command := NewCommand()

@@ -217,7 +217,7 @@ func TestNothingElseIsTaken(t *testing.T) {
 	t.Setenv("KUBECONFIG", "")
 	for line, want := range map[string]string{
 		"debian":          `unknown command "debian"`,
-		"-o table":        "it must be json, yaml, name, wide, ",
+		"-o table":        "must be json, yaml, name, wide, ",
 		"-n team -o wide": client.ErrNoKubeconfig.Error(),
 	} {
 		command := NewCommand()

@@ -90,10 +90,10 @@ func TestOneImageIsTaken(t *testing.T) {
 	t.Setenv("KUBECONFIG", "")
 	for name, newCommand := range map[string]func() *cobra.Command{"suspend": NewCommand, "resume": NewResumeCommand} {
 		for line, want := range map[string]string{
-			"":                 "takes one argument, the name of an IMAGE, and got 0",
-			"web debian":       "takes one argument, the name of an IMAGE, and got 2",
-			"imagebuild/web-1": "imagebuild/web-1 is a build, and ",
-			"web -o table":     "it must be json, yaml, name",
+			"":                 "takes one argument, the name of an IMAGE, but got 0",
+			"web debian":       "takes one argument, the name of an IMAGE, but got 2",
+			"imagebuild/web-1": "imagebuild/web-1 is a build, but ",
+			"web -o table":     "must be json, yaml, name",
 			"image/web":        client.ErrNoKubeconfig.Error(),
 		} {
 			command := newCommand()

@@ -37,7 +37,7 @@ func NewCommand() *cobra.Command {
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			if selection.AllNamespaces && len(args) > 0 {
-				return errors.New("an IMAGE is in one namespace: leave out --all-namespaces, or the IMAGE")
+				return errors.New("an IMAGE is in one namespace: omit --all-namespaces, or the IMAGE")
 			}
 			connection, err := flags.Connect(command.ErrOrStderr())
 			if err != nil {
