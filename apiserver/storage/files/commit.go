@@ -80,7 +80,7 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 			return nil, fmt.Errorf("store %s: object is encrypted: files can store only plain JSON", key)
 		}
 		if change.GetLease() == 0 && !isObject && headOf(change).isObject() {
-			return nil, fmt.Errorf("store %s: key must be /<prefix>/[<group>/]<resource>/[<namespace>/]<name>", key)
+			return nil, fmt.Errorf("store %s: object key must be /<prefix>/[<group>/]<resource>/[<namespace>/]<name>", key)
 		}
 		if known == nil {
 			return nil, nil

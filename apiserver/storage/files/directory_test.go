@@ -138,7 +138,7 @@ metadata:
 	_, err := client.Put(t.Context(), keyOf("p"), "k8s\x00protobuf")
 	g.Expect(err).To(MatchError(ContainSubstring("encoded as protobuf")))
 	_, err = client.Put(t.Context(), "/registry/elsewhere", valueOf("x", ""))
-	g.Expect(err).To(MatchError(ContainSubstring("is an object, but not in")), "it would be lost")
+	g.Expect(err).To(MatchError(ContainSubstring("object key must be")), "it would be lost")
 }
 
 func TestAFileIsNotWrittenForWhatItDoesNotShow(t *testing.T) {
