@@ -22,9 +22,9 @@ func TestListensOnLoopbackAddressesOnly(t *testing.T) {
 		"0.0.0.0:6443":    "error: loopback",
 		"::":              "error: loopback",
 		"192.168.1.1":     "error: loopback",
-		":6443":           "error: not an IP address",
-		"":                "error: not an IP address",
-		"example.com":     "error: not an IP address",
+		":6443":           "error: must be an IP address",
+		"":                "error: must be an IP address",
+		"example.com":     "error: must be an IP address",
 		"127.0.0.1:70000": "error: port",
 		"127.0.0.1:http":  "error: port",
 	} {
