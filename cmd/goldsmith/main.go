@@ -35,7 +35,7 @@ func run() int {
 	return execute(ctx, newRootCommand())
 }
 
-// execute runs a command and returns its exit code. That it was interrupted is known to whoever did so. Output that
+// execute runs a command and returns its exit code. It prints no error for an interruption, because the user knows. Output that
 // cannot be written fails every command, including those that print with libraries that ignore the error.
 func execute(ctx context.Context, root *cobra.Command) int {
 	out := output.NewChecked(root.OutOrStdout())

@@ -30,7 +30,7 @@ func (f *Flags) AddTo(flags *pflag.FlagSet) {
 		"names of those builders that report their progress; their pods get a token of their service account for it, which others do not have")
 }
 
-// Read reads what the flags name. Whoever reports need not be registered.
+// Read reads the files that the flags name. A reporting builder need not be registered.
 func (f *Flags) Read() (inputs.Builders, error) {
 	for _, name := range f.reporting {
 		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {

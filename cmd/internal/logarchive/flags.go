@@ -43,7 +43,7 @@ func clouds() string {
 	return text.String()
 }
 
-// Open opens the archive; nil where there is none. Whoever opens it closes it.
+// Open opens the archive; nil where there is none. The caller closes it.
 func (f *Flags) Open(ctx context.Context) (*archive.Store, error) {
 	if f.URL == "" || f.URL == None {
 		return nil, nil

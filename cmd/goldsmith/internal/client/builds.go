@@ -70,8 +70,8 @@ func CurrentCondition(image *v1alpha1.Image, name string) *metav1.Condition {
 	return condition
 }
 
-// ReadDiff reads what is different between a build and another one, with query parameters, of which those that are empty are left
-// out. It does not wait for a database that is unavailable.
+// ReadDiff reads the differences between two builds. It omits empty query parameters, and does not wait for a records database that is
+// unavailable.
 func (c *Connection) ReadDiff(ctx context.Context, build string, parameters map[string]string) (*v1alpha1.ImageBuildDiff, error) {
 	difference := &v1alpha1.ImageBuildDiff{}
 	request := c.ImagesV1alpha1().RESTClient().Get().Namespace(c.Namespace).Resource("imagebuilds").Name(build).SubResource("diff")

@@ -74,7 +74,7 @@ func run(args []string) error {
 	return nil
 }
 
-// chooseKubeconfig lets kubectl use the kubeconfig of the working directory unless $KUBECONFIG names another one. It does so even if the file
+// chooseKubeconfig lets kubectl use the kubeconfig of the working directory unless $KUBECONFIG names another kubeconfig. It does so even if the file
 // does not exist: kubectl would go on to ~/.kube/config.
 func chooseKubeconfig() error {
 	if os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != "" {
