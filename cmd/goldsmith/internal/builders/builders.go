@@ -55,19 +55,11 @@ func run(ctx context.Context, connection *client.Connection, cluster kubernetes.
 	if err != nil {
 		return err
 	}
-	images, err := list(ctx, connection, namespace, told)
+	images, _, err := connection.ListImages(ctx, namespace, told)
 	if err != nil {
 		return err
 	}
 	return output.Table([]string{"Name", "Kind", "Runs", "Reports", "Images", "Builder"}, rows(registered, images), out)
-}
-
-func list(ctx context.Context, connection *client.Connection, namespace string, told io.Writer) ([]v1alpha1.Image, error) {
-	if namespace != "" {
-		return connection.ListImages(ctx, namespace)
-	}
-	images, _, err := connection.ListAllImages(ctx, told)
-	return images, err
 }
 
 const none = "<none>"

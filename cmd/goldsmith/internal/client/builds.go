@@ -5,6 +5,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,6 +35,31 @@ func (c *Connection) NewestBuild(ctx context.Context, namespace string, image ty
 		}
 	}
 	return newest, nil
+}
+
+// FindBuild returns the build of a name, or else the newest build of the Image of the name, together with the Image. The build is nil if
+// the Image has none, and both are nil if neither exists.
+func (c *Connection) FindBuild(ctx context.Context, kind Kind, name string) (*v1alpha1.ImageBuild, *v1alpha1.Image, error) {
+	if kind != Image {
+		build, err := c.ImagesV1alpha1().ImageBuilds(c.Namespace).Get(ctx, name, metav1.GetOptions{})
+		switch {
+		case err == nil:
+			return build, nil, nil
+		case !IsNotFound(err, "imagebuilds", name):
+			return nil, nil, fmt.Errorf("look for build %s: %w", name, err)
+		case kind == ImageBuild:
+			return nil, nil, nil
+		}
+	}
+	image, err := c.ImagesV1alpha1().Images(c.Namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case IsNotFound(err, "images", name):
+		return nil, nil, nil
+	case err != nil:
+		return nil, nil, fmt.Errorf("look for image %s: %w", name, err)
+	}
+	build, err := c.NewestBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
+	return build, image, err
 }
 
 // StalledWithoutBuild returns why no build of an Image starts until somebody changes something; nil if one may, or if the controller

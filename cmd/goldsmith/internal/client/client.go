@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -45,6 +46,17 @@ func (f *Flags) AddTo(flags *pflag.FlagSet) {
 		"kubeconfig of the server (default: $KUBECONFIG, or else ./"+DefaultKubeconfig+")")
 	flags.StringVar(&f.Context, "context", f.Context, "context of the kubeconfig (default: the current context)")
 	flags.StringVarP(&f.Namespace, "namespace", "n", f.Namespace, "namespace (default: the namespace of the context)")
+}
+
+// Given returns the flags of AddTo that the user set for a verb, in the order in which a next command has them.
+func Given(verb *cobra.Command) []*pflag.Flag {
+	var given []*pflag.Flag
+	for _, name := range []string{"kubeconfig", "context", "namespace"} {
+		if flag := verb.Flags().Lookup(name); flag != nil && flag.Changed {
+			given = append(given, flag)
+		}
+	}
+	return given
 }
 
 // Connection is a client and the namespace it is to be used in.

@@ -55,8 +55,21 @@ func read(ctx context.Context, request *rest.Request, parameters map[string]stri
 	return request.MaxRetries(0).Do(ctx).Into(into)
 }
 
-// ListImages lists the Images of a namespace, or of all namespaces.
-func (c *Connection) ListImages(ctx context.Context, namespace string) ([]v1alpha1.Image, error) {
+// ListImages lists the Images of a namespace. Without a namespace it lists those of all namespaces, or, if the user can list those of the
+// connection's namespace only, lists these and tells the user so. It returns the namespace, or metav1.NamespaceAll.
+func (c *Connection) ListImages(ctx context.Context, namespace string, told io.Writer) ([]v1alpha1.Image, string, error) {
+	images, err := c.listImages(ctx, namespace)
+	if namespace != metav1.NamespaceAll || !apierrors.IsForbidden(err) {
+		return images, namespace, err
+	}
+	if _, err := fmt.Fprintf(told, "you cannot list the images of all namespaces: this is namespace %s only\n", c.Namespace); err != nil {
+		return nil, "", err
+	}
+	images, err = c.listImages(ctx, c.Namespace)
+	return images, c.Namespace, err
+}
+
+func (c *Connection) listImages(ctx context.Context, namespace string) ([]v1alpha1.Image, error) {
 	images, _, err := Pages(0, func(limit int, next string) ([]v1alpha1.Image, string, error) {
 		page, err := c.ImagesV1alpha1().Images(namespace).List(ctx, metav1.ListOptions{Limit: int64(limit), Continue: next})
 		if err != nil {
@@ -68,20 +81,6 @@ func (c *Connection) ListImages(ctx context.Context, namespace string) ([]v1alph
 		return nil, fmt.Errorf("list the images of %s: %w", nameOfScope(namespace), err)
 	}
 	return images, nil
-}
-
-// ListAllImages lists the Images of all namespaces, and returns metav1.NamespaceAll. If the user can list those of the connection's
-// namespace only, it lists those, returns that namespace and tells the user so.
-func (c *Connection) ListAllImages(ctx context.Context, told io.Writer) (images []v1alpha1.Image, namespace string, err error) {
-	images, err = c.ListImages(ctx, metav1.NamespaceAll)
-	if !apierrors.IsForbidden(err) {
-		return images, metav1.NamespaceAll, err
-	}
-	if _, err := fmt.Fprintf(told, "you cannot list the images of all namespaces: this is namespace %s only\n", c.Namespace); err != nil {
-		return nil, "", err
-	}
-	images, err = c.ListImages(ctx, c.Namespace)
-	return images, c.Namespace, err
 }
 
 // ListBuilds lists the builds of a namespace, or of all namespaces, that a field selector selects.

@@ -201,7 +201,7 @@ func TestImagesAndBuildsAreListedPageByPage(t *testing.T) {
 		return true, &v1alpha1.ImageBuildList{ListMeta: page, Items: make([]v1alpha1.ImageBuild, 1)}, nil
 	})
 	connection := &Connection{Interface: clients, Namespace: "team"}
-	images, namespace, err := connection.ListAllImages(t.Context(), t.Output())
+	images, namespace, err := connection.ListImages(t.Context(), metav1.NamespaceAll, t.Output())
 	if err != nil || len(images) != 2 || namespace != metav1.NamespaceAll {
 		t.Errorf("got %d images of namespace %q, error %v", len(images), namespace, err)
 	}

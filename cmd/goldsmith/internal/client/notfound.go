@@ -61,10 +61,8 @@ func (e *OtherKindError) Of(verb *cobra.Command) error {
 	for _, arg := range args {
 		words = append(words, shellword.Quote(arg))
 	}
-	for _, name := range []string{"kubeconfig", "context", "namespace"} {
-		if flag := verb.Flags().Lookup(name); flag != nil && flag.Changed {
-			words = append(words, "--"+name, shellword.Quote(flag.Value.String()))
-		}
+	for _, flag := range Given(verb) {
+		words = append(words, "--"+flag.Name, shellword.Quote(flag.Value.String()))
 	}
 	return fmt.Errorf("%w: %s", err, strings.Join(words, " "))
 }

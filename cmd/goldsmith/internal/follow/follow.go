@@ -60,10 +60,8 @@ func OptionsOf(command *cobra.Command) Options {
 // ConnectionFlags returns the flags that the user named the server with, for the next command.
 func ConnectionFlags(command *cobra.Command) string {
 	var text strings.Builder
-	for _, name := range []string{"kubeconfig", "context", "namespace"} {
-		if flag := command.Flags().Lookup(name); flag != nil && flag.Changed {
-			text.WriteString(" --" + name + "=" + shellword.Quote(flag.Value.String()))
-		}
+	for _, flag := range client.Given(command) {
+		text.WriteString(" --" + flag.Name + "=" + shellword.Quote(flag.Value.String()))
 	}
 	return text.String()
 }
@@ -216,11 +214,10 @@ func (f *follower) tellWhy() error {
 	if reason == "" {
 		f.reason = ""
 	}
-	if reason == f.reason || f.build.Status.Phase != v1alpha1.BuildQueued {
+	if f.build.Status.Phase != v1alpha1.BuildQueued {
 		return nil
 	}
-	f.reason = reason
-	return f.tell([]string{waitingLine(f.Style, reason)})
+	return f.tellReason(reason)
 }
 
 // tellWhyStill tells why a build waits that was admitted. Each attempt waits a moment for its pod: only a wait that lasts from one tick
@@ -229,11 +226,19 @@ func (f *follower) tellWhyStill() error {
 	reason := waiting(f.build)
 	lasts := reason == f.ticked
 	f.ticked = reason
-	if reason == "" || !lasts || reason == f.reason {
+	if !lasts {
+		return nil
+	}
+	return f.tellReason(reason)
+}
+
+// tellReason tells a reason unless the user knows it.
+func (f *follower) tellReason(reason string) error {
+	if reason == "" || reason == f.reason {
 		return nil
 	}
 	f.reason = reason
-	return f.tell([]string{waitingLine(f.Style, reason)})
+	return f.tell([]string{f.Style.Faint(output.Step) + " " + reason})
 }
 
 // nextAttempt returns the attempt whose log is shown next, and false if there is none yet. The first one is that which the user named,

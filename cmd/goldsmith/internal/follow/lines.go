@@ -71,10 +71,6 @@ func WaitsFor(build *v1alpha1.ImageBuild) *metav1.Condition {
 	return nil
 }
 
-func waitingLine(style output.Style, reason string) string {
-	return style.Faint(output.Step) + " " + reason
-}
-
 // requestedBy returns who cancelled a build, and why.
 func requestedBy(build *v1alpha1.ImageBuild) string {
 	request := build.Spec.CancelRequested

@@ -34,28 +34,14 @@ const sourceGrace = 10 * time.Second
 // first build of an Image that is not stalled. It tells the user which build it chose.
 func (w *wanted) find(ctx context.Context, connection *client.Connection, wait bool, told io.Writer) (string, error) {
 	name := w.name
-	if w.kind != client.Image {
-		_, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
-		if err == nil {
-			return name, nil
-		}
-		if !client.IsNotFound(err, "imagebuilds", name) {
-			return "", fmt.Errorf("look for build %s: %w", name, err)
-		}
-	}
-	if w.kind == client.ImageBuild {
-		return "", w.missing(ctx, connection)
-	}
-	image, err := connection.ImagesV1alpha1().Images(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
-	if client.IsNotFound(err, "images", name) {
-		return "", w.missing(ctx, connection)
-	}
-	if err != nil {
-		return "", fmt.Errorf("look for image %s: %w", name, err)
-	}
-	build, err := connection.NewestBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
-	if err != nil {
+	build, image, err := connection.FindBuild(ctx, w.kind, name)
+	switch {
+	case err != nil:
 		return "", err
+	case build == nil && image == nil:
+		return "", w.missing(ctx, connection)
+	case image == nil:
+		return name, nil
 	}
 	if build == nil {
 		if err := client.StalledWithoutBuild(image); err != nil {

@@ -8,11 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -87,27 +85,9 @@ func run(ctx context.Context, connection *client.Connection, asked *options, out
 
 // find returns the build of the name, or the newest build of the Image of the name. It returns nil if neither exists.
 func find(ctx context.Context, connection *client.Connection, asked *options) (*v1alpha1.ImageBuild, error) {
-	if asked.kind != client.Image {
-		build, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Get(ctx, asked.name, metav1.GetOptions{})
-		switch {
-		case err == nil:
-			return build, nil
-		case !client.IsNotFound(err, "imagebuilds", asked.name):
-			return nil, fmt.Errorf("look for build %s: %w", asked.name, err)
-		case asked.kind == client.ImageBuild:
-			return nil, nil
-		}
-	}
-	image, err := connection.ImagesV1alpha1().Images(connection.Namespace).Get(ctx, asked.name, metav1.GetOptions{})
+	build, image, err := connection.FindBuild(ctx, asked.kind, asked.name)
 	switch {
-	case client.IsNotFound(err, "images", asked.name):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("look for image %s: %w", asked.name, err)
-	}
-	build, err := connection.NewestBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
-	switch {
-	case build != nil || err != nil:
+	case build != nil || image == nil || err != nil:
 		return build, err
 	case client.StalledWithoutBuild(image) != nil:
 		return nil, client.StalledWithoutBuild(image)

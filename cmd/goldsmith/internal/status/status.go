@@ -60,7 +60,7 @@ func NewCommand() *cobra.Command {
 }
 
 func run(ctx context.Context, connection *client.Connection, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
-	images, namespace, err := list(ctx, connection, asked.namespace, told)
+	images, namespace, err := connection.ListImages(ctx, asked.namespace, told)
 	if err != nil {
 		return err
 	}
@@ -85,14 +85,6 @@ func run(ctx context.Context, connection *client.Connection, asked *options, clo
 	}
 	_, err = fmt.Fprintln(out, summary(images, builds, len(found), namespace, asked.style))
 	return err
-}
-
-func list(ctx context.Context, connection *client.Connection, namespace string, told io.Writer) ([]v1alpha1.Image, string, error) {
-	if namespace == "" {
-		return connection.ListAllImages(ctx, told)
-	}
-	images, err := connection.ListImages(ctx, namespace)
-	return images, namespace, err
 }
 
 // objects returns the listed Images and ImageBuilds as one list.
