@@ -21,7 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/certificates"
 )
 
-// options are what the command is told.
+// options are the values of the flags.
 type options struct {
 	kubeconfig string
 	builders   builders.Flags
@@ -43,7 +43,7 @@ type options struct {
 	verbosity int
 }
 
-// newCommand makes the command, which logs to what is made of its standard error and the verbosity.
+// newCommand returns the command. log returns its logger, from the standard error of the command and the verbosity.
 func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *cobra.Command {
 	o := &options{}
 	command := &cobra.Command{
@@ -70,25 +70,25 @@ func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *co
 }
 
 func (o *options) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster; by default the cluster that this process runs in")
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster; default: the cluster that this process runs in")
 	o.builders.AddTo(flags)
 	o.limits.AddTo(flags)
 	o.logArchive.AddTo(flags, "none")
 	o.records.AddTo(flags, "none")
 	o.retention.AddTo(flags)
 	flags.BoolVar(&o.leaderElect, "leader-elect", true,
-		"act only while holding a Lease, so that several of these processes can run; "+
-			"$POD_NAME, if set, identifies this process: after a restart it continues without waiting")
-	flags.StringVar(&o.leaderElectNamespace, "leader-elect-namespace", "", "namespace of the Leases, and of the Secrets with certificates; by default the namespace that this process runs in")
+		"leader election with a Lease, so that several of these processes can run; "+
+			"$POD_NAME, if set, identifies this process, which then continues without waiting after a restart")
+	flags.StringVar(&o.leaderElectNamespace, "leader-elect-namespace", "", "namespace of the Leases, and of the Secrets with certificates; default: the namespace that this process runs in")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443",
 		"address of /metrics, with TLS, for users with permission to get /metrics in the cluster; 0 turns it off")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns it off")
 	flags.BoolVar(&o.certificates, "certificates", false,
-		"create the serving certificates and CAs of Goldsmith's programs, store them in Secrets and the APIService, and replace them before they expire")
+		"creation and renewal of the serving certificates and CAs of Goldsmith's programs, in Secrets and the APIService")
 	flags.StringVar(&o.certificateDirectory, "certificate-directory", "",
-		"directory with tls.crt and tls.key for /metrics, read again when they change; by default a certificate is created that no client can verify")
+		"directory with tls.crt and tls.key for /metrics, read again when they change; default: a generated certificate that no client can verify")
 	duration.Var(flags, &o.certificateValidity, "certificate-validity", 365*24*time.Hour,
-		"how long serving certificates are valid, such as 90d; they are replaced when a third of that time is left")
+		"validity of serving certificates, such as 90d; each certificate is replaced when a third of this time is left")
 	flags.IntVarP(&o.verbosity, "v", "v", 0, "verbosity of the log on stderr")
 }
 

@@ -15,7 +15,7 @@ import (
 func execute(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	out := &bytes.Buffer{}
-	// Not the log of the process, which is for one command only.
+	// newProcessLogger would replace the logger of the process, which other tests use.
 	command := newCommand(func(out io.Writer, verbosity int) (logr.Logger, error) { return newLogger(out, verbosity), nil })
 	command.SetOut(out)
 	command.SetErr(out)

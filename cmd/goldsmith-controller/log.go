@@ -15,15 +15,15 @@ import (
 	"goldsmith.dev/goldsmith/controllers/quiet"
 )
 
-// newLogger makes a log that goes to a writer, a line of text for each fact.
+// newLogger returns a logger that writes a line of text for each message.
 func newLogger(out io.Writer, verbosity int) logr.Logger {
 	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(out), textlogger.Verbosity(verbosity)))
 	return quiet.Demote(logger, isRepeated)
 }
 
-// newProcessLogger is newLogger for everything in this process, its libraries as well.
+// newProcessLogger also makes the libraries in this process log to the logger that it returns.
 func newProcessLogger(out io.Writer, verbosity int) (logr.Logger, error) {
-	var level klog.Level // klog keeps the last one that was set
+	var level klog.Level // klog keeps the last level that was set
 	if err := level.Set(strconv.Itoa(verbosity)); err != nil {
 		return logr.Logger{}, fmt.Errorf("set the verbosity of the log: %w", err)
 	}
@@ -33,8 +33,8 @@ func newProcessLogger(out io.Writer, verbosity int) (logr.Logger, error) {
 	return logger, nil
 }
 
-// isRepeated picks what libraries say each time that they look: at each probe while the caches fill, and at each news of
-// a Secret or the APIService.
+// isRepeated selects the messages that libraries repeat: at each probe while the caches fill, and at each event of a Secret
+// or the APIService.
 func isRepeated(line quiet.Line) bool {
 	switch line.Message {
 	case "healthz check failed", "no cert refresh needed", "Ensuring CA cert":

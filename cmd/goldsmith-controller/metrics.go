@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
-// metrics says how /metrics is served: with TLS, for those that the cluster knows and lets get it.
+// metrics configures /metrics: the server uses TLS, and admits users whom the cluster authenticates and allows to get /metrics.
 func (o *options) metrics() server.Options {
 	served := server.Options{
 		BindAddress:    o.metricsAddress,
@@ -28,8 +28,8 @@ func (o *options) metrics() server.Options {
 	return served
 }
 
-// readCertificate reads the certificate for each connection, of which there are few: it may come later than this process,
-// and change.
+// readCertificate reads the certificate for each connection, because the files may be created after the start and may change.
+// There are few connections.
 func readCertificate(directory string) (*tls.Certificate, error) {
 	certificate, err := tls.LoadX509KeyPair(filepath.Join(directory, "tls.crt"), filepath.Join(directory, "tls.key"))
 	if err != nil {

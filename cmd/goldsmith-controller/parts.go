@@ -8,14 +8,15 @@ import (
 	"time"
 )
 
-// endTogether is how long the other parts may take to end after one has failed. One that has lost its lease must be gone,
-// with this process, before another process may hold it: that is 15 seconds.
+// endTogether is how long the other parts may take to end after one part has failed. A process that has lost its Lease must
+// end before another process can hold the Lease, which takes 15 seconds.
 const endTogether = 5 * time.Second
 
-// part is something that runs until its context is done.
+// A part runs until its context is done.
 type part func(ctx context.Context) error
 
-// runAll runs the parts until ctx is done, and all have ended, or one has failed.
+// runAll runs the parts until ctx is done or one part has failed. It returns once all parts have ended, or endTogether after
+// a failure.
 func runAll(ctx context.Context, parts []part) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()

@@ -24,9 +24,9 @@ import (
 )
 
 const (
-	// namespaceFile has the namespace of the pod that this process runs in.
+	// namespaceFile holds the namespace of the pod that this process runs in.
 	namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
-	// podNameVariable has the name of that pod.
+	// podNameVariable is the environment variable with the name of that pod.
 	podNameVariable = "POD_NAME"
 )
 
@@ -103,8 +103,8 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 	return runAll(ctx, parts)
 }
 
-// config reaches the cluster. There is no limit on requests by the client: the API server's priority and fairness knows
-// better how many there may be.
+// config returns the configuration of clients. The clients set no limit on requests, because the API server's priority and
+// fairness knows the right limit better.
 func (o *options) config() (*rest.Config, error) {
 	connect := rest.InClusterConfig
 	if o.kubeconfig != "" {
@@ -119,7 +119,7 @@ func (o *options) config() (*rest.Config, error) {
 	return config, nil
 }
 
-// election is nil where there is none.
+// election returns nil without leader election.
 func (o *options) election(namespace string) (*election.Options, error) {
 	if !o.leaderElect {
 		return nil, nil
@@ -134,7 +134,7 @@ func (o *options) election(namespace string) (*election.Options, error) {
 	return &election.Options{Namespace: namespace, Identity: identity}, nil
 }
 
-// findNamespace returns the namespace of the Leases and of the Secrets, if there is to be any of these.
+// findNamespace returns the namespace of the Leases and of the Secrets. It may return "" if this process needs neither.
 func (o *options) findNamespace() (string, error) {
 	if o.leaderElectNamespace != "" || !o.leaderElect && !o.certificates {
 		return o.leaderElectNamespace, nil

@@ -24,10 +24,10 @@ import (
 
 const patience = time.Minute
 
-// outage is between the controllers and the API of images: while it lasts, that API is as it is without its APIService.
+// outage makes the API of images unavailable to the controllers: every request fails as if the APIService did not exist.
 type outage struct {
 	on      atomic.Bool
-	refused chan struct{} // has something when a request about one object was refused
+	refused chan struct{} // receives a value when a request for an ImageBuild is refused
 }
 
 func (o *outage) around(next http.RoundTripper) http.RoundTripper {
@@ -51,8 +51,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
-// TestABuildThatEndsWhileTheAPIIsUnavailableIsNotForgotten has a build end when its status cannot be written: a 404 then
-// says nothing about the build.
+// TestABuildThatEndsWhileTheAPIIsUnavailableIsNotForgotten ends a build while its status cannot be written. A 404 during an
+// outage does not mean that the build was deleted.
 func TestABuildThatEndsWhileTheAPIIsUnavailableIsNotForgotten(t *testing.T) {
 	interruption := &outage{refused: make(chan struct{}, 1)}
 	release := filepath.Join(t.TempDir(), "release")
@@ -80,10 +80,10 @@ func TestABuildThatEndsWhileTheAPIIsUnavailableIsNotForgotten(t *testing.T) {
 		t.Fatal("nothing was asked or written when the build ended")
 	}
 	interruption.on.Store(false)
-	waitForPhase(t, images, build.Name, v1alpha1.BuildFailed) // its builder leaves no result
+	waitForPhase(t, images, build.Name, v1alpha1.BuildFailed) // its builder writes no result
 }
 
-// serve runs a server with its controllers behind the outage, and a builder that ends when a file is there.
+// serve runs a server with its controllers behind the outage, and a builder that ends once the file release exists.
 func serve(t *testing.T, interruption *outage, release string) versioned.Interface {
 	t.Helper()
 	executable, err := os.Executable()
