@@ -22,18 +22,18 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/records"
 )
 
-// version is stamped by the build.
+// version is set by the linker.
 var version = "devel"
 
 const (
 	serverName = "goldsmith-apiserver"
-	// securePort can be listened on without privileges.
+	// securePort needs no privileges to listen on.
 	securePort = 8443
-	// verbosity has failed health checks explained in the log, and no line for each request.
+	// verbosity is high enough that the log explains failed health checks, and too low for a line for each request.
 	verbosity = "2"
 )
 
-// newCommand returns the command, which writes its own lines to out.
+// newCommand returns the command, which writes its output to out.
 func newCommand(out io.Writer) (*cobra.Command, error) {
 	server := builder.New(serverName).
 		WithDelegatedAuth().
@@ -44,13 +44,13 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 	registered, limited, allowed, archived, recorded := &builders.Flags{}, &limits.Flags{}, &policy.Flags{}, &logarchive.Flags{}, &records.Flags{}
 	command, err := apiserver.Register(server, apiserver.Options{
 		Builders: registered.Read, Queue: limited.Read, Policy: allowed.Read,
-		LogArchive: func() (*archive.Store, error) { return archived.Open(context.Background()) }, // for the life of the process
+		LogArchive: func() (*archive.Store, error) { return archived.Open(context.Background()) }, // until the process ends
 		Records:    apiserver.ConnectRecords(recorded.Open),
 	}).ToServerCommand()
 	if err != nil {
 		return nil, err
 	}
-	// Before it waits for anything that it depends on.
+	// Invalid builders fail the start before the server waits for its dependencies.
 	command.PreRunE = func(*cobra.Command, []string) error {
 		_, err := registered.Read()
 		return err
@@ -67,7 +67,7 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 	return command, nil
 }
 
-// addLogFlag adds the verbosity of the log. Everything else about it is as klog has it: text, to standard error.
+// addLogFlag adds the flag for the verbosity of the log. Otherwise the log has the defaults of klog: text, on standard error.
 func addLogFlag(command *cobra.Command) error {
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	klog.InitFlags(flags)
