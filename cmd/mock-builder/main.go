@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command mock-builder is the mock builder by itself, as its container image has it. What it can be told is in the
-// documentation of package jobs/mock.
+// Command mock-builder is the program in the container image of the mock builder. Package jobs/mock documents its
+// parameters.
 package main
 
 import (

@@ -4,14 +4,14 @@ package builders
 
 import "goldsmith.dev/goldsmith/apis/images/v1alpha1"
 
-// Where clients learn which builders are registered. `goldsmith up` computes the ConfigMap. In a cluster the Deployment mounts the
-// ConfigMap, whose name kustomize gives a suffix, and has the flags.
+// Clients read the registered builders from these objects. `goldsmith up` computes the ConfigMap. In a cluster the Deployment mounts
+// the ConfigMap, to whose name kustomize adds a suffix. The Deployment also has the flags.
 const (
-	// Namespace is that of an installation.
+	// Namespace is the namespace of an installation.
 	Namespace = "goldsmith-system"
-	// ConfigMap has for each registered builder its container image or, on one machine, the path of its executable.
+	// ConfigMap maps each registered builder to its container image or, on one machine, to the path of its executable.
 	ConfigMap = "goldsmith-builders"
-	// Deployment is the controller's.
+	// Deployment is the name of the controller's Deployment.
 	Deployment = "goldsmith-controller"
 	// AnnotationReporting of the ConfigMap of one machine lists the builders that report, separated by commas.
 	AnnotationReporting = v1alpha1.GroupName + "/reporting-builders"

@@ -13,21 +13,21 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// Flags are what an operator says of builders. The zero value allows none.
+// Flags set the builders that an operator allows. The zero value allows no builder.
 type Flags struct {
 	directory   string
 	allowImages bool
 	reporting   []string
 }
 
-// AddTo adds the flags to those of a command.
+// AddTo adds the flags to the flags of a command.
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
 	flags.StringVar(&f.directory, "builders-directory", "",
-		"directory, such as a mounted ConfigMap, with a file for each builder that builds may name: the file's name is the builder's, "+
-			"its content the reference of its container image; read once, so a changed one needs a restart; by default there are no such builders")
-	flags.BoolVar(&f.allowImages, "allow-builder-images", false, "let builds name any container image as their builder")
+		"directory of registered builders, such as a mounted ConfigMap: each file has the name of a builder, "+
+			"and the reference of its container image as content; read at the start only; default: no registered builders")
+	flags.BoolVar(&f.allowImages, "allow-builder-images", false, "permission for builds to name any container image as their builder")
 	flags.StringSliceVar(&f.reporting, "reporting-builders", nil,
-		"names of those builders that report their progress; their pods get a token of their service account for it, which others do not have")
+		"names of the builders that report their progress; only the pods of these builders get a token of their service account")
 }
 
 // Read reads the files that the flags name. A reporting builder need not be registered.

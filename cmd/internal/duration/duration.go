@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package duration has flags whose value is a duration, which can have days.
+// Package duration provides flags for durations that can be in days.
 package duration
 
 import (
@@ -11,7 +11,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Var adds a flag. It differs from that of pflag in that it takes days, such as 7d.
+// Var adds a flag. Unlike the durations of pflag, its value can be in days, such as 7d.
 func Var(flags *pflag.FlagSet, target *time.Duration, name string, byDefault time.Duration, usage string) {
 	*target = byDefault
 	flags.Var((*value)(target), name, usage)
@@ -26,7 +26,7 @@ func (v *value) Set(text string) error {
 	return err
 }
 
-// String returns "0" for the zero value: a default of this text is left out of the help.
+// String returns "0" for the zero value, because pflag omits this default from the help.
 func (v *value) String() string {
 	if *v == 0 {
 		return "0"
@@ -34,5 +34,5 @@ func (v *value) String() string {
 	return time.Duration(*v).String()
 }
 
-// Type is that of a flag of pflag.
+// Type returns the name that pflag's own duration flags have.
 func (*value) Type() string { return "duration" }

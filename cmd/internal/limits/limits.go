@@ -19,11 +19,11 @@ const (
 	maxBuildsPerNamespace = "max-builds-per-namespace"
 )
 
-// Flags are what the flags say. The zero value limits nothing.
+// Flags are the values of the flags. The zero value limits nothing.
 type Flags struct {
-	// MaxBuilds is how many builds of all namespaces may be active. 0 is no limit.
+	// MaxBuilds is the maximum number of active builds of all namespaces together. 0 is no limit.
 	MaxBuilds int
-	// MaxBuildsPerNamespace is how many builds of one namespace may be. 0 is no limit.
+	// MaxBuildsPerNamespace is the maximum number of active builds of a namespace. 0 is no limit.
 	MaxBuildsPerNamespace int
 }
 
@@ -34,7 +34,7 @@ func (f *Flags) AddTo(flags *pflag.FlagSet) {
 		"maximum number of active builds of a namespace, unless its annotation "+v1alpha1.AnnotationMaxBuilds+" sets another limit; 0 is no limit")
 }
 
-// Read returns the limits, or says which flag makes no sense.
+// Read returns the limits, or an error that names each invalid flag.
 func (f *Flags) Read() (queue.Limits, error) {
 	limits := queue.Limits{Builds: f.MaxBuilds, PerNamespace: f.MaxBuildsPerNamespace}
 	return limits, errors.Join(notNegative(maxBuilds, f.MaxBuilds), notNegative(maxBuildsPerNamespace, f.MaxBuildsPerNamespace))

@@ -16,23 +16,23 @@ import (
 
 const (
 	flag = "log-archive"
-	// None is the URL of no archive, as is the empty one.
+	// None is the URL for no archive, as is the empty URL.
 	None = "none"
 )
 
-// Flags are what the flag says. The zero value is no archive.
+// Flags are the value of the flag. The zero value is no archive.
 type Flags struct {
-	// URL as archive.Open takes it, None, or empty.
+	// URL is a URL that archive.Open accepts, None, or empty.
 	URL string
 }
 
-// AddTo adds the flag. The default is for people: what an empty URL stands for.
+// AddTo adds the flag. Its usage describes the default, which replaces an empty URL.
 func (f *Flags) AddTo(flags *pflag.FlagSet, defaults string) {
 	flags.StringVar(&f.URL, flag, "", "archive that keeps logs of builds after their pods are deleted: "+
 		"file:///directory, s3://bucket?region=REGION"+clouds()+", or none; credentials from the default credential chain of the cloud provider (default: "+defaults+")")
 }
 
-// clouds returns the URLs of the services that only some programs have the clients of: see archive/clouds.
+// clouds returns the URLs of the services whose clients only some programs have: see archive/clouds.
 func clouds() string {
 	var text strings.Builder
 	for _, address := range []string{"gs://bucket", "azblob://container"} {
@@ -43,7 +43,7 @@ func clouds() string {
 	return text.String()
 }
 
-// Open opens the archive; nil where there is none. The caller closes it.
+// Open opens the archive. It returns nil for no archive. The caller closes the archive.
 func (f *Flags) Open(ctx context.Context) (*archive.Store, error) {
 	if f.URL == "" || f.URL == None {
 		return nil, nil

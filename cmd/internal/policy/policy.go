@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package policy has the flags by which an operator limits what Images may ask for.
+// Package policy has the flags with which an operator limits the fields of Images.
 package policy
 
 import (
@@ -23,7 +23,7 @@ const (
 	maxParametersBytes = "max-parameters-bytes"
 )
 
-// Flags are what the flags say. The zero value allows everything but Kueue.
+// Flags are the values of the flags. The zero value allows everything but Kueue.
 type Flags struct {
 	kueue                         bool
 	logBytes                      string
@@ -34,15 +34,15 @@ type Flags struct {
 
 // AddTo adds the flags.
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
-	flags.BoolVar(&f.kueue, "kueue", false, "allow spec.template.queueName: Kueue runs in the cluster and admits the Jobs of such builds, whatever --max-builds is")
-	flags.StringVar(&f.logBytes, maxLogBytes, "", "the largest spec.history.logMaxBytes, such as 256Mi; every Image has to set it then if that is less than the default of 1Gi; no limit by default")
-	duration.Var(flags, &f.logRetention, maxLogRetention, 0, "the longest spec.history.logRetention, such as 30d, which every Image then has to set; 0 is no limit")
-	duration.Var(flags, &f.recordRetention, maxRecordRetention, 0, "the longest spec.history.recordRetention, which every Image then has to set; 0 is no limit")
-	flags.Int32Var(&f.history, maxHistory, 0, "the largest spec.history.succeeded and spec.history.failed, which every Image has to set then if that is less than the default of 3; 0 is no limit but the 1000 of the API")
-	flags.IntVar(&f.parametersBytes, maxParametersBytes, 0, "how many bytes of JSON the parameters of an Image or a build may have; 0 is no limit but the 64 KiB of the API")
+	flags.BoolVar(&f.kueue, "kueue", false, "support for spec.template.queueName: Kueue runs in the cluster, and admits the Jobs of such builds regardless of --max-builds")
+	flags.StringVar(&f.logBytes, maxLogBytes, "", "maximum of spec.history.logMaxBytes, such as 256Mi; a maximum below the default of 1Gi requires the field in every Image; default: no limit")
+	duration.Var(flags, &f.logRetention, maxLogRetention, 0, "maximum of spec.history.logRetention, such as 30d; requires the field in every Image; 0 is no limit")
+	duration.Var(flags, &f.recordRetention, maxRecordRetention, 0, "maximum of spec.history.recordRetention, such as 30d; requires the field in every Image; 0 is no limit")
+	flags.Int32Var(&f.history, maxHistory, 0, "maximum of spec.history.succeeded and spec.history.failed; a maximum below the default of 3 requires both fields in every Image; 0 is the limit of the API, 1000")
+	flags.IntVar(&f.parametersBytes, maxParametersBytes, 0, "maximum size of the parameters of an Image or a build, in bytes of JSON; 0 is the limit of the API, 64 KiB")
 }
 
-// Read returns the policy, or says which flag makes no sense.
+// Read returns the policy, or an error that names each invalid flag.
 func (f *Flags) Read() (apiserver.Policy, error) {
 	policy := apiserver.Policy{
 		Kueue: f.kueue, MaxLogRetention: f.logRetention, MaxRecordRetention: f.recordRetention, MaxHistory: f.history, MaxParametersBytes: f.parametersBytes,

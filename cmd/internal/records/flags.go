@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package records has the flag that names the database of records. Programs that record builds and programs that read the
+// Package records has the flag that names the records database. Programs that record builds and programs that read the
 // records share it.
 package records
 
@@ -16,26 +16,26 @@ import (
 
 const (
 	flag = "records"
-	// None is the address of no database, as is the empty one.
+	// None is the address for no database, as is the empty address.
 	None = "none"
-	// Variable of the environment has the address where the flag is empty: that one belongs to Secrets, and everybody on a
-	// machine can read flags.
+	// Variable is the environment variable with the address if the flag is empty. An address with a password belongs in a Secret:
+	// everybody on a machine can read flags.
 	Variable = "GOLDSMITH_RECORDS_DSN"
 )
 
-// Flags are what the flag says. The zero value is no database, unless the environment names one.
+// Flags are the value of the flag. The zero value is no database, unless the environment names a database.
 type Flags struct {
-	// Address as records.Open takes it, None, or empty.
+	// Address is an address that records.Open accepts, None, or empty.
 	Address string
 }
 
-// AddTo adds the flag. The default is for people: what an empty address stands for.
+// AddTo adds the flag. Its usage describes the default, which replaces an empty address.
 func (f *Flags) AddTo(flags *pflag.FlagSet, defaults string) {
 	flags.StringVar(&f.Address, flag, "", "records database, which also has the records of deleted builds: "+
 		"sqlite:///path/file.db, postgres://USER@HOST/DATABASE, or none; use $"+Variable+" for an address with a password (default: $"+Variable+", or else "+defaults+")")
 }
 
-// Complete takes the address from the environment, if the flag has none, and otherwise the default.
+// Complete fills in an empty address: from the environment, or else with the default.
 func (f *Flags) Complete(defaults string) {
 	for _, address := range []string{os.Getenv(Variable), defaults} {
 		if f.Address == "" {
@@ -44,7 +44,7 @@ func (f *Flags) Complete(defaults string) {
 	}
 }
 
-// Open connects to the database as records.Connect does. It returns nil where there is none. The caller closes the connection.
+// Open connects to the database as records.Connect does. It returns nil for no database. The caller closes the connection.
 func (f *Flags) Open(ctx context.Context) (*records.Connection, error) {
 	f.Complete(None)
 	if f.Address == None {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package retention has the flag for how long builds that were created directly are kept. Programs that run the controllers share
-// it.
+// Package retention has the flag for the retention time of builds that were created directly. Programs that run the controllers
+// share it.
 package retention
 
 import (
@@ -15,9 +15,9 @@ import (
 
 const buildTTL = "build-ttl"
 
-// Flags are what the flags say. The zero value keeps every build.
+// Flags are the value of the flag. The zero value keeps every build.
 type Flags struct {
-	// BuildTTL is how long a build that was created directly is kept from its end. 0 keeps it.
+	// BuildTTL is how long a build that was created directly is kept after its end. 0 keeps such builds without limit.
 	BuildTTL time.Duration
 }
 
@@ -27,7 +27,7 @@ func (f *Flags) AddTo(flags *pflag.FlagSet) {
 		"retention time of finished builds that belong to no image, such as 7d; 0 is no limit")
 }
 
-// Read returns how long builds are kept, or says why that makes no sense.
+// Read returns the retention time, or an error if it is negative.
 func (f *Flags) Read() (time.Duration, error) {
 	if f.BuildTTL < 0 {
 		return 0, fmt.Errorf("--%s must be 0, which keeps builds, or more, not %s", buildTTL, f.BuildTTL)
