@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cmd_test holds the fence between the layers of this module. Commands may import everything, so it lives with them.
+// Package cmd_test tests which layers of this module may import which. It is among the commands, because they may import everything.
 package cmd_test
 
 import (
@@ -18,8 +18,8 @@ import (
 
 const module = "goldsmith.dev/goldsmith/"
 
-// A layer is a folder, and what it may import of this module. Folders are relative to the module; "x" stands for x and
-// everything below it. The first layer that a package is in counts.
+// A layer is a folder with the folders of this module that it may import. Folders are relative to the module, and include all
+// folders below them. A package is in the first layer that includes it.
 type layer struct {
 	folder string
 	may    []string
@@ -31,26 +31,26 @@ var layers = slices.Concat([]layer{
 	{"apis/images", []string{"apis/images"}},
 	{"apis", []string{"apis"}},
 }, pureLayers(), []layer{
-	{"jobs/podlog", []string{"jobs", "apis", "archive"}}, // its lines are the archive's: each has a timestamp
+	{"jobs/podlog", []string{"jobs", "apis", "archive"}}, // its log lines have the archive's format, with timestamps
 	{"jobs", []string{"jobs", "apis"}},
-	{"apiserver/storage", []string{"apiserver/storage"}},                      // libraries of their own, which know no resource
-	{"apiserver/builder", []string{"apiserver/builder", "apiserver/storage"}}, // a library of its own, which knows no resource
+	{"apiserver/storage", []string{"apiserver/storage"}},                      // independent libraries, which know no resource
+	{"apiserver/builder", []string{"apiserver/builder", "apiserver/storage"}}, // an independent library, which knows no resource
 	{"apiserver/example", []string{"apiserver/example", "apiserver/builder"}},
-	{"apiserver/scaffold", []string{"apiserver/scaffold"}}, // a command of its own, which knows no resource
-	{"archive", []string{"archive"}},                       // a library of its own, which knows streams of bytes and nothing of builds
+	{"apiserver/scaffold", []string{"apiserver/scaffold"}}, // an independent command, which knows no resource
+	{"archive", []string{"archive"}},                       // an independent library, which knows streams of bytes but no builds
 	{"records", []string{"records", "apis"}},
 	{"apiserver", append([]string{"apiserver", "apis", "archive", "records", "jobs/podlog"}, pureFunctions...)},
-	{"controllers/internal/records", append([]string{"controllers", "apis", "records"}, pureFunctions...)}, // the only one: what is recorded decides nothing
+	{"controllers/internal/records", append([]string{"controllers", "apis", "records"}, pureFunctions...)}, // alone: records decide nothing
 	{"controllers", append([]string{"controllers", "apis", "archive", "jobs/podlog"}, pureFunctions...)},
 	{"e2e", []string{"e2e", "apis"}},
-	{"kustomize", nil}, // manifests and their tests, which know only what a cluster would
+	{"kustomize", nil}, // manifests and their tests, which know only what a cluster knows
 	{"examples", nil},  // manifests, which a program can carry
 	{"docs", nil},      // the page of reasons, which a program can carry
 	{"cmd", []string{""}},
 })
 
-// pureLayers returns a layer for each folder of pure functions. depguard checks only what a folder imports itself: without
-// these layers it could import the clock, the API and files by way of jobs/podlog or jobs/local.
+// pureLayers returns a layer for each folder of pure functions. depguard checks only the direct imports of a folder. Without
+// these layers a folder could import the clock, the API and files through jobs/podlog or jobs/local.
 func pureLayers() []layer {
 	var layers []layer
 	for _, folder := range pureFunctions {
@@ -59,13 +59,13 @@ func pureLayers() []layer {
 	return layers
 }
 
-// The public types are for everybody: whoever imports them gets these and nothing else.
+// publicTypesMay are the only modules that an importer of the public types gets besides them.
 var publicTypesMay = []string{"k8s.io/apimachinery", "k8s.io/api"}
 
-// everyTestMay is what tests of every folder may import: the constants of the API, and how test suites wait and report.
+// everyTestMay are the folders that every test may import: the constants of the API, and how test suites wait and report.
 var everyTestMay = []string{"apis/constants", "e2e/deadline", "e2e/junit"}
 
-// testExceptions are imports that a folder's tests may have and its code may not.
+// testExceptions are further imports of a folder's tests, which its code may not have.
 var testExceptions = []layer{
 	{"apiserver/builder", []string{"apiserver/corekinds", "apiserver/example"}}, // resources to serve
 	{"jobs/local", []string{"apiserver/builder", "apiserver/corekinds"}},        // a server to run against
@@ -174,8 +174,8 @@ func listPackages(t *testing.T) []listedPackage {
 	}
 }
 
-// openFolders opens each folder of the layers. go test takes no result from its cache after a change of an entry of a folder that a
-// test opens. It does not know what go list reads.
+// openFolders opens each folder of the layers. go test ignores a cached result after an entry changes in a folder that the test
+// opened. It does not know which files go list reads.
 func openFolders(t *testing.T) {
 	t.Helper()
 	for _, layer := range layers {
@@ -187,7 +187,7 @@ func openFolders(t *testing.T) {
 	}
 }
 
-// ours returns the folders of those imports that are of this module.
+// ours returns the folders of the imports that belong to this module.
 func ours(imports []string) []string {
 	var folders []string
 	for _, imported := range imports {
@@ -202,7 +202,7 @@ func withinAny(folder string, parents []string) bool {
 	return slices.ContainsFunc(parents, func(parent string) bool { return within(folder, parent) })
 }
 
-// within says whether a folder is the parent or below it. The parent "" is the whole module.
+// within reports whether a folder is the parent or below the parent. The parent "" is the whole module.
 func within(folder, parent string) bool {
 	return parent == "" || folder == parent || strings.HasPrefix(folder, parent+"/")
 }

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// workflow is what the tests look at of a workflow of GitHub Actions.
+// workflow has the fields of a GitHub Actions workflow that the tests read.
 type workflow struct {
 	Jobs map[string]struct {
 		Strategy struct {
@@ -54,8 +54,8 @@ func TestEveryChangeIsCheckedByTheScriptThatPeopleRun(t *testing.T) {
 	}
 }
 
-// TestTheNewestPatchReleaseIsCheckedForVulnerabilities holds that the standard library that is checked is that of the newest patch
-// release of the Go in go.mod: go.mod names the first one, whose vulnerabilities are corrected in later ones.
+// TestTheNewestPatchReleaseIsCheckedForVulnerabilities holds that the vulnerability check uses the standard library of the newest
+// patch release of the Go in go.mod. go.mod names the first patch release, whose vulnerabilities later patch releases correct.
 func TestTheNewestPatchReleaseIsCheckedForVulnerabilities(t *testing.T) {
 	release := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(readFile(t, "go.mod"))
 	if release == nil {
