@@ -18,7 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
-// startAgent starts the agent. Without reporting no builder reports.
+// startAgent starts the agent. If reporting is nil, no builder reports.
 func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting *local.Reporting, logs *agentLogs) error {
 	config.UserAgent = "goldsmith-agent"
 	client, err := kubernetes.NewForConfig(config)
@@ -42,7 +42,7 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 	return nil
 }
 
-// localBuilders are the builders as the agent runs them.
+// localBuilders returns the builders that the agent runs.
 func (s *system) localBuilders() map[string]local.Builder {
 	builders := map[string]local.Builder{mockName: {Path: s.options.Executable, Args: []string{MockBuilderCommand}}}
 	for name, path := range s.builders {
@@ -51,12 +51,12 @@ func (s *system) localBuilders() map[string]local.Builder {
 	return builders
 }
 
-// agentLogs are the logs of the agent, which needs the server that needs them.
+// agentLogs gives the server the logs of the agent, which starts after the server.
 type agentLogs struct {
 	agent atomic.Pointer[local.Agent]
 }
 
-// OpenLog asks the agent, once there is one.
+// OpenLog asks the agent, once the agent runs.
 func (l *agentLogs) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.PodLogOptions) (io.ReadCloser, error) {
 	agent := l.agent.Load()
 	if agent == nil {

@@ -26,7 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// Names in a backup, which is a compressed tar file. What is not named here has the name that it has in the data directory.
+// Names in a backup, which is a compressed tar file. Other files have the same name as in the data directory.
 const (
 	// backupFormatName is the first file. It holds backupFormat.
 	backupFormatName = "format"
@@ -77,7 +77,7 @@ func Backup(ctx context.Context, directory, file string) (err error) {
 	default:
 		defer func() { err = errors.Join(err, lock.Close()) }()
 	}
-	// Beside the file: the snapshots are as large as what they are of, and a temporary file system may be small.
+	// The snapshots are written beside the file, because they are as large as the data, and a temporary file system may be small.
 	scratch, err := os.MkdirTemp(filepath.Dir(file), "."+filepath.Base(file)+"-") // mode 0700
 	if err != nil {
 		return fmt.Errorf("create a temporary directory for backup %s: %w", file, err)
@@ -116,8 +116,8 @@ type backup struct {
 	tar                *tar.Writer
 }
 
-// addAll adds the objects first. Logs and records only grow: what the objects say of them is still true of what is added
-// later. Logs and records of builds that the objects do not hold yet are those of deleted builds after a restore.
+// addAll adds the objects first. Logs and records only grow, so the objects still fit the logs and records that are added later.
+// If a build is in the logs and records only, it is a deleted build after a restore.
 func (b *backup) addAll(ctx context.Context) error {
 	if err := b.add(backupFormatName, []byte(backupFormat)); err != nil {
 		return err
@@ -133,7 +133,7 @@ func (b *backup) addAll(ctx context.Context) error {
 func (b *backup) addStorage(ctx context.Context) error {
 	storage := filepath.Join(b.directory, "storage")
 	if _, err := os.Stat(storage); errors.Is(err, fs.ErrNotExist) {
-		return nil // the objects are in --files
+		return nil // the objects are in the directory of --files
 	}
 	snapshot := filepath.Join(b.scratch, snapshotName)
 	if err := etcd.Save(ctx, storage, snapshot); err != nil {
@@ -154,7 +154,7 @@ func (b *backup) addBuilds(context.Context) error {
 	return err
 }
 
-// addLogs adds the archive as its own package reads it: somebody may write to it meanwhile.
+// addLogs reads the archive with package archive, because a server may write to the archive meanwhile.
 func (b *backup) addLogs(ctx context.Context) (err error) {
 	directory := filepath.Join(b.directory, "logs")
 	if _, err := os.Stat(directory); errors.Is(err, fs.ErrNotExist) {
@@ -206,7 +206,8 @@ func (b *backup) glob(pattern string) ([]string, error) {
 	return names, nil
 }
 
-// addTree adds the regular files of a directory whose path in it is wanted. Files that are deleted meanwhile are left out.
+// addTree adds the regular files of a directory for whose relative path wanted returns true. It omits files that are deleted
+// meanwhile.
 func (b *backup) addTree(name string, wanted func(path string) bool) error {
 	top, err := os.OpenRoot(filepath.Join(b.directory, name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -244,7 +245,7 @@ func (b *backup) addFile(name, path string) error {
 	return errors.Join(b.addOpen(name, file), file.Close())
 }
 
-// addOpen adds as much of a file as it holds now: somebody may write to it meanwhile, and a tar file tells the size first.
+// addOpen adds a file up to its current size: a server may write to the file meanwhile, and a tar file begins with the size.
 func (b *backup) addOpen(name string, file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {
@@ -271,7 +272,7 @@ func (b *backup) header(name string, size int64, modified time.Time) error {
 	return b.tar.WriteHeader(&tar.Header{Name: name, Size: size, Mode: 0o600, Typeflag: tar.TypeReg, ModTime: modified})
 }
 
-// restorable are the names in a backup that Restore writes to the data directory as they are.
+// restorable are the names in a backup that Restore writes to the data directory unchanged.
 func restorable(name string) bool {
 	first, _, nested := strings.Cut(name, "/")
 	switch {

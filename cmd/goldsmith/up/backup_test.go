@@ -28,7 +28,7 @@ const laterBuilds = 50
 
 // TestABackupUnderLoadIsRestored backs the real program up while builds run and wait, lets more builds follow, and restores.
 func TestABackupUnderLoadIsRestored(t *testing.T) {
-	t.Parallel() // it waits more than it computes
+	t.Parallel() // the test waits more than it computes
 	program := executable(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
@@ -85,7 +85,7 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 	awaitNoProcess(ctx, t, restored)
 }
 
-// checkRestored: each build that was restored has its log and a record that agrees with it, and no later build is there.
+// checkRestored checks that each restored build has its log and a record that agrees with it, and that no later build exists.
 func (p *program) checkRestored(ctx context.Context, t *testing.T, later []types.UID) {
 	t.Helper()
 	images := p.images.ImagesV1alpha1()
@@ -161,7 +161,7 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	var found []string
-	made := []string{".gitignore", "records.db"} // not copies of what is above
+	made := []string{".gitignore", "records.db"} // created, not copied from the files above
 	err = filepath.WalkDir(restored, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

@@ -31,14 +31,14 @@ import (
 )
 
 const (
-	// benchmarked is how many builds, and as many bare Jobs, are measured; they take turns in rounds.
+	// benchmarked is how many builds, and as many bare Jobs, are measured. Rounds of builds and of Jobs alternate.
 	benchmarked = 2000
 	rounds      = 8
 	// creators is how many clients create at the same time.
 	creators = 8
 )
 
-// idleBuilder does nothing but leave a good result. Its last line tells when it ended.
+// idleBuilder only writes a valid result. The time of its last log line is the time of its end.
 const idleBuilder = `#!/bin/sh
 printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:%064d","sizeBytes":0}]}' 0 >"$GOLDSMITH_RESULT"
 echo end
@@ -46,11 +46,11 @@ echo end
 
 const idleName = "idle"
 
-// bench is a server of its own process, as a user runs it, and what is watched of it.
+// bench is a server in a process of its own, as a user runs it, with observations from its watches.
 type bench struct {
 	*program
 	ctx    context.Context
-	inputs v1alpha1.BuildInputs // of what it creates
+	inputs v1alpha1.BuildInputs // of the objects that it creates
 	seen   *observations
 }
 
@@ -80,7 +80,7 @@ func startBench(b *testing.B, program, data string, flags []string, watched ...s
 	return server
 }
 
-// observations is what watches told: how often each object was written, when it was first seen, and when it had ended.
+// observations are from watches: how often each object was written, when it was first seen, and when it had ended.
 type observations struct {
 	mutex    sync.Mutex
 	changed  sync.Cond
@@ -132,7 +132,7 @@ func (s *observations) await(keys []string) {
 	}
 }
 
-// watch watches only what is asked for: what is measured pays for it, too.
+// watch watches only the given kinds, because each watch slows the measured server down.
 func (s *bench) watch(b *testing.B, kinds []string) {
 	b.Helper()
 	s.seen.changed.L = &s.seen.mutex
@@ -192,7 +192,7 @@ func (s *bench) createJob(name string) error {
 	return err
 }
 
-// run creates many of a kind at the same time and returns how long it took until all had ended.
+// run creates many objects of a kind at the same time, and returns how long it took until all had ended.
 func (s *bench) run(b *testing.B, kind, prefix string, count int, create func(name string) error) time.Duration {
 	b.Helper()
 	names, keys := make(chan string, count), make([]string, count)
@@ -229,7 +229,7 @@ const (
 )
 
 // BenchmarkBuildsAgainstBareJobs compares builds with as many Jobs through the same server and agent: with a builder
-// that costs next to nothing, and with the one that is always there, told to do nothing.
+// that costs next to nothing, and with an idle mock builder.
 func BenchmarkBuildsAgainstBareJobs(b *testing.B) {
 	for name, given := range map[string]v1alpha1.BuildInputs{"builder=idle": idleInputs(), "builder=mock": idleMockInputs()} {
 		b.Run(name, func(b *testing.B) {
@@ -256,8 +256,8 @@ func compareWithBareJobs(b *testing.B, given v1alpha1.BuildInputs) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkMemory says what finished builds take: right after they have run, when the server still holds the history of
-// the last minutes for watches, and after a restart, when it holds what is stored.
+// BenchmarkMemory measures the memory of finished builds: right after they have run, when the server still holds the history
+// of the last minutes for watches, and after a restart, when the server holds only the stored objects.
 func BenchmarkMemory(b *testing.B) {
 	const count = 1000
 	for b.Loop() {
@@ -278,7 +278,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// awaitSettled waits until the server's heap stands still: what it does at its start is done.
+// awaitSettled waits until the size of the server's heap is stable, which means that its start is complete.
 func (s *bench) awaitSettled(b *testing.B) {
 	b.Helper()
 	before := 0.0
@@ -346,7 +346,7 @@ func report(b *testing.B, values []float64, what string) {
 	b.ReportMetric(values[len(values)*99/100], what+"-p99-ms")
 }
 
-// BenchmarkWrites counts what Images with one build each cost, in writes that were stored and in lists.
+// BenchmarkWrites counts the stored writes and the lists of Images with one build each.
 func BenchmarkWrites(b *testing.B) {
 	const count = 100
 	for b.Loop() {
@@ -368,7 +368,7 @@ func BenchmarkWrites(b *testing.B) {
 	}
 }
 
-// count is how many versions of objects there were.
+// count returns how many versions of objects were observed.
 func (s *observations) count(kind, prefix string) (versions float64) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -380,7 +380,7 @@ func (s *observations) count(kind, prefix string) (versions float64) {
 	return versions
 }
 
-// awaitEvents waits for the last event of each build: they are written beside everything else.
+// awaitEvents waits for the last event of each build, because events are written asynchronously.
 func (s *bench) awaitEvents(b *testing.B, prefix string, builds int) {
 	b.Helper()
 	err := wait.PollUntilContextTimeout(s.ctx, 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
@@ -403,19 +403,19 @@ func (s *bench) awaitEvents(b *testing.B, prefix string, builds int) {
 
 var listRequests = regexp.MustCompile(`(?m)^apiserver_request_total\{[^}]*verb="LIST"[^}]*\} (\S+)$`)
 
-// lists is how many lists the server has answered.
+// lists returns how many lists the server has answered.
 func (s *bench) lists(b *testing.B) float64 {
 	return s.sum(b, "/metrics", listRequests)
 }
 
 var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\S+)$`)
 
-// liveHeap is what the server's objects take after a garbage collection, in bytes.
+// liveHeap returns the size of the server's objects after a garbage collection, in bytes.
 func (s *bench) liveHeap(b *testing.B) float64 {
 	return s.sum(b, "/debug/pprof/heap?gc=1&debug=1", heapAlloc)
 }
 
-// sum adds up the numbers that a pattern finds in what the server answers.
+// sum adds up the numbers that a pattern finds in the server's answer.
 func (s *bench) sum(b *testing.B, path string, pattern *regexp.Regexp) (sum float64) {
 	b.Helper()
 	text, err := s.kube.Discovery().RESTClient().Get().RequestURI(path).DoRaw(s.ctx)
@@ -432,7 +432,8 @@ func (s *bench) sum(b *testing.B, path string, pattern *regexp.Regexp) (sum floa
 	return sum
 }
 
-// BenchmarkReady starts the server on a new data directory, and again on the same, and says what it takes when idle.
+// BenchmarkReady starts the server twice on a data directory, which is new at first. It measures the time until the server is
+// ready, and its idle memory.
 func BenchmarkReady(b *testing.B) {
 	program := executable(b)
 	for b.Loop() {
@@ -450,7 +451,7 @@ func BenchmarkReady(b *testing.B) {
 
 var residentPages = regexp.MustCompile(`(?m)^VmRSS:\s+(\d+) kB$`)
 
-// resident is the memory of a process, in MiB.
+// resident returns the resident memory of a process, in MiB.
 func resident(b *testing.B, pid int) float64 {
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

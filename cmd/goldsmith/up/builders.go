@@ -19,7 +19,7 @@ import (
 	registered "goldsmith.dev/goldsmith/cmd/internal/builders"
 )
 
-// mockName is the builder that is always there.
+// mockName is the name of the builder that is always registered.
 const mockName = "mock"
 
 // parseBuilders reads name=/path pairs, and checks that each path can be run.
@@ -61,8 +61,8 @@ func checkExecutable(path string) error {
 	return nil
 }
 
-// buildersConfigMap tells clients which builders are registered, where an installation in a cluster has its list. An executable may
-// have changed since the start.
+// buildersConfigMap returns the list of registered builders for clients, under the name that it has in a cluster. It checks each
+// executable again, because the file may have changed since the start.
 func (s *system) buildersConfigMap() corekinds.ComputedConfigMap {
 	return corekinds.ComputedConfigMap{
 		NamespacedName: types.NamespacedName{Namespace: registered.Namespace, Name: registered.ConfigMap},

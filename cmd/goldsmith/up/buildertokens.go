@@ -18,21 +18,21 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
-// builderAccount is the service account that builders report as. Like one of a cluster, it is known by its pod.
+// builderAccount is the service account that builders report as. As in a cluster, its credentials name the pod.
 const builderAccount = "goldsmith-builder"
 
-// builderTokens holds a token for each builder that runs. With it a builder can report its progress, and do nothing else. The
-// tokens are not kept: a builder does not outlive the process.
+// builderTokens holds a token for each running builder. The token allows only reports of progress. The tokens are not stored,
+// because no builder outlives the process.
 type builderTokens struct {
 	mu     sync.RWMutex
-	tokens map[[sha256.Size]byte]user.Info // by digest, so that no token is in a dump
+	tokens map[[sha256.Size]byte]user.Info // by digest, so that a memory dump has no token
 }
 
 func newBuilderTokens() *builderTokens {
 	return &builderTokens{tokens: map[[sha256.Size]byte]user.Info{}}
 }
 
-// grant gives the builder of a pod its token, which is good until it is revoked.
+// grant returns a token for the builder of a pod, which is valid until it is revoked.
 func (t *builderTokens) grant(pod *corev1.Pod) (token string, revoke func()) {
 	token = newToken()
 	digest := sha256.Sum256([]byte(token))
@@ -53,7 +53,7 @@ func (t *builderTokens) grant(pod *corev1.Pod) (token string, revoke func()) {
 	}
 }
 
-// reporting is how the agent has builders report to a server that knows them.
+// reporting returns the settings with which the agent's builders report to the server.
 func (t *builderTokens) reporting(server *builder.Running) *local.Reporting {
 	return &local.Reporting{
 		Server:               server.Address(),
@@ -62,7 +62,7 @@ func (t *builderTokens) reporting(server *builder.Running) *local.Reporting {
 	}
 }
 
-// AuthenticateToken knows the builders that run.
+// AuthenticateToken authenticates running builders.
 func (t *builderTokens) AuthenticateToken(_ context.Context, token string) (*authenticator.Response, bool, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -73,7 +73,7 @@ func (t *builderTokens) AuthenticateToken(_ context.Context, token string) (*aut
 	return &authenticator.Response{User: found}, true, nil
 }
 
-// builderRights let builders report on builds of their namespace. On which one, the server knows by their pods.
+// builderRights lets builders report on builds of their namespace. The server restricts each builder to the build of its pod.
 func builderRights(_ context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
 	const allowed = "create imagebuilds/report"
 	builder := attributes.GetUser()

@@ -80,8 +80,8 @@ func TestABuilderMayReportInItsNamespaceAndDoNothingElse(t *testing.T) {
 	}
 }
 
-// TestTheDocumentedRecipeReports runs a builder that says how far it is as the docs show, and then tries its token on what
-// it may not do.
+// TestTheDocumentedRecipeReports runs a builder that reports its progress as the docs show, and then sends forbidden requests
+// with its token.
 func TestTheDocumentedRecipeReports(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
@@ -109,7 +109,7 @@ func TestTheDocumentedRecipeReports(t *testing.T) {
 	})
 }
 
-// reportingBuilder is the page's recipe, and what a builder with bad intentions adds to it.
+// reportingBuilder returns the recipe of the page, followed by requests that only a malicious builder would send.
 func reportingBuilder(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile("../../../docs/builders.md")
@@ -155,7 +155,7 @@ func TestTheMockBuilderReportsItsSteps(t *testing.T) {
 	})
 }
 
-// withSystem runs everything until the function has returned.
+// withSystem runs the server, the controllers and the agent until the function has returned.
 func withSystem(t *testing.T, options Options, use func(ctx context.Context, client versioned.Interface)) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), patience)
@@ -171,13 +171,13 @@ func withSystem(t *testing.T, options Options, use func(ctx context.Context, cli
 	}
 }
 
-// finish runs a build of a builder to its end.
+// finish runs a build with a builder to its end.
 func finish(ctx context.Context, t *testing.T, client versioned.Interface, builder string, parameters []v1alpha1.Parameter) *v1alpha1.ImageBuild {
 	t.Helper()
 	return follow(ctx, t, client, builder, parameters, func(build *v1alpha1.ImageBuild) bool { return build.Status.Finished })
 }
 
-// follow runs a build of a builder until it is as wanted.
+// follow runs a build with a builder until wanted returns true.
 func follow(ctx context.Context, t *testing.T, client versioned.Interface, builder string, parameters []v1alpha1.Parameter, wanted func(*v1alpha1.ImageBuild) bool) *v1alpha1.ImageBuild {
 	t.Helper()
 	builds := client.ImagesV1alpha1().ImageBuilds("default")

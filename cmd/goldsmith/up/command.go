@@ -48,8 +48,8 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-// RunChild is the hidden subcommands. If the arguments (the program's name first) are one of them, it runs it and
-// returns its exit code and true.
+// RunChild runs the hidden subcommands. If the arguments (the program's name first) name a hidden subcommand, RunChild runs the
+// subcommand and returns its exit code and true.
 func RunChild(args []string) (code int, ok bool) {
 	if len(args) < 2 {
 		return 0, false

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// components are parts that run at the same time. They are started one by one and stopped in the reverse order, each
-// only when those that use it have stopped.
+// components run at the same time. They start one by one and stop in the reverse order, so that each component stops only after
+// the components that use it.
 type components struct {
 	running []*component
 	ended   chan struct{} // closed when the first component has ended
@@ -64,7 +64,7 @@ func (c *components) wait(ctx context.Context) {
 	}
 }
 
-// stop stops all components, the last one first, and returns what went wrong in any of them.
+// stop stops all components, the last component first, and returns the errors of all components.
 func (c *components) stop() error {
 	var failures []error
 	for len(c.running) > 0 {

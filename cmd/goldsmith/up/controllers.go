@@ -18,7 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local/collector"
 )
 
-// startControllers returns once the controllers know every object.
+// startControllers returns once the caches of the controllers hold every object.
 func (s *system) startControllers(ctx context.Context, config *rest.Config) error {
 	limits, err := s.options.Limits.Read()
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	return nil
 }
 
-// allowedBuilders are the builders of the agent, as controllers and server are told of them. Each may report its progress.
+// allowedBuilders returns the builders of the agent for controllers and server. Each builder can report its progress.
 func (s *system) allowedBuilders() inputs.Builders {
 	allowed := inputs.Builders{Registered: map[string]inputs.Builder{mockName: {Image: local.Image(mockName), Reports: true}}}
 	for name := range s.builders {

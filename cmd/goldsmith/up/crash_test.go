@@ -23,18 +23,18 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits for an expected change.
 const patience = 3 * time.Minute
 
-// life is what is asked of a build, and how it must end.
+// life is a build with the phase in which it must end.
 type life struct {
 	name       string
 	parameters []v1alpha1.Parameter
-	cancel     bool // once it runs
+	cancel     bool // once the build runs
 	want       v1alpha1.BuildPhase
 }
 
-// crashCases are lives of a build. Each is lived again and again, with a crash at each of its writes in turn.
+// crashCases are lives of a build. Each life is repeated, with a crash at a later write each time.
 var crashCases = []life{
 	{
 		name:       "a build that succeeds",
@@ -54,9 +54,9 @@ var crashCases = []life{
 	},
 }
 
-// TestACrashAtAnyWriteLosesNothing stops controllers and agent at each write that they make, once before the server
-// got it and once after, without them learning that it did; then it starts new ones. With -short it stops them at each fourth
-// write. The lives begin with different writes, so that together they have crashes at all.
+// TestACrashAtAnyWriteLosesNothing stops controllers and agent at each of their writes: once before the server gets the write, and
+// once after, before they read the answer. Then it starts new controllers and a new agent. With -short it stops them at each fourth
+// write. The lives begin with different writes, so that together they cover all writes.
 func TestACrashAtAnyWriteLosesNothing(t *testing.T) {
 	program := executable(t)
 	step, lives := int64(1), int64(0)
@@ -81,9 +81,9 @@ func TestACrashAtAnyWriteLosesNothing(t *testing.T) {
 	}
 }
 
-// crash lets a number of writes pass and then nothing any more: the process that made them is gone.
+// crash stops a process at a write: earlier writes pass, and nothing passes after that write.
 type crash struct {
-	at        int64 // the write it happens at, from 1; 0 for never
+	at        int64 // the number of the write at which it happens, from 1; 0 for never
 	delivered bool  // whether the server still gets that write
 	writes    atomic.Int64
 	happened  chan struct{}
@@ -94,7 +94,7 @@ var crashNever = crash{happened: make(chan struct{})}
 
 var errCrashed = errors.New("this process is gone")
 
-// around wraps a transport of the process that crashes.
+// around wraps a transport of the crashing process.
 func (c *crash) around(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
 		select {
@@ -108,7 +108,7 @@ func (c *crash) around(next http.RoundTripper) http.RoundTripper {
 		}
 		if c.delivered {
 			if response, err := next.RoundTrip(request); err == nil {
-				_ = response.Body.Close() // the process is gone before it reads the answer
+				_ = response.Body.Close() // the process crashes before it reads the answer
 			}
 		}
 		c.once.Do(func() { close(c.happened) })
@@ -166,7 +166,7 @@ func newLaboratory(t *testing.T, program string) *laboratory {
 	return lab
 }
 
-// run starts controllers and an agent, and returns how to stop them.
+// run starts controllers and an agent, and returns a function that stops them.
 func (l *laboratory) run(t *testing.T, crash *crash) (stop func()) {
 	t.Helper()
 	process := &system{options: l.system.options, data: l.system.data, components: newComponents()}
@@ -188,7 +188,7 @@ func (l *laboratory) run(t *testing.T, crash *crash) (stop func()) {
 	}
 }
 
-// live lets one build live, with a crash in between. It returns whether the crash happened before the life was over.
+// live runs a build through a life with a crash. It reports whether the crash happened before the end of the life.
 func (l *laboratory) live(t *testing.T, life life, crash *crash) bool {
 	t.Helper()
 	ctx, done := context.WithTimeout(t.Context(), patience)

@@ -17,36 +17,36 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
-// dataDirectory is a claimed data directory. What is in it:
+// dataDirectory is a claimed data directory. Its contents:
 //
 //	kubeconfig   for clients
-//	kubeconfigs/ those of people with a name of their own
+//	kubeconfigs/ the kubeconfigs of --user
 //	.gitignore   keeps all of it out of version control: kubeconfigs and server/ hold keys
 //	lock         held while a process uses the directory
-//	up.log       what the libraries logged since the last start
-//	server/      token, address and certificate, so that a kubeconfig is good for longer than one run
-//	records.db   what was built: SQLite, with files of the same name and a suffix beside it
+//	up.log       logs of the libraries since the last start
+//	server/      token, address and certificate, so that a kubeconfig stays valid after a restart
+//	records.db   the records database: SQLite, with more files of the same name and a suffix
 //	records-*.db the same, for objects in a directory of files
 //	storage/     the objects: etcd, unless --files or --memory keep them elsewhere
-//	builds/      logs of builds, what successful ones made, and the files of running ones
+//	builds/      logs of builds, output of successful builds, and files of running builds
 //	builds-*/    the same, for objects in a directory of files
-//	run/         with --memory, the files of builds, and what was built
+//	run/         with --memory, the files of builds, and the records
 type dataDirectory struct {
 	path   string
-	memory bool // nothing is remembered
+	memory bool // nothing is kept after the run
 	lock   *os.File
 	builds string // the directory of the agent
-	suffix string // of names of what belongs to objects that are not in this directory
+	suffix string // of the names of builds and records, if the objects are in another directory
 }
 
-// What the names of directories in run/ begin with that there are in memory mode: that of an agent, and that of the records.
+// The prefixes of the names of directories in run/ in memory mode, for the agent and for the records.
 const (
 	temporaryBuilds  = "goldsmith-builds-"
 	temporaryRecords = "goldsmith-records-"
 )
 
-// claimDataDirectory makes the directory and locks it. The kernel drops the lock with the process, however it ends.
-// files is the directory of the objects, if that is not in this one.
+// claimDataDirectory creates the directory and locks it. The kernel releases the lock when the process ends, even after a crash.
+// files is the directory of the objects, if they are not in the data directory.
 func claimDataDirectory(path string, memory bool, files string) (*dataDirectory, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("create data directory %s: %w", path, err)
@@ -81,8 +81,8 @@ func keepOutOfGit(directory string) error {
 	return nil
 }
 
-// prepareBuilds chooses the agent's directory. An agent removes what is of pods that its API does not have: in memory mode it
-// gets a new one, and for each directory of files one of its own, so that builds of another storage are not touched.
+// prepareBuilds chooses the agent's directory. An agent removes the files of pods that its API does not have. So that it keeps
+// the builds of other storages, it gets a new directory in memory mode, and a separate directory for each directory of files.
 func (d *dataDirectory) prepareBuilds(files string) (err error) {
 	if !d.memory {
 		if files != "" {
@@ -95,7 +95,7 @@ func (d *dataDirectory) prepareBuilds(files string) (err error) {
 	if err := os.MkdirAll(d.join("run"), 0o700); err != nil {
 		return fmt.Errorf("make a directory for builds: %w", err)
 	}
-	if err := d.removeTemporary(); err != nil { // of a run that was killed
+	if err := d.removeTemporary(); err != nil { // after a run that was killed
 		return err
 	}
 	if d.builds, err = os.MkdirTemp(d.join("run"), temporaryBuilds); err != nil {
@@ -121,8 +121,8 @@ func (d *dataDirectory) removeTemporary() error {
 	return nil
 }
 
-// recordsFile is where the database of records is: in memory mode in a directory that goes with the process. Each storage of
-// objects has one of its own: what is not in the storage counts as deleted.
+// recordsFile returns the path of the records database: in memory mode in a directory that release deletes. Each storage of
+// objects has a database of its own, because objects that are not in the storage count as deleted.
 func (d *dataDirectory) recordsFile() (string, error) {
 	if !d.memory {
 		return d.join("records" + d.suffix + ".db"), nil
@@ -159,7 +159,7 @@ func blocksOf(entry fs.DirEntry) int64 {
 	if err != nil {
 		return 0
 	}
-	const blockSize = 512 // of stat(2), on every file system
+	const blockSize = 512 // the unit of stat(2), on every file system
 	stat, _ := info.Sys().(*syscall.Stat_t)
 	return stat.Blocks * blockSize
 }
@@ -168,7 +168,7 @@ func (d *dataDirectory) join(elements ...string) string {
 	return filepath.Join(append([]string{d.path}, elements...)...)
 }
 
-// recall returns what was remembered under a name, or "".
+// recall returns the value that was remembered under a name, or "".
 func (d *dataDirectory) recall(name string) (string, error) {
 	if d.memory {
 		return "", nil
@@ -195,12 +195,12 @@ func (d *dataDirectory) token() (string, error) {
 	return d.tokenOf("token")
 }
 
-// userToken returns the bearer token of a person's kubeconfig.
+// userToken returns the bearer token in the kubeconfig of a user of --user.
 func (d *dataDirectory) userToken(name string) (string, error) {
 	return d.tokenOf(filepath.Join("users", name))
 }
 
-// tokenOf returns the token that is remembered under a name, or else makes it.
+// tokenOf returns the token that is remembered under a name. Without such a token it creates and remembers a new token.
 func (d *dataDirectory) tokenOf(name string) (string, error) {
 	token, err := d.recall(name)
 	if token != "" || err != nil {

@@ -97,8 +97,8 @@ func newMockImages() []v1alpha1.Image {
 	return images
 }
 
-// executable is what a user would run, built with the flags of `make build`. With -short it is the test binary, because linking
-// takes longer than most tests, and go test would not know on what it depends.
+// executable returns the program that a user runs, built with the flags of `make build`. With -short it returns the test binary,
+// because linking takes longer than most tests, and go test would not know the dependencies of the program.
 func executable(t testing.TB) string {
 	t.Helper()
 	if testing.Short() {
@@ -137,7 +137,7 @@ func startProgram(t testing.TB, path, data string, flags ...string) *program {
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.command.Process.Kill() }) // most often it has ended before
+	t.Cleanup(func() { _ = p.command.Process.Kill() }) // usually the process has ended before
 	lines := bufio.NewScanner(out)
 	for lines.Scan() && lines.Text() != "ready" {
 		t.Log(lines.Text())
@@ -159,10 +159,10 @@ func (p *program) kill(t *testing.T) {
 	if err := p.command.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = p.command.Wait() // it says that it was killed
+	_ = p.command.Wait() // the error reports that the process was killed
 }
 
-// terminate stops it as Ctrl-C does.
+// terminate stops the program as Ctrl-C does.
 func (p *program) terminate(t testing.TB) {
 	t.Helper()
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
@@ -192,7 +192,7 @@ func (p *program) await(ctx context.Context, t *testing.T, what string, came fun
 	}
 }
 
-// checkNothingLost: every Image has its one build, which succeeded, and every Job and pod belongs to one.
+// checkNothingLost checks that every Image has exactly one build, which succeeded, and that every Job belongs to an attempt.
 func (p *program) checkNothingLost(ctx context.Context, t *testing.T) {
 	t.Helper()
 	images, err := p.images.ImagesV1alpha1().Images("default").List(ctx, metav1.ListOptions{})
@@ -251,7 +251,7 @@ func processesOf(t *testing.T, data string) (found []string) {
 		t.Fatal(err)
 	}
 	for _, process := range processes {
-		// Processes come and go: what cannot be read any more is gone.
+		// A process that ended meanwhile cannot be read, and does not count.
 		directory, _ := os.Readlink(filepath.Join(process, "cwd"))
 		arguments, _ := os.ReadFile(filepath.Join(process, "cmdline"))
 		environment, _ := os.ReadFile(filepath.Join(process, "environ"))

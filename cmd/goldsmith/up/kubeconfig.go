@@ -13,7 +13,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// contextName is the name of the one cluster, user and context of our kubeconfigs.
+// contextName is the name of the only cluster, user and context in our kubeconfigs.
 const contextName = "goldsmith"
 
 func newKubeconfig(server, token string, authority []byte) *clientcmdapi.Config {
@@ -25,8 +25,8 @@ func newKubeconfig(server, token string, authority []byte) *clientcmdapi.Config 
 	return config
 }
 
-// checkKubeconfig refuses to overwrite a file that holds anything but what was written here before. One that was may
-// have another address, token and namespace.
+// checkKubeconfig refuses to overwrite a file unless it is empty or has only entries that Goldsmith wrote. Their address,
+// token and namespace may differ.
 func checkKubeconfig(path string) error {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(content) == 0 {
@@ -50,7 +50,7 @@ func onlyOurs[T any](entries map[string]T) bool {
 	return found && len(entries) == 1
 }
 
-// writeKubeconfig replaces the file as a whole: a reader sees the old one or the new one.
+// writeKubeconfig replaces the file as a whole: a reader sees either the old or the new content.
 func writeKubeconfig(path string, config *clientcmdapi.Config) error {
 	content, err := clientcmd.Write(*config)
 	if err != nil {
@@ -62,7 +62,7 @@ func writeKubeconfig(path string, config *clientcmdapi.Config) error {
 	return nil
 }
 
-// writeFile replaces a file as a whole, readable for its owner only.
+// writeFile replaces a file as a whole. Only the owner can read the file.
 func writeFile(path string, content []byte) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

@@ -36,7 +36,7 @@ func parseListen(text string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(address, uint16(number)), nil
 }
 
-// withPortOf fills in a missing port: that of the address used before, if the host is the same.
+// withPortOf fills in a missing port with the port of the address used before, if the host is the same.
 func withPortOf(asked netip.AddrPort, before string) netip.AddrPort {
 	last, err := netip.ParseAddrPort(before)
 	if err != nil || asked.Port() != 0 || last.Addr() != asked.Addr() {

@@ -12,28 +12,28 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	_ "k8s.io/apiserver/pkg/storage/storagebackend/factory" // has what etcdClientLogger is linked to
+	_ "k8s.io/apiserver/pkg/storage/storagebackend/factory" // has the variable that etcdClientLogger is linked to
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/textlogger"
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
-// etcdClientLogger is the log of the API server library's etcd clients. It has no setter, and goes to standard error:
-// among other things a warning for each request whose client went away meanwhile, as those of a stopping controller do.
+// etcdClientLogger is the logger of the API server library's etcd clients, which has no setter. By default it writes to standard
+// error. Among other messages it writes a warning for each request whose client has disconnected, such as a stopping controller.
 //
 //go:linkname etcdClientLogger k8s.io/apiserver/pkg/storage/storagebackend/factory.etcd3ClientLogger
 var etcdClientLogger *zap.Logger
 
-// Log is where the libraries in this process log to. They are given it once, at the start of the process: what is left of a
-// stopped server may still log, or flush the log.
+// Log is the writer to which the libraries in this process log. It is set once, at the start of the process, because goroutines
+// of a stopped server may still log, or flush the log.
 type Log struct {
 	lock sync.Mutex
 	out  io.Writer
 }
 
-// NewLog has the libraries in this process log to a writer, up to a verbosity. A process makes one, before it serves.
+// NewLog lets the libraries in this process log to a writer, up to a verbosity. A process calls NewLog once, before it serves.
 func NewLog(out io.Writer, verbosity int) (*Log, error) {
-	var level klog.Level // klog keeps the last one that was set
+	var level klog.Level // klog keeps the last level that was set
 	if err := level.Set(strconv.Itoa(verbosity)); err != nil {
 		return nil, fmt.Errorf("set the verbosity of the log: %w", err)
 	}
@@ -45,14 +45,14 @@ func NewLog(out io.Writer, verbosity int) (*Log, error) {
 	return log, nil
 }
 
-// Write writes to where the log goes now.
+// Write writes to the current writer.
 func (l *Log) Write(p []byte) (int, error) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	return l.out.Write(p)
 }
 
-// sendTo has the log go to another writer, and returns the one before.
+// sendTo replaces the current writer, and returns the previous writer.
 func (l *Log) sendTo(out io.Writer) (before io.Writer) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
@@ -63,11 +63,11 @@ func (l *Log) sendTo(out io.Writer) (before io.Writer) {
 func newEtcdClientLogger(out io.Writer) *zap.Logger {
 	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
 	core := zapcore.NewCore(encoder, zapcore.AddSync(out), zapcore.InfoLevel)
-	// That the log cannot be written has nowhere to go.
+	// An error of writing the log cannot be logged.
 	return zap.New(core, zap.ErrorOutput(zapcore.AddSync(io.Discard))).Named("etcd-client")
 }
 
-// keepLog sends a log to a file in the data directory until restore is called. With Memory it changes nothing.
+// keepLog writes a log to a file in the data directory until restore is called. With Memory it changes nothing.
 func (d *dataDirectory) keepLog(log *Log) (restore func() error, err error) {
 	if d.memory {
 		return func() error { return nil }, nil

@@ -40,7 +40,7 @@ func TestARequestWhoseClientWentAwayIsLoggedWhereEverythingIs(t *testing.T) {
 	if err := storage.Stop(); err != nil {
 		t.Error(err)
 	}
-	processLog.sendTo(before) // what earlier tests left behind may still log
+	processLog.sendTo(before) // goroutines of earlier tests may still log
 	if text := log.String(); !strings.Contains(text, "context canceled") {
 		t.Errorf("it logged %q", text)
 	}

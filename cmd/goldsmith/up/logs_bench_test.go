@@ -18,18 +18,18 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// followers is how many read a log at the same time.
+// followers is how many clients read a log at the same time.
 const followers = 100
 
-// printingBuilder prints so many bytes, and does not end by itself.
+// printingBuilder prints a number of bytes, and does not end by itself.
 const printingBuilder = `#!/bin/sh
 yes "a line of a log that says the same as the one before" | head -c %d
 echo
 exec sleep 3600
 `
 
-// BenchmarkFollowers has many follow the log of a build that runs, and as many read it once it is archived, none of whom takes
-// more than the first byte: how long that takes, and what each costs the server.
+// BenchmarkFollowers measures how long many clients take to open the log of a running build, and how much memory each client
+// costs the server. Then as many clients read the archived log. Each client reads only the first byte.
 func BenchmarkFollowers(b *testing.B) {
 	for _, size := range []int{1 << 20, 16 << 20} {
 		b.Run(fmt.Sprintf("%dMiB", size>>20), func(b *testing.B) {
@@ -67,7 +67,7 @@ func measureFollowers(b *testing.B, size int) {
 	server.follow(b, "archived", "false")
 }
 
-// await waits until the build is as wanted.
+// await waits until wanted returns true for the build.
 func (s *bench) await(b *testing.B, wanted func(*v1alpha1.ImageBuild) bool) {
 	b.Helper()
 	err := wait.PollUntilContextTimeout(s.ctx, 100*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
@@ -90,7 +90,7 @@ func (s *bench) log(b *testing.B, follow string) io.ReadCloser {
 	return log
 }
 
-// skipLog returns when so many bytes of the log were printed.
+// skipLog returns once a number of bytes of the log were printed.
 func (s *bench) skipLog(b *testing.B, size int) {
 	b.Helper()
 	log := s.log(b, "true")
@@ -102,7 +102,7 @@ func (s *bench) skipLog(b *testing.B, size int) {
 	}
 }
 
-// follow has many read the first byte, one after the other, and measures the server while none of them reads on.
+// follow lets many clients read the first byte, one after the other, and measures the server while no client reads on.
 func (s *bench) follow(b *testing.B, name, follow string) {
 	b.Helper()
 	s.awaitSettled(b)
@@ -115,7 +115,7 @@ func (s *bench) follow(b *testing.B, name, follow string) {
 			b.Fatal(err)
 		}
 		first = append(first, milliseconds(time.Since(start)))
-		defer func() { _ = log.Close() }() // the server goes first
+		defer func() { _ = log.Close() }() // the server stops first
 	}
 	report(b, first, name+"-first-byte")
 	b.ReportMetric((s.liveHeap(b)-before)/followers/1024, name+"-KiB/reader")

@@ -16,11 +16,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// processLog is what the libraries in the test's process log.
+// processLog is the log of the libraries in the test's process.
 var processLog *Log
 
-// TestMain lets the test binary stand in for the goldsmith executable where a server starts its children from it, and
-// for that of executable.
+// TestMain lets the test binary stand in for the goldsmith executable: for the children of a server, and for the program that
+// executable returns.
 func TestMain(m *testing.M) {
 	if code, ok := RunChild(os.Args); ok {
 		os.Exit(code)
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	}
 	var err error
 	processLog, err = NewLog(io.Discard, 0)
-	// The default: tests that run in parallel wait more than they compute.
+	// More tests run in parallel than there are cores, because these tests wait more than they compute.
 	if err := errors.Join(err, flag.Set("test.parallel", "6")); err != nil {
 		panic(err)
 	}

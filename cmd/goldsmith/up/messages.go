@@ -11,7 +11,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
 )
 
-// nextSteps returns the commands with which a new user goes on in a second terminal, in whichever directory that is.
+// nextSteps returns the next commands of a new user. They work in a second terminal, in any directory.
 func nextSteps(kubeconfig string) string {
 	return `In a second terminal:
   export KUBECONFIG=` + shellword.Quote(kubeconfig) + `
@@ -27,14 +27,14 @@ func (s *system) announceStop() {
 	if agent := s.agent.agent.Load(); agent != nil {
 		running = agent.Running()
 	}
-	// Without a receiver of SIGPIPE, a terminal or a pipe that is closed would end the process here, before its parts have stopped.
+	// Without a receiver of SIGPIPE, writing to a closed terminal or pipe would end the process before its parts have stopped.
 	closed := make(chan os.Signal, 1)
 	signal.Notify(closed, syscall.SIGPIPE)
 	defer signal.Stop(closed)
 	_, _ = fmt.Fprintln(s.options.Notices, stopNotice(running, s.options.Memory)) // a notice that nobody can read is no failure
 }
 
-// stopNotice returns what a stop does to the builds that run.
+// stopNotice returns the effect of a stop on running builds.
 func stopNotice(running int, memory bool) string {
 	builds := fmt.Sprintf("ending %d running builds", running)
 	if running == 1 {

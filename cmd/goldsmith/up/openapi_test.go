@@ -15,8 +15,8 @@ import (
 
 var update = flag.Bool("update", false, "write the served OpenAPI document to apis/generated/openapi/v3.json")
 
-// TestOpenAPIIsTheReviewedOne compares the document that clients get with the committed one: whoever changes the API
-// sees in a diff what clients will see.
+// TestOpenAPIIsTheReviewedOne compares the document that clients get with the committed document, so that the diff of a change
+// of the API shows the change for clients.
 func TestOpenAPIIsTheReviewedOne(t *testing.T) {
 	lab := newLaboratory(t, "goldsmith")
 	served, err := lab.kube.Discovery().RESTClient().Get().AbsPath("/openapi/v3/apis/images.goldsmith.dev/v1alpha1").

@@ -22,54 +22,54 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/retention"
 )
 
-// Options say how to run. The zero value of each is its default.
+// Options configure Run. The zero value of each option is its default.
 type Options struct {
-	// DataDirectory holds everything that survives a restart. ./.goldsmith by default. One process at a time uses it.
+	// DataDirectory holds everything that survives a restart. Defaults to ./.goldsmith. One process at a time uses it.
 	DataDirectory string
-	// Kubeconfig is the file to write, with mode 0600; DataDirectory/kubeconfig by default. A file that is there and
-	// was not written here is refused.
+	// Kubeconfig is the file to write, with mode 0600. Defaults to DataDirectory/kubeconfig. An existing file that Goldsmith did
+	// not write is refused.
 	Kubeconfig string
-	// Listen is a loopback address, as host or host:port. 127.0.0.1 by default. Without a port, the one used before
-	// with this data directory, or else a free one.
+	// Listen is a loopback address, as host or host:port. Defaults to 127.0.0.1. The default port is the port last used with this
+	// data directory, or else a free port.
 	Listen string
-	// Workers is how many builds run at a time; the number of cores by default.
+	// Workers is how many builds run at a time. Defaults to the number of cores.
 	Workers int
-	// Limits are how many builds are admitted at a time; no limits by default: those that no worker is free for have a Job
-	// that waits.
+	// Limits are how many builds are admitted at a time. Without limits, builds that no worker is free for have a Job that
+	// waits.
 	Limits limits.Flags
-	// Retention is how long builds that were created directly are kept; for ever by default.
+	// Retention is how long builds that were created directly are kept. Defaults to no limit.
 	Retention retention.Flags
-	// Memory keeps nothing: DataDirectory has the kubeconfig and the files of builds while it runs, and none of
-	// them afterwards. Objects and builds that were kept there without Memory are left alone.
+	// Memory keeps nothing: DataDirectory holds the kubeconfig and the files of builds until the server stops, which deletes
+	// them. Objects and builds from a run without Memory stay untouched.
 	Memory bool
-	// Files is a directory in which objects are kept as YAML files, for people to read, edit and put under version control,
-	// instead of DataDirectory. Not with Memory.
+	// Files is a directory that stores objects as YAML files instead of DataDirectory, for reading, editing and version control.
+	// It excludes Memory.
 	Files string
-	// LogArchive is where the logs of builds are archived, as archive.Open takes it, or "none".
-	// DataDirectory/logs by default, and the process's memory with Memory.
+	// LogArchive is the archive of logs, as a URL that archive.Open accepts, or "none". Defaults to DataDirectory/logs, and with
+	// Memory to the memory of the process.
 	LogArchive logarchive.Flags
-	// Records is the database that builds are recorded in, as records.Open takes it, or "none". The file
-	// DataDirectory/records.db by default, and one that goes with the process with Memory.
+	// Records is the records database, as an address that records.Open accepts, or "none". Defaults to the file
+	// DataDirectory/records.db, and with Memory to a file that the stop deletes.
 	Records records.Flags
-	// Builders are the executables that builds may name, as name=/absolute/path. "mock" is always there.
+	// Builders are the executables that builds can name, as name=/absolute/path. "mock" is always registered.
 	Builders []string
 
-	// Users are the names of people with the administrator's rights and a kubeconfig of their own, DataDirectory/kubeconfigs/NAME.
+	// Users are the names of further users with the administrator's rights. Each has the kubeconfig DataDirectory/kubeconfigs/NAME.
 	Users []string
 
-	// Out is where the lines for a user go; nowhere by default.
+	// Out receives the lines for a user. Defaults to nowhere.
 	Out io.Writer
-	// Notices is where a line goes when a stop begins; nowhere by default. It is not Out, because nobody may read that any more.
+	// Notices receives a line when a stop begins. Defaults to nowhere. It is not Out, because Out may have no reader by then.
 	Notices io.Writer
-	// Log is written to DataDirectory/up.log while the server runs. With Memory, or if it is nil, nothing is written there.
+	// Log is written to DataDirectory/up.log while the server runs. With Memory, or if Log is nil, there is no such file.
 	Log *Log
 	// OnReady is called once everything serves, with a configuration for privileged clients and the kubeconfig's path.
 	OnReady func(config *rest.Config, kubeconfig string)
 	// WrapTransport wraps the connection of the controllers (and of nothing else) to the server.
 	WrapTransport func(http.RoundTripper) http.RoundTripper
-	// CompactionInterval is how long old versions of objects can be watched from; etcd's default here is 5 minutes.
+	// CompactionInterval is how long watches can start from old versions of objects. Defaults to 5 minutes.
 	CompactionInterval time.Duration
-	// Executable is the file that has the subcommands MockBuilderCommand and SuperviseCommand; this program by default.
+	// Executable is the file that has the subcommands MockBuilderCommand and SuperviseCommand. Defaults to this program.
 	Executable string
 }
 
@@ -89,7 +89,7 @@ var (
 	errFilesAndMemory = errors.New("--files keeps objects, but --memory does not: omit one of the two")
 )
 
-// addTo adds the flags for what a user may say.
+// addTo adds the flags for the options that a user can set.
 func (o *Options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.DataDirectory, "data-dir", DefaultDataDirectory, "directory for all data that survives a restart")
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig to write (default DATA-DIR/kubeconfig)")

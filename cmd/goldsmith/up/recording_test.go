@@ -22,7 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// recording is everything that was stored in a namespace, version by version.
+// recording holds every stored version of the objects in a namespace.
 type recording struct {
 	mutex   sync.Mutex
 	image   *v1alpha1.Image
@@ -33,7 +33,7 @@ type recording struct {
 	once    sync.Once
 }
 
-// record watches a namespace until ctx is done. If cancel is set it also cancels each build once that runs.
+// record watches a namespace until ctx is done. If cancel is set, it also cancels each build once the build runs.
 func (l *laboratory) record(ctx context.Context, t *testing.T, namespace string, cancel bool) *recording {
 	t.Helper()
 	h := &recording{
@@ -88,7 +88,7 @@ func (h *recording) add(event watch.Event) {
 	}
 }
 
-// isSettled reports whether there is nothing left to be written.
+// isSettled reports whether nothing remains to be written.
 func (h *recording) isSettled() bool {
 	if h.image == nil || h.image.Status.LatestBuild == nil || !meta.IsStatusConditionFalse(h.image.Status.Conditions, v1alpha1.ImageBuilding) {
 		return false
@@ -109,7 +109,7 @@ func (h *recording) isSettled() bool {
 	return len(h.builds) > 0
 }
 
-// check holds what is true of every life, whatever crashed in between.
+// check checks the rules for every life, with and without a crash.
 func (h *recording) check(t *testing.T, want v1alpha1.BuildPhase) {
 	t.Helper()
 	h.mutex.Lock()
@@ -137,7 +137,7 @@ func (h *recording) check(t *testing.T, want v1alpha1.BuildPhase) {
 	}
 }
 
-// checkBuild: attempts follow each other, the end is written once, and the digest is the builder's.
+// checkBuild checks that attempts follow each other, that the end is written once, and that the digest is the builder's.
 func (h *recording) checkBuild(t *testing.T, versions []*v1alpha1.ImageBuild) {
 	t.Helper()
 	for i, version := range versions {
@@ -177,7 +177,7 @@ func (h *recording) checkBuild(t *testing.T, versions []*v1alpha1.ImageBuild) {
 	}
 }
 
-// checkJob: it was created for an attempt that was stored before, and after the outcome of the one before that.
+// checkJob checks that a Job was created after its attempt was stored, and after the outcome of the previous attempt.
 func (h *recording) checkJob(t *testing.T, job *batchv1.Job) {
 	t.Helper()
 	owner := metav1.GetControllerOf(job)
@@ -239,7 +239,7 @@ func (h *recording) text() string {
 	return text
 }
 
-// version orders what is stored: the revisions of one etcd count for all kinds.
+// version orders stored objects: all kinds share the revisions of etcd.
 func version(object metav1.Object) int64 {
 	n, err := strconv.ParseInt(object.GetResourceVersion(), 10, 64)
 	if err != nil {

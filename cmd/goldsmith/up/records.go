@@ -9,7 +9,7 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// openRecords opens the database of records: that which the flag or the environment names, or else a file of the data directory.
+// openRecords opens the records database that the flag or the environment names, or else the file in the data directory.
 func (o *Options) openRecords(ctx context.Context, data *dataDirectory) (*records.Connection, error) {
 	named := o.Records
 	if named.Complete(""); named.Address == "" {

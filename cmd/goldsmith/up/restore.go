@@ -43,10 +43,10 @@ func NewRestoreCommand() *cobra.Command {
 	return command
 }
 
-// errNoBackup is for a file that Backup did not write, or not completely.
+// errNoBackup reports a file that Backup did not write, or not completely.
 var errNoBackup = errors.New("not a complete backup of Goldsmith")
 
-// Restore makes a data directory from a backup. It makes all of it or nothing.
+// Restore creates a data directory from a backup, completely or not at all.
 func Restore(ctx context.Context, directory, file string) (err error) {
 	switch entries, err := os.ReadDir(directory); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -166,7 +166,7 @@ func (r *restoration) restore(ctx context.Context, name string) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// restoreStorage makes a member of etcd from its snapshot, if there is one.
+// restoreStorage creates a member of etcd from the snapshot, if the backup has a snapshot.
 func (r *restoration) restoreStorage(directory string) error {
 	snapshot := filepath.Join(directory, snapshotName)
 	if _, err := os.Stat(snapshot); errors.Is(err, fs.ErrNotExist) {

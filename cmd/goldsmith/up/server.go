@@ -28,7 +28,7 @@ const serverName = "goldsmith"
 //go:embed landing.html
 var landingPage []byte
 
-// describeServer describes the API server: what it serves, not yet where and to whom.
+// describeServer configures the APIs of the server, but neither its address nor its users.
 func describeServer(allowed inputs.Builders, limited limits.Flags, archived *archive.Store, recorded *records.Connection, logs corekinds.LogOpener,
 	computed ...corekinds.ComputedConfigMap) *builder.Server {
 	options := apiserver.Options{
@@ -65,7 +65,7 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 	return running, running.WaitReady(ctx)
 }
 
-// madeByBuilds are the directories of --files whose objects builds make. Committed, they would name owners that another clone lacks.
+// madeByBuilds are the directories of --files whose objects result from builds. Committed, they would name owners that another clone lacks.
 var madeByBuilds = []string{"batch/jobs", "core/pods", v1alpha1.GroupName + "/imagebuilds"}
 
 func (s *system) storage() builder.StorageBackend {

@@ -17,7 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// Run serves until ctx is done, or until a part of it fails; then it stops everything. A clean stop is no error.
+// Run serves until ctx is done or a component fails, and then stops all components. A clean stop is no error.
 func Run(ctx context.Context, options Options) (err error) {
 	if err := options.complete(); err != nil {
 		return err
@@ -74,7 +74,7 @@ func Run(ctx context.Context, options Options) (err error) {
 	starting, started := running.components.whileRunning(ctx)
 	err = running.start(starting, listener)
 	if starting.Err() != nil {
-		err = nil // it was told to stop while it started, or a component ended, which says why when it is stopped
+		err = nil // ctx was done before the start was complete, or a component ended: stop returns the component's error
 	}
 	started()
 	if err == nil {
@@ -86,7 +86,7 @@ func Run(ctx context.Context, options Options) (err error) {
 	return errors.Join(err, running.stop())
 }
 
-// system is everything that runs.
+// system holds the running components.
 type system struct {
 	options    Options
 	data       *dataDirectory
@@ -98,7 +98,7 @@ type system struct {
 	announced  bool
 }
 
-// start starts one part after the other, each once those that it uses are ready.
+// start starts the components in order, each once the components that it uses are ready.
 func (s *system) start(ctx context.Context, listener net.Listener) error {
 	users, err := s.newUsers()
 	if err != nil {
@@ -123,8 +123,8 @@ func (s *system) start(ctx context.Context, listener net.Listener) error {
 	return s.announce(server, users)
 }
 
-// announce writes the kubeconfig and tells the user, and the caller of Run, that everything serves. The user also reads how much
-// the data directory occupies, because builds that are kept fill it. The line with the kubeconfig is the last one: programs that
+// announce writes the kubeconfig and tells the user, and the caller of Run, that the server is ready. It also tells the user the
+// size of the data directory, which grows with each kept build. The line with the kubeconfig is the last line: programs that
 // start a server read up to it.
 func (s *system) announce(server *builder.Running, users *users) error {
 	path := s.options.Kubeconfig
@@ -149,7 +149,7 @@ func (s *system) announce(server *builder.Running, users *users) error {
 	return nil
 }
 
-// stop stops everything. A kubeconfig that leads nowhere from now on is removed.
+// stop stops all components. It removes the kubeconfig if it does not work after this run.
 func (s *system) stop() error {
 	err := s.components.stop()
 	if s.options.Memory && s.announced {

@@ -127,7 +127,7 @@ func TestAComponentThatEndsWhileTheOthersStartIsReported(t *testing.T) {
 	}
 }
 
-// neverLists lets a client see which resources there are, and no object.
+// neverLists lets a client discover resources, and read no object.
 func neverLists(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
 		if strings.Count(request.URL.Path, "/") <= 3 && !strings.HasPrefix(request.URL.Path, "/api/v1/") {
@@ -223,7 +223,7 @@ spec:
 				return
 			}
 			defer changes.Stop()
-			requested := build == "debian-1" // it is built because it is new
+			requested := build == "debian-1" // the image is built because it is new
 			for event := range changes.ResultChan() {
 				image, ok := event.Object.(*v1alpha1.Image)
 				if !ok {

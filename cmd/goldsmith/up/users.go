@@ -15,17 +15,17 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 )
 
-// The names of the server's users besides builders and the people of --user. All may do everything; by their names it can be told who did
+// The names of the server's users besides builders and the users of --user. All of them can do everything. Their names tell who did
 // what.
 const (
 	administratorName = "goldsmith-admin"
 	controllerName    = "goldsmith-controller"
 )
 
-// users are those who may talk to the server, with their tokens.
+// users are the tokens of the server's users.
 type users struct {
 	administratorToken string
-	controllerToken    string            // of this run only
+	controllerToken    string            // valid for this run only
 	people             map[string]string // token by name
 	builders           *builderTokens
 }
@@ -44,13 +44,13 @@ func (s *system) newUsers() (*users, error) {
 	return &users{administratorToken: token, controllerToken: newToken(), people: people, builders: newBuilderTokens()}, nil
 }
 
-// userName is what a person's name consists of. It is also the name of two files.
+// userName matches a valid name for --user, which is also the name of two files.
 var userName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$`)
 
-// reservedNames are what the names of the server's own users begin with.
+// reservedNames are the prefixes of the names of the server's own users.
 const reservedNames = "goldsmith-"
 
-// checkUserNames refuses names of people that are no file names, that the server itself uses, or that are given twice.
+// checkUserNames refuses invalid names, names that the server itself uses, and duplicates.
 func checkUserNames(names []string) error {
 	seen := map[string]bool{}
 	for _, name := range names {
@@ -68,12 +68,12 @@ func checkUserNames(names []string) error {
 	return nil
 }
 
-// kubeconfigOf returns the path of a person's kubeconfig.
+// kubeconfigOf returns the path of the kubeconfig of a user of --user.
 func (d *dataDirectory) kubeconfigOf(name string) string {
 	return d.join("kubeconfigs", name)
 }
 
-// writeKubeconfigs writes the kubeconfigs of people.
+// writeKubeconfigs writes the kubeconfigs of --user.
 func (u *users) writeKubeconfigs(data *dataDirectory, server *builder.Running) error {
 	for name, token := range u.people {
 		if err := writeKubeconfig(data.kubeconfigOf(name), newKubeconfig(server.Address(), token, server.CertificateAuthority())); err != nil {
@@ -83,7 +83,7 @@ func (u *users) writeKubeconfigs(data *dataDirectory, server *builder.Running) e
 	return nil
 }
 
-// admit lets the users, and nobody else, into a server.
+// admit lets only these users use a server.
 func (u *users) admit(server *builder.Server) *builder.Server {
 	privileged := func(name string) user.Info {
 		return &user.DefaultInfo{Name: name, Groups: []string{user.SystemPrivilegedGroup}}
@@ -97,7 +97,7 @@ func (u *users) admit(server *builder.Server) *builder.Server {
 		WithGuests(u.builders, authorizer.AuthorizerFunc(builderRights))
 }
 
-// administratorConfig connects as the holder of the kubeconfig does.
+// administratorConfig connects as the user of the kubeconfig does.
 func (u *users) administratorConfig(server *builder.Running) *rest.Config {
 	return &rest.Config{
 		Host:            server.Address(),

@@ -36,7 +36,7 @@ const (
 	polling = 20 * time.Millisecond
 	// workers are enough for the builds of the specs that run at the same time: most of these builds only wait.
 	workers = 24
-	// compaction is so short that specs meet the end of what can be watched from.
+	// compaction is so short that watches in specs meet versions that were compacted.
 	compaction = 2 * time.Second
 	// reportTime is how long before the timeout of go test Ginkgo stops the specs, to report those that did not end.
 	reportTime = time.Minute
@@ -86,7 +86,7 @@ func TestBehaviour(t *testing.T) {
 	brief.Register()
 	f := &fixture{}
 	ginkgo.SynchronizedBeforeSuite(func(ctx ginkgo.SpecContext) []byte {
-		builder.QuietLogs(io.Discard) // once: the log is the process's, and what a stopped server leaves behind may still use it
+		builder.QuietLogs(io.Discard) // once: goroutines of a stopped server may still use the log of the process
 		if testing.Short() {
 			var err error
 			f.Executable, err = os.Executable()
