@@ -16,8 +16,8 @@ import (
 	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
-// shims stand for what would change what is tested here: make does what CI does, so it only has to know the target; an
-// overlay for the images of a registry and the end of all builds are only asked about, and the loop that never ends only has to be there.
+// shims replace commands that would change the tested installation. make only has to know the target, which CI runs. The overlay
+// and the deletion of everything are dry runs, and the loop of Tilt, which never ends, only has to exist.
 const shims = `
 make() { command make --dry-run "$@" >/dev/null; }
 kubectl() {
@@ -32,8 +32,8 @@ e2e/tilt/up() { test -x e2e/tilt/up; }
 set -x
 `
 
-// TestEveryClusterCommandOfTheDocsWorks runs those blocks of the docs that are for a cluster, in the checkout, against the
-// cluster of KUBECONFIG, where Goldsmith is installed from the images of E2E_VERSION.
+// TestEveryClusterCommandOfTheDocsWorks runs the blocks of the docs that need a cluster. It runs them in the checkout, against
+// the cluster of KUBECONFIG, where Goldsmith is installed from the images of E2E_VERSION.
 func TestEveryClusterCommandOfTheDocsWorks(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), deadline.Docs.Deadline())
 	defer cancel()

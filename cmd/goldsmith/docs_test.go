@@ -29,9 +29,9 @@ const (
 	patience = 10 * time.Minute
 )
 
-// TestEveryCommandOfTheDocsWorks runs the docs as a reader types them, page by page: all in one directory and with one
-// server, each block in a new shell. The page on builders shows a builder and no command; what runs that is a test of jobs/render.
-// The page on scaffolding works in a module of its own, as the scaffold's test does.
+// TestEveryCommandOfTheDocsWorks runs the docs as a reader types them, page by page: all pages in the same directory and with the
+// same server, each block in a new shell. A test of jobs/render runs the builder that the page on builders shows. The page on
+// scaffolding works in a module of its own, as the scaffold's test does.
 func TestEveryCommandOfTheDocsWorks(t *testing.T) {
 	r := newReader(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -44,7 +44,7 @@ func TestEveryCommandOfTheDocsWorks(t *testing.T) {
 		for _, block := range blocksOf(t, page) {
 			ok := t.Run(fmt.Sprintf("%s:%d", filepath.Base(page), block.line), func(t *testing.T) { r.follow(ctx, t, block) })
 			if !ok {
-				return // what comes next builds on it
+				return // later blocks build on this block
 			}
 		}
 	}
@@ -56,7 +56,7 @@ var links = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 // codeSpans are the parts of a line that name conditions, fields and commands, but no reasons.
 var codeSpans = regexp.MustCompile("`[^`]*`")
 
-// TestEveryReasonOfTheAPIIsInTheDocs reads the reasons of conditions and failures from the sources. Each has a row in a table.
+// TestEveryReasonOfTheAPIIsInTheDocs reads the reasons of conditions and failures from the sources. Each reason has a row in a table.
 func TestEveryReasonOfTheAPIIsInTheDocs(t *testing.T) {
 	rows := ""
 	for line := range strings.Lines(read(t, filepath.Join(repository, "docs", "reasons.md"))) {
@@ -134,7 +134,7 @@ func read(t *testing.T, page string) string {
 type block struct {
 	line           int
 	language, text string
-	output         string // what a page shows of the output of its commands: a block of the language output after it
+	output         string // the expected output: the text of a following block of the language output
 }
 
 func blocksOf(t *testing.T, page string) (blocks []block) {
@@ -169,10 +169,10 @@ func blocksOf(t *testing.T, page string) (blocks []block) {
 	return blocks
 }
 
-// clusterLanguages are those of blocks that need a cluster: commands, objects, and what an overlay may say.
+// clusterLanguages are the languages of blocks that need a cluster: commands, objects, and parts of an overlay.
 var clusterLanguages = []string{"sh cluster", "yaml cluster", "yaml kustomization"}
 
-// reader is somebody who follows the docs.
+// reader is a user who follows the docs.
 type reader struct {
 	directory   string // as a checkout is after `make build`
 	environment []string
@@ -194,8 +194,8 @@ func newReader(t *testing.T) *reader {
 	}}
 }
 
-// newProgram builds what `make build` does. With -short it links to the test binary, which TestMain lets stand in for it: building
-// takes a third of the test, and go test would not know on what it depends.
+// newProgram builds the program of `make build`. With -short it links to the test binary, which TestMain lets stand in for the
+// program: building takes a third of the test, and go test would not know the dependencies of the program.
 func newProgram(t *testing.T, path string) {
 	t.Helper()
 	if testing.Short() {
@@ -212,8 +212,8 @@ func newProgram(t *testing.T, path string) {
 	}
 }
 
-// follow does what a block says. A block without a language is a picture, and TestEveryClusterCommandOfTheDocsWorks follows
-// those for a cluster.
+// follow runs a block. A block without a language is a picture. TestEveryClusterCommandOfTheDocsWorks runs the blocks for a
+// cluster.
 func (r *reader) follow(ctx context.Context, t *testing.T, block block) {
 	t.Helper()
 	switch {
@@ -230,8 +230,8 @@ func (r *reader) follow(ctx context.Context, t *testing.T, block block) {
 	}
 }
 
-// run runs commands in a new shell; each of them must succeed. What make would do is what CI does: here it only has to
-// know the target. A kubectl of the reader's own is the one in goldsmith, because there may be no other.
+// run runs commands in a new shell. Each command must succeed. make only has to know the target, because CI runs make. kubectl
+// is the kubectl in goldsmith, because there may be no other.
 func (r *reader) run(ctx context.Context, t *testing.T, commands, input string) (output string) {
 	t.Helper()
 	checkout, err := filepath.Abs(repository)
@@ -252,7 +252,7 @@ func (r *reader) run(ctx context.Context, t *testing.T, commands, input string) 
 	return string(out)
 }
 
-// masks replace what differs between two runs of the docs.
+// masks replace the parts of the output that differ between two runs of the docs.
 var masks = []struct {
 	pattern *regexp.Regexp
 	mask    string
@@ -273,7 +273,7 @@ var masks = []struct {
 // omitted is a line of a page that stands for any number of lines.
 const omitted = "…"
 
-// compare holds that commands write what the page shows, apart from what is masked or omitted.
+// compare holds that the output of commands matches the page, apart from masked and omitted parts.
 func (r *reader) compare(t *testing.T, block block, output string) {
 	t.Helper()
 	if block.output == "" {
@@ -322,7 +322,7 @@ func TestShownOutputIsCompared(t *testing.T) {
 	}
 }
 
-// startServer returns what the server prints until it is ready. One that runs already is stopped first, as a reader would.
+// startServer starts a server and returns its output until it is ready. It stops a running server first, as a reader would.
 func (r *reader) startServer(ctx context.Context, t *testing.T, words []string) (output string) {
 	t.Helper()
 	r.stopServer(t)
@@ -348,7 +348,7 @@ func (r *reader) startServer(ctx context.Context, t *testing.T, words []string) 
 	return ""
 }
 
-// stopServer is Ctrl-C.
+// stopServer stops the server as Ctrl-C does.
 func (r *reader) stopServer(t *testing.T) {
 	t.Helper()
 	if r.server == nil {

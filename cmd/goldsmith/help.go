@@ -13,10 +13,10 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// helpWidth is how wide --help is at most, and where its width is unknown.
+// helpWidth is the maximum width of --help, and the width of an output of unknown width.
 const helpWidth = 100
 
-// operate is the title of the verbs that cobra adds, too.
+// operate is the title of the group that also has the verbs that cobra adds.
 const operate = "Operate"
 
 // addGroup adds verbs that --help lists below a title of their own. The title is also that of a section of docs/cli.md.
@@ -28,8 +28,8 @@ func addGroup(root *cobra.Command, title string, verbs ...*cobra.Command) {
 	root.AddCommand(verbs...)
 }
 
-// addCompletionCommand adds cobra's command for completion scripts, with a help like that of the verbs. The command writes to the output
-// that the root has now.
+// addCompletionCommand adds cobra's command for completion scripts, with help in the form of the verbs' help. The command writes to
+// the current output of the root.
 func addCompletionCommand(root *cobra.Command) {
 	root.SetCompletionCommandGroupID(operate)
 	root.InitDefaultCompletionCmd()
@@ -49,7 +49,7 @@ func wrapHelp(root *cobra.Command) {
 	root.SetHelpFunc(func(command *cobra.Command, args []string) {
 		width := widthOf(command.OutOrStdout())
 		var long strings.Builder
-		_, _ = io.WriteString(term.NewWordWrapWriter(&long, width), command.Long) // a Builder takes everything
+		_, _ = io.WriteString(term.NewWordWrapWriter(&long, width), command.Long) // a Builder returns no error
 		command.Long = long.String()
 		root.SetUsageTemplate(strings.ReplaceAll(usage, "FlagUsages", fmt.Sprintf("FlagUsagesWrapped %d", width)))
 		help(command, args)

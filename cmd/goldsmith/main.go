@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command goldsmith is all of Goldsmith in one file: a server on this machine, and the verbs to use any server with.
+// Command goldsmith is all of Goldsmith in one file: a server for this machine, and the verbs for any server.
 // Called as kubectl-goldsmith it is a plugin of kubectl.
 package main
 
@@ -54,7 +54,7 @@ func execute(ctx context.Context, root *cobra.Command) int {
 		err = out.Err()
 	}
 	if unreachable, ok := errors.AsType[*client.UnreachableError](err); ok {
-		err = unreachable // the names of the request and its address around it only hide what to do
+		err = unreachable // the request and its address around the message would only hide the next step
 	}
 	if other, ok := errors.AsType[*client.OtherKindError](err); ok {
 		err = other.Of(verb)

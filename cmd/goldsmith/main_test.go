@@ -12,8 +12,8 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 )
 
-// TestMain lets the test binary stand in for the executable where a server starts its children from it, and where its name is
-// that of the program or of the plugin.
+// TestMain lets the test binary stand in for the executable: for the children of a server, and under the name of the program or
+// of the plugin.
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "goldsmith" || client.IsPlugin(os.Args[0]) {
 		main()

@@ -51,7 +51,7 @@ func newRootCommand() *cobra.Command {
 	if client.IsPlugin(os.Args[0]) {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl goldsmith"}
 	}
-	root.DisableSuggestions = true // explainUnknownVerb makes them
+	root.DisableSuggestions = true // explainUnknownVerb makes suggestions
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return fmt.Errorf("%w: see `%s --help`", err, command.CommandPath())
 	})
@@ -97,7 +97,7 @@ func newRootCommand() *cobra.Command {
 	return root
 }
 
-// versionOrModule is the version given by the linker, or else that of the module, as `go install` leaves it.
+// versionOrModule returns the version that the linker set, or else the version of the module, which `go install` records.
 func versionOrModule() string {
 	if version != "" {
 		return version

@@ -18,7 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// oneLine is a Short: a verb and its objects, without a period.
+// oneLine matches the Short of a command: a verb and its objects, without a period.
 var oneLine = regexp.MustCompile(`^[A-Z][a-z]+ [^.;]+$`)
 
 func TestEveryVerbHasAGroupALineAndTwoExamples(t *testing.T) {
@@ -45,7 +45,7 @@ func TestEveryVerbHasAGroupALineAndTwoExamples(t *testing.T) {
 			if err == nil && command.Name() == verb.Name() {
 				err = command.ParseFlags(args)
 			}
-			if err != nil && verb.Name() != "completion" { // those are lines of a shell
+			if err != nil && verb.Name() != "completion" { // its examples are lines of a shell
 				t.Errorf("%s: the example %q: %v", verb.Name(), example, err)
 			}
 			examples++
@@ -251,7 +251,7 @@ func TestSynonymsOfVerbsAreCommandLines(t *testing.T) {
 	}
 }
 
-// full is an output that nothing can be written to, such as /dev/full.
+// full is an output that fails each write, such as /dev/full.
 type full struct{}
 
 func (full) Write([]byte) (int, error) {

@@ -21,19 +21,19 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 )
 
-// session is a shell.
+// session runs command lines against a server, as a shell does.
 type session struct {
 	t          *testing.T
 	ctx        context.Context
 	kubeconfig string
 }
 
-// types is a command line. It is run once something is asked about it.
+// types returns a command line. The first check of its result runs the command.
 func (s *session) types(args ...string) *line {
 	return &line{session: s, args: args}
 }
 
-// line is a command line, and what became of it.
+// line is a command line with its result.
 type line struct {
 	*session
 	args         []string
@@ -44,19 +44,19 @@ type line struct {
 	code            int
 }
 
-// given is what the command reads.
+// given sets the input of the command.
 func (l *line) given(input string) *line {
 	l.input = input
 	return l
 }
 
-// stopsAt interrupts the command once it has written this.
+// stopsAt interrupts the command once it has written the text.
 func (l *line) stopsAt(text string) *line {
 	l.until = text
 	return l
 }
 
-// says runs the command, which must succeed and write all of this.
+// says runs the command, which must succeed and write all parts.
 func (l *line) says(parts ...string) {
 	l.t.Helper()
 	l.run()
@@ -70,7 +70,7 @@ func (l *line) says(parts ...string) {
 	}
 }
 
-// matches is says for a regular expression.
+// matches runs the command, which must succeed and write text that matches the regular expression.
 func (l *line) matches(expression string) {
 	l.t.Helper()
 	if l.says(); !regexp.MustCompile(expression).MatchString(l.out) {
@@ -78,7 +78,7 @@ func (l *line) matches(expression string) {
 	}
 }
 
-// reads runs the command, which must succeed, and reads what it writes for programs.
+// reads runs the command, which must succeed, and decodes its output into the object.
 func (l *line) reads(object any) {
 	l.t.Helper()
 	l.says()
@@ -87,7 +87,7 @@ func (l *line) reads(object any) {
 	}
 }
 
-// fails runs the command, which must end with this code and complain about all of this.
+// fails runs the command, which must end with the exit code and write all parts on stderr.
 func (l *line) fails(code int, parts ...string) {
 	l.t.Helper()
 	if l.run(); l.code != code {
@@ -100,7 +100,7 @@ func (l *line) fails(code int, parts ...string) {
 	}
 }
 
-// tells runs the command, which must succeed, and write this and nothing else on stderr.
+// tells runs the command, which must succeed and write exactly the text on stderr, and nothing on stdout.
 func (l *line) tells(text string) {
 	l.t.Helper()
 	if l.says(); l.out != "" || l.complaints != text {
@@ -120,14 +120,14 @@ func (l *line) run() {
 	root.SetOut(out)
 	root.SetErr(complaints)
 	root.SetArgs(append(l.args, "--kubeconfig", l.kubeconfig))
-	if strings.HasPrefix(l.args[0], "__complete") { // what is completed comes last
+	if strings.HasPrefix(l.args[0], "__complete") { // the argument to complete is the last argument
 		root.SetArgs(append([]string{l.args[0], l.args[1], "--kubeconfig", l.kubeconfig}, l.args[2:]...))
 	}
 	l.code, l.ran = execute(ctx, root), true
 	l.out, l.complaints = out.String(), complaints.String()
 }
 
-// watched is what was written. It stops the command once that has a certain text in it.
+// watched is the output of a command. It stops the command once the output contains a certain text.
 type watched struct {
 	bytes.Buffer
 	until string
@@ -142,7 +142,7 @@ func (w *watched) Write(text []byte) (int, error) {
 	return written, err
 }
 
-// apply creates an Image and returns once its first build has succeeded.
+// apply creates an Image, and returns once the Image's first build has succeeded.
 func (s *session) apply(manifest string) {
 	s.t.Helper()
 	image := s.create(manifest)
@@ -175,7 +175,7 @@ func (s *session) waits(build string, phase v1alpha1.BuildPhase) {
 	}
 }
 
-// waitsForRecord returns once a build is recorded as it ended.
+// waitsForRecord returns once a finished build is recorded.
 func (s *session) waitsForRecord(name string) (uid string) {
 	s.t.Helper()
 	build, err := s.connect().WaitForBuild(s.ctx, fields.OneTermEqualSelector("metadata.name", name), func(build *v1alpha1.ImageBuild) bool {

@@ -27,10 +27,10 @@ import (
 )
 
 var (
-	// symptomRow is a row of docs/troubleshooting.md for one machine: its anchor, and what a user sees.
+	// symptomRow matches a row of docs/troubleshooting.md for one machine: its anchor, and the text that a user sees.
 	symptomRow = regexp.MustCompile(`(?m)^\| <a id="up-([a-z-]+)"></a>(.*?) \|`)
 	codeOfRow  = regexp.MustCompile("`([^`]+)`")
-	// placeholder is a name in capitals that stands for any text.
+	// placeholder matches a name in capitals, which stands for any text.
 	placeholder = regexp.MustCompile(`\b(ADDRESS|BUILD|DATA-DIR|FILE|IMAGE|NAME)\b`)
 )
 
@@ -48,7 +48,7 @@ func TestEverySymptomOfOneMachineIsShown(t *testing.T) {
 			output, messages := provoke(t), 0
 			for _, span := range codeOfRow.FindAllStringSubmatch(row[2], -1) {
 				if strings.HasPrefix(span[1], "goldsmith ") {
-					continue // the command that shows it
+					continue // the command that shows the message
 				}
 				messages++
 				if pattern := placeholder.ReplaceAllString(regexp.QuoteMeta(span[1]), ".+"); !regexp.MustCompile(pattern).MatchString(output) {
@@ -65,7 +65,7 @@ func TestEverySymptomOfOneMachineIsShown(t *testing.T) {
 	}
 }
 
-// provokers return what a user sees of each row.
+// provokers returns a function for each row, which returns the text that a user sees.
 func provokers(t *testing.T) map[string]func(*testing.T) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -79,7 +79,7 @@ func provokers(t *testing.T) map[string]func(*testing.T) string {
 		"no-such-kubeconfig": func(t *testing.T) string { return complaintOf(t, filepath.Join(t.TempDir(), "kubeconfig"), "queue") },
 		"wrong-kubeconfig": func(t *testing.T) string {
 			server := httptest.NewUnstartedServer(http.NotFoundHandler())
-			server.Config.ErrorLog = log.New(io.Discard, "", 0) // it reports that the client refuses its certificate
+			server.Config.ErrorLog = log.New(io.Discard, "", 0) // the server would log that the client refuses its certificate
 			server.StartTLS()
 			defer server.Close()
 			return complaintOf(t, writeKubeconfig(t, server.URL), "queue")
@@ -168,7 +168,7 @@ func complaintOf(t *testing.T, kubeconfig string, arguments ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := filepath.Join(directory, "goldsmith") // TestMain lets the test binary stand in for it
+	program := filepath.Join(directory, "goldsmith") // TestMain lets the test binary stand in for the program
 	if err := os.Symlink(binary, program); err != nil {
 		t.Fatal(err)
 	}

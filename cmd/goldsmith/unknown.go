@@ -11,7 +11,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubectl"
 )
 
-// synonyms are verbs of other tools, with the command lines that do here what they do there. All other verbs of kubectl are kubectl's.
+// synonyms are verbs of other tools, with the equivalent command lines of goldsmith. All other verbs of kubectl belong to kubectl.
 var synonyms = map[string][]string{
 	"create":   {"init IMAGE", "kubectl create -f FILE"},
 	"describe": {"show NAME", "kubectl describe image IMAGE"},
@@ -28,8 +28,8 @@ var synonyms = map[string][]string{
 	"unpause":  {"resume IMAGE"},
 }
 
-// explainUnknownVerb adds the verb that is meant, or the help that lists all, to cobra's error for an unknown verb. It passes on all other
-// errors.
+// explainUnknownVerb adds the likely verb, or the help that lists all verbs, to cobra's error for an unknown verb. It returns all
+// other errors unchanged.
 func explainUnknownVerb(root *cobra.Command, err error) error {
 	if err == nil {
 		return nil

@@ -32,7 +32,7 @@ spec:
   template: {resources: {requests: {cpu: 10m}}}
 `
 
-// TestTheVerbsWorkWithAServer is a session of somebody with a shell: what comes later builds on what was done before.
+// TestTheVerbsWorkWithAServer is the session of a user with a shell: later commands build on earlier commands.
 func TestTheVerbsWorkWithAServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -111,7 +111,7 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("history", "--deleted", "nothing").tells("no deleted image is recorded in namespace default\n")
 }
 
-// asksTheRecords asks what was recorded of what was done so far, of a build that is deleted and, at last, of an image that is.
+// asksTheRecords reads the records of the session so far, and of a build that it deletes.
 func asksTheRecords(s *session) {
 	for _, build := range []string{"web-2", "web-4", "web-5", "web-6", "web-7"} {
 		s.waitsForRecord(build)
@@ -171,7 +171,7 @@ func asksTheRecords(s *session) {
 	s.types("rerun", "web-3", "--uid", "a").fails(exit.Failure, `imagebuild "web-3" with UID a does not exist and has no record`)
 }
 
-// changesRetryLimit changes a field of an image that is no input, and returns once that is recorded.
+// changesRetryLimit changes a field of an image that is no input, and returns once the change is recorded.
 func (s *session) changesRetryLimit(image string, limit int) {
 	s.t.Helper()
 	connection := s.connect()
