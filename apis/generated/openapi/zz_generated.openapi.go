@@ -364,7 +364,7 @@ func schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref common.Referen
 					},
 					"channel": {
 						SchemaProps: spec.SchemaProps{
-							Description: "channel selects the build that this channel of the Image names. The name of a channel is a DNS label of at most 63 characters. Defaults to empty, which selects the latest successful build of the Image.",
+							Description: "channel is the name of a channel of the Image, and selects the build of that channel. The name is a DNS label of at most 63 characters. Defaults to empty, which selects the latest successful build of the Image.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -455,7 +455,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 					},
 					"stopTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "stopTime is the time at which the controller decided to stop the attempt, because the build was cancelled or deleted. The controller waits up to 2 minutes and 30 seconds for the node to confirm the end of the pod. Without this confirmation, the controller then deletes the pod and the Job. stopTime is empty if the attempt was not stopped.",
+							Description: "stopTime is the time at which the controller decided to stop the attempt, because the build was cancelled or deleted. The controller waits up to 2 minutes and 30 seconds for the node to confirm the end of the pod. If the node does not confirm the end in this time, the controller deletes the pod and the Job. stopTime is empty if the attempt was not stopped.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -543,7 +543,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 					},
 					"source": {
 						SchemaProps: spec.SchemaProps{
-							Description: "source provides files for the builder, of at most 64 KiB in total. The server measures the 64 KiB on the JSON encoding of names and contents, without HTML escaping. Defaults to no files.",
+							Description: "source provides files for the builder, of at most 64 KiB in total. The limit of 64 KiB applies to the JSON encoding of names and contents, without HTML escaping. Defaults to no files.",
 							Ref:         ref(v1alpha1.Source{}.OpenAPIModelName()),
 						},
 					},
@@ -557,7 +557,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning. At most 64 parameters, and 64 KiB in total. The server measures the 64 KiB on the JSON encoding of names and values, without HTML escaping. Defaults to none.",
+							Description: "parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning. At most 64 parameters, and 64 KiB in total. The limit of 64 KiB applies to the JSON encoding of names and values, without HTML escaping. Defaults to none.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -673,7 +673,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid is the UID of the build. After the build is deleted, name and UID still find its log and its differences to other builds.",
+							Description: "uid is the UID of the build. After the build is deleted, users can still get its log, and its differences to other builds, by name and UID.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -688,7 +688,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"phase": {
 						SchemaProps: spec.SchemaProps{
-							Description: "phase is the last recorded phase of the build.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. The attempt may not have a Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
+							Description: "phase is the last recorded phase of the build.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
@@ -696,7 +696,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because the digest that base.imageRef resolves to has changed.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
+							Description: "trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
@@ -767,7 +767,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"legalHold": {
 						SchemaProps: spec.SchemaProps{
-							Description: "legalHold is true if the build has the label images.goldsmith.dev/legal-hold=true. Goldsmith keeps such a build, its archived logs and its record, regardless of spec.history of the Image. Users can still delete the build. A label of the Image, which has the same effect on all its builds, does not set legalHold.",
+							Description: "legalHold is true if the build has the label images.goldsmith.dev/legal-hold=true. Goldsmith keeps such a build, its archived logs and its record, regardless of spec.history of the Image. Users can still delete the build. The same label of the Image has this effect on all its builds, but does not set legalHold.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -889,7 +889,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because the digest that base.imageRef resolves to has changed.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
+							Description: "reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
@@ -974,7 +974,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref common.Referen
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid is the UID of the build. The controller sets it after observing the build. If uid is set and the build does not exist, the build was deleted. If uid is empty, the server may still create the build.",
+							Description: "uid is the UID of the build. The controller sets it after observing the build. If uid is set and the build does not exist, the build was deleted. If uid is empty, it is possible that the server has not created the build yet.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1150,7 +1150,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildTemplate configures the pods of builds: service account, resources, nodes and environment variables. A template has at most 32 KiB, measured on its JSON encoding without HTML escaping.\n\nGoldsmith sets all other fields of a pod. Every pod meets the restricted Pod Security Standard, and has only the volumes of the builder contract. A pod mounts a token only if the operator lets the builder of the pod report progress. Admission, a LimitRange or a missing service account can still forbid the pod. The build then fails with PodForbidden, and with the message of the API server.\n\nA server on one machine runs builders as its own processes. On such a server, builds with env fail with BuilderNotRunnable, because a variable could make a builder run another program. priorityClassName ranks waiting builds. The server ignores the other fields.",
+				Description: "BuildTemplate configures the pods of builds: service account, resources, nodes and environment variables. A template has at most 32 KiB, measured on its JSON encoding without HTML escaping.\n\nGoldsmith sets all other fields of a pod. Every pod meets the restricted Pod Security Standard, and has only the volumes of the builder contract. A pod mounts a token only if the operator lets the builder of the pod report progress. Admission, a LimitRange or a missing service account can still forbid the pod. The build then fails with PodForbidden, and with the message of the API server.\n\nA server on one machine runs builders as its own processes. On such a server, builds with env fail with BuilderNotRunnable, because a variable could make a builder run another program. Of the other fields, such a server uses only priorityClassName, which ranks waiting builds.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"serviceAccountName": {
@@ -1188,7 +1188,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "tolerations sets the tolerations of the pod, at most 50. Goldsmith adds tolerations of the not-ready and unreachable taints, with effect NoExecute, for 60 seconds. A toleration in this list that covers the same taint replaces the added toleration.",
+							Description: "tolerations sets the tolerations of the pod, at most 50. Goldsmith adds a toleration for the not-ready taint and one for the unreachable taint, with effect NoExecute and tolerationSeconds 60. If this list tolerates one of these taints, Goldsmith adds no toleration for that taint.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1244,7 +1244,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					},
 					"queueName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63 characters, because the name becomes the value of a label. Kueue then decides when the Jobs start: the limits on active builds do not delay these Jobs. A build whose Job runs counts towards these limits. The server refuses queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts no build. Defaults to none.",
+							Description: "queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63 characters, because the name becomes the value of a label. Kueue then decides when the Jobs start, and the limits on active builds do not delay the Jobs. While its Job runs, the build counts towards the limits. The server refuses queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts no build. Defaults to none.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1261,12 +1261,12 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildTimeouts limits the wait of a build for its start, and the start and the run of each attempt.",
+				Description: "BuildTimeouts limits the time that a build waits in the queue, and the start and the run of each attempt.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"start": {
 						SchemaProps: spec.SchemaProps{
-							Description: "start is the longest time from the creation of an attempt's Job to the start of its container. If Kueue admits the Job, the time is counted from the admission. The time includes quota, scheduling and pulling the container image. An attempt that exceeds start fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.",
+							Description: "start is the longest time from the creation of an attempt's Job to the start of its container. If Kueue admits the Job, the limit is counted from the admission. The limit includes the waits for quota and scheduling, and pulling the container image. An attempt that exceeds start fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1299,7 +1299,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because the digest that base.imageRef resolves to has changed.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
+							Description: "reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -1507,7 +1507,7 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref common.ReferenceC
 					},
 					"supersededBy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "supersededBy is the name of a newer build of the Image. That build made this build unnecessary while this build waited. supersededBy is empty for every other cancellation.",
+							Description: "supersededBy is the name of the newer build of the Image that made this waiting build unnecessary. supersededBy is empty for every other cancellation.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1546,7 +1546,7 @@ func schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref common.ReferenceCal
 					},
 					"phase": {
 						SchemaProps: spec.SchemaProps{
-							Description: "phase is the phase of the build.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. The attempt may not have a Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
+							Description: "phase is the phase of the build.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
@@ -1738,18 +1738,18 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "HistoryTTL limits the age of finished builds, of their archived logs or of their records. The field that uses this type selects one of these three.",
+				Description: "HistoryTTL limits the age of finished builds in ttl, of their archived logs in logRetention, and of their records in recordRetention.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"succeeded": {
 						SchemaProps: spec.SchemaProps{
-							Description: "succeeded is the longest time that Goldsmith keeps successful builds, their logs or their records, depending on the field that uses this type. 1m to 3650d. Defaults to no limit.",
+							Description: "succeeded is the maximum age of successful builds, or of their logs or records. 1m to 3650d. Defaults to no limit.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"failed": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failed is the longest time that Goldsmith keeps failed and cancelled builds, their logs or their records, depending on the field that uses this type. 1m to 3650d. Defaults to no limit.",
+							Description: "failed is the maximum age of failed and cancelled builds, or of their logs or records. 1m to 3650d. Defaults to no limit.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1912,7 +1912,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref common.ReferenceCa
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "inputs lists the inputs that differ, sorted by path. If the inputs of a build were not resolved, the server compares as if its ConfigMap files and base digest were empty. The list has at most 32 items. If there are more differences, the last item reports the number of omitted differences. Values are shortened to 128 characters. The value of a file is its digest and size.",
+							Description: "inputs lists the inputs that differ, sorted by path. If the inputs of a build were not resolved, the server compares the build as if its ConfigMap files and base digest were empty. The list has at most 32 items. If there are more differences, the last item reports the number of omitted differences. Values are shortened to 128 characters. The value of a file is its digest and size.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1984,7 +1984,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiffOptions(ref common.Refe
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid is the UID of the build whose diff subresource is requested, at most 63 letters, digits and hyphens. With a records database, name and UID also find a deleted build. A build of the same name with another UID does not match. Defaults to the UID of the existing build of this name.",
+							Description: "uid is the UID of the build whose diff subresource is requested, at most 63 letters, digits and hyphens. With a records database, name and UID also find a deleted build. The server ignores an existing build of the same name with another UID. Defaults to the UID of the existing build of this name.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2076,7 +2076,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					},
 					"attempt": {
 						SchemaProps: spec.SchemaProps{
-							Description: "attempt is the number of the attempt whose log is returned, starting at 1. Defaults to the current attempt. With follow, the default includes all later attempts, one after the other.",
+							Description: "attempt is the number of the attempt whose log is returned, starting at 1. Defaults to the current attempt. With follow and without attempt, the server returns the logs of the current and all later attempts, one after the other.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -2090,7 +2090,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					},
 					"tailLines": {
 						SchemaProps: spec.SchemaProps{
-							Description: "tailLines is the number of lines to return, counted from the end of the log. With follow, tailLines applies to the first log only. The server returns later logs in full. 0 or more. Defaults to all lines.",
+							Description: "tailLines is the number of lines to return, counted from the end of the log. With follow, tailLines applies only to the first returned attempt. The server returns the logs of later attempts in full. 0 or more. Defaults to all lines.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -2117,7 +2117,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid is the UID of the build, at most 63 letters, digits and hyphens. With a log archive, name and UID also find the log of a deleted build. A build of the same name with another UID does not match. Defaults to the UID of the existing build of this name.",
+							Description: "uid is the UID of the build, at most 63 letters, digits and hyphens. With a log archive, name and UID also find the log of a deleted build. The server ignores an existing build of the same name with another UID. Defaults to the UID of the existing build of this name.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2203,7 +2203,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 					},
 					"runPolicy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "runPolicy is the runPolicy of the Image when the build was created. The build waits for earlier builds of the Image as runPolicy requires. The server sets it. runPolicy is empty for a build that was created directly.\n\nPossible enum values:\n - `\"Parallel\"` runs the builds of an Image at the same time.\n - `\"Serial\"` runs the builds of an Image one after the other, in the order of their numbers.\n - `\"SerialLatestOnly\"` runs builds one after the other, and keeps only the newest waiting build. The controller cancels the other waiting builds with the reason Superseded, except one-off builds.",
+							Description: "runPolicy is the runPolicy of the Image when the build was created. runPolicy decides whether the build waits for earlier builds of the Image. The server sets it. runPolicy is empty for a build that was created directly.\n\nPossible enum values:\n - `\"Parallel\"` runs the builds of an Image at the same time.\n - `\"Serial\"` runs the builds of an Image one after the other, in the order of their numbers.\n - `\"SerialLatestOnly\"` runs builds one after the other, and keeps only the newest waiting build. The controller cancels the other waiting builds with the reason Superseded, except one-off builds.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Parallel", "Serial", "SerialLatestOnly"},
@@ -2211,7 +2211,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 					},
 					"oneOff": {
 						SchemaProps: spec.SchemaProps{
-							Description: "oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image. A channel can name a one-off build. The server sets oneOff for reruns and for requests with parameters. oneOff is empty for all other builds, which are not one-off.",
+							Description: "oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image. A channel can refer to a one-off build. The server sets oneOff for reruns and for requests with parameters. oneOff is empty for all other builds: none of them is one-off.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -2229,12 +2229,12 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageBuildStatus reports the progress and the result of a build. The controller sets every field for which no other writer is named.",
+				Description: "ImageBuildStatus reports the progress and the result of a build. The controller sets each field, unless the description of the field names another writer.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"phase": {
 						SchemaProps: spec.SchemaProps{
-							Description: "phase is the current phase of the build. The server sets Pending on creation. The controller sets all other phases.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. The attempt may not have a Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
+							Description: "phase is the current phase of the build. The server sets Pending on creation. The controller sets all other phases.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
@@ -2491,7 +2491,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChanges(ref common.ReferenceCall
 					},
 					"continue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "continue is the token to request the next page with. continue is empty on the last page.",
+							Description: "continue is the token for the request of the next page. continue is empty on the last page.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2522,7 +2522,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 					},
 					"build": {
 						SchemaProps: spec.SchemaProps{
-							Description: "build is the name of the build. The controller never prunes a build that a channel names.",
+							Description: "build is the name of the build. The controller never prunes a build that a channel refers to.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -2561,7 +2561,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageChannels lists the channels of an Image. A channel names a successful build. The channels subresource of an Image returns the list, and replaces it as a whole. An update with metadata.resourceVersion fails with a conflict if the Image has changed since that version.",
+				Description: "ImageChannels lists the channels of an Image. A channel refers to a successful build. The channels subresource of an Image returns the list, and replaces it as a whole. An update with metadata.resourceVersion fails with a conflict if the Image has changed since that version.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2691,7 +2691,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref common.ReferenceCall
 					},
 					"continue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "continue is the token to request the next page with. continue is empty on the last page. The next pages do not include builds that were created after the first page was returned.",
+							Description: "continue is the token for the request of the next page. continue is empty on the last page. The next pages do not include builds that were created after the first page was returned.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3121,7 +3121,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref common.ReferenceC
 					},
 					"job": {
 						SchemaProps: spec.SchemaProps{
-							Description: "job is the batch/v1 Job for the first attempt of the next build. job is set even if only a request would start that build. The real Job has another name and another owner UID, because both depend on the UID of the build. job is empty if the inputs cannot be resolved, or if the build would fail before its first attempt.",
+							Description: "job is the batch/v1 Job for the first attempt of the next build. job is also set if build is false, because users can still request the next build. The real Job has another name and another owner UID, because both depend on the UID of the build. job is empty if the inputs cannot be resolved, or if the build would fail before its first attempt.",
 							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
 						},
 					},
@@ -3173,7 +3173,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReport(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageReport contains statistics and the newest records of the Image of the same name. The statistics cover the last 30 days. The field selector since=DURATION of a list sets another time window, from 1m to 3650d. With the field selector deleted=true, a list contains only deleted Images that have records, last deleted first.\n\nThe server computes each report from the Image and the records database. The server does not store reports, and reports cannot be watched. A report also shows history, changes and notes to a user without permissions for these subresources.",
+				Description: "ImageReport contains statistics and the newest records of the Image of the same name. The statistics cover the last 30 days. In a list, the field selector since=DURATION sets another length of the time window: 1m to 3650d. With the field selector deleted=true, a list contains only deleted Images that have records, newest deletion first.\n\nThe server computes each report from the Image and the records database. The server does not store reports, and reports cannot be watched. A user who can get a report also sees the newest history, changes and notes in the report, without permissions for these subresources.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3344,7 +3344,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 					},
 					"source": {
 						SchemaProps: spec.SchemaProps{
-							Description: "source provides files for the builder, of at most 64 KiB in total. The server measures the 64 KiB on the JSON encoding of names and contents, without HTML escaping. Defaults to no files.",
+							Description: "source provides files for the builder, of at most 64 KiB in total. The limit of 64 KiB applies to the JSON encoding of names and contents, without HTML escaping. Defaults to no files.",
 							Ref:         ref(v1alpha1.Source{}.OpenAPIModelName()),
 						},
 					},
@@ -3358,7 +3358,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning. At most 64 parameters, and 64 KiB in total. The server measures the 64 KiB on the JSON encoding of names and values, without HTML escaping. Defaults to none.",
+							Description: "parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning. At most 64 parameters, and 64 KiB in total. The limit of 64 KiB applies to the JSON encoding of names and values, without HTML escaping. Defaults to none.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3405,7 +3405,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 					},
 					"runPolicy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "runPolicy sets the order of the builds of this Image. Serial runs one build at a time, in the order of their numbers. SerialLatestOnly also runs one build at a time. When a newer build waits, SerialLatestOnly cancels older waiting builds with the reason Superseded. One-off builds are exempt: SerialLatestOnly does not cancel a one-off build, or cancel other builds because of a one-off build. Parallel runs builds at the same time. Defaults to Serial.\n\nPossible enum values:\n - `\"Parallel\"` runs the builds of an Image at the same time.\n - `\"Serial\"` runs the builds of an Image one after the other, in the order of their numbers.\n - `\"SerialLatestOnly\"` runs builds one after the other, and keeps only the newest waiting build. The controller cancels the other waiting builds with the reason Superseded, except one-off builds.",
+							Description: "runPolicy sets the order of the builds of this Image. Serial runs one build at a time, in the order of their numbers. SerialLatestOnly also runs one build at a time. When a newer build waits, SerialLatestOnly cancels older waiting builds with the reason Superseded. SerialLatestOnly ignores one-off builds: it does not cancel them, and a waiting one-off build cancels no other build. Parallel runs builds at the same time. Defaults to Serial.\n\nPossible enum values:\n - `\"Parallel\"` runs the builds of an Image at the same time.\n - `\"Serial\"` runs the builds of an Image one after the other, in the order of their numbers.\n - `\"SerialLatestOnly\"` runs builds one after the other, and keeps only the newest waiting build. The controller cancels the other waiting builds with the reason Superseded, except one-off builds.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Parallel", "Serial", "SerialLatestOnly"},
@@ -3599,7 +3599,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"lastAttempted": {
 						SchemaProps: spec.SchemaProps{
-							Description: "lastAttempted identifies the newest build that is not one-off, and has resolved its inputs or finished. The controller compares the current inputs with those of this build to detect changes, even after the build is deleted. The controller sets it.",
+							Description: "lastAttempted identifies the newest build that has resolved its inputs or has finished. One-off builds are ignored. The controller compares the current inputs with those of this build to detect changes, even after the build is deleted. The controller sets it.",
 							Ref:         ref(v1alpha1.AttemptedBuild{}.OpenAPIModelName()),
 						},
 					},
@@ -3702,7 +3702,7 @@ func schema_goldsmith_apis_images_v1alpha1_InlineSource(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"files": {
 						SchemaProps: spec.SchemaProps{
-							Description: "files maps the name of each file to its text. A name is a relative path of letters, digits, '-', '_', '.' and '/', at most 1024 characters. No element of the path is empty, \".\" or \"..\". All files together have at most 64 KiB, measured as for source.",
+							Description: "files maps the name of each file to its text. A name is a relative path of letters, digits, '-', '_', '.' and '/', at most 1024 characters. No element of the path is empty, \".\" or \"..\". The JSON encoding of all names and texts has at most 64 KiB, without HTML escaping.",
 							Type:        []string{"object"},
 							AdditionalProperties: &spec.SchemaOrBool{
 								Allows: true,
@@ -3783,7 +3783,7 @@ func schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref common.ReferenceCallb
 					},
 					"phase": {
 						SchemaProps: spec.SchemaProps{
-							Description: "phase is the phase of the build at the time of the last status update.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. The attempt may not have a Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
+							Description: "phase is the phase of the build at the time of the last status update.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
@@ -4077,7 +4077,7 @@ func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCall
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. The name and the uid are optional. If they are set, they must be those of the build. With a records database, the uid also finds a deleted build. A build of the same name with another uid does not match.",
+							Description: "Standard object's metadata. The name and the uid are optional. If they are set, they must be those of the build. With a records database, the uid also finds a deleted build. The server ignores an existing build of the same name with another uid.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
@@ -4234,7 +4234,7 @@ func schema_goldsmith_apis_images_v1alpha1_Schedule(ref common.ReferenceCallback
 					},
 					"startingDeadline": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startingDeadline is the longest time that a missed build can start late. The time is counted from the scheduled time plus the delay of jitter. After startingDeadline, the controller skips the missed build. 1s to 7d. Defaults to no limit.",
+							Description: "startingDeadline limits how late a build of the schedule can start, counted from the scheduled time plus the delay of jitter. After startingDeadline, the controller skips the missed build. 1s to 7d. Defaults to no limit.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -4388,7 +4388,7 @@ func schema_goldsmith_apis_images_v1alpha1_Triggers(ref common.ReferenceCallback
 					},
 					"onBaseChange": {
 						SchemaProps: spec.SchemaProps{
-							Description: "onBaseChange starts a build when the digest that base.imageRef resolves to has changed. Defaults to true.",
+							Description: "onBaseChange starts a build when base.imageRef resolves to a new digest. Defaults to true.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},

@@ -8,9 +8,9 @@ import (
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageChannels lists the channels of an Image. A channel names a successful build. The channels subresource of an Image
-// returns the list, and replaces it as a whole. An update with metadata.resourceVersion fails with a conflict if the
-// Image has changed since that version.
+// ImageChannels lists the channels of an Image. A channel refers to a successful build. The channels subresource of an
+// Image returns the list, and replaces it as a whole. An update with metadata.resourceVersion fails with a conflict if
+// the Image has changed since that version.
 type ImageChannels struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata: name, namespace, uid, resourceVersion and creationTimestamp of the Image.

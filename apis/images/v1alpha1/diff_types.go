@@ -22,9 +22,9 @@ type ImageBuildDiff struct {
 	// to describes the build whose diff subresource returned this ImageBuildDiff.
 	To ComparedBuild `json:"to" protobuf:"bytes,3,opt,name=to"`
 	// inputs lists the inputs that differ, sorted by path. If the inputs of a build were not resolved, the server
-	// compares as if its ConfigMap files and base digest were empty. The list has at most 32 items. If there are more
-	// differences, the last item reports the number of omitted differences. Values are shortened to 128 characters. The
-	// value of a file is its digest and size.
+	// compares the build as if its ConfigMap files and base digest were empty. The list has at most 32 items. If there
+	// are more differences, the last item reports the number of omitted differences. Values are shortened to 128
+	// characters. The value of a file is its digest and size.
 	// +optional
 	// +listType=atomic
 	Inputs []InputChange `json:"inputs,omitempty" protobuf:"bytes,4,rep,name=inputs"`
@@ -84,8 +84,8 @@ type ImageBuildDiffOptions struct {
 	// with is the name of the build to compare with, in the same namespace. Required.
 	With string `json:"with" protobuf:"bytes,1,opt,name=with"`
 	// uid is the UID of the build whose diff subresource is requested, at most 63 letters, digits and hyphens. With a
-	// records database, name and UID also find a deleted build. A build of the same name with another UID does not
-	// match. Defaults to the UID of the existing build of this name.
+	// records database, name and UID also find a deleted build. The server ignores an existing build of the same name
+	// with another UID. Defaults to the UID of the existing build of this name.
 	// +optional
 	UID string `json:"uid,omitempty" protobuf:"bytes,2,opt,name=uid"`
 	// withUID is the UID of the build to compare with, in the same form as uid. Defaults to the UID of the existing

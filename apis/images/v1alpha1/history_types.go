@@ -21,7 +21,7 @@ type ImageHistory struct {
 	// the Image.
 	// +listType=atomic
 	Items []BuildRecord `json:"items" protobuf:"bytes,2,rep,name=items"`
-	// continue is the token to request the next page with. continue is empty on the last page. The next pages do not
+	// continue is the token for the request of the next page. continue is empty on the last page. The next pages do not
 	// include builds that were created after the first page was returned.
 	// +optional
 	Continue string `json:"continue,omitempty" protobuf:"bytes,3,opt,name=continue"`
@@ -31,8 +31,8 @@ type ImageHistory struct {
 type BuildRecord struct {
 	// name is the name of the build.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
-	// uid is the UID of the build. After the build is deleted, name and UID still find its log and its differences to
-	// other builds.
+	// uid is the UID of the build. After the build is deleted, users can still get its log, and its differences to
+	// other builds, by name and UID.
 	UID types.UID `json:"uid" protobuf:"bytes,2,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
 	// number is the number of the build among the builds of its Image.
 	// +optional
@@ -77,8 +77,8 @@ type BuildRecord struct {
 	// +optional
 	DeletionTime *metav1.Time `json:"deletionTime,omitempty" protobuf:"bytes,15,opt,name=deletionTime"`
 	// legalHold is true if the build has the label images.goldsmith.dev/legal-hold=true. Goldsmith keeps such a build,
-	// its archived logs and its record, regardless of spec.history of the Image. Users can still delete the build. A
-	// label of the Image, which has the same effect on all its builds, does not set legalHold.
+	// its archived logs and its record, regardless of spec.history of the Image. Users can still delete the build. The
+	// same label of the Image has this effect on all its builds, but does not set legalHold.
 	// +optional
 	LegalHold bool `json:"legalHold,omitempty" protobuf:"varint,16,opt,name=legalHold"`
 	// oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A
@@ -239,7 +239,7 @@ type ImageChanges struct {
 	// items lists the changes, newest generation first. items is empty if the database has no changes of the Image.
 	// +listType=atomic
 	Items []ImageChange `json:"items" protobuf:"bytes,2,rep,name=items"`
-	// continue is the token to request the next page with. continue is empty on the last page.
+	// continue is the token for the request of the next page. continue is empty on the last page.
 	// +optional
 	Continue string `json:"continue,omitempty" protobuf:"bytes,3,opt,name=continue"`
 }

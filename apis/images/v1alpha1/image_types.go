@@ -61,9 +61,8 @@ type ImageSpec struct {
 	Triggers *Triggers `json:"triggers,omitempty" protobuf:"bytes,2,opt,name=triggers"`
 	// runPolicy sets the order of the builds of this Image. Serial runs one build at a time, in the order of their
 	// numbers. SerialLatestOnly also runs one build at a time. When a newer build waits, SerialLatestOnly cancels older
-	// waiting builds with the reason Superseded. One-off builds are exempt: SerialLatestOnly does not cancel a one-off
-	// build, or cancel other builds because of a one-off build. Parallel runs builds at the same time. Defaults to
-	// Serial.
+	// waiting builds with the reason Superseded. SerialLatestOnly ignores one-off builds: it does not cancel them, and
+	// a waiting one-off build cancels no other build. Parallel runs builds at the same time. Defaults to Serial.
 	// +optional
 	RunPolicy RunPolicy `json:"runPolicy,omitempty" protobuf:"bytes,3,opt,name=runPolicy,casttype=RunPolicy"`
 	// suspend stops all triggers while it is true. Existing builds continue, and users can still request builds.
@@ -89,13 +88,13 @@ type BuildInputs struct {
 	Builder Builder `json:"builder" protobuf:"bytes,1,opt,name=builder"`
 	// base selects the base of the image.
 	Base Base `json:"base" protobuf:"bytes,2,opt,name=base"`
-	// source provides files for the builder, of at most 64 KiB in total. The server measures the 64 KiB on the JSON
+	// source provides files for the builder, of at most 64 KiB in total. The limit of 64 KiB applies to the JSON
 	// encoding of names and contents, without HTML escaping. Defaults to no files.
 	// +optional
 	Source *Source `json:"source,omitempty" protobuf:"bytes,3,opt,name=source"`
 	// parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning.
-	// At most 64 parameters, and 64 KiB in total. The server measures the 64 KiB on the JSON encoding of names and
-	// values, without HTML escaping. Defaults to none.
+	// At most 64 parameters, and 64 KiB in total. The limit of 64 KiB applies to the JSON encoding of names and values,
+	// without HTML escaping. Defaults to none.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -145,8 +144,8 @@ type Base struct {
 type BaseImageReference struct {
 	// name is the name of the Image.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
-	// channel selects the build that this channel of the Image names. The name of a channel is a DNS label of at most 63
-	// characters. Defaults to empty, which selects the latest successful build of the Image.
+	// channel is the name of a channel of the Image, and selects the build of that channel. The name is a DNS label of
+	// at most 63 characters. Defaults to empty, which selects the latest successful build of the Image.
 	// +optional
 	Channel string `json:"channel,omitempty" protobuf:"bytes,2,opt,name=channel"`
 }
@@ -163,9 +162,9 @@ type Source struct {
 
 // InlineSource contains the files of a source.
 type InlineSource struct {
-	// files maps the name of each file to its text. A name is a relative path of letters, digits, '-', '_', '.' and '/',
-	// at most 1024 characters. No element of the path is empty, "." or "..". All files together have at most 64 KiB,
-	// measured as for source.
+	// files maps the name of each file to its text. A name is a relative path of letters, digits, '-', '_', '.' and
+	// '/', at most 1024 characters. No element of the path is empty, "." or "..". The JSON encoding of all names and
+	// texts has at most 64 KiB, without HTML escaping.
 	Files map[string]string `json:"files" protobuf:"bytes,1,rep,name=files"`
 }
 
@@ -215,7 +214,7 @@ type Triggers struct {
 	// those of the last attempted build. If only the base Image differs, onSpecChange starts no build. Defaults to true.
 	// +optional
 	OnSpecChange *bool `json:"onSpecChange,omitempty" protobuf:"varint,1,opt,name=onSpecChange"`
-	// onBaseChange starts a build when the digest that base.imageRef resolves to has changed. Defaults to true.
+	// onBaseChange starts a build when base.imageRef resolves to a new digest. Defaults to true.
 	// +optional
 	OnBaseChange *bool `json:"onBaseChange,omitempty" protobuf:"varint,2,opt,name=onBaseChange"`
 	// schedule starts builds at fixed times. Defaults to none.
@@ -249,9 +248,8 @@ type Schedule struct {
 	// the next scheduled time. 0s to 24h. Defaults to 0s.
 	// +optional
 	Jitter *Duration `json:"jitter,omitempty" protobuf:"bytes,4,opt,name=jitter"`
-	// startingDeadline is the longest time that a missed build can start late. The time is counted from the scheduled
-	// time plus the delay of jitter. After startingDeadline, the controller skips the missed build. 1s to 7d. Defaults
-	// to no limit.
+	// startingDeadline limits how late a build of the schedule can start, counted from the scheduled time plus the
+	// delay of jitter. After startingDeadline, the controller skips the missed build. 1s to 7d. Defaults to no limit.
 	// +optional
 	StartingDeadline *Duration `json:"startingDeadline,omitempty" protobuf:"bytes,5,opt,name=startingDeadline"`
 }
@@ -281,12 +279,12 @@ const (
 	RunPolicyParallel RunPolicy = "Parallel"
 )
 
-// BuildTimeouts limits the wait of a build for its start, and the start and the run of each attempt.
+// BuildTimeouts limits the time that a build waits in the queue, and the start and the run of each attempt.
 type BuildTimeouts struct {
-	// start is the longest time from the creation of an attempt's Job to the start of its container. If Kueue admits the
-	// Job, the time is counted from the admission. The time includes quota, scheduling and pulling the container image.
-	// An attempt that exceeds start fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to
-	// 10m.
+	// start is the longest time from the creation of an attempt's Job to the start of its container. If Kueue admits
+	// the Job, the limit is counted from the admission. The limit includes the waits for quota and scheduling, and
+	// pulling the container image. An attempt that exceeds start fails with StartTimeout or ImagePullFailed. 1s to 24h,
+	// in whole seconds. Defaults to 10m.
 	// +optional
 	Start *Duration `json:"start,omitempty" protobuf:"bytes,1,opt,name=start"`
 	// run is the longest time that the pod of an attempt can run, counted from the pod's start time. An attempt that
@@ -361,15 +359,15 @@ type HistoryLimits struct {
 	RecordRetention *HistoryTTL `json:"recordRetention,omitempty" protobuf:"bytes,6,opt,name=recordRetention"`
 }
 
-// HistoryTTL limits the age of finished builds, of their archived logs or of their records. The field that uses this
-// type selects one of these three.
+// HistoryTTL limits the age of finished builds in ttl, of their archived logs in logRetention, and of their records in
+// recordRetention.
 type HistoryTTL struct {
-	// succeeded is the longest time that Goldsmith keeps successful builds, their logs or their records, depending on
-	// the field that uses this type. 1m to 3650d. Defaults to no limit.
+	// succeeded is the maximum age of successful builds, or of their logs or records. 1m to 3650d. Defaults to no
+	// limit.
 	// +optional
 	Succeeded *Duration `json:"succeeded,omitempty" protobuf:"bytes,1,opt,name=succeeded"`
-	// failed is the longest time that Goldsmith keeps failed and cancelled builds, their logs or their records,
-	// depending on the field that uses this type. 1m to 3650d. Defaults to no limit.
+	// failed is the maximum age of failed and cancelled builds, or of their logs or records. 1m to 3650d. Defaults to
+	// no limit.
 	// +optional
 	Failed *Duration `json:"failed,omitempty" protobuf:"bytes,2,opt,name=failed"`
 }
@@ -401,9 +399,9 @@ type ImageStatus struct {
 	// +listType=map
 	// +listMapKey=requestID
 	RecentRequests []BuildRequestRecord `json:"recentRequests,omitempty" protobuf:"bytes,6,rep,name=recentRequests"`
-	// lastAttempted identifies the newest build that is not one-off, and has resolved its inputs or finished. The
-	// controller compares the current inputs with those of this build to detect changes, even after the build is
-	// deleted. The controller sets it.
+	// lastAttempted identifies the newest build that has resolved its inputs or has finished. One-off builds are
+	// ignored. The controller compares the current inputs with those of this build to detect changes, even after the
+	// build is deleted. The controller sets it.
 	// +optional
 	LastAttempted *AttemptedBuild `json:"lastAttempted,omitempty" protobuf:"bytes,7,opt,name=lastAttempted"`
 	// latestBuild is the build with the highest number. The controller sets it.
@@ -448,7 +446,7 @@ type ImageStatus struct {
 type ImageChannel struct {
 	// name is the name of the channel, such as stable. The name is a DNS label of at most 63 characters.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
-	// build is the name of the build. The controller never prunes a build that a channel names.
+	// build is the name of the build. The controller never prunes a build that a channel refers to.
 	Build string `json:"build" protobuf:"bytes,2,opt,name=build"`
 	// digest identifies the artifacts of the build: the digest of its artifact, or one digest over all artifacts if
 	// there are several. When digest changes, triggers.onBaseChange starts builds of the Images that are based on this
@@ -470,7 +468,7 @@ type BuildRequestRecord struct {
 	// number is the number of the build.
 	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
 	// uid is the UID of the build. The controller sets it after observing the build. If uid is set and the build does
-	// not exist, the build was deleted. If uid is empty, the server may still create the build.
+	// not exist, the build was deleted. If uid is empty, it is possible that the server has not created the build yet.
 	// +optional
 	UID types.UID `json:"uid,omitempty" protobuf:"bytes,3,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
 }

@@ -85,14 +85,14 @@ type ImageBuildSpec struct {
 	// created, the server sets priority to the value of the PriorityClass that inputs.template names. Defaults to 0.
 	// +optional
 	Priority *int32 `json:"priority,omitempty" protobuf:"varint,10,opt,name=priority"`
-	// runPolicy is the runPolicy of the Image when the build was created. The build waits for earlier builds of the
-	// Image as runPolicy requires. The server sets it. runPolicy is empty for a build that was created directly.
+	// runPolicy is the runPolicy of the Image when the build was created. runPolicy decides whether the build waits for
+	// earlier builds of the Image. The server sets it. runPolicy is empty for a build that was created directly.
 	// +optional
 	RunPolicy RunPolicy `json:"runPolicy,omitempty" protobuf:"bytes,11,opt,name=runPolicy,casttype=RunPolicy"`
 	// oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A
 	// one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.
-	// A channel can name a one-off build. The server sets oneOff for reruns and for requests with parameters. oneOff is
-	// empty for all other builds, which are not one-off.
+	// A channel can refer to a one-off build. The server sets oneOff for reruns and for requests with parameters.
+	// oneOff is empty for all other builds: none of them is one-off.
 	// +optional
 	OneOff *bool `json:"oneOff,omitempty" protobuf:"varint,12,opt,name=oneOff"`
 }
@@ -128,7 +128,7 @@ const (
 	TriggerSpecChange TriggerReason = "SpecChange"
 	// TriggerManual starts a build because a user requested it.
 	TriggerManual TriggerReason = "Manual"
-	// TriggerBaseChange starts a build because the digest that base.imageRef resolves to has changed.
+	// TriggerBaseChange starts a build because base.imageRef resolves to a new digest.
 	TriggerBaseChange TriggerReason = "BaseChange"
 	// TriggerSchedule starts a build at a time of the schedule.
 	TriggerSchedule TriggerReason = "Schedule"
@@ -186,8 +186,8 @@ type CancelRequested struct {
 	// reason is the reason that this user gave.
 	// +optional
 	Reason string `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason"`
-	// supersededBy is the name of a newer build of the Image. That build made this build unnecessary while this build
-	// waited. supersededBy is empty for every other cancellation.
+	// supersededBy is the name of the newer build of the Image that made this waiting build unnecessary. supersededBy
+	// is empty for every other cancellation.
 	// +optional
 	SupersededBy string `json:"supersededBy,omitempty" protobuf:"bytes,4,opt,name=supersededBy"`
 }
@@ -202,8 +202,8 @@ const (
 	BuildPending BuildPhase = "Pending"
 	// BuildQueued means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.
 	BuildQueued BuildPhase = "Queued"
-	// BuildStarting means that the container of the current attempt has not started. The attempt may not have a Job yet.
-	// Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.
+	// BuildStarting means that the container of the current attempt has not started. It is possible that the attempt
+	// has no Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.
 	BuildStarting BuildPhase = "Starting"
 	// BuildRunning means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed,
 	// Retrying, Cancelling, Cancelled.
@@ -231,8 +231,8 @@ func (p BuildPhase) Active() bool {
 	return p == BuildStarting || p == BuildRunning || p == BuildRetrying || p == BuildCancelling
 }
 
-// ImageBuildStatus reports the progress and the result of a build. The controller sets every field for which no other
-// writer is named.
+// ImageBuildStatus reports the progress and the result of a build. The controller sets each field, unless the
+// description of the field names another writer.
 type ImageBuildStatus struct {
 	// phase is the current phase of the build. The server sets Pending on creation. The controller sets all other
 	// phases.
@@ -386,9 +386,9 @@ type BuildAttempt struct {
 	// +optional
 	Failure *BuildFailure `json:"failure,omitempty" protobuf:"bytes,10,opt,name=failure"`
 	// stopTime is the time at which the controller decided to stop the attempt, because the build was cancelled or
-	// deleted. The controller waits up to 2 minutes and 30 seconds for the node to confirm the end of the pod. Without
-	// this confirmation, the controller then deletes the pod and the Job. stopTime is empty if the attempt was not
-	// stopped.
+	// deleted. The controller waits up to 2 minutes and 30 seconds for the node to confirm the end of the pod. If the
+	// node does not confirm the end in this time, the controller deletes the pod and the Job. stopTime is empty if the
+	// attempt was not stopped.
 	// +optional
 	StopTime *metav1.Time `json:"stopTime,omitempty" protobuf:"bytes,11,opt,name=stopTime"`
 }

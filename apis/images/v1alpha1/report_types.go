@@ -10,13 +10,13 @@ import (
 // +genclient:onlyVerbs=get,list
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageReport contains statistics and the newest records of the Image of the same name. The statistics cover the last 30
-// days. The field selector since=DURATION of a list sets another time window, from 1m to 3650d. With the field selector
-// deleted=true, a list contains only deleted Images that have records, last deleted first.
+// ImageReport contains statistics and the newest records of the Image of the same name. The statistics cover the last
+// 30 days. In a list, the field selector since=DURATION sets another length of the time window: 1m to 3650d. With the
+// field selector deleted=true, a list contains only deleted Images that have records, newest deletion first.
 //
 // The server computes each report from the Image and the records database. The server does not store reports, and
-// reports cannot be watched. A report also shows history, changes and notes to a user without permissions for these
-// subresources.
+// reports cannot be watched. A user who can get a report also sees the newest history, changes and notes in the report,
+// without permissions for these subresources.
 type ImageReport struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata: name, namespace, uid, labels and creationTimestamp of the Image. For a deleted Image,

@@ -50,8 +50,8 @@ type BuildRequest struct {
 type RerunRequest struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name and the uid are optional. If they are set, they must be those of the build.
-	// With a records database, the uid also finds a deleted build. A build of the same name with another uid does not
-	// match.
+	// With a records database, the uid also finds a deleted build. The server ignores an existing build of the same
+	// name with another uid.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
@@ -118,15 +118,17 @@ type ImageBuildLogOptions struct {
 	metav1.TypeMeta `json:",inline"`
 
 	// attempt is the number of the attempt whose log is returned, starting at 1. Defaults to the current attempt. With
-	// follow, the default includes all later attempts, one after the other.
+	// follow and without attempt, the server returns the logs of the current and all later attempts, one after the
+	// other.
 	// +optional
 	Attempt *int32 `json:"attempt,omitempty" protobuf:"varint,1,opt,name=attempt"`
 	// follow keeps the log open until the build has finished. If attempt is set, follow keeps the log open until that
 	// attempt has ended. Defaults to false.
 	// +optional
 	Follow bool `json:"follow,omitempty" protobuf:"varint,2,opt,name=follow"`
-	// tailLines is the number of lines to return, counted from the end of the log. With follow, tailLines applies to the
-	// first log only. The server returns later logs in full. 0 or more. Defaults to all lines.
+	// tailLines is the number of lines to return, counted from the end of the log. With follow, tailLines applies only
+	// to the first returned attempt. The server returns the logs of later attempts in full. 0 or more. Defaults to all
+	// lines.
 	// +optional
 	TailLines *int64 `json:"tailLines,omitempty" protobuf:"varint,3,opt,name=tailLines"`
 	// sinceTime omits lines before this RFC 3339 time. Defaults to no limit.
@@ -139,8 +141,8 @@ type ImageBuildLogOptions struct {
 	// +optional
 	LimitBytes *int64 `json:"limitBytes,omitempty" protobuf:"varint,6,opt,name=limitBytes"`
 	// uid is the UID of the build, at most 63 letters, digits and hyphens. With a log archive, name and UID also find
-	// the log of a deleted build. A build of the same name with another UID does not match. Defaults to the UID of the
-	// existing build of this name.
+	// the log of a deleted build. The server ignores an existing build of the same name with another UID. Defaults to
+	// the UID of the existing build of this name.
 	// +optional
 	UID string `json:"uid,omitempty" protobuf:"bytes,7,opt,name=uid"`
 }

@@ -11,8 +11,8 @@ package v1alpha1
 type BaseImageReferenceApplyConfiguration struct {
 	// name is the name of the Image.
 	Name *string `json:"name,omitempty"`
-	// channel selects the build that this channel of the Image names. The name of a channel is a DNS label of at most 63
-	// characters. Defaults to empty, which selects the latest successful build of the Image.
+	// channel is the name of a channel of the Image, and selects the build of that channel. The name is a DNS label of
+	// at most 63 characters. Defaults to empty, which selects the latest successful build of the Image.
 	Channel *string `json:"channel,omitempty"`
 }
 

@@ -40,9 +40,9 @@ type BuildAttemptApplyConfiguration struct {
 	// Disrupted.
 	Failure *BuildFailureApplyConfiguration `json:"failure,omitempty"`
 	// stopTime is the time at which the controller decided to stop the attempt, because the build was cancelled or
-	// deleted. The controller waits up to 2 minutes and 30 seconds for the node to confirm the end of the pod. Without
-	// this confirmation, the controller then deletes the pod and the Job. stopTime is empty if the attempt was not
-	// stopped.
+	// deleted. The controller waits up to 2 minutes and 30 seconds for the node to confirm the end of the pod. If the
+	// node does not confirm the end in this time, the controller deletes the pod and the Job. stopTime is empty if the
+	// attempt was not stopped.
 	StopTime *v1.Time `json:"stopTime,omitempty"`
 }
 

@@ -13,12 +13,12 @@ type BuildInputsApplyConfiguration struct {
 	Builder *BuilderApplyConfiguration `json:"builder,omitempty"`
 	// base selects the base of the image.
 	Base *BaseApplyConfiguration `json:"base,omitempty"`
-	// source provides files for the builder, of at most 64 KiB in total. The server measures the 64 KiB on the JSON
+	// source provides files for the builder, of at most 64 KiB in total. The limit of 64 KiB applies to the JSON
 	// encoding of names and contents, without HTML escaping. Defaults to no files.
 	Source *SourceApplyConfiguration `json:"source,omitempty"`
 	// parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning.
-	// At most 64 parameters, and 64 KiB in total. The server measures the 64 KiB on the JSON encoding of names and
-	// values, without HTML escaping. Defaults to none.
+	// At most 64 parameters, and 64 KiB in total. The limit of 64 KiB applies to the JSON encoding of names and values,
+	// without HTML escaping. Defaults to none.
 	Parameters []ParameterApplyConfiguration `json:"parameters,omitempty"`
 	// targets lists the artifacts to build, one for each platform and format. 1 to 16 targets. Each combination of
 	// platform and format is unique.

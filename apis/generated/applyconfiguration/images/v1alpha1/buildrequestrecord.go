@@ -18,7 +18,7 @@ type BuildRequestRecordApplyConfiguration struct {
 	// number is the number of the build.
 	Number *int64 `json:"number,omitempty"`
 	// uid is the UID of the build. The controller sets it after observing the build. If uid is set and the build does
-	// not exist, the build was deleted. If uid is empty, the server may still create the build.
+	// not exist, the build was deleted. If uid is empty, it is possible that the server has not created the build yet.
 	UID *types.UID `json:"uid,omitempty"`
 }
 

@@ -20,8 +20,8 @@ import (
 // PodForbidden, and with the message of the API server.
 //
 // A server on one machine runs builders as its own processes. On such a server, builds with env fail with
-// BuilderNotRunnable, because a variable could make a builder run another program. priorityClassName ranks waiting
-// builds. The server ignores the other fields.
+// BuilderNotRunnable, because a variable could make a builder run another program. Of the other fields, such a server
+// uses only priorityClassName, which ranks waiting builds.
 type BuildTemplateApplyConfiguration struct {
 	// serviceAccountName is the service account that the pod runs as. The pod uses the imagePullSecrets of the service
 	// account, and admission can depend on the service account. A pod mounts a token only if the operator lets the
@@ -34,9 +34,9 @@ type BuildTemplateApplyConfiguration struct {
 	Resources *v1.ResourceRequirementsApplyConfiguration `json:"resources,omitempty"`
 	// nodeSelector sets the labels that a node needs to run the pod, at most 64. Defaults to none.
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
-	// tolerations sets the tolerations of the pod, at most 50. Goldsmith adds tolerations of the not-ready and
-	// unreachable taints, with effect NoExecute, for 60 seconds. A toleration in this list that covers the same taint
-	// replaces the added toleration.
+	// tolerations sets the tolerations of the pod, at most 50. Goldsmith adds a toleration for the not-ready taint and
+	// one for the unreachable taint, with effect NoExecute and tolerationSeconds 60. If this list tolerates one of
+	// these taints, Goldsmith adds no toleration for that taint.
 	Tolerations []v1.TolerationApplyConfiguration `json:"tolerations,omitempty"`
 	// affinity sets the scheduling constraints of the pod, relative to nodes and to other pods. Defaults to none.
 	Affinity *v1.AffinityApplyConfiguration `json:"affinity,omitempty"`
@@ -51,10 +51,10 @@ type BuildTemplateApplyConfiguration struct {
 	// with GOLDSMITH_. Builders can print variables: the values are then visible to users who can read the log.
 	Env []v1.EnvVarApplyConfiguration `json:"env,omitempty"`
 	// queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63
-	// characters, because the name becomes the value of a label. Kueue then decides when the Jobs start: the limits on
-	// active builds do not delay these Jobs. A build whose Job runs counts towards these limits. The server refuses
-	// queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts no build.
-	// Defaults to none.
+	// characters, because the name becomes the value of a label. Kueue then decides when the Jobs start, and the limits
+	// on active builds do not delay the Jobs. While its Job runs, the build counts towards the limits. The server
+	// refuses queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts
+	// no build. Defaults to none.
 	QueueName *string `json:"queueName,omitempty"`
 }
 

@@ -11,12 +11,12 @@ import (
 // BuildTimeoutsApplyConfiguration represents a declarative configuration of the BuildTimeouts type for use
 // with apply.
 //
-// BuildTimeouts limits the wait of a build for its start, and the start and the run of each attempt.
+// BuildTimeouts limits the time that a build waits in the queue, and the start and the run of each attempt.
 type BuildTimeoutsApplyConfiguration struct {
-	// start is the longest time from the creation of an attempt's Job to the start of its container. If Kueue admits the
-	// Job, the time is counted from the admission. The time includes quota, scheduling and pulling the container image.
-	// An attempt that exceeds start fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to
-	// 10m.
+	// start is the longest time from the creation of an attempt's Job to the start of its container. If Kueue admits
+	// the Job, the limit is counted from the admission. The limit includes the waits for quota and scheduling, and
+	// pulling the container image. An attempt that exceeds start fails with StartTimeout or ImagePullFailed. 1s to 24h,
+	// in whole seconds. Defaults to 10m.
 	Start *imagesv1alpha1.Duration `json:"start,omitempty"`
 	// run is the longest time that the pod of an attempt can run, counted from the pod's start time. An attempt that
 	// exceeds run fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.

@@ -19,8 +19,8 @@ type CancelRequestedApplyConfiguration struct {
 	By *string `json:"by,omitempty"`
 	// reason is the reason that this user gave.
 	Reason *string `json:"reason,omitempty"`
-	// supersededBy is the name of a newer build of the Image. That build made this build unnecessary while this build
-	// waited. supersededBy is empty for every other cancellation.
+	// supersededBy is the name of the newer build of the Image that made this waiting build unnecessary. supersededBy
+	// is empty for every other cancellation.
 	SupersededBy *string `json:"supersededBy,omitempty"`
 }
 

@@ -11,14 +11,14 @@ import (
 // HistoryTTLApplyConfiguration represents a declarative configuration of the HistoryTTL type for use
 // with apply.
 //
-// HistoryTTL limits the age of finished builds, of their archived logs or of their records. The field that uses this
-// type selects one of these three.
+// HistoryTTL limits the age of finished builds in ttl, of their archived logs in logRetention, and of their records in
+// recordRetention.
 type HistoryTTLApplyConfiguration struct {
-	// succeeded is the longest time that Goldsmith keeps successful builds, their logs or their records, depending on
-	// the field that uses this type. 1m to 3650d. Defaults to no limit.
+	// succeeded is the maximum age of successful builds, or of their logs or records. 1m to 3650d. Defaults to no
+	// limit.
 	Succeeded *imagesv1alpha1.Duration `json:"succeeded,omitempty"`
-	// failed is the longest time that Goldsmith keeps failed and cancelled builds, their logs or their records,
-	// depending on the field that uses this type. 1m to 3650d. Defaults to no limit.
+	// failed is the maximum age of failed and cancelled builds, or of their logs or records. 1m to 3650d. Defaults to
+	// no limit.
 	Failed *imagesv1alpha1.Duration `json:"failed,omitempty"`
 }
 

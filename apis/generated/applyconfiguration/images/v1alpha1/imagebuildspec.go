@@ -44,13 +44,13 @@ type ImageBuildSpecApplyConfiguration struct {
 	// priority ranks the build among the waiting builds of the namespace; higher values go first. When the build is
 	// created, the server sets priority to the value of the PriorityClass that inputs.template names. Defaults to 0.
 	Priority *int32 `json:"priority,omitempty"`
-	// runPolicy is the runPolicy of the Image when the build was created. The build waits for earlier builds of the
-	// Image as runPolicy requires. The server sets it. runPolicy is empty for a build that was created directly.
+	// runPolicy is the runPolicy of the Image when the build was created. runPolicy decides whether the build waits for
+	// earlier builds of the Image. The server sets it. runPolicy is empty for a build that was created directly.
 	RunPolicy *imagesv1alpha1.RunPolicy `json:"runPolicy,omitempty"`
 	// oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A
 	// one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.
-	// A channel can name a one-off build. The server sets oneOff for reruns and for requests with parameters. oneOff is
-	// empty for all other builds, which are not one-off.
+	// A channel can refer to a one-off build. The server sets oneOff for reruns and for requests with parameters.
+	// oneOff is empty for all other builds: none of them is one-off.
 	OneOff *bool `json:"oneOff,omitempty"`
 }
 

@@ -13,8 +13,8 @@ import (
 // ImageBuildStatusApplyConfiguration represents a declarative configuration of the ImageBuildStatus type for use
 // with apply.
 //
-// ImageBuildStatus reports the progress and the result of a build. The controller sets every field for which no other
-// writer is named.
+// ImageBuildStatus reports the progress and the result of a build. The controller sets each field, unless the
+// description of the field names another writer.
 type ImageBuildStatusApplyConfiguration struct {
 	// phase is the current phase of the build. The server sets Pending on creation. The controller sets all other
 	// phases.

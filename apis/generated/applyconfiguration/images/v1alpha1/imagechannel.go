@@ -15,7 +15,7 @@ import (
 type ImageChannelApplyConfiguration struct {
 	// name is the name of the channel, such as stable. The name is a DNS label of at most 63 characters.
 	Name *string `json:"name,omitempty"`
-	// build is the name of the build. The controller never prunes a build that a channel names.
+	// build is the name of the build. The controller never prunes a build that a channel refers to.
 	Build *string `json:"build,omitempty"`
 	// digest identifies the artifacts of the build: the digest of its artifact, or one digest over all artifacts if
 	// there are several. When digest changes, triggers.onBaseChange starts builds of the Images that are based on this

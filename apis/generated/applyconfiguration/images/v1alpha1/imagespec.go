@@ -20,9 +20,8 @@ type ImageSpecApplyConfiguration struct {
 	Triggers *TriggersApplyConfiguration `json:"triggers,omitempty"`
 	// runPolicy sets the order of the builds of this Image. Serial runs one build at a time, in the order of their
 	// numbers. SerialLatestOnly also runs one build at a time. When a newer build waits, SerialLatestOnly cancels older
-	// waiting builds with the reason Superseded. One-off builds are exempt: SerialLatestOnly does not cancel a one-off
-	// build, or cancel other builds because of a one-off build. Parallel runs builds at the same time. Defaults to
-	// Serial.
+	// waiting builds with the reason Superseded. SerialLatestOnly ignores one-off builds: it does not cancel them, and
+	// a waiting one-off build cancels no other build. Parallel runs builds at the same time. Defaults to Serial.
 	RunPolicy *imagesv1alpha1.RunPolicy `json:"runPolicy,omitempty"`
 	// suspend stops all triggers while it is true. Existing builds continue, and users can still request builds.
 	// Defaults to false.

@@ -31,9 +31,9 @@ type ImageStatusApplyConfiguration struct {
 	// returns the existing build. Only the subresources instantiate and rerun add requests. The controller sets the uid
 	// of each request after observing the build.
 	RecentRequests []BuildRequestRecordApplyConfiguration `json:"recentRequests,omitempty"`
-	// lastAttempted identifies the newest build that is not one-off, and has resolved its inputs or finished. The
-	// controller compares the current inputs with those of this build to detect changes, even after the build is
-	// deleted. The controller sets it.
+	// lastAttempted identifies the newest build that has resolved its inputs or has finished. One-off builds are
+	// ignored. The controller compares the current inputs with those of this build to detect changes, even after the
+	// build is deleted. The controller sets it.
 	LastAttempted *AttemptedBuildApplyConfiguration `json:"lastAttempted,omitempty"`
 	// latestBuild is the build with the highest number. The controller sets it.
 	LatestBuild *LatestBuildApplyConfiguration `json:"latestBuild,omitempty"`

@@ -9,9 +9,9 @@ package v1alpha1
 //
 // InlineSource contains the files of a source.
 type InlineSourceApplyConfiguration struct {
-	// files maps the name of each file to its text. A name is a relative path of letters, digits, '-', '_', '.' and '/',
-	// at most 1024 characters. No element of the path is empty, "." or "..". All files together have at most 64 KiB,
-	// measured as for source.
+	// files maps the name of each file to its text. A name is a relative path of letters, digits, '-', '_', '.' and
+	// '/', at most 1024 characters. No element of the path is empty, "." or "..". The JSON encoding of all names and
+	// texts has at most 64 KiB, without HTML escaping.
 	Files map[string]string `json:"files,omitempty"`
 }
 

@@ -29,9 +29,8 @@ type ScheduleApplyConfiguration struct {
 	// same schedule do not start together. The delay depends only on the Image and the scheduled time, and ends before
 	// the next scheduled time. 0s to 24h. Defaults to 0s.
 	Jitter *imagesv1alpha1.Duration `json:"jitter,omitempty"`
-	// startingDeadline is the longest time that a missed build can start late. The time is counted from the scheduled
-	// time plus the delay of jitter. After startingDeadline, the controller skips the missed build. 1s to 7d. Defaults
-	// to no limit.
+	// startingDeadline limits how late a build of the schedule can start, counted from the scheduled time plus the
+	// delay of jitter. After startingDeadline, the controller skips the missed build. 1s to 7d. Defaults to no limit.
 	StartingDeadline *imagesv1alpha1.Duration `json:"startingDeadline,omitempty"`
 }
 

@@ -12,7 +12,7 @@ type TriggersApplyConfiguration struct {
 	// onSpecChange starts the first build. After that, onSpecChange starts a build when the resolved inputs differ from
 	// those of the last attempted build. If only the base Image differs, onSpecChange starts no build. Defaults to true.
 	OnSpecChange *bool `json:"onSpecChange,omitempty"`
-	// onBaseChange starts a build when the digest that base.imageRef resolves to has changed. Defaults to true.
+	// onBaseChange starts a build when base.imageRef resolves to a new digest. Defaults to true.
 	OnBaseChange *bool `json:"onBaseChange,omitempty"`
 	// schedule starts builds at fixed times. Defaults to none.
 	Schedule *ScheduleApplyConfiguration `json:"schedule,omitempty"`
