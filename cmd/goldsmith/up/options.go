@@ -94,19 +94,19 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.DataDirectory, "data-dir", DefaultDataDirectory, "directory for all data that survives a restart")
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig to write (default DATA-DIR/kubeconfig)")
 	flags.StringVar(&o.Listen, "listen", defaultListen,
-		"loopback `address`, as host or host:port; default port: the last port of this data directory, or else a free port")
+		"loopback `address`, as host or host:port; without a port: the port of the last run with this data directory, or else a free port")
 	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "number of builders that run at a time")
 	o.Limits.AddTo(flags)
 	o.Retention.AddTo(flags)
 	flags.BoolVar(&o.Memory, "memory", false,
-		"storage of all data in memory, so that a stop deletes the data; while the server runs, the data directory holds the kubeconfig and the files of builds")
+		"storage of objects, records and logs in memory, so that they are lost when the server stops; the data directory holds the kubeconfig and the files of builds while the server runs")
 	flags.StringVar(&o.Files, "files", "",
-		"directory that stores objects as YAML files instead of the data directory; for reading, editing and version control")
+		"directory for objects as YAML files, which users can read, edit and put under version control (default: objects are in the data directory)")
 	o.LogArchive.AddTo(flags, "file://DATA-DIR/logs; with --memory: mem://")
 	o.Records.AddTo(flags, "sqlite://DATA-DIR/records.db; with --memory: a temporary file")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
 		"executable to register as the builder NAME, in the form `NAME=/absolute/path`; repeatable; \"mock\" is always registered")
-	flags.StringArrayVar(&o.Users, "user", nil, "`name` of another user, whose kubeconfig is DATA-DIR/kubeconfigs/NAME; repeatable")
+	flags.StringArrayVar(&o.Users, "user", nil, "`name` of an additional administrator, with the kubeconfig DATA-DIR/kubeconfigs/NAME; repeatable")
 }
 
 // complete fills in the defaults and makes paths absolute.

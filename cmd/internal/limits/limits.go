@@ -29,7 +29,7 @@ type Flags struct {
 
 // AddTo adds the flags.
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
-	flags.IntVar(&f.MaxBuilds, maxBuilds, 0, "maximum number of active builds, from their first attempt until they have finished; 0 is no limit")
+	flags.IntVar(&f.MaxBuilds, maxBuilds, 0, "maximum number of active builds; 0 is no limit; a build is active from its first attempt until it has finished")
 	flags.IntVar(&f.MaxBuildsPerNamespace, maxBuildsPerNamespace, 0,
 		"maximum number of active builds of a namespace, unless its annotation "+v1alpha1.AnnotationMaxBuilds+" sets another limit; 0 is no limit")
 }

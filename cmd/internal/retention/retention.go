@@ -24,7 +24,7 @@ type Flags struct {
 // AddTo adds the flags.
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
 	duration.Var(flags, &f.BuildTTL, buildTTL, 0,
-		"retention time of finished builds that belong to no image, such as 7d; 0 is no limit")
+		"retention time, such as 7d, of finished builds that belong to no image; 0 is no limit")
 }
 
 // Read returns the retention time, or an error if it is negative.

@@ -26,9 +26,9 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "builders",
 		Short: "List the registered builders, and how many images use each",
-		Long: "List the registered builders. The list also has builders that images name and the operator did not " +
-			"register. RUNS shows whether the builder can run. For an executable, the server checks that the file " +
-			"exists and is executable. For a container image, only a node can tell. In a cluster, the " +
+		Long: "List the registered builders. The list also has builders that are used by images but not registered. " +
+			"RUNS shows whether the builder can run. For an executable, the server checks that the file exists and " +
+			"is executable. The server cannot check whether a container image can run. In a cluster, the " +
 			"command needs permission to get Deployments and ConfigMaps in namespace goldsmith-system.",
 		Example: "  goldsmith builders\n" +
 			"  goldsmith builders -n team",

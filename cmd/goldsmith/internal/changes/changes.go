@@ -28,7 +28,7 @@ func NewCommand() *cobra.Command {
 		Use:   "changes IMAGE",
 		Short: "List the changes of an image's spec, with user and time",
 		Long: "List the changes of an image's spec, newest first: the field, its old and its new value, the user and " +
-			"the time. Changes from a time when the records database was unavailable can be missing.",
+			"the time. The list can lack changes that were made while the records database was unavailable.",
 		Example: "  goldsmith changes debian\n" +
 			"  goldsmith changes debian --limit 0 -o json",
 		Args:              client.OneName("the name of an IMAGE", client.Image),

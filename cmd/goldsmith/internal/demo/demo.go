@@ -63,8 +63,8 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&asked.dataDirectory, "data-dir", "",
-		"data directory, which the command keeps (default: a temporary directory; with --keep: ./"+up.DefaultDataDirectory+")")
-	command.Flags().BoolVar(&asked.keep, "keep", false, "continued run until Ctrl-C, with the data directory kept")
+		"data directory, kept after the end (default: a temporary directory, deleted at the end; with --keep: ./"+up.DefaultDataDirectory+")")
+	command.Flags().BoolVar(&asked.keep, "keep", false, "server that runs until Ctrl-C, and a data directory that is kept")
 	return command
 }
 

@@ -37,8 +37,8 @@ func NewCommand() *cobra.Command {
 		Short:       "Show the log of a build, or of an image's latest build",
 		Long: "Show the log of a build, or of an image's latest build. Without --attempt, the command shows the log of the " +
 			"current attempt. With -f, the command waits until the build has finished. If an image has no build yet, " +
-			"-f also waits for its first build. With -f, the command also prints why the build waits, each attempt " +
-			"and the outcome, to standard error.\n\n" + exit.Help,
+			"the command also waits for its first build. To standard error, the command then prints the reason of " +
+			"each wait, the start of each attempt, and the outcome.\n\n" + exit.Help,
 		Example:           "  goldsmith logs debian -f\n  goldsmith logs debian-7 --since 10m --timestamps",
 		Args:              client.OneName("the NAME of a build or an image", client.Either),
 		ValidArgsFunction: completion.ImagesAndImageBuilds(connect),
@@ -134,14 +134,14 @@ type flags struct {
 
 func (f *flags) addTo(command *cobra.Command) {
 	set := command.Flags()
-	set.BoolVarP(&f.follow, "follow", "f", false, "output of the log until the build has finished")
+	set.BoolVarP(&f.follow, "follow", "f", false, "live output of the log, until the build has finished")
 	set.Int64Var(&f.tail, "tail", 0, "number of lines from the end (default: all lines)")
 	set.StringVar(&f.since, "since", "", "earliest time of the lines, as an age such as 10m, 2h or 7d, or in RFC 3339")
 	set.StringVar(&f.sinceTime, "since-time", "", "earliest time of the lines, in RFC 3339")
 	set.BoolVar(&f.timestamps, "timestamps", false, "timestamp before each line")
 	set.Int64Var(&f.limitBytes, "limit-bytes", 0, "maximum number of bytes (default: no limit)")
 	set.Int32Var(&f.attempt, "attempt", 0, "number of the attempt, from 1 (default: the current attempt)")
-	set.BoolVar(&f.raw, "raw", false, "log with its control characters, which the terminal obeys")
+	set.BoolVar(&f.raw, "raw", false, "unchanged log, with control characters that can change the terminal")
 	set.StringVar(&f.uid, "uid", "", "UID of the build, or of a deleted build with an archived log")
 	command.MarkFlagsMutuallyExclusive("since", "since-time")
 }

@@ -33,10 +33,11 @@ func NewCommand() *cobra.Command {
 		Use:   "plan {IMAGE | -f FILE...}",
 		Short: "Show whether an image would be built now, why, and with which Job",
 		Long: "Show whether an image would be built now and why, what has changed since its last build, and the " +
-			"Job that would run. With IMAGE, the command plans the existing image. With -f, it plans every Image " +
-			"in FILE as it would be applied. FILE can be a directory. The command ignores objects of other kinds, " +
-			"and prints a notice. The command starts no build and stores no object. The exit code is 0 whether or " +
-			"not the image would be built. In the output of -o json, status.build has the answer for programs.",
+			"Job that would run. With IMAGE, the command plans the existing image. With -f, the command plans " +
+			"every Image in FILE as if FILE were applied. FILE can be a directory. The command ignores objects of " +
+			"other kinds, and prints a notice. The command starts no build and stores no object. The exit code is 0 " +
+			"whether or not the image would be built. For scripts, status.build in the output of -o json reports " +
+			"whether the image would be built.",
 		Example: "  goldsmith plan debian\n" +
 			"  goldsmith plan -f debian.yaml -f alpine.yaml\n" +
 			"  goldsmith plan -f manifests/\n" +

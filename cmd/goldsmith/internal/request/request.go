@@ -35,7 +35,7 @@ func (f *Flags) AddTo(command *cobra.Command) {
 	set := command.Flags()
 	set.StringVar(&f.Message, "message", "", "reason for the build, at most 1024 characters")
 	set.StringVar(&f.ID, "request-id", "", "ID of the request; a repeated ID returns the existing build (default: a random ID)")
-	set.BoolVarP(&f.follow, "follow", "f", false, "output of the log until the build has finished")
+	set.BoolVarP(&f.follow, "follow", "f", false, "live output of the log, until the build has finished")
 	set.BoolVar(&f.wait, "wait", false, "wait until the build has finished")
 	f.format.AddTo(command)
 }
