@@ -124,7 +124,7 @@ func (s configMapStrategy) ValidateUpdate(ctx context.Context, object, old runti
 	return failures
 }
 
-// wrongType is what a strategy answers to an object of another kind, which only a mistake in this program can pass.
+// wrongType is a strategy's error for an object of another kind, which only a bug in this program can pass.
 func wrongType(object runtime.Object) field.ErrorList {
 	return field.ErrorList{field.InternalError(nil, fmt.Errorf("unexpected type %T", object))}
 }

@@ -38,10 +38,10 @@ type eventStrategy struct {
 	builder.DefaultStrategy
 }
 
-// AllowCreateOnUpdate says yes: an event that expired while its series goes on is made again.
+// AllowCreateOnUpdate returns true: an update of an expired event, whose series continues, creates the event again.
 func (eventStrategy) AllowCreateOnUpdate(context.Context) bool { return true }
 
-// Validate keeps an event in the namespace of what it is about.
+// Validate keeps an event in the namespace of its involved object.
 func (eventStrategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
 	event, ok := object.(*corev1.Event)
 	if !ok {

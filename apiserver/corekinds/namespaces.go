@@ -22,8 +22,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 )
 
-// namespaceStorage serves namespaces. Deleting one marks it as terminating; it goes when whoever empties namespaces
-// has removed the last of spec.finalizers through the subresource finalize.
+// namespaceStorage serves namespaces. A deletion marks the namespace as terminating. The server removes it when the
+// controller that empties namespaces has removed the last of spec.finalizers through the subresource finalize.
 func namespaceStorage(scope *builder.Scope) (builder.Storages, error) {
 	strategy := clusterStrategy{builder.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)}
 	store, err := builder.NewStore(scope, builder.Resource{
@@ -131,7 +131,7 @@ type namespaceStrategy struct {
 	clusterStrategy
 }
 
-// PrepareForCreate has the namespace wait, when it is deleted, until its content is gone.
+// PrepareForCreate adds the finalizer that keeps a terminating namespace until its content is deleted.
 func (namespaceStrategy) PrepareForCreate(_ context.Context, object runtime.Object) {
 	namespace, ok := object.(*corev1.Namespace)
 	if !ok {
@@ -165,7 +165,7 @@ type namespaceStatusStrategy struct {
 	builder.DefaultStatusStrategy
 }
 
-// NamespaceScoped says no, as for the namespace itself.
+// NamespaceScoped returns false, as for the namespace itself.
 func (namespaceStatusStrategy) NamespaceScoped() bool { return false }
 
 // namespaceFinalizeStrategy changes spec.finalizers and nothing else.

@@ -171,7 +171,7 @@ var _ = Describe("config maps", func() {
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 	})
 
-	DescribeTable("refuses what is too large, and says so", func(ctx SpecContext, bytes int) {
+	DescribeTable("refuses a ConfigMap that is too large, and names the limit", func(ctx SpecContext, bytes int) {
 		// In an annotation-free field that validation does not count, so that the request itself is too large.
 		large := &corev1.Event{
 			ObjectMeta:     metav1.ObjectMeta{Name: "large"},

@@ -47,7 +47,7 @@ func OpenAPIDefinitions(reference common.ReferenceCallback) map[string]common.Op
 	return reader.definitions
 }
 
-// typeReader turns Go types into OpenAPI definitions, by their OpenAPI names.
+// typeReader converts Go types into OpenAPI definitions, by their OpenAPI names.
 type typeReader struct {
 	reference   common.ReferenceCallback
 	definitions map[string]common.OpenAPIDefinition
@@ -83,7 +83,7 @@ func (r *typeReader) define(t reflect.Type) string {
 	return name
 }
 
-// inEveryForm describes types with several JSON forms: all of them in OpenAPI v3, one in v2, which cannot say more.
+// inEveryForm describes types with several JSON forms. OpenAPI v3 lists every form; v2 can describe only the first.
 func inEveryForm(value any, definition common.OpenAPIDefinition) common.OpenAPIDefinition {
 	var forms []string
 	switch typed := value.(type) {
@@ -151,7 +151,7 @@ func (r *typeReader) schemaOf(definition *common.OpenAPIDefinition, t reflect.Ty
 	}
 }
 
-// addMergeKeys says how a list is merged, for strategic-merge patch and for server-side apply.
+// addMergeKeys describes how a list is merged, for strategic-merge patch and for server-side apply.
 func addMergeKeys(property *spec.Schema, field reflect.StructField) {
 	strategy, key := field.Tag.Get("patchStrategy"), field.Tag.Get("patchMergeKey")
 	if strategy != "" {
@@ -169,7 +169,7 @@ func addMergeKeys(property *spec.Schema, field reflect.StructField) {
 	property.AddExtension("x-kubernetes-list-map-keys", []any{key})
 }
 
-// documentation returns what the type says of itself, under "", and of its fields, by their JSON names.
+// documentation returns the documentation of the type, under "", and of its fields, by their JSON names.
 func documentation(t reflect.Type) map[string]string {
 	documented, ok := reflect.TypeAssert[interface{ SwaggerDoc() map[string]string }](reflect.New(t))
 	if !ok {

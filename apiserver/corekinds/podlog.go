@@ -40,7 +40,7 @@ var (
 	_ rest.StorageMetadata   = logREST{}
 )
 
-// New returns an empty Pod: a log is one's subresource.
+// New returns an empty Pod: a log is a subresource of a Pod.
 func (logREST) New() runtime.Object { return &corev1.Pod{} }
 
 // NewGetOptions returns the type of the query parameters.
@@ -48,7 +48,7 @@ func (logREST) NewGetOptions() (options runtime.Object, takesPath bool, pathPara
 	return &corev1.PodLogOptions{}, false, ""
 }
 
-// ProducesMIMETypes says that the answer is text.
+// ProducesMIMETypes returns plain text.
 func (logREST) ProducesMIMETypes(string) []string { return []string{"text/plain"} }
 
 // Get finds the pod and answers with its log as a stream.

@@ -19,8 +19,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 )
 
-// podStorage serves pods. A pod that may run is deleted in two steps, as in a cluster: the deletion marks it, and
-// whoever runs it deletes it with a grace period of zero once its processes have ended.
+// podStorage serves pods. A pod that may run is deleted in two steps, as in a cluster: the deletion marks the pod, and
+// its agent deletes it with a grace period of zero once its processes have ended.
 func podStorage(logs LogOpener) builder.Provider {
 	return func(scope *builder.Scope) (builder.Storages, error) {
 		store, err := builder.NewStore(scope, builder.Resource{
@@ -81,7 +81,7 @@ func (podStrategy) CheckGracefulDelete(_ context.Context, object runtime.Object,
 	return true
 }
 
-// PrepareForCreate has the pod wait for somebody to run it.
+// PrepareForCreate sets the phase to Pending until an agent runs the pod.
 func (s podStrategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.DefaultStrategy.PrepareForCreate(ctx, object)
 	if pod, ok := object.(*corev1.Pod); ok {

@@ -94,7 +94,7 @@ var _ = Describe("pods", func() {
 	})
 
 	Describe("being deleted", func() {
-		It("stay, marked, until whoever runs them confirms", func(ctx SpecContext) {
+		It("stay, marked as deleted, until their agent confirms the deletion", func(ctx SpecContext) {
 			create(ctx, pod("p"))
 			Expect(pods.Delete(ctx, "p", metav1.DeleteOptions{})).To(Succeed())
 			found, err := pods.Get(ctx, "p", metav1.GetOptions{})
@@ -145,7 +145,7 @@ var _ = Describe("pods", func() {
 			Expect(string(text)).To(Equal("p \"main\" timestamps=true tail=true\n"))
 		})
 
-		It("are streamed while they are followed, until the client goes", func(ctx SpecContext) {
+		It("are streamed while they are followed, until the client disconnects", func(ctx SpecContext) {
 			created := pod("")
 			created.GenerateName = "followed-"
 			name := create(ctx, created).Name

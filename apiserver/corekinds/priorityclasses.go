@@ -18,7 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 )
 
-// highestPriority is the highest value that users may give to a class; the ones above it are the system's.
+// highestPriority is the highest value that users may give to a class. Higher values are reserved for the system.
 const highestPriority = 1_000_000_000
 
 func priorityClassStorage(scope *builder.Scope) (builder.Storages, error) {
@@ -67,7 +67,7 @@ func (priorityClassStrategy) Validate(_ context.Context, object runtime.Object) 
 	return failures
 }
 
-// ValidateUpdate refuses to change the value and the policy: those of what was created with the class stay, too.
+// ValidateUpdate refuses to change the value and the policy, which builds and pods copied when they were created.
 func (s priorityClassStrategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
 	class, ok := object.(*schedulingv1.PriorityClass)
 	stored, okOld := old.(*schedulingv1.PriorityClass)

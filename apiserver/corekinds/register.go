@@ -93,5 +93,5 @@ type clusterStrategy struct {
 	builder.DefaultStrategy
 }
 
-// NamespaceScoped says no.
+// NamespaceScoped returns false.
 func (clusterStrategy) NamespaceScoped() bool { return false }

@@ -46,7 +46,7 @@ type review[T runtime.Object] struct {
 	*builder.CreateOnlyHandler[T]
 }
 
-// NamespaceScoped says no.
+// NamespaceScoped returns false.
 func (review[T]) NamespaceScoped() bool { return false }
 
 // newReview makes the handler of a kind. answer fills in the status of a request, for the user who makes the request.

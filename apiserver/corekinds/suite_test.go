@@ -72,7 +72,7 @@ var _ = BeforeEach(func(ctx SpecContext) {
 	namespace = created.Name
 })
 
-// fakeLogs answers with a line that shows what was asked for; a followed log goes on until its context ends.
+// fakeLogs answers with a line that shows the request. A followed log stays open until its context ends.
 type fakeLogs struct {
 	mutex sync.Mutex
 	ended []string

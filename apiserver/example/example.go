@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package example serves a small API that is not Goldsmith's: the books of a library, in two versions that differ. It is
-// what the runnable examples and the tests of package builder serve, and is meant to be read.
+// Package example serves a small API that is not Goldsmith's: the books of a library, in two versions that differ. The
+// runnable examples and the tests of package builder serve it, and people read it.
 package example
 
 import (
@@ -18,7 +18,7 @@ import (
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
-// Register adds the whole API to a server: books in both versions, and loan requests, which came with the second one.
+// Register adds the whole API to a server: books in both versions, and loan requests, which only v2 has.
 func Register(server *builder.Server) *builder.Server {
 	return Describe(server).
 		WithResource(v2.SchemeGroupVersion, "books", Books, v1.SchemeGroupVersion).

@@ -21,7 +21,7 @@ const (
 	serving    = "API_TOKEN=secret ./widgets-apiserver"
 )
 
-// TestFromNothingToAServedKind does what the page says, block by block, beside a checkout, and then looks at what is there.
+// TestFromNothingToAServedKind follows the page, block by block, beside a checkout, and then checks the result.
 func TestFromNothingToAServedKind(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles servers for minutes: make test-all runs it, and .ci/full each night")
@@ -103,7 +103,7 @@ func newReader(t *testing.T) *reader {
 	return &reader{directory: directory, port: port}
 }
 
-// block is what the page says to type.
+// block is a block of commands on the page.
 type block struct {
 	line int
 	text string
@@ -151,18 +151,18 @@ func (r *reader) run(t *testing.T, commands string) {
 	}
 }
 
-// shell is bash in the module, and the leader of whatever it starts.
+// shell is bash in the module, and the leader of a process group with everything that it starts.
 func (r *reader) shell(ctx context.Context, script string) *exec.Cmd {
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", "kubectl() { ../bin/goldsmith kubectl \"$@\"; }\n"+script)
 	shell.Dir = r.directory
-	// Built as the programs of this module are, so that what they have in common is compiled once; go vet comes at the end.
+	// The flags are those of this module's programs, so that shared packages are compiled once. The page ends with go vet.
 	shell.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath -ldflags=-w -vet=off")
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	shell.Cancel = func() error { return syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) }
 	return shell
 }
 
-// startServer returns once the server says that it serves.
+// startServer returns once the server reports that it serves.
 func (r *reader) startServer(t *testing.T, command string) {
 	t.Helper()
 	// Not the context of this block: the server runs until the page ends.

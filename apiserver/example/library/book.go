@@ -15,7 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// AuthorsAnnotation is where v1 keeps what it cannot say of a book's authors. No other version has it.
+// AuthorsAnnotation keeps the data about a book's authors that v1 has no field for. No other version has it.
 const AuthorsAnnotation = GroupName + "/v2-authors"
 
 // maxLoanDays is the longest loan.
@@ -65,7 +65,7 @@ func (b *Book) ValidateUpdate(_ context.Context, old runtime.Object) field.Error
 	return nil
 }
 
-// ValidateStatusUpdate checks what the lending desk says.
+// ValidateStatusUpdate checks the status that the lending desk writes.
 func (b *Book) ValidateStatusUpdate(context.Context, runtime.Object) field.ErrorList {
 	if loaned := b.Status.Loaned; loaned < 0 || loaned > ptr.Deref(b.Spec.Copies, 0) {
 		return field.ErrorList{field.Invalid(field.NewPath("status", "loaned"), loaned, "must be between none and all of the copies")}
@@ -81,12 +81,12 @@ func (b *Book) Warnings(context.Context) []string {
 	return []string{"spec.authors: books are sorted by author, and this one has none"}
 }
 
-// SelectableFields are what books can be selected by, besides name and namespace.
+// SelectableFields are the fields that clients can select books by, besides name and namespace.
 func (b *Book) SelectableFields() fields.Set {
 	return fields.Set{"spec.location": b.Spec.Location}
 }
 
-// TableColumns are what kubectl get prints.
+// TableColumns are the columns that kubectl get prints.
 func (*Book) TableColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		{Name: "Name", Type: "string", Format: "name", Description: "Name of the book."},

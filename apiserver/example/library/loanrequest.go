@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// NamespaceScoped says that nobody asks from within a namespace.
+// NamespaceScoped returns false: a loan request has no namespace.
 func (*LoanRequest) NamespaceScoped() bool { return false }
 
 // Validate checks the question.

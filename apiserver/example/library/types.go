@@ -17,7 +17,7 @@ type Book struct {
 	Status BookStatus
 }
 
-// BookSpec is what a librarian says about a book.
+// BookSpec is a book as the librarian describes it.
 type BookSpec struct {
 	Title    string
 	Authors  []Author
@@ -42,7 +42,7 @@ const (
 	RoleTranslator AuthorRole = "Translator"
 )
 
-// BookStatus is what the lending desk says about a book.
+// BookStatus is the state of a book, as the lending desk observes it.
 type BookStatus struct {
 	Loaned int32
 }

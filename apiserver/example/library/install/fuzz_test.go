@@ -16,8 +16,8 @@ import (
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
-// FuzzBooks sends manifests through decoding, defaults, conversion and validation. Nothing may panic, and whatever book
-// is accepted is the same after it has been written and read in either version.
+// FuzzBooks sends manifests through decoding, defaults, conversion and validation. Nothing may panic, and every accepted
+// book is the same after it has been written and read in either version.
 func FuzzBooks(f *testing.F) {
 	for _, manifest := range []string{
 		``, `null`, `{}`, `{"kind":"Book"}`,

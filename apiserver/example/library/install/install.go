@@ -13,7 +13,7 @@ import (
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
-// Install registers the group library.example.com. Its first version is the one that is stored, unless a server says
+// Install registers the group library.example.com. The server stores its first version, unless it is configured
 // otherwise.
 func Install(scheme *runtime.Scheme) error {
 	return errors.Join(

@@ -56,7 +56,7 @@ func TestTheHubSurvivesTheRoundTripThroughEachVersion(t *testing.T) {
 	roundtrip.RoundTripTypesWithoutProtobuf(t, scheme, codecs, fuzzer.FuzzerFor(funcs, rand.NewSource(1), codecs), nil)
 }
 
-// Whatever one version says, the other one hands back: v1 → hub → v2 → hub → v1, and the other way round.
+// A conversion to the other version and back loses nothing: v1 → hub → v2 → hub → v1, and the other way round.
 func TestNoVersionLosesWhatTheOtherSays(t *testing.T) {
 	scheme := newScheme(t)
 	codecs := serializer.NewCodecFactory(scheme)

@@ -118,14 +118,14 @@ func schema_apiserver_example_library_v1_Book(ref common.ReferenceCallback) comm
 					},
 					"spec": {
 						SchemaProps: spec.SchemaProps{
-							Description: "spec is what a librarian says about the book.",
+							Description: "spec describes the book. The librarian sets it.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1.BookSpec{}.OpenAPIModelName()),
 						},
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "status is what the lending desk says about the book.",
+							Description: "status is the state of the book. The lending desk sets it.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1.BookStatus{}.OpenAPIModelName()),
 						},
@@ -193,7 +193,7 @@ func schema_apiserver_example_library_v1_BookSpec(ref common.ReferenceCallback) 
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BookSpec is what a librarian says about a book.",
+				Description: "BookSpec is a book as the librarian describes it.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"title": {
@@ -213,7 +213,7 @@ func schema_apiserver_example_library_v1_BookSpec(ref common.ReferenceCallback) 
 					},
 					"shelf": {
 						SchemaProps: spec.SchemaProps{
-							Description: "shelf says where the book is found. v2 calls it location.",
+							Description: "shelf is the place of the book in the library. v2 calls it location.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -243,7 +243,7 @@ func schema_apiserver_example_library_v1_BookStatus(ref common.ReferenceCallback
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BookStatus is what the lending desk says about a book.",
+				Description: "BookStatus is the state of a book, as the lending desk observes it.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"loaned": {
@@ -318,14 +318,14 @@ func schema_apiserver_example_library_v2_Book(ref common.ReferenceCallback) comm
 					},
 					"spec": {
 						SchemaProps: spec.SchemaProps{
-							Description: "spec is what a librarian says about the book.",
+							Description: "spec describes the book. The librarian sets it.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v2.BookSpec{}.OpenAPIModelName()),
 						},
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "status is what the lending desk says about the book.",
+							Description: "status is the state of the book. The lending desk sets it.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v2.BookStatus{}.OpenAPIModelName()),
 						},
@@ -393,7 +393,7 @@ func schema_apiserver_example_library_v2_BookSpec(ref common.ReferenceCallback) 
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BookSpec is what a librarian says about a book.",
+				Description: "BookSpec is a book as the librarian describes it.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"title": {
@@ -416,7 +416,7 @@ func schema_apiserver_example_library_v2_BookSpec(ref common.ReferenceCallback) 
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "authors are those who had a part in the book, the one by whom it is sorted first.",
+							Description: "authors are the people who contributed to the book. The library sorts the book by the first author.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -429,7 +429,7 @@ func schema_apiserver_example_library_v2_BookSpec(ref common.ReferenceCallback) 
 					},
 					"location": {
 						SchemaProps: spec.SchemaProps{
-							Description: "location says where the book is found.",
+							Description: "location is the place of the book in the library.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -461,7 +461,7 @@ func schema_apiserver_example_library_v2_BookStatus(ref common.ReferenceCallback
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BookStatus is what the lending desk says about a book.",
+				Description: "BookStatus is the state of a book, as the lending desk observes it.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"loaned": {
@@ -575,7 +575,7 @@ func schema_apiserver_example_library_v2_LoanRequestStatus(ref common.ReferenceC
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason says why not.",
+							Description: "reason explains why the loan is not granted.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

@@ -13,8 +13,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/example/library"
 )
 
-// AuthorsAnnotation keeps what v1 cannot say of a book's authors: the part of the first one, and the others. Clients of
-// v1 that change a book hand it back with the rest of the metadata. It exists in v1 only.
+// AuthorsAnnotation keeps the data about a book's authors that v1 has no field for: the role of the first author, and
+// the other authors. Clients of v1 that change a book send it back with the rest of the metadata. Only v1 has it.
 const AuthorsAnnotation = library.AuthorsAnnotation
 
 // authors is the content of the annotation.
@@ -25,7 +25,7 @@ type authors struct {
 	Others []author           `json:"others,omitempty"`
 }
 
-// author is one of them.
+// author is an author whom v1 does not show.
 // +k8s:deepcopy-gen=false
 // +k8s:openapi-gen=false
 type author struct {
@@ -95,7 +95,7 @@ func Convert_library_BookSpec_To_v1_BookSpec(in *library.BookSpec, out *BookSpec
 	return autoConvert_library_BookSpec_To_v1_BookSpec(in, out, scope)
 }
 
-// single is what v1 means by an author.
+// single converts the author of v1 to a list of authors.
 func single(name string) []library.Author {
 	if name == "" {
 		return nil
@@ -103,8 +103,8 @@ func single(name string) []library.Author {
 	return []library.Author{{Name: name, Role: library.RoleAuthor}}
 }
 
-// readAuthors reads the annotation. Nothing else than what this package writes counts: a conversion must not fail, nor
-// lose what somebody wrote.
+// readAuthors reads the annotation if this package wrote it. Any other value counts as not found: a conversion must
+// neither fail nor lose what a user wrote.
 func readAuthors(text string) (kept authors, found bool) {
 	strict, err := kjson.UnmarshalStrict([]byte(text), &kept)
 	return kept, err == nil && len(strict) == 0

@@ -25,7 +25,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 	return nil
 }
 
-// addFieldLabels turns this version's selectors into the hub's.
+// addFieldLabels converts this version's field selectors to those of the hub.
 func addFieldLabels(scheme *runtime.Scheme) error {
 	return scheme.AddFieldLabelConversionFunc(SchemeGroupVersion.WithKind("Book"), func(label, value string) (string, string, error) {
 		switch label {

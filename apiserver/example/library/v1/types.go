@@ -15,21 +15,21 @@ type Book struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec is what a librarian says about the book.
+	// spec describes the book. The librarian sets it.
 	Spec BookSpec `json:"spec"`
-	// status is what the lending desk says about the book.
+	// status is the state of the book. The lending desk sets it.
 	// +optional
 	Status BookStatus `json:"status,omitempty"`
 }
 
-// BookSpec is what a librarian says about a book.
+// BookSpec is a book as the librarian describes it.
 type BookSpec struct {
 	// title of the book.
 	Title string `json:"title"`
 	// author is who wrote the book. v2 knows several, and what their part was.
 	// +optional
 	Author string `json:"author,omitempty"`
-	// shelf says where the book is found. v2 calls it location.
+	// shelf is the place of the book in the library. v2 calls it location.
 	// +optional
 	Shelf string `json:"shelf,omitempty"`
 	// copies is how many the library has. Defaults to 1.
@@ -40,7 +40,7 @@ type BookSpec struct {
 	LoanDays *int32 `json:"loanDays,omitempty"`
 }
 
-// BookStatus is what the lending desk says about a book.
+// BookStatus is the state of a book, as the lending desk observes it.
 type BookStatus struct {
 	// loaned is how many copies are out.
 	// +optional

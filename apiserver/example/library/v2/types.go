@@ -15,25 +15,25 @@ type Book struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec is what a librarian says about the book.
+	// spec describes the book. The librarian sets it.
 	Spec BookSpec `json:"spec"`
-	// status is what the lending desk says about the book.
+	// status is the state of the book. The lending desk sets it.
 	// +optional
 	Status BookStatus `json:"status,omitempty"`
 }
 
-// BookSpec is what a librarian says about a book.
+// BookSpec is a book as the librarian describes it.
 type BookSpec struct {
 	// title of the book.
 	Title string `json:"title"`
-	// authors are those who had a part in the book, the one by whom it is sorted first.
+	// authors are the people who contributed to the book. The library sorts the book by the first author.
 	// +optional
 	// +patchMergeKey=name
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
 	Authors []Author `json:"authors,omitempty" patchStrategy:"merge" patchMergeKey:"name"`
-	// location says where the book is found.
+	// location is the place of the book in the library.
 	// +optional
 	Location string `json:"location,omitempty"`
 	// copies is how many the library has. Defaults to 1.
@@ -63,7 +63,7 @@ const (
 	RoleTranslator AuthorRole = "Translator"
 )
 
-// BookStatus is what the lending desk says about a book.
+// BookStatus is the state of a book, as the lending desk observes it.
 type BookStatus struct {
 	// loaned is how many copies are out.
 	// +optional
@@ -111,7 +111,7 @@ type LoanRequestSpec struct {
 type LoanRequestStatus struct {
 	// granted reports whether the book may be borrowed.
 	Granted bool `json:"granted"`
-	// reason says why not.
+	// reason explains why the loan is not granted.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 }

@@ -16,17 +16,17 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/scaffold/internal/templates"
 )
 
-// Options say what to scaffold.
+// Options describe the package to scaffold.
 type Options struct {
 	// Name is that of the package, such as ledger.
 	Name string
-	// Directory is the one to write into, in a module that uses the builder.
+	// Directory is the target directory, in a module that uses the builder.
 	Directory string
 	// License is named in the first line of each file, as an SPDX identifier. Optional.
 	License string
 }
 
-// packageName is a name that collides with none of what the package imports.
+// packageName matches the package names that are accepted. The names in taken would collide with an import or a variable.
 var packageName = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 
 var taken = map[string]bool{
@@ -45,8 +45,8 @@ func (o Options) validate() error {
 	return nil
 }
 
-// Scaffold writes the storage, and says on out what it wrote and what comes next. Options that are wrong, and files that
-// are there already, leave everything as it is.
+// Scaffold writes the storage, and prints the written files and the next steps to out. If an option is wrong or a file
+// exists already, Scaffold writes nothing.
 func Scaffold(ctx context.Context, options Options, out io.Writer) error {
 	if err := options.validate(); err != nil {
 		return err

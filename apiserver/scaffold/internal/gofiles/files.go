@@ -44,8 +44,8 @@ func Render(templates fs.FS, name, license string, data any) ([]byte, error) {
 	return formatted, nil
 }
 
-// Write writes files below a directory. If one that is new is there already, nothing is written, and the error names
-// every such file.
+// Write writes files below a directory. If a new file exists already, nothing is written, and the error names every such
+// file.
 func Write(directory string, files []File) error {
 	var there []string
 	for _, file := range files {

@@ -40,7 +40,7 @@ func FindModule(ctx context.Context, directory string) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What is scaffolded may import what go.mod and go.sum do not have yet.
+	// Scaffolded files may import modules that go.mod and go.sum do not list yet.
 	m.flags = strings.TrimSpace(given + " -mod=mod")
 	file, err := m.Go(ctx, "env", "GOMOD")
 	if err != nil {

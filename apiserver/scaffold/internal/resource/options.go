@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// Options say what to scaffold.
+// Options describe the resource to scaffold.
 type Options struct {
 	// Group is the API group, such as widgets.example.com.
 	Group string
@@ -26,11 +26,11 @@ type Options struct {
 	Kind string
 	// Plural is the resource's name. Defaults to the English plural of the kind.
 	Plural string
-	// ShortName is what kubectl accepts instead. Optional.
+	// ShortName is the short name that kubectl accepts. Optional.
 	ShortName string
 	// Namespaced reports whether objects are in namespaces.
 	Namespaced bool
-	// Directory is the one to write into, in a module that uses the builder.
+	// Directory is the target directory, in a module that uses the builder.
 	Directory string
 	// License is named in the first line of each file, as an SPDX identifier. Optional.
 	License string

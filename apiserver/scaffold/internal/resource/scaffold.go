@@ -15,8 +15,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/scaffold/internal/templates"
 )
 
-// Scaffold writes a resource, generates what is generated of it, and says on out what it wrote and what comes next.
-// Options that are wrong, and files that are there already, leave everything as it is.
+// Scaffold writes a resource, runs the generators, and prints the written files and the next steps to out. If an option is
+// wrong or a file exists already, Scaffold writes nothing.
 func Scaffold(ctx context.Context, options Options, out io.Writer) error {
 	if err := options.complete(); err != nil {
 		return err
@@ -55,13 +55,13 @@ func Scaffold(ctx context.Context, options Options, out io.Writer) error {
 	return nil
 }
 
-// scaffolded is what will be written, and what is left to a person.
+// scaffolded are the files to write, and the steps that are left to a person.
 type scaffolded struct {
 	files []gofiles.File
 	next  []string
 }
 
-// fields are what the templates are filled with.
+// fields are the values for the templates.
 type fields struct {
 	*Options
 	Singular, ModelPackage                              string

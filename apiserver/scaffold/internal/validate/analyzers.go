@@ -33,7 +33,7 @@ func Analyzers() []*analysis.Analyzer {
 type rule struct {
 	name    string
 	doc     string // what it checks
-	section string // of the conventions that asks for it: the anchor. Empty for what a server asks for
+	section string // anchor in the conventions. Empty for a rule of package builder
 	check   func(*api)
 }
 

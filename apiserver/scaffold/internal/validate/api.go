@@ -12,10 +12,10 @@ import (
 	"golang.org/x/tools/go/analysis"
 )
 
-// api is what a package contributes to an API.
+// api is the part of an API that a package contributes.
 type api struct {
 	pass    *analysis.Pass
-	kinds   []*structType                     // object kinds and lists of them
+	kinds   []*structType                     // object kinds and their lists
 	structs []*structType                     // the kinds, and every other struct of the API
 	named   map[types.Object]*declaration     // every type that the package declares
 	members map[types.Object][]*ast.ValueSpec // the constants of a type
@@ -178,7 +178,7 @@ func isNamed(t types.Type, path, name string) bool {
 	return ok && named.Obj().Name() == name && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == path
 }
 
-// element is what a field holds: what its pointers, slices, arrays and maps lead to. steps is how a path says that.
+// element follows the pointers, slices, arrays and maps of a field to its element type. steps is that part of a path.
 func element(t types.Type) (result types.Type, steps string) {
 	for {
 		switch inner := types.Unalias(t).(type) {
@@ -196,7 +196,7 @@ func element(t types.Type) (result types.Type, steps string) {
 	}
 }
 
-// marshals reports whether a type writes its JSON itself, so that its fields say nothing about it.
+// marshals reports whether a type writes its JSON itself, so that its fields do not describe the JSON.
 func marshals(t types.Type) bool {
 	for _, method := range []string{"MarshalJSON", "MarshalText"} {
 		object, _, _ := types.LookupFieldOrMethod(t, true, nil, method)

@@ -63,8 +63,8 @@ func jsonName(name string) string {
 	return strings.ToLower(first) + name[len(first):]
 }
 
-// sameWords reports whether a name in JSON is the Go name but for the case of its beginning. Where an abbreviation at the
-// beginning ends cannot always be told: the XYZRange may be an xyzRange or an xyZRange.
+// sameWords reports whether a name in JSON is the Go name but for the case of its beginning. The end of a leading
+// abbreviation is not always clear: XYZRange may be xyzRange or xyZRange.
 func sameWords(name, goName string) bool {
 	for end := 1; end <= len(goName); end++ {
 		head := goName[:end]
@@ -76,14 +76,14 @@ func sameWords(name, goName string) bool {
 	return false
 }
 
-// abbreviations are those that the conventions and Go's own write in one case.
+// abbreviations are the words that the conventions of Kubernetes and of Go write in a single case.
 var abbreviations = map[string]bool{
 	"api": true, "cidr": true, "cpu": true, "dns": true, "gid": true, "http": true, "https": true, "id": true, "ip": true,
 	"json": true, "nfs": true, "os": true, "pid": true, "qos": true, "ssh": true, "tcp": true, "tls": true, "ttl": true,
 	"udp": true, "uid": true, "uri": true, "url": true, "uuid": true, "yaml": true,
 }
 
-// miscased returns a word after the first one that is an abbreviation in mixed case.
+// miscased returns the first abbreviation in mixed case after the first word.
 func miscased(name string) string {
 	for _, word := range words(name)[1:] {
 		singular := strings.TrimSuffix(word, "s")

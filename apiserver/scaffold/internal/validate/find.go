@@ -180,8 +180,8 @@ func markUsed(a *api, all []*structType) {
 	}
 }
 
-// isKind reports whether a struct is an object kind or a list of one. What is like one but part of another, such as a pod
-// template, is not.
+// isKind reports whether a struct is an object kind or its list. A struct with ObjectMeta that is part of another type,
+// such as a pod template, is not.
 func isKind(s *structType, all []*structType) bool {
 	if !ast.IsExported(s.name) {
 		return false
@@ -197,7 +197,7 @@ func isKind(s *structType, all []*structType) bool {
 	return false
 }
 
-// choose keeps the kinds, what they are made of, and what else has tags for JSON in a package of an API.
+// choose keeps the kinds, the types of their fields, and the other types with JSON tags in a package of an API.
 func (a *api) choose(all []*structType) {
 	byObject := map[types.Object]*structType{}
 	for _, s := range all {

@@ -10,7 +10,7 @@ var jsonTags = rule{
 		a.eachField(func(_ *structType, f *field) {
 			switch {
 			case f.metadata() || f.json.found && f.json.name != "":
-			case f.embedded && f.json.found: // inline is what an empty name means
+			case f.embedded && f.json.found: // an empty name means inline
 			case f.embedded:
 				a.reportField(f, setTag(f, ",inline"), "does not say where its fields lie: tag it `json:\",inline\"`, or give it a name")
 			default:

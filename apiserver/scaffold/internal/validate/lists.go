@@ -29,13 +29,13 @@ var lists = rule{
 	},
 }
 
-// listLike reports whether a kind is called a list, although it has nothing of one.
+// listLike reports whether a kind is named like a list and is no object, so that it is checked as a list.
 func (s *structType) listLike() bool {
 	return s.objectMeta == nil && strings.HasSuffix(s.name, "List") && len(s.name) > len("List")
 }
 
-// listed reports whether objects of a kind can be listed. What can only be created, and what is no resource of its own,
-// cannot: markers of clients say so or, where the package has none, a name as those of Kubernetes have.
+// listed reports whether objects of a kind can be listed. Kinds that clients can only create, and kinds that are no
+// resource, cannot. The client markers decide; in a package without such markers, the suffix of the name decides.
 func (s *structType) listed(clients bool) bool {
 	if s.objectMeta == nil || s.markers.has("genclient:noVerbs") {
 		return false

@@ -13,7 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/scaffold/internal/validate"
 )
 
-// TestTheTypesOfThisModuleKeepTheConventions looks at everything that this module serves.
+// TestTheTypesOfThisModuleKeepTheConventions checks everything that this module serves.
 func TestTheTypesOfThisModuleKeepTheConventions(t *testing.T) {
 	for _, folder := range []string{"apis/images/v1alpha1", "apiserver/example/library"} {
 		// go test takes no result from its cache after a change of an entry of a folder that a test opens. It does not know what

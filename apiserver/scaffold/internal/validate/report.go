@@ -12,7 +12,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 )
 
-// report says at a place what is wrong with what lies at a path, and how to mend it. A fix without edits is none.
+// report reports, at a node, what is wrong with the field or type at a path, and how to mend it. noFix has no edits.
 func (a *api) report(at ast.Node, path, message string, fix analysis.SuggestedFix) {
 	diagnostic := analysis.Diagnostic{Pos: at.Pos(), End: at.End(), Message: path + ": " + message}
 	if len(fix.TextEdits) > 0 {
@@ -48,7 +48,7 @@ var jsonKey = regexp.MustCompile(`(^| )json:"[^"]*"`)
 // setTag gives a field a JSON tag and keeps its other tags.
 func setTag(f *field, value string) analysis.SuggestedFix {
 	if len(f.node.Names) > 1 {
-		return noFix // a tag belongs to all of them
+		return noFix // a tag belongs to every name
 	}
 	tag := "json:" + strconv.Quote(value)
 	edit := analysis.TextEdit{Pos: f.node.Type.End(), End: f.node.Type.End(), NewText: []byte(" `" + tag + "`")}
@@ -81,7 +81,7 @@ func markField(f *field, marker string) analysis.SuggestedFix {
 	}
 }
 
-// markType puts a marker where generators look for it: in the comment above the doc comment.
+// markType puts a marker where generators expect it: in the comment above the doc comment.
 func markType(d *declaration, marker string) analysis.SuggestedFix {
 	at, text := d.decl.Pos(), "// "+marker+"\n\n"
 	switch {
@@ -128,7 +128,7 @@ func importName(file *ast.File, path string) string {
 	return ""
 }
 
-// packageClause is the name of the package in the file that has its comment, or in the first one.
+// packageClause is the name of the package in the file that has the package comment, or in the first file.
 func (a *api) packageClause() ast.Node {
 	for _, file := range a.files {
 		if file.Doc != nil {

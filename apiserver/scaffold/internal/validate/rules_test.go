@@ -10,8 +10,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/scaffold/internal/validate"
 )
 
-// TestEveryRuleFindsWhatItForbids reads one package per rule, under the rule's name: what is wrong there says so in a
-// comment, and the file beside it with the suffix golden is what the fixes make of it.
+// TestEveryRuleFindsWhatItForbids reads a package per rule, under the rule's name. A comment beside each violation quotes
+// the message, and the file with the suffix golden is the package after the fixes.
 func TestEveryRuleFindsWhatItForbids(t *testing.T) {
 	for _, analyzer := range validate.Analyzers() {
 		t.Run(analyzer.Name, func(t *testing.T) {

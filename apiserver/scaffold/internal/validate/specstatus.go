@@ -4,7 +4,7 @@ package validate
 
 import "slices"
 
-// observed are names, in JSON, of what a controller reports.
+// observed are the JSON names of fields that a controller reports.
 var observed = []string{"conditions", "observedGeneration", "phase"}
 
 var specStatus = rule{
@@ -23,7 +23,7 @@ var specStatus = rule{
 				}
 				switch {
 				case slices.Contains(observed, field.json.name):
-					a.reportField(field, noFix, "observed state belongs into status: move it there")
+					a.reportField(field, noFix, "observed state belongs in status: move it there")
 				case spec != nil && status != nil:
 					a.reportField(field, noFix, "lies beside spec and status: move what is desired into spec, and what is observed into status")
 				}
@@ -35,7 +35,7 @@ var specStatus = rule{
 	},
 }
 
-// checkSpec looks for what a controller reports in a spec.
+// checkSpec finds fields that a controller reports in a spec.
 func (a *api) checkSpec(spec *field) {
 	fields := a.structOf(spec.typ)
 	if fields == nil {
@@ -43,7 +43,7 @@ func (a *api) checkSpec(spec *field) {
 	}
 	for _, field := range fields.fields {
 		if slices.Contains(observed, field.json.name) {
-			a.reportField(field, noFix, "observed state belongs into status, not into spec: move it there")
+			a.reportField(field, noFix, "observed state belongs in status, not in spec: move it there")
 		}
 	}
 }

@@ -11,12 +11,12 @@ type Widget struct {
 	Spec   WidgetSpec   `json:"spec"`
 	Status WidgetStatus `json:"status,omitempty"`
 	Size   int32        `json:"size"`  // want `^Widget.size: lies beside spec and status: move what is desired into spec`
-	Phase  string       `json:"phase"` // want `^Widget.phase: observed state belongs into status: move it there$`
+	Phase  string       `json:"phase"` // want `^Widget.phase: observed state belongs in status: move it there$`
 }
 
 type WidgetSpec struct {
 	Size               int32 `json:"size"`
-	ObservedGeneration int64 `json:"observedGeneration"` // want `^Widget.spec.observedGeneration: observed state belongs into status, not into spec`
+	ObservedGeneration int64 `json:"observedGeneration"` // want `^Widget.spec.observedGeneration: observed state belongs in status, not in spec`
 }
 
 type WidgetStatus struct {
@@ -29,5 +29,5 @@ type Settings struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	Data       map[string]string  `json:"data"`
-	Conditions []metav1.Condition `json:"conditions"` // want `^Settings.conditions: observed state belongs into status`
+	Conditions []metav1.Condition `json:"conditions"` // want `^Settings.conditions: observed state belongs in status`
 }
