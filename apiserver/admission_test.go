@@ -115,7 +115,7 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 	})
 })
 
-// admissionHook is an admission plugin that does what a spec says.
+// admissionHook is an admission plugin that runs a function of the spec.
 type admissionHook struct {
 	lock     sync.Mutex
 	mutate   func(*hub.ImageBuild) error

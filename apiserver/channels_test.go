@@ -57,7 +57,7 @@ var _ = Describe("The channels of an Image", func() {
 		Expect(channels.ResourceVersion).To(Equal(image.ResourceVersion))
 	})
 
-	It("name a build that succeeded, with what the server knows of it", func(ctx SpecContext) {
+	It("name a build that succeeded, with its digest and time from the server", func(ctx SpecContext) {
 		before := metav1.Now().Rfc3339Copy()
 		lie := stable("debian-1")
 		lie.By, lie.Digest, lie.Time = "grace", digest('f'), metav1.Unix(1, 0)
@@ -75,7 +75,7 @@ var _ = Describe("The channels of an Image", func() {
 		Expect(image.Generation).To(BeEquivalentTo(1))
 	})
 
-	It("move in one write, and keep what stays though its build is gone", func(ctx SpecContext) {
+	It("move in one write, and keep unchanged channels even after their build is deleted", func(ctx SpecContext) {
 		first := mustSet(ctx, stable("debian-1"), v1alpha1.ImageChannel{Name: "testing", Build: "debian-1"})
 		Expect(builds.Delete(ctx, "debian-1", metav1.DeleteOptions{})).To(Succeed())
 		second := mustSet(ctx, stable("debian-1"), v1alpha1.ImageChannel{Name: "testing", Build: "debian-2"})
@@ -89,7 +89,7 @@ var _ = Describe("The channels of an Image", func() {
 		Expect(mustSet(ctx, stable("debian-1"))).To(Equal(first))
 	})
 
-	It("move only if the Image is still the one that was read, where that is asked for", func(ctx SpecContext) {
+	It("move only if the Image is unchanged since it was read, if the client asks for that", func(ctx SpecContext) {
 		read := mustSet(ctx, stable("debian-1"))
 		mustSet(ctx, stable("debian-2"))
 		_, err := images.UpdateChannels(ctx, "debian", read, metav1.UpdateOptions{})
@@ -172,7 +172,7 @@ var _ = Describe("The channels of an Image", func() {
 		Expect(err).To(MatchError(ContainSubstring("is Failed: only a build that Succeeded can have a channel")))
 	})
 
-	It("name no build that is being deleted, but keep one that they have", func(ctx SpecContext) {
+	It("name no build that is being deleted, but keep a build that they name already", func(ctx SpecContext) {
 		mustSet(ctx, stable("debian-1"))
 		deleteSlowly(ctx, builds, "debian-1")
 		deleteSlowly(ctx, builds, "debian-2")

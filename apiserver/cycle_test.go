@@ -38,7 +38,7 @@ var _ = Describe("Images that are based on each other", func() {
 		create(ctx, newImage("a"))
 	})
 
-	It("are refused as a circle when its last link is changed, with the whole circle", func(ctx SpecContext) {
+	It("are refused as a cycle when its last link is changed, with the whole cycle", func(ctx SpecContext) {
 		create(ctx, newImage("a"))
 		create(ctx, basedOn("b", "a"))
 		create(ctx, basedOn("c", "b"))
@@ -48,7 +48,7 @@ var _ = Describe("Images that are based on each other", func() {
 		Expect(err).NotTo(HaveOccurred(), "the Image is as it was")
 	})
 
-	It("are refused as a circle when its last link is created, also by apply", func(ctx SpecContext) {
+	It("are refused as a cycle when its last link is created, also by apply", func(ctx SpecContext) {
 		create(ctx, basedOn("b", "a"))
 		_, err := images.Create(ctx, basedOn("a", "b"), metav1.CreateOptions{})
 		expectCircle(err, "a → b → a")
@@ -58,12 +58,12 @@ var _ = Describe("Images that are based on each other", func() {
 		expectCircle(err, "a → b → a")
 	})
 
-	It("are refused as a circle of one", func(ctx SpecContext) {
+	It("are refused as a cycle of a single Image", func(ctx SpecContext) {
 		_, err := images.Create(ctx, basedOn("a", "a"), metav1.CreateOptions{})
 		expectCircle(err, "a → a")
 	})
 
-	It("are no circle in two namespaces", func(ctx SpecContext) {
+	It("are no cycle in two namespaces", func(ctx SpecContext) {
 		create(ctx, basedOn("a", "b"))
 		_, err := imagesIn(newNamespace()).Create(ctx, basedOn("b", "a"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
@@ -94,7 +94,7 @@ var _ = Describe("Images that are based on each other by writes at the same time
 
 	name := func(i int) string { return fmt.Sprintf("image-%d", i%size) }
 
-	// atOnce writes every Image of a circle at the same time, on two servers, and returns the refusals.
+	// atOnce writes every Image of a cycle at the same time, on two servers, and returns the refusals.
 	atOnce := func(namespace string, write func(typed.ImageInterface, int) error) []error {
 		var (
 			wait    sync.WaitGroup
@@ -115,12 +115,12 @@ var _ = Describe("Images that are based on each other by writes at the same time
 	}
 	expectOneRefusal := func(refused []error) {
 		GinkgoHelper()
-		Expect(refused).To(HaveLen(1), "exactly one write closes the circle")
+		Expect(refused).To(HaveLen(1), "exactly one write closes the cycle")
 		Expect(apierrors.IsInvalid(refused[0])).To(BeTrue(), "%v", refused[0])
-		Expect(strings.Count(refused[0].Error(), "→")).To(Equal(size), "the whole circle: %v", refused[0])
+		Expect(strings.Count(refused[0].Error(), "→")).To(Equal(size), "the whole cycle: %v", refused[0])
 	}
 
-	It("never are a circle when they are changed", func(ctx SpecContext) {
+	It("never are a cycle when they are changed", func(ctx SpecContext) {
 		for range rounds {
 			namespace := newNamespace()
 			Expect(atOnce(namespace, func(images typed.ImageInterface, i int) error {
@@ -134,7 +134,7 @@ var _ = Describe("Images that are based on each other by writes at the same time
 		}
 	})
 
-	It("never are a circle when they are created", func(ctx SpecContext) {
+	It("never are a cycle when they are created", func(ctx SpecContext) {
 		for range rounds {
 			expectOneRefusal(atOnce(newNamespace(), func(images typed.ImageInterface, i int) error {
 				_, err := images.Create(ctx, basedOn(name(i), name(i+1)), metav1.CreateOptions{})
@@ -150,7 +150,7 @@ func basedOn(name, base string) *v1alpha1.Image {
 	return image
 }
 
-// rebase makes another Image the base of one.
+// rebase changes the base of an Image.
 func rebase(ctx context.Context, images typed.ImageInterface, name, base string) (*v1alpha1.Image, error) {
 	patch := fmt.Appendf(nil, `{"spec":{"base":{"reference":null,"imageRef":{"name":%q}}}}`, base)
 	return images.Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})

@@ -34,7 +34,7 @@ var _ = Describe("The difference of two builds", func() {
 			Namespace(namespace).Resource("imagebuilds").Name(to).SubResource("diff").Param("with", from).Do(ctx).Into(difference)
 	}
 
-	It("tells what went in and what came out, from the other one to the one that is asked", func(ctx SpecContext) {
+	It("reports inputs and results, from the other build to the requested build", func(ctx SpecContext) {
 		difference, err := between(ctx, "debian-1", "debian-2")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(difference.Name).To(Equal("debian-2"))
@@ -51,7 +51,7 @@ var _ = Describe("The difference of two builds", func() {
 		Expect(difference.From).To(Equal(difference.To))
 	})
 
-	It("needs two builds that there are, and says which one there is not", func(ctx SpecContext) {
+	It("needs two builds that exist, and names the missing build", func(ctx SpecContext) {
 		for _, names := range [][2]string{{"debian-1", "debian-9"}, {"debian-9", "debian-1"}} {
 			_, err := between(ctx, names[0], names[1])
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)

@@ -97,7 +97,7 @@ var _ = Describe("An Image", func() {
 		Expect(image.Status.ObservedGeneration).To(BeEquivalentTo(1))
 	})
 
-	It("keeps what instantiate recorded, whatever its status is set to", func(ctx SpecContext) {
+	It("keeps the records of instantiate in its status, even if an update sets others", func(ctx SpecContext) {
 		create(ctx, newImage("debian"))
 		_, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
@@ -147,7 +147,7 @@ var _ = Describe("An Image", func() {
 				WithTargets(apply.Target().WithPlatform("linux/amd64").WithFormat(v1alpha1.ArtifactFormatRaw)))
 		}
 
-		It("says who else owns a field", func(ctx SpecContext) {
+		It("names the other owner of a field", func(ctx SpecContext) {
 			_, err := images.Apply(ctx, wanted("debian:bookworm"), metav1.ApplyOptions{FieldManager: "one"})
 			Expect(err).NotTo(HaveOccurred())
 			_, err = images.Apply(ctx, wanted("debian:trixie"), metav1.ApplyOptions{FieldManager: "two"})
@@ -198,7 +198,7 @@ var _ = Describe("An Image", func() {
 		Entry("is created silently if that is asked for", "Ignore", false, 0),
 	)
 
-	It("is held to what the operator allows, as are plans and builds", func(ctx SpecContext) {
+	It("is held to the operator's limits, as are plans and builds", func(ctx SpecContext) {
 		namespace := newNamespace()
 		image := newImage("debian")
 		image.Spec.Template = &v1alpha1.BuildTemplate{QueueName: "team"}

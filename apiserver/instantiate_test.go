@@ -65,7 +65,7 @@ var _ = Describe("Instantiating an Image", func() {
 		Expect(image.Generation).To(BeEquivalentTo(1))
 	})
 
-	It("answers the same request with the same build, whatever the Image has become", func(ctx SpecContext) {
+	It("answers the same request with the same build, even after the Image has changed", func(ctx SpecContext) {
 		first, err := images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		_, err = images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"spec":{"base":{"reference":"debian:trixie"}}}`), metav1.PatchOptions{})
@@ -149,7 +149,7 @@ var _ = Describe("Instantiating an Image", func() {
 		Expect(image.Status.RecentRequests).To(ConsistOf(v1alpha1.BuildRequestRecord{RequestID: "first", Number: 2}))
 	})
 
-	It("says 410 for a request whose build was deleted", func(ctx SpecContext) {
+	It("answers 410 for a request whose build was deleted", func(ctx SpecContext) {
 		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		recordUID(ctx, images, "debian", build.UID)

@@ -41,7 +41,7 @@ var _ = Describe("The log of a build", func() {
 	})
 	read := func(ctx context.Context, options v1alpha1.ImageBuildLogOptions) (string, []string, error) {
 		result := logRequest(namespace, options).Do(ctx)
-		raw, _ := result.Raw() // its error does not say what the server said
+		raw, _ := result.Raw() // the client's error lacks the server's message
 		var warnings []string
 		for _, warning := range result.Warnings() {
 			warnings = append(warnings, warning.Text)
@@ -72,7 +72,7 @@ var _ = Describe("The log of a build", func() {
 			Expect(warnings).To(ConsistOf("attempt 1 of imagebuild once has no log: its container has not started"))
 		})
 
-		It("is that of the current attempt, or of the one that is asked for", func(ctx SpecContext) {
+		It("is that of the current attempt, or of the requested attempt", func(ctx SpecContext) {
 			logs.set(first, text("one\n"))
 			logs.set(second, text("two\n"))
 			write(ctx, builds, startAttempt(1), bindPod(1, first))
@@ -82,13 +82,13 @@ var _ = Describe("The log of a build", func() {
 			Expect(read(ctx, v1alpha1.ImageBuildLogOptions{Attempt: new(int32(1))})).To(Equal("one\n"))
 		})
 
-		It("says 404 for an attempt that does not exist", func(ctx SpecContext) {
+		It("answers 404 for an attempt that does not exist", func(ctx SpecContext) {
 			_, _, err := read(ctx, v1alpha1.ImageBuildLogOptions{Attempt: new(int32(1))})
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 			Expect(fieldsOf(err)).To(ConsistOf("attempt"))
 		})
 
-		It("says 410 once the pod is gone, and since when", func(ctx SpecContext) {
+		It("answers 410 once the pod is deleted, with the time of the deletion", func(ctx SpecContext) {
 			write(ctx, builds, startAttempt(1), bindPod(1, first))
 			write(ctx, builds, succeed(1))
 			for _, follow := range []bool{false, true} {
@@ -220,7 +220,7 @@ var _ = Describe("The log of a build", func() {
 			}
 		})
 
-		It("lets go of the log as soon as the reader goes away", func(ctx SpecContext) {
+		It("closes the log as soon as the reader disconnects", func(ctx SpecContext) {
 			opened, left := make(chan struct{}), make(chan struct{})
 			logs.set(first, func(ctx context.Context, _ corev1.PodLogOptions) (io.ReadCloser, error) {
 				reader, writer := io.Pipe()

@@ -15,7 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
-// fakeLogs is a log source: the logs of pods are what the specs say.
+// fakeLogs is a log source: the specs set the logs of pods.
 type fakeLogs struct {
 	lock sync.Mutex
 	pods map[types.UID]func(ctx context.Context, options corev1.PodLogOptions) (io.ReadCloser, error)

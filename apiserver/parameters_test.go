@@ -26,7 +26,7 @@ var _ = Describe("Instantiating an Image with parameters", func() {
 		return &v1alpha1.BuildRequest{RequestID: id, Parameters: parameters}
 	}
 
-	It("replaces and adds them for one build, and says so", func(ctx SpecContext) {
+	It("replaces and adds them for one build, and records that", func(ctx SpecContext) {
 		overrides := []v1alpha1.Parameter{{Name: "steps", Value: "1"}, {Name: "debug", Value: "yes"}}
 		build, err := images.Instantiate(ctx, "debian", with("first", overrides...), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
@@ -46,7 +46,7 @@ var _ = Describe("Instantiating an Image with parameters", func() {
 		Expect(same.Spec.OneOff).To(HaveValue(BeFalse()), "the parameters are the Image's own")
 	})
 
-	It("answers the same request with the same build, whatever its parameters are now", func(ctx SpecContext) {
+	It("answers the same request with the same build, even with other parameters", func(ctx SpecContext) {
 		first, err := images.Instantiate(ctx, "debian", with("same", v1alpha1.Parameter{Name: "steps", Value: "1"}), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		second, err := images.Instantiate(ctx, "debian", with("same", v1alpha1.Parameter{Name: "steps", Value: "2"}), metav1.CreateOptions{})

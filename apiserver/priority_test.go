@@ -53,7 +53,7 @@ var _ = Describe("The priority of a build", func() {
 		Expect(fieldsOf(err)).To(ConsistOf("spec.inputs.template.priorityClassName"))
 	})
 
-	It("is the value of the class, whoever creates it", func(ctx SpecContext) {
+	It("is the value of the class, for every user who creates it", func(ctx SpecContext) {
 		serverCtx, stop := context.WithCancel(context.Background())
 		running := start(serverCtx, corekinds.Register(apiserver.Register(builder.New("priorities"), apiserver.Options{Logs: logs}), noPodLogs{}))
 		DeferCleanup(func() {

@@ -30,10 +30,10 @@ type recording struct {
 	typed.ImagesV1alpha1Interface
 	*unreliable
 	store *records.Store
-	began time.Time // in whole seconds; the builds that are recorded are exactly as far apart as their numbers say
+	began time.Time // in whole seconds, so that recorded builds are exactly one hour per number apart
 }
 
-// unreliable is a database that does not answer while specs say so.
+// unreliable is a database that specs can make unavailable.
 type unreliable struct {
 	*records.Connection
 	away atomic.Bool
@@ -81,7 +81,7 @@ func (r *recording) newImage(ctx SpecContext, namespace, name string) *v1alpha1.
 	return image
 }
 
-// built records a build that finished. Its number says how many hours ago: the highest is the newest.
+// built records a build that finished. The number determines its age in hours: the highest is the newest.
 func (r *recording) built(ctx SpecContext, image *v1alpha1.Image, number int64, phase v1alpha1.BuildPhase, changes ...func(*v1alpha1.ImageBuild)) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	created := r.began.Add(-100*time.Hour + time.Duration(number)*time.Hour)
@@ -116,7 +116,7 @@ func (r *recording) read(ctx context.Context, namespace, image, subresource stri
 	return request.Do(ctx).Into(into)
 }
 
-// history are the names of the builds on a page of a history, and what to ask for the next one with.
+// history returns the names of the builds on a page of a history, and the continue token of the next page.
 func (r *recording) history(ctx SpecContext, image *v1alpha1.Image, parameters ...string) (names []string, next string) {
 	GinkgoHelper()
 	page := &v1alpha1.ImageHistory{}

@@ -78,7 +78,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			}
 		})
 
-		It("comes in pages that are of the same question, however late the next one is asked for", func(ctx SpecContext) {
+		It("comes in pages of the same query, however late the client requests the next page", func(ctx SpecContext) {
 			for number := range int64(5) {
 				server.built(ctx, image, number+1, v1alpha1.BuildSucceeded)
 			}
@@ -136,7 +136,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			}
 		})
 
-		It("says which parameter is wrong", func(ctx SpecContext) {
+		It("names the wrong parameter", func(ctx SpecContext) {
 			for parameter, value := range map[string]string{"limit": "501", "outcome": "failed", "trigger": "Weather", "since": "yesterday", "until": "-1h", "uid": "../x"} {
 				err := server.read(ctx, namespace, "web", "history", &v1alpha1.ImageHistory{}, parameter, value)
 				Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%s: %v", parameter, err)
@@ -236,7 +236,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			Expect(err).NotTo(MatchError(Or(ContainSubstring("secret"), ContainSubstring("grace"))))
 		})
 
-		It("are not recorded by a dry run, or without a text, or of what is not there", func(ctx SpecContext) {
+		It("are not recorded by a dry run, without a text, or for a missing object", func(ctx SpecContext) {
 			shown, err := note(ctx, "", "withdrawn", metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(shown.Author).To(Equal("ada"))
@@ -248,7 +248,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		})
 
-		It("are text, whatever it looks like", func(ctx SpecContext) {
+		It("are text, even if they look like code", func(ctx SpecContext) {
 			const text = `'); DROP TABLE notes; -- "$1" \ %s {} é 🜚`
 			_, err := note(ctx, text, text)
 			Expect(err).NotTo(HaveOccurred())
@@ -284,7 +284,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			}
 		})
 
-		It("are taken of an apply and an update, and not of what changes nothing, or something else", func(ctx SpecContext) {
+		It("are recorded for an apply and an update, but not for a write that leaves the spec unchanged", func(ctx SpecContext) {
 			patch(ctx, types.MergePatchType, `{"metadata":{"labels":{"team":"red"}}}`, metav1.PatchOptions{})
 			patch(ctx, types.MergePatchType, `{"spec":{"suspend":true}}`, metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
 			patch(ctx, types.MergePatchType, `{"spec":{"suspend":false}}`, metav1.PatchOptions{})
@@ -355,7 +355,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 	})
 
 	Describe("a deleted build", func() {
-		It("is rerun by its UID and name, of what it was made from", func(ctx SpecContext) {
+		It("is rerun by its UID and name, from its recorded inputs", func(ctx SpecContext) {
 			files := map[string]string{"etc/motd": "hello"}
 			recorded := server.built(ctx, image, 1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
 				build.Spec.Inputs.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "server"}}
@@ -515,7 +515,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 		})
 	})
 
-	Describe("while the database is away", func() {
+	Describe("while the database is unavailable", func() {
 		It("is 503 with a reason and when to try again, and everything else is served", func(ctx SpecContext) {
 			build := server.built(ctx, image, 1, v1alpha1.BuildSucceeded)
 			server.away.Store(true)
@@ -574,7 +574,7 @@ var _ = Describe("Without a database of records", func() {
 		return answer, warnings, json.Unmarshal(raw, &answer)
 	}
 
-	It("what is asked of it is empty, and a warning says why", func(ctx SpecContext) {
+	It("answers are empty, and a warning names the reason", func(ctx SpecContext) {
 		for _, c := range []struct{ path, list, missing string }{
 			{"images web history", "items", ""}, {"images web changes", "items", ""}, {"images web notes", "items", ""},
 			{"images web stats", "", "stats"}, {"imagereports web", "", "stats"},
@@ -596,7 +596,7 @@ var _ = Describe("Without a database of records", func() {
 		Expect(reports.Items).To(BeEmpty())
 	})
 
-	It("nothing can be noted, and an Image that is gone is not found", func(ctx SpecContext) {
+	It("nothing can be noted, and a deleted Image is not found", func(ctx SpecContext) {
 		_, err := imagesIn(namespace).CreateNote(ctx, "web", &v1alpha1.ImageNote{NoteRecord: v1alpha1.NoteRecord{Text: "x"}}, metav1.CreateOptions{})
 		Expect(apierrors.IsMethodNotSupported(err)).To(BeTrue(), "%v", err)
 		Expect(err).To(MatchError(ContainSubstring("no database of records")))

@@ -95,7 +95,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		write(ctx, builds, startAttempt(1))
 	})
 
-	It("stores what the current attempt's pod says, and nothing else", func(ctx SpecContext) {
+	It("stores the report of the current attempt's pod, and no other report", func(ctx SpecContext) {
 		before := write(ctx, builds, bindPod(1, "p1"))
 		answer, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "packages", Percent: new(int32(40)), Message: "vim"})
 		Expect(err).NotTo(HaveOccurred())
@@ -117,7 +117,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		Expect(answer.Stage).To(Equal("packages"))
 	})
 
-	It("stores one a second, on whichever replica they arrive, and none that says nothing new", func(ctx SpecContext) {
+	It("stores one report a second across all replicas, and no report without news", func(ctx SpecContext) {
 		write(ctx, builds, bindPod(1, "p1"))
 		_, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "a"})
 		Expect(err).NotTo(HaveOccurred())
@@ -154,7 +154,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		Expect(stores).To(Equal(1))
 	})
 
-	It("says when to try again while the pod is not recorded", func(ctx SpecContext) {
+	It("answers with a time to try again while the pod is not recorded", func(ctx SpecContext) {
 		_, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "a"})
 		Expect(apierrors.IsServiceUnavailable(err)).To(BeTrue(), "%v", err)
 		Expect(err).To(MatchError(ContainSubstring("the pod of attempt 1 of imagebuild \"once\" is not recorded yet")))
@@ -200,7 +200,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		Expect(get(ctx).Status.Progress).To(BeNil())
 	})
 
-	It("stores nothing in a dry run, and says nothing else of a build that is not there", func(ctx SpecContext) {
+	It("stores nothing in a dry run, and does not reveal a missing build", func(ctx SpecContext) {
 		write(ctx, builds, bindPod(1, "p1"))
 		_, err := as(podToken(namespace, "p1")).Report(ctx, "once", &v1alpha1.BuildReport{Stage: "a"}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		Expect(err).NotTo(HaveOccurred())
@@ -210,7 +210,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 	})
 })
 
-// onlyOnce keeps the client from trying again after an answer that says when to: it takes the header away, and down.
+// onlyOnce keeps the client from retrying after an answer with Retry-After: it removes the header, and records it.
 type onlyOnce struct {
 	next       http.RoundTripper
 	retryAfter *atomic.Value

@@ -44,7 +44,7 @@ var _ = Describe("Rerunning a build", func() {
 		return build
 	}
 
-	It("makes another build of the same inputs, pinned to what they resolved to, whatever the Image has become", func(ctx SpecContext) {
+	It("creates a build of the same inputs, pinned to their resolved values, even after the Image has changed", func(ctx SpecContext) {
 		_, err := images.Patch(ctx, "debian", types.MergePatchType,
 			[]byte(`{"spec":{"base":{"reference":"debian:trixie"},"runPolicy":"Parallel","timeouts":{"run":"2h"},"retry":{"limit":0}}}`), metav1.PatchOptions{})
 		Expect(err).NotTo(HaveOccurred())
@@ -142,7 +142,7 @@ var _ = Describe("Rerunning a build", func() {
 		Expect(mustRerun(ctx, "debian-1", "").Name).To(Equal("debian-3"))
 	})
 
-	It("says 410 for a request whose build was deleted", func(ctx SpecContext) {
+	It("answers 410 for a request whose build was deleted", func(ctx SpecContext) {
 		build := mustRerun(ctx, "debian-1", "again")
 		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
@@ -162,7 +162,7 @@ var _ = Describe("Rerunning a build", func() {
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 	})
 
-	It("refuses a build that was created directly, and says what to do", func(ctx SpecContext) {
+	It("refuses a build that was created directly, and names the next step", func(ctx SpecContext) {
 		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		_, err = rerun(ctx, "once", "again")
@@ -171,7 +171,7 @@ var _ = Describe("Rerunning a build", func() {
 		Expect(err).To(MatchError(ContainSubstring("create an ImageBuild with the same inputs")))
 	})
 
-	It("refuses a build whose Image is gone, or is another one by now", func(ctx SpecContext) {
+	It("refuses a build whose Image is deleted or replaced", func(ctx SpecContext) {
 		Expect(images.Delete(ctx, "debian", metav1.DeleteOptions{})).To(Succeed())
 		_, err := rerun(ctx, "debian-1", "again")
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)

@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 )
 
-// patience is how long the tests wait for what must happen.
+// patience is how long the tests wait for an expected event.
 const patience = time.Minute
 
 // withToken is a caller that a standalone server lets in.
@@ -74,7 +74,7 @@ func startWithoutDependency(t *testing.T, server *builder.Server, adjust func(*b
 	return s
 }
 
-// Address and CertificateAuthority are those of the server, as of one that runs.
+// Address and CertificateAuthority are those of the server, as of a running server.
 func (s *starting) Address() string              { return s.address }
 func (s *starting) CertificateAuthority() []byte { return s.authority }
 

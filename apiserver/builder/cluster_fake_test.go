@@ -30,7 +30,7 @@ import (
 // fakeCluster answers what a server with delegated authentication asks its kube-apiserver.
 type fakeCluster struct {
 	server *httptest.Server
-	// whom says whom to trust: the data of the ConfigMap extension-apiserver-authentication.
+	// whom is the trust configuration: the data of the ConfigMap extension-apiserver-authentication.
 	whom map[string]string
 	// tokens are the users of valid tokens.
 	tokens map[string]string
@@ -38,7 +38,7 @@ type fakeCluster struct {
 	mutex   sync.Mutex
 	refused string                                    // what the server has no right to
 	older   bool                                      // it does not know mutating admission policies
-	allowed map[string]bool                           // users who may do everything
+	allowed map[string]bool                           // users with every permission
 	asked   []authorizationv1.SubjectAccessReviewSpec // what was asked about them
 }
 
@@ -181,7 +181,7 @@ func (c *fakeCluster) authenticationConfigMap() *corev1.ConfigMap {
 	}
 }
 
-// watch says what there is, that this is all, and nothing more.
+// watch sends the existing objects and the bookmark after the last of them, and then nothing.
 func (c *fakeCluster) watch(writer http.ResponseWriter, request *http.Request, resource string) {
 	version := "v1"
 	if group := path.Base(path.Dir(path.Dir(request.URL.Path))); group != "api" {
@@ -203,7 +203,7 @@ func (c *fakeCluster) watch(writer http.ResponseWriter, request *http.Request, r
 	<-request.Context().Done()
 }
 
-// decode reads a review, in whatever encoding the client chose.
+// decode reads a review, in any encoding that the client chose.
 func decode[T any](request *http.Request) *T {
 	body, err := io.ReadAll(request.Body)
 	if err != nil {

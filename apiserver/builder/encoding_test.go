@@ -21,9 +21,9 @@ func TestTheStorageVersionIsOneThatHasTheKind(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		return found.Version
 	}
-	g.Expect(stored(&manuscript{})).To(Equal("v1"), "the first one of the scheme")
+	g.Expect(stored(&manuscript{})).To(Equal("v1"), "the first version of the scheme")
 	g.Expect(stored(&manuscript{}, version("v2"))).To(Equal("v2"))
-	g.Expect(stored(&manuscript{}, version("v2"), version("v1"))).To(Equal("v1"), "the last one that the description names")
+	g.Expect(stored(&manuscript{}, version("v2"), version("v1"))).To(Equal("v1"), "the last version that the description names")
 	g.Expect(stored(&manuscript{}, schema.GroupVersion{Group: "other.example.com", Version: "v2"})).To(Equal("v1"))
 	g.Expect(stored(&note{}, version("v1"))).To(Equal("v2"), "a kind that came later")
 	g.Expect(stored(&note{}, version("v3"))).To(Equal("v3"))

@@ -29,8 +29,8 @@ func (a announcement) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// A server is a command, with the flags that its mode uses. Port 0, the default, is a free one: the line that the server
-// writes says which.
+// A server is a command, with the flags that its mode uses. Port 0, the default, selects a free port, which the server
+// prints.
 func ExampleServer_ToServerCommand() {
 	ctx, stop := context.WithCancel(context.Background())
 	command, err := example.Describe(builder.New("desk")).
@@ -50,7 +50,7 @@ func ExampleServer_ToServerCommand() {
 	// desk serves on https://127.0.0.1
 }
 
-// A server is run at once, with a certificate of one's own, and lets the holder of a token in.
+// A server runs at once, with its own certificate, and accepts clients that have a token.
 func ExampleServer_ExecuteCommand() {
 	directory, err := os.MkdirTemp("", "desk-")
 	must(err)

@@ -64,7 +64,7 @@ func ExampleFiles() {
 
 // Several servers share an etcd, and clients do not care which of them they ask.
 func ExampleExternalEtcd() {
-	database, err := etcd.Start(context.Background(), "") // stands for one that runs elsewhere
+	database, err := etcd.Start(context.Background(), "") // stands for an etcd that runs elsewhere
 	must(err)
 	describe := func() *builder.Server {
 		return example.Register(builder.New("library-apiserver")).WithStorage(builder.ExternalEtcd(database.Endpoint()))

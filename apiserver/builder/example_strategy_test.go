@@ -22,7 +22,7 @@ type strict struct {
 	allowed string
 }
 
-// Validate refuses a book that has no business here, and whatever else is wrong with it.
+// Validate refuses a book that does not belong here, and every other invalid book.
 func (s strict) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
 	errs := s.DefaultStrategy.Validate(ctx, object)
 	if location := object.(*hub.Book).Spec.Location; location != s.allowed {
@@ -36,7 +36,7 @@ func (s strict) ValidateUpdate(ctx context.Context, object, old runtime.Object) 
 	return append(s.Validate(ctx, object), object.(*hub.Book).ValidateUpdate(ctx, old)...)
 }
 
-// Where a type's own methods do not suffice, a strategy embeds the default one and overrides what differs.
+// Where a type's own methods do not suffice, a strategy embeds the default strategy and overrides some of its methods.
 func ExampleDefaultStrategy() {
 	provide := func(scope *builder.Scope) (builder.Storages, error) {
 		store, err := builder.NewStore(scope, builder.Resource{

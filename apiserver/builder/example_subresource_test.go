@@ -44,7 +44,7 @@ func (d desk) Create(ctx context.Context, name string, object runtime.Object, ad
 	return request, nil
 }
 
-// A resource has subresources: its status, which the store makes, and one of one's own.
+// A resource has subresources: its status, which the store makes, and a custom subresource.
 func ExampleStorages() {
 	provide := func(scope *builder.Scope) (builder.Storages, error) {
 		storages, err := example.Books(scope)

@@ -18,8 +18,8 @@ import (
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
-// A type of one's own is served from memory, without a port. It needs no strategy: the internal type library.Book has
-// methods that say what is valid, and what a client is warned of.
+// A custom type is served from memory, without a port. It needs no strategy: the internal type library.Book has methods
+// for validation and for warnings.
 func Example() {
 	options, err := builder.New("library-apiserver").
 		WithScheme(install.Install).

@@ -14,7 +14,7 @@ import (
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
-// using runs a server for as long as a function uses it. What it takes is in the example of the package.
+// using runs a server for as long as a function uses it. The example of the package shows each step.
 func using(server *builder.Server, use func(ctx context.Context, running *builder.Running, library client.Client)) {
 	options, err := server.WithBearerToken(token, admin).ToServerOptions()
 	must(err)

@@ -57,7 +57,7 @@ func TestANewCertificateIsServedWithoutARestart(t *testing.T) {
 		WithCertificate(filepath.Join(secret.directory, "tls.crt"), filepath.Join(secret.directory, "tls.key")))
 	served := func() *big.Int {
 		connection, err := tls.Dial("tcp", strings.TrimPrefix(running.Address(), "https://"), &tls.Config{
-			InsecureSkipVerify: true, // it is looked at below
+			InsecureSkipVerify: true, // the test checks the certificate below
 		})
 		g.Expect(err).NotTo(HaveOccurred())
 		defer func() { g.Expect(connection.Close()).To(Succeed()) }()

@@ -26,7 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/storage/memory"
 )
 
-// eachBackend runs a test over every storage that is part of the library. What is older than an interval is compacted.
+// eachBackend runs a test over every storage that is part of the library. Revisions older than an interval are compacted.
 func eachBackend(t *testing.T, compaction time.Duration, test func(*testing.T, builder.StorageBackend)) {
 	t.Helper()
 	for name, backend := range map[string]builder.StorageBackend{
@@ -205,8 +205,8 @@ func endsInitialEvents(t *testing.T, client typedcorev1.ConfigMapInterface) {
 	}
 }
 
-// readsConsistently lists one resource after writes of another one: the cache has to ask the storage how far it is, and
-// without an answer would wait for seconds, which the metrics show.
+// readsConsistently lists a resource after writes of another resource. The cache has to ask the storage for its revision.
+// Without an answer the cache would wait for seconds, which the metrics show.
 func readsConsistently(t *testing.T, running *builder.Running, client typedcorev1.ConfigMapInterface) {
 	g := NewWithT(t)
 	all, err := kubernetes.NewForConfig(running.ClientConfig())

@@ -34,7 +34,7 @@ type edited struct {
 	stop   func()
 }
 
-// lineLog is what a server wrote.
+// lineLog keeps the log lines of a server.
 type lineLog struct {
 	mutex sync.Mutex
 	text  strings.Builder
@@ -78,7 +78,7 @@ func (e *edited) read(name string) string {
 	return string(content)
 }
 
-// write does what most editors do: a new file takes the place of the old one.
+// write saves a file as most editors do: a new file replaces the old file.
 func (e *edited) write(name, content string) {
 	e.t.Helper()
 	e.Expect(os.MkdirAll(filepath.Dir(e.path(name)), 0o755)).To(Succeed())
@@ -162,7 +162,7 @@ func TestARemovedFileIsADeletedObject(t *testing.T) {
 	create(t, e.client, kept)
 	e.Expect(os.RemoveAll(filepath.Dir(e.path("a")))).To(Succeed())
 	e.Eventually(e.data("a")).Should(Equal(notFound))
-	e.Eventually(func() *metav1.Time { return e.inFile("kept")().DeletionTimestamp }).ShouldNot(BeNil(), "it is deleted once its finalizers are gone")
+	e.Eventually(func() *metav1.Time { return e.inFile("kept")().DeletionTimestamp }).ShouldNot(BeNil(), "it is deleted once its finalizers are removed")
 	e.replace("kept", "- example.com/hold", "")
 	e.Eventually(e.data("kept")).Should(Equal(notFound))
 	file := e.path("kept")

@@ -31,9 +31,9 @@ func bookOf(i int) *v2.Book {
 	return book
 }
 
-// The storage version moves as docs/api-versions.md says: the old server and the new one run side by side, the old one
-// goes, and every object is written once more. All the while books are read and written through every server, in both
-// versions, and watched.
+// The storage version moves as docs/api-versions.md describes: the old and the new server run side by side, the old
+// server stops, and every object is written again. Meanwhile clients read, write and watch books through every server,
+// in both versions.
 func TestTheStorageVersionMovesUnderRunningServers(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
@@ -103,7 +103,7 @@ func storedVersions(t *testing.T, endpoint string) sets.Set[string] {
 	return versions
 }
 
-// storageVersionHash is what discovery says about how books are stored.
+// storageVersionHash is the storage version of books in discovery.
 func storageVersionHash(t *testing.T, running *builder.Running) string {
 	t.Helper()
 	g := NewWithT(t)
@@ -119,8 +119,8 @@ func storageVersionHash(t *testing.T, running *builder.Running) string {
 	return ""
 }
 
-// migrate writes every book as it is, page by page. Whoever is faster has migrated the book, too, or it is tried again:
-// as kube-storage-version-migrator does.
+// migrate writes every book as it is, page by page, as kube-storage-version-migrator does. A conflicting write of another
+// client has migrated the book, or migrate tries the book again.
 func migrate(t *testing.T, books client.Client) {
 	t.Helper()
 	g := NewWithT(t)
@@ -179,7 +179,7 @@ func (l *librarian) expectWork(g Gomega) {
 	g.Eventually(l.changes.Load).WithTimeout(patience).Should(BeNumerically(">=", l.changes.Load()+round))
 }
 
-// leave ends the work and says what was wrong with it.
+// leave ends the work and reports its errors.
 func (l *librarian) leave() error {
 	l.stop()
 	return <-l.ended

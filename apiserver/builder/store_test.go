@@ -15,7 +15,7 @@ import (
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
-// national is a strategy of books that are in no namespace, whatever their type says.
+// national is a strategy of books that are in no namespace, in contrast to their type.
 type national struct {
 	builder.DefaultStrategy
 }

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// manuscript is a type that has something to say about everything.
+// manuscript is a type with every optional method.
 type manuscript struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -49,7 +49,7 @@ func refused(what string) field.ErrorList {
 	return field.ErrorList{field.Forbidden(field.NewPath(what), "")}
 }
 
-// note is a type that has nothing to say.
+// note is a type without optional methods.
 type note struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -75,7 +75,7 @@ func manuscripts() *runtime.Scheme {
 
 func TestADefaultStrategyAsksTheObject(t *testing.T) {
 	g := NewWithT(t)
-	strategy := NewDefaultStrategy(manuscripts()) // as one that is embedded
+	strategy := NewDefaultStrategy(manuscripts()) // as an embedded strategy
 	created := &manuscript{Spec: []string{"text"}, Status: "of a client"}
 	strategy.PrepareForCreate(t.Context(), created)
 	g.Expect(created.Spec).To(Equal([]string{"text", "created"}), "after its status is dropped")
@@ -97,7 +97,7 @@ func TestADefaultStrategyAsksTheObject(t *testing.T) {
 	g.Expect(strategy.ValidateUpdate(t.Context(), updated, old)).To(Equal(append(refused("object"), refused("change of old")...)))
 }
 
-// list is a type whose order says nothing.
+// list is a type whose order has no meaning.
 type list struct {
 	note
 	Spec []string

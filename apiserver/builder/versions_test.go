@@ -20,7 +20,7 @@ import (
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
-// What is stored in one version is served in both.
+// A book that is stored in one version is served in both.
 func TestAResourceInTwoVersions(t *testing.T) {
 	t.Parallel()
 	for _, stored := range []schema.GroupVersion{v1.SchemeGroupVersion, v2.SchemeGroupVersion} {

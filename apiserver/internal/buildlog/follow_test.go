@@ -113,7 +113,7 @@ func TestFollowingGoesOnAfterTheWatchHasEnded(t *testing.T) {
 
 	expectText(t, stream, "one,two")
 	if got := strings.Join(stored.from, " "); got != "1 5" {
-		t.Errorf("watched from %s, want from what was seen last: 1 5", got)
+		t.Errorf("watched from %s, want from the last observed version: 1 5", got)
 	}
 	if !first.IsStopped() || !second.IsStopped() {
 		t.Error("a watch was left open")

@@ -27,9 +27,9 @@ const patience = time.Minute
 
 var errUnavailable = errors.New("nobody answers")
 
-// switched is a database that is there or not, as a test says.
+// switched is a database that a test makes available or unavailable.
 type switched struct {
-	checks chan struct{} // each one is reported
+	checks chan struct{} // receives every check
 
 	mutex sync.Mutex
 	store *records.Store
@@ -151,7 +151,7 @@ func TestAnOutageIsLoggedOnce(t *testing.T) {
 	for _, err := range []error{nil, errUnavailable, errUnavailable, nil, nil, errUnavailable} {
 		database.set(nil, err)
 		database.checks <- struct{}{}
-		database.checks <- struct{}{} // the first one is reported by now
+		database.checks <- struct{}{} // the first check is reported by now
 	}
 	close(database.checks)
 	<-done

@@ -54,7 +54,7 @@ func TestTheLastPageHasNoNext(t *testing.T) {
 	}
 }
 
-// FuzzContinue reads what a client may send as continue. What is taken can be continued, and is the same then.
+// FuzzContinue reads arbitrary continue tokens. An accepted token can be continued, and stays the same.
 func FuzzContinue(f *testing.F) {
 	start := historyStart{Since: noonAbroad.UTC()}
 	sound, err := start.next("x")

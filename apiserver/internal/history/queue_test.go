@@ -130,7 +130,7 @@ func TestWhatWaitsIsWrittenWhenTheServerStops(t *testing.T) {
 	for generation := range 3 {
 		queue.Add(t.Context(), edit(int64(generation+2)))
 	}
-	g.Eventually(clock.HasWaiters).WithTimeout(patience).Should(BeTrue()) // the first one was tried
+	g.Eventually(clock.HasWaiters).WithTimeout(patience).Should(BeTrue()) // the first write was tried
 	database.set(store, nil)
 	stop()
 	g.Expect(generations(t, store)).To(Equal([]int64{4, 3, 2}))

@@ -17,8 +17,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
-// TestBothBuildsTakeTheRight asks as somebody who may compare the build of the request, which the server has checked
-// already, and no other.
+// TestBothBuildsTakeTheRight asks as a user with permission to compare the build of the request, and no other build. The
+// server has checked the permission for the build of the request already.
 func TestBothBuildsTakeTheRight(t *testing.T) {
 	var failure error
 	only := authorizer.AuthorizerFunc(func(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
@@ -35,7 +35,7 @@ func TestBothBuildsTakeTheRight(t *testing.T) {
 	}
 	_, err := diff.compare(ctx, "web-1", &images.ImageBuildDiffOptions{With: "web-2"})
 	if !apierrors.IsForbidden(err) {
-		t.Errorf("with another one: %v, want a 403", err)
+		t.Errorf("with another build: %v, want a 403", err)
 	}
 	failure = errors.New("nobody answers")
 	if err := diff.mayCompare(ctx, "web-2"); !apierrors.IsInternalError(err) {

@@ -113,7 +113,7 @@ func TestAStatusKeepsWhatWasReported(t *testing.T) {
 	}
 }
 
-// TestTheStatusOfASuspendedBuildIsStoredAsItIs writes what the state machine says of a running build whose Job was
+// TestTheStatusOfASuspendedBuildIsStoredAsItIs writes the state machine's status of a running build whose Job was
 // suspended.
 func TestTheStatusOfASuspendedBuildIsStoredAsItIs(t *testing.T) {
 	scheme := runtime.NewScheme()

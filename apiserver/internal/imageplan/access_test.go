@@ -31,7 +31,7 @@ func TestWhoMayNotGetAnImageDoesNotPlanIt(t *testing.T) {
 	admins.create(t, secretName, first)
 	admins.attempt(t, secretName)
 	g.Expect(s.plannedAs(t, secretName, spec())).To(Equal(refused), "nor do they learn whether there is one")
-	g.Expect(admins.plannedAs(t, secretName, spec()).Status.BuildName).To(Equal("secret-2"), "who may get it does")
+	g.Expect(admins.plannedAs(t, secretName, spec()).Status.BuildName).To(Equal("secret-2"), "a user with permission to get the Secret plans with it")
 
 	bad := spec()
 	bad.Targets[0].Format = "tape"

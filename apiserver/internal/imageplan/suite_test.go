@@ -40,7 +40,7 @@ var (
 	madeDigest = "sha256:" + strings.Repeat("c", 64)
 )
 
-// running is the one server of all tests. Each works in a namespace of its own.
+// running is the server of all tests. Each test works in its own namespace.
 var running *builder.Running
 
 func TestMain(m *testing.M) {

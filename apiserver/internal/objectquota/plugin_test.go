@@ -73,7 +73,7 @@ func TestWhatIsCreatedIsCountedAndWhatIsOverTheQuotaRefused(t *testing.T) {
 	if got := used(t, client); got != "1" {
 		t.Errorf("used: %s", got)
 	}
-	// A real API would answer an older count with a conflict; this one has no versions.
+	// A real API would answer an older count with a conflict; this API has no versions.
 	err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
 		quota, err := seen.ResourceQuotas("team").Get("images")
 		if err != nil {

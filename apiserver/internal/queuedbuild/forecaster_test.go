@@ -58,7 +58,7 @@ func build(namespace, image string, number int64, created time.Duration, phase v
 	return built
 }
 
-// succeeded is one that took some time.
+// succeeded is a build that succeeded after some time.
 func succeeded(namespace, image string, number int64, started, took time.Duration) images.ImageBuild {
 	built := build(namespace, image, number, started, v1alpha1.BuildSucceeded)
 	built.Status.CompletionTime = ago(started - took)
@@ -77,7 +77,7 @@ func forecasterOf(limits queue.Limits, namespaces *fakeNamespaces, builds ...ima
 
 func TestTheOrderIsComputedFromWhatIsStored(t *testing.T) {
 	f := forecasterOf(queue.Limits{Builds: 1}, &fakeNamespaces{},
-		succeeded("a", "web", 1, 9*time.Hour, time.Hour), succeeded("a", "web", 2, 5*time.Hour, 10*time.Minute), // the last one counts
+		succeeded("a", "web", 1, 9*time.Hour, time.Hour), succeeded("a", "web", 2, 5*time.Hour, 10*time.Minute), // the last build counts
 		succeeded("b", "db", 1, 9*time.Hour, 20*time.Minute),
 		build("a", "web", 3, 4*time.Minute, v1alpha1.BuildRunning),
 		build("a", "web", 4, 3*time.Minute, v1alpha1.BuildQueued),
@@ -103,7 +103,7 @@ func TestTheOrderIsComputedFromWhatIsStored(t *testing.T) {
 		want[i].ObjectMeta = metav1.ObjectMeta{Namespace: stored.Namespace, Name: stored.Name, UID: stored.UID, Labels: stored.Labels}
 	}
 	if diff := cmp.Diff(want, queued); diff != "" {
-		t.Errorf("the order is another one (-want +got):\n%s", diff)
+		t.Errorf("the order differs (-want +got):\n%s", diff)
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
-// rights are what a user may do, such as "use serviceaccounts/builder". They remember what was asked for.
+// rights are the permissions of a user, such as "use serviceaccounts/builder". They record every check.
 type rights struct {
 	granted []string
 	asked   []string

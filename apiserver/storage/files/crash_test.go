@@ -61,8 +61,8 @@ func TestACrashLosesNothingAndBringsNothingBack(t *testing.T) {
 		} else {
 			revision = put(t, client, keyOf(name), valueOf(name, fmt.Sprint(step)))
 		}
-		written, first := read(t, journalOf(root)), revision // a later record would say that the file is complete
-		for range random.IntN(3) {                           // revisions that are given out for what is not stored
+		written, first := read(t, journalOf(root)), revision // a later record would mark the file as complete
+		for range random.IntN(3) {                           // revisions that no stored object has
 			revision = put(t, client, "no-object", "")
 		}
 		after, _ := stored(t, client)
@@ -107,7 +107,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writeForEver says each write that was acknowledged.
+// writeForEver prints each write that was acknowledged.
 func writeForEver(root string) {
 	client, _ := open(&testing.T{}, root)
 	for i := 0; ; i++ {

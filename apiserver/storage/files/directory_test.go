@@ -249,7 +249,7 @@ func TestADirectoryIsForOneAtATime(t *testing.T) {
 	stop()
 }
 
-// TestAFileOfSomebodyElseIsNotOverwritten is about a file that is there before its object is, and then goes.
+// TestAFileOfSomebodyElseIsNotOverwritten is about a file that exists before its object, and is then deleted.
 func TestAFileOfSomebodyElseIsNotOverwritten(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)

@@ -61,7 +61,7 @@ func (a *answering) Patch(_ context.Context, _ string, _ types.PatchType, patch 
 	return &unstructured.Unstructured{}, nil
 }
 
-// lookTwice has an editor deal with the file of the object a, and then with whatever has come meanwhile.
+// lookTwice makes an editor process the file of the object a, and then every file that has changed meanwhile.
 func lookTwice(t *testing.T, directory *Directory, api *answering) {
 	t.Helper()
 	e := &editor{directory: directory, client: api, report: func(line string) { t.Log(line) }, due: map[string]time.Time{}, refused: map[string]refusal{}}

@@ -105,7 +105,7 @@ func (s *schedule) prefix() string {
 	return []string{"/registry/", "/registry/a/", "/registry/b/", "/registry/c/3", "/none/", ""}[s.random.IntN(6)]
 }
 
-// anyRevision is most often one that can be read, and sometimes one that was compacted or is to come.
+// anyRevision is most often a readable revision, and sometimes a compacted or a future revision.
 func (s *schedule) anyRevision() int64 {
 	return max(s.revision-int64(s.random.IntN(30))+2, 1)
 }
@@ -125,7 +125,7 @@ func (s *schedule) next() operation {
 	case kind < 27:
 		return s.pages()
 	case kind < 28:
-		return s.watch() // rarely: etcd looks for what to send ten times a second
+		return s.watch() // rarely: etcd sends events ten times a second
 	default:
 		return s.compact()
 	}

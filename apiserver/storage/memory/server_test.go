@@ -20,7 +20,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 )
 
-// patience is how long the tests wait for what must happen.
+// patience is how long the tests wait for an expected event.
 const patience = time.Minute
 
 func TestKeysLiveAsLongAsTheirLease(t *testing.T) {
@@ -215,7 +215,7 @@ func TestWhatTheJournalRefusesDidNotHappen(t *testing.T) {
 	got, err := client.Get(t.Context(), "k")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(got.Kvs).To(BeEmpty())
-	g.Expect(got.Header.GetRevision()).To(BeEquivalentTo(8), "the one at which the server began")
+	g.Expect(got.Header.GetRevision()).To(BeEquivalentTo(8), "the revision at which the server started")
 }
 
 // TestNothingIsLeftAfterTheEnd is in a bubble, which does not end before all of its goroutines have.

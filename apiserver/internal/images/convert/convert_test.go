@@ -26,7 +26,7 @@ const (
 	generated = "goldsmith.dev/goldsmith/apiserver/internal/images/v1alpha1"
 )
 
-// converters are the packages that may convert: this one, and the one whose functions the scheme calls.
+// converters are the packages that may convert: this package, and the package whose functions the scheme calls.
 var converters = []string{"apiserver/internal/images/convert", "apiserver/internal/images/v1alpha1"}
 
 func TestConversionsAreHere(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
-// FuzzEncodings sends what a client may send, in any encoding, into the hub and out again: nothing may panic, and what JSON
-// can say at all is the same in each encoding.
+// FuzzEncodings decodes arbitrary requests in any encoding into the hub, and encodes them again. Nothing may panic, and
+// all data that JSON can express is the same in each encoding.
 func FuzzEncodings(f *testing.F) {
 	scheme := newScheme(f)
 	codecs := serializer.NewCodecFactory(scheme)
@@ -69,7 +69,7 @@ func again(t *testing.T, codec runtime.Codec, object runtime.Object) runtime.Obj
 	return read
 }
 
-// FuzzFieldSelectors parses field selectors as the server does. What is taken names fields that there are.
+// FuzzFieldSelectors parses field selectors as the server does. An accepted selector names existing fields.
 func FuzzFieldSelectors(f *testing.F) {
 	for _, selector := range []string{
 		"", "metadata.name=web", "metadata.namespace!=default,spec.suspend==true", "spec.builder.name=mock", "status.phase=Running",

@@ -88,8 +88,8 @@ var manifests = []string{
 	`{KIND "ImageReport","stats":{"window":"1h","failures":[{}]},"health":{},"history":[{}],"changes":[{}],"notes":[{}]}`,
 }
 
-// FuzzObjects sends objects through what every request goes through: decoding, defaults, conversion and validation.
-// Nothing may panic; and what is accepted as the status of a build does not panic the state machine either.
+// FuzzObjects sends objects through the steps of every request: decoding, defaults, conversion and validation. Nothing
+// may panic. An accepted status of a build does not panic the state machine either.
 func FuzzObjects(f *testing.F) {
 	complete := strings.NewReplacer(
 		`KIND `, fmt.Sprintf(`"apiVersion":%q,"kind":`, v1alpha1.SchemeGroupVersion),
@@ -152,7 +152,7 @@ func FuzzObjects(f *testing.F) {
 	})
 }
 
-// validateBuild takes a build for a new one, for a change of another one and of itself, and for a status after any phase.
+// validateBuild validates a build as new, as a change of another build and of itself, and as a status after any phase.
 func validateBuild(t *testing.T, scheme *runtime.Scheme, build *images.ImageBuild) {
 	t.Helper()
 	validation.DirectImageBuild(build, nil)

@@ -136,8 +136,8 @@ func statusIn(phase v1alpha1.BuildPhase) images.ImageBuildStatus {
 	return statusAfter(&images.ImageBuildStatus{}, phase)
 }
 
-// statusAfter is a status that is valid in a phase, and that a build may have after another one as far as anything but
-// the phase is concerned.
+// statusAfter is a status that is valid in a phase. Apart from the phase, a build may have the status after any earlier
+// status.
 func statusAfter(before *images.ImageBuildStatus, phase v1alpha1.BuildPhase) images.ImageBuildStatus {
 	now := metav1.Unix(1, 0)
 	after := *before.DeepCopy()
