@@ -66,7 +66,7 @@ var _ = Describe("Instantiating an Image with parameters", func() {
 		_, err = images.Instantiate(ctx, "debian", with("many", many...), metav1.CreateOptions{})
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 		Expect(fieldsOf(err)).To(ConsistOf("parameters"))
-		Expect(err).To(MatchError(ContainSubstring("together with the Image's")))
+		Expect(err).To(MatchError(ContainSubstring("the parameters of the Image count too")))
 		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(image.Status).To(BeZero())

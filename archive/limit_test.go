@@ -36,7 +36,7 @@ func naiveLimited(stream []byte, limit Limit) []byte {
 		}
 	}
 	text := stamp.UTC().Format(time.RFC3339Nano)
-	out = fmt.Appendf(out, "%s [goldsmith: %d bytes of the log are not kept: history.logMaxBytes]\n", text, rest-head)
+	out = fmt.Appendf(out, "%s [goldsmith: %d bytes of the log were dropped because of history.logMaxBytes]\n", text, rest-head)
 	if !begins {
 		out = append(out, text+" "...)
 	}
@@ -91,7 +91,7 @@ func TestALineLongerThanAChunkGoesOnWithTheLastTimestamp(t *testing.T) {
 	seal(t, w, Seal{})
 	from, to := naiveCut(int64(len(stream)), limit)
 	line := strings.TrimSuffix(stamped(1000, ""), "\n")
-	want := fmt.Sprintf("%s\n%s[goldsmith: %d bytes of the log are not kept: history.logMaxBytes]\n%s%s",
+	want := fmt.Sprintf("%s\n%s[goldsmith: %d bytes of the log were dropped because of history.logMaxBytes]\n%s%s",
 		stream[:from], line, to-from, line, stream[to:])
 	same(t, "all", readAll(t, s, Position{}), []byte(want))
 	same(t, "without timestamps", stripped(t, readAll(t, s, Position{}), 7), naiveStrip([]byte(want)))
@@ -104,7 +104,7 @@ func TestAByteZeroBeforeACutEndsNoLine(t *testing.T) {
 	write(t, w, stream)
 	flush(t, w)
 	got := readAll(t, s, Position{})
-	if lines := bytes.Split(got, []byte{'\n'}); len(lines) != 3 || !bytes.Contains(lines[1], []byte("bytes of the log are not kept")) {
+	if lines := bytes.Split(got, []byte{'\n'}); len(lines) != 3 || !bytes.Contains(lines[1], []byte("bytes of the log were dropped")) {
 		t.Errorf("got %q", got)
 	}
 }
@@ -118,7 +118,7 @@ func TestAnOffsetInWhatIsCutBeginsWithTheNotice(t *testing.T) {
 	flush(t, w)
 	_, to := naiveCut(int64(len(stream)), limit)
 	got := readAll(t, s, Position{Offset: to - 100})
-	if want := " [goldsmith: 100 bytes of the log are not kept: history.logMaxBytes]\n"; !bytes.Contains(got[:len(want)+40], []byte(want)) {
+	if want := " [goldsmith: 100 bytes of the log were dropped because of history.logMaxBytes]\n"; !bytes.Contains(got[:len(want)+40], []byte(want)) {
 		t.Errorf("got %q", got)
 	}
 	if !bytes.HasSuffix(got, stream[to:]) {

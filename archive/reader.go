@@ -26,7 +26,7 @@ type Position struct {
 // Reader reads an attempt's timestamped stream, as far as it is stored now. If the limit has cut the middle of the log, one
 // line reports this:
 //
-//	<timestamp of the next line> [goldsmith: 123456 bytes of the log are not kept: history.logMaxBytes]
+//	<timestamp of the next line> [goldsmith: 123456 bytes of the log were dropped because of history.logMaxBytes]
 //
 // A line that the limit has cut ends before this line, and continues after it with the same timestamp.
 //
@@ -233,7 +233,7 @@ func (r *Reader) setNotice(content []byte, bytes int64) {
 		stamp = r.stamp // the line is longer than the chunk
 	}
 	text := stamp.UTC().Format(time.RFC3339Nano)
-	r.notice = fmt.Appendf(r.notice, "%s [goldsmith: %d bytes of the log are not kept: history.logMaxBytes]\n", text, bytes)
+	r.notice = fmt.Appendf(r.notice, "%s [goldsmith: %d bytes of the log were dropped because of history.logMaxBytes]\n", text, bytes)
 	if !ok || at > 0 {
 		r.notice = fmt.Appendf(r.notice, "%s ", text)
 	}

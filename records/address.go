@@ -20,8 +20,8 @@ func sqliteFile(address string) (path string, isSQLite bool, err error) {
 	switch {
 	case err != nil, parsed.Host != "", parsed.User != nil, parsed.Opaque != "", parsed.RawQuery != "", parsed.Fragment != "",
 		!filepath.IsAbs(parsed.Path), strings.HasSuffix(parsed.Path, "/"), strings.ContainsRune(parsed.Path, 0):
-		return "", true, fmt.Errorf("%w: the address of a SQLite database is sqlite:// and an absolute path, such as sqlite:///var/lib/goldsmith/records.db, "+
-			"and nothing else: ?, # and %% of the path are written %%3F, %%23 and %%25", ErrInvalid)
+		return "", true, fmt.Errorf("%w: the address of a SQLite database must be sqlite:// and an absolute path, such as sqlite:///var/lib/goldsmith/records.db; "+
+			"in the path, write %%3F for ?, %%23 for # and %%25 for %%", ErrInvalid)
 	}
 	return filepath.Clean(parsed.Path), true, nil
 }

@@ -31,7 +31,7 @@ func (l *Lock) Unlock() { l.release() }
 // which a single write cannot enforce: lock, check, write, unlock. A write that cannot break the rule needs no lock. If the
 // lock is not free within 5 seconds, the error has status 503 and Retry-After.
 func (s *Scope) Lock(ctx context.Context, name string) (*Lock, error) {
-	patient, cancel := context.WithTimeoutCause(ctx, lockPatience, fmt.Errorf("it was not free within %s", lockPatience))
+	patient, cancel := context.WithTimeoutCause(ctx, lockPatience, fmt.Errorf("the lock was not free within %s", lockPatience))
 	defer cancel()
 	// Requests of this server wait here, so that only one of them at a time waits in the storage for other servers.
 	lock, err := s.locks.lock(patient, name)

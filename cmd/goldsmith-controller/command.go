@@ -95,7 +95,7 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 func (o *options) validate() error {
 	switch {
 	case o.certificates && o.certificateDirectory == "":
-		return errors.New("--certificates needs --certificate-directory, where this process finds its own")
+		return errors.New("--certificates needs --certificate-directory, the directory with the certificate of this process")
 	case o.certificateValidity < certificates.MinValidity:
 		return fmt.Errorf("--certificate-validity must be at least %s, not %s", certificates.MinValidity, o.certificateValidity)
 	default:

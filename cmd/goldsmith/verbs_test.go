@@ -79,8 +79,8 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("build", "web", "--request-id", "next", "--wait").says("web-7\n")
 	s.types("queue").tells("no build is queued in namespace default\n")
 
-	s.types("cancel", "web").fails(exit.Failure, "Error: web is an image, but cancel takes a build: its latest is web-7: goldsmith cancel web-7 --kubeconfig ")
-	s.types("cancel", "image/web").fails(exit.Failure, "Error: web is an image, but cancel takes a build: its latest is web-7: goldsmith cancel web-7 --kubeconfig ")
+	s.types("cancel", "web").fails(exit.Failure, "Error: web is an image, but cancel takes a build: the latest build is web-7: goldsmith cancel web-7 --kubeconfig ")
+	s.types("cancel", "image/web").fails(exit.Failure, "Error: web is an image, but cancel takes a build: the latest build is web-7: goldsmith cancel web-7 --kubeconfig ")
 	s.types("cancel", "image/nothing").fails(exit.Failure, "Error: image/nothing is an image, but cancel takes a build: see `goldsmith cancel --help`")
 	s.types("build", "web-7").fails(exit.Failure, "Error: web-7 is a build, but build takes an image: its image is web: goldsmith build web --kubeconfig ")
 	s.types("history", "web-7").fails(exit.Failure, "Error: web-7 is a build, but history takes an image: its image is web: goldsmith history web")

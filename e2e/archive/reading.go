@@ -135,7 +135,7 @@ func describeReading(w *fixture) {
 		Expect(kept[0]).To(Equal(fmt.Sprintf("step 1/1 line 1/%d", lines)))
 		Expect(kept[len(kept)-1]).To(Equal(fmt.Sprintf("step 1/1 line %d/%d", lines, lines)))
 		Expect(len(kept)).To(BeNumerically("<", lines))
-		Expect(strings.Count(text, "bytes of the log are not kept: history.logMaxBytes]\n")).To(Equal(1))
+		Expect(strings.Count(text, "bytes of the log were dropped because of history.logMaxBytes]\n")).To(Equal(1))
 	})
 
 	It("are none where nothing was started", func(ctx SpecContext) {

@@ -82,7 +82,7 @@ func logContainer(pod *corev1.Pod, options *corev1.PodLogOptions) (string, error
 	case options.Previous:
 		return "", apierrors.NewBadRequest(fmt.Sprintf("previous terminated container %q in pod %q not found", name, pod.Name))
 	case options.Stream != nil && *options.Stream == corev1.LogStreamStderr:
-		return "", apierrors.NewBadRequest("stderr is not recorded apart from stdout")
+		return "", apierrors.NewBadRequest("stderr and stdout are recorded together: stderr cannot be selected")
 	}
 	return name, nil
 }

@@ -20,7 +20,7 @@ const (
 	messageDeadline        = "Pod was active on the node longer than the specified deadline"
 	// reasonProcessLost is the reason of the pod and of its DisruptionTarget condition.
 	reasonProcessLost = "ProcessLost"
-	messageLost       = "The server that ran the builder ended, which also ended the builder"
+	messageLost       = "The builder was lost, because the server that ran the builder ended"
 	// reasonUnknown is a kubelet's reason for a container that it cannot find any more.
 	reasonUnknown = "ContainerStatusUnknown"
 	// reasonStartError is a runtime's reason for a container that it could not start.

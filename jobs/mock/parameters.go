@@ -137,7 +137,7 @@ func (p *parser) number(name string, byDefault, least, most int) int {
 // step is the number of a step, 0 for none.
 func (p *parser) step(name string, steps int) int {
 	if steps == 0 && p.has(name) {
-		p.problem(name, "left out where there are no steps")
+		p.problem(name, "omitted if steps is 0")
 		return 0
 	}
 	return p.number(name, 0, 1, steps)

@@ -43,7 +43,7 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target) Outcome {
 		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "invalid result: "+err.Error()))
 	}
 	if exitCode != 0 {
-		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "invalid result: outcome is Succeeded"))
+		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "outcome is Succeeded, but exit code is not 0"))
 	}
 	return Outcome{Artifacts: artifacts}
 }
@@ -70,7 +70,7 @@ func decode(text string) (*message, error) {
 		if len(text) == MaxBytes {
 			return nil, fmt.Errorf("not JSON, probably cut at %d bytes", MaxBytes)
 		}
-		return nil, fmt.Errorf("not JSON of the contract's types: %w", err)
+		return nil, fmt.Errorf("not JSON that matches the builder contract: %w", err)
 	}
 	switch {
 	case decoded.Version != Version:

@@ -169,7 +169,7 @@ func (t *transition) admit() {
 	case t.Unresolved != nil:
 		t.finish(v1alpha1.BuildFailed, t.Unresolved)
 	case t.status.Resolved == nil:
-		t.finish(v1alpha1.BuildFailed, v1alpha1.ReasonSourceNotFound.Failure("resolve inputs: the status has none: build again"))
+		t.finish(v1alpha1.BuildFailed, v1alpha1.ReasonSourceNotFound.Failure("the build has no resolved inputs: build again"))
 	case t.Admission.Admitted:
 		t.start(t.status.CurrentAttempt + 1)
 	case t.queueTimeLeft() <= 0:

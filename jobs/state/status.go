@@ -148,7 +148,7 @@ func (t *transition) finishCancelled() {
 		message = "cancelled: the build is being deleted"
 	} else {
 		if request.SupersededBy != "" {
-			reason, message = v1alpha1.ReasonSuperseded, fmt.Sprintf("superseded by %s: cancelled", request.SupersededBy)
+			reason, message = v1alpha1.ReasonSuperseded, fmt.Sprintf("cancelled: superseded by %s", request.SupersededBy)
 		}
 		if request.By != "" {
 			message += " by " + request.By

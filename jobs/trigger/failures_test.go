@@ -86,7 +86,7 @@ func TestTooManyFailuresStopScheduleAndBase(t *testing.T) {
 	}
 	stalled := meta.FindStatusCondition(w.Image.Status.Conditions, v1alpha1.ImageStalled)
 	if says(t, w.Image.Status, v1alpha1.ImageStalled) != "True TooManyFailures" ||
-		!strings.Contains(stalled.Message, "2 consecutive builds") || !strings.Contains(stalled.Message, `start a build that succeeds with "goldsmith build debian"`) {
+		!strings.Contains(stalled.Message, "2 consecutive builds") || !strings.Contains(stalled.Message, `build successfully with "goldsmith build debian"`) {
 		t.Errorf("Stalled %+v", stalled)
 	}
 	w.Image.Status.LastAttempted.BaseDigest = "one"

@@ -107,7 +107,7 @@ func (s schedule) ask(d *Decision) {
 }
 
 func waitFor(d *Decision, pending *v1alpha1.ImageBuild) {
-	d.Reason, d.Message = v1alpha1.ReasonBuildQueued, fmt.Sprintf("build %s may already build these inputs: it has not resolved its inputs yet", pending.Name)
+	d.Reason, d.Message = v1alpha1.ReasonBuildQueued, fmt.Sprintf("build %s may have the same inputs: wait until its inputs are resolved", pending.Name)
 }
 
 // changed reports whether the inputs resolve, and differ from those of the last attempted build.

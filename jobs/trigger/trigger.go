@@ -129,7 +129,7 @@ func (o Observed) tooManyFailures(status *v1alpha1.ImageStatus) bool {
 
 // failedTooOften is the message of ReasonTooManyFailures.
 func (o Observed) failedTooOften(status *v1alpha1.ImageStatus) string {
-	return fmt.Sprintf("%d consecutive builds failed: triggers schedule and base are off: change the spec, or start a build that succeeds with \"goldsmith build %s\"",
+	return fmt.Sprintf("%d consecutive builds failed, so neither the schedule nor the base starts builds: change the spec, or build successfully with \"goldsmith build %s\"",
 		status.ConsecutiveFailures, o.Image.Name)
 }
 

@@ -40,7 +40,7 @@ type expiredError struct {
 
 // Error returns when and why the log was deleted.
 func (e *expiredError) Error() string {
-	return fmt.Sprintf("it was deleted at %s, because history.logRetention is %s", e.At.UTC().Format(time.RFC3339), e.Retention)
+	return fmt.Sprintf("the log was deleted at %s, because history.logRetention is %s", e.At.UTC().Format(time.RFC3339), e.Retention)
 }
 
 // unavailableError means that a log may be in the archive, which is unavailable.

@@ -226,7 +226,7 @@ func noSuchAttempt(build *images.ImageBuild, number int32) error {
 		Status:  metav1.StatusFailure,
 		Code:    http.StatusNotFound,
 		Reason:  metav1.StatusReasonNotFound,
-		Message: fmt.Sprintf("imagebuild %q has no attempt %d: it has %d", build.Name, number, len(build.Status.Attempts)),
+		Message: fmt.Sprintf("imagebuild %q has no attempt %d: the number of attempts is %d", build.Name, number, len(build.Status.Attempts)),
 		Details: logDetails(build, "attempt"),
 	}}
 }

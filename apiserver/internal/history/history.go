@@ -85,7 +85,7 @@ func startOf(options *images.ImageHistoryOptions, now time.Time) (*historyStart,
 			return nil, errors.New("continue token is invalid: list again without continue")
 		}
 		if start.Asked != asked {
-			return nil, errors.New("continue belongs to a list with other values of since or until: repeat those values")
+			return nil, errors.New("the continue token is of a list with another since or until: repeat the since and until of that list")
 		}
 		return start, nil
 	}

@@ -54,7 +54,7 @@ func (i *instantiation) refuse(image *images.Image) error {
 	case image.DeletionTimestamp != nil:
 		return conflict("it is being deleted, so it gets no more builds")
 	case i.uid != "" && i.uid != image.UID:
-		return conflict("the build is one of an earlier Image of that name: ask the Image that there is now for a build")
+		return conflict("the build belongs to a deleted Image of the same name: request a build of the existing Image")
 	}
 	return nil
 }

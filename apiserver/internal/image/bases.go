@@ -137,6 +137,6 @@ func (w *writing) explain(ctx context.Context, err error) error {
 }
 
 func lockLost() error {
-	return builder.Unavailable("checking what the image is based on took so long that its lock was lost: try again",
+	return builder.Unavailable("the server lost the lock while it checked the base of the image: try again",
 		metav1.StatusDetails{RetryAfterSeconds: 1})
 }

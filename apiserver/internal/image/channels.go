@@ -191,7 +191,7 @@ func (p *promotion) successful(ctx context.Context, image *images.Image, name st
 	case build.Status.Phase != v1alpha1.BuildSucceeded:
 		return nil, fmt.Sprintf("is %s: only a build that Succeeded can have a channel", build.Status.Phase), nil
 	case build.DeletionTimestamp != nil:
-		return nil, "is being deleted: name a build that stays", nil
+		return nil, "is being deleted: name another build", nil
 	}
 	return build, "", nil
 }

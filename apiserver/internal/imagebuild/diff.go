@@ -73,7 +73,7 @@ func (d *differ) mayCompare(ctx context.Context, name string) error {
 	case allowed:
 		return nil
 	}
-	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q may not compare with this build", user))
+	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q cannot compare another build with this build", user))
 }
 
 // read reads a build: the existing build or, by its UID, the record of a deleted build.

@@ -82,7 +82,7 @@ func enterStage(status *images.ImageBuildStatus, name string, now time.Time) fie
 			"use a new name", status.Stages[last].Name))}
 	}
 	if len(status.Stages) >= maxStages {
-		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("an attempt has at most %d stages: say more in the message", maxStages))}
+		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("an attempt has at most %d stages: use the message for more detail", maxStages))}
 	}
 	if last >= 0 {
 		status.Stages[last].CompletionTime = &at

@@ -24,8 +24,8 @@ const wide = 1
 
 var columns = []metav1.TableColumnDefinition{
 	{Name: "Name", Type: "string", Format: "name", Description: "Name of the build."},
-	{Name: "Image", Type: "string", Description: "Image that it is a build of."},
-	{Name: "Phase", Type: "string", Description: "Where the build stands."},
+	{Name: "Image", Type: "string", Description: "Image of the build."},
+	{Name: "Phase", Type: "string", Description: "Phase of the build."},
 	{Name: "Why", Type: "string", Description: "What the build waits for, or why it failed."},
 	{Name: "Progress", Type: "string", Description: "How much the builder says is done, and the stage it is in."},
 	{Name: "Attempt", Type: "integer", Description: "Number of the current attempt."},

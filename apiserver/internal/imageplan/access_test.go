@@ -24,7 +24,7 @@ func TestWhoMayNotGetAnImageDoesNotPlanIt(t *testing.T) {
 	s := admins.as(t, viewer)
 	refused := s.plannedAs(t, secretName, spec())
 	g.Expect(refused.Status).To(Equal(v1alpha1.ImagePlanStatus{Reason: "Forbidden", Message: `user "viewer" may not get images "secret" in namespace "` + s.namespace +
-		`", which the plan is of, so there is no saying what would change; an administrator can grant it`}))
+		`", which the plan needs for the comparison with the stored Image; an administrator can grant the permission`}))
 
 	first := spec()
 	first.Triggers = &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{Cron: "30 4 * * *"}}
@@ -46,7 +46,7 @@ func TestWhoMayNotGetABaseDoesNotReadItInAPlan(t *testing.T) {
 	forbidden := And(
 		HaveField("Build", false), HaveField("Reason", "Forbidden"), HaveField("Changes", BeEmpty()), HaveField("InputsDigest", ""),
 		HaveField("BaseDigest", ""), HaveField("Job", BeNil()),
-		HaveField("Message", ContainSubstring(`user "viewer" may not get images "secret" in namespace "`+s.namespace+`", which base.imageRef leads to`)),
+		HaveField("Message", ContainSubstring(`user "viewer" may not get images "secret" in namespace "`+s.namespace+`", which the plan needs for base.imageRef`)),
 	)
 	g.Expect(s.planned(t, basedOn(secretName)).Status).To(forbidden, "nor do they learn whether there is one")
 	admins.create(t, secretName, spec())

@@ -30,7 +30,7 @@ func (p *planner) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1
 		return nil, notAllowed, nil
 	}
 	if source := given.Source; source != nil && source.ConfigMapRef != nil {
-		forbidden, err := p.mayNotGet(ctx, configMaps, image.Namespace, source.ConfigMapRef.Name, "source.configMapRef names, so there is no saying what the inputs are")
+		forbidden, err := p.mayNotGet(ctx, configMaps, image.Namespace, source.ConfigMapRef.Name, "source.configMapRef")
 		if forbidden != nil || err != nil {
 			return nil, forbidden, err
 		}
@@ -62,7 +62,7 @@ var (
 
 // mayNotGetBase returns a failure if the user may not get a base Image, or nil.
 func (p *planner) mayNotGetBase(ctx context.Context, namespace, name string) (*v1alpha1.BuildFailure, error) {
-	return p.mayNotGet(ctx, storedImages, namespace, name, "base.imageRef leads to, so there is no saying what the inputs are")
+	return p.mayNotGet(ctx, storedImages, namespace, name, "base.imageRef")
 }
 
 // mayNotGet returns a failure if the user may not get an object that the plan would reveal, or nil. The failure does not
@@ -77,7 +77,7 @@ func (p *planner) mayNotGet(ctx context.Context, resource schema.GroupVersionRes
 		return nil, nil
 	}
 	return &v1alpha1.BuildFailure{Class: v1alpha1.FailureConfig, Reason: reasonForbidden, Message: fmt.Sprintf(
-		"user %q may not get %s %q in namespace %q, which %s; an administrator can grant it", user, resource.Resource, name, namespace, role)}, nil
+		"user %q may not get %s %q in namespace %q, which the plan needs for %s; an administrator can grant the permission", user, resource.Resource, name, namespace, role)}, nil
 }
 
 // buildsOf returns an Image's builds in the order of their numbers.

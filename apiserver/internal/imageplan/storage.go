@@ -69,7 +69,7 @@ func (p *planner) answer(ctx context.Context, plan *images.ImagePlan) (runtime.O
 	if plan.Name == "" {
 		return nil, invalid("", field.ErrorList{field.Required(field.NewPath("metadata", "name"), "name the Image, which need not exist")})
 	}
-	forbidden, err := p.mayNotGet(ctx, storedImages, apirequest.NamespaceValue(ctx), plan.Name, "the plan is of, so there is no saying what would change")
+	forbidden, err := p.mayNotGet(ctx, storedImages, apirequest.NamespaceValue(ctx), plan.Name, "the comparison with the stored Image")
 	if err != nil {
 		return nil, err
 	}

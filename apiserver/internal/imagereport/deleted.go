@@ -66,15 +66,15 @@ func selectDeleted(ctx context.Context, asked *asked) (namespace, name string, e
 	}
 	namespace = apirequest.NamespaceValue(ctx)
 	selector := asked.images.FieldSelector
-	if name, err = valueOf(selector, "metadata.name", "metadata.name of deleted images is one name"); err != nil {
+	if name, err = valueOf(selector, "metadata.name", "metadata.name must select one name if deleted=true"); err != nil {
 		return "", "", err
 	}
-	only, err := valueOf(selector, "metadata.namespace", "metadata.namespace of deleted images is one namespace")
+	only, err := valueOf(selector, "metadata.namespace", "metadata.namespace must select one namespace if deleted=true")
 	if err != nil {
 		return "", "", err
 	}
 	if namespace != "" && only != "" && namespace != only {
-		return "", "", apierrors.NewBadRequest("the field selector metadata.namespace of deleted images is another namespace than that of the request")
+		return "", "", apierrors.NewBadRequest("the field selector metadata.namespace must select the namespace of the request")
 	}
 	return cmp.Or(namespace, only), name, nil
 }

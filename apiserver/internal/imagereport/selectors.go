@@ -40,16 +40,16 @@ func split(options *metainternalversion.ListOptions) (*asked, error) {
 	if wanted.FieldSelector == nil {
 		return &asked{images: wanted, window: validation.DefaultWindow}, nil
 	}
-	since, err := valueOf(wanted.FieldSelector, sinceField, "since is one duration, such as since=720h")
+	since, err := valueOf(wanted.FieldSelector, sinceField, "since must be one duration, such as since=720h")
 	if err != nil {
 		return nil, err
 	}
-	deleted, err := valueOf(wanted.FieldSelector, deletedField, "deleted is deleted=true or deleted=false")
+	deleted, err := valueOf(wanted.FieldSelector, deletedField, "deleted must be deleted=true or deleted=false")
 	if err != nil {
 		return nil, err
 	}
 	if deleted != "" && deleted != "true" && deleted != "false" {
-		return nil, apierrors.NewBadRequest("the field selector deleted is deleted=true or deleted=false")
+		return nil, apierrors.NewBadRequest("the field selector deleted must be deleted=true or deleted=false")
 	}
 	window, err := validation.Window(since)
 	if err != nil {

@@ -19,9 +19,9 @@ const none = "<none>"
 var columns = []metav1.TableColumnDefinition{
 	{Name: "Name", Type: "string", Format: "name", Description: "Name of the image."},
 	{Name: "Builds", Type: "string", Description: "Number of builds that finished in the window and count for the image."},
-	{Name: "Success", Type: "string", Description: "How many of 100 builds that were not cancelled succeeded."},
-	{Name: "P50", Type: "string", Description: "What half of the builds that succeeded did not take longer than."},
-	{Name: "P90", Type: "string", Description: "What nine of ten of them did not take longer than."},
+	{Name: "Success", Type: "string", Description: "Percentage of successful builds. Cancelled builds are not counted."},
+	{Name: "P50", Type: "string", Description: "Median duration of successful builds."},
+	{Name: "P90", Type: "string", Description: "90th percentile of the duration of successful builds."},
 	{Name: "Health", Type: "string", Description: "Score from 0 to 100: how well the image does."},
 	{Name: "OneOffs", Type: "string", Description: "Number of one-off builds that finished in the window. No other figure counts them."},
 	{Name: "Age", Type: "string", Description: "Time since the image was created."},

@@ -14,10 +14,10 @@ import (
 var columns = []metav1.TableColumnDefinition{
 	{Name: "Position", Type: "integer", Description: "Place in the order in which builds of all namespaces would be admitted."},
 	{Name: "Name", Type: "string", Format: "name", Description: "Name of the build."},
-	{Name: "Image", Type: "string", Description: "Image that it is a build of."},
+	{Name: "Image", Type: "string", Description: "Image of the build."},
 	{Name: "Priority", Type: "integer", Description: "Priority among the builds of the namespace."},
-	{Name: "Waiting", Type: "string", Description: "Time since it began to wait."},
-	{Name: "Estimate", Type: "string", Description: "Time until it starts, if the builds before it take as long as those before them."},
+	{Name: "Waiting", Type: "string", Description: "Time that the build has waited."},
+	{Name: "Estimate", Type: "string", Description: "Estimated time until the build starts, from the durations of earlier builds."},
 	{Name: "Why", Type: "string", Description: "What the build waits for."},
 }
 

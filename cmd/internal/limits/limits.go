@@ -42,7 +42,7 @@ func (f *Flags) Read() (queue.Limits, error) {
 
 func notNegative(name string, value int) error {
 	if value < 0 {
-		return fmt.Errorf("--%s must be 0, which is no limit, or more, not %d", name, value)
+		return fmt.Errorf("--%s %d: must be 0 (no limit) or greater", name, value)
 	}
 	return nil
 }

@@ -19,9 +19,9 @@ func TestFlagsSayTheLimits(t *testing.T) {
 	}{
 		"none":     {},
 		"both":     {arguments: []string{"--max-builds=7", "--max-builds-per-namespace=2"}, want: queue.Limits{Builds: 7, PerNamespace: 2}},
-		"negative": {arguments: []string{"--max-builds=-1"}, err: "--max-builds must be 0, which is no limit, or more, not -1"},
+		"negative": {arguments: []string{"--max-builds=-1"}, err: "--max-builds -1: must be 0 (no limit) or greater"},
 		"negative for namespaces": {arguments: []string{"--max-builds-per-namespace=-3"},
-			err: "--max-builds-per-namespace must be 0, which is no limit, or more, not -3"},
+			err: "--max-builds-per-namespace -3: must be 0 (no limit) or greater"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			given, flags := &limits.Flags{}, pflag.NewFlagSet("", pflag.ContinueOnError)

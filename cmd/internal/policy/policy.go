@@ -60,7 +60,7 @@ func (f *Flags) Read() (apiserver.Policy, error) {
 		maxHistory: int64(f.history), maxParametersBytes: int64(f.parametersBytes),
 	} {
 		if value < 0 {
-			errs = append(errs, fmt.Errorf("--%s must be 0, which is no limit, or more", name))
+			errs = append(errs, fmt.Errorf("--%s must be 0 (no limit) or greater", name))
 		}
 	}
 	return policy, errors.Join(errs...)

@@ -50,7 +50,7 @@ func (r *reconciler) confirm(ctx context.Context, image *v1alpha1.Image, inputsD
 	case err != nil:
 		return nil, err
 	case live.UID != image.UID || live.ResourceVersion != image.ResourceVersion:
-		return nil, conflict("the decision is based on an older version")
+		return nil, conflict("the image has changed since the decision to build")
 	case image.Spec.Base.ImageRef == nil:
 		return live, nil
 	}
@@ -59,7 +59,7 @@ func (r *reconciler) confirm(ctx context.Context, image *v1alpha1.Image, inputsD
 	case err != nil:
 		return nil, fmt.Errorf("resolve inputs: %w", err)
 	case now.Resolved == nil || now.Resolved.InputsDigest != inputsDigest:
-		return nil, conflict("the decision is based on an older version of its base")
+		return nil, conflict("the base has changed since the decision to build")
 	}
 	return live, nil
 }

@@ -50,7 +50,7 @@ type stream struct {
 
 var (
 	errSilent = errors.New("the pod has been silent since its attempt ended")
-	errMoved  = errors.New("the log ended before its container")
+	errMoved  = errors.New("the log ended before the container ended")
 )
 
 // run reads the log to its end, and seals it.

@@ -41,10 +41,10 @@ func AddTo(ctx context.Context, mgr manager.Manager, api versioned.Interface) er
 	for _, object := range []client.Object{&v1alpha1.Image{}, &v1alpha1.ImageBuild{}} {
 		informer, err := mgr.GetCache().GetInformer(ctx, object)
 		if err != nil {
-			return fmt.Errorf("watch for objects that go back: %w", err)
+			return fmt.Errorf("watch for restored objects: %w", err)
 		}
 		if _, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{UpdateFunc: guard.changed}); err != nil {
-			return fmt.Errorf("watch for objects that go back: %w", err)
+			return fmt.Errorf("watch for restored objects: %w", err)
 		}
 	}
 	return mgr.Add(guard)

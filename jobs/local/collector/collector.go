@@ -124,7 +124,7 @@ func work[T comparable](ctx context.Context, queue workqueue.TypedRateLimitingIn
 			queue.Forget(item)
 		case ctx.Err() != nil: // the failure is ours: the next run judges anew
 		case apierrors.IsConflict(err):
-			logger.V(4).Info("Judged an old version, will retry", "item", item, "reason", err)
+			logger.V(4).Info("The object has changed, will retry", "item", item, "reason", err)
 			queue.AddRateLimited(item)
 		default:
 			logger.Error(err, "Collecting failed, will retry", "item", item)

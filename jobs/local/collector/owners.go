@@ -138,7 +138,7 @@ func (o *owners) judgeOwned(ctx context.Context, n node) error {
 		}
 		switch state {
 		case ownerUnknown:
-			klog.FromContext(ctx).V(4).Info("Left alone: the kind of an owner is not served, or cannot own it",
+			klog.FromContext(ctx).V(4).Info("Object is kept: the kind of an owner is not served, or cannot own the object",
 				"object", n.id, "ownerAPIVersion", reference.APIVersion, "ownerKind", reference.Kind, "ownerName", reference.Name)
 			return nil
 		case ownerPresent:

@@ -20,7 +20,7 @@ const (
 	maxEnvValueBytes = 4096
 )
 
-const onlyKeys = "use value, secretKeyRef or configMapKeyRef: this source is not available to builders; the file that $GOLDSMITH_INPUT names describes the build"
+const onlyKeys = "use value, secretKeyRef or configMapKeyRef: builders get fields of the build from the file $GOLDSMITH_INPUT instead"
 
 func validateEnv(env []corev1.EnvVar, path *field.Path) field.ErrorList {
 	var errs field.ErrorList

@@ -55,10 +55,10 @@ func RankedImageBuild(build *images.ImageBuild) field.ErrorList {
 func InstantiatedImageBuild(build *images.ImageBuild) field.ErrorList {
 	errs := validateMetadata(&build.ObjectMeta, validation.DNS1123LabelMaxLength)
 	if build.Spec.ImageRef == nil {
-		errs = append(errs, field.Required(spec.Child("imageRef"), "set imageRef of a build of an Image"))
+		errs = append(errs, field.Required(spec.Child("imageRef"), "set the Image of the build"))
 	}
 	if build.Spec.Number == nil {
-		errs = append(errs, field.Required(spec.Child("number"), "set number of a build of an Image"))
+		errs = append(errs, field.Required(spec.Child("number"), "set the number of the build"))
 	} else {
 		errs = append(errs, validateNumber(*build.Spec.Number, spec.Child("number"))...)
 	}

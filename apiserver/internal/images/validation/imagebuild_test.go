@@ -385,7 +385,7 @@ func TestMergedParameters(t *testing.T) {
 	}
 	errs := MergedParameters(many)
 	expectPaths(t, errs, []string{"parameters"})
-	if !strings.Contains(errs[0].Detail, "together with the Image's") {
+	if !strings.Contains(errs[0].Detail, "the parameters of the Image count too") {
 		t.Errorf("the message does not say of whom they are: %v", errs)
 	}
 }

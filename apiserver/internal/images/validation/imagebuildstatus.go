@@ -89,7 +89,7 @@ func validateCurrentAttempt(current *images.ImageBuildStatus) field.ErrorList {
 	allowed, speaksOfOne := currentOutcomes[current.Phase]
 	if last < 0 {
 		if speaksOfOne {
-			return field.ErrorList{field.Required(attempts, fmt.Sprintf("add the attempt of phase %s: the attempt and the phase are stored together", current.Phase))}
+			return field.ErrorList{field.Required(attempts, fmt.Sprintf("add an attempt: in phase %s a build must have an attempt", current.Phase))}
 		}
 		return nil
 	}
@@ -102,7 +102,7 @@ func validateCurrentAttempt(current *images.ImageBuildStatus) field.ErrorList {
 	case outcome == "":
 		return field.ErrorList{field.Required(path, fmt.Sprintf("set one of %v: in phase %s the last attempt has ended", allowed, current.Phase))}
 	case allowed[0] == "":
-		return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("add a new attempt, or change phase %s: this phase has an unfinished attempt", current.Phase))}
+		return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("add a new attempt, or change phase %s: in this phase the last attempt must have no outcome", current.Phase))}
 	}
 	return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("must be one of %v for the last attempt in phase %s", allowed, current.Phase))}
 }
@@ -198,7 +198,7 @@ func validateAttemptUpdate(attempt, stored *images.BuildAttempt, suspended bool,
 	errs := immutable(attempt.JobName, stored.JobName, path.Child("jobName"), "is immutable: it names the Job of this attempt")
 	errs = append(errs, setOnce(attempt.JobUID, stored.JobUID, path.Child("jobUID"))...)
 	if stored.StopTime != nil {
-		errs = append(errs, immutable(attempt.StopTime, stored.StopTime, path.Child("stopTime"), "is immutable once it is set: it is when the stop of the attempt began")...)
+		errs = append(errs, immutable(attempt.StopTime, stored.StopTime, path.Child("stopTime"), "is immutable once set, because it records the start of the stop")...)
 	}
 	if suspended && attempt.PodName == "" && attempt.PodUID == "" {
 		return errs

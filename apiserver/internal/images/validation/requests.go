@@ -63,7 +63,7 @@ var parameters = field.NewPath("parameters")
 func MergedParameters(merged []images.Parameter) field.ErrorList {
 	errs := validateParameters(merged, parameters)
 	for _, err := range errs {
-		err.Detail += "; these are the request's together with the Image's"
+		err.Detail += "; the parameters of the Image count too"
 	}
 	return errs
 }

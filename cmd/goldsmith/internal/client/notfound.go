@@ -82,7 +82,7 @@ func (e *OtherKindError) instead() string {
 	case e.Wanted == Image:
 		return "its image is " + e.Instead
 	}
-	return "its latest is " + e.Instead
+	return "the latest build is " + e.Instead
 }
 
 // otherKind returns the OtherKindError for a name that no object of the kind has. It returns nil if no object of the other kind has the

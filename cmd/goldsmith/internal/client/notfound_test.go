@@ -74,13 +74,13 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 		fresh      bool // the image has no build
 		line, want string
 	}{
-		{kind: ImageBuild, line: "web", want: "web is an image, but verb takes a build: its latest is web-10: goldsmith verb web-10"},
-		{kind: ImageBuild, line: "web -n team", want: "web is an image, but verb takes a build: its latest is web-10: goldsmith verb web-10 --namespace team"},
-		{kind: ImageBuild, line: "web web", want: "web is an image, but verb takes a build: its latest is web-10: goldsmith verb web-10 web"},
+		{kind: ImageBuild, line: "web", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10"},
+		{kind: ImageBuild, line: "web -n team", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10 --namespace team"},
+		{kind: ImageBuild, line: "web web", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10 web"},
 		{kind: ImageBuild, line: "web", fresh: true, want: "web is an image, but verb takes a build: it has no build"},
 		{kind: Image, line: "web-9 it's --context=c", want: `web-9 is a build, but verb takes an image: its image is web: goldsmith verb web 'it'\''s' --context c`},
 		{kind: Image, line: "once", want: "once is a build, but verb takes an image: it has no image"},
-		{kind: ImageBuild, line: "imagebuild/web", want: "no build named web in namespace team: there is an image of this name: its latest is web-10"},
+		{kind: ImageBuild, line: "imagebuild/web", want: "no build named web in namespace team: there is an image of this name: the latest build is web-10"},
 		{kind: Image, line: "nothing", want: "no image named nothing in namespace team"},
 	} {
 		clients := fake.NewClientset(image)

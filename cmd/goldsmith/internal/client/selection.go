@@ -37,7 +37,7 @@ func (s *Selection) Namespace(connection *Connection) string {
 func (s *Selection) Options(and fields.Selector) (metav1.ListOptions, error) {
 	selector, err := fields.ParseSelector(s.Fields)
 	if err != nil {
-		return metav1.ListOptions{}, fmt.Errorf("--field-selector must be such as metadata.name=NAME: %w", err)
+		return metav1.ListOptions{}, fmt.Errorf("--field-selector must have a form such as metadata.name=NAME: %w", err)
 	}
 	var terms []string
 	for _, each := range []fields.Selector{and, selector} {

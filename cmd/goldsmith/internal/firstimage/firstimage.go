@@ -122,7 +122,7 @@ func (f *first) nextSteps() string {
 	fmt.Fprintf(&text, "wrote %s: an image named %s\n", f.Manifest, f.Name)
 	if f.Script != "" {
 		fmt.Fprintf(&text, "wrote %s: its builder\n", filepath.Base(f.Script))
-		first = "start a server that has this builder; end a server that runs without it first"
+		first = "stop any server that does not have this builder, then start a server that has it"
 		server += fmt.Sprintf(` --builder %s="$PWD/%s"`, f.Name, filepath.Base(f.Script))
 	}
 	fmt.Fprintf(&text, `

@@ -13,7 +13,7 @@ import (
 // hints are the next steps after messages of kubectl, which knows nothing of `goldsmith up`. The first part of a message that
 // matches counts.
 var hints = []struct{ part, next string }{
-	{"localhost:8080 was refused", "the kubeconfig names no server: name that of a server with --kubeconfig or $KUBECONFIG"},
+	{"localhost:8080 was refused", "the kubeconfig has no server: set --kubeconfig or $KUBECONFIG to the kubeconfig of a server"},
 	{"was refused", `is "goldsmith up" running?`},
 	{"certificate signed by unknown authority", "use the kubeconfig that \"goldsmith up\" of this server wrote"},
 	{"Unable to connect to the server", "correct the server in the kubeconfig, or name another kubeconfig with --kubeconfig"},
@@ -24,7 +24,7 @@ var hints = []struct{ part, next string }{
 	{"the server doesn't have a resource type", "`goldsmith kubectl api-resources` lists the resources"},
 }
 
-const unknownKind = "the server has no such kind or version: `goldsmith kubectl api-resources` lists them, such as kind Image of apiVersion " +
+const unknownKind = "the server has no such kind or version: `goldsmith kubectl api-resources` lists the kinds, such as kind Image of apiVersion " +
 	v1alpha1.GroupName + "/v1alpha1"
 
 // hint returns the next step after a message of kubectl, or "".

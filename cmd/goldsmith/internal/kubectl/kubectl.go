@@ -64,7 +64,7 @@ func run(args []string) error {
 	}
 	// With a dry run on the client, apply merges a change into the stored object by the Go type of the kind, and fails without it.
 	if err := v1alpha1.AddToScheme(scheme.Scheme); err != nil {
-		return fmt.Errorf("have kubectl know images and builds: %w", err)
+		return fmt.Errorf("register images and builds for kubectl: %w", err)
 	}
 	command := kubectl.NewDefaultKubectlCommand()
 	if missing != nil && needsServer(command, args) {

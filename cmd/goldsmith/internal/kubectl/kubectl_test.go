@@ -54,7 +54,7 @@ func TestFindsTheKubeconfigFlagAmongKubectlsArguments(t *testing.T) {
 func TestMessagesOfKubectlAreFollowedByTheNextStep(t *testing.T) {
 	for message, want := range map[string]string{
 		"The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?":   `hint: is "goldsmith up" running?`,
-		"The connection to the server localhost:8080 was refused - did you specify the right host or port": "hint: the kubeconfig names no server",
+		"The connection to the server localhost:8080 was refused - did you specify the right host or port": "hint: the kubeconfig has no server",
 		"Unable to connect to the server: dial tcp: lookup nowhere: no such host":                          "hint: correct the server in the kubeconfig",
 		"Unable to connect to the server: tls: x509: certificate signed by unknown authority":              `hint: use the kubeconfig that "goldsmith up"`,
 		"error: You must be logged in to the server (Unauthorized)":                                        "hint: the server does not accept the credentials",

@@ -61,7 +61,7 @@ func listJob(lines *tabwriter.Writer, plan *v1alpha1.ImagePlan) error {
 	if err := json.Unmarshal(plan.Status.Job.Raw, job); err != nil {
 		return fmt.Errorf("read the Job in the plan of image %s: %w", plan.Name, err)
 	}
-	output.Labelled(lines, "job", job.Name+" (its end depends on the UID of the build)")
+	output.Labelled(lines, "job", job.Name+" (the end of the name depends on the UID of the build)")
 	for _, container := range job.Spec.Template.Spec.Containers {
 		output.Labelled(lines, "builder", container.Image)
 		output.Labelled(lines, "command", strings.Join(slices.Concat(container.Command, container.Args), " "))

@@ -58,7 +58,7 @@ func TestDescribesAPlanForPeople(t *testing.T) {
                targets[1]                  linux/amd64, qcow2 → none
   inputs       ` + digest + `
   base         ` + digest + `
-  job          debian-8-1 (its end depends on the UID of the build)
+  job          debian-8-1 (the end of the name depends on the UID of the build)
   builder      builder:v1
   command      /bin/build --fast
   resources    requests cpu=500m, memory=1Gi
@@ -69,7 +69,7 @@ func TestDescribesAPlanForPeople(t *testing.T) {
   why          UpToDate: the inputs are those of debian-7
   inputs       ` + digest + `
   next build   debian-8
-  job          debian-8-1 (its end depends on the UID of the build)
+  job          debian-8-1 (the end of the name depends on the UID of the build)
   builder      builder:v1
 `},
 		{"cannot be built", &v1alpha1.ImagePlan{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Status: v1alpha1.ImagePlanStatus{

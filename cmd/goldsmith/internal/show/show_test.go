@@ -263,7 +263,7 @@ func TestABuildIsFoundByItsNameOrThatOfItsImage(t *testing.T) {
 		{client.ImageBuild, "web-3", output.Name, "imagebuild.images.goldsmith.dev/web-3\n"},
 		{client.Either, "new", "", "error: image new has no build yet: to see what would start a build, run `goldsmith plan new -n team`"},
 		{client.Either, "misspelt", "", "error: image misspelt has no build and is stalled: BuilderNotFound: no builder"},
-		{client.ImageBuild, "web", "", "error: no build named web in namespace team: there is an image of this name: its latest is web-10"},
+		{client.ImageBuild, "web", "", "error: no build named web in namespace team: there is an image of this name: the latest build is web-10"},
 		{client.Image, "web-2", "", "error: no image named web-2 in namespace team"},
 		{client.Either, "gone-1", "", "error: no image or build named gone-1 in namespace team"},
 		{client.Either, "unrecorded-1", "", "error: no image or build named unrecorded-1 in namespace team"},

@@ -83,7 +83,7 @@ func describe(image string, stats *v1alpha1.ImageStats, out io.Writer) error {
 	line("builds", fmt.Sprintf("%d: %d succeeded, %d failed, %d cancelled; %d with more than one attempt",
 		figures.Builds, figures.Succeeded, figures.Failed, figures.Cancelled, figures.Retried))
 	if figures.OneOffs > 0 {
-		line("one-off", fmt.Sprintf("%d more, which do not count", figures.OneOffs))
+		line("one-off", fmt.Sprintf("%d more, counted in no other line", figures.OneOffs))
 	}
 	if figures.SuccessRate != nil {
 		line("success", fmt.Sprintf("%d%%", *figures.SuccessRate))
@@ -92,7 +92,7 @@ func describe(image string, stats *v1alpha1.ImageStats, out io.Writer) error {
 	line("queue time", percentiles(figures.QueueTimes))
 	line("failures", failures(figures.Failures))
 	if recovery := figures.MeanTimeToRecovery; recovery != nil {
-		line("recovery", fmt.Sprintf("after %s, the average of %d", rounded(*recovery), figures.Recoveries))
+		line("recovery", fmt.Sprintf("after %s on average, %d times", rounded(*recovery), figures.Recoveries))
 	}
 	if health := stats.Health; health != nil {
 		line("health", strings.TrimSuffix(fmt.Sprintf("%d of 100: %s", health.Score, health.Message), ": "))

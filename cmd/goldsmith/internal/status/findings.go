@@ -80,7 +80,7 @@ func ofImage(image *v1alpha1.Image, now time.Time) *finding {
 	case ready == nil && now.Sub(image.CreationTimestamp.Time) > unreported:
 		return &finding{
 			severity: notReady, reason: "no status", since: image.CreationTimestamp.Time,
-			message: "the controller has not reported on the image: see whether it runs",
+			message: "the image has no status: check whether the controller runs",
 		}
 	case ready == nil:
 		return nil

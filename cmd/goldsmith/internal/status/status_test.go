@@ -104,7 +104,7 @@ func TestListsWhatNeedsAttentionWorstFirst(t *testing.T) {
 ✗ image ateam/misspelt  BuilderNotFound, 60s
   no builder is registered [2J as "shel"
 ✗ image team/unseen     no status, 60m
-  the controller has not reported on the image: see whether it runs
+  the image has no status: check whether the controller runs
 ✗ image team/again      BuildFailed, 30m
   build again-1 ended with OOMKilled: long long long long long long long long l…
 ✗ image team/based      BaseNotFound, 2m
@@ -124,7 +124,7 @@ and 2 more: -o wide shows all
 		{name: "as a table of all", asked: options{format: output.Wide, namespace: "team"}, objects: troubled(), want: `
 NAMESPACE   KIND    NAME        REASON            SINCE    MESSAGE
 team        image   broken      TooManyFailures   50m      5 builds in a row have failed
-team        image   unseen      no status         60m      the controller has not reported on the image: see whether it runs
+team        image   unseen      no status         60m      the image has no status: check whether the controller runs
 team        image   again       BuildFailed       30m      build again-1 ended with OOMKilled: ` + strings.Repeat("long ", 20) + `
 team        image   based       BaseNotFound      2m       image base was never built
 team        build   retried-1   ImagePullFailed   9m       attempt 1 ended. The next one starts at 12:01
