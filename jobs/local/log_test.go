@@ -37,7 +37,7 @@ func TestALogIsReadAsTheOptionsSay(t *testing.T) {
 	for message, options := range map[string]*corev1.PodLogOptions{
 		"previous terminated container": {Previous: true},
 		`container "x" is not valid`:    {Container: "x"},
-		"stderr is not recorded":        {Stream: new(corev1.LogStreamStderr)},
+		"stderr cannot be selected":     {Stream: new(corev1.LogStreamStderr)},
 	} {
 		_, err := c.agent.OpenLog(t.Context(), pod, options)
 		c.Expect(err).To(MatchError(ContainSubstring(message)))

@@ -232,7 +232,7 @@ func TestEveryBadParameterIsNamed(t *testing.T) {
 			t.Errorf("%s is not named in %q", name, err)
 		}
 	}
-	if _, err := newBehaviour(map[string]string{"steps": "0", "failAt": "1"}, 1); err == nil || !strings.Contains(err.Error(), "no steps") {
+	if _, err := newBehaviour(map[string]string{"steps": "0", "failAt": "1"}, 1); err == nil || !strings.Contains(err.Error(), "if steps is 0") {
 		t.Errorf("failAt without steps: %v", err)
 	}
 }
