@@ -29,11 +29,11 @@ const (
 	DefaultKubeconfig = ".goldsmith/kubeconfig"
 )
 
-// ErrNoKubeconfig says what to do where nothing names a server.
+// ErrNoKubeconfig reports that no kubeconfig names a server, and the next step.
 var ErrNoKubeconfig = errors.New("kubeconfig ./" + DefaultKubeconfig + " does not exist" +
 	": start a server with `goldsmith up` first, or name a kubeconfig with --kubeconfig or $KUBECONFIG")
 
-// Flags are what a user may say about the server to talk to.
+// Flags select the server and the namespace.
 type Flags struct {
 	Kubeconfig string
 	Context    string
@@ -59,11 +59,11 @@ func Given(verb *cobra.Command) []*pflag.Flag {
 	return given
 }
 
-// Connection is a client and the namespace it is to be used in.
+// Connection is a client with the namespace that verbs use.
 type Connection struct {
 	versioned.Interface
 	Namespace string
-	// Config is what the client was made from.
+	// Config is the configuration of the client.
 	Config *rest.Config
 }
 
@@ -121,7 +121,7 @@ func (f *Flags) loadingRules(plugin bool, environment string) (*clientcmd.Client
 	return &clientcmd.ClientConfigLoadingRules{ExplicitPath: DefaultKubeconfig}, nil
 }
 
-// IsPlugin says whether a program's name is that of the kubectl plugin.
+// IsPlugin reports whether a program has the name of the kubectl plugin.
 func IsPlugin(program string) bool {
 	return filepath.Base(program) == PluginName
 }

@@ -16,11 +16,11 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// maxPage is how many items the server has on a page at most.
+// maxPage is the maximum number of items on a page of the server.
 const maxPage = 500
 
-// ReadImage reads a subresource of an Image with query parameters, of which those that are empty are left out. It does not wait
-// for a server that says when to try again: people rather know why.
+// ReadImage reads a subresource of an Image with query parameters, and omits empty parameters. If the server answers when to try
+// again, ReadImage returns the cause at once instead of waiting.
 func (c *Connection) ReadImage(ctx context.Context, image, subresource string, parameters map[string]string, into runtime.Object) error {
 	err := read(ctx, c.ImagesV1alpha1().RESTClient().Get().Namespace(c.Namespace).Resource("images").Name(image).SubResource(subresource), parameters, into)
 	switch {
@@ -32,8 +32,8 @@ func (c *Connection) ReadImage(ctx context.Context, image, subresource string, p
 	return nil
 }
 
-// ReadDeletedImages reads reports of deleted Images with query parameters, as ReadImage does: those of a name, unless it is
-// empty.
+// ReadDeletedImages reads reports of deleted Images with query parameters, as ReadImage does. A name that is not empty selects
+// the Images of that name.
 func (c *Connection) ReadDeletedImages(ctx context.Context, name string, parameters map[string]string, into runtime.Object) error {
 	selected := fields.Set{"deleted": "true"}
 	if name != "" {
@@ -106,7 +106,7 @@ func nameOfScope(namespace string) string {
 	return "namespace " + namespace
 }
 
-// Pages reads up to so many items, or all of them if limit is 0, and returns how to ask for what follows: empty if nothing does.
+// Pages reads at most limit items, or all items if limit is 0. next continues after them, and is empty if no items follow.
 func Pages[T any](limit int, read func(limit int, next string) (items []T, following string, err error)) (items []T, next string, err error) {
 	for {
 		size := maxPage

@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Kind says what an argument names.
+// Kind is the kind of object that an argument names.
 type Kind string
 
 const (
@@ -46,9 +46,9 @@ func OneName(what string, kind Kind) cobra.PositionalArgs {
 	return Names("one argument, "+what, 1, kind)
 }
 
-// Names lets a verb have at least so many arguments and at most one of each kind, in this order. An empty argument is none: it
-// would be the whole collection. "image/NAME" and "imagebuild/NAME", as -o name prints them, become NAME in args itself, which
-// the verb gets; where an argument may be of either kind, the verb splits it.
+// Names requires at least a number of arguments, and accepts at most one argument of each kind, in this order. It refuses an empty
+// argument, which would name the whole collection. In args, which the verb gets, it replaces "image/NAME" and "imagebuild/NAME", as
+// -o name prints them, with NAME. The verb itself splits an argument of the kind Either.
 func Names(what string, least int, each ...Kind) cobra.PositionalArgs {
 	return func(command *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > len(each) {
@@ -99,7 +99,7 @@ func otherKindOf(command *cobra.Command, wanted Kind, name string) error {
 	return connection.otherKind(ctx, wanted, name)
 }
 
-// SplitName splits an argument such as image/NAME, which may have the API group as well. Of a name alone the kind is Either.
+// SplitName splits an argument such as image/NAME, which may have the API group as well. The kind of a name alone is Either.
 func SplitName(argument string) (Kind, string, error) {
 	resource, name, found := strings.Cut(argument, "/")
 	if !found {

@@ -67,7 +67,7 @@ func (e *OtherKindError) Of(verb *cobra.Command) error {
 	return fmt.Errorf("%w: %s", err, strings.Join(words, " "))
 }
 
-// other returns the kind that the name is of.
+// other returns the kind of the object that has the name.
 func (e *OtherKindError) other() Kind {
 	if e.Wanted == Image {
 		return ImageBuild

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 )
 
-// Selection is which objects of a list the user asks for, with the flags of kubectl.
+// Selection selects objects of a list with the flags of kubectl.
 type Selection struct {
 	AllNamespaces bool
 	Labels        string
@@ -25,7 +25,7 @@ func (s *Selection) AddTo(flags *pflag.FlagSet) {
 	flags.StringVar(&s.Fields, "field-selector", s.Fields, "field selector of the builds, such as metadata.name=NAME")
 }
 
-// Namespace returns the namespace of the list: that of the connection, or all.
+// Namespace returns the namespace of the list: the connection's namespace, or all namespaces.
 func (s *Selection) Namespace(connection *Connection) string {
 	if s.AllNamespaces {
 		return metav1.NamespaceAll

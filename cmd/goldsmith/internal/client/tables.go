@@ -14,8 +14,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// tableType is the content type of the tables that kubectl prints. It names nothing else: a server that makes no tables
-// is to say so.
+// tableType is the content type of the tables that kubectl prints. It accepts no other type, so that a server without tables
+// returns an error.
 const tableType = "application/json;as=Table;g=" + metav1.GroupName + ";v=v1"
 
 // Tables makes a client that reads every object, and every list of them, as a metav1.Table with kubectl's columns. Each

@@ -69,7 +69,7 @@ func (r reporting) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// isUnreachable reports whether no connection was made, for a reason that people can mend.
+// isUnreachable reports whether a connection failed for a reason that people can correct.
 func isUnreachable(err error) bool {
 	dial, failed := errors.AsType[*net.OpError](err)
 	timeout, ok := errors.AsType[net.Error](err)
@@ -81,7 +81,7 @@ func isUntrusted(err error) bool {
 	return ok
 }
 
-// replaceBody answers with a Status instead. The status code stays: a plugin for credentials looks at it.
+// replaceBody replaces the answer with a Status. The status code stays, because plugins for credentials read it.
 func replaceBody(response *http.Response, refusal *apierrors.StatusError) error {
 	status := refusal.Status()
 	status.APIVersion, status.Kind = "v1", "Status"

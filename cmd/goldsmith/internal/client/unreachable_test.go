@@ -66,7 +66,7 @@ func TestARequestThatIsCancelledIsNotAboutTheConnection(t *testing.T) {
 
 func TestAServerOfAnotherAuthorityIsNotTrusted(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of clients that do not trust it
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the server would log clients that do not trust it
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	_, err := list(t, &rest.Config{Host: server.URL})

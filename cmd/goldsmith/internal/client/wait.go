@@ -19,14 +19,14 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// ErrBuildDeleted says that a build was deleted while it was waited for.
+// ErrBuildDeleted reports that a build was deleted while a verb waited for it.
 var ErrBuildDeleted = errors.New("the build was deleted")
 
 // ErrImageDeleted reports that an Image was deleted while a verb waited for it.
 var ErrImageDeleted = errors.New("the image was deleted")
 
-// WaitForBuild watches the builds that a field selector selects, those that exist already first, until one of them is
-// what is waited for. It outlives a restart of the server.
+// WaitForBuild watches the builds that a field selector selects, including existing builds, until wanted returns true for a
+// build. It outlives a restart of the server.
 func (c *Connection) WaitForBuild(ctx context.Context, selector fields.Selector, wanted func(*v1alpha1.ImageBuild) bool) (*v1alpha1.ImageBuild, error) {
 	return c.wait(ctx, selector, nil, wanted)
 }
@@ -51,7 +51,7 @@ func (c *Connection) ObserveUntilFinished(ctx context.Context, name string, obse
 	return build, nil
 }
 
-// wait is WaitForBuild with a look at what there is at first.
+// wait is WaitForBuild with a precondition on the builds that exist at first.
 func (c *Connection) wait(ctx context.Context, selector fields.Selector, first watchtools.PreconditionFunc,
 	wanted func(*v1alpha1.ImageBuild) bool) (*v1alpha1.ImageBuild, error) {
 	builds := c.ImagesV1alpha1().ImageBuilds(c.Namespace)
@@ -68,7 +68,7 @@ func (c *Connection) wait(ctx context.Context, selector fields.Selector, first w
 	return until(ctx, c, source, &v1alpha1.ImageBuild{}, first, ErrBuildDeleted, wanted)
 }
 
-// WaitForImage watches an Image until it is what is waited for. An Image that does not exist any more is ErrImageDeleted.
+// WaitForImage watches an Image until wanted returns true. It returns ErrImageDeleted if the Image does not exist any more.
 func (c *Connection) WaitForImage(ctx context.Context, name string, wanted func(*v1alpha1.Image) bool) (*v1alpha1.Image, error) {
 	images, selector := c.ImagesV1alpha1().Images(c.Namespace), fields.OneTermEqualSelector("metadata.name", name).String()
 	exists := func(store cache.Store) (bool, error) {
@@ -90,7 +90,7 @@ func (c *Connection) WaitForImage(ctx context.Context, name string, wanted func(
 	return until(ctx, c, source, &v1alpha1.Image{}, exists, ErrImageDeleted, wanted)
 }
 
-// until watches objects until one of them is what is waited for. If one of them is deleted before, the error is deleted.
+// until watches objects until wanted returns true for an object. If an object is deleted before, the error is deleted.
 func until[T interface {
 	runtime.Object
 	metav1.Object

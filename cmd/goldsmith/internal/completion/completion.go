@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package completion completes the names of objects, and the values of flags, in a shell. It prints nothing else: without a server there are no names.
+// Package completion completes the names of objects, and the values of flags, in a shell. It prints nothing else. Without a server
+// it completes no names.
 package completion
 
 import (
@@ -16,13 +17,13 @@ import (
 )
 
 const (
-	// patience is how long somebody who has pressed TAB waits.
+	// patience is how long a completion may take.
 	patience = 2 * time.Second
-	// most is how many names are asked for.
+	// most is the maximum number of names.
 	most = 500
 )
 
-// lister lists names for the argument after those that are there. What comes after a tab in a name describes it.
+// lister lists names for the argument after args. The text after a tab in a name describes the name.
 type lister func(ctx context.Context, connection *client.Connection, before []string) ([]string, error)
 
 // Images completes one argument, an Image.
@@ -64,7 +65,7 @@ func ImageBuildAndChannel(flags *client.Flags) cobra.CompletionFunc {
 	return complete(flags, buildsThat(succeeded), listChannels)
 }
 
-// complete completes as many arguments as there are listers.
+// complete completes an argument for each lister.
 func complete(flags *client.Flags, listers ...lister) cobra.CompletionFunc {
 	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if len(args) >= len(listers) {
@@ -74,7 +75,7 @@ func complete(flags *client.Flags, listers ...lister) cobra.CompletionFunc {
 	}
 }
 
-// beginningWith returns the names that begin with what was typed.
+// beginningWith returns the names with a prefix.
 func beginningWith(begun string, names []string) []string {
 	var fitting []string
 	for _, name := range names {

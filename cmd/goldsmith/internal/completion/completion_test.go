@@ -92,7 +92,7 @@ func TestSaysNothingWithoutAServer(t *testing.T) {
 	}
 }
 
-// completed is what cobra answers the shell for a line, without descriptions and directives, and what it writes besides.
+// completed returns cobra's completions of a line, without descriptions and directives, and its other output.
 func completed(t *testing.T, line string) (names, told string) {
 	t.Helper()
 	root := &cobra.Command{Use: "goldsmith"}
@@ -129,7 +129,7 @@ func completed(t *testing.T, line string) (names, told string) {
 	return strings.Join(lines[:len(lines)-1], " "), said
 }
 
-// serve starts a server and makes it the one that is talked to.
+// serve starts a server, and a kubeconfig that selects the server.
 func serve(t *testing.T) {
 	t.Helper()
 	builds := []v1alpha1.ImageBuild{

@@ -26,14 +26,14 @@ import (
 const (
 	// limit is how long the whole demo may take.
 	limit = 5 * time.Minute
-	// pace is how long the images may take to get ready.
+	// pace is how long the images may take to become ready.
 	pace = "2m"
 )
 
 // examplesWord stands for the directory of the examples.
 const examplesWord = "EXAMPLES"
 
-// steps are what a user types after `goldsmith up`, in order, without the program's name.
+// steps are the commands that a user types after `goldsmith up`, in order, without the program's name.
 var steps = [][]string{
 	{"kubectl", "apply", "-f", examplesWord},
 	{"logs", "debian", "-f"},
@@ -203,7 +203,7 @@ func (n *narrator) run(ctx context.Context, arguments []string) error {
 	return nil
 }
 
-// typed is how arguments are typed in a shell. None of them has a single quote in it.
+// typed returns arguments as a user types them in a shell. No argument has a single quote.
 func typed(arguments []string) string {
 	words := make([]string, len(arguments))
 	for i, argument := range arguments {

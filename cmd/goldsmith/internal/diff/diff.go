@@ -50,7 +50,7 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-// compared is one of the two builds. Without a UID it is the one of its name that is there.
+// compared is one of the two builds. Without a UID it is the existing build of the name.
 type compared struct{ name, uid string }
 
 func run(ctx context.Context, connection *client.Connection, from, to compared, format output.Format, out io.Writer) error {
@@ -69,7 +69,7 @@ func run(ctx context.Context, connection *client.Connection, from, to compared, 
 	return describe(difference, out)
 }
 
-// describe writes a difference for people: what went in above what came out.
+// describe writes a difference for people: first the inputs, then the results.
 func describe(difference *v1alpha1.ImageBuildDiff, out io.Writer) error {
 	from, to := &difference.From, &difference.To
 	lines := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)

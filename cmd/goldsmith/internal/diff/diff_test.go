@@ -29,7 +29,7 @@ func TestAnUnavailableDatabaseIsAskedOnce(t *testing.T) {
 		out.Header().Set("Content-Type", "application/json")
 		out.Header().Set("Retry-After", "0")
 		out.WriteHeader(int(refusal.Code))
-		_ = json.NewEncoder(out).Encode(refusal) // the client has gone
+		_ = json.NewEncoder(out).Encode(refusal) // the client closed the connection
 	}))
 	defer server.Close()
 	connection := &client.Connection{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package exit is the exit codes of the verbs: the one place that gives them their meaning.
+// Package exit defines the exit codes of the verbs.
 package exit
 
 import (
@@ -10,19 +10,19 @@ import (
 )
 
 const (
-	// Success is a verb that did what it was asked to; if it waited for a build, the build succeeded, too.
+	// Success is the code of a verb without an error. If the verb waited for a build, the build succeeded.
 	Success = 0
-	// Failure is everything else that went wrong.
+	// Failure is the code of every error without a code of its own.
 	Failure = 1
-	// BuildFailed is a build that was waited for and failed.
+	// BuildFailed is the code of a verb that waited for a build that failed.
 	BuildFailed = 2
-	// BuildCancelled is a build that was waited for and was cancelled.
+	// BuildCancelled is the code of a verb that waited for a build that was cancelled.
 	BuildCancelled = 3
 	// Interrupted is the exit code of a shell command that Ctrl-C ended.
 	Interrupted = 128 + int(syscall.SIGINT)
 )
 
-// Help is the codes for --help.
+// Help lists the codes for --help.
 const Help = `Exit codes:
   0    success; if the command waits for the build: the build succeeded
   1    any other error
@@ -38,12 +38,12 @@ type Error struct {
 	Shown bool
 }
 
-// Error is the text of the error in it.
+// Error returns the text of the wrapped error.
 func (e *Error) Error() string {
 	return e.Err.Error()
 }
 
-// Unwrap is the error in it.
+// Unwrap returns the wrapped error.
 func (e *Error) Unwrap() error {
 	return e.Err
 }
@@ -54,7 +54,7 @@ func Shown(err error) bool {
 	return ok && own.Shown
 }
 
-// Code is the exit code of a program that ends with an error, or with nil. ctx is done once it was told to end.
+// Code returns the exit code of a program that ends with an error, or with nil. ctx is done if a signal ended the program.
 func Code(ctx context.Context, err error) int {
 	var own *Error
 	switch {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package explain is the verb that says what a reason means. It reads docs/reasons.md, which the program carries, and needs no server.
+// Package explain is the verb that explains a reason. It reads docs/reasons.md, which the program carries, and needs no server.
 package explain
 
 import (
@@ -17,7 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/docs"
 )
 
-// nearest is how many letters a suggested reason differs in at most.
+// nearest is the maximum number of letters in which a suggested reason differs.
 const nearest = 2
 
 // NewCommand returns the verb.
@@ -102,9 +102,9 @@ func Remedy(failure *v1alpha1.BuildFailure) string {
 	return entries[i].remedy
 }
 
-// unknown returns the error that nothing is known about a reason, with those of similar names.
+// unknown returns the error for an unknown reason, with reasons of similar names.
 func unknown(entries []entry, reason string) error {
-	similar := &cobra.Command{SuggestionsMinimumDistance: nearest} // it compares names, those of its commands
+	similar := &cobra.Command{SuggestionsMinimumDistance: nearest} // it compares the names of its commands
 	for _, name := range names(entries) {
 		similar.AddCommand(&cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}})
 	}

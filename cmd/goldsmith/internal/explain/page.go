@@ -9,7 +9,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// entry is what the page of reasons has about a reason, in one of its tables.
+// entry is a row about a reason in a table of the page of reasons.
 type entry struct {
 	reason, reporter, meaning, remedy, retry string
 }

@@ -53,7 +53,7 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-// first is what the template of the image is filled in with.
+// first has the values for the template of the image.
 type first struct {
 	Name     string
 	Manifest string // name of the image's file
@@ -83,7 +83,7 @@ func write(name string, shell bool, out io.Writer) error {
 	}
 	if err := create(image.Manifest, manifest, 0o644); err != nil {
 		if shell {
-			err = errors.Join(err, os.Remove(image.Script)) // all of it or nothing, so that the command can be repeated
+			err = errors.Join(err, os.Remove(image.Script)) // both files or none, so that the command can be repeated
 		}
 		return err
 	}

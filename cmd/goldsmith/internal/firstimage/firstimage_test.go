@@ -45,7 +45,7 @@ func TestAnImageHasTheNameOfAnImage(t *testing.T) {
 	}
 }
 
-// The script says "sleep" where a user's own steps would take time; here it has a sleep that takes none.
+// The script calls sleep where a user's own steps would take time. Here its sleep takes no time.
 func TestTheShellBuilderKeepsTheContract(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := write("web", true, &bytes.Buffer{}); err != nil {
