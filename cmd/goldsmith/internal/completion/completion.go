@@ -23,7 +23,7 @@ const (
 	most = 500
 )
 
-// lister lists names for the argument after args. The text after a tab in a name describes the name.
+// lister lists names for the argument that follows before. The text after a tab in a name describes the name.
 type lister func(ctx context.Context, connection *client.Connection, before []string) ([]string, error)
 
 // Images completes one argument, an Image.
@@ -75,7 +75,7 @@ func complete(flags *client.Flags, listers ...lister) cobra.CompletionFunc {
 	}
 }
 
-// beginningWith returns the names with a prefix.
+// beginningWith returns the names that begin with the typed text.
 func beginningWith(begun string, names []string) []string {
 	var fitting []string
 	for _, name := range names {
