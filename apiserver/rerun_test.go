@@ -180,7 +180,7 @@ var _ = Describe("Rerunning a build", func() {
 		Expect(err).NotTo(HaveOccurred())
 		_, err = rerun(ctx, "debian-1", "again")
 		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
-		Expect(err).To(MatchError(ContainSubstring("an earlier Image of that name")))
+		Expect(err).To(MatchError(ContainSubstring("a deleted Image of the same name")))
 		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(image.Status.BuildCounter).To(BeZero())
