@@ -265,8 +265,8 @@ var masks = []struct {
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
 	{regexp.MustCompile(`\b(in DURATION|now)\b`), "SOON"},
 	{regexp.MustCompile(`\b[0-9a-f]{12}\b`), "DIGEST"},
-	{regexp.MustCompile(`\b([a-z]+)-\d+(-[0-9a-f]{7})?\b`), "$1-NUMBER"}, // builds of an image, and their Jobs: another page may build it more often
-	{regexp.MustCompile(` +`), " "},                                      // columns are as wide as their longest value
+	{regexp.MustCompile(`\b([a-z]+)-\d+(-[0-9a-f]{7}(-[a-z0-9]{5})?)?\b`), "$1-NUMBER"}, // builds of an image, their Jobs and pods: another page may build it more often
+	{regexp.MustCompile(` +`), " "},                                                     // columns are as wide as their longest value
 	{regexp.MustCompile(` \n`), "\n"},
 }
 
@@ -301,18 +301,19 @@ func TestShownOutputIsCompared(t *testing.T) {
 	const written = "NAME       DURATION   AGE\n" +
 		"debian-1   3s         14s\n" +
 		"debian-2   4m10s      9s \n" +
-		"  linux/amd64/raw  sha256:5893be153290  183B\n"
+		"  linux/amd64/raw  sha256:5893be153290  183B\n" +
+		"debian-2-1ffb758-7gvkr\n"
 	for name, c := range map[string]struct {
 		shown string
 		want  bool
 	}{
-		"other times, digests and numbers": {"NAME DURATION AGE\ndebian-7 8s 1h\ndebian-8 500ms 2d\n  linux/amd64/raw sha256:00 1.5KiB\n", true},
-		"lines are omitted":                {"NAME DURATION AGE\n…\n  linux/amd64/raw sha256:00 1B\n", true},
-		"no line is omitted":               {"NAME DURATION AGE\n…\ndebian-1 1s 1s\ndebian-2 1s 1s\n  linux/amd64/raw sha256:00 1B\n", true},
-		"another image":                    {"NAME DURATION AGE\n…\nweb-2 1s 1s\n  linux/amd64/raw sha256:00 1B\n", false},
-		"a column is missing":              {"NAME AGE\n…\n  linux/amd64/raw sha256:00 1B\n", false},
-		"a line is missing":                {"NAME DURATION AGE\ndebian-1 3s 14s\n  linux/amd64/raw sha256:00 1B\n", false},
-		"no digest":                        {"NAME DURATION AGE\n…\n  linux/amd64/raw none 1B\n", false},
+		"other times, digests and numbers": {"NAME DURATION AGE\ndebian-7 8s 1h\ndebian-8 500ms 2d\n  linux/amd64/raw sha256:00 1.5KiB\ndebian-12-0123abc-x2b4z\n", true},
+		"lines are omitted":                {"NAME DURATION AGE\n…\n  linux/amd64/raw sha256:00 1B\ndebian-2-1ffb758-7gvkr\n", true},
+		"no line is omitted":               {"NAME DURATION AGE\n…\ndebian-1 1s 1s\ndebian-2 1s 1s\n  linux/amd64/raw sha256:00 1B\ndebian-2-1ffb758-7gvkr\n", true},
+		"another image":                    {"NAME DURATION AGE\n…\nweb-2 1s 1s\n  linux/amd64/raw sha256:00 1B\ndebian-2-1ffb758-7gvkr\n", false},
+		"a column is missing":              {"NAME AGE\n…\n  linux/amd64/raw sha256:00 1B\ndebian-2-1ffb758-7gvkr\n", false},
+		"a line is missing":                {"NAME DURATION AGE\ndebian-1 3s 14s\n  linux/amd64/raw sha256:00 1B\ndebian-2-1ffb758-7gvkr\n", false},
+		"no digest":                        {"NAME DURATION AGE\n…\n  linux/amd64/raw none 1B\ndebian-2-1ffb758-7gvkr\n", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := showsOutput(masked(c.shown), masked(written)); got != c.want {
