@@ -29,7 +29,6 @@ kubectl() {
   esac
 }
 e2e/tilt/up() { test -x e2e/tilt/up; }
-set -x
 `
 
 // TestEveryClusterCommandOfTheDocsWorks runs the blocks of the docs that need a cluster. It runs them in the checkout, against
@@ -49,7 +48,7 @@ func TestEveryClusterCommandOfTheDocsWorks(t *testing.T) {
 			t.Logf("%s:%d", filepath.Base(page), block.line)
 			switch block.language {
 			case "sh cluster":
-				command(ctx, t, shims+block.text, path)
+				block.compare(t, command(ctx, t, shims+block.script(), path))
 			case "yaml cluster":
 				command(ctx, t, "kubectl apply --dry-run=server --validate=strict -f - <<'END'\n"+block.text+"END", path)
 			case "yaml kustomization":
@@ -61,7 +60,7 @@ func TestEveryClusterCommandOfTheDocsWorks(t *testing.T) {
 }
 
 // command runs commands in a shell in the checkout; each of them must succeed.
-func command(ctx context.Context, t *testing.T, text string, environment ...string) {
+func command(ctx context.Context, t *testing.T, text string, environment ...string) (output string) {
 	t.Helper()
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", text)
 	shell.Dir, shell.Env = repository, append(os.Environ(), environment...)
@@ -70,4 +69,5 @@ func command(ctx context.Context, t *testing.T, text string, environment ...stri
 	if err != nil {
 		t.Fatalf("%v (%v)", err, context.Cause(ctx))
 	}
+	return string(out)
 }

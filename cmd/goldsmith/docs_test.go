@@ -159,7 +159,7 @@ func blocksOf(t *testing.T, page string) (blocks []block) {
 		if blocks[i].language != "output" {
 			continue
 		}
-		if blocks[i-1].language != "sh" || blocks[i-1].output != "" {
+		if !slices.Contains([]string{"sh", "sh cluster"}, blocks[i-1].language) || blocks[i-1].output != "" {
 			t.Fatalf("%s:%d: nothing compares this output", page, blocks[i].line)
 		}
 		blocks[i-1].output = blocks[i].text
@@ -219,10 +219,8 @@ func (r *reader) follow(ctx context.Context, t *testing.T, block block) {
 	switch {
 	case block.language == "sh" && strings.HasPrefix(block.text, "goldsmith up"):
 		r.compare(t, block, r.startServer(ctx, t, strings.Fields(block.text)))
-	case block.language == "sh" && block.output != "":
-		r.compare(t, block, r.run(ctx, t, block.text, ""))
 	case block.language == "sh":
-		r.run(ctx, t, "set -x\n"+block.text, "")
+		r.compare(t, block, r.run(ctx, t, block.script(), ""))
 	case block.language == "yaml":
 		r.run(ctx, t, "goldsmith kubectl apply --dry-run=server --validate=strict -f -", block.text)
 	case block.language != "" && !slices.Contains(clusterLanguages, block.language):
@@ -257,10 +255,12 @@ var masks = []struct {
 	pattern *regexp.Regexp
 	mask    string
 }{
+	{regexp.MustCompile(`-[2456789b-df-hj-np-tv-xz]{8,10}-[2456789b-df-hj-np-tv-xz]{5}\b`), "-POD"}, // the name of a Deployment's pod
 	{regexp.MustCompile(`sha256:[0-9a-f]+`), "DIGEST"},
 	{regexp.MustCompile(`[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}`), "UID"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*Z?`), "TIME"},
-	{regexp.MustCompile(`\b(\d+(\.\d+)?(ms|[dhms]))+\b`), "DURATION"},
+	{regexp.MustCompile(`\b(\d+(\.\d+)? ?(ms|[dhms]))+\b`), "DURATION"},
+	{regexp.MustCompile(`\bv\d+\.\d+\.\d+\b`), "VERSION"},
 	{regexp.MustCompile(`\b[\d.]+ ?[KMG]?i?B\b`), "SIZE"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
 	{regexp.MustCompile(`\b(in DURATION|now)\b`), "SOON"},
@@ -273,13 +273,26 @@ var masks = []struct {
 // omitted is a line of a page that stands for any number of lines.
 const omitted = "…"
 
-// compare holds that the output of commands matches the page, apart from masked and omitted parts.
 func (r *reader) compare(t *testing.T, block block, output string) {
 	t.Helper()
-	if block.output == "" {
+	block.compare(t, strings.ReplaceAll(output, r.directory, "/home/me"))
+}
+
+// script returns the commands of a block. If nothing compares their output, the log of the test shows each command.
+func (b block) script() string {
+	if b.output == "" {
+		return "set -x\n" + b.text
+	}
+	return b.text
+}
+
+// compare holds that the output of commands matches the page, apart from masked and omitted parts.
+func (b block) compare(t *testing.T, output string) {
+	t.Helper()
+	if b.output == "" {
 		return
 	}
-	shown, output := masked(block.output), masked(strings.ReplaceAll(output, r.directory, "/home/me")+"\n")
+	shown, output := masked(b.output), masked(output+"\n")
 	if !showsOutput(shown, output) {
 		t.Errorf("the page shows\n%s\nand the commands write\n%s", shown, output)
 	}
@@ -302,18 +315,19 @@ func TestShownOutputIsCompared(t *testing.T) {
 		"debian-1   3s         14s\n" +
 		"debian-2   4m10s      9s \n" +
 		"  linux/amd64/raw  sha256:5893be153290  183B\n" +
-		"debian-2-1ffb758-7gvkr\n"
+		"debian-2-1ffb758-7gvkr\n" +
+		"web-67944dbccf-2rcmg is ready after 9 s: v1.37.1\n"
 	for name, c := range map[string]struct {
 		shown string
 		want  bool
 	}{
-		"other times, digests and numbers": {"NAME DURATION AGE\ndebian-7 8s 1h\ndebian-8 500ms 2d\n  linux/amd64/raw sha256:00 1.5KiB\ndebian-12-0123abc-x2b4z\n", true},
-		"lines are omitted":                {"NAME DURATION AGE\n…\n  linux/amd64/raw sha256:00 1B\ndebian-2-1ffb758-7gvkr\n", true},
-		"no line is omitted":               {"NAME DURATION AGE\n…\ndebian-1 1s 1s\ndebian-2 1s 1s\n  linux/amd64/raw sha256:00 1B\ndebian-2-1ffb758-7gvkr\n", true},
-		"another image":                    {"NAME DURATION AGE\n…\nweb-2 1s 1s\n  linux/amd64/raw sha256:00 1B\ndebian-2-1ffb758-7gvkr\n", false},
-		"a column is missing":              {"NAME AGE\n…\n  linux/amd64/raw sha256:00 1B\ndebian-2-1ffb758-7gvkr\n", false},
-		"a line is missing":                {"NAME DURATION AGE\ndebian-1 3s 14s\n  linux/amd64/raw sha256:00 1B\ndebian-2-1ffb758-7gvkr\n", false},
-		"no digest":                        {"NAME DURATION AGE\n…\n  linux/amd64/raw none 1B\ndebian-2-1ffb758-7gvkr\n", false},
+		"other times, digests and numbers": {"NAME DURATION AGE\ndebian-7 8s 1h\ndebian-8 500ms 2d\n  linux/amd64/raw sha256:00 1.5KiB\ndebian-12-0123abc-x2b4z\nweb-5cddf4f94c-dglsq is ready after 29 s: v1.36.4\n", true},
+		"lines are omitted":                {"NAME DURATION AGE\n…\n  linux/amd64/raw sha256:00 1B\n…\n", true},
+		"no line is omitted":               {"NAME DURATION AGE\n…\ndebian-1 1s 1s\ndebian-2 1s 1s\n  linux/amd64/raw sha256:00 1B\n…\n", true},
+		"another image":                    {"NAME DURATION AGE\n…\nweb-2 1s 1s\n  linux/amd64/raw sha256:00 1B\n…\n", false},
+		"a column is missing":              {"NAME AGE\n…\n  linux/amd64/raw sha256:00 1B\n…\n", false},
+		"a line is missing":                {"NAME DURATION AGE\ndebian-1 3s 14s\n  linux/amd64/raw sha256:00 1B\n…\n", false},
+		"no digest":                        {"NAME DURATION AGE\n…\n  linux/amd64/raw none 1B\n…\n", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := showsOutput(masked(c.shown), masked(written)); got != c.want {
