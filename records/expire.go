@@ -86,7 +86,7 @@ func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
 		return expired, err
 	}
 	for last, more := "", true; more; {
-		images, err := fetch(ctx, s, "read whose builds to expire", scanKept,
+		images, err := fetch(ctx, s, "list images with expired builds", scanKept,
 			"SELECT uid, hold = 1, deleted IS NOT NULL, keep_succeeded, keep_failed FROM images WHERE uid > $1 ORDER BY uid LIMIT $2", last, MaxLimit)
 		if err != nil {
 			return expired, err
@@ -181,7 +181,7 @@ func (s *Store) expireBuilds(ctx context.Context, rules Rules, image, condition,
 		" AND (" + since + ", uid) > ($3, $4) ORDER BY " + since + ", uid LIMIT $5"
 	for last := (row{since: math.MinInt64}); ; {
 		// Read without a lock, because mostly there is nothing to delete.
-		found, err := fetch(ctx, s, fmt.Sprintf("read which builds of image %q to expire", image), func(scan scanner) (r row, err error) {
+		found, err := fetch(ctx, s, fmt.Sprintf("list expired builds of image %q", image), func(scan scanner) (r row, err error) {
 			return r, scan(&r.uid, &r.since)
 		}, text, image, before, last.since, last.uid, batch)
 		if err != nil {

@@ -266,7 +266,7 @@ func (s *Store) Undeleted(ctx context.Context, kind Kind, paging Paging) (*Page[
 	if _, err := paging.after(question("undeleted", kind), &last); err != nil {
 		return nil, err
 	}
-	uids, err := fetch(ctx, s, "read which "+string(kind)+" there were", func(scan scanner) (uid types.UID, err error) {
+	uids, err := fetch(ctx, s, "list recorded "+string(kind), func(scan scanner) (uid types.UID, err error) {
 		return uid, scan(&uid)
 	}, "SELECT uid FROM "+string(kind)+" WHERE deleted IS NULL AND uid > $1 ORDER BY uid LIMIT $2", last, limit)
 	if err != nil {

@@ -75,7 +75,7 @@ func migrate(ctx context.Context, provider *goose.Provider) error {
 	case upErr != nil:
 		var partial *goose.PartialError
 		if errors.As(upErr, &partial) && partial.Failed != nil {
-			return fmt.Errorf("migrate the database to version %d, without changes: %w", partial.Failed.Source.Version, partial.Err)
+			return fmt.Errorf("migrate the database to version %d (the migration was rolled back): %w", partial.Failed.Source.Version, partial.Err)
 		}
 		return fmt.Errorf("migrate the database: %w", upErr)
 	case err != nil:

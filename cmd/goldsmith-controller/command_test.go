@@ -41,7 +41,7 @@ func TestBadFlagsAreRefused(t *testing.T) {
 		"certificates for too short":       {[]string{"--certificate-validity=1m"}, "--certificate-validity must be at least 10m0s, not 1m0s"},
 		"builders that are not there":      {[]string{"--builders-directory", missing}, "--builders-directory: open " + missing},
 		"fewer builds than none":           {[]string{"--max-builds=-1"}, "--max-builds -1: must be 0 (no limit) or greater"},
-		"builds that expire early":         {[]string{"--build-ttl=-1h"}, "--build-ttl must be 0, which keeps builds, or more, not -1h0m0s"},
+		"builds that expire early":         {[]string{"--build-ttl=-1h"}, "--build-ttl -1h0m0s: must be 0 (no limit) or greater"},
 		"builds that are kept for weeks":   {[]string{"--build-ttl=2w"}, `"--build-ttl" flag: must be a duration such as 90s, 30m, 2h or 7d`},
 		"certificates for weeks":           {[]string{"--certificate-validity=2w"}, `"--certificate-validity" flag: must be a duration such as`},
 		"a database without an address":    {[]string{"--records", "sqlite://relative.db"}, "--records: open the records: invalid: "},

@@ -171,7 +171,7 @@ type FailureCount struct {
 
 // ImageHealth rates the builds of an Image in one number.
 type ImageHealth struct {
-	// score is 60R + 10RF + 30L, rounded down: 0 to 100. R is the share of successful builds among the builds that
+	// score is 60*R + 10*R*F + 30*L, rounded down: 0 to 100. R is the share of successful builds among the builds that
 	// succeeded or failed. F is the share of finished builds with one attempt. L is 1 if the last build succeeded, 0 if
 	// it failed, and R otherwise. A score of 100 means that every build succeeds at the first attempt. A score of 0
 	// means that every build fails.

@@ -299,8 +299,8 @@ type BuildTimeouts struct {
 }
 
 // RetryPolicy configures the next attempt after a failure or a disruption. A disruption is the loss of the pod, its Job
-// or its node. After a disruption, the controller starts the next attempt without delay. The fields limit and classes do
-// not apply to disruptions. The tenth disruption fails the build.
+// or its node. After a disruption, the controller starts the next attempt without delay. Disruptions do not depend on
+// the fields named limit and classes. The tenth disruption fails the build.
 type RetryPolicy struct {
 	// limit is the maximum number of retries after failures. 0 to 10; 0 disables retries. Defaults to 2.
 	// +optional
@@ -377,7 +377,7 @@ type ImageStatus struct {
 	// observedGeneration is the generation of the Image that this status reports on. The controller sets it.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty" protobuf:"varint,1,opt,name=observedGeneration"`
-	// buildCounter is the highest number of all builds of this Image. Only the subresources that create builds,
+	// buildCounter is the number of the newest build of this Image, even if that build is deleted. Only the subresources that create builds,
 	// instantiate and rerun, set it.
 	// +optional
 	BuildCounter int64 `json:"buildCounter,omitempty" protobuf:"varint,2,opt,name=buildCounter"`
@@ -436,7 +436,7 @@ type ImageStatus struct {
 	// builds and one-off builds are ignored. The controller sets it.
 	// +optional
 	ConsecutiveFailures int32 `json:"consecutiveFailures,omitempty" protobuf:"varint,14,opt,name=consecutiveFailures"`
-	// countedBuild is the number of the last finished build that consecutiveFailures takes into account. The controller
+	// countedBuild identifies the last finished build that consecutiveFailures includes, by its number. The controller
 	// sets it.
 	// +optional
 	CountedBuild int64 `json:"countedBuild,omitempty" protobuf:"varint,15,opt,name=countedBuild"`
@@ -487,7 +487,7 @@ type AttemptedBuild struct {
 	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,3,opt,name=baseDigest"`
 }
 
-// LatestBuild identifies the build of an Image with the highest number.
+// LatestBuild identifies the newest build of an Image, which has the highest number.
 type LatestBuild struct {
 	// name is the name of the build.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`

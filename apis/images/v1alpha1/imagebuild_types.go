@@ -13,9 +13,9 @@ import (
 // +genclient:method=Report,verb=create,subresource=report,input=BuildReport,result=BuildReport
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageBuild is one build. The instantiate subresource of an Image, and the rerun subresource of a build, create builds
-// of an Image with the name <image>-<number>. A build that a user creates directly belongs to no Image. The name of such
-// a build has at most 55 characters.
+// ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the
+// rerun subresource of an earlier build. The name of such a build is <image>-<number>. A build that a user creates directly belongs to no Image. Its name has
+// at most 55 characters.
 type ImageBuild struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata.
@@ -91,8 +91,8 @@ type ImageBuildSpec struct {
 	RunPolicy RunPolicy `json:"runPolicy,omitempty" protobuf:"bytes,11,opt,name=runPolicy,casttype=RunPolicy"`
 	// oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A
 	// one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.
-	// A channel can refer to a one-off build. The server sets oneOff for reruns and for requests with parameters.
-	// oneOff is empty for all other builds: none of them is one-off.
+	// A channel can refer to a one-off build. The server sets oneOff, to true or false, for reruns and for requests with parameters.
+	// For other builds, oneOff is empty: they are not one-off.
 	// +optional
 	OneOff *bool `json:"oneOff,omitempty" protobuf:"varint,12,opt,name=oneOff"`
 }

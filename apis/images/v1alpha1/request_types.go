@@ -17,13 +17,13 @@ type BuildRequest struct {
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// requestID is the requester's ID for this request, at most 128 printable characters. If one of the last 32 requests
-	// had the same ID, the server returns the existing build. The IDs schedule:<time> and sha256:<digest>:<number> are
-	// reserved for triggers. The server refuses reserved IDs for reruns and for requests with parameters. Defaults to a
-	// random ID. A repeated request without an ID creates a second build.
+	// had the same ID, the server returns the existing build. Triggers use the IDs schedule:<time> and
+	// sha256:<digest>:<number>. The server refuses IDs of these two forms in reruns and in requests with parameters.
+	// Defaults to a random ID. A repeated request without an ID creates a second build.
 	// +optional
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
-	// reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. Defaults to
-	// Manual.
+	// reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. The server
+	// refuses Rerun. Defaults to Manual.
 	// +optional
 	Reason TriggerReason `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason,casttype=TriggerReason"`
 	// message explains the request for a human reader. One line of at most 1024 printable characters.

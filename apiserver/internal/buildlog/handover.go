@@ -87,9 +87,9 @@ func (h *handover) goOn(end error) error {
 	}
 	if err := h.cross(); err != nil {
 		if errors.Is(end, io.EOF) {
-			return fmt.Errorf("continue in the archive: %w", err)
+			return fmt.Errorf("switch from the pod's log to the archived log: %w", err)
 		}
-		return errors.Join(end, fmt.Errorf("continue in the archive: %w", err))
+		return errors.Join(end, fmt.Errorf("switch from the pod's log to the archived log: %w", err))
 	}
 	return nil
 }
@@ -134,7 +134,7 @@ func (h *handover) find() (io.ReadCloser, *archive.Reader, error) {
 		}
 		from = archive.Position{Since: archive.Timestamp(mark)}
 		if from.Since.IsZero() {
-			return nil, nil, errors.New("the last line from the pod is too long to be found in the archive")
+			return nil, nil, errors.New("the archive cannot find the last line of the pod's log, because the line is too long")
 		}
 	}
 	log, err := h.logs.archive.Reader(h.ctx, name, from)

@@ -85,7 +85,7 @@ func startOf(options *images.ImageHistoryOptions, now time.Time) (*historyStart,
 			return nil, errors.New("continue token is invalid: list again without continue")
 		}
 		if start.Asked != asked {
-			return nil, errors.New("the continue token is of a list with another since or until: repeat the since and until of that list")
+			return nil, errors.New("the continue token was issued for a list with another since or until: set since and until as in the first request")
 		}
 		return start, nil
 	}

@@ -37,7 +37,7 @@ func specChanges(before, after *v1alpha1.ImageSpec) ([]v1alpha1.InputChange, err
 	}
 	changes := inputs.Changes(from, to, strings.Compare, func(path string) string { return path })
 	if len(changes) == 0 {
-		return []v1alpha1.InputChange{{Path: "order of lists"}}, nil
+		return []v1alpha1.InputChange{{Path: "(only the order of list items)"}}, nil
 	}
 	return inputs.LimitChanges(changes, maxSpecChanges), nil
 }

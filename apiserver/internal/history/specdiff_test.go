@@ -125,7 +125,7 @@ func TestChangesOfASpec(t *testing.T) {
 		},
 		"only an order": {
 			func(s *v1alpha1.ImageSpec) { slices.Reverse(s.Template.Env) },
-			[]v1alpha1.InputChange{{Path: "order of lists"}},
+			[]v1alpha1.InputChange{{Path: "(only the order of list items)"}},
 		},
 		"a value that is long": {
 			func(s *v1alpha1.ImageSpec) { s.Parameters[0].Value = strings.Repeat("é", 200) },

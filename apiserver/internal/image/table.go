@@ -24,7 +24,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Name", Type: "string", Format: "name", Description: "Name of the image."},
 	{Name: "Ready", Type: "string", Description: "Whether there is an artifact and the last finished build succeeded."},
 	{Name: "UpToDate", Type: "string", Description: "Whether the latest successful build was made from the inputs as they are now."},
-	{Name: "Reason", Type: "string", Description: "Reason of the first of the conditions Stalled, InputsResolved and Ready that reports a problem."},
+	{Name: "Reason", Type: "string", Description: "Reason of the first condition that reports a problem, in the order Stalled, InputsResolved, Ready."},
 	{Name: "Latest", Type: "string", Description: "Build with the highest number."},
 	{Name: "Digest", Type: "string", Description: "Beginning of the latest artifact's digest, and how many more artifacts there are."},
 	{Name: "Active", Type: "integer", Description: "Number of builds that are starting, running, retrying or being cancelled."},

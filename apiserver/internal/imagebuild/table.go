@@ -27,14 +27,14 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Image", Type: "string", Description: "Image of the build."},
 	{Name: "Phase", Type: "string", Description: "Phase of the build."},
 	{Name: "Why", Type: "string", Description: "What the build waits for, or why it failed."},
-	{Name: "Progress", Type: "string", Description: "How much the builder says is done, and the stage it is in."},
+	{Name: "Progress", Type: "string", Description: "Progress that the builder reports, in percent, and the current stage."},
 	{Name: "Attempt", Type: "integer", Description: "Number of the current attempt."},
 	{Name: "Duration", Type: "string", Description: "Time since the first attempt, until the build finished."},
 	{Name: "Age", Type: "string", Description: "Time since the build was created."},
 	{Name: "Trigger", Type: "string", Description: "What started the build.", Priority: wide},
 	{Name: "Node", Type: "string", Description: "Where the current attempt runs.", Priority: wide},
 	{Name: "Digest", Type: "string", Description: "Beginning of the first artifact's digest, and how many more artifacts there are.", Priority: wide},
-	{Name: "OneOff", Type: "string", Description: "Whether the build does not count for its image, because it is made from other inputs.", Priority: wide},
+	{Name: "OneOff", Type: "string", Description: "Whether the build has other inputs than its image. A one-off build does not change the status of the image.", Priority: wide},
 }
 
 func newTable(clock clock.PassiveClock) builder.Table[*images.ImageBuild] {

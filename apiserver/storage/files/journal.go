@@ -98,7 +98,7 @@ func (j *journal) append(records ...record) error {
 	if err != nil {
 		err = fmt.Errorf("write journal %s: %w", j.path, err)
 		if undo := errors.Join(j.file.Truncate(j.size), j.file.Sync()); undo != nil {
-			j.broken = fmt.Errorf("%w; undo the write: %w; restart the server: until the restart, the server stores nothing", err, undo)
+			j.broken = fmt.Errorf("%w; the write could not be undone: %w; the server stores nothing until you restart it", err, undo)
 		}
 		return err
 	}
@@ -117,7 +117,7 @@ func (j *journal) inPlace() error {
 		return fmt.Errorf("check journal %s: %w", j.path, err)
 	}
 	if !os.SameFile(opened, named) {
-		return fmt.Errorf("journal %s was replaced: restart the server: until the restart, the server stores nothing", j.path)
+		return fmt.Errorf("journal %s was replaced: the server stores nothing until you restart it", j.path)
 	}
 	return nil
 }

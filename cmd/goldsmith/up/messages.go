@@ -45,7 +45,7 @@ func stopNotice(running int, memory bool) string {
 	case running == 0:
 		builds, next = "no build is running", ""
 	case memory:
-		next = ", which --memory does not keep"
+		next = ", whose data is lost, because the server stores all data in memory"
 	}
 	return "stopping: " + builds + next + ". Press Ctrl-C again to stop at once."
 }

@@ -100,7 +100,7 @@ func TestAStopTellsWhatBecomesOfRunningBuilds(t *testing.T) {
 		want    string
 	}{
 		{0, true, "stopping: no build is running. "},
-		{1, true, "stopping: ending 1 running build, which --memory does not keep. "},
+		{1, true, "stopping: ending 1 running build, whose data is lost, because the server stores all data in memory. "},
 		{2, false, `stopping: ending 2 running builds, which the next "goldsmith up" starts again. `},
 	} {
 		if got := stopNotice(test.running, test.memory); got != test.want+"Press Ctrl-C again to stop at once." {

@@ -30,7 +30,7 @@ func (f *Flags) AddTo(flags *pflag.FlagSet) {
 // Read returns the retention time, or an error if it is negative.
 func (f *Flags) Read() (time.Duration, error) {
 	if f.BuildTTL < 0 {
-		return 0, fmt.Errorf("--%s must be 0, which keeps builds, or more, not %s", buildTTL, f.BuildTTL)
+		return 0, fmt.Errorf("--%s %s: must be 0 (no limit) or greater", buildTTL, f.BuildTTL)
 	}
 	return f.BuildTTL, nil
 }

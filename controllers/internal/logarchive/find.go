@@ -73,7 +73,7 @@ func (s *stream) search(ctx context.Context, w *archive.Writer, anchor []byte, p
 }
 
 // errNotThere means that a log does not contain the anchor. It is returned with the number of bytes that were read.
-var errNotThere = errors.New("the pod's log does not contain the stored log")
+var errNotThere = errors.New("the pod's log does not contain the end of the archived log")
 
 // endsAt checks that the stored log is the beginning of the pod's log.
 func endsAt(log io.Reader, anchor []byte, offset int64) (int64, error) {

@@ -49,7 +49,7 @@ type stream struct {
 }
 
 var (
-	errSilent = errors.New("the pod has been silent since its attempt ended")
+	errSilent = errors.New("the node sent neither more lines nor the end of the log after the attempt ended")
 	errMoved  = errors.New("the log ended before the container ended")
 )
 

@@ -34,7 +34,7 @@ func (q *Queue) catchUp(ctx context.Context) error {
 	err := wait.PollUntilContextCancel(ctx, catchUpRetry, true, func(ctx context.Context) (bool, error) {
 		var err error
 		if behind, err = q.unfinished(ctx); err != nil {
-			ctrl.LoggerFrom(ctx).V(1).Info("reading the builds that have not finished", "err", err)
+			ctrl.LoggerFrom(ctx).V(1).Info("Failed to list unfinished builds, will retry", "err", err)
 		}
 		return err == nil, nil
 	})

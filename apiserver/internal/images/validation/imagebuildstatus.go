@@ -198,7 +198,7 @@ func validateAttemptUpdate(attempt, stored *images.BuildAttempt, suspended bool,
 	errs := immutable(attempt.JobName, stored.JobName, path.Child("jobName"), "is immutable: it names the Job of this attempt")
 	errs = append(errs, setOnce(attempt.JobUID, stored.JobUID, path.Child("jobUID"))...)
 	if stored.StopTime != nil {
-		errs = append(errs, immutable(attempt.StopTime, stored.StopTime, path.Child("stopTime"), "is immutable once set, because it records the start of the stop")...)
+		errs = append(errs, immutable(attempt.StopTime, stored.StopTime, path.Child("stopTime"), "is immutable once it is set: it is the time at which the stop of the attempt began")...)
 	}
 	if suspended && attempt.PodName == "" && attempt.PodUID == "" {
 		return errs
@@ -211,7 +211,7 @@ func setOnce[T ~string](value, stored T, path *field.Path) field.ErrorList {
 	if stored == "" {
 		return nil
 	}
-	return immutable(value, stored, path, "is immutable once it is set: another Job or pod does not belong to this attempt")
+	return immutable(value, stored, path, "is immutable once it is set: an attempt keeps its Job and its pod")
 }
 
 func validateFailure(failure *images.BuildFailure, path *field.Path) field.ErrorList {

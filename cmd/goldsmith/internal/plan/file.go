@@ -155,7 +155,7 @@ func (r *reader) add(place string, content []byte) error {
 	case gvk == corev1.SchemeGroupVersion.WithKind("List"):
 		return r.addItems(place, asJSON)
 	case meansImage(gvk):
-		return fmt.Errorf("kind %s of %s has no plan: write %s",
+		return fmt.Errorf("kind %s of %s cannot be planned: use %s",
 			kind.Kind, kind.APIVersion, wantedType)
 	}
 	_, err = fmt.Fprintf(r.told, "%s is ignored: kind %s of %s has no plan: only an Image of %s has a plan\n",

@@ -38,8 +38,8 @@ func NewCommand() *cobra.Command {
 		Short: "List the images and builds that need attention, worst first",
 		Long: "List the images and builds of all namespaces that need attention, worst first. These are images that are " +
 			"stalled or not ready, builds that are retried or have waited for more than 5 minutes, and suspended " +
-			"images. The last line counts images and unfinished builds. With -o wide, the command lists all images and " +
-			"builds that need attention, with full messages. With -o json, yaml, name or a template, the command " +
+			"images. The last line counts images and unfinished builds. A terminal shows at most 10 lines, with " +
+			"shortened messages: -o wide shows all lines and whole messages. With -o json, yaml, name or a template, the command " +
 			"prints their objects. `goldsmith show NAME` shows a build in detail.",
 		Example: "  goldsmith status\n" +
 			"  goldsmith status -n team -o wide",

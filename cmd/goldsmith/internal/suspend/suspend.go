@@ -29,8 +29,8 @@ type change struct {
 func NewCommand() *cobra.Command {
 	command := newCommand(&change{verb: "suspend", done: "suspended", suspend: true})
 	command.Short = "Suspend an image, so that its triggers start no builds"
-	command.Long = "Suspend an image. Changes of the image, changes of its base and the schedule start no builds until " +
-		"`goldsmith resume`. Existing builds continue, and `goldsmith build` still starts builds. The command " +
+	command.Long = "Suspend an image. Until `goldsmith resume`, the schedule starts no builds. Changes of the image or of its " +
+		"base start no builds either. Existing builds continue, and `goldsmith build` still starts builds. The command " +
 		"sets spec.suspend to true and changes nothing else."
 	command.Example = "  goldsmith suspend debian\n" +
 		"  goldsmith suspend debian -o yaml"
