@@ -13,9 +13,9 @@ import (
 // +genclient:method=Report,verb=create,subresource=report,input=BuildReport,result=BuildReport
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the
-// rerun subresource of an earlier build. The name of such a build is <image>-<number>. A build that a user creates directly belongs to no Image. Its name has
-// at most 55 characters.
+// ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun
+// subresource of an earlier build. The name of such a build is <image>-<number>. A build that a user creates directly
+// belongs to no Image. Its name has at most 55 characters.
 type ImageBuild struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata.
