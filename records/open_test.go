@@ -152,7 +152,7 @@ func TestOfAMigrationThatFailsHalfWayNothingIsApplied(t *testing.T) {
 			g.Expect(store.Close()).To(Succeed())
 			for range 2 {
 				_, err = records.OpenWith(t.Context(), address, records.Options{}, broken)
-				g.Expect(err).To(MatchError(ContainSubstring(fmt.Sprintf("migrate the database to version %d, without changes", current+1))))
+				g.Expect(err).To(MatchError(ContainSubstring(fmt.Sprintf("migrate the database to version %d (the migration was rolled back)", current+1))))
 				g.Expect(err).To(MatchError(ContainSubstring("nowhere")))
 				g.Expect(err).To(MatchError(records.ErrMigration))
 			}

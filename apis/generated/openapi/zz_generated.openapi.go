@@ -882,14 +882,14 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestID is the requester's ID for this request, at most 128 printable characters. If one of the last 32 requests had the same ID, the server returns the existing build. The IDs schedule:<time> and sha256:<digest>:<number> are reserved for triggers. The server refuses reserved IDs for reruns and for requests with parameters. Defaults to a random ID. A repeated request without an ID creates a second build.",
+							Description: "requestID is the requester's ID for this request, at most 128 printable characters. If one of the last 32 requests had the same ID, the server returns the existing build. Triggers use the IDs schedule:<time> and sha256:<digest>:<number>. The server refuses IDs of these two forms in reruns and in requests with parameters. Defaults to a random ID. A repeated request without an ID creates a second build.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
+							Description: "reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. The server refuses Rerun. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
@@ -1150,12 +1150,12 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildTemplate configures the pods of builds: service account, resources, nodes and environment variables. A template has at most 32 KiB, measured on its JSON encoding without HTML escaping.\n\nGoldsmith sets all other fields of a pod. Every pod meets the restricted Pod Security Standard, and has only the volumes of the builder contract. A pod mounts a token only if the operator lets the builder of the pod report progress. Admission, a LimitRange or a missing service account can still forbid the pod. The build then fails with PodForbidden, and with the message of the API server.\n\nA server on one machine runs builders as its own processes. On such a server, builds with env fail with BuilderNotRunnable, because a variable could make a builder run another program. Of the other fields, such a server uses only priorityClassName, which ranks waiting builds.",
+				Description: "BuildTemplate configures the pods of builds: service account, resources, nodes and environment variables. A template has at most 32 KiB, measured on its JSON encoding without HTML escaping.\n\nGoldsmith sets all other fields of a pod. Every pod meets the restricted Pod Security Standard, and has only the volumes of the builder contract. A pod mounts a token only if the operator allows its builder to report progress. Admission, a LimitRange or a missing service account can still forbid the pod. The build then fails with PodForbidden, and with the message of the API server.\n\nA server on one machine runs builders as its own processes. On such a server, builds with env fail with BuilderNotRunnable, because a variable could make a builder run another program. Of the other fields, such a server uses only priorityClassName, which ranks waiting builds.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"serviceAccountName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "serviceAccountName is the service account that the pod runs as. The pod uses the imagePullSecrets of the service account, and admission can depend on the service account. A pod mounts a token only if the operator lets the builder of the pod report progress. A DNS subdomain of at most 253 characters. Defaults to the service account \"default\" of the namespace.",
+							Description: "serviceAccountName is the service account that the pod runs as. The pod uses the imagePullSecrets of the service account, and admission can depend on the service account. A pod mounts a token only if the operator allows its builder to report progress. A DNS subdomain of at most 253 characters. Defaults to the service account \"default\" of the namespace.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1816,7 +1816,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageBuild is one build. The instantiate subresource of an Image, and the rerun subresource of a build, create builds of an Image with the name <image>-<number>. A build that a user creates directly belongs to no Image. The name of such a build has at most 55 characters.",
+				Description: "ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun subresource of an earlier build. The name of such a build is <image>-<number>. A build that a user creates directly belongs to no Image. Its name has at most 55 characters.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2211,7 +2211,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 					},
 					"oneOff": {
 						SchemaProps: spec.SchemaProps{
-							Description: "oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image. A channel can refer to a one-off build. The server sets oneOff for reruns and for requests with parameters. oneOff is empty for all other builds: none of them is one-off.",
+							Description: "oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image. A channel can refer to a one-off build. The server sets oneOff, to true or false, for reruns and for requests with parameters. For other builds, oneOff is empty: they are not one-off.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -2623,7 +2623,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHealth(ref common.ReferenceCallb
 				Properties: map[string]spec.Schema{
 					"score": {
 						SchemaProps: spec.SchemaProps{
-							Description: "score is 60R + 10RF + 30L, rounded down: 0 to 100. R is the share of successful builds among the builds that succeeded or failed. F is the share of finished builds with one attempt. L is 1 if the last build succeeded, 0 if it failed, and R otherwise. A score of 100 means that every build succeeds at the first attempt. A score of 0 means that every build fails.",
+							Description: "score is 60*R + 10*R*F + 30*L, rounded down: 0 to 100. R is the share of successful builds among the builds that succeeded or failed. F is the share of finished builds with one attempt. L is 1 if the last build succeeded, 0 if it failed, and R otherwise. A score of 100 means that every build succeeds at the first attempt. A score of 0 means that every build fails.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -3550,7 +3550,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"buildCounter": {
 						SchemaProps: spec.SchemaProps{
-							Description: "buildCounter is the highest number of all builds of this Image. Only the subresources that create builds, instantiate and rerun, set it.",
+							Description: "buildCounter is the number of the newest build of this Image, even if that build is deleted. Only the subresources that create builds, instantiate and rerun, set it.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -3680,7 +3680,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"countedBuild": {
 						SchemaProps: spec.SchemaProps{
-							Description: "countedBuild is the number of the last finished build that consecutiveFailures takes into account. The controller sets it.",
+							Description: "countedBuild identifies the last finished build that consecutiveFailures includes, by its number. The controller sets it.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -3762,7 +3762,7 @@ func schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "LatestBuild identifies the build of an Image with the highest number.",
+				Description: "LatestBuild identifies the newest build of an Image, which has the highest number.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
@@ -4152,7 +4152,7 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RetryPolicy configures the next attempt after a failure or a disruption. A disruption is the loss of the pod, its Job or its node. After a disruption, the controller starts the next attempt without delay. The fields limit and classes do not apply to disruptions. The tenth disruption fails the build.",
+				Description: "RetryPolicy configures the next attempt after a failure or a disruption. A disruption is the loss of the pod, its Job or its node. After a disruption, the controller starts the next attempt without delay. Disruptions do not depend on the fields named limit and classes. The tenth disruption fails the build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"limit": {

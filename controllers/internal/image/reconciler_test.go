@@ -80,7 +80,7 @@ func TestAnImageOlderThanTheStoredOneIsLookedAtAgain(t *testing.T) {
 	v1alpha1.SetObjectDefaults_Image(image)
 	w.edit("debian", withParameter("full"))
 	_, err := w.r.reconcile(t.Context(), image)
-	w.Expect(err).To(MatchError(ContainSubstring("older version")))
+	w.Expect(err).To(MatchError(ContainSubstring("has changed since the decision")))
 	w.Expect(w.list()).To(BeEmpty())
 }
 
@@ -138,7 +138,7 @@ func TestADisabledScheduleIsToldOnce(t *testing.T) {
 	w.Expect(w.builds("debian")).To(HaveLen(2))
 	stalled := meta.FindStatusCondition(w.image("debian").Status.Conditions, v1alpha1.ImageStalled)
 	w.Expect(stalled.Reason).To(Equal(v1alpha1.ReasonTooManyFailures))
-	w.Expect(w.warnings()).To(ConsistOf(HavePrefix("Warning ScheduleDisabled 2 consecutive builds failed: "), HavePrefix("Warning Stalled TooManyFailures: ")))
+	w.Expect(w.warnings()).To(ConsistOf(HavePrefix("Warning ScheduleDisabled 2 consecutive builds failed, "), HavePrefix("Warning Stalled TooManyFailures: ")))
 }
 
 func TestEachStallOfAnImageIsToldOnce(t *testing.T) {

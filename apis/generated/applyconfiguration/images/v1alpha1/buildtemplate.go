@@ -15,7 +15,7 @@ import (
 // has at most 32 KiB, measured on its JSON encoding without HTML escaping.
 //
 // Goldsmith sets all other fields of a pod. Every pod meets the restricted Pod Security Standard, and has only the
-// volumes of the builder contract. A pod mounts a token only if the operator lets the builder of the pod report
+// volumes of the builder contract. A pod mounts a token only if the operator allows its builder to report
 // progress. Admission, a LimitRange or a missing service account can still forbid the pod. The build then fails with
 // PodForbidden, and with the message of the API server.
 //
@@ -24,8 +24,8 @@ import (
 // uses only priorityClassName, which ranks waiting builds.
 type BuildTemplateApplyConfiguration struct {
 	// serviceAccountName is the service account that the pod runs as. The pod uses the imagePullSecrets of the service
-	// account, and admission can depend on the service account. A pod mounts a token only if the operator lets the
-	// builder of the pod report progress. A DNS subdomain of at most 253 characters. Defaults to the service account
+	// account, and admission can depend on the service account. A pod mounts a token only if the operator allows
+	// its builder to report progress. A DNS subdomain of at most 253 characters. Defaults to the service account
 	// "default" of the namespace.
 	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
 	// resources sets the requests and limits of the builder's container. Quantities are not negative, and no request

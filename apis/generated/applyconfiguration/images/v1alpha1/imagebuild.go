@@ -16,9 +16,9 @@ import (
 // ImageBuildApplyConfiguration represents a declarative configuration of the ImageBuild type for use
 // with apply.
 //
-// ImageBuild is one build. The instantiate subresource of an Image, and the rerun subresource of a build, create builds
-// of an Image with the name <image>-<number>. A build that a user creates directly belongs to no Image. The name of such
-// a build has at most 55 characters.
+// ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun
+// subresource of an earlier build. The name of such a build is <image>-<number>. A build that a user creates directly
+// belongs to no Image. Its name has at most 55 characters.
 type ImageBuildApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object's metadata.

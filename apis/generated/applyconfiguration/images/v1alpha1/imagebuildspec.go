@@ -49,8 +49,8 @@ type ImageBuildSpecApplyConfiguration struct {
 	RunPolicy *imagesv1alpha1.RunPolicy `json:"runPolicy,omitempty"`
 	// oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A
 	// one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.
-	// A channel can refer to a one-off build. The server sets oneOff for reruns and for requests with parameters.
-	// oneOff is empty for all other builds: none of them is one-off.
+	// A channel can refer to a one-off build. The server sets oneOff, to true or false, for reruns and for requests with parameters.
+	// For other builds, oneOff is empty: they are not one-off.
 	OneOff *bool `json:"oneOff,omitempty"`
 }
 

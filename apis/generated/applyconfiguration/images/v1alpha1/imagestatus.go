@@ -16,7 +16,7 @@ import (
 type ImageStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the Image that this status reports on. The controller sets it.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// buildCounter is the highest number of all builds of this Image. Only the subresources that create builds,
+	// buildCounter is the number of the newest build of this Image, even if that build is deleted. Only the subresources that create builds,
 	// instantiate and rerun, set it.
 	BuildCounter *int64 `json:"buildCounter,omitempty"`
 	// inputsDigest is the digest of the inputs as they resolve now: "sha256:" and 64 hex digits. The controller sets it.
@@ -54,7 +54,7 @@ type ImageStatusApplyConfiguration struct {
 	// consecutiveFailures is the number of builds of the current spec that have failed since the last success. Cancelled
 	// builds and one-off builds are ignored. The controller sets it.
 	ConsecutiveFailures *int32 `json:"consecutiveFailures,omitempty"`
-	// countedBuild is the number of the last finished build that consecutiveFailures takes into account. The controller
+	// countedBuild identifies the last finished build that consecutiveFailures includes, by its number. The controller
 	// sets it.
 	CountedBuild *int64 `json:"countedBuild,omitempty"`
 }

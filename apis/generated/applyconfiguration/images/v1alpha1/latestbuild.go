@@ -11,7 +11,7 @@ import (
 // LatestBuildApplyConfiguration represents a declarative configuration of the LatestBuild type for use
 // with apply.
 //
-// LatestBuild identifies the build of an Image with the highest number.
+// LatestBuild identifies the newest build of an Image, which has the highest number.
 type LatestBuildApplyConfiguration struct {
 	// name is the name of the build.
 	Name *string `json:"name,omitempty"`
