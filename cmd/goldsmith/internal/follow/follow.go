@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package follow shows how a build continues until it has finished: a line for each phase, the log of each attempt, and the outcome.
-// The log is written to the output, and everything else beside it, so that a program can read the log alone. The outcome also
-// decides the exit code of the verb.
+// Package follow shows the progress of a build until the build has finished: a line for each phase, the log of each attempt, and the
+// outcome. The log has an output of its own, so that a program can read the log alone. The outcome also decides the exit code of the
+// verb.
 package follow
 
 import (
@@ -24,25 +24,26 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
 )
 
-// tick is how often the last line of a terminal is rewritten, so that the elapsed time continues.
+// tick is the interval at which the last line of a terminal is rewritten with the current elapsed time.
 const tick = time.Second
 
-// Options set what is shown, and where.
+// Options set which output is shown, and where.
 type Options struct {
-	// Log selects the log, as the subresource does. Its Follow is ignored. With Attempt, only that attempt is followed.
+	// Log selects the log, as for the log subresource. Build ignores Log.Follow. With Log.Attempt, Build follows only
+	// that attempt.
 	Log v1alpha1.ImageBuildLogOptions
-	// NeedsLog makes it an error that the log of the last attempt is not kept any more.
+	// NeedsLog makes Build fail if the log of the last attempt is no longer kept.
 	NeedsLog bool
 	// WithoutLog shows everything but the log.
 	WithoutLog bool
-	// Out is where the log is written.
+	// Out receives the log.
 	Out io.Writer
-	// Told is where everything else is written. Defaults to nowhere.
+	// Told receives everything except the log. Defaults to io.Discard.
 	Told io.Writer
-	// Style of what is written to Told.
+	// Style is the style of the text for Told.
 	Style output.Style
-	// Program is what users call this program, and Connection the flags by which it finds the server. Messages that name a next
-	// command have both.
+	// Program is the name by which users run this program. Connection has the flags that name the server. Messages that suggest
+	// a next command contain both.
 	Program, Connection string
 	// Clock defaults to the real one.
 	Clock clock.WithTicker
@@ -57,7 +58,7 @@ func OptionsOf(command *cobra.Command) Options {
 	}
 }
 
-// ConnectionFlags returns the flags that the user named the server with, for the next command.
+// ConnectionFlags returns the flags by which the user named the server, for the commands that messages suggest.
 func ConnectionFlags(command *cobra.Command) string {
 	var text strings.Builder
 	for _, flag := range client.Given(command) {
@@ -66,9 +67,9 @@ func ConnectionFlags(command *cobra.Command) string {
 	return text.String()
 }
 
-// Build shows how a build continues, and returns it once it has finished and its log was written; with Log.Attempt, once the log of
-// that attempt was written, and then the build may be unfinished. It outlives restarts of the server. If ctx is done before, it
-// tells that the build continues.
+// Build shows the progress of a build, and returns the build once it has finished and its log is written. With Log.Attempt, Build
+// returns once the log of that attempt is written, even if the build has not finished. A restart of the server does not end Build.
+// If ctx is done earlier, Build writes that the build continues.
 func Build(ctx context.Context, connection *client.Connection, name string, options Options) (*v1alpha1.ImageBuild, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
@@ -98,13 +99,14 @@ func Build(ctx context.Context, connection *client.Connection, name string, opti
 	}()
 	err := f.run(watching)
 	if ctx.Err() != nil {
-		_, _ = io.WriteString(f.Told, f.interrupted()) // that the user ended the command is the error
+		_, _ = io.WriteString(f.Told, f.interrupted()) // a failed write is ignored: the caller gets the error of ctx
 		return nil, ctx.Err()
 	}
 	return f.build, err
 }
 
-// Outcome returns an error for a finished build that did not succeed, with its exit code. Build has shown the outcome.
+// Outcome returns an error with an exit code for a finished build that did not succeed. Build has already shown the
+// outcome.
 func Outcome(build *v1alpha1.ImageBuild) error {
 	code := exit.BuildFailed
 	switch build.Status.Phase {
@@ -116,31 +118,31 @@ func Outcome(build *v1alpha1.ImageBuild) error {
 	return &exit.Error{Code: code, Err: fmt.Errorf("build %s: %s", build.Name, build.Status.Phase), Shown: true}
 }
 
-// follower is a single loop over what happens: only the loop writes.
+// follower handles all events in a single loop. Only the loop writes.
 type follower struct {
 	Options
 	connection *client.Connection
 	name       string
-	escaping   *output.Escaping // Out, if it escapes
-	terminal   bool             // Out is a terminal, and so Told writes to the same lines
+	escaping   *output.Escaping // Out, if Out is an escaping writer
+	terminal   bool             // true if Out is a terminal: Out and Told then write to the same lines
 
 	observed chan *v1alpha1.ImageBuild // each state of the build that the watch returns
 	ended    chan error                // the end of the watch: nil once the build has finished
-	chunks   chan []byte               // of the log that is read now
-	broken   chan error                // the log broke off, and is opened again
+	chunks   chan []byte               // chunks of the log that is being read
+	broken   chan error                // errors that broke the log off; the log is opened again
 	logEnded chan error                // the end of the log of an attempt
 
-	build    *v1alpha1.ImageBuild // as it was observed last; nil before
-	shown    v1alpha1.BuildPhase  // the phase that was shown last
-	attempt  int32                // the attempt whose log was opened last; 0 before the first
-	reading  bool                 // that log is being read
-	gone     *goneError           // that log is not kept any more
-	endShown bool                 // the end of that attempt was shown
-	reason   string               // why the build waits, as it was shown last
+	build    *v1alpha1.ImageBuild // the last observation; nil before the first
+	shown    v1alpha1.BuildPhase  // phase that was shown last
+	attempt  int32                // attempt whose log was opened last; 0 before the first
+	reading  bool                 // true while that log is being read
+	gone     *goneError           // set if that log is no longer kept
+	endShown bool                 // true once the end of that attempt was shown
+	reason   string               // why the build waits, as shown last
 	ticked   string               // why the build waited at the last tick
-	lost     bool                 // that log broke off, and nothing has come since
-	midLine  bool                 // the last byte of the log is not the end of a line
-	drawn    int                  // how many characters the last line of the terminal has that is to be rewritten
+	lost     bool                 // true after that log broke off, until the next chunk
+	midLine  bool                 // true if the last byte of the log does not end a line
+	drawn    int                  // number of characters that draw wrote on the last line; 0 if there are none
 }
 
 func (f *follower) run(ctx context.Context) error {
@@ -181,8 +183,8 @@ func (f *follower) run(ctx context.Context) error {
 	}
 }
 
-// advance shows what has become of the build, and opens the log of the next attempt that there is. While a log is read, everything
-// else waits for its end.
+// advance shows what has changed in the build, and opens the log of the next attempt. While a log is read, advance does nothing.
+// endLog calls advance again.
 func (f *follower) advance(ctx context.Context) error {
 	if f.reading || f.build == nil {
 		return nil
@@ -190,7 +192,7 @@ func (f *follower) advance(ctx context.Context) error {
 	status := &f.build.Status
 	for i := range status.Attempts {
 		attempt := &status.Attempts[i]
-		last := status.Finished && attempt.Number == status.CurrentAttempt // its failure is that of the build
+		last := status.Finished && attempt.Number == status.CurrentAttempt // the outcome shows this failure
 		if attempt.Number == f.attempt && attempt.Failure != nil && !last && !f.endShown {
 			f.endShown = true
 			if err := f.tell(attemptEndLines(f.Style, attempt)); err != nil {
@@ -208,7 +210,7 @@ func (f *follower) advance(ctx context.Context) error {
 	return f.tell(phaseLines(f.Style, f.build))
 }
 
-// tellWhy tells why a queued build waits, and each change of it.
+// tellWhy shows why a queued build waits, again after each change of the reason.
 func (f *follower) tellWhy() error {
 	reason := waiting(f.build)
 	if reason == "" {
@@ -220,8 +222,8 @@ func (f *follower) tellWhy() error {
 	return f.tellReason(reason)
 }
 
-// tellWhyStill tells why a build waits that was admitted. Each attempt waits a moment for its pod: only a wait that lasts from one tick
-// to the next is told.
+// tellWhyStill shows why an admitted build waits. Each attempt waits briefly for its pod. Therefore a reason is shown only if it lasts
+// from one tick to the next.
 func (f *follower) tellWhyStill() error {
 	reason := waiting(f.build)
 	lasts := reason == f.ticked
@@ -232,7 +234,7 @@ func (f *follower) tellWhyStill() error {
 	return f.tellReason(reason)
 }
 
-// tellReason tells a reason unless the user knows it.
+// tellReason shows a reason, unless it is empty or was shown last.
 func (f *follower) tellReason(reason string) error {
 	if reason == "" || reason == f.reason {
 		return nil
@@ -241,8 +243,8 @@ func (f *follower) tellReason(reason string) error {
 	return f.tell([]string{f.Style.Faint(output.Step) + " " + reason})
 }
 
-// nextAttempt returns the attempt whose log is shown next, and false if there is none yet. The first one is that which the user named,
-// or else the current one.
+// nextAttempt returns the attempt whose log is shown next, and false if that attempt does not exist yet. The first attempt is the
+// attempt that the user named, by default the current attempt.
 func (f *follower) nextAttempt() (int32, bool) {
 	next := f.attempt + 1
 	switch {
@@ -260,11 +262,11 @@ func (f *follower) openLog(ctx context.Context, attempt int32) error {
 	}
 	log.options.Attempt, log.options.Follow = &attempt, true
 	if f.attempt > 0 {
-		log.options.TailLines = nil // they are counted from the end of the first log
+		log.options.TailLines = nil // TailLines applies only to the first log
 	}
-	known := f.endShown // the user has read how the attempt before ended
+	known := f.endShown // the user has already seen how the previous attempt ended
 	f.attempt, f.reading, f.gone, f.endShown, f.shown = attempt, !f.WithoutLog, nil, false, f.build.Status.Phase
-	if attempt <= f.build.Status.CurrentAttempt { // otherwise the server answers that there is no such attempt
+	if attempt <= f.build.Status.CurrentAttempt { // for a later attempt, the server answers that the attempt does not exist
 		if err := f.tell([]string{attemptLine(f.Style, f.build, attempt, known)}); err != nil {
 			return err
 		}
@@ -276,7 +278,8 @@ func (f *follower) openLog(ctx context.Context, attempt int32) error {
 	return nil
 }
 
-// endLog takes the end of a log. If the log is not kept any more, the user is told, and the build continues.
+// endLog handles the end of a log. If the log is no longer kept, endLog tells the user, and continues to follow the
+// build.
 func (f *follower) endLog(ctx context.Context, err error) error {
 	f.reading, f.lost = false, false
 	if gone, ok := errors.AsType[*goneError](err); ok {
@@ -294,7 +297,7 @@ func (f *follower) endLog(ctx context.Context, err error) error {
 	return f.advance(ctx)
 }
 
-// missingLog returns an error if the log is needed and not kept any more.
+// missingLog returns an error if NeedsLog is set and the log is no longer kept.
 func (f *follower) missingLog() error {
 	if f.gone == nil || !f.NeedsLog {
 		return nil
@@ -314,7 +317,7 @@ func (f *follower) writeLog(chunk []byte) error {
 	return nil
 }
 
-// tellOfTrouble tells of the first failure in a row.
+// tellOfTrouble shows the first of consecutive failures.
 func (f *follower) tellOfTrouble(trouble error) error {
 	if f.lost {
 		return nil
@@ -323,7 +326,7 @@ func (f *follower) tellOfTrouble(trouble error) error {
 	return f.tell([]string{troubleLine(f.Style, trouble)})
 }
 
-// tell writes lines that are not of the log.
+// tell writes lines to Told.
 func (f *follower) tell(lines []string) error {
 	if err := f.erase(); err != nil {
 		return err
@@ -340,7 +343,7 @@ func (f *follower) tell(lines []string) error {
 	return nil
 }
 
-// interrupted is what a user reads who stops following a build that has not finished.
+// interrupted returns the message for a user who stops following an unfinished build.
 func (f *follower) interrupted() string {
 	if f.build == nil || f.build.Status.Finished {
 		return ""

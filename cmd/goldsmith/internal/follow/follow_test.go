@@ -27,7 +27,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// patience is how long a test waits for what must come.
+// patience is how long a test waits for an expected event.
 const patience = 20 * time.Second
 
 var start = metav1.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -36,7 +36,7 @@ func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
 	const next = "  next: correct the image or the builder; the log shows the cause: goldsmith logs debian-1. If the message names a memory limit, raise spec.template.resources.limits.memory\n"
 	for name, test := range map[string]struct {
 		build     *v1alpha1.ImageBuild
-		log       map[string]string // of each attempt
+		log       map[string]string // by attempt
 		options   Options
 		out, told string
 	}{
@@ -216,7 +216,7 @@ func TestTheLastLineIsRewrittenBeforeAnythingElseIsWritten(t *testing.T) {
 	}
 }
 
-// TestAWaitIsToldOnceItLasts watches an attempt whose container image is pulled slowly, and whose Kueue suspends it later.
+// TestAWaitIsToldOnceItLasts follows an attempt whose container image is pulled slowly, and which Kueue suspends later.
 func TestAWaitIsToldOnceItLasts(t *testing.T) {
 	var told bytes.Buffer
 	f := &follower{Options: Options{Out: io.Discard, Told: &told}, reading: true}
@@ -261,7 +261,7 @@ func (i impatient) After(time.Duration) <-chan time.Time {
 	return over
 }
 
-// telling acts on what it is told, once.
+// telling is a writer that calls a function once when the text of that function is written.
 type telling struct {
 	bytes.Buffer
 	told map[string]func()
@@ -280,7 +280,7 @@ func (t *telling) Write(text []byte) (int, error) {
 // server serves one build and its logs.
 type server struct {
 	t       *testing.T
-	build   *v1alpha1.ImageBuild // at the beginning
+	build   *v1alpha1.ImageBuild // initial state of the build
 	changes chan *v1alpha1.ImageBuild
 	// log writes the log of an attempt and returns the status code.
 	log func(attempt string, out io.Writer) int
@@ -318,7 +318,7 @@ func (s *server) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 		s.answer(writer, http.StatusOK, list)
 	case request.URL.Path == builds && query.Get("sendInitialEvents") == "":
 		s.watch(writer, request)
-	default: // no watch-list: the client lists instead
+	default: // the server has no watch-list: the client lists instead
 		http.Error(writer, request.URL.String(), http.StatusNotFound)
 	}
 }
@@ -351,7 +351,7 @@ func (s *server) answer(writer http.ResponseWriter, code int, object any) {
 	}
 }
 
-// flushing sends what is written at once.
+// flushing flushes each write immediately.
 type flushing struct{ writer http.ResponseWriter }
 
 func (f *flushing) Write(text []byte) (int, error) {
@@ -381,7 +381,8 @@ func finished(phase v1alpha1.BuildPhase, attempts ...v1alpha1.BuildAttempt) *v1a
 	return build
 }
 
-// started is when an attempt started: three seconds after the end of the attempt before, which took a minute.
+// started returns the start time of an attempt: three seconds after the end of the previous attempt, which took a
+// minute.
 func started(number int32) metav1.Time {
 	return metav1.NewTime(start.Add(time.Duration(number-1) * 63 * time.Second))
 }

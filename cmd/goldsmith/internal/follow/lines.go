@@ -22,8 +22,8 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// phaseLines describe the phase of a build that has not finished and no log that is being read. Most phases have no line, because
-// conditions and attempts tell more.
+// phaseLines returns lines about the phase of an unfinished build while no log is being read. Most phases have no line, because
+// conditions and attempts contain more detail.
 func phaseLines(style output.Style, build *v1alpha1.ImageBuild) []string {
 	switch build.Status.Phase {
 	case v1alpha1.BuildRetrying:
@@ -35,8 +35,8 @@ func phaseLines(style output.Style, build *v1alpha1.ImageBuild) []string {
 	}
 }
 
-// waiting returns why the builder of a build does not run yet: the phase, and reason and message of the condition that holds it back.
-// It is empty if nothing does. A build that waits for its next attempt has a line of its own.
+// waiting returns why the builder of a build does not run yet: the phase, and the reason and message of the condition that delays the
+// build. The text is empty if no condition delays the build. phaseLines covers a build that waits for its next attempt.
 func waiting(build *v1alpha1.ImageBuild) string {
 	if build == nil {
 		return ""
@@ -57,7 +57,7 @@ func waiting(build *v1alpha1.ImageBuild) string {
 	return reason
 }
 
-// WaitsFor returns the condition that holds an unfinished build back, or nil.
+// WaitsFor returns the condition that delays an unfinished build, or nil.
 func WaitsFor(build *v1alpha1.ImageBuild) *metav1.Condition {
 	if build.Status.Finished {
 		return nil
@@ -71,7 +71,7 @@ func WaitsFor(build *v1alpha1.ImageBuild) *metav1.Condition {
 	return nil
 }
 
-// requestedBy returns who cancelled a build, and why.
+// requestedBy returns the user who cancelled a build, and the reason.
 func requestedBy(build *v1alpha1.ImageBuild) string {
 	request := build.Spec.CancelRequested
 	if request == nil {
@@ -87,7 +87,8 @@ func requestedBy(build *v1alpha1.ImageBuild) string {
 	return text
 }
 
-// attemptLine is the header of an attempt. It repeats how the attempt before ended, without the message if the user knows it.
+// attemptLine returns the header of an attempt. The header repeats how the previous attempt ended. If known is true, the user
+// has seen the message of that attempt, and the header omits the message.
 func attemptLine(style output.Style, build *v1alpha1.ImageBuild, number int32, known bool) string {
 	line := fmt.Sprintf("%s build %s, attempt %s", style.Faint(output.Step), build.Name, of(build, number))
 	attempts := build.Status.Attempts
@@ -103,7 +104,8 @@ func attemptLine(style output.Style, build *v1alpha1.ImageBuild, number int32, k
 	return line + Failure(before.Failure)
 }
 
-// of returns the number of an attempt, and how many there are at most. Disrupted attempts do not count against the limit.
+// of returns the number of an attempt, and the maximum number of attempts. Disrupted attempts do not count against the
+// limit.
 func of(build *v1alpha1.ImageBuild, number int32) string {
 	retry := build.Spec.Retry
 	if retry == nil || retry.Limit == nil {
@@ -126,7 +128,7 @@ func attemptEndLines(style output.Style, attempt *v1alpha1.BuildAttempt) []strin
 	return []string{ended + ": " + Failure(attempt.Failure)}
 }
 
-// goneLine tells that an attempt has no log any more.
+// goneLine reports that the log of an attempt is no longer kept.
 func goneLine(style output.Style, gone error) string {
 	return style.Faint(output.Step) + " no log: " + output.OneLine(gone.Error())
 }
@@ -136,7 +138,7 @@ func troubleLine(style output.Style, trouble error) string {
 	return fmt.Sprintf("%s the connection to the server was lost: waiting for the server (%s)", style.Faint(output.Step), output.OneLine(trouble.Error()))
 }
 
-// outcomeLines tell how a build finished, what it made, and what to do if it failed.
+// outcomeLines returns how a build finished, its artifacts, and the next step after a failure.
 func (f *follower) outcomeLines() []string {
 	line := Headline(f.Style, f.build)
 	if made := Artifacts(f.build, output.ShortDigest); len(made) > 0 {
@@ -149,7 +151,7 @@ func (f *follower) outcomeLines() []string {
 	return lines
 }
 
-// Headline returns a line that tells how a build finished.
+// Headline returns a line about how a build finished.
 func Headline(style output.Style, build *v1alpha1.ImageBuild) string {
 	status := &build.Status
 	joined := func(word string) string {
@@ -175,7 +177,7 @@ func Headline(style output.Style, build *v1alpha1.ImageBuild) string {
 	return line
 }
 
-// Artifacts describe what a build made: target, digest and size. digest formats the digest.
+// Artifacts returns the target, digest and size of each artifact of a build. The function digest formats the digest.
 func Artifacts(build *v1alpha1.ImageBuild, digest func(string) string) []string {
 	var made []string
 	for _, artifact := range build.Status.Artifacts {
@@ -185,7 +187,8 @@ func Artifacts(build *v1alpha1.ImageBuild, digest func(string) string) []string 
 	return made
 }
 
-// next tells what to do about a build that failed, as the page of reasons does. It is empty if there is nothing to do.
+// next returns the next step after a failure, as in the documentation of failure reasons. The result is empty if there
+// is no next step.
 func (f *follower) next() []string {
 	if f.build.Status.Failure == nil {
 		return nil
@@ -207,12 +210,12 @@ func Failure(failure *v1alpha1.BuildFailure) string {
 	return text
 }
 
-// Took returns the time between two times, for people.
+// Took returns the duration between two times, for people.
 func Took(from, to metav1.Time) string {
 	return duration.HumanDuration(to.Sub(from.Time))
 }
 
-// draw writes the last line of a terminal: the phase, the progress and the elapsed time. It is rewritten until something else is written.
+// draw writes the last line of a terminal: the phase, the progress and the elapsed time. Later output replaces this line.
 func (f *follower) draw() error {
 	if !f.Style.Rewrites || f.build == nil || f.terminal && f.midLine {
 		return nil
@@ -225,7 +228,7 @@ func (f *follower) draw() error {
 	return f.rewrite(line)
 }
 
-// erase overwrites what draw wrote.
+// erase clears the line that draw wrote.
 func (f *follower) erase() error {
 	if f.drawn == 0 {
 		return nil
@@ -247,7 +250,7 @@ const (
 	barWidth     = 20
 )
 
-// width is that of a terminal, in characters.
+// width returns the width of a terminal, in characters.
 func width(out io.Writer) int {
 	if size := (term.TTY{Out: output.Terminal(out)}).GetSize(); size != nil && size.Width > 0 {
 		return int(size.Width)
@@ -255,7 +258,7 @@ func width(out io.Writer) int {
 	return defaultWidth
 }
 
-// statusLine is the last line of a terminal, shorter than its width.
+// statusLine returns the last line of a terminal, shorter than the terminal is wide.
 func statusLine(build *v1alpha1.ImageBuild, now time.Time, width int) string {
 	status := &build.Status
 	parts := []string{output.Step + " " + string(status.Phase)}

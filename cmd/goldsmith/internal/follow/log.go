@@ -16,7 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
-// chunkBytes is the most that is read of a log at once.
+// chunkBytes is the maximum size of one read from a log.
 const chunkBytes = 32 << 10
 
 // attemptLog reads the log of one attempt to its end.
@@ -27,12 +27,13 @@ type attemptLog struct {
 	clock      clock.Clock
 	chunks     chan<- []byte
 	broken     chan<- error
-	// sent is how many bytes of the log were sent. The log of an attempt only grows, so one that is opened again begins with them.
+	// sent counts the bytes of the log that were sent. The log of an attempt only grows, so a log that is opened again starts with
+	// these bytes.
 	sent int64
 }
 
-// read returns once all of the log was sent. A log that ends without an error is whole: a server that stops breaks it off, and then it
-// is opened again. The error is a goneError if the log is not kept any more.
+// read returns once the whole log was sent. A log that ends without an error is complete. If a server stops and breaks the log off,
+// read opens the log again. read returns a goneError if the log is no longer kept.
 func (l *attemptLog) read(ctx context.Context) error {
 	for {
 		err := l.copy(ctx)
@@ -43,7 +44,7 @@ func (l *attemptLog) read(ctx context.Context) error {
 			return nil
 		case apierrors.IsGone(err):
 			return &goneError{err}
-		case !client.Temporary(err), l.sent > 0 && l.options.TailLines != nil: // nobody knows which lines were added
+		case !client.Temporary(err), l.sent > 0 && l.options.TailLines != nil: // with TailLines, the number of lines added meanwhile is unknown
 			return fmt.Errorf("read the log of build %s: %w", l.build, err)
 		}
 		select {
@@ -59,7 +60,7 @@ func (l *attemptLog) read(ctx context.Context) error {
 	}
 }
 
-// copy opens the log, and sends what was not sent before.
+// copy opens the log, and sends the bytes that were not sent before.
 func (l *attemptLog) copy(ctx context.Context) (err error) {
 	stream, err := l.connection.ImagesV1alpha1().RESTClient().Get().
 		Namespace(l.connection.Namespace).Resource("imagebuilds").Name(l.build).SubResource("log").
@@ -95,8 +96,8 @@ func (l *attemptLog) copy(ctx context.Context) (err error) {
 	}
 }
 
-// goneError reports that the log of an attempt is not kept any more.
+// goneError reports that the log of an attempt is no longer kept.
 type goneError struct{ error }
 
-// Unwrap returns what the server says.
+// Unwrap returns the error from the server.
 func (g *goneError) Unwrap() error { return g.error }

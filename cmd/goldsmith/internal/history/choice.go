@@ -12,8 +12,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// choice is the value of a flag: one of the values of the API, or empty. Users write it in any case. The server, as Kubernetes does,
-// takes values only as they are spelled.
+// choice is the value of a flag: empty, or one of the values that the API defines. Users can write the value in any case, but the
+// server requires the exact spelling.
 type choice struct {
 	values []string
 	chosen string
@@ -40,7 +40,7 @@ func texts[Value ~string](values ...Value) (texts []string) {
 func (c *choice) addTo(command *cobra.Command, name, usage string) {
 	command.Flags().Var(c, name, usage+": "+c.list())
 	if err := command.RegisterFlagCompletionFunc(name, c.complete); err != nil {
-		panic(err) // there is such a flag: the line above adds it
+		panic(err) // cannot fail: the line above adds the flag
 	}
 }
 
@@ -53,7 +53,7 @@ func (c *choice) complete(_ *cobra.Command, _ []string, begun string) (fitting [
 	return fitting, cobra.ShellCompDirectiveNoFileComp
 }
 
-// Set refuses what is none of the values.
+// Set accepts a value in any case, and refuses unknown values.
 func (c *choice) Set(text string) error {
 	i := slices.IndexFunc(c.values, func(value string) bool { return strings.EqualFold(value, text) })
 	if i < 0 {
@@ -63,12 +63,12 @@ func (c *choice) Set(text string) error {
 	return nil
 }
 
-// String is the value as the API spells it.
+// String returns the value in the spelling of the API.
 func (c *choice) String() string {
 	return c.chosen
 }
 
-// Type is what the usage of the flag calls its value.
+// Type returns the name of the value in the usage of the flag.
 func (c *choice) Type() string {
 	return "string"
 }

@@ -26,7 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// options are what somebody wants to know. The server validates all but outcome and trigger.
+// options are the flags of the verb. The server validates the selection, except outcome and trigger.
 type options struct {
 	listing.Flags
 	outcome, trigger   choice
@@ -61,7 +61,7 @@ func NewCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			image := strings.Join(args, "") // one at most
+			image := strings.Join(args, "") // at most one argument
 			if asked.deleted {
 				return runDeleted(command.Context(), connection, image, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
 			}
@@ -84,7 +84,7 @@ func (o *options) addTo(command *cobra.Command) {
 	set.BoolVar(&o.deleted, "deleted", false, "list of deleted images with their UIDs, instead of builds")
 }
 
-// check refuses flags that do not fit together.
+// check refuses invalid combinations of flags and arguments.
 func (o *options) check(command *cobra.Command, args []string) error {
 	switch {
 	case !o.deleted && len(args) == 0:
@@ -96,7 +96,7 @@ func (o *options) check(command *cobra.Command, args []string) error {
 }
 
 func run(ctx context.Context, connection *client.Connection, image string, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
-	var page *v1alpha1.ImageHistory // the last one that was read
+	var page *v1alpha1.ImageHistory // the page that was read last
 	builds := listing.Records[v1alpha1.BuildRecord]{
 		Subresource: "history",
 		Parameters: map[string]string{
@@ -115,7 +115,7 @@ func run(ctx context.Context, connection *client.Connection, image string, asked
 	return builds.Show(ctx, connection, image, &asked.Flags, out, told)
 }
 
-// runDeleted lists deleted images: those of a name, unless it is empty.
+// runDeleted lists the deleted images of a name, or all deleted images if the name is empty.
 func runDeleted(ctx context.Context, connection *client.Connection, name string, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
 	images := listing.Records[v1alpha1.ImageReport]{
 		Read: connection.ReadDeletedImages,
@@ -135,7 +135,7 @@ func runDeleted(ctx context.Context, connection *client.Connection, name string,
 	return images.Show(ctx, connection, name, &asked.Flags, out, told)
 }
 
-// names prints the names of builds as those that are there are named, so that they can be given to other programs.
+// names prints the names of recorded builds in the format for existing builds, so that other programs accept the names.
 func names(builds []v1alpha1.BuildRecord, out io.Writer) error {
 	list := &v1alpha1.ImageBuildList{}
 	for i := range builds {
@@ -145,14 +145,14 @@ func names(builds []v1alpha1.BuildRecord, out io.Writer) error {
 	return format.Print(list, out)
 }
 
-// narrow are the columns that fit 80 characters, and wide the columns that -o wide adds.
+// narrow has the columns that fit in 80 characters. wide has the columns that -o wide adds.
 var (
 	narrow = []string{"Name", "Phase", "Why", "Trigger", "Took", "Age"}
 	wide   = []string{"Attempts", "Waited", "OneOff", "By", "Deleted", "UID"}
 )
 
-// Table prints builds as kubectl prints its tables. If builds of an earlier image of the name are among them, the last of all columns
-// has the UID of each earlier image.
+// Table prints builds as kubectl prints its tables. If all is true and some builds belong to earlier images of the name, the last
+// column has the UID of each earlier image.
 func Table(builds []v1alpha1.BuildRecord, image types.UID, all bool, now time.Time, out io.Writer) error {
 	earlier := all && slices.ContainsFunc(builds, func(build v1alpha1.BuildRecord) bool { return build.ImageUID != image })
 	var rows [][]any
@@ -185,7 +185,7 @@ func Table(builds []v1alpha1.BuildRecord, image types.UID, all bool, now time.Ti
 	return output.Table(columns, rows, out)
 }
 
-// phase returns the phase of a build. A build that was deleted before it had finished is in none.
+// phase returns the phase of a build, or "Deleted" for a build that was deleted before it had finished.
 func phase(build *v1alpha1.BuildRecord) string {
 	if build.DeletionTime != nil && !build.Phase.Finished() {
 		return "Deleted"
@@ -207,7 +207,7 @@ func took(d *metav1.Duration) string {
 	return duration.HumanDuration(d.Duration)
 }
 
-// deleted is how long ago a build or an image was deleted. One that exists has none.
+// deleted returns how long ago an object was deleted, or "<none>" if the object exists.
 func deleted(at *metav1.Time, now time.Time) string {
 	if at == nil {
 		return "<none>"

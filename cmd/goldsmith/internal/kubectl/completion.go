@@ -17,7 +17,8 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
-// complete asks kubectl itself, in the way that a shell does. Without a server there are no names of objects.
+// complete asks kubectl for completions, as the completion script of a shell does. Without a server, there are no names
+// of objects.
 func complete(ctx context.Context, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 	if !client.IsPlugin(os.Args[0]) {
 		if err := chooseKubeconfig(); err != nil {
@@ -35,7 +36,7 @@ func complete(ctx context.Context, args []string, begun string) ([]string, cobra
 		return nil, cobra.ShellCompDirectiveError
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	last := lines[len(lines)-1] // a colon and the directive
+	last := lines[len(lines)-1] // the last line has a colon and the directive
 	directive, err := strconv.Atoi(strings.TrimPrefix(last, ":"))
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError

@@ -10,8 +10,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// hints are the next steps after messages of kubectl, which knows nothing of `goldsmith up`. The first part of a message that
-// matches counts.
+// hints are the next steps after messages of kubectl, which does not know `goldsmith up`. The first hint whose part occurs in
+// the message applies.
 var hints = []struct{ part, next string }{
 	{"localhost:8080 was refused", "the kubeconfig has no server: set --kubeconfig or $KUBECONFIG to the kubeconfig of a server"},
 	{"was refused", `is "goldsmith up" running?`},
@@ -20,7 +20,7 @@ var hints = []struct{ part, next string }{
 	{"You must be logged in to the server", "the server does not accept the credentials in the kubeconfig: use the kubeconfig that \"goldsmith up\" wrote last"},
 	{"context was not found", "`goldsmith kubectl config get-contexts` lists the contexts"},
 	{"no matches for kind", unknownKind},
-	{"failed to check CRD", unknownKind}, // for users of a cluster who cannot list its CustomResourceDefinitions
+	{"failed to check CRD", unknownKind}, // for users who cannot list CustomResourceDefinitions
 	{"the server doesn't have a resource type", "`goldsmith kubectl api-resources` lists the resources"},
 }
 
@@ -37,7 +37,7 @@ func hint(message string) string {
 	return ""
 }
 
-// report writes a message of kubectl as kubectl does, and the next step below it.
+// report writes a message as kubectl does, and the next step below the message.
 func report(out io.Writer, message string) {
 	if message == "" {
 		return
@@ -46,5 +46,5 @@ func report(out io.Writer, message string) {
 	if next := hint(message); next != "" {
 		lines += "hint: " + next + "\n"
 	}
-	_, _ = fmt.Fprint(out, lines) // the process ends with kubectl's exit code either way
+	_, _ = fmt.Fprint(out, lines) // the process ends with kubectl's exit code even if this write fails
 }

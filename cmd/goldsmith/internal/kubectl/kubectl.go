@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kubectl is the real kubectl as a verb. It only chooses the kubeconfig, in the way of the other verbs.
+// Package kubectl embeds kubectl as a verb. The verb only chooses the kubeconfig, as the other verbs do.
 package kubectl
 
 import (
@@ -21,7 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
-// NewCommand returns the verb. kubectl's own commands are only made when it runs.
+// NewCommand returns the verb. The commands of kubectl are created only when the verb runs.
 func NewCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "kubectl ...",
@@ -30,7 +30,7 @@ func NewCommand() *cobra.Command {
 			"code is the exit code of kubectl. The command does not need an installed kubectl.",
 		Example: "  goldsmith kubectl get images,imagebuilds\n" +
 			"  goldsmith kubectl apply -f debian.yaml",
-		DisableFlagParsing: true, // every argument is kubectl's
+		DisableFlagParsing: true, // kubectl parses all arguments
 		ValidArgsFunction: func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 			return complete(command.Context(), args, begun)
 		},
@@ -46,9 +46,9 @@ func Has(verb string) bool {
 	return err == nil && command.HasParent()
 }
 
-// run becomes kubectl: where that fails, it ends the process with kubectl's own message and exit code.
+// run executes kubectl in this process. If kubectl fails, the process ends with the message and exit code of kubectl.
 func run(args []string) error {
-	signal.Reset() // kubectl ends by its signals as it always does
+	signal.Reset() // signals end kubectl as usual
 	plugin := client.IsPlugin(os.Args[0])
 	os.Args = append([]string{"kubectl"}, args...)
 	var missing error
@@ -62,7 +62,7 @@ func run(args []string) error {
 			os.Exit(code)
 		})
 	}
-	// With a dry run on the client, apply merges a change into the stored object by the Go type of the kind, and fails without it.
+	// For a dry run on the client, `kubectl apply` needs the Go type of the kind to merge a change into the stored object.
 	if err := v1alpha1.AddToScheme(scheme.Scheme); err != nil {
 		return fmt.Errorf("register images and builds for kubectl: %w", err)
 	}
@@ -74,8 +74,8 @@ func run(args []string) error {
 	return nil
 }
 
-// chooseKubeconfig lets kubectl use the kubeconfig of the working directory unless $KUBECONFIG names another kubeconfig. It does so even if the file
-// does not exist: kubectl would go on to ~/.kube/config.
+// chooseKubeconfig makes kubectl use the kubeconfig of the working directory, unless $KUBECONFIG is set. A kubeconfig that does not exist
+// is chosen too, because kubectl would otherwise use ~/.kube/config.
 func chooseKubeconfig() error {
 	if os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != "" {
 		return nil
@@ -83,7 +83,7 @@ func chooseKubeconfig() error {
 	return os.Setenv(clientcmd.RecommendedConfigPathEnvVar, client.DefaultKubeconfig)
 }
 
-// kubeconfigOf returns the value of kubectl's own flag among its arguments, "" without it.
+// kubeconfigOf returns the value of kubectl's flag --kubeconfig, or "".
 func kubeconfigOf(args []string) string {
 	const flag = "--kubeconfig"
 	given, value := flagsOf(args), ""
@@ -98,10 +98,11 @@ func kubeconfigOf(args []string) string {
 	return value
 }
 
-// withoutServer are the commands of kubectl that have no use for a server.
+// withoutServer lists the commands of kubectl that need no server.
 var withoutServer = []string{"completion", "help", "kuberc", "kustomize", "options", "plugin"}
 
-// needsServer says whether kubectl would look for a server. What it does not know is left to kubectl to say.
+// needsServer reports whether a command of kubectl needs a server. Unknown commands need no server, because kubectl
+// reports them.
 func needsServer(root *cobra.Command, args []string) bool {
 	command, _, err := root.Find(args)
 	if err != nil || command == root {

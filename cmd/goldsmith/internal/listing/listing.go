@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package listing is what the verbs that list records of an image share: their flags, and how they read and print pages.
+// Package listing has the flags of the verbs that list records of an image, and the code that reads and prints pages.
 package listing
 
 import (
@@ -17,27 +17,27 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// defaultLimit is how many records people read.
+// defaultLimit keeps the list short enough for people.
 const defaultLimit = 30
 
-// Flags of a verb that lists records of an image.
+// Flags are the flags of a verb that lists records of an image.
 type Flags struct {
-	// UID is the metadata.uid of the image; empty for the image that has the name now.
+	// UID is the metadata.uid of the image. An empty UID selects the current image of the name.
 	UID string
-	// Limit is how many records are shown at most; 0 is no limit.
+	// Limit is the maximum number of records; 0 is no limit.
 	Limit int
-	// Format is how they are printed.
+	// Format is the output format.
 	Format output.Format
 }
 
-// AddTo adds the flags to a verb that lists such records, in the plural. The usage is that of --uid.
+// AddTo adds the flags to a verb. records is the plural noun for the records, and usage is the help text of --uid.
 func (f *Flags) AddTo(command *cobra.Command, records, usage string) {
 	command.Flags().StringVar(&f.UID, "uid", "", usage)
 	command.Flags().IntVar(&f.Limit, "limit", defaultLimit, "maximum number of "+records+"; 0 is no limit")
 	f.Format.AddTo(command)
 }
 
-// Check refuses a limit that is none.
+// Check refuses a negative limit.
 func (f *Flags) Check() error {
 	if f.Limit < 0 {
 		return fmt.Errorf("--limit %d: must be 0 (no limit) or greater", f.Limit)
@@ -45,21 +45,22 @@ func (f *Flags) Check() error {
 	return nil
 }
 
-// Records describes records of an image. All fields but Parameters and Names are required, and one of Subresource and Read.
+// Records describes how to read and print records of an image. Parameters and Names are optional. Exactly one of
+// Subresource and Read is required, and so are all other fields.
 type Records[Item any] struct {
-	// Subresource of the image that serves the records.
+	// Subresource is the subresource of the image that serves the records.
 	Subresource string
 	// Read reads a page of records that no subresource serves.
 	Read func(ctx context.Context, image string, parameters map[string]string, into runtime.Object) error
-	// Parameters of the query, beside those of the flags and of paging.
+	// Parameters are query parameters in addition to the parameters of the flags and of paging.
 	Parameters map[string]string
 	// NewPage returns an empty page.
 	NewPage func() Page[Item]
-	// None is the line for people that there is no record.
+	// None is the message for people if there are no records.
 	None string
 	// Print writes records for people.
 	Print func(items []Item, out io.Writer) error
-	// Names writes records for the format output.Name. Defaults to the names that the items have.
+	// Names writes records in the format output.Name. The default writes the names of the items.
 	Names func(items []Item, out io.Writer) error
 }
 
@@ -70,7 +71,7 @@ type Page[Item any] struct {
 	Continue *string
 }
 
-// Show reads records of an image and writes them to out. What only people read about them goes to told.
+// Show reads records of an image and writes them to out. Messages for people are written to told.
 func (r *Records[Item]) Show(ctx context.Context, connection *client.Connection, image string, flags *Flags, out, told io.Writer) error {
 	read := r.Read
 	if read == nil {
@@ -93,7 +94,7 @@ func (r *Records[Item]) Show(ctx context.Context, connection *client.Connection,
 		return r.Names(items, out)
 	case flags.Format.ForPrograms():
 		if items == nil {
-			items = []Item{} // not null, for programs
+			items = []Item{} // programs read [] instead of null
 		}
 		*page.Items, *page.Continue = items, next
 		return flags.Format.Print(page.Object, out)

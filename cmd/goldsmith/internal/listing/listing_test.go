@@ -21,7 +21,8 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// serve serves so many changes of an image, whose generations count from 1, and returns a connection to them.
+// serve starts a server for the given number of changes of an image, and returns a connection. The generations of the
+// changes count from 1.
 func serve(t *testing.T, changes int) *client.Connection {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
