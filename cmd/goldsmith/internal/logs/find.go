@@ -17,21 +17,22 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
-// wanted is what the log of is asked for.
+// wanted identifies the build or the Image whose log the user wants.
 type wanted struct {
 	name string
-	// kind of the object. client.Either is the build of the name, or else the Image.
+	// kind is the kind of the object. With client.Either, a build takes precedence over an Image of the same name.
 	kind client.Kind
-	// line is what the user typed: a deleted build is found by the same with its UID.
+	// line is the command line of the user. For a deleted build, an error suggests this line with the UID of the build.
 	line  string
 	clock clock.WithDelayedExecution
 }
 
-// sourceGrace is how long a missing source may be created after its Image, as one `kubectl apply` of both does.
+// sourceGrace is how long firstBuild waits for a missing source, because one `kubectl apply` can create an Image before
+// its source.
 const sourceGrace = 10 * time.Second
 
-// find returns the build that is meant: the build of the name, or the newest build of the Image of the name. It may wait for the
-// first build of an Image that is not stalled. It tells the user which build it chose.
+// find returns the build of the name, or the newest build of the Image of the name. With wait, find waits for the first build of
+// an Image that is not stalled. find tells the user which build it chose.
 func (w *wanted) find(ctx context.Context, connection *client.Connection, wait bool, told io.Writer) (string, error) {
 	name := w.name
 	build, image, err := connection.FindBuild(ctx, w.kind, name)
@@ -66,7 +67,8 @@ func (w *wanted) find(ctx context.Context, connection *client.Connection, wait b
 	return build.Name, err
 }
 
-// missing returns the error that nothing of the name exists. A deleted build has a record, and maybe an archived log.
+// missing returns the error for a name without a build or an Image. For a deleted build, the error suggests how to read
+// the archived log.
 func (w *wanted) missing(ctx context.Context, connection *client.Connection) error {
 	err := connection.NotFound(ctx, w.kind, w.name)
 	if deleted, ok := errors.AsType[*client.DeletedBuildError](err); ok {
@@ -75,8 +77,8 @@ func (w *wanted) missing(ctx context.Context, connection *client.Connection) err
 	return err
 }
 
-// firstBuild waits until an Image has a build. It tells why the inputs do not resolve, and each change of it. The error is why no build
-// starts until somebody changes something.
+// firstBuild waits until an Image has a build. Meanwhile, firstBuild prints why the inputs do not resolve, again after each change. If
+// no build can start until a user changes something, firstBuild returns the cause as an error.
 func (w *wanted) firstBuild(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, told io.Writer) (*v1alpha1.ImageBuild, error) {
 	waiting, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -95,12 +97,12 @@ func (w *wanted) firstBuild(ctx context.Context, connection *client.Connection, 
 	return build, nil
 }
 
-// waitUntilStalled returns why no build of an Image starts. It returns nil if the Image has stalled because of a build, which the watch
-// of builds returns.
+// waitUntilStalled waits until no build of an Image can start, and returns the cause. It returns nil if the Image stalled because of a
+// build, because the watch of builds returns that build.
 func (w *wanted) waitUntilStalled(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, told io.Writer) error {
 	waiting, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	var grace clock.Timer // until the cause is final
+	var grace clock.Timer // runs until the cause counts as final
 	cause := ""
 	observed, err := connection.WaitForImage(waiting, image.Name, func(image *v1alpha1.Image) bool {
 		if now := client.Unresolved(image); now != cause {
@@ -110,7 +112,7 @@ func (w *wanted) waitUntilStalled(ctx context.Context, connection *client.Connec
 				grace = nil
 			}
 			if cause != "" {
-				_, _ = fmt.Fprintln(told, cause) // that it cannot be told does not end the wait
+				_, _ = fmt.Fprintln(told, cause) // a failed write does not end the wait
 			}
 			if final(image) {
 				failure := fmt.Errorf("image %s has no build: %s", image.Name, now)
@@ -134,7 +136,7 @@ func (w *wanted) waitUntilStalled(ctx context.Context, connection *client.Connec
 	return client.StalledWithoutBuild(observed)
 }
 
-// final reports whether inputs that do not resolve cannot resolve by themselves. A base that is an Image may be built meanwhile.
+// final reports whether unresolved inputs need a change by a user. A missing base that is an Image may still be built.
 func final(image *v1alpha1.Image) bool {
 	condition := client.CurrentCondition(image, v1alpha1.ImageInputsResolved)
 	return condition != nil && condition.Status == metav1.ConditionFalse && condition.Reason != string(v1alpha1.ReasonBaseNotFound)

@@ -78,7 +78,7 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-// lineOf returns the command line of a command, as a shell takes it.
+// lineOf returns the command line of a command, quoted for a shell.
 func lineOf(command *cobra.Command, args []string) string {
 	words := append([]string{command.CommandPath()}, args...)
 	command.Flags().Visit(func(flag *pflag.Flag) {
@@ -87,8 +87,8 @@ func lineOf(command *cobra.Command, args []string) string {
 	return strings.Join(words, " ")
 }
 
-// followed shows the log of a build as it is written, until the build has finished. The error has the exit code of the outcome, unless
-// one attempt is followed, because the build may continue after it.
+// followed shows the log of a build until the build has finished. The error has the exit code of the outcome. With --attempt, there is
+// no such error, because the build may continue after the attempt.
 func followed(command *cobra.Command, connection *client.Connection, build string, options *v1alpha1.ImageBuildLogOptions, out io.Writer) error {
 	show := follow.OptionsOf(command)
 	show.Log, show.Out, show.NeedsLog = *options, out, true
@@ -99,7 +99,7 @@ func followed(command *cobra.Command, connection *client.Connection, build strin
 	return follow.Outcome(finished)
 }
 
-// write copies the log of a build, or of a deleted build. A writer that escapes lets colours through.
+// write copies the log of an existing or deleted build. Colours pass through an escaping writer.
 func write(ctx context.Context, connection *client.Connection, build string, options *v1alpha1.ImageBuildLogOptions, out io.Writer) error {
 	stream, err := connection.ImagesV1alpha1().RESTClient().Get().
 		Namespace(connection.Namespace).Resource("imagebuilds").Name(build).SubResource("log").
@@ -146,7 +146,8 @@ func (f *flags) addTo(command *cobra.Command) {
 	command.MarkFlagsMutuallyExclusive("since", "since-time")
 }
 
-// options are what the flags ask the server for. What was not given is left to the server; it judges the rest.
+// options returns the options for the server, which validates them. A flag that the user did not set has no option, so
+// that the server applies its default.
 func (f *flags) options(given func(flag string) bool, now time.Time) (*v1alpha1.ImageBuildLogOptions, error) {
 	options := &v1alpha1.ImageBuildLogOptions{Follow: f.follow, Timestamps: f.timestamps, UID: f.uid}
 	if given("tail") {
@@ -175,7 +176,7 @@ func (f *flags) options(given func(flag string) bool, now time.Time) (*v1alpha1.
 	return options, nil
 }
 
-// sinceTime returns the time that --since means: so long before now, or the time itself.
+// sinceTime returns the time of a --since value: an age before now, or a time.
 func sinceTime(value string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, value); err == nil {
 		return at, nil

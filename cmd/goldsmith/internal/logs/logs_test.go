@@ -90,7 +90,7 @@ func TestANameMeansABuildOrTheLatestBuildOfAnImage(t *testing.T) {
 	} {
 		t.Run(string(test.kind)+"/"+test.name, func(t *testing.T) {
 			objects := []runtime.Object{image("debian"), image("both"), image("fresh"), standaloneBuild("both")}
-			switch test.name { // the fake knows no field selectors
+			switch test.name { // the fake client ignores field selectors
 			case "both":
 				objects = append(objects, build("both", 1))
 			case "debian", "debian-2":
@@ -162,7 +162,7 @@ func TestAStalledImageIsNotWaitedFor(t *testing.T) {
 			clients.PrependReactor("list", "images", func(clienttesting.Action) (bool, runtime.Object, error) {
 				return true, &v1alpha1.ImageList{ListMeta: metav1.ListMeta{ResourceVersion: "2"}, Items: test.images}, nil
 			})
-			var listed atomic.Bool // the first list is before the wait
+			var listed atomic.Bool // true after the first list, which precedes the wait
 			clients.PrependReactor("list", "imagebuilds", func(clienttesting.Action) (bool, runtime.Object, error) {
 				if !listed.Swap(true) {
 					return true, &v1alpha1.ImageBuildList{}, nil

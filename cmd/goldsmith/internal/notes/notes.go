@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package notes is the verb that lists the notes about an Image, and adds a note.
+// Package notes is the verb that lists and adds notes about an Image.
 package notes
 
 import (
@@ -80,8 +80,8 @@ func show(ctx context.Context, connection *client.Connection, image string, aske
 	return notes.Show(ctx, connection, image, asked, out, told)
 }
 
-// textOf returns the text of a note: the argument, or stdin if the argument is "-". Newlines at the end of stdin are no
-// part of the text, because echo and editors add one.
+// textOf returns the text of a note: the argument, or stdin if the argument is "-". Newlines at the end of stdin are
+// removed, because echo and editors add them.
 func textOf(argument string, stdin io.Reader) (string, error) {
 	if argument != "-" {
 		return argument, nil
@@ -93,7 +93,7 @@ func textOf(argument string, stdin io.Reader) (string, error) {
 	return strings.TrimRight(string(text), "\r\n"), nil
 }
 
-// add sends a note, and shows it as it is recorded.
+// add sends a note, and prints the recorded note.
 func add(ctx context.Context, connection *client.Connection, image, text string, asked *options, out io.Writer) error {
 	note := &v1alpha1.ImageNote{NoteRecord: v1alpha1.NoteRecord{ID: asked.id, Text: text}}
 	recorded := &v1alpha1.ImageNote{}
@@ -110,7 +110,7 @@ func add(ctx context.Context, connection *client.Connection, image, text string,
 	return describe([]v1alpha1.ImageNote{*recorded}, out)
 }
 
-// describe writes notes for people: who wrote it and when above the text, whose lines are set in.
+// describe writes notes for people: the author and the time, and below them the indented text.
 func describe(notes []v1alpha1.ImageNote, out io.Writer) error {
 	var text strings.Builder
 	for i := range notes {

@@ -21,7 +21,7 @@ func NewChecked(out io.Writer) *Checked {
 	return &Checked{out: out}
 }
 
-// Write writes to the writer below.
+// Write writes to the underlying writer, and remembers the first error.
 func (c *Checked) Write(text []byte) (int, error) {
 	written, err := c.out.Write(text)
 	if err != nil {

@@ -10,24 +10,24 @@ import (
 	"unicode/utf8"
 )
 
-// Unescaped is the annotation of commands that take care themselves of what they send to a terminal.
+// Unescaped is the annotation of commands that control a terminal themselves, so that their output is not escaped.
 const Unescaped = "unescaped"
 
-// Escaping is a writer that shows control characters, and those that change the direction of text, instead of having a terminal obey
-// them. It lets through newlines and tabs.
+// Escaping is a writer that makes control characters visible, including characters that change the direction of text. A terminal
+// therefore does not interpret them. Newlines and tabs pass through.
 type Escaping struct {
 	out     io.Writer
 	log     bool
-	pending []byte // the beginning of a character or of a sequence
+	pending []byte // an incomplete character or colour sequence
 }
 
 // NewEscaping returns a writer to out.
 func NewEscaping(out io.Writer) *Escaping { return &Escaping{out: out} }
 
-// ForLog returns a writer for the log of a build, which lets colours and carriage returns through as well.
+// ForLog returns a writer for the log of a build. Colours and carriage returns pass through as well.
 func (e *Escaping) ForLog() *Escaping { return &Escaping{out: e.out, log: true} }
 
-// Write writes the text, except for the beginning of a character or of a colour that ends with the next text.
+// Write writes the text. An incomplete character or colour sequence at the end of the text waits for the next Write.
 func (e *Escaping) Write(text []byte) (int, error) {
 	given := len(text)
 	text = append(e.pending, text...)
@@ -57,7 +57,7 @@ func (e *Escaping) Write(text []byte) (int, error) {
 	return given, nil
 }
 
-// Flush writes what has begun and did not end.
+// Flush writes an incomplete character or colour sequence.
 func (e *Escaping) Flush() error {
 	var escaped []byte
 	for _, each := range e.pending {
@@ -74,18 +74,18 @@ func (e *Escaping) Flush() error {
 
 const (
 	escape = '\x1b'
-	// longestColour is longer than any sequence of colours that programs write.
+	// longestColour exceeds the length of every colour sequence that programs write.
 	longestColour = 64
 )
 
 var (
-	// colours is a sequence that sets colours and attributes of text: SGR in ECMA-48.
+	// colours matches a sequence that sets colours and attributes of text: SGR in ECMA-48.
 	colours      = regexp.MustCompile(`^\x1b\[[0-9;:]*m`)
 	colourBegins = regexp.MustCompile(`^\x1b(\[[0-9;:]*)?$`)
 )
 
 func (e *Escaping) append(escaped []byte, character rune, encoded []byte) []byte {
-	const toggled = 0x40 // between a control character of ASCII and the letter that it is shown as
+	const toggled = 0x40 // the bit between an ASCII control character and the letter that represents it
 	switch {
 	case character == '\n' || character == '\t' || e.log && character == '\r':
 		return append(escaped, encoded...)

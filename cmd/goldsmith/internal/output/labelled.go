@@ -11,7 +11,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Labelled writes values below each other, beside their label, each on its line. The writer keeps its errors until it is flushed.
+// Labelled writes each value that is not empty on its own line, with the label before the first value. The tabwriter keeps write
+// errors until its Flush.
 func Labelled(lines *tabwriter.Writer, label string, values ...string) {
 	for _, value := range values {
 		if value != "" {
@@ -21,7 +22,7 @@ func Labelled(lines *tabwriter.Writer, label string, values ...string) {
 	}
 }
 
-// Changes returns a line for each change of an input, aligned among themselves.
+// Changes returns a line for each changed input. The lines are aligned.
 func Changes(changed []v1alpha1.InputChange) []string {
 	paths, befores := 0, 0
 	for _, change := range changed {
@@ -38,7 +39,7 @@ func width(text string) int {
 	return len([]rune(text))
 }
 
-// valueOf shows where a value has other lines.
+// valueOf returns a value for people: "none" for an empty value, and a value with control characters quoted.
 func valueOf(value string) string {
 	switch {
 	case value == "":

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package output prints for the verbs: objects in the format of the flag -o, tables for people, and text that others wrote on one safe line.
+// Package output prints for the verbs: objects in the format of the flag -o, tables for people, and untrusted text on one safe line.
 package output
 
 import (
@@ -21,7 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 )
 
-// The formats of the flag. Without one, a verb prints what people read, and with Wide more of it.
+// The formats of the flag -o. Without a format, a verb prints text for people. Wide adds details to that text.
 const (
 	JSON = "json"
 	YAML = "yaml"
@@ -31,7 +31,7 @@ const (
 
 var (
 	formats = []string{JSON, YAML, Name, Wide}
-	// templates are the beginnings of formats that end with a template, as those of kubectl do.
+	// templates are the prefixes of the template formats, as in kubectl.
 	templates = []string{"jsonpath=", "go-template=", "custom-columns="}
 )
 
@@ -53,7 +53,7 @@ func (f *Format) AddTo(command *cobra.Command) {
 	command.Flags().VarP(f, "output", "o", "output format: "+strings.Join(formats, ", ")+", or a kubectl template")
 	err := command.RegisterFlagCompletionFunc("output", completeFormat)
 	if err != nil {
-		panic(err) // there is such a flag: the line above adds it
+		panic(err) // cannot fail: the line above adds the flag
 	}
 }
 
@@ -92,21 +92,21 @@ func (f *Format) printer() (printers.ResourcePrinter, error) {
 	return flags.ToPrinter()
 }
 
-// String is the format.
+// String returns the format.
 func (f *Format) String() string {
 	return string(*f)
 }
 
-// Type returns what the usage of the flag calls its value.
+// Type returns the name of the value in the usage of the flag.
 func (f *Format) Type() string {
 	return "format"
 }
 
-// Print writes an object, or a list of objects, in the format, which must be for programs. Of a list, Name writes the name of each
-// item, and fails for an item without a name. Print fills in the kinds, which a typed client leaves out.
+// Print writes an object or a list in the format, which must be for programs. With Name, Print writes the name of each item of a
+// list, and fails for an item without a name. Print sets apiVersion and kind, because typed clients omit them.
 func (f *Format) Print(object runtime.Object, out io.Writer) error {
 	if escaping, ok := out.(*Escaping); ok && !printers.IsTerminal(escaping.out) {
-		out = escaping.out // programs read it: nothing in it may change
+		out = escaping.out // the output for programs must not change
 	}
 	if !f.ForPrograms() {
 		return fmt.Errorf("print %T: format %q is not for programs", object, *f)
@@ -138,8 +138,8 @@ func (f *Format) Print(object runtime.Object, out io.Writer) error {
 	return printer.PrintObj(object, out)
 }
 
-// untyped returns the object as JSON fields, which columns name. If the object has items, such as the builds of a history, it returns
-// a list of them, which are objects or not.
+// untyped returns the object as JSON fields, because columns refer to JSON names. For an object with items, such as the builds of a
+// history, untyped returns a list of the items. The items need not be Kubernetes objects.
 func untyped(object runtime.Object) (runtime.Object, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
@@ -160,7 +160,8 @@ func untyped(object runtime.Object) (runtime.Object, error) {
 	return list, nil
 }
 
-// isList says whether something is a list of objects. The history of an image, say, has items that are none.
+// isList reports whether the value is a list of Kubernetes objects. For example, the items of an image's history are no
+// objects.
 func isList(object runtime.Object) bool {
 	return meta.IsListType(object) && meta.EachListItem(object, func(runtime.Object) error { return nil }) == nil
 }
@@ -171,12 +172,12 @@ func printName(object runtime.Object, out io.Writer) error {
 	if err != nil || named.GetName() == "" {
 		return fmt.Errorf("%s has no name to print: use -o %s or -o %s", kind.Kind, JSON, YAML)
 	}
-	only := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: named.GetName()}} // its items may be no objects
+	only := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: named.GetName()}} // without items, which may be no objects
 	only.SetGroupVersionKind(kind)
 	return (&printers.NamePrinter{}).PrintObj(only, out)
 }
 
-// setKind fills in apiVersion and kind of an object of ours. Any other object has them already.
+// setKind sets apiVersion and kind of a Goldsmith object. Other objects have both already.
 func setKind(object runtime.Object) error {
 	if !object.GetObjectKind().GroupVersionKind().Empty() {
 		return nil
@@ -189,7 +190,7 @@ func setKind(object runtime.Object) error {
 	return nil
 }
 
-// OneLine is a text without what would end a line, or tell a terminal what to do.
+// OneLine replaces control characters with spaces, so that text stays on one line and cannot control a terminal.
 func OneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
@@ -199,12 +200,13 @@ func OneLine(text string) string {
 	}, text)
 }
 
-// ShortDigest returns as much of a digest as people compare: its algorithm and 12 hex digits.
+// ShortDigest returns the algorithm and the first 12 hex digits of a digest, which are enough for people to compare
+// digests.
 func ShortDigest(digest string) string {
 	return digest[:min(len(digest), len("sha256:")+12)]
 }
 
-// Cut returns a line of at most so many characters, which ends with an ellipsis if it was longer.
+// Cut shortens a line to width characters. A shortened line ends with an ellipsis.
 func Cut(line string, width int) string {
 	runes := []rune(line)
 	if len(runes) <= width {

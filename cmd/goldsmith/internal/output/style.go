@@ -10,7 +10,8 @@ import (
 	"k8s.io/cli-runtime/pkg/printers"
 )
 
-// NoColor is the name of the flag that turns colours off, for every verb. The variable NO_COLOR does the same (https://no-color.org).
+// NoColor is the flag that disables colours, for every verb. The environment variable NO_COLOR also disables colours
+// (https://no-color.org).
 const NoColor = "no-color"
 
 // The marks at the beginning of lines for people.
@@ -20,8 +21,8 @@ const (
 	Step    = "•"
 )
 
-// Style is how text for people is written to a certain output: with colours, on a terminal whose last line can be rewritten, or plain.
-// Its zero value is plain.
+// Style formats text for people: with colours or without, and for outputs whose last line can be rewritten or not. The zero value
+// formats plain text.
 type Style struct {
 	colours bool
 	// Rewrites is true if the last line can be rewritten: on a terminal, unless TERM is dumb.
@@ -35,16 +36,16 @@ func StyleOf(command *cobra.Command, out io.Writer) Style {
 	return Style{colours: rewrites && !refused, Rewrites: rewrites}
 }
 
-// Good returns the text as that of a success.
+// Good marks the text as a success.
 func (s Style) Good(text string) string { return s.coloured("32", text) }
 
-// Bad returns the text as that of a failure.
+// Bad marks the text as a failure.
 func (s Style) Bad(text string) string { return s.coloured("31", text) }
 
-// Faint returns the text as less important than the text around it.
+// Faint marks the text as less important than the text around it.
 func (s Style) Faint(text string) string { return s.coloured("2", text) }
 
-// coloured sets an attribute of text for the text alone: SGR in ECMA-48.
+// coloured sets an SGR attribute (ECMA-48) for this text only.
 func (s Style) coloured(attribute, text string) string {
 	if !s.colours {
 		return text
@@ -52,7 +53,7 @@ func (s Style) coloured(attribute, text string) string {
 	return "\x1b[" + attribute + "m" + text + "\x1b[0m"
 }
 
-// Terminal returns the writer that is a terminal if out is one: that inside a writer that escapes.
+// Terminal returns the writer below an escaping writer, so that callers can check whether that writer is a terminal.
 func Terminal(out io.Writer) io.Writer {
 	if escaping, ok := out.(*Escaping); ok {
 		return escaping.out

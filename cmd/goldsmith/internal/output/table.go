@@ -9,7 +9,7 @@ import (
 	"k8s.io/cli-runtime/pkg/printers"
 )
 
-// Table writes rows under the names of their columns, as kubectl prints tables. Each row has a cell for each column.
+// Table writes rows below the names of the columns, as kubectl prints tables. Each row has a cell for each column.
 func Table(columns []string, rows [][]any, out io.Writer) error {
 	var table metav1.Table
 	for _, name := range columns {

@@ -18,7 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// describe writes a plan for people: a headline, and below it what there is to say, aligned.
+// describe writes a plan for people: a headline, and below it aligned details.
 func describe(plan *v1alpha1.ImagePlan, out io.Writer) error {
 	status := &plan.Status
 	headline := fmt.Sprintf("image %s would not be built now", plan.Name)
@@ -52,7 +52,7 @@ func reason(status *v1alpha1.ImagePlanStatus) string {
 	return status.Reason + ": " + status.Message
 }
 
-// listJob writes what a person wants to know of the Job: its name, and the images and resources of its containers.
+// listJob writes the name of the Job, and the images and resources of its containers.
 func listJob(lines *tabwriter.Writer, plan *v1alpha1.ImagePlan) error {
 	if plan.Status.Job == nil {
 		return nil
@@ -70,7 +70,7 @@ func listJob(lines *tabwriter.Writer, plan *v1alpha1.ImagePlan) error {
 	return nil
 }
 
-// resources are amounts by name, in the order of the names.
+// resources returns amounts by name, sorted by name.
 func resources(kind string, amounts corev1.ResourceList) string {
 	var written []string
 	for name, amount := range amounts {

@@ -28,7 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
-// stdinName is the name of a file that means stdin.
+// stdinName is the file name that means stdin.
 const stdinName = "-"
 
 // document is an Image in a file.
@@ -37,9 +37,9 @@ type document struct {
 	image *v1alpha1.Image
 }
 
-// read returns the Images of files and directories, as `kubectl apply -f` finds them: "-" is stdin, and of a directory the
-// files with an extension of YAML or JSON are read. Documents without content are passed over, and documents of other kinds
-// with a note to told. A field that Images do not have is an error.
+// read returns the Images of files and directories, as `kubectl apply -f` finds them. The name "-" means stdin. In a
+// directory, read reads the files with a YAML or JSON extension. Empty documents are ignored. Documents of other kinds are
+// ignored with a note on told. An unknown field of an Image is an error.
 func read(names []string, stdin io.Reader, told io.Writer) ([]document, error) {
 	decoder, err := newDecoder()
 	if err != nil {
@@ -65,7 +65,7 @@ func read(names []string, stdin io.Reader, told io.Writer) ([]document, error) {
 	return r.documents, nil
 }
 
-// filesOf returns the files that a name means: the file of the name, or those of the directory.
+// filesOf returns the file of a name, or the files of a directory of the name.
 func filesOf(name string) ([]string, error) {
 	if name == stdinName {
 		return []string{name}, nil
@@ -92,7 +92,7 @@ func placeOf(name string) string {
 	return name
 }
 
-// newDecoder knows Images only, and no field that they do not have.
+// newDecoder returns a decoder that accepts only Images, and refuses unknown fields.
 func newDecoder() (runtime.Decoder, error) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
@@ -134,7 +134,7 @@ func (r *reader) readFile(name string) error {
 	}
 }
 
-// add adds the Image that is the content, or the Images of the List that is the content.
+// add adds the Image in content, or the Images of the List in content.
 func (r *reader) add(place string, content []byte) error {
 	asJSON, err := yaml.ToJSON(content)
 	if err != nil {
@@ -163,10 +163,10 @@ func (r *reader) add(place string, content []byte) error {
 	return err
 }
 
-// wantedType is how a file begins that has an Image.
+// wantedType has the apiVersion and the kind of an Image, for messages.
 const wantedType = "apiVersion: " + v1alpha1.GroupName + "/v1alpha1 and kind: Image"
 
-// missing returns what an object lacks.
+// missing returns which of apiVersion and kind an object lacks.
 func missing(kind metav1.TypeMeta) string {
 	switch {
 	case kind.Kind != "":
@@ -178,8 +178,8 @@ func missing(kind metav1.TypeMeta) string {
 	}
 }
 
-// meansImage reports whether somebody means an Image of ours: its version does not exist, the group was forgotten, or the kind is written
-// as the name of the resource.
+// meansImage reports whether a user probably means an Image of Goldsmith: the version does not exist, the group is missing, or the kind
+// is the name of the resource.
 func meansImage(gvk schema.GroupVersionKind) bool {
 	kind := strings.ToLower(gvk.Kind)
 	return (kind == "image" || kind == "images") && (gvk.Group == v1alpha1.GroupName || gvk.Group == "")
@@ -197,7 +197,7 @@ func (r *reader) addImage(place string, content, asJSON []byte) error {
 	return nil
 }
 
-// addItems adds the Images of a List, which is how kubectl prints several objects.
+// addItems adds the Images of a List, because kubectl prints several objects as a List.
 func (r *reader) addItems(place string, asJSON []byte) error {
 	var list struct {
 		Items []json.RawMessage `json:"items"`
@@ -213,8 +213,8 @@ func (r *reader) addItems(place string, asJSON []byte) error {
 	return nil
 }
 
-// plan asks for the plan of an Image as it would be applied. namespace is what the user said: it must not be another
-// than the document's own.
+// plan requests the plan of an Image as if the Image were applied. namespace is the value of --namespace. It must not
+// contradict the namespace of the document.
 func (d document) plan(ctx context.Context, connection *client.Connection, namespace string) (*v1alpha1.ImagePlan, error) {
 	target := d.image.Namespace
 	switch {
@@ -224,7 +224,7 @@ func (d document) plan(ctx context.Context, connection *client.Connection, names
 		return nil, fmt.Errorf("%s: image %s: metadata.namespace is %s, but --namespace is %s: correct one of the two",
 			d.place, d.image.Name, target, namespace)
 	}
-	// What else an exported object's metadata has is of an object that exists.
+	// The other metadata of an exported object, such as the UID, describes the existing object.
 	wanted := &v1alpha1.ImagePlan{Spec: d.image.Spec, ObjectMeta: metav1.ObjectMeta{
 		Name: d.image.Name, Namespace: target, Labels: d.image.Labels, Annotations: d.image.Annotations,
 	}}

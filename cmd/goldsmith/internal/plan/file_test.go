@@ -163,7 +163,7 @@ func TestPlansTheImagesOfAFile(t *testing.T) {
 	for _, test := range []struct {
 		name, content, namespace string
 		format                   output.Format
-		want                     string // what is asked for
+		want                     string // the Images in the requests
 		out                      string
 		err                      string
 	}{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package plan is the verb that shows what would happen to an Image, without doing it.
+// Package plan is the verb that shows what would happen to an Image now, without starting a build.
 package plan
 
 import (
@@ -72,7 +72,7 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-// ofImage plans an Image as it is.
+// ofImage plans an existing Image.
 func ofImage(ctx context.Context, connection *client.Connection, name string, format output.Format, out io.Writer) error {
 	plan, err := connection.ImagesV1alpha1().Images(connection.Namespace).GetPlan(ctx, name, metav1.GetOptions{})
 	if client.IsNotFound(err, "images", name) {
@@ -87,7 +87,7 @@ func ofImage(ctx context.Context, connection *client.Connection, name string, fo
 	return describe(plan, out)
 }
 
-// ofDocuments plans every Image of the files. Those that can be planned are shown, whatever is wrong with others.
+// ofDocuments plans every Image of the files. Plans are shown even if other documents fail.
 func ofDocuments(ctx context.Context, connection *client.Connection, namespace string, documents []document, format output.Format, out io.Writer) error {
 	var plans []*v1alpha1.ImagePlan
 	var failures []error
@@ -105,7 +105,7 @@ func ofDocuments(ctx context.Context, connection *client.Connection, namespace s
 	return errors.Join(failures...)
 }
 
-// show prints plans. For programs, those of several documents are a list, as they are for kubectl.
+// show prints plans. For programs, the plans of several documents are a list, as in kubectl.
 func show(plans []*v1alpha1.ImagePlan, several bool, format output.Format, out io.Writer) error {
 	switch {
 	case !format.ForPrograms():

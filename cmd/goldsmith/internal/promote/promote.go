@@ -48,17 +48,18 @@ func NewCommand() *cobra.Command {
 	flags.AddTo(command.Flags())
 	command.Flags().StringVar(&from, "from", "", `build that the channel must currently name; "" requires that the channel does not exist`)
 	if err := command.RegisterFlagCompletionFunc("from", completion.ImageBuild(flags)); err != nil {
-		panic(err) // there is such a flag: the line above adds it
+		panic(err) // cannot fail: the line above adds the flag
 	}
 	return command
 }
 
-// move is what is asked for.
+// move is the requested move of a channel.
 type move struct {
 	build, channel string
-	// from is the build that the channel must name: nil for the build that it names at first, empty for none.
+	// from is the build that the channel must name before the move. nil accepts the build that try reads first. An
+	// empty name requires that the channel does not exist.
 	from *string
-	// image that the build is of.
+	// image is the Image of the build.
 	image string
 }
 
@@ -89,8 +90,8 @@ func run(ctx context.Context, connection *client.Connection, wanted *move, out i
 	return err
 }
 
-// try moves the channel as long as it names the build that it is to be moved from, and the Image does not change
-// meanwhile. It returns false if the channel is there already.
+// try moves the channel if the channel names the expected build. If the Image changes meanwhile, the update returns a
+// conflict. try returns false if the channel names the new build already.
 func (m *move) try(ctx context.Context, connection *client.Connection) (moved bool, err error) {
 	images := connection.ImagesV1alpha1().Images(connection.Namespace)
 	channels, err := images.GetChannels(ctx, m.image, metav1.GetOptions{})
@@ -103,7 +104,7 @@ func (m *move) try(ctx context.Context, connection *client.Connection) (moved bo
 	}
 	if m.from == nil {
 		seen := current.Build
-		m.from = &seen // a move by another user from here on is reported
+		m.from = &seen // from here on, a move by another user is an error
 	}
 	if current.Build != *m.from {
 		return false, fmt.Errorf("channel was expected to name %s, but names %s: check the channel, then promote again", named(*m.from), whoMoved(current))
@@ -113,7 +114,7 @@ func (m *move) try(ctx context.Context, connection *client.Connection) (moved bo
 	return err == nil, err
 }
 
-// channelNamed returns the channel of a name, which is added if there is none.
+// channelNamed returns the channel of a name. If there is no such channel, channelNamed adds the channel.
 func channelNamed(channels *v1alpha1.ImageChannels, name string) *v1alpha1.ImageChannel {
 	for i := range channels.Channels {
 		if channels.Channels[i].Name == name {
@@ -124,7 +125,7 @@ func channelNamed(channels *v1alpha1.ImageChannels, name string) *v1alpha1.Image
 	return &channels.Channels[len(channels.Channels)-1]
 }
 
-// named is the name of a build, or "none".
+// named returns the name of a build, or "none".
 func named(build string) string {
 	if build == "" {
 		return "none"

@@ -20,13 +20,13 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
-// image is the channels of an Image on a server, where somebody else may be at work.
+// image serves the channels of an Image that other users may change at the same time.
 type image struct {
 	version  string
 	channels []v1alpha1.ImageChannel
-	// meanwhile is what happens before an update, the first of them first.
+	// meanwhile has changes by other users. Before each update, the server makes the next change.
 	meanwhile []func(*image)
-	// refusal is the answer to every update, if there is one.
+	// refusal is the answer to every update, unless it is nil.
 	refusal error
 	updates int
 }
@@ -68,7 +68,7 @@ func TestMovesAChannel(t *testing.T) {
 	five, seven, none := "debian-5", "debian-7", ""
 	for _, test := range []struct {
 		name      string
-		before    string // build of the channel, empty for no channel
+		before    string // build that the channel names before the test; empty for no channel
 		from      *string
 		meanwhile []func(*image)
 		refusal   error

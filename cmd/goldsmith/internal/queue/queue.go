@@ -65,7 +65,7 @@ func run(ctx context.Context, connection *client.Connection, asked *options, clo
 		return fmt.Errorf("list the queued builds: %w", err)
 	}
 	if builds.Items == nil {
-		builds.Items = []v1alpha1.QueuedBuild{} // not null, for programs
+		builds.Items = []v1alpha1.QueuedBuild{} // programs read [] instead of null
 	}
 	slices.SortStableFunc(builds.Items, func(a, b v1alpha1.QueuedBuild) int {
 		last := func(position int32) int32 { // builds that Kueue holds have no position
@@ -91,7 +91,7 @@ func run(ctx context.Context, connection *client.Connection, asked *options, clo
 	return err
 }
 
-// waitTime is how long a build has waited.
+// waitTime returns how long a build has waited.
 func waitTime(build *v1alpha1.QueuedBuild, now time.Time) string {
 	since := build.Status.QueuedTime
 	if since == nil {
@@ -100,7 +100,7 @@ func waitTime(build *v1alpha1.QueuedBuild, now time.Time) string {
 	return duration.HumanDuration(now.Sub(since.Time))
 }
 
-// starts is when a build would start.
+// starts returns when a build would start.
 func starts(build *v1alpha1.QueuedBuild, now time.Time) string {
 	estimate := build.Status.EstimatedStartTime
 	switch {

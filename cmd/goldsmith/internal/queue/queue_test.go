@@ -30,7 +30,7 @@ func queued(namespace, name string, status v1alpha1.QueuedBuildStatus) *v1alpha1
 	return &v1alpha1.QueuedBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: *ago(time.Hour)}, Status: status}
 }
 
-// waiters are in the order of their names, as the server lists them.
+// waiters returns builds in the order of their names, as the server lists them.
 func waiters() []runtime.Object {
 	return []runtime.Object{
 		queued("team", "alpine-1", v1alpha1.QueuedBuildStatus{Position: 10, ImageName: "alpine",

@@ -14,7 +14,7 @@ import (
 
 // table prints builds as kubectl prints its tables.
 func table(builds []v1alpha1.QueuedBuild, namespaces bool, now time.Time, out io.Writer) error {
-	const namespace = 1 // the index of that column
+	const namespace = 1 // index of the column Namespace
 	columns := []string{"Position", "Namespace", "Name", "Image", "Priority", "Waiting", "Starts", "Why"}
 	if !namespaces {
 		columns = slices.Delete(columns, namespace, namespace+1)
@@ -34,7 +34,7 @@ func table(builds []v1alpha1.QueuedBuild, namespaces bool, now time.Time, out io
 	return output.Table(columns, rows, out)
 }
 
-// position is the place of a build in the order. A build that Kueue holds has none.
+// position returns the queue position of a build. A build that Kueue holds has no position.
 func position(status *v1alpha1.QueuedBuildStatus) any {
 	if status.Position == 0 {
 		return "<none>"
