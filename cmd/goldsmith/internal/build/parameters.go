@@ -9,7 +9,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// parseParameters reads parameters that are written as NAME=VALUE. A value may be empty, and may have another "=" in it.
+// parseParameters parses parameters of the form NAME=VALUE. A value may be empty, and may contain "=".
 func parseParameters(written []string) ([]v1alpha1.Parameter, error) {
 	var parameters []v1alpha1.Parameter
 	seen := map[string]bool{}

@@ -64,7 +64,7 @@ func run(ctx context.Context, connection *client.Connection, cluster kubernetes.
 
 const none = "<none>"
 
-// rows are the registered builders, then the names that images use and nobody registered, then the container images that images use.
+// rows returns the registered builders, then the unregistered names that images use, then the container images that images use.
 func rows(registered *registry, images []v1alpha1.Image) [][]any {
 	byName, byImage := map[string][]string{}, map[string][]string{}
 	for i := range images {
@@ -102,7 +102,7 @@ func yes(is bool) string {
 	return "no"
 }
 
-// users names the first of the images that use a builder.
+// users returns the names of the first images, and the number of the other images.
 func users(images []string) string {
 	const named = 2
 	if more := len(images) - named; more > 0 {

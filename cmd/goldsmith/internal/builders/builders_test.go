@@ -26,7 +26,7 @@ func configMap(name string, annotations, data map[string]string) *corev1.ConfigM
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "goldsmith-system", Name: name, Annotations: annotations}, Data: data}
 }
 
-// controller is the Deployment of an installation.
+// controller returns the Deployment of an installation.
 func controller(args ...string) *appsv1.Deployment {
 	controller := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "goldsmith-system", Name: "goldsmith-controller"}}
 	pod := &controller.Spec.Template.Spec

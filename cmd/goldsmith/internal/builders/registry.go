@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
 )
 
-// registry is what an operator registered.
+// registry has the builders that an operator registered.
 type registry struct {
 	builders     map[string]builder
 	allowsImages bool
@@ -29,7 +29,7 @@ type registry struct {
 type builder struct {
 	// source is the reference of a container image, or the path of an executable with its arguments.
 	source string
-	// problem is why an executable cannot run.
+	// problem explains why an executable cannot run.
 	problem string
 	reports bool
 }
@@ -40,7 +40,7 @@ const (
 	unknown        = "<unknown>"
 )
 
-// kind distinguishes the two sources: only a path begins with a slash.
+// kind distinguishes executables from container images: only the path of an executable begins with a slash.
 func (b *builder) kind() string {
 	if strings.HasPrefix(b.source, "/") {
 		return kindExecutable
@@ -55,8 +55,8 @@ func (b *builder) runs() string {
 	return yes(b.problem == "")
 }
 
-// read reads which builders are registered: from the Deployment of an installation and the ConfigMap that it mounts, or without a
-// Deployment from the ConfigMap of `goldsmith up`.
+// read reads the registered builders from the Deployment of an installation and the ConfigMap that the Deployment mounts. Without
+// a Deployment, read uses the ConfigMap of `goldsmith up`.
 func read(ctx context.Context, cluster kubernetes.Interface) (*registry, error) {
 	controller, err := cluster.AppsV1().Deployments(builders.Namespace).Get(ctx, builders.Deployment, metav1.GetOptions{})
 	switch {
@@ -84,7 +84,7 @@ func read(ctx context.Context, cluster kubernetes.Interface) (*registry, error) 
 	return registered, nil
 }
 
-// mounted returns the name of the ConfigMap that a Deployment mounts: with the suffix of kustomize.
+// mounted returns the name of the ConfigMap that a Deployment mounts. kustomize adds a suffix to this name.
 func mounted(controller *appsv1.Deployment) string {
 	for i := range controller.Spec.Template.Spec.Volumes {
 		if source := controller.Spec.Template.Spec.Volumes[i].ConfigMap; source != nil && strings.HasPrefix(source.Name, builders.ConfigMap) {
@@ -112,7 +112,7 @@ func parse(content *corev1.ConfigMap) *registry {
 	return registered
 }
 
-// report marks the builders that report.
+// report sets which builders report their progress.
 func (r *registry) report(names []string) {
 	for name, builder := range r.builders {
 		builder.reports = slices.Contains(names, name)

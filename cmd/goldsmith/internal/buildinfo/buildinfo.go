@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package buildinfo is the verb that prints the version of the program, and what it was built with.
+// Package buildinfo is the verb that prints the version of the program, and the versions that the program was built
+// with.
 package buildinfo
 
 import (
@@ -18,10 +19,10 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// kubernetes is the module of Kubernetes whose version stands for those of all: v0.37.2 is of Kubernetes v1.37.2.
+// kubernetes is the module from whose version the Kubernetes version follows: v0.37.2 belongs to Kubernetes v1.37.2.
 const kubernetes = "k8s.io/apiserver"
 
-// information is what -o prints for programs.
+// information is the output of -o.
 type information struct {
 	Version           string `json:"version"`
 	GoVersion         string `json:"goVersion"`
@@ -30,7 +31,7 @@ type information struct {
 	APIGroupVersion   string `json:"apiGroupVersion"`
 }
 
-// NewCommand returns the verb, for a program of this version.
+// NewCommand returns the verb for a program of the given version.
 func NewCommand(version string) *cobra.Command {
 	format := ""
 	command := &cobra.Command{
@@ -47,14 +48,14 @@ func NewCommand(version string) *cobra.Command {
 				_, err := fmt.Fprintf(out, "%s %s\n", command.Root().Name(), version)
 				return err
 			}
-			build, _ := debug.ReadBuildInfo() // nil without module support: then there is no version of Kubernetes
+			build, _ := debug.ReadBuildInfo() // nil without module support: the output then omits the version of Kubernetes
 			return informationOf(version, build).print(format, out)
 		},
 	}
 	command.Flags().StringVarP(&format, "output", "o", "", "output `format`: json or yaml")
 	err := command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{output.JSON, output.YAML}, cobra.ShellCompDirectiveNoFileComp))
 	if err != nil {
-		panic(err) // there is such a flag: the line above adds it
+		panic(err) // cannot fail: the line above adds the flag
 	}
 	return command
 }

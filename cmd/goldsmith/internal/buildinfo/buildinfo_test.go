@@ -31,7 +31,7 @@ func TestTheVersionIsPrintedForPeopleAndPrograms(t *testing.T) {
 		if err := decode([]byte(out), &got); err != nil {
 			t.Fatalf("%s: %v in\n%s", line, err, out)
 		}
-		got.KubernetesVersion = "" // binaries of tests need not have the versions of their modules
+		got.KubernetesVersion = "" // test binaries may lack the versions of their modules
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", line, diff)
 		}
@@ -57,7 +57,7 @@ func TestTheVersionOfKubernetesIsThatOfItsModules(t *testing.T) {
 	}
 }
 
-// typed runs a line of a program that has the verb.
+// typed runs a command line of a program that has the verb.
 func typed(t *testing.T, line string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer

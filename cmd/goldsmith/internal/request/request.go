@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package request is what the verbs that start a build have in common: what a user may say about the request, and what
-// is shown of the build.
+// Package request has the flags and the output that the verbs that start a build share.
 package request
 
 import (
@@ -18,11 +17,11 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// Flags are what a user may say about a request for a build.
+// Flags are the flags of a request for a build.
 type Flags struct {
-	// ID is the name of the request. Empty: the server makes one up.
+	// ID is the name of the request. If ID is empty, the server generates a name.
 	ID string
-	// Message for people.
+	// Message is the reason for the build, for people.
 	Message string
 
 	follow bool
@@ -40,7 +39,7 @@ func (f *Flags) AddTo(command *cobra.Command) {
 	f.format.AddTo(command)
 }
 
-// Check refuses flags that exclude each other. It is called before a build is started.
+// Check refuses flags that exclude each other. Verbs call Check before they start a build.
 func (f *Flags) Check() error {
 	if f.follow && f.format.Structured() {
 		return fmt.Errorf("-o %s and -f would mix the build with its log: use --wait instead of -f", f.format)
@@ -48,9 +47,9 @@ func (f *Flags) Check() error {
 	return nil
 }
 
-// Show prints a build that was started. With -f and --wait it returns once the build has finished, and with an error
-// and its exit code unless the build succeeded; what -o prints for programs is then the finished build. options are for -f, and
-// everything but the progress of the build is written to their Out.
+// Show prints a build that was started. With -f or --wait, Show returns once the build has finished, and returns an error with
+// an exit code unless the build succeeded. In a structured format, Show then prints the finished build. Show writes everything
+// except the progress of the build to options.Out.
 func (f *Flags) Show(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, options follow.Options) error {
 	out := options.Out
 	structured := f.format.Structured()

@@ -26,7 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 )
 
-// patience is how long a test waits for what must come.
+// patience is how long a test waits for an expected event.
 const patience = 20 * time.Second
 
 func TestABuildIsShownAsAsked(t *testing.T) {
@@ -134,7 +134,7 @@ func TestFollowShowsTheNameThenTheLogThenTheOutcome(t *testing.T) {
 			_ = json.NewEncoder(writer).Encode(list)
 		case request.URL.Path == path && request.URL.Query().Get("sendInitialEvents") == "":
 			<-request.Context().Done()
-		default: // no watch-list: the client lists instead
+		default: // the server has no watch-list: the client lists instead
 			http.Error(writer, request.URL.String(), http.StatusNotFound)
 		}
 	}))

@@ -23,11 +23,11 @@ import (
 )
 
 const (
-	// tailLines is how many lines of a log are shown.
+	// tailLines is the maximum number of log lines.
 	tailLines = 5
-	// tailBytes limits these lines.
+	// tailBytes limits the total size of these lines.
 	tailBytes = 4 << 10
-	// maxChanges is how many changed inputs are shown.
+	// maxChanges is the maximum number of changed inputs.
 	maxChanges = 5
 )
 
@@ -36,14 +36,14 @@ type page struct {
 	build *v1alpha1.ImageBuild
 	asked *options
 
-	previous string   // the build that it is compared with; empty if there is none
-	changes  []string // its inputs that differ from those of that build
-	failed   int32    // the attempt whose log is shown; 0 if no attempt failed
+	previous string   // name of the earlier build to compare with; empty if there is none
+	changes  []string // inputs that differ from those of the earlier build
+	failed   int32    // attempt whose log is shown; 0 if no attempt failed
 	log      []string
 }
 
-// compare finds out which inputs changed since the build before. Without that build they are those that the trigger names. An error is
-// a line: the rest of the page does not need it.
+// compare finds the inputs that changed since the previous build. Without a previous build, compare uses the inputs that the trigger
+// names. An error becomes a line of the page, because the rest of the page does not need the comparison.
 func (p *page) compare(ctx context.Context, connection *client.Connection) {
 	changed, err := p.changedInputs(ctx, connection)
 	if err != nil {
@@ -78,7 +78,8 @@ func (p *page) changedInputs(ctx context.Context, connection *client.Connection)
 	return difference.Inputs, nil
 }
 
-// readLog reads the end of the last failed attempt's log: from the status, or else from the log itself. That there is no log is a line.
+// readLog reads the end of the last failed attempt's log: from the status, or else from the log itself. For a missing log, the page has
+// a line.
 func (p *page) readLog(ctx context.Context, connection *client.Connection) {
 	attempts := p.build.Status.Attempts
 	for i := range slices.Backward(attempts) {
@@ -101,7 +102,7 @@ func (p *page) readLog(ctx context.Context, connection *client.Connection) {
 	}
 }
 
-// readTail returns the last lines of an attempt's log, or a line that there is none.
+// readTail returns the last lines of an attempt's log, or a line about a missing log.
 func readTail(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, attempt int32) string {
 	options := &v1alpha1.ImageBuildLogOptions{Attempt: &attempt, TailLines: new(int64(tailLines)), LimitBytes: new(int64(tailBytes))}
 	stream, err := connection.ImagesV1alpha1().RESTClient().Get().
@@ -117,7 +118,7 @@ func readTail(ctx context.Context, connection *client.Connection, build *v1alpha
 	return cmp.Or(string(tail), "the attempt has written no log")
 }
 
-// write writes the page: a headline, and below it what there is to tell, aligned.
+// write writes the page: a headline, and below it aligned details.
 func (p *page) write(out io.Writer) error {
 	headline, artifacts := p.headline()
 	if _, err := fmt.Fprintln(out, headline); err != nil {
@@ -147,7 +148,7 @@ func (p *page) write(out io.Writer) error {
 	return lines.Flush()
 }
 
-// headline returns how the build ended, with its artifacts, or what it does now.
+// headline returns how the build ended, with its artifacts, or the current state of an unfinished build.
 func (p *page) headline() (line string, artifacts []string) {
 	status, style := &p.build.Status, p.asked.style
 	if status.Finished {
@@ -183,7 +184,7 @@ func (p *page) cause() string {
 	return text
 }
 
-// request returns who asked for the build, and when.
+// request returns the user who requested the build, and when.
 func (p *page) request() string {
 	text := p.ago(p.build.CreationTimestamp) + " ago"
 	if trigger := p.build.Spec.Trigger; trigger != nil && trigger.RequestedBy != "" {
@@ -222,7 +223,7 @@ func (p *page) progress() string {
 	return strings.Join(parts, "  ")
 }
 
-// failedAttempt returns the attempt whose log is shown, nil if no attempt failed.
+// failedAttempt returns the attempt whose log is shown, or nil if no attempt failed.
 func (p *page) failedAttempt() *v1alpha1.BuildAttempt {
 	for i := range p.build.Status.Attempts {
 		if attempt := &p.build.Status.Attempts[i]; attempt.Number == p.failed {
@@ -232,7 +233,7 @@ func (p *page) failedAttempt() *v1alpha1.BuildAttempt {
 	return nil
 }
 
-// next returns the command that helps most.
+// next returns the most helpful next command.
 func (p *page) next() string {
 	status, name := &p.build.Status, p.build.Name
 	verb := func(words string) string { return p.asked.program + " " + words + p.asked.connection }
@@ -252,7 +253,7 @@ func (p *page) next() string {
 			return verb("logs " + name)
 		}
 		explain := p.asked.program + " explain " + string(status.Failure.Reason)
-		again := verb("rerun " + name) // with the settings of the failed build
+		again := verb("rerun " + name) // rerun repeats the settings of the failed build
 		if p.build.Spec.ImageRef != nil {
 			again = verb("build " + p.build.Spec.ImageRef.Name)
 		}

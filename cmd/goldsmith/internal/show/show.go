@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package show is the verb that tells about one build: how it ended or what it waits for, why it ran, and what to do next.
+// Package show is the verb that describes one build: how it ended or why it waits, why it ran, and the next step.
 package show
 
 import (
@@ -26,7 +26,8 @@ type options struct {
 	name   string
 	format output.Format
 	style  output.Style
-	// program is what users call this program, and connection the flags by which it finds the server, for the next step.
+	// program is the name by which users run this program. connection has the flags that name the server. The next step
+	// contains both.
 	program, connection string
 	clock               clock.PassiveClock
 }
@@ -98,7 +99,8 @@ func find(ctx context.Context, connection *client.Connection, asked *options) (*
 	return nil, fmt.Errorf("image %s has no build yet: to see what would start a build, run `%s plan %s%s`", image.Name, asked.program, image.Name, asked.connection)
 }
 
-// deleted shows the record of a deleted build. Without a record, nothing of the name exists.
+// deleted shows the record of a deleted build. Without a record, deleted returns the error that the name does not
+// exist.
 func deleted(ctx context.Context, connection *client.Connection, asked *options, out io.Writer) error {
 	err := connection.NotFound(ctx, asked.kind, asked.name)
 	deleted, ok := errors.AsType[*client.DeletedBuildError](err)

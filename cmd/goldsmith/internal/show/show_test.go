@@ -31,7 +31,7 @@ func ago(d time.Duration) *metav1.Time {
 	return &metav1.Time{Time: noon.Add(-d)}
 }
 
-// build is a build of image web, in a phase.
+// build returns a build of image web in a phase.
 func build(number int64, phase v1alpha1.BuildPhase, change func(*v1alpha1.ImageBuild)) *v1alpha1.ImageBuild {
 	build := &v1alpha1.ImageBuild{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: fmt.Sprintf("web-%d", number), CreationTimestamp: *ago(5 * time.Minute)},
@@ -52,7 +52,7 @@ func failure(class v1alpha1.FailureClass, reason v1alpha1.FailureReason, tail st
 	return &v1alpha1.BuildFailure{Class: class, Reason: reason, Message: "no\x1bdisk", LogTail: tail}
 }
 
-// failed has a build fail in its second attempt.
+// failed returns a change that makes a build fail in its second attempt.
 func failed(failure *v1alpha1.BuildFailure) func(*v1alpha1.ImageBuild) {
 	return func(build *v1alpha1.ImageBuild) {
 		build.Status.Failure, build.Status.CurrentAttempt = failure, 2
@@ -301,7 +301,7 @@ func TestOneNameIsTaken(t *testing.T) {
 	}
 }
 
-// shown is what the verb writes, or its error.
+// shown returns the output of the verb, or its error.
 func shown(t *testing.T, connection *client.Connection, asked *options) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -312,10 +312,10 @@ func shown(t *testing.T, connection *client.Connection, asked *options) string {
 	return out.String()
 }
 
-// answers are what a server answers, by the path below the namespace and the query.
+// answers maps the path below the namespace, with the query, to the answer of the server.
 type answers map[string]any
 
-// serve starts a server with these answers, to which nothing else exists.
+// serve starts a server with these answers. The server answers all other requests with NotFound.
 func serve(t *testing.T, all ...answers) *client.Connection {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {

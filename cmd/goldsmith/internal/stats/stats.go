@@ -69,12 +69,12 @@ func run(ctx context.Context, connection *client.Connection, image string, asked
 	return describe(image, stats, out)
 }
 
-// describe writes figures for people. What there is nothing to say of has no line.
+// describe writes figures for people. A figure without data has no line.
 func describe(image string, stats *v1alpha1.ImageStats, out io.Writer) error {
 	lines := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)
 	line := func(label, value string) {
 		if value != "" {
-			_, _ = fmt.Fprintf(lines, "%s\t%s\n", label, output.OneLine(value)) // its errors are kept until it is flushed
+			_, _ = fmt.Fprintf(lines, "%s\t%s\n", label, output.OneLine(value)) // the tabwriter keeps write errors until its Flush
 		}
 	}
 	figures := stats.Stats
@@ -107,7 +107,7 @@ func percentiles(of *v1alpha1.DurationPercentiles) string {
 	return fmt.Sprintf("half within %s, nine of ten within %s", rounded(of.P50), rounded(of.P90))
 }
 
-// rounded is as much of a duration as people compare.
+// rounded returns a duration with the precision that people need.
 func rounded(d metav1.Duration) string {
 	if d.Duration < time.Second {
 		return d.Round(time.Millisecond).String()

@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	// longWait is how long a build waits without needing attention: half of the default of timeouts.start.
+	// longWait is how long a build may wait before it needs attention: half of the default of timeouts.start.
 	longWait = 5 * time.Minute
 	// unreported is how long the controller may take to report on a new Image.
 	unreported = time.Minute
 )
 
-// severity orders findings: a lower one is worse.
+// severity orders findings. A lower severity is worse.
 type severity int
 
 const (
@@ -47,7 +47,8 @@ type finding struct {
 	object                runtime.Object
 }
 
-// findings returns what needs attention, worst first, and of the same severity the oldest first.
+// findings returns the images and builds that need attention, worst first. Within a severity, the oldest finding is
+// first.
 func findings(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, now time.Time) []finding {
 	var found []finding
 	for i := range images {
@@ -68,7 +69,7 @@ func findings(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, now time.Ti
 	return found
 }
 
-// ofImage returns why an Image needs attention, nil if it does not. A first build that continues is no reason.
+// ofImage returns why an Image needs attention, or nil. An Image whose first build continues needs no attention.
 func ofImage(image *v1alpha1.Image, now time.Time) *finding {
 	conditions := image.Status.Conditions
 	if condition := meta.FindStatusCondition(conditions, v1alpha1.ImageStalled); condition != nil && condition.Status == metav1.ConditionTrue {
@@ -107,7 +108,7 @@ func isReady(image *v1alpha1.Image) bool {
 	return meta.IsStatusConditionTrue(image.Status.Conditions, v1alpha1.ImageReady)
 }
 
-// ofBuild returns why an unfinished build needs attention, nil if it does not.
+// ofBuild returns why an unfinished build needs attention, or nil.
 func ofBuild(build *v1alpha1.ImageBuild, now time.Time) *finding {
 	if of := ofRetry(build); of != nil {
 		return of
@@ -133,8 +134,7 @@ func ofBuild(build *v1alpha1.ImageBuild, now time.Time) *finding {
 	return of
 }
 
-// ofRetry returns why the attempt before the current one, or before the next one, did not succeed. It returns nil for a build that is
-// not retried.
+// ofRetry returns why the last failed attempt of an unfinished build failed. It returns nil for a build without a retry.
 func ofRetry(build *v1alpha1.ImageBuild) *finding {
 	attempts := build.Status.Attempts
 	for i := range slices.Backward(attempts) {

@@ -23,7 +23,7 @@ import (
 )
 
 type options struct {
-	// namespace restricts the list; empty for all namespaces.
+	// namespace restricts the list. An empty namespace selects all namespaces.
 	namespace string
 	format    output.Format
 	style     output.Style
@@ -117,15 +117,15 @@ func orNone(text string) string {
 }
 
 const (
-	// width is how many characters a line has at most.
+	// width is the maximum length of a line, in characters.
 	width = 80
-	// most is how many findings fit a terminal of 24 lines, with two lines each and the summary.
+	// most is the number of findings that fit on a terminal of 24 lines: two lines for each finding, and the summary.
 	most = 10
-	// indent is what a message begins with.
+	// indent is the prefix of a message.
 	indent = "  "
 )
 
-// describe writes two lines for each finding: the object with its reason, and below it the message, cut.
+// describe writes two lines for each finding: the object with the reason, and below it the shortened message.
 func describe(found []finding, asked *options, namespaces bool, now time.Time, out io.Writer) error {
 	shown := found[:min(len(found), most)]
 	longest, cut := 0, false
@@ -166,7 +166,7 @@ func describe(found []finding, asked *options, namespaces bool, now time.Time, o
 	return err
 }
 
-// title is what a line begins with.
+// title returns the beginning of a finding's first line.
 func (f *finding) title(namespaces bool) string {
 	if namespaces {
 		return f.kind + " " + f.namespace + "/" + f.name
@@ -174,7 +174,7 @@ func (f *finding) title(namespaces bool) string {
 	return f.kind + " " + f.name
 }
 
-// ago is how long ago a finding began; empty if that is unknown.
+// ago returns how long ago a finding began, or "" if that time is unknown.
 func (f *finding) ago(now time.Time) string {
 	if f.since.IsZero() {
 		return ""

@@ -29,7 +29,7 @@ func ago(d time.Duration) *metav1.Time {
 	return &metav1.Time{Time: noon.Add(-d)}
 }
 
-// condition is one that has been so for some minutes.
+// condition returns a condition that last changed so many minutes ago.
 func condition(kind string, status metav1.ConditionStatus, reason, message string, minutes int) metav1.Condition {
 	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message, LastTransitionTime: *ago(time.Duration(minutes) * time.Minute)}
 }
@@ -58,7 +58,7 @@ func build(name string, status v1alpha1.ImageBuildStatus) *v1alpha1.ImageBuild {
 	return &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name, CreationTimestamp: *ago(time.Hour)}, Status: status}
 }
 
-// troubled has one of each that needs attention, in no order, and objects that need none.
+// troubled returns an object for each reason for attention, unsorted, and objects that need no attention.
 func troubled() []runtime.Object {
 	unready := ready(metav1.ConditionFalse, v1alpha1.ReasonNeverBuilt, "no build has finished yet")
 	failed := v1alpha1.BuildAttempt{Number: 1, CompletionTime: ago(9 * time.Minute), Outcome: v1alpha1.AttemptFailed,

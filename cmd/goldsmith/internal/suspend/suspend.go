@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package suspend is the two verbs that stop the triggers of an Image, and start them again.
+// Package suspend has the two verbs that stop the triggers of an Image and start them again.
 package suspend
 
 import (
@@ -18,11 +18,11 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// change is what a verb does to an Image.
+// change describes the effect of a verb on an Image.
 type change struct {
-	verb    string // what the user asks for
-	done    string // what became of the Image
-	suspend bool   // the value of spec.suspend
+	verb    string // name of the verb
+	done    string // state of the Image afterwards, for messages
+	suspend bool   // new value of spec.suspend
 }
 
 // NewCommand returns the verb that stops the triggers.
@@ -88,8 +88,8 @@ func (c *change) run(ctx context.Context, connection *client.Connection, name st
 	return err
 }
 
-// apply sets spec.suspend unless it has the value already. The patch has no other field, so that it cannot undo a change that
-// somebody else makes at the same time.
+// apply sets spec.suspend unless the field has the value already. The patch has no other field, so that it cannot undo a
+// concurrent change by another user.
 func (c *change) apply(ctx context.Context, connection *client.Connection, name string) (image *v1alpha1.Image, changed bool, err error) {
 	images := connection.ImagesV1alpha1().Images(connection.Namespace)
 	image, err = images.Get(ctx, name, metav1.GetOptions{})

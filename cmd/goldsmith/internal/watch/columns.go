@@ -14,12 +14,13 @@ const (
 	phaseColumn     = "Phase"
 )
 
-// dispensable returns the columns that a narrow terminal can do without, the least important one first.
+// dispensable returns the columns that a narrow terminal can omit, least important first.
 func dispensable() []string {
 	return []string{"Attempt", "Progress", "Duration", "Age", "Image", "Why"}
 }
 
-// without returns columns and builds without so many of the least important columns, and whether there are more such columns.
+// without returns columns and builds without the given number of the least important columns. more reports whether further
+// columns can be dropped.
 func without(columns []metav1.TableColumnDefinition, builds []row, dropped int) (left []metav1.TableColumnDefinition, narrowed []row, more bool) {
 	order := dispensable()
 	var kept []int
@@ -41,7 +42,7 @@ func without(columns []metav1.TableColumnDefinition, builds []row, dropped int) 
 	return left, narrowed, dropped < len(order)
 }
 
-// phaseIn returns where the phase begins and ends in a row under a header, in bytes: twice the same where there is none.
+// phaseIn returns the start and the end of the phase in a row, in bytes. Both are equal if the table has no phase.
 func phaseIn(header, row string) (begin, end int) {
 	column := strings.Index(header, " "+strings.ToUpper(phaseColumn))
 	if column < 0 {

@@ -11,29 +11,29 @@ import (
 	"k8s.io/cli-runtime/pkg/printers"
 )
 
-// lines writes every build, and then every change, on a line.
+// lines writes each build, and later each change of a build, on its own line.
 type lines struct {
 	out     flusher
 	told    io.Writer
 	printer printers.ResourcePrinter
 	columns []metav1.TableColumnDefinition
-	// written is the version of each build that was written last.
+	// written has the version of each build that was written last.
 	written map[types.UID]string
-	// failing is true from a failure until the server answers.
+	// failing is true from the first failure until the server answers again.
 	failing bool
 }
 
-// newLines writes builds to out, and tells of what goes wrong.
+// newLines returns a view that writes builds to out and failures to told.
 func newLines(out, told io.Writer) *lines {
 	return &lines{
-		out:     printers.GetNewTabWriter(out), // it remembers the widths of columns
+		out:     printers.GetNewTabWriter(out), // keeps the widths of columns
 		told:    told,
 		printer: printers.NewTablePrinter(printers.PrintOptions{}),
 		written: map[types.UID]string{},
 	}
 }
 
-// replace writes what has changed since it was called before: at first everything.
+// replace writes the builds that changed since the previous call. The first call writes all builds.
 func (l *lines) replace(columns []metav1.TableColumnDefinition, builds []row) error {
 	l.failing, l.columns = false, columns
 	versions := map[types.UID]string{}
@@ -53,13 +53,13 @@ func (l *lines) change(build row) error {
 	return l.write([]row{build})
 }
 
-// remove writes nothing: a line would look as if the build went on.
+// remove writes nothing: a line for a deleted build would suggest that the build continues.
 func (l *lines) remove(build row) error {
 	delete(l.written, build.UID)
 	return nil
 }
 
-// lost tells of the first failure in a row.
+// lost reports the first of consecutive failures.
 func (l *lines) lost(err error) error {
 	if l.failing {
 		return nil

@@ -22,33 +22,34 @@ import (
 )
 
 const (
-	// backOver moves the cursor to the beginning of the line so many lines above; toEnd clears everything from there.
+	// backOver moves the cursor up by a number of lines, to the beginning of the line. toEnd clears the screen from the
+	// cursor to the end.
 	backOver = "\x1b[%dF"
 	toEnd    = "\x1b[J"
 	// allOver clears the screen and moves the cursor to its top.
 	allOver = "\x1b[H\x1b[2J"
 )
 
-// size is that of a terminal, in characters.
+// size is the size of a terminal, in characters.
 type size struct{ width, height int }
 
-// screen is a table on a terminal that is redrawn where it is.
+// screen draws a table of builds on a terminal, and redraws the table in place.
 type screen struct {
 	out       io.Writer
-	namespace string // empty for all
+	namespace string // empty for all namespaces
 	style     output.Style
 	size      func() size
 
 	columns []metav1.TableColumnDefinition
 	builds  map[types.UID]row
-	problem string // why the table is not up to date; empty if it is
+	problem string // why the table is out of date; empty if it is current
 
-	page    *bytes.Buffer // where the table is laid out
-	aligned flusher       // writes to it, and remembers the widths of columns, so that they do not jump
-	dropped int           // how many of the least important columns do not fit
+	page    *bytes.Buffer // buffer for the layout of the table
+	aligned flusher       // writes to page, and keeps the widths of columns, so that the columns do not jump
+	dropped int           // number of least important columns that do not fit
 
-	drawn int  // lines that were written last
-	on    size // what they were written on
+	drawn int  // number of lines in the last draw
+	on    size // size of the terminal at the last draw
 }
 
 func newScreen(out io.Writer, namespace string, style output.Style) *screen {
@@ -84,7 +85,7 @@ func (s *screen) lost(err error) error {
 	return s.draw()
 }
 
-// draw writes the table over the one before, in one go so that it does not flicker.
+// draw replaces the previous table in a single write, so that the terminal does not flicker.
 func (s *screen) draw() error {
 	now := s.size()
 	shown, err := s.lines(now)
@@ -93,7 +94,7 @@ func (s *screen) draw() error {
 	}
 	var frame bytes.Buffer
 	switch {
-	case s.drawn > 0 && now != s.on: // the terminal has broken the lines anew
+	case s.drawn > 0 && now != s.on: // the terminal has wrapped the lines for its new size
 		frame.WriteString(allOver)
 	case s.drawn > 0:
 		fmt.Fprintf(&frame, backOver+toEnd, s.drawn)
@@ -108,8 +109,8 @@ func (s *screen) draw() error {
 	return nil
 }
 
-// lines are the table as it fits: the header, the newest builds, and what there is to say about the rest. The last line
-// of the terminal is the cursor's.
+// lines returns the part of the table that fits: the header, the newest builds, and notes about the other builds. The
+// last line of the terminal stays free for the cursor.
 func (s *screen) lines(fits size) ([]string, error) {
 	builds := slices.SortedFunc(maps.Values(s.builds), byAge)
 	header, rows := "no builds in namespace "+s.namespace, []string(nil)
@@ -142,7 +143,8 @@ func (s *screen) lines(fits size) ([]string, error) {
 	return shown, nil
 }
 
-// layOut returns the lines of the table, without the columns that do not fit: those stay away until the terminal has another width.
+// layOut returns the lines of the table, without the columns that do not fit. These columns stay hidden until the width of the
+// terminal changes.
 func (s *screen) layOut(builds []row, width int) ([]string, error) {
 	if width != s.on.width {
 		s.dropped, s.aligned = 0, printers.GetNewTabWriter(s.page)
@@ -166,7 +168,7 @@ func (s *screen) layOut(builds []row, width int) ([]string, error) {
 	}
 }
 
-// coloured returns a row with its phase in a colour, if that is how the build ended.
+// coloured returns a row with its phase in a colour, if the build has finished.
 func (s *screen) coloured(header, row string) string {
 	begin, end := phaseIn(header, row)
 	phase := row[begin:end]
@@ -181,7 +183,7 @@ func (s *screen) coloured(header, row string) string {
 	return row[:begin] + phase + row[end:]
 }
 
-// byAge puts older builds first, and of those of the same second the one with the lower number.
+// byAge sorts builds by age, oldest first. Builds of the same second are sorted by number.
 func byAge(a, b row) int {
 	return cmp.Or(
 		a.CreationTimestamp.Compare(b.CreationTimestamp.Time),

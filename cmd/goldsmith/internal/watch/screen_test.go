@@ -19,7 +19,7 @@ import (
 
 var columns = []metav1.TableColumnDefinition{{Name: "Name"}, {Name: "Phase"}}
 
-// drawn is a screen and what it has written since it was looked at last.
+// drawn returns a screen, and a function that returns what the screen wrote since the previous call of the function.
 func drawn(fits *size) (*screen, func() string) {
 	var out bytes.Buffer
 	screen := newScreen(&out, "team", output.Style{})
@@ -34,7 +34,7 @@ func build(number int, phase string) row {
 	name := fmt.Sprintf("debian-%d", number)
 	build := row{cells: []any{name, phase}}
 	build.Name, build.UID = name, types.UID(name)
-	build.CreationTimestamp = metav1.NewTime(time.Unix(int64(number/2), 0)) // two in a second
+	build.CreationTimestamp = metav1.NewTime(time.Unix(int64(number/2), 0)) // two builds in each second
 	return build
 }
 

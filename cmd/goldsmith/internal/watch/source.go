@@ -20,21 +20,21 @@ import (
 )
 
 const (
-	// refresh is how often a terminal's table is read again, so that its times go on.
+	// refresh is the interval at which the table on a terminal is read again, so that its ages stay current.
 	refresh = 5 * time.Second
-	// again is how long after a failure, or the end of a watch, the server is asked again.
+	// again is the delay before the next request after a failure, or after the end of a watch.
 	again = time.Second
 )
 
-// view is where builds are shown.
+// view shows builds.
 type view interface {
-	// replace shows the builds that there are. The columns are those of all tables after it.
+	// replace shows these builds instead of all earlier builds. The columns also apply to later changes.
 	replace(columns []metav1.TableColumnDefinition, builds []row) error
-	// change shows a build that is new or has changed.
+	// change shows a new or changed build.
 	change(build row) error
-	// remove is told of a build that was deleted.
+	// remove handles a deleted build.
 	remove(build row) error
-	// lost is told why the server cannot be asked now. It is called for each try.
+	// lost handles a failed request. Each failed request calls lost again.
 	lost(err error) error
 }
 
@@ -44,19 +44,19 @@ type row struct {
 	cells []any
 }
 
-// source is the server's table of the builds that the options select. With the builds of all namespaces, it has a column for the
-// namespace.
+// source reads the server's table of the selected builds. If namespace is empty, the table has a column for the namespace.
 type source struct {
 	tables    rest.Interface
-	namespace string // empty for all
+	namespace string // empty for all namespaces
 	selected  metav1.ListOptions
 	clock     clock.Clock
-	// refresh is how often the whole table is read. 0: only when a watch of it ends.
+	// refresh is the interval at which the whole table is read again. With 0, the table is read again only after a
+	// watch ends.
 	refresh time.Duration
 }
 
-// follow shows the table in the view until ctx is done, which is no error. It outlives a restart of the server; that the
-// server refuses, or cannot be asked the first time, ends it.
+// follow shows the table in the view until ctx is done, and then returns nil. A restart of the server does not end
+// follow. follow returns an error if the first request fails, or if the server refuses a request.
 func (s *source) follow(ctx context.Context, view view) error {
 	for shown := false; ctx.Err() == nil; {
 		table, err := s.list(ctx)
@@ -82,7 +82,8 @@ func (s *source) follow(ctx context.Context, view view) error {
 	return nil
 }
 
-// pause keeps a server that is unavailable, or ends every watch, from being asked without end.
+// pause delays the next request. An unavailable server, or a server that ends every watch, would otherwise get requests
+// without a pause.
 func (s *source) pause(ctx context.Context) {
 	select {
 	case <-ctx.Done():
@@ -90,10 +91,10 @@ func (s *source) pause(ctx context.Context) {
 	}
 }
 
-// viewError is a failure to show something, as opposed to one to read it.
+// viewError is a failure to show builds, as opposed to a failure to read builds.
 type viewError struct{ error }
 
-// refused says whether it is no use to ask again.
+// refused reports whether a repeated request is useless.
 func refused(err error) bool {
 	return apierrors.IsUnauthorized(err) || apierrors.IsForbidden(err) || apierrors.IsNotAcceptable(err)
 }
@@ -123,7 +124,7 @@ func (s *source) show(table *metav1.Table, view view) error {
 	return view.replace(columns, builds)
 }
 
-// watch shows changes until the server ends the watch, or the whole table is due again.
+// watch shows changes until the server ends the watch, or until the whole table must be read again.
 func (s *source) watch(ctx context.Context, version string, view view) error {
 	stream, err := s.request(metav1.ListOptions{ResourceVersion: version, Watch: true}).Watch(ctx)
 	if err != nil {

@@ -24,8 +24,8 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// server answers one request after the other as a script says. A request that the script does not foresee stops the
-// verb, as Ctrl-C does.
+// server answers requests in the order of a script. A request after the end of the script stops the verb, as Ctrl-C
+// does.
 type server struct {
 	t      *testing.T
 	script []step
@@ -33,9 +33,9 @@ type server struct {
 	asked  []string
 }
 
-// step is the answer to a list or a watch. A watch with an end is ended by the server after its answer.
+// step is the answer to a list or a watch. If ends is set, the server ends the watch after the answer.
 type step struct {
-	wants  string // part of the query
+	wants  string // expected part of the query
 	code   int
 	answer string
 	ends   bool
@@ -73,7 +73,7 @@ func (s *server) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// untilDone is a body that has nothing more until the request is over.
+// untilDone is a body without data. Reads wait until the request ends.
 type untilDone struct{ context.Context }
 
 func (u untilDone) Read([]byte) (int, error) {
@@ -89,7 +89,7 @@ func table(version string, builds ...string) string {
 			{Name: "Name", Type: "string"}, {Name: "Phase", Type: "string"}, {Name: "Attempt", Type: "integer"}, {Name: "Node", Type: "string", Priority: 1},
 		},
 	}
-	for _, build := range builds { // name phase version
+	for _, build := range builds { // each build has a name, a phase and a version
 		words := strings.Fields(build)
 		metadata := fmt.Sprintf(`{"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {"name": %q, "uid": %q, "resourceVersion": %q}}`,
 			words[0], words[0], words[2])
@@ -110,7 +110,8 @@ func status(code int, reason metav1.StatusReason) string {
 	return fmt.Sprintf(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": %d, "reason": %q, "message": "no"}`, code, reason)
 }
 
-// played is what the verb writes while the script is played, and how long that takes on its clock.
+// played runs the verb against a script. It returns the output, the requests and the elapsed time of the synctest
+// clock.
 func played(t *testing.T, refresh time.Duration, script ...step) (out, told string, asked []string, took time.Duration, err error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -174,7 +175,7 @@ func TestOutlivesTheServerAndWritesOnlyWhatHasChangedMeanwhile(t *testing.T) {
 	out, told, _, took, err := played(t, 0,
 		step{code: 200, answer: table("7", "debian-1 Running 3", "debian-2 Running 7")},
 		step{wants: "watch=true", code: 200, answer: event("MODIFIED", "debian-1 Failed 8"), ends: true},
-		step{}, step{}, // away
+		step{}, step{}, // the server is unreachable
 		step{code: 200, answer: table("10", "debian-1 Failed 8", "debian-2 Succeeded 10")},
 		step{wants: "watch=true", code: 200, answer: `{"type": "ERROR", "object": ` + status(410, metav1.StatusReasonExpired) + "}\n"},
 		step{code: 200, answer: table("10", "debian-1 Failed 8", "debian-2 Succeeded 10")},
@@ -229,7 +230,7 @@ func TestEndsWhereThereIsNothingToWaitFor(t *testing.T) {
 	}
 }
 
-// full is a disk.
+// full is a writer that fails as if the disk were full.
 type full struct{}
 
 func (full) Write([]byte) (int, error) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package watch is the verb that shows builds as they change: a table that is redrawn in place on a terminal, and
-// lines anywhere else. The server makes its rows, so that its columns are those of kubectl.
+// Package watch is the verb that shows builds as they change: a table that is redrawn in place on a terminal, and lines
+// on any other output. The server makes the rows, so that the columns are those of kubectl.
 package watch
 
 import (
@@ -24,7 +24,7 @@ func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
 	selection := &client.Selection{}
 	command := &cobra.Command{
-		Annotations: map[string]string{output.Unescaped: ""}, // it draws on the terminal
+		Annotations: map[string]string{output.Unescaped: ""}, // the verb draws on the terminal itself
 		Use:         "watch [IMAGE]",
 		Short:       "Watch the builds of a namespace or an image, until Ctrl-C",
 		Long: "Watch the builds of a namespace, of all namespaces or of an IMAGE, until Ctrl-C. On a terminal, the " +
@@ -71,7 +71,7 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-// buildsOf selects the builds of an Image, which must exist.
+// buildsOf returns a selector for the builds of an Image, and an error if the Image does not exist.
 func buildsOf(ctx context.Context, connection *client.Connection, name string) (fields.Selector, error) {
 	_, err := connection.ImagesV1alpha1().Images(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if client.IsNotFound(err, "images", name) {
