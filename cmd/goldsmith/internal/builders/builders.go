@@ -102,7 +102,7 @@ func yes(is bool) string {
 	return "no"
 }
 
-// users returns the names of the first images, and the number of the other images.
+// users returns the first images that use a builder, and the number of further images.
 func users(images []string) string {
 	const named = 2
 	if more := len(images) - named; more > 0 {

@@ -45,8 +45,8 @@ func (f *Flags) Check() error {
 	return nil
 }
 
-// Records describes how to read and print records of an image. Parameters and Names are optional. Exactly one of
-// Subresource and Read is required, and so are all other fields.
+// Records describes how to read and print records of an image. Parameters and Names are optional. Subresource is
+// required unless Read is set. All other fields are required.
 type Records[Item any] struct {
 	// Subresource is the subresource of the image that serves the records.
 	Subresource string
