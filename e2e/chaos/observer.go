@@ -20,7 +20,7 @@ import (
 
 // observer compares what an API has with what it had before:
 //
-//   - Attempts are numbered from 1, and one begins after the outcome of the one before it.
+//   - Attempts are numbered from 1, and each begins after the outcome of the previous attempt.
 //   - The end of a build or of an attempt is written once.
 //   - At most one container of a build runs, apart from one on a node that is recorded as lost.
 //

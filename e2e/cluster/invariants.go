@@ -23,7 +23,7 @@ import (
 //
 //   - No build is lost: none disappears, every one that an Image counted is there and finished, every Image was built.
 //   - None is built twice: no two builds of an Image from the same inputs follow each other, unless a person asked.
-//   - Attempts are numbered from 1; one is stored, and its Job created, after the outcome of the one before it.
+//   - Attempts are numbered from 1. Each is stored, and its Job created, after the outcome of the previous attempt.
 //   - There is at most one Job for an attempt, at most one pod of a Job that counts or may still run, and none of them is
 //     anybody else's.
 //   - No Job is deleted under a build that needs it.

@@ -14,7 +14,7 @@ build() {
   { echo "$1"; inputs; } >"$2"
 }
 
-# inputs prints the input without the build and the attempt: the same inputs make the same image.
+# inputs prints the input except the fields build and attempt, so that the same inputs make the same image.
 inputs() {
   sed 's/"attempt":[0-9]*,//; s/"build":{[^}]*},//' "$GOLDSMITH_INPUT"
 }
