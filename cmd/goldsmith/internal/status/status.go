@@ -38,9 +38,9 @@ func NewCommand() *cobra.Command {
 		Short: "List the images and builds that need attention, worst first",
 		Long: "List the images and builds of all namespaces that need attention, worst first. These are images that are " +
 			"stalled or not ready, builds that are retried or have waited for more than 5 minutes, and suspended " +
-			"images. The last line counts images and unfinished builds. A terminal shows at most 10 lines, with " +
-			"shortened messages: -o wide shows all lines and whole messages. With -o json, yaml, name or a template, the command " +
-			"prints their objects. `goldsmith show NAME` shows a build in detail.",
+			"images. The list has at most 10 entries, and long messages are cut: -o wide shows all entries with whole " +
+			"messages. The last line counts images and unfinished builds. With -o json, yaml, name or a template, the " +
+			"command prints the objects of the list. `goldsmith show NAME` shows a build in detail.",
 		Example: "  goldsmith status\n" +
 			"  goldsmith status -n team -o wide",
 		Args: cobra.NoArgs,
