@@ -54,7 +54,7 @@ func TestAReasonIsExplained(t *testing.T) {
 reported by  a build that failed, class User
 meaning      the builder ran out of memory
 what to do   raise spec.template.resources.limits.memory
-retry        Goldsmith does not retry these by default, because the image has to change.
+retry        Goldsmith does not retry these failures by default, because the image has to change.
 `
 	for asked, want := range map[string]string{
 		"OOMKilled":      oomKilled,
