@@ -70,7 +70,7 @@ var _ = Describe("The queue of builds", func() {
 		Expect(apierrors.IsMethodNotSupported(err)).To(BeTrue(), "%v", err)
 	})
 
-	It("has places over all namespaces, by the limits of the operator", func(ctx SpecContext) {
+	It("has places over all namespaces, by the limits that the operator set", func(ctx SpecContext) {
 		limited := apiserver.Register(builder.New("limited"), apiserver.Options{Logs: logs, Queue: func() (queue.Limits, error) { return queue.Limits{Builds: 1}, nil }})
 		running := start(ctx, limited)
 		Expect(running.WaitReady(ctx)).To(Succeed())

@@ -48,7 +48,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 				HaveField("Attempts", int32(1)), HaveField("Duration.Duration", 2*time.Minute), HaveField("QueueTime.Duration", time.Minute)))
 		})
 
-		It("has the builds of earlier images of the name, unless a UID is given", func(ctx SpecContext) {
+		It("has the builds of deleted images of the same name, unless a UID is given", func(ctx SpecContext) {
 			server.built(ctx, image, 1, v1alpha1.BuildSucceeded)
 			earlier := image.DeepCopy()
 			earlier.UID = "earlier"

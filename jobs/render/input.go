@@ -66,7 +66,7 @@ type InputBase struct {
 	Digest string `json:"digest,omitempty"`
 	// Image is the name of the Image. Empty for a reference.
 	Image string `json:"image,omitempty"`
-	// Reference of the base, in the builder's terms. Empty for an Image.
+	// Reference of the base, in a form that the builder understands. Empty for an Image.
 	Reference string `json:"reference,omitempty"`
 }
 

@@ -44,8 +44,8 @@ func TestWhyTheJobHasNoPod(t *testing.T) {
 		why     string
 	}{
 		"nobody says":                            {why: v1alpha1.ReasonWaitingForPod},
-		"a quota without room":                   {refused: overQuota, why: v1alpha1.ReasonQuotaExceeded},
-		"a quota without room, for hours":        {refused: overQuota, after: 9 * time.Minute, why: v1alpha1.ReasonQuotaExceeded},
+		"a quota that has no room":               {refused: overQuota, why: v1alpha1.ReasonQuotaExceeded},
+		"a quota that has no room, for hours":    {refused: overQuota, after: 9 * time.Minute, why: v1alpha1.ReasonQuotaExceeded},
 		"a quota that was not counted yet":       {refused: uncountedQuota, why: v1alpha1.ReasonQuotaExceeded},
 		"a quota of what the pod leaves out":     {refused: undemanding, reason: v1alpha1.ReasonPodForbidden},
 		"no such service account yet":            {refused: noAccount, why: v1alpha1.ReasonWaitingForPod},

@@ -278,7 +278,7 @@ const (
 	// EventBuildCreated is recorded on an Image when a build of it is created.
 	EventBuildCreated = "BuildCreated"
 	// EventBuildRefused is recorded on an Image when the API server refuses a build of it, because of a quota or a limit
-	// of the operator.
+	// that the operator set.
 	EventBuildRefused = "BuildRefused"
 	// EventSucceeded is recorded on an ImageBuild that succeeded.
 	EventSucceeded = "Succeeded"

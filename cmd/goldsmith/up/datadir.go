@@ -25,7 +25,7 @@ import (
 //	lock         held while a process uses the directory
 //	up.log       logs of the libraries since the last start
 //	server/      token, address and certificate, so that a kubeconfig stays valid after a restart
-//	records.db   the records database: SQLite, with more files of the same name and a suffix
+//	records.db   the records database: SQLite, which adds files with suffixes to this name
 //	records-*.db the same, for objects in a directory of files
 //	storage/     the objects: etcd, unless --files or --memory keep them elsewhere
 //	builds/      logs of builds, output of successful builds, and files of running builds

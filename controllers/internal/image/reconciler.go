@@ -64,7 +64,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear,
 	})
 	status := decision.Status
-	var refused error // by a quota or a limit of the operator: the status is still written, and old builds are pruned
+	var refused error // by a quota, or a limit that the operator set: the status is still written, and old builds are pruned
 	if decision.Request != nil {
 		answer, gone, err := r.ask(ctx, image, builds, decision)
 		switch {
