@@ -81,5 +81,5 @@ func (c *cachesCheck) check(*http.Request) error {
 	if c.passed.Load() {
 		return nil
 	}
-	return errors.New(strings.Join(append([]string{"the caches are not full yet"}, c.monitor.Reasons()...), "\n"))
+	return errors.New(strings.Join(append([]string{"the caches have not synced yet"}, c.monitor.Reasons()...), "\n"))
 }

@@ -117,7 +117,7 @@ func (c *typeCheck) value(kind reflect.Type, value any, path *field.Path) {
 			return
 		}
 		if _, err := strconv.ParseInt(number.String(), 10, kind.Bits()); err != nil {
-			c.fault(path, "must be a whole number of "+strconv.Itoa(kind.Bits())+" bits, not "+number.String())
+			c.fault(path, "must be a whole number that fits in "+strconv.Itoa(kind.Bits())+" bits, not "+number.String())
 		}
 	}
 }

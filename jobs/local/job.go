@@ -56,7 +56,7 @@ func (a *Agent) reconcileJob(ctx context.Context, ref objectRef, late bool) erro
 	}
 	if what := unsupported(job); what != "" && !begun {
 		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), reasonUnsupported,
-			fmt.Sprintf("Job %s: this server runs Jobs of one pod and one attempt; %s is not supported", ref, what)))
+			fmt.Sprintf("Job %s: this server runs Jobs of one pod and one attempt: %s is not supported", ref, what)))
 	}
 	pod, err := a.podOf(ctx, job, begun)
 	switch {
@@ -210,7 +210,7 @@ func unsupported(job *batchv1.Job) string {
 	case spec.CompletionMode != nil && *spec.CompletionMode != batchv1.NonIndexedCompletion:
 		return fmt.Sprintf("spec.completionMode %s", *spec.CompletionMode)
 	case spec.ActiveDeadlineSeconds != nil:
-		return "spec.activeDeadlineSeconds (use that of the pod)"
+		return "spec.activeDeadlineSeconds of the Job, instead of the pod,"
 	case spec.PodFailurePolicy != nil:
 		return "spec.podFailurePolicy"
 	case spec.Template.Spec.RestartPolicy != corev1.RestartPolicyNever:

@@ -97,7 +97,7 @@ func TestTheLastOfTooManyDisruptionsNamesTheNextStep(t *testing.T) {
 		w.ended(v1alpha1.AttemptDisrupted, v1alpha1.ReasonEvicted.Failure("evicted")).attempt(i + 2)
 	}
 	status := Next(w.recorded().job().pod(corev1.PodFailed, podReason("Evicted")).Observed).Status
-	want := "10 attempts were disrupted: see status.attempts, then build again: pod pod: the kubelet says so"
+	want := "10 attempts were disrupted, see status.attempts. Build again. The last disruption: pod pod: the kubelet says so"
 	if status.Phase != v1alpha1.BuildFailed || status.Failure.Message != want {
 		t.Errorf("phase %s, failure %+v", status.Phase, status.Failure)
 	}

@@ -98,7 +98,7 @@ func (t *transition) fail(f *v1alpha1.BuildFailure) {
 	t.endAttempt(outcome, f)
 	if !another(t.Build.Spec.Retry, t.status.Attempts) {
 		if outcome == v1alpha1.AttemptDisrupted {
-			f = f.Reason.Failure("%d attempts were disrupted: see status.attempts, then build again: %s", maxDisruptions, f.Message)
+			f = f.Reason.Failure("%d attempts were disrupted, see status.attempts. Build again. The last disruption: %s", maxDisruptions, f.Message)
 		}
 		t.finish(v1alpha1.BuildFailed, f)
 		return

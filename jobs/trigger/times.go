@@ -86,7 +86,7 @@ func parseCron(expression string) (*cron.SpecSchedule, error) {
 	}
 	wall, ok := parsed.(*cron.SpecSchedule)
 	if !ok {
-		return nil, fmt.Errorf("must list times, must not be %T", parsed)
+		return nil, errors.New("must be a cron expression of times, such as 0 3 * * *: intervals are not supported")
 	}
 	wall.Location = time.UTC
 	if wall.Next(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() { // two leap years follow

@@ -84,8 +84,8 @@ type ImageBuildDiffOptions struct {
 	// with is the name of the build to compare with, in the same namespace. Required.
 	With string `json:"with" protobuf:"bytes,1,opt,name=with"`
 	// uid is the UID of the build whose diff subresource is requested, at most 63 letters, digits and hyphens. With a
-	// records database, name and UID also find a deleted build. The server ignores an existing build of the same name
-	// with another UID. Defaults to the UID of the existing build of this name.
+	// records database, name and UID also find a deleted build. With a UID, the server never uses another build of the
+	// same name. Defaults to the UID of the existing build of this name.
 	// +optional
 	UID string `json:"uid,omitempty" protobuf:"bytes,2,opt,name=uid"`
 	// withUID is the UID of the build to compare with, in the same form as uid. Defaults to the UID of the existing

@@ -110,7 +110,8 @@ type ImageStats struct {
 	Health *ImageHealth `json:"health,omitempty" protobuf:"bytes,3,opt,name=health"`
 }
 
-// BuildStats contains statistics of builds that finished within a time window. Only oneOffs counts one-off builds.
+// BuildStats contains statistics of builds that finished within a time window. The field
+// oneOffs counts one-off builds; all other fields ignore them.
 type BuildStats struct {
 	// window is the length of the time window, which ends now.
 	Window metav1.Duration `json:"window" protobuf:"bytes,1,opt,name=window"`
@@ -172,7 +173,8 @@ type FailureCount struct {
 // ImageHealth rates the builds of an Image in one number.
 type ImageHealth struct {
 	// score is 60*R + 10*R*F + 30*L, rounded down: 0 to 100. R is the share of successful builds among the builds that
-	// succeeded or failed. F is the share of finished builds with one attempt. L is 1 if the last build succeeded, 0 if
+	// succeeded or failed. F is the share of builds with only one attempt among the
+	// finished builds. L is 1 if the last build succeeded, 0 if
 	// it failed, and R otherwise. A score of 100 means that every build succeeds at the first attempt. A score of 0
 	// means that every build fails.
 	Score int32 `json:"score" protobuf:"varint,1,opt,name=score"`

@@ -196,7 +196,7 @@ type Target struct {
 type ArtifactFormat string
 
 const (
-	// ArtifactFormatRaw is an unformatted disk image, byte for byte.
+	// ArtifactFormatRaw is the bytes of a disk, without an image format.
 	ArtifactFormatRaw ArtifactFormat = "raw"
 	// ArtifactFormatQCOW2 is a QEMU copy-on-write disk image.
 	ArtifactFormatQCOW2 ArtifactFormat = "qcow2"
@@ -211,7 +211,7 @@ const (
 // Triggers configures the events that start a build without a request.
 type Triggers struct {
 	// onSpecChange starts the first build. After that, onSpecChange starts a build when the resolved inputs differ from
-	// those of the last attempted build. If only the base Image differs, onSpecChange starts no build. Defaults to true.
+	// those of the last attempted build. If only the digest of the base differs, onBaseChange decides instead. Defaults to true.
 	// +optional
 	OnSpecChange *bool `json:"onSpecChange,omitempty" protobuf:"varint,1,opt,name=onSpecChange"`
 	// onBaseChange starts a build when base.imageRef resolves to a new digest. Defaults to true.
@@ -232,7 +232,7 @@ type Triggers struct {
 type Schedule struct {
 	// cron sets the times as five fields: minute, hour, day of the month, month, day of the week. Names, lists, ranges
 	// and steps are allowed. cron also accepts @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The
-	// server refuses TZ= and CRON_TZ=: timeZone sets the time zone.
+	// server refuses the prefixes TZ= and CRON_TZ=. The field timeZone sets the time zone.
 	Cron string `json:"cron" protobuf:"bytes,1,opt,name=cron"`
 	// timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. If the change to
 	// daylight-saving time skips a scheduled time, that time starts no build. A scheduled time that occurs twice starts
@@ -283,24 +283,24 @@ const (
 type BuildTimeouts struct {
 	// start is the longest time from the creation of an attempt's Job to the start of its container. If Kueue admits
 	// the Job, the limit is counted from the admission. The limit includes the waits for quota and scheduling, and
-	// pulling the container image. An attempt that exceeds start fails with StartTimeout or ImagePullFailed. 1s to 24h,
+	// pulling the container image. An attempt that takes longer to start fails with StartTimeout or ImagePullFailed. 1s to 24h,
 	// in whole seconds. Defaults to 10m.
 	// +optional
 	Start *Duration `json:"start,omitempty" protobuf:"bytes,1,opt,name=start"`
 	// run is the longest time that the pod of an attempt can run, counted from the pod's start time. An attempt that
-	// exceeds run fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.
+	// runs longer fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.
 	// +optional
 	Run *Duration `json:"run,omitempty" protobuf:"bytes,2,opt,name=run"`
 	// queue is the longest time that a build waits for its first attempt. If Kueue suspends the Job, the limit applies
-	// again to each later wait. A build that exceeds queue fails with QueueTimeout. 1s to 30d, in whole seconds.
+	// again to each later wait. A build that waits longer fails with QueueTimeout. 1s to 30d, in whole seconds.
 	// Defaults to 24h.
 	// +optional
 	Queue *Duration `json:"queue,omitempty" protobuf:"bytes,3,opt,name=queue"`
 }
 
 // RetryPolicy configures the next attempt after a failure or a disruption. A disruption is the loss of the pod, its Job
-// or its node. After a disruption, the controller starts the next attempt without delay. Disruptions do not depend on
-// the fields named limit and classes. The tenth disruption fails the build.
+// or its node. After a disruption, the controller starts the next attempt without delay. The retries after disruptions
+// do not depend on the fields limit and classes. The tenth disruption fails the build.
 type RetryPolicy struct {
 	// limit is the maximum number of retries after failures. 0 to 10; 0 disables retries. Defaults to 2.
 	// +optional
@@ -323,7 +323,7 @@ type Backoff struct {
 	// initial is the delay after the first failure. 0s to 1h. Defaults to 10s.
 	// +optional
 	Initial *Duration `json:"initial,omitempty" protobuf:"bytes,1,opt,name=initial"`
-	// max is the longest delay, without the added time. At least initial, at most 24h. Defaults to 5m, or to initial if
+	// max is the longest delay, without the added time. From the value of initial to 24h. Defaults to 5m, or to initial if
 	// initial is longer.
 	// +optional
 	Max *Duration `json:"max,omitempty" protobuf:"bytes,2,opt,name=max"`
@@ -359,8 +359,8 @@ type HistoryLimits struct {
 	RecordRetention *HistoryTTL `json:"recordRetention,omitempty" protobuf:"bytes,6,opt,name=recordRetention"`
 }
 
-// HistoryTTL limits the age of finished builds in ttl, of their archived logs in logRetention, and of their records in
-// recordRetention.
+// HistoryTTL sets a maximum age for successful builds and one for other builds. The field ttl applies it to the builds,
+// logRetention to their archived logs, and recordRetention to their records.
 type HistoryTTL struct {
 	// succeeded is the maximum age of successful builds, or of their logs or records. 1m to 3650d. Defaults to no
 	// limit.
@@ -436,8 +436,8 @@ type ImageStatus struct {
 	// builds and one-off builds are ignored. The controller sets it.
 	// +optional
 	ConsecutiveFailures int32 `json:"consecutiveFailures,omitempty" protobuf:"varint,14,opt,name=consecutiveFailures"`
-	// countedBuild identifies the last finished build that consecutiveFailures includes, by its number. The controller
-	// sets it.
+	// countedBuild is the number of the last finished build that the controller has considered for consecutiveFailures.
+	// The controller sets it.
 	// +optional
 	CountedBuild int64 `json:"countedBuild,omitempty" protobuf:"varint,15,opt,name=countedBuild"`
 }

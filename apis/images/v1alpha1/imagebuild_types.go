@@ -149,7 +149,7 @@ type BuildTrigger struct {
 	// requestID is the ID of the request. requestID is empty for a build that was created directly.
 	// +optional
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,4,opt,name=requestID"`
-	// changes lists the differences from the inputs of the last attempted build, at most 32.
+	// changes lists the inputs that differ from those of the last attempted build, at most 32.
 	// +optional
 	// +listType=atomic
 	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`

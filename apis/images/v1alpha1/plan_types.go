@@ -39,7 +39,7 @@ type ImagePlanStatus struct {
 	// message explains the result for a human reader. If no build would start, message also describes the next step.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
-	// changes lists the differences from the inputs of the last attempted build. changes is empty if that build is
+	// changes lists the inputs that differ from those of the last attempted build. changes is empty if that build is
 	// deleted.
 	// +optional
 	// +listType=atomic

@@ -41,8 +41,8 @@ type QueuedBuildStatus struct {
 	// queuedTime is the time at which the build began to wait.
 	// +optional
 	QueuedTime *metav1.Time `json:"queuedTime,omitempty" protobuf:"bytes,5,opt,name=queuedTime"`
-	// estimatedStartTime is the estimated start of the build. The estimate assumes that each earlier build takes as long
-	// as the last successful build of its Image. estimatedStartTime is empty if there is no estimate.
+	// estimatedStartTime is the estimated start of the build. The estimate assumes that each build that runs or
+	// is earlier in the queue takes as long as the last successful build of its Image. estimatedStartTime is empty if there is no estimate.
 	// +optional
 	EstimatedStartTime *metav1.Time `json:"estimatedStartTime,omitempty" protobuf:"bytes,6,opt,name=estimatedStartTime"`
 }

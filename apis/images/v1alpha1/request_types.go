@@ -29,12 +29,12 @@ type BuildRequest struct {
 	// message explains the request for a human reader. One line of at most 1024 printable characters.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,4,opt,name=message"`
-	// changes lists the differences from the inputs of the last attempted build, at most 32.
+	// changes lists the inputs that differ from those of the last attempted build, at most 32.
 	// +optional
 	// +listType=atomic
 	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
 	// parameters lists parameters for this build only. Each parameter replaces the Image's parameter of the same name,
-	// or is added to the Image's parameters. The limits of an Image apply to the resulting parameters. If the resulting
+	// or is added to the Image's parameters. The resulting parameters have the limits of spec.parameters of an Image. If the resulting
 	// parameters differ from the Image's parameters, the build is one-off. A one-off build does not change
 	// latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.
 	// +optional
@@ -50,8 +50,8 @@ type BuildRequest struct {
 type RerunRequest struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name and the uid are optional. If they are set, they must be those of the build.
-	// With a records database, the uid also finds a deleted build. The server ignores an existing build of the same
-	// name with another uid.
+	// With a records database, the uid also finds a deleted build. With a uid, the server never uses another build
+	// of the same name.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
@@ -69,9 +69,9 @@ type RerunRequest struct {
 // build, which returns the stored report. The request must use the token that is mounted in the pod of the current
 // attempt. The server stores at most one report of a build each second.
 //
-// The server answers 429 with Retry-After to a report that is too early. Until the controller has recorded the pod of
-// the current attempt, the server answers 503 with Retry-After. After the attempt has ended, the server answers 409. The
-// server answers 403 to reports of any other pod.
+// If a report arrives less than a second after the stored report, the server answers 429 with Retry-After. Until the
+// controller has recorded the pod of the current attempt, the server answers 503 with Retry-After. After the attempt has
+// ended, the server answers 409. If the token belongs to another pod, the server answers 403.
 type BuildReport struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name is optional. If it is set, it must be the name of the build.
@@ -141,7 +141,7 @@ type ImageBuildLogOptions struct {
 	// +optional
 	LimitBytes *int64 `json:"limitBytes,omitempty" protobuf:"varint,6,opt,name=limitBytes"`
 	// uid is the UID of the build, at most 63 letters, digits and hyphens. With a log archive, name and UID also find
-	// the log of a deleted build. The server ignores an existing build of the same name with another UID. Defaults to
+	// the log of a deleted build. With a UID, the server never uses another build of the same name. Defaults to
 	// the UID of the existing build of this name.
 	// +optional
 	UID string `json:"uid,omitempty" protobuf:"bytes,7,opt,name=uid"`

@@ -25,7 +25,7 @@ const historyResource = "images/history"
 
 // historyView returns the history subresource: the builds of an Image, including deleted builds.
 func (r *recorded) historyView() *subresource.View[images.ImageHistoryOptions, *images.ImageHistoryOptions] {
-	return subresource.NewView("the history of image %s takes ImageHistoryOptions", &images.ImageHistory{}, v1alpha1.ImageHistory{}, r.history)
+	return subresource.NewView("the request to images/history of %s must be ImageHistoryOptions", &images.ImageHistory{}, v1alpha1.ImageHistory{}, r.history)
 }
 
 // history returns a page of the builds of an Image.
@@ -85,7 +85,7 @@ func startOf(options *images.ImageHistoryOptions, now time.Time) (*historyStart,
 			return nil, errors.New("continue token is invalid: list again without continue")
 		}
 		if start.Asked != asked {
-			return nil, errors.New("the continue token was issued for a list with another since or until: set since and until as in the first request")
+			return nil, errors.New("the continue token belongs to a list with other values of since and until: set both to the values of the first request")
 		}
 		return start, nil
 	}

@@ -32,7 +32,7 @@ func newCancel(builds *builder.Store, scheme *runtime.Scheme, clock clock.Passiv
 	// The default strategy increments the generation and allows changes of the spec, which only this subresource makes.
 	store := builds.WithUpdateStrategy(builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion))
 	c := &canceller{builds: store, clock: clock}
-	return subresource.NewAction("cancelling imagebuild %s takes a CancelRequest", v1alpha1.ImageBuild{},
+	return subresource.NewAction("the request to imagebuilds/cancel of %s must be a CancelRequest", v1alpha1.ImageBuild{},
 		subresource.Valid(images.Kind("CancelRequest"), validation.CancelRequest), c.cancel)
 }
 
@@ -97,7 +97,7 @@ func (c *canceller) checkNewer(ctx context.Context, build *images.ImageBuild, na
 		return invalid(fmt.Sprintf("must be a newer build of the Image: name a build with a number greater than %d", *build.Spec.Number))
 	case newer.Spec.CancelRequested != nil, newer.DeletionTimestamp != nil, newer.Status.Phase == v1alpha1.BuildCancelled:
 		return apierrors.NewConflict(images.Resource("imagebuilds"), build.Name,
-			fmt.Errorf("superseding build %s is being cancelled or deleted: name the newest build of the Image, then try again", name))
+			fmt.Errorf("build %s of supersededBy is being cancelled or deleted: set supersededBy to the newest build of the Image, then try again", name))
 	}
 	return nil
 }

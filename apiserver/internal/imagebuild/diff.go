@@ -37,7 +37,7 @@ type differ struct {
 
 func newDiff(builds rest.Getter, records *history.Database, scope *builder.Scope) *subresource.View[images.ImageBuildDiffOptions, *images.ImageBuildDiffOptions] {
 	d := &differ{builds: builds, records: records, scope: scope}
-	return subresource.NewView("the difference of imagebuild %s takes ImageBuildDiffOptions", &images.ImageBuildDiff{}, v1alpha1.ImageBuildDiff{}, d.compare)
+	return subresource.NewView("the request to imagebuilds/diff of %s must be ImageBuildDiffOptions", &images.ImageBuildDiff{}, v1alpha1.ImageBuildDiff{}, d.compare)
 }
 
 // compare compares a build with the build that the options name, if the user has permission for both.
@@ -73,7 +73,7 @@ func (d *differ) mayCompare(ctx context.Context, name string) error {
 	case allowed:
 		return nil
 	}
-	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q cannot compare another build with this build", user))
+	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q also needs permission to get the diff of imagebuild %s, which is compared", user, name))
 }
 
 // read reads a build: the existing build or, by its UID, the record of a deleted build.

@@ -34,7 +34,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Trigger", Type: "string", Description: "What started the build.", Priority: wide},
 	{Name: "Node", Type: "string", Description: "Where the current attempt runs.", Priority: wide},
 	{Name: "Digest", Type: "string", Description: "Beginning of the first artifact's digest, and how many more artifacts there are.", Priority: wide},
-	{Name: "OneOff", Type: "string", Description: "Whether the build has other inputs than its image. A one-off build does not change the status of the image.", Priority: wide},
+	{Name: "OneOff", Type: "string", Description: "Whether the inputs of the build differ from the inputs of its image. A one-off build does not change the status of the image.", Priority: wide},
 }
 
 func newTable(clock clock.PassiveClock) builder.Table[*images.ImageBuild] {

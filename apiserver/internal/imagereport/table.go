@@ -18,7 +18,7 @@ const none = "<none>"
 
 var columns = []metav1.TableColumnDefinition{
 	{Name: "Name", Type: "string", Format: "name", Description: "Name of the image."},
-	{Name: "Builds", Type: "string", Description: "Number of builds that finished in the window and count for the image."},
+	{Name: "Builds", Type: "string", Description: "Number of builds that finished in the window, without one-off builds."},
 	{Name: "Success", Type: "string", Description: "Percentage of successful builds. Cancelled builds are not counted."},
 	{Name: "P50", Type: "string", Description: "Median duration of successful builds."},
 	{Name: "P90", Type: "string", Description: "90th percentile of the duration of successful builds."},

@@ -38,7 +38,7 @@ func TestAnActionIsCheckedThenAdmittedThenRun(t *testing.T) {
 				}
 				return nil
 			}
-			action := subresource.NewAction("cancelling imagebuild %s takes a CancelRequest", "",
+			action := subresource.NewAction("the request to imagebuilds/cancel of %s must be a CancelRequest", "",
 				func(_ context.Context, _ string, request *images.CancelRequest) error {
 					request.Reason = "completed"
 					return step("check")
@@ -61,7 +61,7 @@ func TestAnActionIsCheckedThenAdmittedThenRun(t *testing.T) {
 }
 
 func TestAViewRefusesOptionsOfAnotherKind(t *testing.T) {
-	view := subresource.NewView("the figures of image %s take ImageStatsOptions", &images.ImageStats{}, "",
+	view := subresource.NewView("the request to images/stats of %s must be ImageStatsOptions", &images.ImageStats{}, "",
 		func(_ context.Context, name string, _ *images.ImageStatsOptions) (runtime.Object, error) {
 			return &images.ImageStats{ObjectMeta: metav1.ObjectMeta{Name: name}}, nil
 		})
@@ -70,7 +70,7 @@ func TestAViewRefusesOptionsOfAnotherKind(t *testing.T) {
 		t.Errorf("got %+v, error %v", answer, err)
 	}
 	_, err = view.Get(t.Context(), "web", &images.ImageHistoryOptions{})
-	if !apierrors.IsBadRequest(err) || err.Error() != "the figures of image web take ImageStatsOptions, not a *images.ImageHistoryOptions" {
+	if !apierrors.IsBadRequest(err) || err.Error() != "the request to images/stats of web must be ImageStatsOptions, not a *images.ImageHistoryOptions" {
 		t.Errorf("got error %v", err)
 	}
 }

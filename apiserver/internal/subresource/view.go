@@ -25,7 +25,7 @@ var (
 	_ rest.StorageMetadata   = &View[metav1.Status, *metav1.Status]{}
 )
 
-// NewView creates a view. takes is the error for other options, such as "the figures of image %s take ImageStatsOptions".
+// NewView creates a view. takes is the error for other options, such as "the request to images/stats of %s must be ImageStatsOptions".
 // empty is an empty object of the internal type of the answer, and answer a value of its public type.
 func NewView[T any, P object[T]](takes string, empty runtime.Object, answer any,
 	get func(ctx context.Context, name string, options P) (runtime.Object, error),

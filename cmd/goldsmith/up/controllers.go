@@ -43,7 +43,7 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	}
 	s.components.start(ctx, "controllers", func(ctx context.Context) error { return controllers.Run(ctx, running) })
 	if !running.GetCache().WaitForCacheSync(ctx) {
-		return errors.Join(errors.New("wait for the caches of the controllers: the caches did not fill"), ctx.Err())
+		return errors.Join(errors.New("wait for the caches of the controllers: the caches did not sync"), ctx.Err())
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func NewQueue(registerer prometheus.Registerer) (*Queue, error) {
 		}),
 		wait: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "goldsmith_queue_wait_seconds",
-			Help:    "Time from the creation of builds until the start of their first attempt was stored.",
+			Help:    "Time from the creation of a build until its status contains the first attempt.",
 			Buckets: []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400},
 		}),
 	}

@@ -70,7 +70,7 @@ func (q *Queue) fill(ctx context.Context) error {
 			return fmt.Errorf("%T: %w", kind, err)
 		}
 		if !toolscache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
-			return errors.Join(fmt.Errorf("%T: the cache did not fill", kind), ctx.Err())
+			return errors.Join(fmt.Errorf("%T: the cache did not sync", kind), ctx.Err())
 		}
 	}
 	if err := q.catchUp(ctx); err != nil {

@@ -44,8 +44,8 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().StringVar(&from.uid, "uid", "", "UID of the first build or deleted build")
-	command.Flags().StringVar(&to.uid, "second-uid", "", "UID of the second build or deleted build")
+	command.Flags().StringVar(&from.uid, "uid", "", "UID of the first build, which can be a deleted build")
+	command.Flags().StringVar(&to.uid, "second-uid", "", "UID of the second build, which can be a deleted build")
 	format.AddTo(command)
 	return command
 }

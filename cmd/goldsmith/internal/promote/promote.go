@@ -26,8 +26,8 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "promote BUILD CHANNEL",
 		Short: "Move a channel of an image to a build",
-		Long: "Move a channel of an image to a build of the image. The build must have succeeded. The command creates " +
-			"a channel that does not exist. If another user moves the channel at the same time, the command fails " +
+		Long: "Move a channel of an image to a build of the image. The build must have succeeded. If the channel " +
+			"does not exist, the command creates the channel. If another user moves the channel at the same time, the command fails " +
 			"and does not move the channel.",
 		Example: "  goldsmith promote debian-7 stable\n" +
 			"  goldsmith promote debian-7 stable --from debian-5",
@@ -46,7 +46,7 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().StringVar(&from, "from", "", `build that the channel must currently name; "" requires that the channel does not exist`)
+	command.Flags().StringVar(&from, "from", "", `build that the channel must refer to before the move; "" requires that the channel does not exist`)
 	if err := command.RegisterFlagCompletionFunc("from", completion.ImageBuild(flags)); err != nil {
 		panic(err) // cannot fail: the line above adds the flag
 	}

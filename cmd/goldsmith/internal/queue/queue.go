@@ -35,7 +35,7 @@ func NewCommand() *cobra.Command {
 		Use:   "queue",
 		Short: "List the queued builds in the order of the queue",
 		Long: "List the queued builds in the order in which they would start if nothing changes. " +
-			"POSITION counts the builds of all namespaces. STARTS is an estimate from earlier builds of the image. " +
+			"POSITION is the place in the queue of all namespaces. STARTS is an estimate from earlier builds of the image. " +
 			"Builds that wait for Kueue come last, without a position, because Kueue decides their order.",
 		Example: "  goldsmith queue --all-namespaces\n" +
 			"  goldsmith queue -l images.goldsmith.dev/image=debian",

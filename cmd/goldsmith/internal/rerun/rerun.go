@@ -52,7 +52,7 @@ func NewCommand() *cobra.Command {
 	}
 	flags.AddTo(command.Flags())
 	asked.AddTo(command)
-	command.Flags().StringVar(&asked.uid, "uid", "", "UID of the build or deleted build")
+	command.Flags().StringVar(&asked.uid, "uid", "", "UID of the build, which can be a deleted build")
 	return command
 }
 

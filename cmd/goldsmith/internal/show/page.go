@@ -137,7 +137,7 @@ func (p *page) write(out io.Writer) error {
 		output.Labelled(lines, "changed", p.changes...)
 		output.Labelled(lines, "since", p.previous)
 	case p.previous != "":
-		output.Labelled(lines, "changed", "no input since "+p.previous)
+		output.Labelled(lines, "changed", "nothing: the inputs are those of "+p.previous)
 	}
 	if failed := p.failedAttempt(); failed != nil && (!p.build.Status.Finished || len(p.build.Status.Attempts) > 1) {
 		output.Labelled(lines, fmt.Sprintf("attempt %d", failed.Number), follow.Failure(failed.Failure))

@@ -106,7 +106,7 @@ func TestABuildIsAPage(t *testing.T) {
   image       web
   why         Manual: after the release
   requested   5m ago by ann
-  changed     no input since web-1
+  changed     nothing: the inputs are those of web-1
   attempt 2   Registry/ImagePullFailed: no disk
   log         the last
               lines

@@ -92,7 +92,7 @@ func describe(image string, stats *v1alpha1.ImageStats, out io.Writer) error {
 	line("queue time", percentiles(figures.QueueTimes))
 	line("failures", failures(figures.Failures))
 	if recovery := figures.MeanTimeToRecovery; recovery != nil {
-		line("recovery", fmt.Sprintf("after %s on average, %d times", rounded(*recovery), figures.Recoveries))
+		line("recoveries", fmt.Sprintf("%d, on average %s after the failure", figures.Recoveries, rounded(*recovery)))
 	}
 	if health := stats.Health; health != nil {
 		line("health", strings.TrimSuffix(fmt.Sprintf("%d of 100: %s", health.Score, health.Message), ": "))

@@ -40,7 +40,7 @@ func TestFiguresAreTold(t *testing.T) {
 				"duration     half within 1m2s, nine of ten within 3m0s",
 				"queue time   half within 1ms, nine of ten within 3s",
 				"failures     User 1, Timeout 2",
-				"recovery     after 1h30m0s on average, 2 times",
+				"recoveries   2, on average 1h30m0s after the failure",
 				"health       71 of 100: two lines of it",
 			},
 		},
