@@ -14,7 +14,7 @@ import (
 // clusters are the roles that every cluster has, and that ours are bound to.
 var clusters = []string{"ClusterRole/system:auth-delegator", "Role/extension-apiserver-authentication-reader"}
 
-// reports is the one role, and its binding, that is for accounts of others: what it allows is create imagebuilds/report.
+// reports is the only role, with its binding, for accounts outside of Goldsmith. It allows to create imagebuilds/report.
 const reports = "goldsmith-builder-reports"
 
 // role is a Role or a ClusterRole.
@@ -53,7 +53,7 @@ func rolesNameWhatTheyAllow(t *testing.T, built installation) {
 	}
 }
 
-// What every account may do is to report, and nothing else.
+// Every account has permission to report, and no other permission.
 func everyAccountMayReport(t *testing.T, built installation) {
 	want := []rbacv1.PolicyRule{{APIGroups: []string{"images.goldsmith.dev"}, Resources: []string{"imagebuilds/report"}, Verbs: []string{"create"}}}
 	for _, each := range roles(built.objects) {
@@ -63,7 +63,7 @@ func everyAccountMayReport(t *testing.T, built installation) {
 	}
 }
 
-// bothKnowTheSameBuilders: what is planned is what will be done.
+// bothKnowTheSameBuilders ensures that plans match the builds that follow.
 func bothKnowTheSameBuilders(t *testing.T, built installation) {
 	told := map[string][]string{}
 	for _, each := range workloads(built.objects) {
@@ -148,7 +148,7 @@ func bindingsAreOfRolesAndAccountsThatThereAre(t *testing.T, built installation)
 	}
 }
 
-// onlyTheRoleOfBuildsCreatesJobs: the component namespaced takes just that one away.
+// onlyTheRoleOfBuildsCreatesJobs ensures that the component namespaced has to remove only one role binding.
 func onlyTheRoleOfBuildsCreatesJobs(t *testing.T, built installation) {
 	for _, each := range of[*rbacv1.ClusterRole](built.objects) {
 		for _, rule := range each.Rules {

@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// bothHaveTheArchiveThatWasChosen: what the controller writes is what the API server reads.
+// bothHaveTheArchiveThatWasChosen ensures that the API server reads the archive that the controller writes.
 func bothHaveTheArchiveThatWasChosen(t *testing.T, built installation) {
 	for _, each := range workloads(built.objects) {
 		expected := built.has(archiveS3) && each.kind.Kind == "Deployment"
@@ -50,7 +50,7 @@ func variable(container corev1.Container, name string) *corev1.EnvVar {
 	return &container.Env[index]
 }
 
-// isMounted says whether a file is a key, that must be there, of the operator's ConfigMap.
+// isMounted reports whether a file is a required key of the operator's ConfigMap.
 func isMounted(pod corev1.PodSpec, file string) bool {
 	for _, mount := range pod.Containers[0].VolumeMounts {
 		for _, volume := range pod.Volumes {

@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	// notMetrics is what of an expression names no metric: matchers, ranges, grouping, and what is called as a function.
+	// notMetrics matches the parts of an expression that name no metric: matchers, ranges, grouping and function calls.
 	notMetrics = regexp.MustCompile(`\{[^}]*\}|\[[^\]]*\]|\bby \([^)]*\)|[a-z_]+\s*\(`)
 	metric     = regexp.MustCompile(`[a-z]+(_[a-z]+)+`)
 	// measured are the beginnings of names that our processes, their libraries and etcd give to metrics.

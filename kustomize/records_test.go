@@ -14,7 +14,7 @@ import (
 // postgres is the name of the database that the component records-postgres brings along.
 const postgres = "goldsmith-postgres"
 
-// bothHaveTheDatabaseThatWasChosen: what the controller writes is what the API server reads, and no password is an argument.
+// bothHaveTheDatabaseThatWasChosen ensures that the API server reads the database that the controller writes, without a password argument.
 func bothHaveTheDatabaseThatWasChosen(t *testing.T, built installation) {
 	for _, each := range workloads(built.objects) {
 		container := each.template.Spec.Containers[0]
@@ -49,7 +49,7 @@ func bothHaveTheDatabaseThatWasChosen(t *testing.T, built installation) {
 	}
 }
 
-// nobodyListensIn: the database refuses whoever does not encrypt, and not only those who ask for it.
+// nobodyListensIn ensures that the database refuses unencrypted connections.
 func nobodyListensIn(t *testing.T, built installation) {
 	for _, config := range of[*corev1.ConfigMap](built.objects) {
 		for line := range strings.Lines(config.Data["pg_hba.conf"]) {
@@ -60,7 +60,7 @@ func nobodyListensIn(t *testing.T, built installation) {
 	}
 }
 
-// onlyTheRecordsReachTheirDatabase: it has one user, who may do everything there.
+// onlyTheRecordsReachTheirDatabase matters because the only user of the database has every permission there.
 func onlyTheRecordsReachTheirDatabase(t *testing.T, built installation) {
 	for _, policy := range of[*networkingv1.NetworkPolicy](built.objects) {
 		if policy.Name != postgres {

@@ -84,7 +84,7 @@ func whatPodsReferToIsThere(t *testing.T, built installation) {
 	}
 }
 
-// A pod waits for the keys that its volume names, and an authority's key is none of them.
+// A pod waits for the keys that its volume names. The authority's key is not among these keys.
 func podsMountSingleKeysOfSecrets(t *testing.T, built installation) {
 	for _, each := range workloads(built.objects) {
 		for _, volume := range each.template.Spec.Volumes {
@@ -103,7 +103,7 @@ func podsMountSingleKeysOfSecrets(t *testing.T, built installation) {
 	}
 }
 
-// Applying again undoes whatever of a Secret's content was applied before.
+// Applying a Secret again would overwrite the content that an earlier apply has set.
 func secretsAreAppliedWithoutContent(t *testing.T, built installation) {
 	for _, each := range of[*corev1.Secret](built.objects) {
 		if len(each.Data)+len(each.StringData) > 0 {

@@ -100,7 +100,7 @@ func noObjectIsThereTwice(t *testing.T, built installation) {
 	}
 }
 
-// What selects objects by these labels, to count them or to see that all are gone, finds each.
+// Selectors with these labels find each object, to count the objects or to check that all are deleted.
 func everyObjectSaysWhatItIsPartOf(t *testing.T, built installation) {
 	for _, each := range built.objects {
 		named, err := meta.Accessor(each.value)
@@ -116,7 +116,7 @@ func everyObjectSaysWhatItIsPartOf(t *testing.T, built installation) {
 	}
 }
 
-// isOperators says whether a ConfigMap is the operator's own, whose name ends with a digest.
+// isOperators reports whether a ConfigMap is the operator's own, whose name ends with a digest.
 func isOperators(built installation, name string) bool {
 	for component, configMap := range operators {
 		if built.has(component) && strings.HasPrefix(name, configMap+"-") {

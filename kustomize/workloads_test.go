@@ -17,7 +17,7 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-// workload is what runs pods.
+// workload is a Deployment, StatefulSet, Job or CronJob.
 type workload struct {
 	object
 	replicas int32
@@ -41,7 +41,7 @@ func workloads(objects []object) []workload {
 	return found
 }
 
-// theAPIIsCritical: without its server and etcd nobody can build, so other pods give way to them. Kueue is as the installation says.
+// theAPIIsCritical ensures that other pods are preempted for the API server and etcd, without which no build starts.
 func theAPIIsCritical(t *testing.T, built installation) {
 	for _, each := range workloads(built.objects) {
 		spec := each.template.Spec
@@ -80,8 +80,8 @@ func theExpectedPodsRun(t *testing.T, built installation) {
 	}
 }
 
-// aRestoredMemberIsThatOfTheStatefulSet: what etcdutl restores is what the first member of the StatefulSet would have begun with, and
-// only a person restores.
+// aRestoredMemberIsThatOfTheStatefulSet ensures that etcdutl restores the data directory that the first member of the StatefulSet would
+// have created, and that only a person starts a restore.
 func aRestoredMemberIsThatOfTheStatefulSet(t *testing.T, built installation) {
 	all := workloads(built.objects)
 	restore := slices.IndexFunc(all, func(w workload) bool { return w.name == "goldsmith-etcd-restore" })
@@ -174,7 +174,7 @@ func containersAreProbed(t *testing.T, built installation) {
 	}
 }
 
-// tagged is a reference of a container image with a tag that says which one it is.
+// tagged matches a reference of a container image with a tag.
 var tagged = regexp.MustCompile(`^[a-z0-9.-]+(/[a-z0-9._-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*$`)
 
 func imagesAreThoseOfATagAndPulledOnce(t *testing.T, built installation) {
