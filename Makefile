@@ -22,26 +22,26 @@ IMAGES := goldsmith-apiserver goldsmith-controller mock-builder
 API := v1alpha1.images.goldsmith.dev
 # The cluster of kind-up and kind-down.
 CLUSTER ?= goldsmith
-# Where push pushes to.
+# The registry to which push pushes.
 REGISTRY ?=
-# The version of what is built, and the tag of its container images. Each change of the tree changes it.
+# The version of the programs, and the tag of their container images. Each change of the tree changes the version.
 VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo devel)$(shell git diff --quiet HEAD 2>/dev/null || \
   echo -$$(git diff HEAD 2>/dev/null | sha256sum | head --bytes=8))
 VERSION := $(VERSION)# asked once
-# What to test or to measure, and how: make test PACKAGES=./jobs/... FLAGS=-v
+# The packages to test or to measure, and flags of go test: make test PACKAGES=./jobs/... FLAGS=-v
 PACKAGES ?= ./...
 FLAGS ?=
-# How long to fuzz each target.
+# The duration of fuzzing for each target.
 FUZZTIME ?= 30s
-# Which of the end-to-end specs, as a filter of labels: gate, smoke, builds, archive, records, api, security, faults, upgrade; all by default.
+# The end-to-end specs to run, as a filter of labels: gate, smoke, builds, archive, records, api, security, faults, upgrade; all by default.
 LABELS ?=
-# Which specs to repeat, by a regular expression for their text, how often, and on how many CPUs to put load meanwhile:
+# The specs to repeat, by a regular expression for their text, the number of repetitions, and the number of CPUs to put load on:
 # make stress SPEC='A build that fails' N=20 PACKAGE=./cmd/goldsmith/up/behaviour
 SPEC ?=
 N ?= 20
 LOAD ?= 2
 PACKAGE ?= ./e2e/suite
-# What generation writes to, besides zz_generated.* files.
+# The directories that generation writes to, besides zz_generated.* files.
 GENERATED := apis apiserver/internal/images apiserver/example docs/reference
 
 kind := e2e/kind/cluster
@@ -250,8 +250,8 @@ define compile
 	  -X $$version.gitVersion=$$kubernetes -X $$version.gitMajor=1 -X $$version.gitMinor=$${minor%.*}" -o $(1) $(2)
 endef
 
-# install PACKAGE@VERSION as the target: a file with the version in its name is there once and for all. The flags are those of
-# every target, so that the standard library is compiled once for all of them.
+# install PACKAGE@VERSION as the target: a file with the version in its name never has to be installed again. The flags are those of
+# all targets, so that the standard library is compiled only once.
 define install
 	@mkdir -p $(TOOLS)
 	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && \

@@ -4,8 +4,8 @@
 
 passed=${XDG_CACHE_HOME:-$HOME/.cache}/goldsmith/passed
 
-# tree_digest prints the digest of the whole working tree, of all files that git does not ignore, as they are now; and a digest of
-# KIND_NODE, where that is set. Neither the index nor the objects of the repository change.
+# tree_digest prints the digest of the current working tree, of all files that git does not ignore. If KIND_NODE is set, it prints a
+# digest of KIND_NODE as well. Neither the index nor the objects of the repository change.
 tree_digest() {
   local scratch objects digest
   scratch=$(mktemp -d)

@@ -71,7 +71,7 @@ definitions=$out/openapi/zz_generated.openapi.go
 pruned=$(awk -f apis/prune-openapi.awk $definitions $definitions)
 printf '%s\n' "$pruned" | gofmt > $definitions
 
-# What core types have apply configurations of, in client-go.
+# The core types whose apply configurations come from client-go.
 external=$(printf 'k8s.io/api/core/v1.%s:k8s.io/client-go/applyconfigurations/core/v1,' \
   Affinity EnvVar ResourceRequirements Toleration)
 go run ./apis/openapischema > "$schema"
