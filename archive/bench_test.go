@@ -69,7 +69,7 @@ func gzipFastest(b *testing.B, log []byte) int64 {
 func BenchmarkFirstByte(b *testing.B) {
 	log := realLog(200_000)
 	lines := int64(100)
-	var small time.Duration // of the first one with the same position
+	var small time.Duration // of the first reader with the same position
 	for _, from := range []string{"offset", "tail", "since"} {
 		for _, size := range []int64{1 << 20, 1 << 30} {
 			b.Run(fmt.Sprintf("%s/%dMiB", from, size>>20), func(b *testing.B) {
@@ -95,7 +95,7 @@ func BenchmarkFirstByte(b *testing.B) {
 	}
 }
 
-// fill seals a log of that size, of copies of one.
+// fill seals a log of that size, made of copies of log.
 func fill(b *testing.B, s *Store, log []byte, size int64) {
 	w := writer(b, s, Limit{})
 	for w.Accepted() < size {
@@ -104,7 +104,7 @@ func fill(b *testing.B, s *Store, log []byte, size int64) {
 	seal(b, w, Seal{})
 }
 
-// BenchmarkOpenReaders is what 100 open readers hold, each in the middle of a chunk.
+// BenchmarkOpenReaders measures the memory of 100 open readers, each in the middle of a chunk.
 func BenchmarkOpenReaders(b *testing.B) {
 	const readers = 100
 	s := open(b, "file://"+b.TempDir(), Options{})
@@ -128,7 +128,7 @@ func BenchmarkOpenReaders(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// realLog is what a build prints: names and versions that come again, digests that do not.
+// realLog resembles the output of a build: names and versions repeat, digests do not.
 func realLog(lines int) []byte {
 	packages := []string{"libc6", "openssl", "ca-certificates", "golang.org/x/net", "k8s.io/api", "react-dom", "numpy"}
 	state := uint64(1)
@@ -158,7 +158,7 @@ func realLog(lines int) []byte {
 	return log.Bytes()
 }
 
-// heap is what is in use, in bytes.
+// heap returns the bytes of the heap that are in use.
 func heap() int64 {
 	runtime.GC()
 	var stats runtime.MemStats

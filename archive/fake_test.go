@@ -152,7 +152,7 @@ func open(t testing.TB, address string, options Options) *Store {
 	return s
 }
 
-// attempt is one that tests write.
+// attempt returns the attempt whose log the tests write.
 func attempt() Attempt { return Attempt{Namespace: "team", Build: "b-1", Number: 1, Pod: "p-1"} }
 
 func prefixOf(t testing.TB, a Attempt) string {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// naiveLimited is what a reader is to give of a stream with a limit.
+// naiveLimited returns the bytes of a stream that a reader must return under a limit.
 func naiveLimited(stream []byte, limit Limit) []byte {
 	head, rest := naiveCut(int64(len(stream)), limit)
 	if head == rest {
@@ -49,7 +49,7 @@ func naiveSizes(limit Limit) (head, chunk int64) {
 	return most / 2, min(most/16, 1<<20)
 }
 
-// naiveCut is what the limit cuts out of a stream of that length.
+// naiveCut returns the range that the limit cuts out of a stream of that length.
 func naiveCut(length int64, limit Limit) (from, to int64) {
 	if limit.MaxBytes <= 0 {
 		return 0, 0
@@ -127,7 +127,7 @@ func TestAnOffsetInWhatIsCutBeginsWithTheNotice(t *testing.T) {
 	same(t, "what follows", readAll(t, s, Position{Offset: to}), stream[to:])
 }
 
-// A limit that is new counts from now on, for what is stored already too.
+// A new limit applies from now on, and to stored chunks as well.
 func TestOfLimitsTheLastCounts(t *testing.T) {
 	s := newFake().open(Options{})
 	stream := lines(rand.New(rand.NewPCG(3, 3)), 60<<10)
@@ -146,7 +146,7 @@ func TestOfLimitsTheLastCounts(t *testing.T) {
 	}
 }
 
-// A chunk of an older limit may be longer than all that the new one keeps.
+// A chunk of an older limit can be longer than all that the new limit keeps.
 func TestTheLastChunkStaysWhateverTheLimit(t *testing.T) {
 	s := newFake().open(Options{})
 	stream := lines(rand.New(rand.NewPCG(6, 6)), 48<<10)

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// memoryLimit is the most that a writer or a reader may hold, with what the compression needs, in bytes.
+// memoryLimit is the most memory that a writer or a reader may hold, including compression, in bytes.
 const memoryLimit = 24 << 20
 
 func TestMemoryDoesNotGrowWithTheLog(t *testing.T) {

@@ -2,7 +2,7 @@
 
 //go:build !race
 
-// Thousands of logs, each against what a naive writer and reader make of it. One goroutine does it all, so the race detector would
+// Compares thousands of logs with the output of a naive writer and reader. The tests run in one goroutine, so the race detector would
 // find nothing here, and take half a minute of two CPUs.
 
 package archive
@@ -114,8 +114,8 @@ func TestALimitKeepsTheHeadAndTheTail(t *testing.T) {
 	})
 }
 
-// readLimited reads all, and every number of lines from the end. A line that the limit cut in two goes on without its
-// timestamp if it is the first that is asked for.
+// readLimited reads all lines, and every number of lines from the end. If the limit cut the first requested line in two, its second
+// half has no timestamp.
 func readLimited(t *testing.T, s *Store, a Attempt, want []byte, what string) {
 	t.Helper()
 	same(t, what, readOf(t, s, a, Position{}), want)

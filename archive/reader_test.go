@@ -28,7 +28,7 @@ func TestAReaderHandsOutTheSummary(t *testing.T) {
 	}
 	want := seal(t, w, Seal{InPart: true, Why: "its node was lost"})
 	if _, err := io.ReadAll(before); err != nil || before.Summary() == nil {
-		t.Errorf("one that was there before: %+v, error %v", before.Summary(), err)
+		t.Errorf("the reader opened before the seal: %+v, error %v", before.Summary(), err)
 	}
 
 	asked := len(f.calls)
@@ -62,7 +62,7 @@ func sealReads(calls []call) (reads int) {
 	return reads
 }
 
-// randomPosition is none, one, two or all of what a Position may have.
+// randomPosition returns a Position with any subset of its fields set.
 func randomPosition(r *rand.Rand, length int) Position {
 	var from Position
 	if r.IntN(2) == 0 {
@@ -171,7 +171,7 @@ func TestAReaderBesideAWriterMissesNothing(t *testing.T) {
 	})
 }
 
-// writeBySteps sends the result of each step, the last one included, until a step fails or ctx is done.
+// writeBySteps sends the result of each step, including the last step, until a step fails or ctx is done.
 func writeBySteps(ctx context.Context, w *Writer, stream []byte, written chan<- error) {
 	step := 13
 	if testing.Short() {

@@ -26,11 +26,11 @@ type s3 struct {
 	mu       sync.Mutex
 	objects  map[string][]byte
 	requests int
-	// fault may answer a request itself; true says that it has. Nil is no fault.
+	// fault may answer a request itself, and then returns true. Nil means no fault.
 	fault func(w http.ResponseWriter, r *http.Request, number int) bool
 }
 
-// secret is what must be in no error.
+// secret must not appear in any error.
 const secret = "hunter2hunter2hunter2"
 
 // newS3 starts one, and opens an archive in it.
@@ -273,7 +273,7 @@ func TestAServiceThatHangsIsGivenUp(t *testing.T) {
 	patient := service.timeout
 	service.timeout = 100 * time.Millisecond
 	server.set(func(_ http.ResponseWriter, r *http.Request, _ int) bool {
-		_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client is gone
+		_, _ = io.Copy(io.Discard, r.Body) // without this the server does not notice that the client has disconnected
 		<-r.Context().Done()
 		return true
 	})

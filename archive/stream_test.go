@@ -18,7 +18,7 @@ func stamped(milliseconds int, text string) string {
 	return epoch().Add(time.Duration(milliseconds)*time.Millisecond).Format(time.RFC3339Nano) + " " + text + "\n"
 }
 
-// randomStream is all that a stream may be. With jumps its clock goes back now and then.
+// randomStream covers all kinds of lines that a stream can have. With jumps, its clock sometimes jumps back.
 func randomStream(r *rand.Rand, lines int, jumps bool) []byte {
 	var stream []byte
 	now := epoch()
@@ -98,7 +98,7 @@ func naiveLines(stream []byte) []naiveLine {
 	return lines
 }
 
-// naiveRead is what a reader is to give of a stream of which all is kept.
+// naiveRead returns the bytes that a reader must return of a stream without a limit.
 func naiveRead(stream []byte, from Position) []byte {
 	begin := min(max(from.Offset, 0), int64(len(stream)))
 	if from.TailLines != nil {

@@ -24,7 +24,7 @@ func finished(uid types.UID) Build {
 	return Build{Namespace: "team", Name: "app", UID: uid, Image: "app", ImageUID: "i-1", Finished: &at, Retention: &retention, Succeeded: true}
 }
 
-// withLog stores a build, and a sealed log of two attempts of it.
+// withLog stores a build, and the sealed logs of two of its attempts.
 func withLog(t testing.TB, s *Store, build Build) {
 	t.Helper()
 	must(t, s.PutBuild(t.Context(), build))
@@ -182,7 +182,7 @@ func TestAHoldThatComesWhileABuildExpiresKeepsItsLogs(t *testing.T) {
 	}
 }
 
-// Whatever call fails, or is the last one before a crash: the next Sweep ends what this one began.
+// If any call fails, or is the last call before a crash, the next Sweep completes the work of the interrupted Sweep.
 func TestASweepThatFailsAtAnyStepIsGoneOnWith(t *testing.T) {
 	for name, set := range faults() {
 		for n := 1; ; n++ {
@@ -236,13 +236,13 @@ func TestSweepDeletesTemporaryFilesOfADayAgo(t *testing.T) {
 		t.Errorf("deleted %d", deleted)
 	}
 	if _, err := os.Stat(old); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the old one: %v", err)
+		t.Errorf("the old file still exists, or Stat failed: %v", err)
 	}
 	if _, err := os.Stat(young); err != nil {
-		t.Errorf("the young one: %v", err)
+		t.Errorf("the young file: %v", err)
 	}
 	if logsOf(t, s, "b") != 2 {
-		t.Error("the logs are gone")
+		t.Error("the logs were deleted")
 	}
 }
 

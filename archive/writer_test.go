@@ -18,7 +18,7 @@ func TestWhatIsFlushedIsReadAndWhatIsNotIsNot(t *testing.T) {
 	each(t, Options{}, func(t *testing.T, s *Store) {
 		w := writer(t, s, Limit{})
 		if w.Offset() != 0 || w.Accepted() != 0 || w.Sealed() {
-			t.Fatalf("a new one is at %d, %d, sealed %t", w.Offset(), w.Accepted(), w.Sealed())
+			t.Fatalf("a new writer is at %d, %d, sealed %t", w.Offset(), w.Accepted(), w.Sealed())
 		}
 		flush(t, w)
 		write(t, w, []byte("abc"))
@@ -148,7 +148,7 @@ func TestTheTailOfALimitedLogIsInOnePiece(t *testing.T) {
 	}
 }
 
-// steps writes a stream by pieces with flushes between, and goes on after each error. It gives up after 100000.
+// steps writes a stream in pieces with flushes between, and continues after each error. It stops after 100000 errors.
 func steps(t *testing.T, w *Writer, stream []byte, piece int) {
 	t.Helper()
 	begin, failures := w.Accepted(), 0
@@ -213,7 +213,7 @@ func TestAnyCallMayFailWithoutAGapOrARepeat(t *testing.T) {
 	}
 }
 
-// A crash after any step leaves a beginning of the stream, and the next writer goes on.
+// After a crash at any step, a beginning of the stream is stored, and the next writer continues from there.
 func TestACrashAfterAnyStepLosesNothingThatWasFlushed(t *testing.T) {
 	stream := lines(rand.New(rand.NewPCG(9, 9)), 24<<10)
 	for _, limit := range []Limit{{}, {MaxBytes: 16 << 10}} {
@@ -313,7 +313,7 @@ func readAllOrNone(t *testing.T, s *Store) []byte {
 	return readAll(t, s, Position{})
 }
 
-// sealBeside seals one writer's stream where it is, while the others go on. What is sealed stays.
+// sealBeside seals one writer's stream at its position while the other writers continue. The sealed log must not change.
 func sealBeside(t *testing.T, s *Store, writers []*Writer, stream []byte, seed uint64) {
 	t.Helper()
 	writers = slices.DeleteFunc(writers, func(w *Writer) bool { return w == nil })
@@ -341,7 +341,7 @@ func sealBeside(t *testing.T, s *Store, writers []*Writer, stream []byte, seed u
 	}
 }
 
-// What one writer has sealed, another one that is ahead does not cut.
+// A writer that is ahead does not cut the log that another writer has sealed.
 func TestALateWriterWithALimitDoesNotCutWhatIsSealed(t *testing.T) {
 	limit := Limit{MaxBytes: 16 << 10}
 	for seed := range uint64(100) {

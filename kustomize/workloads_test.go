@@ -17,7 +17,7 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-// workload is a Deployment, StatefulSet, Job or CronJob.
+// workload is a Deployment, a StatefulSet or a CronJob.
 type workload struct {
 	object
 	replicas int32
