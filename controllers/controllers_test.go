@@ -53,7 +53,7 @@ func cluster(t *testing.T) *apitest.Server {
 	return server
 }
 
-// process is one that runs the controllers.
+// process runs the controllers.
 type process struct {
 	health string
 	log    *apitest.Log

@@ -26,7 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-// fromTheStart has a watch begin with what there is.
+// fromTheStart begins a watch with the existing objects.
 func fromTheStart() metav1.ListOptions {
 	return metav1.ListOptions{SendInitialEvents: new(true), AllowWatchBookmarks: true, ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan}
 }
@@ -154,7 +154,7 @@ func TestLimitsHoldWhileControllersComeAndGo(t *testing.T) {
 			}
 		}
 		if past.count > before && past.count%perProcess == 0 {
-			// It waits to be elected, and fills its cache. What is active stays so: nothing lets it go on.
+			// The new process waits for its election and fills its cache. Active builds stay active, because no Job can end meanwhile.
 			after := start(t, server, fmt.Sprintf("process-%d", next), limited)
 			running.stop()
 			running, next = after, next+1

@@ -51,7 +51,7 @@ var (
 	log     = &apitest.Log{}
 )
 
-// permissions are what it takes to make certificates; an empty name is any.
+// permissions are the calls that issuing certificates needs; an empty name means any name.
 var permissions = sets.New(
 	apitest.Call{Verb: "list", Resource: "secrets"},
 	apitest.Call{Verb: "watch", Resource: "secrets"},
@@ -109,7 +109,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		Eventually(ended).Should(Receive(BeNil()))
 	})
 
-	Eventually(log.String).Should(ContainSubstring("waiting for v1: "), "it does not say what it waits for")
+	Eventually(log.String).Should(ContainSubstring("waiting for v1: "), "the log does not name what the process waits for")
 	Expect(ended).NotTo(Receive())
 	server.Refuse(nil)
 	for _, name := range []string{certificates.APIServerSecret, certificates.EtcdSecret, certificates.ControllerSecret} {

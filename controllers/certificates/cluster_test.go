@@ -25,7 +25,7 @@ func createAPIService(ctx context.Context) {
 	Expect(err).NotTo(HaveOccurred())
 }
 
-// bundle is what the APIService verifies the API server with.
+// bundle is the caBundle by which the APIService verifies the API server.
 func bundle(ctx context.Context) ([]byte, error) {
 	object, err := objects.Resource(apiServices).Get(ctx, "v1alpha1.images.goldsmith.dev", metav1.GetOptions{})
 	if err != nil {
@@ -73,7 +73,7 @@ func filled(ctx context.Context, name string) (bool, error) {
 	return err == nil, nil
 }
 
-// parse returns nil for what is not a certificate.
+// parse returns nil if the data is not a certificate.
 func parse(text []byte) *x509.Certificate {
 	block, _ := pem.Decode(text)
 	if block == nil {

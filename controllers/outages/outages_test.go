@@ -162,7 +162,7 @@ func TestIsQuietAboutWhatIsOnlyForTheCaller(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	w.answer = func(_ http.ResponseWriter, request *http.Request) {
 		cancel()
-		<-request.Context().Done() // no answer is faster than the client that goes away
+		<-request.Context().Done() // the client disconnects before there is an answer
 	}
 	if _, err := images.Get(cancelled, "a", metav1.GetOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("the request ended with %v", err)

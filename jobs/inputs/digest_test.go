@@ -102,7 +102,7 @@ func TestDigestOfATemplateIsStable(t *testing.T) {
 	if got := Digest(inputs, sampleFiles(), ""); got != want {
 		t.Errorf("digest is %s, want %s", got, want)
 	}
-	// What is stored comes back as JSON, with other quantities of the same value.
+	// Decoding stored inputs from JSON can change how a quantity is written, but not its value.
 	inputs.Template.Resources.Limits = quantities("2000m")
 	if got := Digest(inputs, sampleFiles(), ""); got != want {
 		t.Errorf("digest is %s with 2000m for 2, want %s", got, want)
@@ -130,7 +130,7 @@ func TestDigestOfABaseImageCountsWhatItMade(t *testing.T) {
 		"another channel":                    digest(basedOn("debian", "testing"), digestA),
 	} {
 		if same != before {
-			t.Errorf("%s changes the digest, although it is the same base", name)
+			t.Errorf("%s changes the digest of the same base", name)
 		}
 	}
 	for name, other := range map[string]string{

@@ -12,7 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// referring are inputs that refer to everything they can, and what was found of it.
+// referring returns inputs with every kind of reference, and the objects that were found.
 func referring() (v1alpha1.BuildInputs, Found) {
 	inputs := sampleInputs()
 	inputs.Base = basedOn("debian", "stable")

@@ -442,7 +442,7 @@ func TestPodsWaitForAWorker(t *testing.T) {
 	c.Expect(c.agent.Running()).To(Equal(1), "those that wait do not run")
 	_, err := c.agent.OpenLog(t.Context(), pod, nil)
 	c.Expect(err).To(MatchError(ContainSubstring("is waiting to start")))
-	c.deletePod(third, 30) // it never ran, so it goes at once
+	c.deletePod(third, 30) // the pod never ran, so it is deleted at once
 	c.podGone(third)
 	c.deletePod(first, 30)
 	c.Expect(c.finishedJob(second).Status.Succeeded).To(BeEquivalentTo(1))
@@ -482,5 +482,5 @@ func TestManyJobsLeaveNothingOpen(t *testing.T) {
 		c.agent.mu.Lock()
 		defer c.agent.mu.Unlock()
 		return len(c.agent.runs) + len(c.agent.jobRecords)
-	}).Should(BeZero(), "nothing is remembered of what has ended")
+	}).Should(BeZero(), "the agent forgets ended runs and Jobs")
 }

@@ -112,10 +112,10 @@ func TestTheOldestWaitingPodIsNext(t *testing.T) {
 	w.abandon("gone")
 	w.release()
 	if !w.acquire(ref("old"), old) {
-		t.Error("its turn is not kept")
+		t.Error("the pod old has lost its queue position")
 	}
 	w.release()
-	w.abandon("young") // it had its turn, and does not come
+	w.abandon("young") // the worker was reserved for the pod, which never claims it
 	if !w.acquire(ref("last"), old) {
 		t.Error("a worker is lost")
 	}

@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// server is a fake API server with what the agent relies on: UIDs, resource versions, optimistic locking, and deletion
+// server is a fake API server with the features that the agent relies on: UIDs, resource versions, optimistic locking, and deletion
 // of pods in two steps. It counts writes.
 type server struct {
 	*fake.Clientset
@@ -183,7 +183,7 @@ func (c *cluster) start() {
 		return result
 	}
 	stop := c.stop
-	c.t.Cleanup(func() { _ = stop() }) // a test that expects an error has looked at it
+	c.t.Cleanup(func() { _ = stop() }) // a test that expects an error has checked it before
 }
 
 func newJob(name, image string) *batchv1.Job {
@@ -221,7 +221,7 @@ func (c *cluster) pod(job *batchv1.Job) (*corev1.Pod, error) {
 	return c.server.CoreV1().Pods("default").Get(context.Background(), podName(job), metav1.GetOptions{})
 }
 
-// podWhen waits for the Job's pod to be as the condition says.
+// podWhen waits until the Job's pod meets the condition.
 func (c *cluster) podWhen(job *batchv1.Job, condition func(*corev1.Pod) bool) *corev1.Pod {
 	c.t.Helper()
 	var pod *corev1.Pod

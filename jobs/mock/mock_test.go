@@ -45,7 +45,7 @@ func sampleInput(attempt int32, parameters map[string]string) render.Input {
 	return input
 }
 
-// contract is what a builder gets, and what it leaves.
+// contract holds the input files and the output files of a builder.
 type contract struct {
 	dir            string
 	stdout, stderr bytes.Buffer
@@ -370,7 +370,7 @@ func TestArtifactsAreTheInputOfTheirTargetWithoutBuildAndAttempt(t *testing.T) {
 		}
 		artifact := outcome.Artifacts[i]
 		if artifact.Digest != inputs.DigestBytes(content) || artifact.SizeBytes != int64(len(content)) {
-			t.Errorf("the result says %+v of %s", artifact, want.file)
+			t.Errorf("the result has %+v for %s", artifact, want.file)
 		}
 	}
 }

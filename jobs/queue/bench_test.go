@@ -50,7 +50,7 @@ func filled(builds []queue.Build) *queue.Queue {
 	return q
 }
 
-// BenchmarkAdmission has a build end, the next one be admitted, and another one come in its place.
+// BenchmarkAdmission ends a build, admits the next build, and enqueues a new build.
 func BenchmarkAdmission(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(fmt.Sprintf("queued=%d", size), func(b *testing.B) {
@@ -87,7 +87,7 @@ func BenchmarkAdmission(b *testing.B) {
 	}
 }
 
-// BenchmarkFairness measures Jain's index of what the namespaces have of the slots, while all have builds that wait.
+// BenchmarkFairness measures Jain's index of the namespaces' shares of the slots, while all namespaces have waiting builds.
 func BenchmarkFairness(b *testing.B) {
 	for b.Loop() {
 		q := filled(skewed(10_000))
@@ -126,7 +126,7 @@ func jain(shares map[string]float64) float64 {
 	return sum * sum / (benchNamespaces * squares)
 }
 
-// BenchmarkMemory measures what a build that waits costs besides its object, in the queue and in a ledger of it.
+// BenchmarkMemory measures the memory of a waiting build besides its object, in the queue and in its ledger.
 func BenchmarkMemory(b *testing.B) {
 	builds := skewed(10_000)
 	objects := make([]*v1alpha1.ImageBuild, len(builds))

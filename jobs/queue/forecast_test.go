@@ -10,7 +10,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
-// lasting has builds last as long as their names say, and the active ones have begun when they were created.
+// lasting sets the duration of each build by name. Active builds have started when they were created.
 func lasting(durations map[string]time.Duration) queue.Expectation {
 	return queue.Expectation{
 		Started: func(queue.Key) time.Time { return epoch },

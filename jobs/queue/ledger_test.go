@@ -55,7 +55,7 @@ func TestAnAdmittedBuildHoldsItsSlotBeforeItIsStored(t *testing.T) {
 	l.Observe(stored("one", 1, v1alpha1.BuildPending)) // a resync
 	expectAdmitted(t, l)
 	if admitted, why := l.Admission(at("one")); !admitted || why != "" {
-		t.Errorf("it is not its turn: %s", why)
+		t.Errorf("build one is not admitted: %s", why)
 	}
 	if admitted, why := l.Admission(at("two")); admitted || why != "the cluster has reached its limit of active builds (1)" {
 		t.Errorf("it waits for %q", why)
@@ -127,7 +127,7 @@ func TestADeletedBuildGivesItsSlotBack(t *testing.T) {
 	expectAdmitted(t, l)
 	l.Forget(at("one"), "uid-one")
 	if l.Learn(stored("one", 10, v1alpha1.BuildStarting)) { // the answer to the write comes after the news of the deletion
-		t.Error("a build that is gone was settled")
+		t.Error("a deleted build was settled")
 	}
 	expectAdmitted(t, l, "two")
 }
@@ -143,7 +143,7 @@ func TestABuildOfTheSameNameIsAnother(t *testing.T) {
 		t.Error("the new build is not known as it is")
 	}
 	if l.Learn(stored("one", 30, v1alpha1.BuildStarting)) {
-		t.Error("the old build was taken for the new one")
+		t.Error("the old build was mistaken for the new build")
 	}
 	expectAdmitted(t, l, "two")
 	if l.Waiting() != 1 {

@@ -16,7 +16,7 @@ import (
 
 var epoch = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// scenario is a random set of builds, and how the queue was told of them.
+// scenario is a random set of builds, with the log of the queue's updates.
 type scenario struct {
 	random *rand.Rand
 	now    time.Time
@@ -143,7 +143,7 @@ func TestTheNextBuildIsTheOneThatTheRulesSay(t *testing.T) {
 			want, wantOK := w.next(w.now)
 			got, gotOK := w.queue.Next(w.now)
 			if got != want || gotOK != wantOK {
-				t.Fatalf("the queue says %v (%v), the rules %v (%v) after\n%s", got, gotOK, want, wantOK, join(w.log))
+				t.Fatalf("the queue admits %v (%v), the rules admit %v (%v) after\n%s", got, gotOK, want, wantOK, join(w.log))
 			}
 			if gotOK {
 				admitted++
@@ -153,7 +153,7 @@ func TestTheNextBuildIsTheOneThatTheRulesSay(t *testing.T) {
 		}
 		want, wantOK := w.queue.Next(w.now)
 		if got, gotOK := w.shuffled().Next(w.now); got != want || gotOK != wantOK {
-			t.Fatalf("told in another order it says %v (%v), not %v (%v) after\n%s", got, gotOK, want, wantOK, join(w.log))
+			t.Fatalf("with updates in another order the queue admits %v (%v), not %v (%v) after\n%s", got, gotOK, want, wantOK, join(w.log))
 		}
 		if waiting := w.waiting(); w.queue.Waiting() != waiting {
 			t.Fatalf("%d builds wait, not %d", w.queue.Waiting(), waiting)

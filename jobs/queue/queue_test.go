@@ -25,7 +25,7 @@ func of(build queue.Build, image types.UID, number int64) queue.Build {
 	return build
 }
 
-// drain admits builds until there is no next one, and returns their names.
+// drain admits builds until no build can be admitted, and returns their names.
 func drain(q *queue.Queue, now time.Time) (names []string) {
 	for {
 		key, ok := q.Next(now)
@@ -157,7 +157,7 @@ func TestALimitHolds(t *testing.T) {
 				t.Errorf("%v were admitted, expected %d", names, test.count)
 			}
 			if why := q.Why(queue.Key{Namespace: "a", Name: "build-4"}); why != test.why {
-				t.Errorf("the last one waits for %q, expected %q", why, test.why)
+				t.Errorf("the last build waits for %q, expected %q", why, test.why)
 			}
 		})
 	}

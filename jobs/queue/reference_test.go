@@ -9,7 +9,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
-// reference is the queue as it is described, without a thought for speed: it looks at everything, each time.
+// reference implements the documented rules of the queue, without regard for speed: each call considers all builds.
 type reference struct {
 	limits queue.Limits
 	shares map[string]queue.Share

@@ -103,7 +103,7 @@ func TestTheShellBuilderKeepsTheContract(t *testing.T) {
 				}
 				target, rest, _ := strings.Cut(string(made), "\n")
 				if target != artifact.Target || !reflect.DeepEqual(fieldsOf(t, rest), lasting) || artifact.Digest != inputs.DigestBytes(made) || artifact.SizeBytes != int64(len(made)) {
-					t.Errorf("%+v does not say what was made", artifact)
+					t.Errorf("%+v does not match the file that the builder made", artifact)
 				}
 			}
 		})
@@ -127,7 +127,7 @@ func TestTheShellBuilderRefusesAnotherVersion(t *testing.T) {
 	}
 }
 
-// The examples that the page lays out for reading are what they say they are.
+// The formatted examples of the page follow the contract.
 func TestThePagesExamplesAreOfTheContract(t *testing.T) {
 	page, err := os.ReadFile(buildersPage)
 	if err != nil {

@@ -211,7 +211,7 @@ func TestATolerationOfLostNodesReplacesOurs(t *testing.T) {
 func TestTheContractsVariablesAreNotTheTemplates(t *testing.T) {
 	for _, variable := range mustRender(t, templateBuild(), 1, mockBuilder).Spec.Template.Spec.Containers[0].Env {
 		if variable.Name == EnvResult && variable.Value != resultPath {
-			t.Errorf("the result goes to %s", variable.Value)
+			t.Errorf("the result is written to %s", variable.Value)
 		}
 	}
 }
@@ -342,7 +342,7 @@ func TestJobIsRefused(t *testing.T) {
 	}
 }
 
-// The annotations of a pod stop at 256 KiB. Files of the largest size fit, whatever characters they are made of.
+// The annotations of a pod have at most 256 KiB. Files of the largest size fit with any characters.
 func TestTheLargestFilesFitIntoTheAnnotation(t *testing.T) {
 	const maxAnnotationBytes = 256 << 10
 	for _, content := range []string{"x", "\x00", "\n", `"`, `\`, "<", "ü", "\u2028", "\xff"} {

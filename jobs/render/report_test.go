@@ -30,7 +30,7 @@ func TestOnlyABuilderThatReportsGetsAToken(t *testing.T) {
 	}
 }
 
-// What the variables name is where the volume has it.
+// The variables name paths at which the volume has the files.
 func TestTheReportsVariablesNameWhatIsThere(t *testing.T) {
 	container := mustRender(t, basedBuild(), 1, inputs.Builder{Image: "builder:1", Reports: true}).Spec.Template.Spec.Containers[0]
 	values := map[string]string{}

@@ -96,7 +96,7 @@ func TestParseSuccess(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with a message: with exit code 0 it is InvalidResult, and otherwise the exit code judges.
+// An invalid message with exit code 0 is InvalidResult. With any other exit code, the exit code decides.
 func TestParseInvalidMessage(t *testing.T) {
 	tests := map[string]struct {
 		message string

@@ -57,7 +57,7 @@ func TestAnAttemptThatIsSuspended(t *testing.T) {
 		name   string
 		given  *scenario
 		phases []v1alpha1.BuildPhase  // one after the other, as long as nothing else is seen
-		action Action                 // after the last of them
+		action Action                 // after the last phase
 		reason v1alpha1.FailureReason // of the build, or else of its first attempt
 		why    string
 	}{
@@ -159,7 +159,7 @@ func TestASuspendedAttemptGoesOn(t *testing.T) {
 		t.Errorf("its pod is still believed: %+v", attempt)
 	}
 	if admitted := meta.FindStatusCondition(status.Conditions, v1alpha1.BuildAdmitted); !strings.Contains(admitted.Message, "queue builds") {
-		t.Errorf("message %q does not say which queue", admitted.Message)
+		t.Errorf("message %q does not name the queue", admitted.Message)
 	}
 	if meta.IsStatusConditionTrue(status.Conditions, v1alpha1.BuildPodReady) {
 		t.Error("the pod is said to be ready")
@@ -249,7 +249,7 @@ func TestWhatKueueMakesABuildWaitCountsForItsQueueTimeout(t *testing.T) {
 	queued := w.Build.Status.QueuedTime.Time
 	w.Now = queued.Add(time.Minute)
 	if decision := Next(w.Observed); decision.Status.Phase != v1alpha1.BuildQueued || decision.After != rounding {
-		t.Errorf("phase %s, look again after %s", decision.Status.Phase, decision.After)
+		t.Errorf("phase %s, next reconcile after %s", decision.Status.Phase, decision.After)
 	}
 	w.Now = w.Now.Add(rounding)
 	if got := Next((&scenario{w.Observed}).job(resumed).Observed).Status.Phase; got != v1alpha1.BuildStarting {
@@ -280,7 +280,7 @@ func TestTheQueueTimeoutBeginsAnewOnceAContainerHasStarted(t *testing.T) {
 		held := meta.FindStatusCondition(w.Build.Status.Conditions, v1alpha1.BuildAdmitted).LastTransitionTime
 		w.Now = held.Add(v1alpha1.DefaultQueueTimeout)
 		if decision := Next(w.Observed); decision.Status.Phase != v1alpha1.BuildQueued || decision.After != rounding {
-			t.Errorf("%s: phase %s, look again after %s", name, decision.Status.Phase, decision.After)
+			t.Errorf("%s: phase %s, next reconcile after %s", name, decision.Status.Phase, decision.After)
 		}
 		w.Now = w.Now.Add(rounding)
 		if got := Next(w.Observed).Status; got.Phase != v1alpha1.BuildFailed || got.Failure.Reason != v1alpha1.ReasonQueueTimeout {
@@ -316,6 +316,6 @@ func TestNobodyAsksWhyASuspendedJobHasNoPod(t *testing.T) {
 		t.Error("its events are asked for")
 	}
 	if !w.job(resumed).NeedsRefusal() {
-		t.Error("those of one that is resumed are not")
+		t.Error("the events of a resumed Job are not asked for")
 	}
 }

@@ -57,7 +57,7 @@ func TestJitterIsWithinItsLimitAndAlwaysTheSame(t *testing.T) {
 	}
 }
 
-// The message, the time to look again at and the start of the attempt say the same.
+// The message, the time of the next reconcile and the start of the attempt agree.
 func TestRetryingSaysExactlyWhenTheNextAttemptStarts(t *testing.T) {
 	fractions := false
 	for i := range 20 {
@@ -79,7 +79,7 @@ func TestRetryingSaysExactlyWhenTheNextAttemptStarts(t *testing.T) {
 		w.Build.Status, w.Job, w.Pod = status, nil, nil
 		w.Now = at.Add(-time.Millisecond)
 		if early := Next(w.Observed); early.Status.Phase != v1alpha1.BuildRetrying || early.After != time.Millisecond {
-			t.Errorf("a millisecond before: phase %s, look again after %s", early.Status.Phase, early.After)
+			t.Errorf("a millisecond before: phase %s, next reconcile after %s", early.Status.Phase, early.After)
 		}
 		w.Now = at
 		if phase := Next(w.Observed).Status.Phase; phase != v1alpha1.BuildStarting {
@@ -118,6 +118,6 @@ func TestWithoutABackoffTheNextAttemptStartsAtOnce(t *testing.T) {
 	w.Build.Status = Next(w.Observed).Status
 	w.Job, w.Pod = nil, nil
 	if decision := Next(w.Observed); decision.Status.Phase != v1alpha1.BuildStarting {
-		t.Errorf("phase %s, look again after %s", decision.Status.Phase, decision.After)
+		t.Errorf("phase %s, next reconcile after %s", decision.Status.Phase, decision.After)
 	}
 }

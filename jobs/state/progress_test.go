@@ -34,7 +34,7 @@ func TestTheLastStageEndsWithItsAttempt(t *testing.T) {
 			before := w.reported().Build.Status.DeepCopy()
 			status := Next(w.Observed).Status
 			if status.Attempts[0].Outcome == "" {
-				t.Fatalf("the attempt goes on: %s", status.Phase)
+				t.Fatalf("the attempt does not end: %s", status.Phase)
 			}
 			last := status.Stages[1]
 			if last.CompletionTime == nil || !last.CompletionTime.Equal(status.Attempts[0].CompletionTime) {

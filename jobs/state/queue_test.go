@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// waits is a build that waits for its turn since t0, for at most a minute.
+// waits returns a build that waits for admission since t0, for at most a minute.
 func waits(phase v1alpha1.BuildPhase) *scenario {
 	w := given(phase)
 	w.Build.Status.Resolved = resolved
@@ -44,7 +44,7 @@ func TestABuildWaitsAsLongAsItsQueueTimeout(t *testing.T) {
 		consistent(t, w.Observed, status)
 		w.Admission.Admitted = true
 		if got := Next(w.Observed).Status.Phase; got != v1alpha1.BuildStarting {
-			t.Errorf("%s, its turn at last: phase %s", phase, got)
+			t.Errorf("%s, admitted at last: phase %s", phase, got)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func TestWaits(t *testing.T) {
 		}
 	}
 	if Waits(held(1).Build) {
-		t.Error("a build that Kueue lets wait has its turn, and an attempt")
+		t.Error("a build that waits for Kueue is admitted already, and has an attempt")
 	}
 }
 

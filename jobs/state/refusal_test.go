@@ -83,10 +83,10 @@ func TestWhyTheJobHasNoPod(t *testing.T) {
 				t.Errorf("%s, why %q, want %q", decision.Status.Phase, got, test.why)
 			}
 			if said := said(decision.Status); test.refused != "" && !strings.HasSuffix(test.refused, said) {
-				t.Errorf("it says %q", said)
+				t.Errorf("the condition's message is %q", said)
 			}
 			if decision.Action != NoAction || decision.After <= 0 || decision.After > time.Minute {
-				t.Errorf("action %q, look again after %s", decision.Action, decision.After)
+				t.Errorf("action %q, next reconcile after %s", decision.Action, decision.After)
 			}
 		})
 	}
@@ -100,7 +100,7 @@ func TestQuotaIsSaidWithoutTheNameOfTheTry(t *testing.T) {
 	w := given(v1alpha1.BuildStarting).job()
 	w.Refused = overQuota
 	if got := said(Next(w.Observed).Status); got != "exceeded quota: builds, requested: pods=1, used: pods=2, limited: pods=2" {
-		t.Errorf("it says %q, which differs from one try to the next", got)
+		t.Errorf("the message is %q, which differs between tries", got)
 	}
 }
 
@@ -114,7 +114,7 @@ func TestStartTimeoutNamesTheRefusal(t *testing.T) {
 		w.Refused, w.Now = refused, t0.Add(v1alpha1.DefaultStartTimeout+rounding)
 		failed := Next(w.Observed).Status.Failure
 		if failed == nil || failed.Reason != v1alpha1.ReasonStartTimeout || !strings.Contains(failed.Message, want) {
-			t.Errorf("%q: failure %+v, want it to say %q", refused, failed, want)
+			t.Errorf("%q: failure %+v, want a message with %q", refused, failed, want)
 		}
 	}
 }
@@ -224,16 +224,16 @@ func TestLooksBecomeRare(t *testing.T) {
 	}
 	want := []int{3, 6, 12, 24, 48, 96, 156, 216, 276, 336}
 	if len(looks) != len(want) {
-		t.Fatalf("looks at %v s, want %v", looks, want)
+		t.Fatalf("observations at %v s, want %v", looks, want)
 	}
 	for i := range want {
 		if looks[i] != want[i] {
-			t.Fatalf("looks at %v s, want %v", looks, want)
+			t.Fatalf("observations at %v s, want %v", looks, want)
 		}
 	}
 }
 
-// Webhooks say as much as they like: the API server refuses a status with a condition of more than 32 KiB.
+// The message of a webhook has no limit, but the API server refuses a status with a condition of more than 32 KiB.
 func TestALongRefusalFitsTheStatus(t *testing.T) {
 	long := strings.Repeat("ü", 32<<10)
 	for name, message := range map[string]string{"for good": webhookDenied + long, "for now": webhookSilent + long} {

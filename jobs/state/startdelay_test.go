@@ -24,7 +24,7 @@ func waitsBecause(reason, message string) func(*corev1.Pod) {
 	return containerState(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}})
 }
 
-// What a kubelet of 1.37 says of a container that has not started.
+// The statuses are those that a kubelet 1.37 sets for a container that has not started.
 func TestWhatAContainerWaitsFor(t *testing.T) {
 	for name, test := range map[string]struct {
 		pod     func(*corev1.Pod)
@@ -83,7 +83,7 @@ func TestAMissingSecretIsLookedAtAgain(t *testing.T) {
 	w := given(v1alpha1.BuildStarting).job().pod(corev1.PodPending, waitsBecause("CreateContainerConfigError", `secret "mirror" not found`))
 	w.Now = t0.Add(firstLook)
 	decision := Next(w.Observed)
-	for range 10 { // no news comes from the pod: it goes on saying the same
+	for range 10 { // the pod's status does not change
 		w.Build.Status, w.Now = decision.Status, w.Now.Add(decision.After)
 		if decision = Next(w.Observed); decision.Status.Phase != v1alpha1.BuildStarting {
 			break
@@ -94,7 +94,7 @@ func TestAMissingSecretIsLookedAtAgain(t *testing.T) {
 	}
 }
 
-// How kubelets and controllers of 1.37 say that a pod was ended by somebody else than its builder.
+// The statuses are those that kubelets and controllers of 1.37 set for a pod that was not ended by its builder.
 func TestHowAPodWasEnded(t *testing.T) {
 	kubelet := corev1.PodReasonTerminationByKubelet
 	untold := func(pod *corev1.Pod) { pod.Status.Message = "" }
@@ -135,7 +135,7 @@ func TestHowAPodWasEnded(t *testing.T) {
 				t.Errorf("reason %q, want %q", got, test.want)
 			}
 			if got := status.Attempts[0].Failure.Message; !strings.Contains(got, test.saying) || strings.HasSuffix(got, ": ") {
-				t.Errorf("message %q, want it to say %q", got, test.saying)
+				t.Errorf("message %q, want it to contain %q", got, test.saying)
 			}
 		})
 	}

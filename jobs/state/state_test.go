@@ -40,7 +40,7 @@ var legal = map[v1alpha1.BuildPhase][]v1alpha1.BuildPhase{
 	v1alpha1.BuildCancelling: {v1alpha1.BuildCancelled, v1alpha1.BuildSucceeded},
 }
 
-// scenario is a build with what surrounds it, put together step by step.
+// scenario is a build with its Job and pods, put together step by step.
 type scenario struct{ Observed }
 
 func given(phase v1alpha1.BuildPhase) *scenario {
@@ -178,7 +178,7 @@ func deleted(at time.Time) func(*corev1.Pod) {
 	}
 }
 
-// deletedByKubelet is a pod with the kubelet's last request, which follows one that the container ended because of, or did not.
+// deletedByKubelet changes a pod to have the kubelet's last deletion request. because tells if the container ended due to the first request.
 func deletedByKubelet(at time.Time, because bool) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = new(metav1.NewTime(at)), new(int64(0))
@@ -482,7 +482,7 @@ func TestFindPodBelievesOnlyTheRecordedPod(t *testing.T) {
 	left := other.DeepCopy()
 	left.OwnerReferences, left.Labels = nil, map[string]string{batchv1.ControllerUidLabel: "job-uid"}
 	if got := FindPod(attempt, "job-uid", []*corev1.Pod{left}); got != left {
-		t.Errorf("before a pod is recorded: %v, want the one that the Job has left behind", got)
+		t.Errorf("before a pod is recorded: %v, want the pod that the Job has left behind", got)
 	}
 	attempt.PodUID = "pod-uid"
 	if got := FindPod(attempt, "job-uid", []*corev1.Pod{other}); got != nil {
@@ -498,7 +498,7 @@ func TestShortWaitsAreNotWritten(t *testing.T) {
 	w.Now = t0.Add(time.Second)
 	decision := Next(w.Observed)
 	if !cmp.Equal(decision.Status, w.Build.Status) || decision.After != startDelayGrace-time.Second {
-		t.Errorf("after a second: %s, look again after %s", cmp.Diff(w.Build.Status, decision.Status), decision.After)
+		t.Errorf("after a second: %s, next reconcile after %s", cmp.Diff(w.Build.Status, decision.Status), decision.After)
 	}
 }
 

@@ -159,6 +159,6 @@ func TestAFailureWithAScheduleThatComesStallsNothing(t *testing.T) {
 	w.Image.Spec.Triggers.Schedule.Mode = v1alpha1.ScheduleIfChanged
 	w.settle()
 	if got := says(t, w.Image.Status, v1alpha1.ImageStalled); got != "True BuilderFailed" {
-		t.Errorf("Stalled %s although nothing will change", got)
+		t.Errorf("Stalled is %s, but nothing will change", got)
 	}
 }

@@ -115,7 +115,7 @@ func TestHistoryKeepsForSomeTime(t *testing.T) {
 		t.Error(diff)
 	}
 	if decision.After != 20*time.Minute {
-		t.Errorf("looks again after %s, want 20m", decision.After)
+		t.Errorf("reconciles again after %s, want 20m", decision.After)
 	}
 	o := observed(image, "F", builds...)
 	o.Now = o.Now.Add(1000 * time.Hour)
@@ -124,11 +124,11 @@ func TestHistoryKeepsForSomeTime(t *testing.T) {
 		t.Errorf("after a long time: %s", diff)
 	}
 	if decision.After != 0 {
-		t.Errorf("looks again after %s for the latest success, which stays", decision.After)
+		t.Errorf("reconciles again after %s for the latest success, which stays", decision.After)
 	}
 	o.Image.Labels = map[string]string{v1alpha1.LabelLegalHold: "true"}
 	if decision = Next(o); decision.Prune != nil || decision.After != 0 {
-		t.Errorf("prunes %v, and looks again after %s, although the image is held", names(decision.Prune), decision.After)
+		t.Errorf("prunes %v of a held image, and reconciles again after %s", names(decision.Prune), decision.After)
 	}
 }
 
@@ -155,7 +155,7 @@ func TestOnlyTheNewestBuildThatWaitsIsWanted(t *testing.T) {
 	}
 	image := newImage(func(i *v1alpha1.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly })
 	if decision := Next(observed(image, "A", newBuild(1, v1alpha1.BuildQueued, "A"))); decision.Supersede != nil || decision.SupersededBy != "" {
-		t.Errorf("of one: %v by %q", names(decision.Supersede), decision.SupersededBy)
+		t.Errorf("of a single build: %v by %q", names(decision.Supersede), decision.SupersededBy)
 	}
 }
 
@@ -205,7 +205,7 @@ func TestABuildWaitsForItsLogsToBeArchived(t *testing.T) {
 			c.change(&o)
 			decision := Next(o)
 			if diff := cmp.Diff(c.want, names(decision.Prune)); diff != "" || decision.After != c.after {
-				t.Errorf("looks again after %s, not %s; %s", decision.After, c.after, diff)
+				t.Errorf("reconciles again after %s, not %s; %s", decision.After, c.after, diff)
 			}
 		})
 	}
@@ -248,7 +248,7 @@ func TestABuildWaitsToBeRecorded(t *testing.T) {
 				t.Errorf("pruned %v", names(decision.Prune))
 			}
 			if !c.pruned && decision.After != 23*time.Hour {
-				t.Errorf("looks again after %s", decision.After)
+				t.Errorf("reconciles again after %s", decision.After)
 			}
 		})
 	}

@@ -115,7 +115,7 @@ func TestChangesAreTold(t *testing.T) {
 	}
 	image.Status.LastAttempted = &v1alpha1.AttemptedBuild{Number: 1, InputsDigest: "gone"}
 	if changes := Next(based(image, "two")).Changes; changes != nil {
-		t.Errorf("changes since a build that is gone: %v", changes)
+		t.Errorf("changes since a deleted build: %v", changes)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// scenario is an Image with a schedule, its builds, and a clock. What is decided is stored, and what is asked for is built.
+// scenario is an Image with a schedule, its builds, and a clock. It stores each decision, and runs each requested build.
 type scenario struct {
 	Observed
 	t      *testing.T
@@ -41,7 +41,7 @@ func (w *scenario) at(text string) *scenario {
 	return w
 }
 
-// look decides, and stores the status if nothing is asked for.
+// look decides, and stores the status if the decision requests no build.
 func (w *scenario) look() Decision {
 	decision := Next(w.Observed)
 	if decision.Request == nil {

@@ -23,7 +23,7 @@ func TestABuildStartsAtEachTime(t *testing.T) {
 		t.Errorf("next %v", next)
 	}
 	if after := w.look().After; after != time.Second {
-		t.Errorf("looks again after %s", after)
+		t.Errorf("reconciles again after %s", after)
 	}
 	w.at("2026-03-02T03:30:00Z")
 	decision := w.look()
@@ -51,7 +51,7 @@ func TestAfterAnAbsenceOnlyTheLastTimeIsMadeUpFor(t *testing.T) {
 func TestTimesBeforeTheScheduleAreNotMissed(t *testing.T) {
 	w := scheduled(t)
 	w.Image.Spec.Triggers.Schedule.Cron, w.Image.Generation = "0 6 * * *", 5
-	w.at("2026-03-02T12:00:00Z").settle() // the old one has missed a time, and the new one was not there at six
+	w.at("2026-03-02T12:00:00Z").settle() // the old schedule has missed a time, and the new schedule was set after six
 	w.expect()
 	w.Image.Spec.Triggers.Schedule.TimeZone, w.Image.Generation = "Asia/Tokyo", 6
 	w.at("2026-03-03T22:00:00Z").settle() // six o'clock in Tokyo was an hour ago
@@ -197,7 +197,7 @@ func TestIfChangedBuildsOnlyWhatHasChanged(t *testing.T) {
 	w.at("2026-03-02T12:00:00Z").settle()
 	w.expect()
 	if got := says(t, w.Image.Status, v1alpha1.ImageStalled); got != "False Progressing" {
-		t.Errorf("Stalled %s although the schedule comes", got)
+		t.Errorf("Stalled is %s, but the schedule starts a build", got)
 	}
 	w.at("2026-03-03T03:30:00Z").settle()
 	w.expect("2026-03-03T03:30:00Z")

@@ -127,7 +127,7 @@ func TestStatusFollowsTheBuilds(t *testing.T) {
 	}
 }
 
-// says is a condition's status and reason.
+// says returns a condition's status and reason.
 func says(t *testing.T, status v1alpha1.ImageStatus, kind string) string {
 	t.Helper()
 	condition := meta.FindStatusCondition(status.Conditions, kind)
@@ -135,7 +135,7 @@ func says(t *testing.T, status v1alpha1.ImageStatus, kind string) string {
 		t.Fatalf("there is no condition %s", kind)
 	}
 	if condition.ObservedGeneration != status.ObservedGeneration {
-		t.Errorf("%s speaks of generation %d", kind, condition.ObservedGeneration)
+		t.Errorf("%s has the generation %d", kind, condition.ObservedGeneration)
 	}
 	return string(condition.Status) + " " + condition.Reason
 }
@@ -145,10 +145,10 @@ func TestStatusOutlivesItsBuilds(t *testing.T) {
 	before := keep(observed(image, "B", newBuild(1, v1alpha1.BuildSucceeded, "A"), newBuild(2, v1alpha1.BuildFailed, "B")))
 	decision := Next(observed(image, "B"))
 	if diff := cmp.Diff(before, decision.Status); diff != "" {
-		t.Errorf("changed when the builds went: %s", diff)
+		t.Errorf("the status changed when the builds were deleted: %s", diff)
 	}
 	if decision.Request != nil {
-		t.Error("inputs that were attempted are due again because the build is gone")
+		t.Error("attempted inputs are due again after their build was deleted")
 	}
 }
 
@@ -203,7 +203,7 @@ func TestAOneOffBuildChangesNothingOfItsImage(t *testing.T) {
 			}
 			got.LatestBuild, got.CountedBuild = want.LatestBuild, want.CountedBuild
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("an Image %s, a one-off build that is %s: %s", name, phase, diff)
+				t.Errorf("an Image %s, a one-off build in phase %s: %s", name, phase, diff)
 			}
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/internal/resolution"
 )
 
-// upToDate finishes builds until every Image is built from what its base made last.
+// upToDate finishes builds until every Image is built from the latest artifact of its base.
 func (w *fixture) upToDate(names ...string) {
 	w.t.Helper()
 	w.Eventually(func(g Gomega) {

@@ -18,8 +18,8 @@ func nightly(image *v1alpha1.Image) {
 	image.Spec.Triggers = &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{Cron: "30 3 * * *"}, DisableAfterFailures: new(int32(2))}
 }
 
-// settle looks at the Image debian until there is nothing to do, and returns when to look again. Its builds end with a
-// phase.
+// settle reconciles the Image debian until there is nothing to do, and returns when the next reconcile is due. Its builds
+// end with the phase.
 func (w *fixture) settle(phase v1alpha1.BuildPhase) time.Duration {
 	w.t.Helper()
 	for {

@@ -140,7 +140,7 @@ func (w *fixture) instantiate(out http.ResponseWriter, in *http.Request, name st
 	}
 	build, err := w.allocate(in.Context(), name, request)
 	if w.lost.Load() {
-		panic(http.ErrAbortHandler) // what was asked for is done, and nobody hears of it
+		panic(http.ErrAbortHandler) // the request was carried out, but the answer is lost
 	}
 	answer(out, build, err)
 }
@@ -211,7 +211,7 @@ func answer(out http.ResponseWriter, build *v1alpha1.ImageBuild, err error) {
 	_ = json.NewEncoder(out).Encode(object) // the client has gone
 }
 
-// create makes an Image with what a test says.
+// create makes an Image with the changes of a test.
 func (w *fixture) create(name string, change ...func(*v1alpha1.Image)) *v1alpha1.Image {
 	w.t.Helper()
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Generation: 1}}
@@ -270,7 +270,7 @@ func (w *fixture) list() []v1alpha1.ImageBuild {
 	return list.Items
 }
 
-// finish ends every build that has not. What a successful one makes follows from its inputs.
+// finish ends every unfinished build. The digest of a successful build follows from its inputs.
 func (w *fixture) finish(phase v1alpha1.BuildPhase) {
 	w.t.Helper()
 	for _, build := range w.list() {
@@ -291,7 +291,7 @@ func (w *fixture) finish(phase v1alpha1.BuildPhase) {
 	}
 }
 
-// reconcile looks at the Image debian once, when the caches have what is stored.
+// reconcile reconciles the Image debian once, after the caches have caught up with the API.
 func (w *fixture) reconcile() (ctrl.Result, error) {
 	w.t.Helper()
 	key := types.NamespacedName{Namespace: namespace, Name: "debian"}

@@ -66,7 +66,7 @@ func TestAnExpiredBuildIsDeletedAsItWasDecidedOn(t *testing.T) {
 				if test.conflict {
 					w.WriteHeader(http.StatusConflict)
 				}
-				_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","reason":"Conflict"}`)) // the client says what it did not get
+				_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","reason":"Conflict"}`)) // the client reports a truncated answer
 			}))
 			defer server.Close()
 			counts, err := metrics.NewBuilds(prometheus.NewRegistry())

@@ -29,7 +29,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-// TestRefusalIsAskedOfTheEvents asks an API that answers with what the test says, and notes what it is asked.
+// TestRefusalIsAskedOfTheEvents uses an API that returns the answers of the test case, and records the requests.
 func TestRefusalIsAskedOfTheEvents(t *testing.T) {
 	const refused = `{"items":[{"reason":"FailedCreate","message":"Error creating: no","lastTimestamp":"2030-01-02T03:04:05Z"}]}`
 	for name, test := range map[string]struct {
@@ -58,7 +58,7 @@ func TestRefusalIsAskedOfTheEvents(t *testing.T) {
 				if answer == "" {
 					w.WriteHeader(http.StatusForbidden)
 				}
-				_, _ = w.Write([]byte(answer)) // the client says what it did not get
+				_, _ = w.Write([]byte(answer)) // the client reports a truncated answer
 			}))
 			defer server.Close()
 			config := &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json", AcceptContentTypes: "application/json"}}
@@ -197,7 +197,7 @@ type api struct {
 	noJob   bool
 	lateJob bool // it is made after pods were asked for
 	written *v1alpha1.ImageBuild
-	deleted string // the path of what was deleted
+	deleted string // the path of the deleted object
 }
 
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -87,7 +87,7 @@ func TestOnlyJobsOfLostBuildsAreDeleted(t *testing.T) {
 					code, answer = http.StatusOK, "{}"
 				}
 				w.WriteHeader(code)
-				_, _ = w.Write([]byte(answer)) // the client says what it did not get
+				_, _ = w.Write([]byte(answer)) // the client reports a truncated answer
 			}))
 			defer server.Close()
 			config := &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json", AcceptContentTypes: "application/json"}}

@@ -183,7 +183,7 @@ func (l *podLog) takeCut() *cut {
 	return taken
 }
 
-// next is what there is after an offset, whether the log ends there, and what is closed when there is more.
+// next returns the text after an offset, whether the log ends there, and a channel that is closed when there is more text.
 func (l *podLog) next(at int) (text []byte, ended, broken bool, more <-chan struct{}) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
@@ -336,7 +336,7 @@ func (w *fixture) condition(name string) func() string {
 	}
 }
 
-// archived is what the archive has of a build's first attempt.
+// archived returns the archived log of a build's first attempt.
 func (w *fixture) archived(build *v1alpha1.ImageBuild) string {
 	log, err := w.archive.Reader(w.t.Context(), key(build, &build.Status.Attempts[0]), archive.Position{})
 	if errors.Is(err, archive.ErrNotFound) {

@@ -55,7 +55,7 @@ func TestALogThatBreaksOffGoesOnWithoutAGapOrARepeat(t *testing.T) {
 	for i := range 20 {
 		log.change(func() { log.breakAt = len(log.text) + 1 + random.IntN(400) })
 		log.write(linesFrom(i*10+1, i*10+10))
-		if i%5 == 4 { // another process goes on
+		if i%5 == 4 { // another process takes over
 			stop()
 			stop = w.run()
 		}

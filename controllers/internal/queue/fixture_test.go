@@ -59,7 +59,7 @@ func newFixture(t testing.TB) *fixture {
 	}
 }
 
-// start starts the queue, with what it reads of the API behind some wrapper, and returns at once.
+// start starts the queue, which reads the API through wrap, and returns at once.
 func (w *fixture) start(limits queue.Limits, wrap func(client.Reader) client.Reader) {
 	w.t.Helper()
 	scheme, err := caches.Scheme()
@@ -135,7 +135,7 @@ func (w *fixture) remove(build *v1alpha1.ImageBuild) {
 	w.must(w.images.ImagesV1alpha1().ImageBuilds(build.Namespace).Delete(w.t.Context(), build.Name, metav1.DeleteOptions{}))
 }
 
-// next waits for the next build that is to be looked at.
+// next waits for the next build that is due to be reconciled.
 func (w *fixture) next() string {
 	w.t.Helper()
 	got := make(chan reconcile.Request, 1)
@@ -148,7 +148,7 @@ func (w *fixture) next() string {
 	case request := <-got:
 		return request.Name
 	case <-time.After(patience):
-		w.t.Fatal("no build is looked at")
+		w.t.Fatal("no build is due")
 		return ""
 	}
 }
@@ -156,15 +156,15 @@ func (w *fixture) next() string {
 func (w *fixture) expectNext(name string) {
 	w.t.Helper()
 	if got := w.next(); got != name {
-		w.t.Errorf("%s is looked at, expected %s", got, name)
+		w.t.Errorf("%s is due, expected %s", got, name)
 	}
 }
 
-// expectNone holds as of what the queue knows now.
+// expectNone fails if a build is due now.
 func (w *fixture) expectNone() {
 	w.t.Helper()
 	if count := w.due.Len(); count > 0 {
-		w.t.Errorf("%d builds are looked at: %s", count, w.next())
+		w.t.Errorf("%d builds are due: %s", count, w.next())
 	}
 }
 
@@ -191,7 +191,7 @@ func (w *fixture) eventually(what string, condition func() bool) {
 	}
 }
 
-// annotate has the Namespace a say something.
+// annotate sets the annotations of the Namespace a.
 func (w *fixture) annotate(annotations map[string]string) {
 	w.t.Helper()
 	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "a", Annotations: annotations}}

@@ -110,7 +110,7 @@ func TestBuildsThatAreGoneAreNotWaitedFor(t *testing.T) {
 	w.expectNext("kept")
 }
 
-// haunted is an API that lists a build which is gone by the time that anybody looks.
+// haunted is an API that lists a build which is deleted before a client can get it.
 type haunted struct{ client.Reader }
 
 func (h *haunted) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
@@ -182,7 +182,7 @@ func TestABuildOfTheNameOfAnotherDoesNotGetItsSlot(t *testing.T) {
 	w.start(queue.Limits{Builds: 1}, nil)
 	w.synced()
 	w.expectNext("first")
-	again := first.DeepCopy() // deleted, and created anew: the cache has not heard of it
+	again := first.DeepCopy() // deleted and created again: the cache does not have the new build
 	again.UID, again.ResourceVersion = "again", ""
 	w.expectTurn(again, false, "")
 	w.expectTurn(first, true, "")

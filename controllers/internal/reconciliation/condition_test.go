@@ -45,7 +45,7 @@ func TestAConditionIsSaidOnce(t *testing.T) {
 	condition := meta.FindStatusCondition(said.Status.Conditions, v1alpha1.BuildRecorded)
 	if condition == nil || !condition.LastTransitionTime.Time.Equal(now.Truncate(time.Second)) ||
 		!utf8.ValidString(condition.Message) || condition.Message != "a"+strings.Repeat("ä", (v1alpha1.MaxMessageBytes-len("a…"))/2)+"…" {
-		t.Errorf("it says %+v", condition)
+		t.Errorf("the condition is %+v", condition)
 	}
 	again, err := say(said, "Away", "in other words")
 	if err != nil || again.ResourceVersion != said.ResourceVersion {

@@ -56,11 +56,11 @@ type faulty struct {
 
 	lock    sync.Mutex
 	away    bool
-	full    bool      // it can be read only
-	refused types.UID // a build that it does not take
-	batches int       // how often it was told of many builds
-	writes  int       // how often it was told of one
-	missing bool      // there is none yet
+	full    bool      // the database is read-only
+	refused types.UID // a build that the database rejects
+	batches int       // the number of writes of several builds
+	writes  int       // the number of writes of a single build
+	missing bool      // the database does not exist yet
 }
 
 func (f *faulty) change(change func()) {
@@ -69,7 +69,7 @@ func (f *faulty) change(change func()) {
 	change()
 }
 
-// open opens the database, unless there is none yet.
+// open opens the database, unless it does not exist yet.
 func (f *faulty) open(ctx context.Context) (*database.Store, error) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
@@ -84,7 +84,7 @@ type hasty struct{ clock.RealClock }
 
 func (hasty) After(time.Duration) <-chan time.Time { return time.After(20 * time.Millisecond) }
 
-// fault is what comes of a write of some builds.
+// fault returns the error that a write of these builds fails with.
 func (f *faulty) fault(builds ...*v1alpha1.ImageBuild) error {
 	f.lock.Lock()
 	defer f.lock.Unlock()
@@ -295,7 +295,7 @@ func (w *fixture) condition(name string) func() string {
 	}
 }
 
-// recorded is what the database has of a build; nil if it has nothing.
+// recorded returns the record of a build, or nil if the database has no record of the build.
 func (w *fixture) recorded(build *v1alpha1.ImageBuild) func() (*database.Record, error) {
 	return func() (*database.Record, error) {
 		record, err := w.records.Build(context.Background(), build.Namespace, build.UID)

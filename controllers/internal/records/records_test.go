@@ -172,7 +172,7 @@ func TestABuildThatIsDeletedBeforeItIsRecordedIsRecordedAsItWas(t *testing.T) {
 	build := w.build("once", nil, w.ended(v1alpha1.BuildCancelled))
 	w.Eventually(w.condition("once")).Should(Equal("False/RecordsUnavailable"))
 	w.delete("once")
-	w.build("once", nil) // another one
+	w.build("once", nil) // another build with the same name
 	w.records.change(func() { w.records.away = false })
 	w.Eventually(w.recorded(build)).Should(And(Not(BeNil()), phase(v1alpha1.BuildCancelled), HaveField("Entry.Deleted", Not(BeZero()))))
 	w.Expect(testutil.ToFloat64(w.metrics.Forgotten)).To(BeZero())
@@ -267,7 +267,7 @@ func TestWhatCameOfAnImageIsRecordedWhenItChanges(t *testing.T) {
 	image = says(image, condition(v1alpha1.ImageReady, metav1.ConditionTrue, v1alpha1.ReasonBuildSucceeded),
 		condition(v1alpha1.ImageInputsResolved, metav1.ConditionFalse, string(v1alpha1.ReasonSourceNotFound)), progressing)
 	w.Eventually(reasons(image)).Should(Equal([]string{"SourceNotFound", "BuildSucceeded", "NeverBuilt"}))
-	image.Status.BuildCounter++ // nothing that an outcome says
+	image.Status.BuildCounter++ // not part of an outcome
 	image = says(image, image.Status.Conditions...)
 	image = says(image, condition(v1alpha1.ImageReady, metav1.ConditionFalse, v1alpha1.ReasonBuildFailed), resolved,
 		condition(v1alpha1.ImageStalled, metav1.ConditionTrue, v1alpha1.ReasonTooManyFailures))

@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// given is what a test says about an Image that has both a ConfigMap and a base.
+// given returns the inputs of an Image that has both a ConfigMap and a base, with the changes of a test.
 func given(change ...func(*v1alpha1.BuildInputs)) v1alpha1.BuildInputs {
 	all := v1alpha1.BuildInputs{
 		Builder: v1alpha1.Builder{Name: "mock"},

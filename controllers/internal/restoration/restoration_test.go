@@ -68,7 +68,7 @@ func TestAProcessEndsWhenAnObjectGoesBack(t *testing.T) {
 	g.changed(image("7"), image("7"))
 	g.changed(image("7"), image("8"))
 	if len(g.wentBack) > 0 {
-		t.Fatal("an object that has changed is taken for one that went back")
+		t.Fatal("a changed object is mistaken for a restored object")
 	}
 	for range 3 {
 		g.changed(image("8"), image("7"))

@@ -104,7 +104,7 @@ var _ = Describe("Owner references", func() {
 		Expect(owners("kept")(NewWithT(GinkgoT()), ctx)).To(ConsistOf("owner"))
 	})
 
-	It("drops the reference to an owner that is gone when another owner is left", func(ctx context.Context) {
+	It("removes the reference to a deleted owner if another owner exists", func(ctx context.Context) {
 		gone, left := create(ctx, "gone"), create(ctx, "left")
 		create(ctx, "child", ownedBy(gone), ownedBy(left))
 		remove(ctx, gone, metav1.DeletePropagationBackground)
@@ -179,7 +179,7 @@ var _ = Describe("Owner references", func() {
 		letGo(ctx, objects, "child")
 	})
 
-	It("ends a circle of objects that block each other", func(ctx context.Context) {
+	It("breaks a cycle of objects that block each other", func(ctx context.Context) {
 		a := create(ctx, "a")
 		b := create(ctx, "b", ownedBy(a), blocking)
 		update(ctx, objects, "a", func(object *corev1.ConfigMap) {
@@ -217,7 +217,7 @@ var _ = Describe("Owner references", func() {
 		counts := traffic.takeCounts()
 		Expect(counts).To(HaveKeyWithValue("DELETE", children))
 		Expect(counts).NotTo(Or(HaveKey("LIST"), HaveKey("PATCH"), HaveKey("PUT")))
-		Expect(counts["GET"]).To(BeNumerically("<=", 8), "one look for the owner, at most, by each worker")
+		Expect(counts["GET"]).To(BeNumerically("<=", 8), "each worker gets the owner at most once")
 	})
 })
 

@@ -70,7 +70,7 @@ func finalizers(names ...string) change {
 	return func(o *metav1.PartialObjectMetadata) { o.Finalizers = names }
 }
 
-// known are objects that the graph holds and the server too, unless a test says otherwise.
+// known are objects that both the graph and the server hold, unless a test changes that.
 func newTestGraph(t *testing.T, client *metadatafake.FakeMetadataClient, served *served, known ...*metav1.PartialObjectMetadata) *graph {
 	t.Helper()
 	g, err := newGraph(client, served)

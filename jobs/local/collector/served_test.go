@@ -16,7 +16,7 @@ import (
 
 var allVerbs = metav1.Verbs{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
 
-// testDiscovery is a server's answer with what can go wrong in it: subresources, a kind that is only posted to, two versions, events.
+// testDiscovery is a server's answer with difficult resources: subresources, a kind that only supports create, two versions, events.
 func testDiscovery() []*metav1.APIResourceList {
 	return []*metav1.APIResourceList{
 		{GroupVersion: "v1", APIResources: []metav1.APIResource{

@@ -301,7 +301,7 @@ func TestAProcessThatIgnoresSIGTERMEndsBySIGKILL(t *testing.T) {
 	if err := p.Signal(unix.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	readPID(t, out) // it says that it got the signal
+	readPID(t, out) // the process reports the signal
 	if err := p.Signal(unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ import (
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 500, time.UTC)
 
-// writeLog writes each string at once, a second after the one before it.
+// writeLog writes each string with one write, a second after the previous string.
 func writeLog(t testing.TB, limit int64, writes ...string) *os.File {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "log"))
@@ -235,7 +235,7 @@ func TestAFollowerThatGoesAwayLeavesNothing(t *testing.T) {
 		}()
 		leave(cancel, r)
 		if err := <-done; err == nil {
-			t.Error("the read goes on")
+			t.Error("the read does not end")
 		}
 		if err := r.Close(); err != nil {
 			t.Error(err)
@@ -256,7 +256,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil || r.Time.UTC().Year() < 0 || r.Time.UTC().Year() > 9999 {
 			return
 		}
-		// What is read, written and read again is the same.
+		// Parsing, writing and parsing a record again yields the same record.
 		again, err := Parse(bytes.TrimSuffix(r.Append(nil), []byte{'\n'}))
 		if err != nil {
 			t.Fatalf("%q: %v", line, err)
