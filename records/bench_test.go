@@ -20,10 +20,10 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// buildsVariable says how many builds there are in a large history, instead of a million.
+// buildsVariable sets the number of builds in a large history. Defaults to a million.
 const buildsVariable = "GOLDSMITH_BENCH_BUILDS"
 
-// onEachForTiming measures on an empty store of each kind. The server is one that waits for its disk, as SQLite does.
+// onEachForTiming measures on an empty store of each kind. The PostgreSQL server waits for its disk, as SQLite does.
 func onEachForTiming(b *testing.B, measure func(*testing.B, *records.Store)) {
 	b.Helper()
 	options := records.Options{Timeout: 10 * time.Minute}
@@ -193,7 +193,7 @@ func makeHistory(b *testing.B, store *records.Store, builds int) {
 	} {
 		g.Expect(store.Execute(b.Context(), statement)).To(Succeed())
 	}
-	// What each of them has done after a while.
+	// Both databases have done this after some time of use.
 	_, err := store.Expire(b.Context(), records.Rules{})
 	g.Expect(err).NotTo(HaveOccurred())
 	if strings.Contains(b.Name(), "PostgreSQL") {

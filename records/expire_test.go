@@ -200,10 +200,10 @@ func TestAnImageThatIsGoneHasTheRulesThatItHadLast(t *testing.T) {
 			g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM "+table)).To(Equal(int64(6)), table)
 		}
 
-		put("short", "2", false, keep(day, day)) // what was written late
+		put("short", "2", false, keep(day, day)) // a late write
 		expired, err = store.Expire(ctx, records.Rules{Images: map[types.UID]records.Retention{"short": {}}})
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(expired).To(BeZero(), "one that is there has the rules that the caller says")
+		g.Expect(expired).To(BeZero(), "the caller's rules apply to an existing image")
 		expired, err = store.Expire(ctx, records.Rules{})
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(expired).To(Equal(records.Expired{Builds: 1, Images: 1}))
@@ -246,7 +246,7 @@ func TestRulesThatMakeNoSenseAreRefused(t *testing.T) {
 	})
 }
 
-// Without knowing how much there is of what, SQLite may look through a namespace for the builds of one image.
+// Without statistics, SQLite may scan a whole namespace for the builds of a single image.
 func TestExpireTellsSQLiteWhatThereIs(t *testing.T) {
 	g, ctx := NewWithT(t), t.Context()
 	path := filepath.Join(t.TempDir(), "records.db")

@@ -93,7 +93,7 @@ func TestAServerThatCrashesInATransactionLosesNothingAndRepeatsNothing(t *testin
 
 			// The rows of the builds are written then, those of their artifacts are not.
 			blockade := newBlockade(ctx, g, "pgx", address, "LOCK TABLE artifacts IN ACCESS EXCLUSIVE MODE")
-			// Prepared, it outlives its connection: else the server could end that one first, and let the writer go on.
+			// A prepared transaction outlives its connection. Otherwise the server could end that connection first, and unblock the writer.
 			_, err := blockade.tx.ExecContext(ctx, "PREPARE TRANSACTION 'blockade'")
 			g.Expect(err).NotTo(HaveOccurred())
 			failed := make(chan error)
@@ -101,7 +101,7 @@ func TestAServerThatCrashesInATransactionLosesNothingAndRepeatsNothing(t *testin
 			g.Eventually(blockade.somebodyWaits).WithTimeout(faultTimeout).Should(Equal(1))
 			g.Expect(server.end(signal)).To(Succeed())
 			g.Expect(<-failed).To(HaveOccurred())
-			_ = blockade.end() // its connection is gone
+			_ = blockade.end() // its connection is lost
 			g.Expect(store.PutBuild(ctx, someBuilds(60, 61)[0])).NotTo(Succeed(), "while there is no server")
 			_, err = store.History(ctx, records.Query{})
 			g.Expect(err).To(HaveOccurred())
@@ -194,7 +194,7 @@ func TestADatabaseThatDoesNotAnswerIsNotWaitedForLongerThanAllowed(t *testing.T)
 		g.Eventually(func() error { return store.PutBuild(ctx, someBuilds(1, 2)[0]) }).WithTimeout(faultTimeout).Should(Succeed())
 		everythingIsThereOnce(ctx, g, patient, 2)
 	})
-	t.Run("a server that says nothing", func(t *testing.T) {
+	t.Run("a server that does not answer", func(t *testing.T) {
 		g := NewWithT(t)
 		folder := t.TempDir()
 		listener, err := net.Listen("unix", filepath.Join(folder, ".s.PGSQL.5432"))
@@ -367,7 +367,7 @@ func TestWhatWasAcknowledgedOutlivesItsWriter(t *testing.T) {
 		last = <-acknowledged
 	}
 	kill()
-	for line := range acknowledged { // what it could still say
+	for line := range acknowledged { // lines that the process wrote before it was killed
 		last = line
 	}
 	count, err := strconv.Atoi(last)
@@ -382,7 +382,7 @@ func TestWhatWasAcknowledgedOutlivesItsWriter(t *testing.T) {
 	everythingIsThereOnce(ctx, g, store, int(written))
 }
 
-// writeInAnotherProcess writes builds until it is killed. It says how many are recorded, after each.
+// writeInAnotherProcess starts a process that writes builds until it is killed, and prints the number of recorded builds after each.
 func writeInAnotherProcess(t *testing.T, address string) (acknowledged <-chan string, kill func()) {
 	t.Helper()
 	g := NewWithT(t)

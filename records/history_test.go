@@ -151,7 +151,7 @@ func TestTimesAreKeptToTheMicrosecond(t *testing.T) {
 	})
 }
 
-// A token comes from outside: whatever is in it is refused, or leads to a page.
+// A token is untrusted input: any token is either refused or leads to a page.
 func FuzzContinue(f *testing.F) {
 	for _, key := range []string{`[1, 2, "x"]`, `[1, "x"]`, `[]`, `[1, 2]`, `null`, `{}`, `["x", 1, 2]`, `[null, null, null]`, `[1e400, 1, ""]`, `[1, 2, "\u0000"]`} {
 		f.Add(key)

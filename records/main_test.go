@@ -160,7 +160,7 @@ func newBuild(image records.ImageKey, number int64, created int) *v1alpha1.Image
 	}
 }
 
-// ran makes a build one that started and finished at these times, by way of as many attempts.
+// ran sets the phase of a build, the times of its start and its completion, and its attempts.
 func ran(build *v1alpha1.ImageBuild, phase v1alpha1.BuildPhase, started, completed int) *v1alpha1.ImageBuild {
 	build.ResourceVersion = "200"
 	build.Status.Phase, build.Status.Finished = phase, true

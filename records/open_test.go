@@ -82,7 +82,7 @@ func TestAddressesThatAreNoneAreRefusedWithoutThePassword(t *testing.T) {
 		_, err := records.Open(ctx, address, records.Options{Timeout: time.Second})
 		cancel()
 		g := NewWithT(t)
-		if address != "" { // which is whatever the environment says
+		if address != "" { // the environment sets the database of an empty address
 			g.Expect(err).To(MatchError(records.ErrInvalid), address)
 		}
 		for _, part := range []string{"cret", "sec", "ret@"} {
@@ -112,7 +112,7 @@ func TestWhatCannotBeConnectedToSaysWhyWithoutThePassword(t *testing.T) {
 		g.Expect(err).NotTo(MatchError(records.ErrInvalid), address)
 		g.Expect(everythingOf(err)).NotTo(ContainSubstring("secret"))
 		var withConfig *pgconn.ConnectError
-		g.Expect(errors.As(err, &withConfig)).To(BeFalse(), "it holds the password, for whoever looks into it")
+		g.Expect(errors.As(err, &withConfig)).To(BeFalse(), "the error holds the password")
 	}
 	store, err := records.Open(t.Context(), host+" user=guarded password=right dbname=postgres", records.Options{})
 	if err == nil { // a role may be allowed to create tables
@@ -253,7 +253,7 @@ func TestManyMayOpenANewDatabaseAtTheSameTime(t *testing.T) {
 	}
 }
 
-// The one that comes second must not begin before the first has finished: what it would do has been done then.
+// The second process must not begin before the first process has finished, because the migrations are then done.
 func TestWhoComesSecondWaitsForTheMigrationsOfTheFirst(t *testing.T) {
 	newer := next(t, "ALTER TABLE notes ADD COLUMN mood TEXT;")
 	t.Run("PostgreSQL", func(t *testing.T) {
@@ -328,13 +328,13 @@ func TestOpenStopsWaitingWhenItsContextEnds(t *testing.T) {
 	openStore(t, "sqlite://"+path, records.Options{})
 }
 
-// everythingOf is all that a log could say of an error, and of those in it.
+// everythingOf returns all that a log could contain about an error and its wrapped errors.
 func everythingOf(err error) string {
 	if err == nil {
 		return ""
 	}
 	said := fmt.Sprintf("%v %+v %#v\n", err, err, err)
-	switch wrapped := err.(type) { //nolint:errorlint // each error is looked at by itself
+	switch wrapped := err.(type) { //nolint:errorlint // each error is inspected by itself
 	case interface{ Unwrap() error }:
 		said += everythingOf(wrapped.Unwrap())
 	case interface{ Unwrap() []error }:

@@ -61,7 +61,7 @@ func TestStatsOfAFewBuilds(t *testing.T) {
 	})
 }
 
-// Whatever the builds: both databases count what a simple count of our own does.
+// For any builds, both databases count the same as a simple count in Go.
 func TestStatsAreWhatCountingByHandSays(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	var builds []*v1alpha1.ImageBuild

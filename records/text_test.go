@@ -67,7 +67,7 @@ func TestEveryTextComesBackOrIsMadeStorable(t *testing.T) {
 			}
 			record, err := store.Build(ctx, text, build.UID)
 			g.Expect(err).NotTo(HaveOccurred(), name)
-			// A NUL comes back from where there is JSON; what is no UTF-8 does not.
+			// Fields that are stored as JSON keep a NUL, but no field keeps invalid UTF-8.
 			valid := strings.ToValidUTF8(text, "\uFFFD")
 			if valid == text {
 				g.Expect(record.Spec).To(BeComparableTo(build.Spec), name)
@@ -112,7 +112,7 @@ func first(text string, bytes int) string {
 	return strings.ToValidUTF8(text[:bytes], "")
 }
 
-// An index takes less than what PostgreSQL can compress to nothing.
+// The names are random, because PostgreSQL compresses other long names until they fit an index.
 func TestNamesOfUsersMayBeLong(t *testing.T) {
 	random := make([]rune, 5000)
 	for i := range random {

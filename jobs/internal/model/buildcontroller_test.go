@@ -16,7 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-// observation is what a reconciliation has learned besides the build.
+// observation holds everything besides the build that a reconciliation has observed.
 type observation struct {
 	fresh    bool
 	job      *batchv1.Job
@@ -119,11 +119,11 @@ func (p *process) proceed(build *v1alpha1.ImageBuild, seen observation) error {
 	return nil
 }
 
-// longestLook is the longest time between two looks at a build that goes on: a cache that was cut off does not tell that
-// a Job is gone which it never had.
+// longestLook is the longest time between two reconciles of an active build: a cache that was disconnected does not
+// report the deletion of a Job that it never had.
 const longestLook = 10 * time.Minute
 
-// comeBack has a build looked at again after some time, if that is not 0.
+// comeBack requeues a build after some time, if that is not 0.
 func (p *process) comeBack(build *v1alpha1.ImageBuild, after time.Duration) {
 	if active(build) && (after == 0 || after > longestLook) {
 		after = longestLook
@@ -188,7 +188,7 @@ func (p *process) admission(build *v1alpha1.ImageBuild) state.Admission {
 	return state.Admission{Admitted: admitted, Message: why}
 }
 
-// admit admits what can be, and has these builds looked at, except for one that is being looked at.
+// admit admits as many builds as possible and requeues them, except for the build that is being reconciled.
 func (p *process) admit(except string) {
 	if !p.open {
 		return

@@ -50,7 +50,7 @@ func deliver[T stored](c *cache[T], n int, handle func(change[T])) {
 	}
 }
 
-// deliverable has a change speak of what the cache has, which may lack one that was lost.
+// deliverable relates a change to the object that the cache has. The cache may lack a change that was lost.
 func deliverable[T stored](c *cache[T], news *change[T]) bool {
 	var none T
 	name := ""
@@ -107,7 +107,7 @@ func repeat[T stored](c *cache[T], handle func(change[T])) {
 	}
 }
 
-// relist has all caches know what is stored, and tells the handlers what they know of it.
+// relist fills all caches from the API, and passes the differences to the handlers.
 func (p *process) relist() {
 	relist(&p.imageCache, p.imageNews)
 	relist(&p.buildCache, p.buildNews)

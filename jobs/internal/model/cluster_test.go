@@ -18,7 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-// errRejected is what the API answers to a Job that admission refuses.
+// errRejected is the API's answer to a Job that admission refuses.
 var errRejected = errors.New("admission webhook denied the request")
 
 func (w *environment) changeJob(job *batchv1.Job, change func(*batchv1.Job)) {
@@ -75,7 +75,7 @@ func (w *environment) podOf(job *batchv1.Job) *corev1.Pod {
 	return nil
 }
 
-// workOnJob is what the Job controller and the garbage collector do next about a Job. It returns false if that is nothing.
+// workOnJob does the next step of the Job controller or the garbage collector for a Job. It returns false if there is no step.
 func (w *environment) workOnJob(job *batchv1.Job, how int) bool {
 	if len(job.OwnerReferences) == 0 {
 		return false // a stranger's: it is only there
@@ -117,7 +117,7 @@ func wasSuspended(job *batchv1.Job) bool {
 	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool { return c.Type == batchv1.JobSuspended })
 }
 
-// What an API server says of pods that it refuses.
+// Messages of an API server about pods that it refuses.
 const (
 	overQuota = `pods "p" is forbidden: exceeded quota: q`
 	forbidden = `pods "p" is forbidden: violates PodSecurity`
@@ -170,7 +170,7 @@ func (w *environment) addCondition(pod *corev1.Pod, kind corev1.PodConditionType
 	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: kind, Status: status, Reason: reason})
 }
 
-// suspendJob and resumeJob are what Kueue does.
+// suspendJob and resumeJob play Kueue.
 func (w *environment) suspendJob(job *batchv1.Job) {
 	if suspended(job) || jobOver(job) || jobHas(job, batchv1.JobFailureTarget) || job.Labels[v1alpha1.LabelKueueQueue] == "" {
 		return
@@ -195,7 +195,7 @@ func (w *environment) resumeJob(job *batchv1.Job) bool {
 // gracePeriod is that of a pod that is deleted while it runs.
 const gracePeriod = 30 * time.Second
 
-// deletePod is what somebody does by hand, or an eviction.
+// deletePod plays a user who deletes a pod, or an eviction.
 func (w *environment) deletePod(pod *corev1.Pod, condition string) {
 	if pod.DeletionTimestamp != nil {
 		return
@@ -233,7 +233,7 @@ var ends = [...]end{
 	{code: 1, started: true, message: `{"version":1,"outcome":"Failed","failure":{"reason":"Flaky","retryable":true}}`},
 }
 
-// digestOf is that of what a pod makes: no other pod makes the same.
+// digestOf returns the digest of a pod's artifact. Each pod makes a different artifact.
 func digestOf(number int) string { return fmt.Sprintf("sha256:%064d", number) }
 
 func (w *environment) terminate(pod *corev1.Pod, how end, success bool) {

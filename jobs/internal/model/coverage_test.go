@@ -68,8 +68,8 @@ func addAll[K comparable](sum, other map[K]int) {
 	}
 }
 
-// unused are phases that the table allows to follow each other, and that the state machine never has follow: it goes
-// by Cancelling, and cancels what is Retrying.
+// unused are transitions that the table allows but the state machine never makes: it always passes through Cancelling,
+// and cancels builds that are Retrying.
 var unused = []transition{
 	{v1alpha1.BuildStarting, v1alpha1.BuildCancelled}, {v1alpha1.BuildRunning, v1alpha1.BuildCancelled}, {v1alpha1.BuildRetrying, v1alpha1.BuildFailed},
 }
@@ -118,7 +118,7 @@ func (g *group) count(name string, n, least int) {
 
 func (g *group) String() string { return g.name + ": " + strings.Join(g.members, ", ") }
 
-// report is what was reached, and what was reached less often than it has to be.
+// report lists the groups of reached members, and fails for members that were reached too seldom.
 func (c *coverage) report(t *testing.T, least int) []*group {
 	t.Helper()
 	transitions := &group{name: "transitions"}

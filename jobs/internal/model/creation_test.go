@@ -12,8 +12,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// checkNewJob holds that a Job is made for an attempt that is stored and goes on. One by a process that is gone may
-// come later.
+// checkNewJob checks that a Job is created for a stored attempt that has not ended. The Job of a crashed process may
+// arrive later.
 func (w *environment) checkNewJob(job *batchv1.Job) {
 	owner := job.OwnerReferences[0]
 	build, ok := w.builds.get(owner.Name)

@@ -36,11 +36,11 @@ type environment struct {
 	builds table[*v1alpha1.ImageBuild]
 	jobs   table[*batchv1.Job]
 	pods   table[*corev1.Pod]
-	// refusals are what events say of why Jobs have no pod.
+	// refusals are the messages of events about Jobs without a pod.
 	refusals map[types.UID]string
 	// builderGone is true while the operator does not register the builder.
 	builderGone bool
-	// backup is the newest one; nil before there is one.
+	// backup is the newest backup, or nil before the first backup.
 	backup *backup
 	// queueGone is true once the queue of Kueue is deleted: no Job is resumed any more.
 	queueGone bool
@@ -52,11 +52,11 @@ type environment struct {
 	events  []event
 	next    int // of events
 	faults  faults
-	// late are writes of a process that is gone, on their way.
+	// late are writes of a crashed process that have not arrived yet.
 	late []lateWrite
 	// arrivesLate is true while such a write is carried out.
 	arrivesLate bool
-	// peace is true once nothing goes wrong any more.
+	// peace is true once no faults happen any more.
 	peace bool
 
 	truth truth
@@ -81,7 +81,7 @@ type table[T stored] struct {
 	log []change[T]
 }
 
-// change is a watch event. was is not set for a new object, is not for one that is gone.
+// change is a watch event. was is nil for a new object, and is is nil for a deleted object.
 type change[T stored] struct{ was, is T }
 
 // get is the object of a name. Names are unique among all namespaces here.
@@ -94,7 +94,7 @@ func (t *table[T]) get(name string) (object T, ok bool) {
 	return object, false
 }
 
-// put stores a new object, or a new version of one.
+// put stores a new object, or a new version of an object.
 func put[T stored](w *environment, t *table[T], object T) {
 	w.version++
 	object.SetResourceVersion(strconv.Itoa(w.version))
@@ -116,7 +116,7 @@ func remove[T stored](w *environment, t *table[T], object T) {
 	t.log = append(t.log, change[T]{was: object})
 }
 
-// uid is one that nothing has had.
+// uid returns a new UID.
 func (w *environment) uid() types.UID {
 	w.uids++
 	return types.UID("u" + strconv.Itoa(w.uids))
@@ -124,7 +124,7 @@ func (w *environment) uid() types.UID {
 
 func (w *environment) time() metav1.Time { return metav1.NewTime(w.now.Truncate(time.Second)) }
 
-// note tells what happens, for people.
+// note adds an event to the trace, for people.
 func (w *environment) note(format string, args ...any) {
 	if w.tracing {
 		w.trace = append(w.trace, fmt.Sprintf("%s  ", w.now.Format("02 15:04:05"))+fmt.Sprintf(format, args...))
@@ -139,7 +139,7 @@ func (w *environment) broken(format string, args ...any) {
 	panic(violation{fmt.Sprintf(format, args...)})
 }
 
-// active reports whether a build has an attempt and goes on.
+// active reports whether an unfinished build has an attempt.
 func active(build *v1alpha1.ImageBuild) bool {
 	return !build.Status.Phase.Finished() && len(build.Status.Attempts) > 0
 }

@@ -11,8 +11,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// sampled is how many comparisons there are to one that is checked against the one that the controllers use, which is
-// too slow for all of them.
+// sampled is the number of comparisons for each comparison that is checked against the function of the controllers, which
+// is too slow for all comparisons.
 const sampled = 512
 
 func sameBuildStatus(cover *coverage, a, b *v1alpha1.ImageBuildStatus) bool {

@@ -13,7 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// lookAtSomething has a controller look at one of the objects that are due, perhaps with a fault to come.
+// lookAtSomething lets a controller reconcile one of the due objects, perhaps with a fault.
 func (w *environment) lookAtSomething(kind kind, a, b int) {
 	p := w.process
 	items := &p.imageWork
@@ -80,7 +80,7 @@ func pick[T stored](t *table[T], which int) (object T, ok bool) {
 	return t.all[which%len(t.all)], true
 }
 
-// happen is what people and the cluster do.
+// happen plays an action of a user or of the cluster.
 func (w *environment) happen(kind kind, a, b int) {
 	switch kind {
 	case workOnJob, deleteJob:
@@ -114,7 +114,7 @@ func (w *environment) happen(kind kind, a, b int) {
 	}
 }
 
-// decideKueue has Kueue suspend a Job, rather one that runs, or resume one.
+// decideKueue lets Kueue suspend a Job, preferably a running Job, or resume a Job.
 func (w *environment) decideKueue(a, b int) {
 	for _, running := range [...]bool{true, false} {
 		for i := range w.jobs.all {

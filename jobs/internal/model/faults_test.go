@@ -4,21 +4,21 @@ package model_test
 
 import "time"
 
-// fault is what happens to a write of a controller.
+// fault is a way in which a write of a controller fails.
 type fault uint8
 
 const (
-	// none : it is carried out and answered.
+	// none : the write is carried out and answered.
 	none fault = iota
-	// crash : it is carried out, and then the process crashes.
+	// crash : the write is carried out, and then the process crashes.
 	crash
 	// crashBefore : the process crashes, and the write is never sent.
 	crashBefore
 	// late : the process crashes, and the write arrives some time later.
 	late
-	// noAnswer : it is carried out, and the process does not learn that.
+	// noAnswer : the write is carried out, but the process gets no answer.
 	noAnswer
-	// noRequest : it is not carried out, and the process does not learn that.
+	// noRequest : the write is not carried out, and the process gets no answer.
 	noRequest
 	// serverCrash : of instantiate, after the request was recorded.
 	serverCrash
@@ -27,15 +27,15 @@ const (
 
 var faultNames = [...]string{"", "crash after", "crash before", "crash, arrives late", "no answer", "no request", "server crash in"}
 
-// faults are those that are to come.
+// faults are the faults that are still to happen.
 type faults struct {
 	kind fault
 	in   int // writes
-	// rare is what happens instead to writes that seldom come.
+	// rare is the fault of rare writes, instead of kind.
 	rare fault
-	// interject is how many requests of a controller from now something else happens in between.
+	// interject is the number of requests of a controller until another event happens between two of its requests.
 	interject int
-	// interjected is true once it has, in the look at an object that goes on.
+	// interjected is true once that event has happened during the current reconcile.
 	interjected bool
 }
 
@@ -75,7 +75,7 @@ func (w *environment) write(point string, do func() error) error {
 		w.late = append(w.late, lateWrite{point, w.now, do})
 		panic(crashed{})
 	case noAnswer:
-		_ = do() // as the process does not learn of it
+		_ = do() // the process does not learn of the error
 		return errTimeout
 	case noRequest:
 		return errTimeout
@@ -133,8 +133,8 @@ func (w *environment) arrive(which int) {
 	}
 }
 
-// look has a controller look at an object. If it crashes, another process takes over at once, with caches that are
-// some changes old.
+// look lets a controller reconcile an object. If the process crashes, another process takes over at once, with caches
+// that are some changes old.
 func (w *environment) look(at func(), ago int) {
 	defer func() {
 		w.faults = faults{}

@@ -13,7 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// lookAgain is after which time to look at an Image again that a build was asked for.
+// lookAgain is the time after which an Image is reconciled again once a build was requested.
 const lookAgain = time.Minute
 
 // lookAtImage is controllers/internal/image in short.
@@ -27,7 +27,7 @@ func (p *process) lookAtImage(name string) {
 		p.note("    %s: %s, asked %t, error %v", name, decision.Reason, asked, err)
 	}
 	if asked {
-		// The build comes back as an event, unless it is deleted before a cache that is cut off can have it.
+		// The new build is an event, unless it is deleted before a disconnected cache has received it.
 		p.imageWork.add(name, p.now.Add(lookAgain))
 	}
 	switch {

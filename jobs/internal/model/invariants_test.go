@@ -141,7 +141,7 @@ func (w *environment) hangs(attempt *v1alpha1.BuildAttempt) bool {
 	return pod != nil && pod.node == nodeHangs
 }
 
-// checkAdmission holds the limits, but for a build that a process started that was gone: nobody can know of that.
+// checkAdmission checks the limits. It ignores builds that a late write of a crashed process started: no controller can know them.
 func (w *environment) checkAdmission(build *v1alpha1.ImageBuild) {
 	if w.arrivesLate {
 		w.truth.lateStarts++
@@ -218,7 +218,7 @@ func (w *environment) checkEnd(build *v1alpha1.ImageBuild, status *v1alpha1.Imag
 	}
 }
 
-// checkQueueTimeout holds that no build starves once everything goes well.
+// checkQueueTimeout checks that no build starves once no faults happen.
 func (w *environment) checkQueueTimeout(build *v1alpha1.ImageBuild) {
 	since := build.CreationTimestamp.Time
 	if build.Status.QueuedTime != nil {
@@ -287,8 +287,8 @@ func nextPhases(phase v1alpha1.BuildPhase) []v1alpha1.BuildPhase {
 	return nil
 }
 
-// checkDeletion holds that a controller keeps the Job of a builder that has run and ended: its pod has the log. The pod of one
-// that Kueue has suspended is deleted anyway.
+// checkDeletion checks that a controller keeps the Job of a builder that has run and ended, because its pod has the log. The
+// pod of a Job that Kueue has suspended is deleted anyway.
 func (w *environment) checkDeletion(build *v1alpha1.ImageBuild, job *batchv1.Job) {
 	if live, ok := w.jobs.get(job.Name); ok && suspended(live) {
 		return

@@ -9,7 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// workOnPod is what scheduler and kubelet do next about a pod. It returns false if that is nothing.
+// workOnPod does the next step of the scheduler or the kubelet for a pod. It returns false if there is no step.
 func (w *environment) workOnPod(pod *corev1.Pod, how int) bool {
 	truth := w.truth.pods[pod.UID]
 	owned := slices.ContainsFunc(w.jobs.all, func(job *batchv1.Job) bool { return job.UID == ownerOf(pod) })
@@ -29,7 +29,7 @@ func (w *environment) workOnPod(pod *corev1.Pod, how int) bool {
 		switch {
 		case pod.DeletionTimestamp == nil:
 			return false
-		case *pod.DeletionGracePeriodSeconds > 0: // the first half of the kubelet's last request; the API server forgets when the first one came
+		case *pod.DeletionGracePeriodSeconds > 0: // the first half of the kubelet's last request; the API server forgets the time of the first request
 			w.changePod(pod, func(next *corev1.Pod) {
 				next.DeletionTimestamp, next.DeletionGracePeriodSeconds = new(w.time()), new(int64(0))
 			})
@@ -70,7 +70,7 @@ func (w *environment) schedule(pod *corev1.Pod, how int) {
 	})
 }
 
-// startPod starts the container, or says what keeps it from that.
+// startPod starts the container, or sets the reason why the container waits.
 func (w *environment) startPod(pod *corev1.Pod, how int) {
 	waiting := func(reason, message string) {
 		w.changePod(pod, func(next *corev1.Pod) {
@@ -121,7 +121,7 @@ func (w *environment) run(pod *corev1.Pod, how int) {
 	}
 }
 
-// disrupt is what goes wrong with a pod or its node.
+// disrupt plays a disruption of a pod or its node.
 func (w *environment) disrupt(pod *corev1.Pod, how int) {
 	if podOver(pod) && how%10 < 9 {
 		return

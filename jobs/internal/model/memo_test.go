@@ -74,7 +74,7 @@ func keyOf(given *v1alpha1.BuildInputs) resolveKey {
 	return key
 }
 
-// resolve resolves inputs with what there is of their base. A ConfigMap is never there.
+// resolve resolves inputs with their base, if it exists. No ConfigMap ever exists.
 func (m *memo) resolve(given *v1alpha1.BuildInputs, base *v1alpha1.Image) resolution {
 	key := keyOf(given)
 	if base != nil {
@@ -112,7 +112,7 @@ func (m *memo) job(build *v1alpha1.ImageBuild, attempt int32) (*batchv1.Job, err
 	return job, err
 }
 
-// pinned is what the inputs of a rerun resolve to.
+// pinned returns the resolved inputs of a rerun.
 func (m *memo) pinned(build *v1alpha1.ImageBuild) *v1alpha1.ResolvedInputs {
 	key := keyOf(&build.Spec.Inputs)
 	key.baseThere, key.baseDigest = true, "pinned "+build.Spec.Pinned.BaseDigest

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package model_test plays through random schedules of all that can happen to Images and their builds, and holds at each
-// write what has to be true of every one of them.
+// Package model_test plays random schedules of all events that can happen to Images and their builds, and checks the
+// invariants at each write.
 //
-// What decides is real: jobs/trigger, jobs/state, jobs/queue, jobs/inputs, jobs/render. What is around it is a model: an
-// API with resource versions, optimistic concurrency and the server's rules; the two controllers, in a few lines each, that
-// read and write what those in controllers/ do, in the same order, from caches that are behind; the cluster, which runs
-// Jobs and loses pods; people; and a clock. A process may crash at each write, before or after it, its last write may
-// arrive when another process has taken over, an answer may be lost, and something else may happen between two
-// requests. In the end the environment is left in peace, and then everything must have come to its end.
+// The packages that decide are real: jobs/trigger, jobs/state, jobs/queue, jobs/inputs, jobs/render. Their environment is a
+// model. It has an API with resource versions, optimistic concurrency and the server's rules. Each of the two controllers
+// has a few lines that make the requests of controllers/ in the same order, from caches that lag behind. The cluster runs
+// Jobs and loses pods. There are also users and a clock. A process may crash before or after each write, and its last write
+// may arrive after another process has taken over. An answer may be lost, and another event may happen between two
+// requests. In the end no more faults happen, and then every build must finish.
 //
-// What the controllers do here that may not go without saying: they look again after a while at what was asked for or goes
-// on, whatever the caches tell of it, and at an Image whenever its status has changed; they take an object of another UID
-// for another one; and nothing is admitted that the queue does not know.
+// The modelled controllers reconcile active and requested builds periodically, even without an event from a cache. They
+// reconcile an Image whenever its status has changed. They treat an object with another UID as another object. They admit
+// no build that the queue does not know.
 //
-// Not modelled: two processes that run at the same time (but for the late write, for which limits may be exceeded,
-// because nobody can know of it), reports of progress, files, several artifacts, and how long things take.
+// The model has no two processes at the same time, except for late writes. Late writes may exceed limits, because no
+// process can know of them. It also has no reports of progress, no files, no several artifacts, and no durations of calls.
 package model_test
 
 import (
@@ -63,7 +63,7 @@ func run(s schedule, memo *memo, cover *coverage, tracing bool) (broken string, 
 	return "", w.trace
 }
 
-// TestSchedules plays the schedules of many seeds, or with -seed the one of that.
+// TestSchedules plays the schedules of many seeds, or with -seed the schedule of that seed.
 func TestSchedules(t *testing.T) {
 	if *replayed >= 0 {
 		s := newSchedule(uint64(*replayed), sound)

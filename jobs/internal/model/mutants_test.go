@@ -18,31 +18,31 @@ type mutant uint8
 const (
 	sound            mutant = iota
 	actsFirst               // creates the Job before the intent is stored
-	adoptsNothing           // takes a Job of its own, which an earlier process made, for an error
+	adoptsNothing           // reports an error for its own Job that an earlier process created
 	adoptsStrangers         // takes any Job of the right name for its own
-	trustsAnyPod            // does not look at the UID of a pod
+	trustsAnyPod            // ignores the UID of a pod
 	actsOnOldNews           // does not read the build again before it creates a Job
 	asksAnew                // names each request for a build anew
-	asksBlindly             // does not look whether there is a build that the cache does not have
-	asksUnconfirmed         // does not look whether the Image still is what was decided on
+	asksBlindly             // does not check whether there is a build that the cache does not have
+	asksUnconfirmed         // does not check whether the Image has changed since the decision
 	reservesNothing         // forgets which builds it has admitted and not seen started
 	opensEarly              // admits builds before the cache has caught up
-	forgetsUnsure           // takes a write without an answer for one that was not made
-	skipsOutcome            // starts the next attempt without storing the outcome of the one before
+	forgetsUnsure           // treats a write without an answer as a failed write
+	skipsOutcome            // starts the next attempt without storing the outcome of the previous attempt
 	retriesForever          // knows no limit of retries
-	dropsErrors             // does not come back to what went wrong
+	dropsErrors             // does not retry after errors
 	supersedesAll           // cancels superseded builds even if they have started
-	prunesAll               // deletes all that has finished
-	decidesUnseen           // ends attempts and deletes Jobs for what its caches have
+	prunesAll               // deletes all finished builds
+	decidesUnseen           // ends attempts and deletes Jobs by its caches alone
 	countsAll               // counts one-off builds like any other
 	leavesDeleted           // ignores a deleted build that a finalizer keeps
 	leavesOrphans           // ignores a pod that its Job has left behind
 	trustsKubelets          // waits for the end of a container for any time
 	trustsKueue             // waits for any time until Kueue admits another attempt
 	prunesHeld              // ignores legal holds
-	outlivesRestores        // goes on after a restore with what it has seen before
+	outlivesRestores        // keeps its state from before a restore
 	comparesClocks          // decides by the times of a node and of the API server whether a pod ended because it was deleted
-	looksOnce               // takes a Job for gone that is made while its pods are asked for
+	looksOnce               // treats a Job that is created while its pods are listed as deleted
 	mutants
 )
 
@@ -52,7 +52,7 @@ var mutantNames = [...]string{
 	"leaves deleted", "leaves orphans", "trusts kubelets", "trusts Kueue", "prunes held", "outlives restores", "compares clocks", "looks once",
 }
 
-// mutate is what a mutant stores instead.
+// mutate returns the build that a mutant stores instead.
 func (p *process) mutate(build *v1alpha1.ImageBuild, status v1alpha1.ImageBuildStatus) v1alpha1.ImageBuildStatus {
 	wrong := *build
 	switch {
@@ -69,7 +69,7 @@ func (p *process) mutate(build *v1alpha1.ImageBuild, status v1alpha1.ImageBuildS
 	return status
 }
 
-// byTimes is a pod whose container ended before it was deleted, if the times of two machines say so.
+// byTimes treats a container as ended before the deletion of its pod if the times of two machines suggest that.
 func byTimes(pod *corev1.Pod) *corev1.Pod {
 	if pod == nil || pod.DeletionTimestamp == nil || stateOf(pod).Terminated == nil {
 		return pod
@@ -82,7 +82,7 @@ func byTimes(pod *corev1.Pod) *corev1.Pod {
 	return &changed
 }
 
-// anyPod is a pod of the build, whichever attempt it is of, made to look like the one that is wanted.
+// anyPod returns a pod of any attempt of the build, changed to match the given attempt.
 func (p *process) anyPod(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, job *batchv1.Job) *corev1.Pod {
 	for _, pod := range p.podCache.all {
 		if pod.Labels[v1alpha1.LabelBuild] != build.Name || job == nil {

@@ -11,10 +11,10 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// maxRounds is how often controllers and cluster take turns until all is quiet. Then something goes round in circles.
+// maxRounds limits the rounds of controllers and cluster until nothing is due. More rounds mean an endless loop.
 const maxRounds = 4000
 
-// makePeace leaves the environment alone: nothing goes wrong any more, everything has time, and what is begun is ended.
+// makePeace ends all faults, and then lets the controllers and the cluster finish their work.
 func (w *environment) makePeace() {
 	w.note("peace")
 	w.peace, w.rejecting = true, false
@@ -97,7 +97,7 @@ func (w *environment) clusterWorks() (worked bool) {
 	return worked
 }
 
-// waitForNext lets the time pass until a controller wants to look at something. It returns false if all is done.
+// waitForNext advances the clock until an object is due to be reconciled. It returns false if no object is.
 func (w *environment) waitForNext() bool {
 	p := w.process
 	next := time.Time{}
@@ -174,7 +174,7 @@ func (w *environment) checkNumber(given given) {
 	w.broken("number %d of %s, given to request %s, has no build", given.record.Number, given.name, given.record.RequestID)
 }
 
-// checkImage holds that the status of an Image says what is, and that no change was missed.
+// checkImage checks that the status of an Image is correct, and that no change was missed.
 func (w *environment) checkImage(image *v1alpha1.Image) {
 	status, spec := &image.Status, &image.Spec
 	newest := int64(0)
@@ -204,8 +204,8 @@ func (w *environment) checkImage(image *v1alpha1.Image) {
 	}
 }
 
-// checkCounted holds that an Image tells of builds of its own inputs only: the newest one that succeeded, and the newest one
-// that was attempted.
+// checkCounted checks that an Image reports only builds of its own inputs: the newest successful build, and the newest
+// attempted build.
 func (w *environment) checkCounted(image *v1alpha1.Image) {
 	for _, build := range w.truth.created {
 		if build.Spec.ImageRef.UID != image.UID || build.Counts() {

@@ -15,7 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-// process is one run of the controllers: everything in it is gone after a crash.
+// process is one run of the controllers: a crash loses all its state.
 type process struct {
 	*environment
 	imageCache cache[*v1alpha1.Image]
@@ -33,7 +33,7 @@ type process struct {
 	buffer  []v1alpha1.ImageBuild
 }
 
-// cache is what a process knows of a kind: the objects as they were at some point of the log.
+// cache holds a process's objects of a kind, as they were at some point of the log.
 type cache[T stored] struct {
 	table *table[T]
 	at    int
@@ -70,7 +70,7 @@ func (c *cache[T]) take(news change[T]) {
 	}
 }
 
-// list is what the cache begins with: the objects as they were some changes ago.
+// list fills the cache with the objects as they were some changes ago.
 func (c *cache[T]) list(table *table[T], ago int) {
 	c.table, c.at, c.all = table, max(0, len(table.log)-ago), nil
 	for _, news := range table.log[:c.at] {
@@ -102,7 +102,7 @@ func (w *environment) start(ago int) {
 	p.catchUp()
 }
 
-// work is the queue of a controller: what to look at, and when.
+// work is the workqueue of a controller: the objects, and when they are due.
 type work struct{ items []item }
 
 type item struct {
@@ -170,8 +170,8 @@ func (p *process) imageNews(news change[*v1alpha1.Image]) {
 	case was == nil || was.UID != is.UID || was.Generation != is.Generation:
 		p.imageWork.add(is.Name, p.now)
 	case was.ResourceVersion != is.ResourceVersion:
-		// Its status was written: by this process, or by one before that knew another environment. Where it was decided from an
-		// older status that there is nothing to write, there may be now.
+		// This process or an earlier process has written the status, perhaps in another environment. A decision from an older
+		// status that there is nothing to write may no longer hold.
 		p.imageWork.add(is.Name, p.now.Add(settle))
 	}
 	promoted := was != nil && !slices.Equal(was.Status.Channels, is.Status.Channels)
@@ -221,7 +221,7 @@ func (p *process) buildNews(news change[*v1alpha1.ImageBuild]) {
 	p.admit("")
 }
 
-// news is what an Image has to know of a build.
+// news holds the fields of a build that matter to its Image.
 type news struct {
 	uid                 types.UID
 	phase               v1alpha1.BuildPhase

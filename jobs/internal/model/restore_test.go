@@ -12,7 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// backup is what etcd had at some time. The Jobs and pods are another API server's.
+// backup is the content of etcd at some time. Another API server stores the Jobs and pods.
 type backup struct {
 	images      []*v1alpha1.Image
 	builds      []*v1alpha1.ImageBuild

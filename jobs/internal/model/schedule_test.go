@@ -63,7 +63,7 @@ var weights = [kinds]int{
 	backUp: 14, restore: 12,
 }
 
-// event is one step of a schedule. What its numbers stand for depends on what there is when it comes.
+// event is one step of a schedule. The meaning of its numbers depends on the objects that exist when it happens.
 type event struct {
 	kind kind
 	a, b uint16
@@ -106,7 +106,7 @@ func newSchedule(seed uint64, wrong mutant) schedule {
 	return schedule{seed: seed, mutant: wrong, events: events}
 }
 
-// newEnvironment is what a schedule begins with.
+// newEnvironment returns the environment in which a schedule begins.
 func newEnvironment(s schedule, memo *memo, cover *coverage) *environment {
 	random := rand.New(rand.NewPCG(s.seed, 2))
 	w := &environment{memo: memo, cover: cover, mutant: s.mutant, now: epoch, events: s.events, refusals: map[types.UID]string{}}

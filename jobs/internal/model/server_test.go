@@ -16,7 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-// What the API answers. Of errTimeout nobody knows what became of the request.
+// Errors that the API returns. After errTimeout the outcome of the request is unknown.
 var (
 	errNotFound = errors.New("not found")
 	errConflict = errors.New("conflict")
@@ -26,7 +26,7 @@ var (
 	errTimeout  = errors.New("timeout")
 )
 
-// request is a build that is asked for, at an Image or, for a rerun, at an earlier build of it.
+// request is a request for a build to an Image or, for a rerun, to an earlier build of the Image.
 type request struct {
 	image      string
 	uid        types.UID // of the Image, for a rerun
@@ -278,7 +278,7 @@ func (w *environment) deleteBuild(name string, uid types.UID, version string, ex
 	return nil
 }
 
-// resolution is what inputs resolve to, or why they do not.
+// resolution holds the resolved inputs, or the reason why they do not resolve.
 type resolution struct {
 	resolved   *v1alpha1.ResolvedInputs
 	unresolved *v1alpha1.BuildFailure

@@ -36,7 +36,7 @@ func shrink(s schedule) schedule {
 	return s
 }
 
-// explain says what a schedule breaks, by which events, and how to see it again.
+// explain describes the broken invariant, the events that lead to it, and how to replay the schedule.
 func explain(s schedule, broken string) string {
 	short := shrink(s)
 	again, trace := run(short, newMemo(), newCoverage(), true)

@@ -10,25 +10,25 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// truth is what really happened, which no controller can know. The invariants are held against it.
+// truth records all events, which no controller can know. The invariants are checked against the truth.
 type truth struct {
 	given   []given
 	created []*v1alpha1.ImageBuild // every build that ever was, as it was created
 	byHand  map[types.UID]bool     // builds that somebody deleted
-	digests map[types.UID]string   // what builds resolved their inputs to
+	digests map[types.UID]string   // the resolved inputs of builds
 	asked   []asked
 	jobs    map[types.UID]string // names of Jobs of ours
 	pods    map[types.UID]*podTruth
-	results int // how many pods have made something
+	results int // the number of pods that have made an artifact
 
-	moved       map[string]int // how often what an Image is made from has changed
+	moved       map[string]int // how often the inputs of an Image have changed
 	anew        int
 	strangers   map[string]bool      // Jobs that are not ours
 	rejected    map[string]bool      // Jobs that admission has refused
 	scheduledAt map[string]time.Time // since when an Image has had its schedule
 	serverCrash bool
 	excused     bool // the request that is carried out was decided on before something else happened
-	lateStarts  int  // builds that were started by a process that was gone
+	lateStarts  int  // builds that a late write of a crashed process has started
 	endedAt     time.Time
 }
 
@@ -48,7 +48,7 @@ type asked struct {
 	answer types.UID
 }
 
-// nodeState is whether anything is heard of a node.
+// nodeState tells whether a node responds.
 type nodeState uint8
 
 const (
@@ -60,9 +60,9 @@ const (
 type podTruth struct {
 	job    types.UID
 	node   nodeState
-	digest string // of what it made
+	digest string // of its artifact
 	killed bool   // because it was deleted
-	// startedAt is when its container started, and overdue says that the kubelet ended it because of its deadline.
+	// startedAt is the start time of the container. overdue is true if the kubelet ended the container because of its deadline.
 	startedAt time.Time
 	overdue   bool
 }

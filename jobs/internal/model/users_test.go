@@ -154,7 +154,7 @@ func (w *environment) promote(build *v1alpha1.ImageBuild) {
 	put(w, &w.images, &next)
 }
 
-// othersMove notes that what other Images may be based on has changed.
+// othersMove records that the possible base of other Images has changed.
 func (w *environment) othersMove(image string) {
 	for _, other := range [...]string{"a", "b", "c"} {
 		if other != image {
@@ -209,8 +209,7 @@ func (w *environment) deleteByHand(build *v1alpha1.ImageBuild, finalizer bool) {
 	remove(w, &w.builds, build)
 }
 
-// recreate deletes an Image with all that is its own, and creates another one of its name.
-// holdSomething sets a legal hold on a build or on an Image, or takes it away.
+// holdSomething sets or removes a legal hold on a build or on an Image.
 func (w *environment) holdSomething(a, b int) {
 	toggled := func(held bool) map[string]string {
 		if held {
@@ -233,6 +232,7 @@ func withLabels(image *v1alpha1.Image, labels map[string]string) *v1alpha1.Image
 	return &next
 }
 
+// recreate deletes an Image and its dependents, and creates a new Image with the same name.
 func (w *environment) recreate(image *v1alpha1.Image, settings uint32) {
 	for _, build := range slices.Clone(w.builds.all) {
 		if build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == image.UID {
