@@ -21,7 +21,7 @@ const (
 	asAggregated = "Accept: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 )
 
-// expectedResources are what discovery says of the group, without what only one of its documents says.
+// expectedResources are the group's resources in discovery, without the fields that only one of its documents has.
 func expectedResources() []metav1.APIResource {
 	all := metav1.Verbs{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
 	change, create := metav1.Verbs{"get", "patch", "update"}, metav1.Verbs{"create"}
@@ -48,7 +48,7 @@ func expectedResources() []metav1.APIResource {
 	}
 }
 
-// compared leaves out what a client fills in, and what only one document says.
+// compared leaves out the fields that a client fills in, and the fields that only one document has.
 func compared(resources []metav1.APIResource) []metav1.APIResource {
 	compared := []metav1.APIResource{}
 	for _, resource := range resources {

@@ -137,7 +137,7 @@ func describeEncodings(w *fixture) {
 	})
 }
 
-// withKind says what an object is, as it must over the wire.
+// withKind sets the kind and the API version of an object, which it needs over the wire.
 func withKind(image *v1alpha1.Image) *v1alpha1.Image {
 	image.APIVersion, image.Kind = v1alpha1.SchemeGroupVersion.String(), "Image"
 	return image

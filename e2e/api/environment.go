@@ -13,17 +13,17 @@ import (
 
 // Environment is a server, and ways to it.
 type Environment struct {
-	// Config is a connection as a user who may do everything.
+	// Config connects as a user with all permissions.
 	Config *rest.Config
 	// Kubectl is a command that runs kubectl with these arguments, with the kubeconfig in its environment.
 	Kubectl func(ctx context.Context, args ...string) *exec.Cmd
-	// OlderKubectls are the same for releases before that one, by their minor version, such as "1.35".
+	// OlderKubectls are the commands of earlier kubectl releases, by minor version, such as "1.35".
 	OlderKubectls map[string]func(ctx context.Context, args ...string) *exec.Cmd
-	// Compaction is how often the server's storage forgets old versions. It must be a few seconds.
+	// Compaction is the interval at which the server's storage compacts old versions. It must be a few seconds.
 	Compaction time.Duration
-	// Archived is whether there is an archive of logs, which has something to say of a build once it has finished.
+	// Archived is whether there is an archive of logs, which reports a condition on finished builds.
 	Archived bool
-	// Recorded is whether there is a database of records, which has something to say of such a build as well.
+	// Recorded is whether there is a database of records, which reports a condition on finished builds.
 	Recorded bool
 	// Disposable is whether the server is discarded after the specs.
 	Disposable bool

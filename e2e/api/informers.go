@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// informed is what client-go keeps of the images of a namespace.
+// informed is client-go's informer store of the images of a namespace.
 type informed struct {
 	store cache.Store
 	// watchLists counts the watches that asked for initial events.

@@ -130,7 +130,7 @@ func definitions(schemas map[string]*spec.Schema) spec.Definitions {
 	return definitions
 }
 
-// kindsOf are the kinds of our group that definitions say they are.
+// kindsOf returns the kinds of our group that the definitions declare.
 func kindsOf(definitions spec.Definitions) []string {
 	GinkgoHelper()
 	var found []string

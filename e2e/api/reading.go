@@ -22,7 +22,7 @@ func describeStoredReads(w *fixture) {
 	})
 }
 
-// describeForwardedReads has the reads whose answer depends on what is between client and server, or on which replica answers.
+// describeForwardedReads has the reads whose answer depends on the proxies between client and server, or on the replica that answers.
 func describeForwardedReads(w *fixture) {
 	Describe("what is read", func() {
 		describeRepliesOfStorage(w)

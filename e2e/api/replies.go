@@ -18,7 +18,7 @@ import (
 // root is the path of Goldsmith's API.
 const root = "/apis/images.goldsmith.dev/v1alpha1"
 
-// reply is what the server says to one request.
+// reply is the server's answer to a request.
 type reply struct {
 	code   int
 	header http.Header

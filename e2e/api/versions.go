@@ -17,7 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// reading is what a list was asked for at version at, with the names of before, and one more object added since.
+// reading is a list with the names of its images, and an image that was added after the list.
 type reading struct {
 	list   *v1alpha1.ImageList
 	before []string

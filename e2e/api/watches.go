@@ -142,7 +142,7 @@ func describeWatches(w *fixture) {
 	})
 }
 
-// write has several writers create two images each, change them, and delete one of them.
+// write starts several writers. Each writer creates two images, changes both, and deletes one image.
 func (w *fixture) write(ctx context.Context, writers, changes int) {
 	GinkgoHelper()
 	var writing sync.WaitGroup

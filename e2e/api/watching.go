@@ -21,10 +21,10 @@ type eventReader struct {
 	fixture *fixture
 	watch   watch.Interface
 	steps   map[string]string // by name: of the last event
-	// version is that of the last event.
+	// version is the resource version of the last event.
 	version string
-	// bookmarks is whether every bookmark is returned, and not only the one at the end of the initial events: the others may come
-	// at any time.
+	// bookmarks is whether every bookmark is returned, and not only the bookmark at the end of the initial events. Other bookmarks
+	// may be sent at any time.
 	bookmarks bool
 }
 

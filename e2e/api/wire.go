@@ -15,7 +15,7 @@ type wireEvent struct {
 	Object wireObject
 }
 
-// wireObject is what there is to see of any object.
+// wireObject has the fields that any object has over the wire.
 type wireObject struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta `json:"metadata"`

@@ -36,7 +36,7 @@ func describeStoredWrites(w *fixture) {
 	})
 }
 
-// describeForwardedWrites has the writes whose outcome depends on what is between client and server: kube-apiserver forwards
+// describeForwardedWrites has the writes whose outcome depends on components besides the server: kube-apiserver forwards
 // refusals and warnings, several replicas write at once, and Kubernetes itself collects dependents.
 func describeForwardedWrites(w *fixture) {
 	Describe("what is written", func() {

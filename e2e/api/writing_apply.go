@@ -28,7 +28,7 @@ func describeApply(w *fixture) {
 			WithBase(apply.Base().WithReference(reference)).
 			WithTargets(apply.Target().WithPlatform("linux/amd64").WithFormat(v1alpha1.ArtifactFormatRaw)))
 	}
-	// only is a part of it.
+	// only returns the Image web with nothing but this spec.
 	only := func(spec *apply.ImageSpecApplyConfiguration) *apply.ImageApplyConfiguration {
 		return apply.Image("web", w.Namespace).WithSpec(spec)
 	}

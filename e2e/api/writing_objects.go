@@ -17,7 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// finalizer is one that only the specs remove.
+// finalizer is a finalizer that only the specs remove.
 const finalizer = "example.com/hold"
 
 // observedImage waits until the controller has observed the spec of an Image, and returns it: from then on only the spec writes to it.
@@ -94,7 +94,7 @@ func (w *fixture) dependent(ctx context.Context, owner *v1alpha1.Image, name str
 		Expect(err).NotTo(HaveOccurred())
 	}
 	create(name, owner, v1alpha1.SchemeGroupVersion.WithKind("Image"), finalizers...)
-	// It learns of objects in the order of their creation, and this one has nobody.
+	// The garbage collector observes objects in the order of their creation, and deletes this object because its owner does not exist.
 	nobody := &metav1.ObjectMeta{Name: "nobody", UID: "nobody"}
 	create("after-"+name, nobody, corev1.SchemeGroupVersion.WithKind("ConfigMap"))
 	w.collected(ctx, "after-"+name)

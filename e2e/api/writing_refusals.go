@@ -41,7 +41,7 @@ func imagesServed() served {
 	}
 }
 
-// of makes a request, in which OBJECTS, VERSION, KIND and CONTENT stand for those of any resource, one for this one.
+// of replaces the placeholders OBJECTS, VERSION, KIND, CONTENT and NAMESPACE of a request by the values of this resource.
 func (s served) of(r request, namespace string) request {
 	replace := strings.NewReplacer(
 		"OBJECTS", s.prefix+"/namespaces/"+namespace+"/"+s.resource,
@@ -51,11 +51,11 @@ func (s served) of(r request, namespace string) request {
 	return r
 }
 
-// particulars are what is in messages besides the request and the resource: UIDs and versions, objects, the beginning of
-// a body, keys in the storage, and where in its sources a server registers types.
+// particulars matches parts of messages that belong neither to the request nor to the resource: UIDs and versions, objects,
+// the beginning of a body, keys in the storage, and the source file in which a server registers types.
 var particulars = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|"\{.*\}"|\(\{.* \.\.\.\)|Key: [^,]*|record \(\d+\)|scheme "[^"]*"`)
 
-// impersonal is the Status that came back without what is the resource's own.
+// impersonal returns the Status of a reply without the parts that are specific to the resource.
 func (s served) impersonal(r reply) metav1.Status {
 	GinkgoHelper()
 	var names []string

@@ -140,13 +140,13 @@ func describeWarnings(w *fixture) {
 	})
 }
 
-// warnedOf is what a client was warned of.
+// warnedOf returns the warnings that a client got.
 type warnedOf struct{ texts []string }
 
 // HandleWarningHeader hears a warning.
 func (w *warnedOf) HandleWarningHeader(_ int, _, text string) { w.texts = append(w.texts, text) }
 
-// warnings are what the server warns of.
+// warnings are the server's warnings.
 func warnings(r reply) []string {
 	GinkgoHelper()
 	parsed, errs := utilnet.ParseWarningHeaders(r.header["Warning"])

@@ -8,7 +8,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-// Specs are the specs that hold wherever there is an archive. Each makes a namespace of its own and nothing outside of it.
+// Specs are the specs for any installation with an archive. Each spec creates a namespace, and no objects outside of this namespace.
 func Specs(environment func() cluster.Environment) {
 	Describe("Archived logs", func() {
 		w := newFixture(environment)
@@ -18,8 +18,8 @@ func Specs(environment func() cluster.Environment) {
 	})
 }
 
-// ClusterSpecs break an archive and a controller. They need the cluster for themselves. What the archive has of a lost worker is part
-// of the spec that loses one, in package faults: see StartOnWorker.
+// ClusterSpecs break an archive and a controller. They need the cluster for themselves. A spec of package faults loses a worker and
+// checks the archived logs of that worker: see StartOnWorker.
 func ClusterSpecs(environment func() cluster.Environment) {
 	Describe("Archive of logs", Label("faults"), func() {
 		describeFaults(newFixture(environment))

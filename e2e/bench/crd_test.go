@@ -56,7 +56,7 @@ func BenchmarkImageAgainstCRD(b *testing.B) {
 	}
 	for b.Loop() {
 		took := map[string][]time.Duration{}
-		// alternate reverses the order each time: whatever slows one kind down slows down both.
+		// alternate reverses the order each time, so that a disturbance slows down both kinds.
 		alternate := func(verb string, times int, do func(dynamic.ResourceInterface, schema.GroupVersionResource, int) error) {
 			for i := range times {
 				order := []schema.GroupVersionResource{images, customs}
@@ -239,7 +239,7 @@ func (c *measured) imageSchema(b *testing.B) map[string]any {
 	return nil
 }
 
-// resolve replaces references by what they refer to, and leaves out what structural schemas do not have.
+// resolve replaces references by the referenced schemas, and leaves out fields that structural schemas do not have.
 func resolve(value any, schemas map[string]map[string]any) any {
 	switch value := value.(type) {
 	case []any:

@@ -13,7 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-// counters are what every server of the cluster has done since it started.
+// counters count the work of every server of the cluster since its start.
 type counters struct {
 	writes  map[string]float64 // requests that write, as "component verb resource/subresource"
 	reviews float64            // token and access reviews
@@ -59,7 +59,7 @@ func (counted *counters) add(component string, families cluster.Metrics) {
 		case resource == "subjectaccessreviews" || resource == "tokenreviews":
 			counted.reviews += value
 		case resource == "leases" || resource == "namespaces" || resource == "nodes":
-			// of the cluster itself, whatever runs in it
+			// of the cluster itself, regardless of its workloads
 		case strings.HasPrefix(labels["code"], "2") && isWrite(labels["verb"]):
 			if labels["subresource"] != "" {
 				resource += "/" + labels["subresource"]

@@ -33,7 +33,7 @@ type observations struct {
 	pod     map[string]time.Time // its pod was seen
 	ended   map[string]time.Time // its pod's container has ended
 	done    map[string]time.Time // its status, or that of a bare Job, reports success
-	jobDone map[string]time.Time // its Job's own status says so
+	jobDone map[string]time.Time // by the status of its Job
 	pods    map[string]struct{}  // that exist
 }
 
@@ -73,7 +73,7 @@ func (c *measured) watch(b *testing.B) *observations {
 	return s
 }
 
-// opener opens a watch that goes on where the last one ended.
+// opener opens a watch that continues where the last watch ended.
 type opener func(context.Context, metav1.ListOptions) (watch.Interface, error)
 
 // WatchWithContext opens the watch.
@@ -111,7 +111,7 @@ func (s *observations) observe(event watch.Event, at time.Time) {
 	}
 }
 
-// nameOf is the name of the build that an object was made for, or else this one.
+// nameOf returns the name of the build that an object was made for. It defaults to other.
 func nameOf(object metav1.Object, other string) string {
 	if build := object.GetLabels()[v1alpha1.LabelBuild]; build != "" {
 		return build
@@ -131,7 +131,7 @@ func (s *observations) await(b *testing.B, names []string) {
 	s.until(b, func() bool { return all(s.done, names) })
 }
 
-// settle returns when the Jobs of all of these say that they are complete, too.
+// settle returns when the Jobs of all these builds are complete, too.
 func (s *observations) settle(b *testing.B, names []string) {
 	b.Helper()
 	s.until(b, func() bool { return all(s.jobDone, names) })

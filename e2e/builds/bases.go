@@ -15,7 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
-// basedOn has an Image start from another one.
+// basedOn sets another Image as the base of an Image.
 func basedOn(image *v1alpha1.Image, base, channel string) *v1alpha1.Image {
 	image.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: base, Channel: channel}}
 	return image

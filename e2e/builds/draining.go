@@ -27,7 +27,7 @@ func describeDraining(w *fixture) {
 	}
 
 	It("A build whose node is drained goes on, with another attempt on another node", func(ctx SpecContext) {
-		name := "drained-" + rand.String(6) // the only one that is to leave: others run builds there, too
+		name := "drained-" + rand.String(6) // the only pod to be evicted: other specs run builds on the node, too
 		build := workspace.NewBuild(name, longer)
 		build.Spec.Retry.Limit = new(int32(0))
 		w.CreateBuild(ctx, build)

@@ -13,35 +13,35 @@ import (
 
 // Environment is a server to run the specs against.
 type Environment struct {
-	// Config reaches it, as a user who may do everything. The builder "mock" is registered there.
+	// Config connects to the server as a user with all permissions. The server has the builder "mock".
 	Config *rest.Config
 	// Patience is how long a spec waits for one thing to happen.
 	Patience time.Duration
-	// Polling is how often a spec looks whether what it waits for has happened.
+	// Polling is the interval at which a spec checks for the state that it waits for.
 	Polling time.Duration
 	// BuilderStart is how long a builder may take to start, once it may run.
 	BuilderStart time.Duration
-	// Archived is whether there is an archive of logs, which has something to say of a build once it has finished.
+	// Archived is whether there is an archive of logs, which reports a condition on finished builds.
 	Archived bool
-	// Recorded is whether there is a database of records, which has something to say of such a build as well.
+	// Recorded is whether there is a database of records, which reports a condition on finished builds.
 	Recorded bool
 	// Disposable is whether the server is discarded after the specs.
 	Disposable bool
-	// Workers is how many builds run at a time. Only LocalSpecs look at it.
+	// Workers is the number of builds that run at a time. Only LocalSpecs use it.
 	Workers int
 	// Kubectl is a command that runs kubectl with these arguments. Only ClusterSpecs use it.
 	Kubectl func(ctx context.Context, args ...string) *exec.Cmd
-	// Kueue puts Kueue into the cluster, and takes it away. Only ClusterSpecs use it.
+	// Kueue installs Kueue into the cluster, and removes it. Only ClusterSpecs use it.
 	Kueue Kueue
 }
 
-// Kueue is how Kueue comes into a cluster, and goes. Both return when that is done, and may be called again.
+// Kueue installs Kueue into a cluster, and removes it. Both methods return when that is done, and may be called again.
 type Kueue interface {
 	InstallKueue(ctx context.Context) error
 	RemoveKueue(ctx context.Context) error
 }
 
-// Specs are the specs that hold everywhere. Each makes a namespace of its own and nothing outside of it.
+// Specs are the specs for any installation. Each spec creates a namespace, and no objects outside of this namespace.
 func Specs(environment func() Environment) {
 	Describe("Builds", func() {
 		w := newFixture(environment)
@@ -50,9 +50,9 @@ func Specs(environment func() Environment) {
 	})
 }
 
-// PodSpecs are those of Specs that can fail where builds are pods of a cluster and pass where they are processes of one machine:
-// a Job, a kubelet or the garbage collector of Kubernetes takes part, or the rights of the controller's account, or several API servers.
-// Each way to start a build is among them. The other specs are about what the controllers decide, which are the same ones everywhere.
+// PodSpecs are the specs of Specs that can fail if builds are pods of a cluster but pass if they are processes of a single machine.
+// They depend on Jobs, kubelets, the garbage collector of Kubernetes, the permissions of the controller's account, or several API
+// servers. They include each way to start a build. The other specs test decisions of the controllers, which are the same everywhere.
 func PodSpecs(environment func() Environment) {
 	Describe("Builds", func() { describePods(newFixture(environment)) })
 }

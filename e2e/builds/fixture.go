@@ -90,8 +90,8 @@ func (w *fixture) running(ctx context.Context, name string) *v1alpha1.ImageBuild
 	return build
 }
 
-// lasting is the parameter of a build that lasts at least so long, and long enough for what is done to it meanwhile to
-// reach its builder.
+// lasting is the parameter of a build that lasts at least so long. The build also lasts long enough for a spec's actions
+// to reach its builder.
 func (w *fixture) lasting(atLeast time.Duration) string {
 	return fmt.Sprintf("duration=%s", atLeast+w.environment.BuilderStart)
 }

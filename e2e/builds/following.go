@@ -15,7 +15,7 @@ import (
 )
 
 func describeFollowing(w *fixture) {
-	// A request that is not known to last is cut after 60 seconds, and one that is buffered shows nothing for long.
+	// A request that is not classified as long-running is cut after 60 seconds. A buffered request shows nothing for long.
 	It("A log is followed for as long as the build runs, each line as it is written", func(ctx SpecContext) {
 		const steps = 15
 		w.CreateBuild(ctx, workspace.NewBuild("once", "duration=75s", fmt.Sprintf("steps=%d", steps)))

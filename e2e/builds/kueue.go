@@ -21,14 +21,14 @@ import (
 const (
 	// queueName is the LocalQueue of the spec's namespace.
 	queueName = "builds"
-	// share is what a build of that queue asks for.
+	// share is the CPU request of a build in that queue.
 	share = "100m"
 )
 
 func describeKueue(w *fixture) {
 	waiting := And(inPhase(v1alpha1.BuildQueued), conditions("Admitted=False/WaitingForKueue"), saying(v1alpha1.BuildAdmitted, ContainSubstring(queueName)))
 
-	// Other specs run in the same cluster meanwhile, and none of them may notice.
+	// Other specs run in the same cluster meanwhile, and Kueue must not disturb these specs.
 	Describe("A build in a queue of Kueue", Ordered, ContinueOnFailure, func() {
 		BeforeAll(func(ctx SpecContext) {
 			Expect(w.environment.Kueue.InstallKueue(ctx)).To(Succeed())
@@ -101,7 +101,7 @@ func inQueue(image *v1alpha1.Image) *v1alpha1.Image {
 	return image
 }
 
-// queueFor makes the queue of the namespace, with so much CPU for all of its builds. It goes when Kueue does.
+// queueFor makes the queue of the namespace, with so much CPU for all its builds. Removing Kueue deletes the queue.
 func (w *fixture) queueFor(ctx context.Context, cpu string) {
 	GinkgoHelper()
 	w.kueue(ctx, fmt.Sprintf(`
@@ -125,7 +125,7 @@ spec: {clusterQueue: %[1]s}
 `, w.Namespace, queueName, cpu), "apply", "--filename=-")
 }
 
-// workload is what Kueue has made of the Job of a build's attempt, as kubectl names it.
+// workload returns the Workload that Kueue has made for the Job of a build's attempt, as kubectl names it.
 func (w *fixture) workload(ctx context.Context, build string) string {
 	GinkgoHelper()
 	job, err := w.Kube.BatchV1().Jobs(w.Namespace).List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelBuild + "=" + build})

@@ -85,7 +85,7 @@ func describeTemplates(w *fixture) {
 				Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")},
 			}}
 			w.CreateBuild(ctx, build)
-			// The second is what a builder has failed with whose container's end containerd did not explain.
+			// BuilderFailed is the reason if containerd did not report why the builder's container ended.
 			failed := w.WaitForBuild(ctx, "once", Or(failedWith("User/OOMKilled"), failedWith("User/BuilderFailed")))
 			Expect(failed.Status.Failure.ExitCode).To(HaveValue(BeEquivalentTo(137)))
 			Expect(failed.Status.Failure.Message).To(Or(ContainSubstring("ran out of memory"), ContainSubstring("memory limit of 64Mi")))

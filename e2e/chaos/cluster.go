@@ -23,10 +23,10 @@ import (
 )
 
 const (
-	// clusterName is that of the kind cluster, which the program makes and removes.
+	// clusterName is the name of the kind cluster, which the program makes and removes.
 	clusterName = "goldsmith-chaos"
-	// nodeIsLost is how long a node does not answer so that Kubernetes gives up its pods: the controller manager waits 50 s, and the
-	// pods of builds tolerate that for 60 s more. What is left is for the next attempts to start.
+	// nodeIsLost is how long a node is unreachable so that Kubernetes evicts its pods: the controller manager waits 50 s, and the
+	// pods of builds tolerate the taint for 60 s more. The next attempts start in the remaining time.
 	nodeIsLost = 150 * time.Second
 )
 
@@ -108,7 +108,7 @@ func (c *inCluster) faults() map[string]action {
 	}
 }
 
-// resume waits until everything that Kubernetes and Goldsmith need has come back.
+// resume waits until all components that Kubernetes and Goldsmith need have recovered.
 func (c *inCluster) resume(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, c.patience())
 	defer stop()
@@ -137,7 +137,7 @@ func (c *inCluster) nodesAreReady(ctx context.Context) error {
 	return nil
 }
 
-// until repeats a function until it succeeds. If it never does, the error is the last one before ctx was done.
+// until repeats a function until it succeeds. If it never succeeds, until returns the last error before ctx was done.
 func until(ctx context.Context, succeeds func(context.Context) error) error {
 	var last error
 	err := wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
@@ -223,8 +223,8 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// cutPodScript drops every packet in the network namespace of a pod for some seconds. The node heals it, whatever becomes of this program.
-// Without the pod there is no such namespace any more.
+// cutPodScript drops every packet in the network namespace of a pod for some seconds. The node restores the network even if this program
+// ends. A deleted pod has no network namespace any more.
 const cutPodScript = `
 sandbox=$(crictl pods --quiet --no-trunc --state ready --label "io.kubernetes.pod.uid=$0") && test -n "$sandbox" || exit 0
 pid=$(crictl inspectp --output go-template --template '{{.info.pid}}' "$sandbox") || exit 0

@@ -18,13 +18,13 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// observer compares what an API has with what it had before:
+// observer compares the objects of an API with their earlier versions:
 //
-//   - Attempts are numbered from 1, and each begins after the outcome of the previous attempt.
+//   - Attempts are numbered from 1, and each attempt begins after the outcome of the previous attempt.
 //   - The end of a build or of an attempt is written once.
-//   - At most one container of a build runs, apart from one on a node that is recorded as lost.
+//   - At most one container of a build runs, apart from containers on a node that is recorded as lost.
 //
-// After a restoration from a backup it forgets what it has seen.
+// After a restoration from a backup the observer starts anew.
 type observer struct {
 	api *api
 

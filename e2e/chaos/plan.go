@@ -36,7 +36,7 @@ const (
 	orphanPod    = "delete a Job, but not its pod"
 )
 
-// Faults. Each kind of target has some of them.
+// The names of the faults. Each kind of target has some of these faults.
 const (
 	backUp         = "back up"
 	restore        = "restore the last backup"

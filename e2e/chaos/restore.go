@@ -18,7 +18,7 @@ import (
 
 const etcdVolume = "data-" + cluster.Etcd + "-0"
 
-// backUp and restore do what docs/backup.md says.
+// backUp and restore follow docs/backup.md.
 func (c *inCluster) backUp(ctx context.Context) error {
 	if err := c.resume(ctx); err != nil {
 		return err
@@ -28,7 +28,7 @@ func (c *inCluster) backUp(ctx context.Context) error {
 		"create job backup --from=cronjob/goldsmith-etcd-backup",
 		"wait job/backup --for=condition=Complete --timeout=5m",
 	)
-	c.backedUp = c.backedUp || err == nil // a backup that fails leaves the last one
+	c.backedUp = c.backedUp || err == nil // a failed backup keeps the last backup
 	return err
 }
 

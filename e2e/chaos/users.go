@@ -188,7 +188,7 @@ func (u *users) promote(ctx context.Context, pick uint64) error {
 	return err
 }
 
-// withBuild chooses a build, rather one that has not finished.
+// withBuild chooses a build, preferably an unfinished build.
 func (u *users) withBuild(do func(ctx context.Context, build *v1alpha1.ImageBuild) error) func(context.Context, uint64) error {
 	return func(ctx context.Context, pick uint64) error {
 		list, err := u.images.ImagesV1alpha1().ImageBuilds(namespace).List(ctx, metav1.ListOptions{})

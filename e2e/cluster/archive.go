@@ -15,7 +15,7 @@ var archiveServer = workload{namespace: "s3", object: "deployment/s3", pods: "--
 // LogArchive is the bucket of the log archive. Its server, in the cluster, is not part of an installation.
 type LogArchive kind.S3
 
-// addTo adds to a kustomization the components that an archive takes, what they read, and the Secret of its user.
+// addTo adds the components of an archive to a kustomization, with their settings and the Secret of its user.
 func (a *LogArchive) addTo(k *kustomization) {
 	if a == nil {
 		return

@@ -37,13 +37,13 @@ const (
 type Environment struct {
 	// Config reaches kube-apiserver as a user with all permissions, without a rate limit.
 	Config *rest.Config
-	// Kubeconfig is the path of a file that says the same.
+	// Kubeconfig is the path of a kubeconfig with the same settings as Config.
 	Kubeconfig string
 	// Kubectl is a command that runs kubectl with these arguments and that kubeconfig.
 	Kubectl func(ctx context.Context, args ...string) *exec.Cmd
-	// Nodes does to nodes what no API can.
+	// Nodes acts on nodes where no API can.
 	Nodes Nodes
-	// AuditLog is what kube-apiserver has been asked so far: an event of audit.k8s.io in JSON in each line.
+	// AuditLog returns the audit log of kube-apiserver so far: an event of audit.k8s.io in JSON in each line.
 	AuditLog func(ctx context.Context) (string, error)
 	// Overlay is the path of the kustomize overlay that is installed.
 	Overlay string
@@ -57,11 +57,11 @@ type Environment struct {
 	Records *Records
 	// Kueue is whether Images may name its queues.
 	Kueue bool
-	// Compaction is how often Goldsmith's etcd forgets old versions of objects. Defaults to what the overlay says.
+	// Compaction is the interval at which Goldsmith's etcd compacts old versions of objects. Defaults to the overlay's value.
 	Compaction time.Duration
 	// Disposable is whether the cluster is discarded after the specs. Goldsmith's etcd then does not wait for the disk.
 	Disposable bool
-	// Artifacts is the folder for what is kept of failed specs.
+	// Artifacts is the folder for the logs and objects of failed specs.
 	Artifacts string
 	// Patience is how long a spec waits for one thing to happen.
 	Patience time.Duration
@@ -83,7 +83,7 @@ type Nodes interface {
 	Run(ctx context.Context, node string, command ...string) ([]byte, error)
 }
 
-// Kube is a client for what comes with Kubernetes.
+// Kube is a client for the built-in APIs of Kubernetes.
 func (e Environment) Kube() kubernetes.Interface {
 	return kubernetes.NewForConfigOrDie(e.Config)
 }

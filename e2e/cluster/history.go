@@ -26,9 +26,9 @@ import (
 const (
 	// listAgain is the wait before objects are listed again where a watch has ended or an API does not answer.
 	listAgain = 250 * time.Millisecond
-	// watchAtMost is how long a watch is trusted: behind a server that is frozen it stays open and says nothing. listAtMost is
-	// how long one list may take: behind such a server it has no end. Neither depends on the machine: the timers of
-	// deadline.HistoryCatchesUp are their sum.
+	// watchAtMost is how long a watch is trusted, because a watch of a frozen server stays open without events. listAtMost is
+	// how long a list may take, because a list of a frozen server never ends. Neither value depends on the machine: the timers
+	// of deadline.HistoryCatchesUp are their sum.
 	watchAtMost, listAtMost = 20 * time.Second, 10 * time.Second
 )
 

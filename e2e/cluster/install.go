@@ -103,7 +103,7 @@ func (e Environment) WaitAvailable(ctx context.Context) error {
 	return nil
 }
 
-// available is the condition of an APIService that reports whether it can be used, and what it says.
+// available returns the status and the message of an APIService's condition Available.
 func available(apiService *unstructured.Unstructured) (status corev1.ConditionStatus, said string) {
 	conditions, _, _ := unstructured.NestedSlice(apiService.Object, "status", "conditions")
 	for _, entry := range conditions {
@@ -124,8 +124,8 @@ func (e Environment) kubectl(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// withKustomization calls a function with the directory of a kustomization that is the overlay with what else the
-// environment asks for.
+// withKustomization calls a function with the directory of a kustomization: the overlay with the settings of the
+// environment.
 func (e Environment) withKustomization(use func(directory string) error) error {
 	directory, err := os.MkdirTemp("", "goldsmith-e2e-")
 	if err != nil {
@@ -153,7 +153,7 @@ func (e Environment) withKustomization(use func(directory string) error) error {
 	return use(directory)
 }
 
-// kustomization is an overlay with what is to be changed about it.
+// kustomization is an overlay with changes.
 type kustomization struct {
 	overlay    string
 	components []string // their names
@@ -198,7 +198,7 @@ func (k *kustomization) addFlag(kind, name, flag string) {
 		"  patch: '[{\"op\": \"add\", \"path\": \"/spec/template/spec/containers/0/args/-\", \"value\": %q}]'", kind, name, flag))
 }
 
-// String is what kustomize reads.
+// String returns the kustomization.yaml.
 func (k *kustomization) String() string {
 	var folders []string
 	for _, component := range k.components {

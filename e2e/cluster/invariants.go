@@ -17,18 +17,18 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Violations returns what has not been true of every build so far, whatever has failed meanwhile, and nothing if all was. Call it
-// when every build should have finished. It holds for specs that delete no build, Job or pod themselves, with images that keep the
-// record of every build.
+// Violations returns the violations of these invariants so far, which hold despite any faults. Call it when every build should
+// have finished. The invariants hold for specs that delete no build, Job or pod themselves, with images that keep the record of
+// every build.
 //
-//   - No build is lost: none disappears, every one that an Image counted is there and finished, every Image was built.
-//   - None is built twice: no two builds of an Image from the same inputs follow each other, unless a person asked.
-//   - Attempts are numbered from 1. Each is stored, and its Job created, after the outcome of the previous attempt.
-//   - There is at most one Job for an attempt, at most one pod of a Job that counts or may still run, and none of them is
-//     anybody else's.
-//   - No Job is deleted under a build that needs it.
-//   - The end of a build or of an attempt is written once, and what has become of its log and its record afterwards.
-//   - What a build has made is what the builder of its last attempt has reported.
+//   - No build is lost: no build disappears, every build that an Image counted exists and finished, every Image was built.
+//   - Nothing is built twice: no two builds of an Image from the same inputs follow each other, unless a person asked.
+//   - Attempts are numbered from 1. Each attempt is stored, and its Job created, after the outcome of the previous attempt.
+//   - An attempt has at most one Job, and a Job has at most one pod that counts or may still run. Each Job and pod belongs to
+//     its build.
+//   - No Job is deleted while a build needs it.
+//   - The end of a build or of an attempt is written once. The outcomes of its log and of its record are written afterwards.
+//   - The artifacts of a build are those that the builder of its last attempt has reported.
 func (h *History) Violations() []string {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
@@ -167,8 +167,8 @@ func (c *checker) checkCompletion(build *v1alpha1.ImageBuild) {
 	}
 }
 
-// checkJob: it was created for an attempt, after the outcome of the one before, and it is the only one. Attempts has the
-// Jobs looked at so far.
+// checkJob checks that a Job is the only Job of its attempt, and was created after the outcome of the previous attempt.
+// Attempts has the Jobs checked so far.
 func (c *checker) checkJob(job *batchv1.Job, attempts map[string]types.UID) {
 	owner := metav1.GetControllerOf(job)
 	if owner == nil || c.builds[owner.UID] == nil {
@@ -201,8 +201,8 @@ func (c *checker) checkJob(job *batchv1.Job, attempts map[string]types.UID) {
 	}
 }
 
-// mayDelete reports whether the controller may have deleted the Job of an attempt: one that never ran has no log to lose, and
-// one on a lost node could go on beside the next.
+// mayDelete reports whether the controller may have deleted the Job of an attempt. An attempt that never ran has no log to lose.
+// An attempt on a lost node could continue beside the next attempt.
 func mayDelete(attempt v1alpha1.BuildAttempt) bool {
 	if attempt.Failure == nil {
 		return attempt.Outcome == v1alpha1.AttemptCancelled

@@ -53,7 +53,7 @@ func (e Environment) Inventory(ctx context.Context) ([]string, error) {
 	return inventory, nil
 }
 
-// Changes are the lines that applying the overlay again would add to what is there (+) or take away (-); none if nothing.
+// Changes returns the lines that applying the overlay again would add to the cluster's objects (+) or remove (-).
 func (e Environment) Changes(ctx context.Context) ([]string, error) {
 	changes := ""
 	err := e.withKustomization(func(directory string) error {

@@ -22,7 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
-// Metrics are what one process measures, by the name of the metric.
+// Metrics are the metrics of a process, by name.
 type Metrics map[string]*dto.MetricFamily
 
 // scraper is the account of the component monitoring that may read metrics and nothing else, and the Secret of its token.

@@ -55,9 +55,9 @@ func (e Environment) StopRecords(ctx context.Context) error { return e.stop(ctx,
 // StartRecords starts the database again, and returns when it serves. It may be called again.
 func (e Environment) StartRecords(ctx context.Context) error { return e.start(ctx, database) }
 
-// CrashRecords waits for a database that runs, and ends its processes at once, in the middle of whatever they do. The
-// database comes back by itself, in another pod. The pod is not deleted by force: the next one would then start beside
-// processes that still run, and two of them destroy the data that they share.
+// CrashRecords waits until the database runs, and then ends its processes at once, even during a write. The database recovers
+// by itself, in another pod. CrashRecords does not delete the pod by force: the next pod would then start beside processes that
+// still run, and two servers destroy the data that they share.
 func (e Environment) CrashRecords(ctx context.Context) error {
 	pods := e.Kube().CoreV1().Pods(Namespace)
 	err := wait.PollUntilContextTimeout(ctx, polling, deadline.Rollout.Deadline(), true, func(ctx context.Context) (bool, error) {

@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
-// polling is the interval at which specs check for what they wait for.
+// polling is the interval at which specs check for the state that they wait for.
 const polling = 100 * time.Millisecond
 
 // Workspace is a namespace for the present spec, with clients of an administrator, on the cluster of an environment.

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package deadline has the deadlines of all specs. Each deadline is derived from what has to happen: timers, which
-// take as long on any machine, and work, which takes longer on a busy machine. Work is multiplied by a factor that is measured
-// once in each test process. A deadline is waited out only where something is wrong, so it may be generous.
+// Package deadline has the deadlines of all specs. Each deadline is the sum of timers, which take as long on any machine, and of
+// work, which takes longer on a busy machine. Work is multiplied by a factor that is measured once in each test process. Only a
+// failing spec waits until its deadline, so deadlines may be generous.
 package deadline
 
 import "time"
 
-// Wait is what may happen before a spec gives up.
+// Wait is the time after which a spec fails, by its parts.
 type Wait struct {
 	// Timers is the sum of intervals, leases and back-offs.
 	Timers time.Duration

@@ -57,7 +57,7 @@ func killKubeAPIServer(ctx context.Context, w *cluster.Workspace) {
 // noticed that there is no such API. Then it applies the installation again.
 func unregister(ctx context.Context, w *cluster.Workspace) {
 	GinkgoHelper()
-	DeferCleanup(func(ctx SpecContext) { Expect(w.Environment.Install(ctx)).To(Succeed()) }) // for the specs after one that fails
+	DeferCleanup(func(ctx SpecContext) { Expect(w.Environment.Install(ctx)).To(Succeed()) }) // for the specs after a failed spec
 	Expect(apiServices(w).Delete(ctx, cluster.APIService, metav1.DeleteOptions{})).To(Succeed())
 	w.Eventually(ctx, func(ctx context.Context) bool {
 		_, err := w.Images().List(ctx, metav1.ListOptions{})

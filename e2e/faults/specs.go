@@ -22,7 +22,7 @@ func Specs(environment func() cluster.Environment) {
 	Describe("Faults", Label("faults"), func() {
 		w, ofLog := cluster.NewWorkspace(environment), cluster.NewWorkspace(environment)
 		BeforeEach(func() {
-			// After whatever else a spec has put off until its end.
+			// This runs after all other cleanups of a spec.
 			DeferCleanup(func(ctx SpecContext) { Expect(w.Environment.WaitReady(ctx)).To(Succeed()) })
 		})
 		BeforeEach(func(ctx SpecContext) {

@@ -8,14 +8,14 @@ import (
 	"path/filepath"
 )
 
-// InstallKueue makes Kueue run in the cluster, which must exist, and returns when it serves. Its own controller is built
-// first where it is not there yet, which takes minutes once on a machine. Kueue queues Jobs that name a queue; those of others
-// it neither sees nor holds up, even when it has stopped. Where it runs already nothing changes.
+// InstallKueue installs Kueue in the cluster, which must exist, and returns when Kueue serves. It first builds Kueue's controller
+// if that is missing, which takes minutes once on a machine. Kueue queues only Jobs that name a queue. It neither sees nor delays
+// other Jobs, even when it has stopped. If Kueue runs already, nothing changes.
 func (c *Cluster) InstallKueue(ctx context.Context) error {
 	return c.kueue(ctx, "up")
 }
 
-// RemoveKueue removes Kueue, and all objects of its kinds, in whatever state they are. Jobs that it holds stay suspended.
+// RemoveKueue removes Kueue, and all objects of its kinds in any state. Jobs that Kueue has suspended stay suspended.
 // Without Kueue it does nothing.
 func (c *Cluster) RemoveKueue(ctx context.Context) error {
 	return c.kueue(ctx, "down")

@@ -39,7 +39,7 @@ func TestTheS3ServerWantsACluster(t *testing.T) {
 	}
 }
 
-// TestTheS3ServerIsAsItsSecretSays has a fake of everything but the scripts, and of the cluster what kubectl says of it.
+// TestTheS3ServerIsAsItsSecretSays runs the real scripts with fakes of all programs. The fake of kubectl plays the cluster.
 func TestTheS3ServerIsAsItsSecretSays(t *testing.T) {
 	compiled, err := exec.CommandContext(t.Context(), "go", "env", "GOCACHE").Output()
 	if err != nil {
@@ -77,7 +77,7 @@ func TestTheS3ServerIsAsItsSecretSays(t *testing.T) {
 }
 
 // withS3Secret pretends that everything is built, and that a cluster has the server's secret after the scripts, and maybe
-// before. It returns the file of what is applied there.
+// before. It returns the path of a file with the applied objects.
 func (c *checkout) withS3Secret(t *testing.T, before bool) (applied string) {
 	t.Helper()
 	c.everythingBuilt(t, "one-control-plane")

@@ -32,8 +32,8 @@ func findScript() (string, error) {
 	}
 }
 
-// run runs the script and returns its standard output. Its progress goes to the options' writer; the last line of that is
-// the error if it fails.
+// run runs the script and returns its standard output. It writes the script's progress to the options' writer. If the
+// script fails, the error is the last line of the progress.
 func (c *Cluster) run(ctx context.Context, args ...string) (string, error) {
 	return output(ctx, c.options.Progress, c.script, args...)
 }

@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// checkout is a copy of the scripts, with a cache and a machine of its own: Docker, kind and kubectl are fakes that answer
-// as the test says, and write down what they were asked.
+// checkout is a copy of the scripts, with a cache and a machine of its own: Docker, kind and kubectl are fakes. They give
+// the test's answers, and record their arguments.
 type checkout struct {
 	directory string
 	cache     string
@@ -118,7 +118,7 @@ func TestAChangeMakesThatAndTheNodeImageNew(t *testing.T) {
 	}
 }
 
-// configuration is what the tests look at of kind's.
+// configuration has the fields of kind's configuration that the tests check.
 type configuration struct {
 	Networking struct {
 		APIServerAddress  string `json:"apiServerAddress"`

@@ -66,7 +66,7 @@ func (s *shell) waitFor(ctx context.Context, what, object string) {
 	}
 }
 
-// field is a field of an object, as a JSONPath says.
+// field returns the field of an object at a JSONPath.
 func (s *shell) field(ctx context.Context, object, path string) string {
 	GinkgoHelper()
 	return s.Run(ctx, "", "get", object, "-o", "jsonpath={"+path+"}")

@@ -21,7 +21,7 @@ import (
 var (
 	// expression is one of an alert or of a panel.
 	expression = regexp.MustCompile(`"?expr"?: *(.+)`)
-	// noMetric is what of an expression names none: matchers, ranges, grouping and functions.
+	// noMetric matches the parts of an expression that name no metric: matchers, ranges, grouping and functions.
 	noMetric = regexp.MustCompile(`\{[^}]*\}|\[[^\]]*\]|\b(by|on|without) *\([^)]*\)|[a-z_]+ *\(`)
 	name     = regexp.MustCompile(`\b(goldsmith|controller_runtime|workqueue|apiserver|etcd)_[a-z_]+`)
 )

@@ -70,7 +70,7 @@ func describeFaults(w *fixture) {
 		for i := range many {
 			w.Request(ctx, "web", fmt.Sprint("request ", i))
 			if i == many/2 {
-				w.RemoveLeader(ctx) // the next leader records what this one has not, and repeats its last writes
+				w.RemoveLeader(ctx) // the next leader records the remaining builds, and repeats the last writes of this leader
 			}
 		}
 		w.hasEachOnce(ctx, many+1)

@@ -48,7 +48,7 @@ func (w *fixture) read(ctx context.Context, image, subresource string, asked par
 	return request.Do(ctx).Into(into)
 }
 
-// history is what is recorded of the builds of the Image web, page by page if that is asked for.
+// history returns the records of the builds of the Image web, page by page if asked has a limit.
 func (w *fixture) history(ctx context.Context, asked parameters) []v1alpha1.BuildRecord {
 	GinkgoHelper()
 	query := parameters{}

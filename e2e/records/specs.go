@@ -8,7 +8,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-// Specs are the specs that hold wherever there is a database. Each makes a namespace of its own and nothing outside of it.
+// Specs are the specs for any installation with a database. Each spec creates a namespace, and no objects outside of this namespace.
 func Specs(environment func() cluster.Environment) {
 	Describe("Recorded builds", func() {
 		w := newFixture(environment)

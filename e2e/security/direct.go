@@ -47,7 +47,7 @@ func newServer(ctx context.Context, w *cluster.Workspace) server {
 	Expect(err).NotTo(HaveOccurred())
 	found := regexp.MustCompile(`from (127\.0\.0\.1:\d+)`).FindStringSubmatch(line)
 	Expect(found).To(HaveLen(2), line)
-	go func() { _, _ = io.Copy(io.Discard, out) }() // it says more for every connection
+	go func() { _, _ = io.Copy(io.Discard, out) }() // kubectl prints a line for every connection
 	return server{address: found[1], roots: roots}
 }
 

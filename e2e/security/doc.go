@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package security has the specs of permissions: what users may do through kube-apiserver with the roles of the installation, what
-// its API server refuses to direct callers, what templates may ask the controller for, and that the installation's service accounts
-// have no permission that they do not use.
+// Package security has the specs of permissions. They cover users with the roles of the installation, direct callers of its API
+// server, and templates of builds. They also check that the installation's service accounts have no unused permissions.
 package security

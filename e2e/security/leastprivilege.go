@@ -58,7 +58,7 @@ func describeLeastPrivilege(w *cluster.Workspace) {
 		doEverything(ctx, w)
 		log, err := w.Environment.AuditLog(ctx)
 		Expect(err).NotTo(HaveOccurred())
-		// While it is removed, a component may ask for what it has no right to any more.
+		// While the installation is removed, a component may make requests for which it has no permission any more.
 		controller, err := w.Kube.AppsV1().Deployments(cluster.Namespace).Get(ctx, cluster.Controller, metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		forbidden, unused := map[string][]string{}, map[string][]string{}

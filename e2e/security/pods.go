@@ -21,7 +21,7 @@ func describePods(w *cluster.Workspace) {
 
 		Expect(pod.Spec.AutomountServiceAccountToken).To(HaveValue(BeFalse()))
 		for _, volume := range pod.Spec.Volumes {
-			if volume.Name == "report" { // the builder mock is registered as one that reports
+			if volume.Name == "report" { // the builder mock is registered as a reporting builder
 				Expect(volume.Projected.Sources).To(ConsistOf(
 					HaveField("ServiceAccountToken", HaveField("Path", "token")), HaveField("ConfigMap", HaveField("Name", "kube-root-ca.crt"))))
 				continue

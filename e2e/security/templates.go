@@ -20,7 +20,7 @@ const (
 	secret  = "registry-password"
 )
 
-// describeTemplates: the controller makes pods with rights of its own. What a pod is given must be its author's to give.
+// The controller creates pods with its own permissions. A template must not give a pod more than the permissions of its author.
 func describeTemplates(w *cluster.Workspace) {
 	withAccount := func() *v1alpha1.BuildTemplate { return &v1alpha1.BuildTemplate{ServiceAccountName: account} }
 	withSecret := func() *v1alpha1.BuildTemplate {

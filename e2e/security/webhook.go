@@ -19,8 +19,8 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-// serveWebhook serves an admission webhook on this address of the machine until the spec ends. Refusal says why an object
-// of a name is refused; nothing if it is not. It returns the URL, and the certificate to trust.
+// serveWebhook serves an admission webhook on this address of the machine until the spec ends. Refusal returns the reason to
+// refuse an object by its name, or "" to admit it. serveWebhook returns the URL, and the certificate to trust.
 func serveWebhook(address net.IP, refusal func(name string) string) (url string, bundle []byte) {
 	GinkgoHelper()
 	listener, err := net.Listen("tcp", net.JoinHostPort(address.String(), "0"))

@@ -30,8 +30,8 @@ func added(before, inventory []string) []string {
 	return slices.DeleteFunc(slices.Clone(inventory), func(object string) bool { return slices.Contains(before, object) })
 }
 
-// eventuallyNothingIsLeft waits until no object of an installation is there, and none that was not there before: some
-// are removed later than what they belonged to, such as volumes.
+// eventuallyNothingIsLeft waits until all objects of an installation and all new objects are deleted. Some objects, such as
+// volumes, are deleted later than their owners.
 func eventuallyNothingIsLeft(ctx context.Context, e cluster.Environment, before []string) {
 	GinkgoHelper()
 	Eventually(ctx, func(ctx context.Context) ([]string, error) {

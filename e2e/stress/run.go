@@ -55,8 +55,8 @@ func newCommand(ctx context.Context, program string, args ...string) *exec.Cmd {
 	return command
 }
 
-// casesOf returns the specs that ran, and whatever else failed. A suite may fail without any failed spec, for example by a
-// data race: its output is then a failure of its own.
+// casesOf returns the specs that ran, and failures outside of specs. A suite may fail without any failed spec, for example by
+// a data race: its output is then a failure of its own.
 func casesOf(suites []junit.Suite, runErr error, output string) []junit.Case {
 	var cases []junit.Case
 	for _, suite := range suites {

@@ -110,7 +110,7 @@ func keepFailures(folder string, t tally) error {
 var notInSlugs = regexp.MustCompile(`[^a-z0-9]+`)
 
 // longestSlug is how many characters of a spec's text are in its slug. Specs of one container often start with the same words, so
-// the slug has the end of the text, and a digest of all of it.
+// the slug has the end of the text, and a digest of the whole text.
 const longestSlug = 60
 
 // slug names files of a spec.

@@ -57,8 +57,8 @@ func newKind() *kind.Cluster {
 	return made
 }
 
-// startCluster returns the kubeconfig of the cluster: the one that is given, or one that is made now and removed at the
-// end.
+// startCluster returns the kubeconfig of the given cluster. Without a given cluster, it makes a cluster, which is removed at
+// the end.
 func startCluster(ctx context.Context) string {
 	GinkgoHelper()
 	if kubeconfig := os.Getenv("E2E_KUBECONFIG"); kubeconfig != "" {
@@ -78,7 +78,7 @@ func startCluster(ctx context.Context) string {
 	return config.KubeconfigFile()
 }
 
-// common is what the processes of a run have in common.
+// common holds the values that all processes of a run share.
 type common struct {
 	Kubeconfig string
 	LogArchive *cluster.LogArchive
@@ -112,7 +112,7 @@ func loadDatabase(ctx context.Context) *cluster.Records {
 	return &cluster.Records{Image: image, Password: "of 'tests' & \"nobody\""}
 }
 
-// fillIn fills in what the specs work with, and fails if that is not enough.
+// fillIn fills in the environment of the specs, and fails if a value is missing.
 func fillIn(ctx context.Context, environment *cluster.Environment, given common) {
 	GinkgoHelper()
 	deadline.Adopt(given.Factor)

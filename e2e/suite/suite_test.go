@@ -3,23 +3,24 @@
 //go:build e2e
 
 // Package suite_test runs the end-to-end suites on a real cluster. `make e2e` runs it twice at the same time, on two clusters: see run.
-// What it works with comes from the environment:
+// Environment variables configure it:
 //
 //	E2E_VERSION     the tag of the container images
 //	E2E_CLUSTER     the name of the kind cluster (goldsmith-e2e; goldsmith-gate, of one node, if only specs of gate or smoke are run)
 //	E2E_KUBECONFIG  that cluster, which exists and has the images, as its administrator. Without it the cluster is made, and
 //	                removed at the end
 //	E2E_OVERLAY     the overlay to install (kustomize/overlays/kind)
-//	E2E_KUBECTL     a command that is kubectl (kubectl)
-//	E2E_ARTIFACTS   the folder for what is kept of failed specs (bin/e2e)
+//	E2E_KUBECTL     the command of kubectl (kubectl)
+//	E2E_ARTIFACTS   the folder for the logs and objects of failed specs (bin/e2e)
 //	E2E_REPEAT      how often each spec runs (1): see `make stress`
 //
-// Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade. At most 40 of
-// all suites are labelled gate: they show each promise of a cluster once. Those labelled installation install or remove Goldsmith. With a filter that leaves smoke alone without those, as "smoke && !installation",
-// an installation must be there, on any cluster that E2E_KUBECONFIG names, and it is left as it is.
+// Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade. At most 40
+// specs of all suites are labelled gate: they show each promise of a cluster once. Specs labelled installation install or remove
+// Goldsmith. The filter "smoke && !installation" needs an existing installation, on any cluster that E2E_KUBECONFIG names, and
+// does not change the installation.
 //
-// Goldsmith is installed with an archive of logs, in an S3 server of the cluster, and with a database of records, which is that
-// of the component records-postgres. For the specs of gate and smoke alone it has no archive, and records-sqlite.
+// Goldsmith is installed with an archive of logs, in an S3 server of the cluster, and with the database of the component
+// records-postgres. If only specs of gate or smoke run, it has no archive, and uses records-sqlite.
 package suite_test
 
 import (
@@ -117,8 +118,8 @@ func TestEndToEnd(t *testing.T) {
 			api.AggregationSpecs(given)
 			api.ClusterSpecs(given)
 		})
-		// Each in a container of this file: Ginkgo orders by file and line, and the first one's audit log and the last
-		// one's removal are of everything in between.
+		// Each suite is in a container of this file, because Ginkgo orders by file and line. The audit log of the first container
+		// and the removal in the last container cover all containers in between.
 		Describe("monitoring", func() { monitoring.Specs(given) })
 		Describe("certificates", func() { upgrade.Specs(given) })
 		Describe("security", func() { security.Specs(given) })

@@ -88,7 +88,7 @@ func (r repository) failureOfSpec(spec run) *failure {
 var (
 	race     = regexp.MustCompile(`(?s)WARNING: DATA RACE\n(.*?)\n=====`)
 	panicked = regexp.MustCompile(`(?s)(?:^|\n)((?:panic|fatal error): .*?)\n\n(goroutine .*)`)
-	// logged matches what a test logs. t.Log and t.Error look the same.
+	// logged matches the log lines of a test. Lines of t.Log and t.Error have the same form.
 	logged = regexp.MustCompile(`^ +([\w.-]+\.go:\d+): ?`)
 	// ofGo matches lines that are not the test's.
 	ofGo = regexp.MustCompile(`^(=== |\s*--- FAIL: |exit status |FAIL\s*$|FAIL\t.*s\n$)`)
@@ -116,7 +116,7 @@ func (r repository) failureOfTest(pkg string, test run) *failure {
 			continue
 		}
 		if match := logged.FindStringSubmatch(line); match != nil {
-			f.place = path.Join(pkg, match[1]) // the last one is the error, if the test logs before it fails
+			f.place = path.Join(pkg, match[1]) // the last line is the error, if the test logs before it fails
 			line = strings.TrimLeft(line, " ")
 			if strings.TrimSpace(strings.TrimPrefix(line, match[1]+":")) == "" { // gomega starts its message in the next line
 				continue

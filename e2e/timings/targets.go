@@ -141,7 +141,7 @@ func readNodes(suites []junit.Suite, r repository) []node {
 			}
 		}
 	}
-	children, failed := map[key]float64{}, map[key]bool{} // of tests: seconds of what runs inside, and whether any of it failed
+	children, failed := map[key]float64{}, map[key]bool{} // of tests: seconds of their subtests, and whether any subtest failed
 	within := map[key]bool{}
 	contains := func(parent key, seconds float64, fails bool) {
 		children[parent] += seconds

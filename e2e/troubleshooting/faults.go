@@ -74,7 +74,7 @@ func expectBuildSucceeds(ctx context.Context, w *cluster.Workspace) {
 	w.Eventually(ctx, func(ctx context.Context) error {
 		_, err := w.Builds().Create(ctx, build, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {
-			return nil // it was created although the answer was lost
+			return nil // the object was created, but the answer was lost
 		}
 		return err
 	}).Should(Succeed())

@@ -18,7 +18,7 @@ type symptom struct {
 	id string
 	// commands, of kubectl, show it.
 	commands []string
-	// shown is text in what the commands show.
+	// shown is text in the output of the commands.
 	shown []string
 }
 

@@ -74,7 +74,7 @@ func fingerprint(certificate *x509.Certificate) string {
 	return fmt.Sprintf("%x", sha256.Sum256(certificate.Raw))
 }
 
-// servedBy is the certificate that one API server serves to a client that trusts the authorities.
+// servedBy returns the certificate that an API server serves to a client that trusts the authorities.
 func servedBy(ctx context.Context, w *cluster.Workspace, pod string, authorities *x509.CertPool) (*x509.Certificate, error) {
 	local, stop, err := w.Environment.Forward(pod, port)
 	if err != nil {

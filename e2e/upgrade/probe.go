@@ -35,7 +35,7 @@ const (
 // https://github.com/kubernetes/kubernetes/issues/135285
 var notRead = []string{"define Request.GetBody", "cannot rewind body", "server closed idle connection"}
 
-// request is one of the requests that a probe makes in turn.
+// request is a request that a probe repeats.
 type request struct {
 	name  string
 	build func(*rest.RESTClient) *rest.Request
@@ -93,7 +93,7 @@ func (p *probe) run(ctx context.Context) {
 	defer ticker.Stop()
 	for requests := p.requests(); ; p.made++ {
 		next := requests[p.made%len(requests)]
-		p.under.Go(func() { p.make(next) }) // however long the one before takes
+		p.under.Go(func() { p.make(next) }) // even if the previous request has not ended
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

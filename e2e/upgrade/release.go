@@ -18,11 +18,11 @@ import (
 // programs are the container images of an installation.
 var programs = []string{"goldsmith-apiserver", "goldsmith-controller", "mock-builder"}
 
-// release is what is upgraded from.
+// release is the release to upgrade from.
 type release struct {
 	// root is the folder of the clone.
 	root string
-	// commit is the one before HEAD, shortened. It is empty where that cannot be installed.
+	// commit is the short hash of HEAD's parent. It is empty if that commit cannot be installed.
 	commit string
 	// overlay is the path of the overlay in the source.
 	overlay string
@@ -62,7 +62,7 @@ func (r release) prepare(ctx context.Context, environment cluster.Environment, d
 		return before, errors.Join(tagImages(ctx, environment.Version, before.Version), r.loadImages(ctx, before))
 	}
 	before.Version, before.Overlay = r.commit, filepath.Join(directory, r.overlay)
-	// Not a worktree: nothing is to be left in the clone, whatever happens here.
+	// Not a worktree, so that nothing is left in the clone after a failure.
 	archive := filepath.Join(directory, "source.tar")
 	if _, err := run(ctx, r.root, "git", "archive", "--output="+archive, r.commit); err != nil {
 		return before, err

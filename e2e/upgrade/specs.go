@@ -37,7 +37,7 @@ func ClusterSpecs(environment func() cluster.Environment) {
 		w, p := cluster.NewWorkspace(environment), cluster.NewWorkspace(environment)
 
 		Context("from the commit before", func() {
-			// Before the workspaces, which are in what is installed here.
+			// This runs before the workspaces, which need the installation.
 			BeforeEach(func(ctx SpecContext) {
 				present := environment()
 				before, err := releaseBefore(ctx, present.Overlay)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command rerun is what Tilt's live update needs in an image that has nothing but one static program: something that
-// restarts the program, and a tar. With it the images of the development loop are the real ones and one file more; they
-// need no base image, and the pods keep their read-only root.
+// Command rerun supports Tilt's live update in an image with a single static program. It restarts the program, and
+// unpacks tar archives. The images of the development loop are thus the released images with one more file. They need no
+// base image, and the pods keep their read-only root.
 //
 //	rerun NAME ARGS…   run /live/NAME, or /NAME as long as there is no such file, until it ends; SIGHUP starts it again
 //	rerun --restart    send that SIGHUP to process 1
 //	tar -C DIR -x -f - unpack standard input, under this name only
 //
-// It belongs in no image that is released.
+// No released image contains rerun.
 package main
 
 import (

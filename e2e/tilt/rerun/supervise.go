@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// program is what a container runs.
+// program is the program of a container.
 type program struct {
 	name  string
 	args  []string

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// unpack is tar -x, as far as Tilt asks for it: files and folders from in, into the folder that -C names.
-// A file is replaced as a whole, so that a program may be running from the old one.
+// unpack implements the part of tar -x that Tilt uses: it unpacks files and folders from in into the folder that -C names.
+// It replaces each file as a whole, so that a program may still run from the old file.
 func unpack(args []string, in io.Reader) error {
 	flags := flag.NewFlagSet("tar", flag.ContinueOnError)
 	folder := flags.String("C", ".", "where to unpack")
