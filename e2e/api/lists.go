@@ -44,7 +44,7 @@ func names(list *v1alpha1.ImageList) []string {
 	return names
 }
 
-// newer matches versions that are equal to than or after it.
+// newer matches the version than and all later versions.
 func newer(than string) gomegatypes.GomegaMatcher {
 	return WithTransform(func(version string) (int, error) {
 		return resourceversion.CompareResourceVersion(version, than)

@@ -103,7 +103,7 @@ func (e Environment) WaitAvailable(ctx context.Context) error {
 	return nil
 }
 
-// available returns the status and the message of an APIService's condition Available.
+// available returns the status of an APIService's condition Available, and its reason with the message.
 func available(apiService *unstructured.Unstructured) (status corev1.ConditionStatus, said string) {
 	conditions, _, _ := unstructured.NestedSlice(apiService.Object, "status", "conditions")
 	for _, entry := range conditions {
@@ -115,7 +115,7 @@ func available(apiService *unstructured.Unstructured) (status corev1.ConditionSt
 	return corev1.ConditionUnknown, "nothing yet"
 }
 
-// kubectl runs kubectl; what it shows is in the error.
+// kubectl runs kubectl. An error includes its output.
 func (e Environment) kubectl(ctx context.Context, args ...string) error {
 	command := e.Kubectl(ctx, args...)
 	if output, err := command.CombinedOutput(); err != nil {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What the scripts share that put a program of others into a cluster. Sourced, never run.
+# Shared functions of the scripts that install third-party programs in a cluster. Sourced, never run.
 
 # shellcheck source=build/tools.sh
 source "$(dirname "${BASH_SOURCE[0]}")/build/tools.sh"
@@ -11,8 +11,8 @@ image_of() {
   echo "goldsmith/$1:${version%-*}-$(digest "${path[$1]##*/}" "$2" "$kind_directory/build/program-image")"
 }
 
-# need_image PROGRAM DOCKERFILE: Docker, the tools and the container image of a program are there. What is missing is built
-# by one at a time. Sets image.
+# need_image PROGRAM DOCKERFILE ensures that Docker, the tools and the container image of a program exist. Only one process at
+# a time builds missing parts. Sets image.
 need_image() {
   "$kind_directory/docker/start"
   exec 9>"$cache/lock"
@@ -25,7 +25,7 @@ need_image() {
   exec 9>&-
 }
 
-# connect CLUSTER: `kube` is kubectl for that cluster, whatever the user's kubeconfig says.
+# connect CLUSTER makes `kube` the kubectl for that cluster, independently of the user's kubeconfig.
 connect() {
   kubeconfig=$(mktemp)
   trap 'rm -f "$kubeconfig"' EXIT

@@ -48,7 +48,7 @@ func (w *fixture) read(ctx context.Context, image, subresource string, asked par
 	return request.Do(ctx).Into(into)
 }
 
-// history returns the records of the builds of the Image web, page by page if asked has a limit.
+// history returns the records of the builds of the Image web, page by page if asked sets a limit.
 func (w *fixture) history(ctx context.Context, asked parameters) []v1alpha1.BuildRecord {
 	GinkgoHelper()
 	query := parameters{}
@@ -65,7 +65,7 @@ func (w *fixture) history(ctx context.Context, asked parameters) []v1alpha1.Buil
 	}
 }
 
-// names are those of recorded builds.
+// names returns the names of recorded builds.
 func names(builds []v1alpha1.BuildRecord) []string {
 	found := []string{}
 	for i := range builds {

@@ -39,7 +39,7 @@ func serveWebhook(address net.IP, refusal func(name string) string) (url string,
 			review.Response = &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: said == "", Result: &metav1.Status{Message: said}}
 			review.Request = nil
 			w.Header().Set("Content-Type", "application/json")
-			_ = json.NewEncoder(w).Encode(review) // who asked has gone, if this fails
+			_ = json.NewEncoder(w).Encode(review) // this fails only if the client has disconnected
 		})},
 	}
 	hook.StartTLS()

@@ -112,7 +112,7 @@ func loadDatabase(ctx context.Context) *cluster.Records {
 	return &cluster.Records{Image: image, Password: "of 'tests' & \"nobody\""}
 }
 
-// fillIn fills in the environment of the specs, and fails if a value is missing.
+// fillIn fills in the environment of the specs, and fails if a setting is invalid.
 func fillIn(ctx context.Context, environment *cluster.Environment, given common) {
 	GinkgoHelper()
 	deadline.Adopt(given.Factor)

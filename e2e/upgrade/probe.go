@@ -35,7 +35,7 @@ const (
 // https://github.com/kubernetes/kubernetes/issues/135285
 var notRead = []string{"define Request.GetBody", "cannot rewind body", "server closed idle connection"}
 
-// request is a request that a probe repeats.
+// request is one of the requests that a probe repeats.
 type request struct {
 	name  string
 	build func(*rest.RESTClient) *rest.Request

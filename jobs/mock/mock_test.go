@@ -45,7 +45,7 @@ func sampleInput(attempt int32, parameters map[string]string) render.Input {
 	return input
 }
 
-// contract holds the input files and the output files of a builder.
+// contract holds the directory of a builder's input and output files, and the builder's output.
 type contract struct {
 	dir            string
 	stdout, stderr bytes.Buffer

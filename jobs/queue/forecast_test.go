@@ -48,7 +48,7 @@ func TestAForecastPlaysTheQueueThrough(t *testing.T) {
 	q.Set(waiting("b", "b-2", time.Second))
 	q.Set(waiting("a", "a-1", 2*time.Second))
 	places := q.Forecast(epoch.Add(time.Minute), lasting(map[string]time.Duration{"running": 10 * time.Minute, "b-1": 2 * time.Minute, "b-2": 5 * time.Minute}))
-	// b-1 takes the free slot; when it is done, b has nothing active and goes again; a-1 is next when b-2 is done.
+	// b-1 takes the free slot. When b-1 is done, b has no active build and is next again. a-1 is next when b-2 is done.
 	expectPlaces(t, places, "b-1 1m0s", "b-2 3m0s", "a-1 8m0s")
 	if why := places[1].Why; why != "the build is about to start" {
 		t.Errorf("while there is a slot it waits for %q", why)

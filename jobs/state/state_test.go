@@ -178,7 +178,7 @@ func deleted(at time.Time) func(*corev1.Pod) {
 	}
 }
 
-// deletedByKubelet changes a pod to have the kubelet's last deletion request. because tells if the container ended due to the first request.
+// deletedByKubelet adds the kubelet's final deletion request to a pod. because: the container ended due to an earlier request.
 func deletedByKubelet(at time.Time, because bool) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = new(metav1.NewTime(at)), new(int64(0))

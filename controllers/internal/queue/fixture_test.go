@@ -106,7 +106,7 @@ func (w *fixture) synced() {
 	w.must(w.queue.WaitForSync(w.ctx))
 }
 
-// create creates a build, a second after the one before.
+// create creates a build, a second after the previous build.
 func (w *fixture) create(namespace, name string, after time.Duration) *v1alpha1.ImageBuild {
 	w.t.Helper()
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: metav1.NewTime(epoch.Add(after))}}

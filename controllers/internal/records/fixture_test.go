@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 // errUnavailable is the error of a database that does not answer.
 var errUnavailable = errors.New("nobody answers")
 
-// faulty is a database that can be unavailable, that can refuse to be written to, and that counts what it is told.
+// faulty is a database that can be unavailable, that can refuse writes, and that counts its writes.
 type faulty struct {
 	*database.Store
 	address string

@@ -34,7 +34,7 @@ need() {
 
 declare_programs() {
   local name minor=${KUBERNETES#1.} version=k8s.io/component-base/version
-  # A date and a commit that say nothing: without them `kubectl version` and the API server's /version are empty.
+  # Placeholders for the date and the commit: without them `kubectl version` and the API server's /version are empty.
   local stamp="-X $version.gitVersion=v$KUBERNETES -X $version.gitMajor=1 -X $version.gitMinor=${minor%.*}"
   stamp+=" -X $version.gitTreeState=clean -X $version.gitCommit=$(printf '0%.0s' {1..40}) -X $version.buildDate=1970-01-01T00:00:00Z"
   for name in kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubeadm kubectl kubelet; do

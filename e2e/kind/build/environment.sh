@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What all scripts here share: where things are, and how they say what they do. Sourced, never run.
+# Paths, and functions for the output of all scripts in e2e/kind. Sourced, never run.
 
 kind_directory=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# Outside of the checkout, so that the next one finds it. Every path below it names a version and a digest of the recipe.
+# Outside of the checkout, so that later checkouts use the cache. Every path below it has a version and a digest of the recipe.
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/goldsmith/kind
 mkdir -p "$cache"
 PATH=$PATH:/usr/sbin:/sbin # where Debian has dockerd and mmdebstrap's helpers, for users too
@@ -19,8 +19,8 @@ as_root() {
   if ((EUID == 0)); then "$@"; else sudo "$@"; fi
 }
 
-# step LABEL PROGRAM [ARGUMENT...]: one line, and the seconds that it took. What the program says is shown only if it fails.
-# Not for a function: errexit is off in whatever runs as a condition.
+# step LABEL PROGRAM [ARGUMENT...] prints a line with the duration in seconds. It shows the program's output only on failure.
+# Do not pass a function: errexit is off in a function that runs as a condition.
 step() {
   local label=$1 begin=$SECONDS said
   shift

@@ -24,8 +24,8 @@ is_here() {
   docker image inspect "$1" >/dev/null 2>&1
 }
 
-# KIND_NODE=pull or KIND_NODE=build forces one, and KIND_NODE=IMAGE another one that kind takes, as for another version of
-# Kubernetes. What is here already is used before a registry is asked.
+# KIND_NODE=pull or KIND_NODE=build forces one of the two ways. KIND_NODE=IMAGE sets another node image for kind, for example
+# with another version of Kubernetes. A local image is preferred to an image in a registry.
 choose_node_image() {
   local built
   built=$(built_node_image)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What the scripts for Kueue share. Sourced, never run.
+# Shared functions of the scripts for Kueue. Sourced, never run.
 
 # shellcheck source=../inside.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../inside.sh"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What the scripts for PostgreSQL share. Sourced, never run.
+# Shared functions of the scripts for PostgreSQL. Sourced, never run.
 
 # shellcheck source=../inside.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../inside.sh"
@@ -13,8 +13,8 @@ postgres_image() {
   echo "goldsmith/postgres:$DEBIAN-$(digest "$DEBIAN" "$kind_directory"/postgres/{rootfs,image})"
 }
 
-# need_postgres: Docker, the tools and the container image of PostgreSQL are there. What is missing is built by one at a time.
-# Sets image.
+# need_postgres ensures that Docker, the tools and the container image of PostgreSQL exist. Only one process at a time builds
+# missing parts. Sets image.
 need_postgres() {
   "$kind_directory/docker/start"
   exec 9>"$cache/lock"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What the scripts for the S3 server share. Sourced, never run.
+# Shared functions of the scripts for the S3 server. Sourced, never run.
 
 # shellcheck source=../inside.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../inside.sh"
@@ -14,8 +14,8 @@ s3_image() {
   image_of versitygw "$kind_directory/s3/Dockerfile"
 }
 
-# access: what the server and its clients have to know, once and for all: a certificate that is its own authority, and the
-# secret of the one user.
+# access creates the credentials of the server and its clients once: a self-signed certificate, and the secret of the only
+# user.
 access() {
   local work
   work=$(mktemp -d)

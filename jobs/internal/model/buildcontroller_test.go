@@ -230,7 +230,7 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// adopt makes any Job look like that of the build's current attempt.
+// adopt changes any Job to match the build's current attempt.
 func adopt(build *v1alpha1.ImageBuild, job *batchv1.Job) *batchv1.Job {
 	adopted := *job
 	adopted.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(build, v1alpha1.Kind("ImageBuild"))}

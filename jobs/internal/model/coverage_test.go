@@ -102,7 +102,7 @@ func points() []string {
 	return writes
 }
 
-// group is one line of the report: how often each of its members was reached, and which ones too rarely.
+// group is a line of the report: how often each of its members was reached, and the members that were reached too rarely.
 type group struct {
 	name    string
 	members []string
@@ -118,7 +118,7 @@ func (g *group) count(name string, n, least int) {
 
 func (g *group) String() string { return g.name + ": " + strings.Join(g.members, ", ") }
 
-// report lists the groups of reached members, and fails for members that were reached too seldom.
+// report returns the reached members in groups. Each group also names the members that were reached too rarely.
 func (c *coverage) report(t *testing.T, least int) []*group {
 	t.Helper()
 	transitions := &group{name: "transitions"}

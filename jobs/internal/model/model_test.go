@@ -15,7 +15,7 @@
 // no build that the queue does not know.
 //
 // The model has no two processes at the same time, except for late writes. Late writes may exceed limits, because no
-// process can know of them. It also has no reports of progress, no files, no several artifacts, and no durations of calls.
+// process can know of them. It also has no reports of progress, no files, and no durations. Each build has one artifact.
 package model_test
 
 import (
