@@ -307,7 +307,7 @@ func schema_goldsmith_apis_images_v1alpha1_Backoff(ref common.ReferenceCallback)
 					},
 					"max": {
 						SchemaProps: spec.SchemaProps{
-							Description: "max is the longest delay, without the added time. At least initial, at most 24h. Defaults to 5m, or to initial if initial is longer.",
+							Description: "max is the longest delay, without the added time. From the value of initial to 24h. Defaults to 5m, or to initial if initial is longer.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -799,7 +799,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildReport reports the progress of a builder. The builder creates a BuildReport at the report subresource of the build, which returns the stored report. The request must use the token that is mounted in the pod of the current attempt. The server stores at most one report of a build each second.\n\nThe server answers 429 with Retry-After to a report that is too early. Until the controller has recorded the pod of the current attempt, the server answers 503 with Retry-After. After the attempt has ended, the server answers 409. The server answers 403 to reports of any other pod.",
+				Description: "BuildReport reports the progress of a builder. The builder creates a BuildReport at the report subresource of the build, which returns the stored report. The request must use the token that is mounted in the pod of the current attempt. The server stores at most one report of a build each second.\n\nIf a report arrives less than a second after the stored report, the server answers 429 with Retry-After. Until the controller has recorded the pod of the current attempt, the server answers 503 with Retry-After. After the attempt has ended, the server answers 409. If the token belongs to another pod, the server answers 403.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -909,7 +909,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "changes lists the differences from the inputs of the last attempted build, at most 32.",
+							Description: "changes lists the inputs that differ from those of the last attempted build, at most 32.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -930,7 +930,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "parameters lists parameters for this build only. Each parameter replaces the Image's parameter of the same name, or is added to the Image's parameters. The limits of an Image apply to the resulting parameters. If the resulting parameters differ from the Image's parameters, the build is one-off. A one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.",
+							Description: "parameters lists parameters for this build only. Each parameter replaces the Image's parameter of the same name, or is added to the Image's parameters. The resulting parameters have the limits of spec.parameters of an Image. If the resulting parameters differ from the Image's parameters, the build is one-off. A one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1026,7 +1026,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildStats contains statistics of builds that finished within a time window. Only oneOffs counts one-off builds.",
+				Description: "BuildStats contains statistics of builds that finished within a time window. The field oneOffs counts one-off builds; all other fields ignore them.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"window": {
@@ -1150,7 +1150,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildTemplate configures the pods of builds: service account, resources, nodes and environment variables. A template has at most 32 KiB, measured on its JSON encoding without HTML escaping.\n\nGoldsmith sets all other fields of a pod. Every pod meets the restricted Pod Security Standard, and has only the volumes of the builder contract. A pod mounts a token only if the operator allows its builder to report progress. Admission, a LimitRange or a missing service account can still forbid the pod. The build then fails with PodForbidden, and with the message of the API server.\n\nA server on one machine runs builders as its own processes. On such a server, builds with env fail with BuilderNotRunnable, because a variable could make a builder run another program. Of the other fields, such a server uses only priorityClassName, which ranks waiting builds.",
+				Description: "BuildTemplate configures the pods of builds: service account, resources, nodes and environment variables. A template has at most 32 KiB, measured on its JSON encoding without HTML escaping.\n\nGoldsmith sets all other fields of a pod. Every pod meets the restricted Pod Security Standard, and has only the volumes of the builder contract. A pod mounts a token only if the operator allows its builder to report progress. Admission, a LimitRange or a missing service account can still forbid the pod. The build then fails with PodForbidden, and with the message of the API server.\n\n`goldsmith up` runs builders as processes of the machine. On such a server, builds with env fail with BuilderNotRunnable, because a variable could make a builder run another program. Of the other fields, such a server uses only priorityClassName, which ranks waiting builds.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"serviceAccountName": {
@@ -1244,7 +1244,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					},
 					"queueName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63 characters, because the name becomes the value of a label. Kueue then decides when the Jobs start, and the limits on active builds do not delay the Jobs. While its Job runs, the build counts towards the limits. The server refuses queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts no build. Defaults to none.",
+							Description: "queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63 characters, because the name becomes the value of a label. Kueue then decides when the Jobs start, not the limits on active builds. A build whose Job runs still counts towards these limits, and can delay other builds. The server refuses queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts no build. Defaults to none.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1266,19 +1266,19 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref common.ReferenceCal
 				Properties: map[string]spec.Schema{
 					"start": {
 						SchemaProps: spec.SchemaProps{
-							Description: "start is the longest time from the creation of an attempt's Job to the start of its container. If Kueue admits the Job, the limit is counted from the admission. The limit includes the waits for quota and scheduling, and pulling the container image. An attempt that exceeds start fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.",
+							Description: "start is the longest time from the creation of an attempt's Job to the start of its container. If Kueue admits the Job, the limit is counted from the admission. The limit includes the waits for quota and scheduling, and pulling the container image. An attempt that takes longer to start fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"run": {
 						SchemaProps: spec.SchemaProps{
-							Description: "run is the longest time that the pod of an attempt can run, counted from the pod's start time. An attempt that exceeds run fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.",
+							Description: "run is the longest time that the pod of an attempt can run, counted from the pod's start time. An attempt that runs longer fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"queue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queue is the longest time that a build waits for its first attempt. If Kueue suspends the Job, the limit applies again to each later wait. A build that exceeds queue fails with QueueTimeout. 1s to 30d, in whole seconds. Defaults to 24h.",
+							Description: "queue is the longest time that a build waits for its first attempt. If Kueue suspends the Job, the limit applies again to each later wait. A build that waits longer fails with QueueTimeout. 1s to 30d, in whole seconds. Defaults to 24h.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1334,7 +1334,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "changes lists the differences from the inputs of the last attempted build, at most 32.",
+							Description: "changes lists the inputs that differ from those of the last attempted build, at most 32.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1738,7 +1738,7 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "HistoryTTL limits the age of finished builds in ttl, of their archived logs in logRetention, and of their records in recordRetention.",
+				Description: "HistoryTTL sets a maximum age for successful builds and one for other builds. The field ttl applies it to the builds, logRetention to their archived logs, and recordRetention to their records.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"succeeded": {
@@ -1984,7 +1984,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiffOptions(ref common.Refe
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid is the UID of the build whose diff subresource is requested, at most 63 letters, digits and hyphens. With a records database, name and UID also find a deleted build. The server ignores an existing build of the same name with another UID. Defaults to the UID of the existing build of this name.",
+							Description: "uid is the UID of the build whose diff subresource is requested, at most 63 letters, digits and hyphens. With a records database, name and UID also find a deleted build. With a UID, the server never uses another build of the same name. Defaults to the UID of the existing build of this name.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2117,7 +2117,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid is the UID of the build, at most 63 letters, digits and hyphens. With a log archive, name and UID also find the log of a deleted build. The server ignores an existing build of the same name with another UID. Defaults to the UID of the existing build of this name.",
+							Description: "uid is the UID of the build, at most 63 letters, digits and hyphens. With a log archive, name and UID also find the log of a deleted build. With a UID, the server never uses another build of the same name. Defaults to the UID of the existing build of this name.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2623,7 +2623,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHealth(ref common.ReferenceCallb
 				Properties: map[string]spec.Schema{
 					"score": {
 						SchemaProps: spec.SchemaProps{
-							Description: "score is 60*R + 10*R*F + 30*L, rounded down: 0 to 100. R is the share of successful builds among the builds that succeeded or failed. F is the share of finished builds with one attempt. L is 1 if the last build succeeded, 0 if it failed, and R otherwise. A score of 100 means that every build succeeds at the first attempt. A score of 0 means that every build fails.",
+							Description: "score is 60*R + 10*R*F + 30*L, rounded down: 0 to 100. R is the share of successful builds among the builds that succeeded or failed. F is the share of builds with only one attempt among the finished builds. L is 1 if the last build succeeded, 0 if it failed, and R otherwise. A score of 100 means that every build succeeds at the first attempt. A score of 0 means that every build fails.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -3087,7 +3087,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref common.ReferenceC
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "changes lists the differences from the inputs of the last attempted build. changes is empty if that build is deleted.",
+							Description: "changes lists the inputs that differ from those of the last attempted build. changes is empty if that build is deleted.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3680,7 +3680,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"countedBuild": {
 						SchemaProps: spec.SchemaProps{
-							Description: "countedBuild identifies the last finished build that consecutiveFailures includes, by its number. The controller sets it.",
+							Description: "countedBuild is the number of the last finished build that the controller has considered for consecutiveFailures. The controller sets it.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -4041,7 +4041,7 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref common.Referenc
 					},
 					"estimatedStartTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "estimatedStartTime is the estimated start of the build. The estimate assumes that each earlier build takes as long as the last successful build of its Image. estimatedStartTime is empty if there is no estimate.",
+							Description: "estimatedStartTime is the estimated start of the build. The estimate assumes that each build that runs or is earlier in the queue takes as long as the last successful build of its Image. estimatedStartTime is empty if there is no estimate.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -4077,7 +4077,7 @@ func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCall
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. The name and the uid are optional. If they are set, they must be those of the build. With a records database, the uid also finds a deleted build. The server ignores an existing build of the same name with another uid.",
+							Description: "Standard object's metadata. The name and the uid are optional. If they are set, they must be those of the build. With a records database, the uid also finds a deleted build. With a uid, the server never uses another build of the same name.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
@@ -4152,7 +4152,7 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RetryPolicy configures the next attempt after a failure or a disruption. A disruption is the loss of the pod, its Job or its node. After a disruption, the controller starts the next attempt without delay. Disruptions do not depend on the fields named limit and classes. The tenth disruption fails the build.",
+				Description: "RetryPolicy configures the next attempt after a failure or a disruption. A disruption is the loss of the pod, its Job or its node. After a disruption, the controller starts the next attempt without delay. The retries after disruptions do not depend on the fields limit and classes. The tenth disruption fails the build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"limit": {
@@ -4205,7 +4205,7 @@ func schema_goldsmith_apis_images_v1alpha1_Schedule(ref common.ReferenceCallback
 				Properties: map[string]spec.Schema{
 					"cron": {
 						SchemaProps: spec.SchemaProps{
-							Description: "cron sets the times as five fields: minute, hour, day of the month, month, day of the week. Names, lists, ranges and steps are allowed. cron also accepts @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The server refuses TZ= and CRON_TZ=: timeZone sets the time zone.",
+							Description: "cron sets the times as five fields: minute, hour, day of the month, month, day of the week. Names, lists, ranges and steps are allowed. cron also accepts @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The server refuses the prefixes TZ= and CRON_TZ=. The field timeZone sets the time zone.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -4358,7 +4358,7 @@ func schema_goldsmith_apis_images_v1alpha1_Target(ref common.ReferenceCallback) 
 					},
 					"format": {
 						SchemaProps: spec.SchemaProps{
-							Description: "format is the file format of the artifact: raw, qcow2, vmdk, iso or oci.\n\nPossible enum values:\n - `\"iso\"` is an ISO 9660 image.\n - `\"oci\"` is an OCI image.\n - `\"qcow2\"` is a QEMU copy-on-write disk image.\n - `\"raw\"` is an unformatted disk image, byte for byte.\n - `\"vmdk\"` is a VMware disk image.",
+							Description: "format is the file format of the artifact: raw, qcow2, vmdk, iso or oci.\n\nPossible enum values:\n - `\"iso\"` is an ISO 9660 image.\n - `\"oci\"` is an OCI image.\n - `\"qcow2\"` is a QEMU copy-on-write disk image.\n - `\"raw\"` is the bytes of a disk, without an image format.\n - `\"vmdk\"` is a VMware disk image.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -4381,7 +4381,7 @@ func schema_goldsmith_apis_images_v1alpha1_Triggers(ref common.ReferenceCallback
 				Properties: map[string]spec.Schema{
 					"onSpecChange": {
 						SchemaProps: spec.SchemaProps{
-							Description: "onSpecChange starts the first build. After that, onSpecChange starts a build when the resolved inputs differ from those of the last attempted build. If only the base Image differs, onSpecChange starts no build. Defaults to true.",
+							Description: "onSpecChange starts the first build. After that, onSpecChange starts a build when the resolved inputs differ from those of the last attempted build. If only the digest of the base differs, onBaseChange decides instead. Defaults to true.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},

@@ -16,7 +16,7 @@ import (
 type BackoffApplyConfiguration struct {
 	// initial is the delay after the first failure. 0s to 1h. Defaults to 10s.
 	Initial *imagesv1alpha1.Duration `json:"initial,omitempty"`
-	// max is the longest delay, without the added time. At least initial, at most 24h. Defaults to 5m, or to initial if
+	// max is the longest delay, without the added time. From the value of initial to 24h. Defaults to 5m, or to initial if
 	// initial is longer.
 	Max *imagesv1alpha1.Duration `json:"max,omitempty"`
 }

@@ -19,7 +19,7 @@ import (
 // progress. Admission, a LimitRange or a missing service account can still forbid the pod. The build then fails with
 // PodForbidden, and with the message of the API server.
 //
-// A server on one machine runs builders as its own processes. On such a server, builds with env fail with
+// `goldsmith up` runs builders as processes of the machine. On such a server, builds with env fail with
 // BuilderNotRunnable, because a variable could make a builder run another program. Of the other fields, such a server
 // uses only priorityClassName, which ranks waiting builds.
 type BuildTemplateApplyConfiguration struct {
@@ -51,8 +51,8 @@ type BuildTemplateApplyConfiguration struct {
 	// with GOLDSMITH_. Builders can print variables: the values are then visible to users who can read the log.
 	Env []v1.EnvVarApplyConfiguration `json:"env,omitempty"`
 	// queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63
-	// characters, because the name becomes the value of a label. Kueue then decides when the Jobs start, and the limits
-	// on active builds do not delay the Jobs. While its Job runs, the build counts towards the limits. The server
+	// characters, because the name becomes the value of a label. Kueue then decides when the Jobs start, not the limits
+	// on active builds. A build whose Job runs still counts towards these limits, and can delay other builds. The server
 	// refuses queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts
 	// no build. Defaults to none.
 	QueueName *string `json:"queueName,omitempty"`

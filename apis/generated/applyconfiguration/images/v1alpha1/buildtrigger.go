@@ -21,7 +21,7 @@ type BuildTriggerApplyConfiguration struct {
 	RequestedBy *string `json:"requestedBy,omitempty"`
 	// requestID is the ID of the request. requestID is empty for a build that was created directly.
 	RequestID *string `json:"requestID,omitempty"`
-	// changes lists the differences from the inputs of the last attempted build, at most 32.
+	// changes lists the inputs that differ from those of the last attempted build, at most 32.
 	Changes []InputChangeApplyConfiguration `json:"changes,omitempty"`
 	// rerunOf is the name of the build that this build repeats. rerunOf is set only if reason is Rerun.
 	RerunOf *string `json:"rerunOf,omitempty"`

@@ -11,8 +11,8 @@ import (
 // HistoryTTLApplyConfiguration represents a declarative configuration of the HistoryTTL type for use
 // with apply.
 //
-// HistoryTTL limits the age of finished builds in ttl, of their archived logs in logRetention, and of their records in
-// recordRetention.
+// HistoryTTL sets a maximum age for successful builds and one for other builds. The field ttl applies it to the builds,
+// logRetention to their archived logs, and recordRetention to their records.
 type HistoryTTLApplyConfiguration struct {
 	// succeeded is the maximum age of successful builds, or of their logs or records. 1m to 3650d. Defaults to no
 	// limit.

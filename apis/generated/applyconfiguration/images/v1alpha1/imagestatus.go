@@ -54,8 +54,8 @@ type ImageStatusApplyConfiguration struct {
 	// consecutiveFailures is the number of builds of the current spec that have failed since the last success. Cancelled
 	// builds and one-off builds are ignored. The controller sets it.
 	ConsecutiveFailures *int32 `json:"consecutiveFailures,omitempty"`
-	// countedBuild identifies the last finished build that consecutiveFailures includes, by its number. The controller
-	// sets it.
+	// countedBuild is the number of the last finished build that the controller has considered for consecutiveFailures.
+	// The controller sets it.
 	CountedBuild *int64 `json:"countedBuild,omitempty"`
 }
 

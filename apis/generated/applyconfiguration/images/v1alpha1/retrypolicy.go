@@ -12,8 +12,8 @@ import (
 // with apply.
 //
 // RetryPolicy configures the next attempt after a failure or a disruption. A disruption is the loss of the pod, its Job
-// or its node. After a disruption, the controller starts the next attempt without delay. Disruptions do not depend on
-// the fields named limit and classes. The tenth disruption fails the build.
+// or its node. After a disruption, the controller starts the next attempt without delay. The retries after disruptions
+// do not depend on the fields limit and classes. The tenth disruption fails the build.
 type RetryPolicyApplyConfiguration struct {
 	// limit is the maximum number of retries after failures. 0 to 10; 0 disables retries. Defaults to 2.
 	Limit *int32 `json:"limit,omitempty"`

@@ -16,7 +16,7 @@ import (
 type ScheduleApplyConfiguration struct {
 	// cron sets the times as five fields: minute, hour, day of the month, month, day of the week. Names, lists, ranges
 	// and steps are allowed. cron also accepts @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The
-	// server refuses TZ= and CRON_TZ=: timeZone sets the time zone.
+	// server refuses the prefixes TZ= and CRON_TZ=. The field timeZone sets the time zone.
 	Cron *string `json:"cron,omitempty"`
 	// timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. If the change to
 	// daylight-saving time skips a scheduled time, that time starts no build. A scheduled time that occurs twice starts

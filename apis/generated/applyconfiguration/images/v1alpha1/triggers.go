@@ -10,7 +10,7 @@ package v1alpha1
 // Triggers configures the events that start a build without a request.
 type TriggersApplyConfiguration struct {
 	// onSpecChange starts the first build. After that, onSpecChange starts a build when the resolved inputs differ from
-	// those of the last attempted build. If only the base Image differs, onSpecChange starts no build. Defaults to true.
+	// those of the last attempted build. If only the digest of the base differs, onBaseChange decides instead. Defaults to true.
 	OnSpecChange *bool `json:"onSpecChange,omitempty"`
 	// onBaseChange starts a build when base.imageRef resolves to a new digest. Defaults to true.
 	OnBaseChange *bool `json:"onBaseChange,omitempty"`
