@@ -71,7 +71,7 @@ var _ = Describe("Superseding a build", func() {
 			GinkgoHelper()
 			_, err := supersede(ctx, "debian-1", by)
 			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
-			Expect(err).To(MatchError(ContainSubstring("superseding build " + by + " is being cancelled or deleted")))
+			Expect(err).To(MatchError(ContainSubstring("build " + by + ", the value of supersededBy, is being cancelled or deleted")))
 			build, err := builds.Get(ctx, "debian-1", metav1.GetOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(build.Spec.CancelRequested).To(BeNil())

@@ -151,7 +151,7 @@ func (t *transition) gatherEvidence() evidence {
 		return evidence{}
 	case !t.ours(t.Job):
 		return evidence{failure: v1alpha1.ReasonJobConflict.Failure(
-			"Job %s exists but does not belong to this build: build again; the other Job can stay", attempt.JobName)}
+			"a Job %s that does not belong to this build exists: build again; that Job can stay", attempt.JobName)}
 	case t.Pod == nil && attempt.PodUID != "":
 		return evidence{failure: v1alpha1.ReasonPodDeleted.Failure("pod %s was deleted", attempt.PodName)}
 	case t.Pod == nil:

@@ -59,8 +59,8 @@ type BuildTemplate struct {
 	// +listMapKey=name
 	Env []corev1.EnvVar `json:"env,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,8,rep,name=env"`
 	// queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63
-	// characters, because the name becomes the value of a label. Kueue then decides when the Jobs start, not the limits
-	// on active builds. A build whose Job runs still counts towards these limits, and can delay other builds. The server
+	// characters, because the name becomes the value of a label. Kueue, instead of the limits on active builds, then
+	// decides when the Jobs start. A build whose Job runs still counts towards these limits, and can delay other builds. The server
 	// refuses queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts
 	// no build. Defaults to none.
 	// +optional

@@ -97,7 +97,7 @@ func (c *canceller) checkNewer(ctx context.Context, build *images.ImageBuild, na
 		return invalid(fmt.Sprintf("must be a newer build of the Image: name a build with a number greater than %d", *build.Spec.Number))
 	case newer.Spec.CancelRequested != nil, newer.DeletionTimestamp != nil, newer.Status.Phase == v1alpha1.BuildCancelled:
 		return apierrors.NewConflict(images.Resource("imagebuilds"), build.Name,
-			fmt.Errorf("build %s of supersededBy is being cancelled or deleted: set supersededBy to the newest build of the Image, then try again", name))
+			fmt.Errorf("build %s, the value of supersededBy, is being cancelled or deleted: set supersededBy to the newest build of the Image, then try again", name))
 	}
 	return nil
 }

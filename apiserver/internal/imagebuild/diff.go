@@ -73,7 +73,7 @@ func (d *differ) mayCompare(ctx context.Context, name string) error {
 	case allowed:
 		return nil
 	}
-	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q also needs permission to get the diff of imagebuild %s, which is compared", user, name))
+	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q needs permission to get imagebuilds/diff of the second build, %s", user, name))
 }
 
 // read reads a build: the existing build or, by its UID, the record of a deleted build.

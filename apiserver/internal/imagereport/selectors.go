@@ -40,20 +40,20 @@ func split(options *metainternalversion.ListOptions) (*asked, error) {
 	if wanted.FieldSelector == nil {
 		return &asked{images: wanted, window: validation.DefaultWindow}, nil
 	}
-	since, err := valueOf(wanted.FieldSelector, sinceField, "since must be one duration, such as since=720h")
+	since, err := valueOf(wanted.FieldSelector, sinceField, `"since": must be one duration, such as since=720h`)
 	if err != nil {
 		return nil, err
 	}
-	deleted, err := valueOf(wanted.FieldSelector, deletedField, "deleted must be deleted=true or deleted=false")
+	deleted, err := valueOf(wanted.FieldSelector, deletedField, `"deleted": must be deleted=true or deleted=false`)
 	if err != nil {
 		return nil, err
 	}
 	if deleted != "" && deleted != "true" && deleted != "false" {
-		return nil, apierrors.NewBadRequest("the field selector deleted must be deleted=true or deleted=false")
+		return nil, apierrors.NewBadRequest("field selector \"deleted\": must be deleted=true or deleted=false")
 	}
 	window, err := validation.Window(since)
 	if err != nil {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("the field selector since=%s %v", since, err))
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("field selector since=%s: %v", since, err))
 	}
 	rest, err := wanted.FieldSelector.Transform(func(field, value string) (string, string, error) {
 		if field == sinceField || field == deletedField {
@@ -76,7 +76,7 @@ func valueOf(selector fields.Selector, field, rule string) (string, error) {
 			continue
 		}
 		if requirement.Operator == selection.NotEquals || found != "" && found != requirement.Value {
-			return "", apierrors.NewBadRequest("the field selector " + rule)
+			return "", apierrors.NewBadRequest("field selector " + rule)
 		}
 		found = requirement.Value
 	}

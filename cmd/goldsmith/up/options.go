@@ -99,7 +99,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	o.Limits.AddTo(flags)
 	o.Retention.AddTo(flags)
 	flags.BoolVar(&o.Memory, "memory", false,
-		"storage of all data in memory: a stop of the server deletes all data; the data directory holds only the kubeconfig and the files of builds, until the stop")
+		"storage of all data in memory; until the server stops, the data directory holds the kubeconfig and the files of builds; the stop deletes everything")
 	flags.StringVar(&o.Files, "files", "",
 		"directory for objects as YAML files, which users can read, edit and put under version control (default: objects are in the data directory)")
 	o.LogArchive.AddTo(flags, "file://DATA-DIR/logs; with --memory: mem://")

@@ -398,7 +398,7 @@ func TestRerunRequest(t *testing.T) {
 	for _, reserved := range []string{digestOf("a") + ":0", "schedule:2030-01-02T03:04:00Z"} {
 		errs := RerunRequest(&images.RerunRequest{RequestID: reserved}, "debian-1")
 		expectPaths(t, errs, []string{"requestID"})
-		if !strings.Contains(errs[0].Detail, "is reserved for builds of the Image's own inputs") {
+		if !strings.Contains(errs[0].Detail, "choose another requestID") {
 			t.Errorf("the message does not say why: %v", errs)
 		}
 	}

@@ -153,7 +153,7 @@ func validateUnreserved(id string) field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(field.NewPath("requestID"), id,
-		"this form, sha256:<digest>:<number> or schedule:<time>, is reserved for builds of the Image's own inputs: choose another requestID")}
+		"only triggers use the forms sha256:<digest>:<number> and schedule:<time>: choose another requestID")}
 }
 
 func validateRequestName(name, want string) field.ErrorList {

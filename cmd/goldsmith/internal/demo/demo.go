@@ -63,7 +63,7 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&asked.dataDirectory, "data-dir", "",
-		"data directory to keep after the end (default: a temporary directory, deleted at the end; with --keep: ./"+up.DefaultDataDirectory+")")
+		"data directory, which the command keeps (default: a temporary directory, which the command deletes; with --keep: ./"+up.DefaultDataDirectory+")")
 	command.Flags().BoolVar(&asked.keep, "keep", false, "server that runs until Ctrl-C, and a data directory that is kept")
 	return command
 }

@@ -36,8 +36,8 @@ func NewCommand() *cobra.Command {
 		Use:         "logs NAME",
 		Short:       "Show the log of a build, or of an image's latest build",
 		Long: "Show the log of a build, or of an image's latest build. Without --attempt, the command shows the log of the " +
-			"current attempt. With -f, the command waits until the build has finished. If an image has no build yet, " +
-			"the command also waits for its first build. With -f, the command also prints to standard error: the " +
+			"current attempt. With -f, the command waits until the build has finished. If the image has no build " +
+			"yet, -f also waits for the first build. With -f, the command also prints to standard error: the " +
 			"reason of each wait, the start of each attempt, and the outcome.\n\n" + exit.Help,
 		Example:           "  goldsmith logs debian -f\n  goldsmith logs debian-7 --since 10m --timestamps",
 		Args:              client.OneName("the NAME of a build or an image", client.Either),
