@@ -1244,7 +1244,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					},
 					"queueName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63 characters, because the name becomes the value of a label. Kueue then decides when the Jobs start, not the limits on active builds. A build whose Job runs still counts towards these limits, and can delay other builds. The server refuses queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts no build. Defaults to none.",
+							Description: "queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63 characters, because the name becomes the value of a label. Kueue, instead of the limits on active builds, then decides when the Jobs start. A build whose Job runs still counts towards these limits, and can delay other builds. The server refuses queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts no build. Defaults to none.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1266,7 +1266,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref common.ReferenceCal
 				Properties: map[string]spec.Schema{
 					"start": {
 						SchemaProps: spec.SchemaProps{
-							Description: "start is the longest time from the creation of an attempt's Job to the start of its container. If Kueue admits the Job, the limit is counted from the admission. The limit includes the waits for quota and scheduling, and pulling the container image. An attempt that takes longer to start fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.",
+							Description: "start is the longest time from the creation of an attempt's Job to the start of its container. For a Job that Kueue admits, the limit is counted from the admission. The limit includes the wait for a ResourceQuota, the scheduling of the pod, and the pull of the container image. An attempt that takes longer to start fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1278,7 +1278,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref common.ReferenceCal
 					},
 					"queue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queue is the longest time that a build waits for its first attempt. If Kueue suspends the Job, the limit applies again to each later wait. A build that waits longer fails with QueueTimeout. 1s to 30d, in whole seconds. Defaults to 24h.",
+							Description: "queue is the longest time that a build waits for its first attempt. Each time Kueue suspends a running Job, the build waits again, and the limit is counted anew. A build that waits longer fails with QueueTimeout. 1s to 30d, in whole seconds. Defaults to 24h.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},

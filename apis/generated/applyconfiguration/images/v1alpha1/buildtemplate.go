@@ -51,8 +51,8 @@ type BuildTemplateApplyConfiguration struct {
 	// with GOLDSMITH_. Builders can print variables: the values are then visible to users who can read the log.
 	Env []v1.EnvVarApplyConfiguration `json:"env,omitempty"`
 	// queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63
-	// characters, because the name becomes the value of a label. Kueue then decides when the Jobs start, not the limits
-	// on active builds. A build whose Job runs still counts towards these limits, and can delay other builds. The server
+	// characters, because the name becomes the value of a label. Kueue, instead of the limits on active builds, then
+	// decides when the Jobs start. A build whose Job runs still counts towards these limits, and can delay other builds. The server
 	// refuses queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts
 	// no build. Defaults to none.
 	QueueName *string `json:"queueName,omitempty"`
