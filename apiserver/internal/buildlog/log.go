@@ -84,7 +84,7 @@ func New(options Options, client kubernetes.Interface) (*Logs, error) {
 // Subresource returns the log subresource of builds. Its answer is text, not an object.
 func (l *Logs) Subresource(of builds) TextView {
 	r := &reader{builds: of, logs: l.source, archived: l.archived}
-	return TextView{subresource.NewView("the request to imagebuilds/log of %s must be ImageBuildLogOptions", &images.ImageBuild{}, "", r.get)}
+	return TextView{subresource.NewView("imagebuilds/log", &images.ImageBuild{}, "", r.get)}
 }
 
 // TextView is a view whose answer is text.

@@ -19,7 +19,7 @@ const changesResource = "images/changes"
 
 // changesView returns the changes subresource, which lists the changes of an Image's spec with their field, user and time.
 func (r *recorded) changesView() *subresource.View[images.ImageJournalOptions, *images.ImageJournalOptions] {
-	return subresource.NewView("the request to images/changes of %s must be ImageJournalOptions", &images.ImageChanges{}, v1alpha1.ImageChanges{}, r.changes)
+	return subresource.NewView(changesResource, &images.ImageChanges{}, v1alpha1.ImageChanges{}, r.changes)
 }
 
 // changes returns a page of the changes of an Image.

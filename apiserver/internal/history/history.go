@@ -25,7 +25,7 @@ const historyResource = "images/history"
 
 // historyView returns the history subresource: the builds of an Image, including deleted builds.
 func (r *recorded) historyView() *subresource.View[images.ImageHistoryOptions, *images.ImageHistoryOptions] {
-	return subresource.NewView("the request to images/history of %s must be ImageHistoryOptions", &images.ImageHistory{}, v1alpha1.ImageHistory{}, r.history)
+	return subresource.NewView(historyResource, &images.ImageHistory{}, v1alpha1.ImageHistory{}, r.history)
 }
 
 // history returns a page of the builds of an Image.

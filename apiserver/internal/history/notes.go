@@ -37,8 +37,8 @@ var (
 
 func newNotesREST(r *recorded) *notesREST {
 	return &notesREST{
-		View:   subresource.NewView("the request to images/notes of %s must be ImageJournalOptions", &images.ImageNote{}, v1alpha1.ImageNoteList{}, r.notes),
-		create: subresource.NewAction("the request to images/notes of %s must be an ImageNote", v1alpha1.ImageNote{}, r.checkNote, r.addNote),
+		View:   subresource.NewView(notesResource, &images.ImageNote{}, v1alpha1.ImageNoteList{}, r.notes),
+		create: subresource.NewAction(notesResource, v1alpha1.ImageNote{}, r.checkNote, r.addNote),
 	}
 }
 

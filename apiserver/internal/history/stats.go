@@ -21,7 +21,7 @@ const statsResource = "images/stats"
 
 // statsView returns the stats subresource: figures of the builds of an Image that finished in a window of time.
 func (r *recorded) statsView() *subresource.View[images.ImageStatsOptions, *images.ImageStatsOptions] {
-	return subresource.NewView("the request to images/stats of %s must be ImageStatsOptions", &images.ImageStats{}, v1alpha1.ImageStats{}, r.stats)
+	return subresource.NewView(statsResource, &images.ImageStats{}, v1alpha1.ImageStats{}, r.stats)
 }
 
 // stats returns the figures of an Image. They are empty if the Image has no record.

@@ -129,7 +129,7 @@ func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runt
 	}
 	wanted, ok := object.(*images.ImageChannels)
 	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("the request to images/channels of %s must be an ImageChannels, not a %T", p.image, object))
+		return nil, subresource.OtherKind[images.ImageChannels]("images/channels", p.image, object)
 	}
 	if errs := validation.ImageChannels(wanted, p.image); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(images.Kind("ImageChannels"), p.image, errs)

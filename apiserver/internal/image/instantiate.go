@@ -53,7 +53,7 @@ func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, sources 
 		images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), builds: builds, records: options.Records, sources: sources, scope: scope,
 		policy: options.Policy,
 	}
-	r.Action = subresource.NewAction("the request to images/instantiate of %s must be a BuildRequest", v1alpha1.ImageBuild{},
+	r.Action = subresource.NewAction("images/instantiate", v1alpha1.ImageBuild{},
 		subresource.Valid(images.Kind("BuildRequest"), validation.BuildRequest), r.instantiate)
 	return r
 }

@@ -37,7 +37,7 @@ func (rerunREST) PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate() bool
 // Rerun returns the subresource rerun of builds. It instantiates the Image of the build, because only instantiate gives
 // numbers to builds.
 func (s *Store) Rerun() rest.Storage {
-	return rerunREST{subresource.NewAction("the request to imagebuilds/rerun of %s must be a RerunRequest", v1alpha1.ImageBuild{},
+	return rerunREST{subresource.NewAction(rerunResource, v1alpha1.ImageBuild{},
 		subresource.Valid(images.Kind("RerunRequest"), validation.RerunRequest), s.instantiate.rerunBuildOf)}
 }
 

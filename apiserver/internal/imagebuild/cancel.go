@@ -32,7 +32,7 @@ func newCancel(builds *builder.Store, scheme *runtime.Scheme, clock clock.Passiv
 	// The default strategy increments the generation and allows changes of the spec, which only this subresource makes.
 	store := builds.WithUpdateStrategy(builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion))
 	c := &canceller{builds: store, clock: clock}
-	return subresource.NewAction("the request to imagebuilds/cancel of %s must be a CancelRequest", v1alpha1.ImageBuild{},
+	return subresource.NewAction("imagebuilds/cancel", v1alpha1.ImageBuild{},
 		subresource.Valid(images.Kind("CancelRequest"), validation.CancelRequest), c.cancel)
 }
 

@@ -37,7 +37,7 @@ type differ struct {
 
 func newDiff(builds rest.Getter, records *history.Database, scope *builder.Scope) *subresource.View[images.ImageBuildDiffOptions, *images.ImageBuildDiffOptions] {
 	d := &differ{builds: builds, records: records, scope: scope}
-	return subresource.NewView("the request to imagebuilds/diff of %s must be ImageBuildDiffOptions", &images.ImageBuildDiff{}, v1alpha1.ImageBuildDiff{}, d.compare)
+	return subresource.NewView(diffResource, &images.ImageBuildDiff{}, v1alpha1.ImageBuildDiff{}, d.compare)
 }
 
 // compare compares a build with the build that the options name, if the user has permission for both.

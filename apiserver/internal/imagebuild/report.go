@@ -36,7 +36,7 @@ type reporter struct {
 func newReport(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[images.BuildReport, *images.BuildReport] {
 	store := builds.WithUpdateStrategy(reportStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)})
 	r := &reporter{builds: store, clock: clock}
-	return subresource.NewAction("the request to imagebuilds/report of %s must be a BuildReport", v1alpha1.BuildReport{}, checkReport, r.report)
+	return subresource.NewAction("imagebuilds/report", v1alpha1.BuildReport{}, checkReport, r.report)
 }
 
 // checkReport refuses invalid reports, and reports that do not come from a pod of the namespace. It reads no objects, so a

@@ -4,7 +4,6 @@ package subresource
 
 import (
 	"context"
-	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,9 +16,9 @@ import (
 // Action is a subresource that clients POST requests to. P is a pointer to the internal type of the request.
 type Action[T any, P object[T]] struct {
 	Base
-	takes string
-	check func(ctx context.Context, name string, request P) error
-	run   func(ctx context.Context, name string, request P, options *metav1.CreateOptions) (runtime.Object, error)
+	resource string
+	check    func(ctx context.Context, name string, request P) error
+	run      func(ctx context.Context, name string, request P, options *metav1.CreateOptions) (runtime.Object, error)
 }
 
 var (
@@ -27,14 +26,13 @@ var (
 	_ rest.StorageMetadata = &Action[metav1.Status, *metav1.Status]{}
 )
 
-// NewAction creates an action. takes is the error for a client that sends another kind, such as "cancelling imagebuild %s
-// takes a CancelRequest". answer is a value of the public type of the answer. check refuses or completes requests before
-// admission. run handles an admitted request.
-func NewAction[T any, P object[T]](takes string, answer any,
+// NewAction creates an action. resource is the name of the subresource for errors, such as "imagebuilds/cancel". answer is a value
+// of the public type of the answer. check refuses or completes requests before admission. run handles an admitted request.
+func NewAction[T any, P object[T]](resource string, answer any,
 	check func(ctx context.Context, name string, request P) error,
 	run func(ctx context.Context, name string, request P, options *metav1.CreateOptions) (runtime.Object, error),
 ) *Action[T, P] {
-	return &Action[T, P]{Base: Base{Answer: answer}, takes: takes, check: check, run: run}
+	return &Action[T, P]{Base: Base{Answer: answer}, resource: resource, check: check, run: run}
 }
 
 // New returns an empty request.
@@ -44,7 +42,7 @@ func (a *Action[T, P]) New() runtime.Object { return P(new(T)) }
 func (a *Action[T, P]) Create(ctx context.Context, name string, object runtime.Object, admit rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
 	request, ok := object.(P)
 	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf(a.takes+", not a %T", name, object))
+		return nil, OtherKind[T](a.resource, name, object)
 	}
 	if err := a.check(ctx, name, request); err != nil {
 		return nil, err

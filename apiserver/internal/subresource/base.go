@@ -2,7 +2,13 @@
 
 package subresource
 
-import "k8s.io/apimachinery/pkg/runtime"
+import (
+	"fmt"
+	"reflect"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+)
 
 // object is a pointer to T that is an API object.
 type object[T any] interface {
@@ -14,6 +20,12 @@ type object[T any] interface {
 type Base struct {
 	// Answer is a value of the public type of the answer, for the OpenAPI document.
 	Answer any
+}
+
+// OtherKind returns the error of a request about the object with a name, if the request is not a T. resource is the name of the
+// subresource, such as "images/stats".
+func OtherKind[T any](resource, name string, request runtime.Object) error {
+	return apierrors.NewBadRequest(fmt.Sprintf("the request to %s of %s must be %s, not a %T", resource, name, reflect.TypeFor[T]().Name(), request))
 }
 
 // Destroy does nothing: the storage belongs to the resource, which closes it.

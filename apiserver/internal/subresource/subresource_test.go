@@ -38,7 +38,7 @@ func TestAnActionIsCheckedThenAdmittedThenRun(t *testing.T) {
 				}
 				return nil
 			}
-			action := subresource.NewAction("the request to imagebuilds/cancel of %s must be a CancelRequest", "",
+			action := subresource.NewAction("imagebuilds/cancel", "",
 				func(_ context.Context, _ string, request *images.CancelRequest) error {
 					request.Reason = "completed"
 					return step("check")
@@ -61,7 +61,7 @@ func TestAnActionIsCheckedThenAdmittedThenRun(t *testing.T) {
 }
 
 func TestAViewRefusesOptionsOfAnotherKind(t *testing.T) {
-	view := subresource.NewView("the request to images/stats of %s must be ImageStatsOptions", &images.ImageStats{}, "",
+	view := subresource.NewView("images/stats", &images.ImageStats{}, "",
 		func(_ context.Context, name string, _ *images.ImageStatsOptions) (runtime.Object, error) {
 			return &images.ImageStats{ObjectMeta: metav1.ObjectMeta{Name: name}}, nil
 		})

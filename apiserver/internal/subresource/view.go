@@ -4,9 +4,7 @@ package subresource
 
 import (
 	"context"
-	"fmt"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -15,9 +13,9 @@ import (
 // View is a subresource that clients GET, with query parameters. P is a pointer to the internal type of these options.
 type View[T any, P object[T]] struct {
 	Base
-	takes string
-	empty runtime.Object
-	get   func(ctx context.Context, name string, options P) (runtime.Object, error)
+	resource string
+	empty    runtime.Object
+	get      func(ctx context.Context, name string, options P) (runtime.Object, error)
 }
 
 var (
@@ -25,12 +23,12 @@ var (
 	_ rest.StorageMetadata   = &View[metav1.Status, *metav1.Status]{}
 )
 
-// NewView creates a view. takes is the error for other options, such as "the request to images/stats of %s must be ImageStatsOptions".
-// empty is an empty object of the internal type of the answer, and answer a value of its public type.
-func NewView[T any, P object[T]](takes string, empty runtime.Object, answer any,
+// NewView creates a view. resource is the name of the subresource for errors, such as "images/stats". empty is an empty object of
+// the internal type of the answer, and answer a value of its public type.
+func NewView[T any, P object[T]](resource string, empty runtime.Object, answer any,
 	get func(ctx context.Context, name string, options P) (runtime.Object, error),
 ) *View[T, P] {
-	return &View[T, P]{Base: Base{Answer: answer}, takes: takes, empty: empty, get: get}
+	return &View[T, P]{Base: Base{Answer: answer}, resource: resource, empty: empty, get: get}
 }
 
 // New returns an empty answer.
@@ -45,7 +43,7 @@ func (v *View[T, P]) NewGetOptions() (options runtime.Object, subpath bool, subp
 func (v *View[T, P]) Get(ctx context.Context, name string, object runtime.Object) (runtime.Object, error) {
 	options, ok := object.(P)
 	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf(v.takes+", not a %T", name, object))
+		return nil, OtherKind[T](v.resource, name, object)
 	}
 	return v.get(ctx, name, options)
 }
