@@ -66,15 +66,15 @@ func selectDeleted(ctx context.Context, asked *asked) (namespace, name string, e
 	}
 	namespace = apirequest.NamespaceValue(ctx)
 	selector := asked.images.FieldSelector
-	if name, err = valueOf(selector, "metadata.name", "metadata.name must select one name if deleted=true"); err != nil {
+	if name, err = valueOf(selector, "metadata.name", "must select one name if deleted=true"); err != nil {
 		return "", "", err
 	}
-	only, err := valueOf(selector, "metadata.namespace", "metadata.namespace must select one namespace if deleted=true")
+	only, err := valueOf(selector, "metadata.namespace", "must select one namespace if deleted=true")
 	if err != nil {
 		return "", "", err
 	}
 	if namespace != "" && only != "" && namespace != only {
-		return "", "", apierrors.NewBadRequest("the field selector metadata.namespace must select the namespace of the request")
+		return "", "", refused("metadata.namespace", "must select the namespace of the request")
 	}
 	return cmp.Or(namespace, only), name, nil
 }

@@ -20,6 +20,7 @@ const (
 	sinceField = "since"
 	// deletedField selects deleted Images instead of those that exist.
 	deletedField = "deleted"
+	deletedRule  = "must be deleted=true or deleted=false"
 )
 
 // asked is a request for a list of reports.
@@ -40,16 +41,16 @@ func split(options *metainternalversion.ListOptions) (*asked, error) {
 	if wanted.FieldSelector == nil {
 		return &asked{images: wanted, window: validation.DefaultWindow}, nil
 	}
-	since, err := valueOf(wanted.FieldSelector, sinceField, `"since": must be one duration, such as since=720h`)
+	since, err := valueOf(wanted.FieldSelector, sinceField, "must be one duration, such as since=720h")
 	if err != nil {
 		return nil, err
 	}
-	deleted, err := valueOf(wanted.FieldSelector, deletedField, `"deleted": must be deleted=true or deleted=false`)
+	deleted, err := valueOf(wanted.FieldSelector, deletedField, deletedRule)
 	if err != nil {
 		return nil, err
 	}
 	if deleted != "" && deleted != "true" && deleted != "false" {
-		return nil, apierrors.NewBadRequest("field selector \"deleted\": must be deleted=true or deleted=false")
+		return nil, refused(deletedField, deletedRule)
 	}
 	window, err := validation.Window(since)
 	if err != nil {
@@ -68,6 +69,11 @@ func split(options *metainternalversion.ListOptions) (*asked, error) {
 	return &asked{images: wanted, window: window, deleted: deleted == "true"}, nil
 }
 
+// refused returns the error for the field selector of a field that violates rule.
+func refused(field, rule string) error {
+	return apierrors.NewBadRequest(fmt.Sprintf("field selector %q: %s", field, rule))
+}
+
 // valueOf returns the value that a selector requires of a field, or "" if it requires none.
 func valueOf(selector fields.Selector, field, rule string) (string, error) {
 	found := ""
@@ -76,7 +82,7 @@ func valueOf(selector fields.Selector, field, rule string) (string, error) {
 			continue
 		}
 		if requirement.Operator == selection.NotEquals || found != "" && found != requirement.Value {
-			return "", apierrors.NewBadRequest("field selector " + rule)
+			return "", refused(field, rule)
 		}
 		found = requirement.Value
 	}
