@@ -311,23 +311,23 @@ func showsOutput(shown, output string) bool {
 }
 
 func TestShownOutputIsCompared(t *testing.T) {
+	const pods = "debian-2-1ffb758-7gvkr\nweb-67944dbccf-2rcmg is ready after 9 s: v1.37.1\n"
 	const written = "NAME       DURATION   AGE\n" +
 		"debian-1   3s         14s\n" +
 		"debian-2   4m10s      9s \n" +
 		"  linux/amd64/raw  sha256:5893be153290  183B\n" +
-		"debian-2-1ffb758-7gvkr\n" +
-		"web-67944dbccf-2rcmg is ready after 9 s: v1.37.1\n"
+		pods
 	for name, c := range map[string]struct {
 		shown string
 		want  bool
 	}{
 		"other times, digests and numbers": {"NAME DURATION AGE\ndebian-7 8s 1h\ndebian-8 500ms 2d\n  linux/amd64/raw sha256:00 1.5KiB\ndebian-12-0123abc-x2b4z\nweb-5cddf4f94c-dglsq is ready after 29 s: v1.36.4\n", true},
-		"lines are omitted":                {"NAME DURATION AGE\n…\n  linux/amd64/raw sha256:00 1B\n…\n", true},
-		"no line is omitted":               {"NAME DURATION AGE\n…\ndebian-1 1s 1s\ndebian-2 1s 1s\n  linux/amd64/raw sha256:00 1B\n…\n", true},
-		"another image":                    {"NAME DURATION AGE\n…\nweb-2 1s 1s\n  linux/amd64/raw sha256:00 1B\n…\n", false},
-		"a column is missing":              {"NAME AGE\n…\n  linux/amd64/raw sha256:00 1B\n…\n", false},
-		"a line is missing":                {"NAME DURATION AGE\ndebian-1 3s 14s\n  linux/amd64/raw sha256:00 1B\n…\n", false},
-		"no digest":                        {"NAME DURATION AGE\n…\n  linux/amd64/raw none 1B\n…\n", false},
+		"lines are omitted":                {"NAME DURATION AGE\n…\n  linux/amd64/raw sha256:00 1B\n" + pods, true},
+		"no line is omitted":               {"NAME DURATION AGE\n…\ndebian-1 1s 1s\ndebian-2 1s 1s\n  linux/amd64/raw sha256:00 1B\n" + pods, true},
+		"another image":                    {"NAME DURATION AGE\n…\nweb-2 1s 1s\n  linux/amd64/raw sha256:00 1B\n" + pods, false},
+		"a column is missing":              {"NAME AGE\n…\n  linux/amd64/raw sha256:00 1B\n" + pods, false},
+		"a line is missing":                {"NAME DURATION AGE\ndebian-1 3s 14s\n  linux/amd64/raw sha256:00 1B\n" + pods, false},
+		"no digest":                        {"NAME DURATION AGE\n…\n  linux/amd64/raw none 1B\n" + pods, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := showsOutput(masked(c.shown), masked(written)); got != c.want {
