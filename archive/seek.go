@@ -47,8 +47,8 @@ func (r *Reader) findTime(t time.Time) (int64, error) {
 	return offset, nil
 }
 
-// firstLine finds the first line with a timestamp that begins in the chunks [low, high). found is its chunk, or high if there
-// is none.
+// firstLine finds the first line with a timestamp that begins in the chunks [low, high). found is the chunk of the line, or high
+// if no chunk has such a line.
 func (r *Reader) firstLine(low, high int) (stamp time.Time, at int64, found int, err error) {
 	for found = low; found < high; found++ {
 		content, err := r.chunk(found)

@@ -208,8 +208,8 @@ func (s *Server) WithLandingPage(html []byte) *Server {
 	return s
 }
 
-// WithAdmissionPlugin adds an admission plugin to those of the library, with a name for the server's flags. It is for plugins
-// that enforce permissions: a standalone server, whose users may do everything, runs none of them.
+// WithAdmissionPlugin adds an admission plugin to those of the library, with a name for the server's flags. A standalone
+// server does not run the plugin, because its users have every permission: add only plugins that enforce permissions.
 func (s *Server) WithAdmissionPlugin(name string, factory admission.Factory) *Server {
 	if slices.ContainsFunc(s.plugins, func(other plugin) bool { return other.name == name }) {
 		s.fail(fmt.Errorf("admission plugin %s is registered twice", name))

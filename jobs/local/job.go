@@ -210,7 +210,7 @@ func unsupported(job *batchv1.Job) string {
 	case spec.CompletionMode != nil && *spec.CompletionMode != batchv1.NonIndexedCompletion:
 		return fmt.Sprintf("spec.completionMode %s", *spec.CompletionMode)
 	case spec.ActiveDeadlineSeconds != nil:
-		return "spec.activeDeadlineSeconds of the Job, instead of the pod,"
+		return "spec.activeDeadlineSeconds outside the pod template"
 	case spec.PodFailurePolicy != nil:
 		return "spec.podFailurePolicy"
 	case spec.Template.Spec.RestartPolicy != corev1.RestartPolicyNever:

@@ -42,7 +42,7 @@ func NewBackupCommand() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Back up a data directory, even while a server uses it",
 		Long: "Write a backup of a data directory to FILE, even while `goldsmith up` uses the directory. The backup " +
-			"holds objects, records, the log archive, the logs of running builds, and the server's token and certificate. The " +
+			"holds objects, records, archived logs, the logs of pods, and the server's token and certificate. The " +
 			"backup omits the output directories of builders, and data outside the data directory, such as files of " +
 			"`goldsmith up --files`. FILE contains the server's token, so its mode is 0600. `goldsmith restore` " +
 			"restores the backup.",

@@ -106,7 +106,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	o.Records.AddTo(flags, "sqlite://DATA-DIR/records.db; with --memory: a temporary file")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
 		"executable to register as the builder NAME, in the form `NAME=/absolute/path`; repeatable; \"mock\" is always registered")
-	flags.StringArrayVar(&o.Users, "user", nil, "`name` of an additional administrator, with the kubeconfig DATA-DIR/kubeconfigs/NAME; repeatable")
+	flags.StringArrayVar(&o.Users, "user", nil, "`name` of an additional administrator, whose kubeconfig the server writes to DATA-DIR/kubeconfigs/NAME; repeatable")
 }
 
 // complete fills in the defaults and makes paths absolute.

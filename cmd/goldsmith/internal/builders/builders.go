@@ -26,10 +26,10 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "builders",
 		Short: "List the registered builders, and how many images use each",
-		Long: "List the registered builders, and how many images use each. The list also has builders that are used by images but not registered. " +
-			"RUNS shows whether the builder can run. For an executable, the server checks that the file exists and " +
-			"is executable. The server cannot check whether a container image can run. In a cluster, the " +
-			"command needs permission to get Deployments and ConfigMaps in namespace goldsmith-system.",
+		Long: "List the registered builders, and how many images use each. The list also has builders " +
+			"that are used by images but not registered. RUNS shows whether the builder can run. For an executable, " +
+			"the server checks that the file exists and is executable. The server cannot check whether a container " +
+			"image can run. In a cluster, the command needs permission to get Deployments and ConfigMaps in namespace goldsmith-system.",
 		Example: "  goldsmith builders\n" +
 			"  goldsmith builders -n team",
 		Args: cobra.NoArgs,

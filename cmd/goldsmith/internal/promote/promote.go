@@ -27,8 +27,8 @@ func NewCommand() *cobra.Command {
 		Use:   "promote BUILD CHANNEL",
 		Short: "Move a channel of an image to a build",
 		Long: "Move a channel of an image to a build of the image. The build must have succeeded. If the channel " +
-			"does not exist, the command creates the channel. If another user moves the channel at the same time, the command fails " +
-			"and does not move the channel.",
+			"does not exist, the command creates the channel. If another user moves the channel at the same time, " +
+			"the command fails and does not move the channel.",
 		Example: "  goldsmith promote debian-7 stable\n" +
 			"  goldsmith promote debian-7 stable --from debian-5",
 		Args:              client.Names("two arguments, the name of a BUILD and that of a CHANNEL", 2, client.ImageBuild, client.Text),

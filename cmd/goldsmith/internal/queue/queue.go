@@ -34,8 +34,8 @@ func NewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "queue",
 		Short: "List the queued builds in the order of the queue",
-		Long: "List the queued builds in the order in which they would start if nothing changes. " +
-			"POSITION is the place in the queue of all namespaces. STARTS is an estimate from earlier builds of the image. " +
+		Long: "List the queued builds in the order in which they would start if nothing changes. POSITION is " +
+			"the place in the queue of all namespaces. STARTS is an estimate from earlier builds of the image. " +
 			"Builds that wait for Kueue come last, without a position, because Kueue decides their order.",
 		Example: "  goldsmith queue --all-namespaces\n" +
 			"  goldsmith queue -l images.goldsmith.dev/image=debian",

@@ -40,9 +40,9 @@ func NewCommand() *cobra.Command {
 		Use:   "show NAME",
 		Short: "Show a build: its outcome, its cause, and the next step",
 		Long: "Show a build, or the latest build of an image. The output has the trigger, the changed inputs and " +
-			"the outcome. For a waiting build, it has the reason of the wait. The output also has the end of a failed attempt's log, the " +
-			"artifacts, and the next step. For a deleted build, the command shows the record, if the server has a " +
-			"records database.",
+			"the outcome. For a waiting build, it has the reason of the wait. The output also has the end of a " +
+			"failed attempt's log, the artifacts, and the next step. For a deleted build, the command shows the " +
+			"record, if the server has a records database.",
 		Example: "  goldsmith show debian-7\n" +
 			"  goldsmith show debian",
 		Args:              client.OneName("the NAME of a build or an image", client.Either),
